@@ -1,4 +1,4 @@
-//! What is stated of an entry besides its value: the version of the record (rule R06) and the entry's tags (rule R11).
+//! What the program states about an entry apart from its value: the version of its data (rule R06) and its tags (rule R11).
 
 use super::Status;
 use std::fmt;
@@ -6,17 +6,19 @@ use std::fmt;
 /// The longest version, and the longest tag, in bytes.
 pub const LABEL_MAX: usize = 255;
 
-/// The most tags of an entry.
+/// The maximum number of tags on an entry.
 pub const TAGS_MAX: usize = 16;
 
-/// The version and the tags of an entry, in one block of memory. There is at least one of them: an entry without has no labels.
+/// The version and the tags of an entry, in one block of memory. At least one of the two is present: an entry with neither has no
+/// `Labels`.
 ///
-/// The version first, which may be empty, then the tags, which are not; each preceded by its length in one byte.
+/// Layout: the version (may be empty), then the tags (never empty), each preceded by its length in one byte.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Labels(Box<[u8]>);
 
 impl Labels {
-    /// Packs a version, which is empty if there is none, and tags. A tag that is stated twice counts once. `None`: there is neither.
+    /// Packs a version, which is empty if there is none, and tags. `None`: there is neither. A repeated tag is stored once, but each
+    /// mention counts towards [`TAGS_MAX`].
     ///
     /// BAD_VALUE: a label is too long, a tag is empty, or there are too many.
     pub fn new<'a>(version: &[u8], tags: impl Iterator<Item = &'a [u8]>) -> Result<Option<Labels>, Status> {
@@ -35,7 +37,7 @@ impl Labels {
         Ok((packed.len() > 1).then(|| Labels(packed.into())))
     }
 
-    /// From what [`Labels::packed`] returned once; `None` if it did not.
+    /// Unpacks bytes from [`Labels::packed`]; `None` if they are not exactly what it would return.
     pub fn of_packed(packed: &[u8]) -> Option<Labels> {
         let mut rest = packed;
         let mut parts = Vec::new();
@@ -49,12 +51,12 @@ impl Labels {
         (*labels.0 == *packed).then_some(labels)
     }
 
-    /// All of it, to be saved.
+    /// The packed bytes, for a saved cache. [`Labels::of_packed`] reads them back.
     pub fn packed(&self) -> &[u8] {
         &self.0
     }
 
-    /// The version of the record; empty if there is none.
+    /// The version that the provider gave the data (an ETag, for example); empty if there is none.
     pub fn version(&self) -> &[u8] {
         first(&self.0).map_or(&[], |(version, _)| version)
     }
@@ -64,13 +66,13 @@ impl Labels {
         tags_in(&self.0)
     }
 
-    /// The labels of a value that lives anew: what is stated anew, and what is not as it was.
+    /// The labels of a renewed value: a version or tags stated now replace the older ones; whatever is not stated is kept.
     pub fn renewed(stated: Option<Labels>, older: Option<&Labels>) -> Option<Labels> {
         let (Some(stated), Some(older)) = (&stated, older) else { return stated.or_else(|| older.cloned()) };
         let version = if stated.version().is_empty() { older.version() } else { stated.version() };
         let has_tags = stated.tags().next().is_some();
         let tags = if has_tags { stated } else { older }.tags();
-        // Both were good.
+        // Cannot fail: both come from valid labels.
         Labels::new(version, tags).ok().flatten()
     }
 }
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn s18_packed_labels_are_read_again_and_nothing_else_is() {
+    fn s18_packed_labels_can_be_read_back_and_other_bytes_are_rejected() {
         for (version, tags) in [("", &["x"][..]), ("v", &[]), ("v", &["a", "b", "c"])] {
             let labels = labels(version, tags).expect("good").expect("some");
             assert_eq!(Labels::of_packed(labels.packed()), Some(labels));
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn r06_what_is_not_stated_anew_stays() {
+    fn r06_labels_that_are_not_restated_are_kept() {
         let of = |version: &str, tags: &[&str]| labels(version, tags).expect("good");
         let older = of("v1", &["a", "b"]);
         for (stated, renewed) in [

@@ -16,9 +16,9 @@ pub struct StoreTerms {
     pub priority: Option<f64>,
     /// The cost of the value in bytes, without key and node; `None`: the result of the cost function, else the value's own cost.
     pub cost: Option<u64>,
-    /// The version of the record and the entry's tags, if any are stated.
+    /// The version of the data and the entry's tags, if any are stated.
     pub labels: Option<Labels>,
-    /// Whether the very value that is stored lives anew where it is, instead of being replaced by itself (rule R06).
+    /// Whether a put of the very value that is stored renews it where it is, instead of replacing it by itself (rule R06).
     pub renews: bool,
 }
 

@@ -23,13 +23,13 @@ pub const USE_COST: u64 = 16;
 pub const LIFETIME_COST: u64 = 24;
 
 /// Returns the cost of an entry: computed from the stated cost of its value, else from the memory that it takes from the heap, plus
-/// `besides` bytes for tables that only some entries use. Computed once for each entry, so that exactly the cost that was added to the
+/// `overhead` bytes for tables that only some entries use. Computed once for each entry, so that exactly the cost that was added to the
 /// ledger is subtracted.
 #[inline]
-pub fn cost_of(record: &Record, stated: Option<u64>, besides: u64) -> u64 {
+pub fn cost_of(record: &Record, stated: Option<u64>, overhead: u64) -> u64 {
     match stated {
         Some(value_cost) => entry_cost(record.key(), value_cost),
-        None => record.heap_bytes().saturating_add(NODE_COST + besides),
+        None => record.heap_bytes().saturating_add(NODE_COST + overhead),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::base::sync::atomic::{AtomicU64, Ordering};
 #[repr(align(128))]
 pub(super) struct LockedShard {
     shard: FairMutex<Shard>,
-    /// The shard's `next_due`, written under the lock, so that a timer can read those of all shards without locking.
+    /// A copy of the shard's `next_due`, updated under the lock. The timer reads the copies of all shards without locking.
     next_due: AtomicU64,
     index_hint: TableHint,
 }
@@ -36,18 +36,18 @@ impl LockedShard {
         look(&mut *self.lock_for_read(sink))
     }
 
-    /// Like [`LockedShard::read`] if `still` is true once the lock is taken; otherwise returns `look` unused.
+    /// Like [`LockedShard::read`] if `is_current` returns true once the lock is taken; otherwise returns `look` unused.
     #[inline(always)]
     pub fn read_if<R, F: FnOnce(&mut Shard) -> R>(
         &self,
         sink: Option<&dyn DepartureSink>,
-        still: impl FnOnce() -> bool,
+        is_current: impl FnOnce() -> bool,
         look: F,
     ) -> Result<R, F> {
         self.read(
             sink,
             #[inline(always)]
-            |shard| if rarely(!still()) { Err(look) } else { Ok(look(shard)) },
+            |shard| if rarely(!is_current()) { Err(look) } else { Ok(look(shard)) },
         )
     }
 
@@ -70,7 +70,8 @@ impl LockedShard {
         drop(self.salvage(broken, sink, &mut left));
     }
 
-    /// Takes only the lock, for work on several shards. The caller must call [`LockedShard::announce`] before releasing it.
+    /// Takes the lock and leaves the rest of [`LockedShard::write`] to the caller, for work on several shards. A shard that a panic left
+    /// in an unknown state is emptied into `out`. The caller must call [`LockedShard::announce`] before releasing the lock.
     #[inline(always)]
     pub fn hold(&self, sink: Option<&dyn DepartureSink>, out: &mut Departures) -> MutexGuard<'_, Shard> {
         self.shard.lock_unless_broken().unwrap_or_else(|broken| self.salvage(broken, sink, out))
@@ -87,7 +88,7 @@ impl LockedShard {
         Some(look(&mut shard))
     }
 
-    /// Releases the lock, apart from where that is done after a look: so nothing that the caller then needs is kept during one.
+    /// Releases the lock in a function of its own, so that this rare path does not cost the usual one registers during `look`.
     #[cold]
     #[inline(never)]
     fn let_go(shard: MutexGuard<'_, Shard>) {
@@ -216,7 +217,7 @@ mod tests {
             left_at: now,
         };
         let panicked = catch_unwind(AssertUnwindSafe(|| {
-            store.first_cell().write(Some(&*recorded), &mut out, |_, out| {
+            store.first_shard().write(Some(&*recorded), &mut out, |_, out| {
                 out.push(gone);
                 panic!("after a departure");
             })

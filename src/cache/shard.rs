@@ -9,8 +9,8 @@
 //!   Refused        removed       both are departures in the caller's `out`, never dropped here
 //! ```
 //!
-//! An expired entry is treated as absent: no operation returns it except [`Shard::stale`]. It is removed, or its grace begins, when the
-//! wheel reports it or a write finds it. Live entries are evicted only if no expired entry and no stale one is left.
+//! An expired entry is treated as absent, except by [`Shard::stale`], [`Shard::see_stale`] and [`Shard::known`]. It is removed, or its
+//! grace begins, when the wheel reports it or a write finds it. Live entries are evicted only if no expired or stale one is left.
 
 mod ahead;
 mod expiry;
@@ -77,8 +77,8 @@ impl Lookups {
 #[repr(C)]
 pub(super) struct Shard {
     lookups: Lookups,
-    /// How many recorded uses leave a lookup its fast path. None if a use takes more than a note: with an idle TTL its time counts, and with
-    /// refresh ahead its entry may be due.
+    /// While fewer uses than this are buffered, lookups may take the fast path. 0 if a lookup has to do more than note a use: with an idle
+    /// TTL it records the time, and with refresh ahead the entry may be due.
     fast_notes: u32,
     order: EvictionOrder,
     slab: Slab,
@@ -88,14 +88,14 @@ pub(super) struct Shard {
     ends: Expirations,
     /// The ledger: the total cost of the live and the stale entries, in bytes. Wider than a cost, so that the sum cannot overflow.
     cost: u128,
-    part: ShardLimits,
+    limits: ShardLimits,
     counts: StoreCounts,
     /// Present only if entries have a grace, or are refreshed ahead of their expiry.
     lifetimes: Option<Box<Lifetimes>>,
-    /// Only if entries have labels.
+    /// Present only if entries have labels.
     labels: Option<Box<LabelIndex>>,
     outgrown: Option<Box<Outgrown>>,
-    /// The hash of the key of the next victim, which was needed to prefetch for its eviction.
+    /// The next victim and the hash of its key: computed to prefetch, kept so that its eviction need not compute it again.
     foreseen: Foreseen,
 }
 
@@ -109,7 +109,7 @@ pub(super) struct Outgrown {
 }
 
 impl Shard {
-    pub fn new(hasher: KeyHasher, part: ShardLimits, expiry: DefaultExpiry) -> Shard {
+    pub fn new(hasher: KeyHasher, limits: ShardLimits, expiry: DefaultExpiry) -> Shard {
         Shard {
             lifetimes: expiry.lifetimes(),
             labels: None,
@@ -121,7 +121,7 @@ impl Shard {
             hasher,
             ends: Expirations::new(),
             cost: 0,
-            part,
+            limits,
             counts: StoreCounts::default(),
             outgrown: None,
             foreseen: Foreseen::NONE,
@@ -155,11 +155,11 @@ impl Shard {
     }
 
     pub fn limits(&self) -> ShardLimits {
-        self.part
+        self.limits
     }
 
     pub fn set_limits(&mut self, limits: ShardLimits) {
-        self.part = limits;
+        self.limits = limits;
     }
 
     pub fn has_idle_ttl(&self) -> bool {
@@ -217,8 +217,7 @@ impl Shard {
         deadline.min(self.order.idle_end(place))
     }
 
-    /// Passes the live entry under `key` to `see`. This function and those it calls are always inlined, so that what `see` does not use is
-    /// not read from memory.
+    /// Passes the live entry under `key` to `see`. Inlined with all it calls, so that what `see` does not use is not read from memory.
     #[inline(always)]
     pub fn read<R>(
         &mut self,
@@ -269,7 +268,7 @@ impl Shard {
             self.lookups.misses += 1;
             return None;
         };
-        // What the entry itself says is its end, since nothing is loaded ahead of that.
+        // The record's deadline is the entry's end here: with refresh ahead, where it could be earlier, there is no fast path.
         if rarely(record.deadline() != Millis::NEVER) && record.deadline() <= clock.millis() {
             self.lookups.misses += 1;
             return None;
@@ -283,7 +282,7 @@ impl Shard {
     pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut NewEntry, present: Present, out: &mut Departures) -> PutOutcome {
         let now = present.earliest;
         self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
-        if rarely(!self.slab.has_room(self.part.entries)) {
+        if rarely(!self.slab.has_room(self.limits.entries)) {
             return PutOutcome::NoMemory;
         }
         let found = self.find(hash, key);
@@ -318,11 +317,11 @@ impl Shard {
         let mut record = Record::new(key, entry.answer.take());
         let ends = kept.map_or(ttl != Ttl::Never, |end| end != Millis::NEVER);
         let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
-        let mut besides = if ends { END_COST } else { 0 } + if self.order.has_idle_ttl() { USE_COST } else { 0 };
+        let mut overhead = if ends { END_COST } else { 0 } + if self.order.has_idle_ttl() { USE_COST } else { 0 };
         if rarely(grace_ms > 0 || self.lifetimes.is_some()) {
-            besides += LIFETIME_COST;
+            overhead += LIFETIME_COST;
         }
-        let mut cost = cost_of(&record, entry.terms.cost, besides);
+        let mut cost = cost_of(&record, entry.terms.cost, overhead);
         let labels = entry.terms.labels.take();
         if rarely(labels.is_some()) {
             cost = cost.saturating_add(labels_cost(labels.as_ref()));
@@ -344,7 +343,7 @@ impl Shard {
     fn store(&mut self, hash: u64, held: DetachedEntry, priority: f64, grace_ms: u64, labels: Option<Labels>, used: Millis) -> Millis {
         self.cost += u128::from(held.cost);
         let deadline = held.record.deadline();
-        let place = self.slab.insert(hash, held, self.part.entries);
+        let place = self.slab.insert(hash, held, self.limits.entries);
         self.order.enter(&mut self.slab, place, priority, used);
         self.note_labels(place, labels);
         self.note_lifetime(place, deadline, grace_ms, used)
@@ -388,10 +387,10 @@ impl Shard {
 
     /// Makes room for an entry of `cost`. If that fails, returns the reason, and no live entry has left.
     fn make_room(&mut self, cost: u64, priority: f64, stores: bool, now: Millis, out: &mut Departures) -> Result<(), PutOutcome> {
-        if !stores || self.part.entries == 0 || priority.is_nan() {
+        if !stores || self.limits.entries == 0 || priority.is_nan() {
             return Err(PutOutcome::Refused);
         }
-        if cost > self.part.max_cost {
+        if cost > self.limits.max_cost {
             return Err(PutOutcome::TooLarge);
         }
         let mut lack = self.lack(1, cost);
@@ -415,11 +414,11 @@ impl Shard {
         Ok(())
     }
 
-    /// Whether what may leave for an entry of this priority makes up for `lack`.
+    /// Whether evicting everything that an entry of this priority may displace would free enough room.
     #[inline(always)]
     fn can_evict(&self, lack: Amount, priority: f64) -> bool {
         if lack.entries == 1 && lack.cost == 0 {
-            // Most often. Any entry will do, so the totals are not needed.
+            // The usual case: one entry too many. Any entry of low enough priority will do, so the totals are not needed.
             return self.order.lowest().is_some_and(|lowest| lowest <= priority)
                 || self.lifetimes.as_ref().is_some_and(|lifetimes| lifetimes.first().is_some());
         }
@@ -429,8 +428,8 @@ impl Shard {
     /// Returns how much room is missing for this many more entries of this total cost.
     fn lack(&self, entries: u64, cost: u64) -> Amount {
         Amount {
-            entries: (self.slab.len() + entries).saturating_sub(self.part.entries),
-            cost: self.part.cost.map_or(0, |limit| (self.cost + u128::from(cost)).saturating_sub(u128::from(limit))),
+            entries: (self.slab.len() + entries).saturating_sub(self.limits.entries),
+            cost: self.limits.cost.map_or(0, |limit| (self.cost + u128::from(cost)).saturating_sub(u128::from(limit))),
         }
     }
 
@@ -445,7 +444,7 @@ impl Shard {
         cause
     }
 
-    /// Removes one entry from all structures. Every single removal goes through this function.
+    /// Removes one entry from all structures. Every removal of one entry goes through this function.
     fn dismiss(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) {
         let end = self.end_of(place);
         let hash = self.foreseen.take(place).unwrap_or_else(|| self.hasher.hash(self.slab.key(place)));
@@ -521,7 +520,8 @@ impl Shard {
         })
     }
 
-    /// Removes the next live victim, and expired entries before it. If there was one, returns true, and it is the last departure.
+    /// Removes the next live victim, and the expired entries before it. Returns true if it removed one, which is then the last departure;
+    /// false if none is left, or after [`STEP`] expired entries.
     pub fn pop(&mut self, now: Millis, out: &mut Departures) -> bool {
         self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
         for _ in 0..STEP {
@@ -546,14 +546,14 @@ impl Shard {
     }
 
     fn shrink_if_empty(&mut self) {
-        // With less room, freeing does not pay for a store that is emptied and filled repeatedly.
-        const WORTH_IT: usize = 64;
-        if self.slab.len() == 0 && self.slab.room() > WORTH_IT {
+        // Smaller structures are kept: freeing them is not worth it for a store that is emptied and filled repeatedly.
+        const MOST_NODES_KEPT: usize = 64;
+        if self.slab.len() == 0 && self.slab.room() > MOST_NODES_KEPT {
             self.replace_structures();
         }
     }
 
-    /// Replaces all structures by empty ones. Freeing much memory takes long, so the holder of the lock does that after releasing it.
+    /// Replaces all structures by empty ones. Freeing a lot of memory takes time, so the holder of the lock does that after releasing it.
     fn replace_structures(&mut self) {
         let (order, lifetimes) = (self.order.empty_copy(), self.expiry.lifetimes());
         self.outgrown = Some(Box::new(Outgrown {

@@ -252,9 +252,9 @@ impl Slab {
         self.records.get(place.index())?.as_ref()
     }
 
-    /// The cost that the entry at `place` would have without a stated cost of its value; `besides` as for [`cost_of`].
-    pub fn own_cost(&self, place: Place, besides: u64) -> u64 {
-        cost_of(self.record(place), None, besides)
+    /// The cost that the entry at `place` would have without a stated cost of its value; `overhead` as for [`cost_of`].
+    pub fn own_cost(&self, place: Place, overhead: u64) -> u64 {
+        cost_of(self.record(place), None, overhead)
     }
 
     /// The number of nodes, including free ones. Every place is below it.

@@ -73,15 +73,15 @@ impl Snapshot {
 impl Store {
     /// Records the order of all entries, in steps.
     pub fn snapshot(&self) -> Snapshot {
-        let order_of = |cell: &super::locked_shard::LockedShard| {
+        let order_of = |shard: &super::locked_shard::LockedShard| {
             let mut noting = Noting::default();
-            while cell.read(self.sink(), |shard| shard.note_order(&mut noting)) {
-                cell.give_way();
+            while shard.read(self.sink(), |shard| shard.note_order(&mut noting)) {
+                shard.give_way();
             }
             noting.order
         };
         let layout = self.layout();
-        let orders: Vec<_> = self.cells().iter().map(order_of).collect();
+        let orders: Vec<_> = self.locked_shards().iter().map(order_of).collect();
         let rounds = orders.iter().map(|order| order.len().div_ceil(STEP)).max().unwrap_or(0);
         Snapshot { layout, orders, rounds, round: 0, shard: 0 }
     }
@@ -92,7 +92,7 @@ impl Store {
         let Some((index, places)) = snapshot.next() else { return false };
         if !places.is_empty() {
             let now = clock.millis();
-            let copied = self.cells()[index].read_if(
+            let copied = self.locked_shards()[index].read_if(
                 self.sink(),
                 || self.layout() == layout,
                 |shard| page.extend(places.iter().filter_map(|place| shard.copy(*place, now))),
@@ -201,7 +201,7 @@ impl Shard {
         let cost = slab.cost(place).saturating_sub(labels_cost(labels.as_ref()));
         // A touch may have changed whether the entry can expire, so all costs that may have been charged are compared.
         let unstated =
-            |besides| [0, END_COST, USE_COST, END_COST + USE_COST].map(|more| slab.own_cost(place, besides + more)).contains(&cost);
+            |overhead| [0, END_COST, USE_COST, END_COST + USE_COST].map(|more| slab.own_cost(place, overhead + more)).contains(&cost);
         let is_unstated = unstated(0) || unstated(LIFETIME_COST);
         let stated = || cost.saturating_sub(key.len() as u64).saturating_sub(ENTRY_COST);
         let ttl_left_ms = (deadline != Millis::NEVER).then(|| deadline.since(now));

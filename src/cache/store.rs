@@ -28,7 +28,7 @@ const WAKE_GRAIN_MS: u64 = 500;
 /// Methods that change something take a collection for departures. With a departure sink it stays empty; without one, the caller drops or
 /// delivers its contents once it holds no lock.
 pub struct Store {
-    cells: Box<[LockedShard]>,
+    locked_shards: Box<[LockedShard]>,
     hasher: KeyHasher,
     sink: Option<Arc<dyn DepartureSink>>,
     invalid_keys: AtomicU64,
@@ -64,9 +64,9 @@ impl Store {
         let shards = limits.shards(settings.shards, cores).min(MOST_SHARDS);
         let expiry = DefaultExpiry::new(settings);
         let shard = |index| Shard::new(hasher.clone(), limits.shard_limits(index, shards), expiry.clone());
-        let cells = (0..shards).map(shard).map(LockedShard::new).collect();
+        let locked_shards = (0..shards).map(shard).map(LockedShard::new).collect();
         Store {
-            cells,
+            locked_shards,
             hasher,
             sink,
             invalid_keys: AtomicU64::new(0),
@@ -94,13 +94,13 @@ impl Store {
         (hash >> 16) as u32
     }
 
-    pub(super) fn cells(&self) -> &[LockedShard] {
-        &self.cells
+    pub(super) fn locked_shards(&self) -> &[LockedShard] {
+        &self.locked_shards
     }
 
     #[cfg(test)]
-    pub(super) fn first_cell(&self) -> &LockedShard {
-        &self.cells[0]
+    pub(super) fn first_shard(&self) -> &LockedShard {
+        &self.locked_shards[0]
     }
 
     /// Reads an entry. The whole path of a hit is always inlined, because it costs hardly more than the calls would.
@@ -135,7 +135,7 @@ impl Store {
     fn shard_for_read(&self, hash: u64) -> MutexGuard<'_, Shard> {
         loop {
             let layout = self.layout_word();
-            let shard = self.cells[layout.index(Store::middle_of(hash))].lock_for_read(self.sink());
+            let shard = self.locked_shards[layout.index(Store::middle_of(hash))].lock_for_read(self.sink());
             if !rarely(self.layout_word() != layout) {
                 return shard;
             }
@@ -158,10 +158,10 @@ impl Store {
         let _hold = LockScope::begin();
         loop {
             let layout = self.layout_word();
-            let cell = &self.cells[layout.index(Store::middle_of(hash))];
-            let shard = cell.hold(self.sink(), out);
+            let locked = &self.locked_shards[layout.index(Store::middle_of(hash))];
+            let shard = locked.hold(self.sink(), out);
             if !rarely(self.layout_word() != layout) {
-                return cell.change(shard, self.sink(), out, change);
+                return locked.change(shard, self.sink(), out, change);
             }
         }
     }
@@ -224,7 +224,7 @@ impl Store {
     #[inline(always)]
     pub fn try_lookup_hashed<R>(&self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         let layout = self.layout_word();
-        self.cells.get(layout.index(Store::middle_of(hash)))?.try_read(
+        self.locked_shards.get(layout.index(Store::middle_of(hash)))?.try_read(
             #[inline(always)]
             |shard| self.layout_word() == layout && shard.is_fast(),
             #[inline(always)]
@@ -236,8 +236,8 @@ impl Store {
     /// ahead.
     #[inline(always)]
     pub fn prefetch(&self, hash: u64) {
-        if let Some(cell) = self.cells.get(self.layout_word().index(Store::middle_of(hash))) {
-            cell.prefetch(hash);
+        if let Some(locked) = self.locked_shards.get(self.layout_word().index(Store::middle_of(hash))) {
+            locked.prefetch(hash);
         }
     }
 
@@ -368,16 +368,17 @@ impl Store {
     /// its shard.
     pub fn pop(&self, clock: &Clock, out: &mut Departures) -> Option<Answer> {
         let now = clock.millis();
-        let first = self.turn.fetch_add(1, Ordering::Relaxed) % self.cells.len();
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) % self.locked_shards.len();
         loop {
-            let mut lowest = Vec::with_capacity(self.cells.len());
+            let mut lowest = Vec::with_capacity(self.locked_shards.len());
             self.visit_all(now, out, |shard| lowest.push(shard.lowest_priority()));
             let turns = (first..lowest.len()).chain(0..first);
             let candidates = turns.filter_map(|index| lowest[index].map(|priority| (index, priority)));
             let (index, _) = candidates.min_by(|one, other| one.1.total_cmp(&other.1))?;
-            // If another thread has emptied that shard in between, the priorities of all shards are read again.
+            // If another thread has emptied that shard in between, or its first victims have expired, the priorities of all shards are
+            // read again.
             let pop = |shard: &mut Shard, out: &mut Departures| if shard.pop(now, out) { last_of(out) } else { None };
-            if let Some(answer) = self.cells[index].write(self.sink(), out, pop) {
+            if let Some(answer) = self.locked_shards[index].write(self.sink(), out, pop) {
                 return Some(answer);
             }
         }
@@ -387,9 +388,9 @@ impl Store {
     /// and the timer calls it again, after other threads had a chance to take the locks.
     pub fn sweep(&self, clock: &Clock, limit: usize, out: &mut Departures) -> bool {
         let now = clock.millis();
-        for cell in self.cells.iter().filter(|cell| cell.next_due() <= now) {
-            cell.write(self.sink(), out, |shard, out| shard.sweep(now, limit, out));
-            cell.give_way();
+        for locked in self.locked_shards.iter().filter(|locked| locked.next_due() <= now) {
+            locked.write(self.sink(), out, |shard, out| shard.sweep(now, limit, out));
+            locked.give_way();
         }
         self.next_due().is_some_and(|due| due <= now)
     }
@@ -399,7 +400,7 @@ impl Store {
     /// A timer that stores when it will wake, and only then reads this, misses no put: either the put is included here, or the putting
     /// thread sees the stored time and compares it with the end in [`PutOutcome::Stored`].
     pub fn next_due(&self) -> Option<Millis> {
-        self.cells.iter().map(LockedShard::next_due).min().filter(|due| *due != Millis::NEVER)
+        self.locked_shards.iter().map(LockedShard::next_due).min().filter(|due| *due != Millis::NEVER)
     }
 
     /// [`Store::next_due`] rounded up to half a second, for the system's clock: entries that expire one after the other wake a timer at
@@ -436,14 +437,14 @@ impl Store {
     /// The counters since the last reset.
     pub fn counts(&self) -> StoreCounts {
         let mut sum = StoreCounts { invalid_keys: self.invalid_keys.load(Ordering::Relaxed), ..StoreCounts::default() };
-        self.cells.iter().for_each(|cell| cell.read(self.sink(), |shard| sum.add(&shard.counts())));
+        self.locked_shards.iter().for_each(|locked| locked.read(self.sink(), |shard| sum.add(&shard.counts())));
         sum
     }
 
     /// Returns the counters since the last reset, and resets them. No event is lost or counted twice.
     pub fn reset_counts(&self) -> StoreCounts {
         let mut sum = StoreCounts { invalid_keys: self.invalid_keys.swap(0, Ordering::Relaxed), ..StoreCounts::default() };
-        self.cells.iter().for_each(|cell| cell.read(self.sink(), |shard| sum.add(&shard.take_counts())));
+        self.locked_shards.iter().for_each(|locked| locked.read(self.sink(), |shard| sum.add(&shard.take_counts())));
         sum
     }
 }

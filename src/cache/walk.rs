@@ -48,7 +48,7 @@ impl Store {
         let next = loop {
             let layout = self.layout();
             let last = layout.last_beside(range.first).min(range.last);
-            let shard = &self.cells()[layout.index(range.first)];
+            let shard = &self.locked_shards()[layout.index(range.first)];
             let page = shard.read_if(
                 self.sink(),
                 || self.layout() == layout,

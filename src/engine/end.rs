@@ -61,7 +61,7 @@ impl Core {
     #[inline(never)]
     fn conclude(&self) {
         let is_done = || self.loads.as_ref().is_some_and(|loads| loads.table.lock().is_idle() && self.life.is_quiet());
-        // Checked twice: most often the first check, which takes no lock, is false.
+        // Checked twice: usually the first check, which takes no lock, is false.
         if !self.life.is_quiet() || !is_done() {
             return;
         }
@@ -171,7 +171,7 @@ impl Core {
     pub(super) fn end_alarm(&self) {
         if let (Some(alarm), Some(runtime)) = (self.alarm.get(), self.running()) {
             alarm.end();
-            runtime.timer().pass();
+            runtime.timer().wait_for_current_action();
         }
     }
 

@@ -192,7 +192,7 @@ impl Core {
         if matches!(probe, Probe::Missed) && asking.can_join_alone() {
             match self.join_alone(hash, key, &asking, receiver)? {
                 None => return Ok(FetchAnswer::Pending),
-                Some(still) => receiver = still,
+                Some(unused) => receiver = unused,
             }
         }
         self.ask(OwnedKeys::One(key), std::slice::from_mut(&mut probe), None, asking, receiver)
@@ -400,7 +400,7 @@ impl Core {
         }
     }
 
-    /// The table has all keys of the call: its handle may act on the fetch, and what it was told meanwhile is done.
+    /// The table has all keys of the call: its handle may act on the fetch, and what was asked of the handle meanwhile is done.
     #[inline]
     fn activate(&self, call: &FetchCall<'_>, id: Option<FetchId>, table: &mut EngineTable, turn: &mut EngineContext<'_, '_>) {
         let Some(handle) = call.handle else { return };
@@ -480,7 +480,7 @@ impl Core {
     }
 }
 
-/// A request of loads of which nobody is told.
+/// A request for loads whose results are not delivered.
 fn silent_request<'a>(
     form: Form,
     keys: CallKeys<'a>,

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Above this capacity, the memory for pending removals is freed when there are none.
-const WORTH_GIVING_BACK: usize = 1024;
+const MOST_KEPT: usize = 1024;
 
 /// How much may be pending before writers are throttled.
 #[derive(Clone, Copy, Debug)]
@@ -115,7 +115,7 @@ impl Pending {
         let first = self.departures.pop_front()?;
         self.out += 1;
         self.cost -= u128::from(first.cost);
-        if self.departures.is_empty() && self.departures.capacity() > WORTH_GIVING_BACK {
+        if self.departures.is_empty() && self.departures.capacity() > MOST_KEPT {
             self.departures = VecDeque::new();
         }
         Some(first)

@@ -145,7 +145,7 @@ impl Core {
     }
 
     /// Does the first `many` long works of the table, a step in each hold of its lock (rule S19). Others have the lock in between. A panic
-    /// ends everything; whoever waits for it is told, and the operation that began the work has had its effect.
+    /// ends everything; whoever waits for it is notified, and the operation that began the work has had its effect.
     #[cold]
     #[inline(never)]
     fn go_on(&self, mut many: u64, hand: &mut impl FnMut(Arc<ProviderRequest>)) {

@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// The timer's thread.
+/// A handle to the timer's thread.
 pub struct Timer {
     handle: Handle,
     stop: Arc<Notify>,
@@ -26,8 +26,8 @@ pub struct Timer {
 }
 
 thread_local! {
-    /// The number of the timer whose thread this is, or 0. Not the thread's handle, which std would create for every thread that asks for
-    /// it.
+    /// The number of the timer whose thread this is, or 0. A number rather than `std::thread::current()`, because std would allocate a
+    /// handle for every host thread that calls it.
     static HERE: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -46,8 +46,8 @@ impl Timer {
         let started = Arc::new(StartSignal::default());
         let starting = started.clone();
         let number = next_number();
-        // Created on its own thread, because creating it leaves a few bytes in the thread's local storage, which a host's main
-        // thread would never free (rule L08).
+        // The tokio runtime is created on the timer's own thread, because creating it leaves a few bytes in the thread's local
+        // storage, which a host's main thread would never free (rule L08).
         let thread = threads::start("kvl-timer", STACK_BYTES, move || {
             HERE.with(|here| here.set(number));
             let runtime = Builder::new_current_thread().enable_time().build();
@@ -95,14 +95,14 @@ impl Timer {
 
     /// Waits until the timer has finished its current action; returns at once on the timer's own thread. Never waits for the host, whose
     /// code does not run there.
-    pub fn pass(&self) {
+    pub fn wait_for_current_action(&self) {
         if self.is_here() {
             return;
         }
-        let passed = Arc::new(PassSignal::default());
-        let passing = PassGuard(passed.clone());
-        self.handle.spawn(async move { drop(passing) });
-        passed.wait();
+        let idle = Arc::new(IdleSignal::default());
+        let guard = IdleGuard(idle.clone());
+        self.handle.spawn(async move { drop(guard) });
+        idle.wait();
     }
 }
 
@@ -137,14 +137,14 @@ impl StartSignal {
     }
 }
 
-/// A caller of [`Timer::pass`] waits here.
+/// A caller of [`Timer::wait_for_current_action`] waits here.
 #[derive(Default)]
-struct PassSignal {
+struct IdleSignal {
     is_done: Mutex<bool>,
     changed: Condvar,
 }
 
-impl PassSignal {
+impl IdleSignal {
     fn wait(&self) {
         let mut is_done = self.is_done.lock();
         while !*is_done {
@@ -153,10 +153,10 @@ impl PassSignal {
     }
 }
 
-/// Signals the pass when it is dropped, so that a timer that has ended, and drops new tasks, signals too.
-struct PassGuard(Arc<PassSignal>);
+/// Signals when it is dropped. A timer that has ended drops new tasks without running them, so the caller does not wait for it.
+struct IdleGuard(Arc<IdleSignal>);
 
-impl Drop for PassGuard {
+impl Drop for IdleGuard {
     fn drop(&mut self) {
         *self.0.is_done.lock() = true;
         self.0.changed.notify_all();
@@ -186,7 +186,7 @@ impl Alarm {
         }
     }
 
-    /// Ends the watch. After the next [`Timer::pass`], the timer does not hold the object, even briefly.
+    /// Ends the watch. After the next [`Timer::wait_for_current_action`], the timer does not hold the object, even briefly.
     pub fn end(&self) {
         self.ended.store(true, Ordering::SeqCst);
         self.wakeup.notify_one();

@@ -11,7 +11,7 @@ const BYTES_EACH: u64 = 1024;
 /// The number of expired errors that are removed at a time (rule S19).
 const STEP: usize = 256;
 /// If more errors than this were remembered, their memory is freed once there are none.
-const WORTH_GIVING_BACK: usize = 64;
+const MOST_KEPT: usize = 64;
 
 /// Recent errors, by key. A fetch of such a key receives the error again, without a load.
 pub struct ErrorMemory {
@@ -82,7 +82,7 @@ impl ErrorMemory {
     fn forgotten(&mut self, key: &Key, forgotten: RecentFailure, gone: &mut impl FnMut(Error)) {
         self.bytes -= bytes_of(key, &forgotten.error);
         gone(forgotten.error);
-        if self.errors.is_empty() && self.most > WORTH_GIVING_BACK {
+        if self.errors.is_empty() && self.most > MOST_KEPT {
             (self.errors, self.most) = (LruCache::unbounded(), 0);
         }
     }

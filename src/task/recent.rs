@@ -31,9 +31,9 @@ impl Recent {
 
     /// Makes every key count as written now. Frees the memory of a burst, except a little for the next requests.
     fn forget_all(&mut self, now: Tick) {
-        const WORTH_KEEPING: usize = 1024;
+        const MOST_KEPT: usize = 1024;
         self.floor = now;
-        if self.written.capacity() > WORTH_KEEPING {
+        if self.written.capacity() > MOST_KEPT {
             self.written = HashMap::default();
         } else {
             self.written.clear();

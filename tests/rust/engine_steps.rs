@@ -1,4 +1,4 @@
-//! An engine does long work in steps (rule S19), and whatever other threads do in between, each fetch is told everything once.
+//! An engine does long work in steps (rule S19), and whatever other threads do in between, each fetch receives everything once.
 
 use super::engine_world::{test_engine, until, value};
 use kvlight::base::{Status, StoreTerms};
@@ -20,7 +20,7 @@ fn refs(names: &[String]) -> Vec<&str> {
 }
 
 #[test]
-fn s19_f02_very_many_keys_are_told_in_full_while_others_write() {
+fn s19_f02_very_many_keys_are_all_delivered_while_others_write() {
     let world = test_engine().with(|settings| settings.tasks.batch_max_keys = 20).echo().start();
     let names = names();
     let keys = refs(&names);
@@ -29,8 +29,8 @@ fn s19_f02_very_many_keys_are_told_in_full_while_others_write() {
         for round in 0..4 {
             let form = if round % 2 == 0 { Form::Each } else { Form::All };
             let waiter = world.ask(form, &keys, |settings| settings.read = kvlight::base::config::ReadMode::Normal);
-            let told = if form == Form::Each { waiter.each(MANY) } else { waiter.batch().0 };
-            for (name, said) in names.iter().zip(told) {
+            let outcomes = if form == Form::Each { waiter.each(MANY) } else { waiter.batch().0 };
+            for (name, said) in names.iter().zip(outcomes) {
                 assert!(said == format!("{name}!") || said == "put", "{name} is {said}");
             }
             assert_eq!(world.core.clear(), Ok(()));
@@ -104,8 +104,8 @@ fn s19_l05_a_close_amid_the_calls_of_others_settles_all_of_them() {
                         match world.try_ask(form, &refs(names), |_| {}, Arc::new(FetchHandle::new()), 100, None) {
                             Ok(waiter) => {
                                 accepted.fetch_add(1, SeqCst);
-                                let told = if form == Form::Each { waiter.each(MANY) } else { waiter.batch().0 };
-                                assert_eq!(told.len(), MANY);
+                                let outcomes = if form == Form::Each { waiter.each(MANY) } else { waiter.batch().0 };
+                                assert_eq!(outcomes.len(), MANY);
                             }
                             Err(status) => {
                                 assert_eq!(status, Status::ERR_CLOSED);
@@ -140,8 +140,8 @@ fn s19_f16a_very_many_keys_of_one_request_are_finished_by_several_threads_at_onc
         finishers.into_iter().map(|finisher| finisher.join().expect("it finishes")).collect()
     });
     assert_eq!(finished.iter().filter(|status| **status == Status::OK).count(), 1, "{finished:?}");
-    let told = waiter.each(MANY);
-    assert!(told[..MANY - 1].iter().all(|said| said == "NULL"));
+    let outcomes = waiter.each(MANY);
+    assert!(outcomes[..MANY - 1].iter().all(|said| said == "NULL"));
     drop(request);
     world.free();
 }

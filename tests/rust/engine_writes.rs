@@ -68,7 +68,11 @@ fn s17_a_put_whose_condition_does_not_hold_writes_nothing() {
     let running = world.request();
     let waiter = world.fetch("waits");
     assert_eq!(put_if(&world.core, "k", "put", Condition::Absent), Status::CONFLICT);
-    assert_eq!(put_if(&world.core, "k", "put", Condition::Holds(value("old"))), Status::CONFLICT, "equal bytes are another value");
+    assert_eq!(
+        put_if(&world.core, "k", "put", Condition::Holds(value("old"))),
+        Status::CONFLICT,
+        "another value with equal bytes is not the stored one"
+    );
     assert_eq!(put_if(&world.core, "waits", "put", Condition::Present), Status::MISS);
     assert_eq!(put_if(&world.core, "waits", "put", Condition::Holds(Answer::Null)), Status::MISS);
     running.answer("k", "new");
@@ -108,7 +112,7 @@ fn s17_null_is_an_entry_and_can_be_compared() {
 }
 
 #[test]
-fn s17_the_validator_is_checked_before_the_condition() {
+fn s17_the_validator_runs_before_the_condition_is_checked() {
     let world = test_engine().hooks(|hooks| hooks.validator = Some(Arc::new(HostFunction(|key: &[u8]| key != b"bad")))).start();
     assert_eq!(put_if(&world.core, "bad", "v", Condition::Present), Status::INVALID_KEY);
     world.free();

@@ -7,12 +7,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Converts a file name of a C program, which may be any bytes.
+/// Converts a file name passed by a C program, which may contain any bytes.
 pub fn path_of(path: &CStr) -> Option<&Path> {
     Some(Path::new(OsStr::from_bytes(path.to_bytes())))
 }
 
-/// Makes a file that these options create readable and writable by its owner only.
+/// Restricts a file created with these options to its owner: mode 0600.
 pub fn keep_private(options: &mut OpenOptions) {
     options.mode(0o600);
 }

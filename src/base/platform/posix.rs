@@ -19,12 +19,12 @@ pub fn running_coarse() -> Moment {
     read(system::RUNNING_COARSE)
 }
 
-/// The time of a clock that also runs while the machine sleeps and is otherwise the same.
+/// The time of a clock that also runs while the machine sleeps. On a system without one, the same as [`running`] (see bsd.rs).
 pub fn suspend_aware() -> Moment {
     read(system::SUSPEND_AWARE)
 }
 
-/// How far behind [`running_coarse`] may be, in nanoseconds.
+/// The most by which [`running_coarse`] may lag, in nanoseconds.
 pub fn coarse_step_ns() -> u64 {
     let mut step = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `step` is valid for writing, and the system has that clock.
@@ -55,11 +55,12 @@ pub fn watch_forks(in_child: extern "C" fn()) {
 #[derive(Clone, Copy)]
 pub struct SignalSet(libc::sigset_t);
 
-/// The signals that a fault in the running code raises. If they are blocked, such a fault ends the program even if it has a handler.
+/// The signals that running code raises against itself: those of faults, and that of `abort()`. If the signal of a fault is blocked, the
+/// fault ends the program even if the signal has a handler.
 const SYNCHRONOUS: [libc::c_int; 7] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
 
-/// Greater than the highest signal number on the supported systems.
-const LAST_SIGNAL: libc::c_int = 128;
+/// An upper bound of the signal numbers on the supported systems.
+const SIGNAL_BOUND: libc::c_int = 128;
 
 impl SignalSet {
     /// The empty set.
@@ -72,7 +73,7 @@ impl SignalSet {
         }
     }
 
-    /// All signals except those that a fault in the running code raises.
+    /// All signals except the synchronous ones.
     pub fn asynchronous() -> SignalSet {
         let mut set = SignalSet::empty();
         // SAFETY: a valid set, and signals of this system.
@@ -87,22 +88,22 @@ impl SignalSet {
 
     /// The signals of this set that are not in `others`.
     pub fn without(mut self, others: SignalSet) -> SignalSet {
-        for signal in (1..=LAST_SIGNAL).filter(|signal| others.contains(*signal)) {
-            // SAFETY: a valid set, and a number that it accepted as a signal.
+        for signal in (1..=SIGNAL_BOUND).filter(|signal| others.contains(*signal)) {
+            // SAFETY: a valid set, and a number that `sigismember` accepted as a signal.
             unsafe { libc::sigdelset(&mut self.0, signal) };
         }
         self
     }
 
     fn contains(&self, signal: libc::c_int) -> bool {
-        // SAFETY: a valid set; a number that is not a signal gives an error.
+        // SAFETY: a valid set; for a number that is not a signal, the call returns an error.
         unsafe { libc::sigismember(&self.0, signal) == 1 }
     }
 }
 
 impl PartialEq for SignalSet {
     fn eq(&self, other: &SignalSet) -> bool {
-        (1..=LAST_SIGNAL).all(|signal| self.contains(signal) == other.contains(signal))
+        (1..=SIGNAL_BOUND).all(|signal| self.contains(signal) == other.contains(signal))
     }
 }
 

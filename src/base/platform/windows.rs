@@ -75,13 +75,13 @@ pub fn running_coarse() -> Moment {
     Moment(steps.saturating_mul(STEP_NS))
 }
 
-/// The time of a clock that also runs while the machine sleeps and is otherwise the same.
+/// The time of a clock that also runs while the machine sleeps.
 pub fn suspend_aware() -> Moment {
     // SAFETY: the call takes no arguments.
     clocks().suspend_aware.map_or_else(|| Moment(unsafe { GetTickCount64() }.saturating_mul(1_000_000)), read)
 }
 
-/// How far behind [`running_coarse`] may be, in nanoseconds.
+/// The most by which [`running_coarse`] may lag, in nanoseconds.
 pub fn coarse_step_ns() -> u64 {
     TICK_NS
 }

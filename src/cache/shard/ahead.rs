@@ -1,11 +1,11 @@
-//! What a shard does for its next evictions while it has the processor's attention.
+//! Prefetching for a shard's next evictions.
 
 use super::super::slab::Place;
 use super::Shard;
 use crate::base::Record;
 
-/// The next victim, and the hash of its key, which was needed to prefetch for its eviction. Forgotten when any entry leaves, because the next
-/// entry at its place has another key.
+/// The next victim and the hash of its key, computed for the prefetch and reused when it is evicted. Forgotten as soon as any entry
+/// leaves: it might be this one, and its place would then hold another key.
 #[derive(Clone, Copy)]
 pub(super) struct Foreseen {
     place: Place,
@@ -15,7 +15,7 @@ pub(super) struct Foreseen {
 impl Foreseen {
     pub const NONE: Foreseen = Foreseen { place: Place::NONE, hash: 0 };
 
-    /// The hash of the key of the entry at `place`, which is about to leave, if that is the one.
+    /// Returns the hash of the key of the entry at `place`, which is about to leave, if it was foreseen. Forgets it in any case.
     #[inline(always)]
     pub fn take(&mut self, place: Place) -> Option<u64> {
         let Foreseen { place: foreseen, hash } = std::mem::replace(self, Foreseen::NONE);
@@ -24,9 +24,9 @@ impl Foreseen {
 }
 
 impl Shard {
-    /// Prefetches for the next eviction: the next victim has not been read for long, and the next put would wait for its memory several
-    /// times. There are three stages, one for each of the next three victims: the node leads to the record, and the key in the record to
-    /// the bucket of the index.
+    /// Prefetches for the next eviction: the next victim has not been read for a long time, and the next put would wait for its memory
+    /// several times. There are three stages, one for each of the next three victims: the node leads to the record, and the key in the
+    /// record to the bucket of the index.
     pub(super) fn prefetch_victims(&mut self) {
         let Some(next) = self.order.oldest() else { return };
         let hash = self.hasher.hash(self.slab.key(next));
@@ -50,7 +50,7 @@ mod tests {
 
     /// The hash that is kept for the next victim belongs to the entry, not to its place.
     #[test]
-    fn s05_a_foreseen_victim_may_leave_another_way_and_its_place_go_to_another_key() {
+    fn s05_the_place_of_a_foreseen_victim_may_be_reused_for_another_key() {
         let settings = CacheSettings { capacity: 3, shards: Some(1), ..CacheSettings::default() };
         let (store, clock, mut out) = (Store::new(&settings, None), Clock::manual(Millis(0)), Departures::new());
         let mut put = |key: &str| assert!(store.put(key.as_bytes(), NewEntry::new(Answer::Null), &clock, &mut out).is_stored());
@@ -58,7 +58,7 @@ mod tests {
         ["a", "b", "c", "d"].into_iter().for_each(&mut put);
         assert!(store.remove(b"b", &clock, &mut Departures::new()));
         put("e");
-        assert!(store.remove(b"e", &clock, &mut Departures::new()), "at the place that b had");
+        assert!(store.remove(b"e", &clock, &mut Departures::new()), "\"e\", which took the place of \"b\", is found");
         ["f", "g", "h"].into_iter().for_each(&mut put);
         let found = |key: &&str| store.lookup(key.as_bytes(), &clock).is_some();
         assert_eq!(["a", "b", "c", "d", "e", "f", "g", "h"].into_iter().filter(found).collect::<String>(), "fgh");

@@ -1,5 +1,5 @@
-//! The default times at which entries expire, are refreshed and are evicted, for entries that were stored without times of their own (rules
-//! S06, S08, R01, R05).
+//! The defaults that decide when entries expire, become due for a refresh, and end their grace, for entries that were stored without times
+//! of their own (rules S06, S08, R01, R05).
 
 use super::super::lifetimes::Lifetimes;
 use super::super::slab::Place;
@@ -64,7 +64,8 @@ impl DefaultExpiry {
         now.after((span - earlier.min(span)).max(1)).min(end)
     }
 
-    /// When an entry that is stored now expires. Jitter takes off at most half of the TTL, so that no entry is stored already expired.
+    /// When an entry that is stored now expires. Jitter moves the expiry by up to `jitter_ms` either way, but by at most half of the TTL,
+    /// so that no entry is stored already expired.
     pub(super) fn deadline(&self, ttl: Ttl, now: Millis) -> Millis {
         let Ttl::For(ttl) = ttl else { return Millis::NEVER };
         let range = self.jitter_ms.min(ttl.get() / 2);

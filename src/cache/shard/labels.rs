@@ -1,5 +1,5 @@
-//! Labels of entries: what is known of a key whatever its age, how an unchanged value lives anew (rule R06), and what happens to all entries
-//! with a tag (rule R11).
+//! Labels of entries: what is known of a key whatever its age, how an unchanged value is renewed (rule R06), and what happens to all
+//! entries with a tag (rule R11).
 
 use super::super::departure::{Cause, Departures};
 use super::super::entry::{Hit, NewEntry, PutOutcome};
@@ -10,7 +10,7 @@ use crate::base::hint::rarely;
 use crate::base::{Labels, Millis, Present, Ttl};
 
 /// How many places are visited for each entry that a step may change.
-const SPARSE: usize = 4;
+const PLACES_PER_ENTRY: usize = 4;
 
 /// What happens to the entries with a tag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,14 +63,14 @@ impl Shard {
         Some((Hit::of(&self.slab, found, end), self.labels_of(place).cloned()))
     }
 
-    /// Whether `entry`, which is put over the one at `place`, is that very value, to live anew with the labels that it has.
+    /// Whether `entry`, which is put over the one at `place`, has that very value and the same labels, so that the older entry is renewed.
     #[inline(never)]
     pub(super) fn is_renewed(&self, place: Place, entry: &NewEntry, ttl: Ttl, now: Millis) -> bool {
         let is_same = self.slab.answer(place).is(&entry.answer) && self.labels_of(place) == entry.terms.labels.as_ref();
         is_same && ttl != Ttl::DoNotStore && self.leaves_at(place) > now
     }
 
-    /// The value at `place` lives anew, as if it had just been put there. Its key and its cost stay.
+    /// Renews the value at `place`, as if it had just been put there. Its key and its cost stay.
     pub(super) fn renew(&mut self, place: Place, entry: &NewEntry, ttl: Ttl, present: Present) -> PutOutcome {
         let (cost, used) = (self.slab.cost(place), present.latest);
         let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
@@ -112,7 +112,7 @@ impl Shard {
     /// Ends the time of the live entries at some of the `places`. Returns whether there is more to do.
     pub fn expire_step(&mut self, places: &mut std::ops::Range<usize>, now: Millis, out: &mut Departures) -> bool {
         let mut ended = 0;
-        for _ in 0..STEP * SPARSE {
+        for _ in 0..STEP * PLACES_PER_ENTRY {
             if ended == STEP {
                 break;
             }

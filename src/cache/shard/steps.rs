@@ -10,7 +10,7 @@ use crate::base::Millis;
 pub(in super::super) const STEP: usize = 64;
 
 /// The number of places visited for each entry that a step may remove.
-const SPARSE: usize = 4;
+const PLACES_PER_ENTRY: usize = 4;
 
 /// The progress of a clear. All entries that existed when it began leave, and perhaps some that were stored later.
 pub(in super::super) struct ClearProgress {
@@ -38,7 +38,7 @@ impl Shard {
         if progress.in_order > 0 {
             return true;
         }
-        for _ in 0..STEP * SPARSE {
+        for _ in 0..STEP * PLACES_PER_ENTRY {
             if out.len() - before >= STEP || self.slab.len() == 0 {
                 break;
             }
@@ -69,16 +69,16 @@ impl Shard {
 
     /// Adopts new limits, and evicts until the entries fit. Between steps the limits are what the shard still contains, so that a put does
     /// not have to do the rest of the work.
-    pub fn resize_step(&mut self, part: ShardLimits, now: Millis, out: &mut Departures) -> bool {
-        self.part.max_cost = part.max_cost;
-        let (entries, cost) = (part.entries, part.cost.map_or(u128::MAX, u128::from));
+    pub fn resize_step(&mut self, limits: ShardLimits, now: Millis, out: &mut Departures) -> bool {
+        self.limits.max_cost = limits.max_cost;
+        let (entries, cost) = (limits.entries, limits.cost.map_or(u128::MAX, u128::from));
         if !self.trim_step(entries, cost, now, out) {
-            self.part = part;
+            self.limits = limits;
             return false;
         }
         let held = u64::try_from(self.cost).unwrap_or(u64::MAX);
-        self.part.entries = entries.max(self.slab.len());
-        self.part.cost = part.cost.map(|limit| limit.max(held));
+        self.limits.entries = entries.max(self.slab.len());
+        self.limits.cost = limits.cost.map(|limit| limit.max(held));
         true
     }
 }

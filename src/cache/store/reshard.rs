@@ -11,23 +11,23 @@ use super::Store;
 use crate::base::Clock;
 use crate::base::sync::atomic::Ordering;
 
-/// Divides `whole` in proportion to `held`, or equally if all of `held` are 0. Rounds the running sum, so that the parts add up.
+/// Divides `whole` in proportion to `held`, or equally if all of `held` are 0. Rounds the running sum, so that the shares add up.
 fn in_proportion(whole: u64, held: &[u128]) -> Vec<u64> {
     let equal = vec![1; held.len()];
     let weights = if held.iter().all(|held| *held == 0) { &equal } else { held };
     let all: u128 = weights.iter().sum();
     let (mut so_far, mut given) = (0, 0);
-    let part = |weight: &u128| {
+    let share = |weight: &u128| {
         so_far += weight;
         // The products may exceed 128 bits. Then the loss of precision is less than one part in 2^64.
         let until =
             so_far.checked_mul(u128::from(whole)).map_or_else(|| so_far / (all / u128::from(whole)).max(1), |product| product / all);
         let until = until.min(u128::from(whole)) as u64;
-        let part = until - given;
+        let share = until - given;
         given = until;
-        part
+        share
     };
-    weights.iter().map(part).collect()
+    weights.iter().map(share).collect()
 }
 
 impl Store {
@@ -58,24 +58,25 @@ impl Store {
             self.reshard(None, mine, out);
         }
         if self.layout() != Layout::of(shards) {
-            let parts = self.parts_as_held(limits, shards, clock, out);
-            self.make_fit(parts, mine, clock, out);
+            let shares = self.shares_as_held(limits, shards, clock, out);
+            self.make_fit(shares, mine, clock, out);
             while self.reshard(Some(shards), mine, out) {}
         }
-        let part = |index: usize| if index < shards { limits.shard_limits(index, shards) } else { ShardLimits::NONE };
-        let parts: Vec<ShardLimits> = (0..self.cells.len()).map(part).collect();
+        let share = |index: usize| if index < shards { limits.shard_limits(index, shards) } else { ShardLimits::NONE };
+        let shares: Vec<ShardLimits> = (0..self.locked_shards.len()).map(share).collect();
         // In two passes: first some shards become smaller, then others become larger.
-        let smaller = self.cells.iter().zip(&parts).map(|(shard, part)| shard.read(self.sink(), |shard| shard.limits().smaller(*part)));
+        let smaller =
+            self.locked_shards.iter().zip(&shares).map(|(shard, share)| shard.read(self.sink(), |shard| shard.limits().smaller(*share)));
         self.make_fit(smaller.collect(), mine, clock, out);
-        self.make_fit(parts, mine, clock, out);
+        self.make_fit(shares, mine, clock, out);
     }
 
     pub(super) fn shards_for(&self, limits: Limits) -> usize {
-        limits.shards(self.requested_shards, self.cores).min(self.cells.len())
+        limits.shards(self.requested_shards, self.cores).min(self.locked_shards.len())
     }
 
     /// Divides the limits in proportion to what the shards contain, so that nothing is evicted just because of the new division.
-    fn parts_as_held(&self, limits: Limits, shards: usize, clock: &Clock, out: &mut dyn StepSink) -> Vec<ShardLimits> {
+    fn shares_as_held(&self, limits: Limits, shards: usize, clock: &Clock, out: &mut dyn StepSink) -> Vec<ShardLimits> {
         let (mut entries, mut costs) = (Vec::new(), Vec::new());
         self.visit_all(clock.millis(), out, |shard| {
             entries.push(u128::from(shard.entries()));
@@ -92,21 +93,21 @@ impl Store {
         let max_cost = limits.max_cost(shards as u64);
         let entries = in_proportion(limits.capacity, &entries);
         let costs = limits.cost.map(|cost| in_proportion(cost, &costs));
-        let part = |index: usize| ShardLimits {
+        let share = |index: usize| ShardLimits {
             entries: entries.get(index).copied().unwrap_or(0).min(super::super::slab::MAX_NODES),
             cost: costs.as_ref().map(|costs| costs.get(index).copied().unwrap_or(0)),
             max_cost,
         };
-        (0..self.cells.len()).map(part).collect()
+        (0..self.locked_shards.len()).map(share).collect()
     }
 
     /// Sets the limits of each shard and evicts until its entries fit. Stops as soon as there is a later resize, which visits all shards as
     /// well, so that the limits of the two are never mixed.
-    fn make_fit(&self, parts: Vec<ShardLimits>, mine: u64, clock: &Clock, out: &mut dyn StepSink) {
+    fn make_fit(&self, shares: Vec<ShardLimits>, mine: u64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
-        for (shard, part) in self.cells.iter().zip(parts) {
+        for (shard, share) in self.locked_shards.iter().zip(shares) {
             self.reclaim_all(shard, now, out);
-            self.in_steps(shard, out, |shard, left| self.limits.lock().version == mine && shard.resize_step(part, now, left));
+            self.in_steps(shard, out, |shard, left| self.limits.lock().version == mine && shard.resize_step(share, now, left));
         }
     }
 
@@ -136,8 +137,8 @@ impl Store {
         let (group, mut outgrown) = (layout.next_group(), Vec::new());
         let after = layout.moved(&group);
         // In ascending order. All other operations hold one lock at a time.
-        let concerned = (0..self.cells.len()).filter(|index| group.sources.contains(index) || group.targets.contains(index));
-        let mut held: Vec<_> = concerned.map(|index| (index, self.cells[index].hold(self.sink(), left))).collect();
+        let concerned = (0..self.locked_shards.len()).filter(|index| group.sources.contains(index) || group.targets.contains(index));
+        let mut held: Vec<_> = concerned.map(|index| (index, self.locked_shards[index].hold(self.sink(), left))).collect();
         let (mut limits, mut moving) = (None::<ShardLimits>, Vec::new());
         for (_, shard) in held.iter_mut().filter(|(index, _)| group.sources.contains(index)) {
             let own = shard.limits();
@@ -165,7 +166,7 @@ impl Store {
             shard.set_limits(own.and(spare));
         }
         self.layout.store(after.word().0, Ordering::Relaxed);
-        held.iter().for_each(|(index, shard)| self.cells[*index].announce(shard));
+        held.iter().for_each(|(index, shard)| self.locked_shards[*index].announce(shard));
         drop(held);
         drop(outgrown);
     }
@@ -210,10 +211,10 @@ mod tests {
         assert_eq!(in_proportion(7, &[0, 0, 0]).iter().sum::<u64>(), 7);
         assert_eq!(in_proportion(0, &[5, 6]), [0, 0]);
         let huge = in_proportion(u64::MAX, &[1 << 90, 3 << 90]);
-        assert!(huge.iter().all(|part| *part > u64::MAX / 5), "{huge:?}");
+        assert!(huge.iter().all(|share| *share > u64::MAX / 5), "{huge:?}");
         assert!(
-            in_proportion(100, &[30, 20, 50]).iter().zip([30, 20, 50]).all(|(part, held)| *part >= held),
-            "every part is at least what the shard contains"
+            in_proportion(100, &[30, 20, 50]).iter().zip([30, 20, 50]).all(|(share, held)| *share >= held),
+            "every share is at least what the shard contains"
         );
     }
 

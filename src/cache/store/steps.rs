@@ -28,7 +28,7 @@ impl Store {
 
     /// Removes all expired entries, and then passes each shard to `look`.
     pub(super) fn visit_all(&self, now: Millis, out: &mut dyn StepSink, mut look: impl FnMut(&Shard)) {
-        for shard in &self.cells {
+        for shard in &self.locked_shards {
             self.in_steps(shard, out, |shard, left| {
                 let more = shard.reclaim_step(now, left);
                 if !more {
@@ -42,7 +42,7 @@ impl Store {
     /// Keeps `ratio` (0 to 1) of the entries and of the total cost of each shard, after removing expired entries.
     pub fn trim(&self, ratio: f64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
-        for shard in &self.cells {
+        for shard in &self.locked_shards {
             self.reclaim_all(shard, now, out);
             let mut kept = None;
             self.in_steps(shard, out, |shard, left| {
@@ -55,19 +55,19 @@ impl Store {
     /// Keeps at most `entries` entries, divided among the shards in proportion to their numbers of entries.
     pub fn trim_to(&self, entries: u64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
-        let mut held = Vec::with_capacity(self.cells.len());
+        let mut held = Vec::with_capacity(self.locked_shards.len());
         self.visit_all(now, out, |shard| held.push(u128::from(shard.entries())));
         let all: u128 = held.iter().sum();
         if all <= u128::from(entries) {
             return;
         }
         let (mut so_far, mut given) = (0, 0);
-        for (shard, held) in self.cells.iter().zip(held) {
+        for (shard, held) in self.locked_shards.iter().zip(held) {
             // The running sum is rounded, so that the parts add up to exactly `entries`.
             so_far += held;
-            let part = (so_far * u128::from(entries) / all) as u64 - given;
-            given += part;
-            self.in_steps(shard, out, |shard, left| shard.trim_step(part, u128::MAX, now, left));
+            let share = (so_far * u128::from(entries) / all) as u64 - given;
+            given += share;
+            self.in_steps(shard, out, |shard, left| shard.trim_step(share, u128::MAX, now, left));
         }
     }
 
@@ -76,7 +76,7 @@ impl Store {
         let now = clock.millis();
         loop {
             let layout = self.layout();
-            for shard in &self.cells {
+            for shard in &self.locked_shards {
                 self.reclaim_all(shard, now, out);
                 let mut progress = None;
                 self.in_steps(shard, out, |shard, left| {
@@ -106,7 +106,7 @@ impl Store {
         let (now, mut count) = (clock.millis(), 0);
         loop {
             let layout = self.layout();
-            for shard in &self.cells {
+            for shard in &self.locked_shards {
                 let mut from = 0;
                 self.in_steps(shard, out, |shard, left| shard.tag_step(tag, fate, &mut from, &mut count, now, left));
             }
@@ -122,7 +122,7 @@ impl Store {
         let now = clock.millis();
         loop {
             let layout = self.layout();
-            for shard in &self.cells {
+            for shard in &self.locked_shards {
                 let mut places = None;
                 self.in_steps(shard, out, |shard, left| {
                     let places = places.get_or_insert_with(|| 0..shard.slab().nodes());
@@ -138,7 +138,7 @@ impl Store {
     /// Removes all expired entries. Returns their number.
     pub fn remove_expired(&self, clock: &Clock, out: &mut dyn StepSink) -> usize {
         let (now, mut removed) = (clock.millis(), 0);
-        for shard in &self.cells {
+        for shard in &self.locked_shards {
             self.in_steps(shard, out, |shard, left| {
                 let before = shard.entries();
                 let more = shard.reclaim_step(now, left);
@@ -328,6 +328,6 @@ mod tests {
         for number in 0..4 * MANY {
             put(&store, &clock, number, Ttl::Never);
         }
-        assert_eq!(len(&store, &clock), 8_000, "every shard has its part of the later limits");
+        assert_eq!(len(&store, &clock), 8_000, "every shard has its share of the later limits");
     }
 }

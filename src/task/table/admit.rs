@@ -231,7 +231,7 @@ impl<H: Host> Table<H> {
         let mut retries = 0;
         self.attempts += 1;
         let (attempt, hold, handed) = (self.attempts, self.slots.take(), self.recent.now());
-        // Runs of consecutive keys that belong to one fetch. Most often there is one run.
+        // Runs of consecutive keys that belong to one fetch. Usually there is one run.
         let mut owners: SmallVec<[(FetchId, usize); 1]> = SmallVec::new();
         let Table { host, requests, flights, fetches, .. } = self;
         let request = requests.insert_with_key(|request| {

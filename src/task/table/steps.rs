@@ -53,7 +53,7 @@ pub(super) enum LongWork {
     Form,
     /// A fetch has another urgency; its positions from this one on are still as urgent as before.
     Urgency { fetch: FetchId, before: Wish, after: Wish, next: usize },
-    /// A fetch is told what is stale of its positions from this one on.
+    /// A fetch receives the stale values of its positions from this one on.
     TellStale { fetch: FetchId, next: usize },
 }
 

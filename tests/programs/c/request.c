@@ -477,22 +477,22 @@ static void l09_null(void)
 
 static void l09_long_keys_and_missing_outputs_are_refused(void)
 {
-    static uint8_t longest[KVL_KEY_MAX + 1];
+    static uint8_t too_long[KVL_KEY_MAX + 1];
     struct fixture fixture;
     struct recorder recorder;
     kvl_request_t *request;
-    const uint8_t *key = longest;
+    const uint8_t *key = too_long;
     size_t len = 7;
     int object = 0;
 
     create_engine(&fixture, fixture_init(&fixture));
     request = held(&recorder, &fixture);
-    STATUS(kvl_request_supply_bytes(request, longest, sizeof longest, KEY("v"), NULL), KVL_ERR_KEY_TOO_LONG);
-    STATUS(kvl_request_supply(request, longest, sizeof longest, kvl_value_null(), TERMS(0, 0, 0)), KVL_ERR_KEY_TOO_LONG);
+    STATUS(kvl_request_supply_bytes(request, too_long, sizeof too_long, KEY("v"), NULL), KVL_ERR_KEY_TOO_LONG);
+    STATUS(kvl_request_supply(request, too_long, sizeof too_long, kvl_value_null(), TERMS(0, 0, 0)), KVL_ERR_KEY_TOO_LONG);
     STATUS(kvl_request_key(request, 0, NULL, &len), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_key(request, 0, &key, NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_key(request, 9, &key, &len), KVL_ERR_OUT_OF_RANGE);
-    CHECK(key == longest && len == 7);
+    CHECK(key == too_long && len == 7);
     STATUS(kvl_request_resolve_object(NULL, 0, &object, 1, object_ends, NULL), KVL_ERR_NULL_POINTER);
     CHECK(object == 1);
     answer(request, "v");

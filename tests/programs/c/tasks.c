@@ -139,7 +139,7 @@ static void f03_progress_never_decreases(void)
 static void f21_the_blocking_calls_wait_for_the_answer(void)
 {
     static const kvl_slice_t keys[] = { SLICE("a"), SLICE("fail") };
-    static uint8_t longest[KVL_KEY_MAX + 1];
+    static uint8_t too_long[KVL_KEY_MAX + 1];
     struct fixture fixture;
     kvl_config_t *config = fixture_init(&fixture);
     kvl_options_t *cache_only = option("read", "cache_only"), *hurried = option("timeout_ms", "500"), *bad = NULL;
@@ -187,7 +187,7 @@ static void f21_the_blocking_calls_wait_for_the_answer(void)
     STATUS(kvl_options_set(bad, "read", "backwards"), KVL_ERR_BAD_VALUE);
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), bad, NULL, &value, NULL), KVL_ERR_BAD_VALUE);
     STATUS(kvl_tasks_fetch_all_wait(tasks, keys, 2, bad, NULL, &results), KVL_ERR_BAD_VALUE);
-    STATUS(kvl_tasks_fetch_wait(tasks, longest, sizeof longest, NULL, NULL, &value, NULL), KVL_ERR_KEY_TOO_LONG);
+    STATUS(kvl_tasks_fetch_wait(tasks, too_long, sizeof too_long, NULL, NULL, &value, NULL), KVL_ERR_KEY_TOO_LONG);
     STATUS(kvl_tasks_fetch_wait(tasks, NULL, 1, NULL, NULL, &value, NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_tasks_fetch_wait(NULL, KEY("k"), NULL, NULL, &value, NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, NULL, NULL), KVL_ERR_NULL_POINTER);
@@ -250,7 +250,7 @@ static void f21_l02_a_blocking_call_is_refused_if_the_provider_is_on_a_queue(voi
     CHECK(recorder.status == KVL_VALUE && pthread_equal(recorder.thread, pthread_self()));
     STATUS(kvl_queue_free(queue), KVL_ERR_BUSY);
     STATUS(kvl_tasks_free(fixture.tasks), KVL_OK);
-    STATUS(kvl_queue_free(queue), KVL_OK); /* with the closed event in it */
+    STATUS(kvl_queue_free(queue), KVL_OK); /* although the event that reports the close is still in it */
     CHECK(fixture.freed == 1);
     fixture_destroy(&fixture);
 }
@@ -323,7 +323,7 @@ static void f19_a_refresh_reloads_and_stores(void)
 static void l04_a_call_that_fails_frees_its_user_data(void)
 {
     static const kvl_slice_t keys[] = { SLICE("k") }, null_inside[] = { { NULL, 3 } };
-    static uint8_t longest[KVL_KEY_MAX + 1];
+    static uint8_t too_long[KVL_KEY_MAX + 1];
     struct fixture fixture;
     struct recorder recorder;
     kvl_options_t *bad = NULL;
@@ -331,7 +331,7 @@ static void l04_a_call_that_fails_frees_its_user_data(void)
     kvl_value_t *value = NULL;
     kvl_results_t *ready = NULL;
     kvl_tasks_t *tasks;
-    int events = 0;
+    int freed = 0;
 
     create_engine(&fixture, fixture_init(&fixture));
     tasks = fixture.tasks;
@@ -344,41 +344,41 @@ static void l04_a_call_that_fails_frees_its_user_data(void)
     STATUS(kvl_options_set(bad, "no.such", "1"), KVL_ERR_UNKNOWN_KEY);
 
     recorder_init(&recorder, &fixture);
-#define FAILS(call, status) do { STATUS(call, status); events++; CHECK(recorder.freed == events && recorder.events == 0); } while (0)
+#define FREES(call, status) do { STATUS(call, status); freed++; CHECK(recorder.freed == freed && recorder.events == 0); } while (0)
 #define FETCH(tasks, key, len, options, fetch, fn) kvl_tasks_fetch(tasks, key, len, options, fetch, fn, &recorder, count_free, &value)
-    FAILS(FETCH(NULL, (const uint8_t *)"k", 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
-    FAILS(FETCH(tasks, NULL, 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
-    FAILS(FETCH(tasks, longest, sizeof longest, NULL, NULL, record_result), KVL_ERR_KEY_TOO_LONG);
-    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, bad, NULL, record_result), KVL_ERR_BAD_VALUE);
-    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, NULL, cancelled, record_result), KVL_ERR_CANCELLED);
-    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, NULL, used, record_result), KVL_ERR_ALREADY_USED);
-    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, NULL, NULL, NULL), KVL_ERR_NO_CALLBACK);
+    FREES(FETCH(NULL, (const uint8_t *)"k", 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
+    FREES(FETCH(tasks, NULL, 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
+    FREES(FETCH(tasks, too_long, sizeof too_long, NULL, NULL, record_result), KVL_ERR_KEY_TOO_LONG);
+    FREES(FETCH(tasks, (const uint8_t *)"k", 1, bad, NULL, record_result), KVL_ERR_BAD_VALUE);
+    FREES(FETCH(tasks, (const uint8_t *)"k", 1, NULL, cancelled, record_result), KVL_ERR_CANCELLED);
+    FREES(FETCH(tasks, (const uint8_t *)"k", 1, NULL, used, record_result), KVL_ERR_ALREADY_USED);
+    FREES(FETCH(tasks, (const uint8_t *)"k", 1, NULL, NULL, NULL), KVL_ERR_NO_CALLBACK);
 #define EACH(tasks, keys, n, options, fetch, fn) kvl_tasks_fetch_each(tasks, keys, n, options, fetch, fn, &recorder, count_free)
-    FAILS(EACH(NULL, keys, 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
-    FAILS(EACH(tasks, NULL, 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
-    FAILS(EACH(tasks, null_inside, 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
-    FAILS(EACH(tasks, keys, SIZE_MAX, NULL, NULL, record_result), KVL_ERR_INVALID_ARG);
-    FAILS(EACH(tasks, keys, 1, bad, NULL, record_result), KVL_ERR_BAD_VALUE);
-    FAILS(EACH(tasks, keys, 1, NULL, cancelled, record_result), KVL_ERR_CANCELLED);
-    FAILS(EACH(tasks, keys, 1, NULL, used, record_result), KVL_ERR_ALREADY_USED);
-    FAILS(EACH(tasks, keys, 1, NULL, NULL, NULL), KVL_ERR_NO_CALLBACK);
+    FREES(EACH(NULL, keys, 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
+    FREES(EACH(tasks, NULL, 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
+    FREES(EACH(tasks, null_inside, 1, NULL, NULL, record_result), KVL_ERR_NULL_POINTER);
+    FREES(EACH(tasks, keys, SIZE_MAX, NULL, NULL, record_result), KVL_ERR_INVALID_ARG);
+    FREES(EACH(tasks, keys, 1, bad, NULL, record_result), KVL_ERR_BAD_VALUE);
+    FREES(EACH(tasks, keys, 1, NULL, cancelled, record_result), KVL_ERR_CANCELLED);
+    FREES(EACH(tasks, keys, 1, NULL, used, record_result), KVL_ERR_ALREADY_USED);
+    FREES(EACH(tasks, keys, 1, NULL, NULL, NULL), KVL_ERR_NO_CALLBACK);
 #define ALL(tasks, keys, n, options, fetch, fn) kvl_tasks_fetch_all(tasks, keys, n, options, fetch, fn, &recorder, count_free, &ready)
-    FAILS(ALL(NULL, keys, 1, NULL, NULL, record_results), KVL_ERR_NULL_POINTER);
-    FAILS(ALL(tasks, NULL, 1, NULL, NULL, record_results), KVL_ERR_NULL_POINTER);
-    FAILS(ALL(tasks, keys, SIZE_MAX, NULL, NULL, record_results), KVL_ERR_INVALID_ARG);
-    FAILS(ALL(tasks, keys, 1, bad, NULL, record_results), KVL_ERR_BAD_VALUE);
-    FAILS(ALL(tasks, keys, 1, NULL, cancelled, record_results), KVL_ERR_CANCELLED);
-    FAILS(ALL(tasks, keys, 1, NULL, used, record_results), KVL_ERR_ALREADY_USED);
-    FAILS(ALL(tasks, keys, 1, NULL, NULL, NULL), KVL_ERR_NO_CALLBACK);
-    FAILS(kvl_tasks_close(NULL, KVL_CLOSE_CANCEL, 0, NULL, &recorder, count_free), KVL_ERR_NULL_POINTER);
-    FAILS(kvl_tasks_close(tasks, 9, 0, NULL, &recorder, count_free), KVL_ERR_INVALID_ARG);
-    FAILS(kvl_tasks_close(tasks, KVL_CLOSE_DRAIN, -2, NULL, &recorder, count_free), KVL_ERR_INVALID_ARG);
-    FAILS(kvl_tasks_close(tasks, KVL_CLOSE_CANCEL, 0, NULL, &recorder, count_free), KVL_OK);
-    FAILS(FETCH(tasks, (const uint8_t *)"k", 1, NULL, NULL, record_result), KVL_ERR_CLOSED);
-    FAILS(EACH(tasks, keys, 1, NULL, NULL, record_result), KVL_ERR_CLOSED);
-    FAILS(ALL(tasks, keys, 1, NULL, NULL, record_results), KVL_ERR_CLOSED);
+    FREES(ALL(NULL, keys, 1, NULL, NULL, record_results), KVL_ERR_NULL_POINTER);
+    FREES(ALL(tasks, NULL, 1, NULL, NULL, record_results), KVL_ERR_NULL_POINTER);
+    FREES(ALL(tasks, keys, SIZE_MAX, NULL, NULL, record_results), KVL_ERR_INVALID_ARG);
+    FREES(ALL(tasks, keys, 1, bad, NULL, record_results), KVL_ERR_BAD_VALUE);
+    FREES(ALL(tasks, keys, 1, NULL, cancelled, record_results), KVL_ERR_CANCELLED);
+    FREES(ALL(tasks, keys, 1, NULL, used, record_results), KVL_ERR_ALREADY_USED);
+    FREES(ALL(tasks, keys, 1, NULL, NULL, NULL), KVL_ERR_NO_CALLBACK);
+    FREES(kvl_tasks_close(NULL, KVL_CLOSE_CANCEL, 0, NULL, &recorder, count_free), KVL_ERR_NULL_POINTER);
+    FREES(kvl_tasks_close(tasks, 9, 0, NULL, &recorder, count_free), KVL_ERR_INVALID_ARG);
+    FREES(kvl_tasks_close(tasks, KVL_CLOSE_DRAIN, -2, NULL, &recorder, count_free), KVL_ERR_INVALID_ARG);
+    FREES(kvl_tasks_close(tasks, KVL_CLOSE_CANCEL, 0, NULL, &recorder, count_free), KVL_OK);
+    FREES(FETCH(tasks, (const uint8_t *)"k", 1, NULL, NULL, record_result), KVL_ERR_CLOSED);
+    FREES(EACH(tasks, keys, 1, NULL, NULL, record_result), KVL_ERR_CLOSED);
+    FREES(ALL(tasks, keys, 1, NULL, NULL, record_results), KVL_ERR_CLOSED);
     STATUS(kvl_tasks_get(tasks, KEY("k"), &value), KVL_ERR_CLOSED);
-    STATUS(kvl_tasks_get(tasks, longest, sizeof longest, &value), KVL_ERR_KEY_TOO_LONG);
+    STATUS(kvl_tasks_get(tasks, too_long, sizeof too_long, &value), KVL_ERR_KEY_TOO_LONG);
     STATUS(kvl_tasks_get(tasks, KEY("k"), NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_tasks_get(NULL, KEY("k"), &value), KVL_ERR_NULL_POINTER);
     CHECK(value == NULL && ready == NULL);
@@ -458,16 +458,16 @@ static void f08_a_put_to_the_engines_cache_overtakes_a_load(void)
 /* ---- from inside callbacks ------------------------------------------------------------------------------------------ */
 
 static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
-static int insides;
+static int callbacks_run;
 
-static void outside_refuses(kvl_tasks_t *tasks)
+static void check_blocking_calls_are_refused(kvl_tasks_t *tasks)
 {
     static const kvl_slice_t keys[] = { SLICE("k") };
     kvl_value_t *value = NULL;
     kvl_results_t *results = NULL;
 
     pthread_mutex_lock(&counting);
-    insides++; /* the provider and the record listener run at the same time */
+    callbacks_run++; /* the provider and the record listener run at the same time */
     pthread_mutex_unlock(&counting);
     STATUS(kvl_tasks_free(tasks), KVL_ERR_REENTRANT);
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_ERR_REENTRANT);
@@ -475,16 +475,16 @@ static void outside_refuses(kvl_tasks_t *tasks)
     CHECK(value == NULL && results == NULL);
 }
 
-static kvl_tasks_t *outer;
+static kvl_tasks_t *engine;
 
 static void inside_provider(struct fixture *fixture)
 {
-    outside_refuses(fixture->tasks);
+    check_blocking_calls_are_refused(fixture->tasks);
 }
 
 static void inside_result(struct recorder *recorder)
 {
-    outside_refuses(recorder->fixture->tasks);
+    check_blocking_calls_are_refused(recorder->fixture->tasks);
 }
 
 static uint32_t inside_validator(void *user_data, const uint8_t *key, size_t key_len)
@@ -492,7 +492,7 @@ static uint32_t inside_validator(void *user_data, const uint8_t *key, size_t key
     (void)user_data;
     (void)key;
     (void)key_len;
-    outside_refuses(outer);
+    check_blocking_calls_are_refused(engine);
     return 1;
 }
 
@@ -502,7 +502,7 @@ static uint64_t inside_cost(void *user_data, const uint8_t *key, size_t key_len,
     (void)key;
     (void)key_len;
     (void)value;
-    outside_refuses(outer);
+    check_blocking_calls_are_refused(engine);
     return 1;
 }
 
@@ -510,7 +510,7 @@ static void inside_removal(void *user_data, const kvl_result_t *entry, kvl_cause
 {
     (void)user_data;
     CHECK(entry->status == KVL_VALUE && cause == KVL_CAUSE_REMOVED);
-    outside_refuses(outer);
+    check_blocking_calls_are_refused(engine);
 }
 
 static void inside_record(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len)
@@ -519,18 +519,18 @@ static void inside_record(void *user_data, kvl_status_t record, const uint8_t *k
     (void)record;
     (void)key;
     (void)key_len;
-    outside_refuses(outer);
+    check_blocking_calls_are_refused(engine);
 }
 
 static void inside_free(void *object)
 {
     (void)object;
-    outside_refuses(outer);
+    check_blocking_calls_are_refused(engine);
 }
 
 static void inside_closed(void *user_data)
 {
-    outside_refuses(outer);
+    check_blocking_calls_are_refused(engine);
     count_free(user_data);
 }
 
@@ -542,20 +542,20 @@ static void l01_blocking_calls_are_refused_inside_every_callback(void)
     kvl_cache_t *cache = NULL;
     kvl_value_t *value = NULL;
 
-    insides = 0;
+    callbacks_run = 0;
     STATUS(kvl_config_set_validator(config, inside_validator, NULL, NULL), KVL_OK);
     STATUS(kvl_config_set_cost(config, inside_cost, NULL, NULL), KVL_OK);
     STATUS(kvl_config_set_removal_listener(config, inside_removal, NULL, NULL), KVL_OK);
     STATUS(kvl_config_set_record_listener(config, inside_record, NULL, NULL), KVL_OK);
     create_engine(&fixture, config);
-    outer = fixture.tasks;
+    engine = fixture.tasks;
     fixture.first = inside_provider;
     recorder_init(&recorder, &fixture);
     recorder.first = inside_result;
     /* validator, record, provider, cost, result: one each */
     STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, NULL), KVL_PENDING);
     wait_for_free(&recorder);
-    CHECK(insides == 5);
+    CHECK(callbacks_run == 5);
     STATUS(kvl_tasks_cache(fixture.tasks, &cache), KVL_OK);
     STATUS(kvl_value_new_object(&fixture, 1, inside_free, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("object"), value, NULL), KVL_OK);
@@ -565,7 +565,7 @@ static void l01_blocking_calls_are_refused_inside_every_callback(void)
     recorder_init(&recorder, &fixture);
     STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_CANCEL, 0, inside_closed, &recorder, NULL), KVL_OK);
     wait_for_free(&recorder);
-    CHECK(insides == 10); /* and validator, cost, removal, free, closed */
+    CHECK(callbacks_run == 10); /* and validator, cost, removal, free, closed */
     free_engine(&fixture);
 }
 
@@ -597,7 +597,7 @@ static uint32_t dispose_while_asked(void *user_data, const uint8_t *key, size_t 
     (void)key;
     (void)key_len;
     kvl_tasks_dispose(fixture->tasks);
-    /* where the close would wait, without this call */
+    /* long enough for the close to end, if it did not wait for this call */
     pause_for_us(20000);
     CHECK(fixture->freed == 0);
     return 1;
@@ -621,28 +621,28 @@ static void l05_dispose_inside_a_validator(void)
 static void l05_close_drain_and_free_end_in_order(void)
 {
     struct fixture fixture;
-    struct recorder first, second, changed, more;
+    struct recorder first, second, first_close, second_close;
     kvl_config_t *config = fixture_init(&fixture);
 
     STATUS(kvl_config_set_int(config, "tasks.max_running", 1), KVL_OK);
     create_engine(&fixture, config);
     fetch_recorded(&first, &fixture, "hold", NULL, NULL);
     fetch_recorded(&second, &fixture, "hold too", NULL, NULL);
-    recorder_init(&changed, &fixture);
-    STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_DRAIN, 1000, count_free, &changed, NULL), KVL_OK);
+    recorder_init(&first_close, &fixture);
+    STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_DRAIN, 1000, count_free, &first_close, NULL), KVL_OK);
     answer(next_request(&fixture), "v");
     wait_for_free(&first);
     STATUS(first.status, KVL_VALUE);
     CHECK(wait_for(&fixture, &fixture.held_len, 2));
-    CHECK(changed.freed == 0);
-    recorder_init(&more, &fixture);
-    STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, count_free, &more, NULL), KVL_OK);
+    CHECK(first_close.freed == 0);
+    recorder_init(&second_close, &fixture);
+    STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, count_free, &second_close, NULL), KVL_OK);
     STATUS(kvl_clock_advance(fixture.clock, 1000), KVL_OK); /* a second close can only shorten the time */
     wait_for_free(&second);
     STATUS(second.status, KVL_ERR_CLOSED);
     recorder_release(&second);
-    wait_for_free(&changed);
-    wait_for_free(&more);
+    wait_for_free(&first_close);
+    wait_for_free(&second_close);
     kvl_request_release(next_request(&fixture));
     free_engine(&fixture);
 }
@@ -650,13 +650,13 @@ static void l05_close_drain_and_free_end_in_order(void)
 #ifndef _WIN32
 /* ---- fork ------------------------------------------------------------------------------------------------------------ */
 
-static void object_of_nobody(void *object)
+static void count_drop(void *object)
 {
     ++*(int *)object;
 }
 
 /* Uses new handles in the child. Returns the number of wrong statuses. */
-static unsigned char made_anew(void)
+static unsigned char use_new_handles(void)
 {
     unsigned char wrong = 0;
 #ifndef KVL_RACE /* parking_lot, which replaces std's locks in that build, keeps a table of the parent's threads */
@@ -686,7 +686,7 @@ static unsigned char forked(struct fixture *fixture, kvl_config_t *config, kvl_f
     kvl_stats_t stats;
     const uint8_t *key;
     size_t len;
-    int events = 0;
+    int freed = 0;
     unsigned char wrong = 0;
 
 #define FORKED(call) (wrong = (unsigned char)(wrong + ((call) != KVL_ERR_FORKED)))
@@ -705,8 +705,8 @@ static unsigned char forked(struct fixture *fixture, kvl_config_t *config, kvl_f
     FORKED(kvl_tasks_stats_openmetrics(tasks, &value));
     FORKED(kvl_tasks_stats_reset(tasks));
     FORKED(kvl_tasks_close(tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL));
-    FORKED(kvl_fetch_set_context(fetch, &events, object_of_nobody));
-    wrong = (unsigned char)(wrong + (events != 1));
+    FORKED(kvl_fetch_set_context(fetch, &freed, count_drop));
+    wrong = (unsigned char)(wrong + (freed != 1));
     FORKED(kvl_fetch_set_urgency(fetch, 1));
     FORKED(kvl_fetch_cancel(fetch));
     FORKED(kvl_fetch_wait(fetch, KVL_FOREVER));
@@ -716,8 +716,8 @@ static unsigned char forked(struct fixture *fixture, kvl_config_t *config, kvl_f
     FORKED(kvl_request_resolve(request, 0, kvl_value_null(), NULL));
     FORKED(kvl_request_resolve(request, 0, kvl_value_null(), TERMS(1, 0, 1)));
     FORKED(kvl_request_resolve_bytes(request, 0, KEY("v"), NULL));
-    FORKED(kvl_request_resolve_object(request, 0, &events, 1, object_of_nobody, NULL));
-    wrong = (unsigned char)(wrong + (events != 2));
+    FORKED(kvl_request_resolve_object(request, 0, &freed, 1, count_drop, NULL));
+    wrong = (unsigned char)(wrong + (freed != 2));
     FORKED(kvl_request_fail(request, 0, NULL));
     FORKED(kvl_request_fail_text(request, 0, 1, "no", 0));
     FORKED(kvl_request_supply(request, KEY("k"), kvl_value_null(), TERMS(1, 0, 1)));
@@ -738,7 +738,7 @@ static unsigned char forked(struct fixture *fixture, kvl_config_t *config, kvl_f
     kvl_cache_release(cache);
     /* a value is plain memory */
     wrong = (unsigned char)(wrong + (kvl_value_data(kept, &len)[0] != 'k') + (len != 1));
-    return (unsigned char)(wrong + made_anew());
+    return (unsigned char)(wrong + use_new_handles());
 }
 
 static void l06_handles_return_forked_in_the_child(void)

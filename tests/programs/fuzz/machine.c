@@ -512,8 +512,8 @@ static void give_requests_up(struct machine *machine)
     }
 }
 
-/* Runs until the closed event, which comes after all others on every route. A provider on another thread may keep a request until
- * then. */
+/* Runs until the event that reports the close, which comes after all others on every route. A provider on another thread may keep a
+ * request until then. */
 static void drain_to_the_end(struct machine *machine)
 {
     const struct timespec pause = {0, 50000};

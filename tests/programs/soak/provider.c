@@ -72,7 +72,7 @@ static void answer(struct entry *entry, kvl_request_t *request, size_t i)
         default: return; /* left out */
         }
     } else if (entry->fault == OUTAGE && key % 4 == 2 && (status = kvl_request_not_modified(request, i, &terms)) != KVL_MISS) {
-        /* what the store still has is right: it lives anew */
+        /* what the store has is right, and is renewed */
     } else if (key_is_absent(key)) {
         status = kvl_request_resolve(request, i, kvl_value_null(), NULL);
     } else if (key % 2 == 0) {

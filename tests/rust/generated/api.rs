@@ -66,7 +66,7 @@ impl<'a> Entry<'a> {
         self.text("name")
     }
 
-    /// Its sentence of documentation.
+    /// Its description, one sentence or more.
     pub fn about(self) -> &'a str {
         self.text("about")
     }

@@ -1,4 +1,4 @@
-//! Node: the constants, and every setting with its type and its sentence.
+//! Node: the constants, and every setting with its type and its description.
 
 use super::api::{Api, Entry};
 use std::fmt::Write as _;

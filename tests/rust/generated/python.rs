@@ -1,4 +1,4 @@
-//! Python: statuses and sources as enums, and every setting with its type and its sentence.
+//! Python: statuses and sources as enums, and every setting with its type and its description.
 
 use super::api::{Api, Entry};
 use std::fmt::Write as _;
@@ -47,7 +47,7 @@ fn argument(setting: Entry<'_>) -> String {
     setting.name().replace('.', "_")
 }
 
-/// A field of a dictionary of settings. Its name is without `prefix`.
+/// A field of a TypedDict of settings, named without `prefix`.
 fn field(setting: Entry<'_>, prefix: &str) -> String {
     let kind = match setting.text("type") {
         "int" => "int".to_owned(),
@@ -63,7 +63,7 @@ fn field(setting: Entry<'_>, prefix: &str) -> String {
     )
 }
 
-/// A docstring of a sentence, with its quotes and backslashes escaped.
+/// A docstring of a sentence, with backslashes and triple quotes escaped.
 fn docstring(sentence: &str) -> String {
     format!("\"\"\"{}\"\"\"", sentence.replace('\\', "\\\\").replace("\"\"\"", "\\\"\"\""))
 }

@@ -174,8 +174,8 @@ fn l07_a_panic_of_the_table_settles_joiners() {
     let joined = join(&mut harness, "k");
     let mut out = Effects::default();
     harness.table.fail_everything(&mut out);
-    let told: Vec<_> = out.joined.iter().map(|told| (told.key.to_vec(), told.outcome.status(), told.joiners.len())).collect();
-    assert_eq!(told, [(b"k".to_vec(), Status::ERR_PANIC, 1)]);
+    let settled: Vec<_> = out.joined.iter().map(|load| (load.key.to_vec(), load.outcome.status(), load.joiners.len())).collect();
+    assert_eq!(settled, [(b"k".to_vec(), Status::ERR_PANIC, 1)]);
     assert_eq!(joined.outcome(), Summary::Pending, "the harness has not delivered it");
     assert!(harness.table.is_idle());
 }

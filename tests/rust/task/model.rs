@@ -370,7 +370,7 @@ impl Run {
         let may_be_null = if let Reply::Null = reply { vec![key.clone()] } else { Vec::new() };
         self.check_nulls(&before, &may_be_null, false);
         if self.harness.has_long_work() {
-            // Who waited for it may be told later.
+            // Whoever waited for it may receive the outcome later.
             self.lingering.push(Silence { absent: may_be_null, is_unseen: false });
         }
         self.answered.insert((request, key.clone()));
@@ -614,7 +614,7 @@ impl Run {
             answered_at_once += (0..outcomes.len()).filter(at_once).count();
         }
         let counts = self.harness.table.counts();
-        // A position that was looked up and found may be told of the end of its fetch instead, if that comes between two steps.
+        // A position that was looked up and found may receive the end of its fetch instead, if that comes between two steps.
         let misses = (positions - answered_at_once) as u64;
         let may_be_less = self.harness.budget < STEP && counts.misses() < misses;
         assert!(counts.misses() == misses || may_be_less, "each miss is counted once: {counts:?}");

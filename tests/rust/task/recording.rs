@@ -59,7 +59,7 @@ pub fn settled() -> usize {
     SETTLED.get()
 }
 
-/// One event as it was told.
+/// One event as it was delivered.
 #[derive(Debug, Clone)]
 pub struct RecordedResult {
     pub index: usize,

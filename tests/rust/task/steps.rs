@@ -181,7 +181,7 @@ fn s19_f09_while_very_many_keys_are_cancelled_none_of_them_is_handed_out() {
             freed = true;
         }
     }
-    assert_eq!((harness.requests.len(), harness.hooks.len()), (1, 1), "the provider is told once, of what it has");
+    assert_eq!((harness.requests.len(), harness.hooks.len()), (1, 1), "the provider is notified once, about the request that it has");
     harness.is_slow = false;
     harness.finish(0);
     assert!(harness.table.is_idle() && waiter.outcomes().iter().all(|said| *said == failed_with(Status::ERR_CANCELLED)));
@@ -348,7 +348,7 @@ fn s19_f08_a_clear_overtakes_in_steps_all_that_was_under_way_when_it_began() {
     answer_all(&mut harness);
     assert_eq!(joined.outcome(), value("k0"));
     assert!(names[1..].iter().all(|name| harness.lookup(name) == Summary::Miss), "nothing that was under way is stored");
-    assert!(waiter.outcomes().iter().all(|said| matches!(said, Summary::Value(_))), "and all are told");
+    assert!(waiter.outcomes().iter().all(|said| matches!(said, Summary::Value(_))), "and all positions are delivered");
 }
 
 #[test]
@@ -377,14 +377,14 @@ fn f17_a_batch_ends_as_a_whole_when_the_breaker_refuses_a_key_that_waits() {
 }
 
 #[test]
-fn s19_f20_very_many_who_wait_for_one_key_are_told_in_steps() {
+fn s19_f20_very_many_waiters_of_one_key_are_notified_in_steps() {
     let mut harness = harness(|_| {});
     let waiters: Vec<Waiter> = (0..MANY).map(|_| harness.fetch("k")).collect();
     (harness.is_slow, harness.most_in_a_hold) = (true, (0, 0));
     harness.answer(0, "k", "v");
     assert_eq!((harness.lookup("k"), harness.fetch("k").outcome()), (value("v"), value("v")), "the answer is there first (F07)");
     harness.finish(0);
-    // Who leaves before its turn is told so, and once.
+    // A fetch that is cancelled before its turn is notified of that, and only once.
     harness.cancel(&waiters[MANY - 1]);
     let steps = finish_work(&mut harness);
     assert!(steps >= MANY / STEP - 1, "{steps} steps");
@@ -415,7 +415,7 @@ fn s19_f13c_another_urgency_reaches_very_many_keys_in_steps() {
 }
 
 #[test]
-fn s19_r04_what_is_stale_is_told_of_very_many_keys_in_steps() {
+fn s19_r04_the_stale_values_of_very_many_keys_are_delivered_in_steps() {
     let mut harness = harness(one_slot);
     let names = keys(MANY);
     for name in &names {

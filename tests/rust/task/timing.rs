@@ -5,7 +5,7 @@ use kvlight::base::Status;
 use kvlight::base::config::{QueueOrder, RetryShape, Settings};
 use kvlight::task::{Cancel, Form, TakeResult, Unanswered};
 
-fn attempts_of(timeout_ms: u64, retries: u32) -> impl FnOnce(&mut Settings) {
+fn timeout_and_retries(timeout_ms: u64, retries: u32) -> impl FnOnce(&mut Settings) {
     move |settings| {
         settings.fetch.attempt_timeout = Some(ms(timeout_ms));
         settings.fetch.retry.count = Some(retries);
@@ -45,7 +45,7 @@ fn f10_a_timeout_does_not_replace_an_earlier_answer() {
 
 #[test]
 fn f10_an_attempt_timeout_starts_when_the_request_is_taken() {
-    let mut harness = Harness::with(attempts_of(10, 0));
+    let mut harness = Harness::with(timeout_and_retries(10, 0));
     harness.takes_manually = true;
     let waiter = harness.fetch("k");
     harness.advance(1_000);
@@ -59,7 +59,7 @@ fn f10_an_attempt_timeout_starts_when_the_request_is_taken() {
 
 #[test]
 fn f10_a_heartbeat_restarts_the_attempt_timeout() {
-    let mut harness = Harness::with(attempts_of(10, 0));
+    let mut harness = Harness::with(timeout_and_retries(10, 0));
     let waiter = harness.fetch("k");
     for _ in 0..5 {
         harness.advance(9);
@@ -74,7 +74,7 @@ fn f10_a_heartbeat_restarts_the_attempt_timeout() {
 #[test]
 fn f10_an_attempt_timeout_is_retried_and_frees_the_slot() {
     let mut harness = Harness::with(|settings| {
-        attempts_of(10, 1)(settings);
+        timeout_and_retries(10, 1)(settings);
         settings.tasks.max_running = 1;
     });
     let waiter = harness.fetch("k");
@@ -86,7 +86,7 @@ fn f10_an_attempt_timeout_is_retried_and_frees_the_slot() {
 
 #[test]
 fn f10_a_late_answer_settles_its_flight_in_any_attempt() {
-    let mut harness = Harness::with(attempts_of(10, 1));
+    let mut harness = Harness::with(timeout_and_retries(10, 1));
     let waiter = harness.fetch("k");
     harness.advance(10);
     assert_eq!(harness.answer(0, "k", "late"), Status::LATE);
@@ -97,8 +97,8 @@ fn f10_a_late_answer_settles_its_flight_in_any_attempt() {
 }
 
 #[test]
-fn f10_a_late_answer_of_an_older_attempt_does_not_replace_a_younger_ones() {
-    let mut harness = Harness::with(attempts_of(10, 1));
+fn f10_a_late_answer_of_an_older_attempt_does_not_replace_that_of_a_younger_one() {
+    let mut harness = Harness::with(timeout_and_retries(10, 1));
     harness.fetch("k");
     harness.advance(10);
     harness.answer(1, "k", "young");
@@ -109,7 +109,7 @@ fn f10_a_late_answer_of_an_older_attempt_does_not_replace_a_younger_ones() {
 #[test]
 fn f10_a_late_answer_settles_a_flight_in_backoff() {
     let mut harness = Harness::with(|settings| {
-        attempts_of(10, 1)(settings);
+        timeout_and_retries(10, 1)(settings);
         settings.fetch.retry.fixed = ms(100);
     });
     let waiter = harness.fetch("k");
@@ -123,7 +123,7 @@ fn f10_a_late_answer_settles_a_flight_in_backoff() {
 #[test]
 fn f10_a_late_answer_that_a_write_overtook_is_dropped() {
     let mut harness = Harness::with(|settings| {
-        attempts_of(10, 1)(settings);
+        timeout_and_retries(10, 1)(settings);
         settings.fetch.retry.fixed = ms(100);
     });
     let waiter = harness.fetch("k");
@@ -138,7 +138,7 @@ fn f10_a_late_answer_that_a_write_overtook_is_dropped() {
 
 #[test]
 fn f10_a_late_error_is_dropped() {
-    let mut harness = Harness::with(attempts_of(10, 1));
+    let mut harness = Harness::with(timeout_and_retries(10, 1));
     let waiter = harness.fetch("k");
     harness.advance(10);
     assert_eq!(harness.fail_for_good(0, "k", 9), Status::LATE);
@@ -150,7 +150,7 @@ fn f10_a_late_error_is_dropped() {
 #[test]
 fn f10_beyond_max_abandoned_a_slot_is_free_once_an_abandoned_request_ends() {
     let mut harness = Harness::with(|settings| {
-        attempts_of(10, 0)(settings);
+        timeout_and_retries(10, 0)(settings);
         settings.tasks.max_running = 1;
         settings.tasks.max_abandoned = 1;
     });
@@ -162,7 +162,7 @@ fn f10_beyond_max_abandoned_a_slot_is_free_once_an_abandoned_request_ends() {
     let third = harness.fetch("c");
     assert_eq!(harness.requests.len(), 2, "no third request runs beside two that hang");
     harness.finish(0);
-    assert_eq!(harness.handed()[2], ["c"], "the abandoned request has finished, so its place is used");
+    assert_eq!(harness.handed()[2], ["c"], "the abandoned request has finished, so the second is abandoned instead, and its slot is free");
     harness.answer(2, "c", "3");
     assert_eq!(third.outcome(), value("3"));
     assert_eq!(harness.table.gauges().abandoned, 1);
@@ -171,7 +171,7 @@ fn f10_beyond_max_abandoned_a_slot_is_free_once_an_abandoned_request_ends() {
 #[test]
 fn f10_with_max_abandoned_0_the_hung_request_itself_frees_the_slot() {
     let mut harness = Harness::with(|settings| {
-        attempts_of(10, 0)(settings);
+        timeout_and_retries(10, 0)(settings);
         settings.tasks.max_running = 1;
         settings.tasks.max_abandoned = 0;
     });
@@ -185,9 +185,11 @@ fn f10_with_max_abandoned_0_the_hung_request_itself_frees_the_slot() {
 
 #[test]
 fn f10_the_longest_timeouts_never_fire_and_never_overflow() {
-    let mut harness = Harness::with(attempts_of(i64::MAX as u64, 0));
+    let mut harness = Harness::with(timeout_and_retries(i64::MAX as u64, 0));
     let waiter = harness.fetch_with("k", |options| options.fetch.timeout = Some(ms(i64::MAX as u64)));
-    harness.advance(u64::MAX / 4_000_000);
+    // In milliseconds: a quarter of the clock's range, which is in nanoseconds.
+    const LONG_MS: u64 = u64::MAX / 4_000_000;
+    harness.advance(LONG_MS);
     assert_eq!(waiter.outcome(), Summary::Pending);
     harness.answer(0, "k", "v");
     assert_eq!(waiter.outcome(), value("v"));
@@ -199,7 +201,7 @@ fn f11_a_retry_count_of_n_means_n_plus_one_attempts() {
         let mut harness = Harness::with(|settings| settings.fetch.retry.count = Some(count));
         let waiter = harness.fetch("k");
         for attempt in 0..=count as usize {
-            assert_eq!(waiter.outcome(), Summary::Pending, "not settled before attempt {attempt} of {count} retries");
+            assert_eq!(waiter.outcome(), Summary::Pending, "settled after {attempt} failed attempts, with {count} retries allowed");
             harness.fail(attempt, "k", 7);
         }
         assert_eq!((waiter.outcome(), harness.requests.len()), (Summary::Error(7), count as usize + 1));
@@ -263,7 +265,7 @@ fn f11_a_key_in_backoff_holds_no_slot_and_no_place() {
 }
 
 #[test]
-fn f11_a_due_retry_waits_beyond_the_places_and_is_not_lost() {
+fn f11_a_due_retry_waits_without_a_place_and_is_not_lost() {
     let mut harness = Harness::with(|settings| {
         settings.tasks.max_running = 1;
         settings.tasks.queue_max_keys = 1;
@@ -321,7 +323,7 @@ fn f11b_a_retry_without_pause_follows_waiting_keys_of_equal_urgency() {
 }
 
 #[test]
-fn f11b_keys_that_keep_failing_at_once_do_not_starve_others() {
+fn f11b_keys_that_keep_failing_immediately_do_not_starve_others() {
     let mut harness = Harness::with(|settings| {
         settings.tasks.max_running = 2;
         settings.tasks.batch_max_keys = 4;
