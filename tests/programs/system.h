@@ -29,7 +29,10 @@
 static inline size_t bytes_in_use(void)
 {
 #if TELLS_MEMORY
-    return mallinfo2().uordblks;
+    struct mallinfo2 memory = mallinfo2();
+
+    /* large blocks are mapped one by one, and counted separately */
+    return memory.uordblks + memory.hblkhd;
 #else
     return 0;
 #endif

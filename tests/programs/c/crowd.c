@@ -1,5 +1,6 @@
-/* Very many keys and callers at once, on the default settings: nobody is lost, and memory stays bounded (rules F13a, S11a). */
+/* Very many keys and fetches at once, on the default settings: no answer is lost, and memory stays bounded (rules F13a, S11a, S20). */
 #define _GNU_SOURCE
+#include "../system.h"
 #include "check.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -40,27 +41,27 @@ static void answer_all(void *unused, kvl_request_t *request)
     kvl_request_finish(request);
 }
 
-/* what all fetches of a story were told */
+/* The results of all fetches of a test. */
 struct tally {
     pthread_mutex_t lock;
-    pthread_cond_t news;
+    pthread_cond_t changed;
     int open, values, others;
 };
 
 static void tally_begin(struct tally *tally)
 {
     memset(tally, 0, sizeof *tally);
-    CHECK(pthread_mutex_init(&tally->lock, NULL) == 0 && pthread_cond_init(&tally->news, NULL) == 0);
+    CHECK(pthread_mutex_init(&tally->lock, NULL) == 0 && pthread_cond_init(&tally->changed, NULL) == 0);
 }
 
 static void tally_end(struct tally *tally)
 {
     pthread_mutex_lock(&tally->lock);
     while (tally->open > 0)
-        pthread_cond_wait(&tally->news, &tally->lock);
+        pthread_cond_wait(&tally->changed, &tally->lock);
     pthread_mutex_unlock(&tally->lock);
     pthread_mutex_destroy(&tally->lock);
-    pthread_cond_destroy(&tally->news);
+    pthread_cond_destroy(&tally->changed);
 }
 
 static void count(struct tally *tally, int values, int others)
@@ -69,7 +70,7 @@ static void count(struct tally *tally, int values, int others)
     tally->values += values;
     tally->others += others;
     tally->open--;
-    pthread_cond_signal(&tally->news);
+    pthread_cond_signal(&tally->changed);
     pthread_mutex_unlock(&tally->lock);
 }
 
@@ -102,7 +103,7 @@ static kvl_tasks_t *engine_with(const char *order)
     return tasks;
 }
 
-/* `batches` fetches of 1,000 keys each; with `step` < 1,000 they overlap. Single fetches, urgent ones and others, between them. */
+/* Starts `batches` fetches of 1,000 keys, which overlap if `step` is below 1,000, and single fetches, half of them urgent. */
 static void batches_at_once(int batches, int step, const char *order)
 {
     static uint32_t names[12 * BATCH + SINGLES];
@@ -125,7 +126,7 @@ static void batches_at_once(int batches, int step, const char *order)
     for (nth = 0; nth < batches; nth++)
         STATUS(kvl_tasks_fetch_all(tasks, keys + nth * step, BATCH, NULL, NULL, count_results, &tally, NULL, NULL), KVL_PENDING);
     for (nth = 0; nth < SINGLES; nth++) {
-        /* half of them keys of a batch, half their own; half urgent */
+        /* half are keys of a batch, half are not; half are urgent */
         const kvl_slice_t *key = &keys[nth % 2 ? 12 * BATCH + nth : nth * 17];
         kvl_value_t *value = NULL;
         kvl_status_t status =
@@ -156,7 +157,7 @@ static void f13a_any_number_of_batches_of_a_thousand_keys_get_all_values(void)
     }
 }
 
-/* A listener that is slower than three writers: what waits for it is bounded (S11a). */
+/* A listener that is slower than three writers: the removals that wait for it are bounded (S11a). */
 
 enum { WRITES = 60000 };
 
@@ -217,8 +218,45 @@ static void s11a_three_writers_and_a_slow_listener_stay_within_the_limit(void)
     kvl_cache_release(cache);
 }
 
+/* A million keys in one fetch; afterwards the idle engine frees what it needed for them (S20). */
+static void s20_an_idle_engine_frees_the_memory_of_a_burst(void)
+{
+    enum { BURST = 1000000, LEFT = 8 << 20 };
+    uint32_t *names = malloc(BURST * sizeof *names);
+    kvl_slice_t *keys = malloc(BURST * sizeof *keys);
+    kvl_tasks_t *tasks;
+    struct tally tally;
+    size_t before, i;
+    int waited;
+
+    if (is_watched() || !TELLS_MEMORY) {
+        free(names);
+        free(keys);
+        return;
+    }
+    for (i = 0; i < BURST; i++) {
+        names[i] = (uint32_t)i;
+        keys[i].data = (const uint8_t *)&names[i];
+        keys[i].len = sizeof names[i];
+    }
+    tasks = engine_with("fifo");
+    before = bytes_in_use();
+    tally_begin(&tally);
+    tally.open = 1;
+    STATUS(kvl_tasks_fetch_all(tasks, keys, BURST, NULL, NULL, count_results, &tally, NULL, NULL), KVL_PENDING);
+    tally_end(&tally);
+    CHECK(tally.values == BURST);
+    for (waited = 0; waited < 60000 && bytes_in_use() > before + LEFT; waited++)
+        pause_for_us(1000);
+    CHECK(bytes_in_use() <= before + LEFT);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    free(names);
+    free(keys);
+}
+
 int main(void)
 {
+    s20_an_idle_engine_frees_the_memory_of_a_burst();
     s11a_three_writers_and_a_slow_listener_stay_within_the_limit();
     f13a_any_number_of_batches_of_a_thousand_keys_get_all_values();
     DONE();
