@@ -32,7 +32,9 @@ pub enum TakeResult {
 impl<H: Host> Table<H> {
     /// The provider, or the reader of the program's queue, takes a request. Its attempt timeout starts.
     pub fn take_request(&mut self, id: RequestId, now: &Now<'_>) -> TakeResult {
-        let Some(request) = self.requests.get_mut(id).filter(|request| request.wanted > 0 && !request.is_finishing) else {
+        // A close cancels requests in steps: none that it has not reached yet is handed out.
+        let is_closed = self.life == Acceptance::Closed;
+        let Some(request) = self.requests.get_mut(id).filter(|request| request.wanted > 0 && !request.is_finishing && !is_closed) else {
             return TakeResult::Skip;
         };
         if request.is_taken() {
