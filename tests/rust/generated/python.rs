@@ -16,7 +16,7 @@ fn tables(api: &Api) -> String {
         .to_owned();
     let version = ["major", "minor", "patch"].map(|part| api.version(part).to_string()).join(".");
     let _ = write!(text, "VERSION = \"{version}\"\n\n\n");
-    text.push_str("class Status(IntEnum):\n    \"\"\"Outcomes above 0, errors below.\"\"\"\n");
+    text.push_str("class Status(IntEnum):\n    \"\"\"Errors are negative; OK and the other outcomes are not.\"\"\"\n");
     for status in api.statuses() {
         let _ = write!(text, "\n    {} = {}\n    {}\n", status.name(), status.number("value"), docstring(status.about()));
     }

@@ -10,7 +10,7 @@ VERSION = "0.2.0"
 
 
 class Status(IntEnum):
-    """Outcomes above 0, errors below."""
+    """Errors are negative; OK and the other outcomes are not."""
 
     OK = 0
     """done"""
