@@ -541,7 +541,11 @@ impl Run {
                 let loaded = matches!(result.outcome.source, Source::Provider | Source::Joined) && result.outcome.ttl_left_ms != 0;
                 let summary = super::harness::summary(&result.outcome.verdict);
                 // Between two steps of a delivery the key may be removed.
-                assert!(!loaded || self.harness.is_slow || result.in_store == summary, "{summary:?} was delivered, but the store had {:?}", result.in_store);
+                assert!(
+                    !loaded || self.harness.is_slow || result.in_store == summary,
+                    "{summary:?} was delivered, but the store had {:?}",
+                    result.in_store
+                );
             }
         }
     }
