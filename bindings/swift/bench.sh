@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures the Swift face, optimised: ns for each key.
+# Measures the Swift package, optimised, in ns for each key.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bindings/swift/toolchain --where >/dev/null

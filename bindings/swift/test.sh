@@ -30,7 +30,7 @@ if ! . bindings/swift/environment; then
 fi
 in_swift() { bindings/swift/toolchain "$@"; }
 
-# counts LOG: what a run of `swift test` says, as `passed failed`.
+# counts LOG: prints the numbers of a run of `swift test`, as `passed failed`.
 counts() {
     local all bad
     all=$(sed -n 's/.*Test run with \([0-9]*\) tests\{0,1\} .*/\1/p' "$1" | tail -n 1)
@@ -38,7 +38,7 @@ counts() {
     echo "$((${all:-0} - bad)) $bad"
 }
 
-# tier NAME FOLDER OPTION...: builds and runs the tests in a build folder of their own.
+# tier NAME FOLDER OPTION...: builds and runs the tests in a separate build folder.
 tier() {
     local name=$1 folder=$scratch/$2 log=$scratch/$2.log status good bad
     shift 2
@@ -80,7 +80,7 @@ example() {
     fi
 }
 
-# KVLight is in Swift 6 mode, which says as much; KVLightCompat, in mode 5, takes closures that are not Sendable.
+# KVLight is in Swift 6 mode, which includes strict concurrency; KVLightCompat, in mode 5, takes closures that are not Sendable.
 strictly() {
     echo "== strict concurrency"
     local log=$scratch/strict.log

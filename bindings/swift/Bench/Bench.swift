@@ -1,8 +1,7 @@
-// What the Swift face costs: `swift/bench.sh` runs it optimised.
+// Measures the Swift package: `bindings/swift/bench.sh` runs it optimised.
 //
-// Medians of interleaved rounds, in nanoseconds for each key: by the clock, and of processor time of all threads, which says more on a busy
-// machine. A dictionary behind a lock stands beside the resident keys, since that
-// is what one writes without a library.
+// Medians of interleaved rounds, in nanoseconds for each key: elapsed time, and processor time of all threads, which is more reliable on a
+// busy machine. Resident keys are compared with a dictionary behind a lock, which is what a program without a library would use.
 
 import Foundation
 import KVLight
@@ -40,7 +39,7 @@ func nanoseconds(_ keys: Int, _ work: () async throws -> Void) async rethrows ->
     return Figure(clock: (Double(seconds) * 1e9 + Double(attoseconds) / 1e9) / Double(keys), processor: (processor() - used) / Double(keys))
 }
 
-/// Figures by name, in the order in which they came first.
+/// Figures by name, in the order of their first measurement.
 struct Table {
     private var names: [String] = []
     private var figures: [String: [Figure]] = [:]
@@ -89,7 +88,7 @@ final class Left: @unchecked Sendable {
 @main
 struct Bench {
     static func main() async throws {
-        // Off the main actor, where each call would hop.
+        // Not on the main actor, where each call would hop.
         try await measure()
     }
 
@@ -120,7 +119,7 @@ struct Bench {
         for key in 0..<resident { earlier.set(element: "post \(key)", for: key) }
         _ = await manager.asyncFetch(keys: Array(0..<resident))
 
-        /// The same keys in the same order for all.
+        /// The same keys in the same order for all measurements.
         let order = (0..<resident).map { ($0 &* 7919) % resident }
         let hot = order.map { $0 % 1000 }
         let thousand = Array(hot.prefix(1000))
@@ -128,7 +127,7 @@ struct Bench {
         var table = Table()
 
         for round in 0..<7 {
-            // All of them, which no processor's cache holds, and a thousand, which it does.
+            // All of them, which do not fit into a processor's cache, and a thousand, which do.
             for (keys, which) in [(order, "of 100,000"), (hot, "of 1,000")] {
                 table.add("dictionary behind a lock, \(which)", await nanoseconds(resident) {
                     for key in keys where behind[key] == nil { fatalError() }
@@ -155,7 +154,7 @@ struct Bench {
                     await allTold(keys) { key, told in manager.fetch(key: key) { _, _ in told() } }
                 })
             }
-            // Ten times, since once is too short to be measured.
+            // Ten times, since one pass is too short to measure.
             table.add("getElement, 10,000 Int keys in order", await nanoseconds(10 * inOrder.count) {
                 for _ in 0..<10 { for key in inOrder where cache.getElement(for: key).isMiss { fatalError() } }
             })
@@ -173,7 +172,7 @@ struct Bench {
                 }
             })
             let fresh = (round + 1) * 1_000_000
-            // An instant provider: what is measured is the library, and not how elements are made.
+            // An instant provider, so that the library is measured and not the creation of elements.
             let element: String? = "post"
             let absent = KVLightTasks<Int, String>(
                 config: .init(

@@ -1,40 +1,40 @@
-// What a batch came to, in full.
+// The outcomes of a batch, with all details.
 
 import CKVLight
 
-/// Where an outcome came from.
+/// The source of an outcome.
 public enum OutcomeSource: UInt32, Sendable {
-    /// From nowhere: the position failed before anything was looked up.
+    /// None: the position failed before anything was looked up.
     case none
     case store
     /// From a load that this fetch started.
     case provider
-    /// From a load that was under way.
+    /// From a load that was already in progress.
     case joined
     /// From a write that settled the waiting load.
     case put
     /// From the memory of recent errors.
     case errorMemory
-    /// From the store, though its time was over: there was nothing better.
+    /// From the store, though it has expired: a fallback.
     case stale
 }
 
-/// What one position of a batch came to.
+/// The outcome of one position of a batch.
 public struct Outcome<K: KVLightKey, Element: Sendable>: Sendable {
     public let key: K
     public let result: Result<Element?, any Error>
-    /// With ``isStale``: what the load failed with; `nil` if it takes too long (``FetchOptions/staleAfter``).
+    /// With ``isStale``: the error of the load; `nil` if the load took too long (``FetchOptions/staleAfter``).
     public let loadError: (any Error)?
     public let source: OutcomeSource
-    /// How many attempts the load took; 0 if there was none.
+    /// The number of attempts of the load; 0 if there was none.
     public let attempts: Int
-    /// How long ago it was loaded or set.
+    /// The time since the element was loaded or set.
     public let age: Duration
-    /// How long it will live; `nil` is for ever.
+    /// The time until the element expires; `nil` if it never does.
     public let timeLeft: Duration?
-    /// What it costs to keep, in bytes.
+    /// The cost of the element, in bytes.
     public let cost: Int
-    /// Whether its time was over: it was told because the load failed or took too long.
+    /// Whether the element has expired, and was delivered because the load failed or took too long.
     public var isStale: Bool { source == .stale }
 
     init(_ key: K, _ result: kvl_result_t) {
@@ -50,20 +50,20 @@ public struct Outcome<K: KVLightKey, Element: Sendable>: Sendable {
     }
 }
 
-/// What a batch came to: each position, and what they come to together.
+/// The outcome of a batch: each position, and their counts and errors.
 public struct BatchOutcome<K: KVLightKey, Element: Sendable>: Sendable {
-    /// How many positions came to what.
+    /// The number of positions by outcome.
     public struct Counts: Hashable, Sendable {
         public let elements, nulls, invalidKeys, failures: Int
         public let fromStore, fromProvider, joined: Int
-        /// Positions that were told an element past its time, for want of a better one.
+        /// Positions that received an expired element as a fallback.
         public let stale: Int
     }
 
-    /// In the order asked, duplicates repeated.
+    /// In the order of the keys, duplicates repeated.
     public let positions: [Outcome<K, Element>]
     public let counts: Counts
-    /// Why the whole ended early: timeout, cancellation, close, or the failure that ended an all-or-nothing batch.
+    /// Why the batch ended early: timeout, cancellation, close, or the failure that ended an all-or-nothing batch.
     public let endedEarly: (any Error)?
     /// Each distinct error once; the first is that of the first position that failed.
     public let errors: [any Error]

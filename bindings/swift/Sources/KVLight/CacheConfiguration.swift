@@ -1,62 +1,63 @@
-// What a cache is made from.
+// The configuration of a cache.
 
 import CKVLight
 
-/// What a ``MemoryCache`` is made from, and the store of ``KVLightTasks``. Values out of range are brought into it.
+/// The configuration of a ``MemoryCache``, and of the store of ``KVLightTasks``. Values outside their range are clamped to it.
 public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     /// How keys are hashed.
     public enum Hash: String, Sendable {
         case fast
-        /// For keys that an attacker chooses.
+        /// For keys that an attacker may choose.
         case sip
     }
 
-    /// How many entries it holds at most; 0 stores nothing.
+    /// The maximum number of entries; 0 stores nothing.
     public var capacity = 1024
-    /// What the entries may cost in all, in bytes; `nil` is no limit.
+    /// The maximum total cost of the entries, in bytes; `nil` is no limit.
     public var costLimit: Int?
-    /// How many parts with a lock of their own it has; `nil` is as many as its size calls for.
+    /// The number of shards, each with its own lock; `nil` chooses it by the size.
     public var shards: Int?
-    /// How long an element lives, unless more is said of it.
+    /// The time until an element expires, unless it is stored with its own.
     public var timeToLive = TimeToLive.never
     /// How long an absence is remembered.
     public var nullTimeToLive = TimeToLive.seconds(60)
-    /// Each finite TTL is drawn from TTL ± min(this, TTL / 2), so that what was stored together does not expire together.
+    /// Each finite TTL is drawn from TTL ± min(this, TTL / 2), so that elements that were stored together do not expire together.
     public var timeToLiveJitter = Duration.zero
     /// An entry also expires this long after its last use.
     public var idleTimeToLive: Duration?
-    /// How long an element stays after its end as a fallback for when the provider fails. Elements must end: see ``timeToLive``.
+    /// How long an expired element is kept as a fallback for when the provider fails. Elements must expire for this: see ``timeToLive``.
     public var staleFor = Duration.zero
-    /// How long a fetch that has a fallback waits for the load; `nil` is for as long as that takes, zero not at all.
+    /// How long a fetch that has a fallback waits for the load; `nil`: until the load ends, zero: not at all.
     public var staleAfter: Duration?
     /// How long a key is not loaded after a failure that a fallback covered; its fetches receive the fallback at once.
     public var staleRetry = Duration.seconds(1)
-    /// After which part of its time to live an element that is used is loaded anew in the background; 0 is never.
+    /// The part of its time to live, 0 to 1, after which an element that is used is reloaded in the background; 0 is never.
     public var refreshAfter = 0.0
-    /// Says that as a time since the element was stored, in place of ``refreshAfter``.
+    /// The time since an element was stored after which it is reloaded when it is used, instead of ``refreshAfter``.
     public var refreshAge: Duration?
-    /// After a refresh that failed, how long until the next one.
+    /// The pause after a failed refresh until the next one.
     public var refreshRetry = Duration.seconds(1)
-    /// Up to which part of the time, 0 to 1, that begins earlier, drawn for each element, so that what was stored together is not loaded together.
+    /// The part of that time, 0 to 1, by which the refresh is at most earlier, drawn for each element, so that elements that were stored
+    /// together are not reloaded together.
     public var refreshJitter = 0.0
-    /// Whether a timer gives the memory of expired entries back. Without it each write gives back a few.
+    /// Whether a timer frees the memory of expired entries. Without it each write frees that of a few.
     public var usesTimer = true
-    /// Makes hashing and jitter repeatable.
+    /// The seed of hashing and jitter, to make tests repeatable; `nil` is a random one.
     public var seed: Int?
     public var hash = Hash.fast
-    /// How long a provider's final error is remembered and thrown to those who ask.
+    /// How long a provider's final error is remembered and thrown by fetches of the key.
     public var errorTimeToLive = Duration.zero
-    /// How many errors are remembered at most.
+    /// The maximum number of remembered errors.
     public var errorCapacity = 1024
-    /// Says which keys are valid. It runs on the asking thread, once for each key asked or stored.
+    /// Returns whether a key is valid. It runs on the calling thread, once for each key that is looked up or stored.
     public var keyValidator: (@Sendable (K) -> Bool)?
-    /// What an element costs to keep, in bytes; by default what the element itself takes, without what it points to.
+    /// The cost of an element, in bytes; by default its own size, without the memory that it points to.
     public var cost: (@Sendable (Element) -> Int)?
-    /// Hears of each element that is no longer in the store, and of each that never got in.
+    /// Called for each element that left the store, and for each that was refused.
     public var removalListener: (@Sendable (K, Element?, RemovalCause) -> Void)?
-    /// Hears of each lookup on the asking thread, before the call returns, with the counters as they are then.
+    /// Called for each lookup on the calling thread, before the lookup returns, with the counters at that time.
     public var statisticsReport: (@Sendable (KVLightStatistics, CacheRecord) -> Void)?
-    /// Time for tests.
+    /// A manual clock, for tests.
     public var clock: ManualClock?
 
     public init(
@@ -77,10 +78,10 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
         self.statisticsReport = statisticsReport
     }
 
-    /// How elements are priced.
+    /// How the cost of elements is computed.
     var pricing: Pricing<Element> { Pricing(function: cost) }
 
-    /// Writes everything; `reported` is told later whose statistics are reported.
+    /// Writes all settings; `reported` is set later to the cache whose statistics are reported.
     func write(to config: borrowing ConfigHandle, reported: ReportedCache, spellings: Spellings<K>) {
         config.set("cache.capacity", max(capacity, 0))
         config.set("cache.cost_limit", costLimit.map { max($0, 0) } ?? -1)
@@ -121,12 +122,12 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     }
 }
 
-/// The cache whose statistics are reported: known once it is made, and nobody asks it before.
+/// The cache whose statistics are reported: set once the cache exists, and not read before.
 final class ReportedCache {
     var raw: OpaquePointer?
 }
 
-/// What elements cost.
+/// The cost of elements.
 @usableFromInline
 struct Pricing<Element>: Sendable {
     @usableFromInline let function: (@Sendable (Element) -> Int)?

@@ -1,8 +1,8 @@
-// How one lookup went.
+// The results of lookups and the causes of removals.
 
 import CKVLight
 
-/// What a lookup came to.
+/// The result of a lookup.
 public enum CacheRecord: Hashable, Sendable {
     /// The validator refused the key.
     case invalidKey
@@ -25,16 +25,16 @@ public enum CacheRecord: Hashable, Sendable {
 /// Why an element is no longer in the store.
 public enum RemovalCause: UInt32, Sendable {
     case expired = 1
-    /// It made room for another (`capacity`).
+    /// It was evicted because there were too many entries (`capacity`).
     case capacity
-    /// It made room for another's cost (`costLimit`).
+    /// It was evicted because the total cost was too high (`costLimit`).
     case cost
     case replaced
     case removed
     case cleared
-    /// It never got in.
+    /// It was not stored at all.
     case refused
     case trimmed
-    /// A tag that it had was removed.
+    /// It was removed by a tag.
     case tag
 }

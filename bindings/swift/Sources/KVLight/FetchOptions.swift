@@ -1,38 +1,38 @@
-// What one fetch may set for itself.
+// The options of one fetch.
 
-/// How far a batch is.
+/// The progress of a batch.
 public struct FetchProgress: Hashable, Sendable {
     /// Positions that are settled.
     public let done: Int
     /// Of these, those that failed.
     public let failed: Int
-    /// Positions asked.
+    /// All positions.
     public let total: Int
 }
 
-/// Where a fetch reads, and whether it stores.
+/// Where a fetch looks a key up, and whether it stores the answer.
 public enum ReadMode: String, Sendable {
     /// The store first, then the provider, whose answer is stored.
     case normal
-    /// The provider, or a load that is under way; the answer is stored. Meanwhile others keep reading the old element.
+    /// The provider, or a load in progress; the answer is stored. Until then other fetches get the current element.
     case refresh
-    /// The store alone: what is not there is `nil`.
+    /// The store alone: a missing key is `nil`.
     case cacheOnly = "cache_only"
     /// The store first, then the provider, whose answer is not stored.
     case noStore = "no_store"
 }
 
-/// What one failed key does to its batch.
+/// The effect of one failed key on its batch.
 public enum BatchMode: String, Sendable {
-    /// Nothing: the others are delivered.
+    /// None: the other keys are delivered.
     case partial
-    /// It ends the batch: what is not settled is cancelled.
+    /// It ends the batch: keys that are not settled are cancelled.
     case allOrNothing = "all_or_nothing"
 }
 
-/// What one fetch may set for itself. What is `nil` goes by the configuration.
+/// The options of one fetch. An option that is `nil` is as in the configuration.
 public struct FetchOptions: Sendable {
-    /// Tells how far a batch is.
+    /// A function that is called with the progress of a batch.
     public struct Progress: Sendable {
         let step: Int
         let report: @Sendable (FetchProgress) -> Void
@@ -44,18 +44,18 @@ public struct FetchOptions: Sendable {
         }
     }
 
-    /// How long the fetch waits; what is open then fails with ``KVLightError/timeout``.
+    /// How long the fetch waits; keys that are open then fail with ``KVLightError/timeout``.
     public var timeout: Duration?
-    /// How long the fetch waits for better than an element past its time, if there is one; zero is not at all.
+    /// How long the fetch waits for the load if it has an expired element as a fallback; zero is not at all.
     public var staleAfter: Duration?
     public var read: ReadMode?
     public var batchMode: BatchMode?
     public var retry: RetryPolicy?
-    /// The priority with which the answer is stored: entries of lower priority make room for it.
+    /// The priority with which the answer is stored: entries of lower priority are evicted first.
     public var elementPriority: Double?
-    /// How urgent the fetch is among those that wait; `nil` is the current task's priority.
+    /// The urgency of the fetch in the queue; `nil` is the current task's priority.
     public var urgency: TaskPriority?
-    /// Of `fetch(keys:)` and its kin.
+    /// Progress of `fetch(keys:)` and the other fetches of many keys.
     public var progress: Progress?
 
     public init(
@@ -87,7 +87,7 @@ public struct FetchOptions: Sendable {
         return options
     }
 
-    /// Whether the library has to hear of anything here.
+    /// Whether any option has to be passed to the library.
     var differs: Bool {
         timeout != nil || staleAfter != nil || read != nil || batchMode != nil || retry != nil || elementPriority != nil || progress != nil
     }

@@ -1,13 +1,13 @@
-// What can go wrong, apart from what a provider throws and from cancellation.
+// The errors of the library, apart from those of providers and from cancellation.
 
 import CKVLight
 import Foundation
 
-/// Why a fetch failed. An error that the provider threw arrives as it was thrown, and a cancelled fetch throws `CancellationError`.
+/// Why a fetch failed. An error that the provider threw arrives unchanged, and a cancelled fetch throws `CancellationError`.
 public enum KVLightError: Error, Hashable, Sendable {
-    /// The time given was over before an answer came: ``FetchOptions/timeout``, or the attempt's.
+    /// No answer arrived in time: ``FetchOptions/timeout``, or that of the attempt.
     case timeout
-    /// The queue was full: raise `maximumQueuedKeys` or `maximumRunningRequests`, or ask for less at once.
+    /// The queue was full: raise `maximumQueuedKeys` or `maximumRunningRequests`, or request fewer keys at once.
     case queueFull
     /// The provider finished without an answer for this key.
     case unanswered
@@ -17,11 +17,11 @@ public enum KVLightError: Error, Hashable, Sendable {
     case keyTooLong
     /// A provider failed without a Swift error.
     case provider(code: Int, message: String)
-    /// The circuit breaker is open: the provider fails too often, and is left alone for a while (``CircuitBreaker``).
+    /// The circuit breaker is open: the provider fails too often, and is not called for a while (``CircuitBreaker``).
     case unavailable
-    /// Bytes came back that are no key: `init(keyBytes:)` refused what `withKeyBytes(_:)` had said.
+    /// A key could not be decoded: `init(keyBytes:)` refused the bytes that `withKeyBytes(_:)` returned.
     case undecodableKey
-    /// Any other status of the library's.
+    /// Any other status of the library.
     case other(status: Int32)
 
     init(status: kvl_status_t) {
@@ -58,12 +58,12 @@ extension KVLightError: LocalizedError, CustomStringConvertible {
     public var errorDescription: String? { description }
 }
 
-/// Thrown in place of a ``KVLightError`` where attempts had failed before: time ran out, the cache was closed, the queue was full, or the circuit
-/// breaker opened. A cancelled fetch throws `CancellationError` in any case.
+/// Thrown in place of a ``KVLightError`` if attempts had failed before: the fetch timed out, the cache was closed, the queue was full, or the
+/// circuit breaker opened. A cancelled fetch throws `CancellationError` in any case.
 public struct EndedError: Error, LocalizedError, CustomStringConvertible {
-    /// What ended the fetch.
+    /// The error that ended the fetch.
     public let error: KVLightError
-    /// What the last attempt failed with: what the provider threw, if any attempt threw something.
+    /// The error of the last attempt: the one that the provider threw, if any attempt threw one.
     public let cause: any Error
 
     init(_ error: KVLightError, cause: any Error) {
@@ -80,11 +80,10 @@ public func ~= (pattern: KVLightError, thrown: any Error) -> Bool {
     (thrown as? KVLightError ?? (thrown as? EndedError)?.error) == pattern
 }
 
-/// Throw this from a provider to say that trying again is pointless: no retry follows, and `underlying` arrives at everybody
-/// who waits.
+/// Thrown by a provider to prevent retries: `underlying` reaches every waiting caller at once.
 public struct PermanentFailure: Error {
     public let underlying: any Error
-    /// Whether an older element is worth nothing either: it is not delivered in place of the error, and leaves the store.
+    /// Whether an older element is invalid too: it is removed from the store and not delivered in place of the error.
     public let endsFallback: Bool
 
     public init(_ underlying: any Error, endsFallback: Bool = false) {
@@ -93,8 +92,8 @@ public struct PermanentFailure: Error {
     }
 }
 
-/// Throw this from a provider to say when trying again makes sense, as HTTP's Retry-After does: a retry waits at least that long, and
-/// `underlying` arrives at everybody who waits.
+/// Thrown by a provider to set the time of the next try, like HTTP's Retry-After: a retry waits at least that long. Without a retry,
+/// `underlying` reaches every waiting caller.
 public struct RetryLater: Error {
     public let underlying: any Error
     public let after: Duration

@@ -1,9 +1,9 @@
-// The standard library's and Foundation's types as keys.
+// Key conformances of types of the standard library and Foundation.
 
 import Foundation
 
 extension String: KVLightKey {
-    /// UTF-8, composed: strings that are equal in Swift are one key, however they were put together.
+    /// UTF-8, composed: strings that are equal in Swift are one key, whatever their scalars.
     public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         var text = composedKeyText.text
         return try text.withUTF8 { try body(UnsafeRawBufferPointer($0)) }
@@ -51,7 +51,7 @@ extension UUID: KVLightKey {
 }
 
 extension URL: KVLightKey {
-    /// The absolute address: a relative URL is the same key as the one that it leads to.
+    /// The absolute address: a relative URL is the same key as the absolute one to which it resolves.
     public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         try absoluteString.withKeyBytes(body)
     }
@@ -61,7 +61,7 @@ extension URL: KVLightKey {
         self.init(string: text)
     }
 
-    /// A relative address is a different key from the absolute one that it resolves to.
+    /// A relative URL is decoded as the absolute one, which is spelled differently.
     public var isExactKey: Bool { baseURL == nil && absoluteString.isExactKey }
 }
 

@@ -1,12 +1,12 @@
-// What may be a key, and the bytes that are its identity.
+// The protocol of keys, and the bytes that identify them.
 
 import Foundation
 
 /// A key of a ``MemoryCache`` or of ``KVLightTasks``: a value with an identity in bytes.
 ///
-/// Keys that are equal have equal bytes, keys that differ have different bytes, and the bytes lead back to the key, or to one that is
-/// equal. Strings, integers, `UUID`, `Data` and `URL` are keys; a type whose raw value is a key, or which is `Codable`, becomes one by
-/// a line:
+/// Keys that are equal have equal bytes, keys that differ have different bytes, and the bytes can be decoded to the key, or to an equal
+/// one. Strings, integers, `UUID`, `Data` and `URL` are keys; a type whose raw value is a key, or which is `Codable`, becomes one by
+/// one line:
 ///
 /// ```swift
 /// enum Planet: String { case earth, mars }
@@ -18,8 +18,8 @@ import Foundation
 ///
 /// A key has at most 65,535 bytes; a longer one fails with ``KVLightError/keyTooLong``.
 ///
-/// A provider is handed the key that was asked for. Where nobody waits, as in a removal listener, and where equal keys that are spelled
-/// otherwise are asked for at the same time, it is one of the equal ones.
+/// A provider receives the key in the spelling of the caller. In a removal listener, where no caller waits, and if equal keys with different
+/// spellings are requested at the same time, it is one of the equal ones.
 public protocol KVLightKey: Hashable, Sendable {
     /// Calls `body` with the bytes that identify this key. They are valid until it returns.
     func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R
@@ -27,8 +27,8 @@ public protocol KVLightKey: Hashable, Sendable {
     /// The key that has these bytes; `nil` if none has.
     init?(keyBytes: UnsafeRawBufferPointer)
 
-    /// Whether the bytes lead back to this very key, rather than to one that is equal and spelled otherwise, such as a string that is put
-    /// together in another way. `true` unless a type says more.
+    /// Whether the bytes are decoded to exactly this key, rather than to an equal one with another spelling, such as a string of other scalars.
+    /// `true` by default.
     var isExactKey: Bool { get }
 }
 
@@ -49,9 +49,9 @@ extension KVLightKey where Self: RawRepresentable, RawValue: KVLightKey {
     }
 }
 
-/// A `Codable` key is identified by what it encodes, as JSON in a canonical form: strings composed, zero without a sign, sets and
-/// dictionaries sorted. So keys are one if what they encode is equal. A type whose `==` is wider than that, by ignoring case or a property,
-/// conforms by hand: it says which bytes equal keys have in common. Those bytes are also quicker to make.
+/// A `Codable` key is identified by its encoding as JSON in a canonical form: strings composed, zero without a sign, sets and
+/// dictionaries sorted. Keys with equal encodings are therefore one key. A type whose `==` also ignores case or a property has to
+/// implement the protocol itself, with bytes that equal keys have in common. This is also faster.
 extension KVLightKey where Self: Codable {
     public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         guard let text = try? CanonicalJSON.text(of: self) else {
@@ -71,7 +71,7 @@ extension KVLightKey where Self: Codable {
     }
 }
 
-/// Of two ways to the bytes the raw value is the shorter one.
+/// If both encodings are possible, the bytes of the raw value are used, since they are shorter.
 extension KVLightKey where Self: RawRepresentable & Codable, RawValue: KVLightKey {
     public var isExactKey: Bool { rawValue.isExactKey }
 

@@ -1,25 +1,25 @@
-// What a provider is handed.
+// The requests of a provider.
 
 import CKVLight
 
-/// Keys that the provider is asked for, to be answered one by one, in any order, from any thread, now or later.
+/// Keys for the provider to answer one by one, in any order, from any thread, now or later.
 ///
-/// Those who wait hear of each answer at once. A request that is let go without ``finish()`` is finished: what is open then fails
-/// with ``KVLightError/unanswered``.
+/// Each answer is delivered at once to its waiting callers. A request that is released without ``finish()`` is finished, and its open keys
+/// fail with ``KVLightError/unanswered``.
 public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
-    /// Why nobody wants the answers any more.
+    /// Why the answers are no longer wanted.
     public enum Cancellation: UInt32, Sendable {
         case unwanted = 1
         case timeout
         case closed
     }
 
-    /// What became of an answer.
+    /// The result of an answer.
     public enum Acceptance: Sendable {
         case accepted
-        /// The attempt was over. An element is stored if nothing newer was.
+        /// The attempt had timed out. The element is stored if nothing newer is.
         case late
-        /// The key has its answer, or the engine has closed.
+        /// The key has an answer already, or the engine has closed.
         case refused
     }
 
@@ -29,7 +29,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
     /// The keys, each once.
     public let keys: [K]
 
-    /// `nil`, and the request failed, if the bytes of a key are no key.
+    /// `nil` if a key cannot be decoded; the request has failed then.
     @inlinable
     init?(_ handle: RequestHandle, _ context: RequestContext<K, Element>) {
         self.handle = handle
@@ -42,24 +42,24 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         }
     }
 
-    /// Which attempt of its load a key is in: 1, 2, …
+    /// The number of the attempt that a key's load is in: 1, 2, …
     public func attempt(at index: Int) -> Int {
         index < 0 ? 0 : Int(kvl_request_attempt(handle.raw, index))
     }
 
-    /// The priority of the most urgent fetch that waits.
+    /// The priority of the most urgent waiting fetch.
     public var priority: TaskPriority { handle.priority }
 
-    /// What the attempt has left; `nil` if there is no limit.
+    /// The time until the attempt times out; `nil` if there is no limit.
     public var timeLeft: Duration? {
         let left = kvl_request_time_left_ms(handle.raw)
         return left < 0 ? nil : .milliseconds(left)
     }
 
-    /// Why it is not wanted any more; `nil` while it is.
+    /// Why the request is no longer wanted; `nil` while it is wanted.
     public var cancellation: Cancellation? { Cancellation(rawValue: kvl_request_is_cancelled(handle.raw)) }
 
-    /// Whether somebody still waits for a key.
+    /// Whether a caller still waits for a key.
     public func isWanted(at index: Int) -> Bool {
         index >= 0 && kvl_request_is_wanted(handle.raw, index) != 0
     }
@@ -69,7 +69,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         handle.onCancel(cancelled)
     }
 
-    /// Says that work goes on: the attempt's time begins anew.
+    /// Reports that the provider is still working: the timeout of the attempt starts again.
     public func heartbeat() {
         kvl_request_heartbeat(handle.raw)
     }
@@ -81,7 +81,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         accepted(index < 0 ? KVL_ERR_OUT_OF_RANGE : handle.resolve(index, element, cost: pricing(element)))
     }
 
-    /// Answers the key at `index`, and says on which terms the answer is stored.
+    /// Answers the key at `index`, with the terms on which the answer is stored.
     @discardableResult
     public func resolve(
         at index: Int, with element: Element?, expiredIn ttl: TimeToLive, priority: Double? = nil, staleFor stale: Duration? = nil
@@ -92,7 +92,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
                 index, element, cost: pricing(element), ttl: ttl.milliseconds, priority: Self.stated(priority), stale: staleMilliseconds(stale)))
     }
 
-    /// Answers by key: one of ``keys``, or another, which is stored if it is news.
+    /// Answers by key: one of ``keys``, or another one, which is stored unless something newer is.
     @discardableResult
     public func supply(
         _ element: Element?, for key: K, expiredIn ttl: TimeToLive = .default, priority: Double? = nil, staleFor stale: Duration? = nil
@@ -102,23 +102,23 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
                 key, element, cost: pricing(element), ttl: ttl.milliseconds, priority: Self.stated(priority), stale: staleMilliseconds(stale)))
     }
 
-    /// Fails the key at `index`: everybody who waits gets this very error.
+    /// Fails the key at `index`: every waiting caller gets this error.
     @discardableResult
     public func fail(at index: Int, with error: any Error) -> Acceptance {
         accepted(index < 0 ? KVL_ERR_OUT_OF_RANGE : handle.fail(index, error))
     }
 
-    /// Finishes. What has no answer fails with ``KVLightError/unanswered``, or is absent if `omittedKeysAreNull` is set.
+    /// Finishes the request. Keys without an answer fail with ``KVLightError/unanswered``, or are absent if `omittedKeysAreNull` is set.
     public func finish() {
         handle.finish()
     }
 
-    /// Finishes. What has no answer is absent, as when a query found no row.
+    /// Finishes the request. Keys without an answer are absent, as when a query found no row.
     public func finishWithNulls() {
         handle.finishWithNulls()
     }
 
-    /// Finishes. What has no answer fails with `error`.
+    /// Finishes the request. Keys without an answer fail with `error`.
     public func finish(throwing error: any Error) {
         handle.finish(throwing: error)
     }
@@ -138,7 +138,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
     }
 }
 
-/// What an engine's requests have in common.
+/// The part that all requests of an engine share.
 @usableFromInline
 struct RequestContext<K: KVLightKey, Element: Sendable>: Sendable {
     @usableFromInline let pricing: Pricing<Element>

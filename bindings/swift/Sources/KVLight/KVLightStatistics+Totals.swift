@@ -1,4 +1,4 @@
-// What follows from the counters, and the text forms of the statistics.
+// Totals computed from the counters, and the text forms of the statistics.
 
 import CKVLight
 
@@ -6,13 +6,13 @@ extension KVLightStatistics {
     /// Lookups of all kinds.
     public var totalAccesses: Int { hits + nullHits + misses + invalidKeys }
 
-    /// Hits, those on null included, among the lookups of valid keys; 0 when there were none.
+    /// The share of hits, including those on null, among the lookups of valid keys; 0 if there were none.
     public var hitRate: Double {
         let valid = totalAccesses - invalidKeys
         return valid == 0 ? 0 : Double(hits + nullHits) / Double(valid)
     }
 
-    /// Those of a cache handle; all zero when it answers no more.
+    /// The statistics of a cache handle; all zero if the engine is closed.
     static func of(cache: OpaquePointer?) -> KVLightStatistics {
         var stats = kvl_stats_t()
         kvl_cache_stats(cache, &stats, MemoryLayout<kvl_stats_t>.size)
@@ -23,6 +23,6 @@ extension KVLightStatistics {
 /// Statistics as text.
 public enum StatisticsFormat: Sendable {
     case json
-    /// For Prometheus and its kin.
+    /// The OpenMetrics format, which Prometheus reads.
     case openMetrics
 }

@@ -1,15 +1,15 @@
 // Fetches that call back.
 //
-// A closure is called once for each position, or once for all, and never inside the call that asked: where the library refuses a
-// call, the closure hears of it from a queue.
+// A closure is called once for each position, or once for all, and never inside the fetch call itself: if the library refuses a
+// call, the closure is called from a queue.
 
 import CKVLight
 import Dispatch
 import Foundation
 
-/// A fetch that calls back: to cancel it, and to see how far it is.
+/// A fetch with a callback: to cancel it, and to change its urgency.
 public final class KVLightFetch: Sendable {
-    /// `nil` if the answer was there when it was asked for.
+    /// `nil` if the outcome was available at once.
     let handle: FetchHandle?
 
     init(urgency: TaskPriority?) {
@@ -20,16 +20,16 @@ public final class KVLightFetch: Sendable {
         handle = nil
     }
 
-    /// Of one key that was resident.
+    /// The fetch of a key that was resident.
     static var settled: KVLightFetch { KVLightFetch() }
 
-    /// Settles what is open with a `CancellationError`. Others who wait for the same keys notice nothing. Letting go of the fetch
-    /// does not cancel it.
+    /// Settles the open keys with a `CancellationError`. Other fetches of the same keys are not affected. Releasing this object does not
+    /// cancel the fetch.
     public func cancel() {
         handle?.cancel()
     }
 
-    /// Says anew how urgent it is.
+    /// Changes the urgency of the fetch.
     public func setUrgency(_ urgency: TaskPriority) {
         handle?.setUrgency(urgency)
     }
@@ -37,7 +37,7 @@ public final class KVLightFetch: Sendable {
     public var progress: FetchProgress { handle?.progress ?? FetchProgress(done: 1, failed: 0, total: 1) }
 }
 
-/// Where closures are called.
+/// Where closures are called: on the configured queue, or directly.
 struct Delivery: Sendable {
     let queue: DispatchQueue?
     private let turns = Turns()
@@ -46,12 +46,12 @@ struct Delivery: Sendable {
         self.queue = queue
     }
 
-    /// From a callback of the library's.
+    /// Delivers from a callback of the library.
     func callAsFunction(_ work: @escaping @Sendable () -> Void) {
         if let queue { queue.async(execute: work) } else { turns.take(work) }
     }
 
-    /// From the call that asked.
+    /// Delivers from the fetch call itself, so never directly.
     func later(_ work: @escaping @Sendable () -> Void) {
         if let queue { queue.async(execute: work) } else { turns.later(work) }
     }
@@ -123,7 +123,7 @@ extension KVLightTasks {
         return fetch
     }
 
-    /// Fetches many keys and calls back once for each position, duplicates included, as they come; one call at a time, unless
+    /// Fetches many keys and calls back for each position, duplicates included, as soon as it settles; one call at a time, unless
     /// `callbackQueue` is a concurrent one.
     @discardableResult
     public func fetch(
@@ -147,7 +147,7 @@ extension KVLightTasks {
         return fetch
     }
 
-    /// Fetches many keys and calls back once, when all are done: results in the order asked, duplicates repeated.
+    /// Fetches many keys and calls back once, when all are done: results in the order of the keys, duplicates repeated.
     @discardableResult
     public func fetch(
         keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), completion: @escaping BatchResultCallback

@@ -1,54 +1,54 @@
-// What an engine is made from.
+// The configuration of an engine.
 
 import CKVLight
 import Dispatch
 
 extension KVLightTasks {
-    /// Which of the waiting fetches goes first.
+    /// The order in which waiting keys are loaded.
     public enum QueueOrder: String, Sendable {
-        /// The newest: for lists that scroll. When the queue is full a newcomer takes the place of the oldest key that is not more urgent.
+        /// The newest first: for lists that scroll. If the queue is full, a new key takes the place of the oldest that is not more urgent.
         case lifo
-        /// The oldest. When the queue is full a newcomer takes the place of a less urgent key, or is refused.
+        /// The oldest first. If the queue is full, a new key takes the place of a less urgent one, or is refused.
         case fifo
     }
 
-    /// What ``KVLightTasks`` is made from. Values out of range are brought into it.
+    /// The configuration of ``KVLightTasks``. Values outside their range are clamped to it.
     public struct Config: Sendable {
         public var provider: Provider
         public var cache: CacheConfiguration<K, Element>
-        /// How many requests may be with the provider at a time.
+        /// The maximum number of requests that the provider has at a time.
         public var maximumRunningRequests = 4
-        /// Lets the number of requests that may be with the provider find itself by how long they take: between this and
-        /// ``maximumRunningRequests``, beginning here. `nil` is ``maximumRunningRequests`` always.
+        /// The minimum of an adaptive limit: the limit of running requests then follows their latency, between this number, with which it
+        /// starts, and ``maximumRunningRequests``. `nil`: the limit is always ``maximumRunningRequests``.
         public var minimumRunningRequests: Int?
-        /// How many requests whose time is over may still be with the provider while their place is used again.
+        /// The maximum number of timed-out requests that the provider may still have while their slots are used again.
         public var maximumAbandonedRequests = 4
-        /// How many places the queue has: so many keys of single fetches may wait.
+        /// The number of places in the queue: the maximum number of waiting keys of single fetches.
         public var maximumQueuedKeys = 65_536
         public var queueOrder = QueueOrder.fifo
-        /// Which part of the places one fetch may hold, at least one; its other keys wait without a place.
+        /// The part of the places, 0 to 1, that one fetch may hold, at least one place; its other keys wait without a place.
         public var queueShare = 0.5
-        /// `false`: keys of a fetch of many that find no place do not wait without one but fail with ``KVLightError/queueFull``.
+        /// Whether keys of a fetch of many keys that get no place wait without one; otherwise they fail with ``KVLightError/queueFull``.
         public var keysWaitWithTheirFetch = true
-        /// How long a key waits for company before a request is formed.
+        /// How long a key waits for others to join its request.
         public var linger = Duration.zero
         /// Whether a key that the provider leaves out is absent, rather than ``KVLightError/unanswered``.
         public var omittedKeysAreNull = false
         public var batchMode = BatchMode.partial
-        /// How long a fetch waits; `nil` is for ever.
+        /// How long a fetch waits; `nil` is without limit.
         public var timeout: Duration?
-        /// How long the provider may take for a request; `nil` is for ever.
+        /// How long the provider may take for a request; `nil` is without limit.
         public var attemptTimeout: Duration?
         public var retry: RetryPolicy
-        /// When a provider that fails is left alone; `nil` is never.
+        /// When a failing provider is not called for a while; `nil` is never.
         public var circuitBreaker: CircuitBreaker?
-        /// How many requests a second go to the provider; `nil` is no limit.
+        /// The limit of requests per second; `nil` is no limit.
         public var rateLimit: RateLimit?
         public var readMode = ReadMode.normal
         /// The priority with which answers are stored.
         public var elementPriority = 0.0
-        /// Where closures are called: `fetch(key:completion:)` and its kin, and progress. `nil` is a thread of the library's, or a global
-        /// queue for what was resident; one at a time in any case: a closure that takes long keeps the others waiting.
+        /// Where the closures of fetches and of their progress are called. `nil` is a thread of the library, or a global queue for resident
+        /// keys; one at a time in any case, so that a slow closure delays the others.
         public var callbackQueue: DispatchQueue?
 
         public init(
@@ -100,7 +100,7 @@ extension KVLightTasks {
 }
 
 extension Duration {
-    /// Whole, rounded up, never below 0; some 292,000 years at most.
+    /// In whole microseconds, rounded up, at least 0 and at most `Int64.max`.
     fileprivate var microseconds: Int64 {
         let (seconds, attoseconds) = components
         guard seconds >= 0, attoseconds >= 0 else { return 0 }

@@ -1,19 +1,19 @@
 // Fetches to await.
 //
-// A resident key is answered on the spot: no closure is allocated, no thread is changed, and the caller's actor is not left. Else a
-// fetch handle is made before anything can be cancelled, and one receiver carries the continuation into the library. The library
-// says "pending", and calls the receiver once, or it says anything else, and never does: then the continuation is resumed here.
+// A resident key is answered at once: no closure is allocated, no thread is changed, and the caller's actor is not left. Otherwise a
+// fetch handle is created before anything can be cancelled, and one receiver carries the continuation into the library. If the library
+// returns "pending", it calls the receiver once. If it returns anything else it never does, and the continuation is resumed here.
 
 import CKVLight
 
 extension KVLightTasks {
-    /// Fetches one key: from the store, else from the provider, together with all others who want it.
+    /// Fetches one key: from the store if it is there, otherwise from the provider, in one load shared with all other callers.
     ///
     /// - Parameters:
-    ///   - timeout: how long to wait; instead of the options' and the configuration's.
+    ///   - timeout: how long to wait, in place of the timeout of the options and of the configuration.
     /// - Returns: the element; `nil` if there is none, if the validator refuses the key, or if the store lacks it and
-    ///   ``ReadMode/cacheOnly`` is asked.
-    /// - Throws: what the provider threw; ``KVLightError``; `CancellationError` as soon as the task is cancelled.
+    ///   ``ReadMode/cacheOnly`` is set.
+    /// - Throws: the error of the provider; ``KVLightError``; `CancellationError` as soon as the task is cancelled.
     @inlinable
     public func fetch(
         key: K, timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
@@ -33,7 +33,7 @@ extension KVLightTasks {
 
     /// Fetches many keys: a dictionary, in which a key without an element has `nil`.
     ///
-    /// - Throws: the first error. The keys that are open then are given up, unless ``FetchOptions/batchMode`` says ``BatchMode/partial``.
+    /// - Throws: the first error. Keys that are open then are cancelled, unless ``FetchOptions/batchMode`` is ``BatchMode/partial``.
     @inlinable
     public func values(
         for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
@@ -43,9 +43,9 @@ extension KVLightTasks {
         return elements
     }
 
-    /// Fetches many keys: pairs in the order asked, duplicates repeated.
+    /// Fetches many keys: pairs in the order of the keys, duplicates repeated.
     ///
-    /// - Throws: the first error. The keys that are open then are given up, unless ``FetchOptions/batchMode`` says ``BatchMode/partial``.
+    /// - Throws: the first error. Keys that are open then are cancelled, unless ``FetchOptions/batchMode`` is ``BatchMode/partial``.
     @inlinable
     public func pairs(
         for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
@@ -64,7 +64,7 @@ extension KVLightTasks {
         try await values(for: keys, timeout: timeout, options: options, isolation: isolation)
     }
 
-    /// The same as ``pairs(for:timeout:options:isolation:)``, where pairs are what is wanted: `as [(K, Element?)]`.
+    /// The same as ``pairs(for:timeout:options:isolation:)``, if the result type is stated: `as [(K, Element?)]`.
     @inlinable
     @_disfavoredOverload
     public func fetch(
@@ -73,7 +73,7 @@ extension KVLightTasks {
         try await pairs(for: keys, timeout: timeout, options: options, isolation: isolation)
     }
 
-    /// Fetches many keys, each with its own outcome, in the order asked, duplicates repeated. Never throws: keys that are open when
+    /// Fetches many keys, each with its own outcome, in the order of the keys, duplicates repeated. Never throws: keys that are open when
     /// the task is cancelled have a `CancellationError`.
     @inlinable
     public func results(
@@ -85,14 +85,14 @@ extension KVLightTasks {
         }
     }
 
-    /// Fetches many keys and says all that is known of each, with counts and errors gathered.
+    /// Fetches many keys, with the details of each outcome, their counts and their errors.
     public func outcomes(
         for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
     ) async throws -> BatchOutcome<K, Element> {
         BatchOutcome(keys: keys, results: try await gather(keys, options.waiting(timeout)).get())
     }
 
-    // MARK: How
+    // MARK: Implementation
 
     @usableFromInline
     func asksStoreFirst(_ options: FetchOptions) -> Bool {

@@ -1,15 +1,15 @@
-// The provider: six ways to write it, and two for those who want more.
+// The provider: six forms, and two for special needs.
 
 extension KVLightTasks {
-    /// What answers the keys that the store lacks: one key or many, by a return value, an `async` one, or a callback.
+    /// The function that answers the keys that the store lacks: one key or many, by a return value, an `async` one, or a callback.
     ///
-    /// An `async` provider runs as a `Task` at the priority of whoever asks, and is cancelled when the last of them has left. One
-    /// that returns at once runs on a thread that may block. An error that it throws arrives at everybody who waits, the very same.
+    /// An `async` provider runs as a `Task` at the caller's priority, and is cancelled when the last waiting caller has left. A
+    /// synchronous one runs on a thread that may block. An error that it throws reaches every waiting caller unchanged.
     public struct Provider: Sendable {
         let maximumBatchCount: Int
         let answer: @Sendable (RequestHandle, RequestContext<K, Element>) -> Void
 
-        /// Inlined where the types are known, as all that a key goes through: generic code costs several times as much.
+        /// Inlined where the types are known, like all code on a key's path: generic code takes several times as long.
         @inlinable
         init(maximumBatchCount: Int, answer: @escaping @Sendable (KVLightRequest<K, Element>) -> Void) {
             self.init(maximumBatchCount: maximumBatchCount, handling: { handle, context in
@@ -24,9 +24,9 @@ extension KVLightTasks {
             self.answer = answer
         }
 
-        /// Tells what one key came to.
+        /// Delivers the outcome of one key.
         public typealias Completion = @Sendable (Result<Element?, any Error>) -> Void
-        /// Tells what many keys came to.
+        /// Delivers the outcomes of many keys.
         public typealias BatchCompletion = @Sendable (Result<[K: Element?], any Error>) -> Void
 
         // MARK: One key
@@ -95,7 +95,7 @@ extension KVLightTasks {
 
         // MARK: More
 
-        /// Answers many keys, each with an element or an error of its own, in a task.
+        /// Answers many keys, each with its own element or error, in a task.
         @inlinable
         public static func results(
             maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K]) async throws -> [K: Result<Element?, any Error>]
@@ -114,7 +114,7 @@ extension KVLightTasks {
             }
         }
 
-        /// Takes the request itself: answers key by key, in its own time, on terms of its own.
+        /// Receives the request itself, to answer key by key, at any time, with terms for each.
         @inlinable
         public static func requests(
             maximumBatchCount: Int = 20, _ take: @escaping @Sendable (KVLightRequest<K, Element>) -> Void
@@ -125,7 +125,7 @@ extension KVLightTasks {
 }
 
 extension KVLightRequest {
-    /// Answers from a thread of the library's.
+    /// Answers from a thread of the library.
     @inlinable
     func run(_ body: (KVLightRequest) throws -> Void) {
         do {
@@ -136,7 +136,7 @@ extension KVLightRequest {
         }
     }
 
-    /// Answers from a task, which ends with the last who waits.
+    /// Answers from a task, which is cancelled when the last waiting caller has left.
     @usableFromInline
     func runTask(_ body: @escaping @Sendable (KVLightRequest) async throws -> Void) {
         let task = Task(priority: priority) {

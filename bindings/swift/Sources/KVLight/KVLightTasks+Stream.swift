@@ -2,9 +2,9 @@
 
 import CKVLight
 
-/// Results as they arrive, each with its key: as many as keys were asked, duplicates included.
+/// Results as they arrive, each with its key: one for each key of the call, duplicates included.
 ///
-/// The fetch begins with the iteration. Leaving the loop early, or cancelling its task, cancels what is open.
+/// The fetch begins with the iteration. Leaving the loop early, or cancelling its task, cancels the open keys.
 public struct KVLightStream<K: KVLightKey, Element: Sendable>: AsyncSequence, Sendable {
     let tasks: KVLightTasks<K, Element>
     let keys: [K]
@@ -26,7 +26,7 @@ public struct KVLightStream<K: KVLightKey, Element: Sendable>: AsyncSequence, Se
 
     public func makeAsyncIterator() -> AsyncIterator {
         let fetch = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
-        // A task that is cancelled before it starts asks nobody.
+        // A task that is cancelled before it starts begins no load.
         if Task.isCancelled { fetch.cancel() }
         let (stream, continuation) = AsyncThrowingStream<(K, Result<Element?, any Error>), any Error>.makeStream()
         continuation.onTermination = { _ in fetch.cancel() }
@@ -48,7 +48,7 @@ public struct KVLightStream<K: KVLightKey, Element: Sendable>: AsyncSequence, Se
 }
 
 extension KVLightTasks {
-    /// Fetches many keys and hands each on as it comes.
+    /// Fetches many keys and delivers each as soon as it settles.
     public func stream(keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions()) -> KVLightStream<K, Element> {
         KVLightStream(tasks: self, keys: keys, options: options.waiting(timeout))
     }

@@ -1,11 +1,11 @@
-// A cache with a provider behind it.
+// A cache with a provider.
 
 import CKVLight
 
-/// A loading cache: elements come from memory, and what is not there from the program's provider.
+/// A loading cache: elements come from memory, and missing ones from the program's provider.
 ///
-/// Each key is loaded once however many ask for it; many keys travel in one request; a bounded number of requests runs at a time,
-/// with retry, timeout and cancellation; what has no element is remembered as absent.
+/// Each key is loaded once, however many callers ask for it; one request carries many keys; a bounded number of requests runs at a time,
+/// with retry, timeout and cancellation; a key without an element is remembered as absent.
 ///
 /// ```swift
 /// let posts = KVLightTasks<PostID, Post>(config: .init(provider: .batch(maximumBatchCount: 64) { ids in try await api.posts(ids) }))
@@ -18,19 +18,19 @@ import CKVLight
 /// for try await (id, result) in posts.stream(keys: ids) { … }         // as they arrive
 /// ```
 ///
-/// When the last reference goes nothing new is asked; fetches under way keep it alive until they are settled. A provider that
-/// captures the instance strongly keeps it alive for ever: capture it weakly.
+/// Fetches in progress keep the engine alive until they are settled, also after the last reference was released. A provider that
+/// captures the instance strongly keeps it alive forever: capture it weakly.
 public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
     @usableFromInline let engine: EngineHandle
     let settings: Settings
     @usableFromInline let spellings: Spellings<K>
 
-    /// The store: to look into it and to write it. Loads under way hear of the writes.
+    /// The store, to read and to write. A write also settles or overtakes loads of its key that are in progress.
     public let cache: MemoryCache<K, Element>
 
-    /// What the fetches need to know of the configuration.
+    /// The part of the configuration that fetches need.
     struct Settings: Sendable {
-        /// Whether a fetch without options asks the store first.
+        /// Whether a fetch without options looks into the store first.
         let readsStore: Bool
         let deliver: Delivery
     }
@@ -51,26 +51,26 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         self.settings = Settings(readsStore: config.readMode != .refresh, deliver: Delivery(queue: config.callbackQueue))
     }
 
-    /// With everything but the provider left to the defaults.
+    /// Creates an engine with the given provider, and defaults for all else.
     public convenience init(provider: Provider) {
         self.init(config: Config(provider: provider))
     }
 
-    /// With a provider of one key, in a task: `KVLightTasks<PostID, Post> { id in try await api.post(id) }`.
+    /// Creates an engine with a provider of one key, in a task: `KVLightTasks<PostID, Post> { id in try await api.post(id) }`.
     @inlinable
     public convenience init(_ load: @escaping @Sendable (K) async throws -> Element?) {
         self.init(provider: .single(load))
     }
 
-    /// With a provider of many keys, in a task: `KVLightTasks<PostID, Post> { ids in try await api.posts(ids) }`. A key without an entry is
-    /// left unanswered.
+    /// Creates an engine with a provider of many keys, in a task: `KVLightTasks<PostID, Post> { ids in try await api.posts(ids) }`. A key
+    /// without an entry is left unanswered.
     @inlinable
     public convenience init(maximumBatchCount: Int = 20, _ load: @escaping @Sendable ([K]) async throws -> [K: Element?]) {
         self.init(provider: .batch(maximumBatchCount: maximumBatchCount, load))
     }
 
-    /// Loads in the background what the store lacks, behind all that somebody waits for, and tells nobody. Cancelling the fetch gives up
-    /// what has not been loaded; letting go of it does not.
+    /// Loads missing keys in the background, after all keys that a caller waits for, and delivers nothing. Cancelling the returned fetch
+    /// cancels the keys that have not been loaded; releasing it does not.
     @discardableResult
     public func prefetch(keys: [K], options: FetchOptions = FetchOptions()) -> KVLightFetch {
         let fetch = KVLightFetch(urgency: options.urgency ?? .background)
@@ -79,8 +79,8 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         return fetch
     }
 
-    /// Loads keys anew, or joins loads of them under way, and tells nobody. Others keep reading the old elements meanwhile; if a load
-    /// fails the old element stays.
+    /// Reloads keys, or joins loads of them in progress, and delivers nothing. Until then other fetches get the current elements; if a load
+    /// fails, the current element stays.
     public func refresh(keys: [K], options: FetchOptions = FetchOptions()) throws {
         spellings.holdInBackground(keys)
         let status = engine.refresh(PackedKeys(keys), options: OptionsHandle(options))
@@ -89,27 +89,27 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
 
     // MARK: The circuit breaker
 
-    /// What the circuit breaker does now; ``CircuitBreaker/State/closed`` if there is none.
+    /// The state of the circuit breaker; ``CircuitBreaker/State/closed`` if there is none.
     public var circuitBreaker: CircuitBreaker.State { CircuitBreaker.State(rawValue: engine.breaker) ?? .closed }
 
-    /// Orders the circuit breaker open or closed, whatever the provider does; `nil` leaves it to itself again.
+    /// Forces the circuit breaker open or closed, whatever the provider does; `nil` returns it to automatic operation.
     public func forceCircuitBreaker(_ state: CircuitBreaker.ForcedState?) {
         engine.forceBreaker(state?.rawValue ?? KVL_BREAKER_FORCE_NONE)
     }
 
-    // MARK: The end
+    // MARK: Closing
 
-    /// What becomes of the fetches under way.
+    /// How a close treats the fetches in progress.
     public enum CloseMode: Sendable {
         /// They fail with ``KVLightError/closed``.
         case cancel
-        /// They go on, for as long as this if a time is given, then they fail with ``KVLightError/closed``.
+        /// They continue, for at most the given time; those that are still open then fail with ``KVLightError/closed``.
         case drain(within: Duration? = nil)
     }
 
-    /// Accepts nothing new, and returns when every fetch is settled and every call of the provider has come back.
+    /// Accepts no new calls, and returns when every fetch is settled and every call of the provider has returned.
     ///
-    /// A second close may only shorten the first.
+    /// A second close may only shorten the time of the first.
     public func close(_ mode: CloseMode = .cancel) async {
         let (code, deadline): (UInt32, Int64) =
             switch mode {
@@ -126,7 +126,7 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
     /// Counters of the store and of the loads.
     public var statistics: KVLightStatistics { cache.statistics }
 
-    /// Starts a new window of statistics; gauges stay.
+    /// Starts a new window of statistics; gauges keep their values.
     public func resetStatistics() {
         cache.resetStatistics()
     }

@@ -1,14 +1,14 @@
-// Time for tests.
+// The manual clock of tests.
 
 import CKVLight
 import Foundation
 
-/// A clock that moves only when it is told to: a test of time needs no sleep.
+/// A clock that moves only by ``advance(by:)``, so that tests of time need not sleep.
 ///
 /// Give it to ``CacheConfiguration/clock``; it replaces the clocks of TTLs, timeouts and retries. It is a `Clock` too, so that a provider
 /// under test can sleep on it: `try await clock.sleep(for: .seconds(5))`.
 public final class ManualClock: Clock, @unchecked Sendable {
-    /// A point in time, counted from the making of the clock.
+    /// A point in time, counted from the creation of the clock.
     public struct Instant: InstantProtocol {
         public var offset: Duration
 
@@ -19,7 +19,7 @@ public final class ManualClock: Clock, @unchecked Sendable {
         public static func < (left: Instant, right: Instant) -> Bool { left.offset < right.offset }
     }
 
-    // The library's own handle may be used from every thread.
+    // The handle of the library may be used from any thread.
     let raw: OpaquePointer?
     private let sleepers = Sleepers()
 
@@ -35,24 +35,25 @@ public final class ManualClock: Clock, @unchecked Sendable {
         kvl_clock_release(raw)
     }
 
-    /// How far it was moved.
+    /// The total time by which the clock was moved.
     public var elapsed: Duration { .milliseconds(kvl_clock_now_ms(raw)) }
 
     public var now: Instant { Instant(offset: elapsed) }
 
-    /// It counts in whole milliseconds.
+    /// One millisecond.
     public var minimumResolution: Duration { .milliseconds(1) }
 
-    /// Moves time on, by whole milliseconds, rounded up, and returns when all that fell due has been fired: its events are on their way.
+    /// Moves the time forward by whole milliseconds, rounded up, and returns when all timers that became due have fired. Their events may still
+    /// have to be delivered.
     public func advance(by duration: Duration) {
         kvl_clock_advance(raw, duration.milliseconds())
         sleepers.wake(at: now)
     }
 
-    /// How many tasks sleep on it: what a test waits for before it moves time on.
+    /// The number of tasks that sleep on the clock, for a test to wait for before it moves the time.
     public var sleeping: Int { sleepers.count }
 
-    /// Returns when the clock has been moved there.
+    /// Returns when the clock has reached the deadline.
     public func sleep(until deadline: Instant, tolerance: Duration? = nil) async throws {
         let sleeper = sleepers.next()
         try await withTaskCancellationHandler {
@@ -65,7 +66,7 @@ public final class ManualClock: Clock, @unchecked Sendable {
     }
 }
 
-/// Who sleeps on a manual clock.
+/// The tasks that sleep on a manual clock.
 private final class Sleepers: @unchecked Sendable {
     typealias Continuation = CheckedContinuation<Void, any Error>
 
@@ -77,9 +78,9 @@ private final class Sleepers: @unchecked Sendable {
     private let lock = NSLock()
     private var last: UInt64 = 0
     private var sleeping: [UInt64: Sleeper] = [:]
-    /// Cancelled before they fell asleep.
+    /// Tasks that were cancelled before they slept.
     private var cancelled: Set<UInt64> = []
-    /// How far the clock was when somebody was last woken.
+    /// The time of the clock when sleepers were last woken.
     private var reached = ManualClock.Instant(offset: .zero)
 
     var count: Int { lock.withLock { sleeping.count } }

@@ -1,26 +1,26 @@
-// All entries of a cache: one after the other, and to and from a file.
+// Iterating over the entries of a cache, and saving and loading them.
 
 import CKVLight
 import Foundation
 
 extension MemoryCache {
-    /// What the cache holds, where `Element` is that of a sequence.
+    /// The element type of the cache, for use where `Element` means that of the sequence.
     typealias Stored = Element
 
-    /// One entry, as it is when it is shown.
+    /// One entry, at the time at which the iteration reaches it.
     public struct Entry: Sendable {
         public let key: K
         /// `nil` if the key is known to have no element.
         public let element: Element?
-        /// How long ago it was loaded or set.
+        /// The time since the element was loaded or set.
         public let age: Duration
-        /// How long it will live; `nil` is for ever.
+        /// The time until the element expires; `nil` if it never does.
         public let timeLeft: Duration?
-        /// What it costs to keep, in bytes.
+        /// The cost of the element, in bytes.
         public let cost: Int
     }
 
-    /// A walk over the entries, for one thread at a time.
+    /// An iteration over the entries, for use by one thread at a time.
     public final class Entries: Sequence, IteratorProtocol {
         public typealias Element = Entry
 
@@ -44,7 +44,7 @@ extension MemoryCache {
             while true {
                 let status = kvl_iterator_next(raw, &entry, MemoryLayout<kvl_result_t>.size)
                 guard status == KVL_VALUE || status == KVL_NULL else { return nil }
-                // Bytes that lead back to no key are shown to nobody.
+                // Entries whose bytes cannot be decoded are skipped.
                 guard let key = spellings.key(of: UnsafeRawBufferPointer(start: entry.key, count: entry.key_len)) else { continue }
                 return Entry(
                     key: key,
@@ -56,16 +56,16 @@ extension MemoryCache {
         }
     }
 
-    /// All entries: `for entry in cache.entries { … }`. A key that has an entry all the time is shown once, whatever other threads or the loop itself
-    /// change meanwhile. It is no use of the entries and no lookup, and loads nothing.
+    /// All entries: `for entry in cache.entries { … }`. A key that has an entry throughout appears exactly once, whatever other threads or the
+    /// loop itself change meanwhile. The iteration loads nothing, and does not count as a use or a lookup.
     public var entries: Entries { Entries(self) }
 
-    /// Writes the entries to a file, with what is left of their times, their priorities and the order of their use. A file of that name is replaced
-    /// once the new one is complete.
+    /// Writes the entries to a file, with their remaining times, their priorities and the order of their use. An existing file is replaced once
+    /// the new one is complete.
     ///
     /// - Parameter encode: turns an element into bytes; the first error that it throws ends the save.
-    /// - Returns: how many entries were written.
-    /// - Throws: ``FileFailure``, or what `encode` throws.
+    /// - Returns: the number of entries written.
+    /// - Throws: ``FileFailure``, or the error of `encode`.
     @discardableResult
     public func save(to file: URL, encode: (Element) throws -> Data) throws -> Int {
         try withoutActuallyEscaping(encode) { encode in
@@ -75,11 +75,11 @@ extension MemoryCache {
         }
     }
 
-    /// Stores the entries of a file that was saved, unless their key has an entry.
+    /// Stores the entries of a saved file, except those whose key has an entry already.
     ///
-    /// - Parameter decode: the opposite of `encode`; the first error that it throws ends the load, and what was loaded before stays.
-    /// - Returns: how many entries were stored.
-    /// - Throws: ``FileFailure``, or what `decode` throws.
+    /// - Parameter decode: reverses `encode`; the first error that it throws ends the load, and entries loaded before that are kept.
+    /// - Returns: the number of entries stored.
+    /// - Throws: ``FileFailure``, or the error of `decode`.
     @discardableResult
     public func load(from file: URL, decode: (Data) throws -> Element) throws -> Int {
         try withoutActuallyEscaping(decode) { decode in
@@ -122,11 +122,11 @@ extension MemoryCache where Element: Codable {
     @discardableResult
     public func save(to file: URL) throws -> Int {
         let encoder = JSONEncoder()
-        // An array, since text alone is no JSON to every decoder.
+        // An array, since not every decoder accepts a bare string as JSON.
         return try save(to: file) { try encoder.encode([$0]) }
     }
 
-    /// Stores the entries of a file that ``save(to:)`` wrote, unless their key has an entry.
+    /// Stores the entries of a file that ``save(to:)`` wrote, except those whose key has an entry already.
     @discardableResult
     public func load(from file: URL) throws -> Int {
         let decoder = JSONDecoder()
@@ -142,20 +142,20 @@ extension MemoryCache where Element: Codable {
 /// Why a file could not be saved or loaded.
 public struct FileFailure: Error, LocalizedError, CustomStringConvertible {
     public enum Reason: Hashable, Sendable {
-        /// The system refused, with this number.
+        /// The operating system reported this error number.
         case system(code: Int)
-        /// The file is damaged, or is no saved cache.
+        /// The file is damaged, or is not a saved cache.
         case damaged
-        /// It ends too early.
+        /// The file is truncated.
         case truncated
-        /// It is of a later version.
+        /// The file was written by a later version.
         case version
-        /// The cache is closed, or memory is out.
+        /// The cache is closed, or there is not enough memory.
         case other(KVLightError)
     }
 
     public let reason: Reason
-    /// A sentence with the name of the file.
+    /// A sentence that names the file.
     public let description: String
 
     init(status: kvl_status_t, error: OpaquePointer?) {
@@ -173,7 +173,7 @@ public struct FileFailure: Error, LocalizedError, CustomStringConvertible {
     public var errorDescription: String? { description }
 }
 
-/// What is converted during one save or load, and the first error of that.
+/// The conversion function of one save or load, and its first error.
 private final class Conversion {
     private let convert: (kvl_result_t) throws -> OpaquePointer?
     private(set) var failure: (any Error)?
@@ -193,7 +193,7 @@ private final class Conversion {
     }
 }
 
-/// A value of bytes. The library releases it.
+/// Creates a value of bytes. The library releases it.
 private func makeBytes(_ data: Data) -> OpaquePointer? {
     var value: OpaquePointer?
     data.withUnsafeBytes { bytes in

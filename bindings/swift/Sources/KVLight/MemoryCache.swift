@@ -4,7 +4,7 @@ import CKVLight
 
 /// A cache in memory: elements and absences, bounded by number and by cost, with a time to live for each.
 ///
-/// Every function may be called from every thread. An absence, an entry without an element, is a real answer and not a miss.
+/// Every function may be called from any thread. An absence, an entry without an element, is an answer and not a miss.
 ///
 /// ```swift
 /// let thumbnails = MemoryCache<URL, Thumbnail>(configuration: .init(capacity: 5_000, cost: { $0.bytes.count }))
@@ -14,7 +14,7 @@ import CKVLight
 public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     public typealias Configuration = CacheConfiguration<K, Element>
 
-    /// What a lookup found.
+    /// The result of a lookup.
     public enum FetchResult {
         /// The validator refused the key.
         case invalidKey
@@ -28,7 +28,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
             if case .hitNonNullElement(let element) = self { element } else { nil }
         }
 
-        /// Whether the store knows nothing of the key.
+        /// Whether the key has no entry.
         public var isMiss: Bool {
             if case .miss = self { true } else { false }
         }
@@ -55,29 +55,29 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         self.spellings = spellings
     }
 
-    // MARK: Looking
+    // MARK: Lookups
 
-    /// Looks `key` up: a use of the entry, counted as a lookup.
+    /// Looks `key` up. This counts as a use of the entry and as a lookup.
     @inlinable
     public func getElement(for key: K) -> FetchResult {
         result(handle.get(key))
     }
 
-    /// Looks without leaving a trace: neither a use of the entry nor a lookup.
+    /// Looks `key` up without counting as a use of the entry or as a lookup.
     @inlinable
     public func peekElement(for key: K) -> FetchResult {
         result(handle.peek(key))
     }
 
-    /// Whether the store knows of `key`, an absence included; no use and no lookup.
+    /// Whether `key` has an entry, an absence included. This counts neither as a use nor as a lookup.
     public func contains(_ key: K) -> Bool {
         handle.contains(key)
     }
 
     // MARK: Writing
 
-    /// As in a dictionary: `nil` for what is absent, invalid or not there; assigning `nil` removes. An absence that is to be remembered is
-    /// ``set(element:for:priority:expiredIn:)``'s.
+    /// As in a dictionary: `nil` if the key is absent, invalid or not in the store; assigning `nil` removes the entry. To store an absence use
+    /// ``set(element:for:priority:expiredIn:)``.
     @inlinable
     public subscript(key: K) -> Element? {
         get { getElement(for: key).element }
@@ -89,11 +89,11 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     /// Stores `element`, or that there is none.
     ///
     /// - Parameters:
-    ///   - priority: entries of lower priority make room first; equal ones by how long ago they were used.
-    ///   - ttl: how long it lives.
-    ///   - stale: how long it stays after that as a fallback; `nil` is as the configuration says, zero is not at all.
-    /// - Returns: the elements that had to leave for it, or `element` itself if it did not get in: too dear, or no room that its
-    ///   priority may claim. What had expired, and what stood under the same key, are not named.
+    ///   - priority: entries of lower priority are evicted first; among equal ones the least recently used.
+    ///   - ttl: how long until the element expires.
+    ///   - stale: how long it is kept after that as a fallback; `nil` is as the configuration says, zero is not at all.
+    /// - Returns: the elements that were evicted for it, or `element` itself if it was not stored, because its cost is too high or only entries
+    ///   of higher priority could make room. Expired elements and the one that was replaced are not included.
     @discardableResult
     public func set(
         element: Element?, for key: K, priority: Double = 0, expiredIn ttl: TimeToLive = .default, staleFor stale: Duration? = nil
@@ -103,16 +103,16 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         return handle.putNaming(element, for: key, ttl: ttl.milliseconds, priority: priority, cost: pricing(element), stale: stale).victims
     }
 
-    /// Whether `set` may replace what is stored, and whether it may store what is new.
+    /// The condition of a `set`.
     public enum Condition: Sendable {
         /// Only if nothing is stored under the key, not even an absence.
         case absent
-        /// Only if something is.
+        /// Only if something is stored under the key.
         case present
     }
 
     /// Stores `element`, or that there is none, if the condition holds at that moment.
-    /// - Returns: whether it is stored.
+    /// - Returns: whether it was stored.
     @discardableResult
     public func set(
         element: Element?, for key: K, if condition: Condition, priority: Double = 0, expiredIn ttl: TimeToLive = .default
@@ -122,9 +122,9 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         return handle.put(element, for: key, ttl: ttl.milliseconds, priority: priority, cost: pricing(element), flags: flags) == KVL_OK
     }
 
-    /// Stores what `change` makes of the element that is stored, `nil` if there is none, and loses no write of others: `change` runs anew
-    /// whenever one came between.
-    /// - Returns: what `change` returned last.
+    /// Stores the element that `change` returns for the current one, `nil` if there is none. If another write comes in between, `change` is
+    /// called again, so that no write is lost.
+    /// - Returns: the last result of `change`.
     @discardableResult
     public func update(
         _ key: K, priority: Double = 0, expiredIn ttl: TimeToLive = .default, _ change: (Element?) throws -> Element?
@@ -140,39 +140,39 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         handle.touch(key, ttl: ttl.milliseconds)
     }
 
-    /// Ends the entry of `key` now: it is loaded anew when it is fetched, and serves until then as a fallback, if
-    /// ``CacheConfiguration/staleFor`` gives it time for that. A load under way does not overwrite what that means.
+    /// Expires the entry of `key` now: the next fetch of the key loads it. Until then the entry is kept as a fallback if
+    /// ``CacheConfiguration/staleFor`` is set. The answer of a load that is already in progress does not make the entry fresh again.
     /// - Returns: whether there was an entry.
     @discardableResult
     public func expireElement(for key: K) -> Bool {
         handle.expire(key)
     }
 
-    /// Removes what is stored under `key` and hands it out.
+    /// Removes the entry of `key` and returns its element.
     @discardableResult
     public func removeElement(for key: K) -> Element? {
         result(handle.take(key)).element
     }
 
-    /// Removes the next victim, of the lowest priority the one used least recently, and hands it out.
+    /// Removes the next entry to be evicted, the least recently used one of the lowest priority, and returns it.
     @discardableResult
     public func removeElement() -> Element? {
         result(handle.pop()).element
     }
 
-    /// Removes what has expired, without waiting for the timer.
-    /// - Returns: how many there were.
+    /// Removes the expired entries, without waiting for the timer.
+    /// - Returns: the number of entries removed.
     @discardableResult
     public func removeExpiredElements() -> Int {
         handle.removeExpired()
     }
 
-    /// Shrinks to a share, 0 to 1, of the entries and of the cost held now; victims go first.
+    /// Evicts entries until at most a share, 0 to 1, of the current number and cost is left.
     public func removeElements(toPercent ratio: Double) {
         handle.trim(keeping: ratio)
     }
 
-    /// Shrinks to a number of entries; victims go first.
+    /// Evicts entries until at most this number is left.
     public func removeElements(toCount count: Int) {
         handle.trim(to: count)
     }
@@ -181,7 +181,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         handle.clear()
     }
 
-    /// Changes both limits, and makes the entries fit.
+    /// Changes both limits, and evicts entries until they are met.
     public func resize(capacity: Int, costLimit: Int? = nil) {
         handle.resize(capacity: capacity, costLimit: costLimit)
     }
@@ -192,17 +192,17 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     public var isEmpty: Bool { count == 0 }
     public var isFull: Bool { count >= capacity }
     public var capacity: Int { handle.capacity }
-    /// What the entries cost, in bytes: elements, keys, and a constant for each.
+    /// The total cost of the entries, in bytes: elements, keys, and a constant for each.
     public var cost: Int { handle.cost }
     public var costLimit: Int? { handle.costLimit }
-    /// What the dearest element that is stored at all may cost.
+    /// The greatest cost with which an element is stored, in bytes.
     public var maximumCost: Int { handle.maximumCost }
 
     // MARK: Statistics
 
     public var statistics: KVLightStatistics { .of(cache: handle.raw) }
 
-    /// Starts a new window of statistics; gauges stay.
+    /// Starts a new window of statistics; gauges keep their values.
     public func resetStatistics() {
         kvl_cache_stats_reset(handle.raw)
     }

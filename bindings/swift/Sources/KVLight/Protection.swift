@@ -1,37 +1,37 @@
-// What protects the provider: a circuit breaker, and a limit of the rate.
+// The protection of the provider: a circuit breaker, and a rate limit.
 
 import CKVLight
 
-/// When a provider that fails is left alone. The unit is a request; an error that is permanent is no failure of the provider's.
+/// When a failing provider is not called for a while. It counts requests; a permanent error does not count as a failure of the provider.
 public struct CircuitBreaker: Hashable, Sendable {
-    /// What opens it.
+    /// The condition that opens the circuit breaker.
     public enum Trip: Hashable, Sendable {
-        /// That many failures in a row.
+        /// This number of failures in a row.
         case consecutive(Int)
-        /// That part of the requests, 0 to 1, in a time in which there were at least so many.
+        /// The failure of this part of the requests, 0 to 1, within a time in which there were at least `minimumRequests`.
         case ratio(Double, within: Duration = .seconds(10), minimumRequests: Int = 20)
     }
 
-    /// What it does.
+    /// The state of the circuit breaker.
     public enum State: UInt32, Sendable {
         /// Requests go to the provider.
         case closed = 0
-        /// They do not: keys that need the provider fail at once with ``KVLightError/unavailable``, or receive their fallback.
+        /// No requests go to the provider: keys fail at once with ``KVLightError/unavailable``, or receive their fallback.
         case open
-        /// A few do, to see whether it is well again.
+        /// A few requests go to the provider, to find out whether it works again.
         case halfOpen
     }
 
-    /// What it can be ordered to do.
+    /// A state that a program can force.
     public enum ForcedState: UInt32, Sendable {
         case closed = 1
         case open
     }
 
     public var trip: Trip
-    /// How long it stays open before probes go through.
+    /// How long it stays open before probes are sent.
     public var openFor: Duration
-    /// How many requests must succeed before it closes; one that fails opens it again.
+    /// The number of requests that must succeed before it closes; one that fails opens it again.
     public var probes: Int
 
     public init(_ trip: Trip, openFor: Duration = .seconds(5), probes: Int = 1) {
@@ -54,10 +54,10 @@ public struct CircuitBreaker: Hashable, Sendable {
     }
 }
 
-/// How many requests a second go to the provider. A key that waits for the limit holds none of the running requests.
+/// The number of requests per second that go to the provider. A key that waits because of the limit does not hold a slot.
 public struct RateLimit: Hashable, Sendable {
     public var requestsPerSecond: Double
-    /// How many requests may go at once after a pause.
+    /// The number of requests that may go at once after a pause.
     public var burst: Int
 
     public init(requestsPerSecond: Double, burst: Int = 1) {

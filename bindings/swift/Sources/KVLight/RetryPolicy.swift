@@ -1,36 +1,36 @@
-// When a failed key is tried again.
+// The retry policy.
 
-/// How often, and after which pauses, a key whose load failed is tried again.
+/// How often, and after which pauses, a failed key is retried.
 ///
-/// A waiting key holds no thread and none of the running requests. Of a batch only the failed keys are tried again.
+/// A key that waits for its next attempt holds neither a thread nor a slot. In a batch only the failed keys are retried.
 public struct RetryPolicy: Hashable, Sendable {
-    /// How often.
+    /// The number of retries.
     public enum Limit: Hashable, Sendable {
-        /// After `n` failures more than the first attempt, the error is final.
+        /// At most this number of retries; then the error is final.
         case times(Int)
-        /// Until it succeeds or nobody waits any more.
+        /// Until the load succeeds, or no caller waits any longer.
         case forever
     }
 
     /// How the pauses grow.
     public enum Pauses: Hashable, Sendable {
-        /// All of one length.
+        /// All pauses are equal.
         case fixed(Duration)
-        /// Each `factor` times as long as the one before.
+        /// Each pause is the previous one times `factor`.
         case exponential(first: Duration, factor: Double = 2)
-        /// `count` exponential ones, then fixed ones.
+        /// `count` exponential pauses, then fixed ones.
         case exponentialThenFixed(first: Duration, factor: Double = 2, count: Int, then: Duration)
-        /// `count` fixed ones, then exponential ones.
+        /// `count` fixed pauses, then exponential ones.
         case fixedThenExponential(Duration, count: Int, first: Duration, factor: Double = 2)
     }
 
     public var limit: Limit
     public var pauses: Pauses
-    /// No pause is longer.
+    /// The maximum of each pause.
     public var longestPause: Duration
     /// Each pause is drawn from pause × (1 ± jitter); 0 to 1.
     public var jitter: Double
-    /// No attempt begins later than this after the first.
+    /// No attempt begins later than this after the first one; `nil` is no limit.
     public var budget: Duration?
 
     public init(
@@ -44,20 +44,20 @@ public struct RetryPolicy: Hashable, Sendable {
         self.budget = budget
     }
 
-    /// One attempt.
+    /// No retries.
     public static let never = RetryPolicy(limit: .times(0))
 
-    /// `times` more attempts, `pause` apart.
+    /// Up to `times` retries with equal pauses.
     public static func fixed(_ times: Int, pause: Duration = .milliseconds(100)) -> RetryPolicy {
         RetryPolicy(limit: .times(times), pauses: .fixed(pause))
     }
 
-    /// `times` more attempts, with pauses that double.
+    /// Up to `times` retries, with pauses that double.
     public static func exponential(_ times: Int, first: Duration = .seconds(1)) -> RetryPolicy {
         RetryPolicy(limit: .times(times), pauses: .exponential(first: first))
     }
 
-    /// Writes the policy by the names that a configuration and a fetch's options share.
+    /// Writes the policy under the setting names that are the same in a configuration and in options.
     func write(integer: (String, Int64) -> Void, real: (String, Double) -> Void, word: (String, String) -> Void) {
         switch limit {
         case .times(let count): integer("retry.count", min(max(Int64(count), 0), Int64(UInt32.max)))

@@ -1,4 +1,4 @@
-// How long an entry lives.
+// The time to live of an entry.
 
 import CKVLight
 
@@ -6,14 +6,14 @@ import CKVLight
 public struct TimeToLive: Hashable, Sendable {
     package let milliseconds: Int64
 
-    /// What the configuration says.
+    /// As the configuration says.
     public static let `default` = TimeToLive(milliseconds: Int64(KVL_TTL_DEFAULT))
-    /// Until something else removes it.
+    /// The entry does not expire.
     public static let never = TimeToLive(milliseconds: Int64(KVL_TTL_NEVER))
-    /// Not at all: it is handed out and not stored, and what was stored is removed.
+    /// The element is delivered and not stored, and an existing entry is removed.
     public static let notStored = TimeToLive(milliseconds: 0)
 
-    /// That long, in whole milliseconds, rounded up. Zero and less is ``notStored``.
+    /// The given time, in whole milliseconds, rounded up. Zero and less is ``notStored``.
     public static func after(_ duration: Duration) -> TimeToLive {
         TimeToLive(milliseconds: duration.milliseconds())
     }
@@ -24,6 +24,6 @@ public struct TimeToLive: Hashable, Sendable {
     /// `milliseconds(250)`.
     public static func milliseconds(_ milliseconds: Int) -> TimeToLive { after(.milliseconds(milliseconds)) }
 
-    /// Of a configuration, where there is no default to fall back to.
+    /// The value for a configuration, where ``default`` means ``never``.
     var configured: Int64 { self == .default ? Int64(KVL_TTL_NEVER) : milliseconds }
 }

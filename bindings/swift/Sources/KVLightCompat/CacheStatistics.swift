@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// How one lookup went.
+/// The result of a lookup.
 public enum CacheRecord {
     case invalidKey
     case hitNullElement
@@ -15,7 +15,7 @@ public struct CacheStatistics {
     /// Called with the counters after each record.
     public var report: ((Self, CacheRecord) -> Void)?
 
-    /// Another number for each instance, and after each reset; never 0.
+    /// A different number for each instance and after each reset; never 0.
     public private(set) var tracingID: UInt64 = TracingNumbers.next()
     public private(set) var invalidKeyCount = 0
     public private(set) var nullElementHitCount = 0
@@ -42,7 +42,7 @@ public struct CacheStatistics {
         report?(self, record)
     }
 
-    /// Starts anew, under another tracing number; the report stays.
+    /// Resets the counters, and sets another tracing number; `report` is kept.
     public mutating func reset() {
         let report = self.report
         self = CacheStatistics()
@@ -77,7 +77,7 @@ private enum TracingNumbers {
     }
 }
 
-/// The statistics of one cache, which many threads write.
+/// The statistics of one cache, for concurrent use.
 final class StatisticsBook {
     private let lock = NSLock()
     private var statistics = CacheStatistics()
@@ -91,7 +91,7 @@ final class StatisticsBook {
         set { lock.withLock { statistics = newValue } }
     }
 
-    /// Counts under the lock and reports after it: a report may look at the cache.
+    /// Counts under the lock and reports after releasing it, since a report may use the cache.
     func record(_ record: CacheRecord) {
         let counted: CacheStatistics? = lock.withLock {
             statistics.count(record)

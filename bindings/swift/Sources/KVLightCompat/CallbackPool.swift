@@ -1,7 +1,7 @@
-// Where callbacks run: on global queues, any number at the same time, so that one may wait for what another brings.
+// Runs callbacks on global queues, any number at the same time, so that one may wait for another.
 //
-// A block for each callback would be slow: most return at once. So a worker runs callback after callback, and before each it sees to it that
-// another worker is on its way as long as more callbacks wait. One that blocks therefore holds up nobody.
+// A block for each callback would be slow, since most return at once. So a worker runs callback after callback, and before each it starts
+// another worker if more callbacks are waiting. A callback that blocks therefore does not delay the others.
 
 import Dispatch
 import Foundation
@@ -11,9 +11,9 @@ final class CallbackPool: @unchecked Sendable {
 
     private let lock = NSLock()
     private var waiting: [() -> Void] = []
-    /// Of `waiting`, what has been taken already.
+    /// The number of callbacks at the front of `waiting` that were taken already.
     private var taken = 0
-    /// Whether a worker is on its way that has not begun.
+    /// Whether a worker was started that has not begun to run.
     private var isWorkerComing = false
 
     func run(_ callback: @escaping () -> Void) {
@@ -54,7 +54,7 @@ final class CallbackPool: @unchecked Sendable {
         }
     }
 
-    /// Under the lock: whether to call one now, which counts as done.
+    /// Returns whether the caller has to start a worker now, and records that as done. Called under the lock.
     private func callsWorker() -> Bool {
         guard !isWorkerComing, taken < waiting.count else { return false }
         isWorkerComing = true

@@ -1,15 +1,15 @@
-// What the manager is made from.
+// The configuration of the manager.
 
 import Foundation
 import KVLight
 
 extension KVLightTasksManager {
     public struct Config {
-        /// Which of the waiting fetches goes first.
+        /// The order in which waiting keys are loaded.
         public enum PriorityStrategy {
-            /// The newest; when the queue is full the oldest is given up.
+            /// The newest first; if the queue is full, the oldest is evicted.
             case LIFO
-            /// The oldest; when the queue is full the newcomer is refused.
+            /// The oldest first; if the queue is full, the new one is refused.
             case FIFO
         }
 

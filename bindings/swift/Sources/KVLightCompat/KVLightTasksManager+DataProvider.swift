@@ -1,4 +1,4 @@
-// The six ways to write a provider.
+// The six forms of a provider.
 
 import Foundation
 import KVLight
@@ -29,7 +29,7 @@ extension KVLightTasksManager {
             }
         }
 
-        /// Answers a request in the way that was chosen.
+        /// Returns the function that answers a request by this provider.
         var answerer: (ManagerRequest<K, Element>) -> Void {
             switch self {
             case .monoprovide(let provide):
@@ -65,7 +65,7 @@ extension KVLightTasksManager {
     }
 }
 
-/// A request of the library's, in the program's own keys.
+/// A request of the library, with the program's keys.
 final class ManagerRequest<K: Hashable, Element>: @unchecked Sendable {
     let keys: [K]
     private let handle: RequestHandle
@@ -74,11 +74,11 @@ final class ManagerRequest<K: Hashable, Element>: @unchecked Sendable {
     init(_ handle: RequestHandle, keys table: KeyTable<K>, terms: StoreTerms<Element>) {
         self.handle = handle
         self.terms = terms
-        // Whoever asks keeps the key pinned until it is settled, so each number has its key.
+        // Every fetch pins its keys until it is settled, so each number has its key.
         keys = (0..<handle.count).compactMap { handle.key($0) { UInt64(keyBytes: $0).flatMap(table.key) } }
     }
 
-    /// A key without an entry is left open: the engine knows it as absent.
+    /// Answers the keys. A key without an entry is left open, and the engine treats it as absent.
     func settle(_ result: Result<[K: Element?], Error>) {
         switch result {
         case .success(let elements):

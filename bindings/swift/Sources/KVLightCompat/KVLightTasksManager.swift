@@ -1,12 +1,12 @@
-// The earlier library's manager, over the library's engine.
+// The manager of the earlier library, implemented by kvlight's engine.
 
 import CKVLight
 import Foundation
 import KVLight
 
-/// Fetches elements by key: from a cache, else from a provider, each key once however many ask.
+/// Fetches elements by key: from a cache if they are there, otherwise from a provider, each key once however many callers ask for it.
 ///
-/// Callbacks run on global queues, several at the same time: one may wait there for what another brings.
+/// Callbacks run on global queues, several at the same time, so one may wait for another.
 public final class KVLightTasksManager<K: Hashable, Element> {
     public typealias ResultCallback = (K, Result<Element?, Error>) -> Void
     public typealias BatchResultCallback = ([(K, Result<Element?, Error>)]) -> Void
@@ -59,7 +59,7 @@ public final class KVLightTasksManager<K: Hashable, Element> {
         }
     }
 
-    /// Calls `multiCallback` once, when all are done: results in the order asked.
+    /// Calls `multiCallback` once, when all are done: results in the order of the keys.
     public func fetch(keys: [K], multiCallback: @escaping BatchResultCallback) {
         gather(keys) { results in CallbackPool.shared.run { multiCallback(results) } }
     }
@@ -81,14 +81,14 @@ public final class KVLightTasksManager<K: Hashable, Element> {
         try await asyncFetch(key: key).get()
     }
 
-    // MARK: How
+    // MARK: Implementation
 
-    /// What the store has; `nil`: it is to be fetched. A key without a number was never stored.
+    /// The element in the store; `nil` if the key has to be fetched. A key without a number was never stored.
     private func resident(_ key: K) -> Element?? {
         keys.number(of: key).flatMap { engine.get($0) }
     }
 
-    /// Tells once, on a thread of the library's or on this one.
+    /// Calls `done` once, on a thread of the library or on this one.
     private func gather(_ keys: [K], _ done: @escaping ([(K, Result<Element?, Error>)]) -> Void) {
         let numbers = self.keys.pin(keys)
         let finish: ([(K, Result<Element?, Error>)]) -> Void = { [keyTable = self.keys, store] results in
@@ -116,5 +116,5 @@ public final class KVLightTasksManager<K: Hashable, Element> {
     }
 }
 
-/// It is synchronised; what the program's keys, elements and closures may do on other threads the program promises.
+/// It is synchronised. That keys, elements and closures may be used on other threads is the program's responsibility.
 extension KVLightTasksManager: @unchecked Sendable {}

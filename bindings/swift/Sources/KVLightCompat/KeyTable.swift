@@ -1,7 +1,7 @@
-// Any Hashable as a key of the library's: each key has a number, and the number is what the library sees.
+// Any Hashable as a key of the library: each key has a number, and the library sees only the number.
 //
-// Swift's equality decides what one key is, whatever the bytes are. A key that is in use, asked or written just now, is pinned.
-// When the table has doubled it is swept: what is neither pinned nor stored is forgotten.
+// Keys are compared by Swift's equality, not by bytes. A key is pinned while a fetch or a write uses it. When the table has doubled in size
+// it is swept: keys that are neither pinned nor stored are removed.
 
 import Foundation
 import KVLight
@@ -10,7 +10,7 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
     private struct Entry {
         let key: K
         var pins = 0
-        /// Another one each time that the key is pinned: who looked at an older one knows nothing of what came since.
+        /// Changed each time the key is pinned: a sweep that read an older stamp must not remove the key.
         var stamp: UInt64 = 0
     }
 
@@ -23,7 +23,7 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
 
     private static var smallestSweep: Int { 1024 }
 
-    /// The number of `key`, which stays until it is unpinned as often.
+    /// Pins `key` and returns its number, which is valid until the key is unpinned as often as it was pinned.
     func pin(_ key: K) -> UInt64 {
         lock.withLock { pinLocked(key) }
     }
@@ -48,12 +48,12 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
         if isLarge { sweep(stored: stored) }
     }
 
-    /// The key behind a number: of those that are pinned or stored.
+    /// The key with a number, if it is pinned or stored.
     func key(_ number: UInt64) -> K? {
         lock.withLock { entries[number]?.key }
     }
 
-    /// The number of a key that is stored or in use. It is not pinned: no number is given twice, so one that is forgotten meanwhile finds nothing.
+    /// The number of a key that is stored or in use. The key is not pinned: numbers are not reused, so a removed one finds nothing.
     func number(of key: K) -> UInt64? {
         lock.withLock { numbers[key] }
     }
@@ -73,14 +73,14 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
         return lastNumber
     }
 
-    /// The store is asked outside the lock, since its answer may end an expired element, and with it code of the program's.
+    /// Removes unused keys. `stored` is called outside the lock, since a lookup may release an expired element and so run code of the program.
     private func sweep(stored: (UInt64) -> Bool) {
         let idle: [(number: UInt64, stamp: UInt64)] = lock.withLock {
             sweepAt = Int.max
             return entries.compactMap { $0.value.pins == 0 ? ($0.key, $0.value.stamp) : nil }
         }
         let gone = idle.filter { !stored($0.number) }
-        // Keys may run code of the program's when they end: after the lock.
+        // Keys may run code of the program when they are released: after the lock.
         var forgotten: [K] = []
         lock.withLock {
             for (number, stamp) in gone {

@@ -1,4 +1,4 @@
-// What the earlier library's cache is made from, and how that is said to the store.
+// The configuration of the earlier library's cache, and its conversion to settings of the store.
 
 import CKVLight
 import Foundation
@@ -6,20 +6,20 @@ import KVLight
 
 extension MemoryCache {
     public struct Configuration {
-        /// Kept for the sake of its name: the store is always synchronised.
+        /// Has no effect, since the store is always synchronised.
         public let enableThreadSynchronization: Bool
         public let memoryUsageLimitation: MemoryUsageLimitation
         /// Seconds.
         public let defaultTTL: TimeInterval
-        /// Seconds, for what has no element.
+        /// Seconds, for keys without an element.
         public let defaultTTLForNullElement: TimeInterval
-        /// Seconds, more or less.
+        /// The maximum deviation of a TTL in either direction, in seconds.
         public let ttlRandomizationRange: TimeInterval
         public let keyValidator: (Key) -> Bool
-        /// Bytes, beside what the element itself takes.
+        /// Bytes, in addition to the size of the element itself.
         public let costProvider: (Element) -> Int
 
-        /// Whether ``keyValidator`` is the program's: else the engine need not ask it.
+        /// Whether the program set ``keyValidator``: otherwise the engine does not call it.
         let validates: Bool
 
         public init(
@@ -70,7 +70,7 @@ extension MemoryCache {
         func writeStore(to config: borrowing ConfigHandle) {
             config.set("cache.capacity", memoryUsageLimitation.capacity)
             config.set("cache.cost_limit", memoryUsageLimitation.costLimit)
-            // One order of use over all entries.
+            // One shard, so that all entries have one order of use.
             config.set("cache.shards", 1)
             config.set("cache.ttl_ms", Milliseconds.timeToLive(defaultTTL))
             config.set("cache.null_ttl_ms", Milliseconds.timeToLive(defaultTTLForNullElement))
@@ -108,7 +108,7 @@ extension CacheRecord {
     }
 }
 
-/// On which terms elements are stored.
+/// The terms on which elements are stored.
 struct StoreTerms<Element> {
     private let costProvider: (Element) -> Int
     private let defaultTTL: Int64
@@ -125,7 +125,7 @@ struct StoreTerms<Element> {
         seconds.map(Milliseconds.timeToLive) ?? (isNull ? defaultNullTTL : defaultTTL)
     }
 
-    /// What an element costs, less what the store itself counts for each entry: the limit is on elements alone here.
+    /// The cost of an element, less the overhead that the store adds for each entry: the limit applies to elements alone here.
     func cost(of element: Element?) -> UInt64 {
         guard let element else { return 0 }
         let own = MemoryLayout<Element>.size + min(max(0, costProvider(element)), 1 << 30)
@@ -133,7 +133,7 @@ struct StoreTerms<Element> {
     }
 }
 
-/// What the store counts for an entry with a number for a key and an element without cost.
+/// The cost that the store counts for an entry with a number as its key and an element without cost.
 enum StoreOverhead {
     static let perEntry: Int = {
         let config = ConfigHandle()

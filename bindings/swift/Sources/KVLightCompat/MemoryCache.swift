@@ -1,4 +1,4 @@
-// The earlier library's cache, over the library's store.
+// The cache of the earlier library, implemented by kvlight's store.
 
 import CKVLight
 import Foundation
@@ -6,7 +6,7 @@ import KVLight
 
 /// A cache in memory for keys of any kind: bounded by entries and by memory, with a time to live for each entry.
 public final class MemoryCache<Key: Hashable, Element> {
-    /// What a lookup found.
+    /// The result of a lookup.
     public enum FetchResult {
         case invalidKey
         case hitNullElement
@@ -45,7 +45,7 @@ public final class MemoryCache<Key: Hashable, Element> {
     public var count: Int { store.count }
     public var capacity: Int { store.capacity }
 
-    /// How the lookups went.
+    /// The counters of lookups.
     public internal(set) var statistics: CacheStatistics {
         get { book.current }
         set { book.current = newValue }
@@ -53,7 +53,7 @@ public final class MemoryCache<Key: Hashable, Element> {
 
     /// Stores `element`, or that there is none.
     ///
-    /// - Returns: the elements that had to leave for it; `element` itself if it is too large, or if its priority may claim no room.
+    /// - Returns: the elements that were evicted for it; `element` itself if it is too large or its priority is too low.
     @discardableResult
     public func set(element: Element?, for key: Key, priority: Double = 0, expiredIn: TimeInterval? = nil) -> [Element] {
         guard isValid(key) else { return [] }
@@ -62,7 +62,7 @@ public final class MemoryCache<Key: Hashable, Element> {
             store.putNaming(
                 element, for: number, ttl: ttl, priority: priority.isNaN ? 0 : priority, cost: terms.cost(of: element))
         }
-        // Nobody made room for what was not to be stored at all.
+        // Nothing is evicted for an element that is not stored at all.
         let isUnwanted = ttl == 0 || capacity == 0
         return isUnwanted ? [] : put.victims
     }
@@ -94,7 +94,7 @@ public final class MemoryCache<Key: Hashable, Element> {
         return Self.element(found)
     }
 
-    /// Removes the next victim: of the lowest priority, the one used least recently.
+    /// Removes the next entry to be evicted: the least recently used one of the lowest priority.
     @discardableResult
     public func removeElement() -> Element? {
         Self.element(store.pop())
@@ -104,7 +104,7 @@ public final class MemoryCache<Key: Hashable, Element> {
         _ = store.removeExpired()
     }
 
-    /// Keeps a share, 0 to 1, of the entries; victims go first.
+    /// Evicts entries until at most a share, 0 to 1, is left.
     public func removeElements(toPercent: Double) {
         guard !toPercent.isNaN else { return }
         store.trim(to: Int(min(max(toPercent, 0), 1) * Double(count)))
@@ -125,5 +125,5 @@ public final class MemoryCache<Key: Hashable, Element> {
     }
 }
 
-/// It is synchronised; what the program's keys, elements and closures may do on other threads the program promises.
+/// It is synchronised. That keys, elements and closures may be used on other threads is the program's responsibility.
 extension MemoryCache: @unchecked Sendable {}

@@ -1,4 +1,4 @@
-// How much a cache may hold.
+// The limits of a cache.
 
 public struct MemoryUsageLimitation {
     /// In MB: more than any machine has.

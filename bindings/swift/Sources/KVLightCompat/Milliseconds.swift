@@ -1,13 +1,13 @@
-// Seconds in floating point, as the library counts time.
+// Conversion of seconds in floating point to the library's milliseconds.
 
 import CKVLight
 import Foundation
 
 enum Milliseconds {
-    /// Nobody waits longer, and no sum of two overflows.
+    /// The greatest result: long enough for any wait, and the sum of two does not overflow.
     private static let most = Double(Int64.max / 4)
 
-    /// 0 for 0, less, and what is no number; else at least 1.
+    /// 0 for zero, less, and NaN; otherwise at least 1.
     static func roundedUp(_ seconds: TimeInterval) -> Int64 {
         guard seconds > 0 else { return 0 }
         return Int64(min((seconds * 1000).rounded(.up), most))
@@ -18,7 +18,7 @@ enum Milliseconds {
         return Int64(min((seconds * 1000).rounded(.down), most))
     }
 
-    /// A time to live: infinity is for ever, 0 and less is not at all.
+    /// A time to live: infinity means never to expire, 0 and less not to be stored.
     static func timeToLive(_ seconds: TimeInterval) -> Int64 {
         seconds == .infinity ? Int64(KVL_TTL_NEVER) : roundedUp(seconds)
     }

@@ -1,21 +1,21 @@
-// How often a failed fetch is tried again, and after which pauses.
+// How often a failed fetch is retried, and after which pauses.
 
 import Foundation
 import KVLight
 
 public enum RetryCount {
-    /// How long each pause is.
+    /// The length of each pause.
     public enum IntervalProxy {
         public static let DefaultInitialTimeInterval: TimeInterval = 1
         public static let DefaultExponentialBackoffScaleRate = 2.0
 
-        /// All pauses of one length.
+        /// All pauses are equal.
         case fixed(timeInterval: TimeInterval = 0)
-        /// Each `scaleRate` times as long as the one before.
+        /// Each pause is the previous one times `scaleRate`.
         case exponentialBackoff(
             initialTimeInterval: TimeInterval = DefaultInitialTimeInterval,
             scaleRate: Double = DefaultExponentialBackoffScaleRate)
-        /// Exponential, and after `maxExponentialBackoffCount` steps `originalInitialInterval` for good.
+        /// Exponential, and after `maxExponentialBackoffCount` steps always `originalInitialInterval`.
         case exponentialBackoffBeforeFixed(
             initialTimeInterval: TimeInterval = DefaultInitialTimeInterval,
             originalInitialInterval: TimeInterval = DefaultInitialTimeInterval,
@@ -67,7 +67,7 @@ public enum RetryCount {
     case count(count: UInt, intervalProxy: IntervalProxy = .fixed())
     case never
 
-    /// What is left after one more failure.
+    /// The retries that are left after one more failure.
     public func next() -> RetryCount {
         switch self {
         case .infinity(let proxy): .infinity(intervalProxy: proxy.next())
@@ -100,7 +100,7 @@ extension RetryCount: ExpressibleByIntegerLiteral {
 }
 
 extension RetryCount {
-    /// The same, as the library says it.
+    /// The equivalent policy of kvlight.
     var policy: RetryPolicy {
         switch self {
         case .never: .never

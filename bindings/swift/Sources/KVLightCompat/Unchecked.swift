@@ -1,6 +1,6 @@
-// The earlier library's closures are not Sendable, and its programs call them from everywhere.
+// The earlier library's closures are not Sendable, and are called from any thread.
 
-/// What the program promises to be fit for other threads.
+/// A value that may be used on other threads by the program's promise.
 struct Unchecked<Wrapped>: @unchecked Sendable {
     let value: Wrapped
 

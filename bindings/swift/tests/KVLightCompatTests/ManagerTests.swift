@@ -8,7 +8,7 @@ import Testing
 @Suite struct CompatManagerTests {
     typealias Manager = KVLightTasksManager<String, Int>
 
-    /// All eight initialisers, their closures told apart by their types.
+    /// All eight initialisers; the types of their closures distinguish them.
     @Test func everyProviderAnswers() async {
         let managers: [Manager] = [
             Manager { key, callback in DispatchQueue.global().async { callback(.success(key.count)) } },
@@ -102,7 +102,7 @@ import Testing
         #expect(inner.current == 6)
     }
 
-    /// As many of one fetch as there are, at the same time: each waits for all others.
+    /// All callbacks of one fetch run at the same time: each waits for all others.
     @Test func callbacksOfOneFetchRunAtTheSameTime() {
         let manager = Manager { (keys: [String]) throws -> [String: Int?] in
             Dictionary(uniqueKeysWithValues: keys.map { ($0, $0.count) })
@@ -134,7 +134,7 @@ import Testing
             let told = Locked<[Int?]>([])
             waitFor { done in
                 manager.fetch(key: key) { _, result in
-                    // Inside of the call this would wait in vain.
+                    // Inside the fetch call this would time out.
                     let isInline = returned.wait(timeout: .now() + 20) == .timedOut
                     told.update { $0.append(isInline ? -1 : try? result.get()) }
                     done()
@@ -147,7 +147,7 @@ import Testing
         #expect(calls.current == 2)
     }
 
-    /// Under strict concurrency too.
+    /// It compiles under strict concurrency.
     @Test func itIsSendable() async {
         func isSendable(_: some Sendable) -> Bool { true }
         #expect(isSendable(Manager { (key: String) throws -> Int? in key.count }) && isSendable(MemoryCache<String, Int>()))
@@ -311,7 +311,7 @@ import Testing
                 }
             }
             while held.current.isEmpty { Thread.sleep(forTimeInterval: 0.001) }
-            // What is held holds the engine, and the engine its provider, which holds this.
+            // The held requests refer to the engine, the engine to its provider, and the provider to this object.
             held.update { answers in
                 defer { answers = [] }
                 return answers

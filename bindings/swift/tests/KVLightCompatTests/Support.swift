@@ -1,4 +1,4 @@
-// What the tests share.
+// Helpers of the tests.
 
 import Foundation
 import Testing
@@ -7,7 +7,7 @@ import Testing
 
 struct Broken: Error, Equatable {}
 
-/// A value that many threads use.
+/// A value behind a lock.
 final class Locked<Value>: @unchecked Sendable {
     private let lock = NSLock()
     private var value: Value
@@ -20,14 +20,14 @@ final class Locked<Value>: @unchecked Sendable {
     func update<R>(_ body: (inout Value) -> R) -> R { lock.withLock { body(&value) } }
 }
 
-/// Waits on this thread, as callers of callbacks do.
+/// Blocks this thread until the callback was called `count` times.
 func waitFor(_ count: Int = 1, _ start: (@escaping () -> Void) -> Void) {
     let semaphore = DispatchSemaphore(value: 0)
     start { semaphore.signal() }
     for _ in 0..<count { #expect(semaphore.wait(timeout: .now() + 20) == .success, "a callback never came") }
 }
 
-// A program may extend the earlier library's classes by their parameters' names.
+// Programs may extend the earlier library's classes, using the names of their type parameters.
 extension MemoryCache where Key == String {
     func shout(_ key: Key) -> Element? { getElement(for: key.uppercased()).element }
 }

@@ -1,4 +1,4 @@
-// Many at once.
+// Concurrent use of a cache.
 
 import Foundation
 import KVLight
@@ -14,7 +14,7 @@ import Testing
         }
         #expect(cache["count"] == 20_000)
         #expect(throws: Broken.self) { try cache.update("count") { _ in throw Broken() } }
-        // An absence is a state like any other.
+        // An absence is an ordinary entry.
         cache.set(element: nil, for: "none")
         #expect(cache.update("none") { $0 == nil ? 1 : nil } == 1)
         #expect(cache["none"] == 1)

@@ -1,4 +1,4 @@
-// Every setting of a cache.
+// The settings of a cache.
 
 import Foundation
 import KVLight

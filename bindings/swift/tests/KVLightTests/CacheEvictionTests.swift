@@ -1,4 +1,4 @@
-// Who has to leave when there is no room.
+// Which entries are evicted.
 
 import Foundation
 import KVLight

@@ -1,4 +1,4 @@
-// How long entries live. The clock moves only when a test moves it.
+// Expiry of entries. The clock moves only when a test moves it.
 
 import Foundation
 import KVLight

@@ -1,4 +1,4 @@
-// Hits on elements and on absences, misses, and what stands beside them.
+// Hits on elements and on absences, and misses.
 
 import Foundation
 import KVLight

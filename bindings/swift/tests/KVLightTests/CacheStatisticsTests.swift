@@ -1,4 +1,4 @@
-// What is counted, and how it is reported.
+// The counters, and how they are reported.
 
 import Foundation
 import KVLight

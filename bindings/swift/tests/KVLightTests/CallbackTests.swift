@@ -25,7 +25,7 @@ import Testing
         let inside = Locked(true)
         let told = Locked<Bool?>(nil)
         posts.fetch(key: "k") { _, _ in
-            // The call that asked holds this lock until it has returned.
+            // The fetch call holds this lock until it has returned.
             told.update { $0 = inside.current }
         }
         inside.update { $0 = false }

@@ -1,4 +1,4 @@
-// Cancelling before, during and after; and many at once.
+// Cancellation before, during and after a fetch, and of many fetches at once.
 
 import Foundation
 import KVLight

@@ -1,4 +1,4 @@
-// The manual clock, as the library's and as Swift's.
+// The manual clock, as the library's clock and as a Swift clock.
 
 import Foundation
 import KVLight
@@ -13,7 +13,7 @@ import Testing
         #expect(clock.elapsed == .milliseconds(1500))
         #expect(start.duration(to: clock.now) == .milliseconds(1500))
         #expect(start < clock.now && start.advanced(by: .milliseconds(1500)) == clock.now)
-        // Up to a whole millisecond.
+        // Rounded up to a whole millisecond.
         clock.advance(by: .microseconds(1))
         #expect(clock.elapsed == .milliseconds(1501))
     }
@@ -27,7 +27,7 @@ import Testing
                 woken.update { $0.append(i) }
             }
         }
-        // A task that does not sleep yet finds that its time is over.
+        // A task that sleeps after its deadline returns at once.
         #expect(await eventually { clock.sleeping == 3 })
         clock.advance(by: .milliseconds(999))
         #expect(clock.sleeping == 3)
@@ -37,7 +37,7 @@ import Testing
         clock.advance(by: .seconds(10))
         for sleeper in sleepers { try await sleeper.value }
         #expect(Set(woken.current) == [1, 2, 3])
-        // Times that are over.
+        // Deadlines that have passed.
         try await clock.sleep(until: .init(offset: .seconds(1)))
     }
 
@@ -48,7 +48,7 @@ import Testing
         sleeper.cancel()
         await #expect(throws: CancellationError.self) { try await sleeper.value }
         #expect(clock.sleeping == 0)
-        // Before it falls asleep.
+        // Cancelled before it sleeps.
         let late = Task {
             while !Task.isCancelled { await Task.yield() }
             try await clock.sleep(for: .seconds(1))

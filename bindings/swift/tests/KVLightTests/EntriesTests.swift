@@ -1,4 +1,4 @@
-// All entries: iteration, and files.
+// Iteration over the entries, and files.
 
 import Foundation
 import KVLight

@@ -137,7 +137,7 @@ import Testing
         let seen = Locked<[FetchProgress]>([])
         let options = FetchOptions(progress: .init(every: 10) { state in seen.update { $0.append(state) } })
         async let results = tasks.results(for: (0..<200).map { "\($0)" } + ["slow"], options: options)
-        // Progress may skip what nobody had the time to hear; so one is waited for before the end can come.
+        // Progress reports may be combined, so the test waits for one before it lets the fetch end.
         #expect(await eventually { !seen.current.isEmpty })
         await gate.open()
         #expect(await results.count == 201)

@@ -1,4 +1,4 @@
-// The short ways to say what is said most.
+// The short forms of common calls.
 
 import Foundation
 import KVLight
@@ -11,7 +11,7 @@ import Testing
         #expect(values == ["a": "value of a", "no b": nil])
         let pairs = try await posts.pairs(for: ["b", "a", "b"])
         #expect(pairs.map(\.0) == ["b", "a", "b"] && pairs.map(\.1) == ["value of b", "value of a", "value of b"])
-        // Without a word on the type it is the dictionary.
+        // Without a stated type the result is a dictionary.
         let fetched = try await posts.fetch(keys: ["a"])
         #expect(fetched["a"] == "value of a")
         let list = try await posts.fetch(keys: ["a"]) as [(String, String?)]
@@ -80,7 +80,7 @@ import Testing
         #expect(calls.current == [["a"], ["d"]])
     }
 
-    /// As many tasks at once as one likes: each has its answer.
+    /// Any number of concurrent tasks get their answers.
     @Test func f13f_aThousandFetchesAtOnceAreAThousandAnswers() async throws {
         let posts = KVLightTasks<Int, Int> { key in
             await Task.yield()

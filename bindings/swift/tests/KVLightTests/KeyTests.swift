@@ -1,4 +1,4 @@
-// What may be a key.
+// Types of keys.
 
 import Foundation
 import KVLight
@@ -10,7 +10,7 @@ extension Planet: KVLightKey {}
 private struct Tile: Codable, Hashable { var x, y: Int; var zoom: Double }
 extension Tile: KVLightKey {}
 
-/// What synthesised conformances encode, and what JSON has a way of its own for.
+/// Properties of types that synthesised conformances encode, and of types that JSON encodes specially.
 private struct Everything: Codable, Hashable, KVLightKey {
     enum Either: Codable, Hashable { case first, second(name: String, Double) }
 
@@ -37,7 +37,7 @@ private struct PostID: RawRepresentable, Hashable, Sendable { let rawValue: Int6
 extension PostID: KVLightKey {}
 
 @Suite struct KeyTests {
-    /// The provider gets the very keys that were asked.
+    /// Checks that the provider receives exactly the requested keys.
     private func roundTrip<K: KVLightKey>(_ keys: K...) async throws {
         let given = Locked<Set<K>>([])
         let tasks = KVLightTasks<K, Int>(
@@ -81,10 +81,10 @@ extension PostID: KVLightKey {}
         #expect(tasks.cache.contains(composed) && tasks.cache.contains(decomposed))
     }
 
-    /// A file has the name that it was given.
+    /// File systems may distinguish spellings of equal names.
     @Test func theProviderIsHandedTheKeyAsItWasAskedFor() async throws {
         let names = ["cafe\u{301}", "caf\u{E8}", "A\u{30A}", "plain"]
-        /// What the provider saw, in scalars: strings that are equal may differ in them.
+        /// The keys that the provider received, as scalars: equal strings may differ in them.
         func seen(_ ask: (KVLightTasks<String, Int>) async throws -> Void) async throws -> Set<[Unicode.Scalar]> {
             let seen = Locked<Set<[Unicode.Scalar]>>([])
             let tasks = KVLightTasks<String, Int> { (keys: [String]) in
@@ -207,7 +207,7 @@ extension PostID: KVLightKey {}
         for error in [KVLightError.timeout, .queueFull, .unanswered, .closed, .keyTooLong, .undecodableKey, .other(status: -900)] {
             #expect("\(error)".count > 10)
             #expect(error.localizedDescription == "\(error)")
-            // In the words of this package, not in those of the C library's settings.
+            // The message uses the names of this package, not those of the C library's settings.
             #expect(!["max_", "_ms", "kvl_", "queue."].contains { "\(error)".contains($0) })
         }
     }

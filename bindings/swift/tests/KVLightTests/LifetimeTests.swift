@@ -1,4 +1,4 @@
-// Closing, letting go, and what is freed when.
+// Closing and releasing engines, and when their objects are freed.
 
 import Foundation
 import KVLight
@@ -98,7 +98,7 @@ import Testing
 
     @Test func l08_noThreadIsLeft() async throws {
         func threads() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count }
-        // Other tests have threads of their own that come and go: many engines would be seen all the same.
+        // Other tests start and end threads too, but the threads of many engines would still be noticed.
         let before = try threads()
         for _ in 0..<50 { _ = try await echo().fetch(key: "k") }
         let isBack = await eventually { ((try? threads()) ?? .max) < before + 40 }

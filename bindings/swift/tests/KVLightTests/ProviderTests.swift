@@ -1,4 +1,4 @@
-// The ways to write a provider.
+// The forms of a provider.
 
 import Foundation
 import KVLight
@@ -129,7 +129,7 @@ import Testing
         for priority in [TaskPriority.high, .background] {
             _ = try await Task.detached(priority: priority) { try await tasks.fetch(key: "\(priority.rawValue)") }.value
         }
-        // A task that waits may raise another's priority, never lower it.
+        // A waiting task may raise another's priority, but never lower it.
         #expect(seen.current.first == .high)
         #expect(seen.current.last.map { $0 < .high } == true)
     }

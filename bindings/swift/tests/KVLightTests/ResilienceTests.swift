@@ -1,10 +1,10 @@
-// What saves a fetch when the provider fails, and what is said of it.
+// Fallbacks for a failing provider, and how they are reported.
 
 import Foundation
 import KVLight
 import Testing
 
-/// A provider that answers by a table, or throws what the table says.
+/// An engine whose provider answers, or throws, according to a table.
 private func tabled(
     _ table: Locked<[String: Result<String?, any Error>]>, _ change: (inout KVLightTasks<String, String>.Config) -> Void
 ) -> KVLightTasks<String, String> {

@@ -1,4 +1,4 @@
-// The twelve scenarios that every host runs.
+// The twelve scenarios that every language runs.
 
 import Foundation
 import KVLight

@@ -1,10 +1,10 @@
-// What the tests share: a locked value, a gate, elements that are counted, and patience.
+// Helpers of the tests: a locked value, a gate, counted elements, and a wait for a condition.
 
 import Foundation
 import KVLight
 import Testing
 
-/// A value that many threads use.
+/// A value behind a lock.
 final class Locked<Value>: @unchecked Sendable {
     private let lock = NSLock()
     private var value: Value
@@ -21,7 +21,7 @@ extension Locked where Value == Int {
     func add(_ n: Int = 1) { update { $0 += n } }
 }
 
-/// Holds whoever waits until it is opened.
+/// Suspends callers until it is opened.
 actor Gate {
     private var isOpen = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
@@ -38,7 +38,7 @@ actor Gate {
     }
 }
 
-/// An element whose end is counted.
+/// An element whose deinitialisation is counted.
 final class Tracked: Sendable {
     let name: String
     private let live: Locked<Int>
@@ -59,7 +59,7 @@ struct Broken: Error, Equatable {
 /// An error with an identity.
 final class Fault: Error, Sendable {}
 
-/// Waits until `condition` holds: what a thread of the library's does last has no callback to wait for.
+/// Waits until `condition` holds: the last actions of a thread of the library have no callback to wait for.
 func eventually(within seconds: Double = 20, _ condition: () async -> Bool) async -> Bool {
     let end = Date().addingTimeInterval(seconds)
     while Date() < end {

@@ -1,8 +1,8 @@
-// A store of the library's, for keys that are bytes and values that are boxes.
+// A store of the library, for keys that are bytes and values that are boxed elements.
 
 import CKVLight
 
-/// What a lookup found.
+/// The result of a lookup.
 @usableFromInline
 package enum Found<Element> {
     case element(Element)
@@ -13,10 +13,10 @@ package enum Found<Element> {
 
 @usableFromInline
 package final class CacheHandle: @unchecked Sendable {
-    // The library's own handle may be used from every thread; it is set once.
+    // The handle of the library may be used from any thread; it is set once.
     @usableFromInline package let raw: OpaquePointer?
 
-    /// The engine around the cache, which lives as long as the cache is held.
+    /// The engine that owns the cache, kept alive as long as the cache is held.
     private let engine: EngineHandle?
 
     package init(_ config: borrowing ConfigHandle) {
@@ -66,7 +66,7 @@ package final class CacheHandle: @unchecked Sendable {
         return withBytes(of: key) { kvl_cache_put(raw, $0, $1, value, &stated) }
     }
 
-    /// Stores what `change` makes of the element, and begins anew whenever another write came between.
+    /// Stores the element that `change` returns, and starts again whenever another write came in between.
     func update<Element>(
         _ key: some KVLightKey, ttl: Int64, priority: Double, cost: (Element?) -> UInt64, change: (Element?) throws -> Element?
     ) rethrows -> Element? {
@@ -74,7 +74,7 @@ package final class CacheHandle: @unchecked Sendable {
             var held: OpaquePointer?
             let found = withBytes(of: key) { kvl_cache_peek(raw, $0, $1, &held, nil, nil) }
             defer { kvl_value_release(held) }
-            // Said of which type, or it would be taken for an optional of it.
+            // The type is stated, since an optional of it would be inferred otherwise.
             let changed = try change(found == KVL_VALUE ? element(of: held, as: Element.self) : nil)
             let value = makeValue(changed, cost: cost(changed))
             defer { kvl_value_release(value) }
@@ -97,7 +97,7 @@ package final class CacheHandle: @unchecked Sendable {
         withBytes(of: key) { kvl_cache_expire(raw, $0, $1) } == KVL_OK
     }
 
-    /// As ``put(_:for:ttl:priority:cost:)``, and names what had to leave for it, the element itself if it did not get in.
+    /// Like ``put(_:for:ttl:priority:cost:)``, but returns the evicted elements, or the element itself if it was not stored.
     package func putNaming<Element>(
         _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64, stale: Int64 = 0
     ) -> (status: kvl_status_t, victims: [Element]) {
@@ -176,7 +176,7 @@ package final class CacheHandle: @unchecked Sendable {
     }
 }
 
-/// The victims of one put, behind a pointer that knows no type.
+/// The victims of one put, behind an untyped pointer.
 private class AnyVictims {
     func add(_ object: UnsafeMutableRawPointer) {}
 }

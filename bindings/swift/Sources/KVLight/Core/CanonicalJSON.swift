@@ -1,12 +1,12 @@
-// The text by which a Codable key is known: JSON that is the same for keys that are equal.
+// The text that identifies a Codable key: JSON that is the same for equal keys.
 //
-// JSONEncoder's is not: it writes strings as they are spelled, 0 and -0 apart, and the elements of a set in whatever order they come. Here
-// strings are composed, zero has no sign, names and what has no order are sorted. JSONDecoder reads it. It also takes less time.
+// JSONEncoder's output is not: it writes strings as they are spelled, 0 and -0 differently, and the elements of a set in any order. Here
+// strings are composed, zero has no sign, and names and unordered elements are sorted. JSONDecoder can read it. It is also faster.
 
 import Foundation
 
 enum CanonicalJSON {
-    /// The text of a key, and whether reading it gives that very key rather than one that is spelled otherwise.
+    /// The text of a key, and whether decoding it gives that exact key rather than an equal one with another spelling.
     static func text(of key: some Encodable) throws -> (bytes: [UInt8], isExact: Bool) {
         let state = State()
         let node = try state.node(of: key, at: [])
@@ -16,7 +16,7 @@ enum CanonicalJSON {
         return (bytes, state.isExact)
     }
 
-    /// What is encoded, until all of it is known.
+    /// A part of the encoded value, until all of it is known.
     fileprivate final class Node {
         enum Content {
             case nothing
@@ -41,13 +41,13 @@ enum CanonicalJSON {
         func add(_ node: Node, named name: [UInt8]) {
             var members: [(name: [UInt8], node: Node)] = if case .object(let members) = content { members } else { [] }
             content = .nothing
-            // As with a dictionary, the last of one name stays.
+            // The last value of a name is kept, as in a dictionary.
             members.removeAll { $0.name == name }
             members.append((name, node))
             content = .object(members)
         }
 
-        /// Puts the elements in the order of their texts, `width` at a time: of a set one, of a dictionary's keys and values two.
+        /// Sorts the elements by their texts, in groups of `width`: one for a set, two for the keys and values of a dictionary.
         func sort(by width: Int) {
             guard case .list(let nodes) = content, nodes.count > width, nodes.count % width == 0 else { return }
             let groups = stride(from: 0, to: nodes.count, by: width).map { start in
@@ -84,12 +84,12 @@ enum CanonicalJSON {
         }
     }
 
-    /// What one encoding knows of itself.
+    /// The state of one encoding.
     fileprivate final class State {
         var isExact = true
 
         func node<Value: Encodable>(of value: Value, at path: [any CodingKey]) throws -> Node {
-            // What JSONDecoder reads otherwise than the type itself would.
+            // Types that JSONDecoder decodes by its own rules.
             switch value {
             case let text as String: return Node(quoted(text))
             case let data as Data: return Node(quoted(data.base64EncodedString()))
@@ -233,9 +233,9 @@ enum CanonicalJSON {
     }
 }
 
-/// What is encoded as a list without having an order.
+/// A type that is encoded as a list but has no order.
 private protocol Unordered {
-    /// How many elements of the list belong together.
+    /// The number of elements of the list that belong together.
     var width: Int { get }
 }
 
@@ -243,13 +243,13 @@ extension Set: Unordered {
     fileprivate var width: Int { 1 }
 }
 
-/// With keys that are neither strings nor integers; others are encoded by name.
+/// Encoded as a list if its keys are neither strings nor integers, otherwise by name.
 extension Dictionary: Unordered {
     fileprivate var width: Int { 2 }
 }
 
 extension String {
-    /// The text in its composed form, by which equal strings are equal in bytes, and whether that is how it is spelled.
+    /// The text in its composed form, in which equal strings have equal bytes, and whether that is its spelling.
     var composedKeyText: (text: String, isExact: Bool) {
         if utf8.allSatisfy({ $0 < 0x80 }) { return (self, true) }
         let composed = precomposedStringWithCanonicalMapping

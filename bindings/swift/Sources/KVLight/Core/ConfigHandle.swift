@@ -1,8 +1,8 @@
-// Settings on their way into the library: a configuration, and the options of one fetch.
+// A configuration of the library, and the options of one fetch.
 
 import CKVLight
 
-/// What the library calls on its own account: a provider, a validator, a listener. The user data of that hook.
+/// The user data of a function that the library calls: a provider, a validator, a listener.
 package final class Hook<Function> {
     package let function: Function
 
@@ -93,14 +93,14 @@ package struct ConfigHandle: ~Copyable {
         check(kvl_config_problem(raw) == nil ? KVL_OK : KVL_ERR_BAD_VALUE)
     }
 
-    /// Every value is brought into its range before it comes here: a refusal is a mistake of this module.
+    /// Every value is clamped to its range before, so a refusal is a mistake of this module.
     private func check(_ status: kvl_status_t) {
         precondition(status == KVL_OK, kvl_config_problem(raw).map { String(cString: $0) } ?? "a setting was refused")
     }
 }
 
 package struct OptionsHandle: ~Copyable {
-    /// NULL when nothing differs from the engine's settings.
+    /// `nil` if nothing differs from the engine's settings.
     package let raw: OpaquePointer?
 
     package init(_ options: FetchOptions = FetchOptions()) {
@@ -120,7 +120,7 @@ package struct OptionsHandle: ~Copyable {
     }
 }
 
-/// Writes options while they are made.
+/// Writes the options of one fetch while their handle is created.
 struct OptionsWriter {
     fileprivate let raw: OpaquePointer?
 

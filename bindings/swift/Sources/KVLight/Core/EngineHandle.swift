@@ -1,10 +1,10 @@
-// An engine of the library's: asks it, and says what it answered at once.
+// An engine of the library, with the immediate result of each call.
 
 import CKVLight
 
 @usableFromInline
 package final class EngineHandle: @unchecked Sendable {
-    // The library's own handle may be used from every thread; it is set once.
+    // The handle of the library may be used from any thread; it is set once.
     @usableFromInline let raw: OpaquePointer?
 
     /// Why there is no engine: the system refused its threads. Every call then fails with this.
@@ -20,7 +20,7 @@ package final class EngineHandle: @unchecked Sendable {
         kvl_tasks_dispose(raw)
     }
 
-    /// Asks the store and starts nothing. `nil`: fetch it.
+    /// Looks the store up and starts no load. `nil`: the key has to be fetched.
     @inlinable
     package func get<Element>(_ key: some KVLightKey, as _: Element.Type = Element.self) -> Element?? {
         var value: OpaquePointer?
@@ -31,7 +31,7 @@ package final class EngineHandle: @unchecked Sendable {
         }
     }
 
-    /// Fetches one key. Tells `receiver` once if the answer is `KVL_PENDING`, and never otherwise.
+    /// Fetches one key. Calls `receiver` once if the status is `KVL_PENDING`, and never otherwise.
     package func fetch(
         _ key: some KVLightKey, options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver
     ) -> kvl_status_t {
@@ -43,7 +43,7 @@ package final class EngineHandle: @unchecked Sendable {
         )
     }
 
-    /// Fetches many keys and tells each alone: n times if the answer is `KVL_PENDING`, and never otherwise.
+    /// Fetches many keys and delivers each alone: n calls if the status is `KVL_PENDING`, and none otherwise.
     package func fetchEach(
         _ keys: PackedKeys, options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver
     ) -> kvl_status_t {
@@ -55,7 +55,7 @@ package final class EngineHandle: @unchecked Sendable {
         )
     }
 
-    /// Fetches many keys and tells them at once: here if all were resident and `ready` is wanted, else through `receiver`.
+    /// Fetches many keys and delivers them together: as `ready` if all were resident and `atOnce` is set, otherwise through `receiver`.
     package func fetchAll(
         _ keys: PackedKeys, options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver, atOnce: Bool
     ) -> (status: kvl_status_t, ready: ResultsHandle?) {
@@ -76,10 +76,10 @@ package final class EngineHandle: @unchecked Sendable {
         return answered(keys.withSlices { kvl_tasks_refresh(raw, $0, $1, options) })
     }
 
-    /// Tells `done` once, when nothing of the program's runs any more.
+    /// Calls `done` once, when no code of the program is running any longer.
     func close(mode: UInt32, deadline: Int64, done: @escaping @Sendable () -> Void) {
         let call: kvl_closed_fn = { hook in onLibraryThread { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
-        // The engine stays until it has told.
+        // The engine is kept until `done` was called.
         let status = kvl_tasks_close(raw, mode, deadline, call, retained(Hook { [self] in withExtendedLifetime(self, done) }), releaseObject)
         if status != KVL_OK { done() }
     }
@@ -90,7 +90,7 @@ package final class EngineHandle: @unchecked Sendable {
         kvl_tasks_breaker_force(raw, order)
     }
 
-    /// An engine that never started answers NULL_POINTER: what is to be said is why.
+    /// Calls of an engine that never started return NULL_POINTER, which is replaced by the reason.
     private func answered(_ status: kvl_status_t) -> kvl_status_t {
         status == KVL_ERR_NULL_POINTER && raw == nil ? refusal : status
     }

@@ -1,8 +1,8 @@
-// Swift errors on their way through the library and back.
+// Conversion between Swift errors and those of the library.
 
 import CKVLight
 
-/// A thrown error as the library carries it to everybody who waits: the same one arrives everywhere.
+/// Boxes a thrown error for the library, so that every waiting caller gets the same one.
 package final class FailureBox {
     package let error: any Error
 
@@ -11,7 +11,7 @@ package final class FailureBox {
     }
 }
 
-/// An error of the library's that carries `error`. The caller releases it.
+/// Creates an error of the library that carries `error`. The caller releases it.
 package func makeError(_ error: any Error) -> OpaquePointer? {
     let permanent = error as? PermanentFailure
     let later = error as? RetryLater
@@ -30,7 +30,7 @@ package func makeError(_ error: any Error) -> OpaquePointer? {
     return made
 }
 
-/// What to throw for a position that failed.
+/// The error to throw for a position that failed.
 @usableFromInline
 package func thrown(_ status: kvl_status_t, _ error: OpaquePointer?) -> any Error {
     if let object = kvl_error_object(error) {
@@ -43,7 +43,7 @@ package func thrown(_ status: kvl_status_t, _ error: OpaquePointer?) -> any Erro
     return EndedError(KVLightError(status: status), cause: thrown(kvl_error_status(cause), cause))
 }
 
-/// What to throw for a call that was not accepted, or a batch that ended early.
+/// The error to throw for a call that was not accepted, or for a batch that ended early.
 package func thrown(_ status: kvl_status_t) -> any Error {
     status == KVL_ERR_CANCELLED ? CancellationError() : KVLightError(status: status)
 }

@@ -1,9 +1,9 @@
-// A fetch's handle: made before the call, so that it can be cancelled before, while and after.
+// The handle of a fetch, created before the call, so that the fetch can be cancelled at any time.
 
 import CKVLight
 
 package final class FetchHandle: @unchecked Sendable {
-    // The library's own handle may be used from every thread.
+    // The handle of the library may be used from any thread.
     package let raw: OpaquePointer?
 
     package init(urgency: TaskPriority? = nil) {

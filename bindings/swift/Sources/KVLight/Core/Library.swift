@@ -1,4 +1,4 @@
-// The library that was loaded, and the one that this package was compiled for.
+// Compares the loaded library with the one that this package was compiled for.
 
 import CKVLight
 
@@ -7,12 +7,12 @@ import ObjectiveC
 #endif
 
 package enum Library {
-    /// Looked at before anything else of the library is used; a library of another ABI would misread what it is handed.
+    /// Checked before any other use of the library: one with another ABI would misread its arguments.
     static let isChecked: Void = {
         if let mismatch = mismatch(loaded: kvl_version_number(), compiled: UInt32(KVL_VERSION_NUMBER)) { preconditionFailure(mismatch) }
     }()
 
-    /// Why the two do not fit; `nil` if they do. Before 1.0 each minor version has an ABI of its own.
+    /// Why the two are incompatible; `nil` if they are compatible. Before 1.0 each minor version has its own ABI.
     package static func mismatch(loaded: UInt32, compiled: UInt32) -> String? {
         func parts(_ number: UInt32) -> (abi: UInt32, text: String) {
             let (major, minor, patch) = (number / 1_000_000, number / 1000 % 1000, number % 1000)
@@ -25,7 +25,7 @@ package enum Library {
     }
 }
 
-/// Runs what the library calls on a thread of its own, which on Apple's platforms has no pool for autoreleased objects.
+/// Runs a callback on a thread of the library, in an autorelease pool on Apple's platforms, since that thread has none.
 @inlinable
 func onLibraryThread<R>(_ body: () -> R) -> R {
     #if canImport(ObjectiveC)

@@ -1,9 +1,9 @@
-// Durations as the library counts them: whole milliseconds, rounded up, within an Int64.
+// Conversion of durations to whole milliseconds, rounded up, within an Int64.
 
 import CKVLight
 
 extension Duration {
-    /// At least `least`; what is more than an `Int64` holds is as much as it holds.
+    /// At least `least`, at most `Int64.max`.
     package func milliseconds(atLeast least: Int64 = 0) -> Int64 {
         let (seconds, attoseconds) = components
         let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1000)
@@ -16,9 +16,9 @@ extension Duration {
 }
 
 extension Optional where Wrapped == Duration {
-    /// `nil` is for ever.
+    /// `nil` means no timeout.
     var timeoutMilliseconds: Int64 {
-        // 0 is no timeout: who leaves no time gets the shortest there is.
+        // 0 would mean no timeout, so zero and less becomes the shortest one.
         map { $0.milliseconds(atLeast: 1) } ?? Int64(KVL_FOREVER)
     }
 }

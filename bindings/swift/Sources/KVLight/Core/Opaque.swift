@@ -1,11 +1,11 @@
-// Swift objects as the C library holds them: one pointer, one reference, one release.
+// Swift objects that the C library holds, each by one pointer and one reference.
 //
-// Knows nothing of caches and fetches. Everything that crosses, an element, an error, a callback, is an instance of a final
-// class behind such a pointer, so one function ends them all.
+// Every object that is passed to the library - an element, an error, a callback - is an instance of a final class behind such a
+// pointer, so one function releases them all.
 
 import CKVLight
 
-/// An element inside a value of the library's.
+/// An element inside a value of the library.
 @usableFromInline
 package final class Box<Element> {
     @usableFromInline package let element: Element
@@ -16,40 +16,40 @@ package final class Box<Element> {
     }
 }
 
-/// A reference that the library owns from now on and gives back through ``releaseObject(_:)``.
+/// Passes a reference to the library, which releases it by ``releaseObject(_:)``.
 @inlinable
 package func retained(_ object: AnyObject) -> UnsafeMutableRawPointer {
     Unmanaged.passRetained(object).toOpaque()
 }
 
-/// The `kvl_free_fn` of all that Swift hands over.
+/// The `kvl_free_fn` of all objects that Swift passes to the library.
 @usableFromInline
 package func releaseObject(_ object: UnsafeMutableRawPointer?) {
     guard let object else { return }
     Unmanaged<AnyObject>.fromOpaque(object).release()
 }
 
-/// The object behind a pointer that the library still owns.
+/// The object behind a pointer, which the library continues to own.
 @inlinable
 package func borrowed<Object: AnyObject>(_ pointer: UnsafeMutableRawPointer?, as _: Object.Type = Object.self) -> Object {
     guard let pointer else { preconditionFailure("the library gave back no user data") }
     return Unmanaged<Object>.fromOpaque(pointer).takeUnretainedValue()
 }
 
-/// The element of a value that the library lends.
+/// The element of a borrowed value.
 @inlinable
 package func element<Element>(of value: OpaquePointer?, as _: Element.Type = Element.self) -> Element {
     borrowed(kvl_value_object(value), as: Box<Element>.self).element
 }
 
-/// The element of a value that the library handed out; the value is released.
+/// The element of an owned value, which is released.
 @inlinable
 package func take<Element>(_ value: OpaquePointer?, as _: Element.Type = Element.self) -> Element {
     defer { kvl_value_release(value) }
     return element(of: value)
 }
 
-/// A value of the library's made of an element; `nil` is the null value. The caller releases it.
+/// Creates a value of the library from an element; `nil` becomes the null value. The caller releases it.
 @inlinable
 package func makeValue<Element>(_ element: Element?, cost: UInt64) -> OpaquePointer? {
     guard let element else { return kvl_value_null() }
@@ -59,7 +59,7 @@ package func makeValue<Element>(_ element: Element?, cost: UInt64) -> OpaquePoin
     return value
 }
 
-/// The terms of an element, whose cost is its value's own.
+/// The terms of an element, without the cost, which belongs to its value.
 @usableFromInline
 func terms(ttl: Int64, priority: Double, flags: UInt32 = 0, stale: Int64 = 0) -> kvl_terms_t {
     kvl_terms_t(
@@ -68,13 +68,13 @@ func terms(ttl: Int64, priority: Double, flags: UInt32 = 0, stale: Int64 = 0) ->
     )
 }
 
-/// How long an element stays after its end as a fallback, as the library counts it; `nil` is as the configuration says.
+/// How long an expired element is kept as a fallback, in the library's form; `nil` is as the configuration says.
 func staleMilliseconds(_ duration: Duration?) -> Int64 {
     guard let duration else { return 0 }
     return duration > .zero ? duration.milliseconds(atLeast: 1) : Int64(KVL_STALE_NEVER)
 }
 
-/// The text of a value of bytes; the value is released.
+/// The text of an owned value of bytes, which is released.
 func takeText(_ value: OpaquePointer?) -> String {
     defer { kvl_value_release(value) }
     var count = 0

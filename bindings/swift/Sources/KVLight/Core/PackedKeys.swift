@@ -1,8 +1,8 @@
-// Keys as the library wants them: many as slices into one buffer, one where it lies.
+// Conversion of keys for the library: many keys to slices of one buffer, a single key in place.
 
 import CKVLight
 
-/// The bytes of many keys, laid end to end.
+/// The bytes of many keys, one after the other.
 @usableFromInline
 package struct PackedKeys {
     @usableFromInline var bytes: [UInt8] = []

@@ -1,7 +1,7 @@
-// What the library calls when a fetch has something to tell: the user data of one call.
+// The user data of one fetch's callback.
 //
-// It lives from the call to its last event, and keeps alive as long what the fetch needs: the engine, since a fetch that was accepted is
-// answered, and how its keys are spelled.
+// It exists from the call to the last event, and keeps alive what the fetch needs: the engine, since an accepted fetch is
+// always answered, and the spellings of its keys.
 
 import CKVLight
 

@@ -1,10 +1,10 @@
-// A request of the library's, held until it is answered. The last reference without a finish finishes it.
+// A request of the library, held until it is answered. Releasing the last reference finishes it if that was not done.
 
 import CKVLight
 
 @usableFromInline
 package final class RequestHandle: @unchecked Sendable {
-    // The library's own handle may be used from every thread.
+    // The handle of the library may be used from any thread.
     @usableFromInline let raw: OpaquePointer
 
     package init(retaining request: OpaquePointer) {
@@ -18,7 +18,7 @@ package final class RequestHandle: @unchecked Sendable {
     @inlinable
     package var count: Int { kvl_request_len(raw) }
 
-    /// What `read` makes of the bytes of a key.
+    /// The result of `read` for the bytes of a key.
     @inlinable
     package func key<K>(_ i: Int, read: (UnsafeRawBufferPointer) -> K?) -> K? {
         var data: UnsafePointer<UInt8>?
@@ -77,7 +77,8 @@ package final class RequestHandle: @unchecked Sendable {
         kvl_request_finish_error(raw, made)
     }
 
-    /// Calls `cancelled` once when nobody waits any more, the time is over or the engine closes; at once if that is so already.
+    /// Calls `cancelled` once when no caller waits any longer, the attempt times out or the engine closes; at once if
+    /// that has happened already.
     package func onCancel(_ cancelled: @escaping @Sendable () -> Void) {
         let call: kvl_cancel_fn = { hook, _, _ in onLibraryThread { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
         let status = kvl_request_on_cancel(raw, call, retained(Hook(cancelled)), releaseObject)

@@ -1,4 +1,4 @@
-// The results of a batch, read where they lie.
+// The results of a batch, read in place.
 
 import CKVLight
 
@@ -12,7 +12,7 @@ package final class ResultsHandle: @unchecked Sendable {
         self.raw = raw
     }
 
-    /// Keeps what a callback is shown.
+    /// Retains results that a callback received.
     package convenience init(retaining raw: OpaquePointer?) {
         self.init(owning: kvl_results_retain(raw))
     }
@@ -33,7 +33,7 @@ package final class ResultsHandle: @unchecked Sendable {
         }
     }
 
-    /// Why the whole ended early, if it did: in an all-or-nothing batch the failure that ended it.
+    /// Why the batch ended early, if it did: in an all-or-nothing batch the failure that ended it.
     @usableFromInline
     var endedEarly: (any Error)? {
         let status = self.status
@@ -47,7 +47,7 @@ package final class ResultsHandle: @unchecked Sendable {
         return failure ?? thrown(status)
     }
 
-    /// Shows the positions in the order asked.
+    /// Calls `body` with each position, in the order of the keys.
     @inlinable
     package func forEach(_ body: (kvl_result_t) throws -> Void) rethrows {
         var stride = 0
@@ -61,7 +61,7 @@ package final class ResultsHandle: @unchecked Sendable {
 }
 
 extension kvl_result_t {
-    /// What the position came to: an element, `nil` for what is known to be absent, invalid or not in the store, or an error.
+    /// The outcome of a position: an element; `nil` if the key is absent, invalid or not in the store; or an error.
     @inlinable
     package func outcome<Element>(as _: Element.Type = Element.self) -> Result<Element?, any Error> {
         switch status {

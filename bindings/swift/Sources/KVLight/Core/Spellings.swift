@@ -1,7 +1,7 @@
-// How keys are spelled that are wanted at the moment, where their bytes lead to an equal key that is spelled otherwise.
+// The spellings of requested keys whose bytes lead to an equal key with another spelling.
 //
-// "é" may be one character or two, and a file has the name that it was given: the provider is to see the key that was asked for. The
-// library knows the bytes, which are the same for both; the spelling is kept here for as long as somebody waits.
+// "é" may be one scalar or two, and a file system may distinguish the two: the provider has to see the key as the caller wrote it. The
+// library has the bytes, which are the same for both; the spelling is kept here while a caller waits.
 
 import Foundation
 
@@ -12,7 +12,7 @@ final class Spellings<K: KVLightKey>: @unchecked Sendable {
         var holders = 1
     }
 
-    /// Keeps spellings until it ends.
+    /// Keeps spellings as long as it exists.
     final class Hold {
         private let spellings: Spellings
         private let names: [Data]
@@ -34,14 +34,14 @@ final class Spellings<K: KVLightKey>: @unchecked Sendable {
 
     private let lock = NSLock()
     private var entries: [Data: Entry] = [:]
-    /// Nobody waits for what is loaded in the background, so nothing says when it has come: the last of these stay.
-    /// Their bytes, not holds of them: a hold keeps this object, which would keep itself.
+    /// No caller waits for a background load, so its end is not observed: the spellings of the latest ones are kept.
+    /// These are their bytes, not holds: a hold refers to this object, which would make a cycle.
     private var background: [[Data]] = []
     private static var keptInBackground: Int { 16 }
 
     init() {}
 
-    /// Keeps the spellings of these keys for as long as what is returned lives; `nil` if none is special.
+    /// Keeps the spellings of these keys as long as the result exists; `nil` if none needs to be kept.
     @usableFromInline
     func hold(_ keys: some Sequence<K>) -> AnyObject? {
         Hold(keys, in: self)
@@ -60,7 +60,7 @@ final class Spellings<K: KVLightKey>: @unchecked Sendable {
         oldest.forEach(remove)
     }
 
-    /// The keys behind these bytes: as they were asked for, else as the bytes say; `nil` if the bytes are no key.
+    /// The key for these bytes: with the requested spelling if that is kept, otherwise decoded; `nil` if the bytes are not a key.
     @usableFromInline
     func key(of bytes: UnsafeRawBufferPointer) -> K? {
         let asked: K? = lock.withLock { entries.isEmpty ? nil : entries[Data(bytes)]?.key }
