@@ -1,4 +1,4 @@
-# `make` lists what there is to make. Needs GNU make and cargo; `make test` installs what else the tests need, where it may.
+# `make` lists the targets. Needs GNU make and cargo; `make test` installs the other tools that the tests need, if it has the rights.
 SHELL = /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help build stage demo test test-rust test-models test-abi test-memory test-race test-soak test-fuzz test-mutants test-coverage test-long test-swift test-hosts generate check-generated lint install uninstall clean tools
@@ -9,15 +9,15 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DESTDIR ?=
-# A folder that every machine has, for the demo.
+# A folder that exists on every machine, for the demo.
 DIR ?= /usr/include
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SONAME := libkvlight.so.$(shell echo $(VERSION) | cut -d. -f1,2)
-# What rustc says a static library needs besides (`make test` compares), but for -lgcc_s: compilers link the unwinder by themselves, each
-# its own, and with -static there is no libgcc_s.
+# The libraries that rustc lists for a static library (`make test` compares), except -lgcc_s: each compiler links its own unwinder,
+# and with -static there is no libgcc_s.
 LIBS_PRIVATE := $(if $(filter Darwin,$(shell uname -s)),-liconv -lSystem -lc -lm,-lutil -lrt -lpthread -lm -ldl -lc)
-# Recipes read paths from the environment: a blank or a quote in one is then part of it, and cuts nothing in two.
+# Recipes read paths from the environment, so that blanks and quotes in them are harmless.
 export KVL_TARGET := $(if $(filter /%,$(firstword $(TARGET))),$(TARGET),$(CURDIR)/$(TARGET))
 export KVL_STAGE := $(KVL_TARGET)/stage
 
@@ -25,7 +25,7 @@ help: ## List these targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target about; do \
 		printf '  make %-18s %s\n' "$$target" "$$about"; done
 
-# Without the Rust library beside them: with it cargo would leave out the optimisation over all crates (`lto` in Cargo.toml).
+# Without the Rust library: if cargo builds it too, it omits the link-time optimisation (`lto` in Cargo.toml).
 build: ## Build the shared and the static library, optimised, into target/release.
 	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib
 
@@ -41,7 +41,7 @@ demo: stage ## Digest the files of a folder through the library: make demo DIR=.
 	cc -std=c11 -O2 -Wall -Wextra examples/c/digest.c -o "$$KVL_TARGET/demo/digest" $(LINKED)
 	"$$KVL_TARGET/demo/digest" "$$DIR"
 
-# How long the provider of the demo is down, in milliseconds.
+# How long the provider of the outage demo is down, in milliseconds.
 OUTAGE ?= 10000
 
 .PHONY: outage
@@ -151,7 +151,7 @@ check-generated: ## Compare what is generated with what is committed.
 	$(CARGO) test --test header the_
 
 .PHONY: dashboard docs proof test-install
-# Where the live page is served.
+# The port of the live page.
 PORT ?= 9464
 
 dashboard: stage ## Serve metrics and a live page of an engine under load on the loopback interface: make dashboard PORT=...
@@ -180,7 +180,7 @@ tools: ## Install what the tests need: Debian packages, as root.
 
 DOCDIR ?= $(PREFIX)/share/doc/kvlight
 MANDIR ?= $(PREFIX)/share/man
-# For these two alone: in the environment of a test, places of ours would be taken for the caller's by the `make install` in it.
+# Exported for these two targets only: a `make install` inside a test would otherwise take them from the environment.
 install uninstall: export PREFIX := $(PREFIX)
 install uninstall: export LIBDIR := $(LIBDIR)
 install uninstall: export INCLUDEDIR := $(INCLUDEDIR)

@@ -1,4 +1,4 @@
-/* What the drivers share: time, keys, and the rule by which a run counts. */
+/* Shared by the drivers: time, keys, and the rule by which a run counts. */
 #ifndef KVL_BENCH_COMMON_H
 #define KVL_BENCH_COMMON_H
 
@@ -24,13 +24,13 @@ static inline uint64_t clock_ns(clockid_t id)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* A thread's way through a run. */
+/* The times of a thread at the beginning of a run, or during it. */
 struct watch {
     uint64_t wall, cpu, queued;
 };
 
-/* How long this thread has stood ready without a processor. Where the system does not say, a millisecond for each time that it
-   had to give its processor up. */
+/* The time for which this thread was ready to run without a processor, in nanoseconds. If the system does not report it, one millisecond
+   for each time that the thread was preempted. */
 static inline uint64_t time_queued(void)
 {
     struct rusage used;
@@ -59,7 +59,7 @@ static inline struct watch watch_begin(void)
     return now;
 }
 
-/* What passed since. */
+/* The times since `begin`. */
 static inline struct watch watch_end(struct watch begin)
 {
     struct watch passed;
@@ -69,8 +69,8 @@ static inline struct watch watch_end(struct watch begin)
     return passed;
 }
 
-/* A run counts only if its thread had its processor. Alone, all that is not processor time was taken from it; beside
-   others it may have waited for a lock, which is part of what is measured, so only time in the run queue speaks against it. */
+/* A run counts only if its thread had a processor throughout. If it runs alone, all other time was taken from it; next to other
+   threads it may have waited for a lock, which is part of the measurement, so only time in the run queue disqualifies it. */
 static inline int had_its_processor(struct watch passed, int alone)
 {
     uint64_t lost = alone && passed.wall > passed.cpu ? passed.wall - passed.cpu : passed.queued;

@@ -1,16 +1,16 @@
-/* fetch: what a key costs that is absent, and many that are not, beside other ways to load.
+/* fetch: the time for loading absent keys and for fetching resident ones, compared with other ways to load.
  *
  *     fetch WORK ROUNDS SECONDS
  *
- * WORK    absent     1,000 absent keys in one call, an instant provider, 64 keys a request, one worker: ns a key.
- *                    The channel designs have one worker too; the async peers load on the thread that asks
- *         resident   1,000 resident keys in one call, the async peers one after the other: ns a key
- *         trip       one absent key to another thread and back, waited for: the median ns of 200
- *         waiters    100 fetches of one key that is being loaded, from the first that asks to the last answer: ns a waiter.
- *                    Everything on one thread, by the host's own queue, as the peers' executor has it
+ * WORK    absent     1,000 absent keys in one call, an instant provider, 64 keys a request, one worker: ns for each key.
+ *                    The channel designs have one worker too; the async peers load on the calling thread
+ *         resident   1,000 resident keys in one call, the async peers one after the other: ns for each key
+ *         trip       one absent key, loaded by another thread and waited for: the median ns of 200
+ *         waiters    100 fetches of one key that is being loaded, from the first call to the last answer: ns for each waiter.
+ *                    Everything on one thread, with events polled from a queue, like the peers' executor
  *
- * Prints, per round and subject, `run SUBJECT NANOSECONDS`, and `lost SUBJECT` for each run that is thrown out since this
- * thread did not have its processor; it is tried again. No round begins after SECONDS.
+ * Prints, per round and subject, `run SUBJECT NANOSECONDS`, and `lost SUBJECT` for each run that is discarded because this
+ * thread did not have a processor throughout; it is repeated. No round begins after SECONDS.
  */
 #include "common.h"
 
@@ -159,13 +159,13 @@ static double wait_together(size_t n)
 
 struct subject {
     const char *name;
-    double (*once)(size_t n); /* answers nanoseconds */
+    double (*once)(size_t n); /* returns nanoseconds */
 };
 
 static const struct work {
     const char *name;
     size_t n;
-    int alone; /* nothing in it waits for another thread */
+    int alone; /* it never waits for another thread */
     kvl_provide_fn provider;
     struct subject subjects[9];
 } works[] = {
@@ -179,14 +179,14 @@ static const struct work {
     {"waiters", WAITERS, 1, hold, {{"kvlight", wait_together}, {"quick_cache", waiters_quick}, {"moka", waiters_moka}}},
 };
 
-/* Being woken takes time in the run queue, and where threads wait for each other that is part of what is measured; a quarter of the
-   run is not. Round trips are waking and little else: each counts, and the median of them is what is kept. */
+/* A wake-up takes time in the run queue, which is part of the measurement if threads wait for each other, unless it is more than a
+   quarter of the run. Round trips consist mostly of wake-ups: each counts, and their median is kept. */
 static int counts(const struct work *work, struct watch passed)
 {
     return work->n == TRIPS || (work->alone ? had_its_processor(passed, 1) : passed.queued * 4 <= passed.wall);
 }
 
-/* Each subject once untimed: its turn comes with the processor's caches full of what others do, and its threads asleep. */
+/* Each subject runs once untimed before: the processor's caches are full of other subjects' data, and its threads are asleep. */
 static void run(const struct work *work, const struct subject *subject)
 {
     subject->once(work->n);
@@ -219,7 +219,7 @@ int main(int argc, char **argv)
     if (by_queue && kvl_queue_new(0, &queue) != KVL_OK)
         DIE("kvl_queue_new");
     make(work->provider);
-    /* What is made at first use: threads, caches, channels. */
+    /* Creates what is created at first use: threads, caches, channels. */
     for (size_t i = 0; i < subjects; i++)
         work->subjects[i].once(work->n);
     uint64_t began = clock_ns(CLOCK_MONOTONIC), most_ns = strtoul(argv[3], NULL, 10) * 1000000000u;

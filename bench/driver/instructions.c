@@ -1,8 +1,8 @@
-/* instructions: a few operations many times over, for callgrind to count. bench/instructions runs it and compares.
+/* instructions: repeats single operations for callgrind to count. bench/instructions runs it and compares.
  *
- * Counts repeat where times do not: hashing is seeded, no timer runs, everything happens on one thread by a queue of its own, and time
- * stands still by a manual clock. Each line of the output names a section and its number of operations; every second of
- * callgrind's dumps holds what a section cost.
+ * Unlike times, counts are repeatable: hashing is seeded, no timer runs, everything happens on one thread with a queue, and a manual
+ * clock stands still. Each line of the output names a section and its number of operations; every second one of callgrind's dumps has the
+ * counts of a section.
  */
 #include "common.h"
 
@@ -30,7 +30,7 @@ static kvl_cache_t *make(size_t capacity, int64_t ttl_ms, kvl_validate_fn valida
     kvl_config_new(&config);
     kvl_config_set_int(config, "cache.capacity", (int64_t)capacity);
     kvl_config_set_int(config, "cache.seed", 1);
-    kvl_config_set_int(config, "cache.shards", 1); /* as many as the machine has processors for, otherwise */
+    kvl_config_set_int(config, "cache.shards", 1); /* otherwise the number depends on the machine's processors */
     kvl_config_set_int(config, "cache.ttl_ms", ttl_ms);
     kvl_config_set(config, "cache.timer", "false");
     if (validator)
@@ -99,11 +99,11 @@ static void get_many(const uint8_t *key)
     kvl_value_release_many(found, MANY);
 }
 
-/* `one` stands for that many operations. */
+/* Runs a section. Each call of its function counts as `one` operations. */
 static void section(const char *name, size_t ops, size_t one, void (*work)(const uint8_t *))
 {
-    /* Once before: what is made at first use, and places that only later operations find free. It is collected too, into a dump
-       of its own: callgrind forgets old calls only where it dumps them. */
+    /* Runs once before, to create what is created at first use, and what only later operations reuse. It is collected too, into a separate
+       dump: callgrind resets its counts only when it dumps them. */
     CALLGRIND_TOGGLE_COLLECT;
     for (size_t i = 0; i < ops / 4 + 1; i++)
         work(keys[i % ENTRIES]);
@@ -193,14 +193,14 @@ static void fetch_absent(const uint8_t *key)
     fetch_all();
 }
 
-/* Those that the section before has fetched last. */
+/* The keys that the previous section fetched last. */
 static void fetch_resident(const uint8_t *key)
 {
     (void)key;
     fetch_all();
 }
 
-/* Each of the keys in turn: how far a single key is from its place in the index depends on the hash's seed, which is random. */
+/* Each of the keys in turn, since the distance of a single key from its bucket in the index depends on the hash's seed. */
 static void fetch_hit(const uint8_t *key)
 {
     kvl_value_t *found = NULL;

@@ -1,10 +1,10 @@
-/* For how long one thread's call keeps another thread waiting (rule S19).
+/* stall: how long one thread's call makes another thread wait (rule S19).
  *
  *     stall [ENTRIES]
  *
- * One thread does a call that concerns all entries of a full cache, or very many loads of an engine; another looks a key up and puts one,
- * in turn, and notes the longest time that one of these took. Right after each call the same is measured for as long with the first thread
- * asleep: the noise of the machine, which a loaded one has much of. A row gives the medians of five runs, and of the differences of
+ * One thread makes a call that concerns all entries of a full cache, or very many loads of an engine; another alternately looks a key up
+ * and puts one, and records the longest time that one of these took. Right after each call the same is measured for the same time with
+ * the first thread asleep, which gives the noise of the machine. A row gives the medians of five runs, and of the differences of
  * each pair; first with one shard, then with as many as the library chooses. */
 #define _POSIX_C_SOURCE 200809L
 #include <kvlight.h>
@@ -38,7 +38,7 @@ static void must(kvl_status_t status)
     }
 }
 
-/* looks a key up and puts one, in turn, until it is told to stop */
+/* alternately looks a key up and puts one, until it is stopped */
 static void *look(void *unused)
 {
     unsigned turn = 0;
@@ -122,7 +122,7 @@ static void walk(void)
 }
 static void save(void) { must(kvl_cache_save(cache, "/dev/shm/kvlight-stall", NULL, NULL, NULL, 0, NULL)); }
 
-/* an engine around the cache, whose provider holds its one request, or fails every key of it once */
+/* an engine for the cache, whose provider keeps its only request, or fails every key of it once */
 
 static kvl_tasks_t *tasks;
 static kvl_fetch_t *fetch;
@@ -185,7 +185,7 @@ static void wait_for_held(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* every key of a fetch has failed, and pauses until the same instant */
+/* lets every key of a fetch fail, so that all of them pause until the same time */
 static void make_pauses(int shards)
 {
     kvl_stats_t stats;

@@ -1,23 +1,24 @@
-/* store: lookups and writes, kvlight and its peers by turns in one process.
+/* store: lookups and writes, of kvlight and its peers in turn in one process.
  *
  *     store WORK FORM THREADS KEYS ROUNDS SECONDS [subjects]
  *
  * WORK    resident  all keys fit; drawn by Zipf 0.99
- *         tenth     room for a tenth of the keys; drawn by Zipf 0.99; what is missed is put
+ *         tenth     room for a tenth of the keys; drawn by Zipf 0.99; missed keys are put
  *         uniform   all keys fit; drawn evenly
- *         churn     every key is new: a miss, a put, and someone has to go
- *         careful   as resident, with a time to live, a validator and statistics
- *         tail      as resident, while another thread puts new keys: the longest of 1,000 lookups. Counts THREADS as 2
- *         trace     no time: which part of the lookups hit, with room for a tenth of the keys; FORM names the trace (traces.h)
+ *         churn     every key is new: a miss, a put, and an eviction
+ *         careful   like resident, with a time to live, a validator and statistics
+ *         tail      like resident, while another thread puts new keys: the longest of 1,000 lookups. Counts THREADS as 2
+ *         trace     no time: the share of hits, with room for a tenth of the keys; FORM names the trace (traces.h)
  *         bytes     no time: heap bytes per entry when full
- * FORM    retained (a reference is taken and given back), copied, batch (64 keys a call; the peers: 64 calls), view (looked at through
- *         a reader of the thread's own; the peers: as retained)
+ * FORM    retained (a reference is taken and released), copied, batch (64 keys a call; the peers: 64 calls), view (read through a
+ *         reader of the thread; the peers: like retained)
  *
- * Every subject has the same keys, drawn in the same order, and the same room. Which keys are popular has nothing to do with the
- * order in which they were stored. Where all keys fit, a run in which a lookup missed ends the bench: a miss would be cheap.
+ * Every subject has the same keys, drawn in the same order, and the same capacity. The popularity of keys is independent of the
+ * order in which they were stored. If all keys fit, a run with a miss ends the bench, since misses would be cheap.
  *
- * Prints, per round and subject, `run SUBJECT NANOSECONDS`, and `lost SUBJECT` for each run that is thrown out since a thread did
- * not have its processor; it is tried again a few times. No round begins after SECONDS: where little is undisturbed, fewer count. At the end `share SUBJECT PART`: which part of the lookups hit.
+ * Prints, per round and subject, `run SUBJECT NANOSECONDS`, and `lost SUBJECT` for each run that is discarded because a thread did
+ * not have a processor throughout; it is repeated a few times. No round begins after SECONDS, so that fewer rounds count on a busy
+ * machine. At the end `share SUBJECT PART`: the share of hits.
  * For `bytes`: `run SUBJECT BYTES`.
  */
 #include "common.h"
@@ -42,9 +43,9 @@ struct subject {
     void (*release)(void *value);
     void *cache;
     kvl_reader_t *readers[2]; /* kvlight's, one for each thread */
-    size_t turn[2]; /* where each thread stands among the draws: half of them apart */
-    size_t asked, hit; /* in the runs that were timed */
-    double ns; /* of processor time an operation took last */
+    size_t turn[2]; /* the position of each thread among the draws: half of them apart */
+    size_t asked, hit; /* in the timed runs */
+    double ns; /* processor time of an operation in the last run */
 };
 
 #define PEER(name)                                                                                                       \
@@ -136,7 +137,7 @@ enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 /* ---- keys ------------------------------------------------------------------------------------------------------- */
 
 static size_t key_count;
-/* In the order in which they are asked for, so that finding the next key costs the driver no miss of the processor's caches. */
+/* In the order of their use, so that reading the next key does not miss the processor's caches. */
 static uint8_t (*drawn)[KEY_LEN];
 static uint8_t value[VALUE_LEN];
 
@@ -162,7 +163,7 @@ static void draw_keys(int zipf)
     double *sums = zipf ? malloc(key_count * sizeof *sums) : NULL;
     if (!drawn || (zipf && !sums))
         DIE("out of memory");
-    /* The most popular is any key, not the one that was stored first. */
+    /* The most popular key is a random one, not the one that was stored first. */
     uint32_t *by_rank = zipf ? shuffled(key_count) : NULL;
     double sum = 0;
     for (size_t i = 0; zipf && i < key_count; i++)
@@ -192,7 +193,7 @@ static enum form form;
 static enum work work;
 static int threads;
 
-/* Each run answers how many lookups hit. */
+/* Each run returns its number of hits. */
 
 static size_t run_retained(struct subject *subject, int thread, size_t ops)
 {
@@ -227,7 +228,7 @@ static size_t run_copied(struct subject *subject, int thread, size_t ops)
     return hits;
 }
 
-/* What kvlight does inside, done outside for who lacks it: the key is judged, and the outcome counted, for each thread apart. */
+/* What kvlight does inside is done here for the peers: the key is validated, and the outcome counted, for each thread separately. */
 static uint32_t (*volatile judge)(void *user_data, const uint8_t *key, size_t key_len) = accept;
 static struct {
     _Alignas(128) volatile uint64_t hits;
@@ -254,7 +255,7 @@ static size_t run_careful(struct subject *subject, int thread, size_t ops)
     return hits;
 }
 
-/* kvlight looks 64 keys up in a call; the peers have no such call. All then have 64 values in hand, and give them back. */
+/* kvlight looks 64 keys up in a call; the peers have no such call. All then hold 64 values, and release them. */
 static size_t run_batches(struct subject *subject, int thread, size_t ops)
 {
     enum { MOST = 64 };
@@ -281,7 +282,7 @@ static size_t run_batches(struct subject *subject, int thread, size_t ops)
     return hits;
 }
 
-/* What is seen is used where it lies: its first byte is read. */
+/* A value is used in place: its first byte is read. */
 static size_t run_views(struct subject *subject, int thread, size_t ops)
 {
     size_t turn = subject->turn[thread], hits = 0;
@@ -351,9 +352,9 @@ struct runner {
 static void *run_one(void *argument)
 {
     struct runner *runner = argument;
-    run(runner->subject, runner->thread, WARMING); /* the caches of the processor are the last subject's */
-    nanosleep(&(struct timespec){0, 200000}, NULL); /* who has slept is not the next who must make room for others */
-    run(runner->subject, runner->thread, runner->ops); /* but others have had their things in the caches meanwhile */
+    run(runner->subject, runner->thread, WARMING); /* the processor's caches hold the data of the last subject */
+    nanosleep(&(struct timespec){0, 200000}, NULL); /* a thread that has slept is not the next to be preempted */
+    run(runner->subject, runner->thread, runner->ops); /* the sleep let other processes use the caches */
     atomic_fetch_add(runner->ready, 1);
     while (atomic_load(runner->ready) < threads)
         ;
@@ -363,10 +364,10 @@ static void *run_one(void *argument)
     return NULL;
 }
 
-/* Nanoseconds per operation of one thread, or 0 if some thread did not have its processor. */
+/* Nanoseconds per operation of one thread, or 0 if a thread did not have a processor throughout. */
 static double measure(struct subject *subject)
 {
-    /* A millisecond, and one more before it: on a machine with others on it, few runs that take longer are undisturbed. */
+    /* A millisecond, and one more before it: on a shared machine, few longer runs are undisturbed. */
     size_t ops = subject->ns > 0 ? (size_t)(1200000 / subject->ns) / STEP * STEP : 4096;
     ops = ops < 512 ? 512 : ops > 2 * WARMING ? 2 * WARMING : ops;
     atomic_int ready = 0;
@@ -396,7 +397,7 @@ static double measure(struct subject *subject)
     return counts ? (double)wall / (double)ops : 0;
 }
 
-/* ---- the tail: one thread reads, and one puts new keys until it is told to stop ------------------------------------- */
+/* ---- the tail: one thread reads, and one puts new keys until it is stopped ------------------------------------------ */
 
 enum { TAIL_LOOKUPS = 20000 };
 static atomic_int stop_churning;
@@ -415,8 +416,8 @@ static int by_length(const void *one, const void *other)
     return (a > b) - (a < b);
 }
 
-/* The lookup than which one in a thousand takes longer, in nanoseconds with the clock that is read before and after it; 0 if the reader
-   did not have its processor. What is missed is put, so that popular keys come back. */
+/* The 99.9th percentile of lookups, in nanoseconds, including the reading of the clock before and after; 0 if the reader did not have a
+   processor throughout. Missed keys are put, so that popular keys are stored again. */
 static double measure_tail(struct subject *subject)
 {
     static uint32_t took[TAIL_LOOKUPS];
@@ -456,9 +457,9 @@ static void fill(struct subject *subject, size_t capacity)
     for (int thread = 0; thread < 2 && form == VIEW && subject == subjects; thread++)
         if (kvl_reader_new(subject->cache, &subject->readers[thread]) != KVL_OK)
             DIE("kvl_reader_new");
-    /* Others note uses aside and work them in later: here, so that no run pays for the filling. */
+    /* Some peers record uses and process them later: this lets them do it here, so that no run pays for the filling. */
     subject->len(subject->cache);
-    /* Who stays when there is room for a tenth shows only after some time. */
+    /* With room for a tenth, the set of stored keys becomes stable only after some time. */
     for (int thread = 0; thread < 2 && work == TENTH; thread++)
         run(subject, thread, 4 * key_count);
 }
@@ -530,7 +531,7 @@ int main(int argc, char **argv)
     memset(value, 7, sizeof value);
     draw_keys(work != UNIFORM && work != CHURN);
 
-    /* Sharded caches are never filled evenly: where all keys are to fit, there is room for a quarter more. */
+    /* Shards are never filled evenly: if all keys have to fit, there is room for a quarter more. */
     size_t capacity = work == TENTH ? key_count / 10 : work == CHURN || work == TAIL || work == BYTES ? key_count : key_count + key_count / 4 + 1024;
     for (int i = 0; i < SUBJECTS; i++) {
         if (!chosen(list, subjects[i].name))

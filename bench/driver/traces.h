@@ -1,10 +1,10 @@
-/* Traces: which keys are asked for, one after the other, to compare what caches keep. None depends on anything but its name and the
- * number of keys, so every subject and every run has the same.
+/* Traces: sequences of keys, to compare which keys caches keep. A trace depends only on its name and the number of keys, so every subject
+ * and every run has the same.
  *
  *   zipf-0.7 ... zipf-1.1   drawn by Zipf's law with this exponent
- *   scan                    zipf-0.9, and now and then a walk over keys that are never asked for again
- *   loop                    a quarter more keys than there is room for, in order, over and over
- *   shift                   zipf-0.9, and what is popular changes little by little
+ *   scan                    zipf-0.9, and from time to time a scan of keys that are not used again
+ *   loop                    a quarter more keys than fit, in order, repeatedly
+ *   shift                   zipf-0.9, with slowly changing popularity
  *   a path                  a file with one key a line
  */
 #ifndef BENCH_TRACES_H
@@ -17,7 +17,7 @@ struct trace {
     size_t len;
 };
 
-/* Which of `keys` ranks `random` falls on; `sums` are the running sums of their weights. */
+/* The rank, of `keys` ones, that a random number selects; `sums` are the running sums of their weights. */
 static size_t rank_of(const double *sums, size_t keys, uint64_t random)
 {
     size_t low = 0, high = keys - 1;
@@ -65,7 +65,7 @@ static struct trace trace_of_file(const char *path)
     return trace;
 }
 
-/* `room`: how many entries the caches hold. */
+/* Creates a trace. `room`: the capacity of the caches. */
 static struct trace trace_make(const char *name, size_t keys, size_t room)
 {
     enum { LOOKUPS_A_KEY = 20, PERIOD = 10000 };
@@ -89,7 +89,7 @@ static struct trace trace_make(const char *name, size_t keys, size_t room)
         else if (scans && i % (5 * PERIOD) < PERIOD)
             trace.keys[i] = (uint64_t)1 << 40 | scanned++;
         else
-            /* What is popular is no matter of the numbers' order. */
+            /* Mixed, so that popularity is independent of the order of the numbers. */
             trace.keys[i] = mixed(rank_of(sums, keys, mixed(i ^ 0x5bd1e995u)) + (shifts ? i / PERIOD * (keys / 1000) : 0)) >> 24;
     }
     free(sums);

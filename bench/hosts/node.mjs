@@ -1,4 +1,4 @@
-// kvlight for Node beside lru-cache and dataloader: prints lines of work, library and CPU nanoseconds a key.
+// Compares kvlight for Node with lru-cache and dataloader: prints lines of work, library and CPU nanoseconds for each key.
 
 import DataLoader from 'dataloader';
 import { Cache, Tasks } from 'kvlight';

@@ -1,5 +1,5 @@
 <?php
-// kvlight for PHP beside APCu: prints lines of work, library and CPU nanoseconds a key.
+// Compares kvlight for PHP with APCu: prints lines of work, library and CPU nanoseconds for each key.
 declare(strict_types=1);
 
 require $argv[1];

@@ -1,4 +1,4 @@
-"""kvlight for Python beside cachetools, aiodataloader and async_lru: `python.py` prints lines of work, library and CPU nanoseconds a key."""
+"""Compares kvlight for Python with cachetools, aiodataloader and async_lru: prints work, library and CPU nanoseconds for each key."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# kvlight for Ruby beside Concurrent::Map and batch-loader: prints lines of work, library and CPU nanoseconds a key.
+# Compares kvlight for Ruby with Concurrent::Map and batch-loader: prints lines of work, library and CPU nanoseconds for each key.
 
 require "batch-loader"
 require "concurrent"

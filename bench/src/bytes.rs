@@ -1,11 +1,11 @@
-//! Keys and values, shaped and compared as kvlight does its own, so that no peer pays for a key that is worse.
+//! Keys and values with the same layout and comparison as kvlight's, so that no peer has a slower key.
 
 use std::hash::{Hash, Hasher};
 use triomphe::ThinArc;
 
 const INLINE: usize = 22;
 
-/// 24 bytes itself; up to 22 bytes lie inside, and the bench's keys are of 16.
+/// A key of 24 bytes that stores up to 22 bytes inline; the bench's keys have 16.
 #[derive(Clone, Debug)]
 pub struct Key(Bytes);
 
@@ -50,7 +50,7 @@ impl PartialEq for Key {
 
 impl Eq for Key {}
 
-/// What a key borrows as: a lookup allocates nothing.
+/// The borrowed form of a key, so that a lookup does not allocate.
 #[repr(transparent)]
 pub struct Slice([u8]);
 
@@ -70,7 +70,7 @@ impl Hash for Slice {
 }
 
 impl PartialEq for Slice {
-    /// Lengths that keys often have are compared as words: a call to compare memory costs more.
+    /// Keys of common lengths are compared as words, which is faster than a call of memcmp.
     #[inline]
     fn eq(&self, other: &Slice) -> bool {
         let (own, other) = (&self.0, &other.0);
@@ -94,7 +94,7 @@ impl std::borrow::Borrow<Slice> for Key {
     }
 }
 
-/// A counted value: count, length and bytes in one allocation.
+/// A reference-counted value: count, length and bytes in one allocation.
 pub type Value = ThinArc<(), u8>;
 
 pub fn value(bytes: &[u8]) -> Value {

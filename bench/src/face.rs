@@ -14,7 +14,7 @@ unsafe fn slice<'a>(data: *const u8, len: usize) -> Option<&'a [u8]> {
     if data.is_null() || len > KEY_MAX {
         return None;
     }
-    // SAFETY: the driver passes what it says.
+    // SAFETY: the driver passes `len` readable bytes.
     Some(unsafe { std::slice::from_raw_parts(data, len) })
 }
 
@@ -23,7 +23,7 @@ unsafe fn make<P: Peer>(capacity: usize, careful: c_int) -> *mut c_void {
 }
 
 unsafe fn get<P: Peer>(cache: *mut c_void, key: *const u8, len: usize, out: *mut *mut c_void) -> c_int {
-    // SAFETY: the driver passes a cache that `make` made, and places that are valid.
+    // SAFETY: the driver passes a cache that `make` created, and valid pointers.
     let (Some(cache), Some(key), false) = (unsafe { (cache.cast::<P>().as_ref(), slice(key, len), out.is_null()) }) else {
         return NULL_POINTER;
     };
@@ -102,11 +102,11 @@ face!(LruSharded, lrus_new, lrus_get, lrus_get_into, lrus_put, lrus_len, lrus_fr
 face!(Papaya, papaya_new, papaya_get, papaya_get_into, papaya_put, papaya_len, papaya_free);
 face!(Floor, floor_new, floor_get, floor_get_into, floor_put, floor_len, floor_free);
 
-/// Gives up a value that one of the lookups handed out.
+/// Releases a value that a lookup returned.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn peer_value_release(value: *mut c_void) {
     if !value.is_null() {
-        // SAFETY: the driver passes what a lookup handed out, once.
+        // SAFETY: the driver passes each value that a lookup returned once.
         drop(unsafe { Value::from_raw(value.cast()) });
     }
 }

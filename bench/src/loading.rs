@@ -1,8 +1,8 @@
-//! What the peers do for keys that are absent or not: their own async loading, and a worker thread behind channels, which is how
-//! programs load without a loading cache. Each function does its work once and answers nanoseconds.
+//! Loading by the peers: their async loading, and a worker thread behind channels, which is how programs load without a loading
+//! cache. Each function does its work once and returns nanoseconds.
 //!
-//! Caches and workers are made once and stay, as kvlight's engine does; what is measured finds them warm. Only asking, loading and
-//! having all answers in hand is timed: keys are made before, answers are dropped after.
+//! Caches and workers are created once and kept, like kvlight's engine, so that they are warm. The timed part is from the first call
+//! until all answers have arrived: keys are created before, and answers are dropped after.
 
 use crate::bytes::{Key, Slice, Value, value};
 use foldhash::fast::RandomState;
@@ -21,7 +21,7 @@ type MokaCache = moka::future::Cache<Key, Value, RandomState>;
 
 const BYTES: [u8; 64] = [7; 64];
 
-/// As in the driver, and more than all rounds fill: nothing is evicted.
+/// The same as in the driver, and more than all rounds use, so that nothing is evicted.
 const CAPACITY: usize = 1 << 20;
 
 static QUICK: LazyLock<QuickCache> = LazyLock::new(|| {
@@ -53,7 +53,7 @@ fn nanos(since: Instant) -> f64 {
     since.elapsed().as_nanos() as f64
 }
 
-/// What the worker is sent: a key and where to answer.
+/// A message for the worker: a key, and where to send the answer.
 struct Job {
     at: usize,
     key: [u8; 16],
@@ -63,7 +63,7 @@ struct Job {
 enum Reply {
     Std(mpsc::Sender<(usize, Value)>),
     Crossbeam(crossbeam_channel::Sender<(usize, Value)>),
-    /// Who asked stores the answer.
+    /// The caller stores the answer.
     Once(oneshot::Sender<Value>),
 }
 
@@ -120,7 +120,7 @@ fn collect(answers: impl Iterator<Item = (usize, Value)>, n: usize, began: Insta
     took
 }
 
-/// `n` absent keys by way of one worker and a channel for each direction, one message a key: nanoseconds a key.
+/// `n` absent keys through one worker and a channel for each direction, one message for each key: nanoseconds for each key.
 #[unsafe(no_mangle)]
 extern "C" fn load_channel_std(n: usize) -> f64 {
     let (jobs, keys) = (&*STD, fresh_keys(n));
@@ -135,7 +135,7 @@ extern "C" fn load_channel_std(n: usize) -> f64 {
     collect(answers.into_iter(), n, began)
 }
 
-/// As [`load_channel_std`], by the channel that kvlight itself depends on.
+/// Like [`load_channel_std`], with the channel that kvlight itself uses.
 #[unsafe(no_mangle)]
 extern "C" fn load_channel_crossbeam(n: usize) -> f64 {
     let (jobs, keys) = (&*CROSSBEAM, fresh_keys(n));
@@ -150,8 +150,8 @@ extern "C" fn load_channel_crossbeam(n: usize) -> f64 {
     collect(answers.into_iter(), n, began)
 }
 
-/// As [`load_channel_std`], 64 keys a message: what a program does that knows all its keys beforehand. No key is shared with
-/// others who ask, and none can be given up.
+/// Like [`load_channel_std`], with 64 keys for each message, as in a program that knows all its keys beforehand. Keys are not shared with
+/// other callers, and cannot be cancelled.
 #[unsafe(no_mangle)]
 extern "C" fn load_channel_by_64(n: usize) -> f64 {
     let (batches, keys) = (&*BY_BATCH, fresh_keys(n));
@@ -171,7 +171,7 @@ extern "C" fn load_channel_by_64(n: usize) -> f64 {
     collect(answers.into_iter().flat_map(|(at, values)| values.into_iter().enumerate().map(move |(i, value)| (at + i, value))), n, began)
 }
 
-/// One absent key, handed to a parked worker and waited for: the median of `n` round trips.
+/// One absent key, sent to a parked worker and waited for: the median of `n` round trips.
 #[unsafe(no_mangle)]
 extern "C" fn trip_parked(n: usize) -> f64 {
     let jobs = &*STD;
@@ -198,7 +198,7 @@ extern "C" fn trip_quick(n: usize) -> f64 {
     })
 }
 
-/// As [`trip_quick`], through moka's.
+/// Like [`trip_quick`], with moka.
 #[unsafe(no_mangle)]
 extern "C" fn trip_moka(n: usize) -> f64 {
     let (jobs, cache) = (&*STD, &*MOKA);
@@ -238,7 +238,7 @@ async fn ask_moka(key: &[u8; 16]) -> Value {
     MOKA.get_with(Key::new(key), async { value(&BYTES) }).await
 }
 
-/// Asks for all keys at once, as one does whose loader takes time: nanoseconds a key.
+/// Requests all keys at once, as a program with a slow loader would: nanoseconds for each key.
 fn together<'a, F: Future<Output = Value>>(keys: &'a [[u8; 16]], ask: impl Fn(&'a [u8; 16]) -> F) -> f64 {
     let began = Instant::now();
     let values = block_on(join_all(keys.iter().map(ask)));
@@ -247,7 +247,7 @@ fn together<'a, F: Future<Output = Value>>(keys: &'a [[u8; 16]], ask: impl Fn(&'
     took
 }
 
-/// Asks for one after the other, which costs least where the answer is there at once: nanoseconds a key.
+/// Requests one key after the other, which is fastest if answers are available at once: nanoseconds for each key.
 fn in_turn<'a, F: Future<Output = Value>>(keys: &'a [[u8; 16]], ask: impl Fn(&'a [u8; 16]) -> F) -> f64 {
     let mut values = Vec::with_capacity(keys.len());
     let began = Instant::now();
@@ -281,7 +281,7 @@ extern "C" fn absent_moka_in_turn(n: usize) -> f64 {
     in_turn(&fresh_keys(n), ask_moka)
 }
 
-/// Keys that are there from the first call on: it loads them untimed.
+/// Resident keys: the first call loads them untimed.
 fn resident(n: usize, ask: impl Fn(&[[u8; 16]]) -> f64) -> f64 {
     let keys = keys_from(0, n);
     ask(&keys);
@@ -298,13 +298,13 @@ extern "C" fn resident_moka(n: usize) -> f64 {
     resident(n, |keys| in_turn(keys, ask_moka))
 }
 
-/// `n` waiters on one key that is being loaded, all on one thread: ns a waiter, from the first that asks to the last that has its
-/// answer. The load ends when all of them wait.
+/// `n` waiters for one key that is being loaded, all on one thread: ns for each waiter, from the first call to the last answer. The load
+/// ends when all of them wait.
 fn waiters<F: Future<Output = Value>>(n: usize, ask: impl Fn(Cell<Option<oneshot::Receiver<Value>>>) -> F) -> f64 {
     let (end, load) = oneshot::channel();
     let mut load = Some(load);
     let began = Instant::now();
-    // The first to ask is the one that loads.
+    // The first caller loads the key.
     let all = join_all((0..n).map(|_| ask(Cell::new(load.take()))));
     let (values, ()) = block_on(join(all, async { drop(end.send(value(&BYTES))) }));
     let took = nanos(began) / n as f64;
@@ -329,7 +329,7 @@ extern "C" fn waiters_quick(n: usize) -> f64 {
     })
 }
 
-/// As [`waiters_quick`], through moka's.
+/// Like [`waiters_quick`], with moka.
 #[unsafe(no_mangle)]
 extern "C" fn waiters_moka(n: usize) -> f64 {
     let (cache, key) = (&*MOKA, fresh_keys(1)[0]);

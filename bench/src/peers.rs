@@ -1,4 +1,4 @@
-//! One type per peer. `show` is a lookup that copies where it can do so without a reference of its own.
+//! One type per peer. `show` is a lookup that copies the value, if possible without taking a reference.
 
 use crate::bytes::{Key, Slice, Value};
 use foldhash::fast::RandomState;
@@ -7,7 +7,7 @@ use std::hash::BuildHasher;
 use std::sync::{Mutex, MutexGuard};
 
 pub trait Peer: Sync {
-    /// `careful`: with a time to live, where there is one.
+    /// `careful`: with a time to live, if the peer has one.
     fn new(capacity: usize, careful: bool) -> Self;
     fn get(&self, key: &[u8]) -> Option<Value>;
     fn show(&self, key: &[u8], see: impl FnOnce(&[u8])) -> bool {
@@ -63,7 +63,7 @@ impl Peer for Moka {
     }
 }
 
-/// A table that is read without a lock. It has no limit and no order, so it takes part where all keys fit.
+/// A table with lock-free reads. It has no limit and no order of eviction, so it is measured only where all keys fit.
 pub struct Papaya(papaya::HashMap<Key, Value, RandomState>);
 
 impl Peer for Papaya {
@@ -91,7 +91,7 @@ impl Peer for Papaya {
 type List = lru::LruCache<Key, Value, RandomState>;
 
 fn list(capacity: usize, hasher: RandomState) -> List {
-    // Not `new`, which takes all its memory in advance; it grows as the others do.
+    // Not `new`, which allocates all memory in advance: it should grow like the others.
     let mut list = lru::LruCache::unbounded_with_hasher(hasher);
     list.resize(capacity.max(1).try_into().expect("at least 1"));
     list
@@ -138,7 +138,7 @@ struct Shard(Mutex<List>);
 
 impl LruSharded {
     fn shard(&self, key: &[u8]) -> &Mutex<List> {
-        // As kvlight does it: the bits that the table inside a shard does not go by.
+        // Like kvlight: by bits of the hash that the table inside a shard does not use.
         let middle = u64::from((self.hasher.hash_one(Slice::of(key)) >> 16) as u32);
         &self.shards[((middle * self.shards.len() as u64) >> 32) as usize].0
     }
@@ -171,7 +171,7 @@ impl Peer for LruSharded {
     }
 }
 
-/// The floor: a lookup in a table and nothing else. No lock, no order, no limit; filled before it is shared.
+/// The lower bound: a lookup in a hash table alone, without a lock, an order or a limit; filled before it is shared.
 pub struct Floor(UnsafeCell<hashbrown::HashMap<Key, Value, RandomState>>);
 
 // SAFETY: the driver fills it from one thread, and only reads it from several.
@@ -183,22 +183,22 @@ impl Peer for Floor {
     }
 
     fn get(&self, key: &[u8]) -> Option<Value> {
-        // SAFETY: nobody writes meanwhile, see above.
+        // SAFETY: no thread writes during this call, see above.
         unsafe { &*self.0.get() }.get(Slice::of(key)).cloned()
     }
 
     fn show(&self, key: &[u8], see: impl FnOnce(&[u8])) -> bool {
-        // SAFETY: nobody writes meanwhile, see above.
+        // SAFETY: no thread writes during this call, see above.
         unsafe { &*self.0.get() }.get(Slice::of(key)).map(|value| see(&value.slice)).is_some()
     }
 
     fn put(&self, key: &[u8], value: Value) {
-        // SAFETY: nobody else uses it meanwhile, see above.
+        // SAFETY: no other thread uses it during this call, see above.
         unsafe { &mut *self.0.get() }.insert(Key::new(key), value);
     }
 
     fn len(&self) -> usize {
-        // SAFETY: nobody writes meanwhile, see above.
+        // SAFETY: no thread writes during this call, see above.
         unsafe { &*self.0.get() }.len()
     }
 }

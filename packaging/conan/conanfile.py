@@ -1,5 +1,5 @@
-"""The recipe for Conan 2, from a checkout: `conan create packaging/conan`. Needs cargo on the PATH; for another system than the one that
-builds, also `rustup target add TRIPLE`.
+"""The recipe for Conan 2, from a checkout: `conan create packaging/conan`. Needs cargo on the PATH; for cross
+compilation also `rustup target add TRIPLE`.
 
 A package has one of the two libraries: the static one by default, the shared one with `-o kvlight/*:shared=True`.
 """
@@ -16,11 +16,11 @@ from conan.tools.layout import basic_layout
 
 required_conan_version = ">=2.0"
 
-# Rust's names of the systems, by Conan's `os`, and of the processors, by its `arch`. Windows is that of MinGW-w64.
+# Rust's names of the systems, by Conan's `os`, and of the processors, by its `arch`. Windows means MinGW-w64.
 SYSTEMS = {"Linux": "unknown-linux-gnu", "Macos": "apple-darwin", "Windows": "pc-windows-gnu"}
 PROCESSORS = {"x86_64": "x86_64", "armv8": "aarch64", "x86": "i686"}
 
-# What a program needs beside the static library: the list in the Makefile, and what rustc names for the other systems.
+# The libraries that a program needs with the static library: the list in the Makefile, and rustc's for the other systems.
 NEEDED = {
     "Linux": ["util", "rt", "pthread", "m", "dl"],
     "Macos": ["iconv", "m"],
@@ -54,7 +54,7 @@ class KvlightConan(ConanFile):
             copy(self, pattern, src=self._checkout, dst=self.export_sources_folder)
 
     def configure(self):
-        # There is no C or C++ in the library.
+        # The library contains no C or C++ code.
         self.settings.rm_safe("compiler.libcxx")
         self.settings.rm_safe("compiler.cppstd")
 
@@ -84,7 +84,7 @@ class KvlightConan(ConanFile):
             words.append("--release")
         environment = Environment()
         if cross_building(self):
-            # The same compiler as the program's links the library.
+            # The library is linked by the same compiler as the program.
             compiler = self.conf.get("tools.build:compiler_executables", default={}, check_type=dict).get("c")
             if compiler:
                 environment.define(f"CARGO_TARGET_{self._triple.upper().replace('-', '_')}_LINKER", compiler)
@@ -99,7 +99,7 @@ class KvlightConan(ConanFile):
         if not self.options.shared:
             copy(self, "libkvlight.a", src=built, dst=libraries)
             if self.settings.os == "Linux" and not cross_building(self):
-                # So that another static library of Rust can be linked beside it; needs binutils of the target.
+                # So that another static Rust library can be linked into the same program; needs binutils for the target.
                 whole, sealed = os.path.join(built, "libkvlight.a"), os.path.join(libraries, "libkvlight.a")
                 self.run(f'"{os.path.join(self.source_folder, "packaging", "seal")}" "{whole}" "{sealed}"')
         elif self.settings.os == "Windows":
@@ -108,7 +108,7 @@ class KvlightConan(ConanFile):
         elif self.settings.os == "Macos":
             copy(self, "libkvlight.dylib", src=built, dst=libraries)
         else:
-            # Programs ask for the name of the ABI, which the linker finds under the plain one.
+            # Programs load the library by the name with the ABI version; the linker finds it by the plain name.
             major, minor, _ = self.version.split(".")
             abi = f"libkvlight.so.{major}.{minor}" if major == "0" else f"libkvlight.so.{major}"
             copy(self, "libkvlight.so", src=built, dst=libraries)

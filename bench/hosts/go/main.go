@@ -1,4 +1,4 @@
-// kvlight for Go beside golang-lru with singleflight: prints lines of work, library and CPU nanoseconds a key.
+// Compares kvlight for Go with golang-lru and singleflight: prints lines of work, library and CPU nanoseconds for each key.
 package main
 
 import (
@@ -21,7 +21,7 @@ const (
 
 type row struct{ key string }
 
-// used is the CPU time of all threads, in nanoseconds.
+// used returns the CPU time of all threads, in nanoseconds.
 func used() float64 {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

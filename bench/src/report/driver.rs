@@ -1,18 +1,18 @@
-//! One run of a driver: figures by round and subject, and what is made of them.
+//! One run of a driver: figures by round and subject, and their medians and comparisons.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// What a driver printed.
+/// The output of a driver.
 #[derive(Default)]
 pub struct Rounds {
     /// Per round, a figure for each subject that had an undisturbed run.
     figures: Vec<BTreeMap<String, f64>>,
-    /// Which part of the lookups hit, where the driver says so.
+    /// The share of hits, if the driver prints it.
     shares: Vec<(String, f64)>,
     pub counted: usize,
-    /// Runs that were thrown out since a thread did not have its processor.
+    /// Runs that were discarded because a thread did not have a processor throughout.
     pub thrown_out: usize,
 }
 
@@ -25,7 +25,7 @@ pub fn run(driver: &Path, arguments: &[&str]) -> Result<Rounds, String> {
     read(&String::from_utf8_lossy(&output.stdout)).map_err(|line| format!("{}: it printed {line:?}", named()))
 }
 
-/// An error is the line that cannot be read.
+/// Parses the output of a driver. The error is the line that cannot be parsed.
 fn read(text: &str) -> Result<Rounds, String> {
     let mut rounds = Rounds { figures: vec![BTreeMap::new()], ..Rounds::default() };
     for line in text.lines() {
@@ -49,7 +49,7 @@ fn median(mut figures: Vec<f64>) -> Option<f64> {
     figures.get(figures.len() / 2).copied()
 }
 
-/// Our figure, the peer's, and the speed-up.
+/// The figure of kvlight, that of a peer, and the speed-up.
 pub struct Compared {
     pub ours: f64,
     pub theirs: f64,
@@ -61,7 +61,7 @@ impl Rounds {
         median(self.figures.iter().filter_map(|round| round.get(subject).copied()).collect())
     }
 
-    /// Takes in what another run of the same found.
+    /// Adds the figures of another run of the same work.
     pub fn add(&mut self, other: Rounds) {
         self.figures.extend(other.figures);
         self.counted += other.counted;
@@ -72,7 +72,7 @@ impl Rounds {
         self.shares.iter().find(|(name, _)| name == subject).map(|(_, share)| *share)
     }
 
-    /// Medians over the rounds that have both, so that what slows a whole round down does not favour either.
+    /// Medians over the rounds that have both figures, so that a disturbance of a whole round does not favour either.
     pub fn compare(&self, peer: &str) -> Option<Compared> {
         let both: Vec<(f64, f64)> = self.figures.iter().filter_map(|round| Some((*round.get("kvlight")?, *round.get(peer)?))).collect();
         let ours = median(both.iter().map(|pair| pair.0).collect())?;

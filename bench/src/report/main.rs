@@ -1,9 +1,9 @@
-//! Runs the drivers, and writes what they found as tables, plots and JSON.
+//! Runs the drivers, and writes their figures as tables, plots and JSON.
 //!
 //!     report [--quick] FOLDER       FOLDER holds the drivers `store` and `fetch`, and takes the results. If `make bench-swift` has
 //!                                   left its figures there (`swift.txt`), they are taken in
 //!
-//! - [`work`]: what is measured and what is asked. [`driver`]: one run of a driver, and medians.
+//! - [`work`]: the measurements and their goals. [`driver`]: one run of a driver, and medians.
 //! - [`write`]: tables and JSON. [`plot`]: the plots.
 
 mod driver;
@@ -20,12 +20,12 @@ use work::Chapter;
 /// A line of the table.
 pub struct Row {
     pub chapter: Chapter,
-    /// By what it is known, in the JSON too.
+    /// The identifier, also in the JSON.
     pub work: String,
-    /// What a reader is told.
+    /// The text in the table.
     pub label: String,
     pub threads: u32,
-    /// Or `bound`, where there is a limit and no peer.
+    /// The name of the peer, or `bound` if there is a fixed limit instead.
     pub peer: String,
     pub ours: f64,
     pub theirs: f64,
@@ -50,19 +50,19 @@ pub struct Size {
 pub struct Found {
     pub rows: Vec<Row>,
     pub sizes: Vec<Size>,
-    /// Which part of the lookups hit when there is room for a tenth.
+    /// The share of hits with room for a tenth of the keys.
     pub shares: Vec<(&'static str, f64)>,
     /// The same for each trace.
     pub traces: Vec<(String, Vec<(&'static str, f64)>)>,
-    /// What has no figure, since no run of it was undisturbed.
+    /// Measurements without a figure, because no run was undisturbed.
     pub missing: Vec<String>,
-    /// Of those, how many something is asked of.
+    /// The number of those that have a goal.
     pub asked_and_missing: usize,
     pub counted: usize,
     pub thrown_out: usize,
 }
 
-/// What rows have in common.
+/// The part that several rows share.
 struct Subject<'a> {
     chapter: Chapter,
     work: &'a str,
@@ -97,7 +97,7 @@ impl Found {
     }
 }
 
-/// Says what is being done, and how long it has been going on.
+/// Prints the current step, and the time since the start.
 struct Progress {
     began: Instant,
     step: usize,
@@ -112,18 +112,18 @@ impl Progress {
     }
 }
 
-/// kvlight and its peers, as the drivers take them.
+/// kvlight and its peers, in the form that the drivers take.
 fn list(peers: &[&str]) -> String {
     format!("kvlight,{}", peers.join(","))
 }
 
-/// How many times everything is measured; the medians are published. The quick run is one.
+/// How many times everything is measured; the medians are published. The quick form measures once.
 const RUNS: usize = 3;
 
-/// How many times a work is measured again if the machine was too busy for it.
+/// How many times a measurement is repeated if the machine was too busy.
 const AGAIN: usize = 2;
 
-/// Runs a driver, and again if no round has a figure of kvlight's and of every peer's.
+/// Runs a driver, and repeats that if no round has figures of kvlight and of every peer.
 fn run_undisturbed(driver: &Path, arguments: &[&str], peers: &[&str]) -> Result<Rounds, String> {
     let mut rounds = run(driver, arguments)?;
     for _ in 0..AGAIN {
@@ -201,14 +201,14 @@ fn measure_once(folder: &Path, quick: bool, runs: usize, progress: &mut Progress
     Ok(found)
 }
 
-/// The one in the middle by `figure`.
+/// The median element by `figure`.
 fn middle<T>(mut all: Vec<T>, figure: impl Fn(&T) -> f64) -> Option<T> {
     all.sort_by(|one, other| figure(one).total_cmp(&figure(other)));
     let at = all.len() / 2;
     all.into_iter().nth(at)
 }
 
-/// Puts what belongs together together, in the order in which it first came.
+/// Groups elements, in the order of their first occurrence.
 fn grouped<T>(all: impl Iterator<Item = T>, same: impl Fn(&T, &T) -> bool) -> Vec<Vec<T>> {
     let mut groups: Vec<Vec<T>> = Vec::new();
     for one in all {
@@ -221,7 +221,7 @@ fn grouped<T>(all: impl Iterator<Item = T>, same: impl Fn(&T, &T) -> bool) -> Ve
 }
 
 impl Found {
-    /// Of several runs: the median of each row by its ratio, and of each size by its time.
+    /// Combines several runs: the median of each row by its ratio, and of each size by its time.
     fn of(mut runs: Vec<Found>) -> Found {
         let rows = grouped(runs.iter_mut().flat_map(|run| std::mem::take(&mut run.rows)), |one, other| {
             (&one.work, one.threads, &one.peer) == (&other.work, other.threads, &other.peer)
@@ -239,7 +239,7 @@ impl Found {
         Found { rows, sizes, missing, asked_and_missing, counted, thrown_out, ..first }
     }
 
-    /// Rows of what `make bench-swift` printed, if it has run.
+    /// Adds rows for the output of `make bench-swift`, if it has run.
     fn swift(&mut self, printed: &str) {
         for (line, label, published, asked) in work::SWIFT {
             let figure = printed.lines().find_map(|printed| printed.strip_prefix(line)?.split_whitespace().next()?.parse::<f64>().ok());

@@ -157,7 +157,7 @@ pub fn by_size(sizes: &[Size]) -> String {
             crate::write::spelled(entries)
         );
     }
-    // Labels stand where the lines end, but not upon each other.
+    // Labels are placed where the lines end, without overlapping.
     let mut ends: Vec<(&str, &Size)> =
         subjects.iter().filter_map(|subject| Some((*subject, sizes.iter().rfind(|size| size.subject == *subject)?))).collect();
     ends.sort_by(|a, b| b.1.ns.total_cmp(&a.1.ns));
@@ -184,7 +184,7 @@ pub fn by_size(sizes: &[Size]) -> String {
     svg
 }
 
-/// A bar for each cache, by the bytes of heap that an entry takes.
+/// A bar for each cache, for the bytes of heap for each entry.
 pub fn memory(rows: &[Row]) -> String {
     let rows: Vec<&Row> = rows.iter().filter(|row| row.chapter == Chapter::Memory).collect();
     let ours = rows.first().map(|row| ("kvlight", row.ours));

@@ -1,19 +1,19 @@
-//! What is measured, beside whom, and what is asked of this state of the library.
+//! The measurements, the peers, and the goals for the current state of the library.
 
-/// A work of the store driver.
+/// A measurement of the store driver.
 pub struct StoreWork {
     pub work: &'static str,
     pub form: &'static str,
     pub threads: u32,
-    /// What a reader is told.
+    /// The text in the table.
     pub label: &'static str,
     pub chapter: Chapter,
     pub subjects: &'static [&'static str],
-    /// Those that something is asked of.
+    /// The peers for which there is a goal, with the speed-up.
     pub asked: &'static [(&'static str, f64)],
 }
 
-/// Under which heading a row stands.
+/// The heading of a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Chapter {
     Lookups,
@@ -37,10 +37,10 @@ impl Chapter {
     }
 }
 
-/// The bare table is the floor: no lock, no order, no limit.
+/// The hash table alone is the lower bound: no lock, no order, no limit.
 const ALL: &[&str] = &["quick_cache", "moka", "lru_mutex", "lru_sharded", "papaya", "hashbrown"];
 const BOUNDED: &[&str] = &["quick_cache", "moka", "lru_mutex", "lru_sharded"];
-/// quick_cache has no time to live: it is shown for what it saves by that.
+/// quick_cache has no time to live, and is included to show what that saves.
 const CAREFUL: &[&str] = &["moka", "quick_cache"];
 
 const HITS: &[(&str, f64)] = &[("quick_cache", 1.0), ("moka", 4.0)];
@@ -76,7 +76,7 @@ store! {
     Writes "churn" "retained" 2 "miss, put, evict" BOUNDED &[];
 }
 
-/// What is asked for in which order, to compare what caches keep. `BENCH_TRACE` names a file with one key a line beside them.
+/// The traces, to compare which keys caches keep. `BENCH_TRACE` names a file with one key a line, which is added.
 pub const TRACES: &[(&str, &str)] = &[
     ("zipf-0.7", "Zipf 0.7"),
     ("zipf-0.9", "Zipf 0.9"),
@@ -87,19 +87,19 @@ pub const TRACES: &[(&str, &str)] = &[
 ];
 pub const TRACE_SUBJECTS: &[&str] = BOUNDED;
 
-/// How many keys there are, in all works of the store but those by size.
+/// The number of keys in all measurements of the store except those by size.
 pub const KEYS: u64 = 100_000;
 
 pub const BYTES_SUBJECTS: &[&str] = ALL;
-/// Bytes of heap an entry, at most.
+/// The goal for the bytes of heap for each entry, at most.
 pub const MOST_BYTES: f64 = 176.0;
 
-/// A work of the fetch driver.
+/// A measurement of the fetch driver.
 pub struct FetchWork {
     pub work: &'static str,
     pub name: &'static str,
     pub label: &'static str,
-    /// The nanoseconds that it may take.
+    /// The goal, at most, in nanoseconds.
     pub most: f64,
     pub subjects: &'static [&'static str],
 }
@@ -132,13 +132,13 @@ pub const FETCH: &[FetchWork] = &[
     },
 ];
 
-/// Sizes at which a hit is measured; the quick run leaves the last out.
+/// Numbers of entries at which a hit is measured; the quick form omits the last.
 pub const SIZES: &[u64] = &[10_000, 100_000, 1_000_000, 10_000_000];
 pub const SIZE_SUBJECTS: &[&str] = &["quick_cache", "hashbrown"];
 
-/// Lines of what `make bench-swift` prints, with the nanoseconds that were measured for the like with an earlier library of this kind in
-/// Swift, on another machine, and the speed-up that is the target. What is asked is asked of the keys that the performance tests of
-/// that library have: 10,000 numbers in order. Among 100,000 in no order memory costs more than anything else.
+/// Lines of the output of `make bench-swift`, with the nanoseconds that were measured for similar work with an earlier library in Swift,
+/// on another machine, and the goal for the speed-up. Goals are set only for the keys of that library's performance tests: 10,000 numbers
+/// in order. With 100,000 keys in random order the time is dominated by memory accesses.
 pub const SWIFT: &[(&str, &str, f64, Option<f64>)] = &[
     ("getElement, 10,000 Int keys in order", "get, 10,000 keys in order", 1090.0, Some(5.0)),
     ("getElement, Int key, of 100,000", "get, 100,000 keys in no order", 1090.0, None),

@@ -26,7 +26,7 @@ pub fn all(folder: &Path, found: &Found, quick: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// 10,000,000 as a reader reads it.
+/// A number with separators: 10,000,000.
 pub fn spelled(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -39,7 +39,7 @@ pub fn spelled(number: u64) -> String {
     text
 }
 
-/// What a peer is called in a table.
+/// The name of a peer in a table.
 pub fn called(peer: &str) -> &str {
     match peer {
         "bound" => "(goal)",
@@ -58,13 +58,13 @@ pub fn called(peer: &str) -> &str {
     }
 }
 
-/// The first line of what a program prints.
+/// The first line of a program's output.
 fn said(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output().map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&output).lines().next().unwrap_or("unknown").trim().to_owned()
 }
 
-/// When, by what, on what.
+/// The date, the versions and the machine of the measurement.
 fn measured(quick: bool) -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1)).unwrap_or("unknown processor").trim();

@@ -1,4 +1,4 @@
-"""What `conan create` runs at the end: a program against the package, as CMake finds it."""
+"""The test that `conan create` runs at the end: builds a program against the package with CMake, and runs it."""
 
 import os
 

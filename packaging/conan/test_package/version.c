@@ -1,4 +1,4 @@
-/* Of a package: header and library are of one version, and a cache can be made. */
+/* Checks a package: header and library have the same version, and a cache can be created. */
 #include <kvlight.h>
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-# find_package(kvlight CONFIG): kvlight::kvlight, the shared or the static library, as the triplet says; one for each configuration.
+# find_package(kvlight CONFIG) defines kvlight::kvlight, the shared or the static library according to the triplet, for each configuration.
 
 get_filename_component(_kvlight_root "${CMAKE_CURRENT_LIST_DIR}/../.." ABSOLUTE)
 include("${CMAKE_CURRENT_LIST_DIR}/kvlight-needed.cmake")

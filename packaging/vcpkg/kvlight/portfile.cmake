@@ -1,10 +1,10 @@
-# The port for vcpkg, of the checkout that it stands in: vcpkg install kvlight --overlay-ports=packaging/vcpkg
-# Needs cargo, and for another system than the one that builds also `rustup target add TRIPLE`.
+# The port for vcpkg, which builds the checkout that contains it: vcpkg install kvlight --overlay-ports=packaging/vcpkg
+# Needs cargo, and for cross compilation also `rustup target add TRIPLE`.
 
 get_filename_component(SOURCE_PATH "${CURRENT_PORT_DIR}/../../.." ABSOLUTE)
 find_program(CARGO cargo PATHS "$ENV{HOME}/.cargo/bin" "$ENV{USERPROFILE}/.cargo/bin" REQUIRED)
 
-# What a program needs beside the static library: the list in the Makefile, and what rustc names for the other systems.
+# The libraries that a program needs with the static library: the list in the Makefile, and rustc's for the other systems.
 if(VCPKG_TARGET_IS_LINUX)
   set(system unknown-linux-gnu)
   set(LIBS_PRIVATE "-lutil -lrt -lpthread -lm -ldl -lc")
@@ -30,11 +30,11 @@ endif()
 
 file(STRINGS "${SOURCE_PATH}/Cargo.toml" version_line REGEX "^version = " LIMIT_COUNT 1)
 string(REGEX REPLACE "^version = \"(.*)\"$" "\\1" VERSION "${version_line}")
-# The name of the ABI, which programs ask for: before 1.0 every minor version may have another.
+# The ABI version, which is part of the name by which programs load the library: before 1.0 it is the minor version.
 string(REGEX REPLACE "^0\\.([0-9]+)\\..*$" "0.\\1" ABI_VERSION "${VERSION}")
 string(REGEX REPLACE "^([1-9][0-9]*)\\..*$" "\\1" ABI_VERSION "${ABI_VERSION}")
 
-# install_built(PREFIX BUILT): libraries and pkg-config file of one configuration.
+# install_built(PREFIX BUILT): installs the libraries and the pkg-config file of one configuration.
 function(install_built prefix built)
   if(crate_type STREQUAL "staticlib")
     file(INSTALL "${built}/libkvlight.a" DESTINATION "${prefix}/lib")
@@ -66,7 +66,7 @@ foreach(configuration IN ITEMS release debug)
     set(PC_INCLUDEDIR "\${prefix}/include")
     install_built("${CURRENT_PACKAGES_DIR}" "${target_dir}/${triple}/release")
   else()
-    # vcpkg has the headers once, for both configurations.
+    # vcpkg has one copy of the headers for both configurations.
     set(PC_INCLUDEDIR "\${prefix}/../include")
     install_built("${CURRENT_PACKAGES_DIR}/debug" "${target_dir}/${triple}/debug")
   endif()
