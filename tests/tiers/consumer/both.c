@@ -1,4 +1,4 @@
-/* A program of two static libraries of Rust: kvlight, and the one of other.rs. */
+/* A program with two static Rust libraries: kvlight, and the one of other.rs. */
 #include <kvlight.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* A program that was not linked against the library: it is loaded by its SONAME, used through the names of the header,
- * and let go. Prints what it read. */
+/* A program that is not linked against the library: it loads it by its SONAME, looks its functions up by name, and closes it.
+ * Prints the value that it read. */
 #include <kvlight.h>
 
 #include <dlfcn.h>
@@ -47,6 +47,6 @@ int main(int argc, char **argv)
     kvl_value_release_(value);
     kvl_cache_release_(cache);
     kvl_config_free_(config);
-    /* It stays in memory, since threads and fork handlers may stand in it (NODELETE): closing must do no harm. */
+    /* It is not unmapped, since its threads and fork handlers may still run (NODELETE): closing it must be harmless. */
     return dlclose(library);
 }

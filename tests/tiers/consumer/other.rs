@@ -1,4 +1,4 @@
-//! Another static library of Rust, which uses what every one does: threads, panics that are caught, collections.
+//! Another static Rust library, with common features: threads, caught panics, collections.
 
 use std::collections::HashMap;
 

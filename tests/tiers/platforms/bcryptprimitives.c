@@ -1,5 +1,5 @@
-/* For tests under wine alone, and put beside the program there: older wines have no bcryptprimitives.dll, from which the standard library
- * of Rust takes its random numbers. This one asks the library that they do have. */
+/* For tests under wine only, installed in the program's folder: older versions of wine have no bcryptprimitives.dll, from which the Rust
+ * standard library takes its random numbers. This one calls a library that they have. */
 #include <windows.h>
 #include <bcrypt.h>
 

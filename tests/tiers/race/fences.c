@@ -1,8 +1,8 @@
-/* Linked into the programs that the race detector watches, which knows nothing of fences.
+/* Linked into programs under the race detector, which does not understand fences.
  *
- * The last holder of an `Arc` learns so by a decrement that releases, and acquires by a fence behind it. The library is linked so
- * that its decrements come here (`--wrap`, tests/tiers/shell.sh), and one that releases acquires as well: what the fence does, said in a
- * way that the detector understands. A decrement that releases nothing stays as it is, so a release that is forgotten is seen. */
+ * The last owner of an `Arc` detects that by a decrement with release ordering, followed by an acquire fence. The library is linked so
+ * that its decrements are replaced by these (`--wrap`, tests/tiers/shell.sh), in which a decrement that releases also acquires, which
+ * has the effect of the fence and which the detector understands. Other decrements are unchanged, so a missing release is detected. */
 #include <stdint.h>
 
 enum { RELEASE = 3, ACQUIRE_RELEASE = 4 };

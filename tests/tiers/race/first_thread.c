@@ -1,5 +1,5 @@
-/* Linked into the programs that the race detector watches. It starts a thread of its own with the program's first one; programs that
- * count threads do so after that. */
+/* Linked into programs under the race detector. The detector starts its own thread with the program's first one; programs that count
+ * threads do so after that. */
 #include <pthread.h>
 #include <stddef.h>
 

@@ -48,7 +48,7 @@ end
 ENV.extend(Compiler)
 
 class Pathname
-  # As Homebrew's, which refuses to write over a file.
+  # Like Homebrew's, which refuses to overwrite a file.
   def write(text)
     raise "#{self} is there already" if exist?
 

@@ -1,5 +1,5 @@
 // swift-tools-version: 6.0
-// A package of somebody else's: it knows nothing of us but what pkg-config says.
+// An independent package, which finds the library by pkg-config alone.
 
 import PackageDescription
 

@@ -1,5 +1,5 @@
 // swift-tools-version: 6.0
-// A package of somebody else's, which names a version of this one and the address of its repository; the test fills the address in.
+// An independent package, which depends on a version of this one by the address of its repository, which the test fills in.
 
 import PackageDescription
 

@@ -1,4 +1,4 @@
-//! Wakes mutants, each in processes of its own, and runs the tests. Who makes a test fail, or hang, is found.
+//! Activates mutants, each in separate processes, and runs the tests. A mutant that makes a test fail or hang is found.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ pub fn run(list: &Path, [seed, count, seconds]: [u64; 3], programs: &[&str]) {
     let mut rows: Vec<&str> = text.lines().collect();
     rows.sort_by_cached_key(|row| lot(row, seed));
     rows.truncate(count as usize);
-    // Whoever fails while nobody is awake would find every mutant.
+    // A program that fails without an active mutant would find every mutant.
     for program in programs {
         assert!(passes(program, "0", seconds), "{program} fails without any mutant");
     }
@@ -35,8 +35,8 @@ pub fn run(list: &Path, [seed, count, seconds]: [u64; 3], programs: &[&str]) {
     println!("seed {seed}: {} tried, {} found, {survivors} survived", rows.len(), rows.len() - survivors);
 }
 
-/// Who is drawn depends on what a mutant is, not on how many there are or in which line it stands: another line of code elsewhere draws
-/// the same ones. FNV-1a (Fowler, Noll, Vo), and what SplitMix64 makes of a number (Steele, Lea, Flood).
+/// The lot of a mutant depends only on its description, not on the number of mutants or its line, so that changes elsewhere do not change
+/// which ones are drawn. FNV-1a (Fowler, Noll, Vo), mixed by SplitMix64 (Steele, Lea, Flood).
 fn lot(row: &str, seed: u64) -> u64 {
     let (_, mutant) = row.split_once('\t').expect("a row begins with a number");
     let (place, change) = mutant.split_once('\t').expect("a row has a place and a change");
@@ -48,7 +48,7 @@ fn lot(row: &str, seed: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// `program` is a path, and behind a space which of its tests to run: the beginning of their names.
+/// Whether the tests pass. `program` is a path, optionally with a space and the prefix of the names of the tests to run.
 fn passes(program: &str, number: &str, seconds: u64) -> bool {
     let mut words = program.split(' ');
     let mut child = Command::new(words.next().expect("a program has a path"))

@@ -1,13 +1,13 @@
 //! Mutants: small errors planted in a copy of the project, to see which of them the tests find.
 //!
-//! All of them are compiled in at once, each behind `crate::mutant(number)`; the environment says which one is awake. So one build
-//! serves thousands, where a build for each would take days.
+//! All of them are compiled in at once, each behind `crate::mutant(number)`; an environment variable selects the active one. So one
+//! build serves thousands of mutants; a build for each would take days.
 //!
 //! ```text
-//! mutants plant PROJECT LIST FOLDER...   rewrites the sources under PROJECT/FOLDER and writes LIST; leaves out what does not compile
+//! mutants plant PROJECT LIST FOLDER...   rewrites the sources under PROJECT/FOLDER and writes LIST; omits mutants that do not compile
 //! mutants hunt LIST SEED COUNT SECONDS PROGRAM...
-//!                                        wakes COUNT of them, drawn by SEED, one after the other, and runs the test programs with
-//!                                        each until one fails; prints who survived
+//!                                        activates COUNT of them, drawn by SEED, one after the other, and runs the test programs
+//!                                        with each until one fails; prints those that survived
 //! ```
 
 mod hunt;

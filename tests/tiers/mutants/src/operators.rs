@@ -1,4 +1,4 @@
-//! Which errors are planted where: the operators of a syntax tree. Knows nothing of files and builds.
+//! The errors that are planted in a syntax tree, and where.
 
 use proc_macro2::Span;
 use quote::ToTokens;
@@ -17,13 +17,13 @@ pub struct Mutant {
 /// Plants errors in one file.
 pub struct Planter<'a> {
     pub next: u32,
-    /// Those that do not compile.
+    /// The numbers of mutants that do not compile.
     pub barred: &'a HashSet<u32>,
     pub planted: Vec<Mutant>,
 }
 
 impl Planter<'_> {
-    /// A number for one more; `None` if it is barred. Numbers are the same in every pass.
+    /// Returns the number of a new mutant; `None` if it is barred. Numbers are the same in every pass.
     fn number(&mut self, at: Span, about: String) -> Option<u32> {
         self.next += 1;
         let number = self.next;
@@ -51,7 +51,7 @@ impl Planter<'_> {
     }
 }
 
-/// Values that a function of that type might return instead.
+/// Values that a function with that return type might return instead.
 fn values_of(returned: &Type) -> Vec<Expr> {
     let Type::Path(path) = returned else { return Vec::new() };
     let Some(last) = path.path.segments.last() else { return Vec::new() };
@@ -94,7 +94,7 @@ fn other(operator: &BinOp) -> Option<BinOp> {
     })
 }
 
-/// Whether a condition binds names: it stands where only such a condition may stand.
+/// Whether a condition binds names (`let`), and so cannot become an operand.
 fn binds(expression: &Expr) -> bool {
     match expression {
         Expr::Let(_) => true,
@@ -167,7 +167,7 @@ impl VisitMut for Planter<'_> {
         }
     }
 
-    // Constants are computed before anybody is awake.
+    // Constants are evaluated at compile time, when no mutant is active.
     fn visit_item_const_mut(&mut self, _: &mut syn::ItemConst) {}
     fn visit_impl_item_const_mut(&mut self, _: &mut syn::ImplItemConst) {}
     fn visit_item_static_mut(&mut self, _: &mut syn::ItemStatic) {}

@@ -1,4 +1,4 @@
-//! Rewrites the sources until they compile: what does not is barred, a few at a time.
+//! Rewrites the sources until they compile: mutants that do not are barred, a few at a time.
 
 use crate::operators::{Mutant, Planter};
 use std::collections::{BTreeMap, HashSet};
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use syn::visit_mut::VisitMut;
 
-/// Which mutant is awake, asked in the rewritten sources.
+/// The code added to the rewritten sources, which checks whether a mutant is active.
 const AWAKE: &str = "
-/// Whether a planted error is awake.
+/// Whether a planted error is active.
 #[doc(hidden)]
 #[inline]
 pub fn mutant(number: u32) -> bool {
@@ -70,7 +70,7 @@ fn plant(sound: &BTreeMap<PathBuf, String>, barred: &HashSet<u32>) -> Vec<(PathB
     all
 }
 
-/// Those in whose neighbourhood the compiler sees an error. Without any, what it says is shown.
+/// The mutants near a compiler error. If there are none, the compiler's output is shown.
 fn failing(project: &Path, planted: &[(PathBuf, Vec<Mutant>)]) -> HashSet<u32> {
     let output = Command::new("cargo")
         .args(["check", "--lib", "--message-format=json", "--manifest-path"])
@@ -95,7 +95,7 @@ fn failing(project: &Path, planted: &[(PathBuf, Vec<Mutant>)]) -> HashSet<u32> {
             let text = read(&file);
             let lines: Vec<&str> = text.lines().collect();
             let first = span["line_start"].as_u64().unwrap_or(1) as usize - 1;
-            // The condition stands at most a few lines above what it guards.
+            // The condition is at most a few lines above the code that it guards.
             let found = (0..6)
                 .filter_map(|above| lines.get(first.checked_sub(above)?))
                 .map(|line| numbers_in(line))

@@ -1,8 +1,8 @@
-// The first program of README.md in Swift, by the C functions alone.
+// The first program of README.md in Swift, with the C functions alone.
 
 import CKVLight
 
-/// A function as C has them: it captures nothing.
+/// A C function pointer: it captures nothing.
 let findCapitals: kvl_provide_fn = { _, request in
     let keys = UnsafeBufferPointer(start: kvl_request_keys(request), count: kvl_request_len(request))
     for (i, key) in keys.enumerated() where text(key.data, key.len) == "France" {
