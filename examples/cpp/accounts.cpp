@@ -1,5 +1,5 @@
-// Accounts of this machine, by user id, from /etc/passwd: objects of one's own type, many keys in one request, what a provider
-// throws, absent records, coroutines and futures.
+// Accounts of this machine, by user id, from /etc/passwd: objects of the program's type, many keys in one request, exceptions of a
+// provider, absent records, coroutines and futures.
 //     c++ -std=c++20 accounts.cpp $(pkg-config --cflags --libs kvlight) -o accounts && ./accounts 0 1 33 12345 root
 #include <kvlight.hpp>
 
@@ -13,7 +13,7 @@ struct account {
     std::string name, home, shell;
 };
 
-// Reads the file once for all ids that are asked together.
+// Reads the file once for all ids of a request.
 void read_accounts(const kvl::request &asked)
 {
     std::cout << "reads /etc/passwd for " << asked.size() << " ids\n";
@@ -52,7 +52,7 @@ void print(const kvl::expected<kvl::value> &is, std::string_view id)
 }
 
 #if KVL_COROUTINES
-// The least coroutine there is: it starts at once, and whoever holds the future learns of its end.
+// A minimal coroutine: it starts at once, and its future reports its end.
 struct routine {
     struct promise_type {
         std::promise<void> done;

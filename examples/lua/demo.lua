@@ -10,7 +10,7 @@ local authors = kvlight.tasks {
     print(("  the provider is asked for %d authors: %s"):format(#ids, table.concat(ids, ", ")))
     local rows = {}
     for _, id in ipairs(ids) do
-      -- A table stays as it is; 404 is left out, and so remembered as absent.
+      -- A table stays in Lua; 404 is left out, and so remembered as absent.
       if id ~= "404" then
         rows[id] = { id = id, name = "author " .. id }
       end

@@ -9,7 +9,7 @@ $authors = new Kvlight\Tasks(
         printf("  the provider is asked for %d authors: %s\n", count($ids), implode(', ', $ids));
         $rows = [];
         foreach ($ids as $id) {
-            // An array stays as it is; 404 is left out, and so remembered as absent.
+            // An array stays in PHP; 404 is left out, and so remembered as absent.
             if ($id !== '404') {
                 $rows[$id] = ['id' => $id, 'name' => "author $id"];
             }

@@ -1,7 +1,7 @@
-"""Rows by id from an SQLite file, one query a request instead of one query a row: `python sqlite_batch.py [packages.db]`.
+"""Rows by id from an SQLite file, with one query for each request instead of one for each row: `python sqlite_batch.py [packages.db]`.
 
-The table is the list of packages that are installed here, and the work is real too: a coroutine for each package fetches the rows of
-all that the package depends on. None of them knows of the others, and none of them says "batch"; the twin of sqlite_batch.c.
+The table is the list of packages that are installed on this machine. A coroutine for each package fetches the rows of all its
+dependencies. The coroutines do not know of each other, and kvlight forms the batches. sqlite_batch.c is the same program in C.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Row = tuple[int, str, str, int]
 
 
 class Packages:
-    """The table, and how often it was asked."""
+    """The table, and the number of queries."""
 
     def __init__(self, path: str) -> None:
         self.queries = 0

@@ -1,4 +1,4 @@
-// Counts the words of the files of a folder, each file once however often it is asked for.
+// Counts the words of the files of a folder, each file once, however often it is requested.
 //
 //     word-count [--cancel-after MILLISECONDS] FOLDER
 //
@@ -7,12 +7,12 @@
 import Foundation
 import KVLight
 
-/// What is known of one file.
+/// The words of one file.
 struct Words: Sendable {
     var count: Int
     var longest: String
 
-    /// Words as `wc -w` sees them: what stands between white space.
+    /// Words as `wc -w` counts them: separated by white space.
     init(of text: String) {
         let words = text.split(whereSeparator: \.isWhitespace)
         count = words.count
@@ -20,7 +20,7 @@ struct Words: Sendable {
     }
 }
 
-/// Files are read on the library's provider threads, eight at a time; what is not text has no words.
+/// Files are read on the library's provider threads, eight at a time; a file that is not text has no words.
 let words = KVLightTasks<URL, Words>(
     config: .init(
         provider: .single { file in
@@ -40,7 +40,7 @@ func files(in folder: URL) throws -> [URL] {
     return files.sorted { $0.path < $1.path }
 }
 
-/// A task group: each child asks for its file; files that cannot be read count as empty.
+/// A task group: each child task fetches one file; files that cannot be read count as empty.
 func total(of files: [URL]) async throws -> Int {
     try await withThrowingTaskGroup(of: Int.self) { group in
         for file in files {
@@ -69,7 +69,7 @@ func longestWord(in files: [URL]) async throws -> String {
 
 func run(_ folder: URL) async throws {
     let files = try files(in: folder)
-    // Both want every file; each file is read once.
+    // Both fetch every file, and each file is read once.
     async let total = total(of: files)
     async let longest = longestWord(in: files)
     let (count, word) = try await (total, longest)

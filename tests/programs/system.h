@@ -1,4 +1,4 @@
-/* What the programs below need of the system, by one name on all of them: pauses, threads, memory, and waiting for a queue. */
+/* Functions of the system, under the same names on all systems: pauses, threads, memory, and waiting for a queue. */
 #ifndef KVL_TESTS_SYSTEM_H
 #define KVL_TESTS_SYSTEM_H
 
@@ -17,7 +17,7 @@
 #include <poll.h>
 #endif
 
-/* mallinfo2 came with glibc 2.33; other C libraries do not say what is in use. */
+/* mallinfo2 exists since glibc 2.33; other C libraries do not report the memory in use. */
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
 #include <malloc.h>
 #define TELLS_MEMORY 1
@@ -38,7 +38,7 @@ static inline size_t bytes_in_use(void)
 #endif
 }
 
-/* Lets other threads run for so long at least. */
+/* Sleeps for at least that time. */
 static inline void pause_for_us(long microseconds)
 {
 #ifdef _WIN32
@@ -65,7 +65,7 @@ static inline int files_in(const char *path)
 }
 #endif
 
-/* How many threads the process has, and a constant more. */
+/* The number of threads of the process, plus a constant. */
 static inline int count_threads(void)
 {
 #ifdef _WIN32
@@ -83,7 +83,7 @@ static inline int count_threads(void)
 #endif
 }
 
-/* How many descriptors or handles the process has, and a constant more. */
+/* The number of descriptors or handles of the process, plus a constant. */
 static inline int count_descriptors(void)
 {
 #ifdef _WIN32
@@ -96,8 +96,8 @@ static inline int count_descriptors(void)
 #endif
 }
 
-/* The system may list a thread for a moment after it was joined, and the library does not join those that run code of the program's;
- * so the number is waited for. */
+/* Waits until the number of threads is the given one, since the system may list a thread for a moment after it was joined, and the library
+ * does not join threads that run code of the program. */
 static inline int threads_come_to(int wanted)
 {
     int i;
@@ -107,7 +107,7 @@ static inline int threads_come_to(int wanted)
     return count_threads() == wanted;
 }
 
-/* Waits until something is in the queue, as an event loop does. Zero if nothing came within the time, negative if it cannot wait. */
+/* Waits until the queue has an event, like an event loop. Returns 0 if none arrived within the time, negative if it cannot wait. */
 static inline int wait_for_queue(kvl_queue_t *queue, int timeout_ms)
 {
 #ifdef _WIN32

@@ -28,7 +28,7 @@ static void provide_what_changed(void *user_data, kvl_request_t *request)
         CHECK(age_ms >= 1000 && value != NULL);
         record->checks++;
         if (record->forgets) {
-            /* it leaves while the provider asks: what the request holds serves */
+            /* the entry is removed during the request, whose own reference to the value is used */
             STATUS(kvl_tasks_cache(record->tasks, &cache), KVL_OK);
             STATUS(kvl_cache_clear(cache), KVL_OK);
             kvl_cache_release(cache);

@@ -26,8 +26,8 @@ inline void check_at(bool holds, const char *what, const char *file, int line)
 }
 #define CHECK(...) check_at(static_cast<bool>(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)
 
-// Where a callback leaves what it was told. Not a std::promise: that one must outlive the call of set_value() that wakes us, and
-// here the callback is done with it before the waiter can go on.
+// Receives the argument of a callback. Not a std::promise, which must outlive the call of set_value() that wakes the waiter; the callback
+// does not use this one any longer when the waiter continues.
 template <class T> class inbox {
 public:
     void put(T is)
@@ -51,8 +51,8 @@ private:
     std::optional<T> is_;
 };
 
-// Engines that were not joined end by themselves, a moment later: waits for their threads, so that what is looked for at exit is
-// what was left, and not what was just going.
+// Waits for the threads of engines that were not joined, which end a moment later, so that checks for leaks at exit do not report
+// threads that are still ending.
 inline void wait_for_threads()
 {
     for (int left = 10000; left > 0; left--) {

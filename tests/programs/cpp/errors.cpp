@@ -1,4 +1,4 @@
-// What goes wrong: exceptions of a provider come out as they are, refusals of the library in its sentence.
+// Errors: exceptions of a provider arrive unchanged, and refusals of the library with its message.
 #include "check.hpp"
 
 #include <thread>
@@ -125,7 +125,7 @@ void f10b_f11a_an_error_names_its_cause_and_a_pause()
     CHECK(cause && cause->code() == 429 && cause->message() == std::string("slow down") && cause->get() == error.get());
 }
 
-// Were each looked for among all before it, this would take hours.
+// In quadratic time this would take hours.
 void l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_their_number()
 {
     kvl::tasks tasks(kvl::config().set("batch.max_keys", "20000").provider([](const kvl::request &request) {

@@ -1,4 +1,4 @@
-// The forms of a fetch: callback, wait, future, co_await; what a request may be used for; coroutines on a polling thread.
+// The forms of a fetch: callback, wait, future, co_await; the uses of a request; coroutines on a polling thread.
 #include "check.hpp"
 
 #include <atomic>
@@ -118,7 +118,7 @@ void f09_a_provider_hears_that_nobody_waits()
 }
 
 #if KVL_COROUTINES
-// The least coroutine that can be waited for.
+// A minimal coroutine that can be waited for.
 struct routine {
     struct promise_type {
         std::promise<int> done;

@@ -1,4 +1,4 @@
-// Values of any type: bytes, objects by shared_ptr, null; and how a provider's and a put's arguments become one.
+// Values of any type: bytes, objects by shared_ptr, null; and how arguments of providers and puts become values.
 #include "check.hpp"
 #include <cstdint>
 #include <cstdio>

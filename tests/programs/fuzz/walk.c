@@ -1,4 +1,4 @@
-/* Takes libFuzzer's place where every run must try the same inputs: the seeds, then COUNT inputs derived from them by a random
+/* Replaces libFuzzer if every run must try the same inputs: the seeds, then COUNT inputs derived from them by a random
  * generator. libFuzzer follows the coverage, which differs from run to run once there are threads.
  *
  *     program COUNT SEED FOUND SEEDS...     FOUND: the file that receives a failing input

@@ -288,7 +288,7 @@ static void *submit(void *user_data)
         size_t i, n = 1 + random_of(&me->random) % MAX_FETCH_KEYS;
         for (i = 0; i < n; i++) {
             uint64_t dice = random_of(&me->random);
-            /* some keys that are asked for often, many that are not, and repetitions */
+            /* some popular keys, many others, and repetitions */
             keys[i] = dice % 16 == 0 && i > 0 ? keys[i - 1] : random_of(&me->random) % (dice % 2 == 0 ? KEYS / 16 : KEYS);
             slices[i] = (kvl_slice_t){(const uint8_t *)&keys[i], sizeof keys[i]};
         }
@@ -327,7 +327,7 @@ static void submitter_join(struct submitter *me)
 
 /* ---- once nothing is running */
 
-/* Waits until the condition is true, or for so long that it never will be. Returns whether it is true. */
+/* Waits until the condition is true, with a generous limit. Returns whether it is true. */
 static bool becomes_true(struct entry *entry, bool (*is_so)(struct entry *entry))
 {
     int i;

@@ -57,7 +57,7 @@ struct entry {
     /* the program's own counts of what the statistics count */
     atomic_ullong lookups, refused, plain_misses, removals, stale;
     atomic_uint closed_events, provider_freed, listener_freed;
-    /* how many keys were submitted, and how many are to be; a close comes half way */
+    /* the numbers of keys submitted, and to be submitted; a close happens half way */
     atomic_ullong submitted, wanted;
 
     /* requests that the provider holds; never more than there are slots */

@@ -1,8 +1,8 @@
-// The program beside shapes.cpp: an object has one type, in whichever shared library it was made, and is taken for no other.
+// The program for shapes.cpp: an object has the same type in all shared libraries, and is never mistaken for another type.
 #include "../check.hpp"
 #include "shapes.hpp"
 
-// Without RTTI a type is the same in two shared libraries only if it is visible.
+// Without RTTI, two shared libraries share a type only if it has default visibility.
 #if defined(__cpp_rtti) && !defined(SHAPES_WITHOUT_RTTI)
 static constexpr bool hidden_is_known = true;
 #else
@@ -47,7 +47,7 @@ static kvl::value fetched(which is)
 
 int main()
 {
-    // Made there, read here.
+    // Created in the library, read in the program.
     for (auto from : {of_library, fetched}) {
         auto round = from(a_circle).get<circle>();
         CHECK(round != nullptr && round->radius == 320);
@@ -59,13 +59,13 @@ int main()
         CHECK((from(a_secret).get<secret>() != nullptr) == hidden_is_known);
         auto zlib = from(a_zlib).get<ZLibZ2>();
         CHECK((zlib != nullptr) == hidden_is_known);
-        // What has one name and is not one type.
+        // Different types with the same name.
         CHECK(from(a_local).get<local>() == nullptr);
         CHECK(!is_taken_for_ours(from(in_a_function)));
         CHECK(from(a_square).get<circle>() == nullptr && from(a_circle).get<square>() == nullptr);
     }
 
-    // Made here, read there.
+    // Created in the program, read in the library.
     kvl::value here[] = {std::make_shared<square>(), std::make_shared<circle>(), std::make_shared<std::vector<std::string>>(),
                          std::make_shared<local>()};
     CHECK(shapes_is(here[0].c_handle(), a_square) == hidden_is_known);
@@ -74,7 +74,7 @@ int main()
     CHECK(!shapes_is(here[3].c_handle(), a_local) && here[3].get<local>());
     CHECK(!shapes_is(here[0].c_handle(), a_circle) && !shapes_is(here[1].c_handle(), a_square));
 
-    // Types that are alike to a linker, which folds what is the same.
+    // Types whose code is identical, so that a linker may fold it.
     kvl::cache store = kvl::cache(kvl::config());
     store.put("small", std::make_shared<small>(small{7}));
     auto found = store.get("small");

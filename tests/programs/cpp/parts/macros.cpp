@@ -1,4 +1,4 @@
-// Macros that other headers define, before kvlight.hpp: it compiles all the same, means the same, and leaves them as they were.
+// Macros of other headers, defined before kvlight.hpp: it compiles with the same meaning, and leaves them unchanged.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -30,7 +30,7 @@
 #include <coroutine>
 #endif
 
-// Of Apple's AssertMacros, curses, sys/types.h, Arduino, test frameworks: they look like calls.
+// From Apple's AssertMacros, curses, sys/types.h, Arduino and test frameworks: macros that look like functions.
 #undef check
 #define check(...) is no C++ any more
 #undef verify
@@ -115,7 +115,7 @@
 #define ensure(...) is no C++ any more
 #undef bounds
 #define bounds(...) is no C++ any more
-// Of X11, Windows, complex.h, Qt, GNU C++ itself: they look like names.
+// From X11, Windows, complex.h, Qt and GNU C++ itself: macros that look like names.
 #undef A
 #define A is no C++ any more
 #undef C
@@ -275,7 +275,7 @@
 
 #include <kvlight.hpp>
 
-// They are back: this asks of each that it is still a macro, and leaves the rest of the file to C++.
+// They are restored: checks that each is still a macro, and then undefines it for the rest of the file.
 #ifndef check
 #error check is no macro any more
 #endif

@@ -5,10 +5,10 @@
 
 #include <string>
 
-// What terminating.cpp does: fetches and reads; then what a failure makes of it, which ends the process.
+// Functions of terminating.cpp: one fetches and reads, the other fails, which ends the process.
 std::string fetched_without_exceptions();
 [[noreturn]] void fails_without_exceptions();
-// An object is the same in both, handed over as C has it.
+// An object is the same in both, passed as a C handle.
 struct kvl_value_t;
 int number_without_exceptions(kvl_value_t *value);
 

@@ -5,7 +5,7 @@ struct secret {
     int word = 7;
 };
 
-// C has no overloads, so a function of one name in both is what plugins have: `init`, `main`.
+// A C function with the same name in both, as plugins have with `init` or `main`.
 extern "C" __attribute__((visibility("hidden"))) void shapes_of_a_function(kvl::value *is);
 extern "C" void shapes_of_a_function(kvl::value *is)
 {

@@ -1,5 +1,4 @@
-// What the shared library of shapes.cpp gives: engines and values with objects in them. Everything else is hidden, as -fvisibility=hidden
-// has it.
+// The functions of the shared library of shapes.cpp: engines and values with objects. Everything else is hidden by -fvisibility=hidden.
 #ifndef KVL_TESTS_SHAPES_HPP
 #define KVL_TESTS_SHAPES_HPP
 
@@ -9,7 +8,7 @@
 
 #define SHAPES_API __attribute__((visibility("default")))
 
-// A type of both, which says nothing of its visibility; one that says it; one with letters that mangled names use as well.
+// Types of both: one without a stated visibility, one with it, and one whose name contains letters that mangled names use.
 struct square {
     int side;
 };
@@ -19,11 +18,11 @@ struct SHAPES_API circle {
 struct ZLibZ2 {
     int level;
 };
-// Its definition is the library's secret.
+// It is defined only in the library.
 struct secret;
 
 namespace {
-// Each file has its own: they have nothing in common but the name.
+// Each file has its own type of this name.
 struct local {
 #ifdef SHAPES_LIBRARY
     std::string text = "a string of the library's";

@@ -17,7 +17,7 @@ size_t host_read(struct host *host, const size_t *counter)
     return is;
 }
 
-/* ---- The provider: the key says what comes of it ------------------------------------------------------------------- */
+/* ---- The provider: the beginning of a key selects the answer -------------------------------------------------------- */
 
 static int begins(const kvl_slice_t *key, const char *with)
 {
@@ -36,7 +36,7 @@ static void give_object(struct host *host, kvl_request_t *request, size_t i)
     struct host **object = malloc(sizeof *object);
     *object = host;
     note(host, &host->objects_made);
-    /* Without a destructor the queue tells of the end by KVL_EVENT_DROP. */
+    /* Without a destructor the queue reports the end of the object by KVL_EVENT_DROP. */
     kvl_request_resolve_object(request, i, object, 100, host->mode == MODE_NEXT ? NULL : end_object, NULL);
 }
 
@@ -135,7 +135,7 @@ static void on_end(void *user_data)
     note(inbox->host, &inbox->ended);
 }
 
-/* What kvl_queue_next() shows goes to the functions that the library calls in the other modes. */
+/* Passes an event of kvl_queue_next() to the function that the library calls in the other modes. */
 static void dispatch(const kvl_event_t *event)
 {
     switch (event->kind) {
@@ -168,7 +168,7 @@ kvl_status_t host_close(struct host *host, struct inbox *inbox)
     return kvl_tasks_close(host->tasks, KVL_CLOSE_CANCEL, 0, host->mode == MODE_NEXT ? NULL : on_closed, inbox, on_end);
 }
 
-/* Reads at most one turn of the queue; 0 when there was nothing for as long as `timeout_ms`. */
+/* Handles at most one batch of events; 0 if there was none within `timeout_ms`. */
 static int drain(struct host *host, int64_t timeout_ms)
 {
     kvl_status_t status;
@@ -190,8 +190,8 @@ static int drain(struct host *host, int64_t timeout_ms)
 void host_await(struct host *host, const size_t *counter, size_t wanted)
 {
     if (host->mode != MODE_THREAD) {
-        /* What an event lent ends when the next one is asked for, user data included: so look once without patience, lest the
-           counter moves inside a call that then waits. */
+        /* The memory of an event, user data included, is released when the next one is requested. So the first read does not wait:
+           otherwise the counter could change inside a call that then waits. */
         while (host_read(host, counter) < wanted)
             if (!drain(host, 0) && host_read(host, counter) < wanted)
                 drain(host, KVL_FOREVER);

@@ -1,5 +1,5 @@
-/* What the scenarios stand on: an engine in one of the three ways to be told, a provider whose behaviour the key's name says, and
- * inboxes that collect what comes. It knows the header only, as a program of somebody else's would. */
+/* The base of the scenarios: an engine with one of the three forms of delivery, a provider whose behaviour depends on how a key begins, and
+ * inboxes that collect events. It uses only the public header. */
 #ifndef KVL_HOST_H
 #define KVL_HOST_H
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* How the program is told: on the library's dispatcher thread, by kvl_queue_poll(), or by kvl_queue_next(). */
+/* The form of delivery: on the library's dispatcher thread, by kvl_queue_poll(), or by kvl_queue_next(). */
 enum mode { MODE_THREAD, MODE_POLL, MODE_NEXT };
 
 #define ANSWERS 8
@@ -22,13 +22,13 @@ struct answer {
     kvl_value_t *value; /* retained */
 };
 
-/* Everything that kvl_queue_next() shows as user data begins with its kind of receiver. */
+/* All user data that kvl_queue_next() returns begins with its kind of receiver. */
 struct inbox {
     struct host *host;
     void (*then)(struct inbox *inbox); /* runs inside the callback; may be NULL */
     void *then_data;
-    size_t results; /* results told alone */
-    size_t batches; /* batches told */
+    size_t results; /* single results delivered */
+    size_t batches; /* batches delivered */
     size_t closings;
     size_t ended;   /* how often user_data_free ran */
     struct answer answers[ANSWERS];
@@ -41,7 +41,7 @@ struct host {
     kvl_tasks_t *tasks;
     kvl_cache_t *cache;
     kvl_clock_t *clock;
-    pthread_mutex_t lock; /* over all that callbacks write */
+    pthread_mutex_t lock; /* protects all that callbacks write */
     pthread_cond_t changed;
     size_t requests;          /* provider calls */
     size_t keys;              /* keys in them */
@@ -51,18 +51,18 @@ struct host {
 
 /* Starts an engine; `settings` is "name=value name=value". */
 int host_start(struct host *host, enum mode mode, const char *settings);
-/* Closes it, is told, frees it, and drains the queue; the number of things that went wrong. */
+/* Closes the engine, waits for the closed event, frees the engine, and drains the queue; returns the number of failed steps. */
 int host_stop(struct host *host);
 
-/* Fetch by way of an inbox; `out_value` may be NULL. */
+/* Fetches with delivery to an inbox; `out_value` may be NULL. */
 kvl_status_t host_fetch(struct host *host, const char *key, const kvl_options_t *options, kvl_fetch_t *fetch, struct inbox *inbox,
                         kvl_value_t **out_value);
 kvl_status_t host_fetch_all(struct host *host, const kvl_slice_t *keys, size_t n, struct inbox *inbox);
 kvl_status_t host_close(struct host *host, struct inbox *inbox);
 
-/* Waits until `*counter` is at least `wanted`, draining the queue where there is one. The lock is taken inside. */
+/* Waits until `*counter` is at least `wanted`, draining the queue if there is one. Takes the lock. */
 void host_await(struct host *host, const size_t *counter, size_t wanted);
-/* Waits until the provider holds a request, and hands it over. */
+/* Waits until the provider holds a request, and returns it. The caller releases it. */
 kvl_request_t *host_take_held(struct host *host);
 size_t host_read(struct host *host, const size_t *counter);
 

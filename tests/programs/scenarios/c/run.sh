@@ -1,5 +1,5 @@
 #!/bin/sh
-# The scenarios in C: three compilers, three ways to be told, shared and static. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
+# The scenarios in C: three compilers, three forms of delivery, shared and static. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
 set -u
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../../.." && pwd)
@@ -8,7 +8,7 @@ include=${KVL_INCLUDE_DIR:-$top/include}
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 
-install() { # what is missing, by package name
+install() { # installs missing packages
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "# installs $*"
         DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null 2>&1 || { apt-get update -q >/dev/null 2>&1; \
@@ -28,7 +28,7 @@ clang=$(command -v clang-19 || command -v clang)
 passed=12
 wrong=0
 names=
-try() { # a name for the reader, the program's path and its arguments
+try() { # runs a program: a label, the program's path and its arguments
     echo "# $1"
     shift
     timeout 120 "$@" >"$build/out" 2>&1

@@ -1,7 +1,7 @@
 /* The twelve scenarios in C: `scenarios thread`, `scenarios poll`, `scenarios next`. One line of TAP each. */
 #include "host.h"
 
-static int wrong; /* in the scenario that runs */
+static int wrong; /* failed checks of the current scenario */
 
 static void check_at(int holds, const char *what, int line)
 {
@@ -20,7 +20,7 @@ static kvl_slice_t slice(const char *text)
     return key;
 }
 
-/* Fetches and waits, everything by the inbox. */
+/* Fetches, and waits for the delivery to the inbox. */
 static void fetch_told(struct host *host, const char *key, struct inbox *inbox)
 {
     inbox_init(inbox, host);
@@ -41,7 +41,7 @@ static void hit(enum mode mode)
     CHECK(first.answers[0].source == KVL_SOURCE_PROVIDER);
     inbox_init(&second, &host);
     CHECK(host_fetch(&host, "a", NULL, NULL, &second, &value) == KVL_VALUE);
-    CHECK(second.ended == 1 && second.results == 0); /* answered by the call: no event, the user data ended in it */
+    CHECK(second.ended == 1 && second.results == 0); /* answered by the call: no event, and the call freed the user data */
     CHECK(value != NULL && memcmp(kvl_value_data(value, NULL), "value of a", 10) == 0);
     CHECK(host_read(&host, &host.requests) == 1);
     kvl_value_release(value);
@@ -159,7 +159,7 @@ static void timeout(enum mode mode)
     CHECK(kvl_clock_advance(host.clock, 1) == KVL_OK);
     host_await(&host, &inbox.ended, 1);
     CHECK(inbox.answers[0].status == KVL_ERR_TIMEOUT && inbox.results == 1);
-    CHECK(kvl_request_is_cancelled(held) == KVL_CANCEL_NO); /* the load goes on for the next fetch of its key */
+    CHECK(kvl_request_is_cancelled(held) == KVL_CANCEL_NO); /* the load continues for the next fetch of its key */
     CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4, NULL) == KVL_OK);
     kvl_request_finish(held);
     kvl_request_release(held);
@@ -212,7 +212,7 @@ static void close_while_loading(enum mode mode)
     CHECK(host_fetch(&host, "a", NULL, NULL, &refused, NULL) == KVL_ERR_CLOSED && refused.ended == 1);
     host_await(&host, &closing.ended, 1);
     CHECK(closing.closings == 1);
-    CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4, NULL) != KVL_OK); /* deaf, but valid */
+    CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4, NULL) != KVL_OK); /* refuses answers, but stays valid */
     CHECK(host_stop(&host) == 0);
     kvl_request_finish(held);
     kvl_request_release(held);
@@ -254,7 +254,7 @@ static void fetch_again(struct inbox *inbox)
     kvl_value_t *value = NULL;
 
     inbox_init(&ignored, host);
-    CHECK(host_fetch(host, "a", NULL, NULL, &ignored, &value) == KVL_VALUE); /* stored before it was told */
+    CHECK(host_fetch(host, "a", NULL, NULL, &ignored, &value) == KVL_VALUE); /* stored before it was delivered */
     kvl_value_release(value);
     CHECK(host_fetch(host, "b", NULL, NULL, inbox->then_data, NULL) == KVL_PENDING);
     CHECK(((struct inbox *)inbox->then_data)->results == 0);
@@ -328,7 +328,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s thread|poll|next\n", argv[0]);
         return 2;
     }
-    setvbuf(stdout, NULL, _IOLBF, 0); /* what was reached shows even if a scenario hangs */
+    setvbuf(stdout, NULL, _IOLBF, 0); /* so that the output is complete even if a scenario hangs */
     printf("1..%d\n", count);
     for (n = 0; n < count; n++) {
         wrong = 0;

@@ -9,7 +9,7 @@ include=${KVL_INCLUDE_DIR:-$top/include}
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 
-install() { # what is missing, by package name
+install() { # installs missing packages
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "# installs $*"
         DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null 2>&1 || { apt-get update -q >/dev/null 2>&1; \
@@ -25,7 +25,7 @@ clang=$(command -v clang++-19 || command -v clang++)
 passed=12
 wrong=0
 names=
-try() { # what runs it: a name for the reader, the program and its arguments
+try() { # runs a program: a label, the program and its arguments
     echo "# $1"
     shift
     timeout 120 env LD_LIBRARY_PATH="$lib" "$@" >"$build/out" 2>&1
@@ -49,7 +49,7 @@ for cxx in g++ "$clang"; do
     for standard in c++17 c++20; do
         for exceptions in -fexceptions -fno-exceptions; do
             for kind in shared static; do
-                # One static build a compiler: what it links is the same in all of them.
+                # One static build for each compiler, since they all link the same library.
                 [ "$kind" = static ] && [ "$standard$exceptions" != c++20-fexceptions ] && continue
                 if build_and_try "$cxx" "$standard" "$exceptions" "$kind" "$here/scenarios.cpp"; then
                     try thread "$build/program" thread

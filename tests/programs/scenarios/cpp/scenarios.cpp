@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::atomic<int> wrong{0}; // in the scenario that runs
+std::atomic<int> wrong{0}; // failed checks of the current scenario
 
 void check_at(bool holds, const char *what, int line)
 {
@@ -35,7 +35,7 @@ struct counted_object {
 
 bool begins(std::string_view key, std::string_view with) { return key.substr(0, with.size()) == with; }
 
-// An engine with a provider whose behaviour the key's name says; told by the dispatcher thread or, if polled, by this one.
+// An engine with a provider whose behaviour depends on how a key begins; events are delivered by the dispatcher thread or, if polled, this one.
 class world {
 public:
     explicit world(bool polled, kvl::config config = {}) : clock(), polled_(polled)
@@ -56,7 +56,7 @@ public:
         }
     }
 
-    // Runs `change` where nobody else looks, and lets everybody look again.
+    // Runs `change` under the lock, and wakes the waiting threads.
     template <class F> void with(F change)
     {
         std::lock_guard<std::mutex> lock(mutex_);
@@ -129,7 +129,7 @@ private:
             else
                 asked.resolve(i, "value of " + std::string(key));
         }
-    } // the last copy goes: finished
+    } // the last copy is destroyed, which finishes the request
 
     bool polled_;
     std::mutex mutex_;
@@ -223,7 +223,7 @@ void timeout(bool polled)
     CHECK(!is);
     world.clock.advance(1ms);
     world.until([&] { return is.has_value(); });
-    // The load goes on for the next fetch of its key.
+    // The load continues for the next fetch of its key.
     CHECK(is->error().status() == KVL_ERR_TIMEOUT && held.cancelled() == KVL_CANCEL_NO);
     CHECK(held.resolve(0, "late") == KVL_OK && held.finish() == KVL_OK);
 }
@@ -256,7 +256,7 @@ void close_while_loading(bool polled)
     CHECK(world.tasks->fetch("a", [](const kvl::result &) {}) == KVL_ERR_CLOSED);
     CHECK(world.tasks->fetch_future("a").get().error().status() == KVL_ERR_CLOSED);
     world.tasks.reset(); // dispose
-    CHECK(held.resolve(0, "late") != KVL_OK); // deaf, but valid
+    CHECK(held.resolve(0, "late") != KVL_OK); // refuses answers, but stays valid
 }
 
 void ten_thousand_keys(bool polled)
@@ -277,7 +277,7 @@ void callback_that_fetches(bool polled)
     world world(polled);
     std::optional<kvl::expected<kvl::value>> second;
     CHECK(world.tasks->fetch("a", [&](const kvl::result &first) {
-        CHECK(first.bytes() == "value of a" && world.tasks->get("a")); // stored before it was told
+        CHECK(first.bytes() == "value of a" && world.tasks->get("a")); // stored before it was delivered
         CHECK(world.tasks->fetch("b", [&](const kvl::result &told) { world.with([&] { second = told; }); }) == KVL_PENDING);
     }) == KVL_PENDING);
     world.until([&] { return second.has_value(); });
@@ -293,7 +293,7 @@ void object_value(bool polled)
         CHECK(one->get<counted_object>() == world.tasks->get("object1")->get<counted_object>());
         CHECK(world.tasks->cache().remove("object1") && world.objects_ended == 0); // the program holds it
     }
-    // In a queue's mode it ends where the queue is polled: with the next event at the latest.
+    // With a queue it is destroyed when the queue is polled: with the next event at the latest.
     CHECK(world.fetch("a")->bytes() == "value of a");
     CHECK(world.objects_ended == 1);
     CHECK(world.fetch("object2")->get<counted_object>());
