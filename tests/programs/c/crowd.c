@@ -1,4 +1,4 @@
-/* Very many keys and fetches at once, on the default settings: no answer is lost, and memory stays bounded (rules F13a, S11a, S20). */
+/* Very many keys and fetches at once, on the default settings: no answer is lost, and memory stays bounded (rules F13a, F16a, S11a, S20). */
 #define _GNU_SOURCE
 #include "../system.h"
 #include "check.h"
@@ -254,8 +254,72 @@ static void s20_an_idle_engine_frees_the_memory_of_a_burst(void)
     free(keys);
 }
 
+/* Fetches that are cancelled at once, and a provider that gives up cancelled requests without looking their keys up (F16a). */
+
+enum { CANCELS = 100000 };
+
+static atomic_char looked_up[CANCELS];
+
+static void look_up_unless_cancelled(void *unused, kvl_request_t *request)
+{
+    const kvl_slice_t *keys = kvl_request_keys(request);
+    size_t i, n = kvl_request_len(request);
+    (void)unused;
+    for (i = 0; i < n && !kvl_request_is_cancelled(request); i++) {
+        uint32_t key;
+        memcpy(&key, keys[i].data, sizeof key);
+        looked_up[key] = 1;
+    }
+    /* no key has a record: all are left unanswered */
+    kvl_request_finish(request);
+}
+
+static void ignore_result(void *unused, const kvl_result_t *result) { (void)unused, (void)result; }
+
+static void f16a_cancelled_fetches_store_no_null_that_was_not_looked_up(void)
+{
+    kvl_config_t *config = NULL;
+    kvl_tasks_t *tasks = NULL;
+    kvl_cache_t *cache = NULL;
+    kvl_stats_t stats;
+    uint32_t key, n = is_watched() ? 2000 : CANCELS, nulls = 0, wrong = 0;
+
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_provider(config, look_up_unless_cancelled, NULL, NULL), KVL_OK);
+    STATUS(kvl_config_set(config, "batch.omitted_is_null", "true"), KVL_OK);
+    STATUS(kvl_config_set_int(config, "cache.capacity", CANCELS), KVL_OK);
+    STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
+    kvl_config_free(config);
+    for (key = 0; key < n; key++) {
+        kvl_fetch_t *fetch = NULL;
+        STATUS(kvl_fetch_new(&fetch), KVL_OK);
+        STATUS(kvl_tasks_fetch(tasks, (const uint8_t *)&key, sizeof key, NULL, fetch, ignore_result, NULL, NULL, NULL), KVL_PENDING);
+        /* every hundredth is waited for, so that some nulls are stored */
+        if (key % 100 == 0)
+            STATUS(kvl_fetch_wait(fetch, KVL_FOREVER), KVL_OK);
+        else
+            kvl_fetch_cancel(fetch);
+        kvl_fetch_release(fetch);
+    }
+    do {
+        pause_for_us(1000);
+        STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
+    } while (stats.in_flight + stats.running + stats.abandoned > 0);
+    STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
+    for (key = 0; key < n; key++)
+        if (kvl_cache_peek(cache, (const uint8_t *)&key, sizeof key, NULL, NULL, NULL) == KVL_NULL) {
+            nulls++;
+            wrong += !looked_up[key];
+        }
+    CHECK(nulls >= n / 100);
+    CHECK(wrong == 0);
+    kvl_cache_release(cache);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+}
+
 int main(void)
 {
+    f16a_cancelled_fetches_store_no_null_that_was_not_looked_up();
     s20_an_idle_engine_frees_the_memory_of_a_burst();
     s11a_three_writers_and_a_slow_listener_stay_within_the_limit();
     f13a_any_number_of_batches_of_a_thousand_keys_get_all_values();
