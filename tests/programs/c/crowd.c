@@ -11,10 +11,18 @@
 
 enum { BATCH = 1000, SINGLES = 40 };
 
-/* Under valgrind and the race detector memory cannot be measured, and everything takes much longer. */
+/* Under valgrind and the sanitizers memory cannot be measured, and everything takes much longer. */
+#if defined(KVL_RACE) || defined(__SANITIZE_ADDRESS__)
+#define IS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define IS_SANITIZED 1
+#endif
+#endif
+
 static int is_watched(void)
 {
-#ifdef KVL_RACE
+#ifdef IS_SANITIZED
     return 1;
 #endif
     const char *preloaded = getenv("LD_PRELOAD");
