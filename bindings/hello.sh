@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a chapter's program, and compares what it prints with what docs/HOSTS.md says: `hello.sh CHAPTER COMMAND ...`.
+# Runs a chapter's program, and compares its output with the one in docs/HOSTS.md: `hello.sh CHAPTER COMMAND ...`.
 set -eu
 top=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 chapter=$1

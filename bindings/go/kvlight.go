@@ -1,5 +1,5 @@
-// Package kvlight is a loading cache: keys that are not in memory are fetched from a provider, each key once however many callers ask for it,
-// many keys in one request.
+// Package kvlight is a loading cache: keys that are not in memory are fetched from a provider, each key once, however many callers ask for
+// it, and many keys in one request.
 //
 //	users, err := kvlight.New(func(ctx context.Context, ids []string) (map[string]User, error) {
 //		return db.Users(ctx, ids) // called with the keys that the cache lacks; keys left out are remembered as absent
@@ -48,7 +48,7 @@ type Result[V any] struct {
 	LoadErr error
 }
 
-// New creates a cache whose provider returns maps.
+// New creates a cache with a provider that returns maps.
 func New[V any](provider Provider[V], settings Settings, options ...Option[V]) (*Tasks[V], error) {
 	return NewWithRequests(func(request *Request[V]) { request.answer(provider) }, settings, options...)
 }

@@ -163,6 +163,6 @@ func packed(keys []string) ([]byte, []C.uint32_t) {
 	for _, key := range keys {
 		bytes, lengths = append(bytes, key...), append(lengths, C.uint32_t(len(key)))
 	}
-	// One element more than C is told, so that both have a first element to take the address of.
+	// One element more than the count passed to C, so that both have a first element to take the address of.
 	return append(bytes, 0), append(lengths, 0)
 }

@@ -31,7 +31,7 @@ struct program {
     kvl_slice_t *keys;
     size_t n;
     int round;
-    size_t asked; /* of the provider */
+    size_t asked; /* keys requested from the provider */
 };
 
 /* ---- The provider: one uv_fs_stat a key ------------------------------------------------------------------------------- */
@@ -78,7 +78,7 @@ static void provide(void *user_data, kvl_request_t *request)
     }
 }
 
-/* ---- What is asked, and the end ---------------------------------------------------------------------------------------- */
+/* ---- The fetches, and the end ------------------------------------------------------------------------------------------ */
 
 static void ask(struct program *program);
 

@@ -120,7 +120,7 @@ static kvl_tasks_t *new_engine(void)
     return tasks;
 }
 
-/* ---- what it counts, for those who ask ------------------------------------------------------------------------------ */
+/* ---- the statistics server ------------------------------------------------------------------------------------------ */
 
 /* A connection and its deadline. There is one deadline for the whole exchange, so that a slow client cannot hold up the others. */
 struct connection {

@@ -48,7 +48,7 @@ static void sleep_ms(long ms)
     nanosleep(&span, NULL);
 }
 
-/* The provider of both caches, which its user data tells apart. */
+/* The provider of both caches, which its user data distinguishes. */
 static void provide(void *user_data, kvl_request_t *request)
 {
     int *cache = user_data, at = atomic_load(&phase);

@@ -35,7 +35,7 @@ static void run(const char *sql)
         DIE("%s: %s", sql, sqlite3_errmsg(database));
 }
 
-/* ---- The table: what dpkg says is installed -------------------------------------------------------------------------- */
+/* ---- The table: the installed packages, from dpkg --------------------------------------------------------------------- */
 
 static void note_dependencies(sqlite3_stmt *depends, sqlite3_int64 id, char *list)
 {

@@ -21,7 +21,7 @@ local TURNS = 10000
 function M.tasks(settings)
   local phase = ngx.get_phase()
   if phase == "init" then
-    error("kvlight: a cache is made in a worker, since workers are forks: in init_worker_by_lua, or at first use", 0)
+    error("kvlight: create the cache in a worker, since workers are forks: in init_worker_by_lua, or at first use", 0)
   end
   local pump = semaphore.new()
   local sleeping = setmetatable({}, { __mode = "k" }) -- semaphores by fetch

@@ -61,7 +61,7 @@ local function refuse(settings)
     error("kvlight: LuaJIT cannot be called from another thread; delivery is \"queue\", which poll() drains", 0)
   end
   if type(settings.provider) ~= "function" then
-    error("kvlight: `provider` is missing: a function that is given a list of keys and returns { key = value }", 0)
+    error("kvlight: `provider` is missing: a function that is called with a list of keys and returns { key = value }", 0)
   end
 end
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs kvlight under LuaJIT: `run.sh` the scenarios, `run.sh stress [RUNS]` 100,000 fetches a run.
-# KVL_LIB_DIR and KVL_INCLUDE_DIR say where library and header are.
+# Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, where the library and its header are.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

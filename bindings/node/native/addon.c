@@ -59,7 +59,7 @@ bool text_read(napi_env env, napi_value value, Text *into)
 {
     into->data = into->first;
     if (napi_get_value_string_utf8(env, value, into->first, sizeof into->first, &into->len) != napi_ok) {
-        napi_throw_type_error(env, NULL, "kvlight: a string is wanted here");
+        napi_throw_type_error(env, NULL, "kvlight: this argument must be a string");
         return false;
     }
     /* The string may have been truncated if no further character fits. */
@@ -206,7 +206,7 @@ bool terms_read(napi_env env, napi_value stated, kvl_terms_t *terms)
 NAPI_MODULE_INIT()
 {
     if (kvl_version_number() / 1000 != KVL_VERSION_NUMBER / 1000) {
-        napi_throw_error(env, NULL, "kvlight: the addon was made for another version of the library");
+        napi_throw_error(env, NULL, "kvlight: the addon was built for another version of the library");
         return NULL;
     }
     TRY(env, engine_define(env, exports));

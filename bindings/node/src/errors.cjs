@@ -36,7 +36,7 @@ class RetryAfterError extends Error {
   constructor(message, { after_ms, ...options } = {}) {
     super(message, options);
     if (typeof after_ms !== 'number' || !(after_ms >= 0)) {
-      throw new RangeError('kvlight: a RetryAfterError states `after_ms`, a number of milliseconds');
+      throw new RangeError('kvlight: a RetryAfterError needs `after_ms`, a number of milliseconds');
     }
     this.name = 'RetryAfterError';
     this.after_ms = after_ms;

@@ -40,10 +40,10 @@ class Tasks extends Store {
       }
     }
     if (delivery !== 'queue') {
-      throw new TypeError('kvlight: Node would wait for ever for a callback from another thread; delivery is "queue"');
+      throw new TypeError('kvlight: Node cannot be called from another thread; delivery is "queue"');
     }
     if (typeof provider !== 'function') {
-      throw new TypeError('kvlight: `provider` is missing: a function that is given keys and returns { key: value }');
+      throw new TypeError('kvlight: `provider` is missing: a function that is called with keys and returns { key: value }');
     }
     super(settings, { dropped, cost }, true);
     this.#provider = provider;

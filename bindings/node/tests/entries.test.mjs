@@ -100,7 +100,7 @@ test('s17_touch_expire_and_conditional_puts', () => {
   assert.deepEqual([cache.get('a'), cache.expire('a'), cache.get('a'), cache.expire('a')], [3, true, null, false]);
 });
 
-/** A provider that answers or fails as `answers` says. */
+/** A provider that answers or fails according to `answers`. */
 const providerOf = (answers) => async (keys) => new Map(keys.map((key) => [key, answers[key]]));
 
 test('r02_a_fallback_serves_where_the_provider_fails', async () => {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs kvlight under Node: `run.sh` the scenarios and the package's tests, `run.sh stress [RUNS]` 100,000 fetches a run.
-# KVL_LIB_DIR and KVL_INCLUDE_DIR say where the static library and the header are.
+# Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, where the static library and its header are.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

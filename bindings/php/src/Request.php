@@ -19,7 +19,7 @@ final class Request
         Library::functions()->kvl_request_release($this->handle);
     }
 
-    /** Answers the key at a position; null: there is no such record. `$terms` may have ttl_ms, priority, cost. True if the answer was in time. */
+    /** Answers a key by its position; null: no such record. `$terms` may have ttl_ms, priority, cost. True if the answer was in time. */
     public function resolve(int $at, mixed $value, array $terms = []): bool
     {
         return $this->tasks->withValue($value, fn (CData $handle) => Library::check(Library::functions()->kvl_request_resolve(

@@ -9,7 +9,7 @@ class RetryAfter extends \RuntimeException
     public function __construct(string $message, public readonly int $afterMs, ?\Throwable $previous = null)
     {
         if ($afterMs < 0) {
-            throw new \InvalidArgumentException('kvlight: afterMs is not below 0');
+            throw new \InvalidArgumentException('kvlight: afterMs must be at least 0');
         }
         parent::__construct($message, 0, $previous);
     }

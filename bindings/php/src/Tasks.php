@@ -303,7 +303,7 @@ final class Tasks
         return $place[0];
     }
 
-    /** Closes the cache: fetches in progress end with KVL_ERR_CLOSED in this call, and `dropped` is called with all values. May be repeated. */
+    /** Closes the cache: open fetches end with KVL_ERR_CLOSED in this call, and `dropped` is called with all values. May be repeated. */
     public function close(): void
     {
         if ($this->tasks !== null) {
@@ -343,7 +343,7 @@ final class Tasks
         unset($this->open[$request]);
     }
 
-    /** @internal Calls a function with a handle of a value: a string becomes bytes, null null, and anything else an object that stays in PHP. */
+    /** @internal Calls a function with a handle of a value: strings become bytes, null stays null, other values are objects in PHP. */
     public function withValue(mixed $value, callable $use): mixed
     {
         if ($value === null) {

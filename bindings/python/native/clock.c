@@ -17,7 +17,7 @@ static int clock_init(Clock *self, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|L", names, &now_ms))
         return -1;
     if (self->handle) {
-        PyErr_SetString(PyExc_RuntimeError, "a clock is made once");
+        PyErr_SetString(PyExc_RuntimeError, "a clock is initialized only once");
         return -1;
     }
     self->state = state_of_type(Py_TYPE(self), &self->module);
@@ -60,12 +60,12 @@ static PyObject *clock_now(Clock *self, void *unused)
 
 static PyMethodDef clock_methods[] = {
     {"advance", (PyCFunction)clock_advance, METH_O,
-     "advance(by_ms)\n--\n\nMoves time on; what fell due has been fired when this returns, and comes out in the loop's next turns."},
+     "advance(by_ms)\n--\n\nMoves the time forward. When this returns, due timers have fired; their events are handled in the loop's next turns."},
     {0},
 };
-static PyGetSetDef clock_getset[] = {{"now_ms", (getter)clock_now, NULL, "The time that it shows, in milliseconds.", NULL}, {0}};
+static PyGetSetDef clock_getset[] = {{"now_ms", (getter)clock_now, NULL, "The time of the clock, in milliseconds.", NULL}, {0}};
 static PyType_Slot clock_slots[] = {
-    {Py_tp_doc, "Clock(now_ms=0)\n--\n\nA clock that moves only when told to: Tasks(..., clock=clock), for tests without sleep."},
+    {Py_tp_doc, "Clock(now_ms=0)\n--\n\nA clock that moves only by advance(): Tasks(..., clock=clock), for tests without sleep."},
     {Py_tp_init, clock_init},
     {Py_tp_new, PyType_GenericNew},
     {Py_tp_dealloc, clock_dealloc},

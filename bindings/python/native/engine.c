@@ -530,7 +530,7 @@ int engine_handle(Engine *self, const kvl_event_t *event)
         break;
     }
     if (failed && PyErr_ExceptionMatches(PyExc_Exception)) {
-        engine_report(self, event->kind == KVL_EVENT_PROGRESS ? "a progress function raised" : "an outcome could not be handed over");
+        engine_report(self, event->kind == KVL_EVENT_PROGRESS ? "a progress function raised" : "an outcome could not be delivered");
         return 0;
     }
     return failed;

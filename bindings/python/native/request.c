@@ -168,7 +168,7 @@ static int supply_extras(Request *self, PyObject *answers)
             if (!PyErr_ExceptionMatches(PyExc_Exception))
                 failed = -1;
             else if (self->engine)
-                engine_report(self->engine, "an answer to a key that was not asked for could not be stored");
+                engine_report(self->engine, "an answer for a key that was not requested could not be stored");
             else
                 PyErr_Clear();
         }
@@ -231,7 +231,7 @@ static int answer_all(Request *self, PyObject *answers)
     } else {
         if (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_TypeError)) {
             PyErr_Clear();
-            PyErr_Format(PyExc_TypeError, "the provider is to answer with a mapping or a sequence, not %R", Py_TYPE(answers));
+            PyErr_Format(PyExc_TypeError, "the provider must answer with a mapping or a sequence, not %R", Py_TYPE(answers));
         }
         failed = -1;
     }

@@ -9,7 +9,7 @@
 int store_start(Store *self, PyObject *settings, PyObject *clock, kvl_config_t **out_config)
 {
     if (self->state) {
-        PyErr_SetString(PyExc_RuntimeError, "a cache is opened once");
+        PyErr_SetString(PyExc_RuntimeError, "a cache is opened only once");
         return -1;
     }
     if (!(self->state = state_of_type(Py_TYPE(self), &self->module)))
@@ -116,7 +116,7 @@ Store *store_alive(Store *self)
     if (self->cache)
         return self;
     if (!self->state)
-        PyErr_SetString(PyExc_RuntimeError, "it was never made: __init__ did not run");
+        PyErr_SetString(PyExc_RuntimeError, "the object is not initialized: __init__ did not run");
     else
         raise_status(self->state, KVL_ERR_CLOSED, "it is closed");
     return NULL;
@@ -324,7 +324,7 @@ static PyObject *store_resize(Store *self, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "n|L", names, &capacity, &cost_limit))
         return NULL;
     if (capacity < 0) {
-        PyErr_SetString(PyExc_ValueError, "a capacity is not below 0");
+        PyErr_SetString(PyExc_ValueError, "a capacity must be at least 0");
         return NULL;
     }
     AT_LENGTH(self, kvl_cache_resize(cache, (size_t)capacity, cost_limit))
@@ -368,36 +368,36 @@ static PyMethodDef store_methods[] = {
     {"_end", (PyCFunction)store_close, METH_NOARGS, NULL},
     {"_stats", (PyCFunction)store_stats, METH_NOARGS, NULL},
     {"get", (PyCFunction)(void (*)(void))store_get, METH_FASTCALL | METH_KEYWORDS,
-     "get($self, key, default=None)\n--\n\nThe value if it is resident, None if it is known to be absent, else `default`. Loads nothing."},
+     "get($self, key, default=None)\n--\n\nThe value, None if the key is known to be absent, or `default` if it is not in the store. Loads nothing."},
     {"put", (PyCFunction)(void (*)(void))store_put, METH_VARARGS | METH_KEYWORDS,
      "put($self, key, value, *, ttl_ms=-2, priority=..., cost=-1, stale_ttl_ms=0, keep_ttl=False, only_if=None)\n--\n\n"
-     "Stores a value, or None: \"there is none\". Whoever waits for the key gets it, and a load under way will not overwrite it.\n"
-     "Whether it got in: it may find no room that its priority may claim. ttl_ms: -1 for ever, 0 not at all.\n"
-     "stale_ttl_ms: how long it stays after that as a fallback, -1 not at all. keep_ttl: what is stored keeps its end.\n"
+     "Stores a value; None stores the key as known to be absent. Fetches that wait for the key get it, and running loads do not replace it.\n"
+     "Returns whether it was stored: there may be no room for its priority. ttl_ms: -1 never expires, 0 is not stored.\n"
+     "stale_ttl_ms: how long it is kept as a fallback after that, -1 not at all. keep_ttl: an existing entry keeps its time of expiry.\n"
      "only_if: \"absent\" or \"present\", else nothing changes."},
-    {"remove", (PyCFunction)store_remove, METH_O, "remove($self, key)\n--\n\nForgets a key; whether it was there."},
+    {"remove", (PyCFunction)store_remove, METH_O, "remove($self, key)\n--\n\nRemoves an entry. Returns whether there was one."},
     {"expire", (PyCFunction)store_expire, METH_O,
-     "expire($self, key)\n--\n\nEnds an entry now: it is loaded anew when it is asked for, and serves until then as a fallback, if stale_ttl_ms\n"
-     "gives it time for that. Whether it was there."},
+     "expire($self, key)\n--\n\nExpires an entry now: the next fetch of the key loads it. Until then it is kept as a fallback if stale_ttl_ms is\n"
+     "set. Returns whether there was an entry."},
     {"touch", (PyCFunction)(void (*)(void))store_touch, METH_VARARGS | METH_KEYWORDS,
-     "touch($self, key, *, ttl_ms=-2)\n--\n\nGives an entry another time to live, from now; whether it was there."},
+     "touch($self, key, *, ttl_ms=-2)\n--\n\nGives an entry a new TTL, counted from now. Returns whether there was an entry."},
     {"items", (PyCFunction)store_items, METH_NOARGS,
-     "items($self)\n--\n\nIterates over (key, value), None for what is known to be absent. A key that is stored all the time comes once,\n"
-     "whatever changes meanwhile. Loads nothing, and counts as no use."},
+     "items($self)\n--\n\nIterates over (key, value), None for a key known to be absent. A key that is stored throughout appears once,\n"
+     "whatever changes meanwhile. Loads nothing, and does not count as a use."},
     {"_save", (PyCFunction)store_save, METH_VARARGS, NULL},
     {"_load", (PyCFunction)store_load, METH_VARARGS, NULL},
-    {"take", (PyCFunction)store_take, METH_VARARGS, "take($self, key, default=None)\n--\n\nRemoves a key and returns its value."},
-    {"clear", (PyCFunction)store_clear_all, METH_NOARGS, "clear($self)\n--\n\nForgets everything."},
-    {"trim", (PyCFunction)store_trim, METH_O, "trim($self, keep_ratio)\n--\n\nKeeps this share of the entries and of their cost."},
+    {"take", (PyCFunction)store_take, METH_VARARGS, "take($self, key, default=None)\n--\n\nRemoves an entry and returns its value."},
+    {"clear", (PyCFunction)store_clear_all, METH_NOARGS, "clear($self)\n--\n\nRemoves all entries."},
+    {"trim", (PyCFunction)store_trim, METH_O, "trim($self, keep_ratio)\n--\n\nEvicts entries until at most this share, 0 to 1, of their number and cost is left."},
     {"resize", (PyCFunction)(void (*)(void))store_resize, METH_VARARGS | METH_KEYWORDS,
-     "resize($self, capacity, cost_limit=-1)\n--\n\nSets other limits."},
+     "resize($self, capacity, cost_limit=-1)\n--\n\nChanges both limits, and evicts entries until they are met; a cost_limit of -1 is no limit."},
     {"remove_expired", (PyCFunction)store_remove_expired, METH_NOARGS,
-     "remove_expired($self)\n--\n\nRemoves what has expired at once, and says how many entries that were."},
+     "remove_expired($self)\n--\n\nRemoves the expired entries now, and returns their number."},
     {0},
 };
 static PyGetSetDef store_getset[] = {
-    {"cost", (getter)store_cost_now, NULL, "What the entries cost, in bytes.", NULL},
-    {"is_closed", (getter)store_is_closed, NULL, "Whether it was closed.", NULL},
+    {"cost", (getter)store_cost_now, NULL, "The total cost of the entries, in bytes.", NULL},
+    {"is_closed", (getter)store_is_closed, NULL, "Whether the cache is closed.", NULL},
     {0},
 };
 static PyType_Slot store_slots[] = {

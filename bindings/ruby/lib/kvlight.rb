@@ -9,7 +9,7 @@
 #   end
 #   users.fetch("7")                    # a value, or nil: there is no such record
 #   users.fetch_all(%w[7 8 7])          # in the order of the keys; raises the first error
-#   users.start("9") { |result| … }     # goes on; the block runs when the result is there
+#   users.start("9") { |result| … }     # returns at once; the block runs when the result has arrived
 #   users.close
 #
 # The library's events arrive in a queue that one Ruby thread reads, the pump; it runs no code of the program. Providers

@@ -1,4 +1,4 @@
-/* Checks for the programs beside this file. CHECK goes on after a failure, so that one run shows all of them; DONE turns
+/* Checks for the programs in this folder. CHECK continues after a failure, so that one run shows all of them; DONE turns
  * them into the exit code. */
 #ifndef KVL_TESTS_CHECK_H
 #define KVL_TESTS_CHECK_H

@@ -1,4 +1,4 @@
-// Checks for the programs beside this file. CHECK goes on after a failure, so that one run shows all of them; done() makes the
+// Checks for the programs in this folder. CHECK continues after a failure, so that one run shows all of them; done() returns the
 // program's exit code.
 #ifndef KVL_TESTS_CHECK_HPP
 #define KVL_TESTS_CHECK_HPP

@@ -182,7 +182,7 @@ static void on_cancel(void *user_data, kvl_request_t *request, uint32_t reason)
     machine_step(user_data);
 }
 
-/* One operation on a request. */
+/* Makes one call with a request. */
 static void answer(struct machine *machine, kvl_request_t *request)
 {
     size_t n = kvl_request_len(request), i = pick(machine, (uint8_t)(n + 1));

@@ -208,7 +208,7 @@ class Tasks(Store[K, V], _native.Engine):
                                f"(this is thread {threading.current_thread().name})")
         return self._loop
 
-    # -- Without an event loop -------------------------------------------------------------------------------------------------------------
+    # -- Without an event loop -----------------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
         self._start()
@@ -306,7 +306,7 @@ class Tasks(Store[K, V], _native.Engine):
             thread.start()
             self._thread = thread
 
-    # -- What the extension module calls -----------------------------------------------------------------------------------------
+    # -- Called by the extension module ------------------------------------------------------------------------------------------
 
     def _provide(self, request: Request) -> None:
         """Starts the provider for a request."""

@@ -2,7 +2,7 @@
 
 module Kvlight
   # The library's engine, the queue of its events, and the pump: the thread that reads the queue and hands each event to the Tasks
-  # whose engine this is. It knows them weakly, so that Tasks that are dropped without close can be collected, which ends the engine.
+  # that own this engine. It refers to them weakly, so that Tasks that are dropped without close can be collected, which ends the engine.
   #
   #   open -> closing (close was called, or the Tasks were collected) -> ended (the pump has read KVL_EVENT_CLOSED and freed all)
   class Engine

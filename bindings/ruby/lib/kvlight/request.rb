@@ -74,7 +74,7 @@ module Kvlight
     # -- For Tasks ------------------------------------------------------------------------------------------------------
 
     # Runs the provider. A provider that returns a Hash has answered; one that takes the request may answer later. However it ends, even
-    # killed, the waiters of its keys are answered.
+    # if it is killed, the waiters of its keys are answered.
     def provide(provider)
       later = false
       rows = Thread.handle_interrupt(Object => :immediate) { called(provider).tap { answer(_1) if _1.respond_to?(:key?) } }

@@ -40,7 +40,7 @@ public final class ManualClock: Clock, @unchecked Sendable {
 
     public var now: Instant { Instant(offset: elapsed) }
 
-    /// One millisecond.
+    /// One millisecond: the clock counts in whole milliseconds.
     public var minimumResolution: Duration { .milliseconds(1) }
 
     /// Moves the time forward by whole milliseconds, rounded up, and returns when all timers that became due have fired. Their events may still

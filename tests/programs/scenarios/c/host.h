@@ -1,4 +1,4 @@
-/* The base of the scenarios: an engine with one of the three forms of delivery, a provider whose behaviour depends on how a key begins, and
+/* The base of the scenarios: an engine with one of three forms of delivery, a provider whose behaviour depends on how a key begins, and
  * inboxes that collect events. It uses only the public header. */
 #ifndef KVL_HOST_H
 #define KVL_HOST_H

@@ -35,7 +35,7 @@ struct counted_object {
 
 bool begins(std::string_view key, std::string_view with) { return key.substr(0, with.size()) == with; }
 
-// An engine with a provider whose behaviour depends on how a key begins; events are delivered by the dispatcher thread or, if polled, this one.
+// An engine with a provider whose behaviour depends on how a key begins; events are delivered by the dispatcher thread, or by polling.
 class world {
 public:
     explicit world(bool polled, kvl::config config = {}) : clock(), polled_(polled)
