@@ -274,18 +274,22 @@ def f11a_a_provider_says_when_to_try_again() -> None:
 def r07_the_circuit_breaker_is_seen_and_ordered() -> None:
     async def main() -> None:
         async with kvlight.Tasks[int, Any](provider=_failing({1: OSError("down")}), breaker_consecutive=1) as tasks:
-            assert tasks.breaker == "closed"
+            # A function, because mypy takes it that a property keeps the value that it was compared with.
+            def state() -> str:
+                return tasks.breaker
+
+            assert state() == "closed"
             with pytest.raises(OSError):
                 await tasks.fetch(1)
-            assert tasks.breaker == "open"
+            assert state() == "open"
             with pytest.raises(kvlight.Unavailable):
                 await tasks.fetch(1)
             tasks.force_breaker("closed")
-            assert tasks.breaker == "closed"
+            assert state() == "closed"
             tasks.force_breaker("open")
-            assert tasks.breaker == "open"
+            assert state() == "open"
             tasks.force_breaker(None)
-            assert tasks.breaker == "closed"
+            assert state() == "closed"
             with pytest.raises(ValueError):
                 tasks.force_breaker("ajar")  # type: ignore[arg-type]
 
