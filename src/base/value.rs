@@ -11,7 +11,7 @@
 //!
 //! This file is unsafe because std has no thin, sized-by-content shared pointer: docs/adr/0002-value-handle.md.
 
-use super::hint::{prefetch_at, rarely};
+use super::hint::rarely;
 use super::object::{FreeFn, Object};
 use super::sync::acquire;
 use super::time::Millis;
@@ -43,9 +43,6 @@ pub struct Header {
 /// The layout of a block: one of the tags below, the length of the key, and the number of bytes of data.
 #[derive(Clone, Copy)]
 pub(super) struct Shape(u64);
-
-/// The size of a cache line on nearly all processors, in bytes.
-const LINE: usize = 64;
 
 /// Set in the tags of blocks that have a [`Head`].
 const HEAD: u64 = 4;
@@ -263,15 +260,6 @@ impl Value {
     #[inline]
     fn tag(&self) -> u64 {
         self.header().shape.tag()
-    }
-
-    /// Prefetches the allocator's header and the first bytes, because the value will soon be dropped and its memory reused.
-    #[inline(always)]
-    pub fn given_up_soon(&self) {
-        let start = self.0.as_ptr().cast::<u8>().cast_const();
-        prefetch_at(start.wrapping_sub(size_of::<usize>()));
-        prefetch_at(start);
-        prefetch_at(start.wrapping_add(LINE));
     }
 
     /// Whether it is bytes or an object.
