@@ -267,7 +267,9 @@ fn every_setting_that_is_named_exists() {
     for page in pages().into_iter().filter(is_about_settings) {
         for word in page.text.split('`') {
             let is_setting = word.split_once('.').is_some_and(|(group, rest)| {
-                groups.contains(&group) && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !["rs", "c", "h"].contains(&rest)
+                groups.contains(&group)
+                    && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+                    && !["rs", "c", "h", "cjs", "lua", "rb"].contains(&rest)
             });
             if is_setting && !known.iter().any(|key| key == word) {
                 unknown.push(format!("{}: {word}", page.path.display()));
