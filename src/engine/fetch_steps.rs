@@ -5,7 +5,7 @@ use super::Core;
 use super::fetch_events::{FetchEvents, FetchSink};
 use super::transition::{EngineContext, EngineHost, EngineTable};
 use crate::base::{CallKeys, Key, PackedKeys, Status};
-use crate::task::table::{AskProgress, Asking, refusal_of_all};
+use crate::task::table::{AskOrder, AskProgress, Asking, refusal_of_all};
 use crate::task::{FetchId, FetchRequest, Probe, STEP};
 use std::sync::Arc;
 
@@ -48,6 +48,7 @@ impl Core {
         if let Some(events) = call.events {
             events.hold_back();
         }
+        let mut order = AskOrder::of(&CallKeys::Many(&call.keys), self.store.hasher());
         let refusal = refusal_of_all(ask.form, ask.settings, call.probes);
         // Taken out only if it is accepted: it may hold the program's objects, which are dropped under no lock.
         let mut ask = Some(ask);
@@ -58,6 +59,7 @@ impl Core {
                     self.life.begin(events.place());
                 }
                 let mut asking = table.begin(ask, refusal, turn.now);
+                asking.set_order(order.take());
                 let progress = call.step(self, &mut asking, table, turn);
                 Some((asking, progress))
             },

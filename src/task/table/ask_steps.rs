@@ -1,6 +1,7 @@
 //! A fetch of very many keys arrives: its keys are asked in steps, each in a hold of the lock (rule S19).
 
 use super::ask::{FetchContext, FetchRequest, Probe};
+use super::ask_order::AskOrder;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::config::{BatchMode, FetchSettings};
 use crate::base::{CallKeys, Error, KeyHasher, Moment, Now};
@@ -20,8 +21,10 @@ pub struct Asking {
     queue_position: QueuePosition,
     rank: Rank,
     deadline: Option<Moment>,
-    /// The next position.
+    /// The next place in `order`.
     next: usize,
+    /// `None`: the order of the call.
+    order: Option<AskOrder>,
     own_keys: OwnKeys,
 }
 
@@ -40,6 +43,11 @@ pub enum AskProgress {
 }
 
 impl Asking {
+    /// Asks in this order, instead of that of the call. To be set before the first step.
+    pub fn set_order(&mut self, order: Option<AskOrder>) {
+        self.order = order;
+    }
+
     /// Hashes the keys of the fetch.
     pub fn hash_keys(&mut self, keys: &CallKeys<'_>, hasher: &KeyHasher) {
         let mut hashes = Vec::new();
@@ -60,7 +68,7 @@ impl<H: Host> Table<H> {
         self.fetches[id].is_asking = true;
         let rank = self.queue.ranking.rank(wish.urgency, queue_position);
         let FetchRequest { form, settings, deadline, .. } = ask;
-        Asking { id, form, settings: settings.clone(), wish, queue_position, rank, deadline, next: 0, own_keys: None }
+        Asking { id, form, settings: settings.clone(), wish, queue_position, rank, deadline, next: 0, order: None, own_keys: None }
     }
 
     /// Asks the next keys. The keys are the same in each step; `reprobe` is true if the store was written since they were looked up.
@@ -72,7 +80,7 @@ impl<H: Host> Table<H> {
         reprobe: bool,
         turn: &mut TableContext<'_, H, S>,
     ) -> AskProgress {
-        let Asking { id, form, settings, wish, queue_position, rank, next, own_keys, .. } = asking;
+        let Asking { id, form, settings, wish, queue_position, rank, next, order, own_keys, .. } = asking;
         let (id, form, wish, queue_position, rank) = (*id, *form, *wish, *queue_position, *rank);
         let (settings, steps) = (&*settings, Some(&*own_keys));
         let (looked_ahead, search) = (false, Search::default());
@@ -82,12 +90,15 @@ impl<H: Host> Table<H> {
         // A request is filled in one hold, in the order of the keys (rule F14).
         let most = next.saturating_add(turn.out.budget).saturating_add(self.settings.batch_max_keys as usize);
         while *next < probes.len().min(most) {
-            if !turn.out.takes(1) && self.opening.is_empty() {
+            // A key that is listed again is asked in the same hold as before.
+            let repeats = order.as_ref().is_some_and(|order| order.repeats(*next));
+            if !turn.out.takes(1) && self.opening.is_empty() && !repeats {
                 break;
             }
+            let position = order.as_ref().map_or(*next as u32, |order| order.position(*next));
             if !self.fetches.contains_key(id) || (self.life == Acceptance::Closed && !form.delivers()) {
                 *next = probes.len();
-            } else if self.ask_probed(&mut context, *next as u32, keys, probes, turn) {
+            } else if self.ask_probed(&mut context, position, keys, probes, turn) {
                 *next += 1;
             } else {
                 self.hand_out_opening(turn);

@@ -1,10 +1,10 @@
 //! The table: all flights, fetches and requests of one engine, and what each event does to them.
 //!
-//! One file for each event: [`ask`](self) (a fetch arrives; of very many keys: `ask_steps`), `admit` (which keys get a slot or a place),
-//! `gate` (rate limit and circuit breaker), `attempt` (a request is taken, finished, or times out), `hedge` (a request is handed out once
-//! more), `answer` (the provider answers), `settle` (a position is settled, a fetch is cancelled, a waiter leaves), `write` (the host
-//! writes the cache), `time` (a deadline fires), `fallback` (a fallback is served because a load failed or takes too long), `close`. What
-//! is done in steps: `steps`.
+//! One file for each event: [`ask`](self) (a fetch arrives; of very many keys: `ask_steps`, `ask_order`), `admit` (which keys get a slot
+//! or a place), `gate` (rate limit and circuit breaker), `attempt` (a request is taken, finished, or times out), `hedge` (a request is
+//! handed out once more), `answer` (the provider answers), `settle` (a position is settled, a fetch is cancelled, a waiter leaves), `write`
+//! (the host writes the cache), `time` (a deadline fires), `fallback` (a fallback is served because a load failed or takes too long),
+//! `close`. What is done in steps: `steps`.
 //!
 //! Every public method ends in `conclude`, which does what the event made possible or necessary elsewhere: it ends batches that failed as a
 //! whole, gives out free places, and forms requests. Until then ids may be those of removed items.
@@ -22,6 +22,7 @@
 mod admit;
 mod answer;
 mod ask;
+mod ask_order;
 mod ask_steps;
 mod attempt;
 mod check;
@@ -36,6 +37,7 @@ mod write;
 
 pub use answer::ProviderAnswer;
 pub use ask::{FetchRequest, JoinRequest, Probe, Reservation};
+pub use ask_order::AskOrder;
 pub use ask_steps::{AskProgress, Asking, refusal_of_all};
 pub use attempt::{TakeResult, Unanswered};
 pub use close::Close;

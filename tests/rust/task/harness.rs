@@ -7,7 +7,7 @@ use kvlight::base::{
     Answer, CallKeys, Clock, Error, Labels, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value,
 };
 use kvlight::task::host::DeferredDrop;
-use kvlight::task::table::{AskProgress, Asking, Reservation, Write, refusal_of_all};
+use kvlight::task::table::{AskOrder, AskProgress, Asking, Reservation, Write, refusal_of_all};
 use kvlight::task::{AnswerStore, RequestId, STEP, Source, Table, TableContext, TakeResult, Unanswered, Verdict};
 use kvlight::task::{
     Cancel, Close, Effects, Event, EventSink, FetchRequest, FillResult, Form, Handout, Host, JoinRequest, Outcome, Probe, ProviderAnswer,
@@ -427,6 +427,7 @@ impl Harness {
         };
         let (asking, progress) = self.step(|table, turn| {
             let mut asking = table.begin(ask, refusal, turn.now);
+            asking.set_order(AskOrder::of(&CallKeys::Many(&packed), table.hasher()));
             let progress = table.ask_more(&mut asking, &CallKeys::Many(&packed), &mut probes, true, turn);
             (asking, progress)
         });

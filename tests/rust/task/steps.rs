@@ -2,10 +2,10 @@
 //! hundred keys, whatever it is about.
 
 use super::harness::{Harness, Summary, Waiter, bytes, failed_with, keys, ms, provider_error, refs, stale, value};
-use kvlight::base::config::{BatchMode, LeavePolicy, QueueOrder, Settings};
+use kvlight::base::config::{BatchMode, LeavePolicy, QueueOrder, ReadMode, Settings};
 use kvlight::base::{Status, StoreTerms};
 use kvlight::task::breaker::Forced;
-use kvlight::task::{Form, ProviderAnswer, TakeResult, Unanswered};
+use kvlight::task::{Form, ProviderAnswer, Source, TakeResult, Unanswered};
 
 /// A story has few keys and short steps, since the table looks itself over after each.
 const MANY: usize = 200;
@@ -446,4 +446,18 @@ fn s19_f12_a_request_that_is_being_finished_is_not_taken() {
     assert_eq!(harness.give(0, "k199", given), Status::ERR_ALREADY_ANSWERED);
     finish_work(&mut harness);
     assert!(waiter.outcomes().iter().all(|said| *said == failed_with(Status::ERR_UNANSWERED)));
+}
+
+#[test]
+fn f06_s19_a_key_that_is_listed_twice_is_loaded_once_even_if_its_load_ends_between_two_steps() {
+    let mut harness = harness(|settings| settings.fetch.read = ReadMode::Refresh);
+    harness.sync_provider = Some(Box::new(|key, _| ProviderAnswer::Answer(bytes(&String::from_utf8_lossy(key)), StoreTerms::default())));
+    let names = keys(MANY);
+    let twice = [refs(&names), refs(&names)].concat();
+    let waiter = harness.fetch_all(&twice);
+    let (outcomes, _) = waiter.batch().expect("all loads have ended");
+    assert_eq!(outcomes, twice.iter().map(|key| value(key)).collect::<Vec<Summary>>());
+    let handed: usize = harness.handed().iter().map(Vec::len).sum();
+    assert_eq!(handed, MANY, "each key is loaded once");
+    assert!((0..MANY).all(|at| waiter.details(MANY + at).source == Source::Joined), "the second position joins the load of the first");
 }
