@@ -30,7 +30,7 @@ size_t bytes_of(uint64_t key, uint8_t *bytes)
 
 kvl_slice_t tag_of(uint64_t key)
 {
-    static const uint8_t tags[64] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-";
+    static const uint8_t tags[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-";
 
     return (kvl_slice_t){&tags[key % 64], 1};
 }
