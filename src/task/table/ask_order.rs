@@ -6,11 +6,11 @@
 use crate::base::{CallKeys, KeyHasher};
 
 /// The order of the positions of one fetch. `None` inside [`super::Asking`]: no key is listed twice, and the order is that of the call.
-pub struct AskOrder(Vec<Place>);
+pub struct AskOrder(Vec<OrderedPosition>);
 
 /// A position, and whether it repeats the key of the place before it.
 #[derive(Clone, Copy)]
-struct Place {
+struct OrderedPosition {
     position: u32,
     repeats: bool,
 }
@@ -52,9 +52,9 @@ impl AskOrder {
             if later.next_if_eq(&position).is_some() {
                 continue;
             }
-            places.push(Place { position, repeats: false });
+            places.push(OrderedPosition { position, repeats: false });
             while let Some((_, position)) = repeated.next_if(|(first, _)| *first == position) {
-                places.push(Place { position, repeats: true });
+                places.push(OrderedPosition { position, repeats: true });
             }
         }
         Some(AskOrder(places))
