@@ -45,10 +45,10 @@ impl Core {
         call: &mut LongCall<'_>,
         accept: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>, Option<FetchId>, PackedKeys),
     ) -> Result<(), Status> {
+        let order = AskOrder::of(&CallKeys::Many(&call.keys), self.store.hasher()).ok_or(Status::ERR_NO_MEMORY)?;
         if let Some(events) = call.events {
             events.hold_back();
         }
-        let mut order = AskOrder::of(&CallKeys::Many(&call.keys), self.store.hasher());
         let refusal = refusal_of_all(ask.form, ask.settings, call.probes);
         // Taken out only if it is accepted: it may hold the program's objects, which are dropped under no lock.
         let mut ask = Some(ask);
@@ -58,8 +58,7 @@ impl Core {
                 if let Some(events) = call.events {
                     self.life.begin(events.place());
                 }
-                let mut asking = table.begin(ask, refusal, turn.now);
-                asking.set_order(order.take());
+                let mut asking = table.begin(ask, order, refusal, turn.now);
                 let progress = call.step(self, &mut asking, table, turn);
                 Some((asking, progress))
             },
@@ -71,8 +70,8 @@ impl Core {
             Err(_) => return Err(self.refuse_long_call(call)),
         };
         while progress != AskProgress::Done {
-            if progress == AskProgress::NeedsHashes {
-                asking.hash_keys(&CallKeys::Many(&call.keys), self.store.hasher());
+            if progress == AskProgress::NeedsSortedKeys {
+                asking.sort_keys();
             }
             self.loads().table.give_way();
             let next =

@@ -5,8 +5,13 @@
 
 use crate::base::{CallKeys, KeyHasher};
 
-/// The order of the positions of one fetch. `None` inside [`super::Asking`]: no key is listed twice, and the order is that of the call.
-pub struct AskOrder(Vec<OrderedPosition>);
+/// The hashes of the keys of one fetch, and the order in which its positions are asked.
+pub struct AskOrder {
+    /// In the order of the call.
+    hashes: Vec<u64>,
+    /// Empty if no key is listed twice: then the order is that of the call.
+    places: Vec<OrderedPosition>,
+}
 
 /// A position, and whether it repeats the key of the place before it.
 #[derive(Clone, Copy)]
@@ -15,39 +20,26 @@ struct OrderedPosition {
     repeats: bool,
 }
 
+/// Memory for `count` items.
+fn room<T>(count: usize) -> Option<Vec<T>> {
+    let mut list = Vec::new();
+    list.try_reserve_exact(count).ok()?;
+    Some(list)
+}
+
 impl AskOrder {
-    /// The order for these keys, if a key occurs more than once. Runs without a lock, in linear time unless keys repeat.
+    /// The order for these keys; `None` if there is no memory for it. Runs without a lock, in linear time unless keys repeat.
     pub fn of(keys: &CallKeys<'_>, hasher: &KeyHasher) -> Option<AskOrder> {
-        let hashes: Vec<u64> = (0..keys.len()).map(|position| hasher.hash(&keys[position])).collect();
-        // Marks in place of a set of hashes: a key whose mark is there already may be a repetition. Few others are.
-        let marks = (hashes.len() * 8).next_power_of_two() as u64;
-        let mark = |hash: u64| ((hash & (marks - 1)) >> 6) as usize;
-        let bit = |hash: u64| 1_u64 << (hash & 63);
-        let (mut seen, mut again) = (vec![0_u64; mark(u64::MAX) + 1], Vec::new());
-        for hash in &hashes {
-            if seen[mark(*hash)] & bit(*hash) != 0 {
-                again.resize(seen.len(), 0_u64);
-                again[mark(*hash)] |= bit(*hash);
-            }
-            seen[mark(*hash)] |= bit(*hash);
+        let mut hashes = room(keys.len())?;
+        hashes.extend((0..keys.len()).map(|position| hasher.hash(&keys[position])));
+        let repeated = repeated_positions(&hashes)?;
+        if repeated.is_empty() {
+            return Some(AskOrder { hashes, places: Vec::new() });
         }
-        if again.is_empty() {
-            return None;
-        }
-        let is_candidate = |hash: u64| again[mark(hash)] & bit(hash) != 0;
-        let mut candidates: Vec<(u64, u32)> =
-            (0..).zip(&hashes).filter(|(_, hash)| is_candidate(**hash)).map(|(position, hash)| (*hash, position)).collect();
-        candidates.sort_unstable();
-        // The positions that repeat a key, by the first position of that key. Equal hashes of different keys do no harm.
-        let mut repeated: Vec<(u32, u32)> = Vec::new();
-        for run in candidates.chunk_by(|(one, _), (other, _)| one == other) {
-            repeated.extend(run[1..].iter().map(|(_, position)| (run[0].1, *position)));
-        }
-        repeated.sort_unstable();
-        let mut later: Vec<u32> = repeated.iter().map(|(_, position)| *position).collect();
+        let (mut places, mut later) = (room(hashes.len())?, room(repeated.len())?);
+        later.extend(repeated.iter().map(|(_, position)| *position));
         later.sort_unstable();
         let (mut repeated, mut later) = (repeated.into_iter().peekable(), later.into_iter().peekable());
-        let mut places = Vec::with_capacity(hashes.len());
         for position in 0..hashes.len() as u32 {
             if later.next_if_eq(&position).is_some() {
                 continue;
@@ -57,18 +49,58 @@ impl AskOrder {
                 places.push(OrderedPosition { position, repeats: true });
             }
         }
-        Some(AskOrder(places))
+        Some(AskOrder { hashes, places })
     }
 
     /// The position at this place of the order.
     pub(super) fn position(&self, place: usize) -> u32 {
-        self.0[place].position
+        self.places.get(place).map_or(place as u32, |at| at.position)
     }
 
     /// Whether the position at this place repeats the key of the place before it.
     pub(super) fn repeats(&self, place: usize) -> bool {
-        self.0[place].repeats
+        self.places.get(place).is_some_and(|at| at.repeats)
     }
+
+    /// The hashes in ascending order. There is one call: it gives the memory away.
+    pub(super) fn take_sorted_hashes(&mut self) -> Vec<u64> {
+        let mut hashes = std::mem::take(&mut self.hashes);
+        hashes.sort_unstable();
+        hashes
+    }
+}
+
+/// The positions that repeat a key, each with the first position of that key, in this order. Different keys of one hash count as repeated,
+/// which does no harm.
+fn repeated_positions(hashes: &[u64]) -> Option<Vec<(u32, u32)>> {
+    // Marks in place of a set of hashes: a key whose mark is there already may be a repetition. Few others are.
+    let marks = (hashes.len() * 8).next_power_of_two().max(64) as u64;
+    let word = |hash: u64| ((hash & (marks - 1)) >> 6) as usize;
+    let bit = |hash: u64| 1_u64 << (hash & 63);
+    let words = (marks / 64) as usize;
+    let (mut seen, mut again) = (room(words)?, room(words)?);
+    seen.resize(words, 0_u64);
+    again.resize(words, 0_u64);
+    let mut candidates = 0;
+    for hash in hashes {
+        let is_seen = seen[word(*hash)] & bit(*hash);
+        again[word(*hash)] |= is_seen;
+        candidates += usize::from(is_seen != 0);
+        seen[word(*hash)] |= bit(*hash);
+    }
+    if candidates == 0 {
+        return Some(Vec::new());
+    }
+    // A mark that was met again stands for twice as many positions at most as there were meetings.
+    let (mut marked, mut repeated) = (room(2 * candidates)?, room(candidates)?);
+    let is_marked = |hash: u64| again[word(hash)] & bit(hash) != 0;
+    marked.extend((0..).zip(hashes).filter(|(_, hash)| is_marked(**hash)).map(|(position, hash)| (*hash, position)));
+    marked.sort_unstable();
+    for run in marked.chunk_by(|(one, _), (other, _): &(u64, u32)| one == other) {
+        repeated.extend(run[1..].iter().map(|(_, position)| (run[0].1, *position)));
+    }
+    repeated.sort_unstable();
+    Some(repeated)
 }
 
 #[cfg(test)]
@@ -77,29 +109,36 @@ mod tests {
     use crate::base::PackedKeys;
     use crate::base::config::Hash;
 
-    fn order(keys: &[&str]) -> Option<Vec<(u32, bool)>> {
+    fn order(keys: &[&str]) -> Vec<(u32, bool)> {
         let mut packed = PackedKeys::default();
         keys.iter().for_each(|key| packed.push(key.as_bytes()));
-        let order = AskOrder::of(&CallKeys::Many(&packed), &KeyHasher::new(Hash::Sip))?;
-        Some((0..keys.len()).map(|place| (order.position(place), order.repeats(place))).collect())
+        let order = AskOrder::of(&CallKeys::Many(&packed), &KeyHasher::new(Hash::Sip)).expect("memory");
+        (0..keys.len()).map(|place| (order.position(place), order.repeats(place))).collect()
     }
 
     #[test]
     fn f06_a_key_that_is_listed_again_is_asked_with_its_first_position() {
         assert_eq!(
             order(&["a", "b", "c", "a", "b", "a", "d"]),
-            Some(vec![(0, false), (3, true), (5, true), (1, false), (4, true), (2, false), (6, false)])
+            [(0, false), (3, true), (5, true), (1, false), (4, true), (2, false), (6, false)]
         );
+    }
+
+    #[test]
+    fn f13g_the_hashes_are_sorted_for_lookups() {
+        let mut packed = PackedKeys::default();
+        ["b", "a", "c"].iter().for_each(|key| packed.push(key.as_bytes()));
+        let hasher = KeyHasher::new(Hash::Fast);
+        let hashes = AskOrder::of(&CallKeys::Many(&packed), &hasher).expect("memory").take_sorted_hashes();
+        assert!(hashes.is_sorted() && hashes.len() == 3 && hashes.contains(&hasher.hash(b"b")));
     }
 
     #[test]
     fn f06_different_keys_keep_their_order() {
         let keys: Vec<String> = (0..2_000).map(|nth| format!("key {nth}")).collect();
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let in_order = |order: Vec<(u32, bool)>| order.iter().enumerate().all(|(place, at)| *at == (place as u32, false));
-        assert!(order(&keys).is_none_or(in_order));
+        assert!((0..).zip(order(&keys)).all(|(place, at)| at == (place, false)));
         let twice = [&keys[..], &keys[..]].concat();
-        let order = order(&twice).expect("every key is listed twice");
-        assert!(order.chunks(2).zip(0..).all(|(pair, first)| pair == [(first, false), (first + 2_000, true)]));
+        assert!(order(&twice).chunks(2).zip(0..).all(|(pair, first)| pair == [(first, false), (first + 2_000, true)]));
     }
 }

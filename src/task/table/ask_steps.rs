@@ -4,7 +4,7 @@ use super::ask::{FetchContext, FetchRequest, Probe};
 use super::ask_order::AskOrder;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::config::{BatchMode, FetchSettings};
-use crate::base::{CallKeys, Error, KeyHasher, Moment, Now};
+use crate::base::{CallKeys, Error, Moment, Now};
 use crate::task::FetchId;
 use crate::task::deadlines::Due;
 use crate::task::demand::Wish;
@@ -23,8 +23,7 @@ pub struct Asking {
     deadline: Option<Moment>,
     /// The next place in `order`.
     next: usize,
-    /// `None`: the order of the call.
-    order: Option<AskOrder>,
+    order: AskOrder,
     own_keys: OwnKeys,
 }
 
@@ -36,39 +35,28 @@ pub(super) type OwnKeys = Option<Vec<u64>>;
 pub enum AskProgress {
     /// Positions are left.
     More,
-    /// Positions are left, and before the next step `Asking::hash_keys` must be called, with no lock held.
-    NeedsHashes,
+    /// Positions are left, and before the next step `Asking::sort_keys` must be called, with no lock held.
+    NeedsSortedKeys,
     /// All positions are asked.
     Done,
 }
 
 impl Asking {
-    /// Asks in this order, instead of that of the call. To be set before the first step.
-    pub fn set_order(&mut self, order: Option<AskOrder>) {
-        self.order = order;
-    }
-
-    /// Hashes the keys of the fetch.
-    pub fn hash_keys(&mut self, keys: &CallKeys<'_>, hasher: &KeyHasher) {
-        let mut hashes = Vec::new();
-        // Without memory for them the keys are not told apart from others.
-        if hashes.try_reserve_exact(keys.len()).is_ok() {
-            hashes.extend((0..keys.len()).map(|position| hasher.hash(&keys[position])));
-        }
-        hashes.sort_unstable();
-        self.own_keys = Some(hashes);
+    /// Sorts the hashes of the fetch's keys, so that the table can look keys up among them.
+    pub fn sort_keys(&mut self) {
+        self.own_keys = Some(self.order.take_sorted_hashes());
     }
 }
 
 impl<H: Host> Table<H> {
     /// Registers a fetch whose keys are then asked in steps, the first of them in the same hold (rule S19). `refusal` is that of
-    /// [`refusal_of_all`]. The keys and results of `ask` are not looked at: they come with each step.
-    pub fn begin(&mut self, mut ask: FetchRequest<'_, H>, refusal: Option<Error>, now: &Now<'_>) -> Asking {
+    /// [`refusal_of_all`]. The keys and results of `ask` are not read: they come with each step.
+    pub fn begin(&mut self, mut ask: FetchRequest<'_, H>, order: AskOrder, refusal: Option<Error>, now: &Now<'_>) -> Asking {
         let (id, wish, queue_position) = self.register(&mut ask, true, refusal, now);
         self.fetches[id].is_asking = true;
         let rank = self.queue.ranking.rank(wish.urgency, queue_position);
         let FetchRequest { form, settings, deadline, .. } = ask;
-        Asking { id, form, settings: settings.clone(), wish, queue_position, rank, deadline, next: 0, order: None, own_keys: None }
+        Asking { id, form, settings: settings.clone(), wish, queue_position, rank, deadline, next: 0, order, own_keys: None }
     }
 
     /// Asks the next keys. The keys are the same in each step; `reprobe` is true if the store was written since they were looked up.
@@ -91,19 +79,17 @@ impl<H: Host> Table<H> {
         let most = next.saturating_add(turn.out.budget).saturating_add(self.settings.batch_max_keys as usize);
         while *next < probes.len().min(most) {
             // A key that is listed again is asked in the same hold as before.
-            let repeats = order.as_ref().is_some_and(|order| order.repeats(*next));
-            if !turn.out.takes(1) && self.opening.is_empty() && !repeats {
+            if !turn.out.takes(1) && self.opening.is_empty() && !order.repeats(*next) {
                 break;
             }
-            let position = order.as_ref().map_or(*next as u32, |order| order.position(*next));
             if !self.fetches.contains_key(id) || (self.life == Acceptance::Closed && !form.delivers()) {
                 *next = probes.len();
-            } else if self.ask_probed(&mut context, position, keys, probes, turn) {
+            } else if self.ask_probed(&mut context, order.position(*next), keys, probes, turn) {
                 *next += 1;
             } else {
                 self.hand_out_opening(turn);
                 self.conclude(turn);
-                return AskProgress::NeedsHashes;
+                return AskProgress::NeedsSortedKeys;
             }
         }
         self.hand_out_opening(turn);
@@ -113,12 +99,14 @@ impl<H: Host> Table<H> {
 
     /// All keys are asked. Returns the fetch's id if any position is still open.
     pub fn end_ask<S: AnswerStore>(&mut self, asking: Asking, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
-        let fetch = self.fetches.get_mut(asking.id)?;
+        let Asking { id, settings, deadline, next, order, own_keys, .. } = asking;
+        turn.out.defer_memory(next, (order, own_keys));
+        let fetch = self.fetches.get_mut(id)?;
         fetch.is_asking = false;
-        if let Some(deadline) = asking.deadline.filter(|_| self.life != Acceptance::Closed) {
-            fetch.deadline = Some(self.deadlines.set(deadline, Due::Fetch(asking.id)));
+        if let Some(deadline) = deadline.filter(|_| self.life != Acceptance::Closed) {
+            fetch.deadline = Some(self.deadlines.set(deadline, Due::Fetch(id)));
         }
-        self.conclude_ask(asking.id, asking.settings.stale_timeout, turn)
+        self.conclude_ask(id, settings.stale_timeout, turn)
     }
 }
 

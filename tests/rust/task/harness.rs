@@ -28,7 +28,7 @@ extern "C-unwind" fn end(_: *mut c_void) {
     note_end();
 }
 
-/// Called by a destructor that stands for one of the host's. Counts it if it runs under the lock.
+/// Counts a destructor of the host that runs under the table's lock.
 pub fn note_end() {
     ENDED_UNDER_LOCK.set(ENDED_UNDER_LOCK.get() + usize::from(UNDER_LOCK.get()));
 }
@@ -426,8 +426,8 @@ impl Harness {
             room,
         };
         let (asking, progress) = self.step(|table, turn| {
-            let mut asking = table.begin(ask, refusal, turn.now);
-            asking.set_order(AskOrder::of(&CallKeys::Many(&packed), table.hasher()));
+            let order = AskOrder::of(&CallKeys::Many(&packed), table.hasher()).expect("memory");
+            let mut asking = table.begin(ask, order, refusal, turn.now);
             let progress = table.ask_more(&mut asking, &CallKeys::Many(&packed), &mut probes, true, turn);
             (asking, progress)
         });
@@ -440,7 +440,7 @@ impl Harness {
         let keys = CallKeys::Many(keys);
         match progress {
             AskProgress::Done => return false,
-            AskProgress::NeedsHashes => asking.hash_keys(&keys, self.table.hasher()),
+            AskProgress::NeedsSortedKeys => asking.sort_keys(),
             AskProgress::More => {}
         }
         *progress = self.step(|table, turn| table.ask_more(asking, &keys, probes, true, turn));
