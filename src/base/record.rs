@@ -34,7 +34,7 @@ unsafe impl Sync for Record {}
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Address(NonNull<Header>);
 
-// SAFETY: only a number. Whoever turns it into a record promises that the record exists.
+// SAFETY: an address is only a number; code that turns it into a record must know that the record exists.
 unsafe impl Send for Address {}
 // SAFETY: as above.
 unsafe impl Sync for Address {}

@@ -5,7 +5,7 @@
 //!
 //! One thread at a time reports: the one that has the *turn*.
 //!
-//! - For an engine, it is the dispatcher, or the reader of the host's queue. If it cannot keep up with the writers, the writers wait for it
+//! - For an engine, that thread is the dispatcher, or the reader of the host's queue. Writers that are faster wait for it
 //!   ([`Removals::throttle_writer`]), or drop values themselves.
 //! - For a cache without an engine, it is the thread that caused a removal, or the dispatcher for expired entries. A thread that finds
 //!   the turn taken waits until its own removals are reported ([`Removals::deliver_here`]), so that no more are pending than there are

@@ -144,8 +144,8 @@ impl Core {
         result
     }
 
-    /// Does the first `many` long works of the table, a step in each hold of its lock (rule S19). Others have the lock in between. A panic
-    /// ends everything; whoever waits for it is notified, and the operation that began the work has had its effect.
+    /// Does the first `many` long works of the table, a step in each hold of its lock (rule S19). Other threads can take the
+    /// lock in between. A panic settles everything with PANIC; the operation that began the work has had its effect by then.
     #[cold]
     #[inline(never)]
     fn go_on(&self, mut many: u64, hand: &mut impl FnMut(Arc<ProviderRequest>)) {

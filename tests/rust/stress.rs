@@ -36,7 +36,7 @@ fn key(number: u64) -> Vec<u8> {
     format!("key{number}").into_bytes()
 }
 
-/// Every value is the text of its key, whoever stored it.
+/// Every value is the text of its key: those that the provider returns, and those that the test puts.
 fn value_of(key: &[u8]) -> Answer {
     Answer::Value(Value::bytes(key).expect("memory"))
 }

@@ -128,7 +128,7 @@ impl Backlog {
 }
 
 impl<H: Host> Table<H> {
-    /// The number of long works that ever began. If an operation raised it, whoever called it goes on until so many are done.
+    /// The number of long works that ever began. If an operation raises it, its caller goes on until that many are done.
     #[inline(always)]
     pub fn long_work_begun(&self) -> u64 {
         self.backlog.begun

@@ -370,7 +370,7 @@ impl Run {
         let may_be_null = if let Reply::Null = reply { vec![key.clone()] } else { Vec::new() };
         self.check_nulls(&before, &may_be_null, false);
         if self.harness.has_long_work() {
-            // Whoever waited for it may receive the outcome later.
+            // Fetches that waited for the key may receive the outcome in a later step.
             self.lingering.push(Silence { absent: may_be_null, is_unseen: false });
         }
         self.answered.insert((request, key.clone()));
