@@ -304,30 +304,24 @@ static napi_value engine_put(napi_env env, napi_callback_info info)
     return status < 0 ? thrown(env, status, NULL) : number(env, status);
 }
 
-static napi_value engine_remove(napi_env env, napi_callback_info info)
+/* Changes the entry of the key that is the only argument. Returns whether there was one. */
+static napi_value change_entry(napi_env env, napi_callback_info info,
+                               kvl_status_t (*change)(kvl_cache_t *cache, const uint8_t *key, size_t key_len))
 {
     napi_value args[1];
     Text key;
     Engine *engine = engine_of(env, info, 1, args);
     if (!engine || !text_read(env, args[0], &key))
         return NULL;
-    kvl_status_t status = kvl_cache_remove(engine->cache, (const uint8_t *)key.data, key.len);
+    kvl_status_t status = change(engine->cache, (const uint8_t *)key.data, key.len);
     text_end(&key);
     return status < 0 ? thrown(env, status, NULL) : boolean(env, status == KVL_OK);
 }
 
+static napi_value engine_remove(napi_env env, napi_callback_info info) { return change_entry(env, info, kvl_cache_remove); }
+
 /* expire(key) */
-static napi_value engine_expire(napi_env env, napi_callback_info info)
-{
-    napi_value args[1];
-    Text key;
-    Engine *engine = engine_of(env, info, 1, args);
-    if (!engine || !text_read(env, args[0], &key))
-        return NULL;
-    kvl_status_t status = kvl_cache_expire(engine->cache, (const uint8_t *)key.data, key.len);
-    text_end(&key);
-    return status < 0 ? thrown(env, status, NULL) : boolean(env, status == KVL_OK);
-}
+static napi_value engine_expire(napi_env env, napi_callback_info info) { return change_entry(env, info, kvl_cache_expire); }
 
 /* touch(key, ttl_ms) */
 static napi_value engine_touch(napi_env env, napi_callback_info info)
