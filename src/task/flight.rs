@@ -5,6 +5,7 @@ use super::deadlines::DeadlineId;
 use super::demand::Demand;
 use super::host::Host;
 use super::queue::QueuePosition;
+use super::request::FlightRemains;
 use super::{FetchId, FlightId, KeyStateId, RequestId};
 use crate::base::config::FetchSettings;
 use crate::base::{Error, Key, Moment, Status};
@@ -127,6 +128,11 @@ impl Priority {
 }
 
 impl<H: Host> Flight<H> {
+    /// The data to keep for an answer that may arrive after the flight has ended.
+    pub fn remains(&self, stamp: Stamp) -> FlightRemains {
+        FlightRemains { key_state: self.key_state, stamp, stores: self.demand.stores, priority: self.priority.get() }
+    }
+
     /// Whether the flight's answer is wanted.
     pub fn is_wanted(&self) -> bool {
         self.continues || !self.demand.is_empty()
@@ -219,14 +225,11 @@ impl KeyState {
         KeyState { key, hash, current: Some(flight), overtaken: SmallVec::new(), writes: 0, loaded_by: 0, holders: 1 }
     }
 
-    /// The stamp of an attempt that begins now.
-    pub fn stamp(&self, attempt: u64) -> Stamp {
-        Stamp { writes: self.writes, attempt }
-    }
-
-    /// The stamp of an attempt of an overtaken flight, which is never whole.
-    pub fn broken_stamp(attempt: u64) -> Stamp {
-        Stamp { writes: u64::MAX, attempt }
+    /// The stamp of an attempt of one of its flights that begins now. That of an overtaken flight is never whole: not even the answer of a
+    /// later attempt is stored, because the key has a newer flight for that.
+    pub fn stamp_of(&self, standing: Standing, attempt: u64) -> Stamp {
+        let writes = if standing == Standing::Current { self.writes } else { u64::MAX };
+        Stamp { writes, attempt }
     }
 
     /// Whether neither the host nor the answer of a younger attempt has written the key since the attempt began.

@@ -95,7 +95,40 @@ pub enum Hold {
     Nothing,
 }
 
+/// What a request takes when it is handed out.
+pub struct Issue {
+    /// When it is created.
+    pub formed: Moment,
+    pub handed: Tick,
+    pub era: Era,
+    /// Its number among all attempts.
+    pub attempt: u64,
+    pub hold: Hold,
+}
+
 impl<R> Request<R> {
+    /// A request on its way to the provider; all of its parts are wanted.
+    pub fn new(handle: R, parts: Vec<Part>, issue: Issue, hedge: Hedge) -> Request<R> {
+        let Issue { formed, handed, era, attempt, hold } = issue;
+        let count = parts.len();
+        Request {
+            handle,
+            parts,
+            unanswered: count,
+            wanted: count,
+            call: ProviderCall::Waiting,
+            hold,
+            time: Time::Unlimited,
+            formed,
+            handed,
+            era,
+            failed: false,
+            attempt,
+            hedge,
+            is_finishing: false,
+        }
+    }
+
     /// Marks a part as answered. Returns its previous state.
     pub fn take_part(&mut self, index: usize) -> Part {
         let part = std::mem::replace(&mut self.parts[index], Part::Answered);

@@ -7,12 +7,12 @@ use crate::base::hint::rarely;
 use crate::base::{Moment, PackedKeys};
 use crate::task::deadlines::Due;
 use crate::task::demand::{Demand, Wish};
-use crate::task::flight::{Flight, KeyState, Phase, Standing};
+use crate::task::flight::{Flight, Phase};
 use crate::task::group::WaitingKey;
 use crate::task::hedge::Hedge;
 use crate::task::host::Handout;
 use crate::task::queue::QueuePosition;
-use crate::task::request::{Part, ProviderCall, Request, Time};
+use crate::task::request::{Issue, Part, Request};
 use crate::task::{FetchId, FlightId};
 use smallvec::SmallVec;
 
@@ -223,14 +223,18 @@ impl<H: Host> Table<H> {
         }
     }
 
+    /// Takes a token, a slot and a number for a request.
+    pub(super) fn issue(&mut self, formed: Moment) -> Issue {
+        self.take_token(formed);
+        self.attempts += 1;
+        Issue { formed, handed: self.recent.now(), era: self.breaker.handed(formed), attempt: self.attempts, hold: self.slots.take() }
+    }
+
     /// Creates a request from flights that are not in the queue.
     fn hand_out<S: AnswerStore>(&mut self, ids: &[FlightId], turn: &mut TableContext<'_, H, S>) {
-        let formed = turn.now.moment();
-        self.take_token(formed);
-        let era = self.breaker.handed(formed);
+        let issue = self.issue(turn.now.moment());
+        let (formed, attempt) = (issue.formed, issue.attempt);
         let mut retries = 0;
-        self.attempts += 1;
-        let (attempt, hold, handed) = (self.attempts, self.slots.take(), self.recent.now());
         // Runs of consecutive keys that belong to one fetch. Usually there is one run.
         let mut owners: SmallVec<[(FetchId, usize); 1]> = SmallVec::new();
         let Table { host, requests, flights, fetches, .. } = self;
@@ -258,33 +262,11 @@ impl<H: Host> Table<H> {
                     contexts.resize(index as usize, None);
                     contexts.push(context.clone());
                 }
-                // The answer of an overtaken flight is never stored, not even that of a later attempt: its key has a newer flight for that.
-                let stamp = match flight.standing {
-                    Standing::Current => key_state.stamp(attempt),
-                    Standing::Overtaken { .. } => KeyState::broken_stamp(attempt),
-                };
-                parts.push(Part::Open { flight: *id, stamp });
+                parts.push(Part::Open { flight: *id, stamp: key_state.stamp_of(flight.standing, attempt) });
                 urgency = urgency.max(flight.demand.urgency());
             }
             // Every waiting flight is wanted.
-            let (unanswered, wanted) = (count, count);
-            let handle = host.request(Handout { id: request, keys, attempts, contexts, urgency });
-            Request {
-                handle,
-                parts,
-                unanswered,
-                wanted,
-                call: ProviderCall::Waiting,
-                hold,
-                time: Time::Unlimited,
-                formed,
-                handed,
-                era,
-                is_finishing: false,
-                failed: false,
-                attempt,
-                hedge: Hedge::None,
-            }
+            Request::new(host.request(Handout { id: request, keys, attempts, contexts, urgency }), parts, issue, Hedge::None)
         });
         for (owner, keys) in owners {
             if self.leave_queue(owner, keys) {

@@ -315,15 +315,10 @@ impl<H: Host> Table<H> {
         let flight = &self.flights[id];
         if let Phase::Running { request, index } = flight.phase {
             let wanted = flight.is_wanted();
-            let remains = FlightRemains {
-                key_state: flight.key_state,
-                stamp: self.flights[flight.key_state].stamp(0),
-                stores: flight.demand.stores,
-                priority: flight.priority.get(),
-            };
-            let running = &mut self.requests[request];
-            if let Part::Open { stamp, .. } = running.parts[index as usize] {
-                running.parts[index as usize] = Part::Unwanted(FlightRemains { stamp, ..remains });
+            let part = &mut self.requests[request].parts[index as usize];
+            if let Part::Open { stamp, .. } = *part {
+                let remains = flight.remains(stamp);
+                *part = Part::Unwanted(remains);
                 self.flights[remains.key_state].holders += 1;
                 if wanted {
                     self.drop_wanted_key(request, turn.out);

@@ -6,7 +6,7 @@ use crate::base::{Error, Moment, Now, Status};
 use crate::task::deadlines::Due;
 use crate::task::hedge::Hedge;
 use crate::task::host::{Cancel, DeferredDrop};
-use crate::task::request::{FlightRemains, Hold, Part, ProviderCall, Time};
+use crate::task::request::{Hold, Part, ProviderCall, Time};
 use crate::task::{FlightId, RequestId};
 
 /// How the end of a request settles the keys that the provider has not answered.
@@ -122,9 +122,7 @@ impl<H: Host> Table<H> {
         let request = &mut self.requests[id];
         for part in &mut request.parts {
             if let Part::Open { flight: flight_id, stamp } = *part {
-                let flight = &self.flights[flight_id];
-                let remains =
-                    FlightRemains { key_state: flight.key_state, stamp, stores: flight.demand.stores, priority: flight.priority.get() };
+                let remains = self.flights[flight_id].remains(stamp);
                 self.flights[remains.key_state].holders += 1;
                 *part = Part::Late { remains, flight: flight_id };
                 failed.push(flight_id);

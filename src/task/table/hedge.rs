@@ -5,10 +5,10 @@
 
 use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::{Error, PackedKeys};
-use crate::task::flight::{KeyState, Phase, Standing};
+use crate::task::flight::Phase;
 use crate::task::hedge::Hedge;
 use crate::task::host::{Effects, Handout, STEP};
-use crate::task::request::{FlightRemains, Hold, Part, ProviderCall, Request, Time};
+use crate::task::request::{Hold, Part, Request};
 use crate::task::{FlightId, RequestId};
 
 impl<H: Host> Table<H> {
@@ -25,7 +25,6 @@ impl<H: Host> Table<H> {
 
     /// Creates a request that repeats the wanted keys of another one, as many as one hold of the lock takes (rule S19).
     fn hand_out_again<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
-        let formed = turn.now.moment();
         let first = &self.requests[id];
         let open = (0..).zip(&first.parts).filter_map(|(index, part)| match part {
             Part::Open { flight, .. } => Some((index, *flight)),
@@ -33,10 +32,7 @@ impl<H: Host> Table<H> {
         });
         let (indexes, repeated): (Vec<u32>, Vec<FlightId>) =
             open.filter(|(_, flight)| self.flights[*flight].is_wanted()).take(STEP).unzip();
-        self.take_token(formed);
-        let era = self.breaker.handed(formed);
-        self.attempts += 1;
-        let (attempt, hold, handed, count) = (self.attempts, self.slots.take(), self.recent.now(), repeated.len());
+        let (issue, count) = (self.issue(turn.now.moment()), repeated.len());
         let mut keys = PackedKeys::try_with_capacity(count, 16 * count).unwrap_or_default();
         let (mut attempts, mut contexts) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let (mut parts, mut urgency) = (Vec::with_capacity(count), i32::MIN);
@@ -46,32 +42,15 @@ impl<H: Host> Table<H> {
             attempts.push(flight.attempts);
             contexts.push(self.fetches.get(flight.owner).and_then(|fetch| fetch.context.clone()));
             urgency = urgency.max(flight.demand.urgency());
-            let stamp = match flight.standing {
-                Standing::Current => key_state.stamp(attempt),
-                Standing::Overtaken { .. } => KeyState::broken_stamp(attempt),
-            };
-            let remains =
-                FlightRemains { key_state: flight.key_state, stamp, stores: flight.demand.stores, priority: flight.priority.get() };
+            let remains = flight.remains(key_state.stamp_of(flight.standing, issue.attempt));
             self.flights[remains.key_state].holders += 1;
             parts.push(Part::Hedge { remains, flight: flight_id });
         }
         self.hedged += count;
         let host = &self.host;
-        let hedge = self.requests.insert_with_key(|request| Request {
-            handle: host.request(Handout { id: request, keys, attempts, contexts, urgency }),
-            parts,
-            unanswered: count,
-            wanted: count,
-            call: ProviderCall::Waiting,
-            hold,
-            time: Time::Unlimited,
-            formed,
-            handed,
-            era,
-            failed: false,
-            attempt,
-            hedge: Hedge::Repeats { indexes, won: false },
-            is_finishing: false,
+        let hedge = self.requests.insert_with_key(|request| {
+            let handle = host.request(Handout { id: request, keys, attempts, contexts, urgency });
+            Request::new(handle, parts, issue, Hedge::Repeats { indexes, won: false })
         });
         self.requests[id].hedge = Hedge::By(hedge);
         self.counts.requests += 1;
