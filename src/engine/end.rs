@@ -5,8 +5,8 @@
 //!     └─ the table panicked ──▶ Shut ── close ──▲    └── free, dispose: do not wait for items in queues ──▲
 //! ```
 //!
-//! Once the table accepts nothing new, it becomes idle and stays idle, and pending work ends. A thread that sees both at one instant, under
-//! the table's lock, can rely on it.
+//! Once the table accepts nothing new, it becomes empty and stays empty, and pending work ends. A thread that sees both at one instant, under
+//! the table's lock, can rely on it. The stage alone says less: it is set before the table is closed, and a fetch may come in between.
 
 use super::host::CloseListener;
 use super::lifecycle::{ClosingState, LifeStage, Ownership};
@@ -60,7 +60,7 @@ impl Core {
 
     #[inline(never)]
     fn conclude(&self) {
-        let is_done = || self.loads.as_ref().is_some_and(|loads| loads.table.lock().is_idle() && self.life.is_quiet());
+        let is_done = || self.loads.as_ref().is_some_and(|loads| loads.table.lock().is_over() && self.life.is_quiet());
         // Checked twice: usually the first check, which takes no lock, is false.
         if !self.life.is_quiet() || !is_done() {
             return;

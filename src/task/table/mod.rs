@@ -217,6 +217,11 @@ impl<H: Host> Table<H> {
         self.fetches.is_empty() && self.flights.is_empty()
     }
 
+    /// Whether nothing is in progress and nothing is accepted any more. Once true, it stays so.
+    pub fn is_over(&self) -> bool {
+        !self.is_open() && self.is_idle()
+    }
+
     /// The counters since the last reset.
     pub fn counts(&self) -> &TaskCounts {
         &self.counts
