@@ -16,12 +16,12 @@ use crate::task::table::Reservation;
 use crate::task::{BatchOutcome, FetchId, FetchRequest, Form, JoinRequest, Outcome, Probe, Source, Verdict};
 use std::sync::Arc;
 
-/// The settings of a call: the engine's, borrowed, or these with the call's options.
+/// The settings of a call: those of the engine, or a copy that the call's options have changed.
 #[derive(Clone)]
 pub enum CallSettings<'a> {
     /// The engine's.
     Engine(&'a Arc<FetchSettings>),
-    /// The call's own.
+    /// The copy of this call.
     Own(Arc<FetchSettings>),
 }
 
@@ -73,17 +73,17 @@ pub enum FetchAnswer {
     Pending,
 }
 
-/// The keys of a call: a single key is borrowed until the call returns, several are copied.
-enum OwnedKeys<'k> {
+/// The keys of a call. A single key is borrowed until the call returns; several keys are copied.
+enum KeyArgs<'k> {
     One(&'k [u8]),
     Many(PackedKeys),
 }
 
-impl OwnedKeys<'_> {
-    fn lent(&self) -> CallKeys<'_> {
+impl KeyArgs<'_> {
+    fn as_call_keys(&self) -> CallKeys<'_> {
         match self {
-            OwnedKeys::One(key) => CallKeys::One(key),
-            OwnedKeys::Many(keys) => CallKeys::Many(keys),
+            KeyArgs::One(key) => CallKeys::One(key),
+            KeyArgs::Many(keys) => CallKeys::Many(keys),
         }
     }
 }
@@ -179,7 +179,8 @@ impl Core {
         self.ask_one(hash, key, probe, asking, receiver())
     }
 
-    /// Joins the load of one key that the call does not answer, or asks the table for it. Out of line: a hit must not save registers for it.
+    /// Joins the load of one key that the call does not answer, or asks the table for it. Out of line, so that a hit saves no registers for
+    /// it.
     #[inline(never)]
     fn ask_one(
         &self,
@@ -195,10 +196,10 @@ impl Core {
                 Some(unused) => receiver = unused,
             }
         }
-        self.ask(OwnedKeys::One(key), std::slice::from_mut(&mut probe), None, asking, receiver)
+        self.ask(KeyArgs::One(key), std::slice::from_mut(&mut probe), None, asking, receiver)
     }
 
-    /// Joins the load of `key`, if one is under way. If not, or if the store may have the key meanwhile, gives the receiver back.
+    /// Joins the load of `key`, if there is one. Otherwise, or if the store may have the key by now, returns the receiver.
     fn join_alone(&self, hash: u64, key: &[u8], asking: &CallContext<'_>, receiver: Joiner) -> Result<Option<Joiner>, Status> {
         let mut receiver = Some(receiver);
         let is_open = self.with_table(|table, _| {
@@ -213,7 +214,7 @@ impl Core {
             }
             is_open
         });
-        // With no lock held: the user data ends here if the fetch was not accepted.
+        // No lock is held here: if the fetch was refused, the receiver is dropped, and its user data with it.
         if is_open { Ok(receiver) } else { Err(Status::ERR_CLOSED) }
     }
 
@@ -225,7 +226,7 @@ impl Core {
     ) -> Result<FetchAnswer, Status> {
         let call = asking.call;
         let mut probed = self.probe_keys(keys, call)?;
-        // A fetch of each key that has no keys has no positions to deliver.
+        // With `Form::Each`, a fetch of no keys has nothing to deliver.
         let is_empty = probed.probes.is_empty() && call.form == Form::Each;
         if (call.at_once || is_empty) && probed.missed == 0 {
             self.end_at_once(call, receiver, probed.probes.len(), probed.failures());
@@ -233,7 +234,7 @@ impl Core {
             return Ok(probed.answer_at_once(call));
         }
         let ProbeResults { keys, mut probes, records, .. } = probed;
-        self.ask(OwnedKeys::Many(keys), &mut probes, records, asking, receiver())
+        self.ask(KeyArgs::Many(keys), &mut probes, records, asking, receiver())
     }
 
     /// Ends a fetch whose results the call itself returns: no event follows.
@@ -251,8 +252,8 @@ impl Core {
         let now = Now::of(&self.clock);
         let count = keys.size_hint().0;
         let records = self.hooks.record.is_some().then(Box::default);
-        let keys_room = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
-        let mut probed = ProbeResults { keys: keys_room, probes: Vec::new(), missed: 0, records };
+        let packed = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
+        let mut probed = ProbeResults { keys: packed, probes: Vec::new(), missed: 0, records };
         probed.probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
         for (hash, key) in self.ahead(keys) {
             let probe = self.probe_key(key, &call.settings, || self.probe_inlined(hash, key), |hit| outcome_of(hit, &now));
@@ -299,21 +300,21 @@ impl Core {
 
     fn ask(
         &self,
-        mut keys: OwnedKeys<'_>,
+        mut keys: KeyArgs<'_>,
         probes: &mut [Probe],
         mut records: Option<Box<LookupRecords>>,
         asking: CallContext<'_>,
         receiver: Box<dyn Receiver>,
     ) -> Result<FetchAnswer, Status> {
         let CallContext { call, direct, deadline, urgency, mut context, epoch } = asking;
-        let room = Reservation::try_new(probes.len(), call.form).ok_or(Status::ERR_NO_MEMORY)?;
+        let reservation = Reservation::try_new(probes.len(), call.form).ok_or(Status::ERR_NO_MEMORY)?;
         let events = Events::try_new(probes.len(), call.form, call.progress_step).ok_or(Status::ERR_NO_MEMORY)?;
         let kept = match &keys {
-            OwnedKeys::One(key) => EventKeys::One(Key::new(key)),
-            OwnedKeys::Many(_) => EventKeys::Many(PackedKeys::default()),
+            KeyArgs::One(key) => EventKeys::One(Key::new(key)),
+            KeyArgs::Many(_) => EventKeys::Many(PackedKeys::default()),
         };
         let fetch_events = FetchEvents::new(self.me(), call.handle.cloned(), direct, events, receiver, kept);
-        if let (true, OwnedKeys::Many(packed)) = (is_long(probes.len()), &mut keys) {
+        if let (true, KeyArgs::Many(packed)) = (is_long(probes.len()), &mut keys) {
             let (none, keys) = (PackedKeys::default(), std::mem::take(packed));
             let ask = FetchRequest {
                 keys: CallKeys::Many(&none),
@@ -326,7 +327,7 @@ impl Core {
                 urgency,
                 deadline,
                 progress_step: call.progress_step,
-                room,
+                reservation,
             };
             let mut long = LongCall { keys, probes, epoch, events: Some(&fetch_events), found: Vec::new() };
             let asked = self.ask_in_steps(ask, &mut long, |table, turn, id, keys| {
@@ -354,9 +355,9 @@ impl Core {
                 if !table.is_open() {
                     return Err(Status::ERR_CLOSED);
                 }
-                self.life.begin(fetch_events.place());
+                self.life.begin(fetch_events.site());
                 let ask = FetchRequest {
-                    keys: keys.lent(),
+                    keys: keys.as_call_keys(),
                     probes,
                     reprobe: self.loads().epoch() != epoch,
                     form: call.form,
@@ -367,12 +368,12 @@ impl Core {
                     urgency,
                     deadline,
                     progress_step: call.progress_step,
-                    room,
+                    reservation,
                 };
                 let refused = RefusalGuard { core: self, fetch_events: &fetch_events, recipient: &mut unaccepted };
                 let id = table.ask(ask, turn);
                 std::mem::forget(refused);
-                if let OwnedKeys::Many(keys) = &mut keys {
+                if let KeyArgs::Many(keys) = &mut keys {
                     fetch_events.keep_keys(std::mem::take(keys));
                 }
                 self.activate(call, id, table, turn);
@@ -400,21 +401,22 @@ impl Core {
         }
     }
 
-    /// The table has all keys of the call: its handle may act on the fetch, and what was asked of the handle meanwhile is done.
+    /// Connects the call's handle to the fetch once the table has all keys, and applies what the program has asked of the handle since the
+    /// call began.
     #[inline]
     fn activate(&self, call: &FetchCall<'_>, id: Option<FetchId>, table: &mut EngineTable, turn: &mut EngineContext<'_, '_>) {
         let Some(handle) = call.handle else { return };
-        let meanwhile = handle.activate(&self.me(), id);
+        let early = handle.activate(&self.me(), id);
         let id = id.unwrap_or(FetchId::NULL);
-        if let Some(urgency) = meanwhile.urgency {
+        if let Some(urgency) = early.urgency {
             table.set_urgency(id, urgency, turn);
         }
-        if meanwhile.cancelled {
+        if early.cancelled {
             table.cancel(id, turn);
         }
     }
 
-    /// Reloads `keys`, or joins loads in progress of them. Delivers nothing.
+    /// Reloads `keys`, or joins their loads in progress. Delivers nothing.
     pub fn refresh<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone, settings: &Arc<FetchSettings>) -> Result<(), Status> {
         // A refresh loads and stores; options that forbid either contradict it.
         if matches!(settings.read, ReadMode::CacheOnly | ReadMode::NoStore) {
@@ -427,14 +429,14 @@ impl Core {
                 packed.push(key);
             }
         }
-        let room = Reservation::try_new(0, Form::Refresh).ok_or(Status::ERR_NO_MEMORY)?;
+        let reservation = Reservation::try_new(0, Form::Refresh).ok_or(Status::ERR_NO_MEMORY)?;
         let mut probes = Vec::new();
         probes.try_reserve_exact(packed.len()).map_err(|_| Status::ERR_NO_MEMORY)?;
         probes.resize_with(packed.len(), || Probe::Missed);
         let urgency = settings.urgency.unwrap_or(BACKGROUND);
         if is_long(packed.len()) {
             let none = PackedKeys::default();
-            let ask = silent_request(Form::Refresh, CallKeys::Many(&none), &mut [], settings, urgency, room);
+            let ask = silent_request(Form::Refresh, CallKeys::Many(&none), &mut [], settings, urgency, reservation);
             let mut long = LongCall { keys: packed, probes: &mut probes, epoch: 0, events: None, found: Vec::new() };
             return self.ask_in_steps(ask, &mut long, |_, _, _, _| {});
         }
@@ -442,7 +444,7 @@ impl Core {
             if !table.is_open() {
                 return Err(Status::ERR_CLOSED);
             }
-            table.ask(silent_request(Form::Refresh, CallKeys::Many(&packed), &mut probes, settings, urgency, room), turn);
+            table.ask(silent_request(Form::Refresh, CallKeys::Many(&packed), &mut probes, settings, urgency, reservation), turn);
             Ok(())
         })
     }
@@ -454,11 +456,11 @@ impl Core {
             // With these settings, nothing is loaded, or nothing is stored.
             return;
         }
-        let Some(room) = Reservation::try_new(0, Form::Ahead) else { return };
+        let Some(reservation) = Reservation::try_new(0, Form::Ahead) else { return };
         self.with_table(|table, turn| {
             if table.is_open() {
                 let probes = &mut [Probe::Missed];
-                let ask = silent_request(Form::Ahead, CallKeys::One(key), probes, &self.loads().refresh_settings, BACKGROUND, room);
+                let ask = silent_request(Form::Ahead, CallKeys::One(key), probes, &self.loads().refresh_settings, BACKGROUND, reservation);
                 table.ask(ask, turn);
             }
         });
@@ -487,10 +489,10 @@ fn silent_request<'a>(
     probes: &'a mut [Probe],
     settings: &'a Arc<FetchSettings>,
     urgency: i32,
-    room: Reservation,
+    reservation: Reservation,
 ) -> FetchRequest<'a, EngineHost> {
     let (sink, context, deadline) = (None, None, None);
-    FetchRequest { keys, probes, reprobe: false, form, settings, sink, context, urgency, deadline, progress_step: 0, room }
+    FetchRequest { keys, probes, reprobe: false, form, settings, sink, context, urgency, deadline, progress_step: 0, reservation }
 }
 
 /// Cleans up after a panic of the table while it accepts a fetch: the table settles everything, but a call that fails must deliver nothing
@@ -505,7 +507,7 @@ struct RefusalGuard<'a> {
 impl Drop for RefusalGuard<'_> {
     fn drop(&mut self) {
         *self.recipient = self.fetch_events.withdraw();
-        self.core.life.end_one(self.fetch_events.place());
+        self.core.life.end_one(self.fetch_events.site());
     }
 }
 

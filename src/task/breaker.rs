@@ -34,7 +34,7 @@ enum State {
     Open {
         until: Moment,
     },
-    /// `since`: when this state began, or when a probe beyond the configured number was let through.
+    /// `since`: when this state began, or when the last probe beyond the configured number was let through.
     HalfOpen {
         handed: u32,
         succeeded: u32,
@@ -109,7 +109,7 @@ impl Breaker {
         matches!((self.forced, &self.state), (Forced::No, State::Closed(_)) | (Forced::Closed, _))
     }
 
-    /// Whether a request may be handed out. Opens the half-open state if it is time for that.
+    /// Whether a request may be handed out. Enters the half-open state once `open_ms` has passed.
     #[inline]
     pub fn admits(&mut self, now: impl FnOnce() -> Moment) -> bool {
         match (self.forced, &self.state) {
@@ -131,7 +131,7 @@ impl Breaker {
     /// The time at which a key that is refused now may be tried again.
     pub fn retry_at(&self, now: Moment) -> Moment {
         match (self.forced, &self.state) {
-            // Until an operator changes it.
+            // The breaker stays open until an operator changes it.
             (Forced::Open, _) => Moment::NEVER,
             (_, State::Open { until }) => *until,
             // All probes are with the provider. By then they will have closed the breaker, or opened it again.
@@ -161,7 +161,7 @@ impl Breaker {
         match &mut self.state {
             State::Closed(window) => {
                 window.count(ending, now, &self.settings);
-                if window.is_too_bad(&self.settings) {
+                if window.must_open(&self.settings) {
                     self.enter(open);
                     return true;
                 }
@@ -235,7 +235,7 @@ impl OutcomeWindow {
         }
     }
 
-    fn is_too_bad(&self, settings: &BreakerSettings) -> bool {
+    fn must_open(&self, settings: &BreakerSettings) -> bool {
         if settings.consecutive > 0 && self.consecutive >= settings.consecutive {
             return true;
         }

@@ -40,7 +40,7 @@ struct Window {
 /// The factor by which the latency may exceed the unloaded one before the limit shrinks.
 const TOLERANCE: f64 = 1.05;
 /// The part of the way by which the unloaded latency moves towards that of a faster window.
-const LUCK: f64 = 0.2;
+const UNLOADED_SMOOTHING: f64 = 0.2;
 /// The growth of the limit in a window, as a part of it, and the minimum growth.
 const GROWTH: f64 = 0.05;
 const LEAST_GROWTH: f64 = 0.2;
@@ -120,7 +120,7 @@ impl Concurrency {
             }
         }
         // A single fast window may be an exception.
-        let unloaded = self.unloaded.map_or(latency, |unloaded| unloaded - LUCK * (unloaded - latency).max(0.0));
+        let unloaded = self.unloaded.map_or(latency, |unloaded| unloaded - UNLOADED_SMOOTHING * (unloaded - latency).max(0.0));
         self.unloaded = Some(unloaded);
         let gradient = (TOLERANCE * unloaded / latency).clamp(0.5, 1.0);
         let mut limit = self.limit;

@@ -47,7 +47,7 @@ pub struct TaskCounts {
     pub ahead_succeeded: u64,
     pub ahead_failed: u64,
     pub ahead_dropped: u64,
-    /// Requests that repeated others; those that answered a key first or took one over; and those that ended without.
+    /// Requests that repeated others; those of them that answered a key first or took one over; and those that ended without doing either.
     pub hedges_started: u64,
     pub hedges_won: u64,
     pub hedges_lost: u64,

@@ -1,7 +1,7 @@
 //! The demand for a flight's key: how many waiters and refreshes want it, and with which urgency (rules F09, F13, F19).
 //!
-//! A flight has the highest urgency among these. It rises when a more urgent one joins, and falls when that one leaves. Nearly always all
-//! have the same urgency; lower ones are counted separately.
+//! A flight has the highest urgency among these. It rises when a more urgent waiter joins, and falls when that one leaves. Nearly always
+//! all have the same urgency, so lower ones are counted separately.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Wish {
 
 /// The total demand for one key.
 pub struct Demand {
-    /// The highest urgency. Once the demand is empty, the last one.
+    /// The highest urgency. An empty demand keeps the last one.
     urgency: i32,
     /// The number of wishes with that urgency.
     most_urgent: u32,

@@ -6,11 +6,11 @@ use lru::LruCache;
 
 /// The overhead that is counted for an error besides its key and its message, in bytes: about what the heap uses.
 const OVERHEAD: u64 = 128;
-/// The average number of bytes that each of the maximum number of errors may use. That is enough for any sensible message.
+/// All errors together may use this number of bytes for each of `capacity`. The average message is far shorter.
 const BYTES_EACH: u64 = 1024;
 /// The number of expired errors that are removed at a time (rule S19).
 const STEP: usize = 256;
-/// If more errors than this were remembered, their memory is freed once there are none.
+/// If more errors than this were remembered at some time, the heap memory is freed once there are none.
 const MOST_KEPT: usize = 64;
 
 /// Recent errors, by key. A fetch of such a key receives the error again, without a load.
@@ -21,7 +21,7 @@ pub struct ErrorMemory {
     /// The maximum number of errors; 0 if none are remembered.
     capacity: u64,
     bytes: u64,
-    /// The greatest number of errors since there were none.
+    /// The greatest number of errors since the memory was last empty.
     most: usize,
 }
 

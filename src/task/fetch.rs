@@ -19,7 +19,7 @@ pub enum Form {
     All,
     /// No event: a refresh only wants its keys loaded.
     Refresh,
-    /// No event, and only if there is room: a refresh of entries that were used shortly before their expiry (rule R05).
+    /// No event, and dropped if no place is free: a refresh of entries that were used shortly before their expiry (rule R05).
     Ahead,
 }
 
@@ -48,9 +48,9 @@ pub struct Fetch<H: Host> {
     pub failed: usize,
     /// With `Form::All`: the results so far, by position.
     pub outcomes: Vec<Outcome>,
-    /// Whether its open positions are being ended, in steps.
+    /// Whether its open positions are being settled in steps, because the fetch was cancelled, timed out, failed as a whole or is closed.
     pub is_ending: bool,
-    /// Whether its keys are still being asked.
+    /// Whether its arrival is still being processed, in steps.
     pub is_asking: bool,
     /// Why the fetch as a whole ended early, if it did.
     pub ended: Option<Error>,

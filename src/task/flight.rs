@@ -21,15 +21,15 @@ pub struct Flight<H: Host> {
     /// The positions that wait. Those that left stay in the list until there are many of them. They are settled already, so settling them
     /// again does nothing.
     pub waiters: SmallVec<[Waiter; 1]>,
-    /// The fetches that wait for its end and have no record of their own; `None`: there are none.
+    /// The fetches that wait for its end and have no record of their own; `None` if there are none.
     pub joiners: Option<Box<Joiners<H>>>,
-    /// The present demand: waiters that have not left, and refreshes, which never leave.
+    /// The present demand: waiters that have not left, joiners and refreshes, which never leave.
     pub demand: Demand,
     /// Whether the running attempt continues without demand, because the last waiter to leave chose that (rule F10a). If another fetch
     /// joins, the last one to leave decides again.
     pub continues: bool,
-    /// Whether the flight is wanted because fetches received the fallback instead of waiting: the first of them left its wish in the
-    /// demand, as a refresh does.
+    /// Whether a fetch received the fallback instead of waiting for the flight. The wish of the first such fetch stays in the demand, so
+    /// that the load goes on.
     pub revalidates: bool,
     /// Whether the flight was started by a refresh ahead of expiry.
     pub is_ahead: bool,
@@ -106,7 +106,7 @@ pub struct Joiners<H: Host> {
     pub list: Vec<H::Joiner>,
 }
 
-/// An optional priority. Smaller than an `Option<f64>`.
+/// An optional priority, smaller than an `Option<f64>`: NaN stands for none.
 #[derive(Clone, Copy, Debug)]
 pub struct Priority(f64);
 
@@ -146,8 +146,8 @@ impl<H: Host> Flight<H> {
         EndedFlight { key_state, waiters, joiners, attempts, stores: self.demand.stores, priority, owner, last_error }
     }
 
-    /// Records the error of an attempt after which another may follow. Returns the error that is not kept: an error of the library does not
-    /// replace one of the provider.
+    /// Records the error of an attempt after which another may follow. An error of the library does not replace one of the provider.
+    /// Returns the error that is not kept.
     #[must_use]
     pub fn note_error(&mut self, error: Error) -> Option<Error> {
         let is_provider_error = |error: &Error| error.status() == Status::ERR_PROVIDER;
@@ -197,7 +197,8 @@ pub struct KeyState {
     pub holders: u32,
 }
 
-/// The writes and the number of an attempt when it began. They decide whether its answer may be stored (rules F08, F10).
+/// How often a key had been written when an attempt began, and the number of the attempt. They decide whether its answer may be stored
+/// (rules F08, F10).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp {
     writes: u64,
@@ -225,8 +226,8 @@ impl KeyState {
         KeyState { key, hash, current: Some(flight), overtaken: SmallVec::new(), writes: 0, loaded_by: 0, holders: 1 }
     }
 
-    /// The stamp of an attempt of one of its flights that begins now. That of an overtaken flight is never whole: not even the answer of a
-    /// later attempt is stored, because the key has a newer flight for that.
+    /// The stamp of an attempt that begins now, of a flight with this standing. An overtaken flight gets a stamp that is never whole: its
+    /// answers are not stored, not even that of a later attempt, because a newer flight loads the key for the store.
     pub fn stamp_of(&self, standing: Standing, attempt: u64) -> Stamp {
         let writes = if standing == Standing::Current { self.writes } else { u64::MAX };
         Stamp { writes, attempt }

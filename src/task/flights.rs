@@ -229,12 +229,12 @@ impl<H: Host> Flights<H> {
         self.records.iter().map(|(id, record)| (id, &record.state))
     }
 
-    /// The first key state at or after a place, with the place after it: for looking at all of them a few at a time.
+    /// The first key state at or after a place, with the place after it: for visiting all key states a few at a time.
     pub fn key_state_from(&self, place: usize) -> Option<(usize, KeyStateId)> {
         self.records.id_from(place)
     }
 
-    /// The same of the flights.
+    /// The first flight at or after a place, with the place after it: for visiting all flights a few at a time.
     pub fn flight_from(&self, place: usize) -> Option<(usize, FlightId)> {
         /// The places of further flights come after all places that a record can have.
         const FURTHER: usize = 1 << (u32::BITS - 1);

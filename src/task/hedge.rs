@@ -1,45 +1,46 @@
-//! When a request that takes long is handed out a second time (rule R09): after a fixed time, or after a time that most requests of late
-//! did not exceed; and for a small share of the requests only, so that a provider that slows down is not burdened twice.
+//! Decides when a slow request is handed out a second time (rule R09): after a fixed delay, or after a percentile of recent latencies. Only
+//! a small share of the requests is repeated, so that a provider that slows down does not receive twice the load.
 
 use super::RequestId;
 use super::deadlines::DeadlineId;
 use crate::base::config::HedgeSettings;
 use std::time::Duration;
 
-/// What a request has to do with hedging.
+/// The role of a request in hedging.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Hedge {
     /// Nothing.
     None,
     /// It is handed out once more when this deadline fires.
     Due(DeadlineId),
-    /// Its open keys were handed out once more, with this request.
+    /// This other request repeats its open keys.
     By(RequestId),
-    /// It repeats keys of another request: `indexes` are their indexes there, ascending. `won`: it answered one of them first, or took over
-    /// one that the other request failed.
+    /// It repeats keys of another request. `indexes`: their indexes in that request, ascending. `won`: whether it answered one of them
+    /// first, or took over one that failed in the other request.
     Repeats { indexes: Vec<u32>, won: bool },
 }
 
-/// The policy of one engine, and what it has measured.
+/// The hedging policy of one engine, with its measurements.
 pub struct Hedging {
     settings: HedgeSettings,
-    /// How many requests may still be hedged: each request adds `max_ratio`, each hedge takes 1.
+    /// The number of requests that may still be hedged: each request adds `max_ratio`, each hedge takes 1.
     credit: f64,
     /// `None`: the delay is fixed, or hedging is off.
     latencies: Option<Box<Latencies>>,
 }
 
-/// The most hedges that requests of the past pay for.
+/// The maximum of `credit`, so that a long time without hedges does not allow many at once.
 const MAX_CREDIT: f64 = 10.0;
 
 impl Hedging {
-    /// The policy of the settings.
+    /// Creates the policy that the settings describe.
     pub fn new(settings: &HedgeSettings) -> Hedging {
         let latencies = (settings.percentile > 0.0).then(Box::default);
         Hedging { settings: settings.clone(), credit: 0.0, latencies }
     }
 
-    /// How long after the provider took it a request is hedged; `None`: not at all, or too little is known yet.
+    /// The time from when the provider takes a request until the request is hedged; `None` if it is not hedged, or too few latencies are
+    /// known yet.
     #[inline]
     pub fn delay(&self) -> Option<Duration> {
         if let Some(latencies) = &self.latencies {
@@ -48,13 +49,13 @@ impl Hedging {
         (!self.settings.after.is_zero()).then_some(self.settings.after)
     }
 
-    /// Counts a request that repeats no other.
+    /// Counts a request that is not a hedge.
     #[inline]
     pub fn note_request(&mut self) {
         self.credit = (self.credit + self.settings.max_ratio).min(MAX_CREDIT);
     }
 
-    /// Counts how long a request took that repeats no other.
+    /// Records the latency of a request that is not a hedge.
     #[inline]
     pub fn note_latency(&mut self, latency: Duration) {
         if let Some(latencies) = &mut self.latencies {
@@ -62,7 +63,7 @@ impl Hedging {
         }
     }
 
-    /// Whether one more request may be hedged; it then counts.
+    /// Whether one more request may be hedged. If so, takes the credit for it.
     pub fn take_credit(&mut self) -> bool {
         // A share such as 0.05 has no exact binary form: twenty of them may add up to a little less than 1.
         let has_credit = self.credit >= 1.0 - 1e-9;
@@ -71,8 +72,8 @@ impl Hedging {
     }
 }
 
-/// The latencies of the last requests: a histogram that is filled, and the one before it. Buckets are sixteenths of a power of two, so a
-/// percentile is at most 6 percent too high.
+/// The latencies of recent requests: the histogram that is being filled, and the full one before it. Buckets are sixteenths of a power of
+/// two, so a percentile is at most 6 percent too high.
 struct Latencies {
     filling: Counts,
     full: Counts,
@@ -80,12 +81,13 @@ struct Latencies {
 
 type Counts = [u32; BUCKETS];
 
-/// After so many the histogram that is filled takes the place of the one before.
+/// The number of latencies in a full histogram.
 const WINDOW: u32 = 512;
-/// With fewer than this nothing is known.
+/// The number of latencies below which there is no percentile.
 const MIN_KNOWN: u32 = 32;
+/// The number of buckets for each power of two.
 const STEPS: u64 = 16;
-/// Up to 2^40 microseconds, twelve days.
+/// Enough for 2^40 microseconds, twelve days.
 const BUCKETS: usize = 36 * STEPS as usize + STEPS as usize;
 
 impl Default for Latencies {

@@ -140,11 +140,11 @@ pub struct Effects<H: Host> {
     pub cancelled: Vec<(H::Request, Cancel)>,
     /// References to objects of the host that may be the last ones: to be dropped where callbacks run, with no lock held.
     pub deferred_drops: Vec<DeferredDrop<H>>,
-    /// How much more may be done in this hold of the lock, about one for each key (rule S19). What does not fit is done in later holds.
+    /// How much more may be done in this hold of the lock, in units of about one key (rule S19). The rest is done in later holds.
     pub budget: usize,
 }
 
-/// How many keys one hold of the table's lock works on, if it is not about a single request of more keys.
+/// The number of keys that one hold of the table's lock works on. Only a single request of more keys exceeds it.
 pub const STEP: usize = 256;
 
 /// A reference whose drop may run host code. It is kept only to be dropped.
@@ -159,7 +159,7 @@ pub enum DeferredDrop<H: Host> {
     Sink(H::Sink),
     /// The handle of a request that has ended.
     Request(H::Request),
-    /// Memory of the table's own that takes long to free.
+    /// A large block of the table's own memory, which takes long to free.
     Memory(Box<dyn Send>),
 }
 
@@ -192,7 +192,7 @@ impl<H: Host> Effects<H> {
             && self.deferred_drops.is_empty()
     }
 
-    /// Uses up so much of the budget; false, and nothing of it, if it does not suffice.
+    /// Takes `many` from the budget. Returns false, and takes nothing, if less is left.
     #[inline(always)]
     pub(super) fn takes(&mut self, many: usize) -> bool {
         let suffices = many <= self.budget;

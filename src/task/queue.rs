@@ -53,7 +53,7 @@ impl Ranking {
         Ranking { order: settings.queue_order, ageing }
     }
 
-    /// The position of such a key in the whole order.
+    /// The position in the whole order of a key with this urgency and this position among those of equal urgency.
     #[inline]
     pub fn rank(self, urgency: i32, queue_position: QueuePosition) -> Rank {
         let before = match self.ageing {
@@ -112,7 +112,7 @@ pub struct WaitQueue {
     ages: Option<BTreeMap<Moment, usize>>,
 }
 
-/// The groups that hold places, and those that could use more.
+/// The places of the queue: which groups hold some, and which could hold more.
 struct QueuePlaces {
     /// The number of places.
     total: usize,

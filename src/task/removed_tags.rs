@@ -16,7 +16,7 @@ pub struct RemovedTags {
 }
 
 impl RemovedTags {
-    /// `tag` was removed when this attempt was the last that had begun, and `oldest` the oldest that was not over.
+    /// Records the removal of `tag`. `last` is the number of the youngest attempt, `oldest` that of the oldest one that has not ended.
     pub fn note(&mut self, tag: &[u8], last: u64, oldest: u64) {
         self.by_tag.retain(|_, removed_at| *removed_at >= oldest);
         if self.by_tag.len() >= MOST {
@@ -27,13 +27,13 @@ impl RemovedTags {
         }
     }
 
-    /// No attempt is under way.
+    /// Forgets all tags, because no attempt is running.
     pub fn clear(&mut self) {
         self.by_tag.clear();
     }
 
-    /// Whether one of the tags was removed since this attempt began.
-    pub fn cover(&self, labels: &Labels, attempt: u64) -> bool {
+    /// Whether one of the tags in `labels` was removed after this attempt began.
+    pub fn include_any_of(&self, labels: &Labels, attempt: u64) -> bool {
         let is_removed = |tag: &[u8]| attempt <= self.any || self.by_tag.get(tag).is_some_and(|removed_at| attempt <= *removed_at);
         labels.tags().any(is_removed)
     }
@@ -52,10 +52,10 @@ mod tests {
         let mut removed = RemovedTags::default();
         removed.note(b"a", 5, 3);
         for (tags, attempt, covered) in [(&["a"][..], 5, true), (&["b", "a"], 3, true), (&["a"], 6, false), (&["b"], 3, false)] {
-            assert_eq!(removed.cover(&tagged(tags), attempt), covered, "{tags:?} of {attempt}");
+            assert_eq!(removed.include_any_of(&tagged(tags), attempt), covered, "{tags:?} of {attempt}");
         }
         removed.clear();
-        assert!(!removed.cover(&tagged(&["a"]), 1));
+        assert!(!removed.include_any_of(&tagged(&["a"]), 1));
     }
 
     #[test]
@@ -66,7 +66,7 @@ mod tests {
             assert!(removed.by_tag.len() <= MOST);
         }
         for nth in (0..10_000_u64).step_by(97) {
-            assert!(removed.cover(&tagged(&[&format!("tag {nth}")]), nth.min(1)), "{nth}");
+            assert!(removed.include_any_of(&tagged(&[&format!("tag {nth}")]), nth.min(1)), "{nth}");
         }
         // What no attempt can meet any more is forgotten.
         removed.note(b"last", 20_000, 20_000);

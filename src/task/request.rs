@@ -24,6 +24,7 @@ pub struct Request<R> {
     pub time: Time,
     /// When the request was created.
     pub formed: Moment,
+    /// When it was handed out, in the order of the recorded writes.
     pub handed: Tick,
     /// The era of the circuit breaker when the request was handed out.
     pub era: Era,
@@ -45,7 +46,7 @@ pub enum Part {
     Unwanted(FlightRemains),
     /// The attempt timed out. An answer settles the flight in any phase if the key was not written since.
     Late { remains: FlightRemains, flight: FlightId },
-    /// It repeats a key of another request, which runs the flight. An answer settles the flight (rule R09).
+    /// It repeats a key of another request, which holds the open part. An answer settles the flight (rule R09).
     Hedge { remains: FlightRemains, flight: FlightId },
     /// The part has been answered.
     Answered,
@@ -89,16 +90,17 @@ pub enum Hold {
     Slot,
     /// A slot, although the attempt timed out, because `max_abandoned` requests are abandoned already.
     OverdueSlot,
-    /// No slot, but one of the `max_abandoned` places.
+    /// No slot: it is one of at most `max_abandoned` abandoned requests.
     Abandoned,
     /// Nothing.
     Nothing,
 }
 
-/// What a request takes when it is handed out.
+/// The resources and numbers that a request gets when it is handed out.
 pub struct Issue {
     /// When it is created.
     pub formed: Moment,
+    /// The same, in the order of the recorded writes.
     pub handed: Tick,
     pub era: Era,
     /// Its number among all attempts.

@@ -52,7 +52,7 @@ pub struct IdSlab<I, T> {
     /// `None` for a freed block.
     blocks: Vec<Option<Block<T>>>,
     /// The free places of each block.
-    rooms: Vec<BlockSpace>,
+    spaces: Vec<BlockSpace>,
     /// The blocks with a free place.
     open: BTreeSet<usize>,
     /// The open block from which places are taken. When it is full, the first open block is next, so that blocks at the end become empty.
@@ -87,7 +87,7 @@ impl<I: Id, T> IdSlab<I, T> {
     pub fn new() -> IdSlab<I, T> {
         IdSlab {
             blocks: Vec::new(),
-            rooms: Vec::new(),
+            spaces: Vec::new(),
             open: BTreeSet::new(),
             filling: 0,
             freed_within: BTreeSet::new(),
@@ -113,16 +113,16 @@ impl<I: Id, T> IdSlab<I, T> {
         self.last_serial = self.last_serial.checked_add(1).unwrap_or(1);
         let serial = NonZeroU32::new(self.last_serial).unwrap_or(NonZeroU32::MIN);
         let nth = self.filling;
-        let nth = if self.rooms.get(nth).is_some_and(|room| room.free > 0) { nth } else { self.open_block() };
-        let room = &mut self.rooms[nth];
-        let within = usize::from(room.first_free) % BLOCK;
+        let nth = if self.spaces.get(nth).is_some_and(|space| space.free > 0) { nth } else { self.open_block() };
+        let space = &mut self.spaces[nth];
+        let within = usize::from(space.first_free) % BLOCK;
         let id = I::of(RawId { place: (nth * BLOCK + within) as u32, serial });
         let slot = &mut self.blocks[nth].as_mut().expect("an open block is not freed")[within];
-        (room.free, room.first_free) = (room.free - 1, slot.next_free);
+        (space.free, space.first_free) = (space.free - 1, slot.next_free);
         slot.serial = serial.get();
         slot.value = Some(make(id));
         self.len += 1;
-        if room.free == 0 {
+        if space.free == 0 {
             self.open.remove(&nth);
         }
         id
@@ -135,11 +135,11 @@ impl<I: Id, T> IdSlab<I, T> {
             let nth = self.freed_within.pop_first().unwrap_or(self.blocks.len());
             if nth == self.blocks.len() {
                 self.blocks.push(None);
-                self.rooms.push(BlockSpace::default());
+                self.spaces.push(BlockSpace::default());
             }
             let slots: Vec<IdSlot<T>> = (0..BLOCK).map(|at| IdSlot { serial: 0, next_free: (at + 1) as u8, value: None }).collect();
             self.blocks[nth] = slots.into_boxed_slice().try_into().ok();
-            self.rooms[nth] = BlockSpace { free: BLOCK as u8, first_free: 0 };
+            self.spaces[nth] = BlockSpace { free: BLOCK as u8, first_free: 0 };
             self.open.insert(nth);
             nth
         });
@@ -199,13 +199,13 @@ impl<I: Id, T> IdSlab<I, T> {
         let taken = take(&mut slot.value)?;
         slot.serial = 0;
         let (nth, within) = (place / BLOCK, place % BLOCK);
-        let room = &mut self.rooms[nth];
+        let space = &mut self.spaces[nth];
         if let Some(block) = &mut self.blocks[nth] {
-            block[within].next_free = std::mem::replace(&mut room.first_free, within as u8);
+            block[within].next_free = std::mem::replace(&mut space.first_free, within as u8);
         }
-        room.free += 1;
+        space.free += 1;
         self.len -= 1;
-        match usize::from(room.free) {
+        match usize::from(space.free) {
             1 => drop(self.open.insert(nth)),
             BLOCK => self.free_block(nth),
             _ => {}
@@ -220,17 +220,17 @@ impl<I: Id, T> IdSlab<I, T> {
         if self.open.len() == 1 {
             return;
         }
-        (self.blocks[nth], self.rooms[nth]) = (None, BlockSpace::default());
+        (self.blocks[nth], self.spaces[nth]) = (None, BlockSpace::default());
         self.open.remove(&nth);
         self.freed_within.insert(nth);
         while self.blocks.last().is_some_and(Option::is_none) {
             self.blocks.pop();
-            self.rooms.pop();
+            self.spaces.pop();
             self.freed_within.remove(&self.blocks.len());
         }
         if self.blocks.capacity() > 2 * self.blocks.len() + BLOCK {
             self.blocks.shrink_to(self.blocks.len());
-            self.rooms.shrink_to(self.blocks.len());
+            self.spaces.shrink_to(self.blocks.len());
         }
     }
 
@@ -250,7 +250,7 @@ impl<I: Id, T> IdSlab<I, T> {
         self.iter().map(|(id, _)| id)
     }
 
-    /// The first item at or after a place, with the place after it: for looking at all of them a few at a time.
+    /// The first item at or after a place, with the place after it: for visiting all items a few at a time.
     pub fn id_from(&self, place: usize) -> Option<(usize, I)> {
         let mut place = place;
         while let Some(block) = self.blocks.get(place / BLOCK) {
@@ -271,7 +271,7 @@ impl<I: Id, T> IdSlab<I, T> {
 
     /// The items.
     pub fn values(&self) -> impl Iterator<Item = &T> {
-        self.iter().map(|(_, thing)| thing)
+        self.iter().map(|(_, item)| item)
     }
 
     /// Removes and returns all items.

@@ -88,7 +88,7 @@ impl<H: Host> Table<H> {
         Some(request.take_part(index))
     }
 
-    /// Does what the answer for an open part made possible for its request and for waiting keys.
+    /// Updates the request after the answer for an open part, and concludes the event.
     #[inline(always)]
     fn open_part_answered<S: AnswerStore>(&mut self, id: RequestId, was_wanted: bool, turn: &mut TableContext<'_, H, S>) {
         let request = &mut self.requests[id];
@@ -115,7 +115,7 @@ impl<H: Host> Table<H> {
     ) -> Status {
         match part {
             Part::Unwanted(remains) => {
-                self.store_stray(remains, &mut answer, terms, turn);
+                self.store_without_flight(remains, &mut answer, terms, turn);
                 turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
             }
             Part::Late { remains, flight } => self.settle_late(remains, flight, answer, terms, turn),
@@ -153,8 +153,8 @@ impl<H: Host> Table<H> {
 
     /// Settles a flight with its answer. Returns whether it was wanted. The flight and its key state are looked up only once.
     ///
-    /// The answer is in the store before the table's lock is released, and a fetch that missed repeats its lookup under that lock. So no
-    /// fetch finds neither the flight nor the answer (F07).
+    /// The answer is in the store before the table's lock is released, and a fetch that missed repeats its lookup under that lock. So every
+    /// fetch finds the flight or the answer (F07).
     #[inline(always)]
     pub(super) fn settle_current<S: AnswerStore>(
         &mut self,
@@ -243,7 +243,7 @@ impl<H: Host> Table<H> {
         turn.store.fill(key_state.hash, &key_state.key, answer, terms)
     }
 
-    fn store_stray<S: AnswerStore>(
+    fn store_without_flight<S: AnswerStore>(
         &mut self,
         remains: FlightRemains,
         answer: &mut Answer,
@@ -294,7 +294,7 @@ impl<H: Host> Table<H> {
             return;
         }
         let Some(current) = key_state.current else {
-            self.store_stray(remains, &mut answer, terms, turn);
+            self.store_without_flight(remains, &mut answer, terms, turn);
             turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
             return;
         };
@@ -303,12 +303,12 @@ impl<H: Host> Table<H> {
             // `settle_current` stores the answer if the current flight wants that. Below, the late attempt's own demand decides.
             self.settle_current(current, remains.stamp, answer, terms, turn);
         } else {
-            let filled = self.store_stray(remains, &mut answer, terms, turn);
+            let filled = self.store_without_flight(remains, &mut answer, terms, turn);
             self.end_with(current, answer, Source::Provider, filled, turn);
         }
     }
 
-    /// Takes a flight out of its phase before it is settled by something else. The part of a running attempt becomes unwanted.
+    /// Takes a flight out of its phase before an answer from elsewhere settles it. The part of a running attempt becomes unwanted.
     pub(super) fn stop_for<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         self.stop_waiting(id);
         self.withdraw_hedge(id, turn.out);
@@ -386,7 +386,7 @@ impl<H: Host> Table<H> {
             return if status == Status::OK { Status::LATE } else { status };
         }
         let filled = turn.store.fill(hash, key, &mut answer, terms);
-        // An answer that was not stored does not make others outdated: that of an older attempt may still be stored (rule S12a).
+        // An answer that was not stored makes no other answer outdated: that of an older attempt may still be stored (rule S12a).
         let is_stored = filled.ttl_left_ms != 0;
         if is_stored {
             self.counts.extras_stored += 1;

@@ -41,17 +41,17 @@ impl Reservation {
         if (form, positions) == (Form::Each, 1) {
             return Some(Reservation { positions: SmallVec::from_buf([Position::Open(FlightId::NULL)]), outcomes: Vec::new() });
         }
-        let mut room = Reservation { positions: SmallVec::new(), outcomes: Vec::new() };
+        let mut reservation = Reservation { positions: SmallVec::new(), outcomes: Vec::new() };
         if !form.delivers() {
-            return Some(room);
+            return Some(reservation);
         }
-        room.positions.try_reserve_exact(positions).ok()?;
-        room.positions.resize(positions, Position::Open(FlightId::NULL));
+        reservation.positions.try_reserve_exact(positions).ok()?;
+        reservation.positions.resize(positions, Position::Open(FlightId::NULL));
         if form == Form::All {
-            room.outcomes.try_reserve_exact(positions).ok()?;
-            room.outcomes.resize_with(positions, || Outcome::bare(Verdict::Miss));
+            reservation.outcomes.try_reserve_exact(positions).ok()?;
+            reservation.outcomes.resize_with(positions, || Outcome::bare(Verdict::Miss));
         }
-        Some(room)
+        Some(reservation)
     }
 }
 
@@ -78,10 +78,10 @@ pub struct FetchRequest<'a, H: Host> {
     /// The number of settled positions between two reports of progress; 0: none.
     pub progress_step: usize,
     /// The memory reserved for the fetch.
-    pub room: Reservation,
+    pub reservation: Reservation,
 }
 
-/// What a fetch of one key states that would join a load: [`Table::join_alone`].
+/// The arguments of a fetch of one key that may join a load: [`Table::join_alone`].
 #[derive(Clone, Copy)]
 pub struct JoinRequest<'a> {
     /// The key's hash, by the table's hasher.
@@ -92,7 +92,7 @@ pub struct JoinRequest<'a> {
     pub reprobe: bool,
     /// The engine's settings, overridden by the options of the call.
     pub settings: &'a FetchSettings,
-    /// Higher goes first.
+    /// Keys of higher urgency are served first.
     pub urgency: i32,
 }
 
@@ -113,7 +113,7 @@ pub(super) struct FetchContext<'a> {
     /// Whether it has joined the flights of all its remaining keys, so that none of these loses its place to another key of the fetch.
     pub looked_ahead: bool,
     pub search: Search,
-    /// `Some`: its keys are asked in steps.
+    /// `Some` if its keys are processed in steps; then its own keys, once they are known.
     pub steps: Option<&'a OwnKeys>,
 }
 
@@ -123,14 +123,14 @@ impl FetchContext<'_> {
         !self.form.delivers()
     }
 
-    /// Whether the key with this hash is one of its own, as far as the keys are not looked up ahead.
+    /// Whether the key with this hash is one of its own. Known only of a fetch in steps; others look ahead instead.
     pub fn is_own(&self, hash: u64) -> bool {
         self.steps.is_some_and(|own| own.as_ref().is_some_and(|hashes| hashes.binary_search(&hash).is_ok()))
     }
 }
 
 impl<H: Host> Table<H> {
-    /// Registers a fetch, all in one hold of the lock. Returns its id if any position is still open.
+    /// Processes the arrival of a fetch in one hold of the lock. Returns its id if any position is still open.
     pub fn ask<S: AnswerStore>(&mut self, mut ask: FetchRequest<'_, H>, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
         let (form, settings, reprobe, deadline) = (ask.form, ask.settings, ask.reprobe, ask.deadline);
         let (ask_count, refusal) = (ask.probes.len(), refusal_of_all(form, settings, ask.probes));
@@ -153,7 +153,7 @@ impl<H: Host> Table<H> {
         self.conclude_ask(id, settings.stale_timeout, turn)
     }
 
-    /// Adds a fetch none of whose keys is asked yet. It is held until all are.
+    /// Adds a fetch, and keeps it in the table until all its keys are processed.
     #[inline(always)]
     pub(super) fn register(
         &mut self,
@@ -171,7 +171,7 @@ impl<H: Host> Table<H> {
         let has_age = !self.settings.batch_linger.is_zero() || self.settings.queue_ageing.is_some();
         let requested_at = if has_age { now.moment() } else { Moment::default() };
         let queue_position = self.queue.ranking.arrived(arrival, requested_at);
-        let Reservation { positions, outcomes } = std::mem::take(&mut ask.room);
+        let Reservation { positions, outcomes } = std::mem::take(&mut ask.reservation);
         let fails = refusal.is_some();
         let id = self.fetches.insert_with_key(|_| Fetch {
             sink: ask.sink.take(),
@@ -208,7 +208,7 @@ impl<H: Host> Table<H> {
         !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0
     }
 
-    /// Asks one position. False if the hashes of the fetch's keys are needed first.
+    /// Processes one position. Returns false if the sorted hashes of the fetch's keys are needed first.
     #[inline(always)]
     pub(super) fn ask_probed<S: AnswerStore>(
         &mut self,
@@ -236,7 +236,7 @@ impl<H: Host> Table<H> {
     ) -> Option<FetchId> {
         self.hand_out_opening(turn);
         if let Some(longest) = stale {
-            self.limit_the_wait(id, longest, turn);
+            self.limit_wait(id, longest, turn);
         }
         if self.leave_queue(id, 1) {
             self.forget_fetch(id, turn.out);
@@ -245,8 +245,8 @@ impl<H: Host> Table<H> {
         self.fetches.get(id).is_some_and(|fetch| fetch.open > 0).then_some(id)
     }
 
-    /// Settles a position that the store did not answer, joins the flight of its key, or starts one. False if the hashes of the fetch's keys
-    /// are needed first: then nothing was done.
+    /// Settles a position that the store did not answer, joins the flight of its key, or starts one. Returns false, and does nothing, if
+    /// the sorted hashes of the fetch's keys are needed first.
     fn ask_position<S: AnswerStore>(
         &mut self,
         asking: &mut FetchContext<'_>,
@@ -300,7 +300,7 @@ impl<H: Host> Table<H> {
 
     /// Sets the deadline at which the fetch stops waiting for its loads, and receives fallbacks where there are any (rule R04). The caller
     /// keeps the fetch in the table.
-    fn limit_the_wait<S: AnswerStore>(&mut self, id: FetchId, longest: Duration, turn: &mut TableContext<'_, H, S>) {
+    fn limit_wait<S: AnswerStore>(&mut self, id: FetchId, longest: Duration, turn: &mut TableContext<'_, H, S>) {
         if longest.is_zero() {
             return self.deliver_fallbacks(id, turn);
         }
@@ -370,7 +370,7 @@ impl<H: Host> Table<H> {
         if !self.throttled.is_empty() {
             if !reads {
                 self.throttled.end(key, turn.out);
-            } else if let Some(outcome) = self.while_left_alone(key, turn) {
+            } else if let Some(outcome) = self.fallback_while_throttled(key, turn) {
                 self.settle(id, position, outcome, turn.out);
                 return None;
             }

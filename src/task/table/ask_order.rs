@@ -1,15 +1,15 @@
-//! The order in which the keys of a very large fetch are asked: a key that it lists several times is asked for all of them at once.
+//! The order in which the positions of a very large fetch are processed: all positions of one key follow each other.
 //!
-//! Otherwise the load of the first position could end between two steps, and a later one would start another load of the same key
+//! Otherwise the load of the first position could end between two steps, and a later position would start another load of the same key
 //! (rule F06).
 
 use crate::base::{CallKeys, KeyHasher};
 
-/// The hashes of the keys of one fetch, and the order in which its positions are asked.
+/// The hashes of the keys of one fetch, and the order in which its positions are processed.
 pub struct AskOrder {
     /// In the order of the call.
     hashes: Vec<u64>,
-    /// Empty if no key is listed twice: then the order is that of the call.
+    /// Empty if no key is listed twice: the order is then that of the call.
     places: Vec<OrderedPosition>,
 }
 
@@ -20,23 +20,23 @@ struct OrderedPosition {
     repeats: bool,
 }
 
-/// Memory for `count` items.
-fn room<T>(count: usize) -> Option<Vec<T>> {
+/// An empty list with memory for `count` items; `None` if there is none.
+fn with_room_for<T>(count: usize) -> Option<Vec<T>> {
     let mut list = Vec::new();
     list.try_reserve_exact(count).ok()?;
     Some(list)
 }
 
 impl AskOrder {
-    /// The order for these keys; `None` if there is no memory for it. Runs without a lock, in linear time unless keys repeat.
+    /// The order for these keys; `None` if there is no memory for it. Takes linear time unless keys repeat, and must run without a lock.
     pub fn of(keys: &CallKeys<'_>, hasher: &KeyHasher) -> Option<AskOrder> {
-        let mut hashes = room(keys.len())?;
+        let mut hashes = with_room_for(keys.len())?;
         hashes.extend((0..keys.len()).map(|position| hasher.hash(&keys[position])));
         let repeated = repeated_positions(&hashes)?;
         if repeated.is_empty() {
             return Some(AskOrder { hashes, places: Vec::new() });
         }
-        let (mut places, mut later) = (room(hashes.len())?, room(repeated.len())?);
+        let (mut places, mut later) = (with_room_for(hashes.len())?, with_room_for(repeated.len())?);
         later.extend(repeated.iter().map(|(_, position)| *position));
         later.sort_unstable();
         let (mut repeated, mut later) = (repeated.into_iter().peekable(), later.into_iter().peekable());
@@ -62,7 +62,7 @@ impl AskOrder {
         self.places.get(place).is_some_and(|at| at.repeats)
     }
 
-    /// The hashes in ascending order. There is one call: it gives the memory away.
+    /// Moves the hashes out, in ascending order. Can be called once.
     pub(super) fn take_sorted_hashes(&mut self) -> Vec<u64> {
         let mut hashes = std::mem::take(&mut self.hashes);
         hashes.sort_unstable();
@@ -73,12 +73,12 @@ impl AskOrder {
 /// The positions that repeat a key, each with the first position of that key, in this order. Different keys of one hash count as repeated,
 /// which does no harm.
 fn repeated_positions(hashes: &[u64]) -> Option<Vec<(u32, u32)>> {
-    // Marks in place of a set of hashes: a key whose mark is there already may be a repetition. Few others are.
+    // A bitmap in place of a set of hashes: a key whose bit is set already may be a repetition. Few others are.
     let marks = (hashes.len() * 8).next_power_of_two().max(64) as u64;
     let word = |hash: u64| ((hash & (marks - 1)) >> 6) as usize;
     let bit = |hash: u64| 1_u64 << (hash & 63);
     let words = (marks / 64) as usize;
-    let (mut seen, mut again) = (room(words)?, room(words)?);
+    let (mut seen, mut again) = (with_room_for(words)?, with_room_for(words)?);
     seen.resize(words, 0_u64);
     again.resize(words, 0_u64);
     let mut candidates = 0;
@@ -91,8 +91,8 @@ fn repeated_positions(hashes: &[u64]) -> Option<Vec<(u32, u32)>> {
     if candidates == 0 {
         return Some(Vec::new());
     }
-    // A mark that was met again stands for twice as many positions at most as there were meetings.
-    let (mut marked, mut repeated) = (room(2 * candidates)?, room(candidates)?);
+    // Each candidate marks at most two positions: its own, and the first one with the same bit.
+    let (mut marked, mut repeated) = (with_room_for(2 * candidates)?, with_room_for(candidates)?);
     let is_marked = |hash: u64| again[word(hash)] & bit(hash) != 0;
     marked.extend((0..).zip(hashes).filter(|(_, hash)| is_marked(**hash)).map(|(position, hash)| (*hash, position)));
     marked.sort_unstable();

@@ -1,4 +1,4 @@
-//! A fetch of very many keys arrives: its keys are asked in steps, each in a hold of the lock (rule S19).
+//! A fetch of very many keys arrives: its keys are processed in steps, each in one hold of the lock (rule S19).
 
 use super::ask::{FetchContext, FetchRequest, Probe};
 use super::ask_order::AskOrder;
@@ -12,7 +12,7 @@ use crate::task::fetch::Form;
 use crate::task::queue::{QueuePosition, Rank, Search};
 use std::sync::Arc;
 
-/// A fetch whose keys are asked in steps, from `Table::begin` to `Table::end_ask` (rule S19).
+/// A fetch whose keys are processed in steps, from `Table::begin` to `Table::end_ask` (rule S19).
 pub struct Asking {
     id: FetchId,
     form: Form,
@@ -27,17 +27,17 @@ pub struct Asking {
     own_keys: OwnKeys,
 }
 
-/// The hashes of a fetch's own keys in order, once they are needed to know which keys must not give their places to it (rule F13g).
+/// The sorted hashes of a fetch's own keys, once they are needed: these keys must not give up their places to it (rule F13g).
 pub(super) type OwnKeys = Option<Vec<u64>>;
 
-/// How far a step came.
+/// What a step has left to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AskProgress {
     /// Positions are left.
     More,
     /// Positions are left, and before the next step `Asking::sort_keys` must be called, with no lock held.
     NeedsSortedKeys,
-    /// All positions are asked.
+    /// All positions are processed.
     Done,
 }
 
@@ -49,8 +49,8 @@ impl Asking {
 }
 
 impl<H: Host> Table<H> {
-    /// Registers a fetch whose keys are then asked in steps, the first of them in the same hold (rule S19). `refusal` is that of
-    /// [`refusal_of_all`]. The keys and results of `ask` are not read: they come with each step.
+    /// Adds a fetch whose keys are then processed in steps, the first step in the same hold (rule S19). `refusal` is the result of
+    /// [`refusal_of_all`]. The keys and lookups in `ask` are not read: each step receives them.
     pub fn begin(&mut self, mut ask: FetchRequest<'_, H>, order: AskOrder, refusal: Option<Error>, now: &Now<'_>) -> Asking {
         let (id, wish, queue_position) = self.register(&mut ask, true, refusal, now);
         self.fetches[id].is_asking = true;
@@ -59,7 +59,7 @@ impl<H: Host> Table<H> {
         Asking { id, form, settings: settings.clone(), wish, queue_position, rank, deadline, next: 0, order, own_keys: None }
     }
 
-    /// Asks the next keys. The keys are the same in each step; `reprobe` is true if the store was written since they were looked up.
+    /// Processes the next keys. `keys` are the same in each step; `reprobe` is true if the store was written since they were looked up.
     pub fn ask_more<S: AnswerStore>(
         &mut self,
         asking: &mut Asking,
@@ -78,7 +78,7 @@ impl<H: Host> Table<H> {
         // A request is filled in one hold, in the order of the keys (rule F14).
         let most = next.saturating_add(turn.out.budget).saturating_add(self.settings.batch_max_keys as usize);
         while *next < probes.len().min(most) {
-            // A key that is listed again is asked in the same hold as before.
+            // All positions of one key are processed in one hold.
             if !turn.out.takes(1) && self.opening.is_empty() && !order.repeats(*next) {
                 break;
             }
@@ -97,7 +97,7 @@ impl<H: Host> Table<H> {
         if *next < probes.len() { AskProgress::More } else { AskProgress::Done }
     }
 
-    /// All keys are asked. Returns the fetch's id if any position is still open.
+    /// Ends the arrival, after the last step. Returns the fetch's id if any position is still open.
     pub fn end_ask<S: AnswerStore>(&mut self, asking: Asking, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
         let Asking { id, settings, deadline, next, order, own_keys, .. } = asking;
         turn.out.defer_memory(next, (order, own_keys));

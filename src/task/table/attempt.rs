@@ -32,7 +32,7 @@ pub enum TakeResult {
 impl<H: Host> Table<H> {
     /// The provider, or the reader of the program's queue, takes a request. Its attempt timeout starts.
     pub fn take_request(&mut self, id: RequestId, now: &Now<'_>) -> TakeResult {
-        // A close cancels requests in steps: none that it has not reached yet is handed out.
+        // A close cancels requests in steps. The provider must not get one that the close has not reached yet.
         let is_closed = self.life == Acceptance::Closed;
         let Some(request) = self.requests.get_mut(id).filter(|request| request.wanted > 0 && !request.is_finishing && !is_closed) else {
             return TakeResult::Skip;
@@ -108,7 +108,7 @@ impl<H: Host> Table<H> {
     pub(super) fn attempt_due<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         let Some(request) = self.requests.get_mut(id) else { return };
         request.time = Time::Over;
-        // Also if every key is answered and only the provider's call has not returned: it must not keep the slot.
+        // Even if every key is answered: a provider's call that does not return must not keep the slot.
         if request.hold == Hold::Slot {
             self.abandon(id, turn);
         }
@@ -149,7 +149,7 @@ impl<H: Host> Table<H> {
     /// The provider has finished a request. Open parts are settled according to `rest`, and the request is removed.
     ///
     /// An omitted key becomes null only if the provider had taken the request, the key was wanted, and the attempt had not timed out.
-    /// Otherwise the provider may not have looked it up at all (rule F16A).
+    /// Otherwise the provider may not have looked it up at all (rule F16a).
     pub fn finish<S: AnswerStore>(&mut self, id: RequestId, rest: Unanswered, turn: &mut TableContext<'_, H, S>) -> Status {
         let status = self.status_if_ended(id);
         let Some(request) = self.requests.get(id).filter(|request| !request.is_finishing) else {

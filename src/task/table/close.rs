@@ -29,7 +29,7 @@ impl<H: Host> Table<H> {
             (Acceptance::Draining(before), Close::Drain(until)) if before <= until => {}
             (Acceptance::Open | Acceptance::Draining(_), Close::Drain(until)) => {
                 self.life = Acceptance::Draining(until);
-                // No new key can join a lingering one (rule L05a).
+                // No new key will come to fill a lingering request (rule L05a).
                 self.settings.batch_linger = Duration::ZERO;
                 self.deadlines.set(until, Due::Drain);
             }
@@ -40,7 +40,7 @@ impl<H: Host> Table<H> {
     /// Settles everything with CLOSED. Keeps only the requests that the provider has.
     pub(super) fn end_all<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         self.life = Acceptance::Closed;
-        // The flights that are left then are wanted by refreshes or by joiners, or continue without demand.
+        // The flights that are left after that are wanted by refreshes or joiners, or continue without demand.
         self.begin_work(LongWork::CloseFetches { from: 0 });
         let drops = &mut turn.out.deferred_drops;
         self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));

@@ -1,8 +1,9 @@
-//! Serves expired entries that the store keeps as fallbacks, when there is nothing better (rules R02 to R04).
+//! Serves expired entries that the store keeps as fallbacks (rules R02 to R04).
 //!
-//! The order in which a position is served: a fresh hit; a load and its retries; a fallback; a remembered error; the error of the load.
+//! A position gets the first of these that is available: a fresh hit; a load and its retries; a fallback; a remembered error; the error of
+//! the load.
 
-use super::settle::LEFT_MOST;
+use super::settle::MAX_SETTLED_WAITERS;
 use super::steps::LongWork;
 use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::{Error, Key, Moment, Status};
@@ -60,7 +61,7 @@ impl<H: Host> Table<H> {
         if is_current && is_own {
             let deferred_drop = &mut turn.out.deferred_drops;
             self.failures.remember(key, &error, turn.now.millis(), &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
-            self.time_errors(turn.now);
+            self.arm_error_expiry(turn.now);
         }
         if error.forbids_stale() && is_current {
             turn.store.remove_stale(&self.flights[key_state].key);
@@ -69,9 +70,9 @@ impl<H: Host> Table<H> {
             let source = if is_own { Source::Provider } else { Source::None };
             return Outcome { source, ..Outcome::failed(error) };
         };
-        // A key that did not reach the provider says nothing about it, so it may be loaded again at once.
+        // A key that did not reach the provider may be loaded again at once.
         if is_current && !matches!(error.status(), Status::ERR_UNAVAILABLE | Status::ERR_QUEUE_FULL) {
-            self.leave_alone(key_state, &error, turn);
+            self.throttle_key(key_state, &error, turn);
         }
         self.counts.stale_error += self.waiting_for(id);
         stale.with_failure(error)
@@ -97,7 +98,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Returns the fallback for a key that must not be loaded yet; `None` if it may be loaded, or has no fallback.
-    pub(super) fn while_left_alone<S: AnswerStore>(&mut self, key: &[u8], turn: &mut TableContext<'_, H, S>) -> Option<Outcome> {
+    pub(super) fn fallback_while_throttled<S: AnswerStore>(&mut self, key: &[u8], turn: &mut TableContext<'_, H, S>) -> Option<Outcome> {
         let error = self.throttled.pauses.recall(key, turn.now.moment())?;
         match turn.store.stale(key) {
             Some(stale) => {
@@ -111,7 +112,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    fn leave_alone<S>(&mut self, key_state: KeyStateId, error: &Error, turn: &mut TableContext<'_, H, S>) {
+    fn throttle_key<S>(&mut self, key_state: KeyStateId, error: &Error, turn: &mut TableContext<'_, H, S>) {
         let deferred_drop = &mut turn.out.deferred_drops;
         let key: &Key = &self.flights[key_state].key;
         self.throttled.pauses.begin(key, error, turn.now.moment(), &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
@@ -154,15 +155,15 @@ impl<H: Host> Table<H> {
     pub(super) fn deliver_fallbacks<S: AnswerStore>(&mut self, id: FetchId, turn: &mut TableContext<'_, H, S>) {
         let Some(count) = self.fetches.get(id).map(|fetch| fetch.positions.len()) else { return };
         if !turn.out.takes(count) {
-            return self.begin_work(LongWork::TellStale { fetch: id, next: 0 });
+            return self.begin_work(LongWork::Fallbacks { fetch: id, next: 0 });
         }
         for position in 0..count {
-            self.tell_stale_position(id, position, turn);
+            self.settle_with_fallback(id, position, turn);
         }
     }
 
-    /// The same of one position, unless it is settled.
-    pub(super) fn tell_stale_position<S: AnswerStore>(&mut self, id: FetchId, position: usize, turn: &mut TableContext<'_, H, S>) {
+    /// Settles one position with its fallback, if it is open and has one.
+    pub(super) fn settle_with_fallback<S: AnswerStore>(&mut self, id: FetchId, position: usize, turn: &mut TableContext<'_, H, S>) {
         let Some(Position::Open(flight)) = self.fetches.get(id).map(|fetch| fetch.positions[position]) else { return };
         let Some(key_state) = self.flights.get(flight).map(|flight| flight.key_state) else { return };
         let Some(stale) = turn.store.stale(&self.flights[key_state].key) else { return };
@@ -170,7 +171,7 @@ impl<H: Host> Table<H> {
         self.counts.stale_timeout += 1;
         self.settle(id, position as u32, stale.as_stale(), turn.out);
         if std::mem::replace(&mut self.flights[flight].revalidates, true) {
-            // Somebody's wish keeps the load alive already.
+            // The wish of another fetch keeps the load wanted already.
             self.change_demand(flight, |demand| demand.remove(wish));
             self.forget_settled_waiters(flight);
         }
@@ -180,7 +181,7 @@ impl<H: Host> Table<H> {
     pub(super) fn forget_settled_waiters(&mut self, id: FlightId) {
         let Table { flights, fetches, .. } = self;
         let Some(Flight { waiters, demand, .. }) = flights.get_mut(id) else { return };
-        if waiters.len() > LEFT_MOST + 2 * demand.total() as usize {
+        if waiters.len() > MAX_SETTLED_WAITERS + 2 * demand.total() as usize {
             waiters.retain(|waiter| {
                 fetches.get(waiter.fetch).is_some_and(|fetch| fetch.positions[waiter.position as usize] != Position::Settled)
             });

@@ -1,7 +1,7 @@
-//! A request that takes long is handed out once more, with its open keys (rule R09).
+//! A slow request is handed out once more, with its open keys (rule R09).
 //!
-//! The flights stay with the first request. The parts of the second one only know of them: the first answer settles a flight, whichever
-//! request brings it, and makes the other part unwanted. If the first request fails a key, its flight goes on in the second one.
+//! The flights stay with the first request. The parts of the second one, *hedge parts*, only refer to them. The first answer from either
+//! request settles a flight, and makes the other part unwanted. If a key fails in the first request, its flight goes on in the second one.
 
 use super::{AnswerStore, Host, Table, TableContext};
 use crate::base::{Error, PackedKeys};
@@ -12,7 +12,7 @@ use crate::task::request::{Hold, Part, Request};
 use crate::task::{FlightId, RequestId};
 
 impl<H: Host> Table<H> {
-    /// A request takes long: hands it out once more, if a slot and a token are free and hedging allows it.
+    /// Hands a slow request out once more, if a slot and a token are free and hedging allows it.
     pub(super) fn hedge_due<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
         let Some(request) = self.requests.get_mut(id) else { return };
         request.hedge = Hedge::None;
@@ -59,7 +59,7 @@ impl<H: Host> Table<H> {
         turn.out.handed.push(self.requests[hedge].handle.clone());
     }
 
-    /// The part that repeats the key of a running flight, if there is one.
+    /// The hedge part of a running flight, if there is one.
     fn hedge_of(&self, id: FlightId) -> Option<(RequestId, usize)> {
         let Phase::Running { request, index } = self.flights.get(id)?.phase else { return None };
         let Hedge::By(hedge) = self.requests.get(request)?.hedge else { return None };
@@ -69,7 +69,7 @@ impl<H: Host> Table<H> {
         matches!(hedged.parts[at], Part::Hedge { .. }).then_some((hedge, at))
     }
 
-    /// A running flight is about to end, or to be settled from elsewhere: the part that repeats its key becomes unwanted.
+    /// Makes the hedge part of a running flight unwanted, because the flight is about to end or to be settled by another answer.
     #[inline]
     pub(super) fn withdraw_hedge(&mut self, id: FlightId, out: &mut Effects<H>) {
         if self.hedged > 0 {
@@ -87,8 +87,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The attempt of a running flight failed. If another request has the key too, the flight goes on there, and the error becomes the cause
-    /// of what may follow. Otherwise gives the error back.
+    /// Handles a failed attempt of a running flight that has a hedge part: the flight goes on there, and the error becomes the cause of a
+    /// later one. Without a hedge part, returns the error.
     #[inline]
     pub(super) fn go_on_in_hedge(&mut self, id: FlightId, error: Error, out: &mut Effects<H>) -> Option<Error> {
         if self.hedged == 0 { Some(error) } else { self.go_on_in_hedge_of(id, error, out) }
@@ -113,7 +113,7 @@ impl<H: Host> Table<H> {
         None
     }
 
-    /// A part that repeats a key is answered: it is taken out of the accounts before the answer is dealt with.
+    /// Updates the counts of a request before the answer for one of its hedge parts is handled.
     pub(super) fn hedge_answered(&mut self, id: RequestId, out: &mut Effects<H>) {
         self.hedged -= 1;
         let request = &mut self.requests[id];
@@ -123,14 +123,14 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The hedge answered a key first, or took one over.
+    /// Records that a hedge answered a key first, or took one over.
     pub(super) fn note_win(&mut self, id: RequestId) {
         if let Hedge::Repeats { won, .. } = &mut self.requests[id].hedge {
             self.counts.hedges_won += u64::from(!std::mem::replace(won, true));
         }
     }
 
-    /// The request is removed.
+    /// Ends the role in hedging of a request that is removed.
     pub(super) fn end_hedge(&mut self, hedge: &Hedge) {
         match hedge {
             Hedge::Due(timer) => self.deadlines.cancel(*timer),

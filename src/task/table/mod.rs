@@ -1,10 +1,10 @@
 //! The table: all flights, fetches and requests of one engine, and what each event does to them.
 //!
-//! One file for each event: [`ask`](self) (a fetch arrives; of very many keys: `ask_steps`, `ask_order`), `admit` (which keys get a slot
-//! or a place), `gate` (rate limit and circuit breaker), `attempt` (a request is taken, finished, or times out), `hedge` (a request is
+//! One file for each event: [`ask`](self) (a fetch arrives; one of very many keys: `ask_steps`, `ask_order`), `admit` (which keys get a
+//! slot or a place), `gate` (rate limit and circuit breaker), `attempt` (a request is taken, finished, or times out), `hedge` (a request is
 //! handed out once more), `answer` (the provider answers), `settle` (a position is settled, a fetch is cancelled, a waiter leaves), `write`
 //! (the host writes the cache), `time` (a deadline fires), `fallback` (a fallback is served because a load failed or takes too long),
-//! `close`. What is done in steps: `steps`.
+//! `close`. Work that takes several holds of the lock is in `steps`.
 //!
 //! Every public method ends in `conclude`, which does what the event made possible or necessary elsewhere: it ends batches that failed as a
 //! whole, gives out free places, and forms requests. Until then ids may be those of removed items.
@@ -88,7 +88,7 @@ pub struct Table<H: Host> {
     rate_wait: Option<RateWait>,
     breaker: Breaker,
     hedging: Hedging,
-    /// How many parts of requests repeat keys of others.
+    /// The number of hedge parts: they repeat keys of other requests.
     hedged: usize,
     deadlines: Deadlines,
     /// The deadline at which lingering keys are checked next.
@@ -103,9 +103,9 @@ pub struct Table<H: Host> {
 
     /// New flights of the current fetch that will share the next request. A free slot is kept for them.
     opening: Vec<FlightId>,
-    /// What earlier events left to be done in steps.
+    /// Work of earlier events that is done in steps.
     backlog: Backlog,
-    /// Whether deadlines of this instant are still to fire.
+    /// Whether deadlines that are due have not fired yet.
     is_firing: bool,
     /// A buffer for the keys of a request while it is formed; empty otherwise.
     forming: Vec<FlightId>,
@@ -202,7 +202,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// What keys are hashed with.
+    /// The hasher of the keys.
     pub fn hasher(&self) -> &KeyHasher {
         &self.hasher
     }
@@ -303,24 +303,24 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Does what the event made possible or necessary elsewhere.
+    /// Ends every event: does what it made possible or necessary elsewhere.
     #[inline]
     fn conclude<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         if rarely(!self.collapsing.is_empty() || self.backlog.is_new()) {
-            self.go_on_now(turn);
+            self.run_follow_ups(turn);
         }
         if self.queue.len() > 0 && self.can_queue_move() {
             self.form_requests(turn);
             // Keys that were refused may have failed their batches.
             if rarely(!self.collapsing.is_empty()) {
-                self.go_on_now(turn);
+                self.run_follow_ups(turn);
             }
         }
     }
 
-    /// Ends batches that failed as a whole, and begins what is done in steps.
+    /// Ends batches that failed as a whole, and does the first step of new long work.
     #[inline(never)]
-    fn go_on_now<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    fn run_follow_ups<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         loop {
             while let Some(fetch) = self.collapsing.pop() {
                 self.end_fetch(fetch, EndReason::Failure, turn);
@@ -339,12 +339,14 @@ impl<H: Host> Table<H> {
         self.slots.is_free() || self.queue.can_refill() || !self.breaker.is_closed()
     }
 
+    /// Whether the provider has a request, so that writes must be recorded (`recent`).
     fn is_watched(&self) -> bool {
         !self.requests.is_empty()
     }
 }
 
 impl<R> Request<R> {
+    /// The flight of this part, if the part is open.
     fn open_flight(&self, index: usize) -> Option<FlightId> {
         match self.parts.get(index)? {
             Part::Open { flight, .. } => Some(*flight),

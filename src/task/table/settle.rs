@@ -26,7 +26,7 @@ pub(super) enum EndReason {
 }
 
 /// The number of settled waiters that may stay in the list of a flight.
-pub(super) const LEFT_MOST: usize = 32;
+pub(super) const MAX_SETTLED_WAITERS: usize = 32;
 
 impl<H: Host> Table<H> {
     /// Settles all waiters of a flight that was taken out of the table, and releases the flight's reference to its key state. Every settled
@@ -58,7 +58,7 @@ impl<H: Host> Table<H> {
             }
             None => out.defer_outcome_drop(outcome),
         }
-        // The fetch that started the flight no longer waits for it, or never did.
+        // The fetch that started the flight no longer waits for it, or never did: it may have been kept only for the flight.
         if last.is_none_or(|(last, _)| last.fetch != flight.owner) {
             self.forget_fetch_if_ended(flight.owner, out);
         }
@@ -138,8 +138,8 @@ impl<H: Host> Table<H> {
         is_open
     }
 
-    /// Removes a waiter that was settled otherwise from its flight. A flight that is no longer wanted ends at once if it waits; if it runs,
-    /// it can be joined until no key of its request is wanted. The last waiter can ask for it to continue (rule F10a).
+    /// Removes a waiter from its flight, after its position was settled. A flight that is no longer wanted ends at once if it waits; if it
+    /// runs, it can be joined until no key of its request is wanted. The last waiter can ask for it to continue (rule F10a).
     pub(super) fn leave(&mut self, id: FlightId, wish: Wish, how: LeavePolicy, out: &mut Effects<H>) {
         self.change_demand(id, |demand| demand.remove(wish));
         let Some(flight) = self.flights.get_mut(id) else { return };
@@ -158,7 +158,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Counts one wanted key of the request less, and cancels the request if it was the last one.
+    /// Decrements the number of wanted keys of a request, and cancels the request with the last one.
     pub(super) fn drop_wanted_key(&mut self, id: RequestId, out: &mut Effects<H>) {
         let request = &mut self.requests[id];
         request.wanted -= 1;
@@ -209,7 +209,7 @@ impl<H: Host> Table<H> {
     }
 }
 
-/// Hands the outcome of a flight to its joiners.
+/// Adds the delivery of a flight's outcome to its joiners to the effects.
 #[inline(never)]
 pub(super) fn settle_joiners<H: Host>(joiners: Joiners<H>, mut outcome: Outcome, out: &mut Effects<H>) {
     if outcome.source == Source::Provider {
@@ -246,7 +246,7 @@ impl<H: Host> Fetch<H> {
             self.post_progress(out);
         }
         if self.form == Form::All {
-            // What was there is a placeholder without anything to drop.
+            // The placeholder owns nothing, so its drop is skipped.
             std::mem::forget(std::mem::replace(&mut self.outcomes[position], outcome));
             if last {
                 self.post_batch(out);
@@ -258,7 +258,7 @@ impl<H: Host> Fetch<H> {
         }
     }
 
-    /// Posts how far it is, if that is due.
+    /// Posts a progress event if one is due.
     fn post_progress(&mut self, out: &mut Effects<H>) {
         let (done, failed, total) = (self.done(), self.failed, self.positions.len());
         if done >= self.progress_at || self.open == 0 {

@@ -1,20 +1,22 @@
-//! Long work in steps (rule S19): nobody waits for the table's lock for longer than a step of a few hundred keys takes.
+//! Long work in steps (rule S19): no thread waits for the table's lock for longer than a step of a few hundred keys takes.
 //!
-//! Each hold of the lock has a budget ([`Effects::budget`]), about one for each key. An event that needs more begins a [`LongWork`] and does
-//! as much of it as the budget allows. The thread that caused the event then releases the lock, carries out the effects, lets others in, and
-//! goes on ([`Table::go_on`]) until it is done, before its call returns. Work is done in the order in which it began, so that of two works
-//! on one fetch the second finds the first complete.
+//! Each hold of the lock has a budget ([`Effects::budget`]) of about one unit for each key. An event that needs more begins a [`LongWork`]
+//! and does as much of it as the budget allows. The thread that caused the event then releases the lock, carries out the effects, lets
+//! waiting threads in, and does the next step ([`Table::go_on`]), until the work is done. Only then does its call return. Work is done in
+//! the order in which it began, so that of two works on one fetch the second finds the first complete.
 //!
-//! What others may see between two steps:
-//! - *A fetch is being asked*: its keys up to a point; it has a timeout, and can be cancelled, only once all are asked. Its deliveries begin
-//!   then (rule F02). The store is looked at again in each step that follows a write (rule F07).
-//! - *A fetch ends*: the positions that are left, each with its flight, as ever: an answer may still settle one before its turn. Positions
-//!   end from the last to the first, since the first are in the provider's hands: a slot that this frees finds no key of the fetch waiting.
-//! - *A flight of very many waiters has ended*: its answer is in the store; those who wait are settled by nobody else, unless they leave.
-//! - *A request is finished*: it takes no more answers, and is cancelled no more. Keys that were not reached count as still running.
-//! - *All is cleared*: nothing that is stored for a key that was not reached outlives the clear, since the store is emptied after the last
+//! What other threads may see between two steps:
+//! - *A fetch arrives*: its keys are processed up to a point. Its timeout, its cancel and its deliveries (rule F02) take effect after the
+//!   last of them. A step that follows a write looks its keys up in the store again (rule F07).
+//! - *A fetch ends*: the positions that were not reached still wait for their flights, and an answer may settle them first. Positions end
+//!   from the last to the first, because the first ones are with the provider: when that frees a slot, no key of the fetch is waiting for
+//!   it any more.
+//! - *A flight of very many waiters has ended*: its answer is in the store. A waiter that was not reached may still be cancelled or time
+//!   out.
+//! - *A request is finished*: it accepts no further answers, and is not cancelled any more. Keys that were not reached count as running.
+//! - *All keys are cleared*: an answer for a key that was not reached may still be stored, because the store is emptied after the last
 //!   step.
-//! - *The engine closes*: nothing is accepted, answered, timed out or handed out any more.
+//! - *The engine closes*: fetches and answers are refused, nothing times out, and no request is handed out.
 //! - *Deadlines of one instant fire*: no request is formed before the last of them has fired.
 
 use super::settle::{EndReason, settle_joiners};
@@ -31,7 +33,7 @@ use crate::task::{FetchId, FlightId, RequestId};
 use smallvec::SmallVec;
 use std::collections::VecDeque;
 
-/// What an event left to be done.
+/// Work that an event began and that is done in steps.
 pub(super) enum LongWork {
     /// The open positions of a fetch are settled and leave their flights, from the last one on.
     EndFetch(FetchEnd),
@@ -43,18 +45,18 @@ pub(super) enum LongWork {
     Overtake { from: usize },
     /// The engine closes: the fetches from this place on are still to be ended.
     CloseFetches { from: usize },
-    /// Then those who joined flights without a fetch.
+    /// After that: the joiners of the flights from this place on are still to be settled.
     CloseJoiners { from: usize },
-    /// Then the requests.
+    /// After that: the requests from this place on are still to be cancelled.
     CloseRequests { from: usize },
-    /// Then the flights that nobody waits for.
+    /// After that: the waiting flights from this place on are still to be ended.
     CloseFlights { from: usize },
     /// Requests can be formed, or keys that wait are to be refused.
     Form,
-    /// A fetch has another urgency; its positions from this one on are still as urgent as before.
+    /// The urgency of a fetch changed: its positions from this one on still have the earlier one.
     Urgency { fetch: FetchId, before: Wish, after: Wish, next: usize },
-    /// A fetch receives the stale values of its positions from this one on.
-    TellStale { fetch: FetchId, next: usize },
+    /// The positions of a fetch from this one on are still to be settled with their fallbacks.
+    Fallbacks { fetch: FetchId, next: usize },
 }
 
 pub(super) struct FetchEnd {
@@ -76,7 +78,7 @@ pub(super) struct Settlement {
 
 pub(super) struct Finish {
     pub request: RequestId,
-    /// Whether an omitted key is absent; else it fails with the error.
+    /// Whether an omitted key becomes null; otherwise it fails with `error`.
     pub is_absent: bool,
     pub error: Error,
     pub next: usize,
@@ -86,9 +88,9 @@ pub(super) struct Finish {
 #[derive(Default)]
 pub(super) struct Backlog {
     work: VecDeque<LongWork>,
-    /// How many works ever began.
+    /// The number of long works that ever began.
     begun: u64,
-    /// How many of them are done.
+    /// The number of those that are done.
     done: u64,
     /// Whether work began since `conclude` last looked.
     is_new: bool,
@@ -139,7 +141,7 @@ impl<H: Host> Table<H> {
         self.backlog.done < many
     }
 
-    /// Does another step of what began, the oldest first. Returns whether one of the first `many` works is still not done.
+    /// Does another step of the oldest long work. Returns whether one of the first `many` works is still not done.
     pub fn go_on<S: AnswerStore>(&mut self, many: u64, turn: &mut TableContext<'_, H, S>) -> bool {
         if self.has_long_work(many) {
             self.work_on(turn);
@@ -148,7 +150,7 @@ impl<H: Host> Table<H> {
         self.has_long_work(many)
     }
 
-    /// Leaves work to be done in steps.
+    /// Adds long work. `conclude` does its first step.
     #[cold]
     pub(super) fn begin_work(&mut self, work: LongWork) {
         self.backlog.work.push_back(work);
@@ -164,7 +166,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Works until the budget is used up, or nothing is left.
+    /// Does long work until the budget is used up, or nothing is left.
     #[cold]
     #[inline(never)]
     pub(super) fn work_on<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
@@ -203,7 +205,7 @@ impl<H: Host> Table<H> {
                     from = next;
                     self.end_fetch(fetch, EndReason::Close, turn);
                 }
-                // Behind the ends of those fetches.
+                // This comes after the long work that ends those fetches.
                 self.begin_work(LongWork::CloseJoiners { from: 0 });
                 None
             }
@@ -241,7 +243,7 @@ impl<H: Host> Table<H> {
                         return Some(LongWork::CloseFlights { from });
                     }
                     from = next;
-                    // One that runs ends with its request's finish, which began before.
+                    // A running flight ends with the finish of its request, which began earlier.
                     if !matches!(self.flights[flight].phase, Phase::Running { .. }) {
                         self.end_waiting(flight, turn.out);
                     }
@@ -266,12 +268,12 @@ impl<H: Host> Table<H> {
                 }
                 None
             }
-            LongWork::TellStale { fetch, mut next } => {
+            LongWork::Fallbacks { fetch, mut next } => {
                 while self.fetches.get(fetch).is_some_and(|fetch| next < fetch.positions.len()) {
                     if !turn.out.takes(1) {
-                        return Some(LongWork::TellStale { fetch, next });
+                        return Some(LongWork::Fallbacks { fetch, next });
                     }
-                    self.tell_stale_position(fetch, next, turn);
+                    self.settle_with_fallback(fetch, next, turn);
                     next += 1;
                 }
                 None
@@ -286,7 +288,7 @@ impl<H: Host> Table<H> {
                 return Some(end);
             }
             end.left -= 1;
-            // The last position ends the fetch, which may go with it.
+            // The last open position ends the fetch, which is then removed.
             let Some(fetch) = self.fetches.get(end.fetch) else { break };
             let Position::Open(flight) = fetch.positions[end.left] else { continue };
             let cause = self.flights.get(flight).and_then(|flight| flight.last_error.as_ref());
@@ -330,7 +332,7 @@ impl<H: Host> Table<H> {
         earlier.unwrap_or_else(|| self.fetches[id].wish)
     }
 
-    /// Settles the positions that waited for a flight which has ended.
+    /// Settles further positions that waited for a flight that has ended.
     fn settle_more(&mut self, mut settlement: Box<Settlement>, out: &mut Effects<H>) -> Option<Box<Settlement>> {
         while let Some(waiter) = settlement.waiters.get(settlement.next).copied() {
             if !out.takes(1) {

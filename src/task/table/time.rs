@@ -9,8 +9,8 @@ use crate::task::host::DeferredDrop;
 use std::time::Duration;
 
 impl<H: Host> Table<H> {
-    /// Fires deadlines that are due, and returns whether more are: then the caller lets others in, and calls again. Until the last of them
-    /// has fired no requests are formed.
+    /// Fires deadlines that are due. Returns true if more of them are due: the caller then lets waiting threads in, and calls again. No
+    /// requests are formed before the last of them has fired.
     pub fn advance<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) -> bool {
         while turn.out.takes(1)
             && let Some((at, due)) = self.deadlines.pop(turn.now.moment())
@@ -58,11 +58,11 @@ impl<H: Host> Table<H> {
         self.errors_expire = None;
         let drops = &mut turn.out.deferred_drops;
         self.failures.expire(turn.now.millis(), &mut |error| drops.push(DeferredDrop::Error(error)));
-        self.time_errors(turn.now);
+        self.arm_error_expiry(turn.now);
     }
 
     /// Sets the deadline at which the oldest remembered error expires, if none is set.
-    pub(super) fn time_errors(&mut self, now: &Now<'_>) {
+    pub(super) fn arm_error_expiry(&mut self, now: &Now<'_>) {
         if let (None, Some(end)) = (self.errors_expire, self.failures.next_end()) {
             let at = now.clock().moment_of(end).max(now.moment().after(Duration::from_millis(1)));
             self.errors_expire = Some(self.deadlines.set(at, Due::ErrorMemory));

@@ -13,7 +13,7 @@ use std::num::NonZeroU64;
 /// A write to the cache.
 #[derive(Clone, Copy, Debug)]
 pub enum Write<'a> {
-    /// A put, with its result in the store. Even a value that was not stored is the newest.
+    /// A put, with its result in the store. A value that the store refused is still the newest one.
     Put(&'a Answer, FillResult),
     /// A remove or a take.
     Removed,
@@ -49,8 +49,8 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
     }
 
-    /// The host removed or expired the entries with this tag: answers to requests that are with the provider are not stored if they carry it
-    /// (rule R11). Which of the running loads these are shows with their answers, so they can be joined until then.
+    /// The host removed or expired the entries with this tag: answers to requests that are with the provider are not stored if they carry
+    /// it (rule R11). Only the answer of a running load shows whether it carries the tag, so the load can be joined until then.
     pub fn tag_removed(&mut self, tag: &[u8]) {
         match self.requests.values().map(|request| request.attempt).min() {
             Some(oldest) => self.removed_tags.note(tag, self.attempts, oldest),
@@ -61,7 +61,7 @@ impl<H: Host> Table<H> {
     /// Whether a tag of an answer was removed since its attempt began.
     #[inline(always)]
     pub(super) fn is_tag_removed(&self, terms: &StoreTerms, attempt: u64) -> bool {
-        rarely(terms.labels.is_some()) && terms.labels.as_ref().is_some_and(|labels| self.removed_tags.cover(labels, attempt))
+        rarely(terms.labels.is_some()) && terms.labels.as_ref().is_some_and(|labels| self.removed_tags.include_any_of(labels, attempt))
     }
 
     /// The key was just written: a running flight still settles the positions that have joined it, but cannot be joined any more.
@@ -71,7 +71,7 @@ impl<H: Host> Table<H> {
             let Some(write) = NonZeroU64::new(self.flights[key_state].writes) else { return };
             self.flights.overtake(id, write);
             if std::mem::take(&mut self.flights[id].continues) {
-                // It continued so that it could be joined and stored, and now neither is possible.
+                // It continued so that fetches could join it and its answer could be stored. Neither is possible now.
                 self.drop_wanted_key(request, out);
             }
         }

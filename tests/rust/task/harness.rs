@@ -379,11 +379,12 @@ impl Harness {
         let deadline = options.fetch.timeout.map(|timeout| self.clock.moment().after(timeout));
         let settings = Arc::new(options.fetch);
         let sink = form.delivers().then(|| recording.clone());
-        let room = Reservation::try_new(keys.len(), form).expect("memory");
+        let reservation = Reservation::try_new(keys.len(), form).expect("memory");
         let (urgency, progress_step, context) = (options.urgency, options.progress_step, options.context);
         let (keys, probes, settings) = (CallKeys::Many(&packed), &mut probes[..], &settings);
         let id = self.step(|table, turn| {
-            let ask = FetchRequest { keys, probes, reprobe: true, form, settings, sink, context, urgency, deadline, progress_step, room };
+            let ask =
+                FetchRequest { keys, probes, reprobe: true, form, settings, sink, context, urgency, deadline, progress_step, reservation };
             table.ask(ask, turn)
         });
         Waiter { id, sink: recording }
@@ -409,7 +410,7 @@ impl Harness {
         let settings = Arc::new(options.fetch);
         let refusal = refusal_of_all(form, &settings, &probes);
         let sink = form.delivers().then(|| post.clone());
-        let room = Reservation::try_new(keys.len(), form).expect("memory");
+        let reservation = Reservation::try_new(keys.len(), form).expect("memory");
         let (urgency, progress_step, context, settings) = (options.urgency, options.progress_step, options.context, &settings);
         let none = PackedKeys::default();
         let ask = FetchRequest {
@@ -423,7 +424,7 @@ impl Harness {
             urgency,
             deadline,
             progress_step,
-            room,
+            reservation,
         };
         let (asking, progress) = self.step(|table, turn| {
             let order = AskOrder::of(&CallKeys::Many(&packed), table.hasher()).expect("memory");
