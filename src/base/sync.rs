@@ -96,7 +96,7 @@ pub fn wait<'a, T>(condvar: &Condvar, mut guard: MutexGuard<'a, T>) -> MutexGuar
 
 /// Waits on `condvar` for at most `timeout`, without poisoning.
 #[cfg(kvl_race)]
-pub fn wait_until<'a, T>(condvar: &Condvar, mut guard: MutexGuard<'a, T>, timeout: std::time::Duration) -> MutexGuard<'a, T> {
+pub fn wait_timeout<'a, T>(condvar: &Condvar, mut guard: MutexGuard<'a, T>, timeout: std::time::Duration) -> MutexGuard<'a, T> {
     let _ = condvar.wait_for(&mut guard, timeout);
     guard
 }
@@ -109,13 +109,13 @@ pub fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>) -> MutexGuard<'a
 
 /// Waits on `condvar` for at most `timeout`, without poisoning.
 #[cfg(not(any(kvl_model, kvl_race)))]
-pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, timeout: std::time::Duration) -> MutexGuard<'a, T> {
+pub fn wait_timeout<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, timeout: std::time::Duration) -> MutexGuard<'a, T> {
     condvar.wait_timeout(guard, timeout).unwrap_or_else(|poisoned| poisoned.into_inner()).0
 }
 
 /// In a model time does not pass: another thread wakes the waiting one, or the model reports a deadlock.
 #[cfg(kvl_model)]
-pub fn wait_until<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout: std::time::Duration) -> MutexGuard<'a, T> {
+pub fn wait_timeout<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout: std::time::Duration) -> MutexGuard<'a, T> {
     wait(condvar, guard)
 }
 

@@ -18,7 +18,8 @@ pub struct StoreTerms {
     pub cost: Option<u64>,
     /// The version of the data and the entry's tags, if any are stated.
     pub labels: Option<Labels>,
-    /// Whether a put of the very value that is stored renews it where it is, instead of replacing it by itself (rule R06).
+    /// Whether a put of the very value that is already stored renews its entry in place, instead of replacing the value by itself (rule
+    /// R06).
     pub renews: bool,
 }
 

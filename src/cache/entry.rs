@@ -54,7 +54,7 @@ pub enum Condition {
     Absent,
     /// There is an entry.
     Present,
-    /// There is an entry, with this very value, or with null. Values are compared by identity.
+    /// There is an entry with this very value, or with null if this is null. Values are compared by identity.
     Holds(Answer),
     /// There is no entry. The new entry, which comes from a saved cache, expires at this time, whatever its terms are.
     Restored(Millis),

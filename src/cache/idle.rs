@@ -43,11 +43,11 @@ impl Uses {
         self.uses[place.index()].at = now;
     }
 
-    /// Adds an entry. `room` is the number of entries that the slab has memory for.
-    pub fn enter(&mut self, place: Place, now: Millis, room: usize) {
+    /// Adds an entry. `capacity` is the number of entries that the slab has memory for.
+    pub fn enter(&mut self, place: Place, now: Millis, capacity: usize) {
         if self.uses.len() <= place.index() {
             let blank = Use { at: now, older: Place::NONE, newer: Place::NONE };
-            self.uses.reserve_exact(room.max(place.index() + 1) - self.uses.len());
+            self.uses.reserve_exact(capacity.max(place.index() + 1) - self.uses.len());
             self.uses.resize(place.index() + 1, blank);
         }
         self.uses[place.index()].at = now;

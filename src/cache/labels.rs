@@ -1,4 +1,4 @@
-//! The labels of a shard's entries (rules R06, R11), and which entries have a tag. A shard whose entries have no labels has none of this.
+//! The labels of a shard's entries (rules R06, R11), and which entries have a tag. A shard whose entries have no labels has no such index.
 //!
 //! Trees rather than hash tables: a hash table that grows moves all of its elements in one hold of the shard's lock (rule S19).
 
@@ -6,13 +6,13 @@ use super::slab::Place;
 use crate::base::{KeyHasher, Labels};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the index takes up for an entry with labels: its place in a tree, and the header of their block.
+/// The memory for the labels of an entry besides their bytes, in bytes: the node of a tree, and the header of their block.
 const LABELS_COST: u64 = 48;
 
-/// What it takes up for each tag.
+/// The memory of the index for each tag, in bytes.
 const TAG_COST: u64 = 24;
 
-/// What labels add to the cost of their entry, in bytes.
+/// The part of an entry's cost that its labels cause, in bytes.
 pub(super) fn labels_cost(labels: Option<&Labels>) -> u64 {
     labels.map_or(0, |labels| LABELS_COST + labels.packed().len() as u64 + TAG_COST * labels.tags().count() as u64)
 }
@@ -35,13 +35,13 @@ impl LabelIndex {
         self.labels.get(&place.number())
     }
 
-    /// An entry with labels comes.
+    /// Adds the labels of the entry at `place`.
     pub fn enter(&mut self, place: Place, labels: Labels, hasher: &KeyHasher) {
         self.tagged.extend(labels.tags().map(|tag| (hasher.hash(tag), place.number())));
         self.labels.insert(place.number(), labels);
     }
 
-    /// The entry at `place` leaves, with these labels.
+    /// Removes the labels of the entry at `place`, which leaves, and returns them.
     pub fn leave(&mut self, place: Place, hasher: &KeyHasher) -> Option<Labels> {
         let labels = self.labels.remove(&place.number())?;
         for tag in labels.tags() {
@@ -50,7 +50,7 @@ impl LabelIndex {
         Some(labels)
     }
 
-    /// The first entry with this tag whose place has at least the number `from`; one that only has a tag of the same hash is passed over.
+    /// The first entry with this tag whose place has at least the number `from`. Skips entries with another tag of the same hash.
     pub fn next_with(&self, tag: &[u8], from: u32, hasher: &KeyHasher) -> Option<Place> {
         let hash = hasher.hash(tag);
         let places = self.tagged.range((hash, from)..=(hash, u32::MAX)).map(|(_, number)| Place::of_number(*number));

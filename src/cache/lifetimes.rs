@@ -38,17 +38,17 @@ impl Lifetimes {
         Lifetimes { times, graces, links, first: Place::NONE, last: Place::NONE, amount: Amount::default() }
     }
 
-    /// Adds a fresh entry. `room` is the number of entries that the slab has memory for.
-    pub fn enter(&mut self, place: Place, end: Millis, grace_ms: u64, room: usize) {
+    /// Adds a fresh entry. `capacity` is the number of entries that the slab has memory for.
+    pub fn enter(&mut self, place: Place, end: Millis, grace_ms: u64, capacity: usize) {
         let at = place.index();
         if self.times.len() <= at {
-            let room = room.max(at + 1);
+            let capacity = capacity.max(at + 1);
             if self.times.is_empty() {
-                (self.times, self.graces, self.links) = (vec![0; room], vec![0; room], vec![[0, 0]; room]);
+                (self.times, self.graces, self.links) = (vec![0; capacity], vec![0; capacity], vec![[0, 0]; capacity]);
             } else {
-                self.times.resize(room, 0);
-                self.graces.resize(room, 0);
-                self.links.resize(room, [0, 0]);
+                self.times.resize(capacity, 0);
+                self.graces.resize(capacity, 0);
+                self.links.resize(capacity, [0, 0]);
             }
         }
         self.times[at] = end.0;
@@ -67,7 +67,7 @@ impl Lifetimes {
         self.times.get(place.index()).filter(|time| **time != 0).map_or(deadline, |time| Millis(*time))
     }
 
-    /// The end set by the entry's TTL; for a stale entry, the end that it had.
+    /// The end set by the entry's TTL; for a stale entry, when it expired.
     pub fn end(&self, place: Place, deadline: Millis) -> Millis {
         if self.is_stale(place) { deadline } else { self.time(place, deadline) }
     }
@@ -97,7 +97,7 @@ impl Lifetimes {
         }
     }
 
-    /// Forgets an entry that leaves. False if it was fresh: then the caller removes it from the order of its priority.
+    /// Removes an entry that leaves. Returns false if it was fresh: the caller then removes it from the order of its priority.
     pub fn leave(&mut self, place: Place, cost: u64) -> bool {
         let is_stale = self.is_stale(place);
         if is_stale {

@@ -1,7 +1,7 @@
 //! The eviction order (rule S05): lowest priority first, then least recently used.
 //!
-//! One list for each priority in use, from the least to the most recently used, linked through the nodes. [`Levels`] has their totals, so
-//! that whether enough can be evicted is known before anything is removed.
+//! One list for each priority in use, from the least to the most recently used, linked through the nodes. [`Levels`] has their totals,
+//! which tell whether enough can be evicted before anything is removed.
 //!
 //! A use is only recorded at first. Recorded uses are applied to the lists when their buffer is full, and before the order is needed.
 //! Moving one entry waits for its two neighbours, which are elsewhere in memory; moving many at once overlaps these waits.
@@ -12,7 +12,7 @@ use super::slab::{Place, Slab};
 use crate::base::Millis;
 use crate::base::hint::rarely;
 
-/// The number of recorded uses that the buffer has room for.
+/// The capacity of the buffer of recorded uses.
 pub(super) const NOTES: usize = 63;
 
 /// The entries of one priority, in order of use.
@@ -58,7 +58,7 @@ impl EvictionOrder {
         slab.set_level(place, number);
         self.levels.enter(number, slab.cost(place), |list| list.append(slab, place));
         if self.has_idle_ttl() {
-            self.uses.iter_mut().for_each(|uses| uses.enter(place, now, slab.room()));
+            self.uses.iter_mut().for_each(|uses| uses.enter(place, now, slab.node_capacity()));
         }
     }
 

@@ -30,7 +30,7 @@ const HAS_VALUE: u8 = 1;
 const HAS_TTL: u8 = 1 << 1;
 const HAS_COST: u8 = 1 << 2;
 const HAS_PRIORITY: u8 = 1 << 3;
-/// The value was made from an object by the program.
+/// The program has encoded an object as this value.
 const IS_ENCODED: u8 = 1 << 4;
 const HAS_LABELS: u8 = 1 << 5;
 const FLAGS: u8 = HAS_VALUE | HAS_TTL | HAS_COST | HAS_PRIORITY | IS_ENCODED | HAS_LABELS;

@@ -382,7 +382,7 @@ impl Shard {
     #[inline(never)]
     fn note_deadline(&mut self, place: Place, deadline: Millis) {
         let Shard { ends, slab, lifetimes, .. } = self;
-        ends.insert(place, deadline, slab.room(), |place| time_of(slab, lifetimes.as_deref(), place));
+        ends.insert(place, deadline, slab.node_capacity(), |place| time_of(slab, lifetimes.as_deref(), place));
     }
 
     /// Makes room for an entry of `cost`. If that fails, returns the reason, and no live entry has left.
@@ -548,7 +548,7 @@ impl Shard {
     fn shrink_if_empty(&mut self) {
         // Smaller structures are kept: freeing them is not worth it for a store that is emptied and filled repeatedly.
         const MOST_NODES_KEPT: usize = 64;
-        if self.slab.len() == 0 && self.slab.room() > MOST_NODES_KEPT {
+        if self.slab.len() == 0 && self.slab.node_capacity() > MOST_NODES_KEPT {
             self.replace_structures();
         }
     }

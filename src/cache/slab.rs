@@ -108,7 +108,7 @@ impl Slab {
     }
 
     /// The number of nodes that there is memory for.
-    pub fn room(&self) -> usize {
+    pub fn node_capacity(&self) -> usize {
         self.records.capacity()
     }
 
@@ -167,7 +167,7 @@ impl Slab {
     fn try_grow(&mut self, limit: u64) -> Result<(), TryReserveError> {
         let len = self.records.len();
         if self.free == Place::NONE && len == self.records.capacity() {
-            let more = Slab::next_room(len, limit) - len;
+            let more = Slab::next_capacity(len, limit) - len;
             // The records decide whether there is room: they come last.
             self.links.try_reserve_exact(more)?;
             self.meta.try_reserve_exact(more)?;
@@ -177,7 +177,7 @@ impl Slab {
     }
 
     /// How many nodes there is to be memory for, if there are `len` and all are in use.
-    fn next_room(len: usize, limit: u64) -> usize {
+    fn next_capacity(len: usize, limit: u64) -> usize {
         // Grows by an eighth, and not beyond the capacity. Doubling, as a vector does, could leave half of the memory unused, which is not
         // part of any entry's cost (rule S03a).
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -199,10 +199,10 @@ impl Slab {
         }
         let len = self.records.len();
         if len == self.records.capacity() {
-            let room = Slab::next_room(len, limit);
-            self.records.reserve_exact(room - len);
-            self.links.reserve_exact(room - len);
-            self.meta.reserve_exact(room - len);
+            let capacity = Slab::next_capacity(len, limit);
+            self.records.reserve_exact(capacity - len);
+            self.links.reserve_exact(capacity - len);
+            self.meta.reserve_exact(capacity - len);
         }
         self.records.push(Some(record));
         self.links.push(links);
@@ -219,7 +219,7 @@ impl Slab {
     pub fn take_forgotten(&mut self, place: Place) -> DetachedEntry {
         assert!(self.index.is_empty(), "the index is empty");
         let at = place.index();
-        let record = self.records[at].take().expect("a links node holds an entry");
+        let record = self.records[at].take().expect("a linked node holds an entry");
         self.links[at].newer = self.free;
         self.free = place;
         self.live -= 1;
@@ -237,7 +237,7 @@ impl Slab {
     #[inline]
     fn vacate(&mut self, place: Place, left: &mut Departure) {
         let at = place.index();
-        let record = self.records[at].take().expect("a links node holds an entry");
+        let record = self.records[at].take().expect("a linked node holds an entry");
         (left.cost, left.stored_at) = (self.meta[at].cost, self.meta[at].stored_at);
         left.key = Key::new(record.key());
         left.answer = record.into_answer();
@@ -270,7 +270,7 @@ impl Slab {
     /// Returns the entry at `place`, which must exist.
     #[inline(always)]
     fn record(&self, place: Place) -> &Record {
-        self.records[place.index()].as_ref().expect("a links node holds an entry")
+        self.records[place.index()].as_ref().expect("a linked node holds an entry")
     }
 
     /// Prefetches the node at `place`, but not its record.
@@ -301,7 +301,7 @@ impl Slab {
     }
 
     pub fn set_deadline(&mut self, place: Place, deadline: Millis) {
-        self.records[place.index()].as_mut().expect("a links node holds an entry").set_deadline(deadline);
+        self.records[place.index()].as_mut().expect("a linked node holds an entry").set_deadline(deadline);
     }
 
     #[inline(always)]
@@ -339,9 +339,9 @@ impl Slab {
     fn note_level(&mut self, place: Place, level: u32) {
         if self.levels.is_empty() {
             // The system provides zeroed memory untouched, so this costs nothing for nodes that are never written.
-            self.levels = vec![0; self.room()];
+            self.levels = vec![0; self.node_capacity()];
         } else if self.levels.len() <= place.index() {
-            self.levels.resize(self.room(), 0);
+            self.levels.resize(self.node_capacity(), 0);
         }
         self.levels[place.index()] = level;
     }
@@ -438,12 +438,12 @@ mod tests {
     fn s02_the_slab_never_allocates_beyond_the_limit() {
         for limit in [1, 5, 8, 9, 100, 1000] {
             let mut slab = Slab::new();
-            assert_eq!(slab.room(), 0, "nothing is allocated in advance");
+            assert_eq!(slab.node_capacity(), 0, "nothing is allocated in advance");
             for i in 0..limit {
                 insert(&mut slab, held(i as u8), limit);
             }
-            let room = [slab.records.capacity(), slab.links.capacity(), slab.meta.capacity()];
-            assert_eq!(room, [limit as usize; 3]);
+            let capacities = [slab.records.capacity(), slab.links.capacity(), slab.meta.capacity()];
+            assert_eq!(capacities, [limit as usize; 3]);
         }
     }
 

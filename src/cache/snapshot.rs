@@ -74,11 +74,11 @@ impl Store {
     /// Records the order of all entries, in steps.
     pub fn snapshot(&self) -> Snapshot {
         let order_of = |shard: &super::locked_shard::LockedShard| {
-            let mut noting = Noting::default();
-            while shard.read(self.sink(), |shard| shard.note_order(&mut noting)) {
+            let mut scan = OrderScan::default();
+            while shard.read(self.sink(), |shard| shard.scan_order(&mut scan)) {
                 shard.give_way();
             }
-            noting.order
+            scan.order
         };
         let layout = self.layout();
         let orders: Vec<_> = self.locked_shards().iter().map(order_of).collect();
@@ -108,10 +108,10 @@ impl Store {
 
 /// The progress of recording the order of a shard.
 #[derive(Default)]
-struct Noting {
+struct OrderScan {
     order: Vec<Place>,
     /// One bit for each place, which is set if the place is in `order`.
-    noted: Vec<u64>,
+    recorded: Vec<u64>,
     /// The priority whose list is being read, from its oldest entry on.
     priority: Option<f64>,
     /// The last entry read, and the one before it in its list. If that has not changed, the entry was neither used nor removed meanwhile.
@@ -122,14 +122,14 @@ struct Noting {
     swept: Option<usize>,
 }
 
-impl Noting {
+impl OrderScan {
     fn note(&mut self, place: Place) {
         let (word, bit) = (place.index() / 64, 1 << (place.index() % 64));
-        if self.noted.len() <= word {
-            self.noted.resize(word + 1, 0);
+        if self.recorded.len() <= word {
+            self.recorded.resize(word + 1, 0);
         }
-        if self.noted[word] & bit == 0 {
-            self.noted[word] |= bit;
+        if self.recorded[word] & bit == 0 {
+            self.recorded[word] |= bit;
             self.order.push(place);
         }
     }
@@ -137,12 +137,12 @@ impl Noting {
 
 impl Shard {
     /// Records a further part of the order. Returns whether there is more.
-    fn note_order(&mut self, noting: &mut Noting) -> bool {
+    fn scan_order(&mut self, scan: &mut OrderScan) -> bool {
         for _ in 0..STEP {
             work::entry();
-            let more = match noting.swept {
-                None => self.note_next(noting),
-                Some(at) => self.note_missed(noting, at),
+            let more = match scan.swept {
+                None => self.note_next(scan),
+                Some(at) => self.note_missed(scan, at),
             };
             if !more {
                 return false;
@@ -153,41 +153,41 @@ impl Shard {
 
     /// Reads the next entry of the list, or continues with the next list. If the last entry read was used meanwhile, starts the list again;
     /// entries that are recorded already are skipped.
-    fn note_next(&mut self, noting: &mut Noting) -> bool {
-        noting.steps += 1;
+    fn note_next(&mut self, scan: &mut OrderScan) -> bool {
+        scan.steps += 1;
         // Bounds the work, however often the lists change meanwhile.
-        let is_endless = noting.steps > 64 + 8 * self.entries();
+        let is_endless = scan.steps > 64 + 8 * self.entries();
         let stays = |(last, before): &(Place, Place)| self.slab().is_live(*last) && self.slab().older(*last) == *before;
-        let met = noting.last.filter(stays).map(|(last, _)| last);
-        let next = match (met, noting.priority) {
+        let met = scan.last.filter(stays).map(|(last, _)| last);
+        let next = match (met, scan.priority) {
             _ if is_endless => None,
             (Some(last), _) => self.slab().newer(last).some(),
             (None, Some(priority)) => self.oldest_of(priority),
             (None, None) => None,
         };
         if let Some(place) = next {
-            noting.note(place);
-            noting.last = Some((place, self.slab().older(place)));
+            scan.note(place);
+            scan.last = Some((place, self.slab().older(place)));
             return true;
         }
-        let above = if is_endless { None } else { self.priority_above(noting.priority) };
-        (noting.priority, noting.last) = (above, None);
+        let above = if is_endless { None } else { self.priority_above(scan.priority) };
+        (scan.priority, scan.last) = (above, None);
         if above.is_none() {
-            noting.swept = Some(0);
+            scan.swept = Some(0);
         }
         true
     }
 
     /// Checks a place for an entry that was missed because the lists changed.
-    fn note_missed(&self, noting: &mut Noting, at: usize) -> bool {
+    fn note_missed(&self, scan: &mut OrderScan, at: usize) -> bool {
         if at >= self.slab().nodes() {
             return false;
         }
         let place = Place::of_number(at as u32);
         if self.slab().is_live(place) {
-            noting.note(place);
+            scan.note(place);
         }
-        noting.swept = Some(at + 1);
+        scan.swept = Some(at + 1);
         true
     }
 

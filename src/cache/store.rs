@@ -22,8 +22,8 @@ use std::sync::Arc;
 /// In milliseconds. A timer that sleeps until [`Store::next_wake`] is woken at most twice a second.
 const WAKE_GRAIN_MS: u64 = 500;
 
-/// A bounded memory of answers. Every method may be called from any thread. The only code of the caller that methods call is the
-/// [`DepartureSink`], and what the `see` of some lookups does.
+/// A bounded memory of answers. Every method may be called from any thread. Methods call no code of the caller but the [`DepartureSink`]
+/// and the `see` functions of some lookups.
 ///
 /// Methods that change something take a collection for departures. With a departure sink it stays empty; without one, the caller drops or
 /// delivers its contents once it holds no lock.
@@ -41,7 +41,7 @@ pub struct Store {
     requested_shards: Option<u32>,
     cores: usize,
     /// The shard that `pop` tries first.
-    turn: AtomicUsize,
+    next_to_pop: AtomicUsize,
     /// Whether values, nulls and unused entries expire if their terms state nothing.
     values_expire: bool,
     nulls_expire: bool,
@@ -75,7 +75,7 @@ impl Store {
             resharding: Mutex::default(),
             requested_shards: settings.shards,
             cores,
-            turn: AtomicUsize::new(0),
+            next_to_pop: AtomicUsize::new(0),
             values_expire: settings.ttl_ms.is_some(),
             nulls_expire: settings.null_ttl_ms.is_some(),
             unused_expire: settings.idle_ttl_ms.is_some(),
@@ -308,16 +308,16 @@ impl Store {
 
     /// Like [`Store::lookup_with`]; also returns whether the caller must start a refresh of the entry ahead of its expiry (rule R05). Only
     /// one lookup gets true, until that refresh fails or its retry time has passed.
-    pub fn lookup_noting<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<(R, bool)> {
-        self.read_noting(key, clock, LookupKind::Lookup, |_, found, _| see(&found.record.answer()))
+    pub fn lookup_and_refresh_due<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<(R, bool)> {
+        self.read_and_refresh_due(key, clock, LookupKind::Lookup, |_, found, _| see(&found.record.answer()))
     }
 
-    /// Like [`Store::probe`]; also returns whether the caller must start a refresh, as [`Store::lookup_noting`] does.
-    pub fn probe_noting(&self, key: &[u8], clock: &Clock) -> Option<(Hit, bool)> {
-        self.read_noting(key, clock, LookupKind::Probe, Hit::of)
+    /// Like [`Store::probe`]; also returns whether the caller must start a refresh, as [`Store::lookup_and_refresh_due`] does.
+    pub fn probe_and_refresh_due(&self, key: &[u8], clock: &Clock) -> Option<(Hit, bool)> {
+        self.read_and_refresh_due(key, clock, LookupKind::Probe, Hit::of)
     }
 
-    fn read_noting<R>(
+    fn read_and_refresh_due<R>(
         &self,
         key: &[u8],
         clock: &Clock,
@@ -325,10 +325,10 @@ impl Store {
         see: impl FnOnce(&Slab, Found<'_>, Millis) -> R,
     ) -> Option<(R, bool)> {
         let hash = self.hasher.hash(key);
-        self.visit(hash, |shard| shard.read_noting(hash, key, clock, reading, see))
+        self.visit(hash, |shard| shard.read_and_refresh_due(hash, key, clock, reading, see))
     }
 
-    /// What there is of `key`, whatever its age, and its labels (rule R06). Not a use, and not counted.
+    /// The entry under `key`, fresh or stale, and its labels (rule R06). Counts neither as a use nor as a lookup.
     pub fn known(&self, key: &[u8], clock: &Clock) -> Option<(Hit, Option<Labels>)> {
         let (hash, now) = (self.hasher.hash(key), clock.millis());
         self.visit(hash, |shard| shard.known(hash, key, now))
@@ -368,7 +368,7 @@ impl Store {
     /// its shard.
     pub fn pop(&self, clock: &Clock, out: &mut Departures) -> Option<Answer> {
         let now = clock.millis();
-        let first = self.turn.fetch_add(1, Ordering::Relaxed) % self.locked_shards.len();
+        let first = self.next_to_pop.fetch_add(1, Ordering::Relaxed) % self.locked_shards.len();
         loop {
             let mut lowest = Vec::with_capacity(self.locked_shards.len());
             self.visit_all(now, out, |shard| lowest.push(shard.lowest_priority()));

@@ -145,11 +145,11 @@ impl Expirations {
         }
     }
 
-    /// Adds the entry at `place`, which expires at `end`; `end_of` must return the same time for it. `room` is the number of entries that
+    /// Adds the entry at `place`, which expires at `end`; `end_of` must return the same time for it. `capacity` is the number of entries that
     /// the slab has memory for.
-    pub fn insert(&mut self, place: Place, end: Millis, room: usize, end_of: impl Fn(Place) -> Millis) {
+    pub fn insert(&mut self, place: Place, end: Millis, capacity: usize, end_of: impl Fn(Place) -> Millis) {
         if rarely(self.links.len() <= place.index()) {
-            self.links.reserve_exact(room.max(place.index() + 1) - self.links.len());
+            self.links.reserve_exact(capacity.max(place.index() + 1) - self.links.len());
             self.links.resize(place.index() + 1, UNLINKED);
         }
         let end = end.0;

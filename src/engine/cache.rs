@@ -1,5 +1,5 @@
 //! The store's operations with the additions of a loading cache: validator, cost function, record listener, and the effect of writes on
-//! loads in progress. Serves both a cache without an engine and that of an engine.
+//! loads in progress. Serves a cache without an engine as well as the cache of an engine.
 
 use super::Core;
 use super::lifecycle::{CallSite, PendingCount};
@@ -147,12 +147,12 @@ impl Core {
                     None => {}
                 }
             }
-            self.look_up_apart(key, at, &mut see);
+            self.look_up_slowly(key, at, &mut see);
         }
     }
 
     #[inline(never)]
-    fn look_up_apart(&self, key: &[u8], at: usize, see: &mut dyn FnMut(usize, Result<&Answer, Status>)) {
+    fn look_up_slowly(&self, key: &[u8], at: usize, see: &mut dyn FnMut(usize, Result<&Answer, Status>)) {
         let seen = if self.lookups_call_host() {
             self.see_and_record(key, |answer| see(at, Ok(answer)))
         } else {
@@ -234,7 +234,7 @@ impl Core {
             let seen = self.store.try_lookup_fast(key, &self.clock, &mut see_once);
             return seen.unwrap_or_else(|| self.store.lookup_with(key, &self.clock, see_once)).flatten();
         }
-        let (seen, is_due) = self.store.lookup_noting(key, &self.clock, see)?;
+        let (seen, is_due) = self.store.lookup_and_refresh_due(key, &self.clock, see)?;
         if is_due {
             self.refresh_ahead(key);
         }
@@ -247,7 +247,7 @@ impl Core {
         self.probe_inlined(hash, key)
     }
 
-    /// [`Core::probe`] in a loop over many keys, where it pays that a hit is not moved through memory.
+    /// Like [`Core::probe`], inlined: in a loop over many keys this saves moving each hit through memory.
     #[inline(always)]
     pub(super) fn probe_inlined(&self, hash: u64, key: &[u8]) -> Option<Hit> {
         if rarely(self.refreshes_ahead) { self.probe_and_refresh(key) } else { self.store.probe_hashed(hash, key, &self.clock) }
@@ -261,7 +261,7 @@ impl Core {
 
     #[inline(never)]
     fn probe_and_refresh(&self, key: &[u8]) -> Option<Hit> {
-        let (hit, is_due) = self.store.probe_noting(key, &self.clock)?;
+        let (hit, is_due) = self.store.probe_and_refresh_due(key, &self.clock)?;
         if is_due {
             self.refresh_ahead(key);
         }

@@ -5,8 +5,9 @@
 //!     └─ the table panicked ──▶ Shut ── close ──▲    └── free, dispose: do not wait for items in queues ──▲
 //! ```
 //!
-//! Once the table accepts nothing new, it becomes empty and stays empty, and pending work ends. A thread that sees both at one instant, under
-//! the table's lock, can rely on it. The stage alone says less: it is set before the table is closed, and a fetch may come in between.
+//! Once the table accepts nothing new, it becomes empty and stays empty, and pending work ends. A thread that sees both at one instant,
+//! under the table's lock, can rely on it. The stage alone does not prove it: it is set before the table is closed, and a fetch may be
+//! accepted in between.
 
 use super::host::CloseListener;
 use super::lifecycle::{ClosingState, LifeStage, Ownership};

@@ -60,7 +60,7 @@ impl Events {
 
     fn push(&mut self, event: Event) {
         match self {
-            Events::One(place) => *place = Some(event),
+            Events::One(slot) => *slot = Some(event),
             Events::Many { listed, .. } => match (listed.last_mut(), &event) {
                 // Progress may skip steps: a progress event that is not delivered yet is replaced.
                 (Some(before @ Some(Event::Progress { .. })), Event::Progress { .. }) => *before = Some(event),
@@ -171,7 +171,7 @@ impl FetchEvents {
     }
 
     /// Where the events are delivered. Direct ones are delivered by the thread that settles them.
-    pub(super) fn place(&self) -> CallSite {
+    pub(super) fn site(&self) -> CallSite {
         if self.direct { CallSite::Threads } else { self.core.routes.results_at() }
     }
 
@@ -211,7 +211,7 @@ impl FetchEvents {
         if let Some(context) = self.handle.as_ref().and_then(|handle| handle.end()) {
             if self.direct { self.core.drop_context(context) } else { drop(context) }
         }
-        self.core.life.end_one(self.place());
+        self.core.life.end_one(self.site());
         self.core.conclude_if_closing();
     }
 }
@@ -230,13 +230,13 @@ impl EventSink for FetchSink {
     }
 }
 
-/// Ends a fetch when it is dropped, after its last event was read from a queue.
-struct End {
+/// Ends a fetch when it is dropped, which happens after its last event was read from a queue.
+struct LastEventGuard {
     fetch_events: Arc<FetchEvents>,
     recipient: Option<Recipient>,
 }
 
-impl Drop for End {
+impl Drop for LastEventGuard {
     fn drop(&mut self) {
         if let Some(recipient) = self.recipient.take() {
             self.fetch_events.end_with(recipient);
@@ -245,7 +245,7 @@ impl Drop for End {
 }
 
 /// Why a delivery stopped.
-enum Left {
+enum StopReason {
     Nothing,
     More,
     NoFunction,
@@ -253,20 +253,20 @@ enum Left {
 
 impl FetchEvents {
     /// Delivers at most `most` events, and returns how many.
-    fn deliver_some(&self, most: usize) -> (usize, Left) {
+    fn deliver_some(&self, most: usize) -> (usize, StopReason) {
         let mut count = 0;
         loop {
             let (event, recipient) = {
                 let mut held = self.pending.lock();
                 held.scheduled = !held.events.is_empty();
                 if !held.scheduled {
-                    return (count, Left::Nothing);
+                    return (count, StopReason::Nothing);
                 }
                 if held.recipient.as_ref().is_some_and(|recipient| !recipient.receiver.is_callable()) {
-                    return (count, Left::NoFunction);
+                    return (count, StopReason::NoFunction);
                 }
                 if count == most {
-                    return (count, Left::More);
+                    return (count, StopReason::More);
                 }
                 (held.events.take(), held.recipient.take())
             };
@@ -275,7 +275,7 @@ impl FetchEvents {
             let (Some(event), Some(mut recipient)) = (event, recipient) else { continue };
             if FetchEvents::deliver_event(&mut recipient, event) {
                 self.end_with(recipient);
-                return (count, Left::Nothing);
+                return (count, StopReason::Nothing);
             }
             self.pending.lock().recipient = Some(recipient);
         }
@@ -284,12 +284,12 @@ impl FetchEvents {
 
 impl Deliverable for FetchEvents {
     fn deliver(self: Arc<Self>, most: usize) -> DeliveryResult {
-        let _delivering = self.core.delivering(self.place());
+        let _delivering = self.core.delivering(self.site());
         let (count, left) = self.deliver_some(most);
         let rest = match left {
-            Left::More => Remainder::More(self),
-            Left::NoFunction => Remainder::NoFunction(self),
-            Left::Nothing => {
+            StopReason::More => Remainder::More(self),
+            StopReason::NoFunction => Remainder::NoFunction(self),
+            StopReason::Nothing => {
                 drop(self);
                 Remainder::Nothing
             }
@@ -316,7 +316,8 @@ impl Deliverable for FetchEvents {
         };
         let recipient = if is_last { held.recipient.take() } else { None };
         drop(held);
-        let end = recipient.map(|recipient| Box::new(End { fetch_events: self.clone(), recipient: Some(recipient) }) as Box<dyn Any>);
+        let end =
+            recipient.map(|recipient| Box::new(LastEventGuard { fetch_events: self.clone(), recipient: Some(recipient) }) as Box<dyn Any>);
         let polled = PolledEvent::Fetch { core: self.core.clone(), user_data, event, end };
         PullResult { event: Some(Box::new(polled)), more }
     }

@@ -1,11 +1,11 @@
 //! The caller's handle of a fetch. It is created before the call, so that the fetch can be cancelled before, during and after the call.
 
 use super::Core;
+use crate::base::Status;
 use crate::base::object::Object;
 use crate::base::process::Generation;
 use crate::base::sync::atomic::{AtomicUsize, Ordering};
-use crate::base::sync::{Condvar, Mutex, wait, wait_until};
-use crate::base::{Error, Status};
+use crate::base::sync::{Condvar, Mutex, wait, wait_timeout};
 use crate::task::FetchId;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -173,7 +173,7 @@ impl FetchHandle {
                     if left.is_zero() {
                         return false;
                     }
-                    inner = wait_until(&self.ended, inner, left);
+                    inner = wait_timeout(&self.ended, inner, left);
                 }
             }
         }
@@ -195,6 +195,3 @@ impl HandleState {
         }
     }
 }
-
-/// The result of a blocking fetch.
-pub type Waited = Result<crate::task::Outcome, Error>;

@@ -1,5 +1,5 @@
-//! Fetches and refreshes of very many keys: they are asked in steps, each a hold of the table's lock, so that other threads need not wait
-//! for all of them (rule S19). What others may see in between: `task::table::steps`.
+//! Fetches and refreshes of very many keys. Their keys are processed in steps, each in one hold of the table's lock, so that other threads
+//! do not wait for all of them (rule S19). `task::table::steps` describes what other threads may see between two steps.
 
 use super::Core;
 use super::fetch_events::{FetchEvents, FetchSink};
@@ -9,7 +9,7 @@ use crate::task::table::{AskOrder, AskProgress, Asking, refusal_of_all};
 use crate::task::{FetchId, FetchRequest, Probe, STEP};
 use std::sync::Arc;
 
-/// Whether so many keys are asked in steps.
+/// Whether a call of this many keys is processed in steps.
 #[inline]
 pub(super) fn is_long(keys: usize) -> bool {
     keys > STEP
@@ -23,7 +23,7 @@ pub(super) struct LongCall<'a> {
     pub epoch: u64,
     /// Where the events go; `None` for a refresh.
     pub events: Option<&'a Arc<FetchEvents>>,
-    /// The positions that repeated lookups found in the store, in the order asked: their keys and statuses.
+    /// The keys and statuses of positions that repeated lookups found in the store, in the order of processing.
     pub found: Vec<(Key, Status)>,
 }
 
@@ -37,8 +37,8 @@ impl LongCall<'_> {
 }
 
 impl Core {
-    /// Asks the keys of `call` in steps; `ask` is the fetch without keys. `accept` runs in the last step, with the fetch's id if any position
-    /// is open. Deliveries begin after that, so that a fetch which fails after all has delivered nothing (rule F01).
+    /// Processes the keys of `call` in steps; `ask` is the fetch without its keys. `accept` runs in the last step, with the fetch's id if
+    /// any position is open. Deliveries begin after that, so that a fetch that fails in a later step has delivered nothing (rule F01).
     pub(super) fn ask_in_steps(
         &self,
         ask: FetchRequest<'_, EngineHost>,
@@ -56,7 +56,7 @@ impl Core {
             |table, turn| {
                 let ask = ask.take().filter(|_| table.is_open())?;
                 if let Some(events) = call.events {
-                    self.life.begin(events.place());
+                    self.life.begin(events.site());
                 }
                 let mut asking = table.begin(ask, order, refusal, turn.now);
                 let progress = call.step(self, &mut asking, table, turn);
@@ -97,11 +97,11 @@ impl Core {
         last.map_err(|_| self.refuse_long_call(call))
     }
 
-    /// The table panicked while it took the call: everything is settled, and nothing is delivered.
+    /// Cleans up after a panic of the table during the call, which has settled everything: nothing is delivered.
     fn refuse_long_call(&self, call: &LongCall<'_>) -> Status {
         if let Some(events) = call.events {
             drop(events.withdraw());
-            self.life.end_one(events.place());
+            self.life.end_one(events.site());
             self.conclude_if_closing();
         }
         Status::ERR_PANIC

@@ -11,7 +11,8 @@ use crate::task::{Joined, Outcome, Verdict};
 use std::sync::Arc;
 use std::vec::IntoIter;
 
-/// What the table holds of a fetch that joined a load: its receiver. It counts as pending work from the moment it joins.
+/// The receiver of a fetch that joined a load: the table holds nothing else of such a fetch. It counts as pending work from the moment it
+/// joins.
 pub type Joiner = Box<dyn Receiver>;
 
 /// The outcome of a load, on its way to its joiners. They receive it in the order in which they joined, from one thread at a time.
@@ -19,7 +20,7 @@ pub(super) struct JoinedDelivery {
     core: Arc<Core>,
     key: Key,
     outcome: Outcome,
-    /// Those that have not received it. Taken out during a delivery, so that no host code runs under the lock.
+    /// The joiners that have not received it. Taken out during a delivery, so that no host code runs under the lock.
     joiners: Mutex<IntoIter<Joiner>>,
 }
 
@@ -29,7 +30,7 @@ impl JoinedDelivery {
         Arc::new(JoinedDelivery { core, key, outcome, joiners: Mutex::new(joiners.into_iter()) })
     }
 
-    /// Calls one of them, and ends its user data.
+    /// Calls one joiner, and drops it with its user data.
     fn deliver_to(&self, mut joiner: Joiner) {
         call_host(|| joiner.result(0, &self.key, &self.outcome, true));
         drop_receiver(joiner);
@@ -43,7 +44,7 @@ fn drop_receiver(receiver: Joiner) {
 }
 
 impl Core {
-    /// This many joiners have received the outcome, and their user data has ended.
+    /// Ends the pending work of `count` joiners that have been dropped.
     fn end_joined(&self, count: usize) {
         self.life.end_many(self.routes.results_at(), count);
         self.conclude_if_closing();
@@ -65,7 +66,7 @@ impl Deliverable for JoinedDelivery {
             }
             joiners.next().into_iter().for_each(|joiner| self.deliver_to(joiner));
             count += 1;
-            // A callback has freed the queue: the rest is dropped with it.
+            // If the callback has freed the queue, the other joiners are dropped with this delivery.
             if self.core.routes.results.as_ref().is_some_and(|queue| queue.is_freed()) {
                 break;
             }
@@ -94,14 +95,14 @@ impl Deliverable for JoinedDelivery {
         let user_data = joiner.user_data();
         let event = FetchEvent::Result { index: 0, key: self.key.to_vec(), outcome: self.outcome.clone(), last: true };
         let end = Some(Box::new(JoinedEnd { core: self.core.clone(), joiner: Some(joiner) }) as _);
-        let letter = PolledEvent::Fetch { core: self.core.clone(), user_data, event, end };
-        PullResult { event: Some(Box::new(letter)), more }
+        let polled = PolledEvent::Fetch { core: self.core.clone(), user_data, event, end };
+        PullResult { event: Some(Box::new(polled)), more }
     }
 }
 
 impl Drop for JoinedDelivery {
     fn drop(&mut self) {
-        // Some are left if a queue was freed with this in it: their user data ends here, and so do they.
+        // Joiners are left if a queue was freed with this delivery in it. They are dropped here, with their user data.
         let joiners = std::mem::take(self.joiners.get_mut());
         let count = joiners.len();
         joiners.for_each(drop_receiver);
@@ -115,7 +116,7 @@ impl Drop for JoinedDelivery {
     }
 }
 
-/// Ends a fetch when it is dropped: its only event was read.
+/// Ends a fetch when it is dropped, which happens after its only event was read from a queue.
 struct JoinedEnd {
     core: Arc<Core>,
     joiner: Option<Joiner>,

@@ -35,7 +35,8 @@ pub(super) enum LifeStage {
 pub(super) enum Ownership {
     /// The program holds it.
     Held,
-    /// A thread waits for the end to free the engine. Items in queues are no longer waited for, because no reader may be left.
+    /// The program has called free, which waits for the end of the engine. Items in queues are no longer waited for, because no reader may
+    /// be left.
     Freed,
     /// Like freed, but no thread waits: the thread that finds everything done ends the engine.
     Disposed,
@@ -159,18 +160,18 @@ impl Lifecycle {
 
     /// Adds pending work. Must be called while no other thread can find the engine idle: under the table's lock, or while other work is
     /// pending.
-    pub(super) fn begin(&self, place: CallSite) {
-        self.work.fetch_add(place.unit(), Ordering::AcqRel);
+    pub(super) fn begin(&self, site: CallSite) {
+        self.work.fetch_add(site.unit(), Ordering::AcqRel);
     }
 
     /// Removes finished work. The caller must then call [`Core::conclude_if_closing`].
-    pub(super) fn end_one(&self, place: CallSite) {
-        self.work.fetch_sub(place.unit(), Ordering::AcqRel);
+    pub(super) fn end_one(&self, site: CallSite) {
+        self.work.fetch_sub(site.unit(), Ordering::AcqRel);
     }
 
     /// Like [`Lifecycle::end_one`] for several.
-    pub(super) fn end_many(&self, place: CallSite, count: usize) {
-        self.work.fetch_sub(place.unit() * count as u64, Ordering::AcqRel);
+    pub(super) fn end_many(&self, site: CallSite, count: usize) {
+        self.work.fetch_sub(site.unit() * count as u64, Ordering::AcqRel);
     }
 
     /// Whether no host code runs for the engine, and none will. After free or dispose, items that lie in queues do not count.
@@ -197,32 +198,32 @@ impl Lifecycle {
 /// Counts pending work until it is dropped.
 pub(super) struct PendingCount {
     core: Arc<Core>,
-    place: CallSite,
+    site: CallSite,
 }
 
 impl PendingCount {
     /// Adds pending work.
-    pub(super) fn new(core: Arc<Core>, place: CallSite) -> PendingCount {
-        core.life.begin(place);
-        PendingCount::begun(core, place)
+    pub(super) fn new(core: Arc<Core>, site: CallSite) -> PendingCount {
+        core.life.begin(site);
+        PendingCount::begun(core, site)
     }
 
     /// Takes over pending work that [`Lifecycle::begin`] has added.
-    pub(super) fn begun(core: Arc<Core>, place: CallSite) -> PendingCount {
-        PendingCount { core, place }
+    pub(super) fn begun(core: Arc<Core>, site: CallSite) -> PendingCount {
+        PendingCount { core, site }
     }
 }
 
 impl PendingCount {
     /// Marks a delivery of the work as in progress.
     pub(super) fn delivering(&self) -> Option<DeliveryGuard> {
-        self.core.delivering(self.place)
+        self.core.delivering(self.site)
     }
 }
 
 impl Drop for PendingCount {
     fn drop(&mut self) {
-        self.core.life.end_one(self.place);
+        self.core.life.end_one(self.site);
         self.core.conclude_if_closing();
     }
 }
@@ -280,7 +281,8 @@ pub(super) struct Lease(Arc<Leases>);
 impl Drop for Lease {
     fn drop(&mut self) {
         if self.0.out.fetch_sub(1, Ordering::SeqCst) == 1 && rarely(self.0.awaited.load(Ordering::SeqCst)) {
-            // After this the thread that waits has looked before the count was lowered, and sleeps, or will look again.
+            // Taking the lock once orders this thread with the waiting one, which either sleeps by now and gets the signal, or has yet to
+            // read the lowered count.
             drop(self.0.waiting.lock());
             self.0.back.notify_all();
         }
@@ -309,13 +311,13 @@ mod tests {
     fn l05b_pending_work_is_seen_on_threads_and_in_queues() {
         let life = Lifecycle::default();
         assert!(life.is_quiet());
-        for place in [CallSite::Threads, CallSite::Queue] {
-            life.begin(place);
-            life.begin(place);
-            life.end_one(place);
-            assert!(!life.is_quiet(), "{place:?}");
-            life.end_one(place);
-            assert!(life.is_quiet(), "{place:?}");
+        for site in [CallSite::Threads, CallSite::Queue] {
+            life.begin(site);
+            life.begin(site);
+            life.end_one(site);
+            assert!(!life.is_quiet(), "{site:?}");
+            life.end_one(site);
+            assert!(life.is_quiet(), "{site:?}");
         }
         // After free or dispose, items in a queue are not waited for, except a delivery in progress.
         life.give_up(Ownership::Freed);

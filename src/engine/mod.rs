@@ -111,7 +111,8 @@ impl Routes {
         [&self.results, &self.provider, &self.removals].into_iter().flatten().for_each(|queue| act(queue));
     }
 
-    /// How many removals may be pending. Without limit for a queue: only its reader can report them, and that may be this very thread.
+    /// The bounds of pending removals. There are none for a queue, because only its reader can report removals, and that may be this very
+    /// thread.
     fn bounds_of_removals(&self, settings: &CacheSettings, has_listener: bool) -> Bounds {
         let route = if has_listener { &self.removals } else { &self.results };
         match settings.max_pending_removals {
@@ -129,15 +130,15 @@ impl Routes {
     }
 
     fn results_at(&self) -> CallSite {
-        place_of(&self.results)
+        call_site_of(&self.results)
     }
 
     fn provider_at(&self) -> CallSite {
-        place_of(&self.provider)
+        call_site_of(&self.provider)
     }
 }
 
-fn place_of(route: &Option<Arc<HostQueue>>) -> CallSite {
+fn call_site_of(route: &Option<Arc<HostQueue>>) -> CallSite {
     if route.is_some() { CallSite::Queue } else { CallSite::Threads }
 }
 
@@ -231,7 +232,7 @@ impl Core {
     }
 
     /// The queue that receives the engine's results, if there is one. Objects of its provider are bound to it.
-    pub fn home(&self) -> Option<Arc<HostQueue>> {
+    pub fn results_queue(&self) -> Option<Arc<HostQueue>> {
         self.routes.results.clone()
     }
 
@@ -251,8 +252,8 @@ impl Core {
     }
 
     /// Marks a delivery as in progress if the program reads a queue for it. On threads of the library the pending work itself marks it.
-    fn delivering(&self, place: CallSite) -> Option<DeliveryGuard> {
-        (place == CallSite::Queue).then(|| DeliveryGuard::new(self.me()))
+    fn delivering(&self, site: CallSite) -> Option<DeliveryGuard> {
+        (site == CallSite::Queue).then(|| DeliveryGuard::new(self.me()))
     }
 
     /// Whether the cache has an engine.
@@ -316,7 +317,7 @@ impl Core {
         self.alarm.get()
     }
 
-    /// Makes the timer wake at `due`, when something in the table is due.
+    /// Makes the timer wake when the table's next deadline is due, if there is one.
     fn table_due(&self, due: Option<Moment>) {
         if let (Some(due), Some(alarm)) = (due, self.alarm.get()) {
             alarm.set_for(due);
@@ -339,7 +340,7 @@ impl Core {
     }
 }
 
-/// How many entries the timer examines under one hold of a shard's lock.
+/// The number of entries that the timer examines in one hold of a shard's lock.
 const SWEEP: usize = 256;
 
 impl Timed for Core {

@@ -89,7 +89,7 @@ impl Core {
         while let Some(ticket) = next.take() {
             let id = ticket.id();
             // A panic of the library must neither be printed nor keep the engine from ending.
-            if self.removals.is_over() {
+            if self.removals.must_throttle() {
                 // Before the call, because the request's slot may be used by another request long before the call returns.
                 let _ = catch_panic(|| self.throttle_writer_now(ticket.keys().len()));
             }
@@ -189,7 +189,7 @@ impl RequestDelivery {
         let pending = PendingCount::begun(core.clone(), CallSite::Queue);
         let waiting = Waiting { ticket: Ticket::new(request.clone()), core, pending };
         let item = Arc::new(RequestDelivery(Mutex::new(Some(waiting))));
-        request.wait_by(&item);
+        request.set_delivery(&item);
         item
     }
 
@@ -198,7 +198,7 @@ impl RequestDelivery {
     }
 
     /// Withdraws a request of which no key is wanted any more. Frees its slot without waiting for the reader of the queue.
-    pub(super) fn take_back(&self) {
+    pub(super) fn withdraw(&self) {
         let Some(Waiting { ticket, core, pending }) = self.take() else { return };
         let id = ticket.id();
         let _ = catch_panic(|| ticket.finish(Unanswered::Failed(Error::of(Status::ERR_CANCELLED))));

@@ -20,7 +20,7 @@ use super::lifecycle::CallSite;
 use super::polled_event::PolledEvent;
 use crate::base::hint::rarely;
 use crate::base::sync::atomic::{AtomicBool, Ordering};
-use crate::base::sync::{Condvar, Mutex, MutexGuard, wait, wait_until};
+use crate::base::sync::{Condvar, Mutex, MutexGuard, wait, wait_timeout};
 use crate::cache::{Departure, DepartureSink, Departures};
 use crate::runtime::delivery::{Deliverable, DeliveryResult, PullResult, Remainder};
 use crate::runtime::hooks::call_host;
@@ -61,8 +61,8 @@ pub(super) struct Removals {
     pending: Mutex<Pending>,
     /// Signalled when a removal was reported or a turn ends, if a thread waits.
     progressed: Condvar,
-    /// Whether more is pending than the bounds allow.
-    is_over: AtomicBool,
+    /// Whether more is pending than the bounds allow. A copy that is read without the lock.
+    is_bound_exceeded: AtomicBool,
 }
 
 struct Pending {
@@ -75,11 +75,14 @@ struct Pending {
     claimed: u64,
     /// The number up to which the thread with the turn must continue if no other thread reports.
     owed: u64,
+    /// Whether a thread has the turn.
     is_taken: bool,
+    /// The number of threads that wait for progress.
     waiting: usize,
     /// The removal for which a writer has waited too long: no writer waits for it again.
     stuck_at: Option<u64>,
     item: Sending,
+    /// The number of claims so far, which numbers the next one.
     claims: u64,
     /// Set after the end of the engine: nothing is recorded or reported any more.
     silent: bool,
@@ -160,7 +163,7 @@ impl Removals {
             claims: 0,
             silent: false,
         };
-        Removals { listener, core, pending: Mutex::new(pending), progressed: Condvar::new(), is_over: AtomicBool::new(false) }
+        Removals { listener, core, pending: Mutex::new(pending), progressed: Condvar::new(), is_bound_exceeded: AtomicBool::new(false) }
     }
 
     /// Whether there is a listener.
@@ -169,10 +172,10 @@ impl Removals {
         self.listener.is_some()
     }
 
-    /// Whether writers are to be throttled.
+    /// Whether writers must be throttled, because more is pending than the bounds allow.
     #[inline(always)]
-    pub(super) fn is_over(&self) -> bool {
-        rarely(self.is_over.load(Ordering::Relaxed))
+    pub(super) fn must_throttle(&self) -> bool {
+        rarely(self.is_bound_exceeded.load(Ordering::Relaxed))
     }
 
     /// The number of pending removals, and their cost.
@@ -184,13 +187,13 @@ impl Removals {
     pub(super) fn set_bounds(&self, bounds: Bounds) {
         let mut pending = self.pending.lock();
         pending.bounds = bounds;
-        self.note(&pending);
+        self.update_bound_flag(&pending);
     }
 
-    fn note(&self, pending: &Pending) {
-        let is_over = pending.exceeds_bounds();
-        if self.is_over.load(Ordering::Relaxed) != is_over {
-            self.is_over.store(is_over, Ordering::Relaxed);
+    fn update_bound_flag(&self, pending: &Pending) {
+        let is_bound_exceeded = pending.exceeds_bounds();
+        if self.is_bound_exceeded.load(Ordering::Relaxed) != is_bound_exceeded {
+            self.is_bound_exceeded.store(is_bound_exceeded, Ordering::Relaxed);
         }
     }
 
@@ -203,7 +206,7 @@ impl Removals {
             return Err(kept);
         }
         kept.into_iter().for_each(|departure| pending.push(departure));
-        self.note(&pending);
+        self.update_bound_flag(&pending);
         Ok(())
     }
 
@@ -249,7 +252,7 @@ impl Removals {
             pending.out = pending.last();
             pending.cost = 0;
             let departures = std::mem::take(&mut pending.departures);
-            self.moved_on(&pending);
+            self.note_progress(&pending);
             departures
         };
         drop(departures);
@@ -271,15 +274,15 @@ impl Removals {
         let mut pending = self.pending.lock();
         let enough = pending.claim(written);
         while pending.exceeds_bounds() && pending.out < enough && !pending.silent {
-            match self.wait_for_move(pending) {
-                Some(moved) => pending = moved,
+            match self.wait_for_progress(pending) {
+                Some(progressed) => pending = progressed,
                 None => break,
             }
         }
     }
 
     /// Waits until a removal was reported or a turn has ended. `None` if the listener takes too long.
-    fn wait_for_move<'a>(&self, mut pending: MutexGuard<'a, Pending>) -> Option<MutexGuard<'a, Pending>> {
+    fn wait_for_progress<'a>(&self, mut pending: MutexGuard<'a, Pending>) -> Option<MutexGuard<'a, Pending>> {
         let (before, turn) = (pending.out, pending.is_taken);
         if pending.stuck_at == Some(before) {
             return None;
@@ -288,7 +291,7 @@ impl Removals {
         pending.waiting += 1;
         let moved = loop {
             let left = until.saturating_duration_since(Instant::now());
-            pending = wait_until(&self.progressed, pending, left);
+            pending = wait_timeout(&self.progressed, pending, left);
             if pending.out != before || pending.is_taken != turn || pending.silent {
                 break true;
             }
@@ -324,8 +327,8 @@ impl Removals {
             if pending.out >= enough || is_reporting() {
                 return;
             }
-            match self.wait_for_move(pending) {
-                Some(moved) => pending = moved,
+            match self.wait_for_progress(pending) {
+                Some(progressed) => pending = progressed,
                 None => return,
             }
         }
@@ -344,7 +347,7 @@ impl Removals {
         if first.is_none() {
             pending.is_taken = false;
         }
-        self.moved_on(&pending);
+        self.note_progress(&pending);
         first
     }
 
@@ -352,12 +355,12 @@ impl Removals {
     fn take(&self) -> Option<Departure> {
         let mut pending = self.pending.lock();
         let first = pending.pop();
-        self.moved_on(&pending);
+        self.note_progress(&pending);
         first
     }
 
-    fn moved_on(&self, pending: &Pending) {
-        self.note(pending);
+    fn note_progress(&self, pending: &Pending) {
+        self.update_bound_flag(pending);
         if pending.waiting > 0 {
             self.progressed.notify_all();
         }
@@ -379,7 +382,7 @@ impl DepartureSink for Removals {
         let mut pending = self.pending.lock();
         if !pending.silent {
             departures.drain(..).for_each(|departure| pending.push(departure));
-            self.note(&pending);
+            self.update_bound_flag(&pending);
         }
     }
 }
@@ -436,7 +439,7 @@ impl RemovalDelivery {
         }
         let mut pending = removals.pending.lock();
         pending.is_taken = false;
-        removals.moved_on(&pending);
+        removals.note_progress(&pending);
         (most, false)
     }
 }
@@ -492,7 +495,7 @@ impl Removals {
         if first.is_none() {
             (pending.item, pending.is_taken) = (Sending::No, false);
         }
-        self.moved_on(&pending);
+        self.note_progress(&pending);
         first
     }
 
@@ -503,7 +506,7 @@ impl Removals {
         if first.is_none() {
             pending.item = Sending::No;
         }
-        self.note(&pending);
+        self.update_bound_flag(&pending);
         first
     }
 }
@@ -515,6 +518,6 @@ impl Core {
     }
 
     pub(super) fn removals_at(&self) -> CallSite {
-        super::place_of(self.removals_route())
+        super::call_site_of(self.removals_route())
     }
 }

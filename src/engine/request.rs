@@ -30,7 +30,7 @@ pub struct ProviderRequest {
     /// 0, or a [`Cancel`].
     cancelled: AtomicU32,
     hook: Mutex<HookState>,
-    /// Its delivery in the program's queue, if it was sent to one.
+    /// Its delivery in the program's queue, if it was sent to one; to withdraw it.
     waiting: OnceLock<Weak<RequestDelivery>>,
     by_key: OnceLock<HashMap<Vec<u8>, usize>>,
     /// What the store had of each key when the provider first asked for that.
@@ -115,14 +115,14 @@ impl ProviderRequest {
     }
 
     /// Records its delivery in the program's queue.
-    pub(super) fn wait_by(&self, item: &Arc<RequestDelivery>) {
+    pub(super) fn set_delivery(&self, item: &Arc<RequestDelivery>) {
         let _ = self.waiting.set(Arc::downgrade(item));
     }
 
     /// Withdraws the request from the program's queue, if it still waits there, because no key of it is wanted any more.
-    pub(super) fn take_back(&self) {
+    pub(super) fn withdraw(&self) {
         if let Some(item) = self.waiting.get().and_then(Weak::upgrade) {
-            item.take_back();
+            item.withdraw();
         }
     }
 
@@ -153,7 +153,7 @@ impl ProviderRequest {
             || known.into_iter().any(|known| known.answer.runs_host_code_on_drop())
     }
 
-    /// What the store has of the key at `index`, or had when this was first asked; OUT_OF_RANGE.
+    /// Returns what the store has of the key at `index`, or had at the first call for this key. Fails with OUT_OF_RANGE.
     pub fn known(&self, index: usize) -> Result<Option<&Known>, Status> {
         let key = self.keys().get(index).ok_or(Status::ERR_OUT_OF_RANGE)?;
         let all = self.known.get_or_init(|| (0..self.keys().len()).map(|_| OnceLock::new()).collect());
@@ -205,7 +205,7 @@ impl ProviderRequest {
 }
 
 impl ProviderRequest {
-    /// Takes the hook if it is due. `called`: to call its function, which fails if there is none.
+    /// Takes the hook if it is due. With `called`, to call its function: fails if it has none.
     fn take_due(&self, called: bool) -> Result<Option<DueHook>, NoFunction> {
         let mut held = self.hook.lock();
         match std::mem::replace(&mut *held, HookState::Over) {
@@ -368,7 +368,7 @@ impl std::ops::Deref for Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.0.finished.load(Ordering::Acquire) {
-            // After a panic, unanswered keys must not count as absent (rule F16A).
+            // After a panic, unanswered keys must not count as absent (rule F16a).
             let rest =
                 if std::thread::panicking() { Unanswered::Failed(Error::of(Status::ERR_UNANSWERED)) } else { Unanswered::Unanswered };
             let _ = catch_panic(|| self.0.finish(rest));

@@ -42,7 +42,7 @@ pub(super) struct StoreAccess<'a> {
     pub left: &'a mut Departures,
     /// Whether an entry that can expire was stored.
     pub ends: bool,
-    /// Positions that the second lookup found in the store, in the order asked: their keys and statuses.
+    /// The keys and statuses of positions that the second lookup found in the store, in the order of processing.
     pub found: Vec<(Key, Status)>,
 }
 
@@ -69,7 +69,7 @@ impl AnswerStore for StoreAccess<'_> {
 
     fn stale(&mut self, key: &[u8]) -> Option<Outcome> {
         let hit = catch_panic_within(|| self.core.store.stale(key, self.now.clock())).unwrap_or_default()?;
-        // Its time is over, even where its end is within the present millisecond.
+        // It has expired, even if its end lies within the present millisecond.
         Some(Outcome { ttl_left_ms: 0, ..outcome_of(hit, self.now) })
     }
 
@@ -152,7 +152,7 @@ impl Core {
         loop {
             self.loads().table.give_way();
             let (more, begun) = self.hold_table(|table, turn| table.go_on(many, turn), hand);
-            // The steps may have begun more.
+            // A step may begin further long work.
             many = begun.unwrap_or(many);
             if !more.unwrap_or(false) && begun.is_none() {
                 return;
@@ -169,7 +169,7 @@ impl Core {
         let now = Now::of(&self.clock);
         let (mut out, mut left) = (Effects::default(), Departures::new());
         let mut store = StoreAccess { core: self, now: &now, left: &mut left, ends: false, found: Vec::new() };
-        let (result, due, is_over, long_work) = {
+        let (result, due, leaves_no_work, long_work) = {
             let mut table = self.loads().table.lock();
             let begun = table.long_work_begun();
             let mut turn = TableContext { now: &now, store: &mut store, out: &mut out };
@@ -181,17 +181,17 @@ impl Core {
             }
             // Results and requests in effects are counted separately. The store has recorded removals already; their delivery still has to
             // be sent.
-            let is_over =
+            let leaves_no_work =
                 out.cancelled.is_empty() && out.deferred_drops.is_empty() && !self.removals.has_listener() && ends_silently(store.left);
-            if !is_over {
+            if !leaves_no_work {
                 self.life.begin(CallSite::Threads);
             }
             let long_work = Some(table.long_work_begun()).filter(|many| *many > begun && table.has_long_work(*many));
-            (result, table.next_due(), is_over, long_work)
+            (result, table.next_due(), leaves_no_work, long_work)
         };
         let ends = store.ends;
         // In a common queue, a key's result must come after the removal of the value that it replaced.
-        if is_over {
+        if leaves_no_work {
             // No listener is notified of the departures, and dropping them runs no code of the program.
             drop(left);
         } else {
@@ -203,7 +203,7 @@ impl Core {
         } else {
             self.apply_effects(out, hand);
         }
-        if !is_over {
+        if !leaves_no_work {
             self.life.end_one(CallSite::Threads);
         }
         if due.is_some() {
@@ -257,7 +257,7 @@ impl Core {
             return self.send(RemoteDrop::deliverable(what));
         }
         let pending = PendingCount::new(self.me(), self.routes.results_at());
-        self.send(Arc::new(Dropped(Mutex::new(Some((what, pending))))));
+        self.send(Arc::new(CountedDrop(Mutex::new(Some((what, pending))))));
     }
 
     fn run_deferred_drop(&self, deferred_drop: DeferredDrop<EngineHost>) {
@@ -307,7 +307,7 @@ impl Core {
     /// until some are reported, or drops some values itself (rule S11a). Inside callbacks it does neither.
     #[inline(always)]
     pub(super) fn throttle_writer(&self, written: usize) {
-        if self.removals.is_over() && !must_not_wait() {
+        if self.removals.must_throttle() && !must_not_wait() {
             self.throttle_writer_now(written);
         }
     }
@@ -316,7 +316,7 @@ impl Core {
     #[cold]
     pub(super) fn throttle_writer_now(&self, written: usize) {
         let me = self.me();
-        // Dropped after the values, because a destructor that runs here may release the last handle.
+        // CountedDrop after the values, because a destructor that runs here may release the last handle.
         let _pending = me.is_engine().then(|| PendingCount::new(me.clone(), CallSite::Threads));
         me.removals.throttle(written as u64);
     }
@@ -354,10 +354,10 @@ impl Core {
     }
 }
 
-/// An object of an engine that was sent to be dropped where callbacks run.
-struct Dropped<T>(Mutex<Option<(T, PendingCount)>>);
+/// An object of an engine that was sent to be dropped where callbacks run. Counts as pending work until then.
+struct CountedDrop<T>(Mutex<Option<(T, PendingCount)>>);
 
-impl<T: Send> Deliverable for Dropped<T> {
+impl<T: Send> Deliverable for CountedDrop<T> {
     fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         let held = self.0.lock().take();
         drop(self);
@@ -381,7 +381,7 @@ impl ProviderRequest {
         if self.note_cancel(why) {
             core.send_by(&core.routes.provider, CancelDelivery::new(self));
         } else {
-            self.take_back();
+            self.withdraw();
             core.drop_request(self);
         }
     }

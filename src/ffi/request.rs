@@ -398,7 +398,7 @@ pub unsafe extern "C" fn kvl_request_resolve_object(
     guard(|| {
         let object = object_in(object, object_free)?;
         let ticket = caller.kept_request(request)?;
-        let object = match ticket.core().home() {
+        let object = match ticket.core().results_queue() {
             Some(queue) => object.to_drop_site(queue),
             None => object,
         };

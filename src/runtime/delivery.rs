@@ -151,8 +151,8 @@ impl DispatcherState {
     }
 }
 
-/// How many events of one item are delivered before the next item is, so that an endless item, such as removals under constant writes, does
-/// not delay the others.
+/// The number of events of one item that are delivered before the next item gets its turn. Without it an endless item, such as removals
+/// under constant writes, would delay the others for ever.
 const BURST: usize = 256;
 
 fn deliver(item: Arc<dyn Deliverable>, most: usize) -> Remainder {

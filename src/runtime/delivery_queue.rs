@@ -6,7 +6,7 @@
 
 use super::delivery::Deliverable;
 use crate::base::sync::atomic::{AtomicUsize, Ordering, fence};
-use crate::base::sync::{Condvar, Mutex, wait, wait_until};
+use crate::base::sync::{Condvar, Mutex, wait, wait_timeout};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -73,7 +73,7 @@ impl DeliveryQueue {
                 return item;
             }
             woken = match left {
-                Some(left) => wait_until(&self.wakeup, woken, left),
+                Some(left) => wait_timeout(&self.wakeup, woken, left),
                 None => wait(&self.wakeup, woken),
             };
             self.sleepers.fetch_sub(1, Ordering::Relaxed);

@@ -29,7 +29,7 @@ pub struct HostQueue {
     deliveries: DeliveryQueue,
     /// Whether a thread is reading. Only one may at a time.
     reading: AtomicBool,
-    /// A delivery of which some events were read.
+    /// A delivery of which some events, but not all, were read.
     begun: Mutex<Option<Arc<dyn Deliverable>>>,
     signal: Mutex<Signal>,
     /// Whether the host uses a descriptor or a wake function.

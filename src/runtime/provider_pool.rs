@@ -9,7 +9,7 @@
 use super::{NoThread, threads};
 use crate::base::panics::catch_panic;
 use crate::base::process::must_not_wait;
-use crate::base::sync::{Condvar, Mutex, MutexGuard, wait, wait_until};
+use crate::base::sync::{Condvar, Mutex, MutexGuard, wait, wait_timeout};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -160,7 +160,7 @@ impl StackGroup {
         let own = state.handles.remove(&id);
         let before = std::mem::replace(&mut state.left, own);
         drop(state);
-        // That thread has taken itself off the list, so it has ended or is about to.
+        // That thread has removed its handle from the list, so it has ended or is about to.
         before.into_iter().for_each(|thread| drop(thread.join()));
     }
 
@@ -184,7 +184,7 @@ impl StackGroup {
 
     fn wait<'a>(&'a self, mut state: MutexGuard<'a, GroupState>, at_most: Duration) -> MutexGuard<'a, GroupState> {
         state.idle += 1;
-        let mut state = wait_until(&self.work, state, at_most);
+        let mut state = wait_timeout(&self.work, state, at_most);
         state.idle -= 1;
         state
     }

@@ -198,17 +198,17 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
         if alarm.ended.load(Ordering::SeqCst) {
             return;
         }
-        let Some(thing) = timed.upgrade() else { return };
+        let Some(object) = timed.upgrade() else { return };
         alarm.armed.store(AWAKE, Ordering::SeqCst);
-        if thing.next_due().is_some_and(|due| due <= clock.moment()) {
+        if object.next_due().is_some_and(|due| due <= clock.moment()) {
             // The panic was reported where it happened. The timer continues for the other objects.
-            let _ = catch_panic(|| thing.fire());
+            let _ = catch_panic(|| object.fire());
         }
-        let due = thing.next_due().unwrap_or(Moment::NEVER);
+        let due = object.next_due().unwrap_or(Moment::NEVER);
         alarm.armed.store(due.0, Ordering::SeqCst);
-        let is_earlier = thing.next_due().is_some_and(|again| again < due);
+        let is_earlier = object.next_due().is_some_and(|again| again < due);
         // The timer must not keep the object alive.
-        drop(thing);
+        drop(object);
         if is_earlier {
             continue;
         }

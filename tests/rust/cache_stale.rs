@@ -268,7 +268,7 @@ fn eager(set: impl FnOnce(&mut RefreshSettings)) -> Fixture {
 impl Fixture {
     /// Whether a use of the entry must start a refresh; `None` if there is no entry.
     fn is_due(&self, key: &str) -> Option<bool> {
-        self.store.lookup_noting(key.as_bytes(), &self.clock, |_| ()).map(|((), is_due)| is_due)
+        self.store.lookup_and_refresh_due(key.as_bytes(), &self.clock, |_| ()).map(|((), is_due)| is_due)
     }
 }
 
@@ -290,7 +290,7 @@ fn r05_only_the_first_use_after_a_share_of_the_ttl_is_due() {
         assert_eq!(fixture.is_due("k"), Some(false));
         fixture.advance(1);
         assert_eq!(
-            fixture.store.probe_noting(b"k", &fixture.clock).map(|(_, is_due)| is_due),
+            fixture.store.probe_and_refresh_due(b"k", &fixture.clock).map(|(_, is_due)| is_due),
             Some(true),
             "the entry was not refreshed, so it is due again"
         );

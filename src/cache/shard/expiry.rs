@@ -82,7 +82,7 @@ impl Shard {
     pub(super) fn note_lifetime(&mut self, place: Place, deadline: Millis, grace_ms: u64, used: Millis) -> Millis {
         if rarely(grace_ms > 0 || self.lifetimes.is_some()) {
             let lifetimes = self.lifetimes.get_or_insert_with(|| Box::new(Lifetimes::new()));
-            lifetimes.enter(place, deadline, grace_ms, self.slab.room());
+            lifetimes.enter(place, deadline, grace_ms, self.slab.node_capacity());
             if self.expiry.refresh.is_on() {
                 self.slab.set_deadline(place, self.expiry.refresh_at(used, deadline));
             }

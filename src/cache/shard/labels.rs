@@ -1,5 +1,5 @@
-//! Labels of entries: what is known of a key whatever its age, how an unchanged value is renewed (rule R06), and what happens to all
-//! entries with a tag (rule R11).
+//! Labels of entries: what a provider can ask about a key, fresh or stale, how an unchanged value is renewed (rule R06), and what happens
+//! to all entries with a tag (rule R11).
 
 use super::super::departure::{Cause, Departures};
 use super::super::entry::{Hit, NewEntry, PutOutcome};
@@ -9,7 +9,7 @@ use super::{Shard, finite};
 use crate::base::hint::rarely;
 use crate::base::{Labels, Millis, Present, Ttl};
 
-/// How many places are visited for each entry that a step may change.
+/// The number of places visited for each entry that a step may change.
 const PLACES_PER_ENTRY: usize = 4;
 
 /// What happens to the entries with a tag.
@@ -17,7 +17,7 @@ const PLACES_PER_ENTRY: usize = 4;
 pub(in super::super) enum TagFate {
     /// They leave.
     Removed,
-    /// Their time ends now: their grace begins, or they leave (rule R12).
+    /// They expire now: their grace begins, or they leave (rule R12).
     Expired,
 }
 
@@ -56,7 +56,7 @@ impl Shard {
         labels
     }
 
-    /// The entry under `key`, fresh or stale, and its labels. Not a use of it.
+    /// The entry under `key`, fresh or stale, and its labels. Does not count as a use.
     pub fn known(&self, hash: u64, key: &[u8], now: Millis) -> Option<(Hit, Option<Labels>)> {
         let found = self.slab.find(hash, key).filter(|found| self.leaves_at(found.place) > now)?;
         let (place, end) = (found.place, self.end_of(found.place));
@@ -86,8 +86,8 @@ impl Shard {
         PutOutcome::Stored { cost, expires_at: finite(self.note_lifetime(place, deadline, grace_ms, used)) }
     }
 
-    /// Removes or expires some of the entries with a tag, from the place with the number `from` on, which it moves ahead, and adds how many live
-    /// ones there were to `count`. Returns whether there is more to do.
+    /// Removes or expires some of the entries with a tag, beginning at the place with the number `from`, which it advances. Adds the number
+    /// of live ones to `count`. Returns whether there is more to do.
     pub fn tag_step(&mut self, tag: &[u8], fate: TagFate, from: &mut u32, count: &mut usize, now: Millis, out: &mut Departures) -> bool {
         for _ in 0..STEP {
             let next = self.labels.as_ref().and_then(|index| index.next_with(tag, *from, &self.hasher));
@@ -109,7 +109,7 @@ impl Shard {
         true
     }
 
-    /// Ends the time of the live entries at some of the `places`. Returns whether there is more to do.
+    /// Expires the live entries at some of the `places`. Returns whether there is more to do.
     pub fn expire_step(&mut self, places: &mut std::ops::Range<usize>, now: Millis, out: &mut Departures) -> bool {
         let mut ended = 0;
         for _ in 0..STEP * PLACES_PER_ENTRY {

@@ -12,7 +12,7 @@ pub(in super::super) struct Moving {
     priority: f64,
     /// The time of its last use, if there is an idle TTL.
     used: Millis,
-    /// The end set by its TTL; for a stale entry, the end that it had.
+    /// The end set by its TTL; for a stale entry, when it expired.
     end: Millis,
     /// How long it stays as a fallback after that, in milliseconds.
     grace_ms: u64,

@@ -1,6 +1,6 @@
 //! Refresh ahead: an entry that is used shortly before its expiry is loaded in the background (rule R05). The deadline in its record is
-//! then the time from which it is due for a refresh, and its end is in the lifetimes. So a lookup before that time reads nothing more than
-//! without refreshes.
+//! then the time from which it is due for a refresh, and its end is in the lifetimes. So a lookup before that time reads no more memory
+//! than without refreshes.
 
 use super::super::slab::{Found, Place, Slab};
 use super::{LookupKind, Shard, time_of};
@@ -8,7 +8,7 @@ use crate::base::{Clock, Millis, Present};
 
 impl Shard {
     /// Like [`Shard::read`]; also returns whether the caller must start a refresh of the entry.
-    pub fn read_noting<R>(
+    pub fn read_and_refresh_due<R>(
         &mut self,
         hash: u64,
         key: &[u8],

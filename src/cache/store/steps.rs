@@ -97,7 +97,7 @@ impl Store {
         self.end_tagged(tag, TagFate::Removed, clock, out)
     }
 
-    /// The same, but their time ends: their grace begins, or they leave (rule R12).
+    /// Like [`Store::remove_tag`], but expires the entries: their grace begins, or they leave (rule R12).
     pub fn expire_tag(&self, tag: &[u8], clock: &Clock, out: &mut dyn StepSink) -> usize {
         self.end_tagged(tag, TagFate::Expired, clock, out)
     }
@@ -110,14 +110,14 @@ impl Store {
                 let mut from = 0;
                 self.in_steps(shard, out, |shard, left| shard.tag_step(tag, fate, &mut from, &mut count, now, left));
             }
-            // Entries may have moved to where this had been.
+            // A change of the layout may have moved entries to shards that were visited already.
             if self.layout() == layout {
                 return count;
             }
         }
     }
 
-    /// Ends the time of all entries that exist when this is called, and perhaps of some that are stored meanwhile (rule R12).
+    /// Expires all entries that exist when this is called, and perhaps some that are stored meanwhile (rule R12).
     pub fn expire_all(&self, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
         loop {
