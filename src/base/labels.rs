@@ -9,12 +9,14 @@ pub const LABEL_MAX: usize = 255;
 /// The maximum number of tags on an entry.
 pub const TAGS_MAX: usize = 16;
 
-/// The version and the tags of an entry, in one block of memory. At least one of the two is present: an entry with neither has no
-/// `Labels`.
+/// The version and the tags of an entry. At least one of the two is present: an entry with neither has no `Labels`.
 ///
-/// Layout: the version (may be empty), then the tags (never empty), each preceded by its length in one byte.
+/// Layout: the version (may be empty), then the tags (never empty), each preceded by its length in one byte. Boxed twice, so that the terms of
+/// an entry without labels contain one null pointer instead of two words.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Labels(Box<[u8]>);
+pub struct Labels(Box<Box<[u8]>>);
+
+const _: () = assert!(size_of::<Option<Labels>>() == size_of::<usize>());
 
 impl Labels {
     /// Packs a version, which is empty if there is none, and tags. `None`: there is neither. A repeated tag is stored once, but each
@@ -34,7 +36,7 @@ impl Labels {
                 push(&mut packed, tag)?;
             }
         }
-        Ok((packed.len() > 1).then(|| Labels(packed.into())))
+        Ok((packed.len() > 1).then(|| Labels(Box::new(packed.into()))))
     }
 
     /// Unpacks bytes from [`Labels::packed`]; `None` if they are not exactly what it would return.
@@ -48,7 +50,7 @@ impl Labels {
         }
         let (version, tags) = parts.split_first()?;
         let labels = Labels::new(version, tags.iter().copied()).ok()??;
-        (*labels.0 == *packed).then_some(labels)
+        (labels.packed() == packed).then_some(labels)
     }
 
     /// The packed bytes, for a saved cache. [`Labels::of_packed`] reads them back.

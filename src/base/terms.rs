@@ -24,9 +24,9 @@ pub struct StoreTerms {
 }
 
 impl StoreTerms {
-    /// Returns these terms, with `priority` if none was stated.
+    /// States `priority` if none is stated.
     #[inline]
-    pub fn or_priority(&self, priority: Option<f64>) -> StoreTerms {
-        StoreTerms { priority: self.priority.or(priority), ..self.clone() }
+    pub fn default_priority(&mut self, priority: Option<f64>) {
+        self.priority = self.priority.or(priority);
     }
 }

@@ -72,11 +72,26 @@ impl Condition {
     }
 }
 
-impl NewEntry {
+/// A [`NewEntry`] whose parts are where the caller has them, so that none is moved on the way to the store. The store takes the answer and
+/// the labels out of them.
+pub(super) struct EntryParts<'a> {
+    pub answer: &'a mut Answer,
+    pub terms: &'a mut StoreTerms,
+    pub condition: &'a Condition,
+}
+
+impl EntryParts<'_> {
     /// Whether the outcome of the put depends on the entry under the key.
     #[inline]
-    pub(super) fn depends_on_older(&self) -> bool {
+    pub fn depends_on_older(&self) -> bool {
         self.terms.keep_ttl || self.terms.renews || !matches!(self.condition, Condition::None)
+    }
+}
+
+impl NewEntry {
+    #[inline(always)]
+    pub(super) fn parts(&mut self) -> EntryParts<'_> {
+        EntryParts { answer: &mut self.answer, terms: &mut self.terms, condition: &self.condition }
     }
 
     /// Creates an entry with default terms: its own cost, the default TTL of its kind, priority 0.

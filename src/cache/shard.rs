@@ -26,7 +26,7 @@ pub(super) use self::labels::TagFate;
 use self::stale::time_of;
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, Departures};
-use super::entry::{Condition, END_COST, Hit, LIFETIME_COST, NewEntry, PutOutcome, TouchOutcome, USE_COST, cost_of};
+use super::entry::{Condition, END_COST, EntryParts, Hit, LIFETIME_COST, PutOutcome, TouchOutcome, USE_COST, cost_of};
 use super::index::Index;
 use super::labels::{LabelIndex, labels_cost};
 use super::levels::Amount;
@@ -279,7 +279,7 @@ impl Shard {
         Some(see(&answer))
     }
 
-    pub fn put(&mut self, hash: u64, key: &[u8], entry: &mut NewEntry, present: Present, out: &mut Departures) -> PutOutcome {
+    pub fn put(&mut self, hash: u64, key: &[u8], entry: EntryParts<'_>, present: Present, out: &mut Departures) -> PutOutcome {
         let now = present.earliest;
         self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
         if rarely(!self.slab.has_room(self.limits.entries)) {
@@ -294,17 +294,17 @@ impl Shard {
             }
             if entry.terms.renews
                 && let Some(place) = found
-                && let ttl = self.expiry.ttl_of(entry.terms.ttl, &entry.answer)
-                && self.is_renewed(place, entry, ttl, now)
+                && let ttl = self.expiry.ttl_of(entry.terms.ttl, entry.answer)
+                && self.is_renewed(place, &entry, ttl, now)
             {
-                return self.renew(place, entry, ttl, present);
+                return self.renew(place, &entry, ttl, present);
             }
             kept = match entry.condition {
-                Condition::Restored(end) => Some(end),
+                Condition::Restored(end) => Some(*end),
                 _ => alive.filter(|_| entry.terms.keep_ttl).map(|place| time_of(&self.slab, self.lifetimes.as_deref(), place)),
             };
         }
-        let ttl = self.expiry.ttl_of(entry.terms.ttl, &entry.answer);
+        let ttl = self.expiry.ttl_of(entry.terms.ttl, entry.answer);
         let stores = kept.is_some() || ttl != Ttl::DoNotStore;
         // Adding 0 turns -0 into 0, which is the same priority.
         let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;

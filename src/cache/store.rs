@@ -5,7 +5,7 @@ mod steps;
 
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, DepartureSink, Departures};
-use super::entry::{Hit, NewEntry, PutOutcome, TouchOutcome};
+use super::entry::{Condition, EntryParts, Hit, NewEntry, PutOutcome, TouchOutcome};
 use super::layout::{Layout, MOST_SHARDS};
 use super::limits::Limits;
 use super::locked_shard::LockedShard;
@@ -16,7 +16,7 @@ use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::base::sync::{Mutex, MutexGuard};
-use crate::base::{Answer, Clock, KeyHasher, Labels, Millis, Present, Ttl};
+use crate::base::{Answer, Clock, KeyHasher, Labels, Millis, Present, StoreTerms, Ttl};
 use std::sync::Arc;
 
 /// In milliseconds. A timer that sleeps until [`Store::next_wake`] is woken at most twice a second.
@@ -168,11 +168,11 @@ impl Store {
 
     /// Returns the time at which an entry is put. The precise clock, which costs more, is read only if the expiry is counted from it.
     #[inline(always)]
-    fn present_of(&self, entry: &NewEntry, clock: &Clock) -> Present {
-        let expires = match entry.terms.ttl {
+    fn present_of(&self, ttl: Option<Ttl>, answer: &Answer, clock: &Clock) -> Present {
+        let expires = match ttl {
             Some(ttl) => matches!(ttl, Ttl::For(_)),
             None => {
-                if matches!(entry.answer, Answer::Null) {
+                if matches!(answer, Answer::Null) {
                     self.nulls_expire
                 } else {
                     self.values_expire
@@ -256,19 +256,29 @@ impl Store {
 
     /// Like [`Store::put`], but takes the answer out of `entry`. What is left of that must be dropped under no lock.
     pub fn put_from(&self, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
-        let present = self.present_of(entry, clock);
+        let present = self.present_of(entry.terms.ttl, &entry.answer, clock);
         self.write(
             key,
             out,
             #[inline(always)]
-            |shard, hash, out| shard.put(hash, key, entry, present, out),
+            |shard, hash, out| shard.put(hash, key, entry.parts(), present, out),
         )
     }
 
-    /// Like [`Store::put`], for a caller that has computed the key's hash with [`Store::hasher`]. Takes the answer out of `entry`.
-    #[inline]
-    pub fn put_hashed(&self, hash: u64, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
-        let present = self.present_of(entry, clock);
+    /// Like [`Store::put`] without a condition, for a caller that has computed the key's hash with [`Store::hasher`]. Takes the answer, and
+    /// the labels in `terms`. What is left of both must be dropped under no lock.
+    #[inline(always)]
+    pub fn put_hashed(
+        &self,
+        hash: u64,
+        key: &[u8],
+        answer: &mut Answer,
+        terms: &mut StoreTerms,
+        clock: &Clock,
+        out: &mut Departures,
+    ) -> PutOutcome {
+        let present = self.present_of(terms.ttl, answer, clock);
+        let entry = EntryParts { answer, terms, condition: &Condition::None };
         self.write_hashed(
             hash,
             out,
@@ -285,10 +295,10 @@ impl Store {
     /// Like [`Store::put_from`]; also returns the departures for lack of room: live entries that were evicted by this put, or the new value if
     /// it was refused. Expired entries and an older entry under the same key are not among them.
     pub fn put_naming(&self, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> (PutOutcome, Vec<Departure>) {
-        let present = self.present_of(entry, clock);
+        let present = self.present_of(entry.terms.ttl, &entry.answer, clock);
         self.write(key, out, |shard, hash, out| {
             let earlier = out.len();
-            let put = shard.put(hash, key, entry, present, out);
+            let put = shard.put(hash, key, entry.parts(), present, out);
             let is_victim = |left: &&Departure| matches!(left.cause, Cause::Capacity | Cause::Cost | Cause::Refused);
             (put, out[earlier..].iter().filter(is_victim).cloned().collect())
         })

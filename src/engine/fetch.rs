@@ -167,8 +167,8 @@ impl Core {
         let (call, hash) = (asking.call, self.hash_of(key));
         let probe = match call.at_once {
             // A single answer in the call does not report age and cost.
-            true => self.probe_key(key, &call.settings, || self.probe(hash, key), |hit| Outcome::of(hit.answer, Source::Store)),
-            false => self.probe_key(key, &call.settings, || self.probe(hash, key), |hit| outcome_of(hit, &Now::of(&self.clock))),
+            true => self.probe_key(hash, key, &call.settings, || self.probe(hash, key), |hit| Outcome::of(hit.answer, Source::Store)),
+            false => self.probe_key(hash, key, &call.settings, || self.probe(hash, key), |hit| outcome_of(hit, &Now::of(&self.clock))),
         };
         if call.at_once
             && let Probe::Settled(outcome) = probe
@@ -190,7 +190,7 @@ impl Core {
         asking: CallContext<'_>,
         mut receiver: Box<dyn Receiver>,
     ) -> Result<FetchAnswer, Status> {
-        if matches!(probe, Probe::Missed) && asking.can_join_alone() {
+        if matches!(probe, Probe::Missed { .. }) && asking.can_join_alone() {
             match self.join_alone(hash, key, &asking, receiver)? {
                 None => return Ok(FetchAnswer::Pending),
                 Some(unused) => receiver = unused,
@@ -256,9 +256,9 @@ impl Core {
         let mut probed = ProbeResults { keys: packed, probes: Vec::new(), missed: 0, records };
         probed.probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
         for (hash, key) in self.ahead(keys) {
-            let probe = self.probe_key(key, &call.settings, || self.probe_inlined(hash, key), |hit| outcome_of(hit, &now));
+            let probe = self.probe_key(hash, key, &call.settings, || self.probe_inlined(hash, key), |hit| outcome_of(hit, &now));
             probed.keys.push(key);
-            probed.missed += usize::from(matches!(probe, Probe::Missed));
+            probed.missed += usize::from(matches!(probe, Probe::Missed { .. }));
             if let Some(records) = &mut probed.records {
                 records.keys.push(key);
                 records.seen.push(record_of(&probe));
@@ -271,6 +271,7 @@ impl Core {
     #[inline]
     fn probe_key(
         &self,
+        hash: u64,
         key: &[u8],
         settings: &FetchSettings,
         probe: impl FnOnce() -> Option<Hit>,
@@ -288,7 +289,7 @@ impl Core {
         {
             return Probe::Settled(outcome(hit));
         }
-        Probe::Missed
+        Probe::Missed { hash }
     }
 
     /// Reports each position to the record listener, in the order of the call and under no lock (rule S12).
@@ -432,7 +433,7 @@ impl Core {
         let reservation = Reservation::try_new(0, Form::Refresh).ok_or(Status::ERR_NO_MEMORY)?;
         let mut probes = Vec::new();
         probes.try_reserve_exact(packed.len()).map_err(|_| Status::ERR_NO_MEMORY)?;
-        probes.resize_with(packed.len(), || Probe::Missed);
+        probes.extend(packed.iter().map(|key| Probe::Missed { hash: self.hash_of(key) }));
         let urgency = settings.urgency.unwrap_or(BACKGROUND);
         if is_long(packed.len()) {
             let none = PackedKeys::default();
@@ -457,9 +458,10 @@ impl Core {
             return;
         }
         let Some(reservation) = Reservation::try_new(0, Form::Ahead) else { return };
+        let hash = self.hash_of(key);
         self.with_table(|table, turn| {
             if table.is_open() {
-                let probes = &mut [Probe::Missed];
+                let probes = &mut [Probe::Missed { hash }];
                 let ask = silent_request(Form::Ahead, CallKeys::One(key), probes, &self.loads().refresh_settings, BACKGROUND, reservation);
                 table.ask(ask, turn);
             }
@@ -519,7 +521,7 @@ impl ProbeResults {
     fn answer_at_once(self, call: &FetchCall<'_>) -> FetchAnswer {
         let outcome = |probe| match probe {
             Probe::Settled(outcome) => outcome,
-            Probe::Missed => Outcome::bare(Verdict::Miss),
+            Probe::Missed { .. } => Outcome::bare(Verdict::Miss),
         };
         // In the memory of the probes, which are as large.
         let mut outcomes: Vec<Outcome> = self.probes.into_iter().map(outcome).collect();
@@ -537,7 +539,7 @@ impl ProbeResults {
 /// The status for the record listener of a position after its lookup; `None` for one that was not looked up.
 fn record_of(probe: &Probe) -> Option<Status> {
     match probe {
-        Probe::Missed => Some(Status::MISS),
+        Probe::Missed { .. } => Some(Status::MISS),
         Probe::Settled(outcome) => Some(outcome.status()).filter(|status| !status.is_error()),
     }
 }

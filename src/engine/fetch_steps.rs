@@ -45,7 +45,7 @@ impl Core {
         call: &mut LongCall<'_>,
         accept: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>, Option<FetchId>, PackedKeys),
     ) -> Result<(), Status> {
-        let order = AskOrder::of(&CallKeys::Many(&call.keys), self.store.hasher()).ok_or(Status::ERR_NO_MEMORY)?;
+        let order = AskOrder::of(&CallKeys::Many(&call.keys), call.probes, self.store.hasher()).ok_or(Status::ERR_NO_MEMORY)?;
         if let Some(events) = call.events {
             events.hold_back();
         }

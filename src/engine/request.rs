@@ -291,7 +291,7 @@ impl Ticket {
     pub fn resolve(&self, index: usize, answer: Answer, mut terms: StoreTerms) -> Status {
         let Some(key) = self.keys().get(index) else { return Status::ERR_OUT_OF_RANGE };
         self.core.state_cost(key, &answer, &mut terms);
-        let status = self.core.with_table(|table, turn| table.resolve(self.id(), index, answer, &terms, turn));
+        let status = self.core.with_table(|table, turn| table.resolve(self.id(), index, answer, &mut terms, turn));
         self.core.throttle_writer(1);
         status
     }

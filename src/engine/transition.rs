@@ -10,7 +10,7 @@ use crate::base::panics::catch_panic_within;
 use crate::base::process::must_not_wait;
 use crate::base::sync::Mutex;
 use crate::base::{Answer, Key, Now, Status, StoreTerms, Value};
-use crate::cache::{Departure, Departures, Hit, NewEntry, PutOutcome};
+use crate::cache::{Departure, Departures, Hit, PutOutcome};
 use crate::runtime::delivery::{Deliverable, DeliveryResult, PullResult, RemoteDrop, deliver_all_of};
 use crate::runtime::host_queue::HostQueue;
 use crate::task::host::DeferredDrop;
@@ -47,9 +47,9 @@ pub(super) struct StoreAccess<'a> {
 }
 
 impl AnswerStore for StoreAccess<'_> {
-    fn probe(&mut self, key: &[u8]) -> Option<Outcome> {
+    fn probe(&mut self, hash: u64, key: &[u8]) -> Option<Outcome> {
         // A shard that panicked is empty, and the table continues (rule L07).
-        let hit = catch_panic_within(|| self.core.store.probe(key, self.now.clock())).unwrap_or_default()?;
+        let hit = catch_panic_within(|| self.core.store.probe_hashed(hash, key, self.now.clock())).unwrap_or_default()?;
         let outcome = outcome_of(hit, self.now);
         if self.core.hooks.record.is_some() {
             self.found.push((Key::new(key), outcome.status()));
@@ -58,9 +58,12 @@ impl AnswerStore for StoreAccess<'_> {
     }
 
     #[inline(always)]
-    fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult {
-        let mut entry = NewEntry { terms, ..NewEntry::new(answer.share()) };
-        let put = catch_panic_within(|| self.core.store.put_hashed(hash, key, &mut entry, self.now.clock(), self.left));
+    fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: &mut StoreTerms) -> FillResult {
+        let mut stored = answer.share();
+        let put = catch_panic_within(
+            #[inline(always)]
+            || self.core.store.put_hashed(hash, key, &mut stored, terms, self.now.clock(), self.left),
+        );
         self.core.loads().note_written();
         let Ok(put) = put else { return FillResult::default() };
         self.ends |= matches!(put, PutOutcome::Stored { expires_at: Some(_), .. });

@@ -104,6 +104,14 @@ impl Group {
     /// Moves keys from the front to `popped` until that has `most` keys, or until `may_go` refuses one. Returns whether a key was refused.
     #[inline]
     pub fn pop(&mut self, most: usize, popped: &mut Vec<FlightId>, mut may_go: impl FnMut(&[FlightId], FlightId) -> bool) -> bool {
+        if let GroupKeys::Many(many) = &mut self.keys
+            && many.between.is_empty()
+        {
+            let before = popped.len();
+            let is_refused = many.pop_listed(most, popped, may_go);
+            self.len -= popped.len() - before;
+            return is_refused;
+        }
         while self.len > 0 && popped.len() < most {
             let first = self.first();
             if !may_go(popped, first.flight) {
@@ -147,6 +155,26 @@ impl Many {
         } else {
             self.between.insert(key.position, key.flight);
         }
+    }
+
+    /// [`Group::pop`] if no key arrived between others.
+    #[inline]
+    fn pop_listed(&mut self, most: usize, popped: &mut Vec<FlightId>, mut may_go: impl FnMut(&[FlightId], FlightId) -> bool) -> bool {
+        let mut is_refused = false;
+        while popped.len() < most
+            && let Some(key) = self.listed.get(self.first)
+        {
+            if key.flight != FlightId::NULL {
+                is_refused = !may_go(popped, key.flight);
+                if is_refused {
+                    break;
+                }
+                popped.push(key.flight);
+            }
+            self.first += 1;
+        }
+        self.trim();
+        is_refused
     }
 
     #[inline]

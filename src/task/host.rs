@@ -103,11 +103,11 @@ pub struct FillResult {
 
 /// The part of the store that loading needs. Called under the table's lock.
 pub trait AnswerStore {
-    /// Looks `key` up. An entry that is found counts as a hit and as a use; a miss is not counted.
-    fn probe(&mut self, key: &[u8]) -> Option<Outcome>;
+    /// Looks `key` up, which has this hash by the table's hasher. An entry that is found counts as a hit and as a use; a miss is not counted.
+    fn probe(&mut self, hash: u64, key: &[u8]) -> Option<Outcome>;
     /// Stores an answer, of which the caller keeps a reference. Exclusive access allows sharing it without synchronisation. `hash` is the
-    /// hash of the key by the table's hasher.
-    fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult;
+    /// hash of the key by the table's hasher. The labels are taken out of the terms.
+    fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: &mut StoreTerms) -> FillResult;
     /// Returns the expired entry of `key` that is kept as a fallback (rule R01). Does not count as a hit.
     fn stale(&mut self, key: &[u8]) -> Option<Outcome>;
     /// Removes the fallback of `key`.

@@ -2,7 +2,7 @@
 //! to all entries with a tag (rule R11).
 
 use super::super::departure::{Cause, Departures};
-use super::super::entry::{Hit, NewEntry, PutOutcome};
+use super::super::entry::{EntryParts, Hit, PutOutcome};
 use super::super::slab::Place;
 use super::steps::STEP;
 use super::{Shard, finite};
@@ -65,13 +65,13 @@ impl Shard {
 
     /// Whether `entry`, which is put over the one at `place`, has that very value and the same labels, so that the older entry is renewed.
     #[inline(never)]
-    pub(super) fn is_renewed(&self, place: Place, entry: &NewEntry, ttl: Ttl, now: Millis) -> bool {
-        let is_same = self.slab.answer(place).is(&entry.answer) && self.labels_of(place) == entry.terms.labels.as_ref();
+    pub(super) fn is_renewed(&self, place: Place, entry: &EntryParts<'_>, ttl: Ttl, now: Millis) -> bool {
+        let is_same = self.slab.answer(place).is(entry.answer) && self.labels_of(place) == entry.terms.labels.as_ref();
         is_same && ttl != Ttl::DoNotStore && self.leaves_at(place) > now
     }
 
     /// Renews the value at `place`, as if it had just been put there. Its key and its cost stay.
-    pub(super) fn renew(&mut self, place: Place, entry: &NewEntry, ttl: Ttl, present: Present) -> PutOutcome {
+    pub(super) fn renew(&mut self, place: Place, entry: &EntryParts<'_>, ttl: Ttl, present: Present) -> PutOutcome {
         let (cost, used) = (self.slab.cost(place), present.latest);
         let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
         self.ends.remove(place);

@@ -30,7 +30,7 @@ impl<H: Host> Table<H> {
         turn: &mut TableContext<'_, H, S>,
     ) -> Status {
         match given {
-            ProviderAnswer::Answer(answer, terms) => self.resolve(id, index, answer, &terms, turn),
+            ProviderAnswer::Answer(answer, mut terms) => self.resolve(id, index, answer, &mut terms, turn),
             ProviderAnswer::Failed(error) => self.reject(id, index, error, turn),
         }
     }
@@ -43,7 +43,7 @@ impl<H: Host> Table<H> {
         id: RequestId,
         index: usize,
         answer: Answer,
-        terms: &StoreTerms,
+        terms: &mut StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> Status {
         let Some(part) = self.take_part(id, index) else {
@@ -110,7 +110,7 @@ impl<H: Host> Table<H> {
         id: RequestId,
         part: Part,
         mut answer: Answer,
-        terms: &StoreTerms,
+        terms: &mut StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> Status {
         match part {
@@ -161,7 +161,7 @@ impl<H: Host> Table<H> {
         id: FlightId,
         stamp: Stamp,
         mut answer: Answer,
-        terms: &StoreTerms,
+        terms: &mut StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> bool {
         let is_tag_removed = self.is_tag_removed(terms, stamp.attempt());
@@ -179,7 +179,8 @@ impl<H: Host> Table<H> {
                 if requests.len() > 1 {
                     recent.write(key_state.hash, true);
                 }
-                filled = turn.store.fill(key_state.hash, &key_state.key, &mut answer, terms.or_priority(flight.priority.get()));
+                terms.default_priority(flight.priority.get());
+                filled = turn.store.fill(key_state.hash, &key_state.key, &mut answer, terms);
             }
             if rarely(!throttled.is_empty()) {
                 throttled.end(&key_state.key, turn.out);
@@ -228,7 +229,7 @@ impl<H: Host> Table<H> {
         key_state: KeyStateId,
         stamp: Stamp,
         answer: &mut Answer,
-        terms: StoreTerms,
+        terms: &mut StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> FillResult {
         let key_state = &mut self.flights[key_state];
@@ -247,7 +248,7 @@ impl<H: Host> Table<H> {
         &mut self,
         remains: FlightRemains,
         answer: &mut Answer,
-        terms: &StoreTerms,
+        terms: &mut StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> FillResult {
         let is_whole = self.flights[remains.key_state].is_whole(remains.stamp) && !self.is_tag_removed(terms, remains.stamp.attempt());
@@ -255,7 +256,8 @@ impl<H: Host> Table<H> {
             return FillResult::default();
         }
         self.forget_failure(remains.key_state, turn);
-        self.store_if_whole(remains.key_state, remains.stamp, answer, terms.or_priority(remains.priority), turn)
+        terms.default_priority(remains.priority);
+        self.store_if_whole(remains.key_state, remains.stamp, answer, terms, turn)
     }
 
     #[inline]
@@ -278,7 +280,7 @@ impl<H: Host> Table<H> {
         remains: FlightRemains,
         requested_for: FlightId,
         mut answer: Answer,
-        terms: &StoreTerms,
+        terms: &mut StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) {
         let key_state = &self.flights[remains.key_state];
@@ -374,7 +376,7 @@ impl<H: Host> Table<H> {
         id: RequestId,
         key: &[u8],
         mut answer: Answer,
-        terms: StoreTerms,
+        mut terms: StoreTerms,
         turn: &mut TableContext<'_, H, S>,
     ) -> Status {
         let status = self.status_if_ended(id);
@@ -385,7 +387,7 @@ impl<H: Host> Table<H> {
             turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
             return if status == Status::OK { Status::LATE } else { status };
         }
-        let filled = turn.store.fill(hash, key, &mut answer, terms);
+        let filled = turn.store.fill(hash, key, &mut answer, &mut terms);
         // An answer that was not stored makes no other answer outdated: that of an older attempt may still be stored (rule S12a).
         let is_stored = filled.ttl_left_ms != 0;
         if is_stored {

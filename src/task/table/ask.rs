@@ -23,7 +23,10 @@ use std::time::Duration;
 #[derive(Debug)]
 pub enum Probe {
     /// The store does not have the key, or was not read.
-    Missed,
+    Missed {
+        /// The hash of the key, by the table's hasher.
+        hash: u64,
+    },
     /// The position is settled: a hit, an invalid key, or a key that is too long.
     Settled(Outcome),
 }
@@ -218,11 +221,14 @@ impl<H: Host> Table<H> {
         probes: &mut [Probe],
         turn: &mut TableContext<'_, H, S>,
     ) -> bool {
-        match std::mem::replace(&mut probes[position as usize], Probe::Missed) {
-            Probe::Missed => return self.ask_position(asking, position, keys, probes, turn),
+        if let Probe::Missed { hash } = probes[position as usize] {
+            return self.ask_position(asking, position, hash, keys, probes, turn);
+        }
+        match std::mem::replace(&mut probes[position as usize], Probe::Missed { hash: 0 }) {
             // A refresh delivers nothing: its invalid keys are skipped.
             Probe::Settled(outcome) if !asking.form.delivers() => turn.out.defer_outcome_drop(outcome),
             Probe::Settled(outcome) => self.settle(asking.id, position, outcome, turn.out),
+            Probe::Missed { .. } => {}
         }
         true
     }
@@ -251,6 +257,7 @@ impl<H: Host> Table<H> {
         &mut self,
         asking: &mut FetchContext<'_>,
         position: u32,
+        hash: u64,
         keys: &CallKeys<'_>,
         probes: &[Probe],
         turn: &mut TableContext<'_, H, S>,
@@ -264,7 +271,7 @@ impl<H: Host> Table<H> {
             self.counts.missed_unasked += 1;
             return true;
         }
-        let Some(new) = self.look_up(asking, position, &keys[position as usize], turn) else { return true };
+        let Some(new) = self.look_up(asking, position, hash, &keys[position as usize], turn) else { return true };
         let mut way = self.admission(asking, turn);
         if way == Admission::Displacing {
             if let (Some(None), false) = (asking.steps, asking.is_refresh()) {
@@ -326,8 +333,8 @@ impl<H: Host> Table<H> {
             if self.fetches[asking.id].ended.is_some() {
                 return;
             }
-            if let Probe::Missed = probe {
-                self.look_up(asking, position, &keys[position as usize], turn);
+            if let Probe::Missed { hash } = probe {
+                self.look_up(asking, position, *hash, &keys[position as usize], turn);
             }
         }
     }
@@ -338,6 +345,7 @@ impl<H: Host> Table<H> {
         &mut self,
         asking: &FetchContext<'_>,
         position: u32,
+        hash: u64,
         key: &'k [u8],
         turn: &mut TableContext<'_, H, S>,
     ) -> Option<NewKey<'k>> {
@@ -351,7 +359,7 @@ impl<H: Host> Table<H> {
         if asking.reprobe && reads {
             // If a load stored its answer since the first lookup, it ended its flight in the same hold of the lock, and this lookup is a
             // hit (F07).
-            if let Some(outcome) = turn.store.probe(key) {
+            if let Some(outcome) = turn.store.probe(hash, key) {
                 self.settle(id, position, outcome, turn.out);
                 return None;
             }
@@ -361,7 +369,6 @@ impl<H: Host> Table<H> {
             self.settle(id, position, Outcome::bare(Verdict::Miss), turn.out);
             return None;
         }
-        let hash = self.hash(key);
         let key_state = self.flights.find(hash, key);
         if let Some(flight) = key_state.and_then(|key_state| self.flights[key_state].current) {
             self.join(flight, position, asking);

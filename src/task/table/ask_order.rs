@@ -3,6 +3,7 @@
 //! Otherwise the load of the first position could end between two steps, and a later position would start another load of the same key
 //! (rule F06).
 
+use super::Probe;
 use crate::base::{CallKeys, KeyHasher};
 
 /// The hashes of the keys of one fetch, and the order in which its positions are processed.
@@ -28,10 +29,14 @@ fn with_room_for<T>(count: usize) -> Option<Vec<T>> {
 }
 
 impl AskOrder {
-    /// The order for these keys; `None` if there is no memory for it. Takes linear time unless keys repeat, and must run without a lock.
-    pub fn of(keys: &CallKeys<'_>, hasher: &KeyHasher) -> Option<AskOrder> {
+    /// The order for these keys, with the results of looking them up; `None` if there is no memory for it. Takes linear time unless keys
+    /// repeat, and must run without a lock. Keys that were found are hashed here, with the table's hasher.
+    pub fn of(keys: &CallKeys<'_>, probes: &[Probe], hasher: &KeyHasher) -> Option<AskOrder> {
         let mut hashes = with_room_for(keys.len())?;
-        hashes.extend((0..keys.len()).map(|position| hasher.hash(&keys[position])));
+        hashes.extend(probes.iter().enumerate().map(|(position, probe)| match probe {
+            Probe::Missed { hash } => *hash,
+            Probe::Settled(_) => hasher.hash(&keys[position]),
+        }));
         let repeated = repeated_positions(&hashes)?;
         if repeated.is_empty() {
             return Some(AskOrder { hashes, places: Vec::new() });
@@ -109,10 +114,15 @@ mod tests {
     use crate::base::PackedKeys;
     use crate::base::config::Hash;
 
+    fn missed(keys: &PackedKeys, hasher: &KeyHasher) -> Vec<Probe> {
+        keys.iter().map(|key| Probe::Missed { hash: hasher.hash(key) }).collect()
+    }
+
     fn order(keys: &[&str]) -> Vec<(u32, bool)> {
         let mut packed = PackedKeys::default();
         keys.iter().for_each(|key| packed.push(key.as_bytes()));
-        let order = AskOrder::of(&CallKeys::Many(&packed), &KeyHasher::new(Hash::Sip)).expect("memory");
+        let hasher = KeyHasher::new(Hash::Sip);
+        let order = AskOrder::of(&CallKeys::Many(&packed), &missed(&packed, &hasher), &hasher).expect("memory");
         (0..keys.len()).map(|place| (order.position(place), order.repeats(place))).collect()
     }
 
@@ -129,7 +139,7 @@ mod tests {
         let mut packed = PackedKeys::default();
         ["b", "a", "c"].iter().for_each(|key| packed.push(key.as_bytes()));
         let hasher = KeyHasher::new(Hash::Fast);
-        let hashes = AskOrder::of(&CallKeys::Many(&packed), &hasher).expect("memory").take_sorted_hashes();
+        let hashes = AskOrder::of(&CallKeys::Many(&packed), &missed(&packed, &hasher), &hasher).expect("memory").take_sorted_hashes();
         assert!(hashes.is_sorted() && hashes.len() == 3 && hashes.contains(&hasher.hash(b"b")));
     }
 

@@ -77,14 +77,16 @@ impl<H: Host> Table<H> {
             FetchContext { id, form, settings, reprobe, wish, retries, lingers, queue_position, rank, looked_ahead, search, steps };
         // A request is filled in one hold, in the order of the keys (rule F14).
         let most = next.saturating_add(turn.out.budget).saturating_add(self.settings.batch_max_keys as usize);
+        if !self.fetches.contains_key(id) || (self.life == Acceptance::Closed && !form.delivers()) {
+            // Within this hold it stays so: a fetch is kept while it is asked.
+            *next = probes.len();
+        }
         while *next < probes.len().min(most) {
             // All positions of one key are processed in one hold.
             if !turn.out.takes(1) && self.opening.is_empty() && !order.repeats(*next) {
                 break;
             }
-            if !self.fetches.contains_key(id) || (self.life == Acceptance::Closed && !form.delivers()) {
-                *next = probes.len();
-            } else if self.ask_probed(&mut context, order.position(*next), keys, probes, turn) {
+            if self.ask_probed(&mut context, order.position(*next), keys, probes, turn) {
                 *next += 1;
             } else {
                 self.hand_out_opening(turn);
@@ -117,6 +119,6 @@ pub fn refusal_of_all(form: Form, settings: &FetchSettings, probes: &[Probe]) ->
     }
     probes.iter().find_map(|probe| match probe {
         Probe::Settled(outcome) => outcome.refusal(),
-        Probe::Missed => None,
+        Probe::Missed { .. } => None,
     })
 }

@@ -352,6 +352,10 @@ impl<H: Host> Table<H> {
     pub(super) fn finish_more<S: AnswerStore>(&mut self, mut finish: Finish, turn: &mut TableContext<'_, H, S>) -> Option<Finish> {
         let id = finish.request;
         let end = self.requests[id].parts.len();
+        if self.requests[id].unanswered == 0 {
+            // The usual case: there is nothing to settle.
+            finish.next = end;
+        }
         let until = end.min(finish.next + turn.out.budget);
         turn.out.budget -= until - finish.next;
         for index in finish.next..until {
@@ -362,7 +366,7 @@ impl<H: Host> Table<H> {
                     if self.life == Acceptance::Closed {
                         self.close_flight(flight, turn.out);
                     } else if finish.is_absent && is_wanted {
-                        self.settle_current(flight, stamp, Answer::Null, &StoreTerms::default(), turn);
+                        self.settle_current(flight, stamp, Answer::Null, &mut StoreTerms::default(), turn);
                     } else {
                         if is_wanted {
                             self.note_failure(id, &finish.error);

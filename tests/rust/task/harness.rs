@@ -115,19 +115,19 @@ impl TestStore {
 }
 
 impl AnswerStore for TestStore {
-    fn probe(&mut self, key: &[u8]) -> Option<Outcome> {
+    fn probe(&mut self, _hash: u64, key: &[u8]) -> Option<Outcome> {
         let entries = self.entries.borrow();
         let stored = entries.get(key).filter(|stored| !stored.is_stale)?;
         Some(Outcome::of(stored.answer.clone(), Source::Store))
     }
 
-    fn fill(&mut self, _hash: u64, key: &[u8], answer: &mut Answer, terms: StoreTerms) -> FillResult {
+    fn fill(&mut self, _hash: u64, key: &[u8], answer: &mut Answer, terms: &mut StoreTerms) -> FillResult {
         self.take_out(key);
         if terms.ttl == Some(Ttl::DoNotStore) {
             return FillResult::default();
         }
         let filled = FillResult { ttl_left_ms: -1, cost: terms.cost.unwrap_or(0) };
-        self.entries.borrow_mut().insert(key.to_vec(), Stored { answer: answer.clone(), terms, is_stale: false });
+        self.entries.borrow_mut().insert(key.to_vec(), Stored { answer: answer.clone(), terms: terms.clone(), is_stale: false });
         filled
     }
 
@@ -368,11 +368,11 @@ impl Harness {
         for key in keys {
             packed.push(key.as_bytes());
             let reads = form.delivers() && options.fetch.read != ReadMode::Refresh && !options.missed_before;
-            let hit = if reads { self.store.probe(key.as_bytes()) } else { None };
+            let hit = if reads { self.store.probe(0, key.as_bytes()) } else { None };
             probes.push(match hit {
                 _ if key.starts_with('!') => Probe::Settled(Outcome::bare(Verdict::InvalidKey)),
                 Some(outcome) => Probe::Settled(outcome),
-                None => Probe::Missed,
+                None => Probe::Missed { hash: self.table.hash(key.as_bytes()) },
             });
         }
         let recording = RecordingSink::new(keys, &self.store);
@@ -397,12 +397,12 @@ impl Harness {
         let (mut packed, mut probes) = (PackedKeys::default(), Vec::new());
         for key in keys {
             packed.push(key.as_bytes());
-            probes.push(match self.store.probe(key.as_bytes()) {
+            probes.push(match self.store.probe(0, key.as_bytes()) {
                 _ if key.starts_with('!') => Probe::Settled(Outcome::bare(Verdict::InvalidKey)),
                 Some(outcome) if form.delivers() && options.fetch.read != ReadMode::Refresh && !options.missed_before => {
                     Probe::Settled(outcome)
                 }
-                _ => Probe::Missed,
+                _ => Probe::Missed { hash: self.table.hash(key.as_bytes()) },
             });
         }
         let post = RecordingSink::new(keys, &self.store);
@@ -427,7 +427,7 @@ impl Harness {
             reservation,
         };
         let (asking, progress) = self.step(|table, turn| {
-            let order = AskOrder::of(&CallKeys::Many(&packed), table.hasher()).expect("memory");
+            let order = AskOrder::of(&CallKeys::Many(&packed), &probes, table.hasher()).expect("memory");
             let mut asking = table.begin(ask, order, refusal, turn.now);
             let progress = table.ask_more(&mut asking, &CallKeys::Many(&packed), &mut probes, true, turn);
             (asking, progress)
@@ -572,7 +572,7 @@ impl Harness {
 
     pub fn put_answer(&mut self, key: &str, answer: &Answer) {
         self.step(|table, turn| {
-            let filled = turn.store.fill(0, key.as_bytes(), &mut answer.clone(), StoreTerms::default());
+            let filled = turn.store.fill(0, key.as_bytes(), &mut answer.clone(), &mut StoreTerms::default());
             table.written(key.as_bytes(), Write::Put(answer, filled), turn);
         });
     }
