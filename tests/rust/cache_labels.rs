@@ -61,7 +61,7 @@ impl World {
         self.store.stale(key.as_bytes(), &self.clock).is_some()
     }
 
-    /// The age of what there is of the key, and its labels.
+    /// The age of the key's entry, fresh or stale, and its labels.
     fn known(&self, key: &str) -> Option<(u64, Option<Labels>)> {
         let (hit, labels) = self.store.known(key.as_bytes(), &self.clock)?;
         Some((self.clock.millis().since(hit.stored_at), labels))

@@ -463,7 +463,7 @@ impl Fixture {
                 assert_eq!(seen, found.map(|at| model.entries[at].id));
             }
             Op::Glance(key) => {
-                // The fast path, and the slow one if that is needed.
+                // The fast path, then the slow path if the fast one does not apply.
                 let seen =
                     store.try_lookup_fast(&key_bytes(key), clock, id).unwrap_or_else(|| store.lookup_with(&key_bytes(key), clock, id));
                 assert_eq!(seen, model.lookup(key, true).map(|at| model.entries[at].id));

@@ -3,7 +3,7 @@
 use super::api::{Api, Entry};
 use std::fmt::Write as _;
 
-/// How a processor lays out what is not of the same size or alignment everywhere.
+/// The sizes and alignments of a processor that differ between processors.
 struct Processor {
     pointer: usize,
     align_of_8_bytes: usize,

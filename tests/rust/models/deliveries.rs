@@ -130,7 +130,7 @@ fn l02_a_host_that_reads_the_descriptor_receives_every_delivery() {
     });
 }
 
-/// The same for a host that polls the queue, also if what it delivers calls no function and another delivery arrives just then.
+/// The same for a host that polls the queue, also if the delivery calls no function and another one arrives just then.
 #[test]
 fn l02_a_host_that_polls_when_the_descriptor_is_readable_misses_nothing() {
     explore("a descriptor that is read, and a queue that is polled", 3, || {

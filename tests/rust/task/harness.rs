@@ -49,7 +49,7 @@ pub fn provider_error(code: i64, permanent: bool) -> Error {
     Error::of_provider(code, b"the record is locked", permanent, Some(object()))
 }
 
-/// The store: keeps everything for ever, except what must not be stored and what the test expires.
+/// The store: keeps every entry for ever, except entries that must not be stored and those that the test expires.
 #[derive(Clone, Default)]
 pub struct TestStore {
     entries: Rc<RefCell<Entries>>,
@@ -435,7 +435,7 @@ impl Harness {
         LongAsk { asking, keys: packed, probes, post, progress }
     }
 
-    /// Another step; false once all keys are asked.
+    /// Does another step. Returns false once all keys are processed.
     pub fn ask_more(&mut self, long: &mut LongAsk) -> bool {
         let LongAsk { asking, keys, probes, progress, .. } = long;
         let keys = CallKeys::Many(keys);

@@ -189,7 +189,7 @@ struct Run {
     /// The number of requests when each tag was last removed.
     removed_tags: [usize; 2],
     closed: bool,
-    /// A fetch that is being asked in steps, and what will be known of it.
+    /// A fetch whose arrival is processed in steps, and its data once that is done.
     asking: Option<(LongAsk, Call, usize, Vec<u64>)>,
     /// What finishes that are still worked on may say.
     lingering: Vec<Silence>,
@@ -344,7 +344,7 @@ impl Run {
         self.fetches.push(SentFetch { call, waiter, at_step: self.steps, writes, cancelled: false });
     }
 
-    /// Another step of the fetch that is being asked, if there is one.
+    /// Another step of the fetch whose arrival is processed in steps, if there is one.
     fn ask_more(&mut self) {
         let Some((mut long, call, at_step, writes)) = self.asking.take() else { return };
         if self.harness.ask_more(&mut long) {

@@ -1,5 +1,5 @@
-//! Long work is done in steps, and what comes in between finds everything in order (rule S19). One hold of the lock does no more than a few
-//! hundred keys, whatever it is about.
+//! Long work is done in steps, and events between two steps see a consistent table (rule S19). One hold of the lock processes no more than
+//! a few hundred keys, whatever the event.
 
 use super::harness::{Harness, Summary, Waiter, bytes, failed_with, keys, ms, provider_error, refs, stale, value};
 use kvlight::base::config::{BatchMode, LeavePolicy, QueueOrder, ReadMode, Settings};
@@ -7,7 +7,7 @@ use kvlight::base::{Status, StoreTerms};
 use kvlight::task::breaker::Forced;
 use kvlight::task::{Form, ProviderAnswer, Source, TakeResult, Unanswered};
 
-/// A story has few keys and short steps, since the table looks itself over after each.
+/// Few keys and short steps, because the table checks its invariants after each of them.
 const MANY: usize = 200;
 const STEP: usize = 16;
 
@@ -22,7 +22,7 @@ fn one_slot(settings: &mut Settings) {
     settings.tasks.max_running = 1;
 }
 
-/// A world in which a fetch of very many keys waits, and long work goes on only when the story says so.
+/// A harness in which a fetch of very many keys waits, and long work continues only when the test says so.
 fn waiting(set: impl FnOnce(&mut Settings)) -> (Harness, Waiter) {
     let mut harness = harness(|settings| {
         one_slot(settings);
@@ -35,7 +35,7 @@ fn waiting(set: impl FnOnce(&mut Settings)) -> (Harness, Waiter) {
     (harness, waiter)
 }
 
-/// Goes on until nothing is left, and returns in how many steps.
+/// Does the long work until nothing is left, and returns the number of steps.
 fn finish_work(harness: &mut Harness) -> usize {
     let mut steps = 1;
     while harness.go_on() {
@@ -46,7 +46,7 @@ fn finish_work(harness: &mut Harness) -> usize {
     steps
 }
 
-/// Lets the provider answer whatever it gets, until nothing is left.
+/// Lets the provider answer all requests, until none is left.
 fn answer_all(harness: &mut Harness) {
     harness.is_slow = false;
     let mut nth = 0;
@@ -68,7 +68,7 @@ fn s19_very_many_keys_are_asked_in_steps_and_all_are_answered() {
     let mut single = None;
     loop {
         if steps == 3 {
-            // What is written in between is seen by the later steps (F07), and by the loads that wait (F08).
+            // Later steps see a write in between (F07), and so do loads that wait (F08).
             harness.put("k199", "put");
             harness.put("k60", "put");
             single = Some(harness.fetch_with("other", |options| options.urgency = 1));
@@ -152,7 +152,7 @@ fn s19_f09_a_cancel_of_very_many_keys_goes_in_steps_from_the_last_key_on() {
     let (mut harness, waiter) = waiting(|_| {});
     harness.cancel(&waiter);
     assert_eq!(waiter.polled().0, STEP, "so many in the first hold");
-    // An answer still counts for a key that was not reached, and who joins one is not affected (F09, fault 24).
+    // An answer still counts for a key that was not reached, and fetches that join its load are not affected (F09, fault 24).
     harness.answer(0, "k5", "in time");
     let joined = harness.fetch("k100");
     let late = harness.fetch("k199");
@@ -272,7 +272,7 @@ fn s19_f16a_a_large_request_is_finished_in_steps_and_takes_no_answer_meanwhile()
             let over = Status::ERR_ALREADY_ANSWERED;
             (over, over, over)
         });
-        // The slot is free only with the last key; a write in between overtakes what was not reached.
+        // The slot becomes free with the last key; a write in between overtakes the keys that were not reached.
         let other = harness.fetch("other");
         harness.put("k198", "put");
         assert_eq!(harness.requests.len(), 1);
@@ -404,7 +404,7 @@ fn s19_f13c_another_urgency_reaches_very_many_keys_in_steps() {
     harness.finish_with(0, Unanswered::Failed(provider_error(1, true)));
     assert_eq!(middle.outcome(), Summary::Pending);
     assert_eq!(harness.requests[1].keys()[0], "middle", "the last urgency is what counts");
-    // A cancel in between takes back what each key really has.
+    // A cancel in between subtracts the urgency that each position has at that time.
     harness.is_slow = true;
     harness.set_urgency(&waiter, 9);
     harness.cancel(&waiter);
