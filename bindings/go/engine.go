@@ -21,9 +21,9 @@ type engine[V any] struct {
 	queue *C.kvl_queue_t
 
 	// The functions that cancel the contexts of requests, by id.
-	asked  sync.Map
-	lastID uintptr
-	pumped chan struct{}
+	cancels sync.Map
+	lastID  uintptr
+	pumped  chan struct{}
 	// A waiter for reuse, left by a fetch whose key was resident.
 	spare atomic.Pointer[waiter[V]]
 }
@@ -77,7 +77,7 @@ func (e *engine[V]) end(queue *C.kvl_queue_t) {
 	if w := e.spare.Swap(nil); w != nil {
 		w.id.Delete()
 	}
-	e.asked.Range(func(_, cancel any) bool {
+	e.cancels.Range(func(_, cancel any) bool {
 		cancel.(context.CancelFunc)()
 		return true
 	})
@@ -152,13 +152,13 @@ type waiter[V any] struct {
 	id      cgo.Handle
 	keys    []string
 	results []Result[V]
-	told    chan struct{}
+	settled chan struct{}
 }
 
 func (e *engine[V]) waiter(keys []string) *waiter[V] {
 	w := e.spare.Swap(nil)
 	if w == nil {
-		w = &waiter[V]{told: make(chan struct{})}
+		w = &waiter[V]{settled: make(chan struct{})}
 		w.id = cgo.NewHandle(w)
 	}
 	w.keys = keys
@@ -287,10 +287,10 @@ func (e *engine[V]) wait(ctx context.Context, keys []string, settings []Settings
 	// The pump uses the id until the last event, which also follows a cancel.
 	defer w.id.Delete()
 	select {
-	case <-w.told:
+	case <-w.settled:
 	case <-ctx.Done():
 		C.kvl_fetch_cancel(c.fetch)
-		<-w.told
+		<-w.settled
 		for _, result := range w.results {
 			if result.Status == ErrCancelled {
 				return nil, ctx.Err()

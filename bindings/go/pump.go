@@ -57,13 +57,13 @@ func (e *engine[V]) handle(event *C.kvl_event_t) {
 	id := C.go_user_data(event)
 	switch event.kind {
 	case C.KVL_EVENT_RESULT:
-		e.tell(id, []Result[V]{e.result(event.result)})
+		e.settle(id, []Result[V]{e.result(event.result)})
 	case C.KVL_EVENT_RESULTS:
-		e.tell(id, e.resultsOf(event.results))
+		e.settle(id, e.resultsOf(event.results))
 	case C.KVL_EVENT_REQUEST:
 		e.ask(event.request)
 	case C.KVL_EVENT_CANCEL:
-		if cancel, found := e.asked.Load(uintptr(id)); found {
+		if cancel, found := e.cancels.Load(uintptr(id)); found {
 			cancel.(context.CancelFunc)()
 		}
 	case C.KVL_EVENT_DROP:
@@ -75,13 +75,13 @@ func (e *engine[V]) handle(event *C.kvl_event_t) {
 	}
 }
 
-func (e *engine[V]) tell(id C.uintptr_t, results []Result[V]) {
+func (e *engine[V]) settle(id C.uintptr_t, results []Result[V]) {
 	w := cgo.Handle(id).Value().(*waiter[V])
 	for i := range results {
 		results[i].Key = w.keys[i]
 	}
 	w.results = results
-	close(w.told)
+	close(w.settled)
 }
 
 func (e *engine[V]) resultsOf(all *C.kvl_results_t) []Result[V] {
@@ -171,7 +171,7 @@ func (e *engine[V]) ask(handle *C.kvl_request_t) {
 	for _, slice := range slices {
 		request.keys = append(request.keys, stringOf(slice.data, slice.len))
 	}
-	e.asked.Store(request.id, request.cancel)
+	e.cancels.Store(request.id, request.cancel)
 	if C.go_on_cancel(handle, C.uintptr_t(request.id)) == C.KVL_ERR_CANCELLED {
 		request.cancel()
 	}

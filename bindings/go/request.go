@@ -82,7 +82,7 @@ func (r *Request[V]) used(use func(*C.kvl_request_t) C.kvl_status_t) error {
 
 // release releases the handle, so that its reference to the engine does not wait for the garbage collector.
 func (r *Request[V]) release() {
-	r.engine.asked.Delete(r.id)
+	r.engine.cancels.Delete(r.id)
 	r.cancel()
 	r.mu.Lock()
 	handle := r.handle
@@ -146,7 +146,7 @@ func (r *Request[V]) withError(why error, use func(*C.kvl_request_t, *C.kvl_erro
 		if forGood := (gone{}); errors.As(why, &forGood) {
 			flags |= C.KVL_ERROR_F_NO_STALE
 		}
-		message, id := said(why), cgo.NewHandle(why)
+		message, id := messageOf(why), cgo.NewHandle(why)
 		var err *C.kvl_error_t
 		if err := check(C.go_error(r.engine.queue, charsOf(message), C.size_t(len(message)), flags, C.uintptr_t(id), &err)); err != nil {
 			id.Delete()
@@ -160,8 +160,8 @@ func (r *Request[V]) withError(why error, use func(*C.kvl_request_t, *C.kvl_erro
 	})
 }
 
-// said returns an error's message; an error whose Error method panics is delivered without one.
-func said(why error) (text string) {
+// messageOf returns an error's message; an error whose Error method panics is delivered without one.
+func messageOf(why error) (text string) {
 	defer func() {
 		if recover() != nil {
 			text = "an error that cannot be shown"

@@ -3,7 +3,7 @@ package = "kvlight"
 version = "scm-1"
 source = { url = "." }
 description = {
-  summary = "A loading cache that fetches each key once, in batches, however many ask",
+  summary = "A loading cache that fetches each key once, in batches, however many callers ask for it",
   detailed = "For LuaJIT and OpenResty. Needs the shared library libkvlight, which is found by its name or by KVL_LIBRARY.",
   license = "MIT OR Apache-2.0",
 }

@@ -8,7 +8,7 @@ Gem::Specification.new do |spec|
   spec.name = "kvlight"
   spec.version = Kvlight::VERSION
   spec.authors = ["The kvlight authors"]
-  spec.summary = "A loading cache that fetches each key once, in batches, however many ask"
+  spec.summary = "A loading cache that fetches each key once, in batches, however many callers ask for it"
   spec.description = "Kvlight::Tasks keeps what a block loads: each missing key is loaded once, together with others, with retries, " \
                      "timeouts and priorities, whichever threads ask for it. Values are any objects."
   spec.licenses = ["MIT", "Apache-2.0"]

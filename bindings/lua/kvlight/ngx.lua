@@ -25,7 +25,7 @@ function M.tasks(settings)
   end
   local pump = semaphore.new()
   local sleeping = setmetatable({}, { __mode = "k" }) -- semaphores by fetch
-  local asked = {} -- providers that are to be started
+  local ready = {} -- providers that are to be started
 
   local own = {}
   for name, value in pairs(settings) do
@@ -43,7 +43,7 @@ function M.tasks(settings)
   end
   -- Providers are always started by the timer, whichever thread polls, since light threads end with the request that started them.
   function own.spawn(provide)
-    asked[#asked + 1] = provide
+    ready[#ready + 1] = provide
     pump:post()
   end
   local made = tasks.new(own)
@@ -57,8 +57,8 @@ function M.tasks(settings)
         return
       end
       made:poll()
-      local providers = asked
-      asked = {}
+      local providers = ready
+      ready = {}
       for _, provide in ipairs(providers) do
         ngx.thread.spawn(function()
           provide()

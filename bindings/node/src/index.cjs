@@ -7,7 +7,7 @@
 //     'cache.capacity': 10_000,                 // { key: value }; keys left out are remembered as absent
 //   });
 //   await users.fetch('7');                     // a value, or null: there is no such record
-//   await users.fetchAll(['7', '8', '7']);      // in the order asked; rejects with the first error
+//   await users.fetchAll(['7', '8', '7']);      // in the order of the keys; rejects with the first error
 //   await users.fetch('9', { signal, timeout_ms: 500 });
 //   await users.close();
 //

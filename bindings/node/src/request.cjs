@@ -31,25 +31,25 @@ class Request {
     const store = this.#open();
     const stated = termsOf(terms);
     const own = store.costOf(value);
-    return this.#said(() => native.resolve(this.#handle, store.engine, i, store.crossing(value), own, stated)) === K.OK;
+    return this.#checked(() => native.resolve(this.#handle, store.engine, i, store.crossing(value), own, stated)) === K.OK;
   }
 
   /** Fails the i-th key; every waiting caller gets the same error object. */
   fail(i, error) {
-    return this.#said(() => this.#fail(i, error)) === K.OK;
+    return this.#checked(() => this.#fail(i, error)) === K.OK;
   }
 
   /** Finishes the request: keys without an answer are null. */
   finish() {
     this.#done();
     this.#open();
-    this.#said(() => native.finish(this.#handle));
+    this.#checked(() => native.finish(this.#handle));
   }
 
   /** Finishes the request: keys without an answer fail with the error. */
   finishError(error) {
     this.#done();
-    this.#said(() => this.#fail(-1, error));
+    this.#checked(() => this.#fail(-1, error));
   }
 
   /** Answers all keys from a Map or an object: a missing key is null, and an Error in place of a value fails that key alone. */
@@ -101,7 +101,7 @@ class Request {
     return native.fail(this.#handle, store.engine, i, store.keep(new Kept(error)), sentenceOf(error), ...askedOf(error));
   }
 
-  #said(call) {
+  #checked(call) {
     const status = calling(call);
     if (status < 0) {
       throw new KvlightError(status, `kvlight: the request says ${status}`);
@@ -130,7 +130,7 @@ class Request {
   #giveUp(error) {
     this.#done();
     try {
-      this.#said(() => this.#fail(-1, error));
+      this.#checked(() => this.#fail(-1, error));
     } catch (refused) {
       // If the request is finished or closed, every waiter has its outcome already.
       if (!(refused instanceof KvlightError)) {

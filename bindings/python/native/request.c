@@ -61,7 +61,7 @@ void request_cancelled(Request *self)
 /* ---- Answers ---- */
 
 /* Checks the status of an answer. An answer that is late, repeated or after the close is not the provider's fault, and raises nothing. */
-static int said(Request *self, kvl_status_t status)
+static int check_status(Request *self, kvl_status_t status)
 {
     if (status >= 0 || status == KVL_ERR_ALREADY_ANSWERED || status == KVL_ERR_CLOSED || status == KVL_ERR_FORKED)
         return 0;
@@ -76,7 +76,7 @@ static int fail_one(Request *self, size_t i, PyObject *exception)
         return -1;
     kvl_status_t status;
     LIBRARY(self->state->home, status = kvl_request_fail(self->handle, i, error); kvl_error_release(error));
-    return said(self, status);
+    return check_status(self, status);
 }
 
 static int64_t whole_of(PyObject *answer, PyObject *name)
@@ -126,7 +126,7 @@ static int settle(Request *self, size_t i, PyObject *answer)
     kvl_status_t status = KVL_OK;
     if (value && self->handle)
         LIBRARY(self->state->home, status = kvl_request_resolve(self->handle, i, value, &terms); kvl_value_release(value));
-    if (value && said(self, status) == 0)
+    if (value && check_status(self, status) == 0)
         return 0;
     if (!PyErr_ExceptionMatches(PyExc_Exception))
         return -1;
@@ -151,20 +151,20 @@ static int supply(Request *self, PyObject *key, PyObject *answer)
     if (value && self->handle)
         LIBRARY(self->state->home, status = kvl_request_supply(self->handle, bytes.data, bytes.len, value, &terms); kvl_value_release(value));
     bytes_end(&bytes);
-    return value ? said(self, status) : PyErr_Occurred() ? -1 : 0;
+    return value ? check_status(self, status) : PyErr_Occurred() ? -1 : 0;
 }
 
 static int supply_extras(Request *self, PyObject *answers)
 {
-    PyObject *asked = PySet_New(self->keys), *items = asked ? PyDict_Items(answers) : NULL;
+    PyObject *requested = PySet_New(self->keys), *items = requested ? PyDict_Items(answers) : NULL;
     int failed = items ? 0 : -1;
     Py_ssize_t n = items ? PyList_Size(items) : 0;
     for (Py_ssize_t i = 0; i < n && !failed; i++) {
         PyObject *item = PyList_GetItem(items, i), *key = PyTuple_GetItem(item, 0);
-        int is_asked = PySet_Contains(asked, key);
-        failed = is_asked < 0 ? -1 : 0;
+        int is_requested = PySet_Contains(requested, key);
+        failed = is_requested < 0 ? -1 : 0;
         /* An extra answer that cannot be stored does not fail the requested keys. */
-        if (is_asked == 0 && supply(self, key, PyTuple_GetItem(item, 1)) < 0) {
+        if (is_requested == 0 && supply(self, key, PyTuple_GetItem(item, 1)) < 0) {
             if (!PyErr_ExceptionMatches(PyExc_Exception))
                 failed = -1;
             else if (self->engine)
@@ -174,7 +174,7 @@ static int supply_extras(Request *self, PyObject *answers)
         }
     }
     Py_XDECREF(items);
-    Py_XDECREF(asked);
+    Py_XDECREF(requested);
     return failed;
 }
 
@@ -207,7 +207,7 @@ static int answer_sequence(Request *self, PyObject *answers)
     Py_ssize_t n = PyList_Size(self->keys), given = PyList_Size(answers);
     if (given != n) {
         PyErr_Format(PyExc_TypeError,
-                     "the provider answered %zd values for %zd keys: one for each in the order asked, or a mapping", given, n);
+                     "the provider answered %zd values for %zd keys: one for each in the order of the keys, or a mapping", given, n);
         return -1;
     }
     int failed = 0;
@@ -239,7 +239,7 @@ static int answer_all(Request *self, PyObject *answers)
     if (!failed && self->handle) {
         kvl_status_t status;
         LIBRARY(self->state->home, status = kvl_request_finish(self->handle));
-        failed = said(self, status);
+        failed = check_status(self, status);
     }
     return failed;
 }

@@ -30,8 +30,8 @@ module Kvlight
       @dropped = dropped
       @on_error = on_error
       @encoding = encoding
-      @fetches = Shelf.new
-      @objects = Shelf.new # values, and exceptions of providers, until the library has dropped them
+      @fetches = ObjectTable.new
+      @objects = ObjectTable.new # values, and exceptions of providers, until the library has dropped them
       @engine = Engine.new(settings)
       @providers = Workers.new("kvlight provider", @engine.most_requests)
       @callbacks = Workers.new("kvlight callbacks", 1)

@@ -63,8 +63,8 @@ final class Spellings<K: KVLightKey>: @unchecked Sendable {
     /// The key for these bytes: with the requested spelling if that is kept, otherwise decoded; `nil` if the bytes are not a key.
     @usableFromInline
     func key(of bytes: UnsafeRawBufferPointer) -> K? {
-        let asked: K? = lock.withLock { entries.isEmpty ? nil : entries[Data(bytes)]?.key }
-        return asked ?? K(keyBytes: bytes)
+        let requested: K? = lock.withLock { entries.isEmpty ? nil : entries[Data(bytes)]?.key }
+        return requested ?? K(keyBytes: bytes)
     }
 
     private func add(_ key: K) -> Data {

@@ -2,7 +2,7 @@
 
 module Kvlight
   # The program's objects, by the ids that the library holds for them.
-  class Shelf
+  class ObjectTable
     def initialize
       @objects = {}
       @last_id = 0
