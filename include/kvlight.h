@@ -118,7 +118,7 @@ extern "C" {
 #define KVL_ERR_NULL_POINTER (-2)
 /** no configuration key of that name: kvl_config_keys_json() lists them */
 #define KVL_ERR_UNKNOWN_KEY (-3)
-/** the value has not the key's type, or is out of its range: kvl_config_problem() gives details */
+/** the value has the wrong type for this setting, or is out of range: kvl_config_problem() gives details */
 #define KVL_ERR_BAD_VALUE (-4)
 /** the runtime has been freed */
 #define KVL_ERR_INVALID_HANDLE (-5)
@@ -407,18 +407,18 @@ typedef struct kvl_terms_t {
      */
     int64_t stale_ttl_ms;
     /**
-     * Which version of the record it is, as the provider knows it (an ETag, for example), for kvl_request_stale(): `version_len` bytes, copied;
-     * may be NULL if that is 0. Since 0.2.
+     * The version of the record, as the provider's source knows it (an ETag, for example), which kvl_request_stale() returns:
+     * `version_len` bytes, copied; may be NULL if that is 0. Since 0.2.
      */
     const uint8_t *version;
-    /** Bytes of `version`, at most KVL_LABEL_MAX; they are part of the cost. Since 0.2. */
+    /** The length of `version` in bytes, at most KVL_LABEL_MAX; it is part of the cost. Since 0.2. */
     size_t version_len;
     /**
      * The entry's tags, by which kvl_cache_remove_tag() finds it: `tags_len` slices of 1 to KVL_LABEL_MAX bytes, copied; may be NULL if that is 0.
      * Since 0.2.
      */
     const kvl_slice_t *tags;
-    /** How many tags, at most KVL_TAGS_MAX; they are part of the cost. Since 0.2. */
+    /** The number of tags, at most KVL_TAGS_MAX; tags are part of the cost. Since 0.2. */
     size_t tags_len;
 } kvl_terms_t;
 
@@ -710,13 +710,13 @@ typedef struct kvl_stats_t {
     uint64_t refreshes_failed;
     /** Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed. */
     uint64_t refreshes_dropped;
-    /** Requests that repeated the unanswered keys of a request that took long (hedge.after_ms, hedge.percentile). */
+    /** Requests that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile). */
     uint64_t hedges_started;
     /** Such requests that answered a key first, or took over a key that the other request failed. */
     uint64_t hedges_won;
-    /** Such requests that ended without either. */
+    /** Such requests that ended without doing either. */
     uint64_t hedges_lost;
-    /** Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found. */
+    /** Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive. */
     uint64_t concurrency_limit;
     /** Values that were removed by a tag. */
     uint64_t removed_tag;
@@ -1017,8 +1017,8 @@ KVL_API kvl_status_t kvl_config_set_cost(kvl_config_t *config, kvl_cost_fn funct
  *
  * For an engine it runs on the dispatcher. For a cache without an engine it runs inside the call that caused the removal, after that
  * call's locks are released, or on the dispatcher for entries that expired by the timer. So it must not take a lock that the program holds
- * while it writes: see DELIVERY. If it is slower than the writers of an engine, the writers are throttled (`removals.max_pending`), by one
- * call of it for at most a second.
+ * while it writes: see DELIVERY. If it is slower than the writers of an engine, the writers are throttled (`removals.max_pending`): a
+ * writer waits for one call of it for at most a second.
  *
  * @param config          [borrowed] from kvl_config_new().
  * @param function        [retained] NULL: removals are KVL_EVENT_REMOVAL events of a queue, with `user_data`.
@@ -1974,16 +1974,16 @@ KVL_API kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64
 /* ---- The cache: tags, and all entries ------------------------------------------------------------------------------ */
 
 /**
- * Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored meanwhile, with
- * cause KVL_CAUSE_TAG. Takes time in proportion to their number, and no lock for longer than a step of 64 of them takes.
+ * Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored meanwhile, and
+ * reports them with KVL_CAUSE_TAG. Takes time in proportion to their number, and holds no lock for more than 64 of them at once.
  *
- * The answer to a request that is with the provider is not stored if it carries the tag: it may be older than this call. The fetches that wait
- * for it receive it, also those that join it after this call.
+ * An answer to a request that the provider has now is not stored if it carries the tag, because it may be older than this call. Fetches
+ * that wait for the answer receive it, even those that join after this call.
  *
  * @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param tag          [borrowed] `tag_len` bytes.
  * @param tag_len      bytes: 1 to KVL_LABEL_MAX.
- * @param out_removed  [out] how many entries left that had not expired; written on KVL_OK. May be NULL.
+ * @param out_removed  [out] the number of entries removed that had not expired; written on KVL_OK. May be NULL.
  * @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an engine
  *         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -1996,13 +1996,13 @@ kvl_status_t kvl_cache_remove_tag(kvl_cache_t *cache,
                                   size_t *out_removed);
 
 /**
- * Expires all entries with a tag, as kvl_cache_expire() does for a key: the next fetch of each loads it, and what it held stays as a fallback
- * for `stale.ttl_ms`. Otherwise as kvl_cache_remove_tag().
+ * Expires all entries with a tag, as kvl_cache_expire() does for one key: the next fetch of each key loads it, and its old value stays as
+ * a fallback for `stale.ttl_ms`. In all other respects like kvl_cache_remove_tag().
  *
  * @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param tag          [borrowed] `tag_len` bytes.
  * @param tag_len      bytes: 1 to KVL_LABEL_MAX.
- * @param out_expired  [out] how many entries were expired; written on KVL_OK. May be NULL.
+ * @param out_expired  [out] the number of entries expired; written on KVL_OK. May be NULL.
  * @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an engine
  *         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -2015,16 +2015,15 @@ kvl_status_t kvl_cache_expire_tag(kvl_cache_t *cache,
                                   size_t *out_expired);
 
 /**
- * Expires all entries, as kvl_cache_expire() does for a key: what they held stays as a fallback for `stale.ttl_ms`. Running loads are overtaken
- * as by kvl_cache_clear(): their answers are not stored.
+ * Expires all entries, as kvl_cache_expire() does for one key: their values stay as fallbacks for `stale.ttl_ms`. Loads in progress are
+ * overtaken as by kvl_cache_clear(): their answers are not stored.
  *
  * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_cache_expire_all(kvl_cache_t *cache);
+KVL_API kvl_status_t kvl_cache_expire_all(kvl_cache_t *cache);
 
 /* ---- The cache: saving and loading --------------------------------------------------------------------------------- */
 
@@ -3136,17 +3135,17 @@ KVL_API void kvl_request_release(kvl_request_t *request);
 /* ---- Conditional loads --------------------------------------------------------------------------------------------- */
 
 /**
- * Hands out what the store has of a key that is asked for, also if it has expired. A provider can then ask its source whether the record has
- * changed since, and answer kvl_request_not_modified() if it has not.
+ * Returns what the store has of one key of the request, fresh or expired. A provider can then ask its source whether the record has changed
+ * since, and answer kvl_request_not_modified() if it has not.
  *
- * The request keeps what this returns first: later calls return the same, whatever becomes of the entry.
+ * The first call for a key decides: later calls return the same, even if the entry is replaced or removed meanwhile.
  *
  * @param request      [borrowed] from the provider's call or kvl_request_retain().
- * @param i            which key.
- * @param out_value    [out, owned] set on KVL_VALUE: release it; else NULL. May be NULL.
+ * @param i            the key's index.
+ * @param out_value    [out, owned] set on KVL_VALUE: release it; NULL otherwise. May be NULL.
  * @param out_age_ms   [out] milliseconds since it was loaded or put; written on KVL_VALUE and KVL_NULL. May be NULL.
- * @param out_version  [out, borrowed with the request] `version` of the terms on which it was stored; `len` is 0 if they stated none.
- *                     Written on KVL_VALUE and KVL_NULL. May be NULL.
+ * @param out_version  [out, borrowed with the request] `version` of the terms on which it was stored; `len` is 0 if they had none. Written
+ *                     on KVL_VALUE and KVL_NULL. May be NULL.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS (the store has nothing of the key); KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
  *         KVL_ERR_PANIC.
  * @threads any
@@ -3160,23 +3159,23 @@ kvl_status_t kvl_request_stale(kvl_request_t *request,
                                kvl_slice_t *out_version);
 
 /**
- * Answers one key with what kvl_request_stale() returns: the record has not changed. The same value lives anew, from now on and on these terms,
- * and the removal listener is not called. It keeps its version and its tags, unless the terms state others, with which it is stored like any
- * other answer. If its entry has left meanwhile, it is stored again.
+ * Answers one key with what kvl_request_stale() returns, because the record has not changed. The entry is renewed: its TTL and the other
+ * terms start anew, as if the value had just been stored, and the removal listener is not called.
+ *
+ * The entry keeps its version and its tags unless the terms state others; with others, the value is stored like any other answer. If the
+ * entry has left the store meanwhile, the value is stored again.
  *
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
- * @param i              which key.
- * @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
- * @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was), KVL_MISS (the store had nothing of the key: it is not
- *         answered); KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
+ * @param i              the key's index.
+ * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
+ *                       configuration.
+ * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was), KVL_MISS (the store had nothing of the
+ *         key, which is not answered); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
  *         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_request_not_modified(kvl_request_t *request,
-                                      size_t i,
-                                      const kvl_terms_t *terms_or_null);
+KVL_API kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, const kvl_terms_t *terms_or_null);
 
 /* ---- The queue: events for a thread of the program ----------------------------------------------------------------- */
 
@@ -3270,7 +3269,7 @@ KVL_API kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t time
 KVL_API kvl_status_t kvl_queue_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *out_event, size_t out_size);
 
 /**
- * Creates a waiting kvl_queue_poll() or kvl_queue_next(), or the next one that would wait, return KVL_EMPTY.
+ * Makes a waiting kvl_queue_poll() or kvl_queue_next(), or the next one that would wait, return KVL_EMPTY.
  *
  * @param queue  [borrowed] from kvl_queue_new().
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.

@@ -141,13 +141,13 @@ type Stats struct {
 	RefreshesFailed uint64
 	// Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
 	RefreshesDropped uint64
-	// Requests that repeated the unanswered keys of a request that took long (hedge.after_ms, hedge.percentile).
+	// Requests that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
 	HedgesStarted uint64
 	// Such requests that answered a key first, or took over a key that the other request failed.
 	HedgesWon uint64
-	// Such requests that ended without either.
+	// Such requests that ended without doing either.
 	HedgesLost uint64
-	// Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.
+	// Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.
 	ConcurrencyLimit uint64
 	// Values that were removed by a tag.
 	RemovedTag uint64

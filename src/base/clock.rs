@@ -91,25 +91,25 @@ impl Clock {
 /// machine was suspended is added. The latter is measured every half second of running time.
 pub struct SystemClock {
     asleep_ms: AtomicU64,
-    looked_up_ms: AtomicU64,
+    measured_at_ms: AtomicU64,
     /// How far the coarse time may be behind: one tick of the coarse clock, and the fraction of a millisecond that is cut off.
     behind_ms: u64,
 }
 
-const LOOK_UP_MS: u64 = 500;
+const MEASURE_EVERY_MS: u64 = 500;
 
 impl SystemClock {
     fn new() -> SystemClock {
         let behind_ms = platform::coarse_step_ns().div_ceil(1_000_000) + 1;
-        let clock = SystemClock { asleep_ms: AtomicU64::new(0), looked_up_ms: AtomicU64::new(0), behind_ms };
-        clock.look_up(platform::running_coarse().0 / 1_000_000);
+        let clock = SystemClock { asleep_ms: AtomicU64::new(0), measured_at_ms: AtomicU64::new(0), behind_ms };
+        clock.measure_sleep(platform::running_coarse().0 / 1_000_000);
         clock
     }
 
     fn millis(&self) -> Millis {
         let running = platform::running_coarse().0 / 1_000_000;
-        if running.saturating_sub(self.looked_up_ms.load(Ordering::Relaxed)) >= LOOK_UP_MS {
-            self.look_up(running);
+        if running.saturating_sub(self.measured_at_ms.load(Ordering::Relaxed)) >= MEASURE_EVERY_MS {
+            self.measure_sleep(running);
         }
         Millis(running + self.asleep_ms.load(Ordering::Relaxed))
     }
@@ -120,13 +120,13 @@ impl SystemClock {
     }
 
     #[cold]
-    fn look_up(&self, running: u64) {
+    fn measure_sleep(&self, running: u64) {
         // If the thread is descheduled between the two readings, the difference looks like more suspended time, never less.
         // `fetch_max` would keep such an error for ever; a plain store corrects it half a second later. The time may then step
         // back by that error, which all arithmetic on it tolerates.
         let asleep = platform::suspend_aware().0.saturating_sub(platform::running().0) / 1_000_000;
         self.asleep_ms.store(asleep, Ordering::Relaxed);
-        self.looked_up_ms.store(running, Ordering::Relaxed);
+        self.measured_at_ms.store(running, Ordering::Relaxed);
     }
 }
 

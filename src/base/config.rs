@@ -174,9 +174,9 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.breaker.probes = v.small();
     "hedge.after_ms" Int(0, COUNT), "0", engine, "A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never.",
         |s, v| s.tasks.hedge.after = v.millis();
-    "hedge.percentile" Real(0.0, 1.0), "0", engine, "Sets that time, instead of hedge.after_ms, to the time within which this share of the last requests was answered, 0.95 say; 0 does not.",
+    "hedge.percentile" Real(0.0, 1.0), "0", engine, "Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never.",
         |s, v| s.tasks.hedge.percentile = v.real();
-    "hedge.max_ratio" Real(0.0, 1.0), "0.05", engine, "The largest share of the requests that is handed out once more.",
+    "hedge.max_ratio" Real(0.0, 1.0), "0.05", engine, "The largest share of the requests that may be handed out once more.",
         |s, v| s.tasks.hedge.max_ratio = v.real();
     "provider.idempotent" Bool, "true", engine, "Whether the provider may be called for the same key twice at a time. false refuses the hedge settings.",
         |s, v| s.tasks.idempotent = v.bool();

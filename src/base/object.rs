@@ -64,7 +64,7 @@ impl Object {
     }
 
     /// Binds the object to a drop site.
-    pub fn to_drop_site(mut self, site: Arc<dyn DropSite>) -> Object {
+    pub fn bound_to(mut self, site: Arc<dyn DropSite>) -> Object {
         self.site = Some(site);
         self
     }
@@ -82,16 +82,16 @@ impl Object {
 
 impl Drop for Object {
     fn drop(&mut self) {
-        let orphan = UnownedObject { pointer: self.pointer, free: self.free.take() };
+        let unowned = UnownedObject { pointer: self.pointer, free: self.free.take() };
         match self.site.take() {
             Some(site) => {
-                site.accept(orphan);
+                site.accept(unowned);
                 // In the child of a fork, the destructor would run on an object that threads of the parent may have been using (rule L06).
                 if site.born().is_stale() {
                     std::mem::forget(site);
                 }
             }
-            None => orphan.end(),
+            None => unowned.end(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 thread_local! {
-    static PLACE: Cell<ThreadContext> = const { Cell::new(ThreadContext { forks: 0, callbacks: 0, owner: ThreadOwner::Program }) };
+    static CONTEXT: Cell<ThreadContext> = const { Cell::new(ThreadContext { forks: 0, callbacks: 0, owner: ThreadOwner::Program }) };
 }
 
 /// What the current thread is doing for the library.
@@ -31,7 +31,7 @@ enum ThreadOwner {
 
 impl ThreadContext {
     /// The context, if it was written in this process; otherwise that of a thread of the program outside callbacks.
-    fn here(self) -> ThreadContext {
+    fn in_this_process(self) -> ThreadContext {
         let forks = FORKS.load(Ordering::Relaxed);
         if self.forks == forks { self } else { ThreadContext { forks, callbacks: 0, owner: ThreadOwner::Program } }
     }
@@ -46,12 +46,12 @@ pub fn calling_host<R>(run: impl FnOnce() -> R) -> R {
             self.0.set(self.1);
         }
     }
-    // One access to the thread's storage, since each costs a call in a shared library. It has no destructor, so it is always there, even
+    // One access to the thread's storage, since each costs a call in a shared library. It has no destructor, so it can be accessed even
     // while the thread ends.
-    PLACE.with(|place| {
-        let before = place.get().here();
-        place.set(ThreadContext { callbacks: before.callbacks + 1, ..before });
-        let _leave = ContextGuard(place, before);
+    CONTEXT.with(|context| {
+        let before = context.get().in_this_process();
+        context.set(ThreadContext { callbacks: before.callbacks + 1, ..before });
+        let _leave = ContextGuard(context, before);
         run()
     })
 }
@@ -59,13 +59,15 @@ pub fn calling_host<R>(run: impl FnOnce() -> R) -> R {
 /// Marks the current thread as one of the library, so that code on it is refused whatever waits for the library. `hidden` contains the
 /// signals that it blocks and the program does not.
 pub fn claim_thread(hidden: SignalSet) {
-    PLACE.with(|place| place.set(ThreadContext { owner: ThreadOwner::Library, ..place.get().here() }));
+    CONTEXT.with(|context| context.set(ThreadContext { owner: ThreadOwner::Library, ..context.get().in_this_process() }));
     HIDDEN.with(|signals| signals.set(Some(hidden)));
 }
 
 /// Whether a function marked `outside` must refuse the call, because the thread is inside a callback or belongs to the library.
 pub fn must_not_wait() -> bool {
-    PLACE.try_with(|place| place.get().here()).is_ok_and(|place| place.callbacks > 0 || place.owner == ThreadOwner::Library)
+    CONTEXT
+        .try_with(|context| context.get().in_this_process())
+        .is_ok_and(|context| context.callbacks > 0 || context.owner == ThreadOwner::Library)
 }
 
 static FORKS: AtomicU32 = AtomicU32::new(0);

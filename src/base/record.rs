@@ -106,14 +106,14 @@ pub(super) unsafe fn fill(header: NonNull<Header>, key: &[u8]) {
     // SAFETY: the caller's promise.
     unsafe {
         (&raw mut (*head).deadline).write(UnsafeCell::new(Millis::NEVER));
-        let room = head.add(1).cast::<u8>();
+        let space = head.add(1).cast::<u8>();
         match (key.first_chunk::<8>(), key.last_chunk::<8>()) {
             // Common lengths are copied as words, because a call to `memcpy` costs more. The space is aligned for them.
             (Some(first), Some(last)) if matches!(key.len(), 8 | 16) => {
-                room.cast::<u64>().write(u64::from_ne_bytes(*first));
-                room.add(key.len() - 8).cast::<u64>().write(u64::from_ne_bytes(*last));
+                space.cast::<u64>().write(u64::from_ne_bytes(*first));
+                space.add(key.len() - 8).cast::<u64>().write(u64::from_ne_bytes(*last));
             }
-            _ => std::ptr::copy_nonoverlapping(key.as_ptr(), room, key.len()),
+            _ => std::ptr::copy_nonoverlapping(key.as_ptr(), space, key.len()),
         }
     }
 }
@@ -124,7 +124,7 @@ impl Record {
     pub fn new(key: &[u8], answer: Answer) -> Record {
         match answer {
             Answer::Value(value) if Record::can_be(&value, key) => Record(value.into_raw()),
-            answer => Record::apart(key, answer),
+            answer => Record::separate(key, answer),
         }
     }
 
@@ -133,7 +133,7 @@ impl Record {
     fn can_be(value: &Value, key: &[u8]) -> bool {
         let header = value.header();
         // SAFETY: a block with this tag has a head, and exists as long as the value.
-        let is_its_key = header.shape().tag() == ENTRY_BYTES && unsafe { is_under(value.as_raw(), key) };
+        let is_its_key = header.shape().tag() == ENTRY_BYTES && unsafe { has_key(value.as_raw(), key) };
         is_its_key && {
             // Acquire on both paths: what the block's previous store did to it must be visible to the next one. With a single reference, no
             // other thread can take part: further references are made from this one only.
@@ -149,7 +149,7 @@ impl Record {
     }
 
     #[inline(never)]
-    fn apart(key: &[u8], answer: Answer) -> Record {
+    fn separate(key: &[u8], answer: Answer) -> Record {
         let (tag, len) = match &answer {
             Answer::Value(_) => (ENTRY_VALUE, size_of::<Value>()),
             Answer::Null => (ENTRY_NULL, 0),
@@ -185,9 +185,9 @@ impl Record {
 
     /// Whether its key is `key`.
     #[inline(always)]
-    pub fn is_under(&self, key: &[u8]) -> bool {
+    pub fn has_key(&self, key: &[u8]) -> bool {
         // SAFETY: a record's block has a head, and lives as long as the record.
-        unsafe { is_under(self.0, key) }
+        unsafe { has_key(self.0, key) }
     }
 
     /// When it expires by its TTL; [`Millis::NEVER`] if it does not. For an entry that is refreshed ahead, the earlier time at which that
@@ -208,12 +208,12 @@ impl Record {
     /// The answer.
     #[inline(always)]
     pub fn answer(&self) -> AnswerRef<'_> {
-        AnswerRef(ManuallyDrop::new(self.shown()), PhantomData)
+        AnswerRef(ManuallyDrop::new(self.unowned_answer()), PhantomData)
     }
 
     /// A copy of the answer that shares the record's reference, so it must not be dropped.
     #[inline(always)]
-    fn shown(&self) -> Answer {
+    fn unowned_answer(&self) -> Answer {
         let shape = self.shape();
         match shape.tag() {
             tag if !rarely(tag != ENTRY_BYTES) => Answer::Value(Value(self.0)),
@@ -246,7 +246,7 @@ impl Record {
     /// Turns the entry into its answer. The entry's reference becomes the answer's.
     pub fn into_answer(self) -> Answer {
         let record = ManuallyDrop::new(self);
-        let answer = record.shown();
+        let answer = record.unowned_answer();
         if record.shape().tag() == ENTRY_BYTES {
             // SAFETY: the reference in `answer` keeps the block. Release: see `can_be`.
             unsafe { record.0.as_ref() }.stored.store(0, Ordering::Release);
@@ -269,7 +269,7 @@ impl Record {
 
     /// Prefetches the allocator's header and the first bytes, because the record will soon be read or dropped.
     #[inline(always)]
-    pub fn needed_soon(&self) {
+    pub fn prefetch(&self) {
         let start = self.0.as_ptr().cast::<u8>().cast_const();
         prefetch_at(start.wrapping_sub(size_of::<usize>()));
         prefetch_at(start);
@@ -283,7 +283,7 @@ impl Record {
 /// # Safety
 /// The block has a head, and exists.
 #[inline(always)]
-unsafe fn is_under(block: NonNull<Header>, key: &[u8]) -> bool {
+unsafe fn has_key(block: NonNull<Header>, key: &[u8]) -> bool {
     // SAFETY: the caller's promise.
     if unsafe { block.as_ref() }.shape().key_len() != key.len() {
         return false;
@@ -335,7 +335,7 @@ mod tests {
                 record.set_deadline(Millis(5));
                 assert_eq!(record.deadline(), Millis(5));
                 assert!(record.answer().is(&Answer::Value(value.clone())), "the entry uses the value's block");
-                assert!(record.is_under(&key) && !record.is_under(&[&key[..], b"x"].concat()));
+                assert!(record.has_key(&key) && !record.has_key(&[&key[..], b"x"].concat()));
                 drop(record);
                 assert_eq!(value.as_bytes(), Some(&bytes[..]), "the value outlives its entry");
             }

@@ -120,13 +120,13 @@ statistics! {
     refreshes_dropped: counter, "refreshes.dropped", "kvlight_refreshes_ahead", "event=dropped", |s| s.tasks.ahead_dropped;
         "Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.";
     hedges_started: counter, "hedges.started", "kvlight_hedges", "event=started", |s| s.tasks.hedges_started;
-        "Requests that repeated the unanswered keys of a request that took long (hedge.after_ms, hedge.percentile).";
+        "Requests that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).";
     hedges_won: counter, "hedges.won", "kvlight_hedges", "event=won", |s| s.tasks.hedges_won;
         "Such requests that answered a key first, or took over a key that the other request failed.";
     hedges_lost: counter, "hedges.lost", "kvlight_hedges", "event=lost", |s| s.tasks.hedges_lost;
-        "Such requests that ended without either.";
+        "Such requests that ended without doing either.";
     concurrency_limit: gauge, "now.concurrency_limit", "kvlight_concurrency_limit", "", |s| s.gauges.concurrency_limit;
-        "Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.";
+        "Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.";
     removed_tag: counter, "removed.tag", "kvlight_removals", "cause=tag", |s| s.removed(Cause::Tag).entries;
         "Values that were removed by a tag.";
     removed_cost_tag: counter, "removed_cost.tag", "kvlight_removals_cost_bytes", "cause=tag", |s| s.removed(Cause::Tag).cost;

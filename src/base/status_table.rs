@@ -18,7 +18,7 @@ statuses! {
     ERR_INVALID_ARG = -1, final, "an argument is out of range or has unknown flags";
     ERR_NULL_POINTER = -2, final, "a pointer that must not be NULL is NULL";
     ERR_UNKNOWN_KEY = -3, final, "no configuration key of that name: kvl_config_keys_json() lists them";
-    ERR_BAD_VALUE = -4, final, "the value has not the key's type, or is out of its range: kvl_config_problem() gives details";
+    ERR_BAD_VALUE = -4, final, "the value has the wrong type for this setting, or is out of range: kvl_config_problem() gives details";
     ERR_INVALID_HANDLE = -5, final, "the runtime has been freed";
     ERR_KEY_TOO_LONG = -6, final, "a key has at most KVL_KEY_MAX bytes";
     ERR_WRONG_KIND = -7, final, "the bytes of an object value, or the object of a bytes value, were requested";

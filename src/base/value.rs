@@ -192,7 +192,7 @@ unsafe impl Sync for Value {}
 impl Value {
     /// Copies `bytes`.
     pub fn bytes(bytes: &[u8]) -> Result<Value, NoMemory> {
-        let (value, data) = Value::room(bytes.len())?;
+        let (value, data) = Value::uninitialised(bytes.len())?;
         // SAFETY: `data` has room for these bytes, and no other reference to it exists yet.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), data.as_ptr(), bytes.len()) };
         Ok(value)
@@ -200,14 +200,14 @@ impl Value {
 
     /// Creates a value of `len` zero bytes, to be filled through the pointer before the value is shared.
     pub fn space(len: usize) -> Result<(Value, NonNull<u8>), NoMemory> {
-        let (value, data) = Value::room(len)?;
+        let (value, data) = Value::uninitialised(len)?;
         // SAFETY: `data` has room for these bytes, and no other reference to it exists yet.
         unsafe { data.write_bytes(0, len) };
         Ok((value, data))
     }
 
     /// Creates a value of `len` uninitialised bytes, which must be written before they are read.
-    fn room(len: usize) -> Result<(Value, NonNull<u8>), NoMemory> {
+    fn uninitialised(len: usize) -> Result<(Value, NonNull<u8>), NoMemory> {
         let shape = Shape::new(INLINE, 0, len).ok_or(NoMemory)?;
         let header = block(shape)?;
         // SAFETY: the block has `len` bytes at that offset.
@@ -420,7 +420,7 @@ impl Value {
         match self.tag() {
             // SAFETY: the last reference to a block.
             INLINE | ENTRY_BYTES => unsafe { release(self.0) },
-            // SAFETY: the last reference; allocated as a box of `External`. The memory goes first, then the host is notified.
+            // SAFETY: the last reference; allocated as a box of `External`. The memory is freed before the owner's destructor runs.
             EXTERNAL => unsafe {
                 let body = *Box::from_raw(self.0.cast::<External>().as_ptr());
                 drop(ManuallyDrop::into_inner(body.owner));

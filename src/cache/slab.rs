@@ -126,7 +126,7 @@ impl Slab {
         let found = self.index.find(
             hash,
             #[inline(always)]
-            |address| at(address).is_under(key),
+            |address| at(address).has_key(key),
         );
         found.map(|address| {
             let record = at(address);

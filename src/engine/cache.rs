@@ -294,17 +294,17 @@ impl Core {
         self.is_engine() || self.lookups_call_host || self.hooks.cost.is_some() || self.removals.has_listener()
     }
 
-    /// Stores an entry. Returns OK; INVALID_KEY, REFUSED or TOO_LARGE; CONFLICT or MISS if its condition does not hold. `naming` is called
+    /// Stores an entry. Returns OK; INVALID_KEY, REFUSED or TOO_LARGE; CONFLICT or MISS if its condition does not hold. `on_victim` is called
     /// for each entry that this put evicted. Departures from a cache without an engine are added to `left`, for the caller to drop.
     #[inline]
     pub fn put(
         &self,
         key: &[u8],
         mut entry: NewEntry,
-        naming: Option<&mut dyn FnMut(&Departure)>,
+        on_victim: Option<&mut dyn FnMut(&Departure)>,
         left: &mut Departures,
     ) -> Result<Status, Status> {
-        self.put_from(key, &mut entry, naming, left)
+        self.put_from(key, &mut entry, on_victim, left)
     }
 
     /// Like [`Core::put`], but takes the answer out of `entry`, which need not be moved.
@@ -313,7 +313,7 @@ impl Core {
         &self,
         key: &[u8],
         entry: &mut NewEntry,
-        naming: Option<&mut dyn FnMut(&Departure)>,
+        on_victim: Option<&mut dyn FnMut(&Departure)>,
         left: &mut Departures,
     ) -> Result<Status, Status> {
         self.check_open()?;
@@ -327,10 +327,10 @@ impl Core {
             entry.terms.stale_ms = Some(0);
         }
         let mut victims = Vec::new();
-        let named = naming.is_some().then_some(&mut victims);
+        let named = on_victim.is_some().then_some(&mut victims);
         let put = if self.is_engine() { self.put_past_loads(key, entry, named)? } else { self.put_alone(key, entry, named, left) };
         self.throttle_writer(1);
-        if let Some(name) = naming {
+        if let Some(name) = on_victim {
             victims.iter().for_each(|victim| {
                 call_host(|| name(victim));
             });

@@ -112,7 +112,7 @@ impl Caller {
     }
 
     #[inline(always)]
-    fn room_for_bytes(&self, buf: *mut u8, cap: usize, out_len: *mut usize) -> Result<ByteBuffer<'_>, Status> {
+    fn byte_buffer(&self, buf: *mut u8, cap: usize, out_len: *mut usize) -> Result<ByteBuffer<'_>, Status> {
         let len = self.place(out_len)?;
         if buf.is_null() && cap > 0 { Err(Status::ERR_NULL_POINTER) } else { Ok(ByteBuffer { buf, cap, len }) }
     }
@@ -269,31 +269,31 @@ pub unsafe extern "C" fn kvl_cache_get_into(
     let caller = &unsafe { Caller::trusted() };
     let mut long = None;
     if !rarely(Caller::overlap(key, key_len, buf, cap))
-        && let Ok(room) = caller.room_for_bytes(buf, cap, out_len)
+        && let Ok(buffer) = caller.byte_buffer(buf, cap, out_len)
         && let Some(seen) = caller.try_fast(
             cache,
             key,
             key_len,
             #[inline(always)]
-            |answer| room.see(answer, &mut long),
+            |answer| buffer.see(answer, &mut long),
         )
     {
         let status = seen.unwrap_or(Status::MISS);
         return match long {
             None => status.0,
             // The entry may be removed meanwhile. Then this drops the last reference to the value, which may run host code.
-            Some(long) => guard_apart(move || Ok(room.finish(long, &*caller.kept(cache)?))),
+            Some(long) => guard_apart(move || Ok(buffer.finish(long, &*caller.kept(cache)?))),
         };
     }
     guard_apart(move || {
-        let (core, asked) = (caller.kept(cache)?, caller.key(key, key_len)?);
-        let room = caller.room_for_bytes(buf, cap, out_len)?;
+        let (core, passed_key) = (caller.kept(cache)?, caller.key(key, key_len)?);
+        let buffer = caller.byte_buffer(buf, cap, out_len)?;
         // The record listener must receive the original key, so it is copied before the buffer is written.
-        let own = Caller::overlap(key, key_len, buf, cap).then(|| asked.to_vec());
-        let key = own.as_deref().unwrap_or(asked);
+        let own = Caller::overlap(key, key_len, buf, cap).then(|| passed_key.to_vec());
+        let key = own.as_deref().unwrap_or(passed_key);
         let mut long = None;
-        let status = core.get_with(key, |answer| room.see(answer, &mut long))?.unwrap_or_else(|lookup| lookup.status());
-        Ok(long.map_or(status, |long| room.finish(long, &core)))
+        let status = core.get_with(key, |answer| buffer.see(answer, &mut long))?.unwrap_or_else(|lookup| lookup.status());
+        Ok(long.map_or(status, |long| buffer.finish(long, &core)))
     })
 }
 
@@ -572,16 +572,16 @@ mod tests {
         let (mut buf, mut len) = ([0u8; 2 * COPIED_UNDER_LOCK], 0usize);
         // SAFETY: the pointers below are those of the two places above, which outlive the caller.
         let caller = unsafe { Caller::trusted() };
-        let room = caller.room_for_bytes(buf.as_mut_ptr(), buf.len(), &mut len).expect("neither is NULL");
+        let buffer = caller.byte_buffer(buf.as_mut_ptr(), buf.len(), &mut len).expect("neither is NULL");
         let mut long = None;
-        let seen = room.see(&bytes(COPIED_UNDER_LOCK), &mut long);
+        let seen = buffer.see(&bytes(COPIED_UNDER_LOCK), &mut long);
         assert!(seen == Status::VALUE && long.is_none() && buf[0] == 7, "a short value is copied under the lock");
         buf.fill(0);
-        let seen = room.see(&bytes(COPIED_UNDER_LOCK + 1), &mut long);
+        let seen = buffer.see(&bytes(COPIED_UNDER_LOCK + 1), &mut long);
         assert!(seen == Status::VALUE && len == COPIED_UNDER_LOCK + 1 && buf.iter().all(|byte| *byte == 0));
         let core = Core::cache(crate::engine::Plan::default()).expect("a cache");
-        assert_eq!(room.finish(long.take().expect("it is kept"), &core), Status::VALUE);
+        assert_eq!(buffer.finish(long.take().expect("it is kept"), &core), Status::VALUE);
         assert!(buf[..=COPIED_UNDER_LOCK].iter().all(|byte| *byte == 7) && buf[COPIED_UNDER_LOCK + 1] == 0);
-        assert!(room.see(&bytes(buf.len() + 1), &mut long) == Status::TRUNCATED && long.is_none());
+        assert!(buffer.see(&bytes(buf.len() + 1), &mut long) == Status::TRUNCATED && long.is_none());
     }
 }

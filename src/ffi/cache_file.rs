@@ -11,7 +11,7 @@ use crate::runtime::hooks::call_host;
 use std::ffi::{c_char, c_void};
 use std::path::Path;
 
-fn shown(transfer: &Transfer, size: usize) -> kvl_transfer_t {
+fn transfer_view(transfer: &Transfer, size: usize) -> kvl_transfer_t {
     let Transfer { entries, skipped, total, bytes } = *transfer;
     kvl_transfer_t { struct_size: size, entries, skipped, total, bytes }
 }
@@ -30,7 +30,7 @@ impl TransferCall {
     /// Reports the progress to the host. Returns whether to continue.
     fn report_progress(&self, done: &Transfer) -> bool {
         let Some(function) = self.on_progress else { return true };
-        let view = shown(done, size_of::<kvl_transfer_t>());
+        let view = transfer_view(done, size_of::<kvl_transfer_t>());
         // SAFETY: the caller passed the function for this user data; the view stays valid until it returns.
         call_host(|| unsafe { function(self.user_data, &raw const view) }) == Some(0)
     }
@@ -53,9 +53,9 @@ impl Caller {
         let error_place = self.out(call.out_error).ok();
         let mut done = Transfer::default();
         let result = self.prepared(call).and_then(|(core, path)| work(&core, path, &mut done, &mut |done| call.report_progress(done)));
-        if let Ok(room) = self.room(call.out.0, call.out.1) {
-            let view = shown(&done, room.size());
-            room.write(&view);
+        if let Ok(out) = self.struct_out(call.out.0, call.out.1) {
+            let view = transfer_view(&done, out.size());
+            out.write(&view);
         }
         result.map(|()| Status::OK).map_err(|error| {
             let status = error.status();
@@ -66,7 +66,7 @@ impl Caller {
     fn prepared<'a>(&'a self, call: &TransferCall) -> Result<(std::sync::Arc<Core>, &'a Path), Error> {
         let core = self.kept(call.cache).map_err(Error::of)?;
         if !call.out.0.is_null() {
-            self.room(call.out.0, call.out.1).map_err(Error::of)?;
+            self.struct_out(call.out.0, call.out.1).map_err(Error::of)?;
         }
         Ok((core, self.path(call.path).map_err(Error::of)?))
     }

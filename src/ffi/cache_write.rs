@@ -1,6 +1,7 @@
 //! Caches across the ABI: the writes.
 //!
-//! All of these may run host code (hooks, destructors), so each call keeps the core: see `cache.rs`. Only a put may do without.
+//! All of these may run host code (hooks, destructors), so each call keeps the core: see `cache.rs`. A put keeps it only if it runs such
+//! code before it returns.
 
 use super::constants::{KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL, kvl_status_t};
 use super::guard::{Caller, guard};
@@ -37,8 +38,8 @@ impl Caller {
 
 fn put(core: &Core, key: &[u8], entry: &mut NewEntry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
     let kept = (naming.is_some() || core.puts_call_host()).then(|| core.me());
-    // Dropped last of all, but for the reference above, when nothing looks at the core any more: a value's end may be the host's code, and
-    // that may release the cache. Where it is: a move costs more than the drop.
+    // Dropped here, after the last use of the core: a value's destructor may be host code, which may release the cache. Not moved out,
+    // because the move would cost more than the drop.
     let mut left = Departures::new();
     kept.as_deref().unwrap_or(core).put_from(key, entry, naming, &mut left)
 }

@@ -38,8 +38,8 @@ thread_local! {
 
 /// Advances the clock, unless this thread is inside an advance already: the advance may run host code that calls this again.
 fn advance(clock: &ManualClock, by_ms: u64) -> Result<Status, Status> {
-    struct TurnGuard;
-    impl Drop for TurnGuard {
+    struct AdvanceGuard;
+    impl Drop for AdvanceGuard {
         fn drop(&mut self) {
             let _ = ADVANCING.try_with(|advancing| advancing.set(false));
         }
@@ -47,7 +47,7 @@ fn advance(clock: &ManualClock, by_ms: u64) -> Result<Status, Status> {
     if ADVANCING.try_with(|advancing| advancing.replace(true)).unwrap_or(false) {
         return Err(Status::ERR_REENTRANT);
     }
-    let _leave = TurnGuard;
+    let _leave = AdvanceGuard;
     clock.advance(by_ms);
     Ok(Status::OK)
 }

@@ -1,4 +1,4 @@
-//! What the provider can see of a key in the store, and the answer that it has not changed (rule R06).
+//! Conditional loads (rule R06): the provider reads what the store has of a key, and answers that it has not changed.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard};
@@ -8,17 +8,17 @@ use super::value::start_of;
 use super::view::signed;
 use crate::base::{Answer, Labels, Status};
 
-/// Hands out what the store has of a key that is asked for, also if it has expired. A provider can then ask its source whether the record has
-/// changed since, and answer kvl_request_not_modified() if it has not.
+/// Returns what the store has of one key of the request, fresh or expired. A provider can then ask its source whether the record has changed
+/// since, and answer kvl_request_not_modified() if it has not.
 ///
-/// The request keeps what this returns first: later calls return the same, whatever becomes of the entry.
+/// The first call for a key decides: later calls return the same, even if the entry is replaced or removed meanwhile.
 ///
 /// @param request      [borrowed] from the provider's call or kvl_request_retain().
-/// @param i            which key.
-/// @param out_value    [out, owned] set on KVL_VALUE: release it; else NULL. May be NULL.
+/// @param i            the key's index.
+/// @param out_value    [out, owned] set on KVL_VALUE: release it; NULL otherwise. May be NULL.
 /// @param out_age_ms   [out] milliseconds since it was loaded or put; written on KVL_VALUE and KVL_NULL. May be NULL.
-/// @param out_version  [out, borrowed with the request] `version` of the terms on which it was stored; `len` is 0 if they stated none.
-///                     Written on KVL_VALUE and KVL_NULL. May be NULL.
+/// @param out_version  [out, borrowed with the request] `version` of the terms on which it was stored; `len` is 0 if they had none. Written
+///                     on KVL_VALUE and KVL_NULL. May be NULL.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS (the store has nothing of the key); KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
 ///         KVL_ERR_PANIC.
 /// @threads any
@@ -52,15 +52,18 @@ pub unsafe extern "C" fn kvl_request_stale(
     })
 }
 
-/// Answers one key with what kvl_request_stale() returns: the record has not changed. The same value lives anew, from now on and on these terms,
-/// and the removal listener is not called. It keeps its version and its tags, unless the terms state others, with which it is stored like any
-/// other answer. If its entry has left meanwhile, it is stored again.
+/// Answers one key with what kvl_request_stale() returns, because the record has not changed. The entry is renewed: its TTL and the other
+/// terms start anew, as if the value had just been stored, and the removal listener is not called.
+///
+/// The entry keeps its version and its tags unless the terms state others; with others, the value is stored like any other answer. If the
+/// entry has left the store meanwhile, the value is stored again.
 ///
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
-/// @param i              which key.
-/// @param terms_or_null  [borrowed] on which terms it is stored, with a TTL of 0 not at all; NULL: those of fetch and configuration.
-/// @return KVL_OK, KVL_LATE (the attempt was over; it is stored if nothing newer was), KVL_MISS (the store had nothing of the key: it is not
-///         answered); KVL_ERR_BAD_VALUE (a term that is none), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
+/// @param i              the key's index.
+/// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
+///                       configuration.
+/// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was), KVL_MISS (the store had nothing of the
+///         key, which is not answered); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
 ///         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2

@@ -84,7 +84,7 @@ pub unsafe extern "C" fn kvl_error_new_object(
         let mut object = object?;
         if !queue_or_null.is_null() {
             let queue: Arc<dyn DropSite> = caller.borrow(queue_or_null)?.queue();
-            object = object.to_drop_site(queue);
+            object = object.bound_to(queue);
         }
         let error = caller.error_of(code, message, message_len, flags, Some(object))?;
         Ok(out.give(error, Status::OK))

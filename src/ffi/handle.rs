@@ -196,7 +196,7 @@ impl Caller {
     /// The place for a struct that grows with the library: `size` is the size that the caller was compiled with. The fields fill whole
     /// machine words, alone or together, so that the size in any version is a multiple of a word. The first field is the number of bytes
     /// filled.
-    pub(crate) fn room<T>(&self, place: *mut T, size: usize) -> Result<StructOut<'_, T>, Status> {
+    pub(crate) fn struct_out<T>(&self, place: *mut T, size: usize) -> Result<StructOut<'_, T>, Status> {
         let place = NonNull::new(place).ok_or(Status::ERR_NULL_POINTER)?;
         if size < size_of::<usize>() || !place.is_aligned() {
             return Err(Status::ERR_INVALID_ARG);
@@ -226,7 +226,7 @@ impl<T> StructOut<'_, T> {
     /// Writes the part of `value` that fits: an older program has a smaller struct, with other data behind it.
     #[inline]
     pub(crate) fn write(self, value: &T) {
-        // SAFETY: the caller promises as many bytes (`Caller::room`); `value` holds no fewer.
+        // SAFETY: the caller promises as many bytes (`Caller::struct_out`); `value` holds no fewer.
         unsafe { std::ptr::copy_nonoverlapping(std::ptr::from_ref(value).cast::<u8>(), self.place.as_ptr().cast::<u8>(), self.size) };
     }
 }

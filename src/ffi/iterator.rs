@@ -89,7 +89,7 @@ pub unsafe extern "C" fn kvl_iterator_next(iterator: *mut kvl_iterator_t, out_en
     guard(|| {
         // Kept, because the destructor of the value in view may free the iterator (rule L04a).
         let iterator = caller.share(iterator.cast_const())?;
-        let room = caller.room(out_entry, out_size)?;
+        let out = caller.struct_out(out_entry, out_size)?;
         iterator.show(None);
         // Taken out of the lock: a shard in which code panicked is emptied by the next call, and its values are dropped here.
         let mut entries = std::mem::take(&mut *iterator.entries.lock());
@@ -99,9 +99,9 @@ pub unsafe extern "C" fn kvl_iterator_next(iterator: *mut kvl_iterator_t, out_en
         let view = iterator.view.lock();
         let Some((key, hit)) = view.as_ref() else { return Ok(Status::EMPTY) };
         let mut entry = view::of_hit(key, hit, &iterator.cache);
-        entry.struct_size = room.size();
+        entry.struct_size = out.size();
         let status = Status(entry.status);
-        room.write(&entry);
+        out.write(&entry);
         Ok(status)
     })
 }

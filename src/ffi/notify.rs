@@ -8,7 +8,7 @@ use crate::base::Object;
 use crate::base::process::calling_host;
 use std::ffi::c_void;
 
-/// A callback with its user data. `F` is a callback type of the header, which includes NULL: then events are read from a queue instead.
+/// A callback with its user data. `F` is a callback type of the header. It may be NULL if the events are read from a queue instead.
 pub(crate) struct Notify<F> {
     function: F,
     user_data: Object,
@@ -40,7 +40,7 @@ impl<F: Copy> Notify<F> {
         calling_host(|| self.call_within(call))
     }
 
-    /// As [`Notify::call`], for who runs as host code already: what the engine calls through `call_host`.
+    /// Like [`Notify::call`], for code that already counts as host code, because the engine runs it through `call_host`.
     #[inline(always)]
     pub(crate) fn call_within<R>(&self, call: impl FnOnce(F, *mut c_void) -> R) -> R {
         call(self.function, self.user_data())

@@ -27,7 +27,6 @@ struct OptionParts {
 
 /// The function that receives the progress of a batch, and its interval.
 #[derive(Clone, Copy)]
-#[allow(dead_code)] // fetches stand above the engine
 pub(crate) struct Progress {
     /// NULL: progress is reported by events of a queue.
     pub(crate) function: kvl_progress_fn,
@@ -35,7 +34,6 @@ pub(crate) struct Progress {
     pub(crate) step: NonZeroUsize,
 }
 
-#[allow(dead_code)] // fetches stand above the engine
 impl Options {
     fn new() -> Options {
         let parts = OptionParts { draft: Draft::new(Scope::Fetch), progress: None };

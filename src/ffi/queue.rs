@@ -33,7 +33,7 @@ pub const KVL_QUEUE_NEW_PIPE: u32 = 1;
 pub(crate) struct QueueHandle {
     queue: Arc<HostQueue>,
     /// The owner of everything to which the last event of kvl_queue_next() points.
-    shown: Mutex<Option<EventView>>,
+    last_event: Mutex<Option<EventView>>,
 }
 
 impl QueueHandle {
@@ -43,9 +43,9 @@ impl QueueHandle {
     }
 
     /// Drops the last event, before anything else is delivered.
-    fn drop_shown(&self) {
-        let shown = self.shown.lock().take();
-        drop(shown);
+    fn drop_last_event(&self) {
+        let last_event = self.last_event.lock().take();
+        drop(last_event);
     }
 }
 
@@ -69,9 +69,9 @@ impl WakeHook for Notify<kvl_wake_fn> {
 /// An event with everything to which it points. It is dropped before the next one is read, on the reading thread.
 struct EventView {
     event: kvl_event_t,
-    // In the order in which they must be dropped: first the lent data, then the object that ends the fetch.
+    // In the order in which they must be dropped: first the data that the event points to, then the object that ends the fetch.
     _result: Option<Box<kvl_result_t>>,
-    _lent: Option<Box<dyn Any>>,
+    _borrowed: Option<Box<dyn Any>>,
     _ends: Option<Box<dyn Any>>,
     _core: Option<Arc<Core>>,
 }
@@ -100,7 +100,7 @@ fn event(kind: u32, user_data: *mut c_void, core: Option<&Arc<Core>>) -> kvl_eve
 
 impl EventView {
     fn new(event: kvl_event_t, core: Option<Arc<Core>>) -> EventView {
-        EventView { event, _result: None, _lent: None, _ends: None, _core: core }
+        EventView { event, _result: None, _borrowed: None, _ends: None, _core: core }
     }
 
     fn of(polled: Box<dyn Any>) -> Option<EventView> {
@@ -112,69 +112,71 @@ impl EventView {
             }
         };
         Some(match polled {
-            PolledEvent::Fetch { core, user_data, event: happened, end } => EventView::of_fetch(core, user_data, happened, Box::new(end)),
+            PolledEvent::Fetch { core, user_data, event: fetch_event, end } => {
+                EventView::of_fetch(core, user_data, fetch_event, Box::new(end))
+            }
             PolledEvent::Request { core, ticket } => {
-                let mut shown = EventView::new(event(KVL_EVENT_REQUEST, ticket.user_data(), Some(&core)), Some(core));
+                let mut view = EventView::new(event(KVL_EVENT_REQUEST, ticket.user_data(), Some(&core)), Some(core));
                 let request = RequestHandle::new(ticket);
-                shown.event.request = Arc::as_ptr(&request).cast_mut().cast();
-                shown._lent = Some(Box::new(request));
-                shown
+                view.event.request = Arc::as_ptr(&request).cast_mut().cast();
+                view._borrowed = Some(Box::new(request));
+                view
             }
             PolledEvent::Cancel { core, hook, why: _, pending } => {
                 let hook = hook.into_any().downcast::<OnCancel>().ok()?;
-                let mut shown = EventView::new(event(KVL_EVENT_CANCEL, hook.notify.user_data(), Some(&core)), Some(core));
+                let mut view = EventView::new(event(KVL_EVENT_CANCEL, hook.notify.user_data(), Some(&core)), Some(core));
                 let request = hook.request.upgrade()?;
-                shown.event.request = Arc::as_ptr(&request).cast_mut().cast();
-                shown._lent = Some(Box::new(request));
-                shown._ends = Some(Box::new((hook, pending)));
-                shown
+                view.event.request = Arc::as_ptr(&request).cast_mut().cast();
+                view._borrowed = Some(Box::new(request));
+                view._ends = Some(Box::new((hook, pending)));
+                view
             }
             PolledEvent::Removal { core, user_data, departure } => {
                 let departure = Box::new(departure);
                 let result = Box::new(view::of_departure(&departure));
-                let mut shown = EventView::new(event(KVL_EVENT_REMOVAL, user_data, core.as_ref()), core);
-                shown.event.result = &raw const *result;
-                shown.event.cause = departure.cause as u32;
-                shown._result = Some(result);
-                shown._lent = Some(departure);
-                shown
+                let mut view = EventView::new(event(KVL_EVENT_REMOVAL, user_data, core.as_ref()), core);
+                view.event.result = &raw const *result;
+                view.event.cause = departure.cause as u32;
+                view._result = Some(result);
+                view._borrowed = Some(departure);
+                view
             }
             PolledEvent::Closed { core, listener } => {
                 let listener = listener.downcast::<Notify<kvl_closed_fn>>().ok()?;
-                let mut shown = EventView::new(event(KVL_EVENT_CLOSED, listener.user_data(), Some(&core)), Some(core));
-                shown.event.flags = KVL_F_LAST;
-                shown._ends = Some(listener);
-                shown
+                let mut view = EventView::new(event(KVL_EVENT_CLOSED, listener.user_data(), Some(&core)), Some(core));
+                view.event.flags = KVL_F_LAST;
+                view._ends = Some(listener);
+                view
             }
         })
     }
 
-    fn of_fetch(core: Arc<Core>, user_data: *mut c_void, happened: FetchEvent, end: Box<dyn Any>) -> EventView {
-        let mut shown = EventView::new(event(0, user_data, Some(&core)), Some(core));
-        shown._ends = Some(end);
-        match happened {
+    fn of_fetch(core: Arc<Core>, user_data: *mut c_void, fetch_event: FetchEvent, end: Box<dyn Any>) -> EventView {
+        let mut view = EventView::new(event(0, user_data, Some(&core)), Some(core));
+        view._ends = Some(end);
+        match fetch_event {
             FetchEvent::Result { index, key, outcome, last } => {
-                let lent = Box::new((key, outcome));
-                let result = Box::new(view::of_outcome(index, &lent.0, &lent.1, last));
-                shown.event.kind = KVL_EVENT_RESULT;
-                shown.event.flags = result.flags;
-                shown.event.result = &raw const *result;
-                shown._result = Some(result);
-                shown._lent = Some(lent);
+                let owned = Box::new((key, outcome));
+                let result = Box::new(view::of_outcome(index, &owned.0, &owned.1, last));
+                view.event.kind = KVL_EVENT_RESULT;
+                view.event.flags = result.flags;
+                view.event.result = &raw const *result;
+                view._result = Some(result);
+                view._borrowed = Some(owned);
             }
             FetchEvent::Results(results) => {
                 let batch = Arc::new(ResultsHandle::new(results));
-                shown.event.kind = KVL_EVENT_RESULTS;
-                shown.event.flags = KVL_F_LAST;
-                shown.event.results = Arc::as_ptr(&batch).cast_mut().cast();
-                shown._lent = Some(Box::new(batch));
+                view.event.kind = KVL_EVENT_RESULTS;
+                view.event.flags = KVL_F_LAST;
+                view.event.results = Arc::as_ptr(&batch).cast_mut().cast();
+                view._borrowed = Some(Box::new(batch));
             }
             FetchEvent::Progress { done, failed, total } => {
-                shown.event.kind = KVL_EVENT_PROGRESS;
-                (shown.event.done, shown.event.failed, shown.event.total) = (done, failed, total);
+                view.event.kind = KVL_EVENT_PROGRESS;
+                (view.event.done, view.event.failed, view.event.total) = (done, failed, total);
             }
         }
-        shown
+        view
     }
 }
 
@@ -186,8 +188,8 @@ fn timeout_of(timeout_ms: i64) -> Result<Option<Duration>, Status> {
     }
 }
 
-fn status_of_read(unread: ReadError) -> Result<Status, Status> {
-    match unread {
+fn status_of_read(error: ReadError) -> Result<Status, Status> {
+    match error {
         ReadError::Empty => Ok(Status::EMPTY),
         ReadError::NoFunction => Err(Status::ERR_NO_CALLBACK),
         ReadError::Busy => Err(Status::ERR_BUSY),
@@ -211,7 +213,7 @@ pub unsafe extern "C" fn kvl_queue_new(flags: u32, out_queue: *mut *mut kvl_queu
             return Err(Status::ERR_INVALID_ARG);
         }
         let queue = Arc::new(HostQueue::new(flags & KVL_QUEUE_NEW_PIPE != 0));
-        Ok(out.give(Arc::new(QueueHandle { queue, shown: Mutex::new(None) }), Status::OK))
+        Ok(out.give(Arc::new(QueueHandle { queue, last_event: Mutex::new(None) }), Status::OK))
     })
 }
 
@@ -308,13 +310,13 @@ pub unsafe extern "C" fn kvl_queue_poll(queue: *mut kvl_queue_t, max: usize, tim
         outside()?;
         let queue = caller.share(queue.cast_const())?;
         let timeout = timeout_of(timeout_ms)?;
-        queue.drop_shown();
+        queue.drop_last_event();
         match queue.queue.poll(max, timeout) {
             Ok(ran) => {
                 caller.place(out_ran).into_iter().for_each(|place| place.write(ran));
                 Ok(Status::OK)
             }
-            Err(unread) => status_of_read(unread),
+            Err(error) => status_of_read(error),
         }
     })
 }
@@ -343,27 +345,27 @@ pub unsafe extern "C" fn kvl_queue_next(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         outside()?;
-        let room = caller.room(out_event, out_size)?;
+        let out = caller.struct_out(out_event, out_size)?;
         let queue = caller.share(queue.cast_const())?;
         let timeout = timeout_of(timeout_ms)?;
-        queue.drop_shown();
+        queue.drop_last_event();
         loop {
             let polled = match queue.queue.next(timeout) {
                 Ok(polled) => polled,
-                Err(unread) => return status_of_read(unread),
+                Err(error) => return status_of_read(error),
             };
             // A cancel hook whose request was released has no event.
-            if let Some(mut shown) = EventView::of(polled) {
-                shown.event.struct_size = room.size();
-                room.write(&shown.event);
-                *queue.shown.lock() = Some(shown);
+            if let Some(mut view) = EventView::of(polled) {
+                view.event.struct_size = out.size();
+                out.write(&view.event);
+                *queue.last_event.lock() = Some(view);
                 return Ok(Status::OK);
             }
         }
     })
 }
 
-/// Creates a waiting kvl_queue_poll() or kvl_queue_next(), or the next one that would wait, return KVL_EMPTY.
+/// Makes a waiting kvl_queue_poll() or kvl_queue_next(), or the next one that would wait, return KVL_EMPTY.
 ///
 /// @param queue  [borrowed] from kvl_queue_new().
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -401,7 +403,7 @@ pub unsafe extern "C" fn kvl_queue_free(queue: *mut kvl_queue_t) -> kvl_status_t
             return Err(Status::ERR_BUSY);
         }
         let handle = caller.take(queue)?;
-        handle.drop_shown();
+        handle.drop_last_event();
         handle.queue.free();
         Ok(Status::OK)
     })
@@ -423,7 +425,7 @@ pub unsafe extern "C" fn kvl_queue_dispose(queue: *mut kvl_queue_t) {
     let caller = unsafe { Caller::trusted() };
     guard_or((), || {
         if let Ok(handle) = caller.take(queue) {
-            handle.drop_shown();
+            handle.drop_last_event();
             handle.queue.dispose();
         }
     });
@@ -486,6 +488,6 @@ pub unsafe extern "C" fn kvl_value_new_object_on(
         let object = object_in(object, object_free)?;
         let out = caller.out(out_value)?;
         let queue: Arc<dyn DropSite> = caller.borrow(queue)?.queue();
-        Ok(out.give(Answer::Value(Value::object(object.to_drop_site(queue), cost)), Status::OK))
+        Ok(out.give(Answer::Value(Value::object(object.bound_to(queue), cost)), Status::OK))
     })
 }

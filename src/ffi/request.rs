@@ -399,7 +399,7 @@ pub unsafe extern "C" fn kvl_request_resolve_object(
         let object = object_in(object, object_free)?;
         let ticket = caller.kept_request(request)?;
         let object = match ticket.core().results_queue() {
-            Some(queue) => object.to_drop_site(queue),
+            Some(queue) => object.bound_to(queue),
             None => object,
         };
         let value = Value::object(object, cost);

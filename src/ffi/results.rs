@@ -30,7 +30,8 @@ pub const KVL_COUNT_JOINED: u32 = 6;
 /// Positions that received an expired value, or null, as a fallback: KVL_F_STALE.
 pub const KVL_COUNT_STALE: u32 = 7;
 
-/// The target of a results handle: the results, and their C views, created when the first is asked for: a program that only counts needs none.
+/// The target of a results handle: the results, and their C views, which are created on first use, because a program that only counts needs
+/// none.
 pub(crate) struct ResultsHandle {
     born: Generation,
     results: Results,

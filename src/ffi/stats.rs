@@ -44,9 +44,9 @@ impl Caller {
         out_size: usize,
         stats: impl FnOnce() -> Result<Stats, Status>,
     ) -> Result<Status, Status> {
-        let room = self.room(out_stats, out_size)?;
-        let view = kvl_stats_t { struct_size: room.size(), ..view(&stats()?) };
-        room.write(&view);
+        let out = self.struct_out(out_stats, out_size)?;
+        let view = kvl_stats_t { struct_size: out.size(), ..view(&stats()?) };
+        out.write(&view);
         Ok(Status::OK)
     }
 }

@@ -1,4 +1,5 @@
-//! The table of statuses as C sees it: names, messages, and a pair of count and at from which bindings create their own.
+//! The table of statuses as C sees it: names, messages, and kvl_status_count() with kvl_status_at(), from which bindings create their own
+//! table.
 
 use super::constants::kvl_status_t;
 use super::guard::guard_or;

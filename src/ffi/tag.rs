@@ -1,4 +1,4 @@
-//! Groups of entries: those with a tag, and all of them (rules R11, R12).
+//! Removes or expires entries in groups: those with a tag, or all of them (rules R11, R12).
 
 use super::constants::{KVL_LABEL_MAX, kvl_status_t};
 use super::guard::{Caller, guard};
@@ -19,16 +19,16 @@ impl Caller {
     }
 }
 
-/// Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored meanwhile, with
-/// cause KVL_CAUSE_TAG. Takes time in proportion to their number, and no lock for longer than a step of 64 of them takes.
+/// Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored meanwhile, and
+/// reports them with KVL_CAUSE_TAG. Takes time in proportion to their number, and holds no lock for more than 64 of them at once.
 ///
-/// The answer to a request that is with the provider is not stored if it carries the tag: it may be older than this call. The fetches that wait
-/// for it receive it, also those that join it after this call.
+/// An answer to a request that the provider has now is not stored if it carries the tag, because it may be older than this call. Fetches
+/// that wait for the answer receive it, even those that join after this call.
 ///
 /// @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param tag          [borrowed] `tag_len` bytes.
 /// @param tag_len      bytes: 1 to KVL_LABEL_MAX.
-/// @param out_removed  [out] how many entries left that had not expired; written on KVL_OK. May be NULL.
+/// @param out_removed  [out] the number of entries removed that had not expired; written on KVL_OK. May be NULL.
 /// @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an engine
 ///         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -49,13 +49,13 @@ pub unsafe extern "C" fn kvl_cache_remove_tag(
     })
 }
 
-/// Expires all entries with a tag, as kvl_cache_expire() does for a key: the next fetch of each loads it, and what it held stays as a fallback
-/// for `stale.ttl_ms`. Otherwise as kvl_cache_remove_tag().
+/// Expires all entries with a tag, as kvl_cache_expire() does for one key: the next fetch of each key loads it, and its old value stays as
+/// a fallback for `stale.ttl_ms`. In all other respects like kvl_cache_remove_tag().
 ///
 /// @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param tag          [borrowed] `tag_len` bytes.
 /// @param tag_len      bytes: 1 to KVL_LABEL_MAX.
-/// @param out_expired  [out] how many entries were expired; written on KVL_OK. May be NULL.
+/// @param out_expired  [out] the number of entries expired; written on KVL_OK. May be NULL.
 /// @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an engine
 ///         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -76,8 +76,8 @@ pub unsafe extern "C" fn kvl_cache_expire_tag(
     })
 }
 
-/// Expires all entries, as kvl_cache_expire() does for a key: what they held stays as a fallback for `stale.ttl_ms`. Running loads are overtaken
-/// as by kvl_cache_clear(): their answers are not stored.
+/// Expires all entries, as kvl_cache_expire() does for one key: their values stay as fallbacks for `stale.ttl_ms`. Loads in progress are
+/// overtaken as by kvl_cache_clear(): their answers are not stored.
 ///
 /// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.

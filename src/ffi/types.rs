@@ -108,15 +108,15 @@ pub struct kvl_terms_t {
     /// The length of the grace, during which the expired entry stays as a fallback, in milliseconds; 0: `stale.ttl_ms`; KVL_STALE_NEVER: no
     /// grace. Since 0.2.
     pub stale_ttl_ms: i64,
-    /// Which version of the record it is, as the provider knows it (an ETag, for example), for kvl_request_stale(): `version_len` bytes, copied;
-    /// may be NULL if that is 0. Since 0.2.
+    /// The version of the record, as the provider's source knows it (an ETag, for example), which kvl_request_stale() returns:
+    /// `version_len` bytes, copied; may be NULL if that is 0. Since 0.2.
     pub version: *const u8,
-    /// Bytes of `version`, at most KVL_LABEL_MAX; they are part of the cost. Since 0.2.
+    /// The length of `version` in bytes, at most KVL_LABEL_MAX; it is part of the cost. Since 0.2.
     pub version_len: usize,
     /// The entry's tags, by which kvl_cache_remove_tag() finds it: `tags_len` slices of 1 to KVL_LABEL_MAX bytes, copied; may be NULL if that is 0.
     /// Since 0.2.
     pub tags: *const kvl_slice_t,
-    /// How many tags, at most KVL_TAGS_MAX; they are part of the cost. Since 0.2.
+    /// The number of tags, at most KVL_TAGS_MAX; tags are part of the cost. Since 0.2.
     pub tags_len: usize,
 }
 

@@ -16,13 +16,13 @@ use std::time::Duration;
 /// A bounded cache of `V` by `K`. A clone is another handle to the same cache. The entries are dropped with the last handle. Every method
 /// may be called from any thread.
 pub struct TypedCache<K: CacheKey, V> {
-    held: CacheRef,
+    cache: CacheRef,
     types: PhantomData<fn(K) -> V>,
 }
 
 impl<K: CacheKey, V> Clone for TypedCache<K, V> {
     fn clone(&self) -> TypedCache<K, V> {
-        TypedCache { held: self.held.clone(), types: PhantomData }
+        TypedCache { cache: self.cache.clone(), types: PhantomData }
     }
 }
 
@@ -69,7 +69,7 @@ fn whole_millis(span: Duration) -> u64 {
 
 impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     pub(super) fn new(core: Arc<Core>) -> TypedCache<K, V> {
-        TypedCache { held: CacheRef::new(core), types: PhantomData }
+        TypedCache { cache: CacheRef::new(core), types: PhantomData }
     }
 
     /// Looks `key` up. Counts as a use of its entry.
@@ -77,7 +77,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        match key.with_bytes(|key| self.held.get(key)) {
+        match key.with_bytes(|key| self.cache.get(key)) {
             Ok(Lookup::Value(value)) => CacheState::Value(shared(&value)),
             Ok(Lookup::Null) => CacheState::Absent,
             Ok(Lookup::Miss | Lookup::InvalidKey) | Err(_) => CacheState::Unknown,
@@ -89,7 +89,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        match key.with_bytes(|key| self.held.peek(key)).ok().flatten().map(|hit| hit.answer) {
+        match key.with_bytes(|key| self.cache.peek(key)).ok().flatten().map(|hit| hit.answer) {
             Some(Answer::Value(value)) => CacheState::Value(shared(&value)),
             Some(Answer::Null) => CacheState::Absent,
             None => CacheState::Unknown,
@@ -125,7 +125,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     fn store<Q: KeyBytes + ?Sized>(&self, key: &Q, answer: Answer, terms: EntryTerms) -> Result<bool, FetchError> {
         let mut left = Departures::new();
         let entry = NewEntry { terms: terms.into(), ..NewEntry::new(answer) };
-        let core = self.held.core();
+        let core = self.cache.core();
         let status = key.with_bytes(|key| core.put(key, entry, None, &mut left)).map_err(FetchError::of)?;
         core.release_departures(left);
         match status {
@@ -140,18 +140,18 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        key.with_bytes(|key| self.held.remove(key)) == Ok(Status::OK)
+        key.with_bytes(|key| self.cache.remove(key)) == Ok(Status::OK)
     }
 
     /// Removes all entries.
     pub fn clear(&self) {
         // A closed cache has no entries.
-        let _ = self.held.clear();
+        let _ = self.cache.clear();
     }
 
     /// The number of entries.
     pub fn len(&self) -> u64 {
-        self.held.len()
+        self.cache.len()
     }
 
     /// Whether there are no entries.
@@ -161,11 +161,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
 
     /// Changes the limits, and evicts entries that no longer fit before this returns.
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>) -> Result<(), FetchError> {
-        self.held.resize(capacity, cost_limit).map_err(FetchError::of)
+        self.cache.resize(capacity, cost_limit).map_err(FetchError::of)
     }
 
     /// The statistics as JSON, described in docs/STATISTICS.md.
     pub fn stats_json(&self) -> String {
-        self.held.stats().to_json()
+        self.cache.stats().to_json()
     }
 }

@@ -57,8 +57,8 @@
 ---@field ["breaker.open_ms"]? integer How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
 ---@field ["breaker.probes"]? integer How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
 ---@field ["hedge.after_ms"]? integer A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0.
----@field ["hedge.percentile"]? number Sets that time, instead of hedge.after_ms, to the time within which this share of the last requests was answered, 0.95 say; 0 does not. Default: 0.
----@field ["hedge.max_ratio"]? number The largest share of the requests that is handed out once more. Default: 0.05.
+---@field ["hedge.percentile"]? number Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never. Default: 0.
+---@field ["hedge.max_ratio"]? number The largest share of the requests that may be handed out once more. Default: 0.05.
 ---@field ["provider.idempotent"]? boolean Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true.
 ---@field ["refresh.after"]? number The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.
 ---@field ["refresh.after_ms"]? integer The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.
@@ -438,7 +438,7 @@ native.constants = {
   ERR_INVALID_ARG = -1, -- an argument is out of range or has unknown flags
   ERR_NULL_POINTER = -2, -- a pointer that must not be NULL is NULL
   ERR_UNKNOWN_KEY = -3, -- no configuration key of that name: kvl_config_keys_json() lists them
-  ERR_BAD_VALUE = -4, -- the value has not the key's type, or is out of its range: kvl_config_problem() gives details
+  ERR_BAD_VALUE = -4, -- the value has the wrong type for this setting, or is out of range: kvl_config_problem() gives details
   ERR_INVALID_HANDLE = -5, -- the runtime has been freed
   ERR_KEY_TOO_LONG = -6, -- a key has at most KVL_KEY_MAX bytes
   ERR_WRONG_KIND = -7, -- the bytes of an object value, or the object of a bytes value, were requested
@@ -607,10 +607,10 @@ native.statistics = {
   "refreshes_succeeded", -- Refreshes ahead that ended with a value or a null.
   "refreshes_failed", -- Refreshes ahead that ended with an error.
   "refreshes_dropped", -- Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
-  "hedges_started", -- Requests that repeated the unanswered keys of a request that took long (hedge.after_ms, hedge.percentile).
+  "hedges_started", -- Requests that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
   "hedges_won", -- Such requests that answered a key first, or took over a key that the other request failed.
-  "hedges_lost", -- Such requests that ended without either.
-  "concurrency_limit", -- Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.
+  "hedges_lost", -- Such requests that ended without doing either.
+  "concurrency_limit", -- Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.
   "removed_tag", -- Values that were removed by a tag.
   "removed_cost_tag", -- The cost of the values removed by a tag, in bytes.
 }

@@ -110,9 +110,9 @@ export interface Settings extends FetchSettings {
   'breaker.probes'?: number;
   /** A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0. */
   'hedge.after_ms'?: number;
-  /** Sets that time, instead of hedge.after_ms, to the time within which this share of the last requests was answered, 0.95 say; 0 does not. Default: 0. */
+  /** Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never. Default: 0. */
   'hedge.percentile'?: number;
-  /** The largest share of the requests that is handed out once more. Default: 0.05. */
+  /** The largest share of the requests that may be handed out once more. Default: 0.05. */
   'hedge.max_ratio'?: number;
   /** Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true. */
   'provider.idempotent'?: boolean;
@@ -164,7 +164,7 @@ export interface Constants {
   readonly ERR_NULL_POINTER: -2;
   /** no configuration key of that name: kvl_config_keys_json() lists them */
   readonly ERR_UNKNOWN_KEY: -3;
-  /** the value has not the key's type, or is out of its range: kvl_config_problem() gives details */
+  /** the value has the wrong type for this setting, or is out of range: kvl_config_problem() gives details */
   readonly ERR_BAD_VALUE: -4;
   /** the runtime has been freed */
   readonly ERR_INVALID_HANDLE: -5;

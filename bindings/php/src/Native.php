@@ -67,8 +67,8 @@ namespace Kvlight;
  *   'breaker.open_ms'?: int, // How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
  *   'breaker.probes'?: int, // How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
  *   'hedge.after_ms'?: int, // A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0.
- *   'hedge.percentile'?: float, // Sets that time, instead of hedge.after_ms, to the time within which this share of the last requests was answered, 0.95 say; 0 does not. Default: 0.
- *   'hedge.max_ratio'?: float, // The largest share of the requests that is handed out once more. Default: 0.05.
+ *   'hedge.percentile'?: float, // Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never. Default: 0.
+ *   'hedge.max_ratio'?: float, // The largest share of the requests that may be handed out once more. Default: 0.05.
  *   'provider.idempotent'?: bool, // Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true.
  *   'refresh.after'?: float, // The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.
  *   'refresh.after_ms'?: int, // The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.
@@ -129,7 +129,7 @@ final class Native
     public const ERR_NULL_POINTER = -2;
     /** no configuration key of that name: kvl_config_keys_json() lists them */
     public const ERR_UNKNOWN_KEY = -3;
-    /** the value has not the key's type, or is out of its range: kvl_config_problem() gives details */
+    /** the value has the wrong type for this setting, or is out of range: kvl_config_problem() gives details */
     public const ERR_BAD_VALUE = -4;
     /** the runtime has been freed */
     public const ERR_INVALID_HANDLE = -5;

@@ -15,7 +15,7 @@ pub struct Settings {
 
 /// The limits of the store, and when entries expire (rules S02 to S09).
 #[derive(Clone, Debug)]
-#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+#[allow(missing_docs)] // each field is described in its row of the table in `config`
 pub struct CacheSettings {
     pub capacity: u64,
     pub cost_limit: Option<u64>,
@@ -40,7 +40,7 @@ pub struct CacheSettings {
 
 /// When the use of an entry starts a refresh ahead of its expiry (rule R05).
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+#[allow(missing_docs)] // each field is described in its row of the table in `config`
 pub struct RefreshSettings {
     /// 0: `after_ms` applies.
     pub after: f64,
@@ -68,7 +68,7 @@ pub enum Hash {
 
 /// How loads are admitted and formed into requests (rules F12 to F16).
 #[derive(Clone, Debug)]
-#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+#[allow(missing_docs)] // each field is described in its row of the table in `config`
 pub struct TaskSettings {
     pub max_running: u32,
     pub limit: ConcurrencyLimit,
@@ -87,7 +87,7 @@ pub struct TaskSettings {
     pub rate: RateSettings,
     pub breaker: BreakerSettings,
     pub hedge: HedgeSettings,
-    /// Whether the provider may be asked for the same keys twice at a time.
+    /// Whether the provider may be called for the same key twice at a time.
     pub idempotent: bool,
     /// How long a key is not loaded again after a failure that a fallback covered (rule R03).
     pub stale_retry: Duration,
@@ -104,7 +104,7 @@ pub enum ConcurrencyLimit {
 
 /// The rate limit of requests (rule R08).
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+#[allow(missing_docs)] // each field is described in its row of the table in `config`
 pub struct RateSettings {
     /// 0: no limit.
     pub requests_per_s: f64,
@@ -113,7 +113,7 @@ pub struct RateSettings {
 
 /// The circuit breaker: when a failing provider receives no requests (rule R07).
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+#[allow(missing_docs)] // each field is described in its row of the table in `config`
 pub struct BreakerSettings {
     pub failure_ratio: f64,
     pub window: Duration,
@@ -123,9 +123,9 @@ pub struct BreakerSettings {
     pub probes: u32,
 }
 
-/// When a request that takes long is handed out once more (rule R09).
+/// When a slow request is handed out once more (rule R09).
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+#[allow(missing_docs)] // each field is described in its row of the table in `config`
 pub struct HedgeSettings {
     /// Zero: by `percentile`.
     pub after: Duration,
@@ -154,7 +154,7 @@ pub enum Overflow {
 
 /// The settings that a fetch may override (rule F19).
 #[derive(Clone, Debug)]
-#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+#[allow(missing_docs)] // each field is described in its row of the table in `config`
 pub struct FetchSettings {
     pub timeout: Option<Duration>,
     pub attempt_timeout: Option<Duration>,
@@ -207,7 +207,7 @@ pub enum BatchMode {
 
 /// When a failed key is retried (rule F11).
 #[derive(Clone, PartialEq, Debug)]
-#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+#[allow(missing_docs)] // each field is described in its row of the table in `config`
 pub struct RetrySettings {
     /// `None`: no limit.
     pub count: Option<u32>,

@@ -33,7 +33,7 @@ impl Shard {
         self.foreseen = Foreseen { place: next, hash };
         self.slab.index().prefetch(hash);
         let Some(after_it) = self.slab.newer(next).some() else { return };
-        self.slab.get(after_it).into_iter().for_each(Record::needed_soon);
+        self.slab.get(after_it).into_iter().for_each(Record::prefetch);
         if let Some(third) = self.slab.newer(after_it).some() {
             self.slab.prefetch(third);
         }

@@ -58,7 +58,7 @@ class Status(IntEnum):
     """no configuration key of that name: kvl_config_keys_json() lists them"""
 
     ERR_BAD_VALUE = -4
-    """the value has not the key's type, or is out of its range: kvl_config_problem() gives details"""
+    """the value has the wrong type for this setting, or is out of range: kvl_config_problem() gives details"""
 
     ERR_INVALID_HANDLE = -5
     """the runtime has been freed"""
@@ -331,10 +331,10 @@ class Settings(FetchSettings, total=False):
     """A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0."""
 
     hedge_percentile: float
-    """Sets that time, instead of hedge.after_ms, to the time within which this share of the last requests was answered, 0.95 say; 0 does not. Default: 0."""
+    """Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never. Default: 0."""
 
     hedge_max_ratio: float
-    """The largest share of the requests that is handed out once more. Default: 0.05."""
+    """The largest share of the requests that may be handed out once more. Default: 0.05."""
 
     provider_idempotent: bool
     """Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true."""

@@ -21,7 +21,7 @@ module Kvlight
   ERR_INVALID_ARG = -1 # an argument is out of range or has unknown flags
   ERR_NULL_POINTER = -2 # a pointer that must not be NULL is NULL
   ERR_UNKNOWN_KEY = -3 # no configuration key of that name: kvl_config_keys_json() lists them
-  ERR_BAD_VALUE = -4 # the value has not the key's type, or is out of its range: kvl_config_problem() gives details
+  ERR_BAD_VALUE = -4 # the value has the wrong type for this setting, or is out of range: kvl_config_problem() gives details
   ERR_INVALID_HANDLE = -5 # the runtime has been freed
   ERR_KEY_TOO_LONG = -6 # a key has at most KVL_KEY_MAX bytes
   ERR_WRONG_KIND = -7 # the bytes of an object value, or the object of a bytes value, were requested
@@ -192,9 +192,9 @@ module Kvlight
     breaker_probes: "breaker.probes",
     # A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Integer; default: 0.
     hedge_after_ms: "hedge.after_ms",
-    # Sets that time, instead of hedge.after_ms, to the time within which this share of the last requests was answered, 0.95 say; 0 does not. Float; default: 0.
+    # Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never. Float; default: 0.
     hedge_percentile: "hedge.percentile",
-    # The largest share of the requests that is handed out once more. Float; default: 0.05.
+    # The largest share of the requests that may be handed out once more. Float; default: 0.05.
     hedge_max_ratio: "hedge.max_ratio",
     # Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. true or false; default: true.
     provider_idempotent: "provider.idempotent",

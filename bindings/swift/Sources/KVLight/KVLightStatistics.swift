@@ -140,13 +140,13 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var refreshesFailed: Int
     /// Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
     public var refreshesDropped: Int
-    /// Requests that repeated the unanswered keys of a request that took long (hedge.after_ms, hedge.percentile).
+    /// Requests that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
     public var hedgesStarted: Int
     /// Such requests that answered a key first, or took over a key that the other request failed.
     public var hedgesWon: Int
-    /// Such requests that ended without either.
+    /// Such requests that ended without doing either.
     public var hedgesLost: Int
-    /// Now: how many requests may hold a slot: tasks.max_running, or with tasks.limit = adaptive the number that the library found.
+    /// Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.
     public var concurrencyLimit: Int
     /// Values that were removed by a tag.
     public var removedTag: Int
