@@ -120,7 +120,8 @@ impl VisitMut for Planter<'_> {
                 let about = format!("`{}` for `{}` in {about}", op.to_token_stream(), binary.op.to_token_stream());
                 let Some(number) = self.number(binary.op.span(), about) else { return };
                 let (left, right, sound) = (&binary.left, &binary.right, &binary);
-                *expression = parse_quote!((if crate::mutant(#number) { #left #op #right } else { #sound }));
+                // In parentheses, because an operand such as `if` would end the statement at the start of a block.
+                *expression = parse_quote!((if crate::mutant(#number) { (#left) #op (#right) } else { (#sound) }));
             }
             Expr::Unary(unary) if matches!(unary.op, UnOp::Not(_)) => {
                 let Some(number) = self.number(unary.span(), format!("no `!` in {about}")) else { return };
