@@ -648,7 +648,7 @@ public:
     milliseconds age() const noexcept { return milliseconds(is_->age_ms); }
     /* Whether the value had expired and served as a fallback: `stale.ttl_ms`. */
     bool is_stale() const noexcept { return (is_->flags & KVL_F_STALE) != 0; }
-    /* The error of the load instead of which a stale value was delivered; empty if the load only takes too long. */
+    /* The error of the load in whose place a stale value was delivered; empty if the load has not failed, but takes too long. */
     std::optional<kvl::error> covered() const
     {
         return is_stale() && is_->error != nullptr ? std::optional(kvl::error::share(is_->error)) : std::nullopt;
@@ -1077,16 +1077,16 @@ public:
         detail::raise_if_failed(s);
         return s == KVL_OK;
     }
-    /* Ends all entries now. */
+    /* Expires all entries now. */
     void expire_all() const { detail::raise_if_failed(kvl_cache_expire_all(handle_.get())); }
-    /* Removes all entries with the tag, and returns how many. */
+    /* Removes all entries with the tag, and returns their number. */
     size_t remove_tag(std::string_view tag) const
     {
         size_t removed = 0;
         detail::raise_if_failed(kvl_cache_remove_tag(handle_.get(), detail::bytes(tag), tag.size(), &removed));
         return removed;
     }
-    /* Ends all entries with the tag now, and returns how many. */
+    /* Expires all entries with the tag now, and returns their number. */
     size_t expire_tag(std::string_view tag) const
     {
         size_t expired = 0;
