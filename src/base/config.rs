@@ -26,7 +26,7 @@ pub struct SettingRow {
     pub per_fetch: bool,
     /// What the setting does, in a sentence.
     pub about: &'static str,
-    write: fn(&mut Settings, &Parsed),
+    write: fn(&mut Settings, &SettingValue),
 }
 
 /// The values that a setting accepts.
@@ -44,16 +44,16 @@ pub enum Domain {
 
 /// A value of a setting, checked against its domain.
 #[derive(Clone, Copy)]
-enum Parsed {
+enum SettingValue {
     Int(i64),
     Real(f64),
     Bool(bool),
     Word(usize),
 }
 
-impl Parsed {
+impl SettingValue {
     fn int(&self) -> i64 {
-        if let Parsed::Int(value) = self { *value } else { unreachable!("the table's domain is Int") }
+        if let SettingValue::Int(value) = self { *value } else { unreachable!("the table's domain is Int") }
     }
     /// `None` for -1.
     fn limit(&self) -> Option<u64> {
@@ -75,13 +75,13 @@ impl Parsed {
         self.limit().map(Duration::from_millis)
     }
     fn real(&self) -> f64 {
-        if let Parsed::Real(value) = self { *value } else { unreachable!("the table's domain is Real") }
+        if let SettingValue::Real(value) = self { *value } else { unreachable!("the table's domain is Real") }
     }
     fn bool(&self) -> bool {
-        if let Parsed::Bool(value) = self { *value } else { unreachable!("the table's domain is Bool") }
+        if let SettingValue::Bool(value) = self { *value } else { unreachable!("the table's domain is Bool") }
     }
     fn word<T: Copy>(&self, words: &[T]) -> T {
-        if let Parsed::Word(index) = self { words[*index] } else { unreachable!("the table's domain is Word") }
+        if let SettingValue::Word(index) = self { words[*index] } else { unreachable!("the table's domain is Word") }
     }
 }
 
@@ -348,7 +348,7 @@ fn real_text(value: f64) -> String {
 }
 
 impl SettingRow {
-    fn parse(&self, input: Input<'_>) -> Option<Parsed> {
+    fn parse(&self, input: Input<'_>) -> Option<SettingValue> {
         match self.domain {
             Int(low, high) => {
                 let value = match input {
@@ -360,7 +360,7 @@ impl SettingRow {
                 // With 0, a timeout or an idle TTL would expire before it begins. The wait for a load before a fallback is served may be 0.
                 let is_time = self.name.ends_with("timeout_ms") && self.name != "stale.timeout_ms";
                 let zero_is_refused = value == 0 && (is_time || self.name == "cache.idle_ttl_ms");
-                ((low..=high).contains(&value) && !zero_is_refused).then_some(Parsed::Int(value))
+                ((low..=high).contains(&value) && !zero_is_refused).then_some(SettingValue::Int(value))
             }
             Real(low, high) => {
                 let value = match input {
@@ -368,27 +368,27 @@ impl SettingRow {
                     Input::Int(value) => value as f64,
                     Input::Text(text) => bare(text)?.parse().ok()?,
                 };
-                (low..=high).contains(&value).then_some(Parsed::Real(value))
+                (low..=high).contains(&value).then_some(SettingValue::Real(value))
             }
             Bool => match input {
-                Input::Text("true" | "1") | Input::Int(1) => Some(Parsed::Bool(true)),
-                Input::Text("false" | "0") | Input::Int(0) => Some(Parsed::Bool(false)),
+                Input::Text("true" | "1") | Input::Int(1) => Some(SettingValue::Bool(true)),
+                Input::Text("false" | "0") | Input::Int(0) => Some(SettingValue::Bool(false)),
                 _ => None,
             },
             Word(words) => match input {
-                Input::Text(text) => words.iter().position(|word| *word == text).map(Parsed::Word),
+                Input::Text(text) => words.iter().position(|word| *word == text).map(SettingValue::Word),
                 _ => None,
             },
         }
     }
 
-    fn canonical(&self, parsed: Parsed) -> String {
+    fn canonical(&self, parsed: SettingValue) -> String {
         match (parsed, self.domain) {
-            (Parsed::Int(value), _) => value.to_string(),
-            (Parsed::Real(value), _) => real_text(value),
-            (Parsed::Bool(value), _) => value.to_string(),
-            (Parsed::Word(index), Word(words)) => words[index].to_owned(),
-            (Parsed::Word(_), _) => unreachable!("a word is parsed from a Word"),
+            (SettingValue::Int(value), _) => value.to_string(),
+            (SettingValue::Real(value), _) => real_text(value),
+            (SettingValue::Bool(value), _) => value.to_string(),
+            (SettingValue::Word(index), Word(words)) => words[index].to_owned(),
+            (SettingValue::Word(_), _) => unreachable!("a word is parsed from a Word"),
         }
     }
 

@@ -40,6 +40,6 @@ mod work;
 pub use counts::{StoreCounts, Tally};
 pub use departure::{Cause, Departure, DepartureSink, Departures, EachStep, StepSink};
 pub use entry::{Condition, END_COST, ENTRY_COST, Hit, NODE_COST, NewEntry, PutOutcome, TouchOutcome, USE_COST, cost_of};
-pub use snapshot::{Copied, Snapshot};
+pub use snapshot::{CopiedEntry, Snapshot};
 pub use store::Store;
 pub use walk::Walk;

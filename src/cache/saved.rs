@@ -12,7 +12,7 @@
 //! All numbers are little-endian. A check is SipHash-1-3 with a fixed key: it detects damage, but does not prevent forgery. The check of a
 //! block includes the block's number, so that lost or reordered blocks are detected too.
 
-use super::snapshot::Copied;
+use super::snapshot::CopiedEntry;
 use crate::base::{Answer, Labels, Value};
 use siphasher::sip::SipHasher13;
 
@@ -100,7 +100,7 @@ impl Block {
     }
 
     /// Appends an entry, whose bytes may stand for an object. Returns false if it cannot be saved, because its value is an object.
-    pub fn push(&mut self, entry: &Copied, is_encoded: bool) -> bool {
+    pub fn push(&mut self, entry: &CopiedEntry, is_encoded: bool) -> bool {
         let value = match &entry.answer {
             Answer::Null => None,
             Answer::Value(value) => match value.as_bytes() {
@@ -173,7 +173,7 @@ impl BlockHead {
     }
 
     /// Decodes the entries of the body. Verifies all before it returns any.
-    pub fn entries<'a>(&self, body: &'a [u8]) -> Result<Vec<Saved<'a>>, Damage> {
+    pub fn entries<'a>(&self, body: &'a [u8]) -> Result<Vec<SavedEntry<'a>>, Damage> {
         if body.len() as u64 != self.length || check(self.number, body) != self.check {
             return Err(Damage::Corrupt);
         }
@@ -188,7 +188,7 @@ impl BlockHead {
 
 /// An entry in a block.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Saved<'a> {
+pub struct SavedEntry<'a> {
     /// The key.
     pub key: &'a [u8],
     /// The value; `None` for null.
@@ -205,7 +205,7 @@ pub struct Saved<'a> {
     pub labels: Option<Labels>,
 }
 
-impl Saved<'_> {
+impl SavedEntry<'_> {
     /// Creates the answer; `None` if there is not enough memory.
     pub fn answer(&self) -> Option<Answer> {
         match self.value {
@@ -242,7 +242,7 @@ impl<'a> Rest<'a> {
         if flags & flag == 0 { Ok(None) } else { self.u64().map(Some) }
     }
 
-    fn entry(&mut self) -> Result<Saved<'a>, Damage> {
+    fn entry(&mut self) -> Result<SavedEntry<'a>, Damage> {
         let [flags] = self.array()?;
         let key_len = u16::from_le_bytes(self.array()?);
         let (ttl_left_ms, cost) = (self.number(flags, HAS_TTL)?, self.number(flags, HAS_COST)?);
@@ -254,7 +254,7 @@ impl<'a> Rest<'a> {
         let key = self.bytes(u64::from(key_len))?;
         let value = value_len.map(|len| self.bytes(len)).transpose()?;
         let labels = labels_len.map(|len| Labels::of_packed(self.bytes(len)?).ok_or(Damage::Corrupt)).transpose()?;
-        Ok(Saved { key, value, cost, priority, ttl_left_ms, is_encoded: flags & IS_ENCODED != 0, labels })
+        Ok(SavedEntry { key, value, cost, priority, ttl_left_ms, is_encoded: flags & IS_ENCODED != 0, labels })
     }
 }
 
@@ -264,13 +264,13 @@ mod tests {
     use crate::base::Key;
     use std::io::Write;
 
-    fn copied(key: &[u8], value: Option<&[u8]>, numbers: Option<u64>, priority: f64) -> Copied {
+    fn copied(key: &[u8], value: Option<&[u8]>, numbers: Option<u64>, priority: f64) -> CopiedEntry {
         let answer = value.map_or(Answer::Null, |bytes| Answer::Value(Value::bytes(bytes).expect("memory")));
         let labels = numbers.and_then(|number| Labels::of_packed(&[1, number as u8, 2, b't', number as u8]));
-        Copied { key: Key::new(key), answer, cost: numbers, priority, ttl_left_ms: numbers, labels }
+        CopiedEntry { key: Key::new(key), answer, cost: numbers, priority, ttl_left_ms: numbers, labels }
     }
 
-    fn block_of(number: u64, entries: &[Copied]) -> Vec<u8> {
+    fn block_of(number: u64, entries: &[CopiedEntry]) -> Vec<u8> {
         let mut block = Block { number, ..Block::default() };
         assert!(entries.iter().all(|entry| block.push(entry, entry.priority < 0.0)));
         let mut bytes = Vec::new();
@@ -278,7 +278,7 @@ mod tests {
         bytes
     }
 
-    fn read(number: u64, bytes: &[u8]) -> Result<Vec<Saved<'_>>, Damage> {
+    fn read(number: u64, bytes: &[u8]) -> Result<Vec<SavedEntry<'_>>, Damage> {
         let (head, body) = bytes.split_first_chunk().expect("a head");
         BlockHead::read(number, head)?.entries(body)
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            put                      lookup, touch
-//!   given ────────▶ live ◀──────────────────────────┐
+//!   new ──────────▶ live ◀──────────────────────────┐
 //!     │              │ └────────────────────────────┘
 //!     │ no room      │ dismiss(cause): order, wheel, index, ledger, slab, in one place
 //!     ▼              ▼
@@ -20,7 +20,7 @@ mod refresh;
 mod stale;
 mod steps;
 
-use self::ahead::Foreseen;
+use self::ahead::PrefetchedVictim;
 pub(super) use self::expiry::DefaultExpiry;
 pub(super) use self::labels::TagFate;
 use self::stale::time_of;
@@ -33,7 +33,7 @@ use super::levels::Amount;
 use super::lifetimes::Lifetimes;
 use super::limits::ShardLimits;
 use super::order::{EvictionOrder, NOTES};
-use super::slab::{DetachedEntry, Found, Place, Slab};
+use super::slab::{DetachedEntry, FoundEntry, Place, Slab};
 use super::wheel::Expirations;
 use super::work;
 use crate::base::hint::rarely;
@@ -96,7 +96,7 @@ pub(super) struct Shard {
     labels: Option<Box<LabelIndex>>,
     outgrown: Option<Box<Outgrown>>,
     /// The next victim and the hash of its key: computed to prefetch, kept so that its eviction need not compute it again.
-    foreseen: Foreseen,
+    prefetched_victim: PrefetchedVictim,
 }
 
 /// The structures that a shard has replaced by empty ones.
@@ -124,7 +124,7 @@ impl Shard {
             limits,
             counts: StoreCounts::default(),
             outgrown: None,
-            foreseen: Foreseen::NONE,
+            prefetched_victim: PrefetchedVictim::NONE,
         }
     }
 
@@ -225,12 +225,12 @@ impl Shard {
         key: &[u8],
         clock: &Clock,
         reading: LookupKind,
-        see: impl FnOnce(&Slab, Found<'_>, Millis) -> R,
+        see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R,
     ) -> Option<R> {
         if rarely(self.order.is_buffer_full()) {
             self.order.settle(&mut self.slab);
         }
-        let Some(Found { place, record }) = self.slab.find(hash, key) else { return self.not_found(reading) };
+        let Some(FoundEntry { place, record }) = self.slab.find(hash, key) else { return self.not_found(reading) };
         // The clock is read only for an entry that can expire.
         let mut end = Millis::NEVER;
         if rarely(self.order.has_idle_ttl() || record.deadline() != Millis::NEVER) {
@@ -244,7 +244,7 @@ impl Shard {
             self.order.note_use(place);
             self.lookups.found(&record.answer());
         }
-        Some(see(&self.slab, Found { place, record }, end))
+        Some(see(&self.slab, FoundEntry { place, record }, end))
     }
 
     #[inline(always)]
@@ -264,7 +264,7 @@ impl Shard {
     /// The fast path of a lookup, on which nothing can panic.
     #[inline(always)]
     pub fn lookup_fast<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
-        let Some(Found { place, record }) = self.slab.find(hash, key) else {
+        let Some(FoundEntry { place, record }) = self.slab.find(hash, key) else {
             self.lookups.misses += 1;
             return None;
         };
@@ -447,7 +447,7 @@ impl Shard {
     /// Removes one entry from all structures. Every removal of one entry goes through this function.
     fn dismiss(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) {
         let end = self.end_of(place);
-        let hash = self.foreseen.take(place).unwrap_or_else(|| self.hasher.hash(self.slab.key(place)));
+        let hash = self.prefetched_victim.take(place).unwrap_or_else(|| self.hasher.hash(self.slab.key(place)));
         self.ends.remove(place);
         self.release(place, cause, end, now, out, |slab, left| slab.remove(hash, place, left));
     }
@@ -564,7 +564,7 @@ impl Shard {
             _ends: std::mem::replace(&mut self.ends, Expirations::new()),
         }));
         self.cost = 0;
-        self.foreseen = Foreseen::NONE;
+        self.prefetched_victim = PrefetchedVictim::NONE;
     }
 
     /// Returns memory that is no longer needed, to be dropped after the lock is released.
@@ -593,8 +593,8 @@ fn finite(end: Millis) -> Option<Millis> {
 
 impl Hit {
     #[inline(always)]
-    pub(super) fn of(slab: &Slab, found: Found<'_>, end: Millis) -> Hit {
-        let Found { place, record } = found;
+    pub(super) fn of(slab: &Slab, found: FoundEntry<'_>, end: Millis) -> Hit {
+        let FoundEntry { place, record } = found;
         Hit { answer: Answer::clone(&record.answer()), cost: slab.cost(place), stored_at: slab.stored_at(place), expires_at: finite(end) }
     }
 }

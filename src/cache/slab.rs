@@ -72,7 +72,7 @@ struct Meta {
 pub(super) const NODE_BYTES: usize = size_of::<Option<Record>>() + size_of::<Links>() + size_of::<Meta>();
 
 /// The result of a lookup.
-pub(super) struct Found<'a> {
+pub(super) struct FoundEntry<'a> {
     pub place: Place,
     pub record: RecordRef<'a>,
 }
@@ -120,7 +120,7 @@ impl Slab {
 
     /// Returns the entry of `key`. `hash` is the hash of the key.
     #[inline(always)]
-    pub fn find(&self, hash: u64, key: &[u8]) -> Option<Found<'_>> {
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<FoundEntry<'_>> {
         // SAFETY: for every address in the index the record is in its node, and changes through `&mut self` only.
         let at = |address: Address| unsafe { address.record() };
         let found = self.index.find(
@@ -130,7 +130,7 @@ impl Slab {
         );
         found.map(|address| {
             let record = at(address);
-            Found { place: Place(record.number()), record }
+            FoundEntry { place: Place(record.number()), record }
         })
     }
 

@@ -21,7 +21,7 @@ use crate::base::{Answer, Clock, Key, Labels, Millis};
 const STEP: usize = 64;
 
 /// A copied entry.
-pub struct Copied {
+pub struct CopiedEntry {
     /// The key.
     pub key: Key,
     /// The value, or null.
@@ -87,7 +87,7 @@ impl Store {
     }
 
     /// Appends the next entries that still exist, possibly none, to `page`. Returns false if all have been read.
-    pub fn copy_page(&self, snapshot: &mut Snapshot, clock: &Clock, page: &mut Vec<Copied>) -> bool {
+    pub fn copy_page(&self, snapshot: &mut Snapshot, clock: &Clock, page: &mut Vec<CopiedEntry>) -> bool {
         let layout = snapshot.layout;
         let Some((index, places)) = snapshot.next() else { return false };
         if !places.is_empty() {
@@ -191,7 +191,7 @@ impl Shard {
         true
     }
 
-    fn copy(&self, place: Place, now: Millis) -> Option<Copied> {
+    fn copy(&self, place: Place, now: Millis) -> Option<CopiedEntry> {
         let slab = self.slab();
         if !slab.is_live(place) || self.live_at(place, now).is_none() {
             return None;
@@ -205,6 +205,6 @@ impl Shard {
         let is_unstated = unstated(0) || unstated(LIFETIME_COST);
         let stated = || cost.saturating_sub(key.len() as u64).saturating_sub(ENTRY_COST);
         let ttl_left_ms = (deadline != Millis::NEVER).then(|| deadline.since(now));
-        Some(Copied { cost: (!is_unstated).then(stated), priority: self.priority_of(place), key, answer, ttl_left_ms, labels })
+        Some(CopiedEntry { cost: (!is_unstated).then(stated), priority: self.priority_of(place), key, answer, ttl_left_ms, labels })
     }
 }

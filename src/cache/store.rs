@@ -10,7 +10,7 @@ use super::layout::{Layout, MOST_SHARDS};
 use super::limits::Limits;
 use super::locked_shard::LockedShard;
 use super::shard::{DefaultExpiry, LookupKind, Shard};
-use super::slab::{Found, Slab};
+use super::slab::{FoundEntry, Slab};
 use super::work::LockScope;
 use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
@@ -105,7 +105,7 @@ impl Store {
 
     /// Reads an entry. The whole path of a hit is always inlined, because it costs hardly more than the calls would.
     #[inline(always)]
-    fn read<R>(&self, key: &[u8], clock: &Clock, reading: LookupKind, see: impl FnOnce(&Slab, Found<'_>, Millis) -> R) -> Option<R> {
+    fn read<R>(&self, key: &[u8], clock: &Clock, reading: LookupKind, see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R) -> Option<R> {
         self.read_hashed(self.hasher.hash(key), key, clock, reading, see)
     }
 
@@ -116,7 +116,7 @@ impl Store {
         key: &[u8],
         clock: &Clock,
         reading: LookupKind,
-        see: impl FnOnce(&Slab, Found<'_>, Millis) -> R,
+        see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R,
     ) -> Option<R> {
         let _hold = LockScope::begin();
         let mut shard = self.shard_for_read(hash);
@@ -332,7 +332,7 @@ impl Store {
         key: &[u8],
         clock: &Clock,
         reading: LookupKind,
-        see: impl FnOnce(&Slab, Found<'_>, Millis) -> R,
+        see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R,
     ) -> Option<(R, bool)> {
         let hash = self.hasher.hash(key);
         self.visit(hash, |shard| shard.read_and_refresh_due(hash, key, clock, reading, see))

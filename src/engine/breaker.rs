@@ -2,7 +2,7 @@
 
 use super::Core;
 use crate::base::{Now, Status};
-use crate::task::breaker::{BreakerState, Forced};
+use crate::task::breaker::{BreakerOverride, BreakerState};
 
 impl Core {
     /// The state of the circuit breaker; closed for a cache without an engine.
@@ -12,7 +12,7 @@ impl Core {
     }
 
     /// Forces the circuit breaker open or closed for an operator, or lets it decide again.
-    pub fn force_breaker(&self, forced: Forced) -> Result<(), Status> {
+    pub fn force_breaker(&self, forced: BreakerOverride) -> Result<(), Status> {
         self.check_open()?;
         self.with_table(|table, turn| table.force_breaker(forced, turn));
         Ok(())

@@ -116,7 +116,7 @@ struct CallContext<'a> {
 
 impl CallContext<'_> {
     /// Whether the call can do without a record in the table if it joins a load: it cannot be cancelled, does not time out, reports no
-    /// progress, and does not ask for a stale answer after a while.
+    /// progress, and does not switch to a fallback after a time.
     fn can_join_alone(&self) -> bool {
         let CallContext { call, direct, deadline, .. } = self;
         let is_bounded = deadline.is_some() || call.settings.stale_timeout.is_some();
@@ -179,8 +179,8 @@ impl Core {
         self.ask_one(hash, key, probe, asking, receiver())
     }
 
-    /// Joins the load of one key that the call does not answer, or asks the table for it. Out of line, so that a hit saves no registers for
-    /// it.
+    /// Joins the load of one key that the call itself does not answer, or registers a fetch of it. Out of line, so that a hit saves no
+    /// registers for it.
     #[inline(never)]
     fn ask_one(
         &self,
@@ -331,12 +331,12 @@ impl Core {
                 reservation,
             };
             let mut long = LongCall { keys, probes, epoch, events: Some(&fetch_events), found: Vec::new() };
-            let asked = self.ask_in_steps(ask, &mut long, |table, turn, id, keys| {
+            let accepted = self.ask_in_steps(ask, &mut long, |table, turn, id, keys| {
                 fetch_events.keep_keys(keys);
                 self.activate(call, id, table, turn);
             });
             let found = long.found;
-            return match asked {
+            return match accepted {
                 Ok(()) => {
                     if let Some(mut records) = records {
                         note_found(&mut records, &found);
@@ -386,9 +386,9 @@ impl Core {
             |request| self.hand_to_provider(request),
         );
         match result {
-            Ok(Ok(asked)) => {
+            Ok(Ok(answer)) => {
                 records.into_iter().for_each(|records| self.report_records(&records));
-                Ok(asked)
+                Ok(answer)
             }
             // No lock is held here, so the user data of a fetch that was not accepted can be released.
             Ok(Err(refused)) => {
@@ -566,20 +566,20 @@ struct BlockingWaiter {
 
 impl BlockingWaiter {
     fn wait(&self) -> FetchAnswer {
-        if let Some(asked) = linger(|| self.answer.lock().take()) {
-            return asked;
+        if let Some(answer) = linger(|| self.answer.lock().take()) {
+            return answer;
         }
         let mut answer = self.answer.lock();
         loop {
             match answer.take() {
-                Some(asked) => return asked,
+                Some(taken) => return taken,
                 None => answer = wait(&self.arrived, answer),
             }
         }
     }
 
-    fn receive(&self, asked: FetchAnswer) {
-        *self.answer.lock() = Some(asked);
+    fn receive(&self, answer: FetchAnswer) {
+        *self.answer.lock() = Some(answer);
         self.arrived.notify_all();
     }
 }

@@ -5,7 +5,7 @@ use super::Core;
 use super::fetch_events::{FetchEvents, FetchSink};
 use super::transition::{EngineContext, EngineHost, EngineTable};
 use crate::base::{CallKeys, Key, PackedKeys, Status};
-use crate::task::table::{AskOrder, AskProgress, Asking, refusal_of_all};
+use crate::task::table::{AskOrder, AskProgress, FetchInSteps, refusal_of_all};
 use crate::task::{FetchId, FetchRequest, Probe, STEP};
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(super) struct LongCall<'a> {
 }
 
 impl LongCall<'_> {
-    fn step(&mut self, core: &Core, asking: &mut Asking, table: &mut EngineTable, turn: &mut EngineContext<'_, '_>) -> AskProgress {
+    fn step(&mut self, core: &Core, asking: &mut FetchInSteps, table: &mut EngineTable, turn: &mut EngineContext<'_, '_>) -> AskProgress {
         let reprobe = core.loads().epoch() != self.epoch;
         let progress = table.ask_more(asking, &CallKeys::Many(&self.keys), self.probes, reprobe, turn);
         self.found.append(&mut turn.store.found);

@@ -175,10 +175,10 @@ impl Job for ProviderJob {
 }
 
 /// A request that waits in the program's queue. It is taken out once: by the reader of the queue, or when it is withdrawn.
-pub(super) struct RequestDelivery(Mutex<Option<Waiting>>);
+pub(super) struct RequestDelivery(Mutex<Option<WaitingRequest>>);
 
 /// The fields are in the order in which they must be dropped.
-struct Waiting {
+struct WaitingRequest {
     ticket: Ticket,
     core: Arc<Core>,
     pending: PendingCount,
@@ -187,19 +187,19 @@ struct Waiting {
 impl RequestDelivery {
     fn new(core: Arc<Core>, request: Arc<ProviderRequest>) -> Arc<RequestDelivery> {
         let pending = PendingCount::begun(core.clone(), CallSite::Queue);
-        let waiting = Waiting { ticket: Ticket::new(request.clone()), core, pending };
+        let waiting = WaitingRequest { ticket: Ticket::new(request.clone()), core, pending };
         let item = Arc::new(RequestDelivery(Mutex::new(Some(waiting))));
         request.set_delivery(&item);
         item
     }
 
-    fn take(&self) -> Option<Waiting> {
+    fn take(&self) -> Option<WaitingRequest> {
         self.0.lock().take()
     }
 
     /// Withdraws a request of which no key is wanted any more. Frees its slot without waiting for the reader of the queue.
     pub(super) fn withdraw(&self) {
-        let Some(Waiting { ticket, core, pending }) = self.take() else { return };
+        let Some(WaitingRequest { ticket, core, pending }) = self.take() else { return };
         let id = ticket.id();
         let _ = catch_panic(|| ticket.finish(Unanswered::Failed(Error::of(Status::ERR_CANCELLED))));
         core.request_returned(id);
@@ -213,14 +213,15 @@ impl Deliverable for RequestDelivery {
     fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         let waiting = {
             let mut held = self.0.lock();
-            let is_callable = |waiting: &Waiting| waiting.core.hooks.provider.as_ref().is_some_and(|provider| provider.is_callable());
+            let is_callable =
+                |waiting: &WaitingRequest| waiting.core.hooks.provider.as_ref().is_some_and(|provider| provider.is_callable());
             if held.as_ref().is_some_and(|waiting| !is_callable(waiting)) {
                 drop(held);
                 return DeliveryResult { count: 0, remainder: delivery::Remainder::NoFunction(self) };
             }
             held.take()
         };
-        let Some(Waiting { ticket, core, pending }) = waiting else { return DeliveryResult::all(0) };
+        let Some(WaitingRequest { ticket, core, pending }) = waiting else { return DeliveryResult::all(0) };
         let _delivering = core.delivering(CallSite::Queue);
         let id = ticket.id();
         let ran = core.provide(ticket);
@@ -231,7 +232,7 @@ impl Deliverable for RequestDelivery {
 
     /// The reader of the queue answers requests later, outside of any call: there is no call that could return.
     fn pull(self: Arc<Self>) -> PullResult {
-        let Some(Waiting { ticket, core, pending }) = self.take() else { return PullResult::nothing() };
+        let Some(WaitingRequest { ticket, core, pending }) = self.take() else { return PullResult::nothing() };
         if core.take_request(ticket.id()) == TakeResult::Skip {
             drop((ticket, core, pending));
             return PullResult::nothing();

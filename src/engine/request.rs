@@ -34,11 +34,11 @@ pub struct ProviderRequest {
     waiting: OnceLock<Weak<RequestDelivery>>,
     by_key: OnceLock<HashMap<Vec<u8>, usize>>,
     /// What the store had of each key when the provider first asked for that.
-    known: OnceLock<Box<[OnceLock<Option<Known>>]>>,
+    known: OnceLock<Box<[OnceLock<Option<KnownEntry>>]>>,
 }
 
 /// What the store had of a key (rule R06).
-pub struct Known {
+pub struct KnownEntry {
     /// The value, or null.
     pub answer: Answer,
     /// Its age, in milliseconds.
@@ -136,7 +136,7 @@ impl ProviderRequest {
         self.core.hooks.provider.as_ref().map_or(std::ptr::null_mut(), |provider| provider.user_data())
     }
 
-    /// The number of the flight's attempt to which a key belongs, counted from 1.
+    /// The number of the attempt of the key's flight, counted from 1.
     pub fn attempt(&self, index: usize) -> Option<u32> {
         self.handout.attempts.get(index).copied()
     }
@@ -154,12 +154,12 @@ impl ProviderRequest {
     }
 
     /// Returns what the store has of the key at `index`, or had at the first call for this key. Fails with OUT_OF_RANGE.
-    pub fn known(&self, index: usize) -> Result<Option<&Known>, Status> {
+    pub fn known(&self, index: usize) -> Result<Option<&KnownEntry>, Status> {
         let key = self.keys().get(index).ok_or(Status::ERR_OUT_OF_RANGE)?;
         let all = self.known.get_or_init(|| (0..self.keys().len()).map(|_| OnceLock::new()).collect());
         let look = || {
             let (hit, labels) = catch_panic(|| self.core.store.known(key, &self.core.clock)).unwrap_or_default()?;
-            Some(Known { age_ms: self.core.age_of_ms(&hit), answer: hit.answer, labels })
+            Some(KnownEntry { age_ms: self.core.age_of_ms(&hit), answer: hit.answer, labels })
         };
         Ok(all[index].get_or_init(look).as_ref())
     }

@@ -5,8 +5,8 @@ use crate::base::Error;
 use crate::base::key::KEY_MAX;
 use crate::base::platform::{keep_private, sync_folder};
 use crate::base::{Answer, Millis, Status, StoreTerms, Value};
-use crate::cache::saved::{BLOCK_HEAD, Block, BlockHead, Damage, HEAD, Saved, head, is_start, read_head};
-use crate::cache::{Condition, Copied, Departures, NewEntry, PutOutcome};
+use crate::cache::saved::{BLOCK_HEAD, Block, BlockHead, Damage, HEAD, SavedEntry, head, is_start, read_head};
+use crate::cache::{Condition, CopiedEntry, Departures, NewEntry, PutOutcome};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub type Progress<'a> = &'a mut dyn FnMut(&Transfer) -> bool;
 /// Returns the bytes to write for the object under a key. `None` skips the entry.
 pub type Encode<'a> = &'a mut dyn FnMut(&[u8], &Value) -> Option<Value>;
 /// Returns the answer to store for an entry of the file. `None` skips the entry.
-type Decode<'a> = &'a mut dyn FnMut(&Saved<'_>) -> Result<Option<Answer>, Status>;
+type Decode<'a> = &'a mut dyn FnMut(&SavedEntry<'_>) -> Result<Option<Answer>, Status>;
 
 fn failed(path: &Path, doing: &str, error: &io::Error) -> Error {
     let status = if error.kind() == ErrorKind::OutOfMemory { Status::ERR_NO_MEMORY } else { Status::ERR_IO };
@@ -136,7 +136,7 @@ impl Core {
         draft.publish(done.entries).map_err(writing)
     }
 
-    fn write_entry(&self, mut entry: Copied, block: &mut Block, done: &mut Transfer, encode: Encode<'_>) {
+    fn write_entry(&self, mut entry: CopiedEntry, block: &mut Block, done: &mut Transfer, encode: Encode<'_>) {
         let object = match &entry.answer {
             Answer::Value(value) if value.as_bytes().is_none() => Some(value.clone()),
             _ => None,
@@ -232,7 +232,7 @@ impl Core {
     }
 
     /// Stores an entry of a file. Does not overtake loads in progress, since their answers are younger.
-    fn restore(&self, saved: &Saved<'_>, done: &mut Transfer, decode: Decode<'_>) -> Result<(), Status> {
+    fn restore(&self, saved: &SavedEntry<'_>, done: &mut Transfer, decode: Decode<'_>) -> Result<(), Status> {
         self.check_open()?;
         let Some(answer) = decode(saved)? else {
             done.skipped += 1;

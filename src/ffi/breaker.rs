@@ -4,7 +4,7 @@ use super::constants::{KVL_BREAKER_FORCE_CLOSED, KVL_BREAKER_FORCE_NONE, KVL_BRE
 use super::guard::{Caller, guard, guard_or};
 use super::types::kvl_tasks_t;
 use crate::base::Status;
-use crate::task::breaker::Forced;
+use crate::task::breaker::BreakerOverride;
 
 /// Returns the state of the circuit breaker.
 ///
@@ -34,9 +34,9 @@ pub unsafe extern "C" fn kvl_tasks_breaker_force(tasks: *mut kvl_tasks_t, force:
     guard(|| {
         let core = caller.borrow(tasks)?;
         let forced = match force {
-            KVL_BREAKER_FORCE_NONE => Forced::No,
-            KVL_BREAKER_FORCE_CLOSED => Forced::Closed,
-            KVL_BREAKER_FORCE_OPEN => Forced::Open,
+            KVL_BREAKER_FORCE_NONE => BreakerOverride::No,
+            KVL_BREAKER_FORCE_CLOSED => BreakerOverride::Closed,
+            KVL_BREAKER_FORCE_OPEN => BreakerOverride::Open,
             _ => return Err(Status::ERR_INVALID_ARG),
         };
         core.force_breaker(forced)?;

@@ -19,7 +19,7 @@ use crate::base::config::BreakerSettings;
 pub struct Breaker {
     settings: BreakerSettings,
     state: State,
-    forced: Forced,
+    forced: BreakerOverride,
     /// The number of changes of state. A request carries the number that was current when it was handed out.
     era: Era,
 }
@@ -56,7 +56,7 @@ pub enum BreakerState {
 
 /// A state forced by an operator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Forced {
+pub enum BreakerOverride {
     /// No state is forced: the breaker decides.
     #[default]
     No,
@@ -79,7 +79,7 @@ impl Breaker {
     /// Creates a closed breaker.
     pub fn new(settings: &BreakerSettings) -> Breaker {
         let state = State::Closed(OutcomeWindow::default());
-        Breaker { settings: settings.clone(), state, forced: Forced::No, era: Era::default() }
+        Breaker { settings: settings.clone(), state, forced: BreakerOverride::No, era: Era::default() }
     }
 
     fn is_off(&self) -> bool {
@@ -89,16 +89,16 @@ impl Breaker {
     /// The state that operators see.
     pub fn state(&self, now: Moment) -> BreakerState {
         match (self.forced, &self.state) {
-            (Forced::Open, _) => BreakerState::Open,
-            (Forced::Closed, _) | (Forced::No, State::Closed(_)) => BreakerState::Closed,
-            (Forced::No, State::Open { until }) if *until <= now => BreakerState::HalfOpen,
-            (Forced::No, State::Open { .. }) => BreakerState::Open,
-            (Forced::No, State::HalfOpen { .. }) => BreakerState::HalfOpen,
+            (BreakerOverride::Open, _) => BreakerState::Open,
+            (BreakerOverride::Closed, _) | (BreakerOverride::No, State::Closed(_)) => BreakerState::Closed,
+            (BreakerOverride::No, State::Open { until }) if *until <= now => BreakerState::HalfOpen,
+            (BreakerOverride::No, State::Open { .. }) => BreakerState::Open,
+            (BreakerOverride::No, State::HalfOpen { .. }) => BreakerState::HalfOpen,
         }
     }
 
     /// Forces a state, or lets the breaker decide again. In either case the counts start again.
-    pub fn force(&mut self, forced: Forced) {
+    pub fn force(&mut self, forced: BreakerOverride) {
         self.forced = forced;
         self.enter(State::Closed(OutcomeWindow::default()));
     }
@@ -106,16 +106,16 @@ impl Breaker {
     /// Whether all requests are handed out, until a request fails or an operator changes the state.
     #[inline]
     pub fn is_closed(&self) -> bool {
-        matches!((self.forced, &self.state), (Forced::No, State::Closed(_)) | (Forced::Closed, _))
+        matches!((self.forced, &self.state), (BreakerOverride::No, State::Closed(_)) | (BreakerOverride::Closed, _))
     }
 
     /// Whether a request may be handed out. Enters the half-open state once `open_ms` has passed.
     #[inline]
     pub fn admits(&mut self, now: impl FnOnce() -> Moment) -> bool {
         match (self.forced, &self.state) {
-            (Forced::No, State::Closed(_)) | (Forced::Closed, _) => true,
-            (Forced::Open, _) => false,
-            (Forced::No, _) => self.admits_a_probe(now()),
+            (BreakerOverride::No, State::Closed(_)) | (BreakerOverride::Closed, _) => true,
+            (BreakerOverride::Open, _) => false,
+            (BreakerOverride::No, _) => self.admits_a_probe(now()),
         }
     }
 
@@ -132,7 +132,7 @@ impl Breaker {
     pub fn retry_at(&self, now: Moment) -> Moment {
         match (self.forced, &self.state) {
             // The breaker stays open until an operator changes it.
-            (Forced::Open, _) => Moment::NEVER,
+            (BreakerOverride::Open, _) => Moment::NEVER,
             (_, State::Open { until }) => *until,
             // All probes are with the provider. By then they will have closed the breaker, or opened it again.
             (_, State::HalfOpen { .. } | State::Closed(_)) => now.after(self.settings.open),
@@ -154,7 +154,7 @@ impl Breaker {
     /// Counts the end of a request that was handed out in `era`. Returns true if this opens the breaker.
     #[must_use]
     pub fn ended(&mut self, era: Era, ending: RequestOutcome, now: Moment) -> bool {
-        if self.is_off() || era != self.era || self.forced != Forced::No {
+        if self.is_off() || era != self.era || self.forced != BreakerOverride::No {
             return false;
         }
         let open = State::Open { until: now.after(self.settings.open) };
@@ -374,13 +374,13 @@ mod tests {
     #[test]
     fn r07_a_forced_state_overrides_the_breaker() {
         let mut breaker = opened(0);
-        breaker.force(Forced::Closed);
+        breaker.force(BreakerOverride::Closed);
         for _ in 0..100 {
             assert!(!request(&mut breaker, RequestOutcome::Failed, 0));
         }
-        breaker.force(Forced::Open);
+        breaker.force(BreakerOverride::Open);
         assert!(!breaker.admits(|| Moment(100 * SECOND)));
-        breaker.force(Forced::No);
+        breaker.force(BreakerOverride::No);
         assert_eq!(breaker.state(Moment(0)), BreakerState::Closed);
     }
 

@@ -214,7 +214,7 @@ impl Stamp {
 
     /// Whether the attempt began after the last waiter had joined the flight that was overtaken by this write. Then its answer is not older
     /// than any of their calls.
-    pub fn is_after_all_who_joined(&self, overtaken_by: NonZeroU64) -> bool {
+    pub fn is_after_last_join(&self, overtaken_by: NonZeroU64) -> bool {
         self.writes >= overtaken_by.get() - 1
     }
 }

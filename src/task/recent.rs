@@ -15,14 +15,14 @@ const MOST: usize = 65_536;
 /// The recent writes, by the hash of their key. If two keys have the same 64-bit hash, an extra answer may be refused without need, which
 /// does no harm.
 #[derive(Default)]
-pub struct Recent {
+pub struct RecentWrites {
     tick: Tick,
     /// Every key counts as written at this time.
     floor: Tick,
     written: HashMap<u64, Tick, foldhash::fast::FixedState>,
 }
 
-impl Recent {
+impl RecentWrites {
     /// Returns a new tick, for a request that is handed out now.
     pub fn now(&mut self) -> Tick {
         self.tick.0 += 1;
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn s20_the_memory_of_a_burst_of_writes_is_freed() {
-        let mut recent = Recent::default();
+        let mut recent = RecentWrites::default();
         (0..MOST as u64).for_each(|hash| recent.write(hash, true));
         recent.write(0, false);
         assert!(recent.written.capacity() <= 1024, "without requests no writes are stored");
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn f15_forgotten_writes_count_as_recent() {
-        let mut recent = Recent::default();
+        let mut recent = RecentWrites::default();
         let handed = recent.now();
         recent.write(1, false);
         assert!(recent.is_written_since(1, handed) && recent.is_written_since(2, handed), "without requests no writes are stored");

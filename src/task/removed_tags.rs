@@ -68,7 +68,7 @@ mod tests {
         for nth in (0..10_000_u64).step_by(97) {
             assert!(removed.include_any_of(&tagged(&[&format!("tag {nth}")]), nth.min(1)), "{nth}");
         }
-        // What no attempt can meet any more is forgotten.
+        // A removal before the oldest running attempt is forgotten.
         removed.note(b"last", 20_000, 20_000);
         assert_eq!(removed.by_tag.len(), 1);
     }

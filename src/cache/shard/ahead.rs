@@ -4,22 +4,22 @@ use super::super::slab::Place;
 use super::Shard;
 use crate::base::Record;
 
-/// The next victim and the hash of its key, computed for the prefetch and reused when it is evicted. Forgotten as soon as any entry
-/// leaves: it might be this one, and its place would then hold another key.
+/// The next victim and the hash of its key, computed for the prefetch and reused for the eviction. Forgotten as soon as any entry leaves:
+/// it might be this one, whose place may then get another key.
 #[derive(Clone, Copy)]
-pub(super) struct Foreseen {
+pub(super) struct PrefetchedVictim {
     place: Place,
     hash: u64,
 }
 
-impl Foreseen {
-    pub const NONE: Foreseen = Foreseen { place: Place::NONE, hash: 0 };
+impl PrefetchedVictim {
+    pub const NONE: PrefetchedVictim = PrefetchedVictim { place: Place::NONE, hash: 0 };
 
-    /// Returns the hash of the key of the entry at `place`, which is about to leave, if it was foreseen. Forgets it in any case.
+    /// Returns the hash of the key of the entry at `place`, which is about to leave, if it is this victim. Forgets the victim in any case.
     #[inline(always)]
     pub fn take(&mut self, place: Place) -> Option<u64> {
-        let Foreseen { place: foreseen, hash } = std::mem::replace(self, Foreseen::NONE);
-        (foreseen == place).then_some(hash)
+        let PrefetchedVictim { place: victim, hash } = std::mem::replace(self, PrefetchedVictim::NONE);
+        (victim == place).then_some(hash)
     }
 }
 
@@ -30,7 +30,7 @@ impl Shard {
     pub(super) fn prefetch_victims(&mut self) {
         let Some(next) = self.order.oldest() else { return };
         let hash = self.hasher.hash(self.slab.key(next));
-        self.foreseen = Foreseen { place: next, hash };
+        self.prefetched_victim = PrefetchedVictim { place: next, hash };
         self.slab.index().prefetch(hash);
         let Some(after_it) = self.slab.newer(next).some() else { return };
         self.slab.get(after_it).into_iter().for_each(Record::prefetch);
@@ -50,11 +50,11 @@ mod tests {
 
     /// The hash that is kept for the next victim belongs to the entry, not to its place.
     #[test]
-    fn s05_the_place_of_a_foreseen_victim_may_be_reused_for_another_key() {
+    fn s05_the_place_of_a_prefetched_victim_may_be_reused_for_another_key() {
         let settings = CacheSettings { capacity: 3, shards: Some(1), ..CacheSettings::default() };
         let (store, clock, mut out) = (Store::new(&settings, None), Clock::manual(Millis(0)), Departures::new());
         let mut put = |key: &str| assert!(store.put(key.as_bytes(), NewEntry::new(Answer::Null), &clock, &mut out).is_stored());
-        // The last of these evicts "a", and foresees that "b" is next.
+        // The last of these evicts "a", and computes that "b" is next.
         ["a", "b", "c", "d"].into_iter().for_each(&mut put);
         assert!(store.remove(b"b", &clock, &mut Departures::new()));
         put("e");

@@ -6,7 +6,7 @@ use super::Shard;
 use crate::base::{Key, Labels, Millis};
 
 /// An entry between two shards.
-pub(in super::super) struct Moving {
+pub(in super::super) struct MovingEntry {
     pub hash: u64,
     held: DetachedEntry,
     priority: f64,
@@ -23,7 +23,7 @@ pub(in super::super) struct Moving {
 
 impl Shard {
     /// Takes out all entries, in eviction order. The limits do not change.
-    pub fn take_all(&mut self) -> Vec<Moving> {
+    pub fn take_all(&mut self) -> Vec<MovingEntry> {
         let mut moving = Vec::with_capacity(self.slab.len() as usize);
         let idle_ms = self.expiry.idle_ms.unwrap_or(0);
         self.slab.forget_keys();
@@ -36,7 +36,7 @@ impl Shard {
             let (labels, held) = (self.take_labels(place), self.slab.take_forgotten(place));
             let hash = self.hasher.hash(held.record.key());
             // A stale entry has no priority and no time of use; any grace above 0 makes `take_in` treat it as one with a lifetime.
-            moving.push(Moving { hash, held, priority: 0.0, used: end, end, grace_ms: 1, stale_until: Some(until), labels });
+            moving.push(MovingEntry { hash, held, priority: 0.0, used: end, end, grace_ms: 1, stale_until: Some(until), labels });
         }
         while let Some(place) = self.order.next_victim(&mut self.slab) {
             let used = Millis(self.order.idle_end(place).0.saturating_sub(idle_ms));
@@ -46,15 +46,15 @@ impl Shard {
             self.order.leave(&mut self.slab, place);
             let (labels, held) = (self.take_labels(place), self.slab.take_forgotten(place));
             let hash = self.hasher.hash(held.record.key());
-            moving.push(Moving { hash, held, priority, used, end, grace_ms, stale_until: None, labels });
+            moving.push(MovingEntry { hash, held, priority, used, end, grace_ms, stale_until: None, labels });
         }
         self.replace_structures();
         moving
     }
 
     /// Adds an entry that was taken out of another shard. It must fit the limits.
-    pub fn take_in(&mut self, moving: Moving) {
-        let Moving { hash, mut held, priority, used, end, grace_ms, stale_until, labels } = moving;
+    pub fn take_in(&mut self, moving: MovingEntry) {
+        let MovingEntry { hash, mut held, priority, used, end, grace_ms, stale_until, labels } = moving;
         if grace_ms == 0 && self.lifetimes.is_none() {
             self.store(hash, held, priority, grace_ms, labels, used);
             return;
@@ -73,8 +73,8 @@ impl Shard {
 
 /// Merges the entries of several shards: by time of last use if there is an idle TTL, else interleaved in proportion to the size of each
 /// shard.
-pub(in super::super) fn merged(shards: Vec<Vec<Moving>>, are_uses_timed: bool) -> Vec<Moving> {
-    let mut ranked: Vec<(u64, Moving)> = Vec::with_capacity(shards.iter().map(Vec::len).sum());
+pub(in super::super) fn merged(shards: Vec<Vec<MovingEntry>>, are_uses_timed: bool) -> Vec<MovingEntry> {
+    let mut ranked: Vec<(u64, MovingEntry)> = Vec::with_capacity(shards.iter().map(Vec::len).sum());
     for moving in shards {
         let len = moving.len().max(1) as u64;
         let rank = |at: usize| ((at as u64) << 32) / len;

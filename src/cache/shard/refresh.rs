@@ -2,7 +2,7 @@
 //! then the time from which it is due for a refresh, and its end is in the lifetimes. So a lookup before that time reads no more memory
 //! than without refreshes.
 
-use super::super::slab::{Found, Place, Slab};
+use super::super::slab::{FoundEntry, Place, Slab};
 use super::{LookupKind, Shard, time_of};
 use crate::base::{Clock, Millis, Present};
 
@@ -14,7 +14,7 @@ impl Shard {
         key: &[u8],
         clock: &Clock,
         reading: LookupKind,
-        see: impl FnOnce(&Slab, Found<'_>, Millis) -> R,
+        see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R,
     ) -> Option<(R, bool)> {
         let (seen, place) = self.read(hash, key, clock, reading, |slab, found, end| {
             let place = found.place;

@@ -3,7 +3,7 @@
 use super::super::departure::{Cause, Departures};
 use super::super::levels::Amount;
 use super::super::lifetimes::Lifetimes;
-use super::super::slab::{Found, Place, Slab};
+use super::super::slab::{FoundEntry, Place, Slab};
 use super::{RECLAIMED_BY_A_WRITE, Shard};
 use crate::base::Millis;
 
@@ -79,7 +79,7 @@ impl Shard {
     }
 
     /// Passes the stale entry under `key` and its end to `see`; `None` if there is none.
-    pub fn see_stale<R>(&mut self, hash: u64, key: &[u8], now: Millis, see: impl FnOnce(&Slab, Found<'_>, Millis) -> R) -> Option<R> {
+    pub fn see_stale<R>(&mut self, hash: u64, key: &[u8], now: Millis, see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R) -> Option<R> {
         let place = self.stale(hash, key, now)?;
         Some(see(&self.slab, self.slab.find(hash, key)?, self.end_of(place)))
     }

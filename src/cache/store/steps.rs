@@ -168,7 +168,7 @@ impl Store {
 mod tests {
     use super::super::super::departure::{Cause, EachStep};
     use super::super::super::entry::{NewEntry, PutOutcome};
-    use super::super::super::snapshot::Copied;
+    use super::super::super::snapshot::CopiedEntry;
     use super::super::super::walk::Walk;
     use super::super::super::work::longest_hold_of;
     use super::*;
@@ -230,7 +230,7 @@ mod tests {
             (
                 "copy",
                 |store, clock, _| {
-                    let (mut snapshot, mut page) = (store.snapshot(), Vec::<Copied>::new());
+                    let (mut snapshot, mut page) = (store.snapshot(), Vec::<CopiedEntry>::new());
                     while store.copy_page(&mut snapshot, clock, &mut page) {}
                     assert_eq!(page.len(), MANY as usize);
                 },

@@ -286,7 +286,7 @@ impl<H: Host> Table<H> {
         let key_state = &self.flights[remains.key_state];
         if !key_state.is_whole(remains.stamp) {
             // A write may lie between the attempt and the last waiter's joining. That waiter must not receive older data.
-            let serves = |standing| matches!(standing, Standing::Overtaken { write } if remains.stamp.is_after_all_who_joined(write));
+            let serves = |standing| matches!(standing, Standing::Overtaken { write } if remains.stamp.is_after_last_join(write));
             if self.flights.get(requested_for).is_some_and(|flight| serves(flight.standing)) {
                 self.stop_for(requested_for, turn);
                 self.end_with(requested_for, answer, Source::Provider, FillResult::default(), turn);
@@ -302,7 +302,8 @@ impl<H: Host> Table<H> {
         };
         self.stop_for(current, turn);
         if self.flights[current].demand.stores {
-            // `settle_current` stores the answer if the current flight wants that. Below, the late attempt's own demand decides.
+            // `settle_current` stores the answer if the current flight wants that. In the other branch, the demand of the late attempt
+            // decides.
             self.settle_current(current, remains.stamp, answer, terms, turn);
         } else {
             let filled = self.store_without_flight(remains, &mut answer, terms, turn);

@@ -490,8 +490,8 @@ impl<H: Host> Table<H> {
     /// A fetch of one key joins the key's flight and waits for its end, without a record of its own. False if there is no flight to join, or
     /// if the store may have the key by now: then the caller uses [`Table::ask`].
     ///
-    /// Nothing may be able to end the fetch earlier: it has neither a handle nor a time limit, reports no progress, and does not ask for
-    /// stale answers after a while (rule R04). `joiner` is called last, and only if the fetch joins.
+    /// Nothing may be able to end the fetch earlier: it has neither a handle nor a time limit, reports no progress, and does not switch to
+    /// a fallback after a time (rule R04). `joiner` is called last, and only if the fetch joins.
     pub fn join_alone(&mut self, request: &JoinRequest<'_>, joiner: impl FnOnce() -> H::Joiner) -> bool {
         let JoinRequest { hash, key, reprobe, settings, urgency } = *request;
         debug_assert!(settings.stale_timeout.is_none());

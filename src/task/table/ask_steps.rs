@@ -13,7 +13,7 @@ use crate::task::queue::{QueuePosition, Rank, Search};
 use std::sync::Arc;
 
 /// A fetch whose keys are processed in steps, from `Table::begin` to `Table::end_ask` (rule S19).
-pub struct Asking {
+pub struct FetchInSteps {
     id: FetchId,
     form: Form,
     settings: Arc<FetchSettings>,
@@ -35,13 +35,13 @@ pub(super) type OwnKeys = Option<Vec<u64>>;
 pub enum AskProgress {
     /// Positions are left.
     More,
-    /// Positions are left, and before the next step `Asking::sort_keys` must be called, with no lock held.
+    /// Positions are left, and before the next step `FetchInSteps::sort_keys` must be called, with no lock held.
     NeedsSortedKeys,
     /// All positions are processed.
     Done,
 }
 
-impl Asking {
+impl FetchInSteps {
     /// Sorts the hashes of the fetch's keys, so that the table can look keys up among them.
     pub fn sort_keys(&mut self) {
         self.own_keys = Some(self.order.take_sorted_hashes());
@@ -51,24 +51,24 @@ impl Asking {
 impl<H: Host> Table<H> {
     /// Adds a fetch whose keys are then processed in steps, the first step in the same hold (rule S19). `refusal` is the result of
     /// [`refusal_of_all`]. The keys and lookups in `ask` are not read: each step receives them.
-    pub fn begin(&mut self, mut ask: FetchRequest<'_, H>, order: AskOrder, refusal: Option<Error>, now: &Now<'_>) -> Asking {
+    pub fn begin(&mut self, mut ask: FetchRequest<'_, H>, order: AskOrder, refusal: Option<Error>, now: &Now<'_>) -> FetchInSteps {
         let (id, wish, queue_position) = self.register(&mut ask, true, refusal, now);
         self.fetches[id].is_asking = true;
         let rank = self.queue.ranking.rank(wish.urgency, queue_position);
         let FetchRequest { form, settings, deadline, .. } = ask;
-        Asking { id, form, settings: settings.clone(), wish, queue_position, rank, deadline, next: 0, order, own_keys: None }
+        FetchInSteps { id, form, settings: settings.clone(), wish, queue_position, rank, deadline, next: 0, order, own_keys: None }
     }
 
     /// Processes the next keys. `keys` are the same in each step; `reprobe` is true if the store was written since they were looked up.
     pub fn ask_more<S: AnswerStore>(
         &mut self,
-        asking: &mut Asking,
+        asking: &mut FetchInSteps,
         keys: &CallKeys<'_>,
         probes: &mut [Probe],
         reprobe: bool,
         turn: &mut TableContext<'_, H, S>,
     ) -> AskProgress {
-        let Asking { id, form, settings, wish, queue_position, rank, next, order, own_keys, .. } = asking;
+        let FetchInSteps { id, form, settings, wish, queue_position, rank, next, order, own_keys, .. } = asking;
         let (id, form, wish, queue_position, rank) = (*id, *form, *wish, *queue_position, *rank);
         let (settings, steps) = (&*settings, Some(&*own_keys));
         let (looked_ahead, search) = (false, Search::default());
@@ -78,7 +78,7 @@ impl<H: Host> Table<H> {
         // A request is filled in one hold, in the order of the keys (rule F14).
         let most = next.saturating_add(turn.out.budget).saturating_add(self.settings.batch_max_keys as usize);
         if !self.fetches.contains_key(id) || (self.life == Acceptance::Closed && !form.delivers()) {
-            // Within this hold it stays so: a fetch is kept while it is asked.
+            // Within this hold it stays so, because the table keeps a fetch while it is processed.
             *next = probes.len();
         }
         while *next < probes.len().min(most) {
@@ -100,8 +100,8 @@ impl<H: Host> Table<H> {
     }
 
     /// Ends the arrival, after the last step. Returns the fetch's id if any position is still open.
-    pub fn end_ask<S: AnswerStore>(&mut self, asking: Asking, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
-        let Asking { id, settings, deadline, next, order, own_keys, .. } = asking;
+    pub fn end_ask<S: AnswerStore>(&mut self, asking: FetchInSteps, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
+        let FetchInSteps { id, settings, deadline, next, order, own_keys, .. } = asking;
         turn.out.defer_memory(next, (order, own_keys));
         let fetch = self.fetches.get_mut(id)?;
         fetch.is_asking = false;

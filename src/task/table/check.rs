@@ -114,7 +114,7 @@ impl<H: Host> Table<H> {
         let open = fetch.open_flights().count();
         ensure(open == fetch.open, || format!("fetch {nth} has {open} open positions, but {} are counted", fetch.open))?;
         for (position, flight) in fetch.open_flights() {
-            // One that was not asked yet, or will not be, because the batch failed as a whole.
+            // A position that was not processed yet, or will not be, because the batch failed as a whole.
             let is_unasked = (fetch.is_asking || fetch.is_ending || self.life == Acceptance::Closed) && flight == FlightId::NULL;
             if is_unasked || (self.backlog.settles() && self.flights.get(flight).is_none()) {
                 continue;

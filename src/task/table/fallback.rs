@@ -19,14 +19,14 @@ use crate::task::{FetchId, FlightId, KeyStateId};
 const PAUSES_PER_STEP: usize = 256;
 
 /// The keys that are not to be loaded for a while, and the deadline that ends the first of their pauses.
-pub(super) struct Throttled {
+pub(super) struct ThrottledKeys {
     pauses: Throttle,
     timer: Option<DeadlineId>,
 }
 
-impl Throttled {
-    pub fn new(pauses: Throttle) -> Throttled {
-        Throttled { pauses, timer: None }
+impl ThrottledKeys {
+    pub fn new(pauses: Throttle) -> ThrottledKeys {
+        ThrottledKeys { pauses, timer: None }
     }
 
     /// Whether there is no such key.

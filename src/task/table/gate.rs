@@ -2,7 +2,7 @@
 
 use super::{AnswerStore, Host, RateWait, Table, TableContext};
 use crate::base::{Error, Moment, Now, Status};
-use crate::task::breaker::{BreakerState, Forced, RequestOutcome};
+use crate::task::breaker::{BreakerOverride, BreakerState, RequestOutcome};
 use crate::task::deadlines::Due;
 use crate::task::{FlightId, RequestId};
 
@@ -103,7 +103,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Opens or closes the circuit breaker for an operator, or lets it decide again.
-    pub fn force_breaker<S: AnswerStore>(&mut self, forced: Forced, turn: &mut TableContext<'_, H, S>) {
+    pub fn force_breaker<S: AnswerStore>(&mut self, forced: BreakerOverride, turn: &mut TableContext<'_, H, S>) {
         self.breaker.force(forced);
         self.conclude(turn);
     }

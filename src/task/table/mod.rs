@@ -38,12 +38,12 @@ mod write;
 pub use answer::ProviderAnswer;
 pub use ask::{FetchRequest, JoinRequest, Probe, Reservation};
 pub use ask_order::AskOrder;
-pub use ask_steps::{AskProgress, Asking, refusal_of_all};
+pub use ask_steps::{AskProgress, FetchInSteps, refusal_of_all};
 pub use attempt::{TakeResult, Unanswered};
 pub use close::Close;
 pub use write::Write;
 
-use self::fallback::Throttled;
+use self::fallback::ThrottledKeys;
 use self::settle::EndReason;
 use self::steps::Backlog;
 use super::breaker::Breaker;
@@ -58,7 +58,7 @@ use super::hedge::Hedging;
 use super::host::{Effects, Host, TableContext};
 use super::queue::WaitQueue;
 use super::rate::Rate;
-use super::recent::Recent;
+use super::recent::RecentWrites;
 use super::removed_tags::RemovedTags;
 use super::request::{Part, Request, Slots};
 use super::slab::IdSlab;
@@ -96,8 +96,8 @@ pub struct Table<H: Host> {
     failures: ErrorMemory,
     /// The deadline at which the oldest remembered error expires.
     errors_expire: Option<DeadlineId>,
-    throttled: Throttled,
-    recent: Recent,
+    throttled: ThrottledKeys,
+    recent: RecentWrites,
     removed_tags: RemovedTags,
     random: Random,
 
@@ -176,8 +176,8 @@ impl<H: Host> Table<H> {
             linger: None,
             errors_expire: None,
             failures: ErrorMemory::new(settings.cache.error_ttl_ms, settings.cache.error_capacity),
-            throttled: Throttled::new(Throttle::new(tasks.stale_retry)),
-            recent: Recent::default(),
+            throttled: ThrottledKeys::new(Throttle::new(tasks.stale_retry)),
+            recent: RecentWrites::default(),
             removed_tags: RemovedTags::default(),
             random: Random::new(settings.cache.seed),
             opening: Vec::new(),

@@ -3,7 +3,7 @@
 use super::harness::{Harness, Summary, failed_with, ms, stale, value};
 use kvlight::base::Status;
 use kvlight::base::config::BACKGROUND;
-use kvlight::task::breaker::Forced;
+use kvlight::task::breaker::BreakerOverride;
 
 #[test]
 fn r05_a_refresh_ahead_loads_in_the_background_delivers_nothing_and_is_stored() {
@@ -112,10 +112,10 @@ fn r05_f08_a_write_overtakes_a_refresh_ahead() {
 #[test]
 fn r05_an_open_breaker_and_a_close_drop_refreshes_ahead() {
     let mut harness = Harness::with(|settings| settings.tasks.max_running = 1);
-    harness.step(|table, turn| table.force_breaker(Forced::Open, turn));
+    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
     harness.refresh_ahead("k");
     assert_eq!((harness.requests.len(), harness.table.counts().ahead_dropped), (0, 1));
-    harness.step(|table, turn| table.force_breaker(Forced::No, turn));
+    harness.step(|table, turn| table.force_breaker(BreakerOverride::No, turn));
     harness.refresh_ahead("k");
     let waiter = harness.fetch("k");
     harness.close();

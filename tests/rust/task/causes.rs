@@ -3,7 +3,7 @@
 use super::harness::{Harness, Summary, bytes, failed_with, ms, provider_error, value};
 use kvlight::base::config::{BatchMode, LeavePolicy};
 use kvlight::base::{Error, Status, StoreTerms};
-use kvlight::task::breaker::Forced;
+use kvlight::task::breaker::BreakerOverride;
 use kvlight::task::{Form, ProviderAnswer};
 
 /// Two retries, 100 ms apart.
@@ -103,7 +103,7 @@ fn f10b_an_open_breaker_reports_the_error_of_the_previous_attempt() {
     });
     let waiter = harness.fetch("k");
     harness.fail(0, "k", 7);
-    harness.step(|table, turn| table.force_breaker(Forced::Open, turn));
+    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
     harness.advance(100);
     assert_eq!(chain(&waiter.error(0)), (Status::ERR_UNAVAILABLE, Some(7)));
 }

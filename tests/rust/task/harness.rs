@@ -7,7 +7,7 @@ use kvlight::base::{
     Answer, CallKeys, Clock, Error, Labels, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value,
 };
 use kvlight::task::host::DeferredDrop;
-use kvlight::task::table::{AskOrder, AskProgress, Asking, Reservation, Write, refusal_of_all};
+use kvlight::task::table::{AskOrder, AskProgress, FetchInSteps, Reservation, Write, refusal_of_all};
 use kvlight::task::{AnswerStore, RequestId, STEP, Source, Table, TableContext, TakeResult, Unanswered, Verdict};
 use kvlight::task::{
     Cancel, Close, Effects, Event, EventSink, FetchRequest, FillResult, Form, Handout, Host, JoinRequest, Outcome, Probe, ProviderAnswer,
@@ -655,7 +655,7 @@ pub fn tagged(tags: &[&str]) -> StoreTerms {
 
 /// A call for very many keys on its way into the table.
 pub struct LongAsk {
-    asking: Asking,
+    asking: FetchInSteps,
     keys: PackedKeys,
     probes: Vec<Probe>,
     post: RecordingSink,

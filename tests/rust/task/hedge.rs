@@ -3,7 +3,7 @@
 use super::harness::{Harness, Summary, Waiter, bytes, failed_with, ms, value};
 use kvlight::base::config::Settings;
 use kvlight::base::{Status, StoreTerms};
-use kvlight::task::breaker::Forced;
+use kvlight::task::breaker::BreakerOverride;
 use kvlight::task::{Cancel, ProviderAnswer, Unanswered};
 
 /// After 10 ms, every request, with room for both.
@@ -145,7 +145,7 @@ fn r09_without_a_slot_a_token_or_a_closed_breaker_nothing_is_repeated() {
     }
     let mut harness = Harness::with(hedges);
     harness.fetch("a");
-    harness.step(|table, turn| table.force_breaker(Forced::Open, turn));
+    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
     harness.advance(20);
     assert_eq!(harness.handed().len(), 1);
 }

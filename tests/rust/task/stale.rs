@@ -4,7 +4,7 @@ use super::harness::{Harness, Summary, failed_with, ms, provider_error, stale, v
 use super::recording::RecordedResult;
 use kvlight::base::Status;
 use kvlight::base::config::Settings;
-use kvlight::task::breaker::{BreakerState, Forced};
+use kvlight::task::breaker::{BreakerOverride, BreakerState};
 use kvlight::task::{Form, ProviderAnswer, Source, Unanswered, Verdict};
 
 const FAILED: Option<Status> = Some(Status::ERR_PROVIDER);
@@ -89,7 +89,7 @@ fn r02_an_open_breaker_and_a_full_queue_are_failures_too() {
     assert_eq!(refused.outcome(), stale("old", Some(Status::ERR_QUEUE_FULL)));
     let urgent = harness.fetch_with("urgent", |options| options.urgency = 5);
     assert_eq!(waits.outcome(), Summary::Stale(Box::new(Summary::Null), Some(Status::ERR_QUEUE_FULL)), "the key lost its place");
-    harness.step(|table, turn| table.force_breaker(Forced::Open, turn));
+    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
     assert_eq!(urgent.outcome(), failed_with(Status::ERR_UNAVAILABLE));
     assert_eq!(harness.table.breaker_state(harness.clock.moment()), BreakerState::Open);
     for _ in 0..2 {

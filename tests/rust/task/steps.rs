@@ -4,7 +4,7 @@
 use super::harness::{Harness, Summary, Waiter, bytes, failed_with, keys, ms, provider_error, refs, stale, value};
 use kvlight::base::config::{BatchMode, LeavePolicy, QueueOrder, ReadMode, Settings};
 use kvlight::base::{Status, StoreTerms};
-use kvlight::task::breaker::Forced;
+use kvlight::task::breaker::BreakerOverride;
 use kvlight::task::{Form, ProviderAnswer, Source, TakeResult, Unanswered};
 
 /// Few keys and short steps, because the table checks its invariants after each of them.
@@ -354,7 +354,7 @@ fn s19_f08_a_clear_overtakes_in_steps_all_that_was_under_way_when_it_began() {
 #[test]
 fn s19_r07_what_waits_is_refused_in_steps_when_the_breaker_opens() {
     let (mut harness, waiter) = waiting(|_| {});
-    harness.step(|table, turn| table.force_breaker(Forced::Open, turn));
+    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
     assert!(waiter.polled().0 <= STEP + 20);
     // A key that was not refused yet is not handed out either.
     harness.finish(0);
@@ -371,7 +371,7 @@ fn f17_a_batch_ends_as_a_whole_when_the_breaker_refuses_a_key_that_waits() {
     harness.fetch("running");
     let waiter = harness.ask(Form::All, &["a", "b"], |options| options.fetch.batch_mode = BatchMode::AllOrNothing);
     let joined = harness.ask(Form::All, &["running", "a"], |options| options.fetch.batch_mode = BatchMode::AllOrNothing);
-    harness.step(|table, turn| table.force_breaker(Forced::Open, turn));
+    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
     assert_eq!((waiter.ended().status(), joined.ended().status()), (Status::ERR_UNAVAILABLE, Status::ERR_UNAVAILABLE));
     assert_eq!(joined.outcomes()[0], failed_with(Status::ERR_CANCELLED));
 }
