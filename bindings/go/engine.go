@@ -8,6 +8,7 @@ import (
 	"runtime/cgo"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
 
 // engine is the part of a Tasks to which the goroutine that reads its queue refers.
@@ -19,6 +20,12 @@ type engine[V any] struct {
 	mu    sync.RWMutex
 	tasks *C.kvl_tasks_t
 	queue *C.kvl_queue_t
+
+	objects objects[V]
+	// Whether a fetch without settings looks in the store first ("read").
+	looksFirst bool
+	// Whether the pump is to stop when the queue is empty.
+	isEnding atomic.Bool
 
 	// The functions that cancel the contexts of requests, by id.
 	cancels sync.Map
@@ -44,6 +51,7 @@ func (e *engine[V]) open(config *C.kvl_config_t) error {
 		return err
 	}
 	e.tasks, e.queue = tasks, queue
+	e.looksFirst = settingOf(config, "read") == "normal"
 	go e.pump(queue)
 	return nil
 }
@@ -71,6 +79,7 @@ func (e *engine[V]) close() {
 // end frees the engine's queue and handles after its end.
 func (e *engine[V]) end(queue *C.kvl_queue_t) {
 	// The pump reads the remaining events before it stops.
+	e.isEnding.Store(true)
 	C.kvl_queue_wake(queue)
 	<-e.pumped
 	C.kvl_queue_free(queue)
@@ -114,23 +123,35 @@ func (e *engine[V]) changed(change func(*C.kvl_cache_t) C.kvl_status_t) (isChang
 	return isChanged, err
 }
 
-func (e *engine[V]) get(key string) (found V, isFound bool, err error) {
-	err = e.used(func(tasks *C.kvl_tasks_t) error {
-		var value *C.kvl_value_t
-		status := C.kvl_tasks_get(tasks, bytesOf(key), C.size_t(len(key)), &value)
-		found, isFound = taken[V](Status(status), value)
-		return check(status)
-	})
-	return found, isFound, err
+// get looks a key up. The status is that of the lookup.
+func (e *engine[V]) get(key string) (value V, status Status, err error) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.tasks == nil {
+		return value, ErrClosed, ErrClosed
+	}
+	for {
+		found := C.go_get(C.uintptr_t(uintptr(unsafe.Pointer(e.tasks))), bytesOf(key), C.size_t(len(key)))
+		value, isFound := e.taken(found)
+		if status := Status(found.status); status != Value || isFound {
+			return value, status, check(found.status)
+		}
+		// The value was replaced or removed, and its number forgotten, after the call had released it: look again.
+	}
 }
 
-// taken returns the Go value of a handle that a call returned, and releases the handle.
-func taken[V any](status Status, value *C.kvl_value_t) (found V, isFound bool) {
-	if status == Value {
-		found, isFound = unboxed[V](C.go_value_object(value)), true
-		C.kvl_value_release(value)
+// taken returns the Go value that a call has found, and whether there is one.
+func (e *engine[V]) taken(found C.go_found_t) (value V, isFound bool) {
+	if found.object == 0 {
+		return value, false
 	}
-	return found, isFound
+	if kept := e.objects.find(uintptr(found.object)); kept != nil {
+		value, isFound = kept.value, true
+	}
+	if found.held != nil {
+		C.kvl_value_release(found.held)
+	}
+	return value, isFound
 }
 
 func (e *engine[V]) put(key string, value *V, terms Terms) (isIn bool, err error) {
@@ -180,21 +201,31 @@ func (e *engine[V]) unused(w *waiter[V]) {
 	}
 }
 
-// fetch returns the result of one key.
-func (e *engine[V]) fetch(ctx context.Context, key string, settings []Settings) (result Result[V], err error) {
-	results, err := e.wait(ctx, []string{key}, settings, func(c *call[V]) C.kvl_status_t {
-		var value *C.kvl_value_t
-		status := C.go_fetch(c.tasks, bytesOf(key), C.size_t(len(key)), c.options, c.fetch, C.uintptr_t(c.waiter.id), &value)
-		if status >= 0 && status != C.KVL_PENDING {
-			result = Result[V]{Key: key, Status: Status(status), Source: FromStore}
-			result.Value, result.Found = taken[V](result.Status, value)
+// fetch returns the value of one key, and whether there is one.
+func (e *engine[V]) fetch(ctx context.Context, key string, settings []Settings) (value V, isFound bool, err error) {
+	if len(settings) == 0 && e.looksFirst {
+		if err := ctx.Err(); err != nil {
+			return value, false, err
 		}
-		return status
-	})
-	if results != nil {
-		result = results[0]
+		if value, status, err := e.get(key); status != Miss {
+			return value, status == Value, err
+		}
 	}
-	return result, err
+	for {
+		var found C.go_found_t
+		results, err := e.wait(ctx, []string{key}, settings, func(c *call[V]) C.kvl_status_t {
+			found = C.go_fetch(c.tasks, bytesOf(key), C.size_t(len(key)), c.options, c.fetch, C.uintptr_t(c.waiter.id))
+			value, isFound = e.taken(found)
+			return found.status
+		})
+		if results != nil {
+			return results[0].Value, results[0].Found, results[0].Err
+		}
+		if err != nil || found.object == 0 || isFound {
+			return value, isFound, err
+		}
+		// As in get.
+	}
 }
 
 func (e *engine[V]) results(ctx context.Context, keys []string, settings []Settings) (results []Result[V], err error) {

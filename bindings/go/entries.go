@@ -123,7 +123,7 @@ func (t *transfer[V]) guard() {
 
 func (t *transfer[V]) encoded(object C.uintptr_t) (value *C.kvl_value_t) {
 	defer t.guard()
-	bytes, err := t.encode(unboxed[V](object))
+	bytes, err := t.encode(t.engine.unboxed(object))
 	if err == nil {
 		bytes := append(bytes[:len(bytes):len(bytes)], 0) // so that there is a first byte to take the address of
 		err = check(C.kvl_value_new_bytes((*C.uint8_t)(&bytes[0]), C.size_t(len(bytes)-1), &value))

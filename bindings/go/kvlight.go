@@ -91,17 +91,14 @@ func (t *Tasks[V]) Close() {
 // Get returns the value in the cache, without asking the provider.
 func (t *Tasks[V]) Get(key string) (value V, found bool, err error) {
 	defer runtime.KeepAlive(t)
-	return t.engine.get(key)
+	value, status, err := t.engine.get(key)
+	return value, status == Value, err
 }
 
 // Fetch returns the value of a key, and whether there is one. It waits for the provider, until the context ends.
 func (t *Tasks[V]) Fetch(ctx context.Context, key string, settings ...Settings) (V, bool, error) {
 	defer runtime.KeepAlive(t)
-	result, err := t.engine.fetch(ctx, key, settings)
-	if err == nil {
-		err = result.Err
-	}
-	return result.Value, result.Found, err
+	return t.engine.fetch(ctx, key, settings)
 }
 
 // FetchAll returns the values of those keys that have one, or the first error.

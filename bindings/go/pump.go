@@ -22,19 +22,23 @@ func (e *engine[V]) boxed(value *V, terms Terms) (*C.kvl_value_t, error) {
 	if value == nil {
 		return C.kvl_value_null(), nil
 	}
-	id := cgo.NewHandle(box[V]{*value})
+	number := e.objects.add(&object[V]{value: *value})
+	if number == 0 {
+		return nil, Status(C.KVL_ERR_NO_MEMORY)
+	}
 	var handle *C.kvl_value_t
-	if err := check(C.go_value(e.queue, C.uintptr_t(id), C.uint64_t(terms.Cost), &handle)); err != nil {
-		id.Delete()
+	if err := check(C.go_value(e.queue, C.uintptr_t(number), C.uint64_t(terms.Cost), &handle)); err != nil {
+		e.objects.remove(number)
 		return nil, err
 	}
 	return handle, nil
 }
 
-// box distinguishes values from errors if V is itself an error type.
-type box[V any] struct{ value V }
+// unboxed returns the value of a handle that someone holds meanwhile.
+func (e *engine[V]) unboxed(number C.uintptr_t) V { return e.objects.find(uintptr(number)).value }
 
-func unboxed[V any](id C.uintptr_t) V { return cgo.Handle(id).Value().(box[V]).value }
+// dropsAtOnce is how many dropped objects one call to C reports.
+const dropsAtOnce = 256
 
 // pump reads the queue until it is empty and the cache is closed.
 func (e *engine[V]) pump(queue *C.kvl_queue_t) {
@@ -42,19 +46,30 @@ func (e *engine[V]) pump(queue *C.kvl_queue_t) {
 	// In C's memory, since it holds ids in variables of pointer types.
 	event := (*C.kvl_event_t)(C.malloc(C.sizeof_kvl_event_t))
 	defer C.free(unsafe.Pointer(event))
+	dropped := make([]C.uintptr_t, dropsAtOnce)
 	for {
-		switch C.kvl_queue_next(queue, C.KVL_FOREVER, event, C.sizeof_kvl_event_t) {
-		case C.KVL_OK:
+		var n C.size_t
+		isEnding, timeout := e.isEnding.Load(), C.int64_t(C.KVL_FOREVER)
+		if isEnding {
+			timeout = 0
+		}
+		status := C.go_next(queue, timeout, event, &dropped[0], dropsAtOnce, &n)
+		for _, number := range dropped[:n] {
+			if kept := e.objects.remove(uintptr(number)); kept.err == nil && e.dropped != nil {
+				e.drop(kept.value)
+			}
+		}
+		if status == C.KVL_OK {
 			e.handle(event)
-		default:
-			return // Woken by Close: no event follows.
+		} else if status < 0 || (n == 0 && isEnding) {
+			return
 		}
 	}
 }
 
 // handle handles an event. It has read all memory that the event borrows when it returns.
 func (e *engine[V]) handle(event *C.kvl_event_t) {
-	id := C.go_user_data(event)
+	id := numberIn(&event.user_data)
 	switch event.kind {
 	case C.KVL_EVENT_RESULT:
 		e.settle(id, []Result[V]{e.result(event.result)})
@@ -66,14 +81,12 @@ func (e *engine[V]) handle(event *C.kvl_event_t) {
 		if cancel, found := e.cancels.Load(uintptr(id)); found {
 			cancel.(context.CancelFunc)()
 		}
-	case C.KVL_EVENT_DROP:
-		value, isValue := cgo.Handle(id).Value().(box[V])
-		cgo.Handle(id).Delete()
-		if isValue && e.dropped != nil {
-			e.drop(value.value)
-		}
 	}
 }
+
+// numberIn reads a number that the library keeps in a variable of a pointer type, in its own memory. As a pointer in a variable of Go's it
+// would disturb the garbage collector.
+func numberIn(place *unsafe.Pointer) C.uintptr_t { return *(*C.uintptr_t)(unsafe.Pointer(place)) }
 
 func (e *engine[V]) settle(id C.uintptr_t, results []Result[V]) {
 	w := cgo.Handle(id).Value().(*waiter[V])
@@ -85,9 +98,11 @@ func (e *engine[V]) settle(id C.uintptr_t, results []Result[V]) {
 }
 
 func (e *engine[V]) resultsOf(all *C.kvl_results_t) []Result[V] {
+	var stride C.size_t
+	first := unsafe.Pointer(C.kvl_results_array(all, &stride))
 	results := make([]Result[V], C.kvl_results_len(all))
 	for i := range results {
-		results[i] = e.result(C.kvl_results_at(all, C.size_t(i)))
+		results[i] = e.result((*C.kvl_result_t)(unsafe.Add(first, i*int(stride))))
 	}
 	return results
 }
@@ -117,12 +132,12 @@ func (e *engine[V]) result(r *C.kvl_result_t) Result[V] {
 		IsStale:  r.flags&C.KVL_F_STALE != 0,
 	}
 	if result.Status == Value {
-		result.Value, result.Found = unboxed[V](C.go_object(r)), true
+		result.Value, result.Found = e.unboxed(numberIn(&r.object)), true
 	} else if result.Status < 0 {
-		result.Err = failure(result.Status, r.error)
+		result.Err = e.failure(result.Status, r.error)
 	}
 	if result.IsStale && r.error != nil {
-		result.LoadErr = failure(Status(C.kvl_error_status(r.error)), r.error)
+		result.LoadErr = e.failure(Status(C.kvl_error_status(r.error)), r.error)
 	}
 	return result
 }
@@ -153,12 +168,12 @@ func (e *EndedError) Is(target error) bool { return target == error(e.Status) }
 func (e *EndedError) Unwrap() error { return e.Cause }
 
 // failure returns the provider's error, or else the status, with the error of the last attempt as its cause.
-func failure(status Status, why *C.kvl_error_t) error {
-	if id := C.go_error_object(why); id != 0 {
-		return cgo.Handle(id).Value().(error)
+func (e *engine[V]) failure(status Status, why *C.kvl_error_t) error {
+	if number := C.go_error_object(why); number != 0 {
+		return e.objects.find(uintptr(number)).err
 	}
 	if cause := C.kvl_error_cause(why); cause != nil {
-		return &EndedError{status, failure(Status(C.kvl_error_status(cause)), cause)}
+		return &EndedError{status, e.failure(Status(C.kvl_error_status(cause)), cause)}
 	}
 	return status
 }

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/cgo"
 	"sync"
 	"time"
 )
@@ -138,6 +137,9 @@ func (r *Request[V]) FinishError(why error) error {
 }
 
 func (r *Request[V]) withError(why error, use func(*C.kvl_request_t, *C.kvl_error_t) C.kvl_status_t) error {
+	if why == nil {
+		why = ErrProvider
+	}
 	return r.engine.used(func(*C.kvl_tasks_t) error {
 		flags := C.uint32_t(0)
 		if forGood := (permanent{}); errors.As(why, &forGood) {
@@ -146,10 +148,13 @@ func (r *Request[V]) withError(why error, use func(*C.kvl_request_t, *C.kvl_erro
 		if forGood := (gone{}); errors.As(why, &forGood) {
 			flags |= C.KVL_ERROR_F_NO_STALE
 		}
-		message, id := messageOf(why), cgo.NewHandle(why)
+		message, number := messageOf(why), r.engine.objects.add(&object[V]{err: why})
+		if number == 0 {
+			return Status(C.KVL_ERR_NO_MEMORY)
+		}
 		var err *C.kvl_error_t
-		if err := check(C.go_error(r.engine.queue, charsOf(message), C.size_t(len(message)), flags, C.uintptr_t(id), &err)); err != nil {
-			id.Delete()
+		if err := check(C.go_error(r.engine.queue, charsOf(message), C.size_t(len(message)), flags, C.uintptr_t(number), &err)); err != nil {
+			r.engine.objects.remove(number)
 			return err
 		}
 		defer C.kvl_error_release(err)
@@ -178,12 +183,40 @@ func (r *Request[V]) answer(provider Provider[V]) {
 		_ = r.FinishError(err)
 		return
 	}
+	_ = r.resolveAll(func(key string) (value V, found bool) {
+		if some[key] != nil {
+			return value, false
+		}
+		value, found = rows[key]
+		return value, found
+	})
 	for i, key := range r.keys {
 		if why := some[key]; why != nil {
 			_ = r.Fail(i, why)
-		} else if row, found := rows[key]; found {
-			_ = r.Resolve(i, row)
 		}
 	}
 	_ = r.Finish()
+}
+
+// resolveAll answers the keys that a function finds, in one call of the library.
+func (r *Request[V]) resolveAll(find func(key string) (V, bool)) error {
+	return r.engine.used(func(*C.kvl_tasks_t) error {
+		objects := &r.engine.objects
+		numbers := make([]C.uintptr_t, len(r.keys))
+		for i, key := range r.keys {
+			if value, found := find(key); found {
+				numbers[i] = C.uintptr_t(objects.add(&object[V]{value: value}))
+			}
+		}
+		err := r.used(func(handle *C.kvl_request_t) C.kvl_status_t {
+			C.go_resolve_all(handle, r.engine.queue, &numbers[0], C.size_t(len(numbers)))
+			return C.KVL_OK
+		})
+		for _, number := range numbers {
+			if number != 0 {
+				objects.remove(uintptr(number))
+			}
+		}
+		return err
+	})
 }

@@ -7,9 +7,29 @@
 #include <kvlight.h>
 
 static inline kvl_status_t go_provider(kvl_config_t *config) { return kvl_config_set_provider(config, NULL, NULL, NULL); }
-static inline uintptr_t go_user_data(const kvl_event_t *event) { return (uintptr_t)event->user_data; }
-static inline uintptr_t go_object(const kvl_result_t *result) { return (uintptr_t)result->object; }
-static inline uintptr_t go_value_object(const kvl_value_t *value) { return (uintptr_t)kvl_value_object(value); }
+
+/* A value that a call returned, as the number of its object. */
+typedef struct {
+    kvl_status_t status;
+    uintptr_t object;   /* 0 without a value */
+    kvl_value_t *held; /* to release once the object is found; NULL where numbers are long enough to be used only once (objects.go) */
+} go_found_t;
+
+static inline go_found_t go_found(kvl_status_t status, kvl_value_t *value) {
+    go_found_t found = {status, (uintptr_t)kvl_value_object(value), value};
+#if UINTPTR_MAX > UINT32_MAX
+    kvl_value_release(value);
+    found.held = NULL;
+#endif
+    return found;
+}
+/* One call from Go for each lookup: such a call costs about as much as the lookup. The engine comes as a number, since Go allocates memory to
+ * check a pointer to an incomplete type. */
+static inline go_found_t go_get(uintptr_t tasks, const uint8_t *key, size_t key_len) {
+    kvl_value_t *value = NULL;
+    kvl_status_t status = kvl_tasks_get((kvl_tasks_t *)tasks, key, key_len, &value);
+    return value ? go_found(status, value) : (go_found_t){status, 0, NULL};
+}
 static inline uintptr_t go_error_object(const kvl_error_t *error) { return (uintptr_t)kvl_error_object(error); }
 static inline kvl_status_t go_value(kvl_queue_t *queue, uintptr_t object, uint64_t cost, kvl_value_t **out_value) {
     return kvl_value_new_object_on(queue, (void *)object, cost, NULL, out_value);
@@ -17,9 +37,10 @@ static inline kvl_status_t go_value(kvl_queue_t *queue, uintptr_t object, uint64
 static inline kvl_status_t go_error(kvl_queue_t *queue, const char *message, size_t len, uint32_t flags, uintptr_t object, kvl_error_t **out_error) {
     return kvl_error_new_object(0, message, len, flags, queue, (void *)object, NULL, out_error);
 }
-static inline kvl_status_t go_fetch(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_options_t *options, kvl_fetch_t *fetch, uintptr_t id,
-                                    kvl_value_t **out_value) {
-    return kvl_tasks_fetch(tasks, key, key_len, options, fetch, NULL, (void *)id, NULL, out_value);
+static inline go_found_t go_fetch(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_options_t *options, kvl_fetch_t *fetch, uintptr_t id) {
+    kvl_value_t *value = NULL;
+    kvl_status_t status = kvl_tasks_fetch(tasks, key, key_len, options, fetch, NULL, (void *)id, NULL, &value);
+    return value ? go_found(status, value) : (go_found_t){status, 0, NULL};
 }
 static inline kvl_status_t go_fetch_all(kvl_tasks_t *tasks, const uint8_t *packed, size_t packed_len, const uint32_t *lens, size_t n,
                                  kvl_options_t *options, kvl_fetch_t *fetch, uintptr_t id, kvl_results_t **out_results) {
@@ -41,6 +62,31 @@ static inline kvl_status_t go_refresh(kvl_tasks_t *tasks, const uint8_t *packed,
     if (status >= 0)
         status = kvl_tasks_refresh(tasks, keys, n, options);
     free(keys);
+    return status;
+}
+/* Answers the keys of a request with the objects of these numbers; 0 leaves a key open. Sets each number that the library has taken to 0. */
+static inline void go_resolve_all(kvl_request_t *request, kvl_queue_t *queue, uintptr_t *objects, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        kvl_value_t *value;
+        if (!objects[i] || go_value(queue, objects[i], 0, &value) < 0)
+            continue;
+        objects[i] = 0;
+        kvl_request_resolve(request, i, value, NULL);
+        kvl_value_release(value);
+    }
+}
+/* Takes the numbers of dropped objects out of the queue, at most `most` of them, and the event behind them. Waits only if there is neither. */
+static inline kvl_status_t go_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *event, uintptr_t *dropped, size_t most, size_t *out_dropped) {
+    kvl_status_t status;
+    size_t n = 0;
+    while ((status = kvl_queue_next(queue, n ? 0 : timeout_ms, event, sizeof *event)) == KVL_OK && event->kind == KVL_EVENT_DROP) {
+        dropped[n++] = (uintptr_t)event->user_data;
+        if (n == most) {
+            status = KVL_EMPTY;
+            break;
+        }
+    }
+    *out_dropped = n;
     return status;
 }
 /* Functions in Go (entries.go) that the library calls on the thread of a save or a load. */

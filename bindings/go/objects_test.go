@@ -1,0 +1,133 @@
+package kvlight_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	kvlight "github.com/kvlight/kvlight/bindings/go"
+)
+
+// A lookup reads the value after the library's call has released it, so another goroutine may replace it in between.
+func Test_s01_lookups_beside_writes_of_the_same_keys_find_values_of_their_keys(t *testing.T) {
+	tasks := opened(t, echo, kvlight.Settings{"cache.capacity": 100})
+	defer tasks.Close()
+	keys := names(8)
+	var writers, readers sync.WaitGroup
+	var isOver atomic.Bool
+	for w := 0; w < 2; w++ {
+		writers.Add(1)
+		go func(w int) {
+			defer writers.Done()
+			for i := 0; i < 5000; i++ {
+				key := keys[i%len(keys)]
+				_, _ = tasks.Put(key, key+"#"+strconv.Itoa(w)+"."+strconv.Itoa(i), kvlight.Terms{})
+			}
+		}(w)
+	}
+	for r := 0; r < 2; r++ {
+		readers.Add(1)
+		go func() {
+			defer readers.Done()
+			for i := 0; !isOver.Load(); i++ {
+				key := keys[i%len(keys)]
+				value, found, err := tasks.Get(key)
+				if i%2 == 0 {
+					value, found, err = tasks.Fetch(ctx, key)
+				}
+				if err != nil || (found && value != key && !strings.HasPrefix(value, key+"#")) {
+					t.Errorf("%s is %q, %v", key, value, err)
+					return
+				}
+			}
+		}()
+	}
+	writers.Wait()
+	isOver.Store(true)
+	readers.Wait()
+}
+
+func Test_l04_each_value_is_dropped_once_and_errors_never(t *testing.T) {
+	const loads = 3000
+	var made, dropped atomic.Int64
+	counts := make(map[int64]int)
+	tasks := opened(t, func(_ context.Context, keys []string) (map[string]int64, error) {
+		rows, failed := map[string]int64{}, kvlight.KeyErrors{}
+		for _, key := range keys {
+			if strings.HasSuffix(key, "7") {
+				failed[key] = errors.New(key)
+			} else {
+				rows[key] = made.Add(1)
+			}
+		}
+		return rows, failed
+	}, kvlight.Settings{"cache.capacity": 100, "batch.max_keys": 64},
+		// The pump calls it, one value after the other.
+		kvlight.Dropped(func(value int64) { counts[value]++; dropped.Add(1) }))
+	for i := 0; i < loads; i += 100 {
+		keys := make([]string, 100)
+		for j := range keys {
+			keys[j] = "k" + strconv.Itoa(i+j)
+		}
+		results, err := tasks.Results(ctx, keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, result := range results {
+			if strings.HasSuffix(result.Key, "7") != (result.Err != nil && result.Err.Error() == result.Key) {
+				t.Fatalf("%s: %v, %v", result.Key, result.Value, result.Err)
+			}
+		}
+	}
+	tasks.Close()
+	if made.Load() != loads*9/10 || dropped.Load() != made.Load() || int64(len(counts)) != made.Load() {
+		t.Fatalf("%d made, %d drops of %d values", made.Load(), dropped.Load(), len(counts))
+	}
+}
+
+func Test_f15_an_answer_with_no_error_in_the_place_of_one_fails_its_keys(t *testing.T) {
+	tasks, err := kvlight.NewWithRequests(func(request *kvlight.Request[string]) { _ = request.FinishError(nil) }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tasks.Close()
+	if _, _, err := tasks.Fetch(ctx, "a"); !errors.Is(err, kvlight.ErrProvider) {
+		t.Fatal(err)
+	}
+}
+
+func Test_f05_a_cache_that_reads_anew_does_so_for_keys_that_it_has(t *testing.T) {
+	var loads atomic.Int64
+	tasks := opened(t, func(_ context.Context, keys []string) (map[string]int64, error) {
+		return map[string]int64{"a": loads.Add(1)}, nil
+	}, kvlight.Settings{"read": "refresh"})
+	defer tasks.Close()
+	for i := int64(1); i < 4; i++ {
+		if value, _, err := tasks.Fetch(ctx, "a"); value != i || err != nil {
+			t.Fatal(value, err)
+		}
+	}
+}
+
+func Test_s01_a_lookup_that_hits_allocates_nothing(t *testing.T) {
+	if isRaceDetected {
+		t.Skip("the race detector itself allocates")
+	}
+	tasks := opened(t, echo, nil)
+	defer tasks.Close()
+	_, _ = tasks.Put("a", "value", kvlight.Terms{})
+	for name, look := range map[string]func(){
+		"Get":   func() { _, _, _ = tasks.Get("a") },
+		"Fetch": func() { _, _, _ = tasks.Fetch(ctx, "a") },
+	} {
+		if n := testing.AllocsPerRun(1000, look); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+	runtime.KeepAlive(tasks)
+}
