@@ -200,6 +200,12 @@ impl Store {
         self.read_hashed(hash, key, clock, LookupKind::Probe, Hit::of)
     }
 
+    /// Like [`Store::probe`], for a caller that wants the answer alone: [`Store::lookup_with`].
+    #[inline]
+    pub fn probe_with<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
+        self.read(key, clock, LookupKind::Probe, |_, found, _| see(&found.record.answer()))
+    }
+
     /// Looks `key` up. Does not count as a use, or in the statistics.
     #[inline]
     pub fn peek(&self, key: &[u8], clock: &Clock) -> Option<Hit> {

@@ -219,7 +219,11 @@ impl Core {
             self.reject(key);
             return Ok(Lookup::InvalidKey);
         }
-        let found: Lookup = self.probe(self.hash_of(key), key).map(|hit| hit.answer).into();
+        let answer = match rarely(self.refreshes_ahead) {
+            true => self.probe_and_refresh(key).map(|hit| hit.answer),
+            false => self.store.probe_with(key, &self.clock, Answer::clone),
+        };
+        let found = Lookup::from(answer);
         if !matches!(found, Lookup::Miss) {
             self.record(found.status(), key);
         }

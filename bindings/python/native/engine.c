@@ -1,9 +1,22 @@
 /* An engine: starting fetches, handling events, and closing. */
 #include "native.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 /* ---- Opening and closing ---- */
+
+/* Whether a setting of a configuration has this value. */
+static bool setting_is(const kvl_config_t *config, const char *name, const char *value)
+{
+    kvl_value_t *text = NULL;
+    if (kvl_config_get(config, name, &text) < 0)
+        return false;
+    size_t len;
+    const uint8_t *data = kvl_value_data(text, &len);
+    bool is_it = len == strlen(value) && memcmp(data, value, len) == 0;
+    kvl_value_release(text);
+    return is_it;
+}
 
 static PyObject *engine_open(Engine *self, PyObject *args)
 {
@@ -27,6 +40,7 @@ static PyObject *engine_open(Engine *self, PyObject *args)
             status = kvl_tasks_new(config, &self->tasks, &error);
         if (status >= 0)
             status = kvl_tasks_cache(self->tasks, &self->store.cache);
+        self->looks_first = setting_is(config, "read", "normal");
     }
     if (status < 0)
         raise_status(state, status, error ? kvl_error_message(error) : NULL);
@@ -150,255 +164,7 @@ static PyObject *engine_close(Engine *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* ---- Fetches ---- */
-
-/* The options of one fetch; NULL if there are none. */
-static int options_of(Engine *self, PyObject *settings, size_t progress_step, kvl_options_t **out_options)
-{
-    *out_options = NULL;
-    if ((settings == Py_None || PyDict_Size(settings) == 0) && !progress_step)
-        return 0;
-    kvl_status_t status = kvl_options_new(out_options);
-    if (status >= 0 && progress_step)
-        status = kvl_options_set_progress(*out_options, NULL, progress_step);
-    if (status < 0)
-        raise_status(self->store.state, status, NULL);
-    if (status >= 0 && settings_into_options(self->store.state, *out_options, settings) == 0)
-        return 0;
-    kvl_options_free(*out_options);
-    *out_options = NULL;
-    return -1;
-}
-
-/* Returns a waiter that is not in the list: the spare one, or a new one. */
-static Waiter *waiter_for(Engine *self, Wait wait)
-{
-    if (!store_alive(&self->store))
-        return NULL;
-    Waiter *waiter = self->spare;
-    self->spare = NULL;
-    if (!waiter)
-        waiter = waiter_new(self);
-    if (!waiter)
-        return NULL;
-    waiter->wait = wait;
-    kvl_status_t status = kvl_fetch_new(&waiter->fetch);
-    if (status >= 0)
-        return waiter;
-    Py_DECREF(waiter);
-    return (Waiter *)raise_status(self->store.state, status, NULL);
-}
-
-/* Takes back a waiter that was not needed, since the key was resident. */
-static void waiter_unused(Engine *self, Waiter *waiter)
-{
-    kvl_fetch_release(waiter->fetch); /* it serves one fetch */
-    waiter->fetch = NULL;
-    if (self->spare)
-        Py_DECREF(waiter);
-    else
-        self->spare = waiter;
-}
-
-/* Creates the target of an outcome: a future of the loop, or a lock that is held until the outcome has arrived. */
-static PyObject *new_target(Engine *self)
-{
-    State *state = self->store.state;
-    if (self->loop)
-        return PyObject_CallMethodObjArgs(self->loop, state->s_create_future, NULL);
-    PyObject *lock = PyObject_CallFunctionObjArgs(state->allocate_lock, NULL);
-    PyObject *acquired = lock ? PyObject_CallMethodObjArgs(lock, state->s_acquire, NULL) : NULL;
-    if (!acquired)
-        Py_CLEAR(lock);
-    Py_XDECREF(acquired);
-    return lock;
-}
-
-/* The library has accepted the fetch. Its event is handled under the interpreter's lock, so the waiter is in the engine's list by then. */
-static PyObject *pending(Engine *self, Waiter *waiter, PyObject *target)
-{
-    waiter_link(waiter);
-    if (target)
-        Py_INCREF(target);
-    waiter->target = target ? target : new_target(self);
-    if (waiter->target)
-        return (PyObject *)waiter;
-    kvl_fetch_cancel(waiter->fetch);
-    Py_DECREF(waiter);
-    return NULL;
-}
-
-/* _fetch(key, options): the value, or a Waiter. */
-static PyObject *engine_fetch(Engine *self, PyObject *const *args, Py_ssize_t n)
-{
-    if (n != 2) {
-        PyErr_SetString(PyExc_TypeError, "_fetch(key, options)");
-        return NULL;
-    }
-    State *state = self->store.state;
-    kvl_options_t *options = NULL;
-    Bytes key;
-    bytes_start(&key);
-    Waiter *waiter = NULL;
-    if (!store_alive(&self->store) || key_encode(state, self->store.encode, args[0], &key) < 0 || options_of(self, args[1], 0, &options) < 0 ||
-        !(waiter = waiter_for(self, WAITS_FOR_ONE))) {
-        bytes_end(&key);
-        kvl_options_free(options);
-        return NULL;
-    }
-    kvl_value_t *value;
-    kvl_status_t status;
-    empties_home++;
-    status = kvl_tasks_fetch(self->tasks, key.data, key.len, options, waiter->fetch, NULL, waiter, NULL, &value);
-    empties_home--;
-    bytes_end(&key);
-    kvl_options_free(options);
-    PyObject *outcome;
-    if (status == KVL_PENDING) {
-        outcome = pending(self, waiter, NULL);
-    } else {
-        waiter_unused(self, waiter);
-        outcome = status == KVL_VALUE || status == KVL_NULL ? value_taken(state, status, value) : raise_status(state, status, NULL);
-    }
-    home_settle(state->home);
-    return outcome;
-}
-
-/* Many keys, encoded one after the other. */
-typedef struct {
-    Bytes bytes;
-    kvl_slice_t *slices;
-    size_t n;
-} Keys;
-
-static void keys_end(Keys *keys)
-{
-    bytes_end(&keys->bytes);
-    free(keys->slices);
-}
-
-static int keys_encode(Engine *self, PyObject *list, Keys *keys)
-{
-    bytes_start(&keys->bytes);
-    Py_ssize_t n = PyList_Size(list);
-    keys->n = n < 0 ? 0 : (size_t)n;
-    keys->slices = malloc((keys->n ? keys->n : 1) * sizeof *keys->slices);
-    if (!keys->slices)
-        PyErr_NoMemory();
-    bool failed = n < 0 || !keys->slices;
-    for (Py_ssize_t i = 0; i < n && !failed; i++) {
-        size_t before = keys->bytes.len;
-        PyObject *key = PyList_GetItem(list, i); /* fails if encode= has shortened the list */
-        failed = !key || key_encode(self->store.state, self->store.encode, key, &keys->bytes) < 0;
-        keys->slices[i].len = keys->bytes.len - before;
-    }
-    if (failed) {
-        keys_end(keys);
-        return -1;
-    }
-    const uint8_t *at = keys->bytes.data; /* does not move any more: all keys are encoded */
-    for (size_t i = 0; i < keys->n; at += keys->slices[i++].len)
-        keys->slices[i].data = at;
-    return 0;
-}
-
-/* _fetch_all(keys, options, wants, progress, step): a list, or a Waiter. */
-static PyObject *engine_fetch_all(Engine *self, PyObject *args)
-{
-    PyObject *list, *settings, *progress;
-    int wants;
-    Py_ssize_t step;
-    if (!PyArg_ParseTuple(args, "O!OiOn", &PyList_Type, &list, &settings, &wants, &progress, &step))
-        return NULL;
-    State *state = self->store.state;
-    kvl_options_t *options = NULL;
-    Keys keys;
-    if (!store_alive(&self->store) || keys_encode(self, list, &keys) < 0)
-        return NULL;
-    Waiter *waiter = NULL;
-    if (options_of(self, settings, progress != Py_None ? (size_t)step : 0, &options) < 0 || !(waiter = waiter_for(self, WAITS_FOR_ALL))) {
-        keys_end(&keys);
-        kvl_options_free(options);
-        return NULL;
-    }
-    waiter->wants = (Wants)wants;
-    if (progress != Py_None) {
-        Py_INCREF(progress);
-        waiter->progress = progress;
-    }
-    kvl_results_t *results = NULL;
-    kvl_status_t status;
-    empties_home++;
-    status = kvl_tasks_fetch_all(self->tasks, keys.slices, keys.n, options, waiter->fetch, NULL, waiter, NULL, &results);
-    empties_home--;
-    keys_end(&keys);
-    kvl_options_free(options);
-    PyObject *outcome;
-    if (status == KVL_PENDING) {
-        outcome = pending(self, waiter, NULL);
-    } else {
-        outcome = status < 0 ? raise_status(state, status, NULL) : waiter_had_all(waiter, state, results);
-        Py_DECREF(waiter);
-        LIBRARY(state->home, kvl_results_release(results));
-    }
-    home_settle(state->home);
-    return outcome;
-}
-
-/* _fetch_each(keys, options, arrive): a Waiter, or None if there is nothing to wait for. */
-static PyObject *engine_fetch_each(Engine *self, PyObject *args)
-{
-    PyObject *list, *settings, *arrive;
-    if (!PyArg_ParseTuple(args, "O!OO", &PyList_Type, &list, &settings, &arrive))
-        return NULL;
-    kvl_options_t *options = NULL;
-    Keys keys;
-    if (!store_alive(&self->store) || keys_encode(self, list, &keys) < 0)
-        return NULL;
-    Waiter *waiter = NULL;
-    if (options_of(self, settings, 0, &options) < 0 || !(waiter = waiter_for(self, WAITS_FOR_EACH))) {
-        keys_end(&keys);
-        kvl_options_free(options);
-        return NULL;
-    }
-    kvl_status_t status;
-    empties_home++;
-    status = kvl_tasks_fetch_each(self->tasks, keys.slices, keys.n, options, waiter->fetch, NULL, waiter, NULL);
-    empties_home--;
-    keys_end(&keys);
-    kvl_options_free(options);
-    PyObject *outcome = Py_None;
-    if (status == KVL_PENDING) {
-        outcome = pending(self, waiter, arrive);
-    } else {
-        Py_DECREF(waiter);
-        outcome = status < 0 ? raise_status(self->store.state, status, NULL) : Py_None;
-        Py_XINCREF(outcome);
-    }
-    home_settle(self->store.state->home);
-    return outcome;
-}
-
-static PyObject *engine_refresh(Engine *self, PyObject *args)
-{
-    PyObject *list, *settings;
-    if (!PyArg_ParseTuple(args, "O!O", &PyList_Type, &list, &settings) || !store_alive(&self->store))
-        return NULL;
-    Keys keys;
-    if (keys_encode(self, list, &keys) < 0)
-        return NULL;
-    kvl_options_t *options;
-    kvl_status_t status = KVL_OK;
-    if (options_of(self, settings, 0, &options) == 0 && store_alive(&self->store))
-        LIBRARY(self->store.state->home, status = kvl_tasks_refresh(self->tasks, keys.slices, keys.n, options));
-    keys_end(&keys);
-    kvl_options_free(options);
-    if (PyErr_Occurred())
-        return NULL;
-    if (status < 0)
-        return raise_status(self->store.state, status, NULL);
-    Py_RETURN_NONE;
-}
+/* ---- The circuit breaker ---- */
 
 static PyObject *engine_breaker(Engine *self, void *unused)
 {
@@ -556,6 +322,7 @@ static PyMethodDef engine_methods[] = {
     {"_close", (PyCFunction)engine_close, METH_VARARGS, NULL},
     {"_abandon", (PyCFunction)engine_abandon, METH_NOARGS, NULL},
     {"_fetch", (PyCFunction)(void (*)(void))engine_fetch, METH_FASTCALL, NULL},
+    {"_fetch_here", (PyCFunction)(void (*)(void))engine_fetch_here, METH_FASTCALL, NULL},
     {"_fetch_all", (PyCFunction)engine_fetch_all, METH_VARARGS, NULL},
     {"_fetch_each", (PyCFunction)engine_fetch_each, METH_VARARGS, NULL},
     {"_refresh", (PyCFunction)engine_refresh, METH_VARARGS, NULL},

@@ -271,8 +271,9 @@ static int execute(PyObject *module)
     state->setting_names = state->answer ? imported(within, "_api", "NAMES") : NULL;
     state->uuid = state->setting_names ? imported(NULL, "uuid", "UUID") : NULL;
     state->allocate_lock = state->uuid ? imported(NULL, "_thread", "allocate_lock") : NULL;
+    state->get_running_loop = state->allocate_lock ? imported(NULL, "asyncio", "get_running_loop") : NULL;
     Py_XDECREF(package);
-    if (!state->allocate_lock)
+    if (!state->get_running_loop)
         return -1;
     if (!(state->clock_type = type_of(module, &clock_spec, NULL, "Clock")) ||
         !(state->store_type = type_of(module, &store_spec, NULL, "Store")) ||
@@ -294,7 +295,8 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
         return 0;
     PyObject *all[] = {(PyObject *)state->store_type, (PyObject *)state->engine_type, (PyObject *)state->waiter_type,
                        (PyObject *)state->request_type, (PyObject *)state->pump_type, (PyObject *)state->clock_type,
-                       (PyObject *)state->entries_type, state->failure, state->permanent, state->gone, state->retry_after, state->answer, state->setting_names, state->uuid, state->allocate_lock};
+                       (PyObject *)state->entries_type, state->failure, state->permanent, state->gone, state->retry_after, state->answer, state->setting_names, state->uuid, state->allocate_lock,
+                       state->get_running_loop};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         Py_VISIT(all[i]);
     return 0;
@@ -307,7 +309,8 @@ static int clear(PyObject *module)
         return 0;
     PyObject **all[] = {(PyObject **)&state->store_type, (PyObject **)&state->engine_type, (PyObject **)&state->waiter_type,
                         (PyObject **)&state->request_type, (PyObject **)&state->pump_type, (PyObject **)&state->clock_type,
-                        (PyObject **)&state->entries_type, &state->failure, &state->permanent, &state->gone, &state->retry_after, &state->answer, &state->setting_names, &state->uuid, &state->allocate_lock};
+                        (PyObject **)&state->entries_type, &state->failure, &state->permanent, &state->gone, &state->retry_after, &state->answer, &state->setting_names, &state->uuid, &state->allocate_lock,
+                        &state->get_running_loop};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         Py_CLEAR(*all[i]);
 #define X(name) Py_CLEAR(state->s_##name);

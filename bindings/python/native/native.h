@@ -68,7 +68,7 @@ static inline void home_settle(Home *home)
 /* ---- The module's state (module.c) ---- */
 
 #define NAMES(X)                                                                                                                           \
-    X(acquire) X(after_ms) X(_module) X(_provide) X(_report) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
+    X(acquire) X(after_ms) X(_here) X(_module) X(_provide) X(_report) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
     X(cost) X(create_future) X(done) X(exception) X(is_closed) X(is_running) X(keys) X(priority) X(release) X(remove_reader) X(result)     \
     X(set_exception) X(set_result) X(stale_ttl_ms) X(ttl_ms) X(value)
 
@@ -79,7 +79,7 @@ typedef struct {
     PyObject *permanent, *gone, *retry_after; /* kvlight.Permanent, Gone and RetryAfter */
     PyObject *answer;    /* kvlight.Answer */
     PyObject *setting_names;
-    PyObject *uuid, *allocate_lock;
+    PyObject *uuid, *allocate_lock, *get_running_loop;
 #define X(name) PyObject *s_##name;
     NAMES(X)
 #undef X
@@ -147,6 +147,7 @@ struct Engine {
     PyObject *closing;  /* a future or a lock, from the call of close until the engine has ended */
     Waiter *waiters, *spare;
     size_t waiting;
+    bool looks_first; /* a fetch without options looks in the store first: `read` is normal */
     unsigned long long last_request;
 };
 
@@ -209,6 +210,13 @@ PyObject *value_taken(State *state, kvl_status_t status, kvl_value_t *value);
 PyObject *store_items(Store *self, PyObject *unused);
 PyObject *store_save(Store *self, PyObject *args);
 PyObject *store_load(Store *self, PyObject *args);
+
+/* fetch.c */
+PyObject *engine_fetch(Engine *self, PyObject *const *args, Py_ssize_t n);
+PyObject *engine_fetch_here(Engine *self, PyObject *const *args, Py_ssize_t n);
+PyObject *engine_fetch_all(Engine *self, PyObject *args);
+PyObject *engine_fetch_each(Engine *self, PyObject *args);
+PyObject *engine_refresh(Engine *self, PyObject *args);
 
 Waiter *waiter_new(Engine *engine);
 void waiter_link(Waiter *waiter);

@@ -252,3 +252,61 @@ def s12_each_position_of_a_fetch_is_one_lookup() -> None:
         tasks.fetch_wait(1), tasks.fetch_wait(1), tasks.fetch_wait(0), tasks.fetch_wait(0), tasks.fetch_all_wait([1, 2, 2])
         counted = tasks.stats()["lookups"]
         assert (counted["hits"], counted["null_hits"], counted["misses"]) == (2, 1, 4)
+
+
+def f02_a_fetch_elsewhere_is_refused_whether_the_key_is_resident_or_not() -> None:
+    async def opened() -> kvlight.Tasks[int, int]:
+        tasks = await kvlight.Tasks[int, int](provider=echo).__aenter__()
+        assert await tasks.fetch(1) == 1
+        return tasks
+
+    async def elsewhere(tasks: kvlight.Tasks[int, int]) -> None:
+        for key in (1, 2):
+            with pytest.raises(RuntimeError, match="another event loop"):
+                await tasks.fetch(key)
+
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    tasks = first.run_until_complete(opened())
+    second.run_until_complete(elsewhere(tasks))
+    second.close()
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        tasks.fetch(1).send(None)
+    first.run_until_complete(tasks.close())
+    with pytest.raises(kvlight.Closed):
+        first.run_until_complete(tasks.fetch(1))
+    first.close()
+
+    async def never_entered() -> None:
+        with pytest.raises(RuntimeError, match="not open"):
+            await kvlight.Tasks[int, int](provider=echo).fetch(1)
+
+    asyncio.run(never_entered())
+
+
+def f05_an_engine_that_reads_anew_does_so_for_keys_that_it_has() -> None:
+    loads: list[int] = []
+
+    def provider(keys: list[str]) -> list[int]:
+        loads.append(len(loads))
+        return [loads[-1]]
+
+    with kvlight.Tasks[str, int](provider=provider, read="refresh") as tasks:
+        assert [tasks.fetch_wait("a") for _ in range(3)] == [0, 1, 2]
+
+    async def main() -> None:
+        async with kvlight.Tasks[str, int](provider=provider, read="refresh") as tasks:
+            assert [await tasks.fetch("a") for _ in range(3)] == [3, 4, 5]
+            assert await tasks.fetch("a", read="normal") == 5
+
+    asyncio.run(main())
+
+
+def s12_each_fetch_is_one_lookup_with_one_outcome() -> None:
+    async def main() -> None:
+        async with kvlight.Tasks[str, int](provider=lambda keys: [len(key) or None for key in keys]) as tasks:
+            for key in ("a", "a", "", "", "b"):
+                await tasks.fetch(key)
+            lookups = tasks.stats()["lookups"]
+            assert (lookups["hits"], lookups["null_hits"], lookups["misses"]) == (1, 1, 3), lookups
+
+    asyncio.run(main())

@@ -30,6 +30,7 @@ _One = Callable[[K], Union[_Given[V], Awaitable[_Given[V]]]]
 _Progress = Callable[[int, int, int], object]
 
 _ABSENT: Any = object()
+_Waiter = _native.Waiter
 # The form of a batch's outcome: enum Wants in native.h.
 _VALUES, _EXCEPTIONS, _RESULTS = 0, 1, 2
 _BREAKER: tuple[Literal["closed", "open", "half_open"], ...] = ("closed", "open", "half_open")
@@ -122,11 +123,10 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def fetch(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
         """The value of a key, None if there is no such record; raises what the provider raised. Options: timeout_ms, urgency, read, ..."""
-        if asyncio.get_running_loop() is not self._loop:
-            self._here()
-        waiter = self._fetch(key, options)
-        if type(waiter) is not _native.Waiter:  # it was resident
-            return cast("V | None", waiter)
+        waiter = self._fetch_here(key, options)
+        if type(waiter) is not _Waiter:  # it was resident
+            value: V | None = waiter  # a cast would be one more call
+            return value
         try:
             return cast("V | None", await waiter.target)
         except asyncio.CancelledError:
@@ -139,7 +139,7 @@ class Tasks(Store[K, V], _native.Engine):
         `return_exceptions` is set. `progress` is called with (done, failed, total)."""
         self._here()
         waiter = self._fetch_all(list(keys), options, int(return_exceptions), progress, progress_step)
-        if type(waiter) is not _native.Waiter:
+        if type(waiter) is not _Waiter:
             return cast("list[V | None]", waiter)
         try:
             return cast("list[V | None]", await waiter.target)
@@ -153,7 +153,7 @@ class Tasks(Store[K, V], _native.Engine):
         self._here()
         keys = list(keys)
         waiter = self._fetch_all(keys, options, _RESULTS, None, 1)
-        if type(waiter) is _native.Waiter:
+        if type(waiter) is _Waiter:
             try:
                 waiter = await waiter.target
             except asyncio.CancelledError:
@@ -270,7 +270,7 @@ class Tasks(Store[K, V], _native.Engine):
 
     @staticmethod
     def _wait(waiter: Any) -> Any:
-        if type(waiter) is not _native.Waiter:
+        if type(waiter) is not _Waiter:
             return waiter  # all keys were resident
         try:
             waiter.target.acquire()  # until the outcome has arrived; a signal handler's exception is raised here
