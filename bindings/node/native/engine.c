@@ -220,11 +220,12 @@ napi_value value_shown(napi_env env, const void *object, const uint8_t *data, si
     return shown;
 }
 
-static napi_value value_taken(napi_env env, kvl_value_t *value)
+napi_value value_taken(napi_env env, kvl_value_t *value)
 {
-    size_t len;
-    const uint8_t *data = kvl_value_data(value, &len);
-    napi_value shown = value_shown(env, kvl_value_object(value), data, len);
+    size_t len = 0;
+    const void *object = kvl_value_object(value);
+    const uint8_t *data = object ? NULL : kvl_value_data(value, &len);
+    napi_value shown = value_shown(env, object, data, len);
     kvl_value_release(value);
     return shown;
 }
@@ -264,6 +265,22 @@ static napi_value engine_get(napi_env env, napi_callback_info info)
         return NULL;
     kvl_value_t *value;
     kvl_status_t status = kvl_cache_get(engine->cache, (const uint8_t *)key.data, key.len, &value);
+    text_end(&key);
+    if (status < 0)
+        return thrown(env, status, NULL);
+    return status == KVL_VALUE || status == KVL_NULL ? value_taken(env, value) : undefined(env);
+}
+
+/* look(key): like get(), before a fetch, which counts the lookup if it misses. Undefined also for an invalid key. */
+static napi_value engine_look(napi_env env, napi_callback_info info)
+{
+    napi_value args[1];
+    Text key;
+    Engine *engine = engine_of(env, info, 1, args);
+    if (!engine || !text_read(env, args[0], &key))
+        return NULL;
+    kvl_value_t *value;
+    kvl_status_t status = kvl_tasks_get(engine->tasks, (const uint8_t *)key.data, key.len, &value);
     text_end(&key);
     if (status < 0)
         return thrown(env, status, NULL);
@@ -370,169 +387,7 @@ static napi_value engine_stats(napi_env env, napi_callback_info info)
     return made == napi_ok ? shown : refused(env);
 }
 
-/* ---- Fetches ---- */
-
-static void fetch_forgotten(napi_env env, void *fetch, void *hint)
-{
-    (void)env, (void)hint;
-    kvl_fetch_release(fetch);
-}
-
-/* newFetch(): a handle by which a fetch can be cancelled. */
-static napi_value new_fetch(napi_env env, napi_callback_info info)
-{
-    (void)info;
-    kvl_fetch_t *fetch;
-    napi_value made;
-    kvl_status_t status = kvl_fetch_new(&fetch);
-    if (status < 0)
-        return thrown(env, status, NULL);
-    if (napi_create_external(env, fetch, fetch_forgotten, NULL, &made) == napi_ok)
-        return made;
-    kvl_fetch_release(fetch);
-    return refused(env);
-}
-
-static napi_value cancel_fetch(napi_env env, napi_callback_info info)
-{
-    size_t n = 1;
-    napi_value arg;
-    void *fetch;
-    TRY(env, napi_get_cb_info(env, info, &n, &arg, NULL, NULL));
-    TRY(env, napi_get_value_external(env, arg, &fetch));
-    kvl_fetch_cancel(fetch);
-    return NULL;
-}
-
-/* The number of a fetch, its options, and the handle to cancel it by, which may be undefined. */
-typedef struct {
-    double id;
-    kvl_options_t *options;
-    void *fetch;
-} Call;
-
-static bool call_read(napi_env env, napi_value id, napi_value settings, napi_value fetch, Call *call)
-{
-    napi_valuetype kind;
-    call->fetch = NULL;
-    napi_typeof(env, fetch, &kind);
-    if (napi_get_value_double(env, id, &call->id) != napi_ok || (kind == napi_external && napi_get_value_external(env, fetch, &call->fetch) != napi_ok))
-        return refused(env) != NULL;
-    return options_read(env, settings, &call->options);
-}
-
-/* fetch(key, id, settings, fetch): the value; false on a miss that loads nothing; undefined if the outcome will come as an event. */
-static napi_value engine_fetch(napi_env env, napi_callback_info info)
-{
-    napi_value args[4];
-    Text key;
-    Call call;
-    Engine *engine = engine_of(env, info, 4, args);
-    if (!engine || !text_read(env, args[0], &key))
-        return NULL;
-    if (!call_read(env, args[1], args[2], args[3], &call)) {
-        text_end(&key);
-        return NULL;
-    }
-    kvl_value_t *value;
-    kvl_status_t status = kvl_tasks_fetch(engine->tasks, (const uint8_t *)key.data, key.len, call.options, call.fetch, NULL,
-                                          (void *)(uintptr_t)call.id, NULL, &value);
-    text_end(&key);
-    kvl_options_free(call.options);
-    if (status == KVL_PENDING)
-        return undefined(env);
-    if (status == KVL_MISS)
-        return boolean(env, false);
-    return status == KVL_VALUE || status == KVL_NULL ? value_taken(env, value) : thrown(env, status, NULL);
-}
-
-/* Many keys, stored one after the other. */
-typedef struct {
-    char *data;
-    kvl_slice_t *slices;
-    uint32_t n;
-} Keys;
-
-static void keys_end(Keys *keys)
-{
-    free(keys->data);
-    free(keys->slices);
-}
-
-static bool keys_read(napi_env env, napi_value list, Keys *keys)
-{
-    *keys = (Keys){0};
-    if (napi_get_array_length(env, list, &keys->n) != napi_ok)
-        return refused(env) != NULL;
-    size_t total = 0, len, at = 0;
-    keys->slices = malloc((keys->n ? keys->n : 1) * sizeof *keys->slices);
-    for (uint32_t i = 0; keys->slices && i < keys->n; i++) {
-        napi_value key;
-        if (napi_get_element(env, list, i, &key) != napi_ok || napi_get_value_string_utf8(env, key, NULL, 0, &len) != napi_ok) {
-            keys_end(keys);
-            return refused(env) != NULL;
-        }
-        keys->slices[i].len = len;
-        total += len;
-    }
-    /* One byte more: each string is written with a NUL, which the next one overwrites. */
-    keys->data = keys->slices ? malloc(total + 1) : NULL;
-    if (!keys->data) {
-        keys_end(keys);
-        return thrown(env, KVL_ERR_NO_MEMORY, NULL) != NULL;
-    }
-    for (uint32_t i = 0; i < keys->n; i++) {
-        napi_value key;
-        napi_get_element(env, list, i, &key);
-        napi_get_value_string_utf8(env, key, keys->data + at, keys->slices[i].len + 1, &len);
-        keys->slices[i].data = (const uint8_t *)keys->data + at;
-        at += keys->slices[i].len;
-    }
-    return true;
-}
-
-/* fetchAll(keys, id, settings, fetch): the results, or undefined if they will come as an event. */
-static napi_value engine_fetch_all(napi_env env, napi_callback_info info)
-{
-    napi_value args[4];
-    Keys keys;
-    Call call;
-    Engine *engine = engine_of(env, info, 4, args);
-    if (!engine || !keys_read(env, args[0], &keys))
-        return NULL;
-    if (!call_read(env, args[1], args[2], args[3], &call)) {
-        keys_end(&keys);
-        return NULL;
-    }
-    kvl_results_t *results;
-    kvl_status_t status = kvl_tasks_fetch_all(engine->tasks, keys.slices, keys.n, call.options, call.fetch, NULL, (void *)(uintptr_t)call.id,
-                                              NULL, &results);
-    keys_end(&keys);
-    kvl_options_free(call.options);
-    if (status < 0)
-        return thrown(env, status, NULL);
-    napi_value shown = status == KVL_PENDING ? undefined(env) : results_shown(env, results);
-    kvl_results_release(results);
-    return shown;
-}
-
-/* refresh(keys, settings) */
-static napi_value engine_refresh(napi_env env, napi_callback_info info)
-{
-    napi_value args[2];
-    Keys keys;
-    kvl_options_t *options;
-    Engine *engine = engine_of(env, info, 2, args);
-    if (!engine || !keys_read(env, args[0], &keys))
-        return NULL;
-    kvl_status_t status = KVL_OK;
-    if (options_read(env, args[1], &options)) {
-        status = kvl_tasks_refresh(engine->tasks, keys.slices, keys.n, options);
-        kvl_options_free(options);
-    }
-    keys_end(&keys);
-    return status < 0 ? thrown(env, status, NULL) : NULL;
-}
+/* ---- The circuit breaker ---- */
 
 /* breaker(): the state of the circuit breaker. */
 static napi_value engine_breaker(napi_env env, napi_callback_info info)
@@ -564,6 +419,7 @@ napi_status engine_define(napi_env env, napi_value exports)
         METHOD("close", engine_close),     METHOD("leave", engine_end_all),     METHOD("expire", engine_expire),
         METHOD("touch", engine_touch),     METHOD("iterate", engine_iterate),   METHOD("save", engine_save),
         METHOD("load", engine_load),       METHOD("breaker", engine_breaker),   METHOD("forceBreaker", engine_force_breaker),
+        METHOD("look", engine_look),
     };
     napi_property_descriptor functions[] = {METHOD("newFetch", new_fetch), METHOD("cancelFetch", cancel_fetch)};
     napi_value class;

@@ -35,36 +35,83 @@ static napi_value error_shown(napi_env env, const kvl_error_t *error)
     return list.array;
 }
 
-/* Adds the eight elements of a result: status; value, or error as above; source; attempts; age; remaining TTL; whether it is stale; for a
- * stale one, the error of its load: [status, error as above]. */
-static void list_add_result(List *list, const kvl_result_t *result)
+/* [status, value or error as above] */
+static napi_value result_shown(napi_env env, const kvl_result_t *result)
 {
-    napi_value shown = result->status >= 0 ? value_shown(list->env, result->object, result->data, result->data_len)
-                                           : error_shown(list->env, result->error);
-    list_add(list, number(list->env, result->status));
-    list_add(list, shown);
-    list_add(list, number(list->env, result->source));
-    list_add(list, number(list->env, result->attempts));
-    list_add(list, number(list->env, (double)result->age_ms));
-    list_add(list, number(list->env, (double)result->ttl_left_ms));
-    list_add(list, boolean(list->env, (result->flags & KVL_F_STALE) != 0));
-    if (result->status >= 0 && result->error) {
-        List failure = list_new(list->env);
-        list_add(&failure, number(list->env, kvl_error_status(result->error)));
-        list_add(&failure, error_shown(list->env, result->error));
-        list_add(list, failure.array);
-    } else {
-        list_add(list, undefined(list->env));
-    }
+    List list = list_new(env);
+    list_add(&list, number(env, result->status));
+    list_add(&list, result->status >= 0 ? value_shown(env, result->object, result->data, result->data_len) : error_shown(env, result->error));
+    return list.array;
 }
 
+/* The numbers of each result: status; number of the object that is its value or that its error carries, or 0; source; attempts; age; remaining
+ * TTL; whether it is stale. */
+enum { PLACES = 7, SHORT = 8 };
+
+static void put_numbers(double *into, const kvl_result_t *result)
+{
+    void *object = result->status >= 0 ? result->object : kvl_error_object(result->error);
+    into[0] = result->status, into[1] = (double)(uintptr_t)object, into[2] = result->source, into[3] = result->attempts;
+    into[4] = (double)result->age_ms, into[5] = (double)result->ttl_left_ms, into[6] = (result->flags & KVL_F_STALE) != 0;
+}
+
+/* The numbers of all results, one after the other: an array of JavaScript's if they are few, which is faster. */
+static napi_status numbers_shown(napi_env env, const char *at, size_t stride, size_t n, napi_value *out_numbers)
+{
+    napi_value buffer;
+    void *data;
+    napi_status status;
+    if (n > SHORT) {
+        status = napi_create_arraybuffer(env, n * PLACES * sizeof(double), &data, &buffer);
+        for (size_t i = 0; status == napi_ok && i < n; i++)
+            put_numbers((double *)data + i * PLACES, (const kvl_result_t *)(at + i * stride));
+        return status == napi_ok ? napi_create_typedarray(env, napi_float64_array, n * PLACES, buffer, 0, out_numbers) : status;
+    }
+    List list = list_new(env);
+    for (size_t i = 0; i < n; i++) {
+        double few[PLACES];
+        put_numbers(few, (const kvl_result_t *)(at + i * stride));
+        for (size_t j = 0; j < PLACES; j++)
+            list_add(&list, number(env, few[j]));
+    }
+    *out_numbers = list.array;
+    return napi_ok;
+}
+
+/* Sets element i of an array that is created for the first one. */
+static void set_some(napi_env env, napi_value *array, size_t i, napi_value value)
+{
+    if (!*array)
+        napi_create_array(env, array);
+    napi_set_element(env, *array, (uint32_t)i, value);
+}
+
+/* [numbers, others, failures]: at the place of each value that is bytes, and of each error without an object, `others` has it; at the place of a
+ * stale result, `failures` has the error of its load: [status, error as above]. Both are undefined if they are empty. */
 napi_value results_shown(napi_env env, const kvl_results_t *results)
 {
-    size_t stride, n = kvl_results_len(results);
+    size_t stride = 0, n = kvl_results_len(results);
     const char *at = (const char *)kvl_results_array(results, &stride);
+    napi_value numbers, others = NULL, failures = NULL;
+    if (numbers_shown(env, at, stride, n, &numbers) != napi_ok)
+        return refused(env);
+    for (size_t i = 0; i < n; i++, at += stride) {
+        const kvl_result_t *result = (const kvl_result_t *)at;
+        if (result->status < 0 && !kvl_error_object(result->error))
+            set_some(env, &others, i, error_shown(env, result->error));
+        else if (result->status >= 0 && result->data)
+            set_some(env, &others, i, value_shown(env, NULL, result->data, result->data_len));
+        if (result->status >= 0 && result->error) {
+            List failure = list_new(env);
+            list_add(&failure, number(env, kvl_error_status(result->error)));
+            list_add(&failure, error_shown(env, result->error));
+            set_some(env, &failures, i, failure.array);
+        }
+    }
     List list = list_new(env);
-    for (size_t i = 0; i < n; i++, at += stride)
-        list_add_result(&list, (const kvl_result_t *)at);
+    list_add(&list, numbers);
+    list_add(&list, others ? others : undefined(env));
+    list_add(&list, failures ? failures : undefined(env));
     return list.array;
 }
 
@@ -121,12 +168,9 @@ napi_value engine_drain(napi_env env, napi_callback_info info)
     while (engine->queue && list.n < 3 * most && kvl_queue_next(engine->queue, 0, &event, sizeof event) == KVL_OK) {
         double id = (double)(uintptr_t)event.user_data;
         napi_value brought = undefined(env);
-        List one;
         switch (event.kind) {
         case KVL_EVENT_RESULT:
-            one = list_new(env);
-            list_add_result(&one, event.result);
-            brought = one.array;
+            brought = result_shown(env, event.result);
             break;
         case KVL_EVENT_RESULTS:
             brought = results_shown(env, event.results);
@@ -189,30 +233,38 @@ static napi_value request_resolve(napi_env env, napi_callback_info info)
     return number(env, status);
 }
 
-/* resolveAll(request, engine, values, costs of objects): one value for each key; undefined leaves a key open. */
+/* resolveAll(request, engine, numbers, costs, bytes): answers each key with the object of its number; 0 leaves a key open, and for -1 `bytes` has
+ * the value. Numbers and costs are Float64Arrays of as many elements as there are keys. */
 static napi_value request_resolve_all(napi_env env, napi_callback_info info)
 {
-    napi_value args[4], element;
-    void *engine;
-    uint32_t n;
-    Request *request = request_of(env, info, 4, args);
+    napi_value args[5];
+    void *data, *engine_data;
+    size_t n, n_costs;
+    napi_typedarray_type type;
+    Request *request = request_of(env, info, 5, args);
     if (!request)
         return NULL;
-    TRY(env, napi_unwrap(env, args[1], &engine));
-    TRY(env, napi_get_array_length(env, args[2], &n));
-    for (uint32_t i = 0; i < n; i++) {
-        napi_valuetype kind;
-        double cost = 0;
-        TRY(env, napi_get_element(env, args[2], i, &element));
-        napi_typeof(env, element, &kind);
-        if (kind == napi_undefined)
+    TRY(env, napi_unwrap(env, args[1], &engine_data));
+    TRY(env, napi_get_typedarray_info(env, args[2], &type, &n, &data, NULL, NULL));
+    const double *numbers = data;
+    TRY(env, napi_get_typedarray_info(env, args[3], &type, &n_costs, &data, NULL, NULL));
+    const double *costs = data;
+    Engine *engine = engine_data;
+    for (size_t i = 0; i < n && i < n_costs; i++) {
+        kvl_value_t *value = NULL;
+        if (numbers[i] == 0)
             continue;
-        napi_value cost_given;
-        TRY(env, napi_get_element(env, args[3], i, &cost_given));
-        TRY(env, napi_get_value_double(env, cost_given, &cost));
-        kvl_value_t *value = value_read(env, engine, element, cost);
-        if (!value)
-            return NULL;
+        if (numbers[i] > 0) {
+            kvl_status_t status =
+                kvl_value_new_object_on(engine->queue, (void *)(uintptr_t)numbers[i], (uint64_t)costs[i], NULL, &value);
+            if (status < 0)
+                return thrown(env, status, NULL);
+        } else {
+            napi_value bytes;
+            TRY(env, napi_get_element(env, args[4], (uint32_t)i, &bytes));
+            if (!(value = value_read(env, engine, bytes, 0)))
+                return NULL;
+        }
         kvl_request_resolve(request->handle, i, value, NULL);
         kvl_value_release(value);
     }

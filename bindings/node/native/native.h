@@ -79,6 +79,17 @@ kvl_value_t *value_read(napi_env env, Engine *engine, napi_value value, double c
 /* Converts a value of the library for JavaScript. */
 napi_value value_shown(napi_env env, const void *object, const uint8_t *data, size_t len);
 
+/* Like value_shown(), and releases the value. */
+napi_value value_taken(napi_env env, kvl_value_t *value);
+
+/* ---- fetch.c ---- */
+
+napi_value new_fetch(napi_env env, napi_callback_info info);
+napi_value cancel_fetch(napi_env env, napi_callback_info info);
+napi_value engine_fetch(napi_env env, napi_callback_info info);
+napi_value engine_fetch_all(napi_env env, napi_callback_info info);
+napi_value engine_refresh(napi_env env, napi_callback_info info);
+
 /* ---- entries.c ---- */
 
 napi_value engine_iterate(napi_env env, napi_callback_info info);

@@ -49,13 +49,18 @@ function askedOf(error) {
   return [flags, error instanceof RetryAfterError ? Math.min(Math.ceil(error.after_ms), Number.MAX_SAFE_INTEGER) : -1];
 }
 
-/** Calls the addon, and turns an exception that has a status into a KvlightError. Exceptions of the program's functions have no status. */
+/** Turns an exception of the addon that has a status into a KvlightError. Exceptions of the program's functions have no status. */
+function translated(error) {
+  return typeof error?.kvl_status === 'number' ? new KvlightError(error.kvl_status, error.message) : error;
+}
+
+/** Calls the addon, and translates its exceptions. */
 function calling(call) {
   try {
     return call();
   } catch (error) {
-    throw typeof error?.kvl_status === 'number' ? new KvlightError(error.kvl_status, error.message) : error;
+    throw translated(error);
   }
 }
 
-module.exports = { GoneError, KvlightError, PermanentError, RetryAfterError, askedOf, calling };
+module.exports = { GoneError, KvlightError, PermanentError, RetryAfterError, askedOf, calling, translated };

@@ -7,6 +7,9 @@ const { native } = require('./native.cjs');
 const { KvlightError, askedOf, calling } = require('./errors.cjs');
 const { Kept, termsOf } = require('./store.cjs');
 
+// In place of an object's number: native/events.c.
+const BYTES = -1;
+
 /** Answers keys one by one, or later: the provider then returns nothing. A request that is never finished fails when it is collected. */
 class Request {
   #store;
@@ -60,26 +63,35 @@ class Request {
     if (this.#store.isClosed) {
       return this.#done();
     }
-    const costs = new Array(this.keys.length).fill(0);
-    const values = this.keys.map((key, i) => {
+    const store = this.#store;
+    const n = this.keys.length;
+    const numbers = new Float64Array(n); // of objects; BYTES for a value in `bytes`, and 0 for a key that finish() makes null
+    const costs = new Float64Array(n);
+    let bytes;
+    for (let i = 0; i < n; i++) {
+      const key = this.keys[i];
       const row = rows instanceof Map ? rows.get(key) : Object.hasOwn(rows, key) ? rows[key] : null;
       if (row === null || row === undefined) {
-        return undefined; // finish() makes it null
+        continue;
       }
       try {
         if (row instanceof Error) {
           throw row;
         }
-        costs[i] = this.#store.costOf(row);
-        return this.#store.crossing(row);
+        costs[i] = store.costOf(row);
+        if (row instanceof Uint8Array) {
+          numbers[i] = BYTES;
+          (bytes ??= new Array(n))[i] = row;
+        } else {
+          numbers[i] = store.objects.add(row);
+        }
       } catch (error) {
         this.#fail(i, error);
-        return undefined;
       }
-    });
+    }
     this.#done();
     calling(() => {
-      native.resolveAll(this.#handle, this.#store.engine, values, costs);
+      native.resolveAll(this.#handle, store.engine, numbers, costs, bytes);
       native.finish(this.#handle);
     });
   }
@@ -98,7 +110,7 @@ class Request {
 
   #fail(i, error) {
     const store = this.#open();
-    return native.fail(this.#handle, store.engine, i, store.keep(new Kept(error)), sentenceOf(error), ...askedOf(error));
+    return native.fail(this.#handle, store.engine, i, store.objects.add(new Kept(error)), sentenceOf(error), ...askedOf(error));
   }
 
   #checked(call) {

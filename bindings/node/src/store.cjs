@@ -5,7 +5,8 @@
 const { fileURLToPath } = require('node:url');
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
-const { KvlightError, calling } = require('./errors.cjs');
+const { KvlightError, calling, translated } = require('./errors.cjs');
+const { Objects } = require('./objects.cjs');
 
 // The number of events handled before Node's other work gets its turn.
 const EVENTS_A_TURN = 256;
@@ -61,8 +62,7 @@ function throwLater(error) {
 class Store {
   /** The engine of the addon. */
   engine;
-  objects = new Map(); // values and errors by number, until the library has dropped its last reference
-  #lastId = 0;
+  objects = new Objects(); // values and errors, until the library has dropped its last reference
   #dropped;
   #cost;
   #transfers = 0; // saves and loads in progress, whose functions may call back
@@ -81,15 +81,17 @@ class Store {
     this.engine = calling(() => new native.Engine(list, () => weak.deref()?.turn(), hasProvider));
   }
 
-  /** The stored value; null if the key is known to be absent, undefined if it is not in the cache. */
-  look(key) {
-    const found = this.engine.get(key);
-    return typeof found === 'number' ? this.objects.get(found) : found;
-  }
-
   /** The stored value, without asking the provider; null if the key is known to be absent or not in the cache. */
   get(key) {
-    return calling(() => this.look(keyOf(key))) ?? null;
+    keyOf(key);
+    let found;
+    try {
+      found = this.engine.get(key);
+    } catch (error) {
+      throw translated(error);
+    }
+    // The library has released the object, but this thread has not yet been told.
+    return typeof found === 'number' ? this.objects.get(found) : found ?? null;
   }
 
   /** Whether the key is in the cache, with a value or as known to be absent. */
@@ -199,24 +201,12 @@ class Store {
 
   // ---- For the package ----------------------------------------------------------------------------------------------------
 
-  /** Gives an object a number, by which the library holds it. */
-  keep(thing) {
-    const id = ++this.#lastId;
-    this.objects.set(id, thing);
-    return id;
-  }
-
-  /** A number that the library only hands back, such as that of a fetch. */
-  nextId() {
-    return ++this.#lastId;
-  }
-
   /** A value in the form that the addon takes: a Uint8Array and null as they are, anything else as its number. */
   crossing(value) {
     if (value === null || value === undefined) {
       return null;
     }
-    return value instanceof Uint8Array ? value : this.keep(value);
+    return value instanceof Uint8Array ? value : this.objects.add(value);
   }
 
   /** The cost of an object in bytes; the library itself computes that of bytes. */
@@ -254,8 +244,7 @@ class Store {
 
   handle(kind, id) {
     if (kind === K.EVENT_DROP) {
-      const value = this.objects.get(id);
-      this.objects.delete(id);
+      const value = this.objects.remove(id);
       if (this.#dropped !== undefined && value !== undefined && !(value instanceof Kept)) {
         this.#dropped(value);
       }

@@ -2,7 +2,7 @@
 
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
-const { KvlightError, calling } = require('./errors.cjs');
+const { KvlightError, calling, translated } = require('./errors.cjs');
 const { Request } = require('./request.cjs');
 const { Kept, Store, flat, keyOf } = require('./store.cjs');
 
@@ -16,7 +16,7 @@ const REFUSED = {
 const BREAKER = ['closed', 'open', 'half_open'];
 const FORCE = new Map([[null, K.BREAKER_FORCE_NONE], ['closed', K.BREAKER_FORCE_CLOSED], ['open', K.BREAKER_FORCE_OPEN]]);
 // The number of elements for each result: native/events.c.
-const PLACES = 8;
+const PLACES = 7;
 
 // The engines with fetches in progress: keeps them alive though the program may hold only a promise.
 const busy = new Set();
@@ -26,6 +26,8 @@ class Tasks extends Store {
   #provider;
   #fetches = new Map(); // by number, until their last event was handled
   #requests = new Map(); // by number; only those that can still become unwanted
+  #lastFetch = 0;
+  #looksFirst; // a fetch without options looks in the store first
   #closing = null;
   isClosed = false;
 
@@ -47,6 +49,7 @@ class Tasks extends Store {
     }
     super(settings, { dropped, cost }, true);
     this.#provider = provider;
+    this.#looksFirst = (settings.read ?? 'normal') === 'normal';
   }
 
   /**
@@ -55,22 +58,29 @@ class Tasks extends Store {
    */
   async fetch(key, options) {
     keyOf(key);
-    const id = this.nextId();
-    const [status, shown] = await this.#begin(id, options, (settings, fetch) => {
+    if (options === undefined && this.#looksFirst) {
+      const found = this.#look(key);
+      if (found !== undefined) {
+        return typeof found === 'number' ? this.objects.get(found) : found;
+      }
+    }
+    const [status, shown] = await this.#begin(options, (id, settings, fetch) => {
       const value = this.engine.fetch(key, id, settings, fetch);
-      return value === undefined ? undefined : value === false ? [K.MISS] : [K.VALUE, value];
+      return value === undefined ? undefined : this.#shownOne(value === false ? [K.MISS] : [K.VALUE, value]);
     });
     return valueOf(status, shown, options?.signal);
   }
 
   /** The values of many keys, in the order of the keys, null where there is no such record; rejects with the first error. */
   async fetchAll(keys, options) {
-    const all = await this.#fetchAll([...keys], options);
-    const values = new Array(all.length / PLACES);
-    for (let i = 0; i < all.length; i += PLACES) {
-      values[i / PLACES] = valueOf(all[i], all[i + 1], options?.signal);
+    const { numbers, shown } = await this.#fetchAll([...keys], options);
+    for (let i = 0; i < shown.length; i++) {
+      const status = numbers[PLACES * i];
+      if (status !== K.VALUE) {
+        shown[i] = valueOf(status, shown[i], options?.signal);
+      }
     }
-    return values;
+    return shown;
   }
 
   /**
@@ -79,12 +89,13 @@ class Tasks extends Store {
    */
   async results(keys, options) {
     keys = [...keys];
-    const all = await this.#fetchAll(keys, options);
+    const { numbers, shown, failures } = await this.#fetchAll(keys, options);
     return keys.map((key, i) => {
-      const [status, shown, source, attempts, age_ms, ttl_left_ms, isStale, failure] = all.slice(PLACES * i, PLACES * (i + 1));
-      const why = status < 0 ? [status, shown] : failure;
+      const [status, , source, attempts, age_ms, ttl_left_ms, isStale] = numbers.slice(PLACES * i, PLACES * (i + 1));
+      const why = status < 0 ? [status, shown[i]] : failures?.[i];
       const error = why === undefined ? null : errorOf(...why, options?.signal);
-      return { key, value: status < 0 ? null : valueOf(status, shown), error, status, source, attempts, age_ms, ttl_left_ms, isStale };
+      const value = status < 0 ? null : valueOf(status, shown[i], options?.signal);
+      return { key, value, error, status, source, attempts, age_ms, ttl_left_ms, isStale: isStale !== 0 };
     });
   }
 
@@ -125,55 +136,77 @@ class Tasks extends Store {
 
   // ---- Fetches -----------------------------------------------------------------------------------------------------------
 
-  async #fetchAll(keys, options) {
-    keys.forEach(keyOf);
-    const id = this.nextId();
-    return this.#begin(id, options, (settings, fetch) => this.engine.fetchAll(keys, id, settings, fetch));
+  /** The stored value in the form of the addon; undefined if it is not in the cache. */
+  #look(key) {
+    try {
+      return this.engine.look(key);
+    } catch (error) {
+      throw translated(error);
+    }
   }
 
-  /** The return value of `call`, or the outcome that the event of this number brings. */
-  #begin(id, options, call) {
+  async #fetchAll(keys, options) {
+    keys.forEach(keyOf);
+    return this.#begin(options, (id, settings, fetch) => {
+      const results = this.engine.fetchAll(keys, id, settings, fetch);
+      return results === undefined ? undefined : this.#shownAll(results);
+    });
+  }
+
+  /** The outcome that `call` returns, or the one that the event of its number brings. */
+  #begin(options, call) {
     const { signal, ...own } = options ?? {};
     signal?.throwIfAborted();
     const settings = Object.keys(own).length > 0 ? flat(own) : undefined;
     const fetch = signal === undefined ? undefined : native.newFetch();
-    const atOnce = calling(() => call(settings, fetch));
+    const id = ++this.#lastFetch;
+    const atOnce = calling(() => call(id, settings, fetch));
     if (atOnce !== undefined) {
-      return this.#shown(atOnce);
+      return atOnce;
     }
     return new Promise((resolve) => {
       if (this.#fetches.size === 0) {
         busy.add(this);
         this.engine.hold(true);
       }
+      if (signal === undefined) {
+        this.#fetches.set(id, resolve);
+        return;
+      }
       const cancel = () => native.cancelFetch(fetch);
-      signal?.addEventListener('abort', cancel, { once: true });
-      this.#fetches.set(id, (results) => {
-        signal?.removeEventListener('abort', cancel);
-        resolve(results);
+      signal.addEventListener('abort', cancel, { once: true });
+      this.#fetches.set(id, (outcome) => {
+        signal.removeEventListener('abort', cancel);
+        resolve(outcome);
       });
     });
   }
 
-  /** Replaces numbers by values and errors: at once, since a later event may report that they were dropped. */
-  #shown(results) {
-    for (let i = 0; i < results.length; i += PLACES) {
-      results[i + 1] = this.#shownOne(results[i + 1], results[i]);
-      const failure = results[i + 7];
-      if (failure !== undefined) {
-        failure[1] = this.#shownOne(failure[1], failure[0]);
-      }
-    }
-    return results;
+  // The three below replace numbers by values and errors: at once, since a later event may report that they were dropped.
+
+  /** [status, value or error] of one key. */
+  #shownOne(result) {
+    result[1] = this.#shown(result[1]);
+    return result;
   }
 
-  #shownOne(shown, status) {
+  #shownAll([numbers, others, failures]) {
+    const shown = new Array(numbers.length / PLACES);
+    for (let i = 0; i < shown.length; i++) {
+      const number = numbers[PLACES * i + 1];
+      shown[i] = number !== 0 ? this.objects.get(number) : others === undefined ? null : this.#shown(others[i] ?? null);
+    }
+    failures?.forEach((failure) => (failure[1] = this.#shown(failure[1])));
+    return { numbers, shown, failures };
+  }
+
+  #shown(shown) {
     if (typeof shown === 'number') {
       return this.objects.get(shown);
     }
-    if (status < 0 && Array.isArray(shown)) {
+    if (Array.isArray(shown)) {
       const [sentence, statusBehind, behind] = shown;
-      return [sentence, statusBehind, this.#shownOne(behind, statusBehind)];
+      return [sentence, statusBehind, this.#shown(behind)];
     }
     return shown;
   }
@@ -183,8 +216,9 @@ class Tasks extends Store {
   handle(kind, id, brought) {
     switch (kind) {
       case K.EVENT_RESULT:
+        return this.#settle(id, this.#shownOne(brought));
       case K.EVENT_RESULTS:
-        return this.#settle(id, brought);
+        return this.#settle(id, this.#shownAll(brought));
       case K.EVENT_REQUEST:
         return this.#ask(id, brought);
       case K.EVENT_CANCEL:
@@ -194,14 +228,14 @@ class Tasks extends Store {
     }
   }
 
-  #settle(id, results) {
+  #settle(id, outcome) {
     const settle = this.#fetches.get(id);
     this.#fetches.delete(id);
     if (this.#fetches.size === 0) {
       busy.delete(this);
       this.engine.hold(false);
     }
-    settle(this.#shown(results));
+    settle(outcome);
   }
 
   #ask(id, [handle, keys, isUnwanted]) {

@@ -1,0 +1,113 @@
+// Values and errors of every kind come back as they were, from batches of every size.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Cache, Tasks } from '../src/index.mjs';
+
+const KINDS = {
+  object: (key) => ({ key }),
+  bytes: (key) => new TextEncoder().encode(key),
+  empty: () => new Uint8Array(0),
+  text: (key) => `${key}!`,
+  number: () => 7.5,
+  none: () => null,
+  error: (key) => new RangeError(key),
+};
+const kinds = Object.keys(KINDS);
+const kindOf = (key) => kinds[Number(key.split(' ')[1]) % kinds.length];
+const provider = (keys) => new Map(keys.map((key) => [key, KINDS[kindOf(key)](key)]));
+
+for (const n of [0, 1, 7, 8, 9, 500]) {
+  test(`f05_a_batch_of_${n}_brings_values_nulls_and_errors_in_order`, async () => {
+    const tasks = new Tasks({ provider, 'batch.max_keys': 64 });
+    const keys = Array.from({ length: n }, (_, i) => `key ${i}`);
+    for (const round of ['loaded', 'stored']) {
+      const results = await tasks.results(keys);
+      assert.equal(results.length, n);
+      for (const [i, { key, value, error, status, isStale }] of results.entries()) {
+        const kind = kindOf(key);
+        assert.equal(key, keys[i]);
+        assert.equal(isStale, false);
+        if (kind === 'error') {
+          assert.ok(error instanceof RangeError && error.message === key && status < 0 && value === null, `${round} ${key}`);
+        } else {
+          const made = KINDS[kind](key);
+          assert.deepEqual(value instanceof Uint8Array ? new Uint8Array(value) : value, made, `${round} ${key}`);
+          assert.equal(error, null);
+        }
+      }
+    }
+    const sound = keys.filter((key) => kindOf(key) !== 'error');
+    assert.deepEqual((await tasks.fetchAll(sound)).map((value) => value === null), sound.map((key) => kindOf(key) === 'none'));
+    if (n > 7) {
+      await assert.rejects(tasks.fetchAll(keys), RangeError);
+    }
+    await tasks.close();
+  });
+}
+
+test('f10b_errors_of_the_library_come_with_their_causes_in_batches_of_every_size', async () => {
+  const tasks = new Tasks({
+    provider: async (keys, request) => {
+      if (request.attempt(0) === 1) {
+        throw new RangeError('first');
+      }
+      return new Promise(() => {});
+    },
+    'retry.count': 1, 'retry.shape': 'fixed', 'retry.fixed_ms': 0, timeout_ms: 50, 'batch.max_keys': 100,
+  });
+  for (const n of [1, 20]) {
+    for (const { error } of await tasks.results(Array.from({ length: n }, (_, i) => `${n} ${i}`))) {
+      assert.equal(error.code, 'KVL_ERR_TIMEOUT');
+      assert.equal(error.cause.message, 'first');
+    }
+  }
+  await assert.rejects(tasks.fetch('one'), ({ code, cause }) => code === 'KVL_ERR_TIMEOUT' && cause.message === 'first');
+  await tasks.close();
+});
+
+test('s01_keys_of_every_length_are_told_apart', async () => {
+  const tasks = new Tasks({ provider: (keys) => new Map(keys.map((key) => [key, `<${key}>`])), 'batch.max_keys': 1000 });
+  const keys = [];
+  for (const letter of ['a', 'é', '€', '🦀', '\0']) {
+    for (const n of [0, 1, 20, 24, 127, 508, 511, 512, 513, 5000]) {
+      keys.push(letter.repeat(n));
+    }
+  }
+  for (const asked of [keys, [...keys].reverse(), keys.slice(-3)]) {
+    assert.deepEqual(await tasks.fetchAll(asked), asked.map((key) => `<${key}>`));
+    assert.deepEqual(await Promise.all(asked.map((key) => tasks.fetch(key))), asked.map((key) => `<${key}>`));
+  }
+  await tasks.close();
+});
+
+test('f05_an_engine_that_reads_anew_does_so_for_keys_that_it_has', async () => {
+  let loads = 0;
+  const tasks = new Tasks({ provider: (keys) => new Map(keys.map((key) => [key, ++loads])), read: 'refresh' });
+  assert.deepEqual([await tasks.fetch('a'), await tasks.fetch('a'), await tasks.fetch('a', { read: 'normal' })], [1, 2, 2]);
+  await tasks.close();
+});
+
+test('s12_each_fetch_is_one_lookup_with_one_outcome', async () => {
+  const tasks = new Tasks({ provider: (keys) => new Map(keys.map((key) => [key, key || null])) });
+  for (const key of ['a', 'a', '', '', 'b']) {
+    await tasks.fetch(key);
+  }
+  const { hits, null_hits, misses } = tasks.stats().lookups;
+  assert.deepEqual({ hits, null_hits, misses }, { hits: 1, null_hits: 1, misses: 3 });
+  await tasks.close();
+});
+
+test('l04_a_value_put_where_another_was_dropped_is_not_mistaken_for_it', async () => {
+  const dropped = [];
+  const cache = new Cache({ 'cache.capacity': 10, dropped: (value) => dropped.push(value.i) });
+  for (let i = 0; i < 2000; i++) {
+    cache.put(`key ${i % 25}`, { i });
+    assert.equal(cache.get(`key ${i % 25}`).i, i);
+    if (i % 7 === 0) {
+      await new Promise(setImmediate);
+    }
+  }
+  cache.close();
+  assert.deepEqual(dropped.sort((a, b) => a - b), Array.from({ length: 2000 }, (_, i) => i));
+});
