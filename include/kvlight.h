@@ -191,6 +191,11 @@ extern "C" {
 /** Close when accepted work is done, or at the deadline. */
 #define KVL_CLOSE_DRAIN 1u
 
+/** All keys are outdated, and none is stated. */
+#define KVL_INVALIDATE_F_ALL 1u
+/** Outdated entries expire instead of being removed, and stay as fallbacks for the length of their grace. */
+#define KVL_INVALIDATE_F_EXPIRE 2u
+
 /** The circuit breaker lets requests through. */
 #define KVL_BREAKER_CLOSED 0u
 /** The circuit breaker keeps requests from the provider. */
@@ -2552,6 +2557,35 @@ KVL_API kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
  * @since 0.1
  */
 KVL_API void kvl_tasks_dispose(kvl_tasks_t *tasks);
+
+/* ---- What another process wrote ------------------------------------------------------------------------------------ */
+
+/**
+ * Tells an engine that somebody else wrote these keys, so that what its cache has of them is outdated. Only this process is affected.
+ *
+ * Their entries are removed (KVL_CAUSE_REMOVED, for all keys KVL_CAUSE_CLEARED), or expired if KVL_INVALIDATE_F_EXPIRE says so: then an entry
+ * stays as a fallback for the length of its grace, as after kvl_cache_expire(). Loads of the keys that are running are overtaken: those who
+ * wait receive the answer, but it is not stored, and later fetches load anew. Remembered errors of the keys are forgotten. Nothing is loaded
+ * here, so that a change that many processes hear of is not loaded by all of them at once. Keys without an entry or a load cost little.
+ *
+ * Call it where the news of changes arrive: from a message bus, a change stream of the database, a notification of another process. Send
+ * such news after the change, never before: a load between the two would store the old value. After news may have been lost, all keys
+ * (KVL_INVALIDATE_F_ALL) are outdated.
+ *
+ * @param tasks  [borrowed] from kvl_tasks_new().
+ * @param keys   [borrowed] `n` slices; may be NULL if `n` is 0. Keys longer than KVL_KEY_MAX are skipped: no entry has one.
+ * @param n      the number of keys; 0 with KVL_INVALIDATE_F_ALL. They are not passed to the validator.
+ * @param flags  KVL_INVALIDATE_F_*, or 0.
+ * @return KVL_OK; KVL_ERR_INVALID_ARG (an unknown flag, keys with KVL_INVALIDATE_F_ALL), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the engine has
+ *         ended), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_tasks_invalidate(kvl_tasks_t *tasks,
+                                  const kvl_slice_t *keys,
+                                  size_t n,
+                                  uint32_t flags);
 
 /* ---- The circuit breaker ------------------------------------------------------------------------------------------- */
 

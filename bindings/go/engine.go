@@ -261,6 +261,15 @@ func (e *engine[V]) refresh(keys []string, settings []Settings) error {
 	})
 }
 
+func (e *engine[V]) invalidate(keys []string, flags C.uint32_t) error {
+	bytes, lengths := packed(keys)
+	return e.used(func(tasks *C.kvl_tasks_t) error {
+		return check(C.go_invalidate(tasks, (*C.uint8_t)(&bytes[0]), C.size_t(len(bytes)-1), &lengths[0], C.size_t(len(keys)), flags))
+	})
+}
+
+func (e *engine[V]) invalidateAll() error { return e.invalidate(nil, C.KVL_INVALIDATE_F_ALL) }
+
 // merged combines several settings; later ones take precedence.
 func merged(settings []Settings) Settings {
 	if len(settings) == 1 {

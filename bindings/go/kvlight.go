@@ -131,6 +131,19 @@ func (t *Tasks[V]) Refresh(keys []string, settings ...Settings) error {
 	return t.engine.refresh(keys, settings)
 }
 
+// Invalidate tells that somebody else wrote these keys: their values leave this process, and the answers of running loads of them are not
+// stored.
+func (t *Tasks[V]) Invalidate(keys []string) error {
+	defer runtime.KeepAlive(t)
+	return t.engine.invalidate(keys, 0)
+}
+
+// InvalidateAll tells that somebody else wrote any number of keys: everything leaves this process.
+func (t *Tasks[V]) InvalidateAll() error {
+	defer runtime.KeepAlive(t)
+	return t.engine.invalidateAll()
+}
+
 // Terms are the terms on which a value is stored; the zero Terms leave all to the settings.
 type Terms struct {
 	// TTL is the time until the value expires; negative: never. 0 leaves it to the settings.

@@ -89,6 +89,17 @@ static inline kvl_status_t go_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_e
     *out_dropped = n;
     return status;
 }
+static inline kvl_status_t go_invalidate(kvl_tasks_t *tasks, const uint8_t *packed, size_t packed_len, const uint32_t *lens, size_t n,
+                                         uint32_t flags) {
+    kvl_slice_t *keys = malloc((n ? n : 1) * sizeof *keys);
+    if (!keys)
+        return KVL_ERR_NO_MEMORY;
+    kvl_status_t status = kvl_slices_unpack(packed, packed_len, lens, n, keys);
+    if (status >= 0)
+        status = kvl_tasks_invalidate(tasks, keys, n, flags);
+    free(keys);
+    return status;
+}
 /* Functions in Go (entries.go) that the library calls on the thread of a save or a load. */
 extern kvl_value_t *kvlGoEncode(uintptr_t id, uintptr_t object);
 extern kvl_value_t *kvlGoDecode(uintptr_t id, uint8_t *data, size_t len);

@@ -289,6 +289,7 @@ kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
 kvl_status_t kvl_tasks_close(kvl_tasks_t *tasks, uint32_t mode, int64_t deadline_ms, kvl_closed_fn function, uintptr_t user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
 void kvl_tasks_dispose(kvl_tasks_t *tasks);
+kvl_status_t kvl_tasks_invalidate(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, uint32_t flags);
 uint32_t kvl_tasks_breaker_state(kvl_tasks_t *tasks);
 kvl_status_t kvl_tasks_breaker_force(kvl_tasks_t *tasks, uint32_t force);
 kvl_status_t kvl_fetch_new(kvl_fetch_t **out_fetch);

@@ -13,6 +13,7 @@
 //! dropped, under any of them.
 //!
 //! - [`host`]: the host's functions, as traits.
+//! - [`invalidate`]: another process wrote keys.
 //! - [`fetch`]: fetches. [`fetch_events`]: collects and delivers their events. [`fetch_handle`]: the host's handle, to cancel a fetch and
 //!   to wait for it.
 //! - [`joined`]: fetches that joined a load and need no event list.
@@ -37,6 +38,7 @@ pub mod fetch_events;
 pub mod fetch_handle;
 mod fetch_steps;
 pub mod host;
+pub mod invalidate;
 pub mod joined;
 mod lifecycle;
 mod loads;

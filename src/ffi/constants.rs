@@ -76,6 +76,11 @@ pub const KVL_CLOSE_CANCEL: u32 = 0;
 /// Close when accepted work is done, or at the deadline.
 pub const KVL_CLOSE_DRAIN: u32 = 1;
 
+/// All keys are outdated, and none is stated.
+pub const KVL_INVALIDATE_F_ALL: u32 = 1;
+/// Outdated entries expire instead of being removed, and stay as fallbacks for the length of their grace.
+pub const KVL_INVALIDATE_F_EXPIRE: u32 = 2;
+
 /// The circuit breaker lets requests through.
 pub const KVL_BREAKER_CLOSED: u32 = 0;
 /// The circuit breaker keeps requests from the provider.

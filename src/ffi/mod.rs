@@ -33,6 +33,7 @@ pub mod conditional;
 mod config;
 pub mod error;
 pub mod fetch;
+pub mod invalidate;
 pub mod iterator;
 pub mod options;
 pub mod queue;

@@ -13,6 +13,7 @@ mod cache_walk;
 mod cpp;
 mod demo;
 mod engine_fetch;
+mod engine_invalidate;
 mod engine_listeners;
 mod engine_lives;
 mod engine_removals;

@@ -360,6 +360,7 @@ kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
 kvl_status_t kvl_tasks_close(kvl_tasks_t *tasks, uint32_t mode, int64_t deadline_ms, kvl_closed_fn function, void *user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
 void kvl_tasks_dispose(kvl_tasks_t *tasks);
+kvl_status_t kvl_tasks_invalidate(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, uint32_t flags);
 uint32_t kvl_tasks_breaker_state(kvl_tasks_t *tasks);
 kvl_status_t kvl_tasks_breaker_force(kvl_tasks_t *tasks, uint32_t force);
 kvl_status_t kvl_fetch_new(kvl_fetch_t **out_fetch);
@@ -472,6 +473,8 @@ native.constants = {
   QUEUE_F_ALL = 7, -- All of these.
   CLOSE_CANCEL = 0, -- Close at once: open positions are settled with KVL_ERR_CLOSED.
   CLOSE_DRAIN = 1, -- Close when accepted work is done, or at the deadline.
+  INVALIDATE_F_ALL = 1, -- All keys are outdated, and none is stated.
+  INVALIDATE_F_EXPIRE = 2, -- Outdated entries expire instead of being removed, and stay as fallbacks for the length of their grace.
   BREAKER_CLOSED = 0, -- The circuit breaker lets requests through.
   BREAKER_OPEN = 1, -- The circuit breaker keeps requests from the provider.
   BREAKER_HALF_OPEN = 2, -- The circuit breaker lets probes through.

@@ -385,6 +385,18 @@ function Tasks:refresh(keys, options)
   with_options(options, function(opts) check(C.kvl_tasks_refresh(tasks, list, n, opts)) end)
 end
 
+-- Somebody else wrote these keys: their values leave this process, and the answers of running loads of them are not stored.
+function Tasks:invalidate(keys)
+  local tasks = self:_open()
+  local list, n = slices(keys)
+  check(C.kvl_tasks_invalidate(tasks, list, n, 0))
+end
+
+-- Somebody else wrote any number of keys: everything leaves this process.
+function Tasks:invalidate_all()
+  check(C.kvl_tasks_invalidate(self:_open(), nil, 0, K.INVALIDATE_F_ALL))
+end
+
 local BREAKER = { [K.BREAKER_CLOSED] = "closed", [K.BREAKER_OPEN] = "open", [K.BREAKER_HALF_OPEN] = "half_open" }
 local FORCE = { closed = K.BREAKER_FORCE_CLOSED, open = K.BREAKER_FORCE_OPEN }
 

@@ -419,7 +419,7 @@ napi_status engine_define(napi_env env, napi_value exports)
         METHOD("close", engine_close),     METHOD("leave", engine_end_all),     METHOD("expire", engine_expire),
         METHOD("touch", engine_touch),     METHOD("iterate", engine_iterate),   METHOD("save", engine_save),
         METHOD("load", engine_load),       METHOD("breaker", engine_breaker),   METHOD("forceBreaker", engine_force_breaker),
-        METHOD("look", engine_look),
+        METHOD("look", engine_look),       METHOD("invalidate", engine_invalidate),
     };
     napi_property_descriptor functions[] = {METHOD("newFetch", new_fetch), METHOD("cancelFetch", cancel_fetch)};
     napi_value class;

@@ -180,3 +180,20 @@ napi_value engine_refresh(napi_env env, napi_callback_info info)
     keys_end(&keys);
     return status < 0 ? thrown(env, status, NULL) : NULL;
 }
+
+/* invalidate(keys, flags) */
+napi_value engine_invalidate(napi_env env, napi_callback_info info)
+{
+    napi_value args[2];
+    Keys keys;
+    uint32_t flags;
+    Engine *engine = engine_of(env, info, 2, args);
+    if (!engine)
+        return NULL;
+    TRY(env, napi_get_value_uint32(env, args[1], &flags));
+    if (!keys_read(env, args[0], &keys))
+        return NULL;
+    kvl_status_t status = kvl_tasks_invalidate(engine->tasks, keys.slices, keys.n, flags);
+    keys_end(&keys);
+    return status < 0 ? thrown(env, status, NULL) : NULL;
+}

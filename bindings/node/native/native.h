@@ -89,6 +89,7 @@ napi_value cancel_fetch(napi_env env, napi_callback_info info);
 napi_value engine_fetch(napi_env env, napi_callback_info info);
 napi_value engine_fetch_all(napi_env env, napi_callback_info info);
 napi_value engine_refresh(napi_env env, napi_callback_info info);
+napi_value engine_invalidate(napi_env env, napi_callback_info info);
 
 /* ---- entries.c ---- */
 

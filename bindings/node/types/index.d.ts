@@ -131,6 +131,10 @@ export class Tasks<V = unknown> extends Store<V> {
   results(keys: Iterable<string>, options?: FetchOptions): Promise<Result<V>[]>;
   /** Reloads keys in the background; the current values are served until then, and stay if the reload fails. */
   refresh(keys: Iterable<string>, options?: FetchSettings): void;
+  /** Somebody else wrote these keys: their values leave this process, and the answers of running loads of them are not stored. */
+  invalidate(keys: Iterable<string>): void;
+  /** Somebody else wrote any number of keys: everything leaves this process. */
+  invalidateAll(): void;
   /** The state of the circuit breaker (`breaker.failure_ratio`, `breaker.consecutive`). */
   get breaker(): 'closed' | 'open' | 'half_open';
   /** Forces the circuit breaker closed or open, whatever the provider does; null returns it to automatic operation. */

@@ -232,6 +232,10 @@ export interface Constants {
   readonly CLOSE_CANCEL: 0;
   /** Close when accepted work is done, or at the deadline. */
   readonly CLOSE_DRAIN: 1;
+  /** All keys are outdated, and none is stated. */
+  readonly INVALIDATE_F_ALL: 1;
+  /** Outdated entries expire instead of being removed, and stay as fallbacks for the length of their grace. */
+  readonly INVALIDATE_F_EXPIRE: 2;
   /** The circuit breaker lets requests through. */
   readonly BREAKER_CLOSED: 0;
   /** The circuit breaker keeps requests from the provider. */

@@ -197,6 +197,10 @@ final class Native
     public const CLOSE_CANCEL = 0;
     /** Close when accepted work is done, or at the deadline. */
     public const CLOSE_DRAIN = 1;
+    /** All keys are outdated, and none is stated. */
+    public const INVALIDATE_F_ALL = 1;
+    /** Outdated entries expire instead of being removed, and stay as fallbacks for the length of their grace. */
+    public const INVALIDATE_F_EXPIRE = 2;
     /** The circuit breaker lets requests through. */
     public const BREAKER_CLOSED = 0;
     /** The circuit breaker keeps requests from the provider. */

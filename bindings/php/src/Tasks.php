@@ -182,6 +182,20 @@ final class Tasks
             $this->ffi->kvl_tasks_refresh($this->tasks(), $slices, count($keys), $stated)));
     }
 
+    /** Somebody else wrote these keys: their values leave this process, and the answers of running loads of them are not stored. */
+    public function invalidate(array $keys): void
+    {
+        $keys = array_map(strval(...), array_values($keys));
+        [$slices, $packed] = Library::slices($keys);
+        Library::check($this->ffi->kvl_tasks_invalidate($this->tasks(), $slices, count($keys), 0));
+    }
+
+    /** Somebody else wrote any number of keys: everything leaves this process. */
+    public function invalidateAll(): void
+    {
+        Library::check($this->ffi->kvl_tasks_invalidate($this->tasks(), null, 0, Native::INVALIDATE_F_ALL));
+    }
+
     /** The state of the circuit breaker (breaker.failure_ratio, breaker.consecutive): "closed", "open" or "half_open". */
     public function breaker(): string
     {

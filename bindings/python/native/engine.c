@@ -326,6 +326,7 @@ static PyMethodDef engine_methods[] = {
     {"_fetch_all", (PyCFunction)engine_fetch_all, METH_VARARGS, NULL},
     {"_fetch_each", (PyCFunction)engine_fetch_each, METH_VARARGS, NULL},
     {"_refresh", (PyCFunction)engine_refresh, METH_VARARGS, NULL},
+    {"_invalidate", (PyCFunction)engine_invalidate, METH_VARARGS, NULL},
     {"_providing", (PyCFunction)engine_providing, METH_NOARGS, NULL},
     {"_force_breaker", (PyCFunction)engine_force_breaker, METH_O, NULL},
     {0},

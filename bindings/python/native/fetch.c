@@ -290,3 +290,25 @@ PyObject *engine_refresh(Engine *self, PyObject *args)
         return raise_status(self->store.state, status, NULL);
     Py_RETURN_NONE;
 }
+
+PyObject *engine_invalidate(Engine *self, PyObject *args)
+{
+    PyObject *list;
+    int all;
+    if (!PyArg_ParseTuple(args, "O!p", &PyList_Type, &list, &all) || !store_alive(&self->store))
+        return NULL;
+    Keys keys;
+    if (keys_encode(self, list, &keys) < 0)
+        return NULL;
+    kvl_status_t status = KVL_OK;
+    if (store_alive(&self->store))
+        LIBRARY(self->store.state->home, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_invalidate(self->tasks, keys.slices, keys.n,
+                                                                                              all ? KVL_INVALIDATE_F_ALL : 0);
+                Py_END_ALLOW_THREADS);
+    keys_end(&keys);
+    if (PyErr_Occurred())
+        return NULL;
+    if (status < 0)
+        return raise_status(self->store.state, status, NULL);
+    Py_RETURN_NONE;
+}

@@ -217,6 +217,7 @@ PyObject *engine_fetch_here(Engine *self, PyObject *const *args, Py_ssize_t n);
 PyObject *engine_fetch_all(Engine *self, PyObject *args);
 PyObject *engine_fetch_each(Engine *self, PyObject *args);
 PyObject *engine_refresh(Engine *self, PyObject *args);
+PyObject *engine_invalidate(Engine *self, PyObject *args);
 
 Waiter *waiter_new(Engine *engine);
 void waiter_link(Waiter *waiter);

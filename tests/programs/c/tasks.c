@@ -700,6 +700,7 @@ static unsigned char forked(struct fixture *fixture, kvl_config_t *config, kvl_f
     FORKED(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, &value, NULL));
     FORKED(kvl_tasks_fetch_all_wait(tasks, keys, 1, NULL, NULL, &out));
     FORKED(kvl_tasks_refresh(tasks, keys, 1, NULL));
+    FORKED(kvl_tasks_invalidate(tasks, keys, 1, 0));
     FORKED(kvl_tasks_stats(tasks, &stats, sizeof stats));
     FORKED(kvl_tasks_stats_json(tasks, &value));
     FORKED(kvl_tasks_stats_openmetrics(tasks, &value));

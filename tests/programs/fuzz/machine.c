@@ -369,7 +369,10 @@ static void call_engine(struct machine *machine)
 
     switch (pick(machine, 8)) {
     case 0:
-    case 1: sane(kvl_tasks_refresh(machine->tasks, keys, pick(machine, 4), NULL)); break;
+    case 1:
+        sane(kvl_tasks_refresh(machine->tasks, keys, pick(machine, 4), NULL));
+        sane(kvl_tasks_invalidate(machine->tasks, keys, pick(machine, 4), pick(machine, 4)));
+        break;
     case 2: MUST_SAY(kvl_tasks_stats(machine->tasks, &stats, sizeof stats), KVL_OK); break;
     case 3: MUST_SAY(kvl_tasks_stats_reset(machine->tasks), KVL_OK); break;
     case 4:

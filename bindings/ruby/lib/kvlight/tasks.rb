@@ -113,6 +113,20 @@ module Kvlight
       nil
     end
 
+    # Somebody else wrote these keys: their values leave this process, and the answers of running loads of them are not stored.
+    def invalidate(keys)
+      keys = keys.map { |key| key_of(key) }
+      slices = Native.slices(keys)
+      @engine.use { |tasks| Error.check(Native.kvl_tasks_invalidate(tasks, slices.to_i, keys.size, 0)) }
+      nil
+    end
+
+    # Somebody else wrote any number of keys: everything leaves this process.
+    def invalidate_all
+      @engine.use { |tasks| Error.check(Native.kvl_tasks_invalidate(tasks, 0, 0, INVALIDATE_F_ALL)) }
+      nil
+    end
+
     # The state of the circuit breaker (breaker_failure_ratio, breaker_consecutive): :closed, :open or :half_open.
     def breaker
       BREAKER.fetch(@engine.use { |tasks| Native.kvl_tasks_breaker_state(tasks) })

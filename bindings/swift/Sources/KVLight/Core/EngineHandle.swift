@@ -76,6 +76,14 @@ package final class EngineHandle: @unchecked Sendable {
         return answered(keys.withSlices { kvl_tasks_refresh(raw, $0, $1, options) })
     }
 
+    func invalidate(_ keys: PackedKeys) -> kvl_status_t {
+        answered(keys.withSlices { kvl_tasks_invalidate(raw, $0, $1, 0) })
+    }
+
+    func invalidateAll() -> kvl_status_t {
+        answered(kvl_tasks_invalidate(raw, nil, 0, KVL_INVALIDATE_F_ALL))
+    }
+
     /// Calls `done` once, when no code of the program is running any longer.
     func close(mode: UInt32, deadline: Int64, done: @escaping @Sendable () -> Void) {
         let call: kvl_closed_fn = { hook in onLibraryThread { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
