@@ -1,8 +1,8 @@
 //! Another process wrote keys: what this one knows of them is outdated (rule T05).
 
 use super::Core;
+use crate::base::Status;
 use crate::base::panics::catch_panic;
-use crate::base::{Status};
 use crate::task::STEP;
 use crate::task::table::Write;
 
