@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds the gem of this platform, with the library inside, into a folder: `package.sh FOLDER`. Reads KVL_LIB_DIR.
+# Builds the gem of this platform, with the library inside and, if there are Ruby's headers, the compiled lookup for this Ruby, into a folder:
+# `package.sh FOLDER`. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../.." && pwd)
@@ -12,6 +13,8 @@ trap 'rm -rf "$work"' EXIT
 cp -r "$here/lib" "$here/sig" "$here/README.md" "$here/kvlight.gemspec" "$top"/LICENSE-* "$work/"
 extension=$(ruby -e 'print RbConfig::CONFIG["SOEXT"]')
 cp -L "$KVL_LIB_DIR/libkvlight.$extension" "$work/lib/kvlight/"
+compiled=$(ruby -rrbconfig -e 'print RbConfig::CONFIG.values_at("ruby_version", "DLEXT").join("/lookup.")')
+"$here/native/build.sh" "$work/lib/kvlight/$compiled" || echo "the gem has no compiled lookup" >&2
 cd "$work"
 gem build --silent kvlight.gemspec 2>&1 | { grep -v "no homepage\|guides.rubygems" || true; } >&2
 mv ./*.gem "$into/"

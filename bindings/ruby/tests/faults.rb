@@ -304,6 +304,57 @@ scenario "f11a a provider says when to try again" do
   tasks.close
 end
 
+scenario "lookups of every kind of value, of keys that are absent, and of what is no key" do
+  values = { "object" => [1], "false" => false, "text" => "é", "empty" => "", "nothing" => nil, "symbol" => :a, "number" => 7.5, "" => ["empty key"] }
+  tasks = Kvlight::Tasks.new { |keys| keys.to_h { |key| [key, "loaded #{key}"] } }
+  values.each { |key, value| equal tasks.put(key, value), true, "the put of #{key}" }
+  values.each do |key, value|
+    equal [tasks.get(key), tasks.fetch(key)], [value, value], key
+    equal tasks.get(key).encoding, Encoding::UTF_8, "the encoding of #{key}" if value.is_a?(String)
+  end
+  equal [tasks.get("missing"), tasks.fetch("missing"), tasks.get("missing")], [nil, "loaded missing", "loaded missing"], "a key that is loaded"
+  [nil, 7, :symbol].each { |key| raised(TypeError, key.inspect) { tasks.get(key) } }
+  raised(Kvlight::Error, "a long key") { tasks.get("k" * (Kvlight::KEY_MAX + 1)) }
+  tasks.close
+  equal raised(Kvlight::Error, "after a close") { tasks.get("object") }.status, Kvlight::ERR_CLOSED, "the status"
+end
+
+scenario "an engine that reads anew does so for keys that it has" do
+  [{ read: "refresh" }, { "read" => :refresh }].each do |setting|
+    loads = 0
+    tasks = Kvlight::Tasks.new(**setting) { |keys| keys.to_h { |key| [key, [loads += 1]] } }
+    equal [tasks.fetch("a"), tasks.fetch("a"), tasks.fetch("a", read: "normal")], [[1], [2], [2]], setting.inspect
+    tasks.close
+  end
+end
+
+scenario "lookups beside threads that replace and remove the same keys" do
+  dropped = 0
+  tasks = Kvlight::Tasks.new(cache_capacity: 10, dropped: ->(_) { dropped += 1 }) { |keys| keys.to_h { |key| [key, [key]] } }
+  keys = Array.new(20) { |i| "key #{i}" }
+  over = false
+  loaded = Thread::Queue.new
+  readers = Array.new(2) do
+    Thread.new do
+      until over
+        keys.each { |key| [tasks.get(key), tasks.fetch(key).tap { loaded << 1 }].compact.each { |value| equal value, [key], "the value of #{key}" } }
+      end
+    end
+  end
+  puts = 0
+  2_000.times do |i|
+    tasks.put(keys[i % 20], [keys[i % 20]])
+    puts += 1
+    tasks.remove(keys[(i * 7) % 20]) if i % 3 == 0
+    GC.start if i % 500 == 0
+  end
+  over = true
+  readers.each(&:join)
+  made = puts + tasks.stats[:loads][:succeeded]
+  tasks.close
+  equal dropped, made, "objects that were dropped"
+end
+
 scenario "memory stays flat" do
   tasks = Kvlight::Tasks.new(cache_capacity: 100) do |keys, request|
     keys.each { |key| key.start_with?("bad") ? request.fail(key, RuntimeError.new(key)) : request.resolve(key, [key]) }

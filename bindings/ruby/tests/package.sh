@@ -7,7 +7,7 @@ top=$(CDPATH= cd -- "$here/../../.." && pwd)
 gem=$(ls "$1"/kvlight-*.gem)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-unset KVL_LIBRARY RUBYLIB LD_LIBRARY_PATH
+unset KVL_LIBRARY KVL_RUBY_LOOKUP RUBYLIB LD_LIBRARY_PATH
 GEM_PATH=$work/gems:$(gem environment gempath) GEM_HOME=$work/gems
 export GEM_HOME GEM_PATH
 gem install --silent --local --no-document "$gem"
@@ -17,3 +17,7 @@ ruby -w -e 'require "kvlight"; abort Kvlight::LOADED_FROM unless Kvlight::LOADED
 "$top/bindings/hello.sh" Ruby ruby -w "$top/examples/ruby/hello.rb"
 ruby -w tests/scenarios.rb
 ruby -w tests/faults.rb
+if gem contents kvlight | grep -q "/lookup\."; then
+    ruby -w -e 'require "kvlight"; abort "the compiled lookup is not used" unless Kvlight::Lookup::COMPILED'
+    KVL_RUBY_LOOKUP= ruby -w tests/scenarios.rb
+fi

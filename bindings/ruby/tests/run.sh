@@ -43,5 +43,17 @@ if KVL_LIBRARY=/nowhere/libkvlight.so RUBYLIB="$beside/bindings/ruby/lib" ruby "
     echo "not refused with a sentence: $(cat "$beside/said")" >&2
     exit 1
 fi
+echo "# without the compiled lookup"
+KVL_RUBY_LOOKUP= ruby -w "$here/scenarios.rb"
+KVL_RUBY_LOOKUP= ruby -w "$here/faults.rb"
+echo "# with it"
+if ! "$root/bindings/ruby/native/build.sh" "$beside/lookup.so"; then
+    [ "$(id -u)" = 0 ] || exit 1
+    echo "# installing ruby-dev"
+    apt-get install -y --no-install-recommends ruby-dev gcc >/dev/null
+    "$root/bindings/ruby/native/build.sh" "$beside/lookup.so"
+fi
+KVL_RUBY_LOOKUP=$beside/lookup.so
+export KVL_RUBY_LOOKUP
 ruby -w "$here/scenarios.rb"
 ruby -w "$here/faults.rb"

@@ -155,8 +155,9 @@ module Kvlight
     # Frees the engine when no fetch is in progress any longer. The values of the cache are dropped then.
     def finish
       @lock.synchronize do
-        Error.check(Native.kvl_tasks_free(@tasks))
-        @tasks = 0
+        # First, since a compiled lookup does not take the lock.
+        ending, @tasks = @tasks, 0
+        Error.check(Native.kvl_tasks_free(ending))
       end
       read_events
       Error.check(Native.kvl_queue_free(@queue))

@@ -45,6 +45,9 @@ module Kvlight
       module_eval "def self.#{name}(#{names}) = #{name.upcase}.call(#{names})", __FILE__, __LINE__
     end
 
+    # What a lookup returns if the key is not in the cache: any other object may be a value.
+    MISSING = Object.new.freeze
+
     # Reads a NUL-terminated string.
     def self.text(address)
       Fiddle::Pointer.new(address).to_s

@@ -26,7 +26,7 @@ module Kvlight
     def resolve(key, value, **terms)
       at = @positions.fetch(key)
       @tasks.with_value(value) do |handle|
-        call { Native.kvl_request_resolve(_1, at, handle, Settings.terms(**terms)) } == OK
+        call { Native.kvl_request_resolve(_1, at, handle, terms.empty? ? 0 : Settings.terms(**terms)) } == OK
       end
     end
 

@@ -30,6 +30,8 @@ module Kvlight
       @dropped = dropped
       @on_error = on_error
       @encoding = encoding
+      # A fetch without options looks in the store first.
+      @looks_first = (settings[:read] || settings["read"] || "normal").to_s == "normal"
       @fetches = ObjectTable.new
       @objects = ObjectTable.new # values, and exceptions of providers, until the library has dropped them
       @engine = Engine.new(settings)
@@ -41,9 +43,9 @@ module Kvlight
     # Waits for the value of one key, nil if there is no such record; raises the error of a key that fails. A thread that is interrupted
     # while it waits cancels the fetch.
     def fetch(key, **options)
-      if options.empty?
-        status, value = look_up(key)
-        return value unless status == MISS
+      if options.empty? && @looks_first
+        value = @engine.look_up(key_of(key), @objects.objects, @encoding)
+        return value unless Native::MISSING.equal?(value)
       end
       waited_for(start(key, **options), &:value)
     end
@@ -77,7 +79,8 @@ module Kvlight
 
     # The stored value, without asking the provider.
     def get(key)
-      look_up(key).last
+      value = @engine.look_up(key_of(key), @objects.objects, @encoding)
+      Native::MISSING.equal?(value) ? nil : value
     end
 
     # Stores a value; nil stores the key as known to be absent. Terms are ttl_ms:, priority:, cost:, stale_ttl_ms: (how long the value is kept as
@@ -304,18 +307,6 @@ module Kvlight
       String(error.message)
     rescue StandardError
       error.class.name.to_s
-    end
-
-    def look_up(key)
-      key = key_of(key)
-      status = nil
-      handle = @engine.use { |tasks| Native.taken { |out| status = Error.check(Native.kvl_tasks_get(tasks, key, key.bytesize, out)) } }
-      return [status, nil] unless status == VALUE
-
-      id = Native.kvl_value_object(handle)
-      [status, id.zero? ? Native.content(handle).force_encoding(@encoding) : @objects[id]]
-    ensure
-      Native.kvl_value_release(handle) if handle && handle != 0
     end
 
     # Calls the block for a save or a load; raises an error whose message says what is wrong with the file.

@@ -1,0 +1,35 @@
+# frozen_string_literal: true
+
+module Kvlight
+  # Looking a key up. It is compiled in the gem of a platform for the Ruby that built the gem (native/lookup.c); elsewhere it goes through Fiddle,
+  # which takes ten times as long.
+  module Lookup
+    # The file for this Ruby; KVL_RUBY_LOOKUP names another one, or none if it is empty.
+    def self.file
+      ENV.fetch("KVL_RUBY_LOOKUP") { File.expand_path("#{RbConfig::CONFIG['ruby_version']}/lookup.#{RbConfig::CONFIG['DLEXT']}", __dir__) }
+    end
+    private_class_method :file
+
+    COMPILED = File.file?(file)
+    if COMPILED
+      require File.expand_path(file)
+      bind(*%w[kvl_tasks_get kvl_value_object kvl_value_data kvl_value_release].map { |name| Native::LIBRARY[name] })
+    end
+  end
+
+  class Engine
+    unless Lookup::COMPILED
+      # The value of a key, nil if it is known to be absent, Native::MISSING if it is not in the cache. `objects` is the Array of an ObjectTable.
+      def look_up(key, objects, encoding)
+        status = nil
+        handle = use { |tasks| Native.taken { |out| status = Error.check(Native.kvl_tasks_get(tasks, key, key.bytesize, out)) } }
+        return status == NULL ? nil : Native::MISSING unless status == VALUE
+
+        id = Native.kvl_value_object(handle)
+        id.zero? ? Native.content(handle).force_encoding(encoding) : objects[id]
+      ensure
+        Native.kvl_value_release(handle) if handle && handle != 0
+      end
+    end
+  end
+end
