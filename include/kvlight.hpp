@@ -519,6 +519,13 @@ private:
 
 /* ---- Requests to the provider ---------------------------------------------------------------------------------------- */
 
+/* What the store has of a key that a provider is asked for, expired or not. */
+struct stale_entry {
+    kvl::value value; /* null if the key is known to be absent */
+    milliseconds age;
+    std::string_view version; /* the one that was stated with it, "" if none was; valid for as long as the request exists */
+};
+
 /* Keys to be answered. It may be copied, moved to another thread and answered later; the last copy that is destroyed finishes the
    request. Answering returns a status: a provider need not avoid KVL_LATE and KVL_ERR_ALREADY_ANSWERED. */
 class request {
@@ -568,6 +575,24 @@ public:
     template <class Type> status resolve(size_t i, expected<Type> answer, const terms &on = {}) const
     {
         return answer ? resolve(i, *std::move(answer), on) : fail(i, answer.error());
+    }
+    /* What the store has of a key; empty if it has nothing. A provider can ask its source whether the record has changed since. */
+    std::optional<stale_entry> stale(size_t i) const noexcept
+    {
+        kvl_value_t *is = nullptr;
+        int64_t age_ms = 0;
+        kvl_slice_t version{};
+        status s = kvl_request_stale(handle_.get(), i, &is, &age_ms, &version);
+        if (s != KVL_VALUE && s != KVL_NULL)
+            return std::nullopt;
+        return stale_entry{value::own(is), milliseconds(age_ms), detail::text(version.data, version.len)};
+    }
+    /* Answers a key with what stale() returns: the record has not changed. The same value gets a new TTL, and keeps its version and its tags
+       unless the terms state others. KVL_MISS if the store has nothing of the key, which is then not answered. */
+    status not_modified(size_t i, const terms &on = {}) const noexcept
+    {
+        const kvl_terms_t stated = on.c_terms();
+        return kvl_request_not_modified(handle_.get(), i, &stated);
     }
     status fail(size_t i, const error &why) const { return kvl_request_fail(handle_.get(), i, why.get()); }
     status fail(size_t i, int64_t code, const char *message) const { return kvl_request_fail_text(handle_.get(), i, code, message, 0); }

@@ -123,6 +123,17 @@ func (e *engine[V]) changed(change func(*C.kvl_cache_t) C.kvl_status_t) (isChang
 	return isChanged, err
 }
 
+// tagged returns how many entries a call changed.
+func (e *engine[V]) tagged(change func(*C.kvl_cache_t, *C.size_t) C.kvl_status_t) (changed int, err error) {
+	err = e.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
+		var count C.size_t
+		status := change(cache, &count)
+		changed = int(count)
+		return status
+	})
+	return changed, err
+}
+
 // get looks a key up. The status is that of the lookup.
 func (e *engine[V]) get(key string) (value V, status Status, err error) {
 	e.mu.RLock()
@@ -161,7 +172,9 @@ func (e *engine[V]) put(key string, value *V, terms Terms) (isIn bool, err error
 			return C.KVL_ERR_NO_MEMORY
 		}
 		defer C.kvl_value_release(handle)
-		status := C.kvl_cache_put(cache, bytesOf(key), C.size_t(len(key)), handle, terms.stated())
+		status := terms.with(func(stated *C.kvl_terms_t) C.kvl_status_t {
+			return C.kvl_cache_put(cache, bytesOf(key), C.size_t(len(key)), handle, stated)
+		})
 		isIn = status == C.KVL_OK
 		return status
 	})

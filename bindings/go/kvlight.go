@@ -21,6 +21,7 @@ import (
 	"encoding/json"
 	"runtime"
 	"time"
+	"unsafe"
 )
 
 // Provider answers keys: those that are not in the map it returns are absent. An error fails them all; KeyErrors fails some.
@@ -154,6 +155,10 @@ type Terms struct {
 	Priority float64
 	// StaleTTL is how long the value is kept as a fallback after it expires; negative: not at all. 0 leaves it to the settings.
 	StaleTTL time.Duration
+	// Version is the version of the record, for example an ETag: Request.Stale returns it.
+	Version string
+	// Tags are names by which RemoveTag and ExpireTag find the entry: at most 16, each of 1 to 255 bytes.
+	Tags []string
 	// KeepTTL lets an existing entry keep its time of expiry. It applies to puts only.
 	KeepTTL bool
 	// OnlyIf is the condition under which a put stores the value; otherwise nothing changes.
@@ -194,13 +199,13 @@ func milliseconds(d time.Duration, open, never C.int64_t) C.int64_t {
 	}
 }
 
-// stated converts the terms for the library, without the cost, which belongs to the value.
-func (terms Terms) stated() *C.kvl_terms_t {
+// with calls a function with the terms in the form of the library, without the cost, which belongs to the value.
+func (terms Terms) with(use func(*C.kvl_terms_t) C.kvl_status_t) C.kvl_status_t {
 	priority := C.double(C.KVL_PRIORITY_DEFAULT)
 	if terms.Priority != 0 {
 		priority = C.double(terms.Priority)
 	}
-	return &C.kvl_terms_t{
+	stated := C.kvl_terms_t{
 		struct_size:  C.sizeof_kvl_terms_t,
 		ttl_ms:       milliseconds(terms.TTL, C.KVL_TTL_DEFAULT, C.KVL_TTL_NEVER),
 		priority:     priority,
@@ -208,6 +213,43 @@ func (terms Terms) stated() *C.kvl_terms_t {
 		flags:        terms.flags(),
 		stale_ttl_ms: milliseconds(terms.StaleTTL, 0, C.KVL_STALE_NEVER),
 	}
+	if terms.Version != "" || len(terms.Tags) > 0 {
+		labels, ok := terms.labels(&stated)
+		if !ok {
+			return C.KVL_ERR_NO_MEMORY
+		}
+		defer C.free(labels)
+	}
+	return use(&stated)
+}
+
+// labels writes the version and the tags into memory of C's, since the terms point at them, and returns that memory.
+func (terms Terms) labels(stated *C.kvl_terms_t) (unsafe.Pointer, bool) {
+	size := len(terms.Version)
+	for _, tag := range terms.Tags {
+		size += len(tag)
+	}
+	slices := C.size_t(len(terms.Tags)) * C.sizeof_kvl_slice_t
+	memory := C.malloc(slices + C.size_t(size) + 1)
+	if memory == nil {
+		return nil, false
+	}
+	text := unsafe.Add(memory, slices)
+	write := func(label string) (*C.uint8_t, C.size_t) {
+		at := text
+		copy(unsafe.Slice((*byte)(at), len(label)), label)
+		text = unsafe.Add(at, len(label))
+		return (*C.uint8_t)(at), C.size_t(len(label))
+	}
+	stated.version, stated.version_len = write(terms.Version)
+	if len(terms.Tags) > 0 {
+		stated.tags, stated.tags_len = (*C.kvl_slice_t)(memory), C.size_t(len(terms.Tags))
+		tags := unsafe.Slice((*C.kvl_slice_t)(memory), len(terms.Tags))
+		for i, tag := range terms.Tags {
+			tags[i].data, tags[i].len = write(tag)
+		}
+	}
+	return memory, true
 }
 
 // Put stores a value, and reports whether it was stored.
@@ -241,6 +283,28 @@ func (t *Tasks[V]) Expire(key string) (wasIn bool, err error) {
 	defer runtime.KeepAlive(t)
 	return t.engine.changed(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		return C.kvl_cache_expire(cache, bytesOf(key), C.size_t(len(key)))
+	})
+}
+
+// ExpireTag expires all entries with a tag, as Expire does for a key, and returns their number.
+func (t *Tasks[V]) ExpireTag(tag string) (expired int, err error) {
+	defer runtime.KeepAlive(t)
+	return t.engine.tagged(func(cache *C.kvl_cache_t, count *C.size_t) C.kvl_status_t {
+		return C.kvl_cache_expire_tag(cache, bytesOf(tag), C.size_t(len(tag)), count)
+	})
+}
+
+// ExpireAll expires all entries, as Expire does for a key. Running loads do not store their answers.
+func (t *Tasks[V]) ExpireAll() error {
+	defer runtime.KeepAlive(t)
+	return t.engine.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t { return C.kvl_cache_expire_all(cache) })
+}
+
+// RemoveTag removes all entries with a tag, and returns their number. Running loads do not store an answer with it.
+func (t *Tasks[V]) RemoveTag(tag string) (removed int, err error) {
+	defer runtime.KeepAlive(t)
+	return t.engine.tagged(func(cache *C.kvl_cache_t, count *C.size_t) C.kvl_status_t {
+		return C.kvl_cache_remove_tag(cache, bytesOf(tag), C.size_t(len(tag)), count)
 	})
 }
 

@@ -110,9 +110,58 @@ func (r *Request[V]) resolve(i int, value *V, terms Terms) error {
 				return C.KVL_ERR_NO_MEMORY
 			}
 			defer C.kvl_value_release(boxed)
-			return C.kvl_request_resolve(handle, C.size_t(i), boxed, terms.stated())
+			return terms.with(func(stated *C.kvl_terms_t) C.kvl_status_t {
+				return C.kvl_request_resolve(handle, C.size_t(i), boxed, stated)
+			})
 		})
 	})
+}
+
+// Stale is what the cache has of a key that a provider is asked for.
+type Stale[V any] struct {
+	// Found reports whether there is a Value; otherwise the key is known to be absent.
+	Value V
+	Found bool
+	// Age is the time since the value was loaded or put.
+	Age time.Duration
+	// Version is the one that was stated with the value.
+	Version string
+}
+
+// Stale returns what the cache has of the i-th key, expired or not, and whether it has something.
+func (r *Request[V]) Stale(i int) (stale Stale[V], isHeld bool) {
+	_ = r.used(func(handle *C.kvl_request_t) C.kvl_status_t {
+		var age C.int64_t
+		var version C.kvl_slice_t
+		found := C.go_stale(handle, C.size_t(i), &age, &version)
+		if isHeld = found.status == C.KVL_VALUE || found.status == C.KVL_NULL; isHeld {
+			stale.Age, stale.Version = durationOf(age), stringOf(version.data, version.len)
+			// The request holds the value, so its number is not forgotten.
+			stale.Value, stale.Found = r.engine.taken(found)
+		}
+		return found.status
+	})
+	return stale, isHeld
+}
+
+// NotModified answers the i-th key with what Stale returns: the record has not changed. The same value gets a new TTL, and keeps its version
+// and its tags unless the terms state others. The error is Miss if the cache has nothing of the key, which is then not answered.
+func (r *Request[V]) NotModified(i int, terms ...Terms) error {
+	var t Terms
+	if len(terms) > 0 {
+		t = terms[0]
+	}
+	status := C.kvl_status_t(C.KVL_OK)
+	err := r.used(func(handle *C.kvl_request_t) C.kvl_status_t {
+		status = t.with(func(stated *C.kvl_terms_t) C.kvl_status_t {
+			return C.kvl_request_not_modified(handle, C.size_t(i), stated)
+		})
+		return status
+	})
+	if err == nil && status == C.KVL_MISS {
+		return Miss
+	}
+	return err
 }
 
 // Fail fails the i-th key; every waiting caller gets the same error.

@@ -30,6 +30,11 @@ static inline go_found_t go_get(uintptr_t tasks, const uint8_t *key, size_t key_
     kvl_status_t status = kvl_tasks_get((kvl_tasks_t *)tasks, key, key_len, &value);
     return value ? go_found(status, value) : (go_found_t){status, 0, NULL};
 }
+static inline go_found_t go_stale(kvl_request_t *request, size_t i, int64_t *out_age_ms, kvl_slice_t *out_version) {
+    kvl_value_t *value = NULL;
+    kvl_status_t status = kvl_request_stale(request, i, &value, out_age_ms, out_version);
+    return value ? go_found(status, value) : (go_found_t){status, 0, NULL};
+}
 static inline uintptr_t go_error_object(const kvl_error_t *error) { return (uintptr_t)kvl_error_object(error); }
 static inline kvl_status_t go_value(kvl_queue_t *queue, uintptr_t object, uint64_t cost, kvl_value_t **out_value) {
     return kvl_value_new_object_on(queue, (void *)object, cost, NULL, out_value);

@@ -3,7 +3,7 @@
 use super::error::FetchError;
 use super::key::{CacheKey, KeyBytes};
 use super::value::{shared, stored};
-use crate::base::{Answer, Status, StoreTerms, Ttl};
+use crate::base::{Answer, Labels, Status, StoreTerms, Ttl};
 use crate::cache::{Departures, NewEntry};
 use crate::engine::Core;
 use crate::engine::cache::Lookup;
@@ -45,7 +45,7 @@ impl<V> CacheState<V> {
 }
 
 /// The terms on which an entry is stored. For each that is `None`, the settings apply.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct EntryTerms {
     /// Its time to live. `Duration::MAX`: it never expires; zero: it is not stored.
     pub ttl: Option<Duration>,
@@ -53,12 +53,21 @@ pub struct EntryTerms {
     pub priority: Option<f64>,
     /// The cost of the value, in the unit of `cache.cost_limit`.
     pub cost: Option<u64>,
+    /// How long it stays as a fallback after it expires; zero: it does not.
+    pub stale_ttl: Option<Duration>,
+    /// The version of the record, for example an ETag, at most 255 bytes: [`super::LoadRequest::stale`] returns it. Empty: none.
+    pub version: String,
+    /// Names by which [`TypedCache::remove_tag`] and [`TypedCache::expire_tag`] find the entry: at most 16, of 1 to 255 bytes.
+    pub tags: Vec<String>,
 }
 
-impl From<EntryTerms> for StoreTerms {
-    fn from(terms: EntryTerms) -> StoreTerms {
-        let ttl = terms.ttl.map(|ttl| if ttl == Duration::MAX { Ttl::Never } else { Ttl::of_ms(whole_millis(ttl)) });
-        StoreTerms { ttl, priority: terms.priority, cost: terms.cost, ..StoreTerms::default() }
+impl EntryTerms {
+    /// The library's form of these terms; BAD_VALUE: the version or a tag is out of range.
+    pub(super) fn stated(&self) -> Result<StoreTerms, Status> {
+        let ttl = self.ttl.map(|ttl| if ttl == Duration::MAX { Ttl::Never } else { Ttl::of_ms(whole_millis(ttl)) });
+        let labels = Labels::new(self.version.as_bytes(), self.tags.iter().map(String::as_bytes))?;
+        let stale_ms = self.stale_ttl.map(whole_millis);
+        Ok(StoreTerms { ttl, stale_ms, priority: self.priority, cost: self.cost, labels, ..StoreTerms::default() })
     }
 }
 
@@ -105,7 +114,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.put_with(key, value, EntryTerms::default())
     }
 
-    /// Like [`TypedCache::put`], with the given terms.
+    /// Like [`TypedCache::put`], with the given terms. An error if the version or a tag is out of range.
     pub fn put_with<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>, terms: EntryTerms) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -124,7 +133,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
 
     fn store<Q: KeyBytes + ?Sized>(&self, key: &Q, answer: Answer, terms: EntryTerms) -> Result<bool, FetchError> {
         let mut left = Departures::new();
-        let entry = NewEntry { terms: terms.into(), ..NewEntry::new(answer) };
+        let entry = NewEntry { terms: terms.stated().map_err(FetchError::of)?, ..NewEntry::new(answer) };
         let core = self.cache.core();
         let status = key.with_bytes(|key| core.put(key, entry, None, &mut left)).map_err(FetchError::of)?;
         core.release_departures(left);
@@ -141,6 +150,31 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         K: Borrow<Q>,
     {
         key.with_bytes(|key| self.cache.remove(key)) == Ok(Status::OK)
+    }
+
+    /// Expires the entry of `key` now: the next fetch of the key loads it. Until then the entry stays as a fallback, if `stale.ttl_ms` is set.
+    /// Returns whether there was an entry.
+    pub fn expire<Q: KeyBytes + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        key.with_bytes(|key| self.cache.expire(key)) == Ok(Status::OK)
+    }
+
+    /// Removes all entries with a tag, and returns their number. Loads in progress do not store an answer with it.
+    pub fn remove_tag(&self, tag: &str) -> usize {
+        // A closed cache has no entries.
+        self.cache.remove_tag(tag.as_bytes()).unwrap_or(0)
+    }
+
+    /// Expires all entries with a tag, as [`TypedCache::expire`] does for a key, and returns their number.
+    pub fn expire_tag(&self, tag: &str) -> usize {
+        self.cache.expire_tag(tag.as_bytes()).unwrap_or(0)
+    }
+
+    /// Expires all entries, as [`TypedCache::expire`] does for a key. Loads in progress do not store their answers.
+    pub fn expire_all(&self) {
+        let _ = self.cache.expire_all();
     }
 
     /// Removes all entries.

@@ -32,7 +32,7 @@ pub enum ErrorKind {
     Closed,
     /// The key is longer than 65,535 bytes, or the validator refused it.
     InvalidKey,
-    /// A setting was refused. The message says which, and which values are accepted.
+    /// A setting was refused, and the message says which, and which values are accepted; or a term of an entry is out of range.
     BadSetting,
     /// The call would wait for itself: a blocking call inside the provider or a callback.
     WouldDeadlock,

@@ -25,7 +25,7 @@
 //!
 //! - [`Tasks`]: an engine, which is a cache with a provider. [`Builder`] creates it.
 //! - [`TypedCache`]: a cache without a provider, or an engine's cache, for reading and writing.
-//! - [`LoadRequest`]: the keys that a provider is to answer, now or later, on any thread.
+//! - [`LoadRequest`]: the keys that a provider is to answer, now or later, on any thread; with [`StaleEntry`], what the cache has of them.
 //! - [`CacheKey`]: types that can be keys. [`FetchError`]: the reason why a fetch failed.
 //!
 //! Values are shared as `Arc<V>`: a hit clones the `Arc` and nothing else. Every promise of `docs/CONTRACT.md` holds here as in C.
@@ -44,5 +44,5 @@ pub use cache::{CacheState, EntryTerms, TypedCache};
 pub use error::{ErrorKind, FetchError};
 pub use fetch::{BatchFuture, FetchFuture};
 pub use key::{CacheKey, KeyBytes};
-pub use request::LoadRequest;
+pub use request::{LoadRequest, StaleEntry};
 pub use tasks::{FetchResult, Tasks};

@@ -3,13 +3,25 @@
 use super::cache::EntryTerms;
 use super::error::of_provider;
 use super::key::{CacheKey, KeyBytes};
-use super::value::stored;
+use super::value::{shared, stored};
 use crate::base::{Answer, Status, StoreTerms};
 use crate::engine::request::Ticket;
 use crate::task::Unanswered;
 use std::borrow::Borrow;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What the cache has of a key that a provider is asked for.
+#[derive(Debug)]
+pub struct StaleEntry<V> {
+    /// `None`: the key is known to be absent.
+    pub value: Option<Arc<V>>,
+    /// The time since the value was loaded or put.
+    pub age: Duration,
+    /// The version that was stated with the value; empty if none was.
+    pub version: String,
+}
 
 /// Keys for the provider to answer: each separately, in any order, now or later, on any thread. Dropping the request finishes it: keys
 /// without an answer then fail with [`super::ErrorKind::Unanswered`].
@@ -50,10 +62,25 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.resolve_with(index, value, EntryTerms::default())
     }
 
-    /// Answers the key at `index` with the given terms.
+    /// Answers the key at `index` with the given terms. Refused if the version or a tag is out of range.
     pub fn resolve_with(&self, index: usize, value: impl Into<Arc<V>>, terms: EntryTerms) -> bool {
         let value = Answer::Value(stored(value.into(), terms.cost.unwrap_or(0)));
-        self.ticket.resolve(index, value, terms.into()) == Status::OK
+        terms.stated().is_ok_and(|terms| self.ticket.resolve(index, value, terms) == Status::OK)
+    }
+
+    /// What the cache has of the key at `index`, expired or not. A provider can ask its source whether the record has changed since, and
+    /// answer [`LoadRequest::not_modified`] if it has not.
+    pub fn stale(&self, index: usize) -> Option<StaleEntry<V>> {
+        let known = self.ticket.known(index).ok()??;
+        let version = known.labels.as_ref().map(|labels| String::from_utf8_lossy(labels.version()).into_owned());
+        let age = Duration::from_millis(known.age_ms);
+        Some(StaleEntry { value: known.answer.value().map(shared), age, version: version.unwrap_or_default() })
+    }
+
+    /// Answers the key at `index` with what [`LoadRequest::stale`] returns: the record has not changed. The same value lives anew, and keeps
+    /// its version and its tags unless the terms state others. Refused also if the cache has nothing of the key.
+    pub fn not_modified(&self, index: usize, terms: EntryTerms) -> bool {
+        terms.stated().and_then(|terms| self.ticket.not_modified(index, terms)) == Ok(Status::OK)
     }
 
     /// Answers that the key at `index` is absent.

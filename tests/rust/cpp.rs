@@ -46,7 +46,7 @@ macro_rules! programs {
         }
     };
 }
-programs! { errors fetching lives values }
+programs! { errors fetching labels lives values }
 
 #[test]
 fn every_cpp_program_is_run() {

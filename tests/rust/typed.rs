@@ -143,6 +143,58 @@ fn s06_terms_apply_and_a_cache_needs_no_provider() {
 }
 
 #[test]
+fn r11_r12_tags_remove_and_expire_their_entries() {
+    let tagged = |tags: &[&str]| EntryTerms { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..EntryTerms::default() };
+    let cache: TypedCache<u8, u8> = Builder::default().build_cache().expect("a cache");
+    assert!(cache.put_with(&1, 1, tagged(&["odd", "small"])).expect("open"));
+    assert!(cache.put_with(&2, 2, tagged(&["small"])).expect("open"));
+    assert!(cache.put_with(&3, 3, tagged(&["odd"])).expect("open"));
+    assert_eq!((cache.remove_tag("odd"), cache.remove_tag("odd"), cache.remove_tag("")), (2, 0, 0));
+    assert!(matches!(cache.get(&2), CacheState::Value(value) if *value == 2));
+    assert_eq!((cache.expire_tag("small"), cache.len()), (1, 0));
+    cache.put(&4, 4).expect("open");
+    assert!(cache.expire(&4) && !cache.expire(&4));
+    cache.put(&5, 5).expect("open");
+    cache.expire_all();
+    assert!(cache.is_empty());
+    for refused in [tagged(&[""]), tagged(&["t"; 17]), EntryTerms { version: "v".repeat(256), ..EntryTerms::default() }] {
+        assert_eq!(cache.put_with(&6, 6, refused).expect_err("a label is out of range").kind(), ErrorKind::BadSetting);
+    }
+}
+
+#[test]
+fn r06_a_record_that_has_not_changed_keeps_its_value() {
+    let clock = Arc::new(ManualClock::new(Millis(0)));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = seen.clone();
+    let tasks: Tasks<u8, String> = Tasks::builder()
+        .set("cache.ttl_ms", 100)
+        .set("stale.ttl_ms", 1000)
+        .clock(clock.clone())
+        .provider(move |request| {
+            let held = request.stale(0);
+            match &held {
+                Some(entry) if entry.version == "v1" => assert!(request.not_modified(0, EntryTerms::default())),
+                _ => {
+                    assert!(!request.not_modified(0, EntryTerms::default()), "the cache has nothing of it");
+                    let terms = EntryTerms { version: "v1".to_owned(), tags: vec!["tag".to_owned()], ..EntryTerms::default() };
+                    assert!(request.resolve_with(0, "answer".to_owned(), terms));
+                }
+            }
+            noted.lock().expect("no panic").push(held.map(|entry| (entry.value, entry.age)));
+        })
+        .build()
+        .expect("an engine");
+    let first = tasks.fetch_wait(&1).expect("an answer").expect("a value");
+    clock.advance(150);
+    let again = tasks.fetch_wait(&1).expect("an answer").expect("a value");
+    assert!(Arc::ptr_eq(&first, &again));
+    assert_eq!(*seen.lock().expect("no panic"), [None, Some((Some(first), Duration::from_millis(150)))]);
+    assert!(matches!(tasks.cache().get(&1), CacheState::Value(_)), "it is fresh again");
+    assert_eq!(tasks.cache().remove_tag("tag"), 1, "it kept its tags");
+}
+
+#[test]
 fn s11_a_removed_value_is_reported_with_its_cause_and_dropped_once() {
     let left = Arc::new(Mutex::new(Vec::new()));
     let seen = left.clone();

@@ -117,11 +117,42 @@ function M.state(prefix, handle, settings, skipped)
   end
 end
 
-local TERMS = { ttl_ms = true, priority = true, cost = true, stale_ttl_ms = true, keep_ttl = true, only_if = true }
+local TERMS = { ttl_ms = true, priority = true, cost = true, stale_ttl_ms = true, version = true, tags = true, keep_ttl = true, only_if = true }
 local CONDITIONS = { absent = K.PUT_F_IF_ABSENT, present = K.PUT_F_IF_PRESENT }
 
--- Converts terms for the library: a table with ttl_ms, priority, cost, stale_ttl_ms (how long the value is kept as a fallback after it
--- expires; -1: not at all), keep_ttl (an existing entry keeps its time of expiry) and only_if ("absent" or "present"); or nil.
+local no_tags = {}
+local tag_slices = ffi.new("kvl_slice_t[?]", K.TAGS_MAX)
+local labelled -- the terms whose strings the last converted ones point at: they must not be collected before the call
+
+local function label_of(label)
+  return type(label) == "string" and label or error("kvlight: versions and tags are strings, and this is a " .. type(label), 0)
+end
+
+-- Writes the version and the tags into terms of the library.
+local function state_labels(into, stated)
+  local version, tags = label_of(stated.version or ""), stated.tags or no_tags
+  if type(tags) ~= "table" then
+    error("kvlight: tags is a list of strings, not a " .. type(tags), 0)
+  end
+  if #tags > K.TAGS_MAX then
+    error(M.error_of(K.ERR_BAD_VALUE, ("an entry has at most %d tags"):format(K.TAGS_MAX)), 0)
+  end
+  into.version, into.version_len = version, #version
+  for i, tag in ipairs(tags) do
+    tag_slices[i - 1].data, tag_slices[i - 1].len = label_of(tag), #tag
+  end
+  into.tags, into.tags_len = tag_slices, #tags
+  labelled = stated
+end
+
+-- The tag, if it is one.
+function M.tag(tag)
+  return type(tag) == "string" and tag or error("kvlight: tags are strings, and this is a " .. type(tag), 3)
+end
+
+-- Converts terms for the library, for the call that follows: a table with ttl_ms, priority, cost, stale_ttl_ms (how long the value is kept as
+-- a fallback after it expires; -1: not at all), version (of the record, for request:stale()), tags (a list of names by which remove_tag() and
+-- expire_tag() find the entry), keep_ttl (an existing entry keeps its time of expiry) and only_if ("absent" or "present"); or nil.
 function M.terms(stated)
   if not stated then
     return nil
@@ -135,7 +166,7 @@ function M.terms(stated)
   if stated.only_if then
     flags = flags + (CONDITIONS[stated.only_if] or error("kvlight: only_if is \"absent\" or \"present\"", 0))
   end
-  return ffi.new("kvl_terms_t", {
+  local terms = ffi.new("kvl_terms_t", {
     struct_size = ffi.sizeof("kvl_terms_t"),
     ttl_ms = stated.ttl_ms or K.TTL_DEFAULT,
     priority = stated.priority or K.PRIORITY_DEFAULT,
@@ -143,6 +174,10 @@ function M.terms(stated)
     flags = flags,
     stale_ttl_ms = stated.stale_ttl_ms or 0,
   })
+  if stated.version or stated.tags then
+    state_labels(terms, stated)
+  end
+  return terms
 end
 
 -- The number that the library carries as a pointer.

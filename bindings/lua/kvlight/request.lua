@@ -25,7 +25,8 @@ local function position(self, i)
   return i - 1
 end
 
--- Answers the i-th key; nil means that there is no such record. `terms` may have ttl_ms, priority, cost. True if the answer was in time.
+-- Answers the i-th key; nil means that there is no such record. `terms` may have ttl_ms, priority, cost, stale_ttl_ms, version, tags.
+-- True if the answer was in time.
 function Request:resolve(i, value, terms)
   local at = position(self, i)
   local stated = library.terms(terms)
@@ -33,6 +34,34 @@ function Request:resolve(i, value, terms)
   local status = C.kvl_request_resolve(self.handle, at, handle, stated)
   C.kvl_value_release(handle)
   return check(status) == K.OK
+end
+
+-- What the store has of the i-th key, expired or not: a table with value (nil if the key is known to be absent), age_ms and version ("" if
+-- none was stated); nil if it has nothing.
+function Request:stale(i)
+  local at = position(self, i)
+  local value, age, version = ffi.new "kvl_value_t *[1]", ffi.new "int64_t[1]", ffi.new "kvl_slice_t[1]"
+  local status = check(C.kvl_request_stale(self.handle, at, value, age, version))
+  if status == K.MISS then
+    return nil
+  end
+  local held = { age_ms = tonumber(age[0]), version = ffi.string(version[0].data, version[0].len) }
+  if status == K.VALUE then
+    held.value = self.tasks:_shown(value[0])
+    C.kvl_value_release(value[0])
+  end
+  return held
+end
+
+-- Answers the i-th key with what stale() returns: the record has not changed. The same value gets a new TTL, and keeps its version and its
+-- tags unless the terms state others. True if the answer was in time; raises an error with the status K.MISS if the store has nothing.
+function Request:not_modified(i, terms)
+  local at = position(self, i)
+  local status = check(C.kvl_request_not_modified(self.handle, at, library.terms(terms)))
+  if status == K.MISS then
+    error(library.error_of(status, ("the store has nothing of the key %q that could be unmodified"):format(self.keys[i])), 0)
+  end
+  return status == K.OK
 end
 
 -- Fails the i-th key with a kvlight.failure(), or with any value, which every waiting caller then gets.

@@ -178,6 +178,11 @@ local function from_value(self, value)
   return ffi.string(data, len[0])
 end
 
+-- For requests: converts a value of the library.
+function Tasks:_shown(value)
+  return from_value(self, value)
+end
+
 local from_error
 function from_error(self, failed)
   local object = C.kvl_error_object(failed)
@@ -347,8 +352,8 @@ local function with_cache(self, use)
   return check(status)
 end
 
--- Stores a value; nil stores the key as known to be absent. `terms` may have ttl_ms, priority, cost, stale_ttl_ms, keep_ttl, only_if. True if
--- it was stored. Polls unless a poll is in progress, so that a program that only stores also releases removed values.
+-- Stores a value; nil stores the key as known to be absent. `terms` may have ttl_ms, priority, cost, stale_ttl_ms, version, tags, keep_ttl,
+-- only_if. True if it was stored. Polls unless a poll is in progress, so that a program that only stores also releases removed values.
 function Tasks:put(key, value, terms)
   self:_open()
   key_of(key)
@@ -412,6 +417,29 @@ function Tasks:force_breaker(state)
     error('kvlight: the circuit breaker is forced "closed" or "open", or left to itself: nil', 2)
   end
   check(C.kvl_tasks_breaker_force(self:_open(), order))
+end
+
+-- The number of entries that a call changes.
+local function change_tagged(self, change, tag)
+  local count = ffi.new "size_t[1]"
+  library.tag(tag)
+  with_cache(self, function(cache) return change(cache, tag, #tag, count) end)
+  return tonumber(count[0])
+end
+
+-- Removes all entries with a tag, and returns their number. Running loads do not store an answer with it.
+function Tasks:remove_tag(tag)
+  return change_tagged(self, C.kvl_cache_remove_tag, tag)
+end
+
+-- Expires all entries with a tag, as expire() does for a key, and returns their number.
+function Tasks:expire_tag(tag)
+  return change_tagged(self, C.kvl_cache_expire_tag, tag)
+end
+
+-- Expires all entries, as expire() does for a key. Running loads do not store their answers.
+function Tasks:expire_all()
+  with_cache(self, function(cache) return C.kvl_cache_expire_all(cache) end)
 end
 
 -- Removes an entry. True if there was one.

@@ -45,4 +45,5 @@ if KVL_LIBRARY=/nowhere/libkvlight.so LUA_PATH="$beside/bindings/lua/?.lua;;" lu
 fi
 luajit "$here/scenarios.lua"
 luajit "$here/faults.lua"
+luajit "$here/labels.lua"
 "$here/openresty.sh"

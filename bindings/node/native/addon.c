@@ -184,21 +184,108 @@ bool options_read(napi_env env, napi_value settings, kvl_options_t **out_options
     return false;
 }
 
-bool terms_read(napi_env env, napi_value stated, kvl_terms_t *terms)
+/* ---- Lists of strings ---- */
+
+void keys_end(Keys *keys)
+{
+    free(keys->data);
+    free(keys->slices);
+}
+
+/* Makes room for `len` more bytes of keys, of which `used` are written. */
+static bool keys_grow(Keys *keys, size_t used, size_t len, size_t *room)
+{
+    if (len <= *room - used)
+        return true;
+    size_t more = *room * 2 > used + len ? *room * 2 : used + len;
+    char *data = realloc(keys->data, more);
+    if (!data)
+        return false;
+    keys->data = data;
+    *room = more;
+    return true;
+}
+
+bool keys_read(napi_env env, napi_value list, Keys *keys)
+{
+    *keys = (Keys){0};
+    if (napi_get_array_length(env, list, &keys->n) != napi_ok)
+        return refused(env) != NULL;
+    size_t used = 0, len, room = 0;
+    keys->slices = malloc((keys->n ? keys->n : 1) * sizeof *keys->slices);
+    bool has_room = keys->slices && keys_grow(keys, 0, 24 * (size_t)keys->n + 64, &room);
+    for (uint32_t i = 0; has_room && i < keys->n; i++) {
+        napi_value key;
+        if (napi_get_element(env, list, i, &key) != napi_ok ||
+            napi_get_value_string_utf8(env, key, keys->data + used, room - used, &len) != napi_ok) {
+            keys_end(keys);
+            return refused(env) != NULL;
+        }
+        if (len + 4 >= room - used) { /* it may have been truncated: one character has up to four bytes */
+            napi_get_value_string_utf8(env, key, NULL, 0, &len);
+            has_room = keys_grow(keys, used, len + 64, &room);
+            if (has_room)
+                napi_get_value_string_utf8(env, key, keys->data + used, room - used, &len);
+        }
+        keys->slices[i].len = len;
+        used += len;
+    }
+    if (!has_room) {
+        keys_end(keys);
+        return thrown(env, KVL_ERR_NO_MEMORY, NULL) != NULL;
+    }
+    const uint8_t *at = (const uint8_t *)keys->data; /* does not move any more */
+    for (uint32_t i = 0; i < keys->n; at += keys->slices[i++].len)
+        keys->slices[i].data = at;
+    return true;
+}
+
+/* ---- Terms ---- */
+
+static bool labels_read(napi_env env, napi_value stated, Terms *terms)
+{
+    napi_value version, tags;
+    if (napi_get_element(env, stated, 5, &version) != napi_ok || napi_get_element(env, stated, 6, &tags) != napi_ok)
+        return refused(env) != NULL;
+    if (!text_read(env, version, &terms->version))
+        return false;
+    if (!keys_read(env, tags, &terms->tags)) {
+        text_end(&terms->version);
+        return false;
+    }
+    terms->stated.version = (const uint8_t *)terms->version.data, terms->stated.version_len = terms->version.len;
+    terms->stated.tags = terms->tags.slices, terms->stated.tags_len = terms->tags.n;
+    terms->has_labels = true;
+    return true;
+}
+
+bool terms_read(napi_env env, napi_value stated, Terms *terms)
 {
     napi_valuetype kind;
     napi_value place;
     double numbers[5];
-    *terms = (kvl_terms_t)KVL_TERMS_INIT;
+    uint32_t n;
+    terms->stated = (kvl_terms_t)KVL_TERMS_INIT;
+    terms->has_labels = false;
     napi_typeof(env, stated, &kind);
     if (kind == napi_undefined)
         return true;
     for (uint32_t i = 0; i < 5; i++)
         if (napi_get_element(env, stated, i, &place) != napi_ok || napi_get_value_double(env, place, &numbers[i]) != napi_ok)
             return refused(env) != NULL;
-    terms->ttl_ms = (int64_t)numbers[0], terms->priority = numbers[1], terms->cost = (int64_t)numbers[2];
-    terms->stale_ttl_ms = (int64_t)numbers[3], terms->flags = (uint32_t)numbers[4];
-    return true;
+    terms->stated.ttl_ms = (int64_t)numbers[0], terms->stated.priority = numbers[1], terms->stated.cost = (int64_t)numbers[2];
+    terms->stated.stale_ttl_ms = (int64_t)numbers[3], terms->stated.flags = (uint32_t)numbers[4];
+    if (napi_get_array_length(env, stated, &n) != napi_ok)
+        return refused(env) != NULL;
+    return n <= 5 || labels_read(env, stated, terms);
+}
+
+void terms_end(Terms *terms)
+{
+    if (!terms->has_labels)
+        return;
+    text_end(&terms->version);
+    keys_end(&terms->tags);
 }
 
 /* ---- The module ---- */

@@ -305,16 +305,21 @@ static napi_value engine_put(napi_env env, napi_callback_info info)
     napi_value args[4];
     Text key;
     double own_cost;
-    kvl_terms_t terms;
+    Terms terms;
     Engine *engine = engine_of(env, info, 4, args);
     if (!engine)
         return NULL;
     TRY(env, napi_get_value_double(env, args[2], &own_cost));
-    if (!terms_read(env, args[3], &terms) || !text_read(env, args[0], &key))
+    if (!text_read(env, args[0], &key))
         return NULL;
+    if (!terms_read(env, args[3], &terms)) {
+        text_end(&key);
+        return NULL;
+    }
     kvl_value_t *value = value_read(env, engine, args[1], own_cost);
-    kvl_status_t status = value ? kvl_cache_put(engine->cache, (const uint8_t *)key.data, key.len, value, &terms) : KVL_OK;
+    kvl_status_t status = value ? kvl_cache_put(engine->cache, (const uint8_t *)key.data, key.len, value, &terms.stated) : KVL_OK;
     kvl_value_release(value);
+    terms_end(&terms);
     text_end(&key);
     if (!value)
         return NULL;
@@ -340,6 +345,24 @@ static napi_value engine_remove(napi_env env, napi_callback_info info) { return 
 /* expire(key) */
 static napi_value engine_expire(napi_env env, napi_callback_info info) { return change_entry(env, info, kvl_cache_expire); }
 
+/* Changes the entries with the tag that is the only argument. Returns their number. */
+static napi_value change_tagged(napi_env env, napi_callback_info info,
+                                kvl_status_t (*change)(kvl_cache_t *cache, const uint8_t *tag, size_t tag_len, size_t *out_changed))
+{
+    napi_value args[1];
+    Text tag;
+    size_t changed = 0;
+    Engine *engine = engine_of(env, info, 1, args);
+    if (!engine || !text_read(env, args[0], &tag))
+        return NULL;
+    kvl_status_t status = change(engine->cache, (const uint8_t *)tag.data, tag.len, &changed);
+    text_end(&tag);
+    return status < 0 ? thrown(env, status, NULL) : number(env, (double)changed);
+}
+
+static napi_value engine_remove_tag(napi_env env, napi_callback_info info) { return change_tagged(env, info, kvl_cache_remove_tag); }
+static napi_value engine_expire_tag(napi_env env, napi_callback_info info) { return change_tagged(env, info, kvl_cache_expire_tag); }
+
 /* touch(key, ttl_ms) */
 static napi_value engine_touch(napi_env env, napi_callback_info info)
 {
@@ -361,6 +384,13 @@ static napi_value engine_clear(napi_env env, napi_callback_info info)
 {
     Engine *engine = engine_of(env, info, 0, NULL);
     kvl_status_t status = engine ? kvl_cache_clear(engine->cache) : KVL_OK;
+    return status < 0 ? thrown(env, status, NULL) : NULL;
+}
+
+static napi_value engine_expire_all(napi_env env, napi_callback_info info)
+{
+    Engine *engine = engine_of(env, info, 0, NULL);
+    kvl_status_t status = engine ? kvl_cache_expire_all(engine->cache) : KVL_OK;
     return status < 0 ? thrown(env, status, NULL) : NULL;
 }
 
@@ -420,6 +450,7 @@ napi_status engine_define(napi_env env, napi_value exports)
         METHOD("touch", engine_touch),     METHOD("iterate", engine_iterate),   METHOD("save", engine_save),
         METHOD("load", engine_load),       METHOD("breaker", engine_breaker),   METHOD("forceBreaker", engine_force_breaker),
         METHOD("look", engine_look),       METHOD("invalidate", engine_invalidate),
+        METHOD("removeTag", engine_remove_tag), METHOD("expireTag", engine_expire_tag), METHOD("expireAll", engine_expire_all),
     };
     napi_property_descriptor functions[] = {METHOD("newFetch", new_fetch), METHOD("cancelFetch", cancel_fetch)};
     napi_value class;

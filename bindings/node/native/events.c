@@ -216,7 +216,7 @@ static napi_value request_resolve(napi_env env, napi_callback_info info)
     napi_value args[6];
     double i, own_cost;
     void *engine;
-    kvl_terms_t terms;
+    Terms terms;
     Request *request = request_of(env, info, 6, args);
     if (!request)
         return NULL;
@@ -226,10 +226,52 @@ static napi_value request_resolve(napi_env env, napi_callback_info info)
     if (!terms_read(env, args[5], &terms))
         return NULL;
     kvl_value_t *value = value_read(env, engine, args[3], own_cost);
-    if (!value)
-        return NULL;
-    kvl_status_t status = kvl_request_resolve(request->handle, (size_t)i, value, &terms);
+    kvl_status_t status = value ? kvl_request_resolve(request->handle, (size_t)i, value, &terms.stated) : KVL_OK;
     kvl_value_release(value);
+    terms_end(&terms);
+    return value ? number(env, status) : NULL;
+}
+
+/* stale(request, i): [value, age in ms, version], or undefined if the store has nothing of the key. */
+static napi_value request_stale(napi_env env, napi_callback_info info)
+{
+    napi_value args[2], shown, version;
+    double i;
+    kvl_value_t *value;
+    int64_t age_ms;
+    kvl_slice_t stated;
+    Request *request = request_of(env, info, 2, args);
+    if (!request)
+        return NULL;
+    TRY(env, napi_get_value_double(env, args[1], &i));
+    kvl_status_t status = kvl_request_stale(request->handle, (size_t)i, &value, &age_ms, &stated);
+    if (status < 0)
+        return thrown(env, status, NULL);
+    if (status == KVL_MISS)
+        return undefined(env);
+    napi_value held = value_taken(env, status == KVL_VALUE ? value : kvl_value_null());
+    TRY(env, napi_create_array_with_length(env, 3, &shown));
+    TRY(env, napi_create_string_utf8(env, stated.len ? (const char *)stated.data : "", stated.len, &version));
+    TRY(env, napi_set_element(env, shown, 0, held));
+    TRY(env, napi_set_element(env, shown, 1, number(env, (double)age_ms)));
+    TRY(env, napi_set_element(env, shown, 2, version));
+    return shown;
+}
+
+/* notModified(request, i, terms): a status; KVL_MISS if the store has nothing of the key. */
+static napi_value request_not_modified(napi_env env, napi_callback_info info)
+{
+    napi_value args[3];
+    double i;
+    Terms terms;
+    Request *request = request_of(env, info, 3, args);
+    if (!request)
+        return NULL;
+    TRY(env, napi_get_value_double(env, args[1], &i));
+    if (!terms_read(env, args[2], &terms))
+        return NULL;
+    kvl_status_t status = kvl_request_not_modified(request->handle, (size_t)i, &terms.stated);
+    terms_end(&terms);
     return number(env, status);
 }
 
@@ -336,6 +378,7 @@ napi_status events_define(napi_env env, napi_value exports)
     napi_property_descriptor functions[] = {
         FUNCTION("resolve", request_resolve), FUNCTION("resolveAll", request_resolve_all), FUNCTION("fail", request_fail),
         FUNCTION("finish", request_finish),   FUNCTION("attempt", request_attempt),
+        FUNCTION("stale", request_stale),     FUNCTION("notModified", request_not_modified),
     };
     return napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions);
 }

@@ -77,67 +77,6 @@ napi_value engine_fetch(napi_env env, napi_callback_info info)
     return status == KVL_VALUE || status == KVL_NULL ? value_taken(env, value) : thrown(env, status, NULL);
 }
 
-/* Many keys, stored one after the other. */
-typedef struct {
-    char *data;
-    kvl_slice_t *slices;
-    uint32_t n;
-} Keys;
-
-static void keys_end(Keys *keys)
-{
-    free(keys->data);
-    free(keys->slices);
-}
-
-/* Makes room for `len` more bytes of keys, of which `used` are written. */
-static bool keys_grow(Keys *keys, size_t used, size_t len, size_t *room)
-{
-    if (len <= *room - used)
-        return true;
-    size_t more = *room * 2 > used + len ? *room * 2 : used + len;
-    char *data = realloc(keys->data, more);
-    if (!data)
-        return false;
-    keys->data = data;
-    *room = more;
-    return true;
-}
-
-static bool keys_read(napi_env env, napi_value list, Keys *keys)
-{
-    *keys = (Keys){0};
-    if (napi_get_array_length(env, list, &keys->n) != napi_ok)
-        return refused(env) != NULL;
-    size_t used = 0, len, room = 0;
-    keys->slices = malloc((keys->n ? keys->n : 1) * sizeof *keys->slices);
-    bool has_room = keys->slices && keys_grow(keys, 0, 24 * (size_t)keys->n + 64, &room);
-    for (uint32_t i = 0; has_room && i < keys->n; i++) {
-        napi_value key;
-        if (napi_get_element(env, list, i, &key) != napi_ok ||
-            napi_get_value_string_utf8(env, key, keys->data + used, room - used, &len) != napi_ok) {
-            keys_end(keys);
-            return refused(env) != NULL;
-        }
-        if (len + 4 >= room - used) { /* it may have been truncated: one character has up to four bytes */
-            napi_get_value_string_utf8(env, key, NULL, 0, &len);
-            has_room = keys_grow(keys, used, len + 64, &room);
-            if (has_room)
-                napi_get_value_string_utf8(env, key, keys->data + used, room - used, &len);
-        }
-        keys->slices[i].len = len;
-        used += len;
-    }
-    if (!has_room) {
-        keys_end(keys);
-        return thrown(env, KVL_ERR_NO_MEMORY, NULL) != NULL;
-    }
-    const uint8_t *at = (const uint8_t *)keys->data; /* does not move any more */
-    for (uint32_t i = 0; i < keys->n; at += keys->slices[i++].len)
-        keys->slices[i].data = at;
-    return true;
-}
-
 /* fetchAll(keys, id, settings, fetch): the results, or undefined if they will come as an event. */
 napi_value engine_fetch_all(napi_env env, napi_callback_info info)
 {

@@ -63,8 +63,29 @@ void text_end(Text *text);
 
 /* Settings are passed as a flat array: name, value, name, value. */
 bool settings_into_config(napi_env env, kvl_config_t *config, napi_value settings);
-/* Terms are passed as an array of numbers: ttl_ms, priority, cost, stale_ttl_ms, flags; undefined keeps the defaults. */
-bool terms_read(napi_env env, napi_value stated, kvl_terms_t *terms);
+
+/* Many strings, one after the other. */
+typedef struct {
+    char *data;
+    kvl_slice_t *slices;
+    uint32_t n;
+} Keys;
+
+bool keys_read(napi_env env, napi_value list, Keys *keys);
+void keys_end(Keys *keys);
+
+/* Terms, and what they point into. */
+typedef struct {
+    kvl_terms_t stated;
+    bool has_labels;
+    Text version;
+    Keys tags;
+} Terms;
+
+/* Terms are passed as an array: ttl_ms, priority, cost, stale_ttl_ms, flags and, if there are any, version, tags; undefined keeps the
+ * defaults. */
+bool terms_read(napi_env env, napi_value stated, Terms *terms);
+void terms_end(Terms *terms);
 /* Sets *options to NULL if there are no settings. */
 bool options_read(napi_env env, napi_value settings, kvl_options_t **out_options);
 

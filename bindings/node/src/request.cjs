@@ -37,6 +37,33 @@ class Request {
     return this.#checked(() => native.resolve(this.#handle, store.engine, i, store.crossing(value), own, stated)) === K.OK;
   }
 
+  /**
+   * What the store has of the i-th key, expired or not: `{ value, age_ms, version }`, with null for a key known to be absent and '' if no
+   * version was stated; null if it has nothing.
+   */
+  stale(i) {
+    const found = calling(() => native.stale(this.#handle, i));
+    if (found === undefined) {
+      return null;
+    }
+    const [crossed, age_ms, version] = found;
+    return { value: typeof crossed === 'number' ? this.#store.objects.get(crossed) : crossed, age_ms, version };
+  }
+
+  /**
+   * Answers the i-th key with what stale() returns: the record has not changed. The same value gets a new TTL, and keeps its version and its
+   * tags unless the terms state others. True if the answer was in time; throws if the store has nothing of the key.
+   */
+  notModified(i, terms) {
+    this.#open();
+    const stated = termsOf(terms);
+    const status = this.#checked(() => native.notModified(this.#handle, i, stated));
+    if (status === K.MISS) {
+      throw new KvlightError(status, `kvlight: the store has nothing of the key "${this.keys[i]}" that could be unmodified`);
+    }
+    return status === K.OK;
+  }
+
   /** Fails the i-th key; every waiting caller gets the same error object. */
   fail(i, error) {
     return this.#checked(() => this.#fail(i, error)) === K.OK;

@@ -30,11 +30,28 @@ function termsOf(terms) {
   if (terms === undefined) {
     return undefined;
   }
-  const { ttl_ms = K.TTL_DEFAULT, priority = K.PRIORITY_DEFAULT, cost = K.COST_DEFAULT, stale_ttl_ms = 0, keep_ttl = false, only_if } = terms;
+  const { ttl_ms = K.TTL_DEFAULT, priority = K.PRIORITY_DEFAULT, cost = K.COST_DEFAULT, stale_ttl_ms = 0, version = '', tags = [], keep_ttl = false, only_if } = terms;
   if (only_if !== undefined && !Object.hasOwn(CONDITIONS, only_if)) {
     throw new TypeError('kvlight: `only_if` is "absent" or "present"');
   }
-  return [ttl_ms, priority, cost, stale_ttl_ms, (keep_ttl ? K.PUT_F_KEEP_TTL : 0) + (CONDITIONS[only_if] ?? 0)];
+  const stated = [ttl_ms, priority, cost, stale_ttl_ms, (keep_ttl ? K.PUT_F_KEEP_TTL : 0) + (CONDITIONS[only_if] ?? 0)];
+  if (version === '' && tags.length === 0) {
+    return stated;
+  }
+  if (typeof version !== 'string') {
+    throw new TypeError(`kvlight: \`version\` is a string, not ${typeof version}`);
+  }
+  if (typeof tags === 'string') {
+    throw new TypeError('kvlight: `tags` is an array of strings, not a string');
+  }
+  return [...stated, version, Array.from(tags, tagOf)];
+}
+
+function tagOf(tag) {
+  if (typeof tag !== 'string') {
+    throw new TypeError(`kvlight: tags are strings, not ${typeof tag}`);
+  }
+  return tag;
 }
 
 function pathOf(path) {
@@ -117,6 +134,21 @@ class Store {
    */
   expire(key) {
     return calling(() => this.engine.expire(keyOf(key)));
+  }
+
+  /** Removes all entries with a tag, and returns their number. Running loads do not store an answer with it. */
+  removeTag(tag) {
+    return calling(() => this.engine.removeTag(tagOf(tag)));
+  }
+
+  /** Expires all entries with a tag, as expire() does for a key, and returns their number. */
+  expireTag(tag) {
+    return calling(() => this.engine.expireTag(tagOf(tag)));
+  }
+
+  /** Expires all entries, as expire() does for a key. Running loads do not store their answers. */
+  expireAll() {
+    calling(() => this.engine.expireAll());
   }
 
   /**

@@ -1,6 +1,6 @@
 // Checks the package's TypeScript types: compiled with --strict, never run.
 
-import { Cache, GoneError, K, KvlightError, PermanentError, RetryAfterError, Tasks, type Result } from 'kvlight';
+import { Cache, GoneError, K, KvlightError, PermanentError, RetryAfterError, Tasks, type Result, type Stale } from 'kvlight';
 
 interface User {
   name: string;
@@ -24,6 +24,10 @@ export async function uses(signal: AbortSignal): Promise<string> {
   const all: (User | null)[] = await users.fetchAll(new Set(['7', '8']));
   const results: Result<User>[] = await users.results(['7']);
   users.put('9', { name: 'nine' }, { ttl_ms: K.TTL_NEVER });
+  const changed: number = users.removeTag('x') + users.expireTag('y');
+  users.expireAll();
+  // @ts-expect-error: tags are a list
+  users.put('9', null, { tags: 'x' });
   users.refresh(['7'], { urgency: K.URGENCY_BACKGROUND });
 
   users.put('9', null, { only_if: 'absent', keep_ttl: true, stale_ttl_ms: K.STALE_NEVER });
@@ -38,7 +42,14 @@ export async function uses(signal: AbortSignal): Promise<string> {
 
   const answersLater = new Tasks<Buffer>({
     provider(keys, request) {
-      keys.forEach((_, i) => request.resolve(i, Buffer.from('x'), { priority: request.attempt(i) }));
+      keys.forEach((_, i) => {
+        const held: Stale<Buffer> | null = request.stale(i);
+        if (held !== null && held.version === 'v1' && held.age_ms < 1000) {
+          request.notModified(i, { ttl_ms: 500 });
+        } else {
+          request.resolve(i, Buffer.from('x'), { priority: request.attempt(i), version: 'v1', tags: ['x'] });
+        }
+      });
       request.finish();
     },
   });
@@ -62,5 +73,5 @@ export async function uses(signal: AbortSignal): Promise<string> {
       return error.code;
     }
   }
-  return `${user?.name} ${maybe?.name} ${all.length} ${results[0]?.error} ${number} ${failures.length}`;
+  return `${user?.name} ${maybe?.name} ${all.length} ${results[0]?.error} ${number} ${failures.length} ${changed}`;
 }

@@ -15,6 +15,20 @@ export interface Terms {
   cost?: number;
   /** How long the value is kept as a fallback after it expires, in milliseconds; 0: `stale.ttl_ms`; K.STALE_NEVER: not at all. */
   stale_ttl_ms?: number;
+  /** The version of the record, for example an ETag: `request.stale(i)` returns it. */
+  version?: string;
+  /** Names by which removeTag() and expireTag() find the entry. */
+  tags?: readonly string[];
+}
+
+/** What the store has of a key that a provider is asked for. */
+export interface Stale<V> {
+  /** null if the key is known to be absent. */
+  value: V | null;
+  /** Milliseconds since the value was loaded or put. */
+  age_ms: number;
+  /** The version that was stated with the value; '' if none was. */
+  version: string;
 }
 
 /** The terms and the conditions on which a put stores a value. */
@@ -46,6 +60,12 @@ declare abstract class Store<V> {
   touch(key: string, terms?: { ttl_ms?: number }): boolean;
   /** Expires an entry now; it is kept as a fallback until it is reloaded, if `stale.ttl_ms` is set. True if there was an entry. */
   expire(key: string): boolean;
+  /** Removes all entries with a tag, and returns their number. Running loads do not store an answer with it. */
+  removeTag(tag: string): number;
+  /** Expires all entries with a tag, as expire() does for a key, and returns their number. */
+  expireTag(tag: string): number;
+  /** Expires all entries, as expire() does for a key. Running loads do not store their answers. */
+  expireAll(): void;
   /** Iterates over the entries as [key, value], with null for a key known to be absent. Loads nothing, and does not count as a use. */
   entries(): IterableIterator<[string, V | null]>;
   [Symbol.iterator](): IterableIterator<[string, V | null]>;
@@ -76,6 +96,10 @@ export interface Request<V> {
   readonly signal: AbortSignal;
   /** Answers the i-th key; null means that there is no such record. True if the answer was in time. */
   resolve(i: number, value: V | null, terms?: Terms): boolean;
+  /** What the store has of the i-th key, expired or not; null if it has nothing. */
+  stale(i: number): Stale<V> | null;
+  /** Answers the i-th key with what stale() returns: the record has not changed, and the same value gets a new TTL. Throws without one. */
+  notModified(i: number, terms?: Terms): boolean;
   /** Fails the i-th key; every waiting caller gets the same error object. */
   fail(i: number, error: unknown): boolean;
   /** Answers all keys and finishes: a missing key is null, and an Error in place of a value fails that key alone. */

@@ -20,6 +20,8 @@ final class Library
     private static array $places = [];
     private static ?CData $terms = null;
     private static ?CData $termsAt = null;
+    /** what the version and the tags of the terms point at */
+    private static ?array $labels = null;
 
     /** The library's functions; the library is loaded once. */
     public static function functions(): FFI
@@ -107,14 +109,14 @@ final class Library
     /**
      * Converts the terms of a value for the library; the result is valid for the next call.
      *
-     * @param array{ttl_ms?: int, priority?: float, cost?: int, stale_ttl_ms?: int, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
+     * @param array{ttl_ms?: int, priority?: float, cost?: int, stale_ttl_ms?: int, version?: string, tags?: list<string>, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
      */
     public static function stated(array $terms): ?CData
     {
         if ($terms === []) {
             return null;
         }
-        $unknown = array_diff_key($terms, array_flip(['ttl_ms', 'priority', 'cost', 'stale_ttl_ms', 'keep_ttl', 'only_if']));
+        $unknown = array_diff_key($terms, array_flip(['ttl_ms', 'priority', 'cost', 'stale_ttl_ms', 'version', 'tags', 'keep_ttl', 'only_if']));
         if ($unknown !== []) {
             throw new \InvalidArgumentException('kvlight: there is no term ' . implode(', ', array_keys($unknown)));
         }
@@ -131,7 +133,28 @@ final class Library
             'present' => Native::PUT_F_IF_PRESENT,
             default => throw new \InvalidArgumentException('kvlight: only_if is "absent" or "present"'),
         };
+        self::stateLabels($terms['version'] ?? '', $terms['tags'] ?? []);
         return self::$termsAt;
+    }
+
+    /** Writes the version and the tags into the terms. */
+    private static function stateLabels(mixed $version, mixed $tags): void
+    {
+        if (!is_array($tags)) {
+            throw new \InvalidArgumentException('kvlight: tags is a list of strings, not ' . get_debug_type($tags));
+        }
+        $labels = [$version, ...array_values($tags)];
+        foreach ($labels as $label) {
+            if (!is_string($label)) {
+                throw new \InvalidArgumentException('kvlight: versions and tags are strings, not ' . get_debug_type($label));
+            }
+        }
+        self::$labels = $labels === [''] ? null : self::slices($labels);
+        $slices = self::$labels[0] ?? null;
+        self::$terms->version = $slices === null ? null : $slices[0]->data;
+        self::$terms->version_len = strlen($version);
+        self::$terms->tags = count($labels) === 1 ? null : FFI::addr($slices[1]);
+        self::$terms->tags_len = count($labels) - 1;
     }
 
     /** Writes settings into a configuration or into options; `$functions` is "kvl_config" or "kvl_options". */

@@ -19,7 +19,10 @@ final class Request
         Library::functions()->kvl_request_release($this->handle);
     }
 
-    /** Answers a key by its position; null: no such record. `$terms` may have ttl_ms, priority, cost. True if the answer was in time. */
+    /**
+     * Answers a key by its position; null: no such record. `$terms` may have ttl_ms, priority, cost, stale_ttl_ms,
+     * version, tags. True if the answer was in time.
+     */
     public function resolve(int $at, mixed $value, array $terms = []): bool
     {
         return $this->tasks->withValue($value, fn (CData $handle) => Library::check(Library::functions()->kvl_request_resolve(
@@ -28,6 +31,32 @@ final class Request
             $handle,
             Library::stated($terms),
         ))) === Native::OK;
+    }
+
+    /** What the store has of the key at a position, expired or not; null if it has nothing. */
+    public function stale(int $at): ?Stale
+    {
+        [$value, $age, $version] = [Library::place('kvl_value_t *'), Library::place('int64_t'), Library::place('kvl_slice_t')];
+        $status = Library::check(Library::functions()->kvl_request_stale($this->handle, $at, $value, $age, $version));
+        if ($status === Native::MISS) {
+            return null;
+        }
+        $stated = $version[0]->len === 0 ? '' : \FFI::string($version[0]->data, $version[0]->len);
+        return new Stale($status === Native::VALUE ? $this->tasks->taken($value[0]) : null, $age[0], $stated);
+    }
+
+    /**
+     * Answers the key at a position with what stale() returns: the record has not changed. The same value gets a new TTL, and keeps its
+     * version and its tags unless the terms state others. True if the answer was in time; throws an Error with the status Native::MISS if the
+     * store has nothing of the key.
+     */
+    public function notModified(int $at, array $terms = []): bool
+    {
+        $status = Library::check(Library::functions()->kvl_request_not_modified($this->handle, $at, Library::stated($terms)));
+        if ($status === Native::MISS) {
+            throw new Error($status, "the store has nothing of the key \"{$this->keys[$at]}\" that could be unmodified");
+        }
+        return $status === Native::OK;
     }
 
     /** Fails the key at a position; every waiting caller gets the same error object. */

@@ -141,7 +141,7 @@ final class Tasks
      * Stores a value; null stores the key as known to be absent. True if it was stored. Polls unless a poll is in progress, so that a
      * program that only stores also releases removed values.
      *
-     * @param array{ttl_ms?: int, priority?: float, cost?: int, stale_ttl_ms?: int, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
+     * @param array{ttl_ms?: int, priority?: float, cost?: int, stale_ttl_ms?: int, version?: string, tags?: list<string>, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
      */
     public function put(string $key, mixed $value, array $terms = []): bool
     {
@@ -171,6 +171,31 @@ final class Tasks
     public function expire(string $key): bool
     {
         return $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_expire($cache, $key, strlen($key))) === Native::OK;
+    }
+
+    /** Removes all entries with a tag, and returns their number. Running loads do not store an answer with it. */
+    public function removeTag(string $tag): int
+    {
+        return $this->changeTagged('kvl_cache_remove_tag', $tag);
+    }
+
+    /** Expires all entries with a tag, as expire() does for a key, and returns their number. */
+    public function expireTag(string $tag): int
+    {
+        return $this->changeTagged('kvl_cache_expire_tag', $tag);
+    }
+
+    /** Expires all entries, as expire() does for a key. Running loads do not store their answers. */
+    public function expireAll(): void
+    {
+        $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_expire_all($cache));
+    }
+
+    private function changeTagged(string $function, string $tag): int
+    {
+        $count = Library::place('size_t');
+        $this->withCache(fn (CData $cache) => $this->ffi->$function($cache, $tag, strlen($tag), $count));
+        return $count[0];
     }
 
     /** Reloads keys in the background, while poll() is called; the current values are served until then, and stay if the reload fails. */
@@ -419,7 +444,12 @@ final class Tasks
             Library::check($status);
             return null;
         }
-        $value = $place[0];
+        return $this->taken($place[0]);
+    }
+
+    /** @internal The object or the string of a value of the library, which is released. */
+    public function taken(CData $value): mixed
+    {
         $id = $this->ffi->kvl_value_object($value);
         $found = $id === 0 ? Library::bytes($value) : $this->objects[$id];
         $this->ffi->kvl_value_release($value);

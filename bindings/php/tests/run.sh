@@ -45,4 +45,5 @@ if KVL_LIBRARY=/nowhere/libkvlight.so php "$beside/examples/php/demo.php" >"$bes
 fi
 php "$here/scenarios.php"
 php "$here/faults.php"
+php "$here/labels.php"
 "$here/web.sh"

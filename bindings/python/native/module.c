@@ -268,7 +268,8 @@ static int execute(PyObject *module)
     state->gone = state->permanent ? imported(within, "_errors", "Gone") : NULL;
     state->retry_after = state->gone ? imported(within, "_errors", "RetryAfter") : NULL;
     state->answer = state->retry_after ? imported(within, "_answer", "Answer") : NULL;
-    state->setting_names = state->answer ? imported(within, "_api", "NAMES") : NULL;
+    state->not_modified = state->answer ? imported(within, "_answer", "NotModified") : NULL;
+    state->setting_names = state->not_modified ? imported(within, "_api", "NAMES") : NULL;
     state->uuid = state->setting_names ? imported(NULL, "uuid", "UUID") : NULL;
     state->allocate_lock = state->uuid ? imported(NULL, "_thread", "allocate_lock") : NULL;
     state->get_running_loop = state->allocate_lock ? imported(NULL, "asyncio", "get_running_loop") : NULL;
@@ -295,7 +296,8 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
         return 0;
     PyObject *all[] = {(PyObject *)state->store_type, (PyObject *)state->engine_type, (PyObject *)state->waiter_type,
                        (PyObject *)state->request_type, (PyObject *)state->pump_type, (PyObject *)state->clock_type,
-                       (PyObject *)state->entries_type, state->failure, state->permanent, state->gone, state->retry_after, state->answer, state->setting_names, state->uuid, state->allocate_lock,
+                       (PyObject *)state->entries_type, state->failure, state->permanent, state->gone, state->retry_after, state->answer,
+                       state->not_modified, state->setting_names, state->uuid, state->allocate_lock,
                        state->get_running_loop};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         Py_VISIT(all[i]);
@@ -309,7 +311,8 @@ static int clear(PyObject *module)
         return 0;
     PyObject **all[] = {(PyObject **)&state->store_type, (PyObject **)&state->engine_type, (PyObject **)&state->waiter_type,
                         (PyObject **)&state->request_type, (PyObject **)&state->pump_type, (PyObject **)&state->clock_type,
-                        (PyObject **)&state->entries_type, &state->failure, &state->permanent, &state->gone, &state->retry_after, &state->answer, &state->setting_names, &state->uuid, &state->allocate_lock,
+                        (PyObject **)&state->entries_type, &state->failure, &state->permanent, &state->gone, &state->retry_after, &state->answer,
+                        &state->not_modified, &state->setting_names, &state->uuid, &state->allocate_lock,
                         &state->get_running_loop};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         Py_CLEAR(*all[i]);

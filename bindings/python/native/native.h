@@ -70,14 +70,14 @@ static inline void home_settle(Home *home)
 #define NAMES(X)                                                                                                                           \
     X(acquire) X(after_ms) X(_here) X(_module) X(_provide) X(_report) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
     X(cost) X(create_future) X(done) X(exception) X(is_closed) X(is_running) X(keys) X(priority) X(release) X(remove_reader) X(result)     \
-    X(set_exception) X(set_result) X(stale_ttl_ms) X(ttl_ms) X(value)
+    X(set_exception) X(set_result) X(stale_ttl_ms) X(tags) X(ttl_ms) X(value) X(version)
 
 typedef struct {
     Home *home;
     PyTypeObject *store_type, *entries_type, *engine_type, *waiter_type, *request_type, *pump_type, *clock_type;
     PyObject *failure;   /* kvlight._errors.failure(status, sentence): an exception */
     PyObject *permanent, *gone, *retry_after; /* kvlight.Permanent, Gone and RetryAfter */
-    PyObject *answer;    /* kvlight.Answer */
+    PyObject *answer, *not_modified; /* kvlight.Answer and NotModified */
     PyObject *setting_names;
     PyObject *uuid, *allocate_lock, *get_running_loop;
 #define X(name) PyObject *s_##name;
@@ -116,6 +116,23 @@ int bytes_add(Bytes *bytes, const void *data, size_t len);
 int key_encode(State *state, PyObject *encode, PyObject *key, Bytes *into);
 /* Decodes a key. `is_raw`: returns the bytes themselves, since the program has an encode function and no decode function. */
 PyObject *key_decode(State *state, PyObject *decode, const uint8_t *data, size_t len, bool is_raw);
+
+/* ---- Terms (terms.c) ---- */
+
+#define TEXT_OF(number) TEXT_OF_(number)
+#define TEXT_OF_(number) #number
+
+/* What the version and the tags of terms point into. */
+typedef struct {
+    PyObject *version, *tags;
+    kvl_slice_t slices[KVL_TAGS_MAX];
+} Labels;
+
+/* Reads a version and tags, each of which may be NULL, into terms, which are valid until labels_end(). Call that also after a failure. */
+int labels_read(State *state, PyObject *version, PyObject *tags, Labels *labels, kvl_terms_t *terms);
+void labels_end(Labels *labels);
+/* Reads the terms of an Answer or, without a value, of a NotModified. The same holds for the labels. */
+int terms_of(State *state, PyObject *answer, bool has_value, Labels *labels, kvl_terms_t *terms);
 
 /* ---- Clock (clock.c) ---- */
 

@@ -79,33 +79,15 @@ static int fail_one(Request *self, size_t i, PyObject *exception)
     return check_status(self, status);
 }
 
-static int64_t whole_of(PyObject *answer, PyObject *name)
-{
-    PyObject *attribute = PyObject_GetAttr(answer, name);
-    int64_t number = attribute ? PyLong_AsLongLong(attribute) : -1;
-    Py_XDECREF(attribute);
-    return number;
-}
-
-/* Reads the terms of an Answer, and returns its value, a new reference. */
-static PyObject *terms_of(Request *self, PyObject *answer, kvl_terms_t *terms)
-{
-    terms->ttl_ms = whole_of(answer, self->state->s_ttl_ms);
-    terms->cost = whole_of(answer, self->state->s_cost);
-    if (!PyErr_Occurred())
-        terms->stale_ttl_ms = whole_of(answer, self->state->s_stale_ttl_ms);
-    PyObject *priority = PyErr_Occurred() ? NULL : PyObject_GetAttr(answer, self->state->s_priority);
-    terms->priority = priority ? PyFloat_AsDouble(priority) : 0;
-    Py_XDECREF(priority);
-    return PyErr_Occurred() ? NULL : PyObject_GetAttr(answer, self->state->s_value);
-}
+static bool is_not_modified(Request *self, PyObject *answer) { return Py_TYPE(answer) == (PyTypeObject *)self->state->not_modified; }
 
 /* Creates a handle for an answer, and reads its terms; NULL with an exception set. */
-static kvl_value_t *stated_value(Request *self, PyObject *answer, kvl_terms_t *terms)
+static kvl_value_t *stated_value(Request *self, PyObject *answer, Labels *labels, kvl_terms_t *terms)
 {
     if (Py_TYPE(answer) != (PyTypeObject *)self->state->answer)
         return store_value(&self->engine->store, answer);
-    PyObject *value = terms_of(self, answer, terms);
+    int failed = terms_of(self->state, answer, true, labels, terms);
+    PyObject *value = failed ? NULL : PyObject_GetAttr(answer, self->state->s_value);
     kvl_value_t *handle = value ? store_value(&self->engine->store, value) : NULL;
     Py_XDECREF(value);
     return handle;
@@ -114,6 +96,36 @@ static kvl_value_t *stated_value(Request *self, PyObject *answer, kvl_terms_t *t
 /* An exception object in place of a value fails its key; an exception class is an ordinary value. */
 static bool is_failure(PyObject *answer) { return !PyType_Check(answer) && PyErr_GivenExceptionMatches(answer, PyExc_Exception); }
 
+static int settle_with_value(Request *self, size_t i, PyObject *answer)
+{
+    kvl_terms_t terms = KVL_TERMS_INIT;
+    Labels labels = {0};
+    kvl_value_t *value = stated_value(self, answer, &labels, &terms);
+    kvl_status_t status = KVL_OK;
+    if (value && self->handle)
+        LIBRARY(self->state->home, status = kvl_request_resolve(self->handle, i, value, &terms); kvl_value_release(value));
+    labels_end(&labels);
+    return value ? check_status(self, status) : -1;
+}
+
+static int settle_unmodified(Request *self, size_t i, PyObject *answer)
+{
+    kvl_terms_t terms = KVL_TERMS_INIT;
+    Labels labels;
+    kvl_status_t status = KVL_OK;
+    int failed = terms_of(self->state, answer, false, &labels, &terms);
+    if (!failed && self->handle)
+        LIBRARY(self->state->home, status = kvl_request_not_modified(self->handle, i, &terms));
+    labels_end(&labels);
+    if (failed)
+        return -1;
+    if (status == KVL_MISS) {
+        PyErr_SetString(PyExc_ValueError, "the provider answered NotModified for a key of which the store has nothing");
+        return -1;
+    }
+    return check_status(self, status);
+}
+
 /* Answers the i-th key. An exception about this answer (its cost, its terms) fails this key alone. */
 static int settle(Request *self, size_t i, PyObject *answer)
 {
@@ -121,17 +133,13 @@ static int settle(Request *self, size_t i, PyObject *answer)
         return 0;
     if (is_failure(answer))
         return fail_one(self, i, answer);
-    kvl_terms_t terms = KVL_TERMS_INIT;
-    kvl_value_t *value = stated_value(self, answer, &terms);
-    kvl_status_t status = KVL_OK;
-    if (value && self->handle)
-        LIBRARY(self->state->home, status = kvl_request_resolve(self->handle, i, value, &terms); kvl_value_release(value));
-    if (value && check_status(self, status) == 0)
+    int failed = is_not_modified(self, answer) ? settle_unmodified(self, i, answer) : settle_with_value(self, i, answer);
+    if (!failed)
         return 0;
     if (!PyErr_ExceptionMatches(PyExc_Exception))
         return -1;
     PyObject *wrong = exception_taken();
-    int failed = self->handle ? fail_one(self, i, wrong) : 0;
+    failed = self->handle ? fail_one(self, i, wrong) : 0;
     Py_DECREF(wrong);
     return failed;
 }
@@ -141,15 +149,21 @@ static int supply(Request *self, PyObject *key, PyObject *answer)
 {
     if (!self->engine || is_failure(answer))
         return 0;
+    if (is_not_modified(self, answer)) {
+        PyErr_SetString(PyExc_ValueError, "NotModified answers a key that was requested");
+        return -1;
+    }
     kvl_terms_t terms = KVL_TERMS_INIT;
+    Labels labels = {0};
     Bytes bytes;
     bytes_start(&bytes);
     kvl_value_t *value = NULL;
     if (key_encode(self->state, self->engine->store.encode, key, &bytes) == 0 && self->engine)
-        value = stated_value(self, answer, &terms);
+        value = stated_value(self, answer, &labels, &terms);
     kvl_status_t status = KVL_OK;
     if (value && self->handle)
         LIBRARY(self->state->home, status = kvl_request_supply(self->handle, bytes.data, bytes.len, value, &terms); kvl_value_release(value));
+    labels_end(&labels);
     bytes_end(&bytes);
     return value ? check_status(self, status) : PyErr_Occurred() ? -1 : 0;
 }
@@ -323,6 +337,41 @@ static PyObject *request_call(Request *self, PyObject *args, PyObject *kwargs)
     return done;
 }
 
+/* What the store has of the i-th key: (value, age in ms, version), or None. */
+static PyObject *stale_one(Request *self, Py_ssize_t i)
+{
+    kvl_value_t *value = NULL;
+    int64_t age_ms = 0;
+    kvl_slice_t version = {NULL, 0};
+    kvl_status_t status = self->handle ? kvl_request_stale(self->handle, (size_t)i, &value, &age_ms, &version) : KVL_MISS;
+    if (status != KVL_VALUE && status != KVL_NULL) {
+        Py_INCREF(Py_None);
+        return Py_None;
+    }
+    /* A version that is not UTF-8, from a file of another program, matches none of the provider's, and the key is loaded. */
+    PyObject *stated = PyUnicode_DecodeUTF8(version.len ? (const char *)version.data : "", (Py_ssize_t)version.len, "replace");
+    PyObject *held = value_taken(self->state, status, value);
+    PyObject *shown = stated ? Py_BuildValue("(OLO)", held, (long long)age_ms, stated) : NULL;
+    Py_DECREF(held);
+    Py_XDECREF(stated);
+    return shown;
+}
+
+static PyObject *request_stale(Request *self, PyObject *unused)
+{
+    (void)unused;
+    Py_ssize_t n = PyList_Size(self->keys);
+    PyObject *all = PyList_New(n);
+    for (Py_ssize_t i = 0; all && i < n; i++) {
+        PyObject *one = stale_one(self, i);
+        if (one)
+            PyList_SetItem(all, i, one);
+        else
+            Py_CLEAR(all);
+    }
+    return all;
+}
+
 static PyObject *request_keys(Request *self, void *unused)
 {
     (void)unused;
@@ -380,6 +429,7 @@ static void request_dealloc(Request *self)
 static PyMethodDef request_methods[] = {
     {"answer", (PyCFunction)request_answer, METH_O, NULL},
     {"fail", (PyCFunction)request_fail, METH_O, NULL},
+    {"stale", (PyCFunction)request_stale, METH_NOARGS, NULL},
     {0},
 };
 static PyGetSetDef request_getset[] = {

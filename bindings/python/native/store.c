@@ -208,14 +208,15 @@ static Py_ssize_t store_len(Store *self) { return store_alive(self) ? (Py_ssize_
 
 static PyObject *store_put(Store *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"key", "value", "ttl_ms", "priority", "cost", "stale_ttl_ms", "keep_ttl", "only_if", NULL};
+    static char *names[] = {"key", "value", "ttl_ms", "priority", "cost", "stale_ttl_ms", "version", "tags", "keep_ttl", "only_if", NULL};
     kvl_terms_t terms = KVL_TERMS_INIT;
-    PyObject *object, *value;
+    Labels labels;
+    PyObject *object, *value, *version = NULL, *tags = NULL;
     long long ttl_ms = terms.ttl_ms, cost = terms.cost, stale_ttl_ms = terms.stale_ttl_ms;
     int keep_ttl = 0;
     const char *only_if = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|$LdLLpz", names, &object, &value, &ttl_ms, &terms.priority, &cost, &stale_ttl_ms,
-                                     &keep_ttl, &only_if))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|$LdLLOOpz", names, &object, &value, &ttl_ms, &terms.priority, &cost,
+                                     &stale_ttl_ms, &version, &tags, &keep_ttl, &only_if))
         return NULL;
     terms.ttl_ms = ttl_ms, terms.cost = cost, terms.stale_ttl_ms = stale_ttl_ms;
     terms.flags = keep_ttl ? KVL_PUT_F_KEEP_TTL : 0;
@@ -228,10 +229,11 @@ static PyObject *store_put(Store *self, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     KEY(self, object, NULL)
-    kvl_value_t *handle = store_value(self, value);
+    kvl_value_t *handle = labels_read(self->state, version, tags, &labels, &terms) == 0 ? store_value(self, value) : NULL;
     kvl_status_t status = KVL_OK;
     if (handle && store_alive(self))
         LIBRARY(self->state->home, status = kvl_cache_put(self->cache, key.data, key.len, handle, &terms); kvl_value_release(handle));
+    labels_end(&labels);
     bytes_end(&key);
     if (PyErr_Occurred())
         return NULL;
@@ -307,6 +309,32 @@ static PyObject *store_clear_all(Store *self, void *unused)
     Py_RETURN_NONE;
 }
 
+static PyObject *store_expire_all(Store *self, void *unused)
+{
+    (void)unused;
+    AT_LENGTH(self, kvl_cache_expire_all(cache))
+    Py_RETURN_NONE;
+}
+
+/* Removes or expires the entries with a tag, and returns their number. */
+static PyObject *change_tagged(Store *self, PyObject *tag, kvl_status_t (*change)(kvl_cache_t *, const uint8_t *, size_t, size_t *))
+{
+    Py_ssize_t len;
+    size_t changed = 0;
+    if (!PyUnicode_Check(tag)) {
+        PyErr_Format(PyExc_TypeError, "a tag is a str, not %R", Py_TYPE(tag));
+        return NULL;
+    }
+    const char *text = PyUnicode_AsUTF8AndSize(tag, &len);
+    if (!text)
+        return NULL;
+    AT_LENGTH(self, change(cache, (const uint8_t *)text, (size_t)len, &changed))
+    return PyLong_FromSize_t(changed);
+}
+
+static PyObject *store_remove_tag(Store *self, PyObject *tag) { return change_tagged(self, tag, kvl_cache_remove_tag); }
+static PyObject *store_expire_tag(Store *self, PyObject *tag) { return change_tagged(self, tag, kvl_cache_expire_tag); }
+
 static PyObject *store_trim(Store *self, PyObject *ratio)
 {
     double keep = PyFloat_AsDouble(ratio);
@@ -370,15 +398,23 @@ static PyMethodDef store_methods[] = {
     {"get", (PyCFunction)(void (*)(void))store_get, METH_FASTCALL | METH_KEYWORDS,
      "get($self, key, default=None)\n--\n\nThe value, None if the key is known to be absent, or `default` if it is not in the store. Loads nothing."},
     {"put", (PyCFunction)(void (*)(void))store_put, METH_VARARGS | METH_KEYWORDS,
-     "put($self, key, value, *, ttl_ms=-2, priority=..., cost=-1, stale_ttl_ms=0, keep_ttl=False, only_if=None)\n--\n\n"
+     "put($self, key, value, *, ttl_ms=-2, priority=..., cost=-1, stale_ttl_ms=0, version='', tags=(), keep_ttl=False,\n"
+     "only_if=None)\n--\n\n"
      "Stores a value; None stores the key as known to be absent. Fetches that wait for the key get it, and running loads do not replace it.\n"
      "Returns whether it was stored: there may be no room for its priority. ttl_ms: -1 never expires, 0 is not stored.\n"
-     "stale_ttl_ms: how long it is kept as a fallback after that, -1 not at all. keep_ttl: an existing entry keeps its time of expiry.\n"
+     "stale_ttl_ms: how long it is kept as a fallback after that, -1 not at all. version: of the record, for a conditional provider.\n"
+     "tags: names by which remove_tag and expire_tag find it. keep_ttl: an existing entry keeps its time of expiry.\n"
      "only_if: \"absent\" or \"present\", else nothing changes."},
     {"remove", (PyCFunction)store_remove, METH_O, "remove($self, key)\n--\n\nRemoves an entry. Returns whether there was one."},
     {"expire", (PyCFunction)store_expire, METH_O,
      "expire($self, key)\n--\n\nExpires an entry now: the next fetch of the key loads it. Until then it is kept as a fallback if stale_ttl_ms is\n"
      "set. Returns whether there was an entry."},
+    {"remove_tag", (PyCFunction)store_remove_tag, METH_O,
+     "remove_tag($self, tag, /)\n--\n\nRemoves all entries with the tag, and returns their number. Running loads do not store an answer with it."},
+    {"expire_tag", (PyCFunction)store_expire_tag, METH_O,
+     "expire_tag($self, tag, /)\n--\n\nExpires all entries with the tag, as expire does for a key, and returns their number."},
+    {"expire_all", (PyCFunction)store_expire_all, METH_NOARGS,
+     "expire_all($self)\n--\n\nExpires all entries, as expire does for a key. Running loads do not store their answers."},
     {"touch", (PyCFunction)(void (*)(void))store_touch, METH_VARARGS | METH_KEYWORDS,
      "touch($self, key, *, ttl_ms=-2)\n--\n\nGives an entry a new TTL, counted from now. Returns whether there was an entry."},
     {"items", (PyCFunction)store_items, METH_NOARGS,

@@ -188,7 +188,7 @@ def l09_wrong_use_says_so_in_a_sentence() -> None:
     wrong("cache.capacity", ValueError, lambda: tasks(provider=echo, cache_capacity="many"))
     wrong("capacit", ValueError, lambda: kvlight.Cache(capacitty=5))  # type: ignore[call-arg]
     wrong("kvlight.Clock", TypeError, lambda: tasks(provider=echo, clock=5))
-    wrong("not both", TypeError, lambda: tasks())
+    wrong("only one of them", TypeError, lambda: tasks())
     wrong("go together", TypeError, lambda: tasks(provider=echo, encode=str))
     wrong("not int", TypeError, lambda: tasks(provider=5))
 

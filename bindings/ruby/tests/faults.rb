@@ -369,6 +369,7 @@ scenario "memory stays flat" do
     "single loads" => -> { 5_000.times { tasks.fetch("key #{last += 1}") } },
     "failures" => -> { 500.times { tasks.results(Array.new(100) { "bad #{last += 1}" }) } },
     "writes" => -> { 20_000.times { |i| tasks.put("w#{i % 50}", "v", stale_ttl_ms: 5) && tasks.touch("w#{i % 50}") && tasks.expire("w#{i % 50}") } },
+    "tags" => -> { 20_000.times { |i| tasks.put("t#{i % 50}", "v", tags: ["t"], version: "v") && tasks.expire_tag("t") && tasks.remove_tag("t") } },
     "breakers" => -> { 20_000.times { tasks.force_breaker(nil) || tasks.breaker } },
     "files" => lambda {
       Dir.mktmpdir do |folder|

@@ -57,3 +57,4 @@ KVL_RUBY_LOOKUP=$beside/lookup.so
 export KVL_RUBY_LOOKUP
 ruby -w "$here/scenarios.rb"
 ruby -w "$here/faults.rb"
+ruby -w "$here/labels.rb"

@@ -16,7 +16,7 @@ Without an event loop: `with kvlight.Tasks(provider=...) as rows: rows.fetch_wai
 without a provider, `kvlight.Cache`.
 """
 
-from ._answer import Answer, Result
+from ._answer import Answer, NotModified, Result, Stale
 from ._cache import Cache
 from ._cached import cached
 from ._errors import (
@@ -42,6 +42,6 @@ from ._native import VERSION as __version__
 from ._native import Clock
 from ._tasks import Tasks
 
-__all__ = ["Answer", "Cache", "Cancelled", "Clock", "Closed", "Damaged", "Error", "FileFailed", "Forked", "Gone", "Miss", "Permanent",
-           "ProviderFailed", "QueueFull", "Result", "RetryAfter", "Source", "Status", "Tasks", "Timeout", "Unanswered", "Unavailable",
-           "Wrong", "cached"]
+__all__ = ["Answer", "Cache", "Cancelled", "Clock", "Closed", "Damaged", "Error", "FileFailed", "Forked", "Gone", "Miss",
+           "NotModified", "Permanent", "ProviderFailed", "QueueFull", "Result", "RetryAfter", "Source", "Stale", "Status", "Tasks",
+           "Timeout", "Unanswered", "Unavailable", "Wrong", "cached"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Optional, TypeVar, Union
 
@@ -25,6 +26,36 @@ class Answer(Generic[V]):
     """The cost of the value in bytes; -1: as cost= returns."""
     stale_ttl_ms: int = 0
     """Milliseconds for which the value is kept as a fallback after it expires; 0: as the settings say, -1: not at all."""
+    version: str = ""
+    """The version of the record, for example an ETag: a conditional provider gets it back."""
+    tags: Sequence[str] = ()
+    """Names by which remove_tag and expire_tag find the entry."""
+
+
+@dataclass(frozen=True)
+class NotModified:
+    """Returned by a conditional provider in place of a value: the record has not changed, and the same value gets a new TTL."""
+
+    ttl_ms: int = -2
+    """As in Answer, like the terms that follow."""
+    priority: float = -sys.float_info.max
+    stale_ttl_ms: int = 0
+    version: str = ""
+    """The new version; "": the value keeps the one that it has."""
+    tags: Sequence[str] = ()
+    """The new tags; none: the value keeps those that it has."""
+
+
+@dataclass(frozen=True)
+class Stale(Generic[V]):
+    """What the store has of a key, expired or not, when a conditional provider is asked for it."""
+
+    value: Optional[V]
+    """None if the key is known to be absent."""
+    age_ms: int
+    """Milliseconds since the value was loaded or put."""
+    version: str
+    """The version that was stated with the value; "" if none was."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +84,11 @@ def result(key: K, known: tuple[int, Optional[V], Optional[BaseException], int, 
     """Creates a result from the extension module's tuple."""
     status, value, error, source, attempts, age_ms, ttl_left_ms, is_stale = known
     return Result(key, value, error, _member(Status, status), _member(Source, source), attempts, age_ms, ttl_left_ms, is_stale)
+
+
+def stale(known: Optional[tuple[Optional[V], int, str]]) -> Optional[Stale[V]]:
+    """Creates a Stale from the extension module's tuple."""
+    return None if known is None else Stale(*known)
 
 
 def _member(of: type[Union[Status, Source]], number: int) -> int:

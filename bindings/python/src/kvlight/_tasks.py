@@ -12,7 +12,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, Optional, TypeVar, Union, cast
 
 from . import _native
-from ._answer import Answer, Result, result
+from ._answer import Answer, NotModified, Result, Stale, result, stale
 from ._errors import Closed
 from ._store import K, Store, V
 
@@ -26,6 +26,9 @@ _T = TypeVar("_T")
 _Given = Union[V, None, Exception, Answer[V]]
 _Answers = Union[Mapping[K, _Given[V]], Sequence[_Given[V]]]
 _Provider = Callable[[list[K]], Union[_Answers[K, V], Awaitable[_Answers[K, V]]]]
+_Known = Union[_Given[V], NotModified]
+_KnownAnswers = Union[Mapping[K, _Known[V]], Sequence[_Known[V]]]
+_Conditional = Callable[[list[K], list[Optional[Stale[V]]]], Union[_KnownAnswers[K, V], Awaitable[_KnownAnswers[K, V]]]]
 _One = Callable[[K], Union[_Given[V], Awaitable[_Given[V]]]]
 _Progress = Callable[[int, int, int], object]
 
@@ -49,6 +52,8 @@ class Tasks(Store[K, V], _native.Engine):
                which then runs in `executor` (if None, the loop's default one, or the engine's own threads). A coroutine is cancelled
                when no caller waits for it any longer.
     one        instead of provider: is given one key and answers it.
+    conditional  instead of provider: is also given a list of what the store has of each key, a kvlight.Stale or None, and may answer
+               kvlight.NotModified() in place of a value: the same value then gets a new TTL.
     clock      a kvlight.Clock, for tests of time.
     cost       returns the cost of a value in bytes, if cache_cost_limit is set; sys.getsizeof if None.
     encode,    turn keys into bytes and back; needed for keys of other types.
@@ -61,21 +66,22 @@ class Tasks(Store[K, V], _native.Engine):
     _closing: Any = None
     _pool: Executor | None = None
 
-    def __init__(self, *, provider: _Provider[K, V] | None = None, one: _One[K, V] | None = None, executor: Executor | None = None,
-                 clock: Clock | None = None, cost: Callable[[V], int] | None = None, encode: Callable[[K], bytes] | None = None,
+    def __init__(self, *, provider: _Provider[K, V] | None = None, one: _One[K, V] | None = None,
+                 conditional: _Conditional[K, V] | None = None, executor: Executor | None = None, clock: Clock | None = None,
+                 cost: Callable[[V], int] | None = None, encode: Callable[[K], bytes] | None = None,
                  decode: Callable[[bytes], K] | None = None, **settings: Unpack[Settings]) -> None:
-        if (provider is None) == (one is None):
-            raise TypeError("Tasks takes a provider for many keys (provider=) or for one (one=), and not both")
+        if sum(given is not None for given in (provider, one, conditional)) != 1:
+            raise TypeError("Tasks takes a provider for many keys (provider=, or conditional=) or for one (one=), and only one of them")
         if (encode is None) != (decode is None):
             raise TypeError("encode= and decode= go together: the provider is given back what was asked for")
-        function: Any = provider or one
+        function: Any = provider or one or conditional
         if not callable(function):
             raise TypeError(f"the provider is to be a function, not {type(function).__name__}")
         if one is not None:
             settings.setdefault("batch_max_keys", 1)
         if cost is None and settings.get("cache_cost_limit", -1) != -1:
             cost = sys.getsizeof
-        self._function, self._is_one, self._executor = function, one is not None, executor
+        self._function, self._is_one, self._is_conditional, self._executor = function, one is not None, conditional is not None, executor
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
         self._workers = settings.get("tasks_max_running", 4)
         self._lock = threading.Lock()
@@ -319,19 +325,19 @@ class Tasks(Store[K, V], _native.Engine):
     def _provide(self, request: Request) -> None:
         """Starts the provider for a request."""
         if self._loop is None:
-            cast(Executor, self._pool).submit(_provide_here, self._function, self._is_one, request)
+            cast(Executor, self._pool).submit(_provide_here, self._function, self._is_one, self._is_conditional, request)
             return
-        task = self._loop.create_task(self._call(request.keys))
+        task = self._loop.create_task(self._call(_arguments(self._is_one, self._is_conditional, request)))
         task.add_done_callback(request)
         if self._is_async:
             request.task = task
 
-    async def _call(self, keys: list[K]) -> Any:
-        function, argument = self._function, keys[0] if self._is_one else keys
+    async def _call(self, arguments: tuple[Any, ...]) -> Any:
+        function = self._function
         if self._is_async:
-            answers = await function(argument)
+            answers = await function(*arguments)
         else:
-            answers = await cast(asyncio.AbstractEventLoop, self._loop).run_in_executor(self._executor, function, argument)
+            answers = await cast(asyncio.AbstractEventLoop, self._loop).run_in_executor(self._executor, function, *arguments)
             if inspect.isawaitable(answers):
                 answers = await answers
         return [answers] if self._is_one else answers
@@ -351,10 +357,17 @@ def _closed_gate() -> threading.Lock:
     return gate
 
 
-def _provide_here(function: Any, is_one: bool, request: Request) -> None:
+def _arguments(is_one: bool, is_conditional: bool, request: Request) -> tuple[Any, ...]:
+    """The arguments of the provider for a request."""
+    if is_conditional:
+        return request.keys, list(map(stale, request.stale()))
+    return (request.keys[0] if is_one else request.keys,)
+
+
+def _provide_here(function: Any, is_one: bool, is_conditional: bool, request: Request) -> None:
     """Runs on a thread of the pool. Holds no reference to the engine, so that an engine dropped meanwhile ends."""
     try:
-        answers = function(request.keys[0] if is_one else request.keys)
+        answers = function(*_arguments(is_one, is_conditional, request))
         if inspect.isawaitable(answers):
             answers = asyncio.run(_awaited(answers))
         request.answer([answers] if is_one else answers)

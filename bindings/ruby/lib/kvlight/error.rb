@@ -44,6 +44,10 @@ module Kvlight
     end
   end
 
+  # What the store has of a key that a provider is asked for: the value, nil if the key is known to be absent; the time since it was loaded
+  # or put; and the version that was stated with it, "" if none was.
+  Stale = Struct.new(:value, :age_ms, :version, keyword_init: true)
+
   # The result of one key. `status` is Kvlight::VALUE, NULL, MISS, INVALID_KEY or an error's; `source` is one of Kvlight::SOURCE_*.
   # `age_ms` is the time since the value was loaded or put, `ttl_left_ms` the time until it expires; -1: never, 0: it is not stored.
   Result = Struct.new(:key, :value, :error, :status, :source, :attempts, :age_ms, :ttl_left_ms, :stale, keyword_init: true) do

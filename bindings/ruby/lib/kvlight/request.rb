@@ -22,12 +22,38 @@ module Kvlight
       proc { Native.kvl_request_release(handle) }
     end
 
-    # Answers one key; nil means that there is no such record. Terms are ttl_ms:, priority: and cost:. True if the answer was in time.
+    # Answers one key; nil means that there is no such record. Terms are ttl_ms:, priority:, cost:, stale_ttl_ms:, version: and tags:,
+    # as for Tasks#put. True if the answer was in time.
     def resolve(key, value, **terms)
       at = @positions.fetch(key)
-      @tasks.with_value(value) do |handle|
-        call { Native.kvl_request_resolve(_1, at, handle, terms.empty? ? 0 : Settings.terms(**terms)) } == OK
-      end
+      Settings.with_terms(**terms) do |stated|
+        @tasks.with_value(value) { |handle| call { Native.kvl_request_resolve(_1, at, handle, stated) } }
+      end == OK
+    end
+
+    # What the store has of a key, expired or not, as a Stale; nil if it has nothing.
+    def stale(key)
+      at = @positions.fetch(key)
+      place = Fiddle::Pointer.malloc(32, Fiddle::RUBY_FREE)
+      place[0, 32] = "\0" * 32
+      status = call { Native.kvl_request_stale(_1, at, place.to_i, place.to_i + 8, place.to_i + 16) }
+      return if status == MISS
+
+      value, age_ms, data, length = place[0, 32].unpack("QqQQ")
+      version = Native.bytes(data, length).force_encoding(Encoding::UTF_8)
+      Stale.new(value: status == VALUE ? @tasks.shown(value) : nil, age_ms: age_ms, version: version)
+    ensure
+      Native.kvl_value_release(value) if value
+    end
+
+    # Answers one key with what stale returns: the record has not changed. The same value gets a new TTL, and keeps its version and its tags
+    # unless the terms state others. True if the answer was in time; raises an Error with the status MISS if the store has nothing of the key.
+    def not_modified(key, **terms)
+      at = @positions.fetch(key)
+      status = Settings.with_terms(**terms) { |stated| call { Native.kvl_request_not_modified(_1, at, stated) } }
+      raise Error.new(MISS, "the store has nothing of the key #{key.inspect} that could be unmodified") if status == MISS
+
+      status == OK
     end
 
     # Fails one key with an exception, which reaches every waiting caller unchanged.

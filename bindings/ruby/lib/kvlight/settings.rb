@@ -27,12 +27,33 @@ module Kvlight
     CONDITIONS = { nil => 0, absent: PUT_F_IF_ABSENT, present: PUT_F_IF_PRESENT }.freeze
     private_constant :CONDITIONS
 
-    # The terms on which a value is stored, packed.
-    def self.terms(ttl_ms: TTL_DEFAULT, priority: PRIORITY_DEFAULT, cost: COST_DEFAULT, stale_ttl_ms: 0, keep_ttl: false, only_if: nil)
+    # Calls the block with the terms on which a value is stored, packed; they are valid during the call. 0 if none is stated.
+    def self.with_terms(**terms, &call)
+      terms.empty? ? yield(0) : pack_terms(**terms, &call)
+    end
+
+    def self.pack_terms(ttl_ms: TTL_DEFAULT, priority: PRIORITY_DEFAULT, cost: COST_DEFAULT, stale_ttl_ms: 0, version: "", tags: [],
+                        keep_ttl: false, only_if: nil)
       flags = CONDITIONS.fetch(only_if) | (keep_ttl ? PUT_F_KEEP_TTL : 0)
       stated = { struct_size: Native::Terms::SIZE, ttl_ms: ttl_ms, priority: priority, cost: cost, flags: flags, stale_ttl_ms: stale_ttl_ms }
-      Native::Terms.members.map { |member| stated.fetch(member, 0) }.pack(Native::Terms::FORMAT)
+      memory = labels(version, tags) unless version == "" && tags.empty?
+      stated.merge!(labels_in(memory, tags.size)) if memory
+      yield Native::Terms.members.map { |member| stated.fetch(member, 0) }.pack(Native::Terms::FORMAT)
     end
+    private_class_method :pack_terms
+
+    # The version and the tags in memory of the library's: the slice of the version, those of the tags, and the bytes of all.
+    def self.labels(version, tags)
+      [version, *tags].each { |label| raise TypeError, "kvlight: versions and tags are Strings, and #{label.inspect} is none" unless label.is_a?(String) }
+      Native.slices([version, *tags])
+    end
+    private_class_method :labels
+
+    def self.labels_in(memory, count)
+      data, length = memory[0, Native::Slice::SIZE].unpack(Native::Slice::FORMAT)
+      { version: data, version_len: length, tags: memory.to_i + Native::Slice::SIZE, tags_len: count }
+    end
+    private_class_method :labels_in
 
     # Reads an integer setting from a configuration.
     def self.number(config, name)

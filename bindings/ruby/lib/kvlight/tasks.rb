@@ -84,12 +84,13 @@ module Kvlight
     end
 
     # Stores a value; nil stores the key as known to be absent. Terms are ttl_ms:, priority:, cost:, stale_ttl_ms: (how long the value is kept as
-    # a fallback after it expires; -1: not at all), keep_ttl: true (an existing entry keeps its time of expiry) and only_if: :absent or
+    # a fallback after it expires; -1: not at all), version: (of the record, for Request#stale), tags: (names by which remove_tag and
+    # expire_tag find the entry), keep_ttl: true (an existing entry keeps its time of expiry) and only_if: :absent or
     # :present. True if it was stored.
     def put(key, value, **terms)
       key = key_of(key)
-      with_value(value) do |handle|
-        with_cache { |cache| Native.kvl_cache_put(cache, key, key.bytesize, handle, Settings.terms(**terms)) }
+      Settings.with_terms(**terms) do |stated|
+        with_value(value) { |handle| with_cache { |cache| Native.kvl_cache_put(cache, key, key.bytesize, handle, stated) } }
       end == OK
     end
 
@@ -104,6 +105,22 @@ module Kvlight
     def expire(key)
       key = key_of(key)
       with_cache { |cache| Native.kvl_cache_expire(cache, key, key.bytesize) } == OK
+    end
+
+    # Removes all entries with a tag, and returns their number. Running loads do not store an answer with it.
+    def remove_tag(tag)
+      change_tagged(tag) { |*given| Native.kvl_cache_remove_tag(*given) }
+    end
+
+    # Expires all entries with a tag, as expire does for a key, and returns their number.
+    def expire_tag(tag)
+      change_tagged(tag) { |*given| Native.kvl_cache_expire_tag(*given) }
+    end
+
+    # Expires all entries, as expire does for a key. Running loads do not store their answers.
+    def expire_all
+      with_cache { |cache| Native.kvl_cache_expire_all(cache) }
+      self
     end
 
     # Reloads keys in the background; the current values are served until then, and stay if the reload fails.
@@ -239,6 +256,12 @@ module Kvlight
       end
     end
 
+    # The object, or the bytes, of a value of the library's.
+    def shown(handle)
+      id = Native.kvl_value_object(handle)
+      id.zero? ? Native.content(handle).force_encoding(@encoding) : @objects[id]
+    end
+
     # -- For the engine ---------------------------------------------------------------------------------------------------
 
     def runs_on?(engine)
@@ -318,6 +341,13 @@ module Kvlight
       Native.read(Native::Transfer, done.to_i).entries
     ensure
       Native.kvl_error_release(why) if why
+    end
+
+    # Calls the block with the cache, a tag, and the place of a number; returns that number.
+    def change_tagged(tag)
+      raise TypeError, "kvlight: tags are Strings, and #{tag.inspect} is none" unless tag.is_a?(String)
+
+      Native.taken { |out| with_cache { |cache| yield cache, tag, tag.bytesize, out } }
     end
 
     def with_cache(&call)

@@ -19,8 +19,18 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         case accepted
         /// The attempt had timed out. The element is stored if nothing newer is.
         case late
-        /// The key has an answer already, or the engine has closed.
+        /// The key has an answer already, the engine has closed, a tag or the version is too long, or there is nothing that could be unmodified.
         case refused
+    }
+
+    /// What the store has of a key, expired or not.
+    public struct Stale: Sendable {
+        /// `nil` if the key is known to have no element.
+        public let element: Element?
+        /// The time since the element was loaded or set.
+        public let age: Duration
+        /// The version that was stated with the element; empty if none was.
+        public let version: String
     }
 
     @usableFromInline let handle: RequestHandle
@@ -82,24 +92,47 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
     }
 
     /// Answers the key at `index`, with the terms on which the answer is stored.
+    ///
+    /// - Parameters:
+    ///   - tags: at most 16 names, each of 1 to 255 bytes of UTF-8, by which ``MemoryCache/removeTag(_:)`` finds the element.
+    ///   - version: which version of the record it is, for ``stale(at:)``: at most 255 bytes of UTF-8.
     @discardableResult
     public func resolve(
-        at index: Int, with element: Element?, expiredIn ttl: TimeToLive, priority: Double? = nil, staleFor stale: Duration? = nil
+        at index: Int, with element: Element?, expiredIn ttl: TimeToLive = .default, priority: Double? = nil, staleFor stale: Duration? = nil,
+        tags: [String] = [], version: String = ""
+    ) -> Acceptance {
+        guard index >= 0 else { return .refused }
+        let terms = StatedTerms(ttl: ttl, priority: priority, stale: stale, tags: tags, version: version)
+        return accepted(handle.resolve(index, element, cost: pricing(element), terms))
+    }
+
+    /// What the store has of the key at `index`, expired or not; `nil` if it has nothing. A provider can ask its source whether the record has
+    /// changed since, and answer ``notModified(at:expiredIn:priority:staleFor:tags:version:)`` if it has not.
+    public func stale(at index: Int) -> Stale? {
+        guard index >= 0, let held = handle.stale(index, as: Element.self) else { return nil }
+        return Stale(element: held.element, age: .milliseconds(held.age), version: held.version)
+    }
+
+    /// Answers the key at `index` with what ``stale(at:)`` returns: the record has not changed. The same element lives anew, and keeps its tags
+    /// and its version unless others are stated.
+    @discardableResult
+    public func notModified(
+        at index: Int, expiredIn ttl: TimeToLive = .default, priority: Double? = nil, staleFor stale: Duration? = nil, tags: [String] = [],
+        version: String = ""
     ) -> Acceptance {
         guard index >= 0 else { return .refused }
         return accepted(
-            handle.resolve(
-                index, element, cost: pricing(element), ttl: ttl.milliseconds, priority: Self.stated(priority), stale: staleMilliseconds(stale)))
+            handle.notModified(index, StatedTerms(ttl: ttl, priority: priority, stale: stale, tags: tags, version: version)))
     }
 
     /// Answers by key: one of ``keys``, or another one, which is stored unless something newer is.
     @discardableResult
     public func supply(
-        _ element: Element?, for key: K, expiredIn ttl: TimeToLive = .default, priority: Double? = nil, staleFor stale: Duration? = nil
+        _ element: Element?, for key: K, expiredIn ttl: TimeToLive = .default, priority: Double? = nil, staleFor stale: Duration? = nil,
+        tags: [String] = [], version: String = ""
     ) -> Acceptance {
-        accepted(
-            handle.supply(
-                key, element, cost: pricing(element), ttl: ttl.milliseconds, priority: Self.stated(priority), stale: staleMilliseconds(stale)))
+        let terms = StatedTerms(ttl: ttl, priority: priority, stale: stale, tags: tags, version: version)
+        return accepted(handle.supply(key, element, cost: pricing(element), terms))
     }
 
     /// Fails the key at `index`: every waiting caller gets this error.
@@ -130,11 +163,6 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         case KVL_LATE: .late
         default: .refused
         }
-    }
-
-    private static func stated(_ priority: Double?) -> Double {
-        guard let priority, !priority.isNaN else { return -Double.greatestFiniteMagnitude }
-        return priority
     }
 }
 

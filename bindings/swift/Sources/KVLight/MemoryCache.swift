@@ -92,15 +92,20 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     ///   - priority: entries of lower priority are evicted first; among equal ones the least recently used.
     ///   - ttl: how long until the element expires.
     ///   - stale: how long it is kept after that as a fallback; `nil` is as the configuration says, zero is not at all.
-    /// - Returns: the elements that were evicted for it, or `element` itself if it was not stored, because its cost is too high or only entries
-    ///   of higher priority could make room. Expired elements and the one that was replaced are not included.
+    ///   - tags: at most 16 names, each of 1 to 255 bytes of UTF-8, by which ``removeTag(_:)`` and ``expireTag(_:)`` find it.
+    ///   - version: which version of the record it is, for ``KVLightRequest/stale(at:)``: at most 255 bytes of UTF-8.
+    /// - Returns: the elements that were evicted for it, or `element` itself if it was not stored, because its cost is too high, only entries
+    ///   of higher priority could make room, or a tag or the version is out of range. Expired elements and the one that was replaced are not included.
     @discardableResult
     public func set(
-        element: Element?, for key: K, priority: Double = 0, expiredIn ttl: TimeToLive = .default, staleFor stale: Duration? = nil
+        element: Element?, for key: K, priority: Double = 0, expiredIn ttl: TimeToLive = .default, staleFor stale: Duration? = nil,
+        tags: [String] = [], version: String = ""
     ) -> [Element] {
         let priority = priority.isNaN ? 0 : priority
-        let stale = staleMilliseconds(stale)
-        return handle.putNaming(element, for: key, ttl: ttl.milliseconds, priority: priority, cost: pricing(element), stale: stale).victims
+        let (status, victims) = handle.putNaming(
+            element, for: key, ttl: ttl.milliseconds, priority: priority, cost: pricing(element), stale: staleMilliseconds(stale), tags: tags,
+            version: version)
+        return status == KVL_ERR_BAD_VALUE ? [element].compactMap { $0 } : victims
     }
 
     /// The condition of a `set`.
@@ -115,11 +120,14 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     /// - Returns: whether it was stored.
     @discardableResult
     public func set(
-        element: Element?, for key: K, if condition: Condition, priority: Double = 0, expiredIn ttl: TimeToLive = .default
+        element: Element?, for key: K, if condition: Condition, priority: Double = 0, expiredIn ttl: TimeToLive = .default,
+        tags: [String] = [], version: String = ""
     ) -> Bool {
         let flags = condition == .absent ? KVL_PUT_F_IF_ABSENT : KVL_PUT_F_IF_PRESENT
         let priority = priority.isNaN ? 0 : priority
-        return handle.put(element, for: key, ttl: ttl.milliseconds, priority: priority, cost: pricing(element), flags: flags) == KVL_OK
+        let status = handle.put(
+            element, for: key, ttl: ttl.milliseconds, priority: priority, cost: pricing(element), flags: flags, tags: tags, version: version)
+        return status == KVL_OK
     }
 
     /// Stores the element that `change` returns for the current one, `nil` if there is none. If another write comes in between, `change` is
@@ -146,6 +154,25 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     @discardableResult
     public func expireElement(for key: K) -> Bool {
         handle.expire(key)
+    }
+
+    /// Expires all entries with a tag, as ``expireElement(for:)`` does for a key.
+    /// - Returns: the number of entries expired.
+    @discardableResult
+    public func expireTag(_ tag: String) -> Int {
+        handle.expire(tag: tag)
+    }
+
+    /// Expires all entries, as ``expireElement(for:)`` does for a key. Loads that are in progress do not store their answers.
+    public func expireAll() {
+        handle.expireAll()
+    }
+
+    /// Removes all entries with a tag. Loads that are in progress do not store an answer with it.
+    /// - Returns: the number of entries removed.
+    @discardableResult
+    public func removeTag(_ tag: String) -> Int {
+        handle.remove(tag: tag)
     }
 
     /// Removes the entry of `key` and returns its element.

@@ -58,12 +58,15 @@ package final class CacheHandle: @unchecked Sendable {
     }
 
     package func put<Element>(
-        _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64, flags: UInt32 = 0, stale: Int64 = 0
+        _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64, flags: UInt32 = 0, stale: Int64 = 0,
+        tags: [String] = [], version: String = ""
     ) -> kvl_status_t {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
-        var stated = terms(ttl: ttl, priority: priority, flags: flags, stale: stale)
-        return withBytes(of: key) { kvl_cache_put(raw, $0, $1, value, &stated) }
+        let stated = terms(ttl: ttl, priority: priority, flags: flags, stale: stale)
+        return withLabels(stated, version: version, tags: tags) { stated in
+            withBytes(of: key) { kvl_cache_put(raw, $0, $1, value, stated) }
+        }
     }
 
     /// Stores the element that `change` returns, and starts again whenever another write came in between.
@@ -97,24 +100,47 @@ package final class CacheHandle: @unchecked Sendable {
         withBytes(of: key) { kvl_cache_expire(raw, $0, $1) } == KVL_OK
     }
 
+    func expireAll() {
+        kvl_cache_expire_all(raw)
+    }
+
+    func expire(tag: String) -> Int {
+        changed(tag) { kvl_cache_expire_tag(raw, $0, $1, $2) }
+    }
+
+    func remove(tag: String) -> Int {
+        changed(tag) { kvl_cache_remove_tag(raw, $0, $1, $2) }
+    }
+
+    /// How many entries a call with a tag changes.
+    private func changed(_ tag: String, _ change: (UnsafePointer<UInt8>?, Int, UnsafeMutablePointer<Int>?) -> kvl_status_t) -> Int {
+        var tag = tag
+        var count = 0
+        _ = tag.withUTF8 { change($0.baseAddress, $0.count, &count) }
+        return count
+    }
+
     /// Like ``put(_:for:ttl:priority:cost:)``, but returns the evicted elements, or the element itself if it was not stored.
     package func putNaming<Element>(
-        _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64, stale: Int64 = 0
+        _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64, stale: Int64 = 0, tags: [String] = [],
+        version: String = ""
     ) -> (status: kvl_status_t, victims: [Element]) {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
-        var stated = terms(ttl: ttl, priority: priority, stale: stale)
+        let stated = terms(ttl: ttl, priority: priority, stale: stale)
         let victims = Victims<Element>()
         let name: kvl_removal_fn = { victims, entry, _ in
             guard let object = entry?.pointee.object else { return }
             borrowed(victims, as: AnyVictims.self).add(object)
         }
         let status = withExtendedLifetime(victims) {
-            withBytes(of: key) {
-                kvl_cache_put_naming(
-                    raw, $0, $1, value, &stated, name,
-                    Unmanaged<AnyVictims>.passUnretained(victims).toOpaque()
-                )
+            withLabels(stated, version: version, tags: tags) { stated in
+                withBytes(of: key) {
+                    kvl_cache_put_naming(
+                        raw, $0, $1, value, stated, name,
+                        Unmanaged<AnyVictims>.passUnretained(victims).toOpaque()
+                    )
+                }
             }
         }
         return (status, victims.elements)

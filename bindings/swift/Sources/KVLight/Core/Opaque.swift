@@ -68,6 +68,30 @@ func terms(ttl: Int64, priority: Double, flags: UInt32 = 0, stale: Int64 = 0) ->
     )
 }
 
+/// Calls `body` with terms that also state a version and tags.
+func withLabels<R>(
+    _ terms: kvl_terms_t, version: String, tags: [String], _ body: (UnsafePointer<kvl_terms_t>) -> R
+) -> R {
+    var stated = terms
+    guard !version.isEmpty || !tags.isEmpty else { return body(&stated) }
+    // One byte more, so that there is an address.
+    let text = Array(version.utf8) + tags.flatMap(\.utf8) + [0]
+    return text.withUnsafeBufferPointer { text in
+        var at = 0
+        let slices = ([version] + tags).map { label in
+            defer { at += label.utf8.count }
+            return kvl_slice_t(data: text.baseAddress.map { $0 + at }, len: label.utf8.count)
+        }
+        return slices.withUnsafeBufferPointer { slices in
+            stated.version = slices[0].data
+            stated.version_len = slices[0].len
+            stated.tags = slices.baseAddress.map { $0 + 1 }
+            stated.tags_len = tags.count
+            return body(&stated)
+        }
+    }
+}
+
 /// How long an expired element is kept as a fallback, in the library's form; `nil` is as the configuration says.
 func staleMilliseconds(_ duration: Duration?) -> Int64 {
     guard let duration else { return 0 }

@@ -39,20 +39,34 @@ package final class RequestHandle: @unchecked Sendable {
         return kvl_request_resolve_object(raw, i, retained(Box(element)), cost, releaseObject, nil)
     }
 
-    func resolve<Element>(_ i: Int, _ element: Element?, cost: UInt64, ttl: Int64, priority: Double, stale: Int64) -> kvl_status_t {
+    func resolve<Element>(_ i: Int, _ element: Element?, cost: UInt64, _ stated: StatedTerms) -> kvl_status_t {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
-        var stated = terms(ttl: ttl, priority: priority, stale: stale)
-        return kvl_request_resolve(raw, i, value, &stated)
+        return stated.with { kvl_request_resolve(raw, i, value, $0) }
+    }
+
+    func notModified(_ i: Int, _ stated: StatedTerms) -> kvl_status_t {
+        stated.with { kvl_request_not_modified(raw, i, $0) }
+    }
+
+    /// What the store has of a key.
+    func stale<Element>(_ i: Int, as _: Element.Type) -> (element: Element?, age: Int64, version: String)? {
+        var value: OpaquePointer?
+        var age: Int64 = 0
+        var version = kvl_slice_t(data: nil, len: 0)
+        let status = kvl_request_stale(raw, i, &value, &age, &version)
+        guard status == KVL_VALUE || status == KVL_NULL else { return nil }
+        let text = String(decoding: UnsafeBufferPointer(start: version.data, count: version.len), as: UTF8.self)
+        // The type is stated, since an optional of it would be inferred otherwise.
+        return (status == KVL_VALUE ? take(value, as: Element.self) : nil, age, text)
     }
 
     func supply<Element>(
-        _ key: some KVLightKey, _ element: Element?, cost: UInt64, ttl: Int64, priority: Double, stale: Int64
+        _ key: some KVLightKey, _ element: Element?, cost: UInt64, _ stated: StatedTerms
     ) -> kvl_status_t {
         let value = makeValue(element, cost: cost)
         defer { kvl_value_release(value) }
-        var stated = terms(ttl: ttl, priority: priority, stale: stale)
-        return withBytes(of: key) { kvl_request_supply(raw, $0, $1, value, &stated) }
+        return stated.with { terms in withBytes(of: key) { kvl_request_supply(raw, $0, $1, value, terms) } }
     }
 
     @discardableResult
@@ -83,5 +97,21 @@ package final class RequestHandle: @unchecked Sendable {
         let call: kvl_cancel_fn = { hook, _, _ in onLibraryThread { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
         let status = kvl_request_on_cancel(raw, call, retained(Hook(cancelled)), releaseObject)
         if status == KVL_ERR_CANCELLED { cancelled() }
+    }
+}
+
+/// The terms that an answer states.
+struct StatedTerms {
+    var ttl: TimeToLive
+    var priority: Double?
+    var stale: Duration?
+    var tags: [String]
+    var version: String
+
+    func with<R>(_ body: (UnsafePointer<kvl_terms_t>) -> R) -> R {
+        // Without a priority: that of the fetch.
+        let stated = priority.flatMap { $0.isNaN ? nil : $0 } ?? -Double.greatestFiniteMagnitude
+        let terms = terms(ttl: ttl.milliseconds, priority: stated, stale: staleMilliseconds(stale))
+        return withLabels(terms, version: version, tags: tags, body)
     }
 }
