@@ -7,8 +7,9 @@
  *     /             PAGE, by default examples/dashboard/index.html, which draws it live
  *
  * PORT 0 takes any free port; the address is printed. The load is simulated: clients ask for records, some of them popular, and the
- * provider is slow, fails now and then, and finds that some records do not exist. For a program of your own, only the second half of
- * this file is useful. SIGINT or SIGTERM ends it.
+ * provider is slow, fails now and then, and finds that some records do not exist. SIGUSR1 takes the provider down, and the next one brings
+ * it back, so that the page shows an outage. For a program of your own, only the second half of this file is useful. SIGINT or SIGTERM
+ * ends it.
  */
 #define _GNU_SOURCE
 #include <kvlight.h>
@@ -34,7 +35,7 @@
 
 #define RECORDS 20000
 
-static atomic_int ends;
+static atomic_int ends, is_down;
 
 static void pause_us(long us)
 {
@@ -61,7 +62,7 @@ static void provide(void *user_data, kvl_request_t *request)
     for (size_t i = 0; i < n; i++) {
         uint32_t record;
         memcpy(&record, keys[i].data, sizeof record);
-        if (draw(&state) % 50 == 0)
+        if (atomic_load(&is_down) || draw(&state) % 50 == 0)
             kvl_request_fail_text(request, i, 503, "the database is busy", 0);
         else if (record % 20 == 7)
             kvl_request_resolve(request, i, kvl_value_null(), NULL);
@@ -109,8 +110,13 @@ static kvl_tasks_t *new_engine(void)
     kvl_config_new(&config);
     kvl_config_set_provider(config, provide, NULL, NULL);
     kvl_config_set_int(config, "cache.capacity", 4000);
-    kvl_config_set_int(config, "cache.ttl_ms", 20000);
-    kvl_config_set_int(config, "cache.ttl_jitter_ms", 4000);
+    kvl_config_set_int(config, "cache.ttl_ms", 5000);
+    kvl_config_set_int(config, "cache.ttl_jitter_ms", 1000);
+    kvl_config_set_int(config, "stale.ttl_ms", 3600000);
+    kvl_config_set_int(config, "stale.timeout_ms", 100);
+    kvl_config_set_real(config, "breaker.failure_ratio", 0.9);
+    kvl_config_set_int(config, "breaker.window_ms", 2000);
+    kvl_config_set_int(config, "breaker.open_ms", 2000);
     kvl_config_set_int(config, "retry.count", 2);
     kvl_config_set_int(config, "retry.fixed_ms", 50);
     kvl_config_set_int(config, "timeout_ms", 2000);
@@ -243,6 +249,12 @@ static void serve(const struct connection *to, kvl_tasks_t *tasks, const char *p
         answer(to, "404 Not Found", "text/plain", "", 0);
 }
 
+static void end_or_start_outage(int signal)
+{
+    (void)signal;
+    atomic_fetch_xor(&is_down, 1);
+}
+
 static void end(int signal)
 {
     (void)signal;
@@ -260,14 +272,17 @@ int main(int argc, char **argv)
     const char *page = argc == 3 ? argv[2] : "examples/dashboard/index.html";
 
     /* Signals are blocked in all threads, and unblocked in this one while it waits for connections. */
-    sigset_t ending, before;
-    sigemptyset(&ending);
-    sigaddset(&ending, SIGINT);
-    sigaddset(&ending, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &ending, &before);
+    sigset_t handled, before;
+    sigemptyset(&handled);
+    sigaddset(&handled, SIGINT);
+    sigaddset(&handled, SIGTERM);
+    sigaddset(&handled, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &handled, &before);
     struct sigaction action = {.sa_handler = end};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = end_or_start_outage;
+    sigaction(SIGUSR1, &action, NULL);
 
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -59,21 +59,30 @@ impl Metrics {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).as_bytes())
     }
 
-    /// The statistics, as soon as requests were made and some keys were found.
-    fn stats(&self) -> serde_json::Value {
+    /// The statistics, as soon as a condition holds.
+    fn stats_when(&self, is_so: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         loop {
             let (head, body) = self.get("/stats.json");
             assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("application/json"), "{head}");
             let stats: serde_json::Value = serde_json::from_str(&body).expect("valid JSON");
-            if stats["lookups"]["hits"].as_u64() > Some(0) && stats["latency_us"]["count"].as_u64() > Some(0) {
+            if is_so(&stats) {
                 return stats;
             }
         }
     }
 
+    /// The statistics, as soon as requests were made and some keys were found.
+    fn stats(&self) -> serde_json::Value {
+        self.stats_when(|stats| stats["lookups"]["hits"].as_u64() > Some(0) && stats["latency_us"]["count"].as_u64() > Some(0))
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.program.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
     fn end(mut self) {
-        let ended = Command::new("kill").args(["-TERM", &self.program.id().to_string()]).status();
-        assert!(ended.expect("kill runs").success());
+        self.signal("-TERM");
         assert!(self.program.wait().expect("the program ends").success(), "the program frees the engine and exits with 0");
     }
 }
@@ -184,4 +193,38 @@ fn s12_the_page_draws_a_running_engine_on_a_desktop_and_on_a_phone() {
     let said = "new Promise(done => { let looks = 0; const look = () => { const state = document.getElementById('state'); \
                 if (state.className || ++looks > 100) done(state.className); else setTimeout(look, 100); }; look(); })";
     assert_eq!(browser.value(said), json!("trouble"));
+}
+
+/// Waits until the page says this of the circuit breaker, and returns what it says.
+fn breaker_is(words: &str) -> String {
+    format!(
+        "new Promise(done => {{ let looks = 0; const look = () => {{ const said = document.getElementById('breaker').textContent; \
+         if (said === '{words}' || ++looks > 300) done(said); else setTimeout(look, 100); }}; look(); }})"
+    )
+}
+
+#[test]
+fn r07_r14_an_outage_is_counted_and_shown() {
+    let metrics = Metrics::start("metrics_outage");
+    let mut browser = Browser::start("dashboard_outage");
+    metrics.stats();
+    if let Some(browser) = &mut browser {
+        browser.open(&format!("http://{}/", metrics.address), 1280, "light");
+        assert_eq!(browser.value(&breaker_is("circuit breaker closed")), json!("circuit breaker closed"));
+    }
+    metrics.signal("-USR1");
+    let stats = metrics.stats_when(|stats| stats["breaker"]["state"] == json!(1) && stats["stale"]["error"].as_u64() > Some(0));
+    assert!(stats["breaker"]["opened"].as_u64() > Some(0), "{stats}");
+    if let Some(browser) = &mut browser {
+        // It is half open for a moment now and then.
+        assert_eq!(browser.value(&breaker_is("circuit breaker open")), json!("circuit breaker open"));
+        assert_eq!(browser.value("document.getElementById('breaker').className"), json!("trouble"));
+    }
+    metrics.signal("-USR1");
+    metrics.stats_when(|stats| stats["breaker"]["state"] == json!(0));
+    if let Some(browser) = &mut browser {
+        assert_eq!(browser.value(&breaker_is("circuit breaker closed")), json!("circuit breaker closed"));
+        assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
+    }
+    metrics.end();
 }
