@@ -44,6 +44,8 @@ extension KVLightTasks {
         public var circuitBreaker: CircuitBreaker?
         /// The limit of requests per second; `nil` is no limit.
         public var rateLimit: RateLimit?
+        /// When a slow request is handed out once more; `nil` is never.
+        public var hedging: Hedging?
         public var readMode = ReadMode.normal
         /// The priority with which answers are stored.
         public var elementPriority = 0.0
@@ -95,6 +97,7 @@ extension KVLightTasks {
             config.set(retry)
             circuitBreaker?.write(to: config)
             rateLimit?.write(to: config)
+            hedging?.write(to: config)
         }
     }
 }

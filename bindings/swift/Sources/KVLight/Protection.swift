@@ -1,4 +1,4 @@
-// The protection of the provider: a circuit breaker, and a rate limit.
+// The protection of the provider and of its callers: a circuit breaker, a rate limit, and hedging.
 
 import CKVLight
 
@@ -68,5 +68,34 @@ public struct RateLimit: Hashable, Sendable {
     func write(to config: borrowing ConfigHandle) {
         config.set("rate.requests_per_s", requestsPerSecond.isNaN ? 1 : min(max(requestsPerSecond, 0.001), 1_000_000_000))
         config.set("rate.burst", min(max(burst, 1), Int(UInt32.max)))
+    }
+}
+
+/// When a slow request is handed to the provider once more, with its unanswered keys. The first answer counts, and the other request is
+/// cancelled. The provider must tolerate the same key twice at a time, and two requests must be allowed to run at a time.
+public struct Hedging: Hashable, Sendable {
+    /// When a request is slow.
+    public enum Trigger: Hashable, Sendable {
+        /// It has taken this long.
+        case after(Duration)
+        /// It has taken longer than this part of the last requests, 0.95 for example.
+        case percentile(Double)
+    }
+
+    public var trigger: Trigger
+    /// The greatest part of the requests that is handed out once more.
+    public var maximumRatio: Double
+
+    public init(_ trigger: Trigger, maximumRatio: Double = 0.05) {
+        self.trigger = trigger
+        self.maximumRatio = maximumRatio
+    }
+
+    func write(to config: borrowing ConfigHandle) {
+        switch trigger {
+        case .after(let time): config.set("hedge.after_ms", min(time.milliseconds(atLeast: 1), Int64(UInt32.max)))
+        case .percentile(let part): config.set("hedge.percentile", part.isNaN ? 0.95 : min(max(part, 0.001), 1))
+        }
+        config.set("hedge.max_ratio", maximumRatio.isNaN ? 0.05 : min(max(maximumRatio, 0.001), 1))
     }
 }

@@ -112,6 +112,27 @@ private func tabled(
         #expect(try await second == "value of b")
     }
 
+    @Test func r09_aSlowRequestIsRepeatedAndTheFirstAnswerCounts() async throws {
+        let clock = ManualClock()
+        let open = Locked<[KVLightRequest<String, String>]>([])
+        var config = KVLightTasks<String, String>.Config(provider: .requests { request in open.update { $0.append(request) } })
+        config.cache.clock = clock
+        config.hedging = Hedging(.after(.milliseconds(20)), maximumRatio: 1)
+        let tasks = KVLightTasks(config: config)
+        async let fetched = tasks.fetch(key: "a")
+        #expect(await eventually { open.current.count == 1 })
+        clock.advance(by: .milliseconds(20))
+        #expect(await eventually { open.current.count == 2 })
+        let (slow, fast) = (open.current[0], open.current[1])
+        #expect(fast.keys == ["a"] && fast.resolve(at: 0, with: "fast") == .accepted)
+        #expect(try await fetched == "fast")
+        #expect(await eventually { slow.cancellation != nil })
+        [slow, fast].forEach { $0.finish() }
+        #expect(await eventually { tasks.statistics.hedgesWon == 1 })
+        let other = echo { $0.hedging = Hedging(.percentile(0.95)) }
+        #expect(try await other.fetch(key: "b") == "value of b")
+    }
+
     @Test func f12_theNumberOfRunningRequestsBeginsWithTheLeast() async throws {
         let gate = Gate()
         let calls = Locked<[[String]]>([])
