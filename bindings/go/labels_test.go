@@ -214,3 +214,10 @@ func Test_r11_labels_that_are_none_are_refused(t *testing.T) {
 		t.Error(isIn, err)
 	}
 }
+
+func Test_l09b_settings_that_contradict_each_other_are_refused_in_a_sentence(t *testing.T) {
+	_, err := kvlight.New(noUsers, kvlight.Settings{"stale.ttl_ms": 5})
+	if !errors.Is(err, kvlight.ErrBadValue) || !strings.Contains(err.Error(), "no entry expires") {
+		t.Error(err)
+	}
+}

@@ -111,6 +111,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
 
     /// Creates the engine and starts its threads.
     pub fn build(self) -> Result<Tasks<K, V>, FetchError> {
+        if let Some(sentence) = self.draft.contradiction() {
+            return Err(FetchError::with_text(Status::ERR_BAD_VALUE, &sentence));
+        }
         Core::engine(self.plan()?).map(Tasks::new).map_err(FetchError::of)
     }
 

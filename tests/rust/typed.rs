@@ -227,6 +227,9 @@ fn l09_a_refused_setting_is_reported_in_a_sentence() {
     let error = refused.err().expect("there is no such setting");
     assert_eq!(error.kind(), ErrorKind::BadSetting);
     assert!(error.to_string().contains("did you mean \"cache.capacity\"?"), "{error}");
+    let contradictory = Tasks::<u8, u8>::builder().set("stale.ttl_ms", 5).load(|_: &[u8]| Ok::<_, Down>(HashMap::new())).build();
+    let error = contradictory.err().expect("no entry expires");
+    assert!(error.kind() == ErrorKind::BadSetting && error.to_string().contains("no entry expires"), "{error}");
 }
 
 #[test]

@@ -100,7 +100,13 @@ function M.new(settings)
   check(C.kvl_config_set_queue(config, pair.queue, K.QUEUE_F_ALL))
   check(C.kvl_config_set_provider(config, nil, nil, nil))
   local tasks_out = ffi.new "kvl_tasks_t *[1]"
-  check(C.kvl_tasks_new(config, tasks_out, nil))
+  local why = out_error()
+  local status = C.kvl_tasks_new(config, tasks_out, why)
+  if status < 0 then
+    local message = why[0] ~= nil and ffi.string(C.kvl_error_message(why[0])) or nil
+    C.kvl_error_release(why[0])
+    error(error_of(status, message), 0)
+  end
   pair.tasks = tasks_out[0]
 
   return setmetatable({

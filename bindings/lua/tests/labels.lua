@@ -146,4 +146,10 @@ scenario("r11 labels that are none are refused", function()
   tasks:close()
 end)
 
+scenario("l09b settings that contradict each other are refused in a sentence", function()
+  local made, why = pcall(kvlight.tasks, { provider = no_users, ["stale.ttl_ms"] = 5 })
+  equal(made, false, "refused")
+  equal(why.message:find("no entry expires", 1, true) ~= nil, true, tostring(why))
+end)
+
 tap.run()

@@ -126,3 +126,7 @@ test('r11_labels_that_are_none_are_refused', () => {
   assert.equal(cache.put('a', 'one', { tags: Array.from({ length: 16 }, (_, i) => `t${i}`), version: 'v'.repeat(255) }), true);
   cache.close();
 });
+
+test('l09b_settings_that_contradict_each_other_are_refused_in_a_sentence', () => {
+  assert.throws(() => new Tasks({ provider: () => ({}), 'stale.ttl_ms': 5 }), /no entry expires/);
+});

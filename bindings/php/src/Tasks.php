@@ -78,7 +78,15 @@ final class Tasks
             $this->queue = Library::taken('kvl_queue_t', fn ($out) => $this->ffi->kvl_queue_new(0, $out));
             Library::check($this->ffi->kvl_config_set_queue($config, $this->queue, Native::QUEUE_F_ALL));
             Library::check($this->ffi->kvl_config_set_provider($config, null, 0, null));
-            $this->tasks = Library::taken('kvl_tasks_t', fn ($out) => $this->ffi->kvl_tasks_new($config, $out, null));
+            $why = Library::place('kvl_error_t *');
+            $out = Library::place('kvl_tasks_t *');
+            $status = $this->ffi->kvl_tasks_new($config, $out, $why);
+            if ($status < 0) {
+                $message = $why[0] === null ? null : $this->ffi->kvl_error_message($why[0]);
+                $this->ffi->kvl_error_release($why[0]);
+                throw new Error($status, $message);
+            }
+            $this->tasks = $out[0];
         } finally {
             $this->ffi->kvl_config_free($config);
         }

@@ -118,4 +118,9 @@ $scenarios['r11 labels that are none are refused'] = function () {
     $tasks->close();
 };
 
+$scenarios['l09b settings that contradict each other are refused in a sentence'] = function () {
+    $why = thrown(fn () => new Tasks(fn () => [], ['stale.ttl_ms' => 5]));
+    equal([$why->getCode(), str_contains($why->getMessage(), 'no entry expires')], [Native::ERR_BAD_VALUE, true], (string) $why);
+};
+
 runScenarios($scenarios);

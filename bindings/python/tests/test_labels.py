@@ -113,3 +113,8 @@ def r11_labels_that_are_none_are_refused() -> None:
         cache.expire_tag(7)  # type: ignore[arg-type]
     assert 1 not in cache
     assert cache.put(1, "one", tags=[f"t{i}" for i in range(16)], version="v" * 255)
+
+
+def l09b_settings_that_contradict_each_other_are_refused_in_a_sentence() -> None:
+    with pytest.raises(kvlight.Wrong, match="no entry expires"):
+        kvlight.Tasks[int, int](provider=lambda keys: keys, stale_ttl_ms=5)

@@ -105,4 +105,9 @@ scenario "r11 labels that are none are refused" do
   tasks.close
 end
 
+scenario "l09b settings that contradict each other are refused in a sentence" do
+  why = raised(Kvlight::Error, "no entry expires") { Kvlight::Tasks.new(stale_ttl_ms: 5) { |_| {} } }
+  equal [why.name, why.message.include?("no entry expires")], ["KVL_ERR_BAD_VALUE", true], why.message
+end
+
 exit run_scenarios

@@ -1,23 +1,39 @@
 //! Settings that are valid by themselves but exclude each other.
 
-use super::{ConcurrencyLimit, Draft, Settings};
+use super::{ConcurrencyLimit, Draft, QueueOrder, Settings};
 
 impl Draft {
     /// A sentence that says why an engine cannot be created from these settings, although each is valid; `None` if it can.
     pub fn contradiction(&self) -> Option<String> {
         let Settings { cache, tasks, fetch } = &self.settings;
-        let sentence = if cache.stale_ttl_ms > 0 && cache.ttl_ms.is_none() && cache.idle_ttl_ms.is_none() {
+        let hedges = !tasks.hedge.after.is_zero() || tasks.hedge.percentile > 0.0;
+        let refreshes = cache.refresh.after > 0.0 || cache.refresh.after_ms > 0;
+        let sentence = if cache.capacity == 0 && (cache.stale_ttl_ms > 0 || refreshes) {
+            "\"stale.ttl_ms\" and \"refresh\" settings concern entries, but with \"cache.capacity\" = 0 there are none"
+        } else if cache.stale_ttl_ms > 0 && cache.ttl_ms.is_none() && cache.idle_ttl_ms.is_none() {
             "\"stale.ttl_ms\" keeps expired entries, but no entry expires: set \"cache.ttl_ms\" or \"cache.idle_ttl_ms\""
         } else if cache.refresh.after > 0.0 && cache.refresh.after_ms > 0 {
             "\"refresh.after\" and \"refresh.after_ms\" exclude each other: set one of them"
         } else if cache.refresh.after > 0.0 && cache.ttl_ms.is_none() {
             "\"refresh.after\" is a share of the TTL, but values have none: set \"cache.ttl_ms\", or \"refresh.after_ms\""
+        } else if refreshes && cache.ttl_ms == Some(0) {
+            "\"refresh\" settings concern values, but with \"cache.ttl_ms\" = 0 none is stored"
+        } else if cache.refresh.after_ms > 0 && cache.ttl_ms.is_some_and(|ttl| ttl <= cache.refresh.after_ms) {
+            "\"refresh.after_ms\" is not below \"cache.ttl_ms\", so values expire before they are refreshed: lower the former or raise the latter"
+        } else if fetch.stale_timeout.is_some_and(|stale| fetch.timeout.is_some_and(|timeout| timeout <= stale)) {
+            "\"stale.timeout_ms\" is not below \"timeout_ms\", so a fetch ends before it receives the fallback: lower the former or raise the latter"
+        } else if tasks.queue_ageing.is_some() && tasks.queue_order == QueueOrder::Lifo {
+            "\"queue.ageing_ms\" works with \"queue.order\" = fifo alone, since with lifo older keys go last"
         } else if tasks.limit == ConcurrencyLimit::Adaptive && tasks.min_running > tasks.max_running {
             "\"tasks.min_running\" exceeds \"tasks.max_running\": lower the former or raise the latter"
         } else if !tasks.hedge.after.is_zero() && tasks.hedge.percentile > 0.0 {
             "\"hedge.after_ms\" and \"hedge.percentile\" exclude each other: set one of them"
-        } else if !tasks.idempotent && (!tasks.hedge.after.is_zero() || tasks.hedge.percentile > 0.0) {
+        } else if hedges && !tasks.idempotent {
             "\"hedge\" settings call the provider twice for a key, which \"provider.idempotent\" = false forbids"
+        } else if hedges && tasks.max_running == 1 {
+            "\"hedge\" settings need a free slot while a request is slow: raise \"tasks.max_running\" to 2 or more"
+        } else if hedges && tasks.hedge.max_ratio == 0.0 {
+            "\"hedge.max_ratio\" = 0 lets no request be repeated: raise it, or set neither \"hedge.after_ms\" nor \"hedge.percentile\""
         } else if !tasks.hedge.after.is_zero() && fetch.attempt_timeout.is_some_and(|timeout| timeout <= tasks.hedge.after) {
             "\"hedge.after_ms\" is not below \"attempt_timeout_ms\", so no request is ever repeated: lower the former or raise the latter"
         } else {
@@ -47,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn r01_r05_r07_r08_r09_r10_settings_that_cannot_work_are_refused_with_a_sentence_that_names_them() {
+    fn l09b_r01_r04_r05_r07_r08_r09_r10_settings_that_cannot_work_are_refused_with_a_sentence_that_names_them() {
         for (bad, good) in [
             ("stale.ttl_ms=5", "stale.ttl_ms=5 cache.ttl_ms=5"),
             ("stale.ttl_ms=5 cache.ttl_ms=-1", "stale.ttl_ms=5 cache.idle_ttl_ms=5"),
@@ -58,7 +74,7 @@ mod tests {
             ("refresh.after=-0.5", "refresh.after=0"),
             ("refresh.after=NaN", "refresh.after_ms=5"),
             ("refresh.after=0.5", "refresh.after=0.5 cache.ttl_ms=5"),
-            ("refresh.after=0.5 refresh.after_ms=5 cache.ttl_ms=5", "refresh.after_ms=5 cache.ttl_ms=5"),
+            ("refresh.after=0.5 refresh.after_ms=5 cache.ttl_ms=6", "refresh.after_ms=5 cache.ttl_ms=6"),
             ("refresh.after_ms=-1", "refresh.after_ms=0"),
             ("refresh.retry_ms=0", "refresh.retry_ms=1"),
             ("refresh.jitter=1.1", "refresh.jitter=1"),
@@ -80,6 +96,16 @@ mod tests {
             ("hedge.after_ms=5 provider.idempotent=false", "provider.idempotent=false"),
             ("hedge.percentile=0.5 provider.idempotent=false", "hedge.percentile=0.5 provider.idempotent=true"),
             ("hedge.after_ms=5 attempt_timeout_ms=5", "hedge.after_ms=5 attempt_timeout_ms=6"),
+            ("hedge.after_ms=5 tasks.max_running=1", "hedge.after_ms=5 tasks.max_running=2"),
+            ("hedge.percentile=0.9 tasks.max_running=1", "tasks.max_running=1"),
+            ("hedge.after_ms=5 hedge.max_ratio=0", "hedge.max_ratio=0"),
+            ("stale.ttl_ms=5 cache.ttl_ms=5 cache.capacity=0", "cache.ttl_ms=5 cache.capacity=0"),
+            ("refresh.after_ms=5 cache.capacity=0", "refresh.after_ms=5 cache.capacity=1"),
+            ("refresh.after_ms=5 cache.ttl_ms=5", "refresh.after_ms=5 cache.ttl_ms=6"),
+            ("refresh.after=0.5 cache.ttl_ms=0", "cache.ttl_ms=0"),
+            ("stale.timeout_ms=5 timeout_ms=5", "stale.timeout_ms=5 timeout_ms=6"),
+            ("stale.timeout_ms=6 timeout_ms=5", "timeout_ms=5"),
+            ("queue.order=lifo queue.ageing_ms=5", "queue.order=fifo queue.ageing_ms=5"),
             ("tasks.limit=some", "tasks.limit=adaptive"),
             ("tasks.min_running=0", "tasks.min_running=1"),
             ("tasks.limit=adaptive tasks.min_running=5", "tasks.min_running=5"),

@@ -90,6 +90,18 @@ module Kvlight
 
     private
 
+    # Raises an error with the library's sentence if the settings contradict each other.
+    def create(config)
+      place = Fiddle::Pointer.malloc(16, Fiddle::RUBY_FREE)
+      place[0, 16] = "\0" * 16
+      status = Native.kvl_tasks_new(config, place.to_i, place.to_i + 8)
+      tasks, why = place[0, 16].unpack("QQ")
+      Error.check(status, why.zero? ? nil : Native.text(Native.kvl_error_message(why)))
+      tasks
+    ensure
+      Native.kvl_error_release(why) if why
+    end
+
     def open(settings)
       @tasks = 0
       @queue = Native.taken { |out| Error.check(Native.kvl_queue_new(0, out)) }
@@ -98,7 +110,7 @@ module Kvlight
       Error.check(Native.kvl_config_set_queue(config, @queue, QUEUE_F_ALL))
       Error.check(Native.kvl_config_set_provider(config, 0, 0, 0))
       @most_requests = %w[tasks.max_running tasks.max_abandoned].sum { |key| Settings.number(config, key) }
-      @tasks = Native.taken { |out| Error.check(Native.kvl_tasks_new(config, out, 0)) }
+      @tasks = create(config)
       descriptor = Native.taken { |out| Error.check(Native.kvl_queue_fd(@queue, out)) }
       # The library owns the descriptor: Ruby must not close it.
       @readable = IO.for_fd([descriptor].pack("Q").unpack1("l"), autoclose: false)

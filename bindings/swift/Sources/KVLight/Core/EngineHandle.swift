@@ -12,8 +12,12 @@ package final class EngineHandle: @unchecked Sendable {
 
     package init(_ config: borrowing ConfigHandle) {
         var made: OpaquePointer?
-        refusal = kvl_tasks_new(config.raw, &made, nil)
+        var why: OpaquePointer?
+        refusal = kvl_tasks_new(config.raw, &made, &why)
         raw = made
+        // Values out of range were clamped before, so these settings contradict each other.
+        precondition(refusal != KVL_ERR_BAD_VALUE, kvl_error_message(why).map { String(cString: $0) } ?? "the configuration was refused")
+        kvl_error_release(why)
     }
 
     deinit {
