@@ -4,7 +4,7 @@
 //! are compared. The store is free only in how early it removes expired entries; the model follows that, and checks that they had expired.
 
 use kvlight::base::config::CacheSettings;
-use kvlight::base::{Answer, Clock, Key, Millis, StoreTerms, Ttl, Value};
+use kvlight::base::{Answer, Clock, Key, Labels, Millis, StoreTerms, Ttl, Value};
 use kvlight::cache::{Cause, Condition, Departure, Departures, ENTRY_COST, Hit, NewEntry, PutOutcome, Store, StoreCounts, TouchOutcome};
 use proptest::prelude::*;
 
@@ -29,8 +29,29 @@ fn id(answer: &Answer) -> Option<u64> {
     answer.value().map(|value| u64::from_le_bytes(value.as_bytes().expect("bytes").try_into().expect("a number")))
 }
 
+/// The tags of the model. An entry's labels are a number: the first two bits say which tags it has, the third whether it has a version.
+const TAGS: [&[u8]; 2] = [b"tag", b"another tag"];
+
+fn labels(of: u8) -> Option<Labels> {
+    let version: &[u8] = if of & 4 != 0 { b"version" } else { b"" };
+    Labels::new(version, (0..TAGS.len()).filter(|tag| of & 1 << tag != 0).map(|tag| TAGS[tag])).expect("good labels")
+}
+
+/// What each combination of labels costs, as a store without anything else says.
+fn label_costs() -> [u64; 8] {
+    let store = Store::new(&CacheSettings { shards: Some(1), ..CacheSettings::default() }, None);
+    let (clock, mut out) = (Clock::manual(Millis(0)), Departures::new());
+    std::array::from_fn(|of| {
+        let terms = StoreTerms { cost: Some(0), labels: labels(of as u8), ..StoreTerms::default() };
+        let put = store.put(b"", NewEntry { terms, ..NewEntry::new(Answer::Null) }, &clock, &mut out);
+        let PutOutcome::Stored { cost, .. } = put else { panic!("it is stored: {put:?}") };
+        cost - ENTRY_COST
+    })
+}
+
 #[derive(Clone, Debug)]
 struct ModelEntry {
+    labels: u8,
     key: u8,
     id: Option<u64>,
     cost: u64,
@@ -42,8 +63,15 @@ struct ModelEntry {
     recency: u64,
 }
 
+/// The TTL of a value or a null for which this one is stated.
+fn ttl_of(settings: &CacheSettings, stated: Option<Ttl>, id: Option<u64>) -> Ttl {
+    let default = if id.is_some() { settings.ttl_ms } else { settings.null_ttl_ms };
+    stated.unwrap_or(default.map_or(Ttl::Never, Ttl::of_ms))
+}
+
 struct Model {
     settings: CacheSettings,
+    label_costs: [u64; 8],
     now: u64,
     entries: Vec<ModelEntry>,
     uses: u64,
@@ -165,9 +193,14 @@ impl Model {
         if let Some(unmet) = self.unmet(key, given.when) {
             return (unmet, left);
         }
-        let cost = given.cost + key_len(key) as u64 + ENTRY_COST;
-        let default = if given.id.is_some() { self.settings.ttl_ms } else { self.settings.null_ttl_ms };
-        let ttl = given.ttl.unwrap_or(default.map_or(Ttl::Never, Ttl::of_ms));
+        let cost = given.cost + key_len(key) as u64 + ENTRY_COST + self.label_costs[usize::from(given.labels)];
+        let ttl = ttl_of(&self.settings, given.ttl, given.id);
+        if given.renews
+            && ttl != Ttl::DoNotStore
+            && let Some(at) = self.find(key).filter(|at| self.entries[*at].labels == given.labels)
+        {
+            return (self.renew(at, ttl, given.priority), left);
+        }
         let kept = self.find(key).filter(|_| given.keep_ttl).map(|at| self.entries[at].deadline);
         let stores = kept.is_some() || ttl != Ttl::DoNotStore;
         let mut replaces = false;
@@ -186,10 +219,27 @@ impl Model {
         self.uses += 1;
         let deadline = kept.unwrap_or_else(|| self.deadline(ttl));
         let (id, priority, recency, now) = (given.id, given.priority + 0.0, self.uses, self.now);
-        let entry = ModelEntry { key, id, cost, priority, deadline, stored_at: now, used_at: now, recency };
+        let entry = ModelEntry { labels: given.labels, key, id, cost, priority, deadline, stored_at: now, used_at: now, recency };
         let end = self.end(&entry);
         self.entries.push(entry);
         (PutOutcome::Stored { cost, expires_at: (end != u64::MAX).then_some(Millis(end)) }, left)
+    }
+
+    /// The same value lives anew, and its cost stays.
+    fn renew(&mut self, at: usize, ttl: Ttl, priority: f64) -> PutOutcome {
+        (self.entries[at].deadline, self.entries[at].priority) = (self.deadline(ttl), priority + 0.0);
+        self.entries[at].stored_at = self.now;
+        self.use_it(at);
+        let end = self.end(&self.entries[at]);
+        PutOutcome::Stored { cost: self.entries[at].cost, expires_at: (end != u64::MAX).then_some(Millis(end)) }
+    }
+
+    /// Ends the time of the live entries that are meant, and returns their number.
+    fn end_now(&mut self, is_meant: impl Fn(&ModelEntry) -> bool) -> usize {
+        let meant: Vec<usize> =
+            (0..self.entries.len()).filter(|at| is_meant(&self.entries[*at]) && !self.is_due(&self.entries[*at])).collect();
+        meant.iter().for_each(|at| self.entries[*at].deadline = self.now);
+        meant.len()
     }
 
     fn deadline(&self, ttl: Ttl) -> u64 {
@@ -198,8 +248,7 @@ impl Model {
 
     fn touch(&mut self, key: u8, ttl: Option<Ttl>) -> TouchOutcome {
         let Some(at) = self.find_alive(key) else { return TouchOutcome::Missing };
-        let default = if self.entries[at].id.is_some() { self.settings.ttl_ms } else { self.settings.null_ttl_ms };
-        let ttl = ttl.unwrap_or(default.map_or(Ttl::Never, Ttl::of_ms));
+        let ttl = ttl_of(&self.settings, ttl, self.entries[at].id);
         if ttl == Ttl::DoNotStore {
             return TouchOutcome::NoTtl;
         }
@@ -257,6 +306,9 @@ struct Given {
     keep_ttl: bool,
     when: When,
     priority: f64,
+    labels: u8,
+    /// Whether it is the value that the key has, which has not changed.
+    renews: bool,
 }
 
 /// The condition of a put.
@@ -272,7 +324,13 @@ enum When {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Put { key: u8, null: bool, cost: u64, ttl: Option<Ttl>, keep_ttl: bool, when: When, priority: f64, naming: bool },
+    Put { key: u8, null: bool, cost: u64, ttl: Option<Ttl>, keep_ttl: bool, when: When, priority: f64, naming: bool, labels: u8 },
+    /// The provider says that the value of the key has not changed; with the labels that it has, or with others.
+    Renew { key: u8, cost: u64, ttl: Option<Ttl>, priority: f64, labels: Option<u8> },
+    RemoveTag(usize),
+    ExpireTag(usize),
+    ExpireAll,
+    Expire(u8),
     Touch(u8, Option<Ttl>),
     Lookup(u8),
     LookupWith(u8),
@@ -320,26 +378,34 @@ fn any_op(many: bool) -> impl Strategy<Value = Op> {
     let cost = prop_oneof![8 => 0..200u64, 1 => 200..5_000u64];
     let when = prop_oneof![8 => Just(When::Always), 1 => Just(When::Absent), 1 => Just(When::Present), 2 => Just(When::HoldsThis),
         1 => Just(When::HoldsAnother)];
-    let put =
-        (keys.clone(), prop::bool::weighted(0.2), cost, any_ttl(), prop::bool::weighted(0.2), when, any_priority(many), any::<bool>());
-    let put = put.prop_map(move |(key, null, cost, ttl, keep_ttl, when, priority, naming)| {
+    let labels = prop_oneof![3 => Just(0), 2 => 0..8u8];
+    let renew = (keys.clone(), cost.clone(), any_ttl(), any_priority(many), prop_oneof![3 => Just(None), 1 => (0..8u8).prop_map(Some)]);
+    let renew = renew.prop_map(|(key, cost, ttl, priority, labels)| Op::Renew { key, cost, ttl, priority, labels });
+    let naming = (any::<bool>(), labels);
+    let put = (keys.clone(), prop::bool::weighted(0.2), cost, any_ttl(), prop::bool::weighted(0.2), when, any_priority(many), naming);
+    let put = put.prop_map(move |(key, null, cost, ttl, keep_ttl, when, priority, (naming, labels))| {
         // To get to many levels, entries must stay, with different priorities.
         let ttl = if many { None } else { ttl };
         let priority = if many && cost % 20 != 0 { f64::from(key) } else { priority };
-        Op::Put { key, null, cost, ttl, keep_ttl, when, priority, naming }
+        Op::Put { key, null, cost, ttl, keep_ttl, when, priority, naming, labels }
     });
     let touch = (keys.clone(), any_ttl().prop_filter("a touch with TTL 0 is refused", |ttl| *ttl != Some(Ttl::DoNotStore)));
     // For the same reason the store must not be emptied often.
     let often = |weight| if many { weight * 50 } else { weight };
     prop_oneof![
         often(40) => put,
+        often(6) => renew,
         often(12) => keys.clone().prop_map(Op::Lookup),
         4 => keys.clone().prop_map(Op::LookupWith),
         8 => keys.clone().prop_map(Op::Glance),
         4 => keys.clone().prop_map(Op::Probe),
         4 => keys.clone().prop_map(Op::Peek),
         4 => keys.clone().prop_map(Op::Remove),
-        2 => keys.prop_map(Op::Take),
+        2 => keys.clone().prop_map(Op::Take),
+        2 => keys.prop_map(Op::Expire),
+        1 => (0..TAGS.len()).prop_map(Op::RemoveTag),
+        1 => (0..TAGS.len()).prop_map(Op::ExpireTag),
+        1 => Just(Op::ExpireAll),
         4 => touch.prop_map(|(key, ttl)| Op::Touch(key, ttl)),
         2 => Just(Op::Pop),
         1 => (0.0..1.1f64).prop_map(Op::Trim),
@@ -383,8 +449,10 @@ struct Fixture {
 impl Fixture {
     fn new(settings: &CacheSettings) -> Fixture {
         let start = 1_000_000;
-        let model = Model { settings: settings.clone(), now: start, entries: Vec::new(), uses: 0, counts: Expected::default() };
-        Fixture { store: Store::new(settings, None), clock: Clock::manual(Millis(start)), model, given: 0, unmet: 0, departed: 0 }
+        let (settings, label_costs) = (settings.clone(), label_costs());
+        let store = Store::new(&settings, None);
+        let model = Model { settings, label_costs, now: start, entries: Vec::new(), uses: 0, counts: Expected::default() };
+        Fixture { store, clock: Clock::manual(Millis(start)), model, given: 0, unmet: 0, departed: 0 }
     }
 
     fn advance(&mut self, by_ms: u64) {
@@ -417,8 +485,8 @@ impl Fixture {
         let mut out = Departures::new();
         let mut expected = Vec::new();
         match *op {
-            Op::Put { key, null, cost, ttl, keep_ttl, when, priority, naming } => {
-                let given = Given { id: (!null).then_some(self.given), cost, ttl, keep_ttl, when, priority };
+            Op::Put { key, null, cost, ttl, keep_ttl, when, priority, naming, labels: of } => {
+                let given = Given { id: (!null).then_some(self.given), cost, ttl, keep_ttl, when, priority, labels: of, renews: false };
                 self.given += 1;
                 let condition = match when {
                     When::Always => Condition::None,
@@ -430,7 +498,8 @@ impl Fixture {
                         Condition::Holds(answer(Some(model.find(key).and_then(|at| model.entries[at].id).unwrap_or(self.given))))
                     }
                 };
-                let terms = StoreTerms { ttl, keep_ttl, priority: Some(priority), cost: Some(cost), ..StoreTerms::default() };
+                let (priority, cost) = (Some(priority), Some(cost));
+                let terms = StoreTerms { ttl, keep_ttl, priority, cost, labels: labels(of), ..StoreTerms::default() };
                 let entry = NewEntry { answer: answer(given.id), terms, condition };
                 let (put, named) = if naming {
                     let (put, named) = store.put_naming(&key_bytes(key), &mut { entry }, clock, &mut out);
@@ -448,6 +517,49 @@ impl Fixture {
                     assert_eq!(named.iter().map(|left| (left.key.clone(), id(&left.answer))).collect::<Vec<_>>(), victims);
                 }
                 expected = left;
+            }
+            Op::Renew { key, cost, ttl, priority, labels: stated } => {
+                let (Some(at), Some((hit, _))) = (model.find_alive(key), store.known(&key_bytes(key), clock)) else { return };
+                let of = stated.unwrap_or(model.entries[at].labels);
+                let given = Given { id: id(&hit.answer), cost, ttl, keep_ttl: false, when: When::Always, priority, labels: of, renews: true };
+                let (priority, cost) = (Some(priority), Some(cost));
+                let terms = StoreTerms { ttl, priority, cost, labels: labels(of), renews: true, ..StoreTerms::default() };
+                let departed = model.entries[at].labels != of || ttl_of(&model.settings, ttl, given.id) == Ttl::DoNotStore;
+                // The same value is then put once more.
+                self.given += u64::from(departed);
+                let put = store.put(&key_bytes(key), NewEntry { terms, ..NewEntry::new(hit.answer) }, clock, &mut out);
+                model.expire(&out);
+                let (outcome, left) = model.put(key, &given);
+                assert_eq!(put, outcome);
+                assert!(departed || left.is_empty(), "a value that lives anew leaves nothing behind: {left:?}");
+                expected = left;
+            }
+            Op::RemoveTag(tag) => {
+                let has_it = |entry: &ModelEntry| entry.labels & 1 << tag != 0;
+                let alive = model.entries.iter().filter(|entry| has_it(entry) && !model.is_due(entry)).count();
+                assert_eq!(store.remove_tag(TAGS[tag], clock, &mut out), alive);
+                model.expire(&out);
+                while let Some(at) = model.entries.iter().position(has_it) {
+                    model.leave(at, Cause::Tag, &mut expected);
+                }
+                // Entries with a tag leave in no particular order.
+                out.sort_by(|one, other| one.key.cmp(&other.key));
+                expected.sort_by_key(|(key, ..)| key_bytes(*key));
+            }
+            Op::ExpireTag(tag) => {
+                let expired = model.end_now(|entry| entry.labels & 1 << tag != 0);
+                assert_eq!(store.expire_tag(TAGS[tag], clock, &mut out), expired);
+                model.expire(&out);
+            }
+            Op::ExpireAll => {
+                model.end_now(|_| true);
+                store.expire_all(clock, &mut out);
+                model.expire(&out);
+            }
+            Op::Expire(key) => {
+                let expired = model.end_now(|entry| entry.key == key);
+                assert_eq!(store.expire(&key_bytes(key), clock, &mut out), expired == 1);
+                model.expire(&out);
             }
             Op::Touch(key, ttl) => {
                 let touched = store.touch(&key_bytes(key), ttl, clock, &mut out);
@@ -604,7 +716,7 @@ proptest! {
 
     /// 250 cases of up to 500 operations: about 60,000, and the same number again in the two tests that follow.
     #[test]
-    fn s01_s14_the_store_behaves_like_its_model(
+    fn s01_s14_r06_r11_r12_the_store_behaves_like_its_model(
         settings in any_settings(),
         ops in prop::collection::vec((any_op(false), prop::bool::weighted(0.3)), 1..500),
     ) {

@@ -96,6 +96,11 @@ impl TestStore {
         self.failed_refreshes.borrow().clone()
     }
 
+    /// What there is of the key, fresh or stale, and the terms on which it was stored.
+    pub fn known(&self, key: &str) -> Option<(Answer, StoreTerms)> {
+        self.entries.borrow().get(key.as_bytes()).map(|stored| (stored.answer.clone(), stored.terms.clone()))
+    }
+
     /// Whether the key has an entry, fresh or stale.
     pub fn has(&self, key: &str) -> bool {
         self.entries.borrow().contains_key(key.as_bytes())

@@ -28,6 +28,8 @@ enum Event {
     RefreshAhead(usize),
     /// The entries with the tag of these keys are removed.
     RemoveTag(usize),
+    /// The provider looks at what the store has of a key of a request.
+    Look(usize, usize),
     Answer(usize, usize, Reply),
     Extra(usize, usize),
     Finish(usize, Close),
@@ -69,6 +71,8 @@ struct Call {
 enum Reply {
     Value,
     Null,
+    /// What the provider knows of the key has not changed; nothing if it knows nothing.
+    NotModified,
     Failed,
     FailedForGood,
 }
@@ -88,6 +92,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         2 => (0..7usize).prop_map(Event::RefreshAhead),
         2 => (0..2usize).prop_map(Event::RemoveTag),
         14 => (some.clone(), some.clone(), reply()).prop_map(|(request, key, reply)| Event::Answer(request, key, reply)),
+        3 => (some.clone(), some.clone()).prop_map(|(request, key)| Event::Look(request, key)),
         3 => (some.clone(), 0..7usize).prop_map(|(request, key)| Event::Extra(request, key)),
         5 => (some.clone(), prop_oneof![Just(Close::Unanswered), Just(Close::Null), Just(Close::Failed)])
             .prop_map(|(request, rest)| Event::Finish(request, rest)),
@@ -133,7 +138,13 @@ fn call() -> impl Strategy<Value = Call> {
 }
 
 fn reply() -> impl Strategy<Value = Reply> {
-    prop_oneof![4 => Just(Reply::Value), 1 => Just(Reply::Null), 3 => Just(Reply::Failed), 1 => Just(Reply::FailedForGood)]
+    prop_oneof![
+        4 => Just(Reply::Value),
+        1 => Just(Reply::Null),
+        2 => Just(Reply::NotModified),
+        3 => Just(Reply::Failed),
+        1 => Just(Reply::FailedForGood)
+    ]
 }
 
 /// How much is done in one hold of the lock, and whether the rest waits until the next events have happened (rule S19).
@@ -186,6 +197,8 @@ struct Run {
     writes: HashMap<String, u64>,
     /// The number of writes of each key when each request was handed out.
     handed: Vec<HashMap<String, u64>>,
+    /// What the provider saw of a key of a request when it first looked, which it may later answer to be unmodified.
+    known: HashMap<(usize, String), Option<(Answer, StoreTerms)>>,
     /// The number of requests when each tag was last removed.
     removed_tags: [usize; 2],
     closed: bool,
@@ -241,6 +254,11 @@ impl Run {
             Event::RemoveTag(tag) => {
                 self.removed_tags[tag] = self.harness.requests.len();
                 self.harness.remove_tag(TAGS[tag]);
+            }
+            Event::Look(request, key) => {
+                let Some(request) = self.request(request) else { return };
+                let keys = self.harness.requests[request].keys();
+                self.look(request, &keys[key % keys.len()]);
             }
             Event::Answer(request, key, reply) => self.answer(request, key, reply),
             Event::Extra(request, key) => {
@@ -355,6 +373,12 @@ impl Run {
         self.fetches.push(SentFetch { call, waiter, at_step, writes, cancelled: false });
     }
 
+    /// What the store had of the key when the provider first looked, fresh or stale.
+    fn look(&mut self, request: usize, key: &str) -> Option<(Answer, StoreTerms)> {
+        let known = self.known.entry((request, key.to_owned())).or_insert_with(|| self.harness.store.known(key));
+        known.clone().map(|(answer, terms)| (answer, StoreTerms { labels: terms.labels, renews: true, ..StoreTerms::default() }))
+    }
+
     fn answer(&mut self, request: usize, key: usize, reply: Reply) {
         let Some(request) = self.request(request) else { return };
         let keys = self.harness.requests[request].keys();
@@ -362,12 +386,17 @@ impl Run {
         let given = match reply {
             Reply::Value => ProviderAnswer::Answer(bytes(&format!("request {request}")), tagged(&[TAGS[tag_of(key)]])),
             Reply::Null => ProviderAnswer::Answer(Answer::Null, StoreTerms::default()),
+            Reply::NotModified => match self.look(request, key) {
+                Some((answer, terms)) => ProviderAnswer::Answer(answer, terms),
+                None => return,
+            },
             Reply::Failed => ProviderAnswer::Failed(provider_error(1, false)),
             Reply::FailedForGood => ProviderAnswer::Failed(provider_error(2, true)),
         };
+        let is_null = matches!(given, ProviderAnswer::Answer(Answer::Null, _));
         let before = self.nulls();
         self.harness.give(request, key, given);
-        let may_be_null = if let Reply::Null = reply { vec![key.clone()] } else { Vec::new() };
+        let may_be_null = if is_null { vec![key.clone()] } else { Vec::new() };
         self.check_nulls(&before, &may_be_null, false);
         if self.harness.has_long_work() {
             // Fetches that waited for the key may receive the outcome in a later step.
@@ -640,7 +669,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn f01_to_f20_any_sequence_of_events_keeps_the_invariants(((settings, takes_manually), steps, events) in (settings(), steps(), events())) {
+    fn f01_to_f20_r06_r11_any_sequence_of_events_keeps_the_invariants(((settings, takes_manually), steps, events) in (settings(), steps(), events())) {
         let mut harness = Harness::with(|all| *all = settings);
         harness.takes_manually = takes_manually;
         (harness.budget, harness.is_slow) = steps;
