@@ -9,6 +9,7 @@
 
 mod deliveries;
 mod engine;
+mod resilience;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,0 +1,289 @@
+//! What protects callers from a provider, where it crosses threads: two requests for the same key (hedging), the circuit breaker against
+//! fetches, the first use of an entry that is to be refreshed, tags and unmodified answers against loads.
+
+use super::explore;
+use kvlight::base::config::Settings;
+use kvlight::base::{Answer, Clock, Error, Labels, Millis, Status, StoreTerms, Value};
+use kvlight::cache::{Departures, NewEntry};
+use kvlight::engine::cache::Lookup;
+use kvlight::engine::fetch::FetchCall;
+use kvlight::engine::host::{Hooks, Provider, Receiver, Results};
+use kvlight::engine::request::Ticket;
+use kvlight::engine::{Core, Plan, Routes};
+use kvlight::runtime::host_queue::HostQueue;
+use kvlight::task::breaker::BreakerState;
+use kvlight::task::{Form, Outcome, Unanswered};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A provider that keeps its requests until the model answers them.
+#[derive(Default)]
+struct KeepingProvider(Mutex<Vec<Ticket>>);
+
+impl Provider for KeepingProvider {
+    fn provide(&self, request: Ticket) {
+        self.0.lock().expect("the requests").push(request);
+    }
+}
+
+type EventLog = Arc<Mutex<Vec<(&'static str, Status)>>>;
+
+struct EventRecorder(&'static str, EventLog);
+
+impl Receiver for EventRecorder {
+    fn result(&mut self, _index: usize, _key: &[u8], outcome: &Outcome, _last: bool) {
+        self.1.lock().expect("the log").push((self.0, outcome.status()));
+    }
+    fn batch(&mut self, _results: Results) {
+        unreachable!("no batch was fetched");
+    }
+    fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}
+}
+
+fn value(text: &str) -> Answer {
+    Answer::Value(Value::bytes(text.as_bytes()).expect("memory"))
+}
+
+fn failure() -> Error {
+    Error::of_provider(1, b"down", false, None)
+}
+
+struct Harness {
+    core: Arc<Core>,
+    queue: Arc<HostQueue>,
+    provider: Arc<KeepingProvider>,
+    clock: Clock,
+    log: EventLog,
+}
+
+impl Harness {
+    fn new(set: impl FnOnce(&mut Settings)) -> Harness {
+        let mut settings = Settings::default();
+        set(&mut settings);
+        let (provider, queue) = (Arc::new(KeepingProvider::default()), Arc::new(HostQueue::new(false)));
+        let hooks = Hooks { provider: Some(provider.clone()), ..Hooks::default() };
+        let route = || Some(queue.clone());
+        let routes = Routes { results: route(), provider: route(), removals: route() };
+        let clock = Clock::manual(Millis(0));
+        let plan = Plan { settings, hooks, clock: Some(clock.clone()), runtime: None, routes };
+        Harness { core: Core::engine(plan).expect("it needs no threads"), queue, provider, clock, log: EventLog::default() }
+    }
+
+    fn fetch(&self, name: &'static str, key: &[u8]) {
+        fetch(&self.core, &self.log, name, key);
+    }
+
+    fn drain(&self) {
+        while self.queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok() {}
+    }
+
+    /// The oldest request that the provider keeps.
+    fn request(&self) -> Option<Ticket> {
+        let mut kept = self.provider.0.lock().expect("the requests");
+        (!kept.is_empty()).then(|| kept.remove(0))
+    }
+
+    fn events(&self) -> Vec<(&'static str, Status)> {
+        let mut events = self.log.lock().expect("the log").clone();
+        events.sort_by_key(|(name, _)| *name);
+        events
+    }
+
+    fn end(self) {
+        self.core.close(None, None);
+        self.drain();
+        self.provider.0.lock().expect("the requests").clear();
+        self.core.clone().free();
+        self.drain();
+    }
+}
+
+fn fetch(core: &Core, log: &EventLog, name: &'static str, key: &[u8]) {
+    let call = FetchCall { form: Form::Each, settings: core.fetch_settings().clone().into(), progress_step: 0, handle: None, at_once: false };
+    let log = log.clone();
+    core.fetch([key].into_iter(), &call, || Box::new(EventRecorder(name, log))).map(drop).expect("the engine is open");
+}
+
+fn advance(clock: &Clock, by_ms: u64) {
+    if let Clock::Manual(clock) = clock {
+        clock.advance(by_ms);
+    }
+}
+
+fn text_of(core: &Core, key: &[u8]) -> Option<Vec<u8>> {
+    match core.get(key).expect("the engine is open") {
+        Lookup::Value(value) => value.as_bytes().map(<[u8]>::to_vec),
+        _ => None,
+    }
+}
+
+/// Hedging without a limit, after 10 ms.
+fn hedging(settings: &mut Settings) {
+    (settings.tasks.hedge.after, settings.tasks.hedge.max_ratio) = (Duration::from_millis(10), 1.0);
+}
+
+#[test]
+fn r09_the_answer_concurrent_with_the_hedge_gives_one_event() {
+    explore("answer against hedge", 3, || {
+        let harness = Harness::new(hedging);
+        harness.fetch("a", b"k");
+        harness.drain();
+        let first = harness.request().expect("a request");
+        let timer = {
+            let clock = harness.clock.clone();
+            loom::thread::spawn(move || advance(&clock, 10))
+        };
+        assert_eq!(first.resolve(0, value("first"), StoreTerms::default()), Status::OK, "nobody else answers");
+        drop(first);
+        timer.join().expect("the thread ends");
+        harness.drain();
+        if let Some(second) = harness.request() {
+            assert_ne!(second.resolve(0, value("second"), StoreTerms::default()), Status::OK, "the key has its answer");
+        }
+        harness.drain();
+        assert_eq!(harness.events(), [("a", Status::VALUE)]);
+        assert_eq!(text_of(&harness.core, b"k").as_deref(), Some(&b"first"[..]));
+        harness.end();
+    });
+}
+
+#[test]
+fn r09_of_two_answers_to_both_requests_one_counts() {
+    explore("answer against the answer of the hedge", 3, || {
+        let harness = Harness::new(hedging);
+        harness.fetch("a", b"k");
+        harness.drain();
+        advance(&harness.clock, 10);
+        harness.drain();
+        let (first, second) = (harness.request().expect("a request"), harness.request().expect("a hedge"));
+        let other = loom::thread::spawn(move || second.resolve(0, value("second"), StoreTerms::default()));
+        let mine = first.resolve(0, value("first"), StoreTerms::default());
+        drop(first);
+        let others = other.join().expect("the thread ends");
+        harness.drain();
+        assert!((mine == Status::OK) != (others == Status::OK), "{mine:?} {others:?}");
+        assert_eq!(harness.events(), [("a", Status::VALUE)]);
+        let winner: &[u8] = if mine == Status::OK { b"first" } else { b"second" };
+        assert_eq!(text_of(&harness.core, b"k").as_deref(), Some(winner), "the answer that counts is stored");
+        harness.end();
+    });
+}
+
+#[test]
+fn r09_an_error_of_one_request_fails_no_key_that_the_other_answers() {
+    explore("error against the answer of the hedge", 3, || {
+        let harness = Harness::new(hedging);
+        harness.fetch("a", b"k");
+        harness.drain();
+        advance(&harness.clock, 10);
+        harness.drain();
+        let (first, second) = (harness.request().expect("a request"), harness.request().expect("a hedge"));
+        let other = loom::thread::spawn(move || {
+            second.fail(0, failure());
+            drop(second);
+        });
+        first.resolve(0, value("first"), StoreTerms::default());
+        drop(first);
+        other.join().expect("the thread ends");
+        harness.drain();
+        assert_eq!(harness.events(), [("a", Status::VALUE)]);
+        harness.end();
+    });
+}
+
+#[test]
+fn r07_a_fetch_concurrent_with_the_opening_of_the_breaker_is_answered_once() {
+    explore("fetch against an opening breaker", 3, || {
+        let harness = Harness::new(|settings| settings.tasks.breaker.consecutive = 1);
+        harness.fetch("a", b"k");
+        harness.drain();
+        let request = harness.request().expect("a request");
+        let other = {
+            let (core, log) = (harness.core.clone(), harness.log.clone());
+            loom::thread::spawn(move || fetch(&core, &log, "b", b"other"))
+        };
+        request.finish(Unanswered::Failed(failure()));
+        drop(request);
+        other.join().expect("the thread ends");
+        harness.drain();
+        assert_eq!(harness.core.breaker_state(), BreakerState::Open);
+        if let Some(request) = harness.request() {
+            request.resolve(0, value("v"), StoreTerms::default());
+            drop(request);
+            harness.drain();
+        }
+        let events = harness.events();
+        assert!(matches!(events[..], [("a", Status::ERR_PROVIDER), ("b", Status::VALUE | Status::ERR_UNAVAILABLE)]), "{events:?}");
+        harness.end();
+    });
+}
+
+#[test]
+fn r05_two_first_uses_at_once_start_one_refresh() {
+    explore("use against use of an entry to be refreshed", 3, || {
+        let harness = Harness::new(|settings| (settings.cache.ttl_ms, settings.cache.refresh.after) = (Some(100), 0.5));
+        harness.core.put(b"k", NewEntry::new(value("v")), None, &mut Departures::new()).expect("the engine is open");
+        advance(&harness.clock, 60);
+        let other = {
+            let core = harness.core.clone();
+            loom::thread::spawn(move || text_of(&core, b"k"))
+        };
+        assert_eq!(text_of(&harness.core, b"k").as_deref(), Some(&b"v"[..]));
+        assert_eq!(other.join().expect("the thread ends").as_deref(), Some(&b"v"[..]));
+        harness.drain();
+        let request = harness.request().expect("a refresh");
+        assert!(harness.request().is_none(), "one refresh is enough");
+        request.resolve(0, value("new"), StoreTerms::default());
+        drop(request);
+        assert_eq!(text_of(&harness.core, b"k").as_deref(), Some(&b"new"[..]));
+        harness.end();
+    });
+}
+
+#[test]
+fn r11_an_answer_with_a_tag_that_is_removed_meanwhile_does_not_stay() {
+    explore("answer against the removal of its tag", 3, || {
+        let harness = Harness::new(|_| {});
+        harness.fetch("a", b"k");
+        harness.drain();
+        let request = harness.request().expect("a request");
+        let remover = {
+            let core = harness.core.clone();
+            loom::thread::spawn(move || core.remove_tag(b"tag").expect("the engine is open"))
+        };
+        let labels = Labels::new(b"", [&b"tag"[..]].into_iter()).expect("good labels");
+        request.resolve(0, value("v"), StoreTerms { labels, ..StoreTerms::default() });
+        drop(request);
+        remover.join().expect("the thread ends");
+        harness.drain();
+        assert_eq!(harness.events(), [("a", Status::VALUE)]);
+        assert_eq!(text_of(&harness.core, b"k"), None, "in either order, the load began before the removal");
+        harness.end();
+    });
+}
+
+#[test]
+fn r06_f08_an_unmodified_answer_concurrent_with_a_put_loses() {
+    explore("unmodified answer against put", 3, || {
+        let harness = Harness::new(|settings| (settings.cache.ttl_ms, settings.cache.stale_ttl_ms) = (Some(10), 1000));
+        harness.core.put(b"k", NewEntry::new(value("old")), None, &mut Departures::new()).expect("the engine is open");
+        advance(&harness.clock, 20);
+        harness.fetch("a", b"k");
+        harness.drain();
+        let request = harness.request().expect("a request");
+        assert!(request.known(0).expect("an index").is_some(), "the entry is stale");
+        let writer = {
+            let core = harness.core.clone();
+            loom::thread::spawn(move || {
+                core.put(b"k", NewEntry::new(value("new")), None, &mut Departures::new()).expect("the engine is open")
+            })
+        };
+        request.not_modified(0, StoreTerms::default()).expect("good terms");
+        drop(request);
+        assert_eq!(writer.join().expect("the thread ends"), Status::OK);
+        harness.drain();
+        assert_eq!(harness.events(), [("a", Status::VALUE)]);
+        assert_eq!(text_of(&harness.core, b"k").as_deref(), Some(&b"new"[..]), "in either order, the put is newer");
+        harness.end();
+    });
+}
