@@ -324,9 +324,25 @@ enum When {
 
 #[derive(Clone, Debug)]
 enum Op {
-    Put { key: u8, null: bool, cost: u64, ttl: Option<Ttl>, keep_ttl: bool, when: When, priority: f64, naming: bool, labels: u8 },
+    Put {
+        key: u8,
+        null: bool,
+        cost: u64,
+        ttl: Option<Ttl>,
+        keep_ttl: bool,
+        when: When,
+        priority: f64,
+        naming: bool,
+        labels: u8,
+    },
     /// The provider says that the value of the key has not changed; with the labels that it has, or with others.
-    Renew { key: u8, cost: u64, ttl: Option<Ttl>, priority: f64, labels: Option<u8> },
+    Renew {
+        key: u8,
+        cost: u64,
+        ttl: Option<Ttl>,
+        priority: f64,
+        labels: Option<u8>,
+    },
     RemoveTag(usize),
     ExpireTag(usize),
     ExpireAll,
@@ -521,7 +537,8 @@ impl Fixture {
             Op::Renew { key, cost, ttl, priority, labels: stated } => {
                 let (Some(at), Some((hit, _))) = (model.find_alive(key), store.known(&key_bytes(key), clock)) else { return };
                 let of = stated.unwrap_or(model.entries[at].labels);
-                let given = Given { id: id(&hit.answer), cost, ttl, keep_ttl: false, when: When::Always, priority, labels: of, renews: true };
+                let given =
+                    Given { id: id(&hit.answer), cost, ttl, keep_ttl: false, when: When::Always, priority, labels: of, renews: true };
                 let (priority, cost) = (Some(priority), Some(cost));
                 let terms = StoreTerms { ttl, priority, cost, labels: labels(of), renews: true, ..StoreTerms::default() };
                 let departed = model.entries[at].labels != of || ttl_of(&model.settings, ttl, given.id) == Ttl::DoNotStore;

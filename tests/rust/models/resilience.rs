@@ -99,7 +99,8 @@ impl Harness {
 }
 
 fn fetch(core: &Core, log: &EventLog, name: &'static str, key: &[u8]) {
-    let call = FetchCall { form: Form::Each, settings: core.fetch_settings().clone().into(), progress_step: 0, handle: None, at_once: false };
+    let call =
+        FetchCall { form: Form::Each, settings: core.fetch_settings().clone().into(), progress_step: 0, handle: None, at_once: false };
     let log = log.clone();
     core.fetch([key].into_iter(), &call, || Box::new(EventRecorder(name, log))).map(drop).expect("the engine is open");
 }
