@@ -2549,8 +2549,8 @@ kvl_status_t kvl_tasks_close(kvl_tasks_t *tasks,
 KVL_API kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
 
 /**
- * Disposes of an engine: closes it (KVL_CLOSE_CANCEL), and lets it end when it is idle. Never waits: for destructors, finalizers and
- * callbacks.
+ * Disposes of an engine: closes it (KVL_CLOSE_CANCEL), and lets it end when it is idle. Never waits, so that destructors, finalizers and
+ * callbacks can call it.
  *
  * @param tasks  [owned] from kvl_tasks_new(); may be NULL. Must not be used again.
  * @threads any
@@ -3326,11 +3326,11 @@ KVL_API kvl_status_t kvl_queue_wake(kvl_queue_t *queue);
 KVL_API kvl_status_t kvl_queue_free(kvl_queue_t *queue);
 
 /**
- * Disposes of a queue that is no longer read. Never waits: for destructors, finalizers and callbacks.
+ * Disposes of a queue that is no longer read. Never waits, so that destructors, finalizers and callbacks can call it.
  *
  * Unlike kvl_queue_free(), it does not require that the engines and caches that send to it have ended, so it may be called before or after
  * they are disposed of. Waiting events are dropped here, and later ones where they are sent: destructors, also those of user data, run,
- * but no callback does. A fetch whose result would be sent to the queue ends only by the freeing of its user data.
+ * but no callback does. A fetch whose result would be sent to the queue gets no event: only its user data is freed.
  *
  * @param queue  [owned] from kvl_queue_new(); may be NULL. Must not be used again. If a callback disposes of the queue that is being read,
  *               that call of kvl_queue_poll() or kvl_queue_next() ends after the callback.

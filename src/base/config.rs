@@ -1,6 +1,6 @@
 //! All settings. The parser, `docs/CONFIGURATION.md` and the JSON list for bindings are generated from one table.
 //!
-//! A setting has a name, a type with its range, a default and a sentence. Settings marked per fetch are also accepted in the options of
+//! A setting has a name, a type with its range, a default and a description. Settings marked per fetch are also accepted in the options of
 //! a fetch, under the same name, where they override the engine's.
 
 mod contradictions;
@@ -184,7 +184,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.refresh.after = v.real();
     "refresh.after_ms" Int(0, MAX), "0", engine, "The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never.",
         |s, v| s.cache.refresh.after_ms = v.count();
-    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "After a refresh ahead of an entry has failed or was dropped, the time before a use of the entry starts another, in milliseconds.",
+    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "After a refresh ahead of an entry's expiry has failed or was dropped, the time before a use of the entry starts another, in milliseconds.",
         |s, v| s.cache.refresh.retry_ms = v.count();
     "refresh.jitter" Real(0.0, 1.0), "0", engine, "Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together.",
         |s, v| s.cache.refresh.jitter = v.real();

@@ -409,11 +409,11 @@ pub unsafe extern "C" fn kvl_queue_free(queue: *mut kvl_queue_t) -> kvl_status_t
     })
 }
 
-/// Disposes of a queue that is no longer read. Never waits: for destructors, finalizers and callbacks.
+/// Disposes of a queue that is no longer read. Never waits, so that destructors, finalizers and callbacks can call it.
 ///
 /// Unlike kvl_queue_free(), it does not require that the engines and caches that send to it have ended, so it may be called before or after
 /// they are disposed of. Waiting events are dropped here, and later ones where they are sent: destructors, also those of user data, run,
-/// but no callback does. A fetch whose result would be sent to the queue ends only by the freeing of its user data.
+/// but no callback does. A fetch whose result would be sent to the queue gets no event: only its user data is freed.
 ///
 /// @param queue  [owned] from kvl_queue_new(); may be NULL. Must not be used again. If a callback disposes of the queue that is being read,
 ///               that call of kvl_queue_poll() or kvl_queue_next() ends after the callback.

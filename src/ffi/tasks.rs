@@ -576,8 +576,8 @@ pub unsafe extern "C" fn kvl_tasks_free(tasks: *mut kvl_tasks_t) -> kvl_status_t
     })
 }
 
-/// Disposes of an engine: closes it (KVL_CLOSE_CANCEL), and lets it end when it is idle. Never waits: for destructors, finalizers and
-/// callbacks.
+/// Disposes of an engine: closes it (KVL_CLOSE_CANCEL), and lets it end when it is idle. Never waits, so that destructors, finalizers and
+/// callbacks can call it.
 ///
 /// @param tasks  [owned] from kvl_tasks_new(); may be NULL. Must not be used again.
 /// @threads any

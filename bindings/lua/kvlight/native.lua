@@ -62,7 +62,7 @@
 ---@field ["provider.idempotent"]? boolean Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true.
 ---@field ["refresh.after"]? number The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.
 ---@field ["refresh.after_ms"]? integer The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.
----@field ["refresh.retry_ms"]? integer After a refresh ahead of an entry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000.
+---@field ["refresh.retry_ms"]? integer After a refresh ahead of an entry's expiry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000.
 ---@field ["refresh.jitter"]? number Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
 ---@field ["stale.ttl_ms"]? integer How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
 ---@field ["stale.retry_ms"]? integer How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.

@@ -120,7 +120,7 @@ export interface Settings extends FetchSettings {
   'refresh.after'?: number;
   /** The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0. */
   'refresh.after_ms'?: number;
-  /** After a refresh ahead of an entry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000. */
+  /** After a refresh ahead of an entry's expiry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000. */
   'refresh.retry_ms'?: number;
   /** Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0. */
   'refresh.jitter'?: number;

@@ -5,9 +5,9 @@ use std::time::Duration;
 /// All settings of an engine or a cache.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// `cache.*`
+    /// The store: `cache.*`, `refresh.*`, `removals.*` and `stale.ttl_ms`.
     pub cache: CacheSettings,
-    /// `tasks.*`, `queue.*` and `batch.*`, except the per-fetch settings
+    /// Loading: all other settings that apply to the whole engine.
     pub tasks: TaskSettings,
     /// The settings that a fetch may override.
     pub fetch: FetchSettings,

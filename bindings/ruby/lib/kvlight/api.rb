@@ -204,7 +204,7 @@ module Kvlight
     refresh_after: "refresh.after",
     # The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Integer; default: 0.
     refresh_after_ms: "refresh.after_ms",
-    # After a refresh ahead of an entry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Integer; default: 1000.
+    # After a refresh ahead of an entry's expiry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Integer; default: 1000.
     refresh_retry_ms: "refresh.retry_ms",
     # Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Float; default: 0.
     refresh_jitter: "refresh.jitter",
