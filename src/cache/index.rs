@@ -127,12 +127,12 @@ pub(super) struct Index {
     buckets: Vec<Bucket>,
     len: u64,
     /// The number of records for which the table is large enough.
-    room: u64,
+    capacity: u64,
 }
 
 impl Index {
     pub fn new() -> Index {
-        Index { buckets: Vec::new(), len: 0, room: 0 }
+        Index { buckets: Vec::new(), len: 0, capacity: 0 }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -215,7 +215,7 @@ impl Index {
     /// Whether another record needs a larger table.
     #[inline(always)]
     pub fn must_grow(&self) -> bool {
-        self.len >= self.room
+        self.len >= self.capacity
     }
 
     #[cold]
@@ -239,7 +239,7 @@ impl Index {
         let mut larger = Vec::new();
         larger.try_reserve_exact(wanted)?;
         larger.resize(wanted, EMPTY);
-        self.room = wanted as u64 * SLOTS as u64 / SLOTS_PER_ENTRY;
+        self.capacity = wanted as u64 * SLOTS as u64 / SLOTS_PER_ENTRY;
         for bucket in std::mem::replace(&mut self.buckets, larger) {
             (0..bucket.len()).for_each(|slot| self.enter(bucket.tags[slot], bucket.records[slot]));
         }

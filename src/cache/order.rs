@@ -250,8 +250,8 @@ mod tests {
 
         fn enter(&mut self, priority: f64, cost: u64) -> Place {
             let (slab, order) = self.parts();
-            let held = DetachedEntry { record: Record::new(b"", Answer::Null), cost, stored_at: Millis(0) };
-            let place = slab.insert(slab.len(), held, 1000);
+            let detached = DetachedEntry { record: Record::new(b"", Answer::Null), cost, stored_at: Millis(0) };
+            let place = slab.insert(slab.len(), detached, 1000);
             order.enter(slab, place, priority, Millis(0));
             place
         }

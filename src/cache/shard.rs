@@ -224,23 +224,23 @@ impl Shard {
         hash: u64,
         key: &[u8],
         clock: &Clock,
-        reading: LookupKind,
+        kind: LookupKind,
         see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R,
     ) -> Option<R> {
         if rarely(self.order.is_buffer_full()) {
             self.order.settle(&mut self.slab);
         }
-        let Some(FoundEntry { place, record }) = self.slab.find(hash, key) else { return self.not_found(reading) };
+        let Some(FoundEntry { place, record }) = self.slab.find(hash, key) else { return self.not_found(kind) };
         // The clock is read only for an entry that can expire.
         let mut end = Millis::NEVER;
         if rarely(self.order.has_idle_ttl() || record.deadline() != Millis::NEVER) {
             let deadline = self.lifetimes.as_ref().map_or(record.deadline(), |lifetimes| lifetimes.end(place, record.deadline()));
-            match end_if_alive(&mut self.order, place, deadline, clock, reading) {
+            match end_if_alive(&mut self.order, place, deadline, clock, kind) {
                 Some(later) => end = later,
-                None => return self.not_found(reading),
+                None => return self.not_found(kind),
             }
         }
-        if reading != LookupKind::Peek {
+        if kind != LookupKind::Peek {
             self.order.note_use(place);
             self.lookups.found(&record.answer());
         }
@@ -248,8 +248,8 @@ impl Shard {
     }
 
     #[inline(always)]
-    fn not_found<R>(&mut self, reading: LookupKind) -> Option<R> {
-        if reading == LookupKind::Lookup {
+    fn not_found<R>(&mut self, kind: LookupKind) -> Option<R> {
+        if kind == LookupKind::Lookup {
             self.lookups.misses += 1;
         }
         None
@@ -286,7 +286,7 @@ impl Shard {
             return PutOutcome::NoMemory;
         }
         let found = self.find(hash, key);
-        let mut kept = None;
+        let mut kept_end = None;
         if rarely(entry.depends_on_older()) {
             let alive = found.filter(|place| self.end_of(*place) > now);
             if let Err(unmet) = entry.condition.check(alive.map(|place| self.slab.answer(place)).as_deref()) {
@@ -299,23 +299,23 @@ impl Shard {
             {
                 return self.renew(place, &entry, ttl, present);
             }
-            kept = match entry.condition {
+            kept_end = match entry.condition {
                 Condition::Restored(end) => Some(*end),
                 _ => alive.filter(|_| entry.terms.keep_ttl).map(|place| time_of(&self.slab, self.lifetimes.as_deref(), place)),
             };
         }
         let ttl = self.expiry.ttl_of(entry.terms.ttl, entry.answer);
-        let stores = kept.is_some() || ttl != Ttl::DoNotStore;
+        let stores = kept_end.is_some() || ttl != Ttl::DoNotStore;
         // Adding 0 turns -0 into 0, which is the same priority.
         let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;
-        let older = found.map(|place| {
+        let older_cause = found.map(|place| {
             let cause = if stores { Cause::Replaced } else { Cause::Removed };
-            // Its cost is released before room is made for the newer entry. Therefore it leaves even if that one is refused.
+            // Its cost is released before room is made for the newer entry. Therefore it leaves even if the newer one is refused.
             self.dismiss_or_expire(place, cause, now, out)
         });
         // Only after the older entry has left, because the new value may be using its record.
         let mut record = Record::new(key, entry.answer.take());
-        let ends = kept.map_or(ttl != Ttl::Never, |end| end != Millis::NEVER);
+        let ends = kept_end.map_or(ttl != Ttl::Never, |end| end != Millis::NEVER);
         let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
         let mut overhead = if ends { END_COST } else { 0 } + if self.order.has_idle_ttl() { USE_COST } else { 0 };
         if rarely(grace_ms > 0 || self.lifetimes.is_some()) {
@@ -331,8 +331,8 @@ impl Shard {
             return refusal;
         }
         self.counts.inserts += 1;
-        self.counts.replacements += u64::from(older == Some(Cause::Replaced));
-        let deadline = kept.unwrap_or_else(|| self.expiry.deadline(ttl, present.latest));
+        self.counts.replacements += u64::from(older_cause == Some(Cause::Replaced));
+        let deadline = kept_end.unwrap_or_else(|| self.expiry.deadline(ttl, present.latest));
         if rarely(deadline != Millis::NEVER) {
             record.set_deadline(deadline);
         }
@@ -340,10 +340,10 @@ impl Shard {
         PutOutcome::Stored { cost, expires_at: finite(end) }
     }
 
-    fn store(&mut self, hash: u64, held: DetachedEntry, priority: f64, grace_ms: u64, labels: Option<Labels>, used: Millis) -> Millis {
-        self.cost += u128::from(held.cost);
-        let deadline = held.record.deadline();
-        let place = self.slab.insert(hash, held, self.limits.entries);
+    fn store(&mut self, hash: u64, detached: DetachedEntry, priority: f64, grace_ms: u64, labels: Option<Labels>, used: Millis) -> Millis {
+        self.cost += u128::from(detached.cost);
+        let deadline = detached.record.deadline();
+        let place = self.slab.insert(hash, detached, self.limits.entries);
         self.order.enter(&mut self.slab, place, priority, used);
         self.note_labels(place, labels);
         self.note_lifetime(place, deadline, grace_ms, used)
@@ -478,8 +478,8 @@ impl Shard {
         }
     }
 
-    fn depart(&mut self, held: DetachedEntry, cause: Cause, end: Millis, left_at: Millis, out: &mut Departures) {
-        let DetachedEntry { record, cost, stored_at } = held;
+    fn depart(&mut self, detached: DetachedEntry, cause: Cause, end: Millis, left_at: Millis, out: &mut Departures) {
+        let DetachedEntry { record, cost, stored_at } = detached;
         self.counts.depart(cause, cost);
         let key = Key::new(record.key());
         out.push(Departure { key, answer: record.into_answer(), cost, cause, stored_at, end, left_at });
@@ -538,9 +538,9 @@ impl Shard {
 
     /// Empties the shard after a panic in one of its operations. No link, total or index can be trusted then.
     pub fn salvage(&mut self, out: &mut Departures) {
-        for held in std::mem::replace(&mut self.slab, Slab::new()).into_entries() {
-            let (at, end) = (held.stored_at, held.record.deadline());
-            self.depart(held, Cause::Cleared, end, at, out);
+        for detached in std::mem::replace(&mut self.slab, Slab::new()).into_entries() {
+            let (at, end) = (detached.stored_at, detached.record.deadline());
+            self.depart(detached, Cause::Cleared, end, at, out);
         }
         self.replace_structures();
     }
@@ -576,12 +576,12 @@ impl Shard {
 
 /// Returns when an entry expires; `None` if it has expired. Records the time of a use.
 #[inline(never)]
-fn end_if_alive(order: &mut EvictionOrder, place: Place, deadline: Millis, clock: &Clock, reading: LookupKind) -> Option<Millis> {
+fn end_if_alive(order: &mut EvictionOrder, place: Place, deadline: Millis, clock: &Clock, kind: LookupKind) -> Option<Millis> {
     let present = clock.present();
     if deadline.min(order.idle_end(place)) <= present.earliest {
         return None;
     }
-    if reading != LookupKind::Peek {
+    if kind != LookupKind::Peek {
         order.time_use(place, present.latest);
     }
     Some(deadline.min(order.idle_end(place)))

@@ -141,9 +141,9 @@ impl Slab {
     }
 
     /// Adds an entry. `hash` is the hash of its key; `limit` is the maximum number of entries.
-    pub fn insert(&mut self, hash: u64, held: DetachedEntry, limit: u64) -> Place {
-        let address = held.record.address();
-        let place = self.place(held, limit);
+    pub fn insert(&mut self, hash: u64, detached: DetachedEntry, limit: u64) -> Place {
+        let address = detached.record.address();
+        let place = self.place(detached, limit);
         // The index comes second, so that a panic between the two leaves no dangling address.
         self.index.insert(hash, address, limit);
         place
@@ -184,9 +184,9 @@ impl Slab {
         len.saturating_add((len / 8).max(FIRST_GROWTH)).min(limit).max(len + 1)
     }
 
-    fn place(&mut self, held: DetachedEntry, limit: u64) -> Place {
+    fn place(&mut self, detached: DetachedEntry, limit: u64) -> Place {
         self.live += 1;
-        let DetachedEntry { mut record, cost, stored_at } = held;
+        let DetachedEntry { mut record, cost, stored_at } = detached;
         let next = self.free.some().map_or(self.records.len(), Place::index);
         record.set_number(u32::try_from(next).expect("a shard holds at most MAX_NODES entries"));
         let links = Links { older: Place::NONE, newer: Place::NONE };
@@ -390,7 +390,7 @@ mod tests {
     use super::*;
     use crate::base::Answer;
 
-    fn held(name: u8) -> DetachedEntry {
+    fn detached(name: u8) -> DetachedEntry {
         DetachedEntry { record: Record::new(&[name], Answer::Null), cost: 1, stored_at: Millis(0) }
     }
 
@@ -399,8 +399,8 @@ mod tests {
         u64::from(key[0]).wrapping_mul(0x9E37_79B9)
     }
 
-    fn insert(slab: &mut Slab, held: DetachedEntry, limit: u64) -> Place {
-        slab.insert(hash(held.record.key()), held, limit)
+    fn insert(slab: &mut Slab, detached: DetachedEntry, limit: u64) -> Place {
+        slab.insert(hash(detached.record.key()), detached, limit)
     }
 
     fn taken(slab: &mut Slab, place: Place) -> Key {
@@ -412,7 +412,7 @@ mod tests {
     #[test]
     fn s05a_the_column_of_levels_is_allocated_with_the_second_level() {
         let mut slab = Slab::new();
-        let places: Vec<Place> = (0..100).map(|i| insert(&mut slab, held(i), 1_000)).collect();
+        let places: Vec<Place> = (0..100).map(|i| insert(&mut slab, detached(i), 1_000)).collect();
         places.iter().for_each(|place| slab.set_level(*place, 0));
         assert_eq!(slab.levels.capacity(), 0);
         slab.set_level(places[7], u32::MAX - 1);
@@ -421,7 +421,7 @@ mod tests {
         let levels: Vec<u32> = places.iter().map(|place| slab.level(*place)).collect();
         assert_eq!(levels.iter().sum::<u32>(), u32::MAX - 1);
         assert_eq!(levels[7], u32::MAX - 1);
-        let later = (0..100).map(|i| insert(&mut slab, held(i), 1_000)).last().expect("a place");
+        let later = (0..100).map(|i| insert(&mut slab, detached(i), 1_000)).last().expect("a place");
         assert_eq!(slab.level(later), 0);
         slab.set_level(later, 5);
         assert_eq!((slab.level(later), slab.level(places[7])), (5, u32::MAX - 1));
@@ -440,7 +440,7 @@ mod tests {
             let mut slab = Slab::new();
             assert_eq!(slab.node_capacity(), 0, "nothing is allocated in advance");
             for i in 0..limit {
-                insert(&mut slab, held(i as u8), limit);
+                insert(&mut slab, detached(i as u8), limit);
             }
             let capacities = [slab.records.capacity(), slab.links.capacity(), slab.meta.capacity()];
             assert_eq!(capacities, [limit as usize; 3]);
@@ -450,16 +450,16 @@ mod tests {
     #[test]
     fn a_free_place_is_reused_before_the_slab_grows() {
         let mut slab = Slab::new();
-        let places: Vec<Place> = (0..4).map(|i| insert(&mut slab, held(i), 100)).collect();
+        let places: Vec<Place> = (0..4).map(|i| insert(&mut slab, detached(i), 100)).collect();
         assert_eq!(*taken(&mut slab, places[1]), [1]);
         assert_eq!(*taken(&mut slab, places[2]), [2]);
-        assert_eq!(insert(&mut slab, held(9), 100), places[2]);
-        assert_eq!(insert(&mut slab, held(8), 100), places[1]);
+        assert_eq!(insert(&mut slab, detached(9), 100), places[2]);
+        assert_eq!(insert(&mut slab, detached(8), 100), places[1]);
         assert_eq!((slab.len(), slab.key(places[2])), (4, &[9][..]));
         assert_eq!(*taken(&mut slab, places[0]), [0]);
         let find = |name: u8| slab.find(hash(&[name]), &[name]).map(|found| found.place);
         assert_eq!([0, 9, 3].map(find), [None, Some(places[2]), Some(places[3])]);
-        let mut names: Vec<u8> = slab.into_entries().map(|held| held.record.key()[0]).collect();
+        let mut names: Vec<u8> = slab.into_entries().map(|detached| detached.record.key()[0]).collect();
         names.sort_unstable();
         assert_eq!(names, [3, 8, 9], "entries that were taken out are not returned");
     }

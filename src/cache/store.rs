@@ -105,8 +105,8 @@ impl Store {
 
     /// Reads an entry. The whole path of a hit is always inlined, because it costs hardly more than the calls would.
     #[inline(always)]
-    fn read<R>(&self, key: &[u8], clock: &Clock, reading: LookupKind, see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R) -> Option<R> {
-        self.read_hashed(self.hasher.hash(key), key, clock, reading, see)
+    fn read<R>(&self, key: &[u8], clock: &Clock, kind: LookupKind, see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R) -> Option<R> {
+        self.read_hashed(self.hasher.hash(key), key, clock, kind, see)
     }
 
     #[inline(always)]
@@ -115,12 +115,12 @@ impl Store {
         hash: u64,
         key: &[u8],
         clock: &Clock,
-        reading: LookupKind,
+        kind: LookupKind,
         see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R,
     ) -> Option<R> {
         let _hold = LockScope::begin();
         let mut shard = self.shard_for_read(hash);
-        shard.read(hash, key, clock, reading, see)
+        shard.read(hash, key, clock, kind, see)
     }
 
     /// Runs `look` on the shard of a hash, under its lock.
@@ -337,11 +337,11 @@ impl Store {
         &self,
         key: &[u8],
         clock: &Clock,
-        reading: LookupKind,
+        kind: LookupKind,
         see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R,
     ) -> Option<(R, bool)> {
         let hash = self.hasher.hash(key);
-        self.visit(hash, |shard| shard.read_and_refresh_due(hash, key, clock, reading, see))
+        self.visit(hash, |shard| shard.read_and_refresh_due(hash, key, clock, kind, see))
     }
 
     /// The entry under `key`, fresh or stale, and its labels (rule R06). Counts neither as a use nor as a lookup.

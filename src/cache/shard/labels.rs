@@ -4,13 +4,10 @@
 use super::super::departure::{Cause, Departures};
 use super::super::entry::{EntryParts, Hit, PutOutcome};
 use super::super::slab::Place;
-use super::steps::STEP;
+use super::steps::{PLACES_PER_ENTRY, STEP};
 use super::{Shard, finite};
 use crate::base::hint::rarely;
 use crate::base::{Labels, Millis, Present, Ttl};
-
-/// The number of places visited for each entry that a step may change.
-const PLACES_PER_ENTRY: usize = 4;
 
 /// What happens to the entries with a tag.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,7 +60,8 @@ impl Shard {
         Some((Hit::of(&self.slab, found, end), self.labels_of(place).cloned()))
     }
 
-    /// Whether `entry`, which is put over the one at `place`, has that very value and the same labels, so that the older entry is renewed.
+    /// Whether `entry`, which is put over the entry at `place`, has the very same value and the same labels, so that the older entry is
+    /// renewed.
     #[inline(never)]
     pub(super) fn is_renewed(&self, place: Place, entry: &EntryParts<'_>, ttl: Ttl, now: Millis) -> bool {
         let is_same = self.slab.answer(place).is(entry.answer) && self.labels_of(place) == entry.terms.labels.as_ref();
@@ -87,7 +85,7 @@ impl Shard {
     }
 
     /// Removes or expires some of the entries with a tag, beginning at the place with the number `from`, which it advances. Adds the number
-    /// of live ones to `count`. Returns whether there is more to do.
+    /// of live entries among them to `count`. Returns whether there is more to do.
     pub fn tag_step(&mut self, tag: &[u8], fate: TagFate, from: &mut u32, count: &mut usize, now: Millis, out: &mut Departures) -> bool {
         for _ in 0..STEP {
             let next = self.labels.as_ref().and_then(|index| index.next_with(tag, *from, &self.hasher));

@@ -8,7 +8,7 @@ use crate::base::{Key, Labels, Millis};
 /// An entry between two shards.
 pub(in super::super) struct MovingEntry {
     pub hash: u64,
-    held: DetachedEntry,
+    detached: DetachedEntry,
     priority: f64,
     /// The time of its last use, if there is an idle TTL.
     used: Millis,
@@ -33,10 +33,10 @@ impl Shard {
             self.lifetimes.iter_mut().for_each(|lifetimes| {
                 lifetimes.leave(place, cost);
             });
-            let (labels, held) = (self.take_labels(place), self.slab.take_forgotten(place));
-            let hash = self.hasher.hash(held.record.key());
+            let (labels, detached) = (self.take_labels(place), self.slab.take_forgotten(place));
+            let hash = self.hasher.hash(detached.record.key());
             // A stale entry has no priority and no time of use; any grace above 0 makes `take_in` treat it as one with a lifetime.
-            moving.push(MovingEntry { hash, held, priority: 0.0, used: end, end, grace_ms: 1, stale_until: Some(until), labels });
+            moving.push(MovingEntry { hash, detached, priority: 0.0, used: end, end, grace_ms: 1, stale_until: Some(until), labels });
         }
         while let Some(place) = self.order.next_victim(&mut self.slab) {
             let used = Millis(self.order.idle_end(place).0.saturating_sub(idle_ms));
@@ -44,9 +44,9 @@ impl Shard {
             let (end, grace_ms) = (self.ttl_end_of(place), self.lifetimes.as_ref().map_or(0, |lifetimes| lifetimes.grace_ms(place)));
             work::entry();
             self.order.leave(&mut self.slab, place);
-            let (labels, held) = (self.take_labels(place), self.slab.take_forgotten(place));
-            let hash = self.hasher.hash(held.record.key());
-            moving.push(MovingEntry { hash, held, priority, used, end, grace_ms, stale_until: None, labels });
+            let (labels, detached) = (self.take_labels(place), self.slab.take_forgotten(place));
+            let hash = self.hasher.hash(detached.record.key());
+            moving.push(MovingEntry { hash, detached, priority, used, end, grace_ms, stale_until: None, labels });
         }
         self.replace_structures();
         moving
@@ -54,15 +54,15 @@ impl Shard {
 
     /// Adds an entry that was taken out of another shard. It must fit the limits.
     pub fn take_in(&mut self, moving: MovingEntry) {
-        let MovingEntry { hash, mut held, priority, used, end, grace_ms, stale_until, labels } = moving;
+        let MovingEntry { hash, mut detached, priority, used, end, grace_ms, stale_until, labels } = moving;
         if grace_ms == 0 && self.lifetimes.is_none() {
-            self.store(hash, held, priority, grace_ms, labels, used);
+            self.store(hash, detached, priority, grace_ms, labels, used);
             return;
         }
         // The deadline in the record may be the time at which the entry is due for a refresh, which is not its end.
-        let (deadline, key) = (held.record.deadline(), Key::new(held.record.key()));
-        held.record.set_deadline(end);
-        self.store(hash, held, priority, grace_ms, labels, used);
+        let (deadline, key) = (detached.record.deadline(), Key::new(detached.record.key()));
+        detached.record.set_deadline(end);
+        self.store(hash, detached, priority, grace_ms, labels, used);
         let Some(place) = self.find(hash, &key) else { return };
         match stale_until {
             Some(until) => self.enter_grace(place, end, until),

@@ -13,10 +13,10 @@ impl Shard {
         hash: u64,
         key: &[u8],
         clock: &Clock,
-        reading: LookupKind,
+        kind: LookupKind,
         see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R,
     ) -> Option<(R, bool)> {
-        let (seen, place) = self.read(hash, key, clock, reading, |slab, found, end| {
+        let (seen, place) = self.read(hash, key, clock, kind, |slab, found, end| {
             let place = found.place;
             (see(slab, found, end), place)
         })?;

@@ -42,7 +42,7 @@ impl Shard {
         }
     }
 
-    /// Keeps the entry at `place`, which ended at `end`, as a fallback. False if it has no grace, or is already in it, or the grace is
+    /// Keeps the entry at `place`, which ended at `end`, as a fallback. Returns false if it has no grace, is in it already, or the grace is
     /// over.
     pub(super) fn begin_grace(&mut self, place: Place, end: Millis, now: Millis) -> bool {
         let Some(lifetimes) = &self.lifetimes else { return false };

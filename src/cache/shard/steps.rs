@@ -9,8 +9,8 @@ use crate::base::Millis;
 /// The maximum number of entries that leave in one hold of a shard's lock.
 pub(in super::super) const STEP: usize = 64;
 
-/// The number of places visited for each entry that a step may remove.
-const PLACES_PER_ENTRY: usize = 4;
+/// The number of places visited for each entry that a step may remove or expire.
+pub(super) const PLACES_PER_ENTRY: usize = 4;
 
 /// The progress of a clear. All entries that existed when it began leave, and perhaps some that were stored later.
 pub(in super::super) struct ClearProgress {
@@ -67,8 +67,8 @@ impl Shard {
         true
     }
 
-    /// Adopts new limits, and evicts until the entries fit. Between steps the limits are what the shard still contains, so that a put does
-    /// not have to do the rest of the work.
+    /// Adopts new limits, and evicts until the entries fit. Between steps the limits equal what the shard still contains, so that a put
+    /// does not have to do the rest of the work.
     pub fn resize_step(&mut self, limits: ShardLimits, now: Millis, out: &mut Departures) -> bool {
         self.limits.max_cost = limits.max_cost;
         let (entries, cost) = (limits.entries, limits.cost.map_or(u128::MAX, u128::from));

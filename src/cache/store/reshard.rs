@@ -46,7 +46,7 @@ impl Store {
     /// new ones.
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>, clock: &Clock, out: &mut dyn StepSink) {
         let limits = Limits { capacity, cost: cost_limit };
-        let mine = {
+        let version = {
             let mut set = self.limits.lock();
             set.limits = limits;
             set.version += 1;
@@ -55,20 +55,20 @@ impl Store {
         let shards = self.shards_for(limits);
         // First completes a change that another resize has begun.
         while self.layout().is_changing() {
-            self.reshard(None, mine, out);
+            self.reshard(None, version, out);
         }
         if self.layout() != Layout::of(shards) {
             let shares = self.shares_as_held(limits, shards, clock, out);
-            self.make_fit(shares, mine, clock, out);
-            while self.reshard(Some(shards), mine, out) {}
+            self.make_fit(shares, version, clock, out);
+            while self.reshard(Some(shards), version, out) {}
         }
         let share = |index: usize| if index < shards { limits.shard_limits(index, shards) } else { ShardLimits::NONE };
         let shares: Vec<ShardLimits> = (0..self.locked_shards.len()).map(share).collect();
         // In two passes: first some shards become smaller, then others become larger.
         let smaller =
             self.locked_shards.iter().zip(&shares).map(|(shard, share)| shard.read(self.sink(), |shard| shard.limits().smaller(*share)));
-        self.make_fit(smaller.collect(), mine, clock, out);
-        self.make_fit(shares, mine, clock, out);
+        self.make_fit(smaller.collect(), version, clock, out);
+        self.make_fit(shares, version, clock, out);
     }
 
     pub(super) fn shards_for(&self, limits: Limits) -> usize {
@@ -103,26 +103,26 @@ impl Store {
 
     /// Sets the limits of each shard and evicts until its entries fit. Stops as soon as there is a later resize, which visits all shards as
     /// well, so that the limits of the two are never mixed.
-    fn make_fit(&self, shares: Vec<ShardLimits>, mine: u64, clock: &Clock, out: &mut dyn StepSink) {
+    fn make_fit(&self, shares: Vec<ShardLimits>, version: u64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
         for (shard, share) in self.locked_shards.iter().zip(shares) {
             self.reclaim_all(shard, now, out);
-            self.in_steps(shard, out, |shard, left| self.limits.lock().version == mine && shard.resize_step(share, now, left));
+            self.in_steps(shard, out, |shard, left| self.limits.lock().version == version && shard.resize_step(share, now, left));
         }
     }
 
     /// Moves the next group. If there is none, begins a change to `shards` shards, unless there is a later resize. Returns whether to
     /// continue.
-    fn reshard(&self, shards: Option<usize>, mine: u64, out: &mut dyn StepSink) -> bool {
+    fn reshard(&self, shards: Option<usize>, version: u64, out: &mut dyn StepSink) -> bool {
         let mut left = Departures::new();
         let more = {
-            let _one = self.resharding.lock();
+            let _guard = self.resharding.lock();
             let layout = self.layout();
             if layout.is_changing() {
                 self.move_group(layout, &mut left);
                 true
             } else {
-                let next = shards.filter(|shards| layout != Layout::of(*shards) && self.limits.lock().version == mine);
+                let next = shards.filter(|shards| layout != Layout::of(*shards) && self.limits.lock().version == version);
                 // This does not move any hash to another shard yet.
                 next.into_iter().for_each(|shards| self.layout.store(layout.begin(shards).word().0, Ordering::Relaxed));
                 next.is_some()
