@@ -98,7 +98,7 @@ impl Core {
 
     /// Iterates over the keys with their hashes, and prefetches each some keys ahead. A key that is too long is not read; its hash is 0.
     #[inline(always)]
-    pub(super) fn ahead<'k, K: Iterator<Item = &'k [u8]> + Clone>(&self, keys: K) -> impl Iterator<Item = (u64, &'k [u8])> {
+    pub(super) fn prefetch_ahead<'k, K: Iterator<Item = &'k [u8]> + Clone>(&self, keys: K) -> impl Iterator<Item = (u64, &'k [u8])> {
         /// About as many cache misses as a processor can have in flight.
         const AHEAD: usize = 8;
         // The hashes of the next `AHEAD` keys. A key's hash replaces that of the key `AHEAD` places before it.
@@ -132,7 +132,7 @@ impl Core {
     /// answer, or the status of a key without an answer. With an answer `see` runs under a lock: it may copy it and do nothing else.
     #[inline(always)]
     pub fn look_up_each<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone, mut see: impl FnMut(usize, Result<&Answer, Status>)) {
-        for (at, (hash, key)) in self.ahead(keys).enumerate() {
+        for (at, (hash, key)) in self.prefetch_ahead(keys).enumerate() {
             if rarely(key.len() > KEY_MAX) {
                 see(at, Err(Status::ERR_KEY_TOO_LONG));
                 continue;
@@ -331,12 +331,12 @@ impl Core {
             entry.terms.stale_ms = Some(0);
         }
         let mut victims = Vec::new();
-        let named = on_victim.is_some().then_some(&mut victims);
-        let put = if self.is_engine() { self.put_past_loads(key, entry, named)? } else { self.put_alone(key, entry, named, left) };
+        let evicted = on_victim.is_some().then_some(&mut victims);
+        let put = if self.is_engine() { self.put_past_loads(key, entry, evicted)? } else { self.put_alone(key, entry, evicted, left) };
         self.throttle_writer(1);
-        if let Some(name) = on_victim {
+        if let Some(on_victim) = on_victim {
             victims.iter().for_each(|victim| {
-                call_host(|| name(victim));
+                call_host(|| on_victim(victim));
             });
         }
         Ok(match put {
@@ -350,7 +350,7 @@ impl Core {
     }
 
     /// Stores into an engine's cache. The write and its effect on loads are one step: no load may store between the two (rule F08).
-    fn put_past_loads(&self, key: &[u8], entry: &mut NewEntry, named: Option<&mut Vec<Departure>>) -> Result<PutOutcome, Status> {
+    fn put_past_loads(&self, key: &[u8], entry: &mut NewEntry, evicted: Option<&mut Vec<Departure>>) -> Result<PutOutcome, Status> {
         // Keeps the value alive until after the lock, under which no last reference may be dropped.
         let answer = entry.answer.clone();
         self.with_table(|table, turn| {
@@ -358,7 +358,7 @@ impl Core {
                 return Err(Status::ERR_CLOSED);
             }
             // A shard that panicked is empty, and the table continues (rule L07). The new value is certainly not stored.
-            let Ok(put) = catch_panic(|| self.put_into_store(key, entry, named, turn.store.left)) else {
+            let Ok(put) = catch_panic(|| self.put_into_store(key, entry, evicted, turn.store.left)) else {
                 table.written(key, Write::Removed, turn);
                 return Err(Status::ERR_PANIC);
             };
@@ -375,8 +375,8 @@ impl Core {
 
     /// Stores into a cache without an engine.
     #[inline(always)]
-    fn put_alone(&self, key: &[u8], entry: &mut NewEntry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
-        let put = self.put_into_store(key, entry, named, left);
+    fn put_alone(&self, key: &[u8], entry: &mut NewEntry, evicted: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
+        let put = self.put_into_store(key, entry, evicted, left);
         self.report_removals(false);
         if matches!(put, PutOutcome::Stored { expires_at: Some(_), .. }) {
             self.store_due();
@@ -385,11 +385,11 @@ impl Core {
     }
 
     #[inline(always)]
-    fn put_into_store(&self, key: &[u8], entry: &mut NewEntry, named: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
-        match named {
+    fn put_into_store(&self, key: &[u8], entry: &mut NewEntry, evicted: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
+        match evicted {
             Some(victims) => {
-                let (put, named) = self.store.put_naming(key, entry, &self.clock, left);
-                *victims = named;
+                let (put, evicted) = self.store.put_naming(key, entry, &self.clock, left);
+                *victims = evicted;
                 put
             }
             None => self.store.put_from(key, entry, &self.clock, left),

@@ -106,6 +106,7 @@ struct LookupRecords {
 /// The arguments of a call that apply to all of its keys.
 struct CallContext<'a> {
     call: &'a FetchCall<'a>,
+    /// Whether the receiver runs no host code, so that the thread that settles an event delivers it.
     direct: bool,
     deadline: Option<Moment>,
     urgency: i32,
@@ -179,7 +180,7 @@ impl Core {
         self.ask_one(hash, key, probe, asking, receiver())
     }
 
-    /// Joins the load of one key that the call itself does not answer, or registers a fetch of it. Out of line, so that a hit saves no
+    /// Joins the load of one key that the call itself does not answer, or registers a fetch of it. Out of line, so that a hit need not save
     /// registers for it.
     #[inline(never)]
     fn ask_one(
@@ -255,7 +256,7 @@ impl Core {
         let packed = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
         let mut probed = ProbeResults { keys: packed, probes: Vec::new(), missed: 0, records };
         probed.probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
-        for (hash, key) in self.ahead(keys) {
+        for (hash, key) in self.prefetch_ahead(keys) {
             let probe = self.probe_key(hash, key, &call.settings, || self.probe_inlined(hash, key), |hit| outcome_of(hit, &now));
             probed.keys.push(key);
             probed.missed += usize::from(matches!(probe, Probe::Missed { .. }));

@@ -160,8 +160,8 @@ impl FetchHandle {
         (of(&self.done), of(&self.failed), of(&self.total))
     }
 
-    /// Waits until the last event is delivered, for at most `timeout` (`None`: without limit). False if the time ran out. Returns at once
-    /// for a handle that was never used.
+    /// Waits until the last event is delivered, for at most `timeout` (`None`: without limit). Returns false if the time ran out. Returns
+    /// at once for a handle that was never used.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut inner = self.inner.lock();

@@ -125,7 +125,7 @@ impl Lifecycle {
         self.stage.load(Ordering::Relaxed) == LifeStage::Over as u8
     }
 
-    /// Advances to `stage`. False if it had been reached before.
+    /// Advances to `stage`. Returns false if it had been reached before.
     pub(super) fn advance(&self, stage: LifeStage) -> bool {
         self.stage.fetch_max(stage as u8, Ordering::AcqRel) < stage as u8
     }
@@ -143,17 +143,17 @@ impl Lifecycle {
         self.holders.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Removes a holder. True if it was the last.
+    /// Removes a holder. Returns true if it was the last.
     pub(super) fn remove_holder(&self) -> bool {
         self.holders.fetch_sub(1, Ordering::AcqRel) == 1
     }
 
-    /// Marks the runtime as no longer used. False if it was marked before.
+    /// Marks the runtime as no longer used. Returns false if it was marked before.
     pub(super) fn detach(&self) -> bool {
         !self.detached.swap(true, Ordering::AcqRel)
     }
 
-    /// Marks the program's queues as no longer used. False if they were marked before.
+    /// Marks the program's queues as no longer used. Returns false if they were marked before.
     pub(super) fn unroute(&self) -> bool {
         !self.unrouted.swap(true, Ordering::AcqRel)
     }

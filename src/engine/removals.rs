@@ -81,8 +81,8 @@ struct Pending {
     waiting: usize,
     /// The removal for which a writer has waited too long: no writer waits for it again.
     stuck_at: Option<u64>,
-    item: Sending,
-    /// The number of claims so far, which numbers the next one.
+    delivery: Sending,
+    /// The number of claims so far.
     claims: u64,
     /// Set after the end of the engine: nothing is recorded or reported any more.
     silent: bool,
@@ -159,7 +159,7 @@ impl Removals {
             is_taken: false,
             waiting: 0,
             stuck_at: None,
-            item: Sending::No,
+            delivery: Sending::No,
             claims: 0,
             silent: false,
         };
@@ -215,7 +215,7 @@ impl Removals {
     /// time.
     pub(super) fn claim(&self, to_queue: bool) -> Option<Claim> {
         let mut pending = self.pending.lock();
-        let is_due = match pending.item {
+        let is_due = match pending.delivery {
             Sending::No => !pending.departures.is_empty(),
             Sending::Claimed(_) => to_queue,
             Sending::Sent => false,
@@ -223,7 +223,7 @@ impl Removals {
         is_due.then(|| {
             pending.claims += 1;
             let claim = Claim(pending.claims);
-            pending.item = Sending::Claimed(claim);
+            pending.delivery = Sending::Claimed(claim);
             claim
         })
     }
@@ -231,14 +231,14 @@ impl Removals {
     /// Records that the delivery was sent.
     pub(super) fn note_sent(&self, claim: Claim) {
         let mut pending = self.pending.lock();
-        if pending.item == Sending::Claimed(claim) {
-            pending.item = Sending::Sent;
+        if pending.delivery == Sending::Claimed(claim) {
+            pending.delivery = Sending::Sent;
         }
     }
 
     /// Creates the delivery for pending removals.
     pub(super) fn delivery(self: &Arc<Self>, core: &Core) -> Arc<dyn Deliverable> {
-        // For an engine it counts as pending and keeps the engine; a cache without one may end before all removals are reported.
+        // For an engine it counts as pending and keeps the engine. A cache without an engine may end before all removals are reported.
         let engine = core.is_engine().then(|| core.me());
         engine.iter().for_each(|core| core.life.begin(core.removals_at()));
         Arc::new(RemovalDelivery { removals: self.clone(), engine, is_done: AtomicBool::new(false) })
@@ -248,7 +248,7 @@ impl Removals {
     fn forget(&self) {
         let departures = {
             let mut pending = self.pending.lock();
-            pending.item = Sending::No;
+            pending.delivery = Sending::No;
             pending.out = pending.last();
             pending.cost = 0;
             let departures = std::mem::take(&mut pending.departures);
@@ -281,7 +281,7 @@ impl Removals {
         }
     }
 
-    /// Waits until a removal was reported or a turn has ended. `None` if the listener takes too long.
+    /// Waits until a removal was reported or a turn has ended. Returns `None` if the listener takes too long.
     fn wait_for_progress<'a>(&self, mut pending: MutexGuard<'a, Pending>) -> Option<MutexGuard<'a, Pending>> {
         let (before, turn) = (pending.out, pending.is_taken);
         if pending.stuck_at == Some(before) {
@@ -342,7 +342,7 @@ impl Removals {
     /// Takes the next removal. `None` ends the turn: `enough` were reported, and other threads report the rest, if any.
     fn take_in_turn(&self, enough: u64) -> Option<Departure> {
         let mut pending = self.pending.lock();
-        let others = pending.waiting > 0 || pending.item != Sending::No || pending.out >= pending.owed;
+        let others = pending.waiting > 0 || pending.delivery != Sending::No || pending.out >= pending.owed;
         let first = if pending.out >= enough && others { None } else { pending.pop() };
         if first.is_none() {
             pending.is_taken = false;
@@ -408,15 +408,15 @@ impl RemovalDelivery {
         }
     }
 
-    /// Takes the turn. False if another call has it and this thread, which is inside a report, must not wait: the holder of the turn then
-    /// reports the pending removals too.
+    /// Takes the turn. Returns false if another call has it and this thread, which is inside a report, must not wait: the holder of the
+    /// turn then reports the pending removals too.
     fn take_turn(&self) -> bool {
         let removals = &*self.removals;
         let mut pending = removals.pending.lock();
         while pending.is_taken {
             if is_reporting() {
                 pending.owed = pending.last();
-                pending.item = Sending::No;
+                pending.delivery = Sending::No;
                 return false;
             }
             pending.waiting += 1;
@@ -493,7 +493,7 @@ impl Removals {
         let mut pending = self.pending.lock();
         let first = pending.pop();
         if first.is_none() {
-            (pending.item, pending.is_taken) = (Sending::No, false);
+            (pending.delivery, pending.is_taken) = (Sending::No, false);
         }
         self.note_progress(&pending);
         first
@@ -504,7 +504,7 @@ impl Removals {
         let mut pending = self.pending.lock();
         let first = pending.pop();
         if first.is_none() {
-            pending.item = Sending::No;
+            pending.delivery = Sending::No;
         }
         self.update_bound_flag(&pending);
         first

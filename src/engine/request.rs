@@ -31,7 +31,7 @@ pub struct ProviderRequest {
     cancelled: AtomicU32,
     hook: Mutex<HookState>,
     /// Its delivery in the program's queue, if it was sent to one; to withdraw it.
-    waiting: OnceLock<Weak<RequestDelivery>>,
+    delivery: OnceLock<Weak<RequestDelivery>>,
     by_key: OnceLock<HashMap<Vec<u8>, usize>>,
     /// What the store had of each key when the provider first asked for that.
     known: OnceLock<Box<[OnceLock<Option<KnownEntry>>]>>,
@@ -80,7 +80,7 @@ impl ProviderRequest {
             finished: AtomicBool::new(false),
             cancelled: AtomicU32::new(0),
             hook: Mutex::new(HookState::Unset),
-            waiting: OnceLock::new(),
+            delivery: OnceLock::new(),
             by_key: OnceLock::new(),
             known: OnceLock::new(),
         }
@@ -96,7 +96,7 @@ impl ProviderRequest {
         self.core.born()
     }
 
-    /// Records why the request is no longer wanted. True if the hook must be sent.
+    /// Records why the request is no longer wanted. Returns true if the hook must be sent.
     pub(super) fn note_cancel(&self, why: Cancel) -> bool {
         let mut hook = self.hook.lock();
         // The first reason stays.
@@ -116,12 +116,12 @@ impl ProviderRequest {
 
     /// Records its delivery in the program's queue.
     pub(super) fn set_delivery(&self, item: &Arc<RequestDelivery>) {
-        let _ = self.waiting.set(Arc::downgrade(item));
+        let _ = self.delivery.set(Arc::downgrade(item));
     }
 
     /// Withdraws the request from the program's queue, if it still waits there, because no key of it is wanted any more.
     pub(super) fn withdraw(&self) {
-        if let Some(item) = self.waiting.get().and_then(Weak::upgrade) {
+        if let Some(item) = self.delivery.get().and_then(Weak::upgrade) {
             item.withdraw();
         }
     }
@@ -205,7 +205,7 @@ impl ProviderRequest {
 }
 
 impl ProviderRequest {
-    /// Takes the hook if it is due. With `called`, to call its function: fails if it has none.
+    /// Takes the hook if it is due. If the caller is going to call its function (`called`), fails if it has none.
     fn take_due(&self, called: bool) -> Result<Option<DueHook>, NoFunction> {
         let mut held = self.hook.lock();
         match std::mem::replace(&mut *held, HookState::Over) {
@@ -296,7 +296,8 @@ impl Ticket {
         status
     }
 
-    /// Answers the key at `index` with what [`ProviderRequest::known`] returns, which has not changed. Returns what [`Ticket::resolve`] does, or MISS.
+    /// Answers the key at `index` with what [`ProviderRequest::known`] returns, which has not changed. Returns what [`Ticket::resolve`]
+    /// does, or MISS.
     pub fn not_modified(&self, index: usize, terms: StoreTerms) -> Result<Status, Status> {
         let Some(known) = self.known(index)? else { return Ok(Status::MISS) };
         let labels = Labels::renewed(terms.labels, known.labels.as_ref());
