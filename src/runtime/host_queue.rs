@@ -121,7 +121,8 @@ impl HostQueue {
         }
     }
 
-    /// Lowers the flag if nothing is waiting. False if something is waiting while the flag is up: the host has been notified of it already.
+    /// Lowers the flag if nothing is waiting. Returns false if something is waiting while the flag is up: the host has been notified of it
+    /// already.
     fn lower_if_empty(&self) -> bool {
         if !self.signals.load(Ordering::Acquire) {
             return true;
@@ -403,7 +404,7 @@ impl Waker {
 }
 
 impl Wakeup {
-    /// Waits for a signal. False if the thread must end.
+    /// Waits for a signal. Returns false if the thread must end.
     fn wait(&self) -> bool {
         let mut state = self.state.lock();
         loop {

@@ -64,7 +64,7 @@ struct Providers {
 }
 
 impl Providers {
-    /// Records that the timer tries to start more threads. False if it was doing so already.
+    /// Records that the timer tries to start more threads. Returns false if it was doing so already.
     fn begin_to_reinforce(&self) -> bool {
         !self.is_short.swap(true, Ordering::AcqRel)
     }

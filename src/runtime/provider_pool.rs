@@ -164,8 +164,8 @@ impl StackGroup {
         before.into_iter().for_each(|thread| drop(thread.join()));
     }
 
-    /// Takes the next job. `None` if none arrives within the keep-alive time, or if the pool ends; the thread then no longer counts as
-    /// alive.
+    /// Takes the next job. Returns `None` if none arrives within the keep-alive time, or if the pool ends; the thread then no longer counts
+    /// as alive.
     fn next(&self) -> Option<Box<dyn Job>> {
         let until = Instant::now() + self.keep_alive;
         let mut state = self.state.lock();

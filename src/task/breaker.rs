@@ -182,8 +182,8 @@ impl Breaker {
         false
     }
 
-    /// Uncounts a request that ended because none of its keys was wanted. That says nothing about the provider, and another probe may take
-    /// its place.
+    /// Reverts the count of a request that ended because none of its keys was wanted. That says nothing about the provider, and another
+    /// probe may take its place.
     pub fn withdrawn(&mut self, era: Era) {
         if let (State::HalfOpen { handed, .. }, true) = (&mut self.state, era == self.era) {
             *handed -= 1;

@@ -1,6 +1,6 @@
 //! The demand for a flight's key: how many waiters and refreshes want it, and with which urgency (rules F09, F13, F19).
 //!
-//! A flight has the highest urgency among these. It rises when a more urgent waiter joins, and falls when that one leaves. Nearly always
+//! A flight has the highest urgency among these. It rises when a more urgent waiter joins, and falls when that waiter leaves. Nearly always
 //! all have the same urgency, so lower ones are counted separately.
 
 use std::collections::BTreeMap;

@@ -68,8 +68,8 @@ pub struct Fetch<H: Host> {
     pub arrival: u64,
     /// The position of its keys in the order of the queue.
     pub queue_position: QueuePosition,
-    /// The number of flights started by the fetch that wait in the queue. While there are any, the fetch is kept, because they use its
-    /// context.
+    /// The number of flights started by the fetch that wait in the queue, plus one while its keys are being processed. Until it is 0 the
+    /// fetch is kept, because the flights use its context.
     pub waiting: usize,
 }
 

@@ -24,14 +24,14 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Rank {
     before: i64,
-    turn: u64,
+    sequence: u64,
 }
 
 /// The position of a key among those of equal urgency.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QueuePosition {
     /// Below `ARRIVED`: retried after a pause. From `ARRIVED` on: arrived with a fetch. From `BEHIND` on, with `Lifo`: behind all of those.
-    turn: u64,
+    sequence: u64,
     /// When the key was requested; zero unless linger or ageing needs it.
     pub requested_at: Moment,
 }
@@ -63,30 +63,30 @@ impl Ranking {
                 i64::try_from(i128::from(queue_position.requested_at.0) - earlier).unwrap_or(if urgency > 0 { i64::MIN } else { i64::MAX })
             }
         };
-        Rank { before, turn: queue_position.turn }
+        Rank { before, sequence: queue_position.sequence }
     }
 
     /// The position of the keys of a fetch. `arrival` is the number of the fetch.
     pub fn arrived(self, arrival: u64, requested_at: Moment) -> QueuePosition {
-        let turn = match self.order {
+        let sequence = match self.order {
             QueueOrder::Fifo => ARRIVED + arrival,
             QueueOrder::Lifo => BEHIND - 1 - arrival,
         };
-        QueuePosition { turn, requested_at }
+        QueuePosition { sequence, requested_at }
     }
 
     /// The position behind all keys that wait at the same urgency, as if the key arrived now with a fetch of number `arrival`.
     pub fn behind(self, arrival: u64, now: Moment) -> QueuePosition {
-        let turn = match self.order {
+        let sequence = match self.order {
             QueueOrder::Fifo => ARRIVED + arrival,
             QueueOrder::Lifo => BEHIND + arrival,
         };
-        QueuePosition { turn, requested_at: now }
+        QueuePosition { sequence, requested_at: now }
     }
 
     /// The position of a retried key whose pause was the `nth` to end.
-    pub fn again(self, nth: u64, requested_at: Moment) -> QueuePosition {
-        QueuePosition { turn: nth, requested_at }
+    pub fn retried(self, nth: u64, requested_at: Moment) -> QueuePosition {
+        QueuePosition { sequence: nth, requested_at }
     }
 
     /// Whether `holder` gives up its place to `newcomer`: it is less urgent, or with `Lifo` equally urgent and older (rule F13b).
@@ -271,10 +271,10 @@ impl WaitQueue {
     /// Forgets the time at which a popped key was requested, unless it was a retried one.
     pub fn forget_age(&mut self, requested_at: Moment) {
         let Some(ages) = &mut self.ages else { return };
-        if let Entry::Occupied(mut as_old) = ages.entry(requested_at) {
-            *as_old.get_mut() -= 1;
-            if *as_old.get() == 0 {
-                as_old.remove();
+        if let Entry::Occupied(mut entry) = ages.entry(requested_at) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
             }
         }
     }

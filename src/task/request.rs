@@ -17,7 +17,7 @@ pub struct Request<R> {
     pub parts: Vec<Part>,
     /// The number of parts without an answer, wanted or not.
     pub unanswered: usize,
-    /// The number of open parts whose flight is wanted, and of parts that repeat the key of a flight.
+    /// The number of open parts whose flight is wanted, plus the number of hedge parts.
     pub wanted: usize,
     pub call: ProviderCall,
     pub hold: Hold,
@@ -204,7 +204,7 @@ impl Slots {
         Hold::Slot
     }
 
-    /// Updates what a request occupies when its attempt times out. Returns that.
+    /// Updates the slots when an attempt times out. Returns what its request occupies from then on.
     #[must_use]
     pub fn abandon(&mut self, id: RequestId, attempt: u64, hold: Hold) -> Hold {
         if hold != Hold::Slot {

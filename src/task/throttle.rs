@@ -20,7 +20,7 @@ struct Pause {
 }
 
 impl Throttle {
-    /// Creates a throttle with pauses of this length; zero makes none.
+    /// Creates a throttle with pauses of this length; zero: no pauses.
     pub fn new(length: Duration) -> Throttle {
         Throttle { pauses: LruCache::unbounded(), length }
     }

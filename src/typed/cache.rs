@@ -105,8 +105,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         }
     }
 
-    /// Stores `value` under `key`, replaces an existing entry, and overtakes a load of the key in progress. False if the value was not
-    /// stored, because it is larger than the cache, or because only entries of a higher priority could make room.
+    /// Stores `value` under `key`, replaces an existing entry, and overtakes a load of the key in progress. Returns false if the value was
+    /// not stored, because it is larger than the cache, or because only entries of a higher priority could make room.
     pub fn put<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,

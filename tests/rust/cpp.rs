@@ -136,7 +136,7 @@ fn part(name: &str) -> PathBuf {
     here().join("tests/programs/cpp/parts").join(name)
 }
 
-/// Runs a compiler with the options that all parts have. False if it is not installed; in CI it must be.
+/// Runs a compiler with the options that all parts have. Returns false if it is not installed; in CI it must be.
 fn compiled(compiler: &str, arguments: &[&str], out: &Path) -> bool {
     if Command::new(compiler).arg("--version").output().is_err() {
         assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{compiler} is missing, and CI runs every compiler");

@@ -333,7 +333,7 @@ impl Stage {
         }
     }
 
-    /// Starts one fetch. False if the engine is closed.
+    /// Starts one fetch. Returns false if the engine is closed.
     fn fetch(&self, keys: Vec<Vec<u8>>, random: &mut Random, in_progress: &Arc<AtomicU64>) -> bool {
         let mut settings = (**self.core.fetch_settings()).clone();
         match random.up_to(20) {

@@ -49,12 +49,13 @@ impl<H: Host> Table<H> {
             // If the keys in a full queue merely linger, a request can be formed of them.
             self.form_requests(turn);
         }
-        let no_more_places = || asking.wish.is_deferrable && (asking.is_refresh() || self.queue.is_share_used(asking.rank));
-        if self.queue.is_full() && !no_more_places() { Admission::Displacing } else { Admission::Queue }
+        let needs_no_place = || asking.wish.is_deferrable && (asking.is_refresh() || self.queue.is_share_used(asking.rank));
+        if self.queue.is_full() && !needs_no_place() { Admission::Displacing } else { Admission::Queue }
     }
 
-    /// Admits the next new flight of the fetch to a place that another key gives up, or without a place (rules F13a, F13b).
-    pub(super) fn admission_with_a_place<S: AnswerStore>(
+    /// Decides how the next new flight of the fetch is admitted while all places are held: to a place that another key gives up, without a
+    /// place, or not at all (rules F13a, F13b).
+    pub(super) fn admission_when_full<S: AnswerStore>(
         &mut self,
         asking: &mut FetchContext<'_>,
         turn: &mut TableContext<'_, H, S>,
@@ -125,16 +126,16 @@ impl<H: Host> Table<H> {
     }
 
     /// Puts a retried flight into the queue. It needs no place, and is never lost.
-    pub(super) fn requeue(&mut self, id: FlightId, again: RetryStart, now: Moment) {
+    pub(super) fn requeue(&mut self, id: FlightId, start: RetryStart, now: Moment) {
         let (owner, ranking) = (self.flights[id].owner, self.queue.ranking);
         let owner = self.fetches.get_mut(owner).map(|owner| {
             owner.waiting += 1;
             owner.queue_position.requested_at
         });
-        let queue_position = match again {
+        let queue_position = match start {
             RetryStart::Paused => {
                 self.retries += 1;
-                ranking.again(self.retries, owner.unwrap_or(now))
+                ranking.retried(self.retries, owner.unwrap_or(now))
             }
             RetryStart::AtOnce => {
                 self.arrivals += 1;

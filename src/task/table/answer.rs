@@ -26,10 +26,10 @@ impl<H: Host> Table<H> {
         &mut self,
         id: RequestId,
         index: usize,
-        given: ProviderAnswer,
+        answer: ProviderAnswer,
         turn: &mut TableContext<'_, H, S>,
     ) -> Status {
-        match given {
+        match answer {
             ProviderAnswer::Answer(answer, mut terms) => self.resolve(id, index, answer, &mut terms, turn),
             ProviderAnswer::Failed(error) => self.reject(id, index, error, turn),
         }
@@ -50,7 +50,7 @@ impl<H: Host> Table<H> {
             turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
             return self.status_if_ended(id);
         };
-        let Part::Open { flight, stamp } = part else { return self.late_part_resolved(id, part, answer, terms, turn) };
+        let Part::Open { flight, stamp } = part else { return self.other_part_resolved(id, part, answer, terms, turn) };
         let was_wanted = self.settle_current(flight, stamp, answer, terms, turn);
         self.open_part_answered(id, was_wanted, turn);
         Status::OK
@@ -72,7 +72,7 @@ impl<H: Host> Table<H> {
             } else {
                 turn.out.deferred_drops.push(DeferredDrop::Error(error));
             }
-            return self.late_part_answered(id, part, turn);
+            return self.other_part_answered(id, part, turn);
         };
         let was_wanted = self.flights[flight].is_wanted();
         self.note_failure(id, &error);
@@ -105,7 +105,7 @@ impl<H: Host> Table<H> {
     }
 
     #[inline(never)]
-    fn late_part_resolved<S: AnswerStore>(
+    fn other_part_resolved<S: AnswerStore>(
         &mut self,
         id: RequestId,
         part: Part,
@@ -126,12 +126,12 @@ impl<H: Host> Table<H> {
             }
             Part::Answered | Part::Open { .. } => turn.out.deferred_drops.push(DeferredDrop::Answer(answer)),
         }
-        self.late_part_answered(id, part, turn)
+        self.other_part_answered(id, part, turn)
     }
 
     /// Ends a part that was not open, after its answer was handled.
     #[inline(never)]
-    fn late_part_answered<S: AnswerStore>(&mut self, id: RequestId, part: Part, turn: &mut TableContext<'_, H, S>) -> Status {
+    fn other_part_answered<S: AnswerStore>(&mut self, id: RequestId, part: Part, turn: &mut TableContext<'_, H, S>) -> Status {
         let status = match part {
             Part::Unwanted(remains) | Part::Late { remains, .. } => {
                 self.flights.release(remains.key_state);
@@ -223,27 +223,7 @@ impl<H: Host> Table<H> {
         self.settle_flight(flight, outcome, turn.out);
     }
 
-    #[inline(always)]
-    fn store_if_whole<S: AnswerStore>(
-        &mut self,
-        key_state: KeyStateId,
-        stamp: Stamp,
-        answer: &mut Answer,
-        terms: &mut StoreTerms,
-        turn: &mut TableContext<'_, H, S>,
-    ) -> FillResult {
-        let key_state = &mut self.flights[key_state];
-        if !key_state.is_whole(stamp) {
-            return FillResult::default();
-        }
-        key_state.loaded(stamp);
-        // Only other requests that were handed out need to know of this write: the request that brought it and later ones do not.
-        if self.requests.len() > 1 {
-            self.recent.write(key_state.hash, true);
-        }
-        turn.store.fill(key_state.hash, &key_state.key, answer, terms)
-    }
-
+    /// Stores an answer whose flight has ended or does not store it, if its stamp is whole and its attempt was to be stored.
     fn store_without_flight<S: AnswerStore>(
         &mut self,
         remains: FlightRemains,
@@ -257,7 +237,13 @@ impl<H: Host> Table<H> {
         }
         self.forget_failure(remains.key_state, turn);
         terms.default_priority(remains.priority);
-        self.store_if_whole(remains.key_state, remains.stamp, answer, terms, turn)
+        let key_state = &mut self.flights[remains.key_state];
+        key_state.loaded(remains.stamp);
+        // As in `settle_current`.
+        if self.requests.len() > 1 {
+            self.recent.write(key_state.hash, true);
+        }
+        turn.store.fill(key_state.hash, &key_state.key, answer, terms)
     }
 
     #[inline]
@@ -288,7 +274,7 @@ impl<H: Host> Table<H> {
             // A write may lie between the attempt and the last waiter's joining. That waiter must not receive older data.
             let serves = |standing| matches!(standing, Standing::Overtaken { write } if remains.stamp.is_after_last_join(write));
             if self.flights.get(requested_for).is_some_and(|flight| serves(flight.standing)) {
-                self.stop_for(requested_for, turn);
+                self.leave_phase(requested_for, turn);
                 self.end_with(requested_for, answer, Source::Provider, FillResult::default(), turn);
             } else {
                 turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
@@ -300,7 +286,7 @@ impl<H: Host> Table<H> {
             turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
             return;
         };
-        self.stop_for(current, turn);
+        self.leave_phase(current, turn);
         if self.flights[current].demand.stores {
             // `settle_current` stores the answer if the current flight wants that. In the other branch, the demand of the late attempt
             // decides.
@@ -312,7 +298,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Takes a flight out of its phase before an answer from elsewhere settles it. The part of a running attempt becomes unwanted.
-    pub(super) fn stop_for<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn leave_phase<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         self.stop_waiting(id);
         self.withdraw_hedge(id, turn.out);
         let flight = &self.flights[id];
@@ -349,8 +335,8 @@ impl<H: Host> Table<H> {
         }
         self.counts.ahead_failed += u64::from(self.flights[id].is_ahead);
         // An error of the library has the provider's error as its cause (rule F10b).
-        let is_own = [&self.errors.timeout, &self.errors.unavailable].into_iter().any(|own| error.is(own));
-        let error = if is_own { self.flights[id].with_cause(&error) } else { error };
+        let is_of_library = [&self.errors.timeout, &self.errors.unavailable].into_iter().any(|own| error.is(own));
+        let error = if is_of_library { self.flights[id].with_cause(&error) } else { error };
         let outcome = self.after_failure(id, error, turn);
         let flight = self.take_flight(id);
         self.counts.flights_failed += 1;

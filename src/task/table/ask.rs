@@ -197,7 +197,7 @@ impl<H: Host> Table<H> {
             wish,
             arrival,
             queue_position,
-            // Keeps the fetch until all its keys are processed. Released below.
+            // Keeps the fetch until all its keys are processed; `conclude_ask` subtracts it.
             waiting: 1,
         });
         if fails {
@@ -272,8 +272,8 @@ impl<H: Host> Table<H> {
             return true;
         }
         let Some(new) = self.look_up(asking, position, hash, &keys[position as usize], turn) else { return true };
-        let mut way = self.admission(asking, turn);
-        if way == Admission::Displacing {
+        let mut admission = self.admission(asking, turn);
+        if admission == Admission::Displacing {
             if let (Some(None), false) = (asking.steps, asking.is_refresh()) {
                 return false;
             }
@@ -285,13 +285,13 @@ impl<H: Host> Table<H> {
                     return true;
                 }
             }
-            way = self.admission_with_a_place(asking, turn);
+            admission = self.admission_when_full(asking, turn);
         }
-        self.counts.ahead_started += u64::from(asking.form == Form::Ahead && way != Admission::Lost);
-        self.counts.ahead_dropped += u64::from(asking.form == Form::Ahead && way == Admission::Lost);
-        if way != Admission::Lost {
+        self.counts.ahead_started += u64::from(asking.form == Form::Ahead && admission != Admission::Lost);
+        self.counts.ahead_dropped += u64::from(asking.form == Form::Ahead && admission == Admission::Lost);
+        if admission != Admission::Lost {
             self.counts.missed_started += u64::from(!asking.is_refresh());
-            self.start(way, new, asking, turn);
+            self.start(admission, new, asking, turn);
             return true;
         }
         if !asking.is_refresh() {
@@ -415,14 +415,20 @@ impl<H: Host> Table<H> {
 
     /// Starts a flight with the given admission. Its position waits for it, unless the fetch is a refresh.
     #[inline(always)]
-    fn start<S: AnswerStore>(&mut self, way: Admission, new: NewKey<'_>, asking: &FetchContext<'_>, turn: &mut TableContext<'_, H, S>) {
+    fn start<S: AnswerStore>(
+        &mut self,
+        admission: Admission,
+        new: NewKey<'_>,
+        asking: &FetchContext<'_>,
+        turn: &mut TableContext<'_, H, S>,
+    ) {
         let NewKey { key_state, hash, key, position } = new;
         let Table { flights, fetches, queue, opening, .. } = self;
         let settings = asking.settings;
         let waiter = Waiter { fetch: asking.id, position, joined: false };
         let make = |key_state| Flight {
             key_state,
-            phase: if way == Admission::Opening { Phase::Opening } else { Phase::Queued },
+            phase: if admission == Admission::Opening { Phase::Opening } else { Phase::Queued },
             standing: Standing::Current,
             joiners: None,
             waiters: if asking.is_refresh() { SmallVec::new() } else { SmallVec::from_buf([waiter]) },
@@ -449,7 +455,7 @@ impl<H: Host> Table<H> {
             *open = flight;
         }
         self.counts.flights_started += 1;
-        if way == Admission::Opening {
+        if admission == Admission::Opening {
             opening.push(flight);
             if opening.len() >= self.settings.batch_max_keys as usize {
                 self.hand_out_opening(turn);
@@ -487,8 +493,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// A fetch of one key joins the key's flight and waits for its end, without a record of its own. False if there is no flight to join, or
-    /// if the store may have the key by now: then the caller uses [`Table::ask`].
+    /// A fetch of one key joins the key's flight and waits for its end, without a record of its own. Returns false if there is no flight to
+    /// join, or if the store may have the key by now: then the caller uses [`Table::ask`].
     ///
     /// Nothing may be able to end the fetch earlier: it has neither a handle nor a time limit, reports no progress, and does not switch to
     /// a fallback after a time (rule R04). `joiner` is called last, and only if the fetch joins.
@@ -498,8 +504,8 @@ impl<H: Host> Table<H> {
         if settings.read == ReadMode::CacheOnly || (reprobe && settings.read != ReadMode::Refresh) {
             return false;
         }
-        let known = self.flights.find(hash, key);
-        let Some(id) = known.and_then(|known| self.flights[known].current) else { return false };
+        let key_state = self.flights.find(hash, key);
+        let Some(id) = key_state.and_then(|key_state| self.flights[key_state].current) else { return false };
         self.counts.missed_joined += 1;
         let wish = Wish { urgency, is_deferrable: false, stores: settings.read != ReadMode::NoStore };
         self.add_demand(id, wish, settings.priority);

@@ -21,7 +21,7 @@ struct OrderedPosition {
     repeats: bool,
 }
 
-/// An empty list with memory for `count` items; `None` if there is none.
+/// An empty list with memory for `count` items; `None` if there is not enough.
 fn with_room_for<T>(count: usize) -> Option<Vec<T>> {
     let mut list = Vec::new();
     list.try_reserve_exact(count).ok()?;
@@ -78,7 +78,8 @@ impl AskOrder {
 /// The positions that repeat a key, each with the first position of that key, in this order. Different keys of one hash count as repeated,
 /// which does no harm.
 fn repeated_positions(hashes: &[u64]) -> Option<Vec<(u32, u32)>> {
-    // A bitmap in place of a set of hashes: a key whose bit is set already may be a repetition. Few others are.
+    // A bitmap in place of a set of hashes. A key whose bit is set already is a candidate: it repeats an earlier key, or by chance only its
+    // bit.
     let marks = (hashes.len() * 8).next_power_of_two().max(64) as u64;
     let word = |hash: u64| ((hash & (marks - 1)) >> 6) as usize;
     let bit = |hash: u64| 1_u64 << (hash & 63);

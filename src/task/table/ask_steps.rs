@@ -30,7 +30,7 @@ pub struct FetchInSteps {
 /// The sorted hashes of a fetch's own keys, once they are needed: these keys must not give up their places to it (rule F13g).
 pub(super) type OwnKeys = Option<Vec<u64>>;
 
-/// What a step has left to do.
+/// What is left to do after a step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum AskProgress {
     /// Positions are left.

@@ -159,12 +159,12 @@ impl<H: Host> Table<H> {
             return status;
         };
         let unanswered = || self.errors.unanswered.clone();
-        let (is_absent, error) = match rest {
+        let (omitted_is_null, error) = match rest {
             Unanswered::Unanswered => (self.settings.omitted_is_null && request.is_taken(), unanswered()),
             Unanswered::Null => (request.is_taken(), unanswered()),
             Unanswered::Failed(error) => (false, error),
         };
-        if let Some(rest) = self.finish_more(Finish { request: id, is_absent, error, next: 0 }, turn) {
+        if let Some(rest) = self.finish_more(Finish { request: id, omitted_is_null, error, next: 0 }, turn) {
             self.finish_in_steps(rest);
         }
         self.conclude(turn);

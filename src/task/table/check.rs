@@ -142,9 +142,9 @@ impl<H: Host> Table<H> {
         for (at, part) in request.parts.iter().enumerate() {
             if let Part::Hedge { flight, .. } = part {
                 wanted += 1;
-                let flight = self.flights.get(*flight).ok_or_else(|| format!("key {at} of request {nth} repeats that of no flight"))?;
+                let flight = self.flights.get(*flight).ok_or_else(|| format!("key {at} of request {nth} repeats the key of no flight"))?;
                 let runs = matches!(flight.phase, Phase::Running { request, .. } if self.requests[request].hedge == Hedge::By(id));
-                ensure(runs, || format!("key {at} of request {nth} repeats one that no other request has"))?;
+                ensure(runs, || format!("key {at} of request {nth} repeats a key that no other request has"))?;
             }
             let Part::Open { flight, .. } = part else { continue };
             let flight = self.flights.get(*flight).ok_or_else(|| format!("key {at} of request {nth} has no flight"))?;
@@ -197,7 +197,7 @@ impl<H: Host> Table<H> {
         let known = self.deadlines.len();
         ensure(self.backlog.is_empty() == !self.has_long_work(self.long_work_begun()), || "long work is miscounted".into())?;
         let agree = match self.life {
-            // What a close ends keeps its deadlines' numbers until its turn comes.
+            // A close drops all deadlines at once, but fetches and requests that it has not reached still refer to theirs.
             Acceptance::Closed if !self.backlog.is_empty() => known <= causes,
             Acceptance::Open => known == causes,
             // Deadlines of drains are also pending.

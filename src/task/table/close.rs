@@ -40,7 +40,7 @@ impl<H: Host> Table<H> {
     /// Settles everything with CLOSED. Keeps only the requests that the provider has.
     pub(super) fn end_all<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         self.life = Acceptance::Closed;
-        // The flights that are left after that are wanted by refreshes or joiners, or continue without demand.
+        // Later steps end the flights that are left then: refreshes or joiners want them, or they continue without demand.
         self.begin_work(LongWork::CloseFetches { from: 0 });
         let drops = &mut turn.out.deferred_drops;
         self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));

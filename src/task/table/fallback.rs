@@ -56,18 +56,18 @@ impl<H: Host> Table<H> {
             turn.store.refresh_failed(&self.flights[flight.key_state].key);
         }
         let (key_state, is_current) = (flight.key_state, flight.standing == Standing::Current);
-        let is_own = error.status() == Status::ERR_PROVIDER;
+        let is_of_provider = error.status() == Status::ERR_PROVIDER;
         let key = &self.flights[key_state].key;
-        if is_current && is_own {
-            let deferred_drop = &mut turn.out.deferred_drops;
-            self.failures.remember(key, &error, turn.now.millis(), &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        if is_current && is_of_provider {
+            let drops = &mut turn.out.deferred_drops;
+            self.failures.remember(key, &error, turn.now.millis(), &mut |error| drops.push(DeferredDrop::Error(error)));
             self.arm_error_expiry(turn.now);
         }
         if error.forbids_stale() && is_current {
             turn.store.remove_stale(&self.flights[key_state].key);
         }
         let Some(stale) = self.stale(key_state, &error, turn) else {
-            let source = if is_own { Source::Provider } else { Source::None };
+            let source = if is_of_provider { Source::Provider } else { Source::None };
             return Outcome { source, ..Outcome::failed(error) };
         };
         // A key that did not reach the provider may be loaded again at once.
@@ -113,9 +113,9 @@ impl<H: Host> Table<H> {
     }
 
     fn throttle_key<S>(&mut self, key_state: KeyStateId, error: &Error, turn: &mut TableContext<'_, H, S>) {
-        let deferred_drop = &mut turn.out.deferred_drops;
+        let drops = &mut turn.out.deferred_drops;
         let key: &Key = &self.flights[key_state].key;
-        self.throttled.pauses.begin(key, error, turn.now.moment(), &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        self.throttled.pauses.begin(key, error, turn.now.moment(), &mut |error| drops.push(DeferredDrop::Error(error)));
         self.arm_throttle(Moment::default());
     }
 
@@ -135,10 +135,10 @@ impl<H: Host> Table<H> {
 
     /// Ends the pauses that are due.
     pub(super) fn throttle_due<S>(&mut self, turn: &mut TableContext<'_, H, S>) {
-        let deferred_drop = &mut turn.out.deferred_drops;
+        let drops = &mut turn.out.deferred_drops;
         let now = turn.now.moment();
         self.throttled.timer = None;
-        self.throttled.pauses.end_due(PAUSES_PER_STEP, now, &mut |error| deferred_drop.push(DeferredDrop::Error(error)));
+        self.throttled.pauses.end_due(PAUSES_PER_STEP, now, &mut |error| drops.push(DeferredDrop::Error(error)));
         self.arm_throttle(now);
     }
 

@@ -88,7 +88,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Handles a failed attempt of a running flight that has a hedge part: the flight goes on there, and the error becomes the cause of a
-    /// later one. Without a hedge part, returns the error.
+    /// later error. Without a hedge part, returns the error.
     #[inline]
     pub(super) fn go_on_in_hedge(&mut self, id: FlightId, error: Error, out: &mut Effects<H>) -> Option<Error> {
         if self.hedged == 0 { Some(error) } else { self.go_on_in_hedge_of(id, error, out) }

@@ -143,7 +143,7 @@ impl<H: Host> Table<H> {
     pub(super) fn leave(&mut self, id: FlightId, wish: Wish, how: LeavePolicy, out: &mut Effects<H>) {
         self.change_demand(id, |demand| demand.remove(wish));
         let Some(flight) = self.flights.get_mut(id) else { return };
-        // A flight that can be neither joined nor stored need not continue, and one that the provider has not taken has not started.
+        // A flight that can be neither joined nor stored need not continue, and a flight that the provider has not taken has not started.
         flight.continues = how == LeavePolicy::Continue
             && flight.demand.is_empty()
             && flight.standing == Standing::Current

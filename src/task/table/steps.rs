@@ -3,7 +3,7 @@
 //! Each hold of the lock has a budget ([`Effects::budget`]) of about one unit for each key. An event that needs more begins a [`LongWork`]
 //! and does as much of it as the budget allows. The thread that caused the event then releases the lock, carries out the effects, lets
 //! waiting threads in, and does the next step ([`Table::go_on`]), until the work is done. Only then does its call return. Work is done in
-//! the order in which it began, so that of two works on one fetch the second finds the first complete.
+//! the order in which it began, so that of two pieces of work on one fetch the second finds the first complete.
 //!
 //! What other threads may see between two steps:
 //! - *A fetch arrives*: its keys are processed up to a point. Its timeout, its cancel and its deliveries (rule F02) take effect after the
@@ -35,7 +35,7 @@ use std::collections::VecDeque;
 
 /// Work that an event began and that is done in steps.
 pub(super) enum LongWork {
-    /// The open positions of a fetch are settled and leave their flights, from the last one on.
+    /// The open positions of a fetch are settled and leave their flights, from the last to the first.
     EndFetch(FetchEnd),
     /// The positions that waited for a flight are settled.
     Settle(Box<Settlement>),
@@ -79,7 +79,7 @@ pub(super) struct Settlement {
 pub(super) struct Finish {
     pub request: RequestId,
     /// Whether an omitted key becomes null; otherwise it fails with `error`.
-    pub is_absent: bool,
+    pub omitted_is_null: bool,
     pub error: Error,
     pub next: usize,
 }
@@ -88,7 +88,7 @@ pub(super) struct Finish {
 #[derive(Default)]
 pub(super) struct Backlog {
     work: VecDeque<LongWork>,
-    /// The number of long works that ever began.
+    /// The number of pieces of long work that ever began.
     begun: u64,
     /// The number of those that are done.
     done: u64,
@@ -130,18 +130,18 @@ impl Backlog {
 }
 
 impl<H: Host> Table<H> {
-    /// The number of long works that ever began. If an operation raises it, its caller goes on until that many are done.
+    /// The number of pieces of long work that ever began. If an operation raises it, its caller goes on until that many are done.
     #[inline(always)]
     pub fn long_work_begun(&self) -> u64 {
         self.backlog.begun
     }
 
-    /// Whether one of the first `many` long works is not done.
+    /// Whether one of the first `many` pieces of long work is not done.
     pub fn has_long_work(&self, many: u64) -> bool {
         self.backlog.done < many
     }
 
-    /// Does another step of the oldest long work. Returns whether one of the first `many` works is still not done.
+    /// Does another step of the oldest long work. Returns whether one of the first `many` pieces is still not done.
     pub fn go_on<S: AnswerStore>(&mut self, many: u64, turn: &mut TableContext<'_, H, S>) -> bool {
         if self.has_long_work(many) {
             self.work_on(turn);
@@ -180,7 +180,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Returns what is left of the work once the budget is used up.
+    /// Does as much of the work as the budget allows. Returns what is left of it.
     fn step<S: AnswerStore>(&mut self, work: LongWork, turn: &mut TableContext<'_, H, S>) -> Option<LongWork> {
         match work {
             LongWork::EndFetch(end) => self.end_more(end, turn).map(LongWork::EndFetch),
@@ -281,7 +281,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Ends positions of a fetch, from the last one on.
+    /// Ends positions of a fetch, from the last to the first.
     pub(super) fn end_more<S: AnswerStore>(&mut self, mut end: FetchEnd, turn: &mut TableContext<'_, H, S>) -> Option<FetchEnd> {
         while end.left > 0 {
             if !turn.out.takes(1) {
@@ -348,7 +348,7 @@ impl<H: Host> Table<H> {
         None
     }
 
-    /// Settles the parts of a request that the provider has finished; after the last one the request is removed.
+    /// Settles the parts of a request that the provider has finished. After the last part, removes the request.
     pub(super) fn finish_more<S: AnswerStore>(&mut self, mut finish: Finish, turn: &mut TableContext<'_, H, S>) -> Option<Finish> {
         let id = finish.request;
         let end = self.requests[id].parts.len();
@@ -365,7 +365,7 @@ impl<H: Host> Table<H> {
                     self.requests[id].wanted -= usize::from(is_wanted);
                     if self.life == Acceptance::Closed {
                         self.close_flight(flight, turn.out);
-                    } else if finish.is_absent && is_wanted {
+                    } else if finish.omitted_is_null && is_wanted {
                         self.settle_current(flight, stamp, Answer::Null, &mut StoreTerms::default(), turn);
                     } else {
                         if is_wanted {

@@ -1,4 +1,4 @@
-//! A deadline fires: of a fetch, of its wait before a fallback, of an attempt, of a pause, of linger, of the rate limit, of a drain.
+//! A deadline fires. [`Due`] lists the kinds of deadlines.
 
 use super::admit::RetryStart;
 use super::settle::EndReason;

@@ -86,9 +86,9 @@ impl<H: Host> Table<H> {
         filled: FillResult,
         turn: &mut TableContext<'_, H, S>,
     ) {
-        let known = &self.flights[key_state];
+        let key_state = &self.flights[key_state];
         let waits = |id: &FlightId| !matches!(self.flights[*id].phase, Phase::Running { .. });
-        let waiting: Vec<FlightId> = known.current.iter().chain(&known.overtaken).copied().filter(waits).collect();
+        let waiting: Vec<FlightId> = key_state.current.iter().chain(&key_state.overtaken).copied().filter(waits).collect();
         for id in waiting {
             self.stop_waiting(id);
             self.end_with(id, answer.clone(), source, filled, turn);
