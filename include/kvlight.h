@@ -191,9 +191,9 @@ extern "C" {
 /** Close when accepted work is done, or at the deadline. */
 #define KVL_CLOSE_DRAIN 1u
 
-/** All keys are outdated, and none is stated. */
+/** Invalidates all keys; none is passed. */
 #define KVL_INVALIDATE_F_ALL 1u
-/** Outdated entries expire instead of being removed, and stay as fallbacks for the length of their grace. */
+/** Entries expire instead of being removed, and stay as fallbacks for their grace. */
 #define KVL_INVALIDATE_F_EXPIRE 2u
 
 /** The circuit breaker lets requests through. */
@@ -2561,16 +2561,17 @@ KVL_API void kvl_tasks_dispose(kvl_tasks_t *tasks);
 /* ---- What another process wrote ------------------------------------------------------------------------------------ */
 
 /**
- * Tells an engine that somebody else wrote these keys, so that what its cache has of them is outdated. Only this process is affected.
+ * Tells an engine that another process has changed these keys: their entries are removed, and running loads of them are not stored. Only
+ * this process is affected.
  *
- * Their entries are removed (KVL_CAUSE_REMOVED, for all keys KVL_CAUSE_CLEARED), or expired if KVL_INVALIDATE_F_EXPIRE says so: then an entry
- * stays as a fallback for the length of its grace, as after kvl_cache_expire(). Loads of the keys that are running are overtaken: those who
- * wait receive the answer, but it is not stored, and later fetches load anew. Remembered errors of the keys are forgotten. Nothing is loaded
- * here, so that a change that many processes hear of is not loaded by all of them at once. Keys without an entry or a load cost little.
+ * The cause is KVL_CAUSE_REMOVED, or KVL_CAUSE_CLEARED for all keys. With KVL_INVALIDATE_F_EXPIRE the entries expire instead: they stay as
+ * fallbacks for their grace, as after kvl_cache_expire(). Running loads of the keys are overtaken: the fetches that wait for them receive
+ * their answers, and later fetches load the keys again. Remembered errors of the keys are forgotten. Nothing is loaded here, so that the
+ * processes that are notified of a change do not all load it at once. A key without an entry or a load costs little.
  *
- * Call it where the news of changes arrive: from a message bus, a change stream of the database, a notification of another process. Send
- * such news after the change, never before: a load between the two would store the old value. After news may have been lost, all keys
- * (KVL_INVALIDATE_F_ALL) are outdated.
+ * Call it where notifications of changes arrive: from a message bus, from a change stream of the database, or from another process. A
+ * notification must be sent after the change, never before it: a load in between would store the old value. If notifications may have
+ * been lost, invalidate all keys (KVL_INVALIDATE_F_ALL).
  *
  * @param tasks  [borrowed] from kvl_tasks_new().
  * @param keys   [borrowed] `n` slices; may be NULL if `n` is 0. Keys longer than KVL_KEY_MAX are skipped: no entry has one.

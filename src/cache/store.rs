@@ -200,7 +200,7 @@ impl Store {
         self.read_hashed(hash, key, clock, LookupKind::Probe, Hit::of)
     }
 
-    /// Like [`Store::probe`], for a caller that wants the answer alone: [`Store::lookup_with`].
+    /// Like [`Store::probe`], but passes the answer to `see` in place, as [`Store::lookup_with`] does.
     #[inline]
     pub fn probe_with<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
         self.read(key, clock, LookupKind::Probe, |_, found, _| see(&found.record.answer()))

@@ -1,4 +1,4 @@
-//! Another process wrote keys: what this one knows of them is outdated (rule T05).
+//! Invalidates keys that another process has changed (rule T05).
 
 use super::Core;
 use crate::base::Status;
@@ -6,7 +6,7 @@ use crate::base::panics::catch_panic;
 use crate::task::STEP;
 use crate::task::table::Write;
 
-/// What becomes of an entry that is outdated.
+/// What happens to the entry of an invalidated key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outdated {
     /// It is removed.
@@ -16,8 +16,8 @@ pub enum Outdated {
 }
 
 impl Core {
-    /// Another process wrote these keys: their entries leave, and their loads in progress are overtaken (rule F08). Only for engines. A step
-    /// of the keys is one hold of the table's lock (rule S19).
+    /// Removes or expires the entries of these keys, and overtakes their loads in progress (rule F08). Only for engines. One hold of the
+    /// table's lock handles [`STEP`] keys (rule S19).
     pub fn invalidate<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, fate: Outdated) -> Result<(), Status> {
         self.check_not_over()?;
         let mut keys = keys.peekable();
@@ -44,7 +44,7 @@ impl Core {
         result
     }
 
-    /// Another process wrote any number of keys, or this one has lost track of what others wrote: everything is outdated.
+    /// Invalidates all keys, for example because notifications of changes may have been lost.
     pub fn invalidate_all(&self, fate: Outdated) -> Result<(), Status> {
         match fate {
             Outdated::Removed => self.clear(),

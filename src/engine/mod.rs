@@ -13,7 +13,7 @@
 //! dropped, under any of them.
 //!
 //! - [`host`]: the host's functions, as traits.
-//! - [`invalidate`]: another process wrote keys.
+//! - [`invalidate`]: keys that another process has changed.
 //! - [`fetch`]: fetches. [`fetch_events`]: collects and delivers their events. [`fetch_handle`]: the host's handle, to cancel a fetch and
 //!   to wait for it.
 //! - [`joined`]: fetches that joined a load and need no event list.

@@ -76,9 +76,9 @@ pub const KVL_CLOSE_CANCEL: u32 = 0;
 /// Close when accepted work is done, or at the deadline.
 pub const KVL_CLOSE_DRAIN: u32 = 1;
 
-/// All keys are outdated, and none is stated.
+/// Invalidates all keys; none is passed.
 pub const KVL_INVALIDATE_F_ALL: u32 = 1;
-/// Outdated entries expire instead of being removed, and stay as fallbacks for the length of their grace.
+/// Entries expire instead of being removed, and stay as fallbacks for their grace.
 pub const KVL_INVALIDATE_F_EXPIRE: u32 = 2;
 
 /// The circuit breaker lets requests through.

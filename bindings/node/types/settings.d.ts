@@ -232,9 +232,9 @@ export interface Constants {
   readonly CLOSE_CANCEL: 0;
   /** Close when accepted work is done, or at the deadline. */
   readonly CLOSE_DRAIN: 1;
-  /** All keys are outdated, and none is stated. */
+  /** Invalidates all keys; none is passed. */
   readonly INVALIDATE_F_ALL: 1;
-  /** Outdated entries expire instead of being removed, and stay as fallbacks for the length of their grace. */
+  /** Entries expire instead of being removed, and stay as fallbacks for their grace. */
   readonly INVALIDATE_F_EXPIRE: 2;
   /** The circuit breaker lets requests through. */
   readonly BREAKER_CLOSED: 0;

@@ -197,9 +197,9 @@ final class Native
     public const CLOSE_CANCEL = 0;
     /** Close when accepted work is done, or at the deadline. */
     public const CLOSE_DRAIN = 1;
-    /** All keys are outdated, and none is stated. */
+    /** Invalidates all keys; none is passed. */
     public const INVALIDATE_F_ALL = 1;
-    /** Outdated entries expire instead of being removed, and stay as fallbacks for the length of their grace. */
+    /** Entries expire instead of being removed, and stay as fallbacks for their grace. */
     public const INVALIDATE_F_EXPIRE = 2;
     /** The circuit breaker lets requests through. */
     public const BREAKER_CLOSED = 0;

@@ -55,8 +55,8 @@ module Kvlight
   QUEUE_F_ALL = 7 # All of these.
   CLOSE_CANCEL = 0 # Close at once: open positions are settled with KVL_ERR_CLOSED.
   CLOSE_DRAIN = 1 # Close when accepted work is done, or at the deadline.
-  INVALIDATE_F_ALL = 1 # All keys are outdated, and none is stated.
-  INVALIDATE_F_EXPIRE = 2 # Outdated entries expire instead of being removed, and stay as fallbacks for the length of their grace.
+  INVALIDATE_F_ALL = 1 # Invalidates all keys; none is passed.
+  INVALIDATE_F_EXPIRE = 2 # Entries expire instead of being removed, and stay as fallbacks for their grace.
   BREAKER_CLOSED = 0 # The circuit breaker lets requests through.
   BREAKER_OPEN = 1 # The circuit breaker keeps requests from the provider.
   BREAKER_HALF_OPEN = 2 # The circuit breaker lets probes through.
