@@ -1175,7 +1175,7 @@ public:
         status s = kvl_tasks_new(from.get(), &made, &why);
         if (s != KVL_OK)
             return error::own(s, why);
-        return tasks(made, from.queues());
+        return tasks(made, from.queues(), reads_store(from));
     }
     tasks(tasks &&) noexcept = default;
     tasks &operator=(tasks &&other) noexcept
@@ -1183,6 +1183,7 @@ public:
         tasks before(std::move(other)); /* destroys the old engine before its queues */
         std::swap(queues_, before.queues_);
         std::swap(handle_, before.handle_);
+        std::swap(looks_first_, before.looks_first_);
         return *this;
     }
 
@@ -1336,7 +1337,15 @@ public:
     kvl_tasks_t *get() const noexcept { return handle_.get(); }
 
 private:
-    tasks(kvl_tasks_t *owned, std::vector<kvl::queue> queues) : queues_(std::move(queues)), handle_(owned) {}
+    static bool reads_store(const config &from)
+    {
+        kvl_value_t *mode = nullptr;
+        return kvl_config_get(from.get(), "read", &mode) == KVL_OK && value::own(mode).bytes() == "normal";
+    }
+    tasks(kvl_tasks_t *owned, std::vector<kvl::queue> queues, bool looks_first)
+        : queues_(std::move(queues)), handle_(owned), looks_first_(looks_first)
+    {
+    }
 
     template <class Function> static void tell(void *data, const kvl_result_t *is) noexcept
     {
@@ -1356,10 +1365,10 @@ private:
             return value();
         return by.refused(s);
     }
-    /* The answer from the cache, which needs no closure. Empty if the call has options, which may exclude it. */
+    /* The answer from the cache, which needs no closure. Empty if the call has options, or the engine settings, which may exclude it. */
     std::optional<expected<value>> resident(std::string_view key, const how &by) const
     {
-        if (!by.is_plain())
+        if (!by.is_plain() || !looks_first_)
             return std::nullopt;
         kvl_value_t *found = nullptr;
         status s = kvl_tasks_get(handle_.get(), detail::bytes(key), key.size(), &found);
@@ -1370,6 +1379,7 @@ private:
 
     std::vector<kvl::queue> queues_; /* first, so that they are destroyed after the engine */
     detail::owned<kvl_tasks_t, kvl_tasks_dispose> handle_;
+    bool looks_first_; /* the setting "read" lets a fetch look in the store */
 };
 
 #if KVL_COROUTINES

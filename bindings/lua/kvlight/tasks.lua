@@ -117,6 +117,7 @@ function M.new(settings)
     wait = settings.wait,
     wake = settings.wake,
     spawn = settings.spawn,
+    looks_first = (settings.read or "normal") == "normal", -- a fetch without options looks in the store first
     event = ffi.new "kvl_event_t",
     last_id = 0,
     polls = 0, -- the number of poll() calls that are running the program's code
@@ -320,7 +321,7 @@ end
 
 -- Waits for the value of one key, nil if there is no such record; raises the error of a key that fails.
 function Tasks:fetch(key, options)
-  if not options then
+  if not options and self.looks_first then
     local value, status = self:get(key)
     if status ~= K.MISS then
       return value

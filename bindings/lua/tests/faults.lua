@@ -516,4 +516,17 @@ scenario("s18 all entries are seen and saved", function()
   tasks:close()
 end)
 
+scenario("f05 an engine that reads anew does so for keys that it has", function()
+  local loads = 0
+  local tasks = echo { read = "refresh", provider = function(keys)
+    loads = loads + 1
+    return { [keys[1]] = { loads } }
+  end }
+  for i = 1, 3 do
+    equal(tasks:fetch("a")[1], i, "the fetch")
+  end
+  equal(tasks:fetch("a", { read = "normal" })[1], 3, "a fetch that reads the store")
+  tasks:close()
+end)
+
 tap.run()

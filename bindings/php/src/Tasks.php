@@ -29,6 +29,8 @@ final class Tasks
     private readonly CData $eventAt;
     private readonly int $eventSize;
     private int $lastId = 0;
+    /** whether a fetch without options looks in the store first */
+    private readonly bool $looksFirst;
     /** the number of poll() calls that are running the program's code */
     private int $polls = 0;
     /** @var array<int, Fetch> by id, until their last event */
@@ -68,6 +70,7 @@ final class Tasks
         $this->onError = $onError === null ? null : $onError(...);
         $this->wait = $wait === null ? null : $wait(...);
         $this->open = new \WeakMap();
+        $this->looksFirst = ($settings['read'] ?? 'normal') === 'normal';
         $this->event = $this->ffi->new('kvl_event_t');
         $this->eventAt = FFI::addr($this->event);
         $this->eventSize = FFI::sizeof($this->event);
@@ -101,7 +104,7 @@ final class Tasks
     /** Waits for the value of one key, null if there is no such record; throws the error of a key that fails. */
     public function fetch(string $key, array $options = []): mixed
     {
-        if ($options === []) {
+        if ($options === [] && $this->looksFirst) {
             $value = $this->look($key, $status);
             if ($status !== Native::MISS) {
                 return $value;

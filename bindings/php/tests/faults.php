@@ -251,6 +251,13 @@ $scenarios['r02 a fallback serves where the provider fails'] = function () {
     $tasks->close();
 };
 
+$scenarios['f05 an engine that reads anew does so for keys that it has'] = function () {
+    $loads = 0;
+    $tasks = new Tasks(function (array $keys) use (&$loads) { return [$keys[0] => 'row ' . ++$loads]; }, ['read' => 'refresh']);
+    equal([$tasks->fetch('a'), $tasks->fetch('a'), $tasks->fetch('a', ['read' => 'normal'])], ['row 1', 'row 2', 'row 2'], 'values');
+    $tasks->close();
+};
+
 $scenarios['r07 the circuit breaker is seen and ordered'] = function () {
     $tasks = new Tasks(fn () => throw new RuntimeException('down'), ['breaker.consecutive' => 1]);
     equal($tasks->breaker(), 'closed', 'at first');

@@ -36,6 +36,17 @@ void every_form_says_the_same()
     CHECK(tasks.fetch_all_wait({}).value().size() == 0 && tasks.fetch_each({}, [](const kvl::result &) {}) == KVL_OK);
 }
 
+void f05_an_engine_that_reads_anew_does_so_for_keys_that_it_has()
+{
+    int loads = 0;
+    kvl::tasks tasks(kvl::config().set("read", "refresh").load([&](std::string_view) -> std::optional<std::string> { return std::to_string(++loads); }));
+    CHECK(tasks.fetch_future("a").get()->bytes() == "1" && tasks.fetch_future("a").get()->bytes() == "2");
+    kvl::tasks moved(echo());
+    moved = std::move(tasks);
+    CHECK(moved.fetch_future("a").get()->bytes() == "3" && moved.fetch_wait("a")->bytes() == "4");
+    moved.join();
+}
+
 void closures_move_in_and_end_once()
 {
     auto counted = std::make_shared<int>(0);
@@ -208,6 +219,7 @@ void exceptions_come_out_of_co_await()
 int main()
 {
     every_form_says_the_same();
+    f05_an_engine_that_reads_anew_does_so_for_keys_that_it_has();
     closures_move_in_and_end_once();
     f15_a_request_is_answered_later_by_others();
     r02_what_is_past_its_time_is_told_with_the_failure_that_it_covers();
