@@ -1,10 +1,11 @@
 # frozen_string_literal: true
 
-# Compares kvlight for Ruby with Concurrent::Map and batch-loader: prints lines of work, library and CPU nanoseconds for each key.
+# Compares kvlight for Ruby with Concurrent::Map, lru_redux and batch-loader: prints lines of work, library and CPU nanoseconds for each key.
 
 require "batch-loader"
 require "concurrent"
 require "kvlight"
+require "lru_redux"
 
 KEYS = 100_000
 ROUNDS = 5
@@ -14,9 +15,10 @@ ORDER = NAMES.shuffle(random: Random.new(1)).freeze
 
 tasks = Kvlight::Tasks.new(cache_capacity: 2 * KEYS, batch_max_keys: 64) { |keys| keys.to_h { |key| [key, [key]] } }
 map = Concurrent::Map.new
+lru = LruRedux::ThreadSafeCache.new(2 * KEYS)
 NAMES.each do |name|
   tasks.put(name, [name])
-  map[name] = [name]
+  map[name] = lru[name] = [name]
 end
 
 figures = Hash.new { |all, name| all[name] = [] }
@@ -29,8 +31,10 @@ end
 ROUNDS.times do |turn|
   measured.call("resident get", "kvlight", KEYS) { ORDER.each { |name| tasks.get(name) } }
   measured.call("resident get", "Concurrent::Map", KEYS) { ORDER.each { |name| map[name] } }
+  measured.call("resident get", "lru_redux", KEYS) { ORDER.each { |name| lru[name] } }
   measured.call("resident fetch", "kvlight", KEYS) { ORDER.each { |name| tasks.fetch(name) } }
   measured.call("resident fetch", "Concurrent::Map", KEYS) { ORDER.each { |name| map.compute_if_absent(name) { [name] } } }
+  measured.call("resident fetch", "lru_redux", KEYS) { ORDER.each { |name| lru.getset(name) { [name] } } }
   batches = Array.new(20) { |batch| Array.new(ABSENT) { |i| "absent #{turn} #{batch} #{i}" } }
   measured.call("1,000 absent keys by 64", "kvlight", 20 * ABSENT) { batches.each { |keys| tasks.fetch_all(keys) } }
   measured.call("1,000 absent keys by 64", "batch-loader", 20 * ABSENT) do

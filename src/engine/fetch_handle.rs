@@ -25,6 +25,8 @@ struct HandleState {
     /// `None` if the handle does not state one, so that the options decide.
     urgency: Option<i32>,
     context: Option<Arc<Object>>,
+    /// The number of threads in [`FetchHandle::wait`]. Most fetches have none, and to notify none is a system call too.
+    waiters: usize,
 }
 
 enum Stage {
@@ -48,7 +50,7 @@ impl FetchHandle {
     pub fn new() -> FetchHandle {
         FetchHandle {
             born: Generation::now(),
-            inner: Mutex::new(HandleState { stage: Stage::Unused, urgency: None, context: None }),
+            inner: Mutex::new(HandleState { stage: Stage::Unused, urgency: None, context: None, waiters: 0 }),
             ended: Condvar::new(),
             done: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
@@ -139,11 +141,14 @@ impl FetchHandle {
     /// Marks the fetch as ended: its last event is delivered, or the call returned the results. The caller must drop the returned context.
     #[must_use]
     pub(super) fn end(&self) -> Option<Arc<Object>> {
-        let (before, context) = {
+        let (before, context, waiters) = {
             let mut inner = self.inner.lock();
-            (std::mem::replace(&mut inner.stage, Stage::Ended), inner.context.take())
+            (std::mem::replace(&mut inner.stage, Stage::Ended), inner.context.take(), inner.waiters)
         };
-        self.ended.notify_all();
+        // Whoever comes later sees the stage, under the same lock.
+        if waiters > 0 {
+            self.ended.notify_all();
+        }
         // Dropped after the lock, because it may hold the last reference to the engine.
         drop(before);
         context
@@ -165,19 +170,18 @@ impl FetchHandle {
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut inner = self.inner.lock();
-        while !matches!(inner.stage, Stage::Unused | Stage::Cancelled | Stage::Ended) {
-            match until {
+        inner.waiters += 1;
+        let mut in_time = true;
+        while in_time && !matches!(inner.stage, Stage::Unused | Stage::Cancelled | Stage::Ended) {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            match left {
                 None => inner = wait(&self.ended, inner),
-                Some(until) => {
-                    let left = until.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return false;
-                    }
-                    inner = wait_timeout(&self.ended, inner, left);
-                }
+                Some(left) if left.is_zero() => in_time = false,
+                Some(left) => inner = wait_timeout(&self.ended, inner, left),
             }
         }
-        true
+        inner.waiters -= 1;
+        in_time
     }
 }
 

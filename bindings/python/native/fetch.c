@@ -82,16 +82,24 @@ static PyObject *pending(Engine *self, Waiter *waiter, PyObject *target)
 /* Whether there are options in a dictionary, or none. */
 static bool has_options(PyObject *settings) { return settings != Py_None && PyDict_Size(settings) != 0; }
 
-/* Fetches a key: returns the value, or a Waiter. */
-static PyObject *fetch_encoded(Engine *self, const Bytes *key, PyObject *settings)
+/* Looks in the store before a fetch that has no options. Returns whether it has the key. */
+static bool looked_up(Engine *self, const Bytes *key, PyObject *settings, PyObject **out_value)
+{
+    kvl_value_t *value;
+    if (!self->looks_first || has_options(settings))
+        return false;
+    kvl_status_t found = kvl_tasks_get(self->tasks, key->data, key->len, &value);
+    if (found != KVL_VALUE && found != KVL_NULL)
+        return false;
+    *out_value = value_taken(self->store.state, found, value);
+    return true;
+}
+
+/* Starts a fetch: returns the value if the store has it by now, or a Waiter. */
+static PyObject *begun(Engine *self, const Bytes *key, PyObject *settings)
 {
     State *state = self->store.state;
     kvl_value_t *value;
-    if (self->looks_first && !has_options(settings)) {
-        kvl_status_t found = kvl_tasks_get(self->tasks, key->data, key->len, &value);
-        if (found == KVL_VALUE || found == KVL_NULL)
-            return value_taken(state, found, value);
-    }
     kvl_options_t *options;
     Waiter *waiter = NULL;
     if (options_of(self, settings, 0, &options) < 0 || !(waiter = waiter_for(self, WAITS_FOR_ONE))) {
@@ -126,13 +134,14 @@ PyObject *engine_fetch(Engine *self, PyObject *const *args, Py_ssize_t n)
     Bytes key;
     bytes_start(&key);
     PyObject *outcome = NULL;
-    if (key_encode(self->store.state, self->store.encode, args[0], &key) == 0 && store_alive(&self->store)) /* encode= may close it */
-        outcome = fetch_encoded(self, &key, args[1]);
+    if (key_encode(self->store.state, self->store.encode, args[0], &key) == 0 && store_alive(&self->store) && /* encode= may close it */
+        !looked_up(self, &key, args[1], &outcome))
+        outcome = begun(self, &key, args[1]);
     bytes_end(&key);
     return outcome;
 }
 
-/* Whether the engine's own loop is the one that runs this; raises if not. */
+/* Checks that the engine's own loop runs this. Raises the reason if not. */
 static bool is_here(Engine *self)
 {
     PyObject *running = PyObject_CallNoArgs(self->store.state->get_running_loop);
@@ -142,17 +151,26 @@ static bool is_here(Engine *self)
     Py_DECREF(running);
     if (is_own)
         return true;
-    PyObject *loop = PyObject_CallMethodObjArgs((PyObject *)self, self->store.state->s__here, NULL); /* raises, and says what is wrong */
+    PyObject *loop = PyObject_CallMethodObjArgs((PyObject *)self, self->store.state->s__here, NULL);
     Py_XDECREF(loop);
     return loop != NULL;
 }
 
-/* _fetch_here(key, options): like _fetch, in a coroutine on the engine's loop. */
+/* _fetch_here(key, options): like _fetch, in a coroutine on the engine's loop. A key that is in the store needs only the loop's thread: asking for
+ * the running loop is a system call in some versions of Python. */
 PyObject *engine_fetch_here(Engine *self, PyObject *const *args, Py_ssize_t n)
 {
-    if (!self->store.state)
-        return (PyObject *)store_alive(&self->store); /* raises */
-    return is_here(self) ? engine_fetch(self, args, n) : NULL;
+    Store *store = &self->store;
+    if (n != 2 || !store->cache || !self->pump->loop || self->pump->thread != PyThread_get_thread_ident())
+        return store->state && !is_here(self) ? NULL : engine_fetch(self, args, n);
+    Bytes key;
+    bytes_start(&key);
+    PyObject *outcome = NULL;
+    if (key_encode(store->state, store->encode, args[0], &key) == 0 && store_alive(store) && !looked_up(self, &key, args[1], &outcome) &&
+        is_here(self))
+        outcome = begun(self, &key, args[1]);
+    bytes_end(&key);
+    return outcome;
 }
 
 /* Many keys, encoded one after the other. */

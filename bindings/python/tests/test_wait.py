@@ -254,13 +254,20 @@ def s12_each_position_of_a_fetch_is_one_lookup() -> None:
         assert (counted["hits"], counted["null_hits"], counted["misses"]) == (2, 1, 4)
 
 
-def f02_a_fetch_elsewhere_is_refused_whether_the_key_is_resident_or_not() -> None:
+def f02_a_load_is_refused_elsewhere_than_on_the_engines_loop() -> None:
+    failed: list[BaseException] = []
+
     async def opened() -> kvlight.Tasks[int, int]:
         tasks = await kvlight.Tasks[int, int](provider=echo).__aenter__()
         assert await tasks.fetch(1) == 1
         return tasks
 
     async def elsewhere(tasks: kvlight.Tasks[int, int]) -> None:
+        assert await tasks.fetch(1) == 1  # resident: it needs no loop, only the thread of this one
+        with pytest.raises(RuntimeError, match="another event loop"):
+            await tasks.fetch(2)
+
+    async def on_another_thread(tasks: kvlight.Tasks[int, int]) -> None:
         for key in (1, 2):
             with pytest.raises(RuntimeError, match="another event loop"):
                 await tasks.fetch(key)
@@ -269,8 +276,19 @@ def f02_a_fetch_elsewhere_is_refused_whether_the_key_is_resident_or_not() -> Non
     tasks = first.run_until_complete(opened())
     second.run_until_complete(elsewhere(tasks))
     second.close()
+
+    def run() -> None:
+        try:
+            asyncio.run(on_another_thread(tasks))
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert not failed, failed
     with pytest.raises(RuntimeError, match="no running event loop"):
-        tasks.fetch(1).send(None)
+        tasks.fetch(2).send(None)
     first.run_until_complete(tasks.close())
     with pytest.raises(kvlight.Closed):
         first.run_until_complete(tasks.fetch(1))
