@@ -22,6 +22,7 @@
  *            without exceptions may be linked together. Their kvl types differ, so they must exchange C handles.
  * CALLBACKS  run on the library's dispatcher thread, or where a queue is polled. If one throws, std::terminate is called.
  * COROUTINES are resumed there too. Coroutines and callbacks must not call fetch_wait() or join(), which would wait for themselves.
+ *            A coroutine must not be destroyed while it waits for a fetch: cancel the fetch (kvl::fetch), and it is resumed at once.
  */
 #ifndef KVLIGHT_HPP
 #define KVLIGHT_HPP
@@ -41,6 +42,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
@@ -60,6 +62,16 @@
 #endif
 #ifndef KVL_COROUTINES
 #define KVL_COROUTINES 0
+#endif
+#if __cplusplus > 202002L && defined(__has_include)
+#if __has_include(<expected>)
+#include <expected>
+#endif
+#endif
+#if defined(__cpp_lib_expected)
+#define KVL_STD_EXPECTED 1
+#else
+#define KVL_STD_EXPECTED 0
 #endif
 #if defined(__cpp_rtti) || defined(_CPPRTTI)
 #define KVL_RTTI 1
@@ -226,6 +238,18 @@ template <class Type, auto End> struct ender {
 };
 template <class Type, auto End> using owned = std::unique_ptr<Type, ender<Type, End>>;
 
+/* A time in the unit that the name of a setting states, microseconds or milliseconds. Rounded up, so that a short time does not become 0. */
+template <class Rep, class Period> int64_t count_of(const char *setting, std::chrono::duration<Rep, Period> time)
+{
+    const size_t len = std::strlen(setting);
+    const bool in_us = len > 3 && std::strcmp(setting + len - 3, "_us") == 0;
+    constexpr double longest = 9e18; /* below the highest int64_t */
+    const double units = std::chrono::duration<double, std::milli>(time).count() * (in_us ? 1000 : 1);
+    if (units > longest || units < -longest)
+        return units > 0 ? INT64_MAX : INT64_MIN;
+    return in_us ? std::chrono::ceil<std::chrono::microseconds>(time).count() : std::chrono::ceil<milliseconds>(time).count();
+}
+
 [[noreturn]] inline void die(const char *sentence) noexcept
 {
     std::fprintf(stderr, "kvlight: %s\n", sentence);
@@ -268,6 +292,16 @@ public:
         kvl_error_t *made = nullptr;
         kvl_error_new(code, message.data(), message.size(), KVL_ERROR_F_PERMANENT | KVL_ERROR_F_NO_STALE, &made);
         return own(KVL_ERR_PROVIDER, made);
+    }
+    /* An error of what a program has instead: an exception, a std::error_code or text. */
+    template <class Error> static error of_any(const Error &why)
+    {
+        if constexpr (std::is_convertible_v<const Error &, std::string_view>)
+            return error(0, std::string_view(why));
+        else if constexpr (std::is_same_v<Error, std::error_code>)
+            return error(why.value(), why.message());
+        else
+            return error(why);
     }
     static error share(kvl_error_t *borrowed) { return error(handle::share(borrowed)); }
     static error own(kvl::status is, kvl_error_t *owned) { return owned ? error(handle(owned)) : error(is); }
@@ -498,11 +532,29 @@ struct terms {
 
 /* ---- Keys ------------------------------------------------------------------------------------------------------------ */
 
-/* Several keys, from any range of elements that convert to string_view. They are not copied. */
+namespace detail {
+
+template <class Range> using element_of = decltype(*std::begin(std::declval<const Range &>()));
+
+/* Whether a view of the element is still valid after the iterator has moved on: the range has the element, or it is a view itself. */
+template <class Element> constexpr bool outlives_iterator = std::is_lvalue_reference_v<Element> || std::is_trivially_copyable_v<Element>;
+
+} // namespace detail
+
+/* Several keys, from any range of elements that convert to string_view. They are not copied, so a range that creates its elements one by
+   one (std::views::transform to strings, for example) is refused: store them in a container first. */
 class keys {
 public:
     keys(std::initializer_list<std::string_view> of) { take(of); }
-    template <class Range, class = decltype(std::string_view(*std::begin(std::declval<const Range &>())))> keys(const Range &range) { take(range); }
+    template <class Range, class Element = detail::element_of<Range>, class = decltype(std::string_view(std::declval<Element>())),
+              std::enable_if_t<detail::outlives_iterator<Element>, int> = 0>
+    keys(const Range &range)
+    {
+        take(range);
+    }
+    template <class Range, class Element = detail::element_of<Range>, class = decltype(std::string_view(std::declval<Element>())),
+              std::enable_if_t<!detail::outlives_iterator<Element>, int> = 0>
+    keys(const Range &creates_its_elements) = delete;
     const kvl_slice_t *data() const noexcept { return slices_.data(); }
     size_t size() const noexcept { return slices_.size(); }
 
@@ -561,7 +613,8 @@ public:
             new closure(std::forward<Function>(hook)), detail::end<closure>);
     }
 
-    /* Answers a key with text, an object, an optional of one of these, nullptr or an expected of one of these; an error fails the key. */
+    /* Answers a key with text, an object, an optional of one of these, nullptr or an expected of one of these (kvl::expected, or
+       std::expected in C++23); an error fails the key. */
     template <class Type> status resolve(size_t i, Type &&answer, const terms &on = {}) const
     {
         if constexpr (std::is_same_v<std::decay_t<Type>, error>)
@@ -594,6 +647,13 @@ public:
         const kvl_terms_t stated = on.c_terms();
         return kvl_request_not_modified(handle_.get(), i, &stated);
     }
+#if KVL_STD_EXPECTED
+    /* The error of a std::expected is a kvl::error, a std::exception_ptr, a std::error_code or text. */
+    template <class Type, class Error> status resolve(size_t i, std::expected<Type, Error> answer, const terms &on = {}) const
+    {
+        return answer ? resolve(i, *std::move(answer), on) : fail(i, error::of_any(answer.error()));
+    }
+#endif
     status fail(size_t i, const error &why) const { return kvl_request_fail(handle_.get(), i, why.get()); }
     status fail(size_t i, int64_t code, const char *message) const { return kvl_request_fail_text(handle_.get(), i, code, message, 0); }
     status fail(size_t i, std::exception_ptr thrown) const { return fail(i, error(std::move(thrown))); }
@@ -848,9 +908,10 @@ public:
     {
         return kvl_config_set_int(handle_.get(), key, static_cast<int64_t>(value)), *this;
     }
+    /* In the unit that the setting's name states, rounded up. */
     template <class Rep, class Period> config &set(const char *key, std::chrono::duration<Rep, Period> time) &
     {
-        return set(key, std::chrono::duration_cast<milliseconds>(time).count());
+        return set(key, detail::count_of(key, time));
     }
     template <class Type> config &&set(const char *key, Type value) && { return std::move(set(key, value)); }
 
@@ -928,6 +989,11 @@ public:
     template <class Integer, class = std::enable_if_t<std::is_integral_v<Integer>>> options &set(const char *key, Integer value) &
     {
         return kvl_options_set_int(handle_.get(), key, static_cast<int64_t>(value)), *this;
+    }
+    /* In the unit that the setting's name states, rounded up. */
+    template <class Rep, class Period> options &set(const char *key, std::chrono::duration<Rep, Period> time) &
+    {
+        return set(key, detail::count_of(key, time));
     }
     template <class Type> options &&set(const char *key, Type value) && { return std::move(set(key, value)); }
     options &timeout(milliseconds time) & { return set("timeout_ms", time.count()); }
@@ -1237,7 +1303,7 @@ public:
         return kvl_tasks_fetch_all(handle_.get(), all.data(), all.size(), by.settings(), by.fetch, tell_all<closure>,
                                    new closure(std::forward<Function>(callback)), detail::end<closure>, nullptr);
     }
-    /* Like the above, and `progress(done, failed, total)` is called each time that at least `step` more positions are settled. */
+    /* Like the above, and `progress(done, failed, total)` is called each time that at least `step` more positions are settled, 1 or above. */
     template <class Function, class Progress>
     [[nodiscard]] status fetch_all(const keys &all, Function &&callback, Progress &&progress, size_t step, options settings = {},
                                    const kvl::fetch *by = nullptr) const
@@ -1247,10 +1313,12 @@ public:
             std::decay_t<Progress> progress;
             void operator()(results are) { callback(std::move(are)); }
         };
-        kvl_options_set_progress(
+        const status s = kvl_options_set_progress(
             settings.get(),
             [](void *data, size_t done, size_t failed, size_t total) noexcept { static_cast<closure *>(data)->progress(done, failed, total); },
             step);
+        if (s != KVL_OK)
+            return s;
         return kvl_tasks_fetch_all(handle_.get(), all.data(), all.size(), settings.get(), by ? by->get() : nullptr, tell_all<closure>,
                                    new closure{std::forward<Function>(callback), std::forward<Progress>(progress)}, detail::end<closure>, nullptr);
     }

@@ -1,5 +1,5 @@
 //! C++ programs (tests/programs/cpp/*.cpp) and the examples: compiled with strict warnings against include/kvlight.hpp, by two compilers,
-//! for two standards, with and without exceptions; run, and one build of each test under valgrind, where no byte may be lost.
+//! for three standards, with and without exceptions; run, and one build of each test under valgrind, where no byte may be lost.
 
 use super::library;
 
@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Compiler, standard and exceptions: each value of these is in two builds.
-const BUILDS: [(&str, &str, &str); 4] = [
+/// Compiler, standard and exceptions: each value of these is in two builds, but for C++23, which adds std::expected.
+const BUILDS: [(&str, &str, &str); 5] = [
     ("g++", "c++17", "-fexceptions"),
     ("g++", "c++20", "-fno-exceptions"),
     ("clang++-19", "c++20", "-fexceptions"),
     ("clang++-19", "c++17", "-fno-exceptions"),
+    ("g++", "c++23", "-fexceptions"),
 ];
 
 /// Warnings that careful projects enable, since a warning in a header appears in the projects that include it. The last is for the checks

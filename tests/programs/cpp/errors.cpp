@@ -108,6 +108,34 @@ void f16_who_forgets_a_key_hears_of_it()
     CHECK(tasks.fetch_wait("a").error().status() == KVL_ERR_UNANSWERED);
 }
 
+#if KVL_STD_EXPECTED
+struct row {
+    int id;
+};
+
+void f17_the_error_of_a_std_expected_fails_its_key()
+{
+    auto tasks = kvl::tasks(kvl::config().load([](std::string_view key) -> std::expected<std::string, std::string> {
+        if (key == "bad")
+            return std::unexpected("no such row");
+        return std::string(key);
+    }));
+    kvl::results found = tasks.fetch_all_wait({"good", "bad"}).value();
+    CHECK(found[0].bytes() == "good" && found[1].error_or(KVL_OK).message() == std::string("no such row"));
+    tasks.join();
+    auto answering = kvl::tasks(kvl::config().provider([](const kvl::request &asked) {
+        asked.resolve(0, std::expected<row, kvl::error>(std::unexpected(kvl::error(5, "five"))));
+        asked.resolve(1, std::expected<row, std::exception_ptr>(std::unexpected(std::make_exception_ptr(std::runtime_error("thrown")))));
+        asked.resolve(2, std::expected<row, std::error_code>(std::unexpected(std::make_error_code(std::errc::timed_out))));
+        asked.resolve(3, std::expected<row, kvl::error>(row{7}));
+    }));
+    found = answering.fetch_all_wait({"a", "b", "c", "d"}).value();
+    CHECK(found[0].error_or(KVL_OK).code() == 5 && found[1].error_or(KVL_OK).message() == std::string("thrown"));
+    CHECK(found[2].error_or(KVL_OK).code() == static_cast<int>(std::errc::timed_out) && found[3].get<row>()->id == 7);
+    answering.join();
+}
+#endif
+
 void f10b_f11a_an_error_names_its_cause_and_a_pause()
 {
     kvl::error error = kvl::error(429, "slow down").retry_after(std::chrono::seconds(60));
@@ -143,6 +171,9 @@ void l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_their_num
 
 int main()
 {
+#if KVL_STD_EXPECTED
+    f17_the_error_of_a_std_expected_fails_its_key();
+#endif
 #if KVL_EXCEPTIONS
     f20_an_exception_is_rethrown_at_each_waiter();
     a_loader_fails_its_own_key_alone();

@@ -60,6 +60,15 @@ void closures_move_in_and_end_once()
     CHECK(tasks.fetch("a", [counted](const kvl::result &) {}, used) == KVL_ERR_ALREADY_USED && counted.use_count() == 1);
 }
 
+void f03_a_progress_step_of_0_is_refused()
+{
+    auto counted = std::make_shared<int>(0);
+    kvl::tasks tasks(echo());
+    CHECK(tasks.fetch_all({"a"}, [counted](kvl::results) {}, [counted](size_t, size_t, size_t) {}, 0) == KVL_ERR_INVALID_ARG);
+    CHECK(counted.use_count() == 1);
+    tasks.join();
+}
+
 void f15_a_request_is_answered_later_by_others()
 {
     std::vector<std::thread> threads;
@@ -221,6 +230,7 @@ int main()
     every_form_says_the_same();
     f05_an_engine_that_reads_anew_does_so_for_keys_that_it_has();
     closures_move_in_and_end_once();
+    f03_a_progress_step_of_0_is_refused();
     f15_a_request_is_answered_later_by_others();
     r02_what_is_past_its_time_is_told_with_the_failure_that_it_covers();
     f09_a_provider_hears_that_nobody_waits();

@@ -110,6 +110,50 @@ void s17_a_put_may_depend_on_what_is_there()
     CHECK(cache.contains("k"));
 }
 
+template <class Configurable, class Time> std::string set_to(Configurable where, const char *setting, Time time)
+{
+    where.set(setting, time);
+    if (where.problem() != nullptr)
+        return where.problem();
+    kvl_value_t *text = nullptr;
+    if constexpr (std::is_same_v<Configurable, kvl::config>)
+        CHECK(kvl_config_get(where.get(), setting, &text) == KVL_OK);
+    return std::string(kvl::value::own(text).bytes());
+}
+
+void l09a_a_time_is_set_in_the_unit_of_its_setting_and_never_shorter()
+{
+    using namespace std::chrono_literals;
+    CHECK(set_to(kvl::config(), "batch.linger_us", 5ms) == "5000" && set_to(kvl::config(), "batch.linger_us", 500us) == "500");
+    CHECK(set_to(kvl::config(), "batch.linger_us", 1ns) == "1" && set_to(kvl::config(), "batch.linger_us", 1s) == "1000000");
+    CHECK(set_to(kvl::config(), "cache.ttl_ms", 2s) == "2000" && set_to(kvl::config(), "cache.ttl_ms", 500us) == "1");
+    CHECK(set_to(kvl::config(), "timeout_ms", 1ns) == "1" && set_to(kvl::config(), "timeout_ms", -1ms) == "-1");
+    CHECK(set_to(kvl::config(), "cache.ttl_ms", std::chrono::hours::max()) == std::to_string(INT64_MAX));
+    CHECK(set_to(kvl::config(), "cache.ttl_ms", std::chrono::hours::min()).find("takes a whole number") != std::string::npos);
+    CHECK(set_to(kvl::config(), "timeout_ms", 0ms) == "\"timeout_ms\" takes -1 or a whole number from 1, not 0");
+    CHECK(set_to(kvl::options(), "timeout_ms", 100us).empty() && !set_to(kvl::options(), "timeout_ms", 0s).empty());
+}
+
+/* A range that creates its elements when they are read, as std::views::transform does. */
+template <class Element> struct created {
+    struct iterator {
+        Element operator*() const { return Element("a key that is too long for the space inside a string"); }
+        iterator &operator++() { return left--, *this; }
+        bool operator!=(const iterator &other) const { return left != other.left; }
+        int left;
+    };
+    iterator begin() const { return {2}; }
+    iterator end() const { return {0}; }
+};
+
+void f04_keys_are_views_of_strings_that_exist()
+{
+    static_assert(!std::is_constructible_v<kvl::keys, created<std::string>>);
+    static_assert(std::is_constructible_v<kvl::keys, created<std::string_view>> && std::is_constructible_v<kvl::keys, created<const char *>>);
+    static_assert(std::is_constructible_v<kvl::keys, std::vector<std::string>> && !std::is_constructible_v<kvl::keys, std::vector<int>>);
+    CHECK(kvl::keys(created<std::string_view>()).size() == 2 && kvl::keys({"a", "b", "c"}).size() == 3);
+}
+
 void s18_all_entries_are_seen_and_saved()
 {
     kvl::cache cache{kvl::config()};
@@ -141,6 +185,8 @@ int main()
     l04_an_object_ends_once();
     a_cache_stands_alone();
     s17_a_put_may_depend_on_what_is_there();
+    l09a_a_time_is_set_in_the_unit_of_its_setting_and_never_shorter();
+    f04_keys_are_views_of_strings_that_exist();
     s18_all_entries_are_seen_and_saved();
     return done();
 }

@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <typeinfo>
