@@ -41,20 +41,38 @@ fn file_error(status: Status, path: &Path, what: &str) -> Error {
     Error::with_text(status, 0, &format!("{} {what}", path.display()))
 }
 
+/// The file that a save replaces: what the name refers to, if it is a symbolic link, which then stays. Fails for anything that is neither a
+/// file nor a folder, such as a device or a pipe, since the rename at the end would remove it. For a folder, the rename itself fails.
+fn replaced_by(name: &Path) -> io::Result<PathBuf> {
+    const MAX_LINKS: usize = 40;
+    let mut target = name.to_path_buf();
+    for _ in 0..MAX_LINKS {
+        match std::fs::symlink_metadata(&target) {
+            Ok(found) if found.is_symlink() => target = target.with_file_name(std::fs::read_link(&target)?),
+            Ok(found) if !found.is_file() && !found.is_dir() => return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file")),
+            // A path that cannot be examined cannot be opened either, unless nothing of that name exists yet.
+            _ => return Ok(target),
+        }
+    }
+    // Fails with the system's error for a loop of links.
+    std::fs::canonicalize(name)
+}
+
 /// A file with a temporary name, which is deleted unless it gets its final name.
-struct TemporaryFile<'a> {
-    target: &'a Path,
+struct TemporaryFile {
+    target: PathBuf,
     path: PathBuf,
     file: Option<File>,
 }
 
-impl<'a> TemporaryFile<'a> {
-    fn new(target: &'a Path) -> io::Result<TemporaryFile<'a>> {
+impl TemporaryFile {
+    fn new(name: &Path) -> io::Result<TemporaryFile> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let name = target.file_name().ok_or(ErrorKind::InvalidInput)?;
+        let target = replaced_by(name)?;
+        target.file_name().ok_or(ErrorKind::InvalidInput)?;
         loop {
-            let mut own = name.to_os_string();
-            own.push(format!(".{}-{}.tmp", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+            // Does not contain the name of the target, which may be as long as the file system allows.
+            let own = format!("kvlight-{}-{}.tmp", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
             let path = target.with_file_name(own);
             let mut options = OpenOptions::new();
             options.write(true).create_new(true);
@@ -80,7 +98,7 @@ impl<'a> TemporaryFile<'a> {
         file.sync_all()?;
         // Closed first, because some systems do not rename open files.
         self.file = None;
-        std::fs::rename(&self.path, self.target)?;
+        std::fs::rename(&self.path, &self.target)?;
         self.path.clear();
         let folder = self.target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         // Ignored: the file is in place, and some file systems cannot sync folders.
@@ -89,7 +107,7 @@ impl<'a> TemporaryFile<'a> {
     }
 }
 
-impl Drop for TemporaryFile<'_> {
+impl Drop for TemporaryFile {
     fn drop(&mut self) {
         self.file = None;
         if !self.path.as_os_str().is_empty() {
@@ -157,7 +175,7 @@ impl Core {
         }
     }
 
-    fn write_block(draft: &mut TemporaryFile<'_>, block: &mut Block, done: &mut Transfer) -> io::Result<()> {
+    fn write_block(draft: &mut TemporaryFile, block: &mut Block, done: &mut Transfer) -> io::Result<()> {
         let file = draft.file()?;
         block.finish(|bytes| {
             done.bytes += bytes.len() as u64;

@@ -268,6 +268,46 @@ fn s18_a_failed_save_keeps_the_previous_file_and_leaves_no_other() {
 }
 
 #[test]
+fn s18_a_file_name_may_be_as_long_as_the_file_system_allows() {
+    let (folder, core) = (Folder::new(), cache_for(10));
+    put_text(&core, "a", "value");
+    let longest = "n".repeat(255);
+    save(&core, &folder.0.join(&longest)).expect("a name of 255 bytes");
+    assert_eq!(folder.names(), [longest.clone()]);
+    assert_eq!(save(&core, &folder.0.join(longest + "n")), Err(Status::ERR_IO));
+    assert_eq!(folder.names().len(), 1, "no other file");
+}
+
+#[cfg(unix)]
+#[test]
+fn s18_a_save_follows_links_and_replaces_nothing_but_a_file() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let (folder, core) = (Folder::new(), cache_for(10));
+    put_text(&core, "a", "value");
+    let (real, link, far) = (folder.0.join("real"), folder.0.join("link"), folder.0.join("far"));
+    fs::create_dir(&real).expect("a folder");
+    symlink("real/cache.kvl", &link).expect("a link to no file yet");
+    symlink(&link, &far).expect("a link to the link");
+    for name in [&link, &far] {
+        save(&core, name).expect("through the links");
+        assert!(link.is_symlink() && far.is_symlink(), "the links stay");
+        assert_eq!(load(&cache_for(10), &real.join("cache.kvl")).1, Status::OK);
+        fs::remove_file(real.join("cache.kvl")).expect("the file is where the links point");
+    }
+    let (one, other) = (folder.0.join("one"), folder.0.join("other"));
+    symlink(&one, &other).expect("half of a loop");
+    symlink(&other, &one).expect("the other half");
+    assert_eq!(save(&core, &one), Err(Status::ERR_IO), "a loop of links");
+
+    let socket = folder.0.join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).expect("a socket");
+    assert_eq!(save(&core, &socket), Err(Status::ERR_IO));
+    assert!(fs::metadata(&socket).expect("it is still there").file_type().is_socket());
+    assert_eq!(save(&core, &real), Err(Status::ERR_IO), "a folder");
+    assert_eq!(folder.names().len(), 6, "no other file: {:?}", folder.names());
+}
+
+#[test]
 fn s18_objects_are_saved_in_the_encoding_of_the_program() {
     let (folder, core) = (Folder::new(), cache_for(10));
     let object = |number: usize| Answer::Value(Value::object(Object::new(number as *mut _, None), 8));
