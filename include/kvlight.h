@@ -118,11 +118,11 @@ extern "C" {
 #define KVL_ERR_NULL_POINTER (-2)
 /** no configuration key of that name: kvl_config_keys_json() lists them */
 #define KVL_ERR_UNKNOWN_KEY (-3)
-/** the value has the wrong type for this setting, or is out of range: kvl_config_problem() gives details */
+/** a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting */
 #define KVL_ERR_BAD_VALUE (-4)
 /** the runtime has been freed */
 #define KVL_ERR_INVALID_HANDLE (-5)
-/** a key has at most KVL_KEY_MAX bytes */
+/** a key has at most 65,535 bytes (KVL_KEY_MAX) */
 #define KVL_ERR_KEY_TOO_LONG (-6)
 /** the bytes of an object value, or the object of a bytes value, were requested */
 #define KVL_ERR_WRONG_KIND (-7)
@@ -136,7 +136,7 @@ extern "C" {
 #define KVL_ERR_NO_PROVIDER (-11)
 /** a callback is NULL and there is no queue for the event */
 #define KVL_ERR_NO_CALLBACK (-12)
-/** an engine is still attached: free it first */
+/** still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue */
 #define KVL_ERR_BUSY (-13)
 /** out of memory */
 #define KVL_ERR_NO_MEMORY (-100)
@@ -2033,7 +2033,7 @@ KVL_API kvl_status_t kvl_cache_expire_all(kvl_cache_t *cache);
 /* ---- The cache: saving and loading --------------------------------------------------------------------------------- */
 
 /**
- * Saves the entries of a cache to a file: keys, values, remaining TTLs, costs, priorities, and the order of use.
+ * Saves the entries of a cache to a file: keys, values, remaining TTLs, costs, priorities, versions, tags, and the order of use.
  *
  * Once the file is complete and on the disk, it replaces an older file of that name; if this fails, the older one is unchanged. Objects
  * are skipped. Entries that are stored, replaced or removed meanwhile may or may not be in the file. The remaining TTL of an entry is
@@ -2042,15 +2042,16 @@ KVL_API kvl_status_t kvl_cache_expire_all(kvl_cache_t *cache);
  * for each entry.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. A new file is readable by its owner only.
+ * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. If it is a symbolic link, the file that it refers to
+ *                       is replaced. The file is readable by its owner only, also if the older one was not.
  * @param on_progress    [borrowed] called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
  * @param user_data      [borrowed] passed to `on_progress` as its first argument; may be NULL. The library does not free it.
  * @param out_transfer   [out] the final progress, on failure too, filled up to `out_size` bytes; may be NULL.
  * @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
  * @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
  *                       NULL.
- * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission), KVL_ERR_CANCELLED (`on_progress` stopped
- *         it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has no room for struct_size, a misaligned
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device or
+ *         a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has no room for struct_size, a misaligned
  *         pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -2103,7 +2104,8 @@ kvl_status_t kvl_cache_load(kvl_cache_t *cache,
  * or any other value the entry is skipped. To stop the save, return a number other than 0 from `on_progress`.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. A new file is readable by its owner only.
+ * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. If it is a symbolic link, the file that it refers to
+ *                       is replaced. The file is readable by its owner only, also if the older one was not.
  * @param encode         [borrowed] converts objects to bytes; not NULL.
  * @param on_progress    [borrowed] called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
  * @param user_data      [borrowed] passed to both functions as their first argument; may be NULL. The library does not free it.
@@ -2111,8 +2113,8 @@ kvl_status_t kvl_cache_load(kvl_cache_t *cache,
  * @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
  * @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
  *                       NULL.
- * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission), KVL_ERR_CANCELLED (`on_progress` stopped
- *         it), KVL_ERR_NO_CALLBACK (`encode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device or
+ *         a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`encode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has
  *         no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY,
  *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -2409,7 +2411,7 @@ kvl_status_t kvl_tasks_fetch_all(kvl_tasks_t *tasks,
  * @param options    [copied] from kvl_options_new(), or NULL for the engine's settings.
  * @param fetch      [retained] from kvl_fetch_new(), not used before, with which another thread can cancel the call; or NULL.
  * @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
- * @param out_error  [out, owned] set if the fetch failed: release it; may be NULL.
+ * @param out_error  [out, owned] for a status below 0 an error that describes it, also if the call was refused: release it; may be NULL.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY; KVL_ERR_PROVIDER, KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
  *         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_UNAVAILABLE, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED,
  *         KVL_ERR_ALREADY_USED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
@@ -3275,7 +3277,7 @@ KVL_API kvl_status_t kvl_queue_set_wake(kvl_queue_t *queue, kvl_wake_fn function
  * Runs the callbacks of at most `max` events on this thread.
  *
  * @param queue       [borrowed] from kvl_queue_new().
- * @param max         the largest number of events to deliver.
+ * @param max         the largest number of events to deliver; with 0 the call returns KVL_OK at once.
  * @param timeout_ms  how long to wait for the first one, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
  * @param out_ran     [out] the number of callbacks that ran; may be NULL.
  * @return KVL_OK, KVL_EMPTY (no event within the timeout, or kvl_queue_wake()); KVL_ERR_NO_CALLBACK (the next event has no function: use

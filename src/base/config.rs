@@ -357,10 +357,7 @@ impl SettingRow {
                     Input::Real(value) if value.fract() == 0.0 && value.abs() < 9e15 => value as i64,
                     Input::Real(_) => return None,
                 };
-                // With 0, a timeout or an idle TTL would expire before it begins. The wait for a load before a fallback is served may be 0.
-                let is_time = self.name.ends_with("timeout_ms") && self.name != "stale.timeout_ms";
-                let zero_is_refused = value == 0 && (is_time || self.name == "cache.idle_ttl_ms");
-                ((low..=high).contains(&value) && !zero_is_refused).then_some(SettingValue::Int(value))
+                ((low..=high).contains(&value) && !(value == 0 && self.refuses_zero())).then_some(SettingValue::Int(value))
             }
             Real(low, high) => {
                 let value = match input {
@@ -382,6 +379,11 @@ impl SettingRow {
         }
     }
 
+    /// With 0, a timeout or an idle TTL would expire before it begins. The wait for a load before a fallback is served may be 0.
+    fn refuses_zero(&self) -> bool {
+        matches!(self.name, "timeout_ms" | "attempt_timeout_ms" | "cache.idle_ttl_ms")
+    }
+
     fn canonical(&self, parsed: SettingValue) -> String {
         match (parsed, self.domain) {
             (SettingValue::Int(value), _) => value.to_string(),
@@ -394,6 +396,7 @@ impl SettingRow {
 
     fn domain_text(&self) -> String {
         match self.domain {
+            Int(low, MAX) if self.refuses_zero() => format!("{low} or a whole number from 1"),
             Int(low, MAX) => format!("a whole number from {low}"),
             Int(low, high) => format!("a whole number from {low} to {high}"),
             Real(low, high) if low.is_finite() && high.is_finite() => format!("a number from {low} to {high}"),
@@ -497,6 +500,16 @@ mod tests {
         let problem = draft.problem().expect("a problem").to_str().expect("text").to_owned();
         assert_eq!(problem, "\"cache.capacity\" takes a whole number from 0, not -1");
         assert_eq!(format!("{:?}", draft.settings()), format!("{:?}", Settings::default()));
+    }
+
+    #[test]
+    fn l09_the_problem_of_a_refused_zero_says_that_zero_is_excluded() {
+        for name in ["timeout_ms", "attempt_timeout_ms", "cache.idle_ttl_ms"] {
+            let mut draft = Draft::new(Scope::Engine);
+            assert_eq!(draft.set(name, Input::Int(0)), Err(Status::ERR_BAD_VALUE), "{name}");
+            let problem = draft.problem().expect("a problem").to_str().expect("text").to_owned();
+            assert_eq!(problem, format!("\"{name}\" takes -1 or a whole number from 1, not 0"));
+        }
     }
 
     #[test]

@@ -18,16 +18,16 @@ statuses! {
     ERR_INVALID_ARG = -1, final, "an argument is out of range or has unknown flags";
     ERR_NULL_POINTER = -2, final, "a pointer that must not be NULL is NULL";
     ERR_UNKNOWN_KEY = -3, final, "no configuration key of that name: kvl_config_keys_json() lists them";
-    ERR_BAD_VALUE = -4, final, "the value has the wrong type for this setting, or is out of range: kvl_config_problem() gives details";
+    ERR_BAD_VALUE = -4, final, "a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting";
     ERR_INVALID_HANDLE = -5, final, "the runtime has been freed";
-    ERR_KEY_TOO_LONG = -6, final, "a key has at most KVL_KEY_MAX bytes";
+    ERR_KEY_TOO_LONG = -6, final, "a key has at most 65,535 bytes (KVL_KEY_MAX)";
     ERR_WRONG_KIND = -7, final, "the bytes of an object value, or the object of a bytes value, were requested";
     ERR_OUT_OF_RANGE = -8, final, "the index is not below the length";
     ERR_ALREADY_ANSWERED = -9, final, "this key of the request has been answered already";
     ERR_ALREADY_USED = -10, final, "a fetch handle can be used for one fetch: create a new one";
     ERR_NO_PROVIDER = -11, final, "the configuration has no provider: kvl_config_set_provider()";
     ERR_NO_CALLBACK = -12, final, "a callback is NULL and there is no queue for the event";
-    ERR_BUSY = -13, final, "an engine is still attached: free it first";
+    ERR_BUSY = -13, final, "still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue";
 
     ERR_NO_MEMORY = -100, final, "out of memory";
     ERR_NO_THREAD = -101, final, "the system refused a thread";

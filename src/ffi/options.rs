@@ -6,10 +6,10 @@ use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
 use super::handle::{Handle, HasGeneration};
 use super::types::{kvl_options_t, kvl_progress_fn};
-use crate::base::Status;
 use crate::base::config::{Draft, FetchSettings, Input, Scope};
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
+use crate::base::{Error, Status};
 use std::ffi::c_char;
 use std::num::NonZeroUsize;
 use std::ptr::null;
@@ -51,6 +51,20 @@ impl Options {
 
     fn set(&self, key: &str, input: Input<'_>) -> Result<Status, Status> {
         self.parts.lock().draft.set(key, input).map(|()| Status::OK)
+    }
+}
+
+/// The error of a call that would wait and was refused. It says which setting is wrong, or why the call cannot wait.
+pub(crate) fn refusal(options: Option<&Options>, status: Status) -> Error {
+    match (status, options) {
+        (Status::ERR_BAD_VALUE, Some(options)) => {
+            let problem = options.parts.lock().draft.problem().map(|problem| problem.to_string_lossy().into_owned());
+            Error::with_text(status, 0, &problem.unwrap_or_default())
+        }
+        (Status::ERR_UNSUPPORTED, _) => {
+            Error::with_text(status, 0, "requests go to a queue, which this very thread may have to read: use a fetch that does not wait")
+        }
+        _ => Error::of(status),
     }
 }
 

@@ -294,7 +294,7 @@ pub unsafe extern "C" fn kvl_queue_set_wake(
 /// Runs the callbacks of at most `max` events on this thread.
 ///
 /// @param queue       [borrowed] from kvl_queue_new().
-/// @param max         the largest number of events to deliver.
+/// @param max         the largest number of events to deliver; with 0 the call returns KVL_OK at once.
 /// @param timeout_ms  how long to wait for the first one, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
 /// @param out_ran     [out] the number of callbacks that ran; may be NULL.
 /// @return KVL_OK, KVL_EMPTY (no event within the timeout, or kvl_queue_wake()); KVL_ERR_NO_CALLBACK (the next event has no function: use

@@ -4,7 +4,7 @@ use super::constants::{KVL_CLOSE_CANCEL, KVL_CLOSE_DRAIN, KVL_FOREVER, kvl_statu
 use super::guard::{Caller, guard, guard_or, outside};
 use super::handle::{Handle, HasGeneration};
 use super::notify::Notify;
-use super::options::Progress;
+use super::options::{Progress, refusal};
 use super::receivers::{CallbackReceiver, check_callable, check_progress};
 use super::results::ResultsHandle;
 use super::stats::kvl_stats_t;
@@ -330,7 +330,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all(
 /// @param options    [copied] from kvl_options_new(), or NULL for the engine's settings.
 /// @param fetch      [retained] from kvl_fetch_new(), not used before, with which another thread can cancel the call; or NULL.
 /// @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
-/// @param out_error  [out, owned] set if the fetch failed: release it; may be NULL.
+/// @param out_error  [out, owned] for a status below 0 an error that describes it, also if the call was refused: release it; may be NULL.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY; KVL_ERR_PROVIDER, KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
 ///         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_UNAVAILABLE, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED,
 ///         KVL_ERR_ALREADY_USED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
@@ -351,25 +351,27 @@ pub unsafe extern "C" fn kvl_tasks_fetch_wait(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let (out_error, out) = (caller.maybe_out(out_error), caller.out(out_value));
-        let out = out?;
-        outside()?;
-        let core = &*caller.engine(tasks, None)?;
-        if core.provider_is_queued() {
-            // This very thread may be the only one that could answer the request.
-            return Err(Status::ERR_UNSUPPORTED);
-        }
-        let key = caller.key(key, key_len)?;
-        let fetch = maybe_fetch(&caller, fetch)?;
-        let (call, _) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), true)?;
-        let FetchAnswer::Now(outcome) = core.fetch_wait([key].into_iter(), &call)? else { return Err(Status::ERR_PANIC) };
-        match answer_of(outcome) {
-            Ok((status, Some(answer))) => Ok(out.give(answer, status)),
-            Ok((status, None)) => Ok(status),
-            Err(error) => {
-                let status = error.status();
-                Err(out_error.map_or(status, |out| out.give(error, status)))
+        let waited = out.and_then(|out| {
+            outside()?;
+            let core = &*caller.engine(tasks, None)?;
+            if core.provider_is_queued() {
+                // This very thread may be the only one that could answer the request.
+                return Err(Status::ERR_UNSUPPORTED);
             }
-        }
+            let key = caller.key(key, key_len)?;
+            let fetch = maybe_fetch(&caller, fetch)?;
+            let (call, _) = call_of(&caller, core, Form::Each, options, fetch.as_ref(), true)?;
+            let FetchAnswer::Now(outcome) = core.fetch_wait([key].into_iter(), &call)? else { return Err(Status::ERR_PANIC) };
+            Ok((out, answer_of(outcome)))
+        });
+        let error = match waited {
+            Ok((out, Ok((status, Some(answer))))) => return Ok(out.give(answer, status)),
+            Ok((_, Ok((status, None)))) => return Ok(status),
+            Ok((_, Err(error))) => error,
+            Err(status) => refusal(caller.borrow(options).ok(), status),
+        };
+        let status = error.status();
+        Err(out_error.map_or(status, |out| out.give(error, status)))
     })
 }
 

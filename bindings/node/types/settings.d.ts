@@ -164,11 +164,11 @@ export interface Constants {
   readonly ERR_NULL_POINTER: -2;
   /** no configuration key of that name: kvl_config_keys_json() lists them */
   readonly ERR_UNKNOWN_KEY: -3;
-  /** the value has the wrong type for this setting, or is out of range: kvl_config_problem() gives details */
+  /** a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting */
   readonly ERR_BAD_VALUE: -4;
   /** the runtime has been freed */
   readonly ERR_INVALID_HANDLE: -5;
-  /** a key has at most KVL_KEY_MAX bytes */
+  /** a key has at most 65,535 bytes (KVL_KEY_MAX) */
   readonly ERR_KEY_TOO_LONG: -6;
   /** the bytes of an object value, or the object of a bytes value, were requested */
   readonly ERR_WRONG_KIND: -7;
@@ -182,7 +182,7 @@ export interface Constants {
   readonly ERR_NO_PROVIDER: -11;
   /** a callback is NULL and there is no queue for the event */
   readonly ERR_NO_CALLBACK: -12;
-  /** an engine is still attached: free it first */
+  /** still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue */
   readonly ERR_BUSY: -13;
   /** out of memory */
   readonly ERR_NO_MEMORY: -100;

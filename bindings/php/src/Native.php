@@ -129,11 +129,11 @@ final class Native
     public const ERR_NULL_POINTER = -2;
     /** no configuration key of that name: kvl_config_keys_json() lists them */
     public const ERR_UNKNOWN_KEY = -3;
-    /** the value has the wrong type for this setting, or is out of range: kvl_config_problem() gives details */
+    /** a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting */
     public const ERR_BAD_VALUE = -4;
     /** the runtime has been freed */
     public const ERR_INVALID_HANDLE = -5;
-    /** a key has at most KVL_KEY_MAX bytes */
+    /** a key has at most 65,535 bytes (KVL_KEY_MAX) */
     public const ERR_KEY_TOO_LONG = -6;
     /** the bytes of an object value, or the object of a bytes value, were requested */
     public const ERR_WRONG_KIND = -7;
@@ -147,7 +147,7 @@ final class Native
     public const ERR_NO_PROVIDER = -11;
     /** a callback is NULL and there is no queue for the event */
     public const ERR_NO_CALLBACK = -12;
-    /** an engine is still attached: free it first */
+    /** still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue */
     public const ERR_BUSY = -13;
     /** out of memory */
     public const ERR_NO_MEMORY = -100;

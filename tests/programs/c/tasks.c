@@ -204,10 +204,35 @@ static void f21_the_blocking_calls_wait_for_the_answer(void)
     STATUS(kvl_tasks_close(tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL), KVL_OK);
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, &value, &error), KVL_ERR_CLOSED);
     STATUS(kvl_tasks_fetch_all_wait(tasks, keys, 2, NULL, NULL, &results), KVL_ERR_CLOSED);
-    CHECK(value == NULL && results == NULL && error == NULL);
+    CHECK(value == NULL && results == NULL && kvl_error_status(error) == KVL_ERR_CLOSED);
+    kvl_error_release(error);
     kvl_options_free(bad);
     kvl_options_free(cache_only);
     kvl_options_free(hurried);
+    free_engine(&fixture);
+}
+
+static void l09_the_error_of_a_refused_wait_says_why(void)
+{
+    static const uint8_t too_long[KVL_KEY_MAX + 1];
+    struct fixture fixture;
+    kvl_options_t *bad = NULL;
+    kvl_value_t *value = NULL;
+    kvl_error_t *error = NULL;
+
+    create_engine(&fixture, fixture_init(&fixture));
+    STATUS(kvl_options_new(&bad), KVL_OK);
+    STATUS(kvl_options_set_int(bad, "timeout_ms", 0), KVL_ERR_BAD_VALUE);
+    STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), bad, NULL, &value, &error), KVL_ERR_BAD_VALUE);
+    CHECK(kvl_error_status(error) == KVL_ERR_BAD_VALUE && strcmp(kvl_error_message(error), kvl_options_problem(bad)) == 0);
+    kvl_error_release(error);
+    STATUS(kvl_tasks_fetch_wait(fixture.tasks, too_long, sizeof too_long, NULL, NULL, &value, &error), KVL_ERR_KEY_TOO_LONG);
+    CHECK(strcmp(kvl_error_message(error), kvl_status_message(KVL_ERR_KEY_TOO_LONG)) == 0);
+    kvl_error_release(error);
+    STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), NULL, NULL, NULL, &error), KVL_ERR_NULL_POINTER);
+    CHECK(kvl_error_status(error) == KVL_ERR_NULL_POINTER);
+    kvl_error_release(error);
+    kvl_options_free(bad);
     free_engine(&fixture);
 }
 
@@ -236,13 +261,16 @@ static void f21_l02_a_blocking_call_is_refused_if_the_provider_is_on_a_queue(voi
     kvl_config_t *config = fixture_init(&fixture);
     kvl_queue_t *queue = NULL;
     kvl_value_t *value = NULL;
+    kvl_error_t *error = NULL;
     kvl_results_t *results = NULL;
     size_t ran = 0;
 
     STATUS(kvl_queue_new(0, &queue), KVL_OK);
     STATUS(kvl_config_set_queue(config, queue, KVL_QUEUE_F_ALL), KVL_OK);
     create_engine(&fixture, config);
-    STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_ERR_UNSUPPORTED);
+    STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), NULL, NULL, &value, &error), KVL_ERR_UNSUPPORTED);
+    CHECK(strstr(kvl_error_message(error), "requests go to a queue") != NULL);
+    kvl_error_release(error);
     STATUS(kvl_tasks_fetch_all_wait(fixture.tasks, keys, 1, NULL, NULL, &results), KVL_ERR_UNSUPPORTED);
     fetch_recorded(&recorder, &fixture, "k", NULL, NULL);
     while (recorder.freed == 0)
@@ -801,6 +829,7 @@ int main(void)
     f04_fetch_each_delivers_one_event_for_each_key();
     f03_progress_never_decreases();
     f21_the_blocking_calls_wait_for_the_answer();
+    l09_the_error_of_a_refused_wait_says_why();
     f13_a_single_fetch_without_a_place_fails();
     f21_l02_a_blocking_call_is_refused_if_the_provider_is_on_a_queue();
     l02_an_event_loop_waits_for_the_queue();

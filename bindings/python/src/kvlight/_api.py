@@ -58,13 +58,13 @@ class Status(IntEnum):
     """no configuration key of that name: kvl_config_keys_json() lists them"""
 
     ERR_BAD_VALUE = -4
-    """the value has the wrong type for this setting, or is out of range: kvl_config_problem() gives details"""
+    """a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting"""
 
     ERR_INVALID_HANDLE = -5
     """the runtime has been freed"""
 
     ERR_KEY_TOO_LONG = -6
-    """a key has at most KVL_KEY_MAX bytes"""
+    """a key has at most 65,535 bytes (KVL_KEY_MAX)"""
 
     ERR_WRONG_KIND = -7
     """the bytes of an object value, or the object of a bytes value, were requested"""
@@ -85,7 +85,7 @@ class Status(IntEnum):
     """a callback is NULL and there is no queue for the event"""
 
     ERR_BUSY = -13
-    """an engine is still attached: free it first"""
+    """still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue"""
 
     ERR_NO_MEMORY = -100
     """out of memory"""
