@@ -108,6 +108,24 @@ def f15_answers_that_cannot_be_read_fail_their_request_alone() -> None:
     asyncio.run(main())
 
 
+def f16_a_plain_provider_whose_iterator_is_exhausted_fails_its_request() -> None:
+    def provider(keys: list[int]) -> Any:
+        return next(iter([])) if 0 in keys else keys
+
+    async def main() -> None:
+        async with kvlight.Tasks[int, int](provider=provider, batch_max_keys=1, tasks_max_running=1) as tasks:
+            bad, good = await asyncio.gather(tasks.fetch(0), tasks.fetch(1), return_exceptions=True)
+            assert isinstance(bad, RuntimeError) and isinstance(bad.__cause__, StopIteration) and good == 1
+
+    asyncio.run(main())
+    with kvlight.Tasks[int, int](provider=provider) as tasks:
+        try:
+            tasks.fetch_wait(0)
+        except RuntimeError:
+            pass
+        assert tasks.fetch_wait(1) == 1
+
+
 def f15_an_extra_that_cannot_be_stored_fails_nothing() -> None:
     reported: list[Any] = []
 

@@ -337,7 +337,7 @@ class Tasks(Store[K, V], _native.Engine):
         if self._is_async:
             answers = await function(*arguments)
         else:
-            answers = await cast(asyncio.AbstractEventLoop, self._loop).run_in_executor(self._executor, function, *arguments)
+            answers = await cast(asyncio.AbstractEventLoop, self._loop).run_in_executor(self._executor, _called, function, *arguments)
             if inspect.isawaitable(answers):
                 answers = await answers
         return [answers] if self._is_one else answers
@@ -362,6 +362,15 @@ def _arguments(is_one: bool, is_conditional: bool, request: Request) -> tuple[An
     if is_conditional:
         return request.keys, list(map(stale, request.stale()))
     return (request.keys[0] if is_one else request.keys,)
+
+
+def _called(function: Any, *arguments: Any) -> Any:
+    """Runs on a thread of an executor. A future refuses a StopIteration, so the request would never end; as in a coroutine, it becomes a
+    RuntimeError."""
+    try:
+        return function(*arguments)
+    except StopIteration as stop:
+        raise RuntimeError("the provider raised StopIteration") from stop
 
 
 def _provide_here(function: Any, is_one: bool, is_conditional: bool, request: Request) -> None:
