@@ -10,6 +10,14 @@ const { Kept, termsOf } = require('./store.cjs');
 // In place of an object's number: native/events.c.
 const BYTES = -1;
 
+/**
+ * Whether a provider's answer is read by key. Arrays, sets and generators are not: their values would have no keys, and all keys would be
+ * remembered as absent.
+ */
+function isAnswer(rows) {
+  return rows instanceof Map || (typeof rows === 'object' && rows !== null && !(Symbol.iterator in rows) && !(Symbol.asyncIterator in rows));
+}
+
 /** Answers keys one by one, or later: the provider then returns nothing. A request that is never finished fails when it is collected. */
 class Request {
   #store;
@@ -84,8 +92,9 @@ class Request {
 
   /** Answers all keys from a Map or an object: a missing key is null, and an Error in place of a value fails that key alone. */
   answer(rows) {
-    if (typeof rows !== 'object') {
-      throw new TypeError(`kvlight: the provider is to answer with a Map or an object, { key: value }, not ${typeof rows}`);
+    if (!isAnswer(rows)) {
+      const found = Array.isArray(rows) ? 'an array' : rows?.[Symbol.toStringTag] ?? typeof rows;
+      throw new TypeError(`kvlight: the provider is to answer with a Map or an object, { key: value }, not ${found}`);
     }
     if (this.#store.isClosed) {
       return this.#done();

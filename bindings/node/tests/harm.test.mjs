@@ -46,6 +46,10 @@ test('f15_answers_that_cannot_be_read_fail_their_request_alone', async () => {
     throws: () => { throw 'a string'; },
     rejects: () => Promise.reject(undefined),
     odd: () => { throw { toString() { throw new Error(); } }; },
+    array: () => ['a row'],
+    set: () => new Set(['a row']),
+    generator: function* () { yield ['generator', 'a row']; },
+    stream: async function* () { yield ['stream', 'a row']; },
   };
   const tasks = new Tasks({ provider: ([key]) => (answers[key] ?? (() => ({ [key]: key })))(), 'batch.max_keys': 1, 'tasks.max_running': 2 });
   const keys = [...Object.keys(answers), 'a', 'b'];
@@ -54,6 +58,7 @@ test('f15_answers_that_cannot_be_read_fail_their_request_alone', async () => {
   assert.match(outcomes[0].reason.message, /not number/);
   assert.equal(outcomes[3].reason, 'a string');
   assert.equal(outcomes[4].reason, undefined);
+  assert.deepEqual(outcomes.slice(6, 10).map(({ reason }) => reason.message.match(/not (.*)$/)[1]), ['an array', 'Set', 'Generator', 'AsyncGenerator']);
   await tasks.close();
 });
 

@@ -91,9 +91,15 @@ final class Request
         }
     }
 
-    /** Answers all keys from [key => value]: a missing key is null, and a Throwable in place of a value fails that key alone. */
+    /**
+     * Answers all keys from [key => value]: a missing key is null, and a Throwable in place of a value fails that key alone.
+     * A list of values without keys is refused, since all keys would be remembered as absent; only the key '0' can make a list an answer.
+     */
     public function answer(array $rows): void
     {
+        if ($rows !== [] && array_is_list($rows) && !in_array('0', $this->keys, true)) {
+            throw new \TypeError('kvlight: the provider is to return [key => value], not a list of values');
+        }
         foreach ($this->keys as $at => $key) {
             $row = $rows[$key] ?? null;
             if ($row instanceof \Throwable) {

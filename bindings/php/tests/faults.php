@@ -81,11 +81,15 @@ $scenarios['an onError that throws, and none at all'] = function () {
 };
 
 $scenarios['what a provider returns that is no answer'] = function () {
-    foreach (['text', 7, new stdClass()] as $wrong) {
+    foreach (['text', 7, new stdClass(), ['a row'], ['a row', 'another']] as $wrong) {
         $tasks = new Tasks(fn (array $keys) => $wrong);
         equal(thrown(fn () => $tasks->fetch('a'))::class, TypeError::class, 'what is thrown');
+        equal(thrown(fn () => $tasks->fetch('1'))::class, TypeError::class, 'what is thrown for a key that is a number');
         $tasks->close();
     }
+    $tasks = new Tasks(fn (array $keys) => array_combine($keys, $keys));
+    equal($tasks->fetchAll(['0', '1']), ['0', '1'], 'keys that make the answer a list');
+    $tasks->close();
     $tasks = new Tasks(function (array $keys): void {});
     equal(thrown(fn () => $tasks->fetch('a'))->getCode(), Native::ERR_UNANSWERED, 'an answer that is forgotten');
     $tasks->close();
