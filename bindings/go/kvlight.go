@@ -19,6 +19,7 @@ import "C"
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"runtime"
 	"time"
 	"unsafe"
@@ -49,13 +50,21 @@ type Result[V any] struct {
 	LoadErr error
 }
 
+var errNoProvider = errors.New("kvlight: the provider is nil")
+
 // New creates a cache with a provider that returns maps.
 func New[V any](provider Provider[V], settings Settings, options ...Option[V]) (*Tasks[V], error) {
+	if provider == nil {
+		return nil, errNoProvider
+	}
 	return NewWithRequests(func(request *Request[V]) { request.answer(provider) }, settings, options...)
 }
 
 // NewWithRequests creates a cache whose provider answers key by key, now or later.
 func NewWithRequests[V any](provide func(*Request[V]), settings Settings, options ...Option[V]) (*Tasks[V], error) {
+	if provide == nil {
+		return nil, errNoProvider
+	}
 	config, err := settings.config()
 	if err != nil {
 		return nil, err

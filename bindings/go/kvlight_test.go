@@ -64,6 +64,15 @@ func entries(folder string) int {
 
 // ---- Functions that fail ----
 
+func Test_l09b_a_nil_provider_is_refused(t *testing.T) {
+	if tasks, err := kvlight.New[int](nil, nil); tasks != nil || err == nil {
+		t.Error(tasks, err)
+	}
+	if tasks, err := kvlight.NewWithRequests[int](nil, nil); tasks != nil || err == nil {
+		t.Error(tasks, err)
+	}
+}
+
 func Test_f01_a_provider_that_panics_fails_its_keys_alone(t *testing.T) {
 	lost := errors.New("lost")
 	tasks := opened(t, func(ctx context.Context, keys []string) (map[string]string, error) {
