@@ -294,11 +294,11 @@ public:
         return own(KVL_ERR_PROVIDER, made);
     }
     /* An error of what a program has instead: an exception, a std::error_code or text. */
-    template <class Error> static error of_any(const Error &why)
+    template <class Failure> static error of_any(const Failure &why)
     {
-        if constexpr (std::is_convertible_v<const Error &, std::string_view>)
+        if constexpr (std::is_convertible_v<const Failure &, std::string_view>)
             return error(0, std::string_view(why));
-        else if constexpr (std::is_same_v<Error, std::error_code>)
+        else if constexpr (std::is_same_v<Failure, std::error_code>)
             return error(why.value(), why.message());
         else
             return error(why);
@@ -649,7 +649,7 @@ public:
     }
 #if KVL_STD_EXPECTED
     /* The error of a std::expected is a kvl::error, a std::exception_ptr, a std::error_code or text. */
-    template <class Type, class Error> status resolve(size_t i, std::expected<Type, Error> answer, const terms &on = {}) const
+    template <class Type, class Failure> status resolve(size_t i, std::expected<Type, Failure> answer, const terms &on = {}) const
     {
         return answer ? resolve(i, *std::move(answer), on) : fail(i, error::of_any(answer.error()));
     }
