@@ -11,6 +11,7 @@ pub use manual::as_markdown;
 pub use settings::*;
 
 use super::Status;
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::time::Duration;
 
@@ -290,7 +291,10 @@ impl Draft {
 
     fn try_set(&mut self, name: &str, input: Input<'_>) -> Result<(), (Status, String)> {
         let Some(row) = row(name) else {
-            return Err((Status::ERR_UNKNOWN_KEY, format!("there is no setting \"{name}\"; did you mean \"{}\"?", nearest(name))));
+            return Err((
+                Status::ERR_UNKNOWN_KEY,
+                format!("there is no setting \"{}\"; did you mean \"{}\"?", shortened(name), nearest(name)),
+            ));
         };
         if self.scope == Scope::Fetch && !row.per_fetch {
             return Err((
@@ -335,11 +339,17 @@ fn bare(text: &str) -> Option<&str> {
 impl Input<'_> {
     fn text(self) -> String {
         match self {
-            Input::Text(text) => format!("\"{text}\""),
+            Input::Text(text) => format!("\"{}\"", shortened(text)),
             Input::Int(value) => value.to_string(),
             Input::Real(value) => real_text(value),
         }
     }
+}
+
+/// The beginning of a long text, for a sentence about it.
+fn shortened(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 128;
+    if text.len() <= MOST { text.into() } else { format!("{}...", &text[..text.floor_char_boundary(MOST)]).into() }
 }
 
 /// Formats a number, with an exponent if it would have hundreds of digits otherwise.

@@ -1,6 +1,6 @@
 //! Errors: one allocation, shared by all waiters, so that each receives the same object (rule F20).
 
-use super::{Object, Status};
+use super::{NoMemory, Object, Status};
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,7 +53,15 @@ impl Error {
 
     /// Creates an error of the provider. `message` is converted to UTF-8; it ends at the first NUL.
     pub fn of_provider(code: i64, message: &[u8], permanent: bool, object: Option<Object>) -> Error {
-        let message = c_text(message);
+        Error::with_message(code, c_text(message), permanent, object)
+    }
+
+    /// Like [`Error::of_provider`], but without memory for the message there is no error.
+    pub fn try_of_provider(code: i64, message: &[u8], permanent: bool, object: Option<Object>) -> Result<Error, NoMemory> {
+        Ok(Error::with_message(code, try_c_text(message)?, permanent, object))
+    }
+
+    fn with_message(code: i64, message: CString, permanent: bool, object: Option<Object>) -> Error {
         Error(Arc::new(Body {
             status: Status::ERR_PROVIDER,
             code,
@@ -162,9 +170,19 @@ impl Body {
     }
 }
 
+/// A message up to its first NUL, with invalid UTF-8 replaced.
 fn c_text(message: &[u8]) -> CString {
+    try_c_text(message).unwrap_or_default()
+}
+
+fn try_c_text(message: &[u8]) -> Result<CString, NoMemory> {
     let end = message.iter().position(|byte| *byte == 0).unwrap_or(message.len());
-    CString::new(String::from_utf8_lossy(&message[..end]).into_owned()).unwrap_or_default()
+    let parts = || message[..end].utf8_chunks().flat_map(|chunk| [chunk.valid(), if chunk.invalid().is_empty() { "" } else { "\u{FFFD}" }]);
+    let mut text = Vec::new();
+    // Exactly what it takes, with the NUL at its end: otherwise the string would be allocated anew.
+    text.try_reserve_exact(parts().map(str::len).sum::<usize>() + 1)?;
+    parts().for_each(|part| text.extend_from_slice(part.as_bytes()));
+    Ok(CString::new(text).unwrap_or_default())
 }
 
 impl std::fmt::Debug for Error {

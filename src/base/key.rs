@@ -1,5 +1,7 @@
 //! Keys of 0 to 65,535 bytes. Short ones are stored inside the handle and allocate nothing.
 
+use super::hint::rarely;
+use super::memory::NoMemory;
 use smallvec::SmallVec;
 
 /// The maximum length of a key, in bytes.
@@ -134,6 +136,19 @@ impl PackedKeys {
             _ => self.bytes.extend_from_slice(key),
         }
         self.ends.push(self.bytes.len());
+    }
+
+    /// Appends a key, or nothing if there is no memory for it.
+    #[inline]
+    pub fn try_push(&mut self, key: &[u8]) -> Result<(), NoMemory> {
+        if rarely(self.bytes.capacity() - self.bytes.len() < key.len()) {
+            self.bytes.try_reserve(key.len())?;
+        }
+        if rarely(self.ends.len() == self.ends.capacity()) {
+            self.ends.try_reserve(1).map_err(|_| NoMemory)?;
+        }
+        self.push(key);
+        Ok(())
     }
 
     /// The number of keys.

@@ -12,8 +12,9 @@
 
 use super::answer::Answer;
 use super::hint::{prefetch_at, rarely};
+use super::memory::NoMemory;
 use super::time::Millis;
-use super::value::{ENTRY_BYTES, ENTRY_NULL, ENTRY_VALUE, Head, Header, NoMemory, Shape, Value, block, heap_bytes, release};
+use super::value::{ENTRY_BYTES, ENTRY_NULL, ENTRY_VALUE, Head, Header, Shape, Value, block, heap_bytes, release};
 use std::alloc::{Layout, handle_alloc_error};
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;

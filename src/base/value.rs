@@ -12,6 +12,7 @@
 //! This file is unsafe because std has no thin, sized-by-content shared pointer: docs/adr/0002-value-handle.md.
 
 use super::hint::rarely;
+use super::memory::NoMemory;
 use super::object::{FreeFn, Object};
 use super::sync::acquire;
 use super::time::Millis;
@@ -175,10 +176,6 @@ pub(super) unsafe fn release(block: NonNull<Header>) {
         dealloc(block.as_ptr().cast(), layout);
     }
 }
-
-/// There is not enough memory, or the length exceeds what one allocation can have.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct NoMemory;
 
 /// A shared handle of a value. Cloning it adds a reference.
 #[repr(transparent)]

@@ -4,7 +4,7 @@
 //! recorded at once; the entry moves to the end of the list later, when the eviction order applies its recorded uses.
 
 use super::slab::Place;
-use crate::base::Millis;
+use crate::base::{Millis, NoMemory};
 
 #[derive(Clone, Copy)]
 struct Use {
@@ -41,6 +41,11 @@ impl Uses {
     /// Records the time of a use. [`Uses::renew`] moves the entry in the list later.
     pub fn note(&mut self, place: Place, now: Millis) {
         self.uses[place.index()].at = now;
+    }
+
+    /// Gets memory for a slab of this capacity.
+    pub fn try_reserve(&mut self, capacity: usize) -> Result<(), NoMemory> {
+        Ok(self.uses.try_reserve_exact(capacity.saturating_sub(self.uses.len()))?)
     }
 
     /// Adds an entry. `capacity` is the number of entries that the slab has memory for.

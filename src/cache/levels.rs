@@ -132,6 +132,12 @@ impl<L: Default> Levels<L> {
         self.find(priority).ok().map(|number| &self.at(number).list)
     }
 
+    /// Whether `priority` is not that of the tree's root, and there is one.
+    #[inline(always)]
+    pub fn may_need(&self, priority: f64) -> bool {
+        self.root != NONE && self.at(self.root).priority != priority
+    }
+
     /// Returns the number of the level of `priority`, and creates the level if needed. The caller must have turned -0 into 0.
     #[inline]
     pub fn open(&mut self, priority: f64) -> u32 {

@@ -13,7 +13,8 @@
 
 use super::levels::Amount;
 use super::slab::Place;
-use crate::base::Millis;
+use crate::base::memory::zeros;
+use crate::base::{Millis, NoMemory};
 
 /// The grace and refresh times of a shard's entries, and the list of the stale ones.
 pub(super) struct Lifetimes {
@@ -36,6 +37,30 @@ impl Lifetimes {
     pub fn new() -> Lifetimes {
         let (times, graces, links) = (Vec::new(), Vec::new(), Vec::new());
         Lifetimes { times, graces, links, first: Place::NONE, last: Place::NONE, amount: Amount::default() }
+    }
+
+    /// Whether no entry was ever added.
+    pub fn is_unused(&self) -> bool {
+        self.times.is_empty()
+    }
+
+    /// Gets memory for the first entry, and for those of a slab of this capacity. If there is none, nothing changes.
+    pub fn try_begin(&mut self, capacity: usize) -> Result<(), NoMemory> {
+        if self.is_unused() {
+            (self.graces, self.links, self.times) = (zeros(capacity)?, zeros(capacity)?, zeros(capacity)?);
+        }
+        Ok(())
+    }
+
+    /// Gets memory for a slab of this capacity, if there are entries.
+    pub fn try_reserve(&mut self, capacity: usize) -> Result<(), NoMemory> {
+        if !self.is_unused() {
+            let more = capacity.saturating_sub(self.times.len());
+            self.graces.try_reserve_exact(more)?;
+            self.links.try_reserve_exact(more)?;
+            self.times.try_reserve_exact(more)?;
+        }
+        Ok(())
     }
 
     /// Adds a fresh entry. `capacity` is the number of entries that the slab has memory for.

@@ -9,8 +9,8 @@
 use super::idle::Uses;
 use super::levels::{Amount, Levels};
 use super::slab::{Place, Slab};
-use crate::base::Millis;
 use crate::base::hint::rarely;
+use crate::base::{Millis, NoMemory};
 
 /// The capacity of the buffer of recorded uses.
 pub(super) const NOTES: usize = 63;
@@ -48,6 +48,17 @@ impl EvictionOrder {
     /// An empty order with the same settings.
     pub fn empty_copy(&self) -> EvictionOrder {
         EvictionOrder::new(self.uses.as_ref().map(|uses| uses.idle_ms()))
+    }
+
+    /// Gets memory for the entries of a slab with so much room.
+    pub fn try_reserve(&mut self, room: usize) -> Result<(), NoMemory> {
+        self.uses.as_mut().map_or(Ok(()), |uses| uses.try_reserve(room))
+    }
+
+    /// Whether there are entries, and not all of them are known to have this priority.
+    #[inline(always)]
+    pub fn may_need_level(&self, priority: f64) -> bool {
+        self.levels.may_need(priority)
     }
 
     /// Adds the entry at `place` as the most recently used one of its priority. The caller must have turned -0 into 0.

@@ -13,7 +13,7 @@
 //! block includes the block's number, so that lost or reordered blocks are detected too.
 
 use super::snapshot::CopiedEntry;
-use crate::base::{Answer, Labels, Value};
+use crate::base::{Answer, Labels, NoMemory, Value};
 use siphasher::sip::SipHasher13;
 
 /// The first bytes of a file.
@@ -25,6 +25,9 @@ pub const HEAD: usize = 32;
 pub const BLOCK_HEAD: usize = 24;
 /// The length at which a block is written, in bytes.
 pub const BLOCK: usize = 256 << 10;
+
+/// The most that an entry needs beside its key, value and labels, in bytes.
+const LONGEST_ENTRY_HEAD: usize = 1 + 2 + 5 * 8;
 
 const HAS_VALUE: u8 = 1;
 const HAS_TTL: u8 = 1 << 1;
@@ -42,6 +45,14 @@ pub enum Damage {
     Corrupt,
     /// They have a later version of the format.
     Version(u32),
+    /// They may be valid: there is no memory to say.
+    NoMemory,
+}
+
+impl From<NoMemory> for Damage {
+    fn from(_: NoMemory) -> Damage {
+        Damage::NoMemory
+    }
 }
 
 fn check(number: u64, bytes: &[u8]) -> u64 {
@@ -100,12 +111,12 @@ impl Block {
     }
 
     /// Appends an entry, whose bytes may stand for an object. Returns false if it cannot be saved, because its value is an object.
-    pub fn push(&mut self, entry: &CopiedEntry, is_encoded: bool) -> bool {
+    pub fn push(&mut self, entry: &CopiedEntry, is_encoded: bool) -> Result<bool, NoMemory> {
         let value = match &entry.answer {
             Answer::Null => None,
             Answer::Value(value) => match value.as_bytes() {
                 Some(bytes) => Some(bytes),
-                None => return false,
+                None => return Ok(false),
             },
         };
         let priority = (entry.priority != 0.0).then_some(entry.priority);
@@ -117,6 +128,8 @@ impl Block {
             | flag(is_encoded, IS_ENCODED)
             | flag(entry.labels.is_some(), HAS_LABELS);
         let labels = entry.labels.as_ref().map(Labels::packed);
+        let lengths = [entry.key.len(), value.map_or(0, <[u8]>::len), labels.map_or(0, <[u8]>::len)];
+        self.bytes.try_reserve(lengths.iter().sum::<usize>() + BLOCK_HEAD + LONGEST_ENTRY_HEAD)?;
         if self.bytes.is_empty() {
             self.bytes.resize(BLOCK_HEAD, 0);
         }
@@ -129,7 +142,7 @@ impl Block {
         self.bytes.extend_from_slice(value.unwrap_or_default());
         self.bytes.extend_from_slice(labels.unwrap_or_default());
         self.entries += 1;
-        true
+        Ok(true)
     }
 
     /// Passes the finished block to `write`, and begins the next one. An empty block marks the end of the file.
@@ -180,6 +193,7 @@ impl BlockHead {
         let mut rest = Rest(body);
         let mut entries = Vec::new();
         for _ in 0..self.entries {
+            entries.try_reserve(1).map_err(NoMemory::from)?;
             entries.push(rest.entry()?);
         }
         if rest.0.is_empty() { Ok(entries) } else { Err(Damage::Corrupt) }
@@ -272,7 +286,7 @@ mod tests {
 
     fn block_of(number: u64, entries: &[CopiedEntry]) -> Vec<u8> {
         let mut block = Block { number, ..Block::default() };
-        assert!(entries.iter().all(|entry| block.push(entry, entry.priority < 0.0)));
+        assert!(entries.iter().all(|entry| block.push(entry, entry.priority < 0.0) == Ok(true)));
         let mut bytes = Vec::new();
         block.finish(|written| bytes.write_all(written)).expect("memory");
         bytes

@@ -14,6 +14,7 @@
 
 mod ahead;
 mod expiry;
+mod growth;
 mod labels;
 pub(super) mod moves;
 mod refresh;
@@ -282,7 +283,7 @@ impl Shard {
     pub fn put(&mut self, hash: u64, key: &[u8], entry: EntryParts<'_>, present: Present, out: &mut Departures) -> PutOutcome {
         let now = present.earliest;
         self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
-        if rarely(!self.slab.has_room(self.limits.entries)) {
+        if rarely(self.slab.must_grow(self.limits.entries)) && self.try_grow().is_err() {
             return PutOutcome::NoMemory;
         }
         let found = self.find(hash, key);
@@ -308,6 +309,11 @@ impl Shard {
         let stores = kept_end.is_some() || ttl != Ttl::DoNotStore;
         // Adding 0 turns -0 into 0, which is the same priority.
         let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;
+        let ends = kept_end.map_or(ttl != Ttl::Never, |end| end != Millis::NEVER);
+        let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
+        if rarely(self.lacks_columns(ends, grace_ms, priority)) && self.try_begin_columns(ends, grace_ms, priority).is_err() {
+            return PutOutcome::NoMemory;
+        }
         let older_cause = found.map(|place| {
             let cause = if stores { Cause::Replaced } else { Cause::Removed };
             // Its cost is released before room is made for the newer entry. Therefore it leaves even if the newer one is refused.
@@ -315,8 +321,6 @@ impl Shard {
         });
         // Only after the older entry has left, because the new value may be using its record.
         let mut record = Record::new(key, entry.answer.take());
-        let ends = kept_end.map_or(ttl != Ttl::Never, |end| end != Millis::NEVER);
-        let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
         let mut overhead = if ends { END_COST } else { 0 } + if self.order.has_idle_ttl() { USE_COST } else { 0 };
         if rarely(grace_ms > 0 || self.lifetimes.is_some()) {
             overhead += LIFETIME_COST;

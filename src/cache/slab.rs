@@ -8,9 +8,9 @@ use super::departure::Departure;
 use super::entry::cost_of;
 use super::index::Index;
 use crate::base::hint::{prefetch, prefetch_at, rarely};
+use crate::base::memory::zeros;
 use crate::base::record::{Address, AnswerRef, RecordRef};
-use crate::base::{Key, Millis, Record};
-use std::collections::TryReserveError;
+use crate::base::{Key, Millis, NoMemory, Record};
 
 /// The maximum number of nodes of a shard: the wheel uses the top bit of a place for itself.
 pub(super) const MAX_NODES: u64 = 1 << 31;
@@ -151,29 +151,31 @@ impl Slab {
 
     /// Whether one more entry, of at most `limit`, needs more memory than there is. A full slab needs none: an entry leaves first.
     #[inline(always)]
-    fn must_grow(&self, limit: u64) -> bool {
+    pub fn must_grow(&self, limit: u64) -> bool {
         let is_used_up = self.free == Place::NONE && self.records.len() == self.records.capacity();
         (is_used_up || self.index.must_grow()) && self.live < limit
     }
 
-    /// Whether there is memory for one more entry, or more could be allocated.
-    #[inline(always)]
-    pub fn has_room(&mut self, limit: u64) -> bool {
-        !rarely(self.must_grow(limit)) || self.try_grow(limit).is_ok()
+    /// The number of nodes that there is to be memory for with one more entry, of at most `limit`.
+    pub fn wanted_capacity(&self, limit: u64) -> usize {
+        let (len, capacity) = (self.records.len(), self.node_capacity());
+        if self.free == Place::NONE && len == capacity { Slab::next_capacity(len, limit) } else { capacity }
     }
 
     /// Gets memory for another entry, of at most `limit`. If there is none, nothing changes.
-    #[cold]
-    fn try_grow(&mut self, limit: u64) -> Result<(), TryReserveError> {
+    pub fn try_grow(&mut self, limit: u64) -> Result<(), NoMemory> {
         let len = self.records.len();
-        if self.free == Place::NONE && len == self.records.capacity() {
-            let more = Slab::next_capacity(len, limit) - len;
+        let more = self.wanted_capacity(limit) - len;
+        if self.node_capacity() - len < more {
+            if !self.levels.is_empty() {
+                self.levels.try_reserve_exact(len + more - self.levels.len())?;
+            }
             // The records decide whether there is room: they come last.
             self.links.try_reserve_exact(more)?;
             self.meta.try_reserve_exact(more)?;
             self.records.try_reserve_exact(more)?;
         }
-        self.index.try_grow(limit)
+        Ok(self.index.try_grow(limit)?)
     }
 
     /// How many nodes there is to be memory for, if there are `len` and all are in use.
@@ -335,10 +337,23 @@ impl Slab {
         }
     }
 
+    /// Whether nodes can be in other levels than 0.
+    #[inline(always)]
+    pub fn has_levels(&self) -> bool {
+        !self.levels.is_empty()
+    }
+
+    /// Gets memory for the levels of all nodes, before there is a second level. If there is none, nothing changes.
+    pub fn try_begin_levels(&mut self) -> Result<(), NoMemory> {
+        if self.levels.is_empty() {
+            self.levels = zeros(self.node_capacity())?;
+        }
+        Ok(())
+    }
+
     #[inline(never)]
     fn note_level(&mut self, place: Place, level: u32) {
         if self.levels.is_empty() {
-            // The system provides zeroed memory untouched, so this costs nothing for nodes that are never written.
             self.levels = vec![0; self.node_capacity()];
         } else if self.levels.len() <= place.index() {
             self.levels.resize(self.node_capacity(), 0);

@@ -15,7 +15,7 @@ use super::shard::Shard;
 use super::slab::Place;
 use super::store::Store;
 use super::work;
-use crate::base::{Answer, Clock, Key, Labels, Millis};
+use crate::base::{Answer, Clock, Key, Labels, Millis, NoMemory};
 
 /// The number of entries visited in one hold of a shard's lock.
 const STEP: usize = 64;
@@ -72,24 +72,25 @@ impl Snapshot {
 
 impl Store {
     /// Records the order of all entries, in steps.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self) -> Result<Snapshot, NoMemory> {
         let order_of = |shard: &super::locked_shard::LockedShard| {
             let mut scan = OrderScan::default();
-            while shard.read(self.sink(), |shard| shard.scan_order(&mut scan)) {
+            while shard.read(self.sink(), |shard| shard.scan_order(&mut scan))? {
                 shard.give_way();
             }
-            scan.order
+            Ok(scan.order)
         };
         let layout = self.layout();
-        let orders: Vec<_> = self.locked_shards().iter().map(order_of).collect();
+        let orders = self.locked_shards().iter().map(order_of).collect::<Result<Vec<_>, NoMemory>>()?;
         let rounds = orders.iter().map(|order| order.len().div_ceil(STEP)).max().unwrap_or(0);
-        Snapshot { layout, orders, rounds, round: 0, shard: 0 }
+        Ok(Snapshot { layout, orders, rounds, round: 0, shard: 0 })
     }
 
     /// Appends the next entries that still exist, possibly none, to `page`. Returns false if all have been read.
-    pub fn copy_page(&self, snapshot: &mut Snapshot, clock: &Clock, page: &mut Vec<CopiedEntry>) -> bool {
+    pub fn copy_page(&self, snapshot: &mut Snapshot, clock: &Clock, page: &mut Vec<CopiedEntry>) -> Result<bool, NoMemory> {
         let layout = snapshot.layout;
-        let Some((index, places)) = snapshot.next() else { return false };
+        let Some((index, places)) = snapshot.next() else { return Ok(false) };
+        page.try_reserve(places.len())?;
         if !places.is_empty() {
             let now = clock.millis();
             let copied = self.locked_shards()[index].read_if(
@@ -99,10 +100,10 @@ impl Store {
             );
             if copied.is_err() {
                 // Starts again. If a key is copied twice, each of the two answers was in the store at some time since the copy began.
-                *snapshot = self.snapshot();
+                *snapshot = self.snapshot()?;
             }
         }
-        true
+        Ok(true)
     }
 }
 
@@ -123,6 +124,12 @@ struct OrderScan {
 }
 
 impl OrderScan {
+    /// Gets memory for the entries of one step.
+    fn try_reserve(&mut self, nodes: usize) -> Result<(), NoMemory> {
+        self.order.try_reserve(STEP)?;
+        Ok(self.recorded.try_reserve(nodes.div_ceil(64).saturating_sub(self.recorded.len()))?)
+    }
+
     fn note(&mut self, place: Place) {
         let (word, bit) = (place.index() / 64, 1 << (place.index() % 64));
         if self.recorded.len() <= word {
@@ -137,7 +144,8 @@ impl OrderScan {
 
 impl Shard {
     /// Records a further part of the order. Returns whether there is more.
-    fn scan_order(&mut self, scan: &mut OrderScan) -> bool {
+    fn scan_order(&mut self, scan: &mut OrderScan) -> Result<bool, NoMemory> {
+        scan.try_reserve(self.slab().nodes())?;
         for _ in 0..STEP {
             work::entry();
             let more = match scan.swept {
@@ -145,10 +153,10 @@ impl Shard {
                 Some(at) => self.note_missed(scan, at),
             };
             if !more {
-                return false;
+                return Ok(false);
             }
         }
-        true
+        Ok(true)
     }
 
     /// Reads the next entry of the list, or continues with the next list. If the last entry read was used meanwhile, starts the list again;

@@ -9,8 +9,8 @@
 
 use super::slab::Place;
 use super::work;
-use crate::base::Millis;
 use crate::base::hint::rarely;
+use crate::base::{Millis, NoMemory};
 
 const SLOTS: usize = 64;
 const DIGIT: u32 = 6;
@@ -143,6 +143,17 @@ impl Expirations {
                 self.wheels.len() as u32 - 1
             }
         }
+    }
+
+    /// Whether no entry was ever added.
+    #[inline(always)]
+    pub fn is_unused(&self) -> bool {
+        self.links.capacity() == 0
+    }
+
+    /// Gets memory for the entries of a slab of this capacity. If there is none, nothing changes.
+    pub fn try_reserve(&mut self, capacity: usize) -> Result<(), NoMemory> {
+        Ok(self.links.try_reserve_exact(capacity.saturating_sub(self.links.len()))?)
     }
 
     /// Adds the entry at `place`, which expires at `end`; `end_of` must return the same time for it. `capacity` is the number of entries that

@@ -258,10 +258,11 @@ impl Core {
         probed.probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
         for (hash, key) in self.prefetch_ahead(keys) {
             let probe = self.probe_key(hash, key, &call.settings, || self.probe_inlined(hash, key), |hit| outcome_of(hit, &now));
-            probed.keys.push(key);
+            probed.keys.try_push(key).map_err(|_| Status::ERR_NO_MEMORY)?;
             probed.missed += usize::from(matches!(probe, Probe::Missed { .. }));
             if let Some(records) = &mut probed.records {
-                records.keys.push(key);
+                records.keys.try_push(key).map_err(|_| Status::ERR_NO_MEMORY)?;
+                records.seen.try_reserve(1).map_err(|_| Status::ERR_NO_MEMORY)?;
                 records.seen.push(record_of(&probe));
             }
             probed.probes.push(probe);
@@ -428,7 +429,7 @@ impl Core {
         let mut packed = PackedKeys::try_with_capacity(keys.len(), 0).ok_or(Status::ERR_NO_MEMORY)?;
         for key in keys {
             if key.len() <= KEY_MAX && self.is_valid(key) {
-                packed.push(key);
+                packed.try_push(key).map_err(|_| Status::ERR_NO_MEMORY)?;
             }
         }
         let reservation = Reservation::try_new(0, Form::Refresh).ok_or(Status::ERR_NO_MEMORY)?;

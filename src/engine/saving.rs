@@ -4,7 +4,7 @@ use super::Core;
 use crate::base::Error;
 use crate::base::key::KEY_MAX;
 use crate::base::platform::{keep_private, sync_folder};
-use crate::base::{Answer, Millis, Status, StoreTerms, Value};
+use crate::base::{Answer, Millis, NoMemory, Status, StoreTerms, Value};
 use crate::cache::saved::{BLOCK_HEAD, Block, BlockHead, Damage, HEAD, SavedEntry, head, is_start, read_head};
 use crate::cache::{Condition, CopiedEntry, Departures, NewEntry, PutOutcome};
 use std::fs::{File, OpenOptions};
@@ -131,15 +131,16 @@ impl Core {
         let mut draft = TemporaryFile::new(path).map_err(writing)?;
         // Space for the head, which is written last because it contains the number of entries.
         draft.file().and_then(|file| file.write_all(&[0; HEAD])).map_err(writing)?;
-        let mut snapshot = self.store.snapshot();
+        let no_memory = |_: NoMemory| Error::of(Status::ERR_NO_MEMORY);
+        let mut snapshot = self.store.snapshot().map_err(no_memory)?;
         *done = Transfer { total: snapshot.entries(), bytes: HEAD as u64, ..Transfer::default() };
         let (mut block, mut page) = (Block::default(), Vec::new());
         let mut more = true;
         while more {
             self.check_not_over().map_err(Error::of)?;
-            more = self.store.copy_page(&mut snapshot, &self.clock, &mut page);
+            more = self.store.copy_page(&mut snapshot, &self.clock, &mut page).map_err(no_memory)?;
             for entry in page.drain(..) {
-                self.write_entry(entry, &mut block, done, encode);
+                self.write_entry(entry, &mut block, done, encode).map_err(no_memory)?;
                 if block.is_full() {
                     Core::write_block(&mut draft, &mut block, done).map_err(writing)?;
                     report_progress(done, progress)?;
@@ -154,7 +155,7 @@ impl Core {
         draft.publish(done.entries).map_err(writing)
     }
 
-    fn write_entry(&self, mut entry: CopiedEntry, block: &mut Block, done: &mut Transfer, encode: Encode<'_>) {
+    fn write_entry(&self, mut entry: CopiedEntry, block: &mut Block, done: &mut Transfer, encode: Encode<'_>) -> Result<(), NoMemory> {
         let object = match &entry.answer {
             Answer::Value(value) if value.as_bytes().is_none() => Some(value.clone()),
             _ => None,
@@ -164,8 +165,7 @@ impl Core {
         if let Some(bytes) = encoded {
             entry.answer = Answer::Value(bytes);
         }
-        let written = block.push(&entry, is_encoded);
-        *(if written { &mut done.entries } else { &mut done.skipped }) += 1;
+        let pushed = block.push(&entry, is_encoded);
         if let Some(value) = object {
             self.release_value(value);
         }
@@ -173,6 +173,8 @@ impl Core {
         if let Some(value) = entry.answer.into_value() {
             self.release_value(value);
         }
+        *(if pushed? { &mut done.entries } else { &mut done.skipped }) += 1;
+        Ok(())
     }
 
     fn write_block(draft: &mut TemporaryFile, block: &mut Block, done: &mut Transfer) -> io::Result<()> {
@@ -214,6 +216,7 @@ impl Core {
             Damage::Version(version) => {
                 file_error(Status::ERR_FILE_VERSION, path, &format!("is of version {version}, which this library does not know"))
             }
+            Damage::NoMemory => Error::of(Status::ERR_NO_MEMORY),
         };
         let cut = || file_error(Status::ERR_TRUNCATED, path, "ends too early");
         let mut file = BufReader::new(File::open(path).map_err(reading)?);

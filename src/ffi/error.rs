@@ -29,7 +29,8 @@ pub const KVL_ERROR_F_NO_STALE: u32 = 2;
 /// @param message_len  bytes.
 /// @param flags        0, or KVL_ERROR_F_* combined by `|`.
 /// @param out_error    [out, owned] the error: release it.
-/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_NO_MEMORY,
+///         KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -61,8 +62,8 @@ pub unsafe extern "C" fn kvl_error_new(
 /// @param object_free    [retained] runs once with `object` when the last reference is dropped, or before this returns if it fails; may be
 ///                       NULL (with a queue, KVL_EVENT_DROP then reports the drop). It does not run for a NULL object.
 /// @param out_error      [out, owned] the error: release it.
-/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_FORKED (the queue),
-///         KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_NO_MEMORY,
+///         KVL_ERR_FORKED (the queue), KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -254,7 +255,7 @@ impl Caller {
             return Err(Status::ERR_INVALID_ARG);
         }
         let message = self.items(message.cast::<u8>(), message_len)?;
-        let error = Error::of_provider(code, message, flags & KVL_ERROR_F_PERMANENT != 0, object);
+        let error = Error::try_of_provider(code, message, flags & KVL_ERROR_F_PERMANENT != 0, object).map_err(|_| Status::ERR_NO_MEMORY)?;
         Ok(if flags & KVL_ERROR_F_NO_STALE != 0 { error.forbidding_stale() } else { error })
     }
 }

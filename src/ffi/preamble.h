@@ -59,6 +59,11 @@
  * ERRORS
  *   A status of 0 means success; above 0, an outcome that a program expects; below 0, an error. Only KVL_PENDING means "accepted", and
  *   only then do events follow. There is no last error of a thread: everything about an error is in its kvl_error_t.
+ *
+ * MEMORY
+ *   KVL_ERR_NO_MEMORY: the system refused an allocation of 128 KiB or more, or one of any size for bytes of a value. The call changed
+ *   nothing. A smaller allocation that is refused ends the process, as it does in most programs; SECURITY.md lists the larger ones
+ *   that do too. Calls that only remove entries, such as kvl_cache_clear(), need none of 128 KiB or more.
  */
 #ifndef KVLIGHT_H
 #define KVLIGHT_H

@@ -58,12 +58,20 @@ impl ResultsHandle {
         &self.results.batch.outcomes
     }
 
+    /// The views; none if there is no memory for them.
     fn views(&self) -> &[kvl_result_t] {
-        self.views.get_or_init(|| {
+        if self.views.get().is_none() {
             let (keys, outcomes) = (&self.results.keys, self.outcomes());
+            let mut views = Vec::new();
+            if views.try_reserve_exact(outcomes.len()).is_err() {
+                return &[];
+            }
             let view = |at: usize| view::of_outcome(at, keys.get(at).unwrap_or_default(), &outcomes[at], at + 1 == outcomes.len());
-            (0..outcomes.len()).map(view).collect()
-        })
+            views.extend((0..outcomes.len()).map(view));
+            // Another thread may have been first.
+            let _ = self.views.set(views);
+        }
+        self.views.get().map_or(&[], Vec::as_slice)
     }
 
     fn count(&self, wanted: impl Fn(&Outcome) -> bool) -> usize {
@@ -120,7 +128,7 @@ pub unsafe extern "C" fn kvl_results_status(results: *const kvl_results_t) -> kv
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
 /// @param i        the position in the call.
-/// @return [borrowed with the results] the result; NULL if there is no such position.
+/// @return [borrowed with the results] the result; NULL if there is no such position, or no memory for an array of all results.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -135,7 +143,7 @@ pub unsafe extern "C" fn kvl_results_at(results: *const kvl_results_t, i: usize)
 /// @param results     [borrowed] from a callback or kvl_tasks_fetch_all().
 /// @param out_stride  [out] bytes from one result to the next; more than sizeof(kvl_result_t) if the library is newer than the program's
 ///                    header.
-/// @return [borrowed with the results] the first result; NULL if there is none.
+/// @return [borrowed with the results] the first result; NULL if there is none, or no memory for the array.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]

@@ -13,7 +13,6 @@ use super::types::{
     kvl_cache_t, kvl_closed_fn, kvl_config_t, kvl_error_t, kvl_fetch_t, kvl_free_fn, kvl_options_t, kvl_result_fn, kvl_results_fn,
     kvl_results_t, kvl_slice_t, kvl_tasks_t, kvl_value_t,
 };
-use crate::base::key::KEY_MAX;
 use crate::base::{Answer, Error, Status};
 use crate::engine::Core;
 use crate::engine::cache::Lookup;
@@ -442,7 +441,7 @@ pub unsafe extern "C" fn kvl_tasks_refresh(
         let core = &*caller.engine(tasks, None)?;
         let keys = caller.keys(keys, n)?;
         let (call, _) = call_of(&caller, core, Form::Refresh, options, None, false)?;
-        core.refresh(keys.filter(|key| key.len() <= KEY_MAX).collect::<Vec<_>>().into_iter(), &call.settings)?;
+        core.refresh(keys, &call.settings)?;
         Ok(Status::OK)
     })
 }

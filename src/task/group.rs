@@ -27,7 +27,7 @@ enum GroupKeys {
 }
 
 /// Keys nearly always arrive in the order of their positions, and are then appended to a list. A key whose urgency changed may arrive
-/// between others, and goes to a tree. Removing a key from the middle of the list costs no more than finding it: its slot becomes empty (a
+/// between others, and goes to a tree, as does one for which the list has no memory. Removing a key from the middle of the list costs no more than finding it: its slot becomes empty (a
 /// null flight), and is dropped once it is at either end of the list.
 struct Many {
     /// Ordered by position, starting at `first`. The first and the last slot are not empty.
@@ -150,7 +150,10 @@ impl Many {
 
     #[inline]
     fn push(&mut self, key: WaitingKey) {
-        if self.listed.last().is_none_or(|last| last.position < key.position) {
+        let is_last = self.listed.last().is_none_or(|last| last.position < key.position);
+        // A long list that cannot grow is continued in the tree, whose nodes are small.
+        let has_room = self.listed.len() < self.listed.capacity() || self.listed.try_reserve(1).is_ok();
+        if is_last && has_room {
             self.listed.push(key);
         } else {
             self.between.insert(key.position, key.flight);

@@ -47,7 +47,7 @@ impl RecentWrites {
             self.forget_all(now);
             return;
         }
-        if self.written.len() >= MOST {
+        if self.written.len() >= MOST || self.written.try_reserve(1).is_err() {
             self.forget_all(now);
         }
         self.written.insert(hash, now);

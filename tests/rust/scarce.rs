@@ -1,5 +1,5 @@
-//! Refused resources: programs that replace functions of libc and refuse threads (tests/programs/scarce/threads.c) when the test demands
-//! it. They run without valgrind and sanitizers, which replace the same functions.
+//! Refused resources: programs that replace functions of libc, and refuse threads (tests/programs/scarce/threads.c) or memory (memory.c) when
+//! the test demands it. They run without valgrind and sanitizers, which replace the same functions.
 
 use super::library;
 
@@ -24,4 +24,9 @@ fn run(name: &str) {
 #[test]
 fn l09a_refused_threads_are_a_status_and_no_hang() {
     run("threads");
+}
+
+#[test]
+fn l09a_refused_memory_is_a_status_and_no_abort() {
+    run("memory");
 }

@@ -13,6 +13,7 @@ const LAYERS: &[(&str, u8)] = &[("base", 0), ("cache", 1), ("task", 1), ("runtim
 const UNSAFE_ALLOWED: &[&str] = &[
     "ffi/",
     "base/hint.rs",
+    "base/memory.rs",
     "base/value.rs",
     "base/record.rs",
     "base/object.rs",

@@ -4,7 +4,7 @@
 use super::super::departure::{Cause, Departures};
 use super::super::entry::{EntryParts, Hit, PutOutcome};
 use super::super::slab::Place;
-use super::steps::{PLACES_PER_ENTRY, STEP};
+use super::steps::{PLACES_PER_ENTRY, step_of};
 use super::{Shard, finite};
 use crate::base::hint::rarely;
 use crate::base::{Labels, Millis, Present, Ttl};
@@ -87,7 +87,7 @@ impl Shard {
     /// Removes or expires some of the entries with a tag, beginning at the place with the number `from`, which it advances. Adds the number
     /// of live entries among them to `count`. Returns whether there is more to do.
     pub fn tag_step(&mut self, tag: &[u8], fate: TagFate, from: &mut u32, count: &mut usize, now: Millis, out: &mut Departures) -> bool {
-        for _ in 0..STEP {
+        for _ in 0..step_of(out) {
             let next = self.labels.as_ref().and_then(|index| index.next_with(tag, *from, &self.hasher));
             let Some(place) = next else {
                 self.shrink_if_empty();
@@ -109,9 +109,9 @@ impl Shard {
 
     /// Expires the live entries at some of the `places`. Returns whether there is more to do.
     pub fn expire_step(&mut self, places: &mut std::ops::Range<usize>, now: Millis, out: &mut Departures) -> bool {
-        let mut ended = 0;
-        for _ in 0..STEP * PLACES_PER_ENTRY {
-            if ended == STEP {
+        let (mut ended, most) = (0, step_of(out));
+        for _ in 0..most * PLACES_PER_ENTRY {
+            if ended == most {
                 break;
             }
             let Some(place) = places.next().map(|at| Place::of_number(at as u32)) else { break };

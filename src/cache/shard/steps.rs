@@ -12,6 +12,12 @@ pub(in super::super) const STEP: usize = 64;
 /// The number of places visited for each entry that a step may remove or expire.
 pub(super) const PLACES_PER_ENTRY: usize = 4;
 
+/// How many entries may leave in this hold: a step, or as many as there is memory for.
+pub(super) fn step_of(out: &mut Departures) -> usize {
+    let spare = out.try_reserve(STEP).map_or(out.capacity() - out.len(), |()| STEP);
+    spare.clamp(1, STEP)
+}
+
 /// The progress of a clear. All entries that existed when it began leave, and perhaps some that were stored later.
 pub(in super::super) struct ClearProgress {
     /// The number of entries still to be removed in eviction order.
@@ -23,7 +29,8 @@ pub(in super::super) struct ClearProgress {
 impl Shard {
     /// Removes expired entries.
     pub fn reclaim_step(&mut self, now: Millis, out: &mut Departures) -> bool {
-        self.sweep(now, STEP, out) == STEP
+        let most = if self.next_due() <= now { step_of(out) } else { STEP };
+        self.sweep(now, most, out) == most
     }
 
     pub fn begin_clear(&self) -> ClearProgress {
@@ -31,15 +38,15 @@ impl Shard {
     }
 
     pub fn clear_step(&mut self, progress: &mut ClearProgress, now: Millis, out: &mut Departures) -> bool {
-        let before = out.len();
-        while progress.in_order > 0 && out.len() - before < STEP {
+        let (before, most) = (out.len(), step_of(out));
+        while progress.in_order > 0 && out.len() - before < most {
             progress.in_order = if self.dismiss_next(Cause::Cleared, now, out) { progress.in_order - 1 } else { 0 };
         }
         if progress.in_order > 0 {
             return true;
         }
-        for _ in 0..STEP * PLACES_PER_ENTRY {
-            if out.len() - before >= STEP || self.slab.len() == 0 {
+        for _ in 0..most * PLACES_PER_ENTRY {
+            if out.len() - before >= most || self.slab.len() == 0 {
                 break;
             }
             let Some(place) = progress.places.next().map(|at| Place::of_number(at as u32)) else { break };
@@ -58,7 +65,7 @@ impl Shard {
 
     /// Evicts until at most this many entries of this total cost are left.
     pub fn trim_step(&mut self, entries: u64, cost: u128, now: Millis, out: &mut Departures) -> bool {
-        for _ in 0..STEP {
+        for _ in 0..step_of(out) {
             if (self.slab.len() <= entries && self.cost <= cost) || !self.dismiss_next(Cause::Trimmed, now, out) {
                 self.shrink_if_empty();
                 return false;

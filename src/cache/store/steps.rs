@@ -230,8 +230,8 @@ mod tests {
             (
                 "copy",
                 |store, clock, _| {
-                    let (mut snapshot, mut page) = (store.snapshot(), Vec::<CopiedEntry>::new());
-                    while store.copy_page(&mut snapshot, clock, &mut page) {}
+                    let (mut snapshot, mut page) = (store.snapshot().expect("memory"), Vec::<CopiedEntry>::new());
+                    while store.copy_page(&mut snapshot, clock, &mut page).expect("memory") {}
                     assert_eq!(page.len(), MANY as usize);
                 },
                 u64::from(MANY),
