@@ -7,78 +7,12 @@
  */
 #define _GNU_SOURCE
 #include "../c/engine.h"
-#include <errno.h>
-#include <malloc.h>
+#include "refusing.h"
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The header promises a status for allocations of this size and above. */
-#ifndef MANY
 #define MANY 10000
-#endif
-enum { LARGE = 128 * 1024, ALL = -1 };
-
-extern void *__libc_malloc(size_t);
-extern void *__libc_calloc(size_t, size_t);
-extern void *__libc_realloc(void *, size_t);
-extern void *__libc_memalign(size_t, size_t);
-
-static size_t least = LARGE;
-/* which of the large allocations is refused, counted from 0; ALL: each of them */
-static int refused_one;
-static atomic_int is_scarce, asked, refused;
-
-static int refuses(size_t size)
-{
-    if (!is_scarce || size < least)
-        return 0;
-    int nth = asked++;
-    if (refused_one != ALL && nth != refused_one)
-        return 0;
-    refused++;
-    errno = ENOMEM;
-    return 1;
-}
-
-/* These replace libc's functions for the library too. */
-void *malloc(size_t size)
-{
-    return refuses(size) ? NULL : __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    return refuses(count * size) ? NULL : __libc_calloc(count, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-    return refuses(size) ? NULL : __libc_realloc(old, size);
-}
-
-void *aligned_alloc(size_t alignment, size_t size)
-{
-    return refuses(size) ? NULL : __libc_memalign(alignment, size);
-}
-
-int posix_memalign(void **out, size_t alignment, size_t size)
-{
-    if (refuses(size))
-        return ENOMEM;
-    *out = __libc_memalign(alignment, size);
-    return *out == NULL ? ENOMEM : 0;
-}
-
-static void begin_scarcity(void)
-{
-    is_scarce = 1;
-}
-
-static void end_scarcity(void)
-{
-    is_scarce = 0;
-}
 
 /* Checks that a call succeeded, or that it said that it had no memory. */
 #define OK_OR_NO_MEMORY(call, ok) check_scarce((call), (ok), #call, __LINE__)
