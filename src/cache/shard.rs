@@ -549,28 +549,6 @@ impl Shard {
         self.replace_structures();
     }
 
-    fn shrink_if_empty(&mut self) {
-        // Smaller structures are kept: freeing them is not worth it for a store that is emptied and filled repeatedly.
-        const MOST_NODES_KEPT: usize = 64;
-        if self.slab.len() == 0 && self.slab.node_capacity() > MOST_NODES_KEPT {
-            self.replace_structures();
-        }
-    }
-
-    /// Replaces all structures by empty ones. Freeing a lot of memory takes time, so the holder of the lock does that after releasing it.
-    fn replace_structures(&mut self) {
-        let (order, lifetimes) = (self.order.empty_copy(), self.expiry.lifetimes());
-        self.outgrown = Some(Box::new(Outgrown {
-            _slab: std::mem::replace(&mut self.slab, Slab::new()),
-            _order: std::mem::replace(&mut self.order, order),
-            _lifetimes: std::mem::replace(&mut self.lifetimes, lifetimes),
-            _labels: self.labels.take(),
-            _ends: std::mem::replace(&mut self.ends, Expirations::new()),
-        }));
-        self.cost = 0;
-        self.prefetched_victim = PrefetchedVictim::NONE;
-    }
-
     /// Returns memory that is no longer needed, to be dropped after the lock is released.
     #[inline(always)]
     pub fn take_outgrown(&mut self) -> Option<Box<Outgrown>> {

@@ -22,6 +22,7 @@ mod engine_saved;
 mod engine_steps;
 mod engine_world;
 mod engine_writes;
+mod flat;
 mod hits;
 mod library;
 mod metrics;

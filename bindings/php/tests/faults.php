@@ -300,13 +300,15 @@ $scenarios['memory stays flat'] = function () {
     $many = function (string $prefix) use (&$last) { return array_map(function () use ($prefix, &$last) { return $prefix . ++$last; }, range(1, 100)); };
     $tasks->put('a', 'bytes');
     $tasks->put('b', ['an object']);
+    // How often the frequent calls are made: a million in the long tests.
+    $stated = (int) getenv('KVL_CALLS');
     $work = [
-        'gets' => function () use ($tasks) { for ($i = 0; $i < 200_000; $i++) { $tasks->get('a'); $tasks->get('b'); $tasks->get('none'); } },
-        'hits of fetch' => function () use ($tasks) { for ($i = 0; $i < 100_000; $i++) { $tasks->fetch('a'); } },
-        'puts' => function () use ($tasks) { for ($i = 0; $i < 50_000; $i++) { $tasks->put('p', 'value', ['ttl_ms' => 1000]); $tasks->put('o', [$i]); } },
-        'single loads' => function () use ($tasks, &$last) { for ($i = 0; $i < 20_000; $i++) { $tasks->fetch('key ' . ++$last); } },
-        'loads' => function () use ($tasks, $many) { for ($i = 0; $i < 500; $i++) { $tasks->fetchAll($many('key ')); } },
-        'failures' => function () use ($tasks, $many) { for ($i = 0; $i < 500; $i++) { $tasks->results($many('bad ')); } },
+        'gets' => function () use ($tasks, $stated) { for ($i = 0, $n = $stated ?: 200_000; $i < $n; $i++) { $tasks->get('a'); $tasks->get('b'); $tasks->get('none'); } },
+        'hits of fetch' => function () use ($tasks, $stated) { for ($i = 0, $n = $stated ?: 100_000; $i < $n; $i++) { $tasks->fetch('a'); } },
+        'puts' => function () use ($tasks, $stated) { for ($i = 0, $n = $stated ?: 50_000; $i < $n; $i++) { $tasks->put('p', 'value', ['ttl_ms' => 1000]); $tasks->put('o', [$i]); } },
+        'single loads' => function () use ($tasks, $stated, &$last) { for ($i = 0, $n = $stated ?: 20_000; $i < $n; $i++) { $tasks->fetch('key ' . ++$last); } },
+        'loads' => function () use ($tasks, $stated, $many) { for ($i = 0, $n = ($stated ?: 50_000) / 100; $i < $n; $i++) { $tasks->fetchAll($many('key ')); } },
+        'failures' => function () use ($tasks, $stated, $many) { for ($i = 0, $n = ($stated ?: 50_000) / 100; $i < $n; $i++) { $tasks->results($many('bad ')); } },
         'entries' => function () use ($tasks) { for ($i = 0; $i < 1_000; $i++) { foreach ($tasks->entries() as $value); } },
         'writes' => function () use ($tasks) {
             for ($i = 0; $i < 20_000; $i++) {
@@ -324,7 +326,7 @@ $scenarios['memory stays flat'] = function () {
             }
             unlink($path);
         },
-        'options' => function () use ($tasks) { for ($i = 1; $i < 20_000; $i++) { $tasks->fetch('a', ['timeout_ms' => $i + 1000]); } },
+        'options' => function () use ($tasks, $stated) { for ($i = 1, $n = $stated ?: 20_000; $i < $n; $i++) { $tasks->fetch('a', ['timeout_ms' => $i + 1000]); } },
         'the rest' => function () use ($tasks) { for ($i = 0; $i < 2_000; $i++) { $tasks->fd(); $tasks->stats(); $tasks->touch('a'); $tasks->remove('none'); } },
     ];
     foreach ($work as $name => $calls) {

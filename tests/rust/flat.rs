@@ -1,0 +1,32 @@
+//! Memory stays flat in programs in C and C++ that do each thing very often (tests/programs/flat). The other languages have such loops among
+//! their own tests. KVL_CALLS says how often.
+
+use super::library;
+
+use std::path::Path;
+use std::process::Command;
+
+fn run(compiler: &str, standard: &str, source: &str) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let installed = library::installed_in(&format!("flat-{compiler}"));
+    let program = installed.join("flat");
+    let mut compile = Command::new(compiler);
+    compile.args([standard, "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-pthread", "-I"]).arg(root.join("include"));
+    compile.arg(root.join("tests/programs/flat").join(source)).arg("-o").arg(&program);
+    compile.arg("-L").arg(&installed).args(["-lkvlight", "-Wl,--no-as-needed"]);
+    library::run(&mut compile).unwrap_or_else(|error| panic!("{error}"));
+    let mut program = Command::new(program);
+    program.env("LD_LIBRARY_PATH", &installed).env("RUST_BACKTRACE", "0");
+    let said = library::run(&mut program).unwrap_or_else(|error| panic!("{error}"));
+    assert!(said.trim_end().ends_with(" checks, 0 failed"), "only the number of checks is printed: {said}");
+}
+
+#[test]
+fn l08_memory_is_flat_in_c() {
+    run("gcc", "-std=c11", "flat.c");
+}
+
+#[test]
+fn l08_memory_is_flat_in_cpp() {
+    run("g++", "-std=c++17", "flat.cpp");
+}
