@@ -59,6 +59,11 @@
  * ERRORS
  *   A status of 0 means success; above 0, an outcome that a program expects; below 0, an error. Only KVL_PENDING means "accepted", and
  *   only then do events follow. There is no last error of a thread: everything about an error is in its kvl_error_t.
+ *
+ * MEMORY
+ *   KVL_ERR_NO_MEMORY: the system refused an allocation of 128 KiB or more, or one of any size for bytes of a value. The call changed
+ *   nothing. A smaller allocation that is refused ends the process, as it does in most programs; SECURITY.md lists the larger ones
+ *   that do too. Calls that only remove entries, such as kvl_cache_clear(), need none of 128 KiB or more.
  */
 #ifndef KVLIGHT_H
 #define KVLIGHT_H
@@ -1347,7 +1352,8 @@ KVL_API void kvl_value_release_many(kvl_value_t **values, size_t n);
  * @param message_len  bytes.
  * @param flags        0, or KVL_ERROR_F_* combined by `|`.
  * @param out_error    [out, owned] the error: release it.
- * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_NO_MEMORY,
+ *         KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
@@ -1366,8 +1372,8 @@ KVL_API kvl_status_t kvl_error_new(int64_t code, const char *message, size_t mes
  * @param object_free    [retained] runs once with `object` when the last reference is dropped, or before this returns if it fails; may be
  *                       NULL (with a queue, KVL_EVENT_DROP then reports the drop). It does not run for a NULL object.
  * @param out_error      [out, owned] the error: release it.
- * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_FORKED (the queue),
- *         KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_NO_MEMORY,
+ *         KVL_ERR_FORKED (the queue), KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
@@ -2758,7 +2764,7 @@ KVL_API kvl_status_t kvl_results_status(const kvl_results_t *results);
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
  * @param i        the position in the call.
- * @return [borrowed with the results] the result; NULL if there is no such position.
+ * @return [borrowed with the results] the result; NULL if there is no such position, or no memory for an array of all results.
  * @threads any
  * @since 0.1
  */
@@ -2770,7 +2776,7 @@ KVL_API const kvl_result_t *kvl_results_at(const kvl_results_t *results, size_t 
  * @param results     [borrowed] from a callback or kvl_tasks_fetch_all().
  * @param out_stride  [out] bytes from one result to the next; more than sizeof(kvl_result_t) if the library is newer than the program's
  *                    header.
- * @return [borrowed with the results] the first result; NULL if there is none.
+ * @return [borrowed with the results] the first result; NULL if there is none, or no memory for the array.
  * @threads any
  * @since 0.1
  */
