@@ -80,7 +80,7 @@ test-mutants: ## Plant 400 small errors, one after the other, and see which of t
 test-coverage: ## Say how much of src the tests run through.
 	tests/tiers/run coverage
 
-test-long: ## Run what takes an hour: 10^8 keys of soak, long fuzzing, mutants, coverage.
+test-long: ## Run what takes an hour: 10^8 keys of soak, long fuzzing, a million calls in each language, mutants, coverage.
 	tests/tiers/run long
 
 test-swift: ## Run the Swift package's tests alone.

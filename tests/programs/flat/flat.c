@@ -4,7 +4,7 @@
 #include "../c/engine.h"
 #include <malloc.h>
 
-enum { DEFAULT_CALLS = 50000, WARM_UP = 100000, BATCH = 100, KEY_ROOM = 32 };
+enum { DEFAULT_CALLS = 20000, WARM_UP = 100000, BATCH = 100, KEY_ROOM = 32 };
 /* What the blocks that libc keeps for each thread may differ by. */
 static const size_t ALLOWED = 128 << 10;
 

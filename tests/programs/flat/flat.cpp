@@ -8,7 +8,7 @@
 
 namespace {
 
-constexpr long default_calls = 50000, warm_up = 100000, batch = 100;
+constexpr long default_calls = 20000, warm_up = 100000, batch = 100;
 // What the blocks that libc keeps for each thread may differ by.
 constexpr size_t allowed = 128 << 10;
 
