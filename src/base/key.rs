@@ -68,6 +68,12 @@ impl Key {
         }
     }
 
+    /// Whether it is inside the handle, so that dropping it frees nothing.
+    #[inline(always)]
+    pub fn owns_nothing(&self) -> bool {
+        matches!(self.0, Bytes::Inline { .. })
+    }
+
     /// The bytes.
     #[inline(always)]
     pub fn as_bytes(&self) -> &[u8] {
@@ -162,10 +168,12 @@ impl PackedKeys {
     }
 
     /// The key at `index`, if there is one.
+    #[inline]
     pub fn get(&self, index: usize) -> Option<&[u8]> {
-        let end = *self.ends.get(index)?;
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        Some(&self.bytes[start..end])
+        let ends = self.ends.as_slice();
+        let end = *ends.get(index)?;
+        let start = if index == 0 { 0 } else { ends[index - 1] };
+        self.bytes.get(start..end)
     }
 
     /// The keys in order.

@@ -89,6 +89,12 @@ impl EntryParts<'_> {
 }
 
 impl NewEntry {
+    /// Whether its answer and its labels were taken out and there is no condition, so that dropping it releases nothing.
+    #[inline(always)]
+    pub fn is_spent(&self) -> bool {
+        matches!((&self.answer, &self.terms.labels, &self.condition), (Answer::Null, None, Condition::None))
+    }
+
     #[inline(always)]
     pub(super) fn parts(&mut self) -> EntryParts<'_> {
         EntryParts { answer: &mut self.answer, terms: &mut self.terms, condition: &self.condition }

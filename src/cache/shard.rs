@@ -472,8 +472,8 @@ impl Shard {
         if !self.lifetimes.as_mut().is_some_and(|lifetimes| lifetimes.leave(place, cost)) {
             self.order.leave(&mut self.slab, place);
         }
-        self.cost -= u128::from(self.slab.cost(place));
-        self.counts.depart(cause, self.slab.cost(place));
+        self.cost -= u128::from(cost);
+        self.counts.depart(cause, cost);
         // Filled in place: moving a value right after writing it in smaller pieces stalls the processor's store forwarding.
         out.push(Departure::BLANK);
         if let Some(left) = out.last_mut() {

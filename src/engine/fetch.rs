@@ -151,12 +151,12 @@ impl Core {
             None => (None, None),
         };
         let urgency = urgency.or(call.settings.urgency).unwrap_or(0);
-        let asking = CallContext { call, direct, deadline, urgency, context, epoch: self.loads().epoch() };
+        let mut asking = CallContext { call, direct, deadline, urgency, context, epoch: self.loads().epoch() };
         // Most fetches have one key and need no lists, unless there is a record listener.
         let is_one = call.form == Form::Each && keys.len() == 1 && self.hooks.record.is_none();
         let result = match keys.clone().next() {
-            Some(key) if is_one && key.len() <= KEY_MAX => self.fetch_one(key, asking, receiver),
-            _ => self.fetch_many(keys, asking, receiver),
+            Some(key) if is_one && key.len() <= KEY_MAX => self.fetch_one(key, &mut asking, receiver),
+            _ => self.fetch_many(keys, &mut asking, receiver),
         };
         if let (Err(_), Some(handle)) = (&result, call.handle) {
             handle.give_back();
@@ -164,9 +164,15 @@ impl Core {
         result
     }
 
-    fn fetch_one(&self, key: &[u8], asking: CallContext<'_>, receiver: impl FnOnce() -> Box<dyn Receiver>) -> Result<FetchAnswer, Status> {
+    #[inline(always)]
+    fn fetch_one(
+        &self,
+        key: &[u8],
+        asking: &mut CallContext<'_>,
+        receiver: impl FnOnce() -> Box<dyn Receiver>,
+    ) -> Result<FetchAnswer, Status> {
         let (call, hash) = (asking.call, self.hash_of(key));
-        let probe = match call.at_once {
+        let mut probe = match call.at_once {
             // A single answer in the call does not report age and cost.
             true => self.probe_key(hash, key, &call.settings, || self.probe(hash, key), |hit| Outcome::of(hit.answer, Source::Store)),
             false => self.probe_key(hash, key, &call.settings, || self.probe(hash, key), |hit| outcome_of(hit, &Now::of(&self.clock))),
@@ -177,7 +183,7 @@ impl Core {
             self.end_at_once(call, receiver, 1, usize::from(outcome.error().is_some()));
             return Ok(FetchAnswer::Now(outcome));
         }
-        self.ask_one(hash, key, probe, asking, receiver())
+        self.ask_one(hash, key, &mut probe, asking, receiver())
     }
 
     /// Joins the load of one key that the call itself does not answer, or registers a fetch of it. Out of line, so that a hit need not save
@@ -187,17 +193,17 @@ impl Core {
         &self,
         hash: u64,
         key: &[u8],
-        mut probe: Probe,
-        asking: CallContext<'_>,
+        probe: &mut Probe,
+        asking: &mut CallContext<'_>,
         mut receiver: Box<dyn Receiver>,
     ) -> Result<FetchAnswer, Status> {
         if matches!(probe, Probe::Missed { .. }) && asking.can_join_alone() {
-            match self.join_alone(hash, key, &asking, receiver)? {
+            match self.join_alone(hash, key, asking, receiver)? {
                 None => return Ok(FetchAnswer::Pending),
                 Some(unused) => receiver = unused,
             }
         }
-        self.ask(KeyArgs::One(key), std::slice::from_mut(&mut probe), None, asking, receiver)
+        self.ask(KeyArgs::One(key), std::slice::from_mut(probe), None, asking, receiver)
     }
 
     /// Joins the load of `key`, if there is one. Otherwise, or if the store may have the key by now, returns the receiver.
@@ -222,7 +228,7 @@ impl Core {
     fn fetch_many<'k>(
         &self,
         keys: impl Iterator<Item = &'k [u8]> + Clone,
-        asking: CallContext<'_>,
+        asking: &mut CallContext<'_>,
         receiver: impl FnOnce() -> Box<dyn Receiver>,
     ) -> Result<FetchAnswer, Status> {
         let call = asking.call;
@@ -306,10 +312,10 @@ impl Core {
         mut keys: KeyArgs<'_>,
         probes: &mut [Probe],
         mut records: Option<Box<LookupRecords>>,
-        asking: CallContext<'_>,
+        asking: &mut CallContext<'_>,
         receiver: Box<dyn Receiver>,
     ) -> Result<FetchAnswer, Status> {
-        let CallContext { call, direct, deadline, urgency, mut context, epoch } = asking;
+        let CallContext { call, direct, deadline, urgency, ref mut context, epoch } = *asking;
         let reservation = Reservation::try_new(probes.len(), call.form).ok_or(Status::ERR_NO_MEMORY)?;
         let events = Events::try_new(probes.len(), call.form, call.progress_step).ok_or(Status::ERR_NO_MEMORY)?;
         let kept = match &keys {
@@ -326,7 +332,7 @@ impl Core {
                 form: call.form,
                 settings: &call.settings,
                 sink: Some(FetchSink(fetch_events.clone())),
-                context,
+                context: context.take(),
                 urgency,
                 deadline,
                 progress_step: call.progress_step,

@@ -287,11 +287,27 @@ impl Ticket {
     }
 
     /// Answers the key at `index`. Returns OK, LATE, ALREADY_ANSWERED, OUT_OF_RANGE or CLOSED.
-    #[inline]
     pub fn resolve(&self, index: usize, answer: Answer, mut terms: StoreTerms) -> Status {
-        let Some(key) = self.keys().get(index) else { return Status::ERR_OUT_OF_RANGE };
-        self.core.state_cost(key, &answer, &mut terms);
-        let status = self.core.with_table(|table, turn| table.resolve(self.id(), index, answer, &mut terms, turn));
+        self.resolve_with(index, |_| Ok(answer), &mut terms).unwrap_or_else(|status| status)
+    }
+
+    /// Like [`Ticket::resolve`], with the answer that `make` creates for the key, and with terms that stay where they are. `make` gets an empty
+    /// key if the index is out of range; its error is returned.
+    #[inline(always)]
+    pub fn resolve_with(
+        &self,
+        index: usize,
+        make: impl FnOnce(&[u8]) -> Result<Answer, Status>,
+        terms: &mut StoreTerms,
+    ) -> Result<Status, Status> {
+        let key = self.keys().get(index);
+        let answer = make(key.unwrap_or_default())?;
+        Ok(key.map_or(Status::ERR_OUT_OF_RANGE, |key| self.resolve_key(index, key, answer, terms)))
+    }
+
+    fn resolve_key(&self, index: usize, key: &[u8], answer: Answer, terms: &mut StoreTerms) -> Status {
+        self.core.state_cost(key, &answer, terms);
+        let status = self.core.with_table(|table, turn| table.resolve(self.id(), index, answer, terms, turn));
         self.core.throttle_writer(1);
         status
     }

@@ -31,12 +31,24 @@ impl Caller {
         naming: Option<&mut dyn FnMut(&Departure)>,
     ) -> Result<Status, Status> {
         let (core, key) = (self.borrow(cache)?, self.key(key.0, key.1)?);
-        let (terms, condition) = self.put_terms(terms, KVL_PUT_F_KEEP_TTL | KVL_PUT_F_IF_ABSENT | KVL_PUT_F_IF_PRESENT)?;
-        put(core, key, &mut NewEntry { answer: answer(key)?, terms, condition }, naming)
+        let mut entry = NewEntry::new(Answer::Null);
+        self.state_terms(terms, KVL_PUT_F_KEEP_TTL | KVL_PUT_F_IF_ABSENT | KVL_PUT_F_IF_PRESENT, &mut entry)?;
+        entry.answer = answer(key)?;
+        put(core, key, entry, naming)
     }
 }
 
-fn put(core: &Core, key: &[u8], entry: &mut NewEntry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
+#[inline(always)]
+fn put(core: &Core, key: &[u8], mut entry: NewEntry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
+    let put = put_from(core, key, &mut entry, naming);
+    if entry.is_spent() {
+        // Nearly always. To find that out is quicker than to drop each part.
+        std::mem::forget(entry);
+    }
+    put
+}
+
+fn put_from(core: &Core, key: &[u8], entry: &mut NewEntry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
     let kept = (naming.is_some() || core.puts_call_host()).then(|| core.me());
     // Dropped here, after the last use of the core: a value's destructor may be host code, which may release the cache. Not moved out,
     // because the move would cost more than the drop.
@@ -176,9 +188,11 @@ pub unsafe extern "C" fn kvl_cache_compare_put(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let (core, key) = (caller.borrow(cache)?, caller.key(key, key_len)?);
-        let (terms, _) = caller.put_terms(terms_or_null, KVL_PUT_F_KEEP_TTL)?;
-        let condition = Condition::Holds(caller.share(expected)?);
-        put(core, key, &mut NewEntry { answer: caller.share(value)?, terms, condition }, None)
+        let mut entry = NewEntry::new(Answer::Null);
+        caller.state_terms(terms_or_null, KVL_PUT_F_KEEP_TTL, &mut entry)?;
+        entry.condition = Condition::Holds(caller.share(expected)?);
+        entry.answer = caller.share(value)?;
+        put(core, key, entry, None)
     })
 }
 

@@ -9,7 +9,7 @@ use super::types::{kvl_cancel_fn, kvl_error_t, kvl_free_fn, kvl_request_t, kvl_s
 use super::value::object_in;
 use super::view::signed;
 use crate::base::process::Generation;
-use crate::base::{Answer, Error, Status, Value};
+use crate::base::{Answer, Error, Status, StoreTerms, Value};
 use crate::engine::request::{CancelHook, Ticket};
 use crate::task::{Cancel, Unanswered};
 use std::any::Any;
@@ -364,9 +364,11 @@ pub unsafe extern "C" fn kvl_request_resolve_bytes(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let ticket = caller.kept_request(request)?;
-        let terms = caller.terms(terms_or_null)?;
-        let key = ticket.keys().get(i).unwrap_or_default();
-        checked(ticket.resolve(i, bytes_under(&caller, key, data, len)?, terms))
+        let mut terms = StoreTerms::default();
+        if !terms_or_null.is_null() {
+            terms = caller.terms(terms_or_null)?;
+        }
+        checked(ticket.resolve_with(i, |key| bytes_under(&caller, key, data, len), &mut terms)?)
     })
 }
 

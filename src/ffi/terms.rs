@@ -7,7 +7,7 @@ use super::guard::Caller;
 use super::types::kvl_terms_t;
 use crate::base::labels::TAGS_MAX;
 use crate::base::{Labels, Status, StoreTerms, Ttl};
-use crate::cache::Condition;
+use crate::cache::{Condition, NewEntry};
 use std::mem::{MaybeUninit, offset_of};
 
 /// The size of the first version of the struct, in bytes.
@@ -20,13 +20,18 @@ impl Caller {
         if terms.is_null() { Ok(StoreTerms::default()) } else { self.stated_terms(terms, 0).map(|(terms, _)| terms) }
     }
 
-    /// The terms of a put, and its condition. NULL states none. `allowed`: the flags of KVL_PUT_F_* that are accepted.
-    #[inline]
-    pub(crate) fn put_terms(&self, terms: *const kvl_terms_t, allowed: u32) -> Result<(StoreTerms, Condition), Status> {
-        if terms.is_null() { Ok((StoreTerms::default(), Condition::None)) } else { self.stated_put_terms(terms, allowed) }
+    /// Adds the terms of a put, and its condition, to an entry without any. NULL states none. `allowed`: the flags of KVL_PUT_F_* that are
+    /// accepted.
+    #[inline(always)]
+    pub(crate) fn state_terms(&self, terms: *const kvl_terms_t, allowed: u32, entry: &mut NewEntry) -> Result<(), Status> {
+        if !terms.is_null() {
+            (entry.terms, entry.condition) = self.put_terms(terms, allowed)?;
+        }
+        Ok(())
     }
 
-    fn stated_put_terms(&self, terms: *const kvl_terms_t, allowed: u32) -> Result<(StoreTerms, Condition), Status> {
+    #[inline(never)]
+    fn put_terms(&self, terms: *const kvl_terms_t, allowed: u32) -> Result<(StoreTerms, Condition), Status> {
         let (terms, flags) = self.stated_terms(terms, allowed)?;
         let condition = match flags & !KVL_PUT_F_KEEP_TTL {
             0 => Condition::None,

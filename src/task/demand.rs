@@ -47,6 +47,12 @@ impl Demand {
         self.urgency
     }
 
+    /// Whether dropping it frees nothing.
+    #[inline(always)]
+    pub fn owns_nothing(&self) -> bool {
+        self.less_urgent.is_none()
+    }
+
     /// The number of wishes.
     pub fn total(&self) -> u32 {
         self.most_urgent + self.less_urgent.as_ref().map_or(0, |less| less.total)

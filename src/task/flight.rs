@@ -166,6 +166,13 @@ impl<H: Host> Flight<H> {
         }
     }
 
+    /// Whether dropping it frees and releases nothing.
+    #[inline(always)]
+    pub fn owns_nothing(&self) -> bool {
+        let Flight { waiters, joiners, demand, last_error, retry, .. } = self;
+        !waiters.spilled() && joiners.is_none() && demand.owns_nothing() && last_error.is_none() && retry.is_none()
+    }
+
     /// How many joiners it has.
     pub fn joined(&self) -> usize {
         self.joiners.as_ref().map_or(0, |joiners| joiners.list.len())
@@ -224,6 +231,12 @@ impl KeyState {
     #[inline(always)]
     pub fn of(key: Key, hash: u64, flight: FlightId) -> KeyState {
         KeyState { key, hash, current: Some(flight), overtaken: SmallVec::new(), writes: 0, loaded_by: 0, holders: 1 }
+    }
+
+    /// Whether dropping it frees nothing.
+    #[inline(always)]
+    pub fn owns_nothing(&self) -> bool {
+        self.key.owns_nothing() && !self.overtaken.spilled()
     }
 
     /// The stamp of an attempt that begins now, of a flight with this standing. An overtaken flight gets a stamp that is never whole: its

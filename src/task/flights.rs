@@ -182,16 +182,29 @@ impl<H: Host> Flights<H> {
     /// Removes a flight, and its reference to the state of its key.
     #[inline(always)]
     pub fn remove_and_release<R>(&mut self, id: FlightId, keep: impl FnOnce(&mut Flight<H>) -> R) -> Option<R> {
+        let mut keep = Some(keep);
         // Usually nothing is left of the key afterwards, so both are removed in one step.
-        let only = self.records.get(record_of(id)).filter(|record| record.is_held_by_first_alone());
-        if let Some(hash) = only.map(|record| record.state.hash) {
-            let kept = self.records.remove_with(record_of(id), |record| record.first.as_mut().map(keep)).flatten();
+        let only = self.records.vacate(
+            record_of(id),
+            #[inline(always)]
+            |place| {
+                let record = place.as_mut().filter(|record| record.is_held_by_first_alone())?;
+                let (hash, kept) = (record.state.hash, keep.take()?(record.first.as_mut()?));
+                if record.owns_nothing() {
+                    // Nearly always. To find that out is quicker than to drop each part.
+                    std::mem::forget(place.take());
+                }
+                *place = None;
+                Some((hash, kept))
+            },
+        );
+        if let Some((hash, kept)) = only {
             self.by_key.remove(hash, record_of(id));
             self.len -= 1;
-            return kept;
+            return Some(kept);
         }
         let key_state = self.get(id)?.key_state;
-        let kept = self.remove(id, keep)?;
+        let kept = self.remove(id, keep.take()?)?;
         self.release(key_state);
         Some(kept)
     }
@@ -277,6 +290,12 @@ impl<H: Host> KeyRecord<H> {
     #[inline(always)]
     fn is_held_by_first_alone(&self) -> bool {
         self.state.holders == 1 && self.first.as_ref().is_some_and(|flight| flight.standing == Standing::Current)
+    }
+
+    /// Whether dropping it frees and releases nothing.
+    #[inline(always)]
+    fn owns_nothing(&self) -> bool {
+        self.state.owns_nothing() && self.first.as_ref().is_none_or(Flight::owns_nothing)
     }
 }
 

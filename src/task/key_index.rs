@@ -1,28 +1,46 @@
 //! Finds the key state of a key: a hash table in parts, so that no single step of growing or shrinking takes long (rules S19, S20).
+//!
+//! Each part is an open-addressed table with linear probing, at most half full (Knuth, volume 3, 6.4, algorithms L and R): a search, an
+//! insertion and a removal read one or two neighbouring slots each.
 
 use super::KeyStateId;
-use hashbrown::HashTable;
 
 /// The number of parts. With a million keys, each part has about 4,000.
 const PARTS: usize = 256;
 
+/// The smallest number of slots of a part in use.
+const FEWEST_SLOTS: usize = 8;
+
+/// Above this number of slots, a part shrinks when few are in use.
+const MOST_KEPT: usize = 64;
+
 /// Key states by the hash of their key.
 pub struct KeyIndex {
-    parts: Box<[HashTable<IndexEntry>]>,
+    parts: Box<[Part; PARTS]>,
     len: usize,
 }
 
-/// Stores the hash, so that most mismatches are detected, and entries are rehashed, without reading the key state.
-#[derive(Clone, Copy)]
-struct IndexEntry {
-    hash: u64,
-    key_state: KeyStateId,
+#[derive(Clone, Default)]
+struct Part {
+    /// A power of two, or none.
+    slots: Vec<Slot>,
+    len: usize,
 }
+
+/// Stores the hash, so that most mismatches are detected, and entries are moved, without reading the key state.
+#[derive(Clone, Copy)]
+struct Slot {
+    hash: u64,
+    /// `None`: the slot is free.
+    key_state: Option<KeyStateId>,
+}
+
+const FREE: Slot = Slot { hash: 0, key_state: None };
 
 impl KeyIndex {
     /// An empty index.
     pub fn new() -> KeyIndex {
-        KeyIndex { parts: (0..PARTS).map(|_| HashTable::new()).collect(), len: 0 }
+        KeyIndex { parts: Box::new(std::array::from_fn(|_| Part::default())), len: 0 }
     }
 
     /// The number of key states.
@@ -30,34 +48,57 @@ impl KeyIndex {
         self.len
     }
 
-    /// Selects the part by bits from the middle, because the table within a part uses the lowest and the highest ones.
-    #[inline]
+    /// Selects the part by bits from the middle, because the table within a part uses the lowest ones.
+    #[inline(always)]
     fn part(hash: u64) -> usize {
         (hash >> 32) as usize % PARTS
     }
 
     /// Returns the key state with this hash for which `is_its` is true.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, hash: u64, is_its: impl Fn(KeyStateId) -> bool) -> Option<KeyStateId> {
-        self.parts[Self::part(hash)].find(hash, |entry| entry.hash == hash && is_its(entry.key_state)).map(|entry| entry.key_state)
+        let part = &self.parts[Self::part(hash)];
+        let mut at = part.home(hash);
+        loop {
+            // A part without slots ends the search here.
+            let slot = part.slots.get(at)?;
+            let key_state = slot.key_state?;
+            if slot.hash == hash && is_its(key_state) {
+                return Some(key_state);
+            }
+            at = part.after(at);
+        }
     }
 
     /// Adds the key state of a key that has none.
-    #[inline]
+    #[inline(always)]
     pub fn insert(&mut self, hash: u64, key_state: KeyStateId) {
-        self.parts[Self::part(hash)].insert_unique(hash, IndexEntry { hash, key_state }, |entry| entry.hash);
         self.len += 1;
+        let part = &mut self.parts[Self::part(hash)];
+        if 2 * (part.len + 1) > part.slots.len() {
+            part.resize((2 * part.slots.len()).max(FEWEST_SLOTS));
+        }
+        part.len += 1;
+        part.enter(Slot { hash, key_state: Some(key_state) });
     }
 
     /// Removes a key state.
     #[inline(always)]
     pub fn remove(&mut self, hash: u64, key_state: KeyStateId) {
         let part = &mut self.parts[Self::part(hash)];
-        let Ok(entry) = part.find_entry(hash, |entry| entry.key_state == key_state) else { return };
-        entry.remove();
+        let mut at = part.home(hash);
+        loop {
+            match part.slots.get(at).and_then(|slot| slot.key_state) {
+                None => return,
+                Some(other) if other == key_state => break,
+                Some(_) => at = part.after(at),
+            }
+        }
+        part.vacate(at);
+        part.len -= 1;
         self.len -= 1;
-        if part.capacity() > 64 && part.len() < part.capacity() / 8 {
-            shrink(part);
+        if part.slots.len() > MOST_KEPT && part.len < part.slots.len() / 16 {
+            part.resize((4 * part.len).next_power_of_two().max(FEWEST_SLOTS));
         }
     }
 
@@ -67,15 +108,59 @@ impl KeyIndex {
     }
 }
 
-#[cold]
-fn shrink(part: &mut HashTable<IndexEntry>) {
-    part.shrink_to(2 * part.len(), |entry| entry.hash);
+impl Part {
+    /// The slot at which the search for a hash begins.
+    #[inline(always)]
+    fn home(&self, hash: u64) -> usize {
+        hash as usize & self.slots.len().wrapping_sub(1)
+    }
+
+    #[inline(always)]
+    fn after(&self, at: usize) -> usize {
+        (at + 1) & self.slots.len().wrapping_sub(1)
+    }
+
+    /// Puts an entry into the first free slot from its home on. There is one.
+    #[inline(always)]
+    fn enter(&mut self, entry: Slot) {
+        let mut at = self.home(entry.hash);
+        while self.slots[at].key_state.is_some() {
+            at = self.after(at);
+        }
+        self.slots[at] = entry;
+    }
+
+    /// Frees a slot. Later entries that a search would no longer reach move up.
+    #[inline(always)]
+    fn vacate(&mut self, at: usize) {
+        let mask = self.slots.len().wrapping_sub(1);
+        let (mut gap, mut next) = (at, self.after(at));
+        while self.slots[next].key_state.is_some() {
+            // How far the entry is from its home, and from the gap.
+            let from_home = next.wrapping_sub(self.home(self.slots[next].hash)) & mask;
+            if from_home >= next.wrapping_sub(gap) & mask {
+                self.slots[gap] = self.slots[next];
+                gap = next;
+            }
+            next = self.after(next);
+        }
+        self.slots[gap] = FREE;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn resize(&mut self, slots: usize) {
+        let before = std::mem::replace(&mut self.slots, vec![FREE; slots]);
+        before.into_iter().filter(|slot| slot.key_state.is_some()).for_each(|slot| self.enter(slot));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::Random;
     use crate::task::slab::IdSlab;
+    use std::collections::HashMap;
 
     #[test]
     fn s20_an_index_finds_its_entries_and_frees_the_memory_of_a_burst() {
@@ -89,6 +174,32 @@ mod tests {
         key_states.iter().filter(|(nth, _)| nth % 1000 > 0).for_each(|(nth, key_state)| index.remove(hash(*nth), *key_state));
         assert!(key_states.iter().all(|(nth, key_state)| found(&index, *nth) == (nth % 1000 == 0).then_some(*key_state)));
         assert_eq!(index.len(), 200);
-        assert!(index.parts.iter().map(HashTable::capacity).sum::<usize>() < 64 * PARTS);
+        assert!(index.parts.iter().map(|part| part.slots.len()).sum::<usize>() < MOST_KEPT * PARTS);
+    }
+
+    /// All hashes lie in one part and have few homes, so that entries are far from home and wrap around the end of the table.
+    #[test]
+    fn s20_entries_that_were_far_from_home_are_found_after_removals() {
+        let (mut slab, mut index) = (IdSlab::<KeyStateId, u64>::new(), KeyIndex::new());
+        let mut random = Random::new(Some(7));
+        let mut draw = |below: usize| (random.unit() * below as f64) as usize;
+        let mut known: HashMap<KeyStateId, u64> = HashMap::new();
+        for _ in 0..20_000 {
+            if draw(100) < 50 || known.is_empty() {
+                let hash = (1 << 40) | (draw(6) as u64).wrapping_sub(3) & 0xFFFF_FFFF;
+                let key_state = slab.insert_with_key(|_| hash);
+                index.insert(hash, key_state);
+                known.insert(key_state, hash);
+            } else {
+                let key_state = *known.keys().nth(draw(known.len().min(20))).expect("not empty");
+                let hash = known.remove(&key_state).expect("known");
+                index.remove(hash, key_state);
+                assert_eq!(index.find(hash, |other| other == key_state), None);
+            }
+            assert_eq!(index.len(), known.len());
+            if known.len() < 40 {
+                assert!(known.iter().all(|(key_state, hash)| index.find(*hash, |other| other == *key_state) == Some(*key_state)));
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! They are stored only while the provider has requests, and their number is limited. When the limit is exceeded, every key counts as
 //! written just now. Then an extra answer may be refused that could have been stored, but never the reverse.
 
-use hashbrown::HashMap;
+use std::collections::HashMap;
 
 /// A logical time that orders writes and requests.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]

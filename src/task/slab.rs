@@ -6,36 +6,51 @@
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::{Index, IndexMut};
 
 /// The number of places in a block.
 const BLOCK: usize = 128;
 
 /// A place, and the serial number of the item in it.
+///
+/// One word, with the place in its upper half, so that ids are compared at once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct RawId {
-    place: u32,
-    serial: NonZeroU32,
-}
+pub struct RawId(NonZeroU64);
 
 impl RawId {
     /// An id that refers to nothing.
-    pub const NULL: RawId = RawId { place: u32::MAX, serial: NonZeroU32::MAX };
+    pub const NULL: RawId = RawId(NonZeroU64::MAX);
+
+    #[inline(always)]
+    fn new(place: u32, serial: NonZeroU32) -> RawId {
+        RawId(NonZeroU64::from(serial) | u64::from(place) << 32)
+    }
+
+    #[inline(always)]
+    fn place(self) -> u32 {
+        (self.0.get() >> 32) as u32
+    }
+
+    #[inline(always)]
+    fn serial(self) -> u32 {
+        self.0.get() as u32
+    }
 
     /// Set in the ids of a second slab of the same type. No slab has this many places.
-    const MARK: u32 = 1 << 31;
+    const MARK: u64 = 1 << 63;
 
     /// Marks this id, for an owner of two slabs with ids of one type. A marked id finds nothing in its own slab.
     #[inline]
     pub fn marked(self) -> RawId {
-        RawId { place: self.place | RawId::MARK, ..self }
+        RawId(self.0 | RawId::MARK)
     }
 
     /// The id without its mark; `None` if it has none.
     #[inline(always)]
     pub fn unmarked(self) -> Option<RawId> {
-        (self.place & RawId::MARK != 0).then_some(RawId { place: self.place & !RawId::MARK, ..self })
+        let unmarked = NonZeroU64::new(self.0.get() & !RawId::MARK);
+        unmarked.filter(|_| self.0.get() & RawId::MARK != 0).map(RawId)
     }
 }
 
@@ -116,7 +131,7 @@ impl<I: Id, T> IdSlab<I, T> {
         let nth = if self.spaces.get(nth).is_some_and(|space| space.free > 0) { nth } else { self.open_block() };
         let space = &mut self.spaces[nth];
         let within = usize::from(space.first_free) % BLOCK;
-        let id = I::of(RawId { place: (nth * BLOCK + within) as u32, serial });
+        let id = I::of(RawId::new((nth * BLOCK + within) as u32, serial));
         let slot = &mut self.blocks[nth].as_mut().expect("an open block is not freed")[within];
         (space.free, space.first_free) = (space.free - 1, slot.next_free);
         slot.serial = serial.get();
@@ -148,16 +163,16 @@ impl<I: Id, T> IdSlab<I, T> {
 
     #[inline]
     fn slot(&self, id: I) -> Option<&IdSlot<T>> {
-        let RawId { place, serial } = id.raw();
+        let (place, serial) = (id.raw().place(), id.raw().serial());
         let slot = &self.blocks.get(place as usize / BLOCK)?.as_ref()?[place as usize % BLOCK];
-        (slot.serial == serial.get()).then_some(slot)
+        (slot.serial == serial).then_some(slot)
     }
 
     #[inline]
     fn slot_mut(&mut self, id: I) -> Option<&mut IdSlot<T>> {
-        let RawId { place, serial } = id.raw();
+        let (place, serial) = (id.raw().place(), id.raw().serial());
         let slot = &mut self.blocks.get_mut(place as usize / BLOCK)?.as_mut()?[place as usize % BLOCK];
-        (slot.serial == serial.get()).then_some(slot)
+        (slot.serial == serial).then_some(slot)
     }
 
     /// The item with this id; `None` if it was removed.
@@ -192,9 +207,10 @@ impl<I: Id, T> IdSlab<I, T> {
         self.vacate(id, Option::take)
     }
 
+    /// Removes an item by `take`, which empties its place. If that returns `None`, the item must still be there, and stays.
     #[inline(always)]
-    fn vacate<R>(&mut self, id: I, take: impl FnOnce(&mut Option<T>) -> Option<R>) -> Option<R> {
-        let place = id.raw().place as usize;
+    pub fn vacate<R>(&mut self, id: I, take: impl FnOnce(&mut Option<T>) -> Option<R>) -> Option<R> {
+        let place = id.raw().place() as usize;
         let slot = self.slot_mut(id)?;
         let taken = take(&mut slot.value)?;
         slot.serial = 0;
@@ -240,7 +256,7 @@ impl<I: Id, T> IdSlab<I, T> {
         blocks.flat_map(|(nth, block)| {
             block.iter().enumerate().filter_map(move |(within, slot)| {
                 let serial = NonZeroU32::new(slot.serial)?;
-                Some((I::of(RawId { place: (nth * BLOCK + within) as u32, serial }), slot.value.as_ref()?))
+                Some((I::of(RawId::new((nth * BLOCK + within) as u32, serial)), slot.value.as_ref()?))
             })
         })
     }
@@ -261,7 +277,7 @@ impl<I: Id, T> IdSlab<I, T> {
             for within in place % BLOCK..BLOCK {
                 if let (Some(serial), Some(_)) = (NonZeroU32::new(block[within].serial), &block[within].value) {
                     let place = place / BLOCK * BLOCK + within;
-                    return Some((place + 1, I::of(RawId { place: place as u32, serial })));
+                    return Some((place + 1, I::of(RawId::new(place as u32, serial))));
                 }
             }
             place = (place / BLOCK + 1) * BLOCK;
