@@ -241,8 +241,9 @@ impl Slab {
         let at = place.index();
         let record = self.records[at].take().expect("a linked node holds an entry");
         (left.cost, left.stored_at) = (self.meta[at].cost, self.meta[at].stored_at);
-        left.key = Key::new(record.key());
-        left.answer = record.into_answer();
+        // A blank departure holds nothing that would have to be dropped.
+        std::mem::forget(std::mem::replace(&mut left.key, Key::new(record.key())));
+        std::mem::forget(std::mem::replace(&mut left.answer, record.into_answer()));
         self.links[at].newer = self.free;
         self.free = place;
         self.live -= 1;

@@ -165,12 +165,7 @@ impl Core {
     }
 
     #[inline(always)]
-    fn fetch_one(
-        &self,
-        key: &[u8],
-        asking: &mut CallContext<'_>,
-        receiver: impl FnOnce() -> Box<dyn Receiver>,
-    ) -> Result<FetchAnswer, Status> {
+    fn fetch_one(&self, key: &[u8], asking: &mut CallContext<'_>, receiver: impl FnOnce() -> Joiner) -> Result<FetchAnswer, Status> {
         let (call, hash) = (asking.call, self.hash_of(key));
         let mut probe = match call.at_once {
             // A single answer in the call does not report age and cost.

@@ -60,12 +60,13 @@ impl AnswerStore for StoreAccess<'_> {
     #[inline(always)]
     fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: &mut StoreTerms) -> FillResult {
         let mut stored = answer.share();
-        let put = catch_panic_within(
+        // What a panic leaves. The outcome is written here, since it would be moved several times as the result of the closure.
+        let mut put = PutOutcome::NoMemory;
+        let _ = catch_panic_within(
             #[inline(always)]
-            || self.core.store.put_hashed(hash, key, &mut stored, terms, self.now.clock(), self.left),
+            || put = self.core.store.put_hashed(hash, key, &mut stored, terms, self.now.clock(), self.left),
         );
         self.core.loads().note_written();
-        let Ok(put) = put else { return FillResult::default() };
         self.ends |= matches!(put, PutOutcome::Stored { expires_at: Some(_), .. });
         filled_of(put, self.now)
     }
@@ -196,7 +197,7 @@ impl Core {
         // In a common queue, a key's result must come after the removal of the value that it replaced.
         if leaves_no_work {
             // No listener is notified of the departures, and dropping them runs no code of the program.
-            drop(left);
+            if left.is_empty() { std::mem::forget(left) } else { drop(left) }
         } else {
             self.send_departures(left);
         }

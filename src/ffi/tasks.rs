@@ -39,25 +39,13 @@ fn call_of<'a>(
     handle: Option<&'a Arc<FetchHandle>>,
     at_once: bool,
 ) -> Result<(FetchCall<'a>, Option<Progress>), Status> {
-    if !options.is_null() {
-        return call_with_options(caller, core, form, options, handle, at_once);
-    }
     let base = if form == Form::Refresh { core.refresh_settings() } else { core.fetch_settings() };
-    Ok((FetchCall { form, settings: base.into(), progress_step: 0, handle, at_once }, None))
-}
-
-#[inline(never)]
-fn call_with_options<'a>(
-    caller: &'a Caller,
-    core: &'a Core,
-    form: Form,
-    options: *const kvl_options_t,
-    handle: Option<&'a Arc<FetchHandle>>,
-    at_once: bool,
-) -> Result<(FetchCall<'a>, Option<Progress>), Status> {
-    let base = if form == Form::Refresh { core.refresh_settings() } else { core.fetch_settings() };
-    let (settings, progress) = caller.borrow(options)?.over(base)?;
-    let settings = Arc::new(settings).into();
+    let (settings, progress) = if options.is_null() {
+        (base.into(), None)
+    } else {
+        let (settings, progress) = caller.borrow(options)?.over(base)?;
+        (Arc::new(settings).into(), progress)
+    };
     let progress_step = progress.map_or(0, |progress| progress.step.get());
     Ok((FetchCall { form, settings, progress_step, handle, at_once }, progress))
 }

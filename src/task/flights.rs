@@ -10,6 +10,7 @@ use super::key_index::KeyIndex;
 use super::slab::{Id, IdSlab};
 use super::{FlightId, KeyStateId};
 use crate::base::Key;
+use std::cell::Cell;
 use std::num::NonZeroU64;
 use std::ops::{Index, IndexMut};
 
@@ -65,6 +66,18 @@ impl<H: Host> Flights<H> {
     #[inline]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<KeyStateId> {
         self.by_key.find(hash, |id| self[id].key.is(key))
+    }
+
+    /// Like [`Flights::find`], with the flight of the key that fetches join, if there is one.
+    #[inline(always)]
+    pub fn find_with_current(&self, hash: u64, key: &[u8]) -> Option<(KeyStateId, Option<FlightId>)> {
+        let current = Cell::new(None);
+        let found = self.by_key.find(hash, |id| {
+            let state = &self[id];
+            current.set(state.current);
+            state.key.is(key)
+        });
+        found.map(|id| (id, current.get()))
     }
 
     /// The state with this id; `None` if it was removed.

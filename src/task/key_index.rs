@@ -16,31 +16,31 @@ const MOST_KEPT: usize = 64;
 
 /// Key states by the hash of their key.
 pub struct KeyIndex {
-    parts: Box<[Part; PARTS]>,
+    parts: Box<[IndexPart; PARTS]>,
     len: usize,
 }
 
 #[derive(Clone, Default)]
-struct Part {
+struct IndexPart {
     /// A power of two, or none.
-    slots: Vec<Slot>,
+    slots: Vec<IndexSlot>,
     len: usize,
 }
 
 /// Stores the hash, so that most mismatches are detected, and entries are moved, without reading the key state.
 #[derive(Clone, Copy)]
-struct Slot {
+struct IndexSlot {
     hash: u64,
     /// `None`: the slot is free.
     key_state: Option<KeyStateId>,
 }
 
-const FREE: Slot = Slot { hash: 0, key_state: None };
+const FREE: IndexSlot = IndexSlot { hash: 0, key_state: None };
 
 impl KeyIndex {
     /// An empty index.
     pub fn new() -> KeyIndex {
-        KeyIndex { parts: Box::new(std::array::from_fn(|_| Part::default())), len: 0 }
+        KeyIndex { parts: Box::new(std::array::from_fn(|_| IndexPart::default())), len: 0 }
     }
 
     /// The number of key states.
@@ -79,7 +79,7 @@ impl KeyIndex {
             part.resize((2 * part.slots.len()).max(FEWEST_SLOTS));
         }
         part.len += 1;
-        part.enter(Slot { hash, key_state: Some(key_state) });
+        part.enter(IndexSlot { hash, key_state: Some(key_state) });
     }
 
     /// Removes a key state.
@@ -108,7 +108,7 @@ impl KeyIndex {
     }
 }
 
-impl Part {
+impl IndexPart {
     /// The slot at which the search for a hash begins.
     #[inline(always)]
     fn home(&self, hash: u64) -> usize {
@@ -122,7 +122,7 @@ impl Part {
 
     /// Puts an entry into the first free slot from its home on. There is one.
     #[inline(always)]
-    fn enter(&mut self, entry: Slot) {
+    fn enter(&mut self, entry: IndexSlot) {
         let mut at = self.home(entry.hash);
         while self.slots[at].key_state.is_some() {
             at = self.after(at);

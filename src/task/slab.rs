@@ -210,15 +210,16 @@ impl<I: Id, T> IdSlab<I, T> {
     /// Removes an item by `take`, which empties its place. If that returns `None`, the item must still be there, and stays.
     #[inline(always)]
     pub fn vacate<R>(&mut self, id: I, take: impl FnOnce(&mut Option<T>) -> Option<R>) -> Option<R> {
-        let place = id.raw().place() as usize;
-        let slot = self.slot_mut(id)?;
-        let taken = take(&mut slot.value)?;
-        slot.serial = 0;
+        let (place, serial) = (id.raw().place() as usize, id.raw().serial());
         let (nth, within) = (place / BLOCK, place % BLOCK);
-        let space = &mut self.spaces[nth];
-        if let Some(block) = &mut self.blocks[nth] {
-            block[within].next_free = std::mem::replace(&mut space.first_free, within as u8);
+        let slot = &mut self.blocks.get_mut(nth)?.as_mut()?[within];
+        if slot.serial != serial {
+            return None;
         }
+        let taken = take(&mut slot.value)?;
+        let space = &mut self.spaces[nth];
+        slot.serial = 0;
+        slot.next_free = std::mem::replace(&mut space.first_free, within as u8);
         space.free += 1;
         self.len -= 1;
         match usize::from(space.free) {

@@ -369,8 +369,8 @@ impl<H: Host> Table<H> {
             self.settle(id, position, Outcome::bare(Verdict::Miss), turn.out);
             return None;
         }
-        let key_state = self.flights.find(hash, key);
-        if let Some(flight) = key_state.and_then(|key_state| self.flights[key_state].current) {
+        let found = self.flights.find_with_current(hash, key);
+        if let Some((_, Some(flight))) = found {
             self.join(flight, position, asking);
             return None;
         }
@@ -410,7 +410,7 @@ impl<H: Host> Table<H> {
             }
             return None;
         }
-        Some(NewKey { key_state, hash, key, position })
+        Some(NewKey { key_state: found.map(|(key_state, _)| key_state), hash, key, position })
     }
 
     /// Starts a flight with the given admission. Its position waits for it, unless the fetch is a refresh.
@@ -470,15 +470,18 @@ impl<H: Host> Table<H> {
     fn join(&mut self, id: FlightId, position: u32, asking: &FetchContext<'_>) {
         if !asking.is_refresh() {
             self.counts.missed_joined += 1;
-            self.flights[id].waiters.push(Waiter { fetch: asking.id, position, joined: true });
             self.fetches[asking.id].positions[position as usize] = Position::Open(id);
         }
-        self.add_demand(id, asking.wish, asking.settings.priority);
+        self.add_demand(id, asking.wish, asking.settings.priority, |flight| {
+            if !asking.is_refresh() {
+                flight.waiters.push(Waiter { fetch: asking.id, position, joined: true });
+            }
+        });
     }
 
-    /// Adds the demand and the priority of a fetch that joins to a flight.
-    #[inline]
-    fn add_demand(&mut self, id: FlightId, wish: Wish, priority: Option<f64>) {
+    /// Adds the demand and the priority of a fetch that joins to a flight. `enter` lists the fetch there.
+    #[inline(always)]
+    fn add_demand(&mut self, id: FlightId, wish: Wish, priority: Option<f64>, enter: impl FnOnce(&mut Flight<H>)) {
         let flight = &mut self.flights[id];
         if let (false, Phase::Running { request, .. }) = (flight.is_wanted(), flight.phase) {
             // The flight was unwanted. Now it counts as a wanted key of its request again.
@@ -488,6 +491,7 @@ impl<H: Host> Table<H> {
         flight.continues = false;
         let before = flight.demand.urgency();
         flight.demand.add(wish);
+        enter(flight);
         if rarely(flight.demand.urgency() != before) {
             self.move_in_queue(id, before);
         }
@@ -497,21 +501,20 @@ impl<H: Host> Table<H> {
     /// join, or if the store may have the key by now: then the caller uses [`Table::ask`].
     ///
     /// Nothing may be able to end the fetch earlier: it has neither a handle nor a time limit, reports no progress, and does not switch to
-    /// a fallback after a time (rule R04). `joiner` is called last, and only if the fetch joins.
+    /// a fallback after a time (rule R04). `joiner` is called only if the fetch joins.
     pub fn join_alone(&mut self, request: &JoinRequest<'_>, joiner: impl FnOnce() -> H::Joiner) -> bool {
         let JoinRequest { hash, key, reprobe, settings, urgency } = *request;
         debug_assert!(settings.stale_timeout.is_none());
         if settings.read == ReadMode::CacheOnly || (reprobe && settings.read != ReadMode::Refresh) {
             return false;
         }
-        let key_state = self.flights.find(hash, key);
-        let Some(id) = key_state.and_then(|key_state| self.flights[key_state].current) else { return false };
+        let Some((_, Some(id))) = self.flights.find_with_current(hash, key) else { return false };
         self.counts.missed_joined += 1;
         let wish = Wish { urgency, is_deferrable: false, stores: settings.read != ReadMode::NoStore };
-        self.add_demand(id, wish, settings.priority);
-        let joiners = &mut self.flights[id].joiners;
-        let joiners = joiners.get_or_insert_with(|| Box::new(Joiners { key: Key::new(key), list: Vec::new() }));
-        joiners.list.push(joiner());
+        self.add_demand(id, wish, settings.priority, |flight| {
+            let joiners = flight.joiners.get_or_insert_with(|| Box::new(Joiners { key: Key::new(key), list: Vec::new() }));
+            joiners.list.push(joiner());
+        });
         true
     }
 }

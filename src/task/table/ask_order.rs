@@ -80,7 +80,7 @@ impl AskOrder {
 fn repeated_positions(hashes: &[u64]) -> Option<Vec<(u32, u32)>> {
     // A bitmap in place of a set of hashes. A key whose bit is set already is a candidate: it repeats an earlier key, or by chance only its
     // bit.
-    let marks = (hashes.len() * 8).next_power_of_two().max(64) as u64;
+    let marks = (hashes.len() * 32).next_power_of_two().max(64) as u64;
     let word = |hash: u64| ((hash & (marks - 1)) >> 6) as usize;
     let bit = |hash: u64| 1_u64 << (hash & 63);
     let words = (marks / 64) as usize;
