@@ -1382,9 +1382,9 @@ public:
         if (s < 0)
             by.refused(s).raise();
     }
-    /* Somebody else wrote these keys: their entries leave this process, and running loads of them are not stored. */
+    /* Another process has changed these keys: their entries leave this process, and running loads of them are not stored. */
     void invalidate(const keys &all) const { detail::raise_if_failed(kvl_tasks_invalidate(handle_.get(), all.data(), all.size(), 0)); }
-    /* Somebody else wrote any number of keys: everything leaves. */
+    /* Another process may have changed any key: everything leaves. */
     void invalidate_all() const { detail::raise_if_failed(kvl_tasks_invalidate(handle_.get(), nullptr, 0, KVL_INVALIDATE_F_ALL)); }
     kvl_stats_t stats() const
     {

@@ -141,14 +141,14 @@ func (t *Tasks[V]) Refresh(keys []string, settings ...Settings) error {
 	return t.engine.refresh(keys, settings)
 }
 
-// Invalidate tells that somebody else wrote these keys: their values leave this process, and the answers of running loads of them are not
-// stored.
+// Invalidate tells the engine that another process has changed these keys: their values leave this process, and the answers of running
+// loads of them are not stored.
 func (t *Tasks[V]) Invalidate(keys []string) error {
 	defer runtime.KeepAlive(t)
 	return t.engine.invalidate(keys, 0)
 }
 
-// InvalidateAll tells that somebody else wrote any number of keys: everything leaves this process.
+// InvalidateAll tells the engine that another process may have changed any key: everything leaves this process.
 func (t *Tasks[V]) InvalidateAll() error {
 	defer runtime.KeepAlive(t)
 	return t.engine.invalidateAll()

@@ -83,7 +83,7 @@ static void note(struct tally *tally, double since_ms, kvl_status_t status, int 
     atomic_fetch_add(&tally->latency[step], 1);
 }
 
-static void told(void *user_data, const kvl_result_t *result)
+static void delivered(void *user_data, const kvl_result_t *result)
 {
     struct asked *asked = user_data;
     note(asked->tally, asked->at_ms, result->status, (result->flags & KVL_F_STALE) != 0);
@@ -101,7 +101,7 @@ static int fetch(kvl_tasks_t *tasks, int cache, int key)
         return 0;
     *asked = copy;
     snprintf(text, sizeof text, "%d", key);
-    status = kvl_tasks_fetch(tasks, (const uint8_t *)text, strlen(text), NULL, NULL, told, asked, free, &value);
+    status = kvl_tasks_fetch(tasks, (const uint8_t *)text, strlen(text), NULL, NULL, delivered, asked, free, &value);
     kvl_value_release(value);
     if (status != KVL_PENDING)
         note(copy.tally, copy.at_ms, status, 0);

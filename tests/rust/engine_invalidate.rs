@@ -1,4 +1,4 @@
-//! Another process wrote keys: entries leave, and loads that began before do not store their answers (rule T05).
+//! Invalidated keys: their entries leave, and loads that began before do not store their answers (rule T05).
 
 use super::engine_world::*;
 use kvlight::base::Status;

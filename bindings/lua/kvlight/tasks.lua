@@ -397,14 +397,14 @@ function Tasks:refresh(keys, options)
   with_options(options, function(opts) check(C.kvl_tasks_refresh(tasks, list, n, opts)) end)
 end
 
--- Somebody else wrote these keys: their values leave this process, and the answers of running loads of them are not stored.
+-- Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored.
 function Tasks:invalidate(keys)
   local tasks = self:_open()
   local list, n = slices(keys)
   check(C.kvl_tasks_invalidate(tasks, list, n, 0))
 end
 
--- Somebody else wrote any number of keys: everything leaves this process.
+-- Another process may have changed any key: everything leaves this process.
 function Tasks:invalidate_all()
   check(C.kvl_tasks_invalidate(self:_open(), nil, 0, K.INVALIDATE_F_ALL))
 end

@@ -112,14 +112,14 @@ end)
 
 scenario("a function that closes", function()
   local tasks = echo()
-  local told = 0
+  local delivered = 0
   tasks:start("a", nil, function() tasks:close() end)
-  tasks:start("b", nil, function() told = told + 1 end)
-  while told == 0 do
+  tasks:start("b", nil, function() delivered = delivered + 1 end)
+  while delivered == 0 do
     tasks:poll()
   end
   tasks:close()
-  equal(told, 1, "times that the other was told")
+  equal(delivered, 1, "times that the other was delivered")
 end)
 
 -- ---- Coroutines ----------------------------------------------------------------------------------------------------

@@ -9,19 +9,19 @@ local busy_until, equal, scenario = tap.busy_until, tap.equal, tap.scenario
 
 -- An engine whose provider answers "user <key>" for keys that do not begin with "no", and the keys that the provider was called with.
 local function users(settings)
-  local asked = {}
+  local loaded = {}
   settings = settings or {}
   settings.provider = settings.provider or function(keys)
     local rows = {}
     for _, key in ipairs(keys) do
-      asked[#asked + 1] = key
+      loaded[#loaded + 1] = key
       if not key:find("^no") then
         rows[key] = "user " .. key
       end
     end
     return rows
   end
-  return kvlight.tasks(settings), asked
+  return kvlight.tasks(settings), loaded
 end
 
 -- An engine whose provider answers nothing, and its requests.
@@ -34,23 +34,23 @@ end
 
 local function result_of(tasks, key, options)
   local result
-  tasks:start(key, options, function(told) result = told end)
+  tasks:start(key, options, function(delivered) result = delivered end)
   busy_until(tasks, function() return result end)
   return result
 end
 
 local function results_of(tasks, keys, options)
   local results
-  tasks:start_all(keys, options, function(told) results = told end)
+  tasks:start_all(keys, options, function(delivered) results = delivered end)
   busy_until(tasks, function() return results end)
   return results
 end
 
 scenario("hit", function()
-  local tasks, asked = users()
+  local tasks, loaded = users()
   equal(result_of(tasks, "7").value, "user 7", "loaded")
   equal(tasks:fetch("7"), "user 7", "from the store")
-  equal(#asked, 1, "requests")
+  equal(#loaded, 1, "requests")
   equal(tasks:stats().hits, 1, "hits")
   equal(tasks:put("8", "put"), true, "put")
   equal(tasks:fetch("8"), "put", "what was put")
@@ -58,34 +58,34 @@ scenario("hit", function()
 end)
 
 scenario("null hit", function()
-  local tasks, asked = users()
+  local tasks, loaded = users()
   equal(result_of(tasks, "nobody").status, K.NULL, "loaded")
   equal(tasks:fetch("nobody"), nil, "from the store")
-  equal(#asked, 1, "requests")
+  equal(#loaded, 1, "requests")
   equal(tasks:stats().null_hits, 1, "null hits")
   tasks:close()
 end)
 
 scenario("miss", function()
-  local tasks, asked = users()
+  local tasks, loaded = users()
   local value, status = tasks:get("7")
   equal(value, nil, "nothing")
   equal(status, K.MISS, "a look")
   equal(result_of(tasks, "7", { read = "cache_only" }).status, K.MISS, "a fetch of the store only")
-  equal(#asked, 0, "requests")
+  equal(#loaded, 0, "requests")
   equal(result_of(tasks, "7").source, K.SOURCE_PROVIDER, "a fetch")
-  equal(#asked, 1, "requests")
+  equal(#loaded, 1, "requests")
   tasks:close()
 end)
 
 scenario("batch with duplicates", function()
-  local tasks, asked = users()
+  local tasks, loaded = users()
   local results = results_of(tasks, { "1", "2", "1", "nobody", "2" })
   equal(#results, 5, "results")
   for i, wanted in ipairs { "user 1", "user 2", "user 1", "nil", "user 2" } do
     equal(tostring(results[i].value), wanted, "position " .. i)
   end
-  equal(#asked, 3, "keys asked for")
+  equal(#loaded, 3, "keys loaded")
   tasks:close()
 end)
 
@@ -164,20 +164,20 @@ end)
 
 scenario("close while loading", function()
   local tasks, requests = held { ["tasks.max_running"] = 1 }
-  local told = {}
+  local delivered = {}
   for i = 1, 3 do
-    tasks:start("key " .. i, nil, function(result) told[#told + 1] = result.status end)
+    tasks:start("key " .. i, nil, function(result) delivered[#delivered + 1] = result.status end)
   end
   busy_until(tasks, function() return #requests > 0 end)
   tasks:close()
-  equal(table.concat(told, " "), "-200 -200 -200", "each is told once")
+  equal(table.concat(delivered, " "), "-200 -200 -200", "each is delivered once")
   equal(pcall(tasks.fetch, tasks, "a"), false, "a fetch afterwards")
   equal(pcall(requests[1].resolve, requests[1], 1, "late"), false, "an answer afterwards")
   tasks:close()
 end)
 
 scenario("10,000 keys", function()
-  local tasks, asked = users { ["cache.capacity"] = 20000, ["batch.max_keys"] = 500 }
+  local tasks, loaded = users { ["cache.capacity"] = 20000, ["batch.max_keys"] = 500 }
   local keys = {}
   for i = 1, 10000 do
     keys[i] = "key " .. i
@@ -187,10 +187,10 @@ scenario("10,000 keys", function()
   for i, result in ipairs(results) do
     equal(result.value, "user key " .. i, "position " .. i)
   end
-  equal(#asked, 10000, "keys asked for")
+  equal(#loaded, 10000, "keys loaded")
   local again = tasks:fetch_all(keys)
   equal(#again, 10000, "hits")
-  equal(#asked, 10000, "keys asked for, still")
+  equal(#loaded, 10000, "keys loaded, still")
   tasks:close()
 end)
 

@@ -5,7 +5,7 @@ local kvlight = require "kvlight"
 math.randomseed(tonumber(arg[1]) or 1)
 
 local FETCHES = 100000
-local asked, told, errors, made, dropped = 0, 0, 0, 0, 0
+local started, delivered, errors, made, dropped = 0, 0, 0, 0, 0
 local later = {}
 
 local function answer(keys, request)
@@ -38,25 +38,25 @@ local tasks = kvlight.tasks {
 }
 
 local function tell(result)
-  told = told + 1
+  delivered = delivered + 1
   errors = errors + (result.error and 1 or 0)
 end
 
 local open, sum = {}, 0
-while told < FETCHES do
-  if asked < FETCHES and math.random(8) == 1 then
+while delivered < FETCHES do
+  if started < FETCHES and math.random(8) == 1 then
     local keys = {}
-    for i = 1, math.min(50, FETCHES - asked) do
+    for i = 1, math.min(50, FETCHES - started) do
       keys[i] = "key " .. math.random(5000)
     end
-    asked = asked + #keys
+    started = started + #keys
     tasks:start_all(keys, nil, function(results)
       for _, result in ipairs(results) do
         tell(result)
       end
     end)
-  elseif asked < FETCHES and asked - told < 5000 then
-    asked = asked + 1
+  elseif started < FETCHES and started - delivered < 5000 then
+    started = started + 1
     open[#open + 1] = tasks:start("key " .. math.random(5000), nil, tell)
     if #open > 20 then
       open[math.random(20)]:cancel()
@@ -64,7 +64,7 @@ while told < FETCHES do
     end
   end
   for i = 1, 200 do
-    sum = (sum + i * told) % 1000003
+    sum = (sum + i * delivered) % 1000003
   end
   tasks:poll()
   if math.random(3) == 1 then
@@ -75,6 +75,6 @@ while told < FETCHES do
   end
 end
 tasks:close()
-assert(asked == FETCHES and told == FETCHES, "each is told once")
+assert(started == FETCHES and delivered == FETCHES, "each is delivered once")
 assert(next(tasks.objects) == nil and next(tasks.errors) == nil and dropped == made, "each object is dropped once")
-print(("# %d fetches, %d errors, %d objects dropped"):format(told, errors, dropped))
+print(("# %d fetches, %d errors, %d objects dropped"):format(delivered, errors, dropped))

@@ -107,7 +107,7 @@ class Store {
     } catch (error) {
       throw translated(error);
     }
-    // The library has released the object, but this thread has not yet been told.
+    // The library has released the object, but has not reported the drop to this thread yet.
     return typeof found === 'number' ? this.objects.get(found) : found ?? null;
   }
 

@@ -105,12 +105,12 @@ class Tasks extends Store {
     calling(() => this.engine.refresh([...keys].map(keyOf), settings));
   }
 
-  /** Somebody else wrote these keys: their values leave this process, and the answers of running loads of them are not stored. */
+  /** Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored. */
   invalidate(keys) {
     calling(() => this.engine.invalidate([...keys].map(keyOf), 0));
   }
 
-  /** Somebody else wrote any number of keys: everything leaves this process. */
+  /** Another process may have changed any key: everything leaves this process. */
   invalidateAll() {
     calling(() => this.engine.invalidate([], K.INVALIDATE_F_ALL));
   }

@@ -8,10 +8,10 @@ import { Cache, K, KvlightError, Tasks } from '../src/index.mjs';
 import { echo, uncaught } from './support.mjs';
 
 test('f01_a_dropped_function_that_throws_harms_no_fetch_and_no_close', async () => {
-  const told = [];
+  const delivered = [];
   const caught = await uncaught(async () => {
     const dropped = ({ key }) => {
-      told.push(key);
+      delivered.push(key);
       throw new Error(`dropped ${key}`);
     };
     const tasks = new Tasks({ provider: echo, dropped, 'cache.capacity': 10 });
@@ -20,7 +20,7 @@ test('f01_a_dropped_function_that_throws_harms_no_fetch_and_no_close', async () 
     assert.equal((await tasks.fetch('last')).key, 'last');
     await tasks.close();
   });
-  assert.equal(told.length, 1001);
+  assert.equal(delivered.length, 1001);
   assert.equal(caught.length, 1001);
 });
 

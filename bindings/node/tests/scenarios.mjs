@@ -31,12 +31,12 @@ async function busyFor(promise) {
 
 /** An engine whose provider answers "user <key>" for keys that do not begin with "no", and the keys that the provider was called with. */
 function users(settings = {}) {
-  const asked = [];
+  const loaded = [];
   const provider = async (keys) => {
-    asked.push(...keys);
+    loaded.push(...keys);
     return new Map(keys.filter((key) => !key.startsWith('no')).map((key) => [key, `user ${key}`]));
   };
-  return { tasks: new Tasks({ provider, ...settings }), asked };
+  return { tasks: new Tasks({ provider, ...settings }), loaded };
 }
 
 /** An engine whose provider answers nothing and hands its requests to the test. */
@@ -54,10 +54,10 @@ function program(text) {
 
 const scenarios = {
   async 'hit'() {
-    const { tasks, asked } = users();
+    const { tasks, loaded } = users();
     assert.equal(await busyFor(tasks.fetch('7')), 'user 7');
     assert.equal(await tasks.fetch('7'), 'user 7');
-    assert.deepEqual(asked, ['7']);
+    assert.deepEqual(loaded, ['7']);
     assert.equal(tasks.stats().lookups.hits, 1);
     assert.equal(tasks.put('8', Buffer.from('put')), true);
     assert.equal(String(await tasks.fetch('8')), 'put');
@@ -65,31 +65,31 @@ const scenarios = {
   },
 
   async 'null hit'() {
-    const { tasks, asked } = users();
+    const { tasks, loaded } = users();
     assert.equal(await busyFor(tasks.fetch('nobody')), null);
     assert.equal(await tasks.fetch('nobody'), null);
-    assert.deepEqual(asked, ['nobody']);
+    assert.deepEqual(loaded, ['nobody']);
     assert.equal(tasks.stats().lookups.null_hits, 1);
     await tasks.close();
   },
 
   async 'miss'() {
-    const { tasks, asked } = users();
+    const { tasks, loaded } = users();
     assert.equal(tasks.get('7'), null);
     const [looked] = await busyFor(tasks.results(['7'], { read: 'cache_only' }));
     assert.equal(looked.status, K.MISS);
-    assert.deepEqual(asked, []);
+    assert.deepEqual(loaded, []);
     assert.equal(await busyFor(tasks.fetch('7')), 'user 7');
-    assert.deepEqual(asked, ['7']);
+    assert.deepEqual(loaded, ['7']);
     await tasks.close();
   },
 
   async 'batch with duplicates'() {
-    const { tasks, asked } = users();
+    const { tasks, loaded } = users();
     const results = await busyFor(tasks.results(['1', '2', '1', 'nobody', '2']));
     assert.deepEqual(results.map(({ value }) => value), ['user 1', 'user 2', 'user 1', null, 'user 2']);
     assert.deepEqual(results.map(({ key }) => key), ['1', '2', '1', 'nobody', '2']);
-    assert.equal(asked.length, 3);
+    assert.equal(loaded.length, 3);
     assert.deepEqual(await busyFor(tasks.fetchAll([])), []);
     await tasks.close();
   },
@@ -154,25 +154,25 @@ const scenarios = {
 
   async 'close while loading'() {
     const { tasks, requests } = held({ 'tasks.max_running': 1 });
-    const told = [];
-    const all = [1, 2, 3].map((i) => tasks.fetch(`key ${i}`).catch((error) => told.push(error.code)));
+    const delivered = [];
+    const all = [1, 2, 3].map((i) => tasks.fetch(`key ${i}`).catch((error) => delivered.push(error.code)));
     await busyUntil(() => requests.length > 0);
     await tasks.close();
     await Promise.all(all);
-    assert.deepEqual(told, Array(3).fill('KVL_ERR_CLOSED'));
+    assert.deepEqual(delivered, Array(3).fill('KVL_ERR_CLOSED'));
     await assert.rejects(tasks.fetch('a'), { code: 'KVL_ERR_CLOSED' });
     assert.throws(() => requests[0].resolve(0, 'late'), { code: 'KVL_ERR_CLOSED' });
     await tasks.close();
   },
 
   async '10,000 keys'() {
-    const { tasks, asked } = users({ 'cache.capacity': 20_000, 'batch.max_keys': 500 });
+    const { tasks, loaded } = users({ 'cache.capacity': 20_000, 'batch.max_keys': 500 });
     const keys = Array.from({ length: 10_000 }, (_, i) => `key ${i}`);
     const wanted = keys.map((key) => `user ${key}`);
     assert.deepEqual(await busyFor(tasks.fetchAll(keys)), wanted);
-    assert.equal(asked.length, 10_000);
+    assert.equal(loaded.length, 10_000);
     assert.deepEqual(await busyFor(tasks.fetchAll(keys)), wanted);
-    assert.equal(asked.length, 10_000);
+    assert.equal(loaded.length, 10_000);
     await tasks.close();
   },
 

@@ -13,7 +13,7 @@ function dice(n) {
   return (state >>> 8) % n;
 }
 
-let [asked, told, errors, made, dropped, sum] = [0, 0, 0, 0, 0, 0];
+let [started, delivered, errors, made, dropped, sum] = [0, 0, 0, 0, 0, 0];
 
 async function provider(keys, request) {
   if (dice(4) === 0) {
@@ -37,18 +37,18 @@ const tasks = new Tasks({ provider, dropped: () => dropped++, 'cache.capacity': 
 
 const key = () => `key ${dice(5000)}`;
 const heard = (error) => {
-  told++;
+  delivered++;
   errors += error ? 1 : 0;
 };
 
-while (told < FETCHES) {
-  for (let i = 0; i < 20 && asked < FETCHES && asked - told < 5000; i++) {
+while (delivered < FETCHES) {
+  for (let i = 0; i < 20 && started < FETCHES && started - delivered < 5000; i++) {
     if (dice(8) === 0) {
-      const keys = Array.from({ length: Math.min(50, FETCHES - asked) }, key);
-      asked += keys.length;
+      const keys = Array.from({ length: Math.min(50, FETCHES - started) }, key);
+      started += keys.length;
       tasks.results(keys).then((results) => results.forEach(({ error }) => heard(error)));
     } else {
-      asked++;
+      started++;
       const controller = new AbortController();
       tasks.fetch(key(), { signal: controller.signal }).then(() => heard(), heard);
       if (dice(50) === 0) {
@@ -57,12 +57,12 @@ while (told < FETCHES) {
     }
   }
   for (let i = 0; i < 2000; i++) {
-    sum = (sum + i * told) % 1000003;
+    sum = (sum + i * delivered) % 1000003;
   }
   await turn();
 }
 await tasks.close();
-if (asked !== FETCHES || told !== FETCHES || made !== dropped) {
-  throw new Error(`${asked} asked, ${told} told; ${made} objects made, ${dropped} dropped`);
+if (started !== FETCHES || delivered !== FETCHES || made !== dropped) {
+  throw new Error(`${started} started, ${delivered} delivered; ${made} objects made, ${dropped} dropped`);
 }
-console.log(`# ${told} fetches, ${errors} errors, ${dropped} objects dropped`);
+console.log(`# ${delivered} fetches, ${errors} errors, ${dropped} objects dropped`);

@@ -155,9 +155,9 @@ export class Tasks<V = unknown> extends Store<V> {
   results(keys: Iterable<string>, options?: FetchOptions): Promise<Result<V>[]>;
   /** Reloads keys in the background; the current values are served until then, and stay if the reload fails. */
   refresh(keys: Iterable<string>, options?: FetchSettings): void;
-  /** Somebody else wrote these keys: their values leave this process, and the answers of running loads of them are not stored. */
+  /** Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored. */
   invalidate(keys: Iterable<string>): void;
-  /** Somebody else wrote any number of keys: everything leaves this process. */
+  /** Another process may have changed any key: everything leaves this process. */
   invalidateAll(): void;
   /** The state of the circuit breaker (`breaker.failure_ratio`, `breaker.consecutive`). */
   get breaker(): 'closed' | 'open' | 'half_open';

@@ -218,7 +218,7 @@ final class Tasks
             $this->ffi->kvl_tasks_refresh($this->tasks(), $slices, count($keys), $stated)));
     }
 
-    /** Somebody else wrote these keys: their values leave this process, and the answers of running loads of them are not stored. */
+    /** Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored. */
     public function invalidate(array $keys): void
     {
         $keys = array_map(strval(...), array_values($keys));
@@ -226,7 +226,7 @@ final class Tasks
         Library::check($this->ffi->kvl_tasks_invalidate($this->tasks(), $slices, count($keys), 0));
     }
 
-    /** Somebody else wrote any number of keys: everything leaves this process. */
+    /** Another process may have changed any key: everything leaves this process. */
     public function invalidateAll(): void
     {
         Library::check($this->ffi->kvl_tasks_invalidate($this->tasks(), null, 0, Native::INVALIDATE_F_ALL));

@@ -97,13 +97,13 @@ $scenarios['what a provider returns that is no answer'] = function () {
 
 $scenarios['a function that closes'] = function () {
     $tasks = echoed();
-    $told = [];
+    $delivered = [];
     $tasks->start('a', function () use ($tasks) { $tasks->close(); });
-    $tasks->start('b', function (Result $result) use (&$told) { $told[] = $result->status; });
-    while ($told === []) {
+    $tasks->start('b', function (Result $result) use (&$delivered) { $delivered[] = $result->status; });
+    while ($delivered === []) {
         $tasks->poll();
     }
-    equal(count($told), 1, 'the other is told once');
+    equal(count($delivered), 1, 'the other is delivered once');
     $tasks->close();
 };
 

@@ -40,29 +40,29 @@ function held(Seen $seen, array $settings = []): Tasks
     }, $settings);
 }
 
-function told(Tasks $tasks, string $key, array $options = []): Result
+function delivered(Tasks $tasks, string $key, array $options = []): Result
 {
-    $told = null;
-    $tasks->start($key, function (Result $result) use (&$told) { $told = $result; }, $options);
-    busyUntil($tasks, function () use (&$told) { return $told !== null; });
-    return $told;
+    $delivered = null;
+    $tasks->start($key, function (Result $result) use (&$delivered) { $delivered = $result; }, $options);
+    busyUntil($tasks, function () use (&$delivered) { return $delivered !== null; });
+    return $delivered;
 }
 
-function allTold(Tasks $tasks, array $keys, array $options = []): array
+function allDelivered(Tasks $tasks, array $keys, array $options = []): array
 {
-    $told = null;
-    $tasks->startAll($keys, function (array $results) use (&$told) { $told = $results; }, $options);
-    busyUntil($tasks, function () use (&$told) { return $told !== null; });
-    return $told;
+    $delivered = null;
+    $tasks->startAll($keys, function (array $results) use (&$delivered) { $delivered = $results; }, $options);
+    busyUntil($tasks, function () use (&$delivered) { return $delivered !== null; });
+    return $delivered;
 }
 
 $scenarios = [];
 
 $scenarios['hit'] = function () {
     $tasks = users([], $seen = new Seen());
-    equal(told($tasks, '7')->value, 'user 7', 'loaded');
+    equal(delivered($tasks, '7')->value, 'user 7', 'loaded');
     equal($tasks->fetch('7'), 'user 7', 'from the store');
-    equal($seen->keys, ['7'], 'keys asked for');
+    equal($seen->keys, ['7'], 'keys loaded');
     equal($tasks->stats()['lookups']['hits'], 1, 'hits');
     equal($tasks->put('8', 'put'), true, 'put');
     equal($tasks->fetch('8'), 'put', 'what was put');
@@ -71,9 +71,9 @@ $scenarios['hit'] = function () {
 
 $scenarios['null hit'] = function () {
     $tasks = users([], $seen = new Seen());
-    equal(told($tasks, 'nobody')->status, Native::NULL, 'loaded');
+    equal(delivered($tasks, 'nobody')->status, Native::NULL, 'loaded');
     equal($tasks->fetch('nobody'), null, 'from the store');
-    equal($seen->keys, ['nobody'], 'keys asked for');
+    equal($seen->keys, ['nobody'], 'keys loaded');
     equal($tasks->stats()['lookups']['null_hits'], 1, 'null hits');
     $tasks->close();
 };
@@ -81,19 +81,19 @@ $scenarios['null hit'] = function () {
 $scenarios['miss'] = function () {
     $tasks = users([], $seen = new Seen());
     equal($tasks->get('7'), null, 'a look');
-    equal(told($tasks, '7', ['read' => 'cache_only'])->status, Native::MISS, 'a fetch of the store only');
-    equal($seen->keys, [], 'keys asked for');
-    equal(told($tasks, '7')->source, Native::SOURCE_PROVIDER, 'a fetch');
-    equal($seen->keys, ['7'], 'keys asked for');
+    equal(delivered($tasks, '7', ['read' => 'cache_only'])->status, Native::MISS, 'a fetch of the store only');
+    equal($seen->keys, [], 'keys loaded');
+    equal(delivered($tasks, '7')->source, Native::SOURCE_PROVIDER, 'a fetch');
+    equal($seen->keys, ['7'], 'keys loaded');
     $tasks->close();
 };
 
 $scenarios['batch with duplicates'] = function () {
     $tasks = users([], $seen = new Seen());
-    $results = allTold($tasks, ['1', '2', '1', 'nobody', '2']);
+    $results = allDelivered($tasks, ['1', '2', '1', 'nobody', '2']);
     equal(array_column($results, 'value'), ['user 1', 'user 2', 'user 1', null, 'user 2'], 'values');
     equal(array_column($results, 'key'), ['1', '2', '1', 'nobody', '2'], 'keys');
-    equal(count($seen->keys), 3, 'keys asked for');
+    equal(count($seen->keys), 3, 'keys loaded');
     equal($tasks->fetchAll([]), [], 'a batch of none');
     $tasks->close();
 };
@@ -101,7 +101,7 @@ $scenarios['batch with duplicates'] = function () {
 $scenarios['one failing key in a batch'] = function () {
     $broken = new DomainException('b is broken');
     $tasks = new Tasks(fn () => ['a' => 'A', 'b' => $broken, 'c' => 'C']);
-    $results = allTold($tasks, ['a', 'b', 'c', 'b']);
+    $results = allDelivered($tasks, ['a', 'b', 'c', 'b']);
     equal([$results[0]->value, $results[2]->value], ['A', 'C'], 'those that do not fail');
     equal($results[1]->status, Native::ERR_PROVIDER, 'the one that fails');
     equal([$results[1]->error, $results[3]->error], [$broken, $broken], 'the very error');
@@ -114,7 +114,7 @@ $scenarios['retry then success'] = function () {
     $tasks = new Tasks(function () use (&$attempts) {
         return ++$attempts < 3 ? throw new Exception('not yet') : ['a' => 'at last'];
     }, ['retry.count' => 5]);
-    $result = told($tasks, 'a');
+    $result = delivered($tasks, 'a');
     equal($result->value, 'at last', 'value');
     equal($result->attempts, 3, 'attempts');
     equal($attempts, 3, 'calls of the provider');
@@ -123,13 +123,13 @@ $scenarios['retry then success'] = function () {
 
 $scenarios['timeout'] = function () {
     $tasks = held($seen = new Seen());
-    equal(told($tasks, 'a', ['timeout_ms' => 20])->error->name, 'KVL_ERR_TIMEOUT', 'the error');
+    equal(delivered($tasks, 'a', ['timeout_ms' => 20])->error->name, 'KVL_ERR_TIMEOUT', 'the error');
     equal(thrown(fn () => $tasks->fetch('b', ['timeout_ms' => 20]))->getCode(), Native::ERR_TIMEOUT, 'what fetch throws');
     equal($seen->requests[0]->isCancelled(), false, 'the load goes on for the next');
     $tasks->close();
     $broken = new DomainException('not now');
     $failing = new Tasks(fn () => throw $broken, ['retry.count' => 1, 'retry.fixed_ms' => 60000]);
-    $result = told($failing, 'a', ['timeout_ms' => 20]);
+    $result = delivered($failing, 'a', ['timeout_ms' => 20]);
     equal([$result->error->name, $result->attempts], ['KVL_ERR_TIMEOUT', 1], 'the error');
     equal($result->error->getPrevious(), $broken, 'what the attempt had failed with');
     $failing->close();
@@ -153,13 +153,13 @@ $scenarios['cancel'] = function () {
 
 $scenarios['close while loading'] = function () {
     $tasks = held($seen = new Seen(), ['tasks.max_running' => 1]);
-    $told = [];
+    $delivered = [];
     for ($i = 0; $i < 3; $i++) {
-        $tasks->start("key $i", function (Result $result) use (&$told) { $told[] = $result->status; });
+        $tasks->start("key $i", function (Result $result) use (&$delivered) { $delivered[] = $result->status; });
     }
     busyUntil($tasks, fn () => $seen->requests !== []);
     $tasks->close();
-    equal($told, array_fill(0, 3, Native::ERR_CLOSED), 'each is told once');
+    equal($delivered, array_fill(0, 3, Native::ERR_CLOSED), 'each is delivered once');
     equal(thrown(fn () => $tasks->fetch('a'))->getCode(), Native::ERR_CLOSED, 'a fetch afterwards');
     equal(thrown(fn () => $seen->requests[0]->resolve(0, 'late'))->getCode(), Native::ERR_CLOSED, 'an answer afterwards');
     $tasks->close();
@@ -169,10 +169,10 @@ $scenarios['10,000 keys'] = function () {
     $tasks = users(['cache.capacity' => 20_000, 'batch.max_keys' => 500], $seen = new Seen());
     $keys = array_map(fn (int $i) => "key $i", range(1, 10_000));
     $wanted = array_map(fn (string $key) => "user $key", $keys);
-    equal(array_column(allTold($tasks, $keys), 'value'), $wanted, 'values');
-    equal(count($seen->keys), 10_000, 'keys asked for');
+    equal(array_column(allDelivered($tasks, $keys), 'value'), $wanted, 'values');
+    equal(count($seen->keys), 10_000, 'keys loaded');
     equal($tasks->fetchAll($keys), $wanted, 'hits');
-    equal(count($seen->keys), 10_000, 'keys asked for, still');
+    equal(count($seen->keys), 10_000, 'keys loaded, still');
     $tasks->close();
 };
 
@@ -202,10 +202,10 @@ $scenarios['object value whose destructor is counted'] = function () {
         ['cache.capacity' => 10],
         function (object $value) use (&$dropped) { $dropped[] = spl_object_id($value); },
     );
-    $kept = told($tasks, 'key 1')->value;
+    $kept = delivered($tasks, 'key 1')->value;
     equal($tasks->fetch('key 1'), $kept, 'the very object');
     for ($i = 1; $i <= 100; $i++) {
-        equal(told($tasks, "key $i")->value->name, "key $i", 'name');
+        equal(delivered($tasks, "key $i")->value->name, "key $i", 'name');
     }
     $tasks->remove('key 100');
     $tasks->close();
@@ -239,7 +239,7 @@ $scenarios['a permanent error is not tried again'] = function () {
         $calls++;
         throw new Permanent('gone for good');
     }, ['retry.count' => 5]);
-    equal(told($tasks, 'a')->error->getMessage(), 'gone for good', 'the error');
+    equal(delivered($tasks, 'a')->error->getMessage(), 'gone for good', 'the error');
     equal($calls, 1, 'calls of the provider');
     $tasks->close();
 };
@@ -259,7 +259,7 @@ $scenarios['puts under a condition, and touches'] = function () {
 $scenarios['keys and values of any bytes'] = function () {
     $tasks = new Tasks(fn (array $keys) => [$keys[0] => "$keys[0]\0\xff"]);
     foreach (['', "a\0b", "\xff\xfe", str_repeat('x', 65535)] as $key) {
-        equal(told($tasks, $key)->value, "$key\0\xff", 'value');
+        equal(delivered($tasks, $key)->value, "$key\0\xff", 'value');
         equal($tasks->fetch($key), "$key\0\xff", 'hit');
     }
     equal(thrown(fn () => $tasks->fetch(str_repeat('x', 65536)))->getCode(), Native::ERR_KEY_TOO_LONG, 'a key that is too long');

@@ -10,7 +10,7 @@ use Kvlight\{Request, Result, Tasks};
 const FETCHES = 100_000;
 mt_srand((int) ($argv[1] ?? 1));
 
-$asked = $told = $errors = $made = $dropped = 0;
+$started = $delivered = $errors = $made = $dropped = 0;
 $later = $open = [];
 
 $answer = function (Request $request) use (&$made) {
@@ -40,21 +40,21 @@ $tasks = new Tasks(
     function () use (&$dropped) { $dropped++; },
 );
 
-$tell = function (Result $result) use (&$told, &$errors) {
-    $told++;
+$tell = function (Result $result) use (&$delivered, &$errors) {
+    $delivered++;
     $errors += $result->error === null ? 0 : 1;
 };
 
-while ($told < FETCHES) {
-    if ($asked < FETCHES && mt_rand(1, 8) === 1) {
+while ($delivered < FETCHES) {
+    if ($started < FETCHES && mt_rand(1, 8) === 1) {
         $keys = [];
-        for ($i = min(50, FETCHES - $asked); $i > 0; $i--) {
+        for ($i = min(50, FETCHES - $started); $i > 0; $i--) {
             $keys[] = 'key ' . mt_rand(1, 5000);
         }
-        $asked += count($keys);
+        $started += count($keys);
         $tasks->startAll($keys, function (array $results) use ($tell) { array_map($tell, $results); });
-    } elseif ($asked < FETCHES && $asked - $told < 5000) {
-        $asked++;
+    } elseif ($started < FETCHES && $started - $delivered < 5000) {
+        $started++;
         $open[] = $tasks->start('key ' . mt_rand(1, 5000), $tell);
         if (count($open) > 20) {
             $open[mt_rand(0, 19)]->cancel();
@@ -62,7 +62,7 @@ while ($told < FETCHES) {
         }
     }
     for ($i = $sum = 0; $i < 100; $i++) {
-        $sum = ($sum + $i * $told) % 1000003;
+        $sum = ($sum + $i * $delivered) % 1000003;
     }
     $tasks->poll();
     if (mt_rand(1, 3) === 1) {
@@ -71,8 +71,8 @@ while ($told < FETCHES) {
     }
 }
 $tasks->close();
-if ($asked !== FETCHES || $told !== FETCHES || $made !== $dropped) {
-    echo "$asked asked, $told told; $made objects made, $dropped dropped\n";
+if ($started !== FETCHES || $delivered !== FETCHES || $made !== $dropped) {
+    echo "$started started, $delivered delivered; $made objects made, $dropped dropped\n";
     exit(1);
 }
-echo "# $told fetches, $errors errors, $dropped objects dropped\n";
+echo "# $delivered fetches, $errors errors, $dropped objects dropped\n";

@@ -13,20 +13,20 @@ from typing import Any
 import kvlight
 
 
-class Shelf:
+class Provider:
     """A provider whose behaviour depends on how the key begins."""
 
     def __init__(self) -> None:
         self.requests: list[list[str]] = []
         self.attempts: dict[str, int] = {}
         self.open = asyncio.Event()  # ends the slow loads
-        self.asked = asyncio.Event()
+        self.called = asyncio.Event()
         self.cancelled = 0
-        self.lost = KeyError("no such shelf")
+        self.lost = KeyError("no such record")
 
     async def __call__(self, keys: list[str]) -> dict[str, Any]:
         self.requests.append(keys)
-        self.asked.set()
+        self.called.set()
         if any(key.startswith("slow") for key in keys):
             try:
                 await self.open.wait()
@@ -42,67 +42,67 @@ class Shelf:
         return "value of " + key
 
 
-async def hit(shelf: Shelf) -> None:
-    async with kvlight.Tasks(provider=shelf) as tasks:
+async def hit(provider: Provider) -> None:
+    async with kvlight.Tasks(provider=provider) as tasks:
         assert await tasks.fetch("a") == "value of a"
         assert tasks.get("a") == "value of a" and "a" in tasks
         assert await tasks.fetch("a") == "value of a"
-        assert shelf.requests == [["a"]] and tasks.stats()["lookups"]["hits"] == 2
+        assert provider.requests == [["a"]] and tasks.stats()["lookups"]["hits"] == 2
 
 
-async def null_hit(shelf: Shelf) -> None:
-    async with kvlight.Tasks(provider=shelf) as tasks:
+async def null_hit(provider: Provider) -> None:
+    async with kvlight.Tasks(provider=provider) as tasks:
         assert await tasks.fetch("null") is None
         assert await tasks.fetch("null") is None and tasks.get("null", "miss") is None
-        assert len(shelf.requests) == 1 and tasks.stats()["lookups"]["null_hits"] == 2
+        assert len(provider.requests) == 1 and tasks.stats()["lookups"]["null_hits"] == 2
 
 
-async def miss(shelf: Shelf) -> None:
-    async with kvlight.Tasks(provider=shelf) as tasks:
+async def miss(provider: Provider) -> None:
+    async with kvlight.Tasks(provider=provider) as tasks:
         assert tasks.get("a", "miss") == "miss" and "a" not in tasks
         try:
             await tasks.fetch("a", read="cache_only")
             raise AssertionError("a miss came back as something else")
         except kvlight.Miss:
-            assert shelf.requests == []
-        assert await tasks.fetch("a") == "value of a" and shelf.requests == [["a"]]
+            assert provider.requests == []
+        assert await tasks.fetch("a") == "value of a" and provider.requests == [["a"]]
 
 
-async def batch_with_duplicates(shelf: Shelf) -> None:
-    async with kvlight.Tasks(provider=shelf) as tasks:
+async def batch_with_duplicates(provider: Provider) -> None:
+    async with kvlight.Tasks(provider=provider) as tasks:
         steps: list[tuple[int, int, int]] = []
         rows = await tasks.fetch_all(["a", "b", "a", "c", "b"], progress=lambda *step: steps.append(step))
         assert rows == ["value of a", "value of b", "value of a", "value of c", "value of b"]
-        assert shelf.requests == [["a", "b", "c"]] and steps[-1] == (5, 0, 5)
+        assert provider.requests == [["a", "b", "c"]] and steps[-1] == (5, 0, 5)
         assert await tasks.fetch_map(["b", "null"]) == {"b": "value of b", "null": None}
         assert await tasks.fetch_all([]) == []
 
 
-async def one_failing_key(shelf: Shelf) -> None:
-    async with kvlight.Tasks(provider=shelf) as tasks:
+async def one_failing_key(provider: Provider) -> None:
+    async with kvlight.Tasks(provider=provider) as tasks:
         rows = await tasks.fetch_all(["a", "bad", "c"], return_exceptions=True)
-        assert rows[0] == "value of a" and rows[1] is shelf.lost and rows[2] == "value of c"
+        assert rows[0] == "value of a" and rows[1] is provider.lost and rows[2] == "value of c"
         for fetch in (tasks.fetch_all(["a", "bad"]), tasks.fetch("bad")):
             try:
                 await fetch
                 raise AssertionError("a failure came back as something else")
             except KeyError as error:
-                assert error is shelf.lost
+                assert error is provider.lost
         each = {key: row async for key, row in tasks.fetch_each(["a", "bad"])}
-        assert each == {"a": "value of a", "bad": shelf.lost}
+        assert each == {"a": "value of a", "bad": provider.lost}
 
 
-async def retry_then_success(shelf: Shelf) -> None:
-    async with kvlight.Tasks(provider=shelf, retry_count=3, retry_fixed_ms=0) as tasks:
+async def retry_then_success(provider: Provider) -> None:
+    async with kvlight.Tasks(provider=provider, retry_count=3, retry_fixed_ms=0) as tasks:
         assert await tasks.fetch("flaky") == "value of flaky"
-        assert shelf.attempts["flaky"] == 3 and tasks.stats()["loads"]["retried"] == 2
+        assert provider.attempts["flaky"] == 3 and tasks.stats()["loads"]["retried"] == 2
 
 
-async def timeout(shelf: Shelf) -> None:
+async def timeout(provider: Provider) -> None:
     clock = kvlight.Clock()
-    async with kvlight.Tasks(provider=shelf, clock=clock) as tasks:
+    async with kvlight.Tasks(provider=provider, clock=clock) as tasks:
         fetch = asyncio.create_task(tasks.fetch("slow", timeout_ms=1000))
-        await shelf.asked.wait()
+        await provider.called.wait()
         clock.advance(999)
         await asyncio.sleep(0)
         assert not fetch.done()
@@ -112,38 +112,38 @@ async def timeout(shelf: Shelf) -> None:
             raise AssertionError("no timeout")
         except TimeoutError as error:
             assert isinstance(error, kvlight.Timeout) and error.name == "KVL_ERR_TIMEOUT"
-    assert shelf.cancelled == 1  # closing the engine cancelled the load, which the timeout had let continue
-    async with kvlight.Tasks(provider=shelf, retry_count=1, retry_fixed_ms=60_000) as tasks:
+    assert provider.cancelled == 1  # closing the engine cancelled the load, which the timeout had let continue
+    async with kvlight.Tasks(provider=provider, retry_count=1, retry_fixed_ms=60_000) as tasks:
         try:
             await tasks.fetch("bad", timeout_ms=20)
             raise AssertionError("no timeout")
         except kvlight.Timeout as error:
-            assert error.__cause__ is shelf.lost  # the exception of the failed attempt
+            assert error.__cause__ is provider.lost  # the exception of the failed attempt
 
 
-async def cancel(shelf: Shelf) -> None:
-    async with kvlight.Tasks(provider=shelf) as tasks:
+async def cancel(provider: Provider) -> None:
+    async with kvlight.Tasks(provider=provider) as tasks:
         leaves, stays = asyncio.create_task(tasks.fetch("slow")), asyncio.create_task(tasks.fetch("slow"))
-        await shelf.asked.wait()
+        await provider.called.wait()
         leaves.cancel()
         assert isinstance((await asyncio.gather(leaves, return_exceptions=True))[0], asyncio.CancelledError)
-        shelf.open.set()
-        assert await stays == "value of slow" and shelf.cancelled == 0
-        shelf.open.clear()
-        shelf.asked.clear()
+        provider.open.set()
+        assert await stays == "value of slow" and provider.cancelled == 0
+        provider.open.clear()
+        provider.called.clear()
         alone = asyncio.create_task(tasks.fetch("slow too"))
-        await shelf.asked.wait()
+        await provider.called.wait()
         alone.cancel()
         await asyncio.gather(alone, return_exceptions=True)
-    assert shelf.cancelled == 1 and len(shelf.requests) == 2
+    assert provider.cancelled == 1 and len(provider.requests) == 2
 
 
-async def close_while_loading(shelf: Shelf) -> None:
-    async with kvlight.Tasks(provider=shelf) as tasks:
+async def close_while_loading(provider: Provider) -> None:
+    async with kvlight.Tasks(provider=provider) as tasks:
         fetch, batch = asyncio.create_task(tasks.fetch("slow")), asyncio.create_task(tasks.fetch_all(["slow", "b"], return_exceptions=True))
-        await shelf.asked.wait()
+        await provider.called.wait()
     assert isinstance((await asyncio.gather(fetch, return_exceptions=True))[0], kvlight.Closed)
-    assert isinstance((await batch)[0], kvlight.Closed) and shelf.cancelled >= 1
+    assert isinstance((await batch)[0], kvlight.Closed) and provider.cancelled >= 1
     try:
         await tasks.fetch("a")
         raise AssertionError("a closed engine answered")
@@ -151,24 +151,24 @@ async def close_while_loading(shelf: Shelf) -> None:
         assert "closed" in str(error)
 
 
-async def ten_thousand_keys(shelf: Shelf) -> None:
-    async with kvlight.Tasks(provider=shelf, cache_capacity=20_000, batch_max_keys=100) as tasks:
+async def ten_thousand_keys(provider: Provider) -> None:
+    async with kvlight.Tasks(provider=provider, cache_capacity=20_000, batch_max_keys=100) as tasks:
         keys = [f"k{i}" for i in range(10_000)]
         assert await tasks.fetch_all(keys) == ["value of " + key for key in keys]
-        assert sorted(sum(shelf.requests, [])) == sorted(keys) and len(tasks) == 10_000
-        asked = len(shelf.requests)
-        assert await asyncio.gather(*map(tasks.fetch, keys)) == ["value of " + key for key in keys] and len(shelf.requests) == asked
+        assert sorted(sum(provider.requests, [])) == sorted(keys) and len(tasks) == 10_000
+        before = len(provider.requests)
+        assert await asyncio.gather(*map(tasks.fetch, keys)) == ["value of " + key for key in keys] and len(provider.requests) == before
 
 
-async def callback_that_fetches(shelf: Shelf) -> None:
+async def callback_that_fetches(provider: Provider) -> None:
     """The callbacks in Python are those of futures, progress functions, and the provider itself."""
 
-    async def provider(keys: list[str]) -> dict[str, Any]:
+    async def summing(keys: list[str]) -> dict[str, Any]:
         if keys == ["sum"]:
             return {"sum": await tasks.fetch_all(["a", "b"])}
-        return await shelf(keys)
+        return await provider(keys)
 
-    async with kvlight.Tasks[str, Any](provider=provider) as tasks:
+    async with kvlight.Tasks[str, Any](provider=summing) as tasks:
         assert await tasks.fetch("sum") == ["value of a", "value of b"]
         later: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         first = asyncio.create_task(tasks.fetch("c"))
@@ -176,7 +176,7 @@ async def callback_that_fetches(shelf: Shelf) -> None:
         assert await later == "value of d" and first.result() == "value of c"
 
 
-async def object_value(_: Shelf) -> None:
+async def object_value(_: Provider) -> None:
     class Row:
         pass
 
@@ -204,7 +204,7 @@ async def object_value(_: Shelf) -> None:
     assert sorted(ended) == ["one", "three", "two"]
 
 
-SCENARIOS: list[tuple[str, Callable[[Shelf], Awaitable[None]]]] = [
+SCENARIOS: list[tuple[str, Callable[[Provider], Awaitable[None]]]] = [
     ("hit", hit),
     ("null hit", null_hit),
     ("miss", miss),
@@ -233,7 +233,7 @@ def main() -> int:
             with asyncio.Runner(loop_factory=new_loop) as runner:
 
                 async def run() -> None:
-                    await asyncio.wait_for(scenario(Shelf()), 60)
+                    await asyncio.wait_for(scenario(Provider()), 60)
 
                 runner.run(run())
             print(f"ok {number} - {name}", flush=True)

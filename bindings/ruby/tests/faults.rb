@@ -194,11 +194,11 @@ end
 
 scenario "a dropped cache goes on while a block waits for its fetch" do
   gate = Thread::Queue.new
-  told = Thread::Queue.new
-  -> { Kvlight::Tasks.new { |keys| gate.pop && keys.to_h { |key| [key, [key]] } }.start("a") { |result| told << result.value } }.call
+  delivered = Thread::Queue.new
+  -> { Kvlight::Tasks.new { |keys| gate.pop && keys.to_h { |key| [key, [key]] } }.start("a") { |result| delivered << result.value } }.call
   5.times { GC.start }
   gate << true
-  equal Timeout.timeout(20) { told.pop }, ["a"], "its value"
+  equal Timeout.timeout(20) { delivered.pop }, ["a"], "its value"
 end
 
 scenario "another Ractor is refused with a sentence" do

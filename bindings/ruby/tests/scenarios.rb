@@ -12,12 +12,12 @@ Thread.report_on_exception = true
 
 # An engine whose provider answers "user <key>" for keys that do not begin with "no", and the keys that the provider was called with.
 def users(**settings, &provider)
-  asked = Thread::Queue.new
+  loaded = Thread::Queue.new
   provider ||= lambda do |keys|
-    keys.each { |key| asked << key }
+    keys.each { |key| loaded << key }
     keys.reject { |key| key.start_with?("no") }.to_h { |key| [key, "user #{key}"] }
   end
-  [Kvlight::Tasks.new(**settings, &provider), asked]
+  [Kvlight::Tasks.new(**settings, &provider), loaded]
 end
 
 # An engine whose provider answers nothing, and its requests.
@@ -26,7 +26,7 @@ def held(**settings)
   [Kvlight::Tasks.new(**settings) { |_, request| requests << request }, requests]
 end
 
-def told(tasks, key, **options)
+def delivered(tasks, key, **options)
   result = nil
   tasks.start(key, **options) { |each| result = each }
   busy_until { result }
@@ -59,10 +59,10 @@ def apart(what)
 end
 
 scenario "hit" do
-  tasks, asked = users
-  equal told(tasks, "7").value, "user 7", "loaded"
+  tasks, loaded = users
+  equal delivered(tasks, "7").value, "user 7", "loaded"
   equal tasks.fetch("7"), "user 7", "from the store"
-  equal asked.size, 1, "keys asked for"
+  equal loaded.size, 1, "keys loaded"
   equal tasks.stats[:lookups][:hits], 1, "hits"
   equal tasks.put("8", "put"), true, "put"
   equal tasks.fetch("8"), "put", "what was put"
@@ -70,30 +70,30 @@ scenario "hit" do
 end
 
 scenario "null hit" do
-  tasks, asked = users
-  equal told(tasks, "nobody").status, Kvlight::NULL, "loaded"
+  tasks, loaded = users
+  equal delivered(tasks, "nobody").status, Kvlight::NULL, "loaded"
   equal tasks.fetch("nobody"), nil, "from the store"
-  equal asked.size, 1, "keys asked for"
+  equal loaded.size, 1, "keys loaded"
   equal tasks.stats[:lookups][:null_hits], 1, "null hits"
   tasks.close
 end
 
 scenario "miss" do
-  tasks, asked = users
+  tasks, loaded = users
   equal tasks.get("7"), nil, "a look"
-  equal told(tasks, "7", read: :cache_only).status, Kvlight::MISS, "a fetch of the store only"
-  equal asked.size, 0, "keys asked for"
-  equal told(tasks, "7").value, "user 7", "a fetch"
-  equal asked.size, 1, "keys asked for"
+  equal delivered(tasks, "7", read: :cache_only).status, Kvlight::MISS, "a fetch of the store only"
+  equal loaded.size, 0, "keys loaded"
+  equal delivered(tasks, "7").value, "user 7", "a fetch"
+  equal loaded.size, 1, "keys loaded"
   tasks.close
 end
 
 scenario "batch with duplicates" do
-  tasks, asked = users
+  tasks, loaded = users
   results = all_told(tasks, %w[1 2 1 nobody 2])
   equal results.map(&:value), ["user 1", "user 2", "user 1", nil, "user 2"], "values"
   equal results.map(&:key), %w[1 2 1 nobody 2], "keys"
-  equal asked.size, 3, "keys asked for"
+  equal loaded.size, 3, "keys loaded"
   equal tasks.fetch_all([]), [], "a batch of none"
   tasks.close
 end
@@ -117,7 +117,7 @@ scenario "retry then success" do
 
     { "a" => "at last" }
   end
-  result = told(tasks, "a")
+  result = delivered(tasks, "a")
   equal result.value, "at last", "value"
   equal result.attempts, 3, "attempts"
   equal attempts, 3, "calls of the provider"
@@ -126,13 +126,13 @@ end
 
 scenario "timeout" do
   tasks, requests = held
-  equal told(tasks, "a", timeout_ms: 20).error.name, "KVL_ERR_TIMEOUT", "the error"
+  equal delivered(tasks, "a", timeout_ms: 20).error.name, "KVL_ERR_TIMEOUT", "the error"
   equal raised(Kvlight::Error, "fetch") { tasks.fetch("b", timeout_ms: 20) }.status, Kvlight::ERR_TIMEOUT, "what fetch raises"
   equal requests.pop.cancelled?, false, "the load goes on for the next"
   tasks.close
   broken = ArgumentError.new("not now")
   failing, = users(retry_count: 1, retry_fixed_ms: 60_000) { raise broken }
-  result = told(failing, "a", timeout_ms: 20)
+  result = delivered(failing, "a", timeout_ms: 20)
   equal [result.error.name, result.attempts], ["KVL_ERR_TIMEOUT", 1], "the error"
   equal result.error.cause.equal?(broken), true, "what the attempt had failed with"
   failing.close
@@ -157,24 +157,24 @@ end
 
 scenario "close while loading" do
   tasks, requests = held(tasks_max_running: 1)
-  told = []
-  3.times { |i| tasks.start("key #{i}") { |result| told << result.status } }
+  delivered = []
+  3.times { |i| tasks.start("key #{i}") { |result| delivered << result.status } }
   busy_until { !requests.empty? }
   tasks.close
-  equal told, [Kvlight::ERR_CLOSED] * 3, "each is told once"
+  equal delivered, [Kvlight::ERR_CLOSED] * 3, "each is delivered once"
   equal raised(Kvlight::Error, "a fetch afterwards") { tasks.fetch("a") }.status, Kvlight::ERR_CLOSED, "a fetch afterwards"
   equal raised(Kvlight::Error, "an answer afterwards") { requests.pop.resolve("key 0", "late") }.status, Kvlight::ERR_CLOSED, "an answer"
   tasks.close
 end
 
 scenario "10,000 keys" do
-  tasks, asked = users(cache_capacity: 20_000, batch_max_keys: 500)
+  tasks, loaded = users(cache_capacity: 20_000, batch_max_keys: 500)
   keys = Array.new(10_000) { |i| "key #{i}" }
   results = all_told(tasks, keys)
   equal results.map(&:value), keys.map { |key| "user #{key}" }, "values"
-  equal asked.size, 10_000, "keys asked for"
+  equal loaded.size, 10_000, "keys loaded"
   equal tasks.fetch_all(keys).size, 10_000, "hits"
-  equal asked.size, 10_000, "keys asked for, still"
+  equal loaded.size, 10_000, "keys loaded, still"
   tasks.close
 end
 
@@ -196,9 +196,9 @@ scenario "object value whose destructor is counted" do
   dropped = Hash.new(0).compare_by_identity
   provider = ->(keys) { keys.to_h { |key| [key, { name: key }.tap { |value| made << value }] } }
   tasks, = users(cache_capacity: 10, dropped: ->(value) { dropped[value] += 1 }, &provider)
-  kept = told(tasks, "key 1").value
+  kept = delivered(tasks, "key 1").value
   equal tasks.fetch("key 1").equal?(kept), true, "the very Hash"
-  100.times { |i| equal told(tasks, "key #{i}").value[:name], "key #{i}", "name" }
+  100.times { |i| equal delivered(tasks, "key #{i}").value[:name], "key #{i}", "name" }
   tasks.remove("key 99")
   tasks.close
   equal dropped.values.uniq, [1], "times that an object was dropped"
@@ -228,7 +228,7 @@ end
 scenario "a permanent error is not tried again" do
   calls = 0
   tasks, = users(retry_count: 5) { (calls += 1) && raise(Kvlight::Permanent, "gone for good") }
-  equal told(tasks, "a").error.message, "gone for good", "the error"
+  equal delivered(tasks, "a").error.message, "gone for good", "the error"
   equal calls, 1, "calls of the provider"
   tasks.close
 end
@@ -248,7 +248,7 @@ end
 scenario "keys and values of any bytes" do
   tasks, = users { |keys| keys.to_h { |key| [key, "#{key}\0é"] } }
   ["", "a\0b", "é", "x" * 65_535].each do |key|
-    equal told(tasks, key).value, "#{key}\0é", "value"
+    equal delivered(tasks, key).value, "#{key}\0é", "value"
     equal tasks.fetch(key), "#{key}\0é", "hit"
   end
   equal raised(Kvlight::Error, "a key that is too long") { tasks.fetch("x" * 65_536) }.status, Kvlight::ERR_KEY_TOO_LONG, "its status"
@@ -266,20 +266,20 @@ scenario "many threads fetch, and close comes in between" do
   end
   busy_until { tasks.stats[:lookups][:misses] > 500 }
   tasks.close
-  equal threads.map(&:value).uniq, [Kvlight::ERR_CLOSED], "what each was told"
+  equal threads.map(&:value).uniq, [Kvlight::ERR_CLOSED], "the status of each"
 end
 
 scenario "close inside a block of start" do
   tasks, requests = held
-  told = []
-  tasks.start("b") { |result| told << result.status }
+  delivered = []
+  tasks.start("b") { |result| delivered << result.status }
   tasks.start("a", timeout_ms: 20) do |result|
-    told << result.status
+    delivered << result.status
     tasks.close
-    told << :closed
+    delivered << :closed
   end
-  busy_until { told.include?(:closed) }
-  equal told, [Kvlight::ERR_TIMEOUT, Kvlight::ERR_CLOSED, :closed], "in this order"
+  busy_until { delivered.include?(:closed) }
+  equal delivered, [Kvlight::ERR_TIMEOUT, Kvlight::ERR_CLOSED, :closed], "in this order"
   equal requests.size.positive?, true, "requests"
 end
 

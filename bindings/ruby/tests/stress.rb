@@ -10,7 +10,7 @@ srand(Integer(ARGV.fetch(0, 1)))
 
 made = Thread::Queue.new
 later = Thread::Queue.new
-told = errors = dropped = 0
+delivered = errors = dropped = 0
 
 answer = lambda do |request|
   request.keys.each do |key|
@@ -30,27 +30,27 @@ tasks = Kvlight::Tasks.new(**settings, dropped: ->(_) { dropped += 1 }) do |_, r
 end
 
 tell = lambda do |result|
-  told += 1
+  delivered += 1
   errors += 1 if result.error
 end
 
-asked = sum = 0
-while told < FETCHES
-  if asked < FETCHES && rand(4).zero?
-    keys = Array.new([50, FETCHES - asked].min) { "key #{rand(5000)}" }
-    asked += keys.size
+started = sum = 0
+while delivered < FETCHES
+  if started < FETCHES && rand(4).zero?
+    keys = Array.new([50, FETCHES - started].min) { "key #{rand(5000)}" }
+    started += keys.size
     tasks.start_all(keys) { |results| results.each(&tell) }
-  elsif asked < FETCHES && asked - told < 5000
-    asked += 1
+  elsif started < FETCHES && started - delivered < 5000
+    started += 1
     fetch = tasks.start("key #{rand(5000)}", &tell)
     fetch.cancel if rand(50).zero?
   end
-  200.times { |i| sum = (sum + (i * told)) % 1_000_003 }
+  200.times { |i| sum = (sum + (i * delivered)) % 1_000_003 }
   Thread.pass
   answer.call(later.pop) until later.empty?
 end
 tasks.close
-raise "each is told once: #{asked} asked, #{told} told" unless asked == told
+raise "each is delivered once: #{started} started, #{delivered} delivered" unless started == delivered
 raise "each object is dropped once: #{made.size} made, #{dropped} dropped" unless dropped == made.size
 
-puts "# #{told} fetches, #{errors} errors, #{dropped} objects dropped"
+puts "# #{delivered} fetches, #{errors} errors, #{dropped} objects dropped"

@@ -62,7 +62,7 @@ struct Table {
 }
 
 /// Returns when each key's callback has run.
-func allTold(_ keys: [Int], _ ask: (Int, @escaping @Sendable () -> Void) -> Void) async {
+func allDelivered(_ keys: [Int], _ ask: (Int, @escaping @Sendable () -> Void) -> Void) async {
     let left = Left(keys.count)
     await withCheckedContinuation { done in
         for key in keys {
@@ -142,7 +142,7 @@ struct Bench {
                     for key in keys { _ = try await posts.fetch(key: key) }
                 })
                 table.add("callback, resident, \(which)", await nanoseconds(resident) {
-                    await allTold(keys) { key, told in posts.fetch(key: key) { _, _ in told() } }
+                    await allDelivered(keys) { key, delivered in posts.fetch(key: key) { _, _ in delivered() } }
                 })
                 table.add("compat: getElement, \(which)", await nanoseconds(resident) {
                     for key in keys where earlier.getElement(for: key).isMiss { fatalError() }
@@ -151,7 +151,7 @@ struct Bench {
                     for key in keys { _ = await manager.asyncFetch(key: key) }
                 })
                 table.add("compat: callback, resident, \(which)", await nanoseconds(resident) {
-                    await allTold(keys) { key, told in manager.fetch(key: key) { _, _ in told() } }
+                    await allDelivered(keys) { key, delivered in manager.fetch(key: key) { _, _ in delivered() } }
                 })
             }
             // Ten times, since one pass is too short to measure.

@@ -93,7 +93,7 @@ static void provide(void *user_data, kvl_request_t *request)
     ((struct given_up *)user_data)->request = kvl_request_retain(request);
 }
 
-static void told(void *user_data, const kvl_result_t *result)
+static void delivered(void *user_data, const kvl_result_t *result)
 {
     (void)user_data;
     (void)result;
@@ -195,13 +195,13 @@ static void l04a_freeing_user_data_may_dispose_the_engine_of_the_fetch(void)
     STATUS(kvl_fetch_new(&used), KVL_OK);
     STATUS(kvl_fetch_cancel(used), KVL_OK);
     make_engine(&all, 0);
-    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, used, told, &all, give_up, NULL), KVL_ERR_CANCELLED);
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, used, delivered, &all, give_up, NULL), KVL_ERR_CANCELLED);
     CHECK(has_run(&all));
     make_engine(&all, 0);
-    STATUS(kvl_tasks_fetch_each(all.tasks, &key, 1, NULL, used, told, &all, give_up), KVL_ERR_CANCELLED);
+    STATUS(kvl_tasks_fetch_each(all.tasks, &key, 1, NULL, used, delivered, &all, give_up), KVL_ERR_CANCELLED);
     CHECK(has_run(&all));
     make_engine(&all, 0);
-    STATUS(kvl_tasks_fetch_each(all.tasks, NULL, 0, NULL, NULL, told, &all, give_up), KVL_OK);
+    STATUS(kvl_tasks_fetch_each(all.tasks, NULL, 0, NULL, NULL, delivered, &all, give_up), KVL_OK);
     CHECK(has_run(&all));
     kvl_fetch_release(used);
     /* answered by the call */
@@ -209,7 +209,7 @@ static void l04a_freeing_user_data_may_dispose_the_engine_of_the_fetch(void)
     STATUS(kvl_tasks_cache(all.tasks, &cache), KVL_OK);
     STATUS(kvl_cache_put_bytes(cache, KEY("k"), KEY("v"), NULL), KVL_OK);
     all.cache = cache;
-    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, told, &all, give_up, &value), KVL_VALUE);
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, delivered, &all, give_up, &value), KVL_VALUE);
     CHECK(has_run(&all));
     kvl_value_release(value);
 }
@@ -225,7 +225,7 @@ static void l04a_a_validator_may_dispose_the_engine_of_the_fetch(void)
     CHECK(has_run(&all));
     make_engine(&all, VALIDATOR);
     armed = VALIDATOR;
-    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, told, NULL, NULL, NULL), KVL_ERR_CLOSED);
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, delivered, NULL, NULL, NULL), KVL_ERR_CLOSED);
     CHECK(has_run(&all));
 }
 
@@ -235,7 +235,7 @@ static void l04a_a_validator_may_dispose_the_engine_of_the_fetch(void)
 static void begin_request(struct given_up *all, uint32_t hooks)
 {
     make_engine(all, hooks);
-    STATUS(kvl_tasks_fetch(all->tasks, KEY("k"), NULL, NULL, told, NULL, NULL, NULL), KVL_PENDING);
+    STATUS(kvl_tasks_fetch(all->tasks, KEY("k"), NULL, NULL, delivered, NULL, NULL, NULL), KVL_PENDING);
     STATUS(kvl_queue_poll(all->queue, 1, 0, NULL), KVL_OK);
     CHECK(all->request != NULL);
 }

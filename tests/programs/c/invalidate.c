@@ -1,4 +1,4 @@
-/* Keys that another process wrote (rule T05). */
+/* Keys that another process has changed (rule T05). */
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 

@@ -24,9 +24,9 @@ void every_form_says_the_same()
     for (int again = 0; again < 2; again++) { // loaded, then resident
         CHECK(tasks.fetch_wait("a")->bytes() == "value of a" && tasks.fetch_wait("null")->is_null());
         CHECK(tasks.fetch_future("b").get()->bytes() == "value of b" && tasks.fetch_future("null").get()->is_null());
-        inbox<kvl::expected<kvl::value>> told;
-        CHECK(tasks.fetch("c", [&](kvl::expected<kvl::value> is) { told.put(std::move(is)); }) == KVL_PENDING);
-        CHECK(told.take()->bytes() == "value of c");
+        inbox<kvl::expected<kvl::value>> delivered;
+        CHECK(tasks.fetch("c", [&](kvl::expected<kvl::value> is) { delivered.put(std::move(is)); }) == KVL_PENDING);
+        CHECK(delivered.take()->bytes() == "value of c");
         std::vector<std::string_view> views{"a", "null"};
         auto are = tasks.fetch_all_future(views).get().value();
         CHECK(are.size() == 2 && are.values()[0].bytes() == "value of a" && are[1].is_null());
@@ -120,12 +120,12 @@ void r02_what_is_past_its_time_is_told_with_the_failure_that_it_covers()
 
 void f09_a_provider_hears_that_nobody_waits()
 {
-    inbox<uint32_t> told;
+    inbox<uint32_t> delivered;
     inbox<bool> asked;
     kvl::tasks tasks(kvl::config().provider([&](kvl::request request) {
-        request.on_cancel([&told, request](uint32_t why) { // the hook holds its request and is destroyed with it
+        request.on_cancel([&delivered, request](uint32_t why) { // the hook holds its request and is destroyed with it
             CHECK(!request.is_wanted(0));
-            told.put(why);
+            delivered.put(why);
         });
         asked.put(true);
     }));
@@ -133,7 +133,7 @@ void f09_a_provider_hears_that_nobody_waits()
     CHECK(tasks.fetch("a", [](const kvl::result &) {}, fetch) == KVL_PENDING);
     asked.take();
     fetch.cancel();
-    CHECK(told.take() == KVL_CANCEL_UNWANTED);
+    CHECK(delivered.take() == KVL_CANCEL_UNWANTED);
     tasks.join();
 }
 

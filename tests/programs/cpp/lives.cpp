@@ -74,9 +74,9 @@ void the_last_reference_may_go_in_a_callback()
 void joining_inside_a_callback_is_refused()
 {
     kvl::tasks tasks(echo());
-    inbox<kvl::status> told;
-    CHECK(tasks.fetch("a", [&](const kvl::result &) { told.put(kvl_tasks_free(tasks.get())); }) == KVL_PENDING);
-    CHECK(told.take() == KVL_ERR_REENTRANT);
+    inbox<kvl::status> delivered;
+    CHECK(tasks.fetch("a", [&](const kvl::result &) { delivered.put(kvl_tasks_free(tasks.get())); }) == KVL_PENDING);
+    CHECK(delivered.take() == KVL_ERR_REENTRANT);
     inbox<kvl::status> waited;
     CHECK(tasks.fetch("b", [&](const kvl::result &) { waited.put(tasks.fetch_wait("c").error().status()); }) == KVL_PENDING);
     CHECK(waited.take() == KVL_ERR_REENTRANT);
@@ -85,7 +85,7 @@ void joining_inside_a_callback_is_refused()
 
 void a_queue_outlives_what_sends_to_it()
 {
-    int told = 0;
+    int delivered = 0;
     inbox<bool> woken;
     std::optional<kvl::tasks> tasks;
     {
@@ -93,33 +93,33 @@ void a_queue_outlives_what_sends_to_it()
         queue.on_wake([&] { woken.put(true); });
         tasks.emplace(echo().deliver_to(queue));
         CHECK(queue.fd() >= 0);
-        CHECK(tasks->fetch_all({"a", "b"}, [&](kvl::results are) { told += static_cast<int>(are.size()); }) == KVL_PENDING);
-        while (told == 0)
+        CHECK(tasks->fetch_all({"a", "b"}, [&](kvl::results are) { delivered += static_cast<int>(are.size()); }) == KVL_PENDING);
+        while (delivered == 0)
             queue.poll(16, std::nullopt);
-        CHECK(told == 2 && queue.poll(16) == 0 && woken.take());
-        CHECK(tasks->fetch("c", [&](const kvl::result &) { told++; }) == KVL_PENDING);
+        CHECK(delivered == 2 && queue.poll(16) == 0 && woken.take());
+        CHECK(tasks->fetch("c", [&](const kvl::result &) { delivered++; }) == KVL_PENDING);
     } // the engine holds the queue
     tasks->cache().put("d", "e");
     tasks.reset(); // the queue is freed with the engine, and unread events are dropped or delivered
     kvl::queue queue;
     kvl::tasks first(echo().deliver_to(queue)), second(echo().deliver_to(queue));
     first = std::move(second);
-    CHECK(first.fetch("a", [&](const kvl::result &) { told = 100; }) == KVL_PENDING);
-    while (told != 100)
+    CHECK(first.fetch("a", [&](const kvl::result &) { delivered = 100; }) == KVL_PENDING);
+    while (delivered != 100)
         queue.poll(16, std::nullopt);
-    CHECK(told == 100);
+    CHECK(delivered == 100);
 }
 
 void closing_by_draining_tells_everything()
 {
-    std::atomic<int> told{0};
+    std::atomic<int> delivered{0};
     inbox<bool> closed;
     kvl::tasks tasks(echo().set("queue.max_keys", 1000));
     for (int i = 0; i < 200; i++)
-        CHECK(tasks.fetch(std::to_string(i), [&](const kvl::result &is) { told += !is.failed(); }) == KVL_PENDING);
+        CHECK(tasks.fetch(std::to_string(i), [&](const kvl::result &is) { delivered += !is.failed(); }) == KVL_PENDING);
     tasks.close([&] { closed.put(true); }, 1h);
     closed.take();
-    CHECK(told == 200);
+    CHECK(delivered == 200);
     tasks.join();
 }
 

@@ -259,7 +259,7 @@ static void hear_removal(void *user_data, const kvl_result_t *entry, kvl_cause_t
 static void hear_closed(void *user_data)
 {
     struct machine *machine = user_data;
-    machine->close_told++;
+    machine->closes_reported++;
 }
 
 static void name_victim(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
@@ -524,7 +524,7 @@ static void drain_to_the_end(struct machine *machine)
     for (;;) {
         give_requests_up(machine);
         drain(machine);
-        if (machine_routes == KVL_QUEUE_F_ALL || machine->close_told == machine->closes)
+        if (machine_routes == KVL_QUEUE_F_ALL || machine->closes_reported == machine->closes)
             break;
         nanosleep(&pause, NULL);
     }
@@ -558,9 +558,9 @@ void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *
     drain_to_the_end(&machine);
     MUST_SAY(kvl_tasks_stats(machine.tasks, &stats, sizeof stats), KVL_OK);
     MUST(stats.in_flight == 0 && stats.running == 0 && stats.queued == 0 && stats.deferred == 0 && stats.abandoned == 0);
-    must(machine.tickets == machine.tickets_freed, "each fetch is told to its end", machine.tickets_freed - machine.tickets, __FILE__, __LINE__);
+    must(machine.tickets == machine.tickets_freed, "each fetch is delivered to its end", machine.tickets_freed - machine.tickets, __FILE__, __LINE__);
     check_store(&machine);
-    must(machine.close_told == machine.closes, "each close is told once", machine.close_told - machine.closes, __FILE__, __LINE__);
+    must(machine.closes_reported == machine.closes, "each close is delivered once", machine.closes_reported - machine.closes, __FILE__, __LINE__);
     for (i = 0; i < HANDLES; i++)
         kvl_fetch_release(machine.handles[i]);
     kvl_reader_free(machine.reader);

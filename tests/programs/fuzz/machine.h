@@ -40,7 +40,7 @@ struct machine {
     int depth;
     bool closed;
     /* fetches that the engine accepted, and those whose user data was freed */
-    atomic_int tickets, tickets_freed, objects, objects_freed, close_told, closes;
+    atomic_int tickets, tickets_freed, objects, objects_freed, closes_reported, closes;
     int64_t capacity, cost_limit;
     /* requests that the provider holds and has not finished */
     int max_running;

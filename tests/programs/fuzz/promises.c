@@ -40,7 +40,7 @@ kvl_slice_t key_of(uint8_t i)
 
 struct ticket {
     struct machine *machine;
-    size_t n, told, done;
+    size_t n, delivered, done;
     int lasts, frees, batches, progress;
     /* the library, and the call that passed the ticket to it */
     atomic_int holders;
@@ -66,12 +66,12 @@ static void leave(struct ticket *ticket)
         return;
     MUST(ticket->frees == 1);
     if (ticket->accepted) {
-        must(ticket->told == ticket->n, "each position is told once", (long long)ticket->told, __FILE__, __LINE__);
+        must(ticket->delivered == ticket->n, "each position is delivered once", (long long)ticket->delivered, __FILE__, __LINE__);
         MUST(ticket->lasts == 1);
         MUST(ticket->alone || ticket->batches == 1);
         MUST(ticket->progress == 0 || ticket->done == ticket->n);
     } else {
-        MUST(ticket->told == 0 && ticket->progress == 0 && ticket->batches == 0);
+        MUST(ticket->delivered == 0 && ticket->progress == 0 && ticket->batches == 0);
     }
     ticket->machine->tickets_freed++;
     free(ticket);
@@ -82,7 +82,7 @@ void ticket_accepted(struct ticket *ticket, bool accepted)
     ticket->accepted = accepted;
     /* nothing is delivered inside a call, except by a thread of the library */
     if (machine_routes & KVL_QUEUE_F_RESULTS) {
-        MUST(ticket->told == 0 && ticket->progress == 0 && ticket->batches == 0);
+        MUST(ticket->delivered == 0 && ticket->progress == 0 && ticket->batches == 0);
         MUST(accepted == (ticket->frees == 0));
     }
     leave(ticket);
@@ -103,7 +103,7 @@ static void tell(struct ticket *ticket, const kvl_result_t *result)
     MUST(result->struct_size == sizeof *result);
     MUST(result->index < ticket->n && ticket->seen[result->index] == 0);
     ticket->seen[result->index] = 1;
-    ticket->told++;
+    ticket->delivered++;
     key = key_of(ticket->keys[result->index]);
     MUST(result->key_len == key.len && (key.len == 0 || memcmp(result->key, key.data, key.len) == 0));
     MUST((result->error != NULL) == (result->status < 0));
@@ -121,7 +121,7 @@ void ticket_result(void *user_data, const kvl_result_t *result)
     tell(ticket, result);
     if (result->flags & KVL_F_LAST)
         ticket->lasts++;
-    MUST(((result->flags & KVL_F_LAST) != 0) == (ticket->told == ticket->n));
+    MUST(((result->flags & KVL_F_LAST) != 0) == (ticket->delivered == ticket->n));
     machine_step(ticket->machine);
 }
 

@@ -47,9 +47,9 @@ func eventually(isSo func() bool) {
 
 // users returns an engine whose provider answers "user <key>" for keys that do not begin with "no", and counters of keys and requests.
 func users(settings kvlight.Settings) (*kvlight.Tasks[string], *atomic.Int64) {
-	asked := new(atomic.Int64)
+	loaded := new(atomic.Int64)
 	return must(kvlight.New(func(_ context.Context, keys []string) (map[string]string, error) {
-		asked.Add(int64(len(keys)))
+		loaded.Add(int64(len(keys)))
 		rows := map[string]string{}
 		for _, key := range keys {
 			if !strings.HasPrefix(key, "no") {
@@ -57,7 +57,7 @@ func users(settings kvlight.Settings) (*kvlight.Tasks[string], *atomic.Int64) {
 			}
 		}
 		return rows, nil
-	}, settings)), asked
+	}, settings)), loaded
 }
 
 // held returns an engine whose provider answers nothing, and a channel of its requests.
@@ -72,25 +72,25 @@ func fetched(tasks *kvlight.Tasks[string], key string) string {
 }
 
 func hit() {
-	tasks, asked := users(nil)
+	tasks, loaded := users(nil)
 	defer tasks.Close()
 	equal(fetched(tasks, "7"), "user 7", "loaded")
 	equal(fetched(tasks, "7"), "user 7", "from the store")
-	equal(asked.Load(), 1, "keys asked for")
+	equal(loaded.Load(), 1, "keys loaded")
 	equal(must(tasks.Stats()).Hits, 1, "hits")
 	equal(must(tasks.Put("8", "put", kvlight.Terms{TTL: time.Hour})), true, "put")
 	equal(fetched(tasks, "8"), "put", "what was put")
 }
 
 func nullHit() {
-	tasks, asked := users(nil)
+	tasks, loaded := users(nil)
 	defer tasks.Close()
 	for i := 0; i < 2; i++ {
 		_, found, err := tasks.Fetch(ctx, "nobody")
 		equal(found, false, "found")
 		equal(err, nil, "error")
 	}
-	equal(asked.Load(), 1, "keys asked for")
+	equal(loaded.Load(), 1, "keys loaded")
 	equal(must(tasks.Stats()).NullHits, 1, "null hits")
 	equal(must(tasks.PutNull("7")), true, "put")
 	_, found, _ := tasks.Fetch(ctx, "7")
@@ -98,20 +98,20 @@ func nullHit() {
 }
 
 func miss() {
-	tasks, asked := users(nil)
+	tasks, loaded := users(nil)
 	defer tasks.Close()
 	_, found, err := tasks.Get("7")
 	equal(found, false, "a look")
 	equal(err, nil, "error")
 	results := must(tasks.Results(ctx, []string{"7"}, kvlight.Settings{"read": "cache_only"}))
 	equal(results[0].Status, kvlight.Miss, "a fetch of the store only")
-	equal(asked.Load(), 0, "keys asked for")
+	equal(loaded.Load(), 0, "keys loaded")
 	equal(must(tasks.Results(ctx, []string{"7"}))[0].Source, kvlight.FromProvider, "a fetch")
-	equal(asked.Load(), 1, "keys asked for")
+	equal(loaded.Load(), 1, "keys loaded")
 }
 
 func batchWithDuplicates() {
-	tasks, asked := users(nil)
+	tasks, loaded := users(nil)
 	defer tasks.Close()
 	keys := []string{"1", "2", "1", "nobody", "2"}
 	for i, result := range must(tasks.Results(ctx, keys)) {
@@ -121,7 +121,7 @@ func batchWithDuplicates() {
 			equal(result.Value, "user "+keys[i], "value")
 		}
 	}
-	equal(asked.Load(), 3, "keys asked for")
+	equal(loaded.Load(), 3, "keys loaded")
 	equal(len(must(tasks.FetchAll(ctx, keys))), 2, "values in a map")
 	equal(len(must(tasks.FetchAll(ctx, nil))), 0, "a batch of none")
 }
@@ -194,18 +194,18 @@ func cancelled() {
 
 func closeWhileLoading() {
 	tasks, requests := held(kvlight.Settings{"tasks.max_running": 1})
-	told := make(chan error, 3)
+	delivered := make(chan error, 3)
 	for i := 0; i < 3; i++ {
 		go func(key string) {
 			_, _, err := tasks.Fetch(ctx, key)
-			told <- err
+			delivered <- err
 		}(fmt.Sprint("key ", i))
 	}
 	request := <-requests
 	eventually(func() bool { return must(tasks.Stats()).Misses == 3 })
 	tasks.Close()
 	for i := 0; i < 3; i++ {
-		equal(errors.Is(<-told, kvlight.ErrClosed), true, "each is told")
+		equal(errors.Is(<-delivered, kvlight.ErrClosed), true, "each is settled")
 	}
 	<-request.Context().Done()
 	_, _, err := tasks.Fetch(ctx, "a")
@@ -215,7 +215,7 @@ func closeWhileLoading() {
 }
 
 func tenThousandKeys() {
-	tasks, asked := users(kvlight.Settings{"cache.capacity": 20_000, "batch.max_keys": 500})
+	tasks, loaded := users(kvlight.Settings{"cache.capacity": 20_000, "batch.max_keys": 500})
 	defer tasks.Close()
 	keys := make([]string, 10_000)
 	for i := range keys {
@@ -225,12 +225,12 @@ func tenThousandKeys() {
 		for i, result := range must(tasks.Results(ctx, keys)) {
 			equal(result.Value, "user "+keys[i], "value")
 		}
-		equal(asked.Load(), 10_000, "keys asked for")
+		equal(loaded.Load(), 10_000, "keys loaded")
 	}
 }
 
 func callbackThatFetches() {
-	inner, asked := users(nil)
+	inner, loaded := users(nil)
 	defer inner.Close()
 	outer := must(kvlight.New(func(ctx context.Context, keys []string) (map[string]string, error) {
 		value, _, err := inner.Fetch(ctx, "b")
@@ -240,7 +240,7 @@ func callbackThatFetches() {
 	chained := make(chan string)
 	go func() { chained <- fetched(inner, fetched(outer, "a")+" once more") }()
 	equal(<-chained, "user user b for a once more", "value")
-	equal(asked.Load(), 2, "keys asked for")
+	equal(loaded.Load(), 2, "keys loaded")
 }
 
 func objectsAreCounted() {
@@ -313,14 +313,14 @@ func keysOfAnyBytes() {
 func forgottenRequests() {
 	tasks := must(kvlight.NewWithRequests(func(*kvlight.Request[string]) {}, nil))
 	defer tasks.Close()
-	told := make(chan error)
+	delivered := make(chan error)
 	go func() {
 		_, _, err := tasks.Fetch(ctx, "a")
-		told <- err
+		delivered <- err
 	}()
 	for {
 		select {
-		case err := <-told:
+		case err := <-delivered:
 			equal(errors.Is(err, kvlight.ErrUnanswered), true, fmt.Sprint(err))
 			return
 		default:
@@ -331,7 +331,7 @@ func forgottenRequests() {
 
 func closeAmongMany() {
 	for round := 0; round < 3; round++ {
-		tasks, asked := users(kvlight.Settings{"cache.capacity": 50})
+		tasks, loaded := users(kvlight.Settings{"cache.capacity": 50})
 		var all sync.WaitGroup
 		for i := 0; i < 16; i++ {
 			all.Add(1)
@@ -345,7 +345,7 @@ func closeAmongMany() {
 				}
 			}(i)
 		}
-		eventually(func() bool { return asked.Load() > 100 })
+		eventually(func() bool { return loaded.Load() > 100 })
 		tasks.Close()
 		all.Wait()
 	}

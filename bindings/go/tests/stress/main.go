@@ -32,7 +32,7 @@ func main() {
 		}
 	}()
 
-	var told, failed, made, dropped atomic.Int64
+	var delivered, failed, made, dropped atomic.Int64
 	provide := func(request *kvlight.Request[string]) {
 		if rand.Intn(4) == 0 {
 			runtime.Gosched()
@@ -78,7 +78,7 @@ func main() {
 						log.Fatal(err)
 					}
 					for _, result := range results {
-						told.Add(1)
+						delivered.Add(1)
 						if result.Err != nil {
 							failed.Add(1)
 						}
@@ -94,7 +94,7 @@ func main() {
 					failed.Add(1)
 				}
 				cancel()
-				told.Add(1)
+				delivered.Add(1)
 				left--
 			}
 		}(rand.New(rand.NewSource(seed*100 + int64(asker))))
@@ -102,8 +102,8 @@ func main() {
 	all.Wait()
 	tasks.Close()
 	// A load without waiters may still be answered; after the close this has no effect, and only accepted values are dropped.
-	if told.Load() != fetches || dropped.Load() > made.Load() {
-		log.Fatalf("%d told; %d made, %d dropped", told.Load(), made.Load(), dropped.Load())
+	if delivered.Load() != fetches || dropped.Load() > made.Load() {
+		log.Fatalf("%d delivered; %d made, %d dropped", delivered.Load(), made.Load(), dropped.Load())
 	}
-	fmt.Printf("# %d fetches, %d errors, %d values dropped of %d\n", told.Load(), failed.Load(), dropped.Load(), made.Load())
+	fmt.Printf("# %d fetches, %d errors, %d values dropped of %d\n", delivered.Load(), failed.Load(), dropped.Load(), made.Load())
 }

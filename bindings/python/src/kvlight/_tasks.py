@@ -205,11 +205,11 @@ class Tasks(Store[K, V], _native.Engine):
         self._refresh(list(keys), options)
 
     def invalidate(self, keys: Iterable[K]) -> None:
-        """Somebody else wrote these keys: their values leave this process, and the answers of running loads of them are not stored."""
+        """Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored."""
         self._invalidate(list(keys), False)
 
     def invalidate_all(self) -> None:
-        """Somebody else wrote any number of keys: everything leaves this process."""
+        """Another process may have changed any key: everything leaves this process."""
         self._invalidate([], True)
 
     def _here(self) -> asyncio.AbstractEventLoop:

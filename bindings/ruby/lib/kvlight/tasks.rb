@@ -133,7 +133,7 @@ module Kvlight
       nil
     end
 
-    # Somebody else wrote these keys: their values leave this process, and the answers of running loads of them are not stored.
+    # Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored.
     def invalidate(keys)
       keys = keys.map { |key| key_of(key) }
       slices = Native.slices(keys)
@@ -141,7 +141,7 @@ module Kvlight
       nil
     end
 
-    # Somebody else wrote any number of keys: everything leaves this process.
+    # Another process may have changed any key: everything leaves this process.
     def invalidate_all
       @engine.use { |tasks| Error.check(Native.kvl_tasks_invalidate(tasks, 0, 0, INVALIDATE_F_ALL)) }
       nil

@@ -87,13 +87,13 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         guard status == KVL_OK else { throw thrown(status) }
     }
 
-    /// Somebody else wrote these keys: their elements leave this process, and the answers of running loads of them are not stored.
+    /// Another process has changed these keys: their elements leave this process, and the answers of running loads of them are not stored.
     public func invalidate(keys: [K]) throws {
         let status = engine.invalidate(PackedKeys(keys))
         guard status == KVL_OK else { throw thrown(status) }
     }
 
-    /// Somebody else wrote any number of keys: everything leaves this process.
+    /// Another process may have changed any key: everything leaves this process.
     public func invalidateAll() throws {
         let status = engine.invalidateAll()
         guard status == KVL_OK else { throw thrown(status) }

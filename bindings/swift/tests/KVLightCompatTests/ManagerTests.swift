@@ -42,14 +42,14 @@ import Testing
 
     @Test func eachPositionCallsBackOnceDuplicatesIncluded() {
         let manager = Manager { (key: String) throws -> Int? in key.count }
-        let told = Locked<[String]>([])
+        let delivered = Locked<[String]>([])
         waitFor(4) { done in
             manager.fetch(keys: ["a", "bb", "a", "ccc"]) { key, result in
-                told.update { $0.append("\(key)\((try? result.get()) ?? -1)") }
+                delivered.update { $0.append("\(key)\((try? result.get()) ?? -1)") }
                 done()
             }
         }
-        #expect(told.current.sorted() == ["a1", "a1", "bb2", "ccc3"])
+        #expect(delivered.current.sorted() == ["a1", "a1", "bb2", "ccc3"])
     }
 
     @Test func oneCallbackForAll() {
@@ -57,32 +57,32 @@ import Testing
             if key == "bad" { throw Broken() }
             return key == "nil" ? nil : key.count
         }
-        let told = Locked<[(String, Result<Int?, Error>)]>([])
+        let delivered = Locked<[(String, Result<Int?, Error>)]>([])
         waitFor { done in
             manager.fetch(keys: ["a", "bad", "nil", "a"], multiCallback: { results in
-                told.update { $0 = results }
+                delivered.update { $0 = results }
                 done()
             })
         }
-        #expect(told.current.map(\.0) == ["a", "bad", "nil", "a"])
-        #expect((try? told.current[3].1.get()) == 1)
-        #expect(throws: Broken.self) { try told.current[1].1.get() }
-        if case .success(let absence) = told.current[2].1 { #expect(absence == nil) } else { Issue.record("an absence is no failure") }
+        #expect(delivered.current.map(\.0) == ["a", "bad", "nil", "a"])
+        #expect((try? delivered.current[3].1.get()) == 1)
+        #expect(throws: Broken.self) { try delivered.current[1].1.get() }
+        if case .success(let absence) = delivered.current[2].1 { #expect(absence == nil) } else { Issue.record("an absence is no failure") }
     }
 
     @Test func noKeysAreAnsweredNotInline() {
         let manager = Manager { (key: String) throws -> Int? in 1 }
         let inline = Locked(true)
-        let told = Locked<Bool?>(nil)
+        let delivered = Locked<Bool?>(nil)
         waitFor { done in
             manager.fetch(keys: [], multiCallback: { results in
                 while inline.current { Thread.sleep(forTimeInterval: 0.001) }
-                told.update { $0 = results.isEmpty && !inline.current }
+                delivered.update { $0 = results.isEmpty && !inline.current }
                 done()
             })
             inline.update { $0 = false }
         }
-        #expect(told.current == true)
+        #expect(delivered.current == true)
     }
 
     @Test func aCallbackMayBlockOnAnothersResult() {
@@ -131,17 +131,17 @@ import Testing
         for key in ["resident", ""] {
             _ = await manager.asyncFetch(key: key)
             let returned = DispatchSemaphore(value: 0)
-            let told = Locked<[Int?]>([])
+            let delivered = Locked<[Int?]>([])
             waitFor { done in
                 manager.fetch(key: key) { _, result in
                     // Inside the fetch call this would time out.
                     let isInline = returned.wait(timeout: .now() + 20) == .timedOut
-                    told.update { $0.append(isInline ? -1 : try? result.get()) }
+                    delivered.update { $0.append(isInline ? -1 : try? result.get()) }
                     done()
                 }
                 returned.signal()
             }
-            #expect(told.current == [key.isEmpty ? nil : 8])
+            #expect(delivered.current == [key.isEmpty ? nil : 8])
             #expect(try! await manager.asyncFetchThrowing(key: key) == (key.isEmpty ? nil : 8))
         }
         #expect(calls.current == 2)
@@ -208,25 +208,25 @@ import Testing
                     held.update { $0.append { callback(.success(key)) } }
                 },
                 maxNumberOfQueueingTasks: 3, maxNumberOfRunningTasks: 2, PriorityStrategy: isFIFO ? .FIFO : .LIFO))
-        let told = Locked<[Int: Bool]>([:])
+        let delivered = Locked<[Int: Bool]>([:])
         manager.fetch(keys: Array(0..<10)) { key, result in
             if case .failure(let error) = result {
                 #expect(error as? KVLightTasksManager<Int, Int>.Errors == .evictedByPriorityStrategy)
-                told.update { $0[key] = false }
+                delivered.update { $0[key] = false }
             } else {
-                told.update { $0[key] = true }
+                delivered.update { $0[key] = true }
             }
         }
         let end = Date().addingTimeInterval(20)
-        while told.current.count < 10, Date() < end {
+        while delivered.current.count < 10, Date() < end {
             held.update { answers in
                 defer { answers = [] }
                 return answers
             }.forEach { $0() }
             try? await Task.sleep(nanoseconds: 1_000_000)
         }
-        #expect(told.current.values.filter { $0 }.count == 5, "two run at once and three wait")
-        #expect(told.current[0] == true && told.current[1] == true)
+        #expect(delivered.current.values.filter { $0 }.count == 5, "two run at once and three wait")
+        #expect(delivered.current[0] == true && delivered.current[1] == true)
     }
 
     @Test func failuresAreTriedAgain() async throws {
@@ -300,13 +300,13 @@ import Testing
 
     @Test func itLivesUntilItsFetchesAreSettled() {
         let held = Locked<[() -> Void]>([])
-        let told = Locked<Int?>(nil)
+        let delivered = Locked<Int?>(nil)
         waitFor { done in
             do {
                 let manager = Manager(
                     dataProvider: .monoprovide { key, callback in held.update { $0.append { callback(.success(key.count)) } } })
                 manager.fetch(key: "k") { _, result in
-                    told.update { $0 = try? result.get() }
+                    delivered.update { $0 = try? result.get() }
                     done()
                 }
             }
@@ -317,7 +317,7 @@ import Testing
                 return answers
             }.forEach { $0() }
         }
-        #expect(told.current == 1)
+        #expect(delivered.current == 1)
     }
 
     @Test func limitsOfAllSizesAreTaken() async throws {

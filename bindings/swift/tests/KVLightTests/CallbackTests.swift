@@ -23,24 +23,24 @@ import Testing
         let posts = echo()
         posts.cache.set(element: "there", for: "k")
         let inside = Locked(true)
-        let told = Locked<Bool?>(nil)
+        let delivered = Locked<Bool?>(nil)
         posts.fetch(key: "k") { _, _ in
             // The fetch call holds this lock until it has returned.
-            told.update { $0 = inside.current }
+            delivered.update { $0 = inside.current }
         }
         inside.update { $0 = false }
-        #expect(await eventually { told.current != nil })
+        #expect(await eventually { delivered.current != nil })
     }
 
     @Test func f04_eachPositionIsToldDuplicatesIncluded() async {
         let posts = echo()
-        let told = Locked<[String]>([])
+        let delivered = Locked<[String]>([])
         posts.fetch(keys: ["a", "b", "a", "no c"]) { key, result in
-            told.update { $0.append("\(key)=\((try? result.get()) ?? "-")") }
+            delivered.update { $0.append("\(key)=\((try? result.get()) ?? "-")") }
         }
-        #expect(await eventually { told.current.count == 4 })
+        #expect(await eventually { delivered.current.count == 4 })
         await posts.close()
-        #expect(told.current.sorted() == ["a=value of a", "a=value of a", "b=value of b", "no c=-"])
+        #expect(delivered.current.sorted() == ["a=value of a", "a=value of a", "b=value of b", "no c=-"])
     }
 
     @Test func f05_oneCallForAll() async {
@@ -63,15 +63,15 @@ import Testing
     @Test func f09_aFetchIsCancelledByItsHandle() async {
         let gate = Gate()
         let posts = gated(gate)
-        let told = Locked<[any Error]>([])
+        let delivered = Locked<[any Error]>([])
         let fetch = posts.fetch(keys: ["a", "b"]) { _, result in
-            if case .failure(let error) = result { told.update { $0.append(error) } }
+            if case .failure(let error) = result { delivered.update { $0.append(error) } }
         }
         #expect(fetch.progress.total == 2)
         fetch.cancel()
         fetch.cancel()
-        #expect(await eventually { told.current.count == 2 })
-        #expect(told.current.allSatisfy { $0 is CancellationError })
+        #expect(await eventually { delivered.current.count == 2 })
+        #expect(delivered.current.allSatisfy { $0 is CancellationError })
         #expect(fetch.progress.done == 2 && fetch.progress.failed == 2)
         await gate.open()
     }
@@ -79,14 +79,14 @@ import Testing
     @Test func l05_afterCloseEveryFormIsToldOnceThatItIsClosed() async {
         let posts = echo()
         await posts.close()
-        let told = Locked<[String]>([])
-        posts.fetch(key: "a") { key, result in told.update { $0.append("\(key) \(Self.name(result))") } }
-        posts.fetch(keys: ["b", "c"]) { key, result in told.update { $0.append("\(key) \(Self.name(result))") } }
+        let delivered = Locked<[String]>([])
+        posts.fetch(key: "a") { key, result in delivered.update { $0.append("\(key) \(Self.name(result))") } }
+        posts.fetch(keys: ["b", "c"]) { key, result in delivered.update { $0.append("\(key) \(Self.name(result))") } }
         posts.fetch(keys: ["d"]) { (all: [(String, Result<String?, any Error>)]) in
-            told.update { $0 += all.map { "\($0.0) \(Self.name($0.1))" } }
+            delivered.update { $0 += all.map { "\($0.0) \(Self.name($0.1))" } }
         }
-        #expect(await eventually { told.current.count == 4 })
-        #expect(told.current.sorted() == ["a closed", "b closed", "c closed", "d closed"])
+        #expect(await eventually { delivered.current.count == 4 })
+        #expect(delivered.current.sorted() == ["a closed", "b closed", "c closed", "d closed"])
     }
 
     private static func name(_ result: Result<String?, any Error>) -> String {
@@ -106,13 +106,13 @@ import Testing
 
     @Test func aFetchKeepsItsEngineAliveUntilItIsSettled() async {
         let gate = Gate()
-        let told = Locked<String?>(nil)
+        let delivered = Locked<String?>(nil)
         do {
             let posts = gated(gate)
-            posts.fetch(key: "k") { _, result in told.update { $0 = try? result.get() } }
+            posts.fetch(key: "k") { _, result in delivered.update { $0 = try? result.get() } }
         }
         await gate.open()
-        #expect(await eventually { told.current == "value of k" }, "the engine went before its fetch was settled")
+        #expect(await eventually { delivered.current == "value of k" }, "the engine went before its fetch was settled")
     }
 
     @Test func l04_theClosureEndsAfterItsLastCall() async {

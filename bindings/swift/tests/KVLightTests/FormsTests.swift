@@ -91,13 +91,13 @@ import Testing
             return try await group.reduce(into: [Int: Int?]()) { $0[$1.0] = .some($1.1) }
         }
         #expect(doubled.count == 1000 && doubled.allSatisfy { $1 == 2 * $0 })
-        let told = Locked(0)
+        let delivered = Locked(0)
         for key in 1000..<2000 {
             posts.fetch(key: key) { key, result in
-                if let element = try? result.get(), element == 2 * key { told.add() }
+                if let element = try? result.get(), element == 2 * key { delivered.add() }
             }
         }
-        #expect(await eventually { told.current == 1000 })
+        #expect(await eventually { delivered.current == 1000 })
     }
 
     @Test func aLibraryOfAnotherVersionIsNamed() {

@@ -88,7 +88,7 @@ static void miss(enum mode mode)
 
 static void batch_with_duplicates(enum mode mode)
 {
-    static const char *const asked[] = {"a", "b", "a", "c", "b"};
+    static const char *const wanted[] = {"a", "b", "a", "c", "b"};
     struct host host;
     struct inbox inbox;
     kvl_slice_t keys[5];
@@ -96,14 +96,14 @@ static void batch_with_duplicates(enum mode mode)
 
     CHECK(host_start(&host, mode, ""));
     for (i = 0; i < 5; i++)
-        keys[i] = slice(asked[i]);
+        keys[i] = slice(wanted[i]);
     inbox_init(&inbox, &host);
     CHECK(host_fetch_all(&host, keys, 5, &inbox) == KVL_PENDING);
     host_await(&host, &inbox.ended, 1);
     CHECK(inbox.batches == 1 && kvl_results_len(inbox.batch) == 5 && kvl_results_status(inbox.batch) == KVL_OK);
     for (i = 0; i < kvl_results_len(inbox.batch); i++) {
         const kvl_result_t *result = kvl_results_at(inbox.batch, i);
-        CHECK(result->status == KVL_VALUE && result->data_len == 10 && result->data[9] == (uint8_t)asked[i][0]);
+        CHECK(result->status == KVL_VALUE && result->data_len == 10 && result->data[9] == (uint8_t)wanted[i][0]);
     }
     CHECK(host_read(&host, &host.keys) == 3 && host_read(&host, &host.requests) == 1);
     inbox_clear(&inbox);

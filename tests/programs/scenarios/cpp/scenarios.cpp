@@ -23,7 +23,7 @@ void check_at(bool holds, const char *what, int line)
 }
 #define CHECK(...) check_at(static_cast<bool>(__VA_ARGS__), #__VA_ARGS__, __LINE__)
 
-struct no_such_shelf {
+struct no_such_record {
     int number;
 };
 
@@ -36,17 +36,17 @@ struct counted_object {
 bool begins(std::string_view key, std::string_view with) { return key.substr(0, with.size()) == with; }
 
 // An engine with a provider whose behaviour depends on how a key begins; events are delivered by the dispatcher thread, or by polling.
-class world {
+class fixture {
 public:
-    explicit world(bool polled, kvl::config config = {}) : clock(), polled_(polled)
+    explicit fixture(bool polled, kvl::config config = {}) : clock(), polled_(polled)
     {
-        config.clock(clock).provider([this](kvl::request asked) { provide(std::move(asked)); });
+        config.clock(clock).provider([this](kvl::request request) { provide(std::move(request)); });
         if (polled)
             config.deliver_to(queue);
         tasks.emplace(config);
     }
 
-    ~world()
+    ~fixture()
     {
         bool closed = false;
         if (tasks) {
@@ -90,7 +90,7 @@ public:
     kvl::expected<kvl::value> fetch(std::string_view key, const kvl::how &by = {})
     {
         std::optional<kvl::expected<kvl::value>> is;
-        CHECK(tasks->fetch(key, [&](const kvl::result &told) { with([&] { is = told; attempts = told.attempts(); }); }, by) == KVL_PENDING);
+        CHECK(tasks->fetch(key, [&](const kvl::result &delivered) { with([&] { is = delivered; attempts = delivered.attempts(); }); }, by) == KVL_PENDING);
         until([&] { return is.has_value(); });
         return *is;
     }
@@ -98,7 +98,7 @@ public:
     kvl::results fetch_all(const kvl::keys &all)
     {
         std::optional<kvl::results> are;
-        CHECK(tasks->fetch_all(all, [&](kvl::results told) { with([&] { are = std::move(told); }); }) == KVL_PENDING);
+        CHECK(tasks->fetch_all(all, [&](kvl::results delivered) { with([&] { are = std::move(delivered); }); }) == KVL_PENDING);
         until([&] { return are.has_value(); });
         return *are;
     }
@@ -110,24 +110,24 @@ public:
     uint32_t attempts = 0;
 
 private:
-    void provide(kvl::request asked)
+    void provide(kvl::request request)
     {
         requests++;
-        keys += static_cast<int>(asked.size());
-        for (size_t i = 0; i < asked.size(); i++) {
-            std::string_view key = asked[i];
+        keys += static_cast<int>(request.size());
+        for (size_t i = 0; i < request.size(); i++) {
+            std::string_view key = request[i];
             if (begins(key, "slow")) {
-                with([&] { held_ = asked; });
+                with([&] { held_ = request; });
                 return;
             }
             if (begins(key, "null"))
-                asked.resolve(i, nullptr);
-            else if (begins(key, "bad") || (begins(key, "flaky") && asked.attempt(i) < 3))
-                asked.fail(i, std::make_exception_ptr(no_such_shelf{42}));
+                request.resolve(i, nullptr);
+            else if (begins(key, "bad") || (begins(key, "flaky") && request.attempt(i) < 3))
+                request.fail(i, std::make_exception_ptr(no_such_record{42}));
             else if (begins(key, "object"))
-                asked.resolve(i, std::make_shared<counted_object>(objects_ended));
+                request.resolve(i, std::make_shared<counted_object>(objects_ended));
             else
-                asked.resolve(i, "value of " + std::string(key));
+                request.resolve(i, "value of " + std::string(key));
         }
     } // the last copy is destroyed, which finishes the request
 
@@ -139,52 +139,52 @@ private:
 
 void hit(bool polled)
 {
-    world world(polled);
-    CHECK(world.fetch("a")->bytes() == "value of a");
-    CHECK(world.tasks->get("a")->bytes() == "value of a");
-    auto future = world.tasks->fetch_future("a");
+    fixture engine(polled);
+    CHECK(engine.fetch("a")->bytes() == "value of a");
+    CHECK(engine.tasks->get("a")->bytes() == "value of a");
+    auto future = engine.tasks->fetch_future("a");
     CHECK(future.wait_for(0s) == std::future_status::ready && future.get()->bytes() == "value of a"); // no event was needed
-    CHECK(world.requests == 1 && world.tasks->stats().hits == 2);
+    CHECK(engine.requests == 1 && engine.tasks->stats().hits == 2);
 }
 
 void null_hit(bool polled)
 {
-    world world(polled);
-    auto absent = world.fetch("null");
+    fixture engine(polled);
+    auto absent = engine.fetch("null");
     CHECK(absent && !*absent);
-    CHECK(world.tasks->get("null") && world.tasks->get("null")->is_null());
-    CHECK(world.requests == 1 && world.tasks->stats().null_hits == 2);
+    CHECK(engine.tasks->get("null") && engine.tasks->get("null")->is_null());
+    CHECK(engine.requests == 1 && engine.tasks->stats().null_hits == 2);
 }
 
 void miss(bool polled)
 {
-    world world(polled);
-    CHECK(!world.tasks->get("a") && !world.tasks->cache().contains("a"));
-    CHECK(world.fetch("a", kvl::options().set("read", "cache_only")).error().status() == KVL_MISS);
-    CHECK(world.requests == 0);
-    CHECK(world.fetch("a")->bytes() == "value of a" && world.requests == 1);
+    fixture engine(polled);
+    CHECK(!engine.tasks->get("a") && !engine.tasks->cache().contains("a"));
+    CHECK(engine.fetch("a", kvl::options().set("read", "cache_only")).error().status() == KVL_MISS);
+    CHECK(engine.requests == 0);
+    CHECK(engine.fetch("a")->bytes() == "value of a" && engine.requests == 1);
 }
 
 void batch_with_duplicates(bool polled)
 {
-    world world(polled);
-    std::vector<std::string> asked{"a", "b", "a", "c", "b"};
-    kvl::results are = world.fetch_all(asked);
+    fixture engine(polled);
+    std::vector<std::string> wanted{"a", "b", "a", "c", "b"};
+    kvl::results are = engine.fetch_all(wanted);
     CHECK(are.size() == 5 && are.status() == KVL_OK && are.count(KVL_COUNT_VALUES) == 5);
     for (kvl::result is : are)
-        CHECK(is.key() == asked[is.index()] && is.bytes() == "value of " + asked[is.index()]);
-    CHECK(world.requests == 1 && world.keys == 3);
-    size_t done = 0, told = 0;
-    CHECK(world.tasks->fetch_all(asked, [&](kvl::results) { world.with([&] { told = done; }); },
-                                 [&](size_t now, size_t, size_t) { world.with([&] { done = now; }); }, 2) == KVL_PENDING);
-    world.until([&] { return told != 0; });
-    CHECK(told == 5);
+        CHECK(is.key() == wanted[is.index()] && is.bytes() == "value of " + wanted[is.index()]);
+    CHECK(engine.requests == 1 && engine.keys == 3);
+    size_t done = 0, delivered = 0;
+    CHECK(engine.tasks->fetch_all(wanted, [&](kvl::results) { engine.with([&] { delivered = done; }); },
+                                 [&](size_t now, size_t, size_t) { engine.with([&] { done = now; }); }, 2) == KVL_PENDING);
+    engine.until([&] { return delivered != 0; });
+    CHECK(delivered == 5);
 }
 
 void one_failing_key(bool polled)
 {
-    world world(polled);
-    kvl::results are = world.fetch_all({"a", "bad", "c"});
+    fixture engine(polled);
+    kvl::results are = engine.fetch_all({"a", "bad", "c"});
     CHECK(are[0].bytes() == "value of a" && are[1].status() == KVL_ERR_PROVIDER && are[2].bytes() == "value of c");
     CHECK(are.errors().size() == 1 && are.errors()[0].exception() != nullptr);
 #if KVL_EXCEPTIONS
@@ -192,37 +192,37 @@ void one_failing_key(bool polled)
     for (int again = 0; again < 2; again++) {
         try {
             are.values();
-        } catch (const no_such_shelf &is) {
+        } catch (const no_such_record &is) {
             caught += is.number;
         }
     }
     CHECK(caught == 84);
 #endif
     size_t values = 0, failed = 0;
-    CHECK(world.tasks->fetch_each({"a", "bad", "c"}, [&](const kvl::result &is) {
-        world.with([&] { ++(is.failed() ? failed : values); });
+    CHECK(engine.tasks->fetch_each({"a", "bad", "c"}, [&](const kvl::result &is) {
+        engine.with([&] { ++(is.failed() ? failed : values); });
     }) == KVL_PENDING);
-    world.until([&] { return values + failed == 3; });
+    engine.until([&] { return values + failed == 3; });
     CHECK(values == 2 && failed == 1);
 }
 
 void retry_then_success(bool polled)
 {
-    world world(polled, kvl::config().set("retry.count", 3).set("retry.fixed_ms", 0ms));
-    CHECK(world.fetch("flaky")->bytes() == "value of flaky");
-    CHECK(world.attempts == 3 && world.requests == 3);
+    fixture engine(polled, kvl::config().set("retry.count", 3).set("retry.fixed_ms", 0ms));
+    CHECK(engine.fetch("flaky")->bytes() == "value of flaky");
+    CHECK(engine.attempts == 3 && engine.requests == 3);
 }
 
 void timeout(bool polled)
 {
-    world world(polled);
+    fixture engine(polled);
     std::optional<kvl::expected<kvl::value>> is;
-    CHECK(world.tasks->fetch("slow", [&](const kvl::result &told) { world.with([&] { is = told; }); }, kvl::options().timeout(1s)) == KVL_PENDING);
-    kvl::request held = world.take_held();
-    world.clock.advance(999ms);
+    CHECK(engine.tasks->fetch("slow", [&](const kvl::result &delivered) { engine.with([&] { is = delivered; }); }, kvl::options().timeout(1s)) == KVL_PENDING);
+    kvl::request held = engine.take_held();
+    engine.clock.advance(999ms);
     CHECK(!is);
-    world.clock.advance(1ms);
-    world.until([&] { return is.has_value(); });
+    engine.clock.advance(1ms);
+    engine.until([&] { return is.has_value(); });
     // The load continues for the next fetch of its key.
     CHECK(is->error().status() == KVL_ERR_TIMEOUT && held.cancelled() == KVL_CANCEL_NO);
     CHECK(held.resolve(0, "late") == KVL_OK && held.finish() == KVL_OK);
@@ -230,80 +230,80 @@ void timeout(bool polled)
 
 void cancel(bool polled)
 {
-    world world(polled);
+    fixture engine(polled);
     std::optional<kvl::expected<kvl::value>> leaves, stays;
     kvl::fetch fetch;
-    CHECK(world.tasks->fetch("slow", [&](const kvl::result &told) { world.with([&] { leaves = told; }); }, fetch) == KVL_PENDING);
-    CHECK(world.tasks->fetch("slow", [&](const kvl::result &told) { world.with([&] { stays = told; }); }) == KVL_PENDING);
-    kvl::request held = world.take_held();
+    CHECK(engine.tasks->fetch("slow", [&](const kvl::result &delivered) { engine.with([&] { leaves = delivered; }); }, fetch) == KVL_PENDING);
+    CHECK(engine.tasks->fetch("slow", [&](const kvl::result &delivered) { engine.with([&] { stays = delivered; }); }) == KVL_PENDING);
+    kvl::request held = engine.take_held();
     fetch.cancel();
-    world.until([&] { return leaves.has_value(); });
+    engine.until([&] { return leaves.has_value(); });
     CHECK(leaves->error().status() == KVL_ERR_CANCELLED && !stays && held.cancelled() == KVL_CANCEL_NO);
     CHECK(held.resolve(0, "late") == KVL_OK && held.finish() == KVL_OK);
-    world.until([&] { return stays.has_value(); });
+    engine.until([&] { return stays.has_value(); });
     CHECK((*stays)->bytes() == "late");
 }
 
 void close_while_loading(bool polled)
 {
-    world world(polled);
-    auto future = world.tasks->fetch_future("slow");
-    kvl::request held = world.take_held();
+    fixture engine(polled);
+    auto future = engine.tasks->fetch_future("slow");
+    kvl::request held = engine.take_held();
     bool closed = false;
-    world.tasks->close([&] { world.with([&] { closed = true; }); });
-    world.until([&] { return closed; });
+    engine.tasks->close([&] { engine.with([&] { closed = true; }); });
+    engine.until([&] { return closed; });
     CHECK(future.get().error().status() == KVL_ERR_CLOSED);
-    CHECK(world.tasks->fetch("a", [](const kvl::result &) {}) == KVL_ERR_CLOSED);
-    CHECK(world.tasks->fetch_future("a").get().error().status() == KVL_ERR_CLOSED);
-    world.tasks.reset(); // dispose
+    CHECK(engine.tasks->fetch("a", [](const kvl::result &) {}) == KVL_ERR_CLOSED);
+    CHECK(engine.tasks->fetch_future("a").get().error().status() == KVL_ERR_CLOSED);
+    engine.tasks.reset(); // dispose
     CHECK(held.resolve(0, "late") != KVL_OK); // refuses answers, but stays valid
 }
 
 void ten_thousand_keys(bool polled)
 {
-    world world(polled, kvl::config().set("cache.capacity", 20'000).set("batch.max_keys", 100));
-    std::vector<std::string> asked;
+    fixture engine(polled, kvl::config().set("cache.capacity", 20'000).set("batch.max_keys", 100));
+    std::vector<std::string> wanted;
     for (int i = 0; i < 10'000; i++)
-        asked.push_back("k" + std::to_string(i));
-    kvl::results are = world.fetch_all(asked);
+        wanted.push_back("k" + std::to_string(i));
+    kvl::results are = engine.fetch_all(wanted);
     size_t good = 0;
     for (kvl::result is : are)
-        good += is.bytes() == "value of " + asked[is.index()];
-    CHECK(good == 10'000 && world.keys == 10'000 && world.tasks->cache().size() == 10'000);
+        good += is.bytes() == "value of " + wanted[is.index()];
+    CHECK(good == 10'000 && engine.keys == 10'000 && engine.tasks->cache().size() == 10'000);
 }
 
 void callback_that_fetches(bool polled)
 {
-    world world(polled);
+    fixture engine(polled);
     std::optional<kvl::expected<kvl::value>> second;
-    CHECK(world.tasks->fetch("a", [&](const kvl::result &first) {
-        CHECK(first.bytes() == "value of a" && world.tasks->get("a")); // stored before it was delivered
-        CHECK(world.tasks->fetch("b", [&](const kvl::result &told) { world.with([&] { second = told; }); }) == KVL_PENDING);
+    CHECK(engine.tasks->fetch("a", [&](const kvl::result &first) {
+        CHECK(first.bytes() == "value of a" && engine.tasks->get("a")); // stored before it was delivered
+        CHECK(engine.tasks->fetch("b", [&](const kvl::result &delivered) { engine.with([&] { second = delivered; }); }) == KVL_PENDING);
     }) == KVL_PENDING);
-    world.until([&] { return second.has_value(); });
+    engine.until([&] { return second.has_value(); });
     CHECK((*second)->bytes() == "value of b");
 }
 
 void object_value(bool polled)
 {
-    world world(polled);
+    fixture engine(polled);
     {
-        auto one = world.fetch("object1");
+        auto one = engine.fetch("object1");
         CHECK(one->get<counted_object>() != nullptr && one->get<std::string>() == nullptr && one->bytes().empty());
-        CHECK(one->get<counted_object>() == world.tasks->get("object1")->get<counted_object>());
-        CHECK(world.tasks->cache().remove("object1") && world.objects_ended == 0); // the program holds it
+        CHECK(one->get<counted_object>() == engine.tasks->get("object1")->get<counted_object>());
+        CHECK(engine.tasks->cache().remove("object1") && engine.objects_ended == 0); // the program holds it
     }
     // With a queue it is destroyed when the queue is polled: with the next event at the latest.
-    CHECK(world.fetch("a")->bytes() == "value of a");
-    CHECK(world.objects_ended == 1);
-    CHECK(world.fetch("object2")->get<counted_object>());
-    CHECK(world.objects_ended == 1); // the store holds it
+    CHECK(engine.fetch("a")->bytes() == "value of a");
+    CHECK(engine.objects_ended == 1);
+    CHECK(engine.fetch("object2")->get<counted_object>());
+    CHECK(engine.objects_ended == 1); // the store holds it
     bool closed = false;
-    world.tasks->close([&] { world.with([&] { closed = true; }); });
-    world.until([&] { return closed; });
-    world.tasks->join();
-    world.tasks.reset();
-    CHECK(world.objects_ended == 2);
+    engine.tasks->close([&] { engine.with([&] { closed = true; }); });
+    engine.until([&] { return closed; });
+    engine.tasks->join();
+    engine.tasks.reset();
+    CHECK(engine.objects_ended == 2);
 }
 
 const struct {
