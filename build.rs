@@ -31,7 +31,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("reader", "Readers: values without a copy"),
     ("iterator", "Iterators: all entries of a cache"),
     ("tasks", "The engine"),
-    ("invalidate", "What another process wrote"),
+    ("invalidate", "Invalidation"),
     ("breaker", "The circuit breaker"),
     ("fetch", "A fetch"),
     ("results", "The results of a batch"),

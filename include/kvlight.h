@@ -1439,8 +1439,8 @@ KVL_API uint32_t kvl_error_is_permanent(const kvl_error_t *error);
 
 /**
  * Sets how long a retry policy must wait at least before it retries a key that failed with this error, like HTTP's Retry-After. The pause
- * is the longer one of this and the policy's. `retry.budget_ms` still limits all attempts: an attempt that could begin only after the
- * budget is not made. Keys that are not retried are not delayed.
+ * is this one or the policy's, whichever is longer. `retry.budget_ms` still limits all attempts: an attempt that could begin only after
+ * the budget is not made. Keys that are not retried are not delayed.
  *
  * @param error     [borrowed] from kvl_error_new() or kvl_error_new_object(), and not passed to any other function yet.
  * @param pause_ms  milliseconds, 0 or above.
@@ -2566,7 +2566,7 @@ KVL_API kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
  */
 KVL_API void kvl_tasks_dispose(kvl_tasks_t *tasks);
 
-/* ---- What another process wrote ------------------------------------------------------------------------------------ */
+/* ---- Invalidation -------------------------------------------------------------------------------------------------- */
 
 /**
  * Tells an engine that another process has changed these keys: their entries are removed, and running loads of them are not stored. Only

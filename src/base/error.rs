@@ -35,8 +35,8 @@ impl Error {
         Error(Arc::new(Body { status, code, message, permanent: false, pause: None, forbids_stale: false, object: None, cause: None }))
     }
 
-    /// A copy of this error with a cause, which is the provider's earlier error. A cause has no cause itself: if `cause` has one, that one
-    /// is used instead (rule F10b).
+    /// A copy of this error with a cause, which is the provider's earlier error. A cause has no cause itself: if `cause` has one, that
+    /// error is used instead (rule F10b).
     pub fn caused_by(&self, cause: &Error) -> Error {
         let cause = cause.cause().unwrap_or(cause).clone();
         Error(Arc::new(Body {

@@ -161,8 +161,8 @@ pub unsafe extern "C" fn kvl_error_is_permanent(error: *const kvl_error_t) -> u3
 }
 
 /// Sets how long a retry policy must wait at least before it retries a key that failed with this error, like HTTP's Retry-After. The pause
-/// is the longer one of this and the policy's. `retry.budget_ms` still limits all attempts: an attempt that could begin only after the
-/// budget is not made. Keys that are not retried are not delayed.
+/// is this one or the policy's, whichever is longer. `retry.budget_ms` still limits all attempts: an attempt that could begin only after
+/// the budget is not made. Keys that are not retried are not delayed.
 ///
 /// @param error     [borrowed] from kvl_error_new() or kvl_error_new_object(), and not passed to any other function yet.
 /// @param pause_ms  milliseconds, 0 or above.
