@@ -164,8 +164,8 @@ fn r09_of_two_answers_to_both_requests_one_counts() {
         harness.drain();
         assert!((mine == Status::OK) != (others == Status::OK), "{mine:?} {others:?}");
         assert_eq!(harness.events(), [("a", Status::VALUE)]);
-        let winner: &[u8] = if mine == Status::OK { b"first" } else { b"second" };
-        assert_eq!(text_of(&harness.core, b"k").as_deref(), Some(winner), "the answer that counts is stored");
+        // The hedge began later, so its answer is the newer one, whether it settles the fetch or comes late.
+        assert_eq!(text_of(&harness.core, b"k").as_deref(), Some(&b"second"[..]));
         harness.end();
     });
 }
