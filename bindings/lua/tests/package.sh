@@ -15,3 +15,4 @@ cd "$work"
 "$top/bindings/hello.sh" LuaJIT luajit "$top/examples/lua/hello.lua"
 luajit tests/scenarios.lua
 luajit tests/faults.lua
+luajit tests/labels.lua

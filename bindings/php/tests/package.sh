@@ -26,4 +26,5 @@ sed "s#require .*kvlight.php';#require '$work/project/vendor/autoload.php';#" "$
 cp -r "$here" "$work/tests"
 php "$work/tests/scenarios.php"
 php "$work/tests/faults.php"
+php "$work/tests/labels.php"
 "$work/tests/web.sh"

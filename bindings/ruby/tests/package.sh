@@ -17,6 +17,7 @@ ruby -w -e 'require "kvlight"; abort Kvlight::LOADED_FROM unless Kvlight::LOADED
 "$top/bindings/hello.sh" Ruby ruby -w "$top/examples/ruby/hello.rb"
 ruby -w tests/scenarios.rb
 ruby -w tests/faults.rb
+ruby -w tests/labels.rb
 if gem contents kvlight | grep -q "/lookup\."; then
     ruby -w -e 'require "kvlight"; abort "the compiled lookup is not used" unless Kvlight::Lookup::COMPILED'
     KVL_RUBY_LOOKUP= ruby -w tests/scenarios.rb
