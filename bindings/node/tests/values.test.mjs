@@ -17,6 +17,17 @@ const kinds = Object.keys(KINDS);
 const kindOf = (key) => kinds[Number(key.split(' ')[1]) % kinds.length];
 const provider = (keys) => new Map(keys.map((key) => [key, KINDS[kindOf(key)](key)]));
 
+test('l09_a_key_that_utf_8_cannot_express_is_refused', async () => {
+  const tasks = new Tasks({ provider: (keys) => new Map(keys.map((key) => [key, key])) });
+  for (const key of ['\ud800', 'a\udfffb', '\udc00\ud800']) {
+    await assert.rejects(async () => tasks.fetch(key), /surrogate/);
+    await assert.rejects(async () => tasks.fetchAll(['a', key]), /surrogate/);
+    assert.throws(() => tasks.put(key, 1), /surrogate/);
+  }
+  assert.deepEqual(await tasks.fetchAll(['\u{1f600}', '\ufffd', '\u00e9']), ['\u{1f600}', '\ufffd', '\u00e9']);
+  await tasks.close();
+});
+
 for (const n of [0, 1, 7, 8, 9, 500]) {
   test(`f05_a_batch_of_${n}_brings_values_nulls_and_errors_in_order`, async () => {
     const tasks = new Tasks({ provider, 'batch.max_keys': 64 });
