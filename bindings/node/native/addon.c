@@ -2,6 +2,8 @@
 #include "native.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <uchar.h>
 
 napi_value refused(napi_env env)
 {
@@ -55,6 +57,39 @@ napi_value text(napi_env env, const char *utf8)
     return made;
 }
 
+/* Whether a string in UTF-16 has a surrogate that is not half of a pair. */
+static bool has_lone_surrogate(const char16_t *units, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool is_high = units[i] >= 0xD800 && units[i] < 0xDC00, is_low = units[i] >= 0xDC00 && units[i] < 0xE000;
+        if (is_low || (is_high && !(i + 1 < n && units[i + 1] >= 0xDC00 && units[i + 1] < 0xE000)))
+            return true;
+        i += is_high;
+    }
+    return false;
+}
+
+bool text_is_whole(napi_env env, napi_value value, const char *utf8, size_t len)
+{
+    const char *at = utf8, *end = utf8 + len;
+    while ((at = memchr(at, 0xEF, (size_t)(end - at))) && !(end - at >= 3 && memcmp(at, "\xEF\xBF\xBD", 3) == 0))
+        at++;
+    if (!at)
+        return true;
+    /* A replacement character: of the string's own, or one that V8 wrote for a lone surrogate. */
+    size_t n = 0;
+    napi_get_value_string_utf16(env, value, NULL, 0, &n);
+    char16_t *units = malloc((n + 1) * sizeof *units);
+    if (!units)
+        return thrown(env, KVL_ERR_NO_MEMORY, NULL) != NULL;
+    napi_get_value_string_utf16(env, value, units, n + 1, &n);
+    bool is_broken = has_lone_surrogate(units, n);
+    free(units);
+    if (is_broken)
+        napi_throw_type_error(env, NULL, "kvlight: the string has a lone surrogate, which UTF-8 cannot represent");
+    return !is_broken;
+}
+
 bool text_read(napi_env env, napi_value value, Text *into)
 {
     into->data = into->first;
@@ -64,7 +99,7 @@ bool text_read(napi_env env, napi_value value, Text *into)
     }
     /* The string may have been truncated if no further character fits. */
     if (into->len < sizeof into->first - 4)
-        return true;
+        return text_is_whole(env, value, into->data, into->len);
     napi_get_value_string_utf8(env, value, NULL, 0, &into->len);
     into->data = malloc(into->len + 1);
     if (!into->data) {
@@ -72,7 +107,10 @@ bool text_read(napi_env env, napi_value value, Text *into)
         return false;
     }
     napi_get_value_string_utf8(env, value, into->data, into->len + 1, &into->len);
-    return true;
+    if (text_is_whole(env, value, into->data, into->len))
+        return true;
+    free(into->data);
+    return false;
 }
 
 void text_end(Text *text)
@@ -226,6 +264,10 @@ bool keys_read(napi_env env, napi_value list, Keys *keys)
             has_room = keys_grow(keys, used, len + 64, &room);
             if (has_room)
                 napi_get_value_string_utf8(env, key, keys->data + used, room - used, &len);
+        }
+        if (has_room && !text_is_whole(env, key, keys->data + used, len)) {
+            keys_end(keys);
+            return false;
         }
         keys->slices[i].len = len;
         used += len;

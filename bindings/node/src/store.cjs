@@ -25,18 +25,35 @@ function flat(settings) {
 
 const CONDITIONS = { absent: K.PUT_F_IF_ABSENT, present: K.PUT_F_IF_PRESENT };
 
+const TERMS = {
+  ttl_ms: K.TTL_DEFAULT, priority: K.PRIORITY_DEFAULT, cost: K.COST_DEFAULT, stale_ttl_ms: 0, version: '', tags: [], keep_ttl: false, only_if: undefined,
+};
+const LEAST = { ttl_ms: K.TTL_DEFAULT, cost: K.COST_DEFAULT, stale_ttl_ms: K.STALE_NEVER };
+
 /** Terms in the form that the addon takes. */
 function termsOf(terms) {
   if (terms === undefined) {
     return undefined;
   }
-  const { ttl_ms = K.TTL_DEFAULT, priority = K.PRIORITY_DEFAULT, cost = K.COST_DEFAULT, stale_ttl_ms = 0, version = '', tags = [], keep_ttl = false, only_if } = terms;
+  if (terms === null || typeof terms !== 'object') {
+    throw new TypeError(`kvlight: terms are an object such as { ttl_ms: 5000 }, not ${terms === null ? 'null' : typeof terms}`);
+  }
+  const stated = { ...TERMS };
+  for (const [name, value] of Object.entries(terms)) {
+    if (!Object.hasOwn(TERMS, name)) {
+      throw new TypeError(`kvlight: there is no term \`${name}\`; there are ${Object.keys(TERMS).join(', ')}`);
+    }
+    if (value !== undefined) {
+      stated[name] = numberOf(name, value);
+    }
+  }
+  const { ttl_ms, priority, cost, stale_ttl_ms, version, tags, keep_ttl, only_if } = stated;
   if (only_if !== undefined && !Object.hasOwn(CONDITIONS, only_if)) {
     throw new TypeError('kvlight: `only_if` is "absent" or "present"');
   }
-  const stated = [ttl_ms, priority, cost, stale_ttl_ms, (keep_ttl ? K.PUT_F_KEEP_TTL : 0) + (CONDITIONS[only_if] ?? 0)];
+  const numbers = [ttl_ms, priority, cost, stale_ttl_ms, (keep_ttl ? K.PUT_F_KEEP_TTL : 0) + (CONDITIONS[only_if] ?? 0)];
   if (version === '' && tags.length === 0) {
-    return stated;
+    return numbers;
   }
   if (typeof version !== 'string') {
     throw new TypeError(`kvlight: \`version\` is a string, not ${typeof version}`);
@@ -44,7 +61,22 @@ function termsOf(terms) {
   if (typeof tags === 'string') {
     throw new TypeError('kvlight: `tags` is an array of strings, not a string');
   }
-  return [...stated, version, Array.from(tags, tagOf)];
+  return [...numbers, version, Array.from(tags, tagOf)];
+}
+
+/** A value of a term, checked if the term is a number. */
+function numberOf(name, value) {
+  if (typeof TERMS[name] !== 'number') {
+    return value;
+  }
+  if (typeof value !== 'number') {
+    throw new TypeError(`kvlight: \`${name}\` is a number, not ${typeof value}`);
+  }
+  const [least, most] = Object.hasOwn(LEAST, name) ? [LEAST[name], Number.MAX_SAFE_INTEGER] : [-Number.MAX_VALUE, Number.MAX_VALUE];
+  if (!(value >= least && value <= most)) {
+    throw new RangeError(`kvlight: \`${name}\` is a number from ${least} to ${most}, not ${value}`);
+  }
+  return value;
 }
 
 function tagOf(tag) {
@@ -75,6 +107,16 @@ function keyOf(key) {
     throw new TypeError('kvlight: a key has half of a surrogate pair, which has no form in UTF-8');
   }
   return key;
+}
+
+/** A list of keys. A single string is refused: it would be taken for a list of its characters. */
+function keysOf(keys) {
+  if (typeof keys === 'string' || typeof keys?.[Symbol.iterator] !== 'function') {
+    throw new TypeError(`kvlight: this takes an array of keys, or another iterable of strings, not ${typeof keys === 'string' ? 'one string' : typeof keys}`);
+  }
+  const list = [...keys];
+  list.forEach(keyOf);
+  return list;
 }
 
 /** Throws an error as an uncaught exception, like one thrown by an event listener. */
@@ -315,4 +357,4 @@ class Kept {
   }
 }
 
-module.exports = { Kept, Store, flat, keyOf, termsOf };
+module.exports = { Kept, Store, flat, keyOf, keysOf, termsOf };

@@ -4,7 +4,7 @@ const K = require('./constants.json');
 const { native } = require('./native.cjs');
 const { KvlightError, calling, translated } = require('./errors.cjs');
 const { Request } = require('./request.cjs');
-const { Kept, Store, flat, keyOf } = require('./store.cjs');
+const { Kept, Store, flat, keyOf, keysOf } = require('./store.cjs');
 
 // Settings for callbacks, which the library might call on its own threads.
 const REFUSED = {
@@ -73,7 +73,7 @@ class Tasks extends Store {
 
   /** The values of many keys, in the order of the keys, null where there is no such record; rejects with the first error. */
   async fetchAll(keys, options) {
-    const { numbers, shown } = await this.#fetchAll([...keys], options);
+    const { numbers, shown } = await this.#fetchAll(keysOf(keys), options);
     for (let i = 0; i < shown.length; i++) {
       const status = numbers[PLACES * i];
       if (status !== K.VALUE) {
@@ -88,7 +88,7 @@ class Tasks extends Store {
    * that fails does not make it reject. With `isStale`, `error` is the error of the load, or null if it took too long (`stale.timeout_ms`).
    */
   async results(keys, options) {
-    keys = [...keys];
+    keys = keysOf(keys);
     const { numbers, shown, failures } = await this.#fetchAll(keys, options);
     return keys.map((key, i) => {
       const [status, , source, attempts, age_ms, ttl_left_ms, isStale] = numbers.slice(PLACES * i, PLACES * (i + 1));
@@ -102,7 +102,7 @@ class Tasks extends Store {
   /** Reloads keys in the background; the current values are served until then, and stay if the reload fails. */
   refresh(keys, options) {
     const settings = options === undefined ? undefined : flat(options);
-    calling(() => this.engine.refresh([...keys].map(keyOf), settings));
+    calling(() => this.engine.refresh(keysOf(keys), settings));
   }
 
   /** Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored. */
@@ -156,7 +156,6 @@ class Tasks extends Store {
   }
 
   async #fetchAll(keys, options) {
-    keys.forEach(keyOf);
     return this.#begin(options, (id, settings, fetch) => {
       const results = this.engine.fetchAll(keys, id, settings, fetch);
       return results === undefined ? undefined : this.#shownAll(results);

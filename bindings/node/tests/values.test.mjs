@@ -122,3 +122,44 @@ test('l04_a_value_put_where_another_was_dropped_is_not_mistaken_for_it', async (
   cache.close();
   assert.deepEqual(dropped.sort((a, b) => a - b), Array.from({ length: 2000 }, (_, i) => i));
 });
+
+test('l09_terms_and_keys_that_are_wrong_say_so', async () => {
+  const cache = new Cache();
+  for (const [terms, kind, sentence] of [
+    [null, TypeError, /terms are an object/], [5, TypeError, /terms are an object/], [{ ttl: 5 }, TypeError, /no term `ttl`; there are ttl_ms,/],
+    [{ ttl_ms: '5' }, TypeError, /`ttl_ms` is a number, not string/], [{ ttl_ms: NaN }, RangeError, /`ttl_ms`/], [{ ttl_ms: -7 }, RangeError, /from -2 to/],
+    [{ cost: -2 }, RangeError, /`cost`/], [{ stale_ttl_ms: -2 }, RangeError, /`stale_ttl_ms`/], [{ priority: Infinity }, RangeError, /`priority`/],
+    [{ only_if: 'never' }, TypeError, /absent/], [{ tags: 'one' }, TypeError, /array/],
+  ]) {
+    assert.throws(() => cache.put('a', 1, terms), (error) => error instanceof kind && sentence.test(error.message), JSON.stringify(terms));
+  }
+  assert.equal(cache.size, 0);
+  assert.ok(cache.put('a', 1, { ttl_ms: undefined, priority: 2, cost: 5, stale_ttl_ms: -1 }));
+  cache.close();
+  const tasks = new Tasks({ provider });
+  for (const keys of ['one string', undefined, null, 7, { a: 1 }]) {
+    await assert.rejects(tasks.fetchAll(keys), /takes an array of keys/);
+    await assert.rejects(tasks.results(keys), /takes an array of keys/);
+    assert.throws(() => tasks.refresh(keys), /takes an array of keys/);
+  }
+  await assert.rejects(tasks.fetchAll(['a', 7]), /keys are strings, not number/);
+  assert.deepEqual(await tasks.fetchAll(new Set()), []);
+  await tasks.close();
+});
+
+test('s01_a_key_that_has_no_utf_8_is_refused_rather_than_mistaken_for_another', async () => {
+  const tasks = new Tasks({ provider });
+  for (const key of ['\ud800', 'a\udfff', '\ud83e\ud83e\udd80', `${'x'.repeat(600)}\ud800`, '\ufffd\udc00']) {
+    for (const call of [() => tasks.get(key), () => tasks.put(key, 1), () => tasks.has(key), () => tasks.remove(key)]) {
+      assert.throws(call, /lone surrogate/);
+    }
+    await assert.rejects(tasks.fetch(key), /lone surrogate/);
+    await assert.rejects(tasks.fetchAll(['a 1', key]), /lone surrogate/);
+  }
+  for (const key of ['\ufffd', 'a\ufffd', '🦀\ufffd', '\uffef\uef00', '\ufeff']) {
+    tasks.put(key, { key });
+    assert.equal(tasks.get(key).key, key);
+    assert.equal((await tasks.fetchAll([key]))[0].key, key);
+  }
+  await tasks.close();
+});

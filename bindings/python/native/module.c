@@ -17,9 +17,25 @@ State *state_of_type(PyTypeObject *type, PyObject **module)
     return PyModule_GetState(found);
 }
 
+/* Messages that name what a Python program has: the library's own name functions and constants of C. */
+static const char *message_of(kvl_status_t status)
+{
+    switch (status) {
+    case KVL_ERR_KEY_TOO_LONG:
+        return "the key is too long: the bytes of a key, with a letter for its type, are at most 65535";
+    case KVL_ERR_BAD_VALUE:
+        return "ttl_ms is at least -2 (-1: never), stale_ttl_ms and cost at least -1, and priority a finite number";
+    case KVL_ERR_INVALID_ARG:
+        return "an argument is out of its range";
+    default:
+        return kvl_status_message(status);
+    }
+}
+_Static_assert(KVL_KEY_MAX == 65535, "message_of() says how long a key may be");
+
 PyObject *raise_status(State *state, kvl_status_t status, const char *sentence)
 {
-    PyObject *exception = PyObject_CallFunction(state->failure, "is", (int)status, sentence ? sentence : kvl_status_message(status));
+    PyObject *exception = PyObject_CallFunction(state->failure, "is", (int)status, sentence ? sentence : message_of(status));
     if (exception)
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
     Py_XDECREF(exception);

@@ -174,14 +174,24 @@ PyObject *value_taken(State *state, kvl_status_t status, kvl_value_t *value)
 
 /* ---- Methods ---- */
 
+/* get(key, default=None): both by position or by name. */
 static PyObject *store_get(Store *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
+    PyObject *given[2] = {n > 0 ? args[0] : NULL, n > 1 ? args[1] : NULL};
     Py_ssize_t named = names ? PyTuple_Size(names) : 0;
-    if (n < 1 || n + named > 2 || (named == 1 && PyUnicode_CompareWithASCIIString(PyTuple_GetItem(names, 0), "default") != 0)) {
-        PyErr_SetString(PyExc_TypeError, "get(key, default=None)");
+    bool is_wrong = n > 2;
+    for (Py_ssize_t i = 0; i < named && !is_wrong; i++) {
+        PyObject *name = PyTuple_GetItem(names, i);
+        int place = PyUnicode_CompareWithASCIIString(name, "key") == 0 ? 0 : PyUnicode_CompareWithASCIIString(name, "default") == 0 ? 1 : 2;
+        is_wrong = place == 2 || given[place];
+        if (!is_wrong)
+            given[place] = args[n + i];
+    }
+    if (is_wrong || !given[0]) {
+        PyErr_SetString(PyExc_TypeError, "get() takes a key, and what to return for a key that is not in the store: get(key, default=None)");
         return NULL;
     }
-    KEY(self, args[0], NULL)
+    KEY(self, given[0], NULL)
     kvl_value_t *value;
     kvl_status_t status = kvl_cache_get(self->cache, key.data, key.len, &value);
     bytes_end(&key);
@@ -189,7 +199,7 @@ static PyObject *store_get(Store *self, PyObject *const *args, Py_ssize_t n, PyO
         return value_taken(self->state, status, value);
     if (status < 0)
         return raise_status(self->state, status, NULL);
-    PyObject *instead = n + named == 2 ? args[1] : Py_None;
+    PyObject *instead = given[1] ? given[1] : Py_None;
     Py_INCREF(instead);
     return instead;
 }

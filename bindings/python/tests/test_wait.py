@@ -192,6 +192,18 @@ def l09_wrong_use_says_so_in_a_sentence() -> None:
     wrong("go together", TypeError, lambda: tasks(provider=echo, encode=str))
     wrong("not int", TypeError, lambda: tasks(provider=5))
 
+    async def yields(keys: list[int]) -> Any:
+        yield keys
+
+    wrong("yields", TypeError, lambda: tasks(provider=yields))
+    cache: Any = kvlight.Cache()
+    assert cache.get(key="a", default=7) == 7 and cache.get("a", default=8) == 8 and cache.get(default=9, key="a") == 9
+    for call in (lambda: cache.get(), lambda: cache.get("a", 1, 2), lambda: cache.get("a", key="b"), lambda: cache.get("a", other=1)):
+        wrong("takes a key", TypeError, call)
+    for term in ({"ttl_ms": -7}, {"cost": -2}, {"stale_ttl_ms": -2}, {"priority": float("nan")}):
+        wrong("is at least -2", kvlight.Wrong, lambda term=term: cache.put("a", 1, **term))
+    assert len(cache) == 0
+
     async def main() -> None:
         async def raises(sentence: str, kind: type[BaseException], fetch: Any) -> None:
             with pytest.raises(kind, match=sentence):
@@ -203,7 +215,11 @@ def l09_wrong_use_says_so_in_a_sentence() -> None:
         async with kvlight.Tasks[Any, Any](provider=echo) as engine:
             await raises("key is an int, str", TypeError, engine.fetch(object()))
             await raises("timeout_ms", kvlight.Wrong, engine.fetch(1, timeout_mss=5))  # type: ignore[call-arg]
-            await raises("at most", kvlight.Wrong, engine.fetch("k" * 70_000))
+            await raises("at most 65535", kvlight.Wrong, engine.fetch("k" * 70_000))
+            text: Any = "abc"
+            for fetch in (engine.fetch_all(text), engine.results(text), engine.fetch_map(b"abc"), engine.fetch_each(text).__anext__()):
+                await raises("a list of keys", TypeError, fetch)
+            wrong("a list of keys", TypeError, lambda: engine.refresh(text))
             caught: list[BaseException] = []
 
             def elsewhere() -> None:

@@ -77,6 +77,8 @@ class Tasks(Store[K, V], _native.Engine):
         function: Any = provider or one or conditional
         if not callable(function):
             raise TypeError(f"the provider is to be a function, not {type(function).__name__}")
+        if inspect.isasyncgenfunction(function):
+            raise TypeError("the provider yields: it is to return all answers, so collect them in a list or a dictionary")
         if one is not None:
             settings.setdefault("batch_max_keys", 1)
         if cost is None and settings.get("cache_cost_limit", -1) != -1:
@@ -144,7 +146,7 @@ class Tasks(Store[K, V], _native.Engine):
         """The values in the order of the keys, duplicates repeated. Raises the first failure, or returns exceptions in place of values if
         `return_exceptions` is set. `progress` is called with (done, failed, total)."""
         self._here()
-        waiter = self._fetch_all(list(keys), options, int(return_exceptions), progress, progress_step)
+        waiter = self._fetch_all(_listed(keys), options, int(return_exceptions), progress, progress_step)
         if type(waiter) is not _Waiter:
             return cast("list[V | None]", waiter)
         try:
@@ -157,7 +159,7 @@ class Tasks(Store[K, V], _native.Engine):
         """The result of each key, in the order of the keys: value or exception, source, attempts, age, whether it is stale.
         A key that fails does not make it raise."""
         self._here()
-        keys = list(keys)
+        keys = _listed(keys)
         waiter = self._fetch_all(keys, options, _RESULTS, None, 1)
         if type(waiter) is _Waiter:
             try:
@@ -169,13 +171,13 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def fetch_map(self, keys: Iterable[K], **options: Any) -> dict[K, V | None]:
         """Like fetch_all, but returns a dictionary."""
-        keys = list(keys)
+        keys = _listed(keys)
         return dict(zip(keys, await self.fetch_all(keys, **options)))
 
     async def fetch_each(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> AsyncIterator[tuple[K, V | None | BaseException]]:
         """Yields (key, value) for each position as it settles, (key, exception) if it failed. Leaving the loop early cancels the rest."""
         self._here()
-        keys = list(keys)
+        keys = _listed(keys)
         arrived: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
         waiter = self._fetch_each(keys, options, lambda index, outcome: arrived.put_nowait((index, outcome)))
         if waiter is None:
@@ -202,11 +204,11 @@ class Tasks(Store[K, V], _native.Engine):
         """Reloads keys in the background; the current values are served until then, and stay if the reload fails."""
         if self._loop is None:
             self._start()
-        self._refresh(list(keys), options)
+        self._refresh(_listed(keys), options)
 
     def invalidate(self, keys: Iterable[K]) -> None:
         """Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored."""
-        self._invalidate(list(keys), False)
+        self._invalidate(_listed(keys), False)
 
     def invalidate_all(self) -> None:
         """Another process may have changed any key: everything leaves this process."""
@@ -268,7 +270,7 @@ class Tasks(Store[K, V], _native.Engine):
     def fetch_all_wait(self, keys: Iterable[K], *, return_exceptions: bool = False,
                        **options: Unpack[FetchSettings]) -> list[V | None]:
         """Like fetch_all, but blocks: for programs without an event loop, and for threads other than the loop's."""
-        keys = list(keys)
+        keys = _listed(keys)
         if self._loop is not None:
             return self._on_loop(self.fetch_all(keys, return_exceptions=return_exceptions, **options))
         self._start()
@@ -276,7 +278,7 @@ class Tasks(Store[K, V], _native.Engine):
 
     def results_wait(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> list[Result[K, V]]:
         """Like results, but blocks: for programs without an event loop, and for threads other than the loop's."""
-        keys = list(keys)
+        keys = _listed(keys)
         if self._loop is not None:
             return self._on_loop(self.results(keys, **options))
         self._start()
@@ -349,6 +351,13 @@ class Tasks(Store[K, V], _native.Engine):
             self._loop.call_exception_handler(context)
         else:
             threading.excepthook(threading.ExceptHookArgs((type(exception), exception, exception.__traceback__, self._thread)))
+
+
+def _listed(keys: Iterable[K]) -> list[K]:
+    """A list of keys. A single text is refused: it would be taken for a list of its characters."""
+    if isinstance(keys, (str, bytes)):
+        raise TypeError(f"this takes a list of keys, or another iterable, not one {type(keys).__name__}")
+    return list(keys)
 
 
 def _closed_gate() -> threading.Lock:
