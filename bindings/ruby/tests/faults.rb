@@ -319,6 +319,26 @@ scenario "lookups of every kind of value, of keys that are absent, and of what i
   equal raised(Kvlight::Error, "after a close") { tasks.get("object") }.status, Kvlight::ERR_CLOSED, "the status"
 end
 
+scenario "a provider that returns no Hash, and cannot answer later" do
+  [proc { nil }, proc { |_| 7 }, proc { [] }, ->(_) {}].each do |provider|
+    tasks = Kvlight::Tasks.new(&provider)
+    Timeout.timeout(20) { equal raised(TypeError, "what it returned") { tasks.fetch("a") }.message.include?("not a Hash"), true, "the message" }
+    tasks.close
+  end
+end
+
+scenario "what is no list of keys, and conditions that are none, are refused with a sentence" do
+  tasks = echo
+  ["one text", nil, 7].each do |keys|
+    %i[fetch_all results start_all refresh].each do |name|
+      equal raised(TypeError, name) { tasks.public_send(name, keys) }.message.include?("takes an Array of Strings"), true, "the message of #{name}"
+    end
+  end
+  equal tasks.fetch_all(%w[a b].each), [["a"], ["b"]], "an Enumerator"
+  equal raised(ArgumentError, "a condition") { tasks.put("a", 1, only_if: :maybe) }.message.include?(":absent or :present"), true, "the message"
+  tasks.close
+end
+
 scenario "an engine that reads anew does so for keys that it has" do
   [{ read: "refresh" }, { "read" => :refresh }].each do |setting|
     loads = 0

@@ -105,7 +105,7 @@ module Kvlight
       later = false
       rows = Thread.handle_interrupt(Object => :immediate) { called(provider).tap { answer(_1) if _1.respond_to?(:key?) } }
       later = !rows.respond_to?(:key?)
-      raise TypeError, "kvlight: the provider returned #{rows.inspect[..60]}, and not a Hash" if later && provider.arity == 1
+      raise TypeError, "kvlight: the provider returned #{rows.inspect[..60]}, and not a Hash" if later && !takes_request?(provider)
     rescue Exception => e # rubocop:disable Lint/RescueException
       give_up(e)
     else
@@ -127,6 +127,11 @@ module Kvlight
     # Calls the provider with the arguments that it accepts: a lambda checks their number.
     def called(provider)
       provider.arity == 1 ? provider.call(@keys) : provider.call(@keys, self)
+    end
+
+    # Whether the provider is given the request, and so can answer later.
+    def takes_request?(provider)
+      !provider.arity.between?(0, 1)
     end
 
     def call

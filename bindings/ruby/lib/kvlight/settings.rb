@@ -34,7 +34,7 @@ module Kvlight
 
     def self.pack_terms(ttl_ms: TTL_DEFAULT, priority: PRIORITY_DEFAULT, cost: COST_DEFAULT, stale_ttl_ms: 0, version: "", tags: [],
                         keep_ttl: false, only_if: nil)
-      flags = CONDITIONS.fetch(only_if) | (keep_ttl ? PUT_F_KEEP_TTL : 0)
+      flags = condition(only_if) | (keep_ttl ? PUT_F_KEEP_TTL : 0)
       stated = { struct_size: Native::Terms::SIZE, ttl_ms: ttl_ms, priority: priority, cost: cost, flags: flags, stale_ttl_ms: stale_ttl_ms }
       memory = labels(version, tags) unless version == "" && tags.empty?
       stated.merge!(labels_in(memory, tags.size)) if memory
@@ -54,6 +54,11 @@ module Kvlight
       { version: data, version_len: length, tags: memory.to_i + Native::Slice::SIZE, tags_len: count }
     end
     private_class_method :labels_in
+
+    def self.condition(only_if)
+      CONDITIONS.fetch(only_if) { raise ArgumentError, "kvlight: only_if: is :absent or :present, not #{only_if.inspect}" }
+    end
+    private_class_method :condition
 
     # Reads an integer setting from a configuration.
     def self.number(config, name)

@@ -70,7 +70,7 @@ module Kvlight
 
     # Starts to fetch many keys. The block runs with their Results when the last has arrived.
     def start_all(keys, **options, &block)
-      keys = keys.map { |key| key_of(key) }
+      keys = keys_of(keys)
       slices = Native.slices(keys)
       begin_fetch(keys, options, block, single: false) do |tasks, stated, fetch, id|
         Native.kvl_tasks_fetch_all(tasks, slices.to_i, keys.size, stated, fetch, 0, id, 0, 0)
@@ -125,7 +125,7 @@ module Kvlight
 
     # Reloads keys in the background; the current values are served until then, and stay if the reload fails.
     def refresh(keys, **options)
-      keys = keys.map { |key| key_of(key) }
+      keys = keys_of(keys)
       slices = Native.slices(keys)
       with_options(options) do |stated|
         @engine.use { |tasks| Error.check(Native.kvl_tasks_refresh(tasks, slices.to_i, keys.size, stated)) }
@@ -135,7 +135,7 @@ module Kvlight
 
     # Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored.
     def invalidate(keys)
-      keys = keys.map { |key| key_of(key) }
+      keys = keys_of(keys)
       slices = Native.slices(keys)
       @engine.use { |tasks| Error.check(Native.kvl_tasks_invalidate(tasks, slices.to_i, keys.size, 0)) }
       nil
@@ -297,6 +297,12 @@ module Kvlight
 
     def key_of(key)
       key.is_a?(String) ? key : raise(TypeError, "kvlight: keys are Strings, and #{key.inspect} is none")
+    end
+
+    def keys_of(keys)
+      raise TypeError, "kvlight: this takes an Array of Strings, or another Enumerable, not #{keys.inspect[..60]}" unless keys.respond_to?(:map)
+
+      keys.map { |key| key_of(key) }
     end
 
     def bytes_value(bytes)
