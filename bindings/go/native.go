@@ -5,6 +5,10 @@ import "C"
 
 import (
 	"fmt"
+	"math"
+	"reflect"
+	"strings"
+	"time"
 	"unsafe"
 )
 
@@ -82,34 +86,70 @@ func stringOf(data *C.uint8_t, length C.size_t) string {
 	return string(unsafe.Slice((*byte)(data), int(length)))
 }
 
-// Settings are the settings of docs/CONFIGURATION.md by name; for a fetch, those that are "per fetch".
+// Settings are the settings of docs/CONFIGURATION.md by name; for a fetch, those that are "per fetch". Values are strings, bools, numbers of any
+// type, and durations for settings whose names end with "_ms" or "_us".
 type Settings map[string]any
 
 // written passes each setting to the function for its type. The problem function explains a refusal.
 func (s Settings) written(text func(*C.char, *C.char), whole func(*C.char, C.int64_t), real func(*C.char, C.double)) error {
 	for key, value := range s {
-		name := C.CString(key)
-		switch value := value.(type) {
-		case string:
-			word := C.CString(value)
-			text(name, word)
-			C.free(unsafe.Pointer(word))
-		case bool:
-			whole(name, map[bool]C.int64_t{true: 1}[value])
-		case int:
-			whole(name, C.int64_t(value))
-		case int64:
-			whole(name, C.int64_t(value))
-		case float64:
-			real(name, C.double(value))
-		default:
-			C.free(unsafe.Pointer(name))
-			return fmt.Errorf("kvlight: the setting %q takes a string, a number or a bool, not a %T; "+
-				"functions are not lent to the library, whose events come by its queue: %w", key, value, ErrBadValue)
+		if err := writeSetting(key, value, text, whole, real); err != nil {
+			return err
 		}
-		C.free(unsafe.Pointer(name))
 	}
 	return nil
+}
+
+func writeSetting(key string, value any, text func(*C.char, *C.char), whole func(*C.char, C.int64_t), real func(*C.char, C.double)) error {
+	name := C.CString(key)
+	defer C.free(unsafe.Pointer(name))
+	if d, isDuration := value.(time.Duration); isDuration {
+		units, err := unitsOf(key, d)
+		if err != nil {
+			return err
+		}
+		whole(name, C.int64_t(units))
+		return nil
+	}
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.String:
+		word := C.CString(v.String())
+		defer C.free(unsafe.Pointer(word))
+		text(name, word)
+	case reflect.Bool:
+		whole(name, map[bool]C.int64_t{true: 1}[v.Bool()])
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		whole(name, C.int64_t(v.Int()))
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		if v.Uint() > math.MaxInt64 {
+			return fmt.Errorf("kvlight: the setting %q is at most %d, not %d: %w", key, math.MaxInt64, v.Uint(), ErrBadValue)
+		}
+		whole(name, C.int64_t(v.Uint()))
+	case reflect.Float32, reflect.Float64:
+		real(name, C.double(v.Float()))
+	case reflect.Func:
+		return fmt.Errorf("kvlight: the setting %q is a function, and functions are not lent to the library, whose events come by its queue: %w",
+			key, ErrBadValue)
+	default:
+		return fmt.Errorf("kvlight: the setting %q takes a string, a number, a bool or a duration, not a %T: %w", key, value, ErrBadValue)
+	}
+	return nil
+}
+
+// unitsOf converts a duration to the unit of a setting. One that is shorter than the unit becomes one unit, and not 0.
+func unitsOf(key string, d time.Duration) (int64, error) {
+	unit := time.Millisecond
+	switch {
+	case strings.HasSuffix(key, "_ms"):
+	case strings.HasSuffix(key, "_us"):
+		unit = time.Microsecond
+	default:
+		return 0, fmt.Errorf("kvlight: the setting %q is no duration: %w", key, ErrBadValue)
+	}
+	if 0 < d && d < unit {
+		return 1, nil
+	}
+	return int64(d / unit), nil
 }
 
 func (s Settings) config() (*C.kvl_config_t, error) {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	kvlight "github.com/kvlight/kvlight/bindings/go"
 )
@@ -131,3 +132,32 @@ func Test_s01_a_lookup_that_hits_allocates_nothing(t *testing.T) {
 	}
 	runtime.KeepAlive(tasks)
 }
+
+func Test_l09_settings_of_any_number_type_and_durations(t *testing.T) {
+	for name, isRight := range map[string]kvlight.Settings{
+		"integers":  {"cache.capacity": int32(5), "batch.max_keys": uint(7), "tasks.max_running": uint8(2), "queue.max_keys": int64(9)},
+		"fractions": {"retry.jitter": float32(0.5), "refresh.after": 0.5, "cache.ttl_ms": 60_000},
+		"durations": {"cache.ttl_ms": time.Minute, "batch.linger_us": 30 * time.Microsecond, "timeout_ms": time.Nanosecond},
+		"kinds":     {"cache.timer": true, "read": mode("normal")},
+	} {
+		tasks, err := kvlight.New(echo, isRight)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		tasks.Close()
+	}
+	for sentence, isWrong := range map[string]kvlight.Settings{
+		`"cache.capacity" is no duration`: {"cache.capacity": time.Second},
+		"not lent to the library":         {"cache.capacity": func() {}},
+		"not a <nil>":                     {"cache.ttl_ms": nil},
+		"not a []int":                     {"cache.ttl_ms": []int{1}},
+		"is at most":                      {"cache.capacity": uint64(1) << 63},
+		"did you mean":                    {"cache.capcity": 5},
+	} {
+		if _, err := kvlight.New(echo, isWrong); !errors.Is(err, kvlight.ErrBadValue) || !strings.Contains(err.Error(), sentence) {
+			t.Errorf("%s: %v", sentence, err)
+		}
+	}
+}
+
+type mode string
