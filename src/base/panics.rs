@@ -1,7 +1,7 @@
 //! Panics: caught at the boundaries that they must not cross, without printing a message (rule L07).
 
 use super::hint::rarely;
-use std::cell::Cell;
+use super::process::ThreadState;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::{Once, OnceLock};
 
@@ -9,22 +9,32 @@ use std::sync::{Once, OnceLock};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CaughtPanic;
 
-thread_local! {
-    static CONTAINED: Cell<bool> = const { Cell::new(false) };
-}
-
 /// Runs `run`. Catches a panic in it, and prints no message for it.
 #[inline]
 pub fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     be_silent();
-    // One access to the thread's storage, because each costs a call in a shared library. The cell has no destructor, so it is always
-    // accessible.
-    CONTAINED.with(|contained| {
-        let before = contained.replace(true);
-        let outcome = catch_unwind(AssertUnwindSafe(run));
-        contained.set(before);
-        outcome.map_err(|_| CaughtPanic)
-    })
+    ThreadState::with(
+        #[inline(always)]
+        |state| contain(state, run),
+    )
+}
+
+/// Calls the host: like [`catch_panic`] around [`calling_host`](super::process::calling_host), with one access to the thread's storage.
+#[inline]
+pub fn catch_panic_of_host<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
+    be_silent();
+    ThreadState::with(
+        #[inline(always)]
+        |state| contain(state, || state.call_host(run)),
+    )
+}
+
+#[inline(always)]
+fn contain<R>(state: &ThreadState, run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
+    let before = state.contains_panics.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    state.contains_panics.set(before);
+    outcome.map_err(|_| CaughtPanic)
 }
 
 /// Like [`catch_panic`], for code that already runs inside it, as all code called by the engine does: it does not access the thread's
@@ -58,7 +68,7 @@ fn install() {
     INSTALL.call_once(|| {
         let _ = PREVIOUS.set(take_hook());
         set_hook(Box::new(|info| {
-            if !CONTAINED.try_with(Cell::get).unwrap_or(false)
+            if !ThreadState::with(|state| state.contains_panics.get())
                 && let Some(previous) = PREVIOUS.get()
             {
                 previous(info);

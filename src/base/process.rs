@@ -4,10 +4,50 @@
 use super::platform::{self, SignalSet};
 use std::cell::Cell;
 use std::sync::Once;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 thread_local! {
-    static CONTEXT: Cell<ThreadContext> = const { Cell::new(ThreadContext { forks: 0, callbacks: 0, owner: ThreadOwner::Program }) };
+    static HERE: ThreadState = const {
+        ThreadState {
+            context: Cell::new(ThreadContext { forks: 0, callbacks: 0, owner: ThreadOwner::Program }),
+            contains_panics: Cell::new(false),
+            number: Cell::new(0),
+        }
+    };
+}
+
+/// All that the library knows of a thread. In one place, since each access to it costs a call in a shared library. It has no destructor, so
+/// it is always there, even while the thread ends.
+pub(super) struct ThreadState {
+    context: Cell<ThreadContext>,
+    /// Whether a panic is caught, and prints no message.
+    pub(super) contains_panics: Cell<bool>,
+    /// See [`thread_number`]; 0 until that is called.
+    number: Cell<usize>,
+}
+
+impl ThreadState {
+    /// The state of the current thread.
+    #[inline(always)]
+    pub(super) fn with<R>(look: impl FnOnce(&ThreadState) -> R) -> R {
+        HERE.with(look)
+    }
+
+    /// See [`calling_host`].
+    #[inline(always)]
+    pub(super) fn call_host<R>(&self, run: impl FnOnce() -> R) -> R {
+        /// Restores the context from before the call.
+        struct ContextGuard<'a>(&'a Cell<ThreadContext>, ThreadContext);
+        impl Drop for ContextGuard<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.1);
+            }
+        }
+        let before = self.context.get().in_this_process();
+        self.context.set(ThreadContext { callbacks: before.callbacks + 1, ..before });
+        let _leave = ContextGuard(&self.context, before);
+        run()
+    }
 }
 
 /// What the current thread is doing for the library.
@@ -39,35 +79,35 @@ impl ThreadContext {
 
 /// Runs host code. Until it returns, this thread counts as inside a callback.
 pub fn calling_host<R>(run: impl FnOnce() -> R) -> R {
-    /// Restores the context from before the call.
-    struct ContextGuard<'a>(&'a Cell<ThreadContext>, ThreadContext);
-    impl Drop for ContextGuard<'_> {
-        fn drop(&mut self) {
-            self.0.set(self.1);
-        }
-    }
-    // One access to the thread's storage, since each costs a call in a shared library. It has no destructor, so it can be accessed even
-    // while the thread ends.
-    CONTEXT.with(|context| {
-        let before = context.get().in_this_process();
-        context.set(ThreadContext { callbacks: before.callbacks + 1, ..before });
-        let _leave = ContextGuard(context, before);
-        run()
-    })
+    ThreadState::with(|state| state.call_host(run))
 }
 
 /// Marks the current thread as one of the library, so that code on it is refused whatever waits for the library. `hidden` contains the
 /// signals that it blocks and the program does not.
 pub fn claim_thread(hidden: SignalSet) {
-    CONTEXT.with(|context| context.set(ThreadContext { owner: ThreadOwner::Library, ..context.get().in_this_process() }));
+    ThreadState::with(|state| state.context.set(ThreadContext { owner: ThreadOwner::Library, ..state.context.get().in_this_process() }));
     HIDDEN.with(|signals| signals.set(Some(hidden)));
 }
 
 /// Whether a function marked `outside` must refuse the call, because the thread is inside a callback or belongs to the library.
 pub fn must_not_wait() -> bool {
-    CONTEXT
-        .try_with(|context| context.get().in_this_process())
-        .is_ok_and(|context| context.callbacks > 0 || context.owner == ThreadOwner::Library)
+    let context = ThreadState::with(|state| state.context.get().in_this_process());
+    context.callbacks > 0 || context.owner == ThreadOwner::Library
+}
+
+/// A number of the current thread, different from those of all other threads (until there have been as many as there are numbers).
+#[inline]
+pub fn thread_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    #[cold]
+    fn first(number: &Cell<usize>) -> usize {
+        number.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        number.get()
+    }
+    ThreadState::with(|state| match state.number.get() {
+        0 => first(&state.number),
+        known => known,
+    })
 }
 
 static FORKS: AtomicU32 = AtomicU32::new(0);

@@ -450,6 +450,11 @@ impl Store {
         self.layout().shards()
     }
 
+    /// The number of processors that the store was made for.
+    pub fn cores(&self) -> usize {
+        self.cores
+    }
+
     /// The counters since the last reset.
     pub fn counts(&self) -> StoreCounts {
         let mut sum = StoreCounts { invalid_keys: self.invalid_keys.load(Ordering::Relaxed), ..StoreCounts::default() };

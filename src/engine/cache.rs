@@ -70,7 +70,7 @@ impl Core {
     }
 
     #[inline(never)]
-    fn ask_validator(&self, key: &[u8]) -> bool {
+    pub(super) fn ask_validator(&self, key: &[u8]) -> bool {
         match &self.hooks.validator {
             None => true,
             Some(validator) => call_host(|| validator.is_valid(key)).unwrap_or(false),

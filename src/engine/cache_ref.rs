@@ -49,6 +49,7 @@ impl Deref for CacheRef {
 
 impl Drop for CacheRef {
     fn drop(&mut self) {
+        self.0.pins.give(&self.0);
         if self.0.life.remove_holder() && !self.0.is_engine() {
             self.0.retire();
         }

@@ -20,9 +20,11 @@
 //! - [`fetch_steps`]: fetches of very many keys.
 //! - [`request`]: the provider's handle of a request. [`providing`]: how requests reach the provider.
 //! - [`cache`]: the store's operations with the additions of a loading cache. [`cache_ref`]: callers' references to a cache.
+//! - [`pins`]: keeps a cache in memory during a call.
 //! - [`removals`]: removals that are not reported yet. [`transition`]: operations on the table, and their effects.
 //! - [`loads`]: the part that only an engine has: the table and its accompanying data.
 //! - [`lifecycle`]: an engine's stage and pending work. [`end`]: close, free, dispose.
+//! - [`validated`]: lookups that call the validator and no other host code.
 //! - [`entries`]: iterates over all entries.
 //! - [`polled_event`]: events that a host takes out of its queue.
 //! - [`saving`]: saves entries to a file and loads them.
@@ -44,6 +46,7 @@ mod lifecycle;
 mod loads;
 #[cfg(test)]
 mod panic_tests;
+pub mod pins;
 pub mod polled_event;
 mod providing;
 mod removals;
@@ -51,6 +54,7 @@ pub mod request;
 pub mod saving;
 pub mod stats;
 mod transition;
+mod validated;
 
 use crate::base::clock::Timed;
 use crate::base::config::{CacheSettings, FetchSettings, Settings};
@@ -63,6 +67,7 @@ use crate::runtime::{Runtime, RuntimeEnded};
 use host::Hooks;
 use lifecycle::{CallSite, DeliveryGuard, LifeStage, Lifecycle, PendingCount};
 use loads::Loads;
+use pins::Pins;
 use removals::{Bounds, Removals};
 use std::sync::{Arc, OnceLock, Weak};
 use transition::EngineHost;
@@ -79,6 +84,8 @@ pub struct Core {
     hooks: Hooks,
     /// Whether a lookup may run a host function, directly or through a load that it starts.
     lookups_call_host: bool,
+    /// Whether the validator is the only host function that a lookup runs.
+    only_validates: bool,
     /// Whether a use of an entry may refresh it ahead of its expiry (rule R05).
     refreshes_ahead: bool,
     removals: Arc<Removals>,
@@ -87,6 +94,8 @@ pub struct Core {
     alarm: OnceLock<Alarm>,
     life: Lifecycle,
     window: stats::StatsWindow,
+    /// The calls that keep it in memory.
+    pins: Pins,
 }
 
 /// The threads that a cache uses.
@@ -207,9 +216,10 @@ impl Core {
                 born: Generation::now(),
                 me: me.clone(),
                 loads: is_engine.then(|| Loads::new(EngineHost(me.clone()), &settings, &store)),
-                store,
                 window: stats::StatsWindow::new(clock.moment()),
                 clock: clock.clone(),
+                pins: Pins::new(store.cores()),
+                only_validates: hooks.validator.is_some() && hooks.record.is_none() && !settings.cache.refresh.is_on(),
                 lookups_call_host: hooks.validator.is_some() || hooks.record.is_some() || settings.cache.refresh.is_on(),
                 refreshes_ahead: settings.cache.refresh.is_on(),
                 settings,
@@ -219,6 +229,7 @@ impl Core {
                 threads: runtime.map_or(Threads::Own(OnceLock::new()), Threads::Shared),
                 alarm: OnceLock::new(),
                 life: Lifecycle::default(),
+                store,
             }
         });
         core.routes.attach();

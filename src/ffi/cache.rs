@@ -2,21 +2,24 @@
 //!
 //! Host code that runs during a call (hooks, destructors) may release the very cache that the call uses. So a call that may run such code
 //! keeps the core while it runs. Even a lookup may run such code, when it empties a shard after a panic. A lookup of one key tries a fast
-//! path first, which runs no host code, cannot panic and does not wait, and so needs neither to keep the core nor a guard.
+//! path first, which runs no host code, cannot panic and does not wait, and so needs neither to keep the core nor a guard. If the validator
+//! is the only host code, there is a path that keeps the core and needs no guard.
 
 use super::config::Config;
 use super::constants::kvl_status_t;
+use super::copied;
 use super::guard::{Caller, guard, guard_apart, guard_or};
-use super::handle::{Handle, HandleOut, Owner, ScalarOut, SharedOwner};
+use super::handle::{Handle, HandleOut, Owner, SharedOwner};
 use super::stats::kvl_stats_t;
 use super::stats::text;
 use super::types::{kvl_cache_t, kvl_config_t, kvl_error_t, kvl_slice_t, kvl_value_t};
 use super::view;
 use crate::base::hint::rarely;
-use crate::base::{Answer, Error, Status, Value};
+use crate::base::{Answer, Error, Status};
 use crate::engine::Core;
 use crate::engine::cache::Lookup;
 use crate::engine::cache_ref::CacheRef;
+use crate::engine::pins::Pin;
 use std::sync::Arc;
 
 impl Handle for kvl_cache_t {
@@ -65,14 +68,10 @@ impl Caller {
         })
     }
 
-    /// Returns a reference that keeps the cache during a call that may run host code.
-    pub(super) fn kept(&self, cache: *const kvl_cache_t) -> Result<Arc<Core>, Status> {
-        let core = std::ptr::from_ref(self.borrow(cache)?);
-        // SAFETY: a living handle is the pointer of an `Arc` (`Owner::into_raw`), whose reference stays with the caller.
-        Ok(unsafe {
-            Arc::increment_strong_count(core);
-            Arc::from_raw(core)
-        })
+    /// Keeps the cache during a call that may run host code.
+    #[inline]
+    pub(super) fn kept(&self, cache: *const kvl_cache_t) -> Result<Pin<'_>, Status> {
+        self.borrow(cache).map(Core::pin)
     }
 
     /// Returns the result of a lookup to the caller.
@@ -103,18 +102,24 @@ impl Caller {
         core.try_lookup_fast(self.key(key, key_len).ok()?, see)
     }
 
-    /// Whether the buffer for the value overlaps the key.
+    /// Looks a key up on the second fastest path, where the validator runs and no other host code, and which does not panic either.
+    /// `None` means that nothing was done.
     #[inline(always)]
-    fn overlap(key: *const u8, key_len: usize, buf: *const u8, cap: usize) -> bool {
-        // One begins inside of the other. An empty one inside of the other is taken for an overlap too, which does no harm.
-        let (key, buf) = (key.addr(), buf.addr());
-        (buf.wrapping_sub(key) < key_len) | (key.wrapping_sub(buf) < cap)
-    }
-
-    #[inline(always)]
-    fn byte_buffer(&self, buf: *mut u8, cap: usize, out_len: *mut usize) -> Result<ByteBuffer<'_>, Status> {
-        let len = self.place(out_len)?;
-        if buf.is_null() && cap > 0 { Err(Status::ERR_NULL_POINTER) } else { Ok(ByteBuffer { buf, cap, len }) }
+    pub(super) fn try_validated(
+        &self,
+        cache: *mut kvl_cache_t,
+        key: *const u8,
+        key_len: usize,
+        see: impl FnOnce(&Answer) -> Status,
+    ) -> Option<(Pin<'_>, Status)> {
+        let core = self.borrow(cache).ok()?;
+        if !core.only_validates() {
+            return None;
+        }
+        let key = self.key(key, key_len).ok()?;
+        let pin = core.pin();
+        let seen = pin.look_up_validated(key, see);
+        Some((pin, seen))
     }
 }
 
@@ -124,52 +129,6 @@ fn give(out: HandleOut<'_, kvl_value_t>, answer: &Answer) -> Status {
     match answer {
         Answer::Value(value) => out.give(Answer::Value(value.clone()), Status::VALUE),
         Answer::Null => out.give(Answer::Null, Status::NULL),
-    }
-}
-
-/// A buffer of the caller, and the place for the length of its content.
-struct ByteBuffer<'caller> {
-    buf: *mut u8,
-    cap: usize,
-    len: ScalarOut<'caller, usize>,
-}
-
-/// In bytes. Longer values are copied after the lock of their shard is released; for shorter ones, an additional reference would cost more
-/// than the copy.
-const COPIED_UNDER_LOCK: usize = 4096;
-
-impl ByteBuffer<'_> {
-    /// Copies the bytes of `answer`, under the lock of its shard. A value that is too long for that is put into `long`, to be copied after
-    /// the lock.
-    #[inline(always)]
-    fn see(&self, answer: &Answer, long: &mut Option<Value>) -> Status {
-        let Some(value) = answer.value() else { return Status::NULL };
-        let Some(bytes) = value.as_bytes() else { return Status::ERR_WRONG_KIND };
-        self.len.write(bytes.len());
-        if rarely(bytes.len() > self.cap) {
-            return Status::TRUNCATED;
-        }
-        if rarely(bytes.len() > COPIED_UNDER_LOCK) {
-            *long = Some(value.clone());
-        } else {
-            self.copy(bytes);
-        }
-        Status::VALUE
-    }
-
-    /// Copies the bytes of the value that [`ByteBuffer::see`] kept, after the lock of a shard of `core` was released.
-    fn finish(&self, long: Value, core: &Core) -> Status {
-        long.as_bytes().into_iter().for_each(|bytes| self.copy(bytes));
-        core.release_value(long);
-        Status::VALUE
-    }
-
-    #[inline(always)]
-    fn copy(&self, bytes: &[u8]) {
-        if !bytes.is_empty() {
-            // SAFETY: the caller promises `cap` bytes, which `see` found to be no fewer, and that nothing else uses them meanwhile.
-            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.buf, bytes.len()) };
-        }
     }
 }
 
@@ -232,13 +191,30 @@ pub unsafe extern "C" fn kvl_cache_get(
     {
         return seen.unwrap_or(Status::MISS).0;
     }
-    // Moved, here and below: variables captured by reference would have to be in memory on the fast path too.
+    if let Some(status) = get_validated(caller, cache, key, key_len, out_value) {
+        return status;
+    }
+    // Moved: variables captured by reference would have to be in memory on the fast path too.
     guard_apart(move || {
         let out = caller.out(out_value)?;
         let core = caller.kept(cache)?;
         let seen = core.get_with(caller.key(key, key_len)?, |answer| give(out, answer))?;
         Ok(seen.unwrap_or_else(|lookup| lookup.status()))
     })
+}
+
+/// The path of [`kvl_cache_get`] on which the validator runs; `None` if nothing was done.
+#[inline(never)]
+fn get_validated(
+    caller: &Caller,
+    cache: *mut kvl_cache_t,
+    key: *const u8,
+    key_len: usize,
+    out_value: *mut *mut kvl_value_t,
+) -> Option<kvl_status_t> {
+    let out = caller.out(out_value).ok()?;
+    let (_pin, status) = caller.try_validated(cache, key, key_len, |answer| give(out, answer))?;
+    Some(status.0)
 }
 
 /// Looks a key up and copies its value's bytes into the caller's buffer.
@@ -285,16 +261,7 @@ pub unsafe extern "C" fn kvl_cache_get_into(
             Some(long) => guard_apart(move || Ok(buffer.finish(long, &*caller.kept(cache)?))),
         };
     }
-    guard_apart(move || {
-        let (core, passed_key) = (caller.kept(cache)?, caller.key(key, key_len)?);
-        let buffer = caller.byte_buffer(buf, cap, out_len)?;
-        // The record listener must receive the original key, so it is copied before the buffer is written.
-        let own = Caller::overlap(key, key_len, buf, cap).then(|| passed_key.to_vec());
-        let key = own.as_deref().unwrap_or(passed_key);
-        let mut long = None;
-        let status = core.get_with(key, |answer| buffer.see(answer, &mut long))?.unwrap_or_else(|lookup| lookup.status());
-        Ok(long.map_or(status, |long| buffer.finish(long, &core)))
-    })
+    copied::get_into_apart(caller, cache, (key, key_len), (buf, cap), out_len)
 }
 
 /// Looks several keys up in order, each like kvl_cache_get().
@@ -557,31 +524,4 @@ pub unsafe extern "C" fn kvl_cache_release(cache: *mut kvl_cache_t) {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard_or((), || caller.end(cache));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn bytes(len: usize) -> Answer {
-        Answer::Value(Value::bytes(&vec![7; len]).expect("memory"))
-    }
-
-    #[test]
-    fn s19_long_values_are_copied_after_the_lock() {
-        let (mut buf, mut len) = ([0u8; 2 * COPIED_UNDER_LOCK], 0usize);
-        // SAFETY: the pointers below are those of the two places above, which outlive the caller.
-        let caller = unsafe { Caller::trusted() };
-        let buffer = caller.byte_buffer(buf.as_mut_ptr(), buf.len(), &mut len).expect("neither is NULL");
-        let mut long = None;
-        let seen = buffer.see(&bytes(COPIED_UNDER_LOCK), &mut long);
-        assert!(seen == Status::VALUE && long.is_none() && buf[0] == 7, "a short value is copied under the lock");
-        buf.fill(0);
-        let seen = buffer.see(&bytes(COPIED_UNDER_LOCK + 1), &mut long);
-        assert!(seen == Status::VALUE && len == COPIED_UNDER_LOCK + 1 && buf.iter().all(|byte| *byte == 0));
-        let core = Core::cache(crate::engine::Plan::default()).expect("a cache");
-        assert_eq!(buffer.finish(long.take().expect("it is kept"), &core), Status::VALUE);
-        assert!(buf[..=COPIED_UNDER_LOCK].iter().all(|byte| *byte == 7) && buf[COPIED_UNDER_LOCK + 1] == 0);
-        assert!(buffer.see(&bytes(buf.len() + 1), &mut long) == Status::TRUNCATED && long.is_none());
-    }
 }

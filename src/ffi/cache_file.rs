@@ -6,6 +6,7 @@ use super::types::{kvl_cache_t, kvl_convert_fn, kvl_error_t, kvl_result_t, kvl_t
 use super::view;
 use crate::base::{Answer, Error, Status};
 use crate::engine::Core;
+use crate::engine::pins::Pin;
 use crate::engine::saving::{Progress, Transfer};
 use crate::runtime::hooks::call_host;
 use std::ffi::{c_char, c_void};
@@ -63,7 +64,7 @@ impl Caller {
         })
     }
 
-    fn prepared<'a>(&'a self, call: &TransferCall) -> Result<(std::sync::Arc<Core>, &'a Path), Error> {
+    fn prepared<'a>(&'a self, call: &TransferCall) -> Result<(Pin<'a>, &'a Path), Error> {
         let core = self.kept(call.cache).map_err(Error::of)?;
         if !call.out.0.is_null() {
             self.struct_out(call.out.0, call.out.1).map_err(Error::of)?;

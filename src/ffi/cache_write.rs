@@ -49,7 +49,7 @@ fn put(core: &Core, key: &[u8], mut entry: NewEntry, naming: Option<&mut dyn FnM
 }
 
 fn put_from(core: &Core, key: &[u8], entry: &mut NewEntry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
-    let kept = (naming.is_some() || core.puts_call_host()).then(|| core.me());
+    let kept = (naming.is_some() || core.puts_call_host()).then(|| core.pin());
     // Dropped here, after the last use of the core: a value's destructor may be host code, which may release the cache. Not moved out,
     // because the move would cost more than the drop.
     let mut left = Departures::new();

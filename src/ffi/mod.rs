@@ -12,6 +12,7 @@
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)] // [borrowed] is not a link
 
 pub(crate) mod bytes;
+mod copied;
 pub(crate) mod guard;
 pub(crate) mod handle;
 mod hooks;

@@ -1,10 +1,9 @@
 //! Calls of the host's functions. All of them go through [`call_host`], with no lock held.
 
-use crate::base::panics::catch_panic;
-use crate::base::process::calling_host;
+use crate::base::panics::catch_panic_of_host;
 
 /// Calls the host. Until this returns, the thread counts as inside a callback. A panic of a Rust host is caught here, because it cannot be
 /// passed on; the result is then `None`, and the engine continues (rule L07).
 pub fn call_host<R>(run: impl FnOnce() -> R) -> Option<R> {
-    catch_panic(|| calling_host(run)).ok()
+    catch_panic_of_host(run).ok()
 }

@@ -1,6 +1,7 @@
 /* Handles that are released inside the call that works on them: by a hook, a listener, a destructor, or a free function (rule
  * L04a). Valgrind finds any use after free. */
 #include "check.h"
+#include <pthread.h>
 #include <stdlib.h>
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
@@ -344,6 +345,72 @@ static void l04a_a_hook_may_release_the_cache_it_is_called_for(void)
     }
 }
 
+static void l04a_a_validator_may_release_the_cache_of_the_lookup(void)
+{
+    static uint8_t bytes[10000], room[10000];
+    struct given_up all = { .times = 0 };
+    int way;
+
+    for (way = 0; way < 6; way++) {
+        kvl_cache_t *cache = cache_of(&all, VALIDATOR | (way % 2 ? RECORD : 0), NULL);
+        kvl_value_t *value = NULL;
+        kvl_status_t status = KVL_OK;
+        kvl_slice_t key = { (const uint8_t *)"a", 1 };
+        size_t len = 0;
+
+        /* so long that it is copied after the lock was released */
+        STATUS(kvl_cache_put_bytes(cache, KEY("a"), bytes, sizeof bytes, NULL), KVL_OK);
+        all.cache = cache;
+        armed = VALIDATOR;
+        switch (way / 2) {
+        case 0: STATUS(kvl_cache_get(cache, KEY("a"), &value), KVL_VALUE); break;
+        case 1: STATUS(kvl_cache_get_into(cache, KEY("a"), room, sizeof room, &len), KVL_VALUE); break;
+        default: STATUS(kvl_cache_get_many(cache, &key, 1, &value, &status), KVL_OK);
+        }
+        CHECK(has_run(&all));
+        kvl_value_release(value);
+    }
+}
+
+static void *release_elsewhere(void *cache)
+{
+    kvl_cache_release(cache);
+    return NULL;
+}
+
+static uint32_t release_on_another_thread(void *user_data, const uint8_t *key, size_t len)
+{
+    kvl_cache_t **cache = user_data;
+    pthread_t thread;
+
+    (void)key;
+    (void)len;
+    if (*cache != NULL) {
+        CHECK(pthread_create(&thread, NULL, release_elsewhere, *cache) == 0);
+        CHECK(pthread_join(thread, NULL) == 0);
+        *cache = NULL;
+    }
+    return 1;
+}
+
+/* The reference is given up because of the validator, but not on its thread. */
+static void l04a_another_thread_may_release_the_cache_of_the_lookup(void)
+{
+    kvl_config_t *config = NULL;
+    kvl_cache_t *cache = NULL, *given_up = NULL;
+    kvl_value_t *value = NULL;
+
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_validator(config, release_on_another_thread, &given_up, NULL), KVL_OK);
+    STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
+    kvl_config_free(config);
+    STATUS(kvl_cache_put_bytes(cache, KEY("a"), KEY("v"), NULL), KVL_OK);
+    given_up = cache;
+    STATUS(kvl_cache_get(cache, KEY("a"), &value), KVL_VALUE);
+    CHECK(given_up == NULL);
+    kvl_value_release(value);
+}
+
 static void l04a_a_listener_may_release_the_clock_being_advanced(void)
 {
     struct given_up all = { .times = 0 };
@@ -487,6 +554,8 @@ int main(void)
     l04a_freeing_a_refused_hook_may_release_its_request();
     l04a_a_destructor_may_release_the_cache_being_written();
     l04a_a_hook_may_release_the_cache_it_is_called_for();
+    l04a_a_validator_may_release_the_cache_of_the_lookup();
+    l04a_another_thread_may_release_the_cache_of_the_lookup();
     l04a_a_listener_may_release_the_clock_being_advanced();
     l04a_a_destructor_may_free_the_reader_in_use();
     l04a_a_hook_may_free_the_reader_in_use();

@@ -1,0 +1,199 @@
+//! Keeps a cache in memory during a call, without writing to memory that other threads write to.
+//!
+//! Host code that runs during a call may release the very cache that the call uses (rule L04a). If each call took a reference, all threads
+//! would write to one count, and lookups with a validator would be slower on two threads than on one. Instead a call marks a slot that its
+//! thread usually has to itself. Whoever gives up a reference to the cache first adds one for each marked slot, and the call that marked
+//! it drops that reference at its end.
+//!
+//! No mark is missed. The caller's reference exists when the call begins, and only host code inside the call may give it up: after the mark
+//! was made, on the same thread or on one that this code caused to do it.
+//!
+//! ```text
+//!   FREE ── pin ──▶ USED ── a reference to the cache is given up ──▶ GIVEN
+//!     ▲              │ the call ends                                   │ the call ends: it drops the reference
+//!     └──────────────┴─────────────────────────────────────────────────┘
+//! ```
+
+use super::Core;
+use crate::base::hint::rarely;
+use crate::base::panics::catch_panic;
+use crate::base::process::thread_number;
+use crate::base::sync::Mutex;
+use crate::base::sync::atomic::{AtomicU8, Ordering};
+use std::ops::Deref;
+use std::sync::Arc;
+
+const FREE: u8 = 0;
+const USED: u8 = 1;
+const GIVEN: u8 = 2;
+
+/// The number of slots for each processor: threads that share a slot at the same time have to count references.
+const SLOTS_PER_CORE: usize = 4;
+const MOST_SLOTS: usize = 256;
+
+/// A slot for one call at a time. Aligned so that neighbours share no cache line (two lines, because processors fetch them in pairs).
+#[repr(align(128))]
+struct CallSlot {
+    state: AtomicU8,
+    /// The reference that the call has to drop. Locked for the change to and from `GIVEN`; nothing runs under the lock.
+    given: Mutex<Option<Arc<Core>>>,
+}
+
+impl CallSlot {
+    fn new() -> CallSlot {
+        CallSlot { state: AtomicU8::new(FREE), given: Mutex::default() }
+    }
+
+    /// Ends the use of the slot. False if there is a reference to drop.
+    #[inline(always)]
+    fn leave(&self) -> bool {
+        self.state.compare_exchange(USED, FREE, Ordering::Release, Ordering::Relaxed).is_ok()
+    }
+
+    /// Adds a reference if the slot is in use and has none.
+    fn give(&self, core: &Arc<Core>) {
+        if self.state.load(Ordering::Acquire) == USED {
+            let mut given = self.given.lock();
+            if self.state.compare_exchange(USED, GIVEN, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                *given = Some(core.clone());
+            }
+        }
+    }
+
+    /// Ends the use of a slot with a reference, and returns that.
+    #[cold]
+    fn take(&self) -> Option<Arc<Core>> {
+        let mut given = self.given.lock();
+        let core = given.take();
+        self.state.store(FREE, Ordering::Release);
+        core
+    }
+}
+
+/// The slots of one cache.
+pub(super) struct Pins {
+    slots: Box<[CallSlot]>,
+}
+
+impl Pins {
+    pub(super) fn new(cores: usize) -> Pins {
+        let slots = (cores * SLOTS_PER_CORE).next_power_of_two().min(MOST_SLOTS);
+        Pins { slots: (0..slots).map(|_| CallSlot::new()).collect() }
+    }
+
+    #[inline(always)]
+    fn claim(&self) -> Option<&CallSlot> {
+        // Their number is a power of two.
+        let slot = self.slots.get(thread_number() & (self.slots.len() - 1))?;
+        let claimed = slot.state.compare_exchange(FREE, USED, Ordering::Acquire, Ordering::Relaxed);
+        claimed.is_ok().then_some(slot)
+    }
+
+    /// To be called before a reference to the cache is given up.
+    pub(super) fn give(&self, core: &Arc<Core>) {
+        self.slots.iter().for_each(|slot| slot.give(core));
+    }
+}
+
+/// Keeps a cache in memory until it is dropped.
+pub struct Pin<'a> {
+    core: &'a Core,
+    slot: Option<&'a CallSlot>,
+    /// Without a slot, a reference.
+    _counted: Option<Arc<Core>>,
+}
+
+impl Core {
+    /// Keeps the cache in memory during a call that may run host code. The caller holds a reference (a [`CacheRef`](super::cache_ref::CacheRef))
+    /// that only this host code may give up.
+    #[inline(always)]
+    pub fn pin(&self) -> Pin<'_> {
+        let slot = self.pins.claim();
+        let counted = if rarely(slot.is_none()) { Some(self.me()) } else { None };
+        Pin { core: self, slot, _counted: counted }
+    }
+}
+
+impl Deref for Pin<'_> {
+    type Target = Core;
+    #[inline(always)]
+    fn deref(&self) -> &Core {
+        self.core
+    }
+}
+
+impl Drop for Pin<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot
+            && rarely(!slot.leave())
+        {
+            // It may be the last reference, and then run destructors of the host. Calls end here that have no guard any more.
+            let _ = catch_panic(|| drop(slot.take()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Plan;
+    use super::super::cache_ref::CacheRef;
+    use super::*;
+
+    fn cache() -> CacheRef {
+        CacheRef::new(Core::cache(Plan::default()).expect("a cache"))
+    }
+
+    #[test]
+    fn l04a_a_cache_that_is_released_during_a_call_ends_with_the_call() {
+        let cache = cache();
+        let (core, weak) = (cache.core(), cache.me.clone());
+        let outer = core.pin();
+        let inner = core.pin();
+        assert!(outer.slot.is_some() && inner.slot.is_none(), "a call inside another one counts a reference");
+        drop(cache);
+        drop(inner);
+        assert_eq!(outer.slot.map(|slot| slot.state.load(Ordering::Relaxed)), Some(GIVEN));
+        assert_eq!(weak.strong_count(), 2, "this test has one, and the slot another");
+        drop(outer);
+        assert_eq!(weak.strong_count(), 1);
+        drop(core);
+        assert_eq!(weak.strong_count(), 0);
+    }
+
+    #[test]
+    fn l04a_another_reference_that_is_given_up_meanwhile_costs_nothing_later() {
+        let cache = cache();
+        let weak = cache.me.clone();
+        let other = cache.clone();
+        let pin = cache.pin();
+        drop(other);
+        drop(pin);
+        assert_eq!(weak.strong_count(), 1);
+        let pin = cache.pin();
+        assert!(pin.slot.is_some(), "the slot is free again");
+    }
+
+    #[test]
+    fn l04a_calls_on_many_threads_while_references_come_and_go() {
+        let cache = cache();
+        let weak = cache.me.clone();
+        std::thread::scope(|threads| {
+            for _ in 0..4 {
+                let mine = cache.clone();
+                threads.spawn(move || {
+                    for _ in 0..2_000 {
+                        let own = mine.clone();
+                        let pin = own.pin();
+                        assert_eq!(pin.len(), 0);
+                        drop(pin);
+                        drop(own);
+                    }
+                });
+            }
+        });
+        assert_eq!(weak.strong_count(), 1);
+        drop(cache);
+        assert_eq!(weak.strong_count(), 0);
+    }
+}

@@ -1,0 +1,35 @@
+//! Lookups by which the validator is called and no other host code.
+
+use super::Core;
+use crate::base::hint::rarely;
+use crate::base::panics::catch_panic;
+use crate::base::{Answer, Status};
+
+impl Core {
+    /// Whether a lookup can be made by [`Core::look_up_validated`].
+    #[inline]
+    pub fn only_validates(&self) -> bool {
+        self.only_validates && !self.life.is_over()
+    }
+
+    /// A lookup by which the validator is called and no other host code. Does not panic, and so needs no guard. `see` runs under a lock: it
+    /// may copy bytes and do nothing else.
+    #[inline(always)]
+    pub fn look_up_validated(&self, key: &[u8], see: impl FnOnce(&Answer) -> Status) -> Status {
+        if rarely(!self.ask_validator(key)) {
+            self.store.count_invalid_key();
+            return Status::INVALID_KEY;
+        }
+        let mut see = Some(see);
+        let mut see_once = |answer: &Answer| see.take().map_or(Status::ERR_PANIC, |see| see(answer));
+        match self.store.try_lookup_fast(key, &self.clock, &mut see_once) {
+            Some(seen) => seen.unwrap_or(Status::MISS),
+            None => self.look_up_guarded(key, &mut see_once),
+        }
+    }
+
+    #[inline(never)]
+    fn look_up_guarded(&self, key: &[u8], see: &mut dyn FnMut(&Answer) -> Status) -> Status {
+        catch_panic(|| self.store.lookup_with(key, &self.clock, see)).map_or(Status::ERR_PANIC, |seen| seen.unwrap_or(Status::MISS))
+    }
+}
