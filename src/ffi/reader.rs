@@ -4,60 +4,104 @@
 //! to read without one.
 
 use super::constants::kvl_status_t;
-use super::guard::{Caller, guard, guard_or};
-use super::handle::{Handle, HasGeneration};
+use super::guard::{Caller, guard, guard_apart, guard_or};
+use super::handle::{Handle, HasGeneration, ScalarOut};
 use super::types::{kvl_cache_t, kvl_reader_t};
 use super::value::start_of;
+use crate::base::hint::rarely;
 use crate::base::process::Generation;
-use crate::base::sync::Mutex;
-use crate::base::{Kind, Status, Value};
+use crate::base::{Answer, Kind, Status, Value};
 use crate::engine::cache::Lookup;
 use crate::engine::cache_ref::CacheRef;
 use std::ffi::c_void;
-use std::ptr::{null, null_mut};
+use std::ptr::{NonNull, null, null_mut};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// The target of a reader handle. With the lock, mistaken use from two threads waits instead of corrupting memory.
-pub(crate) struct ReaderHandle {
-    cache: CacheRef,
-    view: Mutex<Option<Value>>,
-}
+/// The value in view, or none: the handle of a value, whose reference it holds. Exchanged in one step, so that mistaken use from two threads
+/// ends a view too early instead of releasing a value twice.
+struct View(AtomicPtr<()>);
 
-impl ReaderHandle {
-    /// Sets the view to `value`, or to none. Returns the previous value: its destructor may free this reader (rule L04a), so it must be
-    /// dropped once the reader is no longer accessed.
+impl View {
+    const fn empty() -> View {
+        View(AtomicPtr::new(null_mut()))
+    }
+
+    /// Puts `value` into view, or nothing. Returns what was in view before.
     #[must_use]
+    #[inline(always)]
     fn show(&self, value: Option<Value>) -> Option<Value> {
-        std::mem::replace(&mut *self.view.lock(), value)
+        let shown = value.map_or(null_mut(), |value| value.into_raw().as_ptr().cast());
+        // Release and Acquire: another thread may have used the reader before, and what it did comes before the end of its view.
+        let before = NonNull::new(self.0.swap(shown, Ordering::AcqRel));
+        // SAFETY: only this function writes the pointer, which came from a value, and each is exchanged for the next one once.
+        before.map(|before| unsafe { Value::from_raw(before.cast()) })
     }
 }
 
-/// The result of a lookup through a reader: the status, and the outputs if the status is not an error.
-struct Look {
-    result: Result<Status, Status>,
-    data: *const u8,
-    len: usize,
-    object: *mut c_void,
-    /// References to be dropped last: the previous value, and a value that was refused.
-    dropped: [Option<Value>; 2],
+impl Drop for View {
+    fn drop(&mut self) {
+        drop(self.show(None));
+    }
+}
+
+/// The target of a reader handle.
+pub(crate) struct ReaderHandle {
+    cache: CacheRef,
+    view: View,
+}
+
+/// The places for the result of a lookup through a reader.
+struct Outputs<'caller> {
+    data: ScalarOut<'caller, *const u8>,
+    len: ScalarOut<'caller, usize>,
+    object: Option<ScalarOut<'caller, *mut c_void>>,
+}
+
+impl Outputs<'_> {
+    #[inline(always)]
+    fn write(&self, bytes: Option<&[u8]>, object: *mut c_void) {
+        self.data.write(bytes.map_or(null(), start_of));
+        self.len.write(bytes.map_or(0, <[u8]>::len));
+        self.object.iter().for_each(|place| place.write(object));
+    }
+}
+
+impl Caller {
+    fn outputs(&self, data: *mut *const u8, len: *mut usize, object: *mut *mut c_void) -> Result<Outputs<'_>, Status> {
+        Ok(Outputs { data: self.place(data)?, len: self.place(len)?, object: self.place(object).ok() })
+    }
+}
+
+/// The references that a call on a reader gives up. Their destructors may free the reader (rule L04a), so they are dropped once it is no longer
+/// accessed.
+#[must_use]
+struct GivenUp {
+    /// What was in view before.
+    before: Option<Value>,
+    /// An object that the caller has no place for.
+    refused: Option<Value>,
 }
 
 impl ReaderHandle {
-    fn look(&self, key: &[u8], takes_objects: bool) -> Look {
-        let (result, value, refused) = match self.cache.get(key) {
-            Ok(Lookup::Value(value)) if value.kind() == Kind::Object && !takes_objects => (Err(Status::ERR_WRONG_KIND), None, Some(value)),
-            Ok(Lookup::Value(value)) => (Ok(Status::VALUE), Some(value), None),
-            Ok(other) => (Ok(other.status()), None, None),
-            Err(status) => (Err(status), None, None),
+    /// Shows the result of a lookup.
+    #[inline(always)]
+    fn show(&self, found: Lookup, out: &Outputs<'_>) -> (Status, GivenUp) {
+        let status = found.status();
+        let Lookup::Value(value) = found else {
+            out.write(None, null_mut());
+            return (status, GivenUp { before: self.view.show(None), refused: None });
         };
-        let bytes = value.as_ref().and_then(Value::as_bytes);
-        Look {
-            result,
-            data: bytes.map_or(null(), start_of),
-            len: bytes.map_or(0, <[u8]>::len),
-            object: value.as_ref().and_then(Value::as_object).unwrap_or(null_mut()),
-            dropped: [self.show(value), refused],
+        if rarely(value.kind() == Kind::Object) {
+            if out.object.is_none() {
+                return (Status::ERR_WRONG_KIND, GivenUp { before: self.view.show(None), refused: Some(value) });
+            }
+            out.write(None, value.as_object().unwrap_or(null_mut()));
+        } else {
+            // The bytes stay where they are while the view holds the value.
+            out.write(value.as_bytes(), null_mut());
         }
+        (status, GivenUp { before: self.view.show(Some(value)), refused: None })
     }
 }
 
@@ -84,7 +128,7 @@ pub unsafe extern "C" fn kvl_reader_new(cache: *mut kvl_cache_t, out_reader: *mu
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let out = caller.out(out_reader)?;
-        let reader = ReaderHandle { cache: caller.share(cache)?, view: Mutex::new(None) };
+        let reader = ReaderHandle { cache: caller.share(cache)?, view: View::empty() };
         Ok(out.give(Arc::new(reader), Status::OK))
     })
 }
@@ -116,21 +160,36 @@ pub unsafe extern "C" fn kvl_reader_get(
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard(|| {
-        let (data, len, object) = (caller.place(out_data)?, caller.place(out_len)?, caller.place(out_object).ok());
+    let caller = &caller;
+    if let Ok(out) = caller.outputs(out_data, out_len, out_object)
+        && let Ok(borrowed) = caller.borrow(reader.cast_const())
+        && let Ok(key) = caller.key(key, key_len)
+        && let Some(found) = borrowed.cache.try_lookup_fast(key, Answer::clone)
+    {
+        let (status, GivenUp { before, refused }) = borrowed.show(found.into(), &out);
+        let last = before.and_then(Value::give_up);
+        if rarely(last.is_some() || refused.is_some()) {
+            return guard_apart(move || {
+                drop((last, refused));
+                Ok(status)
+            });
+        }
+        return status.0;
+    }
+    guard_apart(move || {
+        let out = caller.outputs(out_data, out_len, out_object)?;
         let handle = reader.cast_const();
         let (reader, key) = (caller.borrow(handle)?, caller.key(key, key_len)?);
         // The validator and the record listener may free the reader too.
         let kept = if reader.cache.lookups_call_host() { Some(caller.share(handle)?) } else { None };
-        let look = kept.as_deref().unwrap_or(reader).look(key, object.is_some());
-        if look.result.is_ok() {
-            data.write(look.data);
-            len.write(look.len);
-            object.into_iter().for_each(|place| place.write(look.object));
-        }
+        let reader = kept.as_deref().unwrap_or(reader);
+        let (status, given_up) = match reader.cache.get(key) {
+            Ok(found) => reader.show(found, &out),
+            Err(status) => (status, GivenUp { before: reader.view.show(None), refused: None }),
+        };
         drop(kept);
-        drop(look.dropped);
-        look.result
+        drop(given_up);
+        Ok(status)
     })
 }
 
@@ -144,7 +203,7 @@ pub unsafe extern "C" fn kvl_reader_done(reader: *mut kvl_reader_t) {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard_or((), || {
-        let before = caller.borrow(reader).ok().and_then(|reader| reader.show(None));
+        let before = caller.borrow(reader).ok().and_then(|reader| reader.view.show(None));
         drop(before);
     });
 }
