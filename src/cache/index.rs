@@ -3,96 +3,38 @@
 //! Open addressing in buckets that fill a cache line (as in folly's tables and Abseil's, but with the addresses beside the tags), with
 //! linear probing over buckets (Knuth, volume 3, 6.4, algorithm L). A lookup waits for one cache line, compares all its tags without an
 //! unpredictable branch, and reads a record only if 32 bits of the hash agree. Each bucket counts the records that are in a later bucket
-//! because this one was full; a search ends at a bucket with a count of 0. Growing does not compute any hash again. A removal decrements
-//! the counts instead of leaving a tombstone, which a full cache would have to clean up again and again.
+//! because this one was full; a search ends at a bucket with a count of 0. A removal decrements the counts instead of leaving a tombstone,
+//! which a full cache would have to clean up again and again.
+//!
+//! Growing takes many small steps (rule S19): there are two tables meanwhile, and each insertion moves the records of a few buckets from
+//! the smaller to the larger one. Both are in the order of the tags, and so are the moves. So one number tells in which of the two a
+//! record is. A lookup asks for that only if the smaller table does not have the key. No hash is computed again, and no record read.
 
+mod table;
+
+use self::table::{Bucket, BucketTable, SLOTS, home};
 use super::work;
 use crate::base::hint::{prefetch, prefetch_at, rarely};
 use crate::base::record::Address;
 use std::alloc::{Layout, handle_alloc_error};
 use std::collections::TryReserveError;
-use std::hint::select_unpredictable;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
+
+const FIRST_GROWTH: u64 = 2;
+
+/// How many buckets' records an insertion moves to the larger table. A table grows by an eighth at least, and has less than half a bucket for
+/// each record. So a move takes less than half of the insertions after which the larger table is full.
+const MOVED_BY_AN_INSERTION: usize = 8;
+
+/// How many buckets' records are moved when the table begins to grow: a table that has no more is moved in one step.
+const MOVED_AT_ONCE: usize = 64;
 
 /// The minimum number of slots for each entry. With 2, one bucket in twenty was so full that records went to a later one (measured).
 const SLOTS_PER_ENTRY: u64 = 2;
 
-/// The slots of a bucket, which fill a cache line together with the count: 5, or 7 with 32-bit addresses.
-const SLOTS: usize = (64 - size_of::<u32>()) / (size_of::<u32>() + size_of::<Option<Address>>());
-
-const FIRST_GROWTH: u64 = 2;
-
-/// One cache line of the table. The slots in use come first.
-#[repr(C, align(64))]
-#[derive(Clone, Copy)]
-pub(super) struct Bucket {
-    records: [Option<Address>; SLOTS],
-    tags: [u32; SLOTS],
-    /// The number of records that are in a later bucket because this one was full.
-    passed: u32,
-}
-
-const EMPTY: Bucket = Bucket { records: [None; SLOTS], tags: [0; SLOTS], passed: 0 };
-
-const _: () = assert!(size_of::<Bucket>() == 64);
-
-impl Bucket {
-    #[inline(always)]
-    fn is_full(&self) -> bool {
-        self.records[SLOTS - 1].is_some()
-    }
-
-    /// Returns the slot of `record`, or [`SLOTS`] if it is not here. Visits all slots, to avoid unpredictable branches.
-    #[inline(always)]
-    fn slot_of(&self, record: Address) -> usize {
-        let wanted = Address::bits(Some(record));
-        (0..SLOTS).rev().fold(SLOTS, |found, at| select_unpredictable(Address::bits(self.records[at]) == wanted, at, found))
-    }
-
-    /// Returns the number of slots in use. Visits all slots, to avoid unpredictable branches.
-    #[inline(always)]
-    fn len(&self) -> usize {
-        self.records.iter().map(|held| usize::from(held.is_some())).sum()
-    }
-
-    /// Returns the first record with `tag`. Visits all slots without a branch, because the slot cannot be predicted. Empty slots have tag 0
-    /// and come last, so that a search for tag 0 finds one only if no record has that tag.
-    #[inline(always)]
-    fn guess(&self, tag: u32) -> Option<Address> {
-        let mut found = None;
-        for at in (0..SLOTS).rev() {
-            found = select_unpredictable(self.tags[at] == tag, self.records[at], found);
-        }
-        found
-    }
-
-    /// The records with `tag`.
-    fn under(&self, tag: u32) -> impl Iterator<Item = Address> {
-        self.tags.iter().zip(&self.records).filter(move |(of, _)| **of == tag).filter_map(|(_, record)| *record)
-    }
-
-    fn push(&mut self, tag: u32, record: Option<Address>) {
-        let at = self.len();
-        (self.tags[at], self.records[at]) = (tag, record);
-    }
-
-    fn vacate(&mut self, at: usize) {
-        let last = self.len() - 1;
-        (self.tags[at], self.records[at]) = (self.tags[last], self.records[last]);
-        (self.tags[last], self.records[last]) = (0, None);
-    }
-}
-
 /// The size of a full table for each entry, in bytes, for the published cost of an entry.
 #[cfg(test)]
 pub(super) const BYTES_PER_ENTRY: f64 = size_of::<Bucket>() as f64 / SLOTS as f64 * SLOTS_PER_ENTRY as f64;
-
-/// The home of a tag: the bucket where its search begins. Computed by a multiplication, so that a table can have any size, up to exactly
-/// what the capacity needs.
-#[inline(always)]
-fn home(tag: u32, buckets: usize) -> usize {
-    ((u64::from(tag) * buckets as u64) >> 32) as usize
-}
 
 /// The address and size of a table, to prefetch from it without its lock. Both may be outdated, and may not belong together. That is
 /// harmless, because memory is only prefetched, never read. (std's atomics instead of those of `base::sync`, because models need not
@@ -107,10 +49,12 @@ impl TableHint {
     /// Records the current location of `index`.
     #[inline]
     pub fn note(&self, index: &Index) {
-        let start = index.buckets.as_ptr().cast_mut();
+        // While the table grows, this is the smaller one: some prefetches are in vain then.
+        let buckets = &index.table.buckets;
+        let start = buckets.as_ptr().cast_mut();
         if self.buckets.load(Relaxed) != start {
             self.buckets.store(start, Relaxed);
-            self.len.store(index.buckets.len(), Relaxed);
+            self.len.store(buckets.len(), Relaxed);
         }
     }
 
@@ -122,31 +66,38 @@ impl TableHint {
     }
 }
 
+/// A larger table, to which the records are being moved.
+struct Growth {
+    table: BucketTable,
+    /// The bucket of the smaller table whose records are moved next.
+    next: usize,
+}
+
+/// The buckets of a table that is no longer used. Freeing much memory takes time, so the holder of the lock does that after releasing it.
+pub(super) struct OutgrownTable(#[allow(dead_code)] Vec<Bucket>);
+
+/// Above all tags.
+const ALL_TAGS: u64 = 1 << 32;
+
 /// A hash table from the low 32 bits of a hash to record addresses; the caller compares keys.
 pub(super) struct Index {
-    buckets: Vec<Bucket>,
+    table: BucketTable,
+    /// Records with a lower tag have been moved to the larger table. 0 if there is none.
+    moved: u64,
     len: u64,
-    /// The number of records for which the table is large enough.
+    /// The number of records for which the table, the larger one if there are two, has room.
     capacity: u64,
+    growth: Option<Growth>,
+    outgrown: Vec<Bucket>,
 }
 
 impl Index {
     pub fn new() -> Index {
-        Index { buckets: Vec::new(), len: 0, capacity: 0 }
+        Index { table: BucketTable::EMPTY, moved: 0, len: 0, capacity: 0, growth: None, outgrown: Vec::new() }
     }
 
     pub fn is_empty(&self) -> bool {
         self.len == 0
-    }
-
-    #[inline(always)]
-    fn home(&self, tag: u32) -> usize {
-        home(tag, self.buckets.len())
-    }
-
-    #[inline]
-    fn after(&self, at: usize) -> usize {
-        if at + 1 == self.buckets.len() { 0 } else { at + 1 }
     }
 
     /// Returns the record with this hash for which `is_it` is true.
@@ -154,62 +105,69 @@ impl Index {
     pub fn find(&self, hash: u64, is_it: impl Fn(Address) -> bool) -> Option<Address> {
         let tag = hash as u32;
         work::probe();
-        // A table without buckets ends the search here.
-        let bucket = self.buckets.get(self.home(tag))?;
+        // All buckets of this table are in use. A table without any ends the search here.
+        let buckets = &self.table.buckets;
+        let bucket = buckets.get(home(tag, buckets.len()))?;
         let guess = bucket.guess(tag);
         if let Some(record) = guess
             && is_it(record)
         {
             return guess;
         }
-        if rarely(guess.is_some() || bucket.passed > 0) { self.search(tag, is_it) } else { None }
+        // A record that was moved is not found above either, so that growing costs a hit nothing while the table does not grow.
+        if rarely(guess.is_some() || u64::from(bucket.passed) | self.moved > 0) { self.search(tag, is_it) } else { None }
     }
 
     #[cold]
     #[inline(never)]
     fn search(&self, tag: u32, is_it: impl Fn(Address) -> bool) -> Option<Address> {
-        let mut at = self.home(tag);
-        // Visits each bucket at most once, because every bucket may have passed a record on.
-        for _ in 0..self.buckets.len() {
-            work::probe();
-            let bucket = self.buckets.get(at)?;
-            let found = bucket.under(tag).find(|record| is_it(*record));
-            if found.is_some() || bucket.passed == 0 {
-                return found;
-            }
-            at = self.after(at);
-        }
-        None
+        self.table_with(tag).search(tag, is_it)
     }
 
     /// Prefetches the bucket of `hash` for a lookup that follows soon.
     #[inline]
     pub fn prefetch(&self, hash: u64) {
-        self.buckets.get(self.home(hash as u32)).into_iter().for_each(prefetch);
+        let table = self.table_with(hash as u32);
+        table.buckets.get(table.home(hash as u32)).into_iter().for_each(prefetch);
+    }
+
+    /// The table in which a record with this tag is, or belongs.
+    #[inline(always)]
+    fn table_with(&self, tag: u32) -> &BucketTable {
+        if rarely(u64::from(tag) < self.moved)
+            && let Some(growth) = &self.growth
+        {
+            return &growth.table;
+        }
+        &self.table
+    }
+
+    /// Like [`Index::table_with`].
+    #[inline(always)]
+    fn table_with_mut(&mut self, tag: u32) -> &mut BucketTable {
+        if rarely(u64::from(tag) < self.moved)
+            && let Some(growth) = &mut self.growth
+        {
+            return &mut growth.table;
+        }
+        &mut self.table
     }
 
     /// Adds a record that is not in the table. `limit` is the maximum number of entries.
     pub fn insert(&mut self, hash: u64, record: Address, limit: u64) {
-        if self.must_grow() {
-            self.grow(limit);
+        if rarely(self.must_grow() || self.moved > 0) {
+            self.attend(limit);
         }
         self.len += 1;
-        self.enter(hash as u32, Some(record));
-    }
-
-    fn enter(&mut self, tag: u32, record: Option<Address>) {
-        let mut at = self.home(tag);
-        // The table has more slots than entries, so the loop ends.
-        while self.buckets[at].is_full() {
-            work::probe();
-            self.buckets[at].passed += 1;
-            at = self.after(at);
-        }
-        self.buckets[at].push(tag, record);
+        self.table_with_mut(hash as u32).enter(hash as u32, Some(record));
     }
 
     fn buckets_for(entries: u64) -> u64 {
         (entries * SLOTS_PER_ENTRY).div_ceil(SLOTS as u64)
+    }
+
+    fn capacity_of(buckets: u64) -> u64 {
+        buckets * SLOTS as u64 / SLOTS_PER_ENTRY
     }
 
     /// Whether another record needs a larger table.
@@ -218,89 +176,94 @@ impl Index {
         self.len >= self.capacity
     }
 
+    /// What growing takes of an insertion.
     #[cold]
-    fn grow(&mut self, limit: u64) {
+    #[inline(never)]
+    fn attend(&mut self, limit: u64) {
         if self.try_grow(limit).is_err() {
             handle_alloc_error(Layout::new::<Bucket>());
         }
+        self.move_some(MOVED_BY_AN_INSERTION);
     }
 
-    /// Makes the table large enough for another record. If there is no memory for that, nothing changes.
+    /// Makes room for another record: begins to move to a larger table. If there is no memory for that, nothing changes.
     pub fn try_grow(&mut self, limit: u64) -> Result<(), TryReserveError> {
         if !self.must_grow() {
             return Ok(());
         }
-        // By a quarter only, because unused slots are not part of any entry's cost (rule S03a).
-        let wanted = (self.buckets.len() as u64 * 5 / 4)
-            .max(self.buckets.len() as u64 + FIRST_GROWTH)
-            .min(Index::buckets_for(limit))
-            .max(Index::buckets_for(self.len + 1));
-        let wanted = usize::try_from(wanted).expect("a shard holds at most MAX_NODES entries");
-        let mut larger = Vec::new();
-        larger.try_reserve_exact(wanted)?;
-        larger.resize(wanted, EMPTY);
-        self.capacity = wanted as u64 * SLOTS as u64 / SLOTS_PER_ENTRY;
-        for bucket in std::mem::replace(&mut self.buckets, larger) {
-            (0..bucket.len()).for_each(|slot| self.enter(bucket.tags[slot], bucket.records[slot]));
+        let size = self.growth.as_ref().map_or(self.table.size, |growth| growth.table.size) as u64;
+        let (wanted, stretched) = (self.next_size(size, limit), Index::capacity_of(size * 9 / 8));
+        if (self.growth.is_some() || wanted < size * 9 / 8) && self.capacity < stretched {
+            // Only after a resize: the limit was, or is, hardly above the room that there is. Insertions have to pay for each move, so there
+            // have to be many from one to the next, and the table becomes a little fuller meanwhile.
+            self.capacity = stretched;
+            return Ok(());
         }
+        // The last move came to an end long ago: see `MOVED_BY_AN_INSERTION`.
+        self.move_some(usize::MAX);
+        let table = BucketTable::with_capacity(usize::try_from(wanted).expect("a shard holds at most MAX_NODES entries"))?;
+        self.capacity = Index::capacity_of(wanted);
+        self.growth = Some(Growth { table, next: 0 });
+        // From here on `moved` is above 0, until the table has grown.
+        self.move_some(MOVED_AT_ONCE);
         Ok(())
+    }
+
+    /// The size to which a full table grows: by a quarter only, because unused slots are not part of any entry's cost (rule S03a); but to
+    /// what the limit needs if that is not much more.
+    fn next_size(&self, size: u64, limit: u64) -> u64 {
+        let most = Index::buckets_for(limit);
+        let next = (size * 5 / 4).max(size + FIRST_GROWTH);
+        let next = if most <= next * 6 / 5 { most } else { next };
+        next.max(Index::buckets_for(self.len + 1))
+    }
+
+    /// Moves the records of up to `most` buckets to the larger table, if there is one.
+    fn move_some(&mut self, most: usize) {
+        let Some(Growth { table: larger, next }) = &mut self.growth else { return };
+        let end = self.table.size.min(next.saturating_add(most));
+        while *next < end {
+            self.table.move_home(*next, larger);
+            *next += 1;
+        }
+        let is_all = end == self.table.size;
+        self.moved = if is_all { ALL_TAGS } else { self.table.first_tag(end) };
+        // Also where no record was moved to, so that no later step has to.
+        larger.reach(if is_all { larger.size - 1 } else { larger.home(self.moved as u32) });
+        if is_all && let Some(growth) = self.growth.take() {
+            self.outgrown = std::mem::replace(&mut self.table, growth.table).buckets;
+            self.moved = 0;
+        }
+    }
+
+    /// The size of the table that is to be freed, 0 if there is none.
+    #[inline(always)]
+    pub fn outgrown(&self) -> usize {
+        self.outgrown.capacity()
+    }
+
+    /// Returns a table that is no longer used, to be dropped after the lock is released.
+    pub fn take_outgrown(&mut self) -> OutgrownTable {
+        OutgrownTable(std::mem::take(&mut self.outgrown))
     }
 
     /// Calls `show` with the records whose tag (the low 32 bits of the hash) is at least `from`, in ascending order of their home buckets:
     /// about `most` records, in whole buckets, so that none is repeated or missed even if the table grows between two calls. Returns the
     /// tag to continue from; `None` at the end.
-    pub fn walk(&self, from: u32, most: usize, mut show: impl FnMut(Address)) -> Option<u32> {
-        let buckets = self.buckets.len();
-        let (mut shown, mut home) = (0, self.home(from));
-        for looked_at in 0.. {
-            if home >= buckets {
-                return None;
-            }
-            // Also bounds the number of buckets, because the table may be nearly empty.
-            if shown >= most || looked_at >= most {
-                return u32::try_from(((home as u64) << 32).div_ceil(buckets as u64)).ok();
-            }
-            shown += self.show_home(home, from, &mut show);
-            home += 1;
-        }
-        None
-    }
-
-    /// Calls `show` with the records whose home is this bucket; some may be in the buckets after it. Returns their number.
-    fn show_home(&self, home: usize, from: u32, mut show: impl FnMut(Address)) -> usize {
-        let (mut at, mut shown) = (home, 0);
-        loop {
-            work::probe();
-            let bucket = &self.buckets[at];
-            for (tag, record) in bucket.tags.iter().zip(bucket.records.iter().flatten()) {
-                if *tag >= from && self.home(*tag) == home {
-                    work::entry();
-                    show(*record);
-                    shown += 1;
-                }
-            }
-            at = self.after(at);
-            if bucket.passed == 0 || at == home {
-                return shown;
-            }
-        }
+    pub fn walk(&self, from: u32, most: usize, show: impl FnMut(Address)) -> Option<u32> {
+        let next = match &self.growth {
+            // Between two calls the limit between the two tables rises only, past records that were shown and some that will be.
+            Some(growth) if u64::from(from) < self.moved => growth.table.walk(from, self.moved, most, show),
+            _ if self.table.size == 0 => ALL_TAGS,
+            _ => self.table.walk(from, ALL_TAGS, most, show),
+        };
+        u32::try_from(next).ok()
     }
 
     /// Removes a record that is in the table under `hash`.
     pub fn remove(&mut self, hash: u64, record: Address) {
-        let mut at = self.home(hash as u32);
-        loop {
-            let bucket = &mut self.buckets[at];
-            let slot = bucket.slot_of(record);
-            if slot < SLOTS {
-                bucket.vacate(slot);
-                self.len -= 1;
-                return;
-            }
-            assert!(bucket.passed > 0, "every entry is in the index");
-            bucket.passed -= 1;
-            at = self.after(at);
-        }
+        self.table_with_mut(hash as u32).remove(hash as u32, record);
+        self.len -= 1;
     }
 }
 
@@ -321,7 +284,7 @@ mod tests {
     #[test]
     fn an_empty_table_has_no_memory_and_finds_nothing() {
         let index = Index::new();
-        assert_eq!((index.buckets.capacity(), index.find(hash(7), |_| true)), (0, None));
+        assert_eq!((index.table.buckets.capacity(), index.find(hash(7), |_| true)), (0, None));
     }
 
     #[test]
@@ -331,8 +294,8 @@ mod tests {
             for number in 0..limit as u32 {
                 index.insert(hash(number.wrapping_mul(0x9E37_79B9)), record(number), limit);
             }
-            assert_eq!(index.buckets.len() as u64, Index::buckets_for(limit));
-            assert!(index.buckets.iter().any(|bucket| !bucket.is_full()));
+            assert_eq!((index.table.buckets.len() as u64, index.growth.is_none()), (Index::buckets_for(limit), true));
+            assert!(index.table.buckets.iter().any(|bucket| !bucket.is_full()));
         }
     }
 
@@ -379,6 +342,83 @@ mod tests {
         }
     }
 
+    fn spread(number: u32) -> u64 {
+        hash(number.wrapping_mul(0x9E37_79B9))
+    }
+
+    #[test]
+    fn s19_growing_takes_a_few_buckets_of_each_insertion() {
+        let (mut index, mut growths) = (Index::new(), 0);
+        for number in 0..100_000 {
+            growths += u32::from(index.must_grow());
+            let probes = work::probes_of(|| index.insert(spread(number), record(number), 1 << 20));
+            // A bucket's records may be in the next ones, too.
+            assert!(probes < 3 * MOVED_AT_ONCE as u64, "{probes} buckets for insertion {number}");
+        }
+        assert!(growths > 30, "{growths} growths");
+    }
+
+    #[test]
+    fn s19_growing_takes_a_few_buckets_however_the_limit_rises() {
+        for step in [1, 7, 100, 1_000, 5_000, 20_000] {
+            let mut index = Index::new();
+            for number in 0..60_000 {
+                let limit = (u64::from(number) / step + 1) * step;
+                let probes = work::probes_of(|| index.insert(spread(number), record(number), limit));
+                assert!(probes < 3 * MOVED_AT_ONCE as u64, "{probes} buckets for insertion {number}, with limits {step} apart");
+            }
+            // A little fuller than usual, and no larger than usual.
+            let usual = Index::buckets_for(60_000);
+            let size = index.growth.as_ref().map_or(index.table.size, |growth| growth.table.size) as u64;
+            assert!(size >= usual * 8 / 9 && size <= usual * 3 / 2, "{size} buckets, usually {usual}, with limits {step} apart");
+        }
+    }
+
+    /// Many records have a home among the last buckets, so that they go to later buckets and to the first ones, in both tables.
+    #[test]
+    fn s19_a_record_is_found_while_the_table_grows() {
+        let tag_of = |number: u32| if number % 8 == 0 { hash(u32::MAX - number / 64) } else { spread(number) };
+        let mut index = Index::new();
+        let (mut held, mut seen_growing) = (std::collections::BTreeSet::new(), 0);
+        for number in 0..4_000 {
+            index.insert(tag_of(number), record(number), 1 << 20);
+            held.insert(number);
+            if number % 3 == 0 {
+                let other = number / 2;
+                if held.remove(&other) {
+                    index.remove(tag_of(other), record(other));
+                }
+            }
+            if index.growth.is_none() || number % 16 != 0 {
+                continue;
+            }
+            seen_growing += 1;
+            for number in 0..=number {
+                let found = index.find(tag_of(number), |at| at == record(number));
+                assert_eq!(found, held.contains(&number).then(|| record(number)));
+            }
+            let (mut walked, _) = walked(&mut index, 50, |_| ());
+            walked.sort_unstable();
+            assert!(walked.iter().eq(&held));
+        }
+        assert!(seen_growing > 10, "looked {seen_growing} times");
+        held.iter().for_each(|number| index.remove(tag_of(*number), record(*number)));
+        let tables = std::iter::once(&index.table).chain(index.growth.iter().map(|growth| &growth.table));
+        assert!(tables.flat_map(|table| &table.buckets).all(|bucket| bucket.len() == 0 && bucket.passed == 0));
+    }
+
+    #[test]
+    fn s20_a_table_that_was_outgrown_is_handed_out() {
+        let mut index = Index::new();
+        for number in 0..10_000 {
+            index.insert(spread(number), record(number), 1 << 20);
+            if index.outgrown() > 0 {
+                assert!(index.take_outgrown().0.capacity() > 0);
+            }
+        }
+        assert_eq!(index.outgrown(), 0);
+    }
+
     proptest! {
         /// Few tags, at both ends of their range, so that runs of slots grow long and wrap around the end.
         #[test]
@@ -405,10 +445,12 @@ mod tests {
                     prop_assert_eq!(found, tag.map(|_| record(number)));
                 }
                 prop_assert_eq!(index.len, held.len() as u64);
-                prop_assert_eq!(index.buckets.iter().map(Bucket::len).sum::<usize>(), held.len());
+                let tables = || std::iter::once(&index.table).chain(index.growth.iter().map(|growth| &growth.table));
+                let buckets = || tables().flat_map(|table| &table.buckets);
+                prop_assert_eq!(buckets().map(Bucket::len).sum::<usize>(), held.len());
                 // Every removal undoes the counts of its insertion, so an empty table has none.
                 if held.is_empty() {
-                    prop_assert!(index.buckets.iter().all(|bucket| bucket.passed == 0));
+                    prop_assert!(buckets().all(|bucket| bucket.passed == 0));
                 }
                 let (mut seen, _) = walked(&mut index, 3, |_| ());
                 let mut all: Vec<u32> = held.iter().map(|(number, _)| *number).collect();

@@ -16,6 +16,7 @@
 //! An entry that leaves is never dropped under a lock. It becomes a [`Departure`], which goes to the [`DepartureSink`] in store order, or
 //! to the caller. Read `shard.rs` first: it contains every operation. Each of the other files contains one structure.
 
+mod column;
 mod counts;
 mod departure;
 mod entry;
@@ -26,6 +27,7 @@ mod layout;
 mod levels;
 mod lifetimes;
 mod limits;
+mod links;
 mod locked_shard;
 mod order;
 pub mod saved;

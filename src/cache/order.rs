@@ -8,6 +8,7 @@
 
 use super::idle::Uses;
 use super::levels::{Amount, Levels};
+use super::links::{LinkArray, Links};
 use super::slab::{Place, Slab};
 use crate::base::hint::rarely;
 use crate::base::{Millis, NoMemory};
@@ -67,7 +68,7 @@ impl EvictionOrder {
         self.settle(slab);
         let number = self.levels.open(priority);
         slab.set_level(place, number);
-        self.levels.enter(number, slab.cost(place), |list| list.append(slab, place));
+        self.levels.enter(number, slab.cost(place), |list| list.append(slab.links_mut(), place));
         if self.has_idle_ttl() {
             self.uses.iter_mut().for_each(|uses| uses.enter(place, now, slab.node_capacity()));
         }
@@ -78,7 +79,7 @@ impl EvictionOrder {
         // A recorded use must not be applied to the next entry at this place.
         self.settle(slab);
         let number = slab.level(place);
-        self.levels.leave(number, slab.cost(place), |list| list.unlink(slab, place));
+        self.levels.leave(number, slab.cost(place), |list| list.unlink(slab.links_mut(), place));
         if self.has_idle_ttl() {
             self.uses.iter_mut().for_each(|uses| uses.leave(place));
         }
@@ -153,9 +154,9 @@ impl EvictionOrder {
         match self.levels.only() {
             Some(number) => {
                 let list = self.levels.list(number);
-                notes.iter().for_each(|place| list.renew(slab, *place));
+                notes.iter().for_each(|place| list.renew(slab.links_mut(), *place));
             }
-            None => notes.iter().for_each(|place| self.levels.list(slab.level(*place)).renew(slab, *place)),
+            None => notes.iter().for_each(|place| self.levels.list(slab.level(*place)).renew(slab.links_mut(), *place)),
         }
         if let Some(uses) = &mut self.uses {
             notes.iter().for_each(|place| uses.renew(*place));
@@ -201,44 +202,49 @@ impl EvictionOrder {
 
 impl List {
     /// Makes an entry the most recently used one.
-    #[inline]
-    fn renew(&mut self, slab: &mut Slab, place: Place) {
-        if self.newest == place {
+    #[inline(always)]
+    fn renew(&mut self, links: &mut LinkArray, place: Place) {
+        let newest = self.newest;
+        if newest == place {
             return;
         }
-        let (older, newer) = (slab.older(place), slab.newer(place));
+        let Links { older, newer } = *links.of(place);
         // There is a newer entry, because this one is not the newest.
-        slab.set_older(newer, older);
+        links.of_mut(newer).older = older;
         match older.some() {
-            Some(older) => slab.set_newer(older, newer),
+            Some(older) => links.of_mut(older).newer = newer,
             None => self.oldest = newer,
         }
-        slab.link_last(self.newest, place);
+        links.of_mut(newest).newer = place;
+        *links.of_mut(place) = Links { older: newest, newer: Place::NONE };
         self.newest = place;
+        links.changed([older, newer, newest, place]);
     }
 
     #[inline]
-    fn append(&mut self, slab: &mut Slab, place: Place) {
-        slab.set_older(place, self.newest);
-        slab.set_newer(place, Place::NONE);
-        match self.newest.some() {
-            Some(newest) => slab.set_newer(newest, place),
+    fn append(&mut self, links: &mut LinkArray, place: Place) {
+        let newest = self.newest;
+        *links.of_mut(place) = Links { older: newest, newer: Place::NONE };
+        match newest.some() {
+            Some(newest) => links.of_mut(newest).newer = place,
             None => self.oldest = place,
         }
         self.newest = place;
+        links.changed([newest, place]);
     }
 
     #[inline]
-    fn unlink(&mut self, slab: &mut Slab, place: Place) {
-        let (older, newer) = (slab.older(place), slab.newer(place));
+    fn unlink(&mut self, links: &mut LinkArray, place: Place) {
+        let Links { older, newer } = *links.of(place);
         match older.some() {
-            Some(older) => slab.set_newer(older, newer),
+            Some(older) => links.of_mut(older).newer = newer,
             None => self.oldest = newer,
         }
         match newer.some() {
-            Some(newer) => slab.set_older(newer, older),
+            Some(newer) => links.of_mut(newer).older = older,
             None => self.newest = older,
         }
+        links.changed([older, newer]);
     }
 }
 

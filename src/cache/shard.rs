@@ -17,6 +17,7 @@ mod expiry;
 mod growth;
 mod labels;
 pub(super) mod moves;
+mod outgrown;
 mod refresh;
 mod stale;
 mod steps;
@@ -24,6 +25,7 @@ mod steps;
 use self::ahead::PrefetchedVictim;
 pub(super) use self::expiry::DefaultExpiry;
 pub(super) use self::labels::TagFate;
+use self::outgrown::Structures;
 use self::stale::time_of;
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, Departures};
@@ -95,18 +97,9 @@ pub(super) struct Shard {
     lifetimes: Option<Box<Lifetimes>>,
     /// Present only if entries have labels.
     labels: Option<Box<LabelIndex>>,
-    outgrown: Option<Box<Outgrown>>,
+    outgrown: Option<Box<Structures>>,
     /// The next victim and the hash of its key: computed to prefetch, kept so that its eviction need not compute it again.
     prefetched_victim: PrefetchedVictim,
-}
-
-/// The structures that a shard has replaced by empty ones.
-pub(super) struct Outgrown {
-    _slab: Slab,
-    _order: EvictionOrder,
-    _ends: Expirations,
-    _lifetimes: Option<Box<Lifetimes>>,
-    _labels: Option<Box<LabelIndex>>,
 }
 
 impl Shard {
@@ -538,21 +531,6 @@ impl Shard {
             self.end(victim, end, now, out);
         }
         false
-    }
-
-    /// Empties the shard after a panic in one of its operations. No link, total or index can be trusted then.
-    pub fn salvage(&mut self, out: &mut Departures) {
-        for detached in std::mem::replace(&mut self.slab, Slab::new()).into_entries() {
-            let (at, end) = (detached.stored_at, detached.record.deadline());
-            self.depart(detached, Cause::Cleared, end, at, out);
-        }
-        self.replace_structures();
-    }
-
-    /// Returns memory that is no longer needed, to be dropped after the lock is released.
-    #[inline(always)]
-    pub fn take_outgrown(&mut self) -> Option<Box<Outgrown>> {
-        if rarely(self.outgrown.is_some()) { self.outgrown.take() } else { None }
     }
 }
 

@@ -1,16 +1,19 @@
-//! The nodes of a shard, in vectors that never grow beyond the capacity, and the index that finds them. Links between nodes are places in
-//! the vectors.
+//! The nodes of a shard, in columns that never grow beyond the capacity, and the index that finds them. Links between nodes are places in
+//! the columns.
 //!
 //! The file uses unsafe code for one reason: the index stores addresses of records, so that a lookup need not wait for a vector as well.
 //! Therefore the index is private to this file: it contains an address only while the record is in its node.
 
+use super::column::Column;
 use super::departure::Departure;
 use super::entry::cost_of;
-use super::index::Index;
+use super::index::{Index, OutgrownTable};
+use super::links::{LinkArray, Links};
 use crate::base::hint::{prefetch, prefetch_at, rarely};
 use crate::base::memory::zeros;
 use crate::base::record::{Address, AnswerRef, RecordRef};
 use crate::base::{Key, Millis, NoMemory, Record};
+use std::alloc::{Layout, handle_alloc_error};
 
 /// The maximum number of nodes of a shard: the wheel uses the top bit of a place for itself.
 pub(super) const MAX_NODES: u64 = 1 << 31;
@@ -54,22 +57,17 @@ pub(super) struct DetachedEntry {
     pub stored_at: Millis,
 }
 
-/// The neighbours in the recency list of the level. In a free node, `newer` is the next free node.
-#[repr(align(8))]
-struct Links {
-    older: Place,
-    newer: Place,
-}
-
-/// Data that lookups do not need.
-struct Meta {
+/// An entry, or a free place, without its links.
+struct Node {
+    record: Option<Record>,
+    /// The cost of the whole entry, in bytes.
     cost: u64,
     stored_at: Millis,
 }
 
 /// The size of a node without its record, in bytes, for the published cost of an entry.
 #[cfg(test)]
-pub(super) const NODE_BYTES: usize = size_of::<Option<Record>>() + size_of::<Links>() + size_of::<Meta>();
+pub(super) const NODE_BYTES: usize = size_of::<Node>() + size_of::<Links>();
 
 /// The result of a lookup.
 pub(super) struct FoundEntry<'a> {
@@ -81,9 +79,8 @@ pub(super) struct FoundEntry<'a> {
 /// of the index, and then for the record, which contains everything else.
 pub(super) struct Slab {
     index: Index,
-    records: Vec<Option<Record>>,
-    links: Vec<Links>,
-    meta: Vec<Meta>,
+    nodes: Column<Node>,
+    links: LinkArray,
     /// The number of each node's priority level. Empty until there is a second level; until then all nodes are in level 0.
     levels: Vec<u32>,
     free: Place,
@@ -92,15 +89,7 @@ pub(super) struct Slab {
 
 impl Slab {
     pub fn new() -> Slab {
-        Slab {
-            index: Index::new(),
-            records: Vec::new(),
-            links: Vec::new(),
-            meta: Vec::new(),
-            levels: Vec::new(),
-            free: Place::NONE,
-            live: 0,
-        }
+        Slab { index: Index::new(), nodes: Column::new(), links: LinkArray::new(), levels: Vec::new(), free: Place::NONE, live: 0 }
     }
 
     pub fn len(&self) -> u64 {
@@ -109,7 +98,18 @@ impl Slab {
 
     /// The number of nodes that there is memory for.
     pub fn node_capacity(&self) -> usize {
-        self.records.capacity()
+        self.nodes.capacity()
+    }
+
+    /// Whether there is memory to be freed, since index or links have moved.
+    #[inline(always)]
+    pub fn has_outgrown(&self) -> bool {
+        self.index.outgrown() | self.links.outgrown() > 0
+    }
+
+    /// Returns memory that is no longer used, to be dropped after the lock is released.
+    pub fn take_outgrown(&mut self) -> (OutgrownTable, Vec<Links>) {
+        (self.index.take_outgrown(), self.links.take_outgrown())
     }
 
     /// The index, read-only.
@@ -152,30 +152,39 @@ impl Slab {
     /// Whether one more entry, of at most `limit`, needs more memory than there is. A full slab needs none: an entry leaves first.
     #[inline(always)]
     pub fn must_grow(&self, limit: u64) -> bool {
-        let is_used_up = self.free == Place::NONE && self.records.len() == self.records.capacity();
-        (is_used_up || self.index.must_grow()) && self.live < limit
+        self.live < limit && ((self.free == Place::NONE && self.is_used_up()) || self.index.must_grow())
+    }
+
+    /// Whether there is no memory for another node. There is memory for at least as many links.
+    #[inline(always)]
+    fn is_used_up(&self) -> bool {
+        self.nodes.len() == self.nodes.capacity()
     }
 
     /// The number of nodes that there is to be memory for with one more entry, of at most `limit`.
     pub fn wanted_capacity(&self, limit: u64) -> usize {
-        let (len, capacity) = (self.records.len(), self.node_capacity());
-        if self.free == Place::NONE && len == capacity { Slab::next_capacity(len, limit) } else { capacity }
+        let capacity = self.node_capacity();
+        if self.free == Place::NONE && self.is_used_up() { Slab::next_capacity(capacity, limit) } else { capacity }
     }
 
     /// Gets memory for another entry, of at most `limit`. If there is none, nothing changes.
+    #[cold]
     pub fn try_grow(&mut self, limit: u64) -> Result<(), NoMemory> {
-        let len = self.records.len();
-        let more = self.wanted_capacity(limit) - len;
-        if self.node_capacity() - len < more {
+        let capacity = self.wanted_capacity(limit);
+        if self.node_capacity() < capacity {
             if !self.levels.is_empty() {
-                self.levels.try_reserve_exact(len + more - self.levels.len())?;
+                self.levels.try_reserve_exact(capacity.saturating_sub(self.levels.len()))?;
             }
-            // The records decide whether there is room: they come last.
-            self.links.try_reserve_exact(more)?;
-            self.meta.try_reserve_exact(more)?;
-            self.records.try_reserve_exact(more)?;
+            // The nodes decide whether there is room: they come last.
+            self.links.try_grow(capacity)?;
+            self.nodes.try_grow(capacity)?;
         }
         Ok(self.index.try_grow(limit)?)
+    }
+
+    /// Does a part of the work by which there is room for more nodes before the limit rises to this. Returns whether there is more to do.
+    pub fn prepare(&mut self, limit: u64) -> bool {
+        self.links.prepare(|capacity| Slab::next_capacity(capacity, limit))
     }
 
     /// How many nodes there is to be memory for, if there are `len` and all are in use.
@@ -189,27 +198,24 @@ impl Slab {
     fn place(&mut self, detached: DetachedEntry, limit: u64) -> Place {
         self.live += 1;
         let DetachedEntry { mut record, cost, stored_at } = detached;
-        let next = self.free.some().map_or(self.records.len(), Place::index);
+        let next = self.free.some().map_or(self.nodes.len(), Place::index);
         record.set_number(u32::try_from(next).expect("a shard holds at most MAX_NODES entries"));
-        let links = Links { older: Place::NONE, newer: Place::NONE };
-        let meta = Meta { cost, stored_at };
+        let node = Node { record: Some(record), cost, stored_at };
         if let Some(place) = self.free.some() {
-            let at = place.index();
-            self.free = self.links[at].newer;
-            (self.records[at], self.links[at], self.meta[at]) = (Some(record), links, meta);
+            self.free = self.links.of(place).newer;
+            self.nodes[place.index()] = node;
             return place;
         }
-        let len = self.records.len();
-        if len == self.records.capacity() {
-            let capacity = Slab::next_capacity(len, limit);
-            self.records.reserve_exact(capacity - len);
-            self.links.reserve_exact(capacity - len);
-            self.meta.reserve_exact(capacity - len);
+        if rarely(self.is_used_up()) {
+            let capacity = Slab::next_capacity(self.nodes.len(), limit);
+            if self.links.try_grow(capacity).is_err() {
+                handle_alloc_error(Layout::new::<Links>());
+            }
+            self.nodes.grow(capacity);
         }
-        self.records.push(Some(record));
-        self.links.push(links);
-        self.meta.push(meta);
-        Place(len as u32)
+        self.nodes.push(node);
+        self.links.push(Links::NONE, |capacity| Slab::next_capacity(capacity, limit));
+        Place(next as u32)
     }
 
     /// Empties the index, before all entries are taken out.
@@ -221,30 +227,30 @@ impl Slab {
     pub fn take_forgotten(&mut self, place: Place) -> DetachedEntry {
         assert!(self.index.is_empty(), "the index is empty");
         let at = place.index();
-        let record = self.records[at].take().expect("a linked node holds an entry");
-        self.links[at].newer = self.free;
-        self.free = place;
-        self.live -= 1;
-        DetachedEntry { record, cost: self.meta[at].cost, stored_at: self.meta[at].stored_at }
+        let Node { record, cost, stored_at } = &mut self.nodes[at];
+        let held = DetachedEntry { record: record.take().expect("a linked node holds an entry"), cost: *cost, stored_at: *stored_at };
+        self.add_free(place);
+        held
     }
 
     /// Moves the entry into `left`. `hash` is the hash of its key. It must have been unlinked.
     #[inline]
     pub fn remove(&mut self, hash: u64, place: Place, left: &mut Departure) {
-        let address = self.record(place).address();
+        let node = &mut self.nodes[place.index()];
+        let address = node.record.as_ref().expect("a linked node holds an entry").address();
         self.index.remove(hash, address);
-        self.vacate(place, left);
-    }
-
-    #[inline]
-    fn vacate(&mut self, place: Place, left: &mut Departure) {
-        let at = place.index();
-        let record = self.records[at].take().expect("a linked node holds an entry");
-        (left.cost, left.stored_at) = (self.meta[at].cost, self.meta[at].stored_at);
+        let record = node.record.take().expect("a linked node holds an entry");
+        (left.cost, left.stored_at) = (node.cost, node.stored_at);
         // A blank departure holds nothing that would have to be dropped.
         std::mem::forget(std::mem::replace(&mut left.key, Key::new(record.key())));
         std::mem::forget(std::mem::replace(&mut left.answer, record.into_answer()));
-        self.links[at].newer = self.free;
+        self.add_free(place);
+    }
+
+    #[inline(always)]
+    fn add_free(&mut self, place: Place) {
+        self.links.of_mut(place).newer = self.free;
+        self.links.changed([place]);
         self.free = place;
         self.live -= 1;
     }
@@ -252,7 +258,7 @@ impl Slab {
     /// Returns the entry at `place`, if there is one.
     #[inline(always)]
     pub fn get(&self, place: Place) -> Option<&Record> {
-        self.records.get(place.index())?.as_ref()
+        self.nodes.get(place.index())?.record.as_ref()
     }
 
     /// The cost that the entry at `place` would have without a stated cost of its value; `overhead` as for [`cost_of`].
@@ -262,7 +268,7 @@ impl Slab {
 
     /// The number of nodes, including free ones. Every place is below it.
     pub fn nodes(&self) -> usize {
-        self.records.len()
+        self.nodes.len()
     }
 
     /// Whether there is an entry at `place`.
@@ -273,24 +279,23 @@ impl Slab {
     /// Returns the entry at `place`, which must exist.
     #[inline(always)]
     fn record(&self, place: Place) -> &Record {
-        self.records[place.index()].as_ref().expect("a linked node holds an entry")
+        self.nodes[place.index()].record.as_ref().expect("a linked node holds an entry")
     }
 
     /// Prefetches the node at `place`, but not its record.
     #[inline]
     pub fn prefetch(&self, place: Place) {
-        self.records.get(place.index()).into_iter().for_each(prefetch);
-        self.links.get(place.index()).into_iter().for_each(prefetch);
-        self.meta.get(place.index()).into_iter().for_each(prefetch);
+        self.nodes.get(place.index()).into_iter().for_each(prefetch);
+        prefetch_at(self.links.address(place));
     }
 
     /// Prefetches the neighbours of the entry at `place`, whose links will be changed soon.
     #[inline(always)]
     pub fn prefetch_neighbours(&self, place: Place) {
-        let Some(links) = self.links.get(place.index()) else { return };
+        let Some(links) = self.links.get(place) else { return };
         // Without a neighbour this is an address beyond the nodes, which a prefetch ignores.
-        prefetch_at(self.links.as_ptr().wrapping_add(links.older.index()));
-        prefetch_at(self.links.as_ptr().wrapping_add(links.newer.index()));
+        prefetch_at(self.links.address(links.older));
+        prefetch_at(self.links.address(links.newer));
     }
 
     #[inline(always)]
@@ -304,7 +309,7 @@ impl Slab {
     }
 
     pub fn set_deadline(&mut self, place: Place, deadline: Millis) {
-        self.records[place.index()].as_mut().expect("a linked node holds an entry").set_deadline(deadline);
+        self.nodes[place.index()].record.as_mut().expect("a linked node holds an entry").set_deadline(deadline);
     }
 
     #[inline(always)]
@@ -314,21 +319,21 @@ impl Slab {
 
     #[inline]
     pub fn cost(&self, place: Place) -> u64 {
-        self.meta[place.index()].cost
+        self.nodes[place.index()].cost
     }
 
     #[inline]
     pub fn stored_at(&self, place: Place) -> Millis {
-        self.meta[place.index()].stored_at
+        self.nodes[place.index()].stored_at
     }
 
     pub fn set_stored_at(&mut self, place: Place, stored_at: Millis) {
-        self.meta[place.index()].stored_at = stored_at;
+        self.nodes[place.index()].stored_at = stored_at;
     }
 
     #[inline]
     pub fn level(&self, place: Place) -> u32 {
-        self.levels.get(place.index()).copied().unwrap_or(0)
+        if rarely(!self.levels.is_empty()) { self.levels.get(place.index()).copied().unwrap_or(0) } else { 0 }
     }
 
     #[inline]
@@ -364,38 +369,23 @@ impl Slab {
 
     #[inline]
     pub fn older(&self, place: Place) -> Place {
-        self.links[place.index()].older
+        self.links.of(place).older
     }
 
     #[inline]
     pub fn newer(&self, place: Place) -> Place {
-        self.links[place.index()].newer
+        self.links.of(place).newer
     }
 
-    /// Links the node at `place` after the one that was last.
-    #[inline]
-    pub fn link_last(&mut self, last: Place, place: Place) {
-        self.links[last.index()].newer = place;
-        let node = &mut self.links[place.index()];
-        (node.older, node.newer) = (last, Place::NONE);
-    }
-
-    #[inline]
-    pub fn set_older(&mut self, place: Place, older: Place) {
-        self.links[place.index()].older = older;
-    }
-
-    #[inline]
-    pub fn set_newer(&mut self, place: Place, newer: Place) {
-        self.links[place.index()].newer = newer;
+    /// The links of the nodes, to change them.
+    #[inline(always)]
+    pub fn links_mut(&mut self) -> &mut LinkArray {
+        &mut self.links
     }
 
     /// Returns all entries, in no particular order, without following links.
     pub fn into_entries(self) -> impl Iterator<Item = DetachedEntry> {
-        self.records
-            .into_iter()
-            .zip(self.meta)
-            .filter_map(|(record, Meta { cost, stored_at })| Some(DetachedEntry { record: record?, cost, stored_at }))
+        self.nodes.into_elements().filter_map(|Node { record, cost, stored_at }| Some(DetachedEntry { record: record?, cost, stored_at }))
     }
 }
 
@@ -430,7 +420,7 @@ mod tests {
         let mut slab = Slab::new();
         let places: Vec<Place> = (0..100).map(|i| insert(&mut slab, detached(i), 1_000)).collect();
         places.iter().for_each(|place| slab.set_level(*place, 0));
-        assert_eq!(slab.levels.capacity(), 0);
+        assert!(slab.levels.is_empty());
         slab.set_level(places[7], u32::MAX - 1);
         slab.set_level(places[99], 300);
         slab.set_level(places[99], 0);
@@ -458,8 +448,8 @@ mod tests {
             for i in 0..limit {
                 insert(&mut slab, detached(i as u8), limit);
             }
-            let capacities = [slab.records.capacity(), slab.links.capacity(), slab.meta.capacity()];
-            assert_eq!(capacities, [limit as usize; 3]);
+            let capacities = [slab.nodes.capacity(), slab.links.capacity()];
+            assert_eq!(capacities, [limit as usize; 2]);
         }
     }
 

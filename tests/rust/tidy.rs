@@ -19,6 +19,7 @@ const UNSAFE_ALLOWED: &[&str] = &[
     "base/object.rs",
     "base/platform/",
     "base/error.rs",
+    "cache/column.rs",
     "cache/slab.rs",
     "typed/value.rs",
     "typed/error.rs",

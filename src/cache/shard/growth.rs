@@ -1,11 +1,8 @@
-//! Memory for one more entry, and what is done with it when no entry is left. It is asked for before anything changes, so that a put which gets
+//! Memory for one more entry. It is asked for before anything changes, so that a put which gets
 //! none changes nothing (rule L09a).
 
 use super::super::lifetimes::Lifetimes;
-use super::super::slab::Slab;
-use super::super::wheel::Expirations;
-use super::ahead::PrefetchedVictim;
-use super::{Outgrown, Shard};
+use super::Shard;
 use crate::base::NoMemory;
 
 impl Shard {
@@ -43,27 +40,5 @@ impl Shard {
             self.lifetimes.get_or_insert_with(|| Box::new(Lifetimes::new())).try_begin(capacity)?;
         }
         if self.order.may_need_level(priority) { self.slab.try_begin_levels() } else { Ok(()) }
-    }
-
-    pub(super) fn shrink_if_empty(&mut self) {
-        // Smaller structures are kept: freeing them is not worth it for a store that is emptied and filled repeatedly.
-        const MOST_NODES_KEPT: usize = 64;
-        if self.slab.len() == 0 && self.slab.node_capacity() > MOST_NODES_KEPT {
-            self.replace_structures();
-        }
-    }
-
-    /// Replaces all structures by empty ones. Freeing a lot of memory takes time, so the holder of the lock does that after releasing it.
-    pub(super) fn replace_structures(&mut self) {
-        let (order, lifetimes) = (self.order.empty_copy(), self.expiry.lifetimes());
-        self.outgrown = Some(Box::new(Outgrown {
-            _slab: std::mem::replace(&mut self.slab, Slab::new()),
-            _order: std::mem::replace(&mut self.order, order),
-            _lifetimes: std::mem::replace(&mut self.lifetimes, lifetimes),
-            _labels: self.labels.take(),
-            _ends: std::mem::replace(&mut self.ends, Expirations::new()),
-        }));
-        self.cost = 0;
-        self.prefetched_victim = PrefetchedVictim::NONE;
     }
 }

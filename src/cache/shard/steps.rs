@@ -80,6 +80,9 @@ impl Shard {
         self.limits.max_cost = limits.max_cost;
         let (entries, cost) = (limits.entries, limits.cost.map_or(u128::MAX, u128::from));
         if !self.trim_step(entries, cost, now, out) {
+            if self.slab.prepare(limits.entries) {
+                return true;
+            }
             self.limits = limits;
             return false;
         }
