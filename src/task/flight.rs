@@ -169,7 +169,25 @@ impl<H: Host> Flight<H> {
     /// Whether dropping it frees and releases nothing.
     #[inline(always)]
     pub fn owns_nothing(&self) -> bool {
-        let Flight { waiters, joiners, demand, last_error, retry, .. } = self;
+        let Flight {
+            waiters,
+            joiners,
+            demand,
+            last_error,
+            retry,
+            // The others own nothing. They are named so that a new field is not forgotten here.
+            key_state: _,
+            phase: _,
+            standing: _,
+            continues: _,
+            revalidates: _,
+            is_ahead: _,
+            attempts: _,
+            first_began: _,
+            priority: _,
+            owner: _,
+            position: _,
+        } = self;
         !waiters.spilled() && joiners.is_none() && demand.owns_nothing() && last_error.is_none() && retry.is_none()
     }
 
@@ -236,7 +254,8 @@ impl KeyState {
     /// Whether dropping it frees nothing.
     #[inline(always)]
     pub fn owns_nothing(&self) -> bool {
-        self.key.owns_nothing() && !self.overtaken.spilled()
+        let KeyState { key, overtaken, hash: _, current: _, writes: _, loaded_by: _, holders: _ } = self;
+        key.owns_nothing() && !overtaken.spilled()
     }
 
     /// The stamp of an attempt that begins now, of a flight with this standing. An overtaken flight gets a stamp that is never whole: its

@@ -236,6 +236,21 @@ mod tests {
                         Some(group) => group.push(key),
                         None => group = Some(Group::of(key, 3)),
                     }
+                } else if draw(4) == 0
+                    && let Some(some) = &mut group
+                {
+                    // One of the keys may be refused, and ends the popping.
+                    let (most, refused) = (1 + draw(6), known.values().nth(draw(9)).copied());
+                    let first: Vec<(u32, FlightId)> = known.iter().take(most).map(|(position, flight)| (*position, *flight)).collect();
+                    let expected: Vec<(u32, FlightId)> = first.iter().copied().take_while(|(_, flight)| Some(*flight) != refused).collect();
+                    let mut popped = Vec::new();
+                    let is_refused = some.pop(most, &mut popped, |_, flight| Some(flight) != refused);
+                    assert!(popped.iter().eq(expected.iter().map(|(_, flight)| flight)));
+                    assert_eq!(is_refused, expected.len() < first.len());
+                    known.retain(|position, _| expected.iter().all(|(gone, _)| gone != position));
+                    if some.len == 0 {
+                        group = None;
+                    }
                 } else if let Some(some) = &mut group {
                     let position = *known.keys().nth(draw(known.len()) * draw(2)).expect("there is a key");
                     known.remove(&position);

@@ -465,8 +465,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// A position joins a flight (rule F19).
-    #[inline]
+    /// A position joins a flight (rule F19). Out of line: a key that starts a flight, as most do, must not save registers for it.
+    #[inline(never)]
     fn join(&mut self, id: FlightId, position: u32, asking: &FetchContext<'_>) {
         if !asking.is_refresh() {
             self.counts.missed_joined += 1;
