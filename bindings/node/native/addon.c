@@ -86,7 +86,7 @@ bool text_is_whole(napi_env env, napi_value value, const char *utf8, size_t len)
     bool is_broken = has_lone_surrogate(units, n);
     free(units);
     if (is_broken)
-        napi_throw_type_error(env, NULL, "kvlight: the string has a lone surrogate, which UTF-8 cannot represent");
+        napi_throw_type_error(env, NULL, "kvlight: a string has half of a surrogate pair, which has no form in UTF-8");
     return !is_broken;
 }
 

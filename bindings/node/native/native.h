@@ -58,7 +58,8 @@ typedef struct {
     char first[512];
 } Text;
 
-/* Returns false with an exception if it is no string, or one that has no UTF-8: two such keys would be mistaken for each other. */
+/* Returns false with an exception if it is no string, or has a lone surrogate: V8 writes the same character for each of them, so that different
+ * keys would share an entry. */
 bool text_read(napi_env env, napi_value value, Text *into);
 /* Whether these bytes are all of a string; false with an exception if it has a lone surrogate. */
 bool text_is_whole(napi_env env, napi_value value, const char *utf8, size_t len);

@@ -94,17 +94,9 @@ function pathOf(path) {
   return name;
 }
 
-// Node 18 has no isWellFormed().
-const isWellFormed =
-  typeof String.prototype.isWellFormed === 'function' ? (key) => key.isWellFormed() : (key) => !/\p{Surrogate}/u.test(key);
-
 function keyOf(key) {
   if (typeof key !== 'string') {
     throw new TypeError(`kvlight: keys are strings, not ${typeof key}`);
-  }
-  // In UTF-8 every lone surrogate becomes the same character, so different keys would share an entry.
-  if (!isWellFormed(key)) {
-    throw new TypeError('kvlight: a key has half of a surrogate pair, which has no form in UTF-8');
   }
   return key;
 }

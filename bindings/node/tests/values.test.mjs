@@ -151,10 +151,10 @@ test('s01_a_key_that_has_no_utf_8_is_refused_rather_than_mistaken_for_another', 
   const tasks = new Tasks({ provider });
   for (const key of ['\ud800', 'a\udfff', '\ud83e\ud83e\udd80', `${'x'.repeat(600)}\ud800`, '\ufffd\udc00']) {
     for (const call of [() => tasks.get(key), () => tasks.put(key, 1), () => tasks.has(key), () => tasks.remove(key)]) {
-      assert.throws(call, /lone surrogate/);
+      assert.throws(call, /surrogate/);
     }
-    await assert.rejects(tasks.fetch(key), /lone surrogate/);
-    await assert.rejects(tasks.fetchAll(['a 1', key]), /lone surrogate/);
+    await assert.rejects(tasks.fetch(key), /surrogate/);
+    await assert.rejects(tasks.fetchAll(['a 1', key]), /surrogate/);
   }
   for (const key of ['\ufffd', 'a\ufffd', '🦀\ufffd', '\uffef\uef00', '\ufeff']) {
     tasks.put(key, { key });
