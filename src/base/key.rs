@@ -144,17 +144,21 @@ impl PackedKeys {
         self.ends.push(self.bytes.len());
     }
 
-    /// Appends a key, or nothing if there is no memory for it.
-    #[inline]
+    /// Appends a key, or nothing if there is no memory for its bytes. That for the number of keys was reserved by
+    /// [`PackedKeys::try_with_capacity`].
+    #[inline(always)]
     pub fn try_push(&mut self, key: &[u8]) -> Result<(), NoMemory> {
         if rarely(self.bytes.capacity() - self.bytes.len() < key.len()) {
-            self.bytes.try_reserve(key.len())?;
-        }
-        if rarely(self.ends.len() == self.ends.capacity()) {
-            self.ends.try_reserve(1).map_err(|_| NoMemory)?;
+            self.try_grow(key.len())?;
         }
         self.push(key);
         Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn try_grow(&mut self, more: usize) -> Result<(), NoMemory> {
+        Ok(self.bytes.try_reserve(more)?)
     }
 
     /// The number of keys.

@@ -48,7 +48,7 @@ impl LinkArray {
     }
 
     /// The number of links that there is memory for.
-    #[inline(always)]
+    #[cfg(test)]
     pub fn capacity(&self) -> usize {
         self.links.capacity()
     }

@@ -257,6 +257,9 @@ impl Core {
         let packed = PackedKeys::try_with_capacity(count, count.saturating_mul(16)).ok_or(Status::ERR_NO_MEMORY)?;
         let mut probed = ProbeResults { keys: packed, probes: Vec::new(), missed: 0, records };
         probed.probes.try_reserve_exact(count).map_err(|_| Status::ERR_NO_MEMORY)?;
+        if let Some(records) = &mut probed.records {
+            records.keys = PackedKeys::try_with_capacity(count, 0).ok_or(Status::ERR_NO_MEMORY)?;
+        }
         for (hash, key) in self.prefetch_ahead(keys) {
             let probe = self.probe_key(hash, key, &call.settings, || self.probe_inlined(hash, key), |hit| outcome_of(hit, &now));
             probed.keys.try_push(key).map_err(|_| Status::ERR_NO_MEMORY)?;
