@@ -37,6 +37,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("results", "The results of a batch"),
     ("request", "Requests to the provider"),
     ("conditional", "Conditional loads"),
+    ("l2", "A second tier"),
     ("queue", "The queue: events for a thread of the program"),
 ];
 

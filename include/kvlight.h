@@ -190,6 +190,11 @@ extern "C" {
 #define KVL_QUEUE_F_REMOVALS 4u
 /** All of these. */
 #define KVL_QUEUE_F_ALL 7u
+/**
+ * Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may well have a
+ * second tier that is called.
+ */
+#define KVL_QUEUE_F_L2 8u
 
 /** Close at once: open positions are settled with KVL_ERR_CLOSED. */
 #define KVL_CLOSE_CANCEL 0u
@@ -200,6 +205,23 @@ extern "C" {
 #define KVL_INVALIDATE_F_ALL 1u
 /** Entries expire instead of being removed, and stay as fallbacks for their grace. */
 #define KVL_INVALIDATE_F_EXPIRE 2u
+
+/** To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail(). */
+#define KVL_L2_READ 1u
+/** To store entries that were loaded, each only if its key still is as the read had found it. */
+#define KVL_L2_FILL 2u
+/** To store entries that were put. */
+#define KVL_L2_WRITE 3u
+/** To remove keys. */
+#define KVL_L2_REMOVE 4u
+/** To remove all keys; none is named. */
+#define KVL_L2_CLEAR 5u
+/** The second tier compares: a fill is done only if its token still belongs to the key. */
+#define KVL_L2_F_CONDITIONAL 1u
+/** A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over. */
+#define KVL_L2_F_LEASES 2u
+/** A TTL that a second tier does not know. */
+#define KVL_L2_TTL_UNKNOWN (-2)
 
 /** The circuit breaker lets requests through. */
 #define KVL_BREAKER_CLOSED 0u
@@ -303,6 +325,8 @@ typedef int32_t kvl_status_t;
 #define KVL_SOURCE_ERROR_MEMORY 5u
 /** The store, with an expired entry that served as a fallback. */
 #define KVL_SOURCE_STALE 6u
+/** The second tier. */
+#define KVL_SOURCE_L2 7u
 
 /** It expired. */
 #define KVL_CAUSE_EXPIRED 1u
@@ -339,6 +363,8 @@ typedef int32_t kvl_status_t;
 #define KVL_EVENT_REMOVAL 7u
 /** An engine is closed. It is the engine's last event. */
 #define KVL_EVENT_CLOSED 8u
+/** The second tier has a request to serve. */
+#define KVL_EVENT_L2 9u
 
 /* ---- Types --------------------------------------------------------------------------------------------------------- */
 
@@ -359,6 +385,9 @@ typedef struct kvl_fetch_t kvl_fetch_t;
 
 /** An iterator over all entries of a cache. */
 typedef struct kvl_iterator_t kvl_iterator_t;
+
+/** A request for the second tier: keys to look up, or to write. */
+typedef struct kvl_l2_request_t kvl_l2_request_t;
 
 /** The options of a fetch, which override the engine's settings. */
 typedef struct kvl_options_t kvl_options_t;
@@ -519,6 +548,8 @@ typedef struct kvl_event_t {
     kvl_cause_t cause;
     /** Always 0. */
     uint32_t reserved;
+    /** For KVL_EVENT_L2. Since 0.2. */
+    kvl_l2_request_t *l2_request;
 } kvl_event_t;
 
 /** Frees `user_data` or an object. Runs exactly once. */
@@ -547,6 +578,9 @@ typedef kvl_value_t *(*kvl_convert_fn)(void *user_data, const kvl_result_t *entr
 
 /** The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later. */
 typedef void (*kvl_provide_fn)(void *user_data, kvl_request_t *request);
+
+/** The second tier: serves `request`, now or later; kvl_l2_request_retain() keeps it for later. */
+typedef void (*kvl_l2_fn)(void *user_data, kvl_l2_request_t *request);
 
 /** Reports that `request` is no longer wanted; `reason` is KVL_CANCEL_*. */
 typedef void (*kvl_cancel_fn)(void *user_data, kvl_request_t *request, uint32_t reason);
@@ -732,6 +766,40 @@ typedef struct kvl_stats_t {
     uint64_t removed_tag;
     /** The cost of the values removed by a tag, in bytes. */
     uint64_t removed_cost_tag;
+    /** Keys that were looked up in the second tier and found. */
+    uint64_t l2_hits;
+    /** Keys that were looked up in the second tier and not found. */
+    uint64_t l2_misses;
+    /** Keys whose entry in the second tier could not be read or had expired. */
+    uint64_t l2_damaged;
+    /** Keys that were found in the second tier and had been written meanwhile. */
+    uint64_t l2_outdated;
+    /** Keys for which the second tier failed. */
+    uint64_t l2_errors;
+    /** Keys for which the second tier took too long (l2.timeout_ms). */
+    uint64_t l2_timeouts;
+    /** Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet. */
+    uint64_t l2_bypassed;
+    /** Requests that looked keys up in the second tier. */
+    uint64_t l2_reads;
+    /** Puts and removals that were passed on to the second tier. */
+    uint64_t l2_writes;
+    /** Keys that could not be written to the second tier; puts and removals are sent again. */
+    uint64_t l2_write_errors;
+    /** Answers of the provider that were stored in the second tier. */
+    uint64_t l2_fills;
+    /** Answers that the second tier did not store, because the key had been written meanwhile. */
+    uint64_t l2_fills_refused;
+    /** Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value). */
+    uint64_t l2_fills_dropped;
+    /** Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys). */
+    uint64_t l2_overflows;
+    /** Times that the second tier was not used for a while, because it failed (l2.break_after). */
+    uint64_t l2_opened;
+    /** Now: keys that wait to be written to the second tier. */
+    uint64_t l2_pending;
+    /** Now: 1 while the second tier is not used because it fails. */
+    uint64_t l2_avoided;
 } kvl_stats_t;
 
 /* ---- Version of the library ---------------------------------------------------------------------------------------- */
@@ -2737,6 +2805,8 @@ KVL_API void kvl_fetch_release(kvl_fetch_t *fetch);
 #define KVL_COUNT_JOINED 6u
 /** Positions that received an expired value, or null, as a fallback: KVL_F_STALE. */
 #define KVL_COUNT_STALE 7u
+/** Positions that were found in the second tier. */
+#define KVL_COUNT_FROM_L2 8u
 
 /**
  * Returns the number of results: that of the keys in the call.
@@ -3220,6 +3290,204 @@ kvl_status_t kvl_request_stale(kvl_request_t *request,
  */
 KVL_API kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, const kvl_terms_t *terms_or_null);
 
+/* ---- A second tier ------------------------------------------------------------------------------------------------- */
+
+/**
+ * Sets a second tier: a store that keys are looked up in before the provider is asked for them, and that receives what was loaded and written.
+ * Several processes may share one. It may be anything: a cache server, a database, a file.
+ *
+ * Keys that the cache lacks are looked up first, many at a time (KVL_L2_READ). A hit is an answer like the provider's, with KVL_SOURCE_L2, for
+ * what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; failures of the second tier are never results.
+ * What the provider then answers is stored in the second tier (KVL_L2_FILL), after the callers have it. Puts and removals through this engine's
+ * cache are passed on, in order, one request at a time (KVL_L2_WRITE, KVL_L2_REMOVE, KVL_L2_CLEAR); until that is done, their keys are not looked
+ * up. What failed is sent again. Evictions, expiries and kvl_tasks_invalidate() are not passed on, objects and entries with tags stay in the
+ * process, and touches do not change the second tier. `l2.*` are the limits.
+ *
+ * What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write, in
+ * whichever process. Without KVL_L2_F_CONDITIONAL it may, until the TTL ends.
+ *
+ * @param config          [borrowed] from kvl_config_new().
+ * @param abilities       KVL_L2_F_*, or 0.
+ * @param function        [retained] serves requests, on a thread of the library, under no lock; several at a time. NULL: requests are
+ *                        KVL_EVENT_L2 events of a queue (KVL_QUEUE_F_L2), with `user_data`.
+ * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
+ * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
+ *                        another function is set, or before this returns if it fails; may be NULL.
+ * @return KVL_OK; KVL_ERR_INVALID_ARG (unknown `abilities`), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads one
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_config_set_l2(kvl_config_t *config,
+                               uint32_t abilities,
+                               kvl_l2_fn function,
+                               void *user_data,
+                               kvl_free_fn user_data_free);
+
+/**
+ * Returns what a request asks for.
+ *
+ * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @return KVL_L2_READ, KVL_L2_FILL, KVL_L2_WRITE, KVL_L2_REMOVE or KVL_L2_CLEAR; 0 for NULL and in the child of a fork.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API uint32_t kvl_l2_request_kind(const kvl_l2_request_t *request);
+
+/**
+ * Returns the number of keys of a request.
+ *
+ * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @return at most `l2.batch_keys`; 0 for KVL_L2_CLEAR, for NULL and in the child of a fork.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API size_t kvl_l2_request_len(const kvl_l2_request_t *request);
+
+/**
+ * Returns the keys of a request, each once.
+ *
+ * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @return [borrowed with the request] kvl_l2_request_len() slices; NULL for NULL and in the child of a fork.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API const kvl_slice_t *kvl_l2_request_keys(const kvl_l2_request_t *request);
+
+/**
+ * Returns the entry that KVL_L2_WRITE or KVL_L2_FILL is to store under a key.
+ *
+ * @param request        [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @param i              the key's index, below kvl_l2_request_len().
+ * @param out_data       [out, borrowed with the request] the entry: store these bytes as they are, and return them by kvl_l2_request_hit().
+ * @param out_len        [out] their number.
+ * @param out_ttl_ms     [out] its TTL from now on in milliseconds, or KVL_TTL_NEVER.
+ * @param out_token      [out, borrowed with the request] for KVL_L2_FILL: the token that was given when the key was read; never NULL.
+ * @param out_token_len  [out] its length in bytes; 0 for KVL_L2_WRITE.
+ * @return KVL_OK; KVL_ERR_WRONG_KIND (another kind of request), KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_l2_request_entry(const kvl_l2_request_t *request,
+                                  size_t i,
+                                  const uint8_t **out_data,
+                                  size_t *out_len,
+                                  int64_t *out_ttl_ms,
+                                  const uint8_t **out_token,
+                                  size_t *out_token_len);
+
+/**
+ * Answers a key of KVL_L2_READ: the second tier has this entry. If the bytes are not exactly an entry that was written for this key, or nothing
+ * is left of its TTL, it is a miss.
+ *
+ * @param request      [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @param i            the key's index, below kvl_l2_request_len().
+ * @param data         [copied] the entry as kvl_l2_request_entry() gave it; may be NULL if `len` is 0.
+ * @param len          bytes.
+ * @param ttl_left_ms  how much of its TTL is left, in milliseconds; KVL_TTL_NEVER; KVL_L2_TTL_UNKNOWN: as much as when it was written.
+ * @param token        [copied] stands for this very entry, for a fill that may replace it; may be NULL if `token_len` is 0.
+ * @param token_len    bytes; 0: no fill may replace it, with KVL_L2_F_CONDITIONAL.
+ * @return KVL_OK, KVL_LATE (it took longer than `l2.timeout_ms`); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE,
+ *         KVL_ERR_INVALID_ARG (`ttl_left_ms`), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_l2_request_hit(kvl_l2_request_t *request,
+                                size_t i,
+                                const uint8_t *data,
+                                size_t len,
+                                int64_t ttl_left_ms,
+                                const uint8_t *token,
+                                size_t token_len);
+
+/**
+ * Answers a key of KVL_L2_READ: the second tier has nothing.
+ *
+ * @param request    [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @param i          the key's index, below kvl_l2_request_len().
+ * @param token      [copied] with KVL_L2_F_LEASES: the lease that was granted; may be NULL if `token_len` is 0.
+ * @param token_len  bytes; 0: none was granted, and what is loaded is not filled.
+ * @return as kvl_l2_request_hit().
+ * @threads any
+ * @since 0.2
+ */
+KVL_API kvl_status_t kvl_l2_request_miss(kvl_l2_request_t *request, size_t i, const uint8_t *token, size_t token_len);
+
+/**
+ * Reports that a key of KVL_L2_FILL was not stored, because the token does not belong to it any more. That is no failure.
+ *
+ * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @param i        the key's index, below kvl_l2_request_len().
+ * @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (it is finished), KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_l2_request_refused(kvl_l2_request_t *request,
+                                    size_t i);
+
+/**
+ * Reports that the second tier has failed for a key: a miss of KVL_L2_READ; a key that is sent again of KVL_L2_WRITE, KVL_L2_REMOVE and, as key 0,
+ * KVL_L2_CLEAR. After `l2.break_after` requests in a row that failed, the second tier is not used for a while.
+ *
+ * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @param i        the key's index, below kvl_l2_request_len(); 0 for KVL_L2_CLEAR.
+ * @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_l2_request_fail(kvl_l2_request_t *request,
+                                 size_t i);
+
+/**
+ * Finishes a request: everything that it asked to write is stored, unless it was refused or has failed; what was not answered has failed.
+ *
+ * If the last reference to a request is released before, the whole of it has failed.
+ *
+ * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @return KVL_OK; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API kvl_status_t kvl_l2_request_finish(kvl_l2_request_t *request);
+
+/**
+ * Retains a request, to serve it after the second tier's call, from any thread.
+ *
+ * @param request  [retained] from the second tier's call; NULL is ignored.
+ * @return `request`.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API kvl_l2_request_t *kvl_l2_request_retain(kvl_l2_request_t *request);
+
+/**
+ * Releases a request.
+ *
+ * @param request  [owned] from kvl_l2_request_retain(); NULL is ignored.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API void kvl_l2_request_release(kvl_l2_request_t *request);
+
+/**
+ * Waits until the second tier has everything that was put, removed or cleared before this call.
+ *
+ * @param tasks       [borrowed] from kvl_tasks_new().
+ * @param timeout_ms  how long to wait, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
+ * @return KVL_OK; KVL_ERR_TIMEOUT, KVL_ERR_CLOSED (some of it was given up), KVL_ERR_UNSUPPORTED (requests for the second tier go to a queue,
+ *         which this thread may have to read), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads outside
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_tasks_l2_sync(kvl_tasks_t *tasks,
+                               int64_t timeout_ms);
+
 /* ---- The queue: events for a thread of the program ----------------------------------------------------------------- */
 
 /** In the flags of kvl_queue_new(): the descriptor is a pipe even on systems with eventfds, for libuv. No effect on Windows. */
@@ -3353,12 +3621,16 @@ KVL_API void kvl_queue_dispose(kvl_queue_t *queue);
  *
  * @param config  [borrowed] from kvl_config_new().
  * @param queue   [retained] from kvl_queue_new(); NULL: threads of the library again.
- * @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER and KVL_QUEUE_F_REMOVALS combined by `|`, or KVL_QUEUE_F_ALL.
+ * @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS and KVL_QUEUE_F_L2 combined by `|`; KVL_QUEUE_F_ALL for the
+ *                first three.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (unknown bits, or none), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
  */
-KVL_API kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *queue, uint32_t what);
+KVL_API
+kvl_status_t kvl_config_set_queue(kvl_config_t *config,
+                                  kvl_queue_t *queue,
+                                  uint32_t what);
 
 /**
  * Creates a value of an object that is destroyed where a queue is read, whichever thread drops the last reference.

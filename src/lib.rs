@@ -10,6 +10,7 @@
 //! - [`base`]: keys, values, errors, statuses, configuration, clocks.
 //! - [`cache`]: the store. Pure data: `now` is an argument.
 //! - [`task`]: the state machine of a load. Pure data: events in, effects out.
+//! - [`tier`]: the format of entries in a second tier.
 //! - [`runtime`]: threads, timers, delivery.
 //! - [`engine`]: one cache, one task table and one runtime behind a safe interface.
 //! - [`ffi`]: the C ABI. [`typed`]: the interface for Rust.
@@ -21,6 +22,7 @@ pub mod engine;
 pub mod ffi;
 pub mod runtime;
 pub mod task;
+pub mod tier;
 pub mod typed;
 
 pub use base::clock::ManualClock;

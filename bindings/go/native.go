@@ -58,6 +58,7 @@ const (
 	FromPut         Source = C.KVL_SOURCE_PUT
 	FromErrorMemory Source = C.KVL_SOURCE_ERROR_MEMORY
 	FromStale       Source = C.KVL_SOURCE_STALE
+	FromL2          Source = C.KVL_SOURCE_L2
 )
 
 func check(status C.kvl_status_t) error {

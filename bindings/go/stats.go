@@ -153,6 +153,40 @@ type Stats struct {
 	RemovedTag uint64
 	// The cost of the values removed by a tag, in bytes.
 	RemovedCostTag uint64
+	// Keys that were looked up in the second tier and found.
+	L2Hits uint64
+	// Keys that were looked up in the second tier and not found.
+	L2Misses uint64
+	// Keys whose entry in the second tier could not be read or had expired.
+	L2Damaged uint64
+	// Keys that were found in the second tier and had been written meanwhile.
+	L2Outdated uint64
+	// Keys for which the second tier failed.
+	L2Errors uint64
+	// Keys for which the second tier took too long (l2.timeout_ms).
+	L2Timeouts uint64
+	// Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.
+	L2Bypassed uint64
+	// Requests that looked keys up in the second tier.
+	L2Reads uint64
+	// Puts and removals that were passed on to the second tier.
+	L2Writes uint64
+	// Keys that could not be written to the second tier; puts and removals are sent again.
+	L2WriteErrors uint64
+	// Answers of the provider that were stored in the second tier.
+	L2Fills uint64
+	// Answers that the second tier did not store, because the key had been written meanwhile.
+	L2FillsRefused uint64
+	// Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value).
+	L2FillsDropped uint64
+	// Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys).
+	L2Overflows uint64
+	// Times that the second tier was not used for a while, because it failed (l2.break_after).
+	L2Opened uint64
+	// Now: keys that wait to be written to the second tier.
+	L2Pending uint64
+	// Now: 1 while the second tier is not used because it fails.
+	L2Avoided uint64
 }
 
 func statsOf(s *C.kvl_stats_t) Stats {
@@ -230,5 +264,22 @@ func statsOf(s *C.kvl_stats_t) Stats {
 		ConcurrencyLimit:    uint64(s.concurrency_limit),
 		RemovedTag:          uint64(s.removed_tag),
 		RemovedCostTag:      uint64(s.removed_cost_tag),
+		L2Hits:              uint64(s.l2_hits),
+		L2Misses:            uint64(s.l2_misses),
+		L2Damaged:           uint64(s.l2_damaged),
+		L2Outdated:          uint64(s.l2_outdated),
+		L2Errors:            uint64(s.l2_errors),
+		L2Timeouts:          uint64(s.l2_timeouts),
+		L2Bypassed:          uint64(s.l2_bypassed),
+		L2Reads:             uint64(s.l2_reads),
+		L2Writes:            uint64(s.l2_writes),
+		L2WriteErrors:       uint64(s.l2_write_errors),
+		L2Fills:             uint64(s.l2_fills),
+		L2FillsRefused:      uint64(s.l2_fills_refused),
+		L2FillsDropped:      uint64(s.l2_fills_dropped),
+		L2Overflows:         uint64(s.l2_overflows),
+		L2Opened:            uint64(s.l2_opened),
+		L2Pending:           uint64(s.l2_pending),
+		L2Avoided:           uint64(s.l2_avoided),
 	}
 }

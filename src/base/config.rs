@@ -195,6 +195,30 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.stale_retry = v.millis();
     "stale.timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate.",
         |s, v| s.fetch.stale_timeout = v.maybe_millis();
+    "l2.timeout_ms" Int(-1, MAX), "50", engine, "How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused.",
+        |s, v| s.second_tier.timeout = v.maybe_millis();
+    "l2.ttl_ms" Int(-1, MAX), "-1", engine, "The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused.",
+        |s, v| s.second_tier.ttl_ms = v.limit();
+    "l2.local_ttl_ms" Int(-1, MAX), "-1", engine, "The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused.",
+        |s, v| s.second_tier.local_ttl_ms = v.limit();
+    "l2.batch_keys" Int(1, 256), "256", engine, "The maximum number of keys in a request for the second tier.",
+        |s, v| s.second_tier.batch_keys = v.small();
+    "l2.max_requests" Int(1, 1024), "4", engine, "The maximum number of requests that read from the second tier at a time; beside these one writes.",
+        |s, v| s.second_tier.max_requests = v.small();
+    "l2.max_asking" Int(1, COUNT), "65536", engine, "How many keys may wait to be looked up in the second tier; further ones go to the provider at once.",
+        |s, v| s.second_tier.max_asking = v.small();
+    "l2.max_value" Int(0, COUNT), "1048576", engine, "The largest value that is written to the second tier, in bytes.",
+        |s, v| s.second_tier.max_value = v.count();
+    "l2.pending_keys" Int(1, COUNT), "65536", engine, "How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped.",
+        |s, v| s.second_tier.pending_keys = v.small();
+    "l2.pending_bytes" Int(0, MAX), "67108864", engine, "The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped.",
+        |s, v| s.second_tier.pending_bytes = v.count();
+    "l2.break_after" Int(0, COUNT), "5", engine, "After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case.",
+        |s, v| s.second_tier.break_after = v.small();
+    "l2.break_ms" Int(1, COUNT), "1000", engine, "How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again.",
+        |s, v| s.second_tier.break_for = v.millis();
+    "l2.break_cap_ms" Int(1, COUNT), "30000", engine, "The longest time for which the second tier is not used, in milliseconds.",
+        |s, v| s.second_tier.break_cap = v.millis();
     "batch.mode" Word(&["partial", "all_or_nothing"]), "partial", fetch, "Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing).",
         |s, v| s.fetch.batch_mode = v.word(&[BatchMode::Partial, BatchMode::AllOrNothing]);
     "timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused.",
@@ -391,7 +415,7 @@ impl SettingRow {
 
     /// With 0, a timeout or an idle TTL would expire before it begins. The wait for a load before a fallback is served may be 0.
     fn refuses_zero(&self) -> bool {
-        matches!(self.name, "timeout_ms" | "attempt_timeout_ms" | "cache.idle_ttl_ms")
+        matches!(self.name, "timeout_ms" | "attempt_timeout_ms" | "cache.idle_ttl_ms" | "l2.timeout_ms" | "l2.ttl_ms" | "l2.local_ttl_ms")
     }
 
     fn canonical(&self, parsed: SettingValue) -> String {

@@ -58,6 +58,11 @@ impl Labels {
         &self.0
     }
 
+    /// Whether there are tags.
+    pub fn has_tags(&self) -> bool {
+        self.tags().next().is_some()
+    }
+
     /// The version that the provider gave the data (an ETag, for example); empty if there is none.
     pub fn version(&self) -> &[u8] {
         first(&self.0).map_or(&[], |(version, _)| version)

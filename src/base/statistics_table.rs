@@ -131,6 +131,39 @@ statistics! {
         "Values that were removed by a tag.";
     removed_cost_tag: counter, "removed_cost.tag", "kvlight_removals_cost_bytes", "cause=tag", |s| s.removed(Cause::Tag).cost;
         "The cost of the values removed by a tag, in bytes.";
+    l2_hits: counter, "l2.hits", "kvlight_l2_looks", "result=hit", |s| s.tasks.tier_hits;
+        "Keys that were looked up in the second tier and found.";
+    l2_misses: counter, "l2.misses", "kvlight_l2_looks", "result=miss", |s| s.tasks.tier_misses;
+        "Keys that were looked up in the second tier and not found.";
+    l2_damaged: counter, "l2.damaged", "kvlight_l2_looks", "result=damaged", |s| s.tasks.tier_damaged;
+        "Keys whose entry in the second tier could not be read or had expired.";
+    l2_outdated: counter, "l2.outdated", "kvlight_l2_looks", "result=outdated", |s| s.tasks.tier_outdated;
+        "Keys that were found in the second tier and had been written meanwhile.";
+    l2_errors: counter, "l2.errors", "kvlight_l2_looks", "result=error", |s| s.tasks.tier_errors;
+        "Keys for which the second tier failed.";
+    l2_timeouts: counter, "l2.timeouts", "kvlight_l2_looks", "result=timeout", |s| s.tasks.tier_timeouts;
+        "Keys for which the second tier took too long (l2.timeout_ms).";
+    l2_bypassed: counter, "l2.bypassed", "kvlight_l2_looks", "result=bypassed", |s| s.tasks.tier_bypassed;
+        "Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.";
+    l2_reads: counter, "l2.reads", "kvlight_l2_reads", "", |s| s.tasks.tier_reads; "Requests that looked keys up in the second tier.";
+    l2_writes: counter, "l2.writes", "kvlight_l2_stores", "result=written", |s| s.tasks.tier_writes;
+        "Puts and removals that were passed on to the second tier.";
+    l2_write_errors: counter, "l2.write_errors", "kvlight_l2_stores", "result=error", |s| s.tasks.tier_write_errors;
+        "Keys that could not be written to the second tier; puts and removals are sent again.";
+    l2_fills: counter, "l2.fills", "kvlight_l2_stores", "result=filled", |s| s.tasks.tier_fills;
+        "Answers of the provider that were stored in the second tier.";
+    l2_fills_refused: counter, "l2.fills_refused", "kvlight_l2_stores", "result=refused", |s| s.tasks.tier_fills_refused;
+        "Answers that the second tier did not store, because the key had been written meanwhile.";
+    l2_fills_dropped: counter, "l2.fills_dropped", "kvlight_l2_stores", "result=dropped", |s| s.tasks.tier_fills_dropped;
+        "Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value).";
+    l2_overflows: counter, "l2.overflows", "kvlight_l2_overflows", "", |s| s.tasks.tier_overflows;
+        "Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys).";
+    l2_opened: counter, "l2.opened", "kvlight_l2_opened", "", |s| s.tasks.tier_opened;
+        "Times that the second tier was not used for a while, because it failed (l2.break_after).";
+    l2_pending: gauge, "now.l2_pending", "kvlight_l2_pending", "", |s| s.gauges.tier_pending;
+        "Now: keys that wait to be written to the second tier.";
+    l2_avoided: gauge, "now.l2_avoided", "kvlight_l2_avoided", "", |s| s.gauges.tier_avoided;
+        "Now: 1 while the second tier is not used because it fails.";
 }
 
 // The descriptions of OpenMetrics families that have several samples.
@@ -143,6 +176,8 @@ families! {
     "kvlight_loads_ended": "Loads that ended, by outcome.";
     "kvlight_stale": "Positions that received a stale answer.";
     "kvlight_refreshes_ahead": "Loads of entries that were used shortly before their expiry.";
+    "kvlight_l2_looks": "Keys that missed, by what came of looking them up in the second tier.";
+    "kvlight_l2_stores": "Keys that were to be stored in the second tier, by what came of it.";
     "kvlight_extras": "Answers to keys that were not requested.";
     "kvlight_fetches_ended_early": "Fetches that ended before all of their keys were answered.";
 }

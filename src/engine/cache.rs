@@ -2,13 +2,14 @@
 //! loads in progress. Serves a cache without an engine as well as the cache of an engine.
 
 use super::Core;
+use super::invalidate::Writer;
 use super::lifecycle::{CallSite, PendingCount};
 use super::transition::filled_of;
 use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
 use crate::base::panics::catch_panic;
-use crate::base::{Answer, Now, Status, Ttl, Value};
+use crate::base::{Answer, Labels, Now, Status, Ttl, Value};
 use crate::cache::{Departure, Departures, EachStep, Hit, NewEntry, PutOutcome, StepSink, TouchOutcome};
 use crate::runtime::hooks::call_host;
 use crate::task::table::Write;
@@ -353,12 +354,15 @@ impl Core {
     fn put_past_loads(&self, key: &[u8], entry: &mut NewEntry, evicted: Option<&mut Vec<Departure>>) -> Result<PutOutcome, Status> {
         // Keeps the value alive until after the lock, under which no last reference may be dropped.
         let answer = entry.answer.clone();
+        // Tags end entries in this process only, so an entry that has some stays in it.
+        let is_tagged = rarely(entry.terms.labels.is_some()) && entry.terms.labels.as_ref().is_some_and(Labels::has_tags);
         self.with_table(|table, turn| {
             if !table.is_open() {
                 return Err(Status::ERR_CLOSED);
             }
             // A shard that panicked is empty, and the table continues (rule L07). The new value is certainly not stored.
             let Ok(put) = catch_panic(|| self.put_into_store(key, entry, evicted, turn.store.left)) else {
+                table.write_behind(key, None, turn);
                 table.written(key, Write::Removed, turn);
                 return Err(Status::ERR_PANIC);
             };
@@ -368,6 +372,9 @@ impl Core {
             self.loads().note_written();
             turn.store.ends |= matches!(put, PutOutcome::Stored { expires_at: Some(_), .. });
             let filled = filled_of(put, turn.now);
+            if rarely(table.has_second_tier()) {
+                table.write_behind(key, Some((&answer, filled)).filter(|_| !is_tagged), turn);
+            }
             table.written(key, Write::Put(&answer, filled), turn);
             Ok(put)
         })
@@ -443,6 +450,9 @@ impl Core {
         self.with_table(|table, turn| {
             let result = catch_panic(|| work(turn.store.left)).map_err(|_| Status::ERR_PANIC);
             self.loads().note_written();
+            if rarely(table.has_second_tier()) {
+                table.write_behind(key, None, turn);
+            }
             table.written(key, Write::Removed, turn);
             result
         })
@@ -514,7 +524,7 @@ impl Core {
 
     /// Expires everything (rule R12), with the effect of a clear on running loads.
     pub fn expire_all(&self) -> Result<(), Status> {
-        let expired = self.overtaking_all(|left| self.store.expire_all(&self.clock, left));
+        let expired = self.overtaking_all(Writer::ThisProcess, |left| self.store.expire_all(&self.clock, left));
         self.store_due();
         expired
     }
@@ -522,14 +532,18 @@ impl Core {
     /// Removes everything. First all loads in progress are overtaken, in steps under the table's lock, so that their answers are not
     /// stored. Then the entries leave, without the table's lock; entries that a later load stores meanwhile may leave with them.
     pub fn clear(&self) -> Result<(), Status> {
-        self.overtaking_all(|left| self.store.clear(&self.clock, left))
+        self.overtaking_all(Writer::ThisProcess, |left| self.store.clear(&self.clock, left))
     }
 
-    fn overtaking_all(&self, work: impl FnOnce(&mut dyn StepSink)) -> Result<(), Status> {
+    /// Ends all entries because of a write of `writer`, by `work`.
+    pub(super) fn overtaking_all(&self, writer: Writer, work: impl FnOnce(&mut dyn StepSink)) -> Result<(), Status> {
         self.check_not_over()?;
         if self.is_engine() {
             self.with_table(|table, turn| {
                 self.loads().note_written();
+                if writer == Writer::ThisProcess && rarely(table.has_second_tier()) {
+                    table.clear_behind(turn);
+                }
                 table.cleared(turn);
             });
         }

@@ -1,8 +1,10 @@
 //! The host's functions, as the engine sees them. They may be called on any thread, and never under a lock of the library.
 
 use super::request::Ticket;
+use super::second_tier::TierTicket;
 use crate::base::{Status, Value};
 use crate::cache::Departure;
+use crate::task::second_tier::TierAbilities;
 use crate::task::{BatchOutcome, Outcome};
 use std::any::Any;
 use std::ffi::c_void;
@@ -17,6 +19,20 @@ pub trait Provider: Send + Sync {
         true
     }
     /// The provider's user data, which the holder of a request can read; NULL if there is none.
+    fn user_data(&self) -> *mut c_void {
+        std::ptr::null_mut()
+    }
+}
+
+/// Reads and writes a store behind this one, which may serve several processes.
+pub trait SecondTier: Send + Sync {
+    /// Serves the request, now or later, and finishes it. Dropping the ticket fails what it has not answered.
+    fn serve(&self, request: TierTicket);
+    /// Whether there is a function to call; if not, requests are for a host's queue.
+    fn is_callable(&self) -> bool {
+        true
+    }
+    /// The user data.
     fn user_data(&self) -> *mut c_void {
         std::ptr::null_mut()
     }
@@ -106,4 +122,5 @@ pub struct Hooks {
     pub cost: Option<Arc<dyn CostFunction>>,
     pub removal: Option<Arc<dyn RemovalListener>>,
     pub record: Option<Arc<dyn RecordListener>>,
+    pub second_tier: Option<(Arc<dyn SecondTier>, TierAbilities)>,
 }

@@ -6,6 +6,13 @@ use crate::base::panics::catch_panic;
 use crate::task::STEP;
 use crate::task::table::Write;
 
+/// Who wrote. What this process writes, the second tier receives from it too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Writer {
+    ThisProcess,
+    AnotherProcess,
+}
+
 /// What happens to the entry of an invalidated key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outdated {
@@ -46,9 +53,11 @@ impl Core {
 
     /// Invalidates all keys, for example because notifications of changes may have been lost.
     pub fn invalidate_all(&self, fate: Outdated) -> Result<(), Status> {
-        match fate {
-            Outdated::Removed => self.clear(),
-            Outdated::Expired => self.expire_all(),
-        }
+        let ended = self.overtaking_all(Writer::AnotherProcess, |left| match fate {
+            Outdated::Removed => self.store.clear(&self.clock, left),
+            Outdated::Expired => self.store.expire_all(&self.clock, left),
+        });
+        self.store_due();
+        ended
     }
 }

@@ -1,6 +1,8 @@
 //! The part of an engine that a cache without a provider lacks: the table of loads, and the data that accompanies it.
 
+use super::host::Hooks;
 use super::providing::ReadyRequests;
+use super::second_tier::TierProgress;
 use super::transition::EngineHost;
 use crate::base::config::{FetchSettings, Settings};
 use crate::base::fair::FairMutex;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 pub(super) struct Loads {
     pub(super) table: FairMutex<Table<EngineHost>>,
     pub(super) ready: Mutex<ReadyRequests>,
+    pub(super) tier_progress: TierProgress,
     /// Counts answers that were stored and other writes. A fetch that missed in the store compares it to learn whether to look again.
     epoch: AtomicU64,
     /// The settings of a fetch that states none.
@@ -25,9 +28,14 @@ pub(super) struct Loads {
 impl Loads {
     /// Creates the loads of an engine. The table uses the store's hasher, so that an answer is stored under the hash with which its key was
     /// requested.
-    pub(super) fn new(host: EngineHost, settings: &Settings, store: &Store) -> Loads {
+    pub(super) fn new(host: EngineHost, settings: &Settings, hooks: &Hooks, store: &Store) -> Loads {
+        let mut table = Table::with_hasher(host, settings, store.hasher().clone());
+        if let Some((_, abilities)) = &hooks.second_tier {
+            table.use_second_tier(&settings.second_tier, *abilities);
+        }
         Loads {
-            table: FairMutex::new(Table::with_hasher(host, settings, store.hasher().clone())),
+            table: FairMutex::new(table),
+            tier_progress: TierProgress::default(),
             ready: Mutex::default(),
             epoch: AtomicU64::new(0),
             fetch_settings: Arc::new(settings.fetch.clone()),

@@ -27,6 +27,7 @@
 //! - [`validated`]: lookups that call the validator and no other host code.
 //! - [`entries`]: iterates over all entries.
 //! - [`polled_event`]: events that a host takes out of its queue.
+//! - [`second_tier`]: requests for a second tier.
 //! - [`saving`]: saves entries to a file and loads them.
 //! - [`stats`]: statistics as numbers, JSON and OpenMetrics.
 
@@ -52,6 +53,7 @@ mod providing;
 mod removals;
 pub mod request;
 pub mod saving;
+pub mod second_tier;
 pub mod stats;
 mod transition;
 mod validated;
@@ -115,11 +117,13 @@ pub struct Routes {
     pub provider: Option<Arc<HostQueue>>,
     /// Removals.
     pub removals: Option<Arc<HostQueue>>,
+    /// Requests for the second tier.
+    pub second_tier: Option<Arc<HostQueue>>,
 }
 
 impl Routes {
     fn each(&self, act: impl Fn(&HostQueue)) {
-        [&self.results, &self.provider, &self.removals].into_iter().flatten().for_each(|queue| act(queue));
+        [&self.results, &self.provider, &self.removals, &self.second_tier].into_iter().flatten().for_each(|queue| act(queue));
     }
 
     /// The bounds of pending removals. There are none for a queue, because only its reader can report removals, and that may be this very
@@ -215,7 +219,7 @@ impl Core {
             Core {
                 born: Generation::now(),
                 me: me.clone(),
-                loads: is_engine.then(|| Loads::new(EngineHost(me.clone()), &settings, &store)),
+                loads: is_engine.then(|| Loads::new(EngineHost(me.clone()), &settings, &hooks, &store)),
                 window: stats::StatsWindow::new(clock.moment()),
                 clock: clock.clone(),
                 pins: Pins::new(store.cores()),
@@ -247,6 +251,11 @@ impl Core {
     /// The queue that receives the engine's results, if there is one. Objects of its provider are bound to it.
     pub fn results_queue(&self) -> Option<Arc<HostQueue>> {
         self.routes.results.clone()
+    }
+
+    /// Whether there is a second tier, and its requests go to a host's queue.
+    pub fn second_tier_is_queued(&self) -> bool {
+        self.routes.second_tier.is_some()
     }
 
     /// Whether requests go to a host's queue. If so, no call may wait for their answers.

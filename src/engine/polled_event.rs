@@ -4,6 +4,7 @@
 use super::Core;
 use super::host::Results;
 use super::request::{CancelHook, Ticket};
+use super::second_tier::TierTicket;
 use crate::cache::Departure;
 use crate::task::{Cancel, Outcome};
 use std::any::Any;
@@ -29,6 +30,13 @@ pub enum PolledEvent {
         core: Arc<Core>,
         /// The request. Dropping the ticket finishes it.
         ticket: Ticket,
+    },
+    /// A request for the second tier.
+    SecondTier {
+        /// The engine.
+        core: Arc<Core>,
+        /// The request. Dropping the ticket ends it.
+        ticket: TierTicket,
     },
     /// A request is no longer wanted.
     Cancel {

@@ -5,6 +5,7 @@ use super::fetch_events::FetchSink;
 use super::joined::{JoinedDelivery, Joiner};
 use super::lifecycle::{CallSite, LifeStage, PendingCount};
 use super::request::{CancelDelivery, ProviderRequest};
+use crate::base::hint::rarely;
 use crate::base::object::Object;
 use crate::base::panics::catch_panic_within;
 use crate::base::process::must_not_wait;
@@ -185,8 +186,11 @@ impl Core {
             }
             // Results and requests in effects are counted separately. The store has recorded removals already; their delivery still has to
             // be sent.
-            let leaves_no_work =
-                out.cancelled.is_empty() && out.deferred_drops.is_empty() && !self.removals.has_listener() && ends_silently(store.left);
+            let leaves_no_work = out.cancelled.is_empty()
+                && out.tier.is_none()
+                && out.deferred_drops.is_empty()
+                && !self.removals.has_listener()
+                && ends_silently(store.left);
             if !leaves_no_work {
                 self.life.begin(CallSite::Threads);
             }
@@ -216,6 +220,9 @@ impl Core {
         if ends {
             self.store_due();
         }
+        if rarely(self.hooks.second_tier.is_some()) {
+            self.note_tier_progress();
+        }
         self.conclude_if_closing();
         (result, long_work)
     }
@@ -235,6 +242,7 @@ impl Core {
             request.cancelled(why);
         }
         out.handed.into_iter().for_each(hand);
+        out.tier.into_iter().flat_map(|requests| *requests).for_each(|request| self.hand_to_tier(request));
         for deferred_drop in out.deferred_drops {
             self.run_deferred_drop(deferred_drop);
         }

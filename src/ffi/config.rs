@@ -8,8 +8,8 @@ use super::guard::{Caller, guard, guard_or};
 use super::handle::{Handle, HasGeneration};
 use super::notify::Notify;
 use super::types::{
-    kvl_clock_t, kvl_config_t, kvl_cost_fn, kvl_free_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_runtime_t, kvl_validate_fn,
-    kvl_value_t,
+    kvl_clock_t, kvl_config_t, kvl_cost_fn, kvl_free_fn, kvl_l2_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_runtime_t,
+    kvl_validate_fn, kvl_value_t,
 };
 use crate::base::config::{Draft, Input, Scope};
 use crate::base::process::Generation;
@@ -17,6 +17,7 @@ use crate::base::sync::Mutex;
 use crate::base::{Answer, ManualClock, Status, Value};
 use crate::engine::Routes;
 use crate::runtime::Runtime;
+use crate::task::second_tier::TierAbilities;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null;
 use std::sync::Arc;
@@ -48,6 +49,8 @@ pub(crate) struct ConfigParts {
     pub(crate) removal: Option<Arc<Notify<kvl_removal_fn>>>,
     /// kvl_config_set_record_listener()
     pub(crate) record: Option<Arc<Notify<kvl_record_fn>>>,
+    /// kvl_config_set_l2(); its function may be NULL, for a queue.
+    pub(crate) second_tier: Option<Arc<(Notify<kvl_l2_fn>, TierAbilities)>>,
     /// kvl_config_set_clock(); `None`: the system's clocks.
     pub(crate) clock: Option<Arc<ManualClock>>,
     /// kvl_config_set_runtime(); `None`: its own threads.
@@ -66,6 +69,7 @@ impl Config {
             cost: None,
             removal: None,
             record: None,
+            second_tier: None,
             clock: None,
             runtime: None,
             routes: Routes::default(),
@@ -106,7 +110,7 @@ impl Config {
 impl Caller {
     /// Puts `new` into a place of a configuration. The previous content is dropped last, once the configuration is no longer accessed,
     /// because its destructor may free the configuration (rule L04a).
-    fn replace<T>(
+    pub(super) fn replace<T>(
         &self,
         config: *mut kvl_config_t,
         place: impl FnOnce(&mut ConfigParts) -> &mut Option<T>,

@@ -21,6 +21,8 @@ pub const KVL_SOURCE_PUT: kvl_source_t = 4;
 pub const KVL_SOURCE_ERROR_MEMORY: kvl_source_t = 5;
 /// The store, with an expired entry that served as a fallback.
 pub const KVL_SOURCE_STALE: kvl_source_t = 6;
+/// The second tier.
+pub const KVL_SOURCE_L2: kvl_source_t = 7;
 
 /// The reason why a value is no longer in the store: KVL_CAUSE_*.
 pub type kvl_cause_t = u32;
@@ -61,6 +63,8 @@ pub const KVL_EVENT_DROP: kvl_event_kind_t = 6;
 pub const KVL_EVENT_REMOVAL: kvl_event_kind_t = 7;
 /// An engine is closed. It is the engine's last event.
 pub const KVL_EVENT_CLOSED: kvl_event_kind_t = 8;
+/// The second tier has a request to serve.
+pub const KVL_EVENT_L2: kvl_event_kind_t = 9;
 
 /// Results, progress, the notice of a close, and the freeing of the fetches' user data go to the queue.
 pub const KVL_QUEUE_F_RESULTS: u32 = 1;
@@ -70,6 +74,9 @@ pub const KVL_QUEUE_F_PROVIDER: u32 = 2;
 pub const KVL_QUEUE_F_REMOVALS: u32 = 4;
 /// All of these.
 pub const KVL_QUEUE_F_ALL: u32 = 7;
+/// Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may well have a
+/// second tier that is called.
+pub const KVL_QUEUE_F_L2: u32 = 8;
 
 /// Close at once: open positions are settled with KVL_ERR_CLOSED.
 pub const KVL_CLOSE_CANCEL: u32 = 0;
@@ -80,6 +87,23 @@ pub const KVL_CLOSE_DRAIN: u32 = 1;
 pub const KVL_INVALIDATE_F_ALL: u32 = 1;
 /// Entries expire instead of being removed, and stay as fallbacks for their grace.
 pub const KVL_INVALIDATE_F_EXPIRE: u32 = 2;
+
+/// To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail().
+pub const KVL_L2_READ: u32 = 1;
+/// To store entries that were loaded, each only if its key still is as the read had found it.
+pub const KVL_L2_FILL: u32 = 2;
+/// To store entries that were put.
+pub const KVL_L2_WRITE: u32 = 3;
+/// To remove keys.
+pub const KVL_L2_REMOVE: u32 = 4;
+/// To remove all keys; none is named.
+pub const KVL_L2_CLEAR: u32 = 5;
+/// The second tier compares: a fill is done only if its token still belongs to the key.
+pub const KVL_L2_F_CONDITIONAL: u32 = 1;
+/// A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.
+pub const KVL_L2_F_LEASES: u32 = 2;
+/// A TTL that a second tier does not know.
+pub const KVL_L2_TTL_UNKNOWN: i64 = -2;
 
 /// The circuit breaker lets requests through.
 pub const KVL_BREAKER_CLOSED: u32 = 0;

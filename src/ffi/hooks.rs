@@ -1,16 +1,21 @@
 //! The host's functions: adapts each callback type of a configuration to the trait that the engine calls.
 
 use super::config::ConfigParts;
+use super::l2::L2RequestHandle;
 use super::notify::Notify;
 use super::request::RequestHandle;
-use super::types::{kvl_cost_fn, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_request_t, kvl_validate_fn};
+use super::types::{
+    kvl_cost_fn, kvl_l2_fn, kvl_l2_request_t, kvl_provide_fn, kvl_record_fn, kvl_removal_fn, kvl_request_t, kvl_validate_fn,
+};
 use super::value::start_of;
 use super::view;
 use crate::base::{Answer, Clock, Status, Value};
 use crate::cache::Departure;
 use crate::engine::Plan;
-use crate::engine::host::{CostFunction, Hooks, Provider, RecordListener, RemovalListener, Validator};
+use crate::engine::host::{CostFunction, Hooks, Provider, RecordListener, RemovalListener, SecondTier, Validator};
 use crate::engine::request::Ticket;
+use crate::engine::second_tier::TierTicket;
+use crate::task::second_tier::TierAbilities;
 use std::ffi::c_void;
 use std::sync::Arc;
 
@@ -28,6 +33,26 @@ impl Provider for Notify<kvl_provide_fn> {
 
     fn user_data(&self) -> *mut c_void {
         Notify::user_data(self)
+    }
+}
+
+/// The function of a second tier, with what it can do.
+struct SecondTierHook(Arc<(Notify<kvl_l2_fn>, TierAbilities)>);
+
+impl SecondTier for SecondTierHook {
+    fn serve(&self, ticket: TierTicket) {
+        let request = L2RequestHandle::new(ticket);
+        let handle = Arc::as_ptr(&request).cast_mut().cast::<kvl_l2_request_t>();
+        // SAFETY: the host passed the function for this user data; the request stays valid until it returns.
+        self.0.0.call(|function, user_data| function.into_iter().for_each(|serve| unsafe { serve(user_data, handle) }));
+    }
+
+    fn is_callable(&self) -> bool {
+        self.0.0.function().is_some()
+    }
+
+    fn user_data(&self) -> *mut c_void {
+        self.0.0.user_data()
     }
 }
 
@@ -80,13 +105,17 @@ impl RecordListener for Notify<kvl_record_fn> {
 impl ConfigParts {
     /// The arguments from which a cache or an engine is created.
     pub(crate) fn into_plan(self) -> Plan {
-        let ConfigParts { draft, provider, validator, cost, removal, record, clock, runtime, routes } = self;
+        let ConfigParts { draft, provider, validator, cost, removal, record, second_tier, clock, runtime, routes } = self;
         let hooks = Hooks {
             provider: provider.map(|hook| hook as Arc<dyn Provider>),
             validator: validator.map(|hook| hook as Arc<dyn Validator>),
             cost: cost.map(|hook| hook as Arc<dyn CostFunction>),
             removal: removal.map(|hook| hook as Arc<dyn RemovalListener>),
             record: record.map(|hook| hook as Arc<dyn RecordListener>),
+            second_tier: second_tier.map(|hook| {
+                let abilities = hook.1;
+                (Arc::new(SecondTierHook(hook)) as Arc<dyn SecondTier>, abilities)
+            }),
         };
         Plan { settings: draft.settings().clone(), hooks, clock: clock.map(Clock::Manual), runtime, routes }
     }

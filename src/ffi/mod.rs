@@ -36,6 +36,7 @@ pub mod error;
 pub mod fetch;
 pub mod invalidate;
 pub mod iterator;
+pub mod l2;
 pub mod options;
 pub mod queue;
 pub mod reader;

@@ -1,12 +1,13 @@
 //! The host's queue across the ABI (rule L02): events for a thread of the program, by callbacks (poll) or as a struct (next).
 
 use super::constants::{
-    KVL_EVENT_CANCEL, KVL_EVENT_CLOSED, KVL_EVENT_DROP, KVL_EVENT_PROGRESS, KVL_EVENT_REMOVAL, KVL_EVENT_REQUEST, KVL_EVENT_RESULT,
-    KVL_EVENT_RESULTS, KVL_F_LAST, KVL_FOREVER, KVL_QUEUE_F_ALL, KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS, KVL_QUEUE_F_RESULTS,
-    kvl_status_t,
+    KVL_EVENT_CANCEL, KVL_EVENT_CLOSED, KVL_EVENT_DROP, KVL_EVENT_L2, KVL_EVENT_PROGRESS, KVL_EVENT_REMOVAL, KVL_EVENT_REQUEST,
+    KVL_EVENT_RESULT, KVL_EVENT_RESULTS, KVL_F_LAST, KVL_FOREVER, KVL_QUEUE_F_ALL, KVL_QUEUE_F_L2, KVL_QUEUE_F_PROVIDER,
+    KVL_QUEUE_F_REMOVALS, KVL_QUEUE_F_RESULTS, kvl_status_t,
 };
 use super::guard::{Caller, guard, guard_or, outside};
 use super::handle::{Handle, HasGeneration};
+use super::l2::L2RequestHandle;
 use super::notify::Notify;
 use super::request::{OnCancel, RequestHandle};
 use super::results::ResultsHandle;
@@ -95,6 +96,7 @@ fn event(kind: u32, user_data: *mut c_void, core: Option<&Arc<Core>>) -> kvl_eve
         total: 0,
         cause: 0,
         reserved: 0,
+        l2_request: null_mut(),
     }
 }
 
@@ -121,6 +123,13 @@ impl EventView {
                 view.event.request = Arc::as_ptr(&request).cast_mut().cast();
                 view._borrowed = Some(Box::new(request));
                 view
+            }
+            PolledEvent::SecondTier { core, ticket } => {
+                let mut shown = EventView::new(event(KVL_EVENT_L2, ticket.user_data(), Some(&core)), Some(core));
+                let request = L2RequestHandle::new(ticket);
+                shown.event.l2_request = Arc::as_ptr(&request).cast_mut().cast();
+                shown._borrowed = Some(Box::new(request));
+                shown
             }
             PolledEvent::Cancel { core, hook, why: _, pending } => {
                 let hook = hook.into_any().downcast::<OnCancel>().ok()?;
@@ -435,7 +444,8 @@ pub unsafe extern "C" fn kvl_queue_dispose(queue: *mut kvl_queue_t) {
 ///
 /// @param config  [borrowed] from kvl_config_new().
 /// @param queue   [retained] from kvl_queue_new(); NULL: threads of the library again.
-/// @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER and KVL_QUEUE_F_REMOVALS combined by `|`, or KVL_QUEUE_F_ALL.
+/// @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS and KVL_QUEUE_F_L2 combined by `|`; KVL_QUEUE_F_ALL for the
+///                first three.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (unknown bits, or none), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -445,7 +455,7 @@ pub unsafe extern "C" fn kvl_config_set_queue(config: *mut kvl_config_t, queue: 
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let config = caller.borrow(config)?;
-        if what == 0 || what & !KVL_QUEUE_F_ALL != 0 {
+        if what == 0 || what & !(KVL_QUEUE_F_ALL | KVL_QUEUE_F_L2) != 0 {
             return Err(Status::ERR_INVALID_ARG);
         }
         let queue = if queue.is_null() { None } else { Some(caller.borrow(queue)?.queue()) };
@@ -454,6 +464,7 @@ pub unsafe extern "C" fn kvl_config_set_queue(config: *mut kvl_config_t, queue: 
                 (KVL_QUEUE_F_RESULTS, &mut routes.results),
                 (KVL_QUEUE_F_PROVIDER, &mut routes.provider),
                 (KVL_QUEUE_F_REMOVALS, &mut routes.removals),
+                (KVL_QUEUE_F_L2, &mut routes.second_tier),
             ] {
                 if what & flag != 0 {
                     route.clone_from(&queue);

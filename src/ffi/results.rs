@@ -29,6 +29,8 @@ pub const KVL_COUNT_FROM_PROVIDER: u32 = 5;
 pub const KVL_COUNT_JOINED: u32 = 6;
 /// Positions that received an expired value, or null, as a fallback: KVL_F_STALE.
 pub const KVL_COUNT_STALE: u32 = 7;
+/// Positions that were found in the second tier.
+pub const KVL_COUNT_FROM_L2: u32 = 8;
 
 /// The target of a results handle: the results, and their C views, which are created on first use, because a program that only counts needs
 /// none.
@@ -179,6 +181,7 @@ pub unsafe extern "C" fn kvl_results_count(results: *const kvl_results_t, what: 
             KVL_COUNT_FROM_PROVIDER => outcome.source == Source::Provider,
             KVL_COUNT_JOINED => outcome.source == Source::Joined,
             KVL_COUNT_STALE => outcome.source == Source::Stale,
+            KVL_COUNT_FROM_L2 => outcome.source == Source::SecondTier,
             _ => false,
         })
     })

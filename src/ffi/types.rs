@@ -71,6 +71,11 @@ pub struct kvl_request_t {
     _opaque: [u8; 0],
 }
 
+/// A request for the second tier: keys to look up, or to write.
+pub struct kvl_l2_request_t {
+    _opaque: [u8; 0],
+}
+
 /// A queue of events for a thread of the program.
 pub struct kvl_queue_t {
     _opaque: [u8; 0],
@@ -207,6 +212,8 @@ pub struct kvl_event_t {
     pub cause: kvl_cause_t,
     /// Always 0.
     pub reserved: u32,
+    /// For KVL_EVENT_L2. Since 0.2.
+    pub l2_request: *mut kvl_l2_request_t,
 }
 
 /// Frees `user_data` or an object. Runs exactly once.
@@ -225,6 +232,8 @@ pub type kvl_transfer_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_
 pub type kvl_convert_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, entry: *const kvl_result_t) -> *mut kvl_value_t>;
 /// The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later.
 pub type kvl_provide_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_request_t)>;
+/// The second tier: serves `request`, now or later; kvl_l2_request_retain() keeps it for later.
+pub type kvl_l2_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_l2_request_t)>;
 /// Reports that `request` is no longer wanted; `reason` is KVL_CANCEL_*.
 pub type kvl_cancel_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_request_t, reason: u32)>;
 /// Reports that an engine is closed.

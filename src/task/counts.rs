@@ -51,6 +51,24 @@ pub struct TaskCounts {
     pub hedges_started: u64,
     pub hedges_won: u64,
     pub hedges_lost: u64,
+    /// Requests that read from the second tier; then keys, by what came of their look.
+    pub tier_reads: u64,
+    pub tier_hits: u64,
+    pub tier_misses: u64,
+    pub tier_damaged: u64,
+    pub tier_outdated: u64,
+    pub tier_errors: u64,
+    pub tier_timeouts: u64,
+    pub tier_bypassed: u64,
+    /// Keys that were written to the second tier, or filled; fills that were refused, and fills that were not even sent.
+    pub tier_writes: u64,
+    pub tier_write_errors: u64,
+    pub tier_fills: u64,
+    pub tier_fills_refused: u64,
+    pub tier_fills_dropped: u64,
+    /// Times that too many keys waited to be written, and that the second tier was avoided because it failed.
+    pub tier_overflows: u64,
+    pub tier_opened: u64,
     pub fetch_timeouts: u64,
     pub fetch_cancels: u64,
     /// The time from the creation of a request to its end, in microseconds.
@@ -120,6 +138,10 @@ pub struct Gauges {
     pub in_flight: u64,
     /// Requests that timed out and are still with the provider.
     pub abandoned: u64,
+    /// Keys that wait to be written to the second tier.
+    pub tier_pending: u64,
+    /// 1 while the second tier is avoided because it fails.
+    pub tier_avoided: u64,
 }
 
 #[cfg(test)]

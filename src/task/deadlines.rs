@@ -1,6 +1,6 @@
 //! All pending deadlines (timeouts, pauses, linger), ordered by time. Deadlines at the same time fire in the order in which they were set.
 
-use super::{FetchId, FlightId, RequestId};
+use super::{FetchId, FlightId, RequestId, TierRequestId};
 use crate::base::Moment;
 use std::collections::BTreeMap;
 
@@ -25,6 +25,10 @@ pub enum Due {
     Throttle,
     /// The rate limit allows another request.
     Rate,
+    /// The second tier takes too long for a look.
+    Look(TierRequestId),
+    /// What could not be written to the second tier is written again.
+    TierRetry,
     /// The drain times out.
     Drain,
 }

@@ -54,6 +54,8 @@ pub struct Flight<H: Host> {
 pub enum Phase {
     /// The fetch that starts it is about to put it into a new request.
     Opening,
+    /// It is looked up in the second tier, or waits for that.
+    Looking,
     /// It waits in the queue, with or without a place, at the position of its fetch.
     Queued,
     /// It waits in the queue for another attempt.

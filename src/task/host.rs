@@ -2,6 +2,7 @@
 
 use super::RequestId;
 use super::outcome::{BatchOutcome, Outcome};
+use super::second_tier::TierHandout;
 use crate::base::{Answer, Error, Key, Now, PackedKeys, StoreTerms};
 use smallvec::SmallVec;
 
@@ -138,6 +139,8 @@ pub struct Effects<H: Host> {
     pub handed: Vec<H::Request>,
     /// Requests whose provider must be notified that they are no longer wanted.
     pub cancelled: Vec<(H::Request, Cancel)>,
+    /// Requests for the second tier; `None`: there are none.
+    pub tier: Option<Box<Vec<TierHandout>>>,
     /// References to objects of the host that may be the last ones: to be dropped where callbacks run, with no lock held.
     pub deferred_drops: Vec<DeferredDrop<H>>,
     /// How much more may be done in this hold of the lock, in units of about one key (rule S19). The rest is done in later holds.
@@ -159,6 +162,8 @@ pub enum DeferredDrop<H: Host> {
     Sink(H::Sink),
     /// The handle of a request that has ended.
     Request(H::Request),
+    /// What waited to be written to the second tier.
+    Waiting(Box<dyn Send>),
     /// A large block of the table's own memory, which takes long to free.
     Memory(Box<dyn Send>),
 }
@@ -170,7 +175,7 @@ impl<H: Host> DeferredDrop<H> {
             DeferredDrop::Answer(answer) => answer.runs_host_code_on_drop(),
             DeferredDrop::Error(error) => error.runs_host_code_on_drop(),
             DeferredDrop::Memory(_) => false,
-            DeferredDrop::Context(_) | DeferredDrop::Sink(_) | DeferredDrop::Request(_) => true,
+            DeferredDrop::Context(_) | DeferredDrop::Sink(_) | DeferredDrop::Request(_) | DeferredDrop::Waiting(_) => true,
         }
     }
 }
@@ -178,7 +183,7 @@ impl<H: Host> DeferredDrop<H> {
 impl<H: Host> Default for Effects<H> {
     fn default() -> Self {
         let (scheduled, joined, handed) = (SmallVec::new(), Vec::new(), Vec::new());
-        Effects { scheduled, joined, handed, cancelled: Vec::new(), deferred_drops: Vec::new(), budget: STEP }
+        Effects { scheduled, joined, handed, cancelled: Vec::new(), tier: None, deferred_drops: Vec::new(), budget: STEP }
     }
 }
 
@@ -189,7 +194,14 @@ impl<H: Host> Effects<H> {
             && self.joined.is_empty()
             && self.handed.is_empty()
             && self.cancelled.is_empty()
+            && self.tier.is_none()
             && self.deferred_drops.is_empty()
+    }
+
+    /// Adds a request for the second tier.
+    #[cold]
+    pub(super) fn hand_to_tier(&mut self, request: TierHandout) {
+        self.tier.get_or_insert_default().push(request);
     }
 
     /// Takes `many` from the budget. Returns false, and takes nothing, if less is left.

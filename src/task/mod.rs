@@ -17,7 +17,7 @@
 //!
 //! Reading order: [`outcome`] (what is delivered), [`host`] (the interface to the floor above), [`flight`], [`fetch`], [`request`] (the
 //! three nouns), [`flights`] (all flights and key states), [`demand`] (which fetches want a flight), [`queue`] of [`group`]s,
-//! [`deadlines`], [`retry`], [`hedge`], [`error_memory`], [`throttle`], [`recent`], [`removed_tags`], then [`table`], with one file for
+//! [`deadlines`], [`retry`], [`hedge`], [`error_memory`], [`throttle`], [`recent`], [`removed_tags`], [`second_tier`], then [`table`], with one file for
 //! each event. Rules F06 to F20; the full table of states is in ARCHITECTURE.md.
 
 pub mod breaker;
@@ -40,6 +40,7 @@ mod recent;
 mod removed_tags;
 mod request;
 pub mod retry;
+pub mod second_tier;
 mod slab;
 pub mod table;
 mod throttle;
@@ -82,6 +83,8 @@ ids! {
     FlightId
     /// A request. The id of a request that has ended finds nothing.
     RequestId
+    /// A request for the second tier. The id of a request that has ended finds nothing.
+    TierRequestId
     /// A key that is being loaded, or whose answer may still arrive.
     KeyStateId
 }

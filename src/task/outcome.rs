@@ -63,6 +63,8 @@ pub enum Source {
     ErrorMemory = 5,
     /// The store, which had it as a fallback.
     Stale = 6,
+    /// The second tier.
+    SecondTier = 7,
 }
 
 impl Outcome {

@@ -150,7 +150,7 @@ impl ModelRun {
             queues.extend(queue.clone());
             queue
         };
-        let routes = Routes { results: route(1), provider: route(2), removals: route(4) };
+        let routes = Routes { results: route(1), provider: route(2), removals: route(4), second_tier: None };
         let mut settings = Settings::default();
         settings.cache.capacity = 1000;
         settings.tasks.batch_max_keys = 4;

@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules by layer. A module may use only those of lower layers, so modules of the same layer do not know each other.
-const LAYERS: &[(&str, u8)] = &[("base", 0), ("cache", 1), ("task", 1), ("runtime", 2), ("engine", 3), ("ffi", 4), ("typed", 4)];
+const LAYERS: &[(&str, u8)] =
+    &[("base", 0), ("cache", 1), ("task", 1), ("tier", 1), ("runtime", 2), ("engine", 3), ("ffi", 4), ("typed", 4)];
 
 /// Where `unsafe` is allowed. Whole modules end in a slash.
 const UNSAFE_ALLOWED: &[&str] = &[

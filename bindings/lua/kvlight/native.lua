@@ -66,6 +66,18 @@
 ---@field ["refresh.jitter"]? number Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
 ---@field ["stale.ttl_ms"]? integer How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
 ---@field ["stale.retry_ms"]? integer How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
+---@field ["l2.timeout_ms"]? integer How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50.
+---@field ["l2.ttl_ms"]? integer The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1.
+---@field ["l2.local_ttl_ms"]? integer The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Default: -1.
+---@field ["l2.batch_keys"]? integer The maximum number of keys in a request for the second tier. Default: 256.
+---@field ["l2.max_requests"]? integer The maximum number of requests that read from the second tier at a time; beside these one writes. Default: 4.
+---@field ["l2.max_asking"]? integer How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Default: 65536.
+---@field ["l2.max_value"]? integer The largest value that is written to the second tier, in bytes. Default: 1048576.
+---@field ["l2.pending_keys"]? integer How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped. Default: 65536.
+---@field ["l2.pending_bytes"]? integer The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped. Default: 67108864.
+---@field ["l2.break_after"]? integer After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case. Default: 5.
+---@field ["l2.break_ms"]? integer How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again. Default: 1000.
+---@field ["l2.break_cap_ms"]? integer The longest time for which the second tier is not used, in milliseconds. Default: 30000.
 ---@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
 
 local native = {}
@@ -82,6 +94,7 @@ typedef struct kvl_config_t kvl_config_t;
 typedef struct kvl_error_t kvl_error_t;
 typedef struct kvl_fetch_t kvl_fetch_t;
 typedef struct kvl_iterator_t kvl_iterator_t;
+typedef struct kvl_l2_request_t kvl_l2_request_t;
 typedef struct kvl_options_t kvl_options_t;
 typedef struct kvl_queue_t kvl_queue_t;
 typedef struct kvl_reader_t kvl_reader_t;
@@ -146,6 +159,7 @@ typedef struct kvl_event_t {
   size_t total;
   kvl_cause_t cause;
   uint32_t reserved;
+  kvl_l2_request_t *l2_request;
 } kvl_event_t;
 typedef struct kvl_stats_t {
   size_t struct_size;
@@ -224,6 +238,23 @@ typedef struct kvl_stats_t {
   uint64_t concurrency_limit;
   uint64_t removed_tag;
   uint64_t removed_cost_tag;
+  uint64_t l2_hits;
+  uint64_t l2_misses;
+  uint64_t l2_damaged;
+  uint64_t l2_outdated;
+  uint64_t l2_errors;
+  uint64_t l2_timeouts;
+  uint64_t l2_bypassed;
+  uint64_t l2_reads;
+  uint64_t l2_writes;
+  uint64_t l2_write_errors;
+  uint64_t l2_fills;
+  uint64_t l2_fills_refused;
+  uint64_t l2_fills_dropped;
+  uint64_t l2_overflows;
+  uint64_t l2_opened;
+  uint64_t l2_pending;
+  uint64_t l2_avoided;
 } kvl_stats_t;
 typedef void (*kvl_free_fn)(void *user_data);
 typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
@@ -232,6 +263,7 @@ typedef void (*kvl_progress_fn)(void *user_data, size_t done, size_t failed, siz
 typedef int32_t (*kvl_transfer_fn)(void *user_data, const kvl_transfer_t *progress);
 typedef kvl_value_t * (*kvl_convert_fn)(void *user_data, const kvl_result_t *entry);
 typedef void (*kvl_provide_fn)(void *user_data, kvl_request_t *request);
+typedef void (*kvl_l2_fn)(void *user_data, kvl_l2_request_t *request);
 typedef void (*kvl_cancel_fn)(void *user_data, kvl_request_t *request, uint32_t reason);
 typedef void (*kvl_closed_fn)(void *user_data);
 typedef void (*kvl_wake_fn)(void *user_data);
@@ -407,6 +439,19 @@ kvl_request_t *kvl_request_retain(kvl_request_t *request);
 void kvl_request_release(kvl_request_t *request);
 kvl_status_t kvl_request_stale(kvl_request_t *request, size_t i, kvl_value_t **out_value, int64_t *out_age_ms, kvl_slice_t *out_version);
 kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, const kvl_terms_t *terms_or_null);
+kvl_status_t kvl_config_set_l2(kvl_config_t *config, uint32_t abilities, kvl_l2_fn function, void *user_data, kvl_free_fn user_data_free);
+uint32_t kvl_l2_request_kind(const kvl_l2_request_t *request);
+size_t kvl_l2_request_len(const kvl_l2_request_t *request);
+const kvl_slice_t *kvl_l2_request_keys(const kvl_l2_request_t *request);
+kvl_status_t kvl_l2_request_entry(const kvl_l2_request_t *request, size_t i, const uint8_t **out_data, size_t *out_len, int64_t *out_ttl_ms, const uint8_t **out_token, size_t *out_token_len);
+kvl_status_t kvl_l2_request_hit(kvl_l2_request_t *request, size_t i, const uint8_t *data, size_t len, int64_t ttl_left_ms, const uint8_t *token, size_t token_len);
+kvl_status_t kvl_l2_request_miss(kvl_l2_request_t *request, size_t i, const uint8_t *token, size_t token_len);
+kvl_status_t kvl_l2_request_refused(kvl_l2_request_t *request, size_t i);
+kvl_status_t kvl_l2_request_fail(kvl_l2_request_t *request, size_t i);
+kvl_status_t kvl_l2_request_finish(kvl_l2_request_t *request);
+kvl_l2_request_t *kvl_l2_request_retain(kvl_l2_request_t *request);
+void kvl_l2_request_release(kvl_l2_request_t *request);
+kvl_status_t kvl_tasks_l2_sync(kvl_tasks_t *tasks, int64_t timeout_ms);
 kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
 kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
 kvl_status_t kvl_queue_handle(kvl_queue_t *queue, void **out_handle);
@@ -471,10 +516,19 @@ native.constants = {
   QUEUE_F_PROVIDER = 2, -- Requests and cancel hooks go to the queue.
   QUEUE_F_REMOVALS = 4, -- Removals go to the queue.
   QUEUE_F_ALL = 7, -- All of these.
+  QUEUE_F_L2 = 8, -- Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may well have a second tier that is called.
   CLOSE_CANCEL = 0, -- Close at once: open positions are settled with KVL_ERR_CLOSED.
   CLOSE_DRAIN = 1, -- Close when accepted work is done, or at the deadline.
   INVALIDATE_F_ALL = 1, -- Invalidates all keys; none is passed.
   INVALIDATE_F_EXPIRE = 2, -- Entries expire instead of being removed, and stay as fallbacks for their grace.
+  L2_READ = 1, -- To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail().
+  L2_FILL = 2, -- To store entries that were loaded, each only if its key still is as the read had found it.
+  L2_WRITE = 3, -- To store entries that were put.
+  L2_REMOVE = 4, -- To remove keys.
+  L2_CLEAR = 5, -- To remove all keys; none is named.
+  L2_F_CONDITIONAL = 1, -- The second tier compares: a fill is done only if its token still belongs to the key.
+  L2_F_LEASES = 2, -- A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.
+  L2_TTL_UNKNOWN = -2, -- A TTL that a second tier does not know.
   BREAKER_CLOSED = 0, -- The circuit breaker lets requests through.
   BREAKER_OPEN = 1, -- The circuit breaker keeps requests from the provider.
   BREAKER_HALF_OPEN = 2, -- The circuit breaker lets probes through.
@@ -511,6 +565,7 @@ native.constants = {
   SOURCE_PUT = 4, -- A put that settled the load.
   SOURCE_ERROR_MEMORY = 5, -- The memory of recent errors.
   SOURCE_STALE = 6, -- The store, with an expired entry that served as a fallback.
+  SOURCE_L2 = 7, -- The second tier.
   CAUSE_EXPIRED = 1, -- It expired.
   CAUSE_CAPACITY = 2, -- It was evicted to make room for another entry (cache.capacity).
   CAUSE_COST = 3, -- It was evicted to make room for another entry's cost (cache.cost_limit).
@@ -528,6 +583,7 @@ native.constants = {
   EVENT_DROP = 6, -- The last reference to an object without a destructor was dropped: `user_data` is the object.
   EVENT_REMOVAL = 7, -- A value is no longer in the store.
   EVENT_CLOSED = 8, -- An engine is closed. It is the engine's last event.
+  EVENT_L2 = 9, -- The second tier has a request to serve.
   ERROR_F_PERMANENT = 1, -- In the flags of an error: it is not retried, whatever the retry policy is.
   ERROR_F_NO_STALE = 2, -- In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (`stale.ttl_ms`), and is removed.
   COUNT_VALUES = 0, -- Positions that have a value.
@@ -538,6 +594,7 @@ native.constants = {
   COUNT_FROM_PROVIDER = 5, -- Positions whose load this fetch started.
   COUNT_JOINED = 6, -- Positions that joined a load in progress, including that of another position of this fetch.
   COUNT_STALE = 7, -- Positions that received an expired value, or null, as a fallback: KVL_F_STALE.
+  COUNT_FROM_L2 = 8, -- Positions that were found in the second tier.
   QUEUE_NEW_PIPE = 1, -- In the flags of kvl_queue_new(): the descriptor is a pipe even on systems with eventfds, for libuv. No effect on Windows.
 }
 
@@ -616,6 +673,23 @@ native.statistics = {
   "concurrency_limit", -- Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.
   "removed_tag", -- Values that were removed by a tag.
   "removed_cost_tag", -- The cost of the values removed by a tag, in bytes.
+  "l2_hits", -- Keys that were looked up in the second tier and found.
+  "l2_misses", -- Keys that were looked up in the second tier and not found.
+  "l2_damaged", -- Keys whose entry in the second tier could not be read or had expired.
+  "l2_outdated", -- Keys that were found in the second tier and had been written meanwhile.
+  "l2_errors", -- Keys for which the second tier failed.
+  "l2_timeouts", -- Keys for which the second tier took too long (l2.timeout_ms).
+  "l2_bypassed", -- Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.
+  "l2_reads", -- Requests that looked keys up in the second tier.
+  "l2_writes", -- Puts and removals that were passed on to the second tier.
+  "l2_write_errors", -- Keys that could not be written to the second tier; puts and removals are sent again.
+  "l2_fills", -- Answers of the provider that were stored in the second tier.
+  "l2_fills_refused", -- Answers that the second tier did not store, because the key had been written meanwhile.
+  "l2_fills_dropped", -- Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value).
+  "l2_overflows", -- Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys).
+  "l2_opened", -- Times that the second tier was not used for a while, because it failed (l2.break_after).
+  "l2_pending", -- Now: keys that wait to be written to the second tier.
+  "l2_avoided", -- Now: 1 while the second tier is not used because it fails.
 }
 
 return native

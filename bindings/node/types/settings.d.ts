@@ -128,6 +128,30 @@ export interface Settings extends FetchSettings {
   'stale.ttl_ms'?: number;
   /** How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000. */
   'stale.retry_ms'?: number;
+  /** How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50. */
+  'l2.timeout_ms'?: number;
+  /** The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1. */
+  'l2.ttl_ms'?: number;
+  /** The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Default: -1. */
+  'l2.local_ttl_ms'?: number;
+  /** The maximum number of keys in a request for the second tier. Default: 256. */
+  'l2.batch_keys'?: number;
+  /** The maximum number of requests that read from the second tier at a time; beside these one writes. Default: 4. */
+  'l2.max_requests'?: number;
+  /** How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Default: 65536. */
+  'l2.max_asking'?: number;
+  /** The largest value that is written to the second tier, in bytes. Default: 1048576. */
+  'l2.max_value'?: number;
+  /** How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped. Default: 65536. */
+  'l2.pending_keys'?: number;
+  /** The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped. Default: 67108864. */
+  'l2.pending_bytes'?: number;
+  /** After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case. Default: 5. */
+  'l2.break_after'?: number;
+  /** How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again. Default: 1000. */
+  'l2.break_ms'?: number;
+  /** The longest time for which the second tier is not used, in milliseconds. Default: 30000. */
+  'l2.break_cap_ms'?: number;
   /** How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1. */
   'attempt_timeout_ms'?: number;
 }
@@ -228,6 +252,8 @@ export interface Constants {
   readonly QUEUE_F_REMOVALS: 4;
   /** All of these. */
   readonly QUEUE_F_ALL: 7;
+  /** Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may well have a second tier that is called. */
+  readonly QUEUE_F_L2: 8;
   /** Close at once: open positions are settled with KVL_ERR_CLOSED. */
   readonly CLOSE_CANCEL: 0;
   /** Close when accepted work is done, or at the deadline. */
@@ -236,6 +262,22 @@ export interface Constants {
   readonly INVALIDATE_F_ALL: 1;
   /** Entries expire instead of being removed, and stay as fallbacks for their grace. */
   readonly INVALIDATE_F_EXPIRE: 2;
+  /** To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail(). */
+  readonly L2_READ: 1;
+  /** To store entries that were loaded, each only if its key still is as the read had found it. */
+  readonly L2_FILL: 2;
+  /** To store entries that were put. */
+  readonly L2_WRITE: 3;
+  /** To remove keys. */
+  readonly L2_REMOVE: 4;
+  /** To remove all keys; none is named. */
+  readonly L2_CLEAR: 5;
+  /** The second tier compares: a fill is done only if its token still belongs to the key. */
+  readonly L2_F_CONDITIONAL: 1;
+  /** A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over. */
+  readonly L2_F_LEASES: 2;
+  /** A TTL that a second tier does not know. */
+  readonly L2_TTL_UNKNOWN: -2;
   /** The circuit breaker lets requests through. */
   readonly BREAKER_CLOSED: 0;
   /** The circuit breaker keeps requests from the provider. */
@@ -308,6 +350,8 @@ export interface Constants {
   readonly SOURCE_ERROR_MEMORY: 5;
   /** The store, with an expired entry that served as a fallback. */
   readonly SOURCE_STALE: 6;
+  /** The second tier. */
+  readonly SOURCE_L2: 7;
   /** It expired. */
   readonly CAUSE_EXPIRED: 1;
   /** It was evicted to make room for another entry (cache.capacity). */
@@ -342,6 +386,8 @@ export interface Constants {
   readonly EVENT_REMOVAL: 7;
   /** An engine is closed. It is the engine's last event. */
   readonly EVENT_CLOSED: 8;
+  /** The second tier has a request to serve. */
+  readonly EVENT_L2: 9;
   /** In the flags of an error: it is not retried, whatever the retry policy is. */
   readonly ERROR_F_PERMANENT: 1;
   /** In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (`stale.ttl_ms`), and is removed. */
@@ -362,6 +408,8 @@ export interface Constants {
   readonly COUNT_JOINED: 6;
   /** Positions that received an expired value, or null, as a fallback: KVL_F_STALE. */
   readonly COUNT_STALE: 7;
+  /** Positions that were found in the second tier. */
+  readonly COUNT_FROM_L2: 8;
   /** In the flags of kvl_queue_new(): the descriptor is a pipe even on systems with eventfds, for libuv. No effect on Windows. */
   readonly QUEUE_NEW_PIPE: 1;
 }

@@ -77,6 +77,18 @@ namespace Kvlight;
  *   'stale.ttl_ms'?: int, // How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
  *   'stale.retry_ms'?: int, // How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
  *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.
+ *   'l2.timeout_ms'?: int, // How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50.
+ *   'l2.ttl_ms'?: int, // The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1.
+ *   'l2.local_ttl_ms'?: int, // The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Default: -1.
+ *   'l2.batch_keys'?: int, // The maximum number of keys in a request for the second tier. Default: 256.
+ *   'l2.max_requests'?: int, // The maximum number of requests that read from the second tier at a time; beside these one writes. Default: 4.
+ *   'l2.max_asking'?: int, // How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Default: 65536.
+ *   'l2.max_value'?: int, // The largest value that is written to the second tier, in bytes. Default: 1048576.
+ *   'l2.pending_keys'?: int, // How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped. Default: 65536.
+ *   'l2.pending_bytes'?: int, // The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped. Default: 67108864.
+ *   'l2.break_after'?: int, // After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case. Default: 5.
+ *   'l2.break_ms'?: int, // How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again. Default: 1000.
+ *   'l2.break_cap_ms'?: int, // The longest time for which the second tier is not used, in milliseconds. Default: 30000.
  *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
  *   'attempt_timeout_ms'?: int, // How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
@@ -193,6 +205,8 @@ final class Native
     public const QUEUE_F_REMOVALS = 4;
     /** All of these. */
     public const QUEUE_F_ALL = 7;
+    /** Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may well have a second tier that is called. */
+    public const QUEUE_F_L2 = 8;
     /** Close at once: open positions are settled with KVL_ERR_CLOSED. */
     public const CLOSE_CANCEL = 0;
     /** Close when accepted work is done, or at the deadline. */
@@ -201,6 +215,22 @@ final class Native
     public const INVALIDATE_F_ALL = 1;
     /** Entries expire instead of being removed, and stay as fallbacks for their grace. */
     public const INVALIDATE_F_EXPIRE = 2;
+    /** To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail(). */
+    public const L2_READ = 1;
+    /** To store entries that were loaded, each only if its key still is as the read had found it. */
+    public const L2_FILL = 2;
+    /** To store entries that were put. */
+    public const L2_WRITE = 3;
+    /** To remove keys. */
+    public const L2_REMOVE = 4;
+    /** To remove all keys; none is named. */
+    public const L2_CLEAR = 5;
+    /** The second tier compares: a fill is done only if its token still belongs to the key. */
+    public const L2_F_CONDITIONAL = 1;
+    /** A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over. */
+    public const L2_F_LEASES = 2;
+    /** A TTL that a second tier does not know. */
+    public const L2_TTL_UNKNOWN = -2;
     /** The circuit breaker lets requests through. */
     public const BREAKER_CLOSED = 0;
     /** The circuit breaker keeps requests from the provider. */
@@ -273,6 +303,8 @@ final class Native
     public const SOURCE_ERROR_MEMORY = 5;
     /** The store, with an expired entry that served as a fallback. */
     public const SOURCE_STALE = 6;
+    /** The second tier. */
+    public const SOURCE_L2 = 7;
     /** It expired. */
     public const CAUSE_EXPIRED = 1;
     /** It was evicted to make room for another entry (cache.capacity). */
@@ -307,6 +339,8 @@ final class Native
     public const EVENT_REMOVAL = 7;
     /** An engine is closed. It is the engine's last event. */
     public const EVENT_CLOSED = 8;
+    /** The second tier has a request to serve. */
+    public const EVENT_L2 = 9;
     /** In the flags of an error: it is not retried, whatever the retry policy is. */
     public const ERROR_F_PERMANENT = 1;
     /** In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (`stale.ttl_ms`), and is removed. */
@@ -327,6 +361,8 @@ final class Native
     public const COUNT_JOINED = 6;
     /** Positions that received an expired value, or null, as a fallback: KVL_F_STALE. */
     public const COUNT_STALE = 7;
+    /** Positions that were found in the second tier. */
+    public const COUNT_FROM_L2 = 8;
     /** In the flags of kvl_queue_new(): the descriptor is a pipe even on systems with eventfds, for libuv. No effect on Windows. */
     public const QUEUE_NEW_PIPE = 1;
 }

@@ -5,7 +5,7 @@ use super::{ConcurrencyLimit, Draft, QueueOrder, Settings};
 impl Draft {
     /// A sentence that says why an engine cannot be created from these settings, although each is valid; `None` if it can.
     pub fn contradiction(&self) -> Option<String> {
-        let Settings { cache, tasks, fetch } = &self.settings;
+        let Settings { cache, tasks, fetch, .. } = &self.settings;
         let hedges = !tasks.hedge.after.is_zero() || tasks.hedge.percentile > 0.0;
         let refreshes = cache.refresh.after > 0.0 || cache.refresh.after_ms > 0;
         let sentence = if cache.capacity == 0 && (cache.stale_ttl_ms > 0 || refreshes) {

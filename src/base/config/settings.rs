@@ -9,6 +9,8 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// Loading: all other settings that apply to the whole engine.
     pub tasks: TaskSettings,
+    /// `l2.*`
+    pub second_tier: SecondTierSettings,
     /// The settings that a fetch may override.
     pub fetch: FetchSettings,
 }
@@ -91,6 +93,26 @@ pub struct TaskSettings {
     pub idempotent: bool,
     /// How long a key is not loaded again after a failure that a fallback covered (rule R03).
     pub stale_retry: Duration,
+}
+
+/// How a second tier is read and written (rules T01 to T15).
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+pub struct SecondTierSettings {
+    pub timeout: Option<Duration>,
+    /// `None`: as in this process.
+    pub ttl_ms: Option<u64>,
+    /// `None`: what is left in the second tier.
+    pub local_ttl_ms: Option<u64>,
+    pub batch_keys: u32,
+    pub max_requests: u32,
+    pub max_asking: u32,
+    pub max_value: u64,
+    pub pending_keys: u32,
+    pub pending_bytes: u64,
+    pub break_after: u32,
+    pub break_for: Duration,
+    pub break_cap: Duration,
 }
 
 /// How many requests may be with the provider (rule R10).
@@ -284,6 +306,25 @@ impl Default for TaskSettings {
             hedge: HedgeSettings { after: Duration::ZERO, percentile: 0.0, max_ratio: 0.05 },
             idempotent: true,
             stale_retry: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Default for SecondTierSettings {
+    fn default() -> Self {
+        SecondTierSettings {
+            timeout: Some(Duration::from_millis(50)),
+            ttl_ms: None,
+            local_ttl_ms: None,
+            batch_keys: 256,
+            max_requests: 4,
+            max_asking: 65_536,
+            max_value: 1 << 20,
+            pending_keys: 65_536,
+            pending_bytes: 64 << 20,
+            break_after: 5,
+            break_for: Duration::from_secs(1),
+            break_cap: Duration::from_secs(30),
         }
     }
 }

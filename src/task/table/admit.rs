@@ -21,6 +21,8 @@ use smallvec::SmallVec;
 pub(super) enum Admission {
     /// It joins the next request, together with other new flights of its fetch.
     Opening,
+    /// It is looked up in the second tier first.
+    Look,
     /// It enters the queue.
     Queue,
     /// All places are held. It enters the queue if another key gives up its place, or if it can wait without one.
@@ -86,7 +88,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Ends a waiting flight with QUEUE_FULL.
-    fn lose<S: AnswerStore>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn lose<S: AnswerStore>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         self.stop_waiting(id);
         self.counts.ahead_dropped += u64::from(self.flights[id].is_ahead);
         let error = self.flights[id].with_cause(&self.errors.queue_full);

@@ -3,7 +3,7 @@
 use super::admit::RetryStart;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::hint::rarely;
-use crate::base::{Answer, Error, Moment, Now, Status, StoreTerms};
+use crate::base::{Answer, Error, Labels, Moment, Now, Status, StoreTerms};
 use crate::task::deadlines::Due;
 use crate::task::flight::{Flight, Phase, Stamp, Standing};
 use crate::task::host::{DeferredDrop, FillResult};
@@ -51,7 +51,7 @@ impl<H: Host> Table<H> {
             return self.status_if_ended(id);
         };
         let Part::Open { flight, stamp } = part else { return self.other_part_resolved(id, part, answer, terms, turn) };
-        let was_wanted = self.settle_current(flight, stamp, answer, terms, turn);
+        let was_wanted = self.settle_current(flight, stamp, answer, terms, Source::Provider, turn);
         self.open_part_answered(id, was_wanted, turn);
         Status::OK
     }
@@ -162,16 +162,18 @@ impl<H: Host> Table<H> {
         stamp: Stamp,
         mut answer: Answer,
         terms: &mut StoreTerms,
+        source: Source,
         turn: &mut TableContext<'_, H, S>,
     ) -> bool {
         let is_tag_removed = self.is_tag_removed(terms, stamp.attempt());
         self.withdraw_hedge(id, turn.out);
-        let Table { flights, requests, recent, throttled, failures, counts, .. } = self;
+        let Table { flights, requests, recent, throttled, failures, counts, tier, .. } = self;
         let (flight, key_state) = flights.get_with_key(id).expect("the caller looked the flight up in the same operation");
         let was_wanted = flight.is_wanted();
         counts.ahead_succeeded += u64::from(flight.is_ahead);
         counts.flights_succeeded += 1;
         let mut filled = FillResult::default();
+        let is_tagged = rarely(tier.is_some()) && terms.labels.as_ref().is_some_and(Labels::has_tags);
         if flight.standing == Standing::Current {
             if flight.demand.stores && key_state.is_whole(stamp) && !is_tag_removed {
                 key_state.loaded(stamp);
@@ -191,8 +193,14 @@ impl<H: Host> Table<H> {
             }
         }
         let (attempts, owner) = (flight.attempts, flight.owner);
-        let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, attempts, ..Outcome::of(answer, Source::Provider) };
-        match flight.only_waiter() {
+        let only_waiter = flight.only_waiter();
+        if rarely(tier.is_some()) {
+            let load_ms = turn.now.moment().since(flight.first_began).as_millis() as u64;
+            self.fill_behind(id, (&answer, filled, is_tagged), load_ms, (turn.now, &mut *turn.out));
+        }
+        let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, attempts, ..Outcome::of(answer, source) };
+        let flights = &mut self.flights;
+        match only_waiter {
             Some(waiter) if waiter.fetch == owner => {
                 // Nearly always: nothing else of the flight needs to be moved.
                 flights.remove_and_release(id, |_| ());
@@ -290,7 +298,7 @@ impl<H: Host> Table<H> {
         if self.flights[current].demand.stores {
             // `settle_current` stores the answer if the current flight wants that. In the other branch, the demand of the late attempt
             // decides.
-            self.settle_current(current, remains.stamp, answer, terms, turn);
+            self.settle_current(current, remains.stamp, answer, terms, Source::Provider, turn);
         } else {
             let filled = self.store_without_flight(remains, &mut answer, terms, turn);
             self.end_with(current, answer, Source::Provider, filled, turn);

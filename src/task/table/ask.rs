@@ -272,6 +272,12 @@ impl<H: Host> Table<H> {
             return true;
         }
         let Some(new) = self.look_up(asking, position, hash, &keys[position as usize], turn) else { return true };
+        if rarely(new.looks) {
+            self.counts.ahead_started += u64::from(asking.form == Form::Ahead);
+            self.counts.missed_started += u64::from(!asking.is_refresh());
+            self.start(Admission::Look, new, asking, turn);
+            return true;
+        }
         let mut admission = self.admission(asking, turn);
         if admission == Admission::Displacing {
             if let (Some(None), false) = (asking.steps, asking.is_refresh()) {
@@ -371,6 +377,9 @@ impl<H: Host> Table<H> {
         }
         let found = self.flights.find_with_current(hash, key);
         if let Some((_, Some(flight))) = found {
+            if rarely(self.tier.is_some()) && !reads {
+                self.reload(flight);
+            }
             self.join(flight, position, asking);
             return None;
         }
@@ -398,6 +407,9 @@ impl<H: Host> Table<H> {
                 return None;
             }
         }
+        if rarely(self.tier.is_some()) && self.looks_up(key, turn.now) {
+            return Some(NewKey { key_state: found.map(|(key_state, _)| key_state), hash, key, position, looks: true });
+        }
         if !self.is_provider_available(turn.now) {
             self.counts.missed_unavailable += u64::from(!asking.is_refresh());
             self.counts.ahead_dropped += u64::from(asking.form == Form::Ahead);
@@ -410,7 +422,7 @@ impl<H: Host> Table<H> {
             }
             return None;
         }
-        Some(NewKey { key_state: found.map(|(key_state, _)| key_state), hash, key, position })
+        Some(NewKey { key_state: found.map(|(key_state, _)| key_state), hash, key, position, looks: false })
     }
 
     /// Starts a flight with the given admission. Its position waits for it, unless the fetch is a refresh.
@@ -422,13 +434,17 @@ impl<H: Host> Table<H> {
         asking: &FetchContext<'_>,
         turn: &mut TableContext<'_, H, S>,
     ) {
-        let NewKey { key_state, hash, key, position } = new;
+        let NewKey { key_state, hash, key, position, .. } = new;
         let Table { flights, fetches, queue, opening, .. } = self;
         let settings = asking.settings;
         let waiter = Waiter { fetch: asking.id, position, joined: false };
         let make = |key_state| Flight {
             key_state,
-            phase: if admission == Admission::Opening { Phase::Opening } else { Phase::Queued },
+            phase: match admission {
+                Admission::Opening => Phase::Opening,
+                Admission::Look => Phase::Looking,
+                Admission::Queue | Admission::Displacing | Admission::Lost => Phase::Queued,
+            },
             standing: Standing::Current,
             joiners: None,
             waiters: if asking.is_refresh() { SmallVec::new() } else { SmallVec::from_buf([waiter]) },
@@ -460,6 +476,9 @@ impl<H: Host> Table<H> {
             if opening.len() >= self.settings.batch_max_keys as usize {
                 self.hand_out_opening(turn);
             }
+        } else if rarely(admission == Admission::Look) {
+            let reloads = asking.is_refresh() || settings.read == ReadMode::Refresh;
+            self.look_later(flight, reloads);
         } else {
             queue.push(asking.rank, WaitingKey { position, flight }, asking.queue_position.requested_at);
         }
@@ -509,6 +528,9 @@ impl<H: Host> Table<H> {
             return false;
         }
         let Some((_, Some(id))) = self.flights.find_with_current(hash, key) else { return false };
+        if rarely(self.tier.is_some()) && settings.read == ReadMode::Refresh {
+            self.reload(id);
+        }
         self.counts.missed_joined += 1;
         let wish = Wish { urgency, is_deferrable: false, stores: settings.read != ReadMode::NoStore };
         self.add_demand(id, wish, settings.priority, |flight| {
@@ -526,6 +548,8 @@ struct NewKey<'k> {
     hash: u64,
     key: &'k [u8],
     position: u32,
+    /// Whether it is looked up in the second tier first.
+    looks: bool,
 }
 
 impl<H: Host> Fetch<H> {

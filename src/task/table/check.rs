@@ -101,6 +101,11 @@ impl<H: Host> Table<H> {
                 let stands = self.queue.holds(rank, flight.position, id);
                 ensure(stands, || format!("{key:?} is not in the group of its urgency and arrival"))
             }
+            Phase::Looking => {
+                wanted()?;
+                let looks = self.tier.as_ref().is_some_and(|tier| tier.knows(id));
+                ensure(looks || self.life == Acceptance::Closed, || format!("nobody looks {key:?} up"))
+            }
             Phase::Opening => Err(format!("{key:?} was collected for a request that was not formed")),
         }
     }
@@ -123,7 +128,8 @@ impl<H: Host> Table<H> {
             let listed = self.flights.get(flight).map_or(0, |flight| flight.waiters.iter().filter(|waiter| waits(waiter)).count());
             ensure(listed == 1, || format!("position {position} of fetch {nth} is listed {listed} times by its flight"))?;
         }
-        let waits = |flight: &&Flight<H>| flight.owner == id && matches!(flight.phase, Phase::Queued | Phase::Retried { .. });
+        let waits =
+            |flight: &&Flight<H>| flight.owner == id && matches!(flight.phase, Phase::Looking | Phase::Queued | Phase::Retried { .. });
         let waiting = self.flights.values().filter(waits).count();
         let waiting = waiting + usize::from(fetch.is_asking);
         ensure(waiting == fetch.waiting, || format!("{waiting} flights of fetch {nth} wait, but {} are counted", fetch.waiting))?;
@@ -193,7 +199,8 @@ impl<H: Host> Table<H> {
         let single = single + usize::from(self.throttled.timer().is_some());
         let hedges = self.requests.values().filter(|request| matches!(request.hedge, Hedge::Due(_)));
         let stale = self.fetches.values().filter(|fetch| fetch.stale_at.is_some());
-        let causes = fetches.count() + stale.count() + attempts.count() + hedges.count() + pauses.count() + rate.count() + single;
+        let tier = self.tier.as_ref().map_or(0, |tier| tier.deadlines());
+        let causes = tier + fetches.count() + stale.count() + attempts.count() + hedges.count() + pauses.count() + rate.count() + single;
         let known = self.deadlines.len();
         ensure(self.backlog.is_empty() == !self.has_long_work(self.long_work_begun()), || "long work is miscounted".into())?;
         let agree = match self.life {

@@ -32,6 +32,7 @@ impl<H: Host> Table<H> {
                 // No new key will come to fill a lingering request (rule L05a).
                 self.settings.batch_linger = Duration::ZERO;
                 self.deadlines.set(until, Due::Drain);
+                self.drain_tier(turn.out, turn.now.moment());
             }
         }
         self.conclude(turn);
@@ -45,6 +46,7 @@ impl<H: Host> Table<H> {
         let drops = &mut turn.out.deferred_drops;
         self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));
         self.end_all_throttles(turn.out);
+        self.close_tier(turn.out);
         let deadlines = std::mem::take(&mut self.deadlines);
         turn.out.defer_memory(deadlines.len(), deadlines);
         self.errors_expire = None;
@@ -75,6 +77,7 @@ impl<H: Host> Table<H> {
             }
         }
         self.end_all_throttles(out);
+        self.close_tier(out);
         self.queue = WaitQueue::new(&self.settings);
         self.opening.clear();
         self.collapsing.clear();

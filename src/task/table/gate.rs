@@ -74,7 +74,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Fails a key because the circuit breaker is open. It is not retried before the breaker lets requests through.
-    fn fail_unavailable<S: AnswerStore>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn fail_unavailable<S: AnswerStore>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
         let not_before = self.breaker.retry_at(turn.now.moment());
         self.fail_until(id, self.errors.unavailable.clone(), not_before, turn);
     }

@@ -2,7 +2,7 @@
 //!
 //! One file for each event: [`ask`](self) (a fetch arrives; one of very many keys: `ask_steps`, `ask_order`), `admit` (which keys get a
 //! slot or a place), `gate` (rate limit and circuit breaker), `attempt` (a request is taken, finished, or times out), `hedge` (a request is
-//! handed out once more), `answer` (the provider answers), `settle` (a position is settled, a fetch is cancelled, a waiter leaves), `write`
+//! handed out once more), `second_tier` (keys are looked up, filled and written there), `answer` (the provider answers), `settle` (a position is settled, a fetch is cancelled, a waiter leaves), `write`
 //! (the host writes the cache), `time` (a deadline fires), `fallback` (a fallback is served because a load failed or takes too long),
 //! `close`. Work that takes several holds of the lock is in `steps`.
 //!
@@ -30,6 +30,7 @@ mod close;
 mod fallback;
 mod gate;
 mod hedge;
+mod second_tier;
 mod settle;
 mod steps;
 mod time;
@@ -41,6 +42,7 @@ pub use ask_order::AskOrder;
 pub use ask_steps::{AskProgress, FetchInSteps, refusal_of_all};
 pub use attempt::{TakeResult, Unanswered};
 pub use close::Close;
+pub use second_tier::{TierAnswer, TierEnd};
 pub use write::Write;
 
 use self::fallback::ThrottledKeys;
@@ -61,6 +63,7 @@ use super::rate::Rate;
 use super::recent::RecentWrites;
 use super::removed_tags::RemovedTags;
 use super::request::{Part, Request, Slots};
+use super::second_tier::SecondTier;
 use super::slab::IdSlab;
 use super::throttle::Throttle;
 use super::{AnswerStore, FetchId, FlightId, RequestId, TaskCounts};
@@ -99,6 +102,8 @@ pub struct Table<H: Host> {
     throttled: ThrottledKeys,
     recent: RecentWrites,
     removed_tags: RemovedTags,
+    /// `None`: there is none.
+    tier: Option<Box<SecondTier>>,
     random: Random,
 
     /// New flights of the current fetch that will share the next request. A free slot is kept for them.
@@ -179,6 +184,7 @@ impl<H: Host> Table<H> {
             throttled: ThrottledKeys::new(Throttle::new(tasks.stale_retry)),
             recent: RecentWrites::default(),
             removed_tags: RemovedTags::default(),
+            tier: None,
             random: Random::new(settings.cache.seed),
             opening: Vec::new(),
             backlog: Backlog::default(),
@@ -214,7 +220,7 @@ impl<H: Host> Table<H> {
 
     /// Whether nothing is in progress: no fetch and no flight is left.
     pub fn is_idle(&self) -> bool {
-        self.fetches.is_empty() && self.flights.is_empty()
+        self.fetches.is_empty() && self.flights.is_empty() && self.is_tier_idle()
     }
 
     /// Whether nothing is in progress and nothing is accepted any more. Once true, it stays so.
@@ -241,6 +247,8 @@ impl<H: Host> Table<H> {
             concurrency_limit: u64::from(self.slots.limit()),
             in_flight: self.flights.len() as u64,
             abandoned: u64::from(self.slots.abandoned),
+            tier_pending: self.tier_gauges().0,
+            tier_avoided: u64::from(self.tier_gauges().1),
         }
     }
 
@@ -256,6 +264,9 @@ impl<H: Host> Table<H> {
 
     /// Removes a flight from the table and from its key state. The flight's reference to the key state becomes the caller's.
     fn take_flight(&mut self, id: FlightId) -> EndedFlight<H> {
+        if rarely(self.tier.is_some()) {
+            self.forget_look(id);
+        }
         self.flights.remove(id, Flight::end).expect("the caller looked the flight up in the same operation")
     }
 
@@ -270,6 +281,9 @@ impl<H: Host> Table<H> {
                 self.leave_queue(owner, 1);
             }
             Phase::Backoff { timer } => self.deadlines.cancel(timer),
+            Phase::Looking => {
+                self.leave_queue(owner, 1);
+            }
             Phase::Opening | Phase::Running { .. } => {}
         }
     }
@@ -308,6 +322,13 @@ impl<H: Host> Table<H> {
     fn conclude<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         if rarely(!self.collapsing.is_empty() || self.backlog.is_new()) {
             self.run_follow_ups(turn);
+        }
+        if rarely(self.tier.is_some()) {
+            self.conclude_tier(turn);
+            // Keys that were refused may have failed their batches.
+            if !self.collapsing.is_empty() {
+                self.run_follow_ups(turn);
+            }
         }
         if self.queue.len() > 0 && self.can_queue_move() {
             self.form_requests(turn);

@@ -27,7 +27,7 @@ use crate::task::demand::Wish;
 use crate::task::fetch::Position;
 use crate::task::flight::{Phase, Waiter};
 use crate::task::host::{DeferredDrop, Effects};
-use crate::task::outcome::Outcome;
+use crate::task::outcome::{Outcome, Source};
 use crate::task::request::{Part, Time};
 use crate::task::{FetchId, FlightId, RequestId};
 use smallvec::SmallVec;
@@ -53,6 +53,8 @@ pub(super) enum LongWork {
     CloseFlights { from: usize },
     /// Requests can be formed, or keys that wait are to be refused.
     Form,
+    /// Keys are looked up in the second tier, or have been.
+    SecondTier,
     /// The urgency of a fetch changed: its positions from this one on still have the earlier one.
     Urgency { fetch: FetchId, before: Wish, after: Wish, next: usize },
     /// The positions of a fetch from this one on are still to be settled with their fallbacks.
@@ -250,6 +252,10 @@ impl<H: Host> Table<H> {
                 }
                 None
             }
+            LongWork::SecondTier => {
+                self.end_tier_step();
+                None
+            }
             LongWork::Form => {
                 // `conclude` forms them.
                 self.backlog.forms = false;
@@ -366,7 +372,7 @@ impl<H: Host> Table<H> {
                     if self.life == Acceptance::Closed {
                         self.close_flight(flight, turn.out);
                     } else if finish.omitted_is_null && is_wanted {
-                        self.settle_current(flight, stamp, Answer::Null, &mut StoreTerms::default(), turn);
+                        self.settle_current(flight, stamp, Answer::Null, &mut StoreTerms::default(), Source::Provider, turn);
                     } else {
                         if is_wanted {
                             self.note_failure(id, &finish.error);

@@ -34,6 +34,8 @@ impl<H: Host> Table<H> {
                 }
                 Due::Throttle => self.throttle_due(turn),
                 Due::Linger => self.linger = None,
+                Due::Look(id) => self.look_due(id, turn.now),
+                Due::TierRetry => self.tier_retry_due(),
                 Due::ErrorMemory => self.expire_errors(turn),
                 // `conclude` forms the requests that are possible now, and sets the next deadline if keys must wait again.
                 Due::Rate => {

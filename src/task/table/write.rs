@@ -28,6 +28,9 @@ impl<H: Host> Table<H> {
         let drops = &mut turn.out.deferred_drops;
         self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
         self.throttled.end(key, turn.out);
+        if rarely(self.tier.is_some()) {
+            self.forget_fills(Some(key), turn.out);
+        }
         let Some(key_state) = self.flights.find(hash, key) else { return };
         self.flights[key_state].writes += 1;
         if let Write::Put(answer, filled) = write {
@@ -45,6 +48,9 @@ impl<H: Host> Table<H> {
         let drops = &mut turn.out.deferred_drops;
         self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));
         self.end_all_throttles(turn.out);
+        if rarely(self.tier.is_some()) {
+            self.forget_fills(None, turn.out);
+        }
         self.begin_work(LongWork::Overtake { from: 0 });
         self.conclude(turn);
     }

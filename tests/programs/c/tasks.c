@@ -729,6 +729,8 @@ static unsigned char forked(struct fixture *fixture, kvl_config_t *config, kvl_f
     FORKED(kvl_tasks_fetch_all_wait(tasks, keys, 1, NULL, NULL, &out));
     FORKED(kvl_tasks_refresh(tasks, keys, 1, NULL));
     FORKED(kvl_tasks_invalidate(tasks, keys, 1, 0));
+    FORKED(kvl_tasks_l2_sync(tasks, 0));
+    FORKED(kvl_config_set_l2(config, 0, NULL, NULL, NULL));
     FORKED(kvl_tasks_stats(tasks, &stats, sizeof stats));
     FORKED(kvl_tasks_stats_json(tasks, &value));
     FORKED(kvl_tasks_stats_openmetrics(tasks, &value));

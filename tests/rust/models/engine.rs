@@ -96,7 +96,7 @@ impl Harness {
         let hooks = Hooks { provider: Some(provider.clone()), removal: Some(Arc::new(listener)), ..Hooks::default() };
         let one = Arc::new(HostQueue::new(false));
         let next = || Some(if queues == Queues::One { one.clone() } else { Arc::new(HostQueue::new(false)) });
-        let routes = Routes { results: next(), provider: next(), removals: next() };
+        let routes = Routes { results: next(), provider: next(), removals: next(), second_tier: None };
         let plan =
             Plan { settings: Settings::default(), hooks, clock: Some(Clock::manual(Millis(0))), runtime: None, routes: routes.clone() };
         Harness { core: Core::engine(plan).expect("it needs no threads"), routes, provider, removed, log: EventLog::default() }

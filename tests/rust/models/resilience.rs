@@ -63,7 +63,7 @@ impl Harness {
         let (provider, queue) = (Arc::new(KeepingProvider::default()), Arc::new(HostQueue::new(false)));
         let hooks = Hooks { provider: Some(provider.clone()), ..Hooks::default() };
         let route = || Some(queue.clone());
-        let routes = Routes { results: route(), provider: route(), removals: route() };
+        let routes = Routes { results: route(), provider: route(), removals: route(), second_tier: None };
         let clock = Clock::manual(Millis(0));
         let plan = Plan { settings, hooks, clock: Some(clock.clone()), runtime: None, routes };
         Harness { core: Core::engine(plan).expect("it needs no threads"), queue, provider, clock, log: EventLog::default() }

@@ -7,6 +7,7 @@ use kvlight::base::{
     Answer, CallKeys, Clock, Error, Labels, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value,
 };
 use kvlight::task::host::DeferredDrop;
+use kvlight::task::second_tier::{TierAbilities, TierHandout};
 use kvlight::task::table::{AskOrder, AskProgress, FetchInSteps, Reservation, Write, refusal_of_all};
 use kvlight::task::{AnswerStore, RequestId, STEP, Source, Table, TableContext, TakeResult, Unanswered, Verdict};
 use kvlight::task::{
@@ -226,6 +227,8 @@ pub struct Harness {
     /// The most positions that were settled, and flights that were started, in one hold.
     pub most_in_a_hold: (usize, usize),
     untaken: VecDeque<usize>,
+    /// All requests for the second tier.
+    pub tier: Vec<Rc<TierHandout>>,
 }
 
 impl Default for Harness {
@@ -262,7 +265,15 @@ impl Harness {
             is_slow: false,
             most_in_a_hold: (0, 0),
             untaken: VecDeque::new(),
+            tier: Vec::new(),
         }
+    }
+
+    /// The same with a second tier.
+    pub fn with_tier(abilities: TierAbilities, set: impl FnOnce(&mut Settings)) -> Harness {
+        let mut harness = Harness::with(set);
+        harness.table.use_second_tier(&harness.settings.second_tier, abilities);
+        harness
     }
 
     /// Runs one operation on the table and applies its effects.
@@ -325,6 +336,7 @@ impl Harness {
                 self.untaken.push_back(self.requests.len() - 1);
             }
         }
+        self.tier.extend(out.tier.take().into_iter().flat_map(|requests| *requests).map(Rc::new));
         for (handout, why) in out.cancelled {
             let nth = self.requests.iter().position(|request| request.id == handout.id).expect("the request was handed out");
             self.hooks.push((nth, why));
@@ -578,6 +590,7 @@ impl Harness {
     pub fn put_answer(&mut self, key: &str, answer: &Answer) {
         self.step(|table, turn| {
             let filled = turn.store.fill(0, key.as_bytes(), &mut answer.clone(), &mut StoreTerms::default());
+            table.write_behind(key.as_bytes(), Some((answer, filled)), turn);
             table.written(key.as_bytes(), Write::Put(answer, filled), turn);
         });
     }
@@ -591,6 +604,15 @@ impl Harness {
     }
 
     pub fn remove(&mut self, key: &str) {
+        self.step(|table, turn| {
+            turn.store.take_out(key.as_bytes());
+            table.write_behind(key.as_bytes(), None, turn);
+            table.written(key.as_bytes(), Write::Removed, turn);
+        });
+    }
+
+    /// Another process wrote the key.
+    pub fn invalidate(&mut self, key: &str) {
         self.step(|table, turn| {
             turn.store.take_out(key.as_bytes());
             table.written(key.as_bytes(), Write::Removed, turn);

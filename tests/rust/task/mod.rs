@@ -27,5 +27,6 @@ mod scene;
 mod small;
 mod stale;
 mod steps;
+mod tier;
 mod timing;
 mod urgency;

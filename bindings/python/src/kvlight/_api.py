@@ -166,6 +166,9 @@ class Source(IntEnum):
     STALE = 6
     """The store, with an expired entry that served as a fallback."""
 
+    L2 = 7
+    """The second tier."""
+
 
 class FetchSettings(TypedDict, total=False):
     """The settings that one fetch may override."""
@@ -357,6 +360,42 @@ class Settings(FetchSettings, total=False):
     stale_retry_ms: int
     """How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000."""
 
+    l2_timeout_ms: int
+    """How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50."""
+
+    l2_ttl_ms: int
+    """The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1."""
+
+    l2_local_ttl_ms: int
+    """The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Default: -1."""
+
+    l2_batch_keys: int
+    """The maximum number of keys in a request for the second tier. Default: 256."""
+
+    l2_max_requests: int
+    """The maximum number of requests that read from the second tier at a time; beside these one writes. Default: 4."""
+
+    l2_max_asking: int
+    """How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Default: 65536."""
+
+    l2_max_value: int
+    """The largest value that is written to the second tier, in bytes. Default: 1048576."""
+
+    l2_pending_keys: int
+    """How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped. Default: 65536."""
+
+    l2_pending_bytes: int
+    """The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped. Default: 67108864."""
+
+    l2_break_after: int
+    """After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case. Default: 5."""
+
+    l2_break_ms: int
+    """How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again. Default: 1000."""
+
+    l2_break_cap_ms: int
+    """The longest time for which the second tier is not used, in milliseconds. Default: 30000."""
+
     attempt_timeout_ms: int
     """How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1."""
 
@@ -448,6 +487,18 @@ NAMES: dict[str, str] = {
     "stale_ttl_ms": "stale.ttl_ms",
     "stale_retry_ms": "stale.retry_ms",
     "stale_timeout_ms": "stale.timeout_ms",
+    "l2_timeout_ms": "l2.timeout_ms",
+    "l2_ttl_ms": "l2.ttl_ms",
+    "l2_local_ttl_ms": "l2.local_ttl_ms",
+    "l2_batch_keys": "l2.batch_keys",
+    "l2_max_requests": "l2.max_requests",
+    "l2_max_asking": "l2.max_asking",
+    "l2_max_value": "l2.max_value",
+    "l2_pending_keys": "l2.pending_keys",
+    "l2_pending_bytes": "l2.pending_bytes",
+    "l2_break_after": "l2.break_after",
+    "l2_break_ms": "l2.break_ms",
+    "l2_break_cap_ms": "l2.break_cap_ms",
     "batch_mode": "batch.mode",
     "timeout_ms": "timeout_ms",
     "attempt_timeout_ms": "attempt_timeout_ms",

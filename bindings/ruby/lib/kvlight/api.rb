@@ -53,10 +53,19 @@ module Kvlight
   QUEUE_F_PROVIDER = 2 # Requests and cancel hooks go to the queue.
   QUEUE_F_REMOVALS = 4 # Removals go to the queue.
   QUEUE_F_ALL = 7 # All of these.
+  QUEUE_F_L2 = 8 # Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may well have a second tier that is called.
   CLOSE_CANCEL = 0 # Close at once: open positions are settled with KVL_ERR_CLOSED.
   CLOSE_DRAIN = 1 # Close when accepted work is done, or at the deadline.
   INVALIDATE_F_ALL = 1 # Invalidates all keys; none is passed.
   INVALIDATE_F_EXPIRE = 2 # Entries expire instead of being removed, and stay as fallbacks for their grace.
+  L2_READ = 1 # To look keys up: answer each with kvl_l2_request_hit(), kvl_l2_request_miss() or kvl_l2_request_fail().
+  L2_FILL = 2 # To store entries that were loaded, each only if its key still is as the read had found it.
+  L2_WRITE = 3 # To store entries that were put.
+  L2_REMOVE = 4 # To remove keys.
+  L2_CLEAR = 5 # To remove all keys; none is named.
+  L2_F_CONDITIONAL = 1 # The second tier compares: a fill is done only if its token still belongs to the key.
+  L2_F_LEASES = 2 # A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.
+  L2_TTL_UNKNOWN = -2 # A TTL that a second tier does not know.
   BREAKER_CLOSED = 0 # The circuit breaker lets requests through.
   BREAKER_OPEN = 1 # The circuit breaker keeps requests from the provider.
   BREAKER_HALF_OPEN = 2 # The circuit breaker lets probes through.
@@ -93,6 +102,7 @@ module Kvlight
   SOURCE_PUT = 4 # A put that settled the load.
   SOURCE_ERROR_MEMORY = 5 # The memory of recent errors.
   SOURCE_STALE = 6 # The store, with an expired entry that served as a fallback.
+  SOURCE_L2 = 7 # The second tier.
   CAUSE_EXPIRED = 1 # It expired.
   CAUSE_CAPACITY = 2 # It was evicted to make room for another entry (cache.capacity).
   CAUSE_COST = 3 # It was evicted to make room for another entry's cost (cache.cost_limit).
@@ -110,6 +120,7 @@ module Kvlight
   EVENT_DROP = 6 # The last reference to an object without a destructor was dropped: `user_data` is the object.
   EVENT_REMOVAL = 7 # A value is no longer in the store.
   EVENT_CLOSED = 8 # An engine is closed. It is the engine's last event.
+  EVENT_L2 = 9 # The second tier has a request to serve.
   ERROR_F_PERMANENT = 1 # In the flags of an error: it is not retried, whatever the retry policy is.
   ERROR_F_NO_STALE = 2 # In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (`stale.ttl_ms`), and is removed.
   COUNT_VALUES = 0 # Positions that have a value.
@@ -120,6 +131,7 @@ module Kvlight
   COUNT_FROM_PROVIDER = 5 # Positions whose load this fetch started.
   COUNT_JOINED = 6 # Positions that joined a load in progress, including that of another position of this fetch.
   COUNT_STALE = 7 # Positions that received an expired value, or null, as a fallback: KVL_F_STALE.
+  COUNT_FROM_L2 = 8 # Positions that were found in the second tier.
   QUEUE_NEW_PIPE = 1 # In the flags of kvl_queue_new(): the descriptor is a pipe even on systems with eventfds, for libuv. No effect on Windows.
 
   # Settings by the keywords that state them.
@@ -214,6 +226,30 @@ module Kvlight
     stale_retry_ms: "stale.retry_ms",
     # How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Integer; default: -1.
     stale_timeout_ms: "stale.timeout_ms",
+    # How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Integer; default: 50.
+    l2_timeout_ms: "l2.timeout_ms",
+    # The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Integer; default: -1.
+    l2_ttl_ms: "l2.ttl_ms",
+    # The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Integer; default: -1.
+    l2_local_ttl_ms: "l2.local_ttl_ms",
+    # The maximum number of keys in a request for the second tier. Integer; default: 256.
+    l2_batch_keys: "l2.batch_keys",
+    # The maximum number of requests that read from the second tier at a time; beside these one writes. Integer; default: 4.
+    l2_max_requests: "l2.max_requests",
+    # How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Integer; default: 65536.
+    l2_max_asking: "l2.max_asking",
+    # The largest value that is written to the second tier, in bytes. Integer; default: 1048576.
+    l2_max_value: "l2.max_value",
+    # How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped. Integer; default: 65536.
+    l2_pending_keys: "l2.pending_keys",
+    # The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped. Integer; default: 67108864.
+    l2_pending_bytes: "l2.pending_bytes",
+    # After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case. Integer; default: 5.
+    l2_break_after: "l2.break_after",
+    # How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again. Integer; default: 1000.
+    l2_break_ms: "l2.break_ms",
+    # The longest time for which the second tier is not used, in milliseconds. Integer; default: 30000.
+    l2_break_cap_ms: "l2.break_cap_ms",
     # Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). :partial, :all_or_nothing; default: partial.
     batch_mode: "batch.mode",
     # How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Integer; default: -1.
@@ -424,6 +460,19 @@ module Kvlight
       kvl_request_release: [:VOID, %i[UINTPTR_T]],
       kvl_request_stale: [:INT32_T, %i[UINTPTR_T SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T]],
       kvl_request_not_modified: [:INT32_T, %i[UINTPTR_T SIZE_T VOIDP]],
+      kvl_config_set_l2: [:INT32_T, %i[UINTPTR_T UINT32_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_l2_request_kind: [:UINT32_T, %i[UINTPTR_T]],
+      kvl_l2_request_len: [:SIZE_T, %i[UINTPTR_T]],
+      kvl_l2_request_keys: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_l2_request_entry: [:INT32_T, %i[UINTPTR_T SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_l2_request_hit: [:INT32_T, %i[UINTPTR_T SIZE_T VOIDP SIZE_T INT64_T VOIDP SIZE_T]],
+      kvl_l2_request_miss: [:INT32_T, %i[UINTPTR_T SIZE_T VOIDP SIZE_T]],
+      kvl_l2_request_refused: [:INT32_T, %i[UINTPTR_T SIZE_T]],
+      kvl_l2_request_fail: [:INT32_T, %i[UINTPTR_T SIZE_T]],
+      kvl_l2_request_finish: [:INT32_T, %i[UINTPTR_T]],
+      kvl_l2_request_retain: [:UINTPTR_T, %i[UINTPTR_T]],
+      kvl_l2_request_release: [:VOID, %i[UINTPTR_T]],
+      kvl_tasks_l2_sync: [:INT32_T, %i[UINTPTR_T INT64_T]],
       kvl_queue_new: [:INT32_T, %i[UINT32_T UINTPTR_T]],
       kvl_queue_fd: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
       kvl_queue_handle: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
@@ -455,7 +504,7 @@ module Kvlight
     Result = layout 112, "QQQQQQQQQqqQlLLL",
              %i[struct_size index key key_len value data data_len object error age_ms ttl_left_ms cost status source attempts flags]
 
-    Event = layout 88, "QLLQQQQQQQQLL",
-             %i[struct_size kind flags user_data tasks result results request done failed total cause reserved]
+    Event = layout 96, "QLLQQQQQQQQLLQ",
+             %i[struct_size kind flags user_data tasks result results request done failed total cause reserved l2_request]
   end
 end

@@ -17,6 +17,8 @@ public enum OutcomeSource: UInt32, Sendable {
     case errorMemory
     /// From the store, though it has expired: a fallback.
     case stale
+    /// From a second tier.
+    case secondTier
 }
 
 /// The outcome of one position of a batch.

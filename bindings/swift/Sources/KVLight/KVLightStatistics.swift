@@ -152,6 +152,40 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var removedTag: Int
     /// The cost of the values removed by a tag, in bytes.
     public var removedCostTag: Int
+    /// Keys that were looked up in the second tier and found.
+    public var l2Hits: Int
+    /// Keys that were looked up in the second tier and not found.
+    public var l2Misses: Int
+    /// Keys whose entry in the second tier could not be read or had expired.
+    public var l2Damaged: Int
+    /// Keys that were found in the second tier and had been written meanwhile.
+    public var l2Outdated: Int
+    /// Keys for which the second tier failed.
+    public var l2Errors: Int
+    /// Keys for which the second tier took too long (l2.timeout_ms).
+    public var l2Timeouts: Int
+    /// Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.
+    public var l2Bypassed: Int
+    /// Requests that looked keys up in the second tier.
+    public var l2Reads: Int
+    /// Puts and removals that were passed on to the second tier.
+    public var l2Writes: Int
+    /// Keys that could not be written to the second tier; puts and removals are sent again.
+    public var l2WriteErrors: Int
+    /// Answers of the provider that were stored in the second tier.
+    public var l2Fills: Int
+    /// Answers that the second tier did not store, because the key had been written meanwhile.
+    public var l2FillsRefused: Int
+    /// Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value).
+    public var l2FillsDropped: Int
+    /// Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys).
+    public var l2Overflows: Int
+    /// Times that the second tier was not used for a while, because it failed (l2.break_after).
+    public var l2Opened: Int
+    /// Now: keys that wait to be written to the second tier.
+    public var l2Pending: Int
+    /// Now: 1 while the second tier is not used because it fails.
+    public var l2Avoided: Int
 
     init(_ stats: kvl_stats_t) {
         windowID = stats.window_id
@@ -228,5 +262,22 @@ public struct KVLightStatistics: Hashable, Sendable {
         concurrencyLimit = Int(clamping: stats.concurrency_limit)
         removedTag = Int(clamping: stats.removed_tag)
         removedCostTag = Int(clamping: stats.removed_cost_tag)
+        l2Hits = Int(clamping: stats.l2_hits)
+        l2Misses = Int(clamping: stats.l2_misses)
+        l2Damaged = Int(clamping: stats.l2_damaged)
+        l2Outdated = Int(clamping: stats.l2_outdated)
+        l2Errors = Int(clamping: stats.l2_errors)
+        l2Timeouts = Int(clamping: stats.l2_timeouts)
+        l2Bypassed = Int(clamping: stats.l2_bypassed)
+        l2Reads = Int(clamping: stats.l2_reads)
+        l2Writes = Int(clamping: stats.l2_writes)
+        l2WriteErrors = Int(clamping: stats.l2_write_errors)
+        l2Fills = Int(clamping: stats.l2_fills)
+        l2FillsRefused = Int(clamping: stats.l2_fills_refused)
+        l2FillsDropped = Int(clamping: stats.l2_fills_dropped)
+        l2Overflows = Int(clamping: stats.l2_overflows)
+        l2Opened = Int(clamping: stats.l2_opened)
+        l2Pending = Int(clamping: stats.l2_pending)
+        l2Avoided = Int(clamping: stats.l2_avoided)
     }
 }

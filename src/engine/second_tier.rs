@@ -1,0 +1,343 @@
+//! The second tier: how its requests reach the host, and the host's handle of one (rules T01 to T15).
+//!
+//! A request is passed to a library thread, which calls the host, or to the host's queue. It is pending until the call has returned, or the reader
+//! of the queue has taken it; what comes of it, and when, decides the table. The host holds the only [`TierTicket`] of a request: dropping an
+//! unfinished one fails what it has not answered.
+
+use super::lifecycle::{CallSite, Lease, PendingCount};
+use super::polled_event::PolledEvent;
+use super::{Core, Threads};
+use crate::base::hint::rarely;
+use crate::base::panics::catch_panic;
+use crate::base::process::Generation;
+use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::base::sync::{Condvar, Mutex, wait, wait_timeout};
+use crate::base::{Answer, PackedKeys, Random, Status, StoreTerms, Ttl, Value};
+use crate::runtime::delivery::{self, Deliverable, DeliveryResult, PullResult};
+use crate::runtime::hooks::call_host;
+use crate::runtime::provider_pool::Job;
+use crate::task::second_tier::{OutgoingEntry, TierHandout, TierRequestKind};
+use crate::task::table::{TierAnswer, TierEnd};
+use crate::tier::entry::{Identity, NoEntry, TierEntry};
+use std::ffi::c_void;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+/// The host's reference to a request for the second tier.
+pub struct TierTicket {
+    core: Arc<Core>,
+    handout: TierHandout,
+    finished: AtomicBool,
+    encoded: Vec<OnceLock<Box<[u8]>>>,
+}
+
+/// How much of an entry's TTL is left in the second tier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TtlLeft {
+    /// The store does not say: as much as when the entry was written.
+    Unknown,
+    /// It does not expire.
+    Never,
+    /// So many milliseconds; 0: it has expired.
+    Millis(u64),
+}
+
+/// An entry that is to be written.
+pub struct EntryToWrite<'a> {
+    /// The entry, to be stored as it is.
+    pub data: &'a [u8],
+    /// Its TTL in milliseconds; `None`: it does not expire.
+    pub ttl_ms: Option<u64>,
+    /// For a fill: what the read had found.
+    pub token: &'a [u8],
+}
+
+impl TierTicket {
+    fn new(core: Arc<Core>, handout: TierHandout) -> TierTicket {
+        let encoded = handout.entries.iter().map(|_| OnceLock::new()).collect();
+        TierTicket { core, handout, finished: AtomicBool::new(false), encoded }
+    }
+
+    /// The process in which it was created.
+    pub fn born(&self) -> Generation {
+        self.core.born()
+    }
+
+    /// Whether it is still to be served.
+    fn is_open(&self) -> bool {
+        self.core.loads().table.lock().has_tier_request(self.handout.id)
+    }
+
+    /// What is asked.
+    pub fn kind(&self) -> TierRequestKind {
+        self.handout.kind
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &PackedKeys {
+        &self.handout.keys
+    }
+
+    /// The user data of the second tier.
+    pub fn user_data(&self) -> *mut c_void {
+        self.core.hooks.second_tier.as_ref().map_or(std::ptr::null_mut(), |(tier, _)| tier.user_data())
+    }
+
+    fn key(&self, index: usize) -> Result<&[u8], Status> {
+        self.keys().get(index).ok_or(Status::ERR_OUT_OF_RANGE)
+    }
+
+    /// The entry to write under the key at `index`; OUT_OF_RANGE, WRONG_KIND.
+    pub fn entry(&self, index: usize) -> Result<EntryToWrite<'_>, Status> {
+        let key = self.key(index)?;
+        let entry = self.handout.entries.get(index).ok_or(Status::ERR_WRONG_KIND)?;
+        let data = self.encoded[index].get_or_init(|| encoded(key, entry));
+        Ok(EntryToWrite { data, ttl_ms: entry.ttl_ms, token: &entry.token })
+    }
+
+    fn answer(&self, index: usize, given: TierAnswer) -> Status {
+        let status = self.core.with_table(|table, turn| table.tier_answer(self.handout.id, index, given, turn));
+        self.core.throttle_writer(1);
+        status
+    }
+
+    /// The second tier has this entry of the key at `index`. An entry that cannot be read is a miss.
+    pub fn hit(&self, index: usize, data: &[u8], left: TtlLeft, token: &[u8]) -> Result<Status, Status> {
+        let key = self.key(index)?;
+        let given = match TierEntry::decode(key, data) {
+            Ok(_) if left == TtlLeft::Millis(0) => TierAnswer::Damaged(token.into()),
+            Ok(entry) => self.found(key, &entry, left, token),
+            Err(NoEntry) => TierAnswer::Damaged(token.into()),
+        };
+        Ok(self.answer(index, given))
+    }
+
+    fn found(&self, key: &[u8], entry: &TierEntry<'_>, left: TtlLeft, token: &[u8]) -> TierAnswer {
+        let written = entry.ttl_ms.map(u64::from);
+        let left = match left {
+            TtlLeft::Unknown => written,
+            TtlLeft::Never => None,
+            TtlLeft::Millis(left) => Some(written.map_or(left, |written| left.min(written))),
+        };
+        let left = left.into_iter().chain(self.core.settings.second_tier.local_ttl_ms).min();
+        let answer = match entry.value.map(|bytes| Value::bytes_under(key, bytes)) {
+            None => Answer::Null,
+            Some(Ok(value)) => Answer::Value(value),
+            // For lack of memory it is not found; the provider may be luckier.
+            Some(Err(_)) => return TierAnswer::Failed,
+        };
+        let ttl = Some(left.map_or(Ttl::Never, Ttl::of_ms));
+        let mut terms = StoreTerms { ttl, ..StoreTerms::default() };
+        self.core.state_cost(key, &answer, &mut terms);
+        TierAnswer::Hit(answer, terms, token.into())
+    }
+
+    /// The second tier has nothing of the key at `index`. `token` is the lease, if it has granted one.
+    pub fn miss(&self, index: usize, token: &[u8]) -> Result<Status, Status> {
+        self.key(index)?;
+        Ok(self.answer(index, TierAnswer::Miss(token.into())))
+    }
+
+    /// The second tier has failed to read or to write the key at `index`.
+    pub fn fail(&self, index: usize) -> Result<Status, Status> {
+        match self.kind() {
+            TierRequestKind::Read => {
+                self.key(index)?;
+                Ok(self.answer(index, TierAnswer::Failed))
+            }
+            // A clear has no keys: it fails as a whole.
+            TierRequestKind::Clear if index == 0 => Ok(self.not_done(index, false)),
+            _ => {
+                self.key(index)?;
+                Ok(self.not_done(index, false))
+            }
+        }
+    }
+
+    /// The second tier has not filled the key at `index`, because it is not as the read had found it.
+    pub fn refused(&self, index: usize) -> Result<Status, Status> {
+        self.key(index)?;
+        Ok(self.not_done(index, true))
+    }
+
+    fn not_done(&self, index: usize, is_refused: bool) -> Status {
+        self.core.with_table(|table, _| table.tier_not_done(self.handout.id, index, is_refused))
+    }
+
+    /// Ends the request: what it has not failed is written; what it has not answered was not found.
+    pub fn finish(&self) -> Status {
+        self.end(TierEnd::Finished)
+    }
+
+    fn end(&self, how: TierEnd) -> Status {
+        if self.finished.swap(true, Ordering::AcqRel) {
+            return Status::ERR_ALREADY_ANSWERED;
+        }
+        self.core.with_table(|table, turn| table.tier_finish(self.handout.id, how, turn))
+    }
+}
+
+impl Drop for TierTicket {
+    fn drop(&mut self) {
+        let _ = catch_panic(|| self.end(TierEnd::Dropped));
+        let entries = std::mem::take(&mut self.handout.entries);
+        if entries.iter().any(|entry| entry.answer.runs_host_code_on_drop()) {
+            // Like all values, they end where callbacks run.
+            self.core.send_drop(entries);
+        }
+    }
+}
+
+fn encoded(key: &[u8], entry: &OutgoingEntry) -> Box<[u8]> {
+    let mut random = Random::new(None);
+    let mut identity = Identity::default();
+    identity[..8].copy_from_slice(&random.bits().to_le_bytes());
+    identity[8..].copy_from_slice(&random.bits().to_le_bytes()[..4]);
+    let value = entry.answer.value().and_then(|value| value.as_bytes());
+    let ttl_ms = entry.ttl_ms.map(|ttl| u32::try_from(ttl).unwrap_or(u32::MAX));
+    let load_ms = u32::try_from(entry.load_ms).unwrap_or(u32::MAX);
+    TierEntry { value, ttl_ms, load_ms, identity }.encode(key).into()
+}
+
+impl Core {
+    /// Passes a request to where the second tier is served. Called with no lock held, while other work is pending.
+    pub(super) fn hand_to_tier(&self, handout: TierHandout) {
+        let ticket = TierTicket::new(self.me(), handout);
+        if let Some(queue) = &self.routes.second_tier {
+            let pending = PendingCount::new(self.me(), CallSite::Queue);
+            return queue.send(Arc::new(TierDelivery(Mutex::new(Some(TierCall { ticket, core: self.me(), pending, _lease: None })))));
+        }
+        // The engine's own threads are joined and need no lease.
+        let lease = matches!(self.threads, Threads::Shared(_)).then(|| self.life.lease());
+        let pending = PendingCount::new(self.me(), CallSite::Threads);
+        let call = Box::new(TierCall { ticket, core: self.me(), pending, _lease: lease });
+        match self.runtime() {
+            Some(runtime) => runtime.run(self.settings.tasks.stack_bytes, call),
+            None => call.refused(),
+        }
+    }
+
+    /// Calls the host, unless the engine was closed meanwhile. Returns whether it did.
+    fn serve_tier(&self, ticket: TierTicket) -> bool {
+        let runs = ticket.is_open();
+        match &self.hooks.second_tier {
+            // Whatever the host does with the ticket, dropping it ends the request.
+            Some((tier, _)) if runs => {
+                call_host(|| tier.serve(ticket));
+            }
+            _ => drop(ticket),
+        }
+        runs
+    }
+
+    /// Waits until the second tier has everything that was written before, for at most `timeout`. Returns whether it has; CLOSED if some of it
+    /// was given up. Must not be called from callbacks.
+    pub fn sync_second_tier(&self, timeout: Option<Duration>) -> Result<bool, Status> {
+        self.check_not_over()?;
+        let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let loads = self.loads();
+        let upto = loads.table.lock().tier_written();
+        let progress = &loads.tier_progress;
+        progress.awaiting.fetch_add(1, Ordering::SeqCst);
+        let result = loop {
+            let seen = *progress.steps.lock();
+            match loads.table.lock().has_tier_written(upto) {
+                Some(true) => break Ok(true),
+                None => break Err(Status::ERR_CLOSED),
+                Some(false) => {}
+            }
+            let mut steps = progress.steps.lock();
+            let mut is_over = false;
+            while *steps == seen && !is_over {
+                match until {
+                    None => steps = wait(&progress.changed, steps),
+                    Some(until) => {
+                        let left = until.saturating_duration_since(Instant::now());
+                        is_over = left.is_zero();
+                        if !is_over {
+                            steps = wait_timeout(&progress.changed, steps, left);
+                        }
+                    }
+                }
+            }
+            if is_over {
+                break Ok(false);
+            }
+        };
+        progress.awaiting.fetch_sub(1, Ordering::SeqCst);
+        result
+    }
+
+    /// Something may have been written to the second tier, or given up.
+    #[inline]
+    pub(super) fn note_tier_progress(&self) {
+        let progress = &self.loads().tier_progress;
+        if rarely(progress.awaiting.load(Ordering::SeqCst) > 0) {
+            *progress.steps.lock() += 1;
+            progress.changed.notify_all();
+        }
+    }
+}
+
+/// Whom to tell when something was written to the second tier.
+#[derive(Default)]
+pub(super) struct TierProgress {
+    awaiting: AtomicUsize,
+    /// Counts steps. Taken under no other lock, and no other is taken under it.
+    steps: Mutex<u64>,
+    changed: Condvar,
+}
+
+/// A call of the second tier that is due. The fields are in the order in which they must be dropped.
+struct TierCall {
+    ticket: TierTicket,
+    core: Arc<Core>,
+    pending: PendingCount,
+    _lease: Option<Lease>,
+}
+
+impl Job for TierCall {
+    fn run(self: Box<Self>) {
+        let TierCall { ticket, core, pending, _lease } = *self;
+        // A panic of the library must neither be printed nor keep the engine from ending.
+        let _ = catch_panic(|| core.serve_tier(ticket));
+        drop((core, pending));
+    }
+
+    fn refused(self: Box<Self>) {
+        // Dropping the ticket fails the request.
+        drop(self);
+    }
+}
+
+/// A request that waits in the program's queue.
+struct TierDelivery(Mutex<Option<TierCall>>);
+
+impl Deliverable for TierDelivery {
+    fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
+        let call = {
+            let mut held = self.0.lock();
+            let is_callable = |call: &TierCall| call.core.hooks.second_tier.as_ref().is_some_and(|(tier, _)| tier.is_callable());
+            if held.as_ref().is_some_and(|call| !is_callable(call)) {
+                drop(held);
+                return DeliveryResult { count: 0, remainder: delivery::Remainder::NoFunction(self) };
+            }
+            held.take()
+        };
+        let Some(TierCall { ticket, core, pending, .. }) = call else { return DeliveryResult::all(0) };
+        let _delivering = core.delivering(CallSite::Queue);
+        let ran = core.serve_tier(ticket);
+        drop((core, pending));
+        DeliveryResult::all(usize::from(ran))
+    }
+
+    fn pull(self: Arc<Self>) -> PullResult {
+        let Some(TierCall { ticket, core, pending, .. }) = self.0.lock().take() else { return PullResult::nothing() };
+        if !ticket.is_open() {
+            drop((ticket, core, pending));
+            return PullResult::nothing();
+        }
+        drop(pending);
+        PullResult { event: Some(Box::new(PolledEvent::SecondTier { core, ticket })), more: false }
+    }
+}

@@ -1,0 +1,330 @@
+//! A second tier across the ABI: setting it, and serving its requests.
+
+use super::constants::{KVL_FOREVER, KVL_L2_F_CONDITIONAL, KVL_L2_F_LEASES, KVL_L2_TTL_UNKNOWN, KVL_TTL_NEVER, kvl_status_t};
+use super::guard::{Caller, guard, guard_or, outside};
+use super::handle::{Handle, HasGeneration};
+use super::notify::Notify;
+use super::request::checked;
+use super::types::{kvl_config_t, kvl_free_fn, kvl_l2_fn, kvl_l2_request_t, kvl_slice_t, kvl_tasks_t};
+use crate::base::Status;
+use crate::base::process::Generation;
+use crate::engine::second_tier::{TierTicket, TtlLeft};
+use crate::task::second_tier::TierAbilities;
+use std::ffi::c_void;
+use std::ptr::null;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// The target of a handle: the ticket, and the keys in C's form, created on first use.
+pub(crate) struct L2RequestHandle {
+    ticket: TierTicket,
+    slices: OnceLock<Slices>,
+}
+
+struct Slices(Vec<kvl_slice_t>);
+
+// SAFETY: the pointers point into the ticket's keys, which do not change and are freed with the handle.
+unsafe impl Send for Slices {}
+// SAFETY: as above.
+unsafe impl Sync for Slices {}
+
+impl L2RequestHandle {
+    pub(crate) fn new(ticket: TierTicket) -> Arc<L2RequestHandle> {
+        Arc::new(L2RequestHandle { ticket, slices: OnceLock::new() })
+    }
+
+    fn slices(&self) -> &[kvl_slice_t] {
+        let slice = |key: &[u8]| kvl_slice_t { data: super::value::start_of(key), len: key.len() };
+        &self.slices.get_or_init(|| Slices(self.ticket.keys().iter().map(slice).collect())).0
+    }
+}
+
+impl HasGeneration for L2RequestHandle {
+    fn born(&self) -> Generation {
+        self.ticket.born()
+    }
+}
+
+impl Handle for kvl_l2_request_t {
+    type Owner = Arc<L2RequestHandle>;
+}
+
+impl Caller {
+    fn kept_l2(&self, request: *mut kvl_l2_request_t) -> Result<Arc<L2RequestHandle>, Status> {
+        self.share(request.cast_const())
+    }
+}
+
+/// Sets a second tier: a store that keys are looked up in before the provider is asked for them, and that receives what was loaded and written.
+/// Several processes may share one. It may be anything: a cache server, a database, a file.
+///
+/// Keys that the cache lacks are looked up first, many at a time (KVL_L2_READ). A hit is an answer like the provider's, with KVL_SOURCE_L2, for
+/// what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; failures of the second tier are never results.
+/// What the provider then answers is stored in the second tier (KVL_L2_FILL), after the callers have it. Puts and removals through this engine's
+/// cache are passed on, in order, one request at a time (KVL_L2_WRITE, KVL_L2_REMOVE, KVL_L2_CLEAR); until that is done, their keys are not looked
+/// up. What failed is sent again. Evictions, expiries and kvl_tasks_invalidate() are not passed on, objects and entries with tags stay in the
+/// process, and touches do not change the second tier. `l2.*` are the limits.
+///
+/// What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write, in
+/// whichever process. Without KVL_L2_F_CONDITIONAL it may, until the TTL ends.
+///
+/// @param config          [borrowed] from kvl_config_new().
+/// @param abilities       KVL_L2_F_*, or 0.
+/// @param function        [retained] serves requests, on a thread of the library, under no lock; several at a time. NULL: requests are
+///                        KVL_EVENT_L2 events of a queue (KVL_QUEUE_F_L2), with `user_data`.
+/// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
+/// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
+///                        another function is set, or before this returns if it fails; may be NULL.
+/// @return KVL_OK; KVL_ERR_INVALID_ARG (unknown `abilities`), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads one
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_config_set_l2(
+    config: *mut kvl_config_t,
+    abilities: u32,
+    function: kvl_l2_fn,
+    user_data: *mut c_void,
+    user_data_free: kvl_free_fn,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let notify = Notify::new(function, user_data, user_data_free);
+        if abilities & !(KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES) != 0 {
+            return Err(Status::ERR_INVALID_ARG);
+        }
+        let abilities =
+            TierAbilities { is_conditional: abilities & KVL_L2_F_CONDITIONAL != 0, grants_leases: abilities & KVL_L2_F_LEASES != 0 };
+        caller.replace(config, |parts| &mut parts.second_tier, Some(Arc::new((notify, abilities))))
+    })
+}
+
+/// Returns what a request asks for.
+///
+/// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @return KVL_L2_READ, KVL_L2_FILL, KVL_L2_WRITE, KVL_L2_REMOVE or KVL_L2_CLEAR; 0 for NULL and in the child of a fork.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_kind(request: *const kvl_l2_request_t) -> u32 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(request).map_or(0, |request| request.ticket.kind() as u32))
+}
+
+/// Returns the number of keys of a request.
+///
+/// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @return at most `l2.batch_keys`; 0 for KVL_L2_CLEAR, for NULL and in the child of a fork.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_len(request: *const kvl_l2_request_t) -> usize {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(request).map_or(0, |request| request.ticket.keys().len()))
+}
+
+/// Returns the keys of a request, each once.
+///
+/// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @return [borrowed with the request] kvl_l2_request_len() slices; NULL for NULL and in the child of a fork.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_keys(request: *const kvl_l2_request_t) -> *const kvl_slice_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(null(), || caller.borrow(request).map_or(null(), |request| request.slices().as_ptr()))
+}
+
+/// Returns the entry that KVL_L2_WRITE or KVL_L2_FILL is to store under a key.
+///
+/// @param request        [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @param i              the key's index, below kvl_l2_request_len().
+/// @param out_data       [out, borrowed with the request] the entry: store these bytes as they are, and return them by kvl_l2_request_hit().
+/// @param out_len        [out] their number.
+/// @param out_ttl_ms     [out] its TTL from now on in milliseconds, or KVL_TTL_NEVER.
+/// @param out_token      [out, borrowed with the request] for KVL_L2_FILL: the token that was given when the key was read; never NULL.
+/// @param out_token_len  [out] its length in bytes; 0 for KVL_L2_WRITE.
+/// @return KVL_OK; KVL_ERR_WRONG_KIND (another kind of request), KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_entry(
+    request: *const kvl_l2_request_t,
+    i: usize,
+    out_data: *mut *const u8,
+    out_len: *mut usize,
+    out_ttl_ms: *mut i64,
+    out_token: *mut *const u8,
+    out_token_len: *mut usize,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let (data, len, ttl_ms) = (caller.place(out_data)?, caller.place(out_len)?, caller.place(out_ttl_ms)?);
+        let (token, token_len) = (caller.place(out_token)?, caller.place(out_token_len)?);
+        let entry = caller.borrow(request)?.ticket.entry(i)?;
+        data.write(entry.data.as_ptr());
+        len.write(entry.data.len());
+        ttl_ms.write(entry.ttl_ms.map_or(KVL_TTL_NEVER, |ttl| i64::try_from(ttl).unwrap_or(i64::MAX)));
+        token.write(super::value::start_of(entry.token));
+        token_len.write(entry.token.len());
+        Ok(Status::OK)
+    })
+}
+
+/// Answers a key of KVL_L2_READ: the second tier has this entry. If the bytes are not exactly an entry that was written for this key, or nothing
+/// is left of its TTL, it is a miss.
+///
+/// @param request      [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @param i            the key's index, below kvl_l2_request_len().
+/// @param data         [copied] the entry as kvl_l2_request_entry() gave it; may be NULL if `len` is 0.
+/// @param len          bytes.
+/// @param ttl_left_ms  how much of its TTL is left, in milliseconds; KVL_TTL_NEVER; KVL_L2_TTL_UNKNOWN: as much as when it was written.
+/// @param token        [copied] stands for this very entry, for a fill that may replace it; may be NULL if `token_len` is 0.
+/// @param token_len    bytes; 0: no fill may replace it, with KVL_L2_F_CONDITIONAL.
+/// @return KVL_OK, KVL_LATE (it took longer than `l2.timeout_ms`); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE,
+///         KVL_ERR_INVALID_ARG (`ttl_left_ms`), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_hit(
+    request: *mut kvl_l2_request_t,
+    i: usize,
+    data: *const u8,
+    len: usize,
+    ttl_left_ms: i64,
+    token: *const u8,
+    token_len: usize,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let request = caller.kept_l2(request)?;
+        let (data, token) = (caller.items(data, len)?, caller.items(token, token_len)?);
+        let left = match ttl_left_ms {
+            KVL_TTL_NEVER => TtlLeft::Never,
+            KVL_L2_TTL_UNKNOWN => TtlLeft::Unknown,
+            left => TtlLeft::Millis(u64::try_from(left).map_err(|_| Status::ERR_INVALID_ARG)?),
+        };
+        checked(request.ticket.hit(i, data, left, token)?)
+    })
+}
+
+/// Answers a key of KVL_L2_READ: the second tier has nothing.
+///
+/// @param request    [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @param i          the key's index, below kvl_l2_request_len().
+/// @param token      [copied] with KVL_L2_F_LEASES: the lease that was granted; may be NULL if `token_len` is 0.
+/// @param token_len  bytes; 0: none was granted, and what is loaded is not filled.
+/// @return as kvl_l2_request_hit().
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_miss(request: *mut kvl_l2_request_t, i: usize, token: *const u8, token_len: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let request = caller.kept_l2(request)?;
+        checked(request.ticket.miss(i, caller.items(token, token_len)?)?)
+    })
+}
+
+/// Reports that a key of KVL_L2_FILL was not stored, because the token does not belong to it any more. That is no failure.
+///
+/// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @param i        the key's index, below kvl_l2_request_len().
+/// @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (it is finished), KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED,
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_refused(request: *mut kvl_l2_request_t, i: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| checked(caller.kept_l2(request)?.ticket.refused(i)?))
+}
+
+/// Reports that the second tier has failed for a key: a miss of KVL_L2_READ; a key that is sent again of KVL_L2_WRITE, KVL_L2_REMOVE and, as key 0,
+/// KVL_L2_CLEAR. After `l2.break_after` requests in a row that failed, the second tier is not used for a while.
+///
+/// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @param i        the key's index, below kvl_l2_request_len(); 0 for KVL_L2_CLEAR.
+/// @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_fail(request: *mut kvl_l2_request_t, i: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| checked(caller.kept_l2(request)?.ticket.fail(i)?))
+}
+
+/// Finishes a request: everything that it asked to write is stored, unless it was refused or has failed; what was not answered has failed.
+///
+/// If the last reference to a request is released before, the whole of it has failed.
+///
+/// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @return KVL_OK; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_finish(request: *mut kvl_l2_request_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| checked(caller.kept_l2(request)?.ticket.finish()))
+}
+
+/// Retains a request, to serve it after the second tier's call, from any thread.
+///
+/// @param request  [retained] from the second tier's call; NULL is ignored.
+/// @return `request`.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_retain(request: *mut kvl_l2_request_t) -> *mut kvl_l2_request_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(request, || caller.retain(request))
+}
+
+/// Releases a request.
+///
+/// @param request  [owned] from kvl_l2_request_retain(); NULL is ignored.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_release(request: *mut kvl_l2_request_t) {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or((), || caller.end(request));
+}
+
+/// Waits until the second tier has everything that was put, removed or cleared before this call.
+///
+/// @param tasks       [borrowed] from kvl_tasks_new().
+/// @param timeout_ms  how long to wait, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
+/// @return KVL_OK; KVL_ERR_TIMEOUT, KVL_ERR_CLOSED (some of it was given up), KVL_ERR_UNSUPPORTED (requests for the second tier go to a queue,
+///         which this thread may have to read), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads outside
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_l2_sync(tasks: *mut kvl_tasks_t, timeout_ms: i64) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        outside()?;
+        let core = caller.share(tasks.cast_const())?;
+        let timeout = match timeout_ms {
+            KVL_FOREVER => None,
+            0.. => Some(Duration::from_millis(timeout_ms.unsigned_abs())),
+            _ => return Err(Status::ERR_INVALID_ARG),
+        };
+        if core.second_tier_is_queued() {
+            return Err(Status::ERR_UNSUPPORTED);
+        }
+        if core.sync_second_tier(timeout)? { Ok(Status::OK) } else { Err(Status::ERR_TIMEOUT) }
+    })
+}

@@ -1,0 +1,354 @@
+/* A second tier (rules T01 to T15): a store in memory, served by a function or by a queue. */
+#define _POSIX_C_SOURCE 200809L
+#include "engine.h"
+
+#define CELLS 16
+
+/* What is under a key: an entry, or the lease of who loads it. */
+struct cell {
+    char key[32];
+    uint8_t entry[128];
+    size_t len; /* 0: only a lease */
+    int64_t ttl_ms;
+    uint64_t token;
+};
+
+struct memory {
+    pthread_mutex_t lock;
+    struct cell cells[CELLS];
+    uint64_t token;
+    int down, reads, fills, refused, writes, removes, clears, freed;
+};
+
+static struct cell *cell_of(struct memory *memory, const kvl_slice_t *key, int create)
+{
+    struct cell *empty = NULL;
+    size_t i;
+
+    for (i = 0; i < CELLS; i++) {
+        struct cell *cell = &memory->cells[i];
+        if (cell->token != 0 && strlen(cell->key) == key->len && memcmp(cell->key, key->data, key->len) == 0)
+            return cell;
+        if (cell->token == 0 && empty == NULL)
+            empty = cell;
+    }
+    if (!create)
+        return NULL;
+    CHECK(empty != NULL && key->len < sizeof empty->key);
+    memset(empty, 0, sizeof *empty);
+    memcpy(empty->key, key->data, key->len);
+    return empty;
+}
+
+static void done(kvl_status_t status)
+{
+    CHECK(status == KVL_OK || status == KVL_ERR_CLOSED);
+}
+
+static void read_one(struct memory *memory, kvl_l2_request_t *request, size_t i, const kvl_slice_t *key)
+{
+    struct cell *cell = cell_of(memory, key, 0);
+
+    memory->reads++;
+    if (cell == NULL) {
+        cell = cell_of(memory, key, 1);
+        cell->token = ++memory->token;
+        done(kvl_l2_request_miss(request, i, (const uint8_t *)&cell->token, sizeof cell->token));
+    } else if (cell->len == 0) {
+        done(kvl_l2_request_miss(request, i, NULL, 0));
+    } else {
+        done(kvl_l2_request_hit(request, i, cell->entry, cell->len, cell->ttl_ms, (const uint8_t *)&cell->token, sizeof cell->token));
+    }
+}
+
+static void write_one(struct memory *memory, kvl_l2_request_t *request, size_t i, const kvl_slice_t *key, int fill)
+{
+    struct cell *cell = cell_of(memory, key, !fill);
+    const uint8_t *data, *token;
+    size_t len, token_len;
+    int64_t ttl_ms;
+
+    STATUS(kvl_l2_request_entry(request, i, &data, &len, &ttl_ms, &token, &token_len), KVL_OK);
+    CHECK(len >= 40 && len <= sizeof cell->entry);
+    if (fill && (cell == NULL || token_len != sizeof cell->token || memcmp(token, &cell->token, token_len) != 0)) {
+        memory->refused++;
+        done(kvl_l2_request_refused(request, i));
+        return;
+    }
+    memcpy(cell->entry, data, len);
+    cell->len = len;
+    cell->ttl_ms = ttl_ms;
+    cell->token = ++memory->token;
+    *(fill ? &memory->fills : &memory->writes) += 1;
+}
+
+static void serve(void *user_data, kvl_l2_request_t *request)
+{
+    struct memory *memory = user_data;
+    const kvl_slice_t *keys = kvl_l2_request_keys(request);
+    size_t i, n = kvl_l2_request_len(request);
+    uint32_t kind = kvl_l2_request_kind(request);
+
+    pthread_mutex_lock(&memory->lock);
+    if (memory->down) {
+        pthread_mutex_unlock(&memory->lock);
+        return;
+    }
+    for (i = 0; i < n; i++) {
+        if (kind == KVL_L2_READ) {
+            read_one(memory, request, i, &keys[i]);
+        } else if (kind == KVL_L2_REMOVE) {
+            struct cell *cell = cell_of(memory, &keys[i], 0);
+            if (cell != NULL)
+                cell->token = 0;
+            memory->removes++;
+        } else {
+            write_one(memory, request, i, &keys[i], kind == KVL_L2_FILL);
+        }
+    }
+    if (kind == KVL_L2_CLEAR) {
+        memset(memory->cells, 0, sizeof memory->cells);
+        memory->clears++;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    /* The test may close the engine at the same time. */
+    done(kvl_l2_request_finish(request));
+    STATUS(kvl_l2_request_finish(request), KVL_ERR_ALREADY_ANSWERED);
+}
+
+static void count_memory_free(void *user_data)
+{
+    struct memory *memory = user_data;
+    pthread_mutex_lock(&memory->lock);
+    memory->freed++;
+    pthread_mutex_unlock(&memory->lock);
+}
+
+static void memory_init(struct memory *memory)
+{
+    memset(memory, 0, sizeof *memory);
+    CHECK(pthread_mutex_init(&memory->lock, NULL) == 0);
+}
+
+static void create_with(struct fixture *fixture, struct memory *memory)
+{
+    kvl_config_t *config = fixture_init(fixture);
+    STATUS(kvl_config_set_l2(config, KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES, serve, memory, count_memory_free), KVL_OK);
+    create_engine(fixture, config);
+}
+
+static void fetched(struct fixture *fixture, const char *key, const char *text, kvl_source_t source)
+{
+    struct recorder recorder;
+
+    fetch_recorded(&recorder, fixture, key, NULL, NULL);
+    wait_for_free(&recorder);
+    CHECK(recorder.status == KVL_VALUE && recorder.source == source && strcmp(recorder.text, text) == 0);
+    recorder_release(&recorder);
+}
+
+static void t02_two_engines_share_what_one_loaded(void)
+{
+    struct memory memory;
+    struct fixture first, second;
+    kvl_stats_t stats;
+    kvl_cache_t *cache = NULL;
+    int fills = 0;
+
+    memory_init(&memory);
+    create_with(&first, &memory);
+    create_with(&second, &memory);
+    fetched(&first, "a", "a", KVL_SOURCE_PROVIDER);
+    while (fills == 0) {
+        pthread_mutex_lock(&memory.lock);
+        fills = memory.fills;
+        pthread_mutex_unlock(&memory.lock);
+    }
+    fetched(&second, "a", "a", KVL_SOURCE_L2);
+    STATUS(kvl_tasks_stats(second.tasks, &stats, sizeof stats), KVL_OK);
+    CHECK(stats.l2_hits == 1 && stats.l2_reads == 1 && stats.l2_pending == 0 && second.calls == 0);
+    STATUS(kvl_tasks_cache(first.tasks, &cache), KVL_OK);
+    STATUS(kvl_cache_put_bytes(cache, KEY("b"), KEY("put"), NULL), KVL_OK);
+    STATUS(kvl_cache_remove(cache, KEY("a")), KVL_OK);
+    STATUS(kvl_tasks_l2_sync(first.tasks, KVL_FOREVER), KVL_OK);
+    CHECK(memory.writes == 1 && memory.removes == 1);
+    fetched(&second, "b", "put", KVL_SOURCE_L2);
+    STATUS(kvl_cache_clear(cache), KVL_OK);
+    STATUS(kvl_tasks_l2_sync(first.tasks, KVL_FOREVER), KVL_OK);
+    CHECK(memory.clears == 1);
+    kvl_cache_release(cache);
+    free_engine(&first);
+    free_engine(&second);
+    CHECK(memory.freed == 2);
+    CHECK(pthread_mutex_destroy(&memory.lock) == 0);
+}
+
+static void t03_an_older_load_does_not_come_back(void)
+{
+    struct memory memory;
+    struct fixture loads, writes;
+    struct recorder recorder;
+    kvl_cache_t *cache = NULL;
+    kvl_request_t *old;
+
+    memory_init(&memory);
+    create_with(&loads, &memory);
+    create_with(&writes, &memory);
+    fetch_recorded(&recorder, &loads, "hold", NULL, NULL);
+    old = next_request(&loads);
+    STATUS(kvl_tasks_cache(writes.tasks, &cache), KVL_OK);
+    STATUS(kvl_cache_put_bytes(cache, KEY("hold"), KEY("new"), NULL), KVL_OK);
+    STATUS(kvl_tasks_l2_sync(writes.tasks, KVL_FOREVER), KVL_OK);
+    STATUS(kvl_tasks_invalidate(loads.tasks, &(kvl_slice_t)SLICE("hold"), 1, 0), KVL_OK);
+    answer(old, "old");
+    wait_for_free(&recorder);
+    CHECK(strcmp(recorder.text, "old") == 0);
+    recorder_release(&recorder);
+    fetched(&loads, "hold", "new", KVL_SOURCE_L2);
+    kvl_cache_release(cache);
+    free_engine(&loads);
+    free_engine(&writes);
+    CHECK(memory.fills == 0);
+    CHECK(pthread_mutex_destroy(&memory.lock) == 0);
+}
+
+static void t01_a_second_tier_that_is_down_shows_nowhere(void)
+{
+    struct memory memory;
+    struct fixture fixture;
+    kvl_stats_t stats;
+    char key[8] = "k0";
+    int i;
+
+    memory_init(&memory);
+    create_with(&fixture, &memory);
+    memory.down = 1;
+    for (i = 0; i < 9; i++) {
+        key[1] = (char)('0' + i);
+        fetched(&fixture, key, key, KVL_SOURCE_PROVIDER);
+    }
+    STATUS(kvl_tasks_stats(fixture.tasks, &stats, sizeof stats), KVL_OK);
+    CHECK(stats.l2_errors == 5 && stats.l2_bypassed == 4 && stats.l2_opened == 1 && stats.l2_avoided == 1);
+    free_engine(&fixture);
+    CHECK(pthread_mutex_destroy(&memory.lock) == 0);
+}
+
+static void l02_requests_are_events_of_a_queue(void)
+{
+    struct memory memory;
+    struct fixture fixture;
+    struct recorder recorder;
+    kvl_queue_t *queue = NULL;
+    kvl_event_t event;
+    kvl_l2_request_t *kept;
+    kvl_config_t *config = fixture_init(&fixture);
+
+    memory_init(&memory);
+    STATUS(kvl_queue_new(0, &queue), KVL_OK);
+    STATUS(kvl_config_set_queue(config, queue, KVL_QUEUE_F_L2), KVL_OK);
+    STATUS(kvl_config_set_l2(config, 0, NULL, &memory, NULL), KVL_OK);
+    create_engine(&fixture, config);
+    fetch_recorded(&recorder, &fixture, "a", NULL, NULL);
+    STATUS(kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event), KVL_OK);
+    CHECK(event.kind == KVL_EVENT_L2 && event.user_data == &memory && event.tasks == fixture.tasks);
+    CHECK(kvl_l2_request_kind(event.l2_request) == KVL_L2_READ && kvl_l2_request_len(event.l2_request) == 1);
+    kept = kvl_l2_request_retain(event.l2_request);
+    STATUS(kvl_l2_request_miss(kept, 0, NULL, 0), KVL_OK);
+    STATUS(kvl_l2_request_miss(kept, 0, NULL, 0), KVL_ERR_ALREADY_ANSWERED);
+    STATUS(kvl_l2_request_finish(kept), KVL_OK);
+    kvl_l2_request_release(kept);
+    wait_for_free(&recorder);
+    CHECK(recorder.source == KVL_SOURCE_PROVIDER);
+    recorder_release(&recorder);
+    STATUS(kvl_tasks_l2_sync(fixture.tasks, 0), KVL_ERR_UNSUPPORTED);
+    STATUS(kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event), KVL_OK);
+    CHECK(kvl_l2_request_kind(event.l2_request) == KVL_L2_FILL);
+    STATUS(kvl_l2_request_finish(event.l2_request), KVL_OK);
+    STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_EMPTY);
+    free_engine(&fixture);
+    STATUS(kvl_queue_free(queue), KVL_OK);
+    CHECK(pthread_mutex_destroy(&memory.lock) == 0);
+}
+
+static void l05_after_a_close_no_request_is_served(void)
+{
+    struct fixture fixture;
+    struct recorder recorder;
+    kvl_queue_t *queue = NULL;
+    kvl_event_t event;
+    kvl_config_t *config = fixture_init(&fixture);
+
+    STATUS(kvl_queue_new(0, &queue), KVL_OK);
+    STATUS(kvl_config_set_queue(config, queue, KVL_QUEUE_F_L2), KVL_OK);
+    STATUS(kvl_config_set_l2(config, 0, NULL, NULL, NULL), KVL_OK);
+    create_engine(&fixture, config);
+    fetch_recorded(&recorder, &fixture, "a", NULL, NULL);
+    STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL), KVL_OK);
+    wait_for_free(&recorder);
+    CHECK(recorder.status == KVL_ERR_CLOSED);
+    STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_EMPTY);
+    recorder_release(&recorder);
+    free_engine(&fixture);
+    STATUS(kvl_queue_free(queue), KVL_OK);
+}
+
+static void l09_bad_calls_are_refused(void)
+{
+    struct fixture fixture;
+    struct recorder recorder;
+    kvl_queue_t *queue = NULL;
+    kvl_event_t event;
+    const uint8_t *data, *token;
+    size_t len, token_len;
+    int64_t ttl_ms;
+    kvl_l2_request_t *request;
+    kvl_config_t *config = fixture_init(&fixture);
+
+    STATUS(kvl_config_set_l2(NULL, 0, serve, NULL, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_config_set_l2(config, 4, serve, NULL, NULL), KVL_ERR_INVALID_ARG);
+    STATUS(kvl_config_set_int(config, "l2.ttl_ms", 0), KVL_ERR_BAD_VALUE);
+    kvl_config_free(config);
+    kvl_clock_release(fixture.clock);
+    config = fixture_init(&fixture);
+    STATUS(kvl_queue_new(0, &queue), KVL_OK);
+    STATUS(kvl_config_set_queue(config, queue, KVL_QUEUE_F_L2), KVL_OK);
+    STATUS(kvl_config_set_l2(config, 0, NULL, NULL, NULL), KVL_OK);
+    create_engine(&fixture, config);
+    fetch_recorded(&recorder, &fixture, "a", NULL, NULL);
+    STATUS(kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event), KVL_OK);
+    request = event.l2_request;
+    STATUS(kvl_l2_request_entry(request, 0, &data, &len, &ttl_ms, &token, &token_len), KVL_ERR_WRONG_KIND);
+    STATUS(kvl_l2_request_entry(request, 0, NULL, &len, &ttl_ms, &token, &token_len), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_l2_request_refused(request, 0), KVL_ERR_WRONG_KIND);
+    STATUS(kvl_l2_request_hit(request, 1, NULL, 0, KVL_TTL_NEVER, NULL, 0), KVL_ERR_OUT_OF_RANGE);
+    STATUS(kvl_l2_request_hit(request, 0, NULL, 1, KVL_TTL_NEVER, NULL, 0), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_l2_request_hit(request, 0, NULL, 0, -3, NULL, 0), KVL_ERR_INVALID_ARG);
+    STATUS(kvl_l2_request_miss(request, 0, NULL, 1), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_l2_request_fail(request, 1), KVL_ERR_OUT_OF_RANGE);
+    STATUS(kvl_l2_request_hit(request, 0, (const uint8_t *)"no entry", 8, KVL_L2_TTL_UNKNOWN, NULL, 0), KVL_OK);
+    STATUS(kvl_l2_request_finish(request), KVL_OK);
+    STATUS(kvl_l2_request_finish(NULL), KVL_ERR_NULL_POINTER);
+    CHECK(kvl_l2_request_len(NULL) == 0 && kvl_l2_request_kind(NULL) == 0 && kvl_l2_request_keys(NULL) == NULL);
+    CHECK(kvl_l2_request_retain(NULL) == NULL);
+    kvl_l2_request_release(NULL);
+    STATUS(kvl_tasks_l2_sync(NULL, 0), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_tasks_l2_sync(fixture.tasks, -2), KVL_ERR_INVALID_ARG);
+    wait_for_free(&recorder);
+    recorder_release(&recorder);
+    /* The last event keeps its engine until the next one is taken. */
+    while (kvl_queue_next(queue, 0, &event, sizeof event) == KVL_OK) {}
+    free_engine(&fixture);
+    STATUS(kvl_queue_free(queue), KVL_OK);
+}
+
+int main(void)
+{
+    use_all();
+    t02_two_engines_share_what_one_loaded();
+    t03_an_older_load_does_not_come_back();
+    t01_a_second_tier_that_is_down_shows_nowhere();
+    l02_requests_are_events_of_a_queue();
+    l05_after_a_close_no_request_is_served();
+    l09_bad_calls_are_refused();
+    DONE();
+}

@@ -1,0 +1,731 @@
+//! A second tier behind engines (rules T01 to T15): a store in memory that several engines share, or whose requests the test serves itself.
+
+use super::engine_world::*;
+use kvlight::base::config::ReadMode;
+use kvlight::base::{Answer, Labels, Status, StoreTerms};
+use kvlight::cache::{Departures, NewEntry};
+use kvlight::engine::host::SecondTier;
+use kvlight::engine::second_tier::{TierTicket, TtlLeft};
+use kvlight::task::Source;
+use kvlight::task::second_tier::{TierAbilities, TierRequestKind};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+const PLAIN: TierAbilities = TierAbilities { is_conditional: false, grants_leases: false };
+const LEASES: TierAbilities = TierAbilities { is_conditional: true, grants_leases: true };
+
+/// What a store has under a key: an entry, or the lease of who loads it.
+#[derive(Clone)]
+struct Held {
+    token: u64,
+    entry: Option<(Vec<u8>, Option<u64>)>,
+}
+
+/// Whether a call of the store was accepted: the test may close the engine at the same time.
+fn is_done(status: Status) -> bool {
+    [Status::OK, Status::ERR_CLOSED].contains(&status)
+}
+
+/// A store in memory that grants leases and compares.
+#[derive(Default)]
+struct MemoryTier {
+    held: Mutex<HashMap<Vec<u8>, Held>>,
+    tokens: AtomicU64,
+    is_down: AtomicBool,
+    log: Mutex<Vec<String>>,
+}
+
+impl MemoryTier {
+    fn token(&self) -> u64 {
+        self.tokens.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    fn has(&self, key: &str) -> bool {
+        self.held.lock().expect("no panic").get(key.as_bytes()).is_some_and(|held| held.entry.is_some())
+    }
+
+    fn log(&self) -> Vec<String> {
+        std::mem::take(&mut *self.log.lock().expect("no panic"))
+    }
+
+    fn until_it_has(&self, key: &str) {
+        until("it is filled", || self.has(key));
+    }
+}
+
+impl SecondTier for MemoryTier {
+    fn serve(&self, request: TierTicket) {
+        if self.is_down.load(Ordering::SeqCst) {
+            return drop(request);
+        }
+        let mut held = self.held.lock().expect("no panic");
+        let keys: Vec<Vec<u8>> = request.keys().iter().map(<[u8]>::to_vec).collect();
+        let names: Vec<String> = keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect();
+        self.log.lock().expect("no panic").push(format!("{:?} {}", request.kind(), names.join(" ")).trim_end().to_owned());
+        for (index, key) in keys.iter().enumerate() {
+            match request.kind() {
+                TierRequestKind::Read => {
+                    let known = held.get(key).cloned();
+                    let token = self.token();
+                    let status = match known {
+                        Some(Held { token, entry: Some((data, ttl)) }) => {
+                            request.hit(index, &data, ttl.map_or(TtlLeft::Never, TtlLeft::Millis), &token.to_le_bytes())
+                        }
+                        // Somebody else loads it: this one gets no lease.
+                        Some(Held { entry: None, .. }) => request.miss(index, &[]),
+                        None => {
+                            held.insert(key.clone(), Held { token, entry: None });
+                            request.miss(index, &token.to_le_bytes())
+                        }
+                    };
+                    assert!(status.is_ok());
+                }
+                TierRequestKind::Fill => {
+                    let entry = request.entry(index).expect("a fill has entries");
+                    if held.get(key).is_some_and(|held| held.token.to_le_bytes() == *entry.token) {
+                        held.insert(key.clone(), Held { token: self.token(), entry: Some((entry.data.to_vec(), entry.ttl_ms)) });
+                    } else {
+                        assert!(request.refused(index).is_ok_and(is_done));
+                    }
+                }
+                TierRequestKind::Write => {
+                    let entry = request.entry(index).expect("a write has entries");
+                    held.insert(key.clone(), Held { token: self.token(), entry: Some((entry.data.to_vec(), entry.ttl_ms)) });
+                }
+                TierRequestKind::Remove => drop(held.remove(key)),
+                TierRequestKind::Clear => unreachable!("it has no keys"),
+            }
+        }
+        if request.kind() == TierRequestKind::Clear {
+            held.clear();
+        }
+        drop(held);
+        assert!(is_done(request.finish()));
+    }
+}
+
+/// A second tier whose requests the test serves.
+struct ManualTier(Mutex<Sender<TierTicket>>);
+
+impl SecondTier for ManualTier {
+    fn serve(&self, request: TierTicket) {
+        let _ = self.0.lock().expect("no panic").send(request);
+    }
+}
+
+/// The requests of a second tier that the test serves.
+struct TierRequests(Receiver<TierTicket>);
+
+impl TierRequests {
+    fn next(&self, kind: TierRequestKind) -> TierTicket {
+        let ticket = self.0.recv_timeout(PATIENCE).expect("a request for the second tier");
+        assert_eq!(ticket.kind(), kind);
+        ticket
+    }
+
+    fn expect_none(&self) {
+        assert!(self.0.try_recv().is_err(), "nothing is asked of the second tier");
+    }
+}
+
+fn with_memory(tier: &Arc<MemoryTier>) -> EngineBuilder {
+    let tier = tier.clone() as Arc<dyn SecondTier>;
+    test_engine().hooks(|hooks| hooks.second_tier = Some((tier, LEASES)))
+}
+
+fn with_manual(abilities: TierAbilities) -> (EngineBuilder, TierRequests) {
+    let (sender, requests) = channel();
+    let tier = Arc::new(ManualTier(Mutex::new(sender))) as Arc<dyn SecondTier>;
+    (test_engine().hooks(|hooks| hooks.second_tier = Some((tier, abilities))), TierRequests(requests))
+}
+
+/// An entry as an engine writes it, taken from a write of its own.
+fn entry_of(key: &str, text: &str) -> Vec<u8> {
+    kvlight::tier::entry::TierEntry { value: Some(text.as_bytes()), ttl_ms: None, load_ms: 0, identity: [0; 12] }.encode(key.as_bytes())
+}
+
+fn hit(ticket: &TierTicket, key: &str, text: &str) -> Status {
+    ticket.hit(0, &entry_of(key, text), TtlLeft::Never, b"seen").expect("the key is in the request")
+}
+
+#[test]
+fn t02_what_one_engine_loaded_another_finds() {
+    let tier = Arc::new(MemoryTier::default());
+    let (first, second) = (with_memory(&tier).echo().start(), with_memory(&tier).start());
+    let outcome = first.fetch("k").outcome();
+    assert_eq!((text_of(&outcome), outcome.source), ("k!".into(), Source::Provider));
+    tier.until_it_has("k");
+    let outcome = second.fetch("k").outcome();
+    assert_eq!((text_of(&outcome), outcome.source, outcome.attempts), ("k!".into(), Source::SecondTier, 0));
+    assert_eq!((second.calls(), second.lookup("k").as_str()), (0, "k!"), "it is in the store now");
+    assert_eq!(second.stats().tasks.tier_hits, 1);
+    first.free();
+    second.free();
+}
+
+#[test]
+fn t02_a_hit_lives_for_what_is_left_of_its_ttl() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    let waiter = world.fetch("k");
+    let read = tier.next(TierRequestKind::Read);
+    assert_eq!(read.hit(0, &entry_of("k", "v"), TtlLeft::Millis(70), b""), Ok(Status::OK));
+    assert_eq!((waiter.outcome().ttl_left_ms, read.finish()), (70, Status::OK));
+    world.advance(69);
+    assert_eq!(world.peek("k"), "v");
+    world.advance(1);
+    assert_eq!(world.peek("k"), "MISS");
+    world.free();
+}
+
+#[test]
+fn t01_a_miss_a_failure_and_damage_are_no_results() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.with(|settings| settings.second_tier.break_after = 0).echo().start();
+    type Fails = fn(TierTicket);
+    let ways: [(&str, Fails); 6] = [
+        ("miss", |read| assert_eq!(read.miss(0, &[]), Ok(Status::OK))),
+        ("fail", |read| assert_eq!(read.fail(0), Ok(Status::OK))),
+        ("finish", |read| assert_eq!(read.finish(), Status::OK)),
+        ("drop", drop),
+        ("damage", |read| assert_eq!(read.hit(0, b"what is this", TtlLeft::Never, b"x"), Ok(Status::OK))),
+        ("expired", |read| assert_eq!(read.hit(0, &entry_of("expired", "v"), TtlLeft::Millis(0), b"x"), Ok(Status::OK))),
+    ];
+    for (key, answer) in ways {
+        let waiter = world.fetch(key);
+        answer(tier.next(TierRequestKind::Read));
+        let outcome = waiter.outcome();
+        assert_eq!((text_of(&outcome), outcome.source), (format!("{key}!"), Source::Provider));
+        // What was found out about it, it may be filled.
+        if ["miss", "damage", "expired"].contains(&key) {
+            assert_eq!(tier.next(TierRequestKind::Fill).finish(), Status::OK);
+        }
+    }
+    tier.expect_none();
+    let counts = world.stats().tasks;
+    assert_eq!((counts.tier_misses, counts.tier_errors, counts.tier_damaged, counts.tier_fills), (1, 3, 2, 3));
+    world.free();
+}
+
+#[test]
+fn t01_a_look_that_takes_too_long_is_a_miss_and_its_late_answer_changes_nothing() {
+    let (builder, tier) = with_manual(LEASES);
+    let world = builder.start();
+    let waiter = world.fetch("k");
+    let read = tier.next(TierRequestKind::Read);
+    world.advance(49);
+    assert!(world.request_now().is_none());
+    world.advance(1);
+    let request = world.request();
+    assert_eq!(hit(&read, "k", "late"), Status::LATE);
+    assert_eq!(read.finish(), Status::OK);
+    request.answer_all();
+    assert_eq!((waiter.text(), world.lookup("k")), ("k!".into(), "k!".into()));
+    tier.expect_none();
+    assert_eq!(world.stats().tasks.tier_timeouts, 1);
+    world.free();
+}
+
+#[test]
+fn t15_callers_have_their_answer_before_it_is_filled() {
+    let (builder, tier) = with_manual(LEASES);
+    let world = builder.echo().start();
+    let waiter = world.fetch("k");
+    let read = tier.next(TierRequestKind::Read);
+    assert_eq!(read.miss(0, b"lease"), Ok(Status::OK));
+    assert_eq!(waiter.text(), "k!");
+    let fill = tier.next(TierRequestKind::Fill);
+    let entry = fill.entry(0).expect("an entry");
+    assert_eq!((entry.token, entry.ttl_ms), (&b"lease"[..], None));
+    assert_eq!(fill.refused(0), Ok(Status::OK));
+    assert_eq!(fill.finish(), Status::OK);
+    assert_eq!(world.stats().tasks.tier_fills_refused, 1);
+    drop(read);
+    world.free();
+}
+
+#[test]
+fn t03_without_a_lease_nothing_is_filled() {
+    let (builder, tier) = with_manual(LEASES);
+    let world = builder.echo().start();
+    let waiter = world.fetch("k");
+    let read = tier.next(TierRequestKind::Read);
+    assert_eq!((read.miss(0, &[]), read.finish()), (Ok(Status::OK), Status::OK));
+    assert_eq!(waiter.text(), "k!");
+    tier.expect_none();
+    world.free();
+}
+
+#[test]
+fn t03_f08_an_older_load_never_replaces_a_newer_write_in_any_process() {
+    for write in ["put", "remove"] {
+        let tier = Arc::new(MemoryTier::default());
+        let (loads, writes) = (with_memory(&tier).start(), with_memory(&tier).start());
+        let waiter = loads.fetch("k");
+        let old = loads.request();
+        if write == "put" {
+            assert_eq!(writes.put("k", "new"), Status::OK);
+        } else {
+            writes.remove("k");
+        }
+        assert_eq!(writes.core.sync_second_tier(None), Ok(true));
+        old.answer("k", "old");
+        assert_eq!(waiter.text(), "old", "who asked before the write may receive what was before it");
+        until("the fill was refused", || loads.stats().tasks.tier_fills_refused == 1);
+        assert_eq!(tier.has("k"), write == "put");
+        // Told of the write, the process that loaded does not keep the old value either.
+        assert_eq!(loads.core.invalidate([&b"k"[..]].into_iter(), kvlight::engine::invalidate::Outdated::Removed), Ok(()));
+        let waiter = loads.fetch("k");
+        if write == "put" {
+            assert_eq!(waiter.text(), "new");
+        } else {
+            loads.request().answer_all();
+            assert_eq!(waiter.text(), "k!");
+        }
+        loads.free();
+        writes.free();
+    }
+}
+
+#[test]
+fn t02_f06_those_who_join_a_look_receive_what_it_finds() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    let (first, second) = (world.fetch("k"), world.fetch("k"));
+    let batch = world.fetch_all(&["k", "other"]);
+    let read = tier.next(TierRequestKind::Read);
+    assert_eq!(hit(&read, "k", "v"), Status::OK);
+    assert_eq!(tier.next(TierRequestKind::Read).hit(0, &entry_of("other", "w"), TtlLeft::Unknown, b""), Ok(Status::OK));
+    assert_eq!([first.text(), second.text()], ["v", "v"]);
+    assert_eq!(batch.batch(), (vec!["v".into(), "w".into()], "OK".into()));
+    world.free();
+}
+
+#[test]
+fn t01_the_misses_of_one_call_are_one_request() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.with(|settings| settings.tasks.batch_max_keys = 20).start();
+    world.put("b", "here");
+    assert_eq!(tier.next(TierRequestKind::Write).finish(), Status::OK);
+    let waiter = world.fetch_all(&["a", "b", "c", "a", "d"]);
+    let read = tier.next(TierRequestKind::Read);
+    assert_eq!(read.keys().iter().collect::<Vec<_>>(), [b"a", b"c", b"d"]);
+    assert_eq!(read.hit(1, &entry_of("c", "found"), TtlLeft::Never, b""), Ok(Status::OK));
+    assert_eq!(read.finish(), Status::OK);
+    let request = world.request();
+    assert_eq!(request.keys(), ["a", "d"], "what is not found is one request, too");
+    request.answer_all();
+    assert_eq!(waiter.batch().0, ["a!", "here", "found", "a!", "d!"]);
+    world.free();
+}
+
+#[test]
+fn t02_f09_a_cancel_ends_a_look_without_affecting_others() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    let (alone, leaves, stays) = (world.fetch("alone"), world.fetch("shared"), world.fetch("shared"));
+    let reads = [tier.next(TierRequestKind::Read), tier.next(TierRequestKind::Read)];
+    alone.cancel();
+    leaves.cancel();
+    assert_eq!([alone.text(), leaves.text()], ["ERR_CANCELLED", "ERR_CANCELLED"]);
+    for read in &reads {
+        let key = String::from_utf8_lossy(read.keys().get(0).expect("a key")).into_owned();
+        assert_eq!(hit(read, &key, "v"), Status::OK);
+    }
+    assert_eq!(stays.text(), "v");
+    assert_eq!((world.lookup("alone"), world.calls()), ("MISS".into(), 0), "nobody wanted it any more");
+    world.free();
+}
+
+#[test]
+fn t02_f08_a_put_settles_a_look_and_is_not_replaced_by_it() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    let waiter = world.fetch("k");
+    let read = tier.next(TierRequestKind::Read);
+    assert_eq!(world.put("k", "put"), Status::OK);
+    let outcome = waiter.outcome();
+    assert_eq!((text_of(&outcome), outcome.source), ("put".into(), Source::Put));
+    assert_eq!(hit(&read, "k", "old"), Status::OK);
+    assert_eq!(world.lookup("k"), "put");
+    world.free();
+}
+
+#[test]
+fn t02_f08_what_a_look_finds_after_a_removal_is_outdated() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.echo().start();
+    let removals: [(&str, fn(&World)); 3] = [
+        ("removed", |world| assert_eq!(world.remove("removed"), Status::MISS)),
+        ("told", |world| {
+            let outdated = kvlight::engine::invalidate::Outdated::Removed;
+            assert_eq!(world.core.invalidate([&b"told"[..]].into_iter(), outdated), Ok(()));
+        }),
+        ("cleared", |world| assert_eq!(world.core.clear(), Ok(()))),
+    ];
+    for (key, remove) in removals {
+        let waiter = world.fetch(key);
+        let read = tier.next(TierRequestKind::Read);
+        remove(&world);
+        if key != "told" {
+            assert_eq!(tier.next(if key == "removed" { TierRequestKind::Remove } else { TierRequestKind::Clear }).finish(), Status::OK);
+        }
+        assert_eq!(hit(&read, key, "old"), Status::OK);
+        assert_eq!((waiter.text(), world.lookup(key)), (format!("{key}!"), format!("{key}!")));
+    }
+    assert_eq!(world.stats().tasks.tier_outdated, 3);
+    tier.expect_none();
+    world.free();
+}
+
+#[test]
+fn t02_l05_a_close_settles_looks() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    let waiter = world.fetch("k");
+    let read = tier.next(TierRequestKind::Read);
+    let closed = world.close(None);
+    assert_eq!(waiter.text(), "ERR_CLOSED");
+    expect_closed(&closed);
+    assert_eq!(hit(&read, "k", "v"), Status::ERR_CLOSED);
+    assert_eq!(read.finish(), Status::ERR_CLOSED);
+    world.free();
+}
+
+#[test]
+fn t07_l05_a_drain_writes_what_waits() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    world.put("a", "1");
+    let write = tier.next(TierRequestKind::Write);
+    world.put("b", "2");
+    let closed = world.close(Some(None));
+    assert!(closed.try_recv().is_err(), "it is not closed yet");
+    assert_eq!(write.finish(), Status::OK);
+    drop(write);
+    let write = tier.next(TierRequestKind::Write);
+    assert_eq!(write.keys().iter().collect::<Vec<_>>(), [b"b"]);
+    assert_eq!(write.finish(), Status::OK);
+    drop(write);
+    expect_closed(&closed);
+    world.free();
+}
+
+#[test]
+fn t06_a_key_whose_write_is_not_through_is_not_looked_up_nor_filled() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.echo().start();
+    assert_eq!(world.remove("k"), Status::MISS);
+    let remove = tier.next(TierRequestKind::Remove);
+    let outcome = world.fetch("k").outcome();
+    assert_eq!(outcome.source, Source::Provider);
+    tier.expect_none();
+    assert_eq!(remove.finish(), Status::OK);
+    assert_eq!(world.core.sync_second_tier(None), Ok(true));
+    assert_eq!(world.stats().tasks.tier_bypassed, 1);
+    tier.expect_none();
+    world.free();
+}
+
+#[test]
+fn t07_writes_of_a_key_arrive_in_order_and_those_in_between_are_left_out() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    world.put("k", "1");
+    let first = tier.next(TierRequestKind::Write);
+    world.put("k", "2");
+    world.remove("k");
+    world.put("k", "3");
+    tier.expect_none();
+    assert_eq!(first.finish(), Status::OK);
+    let second = tier.next(TierRequestKind::Write);
+    let text =
+        kvlight::tier::entry::TierEntry::decode(b"k", second.entry(0).expect("an entry").data).map(|entry| entry.value.map(<[u8]>::to_vec));
+    assert_eq!(text, Ok(Some(b"3".to_vec())));
+    assert_eq!(second.finish(), Status::OK);
+    assert_eq!(world.core.sync_second_tier(Some(Duration::ZERO)), Ok(true));
+    tier.expect_none();
+    assert_eq!(world.stats().tasks.tier_writes, 2);
+    world.free();
+}
+
+#[test]
+fn t07_what_could_not_be_written_is_written_again() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    world.put("a", "1");
+    let write = tier.next(TierRequestKind::Write);
+    world.put("b", "2");
+    assert_eq!(write.fail(0), Ok(Status::OK));
+    assert_eq!(write.finish(), Status::OK);
+    assert_eq!(world.core.sync_second_tier(Some(Duration::ZERO)), Ok(false));
+    tier.expect_none();
+    world.advance(1_000);
+    let again = tier.next(TierRequestKind::Write);
+    assert_eq!(again.keys().iter().collect::<Vec<_>>(), [b"a", b"b"], "the oldest first");
+    drop(again);
+    world.advance(1_000);
+    let again = tier.next(TierRequestKind::Write);
+    assert_eq!(again.finish(), Status::OK, "a request that was dropped has failed");
+    assert_eq!(world.core.sync_second_tier(None), Ok(true));
+    assert_eq!(world.stats().tasks.tier_write_errors, 3);
+    world.free();
+}
+
+#[test]
+fn t07_a_sync_says_if_something_was_given_up() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    world.put("k", "v");
+    let write = tier.next(TierRequestKind::Write);
+    let core = world.core.clone();
+    let waits = std::thread::spawn(move || core.sync_second_tier(None));
+    let closed = world.close(None);
+    assert_eq!(waits.join().expect("no panic"), Err(Status::ERR_CLOSED));
+    drop(write);
+    expect_closed(&closed);
+    world.free();
+}
+
+#[test]
+fn t12_more_writes_than_can_wait_clear_everything() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.with(|settings| settings.second_tier.pending_keys = 2).echo().start();
+    world.put("a", "1");
+    let write = tier.next(TierRequestKind::Write);
+    world.put("b", "2");
+    world.put("c", "3");
+    assert_eq!(world.stats().tasks.tier_overflows, 1);
+    assert_eq!(world.fetch("d").outcome().source, Source::Provider, "until then nothing is looked up");
+    assert_eq!(write.finish(), Status::OK);
+    let clear = tier.next(TierRequestKind::Clear);
+    assert!(clear.keys().is_empty());
+    assert_eq!(clear.finish(), Status::OK);
+    assert_eq!(world.core.sync_second_tier(None), Ok(true));
+    tier.expect_none();
+    world.free();
+}
+
+#[test]
+fn t12_a_value_without_room_is_removed_instead() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.with(|settings| (settings.second_tier.max_value, settings.second_tier.pending_bytes) = (4, 6)).start();
+    world.put("long", "12345");
+    let remove = tier.next(TierRequestKind::Remove);
+    world.put("a", "1234");
+    world.put("b", "1234");
+    assert_eq!(remove.finish(), Status::OK);
+    assert_eq!(tier.next(TierRequestKind::Write).finish(), Status::OK);
+    assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK);
+    world.free();
+}
+
+#[test]
+fn t02_nulls_are_shared_and_tagged_entries_and_objects_are_not() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    let waiter = world.fetch("null");
+    assert_eq!(tier.next(TierRequestKind::Read).miss(0, &[]), Ok(Status::OK));
+    world.request().answer_null("null");
+    assert_eq!(waiter.text(), "NULL");
+    let fill = tier.next(TierRequestKind::Fill);
+    let data = fill.entry(0).expect("an entry").data.to_vec();
+    assert_eq!(fill.entry(0).expect("an entry").ttl_ms, Some(60_000), "the TTL of nulls");
+    assert_eq!(fill.finish(), Status::OK);
+    world.core.invalidate_all(kvlight::engine::invalidate::Outdated::Removed).expect("open");
+    let waiter = world.fetch("null");
+    assert_eq!(tier.next(TierRequestKind::Read).hit(0, &data, TtlLeft::Unknown, b""), Ok(Status::OK));
+    let outcome = waiter.outcome();
+    assert_eq!((text_of(&outcome), outcome.source), ("NULL".into(), Source::SecondTier));
+
+    let labels = Labels::new(b"", [&b"tag"[..]].into_iter()).expect("valid");
+    let terms = StoreTerms { labels, ..StoreTerms::default() };
+    let entry = NewEntry { terms, ..NewEntry::new(value("v")) };
+    assert_eq!(world.core.put(b"tagged", entry, None, &mut Departures::new()), Ok(Status::OK));
+    assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK, "what is there is outdated");
+    let drops = DropLog::new();
+    assert_eq!(world.put_answer("object", drops.value()), Status::OK);
+    assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK);
+    tier.expect_none();
+    world.free();
+}
+
+#[test]
+fn t02_a_refresh_loads_whatever_a_look_finds_and_replaces_it() {
+    let (builder, tier) = with_manual(LEASES);
+    let world = builder.start();
+    world.refresh(&["k"]).expect("open");
+    let read = tier.next(TierRequestKind::Read);
+    let joined = world.fetch("k");
+    assert_eq!(hit(&read, "k", "old"), Status::OK);
+    world.request().answer("k", "new");
+    assert_eq!(joined.text(), "new");
+    let fill = tier.next(TierRequestKind::Fill);
+    assert_eq!(fill.entry(0).expect("an entry").token, b"seen");
+    assert_eq!(fill.finish(), Status::OK);
+    // A fetch that loads in any case and joins a look.
+    world.remove("k");
+    assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK);
+    let normal = world.fetch("k");
+    let read = tier.next(TierRequestKind::Read);
+    let forced = world.fetch_with("k", |settings| settings.read = ReadMode::Refresh);
+    assert_eq!(hit(&read, "k", "old"), Status::OK);
+    world.request().answer("k", "newer");
+    assert_eq!([normal.text(), forced.text()], ["newer", "newer"]);
+    world.free();
+}
+
+#[test]
+fn t02_a_fetch_that_does_not_store_finds_and_fills_nothing_new() {
+    let (builder, tier) = with_manual(LEASES);
+    let world = builder.echo().start();
+    let waiter = world.fetch_with("k", |settings| settings.read = ReadMode::NoStore);
+    assert_eq!(tier.next(TierRequestKind::Read).miss(0, b"lease"), Ok(Status::OK));
+    assert_eq!((waiter.text(), world.lookup("k")), ("k!".into(), "MISS".into()));
+    let waiter = world.fetch_with("k", |settings| settings.read = ReadMode::NoStore);
+    assert_eq!(hit(&tier.next(TierRequestKind::Read), "k", "v"), Status::OK);
+    assert_eq!((waiter.text(), world.lookup("k")), ("v".into(), "MISS".into()));
+    tier.expect_none();
+    world.free();
+}
+
+#[test]
+fn t01_a_second_tier_that_keeps_failing_is_left_alone_for_a_while() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.with(|settings| settings.second_tier.break_after = 2).echo().start();
+    for key in ["a", "b"] {
+        let waiter = world.fetch(key);
+        drop(tier.next(TierRequestKind::Read));
+        assert_eq!(waiter.text(), format!("{key}!"));
+    }
+    assert_eq!(world.fetch("c").text(), "c!");
+    tier.expect_none();
+    assert_eq!((world.stats().tasks.tier_opened, world.stats().gauges.tier_avoided), (1, 1));
+    world.advance(1_000);
+    let probe = world.fetch("d");
+    let read = tier.next(TierRequestKind::Read);
+    assert_eq!(world.fetch("e").text(), "e!", "one request decides");
+    assert_eq!(read.miss(0, &[]), Ok(Status::OK));
+    assert_eq!((read.finish(), probe.text()), (Status::OK, "d!".into()));
+    assert_eq!(tier.next(TierRequestKind::Fill).finish(), Status::OK);
+    assert_eq!(world.stats().gauges.tier_avoided, 0);
+    world.free();
+}
+
+#[test]
+fn t12_a_bounded_number_of_requests_read_at_a_time() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.with(|settings| settings.second_tier.max_requests = 1).start();
+    let first = world.fetch("a");
+    let read = tier.next(TierRequestKind::Read);
+    let (second, third) = (world.fetch("b"), world.fetch("c"));
+    tier.expect_none();
+    assert_eq!(hit(&read, "a", "1"), Status::OK);
+    assert_eq!(read.finish(), Status::OK);
+    let read = tier.next(TierRequestKind::Read);
+    assert_eq!(read.keys().iter().collect::<Vec<_>>(), [b"b", b"c"], "those that waited are one request");
+    assert_eq!(first.text(), "1");
+    // A request that takes too long keeps its place, and those that wait for one go to the provider.
+    let fourth = world.fetch("d");
+    world.advance(50);
+    for _ in 0..3 {
+        world.request().answer_all();
+    }
+    assert_eq!([second.text(), third.text(), fourth.text()], ["b!", "c!", "d!"]);
+    world.free();
+}
+
+#[test]
+fn t01_r07_an_open_breaker_of_the_provider_does_not_keep_keys_from_a_look() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    world.core.force_breaker(kvlight::task::breaker::BreakerOverride::Open).expect("open");
+    let found = world.fetch("found");
+    assert_eq!(hit(&tier.next(TierRequestKind::Read), "found", "v"), Status::OK);
+    assert_eq!(found.text(), "v");
+    let missed = world.fetch("missed");
+    assert_eq!(tier.next(TierRequestKind::Read).miss(0, &[]), Ok(Status::OK));
+    assert_eq!(missed.text(), "ERR_UNAVAILABLE");
+    world.free();
+}
+
+#[test]
+fn t05_what_others_wrote_and_what_the_store_lost_is_not_passed_on() {
+    let tier = Arc::new(MemoryTier::default());
+    let world = with_memory(&tier).with(|settings| settings.cache.capacity = 2).start();
+    for key in ["a", "b", "c"] {
+        world.put(key, "v");
+    }
+    assert_eq!(world.core.sync_second_tier(None), Ok(true));
+    assert!(tier.has("a"), "it was evicted here alone");
+    tier.log();
+    world.core.trim_to(0).expect("open");
+    world.core.invalidate_all(kvlight::engine::invalidate::Outdated::Expired).expect("open");
+    world.core.invalidate([&b"a"[..]].into_iter(), kvlight::engine::invalidate::Outdated::Removed).expect("open");
+    assert_eq!(world.core.sync_second_tier(None), Ok(true));
+    assert_eq!(tier.log(), Vec::<String>::new());
+    assert_eq!(world.fetch("a").outcome().source, Source::SecondTier);
+    assert_eq!(world.core.clear(), Ok(()));
+    assert_eq!(world.core.sync_second_tier(None), Ok(true));
+    assert!(!tier.has("a"), "a clear is meant for everybody");
+    world.free();
+}
+
+#[test]
+fn t01_an_outage_of_the_second_tier_shows_nowhere() {
+    let tier = Arc::new(MemoryTier::default());
+    let world = with_memory(&tier).echo().start();
+    tier.is_down.store(true, Ordering::SeqCst);
+    for nth in 0..20 {
+        let key = format!("k{nth}");
+        assert_eq!(world.fetch(&key).text(), format!("{key}!"));
+        world.put(&key, "put");
+    }
+    tier.is_down.store(false, Ordering::SeqCst);
+    until("everything is written", || {
+        world.advance(30_000);
+        world.core.sync_second_tier(Some(Duration::from_millis(50))) == Ok(true)
+    });
+    world.free();
+}
+
+#[test]
+fn t01_very_many_keys_are_looked_up_in_requests_of_a_bounded_size() {
+    let tier = Arc::new(MemoryTier::default());
+    let (first, second) = (with_memory(&tier), with_memory(&tier));
+    let grown = |builder: EngineBuilder| {
+        builder.with(|settings| {
+            (settings.tasks.batch_max_keys, settings.cache.capacity, settings.second_tier.timeout) = (100, 10_000, None);
+        })
+    };
+    let (first, second) = (grown(first).echo().start(), grown(second).start());
+    let names: Vec<String> = (0..2_000).map(|nth| format!("k{nth}")).collect();
+    let keys: Vec<&str> = names.iter().map(String::as_str).collect();
+    let expected: Vec<String> = names.iter().map(|name| format!("{name}!")).collect();
+    assert_eq!(first.fetch_all(&keys).batch().0, expected);
+    until("all are filled", || first.stats().tasks.tier_fills == 2_000);
+    assert_eq!(second.fetch_all(&keys).batch().0, expected);
+    assert_eq!((second.calls(), second.stats().tasks.tier_hits), (0, 2_000));
+    first.free();
+    second.free();
+}
+
+#[test]
+fn t02_an_answer_of_nothing_stored_is_not_filled() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.with(|settings| settings.cache.ttl_ms = Some(0)).start();
+    let waiter = world.fetch("k");
+    assert_eq!(tier.next(TierRequestKind::Read).miss(0, &[]), Ok(Status::OK));
+    let request = world.request();
+    assert_eq!(
+        request.0.resolve(0, Answer::Null, StoreTerms { ttl: Some(kvlight::base::Ttl::DoNotStore), ..StoreTerms::default() }),
+        Status::OK
+    );
+    assert_eq!(waiter.text(), "NULL");
+    tier.expect_none();
+    request.finish();
+    world.free();
+}

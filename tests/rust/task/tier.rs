@@ -1,0 +1,267 @@
+//! Any sequence of events with a second tier: the table's invariants hold after each of them, every position is settled once, and what the store has of a
+//! key is never older than the last write of that key (rules T01, T02, T06).
+
+use super::harness::*;
+use kvlight::base::StoreTerms;
+use kvlight::task::second_tier::{TierAbilities, TierRequestKind};
+use kvlight::task::table::{TierAnswer, TierEnd};
+use kvlight::task::{Form, Source};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+const KEYS: [&str; 4] = ["a", "b", "c", "d"];
+
+#[derive(Clone, Debug)]
+enum Event {
+    Fetch { key: usize, count: usize, timeout: Option<u64> },
+    Refresh { key: usize },
+    Join { key: usize },
+    Cancel { nth: usize },
+    Put { key: usize },
+    Remove { key: usize },
+    Invalidate { key: usize },
+    Clear,
+    Tier { nth: usize, index: usize, answer: TierEvent },
+    Provide { nth: usize, fails: bool },
+    Advance { ms: u64 },
+    Close { drains: bool },
+}
+
+#[derive(Clone, Copy, Debug)]
+enum TierEvent {
+    Hit,
+    Miss,
+    Damaged,
+    Fail,
+    Refuse,
+    Finish,
+    Drop,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    use Event::*;
+    let key = 0..KEYS.len();
+    let tier = prop_oneof![
+        4 => Just(TierEvent::Hit), 3 => Just(TierEvent::Miss), 1 => Just(TierEvent::Damaged), 1 => Just(TierEvent::Fail),
+        1 => Just(TierEvent::Refuse), 4 => Just(TierEvent::Finish), 1 => Just(TierEvent::Drop),
+    ];
+    prop_oneof![
+        6 => (key.clone(), 1..4_usize, proptest::option::of(1..40_u64)).prop_map(|(key, count, timeout)| Fetch { key, count, timeout }),
+        1 => key.clone().prop_map(|key| Refresh { key }),
+        1 => key.clone().prop_map(|key| Join { key }),
+        1 => (0..8_usize).prop_map(|nth| Cancel { nth }),
+        2 => key.clone().prop_map(|key| Put { key }),
+        2 => key.clone().prop_map(|key| Remove { key }),
+        2 => key.prop_map(|key| Invalidate { key }),
+        1 => Just(Clear),
+        12 => (0..4_usize, 0..4_usize, tier).prop_map(|(nth, index, answer)| Tier { nth, index, answer }),
+        6 => (0..4_usize, proptest::bool::weighted(0.2)).prop_map(|(nth, fails)| Provide { nth, fails }),
+        2 => prop_oneof![1..60_u64, Just(2_000)].prop_map(|ms| Advance { ms }),
+    ]
+}
+
+/// A run, and what the world knows: each key's version, which grows with each write, and the versions that requests read.
+struct Run {
+    harness: Harness,
+    versions: BTreeMap<&'static str, u64>,
+    /// For each request of the provider, and of the second tier, the versions when it was handed out.
+    provided: Vec<BTreeMap<&'static str, u64>>,
+    looked: Vec<BTreeMap<&'static str, u64>>,
+    waiters: Vec<Waiter>,
+    is_closed: bool,
+}
+
+impl Run {
+    fn wrote(&mut self, key: &'static str) -> String {
+        let version = self.versions.entry(key).or_default();
+        *version += 1;
+        version.to_string()
+    }
+
+    fn text(versions: &BTreeMap<&'static str, u64>, key: &str) -> String {
+        versions.get(key).copied().unwrap_or_default().to_string()
+    }
+
+    fn step(&mut self, event: Event) {
+        match event {
+            Event::Fetch { key, count, timeout } => {
+                let keys: Vec<&str> = KEYS.iter().copied().cycle().skip(key).take(count).collect();
+                let form = if count == 1 { Form::Each } else { Form::All };
+                if !self.is_closed {
+                    self.waiters.push(self.harness.ask(form, &keys, |options| options.fetch.timeout = timeout.map(ms)));
+                }
+            }
+            Event::Refresh { key } if !self.is_closed => self.harness.refresh(KEYS[key]),
+            Event::Join { key } if !self.is_closed => self.waiters.extend(self.harness.join(KEYS[key], |_| {})),
+            Event::Refresh { .. } | Event::Join { .. } => {}
+            Event::Cancel { nth } => {
+                if let Some(waiter) = self.waiters.get(nth) {
+                    self.harness.cancel(waiter);
+                }
+            }
+            Event::Put { key } if !self.is_closed => {
+                let text = self.wrote(KEYS[key]);
+                self.harness.put(KEYS[key], &text);
+            }
+            Event::Put { .. } => {}
+            Event::Remove { key } => {
+                self.wrote(KEYS[key]);
+                self.harness.remove(KEYS[key]);
+            }
+            Event::Invalidate { key } => {
+                self.wrote(KEYS[key]);
+                self.harness.invalidate(KEYS[key]);
+            }
+            Event::Clear => {
+                KEYS.iter().for_each(|key| drop(self.wrote(key)));
+                self.harness.step(|table, turn| table.clear_behind(turn));
+                self.harness.clear();
+            }
+            Event::Tier { nth, index, answer } => self.answer_tier(nth, index, answer),
+            Event::Provide { nth, fails } => self.provide(nth, fails),
+            Event::Advance { ms } => self.harness.advance(ms),
+            Event::Close { drains: true } => {
+                self.is_closed = true;
+                self.harness.drain(10_000);
+            }
+            Event::Close { drains: false } => {
+                self.is_closed = true;
+                self.harness.close();
+            }
+        }
+        self.note_requests();
+        for key in KEYS {
+            if let Some(text) = match self.harness.lookup(key) {
+                super::recording::Summary::Value(text) => Some(text),
+                _ => None,
+            } {
+                let (stored, last) = (text.parse::<u64>().expect("a version"), self.versions.get(key).copied().unwrap_or_default());
+                assert!(stored >= last, "the store has version {stored} of {key}, which was written {last} times");
+            }
+        }
+    }
+
+    fn note_requests(&mut self) {
+        while self.provided.len() < self.harness.requests.len() {
+            self.provided.push(self.versions.clone());
+        }
+        while self.looked.len() < self.harness.tier.len() {
+            self.looked.push(self.versions.clone());
+        }
+    }
+
+    fn answer_tier(&mut self, from_end: usize, index: usize, answer: TierEvent) {
+        let Some(nth) = self.harness.tier.len().checked_sub(from_end + 1) else { return };
+        let handout = self.harness.tier[nth].clone();
+        let (id, count) = (handout.id, handout.keys.len());
+        match answer {
+            TierEvent::Finish => drop(self.harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn))),
+            TierEvent::Drop => drop(self.harness.step(|table, turn| table.tier_finish(id, TierEnd::Dropped, turn))),
+            _ if index >= count => {}
+            _ if handout.kind != TierRequestKind::Read => {
+                let is_refused = matches!(answer, TierEvent::Refuse);
+                self.harness.step(|table, _| table.tier_not_done(id, index, is_refused));
+            }
+            _ => {
+                let key = String::from_utf8_lossy(handout.keys.get(index).expect("counted")).into_owned();
+                let given = match answer {
+                    TierEvent::Hit => {
+                        TierAnswer::Hit(bytes(&Run::text(&self.looked[nth], &key)), StoreTerms::default(), Box::from(*b"seen"))
+                    }
+                    TierEvent::Damaged => TierAnswer::Damaged(Box::from(*b"damaged")),
+                    TierEvent::Fail => TierAnswer::Failed,
+                    _ => TierAnswer::Miss(Box::from(*b"lease")),
+                };
+                self.harness.step(|table, turn| table.tier_answer(id, index, given, turn));
+            }
+        }
+    }
+
+    fn provide(&mut self, from_end: usize, fails: bool) {
+        let Some(nth) = self.harness.requests.len().checked_sub(from_end + 1) else { return };
+        for key in self.harness.requests[nth].keys() {
+            if fails {
+                self.harness.fail(nth, &key, 1);
+            } else {
+                let text = Run::text(&self.provided[nth], &key);
+                self.harness.answer(nth, &key, &text);
+            }
+        }
+        self.harness.finish(nth);
+    }
+
+    /// Serves whatever is asked until nothing is, and checks that everybody has a result.
+    fn finish_everything(&mut self) {
+        for _ in 0..200 {
+            let (tier, provided) = (self.harness.tier.len(), self.harness.requests.len());
+            for nth in 0..tier {
+                let id = self.harness.tier[nth].id;
+                self.harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+            }
+            for nth in 0..provided {
+                self.note_requests();
+                self.provide(self.harness.requests.len() - nth - 1, false);
+            }
+            self.note_requests();
+            self.harness.advance(2_000);
+            let is_done = self.waiters.iter().all(|waiter| waiter.has_ended()) && self.harness.table.tier_gauges().0 == 0;
+            if is_done && (tier, provided) == (self.harness.tier.len(), self.harness.requests.len()) {
+                break;
+            }
+        }
+        assert!(self.waiters.iter().all(|waiter| waiter.has_ended()), "a fetch has no result");
+        assert!(self.harness.table.is_idle(), "something is left");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn t01_t02_t06_any_sequence_of_events_keeps_the_invariants(
+        (events, close, abilities, limits, budget) in (
+            proptest::collection::vec(event(), 1..60),
+            proptest::option::of(proptest::bool::ANY),
+            (proptest::bool::ANY, proptest::bool::ANY),
+            (1..3_u32, 1..3_u32, 1..4_u32, 0..3_u32, 1..3_u32),
+            prop_oneof![Just(kvlight::task::STEP), 2..6_usize],
+        )
+    ) {
+        let (is_conditional, grants_leases) = abilities;
+        let (max_requests, batch_keys, max_running, queue_max_keys, pending_keys) = limits;
+        let mut harness = Harness::with_tier(TierAbilities { is_conditional, grants_leases }, |settings| {
+            let tier = &mut settings.second_tier;
+            (tier.max_requests, tier.batch_keys, tier.pending_keys, tier.break_after) = (max_requests, batch_keys, pending_keys, 3);
+            (settings.tasks.max_running, settings.tasks.batch_max_keys, settings.tasks.queue_max_keys) = (max_running, 2, queue_max_keys);
+        });
+        harness.budget = budget;
+        let mut run = Run { harness, versions: BTreeMap::new(), provided: Vec::new(), looked: Vec::new(), waiters: Vec::new(), is_closed: false };
+        for event in events {
+            run.step(event);
+        }
+        if let Some(drains) = close {
+            run.step(Event::Close { drains });
+        }
+        run.finish_everything();
+    }
+}
+
+#[test]
+fn t02_a_look_holds_neither_a_slot_nor_a_place() {
+    let mut harness = Harness::with_tier(TierAbilities::default(), |settings| {
+        (settings.tasks.max_running, settings.tasks.queue_max_keys) = (1, 0);
+    });
+    let first = harness.fetch("a");
+    let second = harness.fetch("b");
+    assert_eq!(harness.tier.len(), 2, "both are looked up");
+    assert_eq!(harness.table.gauges().running + harness.table.gauges().queued, 0);
+    let given = TierAnswer::Hit(bytes("1"), StoreTerms::default(), Box::default());
+    let id = harness.tier[1].id;
+    harness.step(|table, turn| table.tier_answer(id, 0, given, turn));
+    assert_eq!(second.details(0).source, Source::SecondTier);
+    let id = harness.tier[0].id;
+    harness.step(|table, turn| table.tier_answer(id, 0, TierAnswer::Miss(Box::default()), turn));
+    harness.answer(0, "a", "2");
+    assert_eq!(first.outcome(), value("2"));
+    assert_eq!(harness.lookup("b"), value("1"));
+}
