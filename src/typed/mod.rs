@@ -39,6 +39,7 @@ mod request;
 mod tasks;
 mod value;
 
+pub use crate::task::breaker::{BreakerOverride, BreakerState};
 pub use builder::Builder;
 pub use cache::{CacheState, EntryTerms, TypedCache};
 pub use error::{ErrorKind, FetchError};

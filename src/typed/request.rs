@@ -98,6 +98,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.ticket.fail(index, of_provider(Arc::from(error.into()), true)) == Status::OK
     }
 
+    /// Fails the key at `index` like [`LoadRequest::fail_permanently`]. An older value is invalid too: it is removed from the cache, and not
+    /// served as a fallback (`stale.ttl_ms`).
+    pub fn fail_gone(&self, index: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> bool {
+        self.ticket.fail(index, of_provider(Arc::from(error.into()), true).forbidding_stale()) == Status::OK
+    }
+
+    /// Fails the key at `index`. A retry waits at least this long, as with HTTP's Retry-After.
+    pub fn fail_with_pause(&self, index: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>, pause: Duration) -> bool {
+        let mut error = of_provider(Arc::from(error.into()), false);
+        error.set_pause(pause);
+        self.ticket.fail(index, error) == Status::OK
+    }
+
     /// Answers by key. A key that is not in this request is stored unless the cache or a load has something newer for it.
     pub fn supply<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> bool
     where

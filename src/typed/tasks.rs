@@ -10,6 +10,7 @@ use crate::base::process::must_not_wait;
 use crate::engine::Core;
 use crate::engine::fetch::{FetchAnswer, FetchCall};
 use crate::task::Form;
+use crate::task::breaker::{BreakerOverride, BreakerState};
 use std::borrow::Borrow;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -113,6 +114,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     {
         let keys = copied(keys);
         self.core().refresh(keys.iter().map(Vec::as_slice), self.core().refresh_settings()).map_err(FetchError::of)
+    }
+
+    /// The state of the circuit breaker (`breaker.failure_ratio`, `breaker.consecutive`).
+    pub fn breaker_state(&self) -> BreakerState {
+        self.core().breaker_state()
+    }
+
+    /// Forces the circuit breaker open or closed, whatever the provider does, or returns it to automatic operation.
+    pub fn force_breaker(&self, state: BreakerOverride) -> Result<(), FetchError> {
+        self.core().force_breaker(state).map_err(FetchError::of)
     }
 
     /// The engine's cache, for reading and writing.

@@ -1,7 +1,10 @@
 //! The interface for Rust programs: typed keys and values, with blocking calls and with futures on a small executor of this file.
 
 use kvlight::base::Millis;
-use kvlight::{Builder, CacheState, Cause, EntryTerms, ErrorKind, FetchError, LoadRequest, ManualClock, Tasks, TypedCache};
+use kvlight::{
+    BreakerOverride, BreakerState, Builder, CacheState, Cause, EntryTerms, ErrorKind, FetchError, LoadRequest, ManualClock, Tasks,
+    TypedCache,
+};
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
@@ -192,6 +195,40 @@ fn r06_a_record_that_has_not_changed_keeps_its_value() {
     assert_eq!(*seen.lock().expect("no panic"), [None, Some((Some(first), Duration::from_millis(150)))]);
     assert!(matches!(tasks.cache().get(&1), CacheState::Value(_)), "it is fresh again");
     assert_eq!(tasks.cache().remove_tag("tag"), 1, "it kept its tags");
+}
+
+#[test]
+fn r02_r07_a_fallback_serves_while_the_breaker_is_open_unless_the_record_is_gone() {
+    let clock = Arc::new(ManualClock::new(Millis(0)));
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let tasks: Tasks<u8, u8> = Tasks::builder()
+        .set("cache.ttl_ms", 100)
+        .set("stale.ttl_ms", 10_000)
+        .set("stale.retry_ms", 0)
+        .set("breaker.consecutive", 1)
+        .clock(clock.clone())
+        .provider(move |request| {
+            let _ = match counted.fetch_add(1, Ordering::Relaxed) {
+                0 => request.resolve(0, 7),
+                1 => request.fail(0, Down(1)),
+                _ => request.fail_gone(0, Down(1)),
+            };
+        })
+        .build()
+        .expect("an engine");
+    assert_eq!(tasks.fetch_wait(&1).expect("an answer").as_deref(), Some(&7));
+    clock.advance(150);
+    for _ in 0..2 {
+        assert_eq!(tasks.fetch_wait(&1).expect("the fallback").as_deref(), Some(&7));
+        assert_eq!((tasks.breaker_state(), calls.load(Ordering::Relaxed)), (BreakerState::Open, 2));
+    }
+    tasks.force_breaker(BreakerOverride::Closed).expect("open");
+    assert_eq!(tasks.breaker_state(), BreakerState::Closed);
+    for _ in 0..2 {
+        assert_eq!(tasks.fetch_wait(&1).expect_err("the record is gone").kind(), ErrorKind::Provider);
+    }
+    assert_eq!(calls.load(Ordering::Relaxed), 4);
 }
 
 #[test]
