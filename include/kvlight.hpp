@@ -678,38 +678,38 @@ private:
 namespace detail {
 
 /* Lets no exception escape: it becomes the error of every key without an answer. */
-template <class Function> void provide(void *closure, kvl_request_t *asked) noexcept
+template <class Function> void provide(void *closure, kvl_request_t *handle) noexcept
 {
 #if KVL_EXCEPTIONS
     try {
-        (*static_cast<Function *>(closure))(request(asked));
+        (*static_cast<Function *>(closure))(request(handle));
     } catch (...) {
-        kvl_request_finish_error(asked, error(std::current_exception()).get());
+        kvl_request_finish_error(handle, error(std::current_exception()).get());
     }
 #else
-    (*static_cast<Function *>(closure))(request(asked));
+    (*static_cast<Function *>(closure))(request(handle));
 #endif
 }
 
 /* Calls a provider for one key in a loop. An exception fails only its key. */
 template <class Function> struct one_by_one {
     Function load;
-    void operator()(const request &asked)
+    void operator()(const request &batch)
     {
-        for (size_t i = 0; i < asked.size(); i++) {
-            if (!asked.is_wanted(i))
+        for (size_t i = 0; i < batch.size(); i++) {
+            if (!batch.is_wanted(i))
                 continue;
 #if KVL_EXCEPTIONS
             try {
-                asked.resolve(i, load(asked[i]));
+                batch.resolve(i, load(batch[i]));
             } catch (...) {
-                asked.fail(i, std::current_exception());
+                batch.fail(i, std::current_exception());
             }
 #else
-            asked.resolve(i, load(asked[i]));
+            batch.resolve(i, load(batch[i]));
 #endif
         }
-        asked.finish();
+        batch.finish();
     }
 };
 

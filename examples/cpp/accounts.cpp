@@ -14,9 +14,9 @@ struct account {
 };
 
 // Reads the file once for all ids of a request.
-void read_accounts(const kvl::request &asked)
+void read_accounts(const kvl::request &request)
 {
-    std::cout << "reads /etc/passwd for " << asked.size() << " ids\n";
+    std::cout << "reads /etc/passwd for " << request.size() << " ids\n";
     std::map<std::string, std::shared_ptr<account>> found;
     std::ifstream file("/etc/passwd");
     for (std::string line; std::getline(file, line);) {
@@ -31,12 +31,12 @@ void read_accounts(const kvl::request &asked)
         std::getline(fields, shell, ':');
         found[id] = std::make_shared<account>(account{name, home, shell});
     }
-    for (size_t i = 0; i < asked.size(); i++) {
-        std::string id(asked[i]);
+    for (size_t i = 0; i < request.size(); i++) {
+        std::string id(request[i]);
         if (id.find_first_not_of("0123456789") != std::string::npos)
-            asked.fail(i, kvl::error(EINVAL, "'" + id + "' is no user id", true)); // fails this key alone
+            request.fail(i, kvl::error(EINVAL, "'" + id + "' is no user id", true)); // fails this key alone
         else
-            asked.resolve(i, found[id]); // a null pointer: known to be absent
+            request.resolve(i, found[id]); // a null pointer: known to be absent
     }
 }
 
