@@ -555,6 +555,7 @@ impl Hit {
     #[inline(always)]
     pub(super) fn of(slab: &Slab, found: FoundEntry<'_>, end: Millis) -> Hit {
         let FoundEntry { place, record } = found;
-        Hit { answer: Answer::clone(&record.answer()), cost: slab.cost(place), stored_at: slab.stored_at(place), expires_at: finite(end) }
+        let (cost, stored_at) = slab.cost_and_time(place);
+        Hit { answer: Answer::clone(&record.answer()), cost, stored_at, expires_at: finite(end) }
     }
 }

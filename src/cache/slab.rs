@@ -322,9 +322,11 @@ impl Slab {
         self.nodes[place.index()].cost
     }
 
+    /// The cost of the entry at `place`, and the time at which it was put: one access for both.
     #[inline]
-    pub fn stored_at(&self, place: Place) -> Millis {
-        self.nodes[place.index()].stored_at
+    pub fn cost_and_time(&self, place: Place) -> (u64, Millis) {
+        let node = &self.nodes[place.index()];
+        (node.cost, node.stored_at)
     }
 
     pub fn set_stored_at(&mut self, place: Place, stored_at: Millis) {

@@ -191,30 +191,23 @@ pub unsafe extern "C" fn kvl_cache_get(
     {
         return seen.unwrap_or(Status::MISS).0;
     }
-    if let Some(status) = get_validated(caller, cache, key, key_len, out_value) {
-        return status;
+    get_apart(caller, cache, key, key_len, out_value)
+}
+
+/// The slower paths of [`kvl_cache_get`]. One function, so that the fast path has nothing to keep for it.
+#[inline(never)]
+fn get_apart(caller: &Caller, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, out_value: *mut *mut kvl_value_t) -> kvl_status_t {
+    if let Ok(out) = caller.out(out_value)
+        && let Some((_pin, status)) = caller.try_validated(cache, key, key_len, |answer| give(out, answer))
+    {
+        return status.0;
     }
-    // Moved: variables captured by reference would have to be in memory on the fast path too.
-    guard_apart(move || {
+    guard(|| {
         let out = caller.out(out_value)?;
         let core = caller.kept(cache)?;
         let seen = core.get_with(caller.key(key, key_len)?, |answer| give(out, answer))?;
         Ok(seen.unwrap_or_else(|lookup| lookup.status()))
     })
-}
-
-/// The path of [`kvl_cache_get`] on which the validator runs; `None` if nothing was done.
-#[inline(never)]
-fn get_validated(
-    caller: &Caller,
-    cache: *mut kvl_cache_t,
-    key: *const u8,
-    key_len: usize,
-    out_value: *mut *mut kvl_value_t,
-) -> Option<kvl_status_t> {
-    let out = caller.out(out_value).ok()?;
-    let (_pin, status) = caller.try_validated(cache, key, key_len, |answer| give(out, answer))?;
-    Some(status.0)
 }
 
 /// Looks a key up and copies its value's bytes into the caller's buffer.

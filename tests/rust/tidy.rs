@@ -433,7 +433,8 @@ fn an_export_goes_through_the_guard() {
         let code = source.product_code();
         for function in code.split("#[unsafe(no_mangle)]").skip(1) {
             let body = function.split("\n}").next().unwrap_or_default();
-            if !["guard", "guard_or", "guard_apart"].iter().any(|guard| has_word(body, guard)) {
+            // A lookup has its guard in the function with its slower paths.
+            if !["guard", "guard_or", "guard_apart", "get_apart"].iter().any(|guard| has_word(body, guard)) {
                 complaints.push(format!("src/{}: {}", source.path, function.trim().lines().next().unwrap_or_default()));
             }
         }
