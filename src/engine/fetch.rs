@@ -1,6 +1,7 @@
 //! Fetches: the store first, then the table (rules F01 to F05, F19, F21).
 
 use super::Core;
+use super::call_settings::CallSettings;
 use super::fetch_events::{EventKeys, Events, FetchEvents, FetchSink, Recipient};
 use super::fetch_handle::FetchHandle;
 use super::fetch_steps::{LongCall, is_long};
@@ -15,38 +16,6 @@ use crate::cache::Hit;
 use crate::task::table::Reservation;
 use crate::task::{BatchOutcome, FetchId, FetchRequest, Form, JoinRequest, Outcome, Probe, Source, Verdict};
 use std::sync::Arc;
-
-/// The settings of a call: those of the engine, or a copy that the call's options have changed.
-#[derive(Clone)]
-pub enum CallSettings<'a> {
-    /// The engine's.
-    Engine(&'a Arc<FetchSettings>),
-    /// The copy of this call.
-    Own(Arc<FetchSettings>),
-}
-
-impl<'a> From<&'a Arc<FetchSettings>> for CallSettings<'a> {
-    fn from(settings: &'a Arc<FetchSettings>) -> CallSettings<'a> {
-        CallSettings::Engine(settings)
-    }
-}
-
-impl From<Arc<FetchSettings>> for CallSettings<'_> {
-    fn from(settings: Arc<FetchSettings>) -> Self {
-        CallSettings::Own(settings)
-    }
-}
-
-impl std::ops::Deref for CallSettings<'_> {
-    type Target = Arc<FetchSettings>;
-    #[inline]
-    fn deref(&self) -> &Arc<FetchSettings> {
-        match self {
-            CallSettings::Engine(settings) => settings,
-            CallSettings::Own(settings) => settings,
-        }
-    }
-}
 
 /// The arguments of a fetch.
 pub struct FetchCall<'a> {

@@ -34,6 +34,7 @@
 mod breaker;
 pub mod cache;
 pub mod cache_ref;
+pub mod call_settings;
 mod end;
 pub mod entries;
 pub mod fetch;
