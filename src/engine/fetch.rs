@@ -384,9 +384,7 @@ impl Core {
         let Some(handle) = call.handle else { return };
         let early = handle.activate(&self.me(), id);
         let id = id.unwrap_or(FetchId::NULL);
-        if let Some(urgency) = early.urgency {
-            table.set_urgency(id, urgency, turn);
-        }
+        early.urgency.into_iter().for_each(|urgency| table.set_urgency(id, urgency, turn));
         if early.cancelled {
             table.cancel(id, turn);
         }
@@ -400,10 +398,8 @@ impl Core {
         }
         self.check_open()?;
         let mut packed = PackedKeys::try_with_capacity(keys.len(), 0).ok_or(Status::ERR_NO_MEMORY)?;
-        for key in keys {
-            if key.len() <= KEY_MAX && self.is_valid(key) {
-                packed.try_push(key).map_err(|_| Status::ERR_NO_MEMORY)?;
-            }
+        for key in keys.filter(|key| key.len() <= KEY_MAX && self.is_valid(key)) {
+            packed.try_push(key).map_err(|_| Status::ERR_NO_MEMORY)?;
         }
         let reservation = Reservation::try_new(0, Form::Refresh).ok_or(Status::ERR_NO_MEMORY)?;
         let mut probes = Vec::new();

@@ -25,7 +25,7 @@ pub trait Provider: Send + Sync {
 }
 
 /// Reads and writes a store behind this one, which may serve several processes.
-pub trait SecondTier: Send + Sync {
+pub trait SecondTierStore: Send + Sync {
     /// Serves the request, now or later, and finishes it. Dropping the ticket fails what it has not answered.
     fn serve(&self, request: TierTicket);
     /// Whether there is a function to call; if not, requests are for a host's queue.
@@ -122,5 +122,5 @@ pub struct Hooks {
     pub cost: Option<Arc<dyn CostFunction>>,
     pub removal: Option<Arc<dyn RemovalListener>>,
     pub record: Option<Arc<dyn RecordListener>>,
-    pub second_tier: Option<(Arc<dyn SecondTier>, TierAbilities)>,
+    pub second_tier: Option<(Arc<dyn SecondTierStore>, TierAbilities)>,
 }

@@ -12,7 +12,7 @@ use super::view;
 use crate::base::{Answer, Clock, Status, Value};
 use crate::cache::Departure;
 use crate::engine::Plan;
-use crate::engine::host::{CostFunction, Hooks, Provider, RecordListener, RemovalListener, SecondTier, Validator};
+use crate::engine::host::{CostFunction, Hooks, Provider, RecordListener, RemovalListener, SecondTierStore, Validator};
 use crate::engine::request::Ticket;
 use crate::engine::second_tier::TierTicket;
 use crate::task::second_tier::TierAbilities;
@@ -39,7 +39,7 @@ impl Provider for Notify<kvl_provide_fn> {
 /// The function of a second tier, with what it can do.
 struct SecondTierHook(Arc<(Notify<kvl_l2_fn>, TierAbilities)>);
 
-impl SecondTier for SecondTierHook {
+impl SecondTierStore for SecondTierHook {
     fn serve(&self, ticket: TierTicket) {
         let request = L2RequestHandle::new(ticket);
         let handle = Arc::as_ptr(&request).cast_mut().cast::<kvl_l2_request_t>();
@@ -114,7 +114,7 @@ impl ConfigParts {
             record: record.map(|hook| hook as Arc<dyn RecordListener>),
             second_tier: second_tier.map(|hook| {
                 let abilities = hook.1;
-                (Arc::new(SecondTierHook(hook)) as Arc<dyn SecondTier>, abilities)
+                (Arc::new(SecondTierHook(hook)) as Arc<dyn SecondTierStore>, abilities)
             }),
         };
         Plan { settings: draft.settings().clone(), hooks, clock: clock.map(Clock::Manual), runtime, routes }

@@ -18,15 +18,15 @@ use std::time::Duration;
 /// The target of a handle: the ticket, and the keys in C's form, created on first use.
 pub(crate) struct L2RequestHandle {
     ticket: TierTicket,
-    slices: OnceLock<Slices>,
+    slices: OnceLock<KeySlices>,
 }
 
-struct Slices(Vec<kvl_slice_t>);
+struct KeySlices(Vec<kvl_slice_t>);
 
 // SAFETY: the pointers point into the ticket's keys, which do not change and are freed with the handle.
-unsafe impl Send for Slices {}
+unsafe impl Send for KeySlices {}
 // SAFETY: as above.
-unsafe impl Sync for Slices {}
+unsafe impl Sync for KeySlices {}
 
 impl L2RequestHandle {
     pub(crate) fn new(ticket: TierTicket) -> Arc<L2RequestHandle> {
@@ -35,7 +35,7 @@ impl L2RequestHandle {
 
     fn slices(&self) -> &[kvl_slice_t] {
         let slice = |key: &[u8]| kvl_slice_t { data: super::value::start_of(key), len: key.len() };
-        &self.slices.get_or_init(|| Slices(self.ticket.keys().iter().map(slice).collect())).0
+        &self.slices.get_or_init(|| KeySlices(self.ticket.keys().iter().map(slice).collect())).0
     }
 }
 

@@ -4,7 +4,7 @@ use super::engine_world::*;
 use kvlight::base::config::ReadMode;
 use kvlight::base::{Answer, Labels, Status, StoreTerms};
 use kvlight::cache::{Departures, NewEntry};
-use kvlight::engine::host::SecondTier;
+use kvlight::engine::host::SecondTierStore;
 use kvlight::engine::second_tier::{TierTicket, TtlLeft};
 use kvlight::task::Source;
 use kvlight::task::second_tier::{TierAbilities, TierRequestKind};
@@ -56,7 +56,7 @@ impl MemoryTier {
     }
 }
 
-impl SecondTier for MemoryTier {
+impl SecondTierStore for MemoryTier {
     fn serve(&self, request: TierTicket) {
         if self.is_down.load(Ordering::SeqCst) {
             return drop(request);
@@ -110,7 +110,7 @@ impl SecondTier for MemoryTier {
 /// A second tier whose requests the test serves.
 struct ManualTier(Mutex<Sender<TierTicket>>);
 
-impl SecondTier for ManualTier {
+impl SecondTierStore for ManualTier {
     fn serve(&self, request: TierTicket) {
         let _ = self.0.lock().expect("no panic").send(request);
     }
@@ -132,13 +132,13 @@ impl TierRequests {
 }
 
 fn with_memory(tier: &Arc<MemoryTier>) -> EngineBuilder {
-    let tier = tier.clone() as Arc<dyn SecondTier>;
+    let tier = tier.clone() as Arc<dyn SecondTierStore>;
     test_engine().hooks(|hooks| hooks.second_tier = Some((tier, LEASES)))
 }
 
 fn with_manual(abilities: TierAbilities) -> (EngineBuilder, TierRequests) {
     let (sender, requests) = channel();
-    let tier = Arc::new(ManualTier(Mutex::new(sender))) as Arc<dyn SecondTier>;
+    let tier = Arc::new(ManualTier(Mutex::new(sender))) as Arc<dyn SecondTierStore>;
     (test_engine().hooks(|hooks| hooks.second_tier = Some((tier, abilities))), TierRequests(requests))
 }
 
