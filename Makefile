@@ -171,9 +171,7 @@ proof: ## List every rule with the tests that prove it.
 	@cat "$$KVL_TARGET/proof.md"
 
 lint: ## Check formatting and run clippy, warnings being errors.
-	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets -- -D warnings
-	cd bench && $(CARGO) fmt --check && $(CARGO) clippy --quiet --release --all-targets --target-dir "$$KVL_TARGET/bench-crate" -- -D warnings
+	tests/tiers/lint/run
 
 tools: ## Install what the tests need: Debian packages, as root.
 	tests/tiers/tools

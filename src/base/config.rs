@@ -373,7 +373,11 @@ impl Input<'_> {
 /// The beginning of a long text, for a sentence about it.
 fn shortened(text: &str) -> Cow<'_, str> {
     const MOST: usize = 128;
-    if text.len() <= MOST { text.into() } else { format!("{}...", &text[..text.floor_char_boundary(MOST)]).into() }
+    if text.len() <= MOST {
+        return text.into();
+    }
+    let end = (0..=MOST).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}...", &text[..end]).into()
 }
 
 /// Formats a number, with an exponent if it would have hundreds of digits otherwise.

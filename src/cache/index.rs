@@ -377,7 +377,7 @@ mod tests {
     /// Many records have a home among the last buckets, so that they go to later buckets and to the first ones, in both tables.
     #[test]
     fn s19_a_record_is_found_while_the_table_grows() {
-        let tag_of = |number: u32| if number % 8 == 0 { hash(u32::MAX - number / 64) } else { spread(number) };
+        let tag_of = |number: u32| if number.is_multiple_of(8) { hash(u32::MAX - number / 64) } else { spread(number) };
         let mut index = Index::new();
         let (mut held, mut seen_growing) = (std::collections::BTreeSet::new(), 0);
         for number in 0..4_000 {

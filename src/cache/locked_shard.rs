@@ -33,7 +33,7 @@ impl LockedShard {
     #[inline(always)]
     pub fn read<R>(&self, sink: Option<&dyn DepartureSink>, look: impl FnOnce(&mut Shard) -> R) -> R {
         let _hold = work::LockScope::begin();
-        look(&mut *self.lock_for_read(sink))
+        look(&mut self.lock_for_read(sink))
     }
 
     /// Like [`LockedShard::read`] if `is_current` returns true once the lock is taken; otherwise returns `look` unused.

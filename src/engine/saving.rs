@@ -31,6 +31,8 @@ pub type Progress<'a> = &'a mut dyn FnMut(&Transfer) -> bool;
 pub type Encode<'a> = &'a mut dyn FnMut(&[u8], &Value) -> Option<Value>;
 /// Returns the answer to store for an entry of the file. `None` skips the entry.
 type Decode<'a> = &'a mut dyn FnMut(&SavedEntry<'_>) -> Result<Option<Answer>, Status>;
+/// Returns the answer that the encoded bytes of a key stand for; `None` skips the entry.
+pub type DecodeBytes<'a> = &'a mut dyn FnMut(&[u8], &[u8]) -> Option<Answer>;
 
 fn failed(path: &Path, doing: &str, error: &io::Error) -> Error {
     let status = if error.kind() == ErrorKind::OutOfMemory { Status::ERR_NO_MEMORY } else { Status::ERR_IO };
@@ -195,13 +197,7 @@ impl Core {
 
     /// Like [`Core::load`], but includes the encoded objects, as the answers that `decode` returns for a key and the bytes. `None` skips
     /// the entry. `decode` is called under no lock.
-    pub fn load_decoded(
-        &self,
-        path: &Path,
-        done: &mut Transfer,
-        progress: Progress<'_>,
-        decode: &mut dyn FnMut(&[u8], &[u8]) -> Option<Answer>,
-    ) -> Result<(), Error> {
+    pub fn load_decoded(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>, decode: DecodeBytes<'_>) -> Result<(), Error> {
         self.load_entries(path, done, progress, &mut |saved| match saved.value {
             Some(bytes) if saved.is_encoded => Ok(decode(saved.key, bytes)),
             _ => saved.answer().map(Some).ok_or(Status::ERR_NO_MEMORY),

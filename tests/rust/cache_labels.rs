@@ -217,7 +217,7 @@ fn r12_the_entries_with_a_tag_or_all_of_them_end_now() {
 fn r11_s02a_labels_move_with_their_entries_when_shards_change() {
     let mut world = World::new(CacheSettings { shards: None, capacity: 100_000, stale_ttl_ms: 1_000, ..graceful() });
     let names: Vec<String> = (0..300).map(|nth| nth.to_string()).collect();
-    let of = |nth: usize| labels(&format!("v{nth}"), &[if nth % 3 == 0 { "third" } else { "other" }]);
+    let of = |nth: usize| labels(&format!("v{nth}"), &[if nth.is_multiple_of(3) { "third" } else { "other" }]);
     for (nth, name) in names.iter().enumerate() {
         world.put(name, StoreTerms { labels: of(nth), ..StoreTerms::default() });
         if nth == 149 {

@@ -1,6 +1,9 @@
 //! The tests of the library in one program, with one module for each subject. The test programs beside it count the threads or the memory
 //! of the whole process, or are run by name (`header`, `docs`, `proof`, `tidy`, `manual`).
 
+// Tables of cases with functions are clear where they stand.
+#![allow(clippy::type_complexity)]
+
 mod boundary;
 mod boundary_cache;
 mod browser;

@@ -130,7 +130,11 @@ fn table(found: &Found, quick: bool) -> String {
     }
     if let Some((_, first)) = found.traces.first() {
         let subjects: Vec<&str> = first.iter().map(|(subject, _)| called(subject)).collect();
-        let _ = write!(text, "\n### Which part of the lookups hits, with room for a tenth of the keys\n\n| asked for | {} |\n", subjects.join(" | "));
+        let _ = write!(
+            text,
+            "\n### Which part of the lookups hits, with room for a tenth of the keys\n\n| asked for | {} |\n",
+            subjects.join(" | ")
+        );
         let _ = writeln!(text, "|---|{}", "--:|".repeat(subjects.len()));
         for (trace, shares) in &found.traces {
             let shares: Vec<String> = shares.iter().map(|(_, share)| format!("{:.1} %", 100.0 * share)).collect();

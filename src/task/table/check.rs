@@ -202,7 +202,7 @@ impl<H: Host> Table<H> {
         let tier = self.tier.as_ref().map_or(0, |tier| tier.deadlines());
         let causes = tier + fetches.count() + stale.count() + attempts.count() + hedges.count() + pauses.count() + rate.count() + single;
         let known = self.deadlines.len();
-        ensure(self.backlog.is_empty() == !self.has_long_work(self.long_work_begun()), || "long work is miscounted".into())?;
+        ensure(self.backlog.is_empty() != self.has_long_work(self.long_work_begun()), || "long work is miscounted".into())?;
         let agree = match self.life {
             // A close drops all deadlines at once, but fetches and requests that it has not reached still refer to theirs.
             Acceptance::Closed if !self.backlog.is_empty() => known <= causes,
