@@ -131,7 +131,7 @@ impl LinkArray {
         let (len, capacity) = (self.links.len(), self.links.capacity());
         if self.copy.capacity() == 0 {
             // Without memory for a copy, the next attempt follows with the next node; once no room is left, `try_grow` decides.
-            if capacity - len > len / ROOM_LEFT || wanted <= capacity + 1 || self.copy.try_reserve_exact(wanted).is_err() {
+            if capacity - len > len / ROOM_LEFT || wanted <= capacity || self.copy.try_reserve_exact(wanted).is_err() {
                 return false;
             }
         }
@@ -172,7 +172,7 @@ mod tests {
     fn s19_a_full_array_is_copied_before_the_limit_rises() {
         let mut array = LinkArray::new();
         assert!(array.try_grow(5 * LARGE).is_ok());
-        (0..5 * LARGE as u32).for_each(|number| array.push(links(number), |capacity| capacity + 1));
+        (0..5 * LARGE as u32).for_each(|number| array.push(links(number), |capacity| capacity));
         assert_eq!((array.capacity(), array.copy.capacity()), (5 * LARGE, 0), "there is no more room below the limit");
         let mut steps = 1;
         while array.prepare(next_capacity) {

@@ -291,6 +291,9 @@ impl Shard {
                 && let ttl = self.expiry.ttl_of(entry.terms.ttl, entry.answer)
                 && self.is_renewed(place, &entry, ttl, now)
             {
+                if self.lacks_columns_for(&entry, ttl != Ttl::Never) {
+                    return PutOutcome::NoMemory;
+                }
                 return self.renew(place, &entry, ttl, present);
             }
             kept_end = match entry.condition {
@@ -304,7 +307,7 @@ impl Shard {
         let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;
         let ends = kept_end.map_or(ttl != Ttl::Never, |end| end != Millis::NEVER);
         let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
-        if rarely(self.lacks_columns(ends, grace_ms, priority)) && self.try_begin_columns(ends, grace_ms, priority).is_err() {
+        if self.lacks_columns_for(&entry, ends) {
             return PutOutcome::NoMemory;
         }
         let older_cause = found.map(|place| {

@@ -184,7 +184,12 @@ impl Slab {
 
     /// Does a part of the work by which there is room for more nodes before the limit rises to this. Returns whether there is more to do.
     pub fn prepare(&mut self, limit: u64) -> bool {
-        self.links.prepare(|capacity| Slab::next_capacity(capacity, limit))
+        self.links.prepare(|capacity| Slab::next_capacity_below(capacity, limit))
+    }
+
+    /// Like [`Slab::next_capacity`], but never beyond the limit: the same capacity if there is to be no more memory.
+    fn next_capacity_below(capacity: usize, limit: u64) -> usize {
+        Slab::next_capacity(capacity, limit).min(usize::try_from(limit).unwrap_or(usize::MAX)).max(capacity)
     }
 
     /// How many nodes there is to be memory for, if there are `len` and all are in use.
@@ -214,7 +219,7 @@ impl Slab {
             self.nodes.grow(capacity);
         }
         self.nodes.push(node);
-        self.links.push(Links::NONE, |capacity| Slab::next_capacity(capacity, limit));
+        self.links.push(Links::NONE, |capacity| Slab::next_capacity_below(capacity, limit));
         Place(next as u32)
     }
 

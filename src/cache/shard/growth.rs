@@ -2,8 +2,9 @@
 //! none changes nothing (rule L09a).
 
 use super::super::lifetimes::Lifetimes;
-use super::Shard;
+use super::{EntryParts, Shard};
 use crate::base::NoMemory;
+use crate::base::hint::rarely;
 
 impl Shard {
     /// Gets memory for another entry in everything that grows with the number of entries.
@@ -20,25 +21,45 @@ impl Shard {
         self.slab.try_grow(self.limits.entries)
     }
 
+    /// Whether there is no memory for the columns that an entry is the first to need. Otherwise they are there.
+    #[inline(always)]
+    pub(super) fn lacks_columns_for(&mut self, entry: &EntryParts<'_>, ends: bool) -> bool {
+        let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
+        // Adding 0 turns -0 into 0, which is the same priority.
+        let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;
+        rarely(self.lacks_columns(ends, grace_ms, priority)) && self.try_begin_columns(ends, grace_ms, priority).is_err()
+    }
+
     /// Whether an entry is the first that needs a column, which is then allocated for all nodes at once.
     #[inline(always)]
-    pub(super) fn lacks_columns(&self, ends: bool, grace_ms: u64, priority: f64) -> bool {
+    fn lacks_columns(&self, ends: bool, grace_ms: u64, priority: f64) -> bool {
         ends && self.ends.is_unused()
             || grace_ms > 0 && self.lifetimes.as_ref().is_none_or(|lifetimes| lifetimes.is_unused())
             || !self.slab.has_levels() && self.order.may_need_level(priority)
     }
 
-    /// Gets memory for the columns that an entry is the first to need.
+    /// Gets memory for the columns that an entry is the first to need. If there is none, no entry is affected.
     #[cold]
     #[inline(never)]
-    pub(super) fn try_begin_columns(&mut self, ends: bool, grace_ms: u64, priority: f64) -> Result<(), NoMemory> {
+    fn try_begin_columns(&mut self, ends: bool, grace_ms: u64, priority: f64) -> Result<(), NoMemory> {
         let capacity = self.slab.node_capacity();
         if ends {
             self.ends.try_reserve(capacity)?;
         }
-        if grace_ms > 0 {
-            self.lifetimes.get_or_insert_with(|| Box::new(Lifetimes::new())).try_begin(capacity)?;
+        if self.order.may_need_level(priority) {
+            self.slab.try_begin_levels()?;
         }
-        if self.order.may_need_level(priority) { self.slab.try_begin_levels() } else { Ok(()) }
+        if grace_ms > 0 {
+            // Last, since every entry pays for a shard that has lifetimes.
+            match &mut self.lifetimes {
+                Some(lifetimes) => lifetimes.try_begin(capacity)?,
+                None => {
+                    let mut lifetimes = Lifetimes::new();
+                    lifetimes.try_begin(capacity)?;
+                    self.lifetimes = Some(Box::new(lifetimes));
+                }
+            }
+        }
+        Ok(())
     }
 }

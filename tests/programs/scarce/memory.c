@@ -268,6 +268,38 @@ static void an_engines_entries_with_a_grace(void)
     check_engine(tasks);
 }
 
+/* Stores an entry under a number, with terms. */
+static kvl_status_t put_numbered(kvl_cache_t *cache, uint32_t number, const kvl_terms_t *terms)
+{
+    return kvl_cache_put_bytes(cache, (const uint8_t *)&number, sizeof number, bytes, 8, terms);
+}
+
+/* What only the first of many entries needs is refused to it, and asked of no other one. */
+static void the_first_grace_among_many(void)
+{
+    static const char *const kept[] = {"cache.ttl_ms", "3600000", "cache.shards", "1", NULL};
+    size_t len = 8;
+    kvl_tasks_t *tasks = engine_of(&len, NULL, kept);
+    kvl_cache_t *cache = NULL;
+    kvl_terms_t graced = *TERMS(3600000, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT), urgent = *TERMS(KVL_TTL_DEFAULT, 7, KVL_COST_DEFAULT);
+    uint32_t number;
+
+    graced.stale_ttl_ms = 3600000;
+    STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
+    for (number = 0; number < 40000; number++)
+        STATUS(put_numbered(cache, number, NULL), KVL_OK);
+    begin_scarcity();
+    OK_OR_NO_MEMORY(put_numbered(cache, 1, &graced), KVL_OK);
+    OK_OR_NO_MEMORY(put_numbered(cache, 2, &urgent), KVL_OK);
+    for (number = 0; number < 100; number++)
+        STATUS(put_numbered(cache, number, NULL), KVL_OK);
+    end_scarcity();
+    STATUS(put_numbered(cache, 1, &graced), KVL_OK);
+    STATUS(put_numbered(cache, 2, &urgent), KVL_OK);
+    kvl_cache_release(cache);
+    check_engine(tasks);
+}
+
 static void removals_of_many_entries(void)
 {
     kvl_cache_t *cache = cache_of("cache.timer", "false");
@@ -546,6 +578,7 @@ struct story {
 static const struct story stories[] = {
     STORY(values), STORY(errors), STORY(settings), STORY(puts_of_large_values), STORY(plain_entries), STORY(entries_that_expire),
     STORY(entries_that_expire_when_idle), STORY(entries_of_priorities), STORY(entries_with_tags), STORY(an_engines_entries_with_a_grace),
+    STORY(the_first_grace_among_many),
     STORY(removals_of_many_entries), STORY(a_clear), STORY(lookups_of_many), STORY(a_walk),
     STORY(saving_and_loading), STORY(statistics), STORY(an_engine), STORY(a_fetch_of_one_large_value), STORY(a_batch),
     STORY(a_batch_in_one_request), STORY(a_batch_of_long_keys), STORY(each_and_a_refresh_through_a_queue), STORY(a_listener),
