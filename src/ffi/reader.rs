@@ -178,16 +178,13 @@ pub unsafe extern "C" fn kvl_reader_get(
     }
     guard_apart(move || {
         let out = caller.outputs(out_data, out_len, out_object)?;
-        let handle = reader.cast_const();
-        let (reader, key) = (caller.borrow(handle)?, caller.key(key, key_len)?);
-        // The validator and the record listener may free the reader too.
-        let kept = if reader.cache.lookups_call_host() { Some(caller.share(handle)?) } else { None };
-        let reader = kept.as_deref().unwrap_or(reader);
+        // The validator, the record listener and the destructor of a value may free the reader.
+        let (reader, key) = (caller.share(reader.cast_const())?, caller.key(key, key_len)?);
         let (status, given_up) = match reader.cache.get(key) {
             Ok(found) => reader.show(found, &out),
             Err(status) => (status, GivenUp { before: reader.view.show(None), refused: None }),
         };
-        drop(kept);
+        drop(reader);
         drop(given_up);
         Ok(status)
     })
