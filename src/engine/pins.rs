@@ -54,7 +54,8 @@ impl CallSlot {
     fn give(&self, core: &Arc<Core>) {
         if self.state.load(Ordering::Acquire) == USED {
             let mut given = self.given.lock();
-            if self.state.compare_exchange(USED, GIVEN, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            // If the call has just ended, what it did must come before the end of the cache.
+            if self.state.compare_exchange(USED, GIVEN, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 *given = Some(core.clone());
             }
         }
@@ -100,7 +101,7 @@ pub struct Pin<'a> {
     core: &'a Core,
     slot: Option<&'a CallSlot>,
     /// Without a slot, a reference.
-    _counted: Option<Arc<Core>>,
+    counted: Option<Arc<Core>>,
 }
 
 impl Core {
@@ -110,7 +111,7 @@ impl Core {
     pub fn pin(&self) -> Pin<'_> {
         let slot = self.pins.claim();
         let counted = if rarely(slot.is_none()) { Some(self.me()) } else { None };
-        Pin { core: self, slot, _counted: counted }
+        Pin { core: self, slot, counted }
     }
 }
 
@@ -125,12 +126,13 @@ impl Deref for Pin<'_> {
 impl Drop for Pin<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        if let Some(slot) = self.slot
-            && rarely(!slot.leave())
-        {
-            // It may be the last reference, and then run destructors of the host. Calls end here that have no guard any more.
-            let _ = catch_panic(|| drop(slot.take()));
-        }
+        let last = match self.slot {
+            Some(slot) if rarely(!slot.leave()) => slot.take(),
+            Some(_) => return,
+            None => self.counted.take(),
+        };
+        // It may be the last reference, and then run destructors of the program. Calls end here that have no guard any more.
+        let _ = catch_panic(|| drop(last));
     }
 }
 
