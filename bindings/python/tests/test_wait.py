@@ -152,6 +152,14 @@ def f06_a_cached_function_runs_once_for_all() -> None:
     assert add(1) == 2 and len(calls) == 6
 
     @kvlight.cached()
+    def arguments(*args: Any, **more: Any) -> Any:
+        return args, more
+
+    # Whatever the arguments, none of them is taken for the end of the others.
+    for args, more in [((("", None, ""),), {}), ((("", None, ""), "x", 1), {}), ((), {"x": 1}), ((0, "x", 1), {}), ((), {}), ((0,), {})]:
+        assert arguments(*args, **more) == (args, more)
+
+    @kvlight.cached()
     def fails(a: int) -> int:
         raise LookupError(a)
 

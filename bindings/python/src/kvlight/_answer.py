@@ -37,7 +37,7 @@ class NotModified:
     """Returned by a conditional provider in place of a value: the record has not changed, and the same value gets a new TTL."""
 
     ttl_ms: int = -2
-    """As in Answer, like the terms that follow."""
+    """As in Answer, like `priority` and `stale_ttl_ms`."""
     priority: float = -sys.float_info.max
     stale_ttl_ms: int = 0
     version: str = ""
@@ -66,7 +66,8 @@ class Result(Generic[K, V]):
     value: Optional[V]
     """None if there is no such record, and if the key failed."""
     error: Optional[BaseException]
-    """The exception of a key that failed. With `is_stale`, the one of the load, or None if it took too long (stale_timeout_ms)."""
+    """The exception, if the key failed. If `is_stale`, the one with which the load failed, or None if the load took too long
+    (stale_timeout_ms)."""
     status: Union[Status, int]
     """VALUE, NULL, MISS, INVALID_KEY, or the status of the error."""
     source: Union[Source, int]

@@ -18,12 +18,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Separates positional from keyword arguments in a key; no argument is encoded like it.
-_NAMED = ("", None, "")
-
-
 class _Box:
-    """Wraps the function's result: None is an ordinary value here."""
+    """Wraps the function's result. A bare None from a provider would mean that there is no such record."""
 
     __slots__ = ("value",)
 
@@ -34,7 +30,7 @@ class _Box:
 def cached(**settings: Unpack[Settings]) -> Callable[[F], F]:
     """Caches the results of a function by its arguments: `@cached(cache_capacity=1000, cache_ttl_ms=60_000)`.
 
-    Plain functions and coroutine functions. Concurrent calls with the same arguments share one run, in any
+    Works for plain functions and for coroutine functions. Concurrent calls with the same arguments share one run, in any
     thread or task. An exception reaches all of them, and is not cached unless cache_error_ttl_ms is set. Arguments are
     int, str, bytes, float, bool, None, UUID or tuples of those. A coroutine function has one cache for each event loop.
 
@@ -49,17 +45,13 @@ def cached(**settings: Unpack[Settings]) -> Callable[[F], F]:
 
 
 def _key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    if not kwargs:
-        return args
-    return (*args, _NAMED, *(part for item in sorted(kwargs.items()) for part in item))
+    # The number of positional arguments first, so that no argument can be mistaken for the beginning of the named ones.
+    return (len(args), *args, *(part for item in sorted(kwargs.items()) for part in item))
 
 
 def _arguments(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    if _NAMED not in key:
-        return key, {}
-    at = len(key) - 1 - key[::-1].index(_NAMED)
-    named = key[at + 1:]
-    return key[:at], dict(zip(named[::2], named[1::2]))
+    named = key[1 + key[0]:]
+    return key[1:1 + key[0]], dict(zip(named[::2], named[1::2]))
 
 
 def _of_function(function: Callable[..., Any], settings: Any) -> Any:
@@ -84,17 +76,17 @@ def _of_coroutine(function: Callable[..., Any], settings: Any) -> Any:
         return _Box(await function(*args, **kwargs))
 
     lock = threading.Lock()
-    of_loop: dict[asyncio.AbstractEventLoop, Tasks[tuple[Any, ...], _Box]] = {}
+    tasks_of_loop: dict[asyncio.AbstractEventLoop, Tasks[tuple[Any, ...], _Box]] = {}
 
     async def tasks_here() -> Tasks[tuple[Any, ...], _Box]:
         loop = asyncio.get_running_loop()
-        tasks = of_loop.get(loop)
+        tasks = tasks_of_loop.get(loop)
         if tasks is None:
             tasks = await Tasks(one=one, **settings).__aenter__()
             with lock:
-                for other in [other for other in of_loop if other.is_closed()]:
-                    of_loop.pop(other)._abandon()
-                of_loop[loop] = tasks
+                for other in [other for other in tasks_of_loop if other.is_closed()]:
+                    tasks_of_loop.pop(other)._abandon()
+                tasks_of_loop[loop] = tasks
         return tasks
 
     async def call(*args: Any, **kwargs: Any) -> Any:
@@ -102,11 +94,11 @@ def _of_coroutine(function: Callable[..., Any], settings: Any) -> Any:
         return box.value
 
     def clear() -> None:
-        for tasks in list(of_loop.values()):
+        for tasks in list(tasks_of_loop.values()):
             tasks.clear()
 
     def stats() -> list[dict[str, Any]]:
-        return [tasks.stats() for tasks in list(of_loop.values())]
+        return [tasks.stats() for tasks in list(tasks_of_loop.values())]
 
     call.cache_clear = clear  # type: ignore[attr-defined]
     call.cache_stats = stats  # type: ignore[attr-defined]
