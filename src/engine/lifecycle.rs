@@ -100,7 +100,7 @@ pub(super) enum CallSite {
 const THREADS: u64 = 1;
 /// The next bits count pending work in queues of the program.
 const QUEUES: u64 = 1 << 28;
-/// The highest bits count deliveries in progress where the program reads a queue. A queue has one reader at a time, an engine three queues.
+/// The highest bits count deliveries in progress where the program reads a queue. A queue has one reader at a time, an engine at most four queues.
 const DELIVERIES: u64 = 1 << 56;
 
 impl CallSite {

@@ -1,4 +1,4 @@
-//! The terms of an answer, as arguments.
+//! Reads `kvl_terms_t`: the terms of an answer or of a put, and the condition of a put.
 
 use super::constants::{
     KVL_COST_DEFAULT, KVL_PRIORITY_DEFAULT, KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL, KVL_STALE_NEVER,
@@ -20,8 +20,8 @@ impl Caller {
         if terms.is_null() { Ok(StoreTerms::default()) } else { self.stated_terms(terms, 0).map(|(terms, _)| terms) }
     }
 
-    /// Adds the terms of a put, and its condition, to an entry without any. NULL states none. `allowed`: the flags of KVL_PUT_F_* that are
-    /// accepted.
+    /// Sets the terms and the condition of `entry`, which has none yet, to those of a put. NULL states none. `allowed`: the flags of
+    /// KVL_PUT_F_* that are accepted.
     #[inline(always)]
     pub(crate) fn state_terms(&self, terms: *const kvl_terms_t, allowed: u32, entry: &mut NewEntry) -> Result<(), Status> {
         if !terms.is_null() {

@@ -1,5 +1,5 @@
-//! Delivery to the program. An item is sent once, however many events it holds, and items are delivered in the order in which they were
-//! sent.
+//! Delivery to the program. An item is sent once, however many events it holds. Deliveries begin in the order in which the items were sent;
+//! the dispatcher sends an item with more events than [`BURST`] to the end of its queue after each burst.
 //!
 //! The dispatcher is one thread. A slow callback delays the callbacks behind it, but no sender (rule L03).
 
@@ -17,7 +17,7 @@ pub trait Deliverable: Send + Sync {
     /// Delivers at most `most` events by calling the program's functions. Everything that the item holds is released before this returns,
     /// unless events remain.
     fn deliver(self: Arc<Self>, most: usize) -> DeliveryResult;
-    /// Takes out one event, for a host that polls for events instead of being called.
+    /// Takes out one event, for a program that polls for events instead of being called.
     fn pull(self: Arc<Self>) -> PullResult;
 }
 
@@ -26,7 +26,7 @@ pub type AnyEvent = Box<dyn Any>;
 
 /// The result of a delivery.
 pub struct DeliveryResult {
-    /// The number of calls of host functions.
+    /// The number of calls of the program's functions.
     pub count: usize,
     /// The part that is not delivered.
     pub remainder: Remainder,
@@ -64,7 +64,8 @@ impl PullResult {
     }
 }
 
-/// The dispatcher thread. It starts with the first item, so a host that reads all events from queues never has one.
+/// The dispatcher thread. It is started by [`Dispatcher::start`], which an engine calls when it is created, or else by the first item. A
+/// program that reads all events from queues never has one.
 pub struct Dispatcher {
     inner: Arc<DispatcherState>,
     stack_bytes: usize,
@@ -81,7 +82,7 @@ struct DispatcherState {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum DispatcherPhase {
-    /// Nothing has been sent.
+    /// Not started, or the system refused the thread.
     Idle,
     Running,
     /// Later items are delivered by the sending thread.
@@ -106,7 +107,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Sends an item. Never waits for its delivery, but delivers it here after a stop, or if the system refuses the thread.
+    /// Sends an item, and returns before it is delivered. After a stop, or if the system refuses the thread, this call delivers it itself.
     pub(super) fn send(&self, item: Arc<dyn Deliverable>) {
         let started = self.start();
         let phase = self.inner.phase.lock();
@@ -139,6 +140,7 @@ impl DispatcherState {
             match self.queue.take(None) {
                 Some(item) => match deliver(item, BURST) {
                     Remainder::More(rest) => self.queue.send(rest),
+                    // Nothing, or an event without a function to receive it: it cannot be taken here, so what is left is dropped.
                     done => {
                         let _ = catch_panic(|| drop(done));
                         self.undelivered.fetch_sub(1, Ordering::AcqRel);

@@ -10,6 +10,7 @@ impl SettingRow {
         match self.domain {
             Int(low, MAX) => format!("integer, {low} or more"),
             Int(low, COUNT) => format!("integer, {low} to 2³² - 1"),
+            // `urgency`, whose range is that of i32.
             Int(i64::MIN..=LEAST_URGENT, MOST_URGENT) => "integer of 32 bits".to_owned(),
             Int(low, high) => format!("integer, {low} to {high}"),
             Real(low, high) if low.is_finite() && high.is_finite() => format!("number, {low} to {high}"),

@@ -1,4 +1,5 @@
-//! The host writes the cache while keys are being loaded (rule F08). A put settles waiting flights, and every write overtakes running ones.
+//! The program writes the cache while keys are being loaded (rule F08). A put settles the flights that are not with the provider, and every
+//! write overtakes those that are.
 
 use super::steps::LongWork;
 use super::{AnswerStore, Host, Table, TableContext};
@@ -13,15 +14,15 @@ use std::num::NonZeroU64;
 /// A write to the cache.
 #[derive(Clone, Copy, Debug)]
 pub enum Write<'a> {
-    /// A put, with its result in the store. A value that the store refused is still the newest one.
+    /// A put, with its result in the store. Even if the store refused the value, flights are settled with it: it is the newest.
     Put(&'a Answer, FillResult),
-    /// A remove or a take.
+    /// There is no newer value: a removal, a take, an expiry, an invalidation, or a put in which the store panicked.
     Removed,
 }
 
 impl<H: Host> Table<H> {
-    /// The host has written this key. Must be called in the same hold of the lock as the write itself: no load may store an answer between
-    /// the two.
+    /// The program has written this key. Must be called in the same hold of the lock as the write itself: no load may store an answer
+    /// between the two.
     pub fn written<S: AnswerStore>(&mut self, key: &[u8], write: Write<'_>, turn: &mut TableContext<'_, H, S>) {
         let hash = self.hash(key);
         self.recent.write(hash, self.is_watched());
@@ -42,7 +43,7 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
     }
 
-    /// The host has removed all keys.
+    /// The program removes or expires all keys. Called before the store does.
     pub fn cleared<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         self.recent.write_all();
         let drops = &mut turn.out.deferred_drops;
@@ -55,8 +56,8 @@ impl<H: Host> Table<H> {
         self.conclude(turn);
     }
 
-    /// The host removed or expired the entries with this tag: answers to requests that are with the provider are not stored if they carry
-    /// it (rule R11). Only the answer of a running load shows whether it carries the tag, so the load can be joined until then.
+    /// The program removed or expired the entries with this tag: answers to requests that are with the provider are not stored if they
+    /// carry it (rule R11). Whether a running load's answer carries the tag is known only when it arrives, so the load can still be joined.
     pub fn tag_removed(&mut self, tag: &[u8]) {
         match self.requests.values().map(|request| request.attempt).min() {
             Some(oldest) => self.removed_tags.note(tag, self.attempts, oldest),
@@ -83,7 +84,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Settles the waiting flights of a key with an answer that did not come from their own attempts.
+    /// Settles the flights of a key that are not with the provider with an answer that did not come from their own attempts.
     pub(super) fn settle_waiting<S: AnswerStore>(
         &mut self,
         key_state: KeyStateId,

@@ -102,7 +102,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         tags: [String] = [], version: String = ""
     ) -> [Element] {
         let priority = priority.isNaN ? 0 : priority
-        let (status, victims) = handle.putNaming(
+        let (status, victims) = handle.putReturningVictims(
             element, for: key, ttl: ttl.milliseconds, priority: priority, cost: pricing(element), stale: staleMilliseconds(stale), tags: tags,
             version: version)
         return status == KVL_ERR_BAD_VALUE ? [element].compactMap { $0 } : victims

@@ -59,7 +59,7 @@ public final class MemoryCache<Key: Hashable, Element> {
         guard isValid(key) else { return [] }
         let ttl = terms.timeToLive(expiredIn, isNull: element == nil)
         let put: (status: kvl_status_t, victims: [Element]) = pinned(key) { number in
-            store.putNaming(
+            store.putReturningVictims(
                 element, for: number, ttl: ttl, priority: priority.isNaN ? 0 : priority, cost: terms.cost(of: element))
         }
         // Nothing is evicted for an element that is not stored at all.

@@ -105,23 +105,24 @@ package final class CacheHandle: @unchecked Sendable {
     }
 
     func expire(tag: String) -> Int {
-        changed(tag) { kvl_cache_expire_tag(raw, $0, $1, $2) }
+        countChanged(tag) { kvl_cache_expire_tag(raw, $0, $1, $2) }
     }
 
     func remove(tag: String) -> Int {
-        changed(tag) { kvl_cache_remove_tag(raw, $0, $1, $2) }
+        countChanged(tag) { kvl_cache_remove_tag(raw, $0, $1, $2) }
     }
 
-    /// How many entries a call with a tag changes.
-    private func changed(_ tag: String, _ change: (UnsafePointer<UInt8>?, Int, UnsafeMutablePointer<Int>?) -> kvl_status_t) -> Int {
+    /// Calls `change` with the bytes of `tag`, and returns how many entries it changed.
+    private func countChanged(_ tag: String, _ change: (UnsafePointer<UInt8>?, Int, UnsafeMutablePointer<Int>?) -> kvl_status_t) -> Int {
         var tag = tag
         var count = 0
         _ = tag.withUTF8 { change($0.baseAddress, $0.count, &count) }
         return count
     }
 
-    /// Like ``put(_:for:ttl:priority:cost:)``, but returns the evicted elements, or the element itself if it was not stored.
-    package func putNaming<Element>(
+    /// Like `put`, but also returns the elements evicted to make room, or the element itself if it was refused. The element that it
+    /// replaces is not among them.
+    package func putReturningVictims<Element>(
         _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64, stale: Int64 = 0, tags: [String] = [],
         version: String = ""
     ) -> (status: kvl_status_t, victims: [Element]) {
@@ -129,7 +130,7 @@ package final class CacheHandle: @unchecked Sendable {
         defer { kvl_value_release(value) }
         let stated = terms(ttl: ttl, priority: priority, stale: stale)
         let victims = Victims<Element>()
-        let name: kvl_removal_fn = { victims, entry, _ in
+        let addVictim: kvl_removal_fn = { victims, entry, _ in
             guard let object = entry?.pointee.object else { return }
             borrowed(victims, as: AnyVictims.self).add(object)
         }
@@ -137,7 +138,7 @@ package final class CacheHandle: @unchecked Sendable {
             withLabels(stated, version: version, tags: tags) { stated in
                 withBytes(of: key) {
                     kvl_cache_put_naming(
-                        raw, $0, $1, value, stated, name,
+                        raw, $0, $1, value, stated, addVictim,
                         Unmanaged<AnyVictims>.passUnretained(victims).toOpaque()
                     )
                 }

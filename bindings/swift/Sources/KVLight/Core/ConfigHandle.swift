@@ -54,7 +54,7 @@ package struct ConfigHandle: ~Copyable {
     package func setProvider(_ provide: @escaping (OpaquePointer) -> Void) {
         let call: kvl_provide_fn = { hook, request in
             guard let request else { return }
-            onLibraryThread { borrowed(hook, as: ProvideHook.self).function(request) }
+            inAutoreleasePool { borrowed(hook, as: ProvideHook.self).function(request) }
         }
         check(kvl_config_set_provider(raw, call, retained(ProvideHook(provide)), releaseObject))
     }
@@ -76,7 +76,7 @@ package struct ConfigHandle: ~Copyable {
     package func setRemovalListener(_ listen: @escaping (kvl_result_t, kvl_cause_t) -> Void) {
         let call: kvl_removal_fn = { hook, entry, cause in
             guard let entry else { return }
-            onLibraryThread { borrowed(hook, as: RemovalHook.self).function(entry.pointee, cause) }
+            inAutoreleasePool { borrowed(hook, as: RemovalHook.self).function(entry.pointee, cause) }
         }
         check(kvl_config_set_removal_listener(raw, call, retained(RemovalHook(listen)), releaseObject))
     }
@@ -93,7 +93,7 @@ package struct ConfigHandle: ~Copyable {
         check(kvl_config_problem(raw) == nil ? KVL_OK : KVL_ERR_BAD_VALUE)
     }
 
-    /// Every value is clamped to its range before, so a refusal is a mistake of this module.
+    /// Every value has been clamped to its range, so a refusal is a mistake of this module.
     private func check(_ status: kvl_status_t) {
         precondition(status == KVL_OK, kvl_config_problem(raw).map { String(cString: $0) } ?? "a setting was refused")
     }

@@ -90,7 +90,7 @@ package final class EngineHandle: @unchecked Sendable {
 
     /// Calls `done` once, when no code of the program is running any longer.
     func close(mode: UInt32, deadline: Int64, done: @escaping @Sendable () -> Void) {
-        let call: kvl_closed_fn = { hook in onLibraryThread { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
+        let call: kvl_closed_fn = { hook in inAutoreleasePool { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
         // The engine is kept until `done` was called.
         let status = kvl_tasks_close(raw, mode, deadline, call, retained(Hook { [self] in withExtendedLifetime(self, done) }), releaseObject)
         if status != KVL_OK { done() }

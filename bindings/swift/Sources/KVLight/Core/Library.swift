@@ -25,9 +25,10 @@ package enum Library {
     }
 }
 
-/// Runs a callback on a thread of the library, in an autorelease pool on Apple's platforms, since that thread has none.
+/// Runs the body of a callback that the library makes on a thread of its own: on Apple's platforms in an autorelease pool, since that
+/// thread has none.
 @inlinable
-func onLibraryThread<R>(_ body: () -> R) -> R {
+func inAutoreleasePool<R>(_ body: () -> R) -> R {
     #if canImport(ObjectiveC)
     autoreleasepool(invoking: body)
     #else

@@ -29,13 +29,13 @@ package final class Receiver {
 
 func receivePosition(_ receiver: UnsafeMutableRawPointer?, _ result: UnsafePointer<kvl_result_t>?) {
     guard let result else { return }
-    onLibraryThread { borrowed(receiver, as: Receiver.self).position?(result.pointee) }
+    inAutoreleasePool { borrowed(receiver, as: Receiver.self).position?(result.pointee) }
 }
 
 func receiveBatch(_ receiver: UnsafeMutableRawPointer?, _ results: OpaquePointer?) {
-    onLibraryThread { borrowed(receiver, as: Receiver.self).batch?(results) }
+    inAutoreleasePool { borrowed(receiver, as: Receiver.self).batch?(results) }
 }
 
 func receiveProgress(_ receiver: UnsafeMutableRawPointer?, _ done: Int, _ failed: Int, _ total: Int) {
-    onLibraryThread { borrowed(receiver, as: Receiver.self).progress?(FetchProgress(done: done, failed: failed, total: total)) }
+    inAutoreleasePool { borrowed(receiver, as: Receiver.self).progress?(FetchProgress(done: done, failed: failed, total: total)) }
 }

@@ -94,7 +94,7 @@ package final class RequestHandle: @unchecked Sendable {
     /// Calls `cancelled` once when no caller waits any longer, the attempt times out or the engine closes; at once if
     /// that has happened already.
     package func onCancel(_ cancelled: @escaping @Sendable () -> Void) {
-        let call: kvl_cancel_fn = { hook, _, _ in onLibraryThread { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
+        let call: kvl_cancel_fn = { hook, _, _ in inAutoreleasePool { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
         let status = kvl_request_on_cancel(raw, call, retained(Hook(cancelled)), releaseObject)
         if status == KVL_ERR_CANCELLED { cancelled() }
     }
