@@ -366,6 +366,12 @@ impl WriteBehind {
         true
     }
 
+    /// A write comes too late to be passed on: it is lost.
+    pub fn refuse(&mut self) {
+        self.written += 1;
+        self.lost_from.get_or_insert(self.written);
+    }
+
     /// All keys were cleared. What waited is obsolete.
     /// Returns it, to be dropped once the lock is released.
     #[must_use]

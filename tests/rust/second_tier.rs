@@ -415,6 +415,35 @@ fn t07_l05_a_drain_writes_what_waits() {
 }
 
 #[test]
+fn l05_l05b_what_is_removed_while_an_engine_closes_does_not_keep_it_from_its_end() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    let waiter = world.fetch("k");
+    assert_eq!(tier.next(TierRequestKind::Read).finish(), Status::OK);
+    let request = world.request();
+    let closed = world.close(None);
+    assert_eq!(waiter.text(), "ERR_CLOSED");
+    assert_eq!((world.remove("k"), world.core.clear()), (Status::MISS, Ok(())));
+    request.finish();
+    drop(request);
+    expect_closed(&closed);
+    tier.expect_none();
+    world.free();
+}
+
+#[test]
+fn l05_t07_what_is_removed_after_the_end_of_a_drain_is_not_passed_on_and_a_sync_says_so() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    expect_closed(&world.close(Some(None)));
+    assert_eq!(world.core.sync_second_tier(None), Ok(true));
+    assert_eq!(world.remove("k"), Status::MISS);
+    tier.expect_none();
+    assert_eq!(world.core.sync_second_tier(Some(PATIENCE)), Err(Status::ERR_CLOSED));
+    world.free();
+}
+
+#[test]
 fn t06_a_key_whose_write_is_not_through_is_not_looked_up_nor_filled() {
     let (builder, tier) = with_manual(PLAIN);
     let world = builder.echo().start();

@@ -102,6 +102,9 @@ impl<H: Host> Table<H> {
     /// The host has put a key (`Some`: the answer, its TTL, and whether it may leave this process), or removed it. Called in the same hold of the
     /// lock as the write itself, before [`Table::written`].
     pub fn write_behind<S>(&mut self, key: &[u8], put: Option<(&Answer, FillResult)>, turn: &mut TableContext<'_, H, S>) {
+        if self.refuses_writes() {
+            return;
+        }
         let Some(tier) = &mut self.tier else { return };
         let leaves = |answer: &Answer| answer.value().is_none_or(|value| value.as_bytes().is_some());
         let entry = put.filter(|(answer, filled)| filled.ttl_left_ms != 0 && leaves(answer)).map(|(answer, filled)| {
@@ -120,9 +123,22 @@ impl<H: Host> Table<H> {
 
     /// The host has cleared the store.
     pub fn clear_behind<S>(&mut self, turn: &mut TableContext<'_, H, S>) {
+        if self.refuses_writes() {
+            return;
+        }
         let Some(tier) = &mut self.tier else { return };
         turn.out.deferred_drops.push(DeferredDrop::Waiting(tier.behind.clear_all()));
         self.form_write(turn);
+    }
+
+    /// Whether a write of now is not passed on: the engine is closed, or its drain has ended and nothing may begin any more (rule L05). If so,
+    /// records that it is lost.
+    fn refuses_writes(&mut self) -> bool {
+        let is_late = self.life == Acceptance::Closed || self.is_over();
+        if let (true, Some(tier)) = (is_late, &mut self.tier) {
+            tier.behind.refuse();
+        }
+        is_late
     }
 
     /// A key was written, here or elsewhere (`None`: all): what was loaded before is not filled.

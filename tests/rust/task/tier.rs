@@ -218,10 +218,11 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn t01_t02_t06_any_sequence_of_events_keeps_the_invariants(
-        (events, close, abilities, limits, budget) in (
+    fn t01_t02_t06_l05_any_sequence_of_events_keeps_the_invariants(
+        (events, close, rest, abilities, limits, budget) in (
             proptest::collection::vec(event(), 1..60),
             proptest::option::of(proptest::bool::ANY),
+            proptest::collection::vec(event(), 0..12),
             (proptest::bool::ANY, proptest::bool::ANY),
             (1..3_u32, 1..3_u32, 1..4_u32, 0..3_u32, 1..3_u32),
             prop_oneof![Just(kvlight::task::STEP), 2..6_usize],
@@ -241,6 +242,11 @@ proptest! {
         }
         if let Some(drains) = close {
             run.step(Event::Close { drains });
+            for event in rest {
+                let was_over = run.harness.table.is_over();
+                run.step(event);
+                assert!(!was_over || run.harness.table.is_over(), "something began after the end");
+            }
         }
         run.finish_everything();
     }
@@ -264,4 +270,26 @@ fn t02_a_look_holds_neither_a_slot_nor_a_place() {
     harness.answer(0, "a", "2");
     assert_eq!(first.outcome(), value("2"));
     assert_eq!(harness.lookup("b"), value("1"));
+}
+
+#[test]
+fn l05_a_removal_after_the_end_of_a_close_begins_nothing_and_is_lost() {
+    for drains in [false, true] {
+        let mut harness = Harness::with_tier(TierAbilities::default(), |_| {});
+        if drains {
+            harness.drain(10_000);
+        } else {
+            harness.close();
+        }
+        assert!(harness.table.is_over());
+        harness.remove("a");
+        harness.step(|table, turn| table.clear_behind(turn));
+        assert!(
+            harness.table.is_over()
+                && harness.tier.is_empty()
+                && harness.table.next_due().is_none_or(|due| drains && due > harness.in_ms(9_000))
+        );
+        assert_eq!(harness.table.tier_written(), 2);
+        assert_eq!((harness.table.has_tier_written(0), harness.table.has_tier_written(1)), (Some(true), None));
+    }
 }
