@@ -135,6 +135,8 @@ pub(super) struct SecondTier {
     pub requests: IdSlab<TierRequestId, TierRequest>,
     /// How many of them read, including those that timed out and were not finished.
     pub reading: u32,
+    /// How many of these timed out.
+    pub late: u32,
     /// What is to be known of a flight beyond its phase.
     pub marks: HashMap<FlightId, Mark>,
     pub behind: WriteBehind,
@@ -151,6 +153,7 @@ impl SecondTier {
             looked: VecDeque::new(),
             requests: IdSlab::new(),
             reading: 0,
+            late: 0,
             marks: HashMap::new(),
             behind: WriteBehind::default(),
             breaker: TierBreaker::new(settings),
@@ -196,7 +199,7 @@ impl SecondTier {
         let requests = self.requests.drain();
         self.waiting.clear();
         self.looked.clear();
-        self.reading = 0;
+        (self.reading, self.late) = (0, 0);
         (self.behind.sent, self.behind.retry) = (None, None);
         Box::new((self.behind.lose(), requests, std::mem::take(&mut self.marks)))
     }

@@ -249,6 +249,11 @@ impl<H: Host> Table<H> {
                 return;
             }
             if tier.reading >= tier.settings.max_requests {
+                if tier.late >= tier.reading {
+                    // They may never end, and no deadline is left that would move the keys on (rule T01).
+                    self.counts.tier_bypassed += tier.waiting.len() as u64;
+                    tier.looked.append(&mut tier.waiting);
+                }
                 return;
             }
             if turn.out.budget == 0 {
@@ -315,6 +320,7 @@ impl<H: Host> Table<H> {
         let Some(tier) = &mut self.tier else { return };
         let Some(TierRequest::Look(look)) = tier.requests.get_mut(id) else { return };
         (look.timer, look.is_late) = (None, true);
+        tier.late += 1;
         for part in &mut look.parts {
             if let LookPart::Open { flight, .. } = std::mem::replace(part, LookPart::Answered) {
                 self.counts.tier_timeouts += 1;
@@ -449,6 +455,7 @@ impl<H: Host> Table<H> {
     fn look_finished(&mut self, look: Look, now: Moment) {
         let Some(tier) = &mut self.tier else { return };
         tier.reading -= 1;
+        tier.late -= u32::from(look.is_late);
         if let Some(timer) = look.timer {
             self.deadlines.cancel(timer);
         }

@@ -293,3 +293,29 @@ fn l05_a_removal_after_the_end_of_a_close_begins_nothing_and_is_lost() {
         assert_eq!((harness.table.has_tier_written(0), harness.table.has_tier_written(1)), (Some(true), None));
     }
 }
+
+#[test]
+fn t01_reads_that_have_timed_out_do_not_hold_up_later_keys() {
+    let mut harness = Harness::with_tier(TierAbilities::default(), |settings| settings.second_tier.max_requests = 2);
+    let slow = [harness.fetch("a"), harness.fetch("b")];
+    harness.advance(50);
+    assert_eq!(harness.handed().concat(), ["a", "b"]);
+    let later = harness.fetch("c");
+    assert_eq!(harness.handed().concat(), ["a", "b", "c"], "no read will end that could make room for its look");
+    assert_eq!(harness.table.counts().tier_bypassed, 1);
+    // Once one of them is finished, there are looks again.
+    let id = harness.tier[0].id;
+    harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    let looked = harness.fetch("d");
+    assert_eq!(harness.tier.len(), 3);
+    // As long as a read can still time out, keys wait for it.
+    let waits = harness.fetch("e");
+    assert_eq!((harness.tier.len(), harness.handed().concat().len()), (3, 3));
+    harness.advance(50);
+    for nth in 0..harness.requests.len() {
+        for key in harness.requests[nth].keys() {
+            harness.answer(nth, &key, "v");
+        }
+    }
+    assert!(slow.iter().chain([&later, &looked, &waits]).all(|waiter| waiter.outcome() == value("v")));
+}
