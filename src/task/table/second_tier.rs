@@ -241,8 +241,8 @@ impl<H: Host> Table<H> {
             && !tier.waiting.is_empty()
         {
             let now = turn.now.moment();
-            // A breaker whose time is over lets one request through, which decides.
-            let is_probed = tier.breaker.is_tripped() && (tier.reading > 0 || tier.behind.sent.is_some());
+            // A breaker whose time is over lets one request through, which decides. A read that timed out earlier decides nothing.
+            let is_probed = tier.breaker.is_tripped() && (tier.reading > tier.late || tier.behind.sent.is_some());
             if !tier.breaker.admits(now) || is_probed {
                 self.counts.tier_bypassed += tier.waiting.len() as u64;
                 tier.looked.append(&mut tier.waiting);

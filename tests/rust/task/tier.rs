@@ -319,3 +319,21 @@ fn t01_reads_that_have_timed_out_do_not_hold_up_later_keys() {
     }
     assert!(slow.iter().chain([&later, &looked, &waits]).all(|waiter| waiter.outcome() == value("v")));
 }
+
+#[test]
+fn t01_a_read_that_is_never_finished_does_not_keep_the_second_tier_from_its_next_chance() {
+    let mut harness = Harness::with_tier(TierAbilities::default(), |settings| settings.second_tier.break_after = 1);
+    harness.fetch("a");
+    harness.advance(50);
+    harness.fetch("b");
+    assert_eq!((harness.tier.len(), harness.requests.len()), (1, 2), "it is avoided");
+    harness.advance(1_000);
+    harness.fetch("c");
+    assert_eq!((harness.tier.len(), harness.requests.len()), (2, 2), "one request decides");
+    harness.fetch("d");
+    assert_eq!((harness.tier.len(), harness.requests.len()), (2, 3), "and only one");
+    let id = harness.tier[1].id;
+    harness.step(|table, turn| table.tier_answer(id, 0, TierAnswer::Miss(Box::default()), turn));
+    harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    assert!(!harness.table.tier_gauges().1);
+}
