@@ -226,8 +226,8 @@ pub(super) struct WriteBehind {
     pub written: u64,
     /// The first write that was given up; `None`: none was.
     lost_from: Option<u64>,
-    /// The number of the clear that is not in the second tier yet: until then every key is dirty.
-    clear: Option<u64>,
+    /// The clear that is not in the second tier yet: until then every key is dirty.
+    clear: Option<DirtyClear>,
     /// The bytes of the values that wait to be written, and of those that wait to be filled.
     bytes: usize,
     fill_bytes: usize,
@@ -235,6 +235,14 @@ pub(super) struct WriteBehind {
     pub sent: Option<TierRequestId>,
     /// When a write that failed is sent again.
     pub retry: Option<DeadlineId>,
+}
+
+#[derive(Clone, Copy)]
+struct DirtyClear {
+    /// The oldest write that is not in the second tier: this one, or one whose place it took.
+    since: u64,
+    /// Its number.
+    version: u64,
 }
 
 struct Dirty {
@@ -315,7 +323,8 @@ impl WriteBehind {
 
     /// The oldest write that is not in the second tier.
     fn oldest(&self) -> Option<u64> {
-        self.clear.into_iter().chain(self.order.first_key_value().map(|(since, _)| *since)).min()
+        let clear = self.clear.iter().map(|clear| clear.since);
+        clear.chain(self.order.first_key_value().map(|(since, _)| *since)).min()
     }
 
     /// Gives up what waits, for ever. Returns it, to be dropped once the lock is released.
@@ -375,13 +384,14 @@ impl WriteBehind {
         self.lost_from.get_or_insert(self.written);
     }
 
-    /// All keys were cleared. What waited is obsolete.
+    /// All keys were cleared. What waited is obsolete, but counts as written only with the clear.
     /// Returns it, to be dropped once the lock is released.
     #[must_use]
     pub fn clear_all(&mut self) -> Box<dyn Send> {
         self.written += 1;
+        let since = self.oldest().unwrap_or(self.written);
         let obsolete = self.give_up();
-        self.clear = Some(self.written);
+        self.clear = Some(DirtyClear { since, version: self.written });
         obsolete
     }
 
@@ -432,7 +442,8 @@ impl WriteBehind {
     /// Takes what is written next: the clear, else the oldest writes of one kind, else fills. `None`: there is nothing.
     pub fn next(&mut self, most: usize, now: Millis, drop: Dropped<'_>) -> Option<(Sent, PackedKeys, Vec<OutgoingEntry>)> {
         if let Some(clear) = self.clear {
-            let sent = Sent { kind: TierRequestKind::Clear, keys: vec![(Key::EMPTY, clear)], failed: vec![false], refused: vec![false] };
+            let keys = vec![(Key::EMPTY, clear.version)];
+            let sent = Sent { kind: TierRequestKind::Clear, keys, failed: vec![false], refused: vec![false] };
             return Some((sent, PackedKeys::default(), Vec::new()));
         }
         let (mut kind, mut keys, mut packed, mut entries) = (None, Vec::new(), PackedKeys::default(), Vec::new());
@@ -479,8 +490,10 @@ impl WriteBehind {
     pub fn ended(&mut self, sent: &Sent, drop: Dropped<'_>) {
         match sent.kind {
             TierRequestKind::Clear => {
-                if !sent.failed[0] && self.clear == Some(sent.keys[0].1) {
-                    self.clear = None;
+                let done = sent.keys[0].1;
+                if let (false, Some(clear)) = (sent.failed[0], self.clear) {
+                    // Another clear may have followed. What came before this one is written all the same.
+                    self.clear = (clear.version != done).then_some(DirtyClear { since: done + 1, ..clear });
                 }
             }
             TierRequestKind::Write | TierRequestKind::Remove => {

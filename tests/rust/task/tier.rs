@@ -337,3 +337,39 @@ fn t01_a_read_that_is_never_finished_does_not_keep_the_second_tier_from_its_next
     harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
     assert!(!harness.table.tier_gauges().1);
 }
+
+#[test]
+fn t07_a_clear_or_an_overflow_does_not_count_as_the_writes_it_replaces_until_it_is_done() {
+    for overflows in [false, true] {
+        let mut harness = Harness::with_tier(TierAbilities::default(), |settings| settings.second_tier.pending_keys = 1);
+        let finish = |harness: &mut Harness, nth: usize, how| {
+            let id = harness.tier[nth].id;
+            harness.step(|table, turn| table.tier_finish(id, how, turn));
+        };
+        let clear = |harness: &mut Harness| {
+            if overflows {
+                harness.remove("other");
+            } else {
+                harness.step(|table, turn| table.clear_behind(turn));
+            }
+        };
+        harness.remove("k");
+        let upto = harness.table.tier_written();
+        clear(&mut harness);
+        let cleared = harness.table.tier_written();
+        assert_eq!(harness.table.has_tier_written(upto), Some(false), "the second tier has the old entry");
+        finish(&mut harness, 0, TierEnd::Dropped);
+        assert_eq!(harness.table.has_tier_written(upto), Some(false));
+        harness.advance(1_000);
+        assert_eq!((harness.tier.len(), harness.tier[1].kind), (2, TierRequestKind::Clear));
+        // Another clear while the first is under way: what came before the first waits for that one alone.
+        harness.step(|table, turn| table.clear_behind(turn));
+        assert_eq!(harness.table.has_tier_written(upto), Some(false));
+        finish(&mut harness, 1, TierEnd::Finished);
+        assert_eq!((harness.table.has_tier_written(upto), harness.table.has_tier_written(cleared)), (Some(true), Some(true)));
+        assert_eq!(harness.table.has_tier_written(cleared + 1), Some(false));
+        finish(&mut harness, 2, TierEnd::Finished);
+        assert_eq!(harness.table.has_tier_written(cleared + 1), Some(true));
+        assert_eq!(harness.tier.len(), 3);
+    }
+}
