@@ -11,7 +11,7 @@ use crate::task::flight::{Flight, Phase};
 use crate::task::group::WaitingKey;
 use crate::task::hedge::Hedge;
 use crate::task::host::Handout;
-use crate::task::queue::QueuePosition;
+use crate::task::queue::{QueuePosition, Rank, Search};
 use crate::task::request::{Issue, Part, Request};
 use crate::task::{FetchId, FlightId};
 use smallvec::SmallVec;
@@ -67,14 +67,31 @@ impl<H: Host> Table<H> {
         if fits { Admission::Queue } else { Admission::Lost }
     }
 
-    /// Takes the place of the last key in the order that yields, skipping keys that the fetch wants too (rule F13g). Returns false if there
-    /// is none. The key that loses its place is deferred if it can be; otherwise its waiters are settled with QUEUE_FULL.
+    /// Takes a place for the next key of the fetch, from a key that the fetch does not want too (rule F13g). Returns false if there is none.
     fn take_place<S: AnswerStore>(&mut self, asking: &mut FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> bool {
-        while let Some((rank, group)) = self.queue.last_to_give_way(asking.search, asking.rank) {
+        let mut search = asking.search;
+        let is_own = |table: &Self, flight: &Flight<H>| {
+            flight.waiters.last().is_some_and(|waiter| waiter.fetch == asking.id) || asking.is_own(table.flights[flight.key_state].hash)
+        };
+        let is_taken = self.displace(asking.rank, &mut search, is_own, turn);
+        asking.search = search;
+        is_taken
+    }
+
+    /// Takes the place of the last key in the order that yields to a newcomer of this rank, skipping keys that `is_own` names. Returns false
+    /// if there is none. The key that loses its place is deferred if it can be; otherwise its waiters are settled with QUEUE_FULL.
+    pub(super) fn displace<S: AnswerStore>(
+        &mut self,
+        newcomer: Rank,
+        search: &mut Search,
+        is_own: impl Fn(&Self, &Flight<H>) -> bool,
+        turn: &mut TableContext<'_, H, S>,
+    ) -> bool {
+        while let Some((rank, group)) = self.queue.last_to_give_way(*search, newcomer) {
             let (last, has_deferred) = (group.last(), group.deferred() > 0);
             let flight = &self.flights[last.flight];
-            if flight.waiters.last().is_some_and(|waiter| waiter.fetch == asking.id) || asking.is_own(self.flights[flight.key_state].hash) {
-                asking.search.pass(rank);
+            if is_own(self, flight) {
+                search.pass(rank);
                 continue;
             }
             if has_deferred || flight.demand.is_deferrable() {

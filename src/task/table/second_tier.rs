@@ -10,10 +10,11 @@ use crate::base::config::SecondTierSettings;
 use crate::base::hint::rarely;
 use crate::base::{Answer, Moment, Now, PackedKeys, Status, StoreTerms};
 use crate::task::deadlines::Due;
-use crate::task::flight::{Phase, Stamp};
+use crate::task::flight::{Flight, Phase, Stamp};
 use crate::task::group::WaitingKey;
 use crate::task::host::{DeferredDrop, Effects, FillResult};
 use crate::task::outcome::Source;
+use crate::task::queue::Search;
 use crate::task::second_tier::{
     Found, Look, LookPart, Mark, OutgoingEntry, SecondTier, Sent, TierAbilities, TierHandout, TierRequest, TierRequestKind, Token,
 };
@@ -224,7 +225,7 @@ impl<H: Host> Table<H> {
         if self.queue.is_full() {
             self.form_requests(turn);
         }
-        if self.queue.is_full() && !self.flights[id].demand.is_deferrable() {
+        if self.queue.is_full() && !self.displace_for(id, turn) && !self.flights[id].demand.is_deferrable() {
             return self.lose(id, turn);
         }
         let flight = &mut self.flights[id];
@@ -233,6 +234,20 @@ impl<H: Host> Table<H> {
         // The fetch is kept while a flight that it started waits.
         let queue_position = self.fetches[owner].queue_position;
         self.queue.push(self.queue.ranking.rank(urgency, queue_position), WaitingKey { position, flight: id }, queue_position.requested_at);
+    }
+
+    /// Takes a place for a flight that was looked up without success, as for a key of a fetch that arrives (rules F13b, F13d, F13g). Returns
+    /// false if no key gives way, or if it needs no place.
+    fn displace_for<S: AnswerStore>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) -> bool {
+        let flight = &self.flights[id];
+        let (owner, is_deferrable) = (flight.owner, flight.demand.is_deferrable());
+        let is_refresh = flight.waiters.is_empty() && flight.joiners.is_none();
+        let rank = self.queue.ranking.rank(flight.demand.urgency(), self.fetches[owner].queue_position);
+        if is_refresh || is_deferrable && self.queue.is_share_used(rank) {
+            return false;
+        }
+        let is_own = |_: &Self, other: &Flight<H>| other.owner == owner || other.waiters.iter().any(|waiter| waiter.fetch == owner);
+        self.displace(rank, &mut Search::default(), is_own, turn)
     }
 
     /// Forms requests that read, as long as keys wait for a look and the second tier takes more.

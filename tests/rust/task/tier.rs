@@ -2,7 +2,8 @@
 //! key is never older than the last write of that key (rules T01, T02, T06).
 
 use super::harness::*;
-use kvlight::base::StoreTerms;
+use kvlight::base::config::QueueOrder;
+use kvlight::base::{Status, StoreTerms};
 use kvlight::task::second_tier::{TierAbilities, TierRequestKind};
 use kvlight::task::table::{TierAnswer, TierEnd};
 use kvlight::task::{Form, Source};
@@ -13,7 +14,7 @@ const KEYS: [&str; 4] = ["a", "b", "c", "d"];
 
 #[derive(Clone, Debug)]
 enum Event {
-    Fetch { key: usize, count: usize, timeout: Option<u64> },
+    Fetch { key: usize, count: usize, timeout: Option<u64>, urgency: i32 },
     Refresh { key: usize },
     Join { key: usize },
     Cancel { nth: usize },
@@ -46,7 +47,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(TierEvent::Refuse), 4 => Just(TierEvent::Finish), 1 => Just(TierEvent::Drop),
     ];
     prop_oneof![
-        6 => (key.clone(), 1..4_usize, proptest::option::of(1..40_u64)).prop_map(|(key, count, timeout)| Fetch { key, count, timeout }),
+        6 => (key.clone(), 1..4_usize, proptest::option::of(1..40_u64), 0..2_i32)
+            .prop_map(|(key, count, timeout, urgency)| Fetch { key, count, timeout, urgency }),
         1 => key.clone().prop_map(|key| Refresh { key }),
         1 => key.clone().prop_map(|key| Join { key }),
         1 => (0..8_usize).prop_map(|nth| Cancel { nth }),
@@ -84,11 +86,12 @@ impl Run {
 
     fn step(&mut self, event: Event) {
         match event {
-            Event::Fetch { key, count, timeout } => {
+            Event::Fetch { key, count, timeout, urgency } => {
                 let keys: Vec<&str> = KEYS.iter().copied().cycle().skip(key).take(count).collect();
                 let form = if count == 1 { Form::Each } else { Form::All };
                 if !self.is_closed {
-                    self.waiters.push(self.harness.ask(form, &keys, |options| options.fetch.timeout = timeout.map(ms)));
+                    let set = |options: &mut Options| (options.fetch.timeout, options.urgency) = (timeout.map(ms), urgency);
+                    self.waiters.push(self.harness.ask(form, &keys, set));
                 }
             }
             Event::Refresh { key } if !self.is_closed => self.harness.refresh(KEYS[key]),
@@ -372,4 +375,49 @@ fn t07_a_clear_or_an_overflow_does_not_count_as_the_writes_it_replaces_until_it_
         assert_eq!(harness.table.has_tier_written(cleared + 1), Some(true));
         assert_eq!(harness.tier.len(), 3);
     }
+}
+
+/// One slot, which a key has, and one place, which another key of urgency 0 has: both were looked up without success.
+fn crowded(order: QueueOrder) -> (Harness, Waiter) {
+    let mut harness = Harness::with_tier(TierAbilities::default(), |settings| {
+        (settings.tasks.max_running, settings.tasks.batch_max_keys) = (1, 1);
+        (settings.tasks.queue_max_keys, settings.tasks.queue_order) = (1, order);
+    });
+    harness.fetch("runs");
+    miss(&mut harness);
+    let queued = harness.fetch("queued");
+    miss(&mut harness);
+    assert_eq!((harness.requests.len(), harness.table.gauges().queued), (1, 1));
+    (harness, queued)
+}
+
+/// The latest request for the second tier finds nothing.
+fn miss(harness: &mut Harness) {
+    let id = harness.tier.last().expect("a request").id;
+    harness.step(|table, turn| table.tier_answer(id, 0, TierAnswer::Miss(Box::default()), turn));
+    harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+}
+
+#[test]
+fn f13b_t01_a_key_that_was_looked_up_takes_the_place_of_a_less_urgent_or_with_lifo_older_one() {
+    for (order, urgency, takes) in [(QueueOrder::Fifo, 1, true), (QueueOrder::Fifo, 0, false), (QueueOrder::Lifo, 0, true)] {
+        let (mut harness, queued) = crowded(order);
+        let late = harness.fetch_with("late", |options| options.urgency = urgency);
+        miss(&mut harness);
+        let (lost, kept) = if takes { (queued, late) } else { (late, queued) };
+        assert_eq!(lost.outcome(), failed_with(Status::ERR_QUEUE_FULL), "{order:?} {urgency}");
+        harness.answer(0, "runs", "1");
+        let key = harness.requests[1].keys()[0].clone();
+        harness.answer(1, &key, "2");
+        assert_eq!(kept.outcome(), value("2"));
+    }
+}
+
+#[test]
+fn f13d_t01_a_refresh_that_was_looked_up_takes_no_place() {
+    let (mut harness, queued) = crowded(QueueOrder::Lifo);
+    harness.ask(Form::Refresh, &["refreshed"], |options| options.urgency = 9);
+    miss(&mut harness);
+    assert!(!queued.has_ended());
+    assert_eq!((harness.table.gauges().queued, harness.table.gauges().deferred), (1, 1));
 }
