@@ -126,7 +126,8 @@ impl TierTicket {
             // For lack of memory it is not found; the provider may be luckier.
             Some(Err(_)) => return TierAnswer::Failed,
         };
-        let ttl = Some(left.map_or(Ttl::Never, Ttl::of_ms));
+        let jitter = self.core.settings.cache.ttl_jitter_ms;
+        let ttl = Some(left.map_or(Ttl::Never, |left| Ttl::of_ms(before_jitter(left, jitter))));
         let mut terms = StoreTerms { ttl, ..StoreTerms::default() };
         self.core.state_cost(key, &answer, &mut terms);
         TierAnswer::Hit(answer, terms, token.into())
@@ -186,6 +187,12 @@ impl Drop for TierTicket {
             self.core.send_drop(entries);
         }
     }
+}
+
+/// The TTL that, with the jitter of the store, is at most `left_ms`: what is found must not outlive the entry that it was found in. The jitter is
+/// at most half of a TTL, either way.
+fn before_jitter(left_ms: u64, jitter_ms: u64) -> u64 {
+    (left_ms - jitter_ms.min(left_ms.div_ceil(3))).max(left_ms.min(1))
 }
 
 fn encoded(key: &[u8], entry: &OutgoingEntry) -> Box<[u8]> {

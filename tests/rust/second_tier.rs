@@ -182,6 +182,24 @@ fn t02_a_hit_lives_for_what_is_left_of_its_ttl() {
 }
 
 #[test]
+fn t02_the_jitter_of_ttls_only_shortens_what_is_left_of_one() {
+    for (left, jitter, shortest) in [(1_000, 100, 800), (1_000, 5_000, 333), (1, 5_000, 1), (2, 1, 1)] {
+        let (builder, tier) = with_manual(PLAIN);
+        let world = builder.with(|settings| settings.cache.ttl_jitter_ms = jitter).start();
+        for nth in 0..40 {
+            let key = format!("k{nth}");
+            let waiter = world.fetch(&key);
+            let read = tier.next(TierRequestKind::Read);
+            assert_eq!(read.hit(0, &entry_of(&key, "v"), TtlLeft::Millis(left), b""), Ok(Status::OK));
+            let ttl_left = waiter.outcome().ttl_left_ms;
+            assert!((shortest..=left as i64).contains(&ttl_left), "{ttl_left} of {left}, with {jitter}");
+            assert_eq!(read.finish(), Status::OK);
+        }
+        world.free();
+    }
+}
+
+#[test]
 fn t01_a_miss_a_failure_and_damage_are_no_results() {
     let (builder, tier) = with_manual(PLAIN);
     let world = builder.with(|settings| settings.second_tier.break_after = 0).echo().start();
