@@ -253,11 +253,12 @@ struct Dirty {
     op: Op,
     /// Set while it is sent: the first write after that.
     sent: Option<Option<u64>>,
-    /// How often its value could not be written.
+    /// How many times in a row its value, or an earlier one, could not be written.
     failures: u32,
 }
 
-/// After so many failures to write a value, its key is removed instead: the second tier may not take such values.
+/// After so many failures in a row to write values of a key, it is removed instead: the second tier may not take such values. Newer values
+/// share the count, or the outdated entry of a key that is written often would stay.
 const MOST_FAILURES: u32 = 3;
 
 enum Op {

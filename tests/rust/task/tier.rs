@@ -421,3 +421,17 @@ fn f13d_t01_a_refresh_that_was_looked_up_takes_no_place() {
     assert!(!queued.has_ended());
     assert_eq!((harness.table.gauges().queued, harness.table.gauges().deferred), (1, 1));
 }
+
+#[test]
+fn t07_a_key_whose_values_cannot_be_written_is_removed_however_often_it_is_put() {
+    let mut harness = Harness::with_tier(TierAbilities::default(), |settings| settings.second_tier.break_after = 0);
+    for nth in 0..3 {
+        harness.put("k", "v");
+        assert_eq!(harness.tier[nth].kind, TierRequestKind::Write);
+        harness.put("k", "newer");
+        let id = harness.tier[nth].id;
+        harness.step(|table, turn| table.tier_finish(id, TierEnd::Dropped, turn));
+        harness.advance(1_000);
+    }
+    assert_eq!((harness.tier.len(), harness.tier[3].kind), (4, TierRequestKind::Remove), "the older entry must not stay");
+}
