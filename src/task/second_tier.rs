@@ -221,7 +221,10 @@ pub(super) struct WriteBehind {
     /// The dirty keys by their oldest write that is not in the second tier.
     order: BTreeMap<u64, Key>,
     fills: HashMap<Key, Fill>,
-    fill_order: VecDeque<Key>,
+    /// Their keys by their numbers.
+    fill_order: BTreeMap<u64, Key>,
+    /// The number of the last fill.
+    filled: u64,
     /// The number of the last write.
     pub written: u64,
     /// The first write that was given up; `None`: none was.
@@ -267,6 +270,7 @@ enum Op {
 }
 
 struct Fill {
+    nth: u64,
     entry: OutgoingEntry,
     at: Millis,
 }
@@ -399,8 +403,8 @@ impl WriteBehind {
     /// Forgets what waits.
     fn give_up(&mut self) -> Box<dyn Send> {
         let waited = std::mem::take(self);
-        let WriteBehind { dirty, order, fills, fill_order, written, lost_from, sent, retry, .. } = waited;
-        (self.written, self.lost_from, self.sent, self.retry) = (written, lost_from, sent, retry);
+        let WriteBehind { dirty, order, fills, fill_order, filled, written, lost_from, sent, retry, .. } = waited;
+        (self.written, self.filled, self.lost_from, self.sent, self.retry) = (written, filled, lost_from, sent, retry);
         Box::new((dirty, order, fills, fill_order))
     }
 
@@ -414,8 +418,9 @@ impl WriteBehind {
             return false;
         }
         self.fill_bytes += bytes;
-        self.fills.insert(key.clone(), Fill { entry, at });
-        self.fill_order.push_back(key.clone());
+        self.filled += 1;
+        self.fills.insert(key.clone(), Fill { nth: self.filled, entry, at });
+        self.fill_order.insert(self.filled, key.clone());
         true
     }
 
@@ -423,13 +428,8 @@ impl WriteBehind {
     pub fn forget_fill(&mut self, key: &[u8], drop: Dropped<'_>) {
         if let Some(fill) = self.fills.remove(key) {
             self.fill_bytes -= bytes_of(&fill.entry.answer);
+            self.fill_order.remove(&fill.nth);
             drop(fill.entry.answer);
-            // Its place in the order is skipped; places are not more than twice the fills.
-            if self.fill_order.len() > 2 * self.fills.len() + 64 {
-                let fills = &self.fills;
-                let mut seen = std::collections::HashSet::new();
-                self.fill_order.retain(|key| fills.contains_key(key) && seen.insert(key.clone()));
-            }
         }
     }
 
@@ -440,8 +440,15 @@ impl WriteBehind {
         Box::new((std::mem::take(&mut self.fills), std::mem::take(&mut self.fill_order)))
     }
 
-    /// Takes what is written next: the clear, else the oldest writes of one kind, else fills. `None`: there is nothing.
-    pub fn next(&mut self, most: usize, now: Millis, drop: Dropped<'_>) -> Option<(Sent, PackedKeys, Vec<OutgoingEntry>)> {
+    /// Takes what is written next: the clear, else the oldest writes of one kind, else fills. Those that have expired are charged to `budget`.
+    /// `None`: there is nothing, or the budget is used up.
+    pub fn next(
+        &mut self,
+        most: usize,
+        now: Millis,
+        budget: &mut usize,
+        drop: Dropped<'_>,
+    ) -> Option<(Sent, PackedKeys, Vec<OutgoingEntry>)> {
         if let Some(clear) = self.clear {
             let keys = vec![(Key::EMPTY, clear.version)];
             let sent = Sent { kind: TierRequestKind::Clear, keys, failed: vec![false], refused: vec![false] };
@@ -468,12 +475,16 @@ impl WriteBehind {
         }
         if kind.is_none() {
             while keys.len() < most
-                && let Some(key) = self.fill_order.pop_front()
+                && let Some((_, key)) = self.fill_order.pop_first()
             {
                 let Some(mut fill) = self.fills.remove(&key) else { continue };
                 self.fill_bytes -= bytes_of(&fill.entry.answer);
                 if aged(&mut fill.entry, fill.at, now).is_err() {
                     drop(fill.entry.answer);
+                    if *budget == 0 {
+                        break;
+                    }
+                    *budget -= 1;
                     continue;
                 }
                 kind = Some(TierRequestKind::Fill);

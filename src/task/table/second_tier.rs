@@ -279,15 +279,15 @@ impl<H: Host> Table<H> {
             while parts.len() < tier.settings.batch_keys as usize
                 && let Some(id) = tier.waiting.pop_front()
             {
-                let Some((flight, key_state)) = self.flights.get_with_key(id) else { continue };
-                if !matches!(flight.phase, Phase::Looking) {
-                    continue;
-                }
-                if tier.behind.is_dirty(&key_state.key) {
-                    // It was written meanwhile.
+                let found = self.flights.get_with_key(id).filter(|(flight, _)| matches!(flight.phase, Phase::Looking));
+                let Some((flight, key_state)) = found.filter(|(_, key_state)| !tier.behind.is_dirty(&key_state.key)) else {
+                    // It has ended, or its key was written meanwhile: then it is passed on.
                     tier.looked.push_back(id);
+                    if !turn.out.takes(1) {
+                        break;
+                    }
                     continue;
-                }
+                };
                 parts.push(LookPart::Open { flight: id, stamp: key_state.stamp_of(flight.standing, self.attempts) });
                 keys.push(&key_state.key);
             }
@@ -322,8 +322,15 @@ impl<H: Host> Table<H> {
         }
         let drops = &mut turn.out.deferred_drops;
         let most = tier.settings.batch_keys as usize;
-        let next = tier.behind.next(most, turn.now.millis(), &mut |answer| drops.push(DeferredDrop::Answer(answer)));
-        let Some((sent, keys, entries)) = next else { return };
+        let budget = &mut turn.out.budget;
+        let next = tier.behind.next(most, turn.now.millis(), budget, &mut |answer| drops.push(DeferredDrop::Answer(answer)));
+        let Some((sent, keys, entries)) = next else {
+            if tier.behind.pending() > 0 {
+                // So far all of it had expired.
+                self.go_on_later();
+            }
+            return;
+        };
         let kind = sent.kind;
         let id = tier.requests.insert_with_key(|_| TierRequest::Sent(sent));
         tier.behind.sent = Some(id);

@@ -435,3 +435,62 @@ fn t07_a_key_whose_values_cannot_be_written_is_removed_however_often_it_is_put()
     }
     assert_eq!((harness.tier.len(), harness.tier[3].kind), (4, TierRequestKind::Remove), "the older entry must not stay");
 }
+
+#[test]
+fn s19_fills_that_have_expired_are_dropped_in_steps() {
+    let mut harness = Harness::with_tier(TierAbilities::default(), |settings| {
+        (settings.second_tier.ttl_ms, settings.second_tier.max_requests) = (Some(10), 100);
+        (settings.tasks.batch_max_keys, settings.tasks.queue_max_keys) = (100, 1_000);
+    });
+    harness.budget = 50;
+    harness.put("slow", "v");
+    let names = keys(1_000);
+    harness.fetch_all(&refs(&names));
+    for nth in 1..harness.tier.len() {
+        let id = harness.tier[nth].id;
+        for index in 0..harness.tier[nth].keys.len() {
+            harness.step(|table, turn| table.tier_answer(id, index, TierAnswer::Miss(Box::default()), turn));
+        }
+        harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    }
+    let mut nth = 0;
+    while nth < harness.requests.len() {
+        for key in harness.requests[nth].keys() {
+            harness.answer(nth, &key, "v");
+        }
+        nth += 1;
+    }
+    assert_eq!(harness.table.tier_gauges().0, 1_001, "a write is under way, and fills wait for its end");
+    harness.advance(11);
+    harness.is_slow = true;
+    let (id, mut dropped) = (harness.tier[0].id, harness.deferred_drops);
+    harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    assert!(harness.has_long_work());
+    loop {
+        assert!(harness.deferred_drops - dropped < 60, "{} in a hold", harness.deferred_drops - dropped);
+        dropped = harness.deferred_drops;
+        if !harness.go_on() {
+            break;
+        }
+    }
+    assert_eq!((harness.table.tier_gauges().0, harness.tier.last().map(|last| last.kind)), (0, Some(TierRequestKind::Read)));
+    assert!(harness.table.is_idle());
+}
+
+#[test]
+fn s19_keys_that_need_no_look_any_more_are_skipped_in_steps() {
+    let mut harness = Harness::with_tier(TierAbilities::default(), |settings| settings.second_tier.max_requests = 1);
+    harness.budget = 50;
+    harness.fetch("slow");
+    let names = keys(300);
+    let left: Vec<Waiter> = names.iter().map(|name| harness.fetch(name)).collect();
+    let stays = harness.fetch("last");
+    left.iter().for_each(|waiter| harness.cancel(waiter));
+    harness.is_slow = true;
+    let id = harness.tier[0].id;
+    harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    assert_eq!((harness.tier.len(), harness.has_long_work()), (1, true));
+    while harness.go_on() {}
+    assert_eq!(harness.tier.last().map(|last| last.keys.get(0).map(<[u8]>::to_vec)), Some(Some(b"last".to_vec())));
+    assert!(!stays.has_ended());
+}
