@@ -123,16 +123,23 @@ impl Deref for Pin<'_> {
     }
 }
 
+impl Pin<'_> {
+    /// Drops the reference that keeps the cache. It may be the last one, and then run destructors of the program. Calls end here that have
+    /// no guard any more.
+    #[cold]
+    #[inline(never)]
+    fn drop_reference(&mut self) {
+        let reference = self.slot.map_or_else(|| self.counted.take(), CallSlot::take);
+        let _ = catch_panic(|| drop(reference));
+    }
+}
+
 impl Drop for Pin<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        let last = match self.slot {
-            Some(slot) if rarely(!slot.leave()) => slot.take(),
-            Some(_) => return,
-            None => self.counted.take(),
-        };
-        // It may be the last reference, and then run destructors of the program. Calls end here that have no guard any more.
-        let _ = catch_panic(|| drop(last));
+        if rarely(!self.slot.is_some_and(CallSlot::leave)) {
+            self.drop_reference();
+        }
     }
 }
 
