@@ -128,6 +128,8 @@ def f21_an_interrupt_ends_a_wait() -> None:
     import os
     import signal
 
+    # A shell's background command ignores interrupts, and so would this process.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     gate = threading.Event()
     with kvlight.Tasks[int, int](provider=lambda keys: keys if gate.wait() else []) as tasks:
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
