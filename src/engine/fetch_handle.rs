@@ -145,7 +145,7 @@ impl FetchHandle {
             let mut inner = self.inner.lock();
             (std::mem::replace(&mut inner.stage, Stage::Ended), inner.context.take(), inner.waiters)
         };
-        // Whoever comes later sees the stage, under the same lock.
+        // A thread that begins to wait after this sees the stage under the same lock, and does not wait.
         if waiters > 0 {
             self.ended.notify_all();
         }

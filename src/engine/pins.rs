@@ -1,12 +1,12 @@
 //! Keeps a cache in memory during a call, without writing to memory that other threads write to.
 //!
-//! Host code that runs during a call may release the very cache that the call uses (rule L04a). If each call took a reference, all threads
-//! would write to one count, and lookups with a validator would be slower on two threads than on one. Instead a call marks a slot that its
-//! thread usually has to itself. Whoever gives up a reference to the cache first adds one for each marked slot, and the call that marked
-//! it drops that reference at its end.
+//! The program's code that runs during a call may release the very cache that the call uses (rule L04a). If each call took a reference,
+//! all threads would write to one count, and lookups with a validator would be slower on two threads than on one. Instead, a call marks a
+//! slot, which other threads rarely use. A thread that releases a reference to the cache first adds a reference for each marked slot. The
+//! call that marked the slot drops that reference when it ends.
 //!
-//! No mark is missed. The caller's reference exists when the call begins, and only host code inside the call may give it up: after the mark
-//! was made, on the same thread or on one that this code caused to do it.
+//! No mark is missed: the caller's reference exists when the call begins, and only the program's code inside the call may release it. That
+//! happens after the mark was made, on the same thread or on a thread that this code caused to do it.
 //!
 //! ```text
 //!   FREE ── pin ──▶ USED ── a reference to the cache is given up ──▶ GIVEN

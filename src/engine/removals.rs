@@ -5,8 +5,8 @@
 //!
 //! One thread at a time reports: the one that has the *turn*.
 //!
-//! - For an engine, that thread is the dispatcher, or the reader of the host's queue. Writers that are faster wait for it
-//!   ([`Removals::throttle_writer`]), or drop values themselves.
+//! - For an engine, that thread is the dispatcher, or the thread that reads the program's queue. Writers that cause removals faster than it
+//!   reports them wait for it ([`Removals::throttle_writer`]), or drop values themselves.
 //! - For a cache without an engine, it is the thread that caused a removal, or the dispatcher for expired entries. A thread that finds
 //!   the turn taken waits until its own removals are reported ([`Removals::deliver_here`]), so that no more are pending than there are
 //!   threads.
