@@ -28,6 +28,6 @@ pub mod typed;
 pub use base::clock::ManualClock;
 pub use cache::Cause;
 pub use typed::{
-    BatchFuture, BreakerOverride, BreakerState, Builder, CacheKey, CacheState, EntryTerms, ErrorKind, FetchError, FetchFuture, FetchResult,
-    KeyBytes, LoadRequest, StaleEntry, Tasks, TypedCache,
+    BatchFuture, BreakerOverride, BreakerState, Builder, CacheKey, CacheState, DetailedBatch, DetailedFetch, EntryTerms, ErrorKind,
+    FetchError, FetchFuture, FetchResult, Fetched, KeyBytes, LoadRequest, Source, StaleEntry, Tasks, TypedCache,
 };

@@ -1,6 +1,7 @@
 //! Fetches as futures. They work with any executor: the library's dispatcher thread wakes the task that waits.
 
 use super::error::FetchError;
+use super::fetched::Fetched;
 use super::tasks::FetchResult;
 use super::value::shared;
 use crate::base::sync::Mutex;
@@ -39,9 +40,22 @@ pub struct BatchFuture<V> {
     value: PhantomData<fn() -> V>,
 }
 
+/// A [`FetchFuture`] whose result has its details.
+#[must_use = "a future does nothing unless it is polled"]
+pub struct DetailedFetch<V>(FetchFuture<V>);
+
+/// A [`BatchFuture`] whose results have their details.
+#[must_use = "a future does nothing unless it is polled"]
+pub struct DetailedBatch<V>(BatchFuture<V>);
+
 impl<V> FetchFuture<V> {
     pub(super) fn new(core: Arc<Core>, key: Vec<u8>) -> FetchFuture<V> {
         FetchFuture { call: PendingCall::new(core, Form::Each, vec![key]), value: PhantomData }
+    }
+
+    /// The same fetch, whose result also says where the value came from, how old it is, and whether it is stale.
+    pub fn detailed(self) -> DetailedFetch<V> {
+        DetailedFetch(self)
     }
 }
 
@@ -49,16 +63,26 @@ impl<V> BatchFuture<V> {
     pub(super) fn new(core: Arc<Core>, keys: Vec<Vec<u8>>) -> BatchFuture<V> {
         BatchFuture { call: PendingCall::new(core, Form::All, keys), value: PhantomData }
     }
+
+    /// The same fetch, whose results also say where the values came from, how old they are, and whether they are stale.
+    pub fn detailed(self) -> DetailedBatch<V> {
+        DetailedBatch(self)
+    }
 }
 
 impl<V: Send + Sync + 'static> Future for FetchFuture<V> {
     type Output = FetchResult<V>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<FetchResult<V>> {
-        self.get_mut().call.poll(context).map(|answer| match answer? {
-            FetchAnswer::Now(outcome) => of_outcome(outcome),
-            FetchAnswer::Ready(_) | FetchAnswer::Pending => unreachable!("a fetch of one key is answered with its outcome"),
-        })
+        self.get_mut().call.poll_one(context).map(|outcome| of_outcome(outcome?))
+    }
+}
+
+impl<V: Send + Sync + 'static> Future for DetailedFetch<V> {
+    type Output = Result<Fetched<V>, FetchError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().0.call.poll_one(context).map(|outcome| Fetched::new(outcome?))
     }
 }
 
@@ -66,10 +90,15 @@ impl<V: Send + Sync + 'static> Future for BatchFuture<V> {
     type Output = Result<Vec<FetchResult<V>>, FetchError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.get_mut().call.poll(context).map(|answer| match answer? {
-            FetchAnswer::Ready(results) => Ok(results.batch.outcomes.into_iter().map(of_outcome).collect()),
-            FetchAnswer::Now(_) | FetchAnswer::Pending => unreachable!("a fetch of many keys is answered with its results"),
-        })
+        self.get_mut().call.poll_all(context).map_ok(|outcomes| outcomes.into_iter().map(of_outcome).collect())
+    }
+}
+
+impl<V: Send + Sync + 'static> Future for DetailedBatch<V> {
+    type Output = Result<Vec<Result<Fetched<V>, FetchError>>, FetchError>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.get_mut().0.call.poll_all(context).map_ok(|outcomes| outcomes.into_iter().map(Fetched::new).collect())
     }
 }
 
@@ -100,6 +129,22 @@ struct AnswerSlot {
 impl PendingCall {
     fn new(core: Arc<Core>, form: Form, keys: Vec<Vec<u8>>) -> PendingCall {
         PendingCall { core, form, keys, stage: CallStage::New }
+    }
+
+    /// Polls a call for one key.
+    fn poll_one(&mut self, context: &mut Context<'_>) -> Poll<Result<Outcome, FetchError>> {
+        self.poll(context).map_ok(|answer| match answer {
+            FetchAnswer::Now(outcome) => outcome,
+            FetchAnswer::Ready(_) | FetchAnswer::Pending => unreachable!("a fetch of one key is answered with its outcome"),
+        })
+    }
+
+    /// Polls a call for many keys.
+    fn poll_all(&mut self, context: &mut Context<'_>) -> Poll<Result<Vec<Outcome>, FetchError>> {
+        self.poll(context).map_ok(|answer| match answer {
+            FetchAnswer::Ready(results) => results.batch.outcomes,
+            FetchAnswer::Now(_) | FetchAnswer::Pending => unreachable!("a fetch of many keys is answered with its results"),
+        })
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {

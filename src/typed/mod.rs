@@ -21,7 +21,8 @@
 //! ```
 //!
 //! In async code, use `capitals.fetch("France").await`. [`Tasks::fetch`] returns a future that starts when it is first polled, cancels its
-//! fetch when it is dropped, and works with any executor.
+//! fetch when it is dropped, and works with any executor. `capitals.fetch("France").detailed().await` also says where the value came from, how
+//! old it is, and whether it is stale.
 //!
 //! - [`Tasks`]: an engine, which is a cache with a provider. [`Builder`] creates it.
 //! - [`TypedCache`]: a cache without a provider, or an engine's cache, for reading and writing.
@@ -34,16 +35,19 @@ mod builder;
 mod cache;
 mod error;
 mod fetch;
+mod fetched;
 mod key;
 mod request;
 mod tasks;
 mod value;
 
+pub use crate::task::Source;
 pub use crate::task::breaker::{BreakerOverride, BreakerState};
 pub use builder::Builder;
 pub use cache::{CacheState, EntryTerms, TypedCache};
 pub use error::{ErrorKind, FetchError};
-pub use fetch::{BatchFuture, FetchFuture};
+pub use fetch::{BatchFuture, DetailedBatch, DetailedFetch, FetchFuture};
+pub use fetched::Fetched;
 pub use key::{CacheKey, KeyBytes};
 pub use request::{LoadRequest, StaleEntry};
 pub use tasks::{FetchResult, Tasks};

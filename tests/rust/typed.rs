@@ -2,7 +2,7 @@
 
 use kvlight::base::Millis;
 use kvlight::{
-    BreakerOverride, BreakerState, Builder, CacheState, Cause, EntryTerms, ErrorKind, FetchError, LoadRequest, ManualClock, Tasks,
+    BreakerOverride, BreakerState, Builder, CacheState, Cause, EntryTerms, ErrorKind, FetchError, LoadRequest, ManualClock, Source, Tasks,
     TypedCache,
 };
 use std::collections::HashMap;
@@ -223,12 +223,32 @@ fn r02_r07_a_fallback_serves_while_the_breaker_is_open_unless_the_record_is_gone
         assert_eq!(tasks.fetch_wait(&1).expect("the fallback").as_deref(), Some(&7));
         assert_eq!((tasks.breaker_state(), calls.load(Ordering::Relaxed)), (BreakerState::Open, 2));
     }
+    let detailed = block_on(tasks.fetch(&1).detailed()).expect("the fallback");
+    assert_eq!((detailed.value.as_deref(), detailed.source, detailed.is_stale), (Some(&7), Source::Stale, true));
+    assert_eq!((detailed.age, detailed.ttl_left), (Duration::from_millis(150), Duration::ZERO));
+    assert_eq!(detailed.failure.map(|error| error.kind()), Some(ErrorKind::Unavailable));
     tasks.force_breaker(BreakerOverride::Closed).expect("open");
     assert_eq!(tasks.breaker_state(), BreakerState::Closed);
     for _ in 0..2 {
         assert_eq!(tasks.fetch_wait(&1).expect_err("the record is gone").kind(), ErrorKind::Provider);
     }
     assert_eq!(calls.load(Ordering::Relaxed), 4);
+}
+
+#[test]
+fn f22_details_say_where_a_value_came_from_how_old_it_is_and_when_it_expires() {
+    let clock = Arc::new(ManualClock::new(Millis(0)));
+    let tasks: Tasks<u64, u64> = doubling(&Arc::default()).set("cache.ttl_ms", 100).clock(clock.clone()).build().expect("an engine");
+    let loaded = block_on(tasks.fetch(&4).detailed()).expect("a value");
+    assert_eq!((loaded.value.as_deref(), loaded.source, loaded.attempts), (Some(&8), Source::Provider, 1));
+    assert_eq!((loaded.age, loaded.ttl_left, loaded.is_stale), (Duration::ZERO, Duration::from_millis(100), false));
+    clock.advance(40);
+    let batch = block_on(tasks.fetch_all(&[4, 5]).detailed()).expect("a batch");
+    let [resident, absent] = <[_; 2]>::try_from(batch).expect("two results").map(|found| found.expect("an answer"));
+    assert_eq!((resident.value.as_deref(), resident.source, resident.attempts), (Some(&8), Source::Store, 0));
+    assert_eq!((resident.age, resident.ttl_left), (Duration::from_millis(40), Duration::from_millis(60)));
+    assert_eq!((absent.value, absent.source), (None, Source::Provider));
+    assert!(resident.failure.is_none() && absent.failure.is_none());
 }
 
 #[test]
