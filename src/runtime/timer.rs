@@ -9,12 +9,16 @@ use crate::base::clock::{Clock, Timed};
 use crate::base::panics::catch_panic;
 use crate::base::sync::{Condvar, Mutex, wait};
 use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// A handle to the timer's thread.
@@ -217,7 +221,36 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
         } else {
             // Deadlines more than a year ahead are checked again after a year, which bounds the clock's arithmetic.
             let ahead = due.since(clock.moment()).min(Duration::from_secs(365 * 24 * 3600));
-            let _ = timeout_at(Instant::now() + ahead, alarm.wakeup.notified()).await;
+            wait_until(Instant::now() + ahead, &alarm.wakeup).await;
+        }
+    }
+}
+
+/// How early the timer wakes before a deadline. Tokio counts in whole milliseconds, so that it may wake 2 ms late; the rest is waited for
+/// in naps.
+const EARLY: Duration = Duration::from_millis(2);
+
+/// The longest that the timer's thread sleeps at a time before a deadline that is near: how late it hears of an earlier one.
+const NAP: Duration = Duration::from_micros(200);
+
+/// Waits until `deadline`, or until `wakeup` is notified.
+async fn wait_until(deadline: Instant, wakeup: &Notify) {
+    let mut notified = pin!(wakeup.notified());
+    let early = deadline.checked_sub(EARLY).unwrap_or(deadline);
+    if timeout_at(early, notified.as_mut()).await.is_ok() {
+        return;
+    }
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::sleep(left.min(NAP));
+        // The other objects may be due, too.
+        yield_now().await;
+        let is_notified = poll_fn(|context| Poll::Ready(notified.as_mut().poll(context).is_ready())).await;
+        if is_notified {
+            return;
         }
     }
 }
