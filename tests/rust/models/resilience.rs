@@ -69,6 +69,17 @@ impl Harness {
         Harness { core: Core::engine(plan).expect("it needs no threads"), queue, provider, clock, log: EventLog::default() }
     }
 
+    /// With a fetch of `k` as "a" that was hedged, and the two requests for it.
+    fn hedged() -> (Harness, Ticket, Ticket) {
+        let harness = Harness::new(hedging);
+        harness.fetch("a", b"k");
+        harness.drain();
+        advance(&harness.clock, 10);
+        harness.drain();
+        let (first, second) = (harness.request().expect("a request"), harness.request().expect("a hedge"));
+        (harness, first, second)
+    }
+
     fn fetch(&self, name: &'static str, key: &[u8]) {
         fetch(&self.core, &self.log, name, key);
     }
@@ -151,12 +162,7 @@ fn r09_the_answer_concurrent_with_the_hedge_gives_one_event() {
 #[test]
 fn r09_of_two_answers_to_both_requests_one_counts() {
     explore("answer against the answer of the hedge", 3, || {
-        let harness = Harness::new(hedging);
-        harness.fetch("a", b"k");
-        harness.drain();
-        advance(&harness.clock, 10);
-        harness.drain();
-        let (first, second) = (harness.request().expect("a request"), harness.request().expect("a hedge"));
+        let (harness, first, second) = Harness::hedged();
         let other = loom::thread::spawn(move || second.resolve(0, value("second"), StoreTerms::default()));
         let mine = first.resolve(0, value("first"), StoreTerms::default());
         drop(first);
@@ -173,12 +179,7 @@ fn r09_of_two_answers_to_both_requests_one_counts() {
 #[test]
 fn r09_an_error_of_one_request_fails_no_key_that_the_other_answers() {
     explore("error against the answer of the hedge", 3, || {
-        let harness = Harness::new(hedging);
-        harness.fetch("a", b"k");
-        harness.drain();
-        advance(&harness.clock, 10);
-        harness.drain();
-        let (first, second) = (harness.request().expect("a request"), harness.request().expect("a hedge"));
+        let (harness, first, second) = Harness::hedged();
         let other = loom::thread::spawn(move || {
             second.fail(0, failure());
             drop(second);
