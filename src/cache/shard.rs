@@ -12,7 +12,6 @@
 //! An expired entry is treated as absent, except by [`Shard::stale`], [`Shard::see_stale`] and [`Shard::known`]. It is removed, or its
 //! grace begins, when the wheel reports it or a write finds it. Live entries are evicted only if no expired or stale one is left.
 
-mod ahead;
 mod expiry;
 mod growth;
 mod labels;
@@ -21,12 +20,13 @@ mod outgrown;
 mod refresh;
 mod stale;
 mod steps;
+mod victim_prefetch;
 
-use self::ahead::PrefetchedVictim;
 pub(super) use self::expiry::DefaultExpiry;
 pub(super) use self::labels::TagFate;
 use self::outgrown::Structures;
 use self::stale::time_of;
+use self::victim_prefetch::PrefetchedVictim;
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, Departures};
 use super::entry::{Condition, END_COST, EntryParts, Hit, LIFETIME_COST, PutOutcome, TouchOutcome, USE_COST, cost_of};

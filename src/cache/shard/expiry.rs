@@ -65,7 +65,7 @@ impl DefaultExpiry {
     }
 
     /// When an entry that is stored now expires. Jitter moves the expiry by up to `jitter_ms` either way, but by at most half of the TTL,
-    /// so that no entry is stored already expired.
+    /// so that no entry is stored already expired. `before_jitter` in `src/engine/second_tier.rs` relies on this range.
     pub(super) fn deadline(&self, ttl: Ttl, now: Millis) -> Millis {
         let Ttl::For(ttl) = ttl else { return Millis::NEVER };
         let range = self.jitter_ms.min(ttl.get() / 2);

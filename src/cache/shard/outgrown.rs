@@ -10,7 +10,7 @@ use super::super::order::EvictionOrder;
 use super::super::slab::Slab;
 use super::super::wheel::Expirations;
 use super::Shard;
-use super::ahead::PrefetchedVictim;
+use super::victim_prefetch::PrefetchedVictim;
 use crate::base::hint::rarely;
 
 /// The structures that a shard has replaced by empty ones.
