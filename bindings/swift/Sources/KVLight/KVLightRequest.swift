@@ -67,7 +67,11 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
     }
 
     /// Why the request is no longer wanted; `nil` while it is wanted.
-    public var cancellation: Cancellation? { Cancellation(rawValue: kvl_request_is_cancelled(handle.raw)) }
+    public var cancellation: Cancellation? {
+        let reason = kvl_request_is_cancelled(handle.raw)
+        // A reason of a later library must not read as "still wanted".
+        return reason == 0 ? nil : Cancellation(rawValue: reason) ?? .unwanted
+    }
 
     /// Whether a caller still waits for a key.
     public func isWanted(at index: Int) -> Bool {
