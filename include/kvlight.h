@@ -1636,11 +1636,11 @@ KVL_API kvl_status_t kvl_cache_get_into(kvl_cache_t *cache, const uint8_t *key, 
  * @param cache         [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param keys          [borrowed] `n` keys, duplicates allowed; may be NULL if `n` is 0.
  * @param n             the number of keys.
- * @param out_values    [out, owned] `n` places, each for a value, kvl_value_null(), or NULL for every other outcome:
- *                      kvl_value_release_many(). May be NULL if `n` is 0.
+ * @param out_values    [out, owned] `n` places; each receives a value or kvl_value_null(), or NULL for every other outcome. Release
+ *                      them with kvl_value_release_many(). May be NULL if `n` is 0.
  * @param out_statuses  [out] `n` places, each for KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY, or KVL_ERR_KEY_TOO_LONG for that key
  *                      alone. May be NULL if `n` is 0.
- * @return KVL_OK; KVL_ERR_NULL_POINTER (also in one of the keys), KVL_ERR_INVALID_ARG (a number larger than any memory, a misaligned
+ * @return KVL_OK; KVL_ERR_NULL_POINTER (also in one of the keys), KVL_ERR_INVALID_ARG (`n` is too large for any memory, a misaligned
  *         pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1

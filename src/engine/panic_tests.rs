@@ -11,10 +11,10 @@ use crate::task::{Form, Outcome};
 use std::sync::mpsc::{Receiver as Inbox, Sender, channel};
 use std::sync::{Arc, Mutex};
 
-/// Keeps its requests until the test ends.
-struct RequestKeeper(Mutex<Sender<Ticket>>);
+/// Passes its requests to the test, unanswered.
+struct RequestForwarder(Mutex<Sender<Ticket>>);
 
-impl Provider for RequestKeeper {
+impl Provider for RequestForwarder {
     fn provide(&self, request: Ticket) {
         // After the test has ended, the request is dropped.
         let _ = self.0.lock().expect("no panic").send(request);
@@ -37,7 +37,7 @@ impl Receiver for StatusListener {
 
 fn engine() -> (Arc<Core>, Inbox<Ticket>) {
     let (sender, tickets) = channel();
-    let hooks = Hooks { provider: Some(Arc::new(RequestKeeper(Mutex::new(sender)))), ..Hooks::default() };
+    let hooks = Hooks { provider: Some(Arc::new(RequestForwarder(Mutex::new(sender)))), ..Hooks::default() };
     let plan = Plan { hooks, clock: Some(Clock::manual(Millis(0))), ..Plan::default() };
     (Core::engine(plan).expect("threads"), tickets)
 }

@@ -2,13 +2,13 @@
 //!
 //! Host code that runs during a call (hooks, destructors) may release the very cache that the call uses. So a call that may run such code
 //! keeps the core while it runs. Even a lookup may run such code, when it empties a shard after a panic. A lookup of one key tries a fast
-//! path first, which runs no host code, cannot panic and does not wait, and so needs neither to keep the core nor a guard. If the validator
+//! path first, which runs no host code, cannot panic and does not wait, and therefore needs neither a reference to the core nor a guard. If the validator
 //! is the only host code, there is a path that keeps the core and needs no guard.
 
 use super::config::Config;
 use super::constants::kvl_status_t;
 use super::copied;
-use super::guard::{Caller, guard, guard_apart, guard_or};
+use super::guard::{Caller, guard, guard_or, guard_slow};
 use super::handle::{Handle, HandleOut, Owner, SharedOwner};
 use super::stats::kvl_stats_t;
 use super::stats::text;
@@ -47,7 +47,7 @@ fn size(number: u64) -> usize {
 }
 
 /// Fails if a setting of the configuration was refused.
-pub(crate) fn problem_of(config: &Config) -> Result<(), Error> {
+pub(crate) fn check_settings(config: &Config) -> Result<(), Error> {
     let problem = config.problem();
     problem.map_or(Ok(()), |problem| Err(Error::with_text(Status::ERR_BAD_VALUE, 0, &problem.to_string_lossy())))
 }
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn kvl_cache_new(
     guard(|| {
         caller.make(out_cache, out_error, || {
             let config = caller.borrow(config).map_err(Error::of)?;
-            problem_of(config)?;
+            check_settings(config)?;
             let parts = config.parts();
             if parts.routes.removals.is_none() && parts.removal.as_ref().is_some_and(|listener| listener.function().is_none()) {
                 return Err(Error::of(Status::ERR_NO_CALLBACK));
@@ -191,12 +191,12 @@ pub unsafe extern "C" fn kvl_cache_get(
     {
         return seen.unwrap_or(Status::MISS).0;
     }
-    get_apart(caller, cache, key, key_len, out_value)
+    get_slow(caller, cache, key, key_len, out_value)
 }
 
-/// The slower paths of [`kvl_cache_get`]. One function, so that the fast path has nothing to keep for it.
+/// The slower paths of [`kvl_cache_get`]. Not inlined, so that the fast path saves no registers for it.
 #[inline(never)]
-fn get_apart(caller: &Caller, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, out_value: *mut *mut kvl_value_t) -> kvl_status_t {
+fn get_slow(caller: &Caller, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, out_value: *mut *mut kvl_value_t) -> kvl_status_t {
     if let Ok(out) = caller.out(out_value)
         && let Some((_pin, status)) = caller.try_validated(cache, key, key_len, |answer| give(out, answer))
     {
@@ -236,7 +236,8 @@ pub unsafe extern "C" fn kvl_cache_get_into(
 ) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = &unsafe { Caller::trusted() };
-    let mut long = None;
+    // A value that is too long to be copied under the lock.
+    let mut too_long = None;
     if !rarely(Caller::overlap(key, key_len, buf, cap))
         && let Ok(buffer) = caller.byte_buffer(buf, cap, out_len)
         && let Some(seen) = caller.try_fast(
@@ -244,17 +245,17 @@ pub unsafe extern "C" fn kvl_cache_get_into(
             key,
             key_len,
             #[inline(always)]
-            |answer| buffer.see(answer, &mut long),
+            |answer| buffer.see(answer, &mut too_long),
         )
     {
         let status = seen.unwrap_or(Status::MISS);
-        return match long {
+        return match too_long {
             None => status.0,
             // The entry may be removed meanwhile. Then this drops the last reference to the value, which may run host code.
-            Some(long) => guard_apart(move || Ok(buffer.finish(long, &*caller.kept(cache)?))),
+            Some(value) => guard_slow(move || Ok(buffer.finish(value, &*caller.kept(cache)?))),
         };
     }
-    copied::get_into_apart(caller, cache, (key, key_len), (buf, cap), out_len)
+    copied::get_into_slow(caller, cache, (key, key_len), (buf, cap), out_len)
 }
 
 /// Looks several keys up in order, each like kvl_cache_get().
@@ -262,11 +263,11 @@ pub unsafe extern "C" fn kvl_cache_get_into(
 /// @param cache         [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param keys          [borrowed] `n` keys, duplicates allowed; may be NULL if `n` is 0.
 /// @param n             the number of keys.
-/// @param out_values    [out, owned] `n` places, each for a value, kvl_value_null(), or NULL for every other outcome:
-///                      kvl_value_release_many(). May be NULL if `n` is 0.
+/// @param out_values    [out, owned] `n` places; each receives a value or kvl_value_null(), or NULL for every other outcome. Release
+///                      them with kvl_value_release_many(). May be NULL if `n` is 0.
 /// @param out_statuses  [out] `n` places, each for KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY, or KVL_ERR_KEY_TOO_LONG for that key
 ///                      alone. May be NULL if `n` is 0.
-/// @return KVL_OK; KVL_ERR_NULL_POINTER (also in one of the keys), KVL_ERR_INVALID_ARG (a number larger than any memory, a misaligned
+/// @return KVL_OK; KVL_ERR_NULL_POINTER (also in one of the keys), KVL_ERR_INVALID_ARG (`n` is too large for any memory, a misaligned
 ///         pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1

@@ -72,7 +72,7 @@ impl ByteBuffer<'_> {
 
 /// The slower paths of [`kvl_cache_get_into`](super::cache::kvl_cache_get_into).
 #[inline(never)]
-pub(super) fn get_into_apart(
+pub(super) fn get_into_slow(
     caller: &Caller,
     cache: *mut kvl_cache_t,
     (key, key_len): (*const u8, usize),

@@ -35,7 +35,7 @@ pub(crate) fn guard(run: impl FnOnce() -> Result<Status, Status>) -> kvl_status_
 
 /// Like [`guard`], but not inlined: for the slow path of an export whose fast path cannot panic.
 #[inline(never)]
-pub(crate) fn guard_apart(run: impl FnOnce() -> Result<Status, Status>) -> kvl_status_t {
+pub(crate) fn guard_slow(run: impl FnOnce() -> Result<Status, Status>) -> kvl_status_t {
     guard(run)
 }
 

@@ -4,7 +4,7 @@
 //! to read without one.
 
 use super::constants::kvl_status_t;
-use super::guard::{Caller, guard, guard_apart, guard_or};
+use super::guard::{Caller, guard, guard_or, guard_slow};
 use super::handle::{Handle, HasGeneration, ScalarOut};
 use super::types::{kvl_cache_t, kvl_reader_t};
 use super::value::start_of;
@@ -169,14 +169,14 @@ pub unsafe extern "C" fn kvl_reader_get(
         let (status, GivenUp { before, refused }) = borrowed.show(found.into(), &out);
         let last = before.and_then(Value::give_up);
         if rarely(last.is_some() || refused.is_some()) {
-            return guard_apart(move || {
+            return guard_slow(move || {
                 drop((last, refused));
                 Ok(status)
             });
         }
         return status.0;
     }
-    guard_apart(move || {
+    guard_slow(move || {
         let out = caller.outputs(out_data, out_len, out_object)?;
         // The validator, the record listener and the destructor of a value may free the reader.
         let (reader, key) = (caller.share(reader.cast_const())?, caller.key(key, key_len)?);

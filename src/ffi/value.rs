@@ -1,7 +1,7 @@
 //! Values across the ABI. A handle is the pointer of a value of `base`, or the address of a static variable that stands for null.
 
 use super::constants::{KVL_KIND_BYTES, KVL_KIND_NULL, KVL_KIND_OBJECT, kvl_status_t};
-use super::guard::{Caller, guard, guard_apart, guard_or};
+use super::guard::{Caller, guard, guard_or, guard_slow};
 use super::handle::{Handle, Owner, SharedOwner};
 use super::types::{kvl_free_fn, kvl_value_t};
 use crate::base::{Answer, Kind, Object, Status, Value};
@@ -267,7 +267,7 @@ pub unsafe extern "C" fn kvl_value_release(value: *mut kvl_value_t) {
     if let Ok(Answer::Value(value)) = caller.take(value)
         && let Some(last) = value.give_up()
     {
-        guard_apart(|| {
+        guard_slow(|| {
             drop(last);
             Ok(Status::OK)
         });
