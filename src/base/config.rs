@@ -315,10 +315,11 @@ impl Draft {
 
     fn try_set(&mut self, name: &str, input: Input<'_>) -> Result<(), (Status, String)> {
         let Some(row) = row(name) else {
-            return Err((
-                Status::ERR_UNKNOWN_KEY,
-                format!("there is no setting \"{}\"; did you mean \"{}\"?", shortened(name), nearest(name)),
-            ));
+            let remedy = match nearest(name) {
+                Some(nearest) => format!("did you mean \"{nearest}\"?"),
+                None => "the manual's page \"Configuration\" lists all settings".into(),
+            };
+            return Err((Status::ERR_UNKNOWN_KEY, format!("there is no setting \"{}\"; {remedy}", shortened(name))));
         };
         if self.scope == Scope::Fetch && !row.per_fetch {
             return Err((
@@ -458,10 +459,14 @@ fn row(name: &str) -> Option<&'static SettingRow> {
     TABLE.iter().find(|row| row.name == name)
 }
 
-/// The setting with the closest name (by Levenshtein distance), to suggest for a misspelt one.
-fn nearest(name: &str) -> &'static str {
-    let near = TABLE.iter().min_by_key(|row| edits(name, row.name));
-    near.map_or("", |row| row.name)
+/// The setting to suggest for an unknown name: the one of that name without its group, or else the one with the closest name (by
+/// Levenshtein distance), if at least half of it is right.
+fn nearest(name: &str) -> Option<&'static str> {
+    let without_group = |row: &&SettingRow| row.name.split_once('.').is_some_and(|(_, last)| last == name);
+    let near = || TABLE.iter().map(|row| (edits(name, row.name), row)).min_by_key(|(edits, _)| *edits);
+    let is_close = |edits: usize| 2 * edits <= name.chars().count();
+    let row = TABLE.iter().find(without_group).or_else(|| near().filter(|(edits, _)| is_close(*edits)).map(|(_, row)| row));
+    row.map(|row| row.name)
 }
 
 fn edits(from: &str, to: &str) -> usize {
@@ -513,11 +518,22 @@ mod tests {
     }
 
     #[test]
-    fn l09_a_misspelt_setting_names_the_nearest() {
-        let mut draft = Draft::new(Scope::Engine);
-        assert_eq!(draft.set("cache.capasity", Input::Int(5)), Err(Status::ERR_UNKNOWN_KEY));
-        assert!(draft.problem().expect("a problem").to_str().expect("text").contains("cache.capacity"));
-        assert_eq!(draft.settings().cache.capacity, 1024);
+    fn l09_an_unknown_setting_names_a_similar_one_if_there_is_one() {
+        for (wrong, right) in [
+            ("cache.capasity", Some("cache.capacity")),
+            ("cache_ttl_ms", Some("cache.ttl_ms")),
+            ("max_running", Some("tasks.max_running")),
+            ("cache.timeout_ms", Some("stale.timeout_ms")),
+            ("nonsense", None),
+            ("", None),
+        ] {
+            let mut draft = Draft::new(Scope::Engine);
+            assert_eq!(draft.set(wrong, Input::Int(5)), Err(Status::ERR_UNKNOWN_KEY));
+            let problem = draft.problem().expect("a problem").to_str().expect("text").to_owned();
+            let remedy = right.map_or("\"Configuration\" lists all".into(), |right| format!("did you mean \"{right}\"?"));
+            assert!(problem.contains(&remedy), "{wrong}: {problem}");
+            assert_eq!(draft.settings().cache.capacity, 1024);
+        }
     }
 
     #[test]
