@@ -233,6 +233,11 @@ const EARLY: Duration = Duration::from_millis(2);
 /// The longest that the timer's thread sleeps at a time before a deadline that is near: how late it hears of an earlier one.
 const NAP: Duration = Duration::from_micros(200);
 
+thread_local! {
+    /// The number of naps of this timer's thread. Of all that wait for a near deadline, one naps in each round, and the others see that.
+    static NAPS: Cell<u64> = const { Cell::new(0) };
+}
+
 /// Waits until `deadline`, or until `wakeup` is notified.
 async fn wait_until(deadline: Instant, wakeup: &Notify) {
     let mut notified = pin!(wakeup.notified());
@@ -240,12 +245,17 @@ async fn wait_until(deadline: Instant, wakeup: &Notify) {
     if timeout_at(early, notified.as_mut()).await.is_ok() {
         return;
     }
+    let mut naps_before = None;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return;
         }
-        std::thread::sleep(left.min(NAP));
+        if naps_before == Some(NAPS.get()) {
+            std::thread::sleep(left.min(NAP));
+            NAPS.set(NAPS.get() + 1);
+        }
+        naps_before = Some(NAPS.get());
         // The other objects may be due, too.
         yield_now().await;
         let is_notified = poll_fn(|context| Poll::Ready(notified.as_mut().poll(context).is_ready())).await;
