@@ -7,7 +7,7 @@ top=$(CDPATH= cd -- "$here/../.." && pwd)
 : "${KVL_LIB_DIR:=${CARGO_TARGET_DIR:-$top/target}/release}" "${KVL_INCLUDE_DIR:=$top/include}"
 : "${NODE_INCLUDE_DIR:=$(node -p "require('path').resolve(process.execPath, '../../include/node')")}"
 if [ ! -e "$NODE_INCLUDE_DIR/node_api.h" ] || [ ! -e "$NODE_INCLUDE_DIR/uv.h" ]; then
-    echo "no node_api.h and uv.h in $NODE_INCLUDE_DIR: install Debian's package libnode-dev, or name the folder by NODE_INCLUDE_DIR" >&2
+    echo "no node_api.h and uv.h in $NODE_INCLUDE_DIR: install Debian's package libnode-dev, or set NODE_INCLUDE_DIR to their folder" >&2
     exit 1
 fi
 out=${1:-$here/build/kvlight.node}

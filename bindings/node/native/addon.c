@@ -5,26 +5,25 @@
 #include <string.h>
 #include <uchar.h>
 
-napi_value refused(napi_env env)
+napi_value throw_napi_error(napi_env env)
 {
     bool is_pending = false;
     napi_is_exception_pending(env, &is_pending);
     const napi_extended_error_info *info = NULL;
     napi_get_last_error_info(env, &info);
     if (!is_pending)
-        napi_throw_error(env, NULL, info && info->error_message ? info->error_message : "kvlight: Node-API refused a call");
+        napi_throw_error(env, NULL, info && info->error_message ? info->error_message : "kvlight: Node-API throw_napi_error a call");
     return NULL;
 }
 
-/* src/errors.cjs turns it into a KvlightError. */
-napi_value thrown(napi_env env, kvl_status_t status, const char *sentence)
+napi_value throw_status(napi_env env, kvl_status_t status, const char *message)
 {
-    napi_value error, message, code;
-    if (napi_create_string_utf8(env, sentence ? sentence : kvl_status_message(status), NAPI_AUTO_LENGTH, &message) != napi_ok ||
+    napi_value error, text, code;
+    if (napi_create_string_utf8(env, message ? message : kvl_status_message(status), NAPI_AUTO_LENGTH, &text) != napi_ok ||
         napi_create_string_utf8(env, kvl_status_name(status), NAPI_AUTO_LENGTH, &code) != napi_ok ||
-        napi_create_error(env, code, message, &error) != napi_ok ||
+        napi_create_error(env, code, text, &error) != napi_ok ||
         napi_set_named_property(env, error, "kvl_status", number(env, status)) != napi_ok)
-        return refused(env);
+        return throw_napi_error(env);
     napi_throw(env, error);
     return NULL;
 }
@@ -38,56 +37,58 @@ napi_value undefined(napi_env env)
 
 napi_value number(napi_env env, double value)
 {
-    napi_value made = NULL;
-    napi_create_double(env, value, &made);
-    return made;
+    napi_value result = NULL;
+    napi_create_double(env, value, &result);
+    return result;
 }
 
 napi_value boolean(napi_env env, bool value)
 {
-    napi_value made = NULL;
-    napi_get_boolean(env, value, &made);
-    return made;
+    napi_value result = NULL;
+    napi_get_boolean(env, value, &result);
+    return result;
 }
 
 napi_value text(napi_env env, const char *utf8)
 {
-    napi_value made = NULL;
-    napi_create_string_utf8(env, utf8, NAPI_AUTO_LENGTH, &made);
-    return made;
+    napi_value result = NULL;
+    napi_create_string_utf8(env, utf8, NAPI_AUTO_LENGTH, &result);
+    return result;
 }
 
-/* Whether a string in UTF-16 has a surrogate that is not half of a pair. */
-static bool has_lone_surrogate(const char16_t *units, size_t n)
+/* Whether a UTF-16 string contains a surrogate that is not part of a pair. */
+static bool has_lone_surrogate(const char16_t *utf16, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        bool is_high = units[i] >= 0xD800 && units[i] < 0xDC00, is_low = units[i] >= 0xDC00 && units[i] < 0xE000;
-        if (is_low || (is_high && !(i + 1 < n && units[i + 1] >= 0xDC00 && units[i + 1] < 0xE000)))
+        bool is_high = utf16[i] >= 0xD800 && utf16[i] < 0xDC00, is_low = utf16[i] >= 0xDC00 && utf16[i] < 0xE000;
+        if (is_low || (is_high && !(i + 1 < n && utf16[i + 1] >= 0xDC00 && utf16[i + 1] < 0xE000)))
             return true;
         i += is_high;
     }
     return false;
 }
 
-bool text_is_whole(napi_env env, napi_value value, const char *utf8, size_t len)
+bool check_surrogates(napi_env env, napi_value value, const char *utf8, size_t len)
 {
     const char *at = utf8, *end = utf8 + len;
     while ((at = memchr(at, 0xEF, (size_t)(end - at))) && !(end - at >= 3 && memcmp(at, "\xEF\xBF\xBD", 3) == 0))
         at++;
     if (!at)
         return true;
-    /* A replacement character: of the string's own, or one that V8 wrote for a lone surrogate. */
+    /* U+FFFD: either the string contains it, or V8 wrote it for a lone surrogate. */
     size_t n = 0;
     napi_get_value_string_utf16(env, value, NULL, 0, &n);
-    char16_t *units = malloc((n + 1) * sizeof *units);
-    if (!units)
-        return thrown(env, KVL_ERR_NO_MEMORY, NULL) != NULL;
-    napi_get_value_string_utf16(env, value, units, n + 1, &n);
-    bool is_broken = has_lone_surrogate(units, n);
-    free(units);
-    if (is_broken)
-        napi_throw_type_error(env, NULL, "kvlight: a string has half of a surrogate pair, which has no form in UTF-8");
-    return !is_broken;
+    char16_t *utf16 = malloc((n + 1) * sizeof *utf16);
+    if (!utf16) {
+        throw_status(env, KVL_ERR_NO_MEMORY, NULL);
+        return false;
+    }
+    napi_get_value_string_utf16(env, value, utf16, n + 1, &n);
+    bool is_malformed = has_lone_surrogate(utf16, n);
+    free(utf16);
+    if (is_malformed)
+        napi_throw_type_error(env, NULL, "kvlight: a string contains a lone surrogate, which cannot be encoded in UTF-8");
+    return !is_malformed;
 }
 
 bool text_read(napi_env env, napi_value value, Text *into)
@@ -99,15 +100,15 @@ bool text_read(napi_env env, napi_value value, Text *into)
     }
     /* The string may have been truncated if no further character fits. */
     if (into->len < sizeof into->first - 4)
-        return text_is_whole(env, value, into->data, into->len);
+        return check_surrogates(env, value, into->data, into->len);
     napi_get_value_string_utf8(env, value, NULL, 0, &into->len);
     into->data = malloc(into->len + 1);
     if (!into->data) {
-        thrown(env, KVL_ERR_NO_MEMORY, NULL);
+        throw_status(env, KVL_ERR_NO_MEMORY, NULL);
         return false;
     }
     napi_get_value_string_utf8(env, value, into->data, into->len + 1, &into->len);
-    if (text_is_whole(env, value, into->data, into->len))
+    if (check_surrogates(env, value, into->data, into->len))
         return true;
     free(into->data);
     return false;
@@ -121,7 +122,7 @@ void text_end(Text *text)
 
 /* ---- Settings ---- */
 
-/* Either a configuration or options: both are written to in the same three ways. */
+/* A configuration or a set of options: both are set through the same three functions. */
 typedef struct {
     void *handle;
     kvl_status_t (*set)(void *, const char *, const char *);
@@ -130,13 +131,13 @@ typedef struct {
     const char *(*problem)(void *);
 } Settings;
 
-static bool write_number(Settings *into, const char *name, double value)
+static void write_number(Settings *into, const char *name, double value)
 {
-    if (value == (double)(int64_t)value && value > -9e15 && value < 9e15)
+    /* The range is checked first: converting a larger number, or NaN, to an integer is undefined. */
+    if (value > -9e15 && value < 9e15 && value == (double)(int64_t)value)
         into->set_int(into->handle, name, (int64_t)value);
     else
         into->set_real(into->handle, name, value);
-    return true;
 }
 
 static bool write_setting(napi_env env, Settings *into, const char *name, napi_value value)
@@ -153,7 +154,8 @@ static bool write_setting(napi_env env, Settings *into, const char *name, napi_v
         return true;
     case napi_number:
         napi_get_value_double(env, value, &real);
-        return write_number(into, name, real);
+        write_number(into, name, real);
+        return true;
     case napi_string:
         if (!text_read(env, value, &word))
             return false;
@@ -169,8 +171,7 @@ static bool write_setting(napi_env env, Settings *into, const char *name, napi_v
 static bool write_settings(napi_env env, Settings *into, napi_value settings)
 {
     uint32_t n;
-    if (napi_get_array_length(env, settings, &n) != napi_ok)
-        return refused(env) != NULL;
+    TRY_BOOL(env, napi_get_array_length(env, settings, &n));
     for (uint32_t i = 0; i + 1 < n; i += 2) {
         napi_value name, value;
         Text word;
@@ -182,7 +183,7 @@ static bool write_settings(napi_env env, Settings *into, napi_value settings)
         text_end(&word);
         const char *problem = is_written ? into->problem(into->handle) : NULL;
         if (problem)
-            thrown(env, KVL_ERR_BAD_VALUE, problem);
+            throw_status(env, KVL_ERR_BAD_VALUE, problem);
         if (problem || !is_written)
             return false;
     }
@@ -212,8 +213,10 @@ bool options_read(napi_env env, napi_value settings, kvl_options_t **out_options
     if (kind == napi_undefined)
         return true;
     kvl_status_t status = kvl_options_new(out_options);
-    if (status < 0)
-        return thrown(env, status, NULL) != NULL;
+    if (status < 0) {
+        throw_status(env, status, NULL);
+        return false;
+    }
     Settings into = {*out_options, options_set, options_set_int, options_set_real, options_problem};
     if (write_settings(env, &into, settings))
         return true;
@@ -230,53 +233,54 @@ void keys_end(Keys *keys)
     free(keys->slices);
 }
 
-/* Makes room for `len` more bytes of keys, of which `used` are written. */
-static bool keys_grow(Keys *keys, size_t used, size_t len, size_t *room)
+/* Ensures capacity for `len` more bytes after the `used` bytes already written. */
+static bool keys_grow(Keys *keys, size_t used, size_t len, size_t *capacity)
 {
-    if (len <= *room - used)
+    if (len <= *capacity - used)
         return true;
-    size_t more = *room * 2 > used + len ? *room * 2 : used + len;
-    char *data = realloc(keys->data, more);
+    size_t grown = *capacity * 2 > used + len ? *capacity * 2 : used + len;
+    char *data = realloc(keys->data, grown);
     if (!data)
         return false;
     keys->data = data;
-    *room = more;
+    *capacity = grown;
     return true;
 }
 
 bool keys_read(napi_env env, napi_value list, Keys *keys)
 {
     *keys = (Keys){0};
-    if (napi_get_array_length(env, list, &keys->n) != napi_ok)
-        return refused(env) != NULL;
-    size_t used = 0, len, room = 0;
+    TRY_BOOL(env, napi_get_array_length(env, list, &keys->n));
+    size_t used = 0, len, capacity = 0;
     keys->slices = malloc((keys->n ? keys->n : 1) * sizeof *keys->slices);
-    bool has_room = keys->slices && keys_grow(keys, 0, 24 * (size_t)keys->n + 64, &room);
-    for (uint32_t i = 0; has_room && i < keys->n; i++) {
+    bool is_allocated = keys->slices && keys_grow(keys, 0, 24 * (size_t)keys->n + 64, &capacity);
+    for (uint32_t i = 0; is_allocated && i < keys->n; i++) {
         napi_value key;
         if (napi_get_element(env, list, i, &key) != napi_ok ||
-            napi_get_value_string_utf8(env, key, keys->data + used, room - used, &len) != napi_ok) {
+            napi_get_value_string_utf8(env, key, keys->data + used, capacity - used, &len) != napi_ok) {
             keys_end(keys);
-            return refused(env) != NULL;
+            throw_napi_error(env);
+            return false;
         }
-        if (len + 4 >= room - used) { /* it may have been truncated: one character has up to four bytes */
+        if (len + 4 >= capacity - used) { /* it may have been truncated: one character has up to four bytes */
             napi_get_value_string_utf8(env, key, NULL, 0, &len);
-            has_room = keys_grow(keys, used, len + 64, &room);
-            if (has_room)
-                napi_get_value_string_utf8(env, key, keys->data + used, room - used, &len);
+            is_allocated = keys_grow(keys, used, len + 64, &capacity);
+            if (is_allocated)
+                napi_get_value_string_utf8(env, key, keys->data + used, capacity - used, &len);
         }
-        if (has_room && !text_is_whole(env, key, keys->data + used, len)) {
+        if (is_allocated && !check_surrogates(env, key, keys->data + used, len)) {
             keys_end(keys);
             return false;
         }
         keys->slices[i].len = len;
         used += len;
     }
-    if (!has_room) {
+    if (!is_allocated) {
         keys_end(keys);
-        return thrown(env, KVL_ERR_NO_MEMORY, NULL) != NULL;
+        throw_status(env, KVL_ERR_NO_MEMORY, NULL);
+        return false;
     }
-    const uint8_t *at = (const uint8_t *)keys->data; /* does not move any more */
+    const uint8_t *at = (const uint8_t *)keys->data; /* the buffer no longer moves, so the slices can point into it */
     for (uint32_t i = 0; i < keys->n; at += keys->slices[i++].len)
         keys->slices[i].data = at;
     return true;
@@ -284,42 +288,42 @@ bool keys_read(napi_env env, napi_value list, Keys *keys)
 
 /* ---- Terms ---- */
 
-static bool labels_read(napi_env env, napi_value stated, Terms *terms)
+static bool labels_read(napi_env env, napi_value list, Terms *terms)
 {
     napi_value version, tags;
-    if (napi_get_element(env, stated, 5, &version) != napi_ok || napi_get_element(env, stated, 6, &tags) != napi_ok)
-        return refused(env) != NULL;
+    TRY_BOOL(env, napi_get_element(env, list, 5, &version));
+    TRY_BOOL(env, napi_get_element(env, list, 6, &tags));
     if (!text_read(env, version, &terms->version))
         return false;
     if (!keys_read(env, tags, &terms->tags)) {
         text_end(&terms->version);
         return false;
     }
-    terms->stated.version = (const uint8_t *)terms->version.data, terms->stated.version_len = terms->version.len;
-    terms->stated.tags = terms->tags.slices, terms->stated.tags_len = terms->tags.n;
+    terms->native.version = (const uint8_t *)terms->version.data, terms->native.version_len = terms->version.len;
+    terms->native.tags = terms->tags.slices, terms->native.tags_len = terms->tags.n;
     terms->has_labels = true;
     return true;
 }
 
-bool terms_read(napi_env env, napi_value stated, Terms *terms)
+bool terms_read(napi_env env, napi_value list, Terms *terms)
 {
     napi_valuetype kind;
-    napi_value place;
+    napi_value element;
     double numbers[5];
     uint32_t n;
-    terms->stated = (kvl_terms_t)KVL_TERMS_INIT;
+    terms->native = (kvl_terms_t)KVL_TERMS_INIT;
     terms->has_labels = false;
-    napi_typeof(env, stated, &kind);
+    napi_typeof(env, list, &kind);
     if (kind == napi_undefined)
         return true;
-    for (uint32_t i = 0; i < 5; i++)
-        if (napi_get_element(env, stated, i, &place) != napi_ok || napi_get_value_double(env, place, &numbers[i]) != napi_ok)
-            return refused(env) != NULL;
-    terms->stated.ttl_ms = (int64_t)numbers[0], terms->stated.priority = numbers[1], terms->stated.cost = (int64_t)numbers[2];
-    terms->stated.stale_ttl_ms = (int64_t)numbers[3], terms->stated.flags = (uint32_t)numbers[4];
-    if (napi_get_array_length(env, stated, &n) != napi_ok)
-        return refused(env) != NULL;
-    return n <= 5 || labels_read(env, stated, terms);
+    for (uint32_t i = 0; i < 5; i++) {
+        TRY_BOOL(env, napi_get_element(env, list, i, &element));
+        TRY_BOOL(env, napi_get_value_double(env, element, &numbers[i]));
+    }
+    terms->native.ttl_ms = (int64_t)numbers[0], terms->native.priority = numbers[1], terms->native.cost = (int64_t)numbers[2];
+    terms->native.stale_ttl_ms = (int64_t)numbers[3], terms->native.flags = (uint32_t)numbers[4];
+    TRY_BOOL(env, napi_get_array_length(env, list, &n));
+    return n <= 5 || labels_read(env, list, terms);
 }
 
 void terms_end(Terms *terms)

@@ -7,7 +7,7 @@
 
 void engine_release(Engine *engine)
 {
-    if (--engine->holders == 0)
+    if (--engine->owners == 0)
         free(engine);
 }
 
@@ -31,7 +31,7 @@ static void watcher_ready(uv_poll_t *watcher, int status, int events)
     napi_value listener, global;
     if (napi_get_reference_value(env, engine->listener, &listener) == napi_ok && napi_get_global(env, &global) == napi_ok &&
         napi_make_callback(env, engine->context, global, listener, 0, NULL, NULL) == napi_pending_exception) {
-        /* Reported as an uncaught exception, like one that any Node callback throws. */
+        /* An uncaught exception, like one thrown by any Node callback. */
         napi_value exception;
         if (napi_get_and_clear_last_exception(env, &exception) == napi_ok)
             napi_fatal_exception(env, exception);
@@ -39,9 +39,9 @@ static void watcher_ready(uv_poll_t *watcher, int status, int events)
     napi_close_handle_scope(env, scope);
 }
 
-/* Ends the engine. The events still in its queue can be read until engine_leave(). No JavaScript runs on the library's threads, so this
- * waits only for those threads. */
-static void engine_end(Engine *engine)
+/* Ends the engine. The events still in its queue can be read until dispose_engine(). This waits for the library's threads, which cannot be
+ * waiting for this one: none of them runs JavaScript. */
+static void end_engine(Engine *engine)
 {
     kvl_tasks_t *tasks = engine->tasks;
     kvl_cache_t *cache = engine->cache;
@@ -52,13 +52,13 @@ static void engine_end(Engine *engine)
         kvl_tasks_free(tasks);
 }
 
-/* Stops watching the queue's descriptor, then frees the queue. */
-static void engine_leave(Engine *engine)
+/* Ends the engine, stops watching the queue's descriptor, and frees the queue. The watcher's reference is released once libuv has closed it. */
+static void dispose_engine(Engine *engine)
 {
-    engine_end(engine);
-    if (engine->is_leaving)
+    end_engine(engine);
+    if (engine->is_disposed)
         return;
-    engine->is_leaving = true;
+    engine->is_disposed = true;
     if (engine->listener)
         napi_delete_reference(engine->env, engine->listener);
     engine->listener = NULL;
@@ -73,20 +73,20 @@ static void engine_leave(Engine *engine)
     engine->queue = NULL;
 }
 
-static void environment_ends(napi_async_cleanup_hook_handle handle, void *data)
+static void environment_cleanup(napi_async_cleanup_hook_handle handle, void *data)
 {
     (void)handle;
-    engine_leave(data);
+    dispose_engine(data);
 }
 
-static void engine_forgotten(napi_env env, void *data, void *hint)
+static void finalize_engine(napi_env env, void *data, void *hint)
 {
     (void)env, (void)hint;
-    engine_leave(data);
+    dispose_engine(data);
     engine_release(data);
 }
 
-static napi_status engine_watch(napi_env env, Engine *engine, napi_value listener)
+static napi_status watch_queue(napi_env env, Engine *engine, napi_value listener)
 {
     int32_t fd;
     uv_loop_t *loop;
@@ -97,18 +97,18 @@ static napi_status engine_watch(napi_env env, Engine *engine, napi_value listene
     if (status != napi_ok)
         return status;
     engine->is_watched = true;
-    engine->holders++;
+    engine->owners++;
     engine->watcher.data = engine;
     if ((status = napi_create_reference(env, listener, 1, &engine->listener)) != napi_ok ||
         (status = napi_async_init(env, NULL, name, &engine->context)) != napi_ok ||
-        (status = napi_add_async_cleanup_hook(env, environment_ends, engine, &engine->cleanup)) != napi_ok)
+        (status = napi_add_async_cleanup_hook(env, environment_cleanup, engine, &engine->cleanup)) != napi_ok)
         return status;
     uv_poll_start(&engine->watcher, UV_READABLE, watcher_ready);
     uv_unref((uv_handle_t *)&engine->watcher);
     return napi_ok;
 }
 
-static kvl_status_t engine_make(Engine *engine, kvl_config_t *config, bool has_provider, kvl_error_t **out_error)
+static kvl_status_t create_engine(Engine *engine, kvl_config_t *config, bool has_provider, kvl_error_t **out_error)
 {
     kvl_status_t status = kvl_queue_new(0, &engine->queue);
     if (status >= 0 && !has_provider)
@@ -134,103 +134,103 @@ static napi_value engine_new(napi_env env, napi_callback_info info)
     kvl_error_t *error = NULL;
     kvl_status_t status = kvl_config_new(&config);
     if (status < 0)
-        return thrown(env, status, NULL);
+        return throw_status(env, status, NULL);
     Engine *engine = settings_into_config(env, config, args[0]) ? calloc(1, sizeof *engine) : NULL;
     if (!engine) {
         kvl_config_free(config);
         return NULL;
     }
     engine->env = env;
-    engine->holders = 1;
-    status = engine_make(engine, config, has_provider, &error);
+    engine->owners = 1;
+    status = create_engine(engine, config, has_provider, &error);
     if (status < 0)
-        thrown(env, status, error ? kvl_error_message(error) : NULL);
+        throw_status(env, status, error ? kvl_error_message(error) : NULL);
     kvl_error_release(error);
     kvl_config_free(config);
-    if (status >= 0 && (engine_watch(env, engine, args[1]) != napi_ok || napi_wrap(env, this, engine, engine_forgotten, NULL, NULL) != napi_ok)) {
-        refused(env);
+    if (status >= 0 && (watch_queue(env, engine, args[1]) != napi_ok || napi_wrap(env, this, engine, finalize_engine, NULL, NULL) != napi_ok)) {
+        throw_napi_error(env);
         status = KVL_ERR_NO_FD;
     }
     if (status >= 0)
         return this;
-    engine_leave(engine);
+    dispose_engine(engine);
     engine_release(engine);
     return NULL;
 }
 
-Engine *engine_of(napi_env env, napi_callback_info info, size_t want, napi_value *args)
+Engine *engine_of(napi_env env, napi_callback_info info, size_t count, napi_value *args)
 {
-    size_t n = want;
+    size_t n = count;
     napi_value this;
     void *engine;
-    if (napi_get_cb_info(env, info, &n, args, &this, NULL) != napi_ok || n < want || napi_unwrap(env, this, &engine) != napi_ok)
-        return (Engine *)refused(env);
-    return ((Engine *)engine)->cache ? engine : (Engine *)thrown(env, KVL_ERR_CLOSED, NULL);
+    if (napi_get_cb_info(env, info, &n, args, &this, NULL) != napi_ok || n < count || napi_unwrap(env, this, &engine) != napi_ok)
+        return (Engine *)throw_napi_error(env);
+    return ((Engine *)engine)->cache ? engine : (Engine *)throw_status(env, KVL_ERR_CLOSED, NULL);
 }
 
-static Engine *engine_even_if_closed(napi_env env, napi_callback_info info, size_t want, napi_value *args)
+static Engine *engine_or_closed_engine(napi_env env, napi_callback_info info, size_t count, napi_value *args)
 {
     napi_value this;
     void *engine = NULL;
-    if (napi_get_cb_info(env, info, &want, args, &this, NULL) != napi_ok || napi_unwrap(env, this, &engine) != napi_ok)
-        refused(env);
+    if (napi_get_cb_info(env, info, &count, args, &this, NULL) != napi_ok || napi_unwrap(env, this, &engine) != napi_ok)
+        throw_napi_error(env);
     return engine;
 }
 
 static napi_value engine_close(napi_env env, napi_callback_info info)
 {
-    Engine *engine = engine_even_if_closed(env, info, 0, NULL);
+    Engine *engine = engine_or_closed_engine(env, info, 0, NULL);
     if (engine)
-        engine_end(engine);
+        end_engine(engine);
     return NULL;
 }
 
-static napi_value engine_end_all(napi_env env, napi_callback_info info)
+static napi_value engine_dispose(napi_env env, napi_callback_info info)
 {
-    Engine *engine = engine_even_if_closed(env, info, 0, NULL);
+    Engine *engine = engine_or_closed_engine(env, info, 0, NULL);
     if (engine)
-        engine_leave(engine);
+        dispose_engine(engine);
     return NULL;
 }
 
-/* hold(yes): whether the engine keeps the process alive. */
-static napi_value engine_hold(napi_env env, napi_callback_info info)
+/* keepAlive(yes): whether the engine keeps the process alive. */
+static napi_value engine_keep_alive(napi_env env, napi_callback_info info)
 {
     napi_value args[1];
-    bool is_held;
-    Engine *engine = engine_even_if_closed(env, info, 1, args);
-    if (!engine || engine->is_leaving)
+    bool keeps_alive;
+    Engine *engine = engine_or_closed_engine(env, info, 1, args);
+    if (!engine || engine->is_disposed)
         return NULL;
-    TRY(env, napi_get_value_bool(env, args[0], &is_held));
-    (is_held ? uv_ref : uv_unref)((uv_handle_t *)&engine->watcher);
+    TRY(env, napi_get_value_bool(env, args[0], &keeps_alive));
+    (keeps_alive ? uv_ref : uv_unref)((uv_handle_t *)&engine->watcher);
     return NULL;
 }
 
 /* ---- Values ---- */
 
-napi_value value_shown(napi_env env, const void *object, const uint8_t *data, size_t len)
+napi_value value_to_js(napi_env env, const void *object, const uint8_t *data, size_t len)
 {
-    napi_value shown = NULL;
+    napi_value result = NULL;
     if (object)
         return number(env, (double)(uintptr_t)object);
     if (data)
-        napi_create_buffer_copy(env, len, data, NULL, &shown);
+        napi_create_buffer_copy(env, len, data, NULL, &result);
     else
-        napi_get_null(env, &shown);
-    return shown;
+        napi_get_null(env, &result);
+    return result;
 }
 
-napi_value value_taken(napi_env env, kvl_value_t *value)
+napi_value value_to_js_and_release(napi_env env, kvl_value_t *value)
 {
     size_t len = 0;
     const void *object = kvl_value_object(value);
     const uint8_t *data = object ? NULL : kvl_value_data(value, &len);
-    napi_value shown = value_shown(env, object, data, len);
+    napi_value result = value_to_js(env, object, data, len);
     kvl_value_release(value);
-    return shown;
+    return result;
 }
 
-kvl_value_t *value_read(napi_env env, Engine *engine, napi_value value, double cost)
+kvl_value_t *value_from_js(napi_env env, Engine *engine, napi_value value, double cost)
 {
     napi_valuetype kind;
     kvl_value_t *handle = NULL;
@@ -247,15 +247,15 @@ kvl_value_t *value_read(napi_env env, Engine *engine, napi_value value, double c
         size_t len;
         napi_typedarray_type type;
         if (napi_get_typedarray_info(env, value, &type, &len, &data, NULL, NULL) != napi_ok)
-            return (kvl_value_t *)refused(env);
+            return (kvl_value_t *)throw_napi_error(env);
         status = kvl_value_new_bytes(data, len, &handle);
     }
-    return status < 0 ? (kvl_value_t *)thrown(env, status, NULL) : handle;
+    return status < 0 ? (kvl_value_t *)throw_status(env, status, NULL) : handle;
 }
 
 /* ---- The store ---- */
 
-/* get(key): a value as native.h describes, or undefined on a miss. */
+/* get(key): a value in the form that native.h describes, or undefined on a miss. */
 static napi_value engine_get(napi_env env, napi_callback_info info)
 {
     napi_value args[1];
@@ -267,12 +267,13 @@ static napi_value engine_get(napi_env env, napi_callback_info info)
     kvl_status_t status = kvl_cache_get(engine->cache, (const uint8_t *)key.data, key.len, &value);
     text_end(&key);
     if (status < 0)
-        return thrown(env, status, NULL);
-    return status == KVL_VALUE || status == KVL_NULL ? value_taken(env, value) : undefined(env);
+        return throw_status(env, status, NULL);
+    return status == KVL_VALUE || status == KVL_NULL ? value_to_js_and_release(env, value) : undefined(env);
 }
 
-/* look(key): like get(), before a fetch, which counts the lookup if it misses. Undefined also for an invalid key. */
-static napi_value engine_look(napi_env env, napi_callback_info info)
+/* lookup(key): like get(), as the first step of a fetch: a miss is not counted here, since the fetch that follows counts it. Undefined also for an
+ * invalid key. */
+static napi_value engine_lookup(napi_env env, napi_callback_info info)
 {
     napi_value args[1];
     Text key;
@@ -283,8 +284,8 @@ static napi_value engine_look(napi_env env, napi_callback_info info)
     kvl_status_t status = kvl_tasks_get(engine->tasks, (const uint8_t *)key.data, key.len, &value);
     text_end(&key);
     if (status < 0)
-        return thrown(env, status, NULL);
-    return status == KVL_VALUE || status == KVL_NULL ? value_taken(env, value) : undefined(env);
+        return throw_status(env, status, NULL);
+    return status == KVL_VALUE || status == KVL_NULL ? value_to_js_and_release(env, value) : undefined(env);
 }
 
 static napi_value engine_has(napi_env env, napi_callback_info info)
@@ -296,34 +297,39 @@ static napi_value engine_has(napi_env env, napi_callback_info info)
         return NULL;
     kvl_status_t status = kvl_cache_contains(engine->cache, (const uint8_t *)key.data, key.len);
     text_end(&key);
-    return status < 0 ? thrown(env, status, NULL) : boolean(env, status != KVL_MISS);
+    return status < 0 ? throw_status(env, status, NULL) : boolean(env, status != KVL_MISS);
 }
 
-/* put(key, value, cost of an object, terms): a status. */
+/* put(key, value, cost, terms): a status. The cost is that of an object; the library computes that of bytes. */
 static napi_value engine_put(napi_env env, napi_callback_info info)
 {
     napi_value args[4];
     Text key;
-    double own_cost;
+    double object_cost;
     Terms terms;
     Engine *engine = engine_of(env, info, 4, args);
     if (!engine)
         return NULL;
-    TRY(env, napi_get_value_double(env, args[2], &own_cost));
-    if (!text_read(env, args[0], &key))
-        return NULL;
-    if (!terms_read(env, args[3], &terms)) {
-        text_end(&key);
-        return NULL;
-    }
-    kvl_value_t *value = value_read(env, engine, args[1], own_cost);
-    kvl_status_t status = value ? kvl_cache_put(engine->cache, (const uint8_t *)key.data, key.len, value, &terms.stated) : KVL_OK;
-    kvl_value_release(value);
-    terms_end(&terms);
-    text_end(&key);
+    TRY(env, napi_get_value_double(env, args[2], &object_cost));
+    /* The value comes first: once the library has the ID of an object it reports the drop, whatever fails after that. */
+    kvl_value_t *value = value_from_js(env, engine, args[1], object_cost);
     if (!value)
         return NULL;
-    return status < 0 ? thrown(env, status, NULL) : number(env, status);
+    if (!text_read(env, args[0], &key)) {
+        kvl_value_release(value);
+        return NULL;
+    }
+    kvl_status_t status = KVL_OK;
+    bool has_terms = terms_read(env, args[3], &terms);
+    if (has_terms) {
+        status = kvl_cache_put(engine->cache, (const uint8_t *)key.data, key.len, value, &terms.native);
+        terms_end(&terms);
+    }
+    kvl_value_release(value);
+    text_end(&key);
+    if (!has_terms)
+        return NULL;
+    return status < 0 ? throw_status(env, status, NULL) : number(env, status);
 }
 
 /* Changes the entry of the key that is the only argument. Returns whether there was one. */
@@ -337,7 +343,7 @@ static napi_value change_entry(napi_env env, napi_callback_info info,
         return NULL;
     kvl_status_t status = change(engine->cache, (const uint8_t *)key.data, key.len);
     text_end(&key);
-    return status < 0 ? thrown(env, status, NULL) : boolean(env, status == KVL_OK);
+    return status < 0 ? throw_status(env, status, NULL) : boolean(env, status == KVL_OK);
 }
 
 static napi_value engine_remove(napi_env env, napi_callback_info info) { return change_entry(env, info, kvl_cache_remove); }
@@ -357,7 +363,7 @@ static napi_value change_tagged(napi_env env, napi_callback_info info,
         return NULL;
     kvl_status_t status = change(engine->cache, (const uint8_t *)tag.data, tag.len, &changed);
     text_end(&tag);
-    return status < 0 ? thrown(env, status, NULL) : number(env, (double)changed);
+    return status < 0 ? throw_status(env, status, NULL) : number(env, (double)changed);
 }
 
 static napi_value engine_remove_tag(napi_env env, napi_callback_info info) { return change_tagged(env, info, kvl_cache_remove_tag); }
@@ -377,21 +383,21 @@ static napi_value engine_touch(napi_env env, napi_callback_info info)
         return NULL;
     kvl_status_t status = kvl_cache_touch(engine->cache, (const uint8_t *)key.data, key.len, (int64_t)ttl_ms);
     text_end(&key);
-    return status < 0 ? thrown(env, status, NULL) : boolean(env, status == KVL_OK);
+    return status < 0 ? throw_status(env, status, NULL) : boolean(env, status == KVL_OK);
 }
 
 static napi_value engine_clear(napi_env env, napi_callback_info info)
 {
     Engine *engine = engine_of(env, info, 0, NULL);
     kvl_status_t status = engine ? kvl_cache_clear(engine->cache) : KVL_OK;
-    return status < 0 ? thrown(env, status, NULL) : NULL;
+    return status < 0 ? throw_status(env, status, NULL) : NULL;
 }
 
 static napi_value engine_expire_all(napi_env env, napi_callback_info info)
 {
     Engine *engine = engine_of(env, info, 0, NULL);
     kvl_status_t status = engine ? kvl_cache_expire_all(engine->cache) : KVL_OK;
-    return status < 0 ? thrown(env, status, NULL) : NULL;
+    return status < 0 ? throw_status(env, status, NULL) : NULL;
 }
 
 static napi_value engine_size(napi_env env, napi_callback_info info)
@@ -408,13 +414,13 @@ static napi_value engine_stats(napi_env env, napi_callback_info info)
     kvl_value_t *json;
     kvl_status_t status = kvl_cache_stats_json(engine->cache, &json);
     if (status < 0)
-        return thrown(env, status, NULL);
+        return throw_status(env, status, NULL);
     size_t len;
-    napi_value shown;
+    napi_value text;
     const char *data = (const char *)kvl_value_data(json, &len);
-    napi_status made = napi_create_string_utf8(env, data, len, &shown);
+    napi_status created = napi_create_string_utf8(env, data, len, &text);
     kvl_value_release(json);
-    return made == napi_ok ? shown : refused(env);
+    return created == napi_ok ? text : throw_napi_error(env);
 }
 
 /* ---- The circuit breaker ---- */
@@ -435,7 +441,7 @@ static napi_value engine_force_breaker(napi_env env, napi_callback_info info)
         return NULL;
     TRY(env, napi_get_value_uint32(env, args[0], &force));
     kvl_status_t status = kvl_tasks_breaker_force(engine->tasks, force);
-    return status < 0 ? thrown(env, status, NULL) : NULL;
+    return status < 0 ? throw_status(env, status, NULL) : NULL;
 }
 
 napi_status engine_define(napi_env env, napi_value exports)
@@ -445,11 +451,11 @@ napi_status engine_define(napi_env env, napi_value exports)
         METHOD("get", engine_get),         METHOD("has", engine_has),           METHOD("put", engine_put),
         METHOD("remove", engine_remove),   METHOD("clear", engine_clear),       METHOD("size", engine_size),
         METHOD("stats", engine_stats),     METHOD("fetch", engine_fetch),       METHOD("fetchAll", engine_fetch_all),
-        METHOD("refresh", engine_refresh), METHOD("drain", engine_drain),       METHOD("hold", engine_hold),
-        METHOD("close", engine_close),     METHOD("leave", engine_end_all),     METHOD("expire", engine_expire),
+        METHOD("refresh", engine_refresh), METHOD("drain", engine_drain),       METHOD("keepAlive", engine_keep_alive),
+        METHOD("close", engine_close),     METHOD("dispose", engine_dispose),     METHOD("expire", engine_expire),
         METHOD("touch", engine_touch),     METHOD("iterate", engine_iterate),   METHOD("save", engine_save),
         METHOD("load", engine_load),       METHOD("breaker", engine_breaker),   METHOD("forceBreaker", engine_force_breaker),
-        METHOD("look", engine_look),       METHOD("invalidate", engine_invalidate),
+        METHOD("lookup", engine_lookup),       METHOD("invalidate", engine_invalidate),
         METHOD("removeTag", engine_remove_tag), METHOD("expireTag", engine_expire_tag), METHOD("expireAll", engine_expire_all),
     };
     napi_property_descriptor functions[] = {METHOD("newFetch", new_fetch), METHOD("cancelFetch", cancel_fetch)};

@@ -1,9 +1,9 @@
-/* Conversion of events for JavaScript, and the provider's requests. */
+/* Events in the form that JavaScript receives, and the methods of a provider's request. */
 #include "native.h"
 
 #include <stdlib.h>
 
-/* An array that is filled from its front. */
+/* A JavaScript array that is being filled. */
 typedef struct {
     napi_env env;
     napi_value array;
@@ -19,8 +19,9 @@ static List list_new(napi_env env)
 
 static void list_add(List *list, napi_value value) { napi_set_element(list->env, list->array, list->n++, value); }
 
-/* The number of the JavaScript error that it carries; otherwise its message; if it has a cause, [message, status of the cause, cause]. */
-static napi_value error_shown(napi_env env, const kvl_error_t *error)
+/* The ID of the JavaScript error that it carries; for an error of the library its message or, if it has a cause, [message, status of the cause,
+ * cause], where the cause has one of these three forms too. */
+static napi_value error_to_js(napi_env env, const kvl_error_t *error)
 {
     void *object = kvl_error_object(error);
     const kvl_error_t *cause = kvl_error_cause(error);
@@ -31,81 +32,81 @@ static napi_value error_shown(napi_env env, const kvl_error_t *error)
     List list = list_new(env);
     list_add(&list, text(env, kvl_error_message(error)));
     list_add(&list, number(env, kvl_error_status(cause)));
-    list_add(&list, error_shown(env, cause));
+    list_add(&list, error_to_js(env, cause));
     return list.array;
 }
 
 /* [status, value or error as above] */
-static napi_value result_shown(napi_env env, const kvl_result_t *result)
+static napi_value result_to_js(napi_env env, const kvl_result_t *result)
 {
     List list = list_new(env);
     list_add(&list, number(env, result->status));
-    list_add(&list, result->status >= 0 ? value_shown(env, result->object, result->data, result->data_len) : error_shown(env, result->error));
+    list_add(&list, result->status >= 0 ? value_to_js(env, result->object, result->data, result->data_len) : error_to_js(env, result->error));
     return list.array;
 }
 
-/* The numbers of each result: status; number of the object that is its value or that its error carries, or 0; source; attempts; age; remaining
- * TTL; whether it is stale. */
-enum { PLACES = 7, SHORT = 8 };
+/* The numbers of each result: status; ID of the object that is its value or that its error carries, or 0; source; attempts; age; remaining TTL;
+ * whether it is stale. */
+enum { NUMBERS_PER_RESULT = 7, MOST_RESULTS_IN_ARRAY = 8 };
 
-static void put_numbers(double *into, const kvl_result_t *result)
+static void write_numbers(double *into, const kvl_result_t *result)
 {
     void *object = result->status >= 0 ? result->object : kvl_error_object(result->error);
     into[0] = result->status, into[1] = (double)(uintptr_t)object, into[2] = result->source, into[3] = result->attempts;
     into[4] = (double)result->age_ms, into[5] = (double)result->ttl_left_ms, into[6] = (result->flags & KVL_F_STALE) != 0;
 }
 
-/* The numbers of all results, one after the other: an array of JavaScript's if they are few, which is faster. */
-static napi_status numbers_shown(napi_env env, const char *at, size_t stride, size_t n, napi_value *out_numbers)
+/* The numbers of all results, one result after the other. For a few results a plain array is faster than a Float64Array. */
+static napi_status numbers_to_js(napi_env env, const char *at, size_t stride, size_t n, napi_value *out_numbers)
 {
     napi_value buffer;
     void *data;
     napi_status status;
-    if (n > SHORT) {
-        status = napi_create_arraybuffer(env, n * PLACES * sizeof(double), &data, &buffer);
+    if (n > MOST_RESULTS_IN_ARRAY) {
+        status = napi_create_arraybuffer(env, n * NUMBERS_PER_RESULT * sizeof(double), &data, &buffer);
         for (size_t i = 0; status == napi_ok && i < n; i++)
-            put_numbers((double *)data + i * PLACES, (const kvl_result_t *)(at + i * stride));
-        return status == napi_ok ? napi_create_typedarray(env, napi_float64_array, n * PLACES, buffer, 0, out_numbers) : status;
+            write_numbers((double *)data + i * NUMBERS_PER_RESULT, (const kvl_result_t *)(at + i * stride));
+        return status == napi_ok ? napi_create_typedarray(env, napi_float64_array, n * NUMBERS_PER_RESULT, buffer, 0, out_numbers) : status;
     }
     List list = list_new(env);
     for (size_t i = 0; i < n; i++) {
-        double few[PLACES];
-        put_numbers(few, (const kvl_result_t *)(at + i * stride));
-        for (size_t j = 0; j < PLACES; j++)
+        double few[NUMBERS_PER_RESULT];
+        write_numbers(few, (const kvl_result_t *)(at + i * stride));
+        for (size_t j = 0; j < NUMBERS_PER_RESULT; j++)
             list_add(&list, number(env, few[j]));
     }
     *out_numbers = list.array;
     return napi_ok;
 }
 
-/* Sets element i of an array that is created for the first one. */
-static void set_some(napi_env env, napi_value *array, size_t i, napi_value value)
+/* Sets element i of an array, which is created with its first element. */
+static void set_element(napi_env env, napi_value *array, size_t i, napi_value value)
 {
     if (!*array)
         napi_create_array(env, array);
     napi_set_element(env, *array, (uint32_t)i, value);
 }
 
-/* [numbers, others, failures]: at the place of each value that is bytes, and of each error without an object, `others` has it; at the place of a
- * stale result, `failures` has the error of its load: [status, error as above]. Both are undefined if they are empty. */
-napi_value results_shown(napi_env env, const kvl_results_t *results)
+/* [numbers, others, failures], where others[i] is the value of result i if it is bytes, or its error if that carries no object, and failures[i] is
+ * [status, error], the failed load behind a stale result i. Either array is undefined if it has no element. */
+napi_value results_to_js(napi_env env, const kvl_results_t *results)
 {
     size_t stride = 0, n = kvl_results_len(results);
     const char *at = (const char *)kvl_results_array(results, &stride);
     napi_value numbers, others = NULL, failures = NULL;
-    if (numbers_shown(env, at, stride, n, &numbers) != napi_ok)
-        return refused(env);
+    if (numbers_to_js(env, at, stride, n, &numbers) != napi_ok)
+        return throw_napi_error(env);
     for (size_t i = 0; i < n; i++, at += stride) {
         const kvl_result_t *result = (const kvl_result_t *)at;
         if (result->status < 0 && !kvl_error_object(result->error))
-            set_some(env, &others, i, error_shown(env, result->error));
+            set_element(env, &others, i, error_to_js(env, result->error));
         else if (result->status >= 0 && result->data)
-            set_some(env, &others, i, value_shown(env, NULL, result->data, result->data_len));
+            set_element(env, &others, i, value_to_js(env, NULL, result->data, result->data_len));
         if (result->status >= 0 && result->error) {
             List failure = list_new(env);
             list_add(&failure, number(env, kvl_error_status(result->error)));
-            list_add(&failure, error_shown(env, result->error));
-            set_some(env, &failures, i, failure.array);
+            list_add(&failure, error_to_js(env, result->error));
+            set_element(env, &failures, i, failure.array);
         }
     }
     List list = list_new(env);
@@ -115,27 +116,27 @@ napi_value results_shown(napi_env env, const kvl_results_t *results)
     return list.array;
 }
 
-static void request_forgotten(napi_env env, void *data, void *hint)
+static void finalize_request(napi_env env, void *data, void *hint)
 {
     (void)env, (void)hint;
     Request *request = data;
-    kvl_request_release(request->handle); /* if it was not finished, this fails its open keys, so that no caller waits forever */
+    kvl_request_release(request->handle); /* fails the keys of an unfinished request, so that no caller waits forever */
     free(request);
 }
 
-/* [request handle, keys, whether it is unwanted already] */
-static napi_value request_shown(Engine *engine, kvl_request_t *handle, double *out_id)
+/* [request, keys, whether nobody wants the answers any longer] */
+static napi_value request_to_js(Engine *engine, kvl_request_t *handle, double *out_id)
 {
     napi_env env = engine->env;
     List list = list_new(env), keys = list_new(env);
     napi_value external;
     Request *request = malloc(sizeof *request);
     if (!request)
-        return thrown(env, KVL_ERR_NO_MEMORY, NULL);
+        return throw_status(env, KVL_ERR_NO_MEMORY, NULL);
     request->handle = kvl_request_retain(handle);
-    if (napi_create_external(env, request, request_forgotten, NULL, &external) != napi_ok) {
-        request_forgotten(env, request, NULL);
-        return refused(env);
+    if (napi_create_external(env, request, finalize_request, NULL, &external) != napi_ok) {
+        finalize_request(env, request, NULL);
+        return throw_napi_error(env);
     }
     size_t n = kvl_request_len(handle);
     const kvl_slice_t *slices = kvl_request_keys(handle);
@@ -152,38 +153,38 @@ static napi_value request_shown(Engine *engine, kvl_request_t *handle, double *o
     return list.array;
 }
 
-/* drain(most): three elements for each event: its kind, its number and its payload. */
+/* drain(max): up to `max` events, as three elements each: kind, ID and payload. */
 napi_value engine_drain(napi_env env, napi_callback_info info)
 {
     size_t n = 1;
     napi_value arg, this;
     void *data;
-    uint32_t most;
+    uint32_t max;
     TRY(env, napi_get_cb_info(env, info, &n, &arg, &this, NULL));
     TRY(env, napi_unwrap(env, this, &data));
-    TRY(env, napi_get_value_uint32(env, arg, &most));
+    TRY(env, napi_get_value_uint32(env, arg, &max));
     Engine *engine = data;
     List list = list_new(env);
     kvl_event_t event;
-    while (engine->queue && list.n < 3 * most && kvl_queue_next(engine->queue, 0, &event, sizeof event) == KVL_OK) {
+    while (engine->queue && list.n < 3 * max && kvl_queue_next(engine->queue, 0, &event, sizeof event) == KVL_OK) {
         double id = (double)(uintptr_t)event.user_data;
-        napi_value brought = undefined(env);
+        napi_value payload = undefined(env);
         switch (event.kind) {
         case KVL_EVENT_RESULT:
-            brought = result_shown(env, event.result);
+            payload = result_to_js(env, event.result);
             break;
         case KVL_EVENT_RESULTS:
-            brought = results_shown(env, event.results);
+            payload = results_to_js(env, event.results);
             break;
         case KVL_EVENT_REQUEST:
-            brought = request_shown(engine, event.request, &id);
+            payload = request_to_js(engine, event.request, &id);
             break;
         }
-        if (!brought)
+        if (!payload)
             return NULL;
         list_add(&list, number(env, event.kind));
         list_add(&list, number(env, id));
-        list_add(&list, brought);
+        list_add(&list, payload);
     }
     return list.array;
 }
@@ -191,17 +192,26 @@ napi_value engine_drain(napi_env env, napi_callback_info info)
 /* ---- Requests ---- */
 
 /* Returns the request in the first argument; NULL with an exception if it is finished, or if there are fewer arguments than needed. */
-static Request *request_of(napi_env env, napi_callback_info info, size_t want, napi_value *args)
+static Request *request_of(napi_env env, napi_callback_info info, size_t count, napi_value *args)
 {
-    size_t n = want;
+    size_t n = count;
     void *request;
-    if (napi_get_cb_info(env, info, &n, args, NULL, NULL) != napi_ok || n < want || napi_get_value_external(env, args[0], &request) != napi_ok)
-        return (Request *)refused(env);
-    return ((Request *)request)->handle ? request : (Request *)thrown(env, KVL_ERR_ALREADY_ANSWERED, NULL);
+    if (napi_get_cb_info(env, info, &n, args, NULL, NULL) != napi_ok || n < count || napi_get_value_external(env, args[0], &request) != napi_ok)
+        return (Request *)throw_napi_error(env);
+    return ((Request *)request)->handle ? request : (Request *)throw_status(env, KVL_ERR_ALREADY_ANSWERED, NULL);
+}
+
+/* Reads the index of a key. What is no index becomes SIZE_MAX, which the library refuses like any other index beyond the last key. */
+static napi_status index_from_js(napi_env env, napi_value value, size_t *out_index)
+{
+    double index = -1;
+    napi_status status = napi_get_value_double(env, value, &index);
+    *out_index = index >= 0 && index <= UINT32_MAX && index == (double)(uint32_t)index ? (uint32_t)index : SIZE_MAX;
+    return status;
 }
 
 /* Releases a finished request at once, so that its reference to the engine does not wait for the garbage collector. */
-static napi_value request_finished(napi_env env, Request *request, kvl_status_t status)
+static napi_value release_if_finished(napi_env env, Request *request, kvl_status_t status)
 {
     if (status >= 0) {
         kvl_request_release(request->handle);
@@ -210,73 +220,79 @@ static napi_value request_finished(napi_env env, Request *request, kvl_status_t 
     return number(env, status);
 }
 
-/* resolve(request, engine, i, value, cost of an object, terms): a status */
+/* resolve(request, engine, i, value, cost, terms): a status */
 static napi_value request_resolve(napi_env env, napi_callback_info info)
 {
     napi_value args[6];
-    double i, own_cost;
+    size_t i;
+    double object_cost;
     void *engine;
     Terms terms;
     Request *request = request_of(env, info, 6, args);
     if (!request)
         return NULL;
     TRY(env, napi_unwrap(env, args[1], &engine));
-    TRY(env, napi_get_value_double(env, args[2], &i));
-    TRY(env, napi_get_value_double(env, args[4], &own_cost));
-    if (!terms_read(env, args[5], &terms))
+    TRY(env, index_from_js(env, args[2], &i));
+    TRY(env, napi_get_value_double(env, args[4], &object_cost));
+    /* The value comes first, as in engine_put(). */
+    kvl_value_t *value = value_from_js(env, engine, args[3], object_cost);
+    if (!value)
         return NULL;
-    kvl_value_t *value = value_read(env, engine, args[3], own_cost);
-    kvl_status_t status = value ? kvl_request_resolve(request->handle, (size_t)i, value, &terms.stated) : KVL_OK;
+    kvl_status_t status = KVL_OK;
+    bool has_terms = terms_read(env, args[5], &terms);
+    if (has_terms) {
+        status = kvl_request_resolve(request->handle, i, value, &terms.native);
+        terms_end(&terms);
+    }
     kvl_value_release(value);
-    terms_end(&terms);
-    return value ? number(env, status) : NULL;
+    return has_terms ? number(env, status) : NULL;
 }
 
-/* stale(request, i): [value, age in ms, version], or undefined if the store has nothing of the key. */
+/* stale(request, i): [value, age in ms, version], or undefined if the store has no entry of the key. */
 static napi_value request_stale(napi_env env, napi_callback_info info)
 {
-    napi_value args[2], shown, version;
-    double i;
+    napi_value args[2], list, version_text;
+    size_t i;
     kvl_value_t *value;
     int64_t age_ms;
-    kvl_slice_t stated;
+    kvl_slice_t version;
     Request *request = request_of(env, info, 2, args);
     if (!request)
         return NULL;
-    TRY(env, napi_get_value_double(env, args[1], &i));
-    kvl_status_t status = kvl_request_stale(request->handle, (size_t)i, &value, &age_ms, &stated);
+    TRY(env, index_from_js(env, args[1], &i));
+    kvl_status_t status = kvl_request_stale(request->handle, i, &value, &age_ms, &version);
     if (status < 0)
-        return thrown(env, status, NULL);
+        return throw_status(env, status, NULL);
     if (status == KVL_MISS)
         return undefined(env);
-    napi_value held = value_taken(env, status == KVL_VALUE ? value : kvl_value_null());
-    TRY(env, napi_create_array_with_length(env, 3, &shown));
-    TRY(env, napi_create_string_utf8(env, stated.len ? (const char *)stated.data : "", stated.len, &version));
-    TRY(env, napi_set_element(env, shown, 0, held));
-    TRY(env, napi_set_element(env, shown, 1, number(env, (double)age_ms)));
-    TRY(env, napi_set_element(env, shown, 2, version));
-    return shown;
+    napi_value js_value = value_to_js_and_release(env, status == KVL_VALUE ? value : kvl_value_null());
+    TRY(env, napi_create_array_with_length(env, 3, &list));
+    TRY(env, napi_create_string_utf8(env, version.len ? (const char *)version.data : "", version.len, &version_text));
+    TRY(env, napi_set_element(env, list, 0, js_value));
+    TRY(env, napi_set_element(env, list, 1, number(env, (double)age_ms)));
+    TRY(env, napi_set_element(env, list, 2, version_text));
+    return list;
 }
 
-/* notModified(request, i, terms): a status; KVL_MISS if the store has nothing of the key. */
+/* notModified(request, i, terms): a status; KVL_MISS if the store has no entry of the key. */
 static napi_value request_not_modified(napi_env env, napi_callback_info info)
 {
     napi_value args[3];
-    double i;
+    size_t i;
     Terms terms;
     Request *request = request_of(env, info, 3, args);
     if (!request)
         return NULL;
-    TRY(env, napi_get_value_double(env, args[1], &i));
+    TRY(env, index_from_js(env, args[1], &i));
     if (!terms_read(env, args[2], &terms))
         return NULL;
-    kvl_status_t status = kvl_request_not_modified(request->handle, (size_t)i, &terms.stated);
+    kvl_status_t status = kvl_request_not_modified(request->handle, i, &terms.native);
     terms_end(&terms);
     return number(env, status);
 }
 
-/* resolveAll(request, engine, numbers, costs, bytes): answers each key with the object of its number; 0 leaves a key open, and for -1 `bytes` has
- * the value. Numbers and costs are Float64Arrays of as many elements as there are keys. */
+/* resolveAll(request, engine, ids, costs, bytes): answers key i with the object of ids[i], or with bytes[i] if ids[i] is -1; 0 leaves the key
+ * open. IDs and costs are Float64Arrays with an element for each key. */
 static napi_value request_resolve_all(napi_env env, napi_callback_info info)
 {
     napi_value args[5];
@@ -288,23 +304,23 @@ static napi_value request_resolve_all(napi_env env, napi_callback_info info)
         return NULL;
     TRY(env, napi_unwrap(env, args[1], &engine_data));
     TRY(env, napi_get_typedarray_info(env, args[2], &type, &n, &data, NULL, NULL));
-    const double *numbers = data;
+    const double *ids = data;
     TRY(env, napi_get_typedarray_info(env, args[3], &type, &n_costs, &data, NULL, NULL));
     const double *costs = data;
     Engine *engine = engine_data;
     for (size_t i = 0; i < n && i < n_costs; i++) {
         kvl_value_t *value = NULL;
-        if (numbers[i] == 0)
+        if (ids[i] == 0)
             continue;
-        if (numbers[i] > 0) {
+        if (ids[i] > 0) {
             kvl_status_t status =
-                kvl_value_new_object_on(engine->queue, (void *)(uintptr_t)numbers[i], (uint64_t)costs[i], NULL, &value);
+                kvl_value_new_object_on(engine->queue, (void *)(uintptr_t)ids[i], (uint64_t)costs[i], NULL, &value);
             if (status < 0)
-                return thrown(env, status, NULL);
+                return throw_status(env, status, NULL);
         } else {
             napi_value bytes;
             TRY(env, napi_get_element(env, args[4], (uint32_t)i, &bytes));
-            if (!(value = value_read(env, engine, bytes, 0)))
+            if (!(value = value_from_js(env, engine, bytes, 0)))
                 return NULL;
         }
         kvl_request_resolve(request->handle, i, value, NULL);
@@ -313,63 +329,67 @@ static napi_value request_resolve_all(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* Creates an error that carries the number of the thrown object. */
-static kvl_error_t *error_read(napi_env env, Engine *engine, napi_value id, napi_value message, napi_value flags, napi_value pause)
+/* Creates an error that carries the number of the throw_status object. */
+static kvl_error_t *error_from_js(napi_env env, Engine *engine, napi_value id, napi_value message, napi_value flags, napi_value pause)
 {
-    double number, pause_ms;
-    uint32_t stated;
-    Text sentence;
+    double object_id, pause_ms;
+    uint32_t flag_bits;
+    Text text;
     kvl_error_t *error;
-    if (napi_get_value_double(env, id, &number) != napi_ok || napi_get_value_uint32(env, flags, &stated) != napi_ok ||
+    if (napi_get_value_double(env, id, &object_id) != napi_ok || napi_get_value_uint32(env, flags, &flag_bits) != napi_ok ||
         napi_get_value_double(env, pause, &pause_ms) != napi_ok)
-        return (kvl_error_t *)refused(env);
-    if (!text_read(env, message, &sentence))
+        return (kvl_error_t *)throw_napi_error(env);
+    if (!text_read(env, message, &text))
         return NULL;
     kvl_status_t status =
-        kvl_error_new_object(0, sentence.data, sentence.len, stated, engine->queue, (void *)(uintptr_t)number, NULL, &error);
+        kvl_error_new_object(0, text.data, text.len, flag_bits, engine->queue, (void *)(uintptr_t)object_id, NULL, &error);
     if (status >= 0 && pause_ms >= 0)
         kvl_error_set_retry_after(error, (int64_t)pause_ms);
-    text_end(&sentence);
-    return status < 0 ? (kvl_error_t *)thrown(env, status, NULL) : error;
+    text_end(&text);
+    return status < 0 ? (kvl_error_t *)throw_status(env, status, NULL) : error;
 }
 
-/* fail(request, engine, i, id, message, flags, pause in ms or -1): a status. If i is negative, fails all open keys and finishes. */
+/* fail(request, engine, i, id, message, flags, pause in ms or -1): a status. With i undefined, fails all open keys and finishes the request. */
 static napi_value request_fail(napi_env env, napi_callback_info info)
 {
     napi_value args[7];
-    double i;
+    napi_valuetype kind;
+    size_t i = 0;
     void *engine;
     Request *request = request_of(env, info, 7, args);
     if (!request)
         return NULL;
     TRY(env, napi_unwrap(env, args[1], &engine));
-    TRY(env, napi_get_value_double(env, args[2], &i));
-    kvl_error_t *error = error_read(env, engine, args[3], args[4], args[5], args[6]);
+    TRY(env, napi_typeof(env, args[2], &kind));
+    bool is_for_all = kind == napi_undefined;
+    if (!is_for_all)
+        TRY(env, index_from_js(env, args[2], &i));
+    kvl_error_t *error = error_from_js(env, engine, args[3], args[4], args[5], args[6]);
     if (!error)
         return NULL;
-    kvl_status_t status = i < 0 ? kvl_request_finish_error(request->handle, error) : kvl_request_fail(request->handle, (size_t)i, error);
+    kvl_status_t status = is_for_all ? kvl_request_finish_error(request->handle, error) : kvl_request_fail(request->handle, i, error);
     kvl_error_release(error);
-    return i < 0 ? request_finished(env, request, status) : number(env, status);
+    return is_for_all ? release_if_finished(env, request, status) : number(env, status);
 }
 
-/* finish(request): answers the open keys with null; a status. */
+/* finish(request): answers the open keys with null and finishes the request; a status. */
 static napi_value request_finish(napi_env env, napi_callback_info info)
 {
     napi_value args[1];
     Request *request = request_of(env, info, 1, args);
-    return request ? request_finished(env, request, kvl_request_finish_nulls(request->handle)) : NULL;
+    return request ? release_if_finished(env, request, kvl_request_finish_nulls(request->handle)) : NULL;
 }
 
 /* attempt(request, i): the number of the key's attempt, from 1. */
 static napi_value request_attempt(napi_env env, napi_callback_info info)
 {
     napi_value args[2];
-    double i;
+    size_t i;
     Request *request = request_of(env, info, 2, args);
     if (!request)
         return NULL;
-    TRY(env, napi_get_value_double(env, args[1], &i));
-    return number(env, kvl_request_attempt(request->handle, (size_t)i));
+    TRY(env, index_from_js(env, args[1], &i));
+    return number(env, kvl_request_attempt(request->handle, i));
 }
 
 napi_status events_define(napi_env env, napi_value exports)

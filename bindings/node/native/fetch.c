@@ -3,25 +3,25 @@
 
 #include <stdlib.h>
 
-static void fetch_forgotten(napi_env env, void *fetch, void *hint)
+static void finalize_fetch(napi_env env, void *fetch, void *hint)
 {
     (void)env, (void)hint;
     kvl_fetch_release(fetch);
 }
 
-/* newFetch(): a handle by which a fetch can be cancelled. */
+/* newFetch(): a handle to cancel a fetch with. */
 napi_value new_fetch(napi_env env, napi_callback_info info)
 {
     (void)info;
     kvl_fetch_t *fetch;
-    napi_value made;
+    napi_value handle;
     kvl_status_t status = kvl_fetch_new(&fetch);
     if (status < 0)
-        return thrown(env, status, NULL);
-    if (napi_create_external(env, fetch, fetch_forgotten, NULL, &made) == napi_ok)
-        return made;
+        return throw_status(env, status, NULL);
+    if (napi_create_external(env, fetch, finalize_fetch, NULL, &handle) == napi_ok)
+        return handle;
     kvl_fetch_release(fetch);
-    return refused(env);
+    return throw_napi_error(env);
 }
 
 napi_value cancel_fetch(napi_env env, napi_callback_info info)
@@ -35,7 +35,7 @@ napi_value cancel_fetch(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* The number of a fetch, its options, and the handle to cancel it by, which may be undefined. */
+/* The ID of a fetch, its options, and its handle, which is NULL if the fetch cannot be cancelled. */
 typedef struct {
     double id;
     kvl_options_t *options;
@@ -47,12 +47,13 @@ static bool call_read(napi_env env, napi_value id, napi_value settings, napi_val
     napi_valuetype kind;
     call->fetch = NULL;
     napi_typeof(env, fetch, &kind);
-    if (napi_get_value_double(env, id, &call->id) != napi_ok || (kind == napi_external && napi_get_value_external(env, fetch, &call->fetch) != napi_ok))
-        return refused(env) != NULL;
+    TRY_BOOL(env, napi_get_value_double(env, id, &call->id));
+    if (kind == napi_external)
+        TRY_BOOL(env, napi_get_value_external(env, fetch, &call->fetch));
     return options_read(env, settings, &call->options);
 }
 
-/* fetch(key, id, settings, fetch): the value; false on a miss that loads nothing; undefined if the outcome will come as an event. */
+/* fetch(key, id, settings, fetch): the value; false on a miss that loads nothing; undefined if the outcome follows as an event. */
 napi_value engine_fetch(napi_env env, napi_callback_info info)
 {
     napi_value args[4];
@@ -74,10 +75,10 @@ napi_value engine_fetch(napi_env env, napi_callback_info info)
         return undefined(env);
     if (status == KVL_MISS)
         return boolean(env, false);
-    return status == KVL_VALUE || status == KVL_NULL ? value_taken(env, value) : thrown(env, status, NULL);
+    return status == KVL_VALUE || status == KVL_NULL ? value_to_js_and_release(env, value) : throw_status(env, status, NULL);
 }
 
-/* fetchAll(keys, id, settings, fetch): the results, or undefined if they will come as an event. */
+/* fetchAll(keys, id, settings, fetch): the results, or undefined if they follow as an event. */
 napi_value engine_fetch_all(napi_env env, napi_callback_info info)
 {
     napi_value args[4];
@@ -96,10 +97,10 @@ napi_value engine_fetch_all(napi_env env, napi_callback_info info)
     keys_end(&keys);
     kvl_options_free(call.options);
     if (status < 0)
-        return thrown(env, status, NULL);
-    napi_value shown = status == KVL_PENDING ? undefined(env) : results_shown(env, results);
+        return throw_status(env, status, NULL);
+    napi_value js_results = status == KVL_PENDING ? undefined(env) : results_to_js(env, results);
     kvl_results_release(results);
-    return shown;
+    return js_results;
 }
 
 /* refresh(keys, settings) */
@@ -117,7 +118,7 @@ napi_value engine_refresh(napi_env env, napi_callback_info info)
         kvl_options_free(options);
     }
     keys_end(&keys);
-    return status < 0 ? thrown(env, status, NULL) : NULL;
+    return status < 0 ? throw_status(env, status, NULL) : NULL;
 }
 
 /* invalidate(keys, flags) */
@@ -134,5 +135,5 @@ napi_value engine_invalidate(napi_env env, napi_callback_info info)
         return NULL;
     kvl_status_t status = kvl_tasks_invalidate(engine->tasks, keys.slices, keys.n, flags);
     keys_end(&keys);
-    return status < 0 ? thrown(env, status, NULL) : NULL;
+    return status < 0 ? throw_status(env, status, NULL) : NULL;
 }

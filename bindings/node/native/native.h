@@ -10,11 +10,12 @@
 #include <kvlight.h>
 
 /*
- * Values other than bytes stay in JavaScript: the library holds a number for each, and reports by KVL_EVENT_DROP when it has dropped the
- * last reference. Between JavaScript and the addon a value is therefore its number, a Uint8Array, or null.
+ * Values other than bytes stay in JavaScript: the library holds an ID for each, and reports with KVL_EVENT_DROP when it has dropped the last
+ * reference. JavaScript and the addon therefore exchange a value as its ID, a Uint8Array, or null.
  */
 
-/* The native side of one Tasks or Cache. It has two owners: the object that wraps it and, while it is open, the descriptor's watcher. */
+/* The native side of one Tasks or Cache. It has two owners: the JavaScript object that wraps it and, until the engine is disposed of, the watcher
+ * of the queue's descriptor. Used on the environment's thread only. */
 typedef struct Engine {
     napi_env env;
     kvl_tasks_t *tasks; /* NULL for a Cache, and after the engine has ended */
@@ -23,9 +24,9 @@ typedef struct Engine {
     uv_poll_t watcher;
     napi_ref listener; /* called when the queue has events */
     napi_async_context context;
-    napi_async_cleanup_hook_handle cleanup; /* closes it if the environment ends first */
-    bool is_watched, is_leaving;
-    int holders;
+    napi_async_cleanup_hook_handle cleanup; /* disposes of the engine if the environment ends first */
+    bool is_watched, is_disposed;
+    int owners;
     uint64_t last_request;
 } Engine;
 
@@ -36,16 +37,27 @@ typedef struct {
 
 /* ---- addon.c ---- */
 
-/* Returns from the function, with an exception pending, if a call of Node-API fails. */
+/* Returns NULL from the calling function, with an exception pending, if a call of Node-API fails. */
 #define TRY(env, call)                                                                                                                     \
     do {                                                                                                                                   \
         if ((call) != napi_ok)                                                                                                             \
-            return refused(env);                                                                                                           \
+            return throw_napi_error(env);                                                                                                  \
     } while (0)
 
-napi_value refused(napi_env env);
-/* Throws the error for a status; the message may be NULL. */
-napi_value thrown(napi_env env, kvl_status_t status, const char *sentence);
+/* Like TRY(), in a function that returns bool: returns false. */
+#define TRY_BOOL(env, call)                                                                                                                \
+    do {                                                                                                                                   \
+        if ((call) != napi_ok) {                                                                                                           \
+            throw_napi_error(env);                                                                                                         \
+            return false;                                                                                                                  \
+        }                                                                                                                                  \
+    } while (0)
+
+/* Throws the last error of Node-API, unless an exception is already pending. Returns NULL, like throw_status(). */
+napi_value throw_napi_error(napi_env env);
+/* Throws an error with the code and the number of a status, which src/errors.cjs turns into a KvlightError; a message of NULL selects that of
+ * the status. */
+napi_value throw_status(napi_env env, kvl_status_t status, const char *message);
 napi_value undefined(napi_env env);
 napi_value number(napi_env env, double value);
 napi_value boolean(napi_env env, bool value);
@@ -58,17 +70,17 @@ typedef struct {
     char first[512];
 } Text;
 
-/* Returns false with an exception if it is no string, or has a lone surrogate: V8 writes the same character for each of them, so that different
+/* Returns false with an exception if the value is not a string, or contains a lone surrogate: V8 encodes each of those as U+FFFD, so different
  * keys would share an entry. */
 bool text_read(napi_env env, napi_value value, Text *into);
-/* Whether these bytes are all of a string; false with an exception if it has a lone surrogate. */
-bool text_is_whole(napi_env env, napi_value value, const char *utf8, size_t len);
+/* Given the UTF-8 that V8 wrote for a string, returns false with an exception if the string contains a lone surrogate. */
+bool check_surrogates(napi_env env, napi_value value, const char *utf8, size_t len);
 void text_end(Text *text);
 
 /* Settings are passed as a flat array: name, value, name, value. */
 bool settings_into_config(napi_env env, kvl_config_t *config, napi_value settings);
 
-/* Many strings, one after the other. */
+/* A list of strings, in one buffer. */
 typedef struct {
     char *data;
     kvl_slice_t *slices;
@@ -78,34 +90,34 @@ typedef struct {
 bool keys_read(napi_env env, napi_value list, Keys *keys);
 void keys_end(Keys *keys);
 
-/* Terms, and what they point into. */
+/* Terms and the memory that they point into. */
 typedef struct {
-    kvl_terms_t stated;
+    kvl_terms_t native; /* points into `version` and `tags` */
     bool has_labels;
     Text version;
     Keys tags;
 } Terms;
 
-/* Terms are passed as an array: ttl_ms, priority, cost, stale_ttl_ms, flags and, if there are any, version, tags; undefined keeps the
- * defaults. */
-bool terms_read(napi_env env, napi_value stated, Terms *terms);
+/* Terms are passed as an array: ttl_ms, priority, cost, stale_ttl_ms, flags and, if there are labels, version and tags. Undefined stands for the
+ * default terms. */
+bool terms_read(napi_env env, napi_value list, Terms *terms);
 void terms_end(Terms *terms);
-/* Sets *options to NULL if there are no settings. */
+/* Sets *out_options to NULL if there are no settings. */
 bool options_read(napi_env env, napi_value settings, kvl_options_t **out_options);
 
 /* ---- engine.c ---- */
 
 void engine_release(Engine *engine);
 napi_status engine_define(napi_env env, napi_value exports);
-/* Returns the engine of `this` and reads `want` arguments; NULL with an exception if it is closed, or if there are fewer arguments. */
-Engine *engine_of(napi_env env, napi_callback_info info, size_t want, napi_value *args);
-/* Creates a handle for a value from JavaScript. */
-kvl_value_t *value_read(napi_env env, Engine *engine, napi_value value, double cost);
-/* Converts a value of the library for JavaScript. */
-napi_value value_shown(napi_env env, const void *object, const uint8_t *data, size_t len);
+/* Returns the engine of `this` and reads `count` arguments; NULL with an exception if it is closed, or if there are fewer arguments. */
+Engine *engine_of(napi_env env, napi_callback_info info, size_t count, napi_value *args);
+/* Creates a handle for a value in the form above; `cost` is that of an object, in bytes. NULL with an exception on failure. */
+kvl_value_t *value_from_js(napi_env env, Engine *engine, napi_value value, double cost);
+/* Returns a value of the library in the form above. */
+napi_value value_to_js(napi_env env, const void *object, const uint8_t *data, size_t len);
 
-/* Like value_shown(), and releases the value. */
-napi_value value_taken(napi_env env, kvl_value_t *value);
+/* Like value_to_js(), then releases the value. */
+napi_value value_to_js_and_release(napi_env env, kvl_value_t *value);
 
 /* ---- fetch.c ---- */
 
@@ -126,7 +138,7 @@ napi_status entries_define(napi_env env, napi_value exports);
 /* ---- events.c ---- */
 
 napi_value engine_drain(napi_env env, napi_callback_info info);
-napi_value results_shown(napi_env env, const kvl_results_t *results);
+napi_value results_to_js(napi_env env, const kvl_results_t *results);
 napi_status events_define(napi_env env, napi_value exports);
 
 #endif

@@ -7,8 +7,8 @@ class Cache extends Store {
   #isClosed = false;
 
   /**
-   * @param settings those of docs/CONFIGURATION.md that begin with "cache."; `cost` returns the cost of a value in bytes; `dropped` is called
-   *   with each value that is not a Uint8Array when the cache no longer holds it.
+   * @param settings the settings of docs/CONFIGURATION.md that begin with "cache."; `cost(value)` returns the cost of a value in bytes;
+   *   `dropped(value)` is called with each value that is not a Uint8Array once the cache no longer holds it.
    */
   constructor({ dropped, cost, ...settings } = {}) {
     super(settings, { dropped, cost }, false);
@@ -16,10 +16,10 @@ class Cache extends Store {
 
   /** Releases all entries. May be called twice. */
   close() {
-    this.mayClose();
+    this.checkCanClose();
     if (!this.#isClosed) {
       this.#isClosed = true;
-      this.finish();
+      this.closeAndDrain();
     }
   }
 

@@ -4,9 +4,9 @@ const K = require('./constants.json');
 
 const NAMES = new Map(Object.entries(K).filter(([name, value]) => name.startsWith('ERR_') && value < 0).map(([name, value]) => [value, `KVL_${name}`]));
 
-/** An error of the library: `code` is for example "KVL_ERR_TIMEOUT", `status` its number. Errors thrown by a provider arrive unchanged. */
+/** An error of the library. `code` is its name, such as "KVL_ERR_TIMEOUT", `status` its number. What a provider throws reaches callers unchanged. */
 class KvlightError extends Error {
-  /** `cause`: the error of the provider's last attempt before the timeout or the end of the fetch. */
+  /** @param cause the error of the last attempt, if one failed before the fetch timed out or was ended. */
   constructor(status, message, cause) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'KvlightError';
@@ -17,16 +17,16 @@ class KvlightError extends Error {
 
 /** Thrown by a provider, or returned in place of a value: the key is not retried, whatever the retry settings say. */
 class PermanentError extends Error {
-  constructor(...given) {
-    super(...given);
+  constructor(...args) {
+    super(...args);
     this.name = 'PermanentError';
   }
 }
 
-/** Like PermanentError, but an older value is invalid too: it is removed from the store and not served as a fallback (stale.ttl_ms). */
+/** Like PermanentError, and an older value is invalid too: it is removed from the store and not served as a fallback (stale.ttl_ms). */
 class GoneError extends PermanentError {
-  constructor(...given) {
-    super(...given);
+  constructor(...args) {
+    super(...args);
     this.name = 'GoneError';
   }
 }
@@ -43,24 +43,24 @@ class RetryAfterError extends Error {
   }
 }
 
-/** The flags and the pause of a provider's error, in the form that the library takes. */
-function askedOf(error) {
+/** The flags of a provider's error, and the pause in milliseconds that it asks for, or -1. */
+function flagsAndPauseOf(error) {
   const flags = (error instanceof PermanentError ? K.ERROR_F_PERMANENT : 0) + (error instanceof GoneError ? K.ERROR_F_NO_STALE : 0);
   return [flags, error instanceof RetryAfterError ? Math.min(Math.ceil(error.after_ms), Number.MAX_SAFE_INTEGER) : -1];
 }
 
-/** Turns an exception of the addon that has a status into a KvlightError. Exceptions of the program's functions have no status. */
-function translated(error) {
+/** Turns an exception of the addon into a KvlightError. It has a status, unlike what a function of the program throws, which is returned as it is. */
+function translateError(error) {
   return typeof error?.kvl_status === 'number' ? new KvlightError(error.kvl_status, error.message) : error;
 }
 
-/** Calls the addon, and translates its exceptions. */
-function calling(call) {
+/** Calls the addon, and throws its exceptions as KvlightErrors. */
+function callAddon(call) {
   try {
     return call();
   } catch (error) {
-    throw translated(error);
+    throw translateError(error);
   }
 }
 
-module.exports = { GoneError, KvlightError, PermanentError, RetryAfterError, askedOf, calling, translated };
+module.exports = { GoneError, KvlightError, PermanentError, RetryAfterError, flagsAndPauseOf, callAddon, translateError };

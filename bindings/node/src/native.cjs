@@ -4,7 +4,7 @@
 
 const path = require('node:path');
 
-/** The name of this platform, for example "linux-x64-gnu", which includes the C library. */
+/** The name of this platform, for example "linux-x64-gnu". On Linux it includes the C library. */
 function platform() {
   const { platform, arch } = process;
   if (platform !== 'linux') {
@@ -15,8 +15,8 @@ function platform() {
 }
 
 function load() {
-  const named = process.env.KVL_NODE_ADDON;
-  const candidates = named ? [path.resolve(named)] : [path.join(__dirname, '..', 'build', 'kvlight.node'), `@kvlight/${platform()}`];
+  const override = process.env.KVL_NODE_ADDON;
+  const candidates = override ? [path.resolve(override)] : [path.join(__dirname, '..', 'build', 'kvlight.node'), `@kvlight/${platform()}`];
   const reasons = [];
   for (const candidate of candidates) {
     try {
@@ -25,14 +25,14 @@ function load() {
       reasons.push(`${candidate}: ${String(error.message).split('\n')[0]}`);
     }
   }
-  throw new Error(`kvlight: the addon does not load. ${reasons.join('; ')}`);
+  throw new Error(`kvlight: the addon could not be loaded. ${reasons.join('; ')}`);
 }
 
 const native = load();
 const [major, minor] = native.version.split('.');
-const wanted = require('../package.json').version.split('.');
-if (major !== wanted[0] || minor !== wanted[1]) {
-  throw new Error(`kvlight: this package is ${wanted.join('.')}, and its addon ${native.version}`);
+const expected = require('../package.json').version.split('.');
+if (major !== expected[0] || minor !== expected[1]) {
+  throw new Error(`kvlight: this package has version ${expected.join('.')}, but its addon has version ${native.version}`);
 }
 
 module.exports = { native, platform };

@@ -1,35 +1,35 @@
-// The program's values and errors, by the numbers that the library knows them by.
+// The program's values and errors, by the IDs under which the library holds them.
 
 'use strict';
 
 /**
- * A number is given again once its object was removed. The library reports that an object was dropped after everything that refers to it, so
- * nothing that follows means the earlier object.
+ * An ID is reused once its object was removed. This is safe because the library reports a drop after every event that refers to the object: no
+ * later event can mean the earlier one.
  */
 class Objects {
-  things = [undefined]; // no number is 0
-  free = [];
+  objects = [undefined]; // 0 is not an ID
+  freeIds = [];
 
-  /** Keeps an object, and returns its number. */
-  add(thing) {
-    if (this.free.length === 0) {
-      return this.things.push(thing) - 1;
+  /** Adds an object and returns its ID. */
+  add(object) {
+    if (this.freeIds.length === 0) {
+      return this.objects.push(object) - 1;
     }
-    const number = this.free.pop();
-    this.things[number] = thing;
-    return number;
+    const id = this.freeIds.pop();
+    this.objects[id] = object;
+    return id;
   }
 
-  get(number) {
-    return this.things[number];
+  get(id) {
+    return this.objects[id];
   }
 
-  /** Forgets an object, and returns it. */
-  remove(number) {
-    const thing = this.things[number];
-    this.things[number] = undefined;
-    this.free.push(number);
-    return thing;
+  /** Removes an object and returns it. */
+  remove(id) {
+    const object = this.objects[id];
+    this.objects[id] = undefined;
+    this.freeIds.push(id);
+    return object;
   }
 }
 

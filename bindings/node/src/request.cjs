@@ -4,104 +4,106 @@
 
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
-const { KvlightError, askedOf, calling } = require('./errors.cjs');
-const { Kept, termsOf } = require('./store.cjs');
+const { KvlightError, flagsAndPauseOf, callAddon } = require('./errors.cjs');
+const { StoredError, termsOf } = require('./store.cjs');
 
-// In place of an object's number: native/events.c.
-const BYTES = -1;
+// Marks a value that is bytes, in place of an object's ID: see resolveAll() in native/events.c.
+const IS_BYTES = -1;
 
 /**
- * Whether a provider's answer is read by key. Arrays, sets and generators are not: their values would have no keys, and all keys would be
- * remembered as absent.
+ * Whether a provider's answer maps keys to values. Arrays, sets and generators do not: were they accepted, every key would be cached as absent.
  */
 function isAnswer(rows) {
   return rows instanceof Map || (typeof rows === 'object' && rows !== null && !(Symbol.iterator in rows) && !(Symbol.asyncIterator in rows));
 }
 
-/** Answers keys one by one, or later: the provider then returns nothing. A request that is never finished fails when it is collected. */
+/**
+ * The second argument of a provider. A provider that returns nothing answers through it, key by key and at any time. A request that is garbage
+ * collected before it is finished fails its keys.
+ */
 class Request {
   #store;
   #handle;
-  #done;
+  #onDone;
   #controller = new AbortController();
 
-  constructor(store, handle, keys, done) {
+  constructor(store, handle, keys, onDone) {
     this.#store = store;
     this.#handle = handle;
-    this.#done = done;
+    this.#onDone = onDone;
     this.keys = keys;
   }
 
-  /** An AbortSignal: aborted when no caller waits for the answers any longer, or when the attempt has timed out. */
+  /** An AbortSignal, which is aborted once no caller waits for the answers any longer or the attempt has timed out. */
   get signal() {
     return this.#controller.signal;
   }
 
-  /** Answers the i-th key; null means that there is no such record. True if the answer was in time. */
+  /** Answers the i-th key; null means that there is no such record. Returns whether the answer was in time. */
   resolve(i, value, terms) {
-    const store = this.#open();
-    const stated = termsOf(terms);
-    const own = store.costOf(value);
-    return this.#checked(() => native.resolve(this.#handle, store.engine, i, store.crossing(value), own, stated)) === K.OK;
+    const store = this.#openStore();
+    const nativeTerms = termsOf(terms);
+    const cost = store.costOf(value);
+    return this.#checkStatus(() => native.resolve(this.#handle, store.engine, i, store.toNative(value), cost, nativeTerms)) === K.OK;
   }
 
   /**
-   * What the store has of the i-th key, expired or not: `{ value, age_ms, version }`, with null for a key known to be absent and '' if no
-   * version was stated; null if it has nothing.
+   * The stored entry of the i-th key, expired or not: `{ value, age_ms, version }`. The value is null for a key known to be absent, the version
+   * '' if none was stated. Returns null if there is no entry.
    */
   stale(i) {
-    const found = calling(() => native.stale(this.#handle, i));
-    if (found === undefined) {
+    const entry = callAddon(() => native.stale(this.#handle, i));
+    if (entry === undefined) {
       return null;
     }
-    const [crossed, age_ms, version] = found;
-    return { value: typeof crossed === 'number' ? this.#store.objects.get(crossed) : crossed, age_ms, version };
+    const [value, age_ms, version] = entry;
+    return { value: this.#store.fromNative(value), age_ms, version };
   }
 
   /**
-   * Answers the i-th key with what stale() returns: the record has not changed. The same value gets a new TTL, and keeps its version and its
-   * tags unless the terms state others. True if the answer was in time; throws if the store has nothing of the key.
+   * Answers the i-th key with the value that stale() returns: the record has not changed. The value gets a new TTL, and keeps its version and tags
+   * unless the terms state others. Returns whether the answer was in time; throws if there is no entry.
    */
   notModified(i, terms) {
-    this.#open();
-    const stated = termsOf(terms);
-    const status = this.#checked(() => native.notModified(this.#handle, i, stated));
+    this.#openStore();
+    const nativeTerms = termsOf(terms);
+    const status = this.#checkStatus(() => native.notModified(this.#handle, i, nativeTerms));
     if (status === K.MISS) {
-      throw new KvlightError(status, `kvlight: the store has nothing of the key "${this.keys[i]}" that could be unmodified`);
+      throw new KvlightError(status, `kvlight: notModified() needs an entry, and the store has none for the key "${this.keys[i]}"`);
     }
     return status === K.OK;
   }
 
-  /** Fails the i-th key; every waiting caller gets the same error object. */
+  /** Fails the i-th key. Every waiting caller gets the same error object. Returns whether the answer was in time. */
   fail(i, error) {
-    return this.#checked(() => this.#fail(i, error)) === K.OK;
+    return this.#checkStatus(() => this.#fail(i, error)) === K.OK;
   }
 
   /** Finishes the request: keys without an answer are null. */
   finish() {
-    this.#done();
-    this.#open();
-    this.#checked(() => native.finish(this.#handle));
+    this.#onDone();
+    this.#openStore();
+    this.#checkStatus(() => native.finish(this.#handle));
   }
 
   /** Finishes the request: keys without an answer fail with the error. */
   finishError(error) {
-    this.#done();
-    this.#checked(() => this.#fail(-1, error));
+    this.#onDone();
+    this.#checkStatus(() => this.#fail(undefined, error));
   }
 
   /** Answers all keys from a Map or an object: a missing key is null, and an Error in place of a value fails that key alone. */
   answer(rows) {
     if (!isAnswer(rows)) {
-      const found = Array.isArray(rows) ? 'an array' : rows?.[Symbol.toStringTag] ?? typeof rows;
-      throw new TypeError(`kvlight: the provider is to answer with a Map or an object, { key: value }, not ${found}`);
+      const kind = Array.isArray(rows) ? 'an array' : rows?.[Symbol.toStringTag] ?? typeof rows;
+      throw new TypeError(`kvlight: a provider must return a Map or an object, { key: value }, not ${kind}`);
     }
     if (this.#store.isClosed) {
-      return this.#done();
+      return this.#onDone();
     }
     const store = this.#store;
     const n = this.keys.length;
-    const numbers = new Float64Array(n); // of objects; BYTES for a value in `bytes`, and 0 for a key that finish() makes null
+    const ids = new Float64Array(n); // IS_BYTES for a value in `bytes`; 0 for a key that finish() answers with null
     const costs = new Float64Array(n);
     let bytes;
     for (let i = 0; i < n; i++) {
@@ -116,28 +118,28 @@ class Request {
         }
         costs[i] = store.costOf(row);
         if (row instanceof Uint8Array) {
-          numbers[i] = BYTES;
+          ids[i] = IS_BYTES;
           (bytes ??= new Array(n))[i] = row;
         } else {
-          numbers[i] = store.objects.add(row);
+          ids[i] = store.objects.add(row);
         }
       } catch (error) {
         this.#fail(i, error);
       }
     }
-    this.#done();
-    calling(() => {
-      native.resolveAll(this.#handle, store.engine, numbers, costs, bytes);
+    this.#onDone();
+    callAddon(() => {
+      native.resolveAll(this.#handle, store.engine, ids, costs, bytes);
       native.finish(this.#handle);
     });
   }
 
   /** The number of the i-th key's attempt, from 1. */
   attempt(i) {
-    return calling(() => native.attempt(this.#handle, i));
+    return callAddon(() => native.attempt(this.#handle, i));
   }
 
-  #open() {
+  #openStore() {
     if (this.#store.isClosed) {
       throw new KvlightError(K.ERR_CLOSED, 'the engine is closed');
     }
@@ -145,14 +147,14 @@ class Request {
   }
 
   #fail(i, error) {
-    const store = this.#open();
-    return native.fail(this.#handle, store.engine, i, store.objects.add(new Kept(error)), sentenceOf(error), ...askedOf(error));
+    const store = this.#openStore();
+    return native.fail(this.#handle, store.engine, i, store.objects.add(new StoredError(error)), messageOf(error), ...flagsAndPauseOf(error));
   }
 
-  #checked(call) {
-    const status = calling(call);
+  #checkStatus(call) {
+    const status = callAddon(call);
     if (status < 0) {
-      throw new KvlightError(status, `kvlight: the request says ${status}`);
+      throw new KvlightError(status, `kvlight: the answer failed with status ${status}`);
     }
     return status;
   }
@@ -160,7 +162,7 @@ class Request {
   // ---- For Tasks ---------------------------------------------------------------------------------------------------------
 
   abort() {
-    this.#done();
+    this.#onDone();
     this.#controller.abort();
   }
 
@@ -171,29 +173,29 @@ class Request {
         this.answer(rows);
       }
     } catch (error) {
-      this.#giveUp(error);
+      this.#failAll(error);
     }
   }
 
-  #giveUp(error) {
-    this.#done();
+  #failAll(error) {
+    this.#onDone();
     try {
-      this.#checked(() => this.#fail(-1, error));
-    } catch (refused) {
-      // If the request is finished or closed, every waiter has its outcome already.
-      if (!(refused instanceof KvlightError)) {
-        throw refused;
+      this.#checkStatus(() => this.#fail(undefined, error));
+    } catch (failure) {
+      // A KvlightError means that the request is finished or the engine closed: every waiter has its outcome already.
+      if (!(failure instanceof KvlightError)) {
+        throw failure;
       }
     }
   }
 }
 
-/** A message for an error, which may be any value. */
-function sentenceOf(error) {
+/** The message of an error, which can be any value. U+FFFD replaces lone surrogates, which cannot be encoded in UTF-8. */
+function messageOf(error) {
   try {
-    return String(error?.message ?? error);
+    return Buffer.from(String(error?.message ?? error)).toString();
   } catch {
-    return 'an error that cannot be shown';
+    return 'an error whose conversion to a string threw';
   }
 }
 

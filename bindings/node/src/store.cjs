@@ -5,14 +5,14 @@
 const { fileURLToPath } = require('node:url');
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
-const { KvlightError, calling, translated } = require('./errors.cjs');
+const { KvlightError, callAddon, translateError } = require('./errors.cjs');
 const { Objects } = require('./objects.cjs');
 
-// The number of events handled before Node's other work gets its turn.
-const EVENTS_A_TURN = 256;
+// How many events are handled in one turn of the event loop.
+const MAX_EVENTS_PER_TURN = 256;
 
 /** Settings in the form that the addon takes: name, value, name, value. */
-function flat(settings) {
+function flattenSettings(settings) {
   const list = [];
   for (const [name, value] of Object.entries(settings)) {
     if (!['string', 'number', 'boolean'].includes(typeof value)) {
@@ -28,7 +28,7 @@ const CONDITIONS = { absent: K.PUT_F_IF_ABSENT, present: K.PUT_F_IF_PRESENT };
 const TERMS = {
   ttl_ms: K.TTL_DEFAULT, priority: K.PRIORITY_DEFAULT, cost: K.COST_DEFAULT, stale_ttl_ms: 0, version: '', tags: [], keep_ttl: false, only_if: undefined,
 };
-const LEAST = { ttl_ms: K.TTL_DEFAULT, cost: K.COST_DEFAULT, stale_ttl_ms: K.STALE_NEVER };
+const MINIMUM = { ttl_ms: K.TTL_DEFAULT, cost: K.COST_DEFAULT, stale_ttl_ms: K.STALE_NEVER };
 
 /** Terms in the form that the addon takes. */
 function termsOf(terms) {
@@ -38,16 +38,16 @@ function termsOf(terms) {
   if (terms === null || typeof terms !== 'object') {
     throw new TypeError(`kvlight: terms are an object such as { ttl_ms: 5000 }, not ${terms === null ? 'null' : typeof terms}`);
   }
-  const stated = { ...TERMS };
+  const merged = { ...TERMS };
   for (const [name, value] of Object.entries(terms)) {
     if (!Object.hasOwn(TERMS, name)) {
-      throw new TypeError(`kvlight: there is no term \`${name}\`; there are ${Object.keys(TERMS).join(', ')}`);
+      throw new TypeError(`kvlight: there is no term \`${name}\`; the terms are ${Object.keys(TERMS).join(', ')}`);
     }
     if (value !== undefined) {
-      stated[name] = numberOf(name, value);
+      merged[name] = checkTerm(name, value);
     }
   }
-  const { ttl_ms, priority, cost, stale_ttl_ms, version, tags, keep_ttl, only_if } = stated;
+  const { ttl_ms, priority, cost, stale_ttl_ms, version, tags, keep_ttl, only_if } = merged;
   if (only_if !== undefined && !Object.hasOwn(CONDITIONS, only_if)) {
     throw new TypeError('kvlight: `only_if` is "absent" or "present"');
   }
@@ -64,17 +64,17 @@ function termsOf(terms) {
   return [...numbers, version, Array.from(tags, tagOf)];
 }
 
-/** A value of a term, checked if the term is a number. */
-function numberOf(name, value) {
+/** Returns the value of a term. Throws if it is not a number in the term's range where the term takes one. */
+function checkTerm(name, value) {
   if (typeof TERMS[name] !== 'number') {
     return value;
   }
   if (typeof value !== 'number') {
     throw new TypeError(`kvlight: \`${name}\` is a number, not ${typeof value}`);
   }
-  const [least, most] = Object.hasOwn(LEAST, name) ? [LEAST[name], Number.MAX_SAFE_INTEGER] : [-Number.MAX_VALUE, Number.MAX_VALUE];
-  if (!(value >= least && value <= most)) {
-    throw new RangeError(`kvlight: \`${name}\` is a number from ${least} to ${most}, not ${value}`);
+  const [min, max] = Object.hasOwn(MINIMUM, name) ? [MINIMUM[name], Number.MAX_SAFE_INTEGER] : [-Number.MAX_VALUE, Number.MAX_VALUE];
+  if (!(value >= min && value <= max)) {
+    throw new RangeError(`kvlight: \`${name}\` is a number from ${min} to ${max}, not ${value}`);
   }
   return value;
 }
@@ -101,7 +101,7 @@ function keyOf(key) {
   return key;
 }
 
-/** A list of keys. A single string is refused: it would be taken for a list of its characters. */
+/** Returns an array of keys. Throws for a single string, which would otherwise be taken for a list of its characters. */
 function keysOf(keys) {
   if (typeof keys === 'string' || typeof keys?.[Symbol.iterator] !== 'function') {
     throw new TypeError(`kvlight: this takes an array of keys, or another iterable of strings, not ${typeof keys === 'string' ? 'one string' : typeof keys}`);
@@ -111,7 +111,7 @@ function keysOf(keys) {
   return list;
 }
 
-/** Throws an error as an uncaught exception, like one thrown by an event listener. */
+/** Throws an error outside of the current call, as an uncaught exception. */
 function throwLater(error) {
   queueMicrotask(() => {
     throw error;
@@ -119,89 +119,89 @@ function throwLater(error) {
 }
 
 class Store {
-  /** The engine of the addon. */
+  /** The addon's Engine. */
   engine;
-  objects = new Objects(); // values and errors, until the library has dropped its last reference
+  objects = new Objects(); // values and errors that the library holds
   #dropped;
   #cost;
-  #transfers = 0; // saves and loads in progress, whose functions may call back
+  #transfers = 0; // saves and loads in progress, whose conversion functions may call this store
 
   constructor(settings, { dropped, cost }, hasProvider) {
-    for (const [name, given] of Object.entries({ dropped, cost })) {
-      if (given !== undefined && typeof given !== 'function') {
-        throw new TypeError(`kvlight: \`${name}\` is a function, not ${typeof given}`);
+    for (const [name, option] of Object.entries({ dropped, cost })) {
+      if (option !== undefined && typeof option !== 'function') {
+        throw new TypeError(`kvlight: \`${name}\` is a function, not ${typeof option}`);
       }
     }
     this.#dropped = dropped;
     this.#cost = cost;
-    // The addon holds the listener while it watches the descriptor, so the listener must not hold the store.
+    // The addon holds the listener until the engine is disposed of. The listener must not hold the store, which could never be collected otherwise.
     const weak = new WeakRef(this);
-    const list = flat(settings);
-    this.engine = calling(() => new native.Engine(list, () => weak.deref()?.turn(), hasProvider));
+    const list = flattenSettings(settings);
+    this.engine = callAddon(() => new native.Engine(list, () => weak.deref()?.onReadable(), hasProvider));
   }
 
-  /** The stored value, without asking the provider; null if the key is known to be absent or not in the cache. */
+  /** The stored value; null if the key is not in the cache or known to be absent. Never calls the provider. */
   get(key) {
     keyOf(key);
     let found;
     try {
       found = this.engine.get(key);
     } catch (error) {
-      throw translated(error);
+      throw translateError(error);
     }
-    // The library has released the object, but has not reported the drop to this thread yet.
-    return typeof found === 'number' ? this.objects.get(found) : found ?? null;
+    // Even if the library has dropped the object since: it stays in `objects` until this thread handles the event.
+    return this.fromNative(found) ?? null;
   }
 
-  /** Whether the key is in the cache, with a value or as known to be absent. */
+  /** Whether the cache has an entry of the key: a value, or that the key is known to be absent. */
   has(key) {
-    return calling(() => this.engine.has(keyOf(key)));
+    return callAddon(() => this.engine.has(keyOf(key)));
   }
 
-  /** Stores a value; null stores the key as known to be absent. True if it was stored. */
+  /** Stores a value; null stores the key as known to be absent. Returns whether it was stored. */
   put(key, value, terms) {
-    const stated = termsOf(terms);
-    const own = this.costOf(value);
-    return calling(() => this.engine.put(keyOf(key), this.crossing(value), own, stated)) === K.OK;
+    const nativeTerms = termsOf(terms);
+    const cost = this.costOf(value);
+    return callAddon(() => this.engine.put(keyOf(key), this.toNative(value), cost, nativeTerms)) === K.OK;
   }
 
-  /** Gives an entry a new TTL, counted from now. True if there was an entry. */
+  /** Gives an entry a new TTL, counted from now. Returns whether there was an entry. */
   touch(key, { ttl_ms = K.TTL_DEFAULT } = {}) {
-    return calling(() => this.engine.touch(keyOf(key), ttl_ms));
+    return callAddon(() => this.engine.touch(keyOf(key), checkTerm('ttl_ms', ttl_ms)));
   }
 
   /**
-   * Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if `stale.ttl_ms` is set. True if
-   * there was an entry.
+   * Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if `stale.ttl_ms` is set. Returns
+   * whether there was an entry.
    */
   expire(key) {
-    return calling(() => this.engine.expire(keyOf(key)));
+    return callAddon(() => this.engine.expire(keyOf(key)));
   }
 
-  /** Removes all entries with a tag, and returns their number. Running loads do not store an answer with it. */
+  /** Removes all entries with a tag, and returns their number. A running load does not store its answer if that has the tag. */
   removeTag(tag) {
-    return calling(() => this.engine.removeTag(tagOf(tag)));
+    return callAddon(() => this.engine.removeTag(tagOf(tag)));
   }
 
   /** Expires all entries with a tag, as expire() does for a key, and returns their number. */
   expireTag(tag) {
-    return calling(() => this.engine.expireTag(tagOf(tag)));
+    return callAddon(() => this.engine.expireTag(tagOf(tag)));
   }
 
   /** Expires all entries, as expire() does for a key. Running loads do not store their answers. */
   expireAll() {
-    calling(() => this.engine.expireAll());
+    callAddon(() => this.engine.expireAll());
   }
 
   /**
-   * Iterates over the entries as [key, value], with null for a key known to be absent. A key that is stored throughout appears exactly once,
-   * whatever changes meanwhile. Loads nothing, and does not count as a use.
+   * Iterates over the entries as [key, value], with null for a key known to be absent. A key that stays in the cache throughout appears exactly
+   * once, whatever else changes. Loads nothing, and does not count as a use.
    */
   *entries() {
-    const iterator = calling(() => this.engine.iterate());
-    for (let entry; (entry = calling(() => native.nextEntry(iterator))) !== undefined; ) {
-      const [key, crossed] = entry;
-      yield [key, typeof crossed === 'number' ? this.objects.get(crossed) : crossed];
+    const iterator = callAddon(() => this.engine.iterate());
+    for (let entry; (entry = callAddon(() => native.nextEntry(iterator))) !== undefined; ) {
+      const [key, value] = entry;
+      yield [key, this.fromNative(value)];
     }
   }
 
@@ -222,8 +222,8 @@ class Store {
   }
 
   /**
-   * Writes the entries to a file, with their remaining times, and returns the number of them. An existing file is replaced once the new one
-   * is complete. `dump` turns values that are not a Uint8Array into bytes, for example `v8.serialize`; without it they are left out.
+   * Writes the entries to a file, with their remaining TTLs, and returns their number. An existing file is replaced once the new one is complete.
+   * `dump` turns a value that is not a Uint8Array into bytes, as `v8.serialize` does; without it such values are left out.
    */
   save(path, { dump } = {}) {
     return this.#transfer(() => this.engine.save(pathOf(path), (id) => dump?.(this.objects.get(id))));
@@ -240,7 +240,7 @@ class Store {
         }
         const value = load(bytes);
         const cost = this.costOf(value);
-        return [this.crossing(value), cost];
+        return [this.toNative(value), cost];
       }),
     );
   }
@@ -248,42 +248,47 @@ class Store {
   #transfer(call) {
     this.#transfers++;
     try {
-      return calling(call);
+      return callAddon(call);
     } finally {
       this.#transfers--;
     }
   }
 
-  /** Removes an entry. True if there was one. */
+  /** Removes an entry. Returns whether there was one. */
   remove(key) {
-    return calling(() => this.engine.remove(keyOf(key)));
+    return callAddon(() => this.engine.remove(keyOf(key)));
   }
 
   clear() {
-    calling(() => this.engine.clear());
+    callAddon(() => this.engine.clear());
   }
 
   /** The number of entries. */
   get size() {
-    return calling(() => this.engine.size());
+    return callAddon(() => this.engine.size());
   }
 
   /** The statistics: docs/STATISTICS.md. */
   stats() {
-    return JSON.parse(calling(() => this.engine.stats()));
+    return JSON.parse(callAddon(() => this.engine.stats()));
   }
 
   // ---- For the package ----------------------------------------------------------------------------------------------------
 
-  /** A value in the form that the addon takes: a Uint8Array and null as they are, anything else as its number. */
-  crossing(value) {
+  /** Returns a value in the form that the addon takes: a Uint8Array or null as it is, and the ID of anything else, which it adds to `objects`. */
+  toNative(value) {
     if (value === null || value === undefined) {
       return null;
     }
     return value instanceof Uint8Array ? value : this.objects.add(value);
   }
 
-  /** The cost of an object in bytes; the library itself computes that of bytes. */
+  /** Returns a value that has the addon's form. */
+  fromNative(value) {
+    return typeof value === 'number' ? this.objects.get(value) : value;
+  }
+
+  /** The cost of an object in bytes. The library itself computes the cost of bytes. */
   costOf(value) {
     if (value === null || value === undefined || value instanceof Uint8Array) {
       return 0;
@@ -291,7 +296,7 @@ class Store {
     if (this.#cost !== undefined) {
       const cost = this.#cost(value);
       if (!Number.isSafeInteger(cost) || cost < 0) {
-        throw new RangeError(`kvlight: \`cost\` is to answer with a number of bytes, not ${cost}`);
+        throw new RangeError(`kvlight: \`cost\` must return a number of bytes, not ${cost}`);
       }
       return cost;
     }
@@ -299,13 +304,13 @@ class Store {
   }
 
   /** Called by the addon when the queue has events. */
-  turn() {
-    this.drain(); // a limited number: the descriptor stays readable, and other handlers get their turn
+  onReadable() {
+    this.drain(); // once: while events remain the descriptor stays readable, and other handlers run in between
   }
 
-  /** Handles events and returns their number. An exception of the program's function does not affect other events. */
+  /** Handles a limited number of events, and returns how many. An exception of the program's function does not affect other events. */
   drain() {
-    const events = this.engine.drain(EVENTS_A_TURN);
+    const events = this.engine.drain(MAX_EVENTS_PER_TURN);
     for (let i = 0; i < events.length; i += 3) {
       try {
         this.handle(events[i], events[i + 1], events[i + 2]);
@@ -319,34 +324,34 @@ class Store {
   handle(kind, id) {
     if (kind === K.EVENT_DROP) {
       const value = this.objects.remove(id);
-      if (this.#dropped !== undefined && value !== undefined && !(value instanceof Kept)) {
+      if (this.#dropped !== undefined && value !== undefined && !(value instanceof StoredError)) {
         this.#dropped(value);
       }
     }
   }
 
-  /** Refuses a close by a function that converts values for a save or load in progress. */
-  mayClose() {
+  /** Throws inside a conversion function of save() or load(), which must not close the cache. */
+  checkCanClose() {
     if (this.#transfers > 0) {
-      throw new KvlightError(K.ERR_REENTRANT, 'a function that save or load called cannot close the cache');
+      throw new KvlightError(K.ERR_REENTRANT, 'a function called by save() or load() cannot close the cache');
     }
   }
 
-  /** Handles the remaining events and stops watching the descriptor. */
-  finish() {
+  /** Ends the engine, handles the remaining events and stops watching the descriptor. */
+  closeAndDrain() {
     this.engine.close();
     while (this.drain() > 0) {
-      // No events are read after this.
+      // Events that the engine's end has produced.
     }
-    this.engine.leave();
+    this.engine.dispose();
   }
 }
 
-/** Marks an error of a provider among the objects. */
-class Kept {
+/** Wraps what a provider threw, to distinguish it from a value among the objects. */
+class StoredError {
   constructor(error) {
     this.error = error;
   }
 }
 
-module.exports = { Kept, Store, flat, keyOf, keysOf, termsOf };
+module.exports = { StoredError, Store, flattenSettings, keyOf, keysOf, termsOf };

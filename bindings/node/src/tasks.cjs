@@ -2,54 +2,54 @@
 
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
-const { KvlightError, calling, translated } = require('./errors.cjs');
+const { KvlightError, callAddon, translateError } = require('./errors.cjs');
 const { Request } = require('./request.cjs');
-const { Kept, Store, flat, keyOf, keysOf } = require('./store.cjs');
+const { StoredError, Store, flattenSettings, keyOf, keysOf } = require('./store.cjs');
 
-// Settings for callbacks, which the library might call on its own threads.
-const REFUSED = {
+// Callbacks that the library would call on its own threads, and what to use instead.
+const UNSUPPORTED = {
   validator: 'check keys before you fetch them',
-  removal_listener: '`dropped` is called with values that nobody holds any more',
+  removal_listener: '`dropped` is called with each value that the cache no longer holds',
   record_listener: 'stats() counts lookups',
 };
 
 const BREAKER = ['closed', 'open', 'half_open'];
 const FORCE = new Map([[null, K.BREAKER_FORCE_NONE], ['closed', K.BREAKER_FORCE_CLOSED], ['open', K.BREAKER_FORCE_OPEN]]);
-// The number of elements for each result: native/events.c.
-const PLACES = 7;
+// The same constant as in native/events.c.
+const NUMBERS_PER_RESULT = 7;
 
-// The engines with fetches in progress: keeps them alive though the program may hold only a promise.
-const busy = new Set();
+// The engines with fetches in progress, so that they are not collected while the program holds only a promise.
+const enginesInUse = new Set();
 
 /** A cache with a provider behind it. */
 class Tasks extends Store {
   #provider;
-  #fetches = new Map(); // by number, until their last event was handled
-  #requests = new Map(); // by number; only those that can still become unwanted
+  #fetches = new Map(); // by ID, until their outcome was handled
+  #requests = new Map(); // by ID, those that can still be cancelled
   #lastFetch = 0;
-  #looksFirst; // a fetch without options looks in the store first
+  #readsStoreFirst; // whether a fetch without options starts with a lookup in the store
   #closing = null;
   isClosed = false;
 
   /**
-   * @param settings `provider`; those of docs/CONFIGURATION.md; `cost` returns the cost of a value in bytes; `dropped` is called with each
-   *   value that is not a Uint8Array when neither the cache nor a fetch holds it any longer.
+   * @param settings `provider(keys, request)`; the settings of docs/CONFIGURATION.md; `cost(value)` returns the cost of a value in bytes;
+   *   `dropped(value)` is called with each value that is not a Uint8Array once neither the cache nor a fetch holds it any longer.
    */
   constructor({ provider, dropped, cost, delivery = 'queue', ...settings } = {}) {
-    for (const [name, instead] of Object.entries(REFUSED)) {
+    for (const [name, instead] of Object.entries(UNSUPPORTED)) {
       if (name in settings) {
-        throw new TypeError(`kvlight: Node cannot lend the library a function (${name}): ${instead}`);
+        throw new TypeError(`kvlight: \`${name}\` is not available in Node, whose functions cannot run on other threads: ${instead}`);
       }
     }
     if (delivery !== 'queue') {
-      throw new TypeError('kvlight: Node cannot be called from another thread; delivery is "queue"');
+      throw new TypeError('kvlight: `delivery` must be "queue" in Node, whose functions cannot run on another thread');
     }
     if (typeof provider !== 'function') {
-      throw new TypeError('kvlight: `provider` is missing: a function that is called with keys and returns { key: value }');
+      throw new TypeError('kvlight: `provider` must be a function that takes keys and returns { key: value }');
     }
     super(settings, { dropped, cost }, true);
     this.#provider = provider;
-    this.#looksFirst = (settings.read ?? 'normal') === 'normal';
+    this.#readsStoreFirst = (settings.read ?? 'normal') === 'normal';
   }
 
   /**
@@ -58,29 +58,29 @@ class Tasks extends Store {
    */
   async fetch(key, options) {
     keyOf(key);
-    if (options === undefined && this.#looksFirst) {
-      const found = this.#look(key);
+    if (options === undefined && this.#readsStoreFirst) {
+      const found = this.#lookup(key);
       if (found !== undefined) {
-        return typeof found === 'number' ? this.objects.get(found) : found;
+        return this.fromNative(found);
       }
     }
-    const [status, shown] = await this.#begin(options, (id, settings, fetch) => {
+    const [status, outcome] = await this.#begin(options, (id, settings, fetch) => {
       const value = this.engine.fetch(key, id, settings, fetch);
-      return value === undefined ? undefined : this.#shownOne(value === false ? [K.MISS] : [K.VALUE, value]);
+      return value === undefined ? undefined : this.#decodeResult(value === false ? [K.MISS] : [K.VALUE, value]);
     });
-    return valueOf(status, shown, options?.signal);
+    return valueOf(status, outcome, options?.signal);
   }
 
   /** The values of many keys, in the order of the keys, null where there is no such record; rejects with the first error. */
   async fetchAll(keys, options) {
-    const { numbers, shown } = await this.#fetchAll(keysOf(keys), options);
-    for (let i = 0; i < shown.length; i++) {
-      const status = numbers[PLACES * i];
+    const { numbers, outcomes } = await this.#fetchAll(keysOf(keys), options);
+    for (let i = 0; i < outcomes.length; i++) {
+      const status = numbers[NUMBERS_PER_RESULT * i];
       if (status !== K.VALUE) {
-        shown[i] = valueOf(status, shown[i], options?.signal);
+        outcomes[i] = valueOf(status, outcomes[i], options?.signal);
       }
     }
-    return shown;
+    return outcomes;
   }
 
   /**
@@ -89,48 +89,48 @@ class Tasks extends Store {
    */
   async results(keys, options) {
     keys = keysOf(keys);
-    const { numbers, shown, failures } = await this.#fetchAll(keys, options);
+    const { numbers, outcomes, failures } = await this.#fetchAll(keys, options);
     return keys.map((key, i) => {
-      const [status, , source, attempts, age_ms, ttl_left_ms, isStale] = numbers.slice(PLACES * i, PLACES * (i + 1));
-      const why = status < 0 ? [status, shown[i]] : failures?.[i];
-      const error = why === undefined ? null : errorOf(...why, options?.signal);
-      const value = status < 0 ? null : valueOf(status, shown[i], options?.signal);
+      const [status, , source, attempts, age_ms, ttl_left_ms, isStale] = numbers.slice(NUMBERS_PER_RESULT * i, NUMBERS_PER_RESULT * (i + 1));
+      const failure = status < 0 ? [status, outcomes[i]] : failures?.[i];
+      const error = failure === undefined ? null : errorOf(...failure, options?.signal);
+      const value = status < 0 ? null : valueOf(status, outcomes[i], options?.signal);
       return { key, value, error, status, source, attempts, age_ms, ttl_left_ms, isStale: isStale !== 0 };
     });
   }
 
   /** Reloads keys in the background; the current values are served until then, and stay if the reload fails. */
   refresh(keys, options) {
-    const settings = options === undefined ? undefined : flat(options);
-    calling(() => this.engine.refresh(keysOf(keys), settings));
+    const settings = options === undefined ? undefined : flattenSettings(options);
+    callAddon(() => this.engine.refresh(keysOf(keys), settings));
   }
 
   /** Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored. */
   invalidate(keys) {
-    calling(() => this.engine.invalidate([...keys].map(keyOf), 0));
+    callAddon(() => this.engine.invalidate(keysOf(keys), 0));
   }
 
   /** Another process may have changed any key: everything leaves this process. */
   invalidateAll() {
-    calling(() => this.engine.invalidate([], K.INVALIDATE_F_ALL));
+    callAddon(() => this.engine.invalidate([], K.INVALIDATE_F_ALL));
   }
 
   /** The state of the circuit breaker (`breaker.failure_ratio`, `breaker.consecutive`): "closed", "open" or "half_open". */
   get breaker() {
-    return BREAKER[calling(() => this.engine.breaker())];
+    return BREAKER[callAddon(() => this.engine.breaker())];
   }
 
   /** Forces the circuit breaker "closed" or "open", whatever the provider does; null returns it to automatic operation. */
   forceBreaker(state) {
     if (!FORCE.has(state)) {
-      throw new TypeError('kvlight: the circuit breaker is forced "closed" or "open", or left to itself: null');
+      throw new TypeError('kvlight: forceBreaker() takes "closed", "open", or null for automatic operation');
     }
-    calling(() => this.engine.forceBreaker(FORCE.get(state)));
+    callAddon(() => this.engine.forceBreaker(FORCE.get(state)));
   }
 
-  /** Closes the cache: waiting callers get KVL_ERR_CLOSED, and `dropped` is called with all values. May be called twice. */
+  /** Closes the cache: waiting callers get KVL_ERR_CLOSED, and `dropped` is called with every value. May be called twice. */
   async close() {
-    this.mayClose();
+    this.checkCanClose();
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -141,42 +141,42 @@ class Tasks extends Store {
 
   async #close() {
     this.isClosed = true;
-    this.finish();
+    this.closeAndDrain();
   }
 
   // ---- Fetches -----------------------------------------------------------------------------------------------------------
 
-  /** The stored value in the form of the addon; undefined if it is not in the cache. */
-  #look(key) {
+  /** The stored value in the addon's form; undefined if the key is not in the cache. */
+  #lookup(key) {
     try {
-      return this.engine.look(key);
+      return this.engine.lookup(key);
     } catch (error) {
-      throw translated(error);
+      throw translateError(error);
     }
   }
 
   async #fetchAll(keys, options) {
     return this.#begin(options, (id, settings, fetch) => {
       const results = this.engine.fetchAll(keys, id, settings, fetch);
-      return results === undefined ? undefined : this.#shownAll(results);
+      return results === undefined ? undefined : this.#decodeResults(results);
     });
   }
 
-  /** The outcome that `call` returns, or the one that the event of its number brings. */
+  /** Starts a fetch. Returns the outcome if `call` does, otherwise a promise of the outcome in the event with its ID. */
   #begin(options, call) {
-    const { signal, ...own } = options ?? {};
+    const { signal, ...settings } = options ?? {};
     signal?.throwIfAborted();
-    const settings = Object.keys(own).length > 0 ? flat(own) : undefined;
+    const flat = Object.keys(settings).length > 0 ? flattenSettings(settings) : undefined;
     const fetch = signal === undefined ? undefined : native.newFetch();
     const id = ++this.#lastFetch;
-    const atOnce = calling(() => call(id, settings, fetch));
-    if (atOnce !== undefined) {
-      return atOnce;
+    const outcome = callAddon(() => call(id, flat, fetch));
+    if (outcome !== undefined) {
+      return outcome;
     }
     return new Promise((resolve) => {
       if (this.#fetches.size === 0) {
-        busy.add(this);
-        this.engine.hold(true);
+        enginesInUse.add(this);
+        this.engine.keepAlive(true);
       }
       if (signal === undefined) {
         this.#fetches.set(id, resolve);
@@ -191,45 +191,42 @@ class Tasks extends Store {
     });
   }
 
-  // The three below replace numbers by values and errors: at once, since a later event may report that they were dropped.
+  // The next three functions replace IDs by values and errors. They run as soon as the addon returns, since the next event may report a drop.
 
   /** [status, value or error] of one key. */
-  #shownOne(result) {
-    result[1] = this.#shown(result[1]);
+  #decodeResult(result) {
+    result[1] = this.#decode(result[1]);
     return result;
   }
 
-  #shownAll([numbers, others, failures]) {
-    const shown = new Array(numbers.length / PLACES);
-    for (let i = 0; i < shown.length; i++) {
-      const number = numbers[PLACES * i + 1];
-      shown[i] = number !== 0 ? this.objects.get(number) : others === undefined ? null : this.#shown(others[i] ?? null);
+  #decodeResults([numbers, others, failures]) {
+    const outcomes = new Array(numbers.length / NUMBERS_PER_RESULT);
+    for (let i = 0; i < outcomes.length; i++) {
+      const objectId = numbers[NUMBERS_PER_RESULT * i + 1];
+      outcomes[i] = objectId !== 0 ? this.objects.get(objectId) : others === undefined ? null : this.#decode(others[i] ?? null);
     }
-    failures?.forEach((failure) => (failure[1] = this.#shown(failure[1])));
-    return { numbers, shown, failures };
+    failures?.forEach((failure) => (failure[1] = this.#decode(failure[1])));
+    return { numbers, outcomes, failures };
   }
 
-  #shown(shown) {
-    if (typeof shown === 'number') {
-      return this.objects.get(shown);
+  #decode(value) {
+    if (Array.isArray(value)) {
+      const [message, causeStatus, cause] = value;
+      return [message, causeStatus, this.#decode(cause)];
     }
-    if (Array.isArray(shown)) {
-      const [sentence, statusBehind, behind] = shown;
-      return [sentence, statusBehind, this.#shown(behind)];
-    }
-    return shown;
+    return this.fromNative(value);
   }
 
   // ---- Events ------------------------------------------------------------------------------------------------------------
 
-  handle(kind, id, brought) {
+  handle(kind, id, payload) {
     switch (kind) {
       case K.EVENT_RESULT:
-        return this.#settle(id, this.#shownOne(brought));
+        return this.#settle(id, this.#decodeResult(payload));
       case K.EVENT_RESULTS:
-        return this.#settle(id, this.#shownAll(brought));
+        return this.#settle(id, this.#decodeResults(payload));
       case K.EVENT_REQUEST:
-        return this.#ask(id, brought);
+        return this.#provide(id, payload);
       case K.EVENT_CANCEL:
         return this.#requests.get(id)?.abort();
       default:
@@ -241,13 +238,13 @@ class Tasks extends Store {
     const settle = this.#fetches.get(id);
     this.#fetches.delete(id);
     if (this.#fetches.size === 0) {
-      busy.delete(this);
-      this.engine.hold(false);
+      enginesInUse.delete(this);
+      this.engine.keepAlive(false);
     }
     settle(outcome);
   }
 
-  #ask(id, [handle, keys, isUnwanted]) {
+  #provide(id, [handle, keys, isUnwanted]) {
     const request = new Request(this, handle, keys, () => this.#requests.delete(id));
     this.#requests.set(id, request);
     if (isUnwanted) {
@@ -258,22 +255,22 @@ class Tasks extends Store {
 }
 
 /** The value of a key; null if there is no such record, undefined for a miss that is not loaded. Throws the error of a key that failed. */
-function valueOf(status, shown, signal) {
+function valueOf(status, outcome, signal) {
   if (status < 0) {
-    throw errorOf(status, shown, signal);
+    throw errorOf(status, outcome, signal);
   }
-  return status === K.MISS ? undefined : shown;
+  return status === K.MISS ? undefined : outcome;
 }
 
 /** The error of a key that failed: the one that the provider threw, or the library's. */
-function errorOf(status, shown, signal) {
+function errorOf(status, failure, signal) {
   if (status === K.ERR_CANCELLED && signal?.aborted) {
     return signal.reason;
   }
-  if (shown instanceof Kept) {
-    return shown.error;
+  if (failure instanceof StoredError) {
+    return failure.error;
   }
-  return Array.isArray(shown) ? new KvlightError(status, shown[0], errorOf(shown[1], shown[2])) : new KvlightError(status, shown);
+  return Array.isArray(failure) ? new KvlightError(status, failure[0], errorOf(failure[1], failure[2])) : new KvlightError(status, failure);
 }
 
 module.exports = { Tasks };

@@ -15,22 +15,22 @@ const folder = mkdtempSync(join(tmpdir(), 'kvlight-'));
 process.on('exit', () => rmSync(folder, { recursive: true }));
 const file = (name) => join(folder, name);
 
-test('s18_iteration_shows_each_entry_once', async () => {
+test('s18_iteration_returns_each_entry_once', async () => {
   const cache = new Cache({ 'cache.capacity': 10_000 });
   for (let i = 0; i < 1000; i++) {
     cache.put(`k${i}`, i % 2 ? { i } : Buffer.from(`${i}`));
   }
   cache.put('none', null);
-  const seen = [];
+  const staleEntries = [];
   for (const [key, value] of cache) {
-    seen.push([key, value]);
+    staleEntries.push([key, value]);
     cache.remove('k7');
     cache.put(`new ${key}`, 1);
   }
-  assert.equal(new Map(seen).size, seen.length);
-  const old = seen.filter(([key]) => !key.startsWith('new') && key !== 'k7');
+  assert.equal(new Map(staleEntries).size, staleEntries.length);
+  const old = staleEntries.filter(([key]) => !key.startsWith('new') && key !== 'k7');
   assert.equal(old.length, 1000);
-  assert.deepEqual([new Map(seen).get('k5'), new Map(seen).get('none'), String(new Map(seen).get('k4'))], [{ i: 5 }, null, '4']);
+  assert.deepEqual([new Map(staleEntries).get('k5'), new Map(staleEntries).get('none'), String(new Map(staleEntries).get('k4'))], [{ i: 5 }, null, '4']);
   const small = new Cache();
   small.put('a', 1);
   small.put('b', 2);
@@ -80,7 +80,7 @@ test('s18_a_function_that_throws_ends_a_save_and_keeps_the_older_file', () => {
   assert.deepEqual(cache.get('a'), { a: 1 });
 });
 
-test('s18_what_is_wrong_with_a_file_is_said', () => {
+test('s18_a_file_that_cannot_be_used_throws_an_error_with_the_reason', () => {
   const cache = new Cache();
   writeFileSync(file('d'), 'something else');
   assert.throws(() => cache.load(file('d')), (error) => error instanceof KvlightError && error.code === 'KVL_ERR_CORRUPT');
@@ -128,7 +128,7 @@ test('r02_a_fallback_serves_where_the_provider_fails', async () => {
   await tasks.close();
 });
 
-test('r04_a_fallback_serves_at_once_where_it_may', async () => {
+test('r04_a_timeout_of_0_serves_the_fallback_at_once', async () => {
   let calls = 0;
   const provider = async (keys) => {
     calls++;
@@ -143,7 +143,7 @@ test('r04_a_fallback_serves_at_once_where_it_may', async () => {
   await tasks.close();
 });
 
-test('f11a_a_provider_says_when_to_try_again', async () => {
+test('f11a_a_provider_sets_the_pause_before_a_retry', async () => {
   const begun = [];
   const provider = (keys) => {
     begun.push(performance.now());
@@ -159,7 +159,7 @@ test('f11a_a_provider_says_when_to_try_again', async () => {
   await tasks.close();
 });
 
-test('r07_the_circuit_breaker_is_seen_and_ordered', async () => {
+test('r07_the_circuit_breaker_can_be_read_and_forced', async () => {
   const tasks = new Tasks({ provider: () => { throw new Error('down'); }, 'breaker.consecutive': 1 });
   assert.equal(tasks.breaker, 'closed');
   await assert.rejects(tasks.fetch('a'), /down/);

@@ -70,14 +70,14 @@ test('r12_tags_and_all_entries_expire_and_stay_as_fallbacks', async () => {
 });
 
 test('r06_a_record_that_has_not_changed_keeps_its_value', async () => {
-  const seen = [];
+  const staleEntries = [];
   const source = { a: { name: 'first' }, b: Buffer.from('other') };
   const versions = { a: 'v1', b: 'w1' };
   const provider = (keys, request) => {
     keys.forEach((key, i) => {
-      const held = request.stale(i);
-      seen.push(held);
-      if (held?.version === versions[key]) {
+      const stale = request.stale(i);
+      staleEntries.push(stale);
+      if (stale?.version === versions[key]) {
         assert.equal(request.notModified(i, { ttl_ms: 50_000 }), true);
       } else {
         request.resolve(i, source[key], { version: versions[key], tags: ['t'] });
@@ -87,13 +87,13 @@ test('r06_a_record_that_has_not_changed_keeps_its_value', async () => {
   };
   const tasks = new Tasks({ provider, 'cache.ttl_ms': 10_000, 'stale.ttl_ms': 60_000 });
   const [first] = await tasks.fetchAll(['a', 'b']);
-  assert.deepEqual(seen, [null, null]);
+  assert.deepEqual(staleEntries, [null, null]);
   tasks.expireAll();
   Object.assign(versions, { b: 'w2' });
   source.b = 'changed';
   const [same, changed] = await tasks.results(['a', 'b']);
-  assert.deepEqual(seen.slice(2).map(({ value, version }) => [value, version]), [[first, 'v1'], [Buffer.from('other'), 'w1']]);
-  assert.ok(seen[2].age_ms >= 0);
+  assert.deepEqual(staleEntries.slice(2).map(({ value, version }) => [value, version]), [[first, 'v1'], [Buffer.from('other'), 'w1']]);
+  assert.ok(staleEntries[2].age_ms >= 0);
   assert.equal(same.value, first);
   assert.deepEqual([same.isStale, same.source, changed.value], [false, K.SOURCE_PROVIDER, 'changed']);
   assert.ok(same.ttl_left_ms > 40_000);
@@ -112,7 +112,7 @@ test('r06_not_modified_without_a_value_throws_and_answers_nothing', async () => 
   await tasks.close();
 });
 
-test('r11_labels_that_are_none_are_refused', () => {
+test('r11_invalid_labels_are_rejected', () => {
   const cache = new Cache();
   for (const terms of [{ tags: 'word' }, { tags: [1] }, { version: 1 }]) {
     assert.throws(() => cache.put('a', 'one', terms), TypeError);
@@ -127,6 +127,6 @@ test('r11_labels_that_are_none_are_refused', () => {
   cache.close();
 });
 
-test('l09b_settings_that_contradict_each_other_are_refused_in_a_sentence', () => {
+test('l09b_contradictory_settings_are_rejected_with_a_message', () => {
   assert.throws(() => new Tasks({ provider: () => ({}), 'stale.ttl_ms': 5 }), /no entry expires/);
 });

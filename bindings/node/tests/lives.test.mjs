@@ -1,4 +1,4 @@
-// Engines that are dropped, workers that end, modules that load twice: none leaves a thread or a descriptor behind.
+// Engines that are never closed, workers that end, modules that load twice: none leaks a thread or a descriptor.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -12,7 +12,7 @@ import { Worker } from 'node:worker_threads';
 import { Cache, KvlightError, Tasks } from '../src/index.mjs';
 import { MODULE, PACKAGE, collectUntil, echo, inUse, never, program } from './support.mjs';
 
-test('l08_engines_that_are_dropped_unclosed_leave_no_thread_and_no_descriptor', async () => {
+test('l08_engines_that_are_never_closed_leak_no_thread_and_no_descriptor', async () => {
   const drop = async () => {
     const tasks = new Tasks({ provider: echo });
     await tasks.fetchAll(['a', 'b']);
@@ -29,7 +29,7 @@ test('l08_engines_that_are_dropped_unclosed_leave_no_thread_and_no_descriptor', 
   assert.ok(inUse() <= before, `${before} threads and descriptors became ${inUse()}`);
 });
 
-test('l08_whoever_waits_need_not_hold_the_engine', async () => {
+test('l08_a_fetch_completes_though_nothing_refers_to_its_engine', async () => {
   let go;
   const fetched = new Tasks({ provider: async (keys) => (await new Promise((resolve) => (go = resolve)), echo(keys)) }).fetch('a');
   while (go === undefined) {
@@ -55,7 +55,7 @@ for (const how of ['terminate', 'exit', 'throw', 'end unclosed']) {
         if ('${how}' !== 'end unclosed') loading.fetch('a').catch(() => {});
         parentPort.postMessage(1);
         if ('${how}' === 'exit') setTimeout(() => process.exit(0), 5);
-        if ('${how}' === 'throw') setTimeout(() => { throw new Error('on its way out'); }, 5);
+        if ('${how}' === 'throw') setTimeout(() => { throw new Error('while ending'); }, 5);
       });`;
     const work = () => new Promise((resolve) => {
       const worker = new Worker(text, { eval: true });
@@ -74,7 +74,7 @@ for (const how of ['terminate', 'exit', 'throw', 'end unclosed']) {
   });
 }
 
-test('l08_node_exits_while_values_expire_and_loads_go_on', () => {
+test('l08_node_exits_while_values_expire_and_loads_are_running', () => {
   program(`
     const cache = new Cache({ 'cache.ttl_ms': 2 });
     for (let i = 0; i < 10_000; i++) cache.put('k' + i, { i });
@@ -120,17 +120,17 @@ test('l08_two_copies_in_one_process', async () => {
   }
 });
 
-test('l08_an_addon_that_does_not_load_says_why', () => {
+test('l08_an_addon_that_does_not_load_states_the_reason', () => {
   const folder = mkdtempSync(join(tmpdir(), 'kvlight-'));
-  const said = (addon, module = PACKAGE) => String(spawnSync(process.execPath, ['-e', `require(${JSON.stringify(module)})`],
+  const stderrOf = (addon, module = PACKAGE) => String(spawnSync(process.execPath, ['-e', `require(${JSON.stringify(module)})`],
     { env: { ...process.env, KVL_NODE_ADDON: addon } }).stderr);
   try {
     writeFileSync(join(folder, 'bad.node'), 'not a library');
-    assert.match(said(join(folder, 'bad.node')), /the addon does not load.*bad\.node: .*(invalid ELF header|file too short)/);
-    assert.match(said('/nowhere/kvlight.node'), /the addon does not load.*\/nowhere\/kvlight\.node: Cannot find module/);
+    assert.match(stderrOf(join(folder, 'bad.node')), /the addon could not be loaded.*bad\.node: .*(invalid ELF header|file too short)/);
+    assert.match(stderrOf('/nowhere/kvlight.node'), /the addon could not be loaded.*\/nowhere\/kvlight\.node: Cannot find module/);
     cpSync(join(PACKAGE, 'package.json'), join(folder, 'package.json'));
     cpSync(join(PACKAGE, 'src'), join(folder, 'src'), { recursive: true });
-    assert.match(said('', folder), /build\/kvlight\.node: Cannot find module.*@kvlight\/linux-[a-z0-9]+-(gnu|musl): Cannot find module/);
+    assert.match(stderrOf('', folder), /build\/kvlight\.node: Cannot find module.*@kvlight\/linux-[a-z0-9]+-(gnu|musl): Cannot find module/);
   } finally {
     rmSync(folder, { recursive: true });
   }

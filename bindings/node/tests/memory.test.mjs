@@ -1,12 +1,12 @@
-// Memory stays flat, however often each thing is done.
+// Repeating any operation does not increase memory.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { program } from './support.mjs';
 
-// A million in the tests of the package; fewer where every host runs.
+// The tests of the package set a million.
 const CALLS = Number(process.env.KVL_CALLS ?? 200_000);
-// Bytes that allocators may differ by.
+// Growth in bytes that allocators may cause by themselves.
 const ALLOWED = 4 << 20;
 
 for (const [what, work] of Object.entries({
@@ -24,7 +24,7 @@ for (const [what, work] of Object.entries({
   engines: 'async (n) => { for (let i = 0; i < n / 200; i++) { const one = new Tasks({ provider: echo }); await one.fetch("a"); await one.close(); } }',
 })) {
   test(`l08_memory_is_flat_over_${what}`, () => {
-    const grown = Number(program(`
+    const growth = Number(program(`
       import { rmSync } from 'node:fs';
       import { tmpdir } from 'node:os';
       import { setImmediate as turn } from 'node:timers/promises';
@@ -34,7 +34,7 @@ for (const [what, work] of Object.entries({
       const hundred = (make) => Array.from({ length: 100 }, (_, j) => make(j));
       const tasks = new Tasks({ provider: echo, 'cache.capacity': 1000 });
       const failing = new Tasks({ provider: () => { throw new Error('x'.repeat(100)); } });
-      // V8 decides when to return free pages of its heap: the test counts the used part of the heap and all memory outside it.
+      // V8 decides when to return free pages of its heap, so this counts the used part of the heap and all memory outside of it.
       const settled = async () => {
         for (let i = 0; i < 10; i++) { globalThis.gc(); await turn(); }
         const { rss, heapTotal, heapUsed } = process.memoryUsage();
@@ -42,16 +42,16 @@ for (const [what, work] of Object.entries({
       };
       const work = ${work};
       await work(${Math.min(CALLS, 200_000)});
-      // A leak shows in every round; a heap or an arena that grows once shows in one.
-      let grown = Infinity;
-      for (let round = 0; round < 4 && grown > ${ALLOWED}; round++) {
+      // A leak grows in every round, a heap or an arena only in some: the least growth of four rounds counts.
+      let growth = Infinity;
+      for (let round = 0; round < 4 && growth > ${ALLOWED}; round++) {
         const before = await settled();
         await work(${CALLS});
-        grown = (await settled()) - before;
+        growth = (await settled()) - before;
       }
-      console.log(grown);
+      console.log(growth);
       rmSync(file, { force: true });
       await tasks.close();`, '--expose-gc'));
-    assert.ok(grown <= ALLOWED, `${(grown / CALLS).toFixed(1)} bytes a call`);
+    assert.ok(growth <= ALLOWED, `${(growth / CALLS).toFixed(1)} bytes a call`);
   });
 }

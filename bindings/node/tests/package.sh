@@ -17,7 +17,7 @@ npm install --silent --offline --no-audit --no-fund "$folder"/kvlight-linux-*.tg
 cp "$top/examples/node/hello.mjs" .
 "$top/bindings/hello.sh" Node node hello.mjs
 node -e 'const { Cache } = require("kvlight"); new Cache({ "cache.capacity": 1 }).close(); if (!require.resolve("kvlight").startsWith(process.cwd())) process.exit(1)'
-echo "ok - by require"
+echo "ok - require('kvlight') loads the installed package"
 cp -r "$here" node_modules/kvlight/tests
 cd node_modules/kvlight/tests
 node scenarios.mjs

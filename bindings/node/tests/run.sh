@@ -55,9 +55,9 @@ test('fetches', async () => {
 test('fetches after the modules were reset', async () => {
   jest.resetModules();
   const again = require('kvlight');
-  const tasks = new again.Tasks({ provider: () => { throw new RangeError('far'); } });
-  await expect(tasks.fetch('a')).rejects.toThrow('far');
-  new again.Tasks({ provider: () => ({}) }); // dropped unclosed
+  const tasks = new again.Tasks({ provider: () => { throw new RangeError('too far'); } });
+  await expect(tasks.fetch('a')).rejects.toThrow('too far');
+  new again.Tasks({ provider: () => ({}) }); // never closed
   await tasks.close();
 });
 JS

@@ -1,4 +1,4 @@
-// The twelve scenarios, and tests specific to Node, while the interpreter is busy between the turns of its loop. Prints TAP.
+// The twelve scenarios, and tests specific to Node, each while the interpreter is busy. Prints TAP.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -9,7 +9,7 @@ import { K, KvlightError, PermanentError, Tasks } from '../src/index.mjs';
 
 const MODULE = new URL('../src/index.mjs', import.meta.url);
 
-/** Keeps the interpreter busy, with turns of the loop in between, until `isDone`. */
+/** Keeps the interpreter busy, with turns of the event loop in between, until `isDone()`. */
 async function busyUntil(isDone) {
   let sum = 0;
   while (!isDone()) {
@@ -22,7 +22,7 @@ async function busyUntil(isDone) {
 }
 
 /** Awaits a promise while the interpreter is busy. */
-async function busyFor(promise) {
+async function awaitBusily(promise) {
   let isDone = false;
   promise.then(() => (isDone = true), () => (isDone = true));
   await busyUntil(() => isDone);
@@ -30,7 +30,7 @@ async function busyFor(promise) {
 }
 
 /** An engine whose provider answers "user <key>" for keys that do not begin with "no", and the keys that the provider was called with. */
-function users(settings = {}) {
+function userTasks(settings = {}) {
   const loaded = [];
   const provider = async (keys) => {
     loaded.push(...keys);
@@ -39,23 +39,23 @@ function users(settings = {}) {
   return { tasks: new Tasks({ provider, ...settings }), loaded };
 }
 
-/** An engine whose provider answers nothing and hands its requests to the test. */
-function held(settings = {}) {
+/** An engine whose provider leaves its requests unanswered, for the test to answer. */
+function unansweredTasks(settings = {}) {
   const requests = [];
   const provider = (_, request) => void requests.push(request);
   return { tasks: new Tasks({ provider, ...settings }), requests };
 }
 
-/** Runs a program in a separate Node process, which must end on its own. */
+/** Runs a program in a separate Node process, and returns its exit code and its output. */
 function program(text) {
-  const ended = spawnSync(process.execPath, ['--input-type=module', '-e', `import { Tasks } from '${MODULE}';\n${text}`], { timeout: 60_000 });
-  return { code: ended.status, said: `${ended.signal ?? ''} ${ended.stdout}${ended.stderr}` };
+  const result = spawnSync(process.execPath, ['--input-type=module', '-e', `import { Tasks } from '${MODULE}';\n${text}`], { timeout: 60_000 });
+  return { code: result.status, output: `${result.signal ?? ''} ${result.stdout}${result.stderr}` };
 }
 
 const scenarios = {
   async 'hit'() {
-    const { tasks, loaded } = users();
-    assert.equal(await busyFor(tasks.fetch('7')), 'user 7');
+    const { tasks, loaded } = userTasks();
+    assert.equal(await awaitBusily(tasks.fetch('7')), 'user 7');
     assert.equal(await tasks.fetch('7'), 'user 7');
     assert.deepEqual(loaded, ['7']);
     assert.equal(tasks.stats().lookups.hits, 1);
@@ -65,8 +65,8 @@ const scenarios = {
   },
 
   async 'null hit'() {
-    const { tasks, loaded } = users();
-    assert.equal(await busyFor(tasks.fetch('nobody')), null);
+    const { tasks, loaded } = userTasks();
+    assert.equal(await awaitBusily(tasks.fetch('nobody')), null);
     assert.equal(await tasks.fetch('nobody'), null);
     assert.deepEqual(loaded, ['nobody']);
     assert.equal(tasks.stats().lookups.null_hits, 1);
@@ -74,34 +74,34 @@ const scenarios = {
   },
 
   async 'miss'() {
-    const { tasks, loaded } = users();
+    const { tasks, loaded } = userTasks();
     assert.equal(tasks.get('7'), null);
-    const [looked] = await busyFor(tasks.results(['7'], { read: 'cache_only' }));
-    assert.equal(looked.status, K.MISS);
+    const [lookup] = await awaitBusily(tasks.results(['7'], { read: 'cache_only' }));
+    assert.equal(lookup.status, K.MISS);
     assert.deepEqual(loaded, []);
-    assert.equal(await busyFor(tasks.fetch('7')), 'user 7');
+    assert.equal(await awaitBusily(tasks.fetch('7')), 'user 7');
     assert.deepEqual(loaded, ['7']);
     await tasks.close();
   },
 
   async 'batch with duplicates'() {
-    const { tasks, loaded } = users();
-    const results = await busyFor(tasks.results(['1', '2', '1', 'nobody', '2']));
+    const { tasks, loaded } = userTasks();
+    const results = await awaitBusily(tasks.results(['1', '2', '1', 'nobody', '2']));
     assert.deepEqual(results.map(({ value }) => value), ['user 1', 'user 2', 'user 1', null, 'user 2']);
     assert.deepEqual(results.map(({ key }) => key), ['1', '2', '1', 'nobody', '2']);
     assert.equal(loaded.length, 3);
-    assert.deepEqual(await busyFor(tasks.fetchAll([])), []);
+    assert.deepEqual(await awaitBusily(tasks.fetchAll([])), []);
     await tasks.close();
   },
 
   async 'one failing key in a batch'() {
     const broken = new RangeError('b is broken');
     const tasks = new Tasks({ provider: () => ({ a: 'A', b: broken, c: 'C' }) });
-    const [a, b, c, again] = await busyFor(tasks.results(['a', 'b', 'c', 'b']));
+    const [a, b, c, again] = await awaitBusily(tasks.results(['a', 'b', 'c', 'b']));
     assert.deepEqual([a.value, c.value], ['A', 'C']);
     assert.equal(b.status, K.ERR_PROVIDER);
     assert.ok(b.error === broken && again.error === broken);
-    await assert.rejects(busyFor(tasks.fetchAll(['a', 'b'])), (error) => error === broken);
+    await assert.rejects(awaitBusily(tasks.fetchAll(['a', 'b'])), (error) => error === broken);
     await tasks.close();
   },
 
@@ -114,15 +114,15 @@ const scenarios = {
       return { a: 'at last' };
     };
     const tasks = new Tasks({ provider, 'retry.count': 5 });
-    const [result] = await busyFor(tasks.results(['a']));
+    const [result] = await awaitBusily(tasks.results(['a']));
     assert.deepEqual([result.value, result.attempts, attempts], ['at last', 3, 3]);
     await tasks.close();
   },
 
   async 'timeout'() {
-    const { tasks, requests } = held();
-    await assert.rejects(busyFor(tasks.fetch('a', { timeout_ms: 20 })), { name: 'KvlightError', code: 'KVL_ERR_TIMEOUT' });
-    assert.equal(requests[0].signal.aborted, false, 'the load goes on for the next');
+    const { tasks, requests } = unansweredTasks();
+    await assert.rejects(awaitBusily(tasks.fetch('a', { timeout_ms: 20 })), { name: 'KvlightError', code: 'KVL_ERR_TIMEOUT' });
+    assert.equal(requests[0].signal.aborted, false, 'the load continues for the next fetch');
     await tasks.close();
     const broken = new Error('not now');
     const failing = new Tasks({
@@ -132,28 +132,28 @@ const scenarios = {
       'retry.count': 1,
       'retry.fixed_ms': 60_000,
     });
-    const [result] = await busyFor(failing.results(['a'], { timeout_ms: 20 }));
+    const [result] = await awaitBusily(failing.results(['a'], { timeout_ms: 20 }));
     assert.deepEqual([result.error.code, result.attempts], ['KVL_ERR_TIMEOUT', 1]);
-    assert.equal(result.error.cause, broken, 'what the attempt had failed with');
+    assert.equal(result.error.cause, broken, 'the cause is the error of the failed attempt');
     await failing.close();
   },
 
   async 'cancel'() {
-    const { tasks, requests } = held();
+    const { tasks, requests } = unansweredTasks();
     const controller = new AbortController();
     const one = tasks.fetch('a', { signal: controller.signal });
     const other = tasks.fetch('a');
     await busyUntil(() => requests.length > 0);
     controller.abort();
-    await assert.rejects(busyFor(one), { name: 'AbortError' });
+    await assert.rejects(awaitBusily(one), { name: 'AbortError' });
     requests[0].answer({ a: 'A' });
-    assert.equal(await busyFor(other), 'A');
+    assert.equal(await awaitBusily(other), 'A');
     await assert.rejects(tasks.fetch('a', { signal: controller.signal }), { name: 'AbortError' });
     await tasks.close();
   },
 
   async 'close while loading'() {
-    const { tasks, requests } = held({ 'tasks.max_running': 1 });
+    const { tasks, requests } = unansweredTasks({ 'tasks.max_running': 1 });
     const delivered = [];
     const all = [1, 2, 3].map((i) => tasks.fetch(`key ${i}`).catch((error) => delivered.push(error.code)));
     await busyUntil(() => requests.length > 0);
@@ -166,47 +166,47 @@ const scenarios = {
   },
 
   async '10,000 keys'() {
-    const { tasks, loaded } = users({ 'cache.capacity': 20_000, 'batch.max_keys': 500 });
+    const { tasks, loaded } = userTasks({ 'cache.capacity': 20_000, 'batch.max_keys': 500 });
     const keys = Array.from({ length: 10_000 }, (_, i) => `key ${i}`);
     const wanted = keys.map((key) => `user ${key}`);
-    assert.deepEqual(await busyFor(tasks.fetchAll(keys)), wanted);
+    assert.deepEqual(await awaitBusily(tasks.fetchAll(keys)), wanted);
     assert.equal(loaded.length, 10_000);
-    assert.deepEqual(await busyFor(tasks.fetchAll(keys)), wanted);
+    assert.deepEqual(await awaitBusily(tasks.fetchAll(keys)), wanted);
     assert.equal(loaded.length, 10_000);
     await tasks.close();
   },
 
   async 'callback that fetches'() {
-    const { tasks } = users();
+    const { tasks } = userTasks();
     const chain = tasks.fetch('a').then((first) => tasks.fetch(`${first} once more`)).then((second) => tasks.fetch(`${second}!`));
-    assert.equal(await busyFor(chain), 'user user user a once more!');
+    assert.equal(await awaitBusily(chain), 'user user user a once more!');
     const nested = new Tasks({ provider: async ([key]) => ({ [key]: `${await tasks.fetch('b')} for ${key}` }) });
-    assert.equal(await busyFor(nested.fetch('c')), 'user b for c');
+    assert.equal(await awaitBusily(nested.fetch('c')), 'user b for c');
     await Promise.all([tasks.close(), nested.close()]);
   },
 
   async 'object value whose destructor is counted'() {
-    const made = [];
+    const created = [];
     const dropped = new Map();
     const tasks = new Tasks({
-      provider: (keys) => new Map(keys.map((key) => [key, made[made.push({ name: key }) - 1]])),
+      provider: (keys) => new Map(keys.map((key) => [key, created[created.push({ name: key }) - 1]])),
       dropped: (value) => dropped.set(value, (dropped.get(value) ?? 0) + 1),
       'cache.capacity': 10,
     });
-    const kept = await busyFor(tasks.fetch('key 1'));
-    assert.equal(await tasks.fetch('key 1'), kept);
+    const first = await awaitBusily(tasks.fetch('key 1'));
+    assert.equal(await tasks.fetch('key 1'), first);
     for (let i = 1; i <= 100; i++) {
       assert.equal((await tasks.fetch(`key ${i}`)).name, `key ${i}`);
     }
     tasks.remove('key 100');
     await tasks.close();
     assert.deepEqual(new Set(dropped.values()), new Set([1]));
-    assert.equal(dropped.size, made.length);
+    assert.equal(dropped.size, created.length);
   },
 
   // ---- Specific to Node ------------------------------------------------------------------------------------------------------------
 
-  async 'a function that the library would call is refused with a sentence'() {
+  async 'a callback that the library would call is rejected with a message'() {
     const provider = () => ({});
     assert.throws(() => new Tasks({ provider, validator: () => 1 }), /validator/);
     assert.throws(() => new Tasks({ provider, removal_listener: () => 1 }), /removal_listener/);
@@ -214,22 +214,22 @@ const scenarios = {
     assert.throws(() => new Tasks({}), /provider/);
   },
 
-  async 'a wrong setting is refused with a sentence'() {
+  async 'a wrong setting is rejected with a message'() {
     assert.throws(() => new Tasks({ provider: () => ({}), 'cache.capacty': 10 }), /cache\.capacity/);
-    const { tasks } = users();
+    const { tasks } = userTasks();
     await assert.rejects(tasks.fetch('a', { timeout_ms: 0 }), /timeout_ms/);
     await assert.rejects(tasks.fetch(7), /keys are strings/);
     await tasks.close();
   },
 
-  async 'a permanent error is not tried again'() {
+  async 'a permanent error is not retried'() {
     let calls = 0;
     const provider = () => {
       calls++;
       throw new PermanentError('gone for good');
     };
     const tasks = new Tasks({ provider, 'retry.count': 5 });
-    await assert.rejects(busyFor(tasks.fetch('a')), /gone for good/);
+    await assert.rejects(awaitBusily(tasks.fetch('a')), /gone for good/);
     assert.equal(calls, 1);
     await tasks.close();
   },
@@ -237,45 +237,45 @@ const scenarios = {
   async 'keys of any text, values of any bytes'() {
     const tasks = new Tasks({ provider: ([key]) => new Map([[key, Buffer.from(`${key}\0ÿ`)]]) });
     for (const key of ['', 'a\0b', 'é', '__proto__', 'x'.repeat(65_535)]) {
-      assert.equal(String(await busyFor(tasks.fetch(key))), `${key}\0ÿ`);
+      assert.equal(String(await awaitBusily(tasks.fetch(key))), `${key}\0ÿ`);
       assert.equal(String(await tasks.fetch(key)), `${key}\0ÿ`);
     }
     await assert.rejects(tasks.fetch('x'.repeat(65_536)), { code: 'KVL_ERR_KEY_TOO_LONG' });
     await tasks.close();
   },
 
-  async 'an engine leaves no thread and no descriptor'() {
+  async 'a closed engine leaks no thread and no descriptor'() {
     const count = () => [readdirSync('/proc/self/task').length, readdirSync('/proc/self/fd').length];
     const before = count();
     for (let i = 0; i < 20; i++) {
-      const { tasks } = users();
-      await busyFor(tasks.fetch('a'));
+      const { tasks } = userTasks();
+      await awaitBusily(tasks.fetch('a'));
       await tasks.close();
       await turn();
     }
     await busyUntil(() => String(count()) === String(before));
   },
 
-  async 'Node exits with fetches under way, and by itself with none'() {
-    const underWay = `
+  async 'Node exits with fetches in progress, and by itself without any'() {
+    const inProgress = `
       const tasks = new Tasks({ provider: (keys) => (keys.includes('a') ? { a: [1] } : new Promise(() => {})) });
       await tasks.fetch('a');
       for (let i = 0; i < 20; i++) tasks.fetch('key ' + i).catch(() => {});`;
     for (const [ending, wanted] of [
       ['process.exit(3);', 3],
       ['setImmediate(() => process.exit(4));', 4],
-      ['throw new Error("on its way out");', 1],
+      ['throw new Error("while ending");', 1],
       ['process.on("exit", () => tasks.close()); process.exit(0);', 0],
       ['await tasks.close();', 0],
     ]) {
-      const { code, said } = program(underWay + ending);
-      assert.equal(code, wanted, `${ending}: ${said}`);
+      const { code, output } = program(inProgress + ending);
+      assert.equal(code, wanted, `${ending}: ${output}`);
     }
-    const { code, said } = program('const tasks = new Tasks({ provider: () => ({ a: [1] }) }); await tasks.fetch("a");');
-    assert.equal(code, 0, said);
+    const { code, output } = program('const tasks = new Tasks({ provider: () => ({ a: [1] }) }); await tasks.fetch("a");');
+    assert.equal(code, 0, output);
   },
 
-  async 'a worker is ended with fetches under way'() {
+  async 'a worker is terminated with fetches in progress'() {
     const text = `
       import { parentPort } from 'node:worker_threads';
       import { Tasks } from '${MODULE}';
@@ -283,8 +283,8 @@ const scenarios = {
       tasks.fetch('b').catch(() => {});
       parentPort.postMessage(await tasks.fetch('a'));`;
     const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(text)}`));
-    const said = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
-    assert.equal(said, 'A');
+    const output = await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    assert.equal(output, 'A');
     await worker.terminate();
   },
 };

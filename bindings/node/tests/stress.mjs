@@ -1,5 +1,5 @@
-// 100,000 fetches while the interpreter computes: single ones, batches, objects, errors, cancels, late answers. Each must
-// be settled exactly once. `node stress.mjs SEED`; run.sh stress starts it many times.
+// 100,000 fetches while the interpreter is busy: single fetches, batches, objects, errors, cancels, late answers. Each must
+// settle exactly once. `node stress.mjs SEED`; run.sh stress starts it many times.
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { Tasks } from '../src/index.mjs';
@@ -8,23 +8,23 @@ const FETCHES = 100_000;
 
 let state = Number(process.argv[2] ?? 1);
 /** A pseudo-random integer from 0 to `n` - 1, determined by the seed. */
-function dice(n) {
+function random(n) {
   state = (Math.imul(state, 1103515245) + 12345) >>> 0;
   return (state >>> 8) % n;
 }
 
-let [started, delivered, errors, made, dropped, sum] = [0, 0, 0, 0, 0, 0];
+let [started, delivered, errors, created, dropped, sum] = [0, 0, 0, 0, 0, 0];
 
 async function provider(keys, request) {
-  if (dice(4) === 0) {
+  if (random(4) === 0) {
     await turn();
   }
   keys.forEach((key, i) => {
-    const number = dice(10);
+    const number = random(10);
     if (number === 0) {
       request.fail(i, new Error(key));
     } else if (number <= 2) {
-      made++;
+      created++;
       request.resolve(i, { key });
     } else if (number <= 7) {
       request.resolve(i, Buffer.from(`value of ${key}`));
@@ -35,23 +35,23 @@ async function provider(keys, request) {
 
 const tasks = new Tasks({ provider, dropped: () => dropped++, 'cache.capacity': 2000, 'retry.count': 1, 'tasks.max_running': 64 });
 
-const key = () => `key ${dice(5000)}`;
-const heard = (error) => {
+const key = () => `key ${random(5000)}`;
+const onOutcome = (error) => {
   delivered++;
   errors += error ? 1 : 0;
 };
 
 while (delivered < FETCHES) {
   for (let i = 0; i < 20 && started < FETCHES && started - delivered < 5000; i++) {
-    if (dice(8) === 0) {
+    if (random(8) === 0) {
       const keys = Array.from({ length: Math.min(50, FETCHES - started) }, key);
       started += keys.length;
-      tasks.results(keys).then((results) => results.forEach(({ error }) => heard(error)));
+      tasks.results(keys).then((results) => results.forEach(({ error }) => onOutcome(error)));
     } else {
       started++;
       const controller = new AbortController();
-      tasks.fetch(key(), { signal: controller.signal }).then(() => heard(), heard);
-      if (dice(50) === 0) {
+      tasks.fetch(key(), { signal: controller.signal }).then(() => onOutcome(), onOutcome);
+      if (random(50) === 0) {
         controller.abort();
       }
     }
@@ -62,7 +62,7 @@ while (delivered < FETCHES) {
   await turn();
 }
 await tasks.close();
-if (started !== FETCHES || delivered !== FETCHES || made !== dropped) {
-  throw new Error(`${started} started, ${delivered} delivered; ${made} objects made, ${dropped} dropped`);
+if (started !== FETCHES || delivered !== FETCHES || created !== dropped) {
+  throw new Error(`${started} started, ${delivered} delivered; ${created} objects created, ${dropped} dropped`);
 }
 console.log(`# ${delivered} fetches, ${errors} errors, ${dropped} objects dropped`);

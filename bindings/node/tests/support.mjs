@@ -16,7 +16,7 @@ export const never = () => new Promise(() => {});
 /** The number of threads and descriptors of this process. */
 export const inUse = () => readdirSync('/proc/self/task').length + readdirSync('/proc/self/fd').length;
 
-/** Collects garbage and gives the loop turns until `isDone`, for a minute at most. */
+/** Collects garbage, with turns of the event loop in between, until `isDone()` or for a minute. */
 export async function collectUntil(isDone) {
   for (let i = 0; i < 600 && !isDone(); i++) {
     globalThis.gc();
@@ -24,15 +24,15 @@ export async function collectUntil(isDone) {
   }
 }
 
-/** Runs a program in a separate Node process, which must end successfully on its own, and returns its output. */
+/** Runs a program in a separate Node process, which must exit with status 0, and returns its output. */
 export function program(text, ...flags) {
-  const ended = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', `import { Tasks, Cache } from '${MODULE}';\n${text}`],
+  const result = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', `import { Tasks, Cache } from '${MODULE}';\n${text}`],
     { timeout: 300_000 });
-  assert.equal(ended.status, 0, `${ended.signal ?? ''} ${ended.stdout}${ended.stderr}`);
-  return String(ended.stdout);
+  assert.equal(result.status, 0, `${result.signal ?? ''} ${result.stdout}${result.stderr}`);
+  return String(result.stdout);
 }
 
-/** Returns the uncaught exceptions during a call. */
+/** Runs a function and returns the exceptions that were uncaught meanwhile. */
 export async function uncaught(during) {
   const caught = [];
   const before = process.listeners('uncaughtException');

@@ -43,8 +43,8 @@ export async function uses(signal: AbortSignal): Promise<string> {
   const answersLater = new Tasks<Buffer>({
     provider(keys, request) {
       keys.forEach((_, i) => {
-        const held: Stale<Buffer> | null = request.stale(i);
-        if (held !== null && held.version === 'v1' && held.age_ms < 1000) {
+        const stale: Stale<Buffer> | null = request.stale(i);
+        if (stale !== null && stale.version === 'v1' && stale.age_ms < 1000) {
           request.notModified(i, { ttl_ms: 500 });
         } else {
           request.resolve(i, Buffer.from('x'), { priority: request.attempt(i), version: 'v1', tags: ['x'] });

@@ -1,4 +1,4 @@
-// Values and errors of every kind come back as they were, from batches of every size.
+// Values and errors of every kind are delivered unchanged, in batches of every size.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,7 +17,7 @@ const kinds = Object.keys(KINDS);
 const kindOf = (key) => kinds[Number(key.split(' ')[1]) % kinds.length];
 const provider = (keys) => new Map(keys.map((key) => [key, KINDS[kindOf(key)](key)]));
 
-test('l09_a_key_that_utf_8_cannot_express_is_refused', async () => {
+test('l09_a_key_with_a_lone_surrogate_is_rejected', async () => {
   const tasks = new Tasks({ provider: (keys) => new Map(keys.map((key) => [key, key])) });
   for (const key of ['\ud800', 'a\udfffb', '\udc00\ud800']) {
     await assert.rejects(async () => tasks.fetch(key), /surrogate/);
@@ -29,7 +29,7 @@ test('l09_a_key_that_utf_8_cannot_express_is_refused', async () => {
 });
 
 for (const n of [0, 1, 7, 8, 9, 500]) {
-  test(`f05_a_batch_of_${n}_brings_values_nulls_and_errors_in_order`, async () => {
+  test(`f05_a_batch_of_${n}_returns_values_nulls_and_errors_in_order`, async () => {
     const tasks = new Tasks({ provider, 'batch.max_keys': 64 });
     const keys = Array.from({ length: n }, (_, i) => `key ${i}`);
     for (const round of ['loaded', 'stored']) {
@@ -48,8 +48,8 @@ for (const n of [0, 1, 7, 8, 9, 500]) {
         }
       }
     }
-    const sound = keys.filter((key) => kindOf(key) !== 'error');
-    assert.deepEqual((await tasks.fetchAll(sound)).map((value) => value === null), sound.map((key) => kindOf(key) === 'none'));
+    const healthyKeys = keys.filter((key) => kindOf(key) !== 'error');
+    assert.deepEqual((await tasks.fetchAll(healthyKeys)).map((value) => value === null), healthyKeys.map((key) => kindOf(key) === 'none'));
     if (n > 7) {
       await assert.rejects(tasks.fetchAll(keys), RangeError);
     }
@@ -57,7 +57,7 @@ for (const n of [0, 1, 7, 8, 9, 500]) {
   });
 }
 
-test('f10b_errors_of_the_library_come_with_their_causes_in_batches_of_every_size', async () => {
+test('f10b_errors_of_the_library_have_causes_in_batches_of_every_size', async () => {
   const tasks = new Tasks({
     provider: async (keys, request) => {
       if (request.attempt(0) === 1) {
@@ -77,7 +77,7 @@ test('f10b_errors_of_the_library_come_with_their_causes_in_batches_of_every_size
   await tasks.close();
 });
 
-test('s01_keys_of_every_length_are_told_apart', async () => {
+test('s01_keys_of_every_length_are_distinct', async () => {
   const tasks = new Tasks({ provider: (keys) => new Map(keys.map((key) => [key, `<${key}>`])), 'batch.max_keys': 1000 });
   const keys = [];
   for (const letter of ['a', 'é', '€', '🦀', '\0']) {
@@ -85,14 +85,14 @@ test('s01_keys_of_every_length_are_told_apart', async () => {
       keys.push(letter.repeat(n));
     }
   }
-  for (const asked of [keys, [...keys].reverse(), keys.slice(-3)]) {
-    assert.deepEqual(await tasks.fetchAll(asked), asked.map((key) => `<${key}>`));
-    assert.deepEqual(await Promise.all(asked.map((key) => tasks.fetch(key))), asked.map((key) => `<${key}>`));
+  for (const batch of [keys, [...keys].reverse(), keys.slice(-3)]) {
+    assert.deepEqual(await tasks.fetchAll(batch), batch.map((key) => `<${key}>`));
+    assert.deepEqual(await Promise.all(batch.map((key) => tasks.fetch(key))), batch.map((key) => `<${key}>`));
   }
   await tasks.close();
 });
 
-test('f05_an_engine_that_reads_anew_does_so_for_keys_that_it_has', async () => {
+test('f19_an_engine_with_read_refresh_reloads_stored_keys', async () => {
   let loads = 0;
   const tasks = new Tasks({ provider: (keys) => new Map(keys.map((key) => [key, ++loads])), read: 'refresh' });
   assert.deepEqual([await tasks.fetch('a'), await tasks.fetch('a'), await tasks.fetch('a', { read: 'normal' })], [1, 2, 2]);
@@ -109,7 +109,7 @@ test('s12_each_fetch_is_one_lookup_with_one_outcome', async () => {
   await tasks.close();
 });
 
-test('l04_a_value_put_where_another_was_dropped_is_not_mistaken_for_it', async () => {
+test('l04_a_value_that_reuses_the_id_of_a_dropped_one_is_distinct_from_it', async () => {
   const dropped = [];
   const cache = new Cache({ 'cache.capacity': 10, dropped: (value) => dropped.push(value.i) });
   for (let i = 0; i < 2000; i++) {
@@ -123,15 +123,15 @@ test('l04_a_value_put_where_another_was_dropped_is_not_mistaken_for_it', async (
   assert.deepEqual(dropped.sort((a, b) => a - b), Array.from({ length: 2000 }, (_, i) => i));
 });
 
-test('l09_terms_and_keys_that_are_wrong_say_so', async () => {
+test('l09_wrong_terms_and_keys_are_rejected_with_a_message', async () => {
   const cache = new Cache();
-  for (const [terms, kind, sentence] of [
-    [null, TypeError, /terms are an object/], [5, TypeError, /terms are an object/], [{ ttl: 5 }, TypeError, /no term `ttl`; there are ttl_ms,/],
+  for (const [terms, kind, message] of [
+    [null, TypeError, /terms are an object/], [5, TypeError, /terms are an object/], [{ ttl: 5 }, TypeError, /no term `ttl`; the terms are ttl_ms,/],
     [{ ttl_ms: '5' }, TypeError, /`ttl_ms` is a number, not string/], [{ ttl_ms: NaN }, RangeError, /`ttl_ms`/], [{ ttl_ms: -7 }, RangeError, /from -2 to/],
     [{ cost: -2 }, RangeError, /`cost`/], [{ stale_ttl_ms: -2 }, RangeError, /`stale_ttl_ms`/], [{ priority: Infinity }, RangeError, /`priority`/],
     [{ only_if: 'never' }, TypeError, /absent/], [{ tags: 'one' }, TypeError, /array/],
   ]) {
-    assert.throws(() => cache.put('a', 1, terms), (error) => error instanceof kind && sentence.test(error.message), JSON.stringify(terms));
+    assert.throws(() => cache.put('a', 1, terms), (error) => error instanceof kind && message.test(error.message), JSON.stringify(terms));
   }
   assert.equal(cache.size, 0);
   assert.ok(cache.put('a', 1, { ttl_ms: undefined, priority: 2, cost: 5, stale_ttl_ms: -1 }));
@@ -141,13 +141,14 @@ test('l09_terms_and_keys_that_are_wrong_say_so', async () => {
     await assert.rejects(tasks.fetchAll(keys), /takes an array of keys/);
     await assert.rejects(tasks.results(keys), /takes an array of keys/);
     assert.throws(() => tasks.refresh(keys), /takes an array of keys/);
+    assert.throws(() => tasks.invalidate(keys), /takes an array of keys/);
   }
   await assert.rejects(tasks.fetchAll(['a', 7]), /keys are strings, not number/);
   assert.deepEqual(await tasks.fetchAll(new Set()), []);
   await tasks.close();
 });
 
-test('s01_a_key_that_has_no_utf_8_is_refused_rather_than_mistaken_for_another', async () => {
+test('s01_a_key_with_a_lone_surrogate_is_rejected_by_every_call', async () => {
   const tasks = new Tasks({ provider });
   for (const key of ['\ud800', 'a\udfff', '\ud83e\ud83e\udd80', `${'x'.repeat(600)}\ud800`, '\ufffd\udc00']) {
     for (const call of [() => tasks.get(key), () => tasks.put(key, 1), () => tasks.has(key), () => tasks.remove(key)]) {
@@ -162,4 +163,41 @@ test('s01_a_key_that_has_no_utf_8_is_refused_rather_than_mistaken_for_another', 
     assert.equal((await tasks.fetchAll([key]))[0].key, key);
   }
   await tasks.close();
+});
+
+test('l09_numbers_that_no_integer_type_holds_are_rejected', async () => {
+  const outOfRange = [NaN, Infinity, -Infinity, 1e300, -1e300, 2 ** 63];
+  for (const number of outOfRange) {
+    assert.throws(() => new Cache({ 'cache.capacity': number }), { code: 'KVL_ERR_BAD_VALUE' }, String(number));
+  }
+  const cache = new Cache();
+  cache.put('a', 1);
+  for (const ttl_ms of [...outOfRange, -7, '5']) {
+    assert.throws(() => cache.touch('a', { ttl_ms }), /`ttl_ms` is a number/, String(ttl_ms));
+  }
+  cache.close();
+  const tasks = new Tasks({
+    provider: (keys, request) => {
+      for (const i of [-1, 1, 0.5, 2 ** 32, ...outOfRange]) {
+        assert.throws(() => request.resolve(i, 'wrong'), { code: 'KVL_ERR_OUT_OF_RANGE' }, String(i));
+        assert.throws(() => request.fail(i, new Error('wrong')), { code: 'KVL_ERR_OUT_OF_RANGE' }, String(i));
+        assert.throws(() => request.stale(i), { code: 'KVL_ERR_OUT_OF_RANGE' }, String(i));
+        assert.equal(request.attempt(i), 0);
+      }
+      request.resolve(0, 'right');
+      request.finish();
+    },
+  });
+  assert.equal(await tasks.fetch('a'), 'right');
+  await tasks.close();
+});
+
+test('l04_an_object_is_released_when_its_put_is_rejected', async () => {
+  const dropped = [];
+  const cache = new Cache({ dropped: (value) => dropped.push(value) });
+  assert.throws(() => cache.put('\ud800', { key: 1 }), /surrogate/);
+  assert.throws(() => cache.put('a', { key: 2 }, { version: '\ud800' }), /surrogate/);
+  assert.throws(() => cache.put('a', { key: 3 }, { tags: ['\ud800'] }), /surrogate/);
+  cache.close();
+  assert.deepEqual(dropped, [{ key: 1 }, { key: 2 }, { key: 3 }]);
 });

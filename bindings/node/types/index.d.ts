@@ -5,15 +5,15 @@ export type { Constants, FetchSettings, Settings };
 /** The settings of a cache without a provider. */
 export type CacheSettings = { [Name in keyof Settings as Name extends `cache.${string}` ? Name : never]?: Settings[Name] };
 
-/** The terms on which a value is stored. */
+/** How a value is stored. */
 export interface Terms {
-  /** Milliseconds until the value expires; K.TTL_NEVER, K.TTL_DEFAULT; 0: the value is delivered and not stored. */
+  /** Milliseconds until the value expires, K.TTL_NEVER or K.TTL_DEFAULT. With 0 the value is delivered but not stored. */
   ttl_ms?: number;
   /** Entries of lower priority are evicted first. */
   priority?: number;
   /** The cost of the value, in bytes. */
   cost?: number;
-  /** How long the value is kept as a fallback after it expires, in milliseconds; 0: `stale.ttl_ms`; K.STALE_NEVER: not at all. */
+  /** How long the value is kept as a fallback after it expires, in milliseconds. 0 stands for `stale.ttl_ms`, K.STALE_NEVER for not at all. */
   stale_ttl_ms?: number;
   /** The version of the record, for example an ETag: `request.stale(i)` returns it. */
   version?: string;
@@ -21,26 +21,26 @@ export interface Terms {
   tags?: readonly string[];
 }
 
-/** What the store has of a key that a provider is asked for. */
+/** The stored entry of a key that a provider is to load. */
 export interface Stale<V> {
   /** null if the key is known to be absent. */
   value: V | null;
   /** Milliseconds since the value was loaded or put. */
   age_ms: number;
-  /** The version that was stated with the value; '' if none was. */
+  /** The version that was stored with the value; '' if there was none. */
   version: string;
 }
 
-/** The terms and the conditions on which a put stores a value. */
+/** How, and under which condition, a put stores a value. */
 export interface PutTerms extends Terms {
-  /** An existing entry keeps its time of expiry. */
+  /** Whether an existing entry keeps its time of expiry. */
   keep_ttl?: boolean;
   /** Stores only if the key is absent or present; otherwise nothing changes and put() returns false. */
   only_if?: 'absent' | 'present';
 }
 
 export interface StoreOptions<V> {
-  /** Called with each value that is not a Uint8Array when neither the cache nor a fetch holds it any longer. */
+  /** Called with each value that is not a Uint8Array once neither the cache nor a fetch holds it any longer. */
   dropped?: (value: V) => void;
   /** The cost of a value in bytes. Default: twice the length of a string, and 0 for any other object. */
   cost?: (value: V) => number;
@@ -48,19 +48,19 @@ export interface StoreOptions<V> {
 
 declare abstract class Store<V> {
   protected constructor();
-  /** The stored value, without asking the provider; null if the key is known to be absent or not in the cache. */
+  /** The stored value; null if the key is not in the cache or known to be absent. Never calls the provider. */
   get(key: string): V | null;
-  /** Whether the key is in the cache, with a value or as known to be absent. */
+  /** Whether the cache has an entry of the key: a value, or that the key is known to be absent. */
   has(key: string): boolean;
-  /** Stores a value; null stores the key as known to be absent. True if it was stored. */
+  /** Stores a value; null stores the key as known to be absent. Returns whether it was stored. */
   put(key: string, value: V | null, terms?: PutTerms): boolean;
-  /** Removes an entry. True if there was one. */
+  /** Removes an entry. Returns whether there was one. */
   remove(key: string): boolean;
-  /** Gives an entry a new TTL, counted from now. True if there was an entry. */
+  /** Gives an entry a new TTL, counted from now. Returns whether there was an entry. */
   touch(key: string, terms?: { ttl_ms?: number }): boolean;
-  /** Expires an entry now; it is kept as a fallback until it is reloaded, if `stale.ttl_ms` is set. True if there was an entry. */
+  /** Expires an entry now; it is kept as a fallback until it is reloaded, if `stale.ttl_ms` is set. Returns whether there was an entry. */
   expire(key: string): boolean;
-  /** Removes all entries with a tag, and returns their number. Running loads do not store an answer with it. */
+  /** Removes all entries with a tag, and returns their number. A running load does not store its answer if that has the tag. */
   removeTag(tag: string): number;
   /** Expires all entries with a tag, as expire() does for a key, and returns their number. */
   expireTag(tag: string): number;
@@ -71,9 +71,9 @@ declare abstract class Store<V> {
   [Symbol.iterator](): IterableIterator<[string, V | null]>;
   keys(): IterableIterator<string>;
   values(): IterableIterator<V | null>;
-  /** Writes the entries to a file; returns their number. `dump` turns values other than Uint8Arrays into bytes; else they are left out. */
+  /** Writes the entries to a file and returns their number. `dump` turns values other than Uint8Arrays into bytes; without it they are left out. */
   save(path: string | URL, options?: { dump?: (value: V) => Uint8Array | undefined }): number;
-  /** Stores the entries of a saved file whose key has no entry yet; returns their number. `load` reverses `dump`. */
+  /** Stores the entries of a saved file whose keys have no entry yet, and returns their number. `load` reverses `dump`. */
   load(path: string | URL, options?: { load?: (bytes: Buffer) => V | null }): number;
   clear(): void;
   /** The number of entries. */
@@ -89,18 +89,18 @@ export class Cache<V = unknown> extends Store<V> {
   close(): void;
 }
 
-/** The second argument of a provider, to answer keys one by one, or later: the provider then returns nothing. */
+/** The second argument of a provider. A provider that returns nothing answers through it, key by key and at any time. */
 export interface Request<V> {
   readonly keys: readonly string[];
-  /** Aborted when no caller waits for the answers any longer, or when the attempt has timed out. */
+  /** Aborted once no caller waits for the answers any longer, or the attempt has timed out. */
   readonly signal: AbortSignal;
-  /** Answers the i-th key; null means that there is no such record. True if the answer was in time. */
+  /** Answers the i-th key; null means that there is no such record. Returns whether the answer was in time. */
   resolve(i: number, value: V | null, terms?: Terms): boolean;
-  /** What the store has of the i-th key, expired or not; null if it has nothing. */
+  /** The stored entry of the i-th key, expired or not; null if there is none. */
   stale(i: number): Stale<V> | null;
-  /** Answers the i-th key with what stale() returns: the record has not changed, and the same value gets a new TTL. Throws without one. */
+  /** Answers the i-th key with the value that stale() returns, which gets a new TTL: the record has not changed. Throws if there is no entry. */
   notModified(i: number, terms?: Terms): boolean;
-  /** Fails the i-th key; every waiting caller gets the same error object. */
+  /** Fails the i-th key. Every waiting caller gets the same error object. Returns whether the answer was in time. */
   fail(i: number, error: unknown): boolean;
   /** Answers all keys and finishes: a missing key is null, and an Error in place of a value fails that key alone. */
   answer(rows: Answers<V>): void;
@@ -112,7 +112,7 @@ export interface Request<V> {
   attempt(i: number): number;
 }
 
-/** A provider's answers: an Error in place of a value fails that key alone, and a key left out is remembered as absent. */
+/** A provider's answers: an Error in place of a value fails that key alone, and a key left out is cached as absent. */
 export type Answers<V> = ReadonlyMap<string, V | Error | null | undefined> | { readonly [key: string]: V | Error | null | undefined };
 
 export type Provider<V> = (keys: string[], request: Request<V>) => Answers<V> | void | null | undefined | PromiseLike<Answers<V> | void | null | undefined>;
@@ -167,22 +167,22 @@ export class Tasks<V = unknown> extends Store<V> {
   close(): Promise<void>;
 }
 
-/** An error of the library. Errors thrown by a provider arrive unchanged. */
+/** An error of the library. What a provider throws reaches callers unchanged. */
 export class KvlightError extends Error {
-  /** "KVL_ERR_TIMEOUT" */
+  /** The name of the status, such as "KVL_ERR_TIMEOUT". */
   readonly code: string;
   readonly status: number;
-  /** The error of the provider's last attempt before the timeout or the end of the fetch; undefined if no attempt had failed. */
+  /** The error of the last attempt, if one failed before the fetch timed out or was ended; otherwise undefined. */
   readonly cause?: unknown;
 }
 
 /** Thrown by a provider, or returned in place of a value: the key is not retried, whatever the retry settings say. */
 export class PermanentError extends Error {}
 
-/** Like PermanentError, but an older value is invalid as well: it is not served as a fallback, and is removed from the store. */
+/** Like PermanentError, and an older value is invalid too: it is removed from the store and not served as a fallback (stale.ttl_ms). */
 export class GoneError extends PermanentError {}
 
-/** Thrown by a provider, or returned in place of a value: a retry waits at least that long. */
+/** Thrown by a provider, or returned in place of a value: a retry waits at least `after_ms`. */
 export class RetryAfterError extends Error {
   constructor(message: string, options: { after_ms: number; cause?: unknown });
   readonly after_ms: number;
