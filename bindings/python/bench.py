@@ -1,10 +1,10 @@
 """Compares kvlight with aiodataloader and cachetools on the same work: `bench.py [FOLDER]` prints a table, and writes it to
 python.md and python.json in FOLDER.
 
-Three kinds of work, Zipf 0.99 over 100,000 keys, a provider that takes a millisecond a call, batches of at most 100:
+Three kinds of work, Zipf 0.99 over 100,000 keys, a provider that takes a millisecond for each call, batches of at most 100:
   resident   one key at a time, everything in memory
-  tenth      100 coroutines, one key at a time each, room for a tenth of the keys, least recently used out
-  pages      20 coroutines, 50 keys at a time each, room for a tenth
+  tenth      100 coroutines, one key at a time each, a capacity of a tenth of the keys, LRU eviction
+  pages      20 coroutines, 50 keys at a time each, a capacity of a tenth of the keys
 aiodataloader waits for a turn of the loop before it calls its provider; kvlight calls at once if a slot is free, unless
 batch.linger_us is set. Rounds are interleaved, and each figure is their median.
 """
@@ -29,7 +29,7 @@ import aiodataloader
 import cachetools
 import kvlight
 
-KEYS, ROUNDS, ASKED = 100_000, 5, 100_000
+KEYS, ROUNDS, FETCHES = 100_000, 5, 100_000
 
 
 def zipf(n: int, seed: int) -> list[int]:
@@ -114,7 +114,7 @@ def pages(asked: list[int]) -> Work:
 
 
 def main() -> None:
-    asked = zipf(ASKED, 1)
+    asked = zipf(FETCHES, 1)
     kinds = [("resident", resident(asked), True, 2 * KEYS), ("tenth", tenth(asked), False, KEYS // 10), ("pages", pages(asked), False, KEYS // 10)]
     hosts = [("kvlight", of_kvlight), ("kvlight, batch_linger_us=1000", of_kvlight_that_lingers),
              ("aiodataloader + cachetools", of_aiodataloader)]
@@ -131,8 +131,8 @@ def main() -> None:
                 seconds[host].append(took)
                 cpu[host].append(used)
         for host, _ in hosts:
-            took, used = statistics.median(seconds[host]), statistics.median(cpu[host]) / ASKED * 1e6
-            figures.append({"work": name, "with": host, "keys_per_s": ASKED / took, "cpu_us_a_key": used, "provider_calls": loads[host].calls,
+            took, used = statistics.median(seconds[host]), statistics.median(cpu[host]) / FETCHES * 1e6
+            figures.append({"work": name, "with": host, "keys_per_s": FETCHES / took, "cpu_us_a_key": used, "provider_calls": loads[host].calls,
                             "keys_loaded": loads[host].keys})
             lines.append(f"| {name} | {host} | {ASKED / took:,.0f} | {used:.2f} | {loads[host].calls:,} | {loads[host].keys:,} |")
     print("\n".join(lines))

@@ -6,7 +6,7 @@ python=${PYTHON:-python3}
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 if ! "$python" -c 'import aiodataloader, cachetools, setuptools' 2>/dev/null; then
-    echo "installs aiodataloader and cachetools by pip, into a folder of this run" >&2
+    echo "installing aiodataloader and cachetools with pip, into a temporary folder" >&2
     "$python" -m venv --system-site-packages "$build/venv"
     "$build/venv/bin/pip" install -q --disable-pip-version-check aiodataloader cachetools setuptools
     python=$build/venv/bin/python

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the package into a folder, to be put on PYTHONPATH: `build.sh FOLDER`. Reads KVL_LIB_DIR (where libkvlight.a is) and
+# Builds the package into FOLDER, for use on PYTHONPATH: `build.sh FOLDER`. Reads KVL_LIB_DIR (the folder of libkvlight.a) and
 # KVL_INCLUDE_DIR.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)

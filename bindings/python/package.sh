@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the wheel of this platform, with the library inside, and the source distribution, which builds the library with cargo, into a
-# folder: `package.sh FOLDER`. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
+# Builds into FOLDER the wheel of this platform, which contains the library, and the source distribution, which builds the library with
+# cargo: `package.sh FOLDER`. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../.." && pwd)

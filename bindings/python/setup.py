@@ -1,8 +1,8 @@
-"""Builds the extension module with the library inside it. The first of these that exists is used:
+"""Builds the extension module, linked with the first of these libraries that exists:
 
-- in the folder that KVL_LIB_DIR names, its header in KVL_INCLUDE_DIR (else in ../include beside it);
-- built by cargo from the sources, where this is a checkout or a source distribution;
-- the library that pkg-config finds as kvlight, linked as a shared library.
+- the static library in the folder KVL_LIB_DIR, with the header in KVL_INCLUDE_DIR or else in ../include beside that folder;
+- the static library that cargo builds, in a checkout or a source distribution;
+- the shared library that pkg-config finds as kvlight.
 """
 
 import os
@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def sources():
-    """The folder of the Rust sources: those of a source distribution, or of the checkout that contains this file."""
+    """The folder of the Rust sources, in a source distribution or in the checkout that contains this file; None if there is none."""
     return next((folder for folder in (HERE / "rust", HERE.parents[1]) if (folder / "src" / "ffi").is_dir()), None)
 
 
@@ -44,7 +44,7 @@ class Build(build_ext):
 
     @staticmethod
     def link(extension, lib, include):
-        """Links the library into the module, so that several copies or versions in one process are independent."""
+        """Links the static library, so that several copies or versions of the module in one process are independent."""
         extension.include_dirs.append(str(include))
         extension.extra_objects.append(str(lib / "libkvlight.a"))
         if os.uname().sysname == "Linux":

@@ -329,7 +329,7 @@ static napi_value request_resolve_all(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-/* Creates an error that carries the number of the throw_status object. */
+/* Creates an error that carries the ID of what the provider threw. A pause below 0 is none. */
 static kvl_error_t *error_from_js(napi_env env, Engine *engine, napi_value id, napi_value message, napi_value flags, napi_value pause)
 {
     double object_id, pause_ms;

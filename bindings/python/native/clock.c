@@ -46,7 +46,7 @@ static PyObject *clock_advance(Clock *self, PyObject *by)
     if (by_ms == -1 && PyErr_Occurred())
         return NULL;
     kvl_status_t status;
-    LIBRARY(self->state->home, Py_BEGIN_ALLOW_THREADS status = kvl_clock_advance(self->handle, by_ms); Py_END_ALLOW_THREADS);
+    CALL_LIBRARY(self->state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_clock_advance(self->handle, by_ms); Py_END_ALLOW_THREADS);
     if (status < 0)
         return raise_status(self->state, status, NULL);
     Py_RETURN_NONE;

@@ -13,9 +13,9 @@ static bool setting_is(const kvl_config_t *config, const char *name, const char 
         return false;
     size_t len;
     const uint8_t *data = kvl_value_data(text, &len);
-    bool is_it = len == strlen(value) && memcmp(data, value, len) == 0;
+    bool is_equal = len == strlen(value) && memcmp(data, value, len) == 0;
     kvl_value_release(text);
-    return is_it;
+    return is_equal;
 }
 
 static PyObject *engine_open(Engine *self, PyObject *args)
@@ -24,9 +24,9 @@ static PyObject *engine_open(Engine *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOOOO", &settings, &clock, &encode, &decode, &cost))
         return NULL;
     kvl_config_t *config;
-    if (store_start(&self->store, settings, clock, &config) < 0)
+    if (store_init(&self->store, settings, clock, &config) < 0)
         return NULL;
-    store_keep(&self->store, encode, decode, cost);
+    store_set_functions(&self->store, encode, decode, cost);
     State *state = self->store.state;
     kvl_error_t *error = NULL;
     kvl_status_t status = KVL_OK;
@@ -40,7 +40,7 @@ static PyObject *engine_open(Engine *self, PyObject *args)
             status = kvl_tasks_new(config, &self->tasks, &error);
         if (status >= 0)
             status = kvl_tasks_cache(self->tasks, &self->store.cache);
-        self->looks_first = setting_is(config, "read", "normal");
+        self->reads_store_first = setting_is(config, "read", "normal");
     }
     if (status < 0)
         raise_status(state, status, error ? kvl_error_message(error) : NULL);
@@ -51,7 +51,7 @@ static PyObject *engine_open(Engine *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* Marks the requests that the provider holds as abandoned: no caller waits for their answers any longer. */
+/* Detaches the unfinished requests from the engine and hands them to the pump: no caller waits for their answers any longer. */
 static void abandon_requests(Engine *self)
 {
     PyObject *requests = self->requests, *request;
@@ -62,8 +62,8 @@ static void abandon_requests(Engine *self)
     self->pump->requests = requests;
 }
 
-/* Ends the engine in any state. All events go to the queue, so no code of the program runs on the library's threads, and this waits only
- * for those threads. */
+/* Ends the engine in any state. This waits for the library's threads, which cannot be waiting for this one: all events go to the queue, so none of
+ * them runs code of the program. */
 static void engine_end(Engine *self)
 {
     Pump *pump = self->pump;
@@ -72,22 +72,22 @@ static void engine_end(Engine *self)
         return;
     PyObject *type, *exception, *traceback;
     PyErr_Fetch(&type, &exception, &traceback);
-    /* First remove every reference to the engine, since other threads may run from here on. */
+    /* First remove every reference to the engine: below, other threads may take the interpreter's lock. */
     pump->engine = NULL;
     abandon_requests(self);
     self->pump = NULL;
     self->tasks = NULL;
     while (self->waiters)
         waiter_unlink(self->waiters);
-    Py_CLEAR(pump->keep);
-    store_end(&self->store);
+    Py_CLEAR(pump->kept_engine);
+    store_release(&self->store);
     if (tasks) {
         kvl_status_t status;
-        LIBRARY(self->store.state->home, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_free(tasks); Py_END_ALLOW_THREADS);
-        if (status == KVL_ERR_REENTRANT) /* inside a function that save or load called: ends without waiting */
-            LIBRARY(self->store.state->home, kvl_tasks_dispose(tasks));
+        CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_free(tasks); Py_END_ALLOW_THREADS);
+        if (status == KVL_ERR_REENTRANT) /* inside a function called by save() or load(): end without waiting */
+            CALL_LIBRARY(self->store.state->drops, kvl_tasks_dispose(tasks));
     }
-    pump_leave(pump);
+    pump_detach(pump);
     Py_DECREF(pump);
     PyErr_Restore(type, exception, traceback);
 }
@@ -96,7 +96,7 @@ static int engine_traverse(Engine *self, visitproc visit, void *arg)
 {
     for (Waiter *waiter = self->waiters; waiter; waiter = waiter->next)
         Py_VISIT(waiter);
-    Py_VISIT(self->spare);
+    Py_VISIT(self->recycled);
     Py_VISIT(self->pump);
     Py_VISIT(self->loop);
     Py_VISIT(self->requests);
@@ -107,7 +107,7 @@ static int engine_traverse(Engine *self, visitproc visit, void *arg)
 static int engine_clear(Engine *self)
 {
     engine_end(self);
-    Py_CLEAR(self->spare);
+    Py_CLEAR(self->recycled);
     Py_CLEAR(self->loop);
     Py_CLEAR(self->closing);
     return store_clear(&self->store);
@@ -130,10 +130,10 @@ static PyObject *engine_abandon(Engine *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* _attach(loop): lets the loop watch the queue's descriptor. */
+/* _attach(loop): returns the queue's descriptor for the loop to watch. */
 static PyObject *engine_attach(Engine *self, PyObject *loop)
 {
-    if (!store_alive(&self->store))
+    if (!store_check_open(&self->store))
         return NULL;
     int fd = pump_attach(self->pump, loop);
     if (fd < 0)
@@ -146,7 +146,7 @@ static PyObject *engine_attach(Engine *self, PyObject *loop)
 static PyObject *engine_close(Engine *self, PyObject *args)
 {
     PyObject *drain, *closing;
-    if (!PyArg_ParseTuple(args, "OO", &drain, &closing) || !store_alive(&self->store))
+    if (!PyArg_ParseTuple(args, "OO", &drain, &closing) || !store_check_open(&self->store))
         return NULL;
     int64_t deadline_ms = drain == Py_None ? 0 : PyLong_AsLongLong(drain);
     if (deadline_ms == -1 && PyErr_Occurred())
@@ -156,7 +156,7 @@ static PyObject *engine_close(Engine *self, PyObject *args)
         self->closing = closing;
     }
     kvl_status_t status;
-    LIBRARY(self->store.state->home, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_close(
+    CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_close(
                 self->tasks, drain == Py_None ? KVL_CLOSE_CANCEL : KVL_CLOSE_DRAIN, deadline_ms, NULL, NULL, NULL);
             Py_END_ALLOW_THREADS);
     if (status < 0)
@@ -169,16 +169,16 @@ static PyObject *engine_close(Engine *self, PyObject *args)
 static PyObject *engine_breaker(Engine *self, void *unused)
 {
     (void)unused;
-    return store_alive(&self->store) ? PyLong_FromUnsignedLong(kvl_tasks_breaker_state(self->tasks)) : NULL;
+    return store_check_open(&self->store) ? PyLong_FromUnsignedLong(kvl_tasks_breaker_state(self->tasks)) : NULL;
 }
 
-static PyObject *engine_force_breaker(Engine *self, PyObject *order)
+static PyObject *engine_force_breaker(Engine *self, PyObject *state)
 {
-    unsigned long force = PyLong_AsUnsignedLong(order);
-    if (PyErr_Occurred() || !store_alive(&self->store))
+    unsigned long force = PyLong_AsUnsignedLong(state);
+    if (PyErr_Occurred() || !store_check_open(&self->store))
         return NULL;
     kvl_status_t status;
-    LIBRARY(self->store.state->home, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_breaker_force(self->tasks, (uint32_t)force);
+    CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_breaker_force(self->tasks, (uint32_t)force);
             Py_END_ALLOW_THREADS);
     if (status < 0)
         return raise_status(self->store.state, status, NULL);
@@ -189,12 +189,12 @@ static PyObject *engine_force_breaker(Engine *self, PyObject *order)
 
 void engine_report(Engine *self, const char *what)
 {
-    PyObject *exception = exception_taken();
+    PyObject *exception = take_exception();
     PyObject *text = PyUnicode_FromString(what);
-    PyObject *returned = text ? PyObject_CallMethodObjArgs((PyObject *)self, self->store.state->s__report, text, exception, NULL) : NULL;
-    if (!returned)
+    PyObject *result = text ? PyObject_CallMethodObjArgs((PyObject *)self, self->store.state->s__report, text, exception, NULL) : NULL;
+    if (!result)
         PyErr_WriteUnraisable((PyObject *)self);
-    Py_XDECREF(returned);
+    Py_XDECREF(result);
     Py_XDECREF(text);
     Py_XDECREF(exception);
 }
@@ -203,12 +203,12 @@ static int provide(Engine *self, kvl_request_t *handle)
 {
     Request *request = (Request *)request_new(self, handle);
     if (!request)
-        return 0; /* its keys have failed with the reason */
+        return 0; /* request_new() has failed the keys */
     unsigned long long number = PyLong_AsUnsignedLongLong(request->number);
-    PyObject *returned = PyObject_CallMethodObjArgs((PyObject *)self, self->store.state->s__provide, request, NULL);
+    PyObject *result = PyObject_CallMethodObjArgs((PyObject *)self, self->store.state->s__provide, request, NULL);
     int failed = 0;
-    if (!returned) {
-        PyObject *exception = exception_taken();
+    if (!result) {
+        PyObject *exception = take_exception();
         PyObject *done = PyObject_CallMethod((PyObject *)request, "fail", "O", exception);
         failed = PyErr_GivenExceptionMatches(exception, PyExc_Exception) ? 0 : -1;
         if (failed && done)
@@ -219,7 +219,7 @@ static int provide(Engine *self, kvl_request_t *handle)
                kvl_request_on_cancel(request->handle, NULL, (void *)(uintptr_t)number, NULL) == KVL_ERR_CANCELLED) {
         request_cancelled(request);
     }
-    Py_XDECREF(returned);
+    Py_XDECREF(result);
     Py_DECREF(request);
     return failed;
 }
@@ -230,52 +230,52 @@ static void cancel_request(Engine *self, uintptr_t number)
     PyObject *request = key && self->requests ? PyDict_GetItemWithError(self->requests, key) : NULL;
     Py_XDECREF(key);
     if (!request)
-        return; /* it was answered before this event */
+        return; /* it was finished before this event was handled */
     Py_INCREF(request);
     request_cancelled((Request *)request);
     Py_DECREF(request);
 }
 
-static int tell_progress(Waiter *waiter, const kvl_event_t *event)
+static int call_progress(Waiter *waiter, const kvl_event_t *event)
 {
     if (!waiter->progress)
         return 0;
-    PyObject *returned =
+    PyObject *result =
         PyObject_CallFunction(waiter->progress, "nnn", (Py_ssize_t)event->done, (Py_ssize_t)event->failed, (Py_ssize_t)event->total);
-    Py_XDECREF(returned);
-    return returned ? 0 : -1;
+    Py_XDECREF(result);
+    return result ? 0 : -1;
 }
 
-static int tell_closed(Engine *self)
+static int complete_close(Engine *self)
 {
     if (!self->closing)
         return 0;
     State *state = self->store.state;
-    PyObject *returned = self->loop ? PyObject_CallMethodObjArgs(self->closing, state->s_set_result, Py_None, NULL)
+    PyObject *result = self->loop ? PyObject_CallMethodObjArgs(self->closing, state->s_set_result, Py_None, NULL)
                                     : PyObject_CallMethodObjArgs(self->closing, state->s_release, NULL);
-    Py_XDECREF(returned);
-    return returned ? 0 : -1;
+    Py_XDECREF(result);
+    return result ? 0 : -1;
 }
 
-/* Delivers an event to its waiter; the last event of a fetch removes the waiter from the list. */
-static int tell(const kvl_event_t *event)
+/* Delivers an event to its waiter. The last event of a fetch removes the waiter from the list. */
+static int deliver_event(const kvl_event_t *event)
 {
     Waiter *waiter = event->user_data;
     int failed = 0;
     Py_INCREF(waiter);
     if (event->kind == KVL_EVENT_PROGRESS)
-        failed = tell_progress(waiter, event);
+        failed = call_progress(waiter, event);
     else if (event->kind == KVL_EVENT_RESULTS)
-        failed = waiter_told_all(waiter, event->results);
+        failed = waiter_deliver_results(waiter, event->results);
     else
-        failed = waiter_told(waiter, event->result);
+        failed = waiter_deliver_result(waiter, event->result);
     if (waiter->engine && (event->kind == KVL_EVENT_RESULTS || (event->kind == KVL_EVENT_RESULT && event->flags & KVL_F_LAST)))
         waiter_unlink(waiter);
     Py_DECREF(waiter);
     return failed;
 }
 
-/* An exception of the program's function is reported and does not affect other events; only one that is not an Exception ends the turn. */
+/* An Exception of the program's function is reported and does not affect other events. Any other BaseException is raised. */
 int engine_handle(Engine *self, const kvl_event_t *event)
 {
     int failed = 0;
@@ -283,7 +283,7 @@ int engine_handle(Engine *self, const kvl_event_t *event)
     case KVL_EVENT_RESULT:
     case KVL_EVENT_RESULTS:
     case KVL_EVENT_PROGRESS:
-        failed = tell(event);
+        failed = deliver_event(event);
         break;
     case KVL_EVENT_REQUEST:
         failed = provide(self, event->request);
@@ -292,7 +292,7 @@ int engine_handle(Engine *self, const kvl_event_t *event)
         cancel_request(self, (uintptr_t)event->user_data);
         break;
     case KVL_EVENT_CLOSED:
-        failed = tell_closed(self);
+        failed = complete_close(self);
         break;
     }
     if (failed && PyErr_ExceptionMatches(PyExc_Exception)) {
@@ -322,7 +322,7 @@ static PyMethodDef engine_methods[] = {
     {"_close", (PyCFunction)engine_close, METH_VARARGS, NULL},
     {"_abandon", (PyCFunction)engine_abandon, METH_NOARGS, NULL},
     {"_fetch", (PyCFunction)(void (*)(void))engine_fetch, METH_FASTCALL, NULL},
-    {"_fetch_here", (PyCFunction)(void (*)(void))engine_fetch_here, METH_FASTCALL, NULL},
+    {"_fetch_on_loop", (PyCFunction)(void (*)(void))engine_fetch_on_loop, METH_FASTCALL, NULL},
     {"_fetch_all", (PyCFunction)engine_fetch_all, METH_VARARGS, NULL},
     {"_fetch_each", (PyCFunction)engine_fetch_each, METH_VARARGS, NULL},
     {"_refresh", (PyCFunction)engine_refresh, METH_VARARGS, NULL},

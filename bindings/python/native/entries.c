@@ -3,7 +3,7 @@
 
 /* ---- Iteration ---- */
 
-/* An iterator of (key, value). It holds a reference to the store object, whose decode function it calls. */
+/* An iterator over (key, value). It holds the store object, whose decode function it calls. */
 typedef struct {
     PyObject_HEAD
     Store *store;
@@ -13,7 +13,7 @@ typedef struct {
 PyObject *store_items(Store *self, PyObject *unused)
 {
     (void)unused;
-    if (!store_alive(self))
+    if (!store_check_open(self))
         return NULL;
     kvl_iterator_t *iterator;
     kvl_status_t status = kvl_iterator_new(self->cache, &iterator);
@@ -35,7 +35,7 @@ static void entries_end(Entries *self)
     kvl_iterator_t *iterator = self->iterator;
     self->iterator = NULL;
     if (iterator)
-        LIBRARY(self->store->state->home, kvl_iterator_free(iterator));
+        CALL_LIBRARY(self->store->state->drops, kvl_iterator_free(iterator));
 }
 
 static PyObject *entries_next(Entries *self)
@@ -44,12 +44,12 @@ static PyObject *entries_next(Entries *self)
         return NULL;
     Store *store = self->store;
     State *state = store->state;
-    /* Taken out, since the program's decode function runs below and may call this iterator again. */
+    /* Taken out meanwhile: the program's decode function, called below, may call this iterator again. */
     kvl_iterator_t *iterator = self->iterator;
     self->iterator = NULL;
     kvl_result_t entry;
     kvl_status_t status;
-    LIBRARY(state->home, status = kvl_iterator_next(iterator, &entry, sizeof entry));
+    CALL_LIBRARY(state->drops, status = kvl_iterator_next(iterator, &entry, sizeof entry));
     PyObject *pair = NULL, *value = Py_None;
     if (status == KVL_VALUE)
         value = ((Box *)entry.object)->object;
@@ -68,7 +68,7 @@ static PyObject *entries_next(Entries *self)
     }
     PyObject *type, *exception, *traceback;
     PyErr_Fetch(&type, &exception, &traceback);
-    LIBRARY(state->home, kvl_iterator_free(iterator));
+    CALL_LIBRARY(state->drops, kvl_iterator_free(iterator));
     PyErr_Restore(type, exception, traceback);
     return NULL;
 }
@@ -109,9 +109,9 @@ static PyType_Slot entries_slots[] = {
 };
 PyType_Spec entries_spec = {"kvlight._native.Entries", sizeof(Entries), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, entries_slots};
 
-/* ---- A file ---- */
+/* ---- Saving and loading ---- */
 
-/* The letter before bytes that the program's dump function returned. Other values have the same letters as keys. */
+/* The type letter of bytes from the program's dump function. Other values have the same type letters as keys. */
 #define DUMPED 'd'
 
 /* A save or a load in progress. The interpreter's lock is released except while the program's functions run. */
@@ -122,7 +122,7 @@ typedef struct {
     bool has_failed; /* an exception is set */
 } Transfer;
 
-/* Whether a value is saved without the program's dump function, and loaded unchanged. */
+/* Whether a value is saved and loaded without the program's functions. */
 static bool is_plain(State *state, PyObject *value)
 {
     return PyUnicode_CheckExact(value) || PyLong_CheckExact(value) || PyBytes_CheckExact(value) || PyBool_Check(value) ||
@@ -184,7 +184,7 @@ static kvl_value_t *decode_value(void *user_data, const kvl_result_t *entry)
     return made;
 }
 
-static int32_t stops(void *user_data, const kvl_transfer_t *progress)
+static int32_t should_stop(void *user_data, const kvl_transfer_t *progress)
 {
     (void)progress;
     return ((Transfer *)user_data)->has_failed;
@@ -196,7 +196,7 @@ static PyObject *transfer(Store *self, PyObject *args, bool is_save)
     PyObject *path, *convert;
     if (!PyArg_ParseTuple(args, "O&O", PyUnicode_FSConverter, &path, &convert))
         return NULL;
-    if (!store_alive(self)) {
+    if (!store_check_open(self)) {
         Py_DECREF(path);
         return NULL;
     }
@@ -207,13 +207,13 @@ static PyObject *transfer(Store *self, PyObject *args, bool is_save)
     kvl_error_t *error = NULL;
     kvl_status_t status;
     const char *name = PyBytes_AsString(path);
-    empties_home++;
+    releases_own_drops++;
     transfer.thread = PyEval_SaveThread();
-    status = is_save ? kvl_cache_save_encoded(cache, name, encode_value, stops, &transfer, &done, sizeof done, &error)
-                     : kvl_cache_load_decoded(cache, name, decode_value, stops, &transfer, &done, sizeof done, &error);
+    status = is_save ? kvl_cache_save_encoded(cache, name, encode_value, should_stop, &transfer, &done, sizeof done, &error)
+                     : kvl_cache_load_decoded(cache, name, decode_value, should_stop, &transfer, &done, sizeof done, &error);
     kvl_cache_release(cache);
     PyEval_RestoreThread(transfer.thread);
-    empties_home--;
+    releases_own_drops--;
     Py_DECREF(path);
     if (status < 0 && !transfer.has_failed)
         raise_error(state, status, error);
@@ -221,7 +221,7 @@ static PyObject *transfer(Store *self, PyObject *args, bool is_save)
     /* Destructors of dropped objects must not run with an exception set. */
     PyObject *type, *exception, *traceback;
     PyErr_Fetch(&type, &exception, &traceback);
-    home_settle(state->home);
+    drops_release_pending(state->drops);
     PyErr_Restore(type, exception, traceback);
     return status < 0 || transfer.has_failed ? NULL : PyLong_FromUnsignedLongLong(done.entries);
 }

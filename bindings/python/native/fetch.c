@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-/* The options of one fetch; NULL if there are none. */
+/* Creates the options of one fetch; NULL if there are none. */
 static int options_of(Engine *self, PyObject *settings, size_t progress_step, kvl_options_t **out_options)
 {
     *out_options = NULL;
@@ -21,13 +21,13 @@ static int options_of(Engine *self, PyObject *settings, size_t progress_step, kv
     return -1;
 }
 
-/* Returns a waiter that is not in the list: the spare one, or a new one. */
-static Waiter *waiter_for(Engine *self, Wait wait)
+/* Returns a waiter that is not in the list: the recycled one, or a new one. */
+static Waiter *waiter_acquire(Engine *self, Wait wait)
 {
-    if (!store_alive(&self->store))
+    if (!store_check_open(&self->store))
         return NULL;
-    Waiter *waiter = self->spare;
-    self->spare = NULL;
+    Waiter *waiter = self->recycled;
+    self->recycled = NULL;
     if (!waiter)
         waiter = waiter_new(self);
     if (!waiter)
@@ -40,18 +40,18 @@ static Waiter *waiter_for(Engine *self, Wait wait)
     return (Waiter *)raise_status(self->store.state, status, NULL);
 }
 
-/* Takes back a waiter that was not needed, since the key was resident. */
-static void waiter_unused(Engine *self, Waiter *waiter)
+/* Keeps a waiter that was not needed, since the key was resident, for the next fetch. */
+static void waiter_recycle(Engine *self, Waiter *waiter)
 {
-    kvl_fetch_release(waiter->fetch); /* it serves one fetch */
+    kvl_fetch_release(waiter->fetch); /* a fetch handle serves one fetch */
     waiter->fetch = NULL;
-    if (self->spare)
+    if (self->recycled)
         Py_DECREF(waiter);
     else
-        self->spare = waiter;
+        self->recycled = waiter;
 }
 
-/* Creates the target of an outcome: a future of the loop, or a lock that is held until the outcome has arrived. */
+/* Creates the target of an outcome: a future of the loop, or a lock that is held until the outcome is there. */
 static PyObject *new_target(Engine *self)
 {
     State *state = self->store.state;
@@ -65,8 +65,9 @@ static PyObject *new_target(Engine *self)
     return lock;
 }
 
-/* The library has accepted the fetch. Its event is handled under the interpreter's lock, so the waiter is in the engine's list by then. */
-static PyObject *pending(Engine *self, Waiter *waiter, PyObject *target)
+/* Adds the waiter of a fetch that the library has accepted to the engine's list. This precedes the handling of its event, which needs the
+ * interpreter's lock. */
+static PyObject *register_waiter(Engine *self, Waiter *waiter, PyObject *target)
 {
     waiter_link(waiter);
     if (target)
@@ -79,46 +80,46 @@ static PyObject *pending(Engine *self, Waiter *waiter, PyObject *target)
     return NULL;
 }
 
-/* Whether there are options in a dictionary, or none. */
+/* Whether a dictionary, or None, contains options. */
 static bool has_options(PyObject *settings) { return settings != Py_None && PyDict_Size(settings) != 0; }
 
-/* Looks in the store before a fetch that has no options. Returns whether it has the key. */
-static bool looked_up(Engine *self, const Bytes *key, PyObject *settings, PyObject **out_value)
+/* Looks the key up in the store, if the fetch has no options. Returns whether it is there. */
+static bool find_resident(Engine *self, const Bytes *key, PyObject *settings, PyObject **out_value)
 {
     kvl_value_t *value;
-    if (!self->looks_first || has_options(settings))
+    if (!self->reads_store_first || has_options(settings))
         return false;
     kvl_status_t found = kvl_tasks_get(self->tasks, key->data, key->len, &value);
     if (found != KVL_VALUE && found != KVL_NULL)
         return false;
-    *out_value = value_taken(self->store.state, found, value);
+    *out_value = value_into_object(self->store.state, found, value);
     return true;
 }
 
-/* Starts a fetch: returns the value if the store has it by now, or a Waiter. */
-static PyObject *begun(Engine *self, const Bytes *key, PyObject *settings)
+/* Starts a fetch: returns a Waiter, or the value if it was stored meanwhile. */
+static PyObject *start_fetch(Engine *self, const Bytes *key, PyObject *settings)
 {
     State *state = self->store.state;
     kvl_value_t *value;
     kvl_options_t *options;
     Waiter *waiter = NULL;
-    if (options_of(self, settings, 0, &options) < 0 || !(waiter = waiter_for(self, WAITS_FOR_ONE))) {
+    if (options_of(self, settings, 0, &options) < 0 || !(waiter = waiter_acquire(self, WAITS_FOR_ONE))) {
         kvl_options_free(options);
         return NULL;
     }
     kvl_status_t status;
-    empties_home++;
+    releases_own_drops++;
     status = kvl_tasks_fetch(self->tasks, key->data, key->len, options, waiter->fetch, NULL, waiter, NULL, &value);
-    empties_home--;
+    releases_own_drops--;
     kvl_options_free(options);
     PyObject *outcome;
     if (status == KVL_PENDING) {
-        outcome = pending(self, waiter, NULL);
+        outcome = register_waiter(self, waiter, NULL);
     } else {
-        waiter_unused(self, waiter);
-        outcome = status == KVL_VALUE || status == KVL_NULL ? value_taken(state, status, value) : raise_status(state, status, NULL);
+        waiter_recycle(self, waiter);
+        outcome = status == KVL_VALUE || status == KVL_NULL ? value_into_object(state, status, value) : raise_status(state, status, NULL);
     }
-    home_settle(state->home);
+    drops_release_pending(state->drops);
     return outcome;
 }
 
@@ -129,20 +130,20 @@ PyObject *engine_fetch(Engine *self, PyObject *const *args, Py_ssize_t n)
         PyErr_SetString(PyExc_TypeError, "_fetch(key, options)");
         return NULL;
     }
-    if (!store_alive(&self->store))
+    if (!store_check_open(&self->store))
         return NULL;
     Bytes key;
     bytes_start(&key);
     PyObject *outcome = NULL;
-    if (key_encode(self->store.state, self->store.encode, args[0], &key) == 0 && store_alive(&self->store) && /* encode= may close it */
-        !looked_up(self, &key, args[1], &outcome))
-        outcome = begun(self, &key, args[1]);
+    if (key_encode(self->store.state, self->store.encode, args[0], &key) == 0 && store_check_open(&self->store) && /* encode= may close the engine */
+        !find_resident(self, &key, args[1], &outcome))
+        outcome = start_fetch(self, &key, args[1]);
     bytes_end(&key);
     return outcome;
 }
 
-/* Checks that the engine's own loop runs this. Raises the reason if not. */
-static bool is_here(Engine *self)
+/* Whether the engine's own loop runs this. If not, raises an exception with the reason. */
+static bool is_on_loop(Engine *self)
 {
     PyObject *running = PyObject_CallNoArgs(self->store.state->get_running_loop);
     if (!running)
@@ -151,29 +152,29 @@ static bool is_here(Engine *self)
     Py_DECREF(running);
     if (is_own)
         return true;
-    PyObject *loop = PyObject_CallMethodObjArgs((PyObject *)self, self->store.state->s__here, NULL);
+    PyObject *loop = PyObject_CallMethodObjArgs((PyObject *)self, self->store.state->s__own_loop, NULL);
     Py_XDECREF(loop);
     return loop != NULL;
 }
 
-/* _fetch_here(key, options): like _fetch, in a coroutine on the engine's loop. A key that is in the store needs only the loop's thread: asking for
- * the running loop is a system call in some versions of Python. */
-PyObject *engine_fetch_here(Engine *self, PyObject *const *args, Py_ssize_t n)
+/* _fetch_on_loop(key, options): like _fetch, for a coroutine on the engine's loop. For a resident key it checks only the thread: getting the running
+ * loop is a system call in some versions of Python. */
+PyObject *engine_fetch_on_loop(Engine *self, PyObject *const *args, Py_ssize_t n)
 {
     Store *store = &self->store;
     if (n != 2 || !store->cache || !self->pump->loop || self->pump->thread != PyThread_get_thread_ident())
-        return store->state && !is_here(self) ? NULL : engine_fetch(self, args, n);
+        return store->state && !is_on_loop(self) ? NULL : engine_fetch(self, args, n);
     Bytes key;
     bytes_start(&key);
     PyObject *outcome = NULL;
-    if (key_encode(store->state, store->encode, args[0], &key) == 0 && store_alive(store) && !looked_up(self, &key, args[1], &outcome) &&
-        is_here(self))
-        outcome = begun(self, &key, args[1]);
+    if (key_encode(store->state, store->encode, args[0], &key) == 0 && store_check_open(store) && !find_resident(self, &key, args[1], &outcome) &&
+        is_on_loop(self))
+        outcome = start_fetch(self, &key, args[1]);
     bytes_end(&key);
     return outcome;
 }
 
-/* Many keys, encoded one after the other. */
+/* A list of keys, encoded into one buffer. */
 typedef struct {
     Bytes bytes;
     kvl_slice_t *slices;
@@ -196,110 +197,110 @@ static int keys_encode(Engine *self, PyObject *list, Keys *keys)
         PyErr_NoMemory();
     bool failed = n < 0 || !keys->slices;
     for (Py_ssize_t i = 0; i < n && !failed; i++) {
-        size_t before = keys->bytes.len;
-        PyObject *key = PyList_GetItem(list, i); /* fails if encode= has shortened the list */
+        size_t previous = keys->bytes.len;
+        PyObject *key = PyList_GetItem(list, i); /* fails if encode= has shortened the list meanwhile */
         failed = !key || key_encode(self->store.state, self->store.encode, key, &keys->bytes) < 0;
-        keys->slices[i].len = keys->bytes.len - before;
+        keys->slices[i].len = keys->bytes.len - previous;
     }
     if (failed) {
         keys_end(keys);
         return -1;
     }
-    const uint8_t *at = keys->bytes.data; /* does not move any more: all keys are encoded */
+    const uint8_t *at = keys->bytes.data; /* the buffer no longer moves, so the slices can point into it */
     for (size_t i = 0; i < keys->n; at += keys->slices[i++].len)
         keys->slices[i].data = at;
     return 0;
 }
 
-/* _fetch_all(keys, options, wants, progress, step): a list, or a Waiter. */
+/* _fetch_all(keys, options, form, progress, step): a list, or a Waiter. */
 PyObject *engine_fetch_all(Engine *self, PyObject *args)
 {
     PyObject *list, *settings, *progress;
-    int wants;
+    int form;
     Py_ssize_t step;
-    if (!PyArg_ParseTuple(args, "O!OiOn", &PyList_Type, &list, &settings, &wants, &progress, &step))
+    if (!PyArg_ParseTuple(args, "O!OiOn", &PyList_Type, &list, &settings, &form, &progress, &step))
         return NULL;
     State *state = self->store.state;
     kvl_options_t *options = NULL;
     Keys keys;
-    if (!store_alive(&self->store) || keys_encode(self, list, &keys) < 0)
+    if (!store_check_open(&self->store) || keys_encode(self, list, &keys) < 0)
         return NULL;
     Waiter *waiter = NULL;
-    if (options_of(self, settings, progress != Py_None ? (size_t)step : 0, &options) < 0 || !(waiter = waiter_for(self, WAITS_FOR_ALL))) {
+    if (options_of(self, settings, progress != Py_None ? (size_t)step : 0, &options) < 0 || !(waiter = waiter_acquire(self, WAITS_FOR_ALL))) {
         keys_end(&keys);
         kvl_options_free(options);
         return NULL;
     }
-    waiter->wants = (Wants)wants;
+    waiter->form = (OutcomeForm)form;
     if (progress != Py_None) {
         Py_INCREF(progress);
         waiter->progress = progress;
     }
     kvl_results_t *results = NULL;
     kvl_status_t status;
-    empties_home++;
+    releases_own_drops++;
     status = kvl_tasks_fetch_all(self->tasks, keys.slices, keys.n, options, waiter->fetch, NULL, waiter, NULL, &results);
-    empties_home--;
+    releases_own_drops--;
     keys_end(&keys);
     kvl_options_free(options);
     PyObject *outcome;
     if (status == KVL_PENDING) {
-        outcome = pending(self, waiter, NULL);
+        outcome = register_waiter(self, waiter, NULL);
     } else {
-        outcome = status < 0 ? raise_status(state, status, NULL) : waiter_had_all(waiter, state, results);
+        outcome = status < 0 ? raise_status(state, status, NULL) : waiter_return_results(waiter, state, results);
         Py_DECREF(waiter);
-        LIBRARY(state->home, kvl_results_release(results));
+        CALL_LIBRARY(state->drops, kvl_results_release(results));
     }
-    home_settle(state->home);
+    drops_release_pending(state->drops);
     return outcome;
 }
 
-/* _fetch_each(keys, options, arrive): a Waiter, or None if there is nothing to wait for. */
+/* _fetch_each(keys, options, on_outcome): a Waiter, or None if there are no keys. */
 PyObject *engine_fetch_each(Engine *self, PyObject *args)
 {
-    PyObject *list, *settings, *arrive;
-    if (!PyArg_ParseTuple(args, "O!OO", &PyList_Type, &list, &settings, &arrive))
+    PyObject *list, *settings, *on_outcome;
+    if (!PyArg_ParseTuple(args, "O!OO", &PyList_Type, &list, &settings, &on_outcome))
         return NULL;
     kvl_options_t *options = NULL;
     Keys keys;
-    if (!store_alive(&self->store) || keys_encode(self, list, &keys) < 0)
+    if (!store_check_open(&self->store) || keys_encode(self, list, &keys) < 0)
         return NULL;
     Waiter *waiter = NULL;
-    if (options_of(self, settings, 0, &options) < 0 || !(waiter = waiter_for(self, WAITS_FOR_EACH))) {
+    if (options_of(self, settings, 0, &options) < 0 || !(waiter = waiter_acquire(self, WAITS_FOR_EACH))) {
         keys_end(&keys);
         kvl_options_free(options);
         return NULL;
     }
     kvl_status_t status;
-    empties_home++;
+    releases_own_drops++;
     status = kvl_tasks_fetch_each(self->tasks, keys.slices, keys.n, options, waiter->fetch, NULL, waiter, NULL);
-    empties_home--;
+    releases_own_drops--;
     keys_end(&keys);
     kvl_options_free(options);
     PyObject *outcome = Py_None;
     if (status == KVL_PENDING) {
-        outcome = pending(self, waiter, arrive);
+        outcome = register_waiter(self, waiter, on_outcome);
     } else {
         Py_DECREF(waiter);
         outcome = status < 0 ? raise_status(self->store.state, status, NULL) : Py_None;
         Py_XINCREF(outcome);
     }
-    home_settle(self->store.state->home);
+    drops_release_pending(self->store.state->drops);
     return outcome;
 }
 
 PyObject *engine_refresh(Engine *self, PyObject *args)
 {
     PyObject *list, *settings;
-    if (!PyArg_ParseTuple(args, "O!O", &PyList_Type, &list, &settings) || !store_alive(&self->store))
+    if (!PyArg_ParseTuple(args, "O!O", &PyList_Type, &list, &settings) || !store_check_open(&self->store))
         return NULL;
     Keys keys;
     if (keys_encode(self, list, &keys) < 0)
         return NULL;
     kvl_options_t *options;
     kvl_status_t status = KVL_OK;
-    if (options_of(self, settings, 0, &options) == 0 && store_alive(&self->store))
-        LIBRARY(self->store.state->home, status = kvl_tasks_refresh(self->tasks, keys.slices, keys.n, options));
+    if (options_of(self, settings, 0, &options) == 0 && store_check_open(&self->store))
+        CALL_LIBRARY(self->store.state->drops, status = kvl_tasks_refresh(self->tasks, keys.slices, keys.n, options));
     keys_end(&keys);
     kvl_options_free(options);
     if (PyErr_Occurred())
@@ -313,14 +314,14 @@ PyObject *engine_invalidate(Engine *self, PyObject *args)
 {
     PyObject *list;
     int all;
-    if (!PyArg_ParseTuple(args, "O!p", &PyList_Type, &list, &all) || !store_alive(&self->store))
+    if (!PyArg_ParseTuple(args, "O!p", &PyList_Type, &list, &all) || !store_check_open(&self->store))
         return NULL;
     Keys keys;
     if (keys_encode(self, list, &keys) < 0)
         return NULL;
     kvl_status_t status = KVL_OK;
-    if (store_alive(&self->store))
-        LIBRARY(self->store.state->home, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_invalidate(self->tasks, keys.slices, keys.n,
+    if (store_check_open(&self->store))
+        CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_invalidate(self->tasks, keys.slices, keys.n,
                                                                                               all ? KVL_INVALIDATE_F_ALL : 0);
                 Py_END_ALLOW_THREADS);
     keys_end(&keys);

@@ -1,4 +1,4 @@
-/* Encoding of keys as bytes. Each begins with a letter for its type, since equal keys of different types are different keys. */
+/* Encoding of keys as bytes. Each begins with a letter for its type: 1, 1.0 and True are equal in Python, but three keys here. */
 #include "native.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@ void bytes_start(Bytes *bytes)
 {
     bytes->data = bytes->first;
     bytes->len = 0;
-    bytes->room = sizeof bytes->first;
+    bytes->capacity = sizeof bytes->first;
 }
 
 void bytes_end(Bytes *bytes)
@@ -19,26 +19,26 @@ void bytes_end(Bytes *bytes)
 
 int bytes_add(Bytes *bytes, const void *data, size_t len)
 {
-    if (len > bytes->room - bytes->len) {
-        size_t room = bytes->room * 2 > bytes->len + len ? bytes->room * 2 : bytes->len + len;
-        uint8_t *more = realloc(bytes->data == bytes->first ? NULL : bytes->data, room);
-        if (!more) {
+    if (len > bytes->capacity - bytes->len) {
+        size_t capacity = bytes->capacity * 2 > bytes->len + len ? bytes->capacity * 2 : bytes->len + len;
+        uint8_t *grown = realloc(bytes->data == bytes->first ? NULL : bytes->data, capacity);
+        if (!grown) {
             PyErr_NoMemory();
             return -1;
         }
         if (bytes->data == bytes->first)
-            memcpy(more, bytes->first, bytes->len);
-        bytes->data = more;
-        bytes->room = room;
+            memcpy(grown, bytes->first, bytes->len);
+        bytes->data = grown;
+        bytes->capacity = capacity;
     }
     memcpy(bytes->data + bytes->len, data, len);
     bytes->len += len;
     return 0;
 }
 
-static int add_letter(Bytes *into, char letter) { return bytes_add(into, &letter, 1); }
+static int add_type_letter(Bytes *into, char letter) { return bytes_add(into, &letter, 1); }
 
-/* An integer of at most 64 bits in decimal; a longer one in hexadecimal, which Python converts without a limit on the digits. */
+/* Integers of up to 64 bits are decimal, longer ones hexadecimal: Python limits the number of digits of decimal conversions only. */
 static int add_int(PyObject *key, Bytes *into)
 {
     int overflow;
@@ -58,7 +58,7 @@ static int add_int(PyObject *key, Bytes *into)
     PyObject *text = PyNumber_ToBase(key, 16);
     Py_ssize_t len;
     const char *digits = text ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
-    int failed = !digits || add_letter(into, 'x') || bytes_add(into, digits, (size_t)len);
+    int failed = !digits || add_type_letter(into, 'x') || bytes_add(into, digits, (size_t)len);
     Py_XDECREF(text);
     return failed ? -1 : 0;
 }
@@ -69,7 +69,7 @@ static int add_bytes(Bytes *into, char letter, PyObject *bytes)
     Py_ssize_t len;
     if (!bytes || PyBytes_AsStringAndSize(bytes, &data, &len) < 0)
         return -1;
-    return add_letter(into, letter) || bytes_add(into, data, (size_t)len) ? -1 : 0;
+    return add_type_letter(into, letter) || bytes_add(into, data, (size_t)len) ? -1 : 0;
 }
 
 static int add_text(PyObject *key, Bytes *into)
@@ -77,7 +77,7 @@ static int add_text(PyObject *key, Bytes *into)
     Py_ssize_t len;
     const char *data = PyUnicode_AsUTF8AndSize(key, &len);
     if (data)
-        return add_letter(into, 's') || bytes_add(into, data, (size_t)len) ? -1 : 0;
+        return add_type_letter(into, 's') || bytes_add(into, data, (size_t)len) ? -1 : 0;
     if (!PyErr_ExceptionMatches(PyExc_UnicodeEncodeError))
         return -1;
     PyErr_Clear(); /* a lone surrogate */
@@ -89,10 +89,10 @@ static int add_text(PyObject *key, Bytes *into)
 
 static int add_key(State *state, PyObject *key, Bytes *into);
 
-/* A tuple: each part follows its length. */
+/* A tuple is the length and the encoding of each of its parts. */
 static int add_tuple(State *state, PyObject *key, Bytes *into)
 {
-    if (add_letter(into, 't') < 0 || Py_EnterRecursiveCall(" while a key is encoded"))
+    if (add_type_letter(into, 't') < 0 || Py_EnterRecursiveCall(" while a key is encoded"))
         return -1;
     int failed = 0;
     Py_ssize_t n = PyTuple_Size(key);
@@ -102,7 +102,7 @@ static int add_tuple(State *state, PyObject *key, Bytes *into)
         failed = add_key(state, PyTuple_GetItem(key, i), &part);
         uint32_t len = (uint32_t)part.len;
         if (!failed && part.len > KVL_KEY_MAX)
-            len = KVL_KEY_MAX; /* the whole key is too long: the library will refuse it */
+            len = KVL_KEY_MAX; /* the library refuses the key, which is too long */
         failed = failed || bytes_add(into, &len, sizeof len) || bytes_add(into, part.data, part.len);
         bytes_end(&part);
     }
@@ -121,14 +121,14 @@ static int add_key(State *state, PyObject *key, Bytes *into)
     if (PyTuple_CheckExact(key))
         return add_tuple(state, key, into);
     if (key == Py_None)
-        return add_letter(into, 'n');
+        return add_type_letter(into, 'n');
     if (key == Py_True || key == Py_False)
         return bytes_add(into, key == Py_True ? "o1" : "o0", 2);
     if (PyFloat_CheckExact(key)) {
         double number = PyFloat_AsDouble(key);
         if (number == 0)
             number = 0; /* -0.0 is 0.0 */
-        return add_letter(into, 'f') || bytes_add(into, &number, sizeof number) ? -1 : 0;
+        return add_type_letter(into, 'f') || bytes_add(into, &number, sizeof number) ? -1 : 0;
     }
     if ((PyObject *)Py_TYPE(key) == state->uuid) {
         PyObject *bytes = PyObject_GetAttr(key, state->s_bytes);
@@ -137,7 +137,7 @@ static int add_key(State *state, PyObject *key, Bytes *into)
         return failed;
     }
     PyErr_Format(PyExc_TypeError,
-                 "a key is an int, str, bytes, float, bool, None, UUID or a tuple of those, not %R; for others give encode= and decode=",
+                 "a key is an int, str, bytes, float, bool, None, UUID or a tuple of those, not %R; keys of other types need encode= and decode=",
                  Py_TYPE(key));
     return -1;
 }
@@ -154,7 +154,14 @@ int key_encode(State *state, PyObject *encode, PyObject *key, Bytes *into)
     return failed ? -1 : 0;
 }
 
-static PyObject *int_of(const uint8_t *data, size_t len, int base)
+/* Bytes that key_encode() did not write come from the file of another program. */
+static PyObject *raise_malformed(void)
+{
+    PyErr_SetString(PyExc_ValueError, "a key or a value in the bytes of another program: only those that this package has saved can be decoded");
+    return NULL;
+}
+
+static PyObject *int_decode(const uint8_t *data, size_t len, int base)
 {
     char digits[64];
     char *copy = len < sizeof digits ? digits : malloc(len + 1);
@@ -168,21 +175,25 @@ static PyObject *int_of(const uint8_t *data, size_t len, int base)
     return number;
 }
 
-static PyObject *tuple_of(State *state, const uint8_t *data, size_t len)
+static PyObject *tuple_decode(State *state, const uint8_t *data, size_t len)
 {
     if (Py_EnterRecursiveCall(" while a key is decoded"))
         return NULL;
     PyObject *parts = PyList_New(0);
-    while (parts && len > sizeof(uint32_t)) {
-        uint32_t part_len;
-        memcpy(&part_len, data, sizeof part_len);
-        data += sizeof part_len, len -= sizeof part_len;
-        PyObject *part = key_decode(state, NULL, data, part_len < len ? part_len : len, false);
+    while (parts && len) {
+        uint32_t part_len = 0;
+        bool is_complete = len >= sizeof part_len;
+        if (is_complete) {
+            memcpy(&part_len, data, sizeof part_len);
+            data += sizeof part_len, len -= sizeof part_len;
+            is_complete = part_len <= len;
+        }
+        PyObject *part = is_complete ? key_decode(state, NULL, data, part_len, false) : raise_malformed();
         if (!part || PyList_Append(parts, part) < 0)
             Py_CLEAR(parts);
         Py_XDECREF(part);
-        size_t over = part_len < len ? part_len : len;
-        data += over, len -= over;
+        if (is_complete)
+            data += part_len, len -= part_len;
     }
     Py_LeaveRecursiveCall();
     PyObject *tuple = parts ? PyList_AsTuple(parts) : NULL;
@@ -196,34 +207,39 @@ PyObject *key_decode(State *state, PyObject *decode, const uint8_t *data, size_t
         return PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)len);
     if (decode)
         return PyObject_CallFunction(decode, "y#", data ? (const char *)data : "", (Py_ssize_t)len);
-    char letter = len ? (char)*data : 0;
-    data++, len--;
-    switch (letter) {
+    if (!len)
+        return raise_malformed();
+    char letter = (char)*data++;
+    switch (len--, letter) {
     case 's':
         return PyUnicode_DecodeUTF8((const char *)data, (Py_ssize_t)len, "surrogatepass");
     case 'i':
-        return int_of(data, len, 10);
+        return int_decode(data, len, 10);
     case 'x':
-        return int_of(data, len, 16);
+        return int_decode(data, len, 16);
     case 'b':
         return PyBytes_FromStringAndSize((const char *)data, (Py_ssize_t)len);
     case 't':
-        return tuple_of(state, data, len);
+        return tuple_decode(state, data, len);
     case 'o':
-        return PyBool_FromLong(*data == '1');
+        return len == 1 ? PyBool_FromLong(*data == '1') : raise_malformed();
     case 'f': {
         double number;
+        if (len != sizeof number)
+            return raise_malformed();
         memcpy(&number, data, sizeof number);
         return PyFloat_FromDouble(number);
     }
     case 'u': {
-        PyObject *none = Py_BuildValue("(Oy#)", Py_None, (const char *)data, (Py_ssize_t)len);
-        PyObject *uuid = none ? PyObject_CallObject(state->uuid, none) : NULL;
-        Py_XDECREF(none);
+        PyObject *arguments = Py_BuildValue("(Oy#)", Py_None, (const char *)data, (Py_ssize_t)len);
+        PyObject *uuid = arguments ? PyObject_CallObject(state->uuid, arguments) : NULL;
+        Py_XDECREF(arguments);
         return uuid;
     }
-    default:
+    case 'n':
         Py_INCREF(Py_None);
         return Py_None;
+    default:
+        return raise_malformed();
     }
 }

@@ -7,7 +7,7 @@ static struct PyModuleDef definition;
 
 State *state_of_type(PyTypeObject *type, PyObject **module)
 {
-    /* The interned name is shared by all copies of the module; each copy's types refer to their own module by it. */
+    /* Each copy of the module sets this attribute of its own types to itself. */
     PyObject *name = PyUnicode_InternFromString("_module");
     PyObject *found = name ? PyObject_GetAttr((PyObject *)type, name) : NULL;
     Py_XDECREF(name);
@@ -17,7 +17,7 @@ State *state_of_type(PyTypeObject *type, PyObject **module)
     return PyModule_GetState(found);
 }
 
-/* Messages that name what a Python program has: the library's own name functions and constants of C. */
+/* Messages in the terms of Python: the library's own mention functions and constants of C. */
 static const char *message_of(kvl_status_t status)
 {
     switch (status) {
@@ -31,11 +31,11 @@ static const char *message_of(kvl_status_t status)
         return kvl_status_message(status);
     }
 }
-_Static_assert(KVL_KEY_MAX == 65535, "message_of() says how long a key may be");
+_Static_assert(KVL_KEY_MAX == 65535, "message_of() contains the longest key's length");
 
-PyObject *raise_status(State *state, kvl_status_t status, const char *sentence)
+PyObject *raise_status(State *state, kvl_status_t status, const char *message)
 {
-    PyObject *exception = PyObject_CallFunction(state->failure, "is", (int)status, sentence ? sentence : message_of(status));
+    PyObject *exception = PyObject_CallFunction(state->failure, "is", (int)status, message ? message : message_of(status));
     if (exception)
         PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
     Py_XDECREF(exception);
@@ -58,22 +58,22 @@ PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *err
     Box *box = error ? kvl_error_object(error) : NULL;
     const kvl_error_t *cause = kvl_error_cause(error);
     if (!box) {
-        PyObject *made = PyObject_CallFunction(state->failure, "is", (int)status, error ? kvl_error_message(error) : kvl_status_message(status));
-        PyObject *behind = made && cause ? exception_of(state, kvl_error_status(cause), cause) : NULL;
-        if (behind)
-            PyException_SetCause(made, behind); /* takes the reference */
-        else if (made && cause)
+        PyObject *exception = PyObject_CallFunction(state->failure, "is", (int)status, error ? kvl_error_message(error) : kvl_status_message(status));
+        PyObject *cause_exception = exception && cause ? exception_of(state, kvl_error_status(cause), cause) : NULL;
+        if (cause_exception)
+            PyException_SetCause(exception, cause_exception); /* takes the reference */
+        else if (exception && cause)
             PyErr_Clear();
-        return made;
+        return exception;
     }
-    /* Otherwise each raise would append to the traceback. */
+    /* Otherwise each raise would lengthen the traceback. */
     if (PyException_SetTraceback(box->object, box->traceback ? box->traceback : Py_None) < 0)
         PyErr_Clear();
     Py_INCREF(box->object);
     return box->object;
 }
 
-PyObject *exception_taken(void)
+PyObject *take_exception(void)
 {
     PyObject *type, *exception, *traceback;
     PyErr_Fetch(&type, &exception, &traceback);
@@ -85,7 +85,7 @@ PyObject *exception_taken(void)
     return exception;
 }
 
-/* The pause of a RetryAfter in milliseconds; -1 if it has none, or not a valid one. */
+/* The pause of a RetryAfter in milliseconds; -1 if it has no valid one, and for other exceptions. */
 static int64_t pause_of(State *state, PyObject *exception)
 {
     if (!PyErr_GivenExceptionMatches(exception, state->retry_after))
@@ -101,21 +101,21 @@ static int64_t pause_of(State *state, PyObject *exception)
 
 kvl_error_t *error_of(State *state, PyObject *exception)
 {
-    /* Neither a future nor a generator accepts a StopIteration. */
-    PyObject *carried = NULL, *text = NULL;
+    /* A StopIteration can be raised neither from a future nor inside a generator. */
+    PyObject *delivered = NULL, *text = NULL;
     if (PyErr_GivenExceptionMatches(exception, PyExc_StopIteration)) {
-        carried = PyObject_CallFunction(PyExc_RuntimeError, "s", "the provider raised StopIteration");
-        if (!carried)
+        delivered = PyObject_CallFunction(PyExc_RuntimeError, "s", "the provider raised StopIteration");
+        if (!delivered)
             return NULL;
         Py_INCREF(exception);
-        PyException_SetCause(carried, exception);
+        PyException_SetCause(delivered, exception);
     } else {
         Py_INCREF(exception);
-        carried = exception;
+        delivered = exception;
     }
-    text = PyUnicode_FromFormat("%S: %S", ((PyObject *)Py_TYPE(carried)), carried);
+    text = PyUnicode_FromFormat("%S: %S", ((PyObject *)Py_TYPE(delivered)), delivered);
     if (!text)
-        PyErr_Clear(); /* its __str__ raised: the exception is delivered without a message */
+        PyErr_Clear(); /* its __str__ raised: the error has no message */
     Py_ssize_t len = 0;
     const char *message = text ? PyUnicode_AsUTF8AndSize(text, &len) : NULL;
     if (!message) {
@@ -123,28 +123,28 @@ kvl_error_t *error_of(State *state, PyObject *exception)
         message = "", len = 0;
     }
     kvl_error_t *error = NULL;
-    Box *box = box_new(state->home, carried);
+    Box *box = box_new(state->drops, delivered);
     if (box) {
-        box->traceback = PyException_GetTraceback(carried);
-        uint32_t flags = PyErr_GivenExceptionMatches(carried, state->permanent) ? KVL_ERROR_F_PERMANENT : 0;
-        if (PyErr_GivenExceptionMatches(carried, state->gone))
+        box->traceback = PyException_GetTraceback(delivered);
+        uint32_t flags = PyErr_GivenExceptionMatches(delivered, state->permanent) ? KVL_ERROR_F_PERMANENT : 0;
+        if (PyErr_GivenExceptionMatches(delivered, state->gone))
             flags |= KVL_ERROR_F_NO_STALE;
-        int64_t pause_ms = pause_of(state, carried);
+        int64_t pause_ms = pause_of(state, delivered);
         kvl_status_t status;
-        LIBRARY(state->home, status = kvl_error_new_object(0, message, (size_t)len, flags, NULL, box, box_dropped, &error));
+        CALL_LIBRARY(state->drops, status = kvl_error_new_object(0, message, (size_t)len, flags, NULL, box, box_dropped, &error));
         if (status >= 0 && pause_ms >= 0)
             kvl_error_set_retry_after(error, pause_ms);
         if (status < 0)
             raise_status(state, status, NULL);
     }
     Py_XDECREF(text);
-    Py_DECREF(carried);
+    Py_DECREF(delivered);
     return error;
 }
 
 /* ---- Settings ---- */
 
-/* Either a configuration or options: both are written to in the same three ways. */
+/* A configuration or a set of options: both are set through the same three functions. */
 typedef struct {
     void *handle;
     kvl_status_t (*set)(void *, const char *, const char *);
@@ -176,7 +176,7 @@ static int write_setting(Settings *into, const char *name, PyObject *value)
     return 0;
 }
 
-/* cache_ttl_ms=5 sets "cache.ttl_ms"; a refusal is raised with the library's message. */
+/* cache_ttl_ms=5 sets "cache.ttl_ms". What the library rejects is raised with its message. */
 static int write_settings(State *state, Settings *into, PyObject *settings)
 {
     PyObject *argument, *value;
@@ -224,12 +224,12 @@ static PyObject *finish(PyObject *module, void *unused)
 {
     (void)unused;
     State *state = PyModule_GetState(module);
-    home_finish(state->home);
+    drops_finish(state->drops);
     Py_RETURN_NONE;
 }
 
 /* Imports an attribute of a module. */
-static PyObject *imported(const char *package, const char *module, const char *name)
+static PyObject *import_attribute(const char *package, const char *module, const char *name)
 {
     PyObject *path = package ? PyUnicode_FromFormat("%s.%s", package, module) : PyUnicode_FromString(module);
     PyObject *found = path ? PyImport_Import(path) : NULL;
@@ -249,10 +249,10 @@ static PyTypeObject *type_of(PyObject *module, PyType_Spec *spec, PyTypeObject *
     return (PyTypeObject *)type;
 }
 
-/* Registers home_finish() to run when the interpreter ends, before any of it is torn down. */
+/* Registers drops_finish() to run when the interpreter ends, before any part of it is torn down. */
 static int register_finish(PyObject *module)
 {
-    PyObject *at_exit = imported(NULL, "atexit", "register"), *function = PyObject_GetAttrString(module, "_finish");
+    PyObject *at_exit = import_attribute(NULL, "atexit", "register"), *function = PyObject_GetAttrString(module, "_finish");
     PyObject *registered = at_exit && function ? PyObject_CallFunctionObjArgs(at_exit, function, NULL) : NULL;
     Py_XDECREF(at_exit);
     Py_XDECREF(function);
@@ -263,12 +263,12 @@ static int register_finish(PyObject *module)
 static int execute(PyObject *module)
 {
     if (kvl_version_number() / 1000 != KVL_VERSION_NUMBER / 1000) {
-        PyErr_Format(PyExc_ImportError, "kvlight: this package is for libkvlight %d.%d, and the library that was loaded is %s",
+        PyErr_Format(PyExc_ImportError, "kvlight: this package is for libkvlight %d.%d, but the library that was loaded is version %s",
                      KVL_VERSION_MAJOR, KVL_VERSION_MINOR, kvl_version_string());
         return -1;
     }
     State *state = PyModule_GetState(module);
-    if (!(state->home = home_new()))
+    if (!(state->drops = drops_new()))
         return -1;
 #define X(name)                                                                                                                            \
     if (!(state->s_##name = PyUnicode_InternFromString(#name)))                                                                            \
@@ -279,16 +279,16 @@ static int execute(PyObject *module)
     const char *dot = name ? strrchr(name, '.') : NULL;
     PyObject *package = dot ? PyUnicode_FromStringAndSize(name, dot - name) : NULL;
     const char *within = package ? PyUnicode_AsUTF8AndSize(package, NULL) : NULL;
-    state->failure = imported(within, "_errors", "failure");
-    state->permanent = state->failure ? imported(within, "_errors", "Permanent") : NULL;
-    state->gone = state->permanent ? imported(within, "_errors", "Gone") : NULL;
-    state->retry_after = state->gone ? imported(within, "_errors", "RetryAfter") : NULL;
-    state->answer = state->retry_after ? imported(within, "_answer", "Answer") : NULL;
-    state->not_modified = state->answer ? imported(within, "_answer", "NotModified") : NULL;
-    state->setting_names = state->not_modified ? imported(within, "_api", "NAMES") : NULL;
-    state->uuid = state->setting_names ? imported(NULL, "uuid", "UUID") : NULL;
-    state->allocate_lock = state->uuid ? imported(NULL, "_thread", "allocate_lock") : NULL;
-    state->get_running_loop = state->allocate_lock ? imported(NULL, "asyncio", "get_running_loop") : NULL;
+    state->failure = import_attribute(within, "_errors", "failure");
+    state->permanent = state->failure ? import_attribute(within, "_errors", "Permanent") : NULL;
+    state->gone = state->permanent ? import_attribute(within, "_errors", "Gone") : NULL;
+    state->retry_after = state->gone ? import_attribute(within, "_errors", "RetryAfter") : NULL;
+    state->answer = state->retry_after ? import_attribute(within, "_answer", "Answer") : NULL;
+    state->not_modified = state->answer ? import_attribute(within, "_answer", "NotModified") : NULL;
+    state->setting_names = state->not_modified ? import_attribute(within, "_api", "NAMES") : NULL;
+    state->uuid = state->setting_names ? import_attribute(NULL, "uuid", "UUID") : NULL;
+    state->allocate_lock = state->uuid ? import_attribute(NULL, "_thread", "allocate_lock") : NULL;
+    state->get_running_loop = state->allocate_lock ? import_attribute(NULL, "asyncio", "get_running_loop") : NULL;
     Py_XDECREF(package);
     if (!state->get_running_loop)
         return -1;
@@ -344,10 +344,10 @@ static void release(void *module)
     if (!state)
         return;
     clear(module);
-    if (state->home) {
-        home_finish(state->home);
-        home_release(state->home);
-        state->home = NULL;
+    if (state->drops) {
+        drops_finish(state->drops);
+        drops_release(state->drops);
+        state->drops = NULL;
     }
 }
 

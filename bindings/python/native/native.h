@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <kvlight.h>
 
-/* Both exist in every CPython since 3.7, but joined the stable ABI only with 3.10, so the headers for 3.9 hide them. */
+/* Both have existed since CPython 3.7, but became part of the stable ABI only in 3.10, so the headers for 3.9 hide them. */
 #ifndef METH_FASTCALL
 #define METH_FASTCALL 0x0080
 #endif
@@ -18,64 +18,64 @@
 PyAPI_FUNC(const char *) PyUnicode_AsUTF8AndSize(PyObject *unicode, Py_ssize_t *size);
 #endif
 
-/* ---- Objects that the library holds (home.c) ---- */
+/* ---- Objects that the library holds (drops.c) ---- */
 
 typedef struct Box Box;
 
-/* The objects of one interpreter that the library has dropped. It may drop the last reference to a value on any thread; the object is then
- * put on a stack, and released by a thread that holds the interpreter's lock. */
-typedef struct Home {
+/* A stack of the objects of one interpreter that the library has dropped. It may drop the last reference to a value on any thread, with or without
+ * the interpreter's lock; a thread that holds the lock releases the objects. */
+typedef struct DropStack {
     _Atomic(Box *) dropped;
-    atomic_size_t references; /* one of the module, and one for each box */
-    atomic_int is_finishing;  /* the interpreter is ending: no call may be scheduled any more */
-    atomic_int scheduling;    /* threads inside Py_AddPendingCall() */
-    bool is_main;             /* only the main interpreter runs pending calls */
-} Home;
+    atomic_size_t references; /* one of the module, and one of each box */
+    atomic_int is_finishing;  /* the interpreter is ending: no further call may be scheduled */
+    atomic_int scheduling;    /* the number of threads inside Py_AddPendingCall() */
+    bool is_main;             /* of the main interpreter, the only one that runs pending calls */
+} DropStack;
 
-/* One object that the library holds; the library knows the box by its address. */
+/* One object that the library holds, as the address of its box. */
 struct Box {
     PyObject *object;
-    PyObject *traceback; /* of an exception: its traceback when it was first raised; else NULL */
-    Home *home;
+    PyObject *traceback; /* of an exception: its traceback when it was first raised; otherwise NULL */
+    DropStack *drops;
     Box *next;
 };
 
-Home *home_new(void);
-void home_release(Home *home);
-void home_finish(Home *home);
-Box *box_new(Home *home, PyObject *object);
+DropStack *drops_new(void);
+void drops_release(DropStack *drops);
+void drops_finish(DropStack *drops);
+Box *box_new(DropStack *drops, PyObject *object);
 void box_dropped(void *box);
-void home_empty(Home *home);
+void drops_release_objects(DropStack *drops);
 
-/* Whether this thread empties the home itself when its call of the library returns. */
-extern _Thread_local int empties_home;
+/* Above 0 while this thread is inside a call of the library after which it releases dropped objects itself. */
+extern _Thread_local int releases_own_drops;
 
-static inline void home_settle(Home *home)
+static inline void drops_release_pending(DropStack *drops)
 {
-    if (atomic_load_explicit(&home->dropped, memory_order_relaxed))
-        home_empty(home);
+    if (atomic_load_explicit(&drops->dropped, memory_order_relaxed))
+        drops_release_objects(drops);
 }
 
-/* Calls the library, and then releases the objects that the call dropped. */
-#define LIBRARY(home, call)                                                                                                                \
+/* Calls the library, then releases the objects that were dropped meanwhile. */
+#define CALL_LIBRARY(drops, call)                                                                                                                \
     do {                                                                                                                                   \
-        empties_home++;                                                                                                                    \
+        releases_own_drops++;                                                                                                                    \
         call;                                                                                                                              \
-        empties_home--;                                                                                                                    \
-        home_settle(home);                                                                                                                 \
+        releases_own_drops--;                                                                                                                    \
+        drops_release_pending(drops);                                                                                                                 \
     } while (0)
 
 /* ---- The module's state (module.c) ---- */
 
 #define NAMES(X)                                                                                                                           \
-    X(acquire) X(after_ms) X(_here) X(_module) X(_provide) X(_report) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
+    X(acquire) X(after_ms) X(_own_loop) X(_module) X(_provide) X(_report) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
     X(cost) X(create_future) X(done) X(exception) X(is_closed) X(is_running) X(keys) X(priority) X(release) X(remove_reader) X(result)     \
     X(set_exception) X(set_result) X(stale_ttl_ms) X(tags) X(ttl_ms) X(value) X(version)
 
 typedef struct {
-    Home *home;
+    DropStack *drops;
     PyTypeObject *store_type, *entries_type, *engine_type, *waiter_type, *request_type, *pump_type, *clock_type;
-    PyObject *failure;   /* kvlight._errors.failure(status, sentence): an exception */
+    PyObject *failure;   /* kvlight._errors.failure(status, message, errno=None), which returns an exception */
     PyObject *permanent, *gone, *retry_after; /* kvlight.Permanent, Gone and RetryAfter */
     PyObject *answer, *not_modified; /* kvlight.Answer and NotModified */
     PyObject *setting_names;
@@ -86,17 +86,17 @@ typedef struct {
 } State;
 
 State *state_of_type(PyTypeObject *type, PyObject **module);
-/* Raises the exception of a status, and returns NULL. The message may be NULL. */
-PyObject *raise_status(State *state, kvl_status_t status, const char *sentence);
-/* Does the same with the message of an error, which may be NULL. */
+/* Raises the exception of a status and returns NULL. A message of NULL selects that of the status. */
+PyObject *raise_status(State *state, kvl_status_t status, const char *message);
+/* Like raise_status(), with the message of an error, which may be NULL. */
 PyObject *raise_error(State *state, kvl_status_t status, const kvl_error_t *error);
 /* Returns the exception for an error of the library, a new reference. Its traceback is reset to the one with which it was first raised. */
 PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error);
-/* An error for the library that carries an exception; NULL with an exception set. */
+/* Creates an error that carries an exception; NULL with an exception set on failure. */
 kvl_error_t *error_of(State *state, PyObject *exception);
-/* Clears the exception that is set and returns it, with its traceback. */
-PyObject *exception_taken(void);
-/* Writes a dictionary of settings into a configuration or into options. */
+/* Clears the current exception and returns it, with its traceback. */
+PyObject *take_exception(void);
+/* Sets the settings of a dictionary in a configuration or in options. */
 int settings_into_config(State *state, kvl_config_t *config, PyObject *settings);
 int settings_into_options(State *state, kvl_options_t *options, PyObject *settings);
 
@@ -105,7 +105,7 @@ int settings_into_options(State *state, kvl_options_t *options, PyObject *settin
 /* A growing byte buffer; short contents need no allocation. */
 typedef struct {
     uint8_t *data;
-    size_t len, room;
+    size_t len, capacity;
     uint8_t first[256];
 } Bytes;
 
@@ -114,7 +114,7 @@ void bytes_end(Bytes *bytes);
 int bytes_add(Bytes *bytes, const void *data, size_t len);
 /* Appends the bytes of a key; `encode` is the program's function, or NULL. */
 int key_encode(State *state, PyObject *encode, PyObject *key, Bytes *into);
-/* Decodes a key. `is_raw`: returns the bytes themselves, since the program has an encode function and no decode function. */
+/* Decodes a key. With `is_raw` returns the bytes themselves: the program has an encode function but no decode function. */
 PyObject *key_decode(State *state, PyObject *decode, const uint8_t *data, size_t len, bool is_raw);
 
 /* ---- Terms (terms.c) ---- */
@@ -122,16 +122,16 @@ PyObject *key_decode(State *state, PyObject *decode, const uint8_t *data, size_t
 #define TEXT_OF(number) TEXT_OF_(number)
 #define TEXT_OF_(number) #number
 
-/* What the version and the tags of terms point into. */
+/* The memory that the version and the tags of terms point into. */
 typedef struct {
     PyObject *version, *tags;
     kvl_slice_t slices[KVL_TAGS_MAX];
 } Labels;
 
-/* Reads a version and tags, each of which may be NULL, into terms, which are valid until labels_end(). Call that also after a failure. */
+/* Sets the version and the tags of terms; either may be NULL. The terms are valid until labels_end(), which must also be called after a failure. */
 int labels_read(State *state, PyObject *version, PyObject *tags, Labels *labels, kvl_terms_t *terms);
 void labels_end(Labels *labels);
-/* Reads the terms of an Answer or, without a value, of a NotModified. The same holds for the labels. */
+/* Reads the terms of an Answer or, with `has_value` false, of a NotModified. As above, call labels_end() in any case. */
 int terms_of(State *state, PyObject *answer, bool has_value, Labels *labels, kvl_terms_t *terms);
 
 /* ---- Clock (clock.c) ---- */
@@ -150,7 +150,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *module;
     State *state;
-    kvl_cache_t *cache; /* NULL before it is opened and after it is closed */
+    kvl_cache_t *cache; /* NULL before the store is opened and after it is closed */
     PyObject *encode, *decode, *cost;
 } Store;
 
@@ -160,28 +160,28 @@ struct Engine {
     kvl_tasks_t *tasks;
     Pump *pump;
     PyObject *loop;     /* the event loop, or NULL if a thread reads the queue */
-    PyObject *requests; /* a dict, number to Request: those that the provider has not finished */
-    PyObject *closing;  /* a future or a lock, from the call of close until the engine has ended */
-    Waiter *waiters, *spare;
+    PyObject *requests; /* a dict of the unfinished requests, by number */
+    PyObject *closing;  /* a future or a lock that close() waits for; set by its first call */
+    Waiter *waiters, *recycled;
     size_t waiting;
-    bool looks_first; /* a fetch without options looks in the store first: `read` is normal */
+    bool reads_store_first; /* `read` is normal, so a fetch without options can start with a lookup in the store */
     unsigned long long last_request;
 };
 
 typedef enum { WAITS_FOR_ONE, WAITS_FOR_ALL, WAITS_FOR_EACH } Wait;
-/* The form of a batch's outcome: values, or the first exception; exceptions in place of values; the details of each key, as a tuple. */
-typedef enum { WANTS_VALUES, WANTS_EXCEPTIONS, WANTS_RESULTS } Wants;
+/* The form of a batch's outcome: values, or the first exception; values and exceptions; a tuple with the details of each key. */
+typedef enum { FORM_VALUES, FORM_EXCEPTIONS, FORM_RESULTS } OutcomeForm;
 
-/* One fetch in progress (waiter.c). The engine's list holds it until its last event. */
+/* A fetch in progress (waiter.c). The engine's list holds it until the last event of the fetch. */
 struct Waiter {
     PyObject_HEAD
     Engine *engine; /* borrowed; NULL while not in the list */
-    Waiter *next, *before;
+    Waiter *next, *previous;
     Wait wait;
-    Wants wants;
+    OutcomeForm form;
     kvl_fetch_t *fetch;
-    PyObject *target;   /* a future; a lock that is held until the outcome has arrived; a function for each outcome */
-    PyObject *progress; /* a function, or NULL */
+    PyObject *target;   /* a future, a lock that is held until the outcome is there, or a function for each outcome */
+    PyObject *progress; /* the program's function, or NULL */
     PyObject *outcome, *error;
 };
 
@@ -195,34 +195,34 @@ typedef struct {
     PyObject *number, *keys, *task;
 } Request;
 
-/* The reader of an engine's queue (pump.c). It outlives the engine until the remaining events of the queue are handled. */
+/* Handles the events of an engine's queue (pump.c). It outlives the engine until the remaining events are handled. */
 struct Pump {
     PyObject_HEAD
     State *state;
     PyObject *module;
     Engine *engine; /* borrowed; NULL once the engine has ended */
-    PyObject *keep; /* the engine, while a fetch waits: the loop holds the pump, and by this the engine and its waiters */
+    PyObject *kept_engine; /* the engine, while a fetch is in progress: the loop holds the pump, and so the engine and its waiters */
     PyObject *loop;
-    PyObject *requests; /* of an engine that has ended: no caller waits for their answers any longer */
+    PyObject *requests; /* the unfinished requests of an engine that has ended */
     unsigned long thread; /* the loop's thread */
     kvl_queue_t *queue;
     int fd; /* -1 while no loop watches it */
-    bool is_read; /* a thread is inside run() */
-    bool is_over;
+    bool is_running; /* a thread is inside run() */
+    bool is_finished;
 };
 
 extern PyType_Spec store_spec, entries_spec, engine_spec, waiter_spec, request_spec, pump_spec;
 
-int store_start(Store *self, PyObject *settings, PyObject *clock, kvl_config_t **out_config);
-void store_end(Store *self);
-void store_keep(Store *self, PyObject *encode, PyObject *decode, PyObject *cost);
+int store_init(Store *self, PyObject *settings, PyObject *clock, kvl_config_t **out_config);
+void store_release(Store *self);
+void store_set_functions(Store *self, PyObject *encode, PyObject *decode, PyObject *cost);
 int store_traverse(Store *self, visitproc visit, void *arg);
 int store_clear(Store *self);
-Store *store_alive(Store *self);
+Store *store_check_open(Store *self);
 uint64_t store_cost(Store *self, PyObject *value, bool *failed);
-/* Creates a handle for a value; None becomes null. NULL with an exception set. */
+/* Creates a handle for a value; None becomes null. NULL with an exception set on failure. */
 kvl_value_t *store_value(Store *self, PyObject *value);
-PyObject *value_taken(State *state, kvl_status_t status, kvl_value_t *value);
+PyObject *value_into_object(State *state, kvl_status_t status, kvl_value_t *value);
 /* entries.c */
 PyObject *store_items(Store *self, PyObject *unused);
 PyObject *store_save(Store *self, PyObject *args);
@@ -230,7 +230,7 @@ PyObject *store_load(Store *self, PyObject *args);
 
 /* fetch.c */
 PyObject *engine_fetch(Engine *self, PyObject *const *args, Py_ssize_t n);
-PyObject *engine_fetch_here(Engine *self, PyObject *const *args, Py_ssize_t n);
+PyObject *engine_fetch_on_loop(Engine *self, PyObject *const *args, Py_ssize_t n);
 PyObject *engine_fetch_all(Engine *self, PyObject *args);
 PyObject *engine_fetch_each(Engine *self, PyObject *args);
 PyObject *engine_refresh(Engine *self, PyObject *args);
@@ -239,9 +239,9 @@ PyObject *engine_invalidate(Engine *self, PyObject *args);
 Waiter *waiter_new(Engine *engine);
 void waiter_link(Waiter *waiter);
 void waiter_unlink(Waiter *waiter);
-int waiter_told(Waiter *waiter, const kvl_result_t *result);
-int waiter_told_all(Waiter *waiter, const kvl_results_t *results);
-PyObject *waiter_had_all(Waiter *waiter, State *state, const kvl_results_t *results);
+int waiter_deliver_result(Waiter *waiter, const kvl_result_t *result);
+int waiter_deliver_results(Waiter *waiter, const kvl_results_t *results);
+PyObject *waiter_return_results(Waiter *waiter, State *state, const kvl_results_t *results);
 
 PyObject *request_new(Engine *engine, kvl_request_t *handle);
 void request_cancelled(Request *request);
@@ -249,9 +249,9 @@ void request_cancelled(Request *request);
 Pump *pump_new(State *state, PyObject *module, Engine *engine);
 int pump_attach(Pump *self, PyObject *loop);
 void pump_finish(Pump *self);
-void pump_leave(Pump *self);
-/* Handles at most `most` events; returns 1 if there may be more, 0 if there are none left, -1 with an exception set. */
-int pump_drain(Pump *self, size_t most);
+void pump_detach(Pump *self);
+/* Handles at most `max` events. Returns 1 if there may be more, 0 if there are none, -1 with an exception set. */
+int pump_drain(Pump *self, size_t max);
 
 int engine_handle(Engine *self, const kvl_event_t *event);
 void engine_report(Engine *self, const char *what);

@@ -1,8 +1,8 @@
-/* The reader of an engine's queue: called by an event loop when the queue's descriptor is readable, or run by a separate thread.
- * It holds the engine only while a fetch waits, so that an engine that is dropped without a close ends. */
+/* Handles the events of an engine's queue: called by an event loop when the queue's descriptor is readable, or run by a separate thread.
+ * It holds the engine only while a fetch is in progress, so that an engine that is never closed can be collected. */
 #include "native.h"
 
-enum { EVENTS_A_TURN = 256 };
+enum { MAX_EVENTS_PER_CALL = 256 };
 
 Pump *pump_new(State *state, PyObject *module, Engine *engine)
 {
@@ -17,7 +17,7 @@ Pump *pump_new(State *state, PyObject *module, Engine *engine)
     return self;
 }
 
-/* Lets the loop of this thread watch the queue's descriptor. */
+/* Returns the queue's descriptor, for the loop of this thread to watch; -1 with an exception set. */
 int pump_attach(Pump *self, PyObject *loop)
 {
     int32_t fd;
@@ -32,7 +32,7 @@ int pump_attach(Pump *self, PyObject *loop)
     return self->fd = fd;
 }
 
-/* Handles one event, by the engine if it still exists. Without it no caller waits for the event, and it is dropped. */
+/* Passes an event to the engine. Once the engine has ended no caller waits for it, and it is ignored. */
 static int handle(Pump *self, const kvl_event_t *event)
 {
     Engine *engine = self->engine;
@@ -44,12 +44,12 @@ static int handle(Pump *self, const kvl_event_t *event)
     return failed;
 }
 
-int pump_drain(Pump *self, size_t most)
+int pump_drain(Pump *self, size_t max)
 {
-    for (size_t i = 0; i < most && self->queue; i++) {
+    for (size_t i = 0; i < max && self->queue; i++) {
         kvl_event_t event;
         kvl_status_t status;
-        LIBRARY(self->state->home, status = kvl_queue_next(self->queue, 0, &event, sizeof event));
+        CALL_LIBRARY(self->state->drops, status = kvl_queue_next(self->queue, 0, &event, sizeof event));
         if (status == KVL_EMPTY)
             return 0;
         if (status < 0) {
@@ -62,11 +62,11 @@ int pump_drain(Pump *self, size_t most)
     return self->queue != NULL;
 }
 
-static void unraisable(PyObject *where, PyObject *returned)
+static void unraisable(PyObject *where, PyObject *result)
 {
-    if (!returned)
+    if (!result)
         PyErr_WriteUnraisable(where);
-    Py_XDECREF(returned);
+    Py_XDECREF(result);
 }
 
 static bool loop_is(Pump *self, PyObject *method)
@@ -86,17 +86,18 @@ static void free_queue(Pump *self)
     if (!queue)
         return;
     kvl_status_t status;
-    LIBRARY(self->state->home, Py_BEGIN_ALLOW_THREADS status = kvl_queue_free(queue); Py_END_ALLOW_THREADS);
-    if (status < 0) /* inside a function that save or load called, or while such a call holds the cache */
-        LIBRARY(self->state->home, kvl_queue_dispose(queue));
+    CALL_LIBRARY(self->state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_queue_free(queue); Py_END_ALLOW_THREADS);
+    if (status < 0) /* a save() or load() in progress holds the cache */
+        CALL_LIBRARY(self->state->drops, kvl_queue_dispose(queue));
 }
 
-/* Ends the pump, on the loop's thread or when there is no loop any longer. The loop stops watching the descriptor before it is closed. */
+/* Handles the remaining events and frees the queue, after the loop has stopped watching its descriptor. Called on the loop's thread, or without a
+ * loop that runs. */
 void pump_finish(Pump *self)
 {
-    if (self->is_over)
+    if (self->is_finished)
         return;
-    self->is_over = true;
+    self->is_finished = true;
     if (self->loop && !loop_is(self, self->state->s_is_closed)) {
         PyObject *fd = PyLong_FromLong(self->fd);
         unraisable((PyObject *)self, fd ? PyObject_CallMethodObjArgs(self->loop, self->state->s_remove_reader, fd, NULL) : NULL);
@@ -113,30 +114,30 @@ void pump_finish(Pump *self)
     Py_CLEAR(self->loop);
 }
 
-/* Calls loop.METHOD(self.finish). Returns whether the loop accepted it. */
-static bool scheduled(Pump *self, PyObject *method)
+/* Calls loop.METHOD(self.finish). Returns whether the loop accepted the callback. */
+static bool schedule_finish(Pump *self, PyObject *method)
 {
     PyObject *finish = PyObject_GetAttrString((PyObject *)self, "finish");
     PyObject *handle = finish ? PyObject_CallMethodObjArgs(self->loop, method, finish, NULL) : NULL;
     Py_XDECREF(finish);
     Py_XDECREF(handle);
     if (!handle)
-        PyErr_Clear(); /* the loop has just been closed */
+        PyErr_Clear(); /* the loop was closed meanwhile */
     return handle != NULL;
 }
 
-/* Ends the pump of an engine that has ended, as soon as that is allowed. */
-void pump_leave(Pump *self)
+/* Called when the engine has ended: finishes the pump, now or on the thread that reads the queue. */
+void pump_detach(Pump *self)
 {
-    if (self->is_read) {
-        kvl_queue_wake(self->queue); /* run() ends the pump */
+    if (self->is_running) {
+        kvl_queue_wake(self->queue); /* run() finishes the pump */
         return;
     }
-    if (self->loop && !self->is_over) {
-        bool is_here = self->thread == PyThread_get_thread_ident();
-        if (!is_here && scheduled(self, self->state->s_call_soon_threadsafe))
+    if (self->loop && !self->is_finished) {
+        bool is_on_loop = self->thread == PyThread_get_thread_ident();
+        if (!is_on_loop && schedule_finish(self, self->state->s_call_soon_threadsafe))
             return;
-        if (is_here && loop_is(self, self->state->s_is_running) && scheduled(self, self->state->s_call_soon))
+        if (is_on_loop && loop_is(self, self->state->s_is_running) && schedule_finish(self, self->state->s_call_soon))
             return;
     }
     pump_finish(self);
@@ -147,28 +148,28 @@ void pump_leave(Pump *self)
 static PyObject *pump_call(Pump *self, PyObject *args, PyObject *kwargs)
 {
     (void)args, (void)kwargs;
-    /* A limited number: the descriptor stays readable, and other callbacks get their turn. */
-    if (pump_drain(self, EVENTS_A_TURN) < 0)
+    /* A limited number: while events remain the descriptor stays readable, and other callbacks run in between. */
+    if (pump_drain(self, MAX_EVENTS_PER_CALL) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
 
-/* run(): handles events until the engine has ended. Holds the interpreter's lock only while it handles events. */
+/* run(): handles events until the engine has ended. Does not hold the interpreter's lock while it waits. */
 static PyObject *pump_run(Pump *self, PyObject *unused)
 {
     (void)unused;
-    self->is_read = true;
+    self->is_running = true;
     while (self->engine) {
         kvl_event_t event;
         kvl_status_t status;
         kvl_queue_t *queue = self->queue;
-        LIBRARY(self->state->home, Py_BEGIN_ALLOW_THREADS status = kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event); Py_END_ALLOW_THREADS);
+        CALL_LIBRARY(self->state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event); Py_END_ALLOW_THREADS);
         if (status == KVL_OK && handle(self, &event) < 0)
             PyErr_WriteUnraisable((PyObject *)self);
         else if (status < 0)
-            break; /* the child of a fork */
+            break; /* this is the child of a fork */
     }
-    self->is_read = false;
+    self->is_running = false;
     pump_finish(self);
     Py_RETURN_NONE;
 }
@@ -184,7 +185,7 @@ static int pump_traverse(Pump *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->module);
-    Py_VISIT(self->keep);
+    Py_VISIT(self->kept_engine);
     Py_VISIT(self->loop);
     Py_VISIT(self->requests);
     return 0;
@@ -192,7 +193,7 @@ static int pump_traverse(Pump *self, visitproc visit, void *arg)
 
 static int pump_clear(Pump *self)
 {
-    Py_CLEAR(self->keep);
+    Py_CLEAR(self->kept_engine);
     Py_CLEAR(self->loop);
     Py_CLEAR(self->requests);
     return 0;
@@ -202,7 +203,7 @@ static void pump_dealloc(Pump *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    /* The loop accepted finish() and was closed before it ran it. */
+    /* The queue is still there if the loop accepted finish() and was closed before it called it. */
     self->engine = NULL;
     free_queue(self);
     pump_clear(self);

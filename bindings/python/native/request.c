@@ -1,4 +1,4 @@
-/* Requests of the provider, and the conversion of its answers. */
+/* The provider's requests and answers. */
 #include "native.h"
 
 PyObject *request_new(Engine *engine, kvl_request_t *handle)
@@ -23,11 +23,11 @@ PyObject *request_new(Engine *engine, kvl_request_t *handle)
     }
     self->number = self->keys ? PyLong_FromUnsignedLongLong(++engine->last_request) : NULL;
     if (!self->number || PyDict_SetItem(engine->requests, self->number, (PyObject *)self) < 0) {
-        /* The keys cannot be decoded for the provider: they fail with the reason. */
-        PyObject *reason = exception_taken();
-        kvl_error_t *error = error_of(state, reason);
-        LIBRARY(state->home, kvl_request_finish_error(handle, error); kvl_error_release(error));
-        Py_XDECREF(reason);
+        /* The keys could not be decoded for the provider, and fail with that exception. */
+        PyObject *exception = take_exception();
+        kvl_error_t *error = error_of(state, exception);
+        CALL_LIBRARY(state->drops, kvl_request_finish_error(handle, error); kvl_error_release(error));
+        Py_XDECREF(exception);
         Py_DECREF(self);
         return NULL;
     }
@@ -35,15 +35,15 @@ PyObject *request_new(Engine *engine, kvl_request_t *handle)
     return (PyObject *)self;
 }
 
-/* Removes a request from its engine: it is finished, or no caller waits for its answers any longer. */
-static void leave(Request *self)
+/* Removes a finished request from its engine and releases it. */
+static void detach(Request *self)
 {
     Engine *engine = self->engine;
     kvl_request_t *handle = self->handle;
     self->engine = NULL;
     self->handle = NULL;
     if (handle)
-        LIBRARY(self->state->home, kvl_request_release(handle));
+        CALL_LIBRARY(self->state->drops, kvl_request_release(handle));
     if (engine && engine->requests && PyDict_DelItem(engine->requests, self->number) < 0)
         PyErr_Clear();
 }
@@ -52,15 +52,15 @@ void request_cancelled(Request *self)
 {
     if (!self->task)
         return;
-    PyObject *returned = PyObject_CallMethodObjArgs(self->task, self->state->s_cancel, NULL);
-    if (!returned)
+    PyObject *result = PyObject_CallMethodObjArgs(self->task, self->state->s_cancel, NULL);
+    if (!result)
         PyErr_WriteUnraisable(self->task);
-    Py_XDECREF(returned);
+    Py_XDECREF(result);
 }
 
 /* ---- Answers ---- */
 
-/* Checks the status of an answer. An answer that is late, repeated or after the close is not the provider's fault, and raises nothing. */
+/* Raises the exception for the status of an answer, unless the answer is late, repeated or after a close, which is no fault of the provider. */
 static int check_status(Request *self, kvl_status_t status)
 {
     if (status >= 0 || status == KVL_ERR_ALREADY_ANSWERED || status == KVL_ERR_CLOSED || status == KVL_ERR_FORKED)
@@ -75,14 +75,14 @@ static int fail_one(Request *self, size_t i, PyObject *exception)
     if (!error)
         return -1;
     kvl_status_t status;
-    LIBRARY(self->state->home, status = kvl_request_fail(self->handle, i, error); kvl_error_release(error));
+    CALL_LIBRARY(self->state->drops, status = kvl_request_fail(self->handle, i, error); kvl_error_release(error));
     return check_status(self, status);
 }
 
 static bool is_not_modified(Request *self, PyObject *answer) { return Py_TYPE(answer) == (PyTypeObject *)self->state->not_modified; }
 
-/* Creates a handle for an answer, and reads its terms; NULL with an exception set. */
-static kvl_value_t *stated_value(Request *self, PyObject *answer, Labels *labels, kvl_terms_t *terms)
+/* Creates a handle for the value of an answer and reads its terms; NULL with an exception set on failure. */
+static kvl_value_t *value_of_answer(Request *self, PyObject *answer, Labels *labels, kvl_terms_t *terms)
 {
     if (Py_TYPE(answer) != (PyTypeObject *)self->state->answer)
         return store_value(&self->engine->store, answer);
@@ -93,17 +93,19 @@ static kvl_value_t *stated_value(Request *self, PyObject *answer, Labels *labels
     return handle;
 }
 
-/* An exception object in place of a value fails its key; an exception class is an ordinary value. */
+/* Whether an answer fails its key: an exception object does, while an exception class is an ordinary value. */
 static bool is_failure(PyObject *answer) { return !PyType_Check(answer) && PyErr_GivenExceptionMatches(answer, PyExc_Exception); }
 
 static int settle_with_value(Request *self, size_t i, PyObject *answer)
 {
     kvl_terms_t terms = KVL_TERMS_INIT;
     Labels labels = {0};
-    kvl_value_t *value = stated_value(self, answer, &labels, &terms);
+    kvl_value_t *value = value_of_answer(self, answer, &labels, &terms);
     kvl_status_t status = KVL_OK;
-    if (value && self->handle)
-        LIBRARY(self->state->home, status = kvl_request_resolve(self->handle, i, value, &terms); kvl_value_release(value));
+    if (value && self->handle) /* the program's cost function may have closed the engine */
+        CALL_LIBRARY(self->state->drops, status = kvl_request_resolve(self->handle, i, value, &terms));
+    if (value)
+        CALL_LIBRARY(self->state->drops, kvl_value_release(value));
     labels_end(&labels);
     return value ? check_status(self, status) : -1;
 }
@@ -115,18 +117,18 @@ static int settle_unmodified(Request *self, size_t i, PyObject *answer)
     kvl_status_t status = KVL_OK;
     int failed = terms_of(self->state, answer, false, &labels, &terms);
     if (!failed && self->handle)
-        LIBRARY(self->state->home, status = kvl_request_not_modified(self->handle, i, &terms));
+        CALL_LIBRARY(self->state->drops, status = kvl_request_not_modified(self->handle, i, &terms));
     labels_end(&labels);
     if (failed)
         return -1;
     if (status == KVL_MISS) {
-        PyErr_SetString(PyExc_ValueError, "the provider answered NotModified for a key of which the store has nothing");
+        PyErr_SetString(PyExc_ValueError, "the provider answered NotModified for a key without an entry in the store");
         return -1;
     }
     return check_status(self, status);
 }
 
-/* Answers the i-th key. An exception about this answer (its cost, its terms) fails this key alone. */
+/* Answers the i-th key. An Exception raised by this answer, such as that of its cost or its terms, fails this key alone. */
 static int settle(Request *self, size_t i, PyObject *answer)
 {
     if (!self->engine)
@@ -138,9 +140,9 @@ static int settle(Request *self, size_t i, PyObject *answer)
         return 0;
     if (!PyErr_ExceptionMatches(PyExc_Exception))
         return -1;
-    PyObject *wrong = exception_taken();
-    failed = self->handle ? fail_one(self, i, wrong) : 0;
-    Py_DECREF(wrong);
+    PyObject *exception = take_exception();
+    failed = self->handle ? fail_one(self, i, exception) : 0;
+    Py_DECREF(exception);
     return failed;
 }
 
@@ -150,7 +152,7 @@ static int supply(Request *self, PyObject *key, PyObject *answer)
     if (!self->engine || is_failure(answer))
         return 0;
     if (is_not_modified(self, answer)) {
-        PyErr_SetString(PyExc_ValueError, "NotModified answers a key that was requested");
+        PyErr_SetString(PyExc_ValueError, "NotModified can only answer a key that was requested");
         return -1;
     }
     kvl_terms_t terms = KVL_TERMS_INIT;
@@ -159,10 +161,12 @@ static int supply(Request *self, PyObject *key, PyObject *answer)
     bytes_start(&bytes);
     kvl_value_t *value = NULL;
     if (key_encode(self->state, self->engine->store.encode, key, &bytes) == 0 && self->engine)
-        value = stated_value(self, answer, &labels, &terms);
+        value = value_of_answer(self, answer, &labels, &terms);
     kvl_status_t status = KVL_OK;
     if (value && self->handle)
-        LIBRARY(self->state->home, status = kvl_request_supply(self->handle, bytes.data, bytes.len, value, &terms); kvl_value_release(value));
+        CALL_LIBRARY(self->state->drops, status = kvl_request_supply(self->handle, bytes.data, bytes.len, value, &terms));
+    if (value)
+        CALL_LIBRARY(self->state->drops, kvl_value_release(value));
     labels_end(&labels);
     bytes_end(&bytes);
     return value ? check_status(self, status) : PyErr_Occurred() ? -1 : 0;
@@ -195,33 +199,33 @@ static int supply_extras(Request *self, PyObject *answers)
 static int answer_mapping(Request *self, PyObject *answers)
 {
     Py_ssize_t found = 0, n = PyList_Size(self->keys);
-    PyObject *given = PyList_New(n);
-    for (Py_ssize_t i = 0; given && i < n; i++) {
+    PyObject *in_order = PyList_New(n);
+    for (Py_ssize_t i = 0; in_order && i < n; i++) {
         PyObject *answer = PyDict_GetItemWithError(answers, PyList_GetItem(self->keys, i));
         if (!answer && PyErr_Occurred()) {
-            Py_CLEAR(given);
+            Py_CLEAR(in_order);
             break;
         }
         found += answer != NULL;
         answer = answer ? answer : Py_None;
         Py_INCREF(answer);
-        PyList_SetItem(given, i, answer);
+        PyList_SetItem(in_order, i, answer);
     }
-    int failed = given ? 0 : -1;
+    int failed = in_order ? 0 : -1;
     if (!failed && PyDict_Size(answers) > found)
         failed = supply_extras(self, answers);
     for (Py_ssize_t i = 0; i < n && !failed; i++)
-        failed = settle(self, (size_t)i, PyList_GetItem(given, i));
-    Py_XDECREF(given);
+        failed = settle(self, (size_t)i, PyList_GetItem(in_order, i));
+    Py_XDECREF(in_order);
     return failed;
 }
 
 static int answer_sequence(Request *self, PyObject *answers)
 {
-    Py_ssize_t n = PyList_Size(self->keys), given = PyList_Size(answers);
-    if (given != n) {
+    Py_ssize_t n = PyList_Size(self->keys), count = PyList_Size(answers);
+    if (count != n) {
         PyErr_Format(PyExc_TypeError,
-                     "the provider answered %zd values for %zd keys: one for each in the order of the keys, or a mapping", given, n);
+                     "the provider returned %zd values for %zd keys: it must return one for each, in the order of the keys, or a mapping", count, n);
         return -1;
     }
     int failed = 0;
@@ -245,52 +249,52 @@ static int answer_all(Request *self, PyObject *answers)
     } else {
         if (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_TypeError)) {
             PyErr_Clear();
-            PyErr_Format(PyExc_TypeError, "the provider must answer with a mapping or a sequence, not %R", Py_TYPE(answers));
+            PyErr_Format(PyExc_TypeError, "the provider must return a mapping or a sequence, not %R", Py_TYPE(answers));
         }
         failed = -1;
     }
     Py_XDECREF(copy);
     if (!failed && self->handle) {
         kvl_status_t status;
-        LIBRARY(self->state->home, status = kvl_request_finish(self->handle));
+        CALL_LIBRARY(self->state->drops, status = kvl_request_finish(self->handle));
         failed = check_status(self, status);
     }
     return failed;
 }
 
-/* Fails the open keys. NULL: the provider was cancelled, and left no exception. */
+/* Fails the open keys; with NULL if the provider was cancelled, which leaves no exception to deliver. */
 static void fail_all(Request *self, PyObject *exception)
 {
     if (!self->handle)
         return;
     kvl_error_t *error = exception ? error_of(self->state, exception) : NULL;
     PyErr_Clear();
-    LIBRARY(self->state->home, kvl_request_finish_error(self->handle, error); kvl_error_release(error));
+    CALL_LIBRARY(self->state->drops, kvl_request_finish_error(self->handle, error); kvl_error_release(error));
 }
 
 /* ---- For Python ---- */
 
-/* An exception raised while answering fails the open keys; only one that is not an Exception is passed on to the caller. */
-static PyObject *answered(Request *self, int failed)
+/* An exception raised while answering fails the open keys. It is raised to the caller only if it is not an Exception. */
+static PyObject *end_answering(Request *self, int failed)
 {
-    PyObject *wrong = failed ? exception_taken() : NULL;
-    if (wrong)
-        fail_all(self, wrong);
-    leave(self);
-    if (wrong && !PyErr_GivenExceptionMatches(wrong, PyExc_Exception)) {
-        PyErr_SetObject((PyObject *)Py_TYPE(wrong), wrong);
-        Py_DECREF(wrong);
+    PyObject *exception = failed ? take_exception() : NULL;
+    if (exception)
+        fail_all(self, exception);
+    detach(self);
+    if (exception && !PyErr_GivenExceptionMatches(exception, PyExc_Exception)) {
+        PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
+        Py_DECREF(exception);
         return NULL;
     }
-    Py_XDECREF(wrong);
+    Py_XDECREF(exception);
     Py_RETURN_NONE;
 }
 
 static PyObject *request_answer(Request *self, PyObject *answers)
 {
     Engine *engine = self->engine;
-    Py_XINCREF(engine); /* keeps the engine while the program's cost and encode functions run */
-    PyObject *done = answered(self, self->handle && engine ? answer_all(self, answers) : 0);
+    Py_XINCREF(engine); /* the program's cost and encode functions, called below, may drop the last other reference */
+    PyObject *done = end_answering(self, self->handle && engine ? answer_all(self, answers) : 0);
     Py_XDECREF(engine);
     return done;
 }
@@ -298,7 +302,7 @@ static PyObject *request_answer(Request *self, PyObject *answers)
 static PyObject *request_fail(Request *self, PyObject *exception)
 {
     fail_all(self, exception == Py_None ? NULL : exception);
-    leave(self);
+    detach(self);
     Py_RETURN_NONE;
 }
 
@@ -310,7 +314,7 @@ static int is_true(PyObject *task, PyObject *method)
     return truth;
 }
 
-/* request(task): the callback of a task that is done. */
+/* request(task): the callback for the completion of the provider's task. */
 static PyObject *request_call(Request *self, PyObject *args, PyObject *kwargs)
 {
     (void)kwargs;
@@ -331,13 +335,13 @@ static PyObject *request_call(Request *self, PyObject *args, PyObject *kwargs)
     if (exception)
         answers = PyObject_CallMethodObjArgs(task, state->s_result, NULL);
     if (!answers)
-        return answered(self, -1);
+        return end_answering(self, -1);
     PyObject *done = request_answer(self, answers);
     Py_DECREF(answers);
     return done;
 }
 
-/* What the store has of the i-th key: (value, age in ms, version), or None. */
+/* The stored entry of the i-th key: (value, age in ms, version), or None. */
 static PyObject *stale_one(Request *self, Py_ssize_t i)
 {
     kvl_value_t *value = NULL;
@@ -348,13 +352,13 @@ static PyObject *stale_one(Request *self, Py_ssize_t i)
         Py_INCREF(Py_None);
         return Py_None;
     }
-    /* A version that is not UTF-8, from a file of another program, matches none of the provider's, and the key is loaded. */
-    PyObject *stated = PyUnicode_DecodeUTF8(version.len ? (const char *)version.data : "", (Py_ssize_t)version.len, "replace");
-    PyObject *held = value_taken(self->state, status, value);
-    PyObject *shown = stated ? Py_BuildValue("(OLO)", held, (long long)age_ms, stated) : NULL;
-    Py_DECREF(held);
-    Py_XDECREF(stated);
-    return shown;
+    /* In a file of another program a version may not be UTF-8. Its replacement matches no version of the provider, which then loads the key. */
+    PyObject *text = PyUnicode_DecodeUTF8(version.len ? (const char *)version.data : "", (Py_ssize_t)version.len, "replace");
+    PyObject *object = value_into_object(self->state, status, value);
+    PyObject *tuple = text ? Py_BuildValue("(OLO)", object, (long long)age_ms, text) : NULL;
+    Py_DECREF(object);
+    Py_XDECREF(text);
+    return tuple;
 }
 
 static PyObject *request_stale(Request *self, PyObject *unused)
@@ -390,10 +394,10 @@ static PyObject *request_task(Request *self, void *unused)
 static int request_set_task(Request *self, PyObject *task, void *unused)
 {
     (void)unused;
-    PyObject *before = self->task;
+    PyObject *previous = self->task;
     Py_XINCREF(task);
     self->task = task;
-    Py_XDECREF(before);
+    Py_XDECREF(previous);
     return 0;
 }
 
@@ -416,8 +420,8 @@ static void request_dealloc(Request *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    if (self->handle) /* dropped unfinished: its keys fail */
-        LIBRARY(self->state->home, kvl_request_release(self->handle));
+    if (self->handle) /* it was never finished: its keys fail */
+        CALL_LIBRARY(self->state->drops, kvl_request_release(self->handle));
     Py_XDECREF(self->task);
     Py_XDECREF(self->keys);
     Py_XDECREF(self->number);

@@ -5,8 +5,8 @@
 
 /* ---- Opening and closing ---- */
 
-/* Initializes the store and writes the settings into a new configuration, which the caller releases. */
-int store_start(Store *self, PyObject *settings, PyObject *clock, kvl_config_t **out_config)
+/* Initializes the store, and creates a configuration with the settings, which the caller frees. */
+int store_init(Store *self, PyObject *settings, PyObject *clock, kvl_config_t **out_config)
 {
     if (self->state) {
         PyErr_SetString(PyExc_RuntimeError, "a cache is opened only once");
@@ -31,12 +31,12 @@ int store_start(Store *self, PyObject *settings, PyObject *clock, kvl_config_t *
     return 0;
 }
 
-void store_end(Store *self)
+void store_release(Store *self)
 {
     kvl_cache_t *cache = self->cache;
     self->cache = NULL;
     if (cache)
-        LIBRARY(self->state->home, Py_BEGIN_ALLOW_THREADS kvl_cache_release(cache); Py_END_ALLOW_THREADS);
+        CALL_LIBRARY(self->state->drops, Py_BEGIN_ALLOW_THREADS kvl_cache_release(cache); Py_END_ALLOW_THREADS);
 }
 
 int store_traverse(Store *self, visitproc visit, void *arg)
@@ -61,14 +61,14 @@ static void store_dealloc(Store *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    store_end(self);
+    store_release(self);
     store_clear(self);
     Py_XDECREF(self->module);
     ((freefunc)PyType_GetSlot(type, Py_tp_free))(self);
     Py_DECREF(type);
 }
 
-static PyObject *given(PyObject *function)
+static PyObject *optional_function(PyObject *function)
 {
     if (function == Py_None)
         return NULL;
@@ -76,12 +76,12 @@ static PyObject *given(PyObject *function)
     return function;
 }
 
-/* Keeps the program's functions that the constructor was given. */
-void store_keep(Store *self, PyObject *encode, PyObject *decode, PyObject *cost)
+/* Sets the functions that the program gave the constructor; None stands for no function. */
+void store_set_functions(Store *self, PyObject *encode, PyObject *decode, PyObject *cost)
 {
-    self->encode = given(encode);
-    self->decode = given(decode);
-    self->cost = given(cost);
+    self->encode = optional_function(encode);
+    self->decode = optional_function(decode);
+    self->cost = optional_function(cost);
 }
 
 static PyObject *store_open(Store *self, PyObject *args)
@@ -90,10 +90,10 @@ static PyObject *store_open(Store *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "OOOOO", &settings, &clock, &encode, &decode, &cost))
         return NULL;
     kvl_config_t *config;
-    if (store_start(self, settings, clock, &config) < 0)
+    if (store_init(self, settings, clock, &config) < 0)
         return NULL;
-    store_keep(self, encode, decode, cost);
-    kvl_error_t *error;
+    store_set_functions(self, encode, decode, cost);
+    kvl_error_t *error = NULL;
     kvl_status_t status = kvl_cache_new(config, &self->cache, &error);
     if (status < 0)
         raise_status(self->state, status, kvl_error_message(error));
@@ -107,30 +107,30 @@ static PyObject *store_open(Store *self, PyObject *args)
 static PyObject *store_close(Store *self, void *unused)
 {
     (void)unused;
-    store_end(self);
+    store_release(self);
     Py_RETURN_NONE;
 }
 
-Store *store_alive(Store *self)
+Store *store_check_open(Store *self)
 {
     if (self->cache)
         return self;
     if (!self->state)
         PyErr_SetString(PyExc_RuntimeError, "the object is not initialized: __init__ did not run");
     else
-        raise_status(self->state, KVL_ERR_CLOSED, "it is closed");
+        raise_status(self->state, KVL_ERR_CLOSED, "the cache is closed");
     return NULL;
 }
 
 /* ---- Keys and values ---- */
 
-/* Declares `key`, with the encoded bytes of `object`; returns `failed` from the function if that fails. */
+/* Declares `key` with the encoded bytes of `object`. Returns `failed` from the calling function on failure. */
 #define KEY(self, object, failed)                                                                                                          \
     Bytes key;                                                                                                                             \
-    if (!store_alive(self))                                                                                                                \
+    if (!store_check_open(self))                                                                                                                \
         return failed;                                                                                                                     \
     bytes_start(&key);                                                                                                                     \
-    if (key_encode((self)->state, (self)->encode, object, &key) < 0 || !store_alive(self)) {                                              \
+    if (key_encode((self)->state, (self)->encode, object, &key) < 0 || !store_check_open(self)) {                                              \
         bytes_end(&key);                                                                                                                   \
         return failed;                                                                                                                     \
     }
@@ -152,23 +152,23 @@ kvl_value_t *store_value(Store *self, PyObject *value)
         return kvl_value_null();
     bool failed = false;
     uint64_t cost = store_cost(self, value, &failed);
-    Box *box = failed ? NULL : box_new(self->state->home, value);
+    Box *box = failed ? NULL : box_new(self->state->drops, value);
     if (!box)
         return NULL;
     kvl_value_t *handle;
     kvl_status_t status;
-    LIBRARY(self->state->home, status = kvl_value_new_object(box, cost, box_dropped, &handle));
+    CALL_LIBRARY(self->state->drops, status = kvl_value_new_object(box, cost, box_dropped, &handle));
     return status < 0 ? (kvl_value_t *)raise_status(self->state, status, NULL) : handle;
 }
 
-/* Converts a value that a call returned to its object, and releases the value. */
-PyObject *value_taken(State *state, kvl_status_t status, kvl_value_t *value)
+/* Returns the object of a value that a call returned, and releases the value. */
+PyObject *value_into_object(State *state, kvl_status_t status, kvl_value_t *value)
 {
     PyObject *object = Py_None;
     if (status == KVL_VALUE)
         object = ((Box *)kvl_value_object(value))->object;
     Py_INCREF(object);
-    LIBRARY(state->home, kvl_value_release(value));
+    CALL_LIBRARY(state->drops, kvl_value_release(value));
     return object;
 }
 
@@ -177,31 +177,31 @@ PyObject *value_taken(State *state, kvl_status_t status, kvl_value_t *value)
 /* get(key, default=None): both by position or by name. */
 static PyObject *store_get(Store *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
-    PyObject *given[2] = {n > 0 ? args[0] : NULL, n > 1 ? args[1] : NULL};
+    PyObject *arguments[2] = {n > 0 ? args[0] : NULL, n > 1 ? args[1] : NULL};
     Py_ssize_t named = names ? PyTuple_Size(names) : 0;
     bool is_wrong = n > 2;
     for (Py_ssize_t i = 0; i < named && !is_wrong; i++) {
         PyObject *name = PyTuple_GetItem(names, i);
-        int place = PyUnicode_CompareWithASCIIString(name, "key") == 0 ? 0 : PyUnicode_CompareWithASCIIString(name, "default") == 0 ? 1 : 2;
-        is_wrong = place == 2 || given[place];
+        int position = PyUnicode_CompareWithASCIIString(name, "key") == 0 ? 0 : PyUnicode_CompareWithASCIIString(name, "default") == 0 ? 1 : 2;
+        is_wrong = position == 2 || arguments[position];
         if (!is_wrong)
-            given[place] = args[n + i];
+            arguments[position] = args[n + i];
     }
-    if (is_wrong || !given[0]) {
-        PyErr_SetString(PyExc_TypeError, "get() takes a key, and what to return for a key that is not in the store: get(key, default=None)");
+    if (is_wrong || !arguments[0]) {
+        PyErr_SetString(PyExc_TypeError, "get() takes a key and a default for a key that is not in the store: get(key, default=None)");
         return NULL;
     }
-    KEY(self, given[0], NULL)
+    KEY(self, arguments[0], NULL)
     kvl_value_t *value;
     kvl_status_t status = kvl_cache_get(self->cache, key.data, key.len, &value);
     bytes_end(&key);
     if (status == KVL_VALUE || status == KVL_NULL)
-        return value_taken(self->state, status, value);
+        return value_into_object(self->state, status, value);
     if (status < 0)
         return raise_status(self->state, status, NULL);
-    PyObject *instead = given[1] ? given[1] : Py_None;
-    Py_INCREF(instead);
-    return instead;
+    PyObject *default_value = arguments[1] ? arguments[1] : Py_None;
+    Py_INCREF(default_value);
+    return default_value;
 }
 
 static int store_contains(Store *self, PyObject *object)
@@ -214,7 +214,7 @@ static int store_contains(Store *self, PyObject *object)
     return status < 0 ? -1 : status != KVL_MISS;
 }
 
-static Py_ssize_t store_len(Store *self) { return store_alive(self) ? (Py_ssize_t)kvl_cache_len(self->cache) : -1; }
+static Py_ssize_t store_len(Store *self) { return store_check_open(self) ? (Py_ssize_t)kvl_cache_len(self->cache) : -1; }
 
 static PyObject *store_put(Store *self, PyObject *args, PyObject *kwargs)
 {
@@ -241,8 +241,12 @@ static PyObject *store_put(Store *self, PyObject *args, PyObject *kwargs)
     KEY(self, object, NULL)
     kvl_value_t *handle = labels_read(self->state, version, tags, &labels, &terms) == 0 ? store_value(self, value) : NULL;
     kvl_status_t status = KVL_OK;
-    if (handle && store_alive(self))
-        LIBRARY(self->state->home, status = kvl_cache_put(self->cache, key.data, key.len, handle, &terms); kvl_value_release(handle));
+    if (handle && store_check_open(self))
+        CALL_LIBRARY(self->state->drops, status = kvl_cache_put(self->cache, key.data, key.len, handle, &terms));
+    PyObject *type, *exception, *traceback; /* the destructors of dropped objects must not run with an exception set */
+    PyErr_Fetch(&type, &exception, &traceback);
+    CALL_LIBRARY(self->state->drops, kvl_value_release(handle));
+    PyErr_Restore(type, exception, traceback);
     labels_end(&labels);
     bytes_end(&key);
     if (PyErr_Occurred())
@@ -256,7 +260,7 @@ static PyObject *store_remove(Store *self, PyObject *object)
 {
     KEY(self, object, NULL)
     kvl_status_t status;
-    LIBRARY(self->state->home, status = kvl_cache_remove(self->cache, key.data, key.len));
+    CALL_LIBRARY(self->state->drops, status = kvl_cache_remove(self->cache, key.data, key.len));
     bytes_end(&key);
     return status < 0 ? raise_status(self->state, status, NULL) : PyBool_FromLong(status == KVL_OK);
 }
@@ -265,7 +269,7 @@ static PyObject *store_expire(Store *self, PyObject *object)
 {
     KEY(self, object, NULL)
     kvl_status_t status;
-    LIBRARY(self->state->home, status = kvl_cache_expire(self->cache, key.data, key.len));
+    CALL_LIBRARY(self->state->drops, status = kvl_cache_expire(self->cache, key.data, key.len));
     bytes_end(&key);
     return status < 0 ? raise_status(self->state, status, NULL) : PyBool_FromLong(status == KVL_OK);
 }
@@ -279,50 +283,50 @@ static PyObject *store_touch(Store *self, PyObject *args, PyObject *kwargs)
         return NULL;
     KEY(self, object, NULL)
     kvl_status_t status;
-    LIBRARY(self->state->home, status = kvl_cache_touch(self->cache, key.data, key.len, ttl_ms));
+    CALL_LIBRARY(self->state->drops, status = kvl_cache_touch(self->cache, key.data, key.len, ttl_ms));
     bytes_end(&key);
     return status < 0 ? raise_status(self->state, status, NULL) : PyBool_FromLong(status == KVL_OK);
 }
 
 static PyObject *store_take(Store *self, PyObject *args)
 {
-    PyObject *object, *instead = Py_None;
-    if (!PyArg_ParseTuple(args, "O|O", &object, &instead))
+    PyObject *object, *default_value = Py_None;
+    if (!PyArg_ParseTuple(args, "O|O", &object, &default_value))
         return NULL;
     KEY(self, object, NULL)
     kvl_value_t *value;
     kvl_status_t status;
-    LIBRARY(self->state->home, status = kvl_cache_take(self->cache, key.data, key.len, &value));
+    CALL_LIBRARY(self->state->drops, status = kvl_cache_take(self->cache, key.data, key.len, &value));
     bytes_end(&key);
     if (status == KVL_VALUE || status == KVL_NULL)
-        return value_taken(self->state, status, value);
+        return value_into_object(self->state, status, value);
     if (status < 0)
         return raise_status(self->state, status, NULL);
-    Py_INCREF(instead);
-    return instead;
+    Py_INCREF(default_value);
+    return default_value;
 }
 
-/* A call that may take long and drop many objects: made without the interpreter's lock, on its own reference to the cache. */
-#define AT_LENGTH(self, call)                                                                                                              \
-    if (!store_alive(self))                                                                                                                \
+/* Makes a call that may take long without the interpreter's lock, on its own reference to the cache, which another thread may close meanwhile. */
+#define WITHOUT_GIL(self, call)                                                                                                              \
+    if (!store_check_open(self))                                                                                                                \
         return NULL;                                                                                                                       \
     kvl_cache_t *cache = kvl_cache_retain((self)->cache);                                                                                  \
     kvl_status_t status;                                                                                                                   \
-    LIBRARY((self)->state->home, Py_BEGIN_ALLOW_THREADS status = call; kvl_cache_release(cache); Py_END_ALLOW_THREADS);                    \
+    CALL_LIBRARY((self)->state->drops, Py_BEGIN_ALLOW_THREADS status = call; kvl_cache_release(cache); Py_END_ALLOW_THREADS);                    \
     if (status < 0)                                                                                                                        \
         return raise_status((self)->state, status, NULL);
 
 static PyObject *store_clear_all(Store *self, void *unused)
 {
     (void)unused;
-    AT_LENGTH(self, kvl_cache_clear(cache))
+    WITHOUT_GIL(self, kvl_cache_clear(cache))
     Py_RETURN_NONE;
 }
 
 static PyObject *store_expire_all(Store *self, void *unused)
 {
     (void)unused;
-    AT_LENGTH(self, kvl_cache_expire_all(cache))
+    WITHOUT_GIL(self, kvl_cache_expire_all(cache))
     Py_RETURN_NONE;
 }
 
@@ -338,7 +342,7 @@ static PyObject *change_tagged(Store *self, PyObject *tag, kvl_status_t (*change
     const char *text = PyUnicode_AsUTF8AndSize(tag, &len);
     if (!text)
         return NULL;
-    AT_LENGTH(self, change(cache, (const uint8_t *)text, (size_t)len, &changed))
+    WITHOUT_GIL(self, change(cache, (const uint8_t *)text, (size_t)len, &changed))
     return PyLong_FromSize_t(changed);
 }
 
@@ -347,10 +351,10 @@ static PyObject *store_expire_tag(Store *self, PyObject *tag) { return change_ta
 
 static PyObject *store_trim(Store *self, PyObject *ratio)
 {
-    double keep = PyFloat_AsDouble(ratio);
-    if (keep == -1 && PyErr_Occurred())
+    double kept_engine = PyFloat_AsDouble(ratio);
+    if (kept_engine == -1 && PyErr_Occurred())
         return NULL;
-    AT_LENGTH(self, kvl_cache_trim(cache, keep))
+    WITHOUT_GIL(self, kvl_cache_trim(cache, kept_engine))
     Py_RETURN_NONE;
 }
 
@@ -365,7 +369,7 @@ static PyObject *store_resize(Store *self, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_ValueError, "a capacity must be at least 0");
         return NULL;
     }
-    AT_LENGTH(self, kvl_cache_resize(cache, (size_t)capacity, cost_limit))
+    WITHOUT_GIL(self, kvl_cache_resize(cache, (size_t)capacity, cost_limit))
     Py_RETURN_NONE;
 }
 
@@ -373,7 +377,7 @@ static PyObject *store_remove_expired(Store *self, void *unused)
 {
     (void)unused;
     size_t removed = 0;
-    AT_LENGTH(self, kvl_cache_remove_expired(cache, &removed))
+    WITHOUT_GIL(self, kvl_cache_remove_expired(cache, &removed))
     return PyLong_FromSize_t(removed);
 }
 
@@ -381,7 +385,7 @@ static PyObject *store_stats(Store *self, void *unused)
 {
     (void)unused;
     kvl_value_t *text = NULL;
-    AT_LENGTH(self, kvl_cache_stats_json(cache, &text))
+    WITHOUT_GIL(self, kvl_cache_stats_json(cache, &text))
     size_t len;
     const char *data = (const char *)kvl_value_data(text, &len);
     PyObject *json = PyUnicode_DecodeUTF8(data, (Py_ssize_t)len, NULL);
@@ -392,7 +396,7 @@ static PyObject *store_stats(Store *self, void *unused)
 static PyObject *store_cost_now(Store *self, void *unused)
 {
     (void)unused;
-    return store_alive(self) ? PyLong_FromUnsignedLongLong(kvl_cache_cost(self->cache)) : NULL;
+    return store_check_open(self) ? PyLong_FromUnsignedLongLong(kvl_cache_cost(self->cache)) : NULL;
 }
 
 static PyObject *store_is_closed(Store *self, void *unused)
@@ -406,21 +410,22 @@ static PyMethodDef store_methods[] = {
     {"_end", (PyCFunction)store_close, METH_NOARGS, NULL},
     {"_stats", (PyCFunction)store_stats, METH_NOARGS, NULL},
     {"get", (PyCFunction)(void (*)(void))store_get, METH_FASTCALL | METH_KEYWORDS,
-     "get($self, key, default=None)\n--\n\nThe value, None if the key is known to be absent, or `default` if it is not in the store. Loads nothing."},
+     "get($self, key, default=None)\n--\n\nReturns the value, None if the key is known to be absent, or `default` if it is not in the store. Loads nothing."},
     {"put", (PyCFunction)(void (*)(void))store_put, METH_VARARGS | METH_KEYWORDS,
      "put($self, key, value, *, ttl_ms=-2, priority=..., cost=-1, stale_ttl_ms=0, version='', tags=(), keep_ttl=False,\n"
      "only_if=None)\n--\n\n"
      "Stores a value; None stores the key as known to be absent. Fetches that wait for the key get it, and running loads do not replace it.\n"
-     "Returns whether it was stored: there may be no room for its priority. ttl_ms: -1 never expires, 0 is not stored.\n"
-     "stale_ttl_ms: how long it is kept as a fallback after that, -1 not at all. version: of the record, for a conditional provider.\n"
-     "tags: names by which remove_tag and expire_tag find it. keep_ttl: an existing entry keeps its time of expiry.\n"
-     "only_if: \"absent\" or \"present\", else nothing changes."},
+     "Returns whether it was stored: there may be no room for its priority. ttl_ms: milliseconds until it expires, -1 for never, 0 to not store it.\n"
+     "stale_ttl_ms: how long it is kept as a fallback after that, -1 for not at all. version: of the record, for a conditional provider.\n"
+     "tags: names by which remove_tag and expire_tag find it. keep_ttl: whether an existing entry keeps its time of expiry.\n"
+     "only_if: stores only if the key is \"absent\" or \"present\"."},
     {"remove", (PyCFunction)store_remove, METH_O, "remove($self, key)\n--\n\nRemoves an entry. Returns whether there was one."},
     {"expire", (PyCFunction)store_expire, METH_O,
      "expire($self, key)\n--\n\nExpires an entry now: the next fetch of the key loads it. Until then it is kept as a fallback if stale_ttl_ms is\n"
      "set. Returns whether there was an entry."},
     {"remove_tag", (PyCFunction)store_remove_tag, METH_O,
-     "remove_tag($self, tag, /)\n--\n\nRemoves all entries with the tag, and returns their number. Running loads do not store an answer with it."},
+     "remove_tag($self, tag, /)\n--\n\nRemoves all entries with the tag, and returns their number. A running load does not store its answer if that has the\n"
+     "tag."},
     {"expire_tag", (PyCFunction)store_expire_tag, METH_O,
      "expire_tag($self, tag, /)\n--\n\nExpires all entries with the tag, as expire does for a key, and returns their number."},
     {"expire_all", (PyCFunction)store_expire_all, METH_NOARGS,
@@ -428,15 +433,15 @@ static PyMethodDef store_methods[] = {
     {"touch", (PyCFunction)(void (*)(void))store_touch, METH_VARARGS | METH_KEYWORDS,
      "touch($self, key, *, ttl_ms=-2)\n--\n\nGives an entry a new TTL, counted from now. Returns whether there was an entry."},
     {"items", (PyCFunction)store_items, METH_NOARGS,
-     "items($self)\n--\n\nIterates over (key, value), None for a key known to be absent. A key that is stored throughout appears once,\n"
-     "whatever changes meanwhile. Loads nothing, and does not count as a use."},
+     "items($self)\n--\n\nIterates over (key, value), with None for a key known to be absent. A key that stays in the store throughout appears\n"
+     "exactly once, whatever else changes. Loads nothing, and does not count as a use."},
     {"_save", (PyCFunction)store_save, METH_VARARGS, NULL},
     {"_load", (PyCFunction)store_load, METH_VARARGS, NULL},
-    {"take", (PyCFunction)store_take, METH_VARARGS, "take($self, key, default=None)\n--\n\nRemoves an entry and returns its value."},
+    {"take", (PyCFunction)store_take, METH_VARARGS, "take($self, key, default=None)\n--\n\nRemoves an entry and returns its value, or `default` if there was none."},
     {"clear", (PyCFunction)store_clear_all, METH_NOARGS, "clear($self)\n--\n\nRemoves all entries."},
-    {"trim", (PyCFunction)store_trim, METH_O, "trim($self, keep_ratio)\n--\n\nEvicts entries until at most this share, 0 to 1, of their number and cost is left."},
+    {"trim", (PyCFunction)store_trim, METH_O, "trim($self, keep_ratio)\n--\n\nEvicts entries until at most this share of their number and cost is left, from 0 to 1."},
     {"resize", (PyCFunction)(void (*)(void))store_resize, METH_VARARGS | METH_KEYWORDS,
-     "resize($self, capacity, cost_limit=-1)\n--\n\nChanges both limits, and evicts entries until they are met; a cost_limit of -1 is no limit."},
+     "resize($self, capacity, cost_limit=-1)\n--\n\nChanges both limits, and evicts entries until they are met. A cost_limit of -1 is no limit."},
     {"remove_expired", (PyCFunction)store_remove_expired, METH_NOARGS,
      "remove_expired($self)\n--\n\nRemoves the expired entries now, and returns their number."},
     {0},

@@ -59,7 +59,7 @@ void labels_end(Labels *labels)
     Py_CLEAR(labels->tags);
 }
 
-static int64_t whole_of(PyObject *answer, PyObject *name)
+static int64_t integer_of(PyObject *answer, PyObject *name)
 {
     PyObject *attribute = PyObject_GetAttr(answer, name);
     int64_t number = attribute ? PyLong_AsLongLong(attribute) : -1;
@@ -70,11 +70,11 @@ static int64_t whole_of(PyObject *answer, PyObject *name)
 int terms_of(State *state, PyObject *answer, bool has_value, Labels *labels, kvl_terms_t *terms)
 {
     labels->version = labels->tags = NULL;
-    terms->ttl_ms = whole_of(answer, state->s_ttl_ms);
+    terms->ttl_ms = integer_of(answer, state->s_ttl_ms);
     if (has_value && !PyErr_Occurred())
-        terms->cost = whole_of(answer, state->s_cost);
+        terms->cost = integer_of(answer, state->s_cost);
     if (!PyErr_Occurred())
-        terms->stale_ttl_ms = whole_of(answer, state->s_stale_ttl_ms);
+        terms->stale_ttl_ms = integer_of(answer, state->s_stale_ttl_ms);
     PyObject *priority = PyErr_Occurred() ? NULL : PyObject_GetAttr(answer, state->s_priority);
     terms->priority = priority ? PyFloat_AsDouble(priority) : 0;
     Py_XDECREF(priority);

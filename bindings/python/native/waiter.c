@@ -10,18 +10,18 @@ Waiter *waiter_new(Engine *engine)
     return waiter;
 }
 
-/* Adds a waiter to the engine's list. The list is reachable from the pump, which the event loop holds. */
+/* Adds a waiter to the engine's list. While the list is not empty the pump, which the event loop holds, keeps the engine alive. */
 void waiter_link(Waiter *waiter)
 {
     Engine *engine = waiter->engine;
     Py_INCREF(waiter);
     waiter->next = engine->waiters;
     if (waiter->next)
-        waiter->next->before = waiter;
+        waiter->next->previous = waiter;
     engine->waiters = waiter;
     if (engine->waiting++ == 0) {
         Py_INCREF(engine);
-        engine->pump->keep = (PyObject *)engine;
+        engine->pump->kept_engine = (PyObject *)engine;
     }
 }
 
@@ -29,25 +29,25 @@ void waiter_link(Waiter *waiter)
 void waiter_unlink(Waiter *waiter)
 {
     Engine *engine = waiter->engine;
-    if (waiter->before)
-        waiter->before->next = waiter->next;
+    if (waiter->previous)
+        waiter->previous->next = waiter->next;
     else
         engine->waiters = waiter->next;
     if (waiter->next)
-        waiter->next->before = waiter->before;
-    waiter->next = waiter->before = NULL;
+        waiter->next->previous = waiter->previous;
+    waiter->next = waiter->previous = NULL;
     waiter->engine = NULL;
     if (--engine->waiting == 0 && engine->pump)
-        Py_CLEAR(engine->pump->keep);
+        Py_CLEAR(engine->pump->kept_engine);
     Py_DECREF(waiter);
 }
 
-/* Calls a method of the target and drops its result. */
+/* Calls a method of the target and ignores its result. */
 static int call_target(Waiter *waiter, PyObject *method, PyObject *argument)
 {
-    PyObject *returned = PyObject_CallMethodObjArgs(waiter->target, method, argument, NULL);
-    Py_XDECREF(returned);
-    return returned ? 0 : -1;
+    PyObject *result = PyObject_CallMethodObjArgs(waiter->target, method, argument, NULL);
+    Py_XDECREF(result);
+    return result ? 0 : -1;
 }
 
 /* Delivers waiter->outcome or waiter->error to the target. */
@@ -55,19 +55,19 @@ static int deliver(Waiter *waiter)
 {
     State *state = waiter->engine->store.state;
     if (!waiter->target)
-        return 0; /* there is neither: the failure to create one was raised */
+        return 0; /* it could not be created: the caller has an exception instead */
     if (!waiter->engine->loop)
         return call_target(waiter, state->s_release, NULL);
     PyObject *done = PyObject_CallMethodObjArgs(waiter->target, state->s_done, NULL);
     int is_done = done ? PyObject_IsTrue(done) : -1;
     Py_XDECREF(done);
     if (is_done)
-        return is_done < 0 ? -1 : 0; /* its task has been cancelled */
+        return is_done < 0 ? -1 : 0; /* the task that awaits it has been cancelled */
     return waiter->error ? call_target(waiter, state->s_set_exception, waiter->error)
                          : call_target(waiter, state->s_set_result, waiter->outcome);
 }
 
-/* The object, None, or the exception of a result; a new reference. */
+/* The object, None or the exception that a result stands for: a new reference, or NULL with an exception set. */
 static PyObject *outcome_of(State *state, const kvl_result_t *result, bool *failed)
 {
     PyObject *outcome = Py_None;
@@ -80,16 +80,16 @@ static PyObject *outcome_of(State *state, const kvl_result_t *result, bool *fail
     return outcome;
 }
 
-int waiter_told(Waiter *waiter, const kvl_result_t *result)
+int waiter_deliver_result(Waiter *waiter, const kvl_result_t *result)
 {
     bool failed;
     PyObject *outcome = outcome_of(waiter->engine->store.state, result, &failed);
     if (!outcome)
         return -1;
     if (waiter->wait == WAITS_FOR_EACH && waiter->target) {
-        PyObject *returned = PyObject_CallFunction(waiter->target, "nN", (Py_ssize_t)result->index, outcome);
-        Py_XDECREF(returned);
-        return returned ? 0 : -1;
+        PyObject *call_result = PyObject_CallFunction(waiter->target, "nN", (Py_ssize_t)result->index, outcome);
+        Py_XDECREF(call_result);
+        return call_result ? 0 : -1;
     }
     *(failed ? &waiter->error : &waiter->outcome) = outcome;
     return deliver(waiter);
@@ -114,8 +114,8 @@ static PyObject *result_of(State *state, const kvl_result_t *result)
                          (long long)result->age_ms, (long long)result->ttl_left_ms, result->flags & KVL_F_STALE ? Py_True : Py_False);
 }
 
-/* The outcomes in the order of the keys. The first failure goes to *out_error, unless exceptions are wanted in place of values. */
-static PyObject *outcomes_of(State *state, const kvl_results_t *results, Wants wants, PyObject **out_error)
+/* The outcomes in the order of the keys. With FORM_VALUES, returns NULL with the first failure in *out_error. */
+static PyObject *outcomes_of(State *state, const kvl_results_t *results, OutcomeForm form, PyObject **out_error)
 {
     size_t stride, n = kvl_results_len(results);
     const char *at = (const char *)kvl_results_array(results, &stride);
@@ -123,8 +123,8 @@ static PyObject *outcomes_of(State *state, const kvl_results_t *results, Wants w
     for (size_t i = 0; list && i < n; i++, at += stride) {
         bool failed = false;
         const kvl_result_t *result = (const kvl_result_t *)at;
-        PyObject *outcome = wants == WANTS_RESULTS ? result_of(state, result) : outcome_of(state, result, &failed);
-        if (wants == WANTS_VALUES && failed && outcome) {
+        PyObject *outcome = form == FORM_RESULTS ? result_of(state, result) : outcome_of(state, result, &failed);
+        if (form == FORM_VALUES && failed && outcome) {
             Py_DECREF(list);
             *out_error = outcome;
             return NULL;
@@ -137,22 +137,22 @@ static PyObject *outcomes_of(State *state, const kvl_results_t *results, Wants w
     return list;
 }
 
-/* Stores the outcome in the waiter; the caller then delivers it. */
-static int keep_results(Waiter *waiter, State *state, const kvl_results_t *results)
+/* Stores the outcome in the waiter, for the caller to deliver. */
+static int set_outcome(Waiter *waiter, State *state, const kvl_results_t *results)
 {
-    waiter->outcome = outcomes_of(state, results, waiter->wants, &waiter->error);
+    waiter->outcome = outcomes_of(state, results, waiter->form, &waiter->error);
     return waiter->outcome || waiter->error ? 0 : -1;
 }
 
-int waiter_told_all(Waiter *waiter, const kvl_results_t *results)
+int waiter_deliver_results(Waiter *waiter, const kvl_results_t *results)
 {
-    return keep_results(waiter, waiter->engine->store.state, results) < 0 ? -1 : deliver(waiter);
+    return set_outcome(waiter, waiter->engine->store.state, results) < 0 ? -1 : deliver(waiter);
 }
 
-/* The outcome of a batch whose results were available at once: a list, or NULL with the first failure raised. */
-PyObject *waiter_had_all(Waiter *waiter, State *state, const kvl_results_t *results)
+/* The outcome of a batch whose fetch returned results: a list, or NULL with the first failure raised. */
+PyObject *waiter_return_results(Waiter *waiter, State *state, const kvl_results_t *results)
 {
-    if (keep_results(waiter, state, results) < 0)
+    if (set_outcome(waiter, state, results) < 0)
         return NULL;
     if (waiter->error) {
         PyErr_SetObject((PyObject *)Py_TYPE(waiter->error), waiter->error);

@@ -14,7 +14,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def run(program: str, *arguments: str, **environment: str) -> str:
-    """Runs a program, which must succeed, and returns its output."""
+    """Runs a program, which must exit with status 0, and returns its output."""
     path = os.pathsep.join([str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])])
     ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, timeout=300,
                            env={**os.environ, "PYTHONPATH": path, "PYTHONFAULTHANDLER": "1", **environment})
@@ -33,7 +33,7 @@ def alone(test: Callable[[], None]) -> Callable[[], None]:
 
 
 def in_use() -> tuple[int, int]:
-    """The number of threads and of descriptors of this process."""
+    """The numbers of threads and descriptors of this process."""
     return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
 
 

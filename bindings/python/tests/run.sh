@@ -1,6 +1,6 @@
 #!/bin/sh
-# The package's tests in Python, the scenarios on asyncio's own loop and on uvloop, and the types by mypy. Reads KVL_LIB_DIR and
-# KVL_INCLUDE_DIR, where the static library and the header are.
+# Runs the package's tests, the scenarios on asyncio's own loop and on uvloop, and mypy. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, the
+# folders of the static library and the header.
 set -u
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../.." && pwd)
@@ -11,14 +11,14 @@ export PYTHONDONTWRITEBYTECODE=1
 
 if ! "$python" -c 'import sysconfig, os; os.stat(sysconfig.get_paths()["include"] + "/Python.h")' 2>/dev/null; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "# installs python3 python3-dev python3-venv"
+        echo "# installing python3, python3-dev and python3-venv"
         DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3 python3-dev python3-venv >/dev/null
     else
-        echo "# needs the packages python3 python3-dev python3-venv"
+        echo "# Python.h is missing: install Debian's packages python3, python3-dev and python3-venv"
     fi
 fi
 if ! "$python" -c 'import uvloop, mypy, pytest, typing_extensions, setuptools' 2>/dev/null; then
-    echo "# installs what the tests need by pip, into a folder of this run"
+    echo "# installing what the tests need with pip, into a temporary folder"
     "$python" -m venv --system-site-packages "$build/venv" &&
         "$build/venv/bin/pip" install -q --disable-pip-version-check uvloop mypy pytest typing_extensions setuptools &&
         python=$build/venv/bin/python
@@ -29,7 +29,7 @@ export PYTHONPATH
 
 passed=12
 loops=
-wrong=0
+failed=0
 for loop in asyncio uvloop; do
     echo "# $loop"
     timeout 300 "$python" "$here/scenarios.py" "$loop" >"$build/out" 2>&1
@@ -37,19 +37,19 @@ for loop in asyncio uvloop; do
     cat "$build/out"
     now=$(grep -c '^ok ' "$build/out")
     [ "$now" -lt "$passed" ] && passed=$now
-    [ "$code" = 0 ] || wrong=1
+    [ "$code" = 0 ] || failed=1
     loops="$loops${loops:+, }$loop"
 done
 echo "# tests"
-(cd "$here/.." && timeout 1200 "$python" -m pytest -q -p no:cacheprovider) || wrong=1
+(cd "$here/.." && timeout 1200 "$python" -m pytest -q -p no:cacheprovider) || failed=1
 echo "# types"
 (cd "$here" && MYPYPATH="$here/../src:$here" "$python" -m mypy --strict --cache-dir="$build/mypy" -p kvlight &&
-    MYPYPATH="$here/../src:$here" "$python" -m mypy --strict --cache-dir="$build/mypy" "$top/examples/python/sqlite_batch.py" ./*.py) || wrong=1
+    MYPYPATH="$here/../src:$here" "$python" -m mypy --strict --cache-dir="$build/mypy" "$top/examples/python/sqlite_batch.py" ./*.py) || failed=1
 if command -v dpkg-query >/dev/null; then
     echo "# sqlite_batch.py"
-    timeout 120 "$python" "$top/examples/python/sqlite_batch.py" "$build/packages.db" || wrong=1
+    timeout 120 "$python" "$top/examples/python/sqlite_batch.py" "$build/packages.db" || failed=1
 else
-    echo "NOT RUN: sqlite_batch.py: its table is what dpkg-query lists, and there is none" >&2
+    echo "NOT RUN: sqlite_batch.py, which reads the packages that dpkg-query lists: there is no dpkg-query" >&2
 fi
-echo "ROW Python | $("$python" -c 'import platform; print(platform.python_version())') | next, on the loop's descriptor: $loops; a thread without one | $passed of 12"
-[ "$passed" = 12 ] && [ "$wrong" = 0 ]
+echo "ROW Python | $("$python" -c 'import platform; print(platform.python_version())') | next, on the loop's descriptor: $loops; without a loop on a thread | $passed of 12"
+[ "$passed" = 12 ] && [ "$failed" = 0 ]

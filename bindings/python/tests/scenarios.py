@@ -1,4 +1,4 @@
-"""The twelve scenarios in Python: `scenarios.py asyncio`, `scenarios.py uvloop`. One line of TAP each."""
+"""The twelve scenarios in Python: `scenarios.py asyncio` or `scenarios.py uvloop`. Prints TAP."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import kvlight
 
 
 class Provider:
-    """A provider whose behaviour depends on how the key begins."""
+    """A provider whose answer depends on the beginning of a key: "slow", "null", "bad" or "flaky"."""
 
     def __init__(self) -> None:
         self.requests: list[list[str]] = []
         self.attempts: dict[str, int] = {}
-        self.open = asyncio.Event()  # ends the slow loads
+        self.open = asyncio.Event()  # lets the slow loads finish
         self.called = asyncio.Event()
         self.cancelled = 0
         self.lost = KeyError("no such record")
@@ -62,7 +62,7 @@ async def miss(provider: Provider) -> None:
         assert tasks.get("a", "miss") == "miss" and "a" not in tasks
         try:
             await tasks.fetch("a", read="cache_only")
-            raise AssertionError("a miss came back as something else")
+            raise AssertionError("a miss raised nothing")
         except kvlight.Miss:
             assert provider.requests == []
         assert await tasks.fetch("a") == "value of a" and provider.requests == [["a"]]
@@ -85,7 +85,7 @@ async def one_failing_key(provider: Provider) -> None:
         for fetch in (tasks.fetch_all(["a", "bad"]), tasks.fetch("bad")):
             try:
                 await fetch
-                raise AssertionError("a failure came back as something else")
+                raise AssertionError("a failed key raised nothing")
             except KeyError as error:
                 assert error is provider.lost
         each = {key: row async for key, row in tasks.fetch_each(["a", "bad"])}
@@ -112,7 +112,7 @@ async def timeout(provider: Provider) -> None:
             raise AssertionError("no timeout")
         except TimeoutError as error:
             assert isinstance(error, kvlight.Timeout) and error.name == "KVL_ERR_TIMEOUT"
-    assert provider.cancelled == 1  # closing the engine cancelled the load, which the timeout had let continue
+    assert provider.cancelled == 1  # by the close: the timeout let the load continue
     async with kvlight.Tasks(provider=provider, retry_count=1, retry_fixed_ms=60_000) as tasks:
         try:
             await tasks.fetch("bad", timeout_ms=20)
@@ -123,12 +123,12 @@ async def timeout(provider: Provider) -> None:
 
 async def cancel(provider: Provider) -> None:
     async with kvlight.Tasks(provider=provider) as tasks:
-        leaves, stays = asyncio.create_task(tasks.fetch("slow")), asyncio.create_task(tasks.fetch("slow"))
+        cancelled, other = asyncio.create_task(tasks.fetch("slow")), asyncio.create_task(tasks.fetch("slow"))
         await provider.called.wait()
-        leaves.cancel()
-        assert isinstance((await asyncio.gather(leaves, return_exceptions=True))[0], asyncio.CancelledError)
+        cancelled.cancel()
+        assert isinstance((await asyncio.gather(cancelled, return_exceptions=True))[0], asyncio.CancelledError)
         provider.open.set()
-        assert await stays == "value of slow" and provider.cancelled == 0
+        assert await other == "value of slow" and provider.cancelled == 0
         provider.open.clear()
         provider.called.clear()
         alone = asyncio.create_task(tasks.fetch("slow too"))
@@ -146,7 +146,7 @@ async def close_while_loading(provider: Provider) -> None:
     assert isinstance((await batch)[0], kvlight.Closed) and provider.cancelled >= 1
     try:
         await tasks.fetch("a")
-        raise AssertionError("a closed engine answered")
+        raise AssertionError("a closed engine raised nothing")
     except kvlight.Closed as error:
         assert "closed" in str(error)
 
@@ -161,7 +161,7 @@ async def ten_thousand_keys(provider: Provider) -> None:
 
 
 async def callback_that_fetches(provider: Provider) -> None:
-    """The callbacks in Python are those of futures, progress functions, and the provider itself."""
+    """A provider and the callbacks of futures can fetch."""
 
     async def summing(keys: list[str]) -> dict[str, Any]:
         if keys == ["sum"]:
@@ -194,7 +194,7 @@ async def object_value(_: Provider) -> None:
         del same
         await tasks.fetch("two")
         assert tasks.remove("one") and not tasks.remove("one")
-        await tasks.fetch("three")  # gives the loop a turn, in which the library releases its reference
+        await tasks.fetch("three")  # lets the loop run, which releases the object
         gc.collect()
         assert ended == []  # the program still holds it
         del one

@@ -18,7 +18,7 @@ import pytest
 from alone import alone, in_use
 
 
-def s18_iteration_shows_each_entry_once() -> None:
+def s18_iteration_returns_each_entry_once() -> None:
     cache: kvlight.Cache[Any, Any] = kvlight.Cache(capacity=10_000)
     for i in range(1000):
         cache[i] = [i]
@@ -53,7 +53,7 @@ def s18_iteration_ends_with_its_engine() -> None:
         list(entries)
 
 
-def s18_iteration_with_keys_of_the_programs_own() -> None:
+def s18_iteration_decodes_keys_of_other_types() -> None:
     class Id:
         def __init__(self, name: str) -> None:
             self.name = name
@@ -74,7 +74,7 @@ def s18_iteration_with_keys_of_the_programs_own() -> None:
     assert list(raw) == [b"/a"]
 
 
-def s18_plain_values_are_saved_as_they_are(tmp_path: Path) -> None:
+def s18_plain_values_are_saved_without_a_function(tmp_path: Path) -> None:
     file, clock = tmp_path / "cache", kvlight.Clock()
     values = ["text", "", b"bytes", b"", 2**70, -1, 1.5, True, False, uuid.uuid4(), None]
     cache: kvlight.Cache[Any, Any] = kvlight.Cache(clock=clock)
@@ -93,7 +93,7 @@ def s18_plain_values_are_saved_as_they_are(tmp_path: Path) -> None:
     assert list(other) == [(0, "key")]
 
 
-def s18_objects_are_saved_by_functions_of_the_program(tmp_path: Path) -> None:
+def s18_objects_are_saved_through_functions_of_the_program(tmp_path: Path) -> None:
     file = tmp_path / "cache"
     cache: kvlight.Cache[int, Any] = kvlight.Cache(capacity=10_000)
     for i in range(5000):
@@ -115,7 +115,7 @@ def s18_objects_are_saved_by_functions_of_the_program(tmp_path: Path) -> None:
         cache.save(file, dump=fails)
     with pytest.raises(TypeError):
         cache.save(file, dump=lambda value: 5)  # type: ignore[arg-type, return-value]
-    assert len(calls) == 1 and file.read_bytes() == before, "the older file stays"
+    assert len(calls) == 1 and file.read_bytes() == before, "the older file is kept"
     with pytest.raises(ZeroDivisionError):
         kvlight.Cache[int, Any]().load(file, load=fails)
 
@@ -123,13 +123,13 @@ def s18_objects_are_saved_by_functions_of_the_program(tmp_path: Path) -> None:
         cache.close()
         return b""
 
-    assert cache.save(file, dump=closes) == 5000, "a save that is under way goes on"
+    assert cache.save(file, dump=closes) == 5000, "a save in progress continues"
     with pytest.raises(kvlight.Closed):
         cache.save(file)
 
 
 @alone
-def l08_an_engine_that_is_closed_or_collected_during_a_save_leaves_nothing() -> None:
+def l08_an_engine_that_is_closed_or_collected_during_a_save_leaks_nothing() -> None:
     before = in_use()
     for i in range(20):
         with tempfile.TemporaryDirectory() as folder, kvlight.Tasks[int, Any](provider=lambda keys: [[key] for key in keys]) as tasks:
@@ -154,7 +154,7 @@ def l08_an_engine_that_is_closed_or_collected_during_a_save_leaves_nothing() -> 
     assert all(now <= then for now, then in zip(in_use(), before)), f"{before} threads and descriptors became {in_use()}"
 
 
-def s18_what_is_wrong_with_a_file(tmp_path: Path) -> None:
+def s18_a_file_that_cannot_be_used_raises_the_reason(tmp_path: Path) -> None:
     cache: kvlight.Cache[int, int] = kvlight.Cache()
     with pytest.raises(OSError) as missing:
         cache.load(tmp_path / "missing")
@@ -169,6 +169,19 @@ def s18_what_is_wrong_with_a_file(tmp_path: Path) -> None:
         cache.load("a\0b")
     with pytest.raises(TypeError):
         cache.load(5)  # type: ignore[arg-type]
+
+
+def s18_keys_that_another_program_has_saved_are_not_misread(tmp_path: Path) -> None:
+    file = tmp_path / "cache"
+    raw: kvlight.Cache[bytes, Any] = kvlight.Cache(encode=lambda key: key)
+    for key in (b"", b"f", b"f123", b"o", b"o11", b"t123", b"t\xff\0\0\0s", b"z"):
+        raw.clear()
+        raw[key] = 1
+        raw.save(file)
+        cache: kvlight.Cache[Any, int] = kvlight.Cache()
+        assert cache.load(file) == 1
+        with pytest.raises(ValueError, match="another program"):
+            list(cache)
 
 
 def s17_touch_expire_and_conditional_puts() -> None:
@@ -200,7 +213,7 @@ def _failing(answers: dict[int, Any]) -> Any:
     return provider
 
 
-def r02_a_fallback_serves_where_the_provider_fails() -> None:
+def r02_a_fallback_is_served_when_the_provider_fails() -> None:
     async def main() -> None:
         clock = kvlight.Clock()
         answers: dict[int, Any] = {1: "one", 2: kvlight.Answer("two", stale_ttl_ms=-1), 3: "three"}
@@ -224,7 +237,7 @@ def r02_a_fallback_serves_where_the_provider_fails() -> None:
     asyncio.run(main())
 
 
-def r12_an_expired_key_is_loaded_anew_and_serves_meanwhile() -> None:
+def r12_an_expired_key_is_reloaded_and_serves_as_a_fallback() -> None:
     async def main() -> None:
         answers: dict[int, Any] = {1: "one"}
         async with kvlight.Tasks[int, Any](provider=_failing(answers), stale_ttl_ms=1000, cache_ttl_ms=60_000) as tasks:
@@ -240,7 +253,7 @@ def r12_an_expired_key_is_loaded_anew_and_serves_meanwhile() -> None:
     asyncio.run(main())
 
 
-def f11a_a_provider_says_when_to_try_again() -> None:
+def f11a_a_provider_sets_the_pause_before_a_retry() -> None:
     async def main() -> None:
         clock = kvlight.Clock()
         calls = []
@@ -271,10 +284,10 @@ def f11a_a_provider_says_when_to_try_again() -> None:
     asyncio.run(main())
 
 
-def r07_the_circuit_breaker_is_seen_and_ordered() -> None:
+def r07_the_circuit_breaker_can_be_read_and_forced() -> None:
     async def main() -> None:
         async with kvlight.Tasks[int, Any](provider=_failing({1: OSError("down")}), breaker_consecutive=1) as tasks:
-            # A function, because mypy takes it that a property keeps the value that it was compared with.
+            # A function, because mypy assumes that a property still has the value that an assertion has compared it with.
             def state() -> str:
                 return tasks.breaker
 
@@ -296,7 +309,7 @@ def r07_the_circuit_breaker_is_seen_and_ordered() -> None:
     asyncio.run(main())
 
 
-def f22_results_say_what_is_known_of_each_key() -> None:
+def f22_results_have_the_details_of_each_key() -> None:
     def provider(keys: list[int]) -> dict[int, Any]:
         return {key: ValueError(key) if key == 2 else key for key in keys if key != 3}
 
@@ -310,7 +323,7 @@ def f22_results_say_what_is_known_of_each_key() -> None:
         assert [r.source for r in tasks.results_wait([1, 3])] == [kvlight.Source.STORE] * 2
 
 
-def f13f_a_thousand_fetches_at_once() -> None:
+def f13f_a_thousand_fetches_wait_at_once() -> None:
     async def main() -> None:
         async def provider(keys: list[int]) -> list[int]:
             await asyncio.sleep(0)

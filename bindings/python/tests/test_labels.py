@@ -98,7 +98,7 @@ def r06_not_modified_without_a_value_fails_its_key() -> None:
     asyncio.run(main())
 
 
-def r11_labels_that_are_none_are_refused() -> None:
+def r11_invalid_labels_are_rejected() -> None:
     cache: kvlight.Cache[int, str] = kvlight.Cache()
     wrong: Any
     for wrong in [{"tags": "word"}, {"tags": [1]}, {"version": b"v"}]:
@@ -115,6 +115,6 @@ def r11_labels_that_are_none_are_refused() -> None:
     assert cache.put(1, "one", tags=[f"t{i}" for i in range(16)], version="v" * 255)
 
 
-def l09b_settings_that_contradict_each_other_are_refused_in_a_sentence() -> None:
+def l09b_contradictory_settings_are_rejected_with_a_message() -> None:
     with pytest.raises(kvlight.Wrong, match="no entry expires"):
         kvlight.Tasks[int, int](provider=lambda keys: keys, stale_ttl_ms=5)

@@ -1,4 +1,4 @@
-"""Engines that end, are dropped, or exist twice: none leaves a thread, a descriptor or an object behind."""
+"""Engines that are closed, never closed, or loaded twice: none leaks a thread, a descriptor or an object."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def opened(**settings: Any) -> kvlight.Tasks[Any, Any]:
 
 
 @alone
-def l08_engines_that_are_dropped_unclosed_leave_no_thread_and_no_descriptor() -> None:
+def l08_engines_that_are_never_closed_leak_no_thread_and_no_descriptor() -> None:
     warnings.simplefilter("ignore", ResourceWarning)
     dropped: list[Any] = []
 
@@ -77,7 +77,7 @@ def l08_engines_that_are_dropped_unclosed_leave_no_thread_and_no_descriptor() ->
 
 
 @alone
-def l08_an_engine_that_another_thread_drops_ends_on_its_loop() -> None:
+def l08_an_engine_whose_last_reference_another_thread_drops_ends_on_its_loop() -> None:
     warnings.simplefilter("ignore", ResourceWarning)
     held: list[Any] = []
 
@@ -90,13 +90,13 @@ def l08_an_engine_that_another_thread_drops_ends_on_its_loop() -> None:
             if in_use()[1] == before[1]:
                 return
             await asyncio.sleep(0.01)
-        raise AssertionError("its descriptor stays")
+        raise AssertionError("its descriptor is still open")
 
     asyncio.run(main())
 
 
 @alone
-def l08_a_loop_that_is_closed_first_leaves_nothing() -> None:
+def l08_a_loop_that_is_closed_before_its_engines_leaks_nothing() -> None:
     warnings.simplefilter("ignore", ResourceWarning)
     before = in_use()
     loop = asyncio.new_event_loop()
@@ -111,7 +111,7 @@ def l08_a_loop_that_is_closed_first_leaves_nothing() -> None:
 
 
 @alone
-def l08_a_task_that_nobody_holds_is_not_collected_while_it_waits() -> None:
+def l08_a_waiting_task_is_not_collected_though_nothing_refers_to_it() -> None:
     answered: list[int] = []
     go: list[asyncio.Event] = []
 
@@ -141,7 +141,7 @@ def l08_a_task_that_nobody_holds_is_not_collected_while_it_waits() -> None:
 
 
 @alone
-def l05_closing_in_the_middle_of_everything() -> None:
+def l05_a_close_at_any_moment_gives_every_fetch_an_outcome() -> None:
     async def slow(keys: list[int]) -> list[int]:
         await asyncio.sleep(0.001)
         return keys
@@ -189,7 +189,7 @@ def l05_a_second_close_waits_for_the_first() -> None:
 
 
 @alone
-def l08_exit_with_fetches_under_way() -> None:  # f35
+def l08_exit_with_fetches_in_progress() -> None:  # f35
     run("""
 import asyncio, sys, warnings, kvlight
 from alone import never
@@ -222,7 +222,8 @@ def l08_exit_while_an_exception_unwinds() -> None:  # f35
         asyncio.run(main())
 
 
-def l05_a_forgotten_engine_is_warned_of() -> None:
+def l05_an_engine_that_is_never_closed_causes_a_warning() -> None:
+    gc.collect()  # engines that other tests have left
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for _ in range(100):
@@ -234,7 +235,7 @@ def l05_a_forgotten_engine_is_warned_of() -> None:
 
 
 @alone
-def l06_fork_leaves_the_parent_unharmed() -> None:
+def l06_a_fork_does_not_affect_the_parent() -> None:
     async def main() -> None:
         async with kvlight.Tasks[int, int](provider=echo) as tasks:
             assert await tasks.fetch(1) == 1
@@ -261,7 +262,7 @@ def l06_fork_leaves_the_parent_unharmed() -> None:
 
 
 @alone
-def l06_a_child_makes_its_own() -> None:
+def l06_a_child_can_create_its_own_engine() -> None:
     async def main() -> None:
         async with kvlight.Tasks[int, int](provider=echo) as tasks:
             assert await tasks.fetch(7) == 7
@@ -280,7 +281,7 @@ def l06_a_child_makes_its_own() -> None:
 
 
 @alone
-def l04_fault33_fault40_objects_end_where_the_interpreters_lock_is_held() -> None:
+def l04_objects_are_released_under_the_interpreters_lock() -> None:
     """The last reference may be dropped by a timer, an eviction, a clear without the lock, or a thread other than the main one."""
 
     class Row:
@@ -315,7 +316,7 @@ def l04_fault33_fault40_objects_end_where_the_interpreters_lock_is_held() -> Non
     for _ in range(1000):
         if len(ended) == 300:
             break
-        time.sleep(0.01)  # no call is made: the library's timer removes the rest
+        time.sleep(0.01)  # without a call of the library: its timer removes the rest
     assert len(ended) == 300
 
     def work() -> None:
@@ -411,12 +412,12 @@ for i in range(100):
             assert tasks.fetch_wait(1) == 1
 
 
-def l08_a_library_that_does_not_load_says_why(tmp_path: Any) -> None:
+def l08_an_import_of_a_broken_library_states_the_reason(tmp_path: Any) -> None:
     import shutil
     from pathlib import Path
 
     shutil.copytree(Path(kvlight.__file__).parent, tmp_path / "kvlight")
     for module in (tmp_path / "kvlight").glob("_native*.so"):
         module.write_bytes(b"not a library")
-    said = run("import sys; sys.path.insert(0, sys.argv[1])\ntry:\n import kvlight\nexcept ImportError as why: print(why)", str(tmp_path))
-    assert "_native.abi3.so" in said and "file too short" in said or "invalid ELF header" in said
+    output = run("import sys; sys.path.insert(0, sys.argv[1])\ntry:\n import kvlight\nexcept ImportError as why: print(why)", str(tmp_path))
+    assert "_native.abi3.so" in output and "file too short" in output or "invalid ELF header" in output

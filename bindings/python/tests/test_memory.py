@@ -1,4 +1,4 @@
-"""Memory stays flat, however often each thing is done."""
+"""Repeating any operation does not increase memory."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ import kvlight
 import pytest
 from alone import alone, echo, memory
 
-# A million in the tests of the package; fewer where every host runs.
+# The tests of the package set a million.
 CALLS = int(os.environ.get("KVL_CALLS", "200000"))
-ALLOWED = 2 << 20  # bytes that an allocator may differ by
+ALLOWED = 2 << 20  # growth in bytes that an allocator may cause by itself
 
 
 async def _flat(what: str, work: Callable[[int], Awaitable[None]]) -> None:
-    await work(min(CALLS, 200_000))  # enough to fill everything that is bounded; a leak grows further
-    grown = ALLOWED + 1
-    for _ in range(4):  # a leak shows in every round; a new arena shows in one
-        if grown <= ALLOWED:
+    await work(min(CALLS, 200_000))  # fills everything that is bounded
+    growth = ALLOWED + 1
+    for _ in range(4):  # a leak grows in every round, an allocator only in some
+        if growth <= ALLOWED:
             break
         gc.collect()
         before = memory()
         await work(CALLS)
         gc.collect()
-        grown = memory() - before
-    assert grown <= ALLOWED, f"{what}: {grown / CALLS:.1f} bytes a call"
+        growth = memory() - before
+    assert growth <= ALLOWED, f"{what}: {growth / CALLS:.1f} bytes a call"
 
 
 async def _fail(keys: list[int]) -> list[int]:
@@ -50,9 +50,9 @@ def l08_memory_is_flat_over_gets_loads_options_and_failures() -> None:
                 for i in range(n):
                     tasks.put(i % 2000, [i])
                     if i % 100 == 0:
-                        await asyncio.sleep(0)  # dropped values are released in the turns of the loop
+                        await asyncio.sleep(0)  # lets the loop release dropped values
 
-            async def options(n: int) -> None:  # a fault kept one set of options for each distinct deadline forever
+            async def options(n: int) -> None:  # options with different deadlines must not be kept
                 await tasks.fetch(1)
                 for i in range(n):
                     await tasks.fetch(1, timeout_ms=1000 + i)
@@ -111,7 +111,7 @@ def l08_memory_is_flat_over_writes_results_breakers_and_entries() -> None:
                 for _ in range(0, n, 1000):
                     for _ in tasks.items():
                         pass
-                    next(iter(tasks))  # abandoned half way
+                    next(iter(tasks))  # an iterator that is not exhausted
 
             for work in (writes, results, breakers, entries):
                 await _flat(work.__name__, work)

@@ -1,4 +1,4 @@
-"""Without an event loop: caches without a provider, blocking fetches, the decorator, and errors for wrong use."""
+"""Programs without an event loop: caches without a provider, blocking fetches, the decorator, and the messages for wrong use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from alone import alone, echo
 
 
-def s01_a_cache_by_itself() -> None:
+def s01_a_cache_without_a_provider() -> None:
     with kvlight.Cache[Any, Any](capacity=3) as cache:
         cache["a"] = 1
         assert cache["a"] == 1 and cache.get("b") is None and cache.get("b", 5) == 5 and cache.get("b", default=6) == 6
@@ -45,7 +45,7 @@ def s06_a_cache_with_a_clock() -> None:
     assert "a" not in cache and cache["b"] == 2 and clock.now_ms == 1051
 
 
-def s01_keys_of_every_type_come_back_as_they_were() -> None:
+def s01_keys_of_every_type_are_returned_unchanged() -> None:
     keys = [0, 1, -1, 2**63, -(2**63), 2**64, -(2**5000), "", "a", "é", "\ud800", b"", b"\0x", 1.5, float("inf"), True, False, None, (),
             (1, "a", (None, 2.5)), uuid.uuid4(), ("x" * 300, b"y" * 300)]
     cache: kvlight.Cache[Any, Any] = kvlight.Cache()
@@ -53,16 +53,16 @@ def s01_keys_of_every_type_come_back_as_they_were() -> None:
         cache[key] = i
     assert [cache[key] for key in keys] == list(range(len(keys)))
     assert cache.get(1.0) is None and cache[0.0 * -1 + 1.5] == keys.index(1.5)
-    with kvlight.Tasks[Any, Any](provider=lambda asked: asked, batch_max_keys=100) as tasks:
+    with kvlight.Tasks[Any, Any](provider=lambda keys: keys, batch_max_keys=100) as tasks:
         assert tasks.fetch_all_wait(keys) == keys
 
 
-def f21_waits_from_many_threads_share_one_load() -> None:
-    asked: list[int] = []
+def f21_blocking_fetches_of_many_threads_share_one_load() -> None:
+    loaded: list[int] = []
     gate = threading.Event()
 
     def provider(keys: list[int]) -> list[int]:
-        asked.extend(keys)
+        loaded.extend(keys)
         gate.wait()
         return keys
 
@@ -76,10 +76,10 @@ def f21_waits_from_many_threads_share_one_load() -> None:
         gate.set()
         for thread in threads:
             thread.join()
-    assert got == [7] * 20 and asked == [7]
+    assert got == [7] * 20 and loaded == [7]
 
 
-def f21_waits_time_out_fail_and_nest() -> None:
+def f21_blocking_fetches_time_out_fail_and_nest() -> None:
     def provider(keys: list[Any]) -> list[Any]:
         if keys == ["slow"]:
             threading.Event().wait(0.2)
@@ -103,7 +103,7 @@ def f21_waits_time_out_fail_and_nest() -> None:
     tasks.close_wait()
 
 
-def f21_coroutines_may_provide_without_a_loop() -> None:
+def f21_a_provider_can_be_a_coroutine_function_without_a_loop() -> None:
     async def provider(keys: list[int]) -> list[int]:
         await asyncio.sleep(0)
         return keys
@@ -112,7 +112,7 @@ def f21_coroutines_may_provide_without_a_loop() -> None:
         assert tasks.fetch_all_wait(range(10)) == list(range(10))
 
 
-def f21_a_thread_beside_the_loop_waits_and_the_loop_itself_may_not() -> None:
+def f21_another_thread_can_block_and_the_loops_thread_cannot() -> None:
     async def main() -> None:
         async with kvlight.Tasks[int, int](provider=echo) as tasks:
             assert await asyncio.get_running_loop().run_in_executor(None, tasks.fetch_wait, 5) == 5
@@ -124,11 +124,11 @@ def f21_a_thread_beside_the_loop_waits_and_the_loop_itself_may_not() -> None:
 
 
 @alone
-def f21_an_interrupt_ends_a_wait() -> None:
+def f21_an_interrupt_ends_a_blocking_fetch() -> None:
     import os
     import signal
 
-    # A shell's background command ignores interrupts, and so would this process.
+    # A background command of a shell ignores interrupts, and so would this process.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     gate = threading.Event()
     with kvlight.Tasks[int, int](provider=lambda keys: keys if gate.wait() else []) as tasks:
@@ -138,7 +138,7 @@ def f21_an_interrupt_ends_a_wait() -> None:
         gate.set()
 
 
-def f06_a_cached_function_runs_once_for_all() -> None:
+def f06_a_cached_function_runs_once_for_each_set_of_arguments() -> None:
     calls: list[Any] = []
 
     @kvlight.cached(cache_capacity=100)
@@ -157,7 +157,7 @@ def f06_a_cached_function_runs_once_for_all() -> None:
     def arguments(*args: Any, **more: Any) -> Any:
         return args, more
 
-    # Whatever the arguments, none of them is taken for the end of the others.
+    # Positional arguments that look like keyword arguments are distinct from them.
     for args, more in [((("", None, ""),), {}), ((("", None, ""), "x", 1), {}), ((), {"x": 1}), ((0, "x", 1), {}), ((), {}), ((0,), {})]:
         assert arguments(*args, **more) == (args, more)
 
@@ -170,7 +170,7 @@ def f06_a_cached_function_runs_once_for_all() -> None:
             fails(1)
 
 
-def f06_a_cached_coroutine_runs_once_for_all_on_each_loop() -> None:
+def f06_a_cached_coroutine_runs_once_for_each_set_of_arguments_on_each_loop() -> None:
     calls: list[int] = []
 
     @kvlight.cached(cache_ttl_ms=60_000)
@@ -188,9 +188,9 @@ def f06_a_cached_coroutine_runs_once_for_all_on_each_loop() -> None:
     assert sorted(calls) == [1, 1, 1, 2, 2, 2]
 
 
-def l09_wrong_use_says_so_in_a_sentence() -> None:
-    def wrong(sentence: str, kind: type[BaseException], call: Any) -> None:
-        with pytest.raises(kind, match=sentence):
+def l09_wrong_use_is_rejected_with_a_message() -> None:
+    def wrong(message: str, kind: type[BaseException], call: Any) -> None:
+        with pytest.raises(kind, match=message):
             call()
 
     tasks: Any = kvlight.Tasks
@@ -198,14 +198,14 @@ def l09_wrong_use_says_so_in_a_sentence() -> None:
     wrong("cache.capacity", ValueError, lambda: tasks(provider=echo, cache_capacity="many"))
     wrong("capacit", ValueError, lambda: kvlight.Cache(capacitty=5))  # type: ignore[call-arg]
     wrong("kvlight.Clock", TypeError, lambda: tasks(provider=echo, clock=5))
-    wrong("only one of them", TypeError, lambda: tasks())
+    wrong("exactly one of", TypeError, lambda: tasks())
     wrong("go together", TypeError, lambda: tasks(provider=echo, encode=str))
     wrong("not int", TypeError, lambda: tasks(provider=5))
 
     async def yields(keys: list[int]) -> Any:
         yield keys
 
-    wrong("yields", TypeError, lambda: tasks(provider=yields))
+    wrong("asynchronous generator", TypeError, lambda: tasks(provider=yields))
     cache: Any = kvlight.Cache()
     assert cache.get(key="a", default=7) == 7 and cache.get("a", default=8) == 8 and cache.get(default=9, key="a") == 9
     for call in (lambda: cache.get(), lambda: cache.get("a", 1, 2), lambda: cache.get("a", key="b"), lambda: cache.get("a", other=1)):
@@ -215,8 +215,8 @@ def l09_wrong_use_says_so_in_a_sentence() -> None:
     assert len(cache) == 0
 
     async def main() -> None:
-        async def raises(sentence: str, kind: type[BaseException], fetch: Any) -> None:
-            with pytest.raises(kind, match=sentence):
+        async def raises(message: str, kind: type[BaseException], fetch: Any) -> None:
+            with pytest.raises(kind, match=message):
                 await fetch
 
         never_entered = kvlight.Tasks[Any, Any](provider=echo)
@@ -242,14 +242,14 @@ def l09_wrong_use_says_so_in_a_sentence() -> None:
             thread.start()
             thread.join()
             assert "another event loop" in str(caught[0])
-            await raises("entered once", RuntimeError, engine.__aenter__())
+            await raises("only once", RuntimeError, engine.__aenter__())
         await raises("closed", kvlight.Closed, engine.fetch(1))
         wrong("closed", kvlight.Closed, lambda: engine.get(1))
 
     asyncio.run(main())
 
 
-def l09_errors_have_their_status() -> None:
+def l09_an_error_has_its_status() -> None:
     with kvlight.Tasks[int, int](provider=lambda keys: keys) as tasks:
         with pytest.raises(kvlight.Miss) as caught:
             tasks.fetch_wait(1, read="cache_only")
@@ -280,7 +280,7 @@ def s12_each_position_of_a_fetch_is_one_lookup() -> None:
         assert (counted["hits"], counted["null_hits"], counted["misses"]) == (2, 1, 4)
 
 
-def f02_a_load_is_refused_elsewhere_than_on_the_engines_loop() -> None:
+def f02_a_fetch_that_loads_is_rejected_outside_of_the_engines_loop() -> None:
     failed: list[BaseException] = []
 
     async def opened() -> kvlight.Tasks[int, int]:
@@ -289,7 +289,7 @@ def f02_a_load_is_refused_elsewhere_than_on_the_engines_loop() -> None:
         return tasks
 
     async def elsewhere(tasks: kvlight.Tasks[int, int]) -> None:
-        assert await tasks.fetch(1) == 1  # resident: it needs no loop, only the thread of this one
+        assert await tasks.fetch(1) == 1  # the key is resident, so only the thread is checked
         with pytest.raises(RuntimeError, match="another event loop"):
             await tasks.fetch(2)
 
@@ -327,7 +327,7 @@ def f02_a_load_is_refused_elsewhere_than_on_the_engines_loop() -> None:
     asyncio.run(never_entered())
 
 
-def f05_an_engine_that_reads_anew_does_so_for_keys_that_it_has() -> None:
+def f19_an_engine_with_read_refresh_reloads_resident_keys() -> None:
     loads: list[int] = []
 
     def provider(keys: list[str]) -> list[int]:

@@ -63,7 +63,7 @@ fn field(setting: Entry<'_>, prefix: &str) -> String {
     )
 }
 
-/// A docstring of a sentence, with backslashes and triple quotes escaped.
-fn docstring(sentence: &str) -> String {
-    format!("\"\"\"{}\"\"\"", sentence.replace('\\', "\\\\").replace("\"\"\"", "\\\"\"\""))
+/// A docstring, with backslashes and triple quotes escaped.
+fn docstring(text: &str) -> String {
+    format!("\"\"\"{}\"\"\"", text.replace('\\', "\\\\").replace("\"\"\"", "\\\"\"\""))
 }

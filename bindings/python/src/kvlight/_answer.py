@@ -15,19 +15,19 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Answer(Generic[V]):
-    """A value with the terms on which it is stored, which a provider may return for a key instead of the bare value."""
+    """A value with terms for storing it. A provider may return one for a key in place of the value itself."""
 
     value: Optional[V]
     ttl_ms: int = -2
-    """Milliseconds until the value expires; -1: never, 0: not stored, -2: as the settings say."""
+    """Milliseconds until the value expires; -1 for never, 0 to not store it, -2 for the TTL of the settings."""
     priority: float = -sys.float_info.max
     """Entries of lower priority are evicted first."""
     cost: int = -1
-    """The cost of the value in bytes; -1: as cost= returns."""
+    """The cost of the value in bytes; -1 for what the cost= function returns."""
     stale_ttl_ms: int = 0
-    """Milliseconds for which the value is kept as a fallback after it expires; 0: as the settings say, -1: not at all."""
+    """Milliseconds for which the value is kept as a fallback after it expires; 0 for the time of the settings, -1 for not at all."""
     version: str = ""
-    """The version of the record, for example an ETag: a conditional provider gets it back."""
+    """The version of the record, such as an ETag, which a conditional provider receives when it loads the key again."""
     tags: Sequence[str] = ()
     """Names by which remove_tag and expire_tag find the entry."""
 
@@ -37,25 +37,25 @@ class NotModified:
     """Returned by a conditional provider in place of a value: the record has not changed, and the same value gets a new TTL."""
 
     ttl_ms: int = -2
-    """As in Answer, like `priority` and `stale_ttl_ms`."""
+    """As in Answer; so are `priority` and `stale_ttl_ms`."""
     priority: float = -sys.float_info.max
     stale_ttl_ms: int = 0
     version: str = ""
-    """The new version; "": the value keeps the one that it has."""
+    """The new version; with "" the value keeps its version."""
     tags: Sequence[str] = ()
-    """The new tags; none: the value keeps those that it has."""
+    """The new tags; without any the value keeps its tags."""
 
 
 @dataclass(frozen=True)
 class Stale(Generic[V]):
-    """What the store has of a key, expired or not, when a conditional provider is asked for it."""
+    """The stored entry of a key that a conditional provider is to load, expired or not."""
 
     value: Optional[V]
     """None if the key is known to be absent."""
     age_ms: int
     """Milliseconds since the value was loaded or put."""
     version: str
-    """The version that was stated with the value; "" if none was."""
+    """The version that was stored with the value; "" if there was none."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Result(Generic[K, V]):
     value: Optional[V]
     """None if there is no such record, and if the key failed."""
     error: Optional[BaseException]
-    """The exception, if the key failed. If `is_stale`, the one with which the load failed, or None if the load took too long
+    """The exception of a key that failed. With `is_stale`, the exception of the load, or None if the load took too long
     (stale_timeout_ms)."""
     status: Union[Status, int]
     """VALUE, NULL, MISS, INVALID_KEY, or the status of the error."""
@@ -76,24 +76,24 @@ class Result(Generic[K, V]):
     age_ms: int
     """Milliseconds since the value was loaded or put."""
     ttl_left_ms: int
-    """Milliseconds until the value expires; -1: never, 0: it is not stored."""
+    """Milliseconds until the value expires; -1 for never, 0 if it is not stored."""
     is_stale: bool
-    """The value has expired, and is served as a fallback."""
+    """Whether the value has expired and is served as a fallback."""
 
 
-def result(key: K, known: tuple[int, Optional[V], Optional[BaseException], int, int, int, int, bool]) -> Result[K, V]:
+def result(key: K, fields: tuple[int, Optional[V], Optional[BaseException], int, int, int, int, bool]) -> Result[K, V]:
     """Creates a result from the extension module's tuple."""
-    status, value, error, source, attempts, age_ms, ttl_left_ms, is_stale = known
+    status, value, error, source, attempts, age_ms, ttl_left_ms, is_stale = fields
     return Result(key, value, error, _member(Status, status), _member(Source, source), attempts, age_ms, ttl_left_ms, is_stale)
 
 
-def stale(known: Optional[tuple[Optional[V], int, str]]) -> Optional[Stale[V]]:
+def stale(fields: Optional[tuple[Optional[V], int, str]]) -> Optional[Stale[V]]:
     """Creates a Stale from the extension module's tuple."""
-    return None if known is None else Stale(*known)
+    return None if fields is None else Stale(*fields)
 
 
 def _member(of: type[Union[Status, Source]], number: int) -> int:
     try:
         return of(number)
     except ValueError:
-        return number  # one of a later version
+        return number  # a member that a later version of the library has added

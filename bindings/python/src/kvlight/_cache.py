@@ -20,11 +20,11 @@ _ABSENT: Any = object()
 class Cache(Store[K, V]):
     """A bounded store with expiry, which any thread may use: `cache = Cache(capacity=10_000, ttl_ms=60_000)`.
 
-    clock      a kvlight.Clock, for tests of time
-    cost       returns the cost of a value in bytes, if cost_limit is set; sys.getsizeof if None
-    encode     turns keys into bytes; needed for keys of other types
-    decode     turns bytes back into keys, for items() and keys(); without it these yield the bytes
-    settings   those of docs/CONFIGURATION.md that begin with "cache.", without that prefix
+    clock      a kvlight.Clock, for tests that depend on time
+    cost       a function that returns the cost of a value in bytes; with cost_limit the default is sys.getsizeof
+    encode     a function that turns keys of other types into bytes
+    decode     a function that reverses encode, for items() and keys(); without it these yield the bytes
+    settings   the settings of docs/CONFIGURATION.md that begin with "cache.", without that prefix
     """
 
     def __init__(self, *, clock: Clock | None = None, cost: Callable[[V], int] | None = None, encode: Callable[[K], bytes] | None = None,

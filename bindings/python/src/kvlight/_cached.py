@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 class _Box:
-    """Wraps the function's result. A bare None from a provider would mean that there is no such record."""
+    """Wraps a result of the function, which may be None: for a provider None means that there is no such record."""
 
     __slots__ = ("value",)
 
@@ -30,28 +30,28 @@ class _Box:
 def cached(**settings: Unpack[Settings]) -> Callable[[F], F]:
     """Caches the results of a function by its arguments: `@cached(cache_capacity=1000, cache_ttl_ms=60_000)`.
 
-    Works for plain functions and for coroutine functions. Concurrent calls with the same arguments share one run, in any
-    thread or task. An exception reaches all of them, and is not cached unless cache_error_ttl_ms is set. Arguments are
+    Works for plain functions and for coroutine functions. Concurrent calls with the same arguments share one call of the
+    function, in any thread or task. An exception reaches all of them, and is not cached unless cache_error_ttl_ms is set. Arguments are
     int, str, bytes, float, bool, None, UUID or tuples of those. A coroutine function has one cache for each event loop.
 
     The decorated function has cache_clear(), cache_stats() and __wrapped__.
     """
 
     def decorate(function: F) -> F:
-        made: Any = _of_coroutine(function, settings) if inspect.iscoroutinefunction(function) else _of_function(function, settings)
-        return cast("F", functools.wraps(function)(made))
+        wrapper: Any = _of_coroutine(function, settings) if inspect.iscoroutinefunction(function) else _of_function(function, settings)
+        return cast("F", functools.wraps(function)(wrapper))
 
     return decorate
 
 
 def _key(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    # The number of positional arguments first, so that no argument can be mistaken for the beginning of the named ones.
+    # The number of positional arguments comes first and separates them from the keyword arguments.
     return (len(args), *args, *(part for item in sorted(kwargs.items()) for part in item))
 
 
 def _arguments(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    named = key[1 + key[0]:]
-    return key[1:1 + key[0]], dict(zip(named[::2], named[1::2]))
+    keywords = key[1 + key[0]:]
+    return key[1:1 + key[0]], dict(zip(keywords[::2], keywords[1::2]))
 
 
 def _of_function(function: Callable[..., Any], settings: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The library's exceptions. A provider's exceptions arrive unchanged."""
+"""The library's exceptions. What a provider raises reaches callers unchanged."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from ._api import Status
 
 
 class Error(Exception):
-    """The base class; `status` is the library's status. `__cause__` is the exception of the provider's last attempt before the timeout
-    or the end of the fetch, if one had failed."""
+    """The base class; `status` is the library's status. `__cause__` is the exception of the last attempt, if one failed before the fetch
+    timed out or was ended."""
 
     status: Status | int = Status.OK
 
     @property
     def name(self) -> str:
-        """The library's name of the status, for example "KVL_ERR_TIMEOUT"."""
+        """The library's name of the status, such as "KVL_ERR_TIMEOUT"."""
         return f"KVL_{self.status.name}" if isinstance(self.status, Status) else f"KVL_{self.status}"
 
 
@@ -26,7 +26,7 @@ class Cancelled(Error):
 
 
 class Closed(Error):
-    """The engine was closed before the call, or before the answer arrived."""
+    """The engine was closed, before the call or before the key was answered."""
 
 
 class QueueFull(Error):
@@ -42,41 +42,41 @@ class ProviderFailed(Error):
 
 
 class Unavailable(Error):
-    """The circuit breaker is open (breaker_failure_ratio, breaker_consecutive): the provider is not called for a while."""
+    """The circuit breaker is open, so the provider was not called (breaker_failure_ratio, breaker_consecutive)."""
 
 
 class FileFailed(Error, OSError):
-    """The file of save or load cannot be written or read; `errno` says why."""
+    """The file of save or load cannot be written or read; `errno` is the reason."""
 
 
 class Damaged(Error, ValueError):
-    """The file given to load is damaged, truncated, of a later version, or not a saved cache. Entries read before that are kept."""
+    """The file given to load is damaged, truncated, of a later version, or not a saved cache. Entries loaded before that stay in the cache."""
 
 
 class Forked(Error):
-    """Used in a child process after a fork: create a new Tasks there."""
+    """The engine was used in a child process after a fork. Create a new one there."""
 
 
 class Miss(Error, KeyError):
-    """Not in the store, and read="cache_only" loads nothing."""
+    """The key is not in the store, and with read="cache_only" it is not loaded."""
 
     __str__ = Exception.__str__
 
 
 class Wrong(Error, ValueError):
-    """A setting or an argument that the library refuses, with its message."""
+    """The library rejected a setting or an argument, with a message that states the reason."""
 
 
 class Permanent(Exception):
-    """Raised by a provider, itself or as a subclass: the key is not retried, whatever the retry settings say."""
+    """Raised by a provider, or returned in place of a value: the key is not retried, whatever the retry settings say."""
 
 
 class Gone(Permanent):
-    """Like Permanent, but an older value is invalid too: it is removed from the store and not served as a fallback (stale_ttl_ms)."""
+    """Like Permanent, and an older value is invalid too: it is removed from the store and not served as a fallback (stale_ttl_ms)."""
 
 
 class RetryAfter(Exception):
-    """Raised by a provider, itself or as a subclass: a retry waits at least `after_ms`, like HTTP's Retry-After."""
+    """Raised by a provider, or returned in place of a value: a retry waits at least `after_ms`, like HTTP's Retry-After."""
 
     def __init__(self, *args: object, after_ms: int) -> None:
         super().__init__(*args)
@@ -104,9 +104,9 @@ _OF_STATUS: dict[int, type[Error]] = {
 }
 
 
-def failure(status: int, sentence: str, errno: int | None = None) -> Error:
+def failure(status: int, message: str, errno: int | None = None) -> Error:
     """Creates the exception of a status, for the extension module to raise."""
-    error = _OF_STATUS.get(status, Error)(*((sentence,) if errno is None else (errno, sentence)))
+    error = _OF_STATUS.get(status, Error)(*((message,) if errno is None else (errno, message)))
     try:
         error.status = Status(status)
     except ValueError:

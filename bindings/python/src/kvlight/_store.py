@@ -17,9 +17,9 @@ _Path = Union[str, "os.PathLike[str]"]
 
 class Store(_native.Store, Generic[K, V]):
     """Keys are int, str, bytes, float, bool, None, UUID or tuples of those, or any type that encode= turns into bytes; 1, 1.0 and True are
-    three keys. Values are any objects; None means that the key is known to be absent."""
+    three keys. A value can be any object; None means that the key is known to be absent."""
 
-    if TYPE_CHECKING:  # the extension module has them
+    if TYPE_CHECKING:  # implemented in the extension module
 
         @overload
         def get(self, key: K) -> V | None: ...
@@ -53,18 +53,18 @@ class Store(_native.Store, Generic[K, V]):
         return (value for _, value in self.items())
 
     def save(self, path: _Path, *, dump: Callable[[V], bytes] | None = None) -> int:
-        """Writes the entries to a file, with their remaining TTLs, and returns the number of them. An existing file is replaced once the
-        new one is complete. Values that are str, bytes, int, float, bool or UUID are written as they are; others as the bytes that
-        `dump` returns for them, for example pickle.dumps. Without `dump` they are left out."""
+        """Writes the entries to a file, with their remaining TTLs, and returns their number. An existing file is replaced once the new one
+        is complete. Values that are str, bytes, int, float, bool or UUID are written as they are, others as the bytes that `dump` returns
+        for them, as pickle.dumps does. Without `dump` the others are left out."""
         return self._save(path, dump)
 
     def load(self, path: _Path, *, load: Callable[[bytes], V] | None = None) -> int:
         """Stores the entries of a saved file, except those whose key has an entry already, and returns the number stored. `load` reverses
-        `dump`; without it, values that need it are left out. With pickle.loads, anyone who can write the file can run any code."""
+        `dump`; without it, values that need it are left out. Use pickle.loads only for files that nobody else can write: it runs any code that they contain."""
         return self._load(path, load)
 
     def stats(self) -> dict[str, Any]:
-        """The statistics since the start, as a dictionary: docs/STATISTICS.md."""
+        """The statistics since the cache was created, as a dictionary: docs/STATISTICS.md."""
         return cast("dict[str, Any]", json.loads(self._stats()))
 
     def __repr__(self) -> str:

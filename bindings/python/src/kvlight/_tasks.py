@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from ._native import Clock, Request
 
 _T = TypeVar("_T")
-_Given = Union[V, None, Exception, Answer[V]]
-_Answers = Union[Mapping[K, _Given[V]], Sequence[_Given[V]]]
+_Answer = Union[V, None, Exception, Answer[V]]
+_Answers = Union[Mapping[K, _Answer[V]], Sequence[_Answer[V]]]
 _Provider = Callable[[list[K]], Union[_Answers[K, V], Awaitable[_Answers[K, V]]]]
-_Known = Union[_Given[V], NotModified]
-_KnownAnswers = Union[Mapping[K, _Known[V]], Sequence[_Known[V]]]
-_Conditional = Callable[[list[K], list[Optional[Stale[V]]]], Union[_KnownAnswers[K, V], Awaitable[_KnownAnswers[K, V]]]]
-_One = Callable[[K], Union[_Given[V], Awaitable[_Given[V]]]]
+_ConditionalAnswer = Union[_Answer[V], NotModified]
+_ConditionalAnswers = Union[Mapping[K, _ConditionalAnswer[V]], Sequence[_ConditionalAnswer[V]]]
+_Conditional = Callable[[list[K], list[Optional[Stale[V]]]], Union[_ConditionalAnswers[K, V], Awaitable[_ConditionalAnswers[K, V]]]]
+_One = Callable[[K], Union[_Answer[V], Awaitable[_Answer[V]]]]
 _Progress = Callable[[int, int, int], object]
 
 _ABSENT: Any = object()
 _Waiter = _native.Waiter
-# The form of a batch's outcome: enum Wants in native.h.
+# The form of a batch's outcome: OutcomeForm in native.h.
 _VALUES, _EXCEPTIONS, _RESULTS = 0, 1, 2
 _BREAKER: tuple[Literal["closed", "open", "half_open"], ...] = ("closed", "open", "half_open")
 _FORCE = {None: 0, "closed": 1, "open": 2}
@@ -46,19 +46,19 @@ class Tasks(Store[K, V], _native.Engine):
     With an event loop: `async with Tasks(provider=...) as tasks: await tasks.fetch(7)`. Without: `with Tasks(provider=...) as tasks:
     tasks.fetch_wait(7)`, from any thread.
 
-    provider   is given the keys that the cache lacks, as a list, and answers with a mapping (a key left out is absent) or with a
-               sequence in the same order. None is "there is none", an exception in a place fails that key alone, an exception
-               raised fails them all and reaches every fetch as the same object. It is a coroutine function, or a plain one,
-               which then runs in `executor` (if None, the loop's default one, or the engine's own threads). A coroutine is cancelled
-               when no caller waits for it any longer.
-    one        instead of provider: is given one key and answers it.
-    conditional  instead of provider: is also given a list of what the store has of each key, a kvlight.Stale or None, and may answer
-               kvlight.NotModified() in place of a value: the same value then gets a new TTL.
-    clock      a kvlight.Clock, for tests of time.
-    cost       returns the cost of a value in bytes, if cache_cost_limit is set; sys.getsizeof if None.
-    encode,    turn keys into bytes and back; needed for keys of other types.
+    provider   a function that takes a list of keys that are not in the cache, and returns a mapping (a key left out is absent) or a
+               sequence in the order of the keys. None means that there is no such record. An exception in place of a value fails that
+               key alone; an exception that is raised fails all keys, and every caller gets the same object. A plain function runs in
+               `executor`; by default that is the loop's, or the engine's own threads. A coroutine function is cancelled when no
+               caller waits for it any longer.
+    one        instead of `provider`: a function that takes one key and returns its value.
+    conditional  instead of `provider`: a function that also takes a list with the stored entry of each key, a kvlight.Stale or None. It may
+               return kvlight.NotModified() in place of a value: the stored value then gets a new TTL.
+    clock      a kvlight.Clock, for tests that depend on time.
+    cost       a function that returns the cost of a value in bytes; with cache_cost_limit the default is sys.getsizeof.
+    encode,    functions that turn keys of other types into bytes and back.
     decode
-    settings   as docs/CONFIGURATION.md lists them, "." being "_": cache_capacity=10_000, retry_count=3, timeout_ms=500.
+    settings   the settings of docs/CONFIGURATION.md, with "_" for ".": cache_capacity=10_000, retry_count=3, timeout_ms=500.
     """
 
     _loop: asyncio.AbstractEventLoop | None = None
@@ -70,15 +70,15 @@ class Tasks(Store[K, V], _native.Engine):
                  conditional: _Conditional[K, V] | None = None, executor: Executor | None = None, clock: Clock | None = None,
                  cost: Callable[[V], int] | None = None, encode: Callable[[K], bytes] | None = None,
                  decode: Callable[[bytes], K] | None = None, **settings: Unpack[Settings]) -> None:
-        if sum(given is not None for given in (provider, one, conditional)) != 1:
-            raise TypeError("Tasks takes a provider for many keys (provider=, or conditional=) or for one (one=), and only one of them")
+        if sum(function is not None for function in (provider, one, conditional)) != 1:
+            raise TypeError("Tasks takes exactly one of provider=, conditional= and one=")
         if (encode is None) != (decode is None):
-            raise TypeError("encode= and decode= go together: the provider is given back what was asked for")
+            raise TypeError("encode= and decode= go together: the provider receives decoded keys")
         function: Any = provider or one or conditional
         if not callable(function):
-            raise TypeError(f"the provider is to be a function, not {type(function).__name__}")
+            raise TypeError(f"the provider must be a function, not {type(function).__name__}")
         if inspect.isasyncgenfunction(function):
-            raise TypeError("the provider yields: it is to return all answers, so collect them in a list or a dictionary")
+            raise TypeError("the provider is an asynchronous generator: it must return all answers at once, in a list or a dictionary")
         if one is not None:
             settings.setdefault("batch_max_keys", 1)
         if cost is None and settings.get("cache_cost_limit", -1) != -1:
@@ -91,7 +91,7 @@ class Tasks(Store[K, V], _native.Engine):
 
     def __del__(self) -> None:
         was_open = not self.is_closed
-        self._abandon()  # first, so that nothing refers to the engine from here on
+        self._abandon()  # first, since a handler of the warning may keep a reference to self
         if was_open:
             warnings.warn(f"a kvlight.{type(self).__name__} was never closed: use `async with` or `with`", ResourceWarning, source=self)
 
@@ -103,7 +103,7 @@ class Tasks(Store[K, V], _native.Engine):
     async def __aenter__(self) -> Self:
         with self._lock:
             if self._loop is not None or self._thread is not None or self.is_closed:
-                raise RuntimeError("a Tasks is entered once")
+                raise RuntimeError("a Tasks can be entered only once")
             loop = asyncio.get_running_loop()
             loop.add_reader(self._attach(loop), self._pump)
             self._loop = loop
@@ -114,7 +114,7 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def close(self, *, drain_ms: int | None = None) -> None:
         """Closes the engine. Fetches in progress raise Closed, at once or after `drain_ms` milliseconds; -1 lets all of them finish."""
-        loop = self._here()
+        loop = self._own_loop()
         if self._closing is None:
             closing = loop.create_future()
             self._close(drain_ms, closing)
@@ -130,10 +130,10 @@ class Tasks(Store[K, V], _native.Engine):
             pump.finish()
 
     async def fetch(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
-        """The value of a key, None if there is no such record; raises what the provider raised. Options: timeout_ms, urgency, read, ..."""
-        waiter = self._fetch_here(key, options)
-        if type(waiter) is not _Waiter:  # it was resident
-            value: V | None = waiter  # a cast would be one more call
+        """Returns the value of a key, or None if there is no such record; raises what the provider raised. Options: timeout_ms, urgency, read, ..."""
+        waiter = self._fetch_on_loop(key, options)
+        if type(waiter) is not _Waiter:  # the key was resident
+            value: V | None = waiter  # an annotation, since cast() would be one more call
             return value
         try:
             return cast("V | None", await waiter.target)
@@ -143,10 +143,10 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def fetch_all(self, keys: Iterable[K], *, return_exceptions: bool = False, progress: _Progress | None = None,
                         progress_step: int = 1, **options: Unpack[FetchSettings]) -> list[V | None]:
-        """The values in the order of the keys, duplicates repeated. Raises the first failure, or returns exceptions in place of values if
+        """Returns the values in the order of the keys, also of duplicates. Raises the first failure, or returns exceptions in place of values if
         `return_exceptions` is set. `progress` is called with (done, failed, total)."""
-        self._here()
-        waiter = self._fetch_all(_listed(keys), options, int(return_exceptions), progress, progress_step)
+        self._own_loop()
+        waiter = self._fetch_all(_key_list(keys), options, int(return_exceptions), progress, progress_step)
         if type(waiter) is not _Waiter:
             return cast("list[V | None]", waiter)
         try:
@@ -156,10 +156,10 @@ class Tasks(Store[K, V], _native.Engine):
             raise
 
     async def results(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> list[Result[K, V]]:
-        """The result of each key, in the order of the keys: value or exception, source, attempts, age, whether it is stale.
-        A key that fails does not make it raise."""
-        self._here()
-        keys = _listed(keys)
+        """Returns the result of each key, in the order of the keys: value or exception, source, attempts, age, whether it is stale.
+        The failure of a key is in its result and is not raised."""
+        self._own_loop()
+        keys = _key_list(keys)
         waiter = self._fetch_all(keys, options, _RESULTS, None, 1)
         if type(waiter) is _Waiter:
             try:
@@ -171,13 +171,14 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def fetch_map(self, keys: Iterable[K], **options: Any) -> dict[K, V | None]:
         """Like fetch_all, but returns a dictionary."""
-        keys = _listed(keys)
+        keys = _key_list(keys)
         return dict(zip(keys, await self.fetch_all(keys, **options)))
 
     async def fetch_each(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> AsyncIterator[tuple[K, V | None | BaseException]]:
-        """Yields (key, value) for each position as it settles, (key, exception) if it failed. Leaving the loop early cancels the rest."""
-        self._here()
-        keys = _listed(keys)
+        """Yields (key, value), or (key, exception) for a key that failed, in the order in which the keys are answered. Leaving the loop early
+        cancels the rest."""
+        self._own_loop()
+        keys = _key_list(keys)
         arrived: asyncio.Queue[tuple[int, Any]] = asyncio.Queue()
         waiter = self._fetch_each(keys, options, lambda index, outcome: arrived.put_nowait((index, outcome)))
         if waiter is None:
@@ -197,30 +198,30 @@ class Tasks(Store[K, V], _native.Engine):
     def force_breaker(self, state: Literal["closed", "open"] | None) -> None:
         """Forces the circuit breaker closed or open, whatever the provider does; None returns it to automatic operation."""
         if state not in _FORCE:
-            raise ValueError('the circuit breaker is forced "closed" or "open", or left to itself: None')
+            raise ValueError('force_breaker() takes "closed", "open", or None for automatic operation')
         self._force_breaker(_FORCE[state])
 
     def refresh(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> None:
         """Reloads keys in the background; the current values are served until then, and stay if the reload fails."""
         if self._loop is None:
             self._start()
-        self._refresh(_listed(keys), options)
+        self._refresh(_key_list(keys), options)
 
     def invalidate(self, keys: Iterable[K]) -> None:
         """Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored."""
-        self._invalidate(_listed(keys), False)
+        self._invalidate(_key_list(keys), False)
 
     def invalidate_all(self) -> None:
         """Another process may have changed any key: everything leaves this process."""
         self._invalidate([], True)
 
-    def _here(self) -> asyncio.AbstractEventLoop:
+    def _own_loop(self) -> asyncio.AbstractEventLoop:
         if self.is_closed and self._closing is None:
             raise Closed("this Tasks is closed")
         if self._loop is None:
             raise RuntimeError("this Tasks is not open: use `async with kvlight.Tasks(...) as tasks`")
         if asyncio.get_running_loop() is not self._loop:
-            raise RuntimeError("this Tasks belongs to another event loop: make one for each loop, or use fetch_wait "
+            raise RuntimeError("this Tasks belongs to another event loop: create one for each loop, or use fetch_wait "
                                f"(this is thread {threading.current_thread().name})")
         return self._loop
 
@@ -242,13 +243,13 @@ class Tasks(Store[K, V], _native.Engine):
         with self._lock:
             is_first, thread, pool = self._closing is None, self._thread, self._pool
             if is_first:
-                self._closing = _closed_gate()
+                self._closing = _acquired_lock()
         if is_first:
             self._close(drain_ms, self._closing)
         elif drain_ms is None and not self.is_closed:
             self._close(None, None)
         with self._closing:
-            pass  # it is released when the engine is closed
+            pass  # acquired once the engine has ended
         if isinstance(pool, ThreadPoolExecutor) and self._executor is None:
             pool.shutdown(wait=threading.current_thread() not in pool._threads)
         self._abandon()
@@ -258,7 +259,7 @@ class Tasks(Store[K, V], _native.Engine):
     def fetch_wait(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
         """Like fetch, but blocks: for programs without an event loop, and for threads other than the loop's."""
         if self._loop is not None:
-            if not options and key in self:  # a resident key needs no turn of the loop
+            if not options and key in self:  # a resident key does not need the loop
                 value = self.get(key, _ABSENT)
                 if value is not _ABSENT:
                     return cast("V | None", value)
@@ -270,7 +271,7 @@ class Tasks(Store[K, V], _native.Engine):
     def fetch_all_wait(self, keys: Iterable[K], *, return_exceptions: bool = False,
                        **options: Unpack[FetchSettings]) -> list[V | None]:
         """Like fetch_all, but blocks: for programs without an event loop, and for threads other than the loop's."""
-        keys = _listed(keys)
+        keys = _key_list(keys)
         if self._loop is not None:
             return self._on_loop(self.fetch_all(keys, return_exceptions=return_exceptions, **options))
         self._start()
@@ -278,7 +279,7 @@ class Tasks(Store[K, V], _native.Engine):
 
     def results_wait(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> list[Result[K, V]]:
         """Like results, but blocks: for programs without an event loop, and for threads other than the loop's."""
-        keys = _listed(keys)
+        keys = _key_list(keys)
         if self._loop is not None:
             return self._on_loop(self.results(keys, **options))
         self._start()
@@ -289,27 +290,27 @@ class Tasks(Store[K, V], _native.Engine):
         if type(waiter) is not _Waiter:
             return waiter  # all keys were resident
         try:
-            waiter.target.acquire()  # until the outcome has arrived; a signal handler's exception is raised here
+            waiter.target.acquire()  # blocks until the outcome is there, or raises a signal handler's exception
         except BaseException:
             waiter.cancel()
             raise
         return waiter.take()
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        """Runs on a thread other than the loop's."""
+        """Runs a coroutine on the loop, for a thread other than the loop's."""
         loop = cast(asyncio.AbstractEventLoop, self._loop)
         try:
-            is_here = asyncio.get_running_loop() is loop
+            is_on_loop = asyncio.get_running_loop() is loop
         except RuntimeError:
-            is_here = False
-        if is_here or not loop.is_running():
+            is_on_loop = False
+        if is_on_loop or not loop.is_running():
             coroutine.close()
-            raise RuntimeError("this would wait for the very loop that it stops: await fetch, or call this from another thread"
-                               if is_here else "the event loop of this Tasks does not run")
+            raise RuntimeError("this call would block the event loop that it waits for: await fetch, or make the call from another thread"
+                               if is_on_loop else "the event loop of this Tasks is not running")
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
     def _start(self) -> None:
-        """Starts the thread that reads the queue; providers run in a separate pool."""
+        """Starts the thread that reads the queue. Providers run in a separate pool."""
         if self._thread is not None:
             return
         with self._lock:
@@ -327,7 +328,7 @@ class Tasks(Store[K, V], _native.Engine):
     def _provide(self, request: Request) -> None:
         """Starts the provider for a request."""
         if self._loop is None:
-            cast(Executor, self._pool).submit(_provide_here, self._function, self._is_one, self._is_conditional, request)
+            cast(Executor, self._pool).submit(_provide_on_thread, self._function, self._is_one, self._is_conditional, request)
             return
         task = self._loop.create_task(self._call(_arguments(self._is_one, self._is_conditional, request)))
         task.add_done_callback(request)
@@ -339,7 +340,7 @@ class Tasks(Store[K, V], _native.Engine):
         if self._is_async:
             answers = await function(*arguments)
         else:
-            answers = await cast(asyncio.AbstractEventLoop, self._loop).run_in_executor(self._executor, _called, function, *arguments)
+            answers = await cast(asyncio.AbstractEventLoop, self._loop).run_in_executor(self._executor, _call_on_thread, function, *arguments)
             if inspect.isawaitable(answers):
                 answers = await answers
         return [answers] if self._is_one else answers
@@ -353,17 +354,17 @@ class Tasks(Store[K, V], _native.Engine):
             threading.excepthook(threading.ExceptHookArgs((type(exception), exception, exception.__traceback__, self._thread)))
 
 
-def _listed(keys: Iterable[K]) -> list[K]:
-    """A list of keys. A single text is refused: it would be taken for a list of its characters."""
+def _key_list(keys: Iterable[K]) -> list[K]:
+    """Returns a list of keys. Raises TypeError for a single str or bytes, which would otherwise be taken for a list of its characters."""
     if isinstance(keys, (str, bytes)):
-        raise TypeError(f"this takes a list of keys, or another iterable, not one {type(keys).__name__}")
+        raise TypeError(f"this takes a list of keys, or another iterable, not a single {type(keys).__name__}")
     return list(keys)
 
 
-def _closed_gate() -> threading.Lock:
-    gate = threading.Lock()
-    gate.acquire()
-    return gate
+def _acquired_lock() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
 
 
 def _arguments(is_one: bool, is_conditional: bool, request: Request) -> tuple[Any, ...]:
@@ -373,17 +374,17 @@ def _arguments(is_one: bool, is_conditional: bool, request: Request) -> tuple[An
     return (request.keys[0] if is_one else request.keys,)
 
 
-def _called(function: Any, *arguments: Any) -> Any:
-    """Runs on a thread of an executor. A future refuses a StopIteration, so the request would never end; as in a coroutine, it becomes a
-    RuntimeError."""
+def _call_on_thread(function: Any, *arguments: Any) -> Any:
+    """Calls the provider on a thread of an executor. A StopIteration becomes a RuntimeError, as in a coroutine: a future does not accept it,
+    and the request would never end."""
     try:
         return function(*arguments)
     except StopIteration as stop:
         raise RuntimeError("the provider raised StopIteration") from stop
 
 
-def _provide_here(function: Any, is_one: bool, is_conditional: bool, request: Request) -> None:
-    """Runs on a thread of the pool. Holds no reference to the engine, so that an engine dropped meanwhile ends."""
+def _provide_on_thread(function: Any, is_one: bool, is_conditional: bool, request: Request) -> None:
+    """Calls the provider on a thread of the pool. Holds no reference to the engine, so that an engine that is never closed can be collected."""
     try:
         answers = function(*_arguments(is_one, is_conditional, request))
         if inspect.isawaitable(answers):
