@@ -11,28 +11,28 @@ import (
 	"unsafe"
 )
 
-// engine is the part of a Tasks to which the goroutine that reads its queue refers.
+// engine is the part of a Tasks that its pump, the goroutine that reads the queue, refers to.
 type engine[V any] struct {
 	provide func(*Request[V])
 	dropped func(V)
 
-	// Held for reading while a call uses the fields that follow; for writing while they are freed.
+	// Locked for reading while a call uses the two handles below, and for writing while they are set to nil.
 	mu    sync.RWMutex
 	tasks *C.kvl_tasks_t
 	queue *C.kvl_queue_t
 
 	objects objects[V]
-	// Whether a fetch without settings looks in the store first ("read").
-	looksFirst bool
-	// Whether the pump is to stop when the queue is empty.
+	// The setting "read" is "normal", so a fetch without settings can start with a lookup in the store.
+	readsStoreFirst bool
+	// Tells the pump to stop once the queue is empty.
 	isEnding atomic.Bool
 
-	// The functions that cancel the contexts of requests, by id.
-	cancels sync.Map
-	lastID  uintptr
-	pumped  chan struct{}
-	// A waiter for reuse, left by a fetch whose key was resident.
-	spare atomic.Pointer[waiter[V]]
+	// The functions that cancel the contexts of requests, by the ID of the request.
+	cancels  sync.Map
+	lastID   uintptr
+	pumpDone chan struct{}
+	// A waiter for reuse, of a fetch whose key was resident.
+	recycled atomic.Pointer[waiter[V]]
 }
 
 func (e *engine[V]) open(config *C.kvl_config_t) error {
@@ -41,17 +41,17 @@ func (e *engine[V]) open(config *C.kvl_config_t) error {
 		return err
 	}
 	var tasks *C.kvl_tasks_t
-	var why *C.kvl_error_t
+	var openError *C.kvl_error_t
 	C.kvl_config_set_queue(config, queue, C.KVL_QUEUE_F_ALL)
 	C.go_provider(config)
-	if status := C.kvl_tasks_new(config, &tasks, &why); status < 0 {
-		err := explained(Status(status), C.kvl_error_message(why))
-		C.kvl_error_release(why)
+	if status := C.kvl_tasks_new(config, &tasks, &openError); status < 0 {
+		err := errorWithMessage(Status(status), C.kvl_error_message(openError))
+		C.kvl_error_release(openError)
 		C.kvl_queue_free(queue)
 		return err
 	}
 	e.tasks, e.queue = tasks, queue
-	e.looksFirst = settingOf(config, "read") == "normal"
+	e.readsStoreFirst = settingOf(config, "read") == "normal"
 	go e.pump(queue)
 	return nil
 }
@@ -61,12 +61,12 @@ func (e *engine[V]) close() {
 	tasks, queue := e.tasks, e.queue
 	e.tasks, e.queue = nil, nil
 	e.mu.Unlock()
-	// From here on no call uses the handles.
+	// No call uses the handles from here on.
 	if tasks == nil {
 		return
 	}
 	if C.kvl_tasks_free(tasks) == C.KVL_ERR_REENTRANT {
-		// Inside a function that Save or Load called, which this would wait for.
+		// Inside a function called by Save or Load, whose end the library would wait for.
 		go func() {
 			C.kvl_tasks_free(tasks)
 			e.end(queue)
@@ -76,14 +76,14 @@ func (e *engine[V]) close() {
 	e.end(queue)
 }
 
-// end frees the engine's queue and handles after its end.
+// end frees the queue and what remains, after the engine has ended.
 func (e *engine[V]) end(queue *C.kvl_queue_t) {
 	// The pump reads the remaining events before it stops.
 	e.isEnding.Store(true)
 	C.kvl_queue_wake(queue)
-	<-e.pumped
+	<-e.pumpDone
 	C.kvl_queue_free(queue)
-	if w := e.spare.Swap(nil); w != nil {
+	if w := e.recycled.Swap(nil); w != nil {
 		w.id.Delete()
 	}
 	e.cancels.Range(func(_, cancel any) bool {
@@ -92,8 +92,8 @@ func (e *engine[V]) end(queue *C.kvl_queue_t) {
 	})
 }
 
-// used calls a function with the engine, which is not freed during the call.
-func (e *engine[V]) used(use func(*C.kvl_tasks_t) error) error {
+// withTasks calls a function with the engine's handle, which is not freed during the call.
+func (e *engine[V]) withTasks(use func(*C.kvl_tasks_t) error) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
 	if e.tasks == nil {
@@ -103,7 +103,7 @@ func (e *engine[V]) used(use func(*C.kvl_tasks_t) error) error {
 }
 
 func (e *engine[V]) withCache(use func(*C.kvl_cache_t) C.kvl_status_t) error {
-	return e.used(func(tasks *C.kvl_tasks_t) error {
+	return e.withTasks(func(tasks *C.kvl_tasks_t) error {
 		var cache *C.kvl_cache_t
 		if err := check(C.kvl_tasks_cache(tasks, &cache)); err != nil {
 			return err
@@ -113,8 +113,8 @@ func (e *engine[V]) withCache(use func(*C.kvl_cache_t) C.kvl_status_t) error {
 	})
 }
 
-// changed reports whether a call changed something.
-func (e *engine[V]) changed(change func(*C.kvl_cache_t) C.kvl_status_t) (isChanged bool, err error) {
+// reportsChange makes a call and returns whether it changed something.
+func (e *engine[V]) reportsChange(change func(*C.kvl_cache_t) C.kvl_status_t) (isChanged bool, err error) {
 	err = e.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		status := change(cache)
 		isChanged = status == C.KVL_OK
@@ -123,8 +123,8 @@ func (e *engine[V]) changed(change func(*C.kvl_cache_t) C.kvl_status_t) (isChang
 	return isChanged, err
 }
 
-// tagged returns how many entries a call changed.
-func (e *engine[V]) tagged(change func(*C.kvl_cache_t, *C.size_t) C.kvl_status_t) (changed int, err error) {
+// countsChanges makes a call and returns how many entries it changed.
+func (e *engine[V]) countsChanges(change func(*C.kvl_cache_t, *C.size_t) C.kvl_status_t) (changed int, err error) {
 	err = e.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		var count C.size_t
 		status := change(cache, &count)
@@ -143,42 +143,42 @@ func (e *engine[V]) get(key string) (value V, status Status, err error) {
 	}
 	for {
 		found := C.go_get(C.uintptr_t(uintptr(unsafe.Pointer(e.tasks))), bytesOf(key), C.size_t(len(key)))
-		value, isFound := e.taken(found)
+		value, isFound := e.valueFound(found)
 		if status := Status(found.status); status != Value || isFound {
 			return value, status, check(found.status)
 		}
-		// The value was replaced or removed, and its number forgotten, after the call had released it: look again.
+		// Another goroutine replaced or removed the value after the call had released it: look it up again.
 	}
 }
 
-// taken returns the Go value that a call has found, and whether there is one.
-func (e *engine[V]) taken(found C.go_found_t) (value V, isFound bool) {
+// valueFound returns the Go value of a lookup, and whether there is one.
+func (e *engine[V]) valueFound(found C.go_lookup_t) (value V, isFound bool) {
 	if found.object == 0 {
 		return value, false
 	}
-	if kept := e.objects.find(uintptr(found.object)); kept != nil {
-		value, isFound = kept.value, true
+	if object := e.objects.find(uintptr(found.object)); object != nil {
+		value, isFound = object.value, true
 	}
-	if found.held != nil {
-		C.kvl_value_release(found.held)
+	if found.value != nil {
+		C.kvl_value_release(found.value)
 	}
 	return value, isFound
 }
 
-func (e *engine[V]) put(key string, value *V, terms Terms) (isIn bool, err error) {
+func (e *engine[V]) put(key string, value *V, terms Terms) (isStored bool, err error) {
 	err = e.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
-		handle, err := e.boxed(value, terms)
+		handle, err := e.newHandle(value, terms)
 		if err != nil {
 			return C.KVL_ERR_NO_MEMORY
 		}
 		defer C.kvl_value_release(handle)
-		status := terms.with(func(stated *C.kvl_terms_t) C.kvl_status_t {
-			return C.kvl_cache_put(cache, bytesOf(key), C.size_t(len(key)), handle, stated)
+		status := terms.with(func(native *C.kvl_terms_t) C.kvl_status_t {
+			return C.kvl_cache_put(cache, bytesOf(key), C.size_t(len(key)), handle, native)
 		})
-		isIn = status == C.KVL_OK
+		isStored = status == C.KVL_OK
 		return status
 	})
-	return isIn, err
+	return isStored, err
 }
 
 // waiter is a fetch in progress, to which the pump delivers events.
@@ -190,7 +190,7 @@ type waiter[V any] struct {
 }
 
 func (e *engine[V]) waiter(keys []string) *waiter[V] {
-	w := e.spare.Swap(nil)
+	w := e.recycled.Swap(nil)
 	if w == nil {
 		w = &waiter[V]{settled: make(chan struct{})}
 		w.id = cgo.NewHandle(w)
@@ -199,16 +199,16 @@ func (e *engine[V]) waiter(keys []string) *waiter[V] {
 	return w
 }
 
-// unused takes back a waiter that the library does not know.
-func (e *engine[V]) unused(w *waiter[V]) {
-	if !e.spare.CompareAndSwap(nil, w) {
+// recycle keeps a waiter that the library has not accepted, for the next fetch.
+func (e *engine[V]) recycle(w *waiter[V]) {
+	if !e.recycled.CompareAndSwap(nil, w) {
 		w.id.Delete()
 	}
 	e.mu.RLock()
 	isClosed := e.tasks == nil
 	e.mu.RUnlock()
 	if isClosed {
-		if w := e.spare.Swap(nil); w != nil {
+		if w := e.recycled.Swap(nil); w != nil {
 			w.id.Delete()
 		}
 	}
@@ -216,7 +216,7 @@ func (e *engine[V]) unused(w *waiter[V]) {
 
 // fetch returns the value of one key, and whether there is one.
 func (e *engine[V]) fetch(ctx context.Context, key string, settings []Settings) (value V, isFound bool, err error) {
-	if len(settings) == 0 && e.looksFirst {
+	if len(settings) == 0 && e.readsStoreFirst {
 		if err := ctx.Err(); err != nil {
 			return value, false, err
 		}
@@ -225,10 +225,10 @@ func (e *engine[V]) fetch(ctx context.Context, key string, settings []Settings) 
 		}
 	}
 	for {
-		var found C.go_found_t
+		var found C.go_lookup_t
 		results, err := e.wait(ctx, []string{key}, settings, func(c *call[V]) C.kvl_status_t {
 			found = C.go_fetch(c.tasks, bytesOf(key), C.size_t(len(key)), c.options, c.fetch, C.uintptr_t(c.waiter.id))
-			value, isFound = e.taken(found)
+			value, isFound = e.valueFound(found)
 			return found.status
 		})
 		if results != nil {
@@ -237,12 +237,12 @@ func (e *engine[V]) fetch(ctx context.Context, key string, settings []Settings) 
 		if err != nil || found.object == 0 || isFound {
 			return value, isFound, err
 		}
-		// As in get.
+		// As in get, the value was dropped meanwhile: fetch it again.
 	}
 }
 
 func (e *engine[V]) results(ctx context.Context, keys []string, settings []Settings) (results []Result[V], err error) {
-	bytes, lengths := packed(keys)
+	bytes, lengths := packKeys(keys)
 	later, err := e.wait(ctx, keys, settings, func(c *call[V]) C.kvl_status_t {
 		var ready *C.kvl_results_t
 		status := C.go_fetch_all(c.tasks, (*C.uint8_t)(&bytes[0]), C.size_t(len(bytes)-1), &lengths[0], C.size_t(len(keys)), c.options, c.fetch,
@@ -263,28 +263,28 @@ func (e *engine[V]) results(ctx context.Context, keys []string, settings []Setti
 }
 
 func (e *engine[V]) refresh(keys []string, settings []Settings) error {
-	options, err := merged(settings).options()
+	options, err := mergeSettings(settings).options()
 	if err != nil {
 		return err
 	}
 	defer C.kvl_options_free(options)
-	bytes, lengths := packed(keys)
-	return e.used(func(tasks *C.kvl_tasks_t) error {
+	bytes, lengths := packKeys(keys)
+	return e.withTasks(func(tasks *C.kvl_tasks_t) error {
 		return check(C.go_refresh(tasks, (*C.uint8_t)(&bytes[0]), C.size_t(len(bytes)-1), &lengths[0], C.size_t(len(keys)), options))
 	})
 }
 
 func (e *engine[V]) invalidate(keys []string, flags C.uint32_t) error {
-	bytes, lengths := packed(keys)
-	return e.used(func(tasks *C.kvl_tasks_t) error {
+	bytes, lengths := packKeys(keys)
+	return e.withTasks(func(tasks *C.kvl_tasks_t) error {
 		return check(C.go_invalidate(tasks, (*C.uint8_t)(&bytes[0]), C.size_t(len(bytes)-1), &lengths[0], C.size_t(len(keys)), flags))
 	})
 }
 
 func (e *engine[V]) invalidateAll() error { return e.invalidate(nil, C.KVL_INVALIDATE_F_ALL) }
 
-// merged combines several settings; later ones take precedence.
-func merged(settings []Settings) Settings {
+// mergeSettings combines several settings; later ones take precedence.
+func mergeSettings(settings []Settings) Settings {
 	if len(settings) == 1 {
 		return settings[0]
 	}
@@ -297,7 +297,7 @@ func merged(settings []Settings) Settings {
 	return all
 }
 
-// call holds the handles with which a fetch is started.
+// call has the handles that a fetch is started with.
 type call[V any] struct {
 	tasks   *C.kvl_tasks_t
 	options *C.kvl_options_t
@@ -305,14 +305,14 @@ type call[V any] struct {
 	waiter  *waiter[V]
 }
 
-// wait starts a fetch and returns its results when they have arrived. Results that were available at once go to `begin`; wait returns nil.
+// wait starts a fetch with `begin` and waits for its results. It returns nil if the fetch ended at once, in which case `begin` has its outcome.
 func (e *engine[V]) wait(ctx context.Context, keys []string, settings []Settings, begin func(*call[V]) C.kvl_status_t) ([]Result[V], error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	var c call[V]
 	if len(settings) > 0 {
-		options, err := merged(settings).options()
+		options, err := mergeSettings(settings).options()
 		if err != nil {
 			return nil, err
 		}
@@ -328,16 +328,16 @@ func (e *engine[V]) wait(ctx context.Context, keys []string, settings []Settings
 	w := e.waiter(keys)
 	c.waiter = w
 	status := C.kvl_status_t(C.KVL_ERR_CLOSED)
-	err := e.used(func(tasks *C.kvl_tasks_t) error {
+	err := e.withTasks(func(tasks *C.kvl_tasks_t) error {
 		c.tasks = tasks
 		status = begin(&c)
 		return check(status)
 	})
 	if status != C.KVL_PENDING {
-		e.unused(w)
+		e.recycle(w)
 		return nil, err
 	}
-	// The pump uses the id until the last event, which also follows a cancel.
+	// The pump uses the ID until the last event, which follows a cancel too.
 	defer w.id.Delete()
 	select {
 	case <-w.settled:

@@ -10,9 +10,9 @@ import (
 	"unsafe"
 )
 
-// All iterates over the entries: `for entry := range users.All() { ... }`, or a call with a function that returns whether to continue. A
-// key that is in the cache throughout appears exactly once, whatever other goroutines, or the loop itself, change meanwhile. Nothing is
-// loaded or counted as used. The iteration ends early if the cache is closed.
+// All iterates over the entries: `for entry := range users.All() { ... }`. Before Go 1.23, call it with a function that returns whether to
+// continue. A key that stays in the cache throughout appears exactly once, whatever other goroutines, or the loop itself, change. Loads nothing,
+// and does not count as a use. The iteration ends early if the cache is closed.
 func (t *Tasks[V]) All() func(yield func(Result[V]) bool) {
 	return func(yield func(Result[V]) bool) {
 		defer runtime.KeepAlive(t)
@@ -40,10 +40,11 @@ func (e *engine[V]) all(yield func(Result[V]) bool) {
 	}
 }
 
-// FileError reports why a file could not be saved or loaded. errors.Is finds its status: ErrIO, ErrCorrupt, ErrTruncated or ErrFileVersion.
+// FileError is the error of a file that could not be saved or loaded. errors.Is finds its status: ErrIO, ErrCorrupt, ErrTruncated or
+// ErrFileVersion.
 type FileError struct {
 	Status Status
-	// Message is a sentence that names the file.
+	// Message states the reason and the path of the file.
 	Message string
 }
 
@@ -52,17 +53,17 @@ func (e *FileError) Error() string { return "kvlight: " + e.Message }
 // Unwrap returns the status.
 func (e *FileError) Unwrap() error { return e.Status }
 
-// Save writes the entries to a file, with their remaining times, and returns the number of them. An existing file is replaced once the new
-// one is complete. encode turns values into bytes, for example with json.Marshal or gob; its first error ends the save. It may call the
-// cache; if it closes the cache, the save fails with ErrClosed, or completes.
+// Save writes the entries to a file, with their remaining TTLs, and returns their number. An existing file is replaced once the new one is
+// complete. encode turns values into bytes, as json.Marshal does; its first error ends the save. It may call the cache; if it closes the cache,
+// the save fails with ErrClosed or completes.
 func (t *Tasks[V]) Save(path string, encode func(V) ([]byte, error)) (entries int, err error) {
-	return t.transferred(path, &transfer[V]{engine: t.engine, encode: encode}, true)
+	return t.runTransfer(path, &transfer[V]{engine: t.engine, encode: encode}, true)
 }
 
 // Load stores the entries of a saved file, except those whose key has an entry already, and returns the number stored. decode reverses
-// encode; its first error ends the load, and entries loaded before that are kept. It may call the cache.
+// encode; its first error ends the load, and the entries loaded before that stay in the cache. It may call the cache.
 func (t *Tasks[V]) Load(path string, decode func([]byte) (V, error)) (entries int, err error) {
-	return t.transferred(path, &transfer[V]{engine: t.engine, decode: decode}, false)
+	return t.runTransfer(path, &transfer[V]{engine: t.engine, decode: decode}, false)
 }
 
 // transfer is a save or a load in progress.
@@ -73,26 +74,26 @@ type transfer[V any] struct {
 	err    error
 }
 
-func (t *Tasks[V]) transferred(path string, work *transfer[V], isSave bool) (int, error) {
+func (t *Tasks[V]) runTransfer(path string, work *transfer[V], isSave bool) (int, error) {
 	defer runtime.KeepAlive(t)
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
 	id := cgo.NewHandle(converter(work))
 	defer id.Delete()
 	var done C.kvl_transfer_t
-	var why *C.kvl_error_t
-	defer func() { C.kvl_error_release(why) }()
-	// Without the engine's lock: a Close that waits for it would block the program's functions.
+	var libraryError *C.kvl_error_t
+	defer func() { C.kvl_error_release(libraryError) }()
+	// The engine's lock is not held during the transfer: a Close that waits for it would block calls of the program's functions.
 	var cache *C.kvl_cache_t
-	if err := t.engine.used(func(tasks *C.kvl_tasks_t) error { return check(C.kvl_tasks_cache(tasks, &cache)) }); err != nil {
+	if err := t.engine.withTasks(func(tasks *C.kvl_tasks_t) error { return check(C.kvl_tasks_cache(tasks, &cache)) }); err != nil {
 		return 0, err
 	}
 	defer C.kvl_cache_release(cache)
 	var status C.kvl_status_t
 	if isSave {
-		status = C.go_save(cache, name, C.uintptr_t(id), &done, &why)
+		status = C.go_save(cache, name, C.uintptr_t(id), &done, &libraryError)
 	} else {
-		status = C.go_load(cache, name, C.uintptr_t(id), &done, &why)
+		status = C.go_load(cache, name, C.uintptr_t(id), &done, &libraryError)
 	}
 	switch {
 	case work.err != nil:
@@ -100,44 +101,44 @@ func (t *Tasks[V]) transferred(path string, work *transfer[V], isSave bool) (int
 	case status == C.KVL_ERR_CLOSED:
 		return 0, ErrClosed
 	case status < 0:
-		return 0, &FileError{Status(status), C.GoString(C.kvl_error_message(why))}
+		return 0, &FileError{Status(status), C.GoString(C.kvl_error_message(libraryError))}
 	}
 	return int(done.entries), nil
 }
 
-// converter is a transfer of values of any type. Its methods are called by the library on the goroutine of Save and Load.
+// converter is a transfer without its type parameter. The library calls its methods on the goroutine of Save or Load.
 type converter interface {
-	encoded(object C.uintptr_t) *C.kvl_value_t
-	decoded(bytes []byte) *C.kvl_value_t
+	encodeObject(object C.uintptr_t) *C.kvl_value_t
+	decodeBytes(bytes []byte) *C.kvl_value_t
 	hasFailed() bool
 }
 
 func (t *transfer[V]) hasFailed() bool { return t.err != nil }
 
-// guard turns a panic of the program's function into the error of the call: it must not unwind the library.
+// guard turns a panic of the program's function into the error of the call. A panic must not unwind the library.
 func (t *transfer[V]) guard() {
-	if why := recover(); why != nil {
-		t.err = fmt.Errorf("kvlight: the function that converts values panicked: %v", why)
+	if reason := recover(); reason != nil {
+		t.err = fmt.Errorf("kvlight: the function that converts values panicked: %v", reason)
 	}
 }
 
-func (t *transfer[V]) encoded(object C.uintptr_t) (value *C.kvl_value_t) {
+func (t *transfer[V]) encodeObject(object C.uintptr_t) (value *C.kvl_value_t) {
 	defer t.guard()
-	bytes, err := t.encode(t.engine.unboxed(object))
+	bytes, err := t.encode(t.engine.objectValue(object))
 	if err == nil {
-		bytes := append(bytes[:len(bytes):len(bytes)], 0) // so that there is a first byte to take the address of
+		bytes := append(bytes[:len(bytes):len(bytes)], 0) // a NUL, so that an empty slice has a first byte too
 		err = check(C.kvl_value_new_bytes((*C.uint8_t)(&bytes[0]), C.size_t(len(bytes)-1), &value))
 	}
 	t.err = err
 	return value
 }
 
-func (t *transfer[V]) decoded(bytes []byte) (handle *C.kvl_value_t) {
+func (t *transfer[V]) decodeBytes(bytes []byte) (handle *C.kvl_value_t) {
 	defer t.guard()
 	value, err := t.decode(bytes)
 	if err == nil {
-		err = t.engine.used(func(*C.kvl_tasks_t) (err error) {
-			handle, err = t.engine.boxed(&value, Terms{})
+		err = t.engine.withTasks(func(*C.kvl_tasks_t) (err error) {
+			handle, err = t.engine.newHandle(&value, Terms{})
 			return err
 		})
 	}
@@ -148,7 +149,7 @@ func (t *transfer[V]) decoded(bytes []byte) (handle *C.kvl_value_t) {
 //export kvlGoEncode
 func kvlGoEncode(id C.uintptr_t, object C.uintptr_t) *C.kvl_value_t {
 	if work := cgo.Handle(id).Value().(converter); !work.hasFailed() {
-		return work.encoded(object)
+		return work.encodeObject(object)
 	}
 	return nil
 }
@@ -156,13 +157,14 @@ func kvlGoEncode(id C.uintptr_t, object C.uintptr_t) *C.kvl_value_t {
 //export kvlGoDecode
 func kvlGoDecode(id C.uintptr_t, data *C.uint8_t, length C.size_t) *C.kvl_value_t {
 	if work := cgo.Handle(id).Value().(converter); !work.hasFailed() {
-		return work.decoded(C.GoBytes(unsafe.Pointer(data), C.int(length)))
+		// Not C.GoBytes, whose length is an int of C.
+		return work.decodeBytes(append([]byte{}, unsafe.Slice((*byte)(data), int(length))...))
 	}
 	return nil
 }
 
-//export kvlGoStops
-func kvlGoStops(id C.uintptr_t) C.int32_t {
+//export kvlGoShouldStop
+func kvlGoShouldStop(id C.uintptr_t) C.int32_t {
 	if cgo.Handle(id).Value().(converter).hasFailed() {
 		return 1
 	}

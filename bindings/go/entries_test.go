@@ -19,30 +19,30 @@ type user struct {
 	Born int
 }
 
-func encoded(u user) ([]byte, error) { return json.Marshal(u) }
+func encodeUser(u user) ([]byte, error) { return json.Marshal(u) }
 
-func decoded(bytes []byte) (u user, err error) {
+func decodeUser(bytes []byte) (u user, err error) {
 	err = json.Unmarshal(bytes, &u)
 	return u, err
 }
 
 func noUsers(context.Context, []string) (map[string]user, error) { return nil, nil }
 
-func Test_s18_a_saved_cache_loads_with_its_values_and_times(t *testing.T) {
+func Test_s18_a_saved_cache_loads_with_its_values_and_ttls(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "cache")
-	tasks := opened(t, noUsers, kvlight.Settings{"cache.capacity": 10_000})
+	tasks := openTasks(t, noUsers, kvlight.Settings{"cache.capacity": 10_000})
 	defer tasks.Close()
-	for i, key := range names(5000) {
+	for i, key := range testKeys(5000) {
 		_, _ = tasks.Put(key, user{key, i}, kvlight.Terms{TTL: time.Hour})
 	}
 	_, _ = tasks.PutNull("none")
-	if saved, err := tasks.Save(file, encoded); saved != 5001 || err != nil {
+	if saved, err := tasks.Save(file, encodeUser); saved != 5001 || err != nil {
 		t.Fatal(saved, err)
 	}
-	other := opened(t, noUsers, kvlight.Settings{"cache.capacity": 10_000})
+	other := openTasks(t, noUsers, kvlight.Settings{"cache.capacity": 10_000})
 	defer other.Close()
 	_, _ = other.Put("k3", user{"younger", 0}, kvlight.Terms{})
-	if loaded, err := other.Load(file, decoded); loaded != 5000 || err != nil {
+	if loaded, err := other.Load(file, decodeUser); loaded != 5000 || err != nil {
 		t.Fatal(loaded, err)
 	}
 	for key, name := range map[string]string{"k3": "younger", "k7": "k7", "k4999": "k4999"} {
@@ -61,18 +61,18 @@ func Test_s18_a_saved_cache_loads_with_its_values_and_times(t *testing.T) {
 	}
 }
 
-func Test_s18_what_is_wrong_with_a_file_or_a_function_is_said(t *testing.T) {
+func Test_s18_a_file_or_a_function_that_fails_returns_the_reason(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "cache")
-	tasks := opened(t, noUsers, nil)
+	tasks := openTasks(t, noUsers, nil)
 	defer tasks.Close()
 	_, _ = tasks.Put("a", user{"a", 1}, kvlight.Terms{})
 	_, _ = tasks.Put("b", user{"b", 1}, kvlight.Terms{})
-	if _, err := tasks.Load(filepath.Join(folder, "missing"), decoded); !errors.Is(err, kvlight.ErrIO) || !strings.Contains(err.Error(), "missing") {
+	if _, err := tasks.Load(filepath.Join(folder, "missing"), decodeUser); !errors.Is(err, kvlight.ErrIO) || !strings.Contains(err.Error(), "missing") {
 		t.Error(err)
 	}
 	_ = os.WriteFile(file, []byte("something else"), 0o600)
-	if _, err := tasks.Load(file, decoded); !errors.Is(err, kvlight.ErrCorrupt) {
+	if _, err := tasks.Load(file, decodeUser); !errors.Is(err, kvlight.ErrCorrupt) {
 		t.Error(err)
 	}
 	no, calls := errors.New("no"), 0
@@ -83,9 +83,9 @@ func Test_s18_what_is_wrong_with_a_file_or_a_function_is_said(t *testing.T) {
 		t.Error(err)
 	}
 	if text, _ := os.ReadFile(file); string(text) != "something else" {
-		t.Error("the older file was replaced")
+		t.Error("a failed save has replaced the older file")
 	}
-	// An empty encoding, and a function that calls the cache.
+	// A function that calls the cache and returns an empty encoding.
 	if saved, err := tasks.Save(file, func(u user) ([]byte, error) { _, _, err := tasks.Get("a"); return nil, err }); saved != 2 || err != nil {
 		t.Error(saved, err)
 	}
@@ -102,46 +102,46 @@ func Test_s18_what_is_wrong_with_a_file_or_a_function_is_said(t *testing.T) {
 	if _, err := tasks.Save(file, func(user) ([]byte, error) { tasks.Close(); return nil, nil }); err != nil && err != kvlight.ErrClosed {
 		t.Error(err)
 	}
-	if _, err := tasks.Save(file, encoded); err != kvlight.ErrClosed {
+	if _, err := tasks.Save(file, encodeUser); err != kvlight.ErrClosed {
 		t.Error(err)
 	}
-	if !collected(func() bool { return libraryThreads() == 0 }) {
+	if !collectUntil(func() bool { return libraryThreads() == 0 }) {
 		t.Errorf("%d threads of the library are left", libraryThreads())
 	}
 }
 
 func Test_s17_touch_expire_and_conditional_puts(t *testing.T) {
-	tasks := opened(t, echo, kvlight.Settings{"cache.ttl_ms": 60_000})
+	tasks := openTasks(t, echo, kvlight.Settings{"cache.ttl_ms": 60_000})
 	defer tasks.Close()
-	said := func(is bool, err error) bool {
+	must := func(is bool, err error) bool {
 		if err != nil {
 			t.Error(err)
 		}
 		return is
 	}
-	if said(tasks.Put("a", "1", kvlight.Terms{OnlyIf: kvlight.Present})) || !said(tasks.Put("a", "1", kvlight.Terms{OnlyIf: kvlight.Absent})) ||
-		said(tasks.Put("a", "2", kvlight.Terms{OnlyIf: kvlight.Absent})) {
-		t.Error("conditions")
+	if must(tasks.Put("a", "1", kvlight.Terms{OnlyIf: kvlight.Present})) || !must(tasks.Put("a", "1", kvlight.Terms{OnlyIf: kvlight.Absent})) ||
+		must(tasks.Put("a", "2", kvlight.Terms{OnlyIf: kvlight.Absent})) {
+		t.Error("a conditional put")
 	}
-	if !said(tasks.Touch("a", time.Hour)) || said(tasks.Touch("b", 0)) {
+	if !must(tasks.Touch("a", time.Hour)) || must(tasks.Touch("b", 0)) {
 		t.Error("touch")
 	}
-	if !said(tasks.Put("a", "3", kvlight.Terms{KeepTTL: true, Priority: 2})) {
+	if !must(tasks.Put("a", "3", kvlight.Terms{KeepTTL: true, Priority: 2})) {
 		t.Error("put")
 	}
 	results, err := tasks.Results(ctx, []string{"a"})
 	if err != nil || results[0].Value != "3" || results[0].TTLLeft < 2*time.Minute {
 		t.Error(results, err)
 	}
-	if !said(tasks.Expire("a")) || said(tasks.Expire("a")) {
+	if !must(tasks.Expire("a")) || must(tasks.Expire("a")) {
 		t.Error("expire")
 	}
 }
 
-func Test_r02_a_fallback_serves_where_the_provider_fails(t *testing.T) {
+func Test_r02_a_fallback_is_served_when_the_provider_fails(t *testing.T) {
 	lost := errors.New("lost")
 	var fails atomic.Bool
-	tasks := opened(t, func(_ context.Context, keys []string) (map[string]string, error) {
+	tasks := openTasks(t, func(_ context.Context, keys []string) (map[string]string, error) {
 		if !fails.Load() {
 			return echo(ctx, keys)
 		}
@@ -188,9 +188,9 @@ func Test_r02_a_fallback_serves_where_the_provider_fails(t *testing.T) {
 	}
 }
 
-func Test_f11a_a_provider_says_when_to_try_again(t *testing.T) {
+func Test_f11a_a_provider_sets_the_pause_before_a_retry(t *testing.T) {
 	var begun []time.Time
-	tasks := opened(t, func(_ context.Context, keys []string) (map[string]string, error) {
+	tasks := openTasks(t, func(_ context.Context, keys []string) (map[string]string, error) {
 		if begun = append(begun, time.Now()); len(begun) == 1 {
 			return nil, kvlight.RetryAfter(errors.New("later"), 60*time.Millisecond)
 		}
@@ -202,8 +202,8 @@ func Test_f11a_a_provider_says_when_to_try_again(t *testing.T) {
 	}
 }
 
-func Test_r07_the_circuit_breaker_is_seen_and_ordered(t *testing.T) {
-	tasks := opened(t, func(context.Context, []string) (map[string]string, error) { return nil, errors.New("down") },
+func Test_r07_the_circuit_breaker_can_be_read_and_forced(t *testing.T) {
+	tasks := openTasks(t, func(context.Context, []string) (map[string]string, error) { return nil, errors.New("down") },
 		kvlight.Settings{"breaker.consecutive": 1})
 	defer tasks.Close()
 	is := func(wanted kvlight.BreakerState) {

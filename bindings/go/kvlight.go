@@ -1,16 +1,16 @@
-// Package kvlight is a loading cache: keys that are not in memory are fetched from a provider, each key once, however many callers ask for
-// it, and many keys in one request.
+// Package kvlight is a loading cache: it loads the keys that are not in memory from a provider, in batches, and each key once, however many
+// callers ask for it.
 //
 //	users, err := kvlight.New(func(ctx context.Context, ids []string) (map[string]User, error) {
-//		return db.Users(ctx, ids) // called with the keys that the cache lacks; keys left out are remembered as absent
+//		return db.Users(ctx, ids) // called with the keys that are not in the cache; a key left out is cached as absent
 //	}, kvlight.Settings{"cache.capacity": 10_000})
 //	defer users.Close()
 //
 //	user, found, err := users.Fetch(ctx, "7")
 //	all, err := users.FetchAll(ctx, []string{"7", "8", "7"})
 //
-// Values are any Go values and stay in Go; the library holds handles of them. Errors of the provider reach every waiting caller
-// unchanged. One goroutine reads the library's queue; each request runs the provider on its own goroutine.
+// A value can be any Go value, and stays in Go; the library holds a handle of it. An error of the provider reaches every waiting caller
+// unchanged. One goroutine reads the library's queue; each call of the provider runs on a goroutine of its own.
 package kvlight
 
 // #include "shim.h"
@@ -25,34 +25,35 @@ import (
 	"unsafe"
 )
 
-// Provider answers keys: those that are not in the map it returns are absent. An error fails them all; KeyErrors fails some.
+// Provider loads keys. A key that is not in the returned map is absent. An error fails all keys; a KeyErrors fails only those in it.
 type Provider[V any] func(ctx context.Context, keys []string) (map[string]V, error)
 
-// Tasks is a cache with a provider. Its methods may be called from any goroutine. A Tasks that is dropped without Close is closed by the
-// garbage collector, unless its provider refers to it.
+// Tasks is a cache with a provider. Its methods may be called from any goroutine. A Tasks that becomes unreachable without Close
+// is closed by the garbage collector, unless its provider refers to it.
 type Tasks[V any] struct{ engine *engine[V] }
 
 // Result is the result of one key.
 type Result[V any] struct {
 	Key string
-	// Found reports whether there is a Value; without a Value and an Err the key is known to be absent, or not in the cache.
-	Value    V
+	// Value is the value, if Found is true.
+	Value V
+	// Found reports whether there is a value. With neither a value nor an Err the key is known to be absent, or not in the cache.
 	Found    bool
 	Err      error
 	Status   Status
 	Source   Source
 	Attempts int
-	// Age is the time since the value was loaded or put. TTLLeft is the time until it expires: negative: never, 0: it is not stored.
+	// Age is the time since the value was loaded or put. TTLLeft is the time until it expires: negative for never, 0 if it is not stored.
 	Age, TTLLeft time.Duration
-	// IsStale reports that the value has expired and is served as a fallback. LoadErr is then the error of the load, nil if it took too
-	// long ("stale.timeout_ms").
+	// IsStale reports that the value has expired and is served as a fallback. LoadErr is then the error of the load, or nil if it
+	// took too long ("stale.timeout_ms").
 	IsStale bool
 	LoadErr error
 }
 
 var errNoProvider = errors.New("kvlight: the provider is nil")
 
-// New creates a cache with a provider that returns maps.
+// New creates a cache with a provider.
 func New[V any](provider Provider[V], settings Settings, options ...Option[V]) (*Tasks[V], error) {
 	if provider == nil {
 		return nil, errNoProvider
@@ -60,7 +61,7 @@ func New[V any](provider Provider[V], settings Settings, options ...Option[V]) (
 	return NewWithRequests(func(request *Request[V]) { request.answer(provider) }, settings, options...)
 }
 
-// NewWithRequests creates a cache whose provider answers key by key, now or later.
+// NewWithRequests creates a cache whose provider answers key by key, at any time.
 func NewWithRequests[V any](provide func(*Request[V]), settings Settings, options ...Option[V]) (*Tasks[V], error) {
 	if provide == nil {
 		return nil, errNoProvider
@@ -70,7 +71,7 @@ func NewWithRequests[V any](provide func(*Request[V]), settings Settings, option
 		return nil, err
 	}
 	defer C.kvl_config_free(config)
-	engine := &engine[V]{provide: provide, pumped: make(chan struct{})}
+	engine := &engine[V]{provide: provide, pumpDone: make(chan struct{})}
 	for _, option := range options {
 		option(engine)
 	}
@@ -86,19 +87,19 @@ func NewWithRequests[V any](provide func(*Request[V]), settings Settings, option
 // Option is an option of a cache that is not one of the library's settings.
 type Option[V any] func(*engine[V])
 
-// Dropped sets a function that is called with each value when neither the cache nor a fetch holds it any longer. The function must neither
-// wait for this cache nor close it. A panic of it is logged and has no other effect.
+// Dropped sets a function that is called with each value once neither the cache nor a fetch holds it any longer. The function must neither
+// wait for this cache nor close it. A panic in it is logged and has no other effect.
 func Dropped[V any](function func(V)) Option[V] {
 	return func(e *engine[V]) { e.dropped = function }
 }
 
-// Close closes the cache: waiting callers get ErrClosed, and the contexts of requests are cancelled. It does not wait for providers.
+// Close closes the cache: waiting callers get ErrClosed, and the contexts of requests are cancelled. It does not wait for provider calls.
 func (t *Tasks[V]) Close() {
 	defer runtime.KeepAlive(t)
 	t.engine.close()
 }
 
-// Get returns the value in the cache, without asking the provider.
+// Get returns the value in the cache, and whether there is one. It never calls the provider.
 func (t *Tasks[V]) Get(key string) (value V, found bool, err error) {
 	defer runtime.KeepAlive(t)
 	value, status, err := t.engine.get(key)
@@ -129,13 +130,14 @@ func (t *Tasks[V]) FetchAll(ctx context.Context, keys []string, settings ...Sett
 	return values, nil
 }
 
-// Results returns the result of each key, in the order of the keys. Its error concerns the whole call: the context's, or a refusal.
+// Results returns the result of each key, in the order of the keys. The returned error concerns the whole call, such as the end
+// of the context or a wrong setting.
 func (t *Tasks[V]) Results(ctx context.Context, keys []string, settings ...Settings) ([]Result[V], error) {
 	defer runtime.KeepAlive(t)
 	return t.engine.results(ctx, keys, settings)
 }
 
-// Refresh reloads keys in the background; the current values are served until then, and stay if the reload fails.
+// Refresh reloads keys in the background. The current values are served until then, and stay if the reload fails.
 func (t *Tasks[V]) Refresh(keys []string, settings ...Settings) error {
 	defer runtime.KeepAlive(t)
 	return t.engine.refresh(keys, settings)
@@ -154,23 +156,23 @@ func (t *Tasks[V]) InvalidateAll() error {
 	return t.engine.invalidateAll()
 }
 
-// Terms are the terms on which a value is stored; the zero Terms leave all to the settings.
+// Terms are the terms on which a value is stored. The zero value stands for those of the settings.
 type Terms struct {
-	// TTL is the time until the value expires; negative: never. 0 leaves it to the settings.
+	// TTL is the time until the value expires; negative for never, 0 for the TTL of the settings.
 	TTL time.Duration
 	// Cost is the cost of the value, in bytes.
 	Cost uint64
-	// Priority: entries of lower priority are evicted first. 0 leaves it to the settings.
+	// Priority decides about eviction: entries of lower priority are evicted first. 0 stands for the priority of the settings.
 	Priority float64
-	// StaleTTL is how long the value is kept as a fallback after it expires; negative: not at all. 0 leaves it to the settings.
+	// StaleTTL is how long the value is kept as a fallback after it expires; negative for not at all, 0 for the time of the settings.
 	StaleTTL time.Duration
-	// Version is the version of the record, for example an ETag: Request.Stale returns it.
+	// Version is the version of the record, such as an ETag, which Request.Stale returns.
 	Version string
 	// Tags are names by which RemoveTag and ExpireTag find the entry: at most 16, each of 1 to 255 bytes.
 	Tags []string
-	// KeepTTL lets an existing entry keep its time of expiry. It applies to puts only.
+	// KeepTTL makes a put keep the time of expiry of an existing entry.
 	KeepTTL bool
-	// OnlyIf is the condition under which a put stores the value; otherwise nothing changes.
+	// OnlyIf is the condition of a put; if it does not hold, nothing changes.
 	OnlyIf Condition
 }
 
@@ -180,9 +182,9 @@ type Condition int
 // Conditions.
 const (
 	Always Condition = iota
-	// Absent: the key has no entry. A key that is known to be absent has one.
+	// Absent stores only if the key has no entry. A key that is known to be absent has one.
 	Absent
-	// Present: the key has an entry.
+	// Present stores only if the key has an entry.
 	Present
 )
 
@@ -194,11 +196,11 @@ func (terms Terms) flags() C.uint32_t {
 	return flags
 }
 
-// milliseconds converts a duration; 0 becomes `open`, and a negative one `never`.
-func milliseconds(d time.Duration, open, never C.int64_t) C.int64_t {
+// milliseconds converts a duration; 0 becomes `unset`, and a negative one `never`.
+func milliseconds(d time.Duration, unset, never C.int64_t) C.int64_t {
 	switch {
 	case d == 0:
-		return open
+		return unset
 	case d < 0:
 		return never
 	case d < time.Millisecond:
@@ -208,13 +210,13 @@ func milliseconds(d time.Duration, open, never C.int64_t) C.int64_t {
 	}
 }
 
-// with calls a function with the terms in the form of the library, without the cost, which belongs to the value.
+// with calls a function with the terms in the library's form, without the cost, which the handle of the value has.
 func (terms Terms) with(use func(*C.kvl_terms_t) C.kvl_status_t) C.kvl_status_t {
 	priority := C.double(C.KVL_PRIORITY_DEFAULT)
 	if terms.Priority != 0 {
 		priority = C.double(terms.Priority)
 	}
-	stated := C.kvl_terms_t{
+	native := C.kvl_terms_t{
 		struct_size:  C.sizeof_kvl_terms_t,
 		ttl_ms:       milliseconds(terms.TTL, C.KVL_TTL_DEFAULT, C.KVL_TTL_NEVER),
 		priority:     priority,
@@ -223,17 +225,17 @@ func (terms Terms) with(use func(*C.kvl_terms_t) C.kvl_status_t) C.kvl_status_t 
 		stale_ttl_ms: milliseconds(terms.StaleTTL, 0, C.KVL_STALE_NEVER),
 	}
 	if terms.Version != "" || len(terms.Tags) > 0 {
-		labels, ok := terms.labels(&stated)
+		labels, ok := terms.labels(&native)
 		if !ok {
 			return C.KVL_ERR_NO_MEMORY
 		}
 		defer C.free(labels)
 	}
-	return use(&stated)
+	return use(&native)
 }
 
-// labels writes the version and the tags into memory of C's, since the terms point at them, and returns that memory.
-func (terms Terms) labels(stated *C.kvl_terms_t) (unsafe.Pointer, bool) {
+// labels copies the version and the tags into memory of C, which the terms then point to, and returns that memory.
+func (terms Terms) labels(native *C.kvl_terms_t) (unsafe.Pointer, bool) {
 	size := len(terms.Version)
 	for _, tag := range terms.Tags {
 		size += len(tag)
@@ -250,9 +252,9 @@ func (terms Terms) labels(stated *C.kvl_terms_t) (unsafe.Pointer, bool) {
 		text = unsafe.Add(at, len(label))
 		return (*C.uint8_t)(at), C.size_t(len(label))
 	}
-	stated.version, stated.version_len = write(terms.Version)
+	native.version, native.version_len = write(terms.Version)
 	if len(terms.Tags) > 0 {
-		stated.tags, stated.tags_len = (*C.kvl_slice_t)(memory), C.size_t(len(terms.Tags))
+		native.tags, native.tags_len = (*C.kvl_slice_t)(memory), C.size_t(len(terms.Tags))
 		tags := unsafe.Slice((*C.kvl_slice_t)(memory), len(terms.Tags))
 		for i, tag := range terms.Tags {
 			tags[i].data, tags[i].len = write(tag)
@@ -267,30 +269,29 @@ func (t *Tasks[V]) Put(key string, value V, terms Terms) (bool, error) {
 	return t.engine.put(key, &value, terms)
 }
 
-// PutNull stores that there is no such record.
+// PutNull stores the key as known to be absent.
 func (t *Tasks[V]) PutNull(key string, terms ...Terms) (bool, error) {
 	defer runtime.KeepAlive(t)
-	var stated Terms
+	var native Terms
 	if len(terms) > 0 {
-		stated = terms[0]
+		native = terms[0]
 	}
-	return t.engine.put(key, nil, stated)
+	return t.engine.put(key, nil, native)
 }
 
-// Touch gives an entry a new TTL, counted from now; 0 leaves it to the settings, and a negative one means that it never expires. It reports
-// whether there was an entry.
-func (t *Tasks[V]) Touch(key string, ttl time.Duration) (wasIn bool, err error) {
+// Touch gives an entry a new TTL, counted from now; negative for never, 0 for the TTL of the settings. It reports whether there was an entry.
+func (t *Tasks[V]) Touch(key string, ttl time.Duration) (existed bool, err error) {
 	defer runtime.KeepAlive(t)
-	return t.engine.changed(func(cache *C.kvl_cache_t) C.kvl_status_t {
+	return t.engine.reportsChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		return C.kvl_cache_touch(cache, bytesOf(key), C.size_t(len(key)), milliseconds(ttl, C.KVL_TTL_DEFAULT, C.KVL_TTL_NEVER))
 	})
 }
 
 // Expire expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if "stale.ttl_ms" is set. It
 // reports whether there was an entry.
-func (t *Tasks[V]) Expire(key string) (wasIn bool, err error) {
+func (t *Tasks[V]) Expire(key string) (existed bool, err error) {
 	defer runtime.KeepAlive(t)
-	return t.engine.changed(func(cache *C.kvl_cache_t) C.kvl_status_t {
+	return t.engine.reportsChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		return C.kvl_cache_expire(cache, bytesOf(key), C.size_t(len(key)))
 	})
 }
@@ -298,7 +299,7 @@ func (t *Tasks[V]) Expire(key string) (wasIn bool, err error) {
 // ExpireTag expires all entries with a tag, as Expire does for a key, and returns their number.
 func (t *Tasks[V]) ExpireTag(tag string) (expired int, err error) {
 	defer runtime.KeepAlive(t)
-	return t.engine.tagged(func(cache *C.kvl_cache_t, count *C.size_t) C.kvl_status_t {
+	return t.engine.countsChanges(func(cache *C.kvl_cache_t, count *C.size_t) C.kvl_status_t {
 		return C.kvl_cache_expire_tag(cache, bytesOf(tag), C.size_t(len(tag)), count)
 	})
 }
@@ -309,23 +310,23 @@ func (t *Tasks[V]) ExpireAll() error {
 	return t.engine.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t { return C.kvl_cache_expire_all(cache) })
 }
 
-// RemoveTag removes all entries with a tag, and returns their number. Running loads do not store an answer with it.
+// RemoveTag removes all entries with a tag, and returns their number. A running load does not store its answer if that has the tag.
 func (t *Tasks[V]) RemoveTag(tag string) (removed int, err error) {
 	defer runtime.KeepAlive(t)
-	return t.engine.tagged(func(cache *C.kvl_cache_t, count *C.size_t) C.kvl_status_t {
+	return t.engine.countsChanges(func(cache *C.kvl_cache_t, count *C.size_t) C.kvl_status_t {
 		return C.kvl_cache_remove_tag(cache, bytesOf(tag), C.size_t(len(tag)), count)
 	})
 }
 
 // Remove removes an entry, and reports whether there was one.
-func (t *Tasks[V]) Remove(key string) (wasIn bool, err error) {
+func (t *Tasks[V]) Remove(key string) (existed bool, err error) {
 	defer runtime.KeepAlive(t)
-	return t.engine.changed(func(cache *C.kvl_cache_t) C.kvl_status_t {
+	return t.engine.reportsChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		return C.kvl_cache_remove(cache, bytesOf(key), C.size_t(len(key)))
 	})
 }
 
-// Clear removes everything.
+// Clear removes all entries.
 func (t *Tasks[V]) Clear() error {
 	defer runtime.KeepAlive(t)
 	return t.engine.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t { return C.kvl_cache_clear(cache) })
@@ -344,19 +345,19 @@ const (
 // Breaker returns the state of the circuit breaker ("breaker.failure_ratio", "breaker.consecutive").
 func (t *Tasks[V]) Breaker() (state BreakerState, err error) {
 	defer runtime.KeepAlive(t)
-	err = t.engine.used(func(tasks *C.kvl_tasks_t) error {
+	err = t.engine.withTasks(func(tasks *C.kvl_tasks_t) error {
 		state = BreakerState(C.kvl_tasks_breaker_state(tasks))
 		return nil
 	})
 	return state, err
 }
 
-// BreakerOrder is a state that the program forces on the circuit breaker.
+// BreakerOrder is the argument of ForceBreaker.
 type BreakerOrder uint32
 
-// Orders for the circuit breaker.
+// States that ForceBreaker takes.
 const (
-	// ForceNone is automatic operation.
+	// ForceNone returns the circuit breaker to automatic operation.
 	ForceNone   BreakerOrder = C.KVL_BREAKER_FORCE_NONE
 	ForceClosed BreakerOrder = C.KVL_BREAKER_FORCE_CLOSED
 	ForceOpen   BreakerOrder = C.KVL_BREAKER_FORCE_OPEN
@@ -365,7 +366,7 @@ const (
 // ForceBreaker forces the circuit breaker open or closed, whatever the provider does, or returns it to automatic operation.
 func (t *Tasks[V]) ForceBreaker(order BreakerOrder) error {
 	defer runtime.KeepAlive(t)
-	return t.engine.used(func(tasks *C.kvl_tasks_t) error {
+	return t.engine.withTasks(func(tasks *C.kvl_tasks_t) error {
 		return check(C.kvl_tasks_breaker_force(tasks, C.uint32_t(order)))
 	})
 }
@@ -373,7 +374,7 @@ func (t *Tasks[V]) ForceBreaker(order BreakerOrder) error {
 // Stats returns the statistics.
 func (t *Tasks[V]) Stats() (stats Stats, err error) {
 	defer runtime.KeepAlive(t)
-	err = t.engine.used(func(tasks *C.kvl_tasks_t) error {
+	err = t.engine.withTasks(func(tasks *C.kvl_tasks_t) error {
 		var s C.kvl_stats_t
 		err := check(C.kvl_tasks_stats(tasks, &s, C.sizeof_kvl_stats_t))
 		stats = statsOf(&s)
@@ -385,7 +386,7 @@ func (t *Tasks[V]) Stats() (stats Stats, err error) {
 // StatsJSON returns the statistics as JSON, with histograms: docs/STATISTICS.md.
 func (t *Tasks[V]) StatsJSON() (text json.RawMessage, err error) {
 	defer runtime.KeepAlive(t)
-	err = t.engine.used(func(tasks *C.kvl_tasks_t) error {
+	err = t.engine.withTasks(func(tasks *C.kvl_tasks_t) error {
 		var value *C.kvl_value_t
 		if err := check(C.kvl_tasks_stats_json(tasks, &value)); err != nil {
 			return err

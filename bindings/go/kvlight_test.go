@@ -28,7 +28,7 @@ func echo(_ context.Context, keys []string) (map[string]string, error) {
 	return rows, nil
 }
 
-func opened[V any](t *testing.T, provider kvlight.Provider[V], settings kvlight.Settings, options ...kvlight.Option[V]) *kvlight.Tasks[V] {
+func openTasks[V any](t *testing.T, provider kvlight.Provider[V], settings kvlight.Settings, options ...kvlight.Option[V]) *kvlight.Tasks[V] {
 	t.Helper()
 	tasks, err := kvlight.New(provider, settings, options...)
 	if err != nil {
@@ -37,7 +37,7 @@ func opened[V any](t *testing.T, provider kvlight.Provider[V], settings kvlight.
 	return tasks
 }
 
-func names(n int) []string {
+func testKeys(n int) []string {
 	keys := make([]string, n)
 	for i := range keys {
 		keys[i] = "k" + strconv.Itoa(i)
@@ -45,11 +45,11 @@ func names(n int) []string {
 	return keys
 }
 
-// collected collects garbage until a condition holds, for a minute at most, and reports whether it holds.
-func collected(isSo func() bool) bool {
+// collectUntil collects garbage until a condition holds, for a minute at most, and reports whether it holds.
+func collectUntil(condition func() bool) bool {
 	for i := 0; i < 6000; i++ {
 		runtime.GC()
-		if isSo() {
+		if condition() {
 			return true
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -64,7 +64,7 @@ func entries(folder string) int {
 
 // ---- Functions that fail ----
 
-func Test_l09b_a_nil_provider_is_refused(t *testing.T) {
+func Test_l09b_a_nil_provider_is_rejected(t *testing.T) {
 	if tasks, err := kvlight.New[int](nil, nil); tasks != nil || err == nil {
 		t.Error(tasks, err)
 	}
@@ -75,7 +75,7 @@ func Test_l09b_a_nil_provider_is_refused(t *testing.T) {
 
 func Test_f01_a_provider_that_panics_fails_its_keys_alone(t *testing.T) {
 	lost := errors.New("lost")
-	tasks := opened(t, func(ctx context.Context, keys []string) (map[string]string, error) {
+	tasks := openTasks(t, func(ctx context.Context, keys []string) (map[string]string, error) {
 		switch keys[0] {
 		case "panics":
 			panic(lost)
@@ -86,7 +86,7 @@ func Test_f01_a_provider_that_panics_fails_its_keys_alone(t *testing.T) {
 	}, kvlight.Settings{"batch.max_keys": 1})
 	defer tasks.Close()
 	var group sync.WaitGroup
-	for _, key := range append(names(20), "panics", "exits") {
+	for _, key := range append(testKeys(20), "panics", "exits") {
 		group.Add(1)
 		go func(key string) {
 			defer group.Done()
@@ -104,10 +104,10 @@ func Test_f01_a_provider_that_panics_fails_its_keys_alone(t *testing.T) {
 	}
 }
 
-func Test_f10b_a_timeout_names_what_the_attempt_before_failed_with(t *testing.T) {
+func Test_f10b_a_timeout_has_the_error_of_the_last_attempt(t *testing.T) {
 	lost := errors.New("lost")
 	failing := func(context.Context, []string) (map[string]string, error) { return nil, lost }
-	tasks := opened(t, failing, kvlight.Settings{"retry.count": 1, "retry.fixed_ms": 60000, "timeout_ms": 20})
+	tasks := openTasks(t, failing, kvlight.Settings{"retry.count": 1, "retry.fixed_ms": 60000, "timeout_ms": 20})
 	defer tasks.Close()
 	_, _, err := tasks.Fetch(ctx, "a")
 	var ended *kvlight.EndedError
@@ -116,17 +116,17 @@ func Test_f10b_a_timeout_names_what_the_attempt_before_failed_with(t *testing.T)
 	}
 }
 
-func Test_f01_a_dropped_function_that_panics_harms_no_fetch_and_no_close(t *testing.T) {
+func Test_f01_a_dropped_function_that_panics_affects_no_fetch_and_no_close(t *testing.T) {
 	log.SetOutput(io.Discard)
 	defer log.SetOutput(os.Stderr)
 	var dropped atomic.Int64
-	tasks := opened(t, echo, kvlight.Settings{"cache.capacity": 10}, kvlight.Dropped(func(value string) {
+	tasks := openTasks(t, echo, kvlight.Settings{"cache.capacity": 10}, kvlight.Dropped(func(value string) {
 		if dropped.Add(1)%2 == 0 {
 			panic(value)
 		}
 		runtime.Goexit()
 	}))
-	all, err := tasks.FetchAll(ctx, names(1000))
+	all, err := tasks.FetchAll(ctx, testKeys(1000))
 	if err != nil || len(all) != 1000 {
 		t.Fatal(len(all), err)
 	}
@@ -139,14 +139,14 @@ func Test_f01_a_dropped_function_that_panics_harms_no_fetch_and_no_close(t *test
 	}
 }
 
-func Test_f13f_a_thousand_concurrent_single_fetches_are_a_thousand_answers(t *testing.T) {
-	tasks := opened(t, func(ctx context.Context, keys []string) (map[string]string, error) {
+func Test_f13f_each_of_a_thousand_concurrent_fetches_gets_its_answer(t *testing.T) {
+	tasks := openTasks(t, func(ctx context.Context, keys []string) (map[string]string, error) {
 		time.Sleep(time.Millisecond)
 		return echo(ctx, keys)
 	}, nil)
 	defer tasks.Close()
 	var group sync.WaitGroup
-	for _, key := range names(1000) {
+	for _, key := range testKeys(1000) {
 		group.Add(1)
 		go func(key string) {
 			defer group.Done()
@@ -159,7 +159,7 @@ func Test_f13f_a_thousand_concurrent_single_fetches_are_a_thousand_answers(t *te
 }
 
 func Test_s12_each_position_of_a_fetch_is_one_lookup(t *testing.T) {
-	tasks := opened(t, func(_ context.Context, keys []string) (map[string]string, error) {
+	tasks := openTasks(t, func(_ context.Context, keys []string) (map[string]string, error) {
 		rows, _ := echo(ctx, keys)
 		delete(rows, "none")
 		return rows, nil
@@ -178,9 +178,9 @@ func Test_s12_each_position_of_a_fetch_is_one_lookup(t *testing.T) {
 	}
 }
 
-func Test_f20_refresh_loads_anew(t *testing.T) {
+func Test_f20_refresh_reloads_a_stored_key(t *testing.T) {
 	var loads atomic.Int64
-	tasks := opened(t, func(_ context.Context, keys []string) (map[string]int64, error) {
+	tasks := openTasks(t, func(_ context.Context, keys []string) (map[string]int64, error) {
 		return map[string]int64{"a": loads.Add(1)}, nil
 	}, nil)
 	defer tasks.Close()
@@ -195,16 +195,16 @@ func Test_f20_refresh_loads_anew(t *testing.T) {
 	}
 }
 
-// ---- Engines that are dropped ----
+// ---- Engines that are never closed ----
 
-func Test_l08_engines_that_are_dropped_unclosed_leave_no_thread_no_goroutine_and_no_descriptor(t *testing.T) {
+func Test_l08_engines_that_are_never_closed_leak_no_thread_no_goroutine_and_no_descriptor(t *testing.T) {
 	drop := func() {
-		used := opened(t, echo, nil)
-		if _, err := used.FetchAll(ctx, names(10)); err != nil {
+		used := openTasks(t, echo, nil)
+		if _, err := used.FetchAll(ctx, testKeys(10)); err != nil {
 			t.Error(err)
 		}
-		opened(t, echo, nil)
-		loading := opened(t, func(ctx context.Context, _ []string) (map[string]string, error) {
+		openTasks(t, echo, nil)
+		loading := openTasks(t, func(ctx context.Context, _ []string) (map[string]string, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
 		}, nil)
@@ -214,13 +214,13 @@ func Test_l08_engines_that_are_dropped_unclosed_leave_no_thread_no_goroutine_and
 	}
 	drop()
 	base := runtime.NumGoroutine()
-	collected(func() bool { return runtime.NumGoroutine() <= base-3 })
+	collectUntil(func() bool { return runtime.NumGoroutine() <= base-3 })
 	goroutines, descriptors := runtime.NumGoroutine(), entries("/proc/self/fd")
 	for i := 0; i < 20; i++ {
 		drop()
 	}
-	// Go keeps its own threads that waited in C; those of the library are recognized by their names.
-	if !collected(func() bool {
+	// Go keeps its own threads that have waited in C. The library's threads are recognized by their names.
+	if !collectUntil(func() bool {
 		return runtime.NumGoroutine() <= goroutines && entries("/proc/self/fd") <= descriptors && libraryThreads() == 0
 	}) {
 		t.Errorf("%d goroutines became %d, %d descriptors %d, and %d threads of the library are left", goroutines, runtime.NumGoroutine(), descriptors,
@@ -239,17 +239,17 @@ func libraryThreads() (n int) {
 	return n
 }
 
-func Test_l08_whoever_waits_need_not_hold_the_engine(t *testing.T) {
-	started, goOn := make(chan struct{}), make(chan struct{})
+func Test_l08_a_fetch_completes_though_nothing_refers_to_its_engine(t *testing.T) {
+	started, proceed := make(chan struct{}), make(chan struct{})
 	type answer struct {
 		value string
 		err   error
 	}
 	answers := make(chan answer)
 	go func() {
-		value, _, err := opened(t, func(ctx context.Context, keys []string) (map[string]string, error) {
+		value, _, err := openTasks(t, func(ctx context.Context, keys []string) (map[string]string, error) {
 			close(started)
-			<-goOn
+			<-proceed
 			return echo(ctx, keys)
 		}, nil).Fetch(ctx, "a")
 		answers <- answer{value, err}
@@ -259,15 +259,15 @@ func Test_l08_whoever_waits_need_not_hold_the_engine(t *testing.T) {
 		runtime.GC()
 		time.Sleep(time.Millisecond)
 	}
-	close(goOn)
+	close(proceed)
 	if got := <-answers; got.value != "a" {
 		t.Error(got)
 	}
 }
 
-func Test_l05_closing_from_many_goroutines_in_the_middle_of_fetches(t *testing.T) {
+func Test_l05_many_goroutines_close_during_fetches(t *testing.T) {
 	for round := 0; round < 20; round++ {
-		tasks := opened(t, echo, kvlight.Settings{"batch.max_keys": 3})
+		tasks := openTasks(t, echo, kvlight.Settings{"batch.max_keys": 3})
 		var group sync.WaitGroup
 		for i := 0; i < 50; i++ {
 			group.Add(1)
@@ -276,7 +276,7 @@ func Test_l05_closing_from_many_goroutines_in_the_middle_of_fetches(t *testing.T
 				if i%10 == 9 {
 					tasks.Close()
 				}
-				if _, err := tasks.FetchAll(ctx, names(i)); err != nil && !errors.Is(err, kvlight.ErrClosed) {
+				if _, err := tasks.FetchAll(ctx, testKeys(i)); err != nil && !errors.Is(err, kvlight.ErrClosed) {
 					t.Error(err)
 				}
 			}(i)
@@ -304,9 +304,9 @@ func Test_l08_memory_is_flat_over_gets_loads_options_and_failures(t *testing.T) 
 	if err != nil {
 		calls = 100_000
 	}
-	tasks := opened(t, echo, kvlight.Settings{"cache.capacity": 1000})
+	tasks := openTasks(t, echo, kvlight.Settings{"cache.capacity": 1000})
 	defer tasks.Close()
-	failing := opened(t, func(context.Context, []string) (map[string]string, error) {
+	failing := openTasks(t, func(context.Context, []string) (map[string]string, error) {
 		return nil, fmt.Errorf("%0100d", 0)
 	}, nil)
 	defer failing.Close()
@@ -329,7 +329,7 @@ func Test_l08_memory_is_flat_over_gets_loads_options_and_failures(t *testing.T) 
 		"files": func(i int) {
 			if i%2000 == 0 {
 				_, _ = tasks.Save(file, text)
-				other := opened(t, echo, nil)
+				other := openTasks(t, echo, nil)
 				_, _ = other.Load(file, value)
 				other.Close()
 				_, _ = tasks.Load("/missing", value)
@@ -353,7 +353,7 @@ func Test_l08_memory_is_flat_over_gets_loads_options_and_failures(t *testing.T) 
 		},
 		"engines": func(i int) {
 			if i%200 == 0 {
-				one := opened(t, echo, nil)
+				one := openTasks(t, echo, nil)
 				_, _, _ = one.Fetch(ctx, "a")
 				one.Close()
 			}
@@ -364,7 +364,7 @@ func Test_l08_memory_is_flat_over_gets_loads_options_and_failures(t *testing.T) 
 			runtime.GC()
 			var heap runtime.MemStats
 			runtime.ReadMemStats(&heap)
-			// Go decides when to return the free pages of its heap, so they do not count.
+			// Go decides when to return the free pages of its heap, so this does not count them.
 			return resident() - int(heap.HeapSys-heap.HeapReleased) + int(heap.HeapAlloc)
 		}
 		for i := 0; i < calls && i < 100_000; i++ {
@@ -374,16 +374,16 @@ func Test_l08_memory_is_flat_over_gets_loads_options_and_failures(t *testing.T) 
 		for i := 0; i < calls; i++ {
 			work(calls + i)
 		}
-		if grown := settled() - before; grown > 4<<20 {
-			t.Errorf("%s: %.1f bytes a call", name, float64(grown)/float64(calls))
+		if growth := settled() - before; growth > 4<<20 {
+			t.Errorf("%s: %.1f bytes for each call", name, float64(growth)/float64(calls))
 		}
 	}
 }
 
-func Test_s18_all_entries_are_seen_whatever_the_loop_changes(t *testing.T) {
-	tasks := opened(t, echo, kvlight.Settings{"cache.capacity": 10_000})
+func Test_s18_iteration_returns_each_entry_once_whatever_the_loop_changes(t *testing.T) {
+	tasks := openTasks(t, echo, kvlight.Settings{"cache.capacity": 10_000})
 	defer tasks.Close()
-	keys := names(1000)
+	keys := testKeys(1000)
 	for _, key := range keys {
 		if isIn, err := tasks.Put(key, key, kvlight.Terms{}); !isIn || err != nil {
 			t.Fatal(isIn, err)
@@ -392,7 +392,7 @@ func Test_s18_all_entries_are_seen_whatever_the_loop_changes(t *testing.T) {
 	if _, err := tasks.PutNull("none"); err != nil {
 		t.Fatal(err)
 	}
-	seen, nulls, added := map[string]int{}, 0, 0
+	staleEntries, nulls, added := map[string]int{}, 0, 0
 	tasks.All()(func(entry kvlight.Result[string]) bool {
 		if entry.Found && entry.Value != entry.Key {
 			t.Errorf("%q holds %q", entry.Key, entry.Value)
@@ -400,31 +400,31 @@ func Test_s18_all_entries_are_seen_whatever_the_loop_changes(t *testing.T) {
 		if !entry.Found {
 			nulls++
 		}
-		seen[entry.Key]++
+		staleEntries[entry.Key]++
 		tasks.Put("new "+strconv.Itoa(added), "new "+strconv.Itoa(added), kvlight.Terms{})
 		added++
 		return true
 	})
 	for _, key := range keys {
-		if seen[key] != 1 {
-			t.Errorf("%q came %d times", key, seen[key])
+		if staleEntries[key] != 1 {
+			t.Errorf("%q was returned %d times", key, staleEntries[key])
 		}
 	}
 	if nulls != 1 {
-		t.Errorf("%d absences", nulls)
+		t.Errorf("%d keys known to be absent", nulls)
 	}
 	few := 0
 	tasks.All()(func(kvlight.Result[string]) bool { few++; return few < 3 })
 	if few != 3 {
-		t.Errorf("stopped after %d", few)
+		t.Errorf("the iteration stopped after %d entries", few)
 	}
 	before := resident()
 	for i := 0; i < 300; i++ {
 		tasks.All()(func(kvlight.Result[string]) bool { return true })
 	}
-	if grown := resident() - before; grown > 16<<20 && !isRaceDetected {
-		t.Errorf("%d bytes more after many iterations", grown)
+	if growth := resident() - before; growth > 16<<20 && !isRaceDetected {
+		t.Errorf("iterations have used %d bytes", growth)
 	}
 	tasks.Close()
-	tasks.All()(func(kvlight.Result[string]) bool { t.Error("an entry of a closed cache"); return false })
+	tasks.All()(func(kvlight.Result[string]) bool { t.Error("a closed cache returned an entry"); return false })
 }

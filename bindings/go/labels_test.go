@@ -13,7 +13,7 @@ import (
 )
 
 func Test_r11_a_tag_removes_its_entries(t *testing.T) {
-	tasks := opened(t, noUsers, nil)
+	tasks := openTasks(t, noUsers, nil)
 	defer tasks.Close()
 	for key, tags := range map[string][]string{"1": {"odd", "small"}, "2": {"small"}, "3": {"odd"}} {
 		if isIn, err := tasks.Put(key, user{key, 0}, kvlight.Terms{Tags: tags}); !isIn || err != nil {
@@ -119,7 +119,7 @@ func Test_r12_tags_and_all_entries_expire_and_stay_as_fallbacks(t *testing.T) {
 		t.Error(err)
 	}
 	if _, isFound, _ := tasks.Get("c"); isFound {
-		t.Error("it has expired")
+		t.Error("an expired entry was returned")
 	}
 	if found, isFound, err := tasks.Fetch(context.Background(), "c"); !isFound || found.Name != "c" || err != nil {
 		t.Error(found, isFound, err)
@@ -128,19 +128,19 @@ func Test_r12_tags_and_all_entries_expire_and_stay_as_fallbacks(t *testing.T) {
 
 func Test_r06_a_record_that_has_not_changed_keeps_its_value(t *testing.T) {
 	versions := map[string]string{"a": "v1", "b": "w1"}
-	var seen []kvlight.Stale[user]
+	var staleEntries []kvlight.Stale[user]
 	calls := 0
-	var mu sync.Mutex // the race detector does not see that the library orders the calls
+	var mu sync.Mutex // for the race detector: the library calls the provider for one request at a time
 	tasks := withRequests(t, func(request *kvlight.Request[user]) {
 		mu.Lock()
 		defer mu.Unlock()
 		calls++
 		for i, key := range request.Keys() {
-			held, isHeld := request.Stale(i)
-			if isHeld {
-				seen = append(seen, held)
+			stale, exists := request.Stale(i)
+			if exists {
+				staleEntries = append(staleEntries, stale)
 			}
-			if isHeld && held.Version == versions[key] {
+			if exists && stale.Version == versions[key] {
 				if err := request.NotModified(i, kvlight.Terms{TTL: time.Hour}); err != nil {
 					t.Error(err)
 				}
@@ -158,15 +158,15 @@ func Test_r06_a_record_that_has_not_changed_keeps_its_value(t *testing.T) {
 	_ = tasks.ExpireAll()
 	mu.Lock()
 	versions["b"] = "w2"
-	if len(seen) != 0 {
-		t.Error(seen)
+	if len(staleEntries) != 0 {
+		t.Error(staleEntries)
 	}
 	mu.Unlock()
 	results, err := tasks.Results(context.Background(), keys)
 	mu.Lock()
 	defer mu.Unlock()
-	if err != nil || len(seen) != 2 || !seen[0].Found || seen[0].Value != (user{"a", 1}) || seen[0].Version != "v1" || seen[0].Age < 0 {
-		t.Error(err, seen)
+	if err != nil || len(staleEntries) != 2 || !staleEntries[0].Found || staleEntries[0].Value != (user{"a", 1}) || staleEntries[0].Version != "v1" || staleEntries[0].Age < 0 {
+		t.Error(err, staleEntries)
 	}
 	if same := results[0]; same.Value != (user{"a", 1}) || same.IsStale || same.TTLLeft < time.Minute || same.Source != kvlight.FromProvider {
 		t.Error(same)
@@ -198,8 +198,8 @@ func Test_r06_not_modified_without_a_value_answers_nothing(t *testing.T) {
 	}
 }
 
-func Test_r11_labels_that_are_none_are_refused(t *testing.T) {
-	tasks := opened(t, noUsers, nil)
+func Test_r11_invalid_labels_are_rejected(t *testing.T) {
+	tasks := openTasks(t, noUsers, nil)
 	defer tasks.Close()
 	long := strings.Repeat("x", 256)
 	for _, terms := range []kvlight.Terms{{Tags: []string{""}}, {Tags: []string{long}}, {Tags: make([]string, 17)}, {Version: long}} {
@@ -208,14 +208,14 @@ func Test_r11_labels_that_are_none_are_refused(t *testing.T) {
 		}
 	}
 	if _, err := tasks.RemoveTag(""); err == nil {
-		t.Error("an empty tag is none")
+		t.Error("an empty tag was accepted")
 	}
 	if isIn, err := tasks.Put("a", user{}, kvlight.Terms{Tags: strings.Split(strings.Repeat("t", 16), ""), Version: long[1:]}); !isIn || err != nil {
 		t.Error(isIn, err)
 	}
 }
 
-func Test_l09b_settings_that_contradict_each_other_are_refused_in_a_sentence(t *testing.T) {
+func Test_l09b_contradictory_settings_are_rejected_with_a_message(t *testing.T) {
 	_, err := kvlight.New(noUsers, kvlight.Settings{"stale.ttl_ms": 5})
 	if !errors.Is(err, kvlight.ErrBadValue) || !strings.Contains(err.Error(), "no entry expires") {
 		t.Error(err)

@@ -15,7 +15,7 @@ import (
 // Status is an outcome, or an error of the library: errors.Is(err, kvlight.ErrTimeout).
 type Status int32
 
-// Statuses that a program may meet.
+// Statuses of results and errors.
 const (
 	Value          Status = C.KVL_VALUE
 	Null           Status = C.KVL_NULL
@@ -68,12 +68,12 @@ func check(status C.kvl_status_t) error {
 	return nil
 }
 
-// explained returns a status as an error, with a more specific message.
-func explained(status Status, sentence *C.char) error {
-	return fmt.Errorf("%w: %s", status, C.GoString(sentence))
+// errorWithMessage returns a status as an error with a more specific message.
+func errorWithMessage(status Status, message *C.char) error {
+	return fmt.Errorf("%w: %s", status, C.GoString(message))
 }
 
-// bytesOf returns the address of a string's bytes. C may read them during one call.
+// bytesOf returns the address of a string's bytes, which C may read for the duration of one call.
 func bytesOf(s string) *C.uint8_t {
 	if len(s) == 0 {
 		return nil
@@ -87,12 +87,12 @@ func stringOf(data *C.uint8_t, length C.size_t) string {
 	return string(unsafe.Slice((*byte)(data), int(length)))
 }
 
-// Settings are the settings of docs/CONFIGURATION.md by name; for a fetch, those that are "per fetch". Values are strings, bools, numbers of any
-// type, and durations for settings whose names end with "_ms" or "_us".
+// Settings are settings of docs/CONFIGURATION.md by name; a fetch takes those that are "per fetch". A value is a string, a bool, a number of any type
+// or, for a setting whose name ends in "_ms" or "_us", a duration.
 type Settings map[string]any
 
-// written passes each setting to the function for its type. The problem function explains a refusal.
-func (s Settings) written(text func(*C.char, *C.char), whole func(*C.char, C.int64_t), real func(*C.char, C.double)) error {
+// apply passes each setting to the function for its type.
+func (s Settings) apply(text func(*C.char, *C.char), whole func(*C.char, C.int64_t), real func(*C.char, C.double)) error {
 	for key, value := range s {
 		if err := writeSetting(key, value, text, whole, real); err != nil {
 			return err
@@ -129,7 +129,7 @@ func writeSetting(key string, value any, text func(*C.char, *C.char), whole func
 	case reflect.Float32, reflect.Float64:
 		real(name, C.double(v.Float()))
 	case reflect.Func:
-		return fmt.Errorf("kvlight: the setting %q is a function, and functions are not lent to the library, whose events come by its queue: %w",
+		return fmt.Errorf("kvlight: the setting %q is a function, which the library cannot call from Go: its events are read from a queue: %w",
 			key, ErrBadValue)
 	default:
 		return fmt.Errorf("kvlight: the setting %q takes a string, a number, a bool or a duration, not a %T: %w", key, value, ErrBadValue)
@@ -137,7 +137,7 @@ func writeSetting(key string, value any, text func(*C.char, *C.char), whole func
 	return nil
 }
 
-// unitsOf converts a duration to the unit of a setting. One that is shorter than the unit becomes one unit, and not 0.
+// unitsOf converts a duration to the unit of a setting. A positive duration below one unit becomes one unit, since 0 can have another meaning.
 func unitsOf(key string, d time.Duration) (int64, error) {
 	unit := time.Millisecond
 	switch {
@@ -145,7 +145,7 @@ func unitsOf(key string, d time.Duration) (int64, error) {
 	case strings.HasSuffix(key, "_us"):
 		unit = time.Microsecond
 	default:
-		return 0, fmt.Errorf("kvlight: the setting %q is no duration: %w", key, ErrBadValue)
+		return 0, fmt.Errorf("kvlight: the setting %q does not take a duration: %w", key, ErrBadValue)
 	}
 	if 0 < d && d < unit {
 		return 1, nil
@@ -158,12 +158,12 @@ func (s Settings) config() (*C.kvl_config_t, error) {
 	if err := check(C.kvl_config_new(&config)); err != nil {
 		return nil, err
 	}
-	err := s.written(
+	err := s.apply(
 		func(key, value *C.char) { C.kvl_config_set(config, key, value) },
 		func(key *C.char, value C.int64_t) { C.kvl_config_set_int(config, key, value) },
 		func(key *C.char, value C.double) { C.kvl_config_set_real(config, key, value) })
 	if problem := C.kvl_config_problem(config); err == nil && problem != nil {
-		err = explained(ErrBadValue, problem)
+		err = errorWithMessage(ErrBadValue, problem)
 	}
 	if err != nil {
 		C.kvl_config_free(config)
@@ -194,12 +194,12 @@ func (s Settings) options() (*C.kvl_options_t, error) {
 	if err := check(C.kvl_options_new(&options)); err != nil {
 		return nil, err
 	}
-	err := s.written(
+	err := s.apply(
 		func(key, value *C.char) { C.kvl_options_set(options, key, value) },
 		func(key *C.char, value C.int64_t) { C.kvl_options_set_int(options, key, value) },
 		func(key *C.char, value C.double) { C.kvl_options_set_real(options, key, value) })
 	if problem := C.kvl_options_problem(options); err == nil && problem != nil {
-		err = explained(ErrBadValue, problem)
+		err = errorWithMessage(ErrBadValue, problem)
 	}
 	if err != nil {
 		C.kvl_options_free(options)
@@ -208,8 +208,8 @@ func (s Settings) options() (*C.kvl_options_t, error) {
 	return options, nil
 }
 
-// packed returns the bytes of keys one after the other, and their lengths.
-func packed(keys []string) ([]byte, []C.uint32_t) {
+// packKeys returns the bytes of keys, one after the other, and their lengths.
+func packKeys(keys []string) ([]byte, []C.uint32_t) {
 	size := 0
 	for _, key := range keys {
 		size += len(key)
@@ -218,6 +218,6 @@ func packed(keys []string) ([]byte, []C.uint32_t) {
 	for _, key := range keys {
 		bytes, lengths = append(bytes, key...), append(lengths, C.uint32_t(len(key)))
 	}
-	// One element more than the count passed to C, so that both have a first element to take the address of.
+	// One element more than the count that is passed to C, so that both slices have a first element.
 	return append(bytes, 0), append(lengths, 0)
 }

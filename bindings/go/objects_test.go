@@ -14,13 +14,13 @@ import (
 	kvlight "github.com/kvlight/kvlight/bindings/go"
 )
 
-// A lookup reads the value after the library's call has released it, so another goroutine may replace it in between.
-func Test_s01_lookups_beside_writes_of_the_same_keys_find_values_of_their_keys(t *testing.T) {
-	tasks := opened(t, echo, kvlight.Settings{"cache.capacity": 100})
+// A lookup reads the value after the call of the library has released it, so another goroutine may replace it in between.
+func Test_s01_lookups_during_writes_of_the_same_keys_return_values_of_their_keys(t *testing.T) {
+	tasks := openTasks(t, echo, kvlight.Settings{"cache.capacity": 100})
 	defer tasks.Close()
-	keys := names(8)
+	keys := testKeys(8)
 	var writers, readers sync.WaitGroup
-	var isOver atomic.Bool
+	var isDone atomic.Bool
 	for w := 0; w < 2; w++ {
 		writers.Add(1)
 		go func(w int) {
@@ -35,7 +35,7 @@ func Test_s01_lookups_beside_writes_of_the_same_keys_find_values_of_their_keys(t
 		readers.Add(1)
 		go func() {
 			defer readers.Done()
-			for i := 0; !isOver.Load(); i++ {
+			for i := 0; !isDone.Load(); i++ {
 				key := keys[i%len(keys)]
 				value, found, err := tasks.Get(key)
 				if i%2 == 0 {
@@ -49,26 +49,26 @@ func Test_s01_lookups_beside_writes_of_the_same_keys_find_values_of_their_keys(t
 		}()
 	}
 	writers.Wait()
-	isOver.Store(true)
+	isDone.Store(true)
 	readers.Wait()
 }
 
 func Test_l04_each_value_is_dropped_once_and_errors_never(t *testing.T) {
 	const loads = 3000
-	var made, dropped atomic.Int64
+	var created, dropped atomic.Int64
 	counts := make(map[int64]int)
-	tasks := opened(t, func(_ context.Context, keys []string) (map[string]int64, error) {
+	tasks := openTasks(t, func(_ context.Context, keys []string) (map[string]int64, error) {
 		rows, failed := map[string]int64{}, kvlight.KeyErrors{}
 		for _, key := range keys {
 			if strings.HasSuffix(key, "7") {
 				failed[key] = errors.New(key)
 			} else {
-				rows[key] = made.Add(1)
+				rows[key] = created.Add(1)
 			}
 		}
 		return rows, failed
 	}, kvlight.Settings{"cache.capacity": 100, "batch.max_keys": 64},
-		// The pump calls it, one value after the other.
+		// The pump calls it, for one value at a time.
 		kvlight.Dropped(func(value int64) { counts[value]++; dropped.Add(1) }))
 	for i := 0; i < loads; i += 100 {
 		keys := make([]string, 100)
@@ -86,12 +86,12 @@ func Test_l04_each_value_is_dropped_once_and_errors_never(t *testing.T) {
 		}
 	}
 	tasks.Close()
-	if made.Load() != loads*9/10 || dropped.Load() != made.Load() || int64(len(counts)) != made.Load() {
-		t.Fatalf("%d made, %d drops of %d values", made.Load(), dropped.Load(), len(counts))
+	if created.Load() != loads*9/10 || dropped.Load() != created.Load() || int64(len(counts)) != created.Load() {
+		t.Fatalf("%d created, %d drops of %d values", created.Load(), dropped.Load(), len(counts))
 	}
 }
 
-func Test_f15_an_answer_with_no_error_in_the_place_of_one_fails_its_keys(t *testing.T) {
+func Test_f15_a_finish_with_a_nil_error_fails_its_keys(t *testing.T) {
 	tasks, err := kvlight.NewWithRequests(func(request *kvlight.Request[string]) { _ = request.FinishError(nil) }, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -102,9 +102,9 @@ func Test_f15_an_answer_with_no_error_in_the_place_of_one_fails_its_keys(t *test
 	}
 }
 
-func Test_f05_a_cache_that_reads_anew_does_so_for_keys_that_it_has(t *testing.T) {
+func Test_f19_an_engine_with_read_refresh_reloads_stored_keys(t *testing.T) {
 	var loads atomic.Int64
-	tasks := opened(t, func(_ context.Context, keys []string) (map[string]int64, error) {
+	tasks := openTasks(t, func(_ context.Context, keys []string) (map[string]int64, error) {
 		return map[string]int64{"a": loads.Add(1)}, nil
 	}, kvlight.Settings{"read": "refresh"})
 	defer tasks.Close()
@@ -119,14 +119,14 @@ func Test_s01_a_lookup_that_hits_allocates_nothing(t *testing.T) {
 	if isRaceDetected {
 		t.Skip("the race detector itself allocates")
 	}
-	tasks := opened(t, echo, nil)
+	tasks := openTasks(t, echo, nil)
 	defer tasks.Close()
 	_, _ = tasks.Put("a", "value", kvlight.Terms{})
-	for name, look := range map[string]func(){
+	for name, lookup := range map[string]func(){
 		"Get":   func() { _, _, _ = tasks.Get("a") },
 		"Fetch": func() { _, _, _ = tasks.Fetch(ctx, "a") },
 	} {
-		if n := testing.AllocsPerRun(1000, look); n != 0 {
+		if n := testing.AllocsPerRun(1000, lookup); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
@@ -134,28 +134,28 @@ func Test_s01_a_lookup_that_hits_allocates_nothing(t *testing.T) {
 }
 
 func Test_l09_settings_of_any_number_type_and_durations(t *testing.T) {
-	for name, isRight := range map[string]kvlight.Settings{
+	for name, settings := range map[string]kvlight.Settings{
 		"integers":  {"cache.capacity": int32(5), "batch.max_keys": uint(7), "tasks.max_running": uint8(2), "queue.max_keys": int64(9)},
 		"fractions": {"retry.jitter": float32(0.5), "refresh.after": 0.5, "cache.ttl_ms": 60_000},
 		"durations": {"cache.ttl_ms": time.Minute, "batch.linger_us": 30 * time.Microsecond, "timeout_ms": time.Nanosecond},
 		"kinds":     {"cache.timer": true, "read": mode("normal")},
 	} {
-		tasks, err := kvlight.New(echo, isRight)
+		tasks, err := kvlight.New(echo, settings)
 		if err != nil {
 			t.Fatal(name, err)
 		}
 		tasks.Close()
 	}
-	for sentence, isWrong := range map[string]kvlight.Settings{
-		`"cache.capacity" is no duration`: {"cache.capacity": time.Second},
-		"not lent to the library":         {"cache.capacity": func() {}},
-		"not a <nil>":                     {"cache.ttl_ms": nil},
-		"not a []int":                     {"cache.ttl_ms": []int{1}},
-		"is at most":                      {"cache.capacity": uint64(1) << 63},
-		"did you mean":                    {"cache.capcity": 5},
+	for message, settings := range map[string]kvlight.Settings{
+		`"cache.capacity" does not take a duration`: {"cache.capacity": time.Second},
+		"cannot call from Go":                       {"cache.capacity": func() {}},
+		"not a <nil>":                               {"cache.ttl_ms": nil},
+		"not a []int":                               {"cache.ttl_ms": []int{1}},
+		"is at most":                                {"cache.capacity": uint64(1) << 63},
+		"did you mean":                              {"cache.capcity": 5},
 	} {
-		if _, err := kvlight.New(echo, isWrong); !errors.Is(err, kvlight.ErrBadValue) || !strings.Contains(err.Error(), sentence) {
-			t.Errorf("%s: %v", sentence, err)
+		if _, err := kvlight.New(echo, settings); !errors.Is(err, kvlight.ErrBadValue) || !strings.Contains(err.Error(), message) {
+			t.Errorf("%s: %v", message, err)
 		}
 	}
 }

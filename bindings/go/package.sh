@@ -1,6 +1,5 @@
 #!/bin/sh
-# Creates a folder that Go accepts as a module proxy, with the module and the archive of this platform in it: `package.sh FOLDER` creates
-# FOLDER/go. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
+# Creates FOLDER/go, which Go accepts as a module proxy, with the module and the archive of this platform: `package.sh FOLDER`. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../.." && pwd)

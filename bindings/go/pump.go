@@ -17,46 +17,46 @@ import (
 	"unsafe"
 )
 
-// boxed creates a handle of a value; nil becomes null. The value is kept in Go until the queue reports that the handle was dropped.
-func (e *engine[V]) boxed(value *V, terms Terms) (*C.kvl_value_t, error) {
+// newHandle creates a handle of a value; nil becomes null. The value stays in `objects` until the queue reports that the library dropped it.
+func (e *engine[V]) newHandle(value *V, terms Terms) (*C.kvl_value_t, error) {
 	if value == nil {
 		return C.kvl_value_null(), nil
 	}
-	number := e.objects.add(&object[V]{value: *value})
-	if number == 0 {
+	id := e.objects.add(&object[V]{value: *value})
+	if id == 0 {
 		return nil, Status(C.KVL_ERR_NO_MEMORY)
 	}
 	var handle *C.kvl_value_t
-	if err := check(C.go_value(e.queue, C.uintptr_t(number), C.uint64_t(terms.Cost), &handle)); err != nil {
-		e.objects.remove(number)
+	if err := check(C.go_value(e.queue, C.uintptr_t(id), C.uint64_t(terms.Cost), &handle)); err != nil {
+		e.objects.remove(id)
 		return nil, err
 	}
 	return handle, nil
 }
 
-// unboxed returns the value of a handle that someone holds meanwhile.
-func (e *engine[V]) unboxed(number C.uintptr_t) V { return e.objects.find(uintptr(number)).value }
+// objectValue returns the value with an ID. The caller holds a handle of it, so that it cannot be dropped meanwhile.
+func (e *engine[V]) objectValue(id C.uintptr_t) V { return e.objects.find(uintptr(id)).value }
 
-// dropsAtOnce is how many dropped objects one call to C reports.
-const dropsAtOnce = 256
+// maxDrops is the maximum number of dropped objects that one call to C reports.
+const maxDrops = 256
 
 // pump reads the queue until it is empty and the cache is closed.
 func (e *engine[V]) pump(queue *C.kvl_queue_t) {
-	defer close(e.pumped)
-	// In C's memory, since it holds ids in variables of pointer types.
+	defer close(e.pumpDone)
+	// In C's memory, since its fields of pointer types hold IDs.
 	event := (*C.kvl_event_t)(C.malloc(C.sizeof_kvl_event_t))
 	defer C.free(unsafe.Pointer(event))
-	dropped := make([]C.uintptr_t, dropsAtOnce)
+	dropped := make([]C.uintptr_t, maxDrops)
 	for {
 		var n C.size_t
 		isEnding, timeout := e.isEnding.Load(), C.int64_t(C.KVL_FOREVER)
 		if isEnding {
 			timeout = 0
 		}
-		status := C.go_next(queue, timeout, event, &dropped[0], dropsAtOnce, &n)
-		for _, number := range dropped[:n] {
-			if kept := e.objects.remove(uintptr(number)); kept.err == nil && e.dropped != nil {
-				e.drop(kept.value)
+		status := C.go_next(queue, timeout, event, &dropped[0], maxDrops, &n)
+		for _, id := range dropped[:n] {
+			if removed := e.objects.remove(uintptr(id)); removed.err == nil && e.dropped != nil {
+				e.drop(removed.value)
 			}
 		}
 		if status == C.KVL_OK {
@@ -67,16 +67,16 @@ func (e *engine[V]) pump(queue *C.kvl_queue_t) {
 	}
 }
 
-// handle handles an event. It has read all memory that the event borrows when it returns.
+// handle handles an event. The memory that the event points to is valid until it returns.
 func (e *engine[V]) handle(event *C.kvl_event_t) {
-	id := numberIn(&event.user_data)
+	id := idIn(&event.user_data)
 	switch event.kind {
 	case C.KVL_EVENT_RESULT:
 		e.settle(id, []Result[V]{e.result(event.result)})
 	case C.KVL_EVENT_RESULTS:
 		e.settle(id, e.resultsOf(event.results))
 	case C.KVL_EVENT_REQUEST:
-		e.ask(event.request)
+		e.startRequest(event.request)
 	case C.KVL_EVENT_CANCEL:
 		if cancel, found := e.cancels.Load(uintptr(id)); found {
 			cancel.(context.CancelFunc)()
@@ -84,9 +84,9 @@ func (e *engine[V]) handle(event *C.kvl_event_t) {
 	}
 }
 
-// numberIn reads a number that the library keeps in a variable of a pointer type, in its own memory. As a pointer in a variable of Go's it
-// would disturb the garbage collector.
-func numberIn(place *unsafe.Pointer) C.uintptr_t { return *(*C.uintptr_t)(unsafe.Pointer(place)) }
+// idIn reads an ID from memory of the library, where it has a pointer type. In a Go variable of a pointer type it would confuse the garbage
+// collector.
+func idIn(address *unsafe.Pointer) C.uintptr_t { return *(*C.uintptr_t)(unsafe.Pointer(address)) }
 
 func (e *engine[V]) settle(id C.uintptr_t, results []Result[V]) {
 	w := cgo.Handle(id).Value().(*waiter[V])
@@ -107,14 +107,14 @@ func (e *engine[V]) resultsOf(all *C.kvl_results_t) []Result[V] {
 	return results
 }
 
-// drop calls the program's function on a separate goroutine, so that its panic or Goexit does not end the reading of events.
+// drop calls the program's function on a separate goroutine, so that a panic or a Goexit in it does not end the pump.
 func (e *engine[V]) drop(value V) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer func() {
-			if why := recover(); why != nil {
-				log.Printf("kvlight: the function for dropped values panicked: %v\n%s", why, debug.Stack())
+			if reason := recover(); reason != nil {
+				log.Printf("kvlight: the function set by Dropped panicked: %v\n%s", reason, debug.Stack())
 			}
 		}()
 		e.dropped(value)
@@ -132,7 +132,7 @@ func (e *engine[V]) result(r *C.kvl_result_t) Result[V] {
 		IsStale:  r.flags&C.KVL_F_STALE != 0,
 	}
 	if result.Status == Value {
-		result.Value, result.Found = e.unboxed(numberIn(&r.object)), true
+		result.Value, result.Found = e.objectValue(idIn(&r.object)), true
 	} else if result.Status < 0 {
 		result.Err = e.failure(result.Status, r.error)
 	}
@@ -142,7 +142,7 @@ func (e *engine[V]) result(r *C.kvl_result_t) Result[V] {
 	return result
 }
 
-// durationOf converts milliseconds, limited to the longest duration; a negative number stays negative.
+// durationOf converts milliseconds, up to the longest duration. A negative number stays negative.
 func durationOf(ms C.int64_t) time.Duration {
 	if ms > math.MaxInt64/C.int64_t(time.Millisecond) {
 		return math.MaxInt64
@@ -150,8 +150,8 @@ func durationOf(ms C.int64_t) time.Duration {
 	return time.Duration(ms) * time.Millisecond
 }
 
-// EndedError is the error of a key whose fetch ended, for example by a timeout, after attempts had failed. errors.Is finds its status, such
-// as ErrTimeout, and the error of the provider's last attempt.
+// EndedError is the error of a key whose fetch ended after failed attempts, for example with a timeout. errors.Is finds both its status, such as
+// ErrTimeout, and the error of the last attempt.
 type EndedError struct {
 	Status Status
 	Cause  error
@@ -167,18 +167,18 @@ func (e *EndedError) Is(target error) bool { return target == error(e.Status) }
 // Unwrap returns the cause.
 func (e *EndedError) Unwrap() error { return e.Cause }
 
-// failure returns the provider's error, or else the status, with the error of the last attempt as its cause.
-func (e *engine[V]) failure(status Status, why *C.kvl_error_t) error {
-	if number := C.go_error_object(why); number != 0 {
-		return e.objects.find(uintptr(number)).err
+// failure returns the provider's error, or else the status, which has the error of the last attempt as its cause if there was one.
+func (e *engine[V]) failure(status Status, err *C.kvl_error_t) error {
+	if id := C.go_error_object(err); id != 0 {
+		return e.objects.find(uintptr(id)).err
 	}
-	if cause := C.kvl_error_cause(why); cause != nil {
+	if cause := C.kvl_error_cause(err); cause != nil {
 		return &EndedError{status, e.failure(Status(C.kvl_error_status(cause)), cause)}
 	}
 	return status
 }
 
-func (e *engine[V]) ask(handle *C.kvl_request_t) {
+func (e *engine[V]) startRequest(handle *C.kvl_request_t) {
 	request := &Request[V]{engine: e, handle: C.kvl_request_retain(handle), id: atomic.AddUintptr(&e.lastID, 1)}
 	request.ctx, request.cancel = context.WithCancel(context.Background())
 	runtime.SetFinalizer(request, func(r *Request[V]) { r.release() })
@@ -193,15 +193,15 @@ func (e *engine[V]) ask(handle *C.kvl_request_t) {
 	go request.run()
 }
 
-// run calls the provider. A panic fails the request's keys, like an error.
+// run calls the provider. A panic of it fails the request's keys, as an error does.
 func (r *Request[V]) run() {
 	hasReturned := false
 	defer func() {
 		if hasReturned {
 			return
 		}
-		if why := recover(); why != nil {
-			_ = r.FinishError(&PanicError{why, debug.Stack()})
+		if reason := recover(); reason != nil {
+			_ = r.FinishError(&PanicError{reason, debug.Stack()})
 		} else {
 			// The provider called runtime.Goexit, as a failing test does.
 			_ = r.FinishError(errors.New("kvlight: the provider's goroutine ended"))
@@ -223,7 +223,7 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("kvlight: the provider panicked: %v", e.Value)
 }
 
-// Unwrap returns the value, if it is an error.
+// Unwrap returns the value if it is an error, otherwise nil.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err

@@ -1,5 +1,5 @@
-/* Calls that Go cannot make directly: the library takes ids as pointers, and a number in a variable of a pointer type would disturb Go's
- * garbage collector, so the conversion is made here, in C. */
+/* Calls that Go cannot make directly. The library takes IDs as pointers, and an ID in a Go variable of a pointer type would confuse the garbage
+ * collector, so they are converted here, in C. */
 #ifndef KVLIGHT_GO_SHIM_H
 #define KVLIGHT_GO_SHIM_H
 
@@ -8,32 +8,32 @@
 
 static inline kvl_status_t go_provider(kvl_config_t *config) { return kvl_config_set_provider(config, NULL, NULL, NULL); }
 
-/* A value that a call returned, as the number of its object. */
+/* The outcome of a lookup, with the ID of the value's object. */
 typedef struct {
     kvl_status_t status;
     uintptr_t object;   /* 0 without a value */
-    kvl_value_t *held; /* to release once the object is found; NULL where numbers are long enough to be used only once (objects.go) */
-} go_found_t;
+    kvl_value_t *value; /* to release once the object was looked up; NULL where IDs are long enough never to repeat (objects.go) */
+} go_lookup_t;
 
-static inline go_found_t go_found(kvl_status_t status, kvl_value_t *value) {
-    go_found_t found = {status, (uintptr_t)kvl_value_object(value), value};
+static inline go_lookup_t go_lookup_of(kvl_status_t status, kvl_value_t *value) {
+    go_lookup_t found = {status, (uintptr_t)kvl_value_object(value), value};
 #if UINTPTR_MAX > UINT32_MAX
     kvl_value_release(value);
-    found.held = NULL;
+    found.value = NULL;
 #endif
     return found;
 }
-/* One call from Go for each lookup: such a call costs about as much as the lookup. The engine comes as a number, since Go allocates memory to
+/* A lookup in a single call from Go, since such a call costs about as much as the lookup. The engine is passed as an integer: Go allocates memory to
  * check a pointer to an incomplete type. */
-static inline go_found_t go_get(uintptr_t tasks, const uint8_t *key, size_t key_len) {
+static inline go_lookup_t go_get(uintptr_t tasks, const uint8_t *key, size_t key_len) {
     kvl_value_t *value = NULL;
     kvl_status_t status = kvl_tasks_get((kvl_tasks_t *)tasks, key, key_len, &value);
-    return value ? go_found(status, value) : (go_found_t){status, 0, NULL};
+    return value ? go_lookup_of(status, value) : (go_lookup_t){status, 0, NULL};
 }
-static inline go_found_t go_stale(kvl_request_t *request, size_t i, int64_t *out_age_ms, kvl_slice_t *out_version) {
+static inline go_lookup_t go_stale(kvl_request_t *request, size_t i, int64_t *out_age_ms, kvl_slice_t *out_version) {
     kvl_value_t *value = NULL;
     kvl_status_t status = kvl_request_stale(request, i, &value, out_age_ms, out_version);
-    return value ? go_found(status, value) : (go_found_t){status, 0, NULL};
+    return value ? go_lookup_of(status, value) : (go_lookup_t){status, 0, NULL};
 }
 static inline uintptr_t go_error_object(const kvl_error_t *error) { return (uintptr_t)kvl_error_object(error); }
 static inline kvl_status_t go_value(kvl_queue_t *queue, uintptr_t object, uint64_t cost, kvl_value_t **out_value) {
@@ -42,10 +42,10 @@ static inline kvl_status_t go_value(kvl_queue_t *queue, uintptr_t object, uint64
 static inline kvl_status_t go_error(kvl_queue_t *queue, const char *message, size_t len, uint32_t flags, uintptr_t object, kvl_error_t **out_error) {
     return kvl_error_new_object(0, message, len, flags, queue, (void *)object, NULL, out_error);
 }
-static inline go_found_t go_fetch(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_options_t *options, kvl_fetch_t *fetch, uintptr_t id) {
+static inline go_lookup_t go_fetch(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_options_t *options, kvl_fetch_t *fetch, uintptr_t id) {
     kvl_value_t *value = NULL;
     kvl_status_t status = kvl_tasks_fetch(tasks, key, key_len, options, fetch, NULL, (void *)id, NULL, &value);
-    return value ? go_found(status, value) : (go_found_t){status, 0, NULL};
+    return value ? go_lookup_of(status, value) : (go_lookup_t){status, 0, NULL};
 }
 static inline kvl_status_t go_fetch_all(kvl_tasks_t *tasks, const uint8_t *packed, size_t packed_len, const uint32_t *lens, size_t n,
                                  kvl_options_t *options, kvl_fetch_t *fetch, uintptr_t id, kvl_results_t **out_results) {
@@ -69,7 +69,7 @@ static inline kvl_status_t go_refresh(kvl_tasks_t *tasks, const uint8_t *packed,
     free(keys);
     return status;
 }
-/* Answers the keys of a request with the objects of these numbers; 0 leaves a key open. Sets each number that the library has taken to 0. */
+/* Answers the keys of a request with the objects of these IDs; 0 leaves a key open. Sets the ID of each object that the library has taken to 0. */
 static inline void go_resolve_all(kvl_request_t *request, kvl_queue_t *queue, uintptr_t *objects, size_t n) {
     for (size_t i = 0; i < n; i++) {
         kvl_value_t *value;
@@ -80,13 +80,13 @@ static inline void go_resolve_all(kvl_request_t *request, kvl_queue_t *queue, ui
         kvl_value_release(value);
     }
 }
-/* Takes the numbers of dropped objects out of the queue, at most `most` of them, and the event behind them. Waits only if there is neither. */
-static inline kvl_status_t go_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *event, uintptr_t *dropped, size_t most, size_t *out_dropped) {
+/* Takes up to `max` drops out of the queue, as the IDs of their objects, and the event that follows them. Waits only if there is neither. */
+static inline kvl_status_t go_next(kvl_queue_t *queue, int64_t timeout_ms, kvl_event_t *event, uintptr_t *dropped, size_t max, size_t *out_dropped) {
     kvl_status_t status;
     size_t n = 0;
     while ((status = kvl_queue_next(queue, n ? 0 : timeout_ms, event, sizeof *event)) == KVL_OK && event->kind == KVL_EVENT_DROP) {
         dropped[n++] = (uintptr_t)event->user_data;
-        if (n == most) {
+        if (n == max) {
             status = KVL_EMPTY;
             break;
         }
@@ -105,23 +105,23 @@ static inline kvl_status_t go_invalidate(kvl_tasks_t *tasks, const uint8_t *pack
     free(keys);
     return status;
 }
-/* Functions in Go (entries.go) that the library calls on the thread of a save or a load. */
+/* Functions in Go (entries.go), called on the thread of a save or a load. */
 extern kvl_value_t *kvlGoEncode(uintptr_t id, uintptr_t object);
 extern kvl_value_t *kvlGoDecode(uintptr_t id, uint8_t *data, size_t len);
-extern int32_t kvlGoStops(uintptr_t id);
+extern int32_t kvlGoShouldStop(uintptr_t id);
 static inline kvl_value_t *go_encode(void *id, const kvl_result_t *entry) { return kvlGoEncode((uintptr_t)id, (uintptr_t)entry->object); }
 static inline kvl_value_t *go_decode(void *id, const kvl_result_t *entry) {
     return kvlGoDecode((uintptr_t)id, (uint8_t *)entry->data, entry->data_len);
 }
-static inline int32_t go_stops(void *id, const kvl_transfer_t *progress) {
+static inline int32_t go_should_stop(void *id, const kvl_transfer_t *progress) {
     (void)progress;
-    return kvlGoStops((uintptr_t)id);
+    return kvlGoShouldStop((uintptr_t)id);
 }
 static inline kvl_status_t go_save(kvl_cache_t *cache, const char *path, uintptr_t id, kvl_transfer_t *out_done, kvl_error_t **out_error) {
-    return kvl_cache_save_encoded(cache, path, go_encode, go_stops, (void *)id, out_done, sizeof *out_done, out_error);
+    return kvl_cache_save_encoded(cache, path, go_encode, go_should_stop, (void *)id, out_done, sizeof *out_done, out_error);
 }
 static inline kvl_status_t go_load(kvl_cache_t *cache, const char *path, uintptr_t id, kvl_transfer_t *out_done, kvl_error_t **out_error) {
-    return kvl_cache_load_decoded(cache, path, go_decode, go_stops, (void *)id, out_done, sizeof *out_done, out_error);
+    return kvl_cache_load_decoded(cache, path, go_decode, go_should_stop, (void *)id, out_done, sizeof *out_done, out_error);
 }
 static inline kvl_status_t go_on_cancel(kvl_request_t *request, uintptr_t id) { return kvl_request_on_cancel(request, NULL, (void *)id, NULL); }
 

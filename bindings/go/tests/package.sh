@@ -1,6 +1,6 @@
 #!/bin/sh
-# Gets the module of a folder by `go get` into an empty one, and runs from there the program of docs/HOSTS.md, the scenarios and the tests:
-# `package.sh FOLDER`. The archive in the module is linked; nothing of the checkout, and no installed library.
+# Installs the module of FOLDER into an empty module with `go get`, and runs there the program of docs/HOSTS.md, the scenarios and the tests:
+# `package.sh FOLDER`. They are linked with the archive in the module, and not with the library of the checkout or an installed one.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../.." && pwd)

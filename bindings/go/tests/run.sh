@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs kvlight under Go: `run.sh` the scenarios, `run.sh stress [RUNS]` 100,000 fetches a run.
-# Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, where the library and its header are.
+# `run.sh` runs the scenarios and the tests of the Go package, `run.sh stress [RUNS]` its stress program, with 100,000 fetches in each run.
+# Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, the folders of the library and its header.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,7 +22,7 @@ done
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# The library as it would be found if it were installed.
+# Makes pkg-config find the library as if it were installed.
 cat >"$work/kvlight.pc" <<PC
 Name: kvlight
 Description: a loading cache
@@ -53,5 +53,5 @@ go build -race -o "$work/stress" ./stress
 echo "# under the race detector"
 "$work/stress"
 go build -o "$work/scenarios" ./scenarios
-# GODEBUG: Go's strictest checks of pointers passed to C.
+# cgocheck=2 enables Go's strictest checks of pointers that are passed to C.
 GODEBUG=cgocheck=2 timeout 300 "$work/scenarios"

@@ -1,4 +1,4 @@
-// The twelve scenarios, and tests specific to Go, while a goroutine on every processor computes. Prints TAP.
+// The twelve scenarios, and tests specific to Go, while a goroutine keeps each processor busy. Prints TAP.
 package main
 
 import (
@@ -22,7 +22,7 @@ type scenario struct {
 	run  func()
 }
 
-// failed is the panic value of a scenario that fails.
+// failed is the panic value of a check that fails.
 type failed string
 
 func equal[T any](got, wanted T, what string) {
@@ -38,15 +38,15 @@ func must[T any](value T, err error) T {
 	return value
 }
 
-// eventually gives other goroutines the processor until a condition holds. The timeout of run.sh ends a test that waits in vain.
-func eventually(isSo func() bool) {
-	for !isSo() {
+// eventually yields to other goroutines until a condition holds. The timeout of run.sh ends a test whose condition never holds.
+func eventually(condition func() bool) {
+	for !condition() {
 		runtime.Gosched()
 	}
 }
 
-// users returns an engine whose provider answers "user <key>" for keys that do not begin with "no", and counters of keys and requests.
-func users(settings kvlight.Settings) (*kvlight.Tasks[string], *atomic.Int64) {
+// userTasks returns an engine whose provider answers "user <key>" for keys that do not begin with "no", and counters of keys and requests.
+func userTasks(settings kvlight.Settings) (*kvlight.Tasks[string], *atomic.Int64) {
 	loaded := new(atomic.Int64)
 	return must(kvlight.New(func(_ context.Context, keys []string) (map[string]string, error) {
 		loaded.Add(int64(len(keys)))
@@ -60,30 +60,30 @@ func users(settings kvlight.Settings) (*kvlight.Tasks[string], *atomic.Int64) {
 	}, settings)), loaded
 }
 
-// held returns an engine whose provider answers nothing, and a channel of its requests.
-func held(settings kvlight.Settings) (*kvlight.Tasks[string], chan *kvlight.Request[string]) {
+// unansweredTasks returns an engine whose provider leaves its requests unanswered, and the channel of those requests.
+func unansweredTasks(settings kvlight.Settings) (*kvlight.Tasks[string], chan *kvlight.Request[string]) {
 	requests := make(chan *kvlight.Request[string], 100)
 	return must(kvlight.NewWithRequests(func(request *kvlight.Request[string]) { requests <- request }, settings)), requests
 }
 
-func fetched(tasks *kvlight.Tasks[string], key string) string {
+func mustFetch(tasks *kvlight.Tasks[string], key string) string {
 	value, _, err := tasks.Fetch(ctx, key)
 	return must(value, err)
 }
 
 func hit() {
-	tasks, loaded := users(nil)
+	tasks, loaded := userTasks(nil)
 	defer tasks.Close()
-	equal(fetched(tasks, "7"), "user 7", "loaded")
-	equal(fetched(tasks, "7"), "user 7", "from the store")
+	equal(mustFetch(tasks, "7"), "user 7", "loaded")
+	equal(mustFetch(tasks, "7"), "user 7", "from the store")
 	equal(loaded.Load(), 1, "keys loaded")
 	equal(must(tasks.Stats()).Hits, 1, "hits")
 	equal(must(tasks.Put("8", "put", kvlight.Terms{TTL: time.Hour})), true, "put")
-	equal(fetched(tasks, "8"), "put", "what was put")
+	equal(mustFetch(tasks, "8"), "put", "the value of the put")
 }
 
 func nullHit() {
-	tasks, loaded := users(nil)
+	tasks, loaded := userTasks(nil)
 	defer tasks.Close()
 	for i := 0; i < 2; i++ {
 		_, found, err := tasks.Fetch(ctx, "nobody")
@@ -98,20 +98,20 @@ func nullHit() {
 }
 
 func miss() {
-	tasks, loaded := users(nil)
+	tasks, loaded := userTasks(nil)
 	defer tasks.Close()
 	_, found, err := tasks.Get("7")
-	equal(found, false, "a look")
+	equal(found, false, "a lookup")
 	equal(err, nil, "error")
 	results := must(tasks.Results(ctx, []string{"7"}, kvlight.Settings{"read": "cache_only"}))
-	equal(results[0].Status, kvlight.Miss, "a fetch of the store only")
+	equal(results[0].Status, kvlight.Miss, "a cache-only fetch")
 	equal(loaded.Load(), 0, "keys loaded")
 	equal(must(tasks.Results(ctx, []string{"7"}))[0].Source, kvlight.FromProvider, "a fetch")
 	equal(loaded.Load(), 1, "keys loaded")
 }
 
 func batchWithDuplicates() {
-	tasks, loaded := users(nil)
+	tasks, loaded := userTasks(nil)
 	defer tasks.Close()
 	keys := []string{"1", "2", "1", "nobody", "2"}
 	for i, result := range must(tasks.Results(ctx, keys)) {
@@ -123,7 +123,7 @@ func batchWithDuplicates() {
 	}
 	equal(loaded.Load(), 3, "keys loaded")
 	equal(len(must(tasks.FetchAll(ctx, keys))), 2, "values in a map")
-	equal(len(must(tasks.FetchAll(ctx, nil))), 0, "a batch of none")
+	equal(len(must(tasks.FetchAll(ctx, nil))), 0, "an empty batch")
 }
 
 var errBroken = errors.New("b is broken")
@@ -134,10 +134,10 @@ func oneFailingKey() {
 	}, nil))
 	defer tasks.Close()
 	results := must(tasks.Results(ctx, []string{"a", "b", "c", "b"}))
-	equal(results[0].Value+results[2].Value, "AC", "those that do not fail")
-	equal(results[1].Status, kvlight.ErrProvider, "the one that fails")
-	equal(results[1].Err, errBroken, "the very error")
-	equal(results[3].Err, errBroken, "the very error")
+	equal(results[0].Value+results[2].Value, "AC", "the keys that do not fail")
+	equal(results[1].Status, kvlight.ErrProvider, "the key that fails")
+	equal(results[1].Err, errBroken, "the same error")
+	equal(results[3].Err, errBroken, "the same error")
 	_, err := tasks.FetchAll(ctx, []string{"a", "b"})
 	equal(err, errBroken, "what FetchAll returns")
 }
@@ -158,19 +158,19 @@ func retryThenSuccess() {
 }
 
 func timeout() {
-	tasks, requests := held(nil)
+	tasks, requests := unansweredTasks(nil)
 	defer tasks.Close()
 	_, _, err := tasks.Fetch(ctx, "a", kvlight.Settings{"timeout_ms": 20})
 	equal(errors.Is(err, kvlight.ErrTimeout), true, fmt.Sprint(err))
-	equal((<-requests).Context().Err() == nil, true, "the load goes on for the next")
+	equal((<-requests).Context().Err() == nil, true, "the load continues for the next fetch")
 	within, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 	defer cancel()
 	_, _, err = tasks.Fetch(within, "b")
-	equal(err, context.DeadlineExceeded, "a deadline of Go's")
+	equal(err, context.DeadlineExceeded, "a context's deadline")
 }
 
 func cancelled() {
-	tasks, requests := held(nil)
+	tasks, requests := unansweredTasks(nil)
 	defer tasks.Close()
 	within, cancel := context.WithCancel(ctx)
 	one := make(chan error)
@@ -180,20 +180,20 @@ func cancelled() {
 		one <- err
 	}()
 	request := <-requests
-	go func() { other <- fetched(tasks, "a") }()
+	go func() { other <- mustFetch(tasks, "a") }()
 	eventually(func() bool { return must(tasks.Stats()).Misses == 2 })
 	cancel()
-	equal(<-one, context.Canceled, "the cancelled")
-	equal(request.Context().Err(), nil, "the request goes on")
+	equal(<-one, context.Canceled, "the cancelled fetch")
+	equal(request.Context().Err(), nil, "the request continues")
 	equal(request.Resolve(0, "A"), nil, "an answer")
-	equal(<-other, "A", "the other")
+	equal(<-other, "A", "the other fetch")
 	equal(request.Finish(), nil, "the finish")
 	_, _, err := tasks.Fetch(within, "a", kvlight.Settings{"read": "refresh"})
-	equal(err, context.Canceled, "a fetch with a context that is over")
+	equal(err, context.Canceled, "a fetch with a cancelled context")
 }
 
 func closeWhileLoading() {
-	tasks, requests := held(kvlight.Settings{"tasks.max_running": 1})
+	tasks, requests := unansweredTasks(kvlight.Settings{"tasks.max_running": 1})
 	delivered := make(chan error, 3)
 	for i := 0; i < 3; i++ {
 		go func(key string) {
@@ -205,7 +205,7 @@ func closeWhileLoading() {
 	eventually(func() bool { return must(tasks.Stats()).Misses == 3 })
 	tasks.Close()
 	for i := 0; i < 3; i++ {
-		equal(errors.Is(<-delivered, kvlight.ErrClosed), true, "each is settled")
+		equal(errors.Is(<-delivered, kvlight.ErrClosed), true, "each fetch is settled")
 	}
 	<-request.Context().Done()
 	_, _, err := tasks.Fetch(ctx, "a")
@@ -215,7 +215,7 @@ func closeWhileLoading() {
 }
 
 func tenThousandKeys() {
-	tasks, loaded := users(kvlight.Settings{"cache.capacity": 20_000, "batch.max_keys": 500})
+	tasks, loaded := userTasks(kvlight.Settings{"cache.capacity": 20_000, "batch.max_keys": 500})
 	defer tasks.Close()
 	keys := make([]string, 10_000)
 	for i := range keys {
@@ -230,7 +230,7 @@ func tenThousandKeys() {
 }
 
 func callbackThatFetches() {
-	inner, loaded := users(nil)
+	inner, loaded := userTasks(nil)
 	defer inner.Close()
 	outer := must(kvlight.New(func(ctx context.Context, keys []string) (map[string]string, error) {
 		value, _, err := inner.Fetch(ctx, "b")
@@ -238,39 +238,40 @@ func callbackThatFetches() {
 	}, nil))
 	defer outer.Close()
 	chained := make(chan string)
-	go func() { chained <- fetched(inner, fetched(outer, "a")+" once more") }()
+	go func() { chained <- mustFetch(inner, mustFetch(outer, "a")+" once more") }()
 	equal(<-chained, "user user b for a once more", "value")
 	equal(loaded.Load(), 2, "keys loaded")
 }
 
 func objectsAreCounted() {
 	type row struct{ name string }
-	var made, dropped sync.Map
-	var count atomic.Int64
+	var dropped sync.Map
+	var count, repeated atomic.Int64
 	tasks := must(kvlight.New(func(_ context.Context, keys []string) (map[string]*row, error) {
 		rows := map[string]*row{}
 		for _, key := range keys {
 			rows[key] = &row{key}
-			made.Store(rows[key], true)
 			count.Add(1)
 		}
 		return rows, nil
 	}, kvlight.Settings{"cache.capacity": 10}, kvlight.Dropped(func(r *row) {
-		_, again := dropped.LoadOrStore(r, true)
-		equal(again, false, "an object is dropped once")
+		if _, again := dropped.LoadOrStore(r, true); again {
+			repeated.Add(1)
+		}
 		count.Add(-1)
 	})))
 	kept, _, err := tasks.Fetch(ctx, "key 1")
 	equal(err, nil, "error")
 	again, _, _ := tasks.Fetch(ctx, "key 1")
-	equal(again, kept, "the very object")
+	equal(again, kept, "the same object")
 	for i := 0; i < 100; i++ {
 		r, _, err := tasks.Fetch(ctx, fmt.Sprint("key ", i))
 		equal(must(r, err).name, fmt.Sprint("key ", i), "name")
 	}
 	equal(must(tasks.Remove("key 99")), true, "removed")
 	tasks.Close()
-	equal(count.Load(), 0, "objects made less objects dropped")
+	equal(repeated.Load(), 0, "objects that were dropped twice")
+	equal(count.Load(), 0, "objects that were created and not dropped")
 }
 
 func wrongSettings() {
@@ -279,8 +280,8 @@ func wrongSettings() {
 	equal(err != nil && strings.Contains(err.Error(), "cache.capacity"), true, fmt.Sprint(err))
 	equal(errors.Is(err, kvlight.ErrBadValue), true, fmt.Sprint(err))
 	_, err = kvlight.New(provider, kvlight.Settings{"validator": func() {}})
-	equal(err != nil && strings.Contains(err.Error(), "functions are not lent"), true, fmt.Sprint(err))
-	tasks, _ := users(nil)
+	equal(err != nil && strings.Contains(err.Error(), "cannot call from Go"), true, fmt.Sprint(err))
+	tasks, _ := userTasks(nil)
 	defer tasks.Close()
 	_, _, err = tasks.Fetch(ctx, "a", kvlight.Settings{"timeout_ms": 0})
 	equal(err != nil && strings.Contains(err.Error(), "timeout_ms"), true, fmt.Sprint(err))
@@ -299,11 +300,11 @@ func permanentErrors() {
 }
 
 func keysOfAnyBytes() {
-	tasks, _ := users(nil)
+	tasks, _ := userTasks(nil)
 	defer tasks.Close()
 	for _, key := range []string{"", "a\x00b", "\xff\xfe", strings.Repeat("x", 65_535)} {
 		for i := 0; i < 2; i++ {
-			equal(fetched(tasks, key), "user "+key, "value")
+			equal(mustFetch(tasks, key), "user "+key, "value")
 		}
 	}
 	_, _, err := tasks.Fetch(ctx, strings.Repeat("x", 65_536))
@@ -331,7 +332,7 @@ func forgottenRequests() {
 
 func closeAmongMany() {
 	for round := 0; round < 3; round++ {
-		tasks, loaded := users(kvlight.Settings{"cache.capacity": 50})
+		tasks, loaded := userTasks(kvlight.Settings{"cache.capacity": 50})
 		var all sync.WaitGroup
 		for i := 0; i < 16; i++ {
 			all.Add(1)
@@ -354,15 +355,15 @@ func closeAmongMany() {
 func noThreadIsLeft() {
 	before := runtime.NumGoroutine()
 	for i := 0; i < 20; i++ {
-		tasks, _ := users(nil)
-		fetched(tasks, "a")
+		tasks, _ := userTasks(nil)
+		mustFetch(tasks, "a")
 		tasks.Close()
 	}
 	eventually(func() bool { return runtime.NumGoroutine() <= before })
 	files, err := os.ReadDir("/proc/self/task")
 	for _, file := range must(files, err) {
 		name, _ := os.ReadFile("/proc/self/task/" + file.Name() + "/comm")
-		equal(strings.HasPrefix(string(name), "kvl"), false, "a thread of the library's is left")
+		equal(strings.HasPrefix(string(name), "kvl"), false, "a thread of the library is left")
 	}
 }
 
@@ -386,24 +387,24 @@ func main() {
 		{"10,000 keys", tenThousandKeys},
 		{"callback that fetches", callbackThatFetches},
 		{"object value whose destructor is counted", objectsAreCounted},
-		{"a wrong setting is refused with a sentence", wrongSettings},
-		{"a permanent error is not tried again", permanentErrors},
+		{"a wrong setting is rejected with a message", wrongSettings},
+		{"a permanent error is not retried", permanentErrors},
 		{"keys of any bytes", keysOfAnyBytes},
-		{"a request that is forgotten is finished", forgottenRequests},
-		{"many goroutines fetch, and close comes in between", closeAmongMany},
-		{"an engine leaves no thread and no goroutine", noThreadIsLeft},
+		{"a request that becomes unreachable is finished", forgottenRequests},
+		{"many goroutines fetch during a close", closeAmongMany},
+		{"a closed engine leaks no thread and no goroutine", noThreadIsLeft},
 	}
 	fmt.Printf("1..%d\n", len(scenarios))
 	passed, isGood := 0, true
 	for i, each := range scenarios {
-		if why := failure(each.run); why == "" {
+		if reason := failure(each.run); reason == "" {
 			fmt.Printf("ok %d - %s\n", i+1, each.name)
 			if i < 12 {
 				passed++
 			}
 		} else {
 			isGood = false
-			fmt.Printf("not ok %d - %s\n# %s\n", i+1, each.name, why)
+			fmt.Printf("not ok %d - %s\n# %s\n", i+1, each.name, reason)
 		}
 	}
 	fmt.Printf("ROW Go | %s | next | %d of 12\n", strings.TrimPrefix(runtime.Version(), "go"), passed)
@@ -412,10 +413,11 @@ func main() {
 	}
 }
 
-func failure(run func()) (why string) {
+// failure runs a scenario and returns why it failed, or "".
+func failure(run func()) (reason string) {
 	defer func() {
-		if reason, isFailed := recover().(failed); isFailed {
-			why = string(reason)
+		if panicked := recover(); panicked != nil {
+			reason = fmt.Sprint(panicked)
 		}
 	}()
 	run()

@@ -1,5 +1,5 @@
-// 100,000 fetches while other goroutines compute: single ones, batches, errors, cancels, late answers. Each must be settled
-// exactly once, and each value dropped exactly once. `stress SEED`; run.sh stress starts it many times.
+// 100,000 fetches while another goroutine is busy: single fetches, batches, errors, cancels, late answers. Each must settle exactly once,
+// and no value may be dropped twice. `stress SEED`; run.sh stress starts it many times.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 
 const (
 	fetches = 100_000
-	askers  = 16
+	callers = 16
 )
 
 func main() {
@@ -32,19 +32,19 @@ func main() {
 		}
 	}()
 
-	var delivered, failed, made, dropped atomic.Int64
+	var delivered, failed, created, dropped atomic.Int64
 	provide := func(request *kvlight.Request[string]) {
 		if rand.Intn(4) == 0 {
 			runtime.Gosched()
 		}
 		for i, key := range request.Keys() {
-			switch dice := rand.Intn(10); {
-			case dice == 0:
+			switch random := rand.Intn(10); {
+			case random == 0:
 				_ = request.Fail(i, errors.New(key))
-			case dice <= 7:
-				made.Add(1)
+			case random <= 7:
+				created.Add(1)
 				if request.Resolve(i, "value of "+key) != nil {
-					// A refused value is dropped too.
+					// A rejected value is dropped too.
 					continue
 				}
 			}
@@ -59,13 +59,13 @@ func main() {
 	}
 
 	var all sync.WaitGroup
-	for asker := 0; asker < askers; asker++ {
+	for caller := 0; caller < callers; caller++ {
 		all.Add(1)
-		go func(dice *rand.Rand) {
+		go func(random *rand.Rand) {
 			defer all.Done()
-			key := func() string { return fmt.Sprint("key ", dice.Intn(5000)) }
-			for left := fetches / askers; left > 0; {
-				if dice.Intn(8) == 0 {
+			key := func() string { return fmt.Sprint("key ", random.Intn(5000)) }
+			for left := fetches / callers; left > 0; {
+				if random.Intn(8) == 0 {
 					keys := make([]string, 50)
 					if left < len(keys) {
 						keys = keys[:left]
@@ -87,7 +87,7 @@ func main() {
 					continue
 				}
 				ctx, cancel := context.WithCancel(context.Background())
-				if dice.Intn(50) == 0 {
+				if random.Intn(50) == 0 {
 					go cancel()
 				}
 				if _, _, err := tasks.Fetch(ctx, key()); err != nil {
@@ -97,13 +97,13 @@ func main() {
 				delivered.Add(1)
 				left--
 			}
-		}(rand.New(rand.NewSource(seed*100 + int64(asker))))
+		}(rand.New(rand.NewSource(seed*100 + int64(caller))))
 	}
 	all.Wait()
 	tasks.Close()
-	// A load without waiters may still be answered; after the close this has no effect, and only accepted values are dropped.
-	if delivered.Load() != fetches || dropped.Load() > made.Load() {
-		log.Fatalf("%d delivered; %d made, %d dropped", delivered.Load(), made.Load(), dropped.Load())
+	// Values that the provider answers with after the close are not accepted, and so not dropped.
+	if delivered.Load() != fetches || dropped.Load() > created.Load() {
+		log.Fatalf("%d delivered; %d created, %d dropped", delivered.Load(), created.Load(), dropped.Load())
 	}
-	fmt.Printf("# %d fetches, %d errors, %d values dropped of %d\n", delivered.Load(), failed.Load(), dropped.Load(), made.Load())
+	fmt.Printf("# %d fetches, %d errors, %d values dropped of %d\n", delivered.Load(), failed.Load(), dropped.Load(), created.Load())
 }
