@@ -4,6 +4,7 @@ pub mod api;
 pub mod c;
 pub mod compare;
 pub mod go;
+pub mod java;
 pub mod layout;
 pub mod lua;
 pub mod node;
