@@ -155,6 +155,7 @@ const QUOTED: &[(&str, &[&str])] = &[
     ("js", &["examples/node"]),
     ("ruby", &["examples/ruby", "bindings/ruby"]),
     ("go", &["examples/go"]),
+    ("java", &["examples/java", "bindings/java"]),
     ("php", &["examples/php", "bindings/php"]),
     ("cmake", &["tests/tiers/consumer"]),
 ];

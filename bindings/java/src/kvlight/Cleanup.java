@@ -1,0 +1,20 @@
+package kvlight;
+
+import java.lang.ref.Cleaner;
+
+/** Frees what the program has dropped without closing it. */
+final class Cleanup {
+    private static final Cleaner CLEANER = Cleaner.create(action -> {
+        Thread thread = new Thread(null, action, "kvlight cleaner", 0, false);
+        thread.setDaemon(true);
+        thread.setContextClassLoader(null);
+        return thread;
+    });
+
+    private Cleanup() {}
+
+    /** Runs an action, which must not refer to the object, when the object was collected or when it is told to. */
+    static Cleaner.Cleanable register(Object object, Runnable action) {
+        return CLEANER.register(object, action);
+    }
+}

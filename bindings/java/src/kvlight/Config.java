@@ -1,0 +1,259 @@
+package kvlight;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
+import java.util.function.ToLongFunction;
+
+/**
+ * What a {@link Tasks} or a {@link Cache} is made of: the form of its keys, the library's settings, each a method of the same name, and a few functions.
+ *
+ * <pre>{@code
+ * var config = new Config<String, User>(Keys.STRINGS).cacheCapacity(10_000).cacheTtlMs(60_000);
+ * try (Tasks<String, User> users = config.load(ids -> database.users(ids))) { ... }
+ * }</pre>
+ *
+ * <p>It may be used for several; changes have no effect on those that exist. Not safe for use by several threads while it is changed.
+ *
+ * @param <K> the type of the keys
+ * @param <V> the type of the values: any objects, which stay in Java
+ */
+public final class Config<K, V> extends Settings<Config<K, V>> {
+    private final Keys<K> keys;
+    private Executor executor;
+    private Executor callbackExecutor = Pools.CALLBACKS;
+    private Consumer<? super V> dropped;
+    private ToLongFunction<? super V> cost;
+    private Consumer<Throwable> failureHandler;
+    private ManualClock clock;
+
+    /**
+     * Answers many keys.
+     *
+     * @param <K> the type of the keys
+     * @param <V> the type of the values
+     */
+    @FunctionalInterface
+    public interface Loader<K, V> {
+        /**
+         * Returns the values of keys. Runs on the executor for providers; the thread may block.
+         *
+         * @param keys the keys that the cache lacks, without duplicates
+         * @return a map; a key that it lacks, or has with null, is remembered as absent, and keys that were not asked for are ignored
+         * @throws Exception reaches every caller that waits for one of the keys
+         */
+        Map<K, V> load(List<K> keys) throws Exception;
+    }
+
+    /**
+     * Answers one key.
+     *
+     * @param <K> the type of the key
+     * @param <V> the type of the value
+     */
+    @FunctionalInterface
+    public interface OneLoader<K, V> {
+        /**
+         * Returns the value of a key. Runs on the executor for providers; the thread may block.
+         *
+         * @param key a key that the cache lacks
+         * @return the value; null if there is no such record
+         * @throws Exception reaches every caller that waits for the key
+         */
+        V load(K key) throws Exception;
+    }
+
+    /**
+     * Answers requests key by key, now or later, with terms for each.
+     *
+     * @param <K> the type of the keys
+     * @param <V> the type of the values
+     */
+    @FunctionalInterface
+    public interface Provider<K, V> {
+        /**
+         * Answers a request, or keeps it and answers later, from any thread. Runs on the executor for providers.
+         *
+         * @param request the keys; to be finished by {@link Request#finish}
+         * @throws Exception fails the keys that have no answer
+         */
+        void provide(Request<K, V> request) throws Exception;
+    }
+
+    /**
+     * Creates a configuration in which every setting has its default.
+     *
+     * @param keys the form of the keys
+     */
+    public Config(Keys<K> keys) {
+        this.keys = Objects.requireNonNull(keys, "keys");
+    }
+
+    /**
+     * Where providers run. The default is threads of the Tasks, as many as there are requests (tasks.max_running); an executor of virtual threads does
+     * as well.
+     *
+     * @param executor runs providers; a request that it rejects fails
+     * @return this
+     */
+    public Config<K, V> executor(Executor executor) {
+        this.executor = Objects.requireNonNull(executor, "executor");
+        return this;
+    }
+
+    /**
+     * Where futures are completed, and so the functions that depend on them run; and the functions of {@link #dropped}, {@link Tasks#fetchEach} and
+     * {@link FetchOptions#progress}. The default is a small pool for all of this process, which starts more threads for those that wait for futures. If
+     * such functions block in other ways, state an executor with threads enough.
+     *
+     * @param executor runs them; what it rejects runs on the thread that reads the library's events
+     * @return this
+     */
+    public Config<K, V> callbackExecutor(Executor executor) {
+        this.callbackExecutor = Objects.requireNonNull(executor, "executor");
+        return this;
+    }
+
+    /**
+     * A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the executor for
+     * callbacks. It is not called for a Tasks or a Cache that was collected without having been closed.
+     *
+     * @param function receives values, to close them for example
+     * @return this
+     */
+    public Config<K, V> dropped(Consumer<? super V> function) {
+        this.dropped = Objects.requireNonNull(function, "function");
+        return this;
+    }
+
+    /**
+     * What values cost, if {@link #cacheCostLimit} is set. Without it they cost 0, unless {@link Terms#cost} says otherwise.
+     *
+     * @param function returns the cost of a value, in bytes; runs where the value is stored
+     * @return this
+     */
+    public Config<K, V> cost(ToLongFunction<? super V> function) {
+        this.cost = Objects.requireNonNull(function, "function");
+        return this;
+    }
+
+    /**
+     * What to do with an exception of a function that nobody waits for: one of {@link #dropped}, {@link Tasks#fetchEach},
+     * {@link FetchOptions#progress} or {@link Request#onCancel}. The default is a warning in the log "kvlight" of {@link System.Logger}.
+     *
+     * @param handler receives the exceptions, on any thread
+     * @return this
+     */
+    public Config<K, V> failureHandler(Consumer<Throwable> handler) {
+        this.failureHandler = Objects.requireNonNull(handler, "handler");
+        return this;
+    }
+
+    /**
+     * A clock for tests of time, instead of the system's.
+     *
+     * @param clock moves only when it is advanced
+     * @return this
+     */
+    public Config<K, V> clock(ManualClock clock) {
+        this.clock = Objects.requireNonNull(clock, "clock");
+        return this;
+    }
+
+    /**
+     * Creates a cache whose provider answers many keys with a map.
+     *
+     * @param loader the provider
+     * @return the cache with its provider; close it
+     */
+    public Tasks<K, V> load(Loader<K, V> loader) {
+        Objects.requireNonNull(loader, "loader");
+        return provide(request -> request.answer(loader.load(request.keys())));
+    }
+
+    /**
+     * Creates a cache whose provider answers one key. Each request has one key, unless {@link #batchMaxKeys} says otherwise; then they are answered one
+     * after the other.
+     *
+     * @param loader the provider
+     * @return the cache with its provider; close it
+     */
+    public Tasks<K, V> loadOne(OneLoader<K, V> loader) {
+        Objects.requireNonNull(loader, "loader");
+        return new Tasks<>(this, request -> request.answerEach(loader), true);
+    }
+
+    /**
+     * Creates a cache whose provider answers many keys with a future of a map. The future is cancelled when no caller wants the keys any longer.
+     *
+     * @param loader the provider; runs on the executor for providers, and must not block there for long
+     * @return the cache with its provider; close it
+     */
+    public Tasks<K, V> loadAsync(java.util.function.Function<? super List<K>, ? extends CompletionStage<? extends Map<K, V>>> loader) {
+        Objects.requireNonNull(loader, "loader");
+        return provide(request -> request.answerLater(loader.apply(request.keys())));
+    }
+
+    /**
+     * Creates a cache whose provider answers one key with a future. The future is cancelled when no caller wants the key any longer.
+     *
+     * @param loader the provider; runs on the executor for providers, and must not block there for long
+     * @return the cache with its provider; close it
+     */
+    public Tasks<K, V> loadOneAsync(java.util.function.Function<? super K, ? extends CompletionStage<? extends V>> loader) {
+        Objects.requireNonNull(loader, "loader");
+        return new Tasks<>(this, request -> request.answerEachLater(loader), true);
+    }
+
+    /**
+     * Creates a cache whose provider answers key by key.
+     *
+     * @param provider the provider
+     * @return the cache with its provider; close it
+     */
+    public Tasks<K, V> provide(Provider<K, V> provider) {
+        return new Tasks<>(this, Objects.requireNonNull(provider, "provider"), false);
+    }
+
+    /**
+     * Creates a cache without a provider. Only settings that begin with "cache" apply.
+     *
+     * @return the cache; close it
+     */
+    public Cache<K, V> cache() {
+        return new Cache<>(this);
+    }
+
+    Keys<K> keys() {
+        return keys;
+    }
+
+    Executor executor() {
+        return executor;
+    }
+
+    Executor callbackExecutor() {
+        return callbackExecutor;
+    }
+
+    Consumer<? super V> dropped() {
+        return dropped;
+    }
+
+    ToLongFunction<? super V> cost() {
+        return cost;
+    }
+
+    Consumer<Throwable> failureHandler() {
+        return failureHandler;
+    }
+
+    void setClock(long config) {
+        if (clock != null) {
+            clock.setIn(config);
+        }
+    }
+}

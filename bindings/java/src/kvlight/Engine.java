@@ -1,0 +1,342 @@
+package kvlight;
+
+import com.sun.jna.Native;
+import com.sun.jna.Pointer;
+import java.lang.ref.WeakReference;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Consumer;
+
+/**
+ * The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs no code
+ * of the program. It refers to the Tasks or the Cache weakly, so that one that is dropped without close is collected, which ends the engine.
+ *
+ * <p>States: open; closing, after {@link #close}; ended, when the pump has freed all. The gate keeps calls out of handles that are freed.
+ */
+final class Engine {
+    private static final System.Logger LOG = System.getLogger("kvlight");
+
+    /** The values and the provider's exceptions that the library holds. */
+    final ObjectTable objects = new ObjectTable();
+
+    /** The fetches in progress: each is a Pending. */
+    final ObjectTable pendings = new ObjectTable();
+
+    /** The functions to run when a request is no longer wanted. */
+    final ObjectTable hooks = new ObjectTable();
+
+    final Gate gate = new Gate();
+
+    /** Runs the program's functions that belong to all fetches, one at a time. */
+    final SerialExecutor serial;
+
+    private final Executor callbacks;
+    private final Consumer<Throwable> failed;
+    private final Runnable atEnd;
+    private final CompletableFuture<Void> ended = new CompletableFuture<>();
+    private final boolean looksFirst;
+    private long queue;
+    private long tasks;
+    private long cache;
+    private WeakReference<Store<?, ?>> owner;
+    private volatile boolean isOpen = true;
+    private volatile boolean isEnding;
+    private Thread pump;
+
+    /** Opens a cache without a provider. */
+    Engine(Config<?, ?> config) {
+        this(config, false, null, () -> { });
+    }
+
+    /** Opens an engine. `single`: a setting that is 1, or null. `atEnd` runs when all is freed. */
+    Engine(Config<?, ?> config, String single, Runnable atEnd) {
+        this(config, true, single, atEnd);
+    }
+
+    private Engine(Config<?, ?> config, boolean hasProvider, String single, Runnable atEnd) {
+        Library.require();
+        callbacks = config.callbackExecutor();
+        failed = config.failureHandler();
+        serial = new SerialExecutor(callbacks, this::report);
+        this.atEnd = atEnd;
+        long made = 0;
+        try (Scratch scratch = Scratch.of(64)) {
+            KvlightException.check(NativeApi.kvl_queue_new(0, scratch.out(0)));
+            queue = scratch.longAt(0);
+            KvlightException.check(NativeApi.kvl_config_new(scratch.out(0)));
+            made = scratch.longAt(0);
+            if (single != null) {
+                KvlightException.check(NativeApi.kvl_config_set_int(made, scratch.text(single), 1));
+            }
+            config.state(SettingValues.Target.CONFIG, made);
+            config.setClock(made);
+            if (hasProvider) {
+                KvlightException.check(NativeApi.kvl_config_set_queue(made, queue, NativeApi.QUEUE_F_ALL));
+                KvlightException.check(NativeApi.kvl_config_set_provider(made, 0, 0, 0));
+            }
+            KvlightException.check(NativeApi.kvl_config_get(made, scratch.text("read"), scratch.out(0)));
+            looksFirst = Memory.textOf(scratch.longAt(0), scratch).equals("normal");
+            create(made, hasProvider, scratch);
+        } catch (Throwable e) {
+            NativeApi.kvl_queue_dispose(queue);
+            throw e;
+        } finally {
+            NativeApi.kvl_config_free(made);
+        }
+    }
+
+    /** Throws an exception with the library's sentence if settings contradict each other. */
+    private void create(long config, boolean hasProvider, Scratch scratch) {
+        scratch.clear(2);
+        int status = hasProvider
+                ? NativeApi.kvl_tasks_new(config, scratch.out(0), scratch.out(1))
+                : NativeApi.kvl_cache_new(config, scratch.out(0), scratch.out(1));
+        long why = scratch.longAt(1);
+        if (status < 0) {
+            String sentence = why == 0 ? null : Memory.text(NativeApi.kvl_error_message(why));
+            NativeApi.kvl_error_release(why);
+            throw KvlightException.of(status, sentence, null);
+        }
+        if (hasProvider) {
+            tasks = scratch.longAt(0);
+            KvlightException.check(NativeApi.kvl_tasks_cache(tasks, scratch.out(0)));
+        }
+        cache = scratch.longAt(0);
+    }
+
+    /** Begins to read the queue for a Tasks or a Cache. */
+    void start(Store<?, ?> store) {
+        owner = new WeakReference<>(store);
+        pump = new Thread(null, this::pump, "kvlight pump", 0, false);
+        pump.setDaemon(true);
+        try {
+            pump.start();
+        } catch (Throwable e) {
+            gate.shut();
+            NativeApi.kvl_cache_release(cache);
+            NativeApi.kvl_tasks_dispose(tasks);
+            NativeApi.kvl_queue_dispose(queue);
+            throw e;
+        }
+        Cleanup.register(store, () -> close(0));
+    }
+
+    // -- For calls, inside the gate ----------------------------------------------------------------------------------
+
+    long queue() {
+        return queue;
+    }
+
+    long tasks() {
+        return tasks;
+    }
+
+    long cache() {
+        return cache;
+    }
+
+    /** Whether a fetch without options looks in the store first. */
+    boolean looksFirst() {
+        return looksFirst;
+    }
+
+    boolean isOpen() {
+        return isOpen;
+    }
+
+    void enter() {
+        if (!gate.enter()) {
+            throw KvlightException.closed();
+        }
+    }
+
+    /** Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the handle was dropped. */
+    long newValue(Object value, long cost, Scratch scratch) {
+        if (value == null) {
+            return NativeApi.kvl_value_null();
+        }
+        long number = objects.add(value);
+        int status = NativeApi.kvl_value_new_object_on(queue, number, Math.max(cost, 0), 0, scratch.out(0));
+        if (status < 0) {
+            objects.remove(number);
+            throw KvlightException.of(status, null, null);
+        }
+        return scratch.longAt(0);
+    }
+
+    /** Creates a kvl_error_t of an exception, which is kept like a value. */
+    long newError(Throwable exception) {
+        byte[] message = messageOf(exception).getBytes(StandardCharsets.UTF_8);
+        int flags = (exception instanceof Permanent ? NativeApi.ERROR_F_PERMANENT : 0) | (exception instanceof Gone ? NativeApi.ERROR_F_NO_STALE : 0);
+        long number = objects.add(new Outcome.Raised(exception));
+        try (Scratch scratch = Scratch.of(message.length)) {
+            int status = NativeApi.kvl_error_new_object(0, scratch.bytes(message), message.length, flags, queue, number, 0, scratch.out(0));
+            if (status < 0) {
+                objects.remove(number);
+                throw KvlightException.of(status, null, null);
+            }
+            long error = scratch.longAt(0);
+            if (exception instanceof RetryAfter later) {
+                NativeApi.kvl_error_set_retry_after(error, later.afterMs());
+            }
+            return error;
+        }
+    }
+
+    /** The message of an exception, whose method is the program's and may throw. */
+    private static String messageOf(Throwable exception) {
+        try {
+            String message = exception.getMessage();
+            return message == null ? exception.getClass().getName() : message;
+        } catch (RuntimeException | StackOverflowError e) {
+            return exception.getClass().getName();
+        }
+    }
+
+    // -- For results --------------------------------------------------------------------------------------------------
+
+    /** Runs code that may run the program's, on the executor for callbacks. */
+    void callBack(Runnable job) {
+        try {
+            callbacks.execute(job);
+        } catch (RejectedExecutionException e) {
+            job.run(); // The program has shut its executor down.
+        }
+    }
+
+    /** Reports an exception of one of the program's functions that nobody waits for. */
+    void report(Throwable error) {
+        try {
+            if (failed != null) {
+                failed.accept(error);
+                return;
+            }
+            LOG.log(System.Logger.Level.WARNING, "a function given to kvlight has failed", error);
+        } catch (Throwable e) {
+            LOG.log(System.Logger.Level.WARNING, "the handler of failures has failed", e);
+        }
+    }
+
+    // -- The end ------------------------------------------------------------------------------------------------------
+
+    /** Starts to close, at once or after a drain of so many milliseconds (-1: without a limit). Never waits. May be called again. */
+    void close(long drainMs) {
+        if (!gate.enter()) {
+            return;
+        }
+        try {
+            if (tasks == 0) {
+                isOpen = false;
+                NativeApi.kvl_queue_wake(queue);
+            } else {
+                int mode = drainMs == 0 ? NativeApi.CLOSE_CANCEL : NativeApi.CLOSE_DRAIN;
+                KvlightException.check(NativeApi.kvl_tasks_close(tasks, mode, drainMs, 0, 0, 0));
+                isOpen = false;
+            }
+        } finally {
+            gate.leave();
+        }
+    }
+
+    /** Completes when all is freed and the program's functions for dropped values have run. */
+    CompletableFuture<Void> ended() {
+        return ended.copy();
+    }
+
+    /** Waits for the end, unless the calling thread is one that the end waits for. */
+    void awaitEnd() {
+        if (!serial.isCurrent() && !Transfer.isInside() && Thread.currentThread() != pump) {
+            ended.join();
+        }
+    }
+
+    private void pump() {
+        ByteBuffer event = ByteBuffer.allocateDirect(NativeApi.Event.SIZE).order(ByteOrder.nativeOrder());
+        long address = Pointer.nativeValue(Native.getDirectBufferPointer(event));
+        try {
+            for (;;) {
+                int status = NativeApi.kvl_queue_next(queue, isEnding ? 0 : NativeApi.FOREVER, address, NativeApi.Event.SIZE);
+                if (status == NativeApi.OK) {
+                    handle(event);
+                } else if (status < 0 || isEnding) {
+                    break;
+                } else if (tasks == 0 && !isOpen) {
+                    free();
+                }
+            }
+        } finally {
+            if (NativeApi.kvl_queue_free(queue) < 0) {
+                NativeApi.kvl_queue_dispose(queue); // A cache that an iterator holds still refers to it.
+            }
+            atEnd.run();
+            serial.execute(() -> ended.complete(null));
+        }
+    }
+
+    private void handle(ByteBuffer event) {
+        try {
+            long id = event.getLong(NativeApi.Event.USER_DATA);
+            switch (event.getInt(NativeApi.Event.KIND)) {
+                case NativeApi.EVENT_RESULT -> {
+                    boolean isLast = (event.getInt(NativeApi.Event.FLAGS) & NativeApi.F_LAST) != 0;
+                    var pending = (Pending<?, ?>) (isLast ? pendings.remove(id) : pendings.find(id));
+                    settle(pending, () -> pending.result(Memory.view(event.getLong(NativeApi.Event.RESULT), NativeApi.Result.SIZE), isLast));
+                }
+                case NativeApi.EVENT_RESULTS -> {
+                    var pending = (Pending<?, ?>) pendings.remove(id);
+                    settle(pending, () -> pending.results(event.getLong(NativeApi.Event.RESULTS)));
+                }
+                case NativeApi.EVENT_PROGRESS -> ((Pending<?, ?>) pendings.find(id)).progress(event.getLong(NativeApi.Event.DONE),
+                        event.getLong(NativeApi.Event.FAILED), event.getLong(NativeApi.Event.TOTAL));
+                case NativeApi.EVENT_REQUEST -> {
+                    // Without an owner nobody answers, and nobody waits.
+                    if (owner.get() instanceof Tasks<?, ?> asked) {
+                        asked.ask(event.getLong(NativeApi.Event.REQUEST));
+                    }
+                }
+                case NativeApi.EVENT_CANCEL -> {
+                    if (hooks.remove(id) instanceof Runnable hook) {
+                        callBack(hook);
+                    }
+                }
+                case NativeApi.EVENT_DROP -> drop(objects.remove(id));
+                case NativeApi.EVENT_CLOSED -> free();
+                default -> { } // An event of a later version.
+            }
+        } catch (Throwable e) {
+            // Out of memory, for example: this event is lost, but not those that follow.
+            report(e);
+        }
+    }
+
+    /** Delivers results. A fetch whose results cannot be read, for want of memory for example, fails with the reason. */
+    private static void settle(Pending<?, ?> pending, Runnable delivery) {
+        try {
+            delivery.run();
+        } catch (Throwable e) {
+            pending.abandon(e);
+        }
+    }
+
+    private void drop(Object object) {
+        Store<?, ?> store = owner.get();
+        if (store != null && object != null && !(object instanceof Outcome.Raised)) {
+            store.drop(object);
+        }
+    }
+
+    /** Frees the handles when no call uses them. The values of the cache are dropped then, and the pump reads that. */
+    private void free() {
+        if (isEnding) {
+            return;
+        }
+        gate.shut();
+        NativeApi.kvl_cache_release(cache);
+        NativeApi.kvl_tasks_free(tasks);
+        isEnding = true;
+    }
+}

@@ -1,0 +1,25 @@
+package kvlight;
+
+/** Like {@link Permanent}, but an older value is invalid too: it leaves the store, and is not served as a fallback ({@link Settings#staleTtlMs}). */
+public class Gone extends Permanent {
+    private static final long serialVersionUID = 1;
+
+    /**
+     * Creates an exception.
+     *
+     * @param message what has failed
+     */
+    public Gone(String message) {
+        super(message);
+    }
+
+    /**
+     * Creates an exception.
+     *
+     * @param message what has failed
+     * @param cause why
+     */
+    public Gone(String message, Throwable cause) {
+        super(message, cause);
+    }
+}

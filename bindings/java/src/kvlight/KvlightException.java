@@ -1,0 +1,43 @@
+package kvlight;
+
+/**
+ * An error of the library. An exception that a provider throws reaches every waiting caller unchanged, and is none of these. The cause is the
+ * exception of the provider's last attempt before the timeout or the end of the fetch, if one had failed.
+ */
+public final class KvlightException extends RuntimeException {
+    private static final long serialVersionUID = 1;
+
+    /** The status. */
+    private final Status status;
+
+    KvlightException(Status status, String message, Throwable cause) {
+        super(message, cause);
+        this.status = status;
+    }
+
+    /**
+     * Returns the status, such as {@link Status#ERR_TIMEOUT}.
+     *
+     * @return the status
+     */
+    public Status status() {
+        return status;
+    }
+
+    /** Returns a status that is no error; throws an exception for one that is. */
+    static int check(int status) {
+        if (status < 0) {
+            throw of(status, null, null);
+        }
+        return status;
+    }
+
+    static KvlightException of(int status, String message, Throwable cause) {
+        String text = message == null || message.isEmpty() ? Memory.text(NativeApi.kvl_status_message(status)) : message;
+        return new KvlightException(Status.of(status), text, cause);
+    }
+
+    static KvlightException closed() {
+        return of(NativeApi.ERR_CLOSED, null, null);
+    }
+}

@@ -1,0 +1,223 @@
+package kvlight;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/**
+ * A fetch in progress. The pump delivers its results, and keeps its Tasks from being collected by referring to it. Subclasses read the results on the
+ * pump's thread, where no code of the program may run, and hand them to the executor for callbacks.
+ *
+ * @param <K> the type of the keys
+ * @param <V> the type of the values
+ */
+abstract class Pending<K, V> {
+    final Tasks<K, V> tasks;
+
+    /** The kvl_fetch_t; 0 once the fetch can no longer be cancelled. Guarded by the object. */
+    private long handle;
+
+    private FetchOptions.Progress progress;
+
+    Pending(Tasks<K, V> tasks) {
+        this.tasks = tasks;
+    }
+
+    final synchronized void begin(long handle, FetchOptions options) {
+        this.handle = handle;
+        progress = options == null ? null : options.progress();
+    }
+
+    /** Cancels this fetch alone. */
+    final synchronized void cancel() {
+        if (handle != 0) {
+            NativeApi.kvl_fetch_cancel(handle);
+        }
+    }
+
+    /** Releases the handle of a fetch that has its last result, or was not accepted. */
+    final synchronized void release() {
+        NativeApi.kvl_fetch_release(handle);
+        handle = 0;
+    }
+
+    void result(ByteBuffer result, boolean isLast) {
+        throw new IllegalStateException("kvlight: a result of a batch");
+    }
+
+    void results(long results) {
+        throw new IllegalStateException("kvlight: the results of a single key");
+    }
+
+    /** Ends a fetch whose results could not be read. */
+    abstract void abandon(Throwable error);
+
+    final void progress(long done, long failed, long total) {
+        FetchOptions.Progress report = progress;
+        if (report != null) {
+            tasks.engine.serial.execute(() -> report.progressed(done, failed, total));
+        }
+    }
+
+    /** A future whose cancellation cancels the fetch. */
+    final <T> CompletableFuture<T> future() {
+        return new CompletableFuture<>() {
+            @Override
+            public boolean cancel(boolean mayInterrupt) {
+                boolean isCancelled = super.cancel(mayInterrupt);
+                if (isCancelled) {
+                    Pending.this.cancel();
+                }
+                return isCancelled;
+            }
+        };
+    }
+
+    /** One key. */
+    static final class One<K, V> extends Pending<K, V> {
+        final CompletableFuture<V> future = future();
+        /** Whether only a thread that waits for it uses the future, so that completing it runs no code of the program. */
+        private final boolean isPrivate;
+
+        One(Tasks<K, V> tasks, boolean isPrivate) {
+            super(tasks);
+            this.isPrivate = isPrivate;
+        }
+
+        @Override
+        void result(ByteBuffer result, boolean isLast) {
+            release();
+            int status = result.getInt(NativeApi.Result.STATUS);
+            V value = status == NativeApi.VALUE ? Outcome.value(tasks.engine.objects, result, 0) : null;
+            Throwable error = status < 0 ? Outcome.error(tasks.engine.objects, result.getLong(NativeApi.Result.ERROR)) : null;
+            if (isPrivate) {
+                settle(value, error);
+            } else {
+                tasks.engine.callBack(() -> settle(value, error));
+            }
+        }
+
+        @Override
+        void abandon(Throwable error) {
+            release();
+            tasks.engine.callBack(() -> future.completeExceptionally(error));
+        }
+
+        private void settle(V value, Throwable error) {
+            if (error != null) {
+                future.completeExceptionally(error);
+            } else {
+                future.complete(value);
+            }
+        }
+    }
+
+    /** Several keys, all results together. */
+    static final class All<K, V, T> extends Pending<K, V> {
+        final CompletableFuture<T> future = future();
+        private final List<K> keys;
+        private final Function<List<Result<K, V>>, T> form;
+        private final boolean isPrivate;
+
+        All(Tasks<K, V> tasks, List<K> keys, Function<List<Result<K, V>>, T> form, boolean isPrivate) {
+            super(tasks);
+            this.keys = keys;
+            this.form = form;
+            this.isPrivate = isPrivate;
+        }
+
+        @Override
+        void results(long results) {
+            release();
+            List<Result<K, V>> read = read(results);
+            if (isPrivate) {
+                settle(read);
+            } else {
+                tasks.engine.callBack(() -> settle(read));
+            }
+        }
+
+        @Override
+        void abandon(Throwable error) {
+            release();
+            tasks.engine.callBack(() -> future.completeExceptionally(error));
+        }
+
+        List<Result<K, V>> read(long results) {
+            List<Result<K, V>> read = new ArrayList<>(keys.size());
+            if (!keys.isEmpty()) {
+                try (Scratch scratch = Scratch.of(0)) {
+                    long first = NativeApi.kvl_results_array(results, scratch.out(0));
+                    if (first == 0) {
+                        throw new OutOfMemoryError("kvlight: no memory for the results");
+                    }
+                    int stride = (int) scratch.longAt(0);
+                    ByteBuffer all = Memory.view(first, (long) stride * keys.size());
+                    for (int i = 0; i < keys.size(); i++) {
+                        read.add(Outcome.read(tasks.engine.objects, all, i * stride, keys.get(i)));
+                    }
+                }
+            }
+            return read;
+        }
+
+        void settle(List<Result<K, V>> results) {
+            T formed;
+            try {
+                formed = form.apply(results);
+            } catch (Failed e) {
+                future.completeExceptionally(e.getCause());
+                return;
+            } catch (Throwable e) {
+                future.completeExceptionally(e);
+                return;
+            }
+            future.complete(formed);
+        }
+    }
+
+    /** Several keys, each result as it settles. */
+    static final class Each<K, V> extends Pending<K, V> {
+        final CompletableFuture<Void> future = future();
+        private final List<K> keys;
+        private final Consumer<? super Result<K, V>> consumer;
+        private final SerialExecutor order;
+
+        Each(Tasks<K, V> tasks, List<K> keys, Consumer<? super Result<K, V>> consumer) {
+            super(tasks);
+            this.keys = keys;
+            this.consumer = consumer;
+            order = new SerialExecutor(tasks.engine::callBack, tasks.engine::report);
+        }
+
+        @Override
+        void result(ByteBuffer result, boolean isLast) {
+            if (isLast) {
+                release();
+            }
+            int index = (int) result.getLong(NativeApi.Result.INDEX);
+            Result<K, V> read = Outcome.read(tasks.engine.objects, result, 0, keys.get(index));
+            order.execute(() -> consumer.accept(read));
+            if (isLast) {
+                order.execute(() -> future.complete(null));
+            }
+        }
+
+        @Override
+        void abandon(Throwable error) {
+            order.execute(() -> future.completeExceptionally(error));
+        }
+    }
+
+    /** Carries the exception of a key that failed, checked or not, out of a function. */
+    static final class Failed extends RuntimeException {
+        private static final long serialVersionUID = 1;
+
+        Failed(Throwable cause) {
+            super(null, cause, false, false);
+        }
+    }
+}

@@ -1,0 +1,517 @@
+package kvlight;
+
+import java.lang.ref.Cleaner;
+import java.lang.ref.WeakReference;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+
+/**
+ * Keys for a provider to answer, now or later, from any thread. {@link #finish} ends it: until then its slot is taken (tasks.max_running). The open keys
+ * of a request that is dropped unfinished fail with {@link Status#ERR_UNANSWERED} when it is collected. After the Tasks was closed, answers throw a
+ * {@link KvlightException} with {@link Status#ERR_CLOSED}.
+ *
+ * @param <K> the type of the keys
+ * @param <V> the type of the values
+ */
+public final class Request<K, V> {
+    private final Tasks<K, V> tasks;
+    private final Handle handle;
+    private final Cleaner.Cleanable cleanable;
+    private List<K> keys;
+    private Map<ByteBuffer, Integer> positions;
+    private Runnable onCancel;
+
+    /** The kvl_request_t, which a call holds the lock of. Also what frees it when the request is collected. */
+    private static final class Handle implements Runnable {
+        private final Engine engine;
+        private long request;
+        private long hook;
+
+        Handle(Engine engine, long request) {
+            this.engine = engine;
+            this.request = request;
+        }
+
+        @Override
+        public synchronized void run() {
+            NativeApi.kvl_request_release(request);
+            request = 0;
+            engine.hooks.remove(hook);
+        }
+    }
+
+    /** A call with the kvl_request_t. */
+    private interface Call {
+        int call(long request);
+    }
+
+    /** Called on the pump's thread. */
+    Request(Tasks<K, V> tasks, long borrowed) {
+        this.tasks = tasks;
+        handle = new Handle(tasks.engine, NativeApi.kvl_request_retain(borrowed));
+        cleanable = Cleanup.register(this, handle);
+    }
+
+    /**
+     * Returns the keys, without duplicates.
+     *
+     * @return an unmodifiable list
+     */
+    public List<K> keys() {
+        return keys;
+    }
+
+    /**
+     * Answers one key.
+     *
+     * @param key the key; one that was not asked for is stored as well
+     * @param value its value; null: there is no such record
+     * @return whether the answer was in time; a late one is stored nevertheless, unless something newer is
+     */
+    public boolean resolve(K key, V value) {
+        return resolve(key, value, Terms.NONE);
+    }
+
+    /**
+     * Answers one key on terms.
+     *
+     * @param key the key; one that was not asked for is stored as well
+     * @param value its value; null: there is no such record
+     * @param terms how long it is kept, its version and tags, and so on
+     * @return whether the answer was in time; a late one is stored nevertheless, unless something newer is
+     */
+    public boolean resolve(K key, V value, Terms terms) {
+        byte[] bytes = tasks.keys.bytes(key);
+        return answer(value, terms, bytes.length, (request, scratch, made, stated) ->
+                NativeApi.kvl_request_supply(request, scratch.bytes(bytes), bytes.length, made, stated));
+    }
+
+    /**
+     * Fails one key.
+     *
+     * @param key one of the keys
+     * @param error reaches every caller that waits for the key, unchanged
+     * @return whether the answer was in time
+     */
+    public boolean fail(K key, Throwable error) {
+        int at = position(key);
+        return withError(error, (request, made) -> NativeApi.kvl_request_fail(request, at, made)) == NativeApi.OK;
+    }
+
+    /**
+     * Returns what the store has of a key, expired or not. A provider can ask its source whether that has changed since.
+     *
+     * @param key one of the keys
+     * @return the value, its age and its version; null if the store has nothing of the key
+     */
+    public Stale<V> stale(K key) {
+        int at = position(key);
+        tasks.enter();
+        try (Scratch scratch = Scratch.of(0)) {
+            scratch.clear(4);
+            int status = call(request -> NativeApi.kvl_request_stale(request, at, scratch.out(0), scratch.out(1), scratch.out(2)));
+            if (status == NativeApi.MISS) {
+                return null;
+            }
+            long value = scratch.longAt(0);
+            byte[] version = Memory.bytes(scratch.longAt(2), scratch.longAt(3));
+            long ageMs = scratch.longAt(1);
+            return new Stale<>(value == 0 ? null : tasks.cast(tasks.taken(value)), ageMs, new String(version, StandardCharsets.UTF_8));
+        } finally {
+            tasks.leave();
+        }
+    }
+
+    /**
+     * Answers one key with what {@link #stale} returns: the record has not changed. The value gets a new TTL, and keeps its version and its tags.
+     *
+     * @param key one of the keys
+     * @return whether the answer was in time
+     */
+    public boolean notModified(K key) {
+        return notModified(key, Terms.NONE);
+    }
+
+    /**
+     * Answers one key with what {@link #stale} returns, on terms. The value keeps its version and its tags unless the terms state others.
+     *
+     * @param key one of the keys
+     * @param terms the terms
+     * @return whether the answer was in time
+     * @throws IllegalStateException if the store has nothing of the key
+     */
+    public boolean notModified(K key, Terms terms) {
+        int at = position(key);
+        Terms.Packed packed = terms.packed();
+        tasks.enter();
+        try (Scratch scratch = Scratch.of(packed == null ? 0 : packed.size())) {
+            long stated = packed == null ? 0 : packed.write(scratch);
+            int status = call(request -> NativeApi.kvl_request_not_modified(request, at, stated));
+            if (status == NativeApi.MISS) {
+                throw new IllegalStateException("kvlight: the store has nothing of the key " + key + " that could be unmodified");
+            }
+            return status == NativeApi.OK;
+        } finally {
+            tasks.leave();
+        }
+    }
+
+    /** Finishes the request: keys without an answer are remembered as absent. Without an effect if the Tasks was closed. */
+    public void finish() {
+        try {
+            call(NativeApi::kvl_request_finish_nulls);
+        } catch (KvlightException e) {
+            ignoreClosed(e);
+        } finally {
+            cleanable.clean();
+        }
+    }
+
+    /**
+     * Finishes the request: keys without an answer fail. Without an effect if the Tasks was closed.
+     *
+     * @param error reaches every caller that waits for one of them, unchanged
+     */
+    public void finish(Throwable error) {
+        try {
+            withError(error, NativeApi::kvl_request_finish_error);
+        } catch (KvlightException e) {
+            ignoreClosed(e);
+        } finally {
+            cleanable.clean();
+        }
+    }
+
+    /** The answer of the last open key ends a Tasks that is closing, and so may come before the finish. */
+    private static void ignoreClosed(KvlightException error) {
+        if (error.status() != Status.ERR_CLOSED) {
+            throw error;
+        }
+    }
+
+    /**
+     * Returns whether no caller wants the request any longer, because they left, the attempt timed out, or the Tasks was closed. A provider may then
+     * stop.
+     *
+     * @return whether it is unwanted; false once it is finished
+     */
+    public boolean isCancelled() {
+        return ask(request -> NativeApi.kvl_request_is_cancelled(request)) != NativeApi.CANCEL_NO;
+    }
+
+    /**
+     * Sets a function that is called once if the request is no longer wanted before it is finished, on the executor for callbacks.
+     *
+     * @param function the function
+     */
+    public void onCancel(Runnable function) {
+        Objects.requireNonNull(function, "function");
+        synchronized (handle) {
+            if (onCancel != null) {
+                throw new IllegalStateException("kvlight: a request has one function for its cancellation");
+            }
+            onCancel = function;
+        }
+        WeakReference<Request<K, V>> self = new WeakReference<>(this);
+        hook(() -> {
+            Request<K, V> request = self.get();
+            if (request != null) {
+                request.onCancel.run();
+            }
+        });
+    }
+
+    /**
+     * Returns the number of the attempt that loads a key.
+     *
+     * @param key one of the keys
+     * @return 1 for the first; 0 once the request is finished
+     */
+    public int attempt(K key) {
+        int at = position(key);
+        return ask(request -> NativeApi.kvl_request_attempt(request, at));
+    }
+
+    /**
+     * Returns whether a key is still wanted.
+     *
+     * @param key one of the keys
+     * @return whether a caller, or a refresh, waits for it
+     */
+    public boolean isWanted(K key) {
+        int at = position(key);
+        return ask(request -> NativeApi.kvl_request_is_wanted(request, at)) != 0;
+    }
+
+    /**
+     * Returns the highest urgency among the keys.
+     *
+     * @return the urgency; 0 once the request is finished
+     */
+    public int urgency() {
+        return ask(NativeApi::kvl_request_urgency);
+    }
+
+    /**
+     * Returns how much time the attempt has left ({@link Settings#attemptTimeoutMs}).
+     *
+     * @return milliseconds; -1: there is no limit
+     */
+    public long timeLeftMs() {
+        synchronized (handle) {
+            return handle.request == 0 ? -1 : NativeApi.kvl_request_time_left_ms(handle.request);
+        }
+    }
+
+    /**
+     * Reports that the provider is still working, which starts the time of the attempt anew.
+     *
+     * @return whether that was in time
+     */
+    public boolean heartbeat() {
+        return call(NativeApi::kvl_request_heartbeat) == NativeApi.OK;
+    }
+
+    // -- For Tasks and Config -----------------------------------------------------------------------------------------
+
+    /** Runs the provider. However that ends, its waiters are answered. */
+    void run(Config.Provider<K, V> provider) {
+        try {
+            keys = readKeys();
+            provider.provide(this);
+        } catch (Throwable e) {
+            giveUp(e);
+        }
+    }
+
+    /** Fails the open keys, unless the request was finished or the cache closed meanwhile: then every waiter has its outcome. */
+    void giveUp(Throwable error) {
+        try {
+            finish(error);
+        } catch (KvlightException e) {
+            cleanable.clean();
+        }
+    }
+
+    /** Answers all keys from a map. */
+    void answer(Map<K, ? extends V> rows) {
+        Objects.requireNonNull(rows, "kvlight: the provider returned null, and not a map");
+        for (int i = 0; i < keys.size(); i++) {
+            V value = rows.get(keys.get(i));
+            if (value != null) {
+                resolveAt(i, value);
+            }
+        }
+        finish();
+    }
+
+    /** Answers all keys from a map that comes later; cancels its future when the request is no longer wanted. */
+    void answerLater(CompletionStage<? extends Map<K, V>> stage) {
+        cancelWhenUnwanted(List.of(stage.toCompletableFuture()));
+        stage.whenComplete((rows, error) -> {
+            if (error != null) {
+                giveUp(plain(error));
+                return;
+            }
+            try {
+                answer(rows);
+            } catch (Throwable e) {
+                giveUp(e);
+            }
+        });
+    }
+
+    /** Answers the keys one after the other. One that fails does not affect the others. */
+    void answerEach(Config.OneLoader<K, V> loader) {
+        for (int i = 0; i < keys.size(); i++) {
+            V value;
+            try {
+                value = loader.load(keys.get(i));
+            } catch (Throwable e) {
+                failAt(i, e);
+                continue;
+            }
+            resolveAt(i, value);
+        }
+        finish();
+    }
+
+    /** Answers each key when its future completes; cancels the futures when the request is no longer wanted. */
+    void answerEachLater(Function<? super K, ? extends CompletionStage<? extends V>> loader) {
+        List<CompletableFuture<?>> futures = new ArrayList<>();
+        AtomicInteger open = new AtomicInteger(keys.size());
+        for (int i = 0; i < keys.size(); i++) {
+            int at = i;
+            CompletionStage<? extends V> stage;
+            try {
+                stage = Objects.requireNonNull(loader.apply(keys.get(i)), "kvlight: the provider returned null, and not a future");
+            } catch (Throwable e) {
+                stage = CompletableFuture.failedFuture(e);
+            }
+            futures.add(stage.toCompletableFuture());
+            stage.whenComplete((value, error) -> {
+                try {
+                    if (error == null) {
+                        resolveAt(at, value);
+                    } else {
+                        failAt(at, plain(error));
+                    }
+                    if (open.decrementAndGet() == 0) {
+                        finish();
+                    }
+                } catch (Throwable e) {
+                    giveUp(e);
+                }
+            });
+        }
+        cancelWhenUnwanted(futures);
+    }
+
+    private void cancelWhenUnwanted(List<? extends CompletableFuture<?>> futures) {
+        // Weakly, so that a future that the provider has lost does not keep the Tasks alive.
+        List<WeakReference<CompletableFuture<?>>> weak = new ArrayList<>();
+        futures.forEach(future -> weak.add(new WeakReference<>(future)));
+        hook(() -> weak.forEach(one -> {
+            CompletableFuture<?> future = one.get();
+            if (future != null) {
+                future.cancel(true);
+            }
+        }));
+    }
+
+    /** Registers a function with the library, or runs it if the request is unwanted already. It must not refer to the request. */
+    private void hook(Runnable function) {
+        Engine engine = tasks.engine;
+        Runnable guarded = () -> {
+            try {
+                function.run();
+            } catch (Throwable e) {
+                engine.report(e);
+            }
+        };
+        int status;
+        synchronized (handle) {
+            if (handle.request == 0) {
+                return; // It is finished.
+            }
+            handle.hook = engine.hooks.add(guarded);
+            status = NativeApi.kvl_request_on_cancel(handle.request, 0, handle.hook, 0);
+            if (status < 0) {
+                engine.hooks.remove(handle.hook);
+            }
+        }
+        if (status == NativeApi.ERR_CANCELLED) {
+            engine.callBack(guarded);
+        }
+    }
+
+    private List<K> readKeys() {
+        List<K> read = new ArrayList<>();
+        synchronized (handle) {
+            int count = Math.toIntExact(NativeApi.kvl_request_len(handle.request));
+            ByteBuffer slices = Memory.view(NativeApi.kvl_request_keys(handle.request), (long) count * NativeApi.Slice.SIZE);
+            for (int i = 0; i < count; i++) {
+                int at = i * NativeApi.Slice.SIZE;
+                byte[] key = Memory.bytes(slices.getLong(at + NativeApi.Slice.DATA), slices.getLong(at + NativeApi.Slice.LEN));
+                read.add(tasks.keys.key(key));
+            }
+        }
+        return List.copyOf(read);
+    }
+
+    private synchronized int position(K key) {
+        if (positions == null) {
+            Map<ByteBuffer, Integer> found = new HashMap<>();
+            for (int i = 0; i < keys.size(); i++) {
+                found.put(ByteBuffer.wrap(tasks.keys.bytes(keys.get(i))), i);
+            }
+            positions = found;
+        }
+        Integer at = positions.get(ByteBuffer.wrap(tasks.keys.bytes(key)));
+        if (at == null) {
+            throw new IllegalArgumentException("kvlight: the request does not have the key " + key);
+        }
+        return at;
+    }
+
+    private void resolveAt(int at, V value) {
+        answer(value, Terms.NONE, 0, (request, scratch, made, stated) -> NativeApi.kvl_request_resolve(request, at, made, stated));
+    }
+
+    private void failAt(int at, Throwable error) {
+        withError(error, (request, made) -> NativeApi.kvl_request_fail(request, at, made));
+    }
+
+    /** A call that answers with a value. */
+    private interface Answer {
+        int call(long request, Scratch scratch, long value, long terms);
+    }
+
+    private boolean answer(V value, Terms terms, int room, Answer answer) {
+        Terms.Packed packed = terms.packed();
+        long cost = tasks.costOf(value, terms);
+        tasks.enter();
+        try (Scratch scratch = Scratch.of(room + (packed == null ? 0 : packed.size()))) {
+            long made = tasks.engine.newValue(value, cost, scratch);
+            try {
+                long stated = packed == null ? 0 : packed.write(scratch);
+                return call(request -> answer.call(request, scratch, made, stated)) == NativeApi.OK;
+            } finally {
+                NativeApi.kvl_value_release(made);
+            }
+        } finally {
+            tasks.leave();
+        }
+    }
+
+    /** A call that answers with an error. */
+    private interface Failure {
+        int call(long request, long error);
+    }
+
+    private int withError(Throwable error, Failure failure) {
+        Objects.requireNonNull(error, "error");
+        tasks.enter();
+        try {
+            long made = tasks.engine.newError(error);
+            try {
+                return call(request -> failure.call(request, made));
+            } finally {
+                NativeApi.kvl_error_release(made);
+            }
+        } finally {
+            tasks.leave();
+        }
+    }
+
+    private int call(Call call) {
+        synchronized (handle) {
+            if (handle.request == 0) {
+                throw KvlightException.of(NativeApi.ERR_ALREADY_ANSWERED, "kvlight: the request is finished", null);
+            }
+            return KvlightException.check(call.call(handle.request));
+        }
+    }
+
+    /** A question that has an answer of 0 once the request is finished. */
+    private int ask(Call call) {
+        synchronized (handle) {
+            return handle.request == 0 ? 0 : call.call(handle.request);
+        }
+    }
+
+    /** The exception of a stage without what the stages between have added. */
+    private static Throwable plain(Throwable error) {
+        return error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
+    }
+}

@@ -1,0 +1,129 @@
+package kvlight;
+
+import com.sun.jna.Native;
+import com.sun.jna.Pointer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+
+/**
+ * Native memory for the arguments and outputs of one call: eight places for outputs, then room for keys and structs. Pieces of the usual size are
+ * reused. They belong to no thread, so that virtual threads may be many; a thread looks in one of a few places for one, and makes another if that is
+ * empty.
+ */
+final class Scratch implements AutoCloseable {
+    /** The bytes of the outputs. */
+    static final int HEAD = 64;
+
+    private static final int USUAL = 4096;
+    /** Distance between places, in references, so that threads do not share cache lines. */
+    private static final int STRIDE = 16;
+
+    private static final int PLACES = 16;
+    private static final AtomicReferenceArray<Scratch> SPARE = new AtomicReferenceArray<>(PLACES * STRIDE);
+
+    final ByteBuffer memory;
+    private final long address;
+    private int used = HEAD;
+
+    private Scratch(int size) {
+        memory = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
+        address = Pointer.nativeValue(Native.getDirectBufferPointer(memory));
+    }
+
+    /** Returns memory with room for so many bytes besides the outputs. The outputs are undefined. */
+    static Scratch of(int bytes) {
+        if (bytes < 0 || bytes > Integer.MAX_VALUE - HEAD - 8) {
+            throw new IllegalArgumentException("kvlight: the arguments have more than 2 GiB");
+        }
+        int size = HEAD + bytes + 8;
+        if (size > USUAL) {
+            return new Scratch(size);
+        }
+        Scratch spare = SPARE.getAndSet(place(), null);
+        if (spare == null) {
+            return new Scratch(USUAL);
+        }
+        spare.used = HEAD;
+        return spare;
+    }
+
+    private static int place() {
+        return ((int) Thread.currentThread().getId() & (PLACES - 1)) * STRIDE;
+    }
+
+    /** Returns the address of an output; it has 8 bytes. */
+    long out(int i) {
+        return address + i * 8L;
+    }
+
+    /** Reads an output. */
+    long longAt(int i) {
+        return memory.getLong(i * 8);
+    }
+
+    /** Sets outputs to 0 that a call may leave as they are. */
+    void clear(int outputs) {
+        for (int i = 0; i < outputs; i++) {
+            memory.putLong(i * 8, 0);
+        }
+    }
+
+    /** Takes room for a struct, aligned to 8 bytes and filled with 0; returns its offset in the memory. */
+    int struct(int size) {
+        int at = (used + 7) & ~7;
+        for (int i = 0; i < size; i += 8) {
+            memory.putLong(at + i, 0);
+        }
+        used = at + size;
+        return at;
+    }
+
+    /** Returns the address of an offset. */
+    long addressOf(int at) {
+        return address + at;
+    }
+
+    /** Copies bytes; returns their address. */
+    long bytes(byte[] bytes) {
+        memory.put(used, bytes);
+        used += bytes.length;
+        return address + used - bytes.length;
+    }
+
+    /** Copies a text, and ends it with a NUL; returns its address. */
+    long text(String text) {
+        long at = bytes(text.getBytes(StandardCharsets.UTF_8));
+        memory.put(used++, (byte) 0);
+        return at;
+    }
+
+    /** The room that {@link #slices} takes. */
+    static int sizeOf(byte[][] keys) {
+        long size = 8;
+        for (byte[] key : keys) {
+            size += NativeApi.Slice.SIZE + key.length;
+        }
+        return size > Integer.MAX_VALUE ? -1 : (int) size;
+    }
+
+    /** Writes an array of kvl_slice_t and its bytes; returns the address of the array. */
+    long slices(byte[][] keys) {
+        int at = struct(keys.length * NativeApi.Slice.SIZE);
+        for (int i = 0; i < keys.length; i++) {
+            int slice = at + i * NativeApi.Slice.SIZE;
+            memory.putLong(slice + NativeApi.Slice.LEN, keys[i].length);
+            memory.putLong(slice + NativeApi.Slice.DATA, bytes(keys[i]));
+        }
+        return address + at;
+    }
+
+    /** Gives the memory back. */
+    @Override
+    public void close() {
+        if (memory.capacity() == USUAL) {
+            SPARE.set(place(), this);
+        }
+    }
+}

@@ -1,0 +1,11 @@
+package kvlight;
+
+/**
+ * What the store has of a key, expired or not, while a provider is asked for it.
+ *
+ * @param value the value; null if the key is known to be absent
+ * @param ageMs milliseconds since it was loaded or put
+ * @param version the version that was stated with it; empty if none was
+ * @param <V> the type of the values
+ */
+public record Stale<V>(V value, long ageMs, String version) {}

@@ -1,0 +1,551 @@
+package kvlight;
+
+import java.lang.ref.Reference;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.ToLongFunction;
+
+/**
+ * What {@link Cache} and {@link Tasks} have in common: the entries. A value of null means that the key is known to be absent. All methods may be called
+ * on any thread, and none waits for a provider; after {@link #close} they throw a {@link KvlightException} with {@link Status#ERR_CLOSED}.
+ *
+ * @param <K> the type of the keys
+ * @param <V> the type of the values
+ */
+public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, AutoCloseable permits Cache, Tasks {
+    /** What a lookup returns if the key is not in the cache: any other object may be a value. */
+    static final Object MISSING = new Object();
+
+    final Engine engine;
+    final Keys<K> keys;
+    private final Consumer<? super V> dropped;
+    private final ToLongFunction<? super V> cost;
+
+    Store(Config<K, V> config, Engine engine) {
+        this.engine = engine;
+        keys = config.keys();
+        dropped = config.dropped();
+        cost = config.cost();
+    }
+
+    // -- Lookups ------------------------------------------------------------------------------------------------------
+
+    /**
+     * Returns the value in the cache.
+     *
+     * @param key the key
+     * @return the value; null if the key is known to be absent, and if it is not in the cache
+     */
+    public V get(K key) {
+        return getOrDefault(key, null);
+    }
+
+    /**
+     * Returns the value in the cache, or another one if the key is not in it.
+     *
+     * @param key the key
+     * @param other returned if the key is not in the cache
+     * @return the value; null if the key is known to be absent
+     */
+    public V getOrDefault(K key, V other) {
+        Object found = find(keys.bytes(key), false);
+        return found == MISSING ? other : cast(found);
+    }
+
+    /**
+     * Returns the values of those keys that are in the cache.
+     *
+     * @param keys the keys
+     * @return a map with an entry for each key that is in the cache, null for one that is known to be absent, in the order of the keys
+     */
+    public Map<K, V> getAll(Collection<? extends K> keys) {
+        List<K> asked = new ArrayList<>(keys);
+        byte[][] bytes = bytesOf(asked);
+        Map<K, V> found = new LinkedHashMap<>();
+        long room = Scratch.sizeOf(bytes) + 16L * bytes.length;
+        enter();
+        try (Scratch scratch = Scratch.of(Math.toIntExact(room))) {
+            int values = scratch.struct(8 * bytes.length);
+            int statuses = scratch.struct((4 * bytes.length + 7) & ~7);
+            long slices = scratch.slices(bytes);
+            KvlightException.check(NativeApi.kvl_cache_get_many(engine.cache(), slices, bytes.length, scratch.addressOf(values), scratch.addressOf(statuses)));
+            for (int i = 0; i < bytes.length; i++) {
+                int status = scratch.memory.getInt(statuses + 4 * i);
+                if (status == NativeApi.VALUE || status == NativeApi.NULL) {
+                    found.put(asked.get(i), status == NativeApi.NULL ? null : cast(taken(scratch.memory.getLong(values + 8 * i))));
+                }
+            }
+        } finally {
+            leave();
+        }
+        return found;
+    }
+
+    /**
+     * Returns whether a key is in the cache, known to be absent or not. Counts neither as a use nor as a lookup.
+     *
+     * @param key the key
+     * @return whether it has an entry
+     */
+    public boolean contains(K key) {
+        int status = onKey(key, (cache, at, length) -> NativeApi.kvl_cache_contains(cache, at, length));
+        return status == NativeApi.VALUE || status == NativeApi.NULL || status == NativeApi.OK;
+    }
+
+    // -- Writes -------------------------------------------------------------------------------------------------------
+
+    /**
+     * Stores a value, and replaces an existing entry.
+     *
+     * @param key the key
+     * @param value the value; null: the key is known to be absent
+     * @return whether it was stored: the cache may have no room for it
+     */
+    public boolean put(K key, V value) {
+        return put(key, value, Terms.NONE);
+    }
+
+    /**
+     * Stores a value on terms.
+     *
+     * @param key the key
+     * @param value the value; null: the key is known to be absent
+     * @param terms how long it is kept, under which condition it is stored, and so on
+     * @return whether it was stored
+     */
+    public boolean put(K key, V value, Terms terms) {
+        byte[] bytes = keys.bytes(key);
+        Terms.Packed packed = terms.packed();
+        long cost = costOf(value, terms);
+        enter();
+        try (Scratch scratch = Scratch.of(bytes.length + (packed == null ? 0 : packed.size()))) {
+            long handle = engine.newValue(value, cost, scratch);
+            try {
+                long stated = packed == null ? 0 : packed.write(scratch);
+                return KvlightException.check(NativeApi.kvl_cache_put(engine.cache(), scratch.bytes(bytes), bytes.length, handle, stated)) == NativeApi.OK;
+            } finally {
+                NativeApi.kvl_value_release(handle);
+            }
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Replaces a value if it is still the expected one.
+     *
+     * @param key the key
+     * @param expected compared with the stored value by {@code equals}; null: the key is known to be absent
+     * @param value the new value
+     * @return whether it was replaced
+     */
+    public boolean replace(K key, V expected, V value) {
+        byte[] bytes = keys.bytes(key);
+        long cost = costOf(value, Terms.NONE);
+        enter();
+        try (Scratch scratch = Scratch.of(bytes.length)) {
+            long at = scratch.bytes(bytes);
+            scratch.clear(1);
+            int status = KvlightException.check(NativeApi.kvl_cache_peek(engine.cache(), at, bytes.length, scratch.out(0), 0, 0));
+            if (status != NativeApi.VALUE && status != NativeApi.NULL) {
+                return false;
+            }
+            long old = status == NativeApi.NULL ? NativeApi.kvl_value_null() : scratch.longAt(0);
+            try {
+                Object stored = status == NativeApi.NULL ? null : engine.objects.find(NativeApi.kvl_value_object(old));
+                if (!Objects.equals(stored, expected)) {
+                    return false;
+                }
+                long handle = engine.newValue(value, cost, scratch);
+                try {
+                    return KvlightException.check(NativeApi.kvl_cache_compare_put(engine.cache(), at, bytes.length, old, handle, 0)) == NativeApi.OK;
+                } finally {
+                    NativeApi.kvl_value_release(handle);
+                }
+            } finally {
+                NativeApi.kvl_value_release(old);
+            }
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Gives an entry a new TTL.
+     *
+     * @param key the key
+     * @param ttlMs milliseconds from now, {@link Terms#NEVER} or {@link Terms#DEFAULT}
+     * @return whether there was an entry
+     */
+    public boolean touch(K key, long ttlMs) {
+        return onKey(key, (cache, at, length) -> NativeApi.kvl_cache_touch(cache, at, length, ttlMs)) == NativeApi.OK;
+    }
+
+    /**
+     * Removes an entry.
+     *
+     * @param key the key
+     * @return whether there was one
+     */
+    public boolean remove(K key) {
+        return onKey(key, NativeApi::kvl_cache_remove) == NativeApi.OK;
+    }
+
+    /**
+     * Removes an entry and returns its value.
+     *
+     * @param key the key
+     * @return the value; null if there was no entry, or the key was known to be absent
+     */
+    public V take(K key) {
+        byte[] bytes = keys.bytes(key);
+        enter();
+        try (Scratch scratch = Scratch.of(bytes.length)) {
+            long at = scratch.bytes(bytes);
+            int status = KvlightException.check(NativeApi.kvl_cache_take(engine.cache(), at, bytes.length, scratch.out(0)));
+            return status == NativeApi.VALUE ? cast(taken(scratch.longAt(0))) : null;
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback, if {@link Settings#staleTtlMs} is set.
+     *
+     * @param key the key
+     * @return whether there was an entry
+     */
+    public boolean expire(K key) {
+        return onKey(key, NativeApi::kvl_cache_expire) == NativeApi.OK;
+    }
+
+    /**
+     * Removes all entries with a tag. Running loads do not store an answer with it.
+     *
+     * @param tag the tag
+     * @return the number of entries
+     */
+    public long removeTag(String tag) {
+        return onTag(tag, NativeApi::kvl_cache_remove_tag);
+    }
+
+    /**
+     * Expires all entries with a tag, as {@link #expire} does for a key.
+     *
+     * @param tag the tag
+     * @return the number of entries
+     */
+    public long expireTag(String tag) {
+        return onTag(tag, NativeApi::kvl_cache_expire_tag);
+    }
+
+    /** Expires all entries, as {@link #expire} does for a key. Running loads do not store their answers. */
+    public void expireAll() {
+        onCache(NativeApi::kvl_cache_expire_all);
+    }
+
+    /** Removes all entries. Running loads do not store their answers. */
+    public void clear() {
+        onCache(NativeApi::kvl_cache_clear);
+    }
+
+    /**
+     * Evicts entries until a share of them is left.
+     *
+     * @param ratio the share to keep, 0 to 1
+     */
+    public void trim(double ratio) {
+        onCache(cache -> NativeApi.kvl_cache_trim(cache, ratio));
+    }
+
+    /**
+     * Evicts entries until so many are left.
+     *
+     * @param entries the number to keep
+     */
+    public void trimTo(long entries) {
+        onCache(cache -> NativeApi.kvl_cache_trim_to(cache, entries));
+    }
+
+    /**
+     * Changes the limits, and evicts what is beyond them.
+     *
+     * @param capacity the most entries
+     * @param costLimit the highest total cost in bytes; -1: without a limit
+     */
+    public void resize(long capacity, long costLimit) {
+        onCache(cache -> NativeApi.kvl_cache_resize(cache, capacity, costLimit));
+    }
+
+    // -- All entries --------------------------------------------------------------------------------------------------
+
+    /**
+     * Returns the number of entries, those of keys known to be absent included.
+     *
+     * @return the number
+     */
+    public long size() {
+        enter();
+        try {
+            return NativeApi.kvl_cache_len(engine.cache());
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Returns the total cost of the entries.
+     *
+     * @return bytes
+     */
+    public long cost() {
+        enter();
+        try {
+            return NativeApi.kvl_cache_cost(engine.cache());
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Returns an iterator over the entries. A key that is in the cache throughout is visited exactly once, whatever other threads or this one change
+     * meanwhile. Nothing is loaded, or counted as used. An iterator is for one thread; one that is not used to its end may be closed.
+     *
+     * @return the iterator
+     */
+    @Override
+    public Iterator<Map.Entry<K, V>> iterator() {
+        return entries();
+    }
+
+    /**
+     * Returns the iterator of {@link #iterator} as one that can be closed.
+     *
+     * @return the iterator
+     */
+    public Entries<K, V> entries() {
+        enter();
+        try {
+            return new Entries<>(this);
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Writes the entries to a file, with their remaining TTLs. An existing file is replaced once the new one is complete.
+     *
+     * @param path the file
+     * @param encode returns the bytes of a value; if it throws, the save fails with that exception
+     * @return the number of entries written
+     */
+    public long save(Path path, Function<? super V, byte[]> encode) {
+        return Transfer.save(this, path, encode);
+    }
+
+    /**
+     * Stores the entries of a saved file, except those whose key has an entry already. Entries that come before a damaged part of the file are stored.
+     *
+     * @param path the file
+     * @param decode returns the value that has the bytes; if it throws, the load fails with that exception
+     * @return the number of entries stored
+     */
+    public long load(Path path, Function<byte[], ? extends V> decode) {
+        return Transfer.load(this, path, decode);
+    }
+
+    // -- Statistics ---------------------------------------------------------------------------------------------------
+
+    /**
+     * Returns the counters since the last reset, and the current gauges.
+     *
+     * @return the statistics
+     */
+    public Stats stats() {
+        enter();
+        try (Scratch scratch = Scratch.of(Stats.SIZE + 8)) {
+            int at = scratch.struct(Stats.SIZE);
+            long place = scratch.addressOf(at);
+            KvlightException.check(engine.tasks() == 0
+                    ? NativeApi.kvl_cache_stats(engine.cache(), place, Stats.SIZE)
+                    : NativeApi.kvl_tasks_stats(engine.tasks(), place, Stats.SIZE));
+            return Stats.read(scratch.memory, at);
+        } finally {
+            leave();
+        }
+    }
+
+    /**
+     * Returns the statistics as JSON, with histograms.
+     *
+     * @return an object
+     */
+    public String statsJson() {
+        return text((cache, tasks, out) -> tasks == 0 ? NativeApi.kvl_cache_stats_json(cache, out) : NativeApi.kvl_tasks_stats_json(tasks, out));
+    }
+
+    /**
+     * Returns the statistics for a scraper.
+     *
+     * @return OpenMetrics text
+     */
+    public String statsOpenMetrics() {
+        return text((cache, tasks, out) ->
+                tasks == 0 ? NativeApi.kvl_cache_stats_openmetrics(cache, out) : NativeApi.kvl_tasks_stats_openmetrics(tasks, out));
+    }
+
+    /** Resets the counters, and begins a new window of statistics. */
+    public void resetStats() {
+        onCache(cache -> engine.tasks() == 0 ? NativeApi.kvl_cache_stats_reset(cache) : NativeApi.kvl_tasks_stats_reset(engine.tasks()));
+    }
+
+    // -- The end ------------------------------------------------------------------------------------------------------
+
+    /**
+     * Closes it, and waits until all is freed; the function of {@link Config#dropped} was called with all values then. Fetches in progress end with
+     * {@link Status#ERR_CLOSED}; their futures are completed on the executor for callbacks. May be called again, and inside a function of the program:
+     * it then does not wait if that function is one that the end waits for.
+     */
+    @Override
+    public void close() {
+        engine.close(0);
+        engine.awaitEnd();
+    }
+
+    /**
+     * Returns whether it was closed.
+     *
+     * @return whether close was called
+     */
+    public boolean isClosed() {
+        return !engine.isOpen();
+    }
+
+    @Override
+    public String toString() {
+        return getClass().getSimpleName() + (isClosed() ? "[closed]" : "[open]");
+    }
+
+    // -- For the package ----------------------------------------------------------------------------------------------
+
+    @SuppressWarnings("unchecked")
+    final V cast(Object value) {
+        return (V) value;
+    }
+
+    final void enter() {
+        engine.enter();
+    }
+
+    /** Ends a call. It also keeps this object from being collected, and so closed, during the call. */
+    final void leave() {
+        engine.gate.leave();
+        Reference.reachabilityFence(this);
+    }
+
+    final byte[][] bytesOf(List<K> keys) {
+        byte[][] bytes = new byte[keys.size()][];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = this.keys.bytes(keys.get(i));
+        }
+        return bytes;
+    }
+
+    final long costOf(V value, Terms terms) {
+        return terms.cost() >= 0 ? terms.cost() : value == null || cost == null ? 0 : cost.applyAsLong(value);
+    }
+
+    /** Returns the value of a key, null if it is known to be absent, MISSING if it is not in the cache. A fetch that follows counts a miss. */
+    final Object find(byte[] key, boolean isForFetch) {
+        enter();
+        try (Scratch scratch = Scratch.of(key.length)) {
+            long at = scratch.bytes(key);
+            int status = isForFetch
+                    ? NativeApi.kvl_tasks_get(engine.tasks(), at, key.length, scratch.out(0))
+                    : NativeApi.kvl_cache_get(engine.cache(), at, key.length, scratch.out(0));
+            if (status == NativeApi.VALUE) {
+                return taken(scratch.longAt(0));
+            }
+            return KvlightException.check(status) == NativeApi.NULL ? null : MISSING;
+        } finally {
+            leave();
+        }
+    }
+
+    /** Returns the object of a handle, and releases the handle. */
+    final Object taken(long handle) {
+        Object object = engine.objects.find(NativeApi.kvl_value_object(handle));
+        NativeApi.kvl_value_release(handle);
+        return object;
+    }
+
+    /** Hands a value that nobody holds any longer to the program. */
+    final void drop(Object value) {
+        if (dropped != null) {
+            engine.serial.execute(() -> dropped.accept(cast(value)));
+        }
+    }
+
+    /** A call for one key. */
+    interface OnKey {
+        int call(long cache, long key, long length);
+    }
+
+    private int onKey(K key, OnKey call) {
+        byte[] bytes = keys.bytes(key);
+        enter();
+        try (Scratch scratch = Scratch.of(bytes.length)) {
+            return KvlightException.check(call.call(engine.cache(), scratch.bytes(bytes), bytes.length));
+        } finally {
+            leave();
+        }
+    }
+
+    /** A call for one tag, with the place of a number. */
+    interface OnTag {
+        int call(long cache, long tag, long length, long out);
+    }
+
+    private long onTag(String tag, OnTag call) {
+        byte[] bytes = tag.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+        enter();
+        try (Scratch scratch = Scratch.of(bytes.length)) {
+            KvlightException.check(call.call(engine.cache(), scratch.bytes(bytes), bytes.length, scratch.out(0)));
+            return scratch.longAt(0);
+        } finally {
+            leave();
+        }
+    }
+
+    private void onCache(java.util.function.LongToIntFunction call) {
+        enter();
+        try {
+            KvlightException.check(call.applyAsInt(engine.cache()));
+        } finally {
+            leave();
+        }
+    }
+
+    /** A call that returns a text as a value. */
+    private interface OfText {
+        int call(long cache, long tasks, long out);
+    }
+
+    private String text(OfText call) {
+        enter();
+        try (Scratch scratch = Scratch.of(0)) {
+            KvlightException.check(call.call(engine.cache(), engine.tasks(), scratch.out(0)));
+            return Memory.textOf(scratch.longAt(0), scratch);
+        } finally {
+            leave();
+        }
+    }
+}

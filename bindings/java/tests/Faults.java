@@ -1,0 +1,392 @@
+import java.io.File;
+import java.io.IOException;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
+import kvlight.Cache;
+import kvlight.Config;
+import kvlight.FetchOptions;
+import kvlight.Gone;
+import kvlight.Keys;
+import kvlight.KvlightException;
+import kvlight.ManualClock;
+import kvlight.Permanent;
+import kvlight.Request;
+import kvlight.RetryAfter;
+import kvlight.Status;
+import kvlight.Tasks;
+
+/** What goes wrong: functions of the program that fail, objects that are dropped without being closed, libraries that do not load. */
+final class Faults {
+    private Faults() {}
+
+    public static void main(String[] arguments) throws Exception {
+        if (arguments.length > 0 && arguments[0].equals("exit")) {
+            exitWithFetchesInProgress();
+            return;
+        }
+        Tap tap = new Tap();
+        failures(tap);
+        lives(tap);
+        loading(tap);
+        tap.run(arguments, null);
+    }
+
+    private static void failures(Tap tap) {
+        tap.test("functions that throw harm nothing else", () -> {
+            List<Throwable> reported = Scenarios.list();
+            Config<String, String> config = Scenarios.config().cacheCapacity(1).failureHandler(reported::add).dropped(value -> {
+                throw new IllegalStateException("dropped");
+            });
+            try (Tasks<String, String> tasks = Scenarios.users(config, Scenarios.list())) {
+                CompletableFuture<Void> thrown = tasks.fetch("a").thenAccept(value -> {
+                    throw new IllegalStateException("dependent");
+                });
+                Tap.thrown(CompletionException.class, "the dependent", thrown::join);
+                CompletableFuture<Void> each = tasks.fetchEach(List.of("b", "c"), result -> {
+                    throw new IllegalStateException("consumer");
+                });
+                each.join();
+                Tap.equal(tasks.fetch("d").join(), "user d", "a fetch afterwards");
+                tasks.results(List.of("e"), new FetchOptions().progress(1, (done, failed, total) -> {
+                    throw new IllegalStateException("progress");
+                })).join();
+            }
+            for (String what : List.of("dropped", "consumer", "progress")) {
+                Tap.check(reported.stream().anyMatch(error -> error.getMessage().equals(what)), what + " is reported: " + reported);
+            }
+        });
+        tap.test("what a provider throws, and what it must not return", () -> {
+            StackOverflowError error = new StackOverflowError("deep");
+            AtomicReference<Throwable> next = new AtomicReference<>(error);
+            try (Tasks<String, String> tasks = Scenarios.config().load(keys -> {
+                if (next.get() instanceof Error fatal) {
+                    throw fatal;
+                }
+                return null;
+            })) {
+                Tap.check(Tap.thrown(StackOverflowError.class, "fetchWait", () -> tasks.fetchWait("a")) == error, "the very Error");
+                next.set(null);
+                Tap.thrown(NullPointerException.class, "a map that is null", () -> tasks.fetchWait("a"));
+            }
+            IOException checked = new IOException("checked");
+            try (Tasks<String, String> tasks = Scenarios.config().loadOne(key -> {
+                throw checked;
+            })) {
+                Tap.check(Tap.thrown(CompletionException.class, "fetchWait", () -> tasks.fetchWait("a")).getCause() == checked, "the very exception");
+            }
+        });
+        tap.test("errors that are not retried, or later, or end the fallback", () -> {
+            AtomicInteger calls = new AtomicInteger();
+            try (Tasks<String, String> tasks = Scenarios.config().retryCount(5).load(keys -> {
+                calls.incrementAndGet();
+                throw new Permanent("for good");
+            })) {
+                Tap.equal(Tap.thrown(Permanent.class, "fetchWait", () -> tasks.fetchWait("a")).getMessage(), "for good", "the error");
+                Tap.equal(calls.get(), 1, "calls of the provider");
+            }
+            ManualClock clock = new ManualClock(0);
+            AtomicReference<RuntimeException> failure = new AtomicReference<>(new RetryAfter("later", 500));
+            BlockingQueue<Integer> asked = new LinkedBlockingQueue<>();
+            try (Tasks<String, String> tasks = Scenarios.config().clock(clock).retryCount(1).retryFixedMs(0).cacheTtlMs(1000).staleTtlMs(60_000).provide(request -> {
+                asked.add(request.attempt("a"));
+                if (failure.get() != null) {
+                    throw failure.get();
+                }
+                request.resolve("a", "A");
+                request.finish();
+            })) {
+                CompletableFuture<String> fetched = tasks.fetch("a");
+                Tap.equal(Tap.taken(asked), 1, "the first attempt");
+                Tap.busyUntil(() -> tasks.stats().running() == 0);
+                failure.set(null);
+                clock.advance(499);
+                Tap.check(!fetched.isDone(), "not before the pause is over");
+                clock.advance(1);
+                Tap.equal(Tap.taken(asked), 2, "the second attempt");
+                Tap.equal(fetched.join(), "A", "the value");
+                clock.advance(2000);
+                failure.set(new IllegalStateException("down"));
+                kvlight.Result<String, String> stale = tasks.results(List.of("a")).join().get(0);
+                Tap.check(stale.isStale() && stale.value().equals("A") && stale.error() == failure.get(), "the fallback");
+                failure.set(new Gone("deleted"));
+                tasks.refresh(List.of("a"));
+                Tap.busyUntil(() -> !tasks.contains("a") && tasks.stats().entries() == 0);
+            }
+        });
+        tap.test("executors that reject", () -> {
+            ExecutorService gone = Executors.newSingleThreadExecutor();
+            gone.shutdown();
+            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().executor(gone), Scenarios.list())) {
+                Tap.check(tasks.fetch("a").handle((value, error) -> error).join() instanceof RejectedExecutionException, "of providers");
+            }
+            AtomicInteger dropped = new AtomicInteger();
+            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().callbackExecutor(gone).dropped(value -> dropped.incrementAndGet()),
+                    Scenarios.list())) {
+                Tap.equal(tasks.fetch("a").join(), "user a", "of callbacks");
+            }
+            Tap.equal(dropped.get(), 1, "values dropped");
+        });
+        tap.test("a value that is dropped inside a function for dropped values, and close there", () -> {
+            AtomicReference<Tasks<String, String>> self = new AtomicReference<>();
+            BlockingQueue<String> dropped = new LinkedBlockingQueue<>();
+            Tasks<String, String> tasks = Scenarios.users(Scenarios.config().cacheCapacity(1).dropped(value -> {
+                dropped.add(value);
+                self.get().close();
+            }), Scenarios.list());
+            self.set(tasks);
+            tasks.put("a", "A");
+            tasks.put("b", "B");
+            Tap.equal(Tap.taken(dropped) + Tap.taken(dropped), "AB", "both are dropped");
+            tasks.close();
+        });
+        tap.test("close inside a provider, a callback and a function of save", () -> {
+            for (int i = 0; i < 20; i++) {
+                AtomicReference<Tasks<String, String>> self = new AtomicReference<>();
+                Tasks<String, String> tasks = Scenarios.config().load(keys -> {
+                    self.get().close();
+                    return Map.of("a", "A");
+                });
+                self.set(tasks);
+                Tap.equal(Scenarios.statusOf(tasks.fetch("a").handle((value, error) -> error).join()), Status.ERR_CLOSED, "in a provider");
+                Tasks<String, String> other = Scenarios.users(Scenarios.config(), Scenarios.list());
+                other.fetch("a").thenRun(other::close).join();
+                Tap.check(other.isClosed(), "in a callback");
+            }
+            Path file = Files.createTempFile("kvlight", ".saved");
+            Cache<String, String> cache = Scenarios.config().cache();
+            cache.put("a", "A");
+            cache.save(file, value -> {
+                cache.close();
+                return value.getBytes();
+            });
+            Tap.check(cache.isClosed(), "in a function of save");
+            cache.close();
+            Files.delete(file);
+        });
+        tap.test("a drain lets accepted work finish", () -> {
+            BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();
+            Tasks<String, String> tasks = Scenarios.held(Scenarios.config(), requests);
+            CompletableFuture<String> fetched = tasks.fetch("a");
+            Request<String, String> request = Tap.taken(requests);
+            CompletableFuture<Void> end = tasks.closeAfter(-1);
+            Tap.equal(Scenarios.statusOf(tasks.fetch("b").handle((value, error) -> error).join()), Status.ERR_CLOSED, "a fetch meanwhile");
+            request.resolve("a", "A");
+            request.finish();
+            Tap.equal(fetched.join(), "A", "the value");
+            end.join();
+            Tap.thrown(KvlightException.class, "afterwards", () -> tasks.get("a"));
+        });
+    }
+
+    // -- Lives --------------------------------------------------------------------------------------------------------
+
+    /** The threads of the library and of the package that belong to one Tasks or Cache, by the names that the system has. */
+    static long threads() {
+        try (Stream<Path> all = Files.list(Path.of("/proc/self/task"))) {
+            return all.filter(task -> {
+                try {
+                    String name = Files.readString(task.resolve("comm")).strip();
+                    return name.startsWith("kvl-") || name.equals("kvlight pump");
+                } catch (IOException e) {
+                    return false; // It has ended.
+                }
+            }).count();
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    /** The descriptors by which the library wakes the readers of queues. */
+    static long descriptors() {
+        try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
+            return all.filter(descriptor -> {
+                try {
+                    String target = Files.readSymbolicLink(descriptor).toString();
+                    return target.contains("eventfd") || target.startsWith("pipe:");
+                } catch (IOException e) {
+                    return false;
+                }
+            }).count();
+        } catch (IOException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static void lives(Tap tap) {
+        tap.test("what is dropped without close leaves no thread and no descriptor", () -> {
+            long before = descriptors();
+            for (int i = 0; i < 10; i++) {
+                Tasks<String, String> tasks = Scenarios.users(Scenarios.config().cacheTtlMs(60_000), Scenarios.list());
+                tasks.fetch("a").join();
+                Cache<String, Object> cache = new Config<String, Object>(Keys.STRINGS).cacheTtlMs(60_000).cache();
+                cache.put("a", new Object());
+                // A provider that refers to its own Tasks.
+                AtomicReference<Tasks<String, String>> self = new AtomicReference<>();
+                self.set(Scenarios.config().load(keys -> Map.of("a", self.get() + "")));
+                self.get().fetch("a").join();
+            }
+            Tap.collectedUntil(() -> threads() == 0, "threads are left");
+            Tap.collectedUntil(() -> descriptors() <= before, "descriptors are left");
+        });
+        tap.test("a fetch in progress keeps its Tasks alive", () -> {
+            BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();
+            CompletableFuture<String> fetched = Scenarios.held(Scenarios.config(), requests).fetch("a");
+            Request<String, String> request = Tap.taken(requests);
+            for (int i = 0; i < 5; i++) {
+                System.gc();
+                Thread.sleep(10);
+            }
+            request.resolve("a", "A");
+            request.finish();
+            Tap.equal(fetched.join(), "A", "the value");
+        });
+        tap.test("a request that is dropped unfinished is finished", () -> {
+            try (Tasks<String, String> tasks = Scenarios.config().provide(request -> request.resolve("a", "A"))) {
+                CompletableFuture<List<kvlight.Result<String, String>>> fetched = tasks.results(List.of("a", "b"));
+                Tap.collectedUntil(fetched::isDone, "the request is not finished");
+                Tap.equal(fetched.join().get(1).status(), Status.ERR_UNANSWERED, "the open key");
+            }
+        });
+        tap.test("objects live as long as the store holds them", () -> {
+            try (Cache<String, Object> cache = new Config<String, Object>(Keys.STRINGS).cacheCapacity(100).cache()) {
+                List<java.lang.ref.WeakReference<Object>> references = new ArrayList<>();
+                for (int i = 0; i < 200; i++) {
+                    Object value = new byte[1000];
+                    references.add(new java.lang.ref.WeakReference<>(value));
+                    cache.put("key " + i, value);
+                }
+                long size = cache.size();
+                Tap.collectedUntil(() -> references.stream().filter(reference -> reference.get() != null).count() <= size, "evicted objects stay");
+                System.gc();
+                Tap.equal(references.stream().filter(reference -> reference.get() != null).count(), size, "objects in the store");
+                cache.clear();
+                Tap.collectedUntil(() -> references.stream().allMatch(reference -> reference.get() == null), "removed objects stay");
+            }
+        });
+        tap.test("1,000 engines, one after the other", () -> {
+            for (int i = 0; i < 1000; i++) {
+                try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config(), Scenarios.list())) {
+                    Tap.equal(tasks.fetchWait("a"), "user a", "value");
+                }
+            }
+            Tap.busyUntil(() -> threads() == 0);
+        });
+    }
+
+    // -- Loading ------------------------------------------------------------------------------------------------------
+
+    private static void loading(Tap tap) {
+        tap.test("two class loaders", () -> {
+            URL[] places = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator)).filter(place -> !place.contains("jna")).map(place -> {
+                try {
+                    return Path.of(place).toUri().toURL();
+                } catch (IOException e) {
+                    throw new AssertionError(e);
+                }
+            }).toArray(URL[]::new);
+            ClassLoader jna = new ClassLoader(ClassLoader.getPlatformClassLoader()) {
+                @Override
+                protected Class<?> findClass(String name) throws ClassNotFoundException {
+                    if (name.startsWith("com.sun.jna.")) {
+                        return Class.forName(name);
+                    }
+                    throw new ClassNotFoundException(name);
+                }
+            };
+            for (int i = 0; i < 2; i++) {
+                try (URLClassLoader loader = new URLClassLoader(places, jna)) {
+                    Class<?> apart = loader.loadClass("Faults$Apart");
+                    Tap.check(apart != Apart.class, "a class of its own");
+                    var run = apart.getDeclaredMethod("run");
+                    run.setAccessible(true);
+                    Tap.equal(run.invoke(null), "user a", "value");
+                }
+            }
+        });
+        tap.test("a library that does not load: the real cause, each time", () -> {
+            String said = child(List.of("-Dkvlight.library=/nowhere/libkvlight.so"), "Faults$Twice", 0);
+            Tap.equal(said.split("kvlight: no library found; tried /nowhere/libkvlight.so \\(", -1).length, 3, said);
+            Tap.check(said.contains("KVL_LIBRARY"), said);
+            String other = System.getenv("KVL_OTHER_LIBRARY");
+            if (other != null) {
+                said = child(List.of("-Dkvlight.library=" + other), "Faults$Twice", 0);
+                Tap.check(said.contains("this package is for") && said.contains(other + " is 0.1.0"), said);
+            }
+        });
+        tap.test("without JNA: a sentence", () -> {
+            String places = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator)).filter(place -> !place.contains("jna"))
+                    .reduce((one, other) -> one + File.pathSeparator + other).orElseThrow();
+            String said = child(List.of("-cp", places), "Faults$Twice", 0);
+            Tap.equal(said.split("kvlight: JNA is not on the class path", -1).length, 3, said);
+        });
+        tap.test("the JVM exits with fetches in progress", () -> child(List.of(), "Faults", 0, "exit"));
+    }
+
+    /** What each class loader runs. */
+    static final class Apart {
+        private Apart() {}
+
+        static String run() throws InterruptedException {
+            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config(), Scenarios.list())) {
+                return tasks.fetchWait("a");
+            }
+        }
+    }
+
+    /** Tries to use a library that does not load, twice. */
+    static final class Twice {
+        private Twice() {}
+
+        public static void main(String[] arguments) {
+            for (int i = 0; i < 2; i++) {
+                try {
+                    Scenarios.config().cache();
+                } catch (UnsatisfiedLinkError e) {
+                    System.out.println(e.getMessage());
+                }
+            }
+        }
+    }
+
+    private static void exitWithFetchesInProgress() {
+        BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();
+        Tasks<String, String> held = Scenarios.held(Scenarios.config(), requests);
+        for (int i = 0; i < 20; i++) {
+            held.fetch("key " + i);
+        }
+        Scenarios.config().loadOne(key -> {
+            Thread.sleep(3_600_000);
+            return key;
+        }).fetch("slow");
+    }
+
+    /** Runs a class in a JVM of its own; returns its output. */
+    private static String child(List<String> options, String name, int code, String... arguments) throws Exception {
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
+        command.addAll(options);
+        command.add(name);
+        command.addAll(List.of(arguments));
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String said = new String(process.getInputStream().readAllBytes());
+        Tap.check(process.waitFor(60, TimeUnit.SECONDS), "it does not end");
+        Tap.equal(process.exitValue(), code, said);
+        return said;
+    }
+}

@@ -1,0 +1,330 @@
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import kvlight.BreakerState;
+import kvlight.Cache;
+import kvlight.Config;
+import kvlight.Entries;
+import kvlight.FetchOptions;
+import kvlight.Keys;
+import kvlight.KvlightException;
+import kvlight.ManualClock;
+import kvlight.Request;
+import kvlight.Result;
+import kvlight.Source;
+import kvlight.Stale;
+import kvlight.Status;
+import kvlight.Tasks;
+import kvlight.Terms;
+
+/** Tags, versions, iteration, files, the breaker, invalidation, statistics. */
+final class Features {
+    private Features() {}
+
+    record Row(String text) {}
+
+    static Config<String, Row> config() {
+        return new Config<>(Keys.STRINGS);
+    }
+
+    static Map<String, String> content(Iterable<Map.Entry<String, String>> entries) {
+        Map<String, String> found = new HashMap<>();
+        entries.forEach(entry -> Tap.check(found.put(entry.getKey(), entry.getValue() + "") == null, "twice: " + entry));
+        return found;
+    }
+
+    public static void main(String[] arguments) {
+        Tap tap = new Tap();
+        labels(tap);
+        entries(tap);
+        control(tap);
+        tap.run(arguments, null);
+    }
+
+    private static void labels(Tap tap) {
+        tap.test("r11 a tag removes its entries", () -> {
+            try (Cache<String, String> cache = Scenarios.config().cache()) {
+                cache.put("1", "one", Terms.NONE.tags("odd", "small"));
+                cache.put("2", "two", Terms.NONE.tags("small"));
+                cache.put("3", "three", Terms.NONE.tags("odd"));
+                Tap.equal(cache.removeTag("odd"), 2L, "removed");
+                Tap.equal(content(cache), Map.of("2", "two"), "what is left");
+                Tap.equal(cache.removeTag("odd") + cache.removeTag("not there"), 0L, "again");
+                cache.put("2", "zwei"); // a new value has the tags of its own put
+                Tap.equal(cache.removeTag("small"), 0L, "a new value");
+                Tap.equal(cache.stats().removedTag(), 2L, "counted");
+            }
+        });
+        tap.test("r11 an answer has tags, and a running load with a removed tag is not stored", () -> {
+            BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();
+            try (Tasks<String, String> tasks = Scenarios.held(Scenarios.config(), requests)) {
+                for (int i = 0; i < 2; i++) {
+                    CompletableFuture<String> fetched = tasks.fetch("a");
+                    Request<String, String> request = Tap.taken(requests);
+                    if (i == 0) {
+                        Tap.equal(tasks.removeTag("shelf"), 0L, "nothing is stored yet");
+                    }
+                    request.resolve("a", "A", Terms.NONE.tags("shelf"));
+                    request.finish();
+                    Tap.equal(fetched.join(), "A", "the load");
+                    Tap.equal(tasks.get("a"), i == 0 ? null : "A", "what is stored");
+                }
+                Tap.equal(tasks.removeTag("shelf"), 1L, "removed");
+            }
+        });
+        tap.test("r12 tags and all entries expire and stay as fallbacks", () -> {
+            AtomicBoolean isDown = new AtomicBoolean();
+            try (Tasks<String, String> tasks = Scenarios.config().cacheTtlMs(60_000).staleTtlMs(60_000).provide(request -> {
+                if (isDown.get()) {
+                    throw new java.io.IOException("down");
+                }
+                request.keys().forEach(key -> request.resolve(key, key, Terms.NONE.tags(key.compareTo("c") < 0 ? "early" : "late")));
+                request.finish();
+            })) {
+                tasks.fetchAll(List.of("a", "b", "c")).join();
+                isDown.set(true);
+                Tap.equal(tasks.expireTag("early"), 2L, "a tag");
+                Tap.equal(tasks.get("a") + tasks.get("c"), "nullc", "entries");
+                Tap.equal(tasks.results(List.of("a", "b", "c")).join().stream().map(Result::isStale).toList(), List.of(true, true, false), "fallbacks");
+                tasks.expireAll();
+                Tap.equal(tasks.get("c"), null, "all");
+                Tap.equal(tasks.fetch("c").join(), "c", "a fallback");
+                Tap.check(!tasks.expire("nobody"), "no entry");
+            }
+        });
+        tap.test("r06 a record that has not changed keeps its value", () -> {
+            List<Stale<Row>> seen = new ArrayList<>();
+            Map<String, Row> source = new HashMap<>(Map.of("a", new Row("first"), "b", new Row("other")));
+            Map<String, String> versions = new HashMap<>(Map.of("a", "v1", "b", "w1"));
+            try (Tasks<String, Row> tasks = config().cacheTtlMs(10_000).staleTtlMs(60_000).provide(request -> {
+                for (String key : request.keys()) {
+                    Stale<Row> held = request.stale(key);
+                    seen.add(held);
+                    if (held != null && held.version().equals(versions.get(key))) {
+                        Tap.check(request.notModified(key, Terms.NONE.ttlMs(50_000)), "in time");
+                    } else {
+                        request.resolve(key, source.get(key), Terms.NONE.version(versions.get(key)).tags("t"));
+                    }
+                }
+                request.finish();
+            })) {
+                List<Row> first = tasks.fetchAll(List.of("a", "b")).join();
+                Tap.check(seen.get(0) == null && seen.get(1) == null, "nothing is held");
+                tasks.expireAll();
+                versions.put("b", "w2");
+                source.put("b", new Row("changed"));
+                List<Result<String, Row>> again = tasks.results(List.of("a", "b")).join();
+                Tap.equal(seen.get(2).value().text() + seen.get(2).version() + (seen.get(2).ageMs() >= 0), "firstv1true", "what is held");
+                Result<String, Row> same = again.get(0);
+                Tap.check(same.value() == first.get(0) && !same.isStale() && same.source() == Source.PROVIDER && same.ttlLeftMs() > 40_000, same.toString());
+                Tap.equal(again.get(1).value().text(), "changed", "the other");
+                Tap.equal(tasks.removeTag("t"), 2L, "it kept its tags");
+            }
+        });
+        tap.test("r06 not modified without a value throws and answers nothing", () -> {
+            AtomicReference<Throwable> why = new AtomicReference<>();
+            try (Tasks<String, Row> tasks = config().provide(request -> {
+                why.set(Tap.thrown(IllegalStateException.class, "nothing is held", () -> request.notModified("a")));
+                Tap.thrown(IllegalArgumentException.class, "another key", () -> request.notModified("b"));
+                request.resolve("a", null);
+                request.finish();
+                Tap.equal(Tap.thrown(KvlightException.class, "finished", request::finish).status(), Status.ERR_ALREADY_ANSWERED, "twice");
+            })) {
+                Tap.equal(tasks.fetch("a").join(), null, "the key");
+                Tap.check(why.get() != null, "it was thrown");
+            }
+        });
+        tap.test("r11 labels that are none are refused", () -> {
+            try (Cache<String, String> cache = Scenarios.config().cache()) {
+                String[] many = new String[17];
+                java.util.Arrays.fill(many, "t");
+                for (Terms terms : List.of(Terms.NONE.tags(""), Terms.NONE.tags("x".repeat(256)), Terms.NONE.tags(many), Terms.NONE.version("v".repeat(256)))) {
+                    Tap.equal(Tap.thrown(KvlightException.class, terms.toString(), () -> cache.put("a", "one", terms)).status(), Status.ERR_BAD_VALUE, "status");
+                }
+                Tap.thrown(KvlightException.class, "an empty tag", () -> cache.removeTag(""));
+                Tap.check(cache.put("a", "one", Terms.NONE.version("v".repeat(255)).tags("é".repeat(127))), "the longest");
+            }
+        });
+    }
+
+    private static void entries(Tap tap) {
+        tap.test("s18 each entry is visited once, whatever changes meanwhile", () -> {
+            try (Cache<String, String> cache = Scenarios.config().cacheCapacity(10_000).cache()) {
+                for (int i = 0; i < 1000; i++) {
+                    cache.put("key " + i, i % 10 == 0 ? null : "value " + i);
+                }
+                Map<String, String> found = new HashMap<>();
+                for (Map.Entry<String, String> entry : cache) {
+                    Tap.check(found.put(entry.getKey(), entry.getValue() + "") == null, "twice");
+                    cache.put("other " + found.size(), "x");
+                }
+                for (int i = 0; i < 1000; i++) {
+                    Tap.equal(found.get("key " + i), i % 10 == 0 ? "null" : "value " + i, "key " + i);
+                }
+                Tap.equal(cache.stats().hits(), 0L, "uses");
+                Entries<String, String> some = cache.entries();
+                some.next();
+                some.close();
+                Tap.check(!some.hasNext(), "closed");
+                Entries<String, String> open = cache.entries();
+                cache.close();
+                Tap.equal(Tap.thrown(KvlightException.class, "afterwards", open::next).status(), Status.ERR_CLOSED, "of a closed cache");
+            }
+        });
+        tap.test("s22 a saved cache is loaded again", () -> {
+            Path file = Files.createTempFile("kvlight-é", ".saved");
+            try (Cache<String, Row> cache = config().cache()) {
+                cache.put("a", new Row("A"), Terms.NONE.ttlMs(60_000).tags("t"));
+                cache.put("b", new Row("B"));
+                cache.put("none", null);
+                Tap.equal(cache.save(file, row -> row.text().getBytes()), 3L, "entries written");
+                IllegalStateException broken = new IllegalStateException("broken");
+                Tap.check(Tap.thrown(IllegalStateException.class, "save", () -> cache.save(file, row -> {
+                    throw broken;
+                })) == broken, "the very exception");
+            }
+            try (Tasks<String, Row> tasks = config().load(keys -> Map.of())) {
+                tasks.put("b", new Row("newer"));
+                Tap.equal(tasks.load(file, bytes -> new Row(new String(bytes))), 2L, "entries stored");
+                Tap.equal(tasks.get("a"), new Row("A"), "an object");
+                Tap.equal(tasks.get("b"), new Row("newer"), "what was there");
+                Tap.check(tasks.contains("none") && tasks.get("none") == null, "an absence");
+                Tap.equal(tasks.removeTag("t"), 1L, "tags");
+                IllegalStateException broken = new IllegalStateException("broken");
+                tasks.clear();
+                Tap.check(Tap.thrown(IllegalStateException.class, "load", () -> tasks.load(file, bytes -> {
+                    throw broken;
+                })) == broken, "the very exception");
+                KvlightException missing = Tap.thrown(KvlightException.class, "load", () -> tasks.load(Path.of("/nowhere/file"), bytes -> null));
+                Tap.check(missing.status() == Status.ERR_IO && !missing.getMessage().isEmpty(), missing.toString());
+                byte[] bytes = Files.readAllBytes(file);
+                bytes[bytes.length / 2] ^= 1;
+                Files.write(file, bytes);
+                Status damaged = Tap.thrown(KvlightException.class, "damage", () -> tasks.load(file, row -> null)).status();
+                Tap.check(damaged == Status.ERR_CORRUPT || damaged == Status.ERR_TRUNCATED, damaged.toString());
+            }
+            Files.delete(file);
+        });
+        tap.test("limits, costs, and the order of eviction", () -> {
+            List<String> dropped = Scenarios.list();
+            try (Cache<String, String> cache = Scenarios.config().cacheCapacity(4).cacheShards(1).dropped(dropped::add).cache()) {
+                cache.put("low", "low", Terms.NONE.priority(-1));
+                for (String key : List.of("a", "b", "c", "d")) {
+                    cache.put(key, key);
+                }
+                Tap.equal(cache.get("low"), null, "the lowest priority leaves first");
+                cache.trimTo(2);
+                Tap.equal(content(cache).keySet(), java.util.Set.of("c", "d"), "the least recently used leave");
+                cache.resize(1, -1);
+                Tap.equal(cache.size(), 1L, "entries");
+                cache.trim(0);
+                Tap.equal(cache.size(), 0L, "entries");
+            }
+            Tap.equal(dropped, List.of("low", "a", "b", "c", "d"), "dropped, in order");
+            try (Cache<String, String> cache = Scenarios.config().cacheShards(1).cacheCostLimit(1500).cost(String::length).cache()) {
+                Tap.check(cache.put("a", "x".repeat(1000)) && cache.put("b", "x".repeat(1000)), "stored");
+                Tap.check(cache.get("a") == null && cache.get("b") != null && cache.cost() > 1000, "one has room");
+                Tap.check(!cache.put("c", "", Terms.NONE.cost(5000)), "none has room");
+            }
+        });
+        tap.test("a clock for tests of time", () -> {
+            ManualClock clock = new ManualClock(1000);
+            try (Cache<String, String> cache = Scenarios.config().cacheTtlMs(100).clock(clock).cache()) {
+                cache.put("a", "A");
+                cache.put("b", "B", Terms.NONE.ttlMs(Terms.NEVER));
+                clock.advance(100);
+                Tap.equal(clock.nowMs(), 1100L, "the time");
+                Tap.equal(content(cache), Map.of("b", "B"), "what has not expired");
+            }
+        });
+    }
+
+    private static void control(Tap tap) {
+        tap.test("the breaker, refresh and invalidation", () -> {
+            List<String> loaded = Scenarios.list();
+            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().breakerConsecutive(3), loaded)) {
+                Tap.equal(tasks.breaker(), BreakerState.CLOSED, "the state");
+                tasks.forceBreaker(BreakerState.OPEN);
+                Tap.equal(tasks.breaker(), BreakerState.OPEN, "forced");
+                Tap.equal(tasks.results(List.of("a")).join().get(0).status(), Status.ERR_UNAVAILABLE, "a fetch meanwhile");
+                Tap.thrown(IllegalArgumentException.class, "half open", () -> tasks.forceBreaker(BreakerState.HALF_OPEN));
+                tasks.forceBreaker(null);
+                Tap.equal(tasks.fetchAll(List.of("a", "b")).join(), List.of("user a", "user b"), "afterwards");
+                tasks.refresh(List.of("a"));
+                Tap.busyUntil(() -> loaded.size() == 3);
+                tasks.invalidate(List.of("a"));
+                Tap.check(!tasks.contains("a") && tasks.contains("b"), "a key");
+                tasks.invalidateAll();
+                Tap.equal(tasks.size(), 0L, "all");
+            }
+        });
+        tap.test("results one by one, and progress", () -> {
+            BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();
+            try (Tasks<String, String> tasks = Scenarios.held(Scenarios.config().batchMaxKeys(1), requests)) {
+                tasks.put("b", "B");
+                BlockingQueue<Result<String, String>> arrived = new LinkedBlockingQueue<>();
+                List<String> progress = Scenarios.list();
+                FetchOptions options = new FetchOptions().progress(1, (done, failed, total) -> progress.add(done + " " + failed + " of " + total));
+                CompletableFuture<Void> end = tasks.fetchEach(List.of("a", "b"), options, arrived::add);
+                Tap.equal(Tap.taken(arrived).value(), "B", "what is in the cache comes first");
+                Request<String, String> request = Tap.taken(requests);
+                request.fail("a", new IllegalStateException("no"));
+                request.finish();
+                Tap.equal(Tap.taken(arrived).status(), Status.ERR_PROVIDER, "the other");
+                end.join();
+                Tap.equal(progress.get(progress.size() - 1), "2 1 of 2", "progress");
+                tasks.fetchEach(List.of(), arrived::add).join();
+                CompletableFuture<Void> left = tasks.fetchEach(List.of("c", "b"), arrived::add);
+                Request<String, String> unwanted = Tap.taken(requests);
+                left.cancel(true);
+                Tap.busyUntil(unwanted::isCancelled);
+                AtomicBoolean isTold = new AtomicBoolean();
+                unwanted.onCancel(() -> isTold.set(true));
+                Tap.busyUntil(isTold::get);
+            }
+        });
+        tap.test("what a request says", () -> {
+            BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();
+            try (Tasks<String, String> tasks = Scenarios.held(Scenarios.config().attemptTimeoutMs(60_000), requests)) {
+                CompletableFuture<String> fetched = tasks.fetch("a", new FetchOptions().urgency(7));
+                Request<String, String> request = Tap.taken(requests);
+                Tap.equal(request.keys() + " " + request.attempt("a") + " " + request.urgency() + " " + request.isWanted("a"), "[a] 1 7 true", "a request");
+                Tap.check(request.timeLeftMs() > 0 && request.heartbeat() && !request.isCancelled(), "in time");
+                BlockingQueue<String> told = new LinkedBlockingQueue<>();
+                request.onCancel(() -> told.add("cancelled"));
+                Tap.thrown(IllegalStateException.class, "a second one", () -> request.onCancel(() -> { }));
+                request.resolve("extra", "E");
+                Tap.equal(tasks.get("extra"), "E", "a key that was not asked for");
+                fetched.cancel(true);
+                Tap.equal(Tap.taken(told), "cancelled", "the function");
+                Tap.check(request.isCancelled() && !request.isWanted("a"), "it is unwanted");
+                request.finish();
+                Tap.check(!request.isCancelled() && request.timeLeftMs() == -1 && request.attempt("a") == 0, "it is finished");
+            }
+        });
+        tap.test("statistics", () -> {
+            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config(), Scenarios.list())) {
+                tasks.fetchAll(List.of("a", "b", "no")).join();
+                tasks.get("a");
+                Tap.equal(tasks.stats().hits() + " " + tasks.stats().entries() + " " + tasks.stats().loadsSucceeded(), "1 3 3", "numbers");
+                Tap.check(tasks.statsJson().startsWith("{") && tasks.statsJson().contains("\"hits\""), "JSON");
+                Tap.check(tasks.statsOpenMetrics().endsWith("# EOF\n"), "OpenMetrics");
+                tasks.resetStats();
+                Tap.equal(tasks.stats().hits() + " " + tasks.stats().entries(), "0 3", "after a reset");
+            }
+            try (Cache<String, String> cache = Scenarios.config().cache()) {
+                cache.get("a");
+                Tap.check(cache.stats().misses() == 1 && cache.statsJson().startsWith("{") && cache.statsOpenMetrics().contains("kvlight"), "of a cache");
+                cache.resetStats();
+            }
+        });
+    }
+}

@@ -1,0 +1,101 @@
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+
+/** A runner of tests: each prints a line of TAP; the first twelve of the scenarios are counted for the table. */
+final class Tap {
+    /** A test. */
+    interface Test {
+        void run() throws Exception;
+    }
+
+    private record Named(String name, Test test) {}
+
+    private final List<Named> tests = new ArrayList<>();
+
+    void test(String name, Test test) {
+        tests.add(new Named(name, test));
+    }
+
+    static void equal(Object got, Object wanted, String what) {
+        if (!Objects.equals(got, wanted)) {
+            throw new AssertionError(what + ": got " + got + ", wanted " + wanted);
+        }
+    }
+
+    static void check(boolean holds, String what) {
+        if (!holds) {
+            throw new AssertionError(what);
+        }
+    }
+
+    /** Returns the exception of a call; fails if there is none of that kind. */
+    static <E extends Throwable> E thrown(Class<E> kind, String what, Test call) {
+        try {
+            call.run();
+        } catch (Throwable e) {
+            if (kind.isInstance(e)) {
+                return kind.cast(e);
+            }
+            throw new AssertionError(what + ": got " + e, e);
+        }
+        throw new AssertionError(what + ": nothing was thrown");
+    }
+
+    /** Keeps this thread busy until a condition holds. */
+    static void busyUntil(BooleanSupplier condition) {
+        while (!condition.getAsBoolean()) {
+            Thread.onSpinWait();
+            Thread.yield();
+        }
+    }
+
+    static <T> T taken(BlockingQueue<T> queue) throws InterruptedException {
+        T one = queue.poll(60, TimeUnit.SECONDS);
+        if (one == null) {
+            throw new AssertionError("nothing came");
+        }
+        return one;
+    }
+
+    /** Collects garbage until a condition holds. */
+    static void collectedUntil(BooleanSupplier condition, String what) throws InterruptedException {
+        for (int i = 0; !condition.getAsBoolean(); i++) {
+            check(i < 600, what);
+            System.gc();
+            Thread.sleep(20);
+        }
+    }
+
+    /** Runs the tests, those whose name contains an argument if there are any, and ends the JVM. The row is for the table of the twelve scenarios. */
+    void run(String[] arguments, String row) {
+        int passed = 0;
+        int failed = 0;
+        int first = 0;
+        for (int i = 0; i < tests.size(); i++) {
+            Named named = tests.get(i);
+            if (arguments.length > 0 && !named.name.contains(arguments[0])) {
+                continue;
+            }
+            try {
+                named.test.run();
+                passed++;
+                first += i < 12 ? 1 : 0;
+                System.out.println("ok " + (i + 1) + " - " + named.name);
+            } catch (Throwable e) {
+                failed++;
+                System.out.println("not ok " + (i + 1) + " - " + named.name);
+                e.printStackTrace(System.out);
+            }
+            System.out.flush();
+        }
+        System.out.println("1.." + (passed + failed));
+        if (row != null) {
+            System.out.println("ROW " + row + " | " + first + " of 12");
+        }
+        System.exit(failed == 0 ? 0 : 1);
+    }
+}

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Runs kvlight under Java: the scenarios and the tests. Reads KVL_LIB_DIR, where the library is.
+set -eu
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+root=$(CDPATH= cd -- "$here/../../.." && pwd)
+: "${KVL_LIB_DIR:=$root/target/release}"
+KVL_LIB_DIR=$(CDPATH= cd -- "$KVL_LIB_DIR" && pwd)
+jna=$("$here/../build.sh")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+beside=$work/bindings/java/classes
+"$here/../build.sh" "$beside"
+javac --release 17 -Xlint:all,-serial,-try -Werror -cp "$beside:$jna" -d "$work/tests" "$here"/*.java "$root"/examples/java/*.java
+
+echo "# the example, with the library found by its name"
+(unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" java -cp "$work/tests:$beside:$jna" Hello)
+echo "# the same beside a checkout"
+mkdir -p "$work/target/release"
+cp -L "$KVL_LIB_DIR/libkvlight.so" "$work/target/release/"
+(unset KVL_LIBRARY && java -cp "$work/tests:$beside:$jna" Hello >/dev/null)
+if command -v gcc >/dev/null; then
+    echo 'unsigned kvl_version_number(void) { return 1000; }' | gcc -shared -fPIC -x c - -o "$work/libother.so"
+    KVL_OTHER_LIBRARY=$work/libother.so
+    export KVL_OTHER_LIBRARY
+fi
+KVL_LIBRARY=$KVL_LIB_DIR/libkvlight.so
+export KVL_LIBRARY
+for test in Features Faults Scenarios; do
+    timeout 300 java -cp "$work/tests:$beside:$jna" "$test"
+done
