@@ -20,7 +20,9 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
 
 fn native(api: &Api) -> String {
     let mut text = BANNER.to_owned();
-    text.push_str("/** The library's functions, the offsets of its structs, and its constants. Handles, addresses and sizes are longs. */\n");
+    text.push_str(
+        "/** The library's functions, the offsets of its structs, and its constants. Handles, addresses and sizes are longs. */\n",
+    );
     text.push_str("final class NativeApi {\n    private NativeApi() {}\n\n");
     let parts = ["major", "minor", "patch"].map(|part| api.version(part).to_string());
     let _ = writeln!(text, "    static final String VERSION = \"{}\";", parts.join("."));
@@ -79,10 +81,8 @@ fn method(text: &mut String, setting: Entry<'_>) {
             let class = capital(&name);
             let _ = writeln!(text, "\n    /** The values of {{@link #{name}}}. */\n    public enum {class} implements Word {{");
             let words = setting.words("words");
-            let rows: Vec<String> = words
-                .iter()
-                .map(|word| format!("        /** {{@code {word}}} */\n        {}(\"{word}\")", word.to_uppercase()))
-                .collect();
+            let rows: Vec<String> =
+                words.iter().map(|word| format!("        /** {{@code {word}}} */\n        {}(\"{word}\")", word.to_uppercase())).collect();
             let _ = writeln!(text, "{};\n\n        private final String word;\n", rows.join(",\n"));
             let _ = writeln!(text, "        {class}(String word) {{\n            this.word = word;\n        }}\n");
             text.push_str("        @Override\n        public String word() {\n            return word;\n        }\n    }\n");
@@ -131,9 +131,14 @@ fn numbered(name: &str, about: &str, word: &str, rows: Vec<(String, String, i64)
 fn statistics(api: &Api) -> String {
     let structure = api.structs().find(|structure| structure.name() == "kvl_stats_t").expect("the statistics are a struct");
     let fields: Vec<Entry<'_>> = structure.list("fields").filter(|field| field.name() != "struct_size").collect();
-    assert!(fields.len() < 127, "a Java method has at most 255 slots of parameters, and a long takes two: give Stats a class instead of a record");
+    assert!(
+        fields.len() < 127,
+        "a Java method has at most 255 slots of parameters, and a long takes two: give Stats a class instead of a record"
+    );
     let mut text = format!("{BANNER}import java.nio.ByteBuffer;\n\n");
-    text.push_str("/**\n * The counters since the last reset, and the current gauges. {@link Store#statsJson()} also has histograms.\n *\n");
+    text.push_str(
+        "/**\n * The counters since the last reset, and the current gauges. {@link Store#statsJson()} also has histograms.\n *\n",
+    );
     for field in &fields {
         let _ = writeln!(text, " * @param {} {}", camel_case(field.name()), doc(field.about()));
     }
@@ -172,7 +177,9 @@ fn doc(about: &str) -> String {
         if nth % 2 == 1 {
             let _ = write!(text, "{{@code {part}}}");
         } else {
-            text.push_str(&part.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('@', "&#64;").replace("*/", "*&#47;"));
+            text.push_str(
+                &part.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('@', "&#64;").replace("*/", "*&#47;"),
+            );
         }
     }
     text
