@@ -33,6 +33,13 @@ stage: build ## Install into target/stage: what tests and demos link.
 	@PREFIX="$$KVL_STAGE" LIBDIR="$$KVL_STAGE/lib" INCLUDEDIR="$$KVL_STAGE/include" DOCDIR="$$KVL_STAGE/share/doc/kvlight" \
 		MANDIR="$$KVL_STAGE/share/man" DESTDIR= packaging/install install
 
+.PHONY: redis
+# Features of redis/Cargo.toml: tls.
+REDIS_FEATURES ?=
+redis: stage ## Build libkvlight_redis, a second tier on Redis or Valkey, into target/redis/release: make redis REDIS_FEATURES=tls
+	KVL_LIB_DIR="$$KVL_STAGE/lib" $(CARGO) build --release --manifest-path redis/Cargo.toml --target-dir "$$KVL_TARGET/redis" \
+		$(if $(REDIS_FEATURES),--features $(REDIS_FEATURES))
+
 LINKED = -I"$$KVL_STAGE/include" -L"$$KVL_STAGE/lib" -lkvlight -lpthread -Wl,-rpath,"$$KVL_STAGE/lib"
 
 demo: export DIR := $(DIR)
@@ -134,6 +141,10 @@ xcframework: ## Make target/kvlight.xcframework, which Package.swift takes on Ap
 	packaging/dist "$$KVL_TARGET/xcframework" xcframework
 	rm -rf "$$KVL_TARGET/kvlight.xcframework" && cp -r "$$KVL_TARGET/xcframework/kvlight-$(VERSION).xcframework" "$$KVL_TARGET/kvlight.xcframework"
 
+.PHONY: test-redis
+test-redis: ## Run the stories of libkvlight_redis against a server that they start.
+	tests/tiers/run redis
+
 test-hosts: ## Run the twelve scenarios in every host.
 	tests/tiers/run hosts
 
@@ -185,6 +196,7 @@ install uninstall: export INCLUDEDIR := $(INCLUDEDIR)
 install uninstall: export DOCDIR := $(DOCDIR)
 install uninstall: export MANDIR := $(MANDIR)
 install uninstall: export DESTDIR := $(DESTDIR)
+install: export BUILT_REDIS := $(KVL_TARGET)/redis/release
 stage install uninstall: export BUILT := $(KVL_TARGET)/release
 stage install uninstall: export LIBS_PRIVATE := $(LIBS_PRIVATE)
 

@@ -20,7 +20,7 @@ version = release = re.search(r'^version = "(.*)"', (TOP / "Cargo.toml").read_te
 
 extensions = ["myst_parser", "breathe"]
 root_doc = "docs/index"
-include_patterns = ["*.md", "docs/*.md", "docs/adr/*.md", "docs/api.rst", "bindings/*/README.md"]
+include_patterns = ["*.md", "docs/*.md", "docs/adr/*.md", "docs/api.rst", "bindings/*/README.md", "redis/README.md"]
 exclude_patterns = ["target", "**/node_modules"]
 templates_path = ["_templates"]
 

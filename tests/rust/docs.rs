@@ -30,6 +30,7 @@ fn pages() -> Vec<Page> {
         }
     }
     files.extend(list(&here().join("bindings")).into_iter().map(|package| package.join("README.md")).filter(|page| page.exists()));
+    files.push(here().join("redis/README.md"));
     files.sort();
     for path in files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
         let text = fs::read_to_string(&path).expect("documents are UTF-8");
@@ -339,7 +340,8 @@ fn every_link_has_a_target() {
 /// Functions, types and constants that the documents and the manual page name must be in the header.
 #[test]
 fn every_name_of_the_library_is_in_its_header() {
-    let header = fs::read_to_string(here().join("include/kvlight.h")).expect("the file exists");
+    let headers = ["include/kvlight.h", "redis/include/kvlight_redis.h"];
+    let header: String = headers.map(|header| fs::read_to_string(here().join(header)).expect("the file exists")).concat();
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let known: std::collections::BTreeSet<&str> = header.split(|c: char| !is_part(c)).collect();
     let manual = here().join("packaging/kvlight.3");
@@ -374,7 +376,7 @@ fn sources_below(folder: &str, found: &mut String) {
 #[test]
 fn every_test_that_is_named_exists() {
     let mut sources = String::new();
-    ["tests", "src", "bindings", "examples"]
+    ["tests", "src", "bindings", "examples", "redis"]
         .iter()
         .filter(|folder| here().join(folder).exists())
         .for_each(|folder| sources_below(folder, &mut sources));

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// necessary.
 const OPEN: &[&str] = &[];
 
-const FOLDERS: &[&str] = &["src", "tests", "bindings", "examples"];
+const FOLDERS: &[&str] = &["src", "tests", "bindings", "examples", "redis"];
 const LANGUAGES: &[&str] = &["rs", "c", "h", "cpp", "hpp", "swift", "py", "lua", "js", "rb", "go", "php", "java"];
 /// The words before the name of a test where it is defined, in the languages above.
 const DEFINERS: &[&str] = &["fn", "void", "int", "func", "def", "function", "mod", "bool"];

@@ -1,0 +1,100 @@
+//! The writes of the last seconds, to be repeated to a server that may have lost them.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// More keys are not remembered one by one.
+const MOST_KEYS: usize = 65_536;
+/// Nor are more bytes of keys.
+const MOST_BYTES: usize = 8 << 20;
+
+/// The last writes, oldest first.
+#[derive(Clone, Default)]
+pub struct Journal {
+    keys: VecDeque<(u64, Box<[u8]>)>,
+    /// The lengths of the keys, added up.
+    bytes: usize,
+    /// All keys were cleared, or too many were written: everything is to be cleared again.
+    pub is_everything: bool,
+    everything_at: u64,
+}
+
+impl Journal {
+    /// These keys are written now. Forgets those that were written more than `kept` ago.
+    pub fn add<'a>(&mut self, keys: impl Iterator<Item = &'a [u8]>, now_ms: u64, kept: Duration) {
+        self.forget_old(now_ms, kept);
+        if kept.is_zero() {
+            return;
+        }
+        for key in keys {
+            self.bytes += key.len();
+            self.keys.push_back((now_ms, key.into()));
+        }
+        if self.keys.len() > MOST_KEYS || self.bytes > MOST_BYTES {
+            self.add_all(now_ms, kept);
+        }
+    }
+
+    /// All keys are cleared now.
+    pub fn add_all(&mut self, now_ms: u64, kept: Duration) {
+        self.keys.clear();
+        self.bytes = 0;
+        (self.is_everything, self.everything_at) = (!kept.is_zero(), now_ms);
+    }
+
+    fn forget_old(&mut self, now_ms: u64, kept: Duration) {
+        let kept = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
+        let is_old = |at: u64| now_ms.saturating_sub(at) >= kept;
+        while let Some((_, key)) = self.keys.front().filter(|(at, _)| is_old(*at)) {
+            self.bytes -= key.len();
+            self.keys.pop_front();
+        }
+        self.is_everything &= !is_old(self.everything_at);
+    }
+
+    /// The keys that were written.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.iter().map(|(_, key)| &**key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEPT: Duration = Duration::from_millis(100);
+
+    fn add(journal: &mut Journal, key: &str, at: u64) {
+        journal.add([key.as_bytes()].into_iter(), at, KEPT);
+    }
+
+    #[test]
+    fn t07_the_writes_of_the_last_seconds_are_remembered() {
+        let mut journal = Journal::default();
+        add(&mut journal, "a", 0);
+        add(&mut journal, "b", 50);
+        add(&mut journal, "c", 120);
+        assert_eq!(journal.keys().collect::<Vec<_>>(), [b"b", b"c"]);
+        journal.add_all(130, KEPT);
+        assert!(journal.is_everything && journal.keys().next().is_none());
+        add(&mut journal, "d", 140);
+        assert!(journal.is_everything);
+        add(&mut journal, "e", 230);
+        assert!(!journal.is_everything, "the clear is old enough");
+        journal.add([&b"f"[..]].into_iter(), 230, Duration::ZERO);
+        assert_eq!(journal.keys().count(), 0, "nothing is to be remembered");
+    }
+
+    #[test]
+    fn t12_the_journal_is_bounded() {
+        let mut journal = Journal::default();
+        for nth in 0..=MOST_KEYS {
+            add(&mut journal, &nth.to_string(), 0);
+        }
+        assert!(journal.is_everything && journal.keys().next().is_none(), "too many keys are all keys");
+        let mut journal = Journal::default();
+        let long = vec![b'k'; 1 << 16];
+        journal.add((0..=MOST_BYTES >> 16).map(|_| &long[..]), 0, KEPT);
+        assert!(journal.is_everything && journal.keys().next().is_none(), "so are too many bytes of keys");
+    }
+}

@@ -1,0 +1,34 @@
+//! libkvlight_redis: a second tier for kvlight on Redis or Valkey, over kvlight's C interface alone. The header describes its functions:
+//! include/kvlight_redis.h.
+//!
+//! ```text
+//!   threads of kvlight ── kvl_l2_fn ──▶ queue ──▶ thread kvl-redis ─┬─ serve: one task for each request ──▶ link ──▶ server
+//!                                                                   ├─ link: makes the connection, and again
+//!                                                                   ╰─ log: hears of others' writes ──▶ kvl_tasks_invalidate
+//! ```
+//!
+//! | module | purpose |
+//! |---|---|
+//! | `api` | the functions of the header |
+//! | `settings` | the URL, and the names of keys in the server |
+//! | `shared` | what the program's threads and the thread share |
+//! | `worker` | the thread |
+//! | `link` | the connection |
+//! | `serve` | kvlight's requests |
+//! | `log` | the log of writes |
+//! | `journal` | the last writes, to be repeated |
+//! | `stored` | the bytes under a key |
+//! | `kvlight` | the functions of kvlight.h |
+
+mod api;
+mod journal;
+mod kvlight;
+mod link;
+mod log;
+mod random;
+mod serve;
+mod settings;
+mod shared;
+mod signals;
+mod stored;
+mod worker;

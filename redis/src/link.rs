@@ -1,0 +1,309 @@
+//! The connection to the server: it is made and made again in the background, with deadlines of our own. Nothing waits for it: without a link
+//! requests fail at once, which is a miss.
+//!
+//! ```text
+//!   no link ── connected, set up, journal repeated ──▶ link (session n)
+//!      ▲                                                 │ a command failed or took too long
+//!      ╰─────── pause, longer each time ◀────────────────╯
+//! ```
+//!
+//! Each connection is a *session*, with a number. A lease is worth something only in the session in which it was taken: the next one may
+//! meet another server, or one that has lost writes.
+//!
+//! A connection that is given up may still have commands on their way, which a server that was only stopped would execute later. So the
+//! next session first tells the server to end the one before (CLIENT KILL): a write of the old session cannot follow one of the new (rule T07).
+
+use crate::random::fraction;
+use crate::stored::Epoch;
+use crate::worker::Worker;
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Pipeline, RedisError, Value};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// Replaces what is under a key if its beginning is what was read: the name of a lease, or of an entry. Without a TTL (0) it does not expire.
+pub const REPLACE: &str = "if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end
+if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+return 1";
+
+/// The oldest server that has SET with NX and GET together.
+const OLDEST: u32 = 7;
+/// The first pause before another attempt to connect.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+
+/// A connection in use.
+#[derive(Clone)]
+pub struct Link {
+    connection: MultiplexedConnection,
+    /// Its number.
+    pub session: u64,
+    /// The name by which the server knows [`REPLACE`].
+    pub script: Rc<[u8]>,
+}
+
+/// A connection that was given up, and may still have commands on their way.
+pub struct FormerLink {
+    client: i64,
+    server: ServerIdentity,
+}
+
+/// Which server it was.
+#[derive(PartialEq, Eq)]
+struct ServerIdentity {
+    /// Of the process: another one has no connection of ours.
+    process: Vec<u8>,
+    /// Of the data: after a failover or a restart, some of it may be lost.
+    data: Vec<u8>,
+}
+
+/// Why there is no connection: a sentence for people.
+pub type Problem = String;
+
+/// Opens a connection, within the limits of the settings.
+pub async fn open(worker: &Worker) -> Result<MultiplexedConnection, Problem> {
+    let limit = worker.settings.connect;
+    let config = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(None);
+    match timeout(limit, worker.client.get_multiplexed_async_connection_with_config(&config)).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(explained(&error)),
+        Err(_) => Err(format!(
+            "The server did not answer within {} ms. Is it reachable from here, and not overloaded? The option connect_ms of the URL is the limit.",
+            limit.as_millis()
+        )),
+    }
+}
+
+/// What a failure to connect means, and what helps. The server's own words name users and commands, but neither keys nor passwords.
+fn explained(error: &RedisError) -> Problem {
+    if error.is_connection_refusal() {
+        return "Nothing listens at the address of the URL. Is the server running, and are host and port right?".to_owned();
+    }
+    let said = error.to_string();
+    match error.code() {
+        Some("WRONGPASS") => "The server refused user and password. Correct them in the URL.".to_owned(),
+        Some("NOAUTH") => "The server asks for a password: write it into the URL, as in redis://user:password@host:6379.".to_owned(),
+        _ if said.contains("authentication failed") || said.contains("WRONGPASS") => {
+            "The server refused user and password. Correct them in the URL.".to_owned()
+        }
+        _ => format!("The connection failed: {said}"),
+    }
+}
+
+/// What the server says in reply to a command that it did not carry out.
+fn refusal(what: &str, reply: &Value) -> Problem {
+    match reply {
+        Value::ServerError(error) if error.code() == "NOPERM" => {
+            format!("The user may not run {what}. Grant what the README lists under ACL.")
+        }
+        Value::ServerError(error) if error.code() == "NOAUTH" => {
+            "The server asks for a password: write it into the URL, as in redis://user:password@host:6379.".to_owned()
+        }
+        Value::ServerError(error) => format!("The server refused {what}: {} {}", error.code(), error.details().unwrap_or_default()),
+        _ => format!("The server's reply to {what} is not understood."),
+    }
+}
+
+/// The bytes of a reply.
+pub fn bytes(reply: &Value) -> Option<&[u8]> {
+    match reply {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.as_bytes()),
+        Value::VerbatimString { text, .. } => Some(text.as_bytes()),
+        _ => None,
+    }
+}
+
+/// The number in a line of INFO.
+fn info<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut lines = text.split(|byte| *byte == b'\n');
+    lines.find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":")).map(<[u8]>::trim_ascii)
+}
+
+/// Makes the link whenever there is none, for ever.
+pub async fn keep(worker: Rc<Worker>) {
+    let mut former: Option<FormerLink> = None;
+    let mut pause = Pause::new(worker.settings.reconnect_cap);
+    for session in 1.. {
+        match make(&worker, session, former.as_ref()).await {
+            Ok((link, client)) => {
+                pause.reset();
+                worker.shared.report(None);
+                former = Some(client);
+                worker.set_link(link);
+                worker.lost.notified().await;
+            }
+            Err(problem) => {
+                worker.shared.report(Some(problem));
+                sleep(pause.next()).await;
+            }
+        }
+    }
+}
+
+/// The pauses between attempts: each twice as long as the one before, with some chance, so that processes do not come all at once.
+pub struct Pause {
+    next: Duration,
+    cap: Duration,
+}
+
+impl Pause {
+    /// Up to `cap`.
+    pub fn new(cap: Duration) -> Pause {
+        Pause { next: FIRST_PAUSE.min(cap), cap }
+    }
+
+    /// An attempt succeeded.
+    pub fn reset(&mut self) {
+        self.next = FIRST_PAUSE.min(self.cap);
+    }
+
+    /// The pause after an attempt that failed.
+    pub fn next(&mut self) -> Duration {
+        let pause = self.next.mul_f64(0.8 + 0.4 * fraction());
+        self.next = (self.next * 2).min(self.cap);
+        pause
+    }
+}
+
+async fn make(worker: &Worker, session: u64, former: Option<&FormerLink>) -> Result<(Link, FormerLink), Problem> {
+    let mut connection = open(worker).await?;
+    let mut setup = Pipeline::new();
+    setup.cmd("CLIENT").arg("ID");
+    setup.cmd("INFO").arg("server").arg("replication");
+    setup.cmd("TIME");
+    setup.cmd("SCRIPT").arg("LOAD").arg(REPLACE);
+    setup.cmd("GET").arg(&worker.names.epoch);
+    let replies = run(worker, &mut connection, &setup).await?;
+    let [client, about, time, script, epoch] = &replies[..] else { return Err("The server did not reply to each command.".to_owned()) };
+    let Value::Int(client) = client else { return Err(refusal("CLIENT ID", client)) };
+    let about = bytes(about).ok_or_else(|| refusal("INFO", about))?;
+    if info(about, "redis_mode") == Some(b"cluster") {
+        return Err("The server is part of a cluster, which this library does not support. Use a single server.".to_owned());
+    }
+    let version = info(about, "redis_version").unwrap_or_default();
+    let major = version.split(|byte| *byte == b'.').next().and_then(|major| str::from_utf8(major).ok()?.parse::<u32>().ok());
+    if major.is_none_or(|major| major < OLDEST) {
+        let version = String::from_utf8_lossy(version);
+        return Err(format!("The server has version {version}. Redis 7.0 or Valkey 7.2 is needed: upgrade it."));
+    }
+    if !worker.learn_time(time) {
+        return Err(refusal("TIME", time));
+    }
+    let script: Rc<[u8]> = bytes(script).ok_or_else(|| refusal("SCRIPT LOAD", script))?.into();
+    let of_server = |name: &str| info(about, name).unwrap_or_default().to_vec();
+    let server = ServerIdentity { process: of_server("run_id"), data: of_server("master_replid") };
+    if let Some(former) = former.filter(|former| former.server.process == server.process) {
+        let mut kill = Pipeline::new();
+        kill.cmd("CLIENT").arg("KILL").arg("ID").arg(former.client);
+        let replies = run(worker, &mut connection, &kill).await?;
+        if let Some(reply @ Value::ServerError(_)) = replies.first() {
+            return Err(refusal("CLIENT KILL", reply));
+        }
+    }
+    let mut link = Link { connection, session, script };
+    let epoch = match bytes(epoch).and_then(|epoch| Epoch::try_from(epoch).ok()) {
+        Some(epoch) => epoch,
+        None => new_epoch(worker, &mut link.connection).await?,
+    };
+    worker.epoch.set(Some(epoch));
+    if former.is_some_and(|former| former.server != server) {
+        repeat_writes(worker, &mut link).await?;
+    }
+    Ok((link, FormerLink { client: *client, server }))
+}
+
+/// The epoch is missing: sets a new one, unless another process has done so.
+async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> Result<Epoch, Problem> {
+    let epoch = crate::random::random();
+    let mut set = Pipeline::new();
+    set.cmd("SET").arg(&worker.names.epoch).arg(&epoch[..]).arg("NX").arg("GET");
+    let replies = run(worker, connection, &set).await?;
+    match replies.first() {
+        Some(Value::Nil) => Ok(epoch),
+        Some(reply) => match bytes(reply).map(Epoch::try_from) {
+            Some(Ok(other)) => Ok(other),
+            Some(Err(_)) => Err("The epoch in the server is damaged: delete the key PREFIX:1:{log}:epoch.".to_owned()),
+            None => Err(refusal("SET", reply)),
+        },
+        None => Err("The server did not reply.".to_owned()),
+    }
+}
+
+/// This is another server than before: it may lack the last writes, for example after a failover to a copy that had not received them. Their keys are removed and told
+/// once more, so that whatever an older copy has of them is gone.
+async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> {
+    let journal = worker.journal.borrow().clone();
+    if journal.is_everything {
+        let epoch = crate::random::random();
+        let mut clear = Pipeline::new();
+        worker.add_clear(&mut clear, epoch);
+        all_done(&run(worker, &mut link.connection, &clear).await?)?;
+        worker.epoch.set(Some(epoch));
+        worker.journal.borrow_mut().is_everything = false;
+    }
+    let keys: Vec<Vec<u8>> = journal.keys().map(<[u8]>::to_vec).collect();
+    for some in keys.chunks(256) {
+        let mut removal = Pipeline::new();
+        worker.add_removal(&mut removal, some.iter().map(Vec::as_slice));
+        all_done(&run(worker, &mut link.connection, &removal).await?)?;
+    }
+    Ok(())
+}
+
+fn all_done(replies: &[Value]) -> Result<(), Problem> {
+    match replies.iter().find(|reply| matches!(reply, Value::ServerError(_))) {
+        Some(reply) => Err(refusal("the writes that are repeated", reply)),
+        None => Ok(()),
+    }
+}
+
+async fn run(worker: &Worker, connection: &mut MultiplexedConnection, commands: &Pipeline) -> Result<Vec<Value>, Problem> {
+    match timeout(worker.settings.command, connection.send_packed_commands(commands, 0, commands.len())).await {
+        Ok(Ok(replies)) => Ok(replies),
+        Ok(Err(error)) => Err(explained(&error)),
+        Err(_) => Err(format!("The server did not answer within {} ms (command_ms).", worker.settings.command.as_millis())),
+    }
+}
+
+impl Link {
+    /// Sends commands together, and returns the reply of each. `None`: the link is lost. Dropping it does not take the commands back.
+    pub async fn run(&self, worker: &Worker, commands: &Pipeline) -> Option<Vec<Value>> {
+        let mut connection = self.connection.clone();
+        match run(worker, &mut connection, commands).await {
+            Ok(replies) if replies.len() == commands.len() => Some(replies),
+            Ok(_) => {
+                worker.lose(self.session, "The server's replies do not match the commands.".to_owned());
+                None
+            }
+            Err(problem) => {
+                worker.lose(self.session, problem);
+                None
+            }
+        }
+    }
+
+    /// Sets a new epoch, unless another process has done so. Returns that of now.
+    pub async fn renew_epoch(&self, worker: &Worker) -> Option<Epoch> {
+        match new_epoch(worker, &mut self.connection.clone()).await {
+            Ok(epoch) => Some(epoch),
+            Err(problem) => {
+                worker.lose(self.session, problem);
+                None
+            }
+        }
+    }
+
+    /// Like [`Link::run`], for commands with the script REPLACE, which a server may have forgotten.
+    pub async fn run_script(&self, worker: &Worker, commands: &Pipeline) -> Option<Vec<Value>> {
+        let replies = self.run(worker, commands).await?;
+        let is_unknown = |reply: &Value| matches!(reply, Value::ServerError(error) if error.code() == "NOSCRIPT");
+        if !replies.iter().any(is_unknown) {
+            return Some(replies);
+        }
+        let mut load = Pipeline::new();
+        load.cmd("SCRIPT").arg("LOAD").arg(REPLACE);
+        self.run(worker, &load).await?;
+        self.run(worker, commands).await
+    }
+}

@@ -1,0 +1,253 @@
+//! The log of writes: a stream in the server, kept short. Every write adds an entry after it is done; every process reads them on a connection of
+//! its own, and tells its engines.
+//!
+//! ```text
+//!   no connection ── connected ──▶ was the last entry that was heard still there?
+//!      ▲      │                       ├─ yes: what followed is heard ──▶ following
+//!      │      │                       ╰─ no (a gap), or the first time: all entries expire ──▶ following
+//!      │      ╰─ after blind_ms: all entries expire
+//!      ╰────────── a command failed, or took too long ◀── following
+//! ```
+//!
+//! A look is a transaction of two commands: whether the entry that was heard last is still there, and what follows it. The log is trimmed from its
+//! old end alone, so if that entry is there, nothing was missed; so it is after a restart, a flush or a failover (rule T08).
+//!
+//! Entries that expire stay as fallbacks for their grace, and are looked up again when they are asked for: no flush, and no storm.
+
+use crate::link::{Pause, Problem, bytes, open};
+use crate::shared::count;
+use crate::worker::Worker;
+use redis::aio::MultiplexedConnection;
+use redis::{Pipeline, Value};
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+
+/// How long the server waits for an entry before it replies that there is none. The connection of a server that is gone is found out after that.
+const WAIT: Duration = Duration::from_millis(1_000);
+/// How many entries are read in one look.
+const LOOK: usize = 4_096;
+/// How many keys an engine is told of in one call.
+const MOST_KEYS: usize = 1_024;
+
+/// The identifier of an entry of the log.
+type Position = Vec<u8>;
+
+/// Follows the log, for ever.
+pub async fn follow(worker: Rc<Worker>) {
+    let mut position: Option<Position> = None;
+    loop {
+        let mut connection = {
+            let mut connected = pin!(connect(&worker));
+            match worker.settings.blind {
+                Some(blind) => match timeout(blind, &mut connected).await {
+                    Ok(connection) => connection,
+                    Err(_) => {
+                        worker.shared.each_engine(|engine| engine.expire_all());
+                        count(&worker.shared.counts.blind, 1);
+                        connected.await
+                    }
+                },
+                None => connected.await,
+            }
+        };
+        let problem = follow_by(&worker, &mut connection, &mut position).await;
+        if worker.shared.is_listening.swap(false, Ordering::Relaxed) {
+            worker.shared.report(Some(problem));
+        }
+        // Whatever ended this connection may have ended the link, which finds out only when it is used.
+        if let Some(link) = worker.link() {
+            let mut ping = Pipeline::new();
+            ping.cmd("PING");
+            link.run(&worker, &ping).await;
+        }
+        sleep(Pause::new(worker.settings.reconnect_cap).next()).await;
+    }
+}
+
+/// Connects, however often that takes.
+async fn connect(worker: &Worker) -> MultiplexedConnection {
+    let mut pause = Pause::new(worker.settings.reconnect_cap);
+    loop {
+        match open(worker).await {
+            Ok(connection) => return connection,
+            Err(_) => sleep(pause.next()).await,
+        }
+    }
+}
+
+/// Follows the log by this connection until it fails. Returns why.
+async fn follow_by(worker: &Worker, connection: &mut MultiplexedConnection, position: &mut Option<Position>) -> Problem {
+    loop {
+        match look(worker, connection, position).await {
+            Ok(Look::More) => continue,
+            Ok(Look::End) => {}
+            Err(problem) => return problem,
+        }
+        if !worker.shared.is_listening.swap(true, Ordering::Relaxed) && worker.link().is_some() {
+            worker.shared.report(None);
+        }
+        if let Err(problem) = wait(worker, connection, position).await {
+            return problem;
+        }
+    }
+}
+
+/// Whether a look has read all that there was.
+enum Look {
+    More,
+    End,
+}
+
+/// Hears what follows the position.
+async fn look(worker: &Worker, connection: &mut MultiplexedConnection, position: &mut Option<Position>) -> Result<Look, Problem> {
+    let Some(last) = position.clone() else {
+        *position = Some(begin(worker, connection).await?);
+        // What is stored already may have been changed before this.
+        worker.shared.each_engine(|engine| engine.expire_all());
+        if worker.has_heard.replace(true) {
+            count(&worker.shared.counts.gaps, 1);
+        }
+        return Ok(Look::More);
+    };
+    let mut commands = Pipeline::new();
+    commands.cmd("MULTI");
+    commands.cmd("XRANGE").arg(&worker.names.log).arg(&last).arg(&last);
+    commands.cmd("XRANGE").arg(&worker.names.log).arg([b"(", &last[..]].concat()).arg("+").arg("COUNT").arg(LOOK);
+    commands.cmd("EXEC");
+    let replies = run(worker, connection, &commands, worker.settings.command).await?;
+    let Some(Value::Array(looks)) = replies.last() else { return Err("The server refused to read the log.".to_owned()) };
+    let [Value::Array(known), Value::Array(entries)] = &looks[..] else {
+        return Err("The server refused to read the log. Grant what the README lists under ACL.".to_owned());
+    };
+    if known.is_empty() {
+        *position = None;
+        return Ok(Look::More);
+    }
+    let Some(newest) = entries.last() else { return Ok(Look::End) };
+    tell(worker, entries);
+    *position = Some(id_of(newest).ok_or("The log has an entry without an identifier.")?.to_vec());
+    Ok(if entries.len() < LOOK { Look::End } else { Look::More })
+}
+
+/// The identifier of an entry that the log begins with for this process: one of its own, since a position must be an entry that is there.
+async fn begin(worker: &Worker, connection: &mut MultiplexedConnection) -> Result<Position, Problem> {
+    let mut commands = Pipeline::new();
+    worker.add_log_entry(&mut commands);
+    let replies = run(worker, connection, &commands, worker.settings.command).await?;
+    let position = replies.first().and_then(bytes).map(<[u8]>::to_vec);
+    position.ok_or_else(|| "The server refused XADD to the log. Grant what the README lists under ACL, and enough memory.".to_owned())
+}
+
+/// Waits for the next entry, and then a little for more of them; or for [`WAIT`].
+async fn wait(worker: &Worker, connection: &mut MultiplexedConnection, position: &Option<Position>) -> Result<(), Problem> {
+    let Some(last) = position else { return Ok(()) };
+    let mut commands = Pipeline::new();
+    commands.cmd("XREAD").arg("COUNT").arg(1).arg("BLOCK").arg(WAIT.as_millis() as u64).arg("STREAMS");
+    commands.arg(&worker.names.log).arg(last);
+    let replies = run(worker, connection, &commands, WAIT + worker.settings.command).await?;
+    match replies.first() {
+        Some(Value::Nil) => Ok(()),
+        Some(Value::ServerError(error)) => Err(format!("The server refused XREAD: {}.", error.code())),
+        _ => {
+            sleep(worker.settings.notify).await;
+            Ok(())
+        }
+    }
+}
+
+async fn run(worker: &Worker, connection: &mut MultiplexedConnection, commands: &Pipeline, limit: Duration) -> Result<Vec<Value>, Problem> {
+    match timeout(limit, connection.send_packed_commands(commands, 0, commands.len())).await {
+        Ok(Ok(replies)) => Ok(replies),
+        Ok(Err(error)) => Err(format!("The log cannot be read: {error}")),
+        Err(_) => Err(format!("The server did not answer within {} ms. The log cannot be read.", limit.as_millis())),
+    }
+    .inspect_err(|_| debug_assert!(worker.settings.command <= limit))
+}
+
+fn id_of(entry: &Value) -> Option<&[u8]> {
+    match entry {
+        Value::Array(parts) => bytes(parts.first()?),
+        _ => None,
+    }
+}
+
+/// Tells the engines what entries of the log say.
+fn tell(worker: &Worker, entries: &[Value]) {
+    let skips_own = worker.shared.skips_own();
+    let mut keys: Vec<&[u8]> = Vec::new();
+    let mut everything = false;
+    for entry in entries {
+        let Notice { source, keys: written, epoch } = Notice::of(entry);
+        if skips_own && source == Some(&worker.shared.source) {
+            count(&worker.shared.counts.own, written.len());
+            continue;
+        }
+        count(&worker.shared.counts.heard, written.len());
+        keys.extend(written);
+        if let Some(epoch) = epoch {
+            everything = true;
+            if let Ok(epoch) = epoch.try_into() {
+                worker.epoch.set(Some(epoch));
+            }
+        }
+    }
+    if everything {
+        worker.shared.each_engine(|engine| engine.invalidate_all());
+        return;
+    }
+    for some in keys.chunks(MOST_KEYS) {
+        worker.shared.each_engine(|engine| engine.invalidate(some));
+    }
+}
+
+/// An entry of the log: who has written which keys, or cleared everything.
+struct Notice<'a> {
+    /// The process; `None`: another program.
+    source: Option<&'a [u8]>,
+    keys: Vec<&'a [u8]>,
+    /// All keys were cleared: this epoch has begun.
+    epoch: Option<&'a [u8]>,
+}
+
+impl<'a> Notice<'a> {
+    fn of(entry: &'a Value) -> Notice<'a> {
+        let mut notice = Notice { source: None, keys: Vec::new(), epoch: None };
+        let Value::Array(parts) = entry else { return notice };
+        let Some(Value::Array(fields)) = parts.get(1) else { return notice };
+        for field in fields.chunks_exact(2) {
+            match (bytes(&field[0]), bytes(&field[1])) {
+                (Some(b"s"), value) => notice.source = value,
+                (Some(b"k"), Some(key)) => notice.keys.push(key),
+                (Some(b"c"), value) => notice.epoch = value,
+                // A later version may say more.
+                _ => {}
+            }
+        }
+        notice
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str) -> Value {
+        Value::BulkString(text.into())
+    }
+
+    #[test]
+    fn t05_an_entry_of_the_log_names_its_writer_and_its_keys() {
+        let fields = ["s", "me", "k", "a", "k", "b", "later", "field", "c", "epoch"].map(text);
+        let entry = Value::Array(vec![text("1-0"), Value::Array(fields.into())]);
+        let notice = Notice::of(&entry);
+        assert_eq!((notice.source, notice.epoch), (Some(&b"me"[..]), Some(&b"epoch"[..])));
+        assert_eq!(notice.keys, [b"a", b"b"]);
+        assert_eq!(id_of(&entry), Some(&b"1-0"[..]));
+        for entry in [Value::Nil, Value::Array(Vec::new()), Value::Array(vec![text("1-0"), Value::Nil])] {
+            assert!(Notice::of(&entry).keys.is_empty(), "{entry:?}");
+        }
+    }
+}

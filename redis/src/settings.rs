@@ -1,0 +1,207 @@
+//! The settings: the address of the server and the options of its URL.
+
+use redis::{ConnectionInfo, IntoConnectionInfo};
+use std::time::Duration;
+
+/// What the URL says.
+#[derive(Clone)]
+pub struct Settings {
+    /// Where the server is, and who connects.
+    pub server: ConnectionInfo,
+    /// What all keys in the server begin with.
+    pub prefix: Vec<u8>,
+    /// How long a process may take for a load that it has a lease of.
+    pub lease: Duration,
+    /// The pause after each look at the log: more writes are heard in one look.
+    pub notify: Duration,
+    /// How many writes the log keeps, about.
+    pub log_entries: u64,
+    /// After so long without the log, what the process has is looked up again. `None`: never.
+    pub blind: Option<Duration>,
+    /// How long writes are remembered, to be repeated to a server that may have lost them.
+    pub journal: Duration,
+    /// How long a connection may take.
+    pub connect: Duration,
+    /// How long a command may take. Then the connection is given up.
+    pub command: Duration,
+    /// The longest pause between two attempts to connect.
+    pub reconnect_cap: Duration,
+}
+
+/// The options that concern the connection; the crate reads them.
+const OF_SERVER: &[&str] = &["db", "user", "pass", "protocol"];
+
+const PREFIX_HELP: &str =
+    "The URL needs the option prefix, which keeps the keys of one application apart from those of others: redis://host:6379/?prefix=shop";
+
+impl Settings {
+    /// Reads a URL; else says, in a sentence, what is wrong and what helps. The sentence does not contain the URL, which may have a password.
+    pub fn from_url(url: &str) -> Result<Settings, String> {
+        let (url, fragment) = match url.split_once('#') {
+            Some((url, fragment)) => (url, Some(fragment)),
+            None => (url, None),
+        };
+        let (address, query) = url.split_once('?').unwrap_or((url, ""));
+        let options: Vec<&str> = query.split('&').filter(|option| !option.is_empty()).collect();
+        let of_server = |option: &&&str| OF_SERVER.contains(&option.split('=').next().unwrap_or_default());
+        let mut settings = Settings {
+            server: server(address, &options.iter().filter(of_server).copied().collect::<Vec<_>>().join("&"), fragment)?,
+            prefix: Vec::new(),
+            lease: Duration::from_millis(10_000),
+            notify: Duration::from_millis(10),
+            log_entries: 100_000,
+            blind: Some(Duration::from_millis(5_000)),
+            journal: Duration::from_millis(10_000),
+            connect: Duration::from_millis(1_000),
+            command: Duration::from_millis(500),
+            reconnect_cap: Duration::from_millis(5_000),
+        };
+        for option in &options {
+            let (name, value) = option.split_once('=').unwrap_or((option, ""));
+            match name {
+                "prefix" => settings.prefix = percent_decoded(value)?,
+                "lease_ms" => settings.lease = Duration::from_millis(number(name, value, 10, 3_600_000)?),
+                "notify_ms" => settings.notify = Duration::from_millis(number(name, value, 0, 60_000)?),
+                "log_entries" => settings.log_entries = number(name, value, 1, u64::MAX >> 1)?,
+                "blind_ms" if value == "-1" => settings.blind = None,
+                "blind_ms" => settings.blind = Some(Duration::from_millis(number(name, value, 0, 3_600_000)?)),
+                "journal_ms" => settings.journal = Duration::from_millis(number(name, value, 0, 3_600_000)?),
+                "connect_ms" => settings.connect = Duration::from_millis(number(name, value, 1, 600_000)?),
+                "command_ms" => settings.command = Duration::from_millis(number(name, value, 1, 600_000)?),
+                "reconnect_cap_ms" => settings.reconnect_cap = Duration::from_millis(number(name, value, 1, 600_000)?),
+                name if OF_SERVER.contains(&name) => {}
+                _ => {
+                    return Err(format!(
+                        "The URL has the unknown option {name}. The options are prefix, lease_ms, notify_ms, log_entries, blind_ms, \
+                         journal_ms, connect_ms, command_ms, reconnect_cap_ms, and db, user, pass, protocol."
+                    ));
+                }
+            }
+        }
+        if settings.prefix.is_empty() {
+            return Err(PREFIX_HELP.to_owned());
+        }
+        if !settings.server.addr().is_supported() {
+            return Err("This library was built without TLS: build it with `make redis REDIS_FEATURES=tls`, or use redis://.".to_owned());
+        }
+        Ok(settings)
+    }
+}
+
+/// Reads the part of a URL that says where the server is.
+fn server(address: &str, options: &str, fragment: Option<&str>) -> Result<ConnectionInfo, String> {
+    let mut url = address.to_owned();
+    for (mark, rest) in [('?', Some(options).filter(|options| !options.is_empty())), ('#', fragment)] {
+        if let Some(rest) = rest {
+            url.push(mark);
+            url.push_str(rest);
+        }
+    }
+    url.into_connection_info().map_err(|error| {
+        format!(
+            "The address in the URL is not valid ({error}). It looks like redis://user:password@host:6379/0 or unix:///run/redis.sock; \
+             special characters in a password are written as %25 and the like."
+        )
+    })
+}
+
+fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, String> {
+    let number = value.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("The option {name} of the URL must be a whole number from {least} to {most}."))
+}
+
+fn percent_decoded(text: &str) -> Result<Vec<u8>, String> {
+    let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some((first, after)) = rest.split_first() {
+        (bytes, rest) = match (*first, after) {
+            (b'%', [high, low, after @ ..]) => {
+                let digit = |c: u8| char::from(c).to_digit(16);
+                let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
+                    return Err("The prefix in the URL has a % without two hexadecimal digits: write it as %25.".to_owned());
+                };
+                bytes.push((high * 16 + low) as u8);
+                (bytes, after)
+            }
+            (b'%', _) => return Err("The prefix in the URL ends in a % without two hexadecimal digits: write it as %25.".to_owned()),
+            (byte, after) => {
+                bytes.push(byte);
+                (bytes, after)
+            }
+        };
+    }
+    Ok(bytes)
+}
+
+/// The keys of the server that this library uses.
+pub struct Names {
+    entry: Vec<u8>,
+    /// The log of writes: a stream.
+    pub log: Vec<u8>,
+    /// The epoch of all entries.
+    pub epoch: Vec<u8>,
+}
+
+impl Names {
+    /// With this prefix. The 1 is the version of the format: another one does not meet these keys. The braces keep log and epoch together where a
+    /// server distributes keys.
+    pub fn new(prefix: &[u8]) -> Names {
+        let with = |end: &str| [prefix, b":1:", end.as_bytes()].concat();
+        Names { entry: with("k:"), log: with("{log}"), epoch: with("{log}:epoch") }
+    }
+
+    /// The key in the server of a key of kvlight.
+    pub fn entry(&self, key: &[u8]) -> Vec<u8> {
+        [&self.entry, key].concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(url: &str) -> String {
+        Settings::from_url(url).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_url_names_the_server_and_the_options() {
+        let settings =
+            Settings::from_url("redis://ann:secret@example.org:7000/3?prefix=a%3Ab&lease_ms=2000&blind_ms=-1&log_entries=10").unwrap();
+        assert_eq!(settings.server.addr().to_string(), "example.org:7000");
+        assert_eq!(settings.server.redis_settings().username(), Some("ann"));
+        assert_eq!(settings.server.redis_settings().db(), 3);
+        assert_eq!(settings.prefix, b"a:b");
+        assert_eq!(settings.lease, Duration::from_secs(2));
+        assert_eq!((settings.blind, settings.log_entries), (None, 10));
+        let local = Settings::from_url("unix:///run/redis.sock?prefix=p&db=2").unwrap();
+        assert_eq!((local.server.addr().to_string().as_str(), local.server.redis_settings().db()), ("/run/redis.sock", 2));
+        assert!(Settings::from_url("valkey://localhost?prefix=p").is_ok());
+    }
+
+    #[test]
+    fn t18_a_problem_is_a_sentence_with_a_remedy_and_without_the_password() {
+        for (url, says) in [
+            ("redis://:secret@host/", "needs the option prefix"),
+            ("redis://:secret@host/?prefix=", "needs the option prefix"),
+            ("redis://:secret@host/?prefix=a&leas_ms=1", "unknown option leas_ms"),
+            ("redis://:secret@host/?prefix=a&lease_ms=1", "from 10 to 3600000"),
+            ("redis://:secret@host/?prefix=a%2", "%25"),
+            ("redis://:secret@host/?prefix=a%zz", "%25"),
+            ("http://:secret@host/?prefix=a", "looks like redis://"),
+            ("redis://:secret@:99999/?prefix=a", "looks like redis://"),
+            ("", "looks like redis://"),
+        ] {
+            let said = problem(url);
+            assert!(said.contains(says), "{url}: {said}");
+            assert!(!said.contains("secret") && said.ends_with(['.', '5', 'p']), "{said}");
+        }
+    }
+
+    #[test]
+    fn keys_of_entries_are_never_those_of_the_log() {
+        let names = Names::new(b"p");
+        for key in [&b"{log}"[..], b"{log}:epoch", b"", b"\xff\x00"] {
+            assert!(names.entry(key) != names.log && names.entry(key) != names.epoch);
+        }
+    }
+}

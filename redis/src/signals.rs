@@ -1,0 +1,28 @@
+//! Signals are for the program's threads.
+
+/// Does something, such as starting a thread, with the signals blocked that a program may want to handle: a thread inherits that. Signals of
+/// faults stay as they are.
+#[cfg(unix)]
+pub fn without_signals<T>(action: impl FnOnce() -> T) -> T {
+    // SAFETY: plain calls on sets that are initialised by them.
+    unsafe {
+        let mut blocked: libc::sigset_t = std::mem::zeroed();
+        let mut before: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut blocked);
+        for fault in [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGABRT, libc::SIGSYS] {
+            libc::sigdelset(&mut blocked, fault);
+        }
+        let is_set = libc::pthread_sigmask(libc::SIG_SETMASK, &blocked, &mut before) == 0;
+        let result = action();
+        if is_set {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        }
+        result
+    }
+}
+
+/// The same where there are no signals.
+#[cfg(not(unix))]
+pub fn without_signals<T>(action: impl FnOnce() -> T) -> T {
+    action()
+}

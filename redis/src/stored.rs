@@ -1,0 +1,183 @@
+//! What is under a key in the server: the lease of a process that loads it, or an entry. Numbers are little-endian.
+//!
+//! ```text
+//!    0   1  magic 0xCE
+//!    1   1  kind: 1 a lease, 2 an entry
+//!    2   8  epoch: the generation of all entries; a clear begins another one
+//!   10  16  identity: random, of this write
+//!   26   8  of an entry: when it expires by the server's clock, in milliseconds since 1970; 0: never
+//!   34      of an entry: what kvlight gave, unchanged
+//! ```
+//!
+//! The first 26 bytes are its *name*: no two writes have the same. A change that depends on what was read compares the name alone.
+
+use crate::random::random;
+
+/// The generation of all entries. Those of another one are absent.
+pub type Epoch = [u8; 8];
+
+/// The length of a name in bytes.
+pub const NAME: usize = 26;
+const HEADER: usize = 34;
+const MAGIC: u8 = 0xce;
+const LEASE: u8 = 1;
+const ENTRY: u8 = 2;
+
+/// What identifies one write.
+pub type Name = [u8; NAME];
+
+/// What was found under a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stored<'a> {
+    /// Some process loads the key.
+    Lease(Epoch),
+    /// The key has an entry.
+    Entry {
+        /// The generation that it belongs to.
+        epoch: Epoch,
+        /// When it expires, in milliseconds of the server's clock; `None`: never.
+        expires_at: Option<u64>,
+        /// What kvlight gave.
+        entry: &'a [u8],
+    },
+    /// It was not written by this library, or by a later version of it.
+    Foreign,
+}
+
+/// The name of a new write.
+fn new_name(kind: u8, epoch: Epoch) -> Name {
+    let mut name = [0; NAME];
+    (name[0], name[1]) = (MAGIC, kind);
+    name[2..10].copy_from_slice(&epoch);
+    name[10..18].copy_from_slice(&random());
+    name[18..].copy_from_slice(&random());
+    name
+}
+
+/// A lease: its name is all of it.
+pub fn new_lease(epoch: Epoch) -> Name {
+    new_name(LEASE, epoch)
+}
+
+/// An entry as it is stored.
+pub fn new_entry(epoch: Epoch, expires_at: Option<u64>, entry: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER + entry.len());
+    bytes.extend(new_name(ENTRY, epoch));
+    bytes.extend(expires_at.unwrap_or(0).to_le_bytes());
+    bytes.extend(entry);
+    bytes
+}
+
+/// Reads what is under a key.
+pub fn read(bytes: &[u8]) -> Stored<'_> {
+    let Some((name, rest)) = bytes.split_first_chunk::<NAME>() else { return Stored::Foreign };
+    let epoch = epoch_of(name);
+    match (name[0], name[1]) {
+        (MAGIC, LEASE) if rest.is_empty() => Stored::Lease(epoch),
+        (MAGIC, ENTRY) => match rest.split_first_chunk::<8>() {
+            Some((expires_at, entry)) => {
+                let expires_at = Some(u64::from_le_bytes(*expires_at)).filter(|at| *at != 0);
+                Stored::Entry { epoch, expires_at, entry }
+            }
+            None => Stored::Foreign,
+        },
+        _ => Stored::Foreign,
+    }
+}
+
+/// The name of what is stored, or all of it if it is shorter: what a change may depend on.
+pub fn name_of(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.len().min(NAME)]
+}
+
+/// The epoch that a name belongs to.
+pub fn epoch_of(name: &Name) -> Epoch {
+    let mut epoch = Epoch::default();
+    epoch.copy_from_slice(&name[2..10]);
+    epoch
+}
+
+/// What a read gives to kvlight, and a fill gets back: the name that must still be under the key, and how long the right to fill lasts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Token {
+    /// The lease, or the entry that was found.
+    pub name: Name,
+    /// The session of the link in which it was read. A fill in another one could meet a server that has lost a write.
+    pub session: u64,
+    /// Until when it may be used, in milliseconds of this process's clock.
+    pub until: u64,
+}
+
+/// The length of a token in bytes.
+pub const TOKEN: usize = NAME + 16;
+
+impl Token {
+    /// The token as bytes.
+    pub fn to_bytes(self) -> [u8; TOKEN] {
+        let mut bytes = [0; TOKEN];
+        bytes[..NAME].copy_from_slice(&self.name);
+        bytes[NAME..NAME + 8].copy_from_slice(&self.session.to_le_bytes());
+        bytes[NAME + 8..].copy_from_slice(&self.until.to_le_bytes());
+        bytes
+    }
+
+    /// Reads a token; `None` if it is none.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Token> {
+        let (name, rest) = bytes.split_first_chunk::<NAME>()?;
+        let (session, rest) = rest.split_first_chunk::<8>()?;
+        let until: &[u8; 8] = rest.try_into().ok()?;
+        Some(Token { name: *name, session: u64::from_le_bytes(*session), until: u64::from_le_bytes(*until) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_as_it_was_written() {
+        let epoch = [7; 8];
+        for expires_at in [None, Some(1), Some(u64::MAX)] {
+            for entry in [&b""[..], b"x", &[0; 5000]] {
+                let bytes = new_entry(epoch, expires_at, entry);
+                assert_eq!(read(&bytes), Stored::Entry { epoch, expires_at, entry });
+                assert_eq!(name_of(&bytes), &bytes[..NAME]);
+            }
+        }
+        assert_eq!(read(&new_lease(epoch)), Stored::Lease(epoch));
+    }
+
+    #[test]
+    fn two_writes_have_two_names() {
+        assert_ne!(new_lease([1; 8]), new_lease([1; 8]));
+        assert_ne!(new_entry([1; 8], None, b"")[..NAME], new_entry([1; 8], None, b"")[..NAME]);
+    }
+
+    #[test]
+    fn t13_what_is_cut_off_or_of_another_program_is_foreign() {
+        let entry = new_entry([7; 8], None, b"value");
+        for len in 0..HEADER {
+            assert_eq!(read(&entry[..len]), Stored::Foreign, "{len} bytes");
+        }
+        let lease = new_lease([7; 8]);
+        for len in 0..NAME {
+            assert_eq!(read(&lease[..len]), Stored::Foreign, "{len} bytes");
+        }
+        for bytes in [&b"OK"[..], b"a text of another program, longer than a header"] {
+            assert_eq!(read(bytes), Stored::Foreign);
+        }
+        let mut long_lease = lease.to_vec();
+        long_lease.push(0);
+        assert_eq!(read(&long_lease), Stored::Foreign);
+    }
+
+    #[test]
+    fn a_token_is_read_as_it_was_written() {
+        let token = Token { name: new_lease([3; 8]), session: 4, until: 5 };
+        assert_eq!(Token::from_bytes(&token.to_bytes()), Some(token));
+        for len in 0..TOKEN {
+            assert_eq!(Token::from_bytes(&token.to_bytes()[..len]), None, "{len} bytes");
+        }
+        assert_eq!(Token::from_bytes(&[0; TOKEN + 1]), None);
+    }
+}

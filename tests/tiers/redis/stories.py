@@ -1,0 +1,580 @@
+"""Stories of processes that share a server: engines with libkvlight_redis, and a real server that is killed, stopped, emptied and filled up.
+
+    stories.py [PART_OF_A_NAME ...]
+
+A story's name begins with the rule that it proves (docs/CONTRACT.md). Its last line counts them.
+"""
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+from world import PATIENCE, World, eventually, packed
+
+# A busy machine must not make misses of hits; stories about time set their own.
+PATIENT = ("l2.timeout_ms=10000", "timeout_ms=20000")
+ENTRY = "p:1:k:"
+LOG = "p:1:{log}"
+
+
+def two(world, *server_settings, **options):
+    server = world.server(*server_settings)
+    return server, world.worker(server.url(**options), *PATIENT), world.worker(server.url(**options), *PATIENT)
+
+
+def automatic(*workers):
+    for nth, worker in enumerate(workers):
+        assert worker.do(f"auto from_{'abcdefgh'[nth]}") == 0
+
+
+# ---- What one has loaded the others find
+
+
+def t15_what_one_process_has_loaded_another_finds(world):
+    _, a, b = two(world)
+    automatic(a, b)
+    assert a.fetch("x") == ("provider", "from_a")
+    a.filled()
+    assert b.fetch("x") == ("l2", "from_a")
+    assert b.fetch("x") == ("store", "from_a")
+
+
+def t03_only_the_process_with_the_lease_fills(world):
+    server, a, b = two(world)
+    a.tell("fetch x")
+    a.expect("load x")
+    b.tell("fetch x")
+    b.expect("load x")
+    b.tell("answer x of_b")
+    assert b.result("x") == ("provider", "of_b")
+    a.tell("answer x of_a")
+    assert a.result("x") == ("provider", "of_a")
+    a.filled()
+    assert a.state()["leases"] == 1 and b.state()["busy"] == 1 and b.state()["leases"] == 0
+    assert b.l2()["fills"] == 0
+    c = world.worker(server.url(), *PATIENT)
+    assert c.fetch("x") == ("l2", "of_a")
+
+
+def t03_a_load_that_fails_leaves_a_lease_that_ends(world):
+    server = world.server()
+    a = world.worker(server.url(lease_ms=50), *PATIENT)
+    b = world.worker(server.url(), *PATIENT)
+    a.tell("fetch x")
+    a.expect("load x")
+    a.tell("fail x")
+    a.expect("done x")
+    eventually("the lease has ended", lambda: not server.call("EXISTS", ENTRY + "x"))
+    automatic(b)
+    assert b.fetch("x") == ("provider", "from_a")
+    b.filled()
+    assert b.l2()["fills"] == 1
+
+
+def t03_a_fill_after_the_lease_is_refused(world):
+    server, a, b = two(world, lease_ms=50)
+    a.tell("fetch x")
+    a.expect("load x")
+    eventually("the lease has ended", lambda: not server.call("EXISTS", ENTRY + "x"))
+    a.tell("answer x late")
+    assert a.result("x") == ("provider", "late")
+    a.filled()
+    assert a.l2()["fills_refused"] == 1 and not server.call("EXISTS", ENTRY + "x")
+
+
+# ---- A write beats an older load
+
+
+def t03_a_put_of_another_process_beats_an_older_load(world):
+    server, a, b = two(world)
+    a.tell("fetch x")
+    a.expect("load x")
+    assert b.do("put x new") == 0
+    b.synced()
+    a.tell("answer x old")
+    assert a.result("x") == ("provider", "old")
+    c = world.worker(server.url(), *PATIENT)
+    assert c.fetch("x") == ("l2", "new")
+    eventually("the old value has left the process that loaded it", lambda: a.fetch("x")[1] == "new")
+    assert b.fetch("x")[1] == "new"
+    assert a.l2()["fills"] == 0
+
+
+def t03_a_removal_of_another_process_beats_an_older_load(world):
+    server, a, b = two(world)
+    a.tell("fetch x")
+    a.expect("load x")
+    b.do("remove x")
+    b.synced()
+    eventually("it is heard", lambda: a.state()["heard"] >= 1)
+    a.tell("answer x old")
+    assert a.result("x") == ("provider", "old")
+    automatic(a, b)
+    assert b.fetch("x") == ("provider", "from_b")
+    b.filled()
+    assert a.fetch("x")[1] != "old", "the removal was heard before the answer"
+    assert a.l2()["fills"] == 0
+
+
+def t03_a_clear_of_another_process_beats_an_older_load(world):
+    server, a, b = two(world)
+    a.tell("fetch x")
+    a.expect("load x")
+    assert b.do("clear") == 0
+    b.synced()
+    a.tell("answer x old")
+    assert a.result("x") == ("provider", "old")
+    c = world.worker(server.url(), *PATIENT)
+    automatic(c)
+    assert c.fetch("x") == ("provider", "from_a"), "what was loaded before the clear is not there"
+
+
+# ---- Others' writes are heard
+
+
+def t04_the_notice_follows_the_change(world):
+    server, a, _ = two(world)
+    monitor = socket.socket(socket.AF_UNIX)
+    monitor.settimeout(PATIENCE)
+    monitor.connect(server.socket)
+    with monitor, monitor.makefile("rb") as lines:
+        monitor.sendall(packed(["MONITOR"]))
+        lines.readline()
+        for told, change in (("put x 1", b'"SET" "p:1:k:x"'), ("remove x", b'"UNLINK" "p:1:k:x"'), ("clear", b'"SET" "p:1:{log}:epoch"')):
+            a.do(told)
+            a.synced()
+            seen = []
+            while not seen or b'"XADD"' not in seen[-1]:
+                seen.append(lines.readline())
+            assert any(change in line for line in seen[:-1]), seen
+
+
+def t05_what_another_process_writes_is_heard(world):
+    _, a, b = two(world)
+    automatic(a, b)
+    assert a.fetch("x") == ("provider", "from_a")
+    a.filled()
+    assert b.fetch("x") == ("l2", "from_a")
+    # The source has the new value too: a look that a notice overtakes is not enough, and the source is asked.
+    b.do("auto new")
+    assert a.do("put x new") == 0
+    a.synced()
+    eventually("the other process has the new value", lambda: b.fetch("x")[1] == "new")
+    b.do("auto newer")
+    eventually("its own write is heard", lambda: a.state()["own"] == 1)
+    assert a.fetch("x") == ("store", "new"), "its own write is skipped"
+    assert a.do("remove x") >= 0
+    a.synced()
+    eventually("the other process has nothing", lambda: b.fetch("x")[1] != "new")
+
+
+def t05_a_clear_is_heard(world):
+    server, a, b = two(world)
+    automatic(a, b)
+    a.tell("many 0 20")
+    for nth in range(20):
+        a.result(f"k{nth}")
+    a.filled(20)
+    assert b.fetch("k3") == ("l2", "from_a")
+    assert b.do("clear") == 0
+    b.synced()
+    eventually("the other process has nothing", lambda: a.fetch("k7")[0] == "provider")
+    c = world.worker(server.url(), *PATIENT)
+    automatic(c)
+    assert c.fetch("k5") == ("provider", "from_a"), "and the server has nothing"
+
+
+def t05_another_program_may_tell_of_its_writes(world):
+    server, a, b = two(world)
+    automatic(a, b)
+    a.fetch("x")
+    a.filled()
+    server.call("DEL", ENTRY + "x")
+    server.call("XADD", LOG, "MAXLEN", "~", 100000, "*", "k", "x")
+    eventually("it is heard", lambda: a.state()["heard"] == 1)
+    assert a.fetch("x") == ("provider", "from_a")
+
+
+# ---- The server fails
+
+
+def t01_without_a_server_keys_are_loaded(world):
+    a = world.worker("unix:///nowhere/redis.sock?prefix=p", *PATIENT, wait=False)
+    automatic(a)
+    for nth in range(20):
+        assert a.fetch(f"k{nth}") == ("provider", "from_a")
+    assert a.do("put x 1") == 0 and a.fetch("x") == ("store", "1")
+    state = a.state()
+    assert not state["connected"] and "Is the server running" in state["problem"], state
+
+
+def t01_a_server_that_is_killed_is_no_error(world):
+    server, a, b = two(world, reconnect_cap_ms=50)
+    automatic(a, b)
+    assert a.fetch("x") == ("provider", "from_a")
+    a.filled()
+    server.kill()
+    for nth in range(50):
+        assert a.fetch(f"k{nth}")[0] == "provider"
+    assert a.do("put y written_meanwhile") == 0
+    server.start()
+    a.connected()
+    b.connected()
+    a.synced()
+    c = world.worker(server.url(), *PATIENT)
+    c.do("auto written_meanwhile")
+    assert c.fetch("y")[1] == "written_meanwhile", "what was written meanwhile is there, or removed (T07)"
+    assert a.state()["sessions"] >= 2
+
+
+def t07_a_server_that_returns_with_an_old_copy_is_told_the_last_writes_again(world):
+    server, a, b = two(world, reconnect_cap_ms=50)
+    automatic(a, b)
+    assert a.do("put x old") == 0
+    a.synced()
+    server.call("SET", "witness", 1)
+    server.call("SAVE")
+    assert a.do("put x new") == 0
+    a.synced()
+    server.kill()
+    server.start()
+    assert server.call("EXISTS", "witness"), "it has the old copy"
+    a.connected()
+    eventually("it is repeated", lambda: not server.call("EXISTS", ENTRY + "x"))
+    c = world.worker(server.url(), *PATIENT)
+    automatic(c)
+    assert c.fetch("x") == ("provider", "from_a")
+
+
+def t01_a_server_that_stands_still_is_no_error(world):
+    server = world.server()
+    fast = world.worker(server.url(command_ms=100, connect_ms=100, reconnect_cap_ms=50), "l2.timeout_ms=20", "l2.break_ms=20", "l2.break_cap_ms=50")
+    automatic(fast)
+    fast.fetch("x")
+    server.pause()
+    for nth in range(20):
+        assert fast.fetch(f"k{nth}") == ("provider", "from_a")
+    eventually("the connection is given up", lambda: not fast.state()["connected"])
+    server.go_on()
+    fast.connected()
+    assert fast.fetch("x")[1] == "from_a"
+
+
+def t07_the_last_of_several_writes_stays_though_the_server_stood_still(world):
+    server = world.server()
+    settings = (*PATIENT, "l2.break_ms=10", "l2.break_cap_ms=20")
+    writer = world.worker(server.url(command_ms=50, connect_ms=50, reconnect_cap_ms=20), *settings)
+    server.pause()
+    # Each is sent by a connection that is given up then; its bytes are still on their way to the server.
+    for nth in range(5):
+        assert writer.do(f"put x {nth}") == 0
+        eventually("it could not be written", lambda: writer.l2()["write_errors"] > nth)
+    assert writer.do("put x last") == 0
+    server.go_on()
+    writer.synced()
+    c = world.worker(server.url(), *PATIENT)
+    # A value that could not be written three times is removed instead, and the source is asked.
+    c.do("auto last")
+    assert c.fetch("x")[1] == "last"
+
+
+def t01_an_emptied_server_is_no_error(world):
+    server, a, b = two(world)
+    automatic(a, b)
+    a.fetch("x")
+    a.filled()
+    server.call("FLUSHALL")
+    assert b.fetch("x") == ("provider", "from_b")
+    b.filled()
+    c = world.worker(server.url(), *PATIENT)
+    assert c.fetch("x") == ("l2", "from_b")
+    b.do("auto new")
+    assert a.do("put x new") == 0
+    a.synced()
+    eventually("writes are heard again", lambda: b.fetch("x")[1] == "new")
+    c = world.worker(server.url(), *PATIENT)
+    assert c.fetch("x") == ("l2", "new")
+
+
+def t01_a_full_server_is_no_error(world):
+    server = world.server("--maxmemory", "3mb", "--maxmemory-policy", "noeviction")
+    a = world.worker(server.url(), *PATIENT)
+    a.do("auto " + "v" * 20000)
+    a.tell("many 0 300")
+    for nth in range(300):
+        assert a.result(f"k{nth}")[0] == "provider"
+    eventually("some of it does not fit", lambda: a.l2()["errors"] + a.l2()["write_errors"] + a.l2()["fills_refused"] > 0)
+    assert a.do("put x 1") == 0 and a.fetch("x") == ("store", "1")
+    server.call("CONFIG", "SET", "maxmemory", "100mb")
+    a.synced()
+
+
+def t03_evictions_bring_nothing_old_back(world):
+    server, a, b = two(world, "--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru")
+    a.tell("fetch x")
+    a.expect("load x")
+    b.do("put x new")
+    b.synced()
+    b.do("auto " + "v" * 20000)
+    b.tell("many 0 300")
+    for nth in range(300):
+        assert b.result(f"k{nth}")[0] == "provider"
+    a.tell("answer x old")
+    a.result("x")
+    c = world.worker(server.url(), *PATIENT)
+    automatic(c)
+    assert c.fetch("x")[1] != "old"
+
+
+def t18_a_wrong_password_is_a_sentence_without_it(world):
+    server = world.server("--requirepass", "right")
+    for url, says in ((server.url(**{"pass": "secret"}), "refused user and password"), (server.url(), "asks for a password")):
+        a = world.worker(url, *PATIENT, wait=False)
+        automatic(a)
+        assert a.fetch("key_of_the_program") == ("provider", "from_a")
+        eventually("it says why", lambda: says in (a.state()["problem"] or ""))
+        problem = a.state()["problem"]
+        assert "secret" not in problem and "key_of_the_program" not in problem, problem
+    b = world.worker(server.url(**{"pass": "right"}), *PATIENT)
+    assert b.state()["problem"] is None
+
+
+def t18_a_user_without_rights_is_a_sentence(world):
+    server = world.server()
+    rights = ["+hello", "+client", "+info", "+time", "+script", "+get", "+mget", "+xread", "+xrange", "+multi", "+exec", "~p:*"]
+    server.call("ACL", "SETUSER", "poor", "on", ">pw", *rights)
+    a = world.worker(server.url(user="poor", **{"pass": "pw"}), *PATIENT, wait=False)
+    automatic(a)
+    assert a.fetch("x") == ("provider", "from_a")
+    eventually("it says why", lambda: "ACL" in (a.state()["problem"] or ""))
+    server.call("ACL", "SETUSER", "poor", "+set", "+unlink", "+getrange", "+xadd", "+evalsha", "+ping")
+    a.connected()
+    assert a.do("put x 1") == 0
+    a.synced()
+    assert a.state()["problem"] is None, a.state()
+
+
+def t13_a_bad_url_is_a_sentence(world):
+    a = world.worker("redis://:secret@localhost/", wait=False)
+    assert a.first.startswith("refused -4 The URL needs the option prefix"), a.first
+    assert "secret" not in a.first
+
+
+# ---- The log
+
+
+def t08_what_was_written_while_a_process_slept_is_caught_up(world):
+    _, a, b = two(world)
+    automatic(a, b)
+    for key in ("x", "y"):
+        b.fetch(key)
+    b.process.send_signal(signal.SIGSTOP)
+    for nth in range(5):
+        a.do(f"put x new_{nth}")
+        a.synced()
+    b.process.send_signal(signal.SIGCONT)
+    eventually("it is heard", lambda: b.state()["heard"] >= 5)
+    assert b.fetch("x")[1] == "new_4"
+    assert b.fetch("y") == ("store", "from_b"), "nothing else has left"
+    assert b.state()["gaps"] == 0
+
+
+def t08_a_gap_in_the_log_makes_everything_be_looked_up_again(world):
+    server, a, b = two(world, log_entries=1)
+    automatic(a, b)
+    assert b.fetch("x") == ("provider", "from_b")
+    b.filled()
+    b.process.send_signal(signal.SIGSTOP)
+    assert a.do("put x new") == 0
+    a.synced()
+    for nth in range(300):
+        a.do(f"put other {nth}")
+        a.synced()
+    b.process.send_signal(signal.SIGCONT)
+    eventually("the gap is noticed", lambda: b.state()["gaps"] >= 1)
+    assert b.fetch("x")[1] == "new"
+
+
+def t09_after_a_gap_nothing_is_answered_without_a_look(world):
+    server, a, b = two(world)
+    automatic(a, b)
+    b.tell("many 0 50")
+    for nth in range(50):
+        b.result(f"k{nth}")
+    b.filled(50)
+    server.call("DEL", LOG)
+    server.call("XADD", LOG, "*", "s", "nobody")
+    eventually("the gap is noticed", lambda: b.state()["gaps"] >= 1 and b.state()["listening"])
+    for nth in range(50):
+        assert b.fetch(f"k{nth}") == ("l2", "from_b"), "it is still in the server"
+
+
+def t08_a_process_that_hears_nothing_looks_up_again(world):
+    server = world.server()
+    a = world.worker(server.url(blind_ms=100, connect_ms=50), *PATIENT)
+    automatic(a)
+    assert a.fetch("x") == ("provider", "from_a")
+    assert a.fetch("x") == ("store", "from_a")
+    server.kill()
+    eventually("it knows that it hears nothing", lambda: a.state()["blind"] == 1)
+    assert a.fetch("x") == ("provider", "from_a")
+    assert a.fetch("x") == ("store", "from_a"), "once is enough"
+
+
+# ---- What is under the keys
+
+
+def t13_whatever_is_under_a_key_is_a_miss_at_most(world):
+    server, a, b = two(world)
+    automatic(a)
+    a.fetch("x")
+    a.filled()
+    whole = server.call("GET", ENTRY + "x")
+    damages = [b"", b"text", whole[:10], whole[:26], whole[:33], whole[:-1], whole + b"x", b"\0" * len(whole)]
+    damages += [whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :] for at in [*range(0, 10), *range(34, len(whole))]]
+    for damage in damages:
+        server.call("SET", ENTRY + "x", damage)
+        b.do("invalidate")
+        automatic(b)
+        fills = b.l2()["fills"]
+        assert b.fetch("x") == ("provider", "from_a"), damage
+        b.filled(fills + 1)
+        b.do("invalidate")
+        assert b.fetch("x")[0] == "l2", f"it is repaired: {damage}"
+
+
+def t13_another_version_of_the_format_has_keys_of_its_own(world):
+    server, a, _ = two(world)
+    automatic(a)
+    server.call("SET", "p:2:k:x", "of a later version")
+    assert a.fetch("x") == ("provider", "from_a")
+    a.filled()
+    assert server.call("GET", "p:2:k:x") == b"of a later version"
+    assert server.keys() == {b"p:2:k:x", b"p:1:k:x", LOG.encode(), b"p:1:{log}:epoch"}
+
+
+def t11_a_failure_of_one_key_is_not_one_of_the_others(world):
+    server, a, b = two(world)
+    automatic(a, b)
+    a.tell("many 0 10")
+    for nth in range(10):
+        a.result(f"k{nth}")
+    a.filled(10)
+    server.call("DEL", ENTRY + "k4")
+    server.call("LPUSH", ENTRY + "k4", "a list")
+    b.tell("many 0 10")
+    for nth in range(10):
+        assert b.result(f"k{nth}") == (("l2", "from_a") if nth != 4 else ("provider", "from_b"))
+
+
+def t14_entries_expire_by_the_clock_of_the_server(world):
+    server, a, b = two(world)
+    assert a.do("touch x 60000") == 0
+    a.synced()
+    stored = server.call("GET", ENTRY + "x")
+    (expires_at,) = struct.unpack("<Q", stored[26:34])
+    # Both are the server's clock plus the TTL; what is between them is the time that the command took to arrive.
+    assert abs(expires_at - server.call("PEXPIRETIME", ENTRY + "x")) < 30000
+    eventually("the notice is heard", lambda: b.state()["heard"] == 1)
+    assert b.fetch("x") == ("l2", "short")
+    late = stored[:26] + struct.pack("<Q", 1) + stored[34:]
+    server.call("SET", ENTRY + "x", late)
+    b.do("invalidate")
+    automatic(b)
+    assert b.fetch("x") == ("provider", "from_a"), "it had expired long ago by the server's clock"
+
+
+# ---- Cost
+
+
+def t19_a_hit_costs_one_command_and_a_miss_a_lease_more(world):
+    server, a, b = two(world)
+    automatic(a, b)
+    a.tell("many 0 64")
+    for nth in range(64):
+        a.result(f"k{nth}")
+    a.filled(64)
+    sets = server.calls("set")
+    reads = server.calls("mget")
+    b.tell("many 0 64")
+    for nth in range(64):
+        assert b.result(f"k{nth}") == ("l2", "from_a")
+    assert server.calls("mget") - reads == b.l2()["reads"], "one command for each look"
+    assert server.calls("set") == sets, "hits take no leases"
+    looks = a.l2()["reads"]
+    assert looks <= 64 and a.state()["leases"] == 64
+
+
+def t17_nothing_is_left_after_the_end(world):
+    server, a, _ = two(world)
+    automatic(a)
+    a.fetch("x")
+    folder = f"/proc/{a.process.pid}"
+
+    def threads():
+        names = (open(f"{folder}/task/{task}/comm").read().strip() for task in os.listdir(f"{folder}/task"))
+        return [name for name in names if name == "kvl-redis"]
+
+    def sockets():
+        links = (os.readlink(f"{folder}/fd/{number}") for number in os.listdir(f"{folder}/fd"))
+        return [link for link in links if link.startswith("socket:") or "eventpoll" in link]
+
+    assert len(threads()) == 1 and len(sockets()) >= 3
+    assert a.do("leave") == 0
+    assert threads() == [] and sockets() == []
+    assert a.fetch("y") == ("provider", "from_a"), "the engine works without it"
+
+
+def t17_no_byte_is_left_at_exit(world):
+    server = world.server()
+    valgrind = ["valgrind", "--leak-check=full", "--show-leak-kinds=all", "--errors-for-leak-kinds=all", "--error-exitcode=9", "--fair-sched=yes"]
+    a = world.worker(server.url(command_ms=20000, connect_ms=20000, lease_ms=60000), *PATIENT, under=valgrind)
+    a.tell("fetch x")
+    a.expect("load x")
+    a.tell("answer x 1")
+    a.result("x")
+    a.filled()
+    a.do("invalidate")
+    assert a.fetch("x") == ("l2", "1")
+    a.do("put y 2")
+    a.do("remove x")
+    a.do("clear")
+    a.synced()
+    server.kill()
+    a.tell("fetch z")
+    a.expect("load z")
+    assert "in use at exit: 0 bytes in 0 blocks" in a.end()
+
+
+def stories():
+    return [(name, story) for name, story in list(globals().items()) if name[0] == "t" and name[1:3].isdigit()]
+
+
+def run(name_and_story):
+    name, story = name_and_story
+    try:
+        with World() as world:
+            story(world)
+        return name, None
+    except Exception:  # Whatever it is, the other stories go on.
+        return name, traceback.format_exc()
+
+
+def main():
+    wanted = [item for item in stories() if len(sys.argv) < 2 or any(part in item[0] for part in sys.argv[1:])]
+    failed = 0
+    with ThreadPoolExecutor(4) as pool:
+        for name, problem in pool.map(run, wanted):
+            failed += problem is not None
+            print(f"not ok {name}\n{problem}" if problem else f"ok {name}", flush=True)
+    print(f"{len(wanted) - failed} passed, {failed} failed")
+    return 1 if failed or not wanted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

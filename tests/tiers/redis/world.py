@@ -1,0 +1,240 @@
+"""A server and processes with engines, for the stories: each is started by them, on a socket in a temporary folder, and stopped by its number."""
+
+import json
+import os
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+WORKER = os.environ["KVL_REDIS_WORKER"]
+SERVER = os.environ.get("KVL_REDIS_SERVER", "redis-server")
+# No story lasts that long unless it has failed.
+PATIENCE = 20.0
+
+
+class Server:
+    """A server on a socket. `commands` speaks to it without any client library."""
+
+    def __init__(self, *settings, folder=None):
+        self.folder = folder or tempfile.mkdtemp(prefix="kvl-redis-")
+        self.socket = os.path.join(self.folder, "redis.sock")
+        self.settings = settings
+        self.process = None
+        self.start()
+
+    def start(self):
+        arguments = ["--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--save", "", "--appendonly", "no", *self.settings]
+        log = open(os.path.join(self.folder, "server.log"), "ab")
+        self.process = subprocess.Popen([SERVER, *arguments], stdout=log, stderr=log)
+        log.close()
+        eventually("the server answers", lambda: self.answers())
+
+    def answers(self):
+        try:
+            self.call("PING")
+            return True
+        except OSError:
+            return False
+        except RuntimeError:
+            return True  # it asks for a password
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def pause(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def end(self):
+        self.go_on()
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, **options):
+        options = {"prefix": "p", **options}
+        return f"unix://{self.socket}?" + "&".join(f"{name}={value}" for name, value in options.items())
+
+    def call(self, *arguments):
+        """Sends a command, and returns its reply."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(self.socket)
+            with client.makefile("rb") as replies:
+                client.sendall(packed(arguments))
+                return read_reply(replies)
+
+    def calls(self, command):
+        """How often the server has carried out a command."""
+        for line in self.call("INFO", "commandstats").decode().splitlines():
+            if line.startswith(f"cmdstat_{command}:"):
+                return int(line.split("calls=")[1].split(",")[0])
+        return 0
+
+    def keys(self):
+        return set(self.call("KEYS", "*"))
+
+
+def packed(arguments):
+    parts = [argument if isinstance(argument, bytes) else str(argument).encode() for argument in arguments]
+    return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
+
+
+def read_reply(replies):
+    line = replies.readline()
+    if not line:
+        raise OSError("the server has closed the connection")
+    kind, rest = line[:1], line[1:].rstrip(b"\r\n")
+    if kind == b"-":
+        raise RuntimeError(rest.decode())
+    if kind == b":":
+        return int(rest)
+    if kind == b"$":
+        return None if rest == b"-1" else replies.read(int(rest) + 2)[:-2]
+    if kind == b"*":
+        return None if rest == b"-1" else [read_reply(replies) for _ in range(int(rest))]
+    return rest
+
+
+class Worker:
+    """A process with an engine."""
+
+    def __init__(self, url, *settings, wait=True, under=()):
+        self.process = subprocess.Popen(
+            [*under, WORKER, url, *settings], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        )
+        self.lines = queue.Queue()
+        self.unread = []
+        threading.Thread(target=self.read, daemon=True).start()
+        self.first = self.expect(lambda line: line.split(" ")[0] in ("ready", "refused"))
+        if wait:
+            self.connected()
+
+    def read(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+        self.lines.put(None)
+
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def expect(self, is_wanted, patience=PATIENCE):
+        """The next line that is wanted; others are kept."""
+        if isinstance(is_wanted, str):
+            start = is_wanted
+            is_wanted = lambda line: line == start or line.startswith(start + " ")
+        for at, line in enumerate(self.unread):
+            if is_wanted(line):
+                return self.unread.pop(at)
+        until = time.monotonic() + patience
+        while True:
+            try:
+                line = self.lines.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"nothing of the kind came; so far: {self.unread[-20:]}") from None
+            if line is None:
+                raise AssertionError(f"the process has ended: {self.process.stderr.read()}; so far: {self.unread[-20:]}")
+            if is_wanted(line):
+                return line
+            self.unread.append(line)
+
+    def has_said(self, start):
+        while not self.lines.empty():
+            self.unread.append(self.lines.get())
+        return any(line is not None and line.startswith(start) for line in self.unread)
+
+    def do(self, line):
+        """Tells it something that ends with a status."""
+        self.tell(line)
+        return int(self.expect("ok").split(" ")[1])
+
+    def fetch(self, key):
+        """Fetches a key, whose load is answered by itself or found. Returns the source and the value."""
+        self.tell(f"fetch {key}")
+        return self.result(key)
+
+    def result(self, key):
+        _, _, status, source, value = (self.expect(f"done {key}") + " ").split(" ")[:5]
+        assert int(status) >= 0, f"{key}: {status} {source}"
+        return source, value
+
+    def stats(self):
+        self.tell("stats")
+        return json.loads(self.expect("stats").split(" ", 1)[1])
+
+    def l2(self):
+        return self.stats()["l2"]
+
+    def state(self):
+        self.tell("state")
+        return json.loads(self.expect("state").split(" ", 1)[1])
+
+    def connected(self):
+        eventually("it is connected", lambda: all(self.state()[name] for name in ("connected", "listening")))
+
+    def filled(self, count=1):
+        """Waits until what was loaded is in the server, or was refused there."""
+        eventually("what was loaded is in the server", lambda: self.l2()["fills"] + self.l2()["fills_refused"] >= count)
+
+    def synced(self):
+        assert self.do("sync 20000") == 0
+
+    def end(self):
+        """Ends it, and says whether it ended well."""
+        self.process.stdin.close()
+        status = self.process.wait(PATIENCE)
+        said = self.process.stderr.read()
+        assert status == 0, f"it ended with {status}: {said}"
+        return said
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def eventually(what, holds, patience=PATIENCE):
+    until = time.monotonic() + patience
+    while not holds():
+        assert time.monotonic() < until, f"it did not happen: {what}"
+        time.sleep(0.005)
+
+
+class World:
+    """What a story has started; it is stopped whatever happens."""
+
+    def __init__(self):
+        self.started = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        for thing in reversed(self.started):
+            if isinstance(thing, Server):
+                if kind is not None:
+                    with open(os.path.join(thing.folder, "server.log"), errors="replace") as log:
+                        print("".join(log.readlines()[-5:]))
+                thing.end()
+            elif thing.process.poll() is None:
+                if kind is None:
+                    thing.end()
+                else:
+                    thing.kill()
+
+    def server(self, *settings):
+        server = Server(*settings)
+        self.started.append(server)
+        return server
+
+    def worker(self, url, *settings, **how):
+        worker = Worker(url, *settings, **how)
+        self.started.append(worker)
+        return worker
