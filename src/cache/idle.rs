@@ -3,6 +3,7 @@
 //! All entries have the same idle TTL, so the first to expire by it is the first in a single list in order of use. The time of a use is
 //! recorded at once; the entry moves to the end of the list later, when the eviction order applies its recorded uses.
 
+use super::column::Column;
 use super::slab::Place;
 use crate::base::{Millis, NoMemory};
 
@@ -16,8 +17,8 @@ struct Use {
 /// The last uses of a shard's entries.
 pub(super) struct Uses {
     idle_ms: u64,
-    /// By place in the slab.
-    uses: Vec<Use>,
+    /// By place in the slab: each entry has a use.
+    uses: Column<Use>,
     oldest: Place,
     newest: Place,
     /// A lower bound of all last uses.
@@ -26,7 +27,7 @@ pub(super) struct Uses {
 
 impl Uses {
     pub fn new(idle_ms: u64) -> Uses {
-        Uses { idle_ms, uses: Vec::new(), oldest: Place::NONE, newest: Place::NONE, since: Millis::NEVER }
+        Uses { idle_ms, uses: Column::new(), oldest: Place::NONE, newest: Place::NONE, since: Millis::NEVER }
     }
 
     pub fn idle_ms(&self) -> u64 {
@@ -44,16 +45,15 @@ impl Uses {
     }
 
     /// Gets memory for a slab of this capacity.
-    pub fn try_reserve(&mut self, capacity: usize) -> Result<(), NoMemory> {
-        Ok(self.uses.try_reserve_exact(capacity.saturating_sub(self.uses.len()))?)
+    pub fn try_grow(&mut self, capacity: usize) -> Result<(), NoMemory> {
+        Ok(self.uses.try_grow(capacity)?)
     }
 
     /// Adds an entry. `capacity` is the number of entries that the slab has memory for.
     pub fn enter(&mut self, place: Place, now: Millis, capacity: usize) {
-        if self.uses.len() <= place.index() {
-            let blank = Use { at: now, older: Place::NONE, newer: Place::NONE };
-            self.uses.reserve_exact(capacity.max(place.index() + 1) - self.uses.len());
-            self.uses.resize(place.index() + 1, blank);
+        if self.uses.len() == place.index() {
+            self.uses.grow(capacity);
+            self.uses.push(Use { at: now, older: Place::NONE, newer: Place::NONE });
         }
         self.uses[place.index()].at = now;
         self.since = self.since.min(now);

@@ -7,89 +7,70 @@
 //! ```
 //!
 //! A fresh entry is in the list of its priority; a stale one is in the list here, ordered by the time at which it became stale or was last
-//! served as a fallback. The head of this list is evicted first. One column per kind of time, indexed by place in the slab; a store with
-//! neither grace nor refresh has no columns. Zero means "not set", so that columns can be allocated as zeroed pages, which the system
-//! provides untouched.
+//! served as a fallback. The head of this list is evicted first. A store with neither grace nor refresh has no lifetimes.
 
 use super::levels::Amount;
 use super::slab::Place;
-use crate::base::memory::zeros;
+use super::sparse::SparseColumn;
 use crate::base::{Millis, NoMemory};
 
 /// The grace and refresh times of a shard's entries, and the list of the stale ones.
 pub(super) struct Lifetimes {
-    /// The time under which the timing wheel files the entry: for a fresh entry the end set by its TTL, for a stale one the end of its
-    /// grace.
-    times: Vec<u64>,
-    /// How long a fresh entry stays after its end, in milliseconds; [`STALE`] for an entry in its grace.
-    graces: Vec<u64>,
-    /// The neighbours of a stale entry in the list: the entry that is evicted before it, and the one after it.
-    links: Vec<[u32; 2]>,
+    /// By place in the slab. Blank for entries that were stored before there were lifetimes in the shard.
+    lifetimes: SparseColumn<Lifetime>,
     first: Place,
     last: Place,
     amount: Amount,
 }
 
-/// Stored in `graces` instead of a duration while the entry is in its grace.
+#[derive(Clone, Copy)]
+struct Lifetime {
+    /// The time under which the timing wheel files the entry: for a fresh entry the end set by its TTL, for a stale one the end of its
+    /// grace; 0 if it is the deadline in the record.
+    time: u64,
+    /// How long a fresh entry stays after its end, in milliseconds; [`STALE`] for an entry in its grace.
+    grace: u64,
+    /// The neighbours of a stale entry in the list: the one that is evicted before it, and the one after it.
+    before: Place,
+    after: Place,
+}
+
+impl Lifetime {
+    const BLANK: Lifetime = Lifetime { time: 0, grace: 0, before: Place::NONE, after: Place::NONE };
+}
+
+/// Stored in `grace` instead of a duration while the entry is in its grace.
 const STALE: u64 = u64::MAX;
 
 impl Lifetimes {
     pub fn new() -> Lifetimes {
-        let (times, graces, links) = (Vec::new(), Vec::new(), Vec::new());
-        Lifetimes { times, graces, links, first: Place::NONE, last: Place::NONE, amount: Amount::default() }
+        let lifetimes = SparseColumn::new(Lifetime::BLANK);
+        Lifetimes { lifetimes, first: Place::NONE, last: Place::NONE, amount: Amount::default() }
     }
 
-    /// Whether no entry was ever added.
-    pub fn is_unused(&self) -> bool {
-        self.times.is_empty()
-    }
-
-    /// Gets memory for the first entry, and for those of a slab of this capacity. If there is none, nothing changes.
-    pub fn try_begin(&mut self, capacity: usize) -> Result<(), NoMemory> {
-        if self.is_unused() {
-            (self.graces, self.links, self.times) = (zeros(capacity)?, zeros(capacity)?, zeros(capacity)?);
-        }
-        Ok(())
-    }
-
-    /// Gets memory for a slab of this capacity, if there are entries.
-    pub fn try_reserve(&mut self, capacity: usize) -> Result<(), NoMemory> {
-        if !self.is_unused() {
-            let more = capacity.saturating_sub(self.times.len());
-            self.graces.try_reserve_exact(more)?;
-            self.links.try_reserve_exact(more)?;
-            self.times.try_reserve_exact(more)?;
-        }
-        Ok(())
+    /// Prepares for the entries of a slab of this capacity. If there is no memory for that, nothing changes.
+    pub fn try_grow(&mut self, capacity: usize) -> Result<(), NoMemory> {
+        self.lifetimes.try_grow(capacity)
     }
 
     /// Adds a fresh entry. `capacity` is the number of entries that the slab has memory for.
     pub fn enter(&mut self, place: Place, end: Millis, grace_ms: u64, capacity: usize) {
-        let at = place.index();
-        if self.times.len() <= at {
-            let capacity = capacity.max(at + 1);
-            if self.times.is_empty() {
-                (self.times, self.graces, self.links) = (vec![0; capacity], vec![0; capacity], vec![[0, 0]; capacity]);
-            } else {
-                self.times.resize(capacity, 0);
-                self.graces.resize(capacity, 0);
-                self.links.resize(capacity, [0, 0]);
-            }
-        }
-        self.times[at] = end.0;
-        self.graces[at] = grace_ms.min(STALE - 1);
+        *self.lifetimes.reach(place.index(), capacity) = Lifetime { time: end.0, grace: grace_ms.min(STALE - 1), ..Lifetime::BLANK };
     }
 
     /// Sets a new end for a fresh entry.
     pub fn set_end(&mut self, place: Place, end: Millis) {
-        if let Some(time) = self.times.get_mut(place.index()) {
-            *time = end.0;
+        if let Some(lifetime) = self.lifetimes.get_mut(place.index()) {
+            lifetime.time = end.0;
         }
     }
 
-    /// The time under which the wheel files the entry; `deadline` is the one in its record, used where the columns have none.
+    /// The time under which the wheel files the entry; `deadline` is the one in its record, used where there is none here.
     pub fn time(&self, place: Place, deadline: Millis) -> Millis {
-        self.times.get(place.index()).filter(|time| **time != 0).map_or(deadline, |time| Millis(*time))
+        match self.lifetimes[place.index()].time {
+            0 => deadline,
+            time => Millis(time),
+        }
     }
 
     /// The end set by the entry's TTL; for a stale entry, when it expired.
@@ -98,18 +79,21 @@ impl Lifetimes {
     }
 
     pub fn is_stale(&self, place: Place) -> bool {
-        self.graces.get(place.index()) == Some(&STALE)
+        self.lifetimes[place.index()].grace == STALE
     }
 
     /// How long the entry stays after its end, in milliseconds; 0 for an entry that is already stale.
     pub fn grace_ms(&self, place: Place) -> u64 {
-        self.graces.get(place.index()).copied().filter(|grace| *grace != STALE).unwrap_or(0)
+        match self.lifetimes[place.index()].grace {
+            STALE => 0,
+            grace => grace,
+        }
     }
 
     /// Begins the grace of the entry, which ends at `until`.
     pub fn begin_grace(&mut self, place: Place, until: Millis, cost: u64) {
-        self.times[place.index()] = until.0;
-        self.graces[place.index()] = STALE;
+        let lifetime = &mut self.lifetimes[place.index()];
+        (lifetime.time, lifetime.grace) = (until.0, STALE);
         self.amount.add(Amount { entries: 1, cost: u128::from(cost) });
         self.append(place);
     }
@@ -128,7 +112,7 @@ impl Lifetimes {
         if is_stale {
             self.unlink(place);
             self.amount.subtract(Amount { entries: 1, cost: u128::from(cost) });
-            self.graces[place.index()] = 0;
+            self.lifetimes[place.index()].grace = 0;
         }
         is_stale
     }
@@ -144,22 +128,24 @@ impl Lifetimes {
     }
 
     fn append(&mut self, place: Place) {
-        self.links[place.index()] = [self.last.number(), Place::NONE.number()];
-        match self.last.some() {
-            Some(last) => self.links[last.index()][1] = place.number(),
+        let last = self.last;
+        let lifetime = &mut self.lifetimes[place.index()];
+        (lifetime.before, lifetime.after) = (last, Place::NONE);
+        match last.some() {
+            Some(last) => self.lifetimes[last.index()].after = place,
             None => self.first = place,
         }
         self.last = place;
     }
 
     fn unlink(&mut self, place: Place) {
-        let [before, after] = self.links[place.index()].map(Place::of_number);
+        let Lifetime { before, after, .. } = self.lifetimes[place.index()];
         match before.some() {
-            Some(before) => self.links[before.index()][1] = after.number(),
+            Some(before) => self.lifetimes[before.index()].after = after,
             None => self.first = after,
         }
         match after.some() {
-            Some(after) => self.links[after.index()][0] = before.number(),
+            Some(after) => self.lifetimes[after.index()].before = before,
             None => self.last = before,
         }
     }

@@ -34,6 +34,7 @@ pub mod saved;
 mod shard;
 mod slab;
 mod snapshot;
+mod sparse;
 mod store;
 mod walk;
 mod wheel;

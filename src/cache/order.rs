@@ -51,9 +51,9 @@ impl EvictionOrder {
         EvictionOrder::new(self.uses.as_ref().map(|uses| uses.idle_ms()))
     }
 
-    /// Gets memory for the entries of a slab with so much room.
-    pub fn try_reserve(&mut self, room: usize) -> Result<(), NoMemory> {
-        self.uses.as_mut().map_or(Ok(()), |uses| uses.try_reserve(room))
+    /// Gets memory for the entries of a slab of this capacity.
+    pub fn try_grow(&mut self, capacity: usize) -> Result<(), NoMemory> {
+        self.uses.as_mut().map_or(Ok(()), |uses| uses.try_grow(capacity))
     }
 
     /// Whether there are entries, and not all of them are known to have this priority.

@@ -9,8 +9,8 @@ use super::departure::Departure;
 use super::entry::cost_of;
 use super::index::{Index, OutgrownTable};
 use super::links::{LinkArray, Links};
+use super::sparse::SparseColumn;
 use crate::base::hint::{prefetch, prefetch_at, rarely};
-use crate::base::memory::zeros;
 use crate::base::record::{Address, AnswerRef, RecordRef};
 use crate::base::{Key, Millis, NoMemory, Record};
 use std::alloc::{Layout, handle_alloc_error};
@@ -81,15 +81,22 @@ pub(super) struct Slab {
     index: Index,
     nodes: Column<Node>,
     links: LinkArray,
-    /// The number of each node's priority level. Empty until there is a second level; until then all nodes are in level 0.
-    levels: Vec<u32>,
+    /// The number of each node's priority level. Unused until there is a second level; until then all nodes are in level 0.
+    levels: SparseColumn<u32>,
     free: Place,
     live: u64,
 }
 
 impl Slab {
     pub fn new() -> Slab {
-        Slab { index: Index::new(), nodes: Column::new(), links: LinkArray::new(), levels: Vec::new(), free: Place::NONE, live: 0 }
+        Slab {
+            index: Index::new(),
+            nodes: Column::new(),
+            links: LinkArray::new(),
+            levels: SparseColumn::new(0),
+            free: Place::NONE,
+            live: 0,
+        }
     }
 
     pub fn len(&self) -> u64 {
@@ -172,8 +179,8 @@ impl Slab {
     pub fn try_grow(&mut self, limit: u64) -> Result<(), NoMemory> {
         let capacity = self.wanted_capacity(limit);
         if self.node_capacity() < capacity {
-            if !self.levels.is_empty() {
-                self.levels.try_reserve_exact(capacity.saturating_sub(self.levels.len()))?;
+            if self.has_levels() {
+                self.levels.try_grow(capacity)?;
             }
             // The nodes decide whether there is room: they come last.
             self.links.try_grow(capacity)?;
@@ -340,12 +347,12 @@ impl Slab {
 
     #[inline]
     pub fn level(&self, place: Place) -> u32 {
-        if rarely(!self.levels.is_empty()) { self.levels.get(place.index()).copied().unwrap_or(0) } else { 0 }
+        if rarely(self.has_levels()) { self.levels[place.index()] } else { 0 }
     }
 
     #[inline]
     pub fn set_level(&mut self, place: Place, level: u32) {
-        if level != 0 || rarely(!self.levels.is_empty()) {
+        if level != 0 || rarely(self.has_levels()) {
             self.note_level(place, level);
         }
     }
@@ -353,25 +360,21 @@ impl Slab {
     /// Whether nodes can be in other levels than 0.
     #[inline(always)]
     pub fn has_levels(&self) -> bool {
-        !self.levels.is_empty()
+        !self.levels.is_unused()
     }
 
-    /// Gets memory for the levels of all nodes, before there is a second level. If there is none, nothing changes.
+    /// Prepares for a second level. If there is no memory for that, nothing changes.
     pub fn try_begin_levels(&mut self) -> Result<(), NoMemory> {
-        if self.levels.is_empty() {
-            self.levels = zeros(self.node_capacity())?;
-        }
-        Ok(())
+        self.levels.try_grow(self.node_capacity())
     }
 
     #[inline(never)]
     fn note_level(&mut self, place: Place, level: u32) {
-        if self.levels.is_empty() {
-            self.levels = vec![0; self.node_capacity()];
-        } else if self.levels.len() <= place.index() {
-            self.levels.resize(self.node_capacity(), 0);
+        if level != 0 {
+            *self.levels.reach(place.index(), self.nodes.capacity()) = level;
+        } else if let Some(before) = self.levels.get_mut(place.index()) {
+            *before = level;
         }
-        self.levels[place.index()] = level;
     }
 
     #[inline]
@@ -427,7 +430,7 @@ mod tests {
         let mut slab = Slab::new();
         let places: Vec<Place> = (0..100).map(|i| insert(&mut slab, detached(i), 1_000)).collect();
         places.iter().for_each(|place| slab.set_level(*place, 0));
-        assert!(slab.levels.is_empty());
+        assert!(!slab.has_levels());
         slab.set_level(places[7], u32::MAX - 1);
         slab.set_level(places[99], 300);
         slab.set_level(places[99], 0);

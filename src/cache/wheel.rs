@@ -8,6 +8,7 @@
 //! So at most [`LONGEST`] entries move down a level at once, and expired entries are found exactly.
 
 use super::slab::Place;
+use super::sparse::SparseColumn;
 use super::work;
 use crate::base::hint::rarely;
 use crate::base::{Millis, NoMemory};
@@ -107,14 +108,14 @@ pub(super) struct Expirations {
     free: Vec<u32>,
     outermost: u32,
     /// Indexed by place in the slab.
-    links: Vec<WheelLinks>,
+    links: SparseColumn<WheelLinks>,
     /// A lower bound of all expiry times.
     soonest: u64,
 }
 
 impl Expirations {
     pub fn new() -> Expirations {
-        Expirations { wheels: Vec::new(), free: Vec::new(), outermost: NO_WHEEL, links: Vec::new(), soonest: u64::MAX }
+        Expirations { wheels: Vec::new(), free: Vec::new(), outermost: NO_WHEEL, links: SparseColumn::new(UNLINKED), soonest: u64::MAX }
     }
 
     /// A lower bound of the first expiry time: there is nothing to do before it.
@@ -148,21 +149,18 @@ impl Expirations {
     /// Whether no entry was ever added.
     #[inline(always)]
     pub fn is_unused(&self) -> bool {
-        self.links.capacity() == 0
+        self.links.is_unused()
     }
 
-    /// Gets memory for the entries of a slab of this capacity. If there is none, nothing changes.
-    pub fn try_reserve(&mut self, capacity: usize) -> Result<(), NoMemory> {
-        Ok(self.links.try_reserve_exact(capacity.saturating_sub(self.links.len()))?)
+    /// Prepares for the entries of a slab of this capacity. If there is no memory for that, nothing changes.
+    pub fn try_grow(&mut self, capacity: usize) -> Result<(), NoMemory> {
+        self.links.try_grow(capacity)
     }
 
     /// Adds the entry at `place`, which expires at `end`; `end_of` must return the same time for it. `capacity` is the number of entries that
     /// the slab has memory for.
     pub fn insert(&mut self, place: Place, end: Millis, capacity: usize, end_of: impl Fn(Place) -> Millis) {
-        if rarely(self.links.len() <= place.index()) {
-            self.links.reserve_exact(capacity.max(place.index() + 1) - self.links.len());
-            self.links.resize(place.index() + 1, UNLINKED);
-        }
+        self.links.reach(place.index(), capacity);
         let end = end.0;
         self.soonest = self.soonest.min(end);
         if rarely(self.outermost == NO_WHEEL) {

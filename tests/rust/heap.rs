@@ -1,14 +1,19 @@
-//! The cost of an entry is the memory that it occupies on the heap (rule S03a). The allocations of this whole process are counted, so this
-//! file has only one test.
+//! What a store does to the heap, counted by the allocator for the thread of each test: the cost of an entry is the memory that it occupies
+//! (rule S03a), and no put moves much of it (rule S19).
 
 use kvlight::base::config::CacheSettings;
-use kvlight::base::{Answer, Clock, Millis, Object, Value};
+use kvlight::base::{Answer, Clock, Millis, Object, StoreTerms, Ttl, Value};
 use kvlight::cache::{Departures, NewEntry, Store};
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-static HELD: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    /// The heap memory that the thread holds.
+    static HELD: Cell<u64> = const { Cell::new(0) };
+    /// The size of the largest block that was moved to another address, in bytes.
+    static LARGEST_MOVED: Cell<usize> = const { Cell::new(0) };
+}
 
 struct Counting;
 
@@ -20,14 +25,22 @@ fn held_for(layout: Layout) -> u64 {
 // SAFETY: every call is passed on to the system's allocator; besides, a number is counted.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.fetch_add(held_for(layout), Ordering::Relaxed);
+        HELD.set(HELD.get().wrapping_add(held_for(layout)));
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        HELD.fetch_sub(held_for(layout), Ordering::Relaxed);
+        HELD.set(HELD.get().wrapping_sub(held_for(layout)));
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(at, layout) }
+    }
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise; the alignment is that of a layout.
+        let larger = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
+        HELD.set(HELD.get().wrapping_sub(held_for(layout)).wrapping_add(held_for(larger)));
+        LARGEST_MOVED.set(LARGEST_MOVED.get().max(layout.size()));
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(at, layout, size) }
     }
 }
 
@@ -66,14 +79,14 @@ fn fill(make: Make, key_len: usize, len: usize, outside: bool, entries: u64, set
     let (clock, mut left) = (Clock::manual(Millis(0)), Departures::new());
     let store = Store::new(settings, None);
     let mut key = vec![0; key_len];
-    let before = HELD.load(Ordering::Relaxed);
+    let before = HELD.get();
     for number in 0..entries {
         let digits = key_len.min(8);
         key[..digits].copy_from_slice(&number.to_le_bytes()[..digits]);
         assert!(store.put(&key, NewEntry::new(make(&key, len)), &clock, &mut left).is_stored());
         left.clear();
     }
-    let held = HELD.load(Ordering::Relaxed) - before;
+    let held = HELD.get().wrapping_sub(before);
     let kept = store.len(&clock, &mut left);
     (held, store.cost(&clock, &mut left) - if outside { kept * len as u64 } else { 0 })
 }
@@ -114,5 +127,43 @@ fn s03a_an_entry_costs_what_the_heap_holds_for_it() {
                 );
             }
         }
+    }
+}
+
+/// The terms of an entry, by its number.
+type Terms = fn(u64) -> StoreTerms;
+
+/// Whatever the terms of the entries, and also when the first entry with such terms comes late.
+#[test]
+fn s19_no_put_moves_more_than_a_small_block() {
+    const MANY: u64 = 300_000;
+    let plain = CacheSettings { capacity: 1 << 40, shards: Some(1), ..CacheSettings::default() };
+    let idle = CacheSettings { idle_ttl_ms: Some(60_000), ..plain.clone() };
+    let graced = CacheSettings { ttl_ms: Some(60_000), stale_ttl_ms: 60_000, ..plain.clone() };
+    let no_terms: Terms = |_| StoreTerms::default();
+    let ttl: Terms = |number| StoreTerms { ttl: Some(Ttl::of_ms(60_000 + number)), ..StoreTerms::default() };
+    let priority: Terms = |number| StoreTerms { priority: Some((number % 7) as f64), ..StoreTerms::default() };
+    let late: Terms = |number| match number {
+        250_000 => StoreTerms { ttl: Some(Ttl::of_ms(60_000)), stale_ms: Some(60_000), priority: Some(3.0), ..StoreTerms::default() },
+        _ => StoreTerms::default(),
+    };
+    let shapes: [(&str, &CacheSettings, Terms); 6] = [
+        ("no terms", &plain, no_terms),
+        ("idle TTL", &idle, no_terms),
+        ("grace", &graced, no_terms),
+        ("TTL", &plain, ttl),
+        ("priorities", &plain, priority),
+        ("one late entry with all of them", &plain, late),
+    ];
+    for (shape, settings, terms) in shapes {
+        let (clock, mut left) = (Clock::manual(Millis(0)), Departures::new());
+        let store = Store::new(settings, None);
+        LARGEST_MOVED.set(0);
+        for number in 0..MANY {
+            let entry = NewEntry { terms: terms(number), ..NewEntry::new(Answer::Null) };
+            assert!(store.put(&number.to_le_bytes(), entry, &clock, &mut left).is_stored());
+        }
+        let moved = LARGEST_MOVED.get();
+        assert!(moved <= 256 << 10, "{shape}: a block of {moved} bytes was moved");
     }
 }

@@ -14,7 +14,6 @@ const LAYERS: &[(&str, u8)] =
 const UNSAFE_ALLOWED: &[&str] = &[
     "ffi/",
     "base/hint.rs",
-    "base/memory.rs",
     "base/value.rs",
     "base/record.rs",
     "base/object.rs",

@@ -13,10 +13,12 @@ impl Shard {
     pub(super) fn try_grow(&mut self) -> Result<(), NoMemory> {
         let capacity = self.slab.wanted_capacity(self.limits.entries);
         if !self.ends.is_unused() {
-            self.ends.try_reserve(capacity)?;
+            self.ends.try_grow(capacity)?;
         }
-        self.order.try_reserve(capacity)?;
-        self.lifetimes.as_mut().map_or(Ok(()), |lifetimes| lifetimes.try_reserve(capacity))?;
+        self.order.try_grow(capacity)?;
+        if let Some(lifetimes) = &mut self.lifetimes {
+            lifetimes.try_grow(capacity)?;
+        }
         // The nodes decide whether there is room: they come last.
         self.slab.try_grow(self.limits.entries)
     }
@@ -30,11 +32,11 @@ impl Shard {
         rarely(self.lacks_columns(ends, grace_ms, priority)) && self.try_begin_columns(ends, grace_ms, priority).is_err()
     }
 
-    /// Whether an entry is the first that needs a column, which is then allocated for all nodes at once.
+    /// Whether an entry is the first that needs a column.
     #[inline(always)]
     fn lacks_columns(&self, ends: bool, grace_ms: u64, priority: f64) -> bool {
         ends && self.ends.is_unused()
-            || grace_ms > 0 && self.lifetimes.as_ref().is_none_or(|lifetimes| lifetimes.is_unused())
+            || grace_ms > 0 && self.lifetimes.is_none()
             || !self.slab.has_levels() && self.order.may_need_level(priority)
     }
 
@@ -44,21 +46,16 @@ impl Shard {
     fn try_begin_columns(&mut self, ends: bool, grace_ms: u64, priority: f64) -> Result<(), NoMemory> {
         let capacity = self.slab.node_capacity();
         if ends {
-            self.ends.try_reserve(capacity)?;
+            self.ends.try_grow(capacity)?;
         }
         if self.order.may_need_level(priority) {
             self.slab.try_begin_levels()?;
         }
-        if grace_ms > 0 {
+        if grace_ms > 0 && self.lifetimes.is_none() {
+            let mut lifetimes = Lifetimes::new();
+            lifetimes.try_grow(capacity)?;
             // Last, since every entry pays for a shard that has lifetimes.
-            match &mut self.lifetimes {
-                Some(lifetimes) => lifetimes.try_begin(capacity)?,
-                None => {
-                    let mut lifetimes = Lifetimes::new();
-                    lifetimes.try_begin(capacity)?;
-                    self.lifetimes = Some(Box::new(lifetimes));
-                }
-            }
+            self.lifetimes = Some(Box::new(lifetimes));
         }
         Ok(())
     }
