@@ -15,16 +15,33 @@ use super::FlightId;
 use super::group::{Group, WaitingKey};
 use crate::base::Moment;
 use crate::base::config::{Overflow, QueueOrder, TaskSettings};
+use std::cmp::Ordering;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
 /// The position of a group (the keys of one fetch at one urgency) in the whole order. The lowest is served first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rank {
     before: i64,
     sequence: u64,
+}
+
+impl Ord for Rank {
+    #[inline(always)]
+    fn cmp(&self, other: &Rank) -> Ordering {
+        #[cfg(test)]
+        tests::COMPARISONS.set(tests::COMPARISONS.get() + 1);
+        self.before.cmp(&other.before).then(self.sequence.cmp(&other.sequence))
+    }
+}
+
+impl PartialOrd for Rank {
+    #[inline(always)]
+    fn partial_cmp(&self, other: &Rank) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 /// The position of a key among those of equal urgency.
@@ -126,7 +143,8 @@ struct QueuePlaces {
     lacking: BTreeSet<Rank>,
 }
 
-/// The progress of a fetch that searches for a key to give up its place. It visits each group once.
+/// The progress of a fetch that searches for keys to give up their places. It visits each group once, also if it takes several holds of the
+/// lock; groups that came behind those it has passed are not searched.
 #[derive(Clone, Copy, Default)]
 pub struct Search {
     passed: Option<Rank>,
@@ -398,5 +416,64 @@ impl QueuePlaces {
         } else if group.places < group.most_places && group.lacks() == 0 {
             self.lacking.remove(&rank);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::config::Settings;
+    use crate::task::slab::IdSlab;
+    use std::cell::Cell;
+
+    thread_local! {
+        pub(super) static COMPARISONS: Cell<u64> = const { Cell::new(0) };
+    }
+
+    fn comparisons_of(work: impl FnOnce()) -> u64 {
+        let before = COMPARISONS.get();
+        work();
+        COMPARISONS.get() - before
+    }
+
+    /// The queue, in which single fetches of seven urgencies hold all places.
+    fn full(order: QueueOrder, places: u32, flight: FlightId) -> WaitQueue {
+        let settings = TaskSettings { queue_max_keys: places, queue_order: order, ..Settings::default().tasks };
+        let mut queue = WaitQueue::new(&settings);
+        for arrival in 0..u64::from(places) {
+            let rank = queue.ranking.rank((arrival % 7) as i32, queue.ranking.arrived(arrival, Moment::default()));
+            queue.push(rank, WaitingKey { position: 0, flight }, Moment::default());
+        }
+        assert!(queue.is_full());
+        queue
+    }
+
+    #[test]
+    fn f13b_a_key_that_gives_way_is_found_in_logarithmic_time() {
+        const PLACES: u32 = 32_000;
+        let flight = IdSlab::<FlightId, ()>::new().insert_with_key(|_| ());
+        for order in [QueueOrder::Fifo, QueueOrder::Lifo] {
+            let mut queue = full(order, PLACES, flight);
+            for arrival in u64::from(PLACES)..u64::from(PLACES) + 5_000 {
+                let newcomer = queue.ranking.rank(7, queue.ranking.arrived(arrival, Moment::default()));
+                let comparisons = comparisons_of(|| {
+                    let (last, _) = queue.last_to_give_way(Search::default(), newcomer).expect("a key that is less urgent");
+                    assert!(last > newcomer);
+                    queue.take_place(last);
+                    queue.push(newcomer, WaitingKey { position: 0, flight }, Moment::default());
+                });
+                assert!(comparisons < 500, "{comparisons} comparisons for one place");
+            }
+            assert_eq!((queue.check(), queue.deferred()), (Ok(()), 5_000));
+        }
+    }
+
+    #[test]
+    fn f13b_a_key_that_takes_no_place_learns_that_at_once() {
+        let flight = IdSlab::<FlightId, ()>::new().insert_with_key(|_| ());
+        let queue = full(QueueOrder::Fifo, 32_000, flight);
+        let newcomer = queue.ranking.rank(0, queue.ranking.arrived(1 << 20, Moment::default()));
+        let comparisons = comparisons_of(|| assert!(queue.last_to_give_way(Search::default(), newcomer).is_none()));
+        assert!(comparisons < 100, "{comparisons} comparisons");
     }
 }

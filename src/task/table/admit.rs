@@ -31,6 +31,17 @@ pub(super) enum Admission {
     Lost,
 }
 
+/// The result of a search for a key that gives up its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Displaced {
+    /// A place is free now.
+    One,
+    /// No key gives way.
+    Nobody,
+    /// The budget of this hold is used up. The search can go on.
+    NotYet,
+}
+
 /// How a retried flight enters the queue.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum RetryStart {
@@ -56,42 +67,58 @@ impl<H: Host> Table<H> {
     }
 
     /// Decides how the next new flight of the fetch is admitted while all places are held: to a place that another key gives up, without a
-    /// place, or not at all (rules F13a, F13b).
+    /// place, or not at all (rules F13a, F13b). `None` if the search for a place goes on in the next hold, which happens to fetches in steps
+    /// only.
     pub(super) fn admission_when_full<S: AnswerStore>(
         &mut self,
         asking: &mut FetchContext<'_>,
         turn: &mut TableContext<'_, H, S>,
-    ) -> Admission {
+    ) -> Option<Admission> {
         // A refresh does not take the place of another key (rule F13d).
-        let fits = !asking.is_refresh() && self.take_place(asking, turn) || asking.wish.is_deferrable;
-        if fits { Admission::Queue } else { Admission::Lost }
+        let displaced = if asking.is_refresh() { Displaced::Nobody } else { self.take_place(asking, turn) };
+        match displaced {
+            Displaced::One => Some(Admission::Queue),
+            Displaced::Nobody if asking.wish.is_deferrable => Some(Admission::Queue),
+            Displaced::Nobody => Some(Admission::Lost),
+            Displaced::NotYet => None,
+        }
     }
 
-    /// Takes a place for the next key of the fetch, from a key that the fetch does not want too (rule F13g). Returns false if there is none.
-    fn take_place<S: AnswerStore>(&mut self, asking: &mut FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> bool {
+    /// Takes a place for the next key of the fetch, from a key that the fetch does not want too (rule F13g). Only a fetch in steps stops
+    /// before the search has ended: another one has few keys that it could pass.
+    fn take_place<S: AnswerStore>(&mut self, asking: &mut FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> Displaced {
         let mut search = asking.search;
         let is_own = |table: &Self, flight: &Flight<H>| {
             flight.waiters.last().is_some_and(|waiter| waiter.fetch == asking.id) || asking.is_own(table.flights[flight.key_state].hash)
         };
-        let is_taken = self.displace(asking.rank, &mut search, is_own, turn);
+        let displaced = loop {
+            let displaced = self.displace(asking.rank, &mut search, is_own, turn);
+            if displaced != Displaced::NotYet || asking.steps.is_some() {
+                break displaced;
+            }
+        };
         asking.search = search;
-        is_taken
+        displaced
     }
 
-    /// Takes the place of the last key in the order that yields to a newcomer of this rank, skipping keys that `is_own` names. Returns false
-    /// if there is none. The key that loses its place is deferred if it can be; otherwise its waiters are settled with QUEUE_FULL.
+    /// Takes the place of the last key in the order that yields to a newcomer of this rank, skipping keys that `is_own` names, each of which
+    /// costs one unit of the budget. The key that loses its place is deferred if it can be; otherwise its waiters are settled with
+    /// QUEUE_FULL.
     pub(super) fn displace<S: AnswerStore>(
         &mut self,
         newcomer: Rank,
         search: &mut Search,
         is_own: impl Fn(&Self, &Flight<H>) -> bool,
         turn: &mut TableContext<'_, H, S>,
-    ) -> bool {
+    ) -> Displaced {
         while let Some((rank, group)) = self.queue.last_to_give_way(*search, newcomer) {
             let (last, has_deferred) = (group.last(), group.deferred() > 0);
             let flight = &self.flights[last.flight];
             if is_own(self, flight) {
                 search.pass(rank);
+                if !turn.out.takes(1) {
+                    return Displaced::NotYet;
+                }
                 continue;
             }
             if has_deferred || flight.demand.is_deferrable() {
@@ -99,9 +126,9 @@ impl<H: Host> Table<H> {
             } else {
                 self.lose(last.flight, turn);
             }
-            return true;
+            return Displaced::One;
         }
-        false
+        Displaced::Nobody
     }
 
     /// Ends a waiting flight with QUEUE_FULL.

@@ -120,6 +120,17 @@ pub(super) struct FetchContext<'a> {
     pub steps: Option<&'a OwnKeys>,
 }
 
+/// What became of one position.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// It is settled or waits for a flight.
+    Processed,
+    /// Nothing: the sorted hashes of the fetch's keys are needed first. Only for a fetch in steps.
+    NeedsSortedKeys,
+    /// Nothing: the search for a key that gives up its place goes on in the next hold. Only for a fetch in steps.
+    Searching,
+}
+
 impl FetchContext<'_> {
     /// Whether it is a refresh of either kind, which does not take the place of another key (rule F13d).
     pub fn is_refresh(&self) -> bool {
@@ -211,7 +222,7 @@ impl<H: Host> Table<H> {
         !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0
     }
 
-    /// Processes one position. Returns false if the sorted hashes of the fetch's keys are needed first.
+    /// Processes one position.
     #[inline(always)]
     pub(super) fn ask_probed<S: AnswerStore>(
         &mut self,
@@ -220,7 +231,7 @@ impl<H: Host> Table<H> {
         keys: &CallKeys<'_>,
         probes: &mut [Probe],
         turn: &mut TableContext<'_, H, S>,
-    ) -> bool {
+    ) -> Asked {
         if let Probe::Missed { hash } = probes[position as usize] {
             return self.ask_position(asking, position, hash, keys, probes, turn);
         }
@@ -230,7 +241,7 @@ impl<H: Host> Table<H> {
             Probe::Settled(outcome) => self.settle(asking.id, position, outcome, turn.out),
             Probe::Missed { .. } => {}
         }
-        true
+        Asked::Processed
     }
 
     #[inline(always)]
@@ -251,8 +262,7 @@ impl<H: Host> Table<H> {
         self.fetches.get(id).is_some_and(|fetch| fetch.open > 0).then_some(id)
     }
 
-    /// Settles a position that the store did not answer, joins the flight of its key, or starts one. Returns false, and does nothing, if
-    /// the sorted hashes of the fetch's keys are needed first.
+    /// Settles a position that the store did not answer, joins the flight of its key, or starts one.
     fn ask_position<S: AnswerStore>(
         &mut self,
         asking: &mut FetchContext<'_>,
@@ -261,44 +271,45 @@ impl<H: Host> Table<H> {
         keys: &CallKeys<'_>,
         probes: &[Probe],
         turn: &mut TableContext<'_, H, S>,
-    ) -> bool {
+    ) -> Asked {
         if (asking.looked_ahead || asking.steps.is_some()) && asking.form.delivers() && !self.fetches[asking.id].is_unasked(position) {
             self.counts.missed_unasked += u64::from(asking.steps.is_some());
-            return true;
+            return Asked::Processed;
         }
         if asking.steps.is_some() && self.life == Acceptance::Closed {
             // The close settles it.
             self.counts.missed_unasked += 1;
-            return true;
+            return Asked::Processed;
         }
-        let Some(new) = self.look_up(asking, position, hash, &keys[position as usize], turn) else { return true };
+        let Some(new) = self.look_up(asking, position, hash, &keys[position as usize], turn) else { return Asked::Processed };
         if rarely(new.looks) {
             self.counts.ahead_started += u64::from(asking.form == Form::Ahead);
             self.counts.missed_started += u64::from(!asking.is_refresh());
             self.start(Admission::Look, new, asking, turn);
-            return true;
+            return Asked::Processed;
         }
         let mut admission = self.admission(asking, turn);
         if admission == Admission::Displacing {
             if let (Some(None), false) = (asking.steps, asking.is_refresh()) {
-                return false;
+                return Asked::NeedsSortedKeys;
             }
             if asking.steps.is_none() && !asking.is_refresh() && !std::mem::replace(&mut asking.looked_ahead, true) {
                 self.look_ahead(asking, position, keys, probes, turn);
                 if self.fetches[asking.id].ended.is_some() {
                     // The look-ahead found a key that fails, and the whole batch with it.
                     self.counts.missed_unasked += 1;
-                    return true;
+                    return Asked::Processed;
                 }
             }
-            admission = self.admission_when_full(asking, turn);
+            let Some(found) = self.admission_when_full(asking, turn) else { return Asked::Searching };
+            admission = found;
         }
         self.counts.ahead_started += u64::from(asking.form == Form::Ahead && admission != Admission::Lost);
         self.counts.ahead_dropped += u64::from(asking.form == Form::Ahead && admission == Admission::Lost);
         if admission != Admission::Lost {
             self.counts.missed_started += u64::from(!asking.is_refresh());
             self.start(admission, new, asking, turn);
-            return true;
+            return Asked::Processed;
         }
         if !asking.is_refresh() {
             self.counts.missed_queue_full += 1;
@@ -308,7 +319,7 @@ impl<H: Host> Table<H> {
         } else if asking.form == Form::Refresh {
             self.counts.refreshes_refused += 1;
         }
-        true
+        Asked::Processed
     }
 
     /// Sets the deadline at which the fetch stops waiting for its loads, and receives fallbacks where there are any (rule R04). The caller

@@ -1,6 +1,6 @@
 //! A fetch of very many keys arrives: its keys are processed in steps, each in one hold of the lock (rule S19).
 
-use super::ask::{FetchContext, FetchRequest, Probe};
+use super::ask::{Asked, FetchContext, FetchRequest, Probe};
 use super::ask_order::AskOrder;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::config::{BatchMode, FetchSettings};
@@ -23,6 +23,8 @@ pub struct FetchInSteps {
     deadline: Option<Moment>,
     /// The next place in `order`.
     next: usize,
+    /// How far it has searched for keys that give up their places.
+    search: Search,
     order: AskOrder,
     own_keys: OwnKeys,
 }
@@ -56,7 +58,19 @@ impl<H: Host> Table<H> {
         self.fetches[id].is_asking = true;
         let rank = self.queue.ranking.rank(wish.urgency, queue_position);
         let FetchRequest { form, settings, deadline, .. } = ask;
-        FetchInSteps { id, form, settings: settings.clone(), wish, queue_position, rank, deadline, next: 0, order, own_keys: None }
+        FetchInSteps {
+            id,
+            form,
+            settings: settings.clone(),
+            wish,
+            queue_position,
+            rank,
+            deadline,
+            next: 0,
+            search: Search::default(),
+            order,
+            own_keys: None,
+        }
     }
 
     /// Processes the next keys. `keys` are the same in each step; `reprobe` is true if the store was written since they were looked up.
@@ -68,35 +82,54 @@ impl<H: Host> Table<H> {
         reprobe: bool,
         turn: &mut TableContext<'_, H, S>,
     ) -> AskProgress {
-        let FetchInSteps { id, form, settings, wish, queue_position, rank, next, order, own_keys, .. } = asking;
+        let FetchInSteps { id, form, settings, wish, queue_position, rank, next, search, order, own_keys, .. } = asking;
         let (id, form, wish, queue_position, rank) = (*id, *form, *wish, *queue_position, *rank);
         let (settings, steps) = (&*settings, Some(&*own_keys));
-        let (looked_ahead, search) = (false, Search::default());
+        let (looked_ahead, searched) = (false, *search);
         let (retries, lingers) = (settings.retry.allows(1), self.may_linger());
-        let mut context =
-            FetchContext { id, form, settings, reprobe, wish, retries, lingers, queue_position, rank, looked_ahead, search, steps };
+        let mut context = FetchContext {
+            id,
+            form,
+            settings,
+            reprobe,
+            wish,
+            retries,
+            lingers,
+            queue_position,
+            rank,
+            looked_ahead,
+            search: searched,
+            steps,
+        };
         // A request is filled in one hold, in the order of the keys (rule F14).
         let most = next.saturating_add(turn.out.budget).saturating_add(self.settings.batch_max_keys as usize);
         if !self.fetches.contains_key(id) || (self.life == Acceptance::Closed && !form.delivers()) {
             // Within this hold it stays so, because the table keeps a fetch while it is processed.
             *next = probes.len();
         }
+        let mut needs_sorted_keys = false;
         while *next < probes.len().min(most) {
             // All positions of one key are processed in one hold.
             if !turn.out.takes(1) && self.opening.is_empty() && !order.repeats(*next) {
                 break;
             }
-            if self.ask_probed(&mut context, order.position(*next), keys, probes, turn) {
-                *next += 1;
-            } else {
-                self.hand_out_opening(turn);
-                self.conclude(turn);
-                return AskProgress::NeedsSortedKeys;
+            match self.ask_probed(&mut context, order.position(*next), keys, probes, turn) {
+                Asked::Processed => *next += 1,
+                Asked::NeedsSortedKeys => {
+                    needs_sorted_keys = true;
+                    break;
+                }
+                Asked::Searching => break,
             }
         }
+        *search = context.search;
         self.hand_out_opening(turn);
         self.conclude(turn);
-        if *next < probes.len() { AskProgress::More } else { AskProgress::Done }
+        match *next < probes.len() {
+            true if needs_sorted_keys => AskProgress::NeedsSortedKeys,
+            true => AskProgress::More,
+            false => AskProgress::Done,
+        }
     }
 
     /// Ends the arrival, after the last step. Returns the fetch's id if any position is still open.

@@ -4,6 +4,7 @@
 //! A look begins, like an attempt, with a stamp: a hit is stored and delivered only if nothing was written since (rule T02). Whatever else comes
 //! of it, even no answer, is a miss (rule T01).
 
+use super::admit::Displaced;
 use super::steps::LongWork;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
 use crate::base::config::SecondTierSettings;
@@ -247,7 +248,16 @@ impl<H: Host> Table<H> {
             return false;
         }
         let is_own = |_: &Self, other: &Flight<H>| other.owner == owner || other.waiters.iter().any(|waiter| waiter.fetch == owner);
-        self.displace(rank, &mut Search::default(), is_own, turn)
+        let mut search = Search::default();
+        loop {
+            match self.displace(rank, &mut search, is_own, turn) {
+                Displaced::One => return true,
+                Displaced::Nobody => return false,
+                // It waits without a place, at the same position in the order.
+                Displaced::NotYet if is_deferrable => return false,
+                Displaced::NotYet => {}
+            }
+        }
     }
 
     /// Forms requests that read, as long as keys wait for a look and the second tier takes more.

@@ -147,6 +147,30 @@ fn s19_f13g_no_key_gives_its_place_to_another_of_its_own_fetch() {
     }
 }
 
+/// All places are held by keys that the large fetch wants too: it passes them once, however many steps it takes, and few in each.
+#[test]
+fn s19_f13b_a_search_that_passes_many_keys_is_done_in_steps() {
+    const HELD: usize = 20 * STEP;
+    let mut harness = harness(|settings| {
+        one_slot(settings);
+        settings.tasks.queue_max_keys = HELD as u32;
+    });
+    harness.fetch("running");
+    let own: Vec<Waiter> = (0..HELD).map(|nth| harness.fetch(&format!("own{nth}"))).collect();
+    let mut names = keys(MANY);
+    names.extend((0..HELD).map(|nth| format!("own{nth}")));
+    let (mut long, mut steps) = (harness.ask_first(Form::All, &refs(&names), |options| options.urgency = 1), 1);
+    while harness.ask_more(&mut long) {
+        steps += 1;
+    }
+    let least = (names.len() + HELD) / (STEP + 1);
+    assert!((least..2 * least).contains(&steps), "{steps} steps, at least {least} expected");
+    let batch = harness.ask_last(long);
+    assert!(own.iter().all(|waiter| !waiter.has_ended()), "no key of its own has lost its place (F13g)");
+    answer_all(&mut harness);
+    assert!(batch.outcomes().iter().zip(&names).all(|(said, name)| *said == value(name)));
+}
+
 #[test]
 fn s19_f09_a_cancel_of_very_many_keys_goes_in_steps_from_the_last_key_on() {
     let (mut harness, waiter) = waiting(|_| {});
