@@ -1,8 +1,7 @@
-//! The memory of recent errors (rule F20): limited in number, in bytes and in time; the oldest are forgotten first. Its heap memory is
-//! freed when all have expired (rule S20).
+//! The memory of recent errors (rule F20): limited in number, in bytes and in time; the oldest are forgotten first.
 
+use super::fifo_map::FifoMap;
 use crate::base::{Error, Key, Millis};
-use lru::LruCache;
 
 /// The overhead that is counted for an error besides its key and its message, in bytes: about what the heap uses.
 const OVERHEAD: u64 = 128;
@@ -10,19 +9,15 @@ const OVERHEAD: u64 = 128;
 const BYTES_EACH: u64 = 1024;
 /// The number of expired errors that are removed at a time (rule S19).
 const STEP: usize = 256;
-/// If more errors than this were remembered at some time, the heap memory is freed once there are none.
-const MOST_KEPT: usize = 64;
 
 /// Recent errors, by key. A fetch of such a key receives the error again, without a load.
 pub struct ErrorMemory {
-    /// From the youngest to the oldest: all have the same TTL, and recalling one does not change the order.
-    errors: LruCache<Key, RecentFailure>,
+    /// All have the same TTL, so the oldest is the first to expire.
+    errors: FifoMap<RecentFailure>,
     ttl_ms: u64,
     /// The maximum number of errors; 0 if none are remembered.
     capacity: u64,
     bytes: u64,
-    /// The greatest number of errors since the memory was last empty.
-    most: usize,
 }
 
 struct RecentFailure {
@@ -30,7 +25,7 @@ struct RecentFailure {
     until: Millis,
 }
 
-fn bytes_of(key: &Key, error: &Error) -> u64 {
+fn bytes_of(key: &[u8], error: &Error) -> u64 {
     OVERHEAD + key.len() as u64 + error.message().count_bytes() as u64
 }
 
@@ -38,13 +33,12 @@ impl ErrorMemory {
     /// Creates a memory for `capacity` errors with a TTL of `ttl_ms` milliseconds; 0 remembers none.
     pub fn new(ttl_ms: u64, capacity: u64) -> ErrorMemory {
         let capacity = if ttl_ms > 0 { capacity } else { 0 };
-        // An unbounded cache, because the crate would allocate a bounded one in advance. The limits are enforced here.
-        ErrorMemory { errors: LruCache::unbounded(), ttl_ms, capacity, bytes: 0, most: 0 }
+        ErrorMemory { errors: FifoMap::new(), ttl_ms, capacity, bytes: 0 }
     }
 
     /// Returns the error remembered for `key`. An expired one is removed and passed to `gone`.
     pub fn recall(&mut self, key: &[u8], now: Millis, gone: &mut impl FnMut(Error)) -> Option<Error> {
-        let remembered = self.errors.peek(key)?;
+        let remembered = self.errors.get(key)?;
         if remembered.until > now {
             return Some(remembered.error.clone());
         }
@@ -59,8 +53,7 @@ impl ErrorMemory {
         }
         self.forget(key, gone);
         self.bytes += bytes_of(key, error);
-        self.errors.push(key.clone(), RecentFailure { error: error.clone(), until: now.after(self.ttl_ms) });
-        self.most = self.most.max(self.errors.len());
+        self.errors.insert(key, RecentFailure { error: error.clone(), until: now.after(self.ttl_ms) });
         while self.errors.len() as u64 > self.capacity || self.bytes > self.capacity.saturating_mul(BYTES_EACH) {
             self.forget_oldest(gone);
         }
@@ -68,28 +61,25 @@ impl ErrorMemory {
 
     /// Forgets the error of `key`, if there is one, and passes it to `gone`.
     pub fn forget(&mut self, key: &[u8], gone: &mut impl FnMut(Error)) {
-        if let Some((key, forgotten)) = self.errors.pop_entry(key) {
-            self.forgotten(&key, forgotten, gone);
+        if let Some(forgotten) = self.errors.remove(key) {
+            self.forgotten(key, forgotten, gone);
         }
     }
 
     fn forget_oldest(&mut self, gone: &mut impl FnMut(Error)) {
-        if let Some((key, forgotten)) = self.errors.pop_lru() {
+        if let Some((key, forgotten)) = self.errors.pop_oldest() {
             self.forgotten(&key, forgotten, gone);
         }
     }
 
-    fn forgotten(&mut self, key: &Key, forgotten: RecentFailure, gone: &mut impl FnMut(Error)) {
+    fn forgotten(&mut self, key: &[u8], forgotten: RecentFailure, gone: &mut impl FnMut(Error)) {
         self.bytes -= bytes_of(key, &forgotten.error);
         gone(forgotten.error);
-        if self.errors.is_empty() && self.most > MOST_KEPT {
-            (self.errors, self.most) = (LruCache::unbounded(), 0);
-        }
     }
 
     /// The time at which the oldest error expires.
     pub fn next_end(&self) -> Option<Millis> {
-        self.errors.peek_lru().map(|(_, oldest)| oldest.until)
+        self.errors.oldest().map(|(_, oldest)| oldest.until)
     }
 
     /// Forgets some of the expired errors. If there are more, [`ErrorMemory::next_end`] is not after `now`.
@@ -107,11 +97,11 @@ impl ErrorMemory {
         self.errors.is_empty()
     }
 
-    /// Forgets everything.
-    pub fn clear(&mut self, gone: &mut impl FnMut(Error)) {
-        while !self.errors.is_empty() {
-            self.forget_oldest(gone);
-        }
+    /// Forgets everything. Returns what was remembered, if anything, to be dropped once the lock is released.
+    #[must_use]
+    pub fn clear(&mut self) -> Option<Box<dyn Send>> {
+        self.bytes = 0;
+        self.errors.take_all()
     }
 }
 
@@ -144,9 +134,10 @@ mod tests {
         failures.forget(b"b", &mut |_| panic!("the expired error is still remembered"));
         failures.remember(&Key::new(b"c"), &error, Millis(10), &mut count);
         failures.forget(b"c", &mut count);
-        failures.remember(&Key::new(b"d"), &error, Millis(10), &mut count);
-        failures.clear(&mut count);
-        assert_eq!(gone, 4);
+        assert_eq!(gone, 3);
+        failures.remember(&Key::new(b"d"), &error, Millis(10), &mut |_| {});
+        assert!(failures.clear().is_some() && failures.clear().is_none());
+        assert!(failures.is_empty());
     }
 
     #[test]
@@ -159,12 +150,12 @@ mod tests {
         assert_eq!(failures.errors.len(), 10, "10 errors of about 10 KB fit");
         assert!(failures.bytes <= 100 * BYTES_EACH);
         assert!(failures.recall(&99u32.to_le_bytes(), Millis(1), &mut |_| {}).is_some(), "the youngest errors are remembered");
-        failures.clear(&mut |_| {});
+        drop(failures.clear());
         assert_eq!(failures.bytes, 0);
     }
 
     #[test]
-    fn s20_expired_errors_are_removed_in_steps_and_their_memory_is_freed() {
+    fn s20_expired_errors_are_removed_in_steps() {
         let (mut failures, mut gone) = (ErrorMemory::new(5, 10_000), 0);
         let error = Error::of_provider(1, b"no", true, None);
         for number in 0..1_000u32 {
@@ -178,6 +169,6 @@ mod tests {
         (0..3).for_each(|_| failures.expire(Millis(5), &mut |_| gone += 1));
         assert_eq!((gone, failures.next_end()), (1_000, Some(Millis(6))));
         failures.expire(Millis(6), &mut |_| gone += 1);
-        assert_eq!((gone, failures.next_end(), failures.bytes, failures.most), (1_001, None, 0, 0));
+        assert_eq!((gone, failures.next_end(), failures.bytes), (1_001, None, 0));
     }
 }

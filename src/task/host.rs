@@ -162,7 +162,7 @@ pub enum DeferredDrop<H: Host> {
     Sink(H::Sink),
     /// The handle of a request that has ended.
     Request(H::Request),
-    /// What waited to be written to the second tier.
+    /// What waited to be written to the second tier, or was remembered of failed keys: any number of answers and errors.
     Waiting(Box<dyn Send>),
     /// A large block of the table's own memory, which takes long to free.
     Memory(Box<dyn Send>),

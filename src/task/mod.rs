@@ -27,6 +27,7 @@ mod deadlines;
 mod demand;
 mod error_memory;
 mod fetch;
+mod fifo_map;
 mod flight;
 mod flights;
 mod group;

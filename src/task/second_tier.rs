@@ -19,7 +19,7 @@ use super::slab::IdSlab;
 use super::{FlightId, TierRequestId};
 use crate::base::config::SecondTierSettings;
 use crate::base::{Answer, Key, Millis, Moment, PackedKeys};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// What the host's second tier can do beyond reading and writing.
@@ -138,7 +138,7 @@ pub(super) struct SecondTier {
     /// How many of these timed out.
     pub late: u32,
     /// What is to be known of a flight beyond its phase.
-    pub marks: HashMap<FlightId, Mark>,
+    pub marks: BTreeMap<FlightId, Mark>,
     pub behind: WriteBehind,
     pub breaker: TierBreaker,
     /// Whether work of a later hold of the lock was begun for it.
@@ -154,7 +154,7 @@ impl SecondTier {
             requests: IdSlab::new(),
             reading: 0,
             late: 0,
-            marks: HashMap::new(),
+            marks: BTreeMap::new(),
             behind: WriteBehind::default(),
             breaker: TierBreaker::new(settings),
             goes_on_later: false,
@@ -214,13 +214,13 @@ impl SecondTier {
     }
 }
 
-/// What is to be written behind the callers' backs.
+/// What is to be written behind the callers' backs. In trees: a hash table that grows moves all of its elements in one hold (rule S19).
 #[derive(Default)]
 pub(super) struct WriteBehind {
-    dirty: HashMap<Key, Dirty>,
+    dirty: BTreeMap<Key, Dirty>,
     /// The dirty keys by their oldest write that is not in the second tier.
     order: BTreeMap<u64, Key>,
-    fills: HashMap<Key, Fill>,
+    fills: BTreeMap<Key, Fill>,
     /// Their keys by their numbers.
     fill_order: BTreeMap<u64, Key>,
     /// The number of the last fill.

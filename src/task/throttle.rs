@@ -3,14 +3,14 @@
 //! All pauses have the same length, so that the first to begin is the first to end. The size is limited because only a failed load adds a
 //! key, and it leaves when its pause ends, at the latest with the timer.
 
+use super::fifo_map::FifoMap;
 use crate::base::{Error, Key, Moment};
-use lru::LruCache;
 use std::time::Duration;
 
 /// The keys that are not to be loaded, with the errors of their loads.
 pub struct Throttle {
-    /// In the order in which the pauses began. Reading does not change the order.
-    pauses: LruCache<Key, Pause>,
+    /// The oldest pause is the first to end.
+    pauses: FifoMap<Pause>,
     length: Duration,
 }
 
@@ -22,25 +22,25 @@ struct Pause {
 impl Throttle {
     /// Creates a throttle with pauses of this length; zero: no pauses.
     pub fn new(length: Duration) -> Throttle {
-        Throttle { pauses: LruCache::unbounded(), length }
+        Throttle { pauses: FifoMap::new(), length }
     }
 
     /// The error of the last load of `key`, if its pause has not ended.
     pub fn recall(&self, key: &[u8], now: Moment) -> Option<Error> {
-        self.pauses.peek(key).filter(|pause| pause.until > now).map(|pause| pause.error.clone())
+        self.pauses.get(key).filter(|pause| pause.until > now).map(|pause| pause.error.clone())
     }
 
     /// Begins a pause of `key` at `now`. An error that it replaces is passed to `gone`.
     pub fn begin(&mut self, key: &Key, error: &Error, now: Moment, gone: &mut impl FnMut(Error)) {
         if !self.length.is_zero() {
             let pause = Pause { error: error.clone(), until: now.after(self.length) };
-            self.pauses.push(key.clone(), pause).into_iter().for_each(|(_, older)| gone(older.error));
+            self.pauses.insert(key, pause).into_iter().for_each(|older| gone(older.error));
         }
     }
 
     /// Ends the pause of `key`.
     pub fn end(&mut self, key: &[u8], gone: &mut impl FnMut(Error)) {
-        self.pauses.pop(key).into_iter().for_each(|pause| gone(pause.error));
+        self.pauses.remove(key).into_iter().for_each(|pause| gone(pause.error));
     }
 
     /// Ends up to `most` pauses that are due.
@@ -49,13 +49,13 @@ impl Throttle {
             if self.next_due().is_none_or(|due| due > now) {
                 return;
             }
-            self.pauses.pop_lru().into_iter().for_each(|(_, pause)| gone(pause.error));
+            self.pauses.pop_oldest().into_iter().for_each(|(_, pause)| gone(pause.error));
         }
     }
 
     /// The time at which the first pause ends.
     pub fn next_due(&self) -> Option<Moment> {
-        self.pauses.peek_lru().map(|(_, pause)| pause.until)
+        self.pauses.oldest().map(|(_, pause)| pause.until)
     }
 
     /// Whether there is no pause.
@@ -64,10 +64,9 @@ impl Throttle {
         self.pauses.is_empty()
     }
 
-    /// Ends all pauses.
-    pub fn clear(&mut self, gone: &mut impl FnMut(Error)) {
-        while let Some((_, pause)) = self.pauses.pop_lru() {
-            gone(pause.error);
-        }
+    /// Ends all pauses. Returns them, if there are any, to be dropped once the lock is released.
+    #[must_use]
+    pub fn clear(&mut self) -> Option<Box<dyn Send>> {
+        self.pauses.take_all()
     }
 }

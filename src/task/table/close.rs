@@ -43,8 +43,7 @@ impl<H: Host> Table<H> {
         self.life = Acceptance::Closed;
         // Later steps end the flights that are left then: refreshes or joiners want them, or they continue without demand.
         self.begin_work(LongWork::CloseFetches { from: 0 });
-        let drops = &mut turn.out.deferred_drops;
-        self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));
+        turn.out.deferred_drops.extend(self.failures.clear().map(DeferredDrop::Waiting));
         self.end_all_throttles(turn.out);
         self.close_tier(turn.out);
         let deadlines = std::mem::take(&mut self.deadlines);

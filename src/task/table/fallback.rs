@@ -129,7 +129,7 @@ impl<H: Host> Table<H> {
 
     /// Allows loading all keys again.
     pub(super) fn end_all_throttles(&mut self, out: &mut Effects<H>) {
-        self.throttled.pauses.clear(&mut |error| out.deferred_drops.push(DeferredDrop::Error(error)));
+        out.deferred_drops.extend(self.throttled.pauses.clear().map(DeferredDrop::Waiting));
         self.throttled.timer.take().into_iter().for_each(|timer| self.deadlines.cancel(timer));
     }
 

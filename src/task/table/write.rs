@@ -46,8 +46,7 @@ impl<H: Host> Table<H> {
     /// The program removes or expires all keys. Called before the store does.
     pub fn cleared<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
         self.recent.write_all();
-        let drops = &mut turn.out.deferred_drops;
-        self.failures.clear(&mut |error| drops.push(DeferredDrop::Error(error)));
+        turn.out.deferred_drops.extend(self.failures.clear().map(DeferredDrop::Waiting));
         self.end_all_throttles(turn.out);
         if rarely(self.tier.is_some()) {
             self.forget_fills(None, turn.out);
