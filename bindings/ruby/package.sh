@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the gem of this platform, with the library inside and, if there are Ruby's headers, the compiled lookup for this Ruby, into a folder:
-# `package.sh FOLDER`. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
+# Builds the gem of this platform into FOLDER: `package.sh FOLDER`. It contains the library and, if Ruby's headers are installed, the compiled
+# lookup for this Ruby. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../.." && pwd)

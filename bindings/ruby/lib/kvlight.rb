@@ -4,19 +4,19 @@
 #
 #   require "kvlight"
 #
-#   users = Kvlight::Tasks.new(cache_capacity: 10_000) do |ids|     # called with the keys that the cache lacks
+#   users = Kvlight::Tasks.new(cache_capacity: 10_000) do |ids|     # called with the keys that are missing
 #     DB[:users].where(id: ids).to_h { |row| [row[:id].to_s, row] } # { key => value }; keys left out are remembered as absent
 #   end
 #   users.fetch("7")                    # a value, or nil: there is no such record
 #   users.fetch_all(%w[7 8 7])          # in the order of the keys; raises the first error
-#   users.start("9") { |result| … }     # returns at once; the block runs when the result has arrived
+#   users.start("9") { |result| … }     # returns at once; the block is called with the result
 #   users.close
 #
-# The library's events arrive in a queue that one Ruby thread reads, the pump; it runs no code of the program. Providers
-# run on worker threads, at most `tasks.max_running` at a time; blocks given to start, and `dropped:`, run one at a time on another
-# thread. No Ruby code is ever passed to the library, since a call from one of its threads would abort the interpreter.
+# One Ruby thread, the pump, reads the queue of the library's events; it runs no code of the program. Providers run on worker threads, at most
+# `tasks.max_running` at a time; blocks given to start, and `dropped:`, run one at a time on another thread. No Ruby code is passed to
+# the library, since a call from one of its threads would abort the interpreter.
 
-# A second copy of these files, found by another path, would redefine the classes of the first under it.
+# A second copy of these files, loaded from another path, would redefine the classes of the first.
 if defined?(Kvlight::LOADED_FROM) && Kvlight::LOADED_FROM != __FILE__
   version = File.read(File.join(__dir__, "kvlight/api.rb"))[/VERSION = "(.*)"/, 1]
   return if version == Kvlight::VERSION

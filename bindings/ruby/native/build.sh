@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compiles lookup.c for the Ruby on the path: `build.sh FILE`. Needs Ruby's headers (Debian: ruby-dev) and a C compiler. Reads KVL_INCLUDE_DIR.
+# Compiles lookup.c for the Ruby on the PATH: `build.sh FILE`. Needs Ruby's headers (Debian: ruby-dev) and a C compiler. Reads KVL_INCLUDE_DIR.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 : "${KVL_INCLUDE_DIR:=$here/../../../include}"

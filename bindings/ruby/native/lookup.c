@@ -1,5 +1,5 @@
-/* Kvlight::Engine#look_up for CRuby: a lookup in one call from Ruby. Fiddle needs four, each of which takes longer than the lookup itself. Where this
- * file was not compiled for the running Ruby, lib/kvlight/engine.rb looks up through Fiddle. */
+/* Kvlight::Engine#look_up for CRuby: a lookup in one call from Ruby. Fiddle needs four, each of which takes longer than the lookup itself. For a
+ * Ruby that this file was not compiled for, lib/kvlight/lookup.rb makes the lookup through Fiddle. */
 #include <ruby.h>
 #include <ruby/encoding.h>
 #include <kvlight.h>
@@ -25,20 +25,20 @@ static VALUE lookup_bind(VALUE self, VALUE get, VALUE object, VALUE data, VALUE 
     return self;
 }
 
-struct Found {
+struct Lookup {
     kvl_value_t *value;
     VALUE objects, encoding;
 };
 
 static VALUE read_value(VALUE argument)
 {
-    const struct Found *found = (const struct Found *)argument;
+    const struct Lookup *lookup = (const struct Lookup *)argument;
     size_t len;
-    void *object = library.object(found->value);
+    void *object = library.object(lookup->value);
     if (object)
-        return rb_ary_entry(found->objects, (long)(size_t)object);
-    const uint8_t *data = library.data(found->value, &len);
-    return rb_enc_str_new((const char *)data, (long)len, rb_to_encoding(found->encoding));
+        return rb_ary_entry(lookup->objects, (long)(size_t)object);
+    const uint8_t *data = library.data(lookup->value, &len);
+    return rb_enc_str_new((const char *)data, (long)len, rb_to_encoding(lookup->encoding));
 }
 
 static VALUE release_value(VALUE value)
@@ -47,19 +47,19 @@ static VALUE release_value(VALUE value)
     return Qnil;
 }
 
-/* look_up(key, objects, encoding): the value, nil if the key is known to be absent, MISSING if it is not in the cache. `objects` is the Array of an
- * ObjectTable. No other Ruby thread runs meanwhile, so that the engine is not freed; and the object stays in the Array, since its value is held. */
+/* look_up(key, objects, encoding): the value, nil if the key is known to be absent, or MISSING if it is not in the cache. `objects` is the Array of an
+ * ObjectTable. No other Ruby thread runs meanwhile, so the engine cannot be freed; and the object stays in the Array while this holds its value. */
 static VALUE engine_look_up(VALUE self, VALUE key, VALUE objects, VALUE encoding)
 {
-    struct Found found = {NULL, objects, encoding};
+    struct Lookup lookup = {NULL, objects, encoding};
     Check_Type(key, T_STRING);
     kvl_tasks_t *tasks = (kvl_tasks_t *)NUM2SIZET(rb_ivar_get(self, id_tasks));
     kvl_status_t status = KVL_ERR_CLOSED;
     if (tasks)
-        status = library.get(tasks, (const uint8_t *)RSTRING_PTR(key), (size_t)RSTRING_LEN(key), &found.value);
+        status = library.get(tasks, (const uint8_t *)RSTRING_PTR(key), (size_t)RSTRING_LEN(key), &lookup.value);
     RB_GC_GUARD(key);
     if (status == KVL_VALUE)
-        return rb_ensure(read_value, (VALUE)&found, release_value, (VALUE)found.value);
+        return rb_ensure(read_value, (VALUE)&lookup, release_value, (VALUE)lookup.value);
     if (status == KVL_NULL)
         return Qnil;
     if (status < 0)

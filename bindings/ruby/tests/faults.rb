@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# Misuse by programs: blocks that raise, threads that are killed, a heap that is compacted, caches that are dropped; none affects
-# anything else. Prints TAP; run.sh passes the place of the library.
+# Blocks that raise, threads that are killed, a heap that is compacted, caches that are never closed: none of these affects other fetches. Prints
+# TAP; run.sh sets the path of the library.
 
 require "kvlight"
 require_relative "tap"
@@ -12,8 +12,8 @@ def echo(**settings)
   Kvlight::Tasks.new(**settings) { |keys| keys.to_h { |key| [key, [key]] } }
 end
 
-# The number of Ruby threads, and of the process's descriptors.
-def census
+# The numbers of Ruby threads and of descriptors of the process.
+def threads_and_descriptors
   [Thread.list.size, Dir["/proc/self/fd/*"].size]
 end
 
@@ -21,7 +21,7 @@ def resident_kib
   File.read("/proc/self/status")[/VmRSS:\s+(\d+)/, 1].to_i
 end
 
-# The number of KiB by which a second round of the same work makes the process grow.
+# The number of KiB by which the process grows in a second round of the same work.
 def growth
   yield
   3.times { GC.start }
@@ -33,38 +33,38 @@ end
 
 # Checks that other fetches still work, and that close returns.
 def still_works(tasks)
-  Timeout.timeout(20) { equal tasks.fetch("later"), ["later"], "a fetch afterwards" }
+  Timeout.timeout(20) { equal tasks.fetch("later"), ["later"], "a later fetch" }
   Timeout.timeout(20) { tasks.close }
 end
 
 {
-  "raises" => -> { raise "in a block" }, "raises what is no StandardError" => -> { raise NotImplementedError },
+  "raises" => -> { raise "in a block" }, "raises an Exception that is no StandardError" => -> { raise NotImplementedError },
   "throws" => -> { throw :nowhere }, "kills its thread" => -> { Thread.current.kill }, "ends its thread" => -> { Thread.exit }
-}.each do |what, harm|
+}.each do |what, misuse|
   scenario "a block of start that #{what}" do
     failures = Thread::Queue.new
     tasks = echo(on_error: ->(error) { failures << error })
     began = Thread::Queue.new
-    tasks.start("a") { |_| (began << true) && harm.call }
+    tasks.start("a") { |_| (began << true) && misuse.call }
     began.pop
     later = nil
     tasks.start("b") { |result| later = result.value }
     busy_until { later }
     still_works(tasks)
-    equal failures.size, what.match?(/raises|throws/) ? 1 : 0, "failures that were reported"
+    equal failures.size, what.match?(/raises|throws/) ? 1 : 0, "reported exceptions"
   end
 
   scenario "`dropped:` that #{what}" do
     dropped = Thread::Queue.new
-    tasks = echo(dropped: ->(value) { (dropped << value) && harm.call }, on_error: ->(_) {}, cache_capacity: 1)
+    tasks = echo(dropped: ->(value) { (dropped << value) && misuse.call }, on_error: ->(_) {}, cache_capacity: 1)
     %w[a b c].each { |key| equal tasks.fetch(key), [key], "a value" }
     still_works(tasks)
-    equal dropped.size, 4, "values that it was called with"
+    equal dropped.size, 4, "the number of calls"
   end
 
   scenario "a provider that #{what}" do
     tasks = Kvlight::Tasks.new(tasks_max_running: 2, tasks_max_abandoned: 0) do |keys|
-      harm.call if keys.first.start_with?("bad")
+      misuse.call if keys.first.start_with?("bad")
       keys.to_h { |key| [key, [key]] }
     end
     5.times do |i|
@@ -90,16 +90,16 @@ scenario "an `on_error:` that raises, and an exception whose message does" do
   still_works(tasks)
 end
 
-scenario "a block that never returns holds no fetch up" do
+scenario "a block that does not return delays no fetch" do
   tasks = echo
   gate = Thread::Queue.new
   tasks.start("a") { gate.pop }
-  Timeout.timeout(20) { equal tasks.fetch_all(%w[b c]), [["b"], ["c"]], "others" }
+  Timeout.timeout(20) { equal tasks.fetch_all(%w[b c]), [["b"], ["c"]], "the other fetches" }
   gate << :on
   still_works(tasks)
 end
 
-scenario "every thread is killed, while a fetch is under way and afterwards" do
+scenario "every thread is killed, during a fetch and afterwards" do
   requests = Thread::Queue.new
   tasks = Kvlight::Tasks.new do |keys, request|
     next keys.to_h { |key| [key, [key]] } unless keys == ["slow"]
@@ -112,7 +112,7 @@ scenario "every thread is killed, while a fetch is under way and afterwards" do
   requests.pop
   (Thread.list - [Thread.current]).each(&:kill)
   busy_until { slow }
-  equal slow.error.class, ThreadError, "what the killed provider's fetch came to"
+  equal slow.error.class, ThreadError, "the error of the fetch whose provider was killed"
   (Thread.list - [Thread.current]).each { |thread| thread.kill.join }
   still_works(tasks)
 end
@@ -126,13 +126,13 @@ scenario "an interrupted fetch is cancelled, and others of the same key are not"
   busy_until { requests.size == 2 }
   first = requests.pop
   busy_until { requests.pop.cancelled? }
-  equal first.cancelled?, false, "the request that somebody waits for"
+  equal first.cancelled?, false, "the request that a caller waits for"
   first.answer("a" => "A")
-  equal other.value, "A", "the other's value"
+  equal other.value, "A", "the value of the other fetch"
   tasks.close
 end
 
-scenario "what a provider returns that is no answer is refused with a sentence" do
+scenario "a provider's result that is no answer is rejected with a message" do
   { 7 => "Strings", nil => "Hash", [] => "Hash" }.each do |wrong, word|
     tasks = Kvlight::Tasks.new { |_| wrong.is_a?(Integer) ? { wrong => "seven" } : wrong }
     error = raised(TypeError, "fetch") { tasks.fetch("7") }
@@ -141,10 +141,10 @@ scenario "what a provider returns that is no answer is refused with a sentence" 
   end
 end
 
-scenario "the heap is compacted all the time" do
-  seen = Thread::Queue.new
+scenario "the heap is compacted continuously" do
+  keys_seen = Thread::Queue.new
   tasks = Kvlight::Tasks.new(cache_capacity: 100_000) do |keys|
-    keys.each { |key| seen << key }
+    keys.each { |key| keys_seen << key }
     keys.to_h { |key| [key, key.size.odd? ? "v#{key}" : [key]] }
   end
   is_done = false
@@ -154,18 +154,18 @@ scenario "the heap is compacted all the time" do
     keys = Array.new(60) { |i| "k#{round}-#{i}" }
     wanted = keys.map { |key| key.size.odd? ? "v#{key}" : [key] }
     equal tasks.fetch_all(keys), wanted, "values of round #{round}"
-    equal tasks.fetch(keys.first, read: :refresh), wanted.first, "a single one"
+    equal tasks.fetch(keys.first, read: :refresh), wanted.first, "a single key"
     tasks.put("#{round}", keys)
-    equal tasks.get("#{round}"), keys, "what was put"
+    equal tasks.get("#{round}"), keys, "the value of the put"
   end
   is_done = true
   compacting.join
-  equal seen.size.times.map { seen.pop }.grep_v(/\Ak\d+-\d+\z/), [], "strange keys"
+  equal keys_seen.size.times.map { keys_seen.pop }.grep_v(/\Ak\d+-\d+\z/), [], "keys that were not requested"
   tasks.close
 end
 
 scenario "the collector runs at every allocation" do
-  code, said = program(<<~RUBY)
+  code, output = program(<<~RUBY)
     GC.stress = true
     dropped = []
     tasks = Kvlight::Tasks.new(cache_capacity: 2, dropped: ->(value) { dropped << value }) { |keys| keys.to_h { |key| [key, [key]] } }
@@ -175,11 +175,11 @@ scenario "the collector runs at every allocation" do
     GC.stress = false
     exit(dropped.sort == %w[a b c d e].map { |key| [key] } ? 0 : 2)
   RUBY
-  equal code, 0, said
+  equal code, 0, output
 end
 
-scenario "caches that are dropped leave no thread and no descriptor" do
-  before = census
+scenario "caches that are never closed leak no thread and no descriptor" do
+  before = threads_and_descriptors
   40.times do |i|
     # The provider refers to the cache, like a block written where the cache is a local variable.
     tasks = Kvlight::Tasks.new(dropped: ->(_) { tasks }) { |keys| tasks && keys.to_h { |key| [key, [key]] } }
@@ -187,41 +187,41 @@ scenario "caches that are dropped leave no thread and no descriptor" do
     tasks.put("c", {})
     tasks.start("b") { |_| tasks.get("a") } if i.odd?
   end
-  # The garbage collector may find stale references on a stack: one or two may stay.
-  200.times { GC.start && sleep(0.02) unless census.zip(before).all? { |now, then_| now <= then_ + 6 } }
-  equal census.zip(before).all? { |now, then_| now <= then_ + 6 }, true, "threads and descriptors #{before} -> #{census}"
+  # Stale references on a stack may keep one or two caches alive.
+  200.times { GC.start && sleep(0.02) unless threads_and_descriptors.zip(before).all? { |now, then_| now <= then_ + 6 } }
+  equal threads_and_descriptors.zip(before).all? { |now, then_| now <= then_ + 6 }, true, "threads and descriptors #{before} -> #{threads_and_descriptors}"
 end
 
-scenario "a dropped cache goes on while a block waits for its fetch" do
+scenario "a cache that nothing refers to completes a fetch with a block" do
   gate = Thread::Queue.new
-  delivered = Thread::Queue.new
-  -> { Kvlight::Tasks.new { |keys| gate.pop && keys.to_h { |key| [key, [key]] } }.start("a") { |result| delivered << result.value } }.call
+  result_of = Thread::Queue.new
+  -> { Kvlight::Tasks.new { |keys| gate.pop && keys.to_h { |key| [key, [key]] } }.start("a") { |result| result_of << result.value } }.call
   5.times { GC.start }
   gate << true
-  equal Timeout.timeout(20) { delivered.pop }, ["a"], "its value"
+  equal Timeout.timeout(20) { result_of.pop }, ["a"], "the value"
 end
 
-scenario "another Ractor is refused with a sentence" do
-  code, said = program(<<~RUBY)
+scenario "another Ractor is rejected with a message" do
+  code, output = program(<<~RUBY)
     begin
       Ractor.new { Kvlight::Tasks.new { |keys| keys.to_h { |key| [key, key] } } }.take
     rescue Ractor::RemoteError => e
       puts e.cause.message
     end
   RUBY
-  equal [code, said.include?("kvlight: a cache lives in the main Ractor")], [0, true], said
+  equal [code, output.include?("kvlight: a cache can be used only in the main Ractor")], [0, true], output
 end
 
 scenario "two copies of the files in one process" do
   Dir.mktmpdir do |folder|
     FileUtils.cp_r(File.dirname(Kvlight::LOADED_FROM), folder)
     copy = File.join(folder, "lib/kvlight.rb")
-    code, said = program("$VERBOSE = true; require #{copy.inspect}; load #{copy.inspect}; print Kvlight::Tasks.new { {} }.fetch('a').inspect")
-    equal [code, said], [0, "nil"], "the same version"
+    code, output = program("$VERBOSE = true; require #{copy.inspect}; load #{copy.inspect}; print Kvlight::Tasks.new { {} }.fetch('a').inspect")
+    equal [code, output], [0, "nil"], "the same version"
     table = File.join(folder, "lib/kvlight/api.rb")
     File.write(table, File.read(table).sub(/VERSION = ".*"/, 'VERSION = "9.9.9"'))
-    code, said = program("require #{copy.inspect}")
-    equal [code, said.include?("is 9.9.9")], [1, true], said
+    code, output = program("require #{copy.inspect}")
+    equal [code, output.include?("is 9.9.9")], [1, true], output
   end
 end
 
@@ -232,20 +232,20 @@ scenario "a thousand threads fetch at once on the defaults" do
   tasks.close
 end
 
-scenario "s18 all entries are seen and saved" do
+scenario "s18 iteration returns all entries, and a save writes them" do
   tasks = echo
   100.times { |i| tasks.put("key #{i}", i.even? ? "text #{i}" : [i]) }
   tasks.put("none", nil)
-  seen = []
-  tasks.each_entry { |key, value| seen << [key, value] && tasks.remove("key 7") }
-  equal seen.count { |key, _| key != "key 7" }, 100, "entries"
-  equal seen.to_h.slice("key 4", "key 5", "none"), { "key 4" => "text 4", "key 5" => [5], "none" => nil }, "values"
+  keys_seen = []
+  tasks.each_entry { |key, value| keys_seen << [key, value] && tasks.remove("key 7") }
+  equal keys_seen.count { |key, _| key != "key 7" }, 100, "entries"
+  equal keys_seen.to_h.slice("key 4", "key 5", "none"), { "key 4" => "text 4", "key 5" => [5], "none" => nil }, "values"
   equal tasks.each_entry.first.size, 2, "an enumerator"
   Dir.mktmpdir do |folder|
     path = File.join(folder, "cache")
-    equal tasks.save(path), 51, "texts and an absence are saved"
+    equal tasks.save(path), 51, "the saved entries: texts, and one key known to be absent"
     other = echo
-    equal [other.load(path), other.get("key 4"), other.get("key 5")], [51, "text 4", nil], "and loaded"
+    equal [other.load(path), other.get("key 4"), other.get("key 5")], [51, "text 4", nil], "the loaded entries"
     File.binwrite(path, "something else")
     failure =
       begin
@@ -253,15 +253,15 @@ scenario "s18 all entries are seen and saved" do
       rescue Kvlight::Error => e
         e.status
       end
-    equal failure, Kvlight::ERR_CORRUPT, "another file"
+    equal failure, Kvlight::ERR_CORRUPT, "a file that is no saved cache"
     missing = raised(Kvlight::Error, "no file") { other.load(File.join(folder, "missing")) }
-    equal [missing.name, missing.message.include?("missing")], ["KVL_ERR_IO", true], "it says which"
+    equal [missing.name, missing.message.include?("missing")], ["KVL_ERR_IO", true], "the message names the file"
     other.close
   end
   tasks.close
 end
 
-scenario "r02 a fallback serves where the provider fails" do
+scenario "r02 a fallback is served when the provider fails" do
   answers = { "a" => "one", "b" => "two", "c" => "three" }
   tasks = Kvlight::Tasks.new(cache_ttl_ms: 60_000, stale_ttl_ms: 60_000) { |keys| answers.slice(*keys) }
   equal tasks.fetch_all(%w[a b c]), %w[one two three], "values"
@@ -272,26 +272,26 @@ scenario "r02 a fallback serves where the provider fails" do
   equal [tasks.get("a"), tasks.fetch("a")], [nil, "one"], "the fallback"
   result = tasks.results(%w[a], read: :refresh).first
   equal [result.value!, result.stale?, result.error, result.source, result.ttl_left_ms], ["one", true, lost, Kvlight::SOURCE_STALE, 0], "the result"
-  equal raised(IOError, "b") { tasks.fetch("b") }, lost, "it had no time as a fallback"
+  equal raised(IOError, "b") { tasks.fetch("b") }, lost, "a value that is no fallback"
   raised(Kvlight::Gone, "c") { tasks.fetch("c") }
   answers["a"] = "new"
   result = tasks.results(%w[a], read: :refresh).first
-  equal [result.value, result.stale?, result.error, result.attempts, result.ttl_left_ms.positive?], ["new", false, nil, 1, true], "a fresh one"
+  equal [result.value, result.stale?, result.error, result.attempts, result.ttl_left_ms.positive?], ["new", false, nil, 1, true], "a fresh value"
   tasks.refresh(%w[b])
   tasks.close
 end
 
-scenario "r07 the circuit breaker is seen and ordered" do
+scenario "r07 the circuit breaker can be read and forced" do
   tasks = Kvlight::Tasks.new(breaker_consecutive: 1) { |_| raise IOError, "down" }
   equal tasks.breaker, :closed, "at first"
   raised(IOError, "a") { tasks.fetch("a") }
   equal [tasks.breaker, raised(Kvlight::Error, "b") { tasks.fetch("b") }.name], [:open, "KVL_ERR_UNAVAILABLE"], "after a failure"
-  equal [:closed, :open, nil].map { |state| tasks.force_breaker(state) || tasks.breaker }, %i[closed open closed], "ordered"
-  raised(ArgumentError, "no state") { tasks.force_breaker(:ajar) }
+  equal [:closed, :open, nil].map { |state| tasks.force_breaker(state) || tasks.breaker }, %i[closed open closed], "forced states"
+  raised(ArgumentError, "an unknown state") { tasks.force_breaker(:ajar) }
   tasks.close
 end
 
-scenario "f11a a provider says when to try again" do
+scenario "f11a a provider sets the pause before a retry" do
   begun = []
   tasks = Kvlight::Tasks.new(retry_count: 1, retry_fixed_ms: 1) do |keys|
     begun << Process.clock_gettime(Process::CLOCK_MONOTONIC)
@@ -300,11 +300,11 @@ scenario "f11a a provider says when to try again" do
     keys.to_h { |key| [key, key] }
   end
   equal [tasks.fetch("a"), begun.last - begun.first > 0.059], ["a", true], "the pause: #{begun}"
-  raised(ArgumentError, "below 0") { Kvlight::RetryAfter.new(after_ms: -1) }
+  raised(ArgumentError, "a negative pause") { Kvlight::RetryAfter.new(after_ms: -1) }
   tasks.close
 end
 
-scenario "lookups of every kind of value, of keys that are absent, and of what is no key" do
+scenario "lookups of every kind of value, of missing keys, and of objects that are no keys" do
   values = { "object" => [1], "false" => false, "text" => "é", "empty" => "", "nothing" => nil, "symbol" => :a, "number" => 7.5, "" => ["empty key"] }
   tasks = Kvlight::Tasks.new { |keys| keys.to_h { |key| [key, "loaded #{key}"] } }
   values.each { |key, value| equal tasks.put(key, value), true, "the put of #{key}" }
@@ -319,15 +319,15 @@ scenario "lookups of every kind of value, of keys that are absent, and of what i
   equal raised(Kvlight::Error, "after a close") { tasks.get("object") }.status, Kvlight::ERR_CLOSED, "the status"
 end
 
-scenario "a provider that returns no Hash, and cannot answer later" do
+scenario "a provider that returns no Hash and does not take the request" do
   [proc { nil }, proc { |_| 7 }, proc { [] }, ->(_) {}].each do |provider|
     tasks = Kvlight::Tasks.new(&provider)
-    Timeout.timeout(20) { equal raised(TypeError, "what it returned") { tasks.fetch("a") }.message.include?("not a Hash"), true, "the message" }
+    Timeout.timeout(20) { equal raised(TypeError, "the result") { tasks.fetch("a") }.message.include?("must return a Hash"), true, "the message" }
     tasks.close
   end
 end
 
-scenario "what is no list of keys, and conditions that are none, are refused with a sentence" do
+scenario "wrong lists of keys and wrong conditions are rejected with a message" do
   tasks = echo
   ["one text", nil, 7].each do |keys|
     %i[fetch_all results start_all refresh].each do |name|
@@ -339,7 +339,7 @@ scenario "what is no list of keys, and conditions that are none, are refused wit
   tasks.close
 end
 
-scenario "an engine that reads anew does so for keys that it has" do
+scenario "an engine with read: :refresh reloads stored keys" do
   [{ read: "refresh" }, { "read" => :refresh }].each do |setting|
     loads = 0
     tasks = Kvlight::Tasks.new(**setting) { |keys| keys.to_h { |key| [key, [loads += 1]] } }
@@ -348,15 +348,15 @@ scenario "an engine that reads anew does so for keys that it has" do
   end
 end
 
-scenario "lookups beside threads that replace and remove the same keys" do
+scenario "lookups while other threads replace and remove the same keys" do
   dropped = 0
   tasks = Kvlight::Tasks.new(cache_capacity: 10, dropped: ->(_) { dropped += 1 }) { |keys| keys.to_h { |key| [key, [key]] } }
   keys = Array.new(20) { |i| "key #{i}" }
-  over = false
+  is_done = false
   loaded = Thread::Queue.new
   readers = Array.new(2) do
     Thread.new do
-      until over
+      until is_done
         keys.each { |key| [tasks.get(key), tasks.fetch(key).tap { loaded << 1 }].compact.each { |value| equal value, [key], "the value of #{key}" } }
       end
     end
@@ -368,28 +368,28 @@ scenario "lookups beside threads that replace and remove the same keys" do
     tasks.remove(keys[(i * 7) % 20]) if i % 3 == 0
     GC.start if i % 500 == 0
   end
-  over = true
+  is_done = true
   readers.each(&:join)
-  made = puts + tasks.stats[:loads][:succeeded]
+  created = puts + tasks.stats[:loads][:succeeded]
   tasks.close
-  equal dropped, made, "objects that were dropped"
+  equal dropped, created, "objects that were dropped"
 end
 
-scenario "memory stays flat" do
+scenario "memory does not grow" do
   tasks = Kvlight::Tasks.new(cache_capacity: 100) do |keys, request|
     keys.each { |key| key.start_with?("bad") ? request.fail(key, RuntimeError.new(key)) : request.resolve(key, [key]) }
     request.finish
   end
   tasks.fetch("a")
   last = 0
-  # How often the frequent calls are made: a million in the long tests.
-  stated = ENV["KVL_CALLS"]&.to_i
+  # The number of the frequent calls; the tests of the package set a million.
+  calls = ENV["KVL_CALLS"]&.to_i
   {
-    "gets" => -> { (stated || 200_000).times { tasks.get("a") } },
-    "puts" => -> { (stated || 50_000).times { tasks.put("p", "value") } },
-    "loads" => -> { ((stated || 50_000) / 100).times { tasks.fetch_all(Array.new(100) { "key #{last += 1}" }) } },
-    "single loads" => -> { (stated || 5_000).times { tasks.fetch("key #{last += 1}") } },
-    "failures" => -> { ((stated || 50_000) / 100).times { tasks.results(Array.new(100) { "bad #{last += 1}" }) } },
+    "gets" => -> { (calls || 200_000).times { tasks.get("a") } },
+    "puts" => -> { (calls || 50_000).times { tasks.put("p", "value") } },
+    "loads" => -> { ((calls || 50_000) / 100).times { tasks.fetch_all(Array.new(100) { "key #{last += 1}" }) } },
+    "single loads" => -> { (calls || 5_000).times { tasks.fetch("key #{last += 1}") } },
+    "failures" => -> { ((calls || 50_000) / 100).times { tasks.results(Array.new(100) { "bad #{last += 1}" }) } },
     "writes" => -> { 20_000.times { |i| tasks.put("w#{i % 50}", "v", stale_ttl_ms: 5) && tasks.touch("w#{i % 50}") && tasks.expire("w#{i % 50}") } },
     "tags" => -> { 20_000.times { |i| tasks.put("t#{i % 50}", "v", tags: ["t"], version: "v") && tasks.expire_tag("t") && tasks.remove_tag("t") } },
     "breakers" => -> { 20_000.times { tasks.force_breaker(nil) || tasks.breaker } },
@@ -399,10 +399,10 @@ scenario "memory stays flat" do
       end
     },
     "entries" => -> { 1_000.times { tasks.each_entry { |_, value| value } } },
-    "options" => -> { (stated || 10_000).times { |i| tasks.fetch("a", timeout_ms: 1000 + i) } }
+    "options" => -> { (calls || 10_000).times { |i| tasks.fetch("a", timeout_ms: 1000 + i) } }
   }.each do |what, work|
     grown = growth(&work)
-    equal grown < 3000, true, "#{what}: #{grown} KiB more"
+    equal grown < 3000, true, "#{what}: the process has grown by #{grown} KiB"
   end
   tasks.close
 end

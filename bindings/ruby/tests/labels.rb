@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Tags, versions, and records that have not changed. Prints TAP; run.sh passes the place of the library.
+# Tags, versions, and records that have not changed. Prints TAP; run.sh sets the path of the library.
 
 require "kvlight"
 require_relative "tap"
@@ -29,7 +29,7 @@ scenario "r11 an answer has tags, and a running load with a removed tag is not s
   end
   fetch = tasks.start("a")
   reached.pop
-  equal tasks.remove_tag("shelf"), 0, "nothing is stored yet"
+  equal tasks.remove_tag("shelf"), 0, "the number of removed entries before the answer"
   on << true
   equal [fetch.value, tasks.get("a")], [["a"], nil], "the load"
   on << true
@@ -55,15 +55,15 @@ scenario "r12 tags and all entries expire and stay as fallbacks" do
 end
 
 scenario "r06 a record that has not changed keeps its value" do
-  seen = []
+  entries = []
   source = { "a" => ["first"], "b" => "other" }
   versions = { "a" => "v1", "b" => "w1" }
   tasks = Kvlight::Tasks.new(cache_ttl_ms: 10_000, stale_ttl_ms: 60_000) do |keys, request|
     keys.each do |key|
-      held = request.stale(key)
-      seen << held
-      if held&.version == versions[key]
-        equal request.not_modified(key, ttl_ms: 50_000), true, "in time"
+      stale = request.stale(key)
+      entries << stale
+      if stale&.version == versions[key]
+        equal request.not_modified(key, ttl_ms: 50_000), true, "whether the answer was in time"
       else
         request.resolve(key, source[key], version: versions[key], tags: ["t"])
       end
@@ -71,43 +71,43 @@ scenario "r06 a record that has not changed keeps its value" do
     request.finish
   end
   first, = tasks.fetch_all(%w[a b])
-  equal seen, [nil, nil], "nothing is held"
+  equal entries, [nil, nil], "the stored entries before the first load"
   tasks.expire_all
   versions["b"] = "w2"
   source["b"] = "changed"
   same, changed = tasks.results(%w[a b])
-  equal seen[2..].map { |held| [held.value, held.version, held.age_ms >= 0] }, [[["first"], "v1", true], ["other", "w1", true]], "what is held"
+  equal entries[2..].map { |stale| [stale.value, stale.version, stale.age_ms >= 0] }, [[["first"], "v1", true], ["other", "w1", true]], "the stored entries before the second load"
   equal [same.value.equal?(first), same.stale?, same.source, same.ttl_left_ms > 40_000], [true, false, Kvlight::SOURCE_PROVIDER, true], "the same"
-  equal [changed.value, tasks.remove_tag("t")], ["changed", 2], "it kept its tags"
+  equal [changed.value, tasks.remove_tag("t")], ["changed", 2], "the changed value, and the number of entries that kept the tag"
   tasks.close
 end
 
 scenario "r06 not_modified without a value raises and answers nothing" do
-  why = nil
+  error = nil
   tasks = Kvlight::Tasks.new do |keys, request|
-    why = raised(Kvlight::Error, "nothing is held") { request.not_modified(keys.first) }
+    error = raised(Kvlight::Error, "the stored entries before the first load") { request.not_modified(keys.first) }
     request.resolve(keys.first, nil)
     request.finish
   end
-  equal [tasks.fetch("a"), why.status], [nil, Kvlight::MISS], "the key"
+  equal [tasks.fetch("a"), error.status], [nil, Kvlight::MISS], "the key"
   tasks.close
 end
 
-scenario "r11 labels that are none are refused" do
+scenario "r11 invalid labels are rejected" do
   tasks = Kvlight::Tasks.new { |_| {} }
   [{ tags: [1] }, { version: 1 }].each { |terms| raised(TypeError, terms) { tasks.put("a", "one", **terms) } }
   [{ tags: [""] }, { tags: ["x" * 256] }, { tags: ["t"] * 17 }, { version: "v" * 256 }].each do |terms|
     equal raised(Kvlight::Error, terms) { tasks.put("a", "one", **terms) }.name, "KVL_ERR_BAD_VALUE", terms
   end
   equal raised(Kvlight::Error, "an empty tag") { tasks.remove_tag("") }.name, "KVL_ERR_INVALID_ARG", "an empty tag"
-  raised(TypeError, "no tag") { tasks.expire_tag(7) }
-  equal [tasks.get("a"), tasks.put("a", "one", tags: Array.new(16) { |i| "t#{i}" }, version: "v" * 255)], [nil, true], "the longest"
+  raised(TypeError, "a tag that is no String") { tasks.expire_tag(7) }
+  equal [tasks.get("a"), tasks.put("a", "one", tags: Array.new(16) { |i| "t#{i}" }, version: "v" * 255)], [nil, true], "labels of the maximum size"
   tasks.close
 end
 
-scenario "l09b settings that contradict each other are refused in a sentence" do
-  why = raised(Kvlight::Error, "no entry expires") { Kvlight::Tasks.new(stale_ttl_ms: 5) { |_| {} } }
-  equal [why.name, why.message.include?("no entry expires")], ["KVL_ERR_BAD_VALUE", true], why.message
+scenario "l09b contradictory settings are rejected with a message" do
+  error = raised(Kvlight::Error, "no entry expires") { Kvlight::Tasks.new(stale_ttl_ms: 5) { |_| {} } }
+  equal [error.name, error.message.include?("no entry expires")], ["KVL_ERR_BAD_VALUE", true], error.message
 end
 
 exit run_scenarios

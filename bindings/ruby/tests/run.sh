@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs kvlight under Ruby: `run.sh` the scenarios, `run.sh stress [RUNS]` 100,000 fetches a run.
-# Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, where the library and its header are.
+# `run.sh` runs the scenarios and the tests of the Ruby package, `run.sh stress [RUNS]` its stress program, with 100,000 fetches in each run.
+# Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, the folders of the library and its header.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -30,30 +30,30 @@ if [ "${1:-}" = stress ]; then
     exit 0
 fi
 
-echo "# the demo, with the library found by its name"
+echo "# the demo, with a library on the system's path"
 (unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" ruby -w "$root/examples/ruby/demo.rb")
-echo "# the same beside a checkout, and with a library that is not there"
-beside=$(mktemp -d)
-trap 'rm -rf "$beside"' EXIT
-mkdir -p "$beside/bindings" "$beside/target/release"
-cp -r "$root/bindings/ruby" "$beside/bindings/ruby"
-cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
-(unset KVL_LIBRARY && RUBYLIB="$beside/bindings/ruby/lib" ruby "$root/examples/ruby/demo.rb" >/dev/null)
-if KVL_LIBRARY=/nowhere/libkvlight.so RUBYLIB="$beside/bindings/ruby/lib" ruby "$root/examples/ruby/demo.rb" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
-    echo "not refused with a sentence: $(cat "$beside/said")" >&2
+echo "# the demo with the library of a checkout, and with a KVL_LIBRARY that does not exist"
+checkout=$(mktemp -d)
+trap 'rm -rf "$checkout"' EXIT
+mkdir -p "$checkout/bindings" "$checkout/target/release"
+cp -r "$root/bindings/ruby" "$checkout/bindings/ruby"
+cp -L "$KVL_LIB_DIR/libkvlight.so" "$checkout/target/release/"
+(unset KVL_LIBRARY && RUBYLIB="$checkout/bindings/ruby/lib" ruby "$root/examples/ruby/demo.rb" >/dev/null)
+if KVL_LIBRARY=/nowhere/libkvlight.so RUBYLIB="$checkout/bindings/ruby/lib" ruby "$root/examples/ruby/demo.rb" >"$checkout/output" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$checkout/output"; then
+    echo "the missing library is not reported: $(cat "$checkout/output")" >&2
     exit 1
 fi
 echo "# without the compiled lookup"
 KVL_RUBY_LOOKUP= ruby -w "$here/scenarios.rb"
 KVL_RUBY_LOOKUP= ruby -w "$here/faults.rb"
-echo "# with it"
-if ! "$root/bindings/ruby/native/build.sh" "$beside/lookup.so"; then
+echo "# with the compiled lookup"
+if ! "$root/bindings/ruby/native/build.sh" "$checkout/lookup.so"; then
     [ "$(id -u)" = 0 ] || exit 1
     echo "# installing ruby-dev"
     apt-get install -y --no-install-recommends ruby-dev gcc >/dev/null
-    "$root/bindings/ruby/native/build.sh" "$beside/lookup.so"
+    "$root/bindings/ruby/native/build.sh" "$checkout/lookup.so"
 fi
-KVL_RUBY_LOOKUP=$beside/lookup.so
+KVL_RUBY_LOOKUP=$checkout/lookup.so
 export KVL_RUBY_LOOKUP
 ruby -w "$here/scenarios.rb"
 ruby -w "$here/faults.rb"

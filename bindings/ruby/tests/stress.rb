@@ -1,22 +1,22 @@
 # frozen_string_literal: true
 
-# 100,000 fetches while this thread computes: single ones, batches, objects, errors, cancels, late answers. Each must be
-# settled exactly once. `ruby stress.rb SEED`; run.sh stress starts it many times.
+# 100,000 fetches while this thread is busy: single fetches, batches, objects, errors, cancels, late answers. Each must settle
+# exactly once. `ruby stress.rb SEED`; run.sh stress starts it many times.
 
 require "kvlight"
 
 FETCHES = 100_000
 srand(Integer(ARGV.fetch(0, 1)))
 
-made = Thread::Queue.new
+created = Thread::Queue.new
 later = Thread::Queue.new
-delivered = errors = dropped = 0
+result_of = errors = dropped = 0
 
 answer = lambda do |request|
   request.keys.each do |key|
     case rand(10)
     when 0 then request.fail(key, RuntimeError.new(key))
-    when 1..2 then request.resolve(key, { key: key }.tap { made << key })
+    when 1..2 then request.resolve(key, { key: key }.tap { created << key })
     when 3..7 then request.resolve(key, "value of #{key}")
     end
   end
@@ -29,28 +29,28 @@ tasks = Kvlight::Tasks.new(**settings, dropped: ->(_) { dropped += 1 }) do |_, r
   request
 end
 
-tell = lambda do |result|
-  delivered += 1
+on_result = lambda do |result|
+  result_of += 1
   errors += 1 if result.error
 end
 
 started = sum = 0
-while delivered < FETCHES
+while result_of < FETCHES
   if started < FETCHES && rand(4).zero?
     keys = Array.new([50, FETCHES - started].min) { "key #{rand(5000)}" }
     started += keys.size
-    tasks.start_all(keys) { |results| results.each(&tell) }
-  elsif started < FETCHES && started - delivered < 5000
+    tasks.start_all(keys) { |results| results.each(&on_result) }
+  elsif started < FETCHES && started - result_of < 5000
     started += 1
-    fetch = tasks.start("key #{rand(5000)}", &tell)
+    fetch = tasks.start("key #{rand(5000)}", &on_result)
     fetch.cancel if rand(50).zero?
   end
-  200.times { |i| sum = (sum + (i * delivered)) % 1_000_003 }
+  200.times { |i| sum = (sum + (i * result_of)) % 1_000_003 }
   Thread.pass
   answer.call(later.pop) until later.empty?
 end
 tasks.close
-raise "each is delivered once: #{started} started, #{delivered} delivered" unless started == delivered
-raise "each object is dropped once: #{made.size} made, #{dropped} dropped" unless dropped == made.size
+raise "each is delivered once: #{started} started, #{delivered} delivered" unless started == result_of
+raise "each object is dropped once: #{created.size} created, #{dropped} dropped" unless dropped == created.size
 
 puts "# #{delivered} fetches, #{errors} errors, #{dropped} objects dropped"

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Helpers for scenarios, and their runner: each scenario prints a line of TAP; the first twelve are counted for the table.
+# Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first twelve are counted for the table of the hosts.
 module Tap
   SCENARIOS = [] # rubocop:disable Style/MutableConstant
 
@@ -22,11 +22,11 @@ module Tap
     raise Failed, "#{what}: nothing was raised"
   end
 
-  # Runs a program in a separate interpreter; returns its exit code and its output.
+  # Runs a program in a separate interpreter, and returns its exit code and its output.
   def program(text, *options)
     command = [RbConfig.ruby, "-W1", *options, "-r", "kvlight", "-e", text]
-    said = IO.popen(command, err: %i[child out], &:read)
-    [$?.exitstatus, said] # rubocop:disable Style/SpecialGlobalVars
+    output = IO.popen(command, err: %i[child out], &:read)
+    [$?.exitstatus, output] # rubocop:disable Style/SpecialGlobalVars
   end
 
   # Keeps the interpreter busy until the block returns true.

@@ -2,13 +2,13 @@
 
 module Kvlight
   # Ruby's garbage collector treats every word on a thread's machine stack as a possible reference, including remnants of finished calls. A
-  # thread that waits for its next job would keep the objects of its last one alive, and Tasks that were dropped would never end. Jobs
-  # therefore run deeper in the stack than a thread ever is while it waits.
+  # thread that waits for its next job would keep the objects of its last one alive, and Tasks that are never closed would not be collected.
+  # Jobs therefore run deeper in the stack than a thread ever is while it waits.
   module Depth
     # The number of C function calls in between. Each takes more than one KiB of stack; a waiting thread takes about three.
     LEVELS = 6
 
-    # The block must refer only to objects that may stay alive.
+    # Calls the block that many levels down. The block itself stays on the stack, so it must refer only to objects that may stay alive.
     def self.run(levels = LEVELS, &block)
       levels.zero? ? yield : catch { run(levels - 1, &block) }
     end

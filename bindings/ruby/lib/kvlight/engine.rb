@@ -1,15 +1,15 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # The library's engine, the queue of its events, and the pump: the thread that reads the queue and hands each event to the Tasks
-  # that own this engine. It refers to them weakly, so that Tasks that are dropped without close can be collected, which ends the engine.
+  # The library's engine, the queue of its events, and the pump: the thread that reads the queue and passes each event to the Tasks that
+  # own this engine. The reference to the Tasks is weak, so that Tasks that are never closed can be collected, which ends the engine.
   #
   #   open -> closing (close was called, or the Tasks were collected) -> ended (the pump has read KVL_EVENT_CLOSED and freed all)
   class Engine
     attr_reader :queue
 
-    # The greatest number of requests that the provider can have at a time.
-    attr_reader :most_requests
+    # The maximum number of requests that the provider can have at a time.
+    attr_reader :max_requests
 
     def initialize(settings)
       @lock = Mutex.new
@@ -20,20 +20,20 @@ module Kvlight
       open(settings)
     end
 
-    # Starts to hand events to `tasks`; `workers` are closed at the end.
+    # Starts to deliver events to `tasks`. The `workers` are closed when the engine has ended.
     def start(tasks, workers)
       @workers = workers
       @owner = Weak.new(tasks)
-      ObjectSpace.define_finalizer(tasks, Engine.ending(self))
-      @lock.synchronize { keep_pumping }
+      ObjectSpace.define_finalizer(tasks, Engine.finalizer(self))
+      @lock.synchronize { ensure_pump }
     end
 
-    # The finalizer of Tasks. It runs on any thread, possibly in the middle of a call, so a separate thread takes the lock.
-    def self.ending(engine)
+    # The finalizer of Tasks. It runs on any thread, possibly one that holds the lock, so a new thread closes the engine.
+    def self.finalizer(engine)
       proc do
-        engine.is_here? && Thread.new { engine.close_unasked }
+        engine.same_process? && Thread.new { engine.close_quietly }
       rescue ThreadError
-        nil # The process ends.
+        nil # The process is ending.
       end
     end
 
@@ -50,23 +50,23 @@ module Kvlight
       @state == :open
     end
 
-    # Whether this process created it, rather than a parent before a fork.
-    def is_here?
+    # Whether this process created the engine, rather than a parent before a fork.
+    def same_process?
       Process.pid == @process
     end
 
-    # Starts to close; wait_until_ended waits for the end.
+    # Starts to close the engine; wait_until_ended waits for its end.
     def close
       @lock.synchronize do
         next unless @state == :open
 
         Error.check(Native.kvl_tasks_close(@tasks, CLOSE_CANCEL, 0, 0, 0, 0))
         @state = :closing
-        keep_pumping
+        ensure_pump
       end
     end
 
-    def close_unasked
+    def close_quietly
       close
     rescue Error
       nil
@@ -77,11 +77,11 @@ module Kvlight
     end
 
     def wait_until_ended
-      @ended.pop # nil once it is closed
+      @ended.pop # returns nil once the engine has ended
     end
 
-    # Starts the pump, or restarts it if it was killed and no thread could be started then. The caller holds the lock.
-    def keep_pumping
+    # Starts the pump if it is not running: it may have been killed when no other thread could be started. The caller holds the lock.
+    def ensure_pump
       return if @pump&.alive? || ended?
 
       @pump = Thread.handle_interrupt(Object => :never) { Thread.new { pump } }
@@ -90,28 +90,28 @@ module Kvlight
 
     private
 
-    # Raises an error with the library's sentence if the settings contradict each other.
+    # Raises an Error with the library's message if the settings contradict each other.
     def create(config)
-      place = Fiddle::Pointer.malloc(16, Fiddle::RUBY_FREE)
-      place[0, 16] = "\0" * 16
-      status = Native.kvl_tasks_new(config, place.to_i, place.to_i + 8)
-      tasks, why = place[0, 16].unpack("QQ")
-      Error.check(status, why.zero? ? nil : Native.text(Native.kvl_error_message(why)))
+      memory = Fiddle::Pointer.malloc(16, Fiddle::RUBY_FREE)
+      memory[0, 16] = "\0" * 16
+      status = Native.kvl_tasks_new(config, memory.to_i, memory.to_i + 8)
+      tasks, error = memory[0, 16].unpack("QQ")
+      Error.check(status, error.zero? ? nil : Native.text(Native.kvl_error_message(error)))
       tasks
     ensure
-      Native.kvl_error_release(why) if why
+      Native.kvl_error_release(error) if error
     end
 
     def open(settings)
       @tasks = 0
-      @queue = Native.taken { |out| Error.check(Native.kvl_queue_new(0, out)) }
-      config = Native.taken { |out| Error.check(Native.kvl_config_new(out)) }
-      Settings.state("kvl_config", config, settings)
+      @queue = Native.output { |out| Error.check(Native.kvl_queue_new(0, out)) }
+      config = Native.output { |out| Error.check(Native.kvl_config_new(out)) }
+      Settings.apply("kvl_config", config, settings)
       Error.check(Native.kvl_config_set_queue(config, @queue, QUEUE_F_ALL))
       Error.check(Native.kvl_config_set_provider(config, 0, 0, 0))
-      @most_requests = %w[tasks.max_running tasks.max_abandoned].sum { |key| Settings.number(config, key) }
+      @max_requests = %w[tasks.max_running tasks.max_abandoned].sum { |key| Settings.number(config, key) }
       @tasks = create(config)
-      descriptor = Native.taken { |out| Error.check(Native.kvl_queue_fd(@queue, out)) }
+      descriptor = Native.output { |out| Error.check(Native.kvl_queue_fd(@queue, out)) }
       # The library owns the descriptor: Ruby must not close it.
       @readable = IO.for_fd([descriptor].pack("Q").unpack1("l"), autoclose: false)
     rescue StandardError
@@ -122,7 +122,7 @@ module Kvlight
       Native.kvl_config_free(config) if config
     end
 
-    # Reads the queue. The thread can be killed only while it waits, so that no event is lost; then another thread continues.
+    # Reads the queue. The thread can be killed only while it waits, so that no event is lost. Another thread then continues.
     def pump
       until ended?
         Thread.handle_interrupt(Object => :on_blocking) { IO.select([@readable]) }
@@ -130,26 +130,26 @@ module Kvlight
       end
     ensure
       begin
-        keep_pumping_after_this_one
+        replace_pump
       rescue ThreadError
         nil # The next fetch tries again, unless the process is ending.
       end
     end
 
-    def keep_pumping_after_this_one
+    def replace_pump
       @lock.synchronize do
         @pump = nil
-        keep_pumping
+        ensure_pump
       end
     end
 
     def read_events
       while (event = next_event)
-        event.kind == EVENT_CLOSED ? finish : hand_over(event)
+        event.kind == EVENT_CLOSED ? finish : deliver(event)
       end
     end
 
-    # The memory to which the event points is valid until the next event is taken.
+    # The memory that the event points to is valid until the next call.
     def next_event
       return if @queue.zero?
 
@@ -157,17 +157,17 @@ module Kvlight
       Native::Event.new(*@event[0, Native::Event::SIZE].unpack(Native::Event::FORMAT)) unless status == EMPTY
     end
 
-    def hand_over(event)
-      @owner.get { |tasks| tasks.runs_on?(self) }&.handle(event)
+    def deliver(event)
+      @owner.get { |tasks| tasks.engine?(self) }&.handle(event)
     rescue Exception => e # rubocop:disable Lint/RescueException
-      # Out of memory or threads: this event is lost, but not those that follow.
+      # Out of memory or threads: this event is lost, the next ones are not.
       warn "kvlight: an event was lost: #{e.full_message}"
     end
 
-    # Frees the engine when no fetch is in progress any longer. The values of the cache are dropped then.
+    # Frees the engine once no fetch is in progress, and with it the values of the cache.
     def finish
       @lock.synchronize do
-        # First, since a compiled lookup does not take the lock.
+        # Cleared before the free, since a compiled lookup does not take the lock.
         ending, @tasks = @tasks, 0
         Error.check(Native.kvl_tasks_free(ending))
       end

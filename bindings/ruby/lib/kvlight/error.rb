@@ -1,12 +1,12 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # An error of the library. An exception that a provider raises reaches every waiting caller unchanged.
+  # An error of the library. What a provider raises reaches every waiting caller unchanged.
   class Error < StandardError
-    # The status, for example Kvlight::ERR_TIMEOUT.
+    # The status, such as Kvlight::ERR_TIMEOUT.
     attr_reader :status
 
-    # The exception of the provider's last attempt before the timeout or the end of the fetch; nil if no attempt had failed.
+    # The exception of the last attempt, if one failed before the fetch timed out or was ended; otherwise nil.
     attr_reader :cause
 
     def initialize(status, message = nil, cause = nil)
@@ -16,7 +16,7 @@ module Kvlight
       super("#{name}: #{message}")
     end
 
-    # The name of the status, for example "KVL_ERR_TIMEOUT".
+    # The name of the status, such as "KVL_ERR_TIMEOUT".
     def name
       Native.text(Native.kvl_status_name(@status))
     end
@@ -29,7 +29,7 @@ module Kvlight
   # Raised by a provider, or returned in place of a value: the key is not retried, whatever the retry settings say.
   class Permanent < StandardError; end
 
-  # Like Permanent, but an older value is invalid too: it is removed from the cache and not served as a fallback (stale_ttl_ms).
+  # Like Permanent, and an older value is invalid too: it is removed from the cache and not served as a fallback (stale_ttl_ms).
   class Gone < Permanent; end
 
   # Raised by a provider, or returned in place of a value: a retry waits at least `after_ms`, like HTTP's Retry-After.
@@ -38,25 +38,25 @@ module Kvlight
 
     def initialize(message = nil, after_ms:)
       @after_ms = Integer(after_ms)
-      raise ArgumentError, "kvlight: after_ms is not below 0" if @after_ms.negative?
+      raise ArgumentError, "kvlight: after_ms must be at least 0, not #{@after_ms}" if @after_ms.negative?
 
       super(message)
     end
   end
 
-  # What the store has of a key that a provider is asked for: the value, nil if the key is known to be absent; the time since it was loaded
-  # or put; and the version that was stated with it, "" if none was.
+  # The stored entry of a key that a provider is to load: the value, nil if the key is known to be absent; the time since it was loaded or put;
+  # and the version that was stored with it, "" if there was none.
   Stale = Struct.new(:value, :age_ms, :version, keyword_init: true)
 
-  # The result of one key. `status` is Kvlight::VALUE, NULL, MISS, INVALID_KEY or an error's; `source` is one of Kvlight::SOURCE_*.
-  # `age_ms` is the time since the value was loaded or put, `ttl_left_ms` the time until it expires; -1: never, 0: it is not stored.
+  # The result of one key. `status` is Kvlight::VALUE, NULL, MISS, INVALID_KEY or that of the error; `source` is one of Kvlight::SOURCE_*.
+  # `age_ms` is the time since the value was loaded or put, `ttl_left_ms` the time until it expires: -1 for never, 0 if it is not stored.
   Result = Struct.new(:key, :value, :error, :status, :source, :attempts, :age_ms, :ttl_left_ms, :stale, keyword_init: true) do
-    # The value, nil if there is no such record; raises the error of a key that failed.
+    # Returns the value, or nil if there is no such record; raises the error of a key that failed.
     def value!
       status.negative? ? raise(error) : value
     end
 
-    # Whether the value has expired and is served as a fallback. `error` is then the error of the load, nil if it took too long
+    # Whether the value has expired and is served as a fallback. `error` is then the error of the load, or nil if it took too long
     # (stale_timeout_ms).
     def stale?
       stale

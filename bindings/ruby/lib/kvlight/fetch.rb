@@ -16,7 +16,7 @@ module Kvlight
       @lock = Mutex.new
     end
 
-    # Cancels this fetch alone: its waiters get KVL_ERR_CANCELLED.
+    # Cancels this fetch alone, which then fails with KVL_ERR_CANCELLED.
     def cancel
       @lock.synchronize { Error.check(Native.kvl_fetch_cancel(@handle)) if @handle }
       self
@@ -26,22 +26,22 @@ module Kvlight
       @settled.closed?
     end
 
-    # Waits until the fetch is done; returns its Result, or the list of its Results.
+    # Waits until the fetch is done. Returns its Result, or an Array of Results.
     def wait
-      raise Error, ERR_FORKED unless done? || @tasks.is_here?
+      raise Error, ERR_FORKED unless done? || @tasks.same_process?
 
-      @settled.pop # nil once it is closed
+      @settled.pop # returns nil once the fetch is done
       @outcome
     end
 
-    # Waits for the value, or the values; raises the first error.
+    # Waits until the fetch is done. Returns the value, or an Array of values; raises the first error.
     def value
       @single ? wait.value! : wait.map(&:value!)
     end
 
     # -- For Tasks ------------------------------------------------------------------------------------------------------
 
-    # Wakes the waiting threads; returns the argument for the block, if there is a block.
+    # Sets the outcome and wakes the waiting threads. Returns a call of the block, or nil if there is no block.
     def settle(results)
       @outcome = @single ? results.first : results
       release
@@ -53,7 +53,7 @@ module Kvlight
       -> { block.call(@outcome) }
     end
 
-    # Releases the handle of a fetch that can no longer be cancelled.
+    # Releases the handle: the fetch can no longer be cancelled.
     def release
       @lock.synchronize do
         Native.kvl_fetch_release(@handle) if @handle

@@ -1,10 +1,10 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # Looking a key up. It is compiled in the gem of a platform for the Ruby that built the gem (native/lookup.c); elsewhere it goes through Fiddle,
-  # which takes ten times as long.
+  # The lookup of a key. The gem of a platform contains it compiled (native/lookup.c) for the Ruby that built the gem. For other Rubies the lookup is made
+  # through Fiddle, which takes ten times as long.
   module Lookup
-    # The file for this Ruby; KVL_RUBY_LOOKUP names another one, or none if it is empty.
+    # The compiled file for this Ruby. KVL_RUBY_LOOKUP overrides its path; empty, it stands for no file.
     def self.file
       ENV.fetch("KVL_RUBY_LOOKUP") { File.expand_path("#{RbConfig::CONFIG['ruby_version']}/lookup.#{RbConfig::CONFIG['DLEXT']}", __dir__) }
     end
@@ -19,10 +19,10 @@ module Kvlight
 
   class Engine
     unless Lookup::COMPILED
-      # The value of a key, nil if it is known to be absent, Native::MISSING if it is not in the cache. `objects` is the Array of an ObjectTable.
+      # Returns the value of a key, nil if it is known to be absent, or Native::MISSING if it is not in the cache. `objects` is the Array of an ObjectTable.
       def look_up(key, objects, encoding)
         status = nil
-        handle = use { |tasks| Native.taken { |out| status = Error.check(Native.kvl_tasks_get(tasks, key, key.bytesize, out)) } }
+        handle = use { |tasks| Native.output { |out| status = Error.check(Native.kvl_tasks_get(tasks, key, key.bytesize, out)) } }
         return status == NULL ? nil : Native::MISSING unless status == VALUE
 
         id = Native.kvl_value_object(handle)

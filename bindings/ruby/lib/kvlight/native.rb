@@ -4,31 +4,31 @@ require "fiddle"
 require "rbconfig"
 
 module Kvlight
-  # The library's functions, and conversions of its memory to Ruby objects. Handles and addresses are Integers. Strings are passed
-  # as arguments only, which do not move during the call; an address that the library keeps for longer is never that of a Ruby
-  # object, since compaction moves those.
+  # The library's functions, and conversions of its memory to Ruby objects. Handles and addresses are Integers. Strings are passed only as
+  # arguments, which do not move during a call. An address that the library keeps for longer is never that of a Ruby object, which
+  # compaction could move.
   module Native
     def self.load_library
       candidates = [ENV["KVL_LIBRARY"]]
-      candidates = usual_places unless candidates.first
+      candidates = default_paths unless candidates.first
       failures = candidates.map do |path|
         return Fiddle.dlopen(path)
       rescue Fiddle::DLError => e
         "#{path} (#{e.message})"
       end
-      raise LoadError, "kvlight: no library found; tried #{failures.join(', ')}; KVL_LIBRARY names one"
+      raise LoadError, "kvlight: no library found; tried #{failures.join(', ')}; set KVL_LIBRARY to the path of the library"
     end
 
-    # In the gem; where the system looks for libraries; in the checkout that contains these files.
-    def self.usual_places
+    # In the gem, on the system's library path, and in the checkout that contains these files.
+    def self.default_paths
       extension = RbConfig::CONFIG["SOEXT"]
-      inside = File.expand_path("libkvlight.#{extension}", __dir__)
+      in_gem = File.expand_path("libkvlight.#{extension}", __dir__)
       version = VERSION[/\d+\.\d+/]
       installed = extension == "dylib" ? "libkvlight.#{version}.dylib" : "libkvlight.so.#{version}"
-      beside = File.expand_path("../../../../target/release/libkvlight.#{extension}", __dir__)
-      [*(inside if File.exist?(inside)), installed, beside]
+      in_checkout = File.expand_path("../../../../target/release/libkvlight.#{extension}", __dir__)
+      [*(in_gem if File.exist?(in_gem)), installed, in_checkout]
     end
-    private_class_method :load_library, :usual_places
+    private_class_method :load_library, :default_paths
 
     LIBRARY = load_library
     TYPES = {
@@ -37,15 +37,15 @@ module Kvlight
       DOUBLE: Fiddle::TYPE_DOUBLE
     }.freeze
 
-    FUNCTIONS.each do |name, (result, taken)|
-      # None of these blocks for long. A call that releases the interpreter's lock would wait for it again, a tenth of a second if
-      # another thread computes.
-      const_set(name.upcase, Fiddle::Function.new(LIBRARY[name.to_s], TYPES.values_at(*taken), TYPES.fetch(result), need_gvl: true))
-      names = Array.new(taken.size) { |i| "v#{i}" }.join(", ")
+    FUNCTIONS.each do |name, (result, parameters)|
+      # None of these functions blocks for long. A call that released the interpreter's lock would have to wait for it afterwards, for a
+      # tenth of a second if another thread is busy.
+      const_set(name.upcase, Fiddle::Function.new(LIBRARY[name.to_s], TYPES.values_at(*parameters), TYPES.fetch(result), need_gvl: true))
+      names = Array.new(parameters.size) { |i| "v#{i}" }.join(", ")
       module_eval "def self.#{name}(#{names}) = #{name.upcase}.call(#{names})", __FILE__, __LINE__
     end
 
-    # What a lookup returns if the key is not in the cache: any other object may be a value.
+    # Returned by a lookup of a key that is not in the cache: any other object may be a value.
     MISSING = Object.new.freeze
 
     # Reads a NUL-terminated string.
@@ -60,7 +60,7 @@ module Kvlight
     # Reads the bytes of a kvl_value_t.
     def self.content(value)
       data = nil
-      length = taken { |out| data = kvl_value_data(value, out) }
+      length = output { |out| data = kvl_value_data(value, out) }
       bytes(data, length)
     end
 
@@ -69,7 +69,7 @@ module Kvlight
       layout.new(*Fiddle::Pointer.new(address)[0, layout::SIZE].unpack(layout::FORMAT))
     end
 
-    # Copies keys into an array of kvl_slice_t and its own memory, which is valid as long as the returned pointer exists.
+    # Copies keys into memory outside of Ruby's heap, as an array of kvl_slice_t followed by their bytes. It is freed with the returned pointer.
     def self.slices(keys)
       packed = keys.sum(&:bytesize)
       memory = Fiddle::Pointer.malloc(keys.size * Slice::SIZE + packed + 1, Fiddle::RUBY_FREE)
@@ -80,7 +80,7 @@ module Kvlight
       memory
     end
 
-    # The addresses of the kvl_result_t in a kvl_results_t.
+    # The addresses of the results in a kvl_results_t.
     def self.results_of(results)
       Array.new(kvl_results_len(results)) { |i| kvl_results_at(results, i) }
     end
@@ -92,8 +92,8 @@ module Kvlight
       slices.each_slice(2).map { |data, length| bytes(data, length) }
     end
 
-    # Returns the value that a function writes to an output parameter: a handle or a number of up to 64 bits.
-    def self.taken
+    # Calls the block with the address of an output parameter, and returns what was written there: a handle or a number of up to 64 bits.
+    def self.output
       cell = Thread.current.thread_variable_get(:kvlight_cell) || new_cell
       cell[0, 8] = NOTHING
       yield cell.to_i
@@ -109,7 +109,7 @@ module Kvlight
     private_class_method :new_cell
 
     unless kvl_version_number / 1000 == NUMBER / 1000
-      raise LoadError, "kvlight: this module is for #{VERSION[/\d+\.\d+/]}, and the library is #{text(kvl_version_string)}"
+      raise LoadError, "kvlight: this module is for version #{VERSION[/\d+\.\d+/]}, but the library has version #{text(kvl_version_string)}"
     end
   end
 end

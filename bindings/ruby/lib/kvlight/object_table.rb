@@ -1,22 +1,22 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # The program's objects, by the ids that the library holds for them. An id is given again once its object was removed: the library reports that it
-  # has dropped an object after everything that refers to it.
+  # The program's objects, by the IDs under which the library holds them. An ID is reused once its object was removed. This is safe because the library
+  # reports a drop after every event that refers to the object.
   class ObjectTable
     VACANT = Object.new.freeze
     private_constant :VACANT
 
-    # The objects at the places of their ids, for a lookup of an object that cannot be removed meanwhile.
+    # The objects, at the indexes of their IDs, for a lookup without the lock of an object that cannot be removed meanwhile.
     attr_reader :objects
 
     def initialize
-      @objects = [VACANT] # no id is 0
+      @objects = [VACANT] # 0 is not an ID
       @free = []
       @lock = Mutex.new
     end
 
-    # Adds an object; returns its id, which is never 0.
+    # Adds an object and returns its ID.
     def put(object)
       @lock.synchronize do
         id = @free.pop || @objects.size
@@ -29,7 +29,7 @@ module Kvlight
       @lock.synchronize { @objects[id] }
     end
 
-    # Removes an object; returns it, or nil.
+    # Removes an object and returns it, or nil if there is none.
     def delete(id)
       @lock.synchronize do
         object = @objects[id]

@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # The second argument of a provider, to answer keys one by one, or later:
+  # The second argument of a provider, through which it can answer key by key, at any time:
   #
   #   Kvlight::Tasks.new { |keys, request| keys.each { |key| request.resolve(key, load(key), ttl_ms: 5000) }; request.finish }
   class Request
@@ -14,44 +14,44 @@ module Kvlight
       @keys = keys
       @positions = keys.each_with_index.to_h
       @lock = Mutex.new
-      ObjectSpace.define_finalizer(self, Request.ending(handle))
+      ObjectSpace.define_finalizer(self, Request.finalizer(handle))
     end
 
-    # The finalizer: finishes a request that was dropped unfinished. Its open keys fail with KVL_ERR_UNANSWERED.
-    def self.ending(handle)
+    # The finalizer. The open keys of a request that was never finished fail with KVL_ERR_UNANSWERED.
+    def self.finalizer(handle)
       proc { Native.kvl_request_release(handle) }
     end
 
     # Answers one key; nil means that there is no such record. Terms are ttl_ms:, priority:, cost:, stale_ttl_ms:, version: and tags:,
-    # as for Tasks#put. True if the answer was in time.
+    # as for Tasks#put. Returns whether the answer was in time.
     def resolve(key, value, **terms)
       at = @positions.fetch(key)
-      Settings.with_terms(**terms) do |stated|
-        @tasks.with_value(value) { |handle| call { Native.kvl_request_resolve(_1, at, handle, stated) } }
+      Settings.with_terms(**terms) do |packed|
+        @tasks.with_value(value) { |handle| call { Native.kvl_request_resolve(_1, at, handle, packed) } }
       end == OK
     end
 
-    # What the store has of a key, expired or not, as a Stale; nil if it has nothing.
+    # Returns the stored entry of a key, expired or not, as a Stale, or nil if there is none.
     def stale(key)
       at = @positions.fetch(key)
-      place = Fiddle::Pointer.malloc(32, Fiddle::RUBY_FREE)
-      place[0, 32] = "\0" * 32
-      status = call { Native.kvl_request_stale(_1, at, place.to_i, place.to_i + 8, place.to_i + 16) }
+      memory = Fiddle::Pointer.malloc(32, Fiddle::RUBY_FREE)
+      memory[0, 32] = "\0" * 32
+      status = call { Native.kvl_request_stale(_1, at, memory.to_i, memory.to_i + 8, memory.to_i + 16) }
       return if status == MISS
 
-      value, age_ms, data, length = place[0, 32].unpack("QqQQ")
+      value, age_ms, data, length = memory[0, 32].unpack("QqQQ")
       version = Native.bytes(data, length).force_encoding(Encoding::UTF_8)
-      Stale.new(value: status == VALUE ? @tasks.shown(value) : nil, age_ms: age_ms, version: version)
+      Stale.new(value: status == VALUE ? @tasks.value_in(value) : nil, age_ms: age_ms, version: version)
     ensure
       Native.kvl_value_release(value) if value
     end
 
-    # Answers one key with what stale returns: the record has not changed. The same value gets a new TTL, and keeps its version and its tags
-    # unless the terms state others. True if the answer was in time; raises an Error with the status MISS if the store has nothing of the key.
+    # Answers one key with the value that stale returns: the record has not changed. The value gets a new TTL, and keeps its version and tags
+    # unless the terms state others. Returns whether the answer was in time; raises an Error with the status MISS if there is no entry.
     def not_modified(key, **terms)
       at = @positions.fetch(key)
-      status = Settings.with_terms(**terms) { |stated| call { Native.kvl_request_not_modified(_1, at, stated) } }
-      raise Error.new(MISS, "the store has nothing of the key #{key.inspect} that could be unmodified") if status == MISS
+      status = Settings.with_terms(**terms) { |packed| call { Native.kvl_request_not_modified(_1, at, packed) } }
+      raise Error.new(MISS, "not_modified needs an entry, and the store has none for the key #{key.inspect}") if status == MISS
 
       status == OK
     end
@@ -77,7 +77,7 @@ module Kvlight
     # Answers all keys from { key => value }: a missing key is null, and an exception in place of a value fails that key.
     def answer(rows)
       stray = rows.respond_to?(:each_key) && rows.each_key.find { |key| !key.is_a?(String) }
-      raise TypeError, "kvlight: keys are Strings, and the provider answered #{stray.inspect}" if stray
+      raise TypeError, "kvlight: keys are Strings, but the provider returned the key #{stray.inspect}" if stray
 
       @keys.each do |key|
         row = rows[key]
@@ -99,24 +99,24 @@ module Kvlight
 
     # -- For Tasks ------------------------------------------------------------------------------------------------------
 
-    # Runs the provider. A provider that returns a Hash has answered; one that takes the request may answer later. However it ends, even
-    # if it is killed, the waiters of its keys are answered.
+    # Calls the provider. A provider that returns a Hash has answered; one that takes the request may answer later. However the call ends, even
+    # if its thread is killed, every waiter of its keys gets an outcome.
     def provide(provider)
       later = false
-      rows = Thread.handle_interrupt(Object => :immediate) { called(provider).tap { answer(_1) if _1.respond_to?(:key?) } }
+      rows = Thread.handle_interrupt(Object => :immediate) { call_provider(provider).tap { answer(_1) if _1.respond_to?(:key?) } }
       later = !rows.respond_to?(:key?)
-      raise TypeError, "kvlight: the provider returned #{rows.inspect[..60]}, and not a Hash" if later && !takes_request?(provider)
+      raise TypeError, "kvlight: the provider must return a Hash, not #{rows.inspect[..60]}" if later && !takes_request?(provider)
     rescue Exception => e # rubocop:disable Lint/RescueException
-      give_up(e)
+      fail_open_keys(e)
     else
       answered = true
     ensure
-      give_up(ThreadError.new("kvlight: the provider's thread was killed")) unless answered || e
+      fail_open_keys(ThreadError.new("kvlight: the provider's thread was killed")) unless answered || e
       release unless later && answered
     end
 
-    # Fails the open keys, unless the request was finished or the cache closed meanwhile: then every waiter has its outcome.
-    def give_up(exception)
+    # Fails the open keys. If the request is finished or the cache closed, every waiter has its outcome already.
+    def fail_open_keys(exception)
       finish_error(exception)
     rescue Error
       nil
@@ -124,12 +124,12 @@ module Kvlight
 
     private
 
-    # Calls the provider with the arguments that it accepts: a lambda checks their number.
-    def called(provider)
+    # Calls the provider with as many arguments as it takes: a lambda checks their number.
+    def call_provider(provider)
       provider.arity == 1 ? provider.call(@keys) : provider.call(@keys, self)
     end
 
-    # Whether the provider is given the request, and so can answer later.
+    # Whether the provider takes the request, and so can answer later.
     def takes_request?(provider)
       !provider.arity.between?(0, 1)
     end

@@ -1,19 +1,19 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # Settings of engines and of fetches: names are the library's ("cache.capacity") or keywords (cache_capacity).
+  # Settings of engines and fetches. Their names are the library's ("cache.capacity") or keywords (cache_capacity).
   module Settings
     NAMES = SETTINGS.merge(SETTINGS.values.to_h { |name| [name.to_sym, name] }).freeze
     private_constant :NAMES
 
-    # Writes settings into a kvl_config_t or kvl_options_t; raises with the library's message if one is invalid.
-    def self.state(kind, handle, settings)
-      settings.each { |key, value| state_one(kind, handle, NAMES.fetch(key.to_sym, key.to_s), value) }
+    # Sets settings of a kvl_config_t or a kvl_options_t. Raises an Error with the library's message if one is invalid.
+    def self.apply(kind, handle, settings)
+      settings.each { |key, value| apply_one(kind, handle, NAMES.fetch(key.to_sym, key.to_s), value) }
       problem = Native.public_send("#{kind}_problem", handle)
       raise Error.new(ERR_BAD_VALUE, Native.text(problem)) unless problem.zero?
     end
 
-    def self.state_one(kind, handle, name, value)
+    def self.apply_one(kind, handle, name, value)
       case value
       when true, false then Native.public_send("#{kind}_set_int", handle, name, value ? 1 : 0)
       when Integer then Native.public_send("#{kind}_set_int", handle, name, value)
@@ -22,12 +22,12 @@ module Kvlight
       else raise ArgumentError, "kvlight: the setting #{name} takes a String, a number or a boolean, not #{value.inspect}"
       end
     end
-    private_class_method :state_one
+    private_class_method :apply_one
 
     CONDITIONS = { nil => 0, absent: PUT_F_IF_ABSENT, present: PUT_F_IF_PRESENT }.freeze
     private_constant :CONDITIONS
 
-    # Calls the block with the terms on which a value is stored, packed; they are valid during the call. 0 if none is stated.
+    # Calls the block with packed terms, which are valid during the call, or with 0 if there are none.
     def self.with_terms(**terms, &call)
       terms.empty? ? yield(0) : pack_terms(**terms, &call)
     end
@@ -35,16 +35,16 @@ module Kvlight
     def self.pack_terms(ttl_ms: TTL_DEFAULT, priority: PRIORITY_DEFAULT, cost: COST_DEFAULT, stale_ttl_ms: 0, version: "", tags: [],
                         keep_ttl: false, only_if: nil)
       flags = condition(only_if) | (keep_ttl ? PUT_F_KEEP_TTL : 0)
-      stated = { struct_size: Native::Terms::SIZE, ttl_ms: ttl_ms, priority: priority, cost: cost, flags: flags, stale_ttl_ms: stale_ttl_ms }
+      fields = { struct_size: Native::Terms::SIZE, ttl_ms: ttl_ms, priority: priority, cost: cost, flags: flags, stale_ttl_ms: stale_ttl_ms }
       memory = labels(version, tags) unless version == "" && tags.empty?
-      stated.merge!(labels_in(memory, tags.size)) if memory
-      yield Native::Terms.members.map { |member| stated.fetch(member, 0) }.pack(Native::Terms::FORMAT)
+      fields.merge!(labels_in(memory, tags.size)) if memory
+      yield Native::Terms.members.map { |member| fields.fetch(member, 0) }.pack(Native::Terms::FORMAT)
     end
     private_class_method :pack_terms
 
-    # The version and the tags in memory of the library's: the slice of the version, those of the tags, and the bytes of all.
+    # The version and the tags in memory outside of Ruby's heap: their slices, followed by the bytes of all.
     def self.labels(version, tags)
-      [version, *tags].each { |label| raise TypeError, "kvlight: versions and tags are Strings, and #{label.inspect} is none" unless label.is_a?(String) }
+      [version, *tags].each { |label| raise TypeError, "kvlight: versions and tags are Strings, not #{label.inspect}" unless label.is_a?(String) }
       Native.slices([version, *tags])
     end
     private_class_method :labels
@@ -56,13 +56,13 @@ module Kvlight
     private_class_method :labels_in
 
     def self.condition(only_if)
-      CONDITIONS.fetch(only_if) { raise ArgumentError, "kvlight: only_if: is :absent or :present, not #{only_if.inspect}" }
+      CONDITIONS.fetch(only_if) { raise ArgumentError, "kvlight: only_if: takes :absent or :present, not #{only_if.inspect}" }
     end
     private_class_method :condition
 
     # Reads an integer setting from a configuration.
     def self.number(config, name)
-      text = Native.taken { |out| Error.check(Native.kvl_config_get(config, name, out)) }
+      text = Native.output { |out| Error.check(Native.kvl_config_get(config, name, out)) }
       Integer(Native.content(text))
     ensure
       Native.kvl_value_release(text) if text

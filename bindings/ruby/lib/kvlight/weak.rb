@@ -1,21 +1,21 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # A weak reference. On Ruby before 3.3, WeakRef loses live objects after the heap was compacted, since it finds them by their addresses.
-  # This one finds them by its own numbers, none of which is used twice, and checks that the object found is the right one.
+  # A weak reference. Before Ruby 3.3, WeakRef loses live objects when the heap is compacted, since it finds them by their addresses. This class
+  # finds them by IDs of its own, which do not repeat, and lets the caller check the object.
   class Weak
     OBJECTS = ObjectSpace::WeakMap.new
-    NUMBERS = Thread::Queue.new << 0
-    private_constant :OBJECTS, :NUMBERS
+    IDS = Thread::Queue.new << 0
+    private_constant :OBJECTS, :IDS
 
     def initialize(object)
-      NUMBERS << (@number = NUMBERS.pop + 1)
-      OBJECTS[@number] = object
+      IDS << (@id = IDS.pop + 1)
+      OBJECTS[@id] = object
     end
 
-    # The object, or nil if it was collected. The block returns whether an object is the right one.
+    # Returns the object, or nil if it was collected. The block is called with the object and returns whether it is the right one.
     def get
-      found = OBJECTS[@number]
+      found = OBJECTS[@id]
       found if found && yield(found)
     end
   end

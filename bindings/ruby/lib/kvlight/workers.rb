@@ -1,12 +1,12 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # Threads that run jobs: started when they are needed, and replaced when they are killed, by a job or from elsewhere. A job that was
-  # accepted is always called. A waiting thread holds no reference to the program's objects.
+  # Threads that run jobs. They are started when they are needed, and replaced when they are killed, by a job or from elsewhere. Every accepted
+  # job is called. A waiting thread refers to no object of the program.
   class Workers
-    def initialize(name, most)
+    def initialize(name, max)
       @name = name
-      @most = most
+      @max = max
       @jobs = []
       @waiting = 0
       @is_closed = false
@@ -15,7 +15,7 @@ module Kvlight
       @changed = ConditionVariable.new
     end
 
-    # Adds a job. Raises ThreadError if there is no thread and none can be started; the job is not accepted then.
+    # Adds a job. Raises ThreadError, without having accepted the job, if there is no thread and none can be started.
     def push(job)
       @lock.synchronize do
         start_another if @jobs.size >= @waiting
@@ -24,7 +24,7 @@ module Kvlight
       end
     end
 
-    # Ends the threads once all jobs are done.
+    # Makes the threads end once all jobs are done.
     def close
       @lock.synchronize do
         @is_closed = true
@@ -38,7 +38,7 @@ module Kvlight
     end
 
     # Runs jobs on this worker thread until the pool is closed and all jobs are done.
-    def run_to_the_end
+    def run_until_closed
       Depth.run { run_one } while wait
     end
 
@@ -48,7 +48,7 @@ module Kvlight
         begin
           thread.join
         rescue Exception # rubocop:disable Lint/RescueException
-          nil # `exit` in a job: Ruby raises it in the main thread.
+          nil # After `exit` in a job, which Ruby raises in the main thread too.
         end
       end
     end
@@ -57,9 +57,9 @@ module Kvlight
 
     def start_another
       @threads.select!(&:alive?)
-      return if @threads.size >= @most
+      return if @threads.size >= @max
 
-      # A thread inherits the interrupt mask (:never), so it can be killed only while it waits, or where a job allows it.
+      # A thread inherits the interrupt mask :never, so it can be killed only while it waits, or where a job allows it.
       @threads << Thread.handle_interrupt(Object => :never) { Thread.new { work } }
       @threads.last.name = @name
     rescue ThreadError
@@ -67,12 +67,12 @@ module Kvlight
     end
 
     def work
-      run_to_the_end
+      run_until_closed
     ensure
       replace
     end
 
-    # Waits until there is a job, or the pool is closed. False if there will be no more jobs. Another thread may take the job first.
+    # Waits until there is a job or the pool is closed. Returns false if there will be no more jobs. Another thread may take the job first.
     def wait
       @lock.synchronize do
         @waiting += 1
@@ -88,7 +88,7 @@ module Kvlight
       job&.call
     end
 
-    # Starts another thread for the jobs that a killed one left.
+    # Starts another thread for the jobs that a killed thread has left.
     def replace
       @lock.synchronize do
         @threads.delete(Thread.current)
