@@ -1,8 +1,8 @@
--- kvlight for LuaJIT: a loading cache. By LuaRocks, or copy this file and the folder kvlight/.
+-- kvlight for LuaJIT: a loading cache. Install it with LuaRocks, or copy this file and the folder kvlight/.
 --
 --   local kvlight = require "kvlight"
 --   local users = kvlight.tasks {
---     provider = function(keys)                    -- called with the keys that the cache lacks
+--     provider = function(keys)                    -- called with the keys that are missing
 --       return database:users(keys)                -- { key = value }; keys left out are remembered as absent
 --     end,
 --     ["cache.capacity"] = 10000,                  -- any setting of docs/CONFIGURATION.md
@@ -11,9 +11,9 @@
 --   local rows = users:fetch_all { "7", "8", "7" } -- in the order of the keys; raises the first error
 --   users:close()
 --
--- Everything happens in poll(), on your thread: fetch() polls while it waits, and yields in between if it runs in a coroutine; a
--- program with its own event loop calls start() with a function, waits on fd() and polls. For OpenResty there is kvlight.ngx. No Lua
--- function is ever passed to the library: a call from one of its threads, or into Lua from a compiled trace, would break LuaJIT.
+-- All code of the program is called in poll(), on its own thread. fetch() polls while it waits, and yields in between if it runs in a coroutine. A
+-- program with an event loop calls start() with a function, waits for fd() to become readable, and polls. For OpenResty there is kvlight.ngx. No Lua
+-- function is passed to the library: a call from one of its threads, or into Lua from a compiled trace, would break LuaJIT.
 
 local library = require "kvlight.library"
 local tasks = require "kvlight.tasks"

@@ -1,4 +1,4 @@
--- Requests: the second argument of a provider, to answer keys one by one, or later.
+-- Requests: the second argument of a provider, through which it can answer key by key, at any time.
 
 local ffi = require "ffi"
 local library = require "kvlight.library"
@@ -8,7 +8,7 @@ local C, K, check = library.C, library.K, library.check
 local Request = {}
 Request.__index = Request
 
--- `handle` is borrowed. A request that is dropped unfinished is finished, and its open keys fail with KVL_ERR_UNANSWERED.
+-- `handle` is borrowed. The open keys of a request that is collected before it is finished fail with KVL_ERR_UNANSWERED.
 function Request.new(tasks, handle)
   local keys = {}
   local slices = C.kvl_request_keys(handle)
@@ -20,24 +20,24 @@ end
 
 local function position(self, i)
   if not self.keys[i] then
-    error(("kvlight: the request has %d keys, and %s is none of them"):format(#self.keys, tostring(i)), 3)
+    error(("kvlight: the request has keys 1 to %d, and no key %s"):format(#self.keys, tostring(i)), 3)
   end
   return i - 1
 end
 
 -- Answers the i-th key; nil means that there is no such record. `terms` may have ttl_ms, priority, cost, stale_ttl_ms, version, tags.
--- True if the answer was in time.
+-- Returns whether the answer was in time.
 function Request:resolve(i, value, terms)
   local at = position(self, i)
-  local stated = library.terms(terms)
-  local handle = self.tasks:_value(value)
-  local status = C.kvl_request_resolve(self.handle, at, handle, stated)
+  local native_terms = library.terms(terms)
+  local handle = self.tasks:_new_value(value)
+  local status = C.kvl_request_resolve(self.handle, at, handle, native_terms)
   C.kvl_value_release(handle)
   return check(status) == K.OK
 end
 
--- What the store has of the i-th key, expired or not: a table with value (nil if the key is known to be absent), age_ms and version ("" if
--- none was stated); nil if it has nothing.
+-- Returns the stored entry of the i-th key, expired or not: a table with value (nil if the key is known to be absent), age_ms and version ("" if there
+-- was none); or nil if there is no entry.
 function Request:stale(i)
   local at = position(self, i)
   local value, age, version = ffi.new "kvl_value_t *[1]", ffi.new "int64_t[1]", ffi.new "kvl_slice_t[1]"
@@ -45,29 +45,29 @@ function Request:stale(i)
   if status == K.MISS then
     return nil
   end
-  local held = { age_ms = tonumber(age[0]), version = ffi.string(version[0].data, version[0].len) }
+  local entry = { age_ms = tonumber(age[0]), version = ffi.string(version[0].data, version[0].len) }
   if status == K.VALUE then
-    held.value = self.tasks:_shown(value[0])
+    entry.value = self.tasks:_from_value(value[0])
     C.kvl_value_release(value[0])
   end
-  return held
+  return entry
 end
 
--- Answers the i-th key with what stale() returns: the record has not changed. The same value gets a new TTL, and keeps its version and its
--- tags unless the terms state others. True if the answer was in time; raises an error with the status K.MISS if the store has nothing.
+-- Answers the i-th key with the value that stale() returns: the record has not changed. The value gets a new TTL, and keeps its version and tags
+-- unless the terms state others. Returns whether the answer was in time; raises an error with the status K.MISS if there is no entry.
 function Request:not_modified(i, terms)
   local at = position(self, i)
   local status = check(C.kvl_request_not_modified(self.handle, at, library.terms(terms)))
   if status == K.MISS then
-    error(library.error_of(status, ("the store has nothing of the key %q that could be unmodified"):format(self.keys[i])), 0)
+    error(library.error_of(status, ("not_modified() needs an entry, and the store has none for the key %q"):format(self.keys[i])), 0)
   end
   return status == K.OK
 end
 
--- Fails the i-th key with a kvlight.failure(), or with any value, which every waiting caller then gets.
-function Request:fail(i, why)
+-- Fails the i-th key with a kvlight.failure() or any other value, which every waiting caller gets.
+function Request:fail(i, reason)
   local at = position(self, i)
-  local handle = self.tasks:_error(why)
+  local handle = self.tasks:_new_error(reason)
   local status = C.kvl_request_fail(self.handle, at, handle)
   C.kvl_error_release(handle)
   return check(status) == K.OK
@@ -79,8 +79,8 @@ function Request:finish()
 end
 
 -- Finishes the request: keys without an answer fail with the reason.
-function Request:finish_error(why)
-  local handle = self.tasks:_error(why)
+function Request:finish_error(reason)
+  local handle = self.tasks:_new_error(reason)
   local status = C.kvl_request_finish_error(self.handle, handle)
   C.kvl_error_release(handle)
   check(status)
@@ -99,7 +99,7 @@ end
 -- Answers all keys from { key = value }: a missing key is null, and a kvlight.failure() in place of a value fails that key.
 function Request:answer(rows)
   if type(rows) ~= "table" then
-    error(("kvlight: the provider returned a %s, and not { key = value }"):format(type(rows)), 0)
+    error(("kvlight: the provider must return { key = value }, not a %s"):format(type(rows)), 0)
   end
   local is_complete = true
   for i, key in ipairs(self.keys) do
@@ -112,25 +112,25 @@ function Request:answer(rows)
       self:resolve(i, row)
     end
   end
-  -- Otherwise a row under the number 7 would make the key "7" absent.
+  -- Without this check, a row with the number 7 as its key would make the key "7" absent.
   if not is_complete then
     for key in pairs(rows) do
       if type(key) ~= "string" then
-        error(("kvlight: keys are strings, and the provider answered the %s %s"):format(type(key), tostring(key)), 0)
+        error(("kvlight: keys are strings, but the provider returned the %s %s as a key"):format(type(key), tostring(key)), 0)
       end
     end
   end
   self:finish()
 end
 
--- Calls the provider. A provider that returns nothing has answered, or keeps the request and answers later.
+-- Calls the provider. A provider that returns nothing has answered through the request, or keeps it and answers later.
 function Request:provide(provider)
-  local went_well, rows = pcall(provider, self.keys, self)
-  if went_well and rows ~= nil then
-    went_well, rows = pcall(self.answer, self, rows)
+  local ok, rows = pcall(provider, self.keys, self)
+  if ok and rows ~= nil then
+    ok, rows = pcall(self.answer, self, rows)
   end
-  if not went_well then
-    -- This fails if the request is finished or the cache was closed meanwhile: then every waiter has its outcome already.
+  if not ok then
+    -- This fails if the request is finished or the cache closed: then every waiter has its outcome already.
     pcall(self.finish_error, self, rows)
   end
 end

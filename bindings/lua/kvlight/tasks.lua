@@ -13,12 +13,12 @@ local C, K, check, error_of, id_of = library.C, library.K, library.check, librar
 local Fetch = {}
 Fetch.__index = Fetch
 
--- Cancels this fetch alone: its waiters get KVL_ERR_CANCELLED.
+-- Cancels this fetch alone, which then fails with KVL_ERR_CANCELLED.
 function Fetch:cancel()
   check(C.kvl_fetch_cancel(self.handle))
 end
 
--- Waits until the fetch is done, and returns the result, or the list of results, that its function is called with.
+-- Waits until the fetch is done, and returns its result, or its list of results.
 function Fetch:wait()
   while not self.is_done do
     self.tasks:_wait(self)
@@ -43,51 +43,50 @@ local TRANSFER_SIZE = ffi.sizeof "kvl_transfer_t"
 -- Settings of this module, not of the library.
 local OWN = { provider = true, dropped = true, on_error = true, wait = true, wake = true, spawn = true, delivery = true }
 
--- Settings for callbacks, which the library might call on its own threads.
-local REFUSED = {
+-- Callbacks that the library would call on its own threads, and what to use instead.
+local UNSUPPORTED = {
   validator = "check keys before you fetch them",
-  cost = "state a value's cost in its answer: request:resolve(i, value, { cost = … })",
-  removal_listener = "`dropped` is called with values that nobody holds any more",
+  cost = "pass the cost of a value with its answer: request:resolve(i, value, { cost = … })",
+  removal_listener = "`dropped` is called with each value that the cache no longer holds",
   record_listener = "stats() counts lookups",
 }
 
-local function refuse(settings)
-  for name, instead in pairs(REFUSED) do
+local function check_settings(settings)
+  for name, instead in pairs(UNSUPPORTED) do
     if settings[name] ~= nil then
-      error(("kvlight: LuaJIT cannot lend the library a function (%s): %s"):format(name, instead), 0)
+      error(("kvlight: `%s` is not available in LuaJIT, whose functions cannot run on other threads: %s"):format(name, instead), 0)
     end
   end
   if settings.delivery ~= nil and settings.delivery ~= "queue" then
-    error("kvlight: LuaJIT cannot be called from another thread; delivery is \"queue\", which poll() drains", 0)
+    error("kvlight: `delivery` must be \"queue\", which poll() reads: LuaJIT cannot be called from another thread", 0)
   end
   if type(settings.provider) ~= "function" then
-    error("kvlight: `provider` is missing: a function that is called with a list of keys and returns { key = value }", 0)
+    error("kvlight: `provider` is missing: a function that takes a list of keys and returns { key = value }", 0)
   end
 end
 
--- Ends an engine and its queue, by close() or else by the garbage collector. This does not wait for code of the program, which runs only in
--- poll().
+-- Frees an engine and its queue when they are garbage collected. This does not wait for code of the program, which runs only in poll().
 local function end_pair(pair)
   C.kvl_tasks_free(pair.tasks)
   C.kvl_queue_free(pair.queue)
   pair.tasks, pair.queue = nil, nil
 end
 
-local function report(why)
-  io.stderr:write("kvlight: a function given to start(), or `dropped`, raised ", why, "\n")
+local function report(message)
+  io.stderr:write("kvlight: a function given to start(), or `dropped`, raised ", message, "\n")
 end
 
 -- Besides the library's settings, which are those of docs/CONFIGURATION.md:
---   provider  is called with a list of keys and the Request; returns { key = value }, or nothing to answer later.
---   dropped   is called with each value that is not a string when neither the cache nor a fetch holds it any longer.
---   on_error  is called with errors raised by functions passed to start() and by `dropped`; without it they are printed.
+--   provider  is called with a list of keys and the Request. It returns { key = value }, or nothing to answer later.
+--   dropped   is called with each value that is not a string once neither the cache nor a fetch holds it any longer.
+--   on_error  is called with errors of functions passed to start() and of `dropped`, which are printed without it.
 -- For schedulers of coroutines:
---   wait      is called repeatedly with a fetch that is not done, and lets other coroutines and poll() run. Without it, waiting yields
---             in coroutines, and blocks elsewhere.
+--   wait      is called repeatedly with a fetch that is not done, and lets other coroutines and poll() run. Without it, a wait yields in
+--             coroutines and blocks elsewhere.
 --   wake      is called with a fetch that is done, so that `wait` may sleep until then.
---   spawn     is called with a function that runs the provider, and runs it in a separate coroutine. Without it, providers run in poll().
+--   spawn     is called with a function that calls the provider, and runs it in a separate coroutine. Without it, providers run in poll().
 function M.new(settings)
-  refuse(settings)
+  check_settings(settings)
   local pair = ffi.gc(pair_of(), end_pair)
   local out = ffi.new "kvl_queue_t *[1]"
   check(C.kvl_queue_new(0, out))
@@ -96,15 +95,15 @@ function M.new(settings)
   local config_out = ffi.new "kvl_config_t *[1]"
   check(C.kvl_config_new(config_out))
   local config = ffi.gc(config_out[0], C.kvl_config_free)
-  library.state("kvl_config", config, settings, OWN)
+  library.apply("kvl_config", config, settings, OWN)
   check(C.kvl_config_set_queue(config, pair.queue, K.QUEUE_F_ALL))
   check(C.kvl_config_set_provider(config, nil, nil, nil))
   local tasks_out = ffi.new "kvl_tasks_t *[1]"
-  local why = out_error()
-  local status = C.kvl_tasks_new(config, tasks_out, why)
+  local error_out = out_error()
+  local status = C.kvl_tasks_new(config, tasks_out, error_out)
   if status < 0 then
-    local message = why[0] ~= nil and ffi.string(C.kvl_error_message(why[0])) or nil
-    C.kvl_error_release(why[0])
+    local message = error_out[0] ~= nil and ffi.string(C.kvl_error_message(error_out[0])) or nil
+    C.kvl_error_release(error_out[0])
     error(error_of(status, message), 0)
   end
   pair.tasks = tasks_out[0]
@@ -117,60 +116,60 @@ function M.new(settings)
     wait = settings.wait,
     wake = settings.wake,
     spawn = settings.spawn,
-    looks_first = (settings.read or "normal") == "normal", -- a fetch without options looks in the store first
+    reads_store_first = (settings.read or "normal") == "normal", -- a fetch without options starts with a lookup in the store
     event = ffi.new "kvl_event_t",
     last_id = 0,
-    polls = 0, -- the number of poll() calls that are running the program's code
-    fetches = {}, -- by id, until their last event
-    objects = {}, -- values by id, until the library reports that they were dropped
-    errors = {}, -- errors of providers, likewise
+    polls = 0, -- the number of poll() calls that are calling the program's code
+    fetches = {}, -- by ID, until their last event
+    objects = {}, -- values by ID, until the library reports that it dropped them
+    errors = {}, -- errors of providers, in the same way
   }, Tasks)
 end
 
-function Tasks:_id()
+function Tasks:_new_id()
   self.last_id = self.last_id + 1
   return self.last_id, ffi.cast("void *", self.last_id)
 end
 
-function Tasks:_open()
+function Tasks:_check_open()
   if self.pair.tasks == nil then
     error(error_of(K.ERR_CLOSED), 0)
   end
   return self.pair.tasks
 end
 
--- Creates a handle for a value: strings become bytes, nil becomes null, and anything else is an object that stays in Lua.
-function Tasks:_value(value)
+-- Creates a handle for a value. A string becomes bytes, nil becomes null, and anything else an object that stays in Lua.
+function Tasks:_new_value(value)
   if value == nil then
     return C.kvl_value_null()
   end
-  self:_open()
+  self:_check_open()
   local out = out_value()
   if type(value) == "string" then
     check(C.kvl_value_new_bytes(value, #value, out))
   else
-    local id, pointer = self:_id()
+    local id, pointer = self:_new_id()
     check(C.kvl_value_new_object_on(self.pair.queue, pointer, 0, nil, out))
     self.objects[id] = value
   end
   return out[0]
 end
 
-function Tasks:_error(why)
-  self:_open()
-  if why == nil then
-    why = "an error without a value"
+function Tasks:_new_error(reason)
+  self:_check_open()
+  if reason == nil then
+    reason = "an error without a value"
   end
-  local is_text, message = pcall(tostring, why)
-  message = is_text and message or type(why)
-  local stated = library.is_failure(why) and why or {}
-  local flags = (stated.permanent and K.ERROR_F_PERMANENT or 0) + (stated.no_stale and K.ERROR_F_NO_STALE or 0)
+  local is_text, message = pcall(tostring, reason)
+  message = is_text and message or type(reason)
+  local terms = library.is_failure(reason) and reason or {}
+  local flags = (terms.permanent and K.ERROR_F_PERMANENT or 0) + (terms.no_stale and K.ERROR_F_NO_STALE or 0)
   local out = out_error()
-  local id, pointer = self:_id()
-  check(C.kvl_error_new_object(stated.code or 0, message, #message, flags, self.pair.queue, pointer, nil, out))
-  self.errors[id] = why
-  if stated.retry_after_ms then
-    C.kvl_error_set_retry_after(out[0], stated.retry_after_ms)
+  local id, pointer = self:_new_id()
+  check(C.kvl_error_new_object(terms.code or 0, message, #message, flags, self.pair.queue, pointer, nil, out))
+  self.errors[id] = reason
+  if terms.retry_after_ms then
+    C.kvl_error_set_retry_after(out[0], terms.retry_after_ms)
   end
   return out[0]
 end
@@ -185,31 +184,31 @@ local function from_value(self, value)
   return ffi.string(data, len[0])
 end
 
--- For requests: converts a value of the library.
-function Tasks:_shown(value)
+-- Returns the Lua value of a handle; for requests.
+function Tasks:_from_value(value)
   return from_value(self, value)
 end
 
 local from_error
-function from_error(self, failed)
-  local object = C.kvl_error_object(failed)
+function from_error(self, native_error)
+  local object = C.kvl_error_object(native_error)
   if object ~= nil then
     return self.errors[id_of(object)]
   end
-  local made = error_of(C.kvl_error_status(failed), ffi.string(C.kvl_error_message(failed)))
-  local cause = C.kvl_error_cause(failed)
+  local result = error_of(C.kvl_error_status(native_error), ffi.string(C.kvl_error_message(native_error)))
+  local cause = C.kvl_error_cause(native_error)
   if cause ~= nil then
-    made.cause = from_error(self, cause)
+    result.cause = from_error(self, cause)
   end
-  return made
+  return result
 end
 
--- Converts a result: status (K.VALUE, K.NULL, K.MISS, K.INVALID_KEY or an error's), key, value, error, source, attempts, age_ms,
--- ttl_left_ms (-1: never expires, 0: not stored) and is_stale: the value has expired and is served as a fallback. `error` is then the error of
--- the load, nil if it took too long (stale.timeout_ms).
+-- Converts a result: status (K.VALUE, K.NULL, K.MISS, K.INVALID_KEY or that of the error), key, value, error, source, attempts, age_ms, ttl_left_ms
+-- (-1 for never, 0 if it is not stored) and is_stale: the value has expired and is served as a fallback. `error` is then the error of the load, or
+-- nil if it took too long (stale.timeout_ms).
 local function from_result(self, result)
   local status = result.status
-  local value, failed
+  local value, reason
   if status == K.VALUE then
     if result.object ~= nil then
       value = self.objects[id_of(result.object)]
@@ -218,13 +217,13 @@ local function from_result(self, result)
     end
   end
   if result.error ~= nil then
-    failed = from_error(self, result.error)
+    reason = from_error(self, result.error)
   end
   return {
     status = status,
     key = ffi.string(result.key, result.key_len),
     value = value,
-    error = failed,
+    error = reason,
     source = result.source,
     attempts = result.attempts,
     age_ms = tonumber(result.age_ms),
@@ -241,7 +240,7 @@ local function from_results(self, results)
   return list
 end
 
--- Calls `use` with options created from a table, or with nil.
+-- Calls `use` with the options of a table, or with nil.
 local function with_options(settings, use)
   if not settings then
     return use(nil)
@@ -249,12 +248,12 @@ local function with_options(settings, use)
   local out = ffi.new "kvl_options_t *[1]"
   check(C.kvl_options_new(out))
   local options = ffi.gc(out[0], C.kvl_options_free)
-  library.state("kvl_options", options, settings)
+  library.apply("kvl_options", options, settings)
   return use(options)
 end
 
 local function key_of(key)
-  return type(key) == "string" and key or error("kvlight: keys are strings, and this is a " .. type(key), 3)
+  return type(key) == "string" and key or error("kvlight: keys are strings, not a " .. type(key), 3)
 end
 
 local function slices(keys)
@@ -263,19 +262,19 @@ local function slices(keys)
   for i = 1, n do
     local key = keys[i]
     if type(key) ~= "string" then
-      error("kvlight: keys are strings, and the one at " .. i .. " is a " .. type(key), 3)
+      error("kvlight: keys are strings, but key " .. i .. " is a " .. type(key), 3)
     end
     list[i - 1].data, list[i - 1].len = key, #key
   end
   return list, n
 end
 
--- Starts a fetch, which is in progress if `call` returns KVL_PENDING.
-local function begin(self, tell, call)
+-- Starts a fetch with `call`, which returns KVL_PENDING if the fetch is in progress.
+local function start_fetch(self, on_result, call)
   local out = ffi.new "kvl_fetch_t *[1]"
   check(C.kvl_fetch_new(out))
-  local id, pointer = self:_id()
-  local fetch = setmetatable({ tasks = self, handle = ffi.gc(out[0], C.kvl_fetch_release), tell = tell }, Fetch)
+  local id, pointer = self:_new_id()
+  local fetch = setmetatable({ tasks = self, handle = ffi.gc(out[0], C.kvl_fetch_release), on_result = on_result }, Fetch)
   self.fetches[id] = fetch
   local status = call(fetch.handle, pointer)
   if status ~= K.PENDING then
@@ -285,32 +284,32 @@ local function begin(self, tell, call)
   return fetch
 end
 
--- Starts to fetch one key; poll() calls `tell` with its result. Options are settings that are "per fetch".
-function Tasks:start(key, options, tell)
-  local tasks = self:_open()
+-- Starts to fetch one key; poll() calls `on_result` with its result. Options are the settings that are "per fetch".
+function Tasks:start(key, options, on_result)
+  local tasks = self:_check_open()
   key_of(key)
   return with_options(options, function(opts)
-    return begin(self, tell, function(fetch, pointer)
+    return start_fetch(self, on_result, function(fetch, pointer)
       return C.kvl_tasks_fetch(tasks, key, #key, opts, fetch, nil, pointer, nil, nil)
     end)
   end)
 end
 
--- Starts to fetch many keys; poll() calls `tell` with the list of their results.
-function Tasks:start_all(keys, options, tell)
-  local tasks = self:_open()
+-- Starts to fetch many keys; poll() calls `on_result` once, with the list of their results.
+function Tasks:start_all(keys, options, on_result)
+  local tasks = self:_check_open()
   local list, n = slices(keys)
   return with_options(options, function(opts)
-    return begin(self, tell, function(fetch, pointer)
+    return start_fetch(self, on_result, function(fetch, pointer)
       return C.kvl_tasks_fetch_all(tasks, list, n, opts, fetch, nil, pointer, nil, nil)
     end)
   end)
 end
 
--- Looks a key up without asking the provider: returns the value, and K.VALUE, K.NULL, K.MISS or K.INVALID_KEY.
+-- Looks a key up, without calling the provider. Returns the value, and K.VALUE, K.NULL, K.MISS or K.INVALID_KEY.
 function Tasks:get(key)
   local out = out_value()
-  local status = check(C.kvl_tasks_get(self:_open(), key_of(key), #key, out))
+  local status = check(C.kvl_tasks_get(self:_check_open(), key_of(key), #key, out))
   if status ~= K.VALUE then
     return nil, status
   end
@@ -319,9 +318,9 @@ function Tasks:get(key)
   return value, status
 end
 
--- Waits for the value of one key, nil if there is no such record; raises the error of a key that fails.
+-- Waits for the value of one key, and returns it, or nil if there is no such record; raises the error of a key that fails.
 function Tasks:fetch(key, options)
-  if not options and self.looks_first then
+  if not options and self.reads_store_first then
     local value, status = self:get(key)
     if status ~= K.MISS then
       return value
@@ -334,12 +333,12 @@ function Tasks:fetch(key, options)
   return result.value
 end
 
--- The result of each key, in the order of the keys. Does not raise the error of a single key.
+-- Returns the result of each key, in the order of the keys. The error of a key is in its result and is not raised.
 function Tasks:results(keys, options)
   return self:start_all(keys, options):wait()
 end
 
--- The values of many keys, in the order of the keys, nil where there is no such record; raises the first error.
+-- Returns the values of many keys, in the order of the keys, with nil where there is no such record; raises the first error.
 function Tasks:fetch_all(keys, options)
   local values = {}
   for i, result in ipairs(self:results(keys, options)) do
@@ -353,21 +352,21 @@ end
 
 local function with_cache(self, use)
   local out = ffi.new "kvl_cache_t *[1]"
-  check(C.kvl_tasks_cache(self:_open(), out))
+  check(C.kvl_tasks_cache(self:_check_open(), out))
   local status = use(out[0])
   C.kvl_cache_release(out[0])
   return check(status)
 end
 
 -- Stores a value; nil stores the key as known to be absent. `terms` may have ttl_ms, priority, cost, stale_ttl_ms, version, tags, keep_ttl,
--- only_if. True if it was stored. Polls unless a poll is in progress, so that a program that only stores also releases removed values.
+-- only_if. Returns whether it was stored. Polls unless a poll is in progress, so that a program that makes only puts releases dropped values too.
 function Tasks:put(key, value, terms)
-  self:_open()
+  self:_check_open()
   key_of(key)
-  local stated = library.terms(terms)
-  local handle = self:_value(value)
+  local native_terms = library.terms(terms)
+  local handle = self:_new_value(value)
   local status = with_cache(self, function(cache)
-    local status = C.kvl_cache_put(cache, key, #key, handle, stated)
+    local status = C.kvl_cache_put(cache, key, #key, handle, native_terms)
     C.kvl_value_release(handle)
     return status
   end)
@@ -377,14 +376,14 @@ function Tasks:put(key, value, terms)
   return status == K.OK
 end
 
--- Gives an entry a new TTL. True if there was an entry.
+-- Gives an entry a new TTL. Returns whether there was an entry.
 function Tasks:touch(key, ttl_ms)
   key_of(key)
   return with_cache(self, function(cache) return C.kvl_cache_touch(cache, key, #key, ttl_ms or K.TTL_DEFAULT) end) == K.OK
 end
 
--- Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if stale.ttl_ms is set. True if there
--- was an entry.
+-- Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if stale.ttl_ms is set. Returns
+-- whether there was an entry.
 function Tasks:expire(key)
   key_of(key)
   return with_cache(self, function(cache) return C.kvl_cache_expire(cache, key, #key) end) == K.OK
@@ -392,21 +391,21 @@ end
 
 -- Reloads keys in the background, while poll() is called; the current values are served until then, and stay if the reload fails.
 function Tasks:refresh(keys, options)
-  local tasks = self:_open()
+  local tasks = self:_check_open()
   local list, n = slices(keys)
   with_options(options, function(opts) check(C.kvl_tasks_refresh(tasks, list, n, opts)) end)
 end
 
 -- Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored.
 function Tasks:invalidate(keys)
-  local tasks = self:_open()
+  local tasks = self:_check_open()
   local list, n = slices(keys)
   check(C.kvl_tasks_invalidate(tasks, list, n, 0))
 end
 
 -- Another process may have changed any key: everything leaves this process.
 function Tasks:invalidate_all()
-  check(C.kvl_tasks_invalidate(self:_open(), nil, 0, K.INVALIDATE_F_ALL))
+  check(C.kvl_tasks_invalidate(self:_check_open(), nil, 0, K.INVALIDATE_F_ALL))
 end
 
 local BREAKER = { [K.BREAKER_CLOSED] = "closed", [K.BREAKER_OPEN] = "open", [K.BREAKER_HALF_OPEN] = "half_open" }
@@ -414,19 +413,19 @@ local FORCE = { closed = K.BREAKER_FORCE_CLOSED, open = K.BREAKER_FORCE_OPEN }
 
 -- The state of the circuit breaker (breaker.failure_ratio, breaker.consecutive): "closed", "open" or "half_open".
 function Tasks:breaker()
-  return BREAKER[C.kvl_tasks_breaker_state(self:_open())]
+  return BREAKER[C.kvl_tasks_breaker_state(self:_check_open())]
 end
 
 -- Forces the circuit breaker "closed" or "open", whatever the provider does; nil returns it to automatic operation.
-function Tasks:force_breaker(state)
-  local order = state == nil and K.BREAKER_FORCE_NONE or FORCE[state]
-  if not order then
-    error('kvlight: the circuit breaker is forced "closed" or "open", or left to itself: nil', 2)
+function Tasks:force_breaker(apply)
+  local force = apply == nil and K.BREAKER_FORCE_NONE or FORCE[apply]
+  if not force then
+    error('kvlight: force_breaker() takes "closed", "open", or nil for automatic operation', 2)
   end
-  check(C.kvl_tasks_breaker_force(self:_open(), order))
+  check(C.kvl_tasks_breaker_force(self:_check_open(), force))
 end
 
--- The number of entries that a call changes.
+-- Makes a call and returns the number of entries that it changed.
 local function change_tagged(self, change, tag)
   local count = ffi.new "size_t[1]"
   library.tag(tag)
@@ -434,7 +433,7 @@ local function change_tagged(self, change, tag)
   return tonumber(count[0])
 end
 
--- Removes all entries with a tag, and returns their number. Running loads do not store an answer with it.
+-- Removes all entries with a tag, and returns their number. A running load does not store its answer if that has the tag.
 function Tasks:remove_tag(tag)
   return change_tagged(self, C.kvl_cache_remove_tag, tag)
 end
@@ -449,21 +448,21 @@ function Tasks:expire_all()
   with_cache(self, function(cache) return C.kvl_cache_expire_all(cache) end)
 end
 
--- Removes an entry. True if there was one.
+-- Removes an entry. Returns whether there was one.
 function Tasks:remove(key)
   key_of(key)
   return with_cache(self, function(cache) return C.kvl_cache_remove(cache, key, #key) end) == K.OK
 end
 
--- Removes everything.
+-- Removes all entries.
 function Tasks:clear()
   with_cache(self, function(cache) return C.kvl_cache_clear(cache) end)
 end
 
--- The statistics as numbers, by the names of docs/STATISTICS.md.
+-- Returns the statistics as numbers, by the names of docs/STATISTICS.md.
 function Tasks:stats()
   local stats = ffi.new "kvl_stats_t"
-  check(C.kvl_tasks_stats(self:_open(), stats, ffi.sizeof(stats)))
+  check(C.kvl_tasks_stats(self:_check_open(), stats, ffi.sizeof(stats)))
   local counted = {}
   for _, name in ipairs(statistics) do
     counted[name] = tonumber(stats[name])
@@ -472,20 +471,20 @@ function Tasks:stats()
 end
 
 local function transfer(self, call, path)
-  local done, why, cache = ffi.new "kvl_transfer_t", out_error(), ffi.new "kvl_cache_t *[1]"
-  check(C.kvl_tasks_cache(self:_open(), cache))
-  local status = call(cache[0], path, nil, nil, done, TRANSFER_SIZE, why)
+  local done, error_out, cache = ffi.new "kvl_transfer_t", out_error(), ffi.new "kvl_cache_t *[1]"
+  check(C.kvl_tasks_cache(self:_check_open(), cache))
+  local status = call(cache[0], path, nil, nil, done, TRANSFER_SIZE, error_out)
   C.kvl_cache_release(cache[0])
   if status < 0 then
-    local failed = error_of(status, ffi.string(C.kvl_error_message(why[0])))
-    C.kvl_error_release(why[0])
-    error(failed, 0)
+    local failure = error_of(status, ffi.string(C.kvl_error_message(error_out[0])))
+    C.kvl_error_release(error_out[0])
+    error(failure, 0)
   end
   return tonumber(done.entries)
 end
 
--- Iterates over the entries: `for key, value in cache:entries() do`, with nil for a key known to be absent. A key that is in the cache
--- throughout appears exactly once, whatever the loop changes. Nothing is loaded, or counted as used.
+-- Iterates over the entries: `for key, value in cache:entries() do`, with nil for a key known to be absent. A key that stays in the cache
+-- throughout appears exactly once, whatever the loop changes. Loads nothing, and does not count as a use.
 function Tasks:entries()
   local out = ffi.new "kvl_iterator_t *[1]"
   with_cache(self, function(cache) return C.kvl_iterator_new(cache, out) end)
@@ -504,8 +503,8 @@ function Tasks:entries()
   end
 end
 
--- Writes the entries to a file, and returns the number of them. An existing file is replaced once the new one is complete. Values that are
--- not strings are left out: a cache that is to be saved should hold strings.
+-- Writes the entries to a file, with their remaining TTLs, and returns their number. An existing file is replaced once the new one is complete.
+-- Values that are not strings are left out: to save a cache, store strings in it.
 function Tasks:save(path)
   return transfer(self, C.kvl_cache_save, path)
 end
@@ -519,18 +518,18 @@ end
 
 -- Calls a function of the program, and reports its error.
 local function call_back(self, call, argument)
-  local why, trace
-  local function note(raised)
-    why, trace = raised, debug.traceback(tostring(raised), 2)
+  local raised, trace
+  local function record(value)
+    raised, trace = value, debug.traceback(tostring(value), 2)
   end
-  if xpcall(call, function(raised) return pcall(note, raised) end, argument) then
+  if xpcall(call, function(value) return pcall(record, value) end, argument) then
     return
   end
-  trace = trace or type(why)
+  trace = trace or type(raised)
   if not self.on_error then
     report(trace)
-  elseif not pcall(self.on_error, why) then
-    report(trace .. "\n(and `on_error` failed)")
+  elseif not pcall(self.on_error, raised) then
+    report(trace .. "\n(and `on_error` raised an error)")
   end
 end
 
@@ -543,27 +542,27 @@ local function settle(self, id, is_last, outcome)
   if self.wake then
     call_back(self, self.wake, fetch)
   end
-  if fetch.tell then
-    call_back(self, fetch.tell, outcome)
+  if fetch.on_result then
+    call_back(self, fetch.on_result, outcome)
   end
 end
 
-local function ask(self, handle)
+local function start_request(self, handle)
   local request = Request.new(self, handle)
   local function provide()
     request:provide(self.provider)
   end
   if self.spawn then
-    local went_well, why = pcall(self.spawn, provide)
-    if not went_well then
-      pcall(request.finish_error, request, why)
+    local ok, reason = pcall(self.spawn, provide)
+    if not ok then
+      pcall(request.finish_error, request, reason)
     end
   else
     provide()
   end
 end
 
--- All memory that an event borrows is read before code of the program runs, since that code may poll too.
+-- The memory that an event points to is read before code of the program is called, since that code may poll too.
 local function handle_event(self, event)
   local kind = event.kind
   if kind == K.EVENT_RESULT then
@@ -571,7 +570,7 @@ local function handle_event(self, event)
   elseif kind == K.EVENT_RESULTS then
     settle(self, id_of(event.user_data), true, from_results(self, event.results))
   elseif kind == K.EVENT_REQUEST then
-    ask(self, event.request)
+    start_request(self, event.request)
   elseif kind == K.EVENT_DROP then
     local id = id_of(event.user_data)
     local object = self.objects[id]
@@ -584,28 +583,28 @@ local function handle_event(self, event)
   end
 end
 
--- Handles the events in the queue; waits up to `timeout_ms` for the first one (0: not at all). Returns the number of events.
+-- Handles the events in the queue, and returns their number. Waits up to `timeout_ms` for the first event; by default it does not wait.
 function Tasks:poll(timeout_ms)
   local count = 0
-  local patience = timeout_ms or 0
+  local wait_ms = timeout_ms or 0
   while self.pair.queue ~= nil do
     local event = self.event
-    if check(C.kvl_queue_next(self.pair.queue, patience, event, EVENT_SIZE)) == K.EMPTY then
+    if check(C.kvl_queue_next(self.pair.queue, wait_ms, event, EVENT_SIZE)) == K.EMPTY then
       break
     end
-    count, patience = count + 1, 0
+    count, wait_ms = count + 1, 0
     self.polls = self.polls + 1
-    local went_well, why = pcall(handle_event, self, event)
+    local ok, reason = pcall(handle_event, self, event)
     self.polls = self.polls - 1
-    if not went_well then
-      error(why, 0)
+    if not ok then
+      error(reason, 0)
     end
   end
   return count
 end
 
--- A coroutine may yield unless a C function called it: coroutine.isyieldable() reports that.
-local function may_yield()
+-- A coroutine can yield unless a C function called it, which coroutine.isyieldable() reports where it exists.
+local function can_yield()
   if coroutine.isyieldable then
     return coroutine.isyieldable()
   end
@@ -613,11 +612,11 @@ local function may_yield()
   return running ~= nil and not is_main
 end
 
--- Waits once for a fetch that is not done: by the program's `wait`, by yielding, or by polling.
+-- Waits for a fetch, once, through the program's `wait`, by yielding, or by polling.
 function Tasks:_wait(fetch)
   if self.wait then
     self.wait(fetch)
-  elseif not may_yield() then
+  elseif not can_yield() then
     self:poll(100)
   elseif self:poll() == 0 then
     coroutine.yield()
@@ -626,14 +625,13 @@ end
 
 -- A descriptor that is readable while poll() has work to do.
 function Tasks:fd()
-  self:_open()
+  self:_check_open()
   local out = ffi.new "int32_t[1]"
   check(C.kvl_queue_fd(self.pair.queue, out))
   return out[0]
 end
 
--- Closes the cache: fetches in progress end with KVL_ERR_CLOSED during this call, and `dropped` is called with all objects. May be called
--- twice.
+-- Closes the cache: fetches in progress fail with KVL_ERR_CLOSED during this call, and `dropped` is called with every object. May be called twice.
 function Tasks:close()
   if self.pair.tasks ~= nil then
     check(C.kvl_tasks_close(self.pair.tasks, K.CLOSE_CANCEL, 0, nil, nil, nil))
@@ -641,7 +639,7 @@ function Tasks:close()
       self:poll(100)
     end
   end
-  -- A function that poll() called may have closed it too.
+  -- A function that poll() called may have closed the cache too.
   if self.pair.tasks ~= nil then
     check(C.kvl_tasks_free(self.pair.tasks))
     self.pair.tasks = nil

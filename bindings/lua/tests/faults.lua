@@ -1,5 +1,5 @@
--- Misuse by programs: functions that fail, coroutines that yield or are never resumed, caches that are dropped, millions of calls; none
--- affects anything else. Prints TAP; run.sh passes the places of module and library.
+-- Functions that fail, coroutines that yield or are never resumed, caches that are never closed, millions of calls: none of these affects other
+-- fetches. Prints TAP; run.sh sets the paths of the module and the library.
 
 local kvlight = require "kvlight"
 local K = kvlight.K
@@ -22,13 +22,6 @@ local function echo(settings)
   return kvlight.tasks(settings)
 end
 
-local function lines_of(command)
-  local pipe = io.popen(command)
-  local count = select(2, pipe:read("*a"):gsub("\n", ""))
-  pipe:close()
-  return count
-end
-
 local function content(path)
   local file = assert(io.open(path))
   local text = file:read("*a")
@@ -36,32 +29,26 @@ local function content(path)
   return text
 end
 
--- The number of threads and descriptors of the process.
-local pid = content("/proc/self/stat"):match("^%d+")
-local function census()
-  return lines_of("ls /proc/" .. pid .. "/task"), lines_of("ls /proc/" .. pid .. "/fd")
-end
-
 local function resident_kib()
   return tonumber(content("/proc/self/status"):match("VmRSS:%s+(%d+)"))
 end
 
-local harms = {
+local failures_by_name = {
   ["raises a string"] = function() error "mine" end,
-  ["raises a table"] = function() error { why = "mine" } end,
+  ["raises a table"] = function() error { reason = "mine" } end,
   ["raises nil"] = function() error() end,
-  ["raises what has no text"] = function() error(setmetatable({}, { __tostring = function() error "no text" end })) end,
+  ["raises a value whose conversion to a string fails"] = function() error(setmetatable({}, { __tostring = function() error "no text" end })) end,
 }
-for what, harm in pairs(harms) do
+for what, fail in pairs(failures_by_name) do
   scenario("a function given to start that " .. what, function()
     local failures = 0
     local tasks = echo { on_error = function() failures = failures + 1 end }
-    tasks:start("a", nil, harm)
-    tasks:start_all({ "b", "c" }, nil, harm)
-    equal(tasks:fetch("d")[1], "d", "a fetch that polls meanwhile")
+    tasks:start("a", nil, fail)
+    tasks:start_all({ "b", "c" }, nil, fail)
+    equal(tasks:fetch("d")[1], "d", "a fetch that polls")
     equal(tasks:fetch_all({ "e", "f" })[2][1], "f", "a batch")
     tasks:poll()
-    equal(failures, 2, "failures that were reported")
+    equal(failures, 2, "reported errors")
     tasks:close()
   end)
 
@@ -73,44 +60,44 @@ for what, harm in pairs(harms) do
       ["cache.capacity"] = 1,
       dropped = function()
         dropped = dropped + 1
-        harm()
+        fail()
       end,
-      on_error = harm,
+      on_error = fail,
     }
     for _, key in ipairs { "a", "b", "c" } do
       equal(tasks:fetch(key)[1], key, "a value")
     end
     tasks:close()
     io.stderr = stderr
-    equal(dropped, 3, "values that it was called with")
+    equal(dropped, 3, "the number of calls")
   end)
 
   scenario("a provider that " .. what, function()
     local tasks = echo {
       provider = function(keys)
-        return keys[1] == "bad" and harm() or { [keys[1]] = "good" }
+        return keys[1] == "bad" and fail() or { [keys[1]] = "good" }
       end,
       ["tasks.max_running"] = 1,
     }
     local bad = tasks:start("bad")
     equal(tasks:fetch("a"), "good", "another fetch")
-    equal(bad:wait().status, K.ERR_PROVIDER, "its own")
-    equal(pcall(tasks.fetch, tasks, "bad"), false, "a fetch of it")
+    equal(bad:wait().status, K.ERR_PROVIDER, "the status of the failed fetch")
+    equal(pcall(tasks.fetch, tasks, "bad"), false, "a later fetch of the same key")
     tasks:close()
   end)
 end
 
-scenario("what a provider returns that is no answer is refused with a sentence", function()
-  for _, case in ipairs { { { [7] = "seven" }, "strings" }, { "text", "a string" }, { true, "a boolean" } } do
+scenario("a provider's result that is no answer is rejected with a message", function()
+  for _, case in ipairs { { { [7] = "seven" }, "strings" }, { "text", "not a string" }, { true, "not a boolean" } } do
     local tasks = echo { provider = function() return case[1] end }
-    local went_well, why = pcall(tasks.fetch, tasks, "7")
-    equal(went_well, false, "fetch")
-    equal(why:find(case[2], 1, true) ~= nil, true, why)
+    local ok, reason = pcall(tasks.fetch, tasks, "7")
+    equal(ok, false, "fetch")
+    equal(reason:find(case[2], 1, true) ~= nil, true, reason)
     tasks:close()
   end
 end)
 
-scenario("a function that closes", function()
+scenario("a function that closes the cache", function()
   local tasks = echo()
   local delivered = 0
   tasks:start("a", nil, function() tasks:close() end)
@@ -119,23 +106,23 @@ scenario("a function that closes", function()
     tasks:poll()
   end
   tasks:close()
-  equal(delivered, 1, "times that the other was delivered")
+  equal(delivered, 1, "how often the other fetch was delivered")
 end)
 
 -- ---- Coroutines ----------------------------------------------------------------------------------------------------
 
--- Resumes coroutines in turn until all are done; returns their results, and the number of turns.
-local function in_turn(functions, most)
+-- Resumes coroutines in turn until all are done. Returns their results and the number of turns.
+local function run_in_turn(functions, max)
   local ready, values, turns = {}, {}, 0
   for i, each in ipairs(functions) do
     ready[i] = { at = i, thread = coroutine.create(each) }
   end
   while #ready > 0 do
     turns = turns + 1
-    assert(turns < (most or 100000), "the coroutines do not come to an end")
+    assert(turns < (max or 100000), "the coroutines do not end")
     local each = table.remove(ready, 1)
-    local went_well, value = coroutine.resume(each.thread)
-    assert(went_well, value)
+    local ok, value = coroutine.resume(each.thread)
+    assert(ok, value)
     if coroutine.status(each.thread) == "dead" then
       values[each.at] = value
     else
@@ -151,7 +138,7 @@ local function sleep(turns)
   end
 end
 
-scenario("a provider that yields, and coroutines that want its key, others, and all together", function()
+scenario("a provider that yields, and coroutines that fetch the same key, other keys, and a batch of them", function()
   local calls = 0
   local tasks = echo {
     timeout_ms = 20000,
@@ -165,7 +152,7 @@ scenario("a provider that yields, and coroutines that want its key, others, and 
       return rows
     end,
   }
-  local values = in_turn {
+  local values = run_in_turn {
     function() return tasks:fetch("a") end,
     function() return tasks:fetch("a") end,
     function() return tasks:fetch("b") end,
@@ -179,7 +166,7 @@ end)
 scenario("a request that another coroutine answers", function()
   local requests = {}
   local tasks = echo { timeout_ms = 20000, provider = function(_, request) requests[#requests + 1] = request end }
-  local values = in_turn {
+  local values = run_in_turn {
     function() return tasks:fetch("a") end,
     function()
       sleep(10)
@@ -191,7 +178,7 @@ scenario("a request that another coroutine answers", function()
   tasks:close()
 end)
 
-scenario("a pause between attempts stalls no other coroutine", function()
+scenario("a pause between attempts blocks no other coroutine", function()
   local attempts, others = 0, 0
   local tasks = echo {
     ["retry.count"] = 1,
@@ -203,7 +190,7 @@ scenario("a pause between attempts stalls no other coroutine", function()
     end,
   }
   local is_done = false
-  in_turn({
+  run_in_turn({
     function()
       equal(tasks:fetch("a"), "A", "the value")
       is_done = true
@@ -219,7 +206,7 @@ scenario("a pause between attempts stalls no other coroutine", function()
   tasks:close()
 end)
 
-scenario("where a coroutine cannot yield, waiting blocks", function()
+scenario("a wait in a coroutine that cannot yield blocks", function()
   local tasks = echo { ["retry.count"] = 1, ["retry.fixed_ms"] = 5, provider = function(_, request)
     return request:attempt(1) > 1 and { a = "A" } or error "not yet"
   end }
@@ -244,17 +231,17 @@ scenario("a coroutine that is never resumed ends its provider's request when it 
   equal(tasks:fetch("other"), "found", "another fetch")
   collectgarbage()
   collectgarbage()
-  equal(lost:wait().status, K.ERR_UNANSWERED, "what it came to")
+  equal(lost:wait().status, K.ERR_UNANSWERED, "the status of the lost fetch")
   tasks:close()
 end)
 
-scenario("a scheduler is told to run providers, to wait and to wake", function()
+scenario("a scheduler runs providers, waits and is woken through its functions", function()
   local spawned, waits, woken = {}, 0, {}
   local tasks
   tasks = echo {
     spawn = function(provide) spawned[#spawned + 1] = coroutine.create(provide) end,
     wait = function(fetch)
-      equal(fetch.is_done, nil, "it is not done")
+      equal(fetch.is_done, nil, "whether the fetch is done")
       waits = waits + 1
       tasks:poll()
       for i, thread in pairs(spawned) do
@@ -273,18 +260,18 @@ scenario("a scheduler is told to run providers, to wait and to wake", function()
   equal(#woken == 1 and woken[1].outcome.value, "value", "the fetch that was woken")
   tasks:close()
   tasks = echo { spawn = function() error "no more coroutines" end }
-  local went_well, why = pcall(tasks.fetch, tasks, "a")
-  equal(not went_well and why:find("no more coroutines", 1, true) ~= nil, true, tostring(why))
+  local ok, reason = pcall(tasks.fetch, tasks, "a")
+  equal(not ok and reason:find("no more coroutines", 1, true) ~= nil, true, tostring(reason))
   tasks:close()
 end)
 
 -- ---- Lifetimes ---------------------------------------------------------------------------------------------------------
 
-scenario("caches that are dropped leave no thread and no descriptor", function()
+scenario("caches that are never closed leak no thread and no descriptor", function()
   collectgarbage()
-  local threads, descriptors = census()
+  local threads, descriptors = tap.threads_and_descriptors()
   local function is_back()
-    local threads_now, descriptors_now = census()
+    local threads_now, descriptors_now = tap.threads_and_descriptors()
     return threads_now <= threads and descriptors_now <= descriptors
   end
   for _ = 1, 40 do
@@ -302,10 +289,10 @@ scenario("caches that are dropped leave no thread and no descriptor", function()
     end
     ffi.C.usleep(20000)
   end
-  equal(is_back(), true, ("threads and descriptors: %d, %d -> %d, %d"):format(threads, descriptors, census()))
+  equal(is_back(), true, ("threads and descriptors: %d, %d -> %d, %d"):format(threads, descriptors, tap.threads_and_descriptors()))
 end)
 
-scenario("the module is loaded twice, as by test runners that empty package.loaded", function()
+scenario("the module can be loaded twice, as by a test runner that empties package.loaded", function()
   for name in pairs(package.loaded) do
     if name:find("^kvlight") then
       package.loaded[name] = nil
@@ -332,7 +319,7 @@ scenario("a thousand fetches at once on the defaults", function()
   tasks:close()
 end)
 
-scenario("memory stays flat", function()
+scenario("memory does not grow", function()
   local tasks = echo {
     ["cache.capacity"] = 100,
     provider = function(keys, request)
@@ -365,19 +352,19 @@ scenario("memory stays flat", function()
   tasks:put("a", "bytes")
   tasks:put("b", {})
   local saved = os.tmpname()
-  -- How often the frequent calls are made: a million in the long tests.
-  local stated = tonumber(os.getenv "KVL_CALLS")
+  -- The number of the frequent calls; the tests of the package set a million.
+  local calls_set = tonumber(os.getenv "KVL_CALLS")
   local work = {
-    gets = times(stated or 200000, function() return tasks:get("a"), tasks:get("b"), tasks:get("none") end),
-    puts = times(stated or 50000, function(i) return tasks:put("p", "value", { ttl_ms = 1000 }), tasks:put("o", { i }) end),
-    ["single loads"] = times(stated or 20000, function(i) return tasks:fetch("key " .. last + i) end),
-    loads = times((stated or 50000) / 100, function() return tasks:fetch_all(many "key ") end),
-    failures = times((stated or 50000) / 100, function() return tasks:results(many "bad ") end),
+    gets = times(calls_set or 200000, function() return tasks:get("a"), tasks:get("b"), tasks:get("none") end),
+    puts = times(calls_set or 50000, function(i) return tasks:put("p", "value", { ttl_ms = 1000 }), tasks:put("o", { i }) end),
+    ["single loads"] = times(calls_set or 20000, function(i) return tasks:fetch("key " .. last + i) end),
+    loads = times((calls_set or 50000) / 100, function() return tasks:fetch_all(many "key ") end),
+    failures = times((calls_set or 50000) / 100, function() return tasks:results(many "bad ") end),
     entries = times(1000, function() for _ in tasks:entries() do end end),
-    options = times(stated or 20000, function(i) return tasks:fetch("a", { timeout_ms = 1000 + i }) end),
+    options = times(calls_set or 20000, function(i) return tasks:fetch("a", { timeout_ms = 1000 + i }) end),
     writes = times(20000, function() return tasks:put("w", "v", { stale_ttl_ms = 5 }), tasks:expire "w", tasks:force_breaker(nil), tasks:breaker() end),
     files = times(200, function() return tasks:save(saved), tasks:load(saved), pcall(tasks.load, tasks, "/missing") end),
-    ["the rest"] = times(2000, function() return tasks:fd(), tasks:stats(), tasks:touch("a"), tasks:remove("none") end),
+    ["other calls"] = times(2000, function() return tasks:fd(), tasks:stats(), tasks:touch("a"), tasks:remove("none") end),
   }
   for name, calls in pairs(work) do
     calls()
@@ -387,16 +374,16 @@ scenario("memory stays flat", function()
     calls()
     collectgarbage()
     collectgarbage()
-    local grown, process = collectgarbage("count") - before, resident_kib() - resident
-    equal(grown < 200, true, ("%s: %d KiB more in Lua"):format(name, grown))
-    equal(process < 4000, true, ("%s: %d KiB more in the process"):format(name, process))
+    local growth, process = collectgarbage("count") - before, resident_kib() - resident
+    equal(growth < 200, true, ("%s: Lua's memory has grown by %d KiB"):format(name, growth))
+    equal(process < 4000, true, ("%s: the process has grown by %d KiB"):format(name, process))
   end
   os.remove(saved)
   tasks:close()
 end)
 
 -- An engine whose provider answers or fails according to a table.
-local function tabled(answers, settings)
+local function tasks_of(answers, settings)
   settings.provider = function(keys)
     local rows = {}
     for _, key in ipairs(keys) do
@@ -407,9 +394,9 @@ local function tabled(answers, settings)
   return kvlight.tasks(settings)
 end
 
-scenario("r02 a fallback serves where the provider fails", function()
+scenario("r02 a fallback is served when the provider fails", function()
   local answers = { a = "one", b = "two", c = "three" }
-  local tasks = tabled(answers, { ["cache.ttl_ms"] = 60000, ["stale.ttl_ms"] = 60000 })
+  local tasks = tasks_of(answers, { ["cache.ttl_ms"] = 60000, ["stale.ttl_ms"] = 60000 })
   equal(table.concat(tasks:fetch_all { "a", "b", "c" }, " "), "one two three", "values")
   tasks:put("b", "two", { stale_ttl_ms = -1 })
   local lost = kvlight.failure "lost"
@@ -417,20 +404,20 @@ scenario("r02 a fallback serves where the provider fails", function()
   for _, key in ipairs { "a", "b", "c" } do
     equal(tasks:expire(key), true, "expired: " .. key)
   end
-  equal(tasks:expire "d", false, "what is not there")
-  equal(tasks:get "a", nil, "no lookup finds it")
+  equal(tasks:expire "d", false, "a key without an entry")
+  equal(tasks:get "a", nil, "a lookup of an expired key")
   equal(tasks:fetch "a", "one", "the fallback")
-  equal(tasks:fetch_all({ "a" }, { read = "refresh" })[1], "one", "in a batch")
+  equal(tasks:fetch_all({ "a" }, { read = "refresh" })[1], "one", "the fallback in a batch")
   local result = tasks:results({ "a" }, { read = "refresh" })[1]
   equal(result.is_stale and result.value, "one", "the result")
-  equal(result.error, lost, "what the load failed with")
-  equal(result.source, K.SOURCE_STALE, "its source")
-  equal(result.ttl_left_ms, 0, "its time")
-  equal(tasks:results({ "b" })[1].error, lost, "no time as a fallback")
-  equal(tasks:results({ "c" })[1].error.message, "for good", "no fallback serves")
+  equal(result.error, lost, "the error of the load")
+  equal(result.source, K.SOURCE_STALE, "the source")
+  equal(result.ttl_left_ms, 0, "the remaining TTL")
+  equal(tasks:results({ "b" })[1].error, lost, "a value that is no fallback")
+  equal(tasks:results({ "c" })[1].error.message, "for good", "an error that forbids the fallback")
   answers.a = "new"
   result = tasks:results({ "a" }, { read = "refresh" })[1]
-  equal(not result.is_stale and result.error == nil and result.ttl_left_ms > 0 and result.value, "new", "a fresh one")
+  equal(not result.is_stale and result.error == nil and result.ttl_left_ms > 0 and result.value, "new", "a fresh value")
   answers.a = "newer"
   tasks:refresh { "a" }
   for _ = 1, 100 do
@@ -443,23 +430,23 @@ scenario("r02 a fallback serves where the provider fails", function()
   tasks:close()
 end)
 
-scenario("r07 the circuit breaker is seen and ordered", function()
-  local tasks = tabled({ a = kvlight.failure "down" }, { ["breaker.consecutive"] = 1 })
+scenario("r07 the circuit breaker can be read and forced", function()
+  local tasks = tasks_of({ a = kvlight.failure "down" }, { ["breaker.consecutive"] = 1 })
   equal(tasks:breaker(), "closed", "at first")
   equal(tasks:results({ "a" })[1].error.message, "down", "a failure")
-  equal(tasks:breaker(), "open", "after it")
+  equal(tasks:breaker(), "open", "after a failure")
   equal(tasks:results({ "b" })[1].status, K.ERR_UNAVAILABLE, "another key")
   for _, state in ipairs { "closed", "open" } do
     tasks:force_breaker(state)
-    equal(tasks:breaker(), state, "ordered")
+    equal(tasks:breaker(), state, "a forced state")
   end
   tasks:force_breaker(nil)
-  equal(tasks:breaker(), "closed", "left to itself")
-  equal(pcall(tasks.force_breaker, tasks, "ajar"), false, "no state")
+  equal(tasks:breaker(), "closed", "automatic operation")
+  equal(pcall(tasks.force_breaker, tasks, "ajar"), false, "an unknown state")
   tasks:close()
 end)
 
-scenario("f11a a provider says when to try again", function()
+scenario("f11a a provider sets the pause before a retry", function()
   local calls = 0
   local tasks = kvlight.tasks {
     provider = function(keys)
@@ -476,49 +463,49 @@ scenario("f11a a provider says when to try again", function()
   while calls == 0 do
     tasks:poll(100)
   end
-  -- Far longer than the policy's pause, and shorter than the requested one.
+  -- Far longer than the pause of the settings, and shorter than the requested one.
   equal(tasks:poll(20), 0, "the pause")
   equal(fetch:wait().value, "answer", "the second attempt")
-  equal(pcall(kvlight.failure, "later", 0, { retry_after_ms = -1 }), false, "no time")
+  equal(pcall(kvlight.failure, "later", 0, { retry_after_ms = -1 }), false, "a negative pause")
   tasks:close()
 end)
 
-scenario("s18 all entries are seen and saved", function()
+scenario("s18 iteration returns all entries, and a save writes them", function()
   local tasks = echo()
   for i = 1, 100 do
     tasks:put("key " .. i, i % 2 == 0 and "text " .. i or { i })
   end
   tasks:put("none", nil)
-  local count, seen = 0, {}
+  local count, entries = 0, {}
   for key, value in tasks:entries() do
     count = count + (key ~= "key 7" and 1 or 0)
-    seen[key] = value
+    entries[key] = value
     tasks:remove("key 7")
   end
   equal(count, 100, "entries")
-  equal(seen["key 4"], "text 4", "a text")
-  equal(seen["key 5"][1], 5, "an object")
-  equal(seen.none, nil, "an absence")
+  equal(entries["key 4"], "text 4", "a text")
+  equal(entries["key 5"][1], 5, "an object")
+  equal(entries.none, nil, "a key known to be absent")
   local path = os.tmpname()
-  equal(tasks:save(path), 51, "texts and an absence are saved")
+  equal(tasks:save(path), 51, "the saved entries: texts, and one key known to be absent")
   local other = echo()
-  equal(other:load(path), 51, "and loaded")
-  equal(other:get("key 4"), "text 4", "one of them")
+  equal(other:load(path), 51, "the loaded entries")
+  equal(other:get("key 4"), "text 4", "a loaded entry")
   local file = io.open(path, "wb")
   file:write("something else")
   file:close()
-  local went_well, why = pcall(other.load, other, path)
-  equal(went_well, false, "another file")
-  equal(why.status, K.ERR_CORRUPT, "what is wrong with it")
+  local ok, reason = pcall(other.load, other, path)
+  equal(ok, false, "a file that is no saved cache")
+  equal(reason.status, K.ERR_CORRUPT, "the status")
   os.remove(path)
-  went_well, why = pcall(other.load, other, path)
-  equal(why.name, "KVL_ERR_IO", "no file")
-  equal(why.message:find(path, 1, true) ~= nil, true, "which file")
+  ok, reason = pcall(other.load, other, path)
+  equal(reason.name, "KVL_ERR_IO", "no file")
+  equal(reason.message:find(path, 1, true) ~= nil, true, "the message names the file")
   other:close()
   tasks:close()
 end)
 
-scenario("f05 an engine that reads anew does so for keys that it has", function()
+scenario("f19 an engine with read = refresh reloads stored keys", function()
   local loads = 0
   local tasks = echo { read = "refresh", provider = function(keys)
     loads = loads + 1

@@ -1,7 +1,7 @@
 #!/bin/sh
-# kvlight.ngx in a running nginx: two requests of one key at once, and a third that is answered meanwhile; a client that disconnects; a
-# reload. nginx and its Lua are Debian's; where they are not installed they are unpacked into a folder, since Debian's two LuaJITs
-# exclude each other. KVL_LIBRARY names the library.
+# Tests kvlight.ngx in a running nginx: two concurrent requests for one key, and a third that is answered meanwhile; a client that disconnects; a
+# reload. Uses Debian's nginx and Lua module. If they are not installed they are unpacked into a folder, since Debian's two LuaJITs cannot be
+# installed together. KVL_LIBRARY is the path of the library.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -42,8 +42,8 @@ http {
     client_body_temp_path $work/body; proxy_temp_path $work/proxy; fastcgi_temp_path $work/fastcgi; uwsgi_temp_path $work/uwsgi; scgi_temp_path $work/scgi;
     lua_package_path "$(dirname "$here")/?.lua;$work/?.lua;$root/usr/share/lua/5.1/?.lua;;";
     init_by_lua_block {
-        local ok, why = pcall(require("kvlight.ngx").tasks, { provider = print })
-        assert(not ok and why:find("workers are forks"), why)
+        local ok, message = pcall(require("kvlight.ngx").tasks, { provider = print })
+        assert(not ok and message:find("workers are forks"), message)
     }
     server {
         listen unix:$work/socket;
@@ -55,19 +55,19 @@ http {
         location = /batch { content_by_lua_block {
             ngx.say(table.concat(require("users").tasks:fetch_all { "a", "b", "a" }, " "))
         } }
-        location = /asked { content_by_lua_block { ngx.say(table.concat(require("users").asked, " ")) } }
+        location = /loaded { content_by_lua_block { ngx.say(table.concat(require("users").loaded, " ")) } }
     }
 }
 CONF
 cat >"$work/users.lua" <<'LUA'
-local M = { asked = {} }
+local M = { loaded = {} }
 M.tasks = require("kvlight.ngx").tasks {
   provider = function(keys)
     local rows = {}
     for _, key in ipairs(keys) do
-      M.asked[#M.asked + 1] = key
+      M.loaded[#M.loaded + 1] = key
       if key == "broken" then
-        error("the database is away", 0)
+        error("the database is down", 0)
       end
       rows[key] = "user " .. key
     end
@@ -99,26 +99,26 @@ expect() {
     fi
 }
 
-expect "$(get /fetch?key=a)" "user a" "one fetch"
+expect "$(get /fetch?key=a)" "user a" "a fetch"
 get '/fetch?key=slow' >"$work/one" &
 one=$!
 get '/fetch?key=slow' >"$work/two" &
 two=$!
-until [ "$(get /asked)" = "a slow" ]; do sleep 0.02; done
+until [ "$(get /loaded)" = "a slow" ]; do sleep 0.02; done
 expect "$(get /fetch?key=b; kill -0 $one && echo meanwhile)" "user b
-meanwhile" "another key while a provider sleeps"
+meanwhile" "a fetch of another key while a provider sleeps"
 wait $one $two
 expect "$(cat "$work/one" "$work/two")" "user slow
-user slow" "two requests of one key at once"
-expect "$(get /asked)" "a slow b" "which asked for it once"
+user slow" "two concurrent requests for one key"
+expect "$(get /loaded)" "a slow b" "the provider was called once for them"
 curl -s --max-time 0.1 --unix-socket "$work/socket" 'http://nginx/fetch?key=slow2' || true
-expect "$(get '/fetch?key=slow2')" "user slow2" "a client that went away took no provider with it"
-expect "$(get /asked)" "a slow b slow2" "which asked for it once"
+expect "$(get '/fetch?key=slow2')" "user slow2" "a fetch after a client that disconnected, whose provider continues"
+expect "$(get /loaded)" "a slow b slow2" "the provider was called once for them"
 expect "$(get /batch)" "user a user b user a" "a batch"
-expect "$(get '/fetch?key=broken')" "failed: the database is away" "an error of the provider's"
+expect "$(get '/fetch?key=broken')" "failed: the database is down" "an error of the provider"
 kill -HUP "$(cat "$work/pid")"
-until [ "$(get /asked)" = "" ]; do sleep 0.1; done
+until [ "$(get /loaded)" = "" ]; do sleep 0.1; done
 expect "$(get /fetch?key=a)" "user a" "a new worker after a reload"
 kill -QUIT "$server"
 wait "$server" && server=
-expect "$(grep -cE '\[(error|alert|crit|emerg)\]' "$work/logs/error.log" || true)" 0 "complaints in the log"
+expect "$(grep -cE '\[(error|alert|crit|emerg)\]' "$work/logs/error.log" || true)" 0 "errors in the log"

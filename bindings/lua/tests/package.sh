@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the rock of a folder into an empty tree, and runs from there the program of docs/HOSTS.md, the scenarios and the tests:
-# `package.sh FOLDER`. Nothing of the checkout's library code is on the path. The library is found by its name, in KVL_LIB_DIR.
+# Installs the rock of FOLDER into an empty tree, and runs with it the program of docs/HOSTS.md, the scenarios and the tests:
+# `package.sh FOLDER`. The checkout's own copy of the module is not on the path. The library is found by its SONAME, in KVL_LIB_DIR.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../.." && pwd)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs kvlight under LuaJIT: `run.sh` the scenarios, `run.sh stress [RUNS]` 100,000 fetches a run.
-# Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, where the library and its header are.
+# `run.sh` runs the scenarios and the tests of the LuaJIT package, `run.sh stress [RUNS]` its stress program, with 100,000 fetches in each run.
+# Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, the folders of the library and its header.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -30,17 +30,17 @@ if [ "${1:-}" = stress ]; then
     exit 0
 fi
 
-echo "# the demo, with the library found by its name"
+echo "# the demo, with a library on the system's path"
 (unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" luajit "$root/examples/lua/demo.lua")
-echo "# the same beside a checkout, and with a library that is not there"
-beside=$(mktemp -d)
-trap 'rm -rf "$beside"' EXIT
-mkdir -p "$beside/bindings" "$beside/target/release"
-cp -r "$root/bindings/lua" "$beside/bindings/lua"
-cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
-(unset KVL_LIBRARY && LUA_PATH="$beside/bindings/lua/?.lua;;" luajit "$root/examples/lua/demo.lua" >/dev/null)
-if KVL_LIBRARY=/nowhere/libkvlight.so LUA_PATH="$beside/bindings/lua/?.lua;;" luajit "$root/examples/lua/demo.lua" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
-    echo "not refused with a sentence: $(cat "$beside/said")" >&2
+echo "# the demo with the library of a checkout, and with a KVL_LIBRARY that does not exist"
+checkout=$(mktemp -d)
+trap 'rm -rf "$checkout"' EXIT
+mkdir -p "$checkout/bindings" "$checkout/target/release"
+cp -r "$root/bindings/lua" "$checkout/bindings/lua"
+cp -L "$KVL_LIB_DIR/libkvlight.so" "$checkout/target/release/"
+(unset KVL_LIBRARY && LUA_PATH="$checkout/bindings/lua/?.lua;;" luajit "$root/examples/lua/demo.lua" >/dev/null)
+if KVL_LIBRARY=/nowhere/libkvlight.so LUA_PATH="$checkout/bindings/lua/?.lua;;" luajit "$root/examples/lua/demo.lua" >"$checkout/output" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$checkout/output"; then
+    echo "the missing library is not reported: $(cat "$checkout/output")" >&2
     exit 1
 fi
 luajit "$here/scenarios.lua"

@@ -1,5 +1,5 @@
--- The twelve scenarios, and tests specific to LuaJIT, while the interpreter is busy: nothing here waits inside a C call, except in a
--- scenario about waiting. Prints TAP; run.sh passes the places of module and library.
+-- The twelve scenarios, and tests specific to LuaJIT, while the interpreter is busy: nothing here waits inside a C call, except where a scenario
+-- is about waiting. Prints TAP; run.sh sets the paths of the module and the library.
 
 local kvlight = require "kvlight"
 local K = kvlight.K
@@ -8,7 +8,7 @@ local tap = require "tap"
 local busy_until, equal, scenario = tap.busy_until, tap.equal, tap.scenario
 
 -- An engine whose provider answers "user <key>" for keys that do not begin with "no", and the keys that the provider was called with.
-local function users(settings)
+local function user_tasks(settings)
   local loaded = {}
   settings = settings or {}
   settings.provider = settings.provider or function(keys)
@@ -24,8 +24,8 @@ local function users(settings)
   return kvlight.tasks(settings), loaded
 end
 
--- An engine whose provider answers nothing, and its requests.
-local function held(settings)
+-- An engine whose provider leaves its requests unanswered, and those requests.
+local function unanswered_tasks(settings)
   local requests = {}
   settings = settings or {}
   settings.provider = function(_, request) requests[#requests + 1] = request end
@@ -47,18 +47,18 @@ local function results_of(tasks, keys, options)
 end
 
 scenario("hit", function()
-  local tasks, loaded = users()
+  local tasks, loaded = user_tasks()
   equal(result_of(tasks, "7").value, "user 7", "loaded")
   equal(tasks:fetch("7"), "user 7", "from the store")
   equal(#loaded, 1, "requests")
   equal(tasks:stats().hits, 1, "hits")
   equal(tasks:put("8", "put"), true, "put")
-  equal(tasks:fetch("8"), "put", "what was put")
+  equal(tasks:fetch("8"), "put", "the value of the put")
   tasks:close()
 end)
 
 scenario("null hit", function()
-  local tasks, loaded = users()
+  local tasks, loaded = user_tasks()
   equal(result_of(tasks, "nobody").status, K.NULL, "loaded")
   equal(tasks:fetch("nobody"), nil, "from the store")
   equal(#loaded, 1, "requests")
@@ -67,11 +67,11 @@ scenario("null hit", function()
 end)
 
 scenario("miss", function()
-  local tasks, loaded = users()
+  local tasks, loaded = user_tasks()
   local value, status = tasks:get("7")
-  equal(value, nil, "nothing")
-  equal(status, K.MISS, "a look")
-  equal(result_of(tasks, "7", { read = "cache_only" }).status, K.MISS, "a fetch of the store only")
+  equal(value, nil, "no value")
+  equal(status, K.MISS, "a lookup")
+  equal(result_of(tasks, "7", { read = "cache_only" }).status, K.MISS, "a cache-only fetch")
   equal(#loaded, 0, "requests")
   equal(result_of(tasks, "7").source, K.SOURCE_PROVIDER, "a fetch")
   equal(#loaded, 1, "requests")
@@ -79,7 +79,7 @@ scenario("miss", function()
 end)
 
 scenario("batch with duplicates", function()
-  local tasks, loaded = users()
+  local tasks, loaded = user_tasks()
   local results = results_of(tasks, { "1", "2", "1", "nobody", "2" })
   equal(#results, 5, "results")
   for i, wanted in ipairs { "user 1", "user 2", "user 1", "nil", "user 2" } do
@@ -90,16 +90,16 @@ scenario("batch with duplicates", function()
 end)
 
 scenario("one failing key in a batch", function()
-  local tasks = users { provider = function() return { a = "A", b = kvlight.failure("b is broken", 42), c = "C" } end }
+  local tasks = user_tasks { provider = function() return { a = "A", b = kvlight.failure("b is broken", 42), c = "C" } end }
   local results = results_of(tasks, { "a", "b", "c", "b" })
   equal(results[1].value, "A", "the first")
   equal(results[3].value, "C", "the third")
-  equal(results[2].status, K.ERR_PROVIDER, "the one that fails")
-  equal(results[2].error.code, 42, "its code")
-  equal(results[2].error, results[4].error, "one error for both")
-  local went_well, raised = pcall(tasks.fetch_all, tasks, { "a", "b" })
-  equal(went_well, false, "fetch_all raises")
-  equal(tostring(raised), "b is broken", "what it raises")
+  equal(results[2].status, K.ERR_PROVIDER, "the key that fails")
+  equal(results[2].error.code, 42, "the error's code")
+  equal(results[2].error, results[4].error, "the same error for both positions")
+  local ok, raised = pcall(tasks.fetch_all, tasks, { "a", "b" })
+  equal(ok, false, "fetch_all raises")
+  equal(tostring(raised), "b is broken", "the raised error")
   tasks:close()
 end)
 
@@ -123,14 +123,14 @@ scenario("retry then success", function()
 end)
 
 scenario("timeout", function()
-  local tasks, requests = held()
+  local tasks, requests = unanswered_tasks()
   local result = result_of(tasks, "a", { timeout_ms = 20 })
   equal(result.error.name, "KVL_ERR_TIMEOUT", "name")
   equal(result.status, K.ERR_TIMEOUT, "status")
-  local went_well, raised = pcall(tasks.fetch, tasks, "b", { timeout_ms = 20 })
-  equal(went_well, false, "fetch raises")
-  equal(raised.status, K.ERR_TIMEOUT, "what it raises")
-  equal(requests[1]:is_cancelled(), false, "the load goes on for the next")
+  local ok, raised = pcall(tasks.fetch, tasks, "b", { timeout_ms = 20 })
+  equal(ok, false, "fetch raises")
+  equal(raised.status, K.ERR_TIMEOUT, "the raised error")
+  equal(requests[1]:is_cancelled(), false, "the load continues for the next fetch")
   tasks:close()
   local broken = { reason = "not now" }
   local failing = kvlight.tasks {
@@ -141,43 +141,43 @@ scenario("timeout", function()
   result = result_of(failing, "a", { timeout_ms = 20 })
   equal(result.error.name, "KVL_ERR_TIMEOUT", "name")
   equal(result.attempts, 1, "attempts")
-  equal(result.error.cause, broken, "what the attempt had failed with")
+  equal(result.error.cause, broken, "the error of the failed attempt")
   failing:close()
 end)
 
 scenario("cancel", function()
-  local tasks, requests = held()
+  local tasks, requests = unanswered_tasks()
   local one, other
   local fetch = tasks:start("a", nil, function(result) one = result end)
   tasks:start("a", nil, function(result) other = result end)
   busy_until(tasks, function() return #requests > 0 end)
   fetch:cancel()
   busy_until(tasks, function() return one end)
-  equal(one.status, K.ERR_CANCELLED, "the cancelled")
-  equal(other, nil, "the other waits on")
+  equal(one.status, K.ERR_CANCELLED, "the cancelled fetch")
+  equal(other, nil, "the other fetch still waits")
   requests[1]:answer { a = "A" }
   busy_until(tasks, function() return other end)
-  equal(other.value, "A", "the other")
+  equal(other.value, "A", "the other fetch")
   fetch:cancel()
   tasks:close()
 end)
 
 scenario("close while loading", function()
-  local tasks, requests = held { ["tasks.max_running"] = 1 }
+  local tasks, requests = unanswered_tasks { ["tasks.max_running"] = 1 }
   local delivered = {}
   for i = 1, 3 do
     tasks:start("key " .. i, nil, function(result) delivered[#delivered + 1] = result.status end)
   end
   busy_until(tasks, function() return #requests > 0 end)
   tasks:close()
-  equal(table.concat(delivered, " "), "-200 -200 -200", "each is delivered once")
-  equal(pcall(tasks.fetch, tasks, "a"), false, "a fetch afterwards")
-  equal(pcall(requests[1].resolve, requests[1], 1, "late"), false, "an answer afterwards")
+  equal(table.concat(delivered, " "), "-200 -200 -200", "the outcome of each fetch")
+  equal(pcall(tasks.fetch, tasks, "a"), false, "a later fetch")
+  equal(pcall(requests[1].resolve, requests[1], 1, "late"), false, "a later answer")
   tasks:close()
 end)
 
 scenario("10,000 keys", function()
-  local tasks, loaded = users { ["cache.capacity"] = 20000, ["batch.max_keys"] = 500 }
+  local tasks, loaded = user_tasks { ["cache.capacity"] = 20000, ["batch.max_keys"] = 500 }
   local keys = {}
   for i = 1, 10000 do
     keys[i] = "key " .. i
@@ -190,30 +190,30 @@ scenario("10,000 keys", function()
   equal(#loaded, 10000, "keys loaded")
   local again = tasks:fetch_all(keys)
   equal(#again, 10000, "hits")
-  equal(#loaded, 10000, "keys loaded, still")
+  equal(#loaded, 10000, "keys loaded, unchanged")
   tasks:close()
 end)
 
 scenario("callback that fetches", function()
-  local tasks = users()
+  local tasks = user_tasks()
   local inner, waited
   tasks:start("a", nil, function(first)
     tasks:start(first.value .. " once more", nil, function(second) inner = second.value end)
     waited = tasks:fetch("b")
   end)
   busy_until(tasks, function() return inner end)
-  equal(waited, "user b", "a fetch that waits, inside a callback")
-  equal(inner, "user user a once more", "a fetch begun inside a callback")
+  equal(waited, "user b", "a blocking fetch inside a callback")
+  equal(inner, "user user a once more", "a fetch started inside a callback")
   tasks:close()
 end)
 
 scenario("object value whose destructor is counted", function()
-  local dropped, made = {}, 0
-  local tasks = users {
+  local dropped, created = {}, 0
+  local tasks = user_tasks {
     provider = function(keys)
       local rows = {}
       for _, key in ipairs(keys) do
-        made = made + 1
+        created = created + 1
         rows[key] = { name = key }
       end
       return rows
@@ -221,8 +221,8 @@ scenario("object value whose destructor is counted", function()
     dropped = function(object) dropped[object] = (dropped[object] or 0) + 1 end,
     ["cache.capacity"] = 10,
   }
-  local kept = result_of(tasks, "key 1").value
-  equal(tasks:fetch("key 1"), kept, "the very table")
+  local first = result_of(tasks, "key 1").value
+  equal(tasks:fetch("key 1"), first, "the same table")
   for i = 1, 100 do
     equal(result_of(tasks, "key " .. i).value.name, "key " .. i, "name")
   end
@@ -230,66 +230,66 @@ scenario("object value whose destructor is counted", function()
   tasks:close()
   local count = 0
   for _, times in pairs(dropped) do
-    equal(times, 1, "times that an object was dropped")
+    equal(times, 1, "how often an object was dropped")
     count = count + 1
   end
-  equal(count, made, "objects dropped")
-  equal(kept.name, "key 1", "what Lua keeps stays")
-  equal(next(tasks.objects), nil, "objects left")
+  equal(count, created, "objects dropped")
+  equal(first.name, "key 1", "an object that Lua still refers to")
+  equal(next(tasks.objects), nil, "remaining objects")
 end)
 
 -- ---- Specific to LuaJIT --------------------------------------------------------------------------------------------------
 
-scenario("a function that the library would call is refused with a sentence", function()
+scenario("a callback that the library would call is rejected with a message", function()
   for name, settings in pairs {
     validator = { provider = print, validator = print },
     removal_listener = { provider = print, removal_listener = print },
     ["another thread"] = { provider = print, delivery = "thread" },
     ["is missing"] = {},
   } do
-    local went_well, sentence = pcall(kvlight.tasks, settings)
-    equal(went_well, false, name)
-    equal(sentence:find(name, 1, true) ~= nil, true, sentence)
+    local ok, message = pcall(kvlight.tasks, settings)
+    equal(ok, false, name)
+    equal(message:find(name, 1, true) ~= nil, true, message)
   end
 end)
 
-scenario("a wrong setting is refused with a sentence", function()
-  local went_well, sentence = pcall(kvlight.tasks, { provider = print, ["cache.capacty"] = 10 })
-  equal(went_well, false, "made")
-  equal(tostring(sentence):find("cache.capacity", 1, true) ~= nil, true, tostring(sentence))
-  local tasks = users()
-  went_well, sentence = pcall(tasks.fetch, tasks, "a", { timeout_ms = 0 })
-  equal(went_well, false, "fetched")
-  equal(tostring(sentence):find("timeout_ms", 1, true) ~= nil, true, tostring(sentence))
+scenario("a wrong setting is rejected with a message", function()
+  local ok, message = pcall(kvlight.tasks, { provider = print, ["cache.capacty"] = 10 })
+  equal(ok, false, "whether it was created")
+  equal(tostring(message):find("cache.capacity", 1, true) ~= nil, true, tostring(message))
+  local tasks = user_tasks()
+  ok, message = pcall(tasks.fetch, tasks, "a", { timeout_ms = 0 })
+  equal(ok, false, "whether the fetch succeeded")
+  equal(tostring(message):find("timeout_ms", 1, true) ~= nil, true, tostring(message))
   tasks:close()
 end)
 
-scenario("an error arrives as it was raised, at everybody", function()
-  local reason = { why = "the database is away" }
-  local tasks = users { provider = function() error(reason) end }
+scenario("an error reaches every caller as it was raised", function()
+  local reason = { reason = "the database is down" }
+  local tasks = user_tasks { provider = function() error(reason) end }
   local results = results_of(tasks, { "a", "b" })
   equal(results[1].error, reason, "the first")
   equal(results[2].error, reason, "the second")
   tasks:close()
-  equal(next(tasks.errors), nil, "errors left")
+  equal(next(tasks.errors), nil, "remaining errors")
 end)
 
-scenario("puts under a condition, and touches", function()
-  local tasks = users()
-  equal(tasks:put("a", "new", { only_if = "present" }), false, "only if present, and it is not")
+scenario("conditional puts, and touches", function()
+  local tasks = user_tasks()
+  equal(tasks:put("a", "new", { only_if = "present" }), false, "only if present, without an entry")
   equal(tasks:put("a", "first", { only_if = "absent" }), true, "only if absent")
-  equal(tasks:put("a", "second", { only_if = "absent" }), false, "only if absent, and it is there")
-  equal(tasks:get("a"), "first", "what stayed")
+  equal(tasks:put("a", "second", { only_if = "absent" }), false, "only if absent, with an entry")
+  equal(tasks:get("a"), "first", "the unchanged value")
   equal(tasks:put("a", "third", { keep_ttl = true, only_if = "present", ttl_ms = 5000 }), true, "only if present")
   equal(tasks:touch("a", 60000), true, "touched")
-  equal(tasks:touch("nobody"), false, "nothing to touch")
-  local went_well, sentence = pcall(tasks.put, tasks, "a", "b", { tll_ms = 5 })
-  equal(not went_well and tostring(sentence):find("tll_ms", 1, true) ~= nil, true, tostring(sentence))
+  equal(tasks:touch("nobody"), false, "a key without an entry")
+  local ok, message = pcall(tasks.put, tasks, "a", "b", { tll_ms = 5 })
+  equal(not ok and tostring(message):find("tll_ms", 1, true) ~= nil, true, tostring(message))
   tasks:close()
 end)
 
 scenario("keys and values of any bytes", function()
-  local tasks = users { provider = function(keys) return { [keys[1]] = keys[1] .. "\0\255" } end }
+  local tasks = user_tasks { provider = function(keys) return { [keys[1]] = keys[1] .. "\0\255" } end }
   for _, key in ipairs { "", "a\0b", "\255\254", ("x"):rep(65535) } do
     equal(result_of(tasks, key).value, key .. "\0\255", "value")
     equal(tasks:fetch(key), key .. "\0\255", "hit")
@@ -298,14 +298,26 @@ scenario("keys and values of any bytes", function()
   tasks:close()
 end)
 
-scenario("an engine that is forgotten ends with the collector", function()
+scenario("an engine that becomes unreachable is collected and ended", function()
+  collectgarbage()
+  collectgarbage()
+  local threads, descriptors = tap.threads_and_descriptors()
+  local engines = setmetatable({}, { __mode = "k" })
   for _ = 1, 50 do
-    local tasks = held()
+    local tasks = unanswered_tasks()
     tasks:start("a")
     tasks:poll()
+    tasks:fd()
+    engines[tasks] = true
   end
+  equal(next(engines) ~= nil, true, "engines before a collection")
   collectgarbage()
   collectgarbage()
+  equal(next(engines), nil, "engines after a collection")
+  local threads_left, descriptors_left = tap.threads_and_descriptors()
+  equal(descriptors_left <= descriptors, true, ("descriptors: %d -> %d"):format(descriptors, descriptors_left))
+  -- The threads of 50 engines; those of the process's runtime may end a moment later.
+  equal(threads_left < threads + 25, true, ("threads: %d -> %d"):format(threads, threads_left))
 end)
 
 tap.run(true)

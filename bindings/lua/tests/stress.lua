@@ -1,22 +1,22 @@
--- 100,000 fetches while the interpreter runs compiled code: single ones, batches, objects, errors, cancels, late
--- answers. Each must be settled exactly once. `luajit stress.lua SEED`; run.sh stress starts it many times.
+-- 100,000 fetches while the interpreter runs compiled code: single fetches, batches, objects, errors, cancels, late
+-- answers. Each must settle exactly once. `luajit stress.lua SEED`; run.sh stress starts it many times.
 
 local kvlight = require "kvlight"
 math.randomseed(tonumber(arg[1]) or 1)
 
 local FETCHES = 100000
-local started, delivered, errors, made, dropped = 0, 0, 0, 0, 0
+local started, delivered, errors, created, dropped = 0, 0, 0, 0, 0
 local later = {}
 
 local function answer(keys, request)
   for i, key in ipairs(keys) do
-    local dice = math.random(10)
-    if dice == 1 then
+    local number = math.random(10)
+    if number == 1 then
       request:fail(i, { key = key })
-    elseif dice <= 3 then
-      made = made + 1
+    elseif number <= 3 then
+      created = created + 1
       request:resolve(i, { key = key })
-    elseif dice <= 8 then
+    elseif number <= 8 then
       request:resolve(i, "value of " .. key)
     end
   end
@@ -37,7 +37,7 @@ local tasks = kvlight.tasks {
   ["tasks.max_running"] = 64,
 }
 
-local function tell(result)
+local function on_result(result)
   delivered = delivered + 1
   errors = errors + (result.error and 1 or 0)
 end
@@ -52,12 +52,12 @@ while delivered < FETCHES do
     started = started + #keys
     tasks:start_all(keys, nil, function(results)
       for _, result in ipairs(results) do
-        tell(result)
+        on_result(result)
       end
     end)
   elseif started < FETCHES and started - delivered < 5000 then
     started = started + 1
-    open[#open + 1] = tasks:start("key " .. math.random(5000), nil, tell)
+    open[#open + 1] = tasks:start("key " .. math.random(5000), nil, on_result)
     if #open > 20 then
       open[math.random(20)]:cancel()
       open = {}
@@ -75,6 +75,6 @@ while delivered < FETCHES do
   end
 end
 tasks:close()
-assert(started == FETCHES and delivered == FETCHES, "each is delivered once")
-assert(next(tasks.objects) == nil and next(tasks.errors) == nil and dropped == made, "each object is dropped once")
+assert(started == FETCHES and delivered == FETCHES, "not every fetch was delivered exactly once")
+assert(next(tasks.objects) == nil and next(tasks.errors) == nil and dropped == created, "not every object was dropped exactly once")
 print(("# %d fetches, %d errors, %d objects dropped"):format(delivered, errors, dropped))

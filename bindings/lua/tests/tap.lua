@@ -1,8 +1,9 @@
--- Helpers for scenarios, and their runner: each scenario prints a line of TAP; the first twelve are counted for the table.
+-- Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first twelve are counted for the table of the hosts.
 
 local M = {}
 
--- Runs work that is compiled to a trace, with polls that do not wait in between, until `is_done`.
+-- Alternates a JIT-compiled loop with non-blocking polls until `is_done()` is true. A call from the library into Lua from a compiled trace would break
+-- LuaJIT.
 function M.busy_until(tasks, is_done)
   local sum = 0
   while not is_done() do
@@ -20,21 +21,36 @@ function M.equal(got, wanted, what)
   end
 end
 
+local function lines_of(command)
+  local pipe = io.popen(command)
+  local count = select(2, pipe:read("*a"):gsub("\n", ""))
+  pipe:close()
+  return count
+end
+
+-- The numbers of threads and descriptors of the process.
+function M.threads_and_descriptors()
+  local file = assert(io.open("/proc/self/stat"))
+  local pid = file:read("*a"):match("^%d+")
+  file:close()
+  return lines_of("ls /proc/" .. pid .. "/task"), lines_of("ls /proc/" .. pid .. "/fd")
+end
+
 local scenarios = {}
 function M.scenario(name, run)
   scenarios[#scenarios + 1] = { name = name, run = run }
 end
 
--- Runs the scenarios. `row`: also prints a row for the table of the twelve scenarios.
+-- Runs the scenarios, and ends the process. With `row`, prints a row for the table of the hosts.
 function M.run(row)
   local passed = 0
   local failed = 0
   print("1.." .. #scenarios)
   for i, each in ipairs(scenarios) do
-    local went_well, why = xpcall(each.run, function(why) return debug.traceback(tostring(why), 2) end)
-    print(("%s %d - %s"):format(went_well and "ok" or "not ok", i, each.name))
-    if not went_well then
-      print("# " .. tostring(why):gsub("\n", "\n# "))
+    local ok, reason = xpcall(each.run, function(reason) return debug.traceback(tostring(reason), 2) end)
+    print(("%s %d - %s"):format(ok and "ok" or "not ok", i, each.name))
+    if not ok then
+      print("# " .. tostring(reason):gsub("\n", "\n# "))
       failed = failed + 1
     elseif i <= 12 then
       passed = passed + 1
