@@ -281,7 +281,7 @@ def l06_a_child_can_create_its_own_engine() -> None:
 
 
 @alone
-def l04_objects_are_released_under_the_interpreters_lock() -> None:
+def l04_fault33_fault40_objects_are_released_under_the_interpreters_lock() -> None:
     """The last reference may be dropped by a timer, an eviction, a clear without the lock, or a thread other than the main one."""
 
     class Row:
