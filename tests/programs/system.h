@@ -9,12 +9,15 @@
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
+#include <psapi.h>
 #include <tlhelp32.h>
 /* the tests have their own */
 #undef TEXT
 #else
 #include <dirent.h>
 #include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
 #endif
 
 /* mallinfo2 exists since glibc 2.33; other C libraries do not report the memory in use. */
@@ -35,6 +38,26 @@ static inline size_t bytes_in_use(void)
     return memory.uordblks + memory.hblkhd;
 #else
     return 0;
+#endif
+}
+
+/* The bytes of memory that the process occupies, or always 0 if the system does not say. */
+static inline size_t resident_bytes(void)
+{
+#ifdef _WIN32
+    PROCESS_MEMORY_COUNTERS memory = {.cb = sizeof memory};
+
+    return K32GetProcessMemoryInfo(GetCurrentProcess(), &memory, sizeof memory) ? memory.WorkingSetSize : 0;
+#else
+    size_t all = 0, pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%zu %zu", &all, &pages) != 2)
+        pages = 0;
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
 #endif
 }
 
