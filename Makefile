@@ -116,9 +116,12 @@ bench-hosts: stage ## Measure the packages of the languages beside what their us
 bench-python: stage ## Measure the Python module beside aiodataloader with cachetools.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" bindings/python/bench.sh
 
-.PHONY: test-platforms dist test-dist xcframework
+.PHONY: test-platforms test-platforms-quick dist test-dist xcframework
 test-platforms: ## Build for other systems and processors; run the tests in C, the scenarios and a soak where an emulator can.
 	tests/tiers/run platforms
+
+test-platforms-quick: ## The part of it that is in make test: big-endian, 32 bits and Windows, in two minutes.
+	tests/tiers/run platforms-quick
 
 dist: ## Make the archives of a release into target/dist: Linux (glibc 2.17, musl), Windows, macOS, an XCFramework; SHA256SUMS.
 	packaging/dist "$$KVL_TARGET/dist"
