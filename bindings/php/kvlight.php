@@ -4,15 +4,15 @@
 //   require 'kvlight.php';
 //
 //   $users = new Kvlight\Tasks(
-//       fn (array $ids) => $db->users($ids),     // called with the keys that the cache lacks; returns [key => value], and keys
+//       fn (array $ids) => $db->users($ids),     // called with the keys that are missing; returns [key => value], and keys
 //       ['cache.capacity' => 10_000],            // left out are remembered as absent
 //   );
 //   echo $users->fetch('7');                     // a value, or null: there is no such record
 //   $rows = $users->fetchAll(['7', '8', '7']);   // in the order of the keys; throws the first error
 //   $users->close();
 //
-// Everything happens in poll(), on PHP's only thread: fetch() polls while it waits; a program with its own event loop calls start()
-// with a function, and polls. No PHP function is ever passed to the library: a call from one of its threads would crash PHP.
+// All code of the program is called in poll(), on PHP's only thread. fetch() polls while it waits. A program with an event loop calls start() with a
+// function, and polls. No PHP function is passed to the library: a call from one of its threads would crash PHP.
 declare(strict_types=1);
 
 spl_autoload_register(static function (string $class): void {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the Composer package, with the library inside, into a folder: `package.sh FOLDER`. Reads KVL_LIB_DIR.
+# Builds the Composer package, which contains the library, into FOLDER: `package.sh FOLDER`. Reads KVL_LIB_DIR.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../.." && pwd)
@@ -12,6 +12,6 @@ package=$work/kvlight-php-$version
 mkdir -p "$package/lib"
 cp -r "$here/src" "$here/kvlight.php" "$here/kvlight.ffi.h" "$here/preload.php" "$here/README.md" "$top"/LICENSE-* "$package/"
 cp -L "$KVL_LIB_DIR/libkvlight.so" "$package/lib/"
-# A package from a repository has its version from a tag; this one is installed from its folder and states it.
+# A package of a repository has its version from a tag. This one is installed from a folder, and so states its version.
 sed "s/^    \"type\"/    \"version\": \"$version\",\n&/" "$here/composer.json" >"$package/composer.json"
 tar -czf "$1/kvlight-php-$version.tar.gz" -C "$work" "kvlight-php-$version"

@@ -1,11 +1,11 @@
 <?php
-// For web servers. By default only preloaded scripts may use FFI there (ffi.enable=preload), so php.ini has to name these files:
+// For web servers. By default only preloaded scripts may use FFI there (ffi.enable=preload), so php.ini must set:
 //
 //   ffi.preload=/path/to/kvlight/kvlight.ffi.h
 //   opcache.preload=/path/to/kvlight/preload.php
 //   opcache.preload_user=www-data
 //
-// A project with its own preload script requires this file there.
+// A project that has a preload script requires this file in it.
 declare(strict_types=1);
 
 require_once __DIR__ . '/kvlight.php';

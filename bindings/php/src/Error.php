@@ -3,13 +3,13 @@ declare(strict_types=1);
 
 namespace Kvlight;
 
-/** An error of the library; its code is the status. An exception that a provider throws reaches every waiting caller unchanged. */
+/** An error of the library. Its code is the status. What a provider throws reaches every waiting caller unchanged. */
 final class Error extends \RuntimeException
 {
-    /** The name of the status, for example "KVL_ERR_TIMEOUT". */
+    /** The name of the status, such as "KVL_ERR_TIMEOUT". */
     public readonly string $name;
 
-    /** @param ?\Throwable $previous the exception of the provider's last attempt before the timeout or the end of the fetch */
+    /** @param ?\Throwable $previous the exception of the last attempt, if one failed before the fetch timed out or was ended */
     public function __construct(int $status, ?string $message = null, ?\Throwable $previous = null)
     {
         $ffi = Library::functions();

@@ -11,7 +11,7 @@ final class Fetch
     private Result|array|null $outcome = null;
 
     /** @internal Created by Tasks. */
-    public function __construct(private readonly Tasks $tasks, public readonly CData $handle, private ?\Closure $tell)
+    public function __construct(private readonly Tasks $tasks, public readonly CData $handle, private ?\Closure $onResult)
     {
     }
 
@@ -20,7 +20,7 @@ final class Fetch
         Library::functions()->kvl_fetch_release($this->handle);
     }
 
-    /** Cancels this fetch alone: its waiters get KVL_ERR_CANCELLED. */
+    /** Cancels this fetch alone, which then fails with KVL_ERR_CANCELLED. */
     public function cancel(): void
     {
         Library::check(Library::functions()->kvl_fetch_cancel($this->handle));
@@ -31,7 +31,7 @@ final class Fetch
         return $this->outcome !== null;
     }
 
-    /** Waits until the fetch is done; returns its Result, or the list of its Results. */
+    /** Waits until the fetch is done. Returns its Result, or the list of its Results. */
     public function wait(): Result|array
     {
         while ($this->outcome === null) {
@@ -40,12 +40,12 @@ final class Fetch
         return $this->outcome;
     }
 
-    /** @internal Keeps the outcome, and returns the function to be called with it, if there is one. */
+    /** @internal Sets the outcome. Returns the function to call with it, or null. */
     public function settle(Result|array $outcome): ?\Closure
     {
-        $tell = $this->tell;
-        $this->tell = null;
+        $onResult = $this->onResult;
+        $this->onResult = null;
         $this->outcome = $outcome;
-        return $tell;
+        return $onResult;
     }
 }

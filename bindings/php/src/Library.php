@@ -7,26 +7,26 @@ use FFI;
 use FFI\CData;
 
 /**
- * Finds the library, and converts handles, statuses and bytes between it and PHP.
+* Finds and loads the library, and converts handles, statuses and bytes.
  *
- * Two defects of PHP's FFI: a first-class callable of a function, `$ffi->kvl_f(...)`, crashes PHP 8.2; and each read of an element of
- * an array whose type was parsed by `$ffi->new()` leaks that type as soon as the array is freed. The variables that the library
- * writes to are therefore created once and kept.
+* PHP's FFI has two defects. A first-class callable of a function, `$ffi->kvl_f(...)`, crashes PHP 8.2. And once an array is freed whose type
+ * `$ffi->new()` has parsed, each earlier read of an element has leaked that type. The output parameters of the library's functions are
+ * therefore created once and kept.
  */
 final class Library
 {
     private static ?FFI $ffi = null;
-    /** @var array<string, CData> variables that functions write to, by their type */
-    private static array $places = [];
+    /** @var array<string, CData> output parameters of the library's functions, by their type */
+    private static array $outs = [];
     private static ?CData $terms = null;
     private static ?CData $termsAt = null;
-    /** what the version and the tags of the terms point at */
+    /** the memory that the version and the tags of the terms point to */
     private static ?array $labels = null;
 
-    /** The library's functions; the library is loaded once. */
+    /** The library's functions. The first call loads the library. */
     public static function functions(): FFI
     {
-        return self::$ffi ??= self::checked(self::find());
+        return self::$ffi ??= self::checkVersion(self::find());
     }
 
     private static function find(): FFI
@@ -37,37 +37,37 @@ final class Library
         try {
             return FFI::scope('KVLIGHT_' . str_replace('.', '_', self::version()));
         } catch (FFI\Exception) {
-            // ffi.preload does not name it.
+            // The header is not preloaded.
         }
         $header = dirname(__DIR__) . '/kvlight.ffi.h';
         if (PHP_SAPI !== 'cli' && !in_array(strtolower((string) ini_get('ffi.enable')), ['1', 'on', 'yes', 'true'], true)) {
             throw new \RuntimeException('kvlight: FFI is restricted here (ffi.enable=' . ini_get('ffi.enable') . "): set ffi.preload=$header "
                 . 'and opcache.preload=' . dirname(__DIR__) . '/preload.php in php.ini, or ffi.enable=1');
         }
-        $named = getenv('KVL_LIBRARY');
+        $override = getenv('KVL_LIBRARY');
         $failures = [];
-        foreach ($named !== false ? [$named] : self::usualPlaces() as $path) {
+        foreach ($override !== false ? [$override] : self::defaultPaths() as $path) {
             try {
                 return FFI::cdef(file_get_contents($header), $path);
             } catch (FFI\Exception $failure) {
                 $failures[] = "$path ({$failure->getMessage()})";
             }
         }
-        throw new \RuntimeException('kvlight: no library found; tried ' . implode(', ', $failures) . '; KVL_LIBRARY names one');
+        throw new \RuntimeException('kvlight: no library found; tried ' . implode(', ', $failures) . '; set KVL_LIBRARY to the path of the library');
     }
 
-    /** In the package; where the system looks for libraries; in the checkout that contains these files. */
-    private static function usualPlaces(): array
+    /** In the package, on the system's library path, and in the checkout that contains these files. */
+    private static function defaultPaths(): array
     {
-        $inside = dirname(__DIR__) . '/lib/libkvlight.so';
+        $inPackage = dirname(__DIR__) . '/lib/libkvlight.so';
         $others = ['libkvlight.so.' . self::version(), dirname(__DIR__, 3) . '/target/release/libkvlight.so'];
-        return is_file($inside) ? [$inside, ...$others] : $others;
+        return is_file($inPackage) ? [$inPackage, ...$others] : $others;
     }
 
-    private static function checked(FFI $ffi): FFI
+    private static function checkVersion(FFI $ffi): FFI
     {
         if (intdiv($ffi->kvl_version_number(), 1000) !== intdiv(Native::VERSION, 1000)) {
-            throw new \RuntimeException('kvlight: this module is for ' . self::version() . ", and the library is {$ffi->kvl_version_string()}");
+            throw new \RuntimeException('kvlight: this module is for version ' . self::version() . ", but the library has version {$ffi->kvl_version_string()}");
         }
         return $ffi;
     }
@@ -78,40 +78,40 @@ final class Library
         return intdiv(Native::VERSION, 1_000_000) . '.' . intdiv(Native::VERSION, 1000) % 1000;
     }
 
-    /** Throws if a status is an error; otherwise returns it. */
+    /** Returns a status, or throws the Error that it stands for. */
     public static function check(int $status, ?string $message = null): int
     {
         return $status < 0 ? throw new Error($status, $message) : $status;
     }
 
-    /** A variable of a type, to be passed to functions as a pointer: `$place[0]` is its value until the next use of the same type. */
-    public static function place(string $type): CData
+    /** An output parameter of a type. Its value, `$out[0]`, is valid until the next use of the same type. */
+    public static function variable(string $type): CData
     {
-        return self::$places[$type] ??= self::functions()->new("{$type}[1]");
+        return self::$outs[$type] ??= self::functions()->new("{$type}[1]");
     }
 
-    /** Returns the handle of the given type that a call writes. */
-    public static function taken(string $type, callable $call): CData
+    /** Returns the handle of the given type that a call writes to its output parameter. */
+    public static function output(string $type, callable $call): CData
     {
-        $place = self::place("$type *");
-        self::check($call($place));
-        return $place[0];
+        $out = self::variable("$type *");
+        self::check($call($out));
+        return $out[0];
     }
 
     /** The bytes of a value. */
     public static function bytes(CData $value): string
     {
-        $length = self::place('size_t');
+        $length = self::variable('size_t');
         $data = self::functions()->kvl_value_data($value, $length);
         return FFI::string($data, $length[0]);
     }
 
     /**
-     * Converts the terms of a value for the library; the result is valid for the next call.
+     * Returns terms as a pointer to a kvl_terms_t, which is valid until the next call of this function; null if there are none.
      *
      * @param array{ttl_ms?: int, priority?: float, cost?: int, stale_ttl_ms?: int, version?: string, tags?: list<string>, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
      */
-    public static function stated(array $terms): ?CData
+    public static function terms(array $terms): ?CData
     {
         if ($terms === []) {
             return null;
@@ -131,17 +131,17 @@ final class Library
             null => 0,
             'absent' => Native::PUT_F_IF_ABSENT,
             'present' => Native::PUT_F_IF_PRESENT,
-            default => throw new \InvalidArgumentException('kvlight: only_if is "absent" or "present"'),
+            default => throw new \InvalidArgumentException('kvlight: only_if must be "absent" or "present"'),
         };
-        self::stateLabels($terms['version'] ?? '', $terms['tags'] ?? []);
+        self::setLabels($terms['version'] ?? '', $terms['tags'] ?? []);
         return self::$termsAt;
     }
 
-    /** Writes the version and the tags into the terms. */
-    private static function stateLabels(mixed $version, mixed $tags): void
+    /** Sets the version and the tags of self::$terms. */
+    private static function setLabels(mixed $version, mixed $tags): void
     {
         if (!is_array($tags)) {
-            throw new \InvalidArgumentException('kvlight: tags is a list of strings, not ' . get_debug_type($tags));
+            throw new \InvalidArgumentException('kvlight: tags must be a list of strings, not ' . get_debug_type($tags));
         }
         $labels = [$version, ...array_values($tags)];
         foreach ($labels as $label) {
@@ -157,7 +157,7 @@ final class Library
         self::$terms->tags_len = count($labels) - 1;
     }
 
-    /** Writes settings into a configuration or into options; `$functions` is "kvl_config" or "kvl_options". */
+    /** Sets settings of a configuration or of options; `$functions` is "kvl_config" or "kvl_options". */
     public static function set(string $functions, CData $handle, array $settings): void
     {
         $ffi = self::functions();
@@ -177,7 +177,7 @@ final class Library
         }
     }
 
-    /** Converts many keys for the library: slices that point into the returned bytes, which must be kept as long as the slices. */
+    /** Returns an array of kvl_slice_t for many keys, and the string that they point into, which must live as long as they are used. */
     public static function slices(array $keys): array
     {
         $count = count($keys);

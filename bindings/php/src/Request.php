@@ -5,7 +5,7 @@ namespace Kvlight;
 
 use FFI\CData;
 
-/** The second argument of a provider, to answer keys one by one, or later: the provider then returns nothing. */
+/** The second argument of a provider. A provider that returns nothing answers through it, key by key and at any time. */
 final class Request
 {
     /** @internal Created by Tasks. */
@@ -13,15 +13,15 @@ final class Request
     {
     }
 
-    /** Finishes a request that was dropped unfinished, so that no caller waits forever. */
+    /** Releases the request. If it was never finished, its open keys fail, so that no caller waits forever. */
     public function __destruct()
     {
         Library::functions()->kvl_request_release($this->handle);
     }
 
     /**
-     * Answers a key by its position; null: no such record. `$terms` may have ttl_ms, priority, cost, stale_ttl_ms,
-     * version, tags. True if the answer was in time.
+     * Answers the key at an index; null means that there is no such record. `$terms` may have ttl_ms, priority, cost, stale_ttl_ms, version, tags.
+     * Returns whether the answer was in time.
      */
     public function resolve(int $at, mixed $value, array $terms = []): bool
     {
@@ -29,37 +29,37 @@ final class Request
             $this->handle,
             $at,
             $handle,
-            Library::stated($terms),
+            Library::terms($terms),
         ))) === Native::OK;
     }
 
-    /** What the store has of the key at a position, expired or not; null if it has nothing. */
+    /** The stored entry of the key at an index, expired or not; null if there is none. */
     public function stale(int $at): ?Stale
     {
-        [$value, $age, $version] = [Library::place('kvl_value_t *'), Library::place('int64_t'), Library::place('kvl_slice_t')];
+        [$value, $age, $version] = [Library::variable('kvl_value_t *'), Library::variable('int64_t'), Library::variable('kvl_slice_t')];
         $status = Library::check(Library::functions()->kvl_request_stale($this->handle, $at, $value, $age, $version));
         if ($status === Native::MISS) {
             return null;
         }
-        $stated = $version[0]->len === 0 ? '' : \FFI::string($version[0]->data, $version[0]->len);
-        return new Stale($status === Native::VALUE ? $this->tasks->taken($value[0]) : null, $age[0], $stated);
+        $versionText = $version[0]->len === 0 ? '' : \FFI::string($version[0]->data, $version[0]->len);
+        return new Stale($status === Native::VALUE ? $this->tasks->takeValue($value[0]) : null, $age[0], $versionText);
     }
 
     /**
-     * Answers the key at a position with what stale() returns: the record has not changed. The same value gets a new TTL, and keeps its
-     * version and its tags unless the terms state others. True if the answer was in time; throws an Error with the status Native::MISS if the
-     * store has nothing of the key.
+     * Answers the key at an index with the value that stale() returns: the record has not changed. The value gets a new TTL, and keeps its version
+     * and tags unless the terms state others. Returns whether the answer was in time; throws an Error with the status Native::MISS if there is
+     * no entry.
      */
     public function notModified(int $at, array $terms = []): bool
     {
-        $status = Library::check(Library::functions()->kvl_request_not_modified($this->handle, $at, Library::stated($terms)));
+        $status = Library::check(Library::functions()->kvl_request_not_modified($this->handle, $at, Library::terms($terms)));
         if ($status === Native::MISS) {
-            throw new Error($status, "the store has nothing of the key \"{$this->keys[$at]}\" that could be unmodified");
+            throw new Error($status, "notModified() needs an entry, and the store has none for the key \"{$this->keys[$at]}\"");
         }
         return $status === Native::OK;
     }
 
-    /** Fails the key at a position; every waiting caller gets the same error object. */
+    /** Fails the key at an index. Every waiting caller gets the same error object. Returns whether the answer was in time. */
     public function fail(int $at, \Throwable $error): bool
     {
         return $this->tasks->withError($error, fn (CData $handle) => Library::check(
@@ -81,8 +81,8 @@ final class Request
         $this->tasks->finished($this);
     }
 
-    /** @internal Fails the open keys, unless the request was finished or the cache closed meanwhile: then every waiter has its outcome. */
-    public function giveUp(\Throwable $error): void
+    /** @internal Fails the open keys. If the request is finished or the cache closed, every waiter has its outcome already. */
+    public function failOpenKeys(\Throwable $error): void
     {
         try {
             $this->finishError($error);
@@ -93,12 +93,12 @@ final class Request
 
     /**
      * Answers all keys from [key => value]: a missing key is null, and a Throwable in place of a value fails that key alone.
-     * A list of values without keys is refused, since all keys would be remembered as absent; only the key '0' can make a list an answer.
+     * Throws for a list of values without keys, with which every key would be cached as absent. Only with the key '0' can a list be an answer.
      */
     public function answer(array $rows): void
     {
         if ($rows !== [] && array_is_list($rows) && !in_array('0', $this->keys, true)) {
-            throw new \TypeError('kvlight: the provider is to return [key => value], not a list of values');
+            throw new \TypeError('kvlight: the provider must return [key => value], not a list of values');
         }
         foreach ($this->keys as $at => $key) {
             $row = $rows[$key] ?? null;
@@ -117,7 +117,7 @@ final class Request
         return Library::functions()->kvl_request_is_cancelled($this->handle) !== Native::CANCEL_NO;
     }
 
-    /** The number of the attempt of the key at a position, from 1. */
+    /** The number of the attempt of the key at an index, from 1. */
     public function attempt(int $at): int
     {
         return Library::functions()->kvl_request_attempt($this->handle, $at);

@@ -17,17 +17,17 @@ final class Result
         public readonly int $attempts,
         /** Milliseconds since the value was loaded or put. */
         public readonly int $ageMs = 0,
-        /** Milliseconds until the value expires; -1: never, 0: it is not stored. */
+        /** Milliseconds until the value expires; -1 for never, 0 if it is not stored. */
         public readonly int $ttlLeftMs = 0,
         /**
-         * Whether the value has expired and is served as a fallback. $error is then the error of the load, null if it took too long
+         * Whether the value has expired and is served as a fallback. $error is then the error of the load, or null if it took too long
          * (stale.timeout_ms).
          */
         public readonly bool $isStale = false,
     ) {
     }
 
-    /** The value, null if there is no such record; throws the error of a key that failed. */
+    /** Returns the value, or null if there is no such record; throws the error of a key that failed. */
     public function value(): mixed
     {
         return $this->status >= 0 ? $this->value : throw $this->error;

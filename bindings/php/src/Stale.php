@@ -3,7 +3,7 @@ declare(strict_types=1);
 
 namespace Kvlight;
 
-/** What the store has of a key that a provider is asked for. */
+/** The stored entry of a key that a provider is to load. */
 final class Stale
 {
     public function __construct(
@@ -11,7 +11,7 @@ final class Stale
         public readonly mixed $value,
         /** Milliseconds since the value was loaded or put. */
         public readonly int $ageMs,
-        /** The version that was stated with the value; '' if none was. */
+        /** The version that was stored with the value; '' if there was none. */
         public readonly string $version,
     ) {
     }

@@ -9,11 +9,11 @@ use FFI\CData;
 /** A cache with a provider. */
 final class Tasks
 {
-    /** Settings for callbacks, which the library might call on its own threads. */
-    private const REFUSED = [
+    /** Callbacks that the library would call on its own threads, and what to use instead. */
+    private const UNSUPPORTED = [
         'validator' => 'check keys before you fetch them',
-        'cost' => 'state a value\'s cost in its answer: $request->resolve($at, $value, [\'cost\' => …])',
-        'removal_listener' => '`dropped` is called with values that nobody holds any more',
+        'cost' => 'pass the cost of a value with its answer: $request->resolve($at, $value, [\'cost\' => …])',
+        'removal_listener' => '`dropped` is called with each value that the cache no longer holds',
         'record_listener' => 'stats() counts lookups',
     ];
 
@@ -29,26 +29,26 @@ final class Tasks
     private readonly CData $eventAt;
     private readonly int $eventSize;
     private int $lastId = 0;
-    /** whether a fetch without options looks in the store first */
-    private readonly bool $looksFirst;
-    /** the number of poll() calls that are running the program's code */
+    /** whether a fetch without options starts with a lookup in the store */
+    private readonly bool $readsStoreFirst;
+    /** the number of poll() calls that are calling the program's code */
     private int $polls = 0;
-    /** @var array<int, Fetch> by id, until their last event */
+    /** @var array<int, Fetch> by ID, until their last event */
     private array $fetches = [];
-    /** @var array<int, mixed> values by id, until the library reports that they were dropped */
+    /** @var array<int, mixed> values by ID, until the library reports that it dropped them */
     private array $objects = [];
-    /** @var array<int, \Throwable> errors of providers, likewise */
+    /** @var array<int, \Throwable> errors of providers, in the same way */
     private array $errors = [];
-    /** @var \WeakMap<Request, bool> requests without an answer yet */
+    /** @var \WeakMap<Request, bool> requests that are not finished */
     private readonly \WeakMap $open;
 
     /**
-     * @param callable $provider is called with a list of keys and the Request; returns [key => value], or nothing to answer later.
+     * @param callable $provider is called with a list of keys and the Request. It returns [key => value], or nothing to answer later.
      * @param array $settings those of docs/CONFIGURATION.md, by name.
-     * @param ?callable $dropped is called with each value that is not a string when neither the cache nor a fetch holds it any longer.
-     * @param ?callable $onError is called with exceptions of functions passed to start() and of `$dropped`; without it they are logged.
-     * @param ?callable $wait for event loops: is called repeatedly with a Fetch that is not done, and lets other code and poll() run.
-     *                        Without it, waiting polls.
+     * @param ?callable $dropped is called with each value that is not a string once neither the cache nor a fetch holds it any longer.
+     * @param ?callable $onError is called with exceptions of functions passed to start() and of `$dropped`, which are logged without it.
+     * @param ?callable $wait for event loops: is called repeatedly with a Fetch that is not done, and lets other code and poll() run. Without it,
+     *                        a wait polls.
      */
     public function __construct(
         callable $provider,
@@ -58,11 +58,11 @@ final class Tasks
         ?callable $onError = null,
         ?callable $wait = null,
     ) {
-        foreach (array_intersect_key(self::REFUSED, $settings) as $name => $instead) {
-            throw new \InvalidArgumentException("kvlight: PHP cannot lend the library a function ($name): $instead");
+        foreach (array_intersect_key(self::UNSUPPORTED, $settings) as $name => $instead) {
+            throw new \InvalidArgumentException("kvlight: $name is not available in PHP, whose functions cannot run on other threads: $instead");
         }
         if ($delivery !== 'queue') {
-            throw new \InvalidArgumentException('kvlight: a call from another thread would crash PHP; delivery is "queue", which poll() drains');
+            throw new \InvalidArgumentException('kvlight: delivery must be "queue", which poll() reads: a call from another thread would crash PHP');
         }
         $this->ffi = Library::functions();
         $this->provider = $provider(...);
@@ -70,23 +70,23 @@ final class Tasks
         $this->onError = $onError === null ? null : $onError(...);
         $this->wait = $wait === null ? null : $wait(...);
         $this->open = new \WeakMap();
-        $this->looksFirst = ($settings['read'] ?? 'normal') === 'normal';
+        $this->readsStoreFirst = ($settings['read'] ?? 'normal') === 'normal';
         $this->event = $this->ffi->new('kvl_event_t');
         $this->eventAt = FFI::addr($this->event);
         $this->eventSize = FFI::sizeof($this->event);
 
-        $config = Library::taken('kvl_config_t', fn ($out) => $this->ffi->kvl_config_new($out));
+        $config = Library::output('kvl_config_t', fn ($out) => $this->ffi->kvl_config_new($out));
         try {
             Library::set('kvl_config', $config, $settings);
-            $this->queue = Library::taken('kvl_queue_t', fn ($out) => $this->ffi->kvl_queue_new(0, $out));
+            $this->queue = Library::output('kvl_queue_t', fn ($out) => $this->ffi->kvl_queue_new(0, $out));
             Library::check($this->ffi->kvl_config_set_queue($config, $this->queue, Native::QUEUE_F_ALL));
             Library::check($this->ffi->kvl_config_set_provider($config, null, 0, null));
-            $why = Library::place('kvl_error_t *');
-            $out = Library::place('kvl_tasks_t *');
-            $status = $this->ffi->kvl_tasks_new($config, $out, $why);
+            $nativeError = Library::variable('kvl_error_t *');
+            $out = Library::variable('kvl_tasks_t *');
+            $status = $this->ffi->kvl_tasks_new($config, $out, $nativeError);
             if ($status < 0) {
-                $message = $why[0] === null ? null : $this->ffi->kvl_error_message($why[0]);
-                $this->ffi->kvl_error_release($why[0]);
+                $message = $nativeError[0] === null ? null : $this->ffi->kvl_error_message($nativeError[0]);
+                $this->ffi->kvl_error_release($nativeError[0]);
                 throw new Error($status, $message);
             }
             $this->tasks = $out[0];
@@ -95,17 +95,17 @@ final class Tasks
         }
     }
 
-    /** Closes the cache without calling functions of the program, since their objects may no longer exist. */
+    /** Frees the cache without calling functions of the program, whose objects may no longer exist. */
     public function __destruct()
     {
         $this->free();
     }
 
-    /** Waits for the value of one key, null if there is no such record; throws the error of a key that fails. */
+    /** Waits for the value of one key, and returns it, or null if there is no such record; throws the error of a key that fails. */
     public function fetch(string $key, array $options = []): mixed
     {
-        if ($options === [] && $this->looksFirst) {
-            $value = $this->look($key, $status);
+        if ($options === [] && $this->readsStoreFirst) {
+            $value = $this->lookup($key, $status);
             if ($status !== Native::MISS) {
                 return $value;
             }
@@ -113,44 +113,44 @@ final class Tasks
         return $this->start($key, options: $options)->wait()->value();
     }
 
-    /** The values of many keys, in the order of the keys, null where there is no such record; throws the first error. */
+    /** Returns the values of many keys, in the order of the keys, with null where there is no such record; throws the first error. */
     public function fetchAll(array $keys, array $options = []): array
     {
         return array_map(static fn (Result $result) => $result->value(), $this->results($keys, $options));
     }
 
-    /** The result of each key, in the order of the keys. Does not throw the error of a single key. */
+    /** Returns the result of each key, in the order of the keys. The error of a key is in its Result and is not thrown. */
     public function results(array $keys, array $options = []): array
     {
         return $this->startAll($keys, options: $options)->wait();
     }
 
-    /** Starts to fetch one key; poll() calls `$tell` with its Result. Options are the settings that are "per fetch". */
-    public function start(string $key, ?callable $tell = null, array $options = []): Fetch
+    /** Starts to fetch one key; poll() calls `$onResult` with its Result. Options are the settings that are "per fetch". */
+    public function start(string $key, ?callable $onResult = null, array $options = []): Fetch
     {
-        return $this->begin($tell, $options, fn ($options, $fetch, $id) => $this->ffi->kvl_tasks_fetch(
+        return $this->startFetch($onResult, $options, fn ($options, $fetch, $id) => $this->ffi->kvl_tasks_fetch(
             $this->tasks(), $key, strlen($key), $options, $fetch, null, $id, null, null));
     }
 
-    /** Starts to fetch many keys; poll() calls `$tell` with the list of their Results. */
-    public function startAll(array $keys, ?callable $tell = null, array $options = []): Fetch
+    /** Starts to fetch many keys; poll() calls `$onResult` once, with the list of their Results. */
+    public function startAll(array $keys, ?callable $onResult = null, array $options = []): Fetch
     {
-        // PHP turns array keys that look like numbers into integers.
+        // Keys that look like numbers may be integers, since PHP converts such array keys.
         $keys = array_map(strval(...), array_values($keys));
         [$slices, $packed] = Library::slices($keys);
-        return $this->begin($tell, $options, fn ($options, $fetch, $id) => $this->ffi->kvl_tasks_fetch_all(
+        return $this->startFetch($onResult, $options, fn ($options, $fetch, $id) => $this->ffi->kvl_tasks_fetch_all(
             $this->tasks(), $slices, count($keys), $options, $fetch, null, $id, null, null));
     }
 
-    /** The stored value, without asking the provider; null if the key is known to be absent or not in the cache. */
+    /** The stored value; null if the key is not in the cache or known to be absent. Never calls the provider. */
     public function get(string $key): mixed
     {
-        return $this->look($key, $status);
+        return $this->lookup($key, $status);
     }
 
     /**
-     * Stores a value; null stores the key as known to be absent. True if it was stored. Polls unless a poll is in progress, so that a
-     * program that only stores also releases removed values.
+     * Stores a value; null stores the key as known to be absent. Returns whether it was stored. Polls unless a poll is in progress, so
+     * that a program that makes only puts releases dropped values too.
      *
      * @param array{ttl_ms?: int, priority?: float, cost?: int, stale_ttl_ms?: int, version?: string, tags?: list<string>, keep_ttl?: bool, only_if?: 'absent'|'present'} $terms
      */
@@ -161,7 +161,7 @@ final class Tasks
             $key,
             strlen($key),
             $handle,
-            Library::stated($terms),
+            Library::terms($terms),
         )));
         if ($this->polls === 0) {
             $this->poll();
@@ -169,22 +169,22 @@ final class Tasks
         return $status === Native::OK;
     }
 
-    /** Gives an entry a new TTL. True if there was an entry. */
+    /** Gives an entry a new TTL. Returns whether there was an entry. */
     public function touch(string $key, int $ttlMs = Native::TTL_DEFAULT): bool
     {
         return $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_touch($cache, $key, strlen($key), $ttlMs)) === Native::OK;
     }
 
     /**
-     * Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if stale.ttl_ms is set. True if
-     * there was an entry.
+     * Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback if stale.ttl_ms is set. Returns
+     * whether there was an entry.
      */
     public function expire(string $key): bool
     {
         return $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_expire($cache, $key, strlen($key))) === Native::OK;
     }
 
-    /** Removes all entries with a tag, and returns their number. Running loads do not store an answer with it. */
+    /** Removes all entries with a tag, and returns their number. A running load does not store its answer if that has the tag. */
     public function removeTag(string $tag): int
     {
         return $this->changeTagged('kvl_cache_remove_tag', $tag);
@@ -204,7 +204,7 @@ final class Tasks
 
     private function changeTagged(string $function, string $tag): int
     {
-        $count = Library::place('size_t');
+        $count = Library::variable('size_t');
         $this->withCache(fn (CData $cache) => $this->ffi->$function($cache, $tag, strlen($tag), $count));
         return $count[0];
     }
@@ -214,8 +214,8 @@ final class Tasks
     {
         $keys = array_map(strval(...), array_values($keys));
         [$slices, $packed] = Library::slices($keys);
-        $this->withOptions($options, fn (?CData $stated) => Library::check(
-            $this->ffi->kvl_tasks_refresh($this->tasks(), $slices, count($keys), $stated)));
+        $this->withOptions($options, fn (?CData $nativeOptions) => Library::check(
+            $this->ffi->kvl_tasks_refresh($this->tasks(), $slices, count($keys), $nativeOptions)));
     }
 
     /** Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored. */
@@ -245,28 +245,29 @@ final class Tasks
             null => Native::BREAKER_FORCE_NONE,
             'closed' => Native::BREAKER_FORCE_CLOSED,
             'open' => Native::BREAKER_FORCE_OPEN,
-            default => throw new \InvalidArgumentException('kvlight: the circuit breaker is forced "closed" or "open", or left to itself: null'),
+            default => throw new \InvalidArgumentException('kvlight: forceBreaker() takes "closed", "open", or null for automatic operation'),
         }));
     }
 
-    /** Removes an entry. True if there was one. */
+    /** Removes an entry. Returns whether there was one. */
     public function remove(string $key): bool
     {
         return $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_remove($cache, $key, strlen($key))) === Native::OK;
     }
 
+    /** Removes all entries. */
     public function clear(): void
     {
         $this->withCache(fn (CData $cache) => $this->ffi->kvl_cache_clear($cache));
     }
 
     /**
-     * Iterates over the entries: `foreach ($tasks->entries() as $key => $value)`, with null for a key known to be absent. A key that is in the
-     * cache throughout appears exactly once, whatever the loop changes. Nothing is loaded, or counted as used. Keys are strings.
+     * Iterates over the entries: `foreach ($tasks->entries() as $key => $value)`, with null for a key known to be absent. A key that stays in
+     * the cache throughout appears exactly once, whatever the loop changes. Loads nothing, and does not count as a use. Keys are strings.
      */
     public function entries(): \Generator
     {
-        $iterator = Library::taken(
+        $iterator = Library::output(
             'kvl_iterator_t',
             fn ($out) => $this->withCache(fn (CData $cache) => $this->ffi->kvl_iterator_new($cache, $out)),
         );
@@ -283,8 +284,8 @@ final class Tasks
     }
 
     /**
-     * Writes the entries to a file, and returns the number of them. An existing file is replaced once the new one is complete. Values that are
-     * not strings are left out: a cache that is to be saved should hold the results of serialize() or json_encode().
+     * Writes the entries to a file, with their remaining TTLs, and returns their number. An existing file is replaced once the new one is complete.
+     * Values that are not strings are left out: to save a cache, store the results of serialize() or json_encode() in it.
      */
     public function save(string $path): int
     {
@@ -300,37 +301,37 @@ final class Tasks
     private function transfer(string $function, string $path): int
     {
         $done = $this->ffi->new('kvl_transfer_t');
-        $why = Library::place('kvl_error_t *');
-        $cache = Library::taken('kvl_cache_t', fn ($out) => $this->ffi->kvl_tasks_cache($this->tasks(), $out));
-        $status = $this->ffi->$function($cache, $path, null, 0, FFI::addr($done), FFI::sizeof($done), $why);
+        $nativeError = Library::variable('kvl_error_t *');
+        $cache = Library::output('kvl_cache_t', fn ($out) => $this->ffi->kvl_tasks_cache($this->tasks(), $out));
+        $status = $this->ffi->$function($cache, $path, null, 0, FFI::addr($done), FFI::sizeof($done), $nativeError);
         $this->ffi->kvl_cache_release($cache);
         if ($status < 0) {
-            $error = new Error($status, $this->ffi->kvl_error_message($why[0]));
-            $this->ffi->kvl_error_release($why[0]);
+            $error = new Error($status, $this->ffi->kvl_error_message($nativeError[0]));
+            $this->ffi->kvl_error_release($nativeError[0]);
             throw $error;
         }
         return $done->entries;
     }
 
-    /** The statistics as arrays: docs/STATISTICS.md. */
+    /** Returns the statistics, as arrays: docs/STATISTICS.md. */
     public function stats(): array
     {
-        $text = Library::taken('kvl_value_t', fn ($out) => $this->ffi->kvl_tasks_stats_json($this->tasks(), $out));
+        $text = Library::output('kvl_value_t', fn ($out) => $this->ffi->kvl_tasks_stats_json($this->tasks(), $out));
         $stats = json_decode(Library::bytes($text), true, flags: JSON_THROW_ON_ERROR);
         $this->ffi->kvl_value_release($text);
         return $stats;
     }
 
     /**
-     * Handles the events in the queue; waits up to `$timeoutMs` for the first one (0: not at all). Returns the number of events. Exceptions
+     * Handles the events in the queue, and returns their number. Waits up to `$timeoutMs` for the first event; by default it does not wait. Exceptions
      * of the program's functions go to `onError`, those of a provider to the waiters of its keys.
      */
     public function poll(int $timeoutMs = 0): int
     {
         $count = 0;
         while ($this->queue !== null) {
-            $patience = $count === 0 ? $timeoutMs : 0;
-            if (Library::check($this->ffi->kvl_queue_next($this->queue, $patience, $this->eventAt, $this->eventSize)) === Native::EMPTY) {
+            $waitMs = $count === 0 ? $timeoutMs : 0;
+            if (Library::check($this->ffi->kvl_queue_next($this->queue, $waitMs, $this->eventAt, $this->eventSize)) === Native::EMPTY) {
                 break;
             }
             $count++;
@@ -344,16 +345,16 @@ final class Tasks
         return $count;
     }
 
-    /** A descriptor that is readable while poll() has work to do; fopen("php://fd/$number", 'r') makes a stream of it. */
+    /** A descriptor that is readable while poll() has work to do; fopen("php://fd/$number", 'r') makes it a stream. */
     public function fd(): int
     {
         $this->tasks();
-        $place = Library::place('int32_t');
-        Library::check($this->ffi->kvl_queue_fd($this->queue, $place));
-        return $place[0];
+        $out = Library::variable('int32_t');
+        Library::check($this->ffi->kvl_queue_fd($this->queue, $out));
+        return $out[0];
     }
 
-    /** Closes the cache: open fetches end with KVL_ERR_CLOSED in this call, and `dropped` is called with all values. May be repeated. */
+    /** Closes the cache: fetches in progress fail with KVL_ERR_CLOSED during this call, and `dropped` is called with every value. May be called twice. */
     public function close(): void
     {
         if ($this->tasks !== null) {
@@ -362,7 +363,7 @@ final class Tasks
                 $this->poll(100);
             }
         }
-        // A function that poll() called may have closed it too.
+        // A function that poll() called may have closed the cache too.
         if ($this->tasks !== null) {
             Library::check($this->ffi->kvl_tasks_free($this->tasks));
             $this->tasks = null;
@@ -371,7 +372,7 @@ final class Tasks
         $this->free();
     }
 
-    /** @internal Waits once for a fetch that is not done. */
+    /** @internal Waits for a fetch, once. */
     public function wait(Fetch $fetch): void
     {
         if ($this->wait !== null) {
@@ -379,21 +380,21 @@ final class Tasks
             return;
         }
         if (\Fiber::getCurrent() === null || count($this->open) === 0) {
-            // In slices, so that PHP can handle signals.
+            // For a short time, so that PHP can handle signals in between.
             $this->poll(100);
         } elseif ($this->poll() === 0) {
-            // Another fiber that has the request can continue only if this one does not block.
+            // The fiber that has the request can continue only if this one does not block.
             \Fiber::suspend();
         }
     }
 
-    /** @internal Counts a request as finished. Until then, or until it is dropped, it counts as open. */
+    /** @internal Counts a request as finished. Until then, or until it is released, it counts as open. */
     public function finished(Request $request): void
     {
         unset($this->open[$request]);
     }
 
-    /** @internal Calls a function with a handle of a value: strings become bytes, null stays null, other values are objects in PHP. */
+    /** @internal Calls a function with a handle of a value. A string becomes bytes, null stays null, and anything else becomes an object that stays in PHP. */
     public function withValue(mixed $value, callable $use): mixed
     {
         if ($value === null) {
@@ -401,10 +402,10 @@ final class Tasks
         }
         $this->tasks();
         if (is_string($value)) {
-            $handle = Library::taken('kvl_value_t', fn ($out) => $this->ffi->kvl_value_new_bytes($value, strlen($value), $out));
+            $handle = Library::output('kvl_value_t', fn ($out) => $this->ffi->kvl_value_new_bytes($value, strlen($value), $out));
         } else {
             $id = ++$this->lastId;
-            $handle = Library::taken('kvl_value_t', fn ($out) => $this->ffi->kvl_value_new_object_on($this->queue, $id, 0, null, $out));
+            $handle = Library::output('kvl_value_t', fn ($out) => $this->ffi->kvl_value_new_object_on($this->queue, $id, 0, null, $out));
             $this->objects[$id] = $value;
         }
         try {
@@ -421,7 +422,7 @@ final class Tasks
         $message = $error->getMessage();
         $flags = ($error instanceof Permanent ? Native::ERROR_F_PERMANENT : 0) | ($error instanceof Gone ? Native::ERROR_F_NO_STALE : 0);
         $id = ++$this->lastId;
-        $handle = Library::taken('kvl_error_t', fn ($out) => $this->ffi->kvl_error_new_object(
+        $handle = Library::output('kvl_error_t', fn ($out) => $this->ffi->kvl_error_new_object(
             0, $message, strlen($message), $flags, $this->queue, $id, null, $out));
         $this->errors[$id] = $error;
         if ($error instanceof RetryAfter) {
@@ -436,7 +437,7 @@ final class Tasks
 
     private function free(): void
     {
-        // Neither call waits for code of the program, which runs only in poll(). In a forked child both do nothing.
+        // Neither call waits for code of the program, which runs only in poll(). In a forked child they do nothing.
         $this->ffi->kvl_tasks_free($this->tasks);
         $this->ffi->kvl_queue_free($this->queue);
         $this->tasks = $this->queue = null;
@@ -447,19 +448,19 @@ final class Tasks
         return $this->tasks ?? throw new Error(Native::ERR_CLOSED);
     }
 
-    private function look(string $key, ?int &$status): mixed
+    private function lookup(string $key, ?int &$status): mixed
     {
-        $place = Library::place('kvl_value_t *');
-        $status = $this->ffi->kvl_tasks_get($this->tasks ?? $this->tasks(), $key, strlen($key), $place);
+        $out = Library::variable('kvl_value_t *');
+        $status = $this->ffi->kvl_tasks_get($this->tasks ?? $this->tasks(), $key, strlen($key), $out);
         if ($status !== Native::VALUE) {
             Library::check($status);
             return null;
         }
-        return $this->taken($place[0]);
+        return $this->takeValue($out[0]);
     }
 
-    /** @internal The object or the string of a value of the library, which is released. */
-    public function taken(CData $value): mixed
+    /** @internal Returns the object or the string of a value handle, and releases the handle. */
+    public function takeValue(CData $value): mixed
     {
         $id = $this->ffi->kvl_value_object($value);
         $found = $id === 0 ? Library::bytes($value) : $this->objects[$id];
@@ -469,7 +470,7 @@ final class Tasks
 
     private function withCache(callable $use): int
     {
-        $cache = Library::taken('kvl_cache_t', fn ($out) => $this->ffi->kvl_tasks_cache($this->tasks(), $out));
+        $cache = Library::output('kvl_cache_t', fn ($out) => $this->ffi->kvl_tasks_cache($this->tasks(), $out));
         try {
             return Library::check($use($cache));
         } finally {
@@ -477,11 +478,11 @@ final class Tasks
         }
     }
 
-    private function begin(?callable $tell, array $settings, callable $call): Fetch
+    private function startFetch(?callable $onResult, array $settings, callable $call): Fetch
     {
-        return $this->withOptions($settings, function (?CData $options) use ($tell, $call): Fetch {
-            $handle = Library::taken('kvl_fetch_t', fn ($out) => $this->ffi->kvl_fetch_new($out));
-            $fetch = new Fetch($this, $handle, $tell === null ? null : $tell(...));
+        return $this->withOptions($settings, function (?CData $options) use ($onResult, $call): Fetch {
+            $handle = Library::output('kvl_fetch_t', fn ($out) => $this->ffi->kvl_fetch_new($out));
+            $fetch = new Fetch($this, $handle, $onResult === null ? null : $onResult(...));
             $id = ++$this->lastId;
             Library::check($call($options, $handle, $id));
             $this->fetches[$id] = $fetch;
@@ -491,7 +492,7 @@ final class Tasks
 
     private function withOptions(array $settings, callable $use): mixed
     {
-        $options = $settings === [] ? null : Library::taken('kvl_options_t', fn ($out) => $this->ffi->kvl_options_new($out));
+        $options = $settings === [] ? null : Library::output('kvl_options_t', fn ($out) => $this->ffi->kvl_options_new($out));
         try {
             if ($options !== null) {
                 Library::set('kvl_options', $options, $settings);
@@ -502,13 +503,13 @@ final class Tasks
         }
     }
 
-    /** Handles one event. All memory that it borrows is read before code of the program runs, since that code may poll too. */
+    /** Handles one event. The memory that it points to is read before code of the program is called, since that code may poll too. */
     private function handle(CData $event): void
     {
         match ($event->kind) {
             Native::EVENT_RESULT => $this->settle($event->user_data, $this->result($event->result)),
-            Native::EVENT_RESULTS => $this->settle($event->user_data, $this->all($event->results)),
-            Native::EVENT_REQUEST => $this->ask($event->request),
+            Native::EVENT_RESULTS => $this->settle($event->user_data, $this->allResults($event->results)),
+            Native::EVENT_REQUEST => $this->startRequest($event->request),
             Native::EVENT_DROP => $this->drop($event->user_data),
             Native::EVENT_CLOSED => $this->isClosed = true,
             default => null,
@@ -572,7 +573,7 @@ final class Tasks
         return new Error($this->ffi->kvl_error_status($error), $this->ffi->kvl_error_message($error), $previous);
     }
 
-    private function all(CData $results): array
+    private function allResults(CData $results): array
     {
         $list = [];
         for ($i = 0, $count = $this->ffi->kvl_results_len($results); $i < $count; $i++) {
@@ -581,7 +582,7 @@ final class Tasks
         return $list;
     }
 
-    private function ask(CData $handle): void
+    private function startRequest(CData $handle): void
     {
         $keys = [];
         $slices = $this->ffi->kvl_request_keys($handle);
@@ -597,7 +598,7 @@ final class Tasks
                 $request->answer($rows);
             }
         } catch (\Throwable $error) {
-            $request->giveUp($error);
+            $request->failOpenKeys($error);
         }
     }
 

@@ -1,13 +1,13 @@
 <?php
-// Misuse by programs: functions that throw, caches that are dropped, millions of calls; none affects anything else.
-// Prints TAP; run.sh passes the place of the library.
+// Functions that throw, caches that are never closed, millions of calls: none of these affects other fetches. Prints TAP; run.sh sets the
+// path of the library.
 declare(strict_types=1);
 
 require __DIR__ . '/tap.php';
 
 use Kvlight\{Native, Request, Result, Tasks};
 
-function echoed(mixed ...$named): Tasks
+function echoTasks(mixed ...$named): Tasks
 {
     return new Tasks(fn (array $keys) => array_combine($keys, array_map(fn ($key) => [(string) $key], $keys)), ...$named);
 }
@@ -31,44 +31,44 @@ function residentKib(): int
 
 $scenarios = [];
 
-foreach (['Exception' => fn () => throw new Exception('mine'), 'Error' => fn () => intdiv(1, 0)] as $kind => $harm) {
-    $scenarios["a function given to start that throws an $kind"] = function () use ($harm) {
+foreach (['Exception' => fn () => throw new Exception('mine'), 'Error' => fn () => intdiv(1, 0)] as $kind => $misuse) {
+    $scenarios["a function given to start that throws an $kind"] = function () use ($misuse) {
         $failures = [];
-        $tasks = echoed(onError: function (Throwable $error) use (&$failures) { $failures[] = $error; });
-        $tasks->start('a', $harm);
-        $tasks->startAll(['b', 'c'], $harm);
-        equal($tasks->fetch('d'), ['d'], 'a fetch that polls meanwhile');
+        $tasks = echoTasks(onError: function (Throwable $error) use (&$failures) { $failures[] = $error; });
+        $tasks->start('a', $misuse);
+        $tasks->startAll(['b', 'c'], $misuse);
+        equal($tasks->fetch('d'), ['d'], 'a fetch that polls');
         equal($tasks->fetchAll(['e', 'f']), [['e'], ['f']], 'a batch');
         while ($tasks->poll() > 0);
-        equal(count($failures), 2, 'failures that were reported');
+        equal(count($failures), 2, 'reported exceptions');
         $tasks->close();
     };
 
-    $scenarios["`dropped` that throws an $kind"] = function () use ($harm) {
+    $scenarios["`dropped` that throws an $kind"] = function () use ($misuse) {
         $dropped = $reported = 0;
-        $tasks = echoed(
+        $tasks = echoTasks(
             settings: ['cache.capacity' => 1],
-            dropped: function () use (&$dropped, $harm) { $dropped++; $harm(); },
+            dropped: function () use (&$dropped, $misuse) { $dropped++; $misuse(); },
             onError: function () use (&$reported) { $reported++; },
         );
         foreach (['a', 'b', 'c'] as $key) {
             equal($tasks->fetch($key), [$key], 'a value');
         }
         $tasks->close();
-        equal([$dropped, $reported], [3, 3], 'values that it was called with, failures that were reported');
+        equal([$dropped, $reported], [3, 3], 'the numbers of calls and of reported exceptions');
     };
 
-    $scenarios["a provider that throws an $kind"] = function () use ($harm) {
-        $tasks = new Tasks(fn (array $keys) => $keys === ['bad'] ? $harm() : array_combine($keys, $keys), ['tasks.max_running' => 1]);
+    $scenarios["a provider that throws an $kind"] = function () use ($misuse) {
+        $tasks = new Tasks(fn (array $keys) => $keys === ['bad'] ? $misuse() : array_combine($keys, $keys), ['tasks.max_running' => 1]);
         $bad = $tasks->start('bad');
         equal($tasks->fetch('a'), 'a', 'another fetch');
-        equal($bad->wait()->status, Native::ERR_PROVIDER, 'its own');
+        equal($bad->wait()->status, Native::ERR_PROVIDER, 'the status of the failed fetch');
         $tasks->close();
     };
 }
 
-$scenarios['an onError that throws, and none at all'] = function () {
-    [$code, $said] = program(<<<'PHP'
+$scenarios['an onError that throws, and no onError'] = function () {
+    [$code, $output] = program(<<<'PHP'
         ini_set('error_log', '/dev/stderr');
         foreach ([null, fn () => throw new Exception('again')] as $onError) {
             $tasks = new Kvlight\Tasks(fn (array $keys) => array_combine($keys, $keys), onError: $onError);
@@ -77,37 +77,37 @@ $scenarios['an onError that throws, and none at all'] = function () {
             $tasks->close();
         }
         PHP);
-    equal([$code, substr_count($said, 'in a function'), substr_count($said, 'again') > 0], [0, 2, true], $said);
+    equal([$code, substr_count($output, 'in a function'), substr_count($output, 'again') > 0], [0, 2, true], $output);
 };
 
-$scenarios['what a provider returns that is no answer'] = function () {
+$scenarios['a provider\'s result that is no answer'] = function () {
     foreach (['text', 7, new stdClass(), ['a row'], ['a row', 'another']] as $wrong) {
         $tasks = new Tasks(fn (array $keys) => $wrong);
-        equal(thrown(fn () => $tasks->fetch('a'))::class, TypeError::class, 'what is thrown');
-        equal(thrown(fn () => $tasks->fetch('1'))::class, TypeError::class, 'what is thrown for a key that is a number');
+        equal(thrown(fn () => $tasks->fetch('a'))::class, TypeError::class, 'the exception');
+        equal(thrown(fn () => $tasks->fetch('1'))::class, TypeError::class, 'the exception for a key that is a number');
         $tasks->close();
     }
     $tasks = new Tasks(fn (array $keys) => array_combine($keys, $keys));
-    equal($tasks->fetchAll(['0', '1']), ['0', '1'], 'keys that make the answer a list');
+    equal($tasks->fetchAll(['0', '1']), ['0', '1'], 'keys with which the answer is a list');
     $tasks->close();
     $tasks = new Tasks(function (array $keys): void {});
-    equal(thrown(fn () => $tasks->fetch('a'))->getCode(), Native::ERR_UNANSWERED, 'an answer that is forgotten');
+    equal(thrown(fn () => $tasks->fetch('a'))->getCode(), Native::ERR_UNANSWERED, 'a request that is never answered');
     $tasks->close();
 };
 
-$scenarios['a function that closes'] = function () {
-    $tasks = echoed();
+$scenarios['a function that closes the cache'] = function () {
+    $tasks = echoTasks();
     $delivered = [];
     $tasks->start('a', function () use ($tasks) { $tasks->close(); });
     $tasks->start('b', function (Result $result) use (&$delivered) { $delivered[] = $result->status; });
     while ($delivered === []) {
         $tasks->poll();
     }
-    equal(count($delivered), 1, 'the other is delivered once');
+    equal(count($delivered), 1, 'how often the other fetch was delivered');
     $tasks->close();
 };
 
-$scenarios['fibers: a provider that is suspended, and two that want its key'] = function () {
+$scenarios['fibers: a suspended provider, and two fibers that fetch its key'] = function () {
     $tasks = new Tasks(function (array $keys) {
         for ($i = 0; $i < 5; $i++) {
             Fiber::suspend();
@@ -129,7 +129,7 @@ $scenarios['fibers: a provider that is suspended, and two that want its key'] = 
     $tasks->close();
 };
 
-$scenarios['an event loop is told to wait'] = function () {
+$scenarios['an event loop waits through its function'] = function () {
     $waits = 0;
     $requests = [];
     $tasks = null;
@@ -144,18 +144,18 @@ $scenarios['an event loop is told to wait'] = function () {
         },
     );
     equal($tasks->fetch('a'), 'A', 'the value');
-    equal($waits >= 3, true, 'it was called');
+    equal($waits >= 3, true, 'whether it was called');
     $stream = fopen('php://fd/' . $tasks->fd(), 'r');
     $late = $tasks->start('b');
     [$read, $write, $except] = [[$stream], null, null];
-    equal(stream_select($read, $write, $except, 20), 1, 'the descriptor, as a stream');
+    equal(stream_select($read, $write, $except, 20), 1, 'whether the descriptor is readable as a stream');
     $tasks->poll();
     $requests[1]->answer([]);
     equal($late->wait()->status, Native::NULL, 'a null');
     $tasks->close();
 };
 
-$scenarios['caches that are dropped leave no thread and no descriptor'] = function () {
+$scenarios['caches that are never closed leak no thread and no descriptor'] = function () {
     $count = fn () => [count(glob('/proc/self/task/*')), count(glob('/proc/self/fd/*'))];
     $before = $count();
     for ($i = 0; $i < 40; $i++) {
@@ -176,37 +176,37 @@ $scenarios['two copies of the files in one process'] = function () {
     foreach ([...glob(PACKAGE . '/*.*'), ...glob(PACKAGE . '/src/*')] as $file) {
         copy($file, $copy . (str_contains($file, '/src/') ? '/src/' : '/') . basename($file));
     }
-    [$code, $said] = program("require '$copy/kvlight.php'; echo (new Kvlight\\Tasks(fn (array \$keys) => ['a' => 'A']))->fetch('a');");
+    [$code, $output] = program("require '$copy/kvlight.php'; echo (new Kvlight\\Tasks(fn (array \$keys) => ['a' => 'A']))->fetch('a');");
     array_map(unlink(...), [...glob("$copy/src/*"), ...glob("$copy/*.*")]);
     rmdir("$copy/src") && rmdir($copy);
-    equal([$code, $said], [0, 'A'], 'the program');
+    equal([$code, $output], [0, 'A'], 'the program');
 };
 
 $scenarios['a thousand fetches at once on the defaults'] = function () {
-    $tasks = echoed();
+    $tasks = echoTasks();
     $fetches = array_map(fn (int $i) => $tasks->start("key $i"), range(1, 1000));
     equal(array_map(fn ($fetch) => $fetch->wait()->value(), $fetches), array_map(fn (int $i) => ["key $i"], range(1, 1000)), 'values');
     $tasks->close();
 };
 
-$scenarios['s18 all entries are seen and saved'] = function () {
-    $tasks = echoed();
+$scenarios['s18 iteration returns all entries, and a save writes them'] = function () {
+    $tasks = echoTasks();
     for ($i = 0; $i < 100; $i++) {
         $tasks->put("key $i", $i % 2 === 0 ? "text $i" : [$i]);
     }
     $tasks->put('none', null);
     $count = 0;
-    $seen = [];
+    $entries = [];
     foreach ($tasks->entries() as $key => $value) {
         $count += (int) ($key !== 'key 7');
-        $seen[$key] = $value;
+        $entries[$key] = $value;
         $tasks->remove('key 7');
     }
-    equal([$count, $seen['key 4'], $seen['key 5'], $seen['none']], [100, 'text 4', [5], null], 'entries');
+    equal([$count, $entries['key 4'], $entries['key 5'], $entries['none']], [100, 'text 4', [5], null], 'entries');
     $path = tempnam(sys_get_temp_dir(), 'kvlight');
-    equal($tasks->save($path), 51, 'texts and an absence are saved');
-    $other = echoed();
-    equal([$other->load($path), $other->get('key 4'), $other->get('key 5')], [51, 'text 4', null], 'and loaded');
+    equal($tasks->save($path), 51, 'the saved entries: texts, and one key known to be absent');
+    $other = echoTasks();
+    equal([$other->load($path), $other->get('key 4'), $other->get('key 5')], [51, 'text 4', null], 'the loaded entries');
     file_put_contents($path, 'something else');
     $status = 0;
     try {
@@ -214,7 +214,7 @@ $scenarios['s18 all entries are seen and saved'] = function () {
     } catch (Kvlight\Error $error) {
         $status = $error->getCode();
     }
-    equal($status, Native::ERR_CORRUPT, 'another file');
+    equal($status, Native::ERR_CORRUPT, 'a file that is no saved cache');
     unlink($path);
     $message = '';
     try {
@@ -227,7 +227,7 @@ $scenarios['s18 all entries are seen and saved'] = function () {
     $tasks->close();
 };
 
-$scenarios['r02 a fallback serves where the provider fails'] = function () {
+$scenarios['r02 a fallback is served when the provider fails'] = function () {
     $answers = ['a' => 'one', 'b' => 'two', 'c' => 'three'];
     $tasks = new Tasks(function (array $keys) use (&$answers) { return array_intersect_key($answers, array_flip($keys)); },
         ['cache.ttl_ms' => 60_000, 'stale.ttl_ms' => 60_000]);
@@ -245,7 +245,7 @@ $scenarios['r02 a fallback serves where the provider fails'] = function () {
     }
     $answers['a'] = 'new';
     $result = $tasks->results(['a'], ['read' => 'refresh'])[0];
-    equal([$result->value(), $result->isStale, $result->error, $result->attempts, $result->ttlLeftMs > 0], ['new', false, null, 1, true], 'a fresh one');
+    equal([$result->value(), $result->isStale, $result->error, $result->attempts, $result->ttlLeftMs > 0], ['new', false, null, 1, true], 'a fresh value');
     $answers['a'] = 'newer';
     $tasks->refresh(['a']);
     for ($i = 0; $i < 100 && $tasks->get('a') !== 'newer'; $i++) {
@@ -255,31 +255,31 @@ $scenarios['r02 a fallback serves where the provider fails'] = function () {
     $tasks->close();
 };
 
-$scenarios['f05 an engine that reads anew does so for keys that it has'] = function () {
+$scenarios['f19 an engine with read = refresh reloads stored keys'] = function () {
     $loads = 0;
     $tasks = new Tasks(function (array $keys) use (&$loads) { return [$keys[0] => 'row ' . ++$loads]; }, ['read' => 'refresh']);
     equal([$tasks->fetch('a'), $tasks->fetch('a'), $tasks->fetch('a', ['read' => 'normal'])], ['row 1', 'row 2', 'row 2'], 'values');
     $tasks->close();
 };
 
-$scenarios['r07 the circuit breaker is seen and ordered'] = function () {
+$scenarios['r07 the circuit breaker can be read and forced'] = function () {
     $tasks = new Tasks(fn () => throw new RuntimeException('down'), ['breaker.consecutive' => 1]);
     equal($tasks->breaker(), 'closed', 'at first');
     equal($tasks->results(['a'])[0]->error->getMessage(), 'down', 'a failure');
-    equal([$tasks->breaker(), $tasks->results(['b'])[0]->status], ['open', Native::ERR_UNAVAILABLE], 'after it');
+    equal([$tasks->breaker(), $tasks->results(['b'])[0]->status], ['open', Native::ERR_UNAVAILABLE], 'after a failure');
     $states = array_map(function (?string $state) use ($tasks) { $tasks->forceBreaker($state); return $tasks->breaker(); }, ['closed', 'open', null]);
-    equal($states, ['closed', 'open', 'closed'], 'ordered');
-    $refused = false;
+    equal($states, ['closed', 'open', 'closed'], 'forced states');
+    $isRejected = false;
     try {
         $tasks->forceBreaker('ajar');
     } catch (InvalidArgumentException) {
-        $refused = true;
+        $isRejected = true;
     }
-    equal($refused, true, 'no state');
+    equal($isRejected, true, 'whether an unknown state is rejected');
     $tasks->close();
 };
 
-$scenarios['f11a a provider says when to try again'] = function () {
+$scenarios['f11a a provider sets the pause before a retry'] = function () {
     $begun = [];
     $tasks = new Tasks(function (array $keys) use (&$begun) {
         $begun[] = hrtime(true);
@@ -289,7 +289,7 @@ $scenarios['f11a a provider says when to try again'] = function () {
     $tasks->close();
 };
 
-$scenarios['memory stays flat'] = function () {
+$scenarios['memory does not grow'] = function () {
     $tasks = new Tasks(function (array $keys, Request $request) {
         foreach ($keys as $at => $key) {
             str_starts_with($key, 'bad') ? $request->fail($at, new Exception($key)) : $request->resolve($at, [$key], ['ttl_ms' => 60_000]);
@@ -300,15 +300,15 @@ $scenarios['memory stays flat'] = function () {
     $many = function (string $prefix) use (&$last) { return array_map(function () use ($prefix, &$last) { return $prefix . ++$last; }, range(1, 100)); };
     $tasks->put('a', 'bytes');
     $tasks->put('b', ['an object']);
-    // How often the frequent calls are made: a million in the long tests.
-    $stated = (int) getenv('KVL_CALLS');
+    // The number of the frequent calls; the tests of the package set a million.
+    $calls = (int) getenv('KVL_CALLS');
     $work = [
-        'gets' => function () use ($tasks, $stated) { for ($i = 0, $n = $stated ?: 200_000; $i < $n; $i++) { $tasks->get('a'); $tasks->get('b'); $tasks->get('none'); } },
-        'hits of fetch' => function () use ($tasks, $stated) { for ($i = 0, $n = $stated ?: 100_000; $i < $n; $i++) { $tasks->fetch('a'); } },
-        'puts' => function () use ($tasks, $stated) { for ($i = 0, $n = $stated ?: 50_000; $i < $n; $i++) { $tasks->put('p', 'value', ['ttl_ms' => 1000]); $tasks->put('o', [$i]); } },
-        'single loads' => function () use ($tasks, $stated, &$last) { for ($i = 0, $n = $stated ?: 20_000; $i < $n; $i++) { $tasks->fetch('key ' . ++$last); } },
-        'loads' => function () use ($tasks, $stated, $many) { for ($i = 0, $n = ($stated ?: 50_000) / 100; $i < $n; $i++) { $tasks->fetchAll($many('key ')); } },
-        'failures' => function () use ($tasks, $stated, $many) { for ($i = 0, $n = ($stated ?: 50_000) / 100; $i < $n; $i++) { $tasks->results($many('bad ')); } },
+        'gets' => function () use ($tasks, $calls) { for ($i = 0, $n = $calls ?: 200_000; $i < $n; $i++) { $tasks->get('a'); $tasks->get('b'); $tasks->get('none'); } },
+        'hits of fetch' => function () use ($tasks, $calls) { for ($i = 0, $n = $calls ?: 100_000; $i < $n; $i++) { $tasks->fetch('a'); } },
+        'puts' => function () use ($tasks, $calls) { for ($i = 0, $n = $calls ?: 50_000; $i < $n; $i++) { $tasks->put('p', 'value', ['ttl_ms' => 1000]); $tasks->put('o', [$i]); } },
+        'single loads' => function () use ($tasks, $calls, &$last) { for ($i = 0, $n = $calls ?: 20_000; $i < $n; $i++) { $tasks->fetch('key ' . ++$last); } },
+        'loads' => function () use ($tasks, $calls, $many) { for ($i = 0, $n = ($calls ?: 50_000) / 100; $i < $n; $i++) { $tasks->fetchAll($many('key ')); } },
+        'failures' => function () use ($tasks, $calls, $many) { for ($i = 0, $n = ($calls ?: 50_000) / 100; $i < $n; $i++) { $tasks->results($many('bad ')); } },
         'entries' => function () use ($tasks) { for ($i = 0; $i < 1_000; $i++) { foreach ($tasks->entries() as $value); } },
         'writes' => function () use ($tasks) {
             for ($i = 0; $i < 20_000; $i++) {
@@ -326,15 +326,15 @@ $scenarios['memory stays flat'] = function () {
             }
             unlink($path);
         },
-        'options' => function () use ($tasks, $stated) { for ($i = 1, $n = $stated ?: 20_000; $i < $n; $i++) { $tasks->fetch('a', ['timeout_ms' => $i + 1000]); } },
-        'the rest' => function () use ($tasks) { for ($i = 0; $i < 2_000; $i++) { $tasks->fd(); $tasks->stats(); $tasks->touch('a'); $tasks->remove('none'); } },
+        'options' => function () use ($tasks, $calls) { for ($i = 1, $n = $calls ?: 20_000; $i < $n; $i++) { $tasks->fetch('a', ['timeout_ms' => $i + 1000]); } },
+        'other calls' => function () use ($tasks) { for ($i = 0; $i < 2_000; $i++) { $tasks->fd(); $tasks->stats(); $tasks->touch('a'); $tasks->remove('none'); } },
     ];
     foreach ($work as $name => $calls) {
-        equal(abs($grown = growth($calls)) < 100_000, true, "$name: $grown bytes more");
+        equal(abs($growth = growth($calls)) < 100_000, true, "$name: PHP's memory has grown by $growth bytes");
     }
     $before = residentKib();
     array_walk($work, fn (callable $calls) => $calls());
-    equal(residentKib() - $before < 4000, true, 'the process: ' . (residentKib() - $before) . ' KiB more');
+    equal(residentKib() - $before < 4000, true, 'the process has grown by ' . (residentKib() - $before) . ' KiB');
     $tasks->close();
 };
 

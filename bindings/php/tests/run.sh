@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs kvlight under PHP: `run.sh` the scenarios, `run.sh stress [RUNS]` 100,000 fetches a run.
-# Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, where the library and its header are.
+# `run.sh` runs the scenarios and the tests of the PHP package, `run.sh stress [RUNS]` its stress program, with 100,000 fetches in each run.
+# Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, the folders of the library and its header.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,18 +29,18 @@ if [ "${1:-}" = stress ]; then
     exit 0
 fi
 
-echo "# the demo, with the library found by its name"
+echo "# the demo, with a library on the system's path"
 (unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" php "$root/examples/php/demo.php")
-echo "# the same beside a checkout, and with a library that is not there"
-beside=$(mktemp -d)
-trap 'rm -rf "$beside"' EXIT
-mkdir -p "$beside/bindings" "$beside/examples" "$beside/target/release"
-cp -r "$root/bindings/php" "$beside/bindings/php"
-cp -r "$root/examples/php" "$beside/examples/php"
-cp -L "$KVL_LIB_DIR/libkvlight.so" "$beside/target/release/"
-(unset KVL_LIBRARY && php "$beside/examples/php/demo.php" >/dev/null)
-if KVL_LIBRARY=/nowhere/libkvlight.so php "$beside/examples/php/demo.php" >"$beside/said" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$beside/said"; then
-    echo "not refused with a sentence: $(cat "$beside/said")" >&2
+echo "# the demo with the library of a checkout, and with a KVL_LIBRARY that does not exist"
+checkout=$(mktemp -d)
+trap 'rm -rf "$checkout"' EXIT
+mkdir -p "$checkout/bindings" "$checkout/examples" "$checkout/target/release"
+cp -r "$root/bindings/php" "$checkout/bindings/php"
+cp -r "$root/examples/php" "$checkout/examples/php"
+cp -L "$KVL_LIB_DIR/libkvlight.so" "$checkout/target/release/"
+(unset KVL_LIBRARY && php "$checkout/examples/php/demo.php" >/dev/null)
+if KVL_LIBRARY=/nowhere/libkvlight.so php "$checkout/examples/php/demo.php" >"$checkout/output" 2>&1 || ! grep -q 'kvlight: no library found; tried /nowhere' "$checkout/output"; then
+    echo "the missing library is not reported: $(cat "$checkout/output")" >&2
     exit 1
 fi
 php "$here/scenarios.php"

@@ -1,14 +1,14 @@
 <?php
-// The twelve scenarios, and tests specific to PHP, while the interpreter is busy: nothing here waits inside a C call, except in a
-// scenario about waiting. Prints TAP; run.sh passes the places of library and header.
+// The twelve scenarios, and tests specific to PHP, while the interpreter is busy: nothing here waits inside a C call, except where a scenario is
+// about waiting. Prints TAP; run.sh sets the path of the library.
 declare(strict_types=1);
 
 require __DIR__ . '/tap.php';
 
 use Kvlight\{Error, Native, Permanent, Request, Result, Tasks};
 
-/** The keys and the requests with which a provider was called. */
-final class Seen
+/** The keys and the requests that a provider was called with. */
+final class ProviderCalls
 {
     public array $keys = [];
     /** @var list<Request> */
@@ -16,13 +16,13 @@ final class Seen
 }
 
 /** An engine whose provider answers "user <key>" for every key that does not begin with "no". */
-function users(array $settings = [], ?Seen $seen = null): Tasks
+function userTasks(array $settings = [], ?ProviderCalls $calls = null): Tasks
 {
-    return new Tasks(function (array $keys) use ($seen): array {
+    return new Tasks(function (array $keys) use ($calls): array {
         $rows = [];
         foreach ($keys as $key) {
-            if ($seen !== null) {
-                $seen->keys[] = $key;
+            if ($calls !== null) {
+                $calls->keys[] = $key;
             }
             if (!str_starts_with($key, 'no')) {
                 $rows[$key] = "user $key";
@@ -32,15 +32,15 @@ function users(array $settings = [], ?Seen $seen = null): Tasks
     }, $settings);
 }
 
-/** An engine whose provider answers nothing and hands its requests to the test. */
-function held(Seen $seen, array $settings = []): Tasks
+/** An engine whose provider leaves its requests unanswered, for the test to answer. */
+function unansweredTasks(ProviderCalls $calls, array $settings = []): Tasks
 {
-    return new Tasks(function (array $keys, Request $request) use ($seen): void {
-        $seen->requests[] = $request;
+    return new Tasks(function (array $keys, Request $request) use ($calls): void {
+        $calls->requests[] = $request;
     }, $settings);
 }
 
-function delivered(Tasks $tasks, string $key, array $options = []): Result
+function resultOf(Tasks $tasks, string $key, array $options = []): Result
 {
     $delivered = null;
     $tasks->start($key, function (Result $result) use (&$delivered) { $delivered = $result; }, $options);
@@ -48,7 +48,7 @@ function delivered(Tasks $tasks, string $key, array $options = []): Result
     return $delivered;
 }
 
-function allDelivered(Tasks $tasks, array $keys, array $options = []): array
+function resultsOf(Tasks $tasks, array $keys, array $options = []): array
 {
     $delivered = null;
     $tasks->startAll($keys, function (array $results) use (&$delivered) { $delivered = $results; }, $options);
@@ -59,41 +59,41 @@ function allDelivered(Tasks $tasks, array $keys, array $options = []): array
 $scenarios = [];
 
 $scenarios['hit'] = function () {
-    $tasks = users([], $seen = new Seen());
-    equal(delivered($tasks, '7')->value, 'user 7', 'loaded');
+    $tasks = userTasks([], $calls = new ProviderCalls());
+    equal(resultOf($tasks, '7')->value, 'user 7', 'loaded');
     equal($tasks->fetch('7'), 'user 7', 'from the store');
-    equal($seen->keys, ['7'], 'keys loaded');
+    equal($calls->keys, ['7'], 'keys loaded');
     equal($tasks->stats()['lookups']['hits'], 1, 'hits');
     equal($tasks->put('8', 'put'), true, 'put');
-    equal($tasks->fetch('8'), 'put', 'what was put');
+    equal($tasks->fetch('8'), 'put', 'the value of the put');
     $tasks->close();
 };
 
 $scenarios['null hit'] = function () {
-    $tasks = users([], $seen = new Seen());
-    equal(delivered($tasks, 'nobody')->status, Native::NULL, 'loaded');
+    $tasks = userTasks([], $calls = new ProviderCalls());
+    equal(resultOf($tasks, 'nobody')->status, Native::NULL, 'loaded');
     equal($tasks->fetch('nobody'), null, 'from the store');
-    equal($seen->keys, ['nobody'], 'keys loaded');
+    equal($calls->keys, ['nobody'], 'keys loaded');
     equal($tasks->stats()['lookups']['null_hits'], 1, 'null hits');
     $tasks->close();
 };
 
 $scenarios['miss'] = function () {
-    $tasks = users([], $seen = new Seen());
-    equal($tasks->get('7'), null, 'a look');
-    equal(delivered($tasks, '7', ['read' => 'cache_only'])->status, Native::MISS, 'a fetch of the store only');
-    equal($seen->keys, [], 'keys loaded');
-    equal(delivered($tasks, '7')->source, Native::SOURCE_PROVIDER, 'a fetch');
-    equal($seen->keys, ['7'], 'keys loaded');
+    $tasks = userTasks([], $calls = new ProviderCalls());
+    equal($tasks->get('7'), null, 'a lookup');
+    equal(resultOf($tasks, '7', ['read' => 'cache_only'])->status, Native::MISS, 'a cache-only fetch');
+    equal($calls->keys, [], 'keys loaded');
+    equal(resultOf($tasks, '7')->source, Native::SOURCE_PROVIDER, 'a fetch');
+    equal($calls->keys, ['7'], 'keys loaded');
     $tasks->close();
 };
 
 $scenarios['batch with duplicates'] = function () {
-    $tasks = users([], $seen = new Seen());
-    $results = allDelivered($tasks, ['1', '2', '1', 'nobody', '2']);
+    $tasks = userTasks([], $calls = new ProviderCalls());
+    $results = resultsOf($tasks, ['1', '2', '1', 'nobody', '2']);
     equal(array_column($results, 'value'), ['user 1', 'user 2', 'user 1', null, 'user 2'], 'values');
     equal(array_column($results, 'key'), ['1', '2', '1', 'nobody', '2'], 'keys');
-    equal(count($seen->keys), 3, 'keys loaded');
+    equal(count($calls->keys), 3, 'keys loaded');
     equal($tasks->fetchAll([]), [], 'a batch of none');
     $tasks->close();
 };
@@ -101,11 +101,11 @@ $scenarios['batch with duplicates'] = function () {
 $scenarios['one failing key in a batch'] = function () {
     $broken = new DomainException('b is broken');
     $tasks = new Tasks(fn () => ['a' => 'A', 'b' => $broken, 'c' => 'C']);
-    $results = allDelivered($tasks, ['a', 'b', 'c', 'b']);
+    $results = resultsOf($tasks, ['a', 'b', 'c', 'b']);
     equal([$results[0]->value, $results[2]->value], ['A', 'C'], 'those that do not fail');
     equal($results[1]->status, Native::ERR_PROVIDER, 'the one that fails');
-    equal([$results[1]->error, $results[3]->error], [$broken, $broken], 'the very error');
-    equal(thrown(fn () => $tasks->fetchAll(['a', 'b'])), $broken, 'what fetchAll throws');
+    equal([$results[1]->error, $results[3]->error], [$broken, $broken], 'the same error');
+    equal(thrown(fn () => $tasks->fetchAll(['a', 'b'])), $broken, 'the error that fetchAll throws');
     $tasks->close();
 };
 
@@ -114,7 +114,7 @@ $scenarios['retry then success'] = function () {
     $tasks = new Tasks(function () use (&$attempts) {
         return ++$attempts < 3 ? throw new Exception('not yet') : ['a' => 'at last'];
     }, ['retry.count' => 5]);
-    $result = delivered($tasks, 'a');
+    $result = resultOf($tasks, 'a');
     equal($result->value, 'at last', 'value');
     equal($result->attempts, 3, 'attempts');
     equal($attempts, 3, 'calls of the provider');
@@ -122,100 +122,100 @@ $scenarios['retry then success'] = function () {
 };
 
 $scenarios['timeout'] = function () {
-    $tasks = held($seen = new Seen());
-    equal(delivered($tasks, 'a', ['timeout_ms' => 20])->error->name, 'KVL_ERR_TIMEOUT', 'the error');
-    equal(thrown(fn () => $tasks->fetch('b', ['timeout_ms' => 20]))->getCode(), Native::ERR_TIMEOUT, 'what fetch throws');
-    equal($seen->requests[0]->isCancelled(), false, 'the load goes on for the next');
+    $tasks = unansweredTasks($calls = new ProviderCalls());
+    equal(resultOf($tasks, 'a', ['timeout_ms' => 20])->error->name, 'KVL_ERR_TIMEOUT', 'the error');
+    equal(thrown(fn () => $tasks->fetch('b', ['timeout_ms' => 20]))->getCode(), Native::ERR_TIMEOUT, 'the error that fetch throws');
+    equal($calls->requests[0]->isCancelled(), false, 'the load continues for the next fetch');
     $tasks->close();
     $broken = new DomainException('not now');
     $failing = new Tasks(fn () => throw $broken, ['retry.count' => 1, 'retry.fixed_ms' => 60000]);
-    $result = delivered($failing, 'a', ['timeout_ms' => 20]);
+    $result = resultOf($failing, 'a', ['timeout_ms' => 20]);
     equal([$result->error->name, $result->attempts], ['KVL_ERR_TIMEOUT', 1], 'the error');
-    equal($result->error->getPrevious(), $broken, 'what the attempt had failed with');
+    equal($result->error->getPrevious(), $broken, 'the error of the failed attempt');
     $failing->close();
 };
 
 $scenarios['cancel'] = function () {
-    $tasks = held($seen = new Seen());
+    $tasks = unansweredTasks($calls = new ProviderCalls());
     $one = $tasks->start('a');
     $other = $tasks->start('a');
-    busyUntil($tasks, fn () => $seen->requests !== []);
+    busyUntil($tasks, fn () => $calls->requests !== []);
     $one->cancel();
     busyUntil($tasks, $one->isDone(...));
-    equal($one->wait()->status, Native::ERR_CANCELLED, 'the cancelled');
-    equal($other->isDone(), false, 'the other waits on');
-    $seen->requests[0]->answer(['a' => 'A']);
+    equal($one->wait()->status, Native::ERR_CANCELLED, 'the cancelled fetch');
+    equal($other->isDone(), false, 'the other fetch still waits');
+    $calls->requests[0]->answer(['a' => 'A']);
     busyUntil($tasks, $other->isDone(...));
-    equal($other->wait()->value, 'A', 'the other');
+    equal($other->wait()->value, 'A', 'the other fetch');
     $one->cancel();
     $tasks->close();
 };
 
 $scenarios['close while loading'] = function () {
-    $tasks = held($seen = new Seen(), ['tasks.max_running' => 1]);
+    $tasks = unansweredTasks($calls = new ProviderCalls(), ['tasks.max_running' => 1]);
     $delivered = [];
     for ($i = 0; $i < 3; $i++) {
         $tasks->start("key $i", function (Result $result) use (&$delivered) { $delivered[] = $result->status; });
     }
-    busyUntil($tasks, fn () => $seen->requests !== []);
+    busyUntil($tasks, fn () => $calls->requests !== []);
     $tasks->close();
-    equal($delivered, array_fill(0, 3, Native::ERR_CLOSED), 'each is delivered once');
-    equal(thrown(fn () => $tasks->fetch('a'))->getCode(), Native::ERR_CLOSED, 'a fetch afterwards');
-    equal(thrown(fn () => $seen->requests[0]->resolve(0, 'late'))->getCode(), Native::ERR_CLOSED, 'an answer afterwards');
+    equal($delivered, array_fill(0, 3, Native::ERR_CLOSED), 'the outcome of each fetch');
+    equal(thrown(fn () => $tasks->fetch('a'))->getCode(), Native::ERR_CLOSED, 'a later fetch');
+    equal(thrown(fn () => $calls->requests[0]->resolve(0, 'late'))->getCode(), Native::ERR_CLOSED, 'a later answer');
     $tasks->close();
 };
 
 $scenarios['10,000 keys'] = function () {
-    $tasks = users(['cache.capacity' => 20_000, 'batch.max_keys' => 500], $seen = new Seen());
+    $tasks = userTasks(['cache.capacity' => 20_000, 'batch.max_keys' => 500], $calls = new ProviderCalls());
     $keys = array_map(fn (int $i) => "key $i", range(1, 10_000));
     $wanted = array_map(fn (string $key) => "user $key", $keys);
-    equal(array_column(allDelivered($tasks, $keys), 'value'), $wanted, 'values');
-    equal(count($seen->keys), 10_000, 'keys loaded');
+    equal(array_column(resultsOf($tasks, $keys), 'value'), $wanted, 'values');
+    equal(count($calls->keys), 10_000, 'keys loaded');
     equal($tasks->fetchAll($keys), $wanted, 'hits');
-    equal(count($seen->keys), 10_000, 'keys loaded, still');
+    equal(count($calls->keys), 10_000, 'keys loaded, unchanged');
     $tasks->close();
 };
 
 $scenarios['callback that fetches'] = function () {
-    $tasks = users();
+    $tasks = userTasks();
     $inner = $waited = null;
     $tasks->start('a', function (Result $first) use ($tasks, &$inner, &$waited) {
         $tasks->start("$first->value once more", function (Result $second) use (&$inner) { $inner = $second->value; });
         $waited = $tasks->fetch('b');
     });
     busyUntil($tasks, function () use (&$inner) { return $inner !== null; });
-    equal($waited, 'user b', 'a fetch that waits, inside a callback');
-    equal($inner, 'user user a once more', 'a fetch begun inside a callback');
+    equal($waited, 'user b', 'a blocking fetch inside a callback');
+    equal($inner, 'user user a once more', 'a fetch started inside a callback');
     $tasks->close();
 };
 
 $scenarios['object value whose destructor is counted'] = function () {
-    $made = [];
+    $created = [];
     $dropped = [];
     $tasks = new Tasks(
-        function (array $keys) use (&$made) {
+        function (array $keys) use (&$created) {
             foreach ($keys as $key) {
-                $rows[$key] = $made[] = (object) ['name' => $key];
+                $rows[$key] = $created[] = (object) ['name' => $key];
             }
             return $rows;
         },
         ['cache.capacity' => 10],
         function (object $value) use (&$dropped) { $dropped[] = spl_object_id($value); },
     );
-    $kept = delivered($tasks, 'key 1')->value;
-    equal($tasks->fetch('key 1'), $kept, 'the very object');
+    $first = resultOf($tasks, 'key 1')->value;
+    equal($tasks->fetch('key 1'), $first, 'the same object');
     for ($i = 1; $i <= 100; $i++) {
-        equal(delivered($tasks, "key $i")->value->name, "key $i", 'name');
+        equal(resultOf($tasks, "key $i")->value->name, "key $i", 'name');
     }
     $tasks->remove('key 100');
     $tasks->close();
-    equal(count($dropped), count($made), 'objects dropped');
-    equal(count(array_unique($dropped)), count($made), 'objects dropped, each counted once');
+    equal(count($dropped), count($created), 'objects dropped');
+    equal(count(array_unique($dropped)), count($created), 'distinct objects dropped');
 };
 
 // -- Specific to PHP -------------------------------------------------------------------------------------------------------------
 
-$scenarios['a function that the library would call is refused with a sentence'] = function () {
+$scenarios['a callback that the library would call is rejected with a message'] = function () {
     foreach (['validator', 'removal_listener'] as $name) {
         $error = thrown(fn () => new Tasks(fn () => [], [$name => fn () => 1]));
         equal(str_contains($error->getMessage(), $name), true, $error->getMessage());
@@ -224,32 +224,32 @@ $scenarios['a function that the library would call is refused with a sentence'] 
     equal(str_contains($error->getMessage(), 'another thread'), true, $error->getMessage());
 };
 
-$scenarios['a wrong setting is refused with a sentence'] = function () {
+$scenarios['a wrong setting is rejected with a message'] = function () {
     $error = thrown(fn () => new Tasks(fn () => [], ['cache.capacty' => 10]));
     equal(str_contains($error->getMessage(), 'cache.capacity'), true, $error->getMessage());
-    $tasks = users();
+    $tasks = userTasks();
     $error = thrown(fn () => $tasks->fetch('a', ['timeout_ms' => 0]));
     equal(str_contains($error->getMessage(), 'timeout_ms'), true, $error->getMessage());
     $tasks->close();
 };
 
-$scenarios['a permanent error is not tried again'] = function () {
+$scenarios['a permanent error is not retried'] = function () {
     $calls = 0;
     $tasks = new Tasks(function () use (&$calls) {
         $calls++;
         throw new Permanent('gone for good');
     }, ['retry.count' => 5]);
-    equal(delivered($tasks, 'a')->error->getMessage(), 'gone for good', 'the error');
+    equal(resultOf($tasks, 'a')->error->getMessage(), 'gone for good', 'the error');
     equal($calls, 1, 'calls of the provider');
     $tasks->close();
 };
 
-$scenarios['puts under a condition, and touches'] = function () {
-    $tasks = users();
-    equal($tasks->put('a', 'new', ['only_if' => 'present']), false, 'only if present, and it is not');
+$scenarios['conditional puts, and touches'] = function () {
+    $tasks = userTasks();
+    equal($tasks->put('a', 'new', ['only_if' => 'present']), false, 'only if present, without an entry');
     equal($tasks->put('a', 'first', ['only_if' => 'absent']), true, 'only if absent');
-    equal($tasks->put('a', 'second', ['only_if' => 'absent']), false, 'only if absent, and it is there');
-    equal($tasks->get('a'), 'first', 'what stayed');
+    equal($tasks->put('a', 'second', ['only_if' => 'absent']), false, 'only if absent, with an entry');
+    equal($tasks->get('a'), 'first', 'the unchanged value');
     equal($tasks->put('a', 'third', ['keep_ttl' => true, 'only_if' => 'present', 'ttl_ms' => 5000]), true, 'only if present');
     equal([$tasks->touch('a', 60_000), $tasks->touch('nobody')], [true, false], 'touched');
     equal(str_contains(thrown(fn () => $tasks->put('a', 'b', ['tll_ms' => 5]))->getMessage(), 'tll_ms'), true, 'an unknown term');
@@ -259,26 +259,26 @@ $scenarios['puts under a condition, and touches'] = function () {
 $scenarios['keys and values of any bytes'] = function () {
     $tasks = new Tasks(fn (array $keys) => [$keys[0] => "$keys[0]\0\xff"]);
     foreach (['', "a\0b", "\xff\xfe", str_repeat('x', 65535)] as $key) {
-        equal(delivered($tasks, $key)->value, "$key\0\xff", 'value');
+        equal(resultOf($tasks, $key)->value, "$key\0\xff", 'value');
         equal($tasks->fetch($key), "$key\0\xff", 'hit');
     }
     equal(thrown(fn () => $tasks->fetch(str_repeat('x', 65536)))->getCode(), Native::ERR_KEY_TOO_LONG, 'a key that is too long');
     $tasks->close();
 };
 
-$scenarios['an engine that is forgotten ends with the collector'] = function () {
+$scenarios['an engine that becomes unreachable is collected and ended'] = function () {
     for ($i = 0; $i < 50; $i++) {
-        $tasks = held(new Seen());
+        $tasks = unansweredTasks(new ProviderCalls());
         $tasks->start('a');
         $tasks->poll();
     }
     unset($tasks);
     gc_collect_cycles();
-    equal(count(glob('/proc/self/task/*')), 1, 'threads left');
+    equal(count(glob('/proc/self/task/*')), 1, 'remaining threads');
 };
 
-$scenarios['a fork: the child is refused and ends, makes one of its own, the parent goes on'] = function () {
-    [$code, $said] = program(<<<'PHP'
+$scenarios['a fork: the child\'s calls are rejected, it creates an engine of its own, and the parent continues'] = function () {
+    [$code, $output] = program(<<<'PHP'
         $requests = [];
         $tasks = new Kvlight\Tasks(function ($keys, $request) use (&$requests) { $requests[] = $request; });
         $fetch = $tasks->start('a');
@@ -291,8 +291,8 @@ $scenarios['a fork: the child is refused and ends, makes one of its own, the par
             } catch (Kvlight\Error $error) {
                 if ($error->getCode() !== Kvlight\Native::ERR_FORKED) { exit(4); }
             }
-            $mine = new Kvlight\Tasks(fn ($keys) => ['b' => 'B']);
-            exit($mine->fetch('b') === 'B' ? 7 : 5);
+            $own = new Kvlight\Tasks(fn ($keys) => ['b' => 'B']);
+            exit($own->fetch('b') === 'B' ? 7 : 5);
         }
         pcntl_waitpid($child, $status);
         if (!pcntl_wifexited($status) || pcntl_wexitstatus($status) !== 7) { echo "the child: $status"; exit(6); }
@@ -301,14 +301,14 @@ $scenarios['a fork: the child is refused and ends, makes one of its own, the par
         $tasks->close();
         exit($value === 'A' ? 0 : 8);
         PHP);
-    equal($code, 0, "the program, which said: $said");
+    equal($code, 0, "the program, with the output: $output");
 };
 
-$scenarios['the interpreter exits with fetches under way'] = function () {
-    $underWay = <<<'PHP'
+$scenarios['the interpreter exits with fetches in progress'] = function () {
+    $inProgress = <<<'PHP'
         $tasks = new Kvlight\Tasks(function ($keys, $request) {
-            global $held;
-            $held = $request;
+            global $stale;
+            $stale = $request;
             return in_array('a', $keys) ? ['a' => [1]] : null;
         });
         $tasks->fetch('a');
@@ -317,14 +317,14 @@ $scenarios['the interpreter exits with fetches under way'] = function () {
         PHP;
     foreach (
         [
-            '' => 0, 'exit(0);' => 0, 'unset($tasks); gc_collect_cycles();' => 0, '$held = null; $tasks = null;' => 0,
-            'register_shutdown_function(fn () => $tasks->close());' => 0, 'throw new Exception("on its way out");' => 255,
+            '' => 0, 'exit(0);' => 0, 'unset($tasks); gc_collect_cycles();' => 0, '$stale = null; $tasks = null;' => 0,
+            'register_shutdown_function(fn () => $tasks->close());' => 0, 'throw new Exception("while exiting");' => 255,
             '$tasks->start("a", fn () => exit(9)); $tasks->fetchAll(["a", "a"]); while (true) { $tasks->poll(); }' => 9,
             'set_time_limit(1); while (true) { $tasks->poll(); }' => 255, 'posix_kill(posix_getpid(), SIGTERM); while (true) {}' => 143,
         ] as $ending => $wanted
     ) {
-        [$code, $said] = program("$underWay\n$ending");
-        equal($code, $wanted, "$ending: $said");
+        [$code, $output] = program("$inProgress\n$ending");
+        equal($code, $wanted, "$ending: $output");
     }
 };
 

@@ -1,6 +1,6 @@
 <?php
-// 100,000 fetches while the interpreter computes: single ones, batches, objects, errors, cancels, late answers. Each must
-// be settled exactly once. `php stress.php SEED`; run.sh stress starts it many times.
+// 100,000 fetches while the interpreter is busy: single fetches, batches, objects, errors, cancels, late answers. Each must settle
+// exactly once. `php stress.php SEED`; run.sh stress starts it many times.
 declare(strict_types=1);
 
 require __DIR__ . '/tap.php';
@@ -10,18 +10,18 @@ use Kvlight\{Request, Result, Tasks};
 const FETCHES = 100_000;
 mt_srand((int) ($argv[1] ?? 1));
 
-$started = $delivered = $errors = $made = $dropped = 0;
+$started = $delivered = $errors = $created = $dropped = 0;
 $later = $open = [];
 
-$answer = function (Request $request) use (&$made) {
+$answer = function (Request $request) use (&$created) {
     foreach ($request->keys as $at => $key) {
-        $dice = mt_rand(1, 10);
-        if ($dice === 1) {
+        $number = mt_rand(1, 10);
+        if ($number === 1) {
             $request->fail($at, new RuntimeException($key));
-        } elseif ($dice <= 3) {
-            $made++;
+        } elseif ($number <= 3) {
+            $created++;
             $request->resolve($at, [$key]);
-        } elseif ($dice <= 8) {
+        } elseif ($number <= 8) {
             $request->resolve($at, "value of $key");
         }
     }
@@ -40,7 +40,7 @@ $tasks = new Tasks(
     function () use (&$dropped) { $dropped++; },
 );
 
-$tell = function (Result $result) use (&$delivered, &$errors) {
+$onResult = function (Result $result) use (&$delivered, &$errors) {
     $delivered++;
     $errors += $result->error === null ? 0 : 1;
 };
@@ -52,10 +52,10 @@ while ($delivered < FETCHES) {
             $keys[] = 'key ' . mt_rand(1, 5000);
         }
         $started += count($keys);
-        $tasks->startAll($keys, function (array $results) use ($tell) { array_map($tell, $results); });
+        $tasks->startAll($keys, function (array $results) use ($onResult) { array_map($onResult, $results); });
     } elseif ($started < FETCHES && $started - $delivered < 5000) {
         $started++;
-        $open[] = $tasks->start('key ' . mt_rand(1, 5000), $tell);
+        $open[] = $tasks->start('key ' . mt_rand(1, 5000), $onResult);
         if (count($open) > 20) {
             $open[mt_rand(0, 19)]->cancel();
             $open = [];
@@ -71,8 +71,8 @@ while ($delivered < FETCHES) {
     }
 }
 $tasks->close();
-if ($started !== FETCHES || $delivered !== FETCHES || $made !== $dropped) {
-    echo "$started started, $delivered delivered; $made objects made, $dropped dropped\n";
+if ($started !== FETCHES || $delivered !== FETCHES || $created !== $dropped) {
+    echo "$started started, $delivered delivered; $created objects created, $dropped dropped\n";
     exit(1);
 }
 echo "# $delivered fetches, $errors errors, $dropped objects dropped\n";

@@ -1,15 +1,15 @@
 <?php
-// Helpers for scenarios, and their runner: each scenario prints a line of TAP; the first twelve are counted for the table.
+// Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first twelve are counted for the table of the hosts.
 declare(strict_types=1);
 
-/** The folder of the package: the installed one, or the checkout's. */
+/** The folder of the package, installed or in the checkout. */
 define('PACKAGE', getenv('KVL_PACKAGE') ?: dirname(__DIR__));
 
 require_once PACKAGE . '/kvlight.php';
 
 use Kvlight\Tasks;
 
-/** Keeps the interpreter busy, with polls that do not wait in between, until `$isDone`. */
+/** Keeps the interpreter busy, with non-blocking polls in between, until `$isDone()`. */
 function busyUntil(Tasks $tasks, callable $isDone): int
 {
     $sum = 0;
@@ -39,17 +39,17 @@ function thrown(callable $call): Throwable
     throw new Exception('nothing was thrown');
 }
 
-/** Runs a program in a separate interpreter, which must end on its own; returns its exit code and its output. */
+/** Runs a program in a separate interpreter, for a minute at most, and returns its exit code and its output. */
 function program(string $text): array
 {
     $file = tempnam(sys_get_temp_dir(), 'kvlight');
     file_put_contents($file, "<?php require '" . PACKAGE . '/kvlight.php' . "';\n$text\n");
-    exec('timeout 60 ' . escapeshellarg(PHP_BINARY) . ' ' . escapeshellarg($file) . ' 2>&1', $said, $code);
+    exec('timeout 60 ' . escapeshellarg(PHP_BINARY) . ' ' . escapeshellarg($file) . ' 2>&1', $output, $code);
     unlink($file);
-    return [$code, implode("\n", $said)];
+    return [$code, implode("\n", $output)];
 }
 
-/** Runs the scenarios. `$row`: also prints a row for the table of the twelve scenarios. */
+/** Runs the scenarios, and exits. With `$row`, prints a row for the table of the hosts. */
 function runScenarios(array $scenarios, bool $row = false): never
 {
     $failed = $passed = $i = 0;
