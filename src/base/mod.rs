@@ -31,7 +31,7 @@ pub use labels::Labels;
 pub use memory::NoMemory;
 pub use object::{DropSite, Object};
 pub use random::{Random, SharedRandom};
-pub use record::Record;
+pub use record::{FormerRecord, Record};
 pub use status::Status;
 pub use terms::StoreTerms;
 pub use time::{Millis, Moment, Present, Ttl};

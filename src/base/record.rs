@@ -40,6 +40,15 @@ unsafe impl Send for Address {}
 // SAFETY: as above.
 unsafe impl Sync for Address {}
 
+/// The key and the answer of an entry that has left its store, in the same block. That may be an entry again by now, even of another
+/// store, so only what never changes is read from it.
+pub struct FormerRecord(NonNull<Header>);
+
+// SAFETY: key and answer never change, and the count is atomic.
+unsafe impl Send for FormerRecord {}
+// SAFETY: as above.
+unsafe impl Sync for FormerRecord {}
+
 /// A borrowed record.
 pub struct RecordRef<'a>(ManuallyDrop<Record>, PhantomData<&'a Record>);
 
@@ -209,19 +218,8 @@ impl Record {
     /// The answer.
     #[inline(always)]
     pub fn answer(&self) -> AnswerRef<'_> {
-        AnswerRef(ManuallyDrop::new(self.unowned_answer()), PhantomData)
-    }
-
-    /// A copy of the answer that shares the record's reference, so it must not be dropped.
-    #[inline(always)]
-    fn unowned_answer(&self) -> Answer {
-        let shape = self.shape();
-        match shape.tag() {
-            tag if !rarely(tag != ENTRY_BYTES) => Answer::Value(Value(self.0)),
-            // SAFETY: the data of such a block are a value. This is a second copy of it, which is never dropped.
-            ENTRY_VALUE => Answer::Value(unsafe { self.0.cast::<u8>().add(shape.data_at()).cast::<Value>().read() }),
-            _ => Answer::Null,
-        }
+        // SAFETY: a record's block is an entry, and exists as long as the record.
+        unsafe { answer_of(self.0) }
     }
 
     /// The address of the block, valid until the record is dropped.
@@ -244,18 +242,13 @@ impl Record {
         unsafe { self.0.as_ref() }.stored.store(number + 1, Ordering::Relaxed);
     }
 
-    /// Turns the entry into its answer. The entry's reference becomes the answer's.
-    pub fn into_answer(self) -> Answer {
+    /// Ends the entry: it has left its store. The entry's reference becomes that of the result.
+    #[inline(always)]
+    pub fn leave(self) -> FormerRecord {
         let record = ManuallyDrop::new(self);
-        let answer = record.unowned_answer();
-        if record.shape().tag() == ENTRY_BYTES {
-            // SAFETY: the reference in `answer` keeps the block. Release: see `can_be`.
-            unsafe { record.0.as_ref() }.stored.store(0, Ordering::Release);
-        } else {
-            // SAFETY: only the record refers to the block, and the value was moved out of it.
-            unsafe { release(record.0) };
-        }
-        answer
+        // SAFETY: a record's block exists as long as the record. Release: see `can_be`. No one reads this of a block that is not a value.
+        unsafe { record.0.as_ref() }.stored.store(0, Ordering::Release);
+        FormerRecord(record.0)
     }
 
     /// The heap memory of the entry, in bytes: its block, and that of the value if it is separate.
@@ -309,10 +302,83 @@ unsafe fn key_of<'a>(block: NonNull<Header>) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts(block.cast::<Head>().as_ptr().add(1).cast::<u8>(), block.as_ref().shape().key_len()) }
 }
 
+/// The answer in a block that is an entry, or was one.
+///
+/// # Safety
+/// The block has a head, and exists during `'a`.
+#[inline(always)]
+unsafe fn answer_of<'a>(block: NonNull<Header>) -> AnswerRef<'a> {
+    // SAFETY: the caller's promise.
+    let shape = unsafe { block.as_ref() }.shape();
+    let answer = match shape.tag() {
+        tag if !rarely(tag != ENTRY_BYTES) => Answer::Value(Value(block)),
+        // SAFETY: the data of such a block are a value. This is a second copy of it, which is not dropped.
+        ENTRY_VALUE => Answer::Value(unsafe { block.cast::<u8>().add(shape.data_at()).cast::<Value>().read() }),
+        _ => Answer::Null,
+    };
+    AnswerRef(ManuallyDrop::new(answer), PhantomData)
+}
+
 impl Drop for Record {
+    #[inline]
     fn drop(&mut self) {
-        // `into_answer` consumes its record without dropping it, so this does not recurse.
-        drop(Record(self.0).into_answer());
+        // `leave` consumes its record without dropping it, so this does not recurse.
+        drop(Record(self.0).leave());
+    }
+}
+
+impl FormerRecord {
+    /// The key.
+    #[inline(always)]
+    pub fn key(&self) -> &[u8] {
+        // SAFETY: the block has a head, and exists as long as `self`.
+        unsafe { key_of(self.0) }
+    }
+
+    /// The answer.
+    #[inline(always)]
+    pub fn answer(&self) -> AnswerRef<'_> {
+        // SAFETY: as above.
+        unsafe { answer_of(self.0) }
+    }
+
+    /// Frees a block that is not a value, and drops the value to which it points.
+    #[cold]
+    #[inline(never)]
+    fn end_separate(&self) {
+        let AnswerRef(answer, _) = self.answer();
+        // SAFETY: only this handle refers to the block, and the value has been read from it.
+        unsafe { release(self.0) };
+        drop(ManuallyDrop::into_inner(answer));
+    }
+}
+
+impl Drop for FormerRecord {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the block exists as long as `self`.
+        let tag = unsafe { self.0.as_ref() }.shape().tag();
+        if rarely(tag != ENTRY_BYTES) {
+            return self.end_separate();
+        }
+        // The block is the value, and this was a reference to it.
+        drop(Value(self.0));
+    }
+}
+
+impl Clone for FormerRecord {
+    fn clone(&self) -> FormerRecord {
+        // SAFETY: the block exists as long as `self`.
+        match unsafe { self.0.as_ref() }.shape().tag() {
+            ENTRY_BYTES => FormerRecord(Value::clone(&ManuallyDrop::new(Value(self.0))).into_raw()),
+            _ => Record::separate(self.key(), self.answer().clone()).leave(),
+        }
+    }
+}
+
+impl std::fmt::Debug for FormerRecord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FormerRecord").field("key", &self.key().escape_ascii().to_string()).field("answer", &*self.answer()).finish()
     }
 }
 
@@ -351,8 +417,13 @@ mod tests {
         let (first, second, other) = (put(b"key"), put(b"key"), put(b"kex"));
         assert_eq!([&first, &second, &other].map(shares), [true, false, false]);
         assert!([&first, &second, &other].iter().all(|record| record.answer().is(&Answer::Value(value.clone()))));
-        assert!(first.into_answer().is(&Answer::Value(value.clone())));
+        assert!(first.leave().answer().is(&Answer::Value(value.clone())));
         assert!(shares(&put(b"key")), "after the entry has left, the block can be an entry again");
+        let left = put(b"key").leave();
+        let again = put(b"key");
+        assert!(shares(&again), "also while its former entry is being reported");
+        assert!(left.clone().answer().is(&again.answer()) && left.key() == b"key");
+        drop((left, again));
         assert_eq!((second.key(), other.key()), (&b"key"[..], &b"kex"[..]));
     }
 
@@ -363,7 +434,8 @@ mod tests {
             let plain = Answer::Value(Value::bytes(b"plain").expect("memory"));
             let record = Record::new(&key, plain.clone());
             assert!(record.answer().is(&plain) && record.key() == key);
-            assert!(record.into_answer().is(&plain));
+            let left = record.leave();
+            assert!(left.answer().is(&plain) && left.key() == key && left.clone().answer().is(&plain));
             let null = Record::new(&key, Answer::Null);
             assert!(null.answer().is(&Answer::Null) && null.key() == key);
         }

@@ -1,6 +1,7 @@
 //! Values that are no longer in the store, and why (rule S11). Each value given to the store becomes exactly one departure.
 
-use crate::base::{Answer, Key, Millis};
+use crate::base::record::AnswerRef;
+use crate::base::{FormerRecord, Millis};
 use smallvec::SmallVec;
 
 /// Why a value is no longer in the store. The numbers are those of `KVL_CAUSE_*`.
@@ -49,32 +50,32 @@ impl Cause {
 /// A value that left the store, or was never stored.
 #[derive(Clone, Debug)]
 pub struct Departure {
-    /// The key under which it was put.
-    pub key: Key,
-    /// The value, or null.
-    pub answer: Answer,
+    /// The key under which it was put, and the answer.
+    pub record: FormerRecord,
     /// The cost of the whole entry, in bytes.
     pub cost: u64,
-    /// The cause.
-    pub cause: Cause,
     /// The time at which it was put.
     pub stored_at: Millis,
     /// When it would have expired; [`Millis::NEVER`] if it would not, and for a refused value. An `Option` would take two words.
     pub end: Millis,
     /// The time at which it left.
     pub left_at: Millis,
+    /// The cause.
+    pub cause: Cause,
 }
 
 impl Departure {
-    pub(super) const BLANK: Departure = Departure {
-        key: Key::EMPTY,
-        answer: Answer::Null,
-        cost: 0,
-        cause: Cause::Expired,
-        stored_at: Millis(0),
-        end: Millis::NEVER,
-        left_at: Millis(0),
-    };
+    /// The key under which it was put.
+    #[inline]
+    pub fn key(&self) -> &[u8] {
+        self.record.key()
+    }
+
+    /// The value, or null.
+    #[inline]
+    pub fn answer(&self) -> AnswerRef<'_> {
+        self.record.answer()
+    }
 
     /// When it would have expired; `None` if it would not, and for a refused value.
     pub fn expires_at(&self) -> Option<Millis> {

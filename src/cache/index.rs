@@ -260,7 +260,14 @@ impl Index {
         u32::try_from(next).ok()
     }
 
+    /// Replaces a record that is in the table under `hash` by another one with the same hash.
+    #[inline(always)]
+    pub fn replace(&mut self, hash: u64, record: Address, by: Address) {
+        self.table_with_mut(hash as u32).replace(hash as u32, record, by);
+    }
+
     /// Removes a record that is in the table under `hash`.
+    #[inline(always)]
     pub fn remove(&mut self, hash: u64, record: Address) {
         self.table_with_mut(hash as u32).remove(hash as u32, record);
         self.len -= 1;

@@ -96,6 +96,16 @@ impl<L: Default> Levels<L> {
         (self.root != NONE && self.at(self.root).own.entries == self.at(self.root).sum.entries).then_some(self.root)
     }
 
+    /// Whether there are entries, and all have this priority.
+    #[inline(always)]
+    pub fn is_only(&self, priority: f64) -> bool {
+        if self.root == NONE {
+            return false;
+        }
+        let level = self.at(self.root);
+        level.own.entries == level.sum.entries && level.priority == priority
+    }
+
     /// The list of the lowest level, whose entries are evicted first.
     #[inline]
     pub fn lowest(&self) -> Option<&L> {
@@ -271,6 +281,17 @@ impl<L: Default> Levels<L> {
         if rarely(is_last) {
             self.remove(number);
         }
+    }
+
+    /// An entry of a level is replaced by another one: exchanges their costs; `change` changes the list. The level must be the only one.
+    #[inline(always)]
+    pub fn exchange_in_only(&mut self, left: u64, entered: u64, change: impl FnOnce(&mut L)) {
+        debug_assert_eq!(self.only(), Some(self.root));
+        let level = self.at_mut(self.root);
+        for amount in [&mut level.own, &mut level.sum] {
+            amount.cost = amount.cost - u128::from(left) + u128::from(entered);
+        }
+        change(&mut level.list);
     }
 
     #[inline(never)]

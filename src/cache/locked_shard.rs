@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::base::config::CacheSettings;
     use crate::base::sync::Mutex;
-    use crate::base::{Answer, Key};
+    use crate::base::{Answer, Record};
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::Arc;
 
@@ -208,13 +208,12 @@ mod tests {
         let store = Store::new(&CacheSettings::default(), Some(recorded.clone()));
         let (now, mut out) = (Millis(0), Departures::new());
         let gone = Departure {
-            key: Key::new(b"k"),
-            answer: Answer::Null,
+            record: Record::new(b"k", Answer::Null).leave(),
             cost: 1,
-            cause: Cause::Capacity,
             stored_at: now,
             end: Millis::NEVER,
             left_at: now,
+            cause: Cause::Capacity,
         };
         let panicked = catch_unwind(AssertUnwindSafe(|| {
             store.first_shard().write(Some(&*recorded), &mut out, |_, out| {

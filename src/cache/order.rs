@@ -74,6 +74,20 @@ impl EvictionOrder {
         }
     }
 
+    /// Whether there are entries, all of this priority, and no idle TTL. Then [`EvictionOrder::exchange`] may be used.
+    #[inline(always)]
+    pub fn may_exchange(&self, priority: f64) -> bool {
+        self.uses.is_none() && self.levels.is_only(priority)
+    }
+
+    /// Another entry takes the node at `place` over, and is the most recently used one: like [`EvictionOrder::leave`] and
+    /// [`EvictionOrder::enter`], without what these undo of each other. All recorded uses must have been applied.
+    #[inline(always)]
+    pub fn exchange(&mut self, slab: &mut Slab, place: Place, left: u64, entered: u64) {
+        debug_assert_eq!(self.noted, 0);
+        self.levels.exchange_in_only(left, entered, |list| list.renew(slab.links_mut(), place));
+    }
+
     /// Removes an entry from its list, and its level with the level's last entry.
     pub fn leave(&mut self, slab: &mut Slab, place: Place) {
         // A recorded use must not be applied to the next entry at this place.

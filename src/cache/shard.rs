@@ -12,6 +12,7 @@
 //! An expired entry is treated as absent, except by [`Shard::stale`], [`Shard::see_stale`] and [`Shard::known`]. It is removed, or its
 //! grace begins, when the wheel reports it or a write finds it. Live entries are evicted only if no expired or stale one is left.
 
+mod exchange;
 mod expiry;
 mod growth;
 mod labels;
@@ -22,6 +23,7 @@ mod stale;
 mod steps;
 mod victim_prefetch;
 
+use self::exchange::PutPlan;
 pub(super) use self::expiry::DefaultExpiry;
 pub(super) use self::labels::TagFate;
 use self::outgrown::Structures;
@@ -29,7 +31,7 @@ use self::stale::time_of;
 use self::victim_prefetch::PrefetchedVictim;
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, Departures};
-use super::entry::{Condition, END_COST, EntryParts, Hit, LIFETIME_COST, PutOutcome, TouchOutcome, USE_COST, cost_of};
+use super::entry::{Condition, EntryParts, Hit, PutOutcome, TouchOutcome};
 use super::index::Index;
 use super::labels::{LabelIndex, labels_cost};
 use super::levels::Amount;
@@ -40,7 +42,7 @@ use super::slab::{DetachedEntry, FoundEntry, Place, Slab};
 use super::wheel::Expirations;
 use super::work;
 use crate::base::hint::rarely;
-use crate::base::{Answer, Clock, Key, KeyHasher, Labels, Millis, Present, Record, Ttl};
+use crate::base::{Answer, Clock, KeyHasher, Labels, Millis, Present, Record, Ttl};
 use steps::STEP;
 
 /// The effect of a lookup on the entry and on the statistics.
@@ -273,7 +275,7 @@ impl Shard {
         Some(see(&answer))
     }
 
-    pub fn put(&mut self, hash: u64, key: &[u8], entry: EntryParts<'_>, present: Present, out: &mut Departures) -> PutOutcome {
+    pub fn put(&mut self, hash: u64, key: &[u8], mut entry: EntryParts<'_>, present: Present, out: &mut Departures) -> PutOutcome {
         let now = present.earliest;
         self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
         if rarely(self.slab.must_grow(self.limits.entries)) && self.try_grow().is_err() {
@@ -301,38 +303,59 @@ impl Shard {
                 _ => alive.filter(|_| entry.terms.keep_ttl).map(|place| time_of(&self.slab, self.lifetimes.as_deref(), place)),
             };
         }
-        let ttl = self.expiry.ttl_of(entry.terms.ttl, entry.answer);
-        let stores = kept_end.is_some() || ttl != Ttl::DoNotStore;
-        // Adding 0 turns -0 into 0, which is the same priority.
-        let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;
-        let ends = kept_end.map_or(ttl != Ttl::Never, |end| end != Millis::NEVER);
-        let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
-        if self.lacks_columns_for(&entry, ends) {
+        let plan = PutPlan::new(&entry, &self.expiry, found, kept_end, present);
+        if self.lacks_columns_for(&entry, plan.ends()) {
             return PutOutcome::NoMemory;
         }
+        let mut record = None;
+        if self.may_exchange(&entry, &plan) {
+            let (made, cost) = self.record_of(key, &mut entry, &plan);
+            if let Some((place, cause)) = self.node_for(found, cost, now) {
+                let entering = DetachedEntry { record: made, cost, stored_at: now };
+                return self.exchange(place, cause, hash, entering, &plan, out);
+            }
+            record = Some(made);
+        }
+        self.put_into_own_node(hash, key, &mut entry, record, &plan, out)
+    }
+
+    /// What a put does if its entry does not take the node of another one over. `record` is its record, if that was made.
+    #[inline(never)]
+    fn put_into_own_node(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        entry: &mut EntryParts<'_>,
+        record: Option<Record>,
+        plan: &PutPlan,
+        out: &mut Departures,
+    ) -> PutOutcome {
+        let PutPlan { found, priority, grace_ms, present, .. } = *plan;
+        let now = present.earliest;
         let older_cause = found.map(|place| {
-            let cause = if stores { Cause::Replaced } else { Cause::Removed };
+            let cause = if plan.stores() { Cause::Replaced } else { Cause::Removed };
             // Its cost is released before room is made for the newer entry. Therefore it leaves even if the newer one is refused.
             self.dismiss_or_expire(place, cause, now, out)
         });
-        // Only after the older entry has left, because the new value may be using its record.
-        let mut record = Record::new(key, entry.answer.take());
-        let mut overhead = if ends { END_COST } else { 0 } + if self.order.has_idle_ttl() { USE_COST } else { 0 };
-        if rarely(grace_ms > 0 || self.lifetimes.is_some()) {
-            overhead += LIFETIME_COST;
-        }
-        let mut cost = cost_of(&record, entry.terms.cost, overhead);
+        let (mut record, mut cost) = match record {
+            Some(record) => {
+                let cost = self.own_cost_of(&record, entry, plan);
+                (record, cost)
+            }
+            // Only after the older entry has left, because the new value may be using its record.
+            None => self.record_of(key, entry, plan),
+        };
         let labels = entry.terms.labels.take();
         if rarely(labels.is_some()) {
             cost = cost.saturating_add(labels_cost(labels.as_ref()));
         }
-        if let Err(refusal) = self.make_room(cost, priority, stores, now, out) {
+        if let Err(refusal) = self.make_room(cost, priority, plan.stores(), now, out) {
             self.depart(DetachedEntry { record, cost, stored_at: now }, Cause::Refused, Millis::NEVER, now, out);
             return refusal;
         }
         self.counts.inserts += 1;
         self.counts.replacements += u64::from(older_cause == Some(Cause::Replaced));
-        let deadline = kept_end.unwrap_or_else(|| self.expiry.deadline(ttl, present.latest));
+        let deadline = plan.deadline(&self.expiry);
         if rarely(deadline != Millis::NEVER) {
             record.set_deadline(deadline);
         }
@@ -449,7 +472,7 @@ impl Shard {
         let end = self.end_of(place);
         let hash = self.prefetched_victim.take(place).unwrap_or_else(|| self.hasher.hash(self.slab.key(place)));
         self.ends.remove(place);
-        self.release(place, cause, end, now, out, |slab, left| slab.remove(hash, place, left));
+        self.release(place, cause, end, now, out, |slab| slab.remove(hash, place));
     }
 
     #[inline(always)]
@@ -460,7 +483,7 @@ impl Shard {
         end: Millis,
         now: Millis,
         out: &mut Departures,
-        remove: impl FnOnce(&mut Slab, &mut Departure),
+        remove: impl FnOnce(&mut Slab) -> DetachedEntry,
     ) {
         work::entry();
         let cost = self.slab.cost(place);
@@ -469,20 +492,15 @@ impl Shard {
             self.order.leave(&mut self.slab, place);
         }
         self.cost -= u128::from(cost);
-        self.counts.depart(cause, cost);
-        // Filled in place: moving a value right after writing it in smaller pieces stalls the processor's store forwarding.
-        out.push(Departure::BLANK);
-        if let Some(left) = out.last_mut() {
-            (left.cause, left.end, left.left_at) = (cause, end, now);
-            remove(&mut self.slab, left);
-        }
+        let left = remove(&mut self.slab);
+        self.depart(left, cause, end, now, out);
     }
 
-    fn depart(&mut self, detached: DetachedEntry, cause: Cause, end: Millis, left_at: Millis, out: &mut Departures) {
-        let DetachedEntry { record, cost, stored_at } = detached;
+    #[inline(always)]
+    fn depart(&mut self, left: DetachedEntry, cause: Cause, end: Millis, left_at: Millis, out: &mut Departures) {
+        let DetachedEntry { record, cost, stored_at } = left;
         self.counts.depart(cause, cost);
-        let key = Key::new(record.key());
-        out.push(Departure { key, answer: record.into_answer(), cost, cause, stored_at, end, left_at });
+        out.push(Departure { record: record.leave(), cost, stored_at, end, left_at, cause });
     }
 
     /// Removes up to `most` expired entries, or begins their grace. Returns their number.

@@ -5,14 +5,13 @@
 //! Therefore the index is private to this file: it contains an address only while the record is in its node.
 
 use super::column::Column;
-use super::departure::Departure;
 use super::entry::cost_of;
 use super::index::{Index, OutgrownTable};
 use super::links::{LinkArray, Links};
 use super::sparse::SparseColumn;
 use crate::base::hint::{prefetch, prefetch_at, rarely};
 use crate::base::record::{Address, AnswerRef, RecordRef};
-use crate::base::{Key, Millis, NoMemory, Record};
+use crate::base::{Millis, NoMemory, Record};
 use std::alloc::{Layout, handle_alloc_error};
 
 /// The maximum number of nodes of a shard: the wheel uses the top bit of a place for itself.
@@ -245,18 +244,37 @@ impl Slab {
         held
     }
 
-    /// Moves the entry into `left`. `hash` is the hash of its key. It must have been unlinked.
-    #[inline]
-    pub fn remove(&mut self, hash: u64, place: Place, left: &mut Departure) {
+    /// Takes the entry out. `hash` is the hash of its key. It must have been unlinked.
+    #[inline(always)]
+    pub fn remove(&mut self, hash: u64, place: Place) -> DetachedEntry {
         let node = &mut self.nodes[place.index()];
         let address = node.record.as_ref().expect("a linked node holds an entry").address();
         self.index.remove(hash, address);
         let record = node.record.take().expect("a linked node holds an entry");
-        (left.cost, left.stored_at) = (node.cost, node.stored_at);
-        // A blank departure holds nothing that would have to be dropped.
-        std::mem::forget(std::mem::replace(&mut left.key, Key::new(record.key())));
-        std::mem::forget(std::mem::replace(&mut left.answer, record.into_answer()));
+        let left = DetachedEntry { record, cost: node.cost, stored_at: node.stored_at };
         self.add_free(place);
+        left
+    }
+
+    /// Puts an entry into the node of another one, which is returned. `hash` is the hash of its key, `former_hash` that of the other's; `limit`
+    /// is the maximum number of entries. The links stay.
+    #[inline(always)]
+    pub fn exchange(&mut self, place: Place, former_hash: u64, hash: u64, entering: DetachedEntry, limit: u64) -> DetachedEntry {
+        let DetachedEntry { mut record, cost, stored_at } = entering;
+        record.set_number(place.number());
+        let (index, node) = (&mut self.index, &mut self.nodes[place.index()]);
+        let (former, address) = (node.record.as_ref().expect("a linked node holds an entry").address(), record.address());
+        // As far as a panic is possible, the index comes first when an address is removed, and second when one is added: none dangles.
+        if former_hash == hash {
+            index.replace(hash, former, address);
+        } else {
+            index.remove(former_hash, former);
+        }
+        let left = std::mem::replace(node, Node { record: Some(record), cost, stored_at });
+        if former_hash != hash {
+            index.insert(hash, address, limit);
+        }
+        DetachedEntry { record: left.record.expect("a linked node holds an entry"), cost: left.cost, stored_at: left.stored_at }
     }
 
     #[inline(always)]
@@ -419,10 +437,9 @@ mod tests {
         slab.insert(hash(detached.record.key()), detached, limit)
     }
 
-    fn taken(slab: &mut Slab, place: Place) -> Key {
-        let mut left = Departure::BLANK;
-        slab.remove(hash(slab.key(place)), place, &mut left);
-        left.key
+    fn taken(slab: &mut Slab, place: Place) -> Vec<u8> {
+        let hash = hash(slab.key(place));
+        slab.remove(hash, place).record.key().to_vec()
     }
 
     #[test]
@@ -464,15 +481,28 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_in_the_node_of_another_is_found_under_its_own_key_only() {
+        let mut slab = Slab::new();
+        let places: Vec<Place> = (0..4).map(|i| insert(&mut slab, detached(i), 4)).collect();
+        let found = |slab: &Slab| (0..10).filter_map(|name| Some((name, slab.find(hash(&[name]), &[name])?.place))).collect::<Vec<_>>();
+        let left = slab.exchange(places[2], hash(&[2]), hash(&[9]), detached(9), 4);
+        assert_eq!((left.record.key(), slab.len()), (&[2][..], 4));
+        assert_eq!(found(&slab), [(0, places[0]), (1, places[1]), (3, places[3]), (9, places[2])]);
+        let left = slab.exchange(places[2], hash(&[9]), hash(&[9]), DetachedEntry { cost: 7, ..detached(9) }, 4);
+        assert_eq!((left.record.key(), left.cost, slab.cost(places[2])), (&[9][..], 1, 7));
+        assert_eq!(found(&slab), [(0, places[0]), (1, places[1]), (3, places[3]), (9, places[2])]);
+    }
+
+    #[test]
     fn a_free_place_is_reused_before_the_slab_grows() {
         let mut slab = Slab::new();
         let places: Vec<Place> = (0..4).map(|i| insert(&mut slab, detached(i), 100)).collect();
-        assert_eq!(*taken(&mut slab, places[1]), [1]);
-        assert_eq!(*taken(&mut slab, places[2]), [2]);
+        assert_eq!(taken(&mut slab, places[1]), [1]);
+        assert_eq!(taken(&mut slab, places[2]), [2]);
         assert_eq!(insert(&mut slab, detached(9), 100), places[2]);
         assert_eq!(insert(&mut slab, detached(8), 100), places[1]);
         assert_eq!((slab.len(), slab.key(places[2])), (4, &[9][..]));
-        assert_eq!(*taken(&mut slab, places[0]), [0]);
+        assert_eq!(taken(&mut slab, places[0]), [0]);
         let find = |name: u8| slab.find(hash(&[name]), &[name]).map(|found| found.place);
         assert_eq!([0, 9, 3].map(find), [None, Some(places[2]), Some(places[3])]);
         let mut names: Vec<u8> = slab.into_entries().map(|detached| detached.record.key()[0]).collect();

@@ -472,7 +472,7 @@ impl Store {
 
 /// The answer of the last departure.
 fn last_of(out: &Departures) -> Option<Answer> {
-    out.last().map(|left| left.answer.clone())
+    out.last().map(|left| left.answer().clone())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 use super::Core;
 use super::invalidate::Writer;
 use super::lifecycle::{CallSite, PendingCount};
+use super::plain_puts::status_of;
 use super::transition::filled_of;
 use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
@@ -294,11 +295,6 @@ impl Core {
         departure.left_at.since(departure.stored_at)
     }
 
-    /// Whether a put runs host code before it returns.
-    pub fn puts_call_host(&self) -> bool {
-        self.is_engine() || self.lookups_call_host || self.hooks.cost.is_some() || self.removals.has_listener()
-    }
-
     /// Stores an entry. Returns OK; INVALID_KEY, REFUSED or TOO_LARGE; CONFLICT or MISS if its condition does not hold. `on_victim` is called
     /// for each entry that this put evicted. Departures from a cache without an engine are added to `left`, for the caller to drop.
     #[inline]
@@ -340,14 +336,7 @@ impl Core {
                 call_host(|| on_victim(victim));
             });
         }
-        Ok(match put {
-            PutOutcome::Stored { .. } => Status::OK,
-            PutOutcome::Refused => Status::REFUSED,
-            PutOutcome::TooLarge => Status::TOO_LARGE,
-            PutOutcome::Conflict => Status::CONFLICT,
-            PutOutcome::Missing => Status::MISS,
-            PutOutcome::NoMemory => return Err(Status::ERR_NO_MEMORY),
-        })
+        status_of(put)
     }
 
     /// Stores into an engine's cache. The write and its effect on loads are one step: no load may store between the two (rule F08).
@@ -385,9 +374,7 @@ impl Core {
     fn put_alone(&self, key: &[u8], entry: &mut NewEntry, evicted: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
         let put = self.put_into_store(key, entry, evicted, left);
         self.report_removals(false);
-        if matches!(put, PutOutcome::Stored { expires_at: Some(_), .. }) {
-            self.store_due();
-        }
+        self.entry_stored(put);
         put
     }
 

@@ -20,7 +20,7 @@
 //! - [`fetch_steps`]: fetches of very many keys.
 //! - [`request`]: the provider's handle of a request. [`providing`]: how requests reach the provider.
 //! - [`cache`]: the store's operations with the additions of a loading cache. [`cache_ref`]: callers' references to a cache.
-//! - [`pins`]: keeps a cache in memory during a call.
+//! - [`pins`]: keeps a cache in memory during a call. [`plain_puts`]: puts that only concern the store.
 //! - [`removals`]: removals that are not reported yet. [`transition`]: operations on the table, and their effects.
 //! - [`loads`]: the part that only an engine has: the table and its accompanying data.
 //! - [`lifecycle`]: an engine's stage and pending work. [`end`]: close, free, dispose.
@@ -49,6 +49,7 @@ mod loads;
 #[cfg(test)]
 mod panic_tests;
 pub mod pins;
+mod plain_puts;
 pub mod polled_event;
 mod providing;
 mod removals;
@@ -87,6 +88,8 @@ pub struct Core {
     hooks: Hooks,
     /// Whether a lookup may run a host function, directly or through a load that it starts.
     lookups_call_host: bool,
+    /// Whether a put runs a host function, directly or since it affects loads.
+    puts_call_host: bool,
     /// Whether the validator is the only host function that a lookup runs.
     only_validates: bool,
     /// Whether a use of an entry may refresh it ahead of its expiry (rule R05).
@@ -226,6 +229,7 @@ impl Core {
                 pins: Pins::new(store.cores()),
                 only_validates: hooks.validator.is_some() && hooks.record.is_none() && !settings.cache.refresh.is_on(),
                 lookups_call_host: hooks.validator.is_some() || hooks.record.is_some() || settings.cache.refresh.is_on(),
+                puts_call_host: is_engine || hooks.validator.is_some() || hooks.cost.is_some() || hooks.removal.is_some(),
                 refreshes_ahead: settings.cache.refresh.is_on(),
                 settings,
                 hooks,

@@ -199,7 +199,7 @@ impl Removals {
 
     /// Takes those of `left` whose drop runs host code, and drops the others. After the end of the engine, returns the former.
     pub(super) fn keep(&self, left: Departures) -> Result<(), Departures> {
-        let (kept, others): (Departures, Departures) = left.into_iter().partition(|departure| departure.answer.runs_host_code_on_drop());
+        let (kept, others): (Departures, Departures) = left.into_iter().partition(|departure| departure.answer().runs_host_code_on_drop());
         drop(others);
         let mut pending = self.pending.lock();
         if pending.silent {

@@ -115,7 +115,7 @@ pub(super) fn ttl_left(expires_at: Option<crate::base::Millis>, now: &Now<'_>) -
 /// thread that drops them.
 fn ends_silently(left: &Departures) -> bool {
     const MANY: usize = 8;
-    left.len() < MANY && left.iter().all(|left| left.answer.ends_silently())
+    left.len() < MANY && left.iter().all(|left| left.answer().ends_silently())
 }
 
 pub(super) type EngineTable = Table<EngineHost>;
@@ -345,7 +345,7 @@ impl Core {
     /// Sends departures to where callbacks run, for an engine and for the timer's thread, on which no host code runs.
     #[inline(always)]
     pub(super) fn send_departures(&self, left: Departures) {
-        let runs_host_code = |departure: &Departure| departure.answer.runs_host_code_on_drop();
+        let runs_host_code = |departure: &Departure| departure.answer().runs_host_code_on_drop();
         if left.iter().any(runs_host_code) {
             if let Err(left) = self.removals.keep(left) {
                 return self.send_drop(left);

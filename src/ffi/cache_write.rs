@@ -40,7 +40,14 @@ impl Caller {
 
 #[inline(always)]
 fn put(core: &Core, key: &[u8], mut entry: NewEntry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
-    let put = put_from(core, key, &mut entry, naming);
+    let put = if naming.is_some() || core.puts_call_host() {
+        put_kept(core, key, &mut entry, naming)
+    } else {
+        // Dropped here, after the last use of the core: a value's destructor may be host code, which may release the cache. Not moved out,
+        // because the move would cost more than the drop.
+        let mut left = Departures::new();
+        core.put_plainly(key, &mut entry, &mut left)
+    };
     if entry.is_spent() {
         // Nearly always. To find that out is quicker than to drop each part.
         std::mem::forget(entry);
@@ -48,12 +55,13 @@ fn put(core: &Core, key: &[u8], mut entry: NewEntry, naming: Option<&mut dyn FnM
     put
 }
 
-fn put_from(core: &Core, key: &[u8], entry: &mut NewEntry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
-    let kept = (naming.is_some() || core.puts_call_host()).then(|| core.pin());
-    // Dropped here, after the last use of the core: a value's destructor may be host code, which may release the cache. Not moved out,
-    // because the move would cost more than the drop.
+/// A put that may run host code before it returns, which may release the cache.
+#[inline(never)]
+fn put_kept(core: &Core, key: &[u8], entry: &mut NewEntry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
+    let kept = core.pin();
+    // Dropped after the last use of the core, as above, and before the pin.
     let mut left = Departures::new();
-    kept.as_deref().unwrap_or(core).put_from(key, entry, naming, &mut left)
+    kept.put_from(key, entry, naming, &mut left)
 }
 
 /// Stores a value under a key, and replaces an existing entry.

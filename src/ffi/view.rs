@@ -111,10 +111,10 @@ pub(crate) fn of_departure(departure: &Departure) -> kvl_result_t {
         age_ms: signed(Core::age_ms(departure)),
         ttl_left_ms: departure.expires_at().map_or(-1, |end| signed(end.since(departure.left_at))),
         cost: departure.cost,
-        status: status_of(&departure.answer),
-        ..empty(&departure.key)
+        status: status_of(&departure.answer()),
+        ..empty(departure.key())
     };
-    if let Answer::Value(value) = &departure.answer {
+    if let Answer::Value(value) = &*departure.answer() {
         show_value(&mut view, value);
     }
     view

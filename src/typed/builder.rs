@@ -94,8 +94,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
     /// without a provider, on the thread that removed the value, or on the dispatcher's if it expired.
     pub fn on_removal(mut self, removed: impl Fn(K, Arc<V>, Cause) + Send + Sync + 'static) -> Builder<K, V> {
         self.hooks.removal = Some(Arc::new(RemovalClosure(move |departure: &Departure| {
-            if let Answer::Value(value) = &departure.answer {
-                removed(K::from_bytes(&departure.key), shared(value), departure.cause);
+            if let Answer::Value(value) = &*departure.answer() {
+                removed(K::from_bytes(departure.key()), shared(value), departure.cause);
             }
         })));
         self

@@ -84,7 +84,7 @@ impl World {
     }
 
     fn left(&mut self) -> Vec<(String, Cause)> {
-        self.left.drain(..).map(|left| (String::from_utf8_lossy(&left.key).into_owned(), left.cause)).collect()
+        self.left.drain(..).map(|left| (String::from_utf8_lossy(left.key()).into_owned(), left.cause)).collect()
     }
 }
 

@@ -168,7 +168,7 @@ impl Model {
     /// Removes from the model the expired entries that the store has removed.
     fn expire(&mut self, departures: &[Departure]) {
         for departure in departures.iter().filter(|departure| departure.cause == Cause::Expired) {
-            let at = self.entries.iter().position(|entry| key_bytes(entry.key) == *departure.key && entry.id == id(&departure.answer));
+            let at = self.entries.iter().position(|entry| key_bytes(entry.key) == departure.key() && entry.id == id(&departure.answer()));
             let at = at.expect("the expired entry was in the store");
             assert!(self.is_due(&self.entries[at]), "{departure:?} left before its expiry");
             self.leave(at, Cause::Expired, &mut Vec::new());
@@ -482,7 +482,7 @@ impl Fixture {
     fn check_left(&mut self, out: &Departures, expected: &[Left]) {
         self.departed += out.len() as u64;
         let left = out.iter().filter(|departure| departure.cause != Cause::Expired);
-        let left: Vec<_> = left.map(|left| (left.key.to_vec(), id(&left.answer), left.cost, left.cause)).collect();
+        let left: Vec<_> = left.map(|left| (left.key().to_vec(), id(&left.answer()), left.cost, left.cause)).collect();
         let expected: Vec<_> = expected.iter().map(|(key, id, cost, cause)| (key_bytes(*key), *id, *cost, *cause)).collect();
         assert_eq!(left, expected);
         for departure in out {
@@ -530,7 +530,7 @@ impl Fixture {
                 if let Some(named) = named {
                     let victims = left.iter().filter(|left| matches!(left.3, Cause::Capacity | Cause::Cost | Cause::Refused));
                     let victims: Vec<_> = victims.map(|left| (Key::new(&key_bytes(left.0)), left.1)).collect();
-                    assert_eq!(named.iter().map(|left| (left.key.clone(), id(&left.answer))).collect::<Vec<_>>(), victims);
+                    assert_eq!(named.iter().map(|left| (Key::new(left.key()), id(&left.answer()))).collect::<Vec<_>>(), victims);
                 }
                 expected = left;
             }
@@ -560,7 +560,7 @@ impl Fixture {
                     model.leave(at, Cause::Tag, &mut expected);
                 }
                 // Entries with a tag leave in no particular order.
-                out.sort_by(|one, other| one.key.cmp(&other.key));
+                out.sort_by(|one, other| one.key().cmp(other.key()));
                 expected.sort_by_key(|(key, ..)| key_bytes(*key));
             }
             Op::ExpireTag(tag) => {

@@ -93,7 +93,7 @@ impl Fixture {
 
     /// The departures since the last call: key and cause.
     fn left(&mut self) -> Vec<(String, Cause)> {
-        std::mem::take(&mut self.left).into_iter().map(|left| (String::from_utf8_lossy(&left.key).into_owned(), left.cause)).collect()
+        std::mem::take(&mut self.left).into_iter().map(|left| (String::from_utf8_lossy(left.key()).into_owned(), left.cause)).collect()
     }
 }
 
@@ -696,7 +696,7 @@ fn s11_each_value_is_reported_exactly_once_by_the_sink_or_by_the_caller() {
             assert!(out.is_empty(), "with a sink the caller receives nothing");
             out = std::mem::take(&mut collected.0.lock());
         }
-        let mut reported: Vec<u64> = out.iter().map(|left| read(&left.answer).parse().expect("a number")).collect();
+        let mut reported: Vec<u64> = out.iter().map(|left| read(&left.answer()).parse().expect("a number")).collect();
         // A refused value leaves after the older value of its key, so the order for each key is that of the puts.
         let by_key = |key: u8| reported.iter().copied().filter(|i| (i % 17) as u8 == key).collect::<Vec<u64>>();
         assert!((0..17).all(|key| by_key(key).is_sorted()));
@@ -712,7 +712,7 @@ fn s11_a_departure_describes_its_entry_and_its_times() {
     fixture.advance(30);
     fixture.remove("key");
     let left = &fixture.left[0];
-    assert_eq!((read(&left.answer).as_str(), left.cost), ("key", unstated("key", "key") + END_COST));
+    assert_eq!((read(&left.answer()).as_str(), left.cost), ("key", unstated("key", "key") + END_COST));
     assert_eq!((left.stored_at, left.expires_at(), left.left_at), (Millis(5_000), Some(Millis(5_100)), Millis(5_030)));
 }
 
@@ -879,7 +879,7 @@ fn s14_a_put_returns_the_entries_that_it_evicted() {
     let mut put = |key: &str, priority| {
         let entry = NewEntry { terms: StoreTerms { priority: Some(priority), ..StoreTerms::default() }, ..NewEntry::new(text(key)) };
         let (put, named) = fixture.store.put_naming(key.as_bytes(), &mut { entry }, &fixture.clock, &mut fixture.left);
-        (put.is_stored(), named.iter().map(|left| read(&left.answer)).collect::<Vec<_>>())
+        (put.is_stored(), named.iter().map(|left| read(&left.answer())).collect::<Vec<_>>())
     };
     assert_eq!(put("key", 1.0), (true, vec![]), "neither an expired nor a replaced entry");
     assert_eq!(put("new", 1.0), (true, vec![]));

@@ -63,7 +63,7 @@ impl Fixture {
 
     /// The departures since the last call: key and cause.
     fn left(&mut self) -> Vec<(String, Cause)> {
-        self.left.drain(..).map(|left| (String::from_utf8_lossy(&left.key).into_owned(), left.cause)).collect()
+        self.left.drain(..).map(|left| (String::from_utf8_lossy(left.key()).into_owned(), left.cause)).collect()
     }
 }
 

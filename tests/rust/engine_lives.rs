@@ -732,7 +732,7 @@ fn panics_everywhere() {
                 |key: &[u8], _: &kvlight::base::Value| if key == b"cost" { panic!("of the cost function") } else { 1 },
             )));
             hooks.removal = Some(Arc::new(HostFunction(|left: &kvlight::cache::Departure| {
-                if *left.key == *b"removal" {
+                if left.key() == b"removal" {
                     panic!("of the removal listener")
                 }
             })));

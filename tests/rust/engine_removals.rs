@@ -138,8 +138,8 @@ fn bare_cache(received: &Arc<ListenerLog>) -> Arc<Core> {
         work();
         *note.by_thread.lock().expect("no panic").entry(std::thread::current().id()).or_default() += 1;
         let number =
-            left.answer.value().and_then(|value| value.as_bytes()).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight")));
-        let before = note.numbers.lock().expect("no panic").insert(left.key.to_vec(), number.expect("bytes"));
+            left.answer().value().and_then(|value| value.as_bytes()).map(|bytes| u64::from_le_bytes(bytes.try_into().expect("eight")));
+        let before = note.numbers.lock().expect("no panic").insert(left.key().to_vec(), number.expect("bytes"));
         assert!(before < number, "the values of one key are reported in store order");
         note.count.fetch_add(1, Ordering::SeqCst);
         note.running.store(false, Ordering::SeqCst);

@@ -87,7 +87,7 @@ struct DepartureRecorder(Arc<Mutex<Left>>);
 impl RemovalListener for DepartureRecorder {
     fn removed(&self, departure: &Departure) {
         let mut left = self.0.lock().expect("no panic");
-        left.entry(number(&departure.key)).or_default().push((text(&departure.answer), departure.cause));
+        left.entry(number(departure.key())).or_default().push((text(&departure.answer()), departure.cause));
     }
 }
 

@@ -156,6 +156,23 @@ impl BucketTable {
         self.buckets[at].push(tag, record);
     }
 
+    /// Replaces a record by another one with the same tag.
+    #[inline(always)]
+    pub(super) fn replace(&mut self, tag: u32, record: Address, by: Address) {
+        let mut at = self.home(tag);
+        loop {
+            let bucket = &mut self.buckets[at];
+            let slot = bucket.slot_of(record);
+            if slot < SLOTS {
+                bucket.records[slot] = Some(by);
+                return;
+            }
+            assert!(bucket.passed > 0, "every entry is in the index");
+            at = self.after(at);
+        }
+    }
+
+    #[inline(always)]
     pub(super) fn remove(&mut self, tag: u32, record: Address) {
         let mut at = self.home(tag);
         loop {

@@ -352,8 +352,8 @@ impl<F: Fn(Status, &[u8]) + Send + Sync> RecordListener for HostFunction<F> {
 
 /// A departure as texts: its key, its value and its cause.
 pub fn departed(departure: &Departure) -> (String, String, Cause) {
-    let word = departure.answer.value().map_or("NULL".to_owned(), text);
-    (String::from_utf8_lossy(&departure.key).into_owned(), word, departure.cause)
+    let word = departure.answer().value().map_or("NULL".to_owned(), text);
+    (String::from_utf8_lossy(departure.key()).into_owned(), word, departure.cause)
 }
 
 /// Builds the engine of a test.

@@ -307,7 +307,8 @@ struct Departed(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl RemovalListener for Departed {
     fn removed(&self, departure: &Departure) {
-        let bytes = departure.answer.value().and_then(Value::as_bytes).unwrap_or_default();
+        let answer = departure.answer();
+        let bytes = answer.value().and_then(Value::as_bytes).unwrap_or_default();
         self.0.lock().expect("the list").push(bytes.to_vec());
     }
 }
