@@ -359,7 +359,7 @@ impl Core {
                 return Ok(put);
             }
             self.loads().note_written();
-            turn.store.ends |= matches!(put, PutOutcome::Stored { expires_at: Some(_), .. });
+            turn.store.note_end(put);
             let filled = filled_of(put, turn.now);
             if rarely(table.has_second_tier()) {
                 table.write_behind(key, Some((&answer, filled)).filter(|_| !is_tagged), turn);
@@ -398,9 +398,7 @@ impl Core {
         }
         match self.change(|left| self.store.touch(key, ttl, &self.clock, left))? {
             TouchOutcome::Done(end) => {
-                if end.is_some() {
-                    self.store_due();
-                }
+                end.into_iter().for_each(|end| self.entry_due(end));
                 Ok(Status::OK)
             }
             TouchOutcome::Missing => Ok(Status::MISS),

@@ -1,8 +1,8 @@
 //! Invalidates keys that another process has changed (rule T05).
 
 use super::Core;
-use crate::base::Status;
 use crate::base::panics::catch_panic;
+use crate::base::{Millis, Status};
 use crate::task::STEP;
 use crate::task::table::Write;
 
@@ -39,7 +39,10 @@ impl Core {
                         Outdated::Removed => self.store.remove(key, &self.clock, left),
                         Outdated::Expired => self.store.expire(key, &self.clock, left),
                     });
-                    turn.store.ends |= fate == Outdated::Expired && ended.is_ok_and(|was_alive| was_alive);
+                    if fate == Outdated::Expired && ended.is_ok_and(|was_alive| was_alive) {
+                        // The end of its grace is not known here: the timer looks at once.
+                        turn.store.ends = Millis::default();
+                    }
                     result = result.and(ended.map(|_| ()).map_err(|_| Status::ERR_PANIC));
                     self.loads().note_written();
                     table.written(key, Write::Removed, turn);

@@ -63,7 +63,8 @@ mod validated;
 use crate::base::clock::Timed;
 use crate::base::config::{CacheSettings, FetchSettings, Settings};
 use crate::base::process::Generation;
-use crate::base::{Clock, Moment, Status};
+use crate::base::sync::atomic::{AtomicU64, Ordering};
+use crate::base::{Clock, Millis, Moment, Status};
 use crate::cache::{DepartureSink, Departures, Store};
 use crate::runtime::host_queue::HostQueue;
 use crate::runtime::timer::Alarm;
@@ -98,6 +99,9 @@ pub struct Core {
     routes: Routes,
     threads: Threads,
     alarm: OnceLock<Alarm>,
+    /// When the timer wakes for an entry at the latest, as it found when it last looked, in milliseconds of the TTL clock. 0, for which no
+    /// entry waits, if there is no timer.
+    store_wake: AtomicU64,
     life: Lifecycle,
     window: stats::StatsWindow,
     /// The calls that keep it in memory.
@@ -220,6 +224,8 @@ impl Core {
             ));
             let sink = removals.has_listener().then(|| removals.clone() as Arc<dyn DepartureSink>);
             let store = Store::new(&settings.cache, sink);
+            // A manual clock needs no timer.
+            let uses_timer = matches!(clock, Clock::System(_)) && (is_engine || settings.cache.timer);
             Core {
                 born: Generation::now(),
                 me: me.clone(),
@@ -237,6 +243,7 @@ impl Core {
                 routes,
                 threads: runtime.map_or(Threads::Own(OnceLock::new()), Threads::Shared),
                 alarm: OnceLock::new(),
+                store_wake: AtomicU64::new(if uses_timer { Millis::NEVER.0 } else { 0 }),
                 life: Lifecycle::default(),
                 store,
             }
@@ -356,7 +363,25 @@ impl Core {
         self.settings.cache.timer || self.is_engine()
     }
 
-    /// Makes the timer wake in time for an entry that was stored and may expire before the timer's next wake.
+    /// Makes the timer wake in time for an entry that was stored and expires at `end`. Nearly always the timer wakes for an earlier one:
+    /// then this reads neither a clock nor the shards.
+    #[inline]
+    fn entry_due(&self, end: Millis) {
+        // SeqCst, as in `next_due`. The entry's end was written before this read. If this finds an earlier time than that of the timer's
+        // next wake, the timer reads all ends once more before it sleeps.
+        if Store::wake_for(end).0 < self.store_wake.load(Ordering::SeqCst) {
+            self.wake_for_entry(end);
+        }
+    }
+
+    #[inline(never)]
+    fn wake_for_entry(&self, end: Millis) {
+        if let Some(alarm) = self.set_alarm() {
+            alarm.set_for(self.clock.moment_of(Store::wake_for(end)));
+        }
+    }
+
+    /// Makes the timer wake in time for any entry that may expire before the timer's next wake.
     fn store_due(&self) {
         if !self.is_timed() {
             return;
@@ -378,10 +403,14 @@ impl Timed for Core {
         let table = self.loads.as_ref().and_then(|loads| loads.table.lock().next_due());
         // A manual clock stops at each expiry; the system's clock wakes the timer at most twice a second.
         let store = match &self.clock {
-            Clock::Manual(_) => self.store.next_due(),
-            Clock::System(_) => self.store.next_wake(),
+            Clock::Manual(_) => self.store.next_due().filter(|_| self.is_timed()),
+            Clock::System(_) => {
+                let wake = self.store.next_wake().filter(|_| self.is_timed());
+                // SeqCst: after the ends were read. The timer calls this twice before it sleeps, and sleeps until the earlier time.
+                self.store_wake.store(wake.unwrap_or(Millis::NEVER).0, Ordering::SeqCst);
+                wake
+            }
         };
-        let store = store.filter(|_| self.is_timed());
         table.into_iter().chain(store.map(|end| self.clock.moment_of(end))).min()
     }
 

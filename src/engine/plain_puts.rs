@@ -27,8 +27,8 @@ impl Core {
     /// Makes the timer wake in time for an entry that was stored, if it expires.
     #[inline(always)]
     pub(super) fn entry_stored(&self, put: PutOutcome) {
-        if matches!(put, PutOutcome::Stored { expires_at: Some(_), .. }) {
-            self.store_due();
+        if let PutOutcome::Stored { expires_at: Some(end), .. } = put {
+            self.entry_due(end);
         }
     }
 }

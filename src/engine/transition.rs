@@ -10,7 +10,7 @@ use crate::base::object::Object;
 use crate::base::panics::catch_panic_within;
 use crate::base::process::must_not_wait;
 use crate::base::sync::Mutex;
-use crate::base::{Answer, Key, Now, Status, StoreTerms, Value};
+use crate::base::{Answer, Key, Millis, Now, Status, StoreTerms, Value};
 use crate::cache::{Departure, Departures, Hit, PutOutcome};
 use crate::runtime::delivery::{Deliverable, DeliveryResult, PullResult, RemoteDrop, deliver_all_of};
 use crate::runtime::host_queue::HostQueue;
@@ -41,10 +41,20 @@ pub(super) struct StoreAccess<'a> {
     pub core: &'a Core,
     pub now: &'a Now<'a>,
     pub left: &'a mut Departures,
-    /// Whether an entry that can expire was stored.
-    pub ends: bool,
+    /// When the first of the entries that were stored expires; [`Millis::NEVER`] if none does.
+    pub ends: Millis,
     /// The keys and statuses of positions that the second lookup found in the store, in the order of processing.
     pub found: Vec<(Key, Status)>,
+}
+
+impl StoreAccess<'_> {
+    /// Notes when the entry expires that was stored.
+    #[inline(always)]
+    pub fn note_end(&mut self, put: PutOutcome) {
+        if let PutOutcome::Stored { expires_at: Some(end), .. } = put {
+            self.ends = self.ends.min(end);
+        }
+    }
 }
 
 impl AnswerStore for StoreAccess<'_> {
@@ -68,7 +78,7 @@ impl AnswerStore for StoreAccess<'_> {
             || put = self.core.store.put_hashed(hash, key, &mut stored, terms, self.now.clock(), self.left),
         );
         self.core.loads().note_written();
-        self.ends |= matches!(put, PutOutcome::Stored { expires_at: Some(_), .. });
+        self.note_end(put);
         filled_of(put, self.now)
     }
 
@@ -173,7 +183,7 @@ impl Core {
     ) -> (std::thread::Result<R>, Option<u64>) {
         let now = Now::of(&self.clock);
         let (mut out, mut left) = (Effects::default(), Departures::new());
-        let mut store = StoreAccess { core: self, now: &now, left: &mut left, ends: false, found: Vec::new() };
+        let mut store = StoreAccess { core: self, now: &now, left: &mut left, ends: Millis::NEVER, found: Vec::new() };
         let (result, due, leaves_no_work, long_work) = {
             let mut table = self.loads().table.lock();
             let begun = table.long_work_begun();
@@ -217,8 +227,8 @@ impl Core {
         if due.is_some() {
             self.table_due(due);
         }
-        if ends {
-            self.store_due();
+        if ends != Millis::NEVER {
+            self.entry_due(ends);
         }
         if rarely(self.hooks.second_tier.is_some()) {
             self.note_tier_progress();

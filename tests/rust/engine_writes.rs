@@ -49,6 +49,19 @@ fn s17_a_touch_moves_the_expiry_both_ways_and_updates_the_timer() {
 }
 
 #[test]
+fn s07_an_entry_that_ends_before_all_others_wakes_the_timer() {
+    let world = test_engine().with_system_clock().start();
+    for round in 1..=3 {
+        for (key, ms) in [("late", 3_600_000), ("later", 7_200_000), ("soon", 1)] {
+            let terms = StoreTerms { ttl: Some(Ttl::of_ms(ms)), ..StoreTerms::default() };
+            assert_eq!(put(&world.core, key, NewEntry { terms, ..NewEntry::new(value("v")) }), Status::OK);
+        }
+        until("it has left untouched", || world.stats().store.removed(kvlight::cache::Cause::Expired).entries == round);
+    }
+    world.free();
+}
+
+#[test]
 fn s17_a_touch_with_a_ttl_of_0_is_refused_and_changes_nothing() {
     let world = test_engine().with(|settings| settings.cache.ttl_ms = Some(0)).start();
     let never = StoreTerms { ttl: Some(Ttl::Never), ..StoreTerms::default() };
