@@ -22,11 +22,17 @@ pub fn catch_panic<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
 /// Calls the host: like [`catch_panic`] around [`calling_host`](super::process::calling_host), with one access to the thread's storage.
 #[inline]
 pub fn catch_panic_of_host<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
-    be_silent();
     ThreadState::with(
         #[inline(always)]
-        |state| contain(state, || state.call_host(run)),
+        |state| catch_panic_of_host_on(state, run),
     )
+}
+
+/// Like [`catch_panic_of_host`], for a caller that has the state of the current thread.
+#[inline(always)]
+pub fn catch_panic_of_host_on<R>(state: &ThreadState, run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
+    be_silent();
+    contain(state, || state.call_host(run))
 }
 
 #[inline(always)]

@@ -18,19 +18,35 @@ thread_local! {
 
 /// All that the library knows of a thread. In one place, since each access to it costs a call in a shared library. It has no destructor, so
 /// it is always there, even while the thread ends.
-pub(super) struct ThreadState {
+pub struct ThreadState {
     context: Cell<ThreadContext>,
     /// Whether a panic is caught, and prints no message.
     pub(super) contains_panics: Cell<bool>,
-    /// See [`thread_number`]; 0 until that is called.
+    /// See [`ThreadState::number`]; 0 until that is called.
     number: Cell<usize>,
 }
 
 impl ThreadState {
     /// The state of the current thread.
     #[inline(always)]
-    pub(super) fn with<R>(look: impl FnOnce(&ThreadState) -> R) -> R {
+    pub fn with<R>(look: impl FnOnce(&ThreadState) -> R) -> R {
         HERE.with(look)
+    }
+
+    /// A number of the thread, different from those of all other threads (until there have been as many as there are numbers).
+    #[inline(always)]
+    pub fn number(&self) -> usize {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        #[cold]
+        #[inline(never)]
+        fn first(number: &Cell<usize>) -> usize {
+            number.set(NEXT.fetch_add(1, Ordering::Relaxed));
+            number.get()
+        }
+        match self.number.get() {
+            0 => first(&self.number),
+            known => known,
+        }
     }
 
     /// See [`calling_host`].
@@ -93,21 +109,6 @@ pub fn claim_thread(hidden: SignalSet) {
 pub fn must_not_wait() -> bool {
     let context = ThreadState::with(|state| state.context.get().in_this_process());
     context.callbacks > 0 || context.owner == ThreadOwner::Library
-}
-
-/// A number of the current thread, different from those of all other threads (until there have been as many as there are numbers).
-#[inline]
-pub fn thread_number() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(1);
-    #[cold]
-    fn first(number: &Cell<usize>) -> usize {
-        number.set(NEXT.fetch_add(1, Ordering::Relaxed));
-        number.get()
-    }
-    ThreadState::with(|state| match state.number.get() {
-        0 => first(&state.number),
-        known => known,
-    })
 }
 
 static FORKS: AtomicU32 = AtomicU32::new(0);

@@ -17,7 +17,7 @@
 use super::Core;
 use crate::base::hint::rarely;
 use crate::base::panics::catch_panic;
-use crate::base::process::thread_number;
+use crate::base::process::ThreadState;
 use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicU8, Ordering};
 use std::ops::Deref;
@@ -83,9 +83,9 @@ impl Pins {
     }
 
     #[inline(always)]
-    fn claim(&self) -> Option<&CallSlot> {
+    fn claim(&self, thread: &ThreadState) -> Option<&CallSlot> {
         // Their number is a power of two.
-        let slot = self.slots.get(thread_number() & (self.slots.len() - 1))?;
+        let slot = self.slots.get(thread.number() & (self.slots.len() - 1))?;
         let claimed = slot.state.compare_exchange(FREE, USED, Ordering::Acquire, Ordering::Relaxed);
         claimed.is_ok().then_some(slot)
     }
@@ -109,7 +109,13 @@ impl Core {
     /// that only this host code may give up.
     #[inline(always)]
     pub fn pin(&self) -> Pin<'_> {
-        let slot = self.pins.claim();
+        ThreadState::with(|thread| self.pin_on(thread))
+    }
+
+    /// Like [`Core::pin`], for a caller that has the state of the current thread.
+    #[inline(always)]
+    pub fn pin_on(&self, thread: &ThreadState) -> Pin<'_> {
+        let slot = self.pins.claim(thread);
         let counted = if rarely(slot.is_none()) { Some(self.me()) } else { None };
         Pin { core: self, slot, counted }
     }

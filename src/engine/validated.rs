@@ -3,7 +3,9 @@
 use super::Core;
 use crate::base::hint::rarely;
 use crate::base::panics::catch_panic;
+use crate::base::process::ThreadState;
 use crate::base::{Answer, Status};
+use crate::runtime::hooks::call_host_on;
 
 impl Core {
     /// Whether a lookup can be made by [`Core::look_up_validated`].
@@ -13,10 +15,11 @@ impl Core {
     }
 
     /// A lookup by which the validator is called and no other host code. Does not panic, and so needs no guard. `see` runs under a lock: it
-    /// may copy bytes and do nothing else.
+    /// may copy bytes and do nothing else. `thread` is the state of the current thread.
     #[inline(always)]
-    pub fn look_up_validated(&self, key: &[u8], see: impl FnOnce(&Answer) -> Status) -> Status {
-        if rarely(!self.ask_validator(key)) {
+    pub fn look_up_validated(&self, thread: &ThreadState, key: &[u8], see: impl FnOnce(&Answer) -> Status) -> Status {
+        let is_valid = self.hooks.validator.as_ref().is_none_or(|validator| call_host_on(thread, || validator.is_valid(key)).unwrap_or(false));
+        if rarely(!is_valid) {
             self.store.count_invalid_key();
             return Status::INVALID_KEY;
         }

@@ -15,6 +15,7 @@ use super::stats::text;
 use super::types::{kvl_cache_t, kvl_config_t, kvl_error_t, kvl_slice_t, kvl_value_t};
 use super::view;
 use crate::base::hint::rarely;
+use crate::base::process::ThreadState;
 use crate::base::{Answer, Error, Status};
 use crate::engine::Core;
 use crate::engine::cache::Lookup;
@@ -117,9 +118,15 @@ impl Caller {
             return None;
         }
         let key = self.key(key, key_len).ok()?;
-        let pin = core.pin();
-        let seen = pin.look_up_validated(key, see);
-        Some((pin, seen))
+        // One access to the thread's storage for both.
+        ThreadState::with(
+            #[inline(always)]
+            |thread| {
+                let pin = core.pin_on(thread);
+                let seen = pin.look_up_validated(thread, key, see);
+                Some((pin, seen))
+            },
+        )
     }
 }
 
