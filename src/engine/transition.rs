@@ -184,7 +184,7 @@ impl Core {
         let now = Now::of(&self.clock);
         let (mut out, mut left) = (Effects::default(), Departures::new());
         let mut store = StoreAccess { core: self, now: &now, left: &mut left, ends: Millis::NEVER, found: Vec::new() };
-        let (result, due, leaves_no_work, long_work) = {
+        let (result, due, has_effects, leaves_no_work, long_work) = {
             let mut table = self.loads().table.lock();
             let begun = table.long_work_begun();
             let mut turn = TableContext { now: &now, store: &mut store, out: &mut out };
@@ -196,16 +196,15 @@ impl Core {
             }
             // Results and requests in effects are counted separately. The store has recorded removals already; their delivery still has to
             // be sent.
-            let leaves_no_work = out.cancelled.is_empty()
-                && out.tier.is_none()
-                && out.deferred_drops.is_empty()
+            let has_effects = !out.is_empty();
+            let leaves_no_work = (!has_effects || out.cancelled.is_empty() && out.tier.is_none() && out.deferred_drops.is_empty())
                 && !self.removals.has_listener()
                 && ends_silently(store.left);
             if !leaves_no_work {
                 self.life.begin(CallSite::Threads);
             }
             let long_work = Some(table.long_work_begun()).filter(|many| *many > begun && table.has_long_work(*many));
-            (result, table.next_due(), leaves_no_work, long_work)
+            (result, table.next_due(), has_effects, leaves_no_work, long_work)
         };
         let ends = store.ends;
         // In a common queue, a key's result must come after the removal of the value that it replaced.
@@ -215,11 +214,11 @@ impl Core {
         } else {
             self.send_departures(left);
         }
-        if out.is_empty() {
-            // The usual case, tested first because dropping empty effects takes longer.
-            std::mem::forget(out);
-        } else {
+        if has_effects {
             self.apply_effects(out, hand);
+        } else {
+            // The usual case. Dropping empty effects would take longer.
+            std::mem::forget(out);
         }
         if !leaves_no_work {
             self.life.end_one(CallSite::Threads);

@@ -206,8 +206,9 @@ impl<H: Host> Flights<H> {
                 if record.owns_nothing() {
                     // Nearly always. To find that out is quicker than to drop each part.
                     std::mem::forget(place.take());
+                } else {
+                    *place = None;
                 }
-                *place = None;
                 Some((hash, kept))
             },
         );
