@@ -1,4 +1,5 @@
-//! The guard around every export: panics are caught here, and functions that would wait are refused inside callbacks.
+//! The guard around every export: panics are caught here, and functions that would wait are refused inside callbacks. Only exports in which
+//! nothing can panic do without: [`unguarded`].
 //!
 //! It does not check handles; they are checked where they are borrowed (`handle.rs`).
 
@@ -43,6 +44,13 @@ pub(crate) fn guard_slow(run: impl FnOnce() -> Result<Status, Status>) -> kvl_st
 #[inline]
 pub(crate) fn guard_or<R>(fallback: R, run: impl FnOnce() -> R) -> R {
     catch_panic(run).unwrap_or(fallback)
+}
+
+/// Runs an export in which nothing can panic and no host code runs: it only reads a handle, or counts a reference to it. Without a guard it
+/// need not access the thread's storage, which takes longer than such a call.
+#[inline(always)]
+pub(crate) fn unguarded<R>(run: impl FnOnce() -> R) -> R {
+    run()
 }
 
 /// Refuses functions marked `outside` inside callbacks and on library threads.

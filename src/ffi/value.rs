@@ -1,7 +1,7 @@
 //! Values across the ABI. A handle is the pointer of a value of `base`, or the address of a static variable that stands for null.
 
 use super::constants::{KVL_KIND_BYTES, KVL_KIND_NULL, KVL_KIND_OBJECT, kvl_status_t};
-use super::guard::{Caller, guard, guard_or, guard_slow};
+use super::guard::{Caller, guard, guard_or, guard_slow, unguarded};
 use super::handle::{Handle, Owner, SharedOwner};
 use super::types::{kvl_free_fn, kvl_value_t};
 use crate::base::{Answer, Kind, Object, Status, Value};
@@ -182,7 +182,7 @@ pub unsafe extern "C" fn kvl_value_new_object(
 pub unsafe extern "C" fn kvl_value_kind(value: *const kvl_value_t) -> u32 {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard_or(0, || match caller.look(value).as_deref() {
+    unguarded(|| match caller.look(value).as_deref() {
         Some(Answer::Null) => KVL_KIND_NULL,
         Some(Answer::Value(value)) if value.kind() == Kind::Object => KVL_KIND_OBJECT,
         Some(Answer::Value(_)) => KVL_KIND_BYTES,
@@ -202,7 +202,7 @@ pub unsafe extern "C" fn kvl_value_kind(value: *const kvl_value_t) -> u32 {
 pub unsafe extern "C" fn kvl_value_data(value: *const kvl_value_t, out_len: *mut usize) -> *const u8 {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard_or(null(), || {
+    unguarded(|| {
         let view = caller.look(value);
         let bytes = view.as_deref().and_then(Answer::value).and_then(Value::as_bytes);
         if let Ok(place) = caller.place(out_len) {
@@ -222,7 +222,7 @@ pub unsafe extern "C" fn kvl_value_data(value: *const kvl_value_t, out_len: *mut
 pub unsafe extern "C" fn kvl_value_object(value: *const kvl_value_t) -> *mut c_void {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard_or(null_mut(), || {
+    unguarded(|| {
         let view = caller.look(value);
         view.as_deref().and_then(Answer::value).and_then(Value::as_object).unwrap_or(null_mut())
     })
@@ -238,7 +238,7 @@ pub unsafe extern "C" fn kvl_value_object(value: *const kvl_value_t) -> *mut c_v
 pub unsafe extern "C" fn kvl_value_cost(value: *const kvl_value_t) -> u64 {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard_or(0, || caller.look(value).map_or(0, |view| view.cost()))
+    unguarded(|| caller.look(value).map_or(0, |view| view.cost()))
 }
 
 /// Adds a reference to a value.
@@ -251,7 +251,7 @@ pub unsafe extern "C" fn kvl_value_cost(value: *const kvl_value_t) -> u64 {
 pub unsafe extern "C" fn kvl_value_retain(value: *mut kvl_value_t) -> *mut kvl_value_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
-    guard_or(value, || caller.retain(value))
+    unguarded(|| caller.retain(value))
 }
 
 /// Releases a reference. The last one ends the value, whose destructor then runs on this thread.
