@@ -18,7 +18,8 @@ impl Core {
     /// may copy bytes and do nothing else. `thread` is the state of the current thread.
     #[inline(always)]
     pub fn look_up_validated(&self, thread: &ThreadState, key: &[u8], see: impl FnOnce(&Answer) -> Status) -> Status {
-        let is_valid = self.hooks.validator.as_ref().is_none_or(|validator| call_host_on(thread, || validator.is_valid(key)).unwrap_or(false));
+        let is_valid =
+            self.hooks.validator.as_ref().is_none_or(|validator| call_host_on(thread, || validator.is_valid(key)).unwrap_or(false));
         if rarely(!is_valid) {
             self.store.count_invalid_key();
             return Status::INVALID_KEY;

@@ -25,7 +25,13 @@ pub(super) struct PutPlan {
 
 impl PutPlan {
     #[inline(always)]
-    pub fn new(entry: &EntryParts<'_>, expiry: &DefaultExpiry, found: Option<Place>, kept_end: Option<Millis>, present: Present) -> PutPlan {
+    pub fn new(
+        entry: &EntryParts<'_>,
+        expiry: &DefaultExpiry,
+        found: Option<Place>,
+        kept_end: Option<Millis>,
+        present: Present,
+    ) -> PutPlan {
         PutPlan {
             found,
             kept_end,
