@@ -35,7 +35,8 @@ typedef struct kvl_redis_t kvl_redis_t;
  * Makes a server the second tier of a configuration (kvl_config_set_l2), and starts to connect. It does not wait for the connection, which is
  * made, and made again, in the background: until there is one, keys are loaded as without it.
  *
- * The URL is redis://, rediss:// (TLS), valkey://, valkeys:// or unix://, as in redis://user:password@host:6379/0?prefix=shop. Its options:
+ * The URL is redis://, rediss:// (TLS), valkey://, valkeys:// or unix://, as in redis://user:password@host:6379/0?prefix=shop. Of a cluster it names
+ * one server, or several with commas between them, of which one must be there at the start: redis://one:6379,two:6379/?prefix=shop. Its options:
  *
  * | option | default | meaning |
  * |---|---|---|

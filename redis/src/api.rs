@@ -101,7 +101,8 @@ impl Start {
 unsafe fn make(config: *mut Config, url: &CStr) -> Result<Redis, Refused> {
     let url = url.to_str().map_err(|_| refused(kvlight::ERR_BAD_VALUE, "The URL is not UTF-8: write other bytes as %XX."))?;
     let settings = Settings::from_url(url).map_err(|why| refused(kvlight::ERR_BAD_VALUE, why))?;
-    let client = Client::open(settings.server.clone()).map_err(|error| refused(kvlight::ERR_BAD_VALUE, error.to_string()))?;
+    let clients: Result<Vec<Client>, _> = settings.servers.iter().cloned().map(Client::open).collect();
+    let clients = clients.map_err(|error| refused(kvlight::ERR_BAD_VALUE, error.to_string()))?;
     let (sender, commands) = unbounded_channel();
     let shared = Arc::new(Shared::new(settings, sender));
     let of_thread = shared.clone();
@@ -115,7 +116,7 @@ unsafe fn make(config: *mut Config, url: &CStr) -> Result<Redis, Refused> {
                 match runtime {
                     Ok(runtime) => {
                         started.set(Ok(()));
-                        worker::run(runtime, client, of_thread, commands);
+                        worker::run(runtime, clients, of_thread, commands);
                     }
                     Err(error) => started.set(Err(error)),
                 }

@@ -20,9 +20,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// These keys are written now. Forgets those that were written more than `kept` ago.
+    /// These keys are written now.
     pub fn add<'a>(&mut self, keys: impl Iterator<Item = &'a [u8]>, now_ms: u64, kept: Duration) {
-        self.forget_old(now_ms, kept);
         if kept.is_zero() {
             return;
         }
@@ -42,7 +41,8 @@ impl Journal {
         (self.is_everything, self.everything_at) = (!kept.is_zero(), now_ms);
     }
 
-    fn forget_old(&mut self, now_ms: u64, kept: Duration) {
+    /// Forgets what was written more than `kept` ago. Not while a server is away: the one that takes over may lack what was written before that.
+    pub fn forget_old(&mut self, now_ms: u64, kept: Duration) {
         let kept = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
         let is_old = |at: u64| now_ms.saturating_sub(at) >= kept;
         while let Some((_, key)) = self.keys.front().filter(|(at, _)| is_old(*at)) {
@@ -50,6 +50,13 @@ impl Journal {
             self.keys.pop_front();
         }
         self.is_everything &= !is_old(self.everything_at);
+    }
+
+    /// Whether something was written in the last `kept`.
+    pub fn is_in_use(&self, now_ms: u64, kept: Duration) -> bool {
+        let kept = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
+        let last = self.keys.back().map(|(at, _)| *at).max(self.is_everything.then_some(self.everything_at));
+        last.is_some_and(|at| now_ms.saturating_sub(at) < kept)
     }
 
     /// The keys that were written.
@@ -65,6 +72,7 @@ mod tests {
     const KEPT: Duration = Duration::from_millis(100);
 
     fn add(journal: &mut Journal, key: &str, at: u64) {
+        journal.forget_old(at, KEPT);
         journal.add([key.as_bytes()].into_iter(), at, KEPT);
     }
 
@@ -81,7 +89,11 @@ mod tests {
         assert!(journal.is_everything);
         add(&mut journal, "e", 230);
         assert!(!journal.is_everything, "the clear is old enough");
-        journal.add([&b"f"[..]].into_iter(), 230, Duration::ZERO);
+        assert!(journal.is_in_use(329, KEPT) && !journal.is_in_use(330, KEPT));
+        journal.add([&b"f"[..]].into_iter(), 400, KEPT);
+        assert_eq!(journal.keys().count(), 3, "nothing is forgotten unless that is asked for");
+        journal.forget_old(500, KEPT);
+        journal.add([&b"g"[..]].into_iter(), 500, Duration::ZERO);
         assert_eq!(journal.keys().count(), 0, "nothing is to be remembered");
     }
 

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   threads of kvlight ── kvl_l2_fn ──▶ queue ──▶ thread kvl-redis ─┬─ serve: one task for each request ──▶ link ──▶ server
-//!                                                                   ├─ link: makes the connection, and again
+//!                                                                   ├─ link: makes the connection to each server, and again
 //!                                                                   ╰─ log: hears of others' writes ──▶ kvl_tasks_invalidate
 //! ```
 //!
@@ -13,7 +13,8 @@
 //! | `settings` | the URL, and the names of keys in the server |
 //! | `shared` | what the program's threads and the thread share |
 //! | `worker` | the thread |
-//! | `link` | the connection |
+//! | `nodes` | the servers: one, or those of a cluster |
+//! | `link` | the connection to a server |
 //! | `serve` | kvlight's requests |
 //! | `log` | the log of writes |
 //! | `journal` | the last writes, to be repeated |
@@ -25,6 +26,7 @@ mod journal;
 mod kvlight;
 mod link;
 mod log;
+mod nodes;
 mod random;
 mod serve;
 mod settings;

@@ -13,11 +13,12 @@
 //! A connection that is given up may still have commands on their way, which a server that was only stopped would execute later. So the
 //! next session first tells the server to end the one before (CLIENT KILL): a write of the old session cannot follow one of the new (rule T07).
 
+use crate::nodes::Node;
 use crate::random::fraction;
 use crate::stored::Epoch;
 use crate::worker::Worker;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Pipeline, RedisError, Value};
+use redis::{AsyncConnectionConfig, Client, Pipeline, RedisError, Value};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -36,6 +37,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub struct Link {
     connection: MultiplexedConnection,
+    /// The server.
+    pub node: Rc<Node>,
     /// Its number.
     pub session: u64,
     /// The name by which the server knows [`REPLACE`].
@@ -61,10 +64,10 @@ struct ServerIdentity {
 pub type Problem = String;
 
 /// Opens a connection, within the limits of the settings.
-pub async fn open(worker: &Worker) -> Result<MultiplexedConnection, Problem> {
+pub async fn open(worker: &Worker, client: &Client) -> Result<MultiplexedConnection, Problem> {
     let limit = worker.settings.connect;
     let config = AsyncConnectionConfig::new().set_connection_timeout(Some(limit)).set_response_timeout(None);
-    match timeout(limit, worker.client.get_multiplexed_async_connection_with_config(&config)).await {
+    match timeout(limit, client.get_multiplexed_async_connection_with_config(&config)).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(explained(&error)),
         Err(_) => Err(format!(
@@ -91,7 +94,7 @@ fn explained(error: &RedisError) -> Problem {
 }
 
 /// What the server says in reply to a command that it did not carry out.
-fn refusal(what: &str, reply: &Value) -> Problem {
+pub fn refusal(what: &str, reply: &Value) -> Problem {
     match reply {
         Value::ServerError(error) if error.code() == "NOPERM" => {
             format!("The user may not run {what}. Grant what the README lists under ACL.")
@@ -115,26 +118,29 @@ pub fn bytes(reply: &Value) -> Option<&[u8]> {
 }
 
 /// The number in a line of INFO.
-fn info<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
+pub fn info<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut lines = text.split(|byte| *byte == b'\n');
     lines.find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":")).map(<[u8]>::trim_ascii)
 }
 
-/// Makes the link whenever there is none, for ever.
-pub async fn keep(worker: Rc<Worker>) {
+/// Makes the link to a server whenever there is none, for ever.
+pub async fn keep(worker: Rc<Worker>, node: Rc<Node>) {
     let mut former: Option<FormerLink> = None;
     let mut pause = Pause::new(worker.settings.reconnect_cap);
-    for session in 1.. {
-        match make(&worker, session, former.as_ref()).await {
+    loop {
+        match make(&worker, &node, former.as_ref()).await {
             Ok((link, client)) => {
                 pause.reset();
-                worker.shared.report(None);
                 former = Some(client);
-                worker.set_link(link);
-                worker.lost.notified().await;
+                worker.set_link(&node, link);
+                if worker.topology.borrow().is_connected() {
+                    worker.shared.report(None);
+                }
+                node.lost.notified().await;
             }
             Err(problem) => {
                 worker.shared.report(Some(problem));
+                worker.moved.notify_one();
                 sleep(pause.next()).await;
             }
         }
@@ -166,28 +172,30 @@ impl Pause {
     }
 }
 
-async fn make(worker: &Worker, session: u64, former: Option<&FormerLink>) -> Result<(Link, FormerLink), Problem> {
-    let mut connection = open(worker).await?;
+async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> Result<(Link, FormerLink), Problem> {
+    let mut connection = open(worker, &node.client).await?;
+    let has_epoch = worker.node_of(&worker.names.epoch).is_some_and(|of_epoch| Rc::ptr_eq(&of_epoch, node));
     let mut setup = Pipeline::new();
     setup.cmd("CLIENT").arg("ID");
     setup.cmd("INFO").arg("server").arg("replication");
     setup.cmd("TIME");
     setup.cmd("SCRIPT").arg("LOAD").arg(REPLACE);
-    setup.cmd("GET").arg(&worker.names.epoch);
+    if has_epoch {
+        setup.cmd("GET").arg(&worker.names.epoch);
+    }
     let replies = run(worker, &mut connection, &setup).await?;
-    let [client, about, time, script, epoch] = &replies[..] else { return Err("The server did not reply to each command.".to_owned()) };
+    let [client, about, time, script, epoch @ ..] = &replies[..] else {
+        return Err("The server did not reply to each command.".to_owned());
+    };
     let Value::Int(client) = client else { return Err(refusal("CLIENT ID", client)) };
     let about = bytes(about).ok_or_else(|| refusal("INFO", about))?;
-    if info(about, "redis_mode") == Some(b"cluster") {
-        return Err("The server is part of a cluster, which this library does not support. Use a single server.".to_owned());
-    }
     let version = info(about, "redis_version").unwrap_or_default();
     let major = version.split(|byte| *byte == b'.').next().and_then(|major| str::from_utf8(major).ok()?.parse::<u32>().ok());
     if major.is_none_or(|major| major < OLDEST) {
         let version = String::from_utf8_lossy(version);
         return Err(format!("The server has version {version}. Redis 7.0 or Valkey 7.2 is needed: upgrade it."));
     }
-    if !worker.learn_time(time) {
+    if !node.learn_time(time, worker.now_ms()) {
         return Err(refusal("TIME", time));
     }
     let script: Rc<[u8]> = bytes(script).ok_or_else(|| refusal("SCRIPT LOAD", script))?.into();
@@ -201,14 +209,17 @@ async fn make(worker: &Worker, session: u64, former: Option<&FormerLink>) -> Res
             return Err(refusal("CLIENT KILL", reply));
         }
     }
-    let mut link = Link { connection, session, script };
-    let epoch = match bytes(epoch).and_then(|epoch| Epoch::try_from(epoch).ok()) {
-        Some(epoch) => epoch,
-        None => new_epoch(worker, &mut link.connection).await?,
-    };
-    worker.epoch.set(Some(epoch));
-    if former.is_some_and(|former| former.server != server) {
+    let mut link = Link { connection, node: node.clone(), session: worker.next_session(), script };
+    if has_epoch {
+        let epoch = match epoch.first().and_then(bytes).and_then(|epoch| Epoch::try_from(epoch).ok()) {
+            Some(epoch) => epoch,
+            None => new_epoch(worker, &mut link.connection).await?,
+        };
+        worker.epoch.set(Some(epoch));
+    }
+    if node.takes_over.get() || former.is_some_and(|former| former.server != server) {
         repeat_writes(worker, &mut link).await?;
+        node.takes_over.set(false);
     }
     Ok((link, FormerLink { client: *client, server }))
 }
@@ -230,11 +241,12 @@ async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> R
     }
 }
 
-/// This is another server than before: it may lack the last writes, for example after a failover to a copy that had not received them. Their keys are removed and told
-/// once more, so that whatever an older copy has of them is gone.
+/// This is another server than before: it may lack the last writes, for example after a failover to a copy that had not received them. Their keys
+/// are removed and told once more, so that whatever an older copy has of them is gone.
 async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> {
     let journal = worker.journal.borrow().clone();
-    if journal.is_everything {
+    let is_here = |name: &[u8]| worker.node_of(name).is_some_and(|node| Rc::ptr_eq(&node, &link.node));
+    if journal.is_everything && is_here(&worker.names.epoch) {
         let epoch = crate::random::random();
         let mut clear = Pipeline::new();
         worker.add_clear(&mut clear, epoch);
@@ -242,15 +254,27 @@ async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> 
         worker.epoch.set(Some(epoch));
         worker.journal.borrow_mut().is_everything = false;
     }
-    let keys: Vec<Vec<u8>> = journal.keys().map(<[u8]>::to_vec).collect();
+    let keys: Vec<Vec<u8>> = journal.keys().filter(|key| is_here(&worker.names.entry(key))).map(<[u8]>::to_vec).collect();
     for some in keys.chunks(256) {
         let mut removal = Pipeline::new();
-        worker.add_removal(&mut removal, some.iter().map(Vec::as_slice));
+        for key in some {
+            removal.cmd("UNLINK").arg(worker.names.entry(key));
+        }
         all_done(&run(worker, &mut link.connection, &removal).await?)?;
+        let mut notice = Pipeline::new();
+        worker.add_notice(&mut notice, some.iter().map(Vec::as_slice));
+        if is_here(&worker.names.log) {
+            all_done(&run(worker, &mut link.connection, &notice).await?)?;
+        } else {
+            let of_log = worker.link_of(&worker.names.log).ok_or("The server of the log is not there.")?;
+            let replies = of_log.run(worker, &notice).await.ok_or("The server of the log is not there.")?;
+            all_done(&replies)?;
+        }
     }
     Ok(())
 }
 
+/// Whether every command was carried out.
 fn all_done(replies: &[Value]) -> Result<(), Problem> {
     match replies.iter().find(|reply| matches!(reply, Value::ServerError(_))) {
         Some(reply) => Err(refusal("the writes that are repeated", reply)),
@@ -258,7 +282,8 @@ fn all_done(replies: &[Value]) -> Result<(), Problem> {
     }
 }
 
-async fn run(worker: &Worker, connection: &mut MultiplexedConnection, commands: &Pipeline) -> Result<Vec<Value>, Problem> {
+/// Sends commands together, and returns the reply of each.
+pub async fn run(worker: &Worker, connection: &mut MultiplexedConnection, commands: &Pipeline) -> Result<Vec<Value>, Problem> {
     match timeout(worker.settings.command, connection.send_packed_commands(commands, 0, commands.len())).await {
         Ok(Ok(replies)) => Ok(replies),
         Ok(Err(error)) => Err(explained(&error)),
@@ -273,11 +298,11 @@ impl Link {
         match run(worker, &mut connection, commands).await {
             Ok(replies) if replies.len() == commands.len() => Some(replies),
             Ok(_) => {
-                worker.lose(self.session, "The server's replies do not match the commands.".to_owned());
+                worker.lose(self, "The server's replies do not match the commands.".to_owned());
                 None
             }
             Err(problem) => {
-                worker.lose(self.session, problem);
+                worker.lose(self, problem);
                 None
             }
         }
@@ -288,7 +313,7 @@ impl Link {
         match new_epoch(worker, &mut self.connection.clone()).await {
             Ok(epoch) => Some(epoch),
             Err(problem) => {
-                worker.lose(self.session, problem);
+                worker.lose(self, problem);
                 None
             }
         }

@@ -14,8 +14,9 @@
 //!
 //! Entries that expire stay as fallbacks for their grace, and are looked up again when they are asked for: no flush, and no storm.
 
-use crate::link::{Pause, Problem, bytes, open};
+use crate::link::{Pause, Problem, bytes, open, refusal, run};
 use crate::shared::count;
+use crate::stored::Epoch;
 use crate::worker::Worker;
 use redis::aio::MultiplexedConnection;
 use redis::{Pipeline, Value};
@@ -45,6 +46,8 @@ pub async fn follow(worker: Rc<Worker>) {
                 Some(blind) => match timeout(blind, &mut connected).await {
                     Ok(connection) => connection,
                     Err(_) => {
+                        // Nor is it known whether everything was cleared.
+                        worker.epoch.set(None);
                         worker.shared.each_engine(|engine| engine.expire_all());
                         count(&worker.shared.counts.blind, 1);
                         connected.await
@@ -58,7 +61,7 @@ pub async fn follow(worker: Rc<Worker>) {
             worker.shared.report(Some(problem));
         }
         // Whatever ended this connection may have ended the link, which finds out only when it is used.
-        if let Some(link) = worker.link() {
+        if let Some(link) = worker.link_of(&worker.names.log) {
             let mut ping = Pipeline::new();
             ping.cmd("PING");
             link.run(&worker, &ping).await;
@@ -71,10 +74,12 @@ pub async fn follow(worker: Rc<Worker>) {
 async fn connect(worker: &Worker) -> MultiplexedConnection {
     let mut pause = Pause::new(worker.settings.reconnect_cap);
     loop {
-        match open(worker).await {
-            Ok(connection) => return connection,
-            Err(_) => sleep(pause.next()).await,
+        if let Some(node) = worker.node_of(&worker.names.log)
+            && let Ok(connection) = open(worker, &node.client).await
+        {
+            return connection;
         }
+        sleep(pause.next()).await;
     }
 }
 
@@ -86,8 +91,14 @@ async fn follow_by(worker: &Worker, connection: &mut MultiplexedConnection, posi
             Ok(Look::End) => {}
             Err(problem) => return problem,
         }
-        if !worker.shared.is_listening.swap(true, Ordering::Relaxed) && worker.link().is_some() {
-            worker.shared.report(None);
+        if !worker.shared.is_listening.load(Ordering::Relaxed) {
+            if let Err(problem) = learn_epoch(worker, connection).await {
+                return problem;
+            }
+            worker.shared.is_listening.store(true, Ordering::Relaxed);
+            if worker.topology.borrow().is_connected() {
+                worker.shared.report(None);
+            }
         }
         if let Err(problem) = wait(worker, connection, position).await {
             return problem;
@@ -117,7 +128,7 @@ async fn look(worker: &Worker, connection: &mut MultiplexedConnection, position:
     commands.cmd("XRANGE").arg(&worker.names.log).arg(&last).arg(&last);
     commands.cmd("XRANGE").arg(&worker.names.log).arg([b"(", &last[..]].concat()).arg("+").arg("COUNT").arg(LOOK);
     commands.cmd("EXEC");
-    let replies = run(worker, connection, &commands, worker.settings.command).await?;
+    let replies = run(worker, connection, &commands).await?;
     let Some(Value::Array(looks)) = replies.last() else { return Err("The server refused to read the log.".to_owned()) };
     let [Value::Array(known), Value::Array(entries)] = &looks[..] else {
         return Err("The server refused to read the log. Grant what the README lists under ACL.".to_owned());
@@ -136,9 +147,20 @@ async fn look(worker: &Worker, connection: &mut MultiplexedConnection, position:
 async fn begin(worker: &Worker, connection: &mut MultiplexedConnection) -> Result<Position, Problem> {
     let mut commands = Pipeline::new();
     worker.add_log_entry(&mut commands);
-    let replies = run(worker, connection, &commands, worker.settings.command).await?;
-    let position = replies.first().and_then(bytes).map(<[u8]>::to_vec);
-    position.ok_or_else(|| "The server refused XADD to the log. Grant what the README lists under ACL, and enough memory.".to_owned())
+    let replies = run(worker, connection, &commands).await?;
+    let entry = replies.first().unwrap_or(&Value::Nil);
+    Ok(bytes(entry).ok_or_else(|| refusal("XADD", entry))?.to_vec())
+}
+
+/// Learns the epoch: a clear may have been missed. Without one, the next look sets it.
+async fn learn_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> Result<(), Problem> {
+    let mut commands = Pipeline::new();
+    commands.cmd("GET").arg(&worker.names.epoch);
+    let replies = run(worker, connection, &commands).await?;
+    if let Some(Ok(epoch)) = replies.first().and_then(bytes).map(Epoch::try_from) {
+        worker.epoch.set(Some(epoch));
+    }
+    Ok(())
 }
 
 /// Waits for the next entry, and then a little for more of them; or for [`WAIT`].
@@ -147,7 +169,7 @@ async fn wait(worker: &Worker, connection: &mut MultiplexedConnection, position:
     let mut commands = Pipeline::new();
     commands.cmd("XREAD").arg("COUNT").arg(1).arg("BLOCK").arg(WAIT.as_millis() as u64).arg("STREAMS");
     commands.arg(&worker.names.log).arg(last);
-    let replies = run(worker, connection, &commands, WAIT + worker.settings.command).await?;
+    let replies = run_for(worker, connection, &commands).await?;
     match replies.first() {
         Some(Value::Nil) => Ok(()),
         Some(Value::ServerError(error)) => Err(format!("The server refused XREAD: {}.", error.code())),
@@ -158,13 +180,13 @@ async fn wait(worker: &Worker, connection: &mut MultiplexedConnection, position:
     }
 }
 
-async fn run(worker: &Worker, connection: &mut MultiplexedConnection, commands: &Pipeline, limit: Duration) -> Result<Vec<Value>, Problem> {
-    match timeout(limit, connection.send_packed_commands(commands, 0, commands.len())).await {
+/// Like `run`, for a command that waits for [`WAIT`].
+async fn run_for(worker: &Worker, connection: &mut MultiplexedConnection, commands: &Pipeline) -> Result<Vec<Value>, Problem> {
+    match timeout(WAIT + worker.settings.command, connection.send_packed_commands(commands, 0, commands.len())).await {
         Ok(Ok(replies)) => Ok(replies),
         Ok(Err(error)) => Err(format!("The log cannot be read: {error}")),
-        Err(_) => Err(format!("The server did not answer within {} ms. The log cannot be read.", limit.as_millis())),
+        Err(_) => Err("The server did not answer in time. The log cannot be read.".to_owned()),
     }
-    .inspect_err(|_| debug_assert!(worker.settings.command <= limit))
 }
 
 fn id_of(entry: &Value) -> Option<&[u8]> {

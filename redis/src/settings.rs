@@ -6,8 +6,8 @@ use std::time::Duration;
 /// What the URL says.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where the server is, and who connects.
-    pub server: ConnectionInfo,
+    /// Where the server is, and who connects. Of a cluster some of the servers, of which one must be there at the start.
+    pub servers: Vec<ConnectionInfo>,
     /// What all keys in the server begin with.
     pub prefix: Vec<u8>,
     /// How long a process may take for a load that it has a lease of.
@@ -45,7 +45,7 @@ impl Settings {
         let options: Vec<&str> = query.split('&').filter(|option| !option.is_empty()).collect();
         let of_server = |option: &&&str| OF_SERVER.contains(&option.split('=').next().unwrap_or_default());
         let mut settings = Settings {
-            server: server(address, &options.iter().filter(of_server).copied().collect::<Vec<_>>().join("&"), fragment)?,
+            servers: servers(address, &options.iter().filter(of_server).copied().collect::<Vec<_>>().join("&"), fragment)?,
             prefix: Vec::new(),
             lease: Duration::from_millis(10_000),
             notify: Duration::from_millis(10),
@@ -81,14 +81,25 @@ impl Settings {
         if settings.prefix.is_empty() {
             return Err(PREFIX_HELP.to_owned());
         }
-        if !settings.server.addr().is_supported() {
+        if settings.servers.iter().any(|server| !server.addr().is_supported()) {
             return Err("This library was built without TLS: build it with `make redis REDIS_FEATURES=tls`, or use redis://.".to_owned());
         }
         Ok(settings)
     }
 }
 
-/// Reads the part of a URL that says where the server is.
+/// Reads the part of a URL that says where the servers are: hosts, with commas between them.
+fn servers(address: &str, options: &str, fragment: Option<&str>) -> Result<Vec<ConnectionInfo>, String> {
+    let Some((scheme, rest)) = address.split_once("://").filter(|(scheme, _)| !scheme.contains("unix")) else {
+        return Ok(vec![server(address, options, fragment)?]);
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
+    let at = if user.is_empty() { "" } else { "@" };
+    hosts.split(',').map(|host| server(&format!("{scheme}://{user}{at}{host}{path}"), options, fragment)).collect()
+}
+
+/// Reads the part of a URL that says where one server is.
 fn server(address: &str, options: &str, fragment: Option<&str>) -> Result<ConnectionInfo, String> {
     let mut url = address.to_owned();
     for (mark, rest) in [('?', Some(options).filter(|options| !options.is_empty())), ('#', fragment)] {
@@ -167,15 +178,18 @@ mod tests {
     fn a_url_names_the_server_and_the_options() {
         let settings =
             Settings::from_url("redis://ann:secret@example.org:7000/3?prefix=a%3Ab&lease_ms=2000&blind_ms=-1&log_entries=10").unwrap();
-        assert_eq!(settings.server.addr().to_string(), "example.org:7000");
-        assert_eq!(settings.server.redis_settings().username(), Some("ann"));
-        assert_eq!(settings.server.redis_settings().db(), 3);
+        assert_eq!(settings.servers[0].addr().to_string(), "example.org:7000");
+        assert_eq!(settings.servers[0].redis_settings().username(), Some("ann"));
+        assert_eq!(settings.servers[0].redis_settings().db(), 3);
         assert_eq!(settings.prefix, b"a:b");
         assert_eq!(settings.lease, Duration::from_secs(2));
         assert_eq!((settings.blind, settings.log_entries), (None, 10));
         let local = Settings::from_url("unix:///run/redis.sock?prefix=p&db=2").unwrap();
-        assert_eq!((local.server.addr().to_string().as_str(), local.server.redis_settings().db()), ("/run/redis.sock", 2));
+        assert_eq!((local.servers[0].addr().to_string().as_str(), local.servers[0].redis_settings().db()), ("/run/redis.sock", 2));
         assert!(Settings::from_url("valkey://localhost?prefix=p").is_ok());
+        let several = Settings::from_url("redis://:pw@one:1,two,[::1]:3/?prefix=p").unwrap().servers;
+        assert_eq!(several.iter().map(|server| server.addr().to_string()).collect::<Vec<_>>(), ["one:1", "two:6379", "::1:3"]);
+        assert!(several.iter().all(|server| server.redis_settings().password() == Some("pw")));
     }
 
     #[test]
@@ -189,6 +203,7 @@ mod tests {
             ("redis://:secret@host/?prefix=a%zz", "%25"),
             ("http://:secret@host/?prefix=a", "looks like redis://"),
             ("redis://:secret@:99999/?prefix=a", "looks like redis://"),
+            ("redis://:secret@one,/?prefix=a", "looks like redis://"),
             ("", "looks like redis://"),
         ] {
             let said = problem(url);

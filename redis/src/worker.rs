@@ -2,12 +2,13 @@
 //! lock; it sleeps unless something arrives.
 
 use crate::journal::Journal;
-use crate::link::{self, Link};
+use crate::link::{Link, Problem};
+use crate::nodes::{self, Node, Topology};
 use crate::settings::{Names, Settings};
 use crate::shared::{Command, Shared, count};
 use crate::stored::Epoch;
 use crate::{log, serve};
-use redis::{Client, Pipeline, Value};
+use redis::{Client, Pipeline};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,10 +19,8 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::LocalSet;
 
-/// How often a write is sent again because a new epoch had begun.
-pub const EPOCH_ATTEMPTS: usize = 4;
-/// After so long the server's time is asked for again.
-const TIME_LASTS_MS: u64 = 1_000;
+/// After so long a server's time is asked for again: clocks drift, and are set.
+pub const TIME_LASTS_MS: u64 = 1_000;
 /// How long the end waits for a name that is being looked up.
 const RESOLVER_LIMIT: Duration = Duration::from_secs(1);
 
@@ -31,40 +30,35 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     /// The settings of the URL.
     pub settings: Settings,
-    /// Makes connections.
-    pub client: Client,
+    /// Make connections to the servers of the URL.
+    pub clients: Vec<Client>,
     /// The keys in the server.
     pub names: Names,
     /// The generation of all entries, as far as it is known.
     pub epoch: Cell<Option<Epoch>>,
     /// The last writes.
     pub journal: RefCell<Journal>,
+    /// Rings when something is added to them.
+    pub has_written: Notify,
     /// Whether the problem that is shown is a write that the server refused.
     pub refuses_writes: Cell<bool>,
     /// Whether the log has ever been heard.
     pub has_heard: Cell<bool>,
-    /// Rings when the link is lost, once each time.
-    pub lost: Notify,
-    link: RefCell<Option<Link>>,
+    /// The servers.
+    pub topology: RefCell<Topology>,
+    /// Rings when keys seem to be elsewhere than the topology says.
+    pub moved: Notify,
+    sessions: Cell<u64>,
     began: Instant,
-    time: Cell<ServerTime>,
-}
-
-/// The server's clock, as it was read.
-#[derive(Clone, Copy, Default)]
-struct ServerTime {
-    /// In milliseconds since 1970.
-    server_ms: u64,
-    /// When it was read, by the clock of this process.
-    read_at: u64,
 }
 
 /// Runs until it is told to stop.
-pub fn run(runtime: Runtime, client: Client, shared: Arc<Shared>, mut commands: UnboundedReceiver<Command>) {
+pub fn run(runtime: Runtime, clients: Vec<Client>, shared: Arc<Shared>, mut commands: UnboundedReceiver<Command>) {
     let local = LocalSet::new();
-    let worker = Rc::new(Worker::new(client, shared));
+    let worker = Rc::new(Worker::new(clients, shared));
     local.block_on(&runtime, async {
-        tokio::task::spawn_local(link::keep(worker.clone()));
+        tokio::task::spawn_local(nodes::keep_all(worker.clone()));
+        tokio::task::spawn_local(nodes::watch(worker.clone()));
         tokio::task::spawn_local(log::follow(worker.clone()));
         while let Some(Command::Serve(request)) = commands.recv().await {
             tokio::task::spawn_local(serve::serve(worker.clone(), request));
@@ -72,50 +66,66 @@ pub fn run(runtime: Runtime, client: Client, shared: Arc<Shared>, mut commands: 
     });
     worker.shared.is_connected.store(false, Ordering::Relaxed);
     worker.shared.is_listening.store(false, Ordering::Relaxed);
+    worker.topology.take().close();
     // Requests that are not served yet fail here, and those that are still in the queue.
     drop((local, commands, worker));
     runtime.shutdown_timeout(RESOLVER_LIMIT);
 }
 
 impl Worker {
-    fn new(client: Client, shared: Arc<Shared>) -> Worker {
+    fn new(clients: Vec<Client>, shared: Arc<Shared>) -> Worker {
         Worker {
             settings: shared.settings.clone(),
             names: Names::new(&shared.settings.prefix),
-            client,
+            clients,
             epoch: Cell::new(None),
             journal: RefCell::default(),
+            has_written: Notify::new(),
             refuses_writes: Cell::new(false),
             has_heard: Cell::new(false),
-            lost: Notify::new(),
-            link: RefCell::new(None),
+            topology: RefCell::default(),
+            moved: Notify::new(),
+            sessions: Cell::new(0),
             began: Instant::now(),
-            time: Cell::default(),
             shared,
         }
     }
 
-    /// The link, if there is one.
-    pub fn link(&self) -> Option<Link> {
-        self.link.borrow().clone()
+    /// The server that has a key of the server, if it is known.
+    pub fn node_of(&self, name: &[u8]) -> Option<Rc<Node>> {
+        self.topology.borrow().node_of(name).cloned()
     }
 
-    /// There is a link from now on.
-    pub fn set_link(&self, link: Link) {
-        *self.link.borrow_mut() = Some(link);
+    /// The link to the server that has a key of the server, if there is one.
+    pub fn link_of(&self, name: &[u8]) -> Option<Link> {
+        self.node_of(name)?.link()
+    }
+
+    /// The number of the next session.
+    pub fn next_session(&self) -> u64 {
+        self.sessions.set(self.sessions.get() + 1);
+        self.sessions.get()
+    }
+
+    /// There is a link to a server from now on.
+    pub fn set_link(&self, node: &Node, link: Link) {
+        node.set_link(link);
         count(&self.shared.counts.sessions, 1);
-        self.shared.is_connected.store(true, Ordering::Relaxed);
+        self.note_links();
     }
 
-    /// The link of this session is not used any more.
-    pub fn lose(&self, session: u64, problem: String) {
-        let mut link = self.link.borrow_mut();
-        if link.as_ref().is_some_and(|link| link.session == session) {
-            *link = None;
-            self.shared.is_connected.store(false, Ordering::Relaxed);
+    /// A link is not used any more.
+    pub fn lose(&self, link: &Link, problem: Problem) {
+        if link.node.lose(link.session) {
             self.shared.report(Some(problem));
-            self.lost.notify_one();
+            self.note_links();
+            self.moved.notify_one();
         }
+    }
+
+    /// Shows whether all servers can be used.
+    pub fn note_links(&self) {
+        self.shared.is_connected.store(self.topology.borrow().is_connected(), Ordering::Relaxed);
     }
 
     /// Milliseconds of this process's clock. It does not jump.
@@ -123,39 +133,20 @@ impl Worker {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Takes the server's time from the reply to TIME. Returns whether it is one.
-    pub fn learn_time(&self, reply: &Value) -> bool {
-        let Value::Array(parts) = reply else { return false };
-        let part = |at: usize| -> Option<u64> { str::from_utf8(link::bytes(parts.get(at)?)?).ok()?.parse().ok() };
-        let (Some(seconds), Some(micros)) = (part(0), part(1)) else { return false };
-        let server_ms = seconds.saturating_mul(1000).saturating_add(micros / 1000);
-        self.time.set(ServerTime { server_ms, read_at: self.now_ms() });
-        true
-    }
-
-    /// Whether the server's time is worth asking for again. Clocks drift, and are set.
-    pub fn is_time_old(&self) -> bool {
-        self.now_ms().saturating_sub(self.time.get().read_at) >= TIME_LASTS_MS
-    }
-
-    /// The server's clock in milliseconds since 1970, as far as it is known (rule T14: no clock of this machine is compared with it).
-    pub fn server_ms(&self) -> u64 {
-        let ServerTime { server_ms, read_at } = self.time.get();
-        server_ms.saturating_add(self.now_ms().saturating_sub(read_at))
+    /// Adds to the journal, before the write is sent.
+    pub fn note_write(&self, add: impl FnOnce(&mut Journal, u64, Duration)) {
+        let mut journal = self.journal.borrow_mut();
+        if self.topology.borrow().is_connected() {
+            journal.forget_old(self.now_ms(), self.settings.journal);
+        }
+        add(&mut journal, self.now_ms(), self.settings.journal);
+        self.has_written.notify_one();
     }
 
     /// Until when a lease may be used that is asked for now: well before the server forgets it.
     pub fn lease_until(&self) -> u64 {
         let lease = u64::try_from(self.settings.lease.as_millis()).unwrap_or(u64::MAX);
         self.now_ms().saturating_add(lease / 5 * 4)
-    }
-
-    /// The removal of keys, and the notice after it (rule T04). The last reply is that of the notice.
-    pub fn add_removal<'a>(&self, commands: &mut Pipeline, keys: impl Iterator<Item = &'a [u8]> + Clone) {
-        for key in keys.clone() {
-            commands.cmd("UNLINK").arg(self.names.entry(key));
-        }
-        self.add_notice(commands, keys);
     }
 
     /// The notice of a change of keys: an entry of the log.

@@ -489,6 +489,145 @@ def t14_entries_expire_by_the_clock_of_the_server(world):
     assert b.fetch("x") == ("provider", "from_a"), "it had expired long ago by the server's clock"
 
 
+# ---- A cluster
+
+
+def spread(count=60):
+    return [f"k{nth}" for nth in range(count)]
+
+
+def t15_a_cluster_is_used_like_one_server(world):
+    cluster = world.cluster(3)
+    a, b = (world.worker(cluster.url(), *PATIENT) for _ in range(2))
+    automatic(a, b)
+    a.tell("many 0 60")
+    for key in spread():
+        assert a.result(key) == ("provider", "from_a")
+    a.filled(60)
+    assert all(node.call("DBSIZE") > 1 for node in cluster.nodes), "each server has some of them"
+    b.tell("many 0 60")
+    for key in spread():
+        assert b.result(key) == ("l2", "from_a")
+    b.do("auto new")
+    for key in spread(10):
+        assert a.do(f"put {key} new") == 0
+    a.synced()
+    for key in spread(10):
+        eventually("it is heard", lambda: b.fetch(key)[1] == "new")
+    assert a.do("clear") == 0
+    a.synced()
+    eventually("the clear is heard", lambda: b.fetch("k50")[1] == "new")
+    c = world.worker(cluster.url(), *PATIENT)
+    automatic(c)
+    assert c.fetch("k55") == ("provider", "from_a")
+
+
+def t03_a_put_beats_an_older_load_in_a_cluster(world):
+    cluster = world.cluster(3)
+    a, b = (world.worker(cluster.url(), *PATIENT, "tasks.max_running=64") for _ in range(2))
+    a.tell("many 0 12")
+    for key in spread(12):
+        a.expect(f"load {key}")
+        assert b.do(f"put {key} new") == 0
+    b.synced()
+    for key in spread(12):
+        a.tell(f"answer {key} old")
+        assert a.result(key) == ("provider", "old")
+    c = world.worker(cluster.url(), *PATIENT)
+    for key in spread(12):
+        assert c.fetch(key) == ("l2", "new")
+    assert a.l2()["fills"] == 0
+
+
+def t11_a_server_of_a_cluster_that_is_gone_is_one_of_its_keys(world):
+    cluster = world.cluster(3)
+    a, b = (world.worker(cluster.url(), *PATIENT, "l2.break_after=0") for _ in range(2))
+    automatic(a, b)
+    a.tell("many 0 60")
+    for key in spread():
+        a.result(key)
+    a.filled(60)
+    # The log must go on, so it is another one that is killed.
+    victim = next(node for node in cluster.primaries if node is not cluster.node_of(LOG))
+    lost = {key for key in spread() if cluster.node_of(ENTRY + key) is victim}
+    assert 0 < len(lost) < 60
+    victim.kill()
+    for attempt in range(2):
+        b.tell("many 0 60")
+        for key in spread():
+            source, value = b.result(key)
+            assert source == ("provider" if key in lost else "l2"), f"{key}: {source}"
+        b.do("invalidate")
+    victim.start()
+    eventually("it is used again", lambda: b.state()["connected"])
+
+
+def t11_keys_that_move_to_another_server_are_misses_at_most(world):
+    cluster = world.cluster(2)
+    a, b = (world.worker(cluster.url(), *PATIENT, "l2.break_after=0") for _ in range(2))
+    automatic(a, b)
+    assert a.fetch("x") == ("provider", "from_a")
+    a.filled()
+    key = ENTRY + "x"
+    slot = cluster.nodes[0].call("CLUSTER", "KEYSLOT", key)
+    source = cluster.node_of(key)
+    target = next(node for node in cluster.nodes if node is not source)
+    ids = {node: node.call("CLUSTER", "MYID") for node in cluster.nodes}
+    target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
+    source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
+    source.call("MIGRATE", "127.0.0.1", target.port, "", 0, 10000, "KEYS", key)
+    b.fetch("x")
+    b.do("invalidate")
+    for node in (target, source):
+        node.call("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
+
+    def found():
+        b.do("invalidate")
+        return b.fetch("x")[0] == "l2"
+
+    eventually("it is found where it is now", found)
+    assert a.do("put x new") == 0
+    a.synced()
+    c = world.worker(cluster.url(), *PATIENT)
+    assert c.fetch("x")[1] == "new"
+
+
+def t07_a_copy_that_takes_over_is_told_the_last_writes_again(world):
+    cluster = world.cluster(3, 3)
+    a, b = (world.worker(cluster.url(reconnect_cap_ms=50), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
+    keys = spread(12)
+    for key in keys:
+        assert a.do(f"put {key} old") == 0
+    a.synced()
+    victim = next(node for node in cluster.primaries if node is not cluster.node_of(LOG))
+    copy = cluster.nodes[3 + cluster.primaries.index(victim)]
+    eventually("the copy has everything", lambda: copy.call("DBSIZE") == victim.call("DBSIZE"))
+    # From now on the copy hears nothing, like one that lags behind.
+    victim.call("CLIENT", "KILL", "TYPE", "replica")
+    copy.pause()
+    for key in keys:
+        assert a.do(f"put {key} new") == 0
+    a.synced()
+    sessions = a.state()["sessions"]
+    victim.kill()
+    copy.go_on()
+    eventually("the copy takes over", lambda: b"role:master" in copy.call("INFO", "replication"))
+    eventually("the process knows", lambda: a.state()["sessions"] > sessions and a.state()["connected"])
+    b.do("auto new")
+
+    def is_new(key):
+        b.do("invalidate")
+        return b.fetch(key)[1] == "new"
+
+    for key in keys:
+        eventually("nothing old is left", lambda: is_new(key))
+    c = world.worker(cluster.url(), *PATIENT, wait=False)
+    c.do("auto new")
+    eventually("a new process works with those that are left", lambda: c.state()["connected"])
+    for key in keys:
+        assert c.fetch(key)[1] == "new"
+
+
 # ---- Cost
 
 

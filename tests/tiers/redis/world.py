@@ -81,6 +81,12 @@ class Server:
     def keys(self):
         return set(self.call("KEYS", "*"))
 
+    def known(self):
+        return len(self.call("CLUSTER", "NODES").splitlines())
+
+    def is_ok(self):
+        return b"cluster_state:ok" in self.call("CLUSTER", "INFO")
+
 
 def packed(arguments):
     parts = [argument if isinstance(argument, bytes) else str(argument).encode() for argument in arguments]
@@ -101,6 +107,62 @@ def read_reply(replies):
     if kind == b"*":
         return None if rest == b"-1" else [read_reply(replies) for _ in range(int(rest))]
     return rest
+
+
+class ClusterNode(Server):
+    """A server of a cluster, on a port of the loopback interface."""
+
+    def __init__(self, port):
+        self.port = port
+        super().__init__("--port", str(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no")
+
+
+class Cluster:
+    """Primaries with the slots shared out among them, and replicas of the first ones."""
+
+    def __init__(self, primaries, replicas=0):
+        self.nodes = []
+        while len(self.nodes) < primaries + replicas:
+            # The bus has a port of its own, 10,000 above.
+            port = free_port(limit=55000)
+            try:
+                self.nodes.append(ClusterNode(port))
+            except AssertionError:
+                continue  # another process was faster
+        self.primaries = self.nodes[:primaries]
+        for nth, node in enumerate(self.primaries):
+            first, last = 16384 * nth // primaries, 16384 * (nth + 1) // primaries - 1
+            node.call("CLUSTER", "ADDSLOTSRANGE", first, last)
+            node.call("CLUSTER", "SET-CONFIG-EPOCH", nth + 1)
+        for node in self.nodes[1:]:
+            self.nodes[0].call("CLUSTER", "MEET", "127.0.0.1", node.port)
+        eventually("all know all", lambda: all(node.known() == len(self.nodes) and node.is_ok() for node in self.nodes))
+        for nth, node in enumerate(self.nodes[primaries:]):
+            node.call("CLUSTER", "REPLICATE", self.nodes[nth].call("CLUSTER", "MYID"))
+            eventually("it follows", lambda: b"master_link_status:up" in node.call("INFO", "replication"))
+
+    def url(self, **options):
+        options = {"prefix": "p", **options}
+        hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        return f"redis://{hosts}?" + "&".join(f"{name}={value}" for name, value in options.items())
+
+    def node_of(self, key):
+        """The primary that has a key."""
+        slot = self.nodes[-1].call("CLUSTER", "KEYSLOT", key)
+        return self.primaries[next(nth for nth in range(len(self.primaries)) if slot < 16384 * (nth + 1) // len(self.primaries))]
+
+    def end(self):
+        for node in self.nodes:
+            node.end()
+
+
+def free_port(limit):
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port < limit:
+            return port
 
 
 class Worker:
@@ -218,10 +280,7 @@ class World:
 
     def __exit__(self, kind, *_):
         for thing in reversed(self.started):
-            if isinstance(thing, Server):
-                if kind is not None:
-                    with open(os.path.join(thing.folder, "server.log"), errors="replace") as log:
-                        print("".join(log.readlines()[-5:]))
+            if isinstance(thing, (Server, Cluster)):
                 thing.end()
             elif thing.process.poll() is None:
                 if kind is None:
@@ -233,6 +292,11 @@ class World:
         server = Server(*settings)
         self.started.append(server)
         return server
+
+    def cluster(self, *nodes):
+        cluster = Cluster(*nodes)
+        self.started.append(cluster)
+        return cluster
 
     def worker(self, url, *settings, **how):
         worker = Worker(url, *settings, **how)
