@@ -103,6 +103,43 @@ def f21_blocking_fetches_time_out_fail_and_nest() -> None:
     tasks.close_wait()
 
 
+def f21_waits_of_all_provider_threads_for_their_own_engine_are_refused() -> None:
+    def provider(keys: list[int]) -> list[int]:
+        return [tasks.fetch_wait(key + 1) if key < 100 else key for key in keys]
+
+    for threads in (1, 4):
+        with kvlight.Tasks[int, int](provider=provider, batch_max_keys=1, tasks_max_running=threads) as tasks:
+            # each of the threads but the last waits for the next one
+            with pytest.raises(RuntimeError, match=f"all {threads} of the engine's provider threads"):
+                tasks.fetch_wait(1)
+            assert tasks.fetch_wait(101) == 101
+            if threads > 1:
+                assert tasks.fetch_wait(99) == 100
+
+
+def f21_a_wait_for_a_key_that_the_provider_loads_itself_is_refused() -> None:
+    def provider(keys: list[Any]) -> list[Any]:
+        return [tasks.fetch_all_wait([key]) if key == "own" else key for key in keys]
+
+    with kvlight.Tasks[Any, Any](provider=provider) as tasks:
+        with pytest.raises(RuntimeError, match="loading itself"):
+            tasks.fetch_wait("own")
+        assert tasks.fetch_wait("other") == "other"
+
+
+def f21_waits_of_a_plain_provider_beside_a_loop_are_refused_too() -> None:
+    async def main() -> None:
+        def provider(keys: list[int]) -> list[int]:
+            return [tasks.fetch_wait(key + 1) if key < 100 else key for key in keys]
+
+        async with kvlight.Tasks[int, int](provider=provider, batch_max_keys=1, tasks_max_running=2) as tasks:
+            with pytest.raises(RuntimeError, match="all 2 of"):
+                await tasks.fetch(1)
+            assert await tasks.fetch(99) == 100
+
+    asyncio.run(main())
+
+
 def f21_a_provider_can_be_a_coroutine_function_without_a_loop() -> None:
     async def provider(keys: list[int]) -> list[int]:
         await asyncio.sleep(0)

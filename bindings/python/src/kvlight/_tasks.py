@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Optional, TypeVar, Union, cast
 from . import _native
 from ._answer import Answer, NotModified, Result, Stale, result, stale
 from ._errors import Closed
+from ._nesting import Nesting
 from ._store import K, Store, V
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Tasks(Store[K, V], _native.Engine):
     provider   a function that takes a list of keys that are not in the cache, and returns a mapping (a key left out is absent) or a
                sequence in the order of the keys. None means that there is no such record. An exception in place of a value fails that
                key alone; an exception that is raised fails all keys, and every caller gets the same object. A plain function runs in
-               `executor`; by default that is the loop's, or the engine's own threads. A coroutine function is cancelled when no
-               caller waits for it any longer.
+               `executor`; by default that is the loop's, or the engine's own threads. It may wait for other keys, but not on all threads
+               at the same time: RuntimeError. A coroutine function is cancelled when no caller waits for it any longer.
     one        instead of `provider`: a function that takes one key and returns its value.
     conditional  instead of `provider`: a function that also takes a list with the stored entry of each key, a kvlight.Stale or None. It may
                return kvlight.NotModified() in place of a value: the stored value then gets a new TTL.
@@ -86,6 +87,7 @@ class Tasks(Store[K, V], _native.Engine):
         self._function, self._is_one, self._is_conditional, self._executor = function, one is not None, conditional is not None, executor
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
         self._workers = settings.get("tasks_max_running", 4)
+        self._nesting = Nesting(min(self._workers, getattr(executor, "_max_workers", self._workers)))
         self._lock = threading.Lock()
         self._open(settings, clock, encode, decode, cost)
 
@@ -263,41 +265,47 @@ class Tasks(Store[K, V], _native.Engine):
                 value = self.get(key, _ABSENT)
                 if value is not _ABSENT:
                     return cast("V | None", value)
-            return self._on_loop(self.fetch(key, **options))
+            return self._on_loop(self.fetch(key, **options), [key])
         if self._thread is None:
             self._start()
-        return cast("V | None", self._wait(self._fetch(key, options)))
+        return cast("V | None", self._wait(self._fetch(key, options), [key]))
 
     def fetch_all_wait(self, keys: Iterable[K], *, return_exceptions: bool = False,
                        **options: Unpack[FetchSettings]) -> list[V | None]:
         """Like fetch_all, but blocks: for programs without an event loop, and for threads other than the loop's."""
         keys = _key_list(keys)
         if self._loop is not None:
-            return self._on_loop(self.fetch_all(keys, return_exceptions=return_exceptions, **options))
+            return self._on_loop(self.fetch_all(keys, return_exceptions=return_exceptions, **options), keys)
         self._start()
-        return cast("list[V | None]", self._wait(self._fetch_all(keys, options, int(return_exceptions), None, 1)))
+        return cast("list[V | None]", self._wait(self._fetch_all(keys, options, int(return_exceptions), None, 1), keys))
 
     def results_wait(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> list[Result[K, V]]:
         """Like results, but blocks: for programs without an event loop, and for threads other than the loop's."""
         keys = _key_list(keys)
         if self._loop is not None:
-            return self._on_loop(self.results(keys, **options))
+            return self._on_loop(self.results(keys, **options), keys)
         self._start()
-        return list(map(result, keys, self._wait(self._fetch_all(keys, options, _RESULTS, None, 1))))
+        return list(map(result, keys, self._wait(self._fetch_all(keys, options, _RESULTS, None, 1), keys)))
 
-    @staticmethod
-    def _wait(waiter: Any) -> Any:
+    def _wait(self, waiter: Any, keys: Sequence[Any]) -> Any:
         if type(waiter) is not _Waiter:
             return waiter  # all keys were resident
         try:
-            waiter.target.acquire()  # blocks until the outcome is there, or raises a signal handler's exception
+            if self._nesting.is_inside():
+                self._nesting.begin_wait(keys)
+                try:
+                    waiter.target.acquire()
+                finally:
+                    self._nesting.end_wait()
+            else:
+                waiter.target.acquire()  # blocks until the outcome is there, or raises a signal handler's exception
         except BaseException:
             waiter.cancel()
             raise
         return waiter.take()
 
-    def _on_loop(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        """Runs a coroutine on the loop, for a thread other than the loop's."""
+    def _on_loop(self, coroutine: Coroutine[Any, Any, _T], keys: Sequence[Any] = ()) -> _T:
+        """Runs a coroutine that waits for these keys on the loop, for a thread other than the loop's."""
         loop = cast(asyncio.AbstractEventLoop, self._loop)
         try:
             is_on_loop = asyncio.get_running_loop() is loop
@@ -307,7 +315,17 @@ class Tasks(Store[K, V], _native.Engine):
             coroutine.close()
             raise RuntimeError("this call would block the event loop that it waits for: await fetch, or make the call from another thread"
                                if is_on_loop else "the event loop of this Tasks is not running")
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+        if not keys or not self._nesting.is_inside():
+            return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+        try:
+            self._nesting.begin_wait(keys)
+        except RuntimeError:
+            coroutine.close()
+            raise
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+        finally:
+            self._nesting.end_wait()
 
     def _start(self) -> None:
         """Starts the thread that reads the queue. Providers run in a separate pool."""
@@ -328,7 +346,7 @@ class Tasks(Store[K, V], _native.Engine):
     def _provide(self, request: Request) -> None:
         """Starts the provider for a request."""
         if self._loop is None:
-            cast(Executor, self._pool).submit(_provide_on_thread, self._function, self._is_one, self._is_conditional, request)
+            cast(Executor, self._pool).submit(_provide_on_thread, self._nesting, self._function, self._is_one, self._is_conditional, request)
             return
         task = self._loop.create_task(self._call(_arguments(self._is_one, self._is_conditional, request)))
         task.add_done_callback(request)
@@ -340,7 +358,9 @@ class Tasks(Store[K, V], _native.Engine):
         if self._is_async:
             answers = await function(*arguments)
         else:
-            answers = await cast(asyncio.AbstractEventLoop, self._loop).run_in_executor(self._executor, _call_on_thread, function, *arguments)
+            loop = cast(asyncio.AbstractEventLoop, self._loop)
+            keys = arguments if self._is_one else arguments[0]
+            answers = await loop.run_in_executor(self._executor, self._nesting.call, keys, _call_on_thread, function, *arguments)
             if inspect.isawaitable(answers):
                 answers = await answers
         return [answers] if self._is_one else answers
@@ -383,15 +403,19 @@ def _call_on_thread(function: Any, *arguments: Any) -> Any:
         raise RuntimeError("the provider raised StopIteration") from stop
 
 
-def _provide_on_thread(function: Any, is_one: bool, is_conditional: bool, request: Request) -> None:
+def _provide_on_thread(nesting: Nesting, function: Any, is_one: bool, is_conditional: bool, request: Request) -> None:
     """Calls the provider on a thread of the pool. Holds no reference to the engine, so that an engine that is never closed can be collected."""
     try:
-        answers = function(*_arguments(is_one, is_conditional, request))
-        if inspect.isawaitable(answers):
-            answers = asyncio.run(_awaited(answers))
+        arguments = _arguments(is_one, is_conditional, request)
+        answers = nesting.call(arguments if is_one else arguments[0], _answers, function, *arguments)
         request.answer([answers] if is_one else answers)
     except BaseException as exception:
         request.fail(exception)
+
+
+def _answers(function: Any, *arguments: Any) -> Any:
+    answers = function(*arguments)
+    return asyncio.run(_awaited(answers)) if inspect.isawaitable(answers) else answers
 
 
 async def _awaited(awaitable: Awaitable[_T]) -> _T:
