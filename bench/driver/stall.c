@@ -1,6 +1,6 @@
 /* stall: how long one thread's call makes another thread wait (rule S19).
  *
- *     stall [ENTRIES]
+ *     stall [ENTRIES [CALL]]     CALL: only the rows whose name contains this
  *
  * One thread makes a call that concerns all entries of a full cache, or very many loads of an engine; another alternately looks a key up
  * and puts one, and records the longest time that one of these took, without the time for which the system gave one of the two threads no
@@ -22,6 +22,7 @@
 enum { RUNS = 5, PAUSES = 100000 };
 
 static size_t entries = 1000000;
+static const char *only = "";
 static kvl_cache_t *cache;
 static kvl_clock_t *manual;
 static atomic_int stop;
@@ -280,6 +281,8 @@ static void measure(const char *name, int shards, void (*prepare)(int), void (*w
     double stalls[RUNS], noises[RUNS], over[RUNS], times[RUNS], unused;
     int run;
 
+    if (!strstr(name, only))
+        return;
     for (run = 0; run < RUNS; run++) {
         prepare(shards);
         stalls[run] = longest_while(work, &times[run]);
@@ -301,6 +304,8 @@ int main(int argc, char **argv)
     caller = account_of_this_thread();
     if (argc > 1)
         entries = (size_t)strtoull(argv[1], NULL, 10);
+    if (argc > 2)
+        only = argv[2];
     keys = malloc(entries * sizeof *keys);
     names = malloc(entries * sizeof *names);
     if (!keys || !names)
