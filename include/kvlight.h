@@ -220,6 +220,8 @@ extern "C" {
 #define KVL_L2_F_CONDITIONAL 1u
 /** A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over. */
 #define KVL_L2_F_LEASES 2u
+/** The second tier stores objects too: it makes bytes of them, and objects of the bytes. Without this, objects stay in the process. */
+#define KVL_L2_F_OBJECTS 4u
 /** A TTL that a second tier does not know. */
 #define KVL_L2_TTL_UNKNOWN (-2)
 
@@ -780,6 +782,10 @@ typedef struct kvl_stats_t {
     uint64_t l2_timeouts;
     /** Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet. */
     uint64_t l2_bypassed;
+    /** Keys that waited for the load of another process (l2.single_flight). */
+    uint64_t l2_waited;
+    /** Keys whose lease was taken over from a process that took too long (l2.wait_ms). */
+    uint64_t l2_stolen;
     /** Requests that looked keys up in the second tier. */
     uint64_t l2_reads;
     /** Puts and removals that were passed on to the second tier. */
@@ -3300,8 +3306,12 @@ KVL_API kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, 
  * what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; failures of the second tier are never results.
  * What the provider then answers is stored in the second tier (KVL_L2_FILL), after the callers have it. Puts and removals through this engine's
  * cache are passed on, in order, one request at a time (KVL_L2_WRITE, KVL_L2_REMOVE, KVL_L2_CLEAR); until that is done, their keys are not looked
- * up. What failed is sent again. Evictions, expiries and kvl_tasks_invalidate() are not passed on, objects and entries with tags stay in the
- * process, and touches do not change the second tier. `l2.*` are the limits.
+ * up. What failed is sent again. Evictions, expiries and kvl_tasks_invalidate() are not passed on, entries with tags stay in the process, and so do
+ * objects without KVL_L2_F_OBJECTS, and touches do not change the second tier. `l2.*` are the limits.
+ *
+ * A request that writes and takes longer than `l2.write_timeout_ms` has failed, and is sent again; one that was not taken from its queue until
+ * then is not handed out. If it had been taken, it may still write: until it is finished, those of its keys that were written since are not
+ * looked up, and then they are removed. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is written.
  *
  * What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write, in
  * whichever process. Without KVL_L2_F_CONDITIONAL it may, until the TTL ends.
@@ -3364,7 +3374,8 @@ KVL_API const kvl_slice_t *kvl_l2_request_keys(const kvl_l2_request_t *request);
  * @param out_ttl_ms     [out] its TTL from now on in milliseconds, or KVL_TTL_NEVER.
  * @param out_token      [out, borrowed with the request] for KVL_L2_FILL: the token that was given when the key was read; never NULL.
  * @param out_token_len  [out] its length in bytes; 0 for KVL_L2_WRITE.
- * @return KVL_OK; KVL_ERR_WRONG_KIND (another kind of request), KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_WRONG_KIND (another kind of request; an object without kvl_l2_request_set_payload()), KVL_ERR_OUT_OF_RANGE,
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -3376,6 +3387,87 @@ kvl_status_t kvl_l2_request_entry(const kvl_l2_request_t *request,
                                   int64_t *out_ttl_ms,
                                   const uint8_t **out_token,
                                   size_t *out_token_len);
+
+/**
+ * Returns the value that KVL_L2_WRITE or KVL_L2_FILL is to store under a key, so that bytes can be made of an object.
+ *
+ * @param request    [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @param i          the key's index, below kvl_l2_request_len().
+ * @param out_value  [out, owned] to be released by kvl_value_release(); NULL if the key is known to be absent.
+ * @return KVL_VALUE, KVL_NULL; KVL_ERR_WRONG_KIND (another kind of request), KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API kvl_status_t kvl_l2_request_value(const kvl_l2_request_t *request, size_t i, kvl_value_t **out_value);
+
+/**
+ * States the bytes that stand for an object in its entry, which kvl_l2_request_entry() then returns. An object of which no bytes can be made is
+ * answered with kvl_l2_request_refused().
+ *
+ * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @param i        the key's index, below kvl_l2_request_len().
+ * @param data     [copied] `len` bytes, in a format of the program's; may be NULL if `len` is 0.
+ * @param len      bytes.
+ * @return KVL_OK; KVL_ERR_WRONG_KIND (no object), KVL_ERR_ALREADY_ANSWERED (they are stated), KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_l2_request_set_payload(kvl_l2_request_t *request,
+                                        size_t i,
+                                        const uint8_t *data,
+                                        size_t len);
+
+/**
+ * Reads an entry that the second tier has of a key. If it is of an object, the program makes the object of its bytes, and answers with
+ * kvl_l2_request_hit_object(); otherwise with kvl_l2_request_hit().
+ *
+ * @param request   [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @param i         the key's index, below kvl_l2_request_len().
+ * @param data      [borrowed] the entry; may be NULL if `len` is 0.
+ * @param len       bytes.
+ * @param out_data  [out, borrowed from `data`] the bytes that stand for an object, or those of a value; NULL: there are none.
+ * @param out_len   [out] their number.
+ * @return KVL_OK (an object), KVL_VALUE (bytes), KVL_NULL (the key is known to be absent), KVL_MISS (no entry of this key);
+ *         KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_l2_request_payload(const kvl_l2_request_t *request,
+                                    size_t i,
+                                    const uint8_t *data,
+                                    size_t len,
+                                    const uint8_t **out_data,
+                                    size_t *out_len);
+
+/**
+ * Answers a key of KVL_L2_READ: the second tier has this entry of an object. Otherwise as kvl_l2_request_hit(); an entry that is not of an
+ * object is a miss.
+ *
+ * @param request      [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @param i            the key's index, below kvl_l2_request_len().
+ * @param data         [borrowed] the entry as kvl_l2_request_entry() gave it.
+ * @param len          bytes.
+ * @param ttl_left_ms  as in kvl_l2_request_hit().
+ * @param token        [copied] as in kvl_l2_request_hit().
+ * @param token_len    bytes.
+ * @param value        [retained] the object that the program made of kvl_l2_request_payload().
+ * @return as kvl_l2_request_hit().
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_l2_request_hit_object(kvl_l2_request_t *request,
+                                       size_t i,
+                                       const uint8_t *data,
+                                       size_t len,
+                                       int64_t ttl_left_ms,
+                                       const uint8_t *token,
+                                       size_t token_len,
+                                       kvl_value_t *value);
 
 /**
  * Answers a key of KVL_L2_READ: the second tier has this entry. If the bytes are not exactly an entry that was written for this key, or nothing
@@ -3416,12 +3508,43 @@ kvl_status_t kvl_l2_request_hit(kvl_l2_request_t *request,
 KVL_API kvl_status_t kvl_l2_request_miss(kvl_l2_request_t *request, size_t i, const uint8_t *token, size_t token_len);
 
 /**
- * Reports that a key of KVL_L2_FILL was not stored, because the token does not belong to it any more. That is no failure.
+ * Answers a key of KVL_L2_READ: the second tier has nothing, and has granted the lease to another process, which loads the key. With
+ * `l2.single_flight` the key is looked up again after a pause of 5 to 50 ms, until its answer is there, or for `l2.wait_ms`. Otherwise it is a miss
+ * without a lease.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i        the key's index, below kvl_l2_request_len().
- * @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (it is finished), KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED,
- *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return as kvl_l2_request_hit().
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_l2_request_leased(kvl_l2_request_t *request,
+                                   size_t i);
+
+/**
+ * Returns whether KVL_L2_READ may take the lease of a key over: the key has waited for `l2.wait_ms` for the process that has the lease, which may
+ * have ended. A second tier that can grants a new lease then, in place of the old one (kvl_l2_request_miss()); if it answers
+ * kvl_l2_request_leased() again, the key is loaded, and not filled.
+ *
+ * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @param i        the key's index, below kvl_l2_request_len().
+ * @return 1 if it may, else 0; 0 also for other kinds of request, for NULL and in the child of a fork.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+uint32_t kvl_l2_request_steals(const kvl_l2_request_t *request,
+                               size_t i);
+
+/**
+ * Reports that a key of KVL_L2_FILL was not stored, because the token does not belong to it any more; or that one of KVL_L2_WRITE was not, because
+ * its value cannot be stored there: then the key is removed there instead. That is no failure.
+ *
+ * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+ * @param i        the key's index, below kvl_l2_request_len().
+ * @return KVL_OK, KVL_LATE (it took longer than `l2.write_timeout_ms`); KVL_ERR_ALREADY_ANSWERED (it is finished), KVL_ERR_WRONG_KIND,
+ *         KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -3449,7 +3572,8 @@ kvl_status_t kvl_l2_request_fail(kvl_l2_request_t *request,
  * If the last reference to a request is released before, the whole of it has failed.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
- * @return KVL_OK; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK, KVL_LATE (what it was to write has counted as failed, since it took longer than `l2.write_timeout_ms`);
+ *         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */

@@ -167,6 +167,10 @@ type Stats struct {
 	L2Timeouts uint64
 	// Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.
 	L2Bypassed uint64
+	// Keys that waited for the load of another process (l2.single_flight).
+	L2Waited uint64
+	// Keys whose lease was taken over from a process that took too long (l2.wait_ms).
+	L2Stolen uint64
 	// Requests that looked keys up in the second tier.
 	L2Reads uint64
 	// Puts and removals that were passed on to the second tier.
@@ -271,6 +275,8 @@ func statsOf(s *C.kvl_stats_t) Stats {
 		L2Errors:            uint64(s.l2_errors),
 		L2Timeouts:          uint64(s.l2_timeouts),
 		L2Bypassed:          uint64(s.l2_bypassed),
+		L2Waited:            uint64(s.l2_waited),
+		L2Stolen:            uint64(s.l2_stolen),
 		L2Reads:             uint64(s.l2_reads),
 		L2Writes:            uint64(s.l2_writes),
 		L2WriteErrors:       uint64(s.l2_write_errors),

@@ -197,6 +197,12 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.fetch.stale_timeout = v.maybe_millis();
     "l2.timeout_ms" Int(-1, MAX), "50", engine, "How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused.",
         |s, v| s.second_tier.timeout = v.maybe_millis();
+    "l2.write_timeout_ms" Int(1, COUNT), "5000", engine, "How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again.",
+        |s, v| s.second_tier.write_timeout = v.millis();
+    "l2.single_flight" Bool, "true", engine, "Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased).",
+        |s, v| s.second_tier.single_flight = v.bool();
+    "l2.wait_ms" Int(0, COUNT), "1000", engine, "How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here.",
+        |s, v| s.second_tier.wait = v.millis();
     "l2.ttl_ms" Int(-1, MAX), "-1", engine, "The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused.",
         |s, v| s.second_tier.ttl_ms = v.limit();
     "l2.local_ttl_ms" Int(-1, MAX), "-1", engine, "The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused.",

@@ -145,6 +145,10 @@ statistics! {
         "Keys for which the second tier took too long (l2.timeout_ms).";
     l2_bypassed: counter, "l2.bypassed", "kvlight_l2_looks", "result=bypassed", |s| s.tasks.tier_bypassed;
         "Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.";
+    l2_waited: counter, "l2.waited", "kvlight_l2_waited", "", |s| s.tasks.tier_waited;
+        "Keys that waited for the load of another process (l2.single_flight).";
+    l2_stolen: counter, "l2.stolen", "kvlight_l2_stolen", "", |s| s.tasks.tier_stolen;
+        "Keys whose lease was taken over from a process that took too long (l2.wait_ms).";
     l2_reads: counter, "l2.reads", "kvlight_l2_reads", "", |s| s.tasks.tier_reads; "Requests that looked keys up in the second tier.";
     l2_writes: counter, "l2.writes", "kvlight_l2_stores", "result=written", |s| s.tasks.tier_writes;
         "Puts and removals that were passed on to the second tier.";

@@ -63,9 +63,9 @@ impl TierTicket {
         self.core.born()
     }
 
-    /// Whether it is still to be served.
-    fn is_open(&self) -> bool {
-        self.core.loads().table.lock().has_tier_request(self.handout.id)
+    /// The host is about to serve it. False: it must not.
+    fn take(&self) -> bool {
+        self.core.loads().table.lock().take_tier_request(self.handout.id)
     }
 
     /// What is asked.
@@ -87,12 +87,51 @@ impl TierTicket {
         self.keys().get(index).ok_or(Status::ERR_OUT_OF_RANGE)
     }
 
-    /// The entry to write under the key at `index`; OUT_OF_RANGE, WRONG_KIND.
+    /// The entry to write under the key at `index`; OUT_OF_RANGE, WRONG_KIND (another kind of request, or an object without
+    /// [`TierTicket::set_payload`]).
     pub fn entry(&self, index: usize) -> Result<EntryToWrite<'_>, Status> {
         let key = self.key(index)?;
         let entry = self.handout.entries.get(index).ok_or(Status::ERR_WRONG_KIND)?;
-        let data = self.encoded[index].get_or_init(|| encoded(key, entry));
+        let data = match payload_of(entry) {
+            Payload::Object => self.encoded[index].get().ok_or(Status::ERR_WRONG_KIND)?,
+            Payload::Bytes(value) => self.encoded[index].get_or_init(|| encoded(key, entry, value, false)),
+        };
         Ok(EntryToWrite { data, ttl_ms: entry.ttl_ms, token: &entry.token })
+    }
+
+    /// What is to be written under the key at `index`; OUT_OF_RANGE, WRONG_KIND.
+    pub fn value(&self, index: usize) -> Result<&Answer, Status> {
+        self.key(index)?;
+        self.handout.entries.get(index).map(|entry| &entry.answer).ok_or(Status::ERR_WRONG_KIND)
+    }
+
+    /// States the bytes that stand for the object at `index`; OUT_OF_RANGE, WRONG_KIND (it is no object), ALREADY_ANSWERED (they are stated).
+    pub fn set_payload(&self, index: usize, payload: &[u8]) -> Result<(), Status> {
+        let key = self.key(index)?;
+        let entry = self.handout.entries.get(index).ok_or(Status::ERR_WRONG_KIND)?;
+        match payload_of(entry) {
+            Payload::Bytes(_) => Err(Status::ERR_WRONG_KIND),
+            Payload::Object => self.encoded[index].set(encoded(key, entry, Some(payload), true)).map_err(|_| Status::ERR_ALREADY_ANSWERED),
+        }
+    }
+
+    /// What an entry of the key at `index` says; `None`: it is none.
+    pub fn decode<'d>(&self, index: usize, data: &'d [u8]) -> Result<Option<TierEntry<'d>>, Status> {
+        Ok(TierEntry::decode(self.key(index)?, data).ok())
+    }
+
+    /// Like [`TierTicket::hit`], for an entry of an object, which the host has made of its bytes.
+    pub fn hit_object(&self, index: usize, data: &[u8], left: TtlLeft, token: &[u8], value: Value) -> Result<Status, Status> {
+        let key = self.key(index)?;
+        let given = match TierEntry::decode(key, data) {
+            Ok(entry) if entry.is_object && left != TtlLeft::Millis(0) => {
+                let answer = Answer::Value(value);
+                let terms = self.terms(key, &entry, left, &answer);
+                TierAnswer::Hit(answer, terms, token.into())
+            }
+            _ => TierAnswer::Damaged(token.into()),
+        };
+        Ok(self.answer(index, given))
     }
 
     fn answer(&self, index: usize, given: TierAnswer) -> Status {
@@ -105,7 +144,7 @@ impl TierTicket {
     pub fn hit(&self, index: usize, data: &[u8], left: TtlLeft, token: &[u8]) -> Result<Status, Status> {
         let key = self.key(index)?;
         let given = match TierEntry::decode(key, data) {
-            Ok(_) if left == TtlLeft::Millis(0) => TierAnswer::Damaged(token.into()),
+            Ok(entry) if left == TtlLeft::Millis(0) || entry.is_object => TierAnswer::Damaged(token.into()),
             Ok(entry) => self.found(key, &entry, left, token),
             Err(NoEntry) => TierAnswer::Damaged(token.into()),
         };
@@ -113,6 +152,18 @@ impl TierTicket {
     }
 
     fn found(&self, key: &[u8], entry: &TierEntry<'_>, left: TtlLeft, token: &[u8]) -> TierAnswer {
+        let answer = match entry.value.map(|bytes| Value::bytes_under(key, bytes)) {
+            None => Answer::Null,
+            Some(Ok(value)) => Answer::Value(value),
+            // For lack of memory it is not found; the provider may be luckier.
+            Some(Err(_)) => return TierAnswer::Failed,
+        };
+        let terms = self.terms(key, entry, left, &answer);
+        TierAnswer::Hit(answer, terms, token.into())
+    }
+
+    /// The terms of storing here what was found.
+    fn terms(&self, key: &[u8], entry: &TierEntry<'_>, left: TtlLeft, answer: &Answer) -> StoreTerms {
         let written = entry.ttl_ms.map(u64::from);
         let left = match left {
             TtlLeft::Unknown => written,
@@ -120,23 +171,28 @@ impl TierTicket {
             TtlLeft::Millis(left) => Some(written.map_or(left, |written| left.min(written))),
         };
         let left = left.into_iter().chain(self.core.settings.second_tier.local_ttl_ms).min();
-        let answer = match entry.value.map(|bytes| Value::bytes_under(key, bytes)) {
-            None => Answer::Null,
-            Some(Ok(value)) => Answer::Value(value),
-            // For lack of memory it is not found; the provider may be luckier.
-            Some(Err(_)) => return TierAnswer::Failed,
-        };
         let jitter = self.core.settings.cache.ttl_jitter_ms;
         let ttl = Some(left.map_or(Ttl::Never, |left| Ttl::of_ms(before_jitter(left, jitter))));
         let mut terms = StoreTerms { ttl, ..StoreTerms::default() };
-        self.core.state_cost(key, &answer, &mut terms);
-        TierAnswer::Hit(answer, terms, token.into())
+        self.core.state_cost(key, answer, &mut terms);
+        terms
     }
 
     /// The second tier has nothing of the key at `index`. `token` is the lease, if it has granted one.
     pub fn miss(&self, index: usize, token: &[u8]) -> Result<Status, Status> {
         self.key(index)?;
         Ok(self.answer(index, TierAnswer::Miss(token.into())))
+    }
+
+    /// The second tier has nothing of the key at `index`, and has granted the lease to another process.
+    pub fn leased(&self, index: usize) -> Result<Status, Status> {
+        self.key(index)?;
+        Ok(self.answer(index, TierAnswer::Leased))
+    }
+
+    /// Whether the lease of the key at `index` may be taken from the process that has it: it was waited for long enough.
+    pub fn is_steal(&self, index: usize) -> bool {
+        u32::try_from(index).is_ok_and(|index| self.handout.steals.binary_search(&index).is_ok())
     }
 
     /// The second tier has failed to read or to write the key at `index`.
@@ -195,15 +251,29 @@ fn before_jitter(left_ms: u64, jitter_ms: u64) -> u64 {
     (left_ms - jitter_ms.min(left_ms.div_ceil(3))).max(left_ms.min(1))
 }
 
-fn encoded(key: &[u8], entry: &OutgoingEntry) -> Box<[u8]> {
+/// What the bytes of an entry are made of.
+enum Payload<'a> {
+    /// The value's bytes, or `None`: null.
+    Bytes(Option<&'a [u8]>),
+    /// Bytes that the host states.
+    Object,
+}
+
+fn payload_of(entry: &OutgoingEntry) -> Payload<'_> {
+    match entry.answer.value() {
+        None => Payload::Bytes(None),
+        Some(value) => value.as_bytes().map_or(Payload::Object, |bytes| Payload::Bytes(Some(bytes))),
+    }
+}
+
+fn encoded(key: &[u8], entry: &OutgoingEntry, value: Option<&[u8]>, is_object: bool) -> Box<[u8]> {
     let mut random = Random::new(None);
     let mut identity = Identity::default();
     identity[..8].copy_from_slice(&random.bits().to_le_bytes());
     identity[8..].copy_from_slice(&random.bits().to_le_bytes()[..4]);
-    let value = entry.answer.value().and_then(|value| value.as_bytes());
     let ttl_ms = entry.ttl_ms.map(|ttl| u32::try_from(ttl).unwrap_or(u32::MAX));
     let load_ms = u32::try_from(entry.load_ms).unwrap_or(u32::MAX);
-    TierEntry { value, ttl_ms, load_ms, identity }.encode(key).into()
+    TierEntry { value, is_object, ttl_ms, load_ms, identity }.encode(key).into()
 }
 
 impl Core {
@@ -226,7 +296,7 @@ impl Core {
 
     /// Calls the host, unless the engine was closed meanwhile. Returns whether it did.
     fn serve_tier(&self, ticket: TierTicket) -> bool {
-        let runs = ticket.is_open();
+        let runs = ticket.take();
         match &self.hooks.second_tier {
             // Whatever the host does with the ticket, dropping it ends the request.
             Some((tier, _)) if runs => {
@@ -340,7 +410,7 @@ impl Deliverable for TierDelivery {
 
     fn pull(self: Arc<Self>) -> PullResult {
         let Some(TierCall { ticket, core, pending, .. }) = self.0.lock().take() else { return PullResult::nothing() };
-        if !ticket.is_open() {
+        if !ticket.take() {
             drop((ticket, core, pending));
             return PullResult::nothing();
         }

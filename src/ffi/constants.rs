@@ -102,6 +102,8 @@ pub const KVL_L2_CLEAR: u32 = 5;
 pub const KVL_L2_F_CONDITIONAL: u32 = 1;
 /// A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.
 pub const KVL_L2_F_LEASES: u32 = 2;
+/// The second tier stores objects too: it makes bytes of them, and objects of the bytes. Without this, objects stay in the process.
+pub const KVL_L2_F_OBJECTS: u32 = 4;
 /// A TTL that a second tier does not know.
 pub const KVL_L2_TTL_UNKNOWN: i64 = -2;
 

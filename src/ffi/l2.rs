@@ -1,12 +1,12 @@
 //! A second tier across the ABI: setting it, and serving its requests.
 
-use super::constants::{KVL_FOREVER, KVL_L2_F_CONDITIONAL, KVL_L2_F_LEASES, KVL_L2_TTL_UNKNOWN, KVL_TTL_NEVER, kvl_status_t};
+use super::constants::{KVL_FOREVER, KVL_L2_F_CONDITIONAL, KVL_L2_F_LEASES, KVL_L2_F_OBJECTS, KVL_L2_TTL_UNKNOWN, KVL_TTL_NEVER, kvl_status_t};
 use super::guard::{Caller, guard, guard_or, outside};
 use super::handle::{Handle, HasGeneration};
 use super::notify::Notify;
 use super::request::checked;
-use super::types::{kvl_config_t, kvl_free_fn, kvl_l2_fn, kvl_l2_request_t, kvl_slice_t, kvl_tasks_t};
-use crate::base::Status;
+use super::types::{kvl_config_t, kvl_free_fn, kvl_l2_fn, kvl_l2_request_t, kvl_slice_t, kvl_tasks_t, kvl_value_t};
+use crate::base::{Answer, Status};
 use crate::base::process::Generation;
 use crate::engine::second_tier::{TierTicket, TtlLeft};
 use crate::task::second_tier::TierAbilities;
@@ -62,8 +62,12 @@ impl Caller {
 /// what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; failures of the second tier are never results.
 /// What the provider then answers is stored in the second tier (KVL_L2_FILL), after the callers have it. Puts and removals through this engine's
 /// cache are passed on, in order, one request at a time (KVL_L2_WRITE, KVL_L2_REMOVE, KVL_L2_CLEAR); until that is done, their keys are not looked
-/// up. What failed is sent again. Evictions, expiries and kvl_tasks_invalidate() are not passed on, objects and entries with tags stay in the
-/// process, and touches do not change the second tier. `l2.*` are the limits.
+/// up. What failed is sent again. Evictions, expiries and kvl_tasks_invalidate() are not passed on, entries with tags stay in the process, and so do
+/// objects without KVL_L2_F_OBJECTS, and touches do not change the second tier. `l2.*` are the limits.
+///
+/// A request that writes and takes longer than `l2.write_timeout_ms` has failed, and is sent again; one that was not taken from its queue until
+/// then is not handed out. If it had been taken, it may still write: until it is finished, those of its keys that were written since are not
+/// looked up, and then they are removed. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is written.
 ///
 /// What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write, in
 /// whichever process. Without KVL_L2_F_CONDITIONAL it may, until the TTL ends.
@@ -90,11 +94,15 @@ pub unsafe extern "C" fn kvl_config_set_l2(
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let notify = Notify::new(function, user_data, user_data_free);
-        if abilities & !(KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES) != 0 {
+        if abilities & !(KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES | KVL_L2_F_OBJECTS) != 0 {
             return Err(Status::ERR_INVALID_ARG);
         }
-        let abilities =
-            TierAbilities { is_conditional: abilities & KVL_L2_F_CONDITIONAL != 0, grants_leases: abilities & KVL_L2_F_LEASES != 0 };
+        let has = |ability: u32| abilities & ability != 0;
+        let abilities = TierAbilities {
+            is_conditional: has(KVL_L2_F_CONDITIONAL),
+            grants_leases: has(KVL_L2_F_LEASES),
+            takes_objects: has(KVL_L2_F_OBJECTS),
+        };
         caller.replace(config, |parts| &mut parts.second_tier, Some(Arc::new((notify, abilities))))
     })
 }
@@ -147,7 +155,8 @@ pub unsafe extern "C" fn kvl_l2_request_keys(request: *const kvl_l2_request_t) -
 /// @param out_ttl_ms     [out] its TTL from now on in milliseconds, or KVL_TTL_NEVER.
 /// @param out_token      [out, borrowed with the request] for KVL_L2_FILL: the token that was given when the key was read; never NULL.
 /// @param out_token_len  [out] its length in bytes; 0 for KVL_L2_WRITE.
-/// @return KVL_OK; KVL_ERR_WRONG_KIND (another kind of request), KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_WRONG_KIND (another kind of request; an object without kvl_l2_request_set_payload()), KVL_ERR_OUT_OF_RANGE,
+///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -172,6 +181,124 @@ pub unsafe extern "C" fn kvl_l2_request_entry(
         token.write(super::value::start_of(entry.token));
         token_len.write(entry.token.len());
         Ok(Status::OK)
+    })
+}
+
+/// Returns the value that KVL_L2_WRITE or KVL_L2_FILL is to store under a key, so that bytes can be made of an object.
+///
+/// @param request    [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @param i          the key's index, below kvl_l2_request_len().
+/// @param out_value  [out, owned] to be released by kvl_value_release(); NULL if the key is known to be absent.
+/// @return KVL_VALUE, KVL_NULL; KVL_ERR_WRONG_KIND (another kind of request), KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_value(request: *const kvl_l2_request_t, i: usize, out_value: *mut *mut kvl_value_t) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let out = caller.out(out_value)?;
+        Ok(match caller.borrow(request)?.ticket.value(i)? {
+            Answer::Null => Status::NULL,
+            answer @ Answer::Value(_) => out.give(answer.clone(), Status::VALUE),
+        })
+    })
+}
+
+/// States the bytes that stand for an object in its entry, which kvl_l2_request_entry() then returns. An object of which no bytes can be made is
+/// answered with kvl_l2_request_refused().
+///
+/// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @param i        the key's index, below kvl_l2_request_len().
+/// @param data     [copied] `len` bytes, in a format of the program's; may be NULL if `len` is 0.
+/// @param len      bytes.
+/// @return KVL_OK; KVL_ERR_WRONG_KIND (no object), KVL_ERR_ALREADY_ANSWERED (they are stated), KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER,
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_set_payload(request: *mut kvl_l2_request_t, i: usize, data: *const u8, len: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let request = caller.kept_l2(request)?;
+        request.ticket.set_payload(i, caller.items(data, len)?)?;
+        Ok(Status::OK)
+    })
+}
+
+/// Reads an entry that the second tier has of a key. If it is of an object, the program makes the object of its bytes, and answers with
+/// kvl_l2_request_hit_object(); otherwise with kvl_l2_request_hit().
+///
+/// @param request   [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @param i         the key's index, below kvl_l2_request_len().
+/// @param data      [borrowed] the entry; may be NULL if `len` is 0.
+/// @param len       bytes.
+/// @param out_data  [out, borrowed from `data`] the bytes that stand for an object, or those of a value; NULL: there are none.
+/// @param out_len   [out] their number.
+/// @return KVL_OK (an object), KVL_VALUE (bytes), KVL_NULL (the key is known to be absent), KVL_MISS (no entry of this key);
+///         KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_payload(
+    request: *const kvl_l2_request_t,
+    i: usize,
+    data: *const u8,
+    len: usize,
+    out_data: *mut *const u8,
+    out_len: *mut usize,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let (out, out_len) = (caller.place(out_data)?, caller.place(out_len)?);
+        let entry = caller.borrow(request)?.ticket.decode(i, caller.items(data, len)?)?;
+        let payload = entry.and_then(|entry| entry.value);
+        out.write(payload.map_or(null(), super::value::start_of));
+        out_len.write(payload.map_or(0, <[u8]>::len));
+        Ok(match entry {
+            None => Status::MISS,
+            Some(entry) if entry.value.is_none() => Status::NULL,
+            Some(entry) if entry.is_object => Status::OK,
+            Some(_) => Status::VALUE,
+        })
+    })
+}
+
+/// Answers a key of KVL_L2_READ: the second tier has this entry of an object. Otherwise as kvl_l2_request_hit(); an entry that is not of an
+/// object is a miss.
+///
+/// @param request      [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @param i            the key's index, below kvl_l2_request_len().
+/// @param data         [borrowed] the entry as kvl_l2_request_entry() gave it.
+/// @param len          bytes.
+/// @param ttl_left_ms  as in kvl_l2_request_hit().
+/// @param token        [copied] as in kvl_l2_request_hit().
+/// @param token_len    bytes.
+/// @param value        [retained] the object that the program made of kvl_l2_request_payload().
+/// @return as kvl_l2_request_hit().
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_hit_object(
+    request: *mut kvl_l2_request_t,
+    i: usize,
+    data: *const u8,
+    len: usize,
+    ttl_left_ms: i64,
+    token: *const u8,
+    token_len: usize,
+    value: *mut kvl_value_t,
+) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let request = caller.kept_l2(request)?;
+        let (data, token) = (caller.items(data, len)?, caller.items(token, token_len)?);
+        let Answer::Value(value) = caller.share(value.cast_const())? else { return Err(Status::ERR_WRONG_KIND) };
+        checked(request.ticket.hit_object(i, data, ttl_left(ttl_left_ms)?, token, value)?)
     })
 }
 
@@ -204,13 +331,16 @@ pub unsafe extern "C" fn kvl_l2_request_hit(
     guard(|| {
         let request = caller.kept_l2(request)?;
         let (data, token) = (caller.items(data, len)?, caller.items(token, token_len)?);
-        let left = match ttl_left_ms {
-            KVL_TTL_NEVER => TtlLeft::Never,
-            KVL_L2_TTL_UNKNOWN => TtlLeft::Unknown,
-            left => TtlLeft::Millis(u64::try_from(left).map_err(|_| Status::ERR_INVALID_ARG)?),
-        };
-        checked(request.ticket.hit(i, data, left, token)?)
+        checked(request.ticket.hit(i, data, ttl_left(ttl_left_ms)?, token)?)
     })
+}
+
+fn ttl_left(ms: i64) -> Result<TtlLeft, Status> {
+    match ms {
+        KVL_TTL_NEVER => Ok(TtlLeft::Never),
+        KVL_L2_TTL_UNKNOWN => Ok(TtlLeft::Unknown),
+        left => u64::try_from(left).map(TtlLeft::Millis).map_err(|_| Status::ERR_INVALID_ARG),
+    }
 }
 
 /// Answers a key of KVL_L2_READ: the second tier has nothing.
@@ -232,12 +362,45 @@ pub unsafe extern "C" fn kvl_l2_request_miss(request: *mut kvl_l2_request_t, i: 
     })
 }
 
-/// Reports that a key of KVL_L2_FILL was not stored, because the token does not belong to it any more. That is no failure.
+/// Answers a key of KVL_L2_READ: the second tier has nothing, and has granted the lease to another process, which loads the key. With
+/// `l2.single_flight` the key is looked up again after a pause of 5 to 50 ms, until its answer is there, or for `l2.wait_ms`. Otherwise it is a miss
+/// without a lease.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i        the key's index, below kvl_l2_request_len().
-/// @return KVL_OK; KVL_ERR_ALREADY_ANSWERED (it is finished), KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED,
-///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return as kvl_l2_request_hit().
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_leased(request: *mut kvl_l2_request_t, i: usize) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| checked(caller.kept_l2(request)?.ticket.leased(i)?))
+}
+
+/// Returns whether KVL_L2_READ may take the lease of a key over: the key has waited for `l2.wait_ms` for the process that has the lease, which may
+/// have ended. A second tier that can grants a new lease then, in place of the old one (kvl_l2_request_miss()); if it answers
+/// kvl_l2_request_leased() again, the key is loaded, and not filled.
+///
+/// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @param i        the key's index, below kvl_l2_request_len().
+/// @return 1 if it may, else 0; 0 also for other kinds of request, for NULL and in the child of a fork.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_l2_request_steals(request: *const kvl_l2_request_t, i: usize) -> u32 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(request).map_or(0, |request| u32::from(request.ticket.is_steal(i))))
+}
+
+/// Reports that a key of KVL_L2_FILL was not stored, because the token does not belong to it any more; or that one of KVL_L2_WRITE was not, because
+/// its value cannot be stored there: then the key is removed there instead. That is no failure.
+///
+/// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
+/// @param i        the key's index, below kvl_l2_request_len().
+/// @return KVL_OK, KVL_LATE (it took longer than `l2.write_timeout_ms`); KVL_ERR_ALREADY_ANSWERED (it is finished), KVL_ERR_WRONG_KIND,
+///         KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -267,7 +430,8 @@ pub unsafe extern "C" fn kvl_l2_request_fail(request: *mut kvl_l2_request_t, i: 
 /// If the last reference to a request is released before, the whole of it has failed.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
-/// @return KVL_OK; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK, KVL_LATE (what it was to write has counted as failed, since it took longer than `l2.write_timeout_ms`);
+///         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]

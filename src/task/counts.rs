@@ -60,6 +60,9 @@ pub struct TaskCounts {
     pub tier_errors: u64,
     pub tier_timeouts: u64,
     pub tier_bypassed: u64,
+    /// Keys that waited for a load of another process, and those that took its lease over.
+    pub tier_waited: u64,
+    pub tier_stolen: u64,
     /// Keys that were written to the second tier, or filled; fills that were refused, and fills that were not even sent.
     pub tier_writes: u64,
     pub tier_write_errors: u64,

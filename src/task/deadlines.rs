@@ -25,8 +25,10 @@ pub enum Due {
     Throttle,
     /// The rate limit allows another request.
     Rate,
-    /// The second tier takes too long for a look.
-    Look(TierRequestId),
+    /// The second tier takes too long for a request.
+    TierRequest(TierRequestId),
+    /// Keys that another process loads are looked up again.
+    TierPoll,
     /// What could not be written to the second tier is written again.
     TierRetry,
     /// The drain times out.

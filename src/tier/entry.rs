@@ -3,7 +3,7 @@
 //! ```text
 //!    0   1  magic 0xCB
 //!    1   1  format 1
-//!    2   1  kind: 2 a null, 3 bytes
+//!    2   1  kind: 2 a null, 3 bytes, 4 an object as bytes that the program made of it
 //!    3   1  flags: none is defined; an entry with one is of a later version
 //!    4  12  identity: random, of this write
 //!   16   8  0, for the clock of a store that has one
@@ -25,6 +25,7 @@ const MAGIC: u8 = 0xcb;
 const FORMAT: u8 = 1;
 const NULL: u8 = 2;
 const BYTES: u8 = 3;
+const OBJECT: u8 = 4;
 const CRC_AT: usize = 36;
 const NEVER: u32 = u32::MAX;
 
@@ -36,6 +37,8 @@ pub type Identity = [u8; 12];
 pub struct TierEntry<'a> {
     /// The value's bytes; `None`: the key is known to be absent.
     pub value: Option<&'a [u8]>,
+    /// Whether the bytes stand for an object.
+    pub is_object: bool,
     /// Its TTL when it was written, in milliseconds; `None`: it does not expire.
     pub ttl_ms: Option<u32>,
     /// How long its load took, in milliseconds.
@@ -53,7 +56,12 @@ impl<'a> TierEntry<'a> {
     pub fn encode(&self, key: &[u8]) -> Vec<u8> {
         let value = self.value.unwrap_or_default();
         let mut bytes = Vec::with_capacity(HEADER + value.len());
-        bytes.extend([MAGIC, FORMAT, if self.value.is_some() { BYTES } else { NULL }, 0]);
+        let kind = match self.value {
+            None => NULL,
+            Some(_) if self.is_object => OBJECT,
+            Some(_) => BYTES,
+        };
+        bytes.extend([MAGIC, FORMAT, kind, 0]);
         bytes.extend(self.identity);
         bytes.extend([0; 8]);
         bytes.extend(self.ttl_ms.map_or(NEVER, |ttl| ttl.min(NEVER - 1)).to_le_bytes());
@@ -73,12 +81,12 @@ impl<'a> TierEntry<'a> {
         }
         let value = match header[2] {
             NULL if value.is_empty() => None,
-            BYTES => Some(value),
+            BYTES | OBJECT => Some(value),
             _ => return Err(NoEntry),
         };
         let ttl_ms = Some(word(24)).filter(|ttl| *ttl != NEVER);
         let identity = header[4..16].try_into().map_err(|_| NoEntry)?;
-        Ok(TierEntry { value, ttl_ms, load_ms: word(28), identity })
+        Ok(TierEntry { value, is_object: header[2] == OBJECT, ttl_ms, load_ms: word(28), identity })
     }
 }
 

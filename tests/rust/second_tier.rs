@@ -14,8 +14,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const PLAIN: TierAbilities = TierAbilities { is_conditional: false, grants_leases: false };
-const LEASES: TierAbilities = TierAbilities { is_conditional: true, grants_leases: true };
+const PLAIN: TierAbilities = TierAbilities { is_conditional: false, grants_leases: false, takes_objects: false };
+const LEASES: TierAbilities = TierAbilities { is_conditional: true, grants_leases: true, takes_objects: false };
 
 /// What a store has under a key: an entry, or the lease of who loads it.
 #[derive(Clone)]
@@ -144,7 +144,7 @@ fn with_manual(abilities: TierAbilities) -> (EngineBuilder, TierRequests) {
 
 /// An entry as an engine writes it, taken from a write of its own.
 fn entry_of(key: &str, text: &str) -> Vec<u8> {
-    kvlight::tier::entry::TierEntry { value: Some(text.as_bytes()), ttl_ms: None, load_ms: 0, identity: [0; 12] }.encode(key.as_bytes())
+    kvlight::tier::entry::TierEntry { value: Some(text.as_bytes()), is_object: false, ttl_ms: None, load_ms: 0, identity: [0; 12] }.encode(key.as_bytes())
 }
 
 fn hit(ticket: &TierTicket, key: &str, text: &str) -> Status {

@@ -3,12 +3,12 @@
 use kvlight::tier::entry::{HEADER, NoEntry, TierEntry};
 use proptest::prelude::*;
 
-const ENTRY: TierEntry<'static> = TierEntry { value: Some(b"a value"), ttl_ms: Some(60_000), load_ms: 12, identity: *b"0123456789ab" };
+const ENTRY: TierEntry<'static> = TierEntry { value: Some(b"a value"), is_object: false, ttl_ms: Some(60_000), load_ms: 12, identity: *b"0123456789ab" };
 const NULL: TierEntry<'static> = TierEntry { value: None, ttl_ms: None, ..ENTRY };
 
 #[test]
 fn t13_an_entry_reads_as_it_was_written() {
-    for entry in [ENTRY, NULL, TierEntry { value: Some(b""), ..ENTRY }, TierEntry { ttl_ms: Some(0), ..ENTRY }] {
+    for entry in [ENTRY, NULL, TierEntry { value: Some(b""), ..ENTRY }, TierEntry { ttl_ms: Some(0), ..ENTRY }, TierEntry { is_object: true, ..ENTRY }] {
         let bytes = entry.encode(b"key");
         assert_eq!(bytes.len(), HEADER + entry.value.map_or(0, <[u8]>::len));
         assert_eq!(TierEntry::decode(b"key", &bytes), Ok(entry));
@@ -19,7 +19,7 @@ fn t13_an_entry_reads_as_it_was_written() {
 
 #[test]
 fn t13_the_format_is_fixed() {
-    let bytes = TierEntry { value: Some(b"v"), ttl_ms: Some(0x0102_0304), load_ms: 5, identity: *b"0123456789ab" }.encode(b"k");
+    let bytes = TierEntry { value: Some(b"v"), is_object: false, ttl_ms: Some(0x0102_0304), load_ms: 5, identity: *b"0123456789ab" }.encode(b"k");
     let (before, after) = (&bytes[..36], &bytes[40..]);
     assert_eq!(before[..4], [0xcb, 1, 3, 0]);
     assert_eq!(&before[4..16], b"0123456789ab");
@@ -75,7 +75,7 @@ fn t13_the_entry_of_another_key_is_no_entry() {
 proptest! {
     #[test]
     fn t13_any_entry_reads_as_it_was_written(key: Vec<u8>, value: Option<Vec<u8>>, ttl in proptest::option::of(0..u32::MAX), load: u32, identity: [u8; 12]) {
-        let entry = TierEntry { value: value.as_deref(), ttl_ms: ttl, load_ms: load, identity };
+        let entry = TierEntry { value: value.as_deref(), is_object: false, ttl_ms: ttl, load_ms: load, identity };
         let bytes = entry.encode(&key);
         prop_assert_eq!(TierEntry::decode(&key, &bytes), Ok(entry));
     }

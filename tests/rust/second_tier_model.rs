@@ -51,10 +51,12 @@ struct Rules {
     has_news: bool,
     /// How many times the second tier may lose what it has.
     evictions: u8,
+    /// A load may take the lease of another one over.
+    steals: bool,
 }
 
 const PROTOCOL: Rules =
-    Rules { fill: Fill::Lease, write: Write::Remove, has_stamps: true, news_after_change: true, has_news: true, evictions: 2 };
+    Rules { fill: Fill::Lease, write: Write::Remove, has_stamps: true, news_after_change: true, has_news: true, evictions: 2, steals: true };
 
 /// Where a load is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -118,19 +120,27 @@ impl State {
         for (at, load) in self.loads.into_iter().enumerate() {
             let stamp = self.heard[at];
             match load {
-                // The read, and with it the lease of an empty cell.
-                Load::Idle => add(&|next| {
-                    next.loads[at] = match next.cell {
-                        Cell::Entry(value) => Load::Answered { value, stamp },
-                        seen => {
-                            let is_leased = rules.fill == Fill::Lease && seen == Cell::Empty;
-                            if is_leased {
-                                next.cell = Cell::Lease(at);
-                            }
-                            Load::Looked { seen, is_leased, stamp }
+                // The read, and with it the lease of an empty cell. A load that waits for another one is idle until it reads again, or takes the
+                // lease over.
+                Load::Idle => {
+                    for steals in [false, true] {
+                        if steals && !(rules.steals && matches!(self.cell, Cell::Lease(_))) {
+                            continue;
                         }
+                        add(&|next| {
+                            next.loads[at] = match next.cell {
+                                Cell::Entry(value) => Load::Answered { value, stamp },
+                                seen => {
+                                    let is_leased = rules.fill == Fill::Lease && (seen == Cell::Empty || steals);
+                                    if is_leased {
+                                        next.cell = Cell::Lease(at);
+                                    }
+                                    Load::Looked { seen, is_leased, stamp }
+                                }
+                            }
+                        });
                     }
-                }),
+                }
                 // The provider's attempt begins with a stamp of its own.
                 Load::Looked { seen, is_leased, .. } => add(&|next| {
                     next.loads[at] = Load::Loaded { seen, is_leased, value: next.source, stamp };
@@ -210,7 +220,7 @@ fn explore(rules: Rules) -> Result<usize, State> {
 }
 
 #[test]
-fn t02_t03_t05_no_old_value_stays_after_a_write() {
+fn t02_t03_t05_t10_no_old_value_stays_after_a_write() {
     for write in [Write::Remove, Write::Put] {
         let states = explore(Rules { write, ..PROTOCOL }).unwrap_or_else(|state| panic!("{write:?}: {state:?}"));
         assert!(states > 1_000, "{states} states with {write:?}: too few to be all");

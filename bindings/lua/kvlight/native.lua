@@ -67,6 +67,9 @@
 ---@field ["stale.ttl_ms"]? integer How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
 ---@field ["stale.retry_ms"]? integer How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
 ---@field ["l2.timeout_ms"]? integer How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50.
+---@field ["l2.write_timeout_ms"]? integer How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000.
+---@field ["l2.single_flight"]? boolean Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased). Default: true.
+---@field ["l2.wait_ms"]? integer How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Default: 1000.
 ---@field ["l2.ttl_ms"]? integer The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1.
 ---@field ["l2.local_ttl_ms"]? integer The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Default: -1.
 ---@field ["l2.batch_keys"]? integer The maximum number of keys in a request for the second tier. Default: 256.
@@ -245,6 +248,8 @@ typedef struct kvl_stats_t {
   uint64_t l2_errors;
   uint64_t l2_timeouts;
   uint64_t l2_bypassed;
+  uint64_t l2_waited;
+  uint64_t l2_stolen;
   uint64_t l2_reads;
   uint64_t l2_writes;
   uint64_t l2_write_errors;
@@ -444,8 +449,14 @@ uint32_t kvl_l2_request_kind(const kvl_l2_request_t *request);
 size_t kvl_l2_request_len(const kvl_l2_request_t *request);
 const kvl_slice_t *kvl_l2_request_keys(const kvl_l2_request_t *request);
 kvl_status_t kvl_l2_request_entry(const kvl_l2_request_t *request, size_t i, const uint8_t **out_data, size_t *out_len, int64_t *out_ttl_ms, const uint8_t **out_token, size_t *out_token_len);
+kvl_status_t kvl_l2_request_value(const kvl_l2_request_t *request, size_t i, kvl_value_t **out_value);
+kvl_status_t kvl_l2_request_set_payload(kvl_l2_request_t *request, size_t i, const uint8_t *data, size_t len);
+kvl_status_t kvl_l2_request_payload(const kvl_l2_request_t *request, size_t i, const uint8_t *data, size_t len, const uint8_t **out_data, size_t *out_len);
+kvl_status_t kvl_l2_request_hit_object(kvl_l2_request_t *request, size_t i, const uint8_t *data, size_t len, int64_t ttl_left_ms, const uint8_t *token, size_t token_len, kvl_value_t *value);
 kvl_status_t kvl_l2_request_hit(kvl_l2_request_t *request, size_t i, const uint8_t *data, size_t len, int64_t ttl_left_ms, const uint8_t *token, size_t token_len);
 kvl_status_t kvl_l2_request_miss(kvl_l2_request_t *request, size_t i, const uint8_t *token, size_t token_len);
+kvl_status_t kvl_l2_request_leased(kvl_l2_request_t *request, size_t i);
+uint32_t kvl_l2_request_steals(const kvl_l2_request_t *request, size_t i);
 kvl_status_t kvl_l2_request_refused(kvl_l2_request_t *request, size_t i);
 kvl_status_t kvl_l2_request_fail(kvl_l2_request_t *request, size_t i);
 kvl_status_t kvl_l2_request_finish(kvl_l2_request_t *request);
@@ -528,6 +539,7 @@ native.constants = {
   L2_CLEAR = 5, -- To remove all keys; none is named.
   L2_F_CONDITIONAL = 1, -- The second tier compares: a fill is done only if its token still belongs to the key.
   L2_F_LEASES = 2, -- A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.
+  L2_F_OBJECTS = 4, -- The second tier stores objects too: it makes bytes of them, and objects of the bytes. Without this, objects stay in the process.
   L2_TTL_UNKNOWN = -2, -- A TTL that a second tier does not know.
   BREAKER_CLOSED = 0, -- The circuit breaker lets requests through.
   BREAKER_OPEN = 1, -- The circuit breaker keeps requests from the provider.
@@ -680,6 +692,8 @@ native.statistics = {
   "l2_errors", -- Keys for which the second tier failed.
   "l2_timeouts", -- Keys for which the second tier took too long (l2.timeout_ms).
   "l2_bypassed", -- Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.
+  "l2_waited", -- Keys that waited for the load of another process (l2.single_flight).
+  "l2_stolen", -- Keys whose lease was taken over from a process that took too long (l2.wait_ms).
   "l2_reads", -- Requests that looked keys up in the second tier.
   "l2_writes", -- Puts and removals that were passed on to the second tier.
   "l2_write_errors", -- Keys that could not be written to the second tier; puts and removals are sent again.

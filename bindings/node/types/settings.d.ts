@@ -130,6 +130,12 @@ export interface Settings extends FetchSettings {
   'stale.retry_ms'?: number;
   /** How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50. */
   'l2.timeout_ms'?: number;
+  /** How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000. */
+  'l2.write_timeout_ms'?: number;
+  /** Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased). Default: true. */
+  'l2.single_flight'?: boolean;
+  /** How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Default: 1000. */
+  'l2.wait_ms'?: number;
   /** The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1. */
   'l2.ttl_ms'?: number;
   /** The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Default: -1. */
@@ -276,6 +282,8 @@ export interface Constants {
   readonly L2_F_CONDITIONAL: 1;
   /** A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over. */
   readonly L2_F_LEASES: 2;
+  /** The second tier stores objects too: it makes bytes of them, and objects of the bytes. Without this, objects stay in the process. */
+  readonly L2_F_OBJECTS: 4;
   /** A TTL that a second tier does not know. */
   readonly L2_TTL_UNKNOWN: -2;
   /** The circuit breaker lets requests through. */

@@ -100,6 +100,9 @@ pub struct TaskSettings {
 #[allow(missing_docs)] // each field is a row of the table below, with its sentence
 pub struct SecondTierSettings {
     pub timeout: Option<Duration>,
+    pub write_timeout: Duration,
+    pub single_flight: bool,
+    pub wait: Duration,
     /// `None`: as in this process.
     pub ttl_ms: Option<u64>,
     /// `None`: what is left in the second tier.
@@ -314,6 +317,9 @@ impl Default for SecondTierSettings {
     fn default() -> Self {
         SecondTierSettings {
             timeout: Some(Duration::from_millis(50)),
+            write_timeout: Duration::from_secs(5),
+            single_flight: true,
+            wait: Duration::from_secs(1),
             ttl_ms: None,
             local_ttl_ms: None,
             batch_keys: 256,

@@ -34,7 +34,8 @@ impl<H: Host> Table<H> {
                 }
                 Due::Throttle => self.throttle_due(turn),
                 Due::Linger => self.linger = None,
-                Due::Look(id) => self.look_due(id, turn.now),
+                Due::TierRequest(id) => self.tier_request_due(id, turn),
+                Due::TierPoll => self.poll_due(turn),
                 Due::TierRetry => self.tier_retry_due(),
                 Due::ErrorMemory => self.expire_errors(turn),
                 // `conclude` forms the requests that are possible now, and sets the next deadline if keys must wait again.

@@ -54,8 +54,11 @@ static void read_one(struct memory *memory, kvl_l2_request_t *request, size_t i,
         cell = cell_of(memory, key, 1);
         cell->token = ++memory->token;
         done(kvl_l2_request_miss(request, i, (const uint8_t *)&cell->token, sizeof cell->token));
+    } else if (cell->len == 0 && kvl_l2_request_steals(request, i)) {
+        cell->token = ++memory->token;
+        done(kvl_l2_request_miss(request, i, (const uint8_t *)&cell->token, sizeof cell->token));
     } else if (cell->len == 0) {
-        done(kvl_l2_request_miss(request, i, NULL, 0));
+        done(kvl_l2_request_leased(request, i));
     } else {
         done(kvl_l2_request_hit(request, i, cell->entry, cell->len, cell->ttl_ms, (const uint8_t *)&cell->token, sizeof cell->token));
     }
@@ -133,6 +136,8 @@ static void memory_init(struct memory *memory)
 static void create_with(struct fixture *fixture, struct memory *memory)
 {
     kvl_config_t *config = fixture_init(fixture);
+    /* The clock is the test's, and must not run ahead of the threads that serve. */
+    STATUS(kvl_config_set_int(config, "l2.timeout_ms", -1), KVL_OK);
     STATUS(kvl_config_set_l2(config, KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES, serve, memory, count_memory_free), KVL_OK);
     create_engine(fixture, config);
 }
@@ -209,6 +214,73 @@ static void t03_an_older_load_does_not_come_back(void)
     free_engine(&loads);
     free_engine(&writes);
     CHECK(memory.fills == 0);
+    CHECK(pthread_mutex_destroy(&memory.lock) == 0);
+}
+
+static int has_happened(struct fixture *fixture, const int *number)
+{
+    int has;
+
+    pthread_mutex_lock(&fixture->lock);
+    has = *number != 0;
+    pthread_mutex_unlock(&fixture->lock);
+    return has;
+}
+
+static int is_at_least(struct memory *memory, const int *number, int wanted)
+{
+    int reached;
+
+    pthread_mutex_lock(&memory->lock);
+    reached = *number >= wanted;
+    pthread_mutex_unlock(&memory->lock);
+    return reached;
+}
+
+static void t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it(void)
+{
+    struct memory memory;
+    struct fixture loads, waits;
+    struct recorder first, second;
+    kvl_stats_t stats;
+    kvl_request_t *request, *stolen;
+
+    memory_init(&memory);
+    create_with(&loads, &memory);
+    create_with(&waits, &memory);
+    fetch_recorded(&first, &loads, "hold", NULL, NULL);
+    request = next_request(&loads);
+    fetch_recorded(&second, &waits, "hold", NULL, NULL);
+    while (!is_at_least(&memory, &memory.reads, 2)) {}
+    answer(request, "loaded once");
+    wait_for_free(&first);
+    while (!is_at_least(&memory, &memory.fills, 1)) {}
+    while (!has_happened(&waits, &second.freed))
+        STATUS(kvl_clock_advance(waits.clock, 5), KVL_OK);
+    CHECK(second.source == KVL_SOURCE_L2 && strcmp(second.text, "loaded once") == 0 && waits.calls == 0);
+    recorder_release(&first);
+    recorder_release(&second);
+    STATUS(kvl_tasks_stats(waits.tasks, &stats, sizeof stats), KVL_OK);
+    CHECK(stats.l2_waited == 1 && stats.l2_stolen == 0);
+
+    /* The engine that has the lease does not answer. */
+    fetch_recorded(&first, &loads, "hold 2", NULL, NULL);
+    request = next_request(&loads);
+    fetch_recorded(&second, &waits, "hold 2", NULL, NULL);
+    while (!has_happened(&waits, &waits.held_len))
+        STATUS(kvl_clock_advance(waits.clock, 50), KVL_OK);
+    stolen = next_request(&waits);
+    answer(stolen, "stolen");
+    wait_for_free(&second);
+    CHECK(second.source == KVL_SOURCE_PROVIDER);
+    answer(request, "late");
+    wait_for_free(&first);
+    recorder_release(&first);
+    recorder_release(&second);
+    STATUS(kvl_tasks_stats(waits.tasks, &stats, sizeof stats), KVL_OK);
+    CHECK(stats.l2_waited == 2 && stats.l2_stolen == 1);
+    free_engine(&loads);
+    free_engine(&waits);
     CHECK(pthread_mutex_destroy(&memory.lock) == 0);
 }
 
@@ -292,6 +364,160 @@ static void l05_after_a_close_no_request_is_served(void)
     STATUS(kvl_queue_free(queue), KVL_OK);
 }
 
+/* A number, as an object of the program's type. */
+struct number {
+    int is;
+};
+
+static int numbers_freed;
+
+static void number_free(void *object)
+{
+    free(object);
+    numbers_freed++;
+}
+
+static kvl_value_t *number_new(int is)
+{
+    struct number *number = malloc(sizeof *number);
+    kvl_value_t *value = NULL;
+
+    CHECK(number != NULL);
+    number->is = is;
+    STATUS(kvl_value_new_object(number, sizeof *number, number_free, &value), KVL_OK);
+    return value;
+}
+
+static void put_number(struct fixture *fixture, const char *key, int is)
+{
+    kvl_value_t *value = number_new(is);
+    kvl_cache_t *cache = NULL;
+
+    STATUS(kvl_tasks_cache(fixture->tasks, &cache), KVL_OK);
+    STATUS(kvl_cache_put(cache, (const uint8_t *)key, strlen(key), value, NULL), KVL_OK);
+    kvl_cache_release(cache);
+    kvl_value_release(value);
+}
+
+static kvl_l2_request_t *next_l2(kvl_queue_t *queue, uint32_t kind)
+{
+    kvl_event_t event;
+
+    STATUS(kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event), KVL_OK);
+    CHECK(event.kind == KVL_EVENT_L2 && kvl_l2_request_kind(event.l2_request) == kind);
+    return event.l2_request;
+}
+
+/* An event keeps its engine until the next one is asked for. */
+static void nothing_is_left(kvl_queue_t *queue)
+{
+    kvl_event_t event;
+    STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_EMPTY);
+}
+
+static void t02_objects_are_stored_as_the_bytes_that_the_program_makes_of_them(void)
+{
+    struct fixture fixture;
+    struct recorder recorder;
+    kvl_queue_t *queue = NULL;
+    kvl_l2_request_t *request;
+    kvl_value_t *value = NULL;
+    const uint8_t *data, *token, *payload;
+    uint8_t entry[64];
+    size_t len, token_len, payload_len;
+    int64_t ttl_ms;
+    kvl_config_t *config = fixture_init(&fixture);
+
+    STATUS(kvl_queue_new(0, &queue), KVL_OK);
+    STATUS(kvl_config_set_queue(config, queue, KVL_QUEUE_F_L2), KVL_OK);
+    STATUS(kvl_config_set_l2(config, KVL_L2_F_OBJECTS, NULL, NULL, NULL), KVL_OK);
+    create_engine(&fixture, config);
+    put_number(&fixture, "a", 7);
+    request = next_l2(queue, KVL_L2_WRITE);
+    STATUS(kvl_l2_request_entry(request, 0, &data, &len, &ttl_ms, &token, &token_len), KVL_ERR_WRONG_KIND);
+    STATUS(kvl_l2_request_value(request, 1, &value), KVL_ERR_OUT_OF_RANGE);
+    STATUS(kvl_l2_request_value(request, 0, &value), KVL_VALUE);
+    CHECK(((struct number *)kvl_value_object(value))->is == 7);
+    kvl_value_release(value);
+    STATUS(kvl_l2_request_set_payload(request, 0, (const uint8_t *)"seven", 5), KVL_OK);
+    STATUS(kvl_l2_request_set_payload(request, 0, (const uint8_t *)"eight", 5), KVL_ERR_ALREADY_ANSWERED);
+    STATUS(kvl_l2_request_entry(request, 0, &data, &len, &ttl_ms, &token, &token_len), KVL_OK);
+    CHECK(len == 45 && ttl_ms == KVL_TTL_NEVER);
+    memcpy(entry, data, len);
+    STATUS(kvl_l2_request_finish(request), KVL_OK);
+
+    STATUS(kvl_tasks_invalidate(fixture.tasks, &(kvl_slice_t)SLICE("a"), 1, 0), KVL_OK);
+    fetch_recorded(&recorder, &fixture, "a", NULL, NULL);
+    request = next_l2(queue, KVL_L2_READ);
+    STATUS(kvl_l2_request_payload(request, 0, (const uint8_t *)"no entry", 8, &payload, &payload_len), KVL_MISS);
+    CHECK(payload == NULL && payload_len == 0);
+    STATUS(kvl_l2_request_payload(request, 0, entry, len, &payload, &payload_len), KVL_OK);
+    CHECK(payload_len == 5 && memcmp(payload, "seven", 5) == 0);
+    STATUS(kvl_l2_request_value(request, 0, &value), KVL_ERR_WRONG_KIND);
+    STATUS(kvl_l2_request_set_payload(request, 0, payload, 5), KVL_ERR_WRONG_KIND);
+    STATUS(kvl_l2_request_hit_object(request, 0, entry, len, KVL_TTL_NEVER, NULL, 0, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_l2_request_hit_object(request, 0, entry, len, KVL_TTL_NEVER, NULL, 0, kvl_value_null()), KVL_ERR_WRONG_KIND);
+    value = number_new(7);
+    STATUS(kvl_l2_request_hit_object(request, 0, entry, len, KVL_TTL_NEVER, NULL, 0, value), KVL_OK);
+    kvl_value_release(value);
+    STATUS(kvl_l2_request_finish(request), KVL_OK);
+    wait_for_free(&recorder);
+    CHECK(recorder.status == KVL_VALUE && recorder.source == KVL_SOURCE_L2);
+    recorder_release(&recorder);
+
+    /* An object without bytes is removed instead, and one that is given as bytes alone is not found. */
+    put_number(&fixture, "a", 8);
+    request = next_l2(queue, KVL_L2_WRITE);
+    STATUS(kvl_l2_request_refused(request, 0), KVL_OK);
+    STATUS(kvl_l2_request_finish(request), KVL_OK);
+    request = next_l2(queue, KVL_L2_REMOVE);
+    STATUS(kvl_l2_request_value(request, 0, &value), KVL_ERR_WRONG_KIND);
+    STATUS(kvl_l2_request_finish(request), KVL_OK);
+    STATUS(kvl_tasks_invalidate(fixture.tasks, &(kvl_slice_t)SLICE("a"), 1, 0), KVL_OK);
+    fetch_recorded(&recorder, &fixture, "a", NULL, NULL);
+    request = next_l2(queue, KVL_L2_READ);
+    STATUS(kvl_l2_request_hit(request, 0, entry, len, KVL_TTL_NEVER, NULL, 0), KVL_OK);
+    STATUS(kvl_l2_request_finish(request), KVL_OK);
+    wait_for_free(&recorder);
+    CHECK(recorder.status == KVL_VALUE && recorder.source == KVL_SOURCE_PROVIDER);
+    recorder_release(&recorder);
+    request = next_l2(queue, KVL_L2_FILL);
+    STATUS(kvl_l2_request_finish(request), KVL_OK);
+    nothing_is_left(queue);
+    free_engine(&fixture);
+    STATUS(kvl_queue_free(queue), KVL_OK);
+    CHECK(numbers_freed == 3);
+}
+
+static void t07_a_write_that_takes_too_long_is_sent_again(void)
+{
+    struct fixture fixture;
+    kvl_queue_t *queue = NULL;
+    kvl_l2_request_t *late;
+    kvl_stats_t stats;
+    kvl_config_t *config = fixture_init(&fixture);
+
+    STATUS(kvl_queue_new(0, &queue), KVL_OK);
+    STATUS(kvl_config_set_queue(config, queue, KVL_QUEUE_F_L2), KVL_OK);
+    STATUS(kvl_config_set_int(config, "l2.write_timeout_ms", 100), KVL_OK);
+    STATUS(kvl_config_set_l2(config, KVL_L2_F_OBJECTS, NULL, NULL, NULL), KVL_OK);
+    create_engine(&fixture, config);
+    put_number(&fixture, "a", 1);
+    late = kvl_l2_request_retain(next_l2(queue, KVL_L2_WRITE));
+    STATUS(kvl_clock_advance(fixture.clock, 100), KVL_OK);
+    STATUS(kvl_l2_request_refused(late, 0), KVL_LATE);
+    STATUS(kvl_l2_request_fail(late, 0), KVL_LATE);
+    STATUS(kvl_clock_advance(fixture.clock, 1000), KVL_OK);
+    STATUS(kvl_l2_request_finish(next_l2(queue, KVL_L2_WRITE)), KVL_OK);
+    STATUS(kvl_l2_request_finish(late), KVL_LATE);
+    kvl_l2_request_release(late);
+    STATUS(kvl_tasks_stats(fixture.tasks, &stats, sizeof stats), KVL_OK);
+    CHECK(stats.l2_write_errors == 1 && stats.l2_writes == 1 && stats.l2_pending == 0);
+    nothing_is_left(queue);
+    free_engine(&fixture);
+    STATUS(kvl_queue_free(queue), KVL_OK);
+}
+
 static void l09_bad_calls_are_refused(void)
 {
     struct fixture fixture;
@@ -305,7 +531,7 @@ static void l09_bad_calls_are_refused(void)
     kvl_config_t *config = fixture_init(&fixture);
 
     STATUS(kvl_config_set_l2(NULL, 0, serve, NULL, NULL), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_config_set_l2(config, 4, serve, NULL, NULL), KVL_ERR_INVALID_ARG);
+    STATUS(kvl_config_set_l2(config, 8, serve, NULL, NULL), KVL_ERR_INVALID_ARG);
     STATUS(kvl_config_set_int(config, "l2.ttl_ms", 0), KVL_ERR_BAD_VALUE);
     kvl_config_free(config);
     kvl_clock_release(fixture.clock);
@@ -349,9 +575,12 @@ int main(void)
     use_all();
     t02_two_engines_share_what_one_loaded();
     t03_an_older_load_does_not_come_back();
+    t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it();
     t01_a_second_tier_that_is_down_shows_nowhere();
     l02_requests_are_events_of_a_queue();
     l05_after_a_close_no_request_is_served();
+    t02_objects_are_stored_as_the_bytes_that_the_program_makes_of_them();
+    t07_a_write_that_takes_too_long_is_sent_again();
     l09_bad_calls_are_refused();
     DONE();
 }

@@ -28,5 +28,7 @@ mod small;
 mod stale;
 mod steps;
 mod tier;
+mod tier_late;
+mod tier_waits;
 mod timing;
 mod urgency;

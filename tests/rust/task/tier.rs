@@ -32,6 +32,7 @@ enum Event {
 enum TierEvent {
     Hit,
     Miss,
+    Leased,
     Damaged,
     Fail,
     Refuse,
@@ -43,7 +44,7 @@ fn event() -> impl Strategy<Value = Event> {
     use Event::*;
     let key = 0..KEYS.len();
     let tier = prop_oneof![
-        4 => Just(TierEvent::Hit), 3 => Just(TierEvent::Miss), 1 => Just(TierEvent::Damaged), 1 => Just(TierEvent::Fail),
+        4 => Just(TierEvent::Hit), 3 => Just(TierEvent::Miss), 3 => Just(TierEvent::Leased), 1 => Just(TierEvent::Damaged), 1 => Just(TierEvent::Fail),
         1 => Just(TierEvent::Refuse), 4 => Just(TierEvent::Finish), 1 => Just(TierEvent::Drop),
     ];
     prop_oneof![
@@ -149,6 +150,11 @@ impl Run {
             self.provided.push(self.versions.clone());
         }
         while self.looked.len() < self.harness.tier.len() {
+            let nth = self.looked.len();
+            if nth.is_multiple_of(2) {
+                let id = self.harness.tier[nth].id;
+                self.harness.step(|table, _| table.take_tier_request(id));
+            }
             self.looked.push(self.versions.clone());
         }
     }
@@ -173,6 +179,7 @@ impl Run {
                     }
                     TierEvent::Damaged => TierAnswer::Damaged(Box::from(*b"damaged")),
                     TierEvent::Fail => TierAnswer::Failed,
+                    TierEvent::Leased => TierAnswer::Leased,
                     _ => TierAnswer::Miss(Box::from(*b"lease")),
                 };
                 self.harness.step(|table, turn| table.tier_answer(id, index, given, turn));
@@ -221,7 +228,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn t01_t02_t06_l05_any_sequence_of_events_keeps_the_invariants(
+    fn t01_t02_t06_t10_l05_any_sequence_of_events_keeps_the_invariants(
         (events, close, rest, abilities, limits, budget) in (
             proptest::collection::vec(event(), 1..60),
             proptest::option::of(proptest::bool::ANY),
@@ -233,7 +240,7 @@ proptest! {
     ) {
         let (is_conditional, grants_leases) = abilities;
         let (max_requests, batch_keys, max_running, queue_max_keys, pending_keys) = limits;
-        let mut harness = Harness::with_tier(TierAbilities { is_conditional, grants_leases }, |settings| {
+        let mut harness = Harness::with_tier(TierAbilities { is_conditional, grants_leases, takes_objects: false }, |settings| {
             let tier = &mut settings.second_tier;
             (tier.max_requests, tier.batch_keys, tier.pending_keys, tier.break_after) = (max_requests, batch_keys, pending_keys, 3);
             (settings.tasks.max_running, settings.tasks.batch_max_keys, settings.tasks.queue_max_keys) = (max_running, 2, queue_max_keys);
@@ -434,6 +441,28 @@ fn t07_a_key_whose_values_cannot_be_written_is_removed_however_often_it_is_put()
         harness.advance(1_000);
     }
     assert_eq!((harness.tier.len(), harness.tier[3].kind), (4, TierRequestKind::Remove), "the older entry must not stay");
+}
+
+#[test]
+fn t07_a_value_that_the_second_tier_does_not_take_is_removed_instead_at_once() {
+    let refuse = |harness: &mut Harness, nth: usize| {
+        let id = harness.tier[nth].id;
+        assert_eq!(harness.step(|table, _| table.tier_not_done(id, 0, true)), Status::OK);
+        harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    };
+    let mut harness = Harness::with_tier(TierAbilities::default(), |settings| settings.second_tier.break_after = 1);
+    harness.put("k", "v");
+    refuse(&mut harness, 0);
+    assert_eq!((harness.tier.len(), harness.tier[1].kind, harness.table.tier_gauges()), (2, TierRequestKind::Remove, (1, false)));
+    let id = harness.tier[1].id;
+    assert_eq!(harness.step(|table, _| table.tier_not_done(id, 0, true)), Status::ERR_WRONG_KIND);
+    harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    assert_eq!((harness.table.counts().tier_writes, harness.table.counts().tier_write_errors), (1, 0));
+    // A newer value may be taken.
+    harness.put("k", "v");
+    harness.put("k", "newer");
+    refuse(&mut harness, 2);
+    assert_eq!(harness.tier[3].kind, TierRequestKind::Write);
 }
 
 #[test]

@@ -363,6 +363,15 @@ class Settings(FetchSettings, total=False):
     l2_timeout_ms: int
     """How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50."""
 
+    l2_write_timeout_ms: int
+    """How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000."""
+
+    l2_single_flight: bool
+    """Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased). Default: true."""
+
+    l2_wait_ms: int
+    """How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Default: 1000."""
+
     l2_ttl_ms: int
     """The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1."""
 
@@ -488,6 +497,9 @@ NAMES: dict[str, str] = {
     "stale_retry_ms": "stale.retry_ms",
     "stale_timeout_ms": "stale.timeout_ms",
     "l2_timeout_ms": "l2.timeout_ms",
+    "l2_write_timeout_ms": "l2.write_timeout_ms",
+    "l2_single_flight": "l2.single_flight",
+    "l2_wait_ms": "l2.wait_ms",
     "l2_ttl_ms": "l2.ttl_ms",
     "l2_local_ttl_ms": "l2.local_ttl_ms",
     "l2_batch_keys": "l2.batch_keys",

@@ -65,6 +65,7 @@ module Kvlight
   L2_CLEAR = 5 # To remove all keys; none is named.
   L2_F_CONDITIONAL = 1 # The second tier compares: a fill is done only if its token still belongs to the key.
   L2_F_LEASES = 2 # A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.
+  L2_F_OBJECTS = 4 # The second tier stores objects too: it makes bytes of them, and objects of the bytes. Without this, objects stay in the process.
   L2_TTL_UNKNOWN = -2 # A TTL that a second tier does not know.
   BREAKER_CLOSED = 0 # The circuit breaker lets requests through.
   BREAKER_OPEN = 1 # The circuit breaker keeps requests from the provider.
@@ -228,6 +229,12 @@ module Kvlight
     stale_timeout_ms: "stale.timeout_ms",
     # How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Integer; default: 50.
     l2_timeout_ms: "l2.timeout_ms",
+    # How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Integer; default: 5000.
+    l2_write_timeout_ms: "l2.write_timeout_ms",
+    # Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased). true or false; default: true.
+    l2_single_flight: "l2.single_flight",
+    # How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Integer; default: 1000.
+    l2_wait_ms: "l2.wait_ms",
     # The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Integer; default: -1.
     l2_ttl_ms: "l2.ttl_ms",
     # The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Integer; default: -1.
@@ -465,8 +472,14 @@ module Kvlight
       kvl_l2_request_len: [:SIZE_T, %i[UINTPTR_T]],
       kvl_l2_request_keys: [:UINTPTR_T, %i[UINTPTR_T]],
       kvl_l2_request_entry: [:INT32_T, %i[UINTPTR_T SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
+      kvl_l2_request_value: [:INT32_T, %i[UINTPTR_T SIZE_T UINTPTR_T]],
+      kvl_l2_request_set_payload: [:INT32_T, %i[UINTPTR_T SIZE_T VOIDP SIZE_T]],
+      kvl_l2_request_payload: [:INT32_T, %i[UINTPTR_T SIZE_T VOIDP SIZE_T UINTPTR_T UINTPTR_T]],
+      kvl_l2_request_hit_object: [:INT32_T, %i[UINTPTR_T SIZE_T VOIDP SIZE_T INT64_T VOIDP SIZE_T UINTPTR_T]],
       kvl_l2_request_hit: [:INT32_T, %i[UINTPTR_T SIZE_T VOIDP SIZE_T INT64_T VOIDP SIZE_T]],
       kvl_l2_request_miss: [:INT32_T, %i[UINTPTR_T SIZE_T VOIDP SIZE_T]],
+      kvl_l2_request_leased: [:INT32_T, %i[UINTPTR_T SIZE_T]],
+      kvl_l2_request_steals: [:UINT32_T, %i[UINTPTR_T SIZE_T]],
       kvl_l2_request_refused: [:INT32_T, %i[UINTPTR_T SIZE_T]],
       kvl_l2_request_fail: [:INT32_T, %i[UINTPTR_T SIZE_T]],
       kvl_l2_request_finish: [:INT32_T, %i[UINTPTR_T]],

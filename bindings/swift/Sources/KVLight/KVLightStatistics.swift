@@ -166,6 +166,10 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var l2Timeouts: Int
     /// Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.
     public var l2Bypassed: Int
+    /// Keys that waited for the load of another process (l2.single_flight).
+    public var l2Waited: Int
+    /// Keys whose lease was taken over from a process that took too long (l2.wait_ms).
+    public var l2Stolen: Int
     /// Requests that looked keys up in the second tier.
     public var l2Reads: Int
     /// Puts and removals that were passed on to the second tier.
@@ -269,6 +273,8 @@ public struct KVLightStatistics: Hashable, Sendable {
         l2Errors = Int(clamping: stats.l2_errors)
         l2Timeouts = Int(clamping: stats.l2_timeouts)
         l2Bypassed = Int(clamping: stats.l2_bypassed)
+        l2Waited = Int(clamping: stats.l2_waited)
+        l2Stolen = Int(clamping: stats.l2_stolen)
         l2Reads = Int(clamping: stats.l2_reads)
         l2Writes = Int(clamping: stats.l2_writes)
         l2WriteErrors = Int(clamping: stats.l2_write_errors)

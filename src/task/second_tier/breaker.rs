@@ -1,0 +1,54 @@
+//! When the second tier is left alone because it fails (rule T01).
+
+use crate::base::Moment;
+use crate::base::config::SecondTierSettings;
+use std::time::Duration;
+
+/// Keeps requests from a second tier that fails: after so many failures in a row, for a time that doubles with each further one.
+pub(in crate::task) struct TierBreaker {
+    after: u32,
+    first: Duration,
+    cap: Duration,
+    failures: u32,
+    pause: Duration,
+    /// Until then nothing is sent. After that the next request decides.
+    until: Option<Moment>,
+}
+
+impl TierBreaker {
+    pub fn new(settings: &SecondTierSettings) -> TierBreaker {
+        let SecondTierSettings { break_after, break_for, break_cap, .. } = *settings;
+        TierBreaker { after: break_after, first: break_for, cap: break_cap.max(break_for), failures: 0, pause: break_for, until: None }
+    }
+
+    /// Whether requests may be sent.
+    pub fn admits(&self, now: Moment) -> bool {
+        self.until.is_none_or(|until| until <= now)
+    }
+
+    /// Whether it is open, or one request decides whether it stays so.
+    pub fn is_tripped(&self) -> bool {
+        self.until.is_some()
+    }
+
+    /// When requests may be sent again.
+    pub fn next_at(&self, now: Moment) -> Moment {
+        self.until.unwrap_or(now).max(now)
+    }
+
+    /// A request succeeded.
+    pub fn succeeded(&mut self) {
+        (self.failures, self.pause, self.until) = (0, self.first, None);
+    }
+
+    /// A request failed. Returns true if that opened the breaker.
+    pub fn failed(&mut self, now: Moment) -> bool {
+        self.failures = self.failures.saturating_add(1);
+        if self.failures < self.after || self.after == 0 || !self.admits(now) {
+            return false;
+        }
+        self.until = Some(now.after(self.pause));
+        self.pause = (self.pause * 2).min(self.cap);
+        true
+    }
+}

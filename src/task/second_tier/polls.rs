@@ -1,0 +1,92 @@
+//! Keys that another process loads: they are looked up again until its answer is there, or for `l2.wait_ms` (rule T10).
+
+use crate::base::Moment;
+use crate::task::FlightId;
+use crate::task::deadlines::DeadlineId;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const SHORTEST: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_millis(50);
+
+/// The flights that wait for another process, and when each is looked up again.
+#[derive(Default)]
+pub(in crate::task) struct Polls {
+    waits: BTreeMap<FlightId, Wait>,
+    /// The next look of each flight. Those that have ended since are skipped.
+    next: BTreeMap<(Moment, u64), FlightId>,
+    nth: u64,
+    /// The deadline of the first of them.
+    pub timer: Option<DeadlineId>,
+}
+
+/// How a flight waits.
+struct Wait {
+    until: Moment,
+    /// The look that is under way may take the lease over: it is the last one.
+    is_last: bool,
+}
+
+impl Polls {
+    /// Another process loads the flight's key. Returns whether the flight waits for it: not after its last look, nor if there is no time to wait.
+    pub fn wait(&mut self, flight: FlightId, now: Moment, most: Duration) -> bool {
+        if most.is_zero() || self.is_last(flight) {
+            return false;
+        }
+        let until = self.waits.entry(flight).or_insert_with(|| Wait { until: now.after(most), is_last: false }).until;
+        // The longer it takes, the less often: each poll adds a quarter to the wait at most.
+        let began = until.before(most);
+        let pause = (now.since(began) / 4).clamp(SHORTEST, LONGEST);
+        self.nth += 1;
+        self.next.insert((now.after(pause).min(until).max(now), self.nth), flight);
+        true
+    }
+
+    /// Whether the flight has begun to wait.
+    pub fn has_waited(&self, flight: FlightId) -> bool {
+        self.waits.contains_key(&flight)
+    }
+
+    /// A look of the flight begins. Returns whether it may take the lease over, since the flight has waited for as long as it may.
+    pub fn begin_look(&mut self, flight: FlightId, now: Moment) -> bool {
+        let Some(wait) = self.waits.get_mut(&flight) else { return false };
+        wait.is_last = wait.until <= now;
+        wait.is_last
+    }
+
+    /// Whether the look that is under way may take the lease over.
+    pub fn is_last(&self, flight: FlightId) -> bool {
+        self.waits.get(&flight).is_some_and(|wait| wait.is_last)
+    }
+
+    /// Whether the flight waits for its next look.
+    pub fn contains(&self, flight: FlightId) -> bool {
+        self.next.values().any(|other| *other == flight)
+    }
+
+    /// How many flights wait for their next look.
+    pub fn len(&self) -> usize {
+        self.next.len()
+    }
+
+    /// When the next of them is due.
+    pub fn next_at(&self) -> Option<Moment> {
+        self.next.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// The next flight that is due.
+    pub fn pop(&mut self, now: Moment) -> Option<FlightId> {
+        let first = self.next.first_entry().filter(|first| first.key().0 <= now)?;
+        Some(first.remove())
+    }
+
+    /// The flight has ended, or goes to the provider.
+    pub fn forget(&mut self, flight: FlightId) {
+        self.waits.remove(&flight);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Polls::default();
+    }
+}

@@ -1,0 +1,405 @@
+//! A second tier that takes too long to write (rules T01, T06, T07): the write counts as failed and is sent again, and what a late one may have
+//! overwritten is removed.
+
+use super::harness::*;
+use super::recording::Summary;
+use kvlight::base::{Status, StoreTerms};
+use kvlight::task::second_tier::{TierAbilities, TierRequestKind};
+use kvlight::task::table::{TierAnswer, TierEnd};
+use proptest::prelude::*;
+
+const PLAIN: TierAbilities = TierAbilities { is_conditional: false, grants_leases: false, takes_objects: false };
+const LEASES: TierAbilities = TierAbilities { is_conditional: true, grants_leases: true, takes_objects: false };
+
+fn with_tier(abilities: TierAbilities) -> Harness {
+    Harness::with_tier(abilities, |settings| settings.second_tier.max_requests = 2)
+}
+
+fn take(harness: &mut Harness, nth: usize) -> bool {
+    let id = harness.tier[nth].id;
+    harness.step(|table, _| table.take_tier_request(id))
+}
+
+fn end(harness: &mut Harness, nth: usize, how: TierEnd) -> Status {
+    let id = harness.tier[nth].id;
+    harness.step(|table, turn| table.tier_finish(id, how, turn))
+}
+
+fn finish(harness: &mut Harness, nth: usize) -> Status {
+    end(harness, nth, TierEnd::Finished)
+}
+
+fn miss(harness: &mut Harness, nth: usize) {
+    let id = harness.tier[nth].id;
+    let status = harness.step(|table, turn| table.tier_answer(id, 0, TierAnswer::Miss(Box::from(*b"lease")), turn));
+    assert_eq!((status, finish(harness, nth)), (Status::OK, Status::OK));
+}
+
+fn kinds(harness: &Harness) -> Vec<TierRequestKind> {
+    harness.tier.iter().map(|handout| handout.kind).collect()
+}
+
+use TierRequestKind::{Clear, Fill, Read, Remove, Write};
+
+#[test]
+fn t07_a_write_that_is_never_finished_counts_as_failed_and_is_sent_again() {
+    let mut harness = with_tier(PLAIN);
+    harness.put("k", "1");
+    harness.remove("gone");
+    assert!(take(&mut harness, 0));
+    harness.advance(4_999);
+    assert_eq!(harness.table.counts().tier_write_errors, 0);
+    harness.advance(1);
+    assert_eq!((harness.table.counts().tier_write_errors, harness.table.tier_gauges().0), (1, 2));
+    let upto = harness.table.tier_written();
+    harness.advance(1_000);
+    assert_eq!(kinds(&harness), [Write, Write]);
+    assert_eq!(finish(&mut harness, 1), Status::OK);
+    assert_eq!((kinds(&harness)[2], finish(&mut harness, 2)), (Remove, Status::OK));
+    assert_eq!((harness.table.has_tier_written(upto), harness.table.tier_gauges().0), (Some(true), 0));
+    let id = harness.tier[0].id;
+    assert_eq!(harness.step(|table, _| table.tier_not_done(id, 0, false)), Status::LATE);
+    assert_eq!(finish(&mut harness, 0), Status::LATE);
+    assert_eq!(finish(&mut harness, 0), Status::ERR_ALREADY_ANSWERED);
+    assert_eq!((harness.tier.len(), harness.table.counts().tier_write_errors), (3, 1), "the late one wrote what was there");
+}
+
+#[test]
+fn t07_removals_and_clears_have_a_time_limit_too() {
+    let mut harness = with_tier(PLAIN);
+    harness.remove("k");
+    harness.advance(5_000);
+    harness.step(|table, turn| table.clear_behind(turn));
+    harness.advance(1_000);
+    assert_eq!(kinds(&harness), [Remove, Clear]);
+    harness.advance(5_000);
+    // Both are with the host, which is all that may be.
+    harness.advance(100_000);
+    assert_eq!((harness.tier.len(), harness.table.tier_gauges().0), (2, 1));
+    assert_eq!(finish(&mut harness, 0), Status::LATE);
+    assert_eq!(kinds(&harness), [Remove, Clear, Clear]);
+    assert_eq!((finish(&mut harness, 2), harness.table.tier_gauges().0), (Status::OK, 0));
+}
+
+#[test]
+fn t01_a_write_that_is_never_finished_does_not_keep_the_second_tier_from_its_next_chance() {
+    let mut harness = Harness::with_tier(PLAIN, |settings| (settings.second_tier.max_requests, settings.second_tier.break_after) = (1, 1));
+    harness.put("k", "1");
+    take(&mut harness, 0);
+    harness.advance(5_000);
+    assert!(harness.table.tier_gauges().1, "it is avoided");
+    harness.fetch("a");
+    assert_eq!(kinds(&harness), [Write]);
+    harness.advance(1_000);
+    harness.fetch("b");
+    assert_eq!(kinds(&harness), [Write, Read], "a look decides");
+    miss(&mut harness, 1);
+    assert!(!harness.table.tier_gauges().1);
+}
+
+#[test]
+fn t06_t07_what_a_late_write_may_have_overwritten_is_not_looked_up_and_then_removed() {
+    for how in [TierEnd::Finished, TierEnd::Dropped] {
+        let mut harness = with_tier(PLAIN);
+        harness.put("k", "old");
+        take(&mut harness, 0);
+        harness.advance(6_000);
+        finish(&mut harness, 1);
+        harness.put("k", "new");
+        finish(&mut harness, 2);
+        assert_eq!((kinds(&harness), harness.table.tier_gauges().0), (vec![Write; 3], 0));
+        // The second tier may have either.
+        harness.invalidate("k");
+        let waiter = harness.fetch("k");
+        assert_eq!((kinds(&harness).len(), harness.handed().concat()), (3, vec!["k".to_owned()]));
+        harness.answer(0, "k", "newest");
+        assert_eq!((waiter.outcome(), kinds(&harness).len()), (value("newest"), 3), "nor is it filled");
+        assert_eq!(end(&mut harness, 0, how), Status::LATE);
+        assert_eq!((kinds(&harness)[3], harness.table.counts().tier_writes), (Remove, 2));
+        finish(&mut harness, 3);
+        harness.invalidate("k");
+        harness.fetch("k");
+        assert_eq!(kinds(&harness)[4], Read);
+        harness.advance(100_000);
+        assert_eq!(kinds(&harness).len(), 5);
+    }
+}
+
+#[test]
+fn t07_a_key_that_is_being_written_when_a_late_write_of_it_ends_is_written_again() {
+    let mut harness = with_tier(PLAIN);
+    harness.put("k", "old");
+    take(&mut harness, 0);
+    harness.put("k", "new");
+    harness.advance(6_000);
+    take(&mut harness, 1);
+    let upto = harness.table.tier_written();
+    assert_eq!(finish(&mut harness, 0), Status::LATE);
+    assert_eq!(finish(&mut harness, 1), Status::OK);
+    assert_eq!((kinds(&harness), harness.table.has_tier_written(upto)), (vec![Write; 3], Some(true)));
+    assert_eq!(harness.tier[2].entries[0].answer.value().and_then(|value| value.as_bytes()), Some(&b"new"[..]));
+    assert_eq!((finish(&mut harness, 2), harness.table.tier_gauges().0), (Status::OK, 0));
+}
+
+#[test]
+fn t07_a_clear_while_a_write_is_late_is_followed_by_a_removal() {
+    let mut harness = with_tier(PLAIN);
+    harness.put("k", "old");
+    take(&mut harness, 0);
+    harness.advance(6_000);
+    finish(&mut harness, 1);
+    harness.step(|table, turn| table.clear_behind(turn));
+    harness.clear();
+    finish(&mut harness, 2);
+    harness.fetch("k");
+    assert_eq!(kinds(&harness), [Write, Write, Clear], "it is not looked up");
+    finish(&mut harness, 0);
+    assert_eq!(kinds(&harness)[3], Remove);
+}
+
+#[test]
+fn t07_a_write_whose_time_is_over_before_the_host_takes_it_is_never_served() {
+    let mut harness = with_tier(PLAIN);
+    harness.put("k", "old");
+    harness.advance(6_000);
+    finish(&mut harness, 1);
+    harness.put("k", "new");
+    finish(&mut harness, 2);
+    assert!(!take(&mut harness, 0));
+    end(&mut harness, 0, TierEnd::Dropped);
+    assert_eq!(kinds(&harness), [Write; 3], "it cannot have overwritten anything");
+    harness.invalidate("k");
+    harness.fetch("k");
+    assert_eq!(kinds(&harness)[3], Read);
+}
+
+#[test]
+fn t03_t06_a_late_fill_that_compares_overwrites_nothing_and_any_other_is_removed() {
+    for (abilities, then) in [(PLAIN, Some(Remove)), (LEASES, None)] {
+        let mut harness = with_tier(abilities);
+        harness.fetch("k");
+        miss(&mut harness, 0);
+        harness.answer(0, "k", "loaded");
+        take(&mut harness, 1);
+        harness.advance(6_000);
+        assert_eq!((kinds(&harness), harness.table.counts().tier_write_errors), (vec![Read, Fill], 1));
+        harness.put("k", "new");
+        finish(&mut harness, 2);
+        assert_eq!(finish(&mut harness, 1), Status::LATE);
+        assert_eq!(kinds(&harness).get(3).copied(), then);
+        // A late fill of a key that was not written since has done what it was to do.
+        let mut harness = with_tier(abilities);
+        harness.fetch("k");
+        miss(&mut harness, 0);
+        harness.answer(0, "k", "loaded");
+        take(&mut harness, 1);
+        harness.advance(6_000);
+        assert_eq!((finish(&mut harness, 1), kinds(&harness).len()), (Status::LATE, 2));
+    }
+}
+
+#[test]
+fn l05_t07_a_drain_gives_up_what_cannot_be_sent_because_too_many_writes_are_late() {
+    let mut harness = Harness::with_tier(PLAIN, |settings| settings.second_tier.max_requests = 1);
+    harness.put("k", "1");
+    take(&mut harness, 0);
+    harness.advance(100_000);
+    let upto = harness.table.tier_written();
+    assert_eq!((harness.tier.len(), harness.table.has_tier_written(upto)), (1, Some(false)));
+    harness.drain(10_000);
+    assert!(harness.table.is_over());
+    assert_eq!(harness.table.has_tier_written(upto), None);
+    finish(&mut harness, 0);
+    assert_eq!(harness.tier.len(), 1, "nothing begins after the end");
+}
+
+#[test]
+fn l05_t07_a_drain_does_not_wait_longer_for_a_write_than_its_time_limit() {
+    let mut harness = with_tier(PLAIN);
+    harness.put("k", "1");
+    harness.drain(60_000);
+    harness.advance(4_999);
+    assert!(!harness.table.is_over());
+    harness.advance(1);
+    assert!(harness.table.is_over());
+}
+
+#[test]
+fn t12_a_late_write_of_many_keys_ends_within_the_bounds() {
+    let mut harness = Harness::with_tier(PLAIN, |settings| settings.second_tier.pending_keys = 4);
+    for key in ["a", "b", "c", "d"] {
+        harness.put(key, "1");
+    }
+    finish(&mut harness, 0);
+    take(&mut harness, 1);
+    harness.advance(6_000);
+    finish(&mut harness, 2);
+    for key in ["b", "c", "d"] {
+        harness.put(key, "2");
+    }
+    let mut next = 3;
+    while harness.table.tier_gauges().0 > 0 {
+        finish(&mut harness, next);
+        next += 1;
+    }
+    harness.put("e", "1");
+    harness.put("f", "1");
+    harness.put("g", "1");
+    assert_eq!(harness.table.tier_gauges().0, 3);
+    finish(&mut harness, 1);
+    assert_eq!((harness.table.counts().tier_overflows, harness.table.tier_gauges().0), (1, 1), "all of it is cleared");
+}
+
+/// What the world of the property below does.
+#[derive(Clone, Debug)]
+enum Step {
+    Put,
+    Remove,
+    Clear,
+    Invalidate,
+    Fetch,
+    /// The host does what a request asks, and keeps the request.
+    Do { nth: usize },
+    End { nth: usize, how: bool },
+    Provide { nth: usize },
+    Advance { ms: u64 },
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let nth = 0..4_usize;
+    prop_oneof![
+        3 => Just(Step::Put),
+        1 => Just(Step::Remove),
+        1 => Just(Step::Clear),
+        2 => Just(Step::Invalidate),
+        4 => Just(Step::Fetch),
+        5 => nth.clone().prop_map(|nth| Step::Do { nth }),
+        5 => (nth.clone(), any::<bool>()).prop_map(|(nth, how)| Step::End { nth, how }),
+        4 => nth.prop_map(|nth| Step::Provide { nth }),
+        3 => prop_oneof![Just(60), Just(1_000), Just(5_000)].prop_map(|ms| Step::Advance { ms }),
+    ]
+}
+
+/// One process, one key, and a second tier that compares nothing. The versions of the key grow with each write.
+struct World {
+    harness: Harness,
+    version: u64,
+    provided: Vec<u64>,
+    cell: Option<u64>,
+    is_done: Vec<bool>,
+    is_ended: Vec<bool>,
+}
+
+impl World {
+    fn note(&mut self) {
+        self.provided.resize(self.harness.requests.len(), self.version);
+        self.is_done.resize(self.harness.tier.len(), false);
+        self.is_ended.resize(self.harness.tier.len(), false);
+    }
+
+    fn do_request(&mut self, nth: usize) {
+        if self.is_done[nth] || self.is_ended[nth] {
+            return;
+        }
+        if !take(&mut self.harness, nth) {
+            self.is_ended[nth] = true;
+            end(&mut self.harness, nth, TierEnd::Dropped);
+            return;
+        }
+        self.is_done[nth] = true;
+        let handout = self.harness.tier[nth].clone();
+        match handout.kind {
+            Read => {
+                let given = match self.cell {
+                    Some(version) => TierAnswer::Hit(bytes(&version.to_string()), StoreTerms::default(), Box::default()),
+                    None => TierAnswer::Miss(Box::default()),
+                };
+                self.harness.step(|table, turn| table.tier_answer(handout.id, 0, given, turn));
+            }
+            Fill | Write => {
+                let text = handout.entries[0].answer.value().and_then(|value| value.as_bytes()).expect("bytes").to_vec();
+                self.cell = String::from_utf8(text).expect("text").parse().ok();
+            }
+            Remove | Clear => self.cell = None,
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        let from_end = |len: usize, nth: usize| len.checked_sub(nth + 1);
+        match *step {
+            Step::Put => {
+                self.version += 1;
+                let text = self.version.to_string();
+                self.harness.put("k", &text);
+            }
+            Step::Remove => {
+                self.version += 1;
+                self.harness.remove("k");
+            }
+            Step::Clear => {
+                self.version += 1;
+                self.harness.step(|table, turn| table.clear_behind(turn));
+                self.harness.clear();
+            }
+            Step::Invalidate => self.harness.invalidate("k"),
+            Step::Fetch => drop(self.harness.fetch("k")),
+            Step::Do { nth } => from_end(self.harness.tier.len(), nth).into_iter().for_each(|nth| self.do_request(nth)),
+            Step::End { nth, how } => {
+                let Some(nth) = from_end(self.harness.tier.len(), nth) else { return };
+                if how {
+                    self.do_request(nth);
+                }
+                if !std::mem::replace(&mut self.is_ended[nth], true) {
+                    end(&mut self.harness, nth, if self.is_done[nth] { TierEnd::Finished } else { TierEnd::Dropped });
+                }
+            }
+            Step::Provide { nth } => {
+                if let Some(nth) = from_end(self.harness.requests.len(), nth) {
+                    let text = self.provided[nth].to_string();
+                    self.harness.answer(nth, "k", &text);
+                    self.harness.finish(nth);
+                }
+            }
+            Step::Advance { ms } => self.harness.advance(ms),
+        }
+        self.note();
+        if let Summary::Value(text) = self.harness.lookup("k") {
+            assert_eq!(text, self.version.to_string(), "the store has an older version");
+        }
+    }
+
+    fn settle(&mut self) {
+        for _ in 0..60 {
+            while let Some(nth) = self.is_ended.iter().position(|is_ended| !is_ended) {
+                let from_end = self.is_ended.len() - nth - 1;
+                self.step(&Step::End { nth: from_end, how: true });
+            }
+            for nth in 0..self.harness.requests.len() {
+                self.step(&Step::Provide { nth });
+            }
+            self.step(&Step::Advance { ms: 60_000 });
+            if self.harness.table.is_idle() && self.is_ended.iter().all(|is_ended| *is_ended) {
+                return;
+            }
+        }
+        panic!("it never comes to rest");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn t06_t07_no_order_of_late_writes_leaves_an_older_version(
+        steps in proptest::collection::vec(steps(), 1..80), max_requests in 1..4_u32, break_after in prop_oneof![Just(0_u32), Just(2)]
+    ) {
+        let harness = Harness::with_tier(PLAIN, |settings| {
+            (settings.second_tier.max_requests, settings.second_tier.break_after) = (max_requests, break_after);
+            settings.tasks.max_running = 2;
+        });
+        let mut world = World { harness, version: 0, provided: Vec::new(), cell: None, is_done: Vec::new(), is_ended: Vec::new() };
+        steps.iter().for_each(|step| world.step(step));
+        world.settle();
+        prop_assert!(world.cell.is_none_or(|version| version == world.version), "{:?} is left, and {} was written", world.cell, world.version);
+    }
+}

@@ -1,0 +1,217 @@
+//! Keys that another process loads (rule T10): they are looked up again until its answer is there, and for a bounded time.
+
+use super::harness::*;
+use kvlight::base::config::Settings;
+use kvlight::base::{Status, StoreTerms};
+use kvlight::task::Source;
+use kvlight::task::second_tier::{TierAbilities, TierRequestKind};
+use kvlight::task::table::{TierAnswer, TierEnd};
+
+const LEASES: TierAbilities = TierAbilities { is_conditional: true, grants_leases: true, takes_objects: false };
+
+fn with_tier(set: impl FnOnce(&mut Settings)) -> Harness {
+    Harness::with_tier(LEASES, set)
+}
+
+fn names(harness: &Harness, nth: usize) -> Vec<String> {
+    harness.tier[nth].keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect()
+}
+
+/// Answers all keys of the latest request, which must read, in the same way.
+fn answer(harness: &mut Harness, given: impl Fn() -> TierAnswer) {
+    let handout = harness.tier.last().expect("a request").clone();
+    assert_eq!(handout.kind, TierRequestKind::Read);
+    for index in 0..handout.keys.len() {
+        let status = harness.step(|table, turn| table.tier_answer(handout.id, index, given(), turn));
+        assert_eq!(status, Status::OK);
+    }
+    harness.step(|table, turn| table.tier_finish(handout.id, TierEnd::Finished, turn));
+}
+
+fn leased(harness: &mut Harness) {
+    answer(harness, || TierAnswer::Leased);
+}
+
+fn hit(harness: &mut Harness, text: &str) {
+    answer(harness, || TierAnswer::Hit(bytes(text), StoreTerms::default(), Box::default()));
+}
+
+#[test]
+fn t10_a_key_that_another_process_loads_is_looked_up_again_until_its_answer_is_there() {
+    let mut harness = with_tier(|_| {});
+    let waiter = harness.fetch("k");
+    leased(&mut harness);
+    assert_eq!((harness.tier.len(), harness.requests.len()), (1, 0));
+    harness.advance(4);
+    assert_eq!(harness.tier.len(), 1);
+    harness.advance(1);
+    assert_eq!((harness.tier.len(), harness.tier[1].steals.as_slice()), (2, &[][..]), "after 5 ms at the earliest");
+    let joins = harness.fetch("k");
+    leased(&mut harness);
+    harness.advance(5);
+    hit(&mut harness, "theirs");
+    assert!([&waiter, &joins].iter().all(|waiter| waiter.outcome() == value("theirs") && waiter.details(0).source == Source::SecondTier));
+    assert_eq!((harness.requests.len(), harness.lookup("k")), (0, value("theirs")));
+    let counts = harness.table.counts();
+    assert_eq!((counts.tier_waited, counts.tier_stolen, counts.tier_hits, counts.tier_misses), (1, 0, 1, 0));
+    assert_eq!(harness.table.next_due(), None);
+}
+
+#[test]
+fn t10_the_longer_it_takes_the_less_often_it_is_looked_up_and_then_the_lease_is_taken_over() {
+    let mut harness = with_tier(|_| {});
+    let waiter = harness.fetch("k");
+    let mut looks = Vec::new();
+    let mut waited = 0;
+    while harness.tier.last().is_some_and(|last| last.steals.is_empty()) {
+        leased(&mut harness);
+        let before = harness.tier.len();
+        while harness.tier.len() == before {
+            harness.advance(1);
+            waited += 1;
+        }
+        looks.push(waited);
+    }
+    assert_eq!(looks[..5], [5, 10, 15, 20, 25]);
+    assert!(looks.windows(2).all(|pair| (5..=50).contains(&(pair[1] - pair[0]))) && looks.len() < 50, "{looks:?}");
+    assert_eq!((waited, harness.tier.last().map(|last| last.steals.clone())), (1_000, Some(vec![0])), "the limit is l2.wait_ms");
+    answer(&mut harness, || TierAnswer::Miss(Box::from(*b"stolen")));
+    harness.answer(0, "k", "mine");
+    assert_eq!(waiter.outcome(), value("mine"));
+    let fill = harness.tier.last().expect("a fill");
+    assert_eq!((fill.kind, &*fill.entries[0].token), (TierRequestKind::Fill, &b"stolen"[..]));
+    assert_eq!((harness.table.counts().tier_waited, harness.table.counts().tier_stolen), (1, 1));
+}
+
+#[test]
+fn t10_t03_a_lease_that_is_not_given_up_lets_the_key_be_loaded_but_not_filled() {
+    let mut harness = with_tier(|settings| settings.second_tier.wait = ms(1));
+    let waiter = harness.fetch("k");
+    leased(&mut harness);
+    harness.advance(1);
+    assert_eq!(harness.tier[1].steals, [0]);
+    leased(&mut harness);
+    harness.answer(0, "k", "mine");
+    assert_eq!((waiter.outcome(), harness.tier.len(), harness.lookup("k")), (value("mine"), 2, value("mine")));
+}
+
+#[test]
+fn t10_without_single_flight_or_a_time_to_wait_it_is_a_miss() {
+    let off: [fn(&mut Settings); 2] = [|settings| settings.second_tier.single_flight = false, |settings| settings.second_tier.wait = ms(0)];
+    for set in off {
+        let mut harness = with_tier(set);
+        let waiter = harness.fetch("k");
+        leased(&mut harness);
+        harness.answer(0, "k", "mine");
+        assert_eq!((waiter.outcome(), harness.tier.len()), (value("mine"), 1));
+        assert_eq!((harness.table.counts().tier_waited, harness.table.counts().tier_misses), (0, 1));
+    }
+}
+
+#[test]
+fn t10_the_polls_of_one_process_are_one_request() {
+    let mut harness = with_tier(|_| {});
+    let all = keys(20);
+    harness.fetch_all(&refs(&all));
+    leased(&mut harness);
+    harness.advance(5);
+    assert_eq!(names(&harness, 1), all);
+}
+
+#[test]
+fn t10_f09_f10_who_waits_for_another_process_may_leave() {
+    let mut harness = with_tier(|_| {});
+    let cancelled = harness.fetch("a");
+    leased(&mut harness);
+    let late = harness.fetch_with("b", |options| options.fetch.timeout = Some(ms(3)));
+    leased(&mut harness);
+    harness.cancel(&cancelled);
+    harness.advance(100);
+    assert_eq!((cancelled.outcome(), late.outcome()), (failed_with(Status::ERR_CANCELLED), failed_with(Status::ERR_TIMEOUT)));
+    assert_eq!((harness.tier.len(), harness.requests.len()), (2, 0));
+    assert!(harness.table.is_idle() && harness.table.next_due().is_none());
+}
+
+#[test]
+fn t10_f08_a_write_ends_the_wait() {
+    let mut harness = with_tier(|_| {});
+    let (put, removed) = (harness.fetch("put"), harness.fetch("removed"));
+    for nth in 0..2 {
+        let id = harness.tier[nth].id;
+        harness.step(|table, turn| table.tier_answer(id, 0, TierAnswer::Leased, turn));
+        harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    }
+    harness.put("put", "written");
+    assert_eq!(put.outcome(), value("written"));
+    harness.remove("removed");
+    harness.advance(5);
+    // Its removal is not through, so the second tier may have the older entry.
+    harness.answer(0, "removed", "new");
+    assert_eq!(removed.outcome(), value("new"));
+}
+
+#[test]
+fn t10_l05_a_close_ends_the_wait() {
+    for drains in [false, true] {
+        let mut harness = with_tier(|_| {});
+        let waiter = harness.fetch("k");
+        leased(&mut harness);
+        if drains {
+            harness.drain(10_000);
+            harness.advance(5);
+            hit(&mut harness, "theirs");
+            assert_eq!(waiter.outcome(), value("theirs"));
+        } else {
+            harness.close();
+            assert_eq!(waiter.outcome(), failed_with(Status::ERR_CLOSED));
+        }
+        assert!(harness.table.is_over());
+    }
+}
+
+#[test]
+fn t10_a_refresh_waits_for_nobody() {
+    let mut harness = with_tier(|_| {});
+    harness.refresh("k");
+    leased(&mut harness);
+    harness.answer(0, "k", "mine");
+    assert_eq!(harness.lookup("k"), value("mine"));
+}
+
+#[test]
+fn t10_t01_a_second_tier_that_stops_answering_ends_the_wait() {
+    let mut harness = with_tier(|settings| settings.second_tier.break_after = 1);
+    let (slow, avoided) = (harness.fetch("a"), harness.fetch("b"));
+    for nth in 0..2 {
+        let id = harness.tier[nth].id;
+        harness.step(|table, turn| table.tier_answer(id, 0, TierAnswer::Leased, turn));
+        harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    }
+    harness.advance(55);
+    assert_eq!(harness.tier.len(), 3);
+    for nth in 0..harness.requests.len() {
+        for key in harness.requests[nth].keys() {
+            harness.answer(nth, &key, "mine");
+        }
+    }
+    assert_eq!((slow.outcome(), avoided.outcome()), (value("mine"), value("mine")));
+}
+
+#[test]
+fn s19_t10_very_many_polls_are_begun_in_steps() {
+    let mut harness = with_tier(|settings| settings.second_tier.max_requests = 100);
+    harness.budget = 50;
+    let all = keys(300);
+    harness.fetch_all(&refs(&all));
+    for nth in 0..harness.tier.len() {
+        let handout = harness.tier[nth].clone();
+        for index in 0..handout.keys.len() {
+            harness.step(|table, turn| table.tier_answer(handout.id, index, TierAnswer::Leased, turn));
+        }
+        harness.step(|table, turn| table.tier_finish(handout.id, TierEnd::Finished, turn));
+    }
+    let (before, mut holds) = (harness.tier.len(), 0);
+    harness.advance_by(5, |_| holds += 1);
+    assert!(holds >= 5, "{holds} holds");
+    assert_eq!(harness.tier[before..].iter().map(|handout| handout.keys.len()).sum::<usize>(), 300);
+}
