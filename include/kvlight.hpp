@@ -715,6 +715,102 @@ template <class Function> struct one_by_one {
 
 } // namespace detail
 
+/* ---- Requests to the second tier ------------------------------------------------------------------------------------- */
+
+/* What a request asks to store under a key. A view, valid while the request exists. */
+struct l2_entry {
+    std::string_view data; /* to be stored as it is */
+    std::optional<milliseconds> ttl; /* from now on; empty: it does not expire */
+    std::string_view token; /* of a fill: the one that the read of the key was given */
+};
+
+/* Keys to look up, to store or to remove. It may be copied, moved to another thread and served later; if it was not finished, the last copy
+   that is destroyed fails it. Its functions return a status: a second tier need not avoid KVL_LATE and KVL_ERR_CLOSED. */
+class l2_request {
+public:
+    explicit l2_request(kvl_l2_request_t *borrowed) noexcept : handle_(handle::share(borrowed)) {}
+
+    /* KVL_L2_READ, KVL_L2_FILL, KVL_L2_WRITE, KVL_L2_REMOVE or KVL_L2_CLEAR, which has no keys. */
+    uint32_t kind() const noexcept { return kvl_l2_request_kind(handle_.get()); }
+    size_t size() const noexcept { return kvl_l2_request_len(handle_.get()); }
+    std::string_view operator[](size_t i) const noexcept { return detail::text(slices()[i].data, slices()[i].len); }
+    std::vector<std::string_view> keys() const
+    {
+        std::vector<std::string_view> all;
+        for (size_t i = 0; i < size(); i++)
+            all.push_back((*this)[i]);
+        return all;
+    }
+    /* Of KVL_L2_FILL and KVL_L2_WRITE: what to store; empty for other requests. */
+    std::optional<l2_entry> entry(size_t i) const noexcept
+    {
+        const uint8_t *data = nullptr, *token = nullptr;
+        size_t len = 0, token_len = 0;
+        int64_t ttl_ms = 0;
+        if (kvl_l2_request_entry(handle_.get(), i, &data, &len, &ttl_ms, &token, &token_len) != KVL_OK)
+            return std::nullopt;
+        return l2_entry{detail::text(data, len), ttl_ms == KVL_TTL_NEVER ? std::nullopt : std::optional(milliseconds(ttl_ms)),
+                        detail::text(token, token_len)};
+    }
+    /* KVL_L2_READ: it has this entry. `ttl_left` as in l2_entry; the token stands for this very entry. */
+    status hit(size_t i, std::string_view data, std::optional<milliseconds> ttl_left, std::string_view token = {}) const noexcept
+    {
+        return hit_for(i, data, ttl_left ? ttl_left->count() : KVL_TTL_NEVER, token);
+    }
+    /* The same if it does not know how much of the TTL is left. */
+    status hit(size_t i, std::string_view data, std::string_view token = {}) const noexcept
+    {
+        return hit_for(i, data, KVL_L2_TTL_UNKNOWN, token);
+    }
+    /* KVL_L2_READ: it has nothing; the token is the lease, if it has granted one. */
+    status miss(size_t i, std::string_view token = {}) const noexcept
+    {
+        return kvl_l2_request_miss(handle_.get(), i, detail::bytes(token), token.size());
+    }
+    /* KVL_L2_READ: it has nothing, and another process has the lease. */
+    status leased(size_t i) const noexcept { return kvl_l2_request_leased(handle_.get(), i); }
+    /* KVL_L2_READ: the lease of another process may be taken over, since it was waited for long enough. */
+    bool steals(size_t i) const noexcept { return kvl_l2_request_steals(handle_.get(), i) != 0; }
+    /* KVL_L2_FILL: not stored, because the key is not as it was read. KVL_L2_WRITE: not stored; the key is removed instead. */
+    status refused(size_t i) const noexcept { return kvl_l2_request_refused(handle_.get(), i); }
+    /* It has failed for this key; 0 for KVL_L2_CLEAR. */
+    status fail(size_t i) const noexcept { return kvl_l2_request_fail(handle_.get(), i); }
+    /* All of it is done, but for what was refused or has failed. */
+    status finish() const noexcept { return kvl_l2_request_finish(handle_.get()); }
+    kvl_l2_request_t *get() const noexcept { return handle_.get(); }
+
+private:
+    using handle = detail::counted<kvl_l2_request_t, kvl_l2_request_retain, kvl_l2_request_release>;
+    const kvl_slice_t *slices() const noexcept { return kvl_l2_request_keys(handle_.get()); }
+    status hit_for(size_t i, std::string_view data, int64_t ttl_left_ms, std::string_view token) const noexcept
+    {
+        return kvl_l2_request_hit(handle_.get(), i, detail::bytes(data), data.size(), ttl_left_ms, detail::bytes(token), token.size());
+    }
+    handle handle_;
+};
+
+namespace detail {
+
+/* Lets no exception escape: what was not answered has failed, and nothing counts as written. */
+template <class Function> void serve(void *closure, kvl_l2_request_t *handle) noexcept
+{
+#if KVL_EXCEPTIONS
+    try {
+        (*static_cast<Function *>(closure))(l2_request(handle));
+    } catch (...) {
+        if (kvl_l2_request_kind(handle) != KVL_L2_READ) {
+            for (size_t i = 0, n = kvl_l2_request_len(handle); i < n || i == 0; i++)
+                kvl_l2_request_fail(handle, i);
+        }
+        kvl_l2_request_finish(handle);
+    }
+#else
+    (*static_cast<Function *>(closure))(l2_request(handle));
+#endif
+}
+
+} // namespace detail
+
 /* ---- Results --------------------------------------------------------------------------------------------------------- */
 
 /* The result of one position. A view, valid while the callback runs or the results exist. Converts to an expected, which can be kept. */
@@ -930,6 +1026,19 @@ public:
         return provider(detail::one_by_one<std::decay_t<Function>>{std::forward<Function>(load)});
     }
     template <class Function> config &&load(Function &&load) && { return std::move(this->load(std::forward<Function>(load))); }
+    /* `serve(kvl::l2_request)` is a store that several processes may share, asked before the provider. It serves requests on threads of the
+       library, several at a time, now or later. An exception fails the request. `abilities`: KVL_L2_F_*. */
+    template <class Function> config &second_tier(Function &&serve, uint32_t abilities = 0) &
+    {
+        using closure = std::decay_t<Function>;
+        static_assert(std::is_invocable_v<closure &, l2_request>, "a second tier is called with a kvl::l2_request");
+        kvl_config_set_l2(handle_.get(), abilities, detail::serve<closure>, new closure(std::forward<Function>(serve)), detail::end<closure>);
+        return *this;
+    }
+    template <class Function> config &&second_tier(Function &&serve, uint32_t abilities = 0) &&
+    {
+        return std::move(second_tier(std::forward<Function>(serve), abilities));
+    }
     /* `valid(std::string_view key)` returns whether a key is valid. */
     template <class Function> config &validator(Function &&valid) &
     {
@@ -1386,6 +1495,14 @@ public:
     void invalidate(const keys &all) const { detail::raise_if_failed(kvl_tasks_invalidate(handle_.get(), all.data(), all.size(), 0)); }
     /* Another process may have changed any key: everything leaves. */
     void invalidate_all() const { detail::raise_if_failed(kvl_tasks_invalidate(handle_.get(), nullptr, 0, KVL_INVALIDATE_F_ALL)); }
+    /* Waits until the second tier has everything that was put, removed or cleared before. Returns false if the time is over first. */
+    bool sync_second_tier(std::optional<milliseconds> timeout = std::nullopt) const
+    {
+        status s = kvl_tasks_l2_sync(handle_.get(), timeout ? timeout->count() : KVL_FOREVER);
+        if (s != KVL_ERR_TIMEOUT)
+            detail::raise_if_failed(s);
+        return s == KVL_OK;
+    }
     kvl_stats_t stats() const
     {
         kvl_stats_t is;

@@ -1,0 +1,220 @@
+// A second tier (rules T01 to T15): a store in memory that engines share, one that throws, and one that serves its requests later.
+#include "check.hpp"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace std::chrono_literals;
+constexpr uint32_t leases = KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES;
+
+struct memory {
+    struct row {
+        std::string token;
+        std::optional<std::string> entry;
+        std::optional<kvl::milliseconds> ttl;
+    };
+
+    std::mutex lock;
+    std::map<std::string, row> rows;
+    int tokens = 0, reads = 0, fills = 0, refused = 0, writes = 0, removes = 0, clears = 0;
+
+    bool has(const std::string &key)
+    {
+        std::lock_guard<std::mutex> guard(lock);
+        return rows.count(key) != 0 && rows[key].entry;
+    }
+    std::string next_token() { return "token " + std::to_string(++tokens); }
+
+    void operator()(const kvl::l2_request &request)
+    {
+        std::lock_guard<std::mutex> guard(lock);
+        for (size_t i = 0; i < request.size(); i++) {
+            std::string key(request[i]);
+            auto at = rows.find(key);
+            switch (request.kind()) {
+            case KVL_L2_READ:
+                reads++;
+                CHECK(!request.entry(i));
+                if (at == rows.end()) {
+                    rows[key].token = next_token();
+                    request.miss(i, rows[key].token);
+                } else if (!at->second.entry) {
+                    CHECK(!request.steals(i));
+                    request.leased(i);
+                } else {
+                    request.hit(i, *at->second.entry, at->second.ttl, at->second.token);
+                }
+                break;
+            case KVL_L2_FILL:
+            case KVL_L2_WRITE: {
+                auto entry = request.entry(i);
+                CHECK(entry && entry->data.size() >= 40);
+                if (request.kind() == KVL_L2_FILL && (at == rows.end() || at->second.token != entry->token)) {
+                    refused++;
+                    request.refused(i);
+                    break;
+                }
+                rows[key] = {next_token(), std::string(entry->data), entry->ttl};
+                (request.kind() == KVL_L2_FILL ? fills : writes)++;
+                break;
+            }
+            case KVL_L2_REMOVE:
+                rows.erase(key);
+                removes++;
+                break;
+            default: CHECK(false);
+            }
+        }
+        if (request.kind() == KVL_L2_CLEAR) {
+            rows.clear();
+            clears++;
+        }
+        request.finish();
+    }
+};
+
+kvl::config over(memory &tier)
+{
+    return kvl::config()
+        .load([](std::string_view key) { return "loaded " + std::string(key); })
+        .set("l2.timeout_ms", -1)
+        .second_tier([&tier](const kvl::l2_request &request) { tier(request); }, leases);
+}
+
+void t02_two_engines_share_what_one_loaded()
+{
+    memory tier;
+    kvl::tasks first(over(tier).set("cache.ttl_ms", 60000)), second(over(tier));
+    CHECK(first.fetch_wait("a")->bytes() == "loaded a");
+    while (!tier.has("a"))
+        std::this_thread::yield();
+    auto found = second.fetch_all_wait({"a"}).value();
+    CHECK(found[0].bytes() == "loaded a" && found[0].source() == KVL_SOURCE_L2 && found[0].get()->ttl_left_ms > 0);
+    CHECK(second.stats().l2_hits == 1 && second.stats().loads_started == 1);
+    first.cache().put("b", "put");
+    first.cache().remove("a");
+    CHECK(first.sync_second_tier() && first.sync_second_tier(0ms));
+    CHECK(second.fetch_wait("b")->bytes() == "put" && tier.writes == 1 && tier.removes == 1);
+    first.cache().clear();
+    CHECK(first.sync_second_tier() && tier.clears == 1);
+    first.join();
+    second.join();
+}
+
+void t03_a_write_beats_an_older_load()
+{
+    memory tier;
+    inbox<kvl::request> asked;
+    kvl::tasks loads(over(tier).provider([&](kvl::request request) { asked.put(std::move(request)); })), writes(over(tier));
+    auto waits = loads.fetch_future("k");
+    {
+        kvl::request old = asked.take();
+        writes.cache().put("k", "new");
+        CHECK(writes.sync_second_tier());
+        loads.invalidate({"k"});
+        old.resolve(0, "old");
+    }
+    CHECK(waits.get()->bytes() == "old"); // it was asked for before
+    CHECK(loads.fetch_wait("k")->bytes() == "new" && tier.fills == 0);
+    loads.join();
+    writes.join();
+}
+
+void t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it()
+{
+    memory tier;
+    inbox<kvl::request> asked;
+    auto asks = [&](kvl::request request) { asked.put(std::move(request)); };
+    kvl::tasks one(over(tier).set("l2.wait_ms", 600000).provider(asks)), other(over(tier).set("l2.wait_ms", 600000).provider(asks));
+    auto first = one.fetch_future("k"), second = other.fetch_future("k");
+    while (one.stats().l2_waited + other.stats().l2_waited == 0)
+        std::this_thread::yield();
+    asked.take().resolve(0, "loaded once");
+    CHECK(first.get()->bytes() == "loaded once" && second.get()->bytes() == "loaded once");
+    CHECK(one.stats().loads_started + other.stats().loads_started == 2 && one.stats().l2_hits + other.stats().l2_hits == 1);
+    one.join();
+    other.join();
+}
+
+#if KVL_EXCEPTIONS
+void t01_an_exception_fails_the_request_alone()
+{
+    std::atomic<bool> is_down{true};
+    std::atomic<int> served{0};
+    kvl::tasks tasks(kvl::config()
+                         .set("l2.break_after", 0)
+                         .set("l2.timeout_ms", -1)
+                         .set("l2.break_ms", 1)
+                         .load([](std::string_view key) { return std::string(key); })
+                         .second_tier([&](const kvl::l2_request &request) {
+                             served++;
+                             if (is_down)
+                                 throw std::runtime_error("down");
+                             if (request.kind() == KVL_L2_READ)
+                                 request.miss(0);
+                             request.finish();
+                         }));
+    CHECK(tasks.fetch_wait("a")->bytes() == "a" && tasks.stats().l2_errors == 1);
+    tasks.cache().put("b", "1");
+    while (tasks.stats().l2_write_errors == 0)
+        std::this_thread::yield();
+    CHECK(!tasks.sync_second_tier(0ms));
+    is_down = false;
+    CHECK(tasks.sync_second_tier() && served >= 3); // it was sent again
+    tasks.cache().clear();
+    CHECK(tasks.sync_second_tier());
+    tasks.join();
+}
+#endif
+
+void t01_a_request_is_served_later_or_dropped()
+{
+    kvl::clock clock;
+    inbox<kvl::l2_request> asked;
+    std::optional<kvl::tasks> tasks(std::in_place, kvl::config()
+                                                       .clock(clock)
+                                                       .load([](std::string_view key) { return std::string(key); })
+                                                       .second_tier([&](kvl::l2_request request) { asked.put(std::move(request)); }));
+    auto waits = tasks->fetch_future("a");
+    {
+        kvl::l2_request read = asked.take();
+        CHECK(read.kind() == KVL_L2_READ && read.keys() == std::vector<std::string_view>{"a"});
+        CHECK(read.hit(0, "this is no entry") == KVL_OK && read.miss(0) == KVL_ERR_ALREADY_ANSWERED && read.refused(0) == KVL_ERR_WRONG_KIND);
+        CHECK(read.finish() == KVL_OK && waits.get()->bytes() == "a");
+    }
+    {
+        kvl::l2_request fill = asked.take();
+        CHECK(fill.kind() == KVL_L2_FILL && fill.entry(0) && !fill.entry(0)->ttl && fill.entry(0)->token.empty() && !fill.entry(1));
+        CHECK(fill.finish() == KVL_OK && tasks->stats().l2_fills == 1);
+    }
+    waits = tasks->fetch_future("b");
+    static_cast<void>(asked.take()); // dropped: it has failed
+    CHECK(waits.get()->bytes() == "b" && tasks->stats().l2_errors == 1);
+    tasks->cache().put("c", "1");
+    {
+        kvl::l2_request write = asked.take();
+        clock.advance(5s);
+        CHECK(write.finish() == KVL_LATE && tasks->stats().l2_write_errors == 1);
+    }
+    clock.advance(1s);
+    CHECK(asked.take().finish() == KVL_OK && tasks->sync_second_tier(0ms));
+    tasks->join();
+    tasks.reset();
+}
+
+} // namespace
+
+int main()
+{
+    t02_two_engines_share_what_one_loaded();
+    t03_a_write_beats_an_older_load();
+    t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it();
+#if KVL_EXCEPTIONS
+    t01_an_exception_fails_the_request_alone();
+#endif
+    t01_a_request_is_served_later_or_dropped();
+    return done();
+}
