@@ -21,7 +21,8 @@ static bool setting_is(const kvl_config_t *config, const char *name, const char 
 static PyObject *engine_open(Engine *self, PyObject *args)
 {
     PyObject *settings, *clock, *encode, *decode, *cost;
-    if (!PyArg_ParseTuple(args, "OOOOO", &settings, &clock, &encode, &decode, &cost))
+    int abilities; /* of the second tier; -1: there is none */
+    if (!PyArg_ParseTuple(args, "OOOOOi", &settings, &clock, &encode, &decode, &cost, &abilities))
         return NULL;
     kvl_config_t *config;
     if (store_init(&self->store, settings, clock, &config) < 0)
@@ -35,7 +36,9 @@ static PyObject *engine_open(Engine *self, PyObject *args)
         if (status >= 0)
             status = kvl_config_set_provider(config, NULL, NULL, NULL);
         if (status >= 0)
-            status = kvl_config_set_queue(config, self->pump->queue, KVL_QUEUE_F_ALL);
+            status = kvl_config_set_queue(config, self->pump->queue, KVL_QUEUE_F_ALL | KVL_QUEUE_F_L2);
+        if (status >= 0 && abilities >= 0)
+            status = kvl_config_set_l2(config, (uint32_t)abilities | KVL_L2_F_OBJECTS, NULL, NULL, NULL);
         if (status >= 0)
             status = kvl_tasks_new(config, &self->tasks, &error);
         if (status >= 0)
@@ -224,6 +227,16 @@ static int provide(Engine *self, kvl_request_t *handle)
     return failed;
 }
 
+/* Passes a request for the second tier on. If that raises, dropping the request fails it. */
+static int serve(Engine *self, kvl_l2_request_t *handle)
+{
+    PyObject *request = tier_request_new(self, handle);
+    PyObject *returned = request ? PyObject_CallMethodObjArgs((PyObject *)self, self->store.state->s__serve, request, NULL) : NULL;
+    Py_XDECREF(returned);
+    Py_XDECREF(request);
+    return returned ? 0 : -1;
+}
+
 static void cancel_request(Engine *self, uintptr_t number)
 {
     PyObject *key = PyLong_FromUnsignedLongLong(number);
@@ -287,6 +300,9 @@ int engine_handle(Engine *self, const kvl_event_t *event)
         break;
     case KVL_EVENT_REQUEST:
         failed = provide(self, event->request);
+        break;
+    case KVL_EVENT_L2:
+        failed = serve(self, event->l2_request);
         break;
     case KVL_EVENT_CANCEL:
         cancel_request(self, (uintptr_t)event->user_data);

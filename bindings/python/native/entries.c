@@ -129,15 +129,26 @@ static bool is_plain(State *state, PyObject *value)
            PyFloat_CheckExact(value) || Py_TYPE(value) == (PyTypeObject *)state->uuid;
 }
 
-static int dump(Transfer *self, PyObject *value, Bytes *into)
+int value_dump(State *state, PyObject *dump, PyObject *value, Bytes *into)
 {
-    PyObject *made = PyObject_CallFunctionObjArgs(self->convert, value, NULL);
+    if (is_plain(state, value))
+        return key_encode(state, NULL, value, into) < 0 ? -1 : 1;
+    if (dump == Py_None)
+        return 0;
+    PyObject *made = PyObject_CallFunctionObjArgs(dump, value, NULL);
     char *data;
     Py_ssize_t len;
     int failed = !made || PyBytes_AsStringAndSize(made, &data, &len) < 0 || bytes_add(into, (char[]){DUMPED}, 1) < 0 ||
                  bytes_add(into, data, (size_t)len) < 0;
     Py_XDECREF(made);
-    return failed ? -1 : 0;
+    return failed ? -1 : 1;
+}
+
+PyObject *value_load(State *state, PyObject *load, const uint8_t *data, size_t len)
+{
+    if (*data != DUMPED)
+        return key_decode(state, NULL, data, len, false);
+    return load == Py_None ? NULL : PyObject_CallFunction(load, "y#", (const char *)data + 1, (Py_ssize_t)len - 1);
 }
 
 static kvl_value_t *encode_value(void *user_data, const kvl_result_t *entry)
@@ -151,14 +162,12 @@ static kvl_value_t *encode_value(void *user_data, const kvl_result_t *entry)
     Py_INCREF(value);
     Bytes bytes;
     bytes_start(&bytes);
-    bool is_known = is_plain(self->store->state, value);
-    if (is_known || self->convert != Py_None) {
-        int failed = is_known ? key_encode(self->store->state, NULL, value, &bytes) : dump(self, value, &bytes);
-        kvl_status_t status = failed ? KVL_OK : kvl_value_new_bytes(bytes.data, bytes.len, &made);
+    if (value_dump(self->store->state, self->convert, value, &bytes) > 0) {
+        kvl_status_t status = kvl_value_new_bytes(bytes.data, bytes.len, &made);
         if (status < 0)
             raise_status(self->store->state, status, NULL);
-        self->has_failed = PyErr_Occurred() != NULL;
     }
+    self->has_failed = PyErr_Occurred() != NULL;
     bytes_end(&bytes);
     Py_DECREF(value);
     self->thread = PyEval_SaveThread();
@@ -172,14 +181,10 @@ static kvl_value_t *decode_value(void *user_data, const kvl_result_t *entry)
     if (self->has_failed || !entry->data_len)
         return NULL;
     PyEval_RestoreThread(self->thread);
-    bool is_dumped = *entry->data == DUMPED;
-    if (!is_dumped || self->convert != Py_None) {
-        PyObject *value = is_dumped ? PyObject_CallFunction(self->convert, "y#", (const char *)entry->data + 1, (Py_ssize_t)entry->data_len - 1)
-                                    : key_decode(self->store->state, NULL, entry->data, entry->data_len, false);
-        made = value ? store_value(self->store, value) : NULL;
-        Py_XDECREF(value);
-        self->has_failed = !made;
-    }
+    PyObject *value = value_load(self->store->state, self->convert, entry->data, entry->data_len);
+    made = value ? store_value(self->store, value) : NULL;
+    Py_XDECREF(value);
+    self->has_failed = PyErr_Occurred() != NULL;
     self->thread = PyEval_SaveThread();
     return made;
 }

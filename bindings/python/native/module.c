@@ -298,6 +298,7 @@ static int execute(PyObject *module)
         !(state->engine_type = type_of(module, &engine_spec, state->store_type, "Engine")) ||
         !(state->waiter_type = type_of(module, &waiter_spec, NULL, "Waiter")) ||
         !(state->request_type = type_of(module, &request_spec, NULL, "Request")) ||
+        !(state->tier_request_type = type_of(module, &tier_request_spec, NULL, "TierRequest")) ||
         !(state->pump_type = type_of(module, &pump_spec, NULL, "Pump")))
         return -1;
     if (PyModule_AddStringConstant(module, "VERSION", kvl_version_string()) < 0)
@@ -311,7 +312,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     if (!state)
         return 0;
     PyObject *all[] = {(PyObject *)state->store_type, (PyObject *)state->engine_type, (PyObject *)state->waiter_type,
-                       (PyObject *)state->request_type, (PyObject *)state->pump_type, (PyObject *)state->clock_type,
+                       (PyObject *)state->request_type, (PyObject *)state->tier_request_type, (PyObject *)state->pump_type, (PyObject *)state->clock_type,
                        (PyObject *)state->entries_type, state->failure, state->permanent, state->gone, state->retry_after, state->answer,
                        state->not_modified, state->setting_names, state->uuid, state->allocate_lock,
                        state->get_running_loop};
@@ -326,7 +327,7 @@ static int clear(PyObject *module)
     if (!state)
         return 0;
     PyObject **all[] = {(PyObject **)&state->store_type, (PyObject **)&state->engine_type, (PyObject **)&state->waiter_type,
-                        (PyObject **)&state->request_type, (PyObject **)&state->pump_type, (PyObject **)&state->clock_type,
+                        (PyObject **)&state->request_type, (PyObject **)&state->tier_request_type, (PyObject **)&state->pump_type, (PyObject **)&state->clock_type,
                         (PyObject **)&state->entries_type, &state->failure, &state->permanent, &state->gone, &state->retry_after, &state->answer,
                         &state->not_modified, &state->setting_names, &state->uuid, &state->allocate_lock,
                         &state->get_running_loop};

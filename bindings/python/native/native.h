@@ -68,13 +68,13 @@ static inline void drops_release_pending(DropStack *drops)
 /* ---- The module's state (module.c) ---- */
 
 #define NAMES(X)                                                                                                                           \
-    X(acquire) X(after_ms) X(_own_loop) X(_module) X(_provide) X(_report) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
+    X(acquire) X(after_ms) X(_own_loop) X(_module) X(_provide) X(_report) X(_serve) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
     X(cost) X(create_future) X(done) X(exception) X(is_closed) X(is_running) X(keys) X(priority) X(release) X(remove_reader) X(result)     \
     X(set_exception) X(set_result) X(stale_ttl_ms) X(tags) X(ttl_ms) X(value) X(version)
 
 typedef struct {
     DropStack *drops;
-    PyTypeObject *store_type, *entries_type, *engine_type, *waiter_type, *request_type, *pump_type, *clock_type;
+    PyTypeObject *store_type, *entries_type, *engine_type, *waiter_type, *request_type, *tier_request_type, *pump_type, *clock_type;
     PyObject *failure;   /* kvlight._errors.failure(status, message, errno=None), which returns an exception */
     PyObject *permanent, *gone, *retry_after; /* kvlight.Permanent, Gone and RetryAfter */
     PyObject *answer, *not_modified; /* kvlight.Answer and NotModified */
@@ -211,7 +211,7 @@ struct Pump {
     bool is_finished;
 };
 
-extern PyType_Spec store_spec, entries_spec, engine_spec, waiter_spec, request_spec, pump_spec;
+extern PyType_Spec store_spec, entries_spec, engine_spec, waiter_spec, request_spec, tier_request_spec, pump_spec;
 
 int store_init(Store *self, PyObject *settings, PyObject *clock, kvl_config_t **out_config);
 void store_release(Store *self);
@@ -219,10 +219,18 @@ void store_set_functions(Store *self, PyObject *encode, PyObject *decode, PyObje
 int store_traverse(Store *self, visitproc visit, void *arg);
 int store_clear(Store *self);
 Store *store_check_open(Store *self);
-uint64_t store_cost(Store *self, PyObject *value, bool *failed);
+/* The cost of a value by the program's function; 0 if `function` is NULL. */
+uint64_t cost_of(PyObject *function, PyObject *value, bool *failed);
+/* Creates a handle for a value of this cost; None becomes null. NULL with an exception set on failure. */
+kvl_value_t *value_new(State *state, PyObject *value, uint64_t cost);
 /* Creates a handle for a value; None becomes null. NULL with an exception set on failure. */
 kvl_value_t *store_value(Store *self, PyObject *value);
 PyObject *value_into_object(State *state, kvl_status_t status, kvl_value_t *value);
+/* Appends the bytes that stand for a value outside of this process: plain values as they are, others by the program's function, which may be
+ * None. Returns 1; 0 if it is not plain and there is no function; -1 with an exception set. */
+int value_dump(State *state, PyObject *dump, PyObject *value, Bytes *into);
+/* Makes a value of such bytes, `len` 1 or more. NULL without an exception: it needs the program's function, which is None. */
+PyObject *value_load(State *state, PyObject *load, const uint8_t *data, size_t len);
 /* entries.c */
 PyObject *store_items(Store *self, PyObject *unused);
 PyObject *store_save(Store *self, PyObject *args);
@@ -245,6 +253,8 @@ PyObject *waiter_return_results(Waiter *waiter, State *state, const kvl_results_
 
 PyObject *request_new(Engine *engine, kvl_request_t *handle);
 void request_cancelled(Request *request);
+/* tier.c: a request for the second tier; it retains the handle. */
+PyObject *tier_request_new(Engine *engine, kvl_l2_request_t *handle);
 
 Pump *pump_new(State *state, PyObject *module, Engine *engine);
 int pump_attach(Pump *self, PyObject *loop);

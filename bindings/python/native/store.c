@@ -135,30 +135,35 @@ Store *store_check_open(Store *self)
         return failed;                                                                                                                     \
     }
 
-uint64_t store_cost(Store *self, PyObject *value, bool *failed)
+uint64_t cost_of(PyObject *function, PyObject *value, bool *failed)
 {
-    if (!self->cost)
+    if (!function)
         return 0;
-    PyObject *cost = PyObject_CallFunctionObjArgs(self->cost, value, NULL);
+    PyObject *cost = PyObject_CallFunctionObjArgs(function, value, NULL);
     unsigned long long number = cost ? PyLong_AsUnsignedLongLong(cost) : 0;
     Py_XDECREF(cost);
     *failed = PyErr_Occurred() != NULL;
     return number;
 }
 
-kvl_value_t *store_value(Store *self, PyObject *value)
+kvl_value_t *value_new(State *state, PyObject *value, uint64_t cost)
 {
     if (value == Py_None)
         return kvl_value_null();
-    bool failed = false;
-    uint64_t cost = store_cost(self, value, &failed);
-    Box *box = failed ? NULL : box_new(self->state->drops, value);
+    Box *box = box_new(state->drops, value);
     if (!box)
         return NULL;
     kvl_value_t *handle;
     kvl_status_t status;
-    CALL_LIBRARY(self->state->drops, status = kvl_value_new_object(box, cost, box_dropped, &handle));
-    return status < 0 ? (kvl_value_t *)raise_status(self->state, status, NULL) : handle;
+    CALL_LIBRARY(state->drops, status = kvl_value_new_object(box, cost, box_dropped, &handle));
+    return status < 0 ? (kvl_value_t *)raise_status(state, status, NULL) : handle;
+}
+
+kvl_value_t *store_value(Store *self, PyObject *value)
+{
+    bool failed = false;
+    uint64_t cost = value == Py_None ? 0 : cost_of(self->cost, value, &failed);
+    return failed ? NULL : value_new(self->state, value, cost);
 }
 
 /* Returns the object of a value that a call returned, and releases the value. */

@@ -44,7 +44,15 @@ echo "# tests"
 (cd "$here/.." && timeout 1200 "$python" -m pytest -q -p no:cacheprovider) || failed=1
 echo "# types"
 (cd "$here" && MYPYPATH="$here/../src:$here" "$python" -m mypy --strict --cache-dir="$build/mypy" -p kvlight &&
-    MYPYPATH="$here/../src:$here" "$python" -m mypy --strict --cache-dir="$build/mypy" "$top/examples/python/sqlite_batch.py" ./*.py) || failed=1
+    MYPYPATH="$here/../src:$here" "$python" -m mypy --strict --cache-dir="$build/mypy" "$top"/examples/python/*.py ./*.py) || failed=1
+echo "# second_tier.py"
+timeout 120 "$python" "$top/examples/python/second_tier.py" >"$build/out" 2>&1 && grep -q 'engine B: user:7 = written by A, from L2' "$build/out" ||
+    { cat "$build/out"; failed=1; }
+echo "# sqlite_tier.py, twice"
+for from in PROVIDER L2; do
+    timeout 120 "$python" "$top/examples/python/sqlite_tier.py" "$build/tier.db" >"$build/out" 2>&1 && [ "$(grep -c "from $from\$" "$build/out")" = 3 ] ||
+        { cat "$build/out"; failed=1; }
+done
 if command -v dpkg-query >/dev/null; then
     echo "# sqlite_batch.py"
     timeout 120 "$python" "$top/examples/python/sqlite_batch.py" "$build/packages.db" || failed=1

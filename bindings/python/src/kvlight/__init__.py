@@ -41,7 +41,8 @@ from ._api import Source, Status
 from ._native import VERSION as __version__
 from ._native import Clock
 from ._tasks import Tasks
+from ._tier import Entry, Hit, Leased, SecondTier, Vacant
 
-__all__ = ["Answer", "Cache", "Cancelled", "Clock", "Closed", "Damaged", "Error", "FileFailed", "Forked", "Gone", "Miss",
-           "NotModified", "Permanent", "ProviderFailed", "QueueFull", "Result", "RetryAfter", "Source", "Stale", "Status", "Tasks",
-           "Timeout", "Unanswered", "Unavailable", "Wrong", "cached"]
+__all__ = ["Answer", "Cache", "Cancelled", "Clock", "Closed", "Damaged", "Entry", "Error", "FileFailed", "Forked", "Gone", "Hit", "Leased", "Miss",
+           "NotModified", "Permanent", "ProviderFailed", "QueueFull", "Result", "RetryAfter", "SecondTier", "Source", "Stale", "Status", "Tasks",
+           "Timeout", "Unanswered", "Unavailable", "Vacant", "Wrong", "cached"]

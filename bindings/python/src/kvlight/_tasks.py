@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import sys
 import threading
 import warnings
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Literal, Optional, TypeVar, Union, cast
@@ -16,12 +18,13 @@ from ._answer import Answer, NotModified, Result, Stale, result, stale
 from ._errors import Closed
 from ._nesting import Nesting
 from ._store import K, Store, V
+from ._tier import Attached, SecondTier
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from ._api import FetchSettings, Settings
-    from ._native import Clock, Request
+    from ._native import Clock, Request, TierRequest
 
 _T = TypeVar("_T")
 _Answer = Union[V, None, Exception, Answer[V]]
@@ -59,6 +62,9 @@ class Tasks(Store[K, V], _native.Engine):
     cost       a function that returns the cost of a value in bytes; with cache_cost_limit the default is sys.getsizeof.
     encode,    functions that turn keys of other types into bytes and back.
     decode
+    second_tier  a store that is asked before the provider, and that other processes may share: see kvlight.SecondTier.
+    dump,      functions that make bytes of a value for the second tier, and a value of the bytes: pickle.dumps and pickle.loads. Values that are
+    load       str, bytes, int, float, bool or UUID need neither; without these functions, other values stay in this process.
     settings   the settings of docs/CONFIGURATION.md, with "_" for ".": cache_capacity=10_000, retry_count=3, timeout_ms=500.
     """
 
@@ -66,15 +72,20 @@ class Tasks(Store[K, V], _native.Engine):
     _thread: threading.Thread | None = None
     _closing: Any = None
     _pool: Executor | None = None
+    _tier: Attached | None = None
+    _tier_pool: ThreadPoolExecutor | None = None
 
     def __init__(self, *, provider: _Provider[K, V] | None = None, one: _One[K, V] | None = None,
                  conditional: _Conditional[K, V] | None = None, executor: Executor | None = None, clock: Clock | None = None,
                  cost: Callable[[V], int] | None = None, encode: Callable[[K], bytes] | None = None,
-                 decode: Callable[[bytes], K] | None = None, **settings: Unpack[Settings]) -> None:
+                 decode: Callable[[bytes], K] | None = None, second_tier: SecondTier | None = None,
+                 dump: Callable[[V], bytes] | None = None, load: Callable[[bytes], V] | None = None, **settings: Unpack[Settings]) -> None:
         if sum(function is not None for function in (provider, one, conditional)) != 1:
             raise TypeError("Tasks takes exactly one of provider=, conditional= and one=")
         if (encode is None) != (decode is None):
             raise TypeError("encode= and decode= go together: the provider receives decoded keys")
+        if (dump is None) != (load is None) or (dump is not None and second_tier is None):
+            raise TypeError("dump= and load= go together, with a second_tier=: the one reads what the other wrote")
         function: Any = provider or one or conditional
         if not callable(function):
             raise TypeError(f"the provider must be a function, not {type(function).__name__}")
@@ -89,7 +100,13 @@ class Tasks(Store[K, V], _native.Engine):
         self._workers = settings.get("tasks_max_running", 4)
         self._nesting = Nesting(min(self._workers, getattr(executor, "_max_workers", self._workers)))
         self._lock = threading.Lock()
-        self._open(settings, clock, encode, decode, cost)
+        self._serving: set[asyncio.Task[None]] = set()
+        abilities = -1
+        if second_tier is not None:
+            self._tier = Attached(second_tier, dump, load, functools.partial(_report_of, weakref.ref(self)))
+            self._tier_workers = settings.get("l2_max_requests", 4) + 1
+            abilities = self._tier.abilities()
+        self._open(settings, clock, encode, decode, cost, abilities)
 
     def __del__(self) -> None:
         was_open = not self.is_closed
@@ -126,6 +143,10 @@ class Tasks(Store[K, V], _native.Engine):
         await asyncio.shield(self._closing)
         while tasks := [request.task for request in self._providing() if request.task is not None]:
             await asyncio.wait(tasks)
+        for serving in self._serving:
+            serving.cancel()
+        if self._serving:
+            await asyncio.wait(self._serving)
         pump = self._pump
         self._abandon()
         if pump is not None:
@@ -252,8 +273,9 @@ class Tasks(Store[K, V], _native.Engine):
             self._close(None, None)
         with self._closing:
             pass  # acquired once the engine has ended
-        if isinstance(pool, ThreadPoolExecutor) and self._executor is None:
-            pool.shutdown(wait=threading.current_thread() not in pool._threads)
+        for own in (pool if self._executor is None else None, self._tier_pool):
+            if isinstance(own, ThreadPoolExecutor):
+                own.shutdown(wait=threading.current_thread() not in own._threads)
         self._abandon()
         if thread is not None:
             thread.join()
@@ -337,6 +359,8 @@ class Tasks(Store[K, V], _native.Engine):
             if self._loop is not None:
                 raise RuntimeError("this Tasks belongs to an event loop")
             self._pool = self._executor or ThreadPoolExecutor(self._workers, thread_name_prefix="kvlight")
+            if self._tier is not None:
+                self._tier_pool = ThreadPoolExecutor(self._tier_workers, thread_name_prefix="kvlight-l2")
             thread = threading.Thread(target=self._pump.run, name="kvlight", daemon=True)
             thread.start()
             self._thread = thread
@@ -364,6 +388,34 @@ class Tasks(Store[K, V], _native.Engine):
             if inspect.isawaitable(answers):
                 answers = await answers
         return [answers] if self._is_one else answers
+
+    def _serve(self, request: TierRequest) -> None:
+        """Starts to serve a request for the second tier."""
+        if self._loop is None:
+            cast(ThreadPoolExecutor, self._tier_pool).submit(_serve_on_thread, cast(Attached, self._tier), request)
+            return
+        serving = self._loop.create_task(self._serve_on_loop(cast(Attached, self._tier), request))
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
+
+    async def _serve_on_loop(self, tier: Attached, request: TierRequest) -> None:
+        try:
+            question = tier.question(request)
+            said: Any = None
+            if question.is_async and not question.is_empty:
+                said = await question.method(*question.arguments)
+            elif not question.is_empty:
+                loop = cast(asyncio.AbstractEventLoop, self._loop)
+                said = await loop.run_in_executor(self._executor, _call_on_thread, question.method, *question.arguments)
+                if inspect.isawaitable(said):
+                    said = await said
+            tier.answer(request, question, said)
+        except Exception as exception:
+            request.fail()
+            tier.report(exception)
+        except BaseException:
+            request.fail()
+            raise
 
     def _report(self, what: str, exception: BaseException) -> None:
         """Reports an exception of the program's function for which no caller waits."""
@@ -416,6 +468,25 @@ def _provide_on_thread(nesting: Nesting, function: Any, is_one: bool, is_conditi
 def _answers(function: Any, *arguments: Any) -> Any:
     answers = function(*arguments)
     return asyncio.run(_awaited(answers)) if inspect.isawaitable(answers) else answers
+
+
+def _serve_on_thread(tier: Attached, request: TierRequest) -> None:
+    """Runs on a thread of the pool. Holds no reference to the engine, so that an engine dropped meanwhile ends."""
+    try:
+        question = tier.question(request)
+        said: Any = None if question.is_empty else question.method(*question.arguments)
+        if inspect.isawaitable(said):
+            said = asyncio.run(_awaited(said))
+        tier.answer(request, question, said)
+    except BaseException as exception:
+        request.fail()
+        tier.report(exception)
+
+
+def _report_of(engine: weakref.ref[Tasks[Any, Any]], exception: BaseException) -> None:
+    """Reports an exception of the second tier, unless the engine is gone."""
+    if (tasks := engine()) is not None:
+        tasks._report("the second tier failed", exception)
 
 
 async def _awaited(awaitable: Awaitable[_T]) -> _T:
