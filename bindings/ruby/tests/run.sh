@@ -58,3 +58,4 @@ export KVL_RUBY_LOOKUP
 ruby -w "$here/scenarios.rb"
 ruby -w "$here/faults.rb"
 ruby -w "$here/labels.rb"
+ruby -w "$here/second_tier.rb"

@@ -126,6 +126,8 @@ final class NativeApi {
     static final int L2_F_CONDITIONAL = 1;
     /** A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over. */
     static final int L2_F_LEASES = 2;
+    /** The second tier stores objects too: it makes bytes of them, and objects of the bytes. Without this, objects stay in the process. */
+    static final int L2_F_OBJECTS = 4;
     /** A TTL that a second tier does not know. */
     static final int L2_TTL_UNKNOWN = -2;
     /** The circuit breaker lets requests through. */
@@ -519,8 +521,14 @@ final class NativeApi {
     static native long kvl_l2_request_len(long request);
     static native long kvl_l2_request_keys(long request);
     static native int kvl_l2_request_entry(long request, long i, long outData, long outLen, long outTtlMs, long outToken, long outTokenLen);
+    static native int kvl_l2_request_value(long request, long i, long outValue);
+    static native int kvl_l2_request_set_payload(long request, long i, long data, long len);
+    static native int kvl_l2_request_payload(long request, long i, long data, long len, long outData, long outLen);
+    static native int kvl_l2_request_hit_object(long request, long i, long data, long len, long ttlLeftMs, long token, long tokenLen, long value);
     static native int kvl_l2_request_hit(long request, long i, long data, long len, long ttlLeftMs, long token, long tokenLen);
     static native int kvl_l2_request_miss(long request, long i, long token, long tokenLen);
+    static native int kvl_l2_request_leased(long request, long i);
+    static native int kvl_l2_request_steals(long request, long i);
     static native int kvl_l2_request_refused(long request, long i);
     static native int kvl_l2_request_fail(long request, long i);
     static native int kvl_l2_request_finish(long request);

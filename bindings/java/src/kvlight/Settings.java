@@ -537,6 +537,36 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
+     * How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000.
+     *
+     * @param value the value
+     * @return this
+     */
+    public final S l2WriteTimeoutMs(long value) {
+        return put("l2.write_timeout_ms", value);
+    }
+
+    /**
+     * Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased). Default: true.
+     *
+     * @param value the value
+     * @return this
+     */
+    public final S l2SingleFlight(boolean value) {
+        return put("l2.single_flight", value);
+    }
+
+    /**
+     * How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Default: 1000.
+     *
+     * @param value the value
+     * @return this
+     */
+    public final S l2WaitMs(long value) {
+        return put("l2.wait_ms", value);
+    }
+
+    /**
      * The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1.
      *
      * @param value the value

@@ -89,6 +89,8 @@ import java.nio.ByteBuffer;
  * @param l2Errors Keys for which the second tier failed.
  * @param l2Timeouts Keys for which the second tier took too long (l2.timeout_ms).
  * @param l2Bypassed Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.
+ * @param l2Waited Keys that waited for the load of another process (l2.single_flight).
+ * @param l2Stolen Keys whose lease was taken over from a process that took too long (l2.wait_ms).
  * @param l2Reads Requests that looked keys up in the second tier.
  * @param l2Writes Puts and removals that were passed on to the second tier.
  * @param l2WriteErrors Keys that could not be written to the second tier; puts and removals are sent again.
@@ -183,6 +185,8 @@ public record Stats(
         long l2Errors,
         long l2Timeouts,
         long l2Bypassed,
+        long l2Waited,
+        long l2Stolen,
         long l2Reads,
         long l2Writes,
         long l2WriteErrors,
@@ -194,7 +198,7 @@ public record Stats(
         long l2Pending,
         long l2Avoided) {
 
-    static final int SIZE = 744;
+    static final int SIZE = 760;
 
     static Stats read(ByteBuffer from, int at) {
         return new Stats(
@@ -289,6 +293,8 @@ public record Stats(
                 from.getLong(at + 712),
                 from.getLong(at + 720),
                 from.getLong(at + 728),
-                from.getLong(at + 736));
+                from.getLong(at + 736),
+                from.getLong(at + 744),
+                from.getLong(at + 752));
     }
 }

@@ -11,13 +11,17 @@ module Kvlight
     # The maximum number of requests that the provider can have at a time.
     attr_reader :max_requests
 
-    def initialize(settings)
+    # The maximum number of requests that the second tier can have at a time.
+    attr_reader :max_tier_requests
+
+    # `tier` is an AttachedTier, or nil.
+    def initialize(settings, tier = nil)
       @lock = Mutex.new
       @state = :open
       @ended = Thread::Queue.new
       @process = Process.pid
       @event = Fiddle::Pointer.malloc(Native::Event::SIZE, Fiddle::RUBY_FREE)
-      open(settings)
+      open(settings, tier)
     end
 
     # Starts to deliver events to `tasks`. The `workers` are closed when the engine has ended.
@@ -102,14 +106,16 @@ module Kvlight
       Native.kvl_error_release(error) if error
     end
 
-    def open(settings)
+    def open(settings, tier)
       @tasks = 0
       @queue = Native.output { |out| Error.check(Native.kvl_queue_new(0, out)) }
       config = Native.output { |out| Error.check(Native.kvl_config_new(out)) }
       Settings.apply("kvl_config", config, settings)
-      Error.check(Native.kvl_config_set_queue(config, @queue, QUEUE_F_ALL))
+      Error.check(Native.kvl_config_set_queue(config, @queue, QUEUE_F_ALL | QUEUE_F_L2))
+      Error.check(Native.kvl_config_set_l2(config, tier.abilities, 0, 0, 0)) if tier
       Error.check(Native.kvl_config_set_provider(config, 0, 0, 0))
       @max_requests = %w[tasks.max_running tasks.max_abandoned].sum { |key| Settings.number(config, key) }
+      @max_tier_requests = Settings.number(config, "l2.max_requests") + 1
       @tasks = create(config)
       descriptor = Native.output { |out| Error.check(Native.kvl_queue_fd(@queue, out)) }
       # The library owns the descriptor: Ruby must not close it.

@@ -24,7 +24,11 @@ module Kvlight
     # Settings are those of docs/CONFIGURATION.md, as keywords: cache_capacity: 1000. `dropped` is called with each value that is not a String once
     # neither the cache nor a fetch holds it any longer. `on_error` is called with exceptions of `dropped` and of blocks passed to start, which
     # are printed without it. `encoding` is the encoding of keys and of values that are Strings.
-    def initialize(dropped: nil, on_error: nil, encoding: Encoding::UTF_8, delivery: :queue, **settings, &provider)
+    # `second_tier` is a store that is asked before the provider, and that other processes may share: see SecondTier. `dump` and `load` make Strings
+    # of values that are none, for it, and values of these Strings: Marshal.method(:dump) and Marshal.method(:load). Without them, such values stay in
+    # this process.
+    def initialize(dropped: nil, on_error: nil, encoding: Encoding::UTF_8, delivery: :queue, second_tier: nil, dump: nil, load: nil, **settings,
+                   &provider)
       check_arguments(settings, delivery, provider)
       @provider = provider
       @dropped = dropped
@@ -34,10 +38,14 @@ module Kvlight
       @reads_store_first = (settings[:read] || settings["read"] || "normal").to_s == "normal"
       @fetches = ObjectTable.new
       @objects = ObjectTable.new # values and exceptions of providers that the library holds
-      @engine = Engine.new(settings)
+      raise ArgumentError, "kvlight: dump: and load: are for a second_tier:" if second_tier.nil? && (dump || load)
+
+      @tier = AttachedTier.new(second_tier, dump, load) if second_tier
+      @engine = Engine.new(settings, @tier)
       @providers = Workers.new("kvlight provider", @engine.max_requests)
       @callbacks = Workers.new("kvlight callbacks", 1)
-      @engine.start(self, [@providers, @callbacks])
+      @servers = Workers.new("kvlight second tier", @engine.max_tier_requests)
+      @engine.start(self, [@providers, @callbacks, @servers])
     end
 
     # Waits for the value of one key, and returns it, or nil if there is no such record; raises the error of a key that fails. A thread that is
@@ -257,6 +265,21 @@ module Kvlight
       end
     end
 
+    # The same for an object that stays in Ruby.
+    def with_object(object)
+      handle = @engine.use { object_value(object) }
+      begin
+        yield handle
+      ensure
+        Native.kvl_value_release(handle)
+      end
+    end
+
+    # Reports an exception of the second tier.
+    def tier_failed(error)
+      report(error, "the second tier")
+    end
+
     # Returns the object or the bytes of a value handle.
     def value_in(handle)
       id = Native.kvl_value_object(handle)
@@ -275,6 +298,7 @@ module Kvlight
       when EVENT_RESULT then settle(event.user_data, [event.result])
       when EVENT_RESULTS then settle(event.user_data, Native.results_of(event.results))
       when EVENT_REQUEST then start_request(event.request)
+      when EVENT_L2 then serve(event.l2_request)
       when EVENT_DROP then drop(event.user_data)
       end
     end
@@ -464,6 +488,13 @@ module Kvlight
       request.fail_open_keys(e)
     end
 
+    def serve(address)
+      request = TierRequest.new(self, @tier, address)
+      @servers.push(-> { request.serve })
+    rescue ThreadError
+      request.give_up
+    end
+
     # Calls code of the program on the thread for callbacks, and reports its exceptions.
     def call_back(&job)
       @callbacks.push(lambda do
@@ -475,10 +506,10 @@ module Kvlight
       report(e)
     end
 
-    def report(error)
+    def report(error, what = "a block given to start, or `dropped:`,")
       return @on_error.call(error) if @on_error
 
-      warn "kvlight: a block given to start, or `dropped:`, raised #{error.full_message}"
+      warn "kvlight: #{what} raised #{error.full_message}"
     rescue StandardError => e
       warn "kvlight: `on_error:` raised #{e.full_message}"
     end

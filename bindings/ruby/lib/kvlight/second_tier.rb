@@ -1,0 +1,222 @@
+# frozen_string_literal: true
+
+module Kvlight
+  # A second tier: a store that keys are looked up in before the provider is asked for them, and that receives what was loaded and put. Several
+  # processes may share one. This class says what its methods do; any object that has them will do. They are called on worker threads, several at
+  # a time. A method that raises, or returns something else than it should, has failed: the provider is asked, and what was to be written is
+  # written again. No caller sees that; `on_error:` is told.
+  class SecondTier
+    # What is to be stored under a key: `data` as it is, for `ttl_ms` milliseconds from now on (-1: it does not expire). `token`, of a fill, is
+    # what the read of the key had given.
+    Entry = Struct.new(:key, :data, :ttl_ms, :token, keyword_init: true)
+    # A key that was found: the `data` of its entry; what is left of its TTL (-1: it does not expire, -2: not known); and what stands for this
+    # very entry, for a fill that may replace it.
+    Hit = Struct.new(:data, :ttl_left_ms, :token, keyword_init: true)
+    # A key that was not found, with the lease if one was granted.
+    Vacant = Struct.new(:token, keyword_init: true)
+    # A key that was not found, and whose lease somebody else has: it is looked up again, for at most l2_wait_ms.
+    LEASED = Object.new.freeze
+
+    # Whether fill stores an entry only if its token still belongs to the key.
+    def conditional? = false
+
+    # Whether read gives a token for a key that is not there, to one reader at a time. With both, no older load ever replaces a newer write, in
+    # whichever process.
+    def leases? = false
+
+    # Looks keys up. Returns { key => Hit, Vacant or LEASED }; a String is a Hit without more, an exception fails its key, and a key left out was
+    # not found.
+    def read(_keys) = raise(NotImplementedError)
+
+    # Stores what was loaded. If it is conditional, only what has the token of its key, and returns for each entry whether it was stored.
+    def fill(_entries) = raise(NotImplementedError)
+
+    # Stores what was put.
+    def write(_entries) = raise(NotImplementedError)
+
+    # Removes keys, whether they are there or not.
+    def remove(_keys) = raise(NotImplementedError)
+
+    # Removes all keys.
+    def clear = raise(NotImplementedError)
+  end
+
+  # The second tier of an engine, with the functions that make Strings of objects and objects of Strings.
+  class AttachedTier
+    METHODS = { L2_READ => :read, L2_FILL => :fill, L2_WRITE => :write, L2_REMOVE => :remove, L2_CLEAR => :clear }.freeze
+    private_constant :METHODS
+
+    attr_reader :tier, :dump, :load
+
+    def initialize(tier, dump, load)
+      missing = METHODS.values.find { |name| !tier.respond_to?(name) }
+      raise ArgumentError, "kvlight: a second tier has a method #{missing}, and #{tier.class} has none" if missing
+      raise ArgumentError, "kvlight: dump: and load: go together: the one reads what the other wrote" unless dump.nil? == load.nil?
+
+      @tier = tier
+      @dump = dump
+      @load = load
+    end
+
+    # What the library is told that it can do.
+    def abilities
+      asked = { conditional?: L2_F_CONDITIONAL, leases?: L2_F_LEASES }
+      asked.sum { |name, ability| @tier.respond_to?(name) && @tier.public_send(name) ? ability : 0 } | L2_F_OBJECTS
+    end
+
+    # Calls the method for a kind of request.
+    def call(kind, *arguments)
+      @tier.public_send(METHODS.fetch(kind), *arguments)
+    end
+  end
+
+  # A request for the second tier, for Tasks.
+  class TierRequest
+    def initialize(tasks, attached, handle)
+      @tasks = tasks
+      @attached = attached
+      @handle = Native.kvl_l2_request_retain(handle)
+      @kind = Native.kvl_l2_request_kind(handle)
+      count = Native.kvl_l2_request_len(handle)
+      slices = count.zero? ? [] : Fiddle::Pointer.new(Native.kvl_l2_request_keys(handle))[0, count * Native::Slice::SIZE].unpack("Q*")
+      @keys = slices.each_slice(2).map { |data, length| Native.bytes(data, length) }
+    end
+
+    # Serves the request. However it ends, even if the thread is killed, the request does.
+    def serve
+      is_done = false
+      Thread.handle_interrupt(Object => :immediate) { ask }
+      is_done = true
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      @tasks.tier_failed(e)
+    ensure
+      fail_all unless is_done
+      Native.kvl_l2_request_finish(@handle)
+      Native.kvl_l2_request_release(@handle)
+    end
+
+    # Ends it without serving it.
+    def give_up
+      Native.kvl_l2_request_release(@handle)
+    end
+
+    private
+
+    def ask
+      case @kind
+      when L2_READ then found(@attached.call(@kind, @keys.map(&:dup)))
+      when L2_FILL, L2_WRITE then store
+      when L2_REMOVE then @attached.call(@kind, @keys)
+      when L2_CLEAR then @attached.call(@kind)
+      end
+    end
+
+    # What was not answered has failed with the finish; what was to be written is failed here.
+    def fail_all
+      return if @kind == L2_READ
+
+      [@keys.size, 1].max.times { |at| Native.kvl_l2_request_fail(@handle, at) }
+    end
+
+    # That it comes late, or after a close, is not the second tier's fault.
+    def tell(status)
+      Error.check(status) unless [ERR_ALREADY_ANSWERED, ERR_CLOSED].include?(status)
+    end
+
+    def found(rows)
+      raise TypeError, "kvlight: read returns a Hash, not #{rows.inspect[..60]}" unless rows.respond_to?(:key?)
+
+      @keys.each_with_index { |key, at| answer(at, rows[key]) }
+    end
+
+    def answer(at, row)
+      case row
+      when SecondTier::Hit then hit(at, row.data, row.ttl_left_ms || L2_TTL_UNKNOWN, row.token || "")
+      when String then hit(at, row, L2_TTL_UNKNOWN, "")
+      when nil then miss(at, "")
+      when SecondTier::Vacant then miss(at, row.token || "")
+      when SecondTier::LEASED then tell(Native.kvl_l2_request_leased(@handle, at))
+      when Exception then @tasks.tier_failed(row)
+      else raise TypeError, "kvlight: read answers with Hit, Vacant, LEASED, a String, nil or an exception, not #{row.inspect[..60]}"
+      end
+    end
+
+    def miss(at, token)
+      tell(Native.kvl_l2_request_miss(@handle, at, token, token.bytesize))
+    end
+
+    def hit(at, data, ttl_left_ms, token)
+      raise TypeError, "kvlight: the data of a Hit is a String, not #{data.inspect[..60]}" unless data.is_a?(String)
+
+      status, size = kind_of(at, data)
+      return if status == OK && object_hit(at, data, size, ttl_left_ms, token)
+
+      # Bytes and nulls are entries as they are; no object can be made of the others.
+      length = [VALUE, NULL].include?(status) ? data.bytesize : 0
+      tell(Native.kvl_l2_request_hit(@handle, at, data, length, ttl_left_ms, token, token.bytesize))
+    end
+
+    # What an entry is, and the size of what is in it.
+    def kind_of(at, data)
+      place = Fiddle::Pointer.malloc(16, Fiddle::RUBY_FREE)
+      status = Native.kvl_l2_request_payload(@handle, at, data, data.bytesize, place.to_i, place.to_i + 8)
+      tell(status)
+      [status, place[8, 8].unpack1("Q")]
+    end
+
+    # Whether an object was made of an entry, whose last bytes stand for it.
+    def object_hit(at, data, size, ttl_left_ms, token)
+      return false unless @attached.load
+
+      object = @attached.load.call(data.byteslice(data.bytesize - size, size))
+      return false if object.nil?
+
+      @tasks.with_object(object) do |value|
+        tell(Native.kvl_l2_request_hit_object(@handle, at, data, data.bytesize, ttl_left_ms, token, token.bytesize, value))
+      end
+      true
+    rescue StandardError => e
+      @tasks.tier_failed(e)
+      false
+    end
+
+    # Stores the entries. What has no bytes is refused and left out.
+    def store
+      places = @keys.each_index.select { |at| payload?(at) }
+      return if places.empty?
+
+      said = @attached.call(@kind, places.map { |at| entry(at) })
+      return if @kind == L2_WRITE || said.nil?
+      raise TypeError, "kvlight: fill returned #{said.inspect[..60]} for #{places.size} entries" unless said.is_a?(Array) && said.size == places.size
+
+      places.zip(said) { |at, is_stored| tell(Native.kvl_l2_request_refused(@handle, at)) unless is_stored }
+    end
+
+    # States the bytes of an object. False if there are none.
+    def payload?(at)
+      status = nil
+      value = Native.output { |out| status = tell(Native.kvl_l2_request_value(@handle, at, out)) }
+      return true if status != VALUE || Native.kvl_value_object(value).zero?
+
+      bytes = @attached.dump&.call(@tasks.value_in(value))
+      tell(Native.kvl_l2_request_set_payload(@handle, at, bytes, bytes.bytesize)) if bytes
+      tell(Native.kvl_l2_request_refused(@handle, at)) unless bytes
+      !bytes.nil?
+    rescue StandardError => e
+      @tasks.tier_failed(e)
+      tell(Native.kvl_l2_request_refused(@handle, at))
+      false
+    ensure
+      Native.kvl_value_release(value) if value && !value.zero?
+    end
+
+    def entry(at)
+      place = Fiddle::Pointer.malloc(40, Fiddle::RUBY_FREE)
+      outs = [0, 8, 16, 24, 32].map { |offset| place.to_i + offset }
+      Error.check(Native.kvl_l2_request_entry(@handle, at, *outs))
+      data, length, ttl_ms, token, token_length = place[0, 40].unpack("QQqQQ")
+      SecondTier::Entry.new(key: @keys[at], data: Native.bytes(data, length), ttl_ms: ttl_ms, token: Native.bytes(token, token_length))
+    end
+  end
+  private_constant :AttachedTier, :TierRequest
+end
