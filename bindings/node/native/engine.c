@@ -108,13 +108,16 @@ static napi_status watch_queue(napi_env env, Engine *engine, napi_value listener
     return napi_ok;
 }
 
-static kvl_status_t create_engine(Engine *engine, kvl_config_t *config, bool has_provider, kvl_error_t **out_error)
+/* `abilities`: of the second tier; below 0: there is none. */
+static kvl_status_t create_engine(Engine *engine, kvl_config_t *config, bool has_provider, int32_t abilities, kvl_error_t **out_error)
 {
     kvl_status_t status = kvl_queue_new(0, &engine->queue);
     if (status >= 0 && !has_provider)
         return kvl_cache_new(config, &engine->cache, out_error);
     if (status >= 0)
-        status = kvl_config_set_queue(config, engine->queue, KVL_QUEUE_F_ALL);
+        status = kvl_config_set_queue(config, engine->queue, KVL_QUEUE_F_ALL | KVL_QUEUE_F_L2);
+    if (status >= 0 && abilities >= 0)
+        status = kvl_config_set_l2(config, (uint32_t)abilities, NULL, NULL, NULL);
     if (status >= 0)
         status = kvl_config_set_provider(config, NULL, NULL, NULL);
     if (status >= 0)
@@ -122,14 +125,16 @@ static kvl_status_t create_engine(Engine *engine, kvl_config_t *config, bool has
     return status < 0 ? status : kvl_tasks_cache(engine->tasks, &engine->cache);
 }
 
-/* new Engine(settings, listener, hasProvider) */
+/* new Engine(settings, listener, hasProvider, abilities) */
 static napi_value engine_new(napi_env env, napi_callback_info info)
 {
-    size_t n = 3;
-    napi_value args[3], this;
+    size_t n = 4;
+    napi_value args[4], this;
     bool has_provider;
+    int32_t abilities;
     TRY(env, napi_get_cb_info(env, info, &n, args, &this, NULL));
     TRY(env, napi_get_value_bool(env, args[2], &has_provider));
+    TRY(env, napi_get_value_int32(env, args[3], &abilities));
     kvl_config_t *config;
     kvl_error_t *error = NULL;
     kvl_status_t status = kvl_config_new(&config);
@@ -142,7 +147,7 @@ static napi_value engine_new(napi_env env, napi_callback_info info)
     }
     engine->env = env;
     engine->owners = 1;
-    status = create_engine(engine, config, has_provider, &error);
+    status = create_engine(engine, config, has_provider, abilities, &error);
     if (status < 0)
         throw_status(env, status, error ? kvl_error_message(error) : NULL);
     kvl_error_release(error);

@@ -179,6 +179,9 @@ napi_value engine_drain(napi_env env, napi_callback_info info)
         case KVL_EVENT_REQUEST:
             payload = request_to_js(engine, event.request, &id);
             break;
+        case KVL_EVENT_L2:
+            payload = tier_request_to_js(env, event.l2_request);
+            break;
         }
         if (!payload)
             return NULL;

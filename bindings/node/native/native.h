@@ -135,6 +135,11 @@ napi_value engine_save(napi_env env, napi_callback_info info);
 napi_value engine_load(napi_env env, napi_callback_info info);
 napi_status entries_define(napi_env env, napi_value exports);
 
+/* ---- tier.c ---- */
+
+napi_value tier_request_to_js(napi_env env, kvl_l2_request_t *handle);
+napi_status tier_define(napi_env env, napi_value exports);
+
 /* ---- events.c ---- */
 
 napi_value engine_drain(napi_env env, napi_callback_info info);

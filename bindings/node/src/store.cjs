@@ -126,7 +126,8 @@ class Store {
   #cost;
   #transfers = 0; // saves and loads in progress, whose conversion functions may call this store
 
-  constructor(settings, { dropped, cost }, hasProvider) {
+  /** `abilities`: of a second tier; -1: there is none. */
+  constructor(settings, { dropped, cost }, hasProvider, abilities = -1) {
     for (const [name, option] of Object.entries({ dropped, cost })) {
       if (option !== undefined && typeof option !== 'function') {
         throw new TypeError(`kvlight: \`${name}\` is a function, not ${typeof option}`);
@@ -137,7 +138,7 @@ class Store {
     // The addon holds the listener until the engine is disposed of. The listener must not hold the store, which could never be collected otherwise.
     const weak = new WeakRef(this);
     const list = flattenSettings(settings);
-    this.engine = callAddon(() => new native.Engine(list, () => weak.deref()?.onReadable(), hasProvider));
+    this.engine = callAddon(() => new native.Engine(list, () => weak.deref()?.onReadable(), hasProvider, abilities));
   }
 
   /** The stored value; null if the key is not in the cache or known to be absent. Never calls the provider. */

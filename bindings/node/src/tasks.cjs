@@ -5,6 +5,7 @@ const { native } = require('./native.cjs');
 const { KvlightError, callAddon, translateError } = require('./errors.cjs');
 const { Request } = require('./request.cjs');
 const { StoredError, Store, flattenSettings, keyOf, keysOf } = require('./store.cjs');
+const { AttachedTier, TierRequest } = require('./tier.cjs');
 
 // Callbacks that the library would call on its own threads, and what to use instead.
 const UNSUPPORTED = {
@@ -28,14 +29,18 @@ class Tasks extends Store {
   #requests = new Map(); // by ID, those that can still be cancelled
   #lastFetch = 0;
   #readsStoreFirst; // whether a fetch without options starts with a lookup in the store
+  #tier;
   #closing = null;
   isClosed = false;
 
   /**
    * @param settings `provider(keys, request)`; the settings of docs/CONFIGURATION.md; `cost(value)` returns the cost of a value in bytes;
    *   `dropped(value)` is called with each value that is not a Uint8Array once neither the cache nor a fetch holds it any longer.
+   *   `secondTier` is a store that is asked before the provider, and that other processes may share: an object with `read`, `fill`, `write`,
+   *   `remove` and `clear`. `dump` and `load` make bytes of values that are none, for it, and values of these bytes: `v8.serialize` and
+   *   `v8.deserialize`. Without them such values stay in this process.
    */
-  constructor({ provider, dropped, cost, delivery = 'queue', ...settings } = {}) {
+  constructor({ provider, dropped, cost, delivery = 'queue', secondTier, dump, load, ...settings } = {}) {
     for (const [name, instead] of Object.entries(UNSUPPORTED)) {
       if (name in settings) {
         throw new TypeError(`kvlight: \`${name}\` is not available in Node, whose functions cannot run on other threads: ${instead}`);
@@ -47,7 +52,12 @@ class Tasks extends Store {
     if (typeof provider !== 'function') {
       throw new TypeError('kvlight: `provider` must be a function that takes keys and returns { key: value }');
     }
-    super(settings, { dropped, cost }, true);
+    if (secondTier === undefined && (dump !== undefined || load !== undefined)) {
+      throw new TypeError('kvlight: `dump` and `load` are for a `secondTier`');
+    }
+    const tier = secondTier === undefined ? undefined : new AttachedTier(secondTier, dump, load);
+    super(settings, { dropped, cost }, true, tier?.abilities);
+    this.#tier = tier;
     this.#provider = provider;
     this.#readsStoreFirst = (settings.read ?? 'normal') === 'normal';
   }
@@ -227,6 +237,8 @@ class Tasks extends Store {
         return this.#settle(id, this.#decodeResults(payload));
       case K.EVENT_REQUEST:
         return this.#provide(id, payload);
+      case K.EVENT_L2:
+        return new TierRequest(this, this.#tier, reportTierError, payload).serve();
       case K.EVENT_CANCEL:
         return this.#requests.get(id)?.abort();
       default:
@@ -252,6 +264,11 @@ class Tasks extends Store {
     }
     request.provide(this.#provider);
   }
+}
+
+/** No caller waits for what a second tier does, so its errors are warnings of the process. */
+function reportTierError(error) {
+  process.emitWarning(error instanceof Error ? error : new Error(`kvlight: the second tier threw ${String(error)}`));
 }
 
 /** The value of a key; null if there is no such record, undefined for a miss that is not loaded. Throws the error of a key that failed. */

@@ -142,9 +142,59 @@ export interface Result<V> {
   isStale: boolean;
 }
 
+/** What is to be stored under a key of a second tier. */
+export interface TierEntry {
+  key: string;
+  /** To be stored as it is. */
+  data: Uint8Array;
+  /** Milliseconds from now on; K.TTL_NEVER: it does not expire. */
+  ttl_ms: number;
+  /** For a fill: the token that the read of the key gave; empty for a write. */
+  token: Uint8Array;
+}
+
+/**
+ * What a second tier has of a key: `data` of its entry, what is left of its TTL in milliseconds (if it knows; K.TTL_NEVER), and a token that stands
+ * for this very entry. Without `data`: nothing, with the lease as a token if one was granted, or `isLeased` if somebody else has it.
+ */
+export type TierFound = { data: Uint8Array; ttl_left_ms?: number; token?: Uint8Array } | { token?: Uint8Array; isLeased?: boolean };
+
+/**
+ * A store that keys are looked up in before the provider is asked for them, and that receives what was loaded and put. Several processes may
+ * share one. If a function throws, or returns something else than it should, no caller sees that: the provider is asked, and what was to be written
+ * is written again. The errors are warnings of the process.
+ */
+export interface SecondTier {
+  /** Whether `fill` stores an entry only if its token still belongs to the key. */
+  readonly isConditional?: boolean;
+  /** Whether `read` gives a token for a key that is not there, to one reader at a time. */
+  readonly grantsLeases?: boolean;
+  /** Looks keys up. A Uint8Array is an entry without more; an Error fails its key; a key left out was not found. */
+  read(keys: string[]): TierRead | PromiseLike<TierRead>;
+  /** Stores what was loaded. If it is conditional, only what has the token of its key; returns for each entry whether it was stored. */
+  fill(entries: TierEntry[]): boolean[] | void | PromiseLike<boolean[] | void>;
+  /** Stores what was put. */
+  write(entries: TierEntry[]): unknown;
+  /** Removes keys, whether they are there or not. */
+  remove(keys: string[]): unknown;
+  /** Removes all keys. */
+  clear(): unknown;
+}
+
+export type TierRead = ReadonlyMap<string, TierFound | Uint8Array | Error | null | undefined>;
+
+export interface TierOptions<V> {
+  /** Asked before the provider. */
+  secondTier?: SecondTier;
+  /** Makes bytes of a value that is no Uint8Array, for the second tier: `v8.serialize`. Without it such values stay in this process. */
+  dump?: (value: V) => Uint8Array;
+  /** Reverses `dump`: `v8.deserialize`. */
+  load?: (bytes: Uint8Array) => V;
+}
+
 /** A cache with a provider behind it. */
 export class Tasks<V = unknown> extends Store<V> {
-  constructor(settings: Settings & StoreOptions<V> & { provider: Provider<V> });
+  constructor(settings: Settings & StoreOptions<V> & TierOptions<V> & { provider: Provider<V> });
   /** The value of one key, null if there is no such record; rejects if the key fails. `read: 'cache_only'`: undefined on a miss. */
   fetch(key: string, options?: FetchOptions & { read?: 'normal' | 'refresh' | 'no_store' }): Promise<V | null>;
   fetch(key: string, options: FetchOptions): Promise<V | null | undefined>;

@@ -1,0 +1,190 @@
+// The second tier: a store behind the engine that several processes may share.
+
+'use strict';
+
+const K = require('./constants.json');
+const { native } = require('./native.cjs');
+const { KvlightError, callAddon } = require('./errors.cjs');
+
+const METHODS = new Map([[K.L2_READ, 'read'], [K.L2_FILL, 'fill'], [K.L2_WRITE, 'write'], [K.L2_REMOVE, 'remove'], [K.L2_CLEAR, 'clear']]);
+const NOTHING = new Uint8Array(0);
+
+/** The second tier of an engine, with the functions that make bytes of values and values of bytes. */
+class AttachedTier {
+  constructor(tier, dump, load) {
+    for (const name of METHODS.values()) {
+      if (typeof tier?.[name] !== 'function') {
+        throw new TypeError(`kvlight: \`secondTier\` is an object with a function \`${name}\``);
+      }
+    }
+    if ((dump === undefined) !== (load === undefined)) {
+      throw new TypeError('kvlight: `dump` and `load` go together: the one reads what the other wrote');
+    }
+    this.tier = tier;
+    this.dump = dump;
+    this.load = load;
+  }
+
+  /** What the library is told that it can do. */
+  get abilities() {
+    return (this.tier.isConditional ? K.L2_F_CONDITIONAL : 0) + (this.tier.grantsLeases ? K.L2_F_LEASES : 0) + K.L2_F_OBJECTS;
+  }
+}
+
+/** Serves a request. Whatever the second tier does wrong is a failure of the request alone, which `report` is told. */
+class TierRequest {
+  #store;
+  #attached;
+  #report;
+  #handle;
+  #kind;
+  #keys;
+
+  constructor(store, attached, report, [handle, kind, keys]) {
+    this.#store = store;
+    this.#attached = attached;
+    this.#report = report;
+    this.#handle = handle;
+    this.#kind = kind;
+    this.#keys = keys;
+  }
+
+  async serve() {
+    try {
+      await this.#ask();
+    } catch (error) {
+      this.#fail();
+      this.#report(error);
+    }
+    this.#tell(native.tierFinish);
+  }
+
+  async #ask() {
+    const { tier } = this.#attached;
+    switch (this.#kind) {
+      case K.L2_READ:
+        return this.#found(await tier.read([...this.#keys]));
+      case K.L2_FILL:
+      case K.L2_WRITE:
+        return this.#keep(this.#kind === K.L2_FILL);
+      case K.L2_REMOVE:
+        return tier.remove([...this.#keys]);
+      default:
+        return tier.clear();
+    }
+  }
+
+  /** What was to be written has failed; what was not answered fails with the finish. */
+  #fail() {
+    if (this.#kind !== K.L2_READ) {
+      for (let i = 0; i < Math.max(this.#keys.length, 1); i++) {
+        this.#tell(native.tierFailed, i);
+      }
+    }
+  }
+
+  /** That it comes late, or after a close, is not the second tier's fault. */
+  #tell(call, ...given) {
+    const status = callAddon(() => call(this.#handle, ...given));
+    if (status < 0 && status !== K.ERR_ALREADY_ANSWERED && status !== K.ERR_CLOSED) {
+      throw new KvlightError(status, `kvlight: the library refuses what the second tier said: ${status}`);
+    }
+  }
+
+  #found(rows) {
+    if (!(rows instanceof Map)) {
+      throw new TypeError(`kvlight: \`read\` answers with a Map, not ${rows === null ? 'null' : typeof rows}`);
+    }
+    this.#keys.forEach((key, i) => this.#answer(i, rows.get(key)));
+  }
+
+  #answer(i, row) {
+    if (row === undefined || row === null) {
+      return this.#tell(native.tierMiss, i, NOTHING);
+    }
+    if (row instanceof Error) {
+      return this.#report(row); // a key without an answer has failed
+    }
+    if (row instanceof Uint8Array) {
+      return this.#hit(i, row, K.L2_TTL_UNKNOWN, NOTHING);
+    }
+    const { data, ttl_left_ms = K.L2_TTL_UNKNOWN, token = NOTHING, isLeased = false } = row;
+    if (data !== undefined) {
+      return this.#hit(i, data, ttl_left_ms, token);
+    }
+    return isLeased ? this.#tell(native.tierLeased, i) : this.#tell(native.tierMiss, i, token);
+  }
+
+  #hit(i, data, ttl_left_ms, token) {
+    const { engine } = this.#store;
+    const payload = callAddon(() => native.tierPayload(this.#handle, i, data));
+    if (typeof payload === 'boolean') {
+      return this.#tell(native.tierHit, i, payload ? data : NOTHING, ttl_left_ms, token, engine, undefined, 0);
+    }
+    const value = this.#loaded(payload);
+    if (value === undefined || value === null || value instanceof Uint8Array) {
+      return this.#tell(native.tierHit, i, NOTHING, ttl_left_ms, token, engine, undefined, 0);
+    }
+    const cost = this.#store.costOf(value);
+    return this.#tell(native.tierHit, i, data, ttl_left_ms, token, engine, this.#store.toNative(value), cost);
+  }
+
+  #loaded(payload) {
+    try {
+      return this.#attached.load?.(payload);
+    } catch (error) {
+      this.#report(error);
+      return undefined;
+    }
+  }
+
+  async #keep(isFill) {
+    const places = this.#keys.map((_, i) => i).filter((i) => this.#hasPayload(i));
+    if (places.length === 0) {
+      return;
+    }
+    const entries = places.map((i) => {
+      const [data, ttl_ms, token] = callAddon(() => native.tierEntry(this.#handle, i));
+      return { key: this.#keys[i], data, ttl_ms, token };
+    });
+    const { tier } = this.#attached;
+    const said = await (isFill ? tier.fill(entries) : tier.write(entries));
+    if (!isFill || said === undefined) {
+      return;
+    }
+    if (!Array.isArray(said) || said.length !== places.length) {
+      throw new TypeError(`kvlight: \`fill\` answers with an array of ${places.length} booleans, or with nothing`);
+    }
+    places.forEach((place, i) => said[i] || this.#tell(native.tierRefused, place));
+  }
+
+  /** States the bytes of an object. Without any the key is refused. */
+  #hasPayload(i) {
+    const value = callAddon(() => native.tierValue(this.#handle, i));
+    if (typeof value !== 'number') {
+      return true;
+    }
+    const bytes = this.#dumped(this.#store.objects.get(value));
+    if (bytes === undefined) {
+      this.#tell(native.tierRefused, i);
+      return false;
+    }
+    this.#tell(native.tierSetPayload, i, bytes);
+    return true;
+  }
+
+  #dumped(value) {
+    try {
+      const bytes = this.#attached.dump?.(value);
+      if (bytes !== undefined && !(bytes instanceof Uint8Array)) {
+        throw new TypeError(`kvlight: \`dump\` returns a Uint8Array, not ${typeof bytes}`);
+      }
+      return bytes;
+    } catch (error) {
+      this.#report(error);
+      return undefined;
+    }
+  }
+}
+
+module.exports = { AttachedTier, TierRequest };
