@@ -1,13 +1,15 @@
 //! A second tier across the ABI: setting it, and serving its requests.
 
-use super::constants::{KVL_FOREVER, KVL_L2_F_CONDITIONAL, KVL_L2_F_LEASES, KVL_L2_F_OBJECTS, KVL_L2_TTL_UNKNOWN, KVL_TTL_NEVER, kvl_status_t};
+use super::constants::{
+    KVL_FOREVER, KVL_L2_F_CONDITIONAL, KVL_L2_F_LEASES, KVL_L2_F_OBJECTS, KVL_L2_TTL_UNKNOWN, KVL_TTL_NEVER, kvl_status_t,
+};
 use super::guard::{Caller, guard, guard_or, outside};
 use super::handle::{Handle, HasGeneration};
 use super::notify::Notify;
 use super::request::checked;
 use super::types::{kvl_config_t, kvl_free_fn, kvl_l2_fn, kvl_l2_request_t, kvl_slice_t, kvl_tasks_t, kvl_value_t};
-use crate::base::{Answer, Status};
 use crate::base::process::Generation;
+use crate::base::{Answer, Status};
 use crate::engine::second_tier::{TierTicket, TtlLeft};
 use crate::task::second_tier::TierAbilities;
 use std::ffi::c_void;
@@ -194,7 +196,11 @@ pub unsafe extern "C" fn kvl_l2_request_entry(
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn kvl_l2_request_value(request: *const kvl_l2_request_t, i: usize, out_value: *mut *mut kvl_value_t) -> kvl_status_t {
+pub unsafe extern "C" fn kvl_l2_request_value(
+    request: *const kvl_l2_request_t,
+    i: usize,
+    out_value: *mut *mut kvl_value_t,
+) -> kvl_status_t {
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {

@@ -144,7 +144,8 @@ fn with_manual(abilities: TierAbilities) -> (EngineBuilder, TierRequests) {
 
 /// An entry as an engine writes it, taken from a write of its own.
 fn entry_of(key: &str, text: &str) -> Vec<u8> {
-    kvlight::tier::entry::TierEntry { value: Some(text.as_bytes()), is_object: false, ttl_ms: None, load_ms: 0, identity: [0; 12] }.encode(key.as_bytes())
+    kvlight::tier::entry::TierEntry { value: Some(text.as_bytes()), is_object: false, ttl_ms: None, load_ms: 0, identity: [0; 12] }
+        .encode(key.as_bytes())
 }
 
 fn hit(ticket: &TierTicket, key: &str, text: &str) -> Status {

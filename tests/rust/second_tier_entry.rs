@@ -3,12 +3,19 @@
 use kvlight::tier::entry::{HEADER, NoEntry, TierEntry};
 use proptest::prelude::*;
 
-const ENTRY: TierEntry<'static> = TierEntry { value: Some(b"a value"), is_object: false, ttl_ms: Some(60_000), load_ms: 12, identity: *b"0123456789ab" };
+const ENTRY: TierEntry<'static> =
+    TierEntry { value: Some(b"a value"), is_object: false, ttl_ms: Some(60_000), load_ms: 12, identity: *b"0123456789ab" };
 const NULL: TierEntry<'static> = TierEntry { value: None, ttl_ms: None, ..ENTRY };
 
 #[test]
 fn t13_an_entry_reads_as_it_was_written() {
-    for entry in [ENTRY, NULL, TierEntry { value: Some(b""), ..ENTRY }, TierEntry { ttl_ms: Some(0), ..ENTRY }, TierEntry { is_object: true, ..ENTRY }] {
+    for entry in [
+        ENTRY,
+        NULL,
+        TierEntry { value: Some(b""), ..ENTRY },
+        TierEntry { ttl_ms: Some(0), ..ENTRY },
+        TierEntry { is_object: true, ..ENTRY },
+    ] {
         let bytes = entry.encode(b"key");
         assert_eq!(bytes.len(), HEADER + entry.value.map_or(0, <[u8]>::len));
         assert_eq!(TierEntry::decode(b"key", &bytes), Ok(entry));
@@ -19,7 +26,8 @@ fn t13_an_entry_reads_as_it_was_written() {
 
 #[test]
 fn t13_the_format_is_fixed() {
-    let bytes = TierEntry { value: Some(b"v"), is_object: false, ttl_ms: Some(0x0102_0304), load_ms: 5, identity: *b"0123456789ab" }.encode(b"k");
+    let bytes =
+        TierEntry { value: Some(b"v"), is_object: false, ttl_ms: Some(0x0102_0304), load_ms: 5, identity: *b"0123456789ab" }.encode(b"k");
     let (before, after) = (&bytes[..36], &bytes[40..]);
     assert_eq!(before[..4], [0xcb, 1, 3, 0]);
     assert_eq!(&before[4..16], b"0123456789ab");

@@ -55,8 +55,15 @@ struct Rules {
     steals: bool,
 }
 
-const PROTOCOL: Rules =
-    Rules { fill: Fill::Lease, write: Write::Remove, has_stamps: true, news_after_change: true, has_news: true, evictions: 2, steals: true };
+const PROTOCOL: Rules = Rules {
+    fill: Fill::Lease,
+    write: Write::Remove,
+    has_stamps: true,
+    news_after_change: true,
+    has_news: true,
+    evictions: 2,
+    steals: true,
+};
 
 /// Where a load is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

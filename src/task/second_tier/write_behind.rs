@@ -232,7 +232,8 @@ impl WriteBehind {
     /// Forgets what waits.
     fn give_up(&mut self) -> Box<dyn Send> {
         let waited = std::mem::take(self);
-        let WriteBehind { dirty, order, fills, fill_order, filled, written, lost_from, sent, retry, late_requests, late, cleared, .. } = waited;
+        let WriteBehind { dirty, order, fills, fill_order, filled, written, lost_from, sent, retry, late_requests, late, cleared, .. } =
+            waited;
         (self.written, self.filled, self.lost_from, self.sent, self.retry) = (written, filled, lost_from, sent, retry);
         (self.late_requests, self.late, self.cleared) = (late_requests, late, cleared);
         Box::new((dirty, order, fills, fill_order))

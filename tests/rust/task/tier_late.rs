@@ -259,10 +259,19 @@ enum Step {
     Invalidate,
     Fetch,
     /// The host does what a request asks, and keeps the request.
-    Do { nth: usize },
-    End { nth: usize, how: bool },
-    Provide { nth: usize },
-    Advance { ms: u64 },
+    Do {
+        nth: usize,
+    },
+    End {
+        nth: usize,
+        how: bool,
+    },
+    Provide {
+        nth: usize,
+    },
+    Advance {
+        ms: u64,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Step> {

@@ -267,7 +267,13 @@ impl<H: Host> Table<H> {
         }
     }
 
-    pub(super) fn look_answered<S: AnswerStore>(&mut self, id: FlightId, stamp: Stamp, given: TierAnswer, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn look_answered<S: AnswerStore>(
+        &mut self,
+        id: FlightId,
+        stamp: Stamp,
+        given: TierAnswer,
+        turn: &mut TableContext<'_, H, S>,
+    ) {
         let Some(tier) = &mut self.tier else { return };
         let Some((_, key_state)) = self.flights.get_with_key(id) else { return };
         let is_whole = key_state.is_whole(stamp);
@@ -289,7 +295,8 @@ impl<H: Host> Table<H> {
             }
             TierAnswer::Leased => {
                 let has_waited = tier.polls.has_waited(id);
-                let waits = is_whole && !reloads && tier.settings.single_flight && tier.polls.wait(id, turn.now.moment(), tier.settings.wait);
+                let waits =
+                    is_whole && !reloads && tier.settings.single_flight && tier.polls.wait(id, turn.now.moment(), tier.settings.wait);
                 self.counts.tier_waited += u64::from(waits && !has_waited);
                 if waits {
                     return;
