@@ -231,9 +231,11 @@ final class Faults {
     private static void lives(Tap tap) {
         tap.test("what is dropped without close leaves no thread and no descriptor", () -> {
             long before = descriptors();
+            List<CompletableFuture<String>> kept = new ArrayList<>();
             for (int i = 0; i < 10; i++) {
                 Tasks<String, String> tasks = Scenarios.users(Scenarios.config().cacheTtlMs(60_000), Scenarios.list());
-                tasks.fetch("a").join();
+                kept.add(tasks.fetch("a")); // A future that is kept does not keep its Tasks.
+                kept.get(i).join();
                 Cache<String, Object> cache = new Config<String, Object>(Keys.STRINGS).cacheTtlMs(60_000).cache();
                 cache.put("a", new Object());
                 // A provider that refers to its own Tasks.
@@ -243,6 +245,7 @@ final class Faults {
             }
             Tap.collectedUntil(() -> threads() == 0, "threads are left");
             Tap.collectedUntil(() -> descriptors() <= before, "descriptors are left");
+            Tap.equal(kept.get(0).join(), "user a", "a kept future");
         });
         tap.test("a fetch in progress keeps its Tasks alive", () -> {
             BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();

@@ -62,23 +62,41 @@ abstract class Pending<K, V> {
         }
     }
 
-    /** A future whose cancellation cancels the fetch. */
-    final <T> CompletableFuture<T> future() {
-        return new CompletableFuture<>() {
-            @Override
-            public boolean cancel(boolean mayInterrupt) {
-                boolean isCancelled = super.cancel(mayInterrupt);
-                if (isCancelled) {
-                    Pending.this.cancel();
-                }
-                return isCancelled;
+    /**
+     * A future whose cancellation cancels the fetch. It refers to the fetch, and so to the Tasks, only while the fetch is in progress, so that a future
+     * that the program keeps does not keep the Tasks from being collected.
+     */
+    static final class Cancellable<T> extends CompletableFuture<T> {
+        private volatile Pending<?, ?> pending;
+
+        Cancellable(Pending<?, ?> pending) {
+            this.pending = pending;
+        }
+
+        @Override
+        public boolean cancel(boolean mayInterrupt) {
+            boolean isCancelled = super.cancel(mayInterrupt);
+            Pending<?, ?> fetch = pending;
+            if (isCancelled && fetch != null) {
+                fetch.cancel();
             }
-        };
+            return isCancelled;
+        }
+
+        void settle(T value) {
+            pending = null;
+            complete(value);
+        }
+
+        void fail(Throwable error) {
+            pending = null;
+            completeExceptionally(error);
+        }
     }
 
     /** One key. */
     static final class One<K, V> extends Pending<K, V> {
-        final CompletableFuture<V> future = future();
+        final Cancellable<V> future = new Cancellable<>(this);
         /** Whether only a thread that waits for it uses the future, so that completing it runs no code of the program. */
         private final boolean isPrivate;
 
@@ -103,21 +121,21 @@ abstract class Pending<K, V> {
         @Override
         void abandon(Throwable error) {
             release();
-            tasks.engine.callBack(() -> future.completeExceptionally(error));
+            tasks.engine.callBack(() -> future.fail(error));
         }
 
         private void settle(V value, Throwable error) {
             if (error != null) {
-                future.completeExceptionally(error);
+                future.fail(error);
             } else {
-                future.complete(value);
+                future.settle(value);
             }
         }
     }
 
     /** Several keys, all results together. */
     static final class All<K, V, T> extends Pending<K, V> {
-        final CompletableFuture<T> future = future();
+        final Cancellable<T> future = new Cancellable<>(this);
         private final List<K> keys;
         private final Function<List<Result<K, V>>, T> form;
         private final boolean isPrivate;
@@ -143,7 +161,7 @@ abstract class Pending<K, V> {
         @Override
         void abandon(Throwable error) {
             release();
-            tasks.engine.callBack(() -> future.completeExceptionally(error));
+            tasks.engine.callBack(() -> future.fail(error));
         }
 
         List<Result<K, V>> read(long results) {
@@ -169,19 +187,19 @@ abstract class Pending<K, V> {
             try {
                 formed = form.apply(results);
             } catch (Failed e) {
-                future.completeExceptionally(e.getCause());
+                future.fail(e.getCause());
                 return;
             } catch (Throwable e) {
-                future.completeExceptionally(e);
+                future.fail(e);
                 return;
             }
-            future.complete(formed);
+            future.settle(formed);
         }
     }
 
     /** Several keys, each result as it settles. */
     static final class Each<K, V> extends Pending<K, V> {
-        final CompletableFuture<Void> future = future();
+        final Cancellable<Void> future = new Cancellable<>(this);
         private final List<K> keys;
         private final Consumer<? super Result<K, V>> consumer;
         private final SerialExecutor order;
@@ -202,13 +220,13 @@ abstract class Pending<K, V> {
             Result<K, V> read = Outcome.read(tasks.engine.objects, result, 0, keys.get(index));
             order.execute(() -> consumer.accept(read));
             if (isLast) {
-                order.execute(() -> future.complete(null));
+                order.execute(() -> future.settle(null));
             }
         }
 
         @Override
         void abandon(Throwable error) {
-            order.execute(() -> future.completeExceptionally(error));
+            order.execute(() -> future.fail(error));
         }
     }
 

@@ -189,7 +189,7 @@ public final class Tasks<K, V> extends Store<K, V> {
             int status = start(pending, options, Scratch.sizeOf(bytes), (scratch, stated, fetch, id) -> NativeApi.kvl_tasks_fetch_each(engine.tasks(),
                     scratch.slices(bytes), bytes.length, stated, fetch, 0, id, 0));
             if (status != NativeApi.PENDING) {
-                pending.future.complete(null); // No keys.
+                pending.future.settle(null); // No keys.
             }
         } catch (KvlightException e) {
             return failed(e);
@@ -318,9 +318,9 @@ public final class Tasks<K, V> extends Store<K, V> {
             scratch.clear(1);
             int status = NativeApi.kvl_tasks_fetch(engine.tasks(), scratch.bytes(key), key.length, stated, fetch, 0, id, 0, scratch.out(0));
             if (status == NativeApi.VALUE) {
-                pending.future.complete(cast(taken(scratch.longAt(0))));
+                pending.future.settle(cast(taken(scratch.longAt(0))));
             } else if (status >= 0 && status != NativeApi.PENDING) {
-                pending.future.complete(null);
+                pending.future.settle(null);
             }
             return status;
         });
