@@ -7,7 +7,7 @@ mod library;
 
 use generated::api::{self, Api};
 use generated::compare::{compare, here};
-use generated::{go, java, layout, lua, node, php, python, ruby, swift};
+use generated::{csharp, go, java, layout, lua, node, php, python, ruby, swift};
 use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
@@ -60,6 +60,11 @@ fn the_tables_of_node_are_generated_from_the_interface() {
 #[test]
 fn the_tables_of_go_are_generated_from_the_interface() {
     compare_all(&go::files(&Api::read()));
+}
+
+#[test]
+fn the_tables_of_csharp_are_generated_from_the_interface() {
+    compare_all(&csharp::files(&Api::read()));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod c;
 pub mod compare;
+pub mod csharp;
 pub mod go;
 pub mod java;
 pub mod layout;

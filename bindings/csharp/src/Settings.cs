@@ -1,0 +1,627 @@
+// Generated from api/api.json by `make generate`. Do not edit.
+
+namespace Kvlight
+{
+    /// <summary>The values of the setting cache.hash.</summary>
+    public enum CacheHash
+    {
+        /// <summary>"fast"</summary>
+        Fast,
+        /// <summary>"sip"</summary>
+        Sip,
+    }
+
+    /// <summary>The values of the setting tasks.limit.</summary>
+    public enum TasksLimit
+    {
+        /// <summary>"fixed"</summary>
+        Fixed,
+        /// <summary>"adaptive"</summary>
+        Adaptive,
+    }
+
+    /// <summary>The values of the setting queue.order.</summary>
+    public enum QueueOrder
+    {
+        /// <summary>"fifo"</summary>
+        Fifo,
+        /// <summary>"lifo"</summary>
+        Lifo,
+    }
+
+    /// <summary>The values of the setting queue.overflow.</summary>
+    public enum QueueOverflow
+    {
+        /// <summary>"wait"</summary>
+        Wait,
+        /// <summary>"reject"</summary>
+        Reject,
+    }
+
+    /// <summary>The values of the setting batch.mode.</summary>
+    public enum BatchMode
+    {
+        /// <summary>"partial"</summary>
+        Partial,
+        /// <summary>"all_or_nothing"</summary>
+        AllOrNothing,
+    }
+
+    /// <summary>The values of the setting read.</summary>
+    public enum Read
+    {
+        /// <summary>"normal"</summary>
+        Normal,
+        /// <summary>"refresh"</summary>
+        Refresh,
+        /// <summary>"cache_only"</summary>
+        CacheOnly,
+        /// <summary>"no_store"</summary>
+        NoStore,
+    }
+
+    /// <summary>The values of the setting load.on_timeout.</summary>
+    public enum LoadOnTimeout
+    {
+        /// <summary>"continue"</summary>
+        Continue,
+        /// <summary>"cancel"</summary>
+        Cancel,
+    }
+
+    /// <summary>The values of the setting load.on_cancel.</summary>
+    public enum LoadOnCancel
+    {
+        /// <summary>"cancel"</summary>
+        Cancel,
+        /// <summary>"continue"</summary>
+        Continue,
+    }
+
+    /// <summary>The values of the setting retry.shape.</summary>
+    public enum RetryShape
+    {
+        /// <summary>"fixed"</summary>
+        Fixed,
+        /// <summary>"exponential"</summary>
+        Exponential,
+        /// <summary>"exponential_then_fixed"</summary>
+        ExponentialThenFixed,
+        /// <summary>"fixed_then_exponential"</summary>
+        FixedThenExponential,
+    }
+
+    /// <summary>What one fetch may set. A property that is null leaves it to the settings of the Tasks.</summary>
+    public abstract class FetchSettings : SettingValues
+    {
+        internal FetchSettings()
+        {
+        }
+
+        /// <summary>How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.</summary>
+        public long? StaleTimeoutMs
+        {
+            get => GetLong("stale.timeout_ms");
+            set => Put("stale.timeout_ms", value);
+        }
+
+        /// <summary>Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.</summary>
+        public BatchMode? BatchMode
+        {
+            get => (BatchMode?)GetWord("batch.mode", "partial", "all_or_nothing");
+            set => SetWord("batch.mode", (int?)value, "partial", "all_or_nothing");
+        }
+
+        /// <summary>How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.</summary>
+        public long? TimeoutMs
+        {
+            get => GetLong("timeout_ms");
+            set => Put("timeout_ms", value);
+        }
+
+        /// <summary>normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.</summary>
+        public Read? Read
+        {
+            get => (Read?)GetWord("read", "normal", "refresh", "cache_only", "no_store");
+            set => SetWord("read", (int?)value, "normal", "refresh", "cache_only", "no_store");
+        }
+
+        /// <summary>What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.</summary>
+        public LoadOnTimeout? LoadOnTimeout
+        {
+            get => (LoadOnTimeout?)GetWord("load.on_timeout", "continue", "cancel");
+            set => SetWord("load.on_timeout", (int?)value, "continue", "cancel");
+        }
+
+        /// <summary>What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.</summary>
+        public LoadOnCancel? LoadOnCancel
+        {
+            get => (LoadOnCancel?)GetWord("load.on_cancel", "cancel", "continue");
+            set => SetWord("load.on_cancel", (int?)value, "cancel", "continue");
+        }
+
+        /// <summary>The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.</summary>
+        public double? Priority
+        {
+            get => GetDouble("priority");
+            set => Put("priority", value);
+        }
+
+        /// <summary>Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.</summary>
+        public long? Urgency
+        {
+            get => GetLong("urgency");
+            set => Put("urgency", value);
+        }
+
+        /// <summary>How often a failed key is retried; -1 is no limit. Default: 0.</summary>
+        public long? RetryCount
+        {
+            get => GetLong("retry.count");
+            set => Put("retry.count", value);
+        }
+
+        /// <summary>How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. Default: fixed.</summary>
+        public RetryShape? RetryShape
+        {
+            get => (RetryShape?)GetWord("retry.shape", "fixed", "exponential", "exponential_then_fixed", "fixed_then_exponential");
+            set => SetWord("retry.shape", (int?)value, "fixed", "exponential", "exponential_then_fixed", "fixed_then_exponential");
+        }
+
+        /// <summary>The first exponential pause, in milliseconds. Default: 1000.</summary>
+        public long? RetryFirstMs
+        {
+            get => GetLong("retry.first_ms");
+            set => Put("retry.first_ms", value);
+        }
+
+        /// <summary>The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.</summary>
+        public long? RetryFixedMs
+        {
+            get => GetLong("retry.fixed_ms");
+            set => Put("retry.fixed_ms", value);
+        }
+
+        /// <summary>The factor by which each exponential pause exceeds the one before. Default: 2.</summary>
+        public double? RetryFactor
+        {
+            get => GetDouble("retry.factor");
+            set => Put("retry.factor", value);
+        }
+
+        /// <summary>The number of pauses after which a shape of two parts changes to its second part. Default: 0.</summary>
+        public long? RetrySwitchAfter
+        {
+            get => GetLong("retry.switch_after");
+            set => Put("retry.switch_after", value);
+        }
+
+        /// <summary>The longest pause, in milliseconds. Default: 60000.</summary>
+        public long? RetryCapMs
+        {
+            get => GetLong("retry.cap_ms");
+            set => Put("retry.cap_ms", value);
+        }
+
+        /// <summary>Each pause is drawn uniformly from pause × (1 ± this), and never exceeds retry.cap_ms. Default: 0.</summary>
+        public double? RetryJitter
+        {
+            get => GetDouble("retry.jitter");
+            set => Put("retry.jitter", value);
+        }
+
+        /// <summary>No attempt begins later than this after the first attempt began, in milliseconds; -1 is no limit. Default: -1.</summary>
+        public long? RetryBudgetMs
+        {
+            get => GetLong("retry.budget_ms");
+            set => Put("retry.budget_ms", value);
+        }
+    }
+
+    /// <summary>What an engine or a cache may set. A property that is null leaves the default.</summary>
+    public abstract class Settings : FetchSettings
+    {
+        internal Settings()
+        {
+        }
+
+        /// <summary>The maximum number of entries in the store; 0 stores nothing. Default: 1024.</summary>
+        public long? CacheCapacity
+        {
+            get => GetLong("cache.capacity");
+            set => Put("cache.capacity", value);
+        }
+
+        /// <summary>The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.</summary>
+        public long? CacheCostLimit
+        {
+            get => GetLong("cache.cost_limit");
+            set => Put("cache.cost_limit", value);
+        }
+
+        /// <summary>The number of parts of the store, each with its own lock and an equal part of both limits. 0: one up to a capacity of 8,191, and more above it as long as each part has at least 1 MiB of the cost limit. Default: 0.</summary>
+        public long? CacheShards
+        {
+            get => GetLong("cache.shards");
+            set => Put("cache.shards", value);
+        }
+
+        /// <summary>The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1.</summary>
+        public long? CacheTtlMs
+        {
+            get => GetLong("cache.ttl_ms");
+            set => Put("cache.ttl_ms", value);
+        }
+
+        /// <summary>The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none. Default: 60000.</summary>
+        public long? CacheNullTtlMs
+        {
+            get => GetLong("cache.null_ttl_ms");
+            set => Put("cache.null_ttl_ms", value);
+        }
+
+        /// <summary>Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together. Default: 0.</summary>
+        public long? CacheTtlJitterMs
+        {
+            get => GetLong("cache.ttl_jitter_ms");
+            set => Put("cache.ttl_jitter_ms", value);
+        }
+
+        /// <summary>An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1.</summary>
+        public long? CacheIdleTtlMs
+        {
+            get => GetLong("cache.idle_ttl_ms");
+            set => Put("cache.idle_ttl_ms", value);
+        }
+
+        /// <summary>Whether a timer frees the memory of expired entries. Without it, each write frees up to 8 of them. An engine always has the timer. Default: true.</summary>
+        public bool? CacheTimer
+        {
+            get => GetBool("cache.timer");
+            set => Put("cache.timer", value);
+        }
+
+        /// <summary>Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Default: -1.</summary>
+        public long? CacheSeed
+        {
+            get => GetLong("cache.seed");
+            set => Put("cache.seed", value);
+        }
+
+        /// <summary>The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast.</summary>
+        public CacheHash? CacheHash
+        {
+            get => (CacheHash?)GetWord("cache.hash", "fast", "sip");
+            set => SetWord("cache.hash", (int?)value, "fast", "sip");
+        }
+
+        /// <summary>How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.</summary>
+        public long? CacheErrorTtlMs
+        {
+            get => GetLong("cache.error_ttl_ms");
+            set => Put("cache.error_ttl_ms", value);
+        }
+
+        /// <summary>The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024.</summary>
+        public long? CacheErrorCapacity
+        {
+            get => GetLong("cache.error_capacity");
+            set => Put("cache.error_capacity", value);
+        }
+
+        /// <summary>How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Default: 1024.</summary>
+        public long? RemovalsMaxPending
+        {
+            get => GetLong("removals.max_pending");
+            set => Put("removals.max_pending", value);
+        }
+
+        /// <summary>The maximum number of requests with the provider at a time. Default: 4.</summary>
+        public long? TasksMaxRunning
+        {
+            get => GetLong("tasks.max_running");
+            set => Put("tasks.max_running", value);
+        }
+
+        /// <summary>fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms. Default: fixed.</summary>
+        public TasksLimit? TasksLimit
+        {
+            get => (TasksLimit?)GetWord("tasks.limit", "fixed", "adaptive");
+            set => SetWord("tasks.limit", (int?)value, "fixed", "adaptive");
+        }
+
+        /// <summary>With tasks.limit = adaptive: the lowest limit, which is also the initial one. Default: 1.</summary>
+        public long? TasksMinRunning
+        {
+            get => GetLong("tasks.min_running");
+            set => Put("tasks.min_running", value);
+        }
+
+        /// <summary>How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends. Default: 4.</summary>
+        public long? TasksMaxAbandoned
+        {
+            get => GetLong("tasks.max_abandoned");
+            set => Put("tasks.max_abandoned", value);
+        }
+
+        /// <summary>The stack size of provider threads, in bytes; also of the thread that runs callbacks, unless the engine uses a shared runtime. Default: 8388608.</summary>
+        public long? TasksStackBytes
+        {
+            get => GetLong("tasks.stack_bytes");
+            set => Put("tasks.stack_bytes", value);
+        }
+
+        /// <summary>The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Default: 65536.</summary>
+        public long? QueueMaxKeys
+        {
+            get => GetLong("queue.max_keys");
+            set => Put("queue.max_keys", value);
+        }
+
+        /// <summary>Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. Default: fifo.</summary>
+        public QueueOrder? QueueOrder
+        {
+            get => (QueueOrder?)GetWord("queue.order", "fifo", "lifo");
+            set => SetWord("queue.order", (int?)value, "fifo", "lifo");
+        }
+
+        /// <summary>With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.</summary>
+        public long? QueueAgeingMs
+        {
+            get => GetLong("queue.ageing_ms");
+            set => Put("queue.ageing_ms", value);
+        }
+
+        /// <summary>The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5.</summary>
+        public double? QueueShare
+        {
+            get => GetDouble("queue.share");
+            set => Put("queue.share", value);
+        }
+
+        /// <summary>What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share. Default: wait.</summary>
+        public QueueOverflow? QueueOverflow
+        {
+            get => (QueueOverflow?)GetWord("queue.overflow", "wait", "reject");
+            set => SetWord("queue.overflow", (int?)value, "wait", "reject");
+        }
+
+        /// <summary>The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20.</summary>
+        public long? BatchMaxKeys
+        {
+            get => GetLong("batch.max_keys");
+            set => Put("batch.max_keys", value);
+        }
+
+        /// <summary>How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Default: 0.</summary>
+        public long? BatchLingerUs
+        {
+            get => GetLong("batch.linger_us");
+            set => Put("batch.linger_us", value);
+        }
+
+        /// <summary>Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false.</summary>
+        public bool? BatchOmittedIsNull
+        {
+            get => GetBool("batch.omitted_is_null");
+            set => Put("batch.omitted_is_null", value);
+        }
+
+        /// <summary>The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot. Default: 0.</summary>
+        public double? RateRequestsPerS
+        {
+            get => GetDouble("rate.requests_per_s");
+            set => Put("rate.requests_per_s", value);
+        }
+
+        /// <summary>How many requests may be handed out at once after an idle time, with rate.requests_per_s. Default: 1.</summary>
+        public long? RateBurst
+        {
+            get => GetLong("rate.burst");
+            set => Put("rate.burst", value);
+        }
+
+        /// <summary>The circuit breaker opens when this share of the requests within breaker.window_ms has failed; 0 never opens it. A request fails if it exceeds attempt_timeout_ms, or if one of its keys fails with an error that is not permanent. Default: 0.</summary>
+        public double? BreakerFailureRatio
+        {
+            get => GetDouble("breaker.failure_ratio");
+            set => Put("breaker.failure_ratio", value);
+        }
+
+        /// <summary>The time over which breaker.failure_ratio is measured, in milliseconds. Default: 10000.</summary>
+        public long? BreakerWindowMs
+        {
+            get => GetLong("breaker.window_ms");
+            set => Put("breaker.window_ms", value);
+        }
+
+        /// <summary>The number of requests within the window below which breaker.failure_ratio does not apply. Default: 20.</summary>
+        public long? BreakerMinRequests
+        {
+            get => GetLong("breaker.min_requests");
+            set => Put("breaker.min_requests", value);
+        }
+
+        /// <summary>The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.</summary>
+        public long? BreakerConsecutive
+        {
+            get => GetLong("breaker.consecutive");
+            set => Put("breaker.consecutive", value);
+        }
+
+        /// <summary>How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.</summary>
+        public long? BreakerOpenMs
+        {
+            get => GetLong("breaker.open_ms");
+            set => Put("breaker.open_ms", value);
+        }
+
+        /// <summary>How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.</summary>
+        public long? BreakerProbes
+        {
+            get => GetLong("breaker.probes");
+            set => Put("breaker.probes", value);
+        }
+
+        /// <summary>A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0.</summary>
+        public long? HedgeAfterMs
+        {
+            get => GetLong("hedge.after_ms");
+            set => Put("hedge.after_ms", value);
+        }
+
+        /// <summary>Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never. Default: 0.</summary>
+        public double? HedgePercentile
+        {
+            get => GetDouble("hedge.percentile");
+            set => Put("hedge.percentile", value);
+        }
+
+        /// <summary>The largest share of the requests that may be handed out once more. Default: 0.05.</summary>
+        public double? HedgeMaxRatio
+        {
+            get => GetDouble("hedge.max_ratio");
+            set => Put("hedge.max_ratio", value);
+        }
+
+        /// <summary>Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true.</summary>
+        public bool? ProviderIdempotent
+        {
+            get => GetBool("provider.idempotent");
+            set => Put("provider.idempotent", value);
+        }
+
+        /// <summary>The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.</summary>
+        public double? RefreshAfter
+        {
+            get => GetDouble("refresh.after");
+            set => Put("refresh.after", value);
+        }
+
+        /// <summary>The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.</summary>
+        public long? RefreshAfterMs
+        {
+            get => GetLong("refresh.after_ms");
+            set => Put("refresh.after_ms", value);
+        }
+
+        /// <summary>After a refresh ahead of an entry's expiry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000.</summary>
+        public long? RefreshRetryMs
+        {
+            get => GetLong("refresh.retry_ms");
+            set => Put("refresh.retry_ms", value);
+        }
+
+        /// <summary>Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0.</summary>
+        public double? RefreshJitter
+        {
+            get => GetDouble("refresh.jitter");
+            set => Put("refresh.jitter", value);
+        }
+
+        /// <summary>How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.</summary>
+        public long? StaleTtlMs
+        {
+            get => GetLong("stale.ttl_ms");
+            set => Put("stale.ttl_ms", value);
+        }
+
+        /// <summary>How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.</summary>
+        public long? StaleRetryMs
+        {
+            get => GetLong("stale.retry_ms");
+            set => Put("stale.retry_ms", value);
+        }
+
+        /// <summary>How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50.</summary>
+        public long? L2TimeoutMs
+        {
+            get => GetLong("l2.timeout_ms");
+            set => Put("l2.timeout_ms", value);
+        }
+
+        /// <summary>The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1.</summary>
+        public long? L2TtlMs
+        {
+            get => GetLong("l2.ttl_ms");
+            set => Put("l2.ttl_ms", value);
+        }
+
+        /// <summary>The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Default: -1.</summary>
+        public long? L2LocalTtlMs
+        {
+            get => GetLong("l2.local_ttl_ms");
+            set => Put("l2.local_ttl_ms", value);
+        }
+
+        /// <summary>The maximum number of keys in a request for the second tier. Default: 256.</summary>
+        public long? L2BatchKeys
+        {
+            get => GetLong("l2.batch_keys");
+            set => Put("l2.batch_keys", value);
+        }
+
+        /// <summary>The maximum number of requests that read from the second tier at a time; beside these one writes. Default: 4.</summary>
+        public long? L2MaxRequests
+        {
+            get => GetLong("l2.max_requests");
+            set => Put("l2.max_requests", value);
+        }
+
+        /// <summary>How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Default: 65536.</summary>
+        public long? L2MaxAsking
+        {
+            get => GetLong("l2.max_asking");
+            set => Put("l2.max_asking", value);
+        }
+
+        /// <summary>The largest value that is written to the second tier, in bytes. Default: 1048576.</summary>
+        public long? L2MaxValue
+        {
+            get => GetLong("l2.max_value");
+            set => Put("l2.max_value", value);
+        }
+
+        /// <summary>How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped. Default: 65536.</summary>
+        public long? L2PendingKeys
+        {
+            get => GetLong("l2.pending_keys");
+            set => Put("l2.pending_keys", value);
+        }
+
+        /// <summary>The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped. Default: 67108864.</summary>
+        public long? L2PendingBytes
+        {
+            get => GetLong("l2.pending_bytes");
+            set => Put("l2.pending_bytes", value);
+        }
+
+        /// <summary>After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case. Default: 5.</summary>
+        public long? L2BreakAfter
+        {
+            get => GetLong("l2.break_after");
+            set => Put("l2.break_after", value);
+        }
+
+        /// <summary>How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again. Default: 1000.</summary>
+        public long? L2BreakMs
+        {
+            get => GetLong("l2.break_ms");
+            set => Put("l2.break_ms", value);
+        }
+
+        /// <summary>The longest time for which the second tier is not used, in milliseconds. Default: 30000.</summary>
+        public long? L2BreakCapMs
+        {
+            get => GetLong("l2.break_cap_ms");
+            set => Put("l2.break_cap_ms", value);
+        }
+
+        /// <summary>How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.</summary>
+        public long? AttemptTimeoutMs
+        {
+            get => GetLong("attempt_timeout_ms");
+            set => Put("attempt_timeout_ms", value);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+// Generated from api/api.json by `make generate`. Do not edit.
+
+namespace Kvlight
+{
+    /// <summary>The outcome of a key or a call. A number below 0 is an error.</summary>
+    public enum Status
+    {
+        /// <summary>done</summary>
+        Ok = 0,
+        /// <summary>a value</summary>
+        Value = 1,
+        /// <summary>known to be absent</summary>
+        Null = 2,
+        /// <summary>not in the store</summary>
+        Miss = 3,
+        /// <summary>the validator refused the key</summary>
+        InvalidKey = 4,
+        /// <summary>accepted: the promised events follow</summary>
+        Pending = 5,
+        /// <summary>no event within the timeout, or the wait was interrupted by a wake-up</summary>
+        Empty = 6,
+        /// <summary>not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed</summary>
+        Refused = 7,
+        /// <summary>not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed</summary>
+        TooLarge = 8,
+        /// <summary>the buffer is too small: call again with the length that was written</summary>
+        Truncated = 9,
+        /// <summary>the attempt had ended before this answer arrived</summary>
+        Late = 10,
+        /// <summary>not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed</summary>
+        Conflict = 11,
+        /// <summary>an argument is out of range or has unknown flags</summary>
+        ErrInvalidArg = -1,
+        /// <summary>a pointer that must not be NULL is NULL</summary>
+        ErrNullPointer = -2,
+        /// <summary>no configuration key of that name: kvl_config_keys_json() lists them</summary>
+        ErrUnknownKey = -3,
+        /// <summary>a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting</summary>
+        ErrBadValue = -4,
+        /// <summary>the runtime has been freed</summary>
+        ErrInvalidHandle = -5,
+        /// <summary>a key has at most 65,535 bytes (KVL_KEY_MAX)</summary>
+        ErrKeyTooLong = -6,
+        /// <summary>the bytes of an object value, or the object of a bytes value, were requested</summary>
+        ErrWrongKind = -7,
+        /// <summary>the index is not below the length</summary>
+        ErrOutOfRange = -8,
+        /// <summary>this key of the request has been answered already</summary>
+        ErrAlreadyAnswered = -9,
+        /// <summary>a fetch handle can be used for one fetch: create a new one</summary>
+        ErrAlreadyUsed = -10,
+        /// <summary>the configuration has no provider: kvl_config_set_provider()</summary>
+        ErrNoProvider = -11,
+        /// <summary>a callback is NULL and there is no queue for the event</summary>
+        ErrNoCallback = -12,
+        /// <summary>still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue</summary>
+        ErrBusy = -13,
+        /// <summary>out of memory</summary>
+        ErrNoMemory = -100,
+        /// <summary>the system refused a thread</summary>
+        ErrNoThread = -101,
+        /// <summary>the system refused a file descriptor</summary>
+        ErrNoFd = -102,
+        /// <summary>not possible in this mode or on this system</summary>
+        ErrUnsupported = -103,
+        /// <summary>the file system reported an error: kvl_error_message() gives details</summary>
+        ErrIo = -104,
+        /// <summary>the file is damaged, or is not a saved cache; entries read before the damage are stored</summary>
+        ErrCorrupt = -105,
+        /// <summary>the file ends too early; entries read before its end are stored</summary>
+        ErrTruncated = -106,
+        /// <summary>the file has a later version than this library supports</summary>
+        ErrFileVersion = -107,
+        /// <summary>the engine is closed</summary>
+        ErrClosed = -200,
+        /// <summary>the handle was created before a fork: create a new one in the child</summary>
+        ErrForked = -201,
+        /// <summary>this function may not be called from inside a callback, since it would wait for itself</summary>
+        ErrReentrant = -202,
+        /// <summary>the provider failed</summary>
+        ErrProvider = -300,
+        /// <summary>the timeout expired before an answer arrived</summary>
+        ErrTimeout = -301,
+        /// <summary>the fetch was cancelled</summary>
+        ErrCancelled = -302,
+        /// <summary>the queue was full of keys of at least this urgency, or a newer key took the place: raise queue.max_keys or tasks.max_running, or fetch many keys at once</summary>
+        ErrQueueFull = -303,
+        /// <summary>the provider finished without an answer for this key</summary>
+        ErrUnanswered = -304,
+        /// <summary>the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms</summary>
+        ErrUnavailable = -305,
+        /// <summary>an internal error was caught: please report it</summary>
+        ErrPanic = -900,
+    }
+
+    /// <summary>Where the result of a key came from.</summary>
+    public enum Source
+    {
+        /// <summary>None: the position failed, or was refused before the lookup.</summary>
+        None = 0,
+        /// <summary>The store.</summary>
+        Store = 1,
+        /// <summary>The provider, in a load that this fetch started.</summary>
+        Provider = 2,
+        /// <summary>The provider, in a load that was in progress: one of another fetch, or of an earlier position of this fetch with the same key.</summary>
+        Joined = 3,
+        /// <summary>A put that settled the load.</summary>
+        Put = 4,
+        /// <summary>The memory of recent errors.</summary>
+        ErrorMemory = 5,
+        /// <summary>The store, with an expired entry that served as a fallback.</summary>
+        Stale = 6,
+        /// <summary>The second tier.</summary>
+        L2 = 7,
+    }
+}
