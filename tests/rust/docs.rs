@@ -157,6 +157,7 @@ const QUOTED: &[(&str, &[&str])] = &[
     ("ruby", &["examples/ruby", "bindings/ruby"]),
     ("go", &["examples/go"]),
     ("java", &["examples/java", "bindings/java"]),
+    ("csharp", &["examples/csharp", "bindings/csharp"]),
     ("php", &["examples/php", "bindings/php"]),
     ("cmake", &["tests/tiers/consumer"]),
 ];

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const OPEN: &[&str] = &[];
 
 const FOLDERS: &[&str] = &["src", "tests", "bindings", "examples", "redis"];
-const LANGUAGES: &[&str] = &["rs", "c", "h", "cpp", "hpp", "swift", "py", "lua", "js", "rb", "go", "php", "java"];
+const LANGUAGES: &[&str] = &["rs", "c", "h", "cpp", "hpp", "swift", "py", "lua", "js", "rb", "go", "php", "java", "cs"];
 /// The words before the name of a test where it is defined, in the languages above.
 const DEFINERS: &[&str] = &["fn", "void", "int", "func", "def", "function", "mod", "bool"];
 

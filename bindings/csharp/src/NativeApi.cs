@@ -128,6 +128,8 @@ namespace Kvlight
         internal const int L2_F_CONDITIONAL = 1;
         /// <summary>A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.</summary>
         internal const int L2_F_LEASES = 2;
+        /// <summary>The second tier stores objects too: it makes bytes of them, and objects of the bytes. Without this, objects stay in the process.</summary>
+        internal const int L2_F_OBJECTS = 4;
         /// <summary>A TTL that a second tier does not know.</summary>
         internal const int L2_TTL_UNKNOWN = -2;
         /// <summary>The circuit breaker lets requests through.</summary>
@@ -864,11 +866,29 @@ namespace Kvlight
         internal delegate int kvl_l2_request_entry_fn(IntPtr @request, long @i, void* @outData, void* @outLen, void* @outTtlMs, void* @outToken, void* @outTokenLen);
         internal static kvl_l2_request_entry_fn kvl_l2_request_entry;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int kvl_l2_request_value_fn(IntPtr @request, long @i, void* @outValue);
+        internal static kvl_l2_request_value_fn kvl_l2_request_value;
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int kvl_l2_request_set_payload_fn(IntPtr @request, long @i, byte* @data, long @len);
+        internal static kvl_l2_request_set_payload_fn kvl_l2_request_set_payload;
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int kvl_l2_request_payload_fn(IntPtr @request, long @i, byte* @data, long @len, void* @outData, void* @outLen);
+        internal static kvl_l2_request_payload_fn kvl_l2_request_payload;
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int kvl_l2_request_hit_object_fn(IntPtr @request, long @i, byte* @data, long @len, long @ttlLeftMs, byte* @token, long @tokenLen, IntPtr @value);
+        internal static kvl_l2_request_hit_object_fn kvl_l2_request_hit_object;
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int kvl_l2_request_hit_fn(IntPtr @request, long @i, byte* @data, long @len, long @ttlLeftMs, byte* @token, long @tokenLen);
         internal static kvl_l2_request_hit_fn kvl_l2_request_hit;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int kvl_l2_request_miss_fn(IntPtr @request, long @i, byte* @token, long @tokenLen);
         internal static kvl_l2_request_miss_fn kvl_l2_request_miss;
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int kvl_l2_request_leased_fn(IntPtr @request, long @i);
+        internal static kvl_l2_request_leased_fn kvl_l2_request_leased;
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate uint kvl_l2_request_steals_fn(IntPtr @request, long @i);
+        internal static kvl_l2_request_steals_fn kvl_l2_request_steals;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int kvl_l2_request_refused_fn(IntPtr @request, long @i);
         internal static kvl_l2_request_refused_fn kvl_l2_request_refused;

@@ -540,6 +540,27 @@ namespace Kvlight
             set => Put("l2.timeout_ms", value);
         }
 
+        /// <summary>How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000.</summary>
+        public long? L2WriteTimeoutMs
+        {
+            get => GetLong("l2.write_timeout_ms");
+            set => Put("l2.write_timeout_ms", value);
+        }
+
+        /// <summary>Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased). Default: true.</summary>
+        public bool? L2SingleFlight
+        {
+            get => GetBool("l2.single_flight");
+            set => Put("l2.single_flight", value);
+        }
+
+        /// <summary>How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Default: 1000.</summary>
+        public long? L2WaitMs
+        {
+            get => GetLong("l2.wait_ms");
+            set => Put("l2.wait_ms", value);
+        }
+
         /// <summary>The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1.</summary>
         public long? L2TtlMs
         {

@@ -5,7 +5,7 @@ namespace Kvlight
     /// <summary>The counters since the last reset, and the current gauges. Store.StatsJson() also has histograms.</summary>
     public sealed class Stats
     {
-        internal const int Size = 744;
+        internal const int Size = 760;
 
         private readonly long[] numbers;
 
@@ -260,34 +260,40 @@ namespace Kvlight
         /// <summary>Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.</summary>
         public long L2Bypassed => numbers[82];
 
+        /// <summary>Keys that waited for the load of another process (l2.single_flight).</summary>
+        public long L2Waited => numbers[83];
+
+        /// <summary>Keys whose lease was taken over from a process that took too long (l2.wait_ms).</summary>
+        public long L2Stolen => numbers[84];
+
         /// <summary>Requests that looked keys up in the second tier.</summary>
-        public long L2Reads => numbers[83];
+        public long L2Reads => numbers[85];
 
         /// <summary>Puts and removals that were passed on to the second tier.</summary>
-        public long L2Writes => numbers[84];
+        public long L2Writes => numbers[86];
 
         /// <summary>Keys that could not be written to the second tier; puts and removals are sent again.</summary>
-        public long L2WriteErrors => numbers[85];
+        public long L2WriteErrors => numbers[87];
 
         /// <summary>Answers of the provider that were stored in the second tier.</summary>
-        public long L2Fills => numbers[86];
+        public long L2Fills => numbers[88];
 
         /// <summary>Answers that the second tier did not store, because the key had been written meanwhile.</summary>
-        public long L2FillsRefused => numbers[87];
+        public long L2FillsRefused => numbers[89];
 
         /// <summary>Answers that were not sent to the second tier, for lack of room (l2.pending_keys, l2.pending_bytes, l2.max_value).</summary>
-        public long L2FillsDropped => numbers[88];
+        public long L2FillsDropped => numbers[90];
 
         /// <summary>Times that the second tier was cleared, because too many keys waited to be written (l2.pending_keys).</summary>
-        public long L2Overflows => numbers[89];
+        public long L2Overflows => numbers[91];
 
         /// <summary>Times that the second tier was not used for a while, because it failed (l2.break_after).</summary>
-        public long L2Opened => numbers[90];
+        public long L2Opened => numbers[92];
 
         /// <summary>Now: keys that wait to be written to the second tier.</summary>
-        public long L2Pending => numbers[91];
+        public long L2Pending => numbers[93];
 
         /// <summary>Now: 1 while the second tier is not used because it fails.</summary>
-        public long L2Avoided => numbers[92];
+        public long L2Avoided => numbers[94];
     }
 }

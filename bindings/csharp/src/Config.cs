@@ -1,0 +1,164 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Kvlight
+{
+    /// <summary>What a Tasks or a Cache is made of: the form of its keys, the library's settings, each a property of the same name, and a few functions:
+    /// <c>new Config&lt;string, User&gt;(Keys.Strings) { CacheCapacity = 10000 }</c>. It may be used for several; changes have no effect on those that
+    /// exist. Not safe for use by several threads while it is changed.</summary>
+    /// <typeparam name="K">The type of the keys.</typeparam>
+    /// <typeparam name="V">The type of the values: any objects, which stay in .NET.</typeparam>
+    public sealed class Config<K, V> : Settings
+    {
+        /// <summary>Creates a configuration in which every setting has its default.</summary>
+        /// <param name="keys">The form of the keys.</param>
+        public Config(Keys<K> keys)
+        {
+            Keys = keys ?? throw new ArgumentNullException(nameof(keys));
+        }
+
+        /// <summary>A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the thread
+        /// pool. It is not called for a Tasks or a Cache that was collected without having been disposed of.</summary>
+        public Action<V> Dropped { get; set; }
+
+        /// <summary>Returns the cost of a value in bytes, if CacheCostLimit is set. Without it values cost 0, unless their terms say otherwise.</summary>
+        public Func<V, long> Cost { get; set; }
+
+        /// <summary>Receives an exception of a function that nobody waits for: one of Dropped, of FetchEachAsync, or of a report of progress. Without it
+        /// they are written to the standard error.</summary>
+        public Action<Exception> FailureHandler { get; set; }
+
+        /// <summary>Where providers run; the default is the thread pool.</summary>
+        public TaskScheduler Scheduler { get; set; }
+
+        /// <summary>A clock for tests of time, instead of the system's.</summary>
+        public ManualClock Clock { get; set; }
+
+        internal Keys<K> Keys { get; }
+
+        /// <summary>Creates a cache whose provider answers many keys with a dictionary. A key that it lacks, or has with null, is remembered as absent,
+        /// and keys that were not asked for are ignored.</summary>
+        /// <param name="provider">Returns the values of keys; may block.</param>
+        /// <returns>The cache with its provider; dispose of it.</returns>
+        public Tasks<K, V> Load(Func<IReadOnlyList<K>, IReadOnlyDictionary<K, V>> provider)
+        {
+            if (provider == null)
+                throw new ArgumentNullException(nameof(provider));
+            return new Tasks<K, V>(this, request =>
+            {
+                request.Answer(provider(request.Keys));
+                return Task.CompletedTask;
+            }, false);
+        }
+
+        /// <summary>Creates a cache whose provider answers many keys with a dictionary that comes later.</summary>
+        /// <param name="provider">Returns the values of keys. The token is cancelled when no caller wants the keys any longer.</param>
+        /// <returns>The cache with its provider; dispose of it.</returns>
+        public Tasks<K, V> LoadAsync(Func<IReadOnlyList<K>, CancellationToken, Task<IReadOnlyDictionary<K, V>>> provider)
+        {
+            if (provider == null)
+                throw new ArgumentNullException(nameof(provider));
+            return new Tasks<K, V>(this, async request =>
+                request.Answer(await provider(request.Keys, request.CancellationToken).ConfigureAwait(false)), false);
+        }
+
+        /// <summary>Creates a cache whose provider answers one key; null means that there is no such record. Each request has one key, unless BatchMaxKeys
+        /// says otherwise; then they are answered one after the other.</summary>
+        /// <param name="provider">Returns the value of a key. The token is cancelled when no caller wants the key any longer.</param>
+        /// <returns>The cache with its provider; dispose of it.</returns>
+        public Tasks<K, V> LoadOneAsync(Func<K, CancellationToken, Task<V>> provider)
+        {
+            if (provider == null)
+                throw new ArgumentNullException(nameof(provider));
+            return new Tasks<K, V>(this, async request =>
+            {
+                foreach (K key in request.Keys)
+                {
+                    try
+                    {
+                        V value = await provider(key, request.CancellationToken).ConfigureAwait(false);
+                        request.Resolve(key, value);
+                    }
+                    catch (Exception e)
+                    {
+                        request.Fail(key, e);
+                    }
+                }
+                request.Finish();
+            }, true);
+        }
+
+        /// <summary>Creates a cache whose provider answers key by key, now or later, from any thread. Request.Finish ends a request.</summary>
+        /// <param name="provider">Answers a request, or keeps it. An exception fails the keys that have no answer.</param>
+        /// <returns>The cache with its provider; dispose of it.</returns>
+        public Tasks<K, V> Provide(Func<Request<K, V>, Task> provider) =>
+            new Tasks<K, V>(this, provider ?? throw new ArgumentNullException(nameof(provider)), false);
+
+        /// <summary>Creates a cache without a provider. Only settings that begin with "cache" apply.</summary>
+        /// <returns>The cache; dispose of it.</returns>
+        public Cache<K, V> Cache() => new Cache<K, V>(this);
+    }
+
+    /// <summary>The settings of one fetch, which override those of the Tasks: <c>new FetchOptions { TimeoutMs = 500 }</c>. One object may be used for any
+    /// number of fetches, by any thread, as long as nobody changes it.</summary>
+    public sealed unsafe class FetchOptions : FetchSettings
+    {
+        /// <summary>Receives the progress of a batch: how many keys are settled, how many of these failed, and how many there are. Runs on the thread pool,
+        /// one call at a time.</summary>
+        public Action<long, long, long> Progress { get; set; }
+
+        /// <summary>The least number of keys that are settled between two reports of progress.</summary>
+        public long ProgressStep { get; set; } = 1;
+
+        /// <summary>Whether a fetch with these options is one without.</summary>
+        internal static bool AreNone(FetchOptions options) => options == null || (options.IsEmpty && options.Progress == null);
+
+        /// <summary>Creates a kvl_options_t, to be freed; zero if nothing is set.</summary>
+        internal static IntPtr Create(FetchOptions options)
+        {
+            if (AreNone(options))
+                return IntPtr.Zero;
+            IntPtr handle;
+            KvlightException.Check(NativeApi.kvl_options_new(&handle));
+            try
+            {
+                options.State(handle, false);
+                if (options.Progress != null)
+                    KvlightException.Check(NativeApi.kvl_options_set_progress(handle, IntPtr.Zero, options.ProgressStep));
+                return handle;
+            }
+            catch
+            {
+                NativeApi.kvl_options_free(handle);
+                throw;
+            }
+        }
+    }
+
+    /// <summary>A clock that moves only when it is advanced, so that tests of time need not sleep. Safe for use by several threads.</summary>
+    public sealed unsafe class ManualClock
+    {
+        private readonly ClockHandle handle;
+
+        /// <summary>Creates a clock.</summary>
+        /// <param name="nowMs">Its initial time in milliseconds, 0 or above.</param>
+        public ManualClock(long nowMs = 0)
+        {
+            Library.Require();
+            IntPtr created;
+            KvlightException.Check(NativeApi.kvl_clock_new_manual(nowMs, &created));
+            handle = new ClockHandle(created);
+        }
+
+        /// <summary>The time in milliseconds.</summary>
+        public long NowMs => handle.Use(clock => NativeApi.kvl_clock_now_ms(clock), 0);
+
+        /// <summary>Advances the clock. When it returns, everything that became due has been fired; results may still be on their way to their tasks.</summary>
+        /// <param name="ms">Milliseconds, 0 or above.</param>
+        public void Advance(long ms) => KvlightException.Check(handle.Use(clock => NativeApi.kvl_clock_advance(clock, ms), 0));
+
+        internal void SetIn(IntPtr config) => KvlightException.Check(handle.Use(clock => NativeApi.kvl_config_set_clock(config, clock), 0));
+    }
+}

@@ -1,0 +1,474 @@
+using System;
+using System.Collections.Generic;
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Kvlight
+{
+    /// <summary>What an engine hands events to: a Tasks or a Cache.</summary>
+    internal interface IOwner
+    {
+        /// <summary>Hands a request to the provider, on the pump's thread.</summary>
+        void Ask(IntPtr request);
+
+        /// <summary>Hands a value that nobody holds any longer to the program.</summary>
+        void Drop(object value);
+    }
+
+    /// <summary>The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs no code
+    /// of the program. It refers to the Tasks or the Cache weakly, so that one that is dropped without Dispose is collected, which ends the engine. States:
+    /// open; closing, after Close; ended, when the pump has freed all. The gate keeps calls out of handles that are freed.</summary>
+    internal sealed unsafe class Engine
+    {
+        /// <summary>The values and the provider's exceptions that the library holds.</summary>
+        internal readonly ObjectTable Objects = new ObjectTable();
+
+        /// <summary>The fetches in progress: each is a Pending.</summary>
+        internal readonly ObjectTable Pendings = new ObjectTable();
+
+        /// <summary>Weak references to the requests whose provider holds their token.</summary>
+        internal readonly ObjectTable Hooks = new ObjectTable();
+
+        /// <summary>Runs the program's functions that belong to all fetches, one at a time.</summary>
+        internal readonly Serial Serial;
+
+        /// <summary>The engines whose pumps run, to stop them when the process or the application domain ends: it would wait for a thread that is inside
+        /// the library. Also the lock.</summary>
+        private static readonly HashSet<Engine> Running = new HashSet<Engine>();
+
+        private readonly Gate gate = new Gate();
+        private readonly Action<Exception> failed;
+        private readonly TaskCompletionSource<bool> ended = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        private WeakReference<IOwner> owner;
+        private Thread pump;
+        private volatile bool isOpen = true;
+        private volatile bool isEnding;
+        private volatile bool isAbandoned;
+
+        static Engine()
+        {
+            AppDomain.CurrentDomain.ProcessExit += (sender, arguments) => StopAll();
+            AppDomain.CurrentDomain.DomainUnload += (sender, arguments) => StopAll();
+        }
+
+        private Engine(Action<Exception> failed)
+        {
+            this.failed = failed;
+            Serial = new Serial(Report);
+        }
+
+        internal IntPtr Queue { get; private set; }
+
+        /// <summary>The kvl_tasks_t; zero for a cache without a provider.</summary>
+        internal IntPtr Tasks { get; private set; }
+
+        internal IntPtr Cache { get; private set; }
+
+        /// <summary>Whether a fetch without options looks in the store first.</summary>
+        internal bool LooksFirst { get; private set; }
+
+        internal bool IsOpen => isOpen;
+
+        internal Task Ended => ended.Task;
+
+        /// <summary>Opens an engine, or a cache if there is to be no provider.</summary>
+        internal static Engine Open<K, V>(Config<K, V> settings, bool hasProvider, bool answersOne)
+        {
+            Library.Require();
+            var engine = new Engine(settings.FailureHandler);
+            IntPtr made;
+            KvlightException.Check(NativeApi.kvl_queue_new(0, &made));
+            engine.Queue = made;
+            IntPtr config = IntPtr.Zero;
+            try
+            {
+                KvlightException.Check(NativeApi.kvl_config_new(&config));
+                if (answersOne && !settings.Has("batch.max_keys"))
+                {
+                    fixed (byte* name = Utf8.Terminated("batch.max_keys"))
+                        KvlightException.Check(NativeApi.kvl_config_set_int(config, name, 1));
+                }
+                settings.State(config, true);
+                settings.Clock?.SetIn(config);
+                if (hasProvider)
+                {
+                    KvlightException.Check(NativeApi.kvl_config_set_queue(config, engine.Queue, NativeApi.QUEUE_F_ALL));
+                    KvlightException.Check(NativeApi.kvl_config_set_provider(config, IntPtr.Zero, IntPtr.Zero, IntPtr.Zero));
+                }
+                fixed (byte* name = Utf8.Terminated("read"))
+                    KvlightException.Check(NativeApi.kvl_config_get(config, name, &made));
+                engine.LooksFirst = Utf8.TextOf(made) == "normal";
+                engine.Create(config, hasProvider);
+                return engine;
+            }
+            catch
+            {
+                NativeApi.kvl_queue_dispose(engine.Queue);
+                throw;
+            }
+            finally
+            {
+                NativeApi.kvl_config_free(config);
+            }
+        }
+
+        /// <summary>Throws an exception with the library's sentence if settings contradict each other.</summary>
+        private void Create(IntPtr config, bool hasProvider)
+        {
+            IntPtr made, why = IntPtr.Zero;
+            int status = hasProvider ? NativeApi.kvl_tasks_new(config, &made, &why) : NativeApi.kvl_cache_new(config, &made, &why);
+            if (status < 0)
+            {
+                string sentence = why == IntPtr.Zero ? null : Utf8.Text(NativeApi.kvl_error_message(why));
+                NativeApi.kvl_error_release(why);
+                throw KvlightException.Of(status, sentence, null);
+            }
+            if (hasProvider)
+            {
+                Tasks = made;
+                KvlightException.Check(NativeApi.kvl_tasks_cache(Tasks, &made));
+            }
+            Cache = made;
+        }
+
+        /// <summary>Begins to read the queue for a Tasks or a Cache.</summary>
+        internal void Start(IOwner store)
+        {
+            owner = new WeakReference<IOwner>(store);
+            pump = new Thread(Pump) { IsBackground = true, Name = "kvlight pump" };
+            lock (Running)
+                Running.Add(this);
+            try
+            {
+                pump.Start();
+            }
+            catch
+            {
+                gate.Shut();
+                NativeApi.kvl_cache_release(Cache);
+                NativeApi.kvl_tasks_dispose(Tasks);
+                NativeApi.kvl_queue_dispose(Queue);
+                throw;
+            }
+        }
+
+        internal void Enter()
+        {
+            if (!gate.Enter())
+                throw KvlightException.Of(NativeApi.ERR_CLOSED, null, null);
+        }
+
+        internal void Leave() => gate.Leave();
+
+        /// <summary>Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the handle was dropped.</summary>
+        internal IntPtr NewValue(object value, long cost)
+        {
+            if (value == null)
+                return NativeApi.kvl_value_null();
+            long number = Objects.Add(value);
+            IntPtr made;
+            int status = NativeApi.kvl_value_new_object_on(Queue, (IntPtr)number, Math.Max(cost, 0), IntPtr.Zero, &made);
+            if (status < 0)
+            {
+                Objects.Remove(number);
+                throw KvlightException.Of(status, null, null);
+            }
+            return made;
+        }
+
+        /// <summary>Creates a kvl_error_t of an exception, which is kept like a value.</summary>
+        internal IntPtr NewError(Exception exception)
+        {
+            byte[] message = Encoding.UTF8.GetBytes(MessageOf(exception));
+            uint flags = exception is PermanentException ? (uint)NativeApi.ERROR_F_PERMANENT : 0;
+            flags |= exception is GoneException ? (uint)NativeApi.ERROR_F_NO_STALE : 0;
+            long number = Objects.Add(new Raised(exception));
+            IntPtr made;
+            fixed (byte* text = message)
+            {
+                int status = NativeApi.kvl_error_new_object(0, text, message.Length, flags, Queue, (IntPtr)number, IntPtr.Zero, &made);
+                if (status < 0)
+                {
+                    Objects.Remove(number);
+                    throw KvlightException.Of(status, null, null);
+                }
+            }
+            if (exception is RetryAfterException later)
+                NativeApi.kvl_error_set_retry_after(made, later.AfterMs);
+            return made;
+        }
+
+        /// <summary>The message of an exception, whose property is the program's and may throw.</summary>
+        private static string MessageOf(Exception exception)
+        {
+            try
+            {
+                return exception.Message ?? exception.GetType().Name;
+            }
+            catch (Exception)
+            {
+                return exception.GetType().Name;
+            }
+        }
+
+        /// <summary>Returns the object of a kvl_value_t, and releases it.</summary>
+        internal object Taken(IntPtr value)
+        {
+            object found = Objects.Find(NativeApi.kvl_value_object(value).ToInt64());
+            NativeApi.kvl_value_release(value);
+            return found;
+        }
+
+        /// <summary>Reports an exception of one of the program's functions that nobody waits for.</summary>
+        internal void Report(Exception error)
+        {
+            try
+            {
+                if (failed != null)
+                {
+                    failed(error);
+                    return;
+                }
+            }
+            catch (Exception e)
+            {
+                error = e;
+            }
+            Console.Error.WriteLine("kvlight: a function of the program has failed: " + error);
+        }
+
+        /// <summary>Starts to close, at once or after a drain of so many milliseconds (-1: without a limit). Never waits. May be called again.</summary>
+        internal void Close(long drainMs)
+        {
+            if (!gate.Enter())
+                return;
+            try
+            {
+                if (Tasks == IntPtr.Zero)
+                {
+                    isOpen = false;
+                    NativeApi.kvl_queue_wake(Queue);
+                    return;
+                }
+                int mode = drainMs == 0 ? NativeApi.CLOSE_CANCEL : NativeApi.CLOSE_DRAIN;
+                KvlightException.Check(NativeApi.kvl_tasks_close(Tasks, (uint)mode, drainMs, IntPtr.Zero, IntPtr.Zero, IntPtr.Zero));
+                isOpen = false;
+            }
+            finally
+            {
+                gate.Leave();
+            }
+        }
+
+        /// <summary>Waits for the end, unless the calling thread is one that the end waits for.</summary>
+        internal void AwaitEnd()
+        {
+            if (!Serial.IsCurrent && !Transfer.IsInside && Thread.CurrentThread != pump)
+                ended.Task.Wait();
+        }
+
+        /// <summary>Stops all pumps, and waits a while for each. What they would have freed is left to the end of the process.</summary>
+        private static void StopAll()
+        {
+            Engine[] engines;
+            lock (Running)
+            {
+                engines = new Engine[Running.Count];
+                Running.CopyTo(engines);
+            }
+            foreach (Engine engine in engines)
+            {
+                engine.Close(0);
+                engine.isAbandoned = true;
+                if (engine.gate.Enter())
+                {
+                    NativeApi.kvl_queue_wake(engine.Queue);
+                    engine.gate.Leave();
+                }
+            }
+            const int PatienceMs = 1000;
+            foreach (Engine engine in engines)
+            {
+                if (engine.pump != Thread.CurrentThread)
+                    engine.pump.Join(PatienceMs);
+            }
+        }
+
+        private void Pump()
+        {
+            try
+            {
+                ReadQueue();
+            }
+            finally
+            {
+                lock (Running)
+                    Running.Remove(this);
+            }
+        }
+
+        private void ReadQueue()
+        {
+            byte* memory = stackalloc byte[NativeApi.Event.SIZE];
+            for (;;)
+            {
+                if (isAbandoned)
+                    return;
+                int status = NativeApi.kvl_queue_next(Queue, isEnding ? 0 : NativeApi.FOREVER, memory, NativeApi.Event.SIZE);
+                if (status == NativeApi.OK)
+                {
+                    Handle(memory);
+                    Erase();
+                }
+                else if (status < 0 || isEnding)
+                    break;
+                else if (Tasks == IntPtr.Zero && !isOpen)
+                    Free();
+            }
+            if (NativeApi.kvl_queue_free(Queue) < 0)
+                NativeApi.kvl_queue_dispose(Queue); // A cache that an iterator holds still refers to it.
+            Serial.Run(() => ended.TrySetResult(true));
+        }
+
+        /// <summary>Overwrites what calls have left on the stack. Mono's collector takes every word there that looks like a reference for one, and this
+        /// thread waits for its next event with the remnants of the last: a Tasks that was dropped would never be collected.</summary>
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static void Erase()
+        {
+            const int Words = 512;
+            long* stack = stackalloc long[Words];
+            for (int i = 0; i < Words; i++)
+                Volatile.Write(ref stack[i], 0);
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private void Handle(byte* memory)
+        {
+            try
+            {
+                long id = *(long*)(memory + NativeApi.Event.USER_DATA);
+                switch (*(int*)(memory + NativeApi.Event.KIND))
+                {
+                    case NativeApi.EVENT_RESULT:
+                        bool isLast = (*(int*)(memory + NativeApi.Event.FLAGS) & NativeApi.F_LAST) != 0;
+                        ((Pending)(isLast ? Pendings.Remove(id) : Pendings.Find(id))).Deliver(*(byte**)(memory + NativeApi.Event.RESULT), isLast);
+                        break;
+                    case NativeApi.EVENT_RESULTS:
+                        ((Pending)Pendings.Remove(id)).DeliverAll(*(IntPtr*)(memory + NativeApi.Event.RESULTS));
+                        break;
+                    case NativeApi.EVENT_PROGRESS:
+                        ((Pending)Pendings.Find(id)).ReportProgress(*(long*)(memory + NativeApi.Event.DONE), *(long*)(memory + NativeApi.Event.FAILED),
+                            *(long*)(memory + NativeApi.Event.TOTAL));
+                        break;
+                    case NativeApi.EVENT_REQUEST:
+                        // Without an owner nobody answers, and nobody waits.
+                        if (owner.TryGetTarget(out IOwner asked))
+                            asked.Ask(*(IntPtr*)(memory + NativeApi.Event.REQUEST));
+                        break;
+                    case NativeApi.EVENT_CANCEL:
+                        if (Hooks.Remove(id) is WeakReference<CancellationTokenSource> hook && hook.TryGetTarget(out CancellationTokenSource source))
+                            Cancel(source);
+                        break;
+                    case NativeApi.EVENT_DROP:
+                        object dropped = Objects.Remove(id);
+                        if (dropped != null && !(dropped is Raised) && owner.TryGetTarget(out IOwner holder))
+                            holder.Drop(dropped);
+                        break;
+                    case NativeApi.EVENT_CLOSED:
+                        Free();
+                        break;
+                }
+            }
+            catch (Exception e)
+            {
+                // Out of memory, for example: this event is lost, but not those that follow.
+                Report(e);
+            }
+        }
+
+        /// <summary>Cancels a token on the thread pool, since functions of the program depend on it.</summary>
+        internal void Cancel(CancellationTokenSource source) => ThreadPool.QueueUserWorkItem(_ =>
+        {
+            try
+            {
+                source.Cancel();
+            }
+            catch (Exception e)
+            {
+                Report(e);
+            }
+        });
+
+        /// <summary>Frees the handles when no call uses them. The values of the cache are dropped then, and the pump reads that.</summary>
+        private void Free()
+        {
+            if (isEnding)
+                return;
+            gate.Shut();
+            NativeApi.kvl_cache_release(Cache);
+            NativeApi.kvl_tasks_free(Tasks);
+            isEnding = true;
+        }
+    }
+
+    /// <summary>Runs jobs on the thread pool, one at a time, in the order in which they come. One that fails does not keep the others from running.</summary>
+    internal sealed class Serial
+    {
+        private readonly Action<Exception> failed;
+        private readonly Queue<Action> jobs = new Queue<Action>();
+        private bool isRunning;
+        private volatile Thread runner;
+
+        internal Serial(Action<Exception> failed)
+        {
+            this.failed = failed;
+        }
+
+        /// <summary>Whether the calling thread is running one of the jobs.</summary>
+        internal bool IsCurrent => runner == Thread.CurrentThread;
+
+        internal void Run(Action job)
+        {
+            lock (jobs)
+            {
+                jobs.Enqueue(job);
+                if (isRunning)
+                    return;
+                isRunning = true;
+            }
+            ThreadPool.QueueUserWorkItem(_ => RunAll());
+        }
+
+        private void RunAll()
+        {
+            for (;;)
+            {
+                Action job;
+                lock (jobs)
+                {
+                    if (jobs.Count == 0)
+                    {
+                        isRunning = false;
+                        return;
+                    }
+                    job = jobs.Dequeue();
+                }
+                runner = Thread.CurrentThread;
+                try
+                {
+                    job();
+                }
+                catch (Exception e)
+                {
+                    failed(e);
+                }
+                finally
+                {
+                    runner = null;
+                }
+            }
+        }
+    }
+}

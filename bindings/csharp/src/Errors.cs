@@ -1,0 +1,74 @@
+using System;
+
+namespace Kvlight
+{
+    /// <summary>An error of the library. An exception that a provider throws reaches every waiting caller unchanged, and is none of these. The inner
+    /// exception is that of the provider's last attempt before the timeout or the end of the fetch, if one had failed.</summary>
+    public sealed class KvlightException : Exception
+    {
+        internal KvlightException(Status status, string message, Exception cause)
+            : base(message, cause)
+        {
+            Status = status;
+        }
+
+        /// <summary>The status, such as Status.ErrTimeout.</summary>
+        public Status Status { get; }
+
+        /// <summary>Returns a status that is no error; throws an exception for one that is.</summary>
+        internal static int Check(int status)
+        {
+            if (status < 0)
+                throw Of(status, null, null);
+            return status;
+        }
+
+        internal static unsafe KvlightException Of(int status, string message, Exception cause)
+        {
+            string text = string.IsNullOrEmpty(message) ? Utf8.Text(NativeApi.kvl_status_message(status)) : message;
+            return new KvlightException((Status)status, text, cause);
+        }
+    }
+
+    /// <summary>Thrown by a provider, itself or as a subclass: the key is not retried, whatever the settings of retries are.</summary>
+    public class PermanentException : Exception
+    {
+        /// <summary>Creates an exception.</summary>
+        /// <param name="message">What has failed.</param>
+        /// <param name="cause">Why; null if that is unknown.</param>
+        public PermanentException(string message, Exception cause = null)
+            : base(message, cause)
+        {
+        }
+    }
+
+    /// <summary>Like PermanentException, but an older value is invalid too: it leaves the store, and is not served as a fallback (StaleTtlMs).</summary>
+    public class GoneException : PermanentException
+    {
+        /// <summary>Creates an exception.</summary>
+        /// <param name="message">What has failed.</param>
+        /// <param name="cause">Why; null if that is unknown.</param>
+        public GoneException(string message, Exception cause = null)
+            : base(message, cause)
+        {
+        }
+    }
+
+    /// <summary>Thrown by a provider, itself or as a subclass: a retry waits for at least a pause, like HTTP's Retry-After.</summary>
+    public class RetryAfterException : Exception
+    {
+        /// <summary>Creates an exception.</summary>
+        /// <param name="message">What has failed.</param>
+        /// <param name="afterMs">The pause before the next attempt, in milliseconds, 0 or above.</param>
+        public RetryAfterException(string message, long afterMs)
+            : base(message)
+        {
+            if (afterMs < 0)
+                throw new ArgumentOutOfRangeException(nameof(afterMs));
+            AfterMs = afterMs;
+        }
+
+        /// <summary>The pause before the next attempt, in milliseconds.</summary>
+        public long AfterMs { get; }
+    }
+}

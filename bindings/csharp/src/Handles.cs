@@ -1,0 +1,98 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Kvlight
+{
+    /// <summary>A handle of the library. A call that uses it keeps it from being released, and the garbage collector releases it if nobody else does.</summary>
+    internal abstract class Handle : SafeHandle
+    {
+        protected Handle(IntPtr value)
+            : base(IntPtr.Zero, true)
+        {
+            SetHandle(value);
+        }
+
+        public override bool IsInvalid => handle == IntPtr.Zero;
+
+        /// <summary>Calls a function with the handle; returns another value if the handle was released.</summary>
+        internal T Use<T>(Func<IntPtr, T> call, T released)
+        {
+            bool isHeld = false;
+            try
+            {
+                try
+                {
+                    DangerousAddRef(ref isHeld);
+                }
+                catch (ObjectDisposedException)
+                {
+                    return released;
+                }
+                return call(handle);
+            }
+            finally
+            {
+                if (isHeld)
+                    DangerousRelease();
+            }
+        }
+    }
+
+    internal sealed class FetchHandle : Handle
+    {
+        internal FetchHandle(IntPtr value)
+            : base(value)
+        {
+        }
+
+        internal void Cancel() => Use(fetch => NativeApi.kvl_fetch_cancel(fetch), 0);
+
+        protected override bool ReleaseHandle()
+        {
+            NativeApi.kvl_fetch_release(handle);
+            return true;
+        }
+    }
+
+    internal sealed class RequestHandle : Handle
+    {
+        internal RequestHandle(IntPtr value)
+            : base(value)
+        {
+        }
+
+        protected override bool ReleaseHandle()
+        {
+            NativeApi.kvl_request_release(handle);
+            return true;
+        }
+    }
+
+    internal sealed class IteratorHandle : Handle
+    {
+        internal IteratorHandle(IntPtr value)
+            : base(value)
+        {
+        }
+
+        protected override bool ReleaseHandle()
+        {
+            NativeApi.kvl_iterator_free(handle);
+            return true;
+        }
+    }
+
+    internal sealed class ClockHandle : Handle
+    {
+        internal ClockHandle(IntPtr value)
+            : base(value)
+        {
+        }
+
+        protected override bool ReleaseHandle()
+        {
+            NativeApi.kvl_clock_release(handle);
+            return true;
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using System;
+using System.Text;
+
+namespace Kvlight
+{
+    /// <summary>How keys are written as bytes, which is what the library compares. Its functions may run on any thread.</summary>
+    /// <typeparam name="K">The type of the keys.</typeparam>
+    public sealed class Keys<K>
+    {
+        private readonly Func<K, byte[]> encode;
+        private readonly Func<byte[], K> decode;
+
+        /// <summary>Keys of any type. Equal keys must have equal bytes, and others must not.</summary>
+        /// <param name="encode">Returns the bytes of a key, at most 65,535.</param>
+        /// <param name="decode">Returns the key that has the bytes, for providers and iteration.</param>
+        public Keys(Func<K, byte[]> encode, Func<byte[], K> decode)
+        {
+            this.encode = encode ?? throw new ArgumentNullException(nameof(encode));
+            this.decode = decode ?? throw new ArgumentNullException(nameof(decode));
+        }
+
+        internal byte[] Bytes(K key)
+        {
+            if (key == null)
+                throw new ArgumentNullException(nameof(key), "kvlight: a key is null");
+            return encode(key);
+        }
+
+        internal K Key(byte[] bytes) => decode(bytes);
+    }
+
+    /// <summary>The usual forms of keys.</summary>
+    public static class Keys
+    {
+        /// <summary>Strings, in UTF-8. A string with half of a surrogate pair is refused, since UTF-8 has no form for it.</summary>
+        public static readonly Keys<string> Strings = new Keys<string>(Utf8.Bytes, Encoding.UTF8.GetString);
+
+        /// <summary>Arrays of bytes. Arrays are compared by identity: a provider that returns a dictionary uses the arrays that it was given as keys.</summary>
+        public static readonly Keys<byte[]> Bytes = new Keys<byte[]>(key => (byte[])key.Clone(), bytes => bytes);
+
+        /// <summary>Numbers of 32 bits, as 4 bytes.</summary>
+        public static readonly Keys<int> Ints = new Keys<int>(BitConverter.GetBytes, bytes => BitConverter.ToInt32(bytes, 0));
+
+        /// <summary>Numbers of 64 bits, as 8 bytes.</summary>
+        public static readonly Keys<long> Longs = new Keys<long>(BitConverter.GetBytes, bytes => BitConverter.ToInt64(bytes, 0));
+
+        /// <summary>GUIDs, as 16 bytes.</summary>
+        public static readonly Keys<Guid> Guids = new Keys<Guid>(key => key.ToByteArray(), bytes => new Guid(bytes));
+    }
+}

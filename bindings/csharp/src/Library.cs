@@ -1,0 +1,172 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace Kvlight
+{
+    /// <summary>Loads the library, once for each application domain, and binds its functions.</summary>
+    internal static unsafe class Library
+    {
+        private static readonly object Lock = new object();
+        private static string loadedFrom;
+        private static string failure;
+
+        /// <summary>Returns where the library was loaded from; throws the reason, each time, if it could not be loaded.</summary>
+        internal static string Require()
+        {
+            lock (Lock)
+            {
+                if (loadedFrom == null && failure == null)
+                {
+                    try
+                    {
+                        loadedFrom = Load();
+                    }
+                    catch (DllNotFoundException e)
+                    {
+                        failure = e.Message;
+                    }
+                }
+                return loadedFrom ?? throw new DllNotFoundException(failure);
+            }
+        }
+
+        private static bool IsWindows => Environment.OSVersion.Platform == PlatformID.Win32NT;
+
+        private static bool IsMac => RuntimeInformation.IsOSPlatform(OSPlatform.OSX);
+
+        private static string Load()
+        {
+            if (IntPtr.Size != 8)
+                throw new DllNotFoundException("kvlight: this package needs a process of 64 bits");
+            var tried = new List<string>();
+            foreach (string path in Candidates())
+            {
+                IntPtr library = Open(path, out string why);
+                if (library == IntPtr.Zero)
+                {
+                    tried.Add($"{path} ({why})");
+                    continue;
+                }
+                Bind(library, path);
+                return path;
+            }
+            throw new DllNotFoundException($"kvlight: no library found; tried {string.Join(", ", tried)}; KVL_LIBRARY names one");
+        }
+
+        /// <summary>The named file, or else the places of a NuGet package, the system's, and that of a checkout.</summary>
+        private static IEnumerable<string> Candidates()
+        {
+            string named = Environment.GetEnvironmentVariable("KVL_LIBRARY");
+            if (!string.IsNullOrEmpty(named))
+            {
+                yield return named;
+                yield break;
+            }
+            string file = IsWindows ? "kvlight.dll" : IsMac ? "libkvlight.dylib" : "libkvlight.so";
+            string platform = (IsWindows ? "win-" : IsMac ? "osx-" : "linux-") + RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
+            string here = Path.GetDirectoryName(typeof(Library).Assembly.Location);
+            string[] inside =
+            {
+                Path.Combine(here, file),
+                Path.Combine(here, "runtimes", platform, "native", file),
+                // In the folder of packages: lib/netstandard2.0/Kvlight.dll.
+                Path.Combine(here, "..", "..", "runtimes", platform, "native", file),
+            };
+            foreach (string path in inside)
+            {
+                if (File.Exists(path))
+                    yield return path;
+            }
+            string version = NativeApi.VERSION.Substring(0, NativeApi.VERSION.LastIndexOf('.'));
+            yield return IsWindows ? "kvlight.dll" : IsMac ? $"libkvlight.{version}.dylib" : $"libkvlight.so.{version}";
+            for (string at = here; at != null; at = Path.GetDirectoryName(at))
+            {
+                if (at.EndsWith(Path.Combine("bindings", "csharp"), StringComparison.Ordinal))
+                    yield return Path.Combine(at, "..", "..", "target", "release", file);
+            }
+        }
+
+        private static void Bind(IntPtr library, string path)
+        {
+            // Before all functions are bound, since another version may lack some.
+            IntPtr number = Symbol(library, "kvl_version_number");
+            if (number == IntPtr.Zero)
+                throw new DllNotFoundException($"kvlight: {path} is another library: it has no kvl_version_number");
+            var theirs = Marshal.GetDelegateForFunctionPointer<NativeApi.kvl_version_number_fn>(number)();
+            if (theirs / 1000 != NativeApi.VERSION_NUMBER / 1000)
+            {
+                string version = $"{theirs / 1000000}.{theirs / 1000 % 1000}.{theirs % 1000}";
+                throw new DllNotFoundException($"kvlight: this package is for {NativeApi.VERSION}, and the library {path} is {version}");
+            }
+            foreach (FieldInfo field in typeof(NativeApi).GetFields(BindingFlags.Static | BindingFlags.NonPublic))
+            {
+                if (!typeof(Delegate).IsAssignableFrom(field.FieldType))
+                    continue;
+                IntPtr address = Symbol(library, field.Name);
+                if (address == IntPtr.Zero)
+                    throw new DllNotFoundException($"kvlight: the library {path} has no {field.Name}");
+                field.SetValue(null, Marshal.GetDelegateForFunctionPointer(address, field.FieldType));
+            }
+        }
+
+        // The library is never closed: its threads may run in it.
+
+        private static IntPtr Open(string path, out string why)
+        {
+            why = "";
+            if (IsWindows)
+            {
+                IntPtr loaded = LoadLibrary(path);
+                if (loaded == IntPtr.Zero)
+                    why = "error " + Marshal.GetLastWin32Error();
+                return loaded;
+            }
+            const int NowAndLocal = 2;
+            dlerror(); // The runtime binds this function at its first call, by which it loses the error before.
+            IntPtr opened = dlopen(path, NowAndLocal);
+            if (opened == IntPtr.Zero)
+            {
+                byte* error = dlerror();
+                why = error == null ? "it cannot be loaded" : Utf8.Text(error);
+            }
+            return opened;
+        }
+
+        private static IntPtr Symbol(IntPtr library, string name) => IsWindows ? GetProcAddress(library, name) : dlsym(library, name);
+
+        // libdl.so.2 exists on every Linux with glibc; on macOS a mapping of the runtime finds it as part of the system's library.
+
+        [DllImport("libdl.so.2", EntryPoint = "dlopen")]
+        private static extern IntPtr dlopen_linux([MarshalAs(UnmanagedType.LPStr)] string path, int flags);
+
+        [DllImport("libdl.so.2", EntryPoint = "dlsym")]
+        private static extern IntPtr dlsym_linux(IntPtr library, [MarshalAs(UnmanagedType.LPStr)] string name);
+
+        [DllImport("libdl.so.2", EntryPoint = "dlerror")]
+        private static extern byte* dlerror_linux();
+
+        [DllImport("libSystem.dylib", EntryPoint = "dlopen")]
+        private static extern IntPtr dlopen_mac([MarshalAs(UnmanagedType.LPStr)] string path, int flags);
+
+        [DllImport("libSystem.dylib", EntryPoint = "dlsym")]
+        private static extern IntPtr dlsym_mac(IntPtr library, [MarshalAs(UnmanagedType.LPStr)] string name);
+
+        [DllImport("libSystem.dylib", EntryPoint = "dlerror")]
+        private static extern byte* dlerror_mac();
+
+        private static IntPtr dlopen(string path, int flags) => IsMac ? dlopen_mac(path, flags) : dlopen_linux(path, flags);
+
+        private static IntPtr dlsym(IntPtr library, string name) => IsMac ? dlsym_mac(library, name) : dlsym_linux(library, name);
+
+        private static byte* dlerror() => IsMac ? dlerror_mac() : dlerror_linux();
+
+        [DllImport("kernel32", SetLastError = true, CharSet = CharSet.Unicode)]
+        private static extern IntPtr LoadLibrary(string path);
+
+        [DllImport("kernel32", CharSet = CharSet.Ansi, ExactSpelling = true)]
+        private static extern IntPtr GetProcAddress(IntPtr library, string name);
+    }
+}

@@ -1,0 +1,94 @@
+using System.Collections.Generic;
+using System.Threading;
+
+namespace Kvlight
+{
+    /// <summary>The program's objects, by the numbers that the library knows them by. Any thread may look one up while others add and remove: a lookup
+    /// takes no lock. A number is a place, from 1, and in the upper 32 bits how often that place was used before, so that no number comes again.</summary>
+    internal sealed class ObjectTable
+    {
+        private sealed class Kept
+        {
+            internal readonly long Number;
+            internal readonly object Value;
+
+            internal Kept(long number, object value)
+            {
+                Number = number;
+                Value = value;
+            }
+        }
+
+        private const int First = 256;
+
+        /// <summary>Chunk i has room for First &lt;&lt; i objects, and is never moved, so that a lookup can read it without the lock.</summary>
+        private readonly Kept[][] chunks = new Kept[24][];
+
+        /// <summary>The numbers to use next, of the places that are empty. Also the lock.</summary>
+        private readonly Stack<long> free = new Stack<long>();
+
+        private int places;
+
+        /// <summary>Adds an object; returns its number, which is not 0.</summary>
+        internal long Add(object value)
+        {
+            lock (free)
+            {
+                long number;
+                if (free.Count > 0)
+                {
+                    number = free.Pop();
+                }
+                else
+                {
+                    int chunk = ChunkOf(places);
+                    if (chunks[chunk] == null)
+                        Volatile.Write(ref chunks[chunk], new Kept[First << chunk]);
+                    number = ++places;
+                }
+                Volatile.Write(ref Slot(number), new Kept(number, value));
+                return number;
+            }
+        }
+
+        /// <summary>Returns the object of a number, or null if it was removed, and for 0.</summary>
+        internal object Find(long number)
+        {
+            if (number == 0)
+                return null;
+            Kept kept = Volatile.Read(ref Slot(number));
+            return kept != null && kept.Number == number ? kept.Value : null;
+        }
+
+        /// <summary>Removes an object, and returns it, or null if it was removed before, and for 0.</summary>
+        internal object Remove(long number)
+        {
+            lock (free)
+            {
+                object value = Find(number);
+                if (value != null)
+                {
+                    Volatile.Write(ref Slot(number), null);
+                    free.Push(number + (1L << 32));
+                }
+                return value;
+            }
+        }
+
+        /// <summary>The chunk of a place, which begins at 0.</summary>
+        private static int ChunkOf(int place)
+        {
+            int chunk = 0;
+            for (int size = place / First + 1; size > 1; size >>= 1)
+                chunk++;
+            return chunk;
+        }
+
+        private ref Kept Slot(long number)
+        {
+            int place = (int)number - 1;
+            int chunk = ChunkOf(place);
+            return ref Volatile.Read(ref chunks[chunk])[place - First * ((1 << chunk) - 1)];
+        }
+    }
+}

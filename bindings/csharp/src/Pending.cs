@@ -1,0 +1,172 @@
+using System;
+using System.Collections.Generic;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Kvlight
+{
+    /// <summary>A fetch in progress. The pump delivers its results, and keeps its Tasks from being collected by referring to it. Continuations of its task
+    /// run on the thread pool, never on the pump.</summary>
+    internal abstract unsafe class Pending
+    {
+        /// <summary>Keeps the Tasks alive.</summary>
+        private readonly object owner;
+
+        private readonly Engine engine;
+        private FetchHandle handle;
+        private Action<long, long, long> progress;
+        private CancellationTokenRegistration registration;
+        private int isSettled;
+
+        protected Pending(Engine engine, object owner)
+        {
+            this.engine = engine;
+            this.owner = owner;
+        }
+
+        protected Engine Engine => engine;
+
+        internal void Begin(FetchHandle fetch, FetchOptions options)
+        {
+            handle = fetch;
+            progress = options?.Progress;
+        }
+
+        /// <summary>Cancels the fetch when the token is. Called once the fetch is accepted.</summary>
+        internal void CancelWith(CancellationToken token)
+        {
+            if (!token.CanBeCanceled)
+                return;
+            CancellationTokenRegistration made = token.Register(() =>
+            {
+                EndCancelled(token);
+                handle.Cancel();
+            });
+            registration = made;
+            if (Volatile.Read(ref isSettled) != 0)
+                made.Dispose(); // It had settled before it was registered.
+        }
+
+        /// <summary>Releases the handle of a fetch that has its last result, or was not accepted.</summary>
+        internal void Release()
+        {
+            Volatile.Write(ref isSettled, 1);
+            // Not on the pump, since it waits for a function of the token that is running.
+            CancellationTokenRegistration made = registration;
+            if (!made.Equals(default(CancellationTokenRegistration)))
+                ThreadPool.QueueUserWorkItem(_ => made.Dispose());
+            handle?.Dispose();
+            GC.KeepAlive(owner);
+        }
+
+        protected abstract void EndCancelled(CancellationToken token);
+
+        /// <summary>Receives a kvl_result_t.</summary>
+        internal virtual void Deliver(byte* result, bool isLast) => throw new InvalidOperationException("kvlight: a result of a batch");
+
+        /// <summary>Receives a kvl_results_t.</summary>
+        internal virtual void DeliverAll(IntPtr results) => throw new InvalidOperationException("kvlight: the results of a single key");
+
+        internal void ReportProgress(long done, long failures, long total)
+        {
+            Action<long, long, long> report = progress;
+            if (report != null)
+                engine.Serial.Run(() => report(done, failures, total));
+        }
+
+        internal static TaskCompletionSource<T> Source<T>() => new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    /// <summary>One key.</summary>
+    internal sealed unsafe class PendingOne<V> : Pending
+    {
+        internal readonly TaskCompletionSource<V> Source = Source<V>();
+
+        internal PendingOne(Engine engine, object owner)
+            : base(engine, owner)
+        {
+        }
+
+        protected override void EndCancelled(CancellationToken token) => Source.TrySetCanceled(token);
+
+        internal override void Deliver(byte* result, bool isLast)
+        {
+            Release();
+            int status = Outcome.StatusOf(result);
+            if (status < 0)
+                Source.TrySetException(Outcome.ErrorOf(Engine.Objects, result));
+            else
+                Source.TrySetResult(status == NativeApi.VALUE ? Outcome.ValueOf<V>(Engine.Objects, result) : default(V));
+        }
+    }
+
+    /// <summary>Several keys, all results together.</summary>
+    internal sealed unsafe class PendingAll<K, V> : Pending
+    {
+        internal readonly TaskCompletionSource<IReadOnlyList<Result<K, V>>> Source = Source<IReadOnlyList<Result<K, V>>>();
+        private readonly IReadOnlyList<K> keys;
+
+        internal PendingAll(Engine engine, object owner, IReadOnlyList<K> keys)
+            : base(engine, owner)
+        {
+            this.keys = keys;
+        }
+
+        protected override void EndCancelled(CancellationToken token) => Source.TrySetCanceled(token);
+
+        internal override void DeliverAll(IntPtr results)
+        {
+            Release();
+            try
+            {
+                Source.TrySetResult(Read(results));
+            }
+            catch (Exception e)
+            {
+                Source.TrySetException(e); // No memory for them.
+            }
+        }
+
+        internal IReadOnlyList<Result<K, V>> Read(IntPtr results)
+        {
+            var read = new Result<K, V>[keys.Count];
+            long stride;
+            byte* first = keys.Count == 0 ? null : (byte*)NativeApi.kvl_results_array(results, &stride);
+            if (first == null && keys.Count > 0)
+                throw new OutOfMemoryException("kvlight: no memory for the results");
+            for (int i = 0; i < read.Length; i++)
+                read[i] = Outcome.Read<K, V>(Engine.Objects, first + i * stride, keys[i]);
+            return read;
+        }
+    }
+
+    /// <summary>Several keys, each result as it settles.</summary>
+    internal sealed unsafe class PendingEach<K, V> : Pending
+    {
+        internal readonly TaskCompletionSource<bool> Source = Source<bool>();
+        private readonly IReadOnlyList<K> keys;
+        private readonly Action<Result<K, V>> consumer;
+        private readonly Serial order;
+
+        internal PendingEach(Engine engine, object owner, IReadOnlyList<K> keys, Action<Result<K, V>> consumer)
+            : base(engine, owner)
+        {
+            this.keys = keys;
+            this.consumer = consumer;
+            order = new Serial(engine.Report);
+        }
+
+        protected override void EndCancelled(CancellationToken token) => Source.TrySetCanceled(token);
+
+        internal override void Deliver(byte* result, bool isLast)
+        {
+            if (isLast)
+                Release();
+            int index = (int)*(long*)(result + NativeApi.Result.INDEX);
+            Result<K, V> read = Outcome.Read<K, V>(Engine.Objects, result, keys[index]);
+            order.Run(() => consumer(read));
+            if (isLast)
+                order.Run(() => Source.TrySetResult(true));
+        }
+    }
+}

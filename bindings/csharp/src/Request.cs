@@ -1,0 +1,295 @@
+using System;
+using System.Collections.Generic;
+using System.Text;
+using System.Threading;
+
+namespace Kvlight
+{
+    /// <summary>Keys for a provider to answer, now or later, from any thread. Finish ends it: until then its slot is taken (tasks.max_running). The open keys
+    /// of a request that is dropped unfinished fail with Status.ErrUnanswered when it is collected. After the Tasks was disposed of, answers throw a
+    /// KvlightException with Status.ErrClosed.</summary>
+    /// <typeparam name="K">The type of the keys.</typeparam>
+    /// <typeparam name="V">The type of the values.</typeparam>
+    public sealed unsafe class Request<K, V>
+    {
+        private readonly Tasks<K, V> tasks;
+        private readonly RequestHandle handle;
+        private readonly object hookLock = new object();
+        private CancellationTokenSource cancellation;
+        private long hook;
+        private Dictionary<string, int> positions;
+
+        /// <summary>Called on the pump's thread.</summary>
+        internal Request(Tasks<K, V> tasks, IntPtr borrowed)
+        {
+            this.tasks = tasks;
+            handle = new RequestHandle(NativeApi.kvl_request_retain(borrowed));
+        }
+
+        /// <summary>The keys, without duplicates.</summary>
+        public IReadOnlyList<K> Keys { get; private set; }
+
+        /// <summary>A token that is cancelled when no caller wants the request any longer, before it is finished.</summary>
+        public CancellationToken CancellationToken
+        {
+            get
+            {
+                lock (hookLock)
+                {
+                    if (cancellation == null)
+                    {
+                        cancellation = new CancellationTokenSource();
+                        hook = tasks.Engine.Hooks.Add(new WeakReference<CancellationTokenSource>(cancellation));
+                        int status = handle.Use(request => NativeApi.kvl_request_on_cancel(request, IntPtr.Zero, (IntPtr)hook, IntPtr.Zero), NativeApi.ERR_CLOSED);
+                        if (status < 0)
+                            tasks.Engine.Hooks.Remove(hook);
+                        if (status == NativeApi.ERR_CANCELLED)
+                            tasks.Engine.Cancel(cancellation);
+                    }
+                    return cancellation.Token;
+                }
+            }
+        }
+
+        /// <summary>Whether no caller wants the request any longer, because they left, the attempt timed out, or the Tasks was closed; false once it is
+        /// finished.</summary>
+        public bool IsCancelled => handle.Use(request => NativeApi.kvl_request_is_cancelled(request), 0u) != NativeApi.CANCEL_NO;
+
+        /// <summary>The highest urgency among the keys; 0 once it is finished.</summary>
+        public int Urgency => handle.Use(request => NativeApi.kvl_request_urgency(request), 0);
+
+        /// <summary>How much time the attempt has left (AttemptTimeoutMs), in milliseconds; -1: there is no limit.</summary>
+        public long TimeLeftMs => handle.Use(request => NativeApi.kvl_request_time_left_ms(request), -1L);
+
+        /// <summary>Answers one key.</summary>
+        /// <param name="key">The key; one that was not asked for is stored as well.</param>
+        /// <param name="value">Its value; null: there is no such record.</param>
+        /// <param name="terms">How long it is kept, its version and tags, and so on; null: no terms.</param>
+        /// <returns>Whether the answer was in time; a late one is stored nevertheless, unless something newer is.</returns>
+        public bool Resolve(K key, V value, Terms terms = null)
+        {
+            byte[] bytes = tasks.Keys.Bytes(key);
+            fixed (byte* data = bytes)
+            {
+                IntPtr at = (IntPtr)data;
+                return Answer(value, terms, (request, made, packed) => NativeApi.kvl_request_supply(request, (byte*)at, bytes.Length, made, (void*)packed));
+            }
+        }
+
+        /// <summary>Fails one key.</summary>
+        /// <param name="key">One of the keys.</param>
+        /// <param name="error">Reaches every caller that waits for the key, unchanged.</param>
+        /// <returns>Whether the answer was in time.</returns>
+        public bool Fail(K key, Exception error)
+        {
+            int at = Position(key);
+            return WithError(error, (request, made) => NativeApi.kvl_request_fail(request, at, made)) == NativeApi.OK;
+        }
+
+        /// <summary>Returns what the store has of a key, expired or not. A provider can ask its source whether that has changed since.</summary>
+        /// <param name="key">One of the keys.</param>
+        /// <returns>The value, its age and its version; null if the store has nothing of the key.</returns>
+        public Stale<V> Stale(K key)
+        {
+            int at = Position(key);
+            Stale<V> held = null;
+            tasks.Engine.Enter();
+            try
+            {
+                Call(request =>
+                {
+                    IntPtr value = IntPtr.Zero;
+                    long ageMs = 0;
+                    byte* slice = stackalloc byte[NativeApi.Slice.SIZE];
+                    *(long*)(slice + NativeApi.Slice.LEN) = 0;
+                    int status = NativeApi.kvl_request_stale(request, at, &value, &ageMs, slice);
+                    if (status == NativeApi.VALUE || status == NativeApi.NULL)
+                    {
+                        byte[] version = Utf8.Copy(*(byte**)(slice + NativeApi.Slice.DATA), *(long*)(slice + NativeApi.Slice.LEN));
+                        V found = status == NativeApi.VALUE ? (V)tasks.Engine.Taken(value) : default(V);
+                        held = new Stale<V>(found, ageMs, Encoding.UTF8.GetString(version));
+                    }
+                    return status;
+                });
+                return held;
+            }
+            finally
+            {
+                tasks.Leave();
+            }
+        }
+
+        /// <summary>Answers one key with what Stale returns: the record has not changed. The value gets a new TTL, and keeps its version and its tags unless
+        /// the terms state others.</summary>
+        /// <param name="key">One of the keys.</param>
+        /// <param name="terms">The terms; null: none.</param>
+        /// <returns>Whether the answer was in time.</returns>
+        public bool NotModified(K key, Terms terms = null)
+        {
+            int at = Position(key);
+            int status = Call(request => Terms.With(terms, packed => NativeApi.kvl_request_not_modified(request, at, packed)));
+            if (status == NativeApi.MISS)
+                throw new InvalidOperationException($"kvlight: the store has nothing of the key {key} that could be unmodified");
+            return status == NativeApi.OK;
+        }
+
+        /// <summary>Finishes the request: keys without an answer are remembered as absent. Without an effect if the Tasks was closed.</summary>
+        public void Finish() => End(() => Call(request => NativeApi.kvl_request_finish_nulls(request)));
+
+        /// <summary>Finishes the request: keys without an answer fail. Without an effect if the Tasks was closed.</summary>
+        /// <param name="error">Reaches every caller that waits for one of them, unchanged.</param>
+        public void Finish(Exception error) => End(() => WithError(error, (request, made) => NativeApi.kvl_request_finish_error(request, made)));
+
+        /// <summary>Returns the number of the attempt that loads a key.</summary>
+        /// <param name="key">One of the keys.</param>
+        /// <returns>1 for the first; 0 once the request is finished.</returns>
+        public int Attempt(K key)
+        {
+            int at = Position(key);
+            return (int)handle.Use(request => NativeApi.kvl_request_attempt(request, at), 0u);
+        }
+
+        /// <summary>Returns whether a key is still wanted: a caller, or a refresh, waits for it.</summary>
+        /// <param name="key">One of the keys.</param>
+        /// <returns>Whether it is wanted.</returns>
+        public bool IsWanted(K key)
+        {
+            int at = Position(key);
+            return handle.Use(request => NativeApi.kvl_request_is_wanted(request, at), 0u) != 0;
+        }
+
+        /// <summary>Reports that the provider is still working, which starts the time of the attempt anew.</summary>
+        /// <returns>Whether that was in time.</returns>
+        public bool Heartbeat() => Call(request => NativeApi.kvl_request_heartbeat(request)) == NativeApi.OK;
+
+        /// <summary>Reads the keys. Runs on the provider's thread, since their form may be the program's.</summary>
+        internal void ReadKeys()
+        {
+            var keys = new List<K>();
+            handle.Use(request =>
+            {
+                byte* slice = (byte*)NativeApi.kvl_request_keys(request);
+                for (long i = NativeApi.kvl_request_len(request); i > 0; i--, slice += NativeApi.Slice.SIZE)
+                    keys.Add(tasks.Keys.Key(Utf8.Copy(*(byte**)(slice + NativeApi.Slice.DATA), *(long*)(slice + NativeApi.Slice.LEN))));
+                return 0;
+            }, 0);
+            Keys = keys.AsReadOnly();
+        }
+
+        /// <summary>Fails the open keys, unless the request was finished or the cache closed meanwhile: then every waiter has its outcome.</summary>
+        internal void GiveUp(Exception error)
+        {
+            try
+            {
+                Finish(error);
+            }
+            catch (KvlightException)
+            {
+                Release();
+            }
+        }
+
+        /// <summary>Answers all keys from a dictionary.</summary>
+        internal void Answer(IReadOnlyDictionary<K, V> rows)
+        {
+            if (rows == null)
+                throw new InvalidOperationException("kvlight: the provider returned null, and not a dictionary");
+            for (int i = 0; i < Keys.Count; i++)
+            {
+                int at = i;
+                if (rows.TryGetValue(Keys[i], out V value) && value != null)
+                    Answer(value, null, (request, made, packed) => NativeApi.kvl_request_resolve(request, at, made, (void*)packed));
+            }
+            Finish();
+        }
+
+        /// <summary>Releases the handle. The answer of the last open key ends a Tasks that is closing, and so may come before the finish.</summary>
+        private void End(Func<int> finish)
+        {
+            try
+            {
+                finish();
+            }
+            catch (KvlightException e) when (e.Status == Status.ErrClosed)
+            {
+            }
+            finally
+            {
+                Release();
+            }
+        }
+
+        private void Release()
+        {
+            handle.Dispose();
+            lock (hookLock)
+                tasks.Engine.Hooks.Remove(hook);
+        }
+
+        private int Position(K key)
+        {
+            lock (hookLock)
+            {
+                if (positions == null)
+                {
+                    positions = new Dictionary<string, int>();
+                    for (int i = 0; i < Keys.Count; i++)
+                        positions[Convert.ToBase64String(tasks.Keys.Bytes(Keys[i]))] = i;
+                }
+                return positions.TryGetValue(Convert.ToBase64String(tasks.Keys.Bytes(key)), out int at)
+                    ? at : throw new ArgumentException($"kvlight: the request does not have the key {key}", nameof(key));
+            }
+        }
+
+        private bool Answer(V value, Terms terms, Func<IntPtr, IntPtr, IntPtr, int> answer)
+        {
+            long cost = tasks.CostOf(value, terms);
+            tasks.Engine.Enter();
+            try
+            {
+                IntPtr made = tasks.Engine.NewValue(value, cost);
+                try
+                {
+                    return Call(request => Terms.With(terms, packed => answer(request, made, (IntPtr)packed))) == NativeApi.OK;
+                }
+                finally
+                {
+                    NativeApi.kvl_value_release(made);
+                }
+            }
+            finally
+            {
+                tasks.Leave();
+            }
+        }
+
+        private int WithError(Exception error, Func<IntPtr, IntPtr, int> fail)
+        {
+            if (error == null)
+                throw new ArgumentNullException(nameof(error));
+            tasks.Engine.Enter();
+            try
+            {
+                IntPtr made = tasks.Engine.NewError(error);
+                try
+                {
+                    return Call(request => fail(request, made));
+                }
+                finally
+                {
+                    NativeApi.kvl_error_release(made);
+                }
+            }
+            finally
+            {
+                tasks.Leave();
+            }
+        }
+
+        private int Call(Func<IntPtr, int> call)
+        {
+            int status = handle.Use(call, NativeApi.ERR_ALREADY_ANSWERED);
+            return KvlightException.Check(status);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+using System;
+using System.Runtime.ExceptionServices;
+
+namespace Kvlight
+{
+    /// <summary>The result of one key.</summary>
+    /// <typeparam name="K">The type of the keys.</typeparam>
+    /// <typeparam name="V">The type of the values.</typeparam>
+    public sealed class Result<K, V>
+    {
+        internal Result(K key, V value, Exception error, Status status, Source source, int attempts, long ageMs, long ttlLeftMs, bool isStale)
+        {
+            Key = key;
+            Value = value;
+            Error = error;
+            Status = status;
+            Source = source;
+            Attempts = attempts;
+            AgeMs = ageMs;
+            TtlLeftMs = ttlLeftMs;
+            IsStale = isStale;
+        }
+
+        /// <summary>The key.</summary>
+        public K Key { get; }
+
+        /// <summary>The value; the default of its type if there is no such record, and if the key failed.</summary>
+        public V Value { get; }
+
+        /// <summary>Whether there is a value.</summary>
+        public bool IsFound => Status == Status.Value;
+
+        /// <summary>The exception, if the key failed: the provider's own, or a KvlightException. If IsStale, the one with which the load failed, or null if it
+        /// took too long (StaleTimeoutMs).</summary>
+        public Exception Error { get; }
+
+        /// <summary>Status.Value, Null, Miss, or the status of the error.</summary>
+        public Status Status { get; }
+
+        /// <summary>Where the result came from.</summary>
+        public Source Source { get; }
+
+        /// <summary>How many attempts the load made; 0 if there was no load.</summary>
+        public int Attempts { get; }
+
+        /// <summary>Milliseconds since the value was loaded or put.</summary>
+        public long AgeMs { get; }
+
+        /// <summary>Milliseconds until the value expires; -1: never; 0: it is not stored.</summary>
+        public long TtlLeftMs { get; }
+
+        /// <summary>Whether the value has expired, and is served as a fallback.</summary>
+        public bool IsStale { get; }
+
+        /// <summary>Returns the value, or the default of its type if there is no such record; throws the error of a key that failed.</summary>
+        /// <returns>The value.</returns>
+        public V OrThrow()
+        {
+            if (Status < 0)
+                ExceptionDispatchInfo.Capture(Error).Throw();
+            return Value;
+        }
+    }
+
+    /// <summary>What the store has of a key, expired or not, while a provider is asked for it.</summary>
+    /// <typeparam name="V">The type of the values.</typeparam>
+    public sealed class Stale<V>
+    {
+        internal Stale(V value, long ageMs, string version)
+        {
+            Value = value;
+            AgeMs = ageMs;
+            Version = version;
+        }
+
+        /// <summary>The value; the default of its type if the key is known to be absent.</summary>
+        public V Value { get; }
+
+        /// <summary>Milliseconds since it was loaded or put.</summary>
+        public long AgeMs { get; }
+
+        /// <summary>The version that was stated with it; empty if none was.</summary>
+        public string Version { get; }
+    }
+
+    /// <summary>Marks an exception of a provider among the objects.</summary>
+    internal sealed class Raised
+    {
+        internal readonly Exception Exception;
+
+        internal Raised(Exception exception)
+        {
+            Exception = exception;
+        }
+    }
+
+    /// <summary>Reads a kvl_result_t, which is borrowed meanwhile, so that its objects are there.</summary>
+    internal static unsafe class Outcome
+    {
+        internal static int StatusOf(byte* result) => *(int*)(result + NativeApi.Result.STATUS);
+
+        internal static V ValueOf<V>(ObjectTable objects, byte* result) => (V)objects.Find(*(long*)(result + NativeApi.Result.OBJECT));
+
+        internal static Exception ErrorOf(ObjectTable objects, byte* result)
+        {
+            IntPtr error = *(IntPtr*)(result + NativeApi.Result.ERROR);
+            return error == IntPtr.Zero ? null : Error(objects, error);
+        }
+
+        internal static Result<K, V> Read<K, V>(ObjectTable objects, byte* result, K key)
+        {
+            int status = StatusOf(result);
+            return new Result<K, V>(
+                key,
+                status == NativeApi.VALUE ? ValueOf<V>(objects, result) : default(V),
+                ErrorOf(objects, result),
+                (Status)status,
+                (Source)(*(int*)(result + NativeApi.Result.SOURCE)),
+                *(int*)(result + NativeApi.Result.ATTEMPTS),
+                *(long*)(result + NativeApi.Result.AGE_MS),
+                *(long*)(result + NativeApi.Result.TTL_LEFT_MS),
+                (*(int*)(result + NativeApi.Result.FLAGS) & NativeApi.F_STALE) != 0);
+        }
+
+        /// <summary>The exception of a kvl_error_t: the provider's own object, or one of the library's.</summary>
+        private static Exception Error(ObjectTable objects, IntPtr error)
+        {
+            if (objects.Find(NativeApi.kvl_error_object(error).ToInt64()) is Raised raised)
+                return raised.Exception;
+            IntPtr cause = NativeApi.kvl_error_cause(error);
+            string message = Utf8.Text(NativeApi.kvl_error_message(error));
+            return KvlightException.Of(NativeApi.kvl_error_status(error), message, cause == IntPtr.Zero ? null : Error(objects, cause));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+
+namespace Kvlight
+{
+    /// <summary>Settings by their names. The subclasses have a property for each setting; Set takes any by name, for settings that come from a file.
+    /// An invalid setting is refused where the settings are used, with a message that says what is wrong. Not safe for use by several threads while it
+    /// is changed.</summary>
+    public abstract unsafe class SettingValues
+    {
+        private readonly Dictionary<string, object> values = new Dictionary<string, object>();
+
+        internal SettingValues()
+        {
+        }
+
+        /// <summary>Sets a setting by the library's name, such as "cache.capacity".</summary>
+        /// <param name="name">Its name.</param>
+        /// <param name="value">A string, a number or a boolean.</param>
+        public void Set(string name, object value)
+        {
+            if (name == null)
+                throw new ArgumentNullException(nameof(name));
+            if (!(value is string || value is bool || value is int || value is long || value is double || value is float))
+                throw new ArgumentException($"kvlight: the setting {name} takes a string, a number or a boolean, not {value}", nameof(value));
+            Put(name, value);
+        }
+
+        internal bool IsEmpty => values.Count == 0;
+
+        internal bool Has(string name) => values.ContainsKey(name);
+
+        internal void Put(string name, object value)
+        {
+            if (value == null)
+                values.Remove(name);
+            else
+                values[name] = value;
+        }
+
+        internal long? GetLong(string name) => values.TryGetValue(name, out object value) ? Convert.ToInt64(value, CultureInfo.InvariantCulture) : (long?)null;
+
+        internal double? GetDouble(string name) =>
+            values.TryGetValue(name, out object value) ? Convert.ToDouble(value, CultureInfo.InvariantCulture) : (double?)null;
+
+        internal bool? GetBool(string name) => values.TryGetValue(name, out object value) ? Convert.ToBoolean(value, CultureInfo.InvariantCulture) : (bool?)null;
+
+        internal int? GetWord(string name, params string[] words)
+        {
+            int at = values.TryGetValue(name, out object value) ? Array.IndexOf(words, value as string) : -1;
+            return at < 0 ? (int?)null : at;
+        }
+
+        internal void SetWord(string name, int? value, params string[] words) => Put(name, value == null ? null : words[value.Value]);
+
+        /// <summary>Writes the settings into a kvl_config_t, or else a kvl_options_t.</summary>
+        internal void State(IntPtr handle, bool isConfig)
+        {
+            foreach (KeyValuePair<string, object> pair in values)
+            {
+                fixed (byte* name = Utf8.Terminated(pair.Key))
+                {
+                    object value = pair.Value;
+                    if (value is bool || value is int || value is long)
+                    {
+                        long number = value is bool flag ? (flag ? 1 : 0) : Convert.ToInt64(value, CultureInfo.InvariantCulture);
+                        _ = isConfig ? NativeApi.kvl_config_set_int(handle, name, number) : NativeApi.kvl_options_set_int(handle, name, number);
+                    }
+                    else if (value is double || value is float)
+                    {
+                        double number = Convert.ToDouble(value, CultureInfo.InvariantCulture);
+                        _ = isConfig ? NativeApi.kvl_config_set_real(handle, name, number) : NativeApi.kvl_options_set_real(handle, name, number);
+                    }
+                    else
+                    {
+                        fixed (byte* text = Utf8.Terminated((string)value))
+                            _ = isConfig ? NativeApi.kvl_config_set(handle, name, text) : NativeApi.kvl_options_set(handle, name, text);
+                    }
+                }
+            }
+            byte* problem = isConfig ? NativeApi.kvl_config_problem(handle) : NativeApi.kvl_options_problem(handle);
+            if (problem != null)
+                throw new KvlightException(Status.ErrBadValue, Utf8.Text(problem), null);
+        }
+    }
+}

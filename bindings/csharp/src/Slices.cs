@@ -1,0 +1,36 @@
+using System;
+using System.Runtime.InteropServices;
+
+namespace Kvlight
+{
+    /// <summary>An array of kvl_slice_t and the bytes, in memory of its own.</summary>
+    internal sealed unsafe class Slices : IDisposable
+    {
+        /// <summary>The array; null if there is no slice.</summary>
+        internal readonly byte* Array;
+
+        internal readonly long Count;
+
+        internal Slices(byte[][] keys)
+        {
+            Count = keys.Length;
+            if (Count == 0)
+                return;
+            long size = Count * NativeApi.Slice.SIZE;
+            foreach (byte[] key in keys)
+                size += key.Length;
+            Array = (byte*)Marshal.AllocHGlobal((IntPtr)size);
+            byte* bytes = Array + Count * NativeApi.Slice.SIZE;
+            for (int i = 0; i < keys.Length; i++)
+            {
+                byte* slice = Array + i * NativeApi.Slice.SIZE;
+                *(byte**)(slice + NativeApi.Slice.DATA) = bytes;
+                *(long*)(slice + NativeApi.Slice.LEN) = keys[i].Length;
+                Marshal.Copy(keys[i], 0, (IntPtr)bytes, keys[i].Length);
+                bytes += keys[i].Length;
+            }
+        }
+
+        public void Dispose() => Marshal.FreeHGlobal((IntPtr)Array);
+    }
+}

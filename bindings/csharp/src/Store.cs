@@ -1,0 +1,442 @@
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+
+namespace Kvlight
+{
+    /// <summary>What Cache and Tasks have in common: the entries. A value of null means that the key is known to be absent. All methods may be called on any
+    /// thread, and none waits for a provider; after Dispose they throw a KvlightException with Status.ErrClosed.</summary>
+    /// <typeparam name="K">The type of the keys.</typeparam>
+    /// <typeparam name="V">The type of the values.</typeparam>
+    public abstract unsafe class Store<K, V> : IOwner, IEnumerable<KeyValuePair<K, V>>, IDisposable
+    {
+        private readonly Action<V> dropped;
+        private readonly Func<V, long> cost;
+
+        internal Store(Config<K, V> config, Engine engine)
+        {
+            Engine = engine;
+            Keys = config.Keys;
+            dropped = config.Dropped;
+            cost = config.Cost;
+        }
+
+        /// <summary>Closes what was dropped without Dispose, without waiting.</summary>
+        ~Store()
+        {
+            try
+            {
+                Engine?.Close(0);
+            }
+            catch (KvlightException)
+            {
+                // There is nobody to tell.
+            }
+        }
+
+        /// <summary>The number of entries, those of keys known to be absent included.</summary>
+        public long Count => OnCache(cache => NativeApi.kvl_cache_len(cache));
+
+        /// <summary>The total cost of the entries, in bytes.</summary>
+        public long TotalCost => OnCache(cache => NativeApi.kvl_cache_cost(cache));
+
+        /// <summary>Whether it was closed.</summary>
+        public bool IsClosed => !Engine.IsOpen;
+
+        internal Engine Engine { get; }
+
+        internal Keys<K> Keys { get; }
+
+        /// <summary>Returns the value in the cache, without asking the provider.</summary>
+        /// <param name="key">The key.</param>
+        /// <param name="value">The value; the default of its type if there is none.</param>
+        /// <returns>Whether there is a value; false too if the key is known to be absent.</returns>
+        public bool TryGet(K key, out V value)
+        {
+            int status = Find(Keys.Bytes(key), false, out object found);
+            value = status == NativeApi.VALUE ? (V)found : default(V);
+            return status == NativeApi.VALUE;
+        }
+
+        /// <summary>Returns the value in the cache, or the default of its type.</summary>
+        /// <param name="key">The key.</param>
+        /// <returns>The value.</returns>
+        public V Get(K key)
+        {
+            TryGet(key, out V value);
+            return value;
+        }
+
+        /// <summary>Returns the values of those keys that have one in the cache.</summary>
+        /// <param name="keys">The keys.</param>
+        /// <returns>A dictionary.</returns>
+        public IReadOnlyDictionary<K, V> GetAll(IEnumerable<K> keys)
+        {
+            var found = new Dictionary<K, V>();
+            foreach (K key in keys)
+            {
+                if (TryGet(key, out V value))
+                    found[key] = value;
+            }
+            return found;
+        }
+
+        /// <summary>Returns whether a key is in the cache, known to be absent or not. Counts neither as a use nor as a lookup.</summary>
+        /// <param name="key">The key.</param>
+        /// <returns>Whether it has an entry.</returns>
+        public bool Contains(K key)
+        {
+            int status = OnKey(key, (cache, at, length) => NativeApi.kvl_cache_contains(cache, (byte*)at, length));
+            return status == NativeApi.VALUE || status == NativeApi.NULL;
+        }
+
+        /// <summary>Stores a value, and replaces an existing entry.</summary>
+        /// <param name="key">The key.</param>
+        /// <param name="value">The value; null: the key is known to be absent.</param>
+        /// <param name="terms">How long it is kept, under which condition it is stored, and so on; null: no terms.</param>
+        /// <returns>Whether it was stored: the condition may not hold, or the cache may have no room for it.</returns>
+        public bool Put(K key, V value, Terms terms = null)
+        {
+            long stated = CostOf(value, terms);
+            return OnKey(key, (cache, at, length) =>
+            {
+                IntPtr made = Engine.NewValue(value, stated);
+                try
+                {
+                    return Terms.With(terms, packed => NativeApi.kvl_cache_put(cache, (byte*)at, length, made, packed));
+                }
+                finally
+                {
+                    NativeApi.kvl_value_release(made);
+                }
+            }) == NativeApi.OK;
+        }
+
+        /// <summary>Replaces a value if it is still the expected one.</summary>
+        /// <param name="key">The key.</param>
+        /// <param name="expected">Compared with the stored value by Equals; null: the key is known to be absent.</param>
+        /// <param name="value">The new value.</param>
+        /// <returns>Whether it was replaced.</returns>
+        public bool Replace(K key, V expected, V value)
+        {
+            long stated = CostOf(value, null);
+            return OnKey(key, (cache, at, length) =>
+            {
+                IntPtr old = IntPtr.Zero;
+                int status = NativeApi.kvl_cache_peek(cache, (byte*)at, length, &old, null, null);
+                if (status != NativeApi.VALUE && status != NativeApi.NULL)
+                    return status < 0 ? status : NativeApi.MISS;
+                if (old == IntPtr.Zero)
+                    old = NativeApi.kvl_value_null();
+                try
+                {
+                    object stored = status == NativeApi.NULL ? null : Engine.Objects.Find(NativeApi.kvl_value_object(old).ToInt64());
+                    if (!Equals(stored, expected))
+                        return NativeApi.CONFLICT;
+                    IntPtr made = Engine.NewValue(value, stated);
+                    try
+                    {
+                        return NativeApi.kvl_cache_compare_put(cache, (byte*)at, length, old, made, null);
+                    }
+                    finally
+                    {
+                        NativeApi.kvl_value_release(made);
+                    }
+                }
+                finally
+                {
+                    NativeApi.kvl_value_release(old);
+                }
+            }) == NativeApi.OK;
+        }
+
+        /// <summary>Gives an entry a new TTL.</summary>
+        /// <param name="key">The key.</param>
+        /// <param name="ttlMs">Milliseconds from now; Terms.Never; null: as the settings say.</param>
+        /// <returns>Whether there was an entry.</returns>
+        public bool Touch(K key, long? ttlMs = null) =>
+            OnKey(key, (cache, at, length) => NativeApi.kvl_cache_touch(cache, (byte*)at, length, ttlMs ?? NativeApi.TTL_DEFAULT)) == NativeApi.OK;
+
+        /// <summary>Removes an entry.</summary>
+        /// <param name="key">The key.</param>
+        /// <returns>Whether there was one.</returns>
+        public bool Remove(K key) => OnKey(key, (cache, at, length) => NativeApi.kvl_cache_remove(cache, (byte*)at, length)) == NativeApi.OK;
+
+        /// <summary>Removes an entry and returns its value.</summary>
+        /// <param name="key">The key.</param>
+        /// <param name="value">The value; the default of its type if there was none.</param>
+        /// <returns>Whether there was a value.</returns>
+        public bool TryTake(K key, out V value)
+        {
+            object found = null;
+            int status = OnKey(key, (cache, at, length) =>
+            {
+                IntPtr taken;
+                int outcome = NativeApi.kvl_cache_take(cache, (byte*)at, length, &taken);
+                if (outcome == NativeApi.VALUE)
+                    found = Engine.Taken(taken);
+                return outcome;
+            });
+            value = status == NativeApi.VALUE ? (V)found : default(V);
+            return status == NativeApi.VALUE;
+        }
+
+        /// <summary>Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback, if StaleTtlMs is set.</summary>
+        /// <param name="key">The key.</param>
+        /// <returns>Whether there was an entry.</returns>
+        public bool Expire(K key) => OnKey(key, (cache, at, length) => NativeApi.kvl_cache_expire(cache, (byte*)at, length)) == NativeApi.OK;
+
+        /// <summary>Removes all entries with a tag. Running loads do not store an answer with it.</summary>
+        /// <param name="tag">The tag.</param>
+        /// <returns>The number of entries.</returns>
+        public long RemoveTag(string tag) => OnTag(tag, (cache, at, length, count) => NativeApi.kvl_cache_remove_tag(cache, (byte*)at, length, (void*)count));
+
+        /// <summary>Expires all entries with a tag, as Expire does for a key.</summary>
+        /// <param name="tag">The tag.</param>
+        /// <returns>The number of entries.</returns>
+        public long ExpireTag(string tag) => OnTag(tag, (cache, at, length, count) => NativeApi.kvl_cache_expire_tag(cache, (byte*)at, length, (void*)count));
+
+        /// <summary>Expires all entries, as Expire does for a key. Running loads do not store their answers.</summary>
+        public void ExpireAll() => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_expire_all(cache)));
+
+        /// <summary>Removes all entries. Running loads do not store their answers.</summary>
+        public void Clear() => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_clear(cache)));
+
+        /// <summary>Evicts entries until a share of them is left.</summary>
+        /// <param name="ratio">The share to keep, 0 to 1.</param>
+        public void Trim(double ratio) => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_trim(cache, ratio)));
+
+        /// <summary>Evicts entries until so many are left.</summary>
+        /// <param name="entries">The number to keep.</param>
+        public void TrimTo(long entries) => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_trim_to(cache, entries)));
+
+        /// <summary>Changes the limits, and evicts what is beyond them.</summary>
+        /// <param name="capacity">The most entries.</param>
+        /// <param name="costLimit">The highest total cost in bytes; -1: without a limit.</param>
+        public void Resize(long capacity, long costLimit = -1) => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_resize(cache, capacity, costLimit)));
+
+        /// <summary>Writes the entries to a file, with their remaining TTLs. An existing file is replaced once the new one is complete.</summary>
+        /// <param name="path">The file.</param>
+        /// <param name="encode">Returns the bytes of a value; if it throws, the save fails with that exception.</param>
+        /// <returns>The number of entries written.</returns>
+        public long Save(string path, Func<V, byte[]> encode) => new Transfer().Save(this, path, encode ?? throw new ArgumentNullException(nameof(encode)));
+
+        /// <summary>Stores the entries of a saved file, except those whose key has an entry already. Entries that come before a damaged part of the file are
+        /// stored.</summary>
+        /// <param name="path">The file.</param>
+        /// <param name="decode">Returns the value that has the bytes; if it throws, the load fails with that exception.</param>
+        /// <returns>The number of entries stored.</returns>
+        public long Load(string path, Func<byte[], V> decode) => new Transfer().Load(this, path, decode ?? throw new ArgumentNullException(nameof(decode)));
+
+        /// <summary>Enumerates the entries. A key that is in the cache throughout is visited exactly once, whatever other threads or this one change
+        /// meanwhile. Nothing is loaded, or counted as used.</summary>
+        /// <returns>An enumerator, for one thread.</returns>
+        public IEnumerator<KeyValuePair<K, V>> GetEnumerator()
+        {
+            IntPtr made = IntPtr.Zero;
+            OnCache(cache =>
+            {
+                IntPtr created;
+                int status = KvlightException.Check(NativeApi.kvl_iterator_new(cache, &created));
+                made = created;
+                return status;
+            });
+            return Entries(new IteratorHandle(made));
+        }
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+        private IEnumerator<KeyValuePair<K, V>> Entries(IteratorHandle iterator)
+        {
+            using (iterator)
+            {
+                while (Next(iterator, out KeyValuePair<K, V> entry))
+                    yield return entry;
+            }
+        }
+
+        private bool Next(IteratorHandle iterator, out KeyValuePair<K, V> entry)
+        {
+            byte* result = stackalloc byte[NativeApi.Result.SIZE];
+            Engine.Enter();
+            try
+            {
+                IntPtr place = (IntPtr)result;
+                int status = KvlightException.Check(iterator.Use(handle => NativeApi.kvl_iterator_next(handle, (void*)place, NativeApi.Result.SIZE), NativeApi.EMPTY));
+                if (status == NativeApi.EMPTY)
+                {
+                    entry = default(KeyValuePair<K, V>);
+                    return false;
+                }
+                byte[] key = Utf8.Copy(*(byte**)(result + NativeApi.Result.KEY), *(long*)(result + NativeApi.Result.KEY_LEN));
+                V value = status == NativeApi.VALUE ? Outcome.ValueOf<V>(Engine.Objects, result) : default(V);
+                entry = new KeyValuePair<K, V>(Keys.Key(key), value);
+                return true;
+            }
+            finally
+            {
+                Leave();
+            }
+        }
+
+        /// <summary>Returns the counters since the last reset, and the current gauges.</summary>
+        /// <returns>The statistics.</returns>
+        public Stats Stats()
+        {
+            var numbers = new long[Kvlight.Stats.Size / 8];
+            OnCache(cache =>
+            {
+                fixed (long* place = numbers)
+                {
+                    return KvlightException.Check(Engine.Tasks == IntPtr.Zero
+                        ? NativeApi.kvl_cache_stats(cache, place, Kvlight.Stats.Size)
+                        : NativeApi.kvl_tasks_stats(Engine.Tasks, place, Kvlight.Stats.Size));
+                }
+            });
+            return new Stats(numbers);
+        }
+
+        /// <summary>Returns the statistics as JSON, with histograms.</summary>
+        /// <returns>An object.</returns>
+        public string StatsJson() => Text((cache, tasks, value) => tasks == IntPtr.Zero
+            ? NativeApi.kvl_cache_stats_json(cache, (void*)value) : NativeApi.kvl_tasks_stats_json(tasks, (void*)value));
+
+        /// <summary>Returns the statistics for a scraper.</summary>
+        /// <returns>OpenMetrics text.</returns>
+        public string StatsOpenMetrics() => Text((cache, tasks, value) => tasks == IntPtr.Zero
+            ? NativeApi.kvl_cache_stats_openmetrics(cache, (void*)value) : NativeApi.kvl_tasks_stats_openmetrics(tasks, (void*)value));
+
+        /// <summary>Resets the counters, and begins a new window of statistics.</summary>
+        public void ResetStats() => OnCache(cache => KvlightException.Check(Engine.Tasks == IntPtr.Zero
+            ? NativeApi.kvl_cache_stats_reset(cache) : NativeApi.kvl_tasks_stats_reset(Engine.Tasks)));
+
+        /// <summary>Closes it, and waits until all is freed; Dropped was called with all values then. Fetches in progress end with Status.ErrClosed. May be
+        /// called again, and inside a function of the program: it then does not wait if that function is one that the end waits for.</summary>
+        public void Dispose()
+        {
+            Engine.Close(0);
+            Engine.AwaitEnd();
+            GC.SuppressFinalize(this);
+        }
+
+        void IOwner.Ask(IntPtr request) => Ask(request);
+
+        void IOwner.Drop(object value)
+        {
+            if (dropped != null)
+                Engine.Serial.Run(() => dropped((V)value));
+        }
+
+        internal virtual void Ask(IntPtr request)
+        {
+        }
+
+        internal long CostOf(V value, Terms terms) => terms?.Cost ?? (value == null || cost == null ? 0 : cost(value));
+
+        internal byte[][] BytesOf(IEnumerable<K> keys) => keys.Select(Keys.Bytes).ToArray();
+
+        /// <summary>Ends a call. It also keeps this object from being collected, and so closed, during the call.</summary>
+        internal void Leave()
+        {
+            Engine.Leave();
+            GC.KeepAlive(this);
+        }
+
+        /// <summary>Looks a key up; returns the status. A fetch that follows counts a miss.</summary>
+        internal int Find(byte[] key, bool isForFetch, out object value)
+        {
+            IntPtr found;
+            Engine.Enter();
+            try
+            {
+                fixed (byte* at = key)
+                {
+                    int status = isForFetch
+                        ? NativeApi.kvl_tasks_get(Engine.Tasks, at, key.Length, &found)
+                        : NativeApi.kvl_cache_get(Engine.Cache, at, key.Length, &found);
+                    value = KvlightException.Check(status) == NativeApi.VALUE ? Engine.Taken(found) : null;
+                    return status;
+                }
+            }
+            finally
+            {
+                Leave();
+            }
+        }
+
+        private int OnKey(K key, Func<IntPtr, IntPtr, long, int> call)
+        {
+            byte[] bytes = Keys.Bytes(key);
+            Engine.Enter();
+            try
+            {
+                fixed (byte* at = bytes)
+                    return KvlightException.Check(call(Engine.Cache, (IntPtr)at, bytes.Length));
+            }
+            finally
+            {
+                Leave();
+            }
+        }
+
+        private long OnTag(string tag, Func<IntPtr, IntPtr, long, IntPtr, int> call)
+        {
+            byte[] bytes = Utf8.Bytes(tag ?? throw new ArgumentNullException(nameof(tag)));
+            long count;
+            Engine.Enter();
+            try
+            {
+                fixed (byte* at = bytes)
+                    KvlightException.Check(call(Engine.Cache, (IntPtr)at, bytes.Length, (IntPtr)(&count)));
+                return count;
+            }
+            finally
+            {
+                Leave();
+            }
+        }
+
+        private T OnCache<T>(Func<IntPtr, T> call)
+        {
+            Engine.Enter();
+            try
+            {
+                return call(Engine.Cache);
+            }
+            finally
+            {
+                Leave();
+            }
+        }
+
+        private string Text(Func<IntPtr, IntPtr, IntPtr, int> call)
+        {
+            IntPtr value;
+            Engine.Enter();
+            try
+            {
+                KvlightException.Check(call(Engine.Cache, Engine.Tasks, (IntPtr)(&value)));
+                return Utf8.TextOf(value);
+            }
+            finally
+            {
+                Leave();
+            }
+        }
+    }
+
+    /// <summary>A cache without a provider: <c>new Config&lt;string, User&gt;(Keys.Strings) { CacheCapacity = 1000 }.Cache()</c>. Safe for use by several
+    /// threads. One that is dropped without Dispose is closed by the garbage collector.</summary>
+    /// <typeparam name="K">The type of the keys.</typeparam>
+    /// <typeparam name="V">The type of the values.</typeparam>
+    public sealed class Cache<K, V> : Store<K, V>
+    {
+        internal Cache(Config<K, V> config)
+            : base(config, Engine.Open(config, false, false))
+        {
+            Engine.Start(this);
+        }
+    }
+}

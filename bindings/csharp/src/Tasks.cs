@@ -1,0 +1,340 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Threading;
+using System.Threading.Tasks;
+
+namespace Kvlight
+{
+    /// <summary>The state of the circuit breaker.</summary>
+    public enum BreakerState
+    {
+        /// <summary>Requests go to the provider.</summary>
+        Closed = NativeApi.BREAKER_CLOSED,
+
+        /// <summary>Keys fail at once; the provider gets no requests.</summary>
+        Open = NativeApi.BREAKER_OPEN,
+
+        /// <summary>A few requests are let through, to find out whether the provider works again.</summary>
+        HalfOpen = NativeApi.BREAKER_HALF_OPEN,
+    }
+
+    /// <summary>A cache with a provider: each key is loaded once, in batches, however many callers want it. Config creates it. All methods may be called on
+    /// any thread. One that is dropped without Dispose is closed by the garbage collector, when no fetch is in progress. A task fails with the provider's
+    /// exception unchanged, or with a KvlightException; cancelling its token cancels this fetch and no other.</summary>
+    /// <typeparam name="K">The type of the keys.</typeparam>
+    /// <typeparam name="V">The type of the values; null: there is no such record.</typeparam>
+    public sealed class Tasks<K, V> : Store<K, V>
+    {
+        private readonly Func<Request<K, V>, Task> provider;
+        private readonly TaskScheduler scheduler;
+
+        internal Tasks(Config<K, V> config, Func<Request<K, V>, Task> provider, bool answersOne)
+            : base(config, Engine.Open(config, true, answersOne))
+        {
+            this.provider = provider;
+            scheduler = config.Scheduler ?? TaskScheduler.Default;
+            Engine.Start(this);
+        }
+
+        /// <summary>The state of the circuit breaker (BreakerFailureRatio, BreakerConsecutive).</summary>
+        public BreakerState Breaker
+        {
+            get
+            {
+                Engine.Enter();
+                try
+                {
+                    return (BreakerState)NativeApi.kvl_tasks_breaker_state(Engine.Tasks);
+                }
+                finally
+                {
+                    Leave();
+                }
+            }
+        }
+
+        /// <summary>Fetches one key. A key that is in the cache is answered at once, by a task that is complete.</summary>
+        /// <param name="key">The key.</param>
+        /// <param name="options">The settings of this fetch; null: none.</param>
+        /// <param name="cancellationToken">Cancels this fetch.</param>
+        /// <returns>A task of the value; the default of its type if there is no such record.</returns>
+        public unsafe Task<V> FetchAsync(K key, FetchOptions options = null, CancellationToken cancellationToken = default(CancellationToken))
+        {
+            byte[] bytes = Keys.Bytes(key);
+            if (cancellationToken.IsCancellationRequested)
+                return Task.FromCanceled<V>(cancellationToken);
+            try
+            {
+                if (Engine.LooksFirst && FetchOptions.AreNone(options))
+                {
+                    int found = Find(bytes, true, out object value);
+                    if (found != NativeApi.MISS)
+                        return Task.FromResult(found == NativeApi.VALUE ? (V)value : default(V));
+                }
+                var pending = new PendingOne<V>(Engine, this);
+                fixed (byte* data = bytes)
+                {
+                    IntPtr at = (IntPtr)data;
+                    Start(pending, options, cancellationToken, (stated, fetch, id) =>
+                    {
+                        IntPtr ready = IntPtr.Zero;
+                        int status = NativeApi.kvl_tasks_fetch(Engine.Tasks, (byte*)at, bytes.Length, stated, fetch, IntPtr.Zero, id, IntPtr.Zero, &ready);
+                        if (status == NativeApi.VALUE)
+                            pending.Source.TrySetResult((V)Engine.Taken(ready));
+                        else if (status >= 0 && status != NativeApi.PENDING)
+                            pending.Source.TrySetResult(default(V));
+                        return status;
+                    });
+                }
+                return pending.Source.Task;
+            }
+            catch (KvlightException e) when (!IsMistake(e))
+            {
+                return Task.FromException<V>(e);
+            }
+        }
+
+        /// <summary>Fetches one key and waits for it; throws the provider's exception unchanged.</summary>
+        /// <param name="key">The key.</param>
+        /// <param name="options">The settings of this fetch; null: none.</param>
+        /// <param name="cancellationToken">Cancels this fetch.</param>
+        /// <returns>The value; the default of its type if there is no such record.</returns>
+        public V Fetch(K key, FetchOptions options = null, CancellationToken cancellationToken = default(CancellationToken)) =>
+            FetchAsync(key, options, cancellationToken).GetAwaiter().GetResult();
+
+        /// <summary>Fetches several keys.</summary>
+        /// <param name="keys">The keys; duplicates are allowed.</param>
+        /// <param name="options">The settings of this fetch; null: none.</param>
+        /// <param name="cancellationToken">Cancels this fetch.</param>
+        /// <returns>A task of the values in the order of the keys, defaults where there is no such record; it fails with the first error.</returns>
+        public async Task<IReadOnlyList<V>> FetchAllAsync(IEnumerable<K> keys, FetchOptions options = null,
+            CancellationToken cancellationToken = default(CancellationToken))
+        {
+            IReadOnlyList<Result<K, V>> results = await ResultsAsync(keys, options, cancellationToken).ConfigureAwait(false);
+            var values = new V[results.Count];
+            for (int i = 0; i < values.Length; i++)
+                values[i] = results[i].OrThrow();
+            return values;
+        }
+
+        /// <summary>Fetches several keys, and does not fail because of one of them.</summary>
+        /// <param name="keys">The keys; duplicates are allowed.</param>
+        /// <param name="options">The settings of this fetch; null: none.</param>
+        /// <param name="cancellationToken">Cancels this fetch.</param>
+        /// <returns>A task of the result of each key, in the order of the keys.</returns>
+        public unsafe Task<IReadOnlyList<Result<K, V>>> ResultsAsync(IEnumerable<K> keys, FetchOptions options = null,
+            CancellationToken cancellationToken = default(CancellationToken))
+        {
+            K[] asked = keys.ToArray();
+            byte[][] bytes = BytesOf(asked);
+            if (cancellationToken.IsCancellationRequested)
+                return Task.FromCanceled<IReadOnlyList<Result<K, V>>>(cancellationToken);
+            var pending = new PendingAll<K, V>(Engine, this, asked);
+            try
+            {
+                using (var slices = new Slices(bytes))
+                {
+                    Start(pending, options, cancellationToken, (stated, fetch, id) =>
+                    {
+                        IntPtr ready = IntPtr.Zero;
+                        int status = NativeApi.kvl_tasks_fetch_all(Engine.Tasks, slices.Array, slices.Count, stated, fetch, IntPtr.Zero, id, IntPtr.Zero, &ready);
+                        if (ready != IntPtr.Zero)
+                        {
+                            try
+                            {
+                                pending.Source.TrySetResult(pending.Read(ready));
+                            }
+                            finally
+                            {
+                                NativeApi.kvl_results_release(ready);
+                            }
+                        }
+                        return status;
+                    });
+                }
+                return pending.Source.Task;
+            }
+            catch (KvlightException e) when (!IsMistake(e))
+            {
+                return Task.FromException<IReadOnlyList<Result<K, V>>>(e);
+            }
+        }
+
+        /// <summary>Fetches several keys, and reports each result as soon as it is known.</summary>
+        /// <param name="keys">The keys; duplicates are allowed.</param>
+        /// <param name="consumer">Receives the result of each position, one call at a time, on the thread pool.</param>
+        /// <param name="options">The settings of this fetch; null: none.</param>
+        /// <param name="cancellationToken">Cancels this fetch: what is open ends.</param>
+        /// <returns>A task that completes after the last call.</returns>
+        public unsafe Task FetchEachAsync(IEnumerable<K> keys, Action<Result<K, V>> consumer, FetchOptions options = null,
+            CancellationToken cancellationToken = default(CancellationToken))
+        {
+            if (consumer == null)
+                throw new ArgumentNullException(nameof(consumer));
+            K[] asked = keys.ToArray();
+            byte[][] bytes = BytesOf(asked);
+            if (cancellationToken.IsCancellationRequested)
+                return Task.FromCanceled(cancellationToken);
+            var pending = new PendingEach<K, V>(Engine, this, asked, consumer);
+            try
+            {
+                using (var slices = new Slices(bytes))
+                {
+                    int status = Start(pending, options, cancellationToken, (stated, fetch, id) =>
+                        NativeApi.kvl_tasks_fetch_each(Engine.Tasks, slices.Array, slices.Count, stated, fetch, IntPtr.Zero, id, IntPtr.Zero));
+                    if (status != NativeApi.PENDING)
+                        pending.Source.TrySetResult(true); // No keys.
+                }
+                return pending.Source.Task;
+            }
+            catch (KvlightException e) when (!IsMistake(e))
+            {
+                return Task.FromException(e);
+            }
+        }
+
+        /// <summary>Reloads keys in the background. The current values are served until then, and stay if the reload fails.</summary>
+        /// <param name="keys">The keys.</param>
+        /// <param name="options">The settings of the reload; null: none.</param>
+        public unsafe void Refresh(IEnumerable<K> keys, FetchOptions options = null)
+        {
+            byte[][] bytes = BytesOf(keys);
+            IntPtr stated = FetchOptions.Create(options);
+            try
+            {
+                Engine.Enter();
+                try
+                {
+                    using (var slices = new Slices(bytes))
+                        KvlightException.Check(NativeApi.kvl_tasks_refresh(Engine.Tasks, slices.Array, slices.Count, stated));
+                }
+                finally
+                {
+                    Leave();
+                }
+            }
+            finally
+            {
+                NativeApi.kvl_options_free(stated);
+            }
+        }
+
+        /// <summary>Another process has changed keys: their values leave this process, and the answers of running loads of them are not stored.</summary>
+        /// <param name="keys">The keys.</param>
+        public void Invalidate(IEnumerable<K> keys) => Invalidate(BytesOf(keys), 0);
+
+        /// <summary>Another process may have changed any key: everything leaves this process.</summary>
+        public void InvalidateAll() => Invalidate(Array.Empty<byte[]>(), NativeApi.INVALIDATE_F_ALL);
+
+        private unsafe void Invalidate(byte[][] bytes, int flags)
+        {
+            Engine.Enter();
+            try
+            {
+                using (var slices = new Slices(bytes))
+                    KvlightException.Check(NativeApi.kvl_tasks_invalidate(Engine.Tasks, slices.Array, slices.Count, (uint)flags));
+            }
+            finally
+            {
+                Leave();
+            }
+        }
+
+        /// <summary>Forces the circuit breaker open or closed, whatever the provider does.</summary>
+        /// <param name="state">BreakerState.Open or Closed; null returns it to automatic operation.</param>
+        public void ForceBreaker(BreakerState? state)
+        {
+            if (state == BreakerState.HalfOpen)
+                throw new ArgumentException("kvlight: the circuit breaker is forced Open or Closed, or left to itself: null", nameof(state));
+            int force = state == null ? NativeApi.BREAKER_FORCE_NONE
+                : state == BreakerState.Open ? NativeApi.BREAKER_FORCE_OPEN : NativeApi.BREAKER_FORCE_CLOSED;
+            Engine.Enter();
+            try
+            {
+                KvlightException.Check(NativeApi.kvl_tasks_breaker_force(Engine.Tasks, (uint)force));
+            }
+            finally
+            {
+                Leave();
+            }
+        }
+
+        /// <summary>Closes it when the work that was accepted is done. Fetches that are open after the time end with Status.ErrClosed. A later Dispose shortens
+        /// the time.</summary>
+        /// <param name="drainMs">For how long at most, in milliseconds; -1: without a limit.</param>
+        /// <returns>A task that completes when all is freed.</returns>
+        public Task CloseAsync(long drainMs = -1)
+        {
+            Engine.Close(drainMs);
+            return Engine.Ended;
+        }
+
+        internal override void Ask(IntPtr borrowed)
+        {
+            var request = new Request<K, V>(this, borrowed);
+            try
+            {
+                Task.Factory.StartNew(() => Run(request), CancellationToken.None, TaskCreationOptions.DenyChildAttach, scheduler);
+            }
+            catch (Exception e)
+            {
+                request.GiveUp(e); // The scheduler refuses.
+            }
+        }
+
+        /// <summary>Runs the provider. However that ends, its waiters are answered.</summary>
+        private async Task Run(Request<K, V> request)
+        {
+            try
+            {
+                request.ReadKeys();
+                Task running = provider(request) ?? throw new InvalidOperationException("kvlight: the provider returned null, and not a task");
+                await running.ConfigureAwait(false);
+            }
+            catch (Exception e)
+            {
+                request.GiveUp(e);
+            }
+        }
+
+        /// <summary>Starts a fetch; returns the status of the call.</summary>
+        private unsafe int Start(Pending pending, FetchOptions options, CancellationToken token, Func<IntPtr, IntPtr, IntPtr, int> start)
+        {
+            IntPtr stated = FetchOptions.Create(options);
+            int status = NativeApi.ERR_CLOSED;
+            long id = 0;
+            try
+            {
+                Engine.Enter();
+                try
+                {
+                    IntPtr fetch;
+                    KvlightException.Check(NativeApi.kvl_fetch_new(&fetch));
+                    pending.Begin(new FetchHandle(fetch), options);
+                    id = Engine.Pendings.Add(pending);
+                    status = start(stated, fetch, (IntPtr)id);
+                }
+                finally
+                {
+                    if (status != NativeApi.PENDING)
+                    {
+                        Engine.Pendings.Remove(id);
+                        pending.Release();
+                    }
+                    Leave();
+                }
+            }
+            finally
+            {
+                NativeApi.kvl_options_free(stated);
+            }
+            if (status == NativeApi.PENDING)
+                pending.CancelWith(token);
+            return KvlightException.Check(status);
+        }
+
+        /// <summary>Whether an error is the caller's mistake, which is thrown and not delivered by the task.</summary>
+        private static bool IsMistake(KvlightException error) => error.Status == Status.ErrBadValue || error.Status == Status.ErrUnknownKey;
+    }
+}

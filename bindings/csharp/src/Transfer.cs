@@ -1,0 +1,95 @@
+using System;
+using System.IO;
+using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
+
+namespace Kvlight
+{
+    /// <summary>A save or a load. The library calls the program's function on the thread of the call, and an exception of it stops the transfer.</summary>
+    internal sealed unsafe class Transfer
+    {
+        /// <summary>How many transfers the thread is inside of: their engine cannot end before they have returned.</summary>
+        [ThreadStatic]
+        private static int inside;
+
+        private Exception failure;
+
+        /// <summary>A kvl_convert_fn: returns a kvl_value_t; zero skips the entry.</summary>
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        private delegate IntPtr Convert(IntPtr userData, byte* entry);
+
+        /// <summary>A kvl_transfer_fn: returns 0 to continue.</summary>
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        private delegate int Reports(IntPtr userData, byte* progress);
+
+        internal static bool IsInside => inside > 0;
+
+        internal long Save<K, V>(Store<K, V> store, string path, Func<V, byte[]> encode) => Run(store, path, true, entry =>
+        {
+            byte[] bytes = encode(Outcome.ValueOf<V>(store.Engine.Objects, entry))
+                ?? throw new InvalidOperationException("kvlight: the function that encodes values returned null");
+            IntPtr made;
+            fixed (byte* data = bytes)
+                KvlightException.Check(NativeApi.kvl_value_new_bytes(data, bytes.Length, &made));
+            return made;
+        });
+
+        internal long Load<K, V>(Store<K, V> store, string path, Func<byte[], V> decode) => Run(store, path, false, entry =>
+        {
+            V value = decode(Utf8.Copy(*(byte**)(entry + NativeApi.Result.DATA), *(long*)(entry + NativeApi.Result.DATA_LEN)));
+            return store.Engine.NewValue(value, store.CostOf(value, null));
+        });
+
+        private delegate IntPtr Conversion(byte* entry);
+
+        private long Run<K, V>(Store<K, V> store, string path, bool isSave, Conversion conversion)
+        {
+            Convert convert = (userData, entry) =>
+            {
+                if (failure != null)
+                    return IntPtr.Zero;
+                try
+                {
+                    return conversion(entry);
+                }
+                catch (Exception e)
+                {
+                    failure = e;
+                    return IntPtr.Zero;
+                }
+            };
+            Reports report = (userData, progress) => failure == null ? 0 : 1;
+            byte* done = stackalloc byte[NativeApi.Transfer.SIZE];
+            *(long*)(done + NativeApi.Transfer.ENTRIES) = 0;
+            IntPtr why = IntPtr.Zero;
+            int status;
+            string sentence;
+            store.Engine.Enter();
+            inside++;
+            try
+            {
+                fixed (byte* name = Utf8.Terminated(Path.GetFullPath(path)))
+                {
+                    IntPtr converts = Marshal.GetFunctionPointerForDelegate(convert), reports = Marshal.GetFunctionPointerForDelegate(report);
+                    status = isSave
+                        ? NativeApi.kvl_cache_save_encoded(store.Engine.Cache, name, converts, reports, IntPtr.Zero, done, NativeApi.Transfer.SIZE, &why)
+                        : NativeApi.kvl_cache_load_decoded(store.Engine.Cache, name, converts, reports, IntPtr.Zero, done, NativeApi.Transfer.SIZE, &why);
+                }
+                sentence = why == IntPtr.Zero ? null : Utf8.Text(NativeApi.kvl_error_message(why));
+                NativeApi.kvl_error_release(why);
+            }
+            finally
+            {
+                inside--;
+                store.Leave();
+                GC.KeepAlive(convert);
+                GC.KeepAlive(report);
+            }
+            if (failure != null)
+                ExceptionDispatchInfo.Capture(failure).Throw();
+            if (status < 0)
+                throw KvlightException.Of(status, sentence, null);
+            return *(long*)(done + NativeApi.Transfer.ENTRIES);
+        }
+    }
+}

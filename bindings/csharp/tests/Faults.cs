@@ -1,0 +1,326 @@
+using System;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Runtime.CompilerServices;
+using System.Threading;
+using System.Threading.Tasks;
+using Kvlight;
+
+/// <summary>What goes wrong: functions of the program that fail, objects that are dropped without Dispose, libraries that do not load.</summary>
+internal static class Faults
+{
+    internal static void Add(Tap tap)
+    {
+        tap.Test("functions that throw harm nothing else", () =>
+        {
+            var reported = new ConcurrentQueue<Exception>();
+            var config = new Config<string, string>(Keys.Strings)
+            {
+                CacheCapacity = 1, FailureHandler = reported.Enqueue, Dropped = value => throw new InvalidOperationException("dropped"),
+            };
+            using (Tasks<string, string> tasks = Scenarios.Users(config))
+            {
+                tasks.FetchAsync("a").ContinueWith(fetched => throw new InvalidOperationException("continuation"));
+                tasks.FetchEachAsync(new[] { "b", "c" }, result => throw new InvalidOperationException("consumer")).Wait();
+                var options = new FetchOptions { Progress = (done, failed, total) => throw new InvalidOperationException("progress") };
+                tasks.ResultsAsync(new[] { "e" }, options).Wait();
+                Tap.Equal(tasks.Fetch("d"), "user d", "a fetch afterwards");
+            }
+            foreach (string what in new[] { "dropped", "consumer", "progress" })
+                Tap.Check(reported.Any(error => error.Message == what), what + " is reported");
+        });
+        tap.Test("what a provider throws, and what it must not return", () =>
+        {
+            var broken = new TimeoutException("broken");
+            using (Tasks<string, string> tasks = Scenarios.Config().Load(keys => keys[0] == "a" ? throw broken : (IReadOnlyDictionary<string, string>)null))
+            {
+                Tap.Check(Tap.Thrown<TimeoutException>("Fetch", () => tasks.Fetch("a")) == broken, "the very exception");
+                Tap.Thrown<InvalidOperationException>("a dictionary that is null", () => tasks.Fetch("b"));
+            }
+            int calls = 0;
+            using (Tasks<string, string> tasks = new Config<string, string>(Keys.Strings) { RetryCount = 5 }.Load(keys =>
+            {
+                Interlocked.Increment(ref calls);
+                throw new PermanentException("for good");
+            }))
+            {
+                Tap.Equal(Tap.Thrown<PermanentException>("Fetch", () => tasks.Fetch("a")).Message + calls, "for good1", "not retried");
+            }
+            using (Tasks<string, string> tasks = Scenarios.Config().LoadAsync(async (keys, token) =>
+            {
+                await Task.Delay(Timeout.Infinite, token);
+                return null;
+            }))
+            using (var source = new CancellationTokenSource())
+            {
+                Task<string> left = tasks.FetchAsync("a", null, source.Token);
+                Tap.BusyUntil(() => tasks.Stats().Running == 1);
+                source.Cancel();
+                Tap.BusyUntil(() => left.IsCanceled && tasks.Stats().Running == 0);
+            }
+        });
+        tap.Test("an error that says when to retry", () =>
+        {
+            var clock = new ManualClock();
+            var asked = new BlockingCollection<int>();
+            var config = new Config<string, string>(Keys.Strings) { Clock = clock, RetryCount = 1, RetryFixedMs = 0 };
+            using (Tasks<string, string> tasks = config.Provide(request =>
+            {
+                asked.Add(request.Attempt("a"));
+                if (request.Attempt("a") == 1)
+                    throw new RetryAfterException("later", 500);
+                request.Resolve("a", "A");
+                request.Finish();
+                return Task.CompletedTask;
+            }))
+            {
+                Task<string> fetched = tasks.FetchAsync("a");
+                Tap.Equal(Tap.Taken(asked), 1, "the first attempt");
+                Tap.BusyUntil(() => tasks.Stats().Running == 0);
+                clock.Advance(499);
+                Tap.Check(!fetched.IsCompleted, "not before the pause is over");
+                clock.Advance(1);
+                Tap.Equal(fetched.Result, "A", "the value");
+            }
+        });
+        tap.Test("close inside a provider, a continuation, and functions for dropped values and of Save", () =>
+        {
+            for (int i = 0; i < 10; i++)
+            {
+                Tasks<string, string> self = null;
+                self = Scenarios.Config().Load(keys =>
+                {
+                    Tap.BusyUntil(() => Volatile.Read(ref self) != null);
+                    self.Dispose();
+                    return new Dictionary<string, string>();
+                });
+                Tap.Equal(Scenarios.StatusOf(self.FetchAsync("a")), Status.ErrClosed, "in a provider");
+                Tasks<string, string> other = Scenarios.Users(Scenarios.Config());
+                other.FetchAsync("a").ContinueWith(fetched => other.Dispose()).Wait();
+                Tap.Check(other.IsClosed, "in a continuation");
+            }
+            Cache<string, string> cache = null;
+            var dropped = new ConcurrentQueue<string>();
+            cache = new Config<string, string>(Keys.Strings)
+            {
+                CacheCapacity = 1,
+                Dropped = value =>
+                {
+                    dropped.Enqueue(value);
+                    cache.Dispose();
+                },
+            }.Cache();
+            cache.Put("a", "A");
+            cache.Put("b", "B");
+            Tap.BusyUntil(() => dropped.Count == 2);
+            cache.Dispose();
+            Cache<string, string> saved = Scenarios.Config().Cache();
+            saved.Put("a", "A");
+            string file = Path.GetTempFileName();
+            saved.Save(file, value =>
+            {
+                saved.Dispose();
+                return new byte[1];
+            });
+            saved.Dispose();
+            File.Delete(file);
+        });
+        tap.Test("a drain lets accepted work finish", () =>
+        {
+            BlockingCollection<Request<string, string>> requests = Scenarios.Requests();
+            Tasks<string, string> tasks = Scenarios.Held(Scenarios.Config(), requests);
+            Task<string> fetched = tasks.FetchAsync("a");
+            Request<string, string> request = Tap.Taken(requests);
+            Task end = tasks.CloseAsync();
+            Tap.Equal(Scenarios.StatusOf(tasks.FetchAsync("b")), Status.ErrClosed, "a fetch meanwhile");
+            request.Resolve("a", "A");
+            request.Finish();
+            Tap.Equal(fetched.Result, "A", "the value");
+            end.Wait();
+        });
+        tap.Test("many threads fetch, and Dispose comes in between", () =>
+        {
+            Tasks<string, string> tasks = Scenarios.Users(new Config<string, string>(Keys.Strings) { CacheCapacity = 100 });
+            var ends = new BlockingCollection<Status>();
+            for (int n = 0; n < 4; n++)
+            {
+                int many = n * 100 + 1;
+                new Thread(() =>
+                {
+                    try
+                    {
+                        for (int i = 0;; i++)
+                            tasks.Fetch("key " + i % many);
+                    }
+                    catch (KvlightException e)
+                    {
+                        ends.Add(e.Status);
+                    }
+                }) { IsBackground = true }.Start();
+            }
+            Tap.BusyUntil(() => tasks.Stats().Misses > 500);
+            tasks.Dispose();
+            for (int n = 0; n < 4; n++)
+                Tap.Equal(Tap.Taken(ends), Status.ErrClosed, "the status");
+        });
+        Lives(tap);
+        Loading(tap);
+    }
+
+    private static int Threads() => Directory.GetDirectories("/proc/self/task").Count(task =>
+    {
+        try
+        {
+            string name = File.ReadAllText(task + "/comm").Trim();
+            return name.StartsWith("kvl-", StringComparison.Ordinal) || name == "kvlight pump";
+        }
+        catch (IOException)
+        {
+            return false; // It has ended.
+        }
+    });
+
+    // In methods of their own, deep in the stack, so that the collector, which takes what looks like a reference for one, finds none.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void DropSome()
+    {
+        var thread = new Thread(() =>
+        {
+            for (int i = 0; i < 10; i++)
+            {
+                Scenarios.Users(new Config<string, string>(Keys.Strings) { CacheTtlMs = 60000 }).Fetch("a");
+                new Config<string, object>(Keys.Strings) { CacheTtlMs = 60000 }.Cache().Put("a", new object());
+            }
+        });
+        thread.Start();
+        thread.Join();
+    }
+
+    private static void Lives(Tap tap)
+    {
+        tap.Test("what is dropped without Dispose leaves no thread", () =>
+        {
+            DropSome();
+            // Of 40 threads. Mono's collector scans stacks conservatively: a few of the engines may be left.
+            Tap.CollectedUntil(() => Threads() <= 6, "threads are left");
+        });
+        tap.Test("a request that is dropped unfinished is finished", () =>
+        {
+            using (Tasks<string, string> tasks = Scenarios.Config().Provide(request =>
+            {
+                request.Resolve("a", "A");
+                return Task.CompletedTask;
+            }))
+            {
+                Task<IReadOnlyList<Result<string, string>>> fetched = tasks.ResultsAsync(new[] { "a", "b" });
+                Tap.CollectedUntil(() => fetched.IsCompleted, "the request is not finished");
+                Tap.Equal(fetched.Result[1].Status, Status.ErrUnanswered, "the open key");
+            }
+        });
+        tap.Test("objects live as long as the store holds them", () =>
+        {
+            using (Cache<string, object> cache = new Config<string, object>(Keys.Strings) { CacheCapacity = 100 }.Cache())
+            {
+                var references = new List<WeakReference>();
+                var thread = new Thread(() =>
+                {
+                    for (int i = 0; i < 200; i++)
+                    {
+                        object value = new byte[1000];
+                        references.Add(new WeakReference(value));
+                        cache.Put("key " + i, value);
+                    }
+                });
+                thread.Start();
+                thread.Join();
+                Tap.CollectedUntil(() => references.Count(reference => reference.IsAlive) <= cache.Count + 2, "evicted objects stay");
+                Tap.Check(references.Count(reference => reference.IsAlive) >= cache.Count, "objects in the store");
+                cache.Clear();
+                Tap.CollectedUntil(() => references.Count(reference => reference.IsAlive) <= 2, "removed objects stay");
+            }
+        });
+        tap.Test("300 engines, one after the other", () =>
+        {
+            for (int i = 0; i < 300; i++)
+            {
+                using (Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config()))
+                    Tap.Equal(tasks.Fetch("a"), "user a", "value");
+            }
+        });
+    }
+
+    private static void Loading(Tap tap)
+    {
+        tap.Test("a library that does not load: the real cause, each time", () =>
+        {
+            string said = Child("twice", "/nowhere/libkvlight.so");
+            Tap.Equal(said.Split(new[] { "kvlight: no library found; tried /nowhere/libkvlight.so (" }, StringSplitOptions.None).Length, 3, said);
+            string other = Environment.GetEnvironmentVariable("KVL_OTHER_LIBRARY");
+            if (other != null)
+                Tap.Check((said = Child("twice", other)).Contains(other + " is 0.1.0"), said);
+        });
+        tap.Test("the process exits with fetches in progress", () => Child("exit", null));
+        tap.Test("two application domains", () =>
+        {
+            for (int i = 0; i < 2; i++)
+            {
+                AppDomain domain = AppDomain.CreateDomain("apart " + i);
+                domain.DoCallBack(FetchApart);
+                AppDomain.Unload(domain);
+            }
+        });
+    }
+
+    private static void FetchApart()
+    {
+        using (Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config()))
+            Tap.Equal(tasks.Fetch("a"), "user a", "value");
+    }
+
+    internal static int TryTwice()
+    {
+        for (int i = 0; i < 2; i++)
+        {
+            try
+            {
+                Scenarios.Config().Cache();
+            }
+            catch (DllNotFoundException e)
+            {
+                Console.WriteLine(e.Message);
+            }
+        }
+        return 0;
+    }
+
+    internal static int ExitWithFetchesInProgress()
+    {
+        Tasks<string, string> held = Scenarios.Held(Scenarios.Config(), Scenarios.Requests());
+        for (int i = 0; i < 20; i++)
+            held.FetchAsync("key " + i);
+        Scenarios.Config().LoadOneAsync(async (key, token) =>
+        {
+            await Task.Delay(Timeout.Infinite);
+            return key;
+        }).FetchAsync("slow");
+        return 0;
+    }
+
+    /// <summary>Runs this program in a process of its own; returns its output.</summary>
+    private static string Child(string what, string library)
+    {
+        var start = new ProcessStartInfo("mono", $"\"{typeof(Faults).Assembly.Location}\" {what}") { UseShellExecute = false, RedirectStandardOutput = true };
+        if (library != null)
+            start.EnvironmentVariables["KVL_LIBRARY"] = library;
+        using (Process process = Process.Start(start))
+        {
+            string said = process.StandardOutput.ReadToEnd();
+            Tap.Check(process.WaitForExit(60000), "it does not end");
+            Tap.Equal(process.ExitCode, 0, said);
+            return said;
+        }
+    }
+}

@@ -1,0 +1,289 @@
+using System;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
+using Kvlight;
+
+/// <summary>Settings, keys, conditions, tags, versions, iteration, files, the breaker, statistics.</summary>
+internal static class Features
+{
+    internal static void Add(Tap tap)
+    {
+        Store(tap);
+        Labels(tap);
+        Control(tap);
+    }
+
+    private static void Store(Tap tap)
+    {
+        tap.Test("a wrong setting is refused with a sentence", () =>
+        {
+            Config<string, string> config = Scenarios.Config();
+            config.Set("cache.capacty", 10);
+            Tap.Check(Tap.Thrown<KvlightException>("a setting", () => Scenarios.Users(config)).Message.Contains("cache.capacity"), "its name");
+            Tap.Thrown<ArgumentException>("a type", () => config.Set("cache.capacity", new object()));
+            using (Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config()))
+            {
+                string sentence = Tap.Thrown<KvlightException>("an option", () => tasks.FetchAsync("a", new FetchOptions { TimeoutMs = 0 })).Message;
+                Tap.Check(sentence.Contains("timeout_ms"), sentence);
+                Tap.Thrown<ArgumentNullException>("null", () => tasks.FetchAsync(null));
+            }
+            var settings = new Config<string, string>(Keys.Strings) { CacheCapacity = 5, QueueShare = 0.25, CacheTimer = false, RetryShape = RetryShape.FixedThenExponential };
+            Tap.Check(settings.CacheCapacity == 5 && settings.QueueShare == 0.25 && settings.CacheTimer == false && settings.TimeoutMs == null, "read back");
+            Tap.Equal(settings.RetryShape, RetryShape.FixedThenExponential, "a word");
+            settings.Cache().Dispose();
+        });
+        tap.Test("keys of other types, and of any bytes; values that are numbers", () =>
+        {
+            using (Tasks<byte[], int> tasks = new Config<byte[], int>(Keys.Bytes).LoadOneAsync((key, token) => Task.FromResult(key.Length)))
+                Tap.List(tasks.FetchAllAsync(new[] { new byte[] { 0, 255 }, new byte[0] }).Result, new[] { 2, 0 }, "bytes");
+            using (Tasks<long, long> tasks = new Config<long, long>(Keys.Longs).LoadOneAsync((key, token) => Task.FromResult(key + 1)))
+                Tap.List(tasks.FetchAllAsync(new[] { 1L, -1L }).Result, new[] { 2L, 0L }, "longs");
+            Guid id = Guid.NewGuid();
+            using (Tasks<Guid, Guid> tasks = new Config<Guid, Guid>(Keys.Guids).LoadOneAsync((key, token) => Task.FromResult(key)))
+                Tap.Equal(tasks.Fetch(id), id, "GUIDs");
+            var decimals = new Keys<int>(key => Encoding.UTF8.GetBytes(key.ToString()), bytes => int.Parse(Encoding.UTF8.GetString(bytes)));
+            using (Tasks<int, string> tasks = new Config<int, string>(decimals).LoadOneAsync((key, token) => Task.FromResult("n" + key)))
+                Tap.Equal(tasks.Fetch(17), "n17", "a form of the program's");
+            using (Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config()))
+            {
+                foreach (string key in new[] { "", "a\0b", "é", "😀", new string('x', 65535) })
+                    Tap.Equal(tasks.Fetch(key) + tasks.Fetch(key), "user " + key + "user " + key, "a string");
+                Tap.Equal(Scenarios.StatusOf(tasks.FetchAsync(new string('x', 65536))), Status.ErrKeyTooLong, "a key that is too long");
+                Tap.Thrown<ArgumentException>("half a surrogate pair", () => tasks.FetchAsync("a\ud800"));
+            }
+        });
+        tap.Test("puts under a condition, replacements and touches", () =>
+        {
+            using (Cache<string, string> cache = Scenarios.Config().Cache())
+            {
+                Tap.Check(!cache.Put("a", "new", new Terms { Condition = Condition.IfPresent }), "only if present, and it is not");
+                Tap.Check(cache.Put("a", "first", new Terms { Condition = Condition.IfAbsent }), "only if absent");
+                Tap.Check(!cache.Put("a", "second", new Terms { Condition = Condition.IfAbsent }), "only if absent, and it is there");
+                Tap.Equal(cache.Get("a"), "first", "what stayed");
+                Tap.Check(cache.Put("a", "third", new Terms { KeepsTtl = true, Condition = Condition.IfPresent }), "only if present");
+                Tap.Check(!cache.Replace("a", "first", "x") && cache.Replace("a", "third", "fourth") && !cache.Replace("b", null, "x"), "the expected value");
+                Tap.Check(cache.TryTake("a", out string taken) && taken == "fourth" && !cache.TryTake("a", out _), "taken");
+                Tap.Check(cache.Put("n", null) && cache.Contains("n") && !cache.TryGet("n", out _) && cache.Replace("n", null, "now"), "from absent");
+                Tap.Check(cache.Touch("n", 60000) && !cache.Touch("nobody"), "touched");
+                Tap.Equal(cache.GetAll(new[] { "n", "m" }).Single().Value, "now", "several");
+                Tap.Equal(cache.Count, 1, "entries");
+            }
+        });
+        tap.Test("s18 each entry is visited once, whatever changes meanwhile", () =>
+        {
+            Config<string, string> config = Scenarios.Config();
+            config.CacheCapacity = 10000;
+            using (Cache<string, string> cache = config.Cache())
+            {
+                for (int i = 0; i < 1000; i++)
+                    cache.Put("key " + i, i % 10 == 0 ? null : "value " + i);
+                var found = new Dictionary<string, string>();
+                foreach (KeyValuePair<string, string> entry in cache)
+                {
+                    found.Add(entry.Key, entry.Value);
+                    cache.Put("other " + found.Count, "x");
+                }
+                for (int i = 0; i < 1000; i++)
+                    Tap.Equal(found["key " + i], i % 10 == 0 ? null : "value " + i, "key " + i);
+                Tap.Equal(cache.Stats().Hits, 0, "uses");
+                IEnumerator<KeyValuePair<string, string>> open = cache.GetEnumerator();
+                cache.Dispose();
+                Tap.Equal(Tap.Thrown<KvlightException>("afterwards", () => open.MoveNext()).Status, Status.ErrClosed, "of a closed cache");
+            }
+        });
+        tap.Test("s22 a saved cache is loaded again", () =>
+        {
+            string file = Path.GetTempFileName();
+            var broken = new InvalidOperationException("broken");
+            using (Cache<string, string[]> cache = new Config<string, string[]>(Keys.Strings).Cache())
+            {
+                cache.Put("a", new[] { "A" }, new Terms { TtlMs = 60000, Tags = new[] { "t" } });
+                cache.Put("none", null);
+                Tap.Equal(cache.Save(file, value => Encoding.UTF8.GetBytes(value[0])), 2, "entries written");
+                Tap.Check(Tap.Thrown<InvalidOperationException>("save", () => cache.Save(file, value => throw broken)) == broken, "the very exception");
+            }
+            using (Tasks<string, string[]> tasks = new Config<string, string[]>(Keys.Strings).Load(keys => new Dictionary<string, string[]>()))
+            {
+                Tap.Equal(tasks.Load(file, bytes => new[] { Encoding.UTF8.GetString(bytes) }), 2, "entries stored");
+                Tap.Equal(tasks.Get("a")[0], "A", "an object");
+                Tap.Check(tasks.Contains("none") && tasks.RemoveTag("t") == 1, "an absence, and tags");
+                tasks.Clear();
+                Tap.Check(Tap.Thrown<InvalidOperationException>("load", () => tasks.Load(file, bytes => throw broken)) == broken, "the very exception");
+                Tap.Equal(Tap.Thrown<KvlightException>("load", () => tasks.Load("/nowhere/file", bytes => null)).Status, Status.ErrIo, "no file");
+            }
+            File.Delete(file);
+        });
+        tap.Test("limits, costs, the order of eviction, and a clock", () =>
+        {
+            var dropped = new ConcurrentQueue<string>();
+            var config = new Config<string, string>(Keys.Strings) { CacheCapacity = 4, CacheShards = 1, Dropped = dropped.Enqueue };
+            using (Cache<string, string> cache = config.Cache())
+            {
+                cache.Put("low", "low", new Terms { Priority = -1 });
+                foreach (string key in new[] { "a", "b", "c", "d" })
+                    cache.Put(key, key);
+                cache.TrimTo(2);
+                cache.Resize(1);
+                cache.Trim(0);
+                Tap.Equal(cache.Count, 0, "entries");
+            }
+            Tap.List(dropped, new[] { "low", "a", "b", "c", "d" }, "dropped, in order");
+            config = new Config<string, string>(Keys.Strings) { CacheShards = 1, CacheCostLimit = 1500, Cost = value => value.Length };
+            using (Cache<string, string> cache = config.Cache())
+            {
+                Tap.Check(cache.Put("a", new string('x', 1000)) && cache.Put("b", new string('x', 1000)), "stored");
+                Tap.Check(!cache.Contains("a") && cache.TotalCost > 1000 && !cache.Put("c", "", new Terms { Cost = 5000 }), "one has room");
+            }
+            var clock = new ManualClock(1000);
+            using (Cache<string, string> cache = new Config<string, string>(Keys.Strings) { CacheTtlMs = 100, Clock = clock }.Cache())
+            {
+                cache.Put("a", "A");
+                cache.Put("b", "B", new Terms { TtlMs = Terms.Never });
+                clock.Advance(100);
+                Tap.Check(clock.NowMs == 1100 && cache.Single().Key == "b", "what has not expired");
+            }
+        });
+    }
+
+    private static void Labels(Tap tap)
+    {
+        tap.Test("r11 a tag removes its entries", () =>
+        {
+            using (Cache<string, string> cache = Scenarios.Config().Cache())
+            {
+                cache.Put("1", "one", new Terms { Tags = new[] { "odd", "small" } });
+                cache.Put("2", "two", new Terms { Tags = new[] { "small" } });
+                cache.Put("3", "three", new Terms { Tags = new[] { "odd" } });
+                Tap.Equal(cache.RemoveTag("odd"), 2, "removed");
+                Tap.Equal(cache.Single().Value, "two", "what is left");
+                Tap.Equal(cache.RemoveTag("odd"), 0, "again");
+                Tap.Thrown<KvlightException>("an empty tag", () => cache.Put("a", "b", new Terms { Tags = new[] { "" } }));
+                Tap.Thrown<KvlightException>("a long version", () => cache.Put("a", "b", new Terms { Version = new string('v', 256) }));
+            }
+        });
+        tap.Test("r12 tags and all entries expire and stay as fallbacks", () =>
+        {
+            bool isDown = false;
+            var config = new Config<string, string>(Keys.Strings) { CacheTtlMs = 60000, StaleTtlMs = 60000 };
+            using (Tasks<string, string> tasks = config.Provide(request =>
+            {
+                if (Volatile.Read(ref isDown))
+                    throw new IOException("down");
+                foreach (string key in request.Keys)
+                    request.Resolve(key, key, new Terms { Tags = new[] { key == "c" ? "late" : "early" } });
+                request.Finish();
+                return Task.CompletedTask;
+            }))
+            {
+                tasks.FetchAllAsync(new[] { "a", "b", "c" }).Wait();
+                Volatile.Write(ref isDown, true);
+                Tap.Equal(tasks.ExpireTag("early"), 2, "a tag");
+                Tap.List(tasks.ResultsAsync(new[] { "a", "b", "c" }).Result.Select(result => result.IsStale), new[] { true, true, false }, "fallbacks");
+                tasks.ExpireAll();
+                Tap.Check(tasks.Get("c") == null && tasks.Fetch("c") == "c" && !tasks.Expire("nobody"), "all");
+            }
+        });
+        tap.Test("r06 a record that has not changed keeps its value", () =>
+        {
+            var seen = new ConcurrentQueue<Stale<string[]>>();
+            string version = "v1";
+            var config = new Config<string, string[]>(Keys.Strings) { CacheTtlMs = 10000, StaleTtlMs = 60000 };
+            using (Tasks<string, string[]> tasks = config.Provide(request =>
+            {
+                Stale<string[]> held = request.Stale("a");
+                if (held == null)
+                    Tap.Thrown<InvalidOperationException>("nothing is held", () => request.NotModified("a"));
+                seen.Enqueue(held);
+                if (held?.Version == version)
+                    Tap.Check(request.NotModified("a", new Terms { TtlMs = 50000 }), "in time");
+                else
+                    request.Resolve("a", new[] { version }, new Terms { Version = version, Tags = new[] { "t" } });
+                request.Finish();
+                return Task.CompletedTask;
+            }))
+            {
+                string[] first = tasks.Fetch("a");
+                tasks.ExpireAll();
+                Result<string, string[]> same = tasks.ResultsAsync(new[] { "a" }).Result[0];
+                Tap.Check(ReferenceEquals(same.Value, first) && !same.IsStale && same.TtlLeftMs > 40000 && same.Source == Source.Provider, "the same");
+                Tap.Check(seen.First() == null && ReferenceEquals(seen.Last().Value, first) && seen.Last().Version == "v1" && seen.Last().AgeMs >= 0, "what is held");
+                version = "v2";
+                tasks.ExpireAll();
+                Tap.Equal(tasks.Fetch("a")[0], "v2", "changed");
+                Tap.Equal(tasks.RemoveTag("t"), 1, "tags");
+            }
+        });
+    }
+
+    private static void Control(Tap tap)
+    {
+        tap.Test("the breaker, refresh and invalidation", () =>
+        {
+            var loaded = new ConcurrentQueue<string>();
+            using (Tasks<string, string> tasks = Scenarios.Users(new Config<string, string>(Keys.Strings) { BreakerConsecutive = 3 }, loaded))
+            {
+                tasks.ForceBreaker(BreakerState.Open);
+                Tap.Equal(tasks.Breaker, BreakerState.Open, "forced");
+                Tap.Equal(tasks.ResultsAsync(new[] { "a" }).Result[0].Status, Status.ErrUnavailable, "a fetch meanwhile");
+                Tap.Thrown<ArgumentException>("half open", () => tasks.ForceBreaker(BreakerState.HalfOpen));
+                tasks.ForceBreaker(null);
+                Tap.List(tasks.FetchAllAsync(new[] { "a", "b" }).Result, new[] { "user a", "user b" }, "afterwards");
+                tasks.Refresh(new[] { "a" });
+                Tap.BusyUntil(() => loaded.Count == 3);
+                tasks.Invalidate(new[] { "a" });
+                Tap.Check(!tasks.Contains("a") && tasks.Contains("b"), "a key");
+                tasks.InvalidateAll();
+                Tap.Equal(tasks.Count, 0, "all");
+            }
+        });
+        tap.Test("results one by one, progress, and what a request says", () =>
+        {
+            BlockingCollection<Request<string, string>> requests = Scenarios.Requests();
+            var config = new Config<string, string>(Keys.Strings) { BatchMaxKeys = 1, AttemptTimeoutMs = 60000 };
+            using (Tasks<string, string> tasks = Scenarios.Held(config, requests))
+            using (var source = new CancellationTokenSource())
+            {
+                tasks.Put("b", "B");
+                var arrived = new BlockingCollection<Result<string, string>>();
+                var progress = new ConcurrentQueue<string>();
+                var options = new FetchOptions { Progress = (done, failed, total) => progress.Enqueue($"{done} {failed} of {total}"), Urgency = 7 };
+                Task end = tasks.FetchEachAsync(new[] { "a", "b" }, arrived.Add, options);
+                Tap.Equal(Tap.Taken(arrived).Value, "B", "what is in the cache comes first");
+                Request<string, string> request = Tap.Taken(requests);
+                Tap.Equal($"{request.Keys[0]} {request.Attempt("a")} {request.Urgency} {request.IsWanted("a")}", "a 1 7 True", "a request");
+                Tap.Check(request.TimeLeftMs > 0 && request.Heartbeat() && !request.IsCancelled, "in time");
+                request.Resolve("extra", "E");
+                request.Fail("a", new InvalidOperationException("no"));
+                request.Finish();
+                Tap.Equal(Tap.Thrown<KvlightException>("twice", request.Finish).Status, Status.ErrAlreadyAnswered, "twice");
+                Tap.Equal(Tap.Taken(arrived).Status, Status.ErrProvider, "the other");
+                end.Wait();
+                Tap.Equal(progress.Last(), "2 1 of 2", "progress");
+                Tap.Equal(tasks.Get("extra"), "E", "a key that was not asked for");
+                tasks.FetchEachAsync(new string[0], arrived.Add).Wait();
+                tasks.FetchEachAsync(new[] { "c" }, arrived.Add, null, source.Token);
+                Request<string, string> left = Tap.Taken(requests);
+                CancellationToken token = left.CancellationToken;
+                source.Cancel();
+                Tap.BusyUntil(() => token.IsCancellationRequested && left.IsCancelled && !left.IsWanted("c"));
+            }
+        });
+        tap.Test("statistics", () =>
+        {
+            using (Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config()))
+            {
+                tasks.FetchAllAsync(new[] { "a", "b", "no" }).Wait();
+                tasks.Get("a");
+                Tap.Equal($"{tasks.Stats().Hits} {tasks.Stats().Entries} {tasks.Stats().LoadsSucceeded}", "1 3 3", "numbers");
+                Tap.Check(tasks.StatsJson().StartsWith("{", StringComparison.Ordinal) && tasks.StatsOpenMetrics().EndsWith("# EOF\n", StringComparison.Ordinal), "texts");
+                tasks.ResetStats();
+                Tap.Equal($"{tasks.Stats().Hits} {tasks.Stats().Entries}", "0 3", "after a reset");
+            }
+        });
+    }
+}

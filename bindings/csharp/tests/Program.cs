@@ -1,0 +1,37 @@
+using System;
+using System.Reflection;
+
+internal static class Program
+{
+    private static int Main(string[] arguments)
+    {
+        string what = arguments.Length > 0 ? arguments[0] : "scenarios";
+        if (what == "leak")
+            return Leak.Run();
+        if (what == "twice")
+            return Faults.TryTwice();
+        if (what == "exit")
+            return Faults.ExitWithFetchesInProgress();
+        var tap = new Tap();
+        switch (what)
+        {
+            case "scenarios":
+                Scenarios.Add(tap);
+                return tap.Run($"C# | {Runtime()} | queue");
+            case "features":
+                Features.Add(tap);
+                break;
+            default:
+                Faults.Add(tap);
+                break;
+        }
+        return tap.Run(null);
+    }
+
+    /// <summary>The name and the version of the runtime, which Mono has in a class of its own.</summary>
+    private static string Runtime()
+    {
+        MethodInfo name = Type.GetType("Mono.Runtime")?.GetMethod("GetDisplayName", BindingFlags.NonPublic | BindingFlags.Static);
+        return name == null ? ".NET " + Environment.Version : "Mono " + ((string)name.Invoke(null, null)).Split(' ')[0];
+    }
+}

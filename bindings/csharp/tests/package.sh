@@ -1,0 +1,22 @@
+#!/bin/sh
+# Unpacks the NuGet package of a folder as a program has it, and runs from there the program of docs/HOSTS.md, the scenarios, the tests, and a million
+# calls: `package.sh FOLDER`.
+set -eu
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+top=$(CDPATH= cd -- "$here/../../.." && pwd)
+package=$(find "$1" -name 'Kvlight.*.nupkg')
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+unset KVL_LIBRARY LD_LIBRARY_PATH
+python3 -m zipfile -e "$package" "$work/package"
+# What a build copies beside the program.
+mkdir "$work/program"
+cp "$work/package/lib/netstandard2.0/Kvlight.dll" "$work/program/"
+cp -r "$work/package/runtimes" "$work/program/"
+mcs -langversion:7.2 -r:"$work/program/Kvlight.dll" -out:"$work/program/Tests.exe" "$here"/*.cs
+mcs -langversion:7.2 -r:"$work/program/Kvlight.dll" -out:"$work/program/Hello.exe" "$top/examples/csharp/Hello.cs"
+cd "$work"
+"$top/bindings/hello.sh" 'C# under Mono' mono program/Hello.exe
+for test in scenarios features faults leak; do
+    mono program/Tests.exe "$test"
+done
