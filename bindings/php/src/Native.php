@@ -129,7 +129,7 @@ final class Native
     /** no event within the timeout, or the wait was interrupted by a wake-up */
     public const EMPTY = 6;
     /** not stored: no room for the entry's priority, capacity 0, or TTL 0; an older value under the key was removed */
-    public const UNSUPPORTED = 7;
+    public const REFUSED = 7;
     /** not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed */
     public const TOO_LARGE = 8;
     /** the buffer is too small: call again with the length that was written */
@@ -323,7 +323,7 @@ final class Native
     /** The store was cleared or freed. */
     public const CAUSE_CLEARED = 6;
     /** It was refused, and never stored. */
-    public const CAUSE_UNSUPPORTED = 7;
+    public const CAUSE_REFUSED = 7;
     /** The store was trimmed or made smaller. */
     public const CAUSE_TRIMMED = 8;
     /** A tag that it had was removed. */
