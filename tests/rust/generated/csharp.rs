@@ -31,7 +31,11 @@ fn native(api: &Api) -> String {
     }
     for structure in api.structs().filter(|structure| structure.name() != "kvl_stats_t") {
         let _ = writeln!(text, "\n        /// <summary>The size and the offsets of {}.</summary>", structure.name());
-        let _ = writeln!(text, "        internal static class {}\n        {{", pascal(structure.name().trim_start_matches("kvl_").trim_end_matches("_t")));
+        let _ = writeln!(
+            text,
+            "        internal static class {}\n        {{",
+            pascal(structure.name().trim_start_matches("kvl_").trim_end_matches("_t"))
+        );
         let _ = writeln!(text, "            internal const int SIZE = {};", structure.number("size"));
         for field in structure.list("fields") {
             let _ = writeln!(text, "            internal const int {} = {};", field.name().to_uppercase(), field.number("offset"));
@@ -65,7 +69,9 @@ fn settings(api: &Api) -> String {
         text.push_str("    }\n\n");
     }
     text.push_str("    /// <summary>What one fetch may set. A property that is null leaves it to the settings of the Tasks.</summary>\n");
-    text.push_str("    public abstract class FetchSettings : SettingValues\n    {\n        internal FetchSettings()\n        {\n        }\n");
+    text.push_str(
+        "    public abstract class FetchSettings : SettingValues\n    {\n        internal FetchSettings()\n        {\n        }\n",
+    );
     api.settings().filter(|setting| setting.is("per_fetch")).for_each(|setting| property(&mut text, setting));
     text.push_str("    }\n\n    /// <summary>What an engine or a cache may set. A property that is null leaves the default.</summary>\n");
     text.push_str("    public abstract class Settings : FetchSettings\n    {\n        internal Settings()\n        {\n        }\n");
@@ -97,7 +103,9 @@ fn property(text: &mut String, setting: Entry<'_>) {
 
 fn enums(api: &Api) -> String {
     let mut text = format!("{BANNER}namespace Kvlight\n{{\n");
-    text.push_str("    /// <summary>The outcome of a key or a call. A number below 0 is an error.</summary>\n    public enum Status\n    {\n");
+    text.push_str(
+        "    /// <summary>The outcome of a key or a call. A number below 0 is an error.</summary>\n    public enum Status\n    {\n",
+    );
     for status in api.statuses() {
         member(&mut text, status.name(), status);
     }
@@ -117,7 +125,9 @@ fn member(text: &mut String, name: &str, constant: Entry<'_>) {
 fn statistics(api: &Api) -> String {
     let structure = api.structs().find(|structure| structure.name() == "kvl_stats_t").expect("the statistics are a struct");
     let mut text = format!("{BANNER}namespace Kvlight\n{{\n");
-    text.push_str("    /// <summary>The counters since the last reset, and the current gauges. Store.StatsJson() also has histograms.</summary>\n");
+    text.push_str(
+        "    /// <summary>The counters since the last reset, and the current gauges. Store.StatsJson() also has histograms.</summary>\n",
+    );
     text.push_str("    public sealed class Stats\n    {\n");
     let _ = writeln!(text, "        internal const int Size = {};\n\n        private readonly long[] numbers;\n", structure.number("size"));
     text.push_str("        internal Stats(long[] numbers)\n        {\n            this.numbers = numbers;\n        }\n");
