@@ -34,11 +34,10 @@ stage: build ## Install into target/stage: what tests and demos link.
 		MANDIR="$$KVL_STAGE/share/man" DESTDIR= packaging/install install
 
 .PHONY: redis
-# Features of redis/Cargo.toml: tls.
-REDIS_FEATURES ?=
-redis: stage ## Build libkvlight_redis, a second tier on Redis or Valkey, into target/redis/release: make redis REDIS_FEATURES=tls
-	KVL_LIB_DIR="$$KVL_STAGE/lib" $(CARGO) build --release --manifest-path redis/Cargo.toml --target-dir "$$KVL_TARGET/redis" \
-		$(if $(REDIS_FEATURES),--features $(REDIS_FEATURES))
+# More options for cargo, such as --no-default-features: without TLS.
+REDIS_OPTIONS ?=
+redis: stage ## Build libkvlight_redis, a second tier on Redis or Valkey, into target/redis/release.
+	KVL_LIB_DIR="$$KVL_STAGE/lib" $(CARGO) build --release --manifest-path redis/Cargo.toml --target-dir "$$KVL_TARGET/redis" $(REDIS_OPTIONS)
 
 LINKED = -I"$$KVL_STAGE/include" -L"$$KVL_STAGE/lib" -lkvlight -lpthread -Wl,-rpath,"$$KVL_STAGE/lib"
 

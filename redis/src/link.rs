@@ -89,7 +89,13 @@ fn explained(error: &RedisError) -> Problem {
         _ if said.contains("authentication failed") || said.contains("WRONGPASS") => {
             "The server refused user and password. Correct them in the URL.".to_owned()
         }
-        _ => format!("The connection failed: {said}"),
+        _ if said.contains("certificate") => {
+            format!(
+                "The certificate of the server is not trusted ({said}). The system's certificates are, or those in the file that the environment \
+                 variable SSL_CERT_FILE names; and the URL must have the name that is in the certificate."
+            )
+        }
+        _ => format!("The connection failed: {said}. Is it the right port, and TLS (rediss://) where the server wants it?"),
     }
 }
 

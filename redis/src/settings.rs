@@ -82,7 +82,10 @@ impl Settings {
             return Err(PREFIX_HELP.to_owned());
         }
         if settings.servers.iter().any(|server| !server.addr().is_supported()) {
-            return Err("This library was built without TLS: build it with `make redis REDIS_FEATURES=tls`, or use redis://.".to_owned());
+            return Err(
+                "This library was built without TLS: build it with the feature tls, which is in the default ones, or use redis://."
+                    .to_owned(),
+            );
         }
         Ok(settings)
     }

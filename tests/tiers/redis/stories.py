@@ -6,6 +6,7 @@ A story's name begins with the rule that it proves (docs/CONTRACT.md). Its last 
 """
 
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -14,7 +15,7 @@ import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from world import PATIENCE, World, eventually, packed
+from world import PATIENCE, World, certificates, eventually, free_port, packed
 
 # A busy machine must not make misses of hits; stories about time set their own.
 PATIENT = ("l2.timeout_ms=10000", "timeout_ms=20000")
@@ -357,6 +358,26 @@ def t18_a_user_without_rights_is_a_sentence(world):
     assert a.do("put x 1") == 0
     a.synced()
     assert a.state()["problem"] is None, a.state()
+
+
+def t18_a_connection_may_be_encrypted_and_a_certificate_must_be_trusted(world):
+    folder = certificates()
+    port = free_port(65536)
+    files = [f"{folder}/server.pem", f"{folder}/server.key", f"{folder}/ca.pem"]
+    options = zip(("--tls-cert-file", "--tls-key-file", "--tls-ca-cert-file"), files)
+    world.server("--tls-port", str(port), "--tls-auth-clients", "no", *(word for option in options for word in option))
+    url = f"rediss://localhost:{port}/?prefix=p"
+    trusting = {"SSL_CERT_FILE": f"{folder}/ca.pem"}
+    a, b = (world.worker(url, *PATIENT, environment=trusting) for _ in range(2))
+    automatic(a, b)
+    assert a.fetch("x") == ("provider", "from_a")
+    a.filled()
+    assert b.fetch("x") == ("l2", "from_a")
+    stranger = world.worker(url, *PATIENT, wait=False)
+    automatic(stranger)
+    assert stranger.fetch("x") == ("provider", "from_a")
+    eventually("it says why", lambda: "is not trusted" in (stranger.state()["problem"] or ""))
+    shutil.rmtree(folder)
 
 
 def t13_a_bad_url_is_a_sentence(world):

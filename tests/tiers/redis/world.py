@@ -109,6 +109,21 @@ def read_reply(replies):
     return rest
 
 
+def certificates():
+    """A folder with ca.pem and, signed by it for localhost, server.pem and server.key."""
+    folder = tempfile.mkdtemp(prefix="kvl-redis-")
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=an authority")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
+    with open(os.path.join(folder, "extensions"), "w") as file:
+        file.write("subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "extensions", "-out", "server.pem")
+    return folder
+
+
 class ClusterNode(Server):
     """A server of a cluster, on a port of the loopback interface."""
 
@@ -168,9 +183,9 @@ def free_port(limit):
 class Worker:
     """A process with an engine."""
 
-    def __init__(self, url, *settings, wait=True, under=()):
+    def __init__(self, url, *settings, wait=True, under=(), environment=None):
         self.process = subprocess.Popen(
-            [*under, WORKER, url, *settings], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+            [*under, WORKER, url, *settings], env={**os.environ, **(environment or {})}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
         )
         self.lines = queue.Queue()
         self.unread = []
