@@ -84,7 +84,7 @@ KVL_API kvl_status_t kvl_redis_attach(kvl_redis_t *redis, kvl_tasks_t *tasks);
  * | problem | null, or what is wrong and what helps, in a sentence without keys, values and passwords |
  * | sessions | how many connections were made |
  * | leases | how many keys this process was to load for all |
- * | busy | how many keys were found to be loaded by another process |
+ * | busy | how often a key was found to be loaded by another process |
  * | heard, own | how many keys of others' and of its own writes were heard |
  * | gaps, blind | how often writes may have been missed, so that what the process had was looked up again |
  *

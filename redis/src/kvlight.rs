@@ -70,6 +70,8 @@ unsafe extern "C" {
         token_len: usize,
     ) -> Status;
     fn kvl_l2_request_miss(request: *mut L2Request, i: usize, token: *const u8, token_len: usize) -> Status;
+    fn kvl_l2_request_leased(request: *mut L2Request, i: usize) -> Status;
+    fn kvl_l2_request_steals(request: *const L2Request, i: usize) -> u32;
     fn kvl_l2_request_refused(request: *mut L2Request, i: usize) -> Status;
     fn kvl_l2_request_fail(request: *mut L2Request, i: usize) -> Status;
     fn kvl_l2_request_finish(request: *mut L2Request) -> Status;
@@ -230,6 +232,18 @@ impl Request {
     pub fn miss(&self, i: usize, token: &[u8]) {
         // SAFETY: the request is retained; the token is copied.
         unsafe { kvl_l2_request_miss(self.0, i, token.as_ptr(), token.len()) };
+    }
+
+    /// The key has no entry, and another process loads it.
+    pub fn leased(&self, i: usize) {
+        // SAFETY: the request is retained.
+        unsafe { kvl_l2_request_leased(self.0, i) };
+    }
+
+    /// Whether the lease of the process that loads the key may be taken over.
+    pub fn steals(&self, i: usize) -> bool {
+        // SAFETY: the request is retained.
+        unsafe { kvl_l2_request_steals(self.0, i) != 0 }
     }
 
     /// The key was written meanwhile and is not filled.

@@ -15,7 +15,7 @@
 //! | `worker` | the thread |
 //! | `nodes` | the servers: one, or those of a cluster |
 //! | `link` | the connection to a server |
-//! | `serve` | kvlight's requests |
+//! | `serve`, `read` | kvlight's requests |
 //! | `log` | the log of writes |
 //! | `journal` | the last writes, to be repeated |
 //! | `stored` | the bytes under a key |
@@ -28,6 +28,7 @@ mod link;
 mod log;
 mod nodes;
 mod random;
+mod read;
 mod serve;
 mod settings;
 mod shared;

@@ -16,9 +16,9 @@
 use crate::journal::Journal;
 use crate::kvlight::{Kind, Request};
 use crate::link::{Link, bytes};
-use crate::shared::count;
-use crate::stored::{self, Epoch, Name, Stored, Token};
-use crate::worker::{TIME_LASTS_MS, Worker};
+use crate::read;
+use crate::stored::{self, Epoch, Token};
+use crate::worker::Worker;
 use futures_util::future::join_all;
 use redis::{Pipeline, Value};
 use std::rc::Rc;
@@ -35,7 +35,7 @@ const REPEAT_PAUSE: Duration = Duration::from_millis(500);
 /// Serves a request, and finishes it unless it has failed as a whole.
 pub async fn serve(worker: Rc<Worker>, request: Request) {
     let done = match request.kind() {
-        Some(Kind::Read) => read(&worker, &request).await,
+        Some(Kind::Read) => read::read(&worker, &request).await,
         Some(Kind::Fill) => fill(&worker, &request).await,
         Some(Kind::Write) => write(&worker, &request).await,
         Some(Kind::Remove) => remove(&worker, &request).await,
@@ -48,13 +48,14 @@ pub async fn serve(worker: Rc<Worker>, request: Request) {
 }
 
 /// Keys of a request that are in one server.
-struct Group {
-    link: Link,
-    keys: Vec<usize>,
+pub struct Group {
+    pub link: Link,
+    /// Their indices.
+    pub keys: Vec<usize>,
 }
 
 /// The keys of a request by their servers, and those whose server is not there.
-fn groups(worker: &Worker, names: &[Vec<u8>]) -> (Vec<Group>, Vec<usize>) {
+pub fn groups(worker: &Worker, names: &[Vec<u8>]) -> (Vec<Group>, Vec<usize>) {
     let (mut groups, mut lost): (Vec<Group>, _) = (Vec::new(), Vec::new());
     for (i, name) in names.iter().enumerate() {
         let Some(link) = worker.link_of(name) else {
@@ -70,99 +71,12 @@ fn groups(worker: &Worker, names: &[Vec<u8>]) -> (Vec<Group>, Vec<usize>) {
 }
 
 /// The keys in the server of a request's keys.
-fn names(worker: &Worker, request: &Request) -> Vec<Vec<u8>> {
+pub fn names(worker: &Worker, request: &Request) -> Vec<Vec<u8>> {
     request.keys().map(|key| worker.names.entry(key)).collect()
 }
 
-/// What stands in the way of an entry of a key.
-enum Obstacle {
-    /// There is none.
-    Absent,
-    /// Something is there that is no entry now: of another epoch, or of another program. Its name.
-    Outdated(Vec<u8>),
-}
-
-async fn read(worker: &Worker, request: &Request) -> Option<()> {
-    let names = names(worker, request);
-    let (groups, lost) = groups(worker, &names);
-    if groups.is_empty() {
-        return None;
-    }
-    lost.into_iter().for_each(|i| request.fail(i));
-    // What a server does not answer has failed when the request is finished.
-    let read = join_all(groups.iter().map(|group| read_group(worker, request, group, &names))).await;
-    read.iter().any(Option::is_some).then_some(())
-}
-
-async fn read_group(worker: &Worker, request: &Request, group: &Group, names: &[Vec<u8>]) -> Option<()> {
-    let Group { link, keys } = group;
-    let mut commands = Pipeline::new();
-    let is_cluster = worker.topology.borrow().is_cluster();
-    if is_cluster {
-        // Keys of several slots cannot be read by one command, though they are in one server.
-        for i in keys {
-            commands.cmd("GET").arg(&names[*i]);
-        }
-    } else {
-        commands.cmd("MGET").arg(&worker.names.epoch);
-        for i in keys {
-            commands.arg(&names[*i]);
-        }
-    }
-    let asks_time = link.node.time_age(worker.now_ms()) >= TIME_LASTS_MS;
-    if asks_time {
-        commands.cmd("TIME");
-    }
-    let mut replies = link.run(worker, &commands).await?;
-    if asks_time && let Some(time) = replies.pop() {
-        link.node.learn_time(&time, worker.now_ms());
-    }
-    let epoch = if is_cluster {
-        epoch_of_cluster(worker).await?
-    } else {
-        let Some(Value::Array(found)) = replies.pop() else {
-            worker.shared.report(Some("The server refused MGET. Grant what the README lists under ACL.".to_owned()));
-            return None;
-        };
-        replies = found;
-        let epoch = replies.remove(0);
-        match bytes(&epoch).and_then(|epoch| Epoch::try_from(epoch).ok()) {
-            Some(epoch) => epoch,
-            // It was evicted, or everything was flushed. Under another epoch no entry from before is valid.
-            None => link.renew_epoch(worker).await?,
-        }
-    };
-    worker.epoch.set(Some(epoch));
-    let mut claims = Vec::new();
-    for (i, value) in keys.iter().zip(&replies) {
-        match value {
-            Value::Nil => claims.push((*i, Obstacle::Absent)),
-            value => match bytes(value) {
-                Some(found) => {
-                    if !answer(worker, link, request, *i, epoch, found) {
-                        claims.push((*i, Obstacle::Outdated(stored::name_of(found).to_vec())));
-                    }
-                }
-                None => {
-                    note_move(worker, value);
-                    request.fail(*i);
-                }
-            },
-        }
-    }
-    claim(worker, link, request, epoch, names, &claims).await
-}
-
-/// The epoch, as the log says; if it was lost, the server that has it is asked.
-async fn epoch_of_cluster(worker: &Worker) -> Option<Epoch> {
-    match worker.epoch.get() {
-        Some(epoch) => Some(epoch),
-        None => worker.link_of(&worker.names.epoch)?.renew_epoch(worker).await,
-    }
-}
-
 /// A server may say that it does not have a key, or not yet or any more: then the slots are asked for.
-fn note_move(worker: &Worker, reply: &Value) {
+pub fn note_move(worker: &Worker, reply: &Value) {
     if let Value::ServerError(error) = reply
         && ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY"].contains(&error.code())
     {
@@ -170,73 +84,8 @@ fn note_move(worker: &Worker, reply: &Value) {
     }
 }
 
-/// Answers a key with what is under it. Returns false if that is neither an entry nor a lease of this epoch.
-fn answer(worker: &Worker, link: &Link, request: &Request, i: usize, epoch: Epoch, found: &[u8]) -> bool {
-    match stored::read(found) {
-        Stored::Entry { epoch: own, expires_at, entry } if own == epoch => {
-            let left = expires_at.map(|at| at.saturating_sub(link.node.server_ms(worker.now_ms())));
-            let Ok(name) = Name::try_from(stored::name_of(found)) else { return false };
-            let token = Token { name, session: link.session, until: u64::MAX };
-            request.hit(i, entry, left, &token.to_bytes());
-            true
-        }
-        Stored::Lease(own) if own == epoch => {
-            count(&worker.shared.counts.busy, 1);
-            // Another process loads it. Without a lease what is loaded here is not stored there.
-            request.miss(i, &[]);
-            true
-        }
-        _ => false,
-    }
-}
-
-/// Takes leases of keys that have no entry.
-async fn claim(
-    worker: &Worker,
-    link: &Link,
-    request: &Request,
-    epoch: Epoch,
-    names: &[Vec<u8>],
-    claims: &[(usize, Obstacle)],
-) -> Option<()> {
-    if claims.is_empty() {
-        return Some(());
-    }
-    let lease_ms = u64::try_from(worker.settings.lease.as_millis()).unwrap_or(u64::MAX);
-    let until = worker.lease_until();
-    let leases: Vec<Name> = claims.iter().map(|_| stored::new_lease(epoch)).collect();
-    let mut commands = Pipeline::new();
-    for ((i, obstacle), lease) in claims.iter().zip(&leases) {
-        match obstacle {
-            Obstacle::Absent => {
-                commands.cmd("SET").arg(&names[*i]).arg(&lease[..]).arg("NX").arg("GET").arg("PX").arg(lease_ms);
-            }
-            Obstacle::Outdated(name) => add_replace(&mut commands, link, &names[*i], name, lease, lease_ms),
-        }
-    }
-    let replies = link.run_script(worker, &commands).await?;
-    for (((i, obstacle), lease), reply) in claims.iter().zip(&leases).zip(&replies) {
-        let is_ours = match (obstacle, reply) {
-            (Obstacle::Absent, Value::Nil) | (Obstacle::Outdated(_), Value::Int(1)) => true,
-            (Obstacle::Absent, reply) => match bytes(reply) {
-                // Meanwhile another process has filled it, or begun to load it.
-                Some(found) if answer(worker, link, request, *i, epoch, found) => continue,
-                _ => false,
-            },
-            _ => false,
-        };
-        if is_ours {
-            count(&worker.shared.counts.leases, 1);
-            request.miss(*i, &Token { name: *lease, session: link.session, until }.to_bytes());
-        } else {
-            note_move(worker, reply);
-            request.miss(*i, &[]);
-        }
-    }
-    Some(())
-}
-
-fn add_replace(commands: &mut Pipeline, link: &Link, key: &[u8], name: &[u8], with: &[u8], ttl_ms: u64) {
+/// The script REPLACE: if the beginning of what is under the key is still this name.
+pub fn add_replace(commands: &mut Pipeline, link: &Link, key: &[u8], name: &[u8], with: &[u8], ttl_ms: u64) {
     commands.cmd("EVALSHA").arg(&*link.script).arg(1).arg(key).arg(name).arg(with).arg(ttl_ms);
 }
 

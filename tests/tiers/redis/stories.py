@@ -46,7 +46,8 @@ def t15_what_one_process_has_loaded_another_finds(world):
 
 
 def t03_only_the_process_with_the_lease_fills(world):
-    server, a, b = two(world)
+    server = world.server()
+    a, b = (world.worker(server.url(), *PATIENT, "l2.single_flight=false") for _ in range(2))
     a.tell("fetch x")
     a.expect("load x")
     b.tell("fetch x")
@@ -86,6 +87,77 @@ def t03_a_fill_after_the_lease_is_refused(world):
     assert a.result("x") == ("provider", "late")
     a.filled()
     assert a.l2()["fills_refused"] == 1 and not server.call("EXISTS", ENTRY + "x")
+
+
+# ---- One load for a cold key
+
+# Processes wait for each other's loads as long as a story needs.
+WAITING = (*PATIENT, "l2.wait_ms=15000")
+
+
+def t10_a_key_that_another_process_loads_is_waited_for(world):
+    server = world.server()
+    a, b = (world.worker(server.url(), *WAITING) for _ in range(2))
+    a.tell("fetch x")
+    a.expect("load x")
+    b.tell("fetch x")
+    eventually("the other one has looked", lambda: b.state()["busy"] >= 1)
+    a.tell("answer x of_a")
+    assert b.result("x") == ("l2", "of_a")
+    assert not b.has_said("load")
+
+
+def t10_many_processes_load_each_cold_key_once(world):
+    server = world.server()
+    workers = [world.worker(server.url(), *WAITING) for _ in range(6)]
+    automatic(*workers)
+    for worker in workers:
+        worker.tell("many 0 100")
+    for worker in workers:
+        for nth in range(100):
+            worker.result(f"k{nth}")
+    loads = sum(sum(line.startswith("loaded ") for line in worker.unread) for worker in workers)
+    assert loads == 100, loads
+
+
+def t10_a_process_that_has_died_is_not_waited_for_longer_than_that(world):
+    server = world.server()
+    a, b = (world.worker(server.url(lease_ms=60000), *PATIENT, "l2.wait_ms=200") for _ in range(2))
+    a.tell("fetch x")
+    a.expect("load x")
+    a.kill()
+    automatic(b)
+    assert b.fetch("x") == ("provider", "from_a")
+    b.filled()
+    assert b.l2()["fills"] == 1, "it has taken the lease over"
+
+
+def t10_a_lease_that_ends_while_it_is_waited_for_is_taken_over(world):
+    server = world.server()
+    a = world.worker(server.url(lease_ms=300), *PATIENT)
+    b = world.worker(server.url(), *WAITING)
+    a.tell("fetch x")
+    a.expect("load x")
+    automatic(b)
+    assert b.fetch("x") == ("provider", "from_a")
+    b.filled()
+    assert b.l2()["fills"] == 1 and b.state()["leases"] == 1
+
+
+def t10_a_key_that_is_waited_for_delays_no_other(world):
+    server = world.server()
+    a, b = (world.worker(server.url(), *WAITING) for _ in range(2))
+    automatic(a)
+    a.fetch("k1")
+    a.filled()
+    a.do("ask")
+    a.tell("fetch k0")
+    a.expect("load k0")
+    b.tell("many 0 2")
+    assert b.result("k1") == ("l2", "from_a")
+    assert not b.has_said("done k0")
+    a.tell("answer k0 late")
+    assert b.result("k0") == ("l2", "late")
 
 
 # ---- A write beats an older load

@@ -1,0 +1,179 @@
+//! Reading keys, with leases for those without an entry.
+//!
+//! ```text
+//!   look ──┬─ an entry ──────────────▶ hit
+//!          ├─ nothing, or outdated ──▶ a lease is asked for ──┬─ granted ─▶ miss, with the lease
+//!          │                                                  ╰─ an entry, or somebody else's lease: as beside
+//!          ╰─ somebody else's lease ─▶ kvlight looks again later; after l2.wait_ms it says that the lease may be taken over
+//! ```
+//!
+//! Each key is answered as soon as it is known.
+
+use crate::kvlight::Request;
+use crate::link::{Link, bytes};
+use crate::serve::{Group, add_replace, groups, names, note_move};
+use crate::shared::count;
+use crate::stored::{self, Epoch, Name, Stored, Token};
+use crate::worker::{TIME_LASTS_MS, Worker};
+use futures_util::future::join_all;
+use redis::{Pipeline, Value};
+
+/// Reads the keys of a request.
+pub async fn read(worker: &Worker, request: &Request) -> Option<()> {
+    let names = names(worker, request);
+    let (groups, lost) = groups(worker, &names);
+    if groups.is_empty() {
+        return None;
+    }
+    lost.into_iter().for_each(|i| request.fail(i));
+    let reader = Reader { worker, request, names: &names };
+    // What a server does not answer has failed when the request is finished.
+    let read = join_all(groups.iter().map(|group| reader.read_group(group))).await;
+    read.iter().any(Option::is_some).then_some(())
+}
+
+/// What a look found under a key.
+enum Found {
+    /// The key is answered: it has an entry, or cannot be read.
+    Answered,
+    /// Another process loads it. The lease.
+    Leased(Vec<u8>),
+    /// Nothing is there.
+    Absent,
+    /// Something is there that is no entry now, of another epoch or of another program. Its name.
+    Outdated(Vec<u8>),
+}
+
+/// A request that is being read.
+struct Reader<'a> {
+    worker: &'a Worker,
+    request: &'a Request,
+    /// The keys in the server.
+    names: &'a [Vec<u8>],
+}
+
+impl Reader<'_> {
+    /// Reads keys that are in one server.
+    async fn read_group(&self, group: &Group) -> Option<()> {
+        let Group { link, keys } = group;
+        let Reader { worker, request, names } = self;
+        let (epoch, values) = self.values(link, keys).await?;
+        worker.epoch.set(Some(epoch));
+        let mut claims = Vec::new();
+        for (i, value) in keys.iter().zip(&values) {
+            match self.answer(link, *i, epoch, value) {
+                Found::Answered => {}
+                Found::Leased(name) if request.steals(*i) => claims.push((*i, Some(name))),
+                Found::Leased(_) => self.answer_leased(*i),
+                Found::Absent => claims.push((*i, None)),
+                Found::Outdated(name) => claims.push((*i, Some(name))),
+            }
+        }
+        if claims.is_empty() {
+            return Some(());
+        }
+        let lease_ms = u64::try_from(worker.settings.lease.as_millis()).unwrap_or(u64::MAX);
+        let until = worker.lease_until();
+        let leases: Vec<Name> = claims.iter().map(|_| stored::new_lease(epoch)).collect();
+        let mut commands = Pipeline::new();
+        for ((i, name), lease) in claims.iter().zip(&leases) {
+            match name {
+                None => {
+                    commands.cmd("SET").arg(&names[*i]).arg(&lease[..]).arg("NX").arg("GET").arg("PX").arg(lease_ms);
+                }
+                Some(name) => add_replace(&mut commands, link, &names[*i], name, lease, lease_ms),
+            }
+        }
+        let replies = link.run_script(worker, &commands).await?;
+        for (((i, name), lease), reply) in claims.iter().zip(&leases).zip(&replies) {
+            match (name, reply) {
+                (None, Value::Nil) | (Some(_), Value::Int(1)) => {
+                    count(&worker.shared.counts.leases, 1);
+                    request.miss(*i, &Token { name: *lease, session: link.session, until }.to_bytes());
+                }
+                // Meanwhile another process has replaced it.
+                (Some(_), Value::Int(_)) => self.answer_leased(*i),
+                // Meanwhile another process has filled it, or begun to load it.
+                (_, reply) => match self.answer(link, *i, epoch, reply) {
+                    Found::Answered => {}
+                    _ => self.answer_leased(*i),
+                },
+            }
+        }
+        Some(())
+    }
+
+    /// Another process loads the key.
+    fn answer_leased(&self, i: usize) {
+        count(&self.worker.shared.counts.busy, 1);
+        self.request.leased(i);
+    }
+
+    /// What is under keys of one server, and the epoch of now.
+    async fn values(&self, link: &Link, keys: &[usize]) -> Option<(Epoch, Vec<Value>)> {
+        let worker = self.worker;
+        let mut commands = Pipeline::new();
+        let is_cluster = worker.topology.borrow().is_cluster();
+        if is_cluster {
+            // Keys of several slots cannot be read by one command, though they are in one server.
+            for i in keys {
+                commands.cmd("GET").arg(&self.names[*i]);
+            }
+        } else {
+            commands.cmd("MGET").arg(&worker.names.epoch);
+            for i in keys {
+                commands.arg(&self.names[*i]);
+            }
+        }
+        let asks_time = link.node.time_age(worker.now_ms()) >= TIME_LASTS_MS;
+        if asks_time {
+            commands.cmd("TIME");
+        }
+        let mut replies = link.run(worker, &commands).await?;
+        if asks_time && let Some(time) = replies.pop() {
+            link.node.learn_time(&time, worker.now_ms());
+        }
+        if is_cluster {
+            // The log tells of other epochs. Without one, the server that has it is asked.
+            let epoch = match worker.epoch.get() {
+                Some(epoch) => epoch,
+                None => worker.link_of(&worker.names.epoch)?.renew_epoch(worker).await?,
+            };
+            return Some((epoch, replies));
+        }
+        let Some(Value::Array(mut values)) = replies.pop() else {
+            worker.shared.report(Some("The server refused MGET. Grant what the README lists under ACL.".to_owned()));
+            return None;
+        };
+        let epoch = match bytes(&values.remove(0)).and_then(|epoch| Epoch::try_from(epoch).ok()) {
+            Some(epoch) => epoch,
+            // It was evicted, or everything was flushed. Under another epoch no entry from before is valid.
+            None => link.renew_epoch(worker).await?,
+        };
+        Some((epoch, values))
+    }
+
+    /// Answers a key if what is under it is an entry, or is not to be read.
+    fn answer(&self, link: &Link, i: usize, epoch: Epoch, value: &Value) -> Found {
+        let worker = self.worker;
+        let Some(found) = bytes(value) else {
+            if matches!(value, Value::Nil) {
+                return Found::Absent;
+            }
+            note_move(worker, value);
+            self.request.fail(i);
+            return Found::Answered;
+        };
+        match stored::read(found) {
+            Stored::Entry { epoch: own, expires_at, entry } if own == epoch => {
+                let left = expires_at.map(|at| at.saturating_sub(link.node.server_ms(worker.now_ms())));
+                let Ok(name) = Name::try_from(stored::name_of(found)) else { return Found::Absent };
+                let token = Token { name, session: link.session, until: u64::MAX };
+                self.request.hit(i, entry, left, &token.to_bytes());
+                Found::Answered
+            }
+            Stored::Lease(own) if own == epoch => Found::Leased(found.to_vec()),
+            _ => Found::Outdated(stored::name_of(found).to_vec()),
+        }
+    }
+}
