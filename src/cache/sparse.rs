@@ -141,8 +141,11 @@ mod tests {
     fn l09a_an_impossible_capacity_is_no_memory() {
         let mut column = SparseColumn::new(0);
         *column.reach(1, 9) = 4;
-        assert_eq!(column.try_grow(usize::MAX), Err(NoMemory));
-        assert_eq!((column[1], column.capacity), (4, 9));
+        // On 32-bit systems the list of the parts of the largest column has 24 MiB, for which there is memory.
+        if cfg!(target_pointer_width = "64") {
+            assert_eq!(column.try_grow(usize::MAX), Err(NoMemory));
+            assert_eq!((column[1], column.capacity), (4, 9));
+        }
     }
 
     proptest! {
