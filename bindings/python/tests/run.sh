@@ -41,7 +41,7 @@ for loop in asyncio uvloop; do
     loops="$loops${loops:+, }$loop"
 done
 echo "# tests"
-(cd "$here/.." && timeout 1200 "$python" -m pytest -q -p no:cacheprovider) || failed=1
+(cd "$here/.." && timeout "$([ "${KVL_CALLS:-0}" -gt 200000 ] && echo 6000 || echo 1200)" "$python" -m pytest -q -p no:cacheprovider) || failed=1
 echo "# types"
 (cd "$here" && MYPYPATH="$here/../src:$here" "$python" -m mypy --strict --cache-dir="$build/mypy" -p kvlight &&
     MYPYPATH="$here/../src:$here" "$python" -m mypy --strict --cache-dir="$build/mypy" "$top"/examples/python/*.py ./*.py) || failed=1

@@ -300,6 +300,75 @@ static void the_first_grace_among_many(void)
     check_engine(tasks);
 }
 
+/* The record has not changed: its entry is renewed on terms that no entry had before. */
+static void provide_unchanged(void *user_data, kvl_request_t *request)
+{
+    size_t i, n = kvl_request_len(request);
+
+    (void)user_data;
+    for (i = 0; i < n; i++) {
+        const kvl_slice_t *key = &kvl_request_keys(request)[i];
+        kvl_terms_t terms = KVL_TERMS_INIT;
+        uint32_t number = 0;
+
+        if (key->len == sizeof number)
+            memcpy(&number, key->data, sizeof number);
+        if (number == 1 || number == 2)
+            terms.ttl_ms = 3600000;
+        if (number == 2)
+            terms.stale_ttl_ms = 3600000;
+        if (number == 3)
+            terms.priority = 7;
+        if (number > 0)
+            STATUS(kvl_request_not_modified(request, i, &terms), KVL_OK);
+        else
+            STATUS(kvl_request_resolve_bytes(request, i, bytes, 8, NULL), KVL_OK);
+    }
+}
+
+/* Also where the memory for such terms is refused, the value is delivered and stays. */
+static void renewals_on_the_first_such_terms(void)
+{
+    kvl_config_t *config = NULL;
+    kvl_tasks_t *tasks = NULL;
+    kvl_cache_t *cache = NULL;
+    kvl_options_t *forced = NULL;
+    uint32_t number;
+    int round;
+
+    STATUS(kvl_config_new(&config), KVL_OK);
+    STATUS(kvl_config_set_provider(config, provide_unchanged, NULL, NULL), KVL_OK);
+    STATUS(kvl_config_set_int(config, "cache.capacity", 1000000), KVL_OK);
+    STATUS(kvl_config_set_int(config, "cache.shards", 1), KVL_OK);
+    STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
+    kvl_config_free(config);
+    STATUS(kvl_options_new(&forced), KVL_OK);
+    STATUS(kvl_options_set(forced, "read", "refresh"), KVL_OK);
+    STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
+    for (number = 0; number < 40000; number++)
+        STATUS(put_numbered(cache, number, NULL), KVL_OK);
+    for (round = 0; round < 2; round++) {
+        if (round == 0)
+            begin_scarcity();
+        for (number = 1; number <= 3; number++) {
+            kvl_value_t *value = NULL;
+            int64_t left = 0;
+
+            STATUS(kvl_tasks_fetch_wait(tasks, (const uint8_t *)&number, sizeof number, forced, NULL, &value, NULL), KVL_VALUE);
+            kvl_value_release(value);
+            value = NULL;
+            STATUS(kvl_cache_peek(cache, (const uint8_t *)&number, sizeof number, &value, &left, NULL), KVL_VALUE);
+            kvl_value_release(value);
+            CHECK(number == 3 || left > 0 || refused > 0);
+        }
+        end_scarcity();
+    }
+    CHECK(kvl_cache_len(cache) == 40000);
+    kvl_options_free(forced);
+    kvl_cache_release(cache);
+    check_engine(tasks);
+}
+
 static void removals_of_many_entries(void)
 {
     kvl_cache_t *cache = cache_of("cache.timer", "false");
@@ -578,7 +647,7 @@ struct story {
 static const struct story stories[] = {
     STORY(values), STORY(errors), STORY(settings), STORY(puts_of_large_values), STORY(plain_entries), STORY(entries_that_expire),
     STORY(entries_that_expire_when_idle), STORY(entries_of_priorities), STORY(entries_with_tags), STORY(an_engines_entries_with_a_grace),
-    STORY(the_first_grace_among_many),
+    STORY(the_first_grace_among_many), STORY(renewals_on_the_first_such_terms),
     STORY(removals_of_many_entries), STORY(a_clear), STORY(lookups_of_many), STORY(a_walk),
     STORY(saving_and_loading), STORY(statistics), STORY(an_engine), STORY(a_fetch_of_one_large_value), STORY(a_batch),
     STORY(a_batch_in_one_request), STORY(a_batch_of_long_keys), STORY(each_and_a_refresh_through_a_queue), STORY(a_listener),
