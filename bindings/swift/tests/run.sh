@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The twelve scenarios in Swift: those of bindings/swift/tests/KVLightTests/ScenarioTests.swift.
+# The twelve scenarios in Swift: those of bindings/swift/tests/KVLightTests/ScenarioTests.swift. With KVL_CALLS also the loops of MemoryTests.swift.
 set -uo pipefail
 cd "$(dirname "$0")/../../.." || exit 1
 bindings/swift/toolchain --where >/dev/null || exit 1
@@ -13,4 +13,9 @@ bindings/swift/toolchain timeout -s KILL 300 swift test --disable-xctest --skip-
 status=${PIPESTATUS[0]}
 done=$(grep -oE '✔ Test scenario[0-9]+_\w+\(\) passed' "$log" | sort -u | wc -l)
 echo "ROW Swift $version | dispatcher thread into continuations | $done of 12"
+if [ "$status" -eq 0 ] && [ -n "${KVL_CALLS:-}" ]; then
+    echo "# memory stays flat over $KVL_CALLS calls"
+    bindings/swift/toolchain swift test --disable-xctest --skip-build --filter MemoryTests "${options[@]}"
+    status=$?
+fi
 exit "$status"
