@@ -15,6 +15,10 @@ import (
 type engine[V any] struct {
 	provide func(*Request[V])
 	dropped func(V)
+	// The second tier, or nil. The context of its calls ends with the engine.
+	sharing     *Sharing[V]
+	tierContext context.Context
+	tierCancel  context.CancelFunc
 
 	// Locked for reading while a call uses the two handles below, and for writing while they are set to nil.
 	mu    sync.RWMutex
@@ -42,12 +46,21 @@ func (e *engine[V]) open(config *C.kvl_config_t) error {
 	}
 	var tasks *C.kvl_tasks_t
 	var openError *C.kvl_error_t
-	C.kvl_config_set_queue(config, queue, C.KVL_QUEUE_F_ALL)
+	C.kvl_config_set_queue(config, queue, C.KVL_QUEUE_F_ALL|C.KVL_QUEUE_F_L2)
+	e.tierContext, e.tierCancel = context.WithCancel(context.Background())
+	if e.sharing != nil {
+		if err := e.sharing.apply(config); err != nil {
+			e.tierCancel()
+			C.kvl_queue_free(queue)
+			return err
+		}
+	}
 	C.go_provider(config)
 	if status := C.kvl_tasks_new(config, &tasks, &openError); status < 0 {
 		err := errorWithMessage(Status(status), C.kvl_error_message(openError))
 		C.kvl_error_release(openError)
 		C.kvl_queue_free(queue)
+		e.tierCancel()
 		return err
 	}
 	e.tasks, e.queue = tasks, queue
@@ -65,6 +78,7 @@ func (e *engine[V]) close() {
 	if tasks == nil {
 		return
 	}
+	e.tierCancel()
 	if C.kvl_tasks_free(tasks) == C.KVL_ERR_REENTRANT {
 		// Inside a function called by Save or Load, whose end the library would wait for.
 		go func() {

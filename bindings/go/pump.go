@@ -77,6 +77,8 @@ func (e *engine[V]) handle(event *C.kvl_event_t) {
 		e.settle(id, e.resultsOf(event.results))
 	case C.KVL_EVENT_REQUEST:
 		e.startRequest(event.request)
+	case C.KVL_EVENT_L2:
+		e.startTierRequest(event.l2_request)
 	case C.KVL_EVENT_CANCEL:
 		if cancel, found := e.cancels.Load(uintptr(id)); found {
 			cancel.(context.CancelFunc)()

@@ -123,6 +123,21 @@ static inline kvl_status_t go_save(kvl_cache_t *cache, const char *path, uintptr
 static inline kvl_status_t go_load(kvl_cache_t *cache, const char *path, uintptr_t id, kvl_transfer_t *out_done, kvl_error_t **out_error) {
     return kvl_cache_load_decoded(cache, path, go_decode, go_should_stop, (void *)id, out_done, sizeof *out_done, out_error);
 }
+/* The second tier (tier.go). */
+static inline kvl_status_t go_l2(kvl_config_t *config, uint32_t abilities) { return kvl_config_set_l2(config, abilities, NULL, NULL, NULL); }
+static inline kvl_slice_t go_l2_key(kvl_l2_request_t *request, size_t i) { return kvl_l2_request_keys(request)[i]; }
+/* The ID of the object that is to be stored, with a handle to release once it was looked up; 0 for null. */
+static inline uintptr_t go_l2_object(kvl_l2_request_t *request, size_t i, kvl_value_t **out_value) {
+    return kvl_l2_request_value(request, i, out_value) == KVL_VALUE ? (uintptr_t)kvl_value_object(*out_value) : 0;
+}
+static inline kvl_status_t go_l2_entry(kvl_l2_request_t *request, size_t i, kvl_slice_t *out_data, int64_t *out_ttl_ms, kvl_slice_t *out_token) {
+    return kvl_l2_request_entry(request, i, &out_data->data, &out_data->len, out_ttl_ms, &out_token->data, &out_token->len);
+}
+/* The number of bytes at the end of an entry that stand for an object. */
+static inline kvl_status_t go_l2_payload(kvl_l2_request_t *request, size_t i, const uint8_t *data, size_t len, size_t *out_len) {
+    const uint8_t *payload;
+    return kvl_l2_request_payload(request, i, data, len, &payload, out_len);
+}
 static inline kvl_status_t go_on_cancel(kvl_request_t *request, uintptr_t id) { return kvl_request_on_cancel(request, NULL, (void *)id, NULL); }
 
 #endif

@@ -1,0 +1,294 @@
+package kvlight
+
+// #include "shim.h"
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"runtime/debug"
+	"time"
+)
+
+// SecondTier is a store behind the cache that several processes may share: a cache server, a database, a folder. Keys that are not in the cache are
+// looked up in it before the provider is called, and it receives what was loaded and put. Its methods are called from several goroutines at a time.
+// The context ends when the cache is closed. An error or a panic of a method is a failure of the second tier alone: the provider is called, and what
+// was to be written is written again.
+type SecondTier interface {
+	// Abilities states what it can do. It is called once.
+	Abilities() TierAbilities
+	// Read looks keys up. A key that is not in the returned map was not found.
+	Read(ctx context.Context, keys []string) (map[string]TierFound, error)
+	// Fill stores what was loaded. With IsConditional only those entries whose token still belongs to their key, and it returns for each
+	// entry whether it was stored; otherwise it may return nil.
+	Fill(ctx context.Context, entries []TierEntry) ([]bool, error)
+	// Write stores what was put.
+	Write(ctx context.Context, entries []TierEntry) error
+	// Remove removes keys, whether they are there or not.
+	Remove(ctx context.Context, keys []string) error
+	// Clear removes all keys.
+	Clear(ctx context.Context) error
+}
+
+// TierAbilities is what a second tier can do beyond reading and writing. With both, no older load ever replaces a newer write, in whichever process.
+type TierAbilities struct {
+	// IsConditional means that Fill stores an entry only if its token still belongs to the key.
+	IsConditional bool
+	// GrantsLeases means that Read gives a token for a key that is not there, to one reader at a time.
+	GrantsLeases bool
+}
+
+// TierEntry is what is to be stored under a key of a second tier.
+type TierEntry struct {
+	Key string
+	// Data is to be stored as it is.
+	Data []byte
+	// TTL is the time until the entry expires, from now on; negative for never.
+	TTL time.Duration
+	// Token is, for Fill, the one that the read of the key gave.
+	Token []byte
+}
+
+// TierFound is what a second tier has of a key.
+type TierFound struct {
+	// Data is that of the entry; nil if there is none.
+	Data []byte
+	// TTLLeft is the time until the entry expires; negative for never, 0 if it is not known.
+	TTLLeft time.Duration
+	// Token stands for this very entry, for a fill that may replace it; without an entry it is the lease, if one was granted.
+	Token []byte
+	// IsLeased reports that there is no entry, and that somebody else has the lease: the key is looked up again, for at most "l2.wait_ms".
+	IsLeased bool
+	// Err is set if the second tier has failed for this key.
+	Err error
+}
+
+// Sharing is a second tier and how values are stored in it.
+type Sharing[V any] struct {
+	Tier SecondTier
+	// Encode makes bytes of a value, and Decode a value of these bytes. A value that Encode fails for stays in this process.
+	Encode func(V) ([]byte, error)
+	Decode func([]byte) (V, error)
+	// Failed is called with the errors of the second tier, of Encode and of Decode, on their goroutines; nil logs them.
+	Failed func(error)
+}
+
+// ShareThrough sets a second tier.
+func ShareThrough[V any](sharing Sharing[V]) Option[V] {
+	return func(e *engine[V]) { e.sharing = &sharing }
+}
+
+var errSharing = errors.New("kvlight: a Sharing has a Tier, and the functions Encode and Decode")
+
+func (s *Sharing[V]) apply(config *C.kvl_config_t) error {
+	if s.Tier == nil || s.Encode == nil || s.Decode == nil {
+		return errSharing
+	}
+	abilities, can := C.uint32_t(C.KVL_L2_F_OBJECTS), s.Tier.Abilities()
+	if can.IsConditional {
+		abilities |= C.KVL_L2_F_CONDITIONAL
+	}
+	if can.GrantsLeases {
+		abilities |= C.KVL_L2_F_LEASES
+	}
+	return check(C.go_l2(config, abilities))
+}
+
+func (s *Sharing[V]) report(err error) {
+	if s.Failed != nil {
+		s.Failed(err)
+	} else {
+		log.Printf("kvlight: the second tier failed: %v", err)
+	}
+}
+
+// tierRequest is a request for the second tier.
+type tierRequest[V any] struct {
+	engine *engine[V]
+	handle *C.kvl_l2_request_t
+	kind   C.uint32_t
+	keys   []string
+}
+
+func (e *engine[V]) startTierRequest(handle *C.kvl_l2_request_t) {
+	r := &tierRequest[V]{engine: e, handle: C.kvl_l2_request_retain(handle), kind: C.kvl_l2_request_kind(handle)}
+	for i := C.size_t(0); i < C.kvl_l2_request_len(handle); i++ {
+		key := C.go_l2_key(handle, i)
+		r.keys = append(r.keys, stringOf(key.data, key.len))
+	}
+	go r.serve()
+}
+
+// serve serves the request. However that ends, the request does.
+func (r *tierRequest[V]) serve() {
+	isDone := false
+	defer func() {
+		if reason := recover(); reason != nil {
+			r.engine.sharing.report(&PanicError{reason, debug.Stack()})
+		}
+		if !isDone {
+			r.fail()
+		}
+		C.kvl_l2_request_finish(r.handle)
+		C.kvl_l2_request_release(r.handle)
+	}()
+	if err := r.ask(r.engine.tierContext); err != nil {
+		r.engine.sharing.report(err)
+		return
+	}
+	isDone = true
+}
+
+// fail fails what was to be written. What was to be looked up fails with the finish.
+func (r *tierRequest[V]) fail() {
+	if r.kind == C.KVL_L2_READ {
+		return
+	}
+	C.kvl_l2_request_fail(r.handle, 0)
+	for i := 1; i < len(r.keys); i++ {
+		C.kvl_l2_request_fail(r.handle, C.size_t(i))
+	}
+}
+
+func (r *tierRequest[V]) ask(ctx context.Context) error {
+	tier := r.engine.sharing.Tier
+	switch r.kind {
+	case C.KVL_L2_READ:
+		found, err := tier.Read(ctx, r.keys)
+		for i, key := range r.keys {
+			if err != nil {
+				break
+			}
+			err = r.found(C.size_t(i), found[key])
+		}
+		return err
+	case C.KVL_L2_REMOVE:
+		return tier.Remove(ctx, r.keys)
+	case C.KVL_L2_CLEAR:
+		return tier.Clear(ctx)
+	}
+	places, entries, err := r.entries()
+	if err != nil || len(entries) == 0 {
+		return err
+	}
+	if r.kind == C.KVL_L2_WRITE {
+		return tier.Write(ctx, entries)
+	}
+	stored, err := tier.Fill(ctx, entries)
+	if err != nil || stored == nil {
+		return err
+	}
+	if len(stored) != len(entries) {
+		return fmt.Errorf("kvlight: Fill returned %d results for %d entries", len(stored), len(entries))
+	}
+	for i, isStored := range stored {
+		if !isStored {
+			C.kvl_l2_request_refused(r.handle, places[i])
+		}
+	}
+	return nil
+}
+
+// told checks the status of an answer. That it comes late, or after the close, is not the second tier's fault.
+func told(status C.kvl_status_t) error {
+	if status == C.KVL_ERR_CLOSED || status == C.KVL_ERR_ALREADY_ANSWERED {
+		return nil
+	}
+	return check(status)
+}
+
+// withEnd returns the bytes with one more byte behind them, so that they have an address even if there are none, and their number.
+func withEnd(bytes []byte) (*C.uint8_t, C.size_t) {
+	copied := append(append(make([]byte, 0, len(bytes)+1), bytes...), 0)
+	return (*C.uint8_t)(&copied[0]), C.size_t(len(bytes))
+}
+
+func (r *tierRequest[V]) found(i C.size_t, found TierFound) error {
+	token, tokenLen := withEnd(found.Token)
+	switch {
+	case found.Err != nil:
+		r.engine.sharing.report(found.Err)
+		return told(C.kvl_l2_request_fail(r.handle, i))
+	case found.Data != nil:
+		return r.hit(i, found)
+	case found.IsLeased:
+		return told(C.kvl_l2_request_leased(r.handle, i))
+	default:
+		return told(C.kvl_l2_request_miss(r.handle, i, token, tokenLen))
+	}
+}
+
+func (r *tierRequest[V]) hit(i C.size_t, found TierFound) error {
+	data, length := withEnd(found.Data)
+	token, tokenLen := withEnd(found.Token)
+	left := milliseconds(found.TTLLeft, C.KVL_L2_TTL_UNKNOWN, C.KVL_TTL_NEVER)
+	var payload C.size_t
+	switch status := C.go_l2_payload(r.handle, i, data, length, &payload); status {
+	case C.KVL_OK:
+		handle, err := r.decoded(found.Data[len(found.Data)-int(payload):])
+		if err == nil {
+			defer C.kvl_value_release(handle)
+			return told(C.kvl_l2_request_hit_object(r.handle, i, data, length, left, token, tokenLen, handle))
+		}
+		if errors.Is(err, ErrClosed) {
+			return nil
+		}
+		r.engine.sharing.report(err)
+		length = 0
+	case C.KVL_NULL:
+	default:
+		length = 0 // no value of this program
+	}
+	return told(C.kvl_l2_request_hit(r.handle, i, data, length, left, token, tokenLen))
+}
+
+func (r *tierRequest[V]) decoded(payload []byte) (handle *C.kvl_value_t, err error) {
+	value, err := r.engine.sharing.Decode(append([]byte{}, payload...))
+	if err != nil {
+		return nil, err
+	}
+	err = r.engine.withTasks(func(*C.kvl_tasks_t) (err error) {
+		handle, err = r.engine.newHandle(&value, Terms{})
+		return err
+	})
+	return handle, err
+}
+
+// entries returns what is to be stored, with its places in the request. What cannot be encoded is refused and left out.
+func (r *tierRequest[V]) entries() (places []C.size_t, entries []TierEntry, err error) {
+	for at, key := range r.keys {
+		i := C.size_t(at)
+		if !r.encode(i) {
+			C.kvl_l2_request_refused(r.handle, i)
+			continue
+		}
+		var data, token C.kvl_slice_t
+		var ttl C.int64_t
+		if err := check(C.go_l2_entry(r.handle, i, &data, &ttl, &token)); err != nil {
+			return nil, nil, err
+		}
+		places = append(places, i)
+		entries = append(entries, TierEntry{key, []byte(stringOf(data.data, data.len)), durationOf(ttl), []byte(stringOf(token.data, token.len))})
+	}
+	return places, entries, nil
+}
+
+// encode states the bytes of a value. It returns false if there are none.
+func (r *tierRequest[V]) encode(i C.size_t) bool {
+	var handle *C.kvl_value_t
+	object := C.go_l2_object(r.handle, i, &handle)
+	if object == 0 {
+		return true // null
+	}
+	value := r.engine.objectValue(object)
+	C.kvl_value_release(handle)
+	payload, err := r.engine.sharing.Encode(value)
+	if err != nil {
+		r.engine.sharing.report(err)
+		return false
+	}
+	data, length := withEnd(payload)
+	return C.kvl_l2_request_set_payload(r.handle, i, data, length) == C.KVL_OK
+}

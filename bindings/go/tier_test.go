@@ -1,0 +1,359 @@
+package kvlight_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	kvlight "github.com/kvlight/kvlight/bindings/go"
+)
+
+// memoryTier is a store in memory that grants leases and compares.
+type memoryTier struct {
+	mu     sync.Mutex
+	rows   map[string]*memoryRow
+	tokens int
+	fills  int
+	clears int
+	// In place of the methods, if they are set.
+	read  func(ctx context.Context, keys []string) (map[string]kvlight.TierFound, error)
+	fill  func(entries []kvlight.TierEntry) ([]bool, error)
+	write func(entries []kvlight.TierEntry) error
+}
+
+type memoryRow struct {
+	token []byte
+	entry *kvlight.TierEntry
+}
+
+func newMemoryTier() *memoryTier { return &memoryTier{rows: map[string]*memoryRow{}} }
+
+func (m *memoryTier) Abilities() kvlight.TierAbilities {
+	return kvlight.TierAbilities{IsConditional: true, GrantsLeases: true}
+}
+
+func (m *memoryTier) token() []byte {
+	m.tokens++
+	return []byte(fmt.Sprint(m.tokens))
+}
+
+func (m *memoryTier) Read(ctx context.Context, keys []string) (map[string]kvlight.TierFound, error) {
+	if m.read != nil {
+		return m.read(ctx, keys)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	found := map[string]kvlight.TierFound{}
+	for _, key := range keys {
+		row := m.rows[key]
+		switch {
+		case row == nil:
+			m.rows[key] = &memoryRow{token: m.token()}
+			found[key] = kvlight.TierFound{Token: m.rows[key].token}
+		case row.entry == nil:
+			found[key] = kvlight.TierFound{IsLeased: true}
+		default:
+			found[key] = kvlight.TierFound{Data: row.entry.Data, TTLLeft: row.entry.TTL, Token: row.token}
+		}
+	}
+	return found, nil
+}
+
+func (m *memoryTier) Fill(_ context.Context, entries []kvlight.TierEntry) ([]bool, error) {
+	if m.fill != nil {
+		return m.fill(entries)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fills++
+	stored := make([]bool, len(entries))
+	for i := range entries {
+		if row := m.rows[entries[i].Key]; row != nil && bytes.Equal(row.token, entries[i].Token) {
+			m.rows[entries[i].Key] = &memoryRow{m.token(), &entries[i]}
+			stored[i] = true
+		}
+	}
+	return stored, nil
+}
+
+func (m *memoryTier) Write(_ context.Context, entries []kvlight.TierEntry) error {
+	if m.write != nil {
+		return m.write(entries)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range entries {
+		m.rows[entries[i].Key] = &memoryRow{m.token(), &entries[i]}
+	}
+	return nil
+}
+
+func (m *memoryTier) Remove(_ context.Context, keys []string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, key := range keys {
+		delete(m.rows, key)
+	}
+	return nil
+}
+
+func (m *memoryTier) Clear(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rows, m.clears = map[string]*memoryRow{}, m.clears+1
+	return nil
+}
+
+func (m *memoryTier) has(key string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rows[key] != nil && m.rows[key].entry != nil
+}
+
+func (m *memoryTier) counts() (fills, clears int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.fills, m.clears
+}
+
+// A look may take as long as this machine needs.
+var patient = kvlight.Settings{"l2.timeout_ms": time.Minute, "l2.wait_ms": time.Minute}
+
+func sharing(t *testing.T, tier kvlight.SecondTier, provider kvlight.Provider[user], failed func(error)) *kvlight.Tasks[user] {
+	t.Helper()
+	tasks, err := kvlight.New(provider, patient, kvlight.ShareThrough(kvlight.Sharing[user]{
+		Tier:   tier,
+		Encode: func(u user) ([]byte, error) { return json.Marshal(u) },
+		Decode: func(data []byte) (u user, err error) { return u, json.Unmarshal(data, &u) },
+		Failed: failed,
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tasks.Close)
+	return tasks
+}
+
+func eventually(t *testing.T, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it does not happen")
+		}
+	}
+}
+
+func namesakes(_ context.Context, keys []string) (map[string]user, error) {
+	users := map[string]user{}
+	for _, key := range keys {
+		if key != "nobody" {
+			users[key] = user{"loaded " + key, 1}
+		}
+	}
+	return users, nil
+}
+
+func Test_t02_two_caches_share_what_one_loaded(t *testing.T) {
+	tier := newMemoryTier()
+	one, other := sharing(t, tier, namesakes, nil), sharing(t, tier, namesakes, nil)
+	ctx := context.Background()
+	if _, err := one.FetchAll(ctx, []string{"a", "nobody"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return tier.has("a") && tier.has("nobody") })
+	results, err := other.Results(ctx, []string{"a", "nobody"})
+	if err != nil || results[0].Value != (user{"loaded a", 1}) || results[0].Source != kvlight.FromL2 || results[1].Found ||
+		results[1].Status != kvlight.Null || results[1].Source != kvlight.FromL2 {
+		t.Fatal(results, err)
+	}
+	_, _ = one.Put("b", user{"put", 2}, kvlight.Terms{})
+	_, _ = one.Remove("a")
+	eventually(t, func() bool { return tier.has("b") && !tier.has("a") })
+	if found, _, err := other.Fetch(ctx, "b"); found.Name != "put" || err != nil {
+		t.Fatal(found, err)
+	}
+	_ = one.Clear()
+	eventually(t, func() bool { _, clears := tier.counts(); return clears == 1 })
+	if stats, err := other.Stats(); stats.L2Hits != 3 || err != nil {
+		t.Error(stats.L2Hits, err)
+	}
+}
+
+func Test_t03_a_write_beats_an_older_load(t *testing.T) {
+	tier := newMemoryTier()
+	reached, on := make(chan struct{}, 1), make(chan struct{}, 1)
+	slow := func(_ context.Context, keys []string) (map[string]user, error) {
+		reached <- struct{}{}
+		<-on
+		return map[string]user{keys[0]: {"old", 1}}, nil
+	}
+	loads, writes := sharing(t, tier, slow, nil), sharing(t, tier, namesakes, nil)
+	old := make(chan user)
+	go func() {
+		found, _, _ := loads.Fetch(context.Background(), "k")
+		old <- found
+	}()
+	<-reached
+	_, _ = writes.Put("k", user{"new", 2}, kvlight.Terms{})
+	eventually(t, func() bool { return tier.has("k") })
+	_ = loads.Invalidate([]string{"k"})
+	on <- struct{}{}
+	if found := <-old; found.Name != "old" { // it was asked for before
+		t.Error(found)
+	}
+	if found, _, err := loads.Fetch(context.Background(), "k"); found.Name != "new" || err != nil {
+		t.Error(found, err)
+	}
+	if fills, _ := tier.counts(); fills != 0 {
+		t.Error(fills)
+	}
+}
+
+func Test_t10_one_of_two_caches_loads_a_key_and_the_other_waits_for_it(t *testing.T) {
+	tier := newMemoryTier()
+	on := make(chan struct{})
+	var loads atomic.Int32
+	slow := func(_ context.Context, keys []string) (map[string]user, error) {
+		loads.Add(1)
+		<-on
+		return map[string]user{keys[0]: {"loaded once", 1}}, nil
+	}
+	both := []*kvlight.Tasks[user]{sharing(t, tier, slow, nil), sharing(t, tier, slow, nil)}
+	found := make(chan user, 2)
+	for _, tasks := range both {
+		go func(tasks *kvlight.Tasks[user]) {
+			value, _, _ := tasks.Fetch(context.Background(), "k")
+			found <- value
+		}(tasks)
+	}
+	eventually(t, func() bool {
+		first, _ := both[0].Stats()
+		second, _ := both[1].Stats()
+		return first.L2Waited+second.L2Waited == 1
+	})
+	close(on)
+	if first, second := <-found, <-found; first.Name != "loaded once" || second != first || loads.Load() != 1 {
+		t.Error(first, second, loads.Load())
+	}
+}
+
+func Test_t01_whatever_it_does_wrong_no_caller_sees(t *testing.T) {
+	down := errors.New("down")
+	for name, read := range map[string]func() (map[string]kvlight.TierFound, error){
+		"an error": func() (map[string]kvlight.TierFound, error) { return nil, down },
+		"a panic":  func() (map[string]kvlight.TierFound, error) { panic(down) },
+		"an error of a key": func() (map[string]kvlight.TierFound, error) {
+			return map[string]kvlight.TierFound{"k": {Err: down}}, nil
+		},
+		"no entry": func() (map[string]kvlight.TierFound, error) {
+			return map[string]kvlight.TierFound{"k": {Data: []byte("no entry")}}, nil
+		},
+		"nothing at all": func() (map[string]kvlight.TierFound, error) { return nil, nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			tier := newMemoryTier()
+			tier.read = func(context.Context, []string) (map[string]kvlight.TierFound, error) { return read() }
+			tier.fill = func([]kvlight.TierEntry) ([]bool, error) { return []bool{true, true, true}, nil }
+			reported := make(chan error, 10)
+			tasks := sharing(t, tier, namesakes, func(err error) { reported <- err })
+			if found, _, err := tasks.Fetch(context.Background(), "k"); found.Name != "loaded k" || err != nil {
+				t.Error(found, err)
+			}
+			if name == "an error" || name == "a panic" || name == "an error of a key" {
+				if err := <-reported; !errors.Is(err, down) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+func Test_t07_what_could_not_be_written_is_written_again(t *testing.T) {
+	tier := newMemoryTier()
+	var tries atomic.Int32
+	tier.write = func(entries []kvlight.TierEntry) error {
+		if tries.Add(1) == 1 {
+			return errors.New("down once")
+		}
+		return nil
+	}
+	tasks, err := kvlight.New(namesakes, kvlight.Settings{"l2.break_ms": 1}, kvlight.ShareThrough(kvlight.Sharing[user]{
+		Tier:   tier,
+		Encode: func(u user) ([]byte, error) { return json.Marshal(u) },
+		Decode: func(data []byte) (u user, err error) { return u, json.Unmarshal(data, &u) },
+		Failed: func(error) {},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tasks.Close()
+	_, _ = tasks.Put("k", user{"put", 1}, kvlight.Terms{})
+	eventually(t, func() bool { stats, _ := tasks.Stats(); return stats.L2Writes == 1 })
+}
+
+func Test_t01_one_that_is_slow_delays_a_fetch_by_its_time_limit_and_ends_with_the_cache(t *testing.T) {
+	tier := newMemoryTier()
+	ended := make(chan struct{})
+	tier.read = func(ctx context.Context, _ []string) (map[string]kvlight.TierFound, error) {
+		<-ctx.Done()
+		close(ended)
+		return nil, ctx.Err()
+	}
+	tasks, err := kvlight.New(namesakes, kvlight.Settings{"l2.timeout_ms": 1}, kvlight.ShareThrough(kvlight.Sharing[user]{
+		Tier:   tier,
+		Encode: func(u user) ([]byte, error) { return json.Marshal(u) },
+		Decode: func(data []byte) (u user, err error) { return u, json.Unmarshal(data, &u) },
+		Failed: func(error) {},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, _, err := tasks.Fetch(context.Background(), "k"); found.Name != "loaded k" || err != nil {
+		t.Error(found, err)
+	}
+	tasks.Close()
+	<-ended
+}
+
+func Test_t02_a_value_without_bytes_stays_in_the_process_and_replaces_its_entry(t *testing.T) {
+	tier := newMemoryTier()
+	unstorable := errors.New("not this one")
+	reported := make(chan error, 10)
+	tasks, err := kvlight.New(namesakes, patient, kvlight.ShareThrough(kvlight.Sharing[user]{
+		Tier: tier,
+		Encode: func(u user) ([]byte, error) {
+			if u.Name == "unstorable" {
+				return nil, unstorable
+			}
+			return nil, nil // no bytes at all are bytes too
+		},
+		Decode: func([]byte) (user, error) { return user{}, nil },
+		Failed: func(err error) { reported <- err },
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tasks.Close()
+	_, _ = tasks.Put("k", user{"storable", 1}, kvlight.Terms{})
+	eventually(t, func() bool { return tier.has("k") })
+	_, _ = tasks.Put("k", user{"unstorable", 1}, kvlight.Terms{})
+	eventually(t, func() bool { return !tier.has("k") })
+	if err := <-reported; err != unstorable {
+		t.Error(err)
+	}
+	if found, _, _ := tasks.Get("k"); found.Name != "unstorable" {
+		t.Error(found)
+	}
+}
+
+func Test_l09_a_sharing_without_its_parts_is_refused(t *testing.T) {
+	if _, err := kvlight.New(namesakes, nil, kvlight.ShareThrough(kvlight.Sharing[user]{Tier: newMemoryTier()})); err == nil {
+		t.Error("it is accepted")
+	}
+}
