@@ -121,6 +121,8 @@ pub(super) struct Look {
 #[derive(Clone, Copy)]
 pub(super) enum LookPart {
     Open { flight: FlightId, stamp: Stamp },
+    /// Looked up without success: it goes to the provider together with the other keys of the request.
+    Missed(FlightId),
     Answered,
 }
 
@@ -249,7 +251,9 @@ impl SecondTier {
 
     /// Whether the flight waits for a look, is looked up, or waits to be passed on. For checks.
     pub fn knows(&self, id: FlightId) -> bool {
-        let looked_up = |look: &Look| look.parts.iter().any(|part| matches!(part, LookPart::Open { flight, .. } if *flight == id));
+        let looked_up = |look: &Look| {
+            look.parts.iter().any(|part| matches!(part, LookPart::Open { flight, .. } | LookPart::Missed(flight) if *flight == id))
+        };
         let mut requests = self.requests.values();
         self.waiting.contains(&id)
             || self.looked.contains(&id)

@@ -523,3 +523,54 @@ fn s19_keys_that_need_no_look_any_more_are_skipped_in_steps() {
     assert_eq!(harness.tier.last().map(|last| last.keys.get(0).map(<[u8]>::to_vec)), Some(Some(b"last".to_vec())));
     assert!(!stays.has_ended());
 }
+
+#[test]
+fn t02_keys_that_one_look_did_not_find_are_one_request_of_the_provider() {
+    for how in ["answers", "finish", "timeout", "failure"] {
+        let mut harness = Harness::with_tier(TierAbilities::default(), |settings| {
+            (settings.tasks.max_running, settings.tasks.batch_max_keys) = (10, 10);
+        });
+        let waiter = harness.fetch_each(&["a", "b", "c", "d"]);
+        let id = harness.tier[0].id;
+        let tell = |harness: &mut Harness, index: usize, given: TierAnswer| {
+            harness.step(|table, turn| table.tier_answer(id, index, given, turn))
+        };
+        assert_eq!(tell(&mut harness, 0, TierAnswer::Miss(Box::default())), Status::OK);
+        assert_eq!(tell(&mut harness, 1, TierAnswer::Hit(bytes("1"), StoreTerms::default(), Box::default())), Status::OK);
+        assert_eq!(waiter.details(1).source, Source::SecondTier, "a hit waits for nothing");
+        assert_eq!(tell(&mut harness, 0, TierAnswer::Miss(Box::default())), Status::ERR_ALREADY_ANSWERED);
+        assert_eq!(tell(&mut harness, 2, TierAnswer::Damaged(Box::default())), Status::OK);
+        assert!(harness.requests.is_empty(), "the fourth key may be missed too");
+        match how {
+            "answers" => drop(tell(&mut harness, 3, TierAnswer::Miss(Box::default()))),
+            "failure" => drop(tell(&mut harness, 3, TierAnswer::Failed)),
+            "finish" => drop(harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn))),
+            _ => harness.advance(50),
+        }
+        let mut asked = harness.handed().concat();
+        asked.sort();
+        assert_eq!((harness.requests.len(), asked), (1, vec!["a".to_owned(), "c".into(), "d".into()]), "{how}");
+        for key in ["a", "c", "d"] {
+            harness.answer(0, key, "2");
+        }
+        assert!(waiter.has_ended());
+    }
+}
+
+#[test]
+fn t02_f09_a_key_that_was_missed_may_be_cancelled_or_put_before_the_others_are_known() {
+    let mut harness = Harness::with_tier(TierAbilities::default(), |settings| settings.second_tier.max_requests = 1);
+    harness.fetch("first");
+    let waiters = ["a", "b", "c"].map(|key| harness.fetch(key));
+    let first = harness.tier[0].id;
+    harness.step(|table, turn| table.tier_finish(first, TierEnd::Finished, turn));
+    let id = harness.tier[1].id;
+    for index in 0..2 {
+        harness.step(|table, turn| table.tier_answer(id, index, TierAnswer::Miss(Box::default()), turn));
+    }
+    harness.cancel(&waiters[0]);
+    harness.put("b", "put");
+    assert_eq!((waiters[0].outcome(), waiters[1].outcome()), (failed_with(Status::ERR_CANCELLED), value("put")));
+    harness.step(|table, turn| table.tier_answer(id, 2, TierAnswer::Miss(Box::default()), turn));
+    assert_eq!(harness.handed(), [["first"], ["c"]]);
+}

@@ -214,9 +214,13 @@ impl<H: Host> Table<H> {
         (look.timer, look.is_late) = (None, true);
         tier.late += 1;
         for part in &mut look.parts {
-            if let LookPart::Open { flight, .. } = std::mem::replace(part, LookPart::Answered) {
-                self.counts.tier_timeouts += 1;
-                tier.looked.push_back(flight);
+            match std::mem::replace(part, LookPart::Answered) {
+                LookPart::Open { flight, .. } => {
+                    self.counts.tier_timeouts += 1;
+                    tier.looked.push_back(flight);
+                }
+                LookPart::Missed(flight) => tier.looked.push_back(flight),
+                LookPart::Answered => {}
             }
         }
         self.counts.tier_opened += u64::from(tier.breaker.failed(now.moment()));
@@ -236,13 +240,19 @@ impl<H: Host> Table<H> {
     ) -> Status {
         let (status, part) = self.take_look_part(id, index, matches!(given, TierAnswer::Failed));
         match part {
-            Some((flight, stamp)) => self.look_answered(flight, stamp, given, turn),
+            Some((flight, stamp)) => {
+                let is_missed = self.look_answered(flight, stamp, given, turn);
+                if let (true, Some(TierRequest::Look(look))) = (is_missed, self.tier.as_mut().and_then(|tier| tier.requests.get_mut(id))) {
+                    look.parts[index] = LookPart::Missed(flight);
+                }
+            }
             None => {
                 if let TierAnswer::Hit(answer, ..) = given {
                     turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
                 }
             }
         }
+        self.pass_missed(id);
         self.conclude(turn);
         status
     }
@@ -255,10 +265,11 @@ impl<H: Host> Table<H> {
             Some(TierRequest::Sent(_)) => return (Status::ERR_WRONG_KIND, None),
             None => return (closed, None),
         };
-        match std::mem::replace(&mut look.parts[index], LookPart::Answered) {
+        match look.parts[index] {
             LookPart::Answered if look.is_late => (Status::LATE, None),
-            LookPart::Answered => (Status::ERR_ALREADY_ANSWERED, None),
+            LookPart::Answered | LookPart::Missed(_) => (Status::ERR_ALREADY_ANSWERED, None),
             LookPart::Open { flight, stamp } => {
+                look.parts[index] = LookPart::Answered;
                 look.answered += 1;
                 look.failed += usize::from(has_failed);
                 let waits = self.flights.get(flight).is_some_and(|flight| matches!(flight.phase, Phase::Looking));
@@ -267,15 +278,31 @@ impl<H: Host> Table<H> {
         }
     }
 
+    /// The keys of a request that were looked up without success go to the provider together, so that they are one batch there too: as soon as
+    /// each key of the request has an answer.
+    fn pass_missed(&mut self, id: TierRequestId) {
+        let Some(tier) = &mut self.tier else { return };
+        let Some(TierRequest::Look(look)) = tier.requests.get_mut(id) else { return };
+        if look.answered < look.parts.len() || look.is_late {
+            return;
+        }
+        for part in &mut look.parts {
+            if let LookPart::Missed(flight) = std::mem::replace(part, LookPart::Answered) {
+                tier.looked.push_back(flight);
+            }
+        }
+    }
+
+    /// Returns whether the flight is to go to the provider.
     pub(super) fn look_answered<S: AnswerStore>(
         &mut self,
         id: FlightId,
         stamp: Stamp,
         given: TierAnswer,
         turn: &mut TableContext<'_, H, S>,
-    ) {
-        let Some(tier) = &mut self.tier else { return };
-        let Some((_, key_state)) = self.flights.get_with_key(id) else { return };
+    ) -> bool {
+        let Some(tier) = &mut self.tier else { return false };
+        let Some((_, key_state)) = self.flights.get_with_key(id) else { return false };
         let is_whole = key_state.is_whole(stamp);
         let reloads = tier.marks.remove(&id).is_some();
         let (found, token) = match given {
@@ -288,7 +315,7 @@ impl<H: Host> Table<H> {
                     }
                     self.stop_waiting(id);
                     self.settle_current(id, stamp, answer, &mut terms, Source::SecondTier, turn);
-                    return;
+                    return false;
                 }
                 turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
                 (Some(Found::Entry), token)
@@ -299,7 +326,7 @@ impl<H: Host> Table<H> {
                     is_whole && !reloads && tier.settings.single_flight && tier.polls.wait(id, turn.now.moment(), tier.settings.wait);
                 self.counts.tier_waited += u64::from(waits && !has_waited);
                 if waits {
-                    return;
+                    return false;
                 }
                 // Without a lease nothing is filled.
                 self.counts.tier_misses += 1;
@@ -326,7 +353,7 @@ impl<H: Host> Table<H> {
         {
             tier.marks.insert(id, Mark::Fills(token));
         }
-        tier.looked.push_back(id);
+        true
     }
 
     pub(super) fn look_finished(&mut self, look: Look, now: Moment) {
@@ -338,10 +365,14 @@ impl<H: Host> Table<H> {
         }
         let mut failed = look.failed;
         for part in &look.parts {
-            if let LookPart::Open { flight, .. } = part {
-                failed += 1;
-                self.counts.tier_errors += 1;
-                tier.looked.push_back(*flight);
+            match part {
+                LookPart::Open { flight, .. } => {
+                    failed += 1;
+                    self.counts.tier_errors += 1;
+                    tier.looked.push_back(*flight);
+                }
+                LookPart::Missed(flight) => tier.looked.push_back(*flight),
+                LookPart::Answered => {}
             }
         }
         if !look.is_late {
