@@ -22,6 +22,9 @@ final class Tasks
     private readonly ?\Closure $dropped;
     private readonly ?\Closure $onError;
     private readonly ?\Closure $wait;
+    private readonly ?SecondTier $secondTier;
+    private readonly ?\Closure $dump;
+    private readonly ?\Closure $load;
     private ?CData $queue = null;
     private ?CData $tasks = null;
     private bool $isClosed = false;
@@ -49,6 +52,9 @@ final class Tasks
      * @param ?callable $onError is called with exceptions of functions passed to start() and of `$dropped`, which are logged without it.
      * @param ?callable $wait for event loops: is called repeatedly with a Fetch that is not done, and lets other code and poll() run. Without it,
      *                        a wait polls.
+     * @param ?SecondTier $secondTier is a store that is asked before the provider, and that other processes may share.
+     * @param ?callable $dump makes a string of a value that is none, for the second tier, and `$load` a value of that string: serialize(...) and
+     *                        unserialize(...). Without them such values stay in this process.
      */
     public function __construct(
         callable $provider,
@@ -57,7 +63,13 @@ final class Tasks
         string $delivery = 'queue',
         ?callable $onError = null,
         ?callable $wait = null,
+        ?SecondTier $secondTier = null,
+        ?callable $dump = null,
+        ?callable $load = null,
     ) {
+        if (($dump === null) !== ($load === null) || ($dump !== null && $secondTier === null)) {
+            throw new \InvalidArgumentException('kvlight: dump and load go together, with a secondTier: the one reads what the other wrote');
+        }
         foreach (array_intersect_key(self::UNSUPPORTED, $settings) as $name => $instead) {
             throw new \InvalidArgumentException("kvlight: $name is not available in PHP, whose functions cannot run on other threads: $instead");
         }
@@ -69,6 +81,9 @@ final class Tasks
         $this->dropped = $dropped === null ? null : $dropped(...);
         $this->onError = $onError === null ? null : $onError(...);
         $this->wait = $wait === null ? null : $wait(...);
+        $this->secondTier = $secondTier;
+        $this->dump = $dump === null ? null : $dump(...);
+        $this->load = $load === null ? null : $load(...);
         $this->open = new \WeakMap();
         $this->readsStoreFirst = ($settings['read'] ?? 'normal') === 'normal';
         $this->event = $this->ffi->new('kvl_event_t');
@@ -79,7 +94,12 @@ final class Tasks
         try {
             Library::set('kvl_config', $config, $settings);
             $this->queue = Library::output('kvl_queue_t', fn ($out) => $this->ffi->kvl_queue_new(0, $out));
-            Library::check($this->ffi->kvl_config_set_queue($config, $this->queue, Native::QUEUE_F_ALL));
+            Library::check($this->ffi->kvl_config_set_queue($config, $this->queue, Native::QUEUE_F_ALL | Native::QUEUE_F_L2));
+            if ($secondTier !== null) {
+                $abilities = Native::L2_F_OBJECTS | ($secondTier->isConditional() ? Native::L2_F_CONDITIONAL : 0)
+                    | ($secondTier->grantsLeases() ? Native::L2_F_LEASES : 0);
+                Library::check($this->ffi->kvl_config_set_l2($config, $abilities, null, 0, null));
+            }
             Library::check($this->ffi->kvl_config_set_provider($config, null, 0, null));
             $nativeError = Library::variable('kvl_error_t *');
             $out = Library::variable('kvl_tasks_t *');
@@ -345,6 +365,19 @@ final class Tasks
         return $count;
     }
 
+    /**
+     * Waits until the second tier has everything that was put and loaded before, for at most `$timeoutMs` milliseconds. Returns whether it has.
+     * It polls meanwhile.
+     */
+    public function syncSecondTier(int $timeoutMs): bool
+    {
+        $end = hrtime(true) + $timeoutMs * 1_000_000;
+        while (($isPending = $this->stats()['now']['l2_pending'] > 0) && hrtime(true) < $end) {
+            $this->poll(10);
+        }
+        return !$isPending;
+    }
+
     /** A descriptor that is readable while poll() has work to do; fopen("php://fd/$number", 'r') makes it a stream. */
     public function fd(): int
     {
@@ -510,6 +543,7 @@ final class Tasks
             Native::EVENT_RESULT => $this->settle($event->user_data, $this->result($event->result)),
             Native::EVENT_RESULTS => $this->settle($event->user_data, $this->allResults($event->results)),
             Native::EVENT_REQUEST => $this->startRequest($event->request),
+            Native::EVENT_L2 => $this->serve($event->l2_request),
             Native::EVENT_DROP => $this->drop($event->user_data),
             Native::EVENT_CLOSED => $this->isClosed = true,
             default => null,
@@ -536,7 +570,7 @@ final class Tasks
         }
     }
 
-    private function report(\Throwable $error): void
+    private function report(\Throwable $error, string $what = 'a function given to start(), or `dropped`,'): void
     {
         try {
             if ($this->onError !== null) {
@@ -546,7 +580,7 @@ final class Tasks
         } catch (\Throwable $another) {
             error_log("kvlight: onError threw $another");
         }
-        error_log("kvlight: a function given to start(), or `dropped`, threw $error");
+        error_log("kvlight: $what threw $error");
     }
 
     private function result(CData $result): Result
@@ -600,6 +634,12 @@ final class Tasks
         } catch (\Throwable $error) {
             $request->failOpenKeys($error);
         }
+    }
+
+    private function serve(CData $handle): void
+    {
+        $report = fn (\Throwable $error) => $this->report($error, 'the second tier');
+        (new TierRequest($this, $handle, $this->secondTier, $this->dump, $this->load, $report))->serve();
     }
 
     private function drop(int $id): void

@@ -46,4 +46,5 @@ fi
 php "$here/scenarios.php"
 php "$here/faults.php"
 php "$here/labels.php"
+php "$here/second_tier.php"
 "$here/web.sh"

@@ -1,0 +1,52 @@
+<?php
+declare(strict_types=1);
+
+namespace Kvlight;
+
+/**
+ * A store behind the cache that several processes may share: a cache server, a database, a folder. Keys that are not in the cache are looked up in it
+ * before the provider is called, and it receives what was loaded and put. poll() calls its methods, as fetch() does while it waits. A method that
+ * throws, or returns something else than it should, has failed: the provider is called, and what was to be written is written again. No caller sees
+ * that; `onError` is told. What waits to be written when a script ends is lost: call Tasks::syncSecondTier() before.
+ */
+interface SecondTier
+{
+    /** Whether fill() stores an entry only if its token still belongs to the key. */
+    public function isConditional(): bool;
+
+    /** Whether read() gives a token for a key that is not there, to one reader at a time. With both, no older load replaces a newer write. */
+    public function grantsLeases(): bool;
+
+    /**
+     * Looks keys up. A string in place of a TierFound is the data of an entry; a Throwable fails its key; a key left out was not found.
+     *
+     * @param list<string> $keys
+     * @return array<string, TierFound|string|\Throwable|null>
+     */
+    public function read(array $keys): array;
+
+    /**
+     * Stores what was loaded. If it is conditional, only what has the token of its key; returns for each entry whether it was stored.
+     *
+     * @param list<TierEntry> $entries
+     * @return ?list<bool>
+     */
+    public function fill(array $entries): ?array;
+
+    /**
+     * Stores what was put.
+     *
+     * @param list<TierEntry> $entries
+     */
+    public function write(array $entries): void;
+
+    /**
+     * Removes keys, whether they are there or not.
+     *
+     * @param list<string> $keys
+     */
+    public function remove(array $keys): void;
+
+    /** Removes all keys. */
+    public function clear(): void;
+}

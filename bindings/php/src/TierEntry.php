@@ -1,0 +1,19 @@
+<?php
+declare(strict_types=1);
+
+namespace Kvlight;
+
+/** What is to be stored under a key of a second tier. */
+final class TierEntry
+{
+    public function __construct(
+        public readonly string $key,
+        /** To be stored as it is. */
+        public readonly string $data,
+        /** Milliseconds from now on; -1: it does not expire. */
+        public readonly int $ttlMs,
+        /** For fill(): the token that the read of the key gave. */
+        public readonly string $token,
+    ) {
+    }
+}

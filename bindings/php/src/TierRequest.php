@@ -1,0 +1,191 @@
+<?php
+declare(strict_types=1);
+
+namespace Kvlight;
+
+use FFI;
+use FFI\CData;
+
+/** @internal A request for the second tier. */
+final class TierRequest
+{
+    private readonly FFI $ffi;
+    private readonly int $kind;
+    /** @var list<string> */
+    private readonly array $keys;
+
+    /**
+     * @param CData $handle is valid until the next event is taken, and is not retained: the request is served at once.
+     * @param \Closure $report is called with errors of the second tier.
+     */
+    public function __construct(
+        private readonly Tasks $tasks,
+        private readonly CData $handle,
+        private readonly SecondTier $tier,
+        private readonly ?\Closure $dump,
+        private readonly ?\Closure $load,
+        private readonly \Closure $report,
+    ) {
+        $this->ffi = Library::functions();
+        $this->kind = $this->ffi->kvl_l2_request_kind($handle);
+        $keys = [];
+        $slices = $this->ffi->kvl_l2_request_keys($handle);
+        for ($i = 0, $count = $this->ffi->kvl_l2_request_len($handle); $i < $count; $i++) {
+            $slice = $slices[$i];
+            $keys[] = $slice->len === 0 ? '' : FFI::string($slice->data, $slice->len);
+        }
+        $this->keys = $keys;
+    }
+
+    /** Serves the request. However it ends, the request does. */
+    public function serve(): void
+    {
+        $this->ffi->kvl_l2_request_retain($this->handle);
+        try {
+            match ($this->kind) {
+                Native::L2_READ => $this->found($this->tier->read($this->keys)),
+                Native::L2_FILL, Native::L2_WRITE => $this->store(),
+                Native::L2_REMOVE => $this->tier->remove($this->keys),
+                Native::L2_CLEAR => $this->tier->clear(),
+                default => null,
+            };
+        } catch (\Throwable $error) {
+            $this->failWrites();
+            ($this->report)($error);
+        } finally {
+            $this->ffi->kvl_l2_request_finish($this->handle);
+            $this->ffi->kvl_l2_request_release($this->handle);
+        }
+    }
+
+    /** What was to be looked up fails with the finish. */
+    private function failWrites(): void
+    {
+        if ($this->kind !== Native::L2_READ) {
+            for ($at = 0; $at < max(count($this->keys), 1); $at++) {
+                $this->ffi->kvl_l2_request_fail($this->handle, $at);
+            }
+        }
+    }
+
+    /** That it comes late, or after a close, is not the second tier's fault. */
+    private function check(int $status): int
+    {
+        return in_array($status, [Native::ERR_ALREADY_ANSWERED, Native::ERR_CLOSED], true) ? Native::OK : Library::check($status);
+    }
+
+    private function found(array $rows): void
+    {
+        foreach ($this->keys as $at => $key) {
+            $row = $rows[$key] ?? null;
+            match (true) {
+                is_string($row) => $this->hit($at, TierFound::entry($row)),
+                $row instanceof \Throwable => ($this->report)($row), // a key without an answer has failed
+                $row === null => $this->miss($at, ''),
+                !$row instanceof TierFound => throw new \TypeError(
+                    'kvlight: read() returns a TierFound, a string, a Throwable or null for a key, not ' . get_debug_type($row)),
+                $row->data !== null => $this->hit($at, $row),
+                $row->isLeased => $this->check($this->ffi->kvl_l2_request_leased($this->handle, $at)),
+                default => $this->miss($at, $row->token),
+            };
+        }
+    }
+
+    private function miss(int $at, string $token): void
+    {
+        $this->check($this->ffi->kvl_l2_request_miss($this->handle, $at, $token, strlen($token)));
+    }
+
+    private function hit(int $at, TierFound $found): void
+    {
+        $data = $found->data;
+        $token = $found->token;
+        $length = Library::variable('size_t');
+        $status = $this->check($this->ffi->kvl_l2_request_payload($this->handle, $at, $data, strlen($data), Library::variable('uint8_t *'), $length));
+        if ($status === Native::OK) {
+            $value = $this->loaded($length[0] === 0 ? '' : substr($data, -$length[0]));
+            // Strings are stored as bytes, not as objects.
+            if ($value !== null && !is_string($value)) {
+                $this->tasks->withValue($value, fn (CData $handle) => $this->check($this->ffi->kvl_l2_request_hit_object(
+                    $this->handle, $at, $data, strlen($data), $found->ttlLeftMs, $token, strlen($token), $handle)));
+                return;
+            }
+        }
+        $isEntry = $status === Native::VALUE || $status === Native::NULL;
+        $this->check($this->ffi->kvl_l2_request_hit(
+            $this->handle, $at, $data, $isEntry ? strlen($data) : 0, $found->ttlLeftMs, $token, strlen($token)));
+    }
+
+    private function loaded(string $payload): mixed
+    {
+        try {
+            return $this->load === null ? null : ($this->load)($payload);
+        } catch (\Throwable $error) {
+            ($this->report)($error);
+            return null;
+        }
+    }
+
+    private function store(): void
+    {
+        $places = array_values(array_filter(array_keys($this->keys), $this->statePayload(...)));
+        if ($places === []) {
+            return;
+        }
+        $entries = array_map($this->entry(...), $places);
+        if ($this->kind === Native::L2_WRITE) {
+            $this->tier->write($entries);
+            return;
+        }
+        $stored = $this->tier->fill($entries);
+        if ($stored === null) {
+            return;
+        }
+        if (count($stored) !== count($places)) {
+            throw new \TypeError('kvlight: fill() returned ' . count($stored) . ' results for ' . count($places) . ' entries');
+        }
+        foreach (array_values($stored) as $nth => $isStored) {
+            if (!$isStored) {
+                $this->check($this->ffi->kvl_l2_request_refused($this->handle, $places[$nth]));
+            }
+        }
+    }
+
+    /** States the bytes of an object. Without any the key is refused, and false is returned. */
+    private function statePayload(int $at): bool
+    {
+        $out = Library::variable('kvl_value_t *');
+        if ($this->check($this->ffi->kvl_l2_request_value($this->handle, $at, $out)) !== Native::VALUE) {
+            return true;
+        }
+        $value = $this->tasks->takeValue($out[0]);
+        if (is_string($value)) {
+            return true;
+        }
+        try {
+            $bytes = $this->dump === null ? null : ($this->dump)($value);
+            if ($bytes !== null && !is_string($bytes)) {
+                throw new \TypeError('kvlight: dump returns a string, not ' . get_debug_type($bytes));
+            }
+        } catch (\Throwable $error) {
+            ($this->report)($error);
+            $bytes = null;
+        }
+        if ($bytes === null) {
+            $this->check($this->ffi->kvl_l2_request_refused($this->handle, $at));
+            return false;
+        }
+        $this->check($this->ffi->kvl_l2_request_set_payload($this->handle, $at, $bytes, strlen($bytes)));
+        return true;
+    }
+
+    private function entry(int $at): TierEntry
+    {
+        $ffi = $this->ffi;
+        [$data, $token] = [$ffi->new('const uint8_t *[1]'), $ffi->new('const uint8_t *[1]')];
+        [$length, $tokenLength, $ttl] = [$ffi->new('size_t[1]'), $ffi->new('size_t[1]'), $ffi->new('int64_t[1]')];
+        Library::check($ffi->kvl_l2_request_entry($this->handle, $at, $data, $length, $ttl, $token, $tokenLength));
+        $text = static fn (CData $bytes, CData $size) => $size[0] === 0 ? '' : FFI::string($bytes[0], $size[0]);
+        return new TierEntry($this->keys[$at], $text($data, $length), $ttl[0], $text($token, $tokenLength));
+    }
+}
