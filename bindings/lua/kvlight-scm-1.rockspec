@@ -17,6 +17,7 @@ build = {
     ["kvlight.native"] = "kvlight/native.lua",
     ["kvlight.ngx"] = "kvlight/ngx.lua",
     ["kvlight.request"] = "kvlight/request.lua",
+    ["kvlight.second_tier"] = "kvlight/second_tier.lua",
     ["kvlight.tasks"] = "kvlight/tasks.lua",
   },
 }

@@ -4,6 +4,7 @@ local bit = require "bit"
 local ffi = require "ffi"
 local library = require "kvlight.library"
 local Request = require "kvlight.request"
+local second_tier = require "kvlight.second_tier"
 local statistics = require("kvlight.native").statistics
 
 local C, K, check, error_of, id_of = library.C, library.K, library.check, library.error_of, library.id_of
@@ -41,7 +42,8 @@ local RESULT_SIZE = ffi.sizeof "kvl_result_t"
 local TRANSFER_SIZE = ffi.sizeof "kvl_transfer_t"
 
 -- Settings of this module, not of the library.
-local OWN = { provider = true, dropped = true, on_error = true, wait = true, wake = true, spawn = true, delivery = true }
+local OWN = { provider = true, dropped = true, on_error = true, wait = true, wake = true, spawn = true, delivery = true,
+  second_tier = true, dump = true, load = true }
 
 -- Callbacks that the library would call on its own threads, and what to use instead.
 local UNSUPPORTED = {
@@ -60,6 +62,9 @@ local function check_settings(settings)
   if settings.delivery ~= nil and settings.delivery ~= "queue" then
     error("kvlight: `delivery` must be \"queue\", which poll() reads: LuaJIT cannot be called from another thread", 0)
   end
+  if (settings.dump == nil) ~= (settings.load == nil) or (settings.dump and not settings.second_tier) then
+    error("kvlight: `dump` and `load` go together, with a `second_tier`: the one reads what the other wrote", 0)
+  end
   if type(settings.provider) ~= "function" then
     error("kvlight: `provider` is missing: a function that takes a list of keys and returns { key = value }", 0)
   end
@@ -73,13 +78,15 @@ local function end_pair(pair)
 end
 
 local function report(message)
-  io.stderr:write("kvlight: a function given to start(), or `dropped`, raised ", message, "\n")
+  io.stderr:write("kvlight: a function given to start(), `dropped`, or the second tier, raised ", message, "\n")
 end
 
 -- Besides the library's settings, which are those of docs/CONFIGURATION.md:
 --   provider  is called with a list of keys and the Request. It returns { key = value }, or nothing to answer later.
 --   dropped   is called with each value that is not a string once neither the cache nor a fetch holds it any longer.
 --   on_error  is called with errors of functions passed to start() and of `dropped`, which are printed without it.
+--   second_tier  is a store that is asked before the provider, and that other processes may share: see kvlight.second_tier.
+--   dump, load   make a string of a value that is none, for the second tier, and a value of that string. Without them such values stay in this process.
 -- For schedulers of coroutines:
 --   wait      is called repeatedly with a fetch that is not done, and lets other coroutines and poll() run. Without it, a wait yields in
 --             coroutines and blocks elsewhere.
@@ -96,7 +103,10 @@ function M.new(settings)
   check(C.kvl_config_new(config_out))
   local config = ffi.gc(config_out[0], C.kvl_config_free)
   library.apply("kvl_config", config, settings, OWN)
-  check(C.kvl_config_set_queue(config, pair.queue, K.QUEUE_F_ALL))
+  check(C.kvl_config_set_queue(config, pair.queue, bit.bor(K.QUEUE_F_ALL, K.QUEUE_F_L2)))
+  if settings.second_tier ~= nil then
+    check(C.kvl_config_set_l2(config, second_tier.abilities(settings.second_tier), nil, nil, nil))
+  end
   check(C.kvl_config_set_provider(config, nil, nil, nil))
   local tasks_out = ffi.new "kvl_tasks_t *[1]"
   local error_out = out_error()
@@ -116,6 +126,9 @@ function M.new(settings)
     wait = settings.wait,
     wake = settings.wake,
     spawn = settings.spawn,
+    second_tier = settings.second_tier,
+    dump_value = settings.dump,
+    load_value = settings.load,
     reads_store_first = (settings.read or "normal") == "normal", -- a fetch without options starts with a lookup in the store
     event = ffi.new "kvl_event_t",
     last_id = 0,
@@ -571,6 +584,8 @@ local function handle_event(self, event)
     settle(self, id_of(event.user_data), true, from_results(self, event.results))
   elseif kind == K.EVENT_REQUEST then
     start_request(self, event.request)
+  elseif kind == K.EVENT_L2 then
+    second_tier.serve(self, event.l2_request, function(reason) call_back(self, error, reason) end)
   elseif kind == K.EVENT_DROP then
     local id = id_of(event.user_data)
     local object = self.objects[id]
@@ -621,6 +636,19 @@ function Tasks:_wait(fetch)
   elseif self:poll() == 0 then
     coroutine.yield()
   end
+end
+
+-- Waits until the second tier has everything that was put and loaded before, for at most `timeout_ms`. Returns whether it has. It polls meanwhile.
+function Tasks:sync_second_tier(timeout_ms)
+  local rounds = math.ceil(timeout_ms / 10)
+  while self:stats().l2_pending > 0 do
+    if rounds <= 0 then
+      return false
+    end
+    rounds = rounds - 1
+    self:poll(10)
+  end
+  return true
 end
 
 -- A descriptor that is readable while poll() has work to do.

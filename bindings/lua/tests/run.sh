@@ -46,4 +46,5 @@ fi
 luajit "$here/scenarios.lua"
 luajit "$here/faults.lua"
 luajit "$here/labels.lua"
+luajit "$here/second_tier.lua"
 "$here/openresty.sh"

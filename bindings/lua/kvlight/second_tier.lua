@@ -1,0 +1,189 @@
+-- The second tier: a store behind the cache that several processes may share. It is a table with the functions (called with ":")
+--   read(keys)       looks keys up. Returns { key = found }: a string, the data of an entry; or a table with data, ttl_left_ms (-1: it does not
+--                    expire; nil: not known) and token, which stands for this very entry; or without data: token, the lease if one was granted, or
+--                    is_leased, if somebody else has it; or err, if it has failed for this key. A key left out was not found.
+--   fill(entries)    stores what was loaded; entries have key, data, ttl_ms (-1: they do not expire) and token. If it is conditional, only what has the
+--                    token of its key; returns a list of booleans, whether each was stored.
+--   write(entries)   stores what was put.
+--   remove(keys)     removes keys, whether they are there or not.
+--   clear()          removes all keys.
+-- and the fields is_conditional and grants_leases. With both, no older load ever replaces a newer write, in whichever process.
+--
+-- poll() calls them, as fetch() does while it waits. One that raises an error, or returns something else than it should, has failed: the provider is
+-- called, and what was to be written is written again. No caller sees that; `on_error` is told.
+
+local bit = require "bit"
+local ffi = require "ffi"
+local library = require "kvlight.library"
+
+local C, K, check = library.C, library.K, library.check
+
+local METHODS = { [K.L2_READ] = "read", [K.L2_FILL] = "fill", [K.L2_WRITE] = "write", [K.L2_REMOVE] = "remove", [K.L2_CLEAR] = "clear" }
+
+local M = {}
+
+-- Checks a second tier, and returns its abilities for the library.
+function M.abilities(tier)
+  for _, name in pairs(METHODS) do
+    if type(tier) ~= "table" or type(tier[name]) ~= "function" then
+      error(("kvlight: `second_tier` is a table with a function `%s`"):format(name), 0)
+    end
+  end
+  return bit.bor(K.L2_F_OBJECTS, tier.is_conditional and K.L2_F_CONDITIONAL or 0, tier.grants_leases and K.L2_F_LEASES or 0)
+end
+
+-- That it comes late, or after a close, is not the second tier's fault.
+local function told(status)
+  if status ~= K.ERR_ALREADY_ANSWERED and status ~= K.ERR_CLOSED then
+    check(status)
+  end
+  return status
+end
+
+local function text_of(name, value)
+  if type(value) ~= "string" then
+    error(("kvlight: the second tier returned a %s that is a %s, and not a string"):format(name, type(value)), 0)
+  end
+  return value
+end
+
+-- Calls a function of the program that converts a value. Returns nil, and reports, if it raises an error.
+local function converted(request, convert, value)
+  if not convert then
+    return nil
+  end
+  local ok, made = pcall(convert, value)
+  if not ok then
+    request.report(made)
+    return nil
+  end
+  return made
+end
+
+local function hit(request, at, data, ttl_left_ms, token)
+  local payload, size = ffi.new "const uint8_t *[1]", ffi.new "size_t[1]"
+  local status = told(C.kvl_l2_request_payload(request.handle, at, data, #data, payload, size))
+  if status == K.OK then
+    local value = converted(request, request.tasks.load_value, data:sub(#data - tonumber(size[0]) + 1))
+    -- Strings are stored as bytes, not as objects.
+    if value ~= nil and type(value) ~= "string" then
+      local handle = request.tasks:_new_value(value)
+      local said = C.kvl_l2_request_hit_object(request.handle, at, data, #data, ttl_left_ms, token, #token, handle)
+      C.kvl_value_release(handle)
+      return told(said)
+    end
+  end
+  local is_entry = status == K.VALUE or status == K.NULL
+  return told(C.kvl_l2_request_hit(request.handle, at, data, is_entry and #data or 0, ttl_left_ms, token, #token))
+end
+
+local function answer(request, at, found)
+  if type(found) == "string" then
+    return hit(request, at, found, K.L2_TTL_UNKNOWN, "")
+  elseif found == nil then
+    return told(C.kvl_l2_request_miss(request.handle, at, "", 0))
+  elseif type(found) ~= "table" then
+    error(("kvlight: the second tier found a %s, and not a string or a table"):format(type(found)), 0)
+  elseif found.err ~= nil then
+    return request.report(found.err) -- a key without an answer has failed
+  end
+  local token = text_of("token", found.token or "")
+  if found.data ~= nil then
+    return hit(request, at, text_of("data", found.data), found.ttl_left_ms or K.L2_TTL_UNKNOWN, token)
+  elseif found.is_leased then
+    return told(C.kvl_l2_request_leased(request.handle, at))
+  end
+  return told(C.kvl_l2_request_miss(request.handle, at, token, #token))
+end
+
+-- States the bytes of an object. Without any the key is refused, and false is returned.
+local function state_payload(request, at)
+  local out = ffi.new "kvl_value_t *[1]"
+  if told(C.kvl_l2_request_value(request.handle, at, out)) ~= K.VALUE then
+    return true
+  end
+  local value = request.tasks:_from_value(out[0])
+  C.kvl_value_release(out[0])
+  if type(value) == "string" then
+    return true
+  end
+  local bytes = converted(request, request.tasks.dump_value, value)
+  if type(bytes) ~= "string" then
+    told(C.kvl_l2_request_refused(request.handle, at))
+    return false
+  end
+  told(C.kvl_l2_request_set_payload(request.handle, at, bytes, #bytes))
+  return true
+end
+
+local function entry_of(request, at)
+  local data, size, ttl = ffi.new "const uint8_t *[1]", ffi.new "size_t[1]", ffi.new "int64_t[1]"
+  local token, token_size = ffi.new "const uint8_t *[1]", ffi.new "size_t[1]"
+  check(C.kvl_l2_request_entry(request.handle, at, data, size, ttl, token, token_size))
+  return { key = request.keys[at + 1], data = ffi.string(data[0], size[0]), ttl_ms = tonumber(ttl[0]), token = ffi.string(token[0], token_size[0]) }
+end
+
+local function store(request, tier, is_fill)
+  local places, entries = {}, {}
+  for at = 0, #request.keys - 1 do
+    if state_payload(request, at) then
+      places[#places + 1], entries[#entries + 1] = at, entry_of(request, at)
+    end
+  end
+  if #places == 0 then
+    return
+  elseif not is_fill then
+    return tier:write(entries)
+  end
+  local stored = tier:fill(entries)
+  if stored == nil then
+    return
+  elseif type(stored) ~= "table" then
+    error("kvlight: fill() returns a list of booleans, or nothing", 0)
+  end
+  for nth, at in ipairs(places) do
+    if not stored[nth] then
+      told(C.kvl_l2_request_refused(request.handle, at))
+    end
+  end
+end
+
+local function ask(request, tier, kind)
+  if kind == K.L2_READ then
+    local found = tier:read(request.keys)
+    if type(found) ~= "table" then
+      error(("kvlight: read() returns a table, { key = found }, and not a %s"):format(type(found)), 0)
+    end
+    for i, key in ipairs(request.keys) do
+      answer(request, i - 1, found[key])
+    end
+  elseif kind == K.L2_REMOVE then
+    tier:remove(request.keys)
+  elseif kind == K.L2_CLEAR then
+    tier:clear()
+  else
+    store(request, tier, kind == K.L2_FILL)
+  end
+end
+
+-- Serves a request, whose handle is borrowed. However it ends, the request does. `report` is called with errors of the second tier.
+function M.serve(tasks, borrowed, report)
+  local handle, kind, keys = C.kvl_l2_request_retain(borrowed), C.kvl_l2_request_kind(borrowed), {}
+  local slices = C.kvl_l2_request_keys(handle)
+  for i = 1, tonumber(C.kvl_l2_request_len(handle)) do
+    keys[i] = ffi.string(slices[i - 1].data, slices[i - 1].len)
+  end
+  local request = { tasks = tasks, handle = handle, keys = keys, report = report }
+  local ok, reason = pcall(ask, request, tasks.second_tier, kind)
+  if not ok then
+    -- What was to be looked up fails with the finish.
+    for at = 0, kind == K.L2_READ and -1 or math.max(#keys, 1) - 1 do
+      C.kvl_l2_request_fail(handle, at)
+    end
+    report(reason)
+  end
+  C.kvl_l2_request_finish(handle)
+  C.kvl_l2_request_release(handle)
+end
+
+return M
