@@ -120,7 +120,10 @@ pub(super) struct Look {
 
 #[derive(Clone, Copy)]
 pub(super) enum LookPart {
-    Open { flight: FlightId, stamp: Stamp },
+    Open {
+        flight: FlightId,
+        stamp: Stamp,
+    },
     /// Looked up without success: it goes to the provider together with the other keys of the request.
     Missed(FlightId),
     Answered,

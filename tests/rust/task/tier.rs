@@ -532,9 +532,8 @@ fn t02_keys_that_one_look_did_not_find_are_one_request_of_the_provider() {
         });
         let waiter = harness.fetch_each(&["a", "b", "c", "d"]);
         let id = harness.tier[0].id;
-        let tell = |harness: &mut Harness, index: usize, given: TierAnswer| {
-            harness.step(|table, turn| table.tier_answer(id, index, given, turn))
-        };
+        let tell =
+            |harness: &mut Harness, index: usize, given: TierAnswer| harness.step(|table, turn| table.tier_answer(id, index, given, turn));
         assert_eq!(tell(&mut harness, 0, TierAnswer::Miss(Box::default())), Status::OK);
         assert_eq!(tell(&mut harness, 1, TierAnswer::Hit(bytes("1"), StoreTerms::default(), Box::default())), Status::OK);
         assert_eq!(waiter.details(1).source, Source::SecondTier, "a hit waits for nothing");
