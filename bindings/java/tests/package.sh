@@ -20,6 +20,7 @@ run() {
 "$top/bindings/hello.sh" Java java -cp "$path" Hello
 run Scenarios
 run Features
+run SecondTierTests
 run Faults
 run -Xms64m -Xmx64m -XX:+AlwaysPreTouch Leak
 # The library is unpacked to be loaded, and nothing of it is left.

@@ -25,6 +25,6 @@ if command -v gcc >/dev/null; then
 fi
 KVL_LIBRARY=$KVL_LIB_DIR/libkvlight.so
 export KVL_LIBRARY
-for test in Features Faults Scenarios; do
+for test in Features SecondTierTests Faults Scenarios; do
     timeout 300 java -cp "$work/tests:$beside:$jna" "$test"
 done

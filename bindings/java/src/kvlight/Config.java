@@ -6,6 +6,7 @@ import java.util.Objects;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.ToLongFunction;
 
 /**
@@ -29,6 +30,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     private ToLongFunction<? super V> cost;
     private Consumer<Throwable> failureHandler;
     private ManualClock clock;
+    private TierRequest.Attached<V> secondTier;
 
     /**
      * Answers many keys.
@@ -164,6 +166,21 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
+     * A store behind the cache, which several processes may share: keys are looked up there before the provider is asked, and what is loaded and put is
+     * stored there. Only for a {@link Tasks}. Entries with tags stay in this process.
+     *
+     * @param tier the store; its methods run on the executor for providers
+     * @param encode returns the bytes of a value; a value for which it throws stays in this process
+     * @param decode returns the value that has the bytes; an entry for which it throws, or returns null, counts as not found
+     * @return this
+     */
+    public Config<K, V> secondTier(SecondTier tier, Function<? super V, byte[]> encode, Function<byte[], ? extends V> decode) {
+        this.secondTier = new TierRequest.Attached<>(Objects.requireNonNull(tier, "tier"), Objects.requireNonNull(encode, "encode"),
+                Objects.requireNonNull(decode, "decode"));
+        return this;
+    }
+
+    /**
      * Creates a cache whose provider answers many keys with a map.
      *
      * @param loader the provider
@@ -192,7 +209,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
      * @param loader the provider; runs on the executor for providers, and must not block there for long
      * @return the cache with its provider; close it
      */
-    public Tasks<K, V> loadAsync(java.util.function.Function<? super List<K>, ? extends CompletionStage<? extends Map<K, V>>> loader) {
+    public Tasks<K, V> loadAsync(Function<? super List<K>, ? extends CompletionStage<? extends Map<K, V>>> loader) {
         Objects.requireNonNull(loader, "loader");
         return provide(request -> request.answerLater(loader.apply(request.keys())));
     }
@@ -203,7 +220,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
      * @param loader the provider; runs on the executor for providers, and must not block there for long
      * @return the cache with its provider; close it
      */
-    public Tasks<K, V> loadOneAsync(java.util.function.Function<? super K, ? extends CompletionStage<? extends V>> loader) {
+    public Tasks<K, V> loadOneAsync(Function<? super K, ? extends CompletionStage<? extends V>> loader) {
         Objects.requireNonNull(loader, "loader");
         return new Tasks<>(this, request -> request.answerEachLater(loader), true);
     }
@@ -245,6 +262,10 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
 
     ToLongFunction<? super V> cost() {
         return cost;
+    }
+
+    TierRequest.Attached<V> secondTier() {
+        return secondTier;
     }
 
     Consumer<Throwable> failureHandler() {

@@ -75,7 +75,10 @@ final class Engine {
             config.state(SettingValues.Target.CONFIG, made);
             config.setClock(made);
             if (hasProvider) {
-                KvlightException.check(NativeApi.kvl_config_set_queue(made, queue, NativeApi.QUEUE_F_ALL));
+                KvlightException.check(NativeApi.kvl_config_set_queue(made, queue, NativeApi.QUEUE_F_ALL | NativeApi.QUEUE_F_L2));
+                if (config.secondTier() != null) {
+                    KvlightException.check(NativeApi.kvl_config_set_l2(made, config.secondTier().abilities(), 0, 0, 0));
+                }
                 KvlightException.check(NativeApi.kvl_config_set_provider(made, 0, 0, 0));
             }
             KvlightException.check(NativeApi.kvl_config_get(made, scratch.text("read"), scratch.out(0)));
@@ -296,6 +299,11 @@ final class Engine {
                     // Without an owner nobody answers, and nobody waits.
                     if (owner.get() instanceof Tasks<?, ?> asked) {
                         asked.ask(event.getLong(NativeApi.Event.REQUEST));
+                    }
+                }
+                case NativeApi.EVENT_L2 -> {
+                    if (owner.get() instanceof Tasks<?, ?> asked) {
+                        asked.askSecondTier(event.getLong(NativeApi.Event.L2_REQUEST));
                     }
                 }
                 case NativeApi.EVENT_CANCEL -> {

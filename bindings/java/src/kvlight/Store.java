@@ -352,7 +352,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     }
 
     /**
-     * Stores the entries of a saved file, except those whose key has an entry already. Entries that come before a damaged part of the file are stored.
+     * Stores the entries of a file that {@link #save} has written, except those whose key has an entry already. Entries that come before a damaged part of
+     * the file are stored.
      *
      * @param path the file
      * @param decode returns the value that has the bytes; if it throws, the load fails with that exception

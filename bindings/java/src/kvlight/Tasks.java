@@ -26,6 +26,7 @@ import java.util.function.Function;
 public final class Tasks<K, V> extends Store<K, V> {
     private final Config.Provider<K, V> provider;
     private final Executor providers;
+    private final TierRequest.Attached<V> secondTier;
 
     Tasks(Config<K, V> config, Config.Provider<K, V> provider, boolean answersOne) {
         this(config, provider, answersOne, config.executor() == null ? Pools.providers() : null);
@@ -35,6 +36,7 @@ public final class Tasks<K, V> extends Store<K, V> {
         super(config, open(config, answersOne, own));
         this.provider = provider;
         this.providers = own == null ? config.executor() : own;
+        secondTier = config.secondTier();
         engine.start(this);
     }
 
@@ -302,6 +304,17 @@ public final class Tasks<K, V> extends Store<K, V> {
             providers.execute(() -> request.run(provider));
         } catch (Throwable e) {
             request.giveUp(e); // The executor was shut down, or there are no threads.
+        }
+    }
+
+    /** Hands a request to the second tier, on the pump's thread. */
+    void askSecondTier(long borrowed) {
+        TierRequest<V> request = new TierRequest<>(this, secondTier, borrowed);
+        try {
+            providers.execute(request::serve);
+        } catch (Throwable e) {
+            engine.report(e);
+            request.giveUp(); // The executor was shut down, or there are no threads.
         }
     }
 

@@ -1,0 +1,121 @@
+package kvlight;
+
+import java.util.List;
+
+/**
+ * A second tier: a store that keys are looked up in before the provider is asked for them, and that receives what was loaded and put. Several processes
+ * may share one. It may be anything: a cache server, a database, a file. {@link Config#secondTier} sets it.
+ *
+ * <p>Its methods are called on the executor for providers, several at a time, and may block. A method that throws has failed: the provider is asked, and
+ * what was to be written is written again. No caller sees that; {@link Config#failureHandler} is told.
+ */
+public interface SecondTier {
+    /**
+     * A key to look up.
+     *
+     * @param key the key
+     * @param mayTakeLease whether the key has waited so long for whoever has its lease ({@link Settings#l2WaitMs}) that the lease may be granted anew
+     */
+    record Wanted(byte[] key, boolean mayTakeLease) {}
+
+    /**
+     * What is to be stored under a key.
+     *
+     * @param key the key
+     * @param data to be stored as it is, and to be returned by {@link Hit}
+     * @param ttlMs its TTL from now on, in milliseconds; -1: it does not expire
+     * @param token for a fill, what the read of the key had given; empty for a write
+     */
+    record Entry(byte[] key, byte[] data, long ttlMs, byte[] token) {}
+
+    /** What a second tier knows of a key. */
+    sealed interface Found permits Hit, Vacant, Leased {}
+
+    /**
+     * The key has an entry.
+     *
+     * @param data the data of its {@link Entry}
+     * @param ttlLeftMs what is left of its TTL, in milliseconds; -1: it does not expire; -2: not known
+     * @param token stands for this very entry, for a fill that may replace it; may be empty
+     */
+    record Hit(byte[] data, long ttlLeftMs, byte[] token) implements Found {
+        /**
+         * A hit without a TTL and a token.
+         *
+         * @param data the data of its {@link Entry}
+         */
+        public Hit(byte[] data) {
+            this(data, NativeApi.L2_TTL_UNKNOWN, new byte[0]);
+        }
+    }
+
+    /**
+     * The key has no entry.
+     *
+     * @param token the lease that was granted; empty: none
+     */
+    record Vacant(byte[] token) implements Found {}
+
+    /** The key has no entry, and somebody else has its lease: it is looked up again, for at most {@link Settings#l2WaitMs}. */
+    record Leased() implements Found {}
+
+    /**
+     * Returns whether {@link #fill} stores an entry only if its token still belongs to the key.
+     *
+     * @return whether it compares
+     */
+    default boolean isConditional() {
+        return false;
+    }
+
+    /**
+     * Returns whether {@link #read} grants a token for a key that is not there, to one reader at a time. With both, no older load ever replaces a newer
+     * write, in whichever process.
+     *
+     * @return whether it grants leases
+     */
+    default boolean grantsLeases() {
+        return false;
+    }
+
+    /**
+     * Looks keys up.
+     *
+     * @param keys the keys
+     * @return what is known of each, in their order; null in a place, or null alone, means that there is nothing
+     * @throws Exception fails the request
+     */
+    List<? extends Found> read(List<Wanted> keys) throws Exception;
+
+    /**
+     * Stores what was loaded; if it is conditional, only what has the token of its key.
+     *
+     * @param entries the entries
+     * @return for each entry whether it was stored, in their order; null: all were
+     * @throws Exception fails the request
+     */
+    List<Boolean> fill(List<Entry> entries) throws Exception;
+
+    /**
+     * Stores what was put.
+     *
+     * @param entries the entries
+     * @throws Exception fails the request, which is sent again
+     */
+    void write(List<Entry> entries) throws Exception;
+
+    /**
+     * Removes keys, whether they are there or not.
+     *
+     * @param keys the keys
+     * @throws Exception fails the request, which is sent again
+     */
+    void remove(List<byte[]> keys) throws Exception;
+
+    /**
+     * Removes all keys.
+     *
+     * @throws Exception fails the request, which is sent again
+     */
+    void clear() throws Exception;
+}
