@@ -36,6 +36,16 @@ namespace Kvlight
         /// <summary>A clock for tests of time, instead of the system's.</summary>
         public ManualClock Clock { get; set; }
 
+        /// <summary>A store behind the cache, which several processes may share: keys are looked up there before the provider is asked, and what is loaded and
+        /// put is stored there. Only for a Tasks. Entries with tags stay in this process. It needs Encode and Decode.</summary>
+        public ISecondTier SecondTier { get; set; }
+
+        /// <summary>Returns the bytes of a value for the second tier; a value for which it throws stays in this process.</summary>
+        public Func<V, byte[]> Encode { get; set; }
+
+        /// <summary>Returns the value that has the bytes, for the second tier; an entry for which it throws, or returns null, counts as not found.</summary>
+        public Func<byte[], V> Decode { get; set; }
+
         internal Keys<K> Keys { get; }
 
         /// <summary>Creates a cache whose provider answers many keys with a dictionary. A key that it lacks, or has with null, is remembered as absent,

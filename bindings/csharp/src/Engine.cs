@@ -13,6 +13,9 @@ namespace Kvlight
         /// <summary>Hands a request to the provider, on the pump's thread.</summary>
         void Ask(IntPtr request);
 
+        /// <summary>Hands a request to the second tier, on the pump's thread.</summary>
+        void AskSecondTier(IntPtr request);
+
         /// <summary>Hands a value that nobody holds any longer to the program.</summary>
         void Drop(object value);
     }
@@ -76,6 +79,8 @@ namespace Kvlight
         /// <summary>Opens an engine, or a cache if there is to be no provider.</summary>
         internal static Engine Open<K, V>(Config<K, V> settings, bool hasProvider, bool answersOne)
         {
+            if (settings.SecondTier != null && (settings.Encode == null || settings.Decode == null))
+                throw new ArgumentException("kvlight: a second tier needs Encode and Decode, which make bytes of values and values of bytes");
             Library.Require();
             var engine = new Engine(settings.FailureHandler);
             IntPtr made;
@@ -94,7 +99,13 @@ namespace Kvlight
                 settings.Clock?.SetIn(config);
                 if (hasProvider)
                 {
-                    KvlightException.Check(NativeApi.kvl_config_set_queue(config, engine.Queue, NativeApi.QUEUE_F_ALL));
+                    KvlightException.Check(NativeApi.kvl_config_set_queue(config, engine.Queue, NativeApi.QUEUE_F_ALL | NativeApi.QUEUE_F_L2));
+                    if (settings.SecondTier != null)
+                    {
+                        int abilities = NativeApi.L2_F_OBJECTS | (settings.SecondTier.IsConditional ? NativeApi.L2_F_CONDITIONAL : 0)
+                            | (settings.SecondTier.GrantsLeases ? NativeApi.L2_F_LEASES : 0);
+                        KvlightException.Check(NativeApi.kvl_config_set_l2(config, (uint)abilities, IntPtr.Zero, IntPtr.Zero, IntPtr.Zero));
+                    }
                     KvlightException.Check(NativeApi.kvl_config_set_provider(config, IntPtr.Zero, IntPtr.Zero, IntPtr.Zero));
                 }
                 fixed (byte* name = Utf8.Terminated("read"))
@@ -366,6 +377,10 @@ namespace Kvlight
                         // Without an owner nobody answers, and nobody waits.
                         if (owner.TryGetTarget(out IOwner asked))
                             asked.Ask(*(IntPtr*)(memory + NativeApi.Event.REQUEST));
+                        break;
+                    case NativeApi.EVENT_L2:
+                        if (owner.TryGetTarget(out IOwner server))
+                            server.AskSecondTier(*(IntPtr*)(memory + NativeApi.Event.L2_REQUEST));
                         break;
                     case NativeApi.EVENT_CANCEL:
                         if (Hooks.Remove(id) is WeakReference<CancellationTokenSource> hook && hook.TryGetTarget(out CancellationTokenSource source))

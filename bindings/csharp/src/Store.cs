@@ -329,7 +329,13 @@ namespace Kvlight
                 Engine.Serial.Run(() => dropped((V)value));
         }
 
+        void IOwner.AskSecondTier(IntPtr request) => AskSecondTier(request);
+
         internal virtual void Ask(IntPtr request)
+        {
+        }
+
+        internal virtual void AskSecondTier(IntPtr request)
         {
         }
 

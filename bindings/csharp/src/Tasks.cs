@@ -28,12 +28,18 @@ namespace Kvlight
     {
         private readonly Func<Request<K, V>, Task> provider;
         private readonly TaskScheduler scheduler;
+        private readonly ISecondTier secondTier;
+        private readonly Func<V, byte[]> encode;
+        private readonly Func<byte[], V> decode;
 
         internal Tasks(Config<K, V> config, Func<Request<K, V>, Task> provider, bool answersOne)
             : base(config, Engine.Open(config, true, answersOne))
         {
             this.provider = provider;
             scheduler = config.Scheduler ?? TaskScheduler.Default;
+            secondTier = config.SecondTier;
+            encode = config.Encode;
+            decode = config.Decode;
             Engine.Start(this);
         }
 
@@ -280,6 +286,20 @@ namespace Kvlight
             catch (Exception e)
             {
                 request.GiveUp(e); // The scheduler refuses.
+            }
+        }
+
+        internal override void AskSecondTier(IntPtr borrowed)
+        {
+            var request = new TierRequest<K, V>(this, secondTier, encode, decode, borrowed);
+            try
+            {
+                Task.Factory.StartNew(request.Serve, CancellationToken.None, TaskCreationOptions.DenyChildAttach, scheduler);
+            }
+            catch (Exception e)
+            {
+                Engine.Report(e);
+                request.GiveUp(); // The scheduler refuses.
             }
         }
 

@@ -21,6 +21,9 @@ internal static class Program
             case "features":
                 Features.Add(tap);
                 break;
+            case "tier":
+                SecondTierTests.Add(tap);
+                break;
             default:
                 Faults.Add(tap);
                 break;

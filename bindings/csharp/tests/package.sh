@@ -17,6 +17,6 @@ mcs -langversion:7.2 -r:"$work/program/Kvlight.dll" -out:"$work/program/Tests.ex
 mcs -langversion:7.2 -r:"$work/program/Kvlight.dll" -out:"$work/program/Hello.exe" "$top/examples/csharp/Hello.cs"
 cd "$work"
 "$top/bindings/hello.sh" 'C# under Mono' mono program/Hello.exe
-for test in scenarios features faults leak; do
+for test in scenarios features tier faults leak; do
     mono program/Tests.exe "$test"
 done

@@ -25,6 +25,6 @@ if command -v gcc >/dev/null; then
 fi
 KVL_LIBRARY=$KVL_LIB_DIR/libkvlight.so
 export KVL_LIBRARY
-for test in features faults scenarios; do
+for test in features tier faults scenarios; do
     timeout 200 mono "$beside/Tests.exe" "$test"
 done

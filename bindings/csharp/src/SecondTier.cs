@@ -1,0 +1,116 @@
+using System;
+using System.Collections.Generic;
+
+namespace Kvlight
+{
+    /// <summary>A second tier: a store that keys are looked up in before the provider is asked for them, and that receives what was loaded and put. Several
+    /// processes may share one; Config.SecondTier sets it. Its methods are called on the thread pool, or where providers run, several at a time, and may
+    /// block. A method that throws has failed: the provider is asked, and what was to be written is written again. No caller sees that;
+    /// Config.FailureHandler is told.</summary>
+    public interface ISecondTier
+    {
+        /// <summary>Whether Fill stores an entry only if its token still belongs to the key.</summary>
+        bool IsConditional { get; }
+
+        /// <summary>Whether Read grants a token for a key that is not there, to one reader at a time. With both, no older load ever replaces a newer write,
+        /// in whichever process.</summary>
+        bool GrantsLeases { get; }
+
+        /// <summary>Looks keys up.</summary>
+        /// <param name="keys">The keys.</param>
+        /// <returns>What is known of each, in their order; null in a place, or null alone, means that there is nothing.</returns>
+        IReadOnlyList<TierFound> Read(IReadOnlyList<TierWanted> keys);
+
+        /// <summary>Stores what was loaded; if it is conditional, only what has the token of its key.</summary>
+        /// <param name="entries">The entries.</param>
+        /// <returns>For each entry whether it was stored, in their order; null: all were.</returns>
+        IReadOnlyList<bool> Fill(IReadOnlyList<TierEntry> entries);
+
+        /// <summary>Stores what was put.</summary>
+        /// <param name="entries">The entries.</param>
+        void Write(IReadOnlyList<TierEntry> entries);
+
+        /// <summary>Removes keys, whether they are there or not.</summary>
+        /// <param name="keys">The keys.</param>
+        void Remove(IReadOnlyList<byte[]> keys);
+
+        /// <summary>Removes all keys.</summary>
+        void Clear();
+    }
+
+    /// <summary>A key to look up in a second tier.</summary>
+    public sealed class TierWanted
+    {
+        internal TierWanted(byte[] key, bool mayTakeLease)
+        {
+            Key = key;
+            MayTakeLease = mayTakeLease;
+        }
+
+        /// <summary>The key.</summary>
+        public byte[] Key { get; }
+
+        /// <summary>Whether the key has waited so long for whoever has its lease (L2WaitMs) that the lease may be granted anew.</summary>
+        public bool MayTakeLease { get; }
+    }
+
+    /// <summary>What is to be stored under a key of a second tier.</summary>
+    public sealed class TierEntry
+    {
+        internal TierEntry(byte[] key, byte[] data, long ttlMs, byte[] token)
+        {
+            Key = key;
+            Data = data;
+            TtlMs = ttlMs;
+            Token = token;
+        }
+
+        /// <summary>The key.</summary>
+        public byte[] Key { get; }
+
+        /// <summary>To be stored as it is, and to be returned by TierFound.Hit.</summary>
+        public byte[] Data { get; }
+
+        /// <summary>Its TTL from now on, in milliseconds; -1: it does not expire.</summary>
+        public long TtlMs { get; }
+
+        /// <summary>For a fill, what the read of the key had given; empty for a write.</summary>
+        public byte[] Token { get; }
+    }
+
+    /// <summary>What a second tier knows of a key.</summary>
+    public sealed class TierFound
+    {
+        /// <summary>A TTL that is not known: as much is left as when the entry was written.</summary>
+        public const long TtlUnknown = NativeApi.L2_TTL_UNKNOWN;
+
+        /// <summary>The key has no entry, and somebody else has its lease: it is looked up again, for at most L2WaitMs.</summary>
+        public static readonly TierFound Leased = new TierFound(null, 0, Array.Empty<byte>());
+
+        private TierFound(byte[] data, long ttlLeftMs, byte[] token)
+        {
+            Data = data;
+            TtlLeftMs = ttlLeftMs;
+            Token = token ?? Array.Empty<byte>();
+        }
+
+        internal byte[] Data { get; }
+
+        internal long TtlLeftMs { get; }
+
+        internal byte[] Token { get; }
+
+        /// <summary>The key has an entry.</summary>
+        /// <param name="data">The data of its entry.</param>
+        /// <param name="ttlLeftMs">What is left of its TTL, in milliseconds; -1: it does not expire.</param>
+        /// <param name="token">Stands for this very entry, for a fill that may replace it; null: nothing does.</param>
+        /// <returns>What is known of the key.</returns>
+        public static TierFound Hit(byte[] data, long ttlLeftMs = TtlUnknown, byte[] token = null) =>
+            new TierFound(data ?? throw new ArgumentNullException(nameof(data)), ttlLeftMs, token);
+
+        /// <summary>The key has no entry.</summary>
+        /// <param name="token">The lease that was granted; null: none.</param>
+        /// <returns>What is known of the key.</returns>
+        public static TierFound Vacant(byte[] token = null) => new TierFound(null, 0, token);
+    }
+}

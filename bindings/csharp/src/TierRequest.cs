@@ -1,0 +1,238 @@
+using System;
+using System.Collections.Generic;
+
+namespace Kvlight
+{
+    /// <summary>A request for the second tier, served by one job.</summary>
+    internal sealed unsafe class TierRequest<K, V>
+    {
+        private readonly Tasks<K, V> tasks;
+        private readonly Engine engine;
+        private readonly ISecondTier tier;
+        private readonly Func<V, byte[]> encode;
+        private readonly Func<byte[], V> decode;
+        private readonly IntPtr handle;
+
+        /// <summary>Called on the pump's thread. Serve or GiveUp releases it.</summary>
+        internal TierRequest(Tasks<K, V> tasks, ISecondTier tier, Func<V, byte[]> encode, Func<byte[], V> decode, IntPtr borrowed)
+        {
+            this.tasks = tasks;
+            engine = tasks.Engine;
+            this.tier = tier;
+            this.encode = encode;
+            this.decode = decode;
+            handle = NativeApi.kvl_l2_request_retain(borrowed);
+        }
+
+        /// <summary>Serves the request. However it ends, the request does.</summary>
+        internal void Serve()
+        {
+            uint kind = NativeApi.kvl_l2_request_kind(handle);
+            IReadOnlyList<byte[]> keys = Array.Empty<byte[]>();
+            bool isDone = false;
+            try
+            {
+                keys = ReadKeys();
+                Ask(kind, keys);
+                isDone = true;
+            }
+            catch (Exception e)
+            {
+                engine.Report(e);
+            }
+            finally
+            {
+                // What was not answered of a read has failed with the finish; what was to be written is failed here.
+                for (int at = 0; !isDone && kind != NativeApi.L2_READ && at < Math.Max(keys.Count, 1); at++)
+                    NativeApi.kvl_l2_request_fail(handle, at);
+                NativeApi.kvl_l2_request_finish(handle);
+                NativeApi.kvl_l2_request_release(handle);
+            }
+        }
+
+        /// <summary>Ends it without serving it: the whole of it has failed.</summary>
+        internal void GiveUp() => NativeApi.kvl_l2_request_release(handle);
+
+        private IReadOnlyList<byte[]> ReadKeys()
+        {
+            var keys = new byte[checked((int)NativeApi.kvl_l2_request_len(handle))][];
+            byte* slice = (byte*)NativeApi.kvl_l2_request_keys(handle);
+            for (int i = 0; i < keys.Length; i++, slice += NativeApi.Slice.SIZE)
+                keys[i] = Utf8.Copy(*(byte**)(slice + NativeApi.Slice.DATA), *(long*)(slice + NativeApi.Slice.LEN));
+            return keys;
+        }
+
+        private void Ask(uint kind, IReadOnlyList<byte[]> keys)
+        {
+            switch ((int)kind)
+            {
+                case NativeApi.L2_READ:
+                    Look(keys);
+                    break;
+                case NativeApi.L2_FILL:
+                case NativeApi.L2_WRITE:
+                    Store((int)kind, keys);
+                    break;
+                case NativeApi.L2_REMOVE:
+                    tier.Remove(keys);
+                    break;
+                case NativeApi.L2_CLEAR:
+                    tier.Clear();
+                    break;
+                default:
+                    throw new InvalidOperationException("kvlight: a request of a later version: " + kind);
+            }
+        }
+
+        private void Look(IReadOnlyList<byte[]> keys)
+        {
+            var wanted = new TierWanted[keys.Count];
+            for (int i = 0; i < wanted.Length; i++)
+                wanted[i] = new TierWanted(keys[i], NativeApi.kvl_l2_request_steals(handle, i) != 0);
+            IReadOnlyList<TierFound> found = tier.Read(wanted);
+            if (found != null && found.Count != keys.Count)
+                throw new InvalidOperationException($"kvlight: a second tier answered {keys.Count} keys with {found.Count}");
+            for (int i = 0; i < keys.Count; i++)
+            {
+                TierFound one = found?[i];
+                if (one == TierFound.Leased)
+                {
+                    Tell(NativeApi.kvl_l2_request_leased(handle, i));
+                    continue;
+                }
+                byte[] token = one == null ? Array.Empty<byte>() : one.Token;
+                fixed (byte* stamp = token)
+                {
+                    if (one?.Data == null)
+                        Tell(NativeApi.kvl_l2_request_miss(handle, i, stamp, token.Length));
+                    else
+                        Hit(i, one, stamp, token.Length);
+                }
+            }
+        }
+
+        private void Hit(int at, TierFound found, byte* token, long tokenLength)
+        {
+            byte* payload;
+            long length;
+            fixed (byte* data = found.Data)
+            {
+                int status = NativeApi.kvl_l2_request_payload(handle, at, data, found.Data.Length, &payload, &length);
+                Tell(status);
+                if (status == NativeApi.NULL)
+                {
+                    Tell(NativeApi.kvl_l2_request_hit(handle, at, data, found.Data.Length, found.TtlLeftMs, token, tokenLength));
+                    return;
+                }
+                V value = default(V);
+                if (status != NativeApi.OK || !Decoded(Utf8.Copy(payload, length), ref value))
+                {
+                    // No entry of this key, or one that no value can be made of.
+                    Tell(NativeApi.kvl_l2_request_hit(handle, at, null, 0, found.TtlLeftMs, token, tokenLength));
+                    return;
+                }
+                long cost = tasks.CostOf(value, null);
+                engine.Enter();
+                try
+                {
+                    IntPtr made = engine.NewValue(value, cost);
+                    try
+                    {
+                        Tell(NativeApi.kvl_l2_request_hit_object(handle, at, data, found.Data.Length, found.TtlLeftMs, token, tokenLength, made));
+                    }
+                    finally
+                    {
+                        NativeApi.kvl_value_release(made);
+                    }
+                }
+                finally
+                {
+                    tasks.Leave();
+                }
+            }
+        }
+
+        private bool Decoded(byte[] bytes, ref V value)
+        {
+            try
+            {
+                value = decode(bytes);
+                return value != null;
+            }
+            catch (Exception e)
+            {
+                engine.Report(e);
+                return false;
+            }
+        }
+
+        private void Store(int kind, IReadOnlyList<byte[]> keys)
+        {
+            var places = new List<int>();
+            var entries = new List<TierEntry>();
+            for (int i = 0; i < keys.Count; i++)
+            {
+                if (!HasPayload(i))
+                    continue;
+                places.Add(i);
+                entries.Add(Entry(i, keys[i]));
+            }
+            if (places.Count == 0)
+                return;
+            if (kind == NativeApi.L2_WRITE)
+            {
+                tier.Write(entries);
+                return;
+            }
+            IReadOnlyList<bool> stored = tier.Fill(entries);
+            if (stored != null && stored.Count != entries.Count)
+                throw new InvalidOperationException($"kvlight: a second tier answered {entries.Count} entries with {stored.Count}");
+            for (int i = 0; stored != null && i < places.Count; i++)
+            {
+                if (!stored[i])
+                    Tell(NativeApi.kvl_l2_request_refused(handle, places[i]));
+            }
+        }
+
+        /// <summary>States the bytes of an object. An object that has none is refused, and left out.</summary>
+        private bool HasPayload(int at)
+        {
+            IntPtr value;
+            int status = NativeApi.kvl_l2_request_value(handle, at, &value);
+            Tell(status);
+            if (status != NativeApi.VALUE)
+                return true; // The key is known to be absent.
+            object kept = engine.Taken(value);
+            byte[] bytes;
+            try
+            {
+                bytes = encode((V)kept) ?? throw new InvalidOperationException("kvlight: the function that encodes values returned null");
+            }
+            catch (Exception e)
+            {
+                engine.Report(e);
+                Tell(NativeApi.kvl_l2_request_refused(handle, at));
+                return false;
+            }
+            fixed (byte* data = bytes)
+                Tell(NativeApi.kvl_l2_request_set_payload(handle, at, data, bytes.Length));
+            return true;
+        }
+
+        private TierEntry Entry(int at, byte[] key)
+        {
+            byte* data;
+            byte* token;
+            long length, ttlMs, tokenLength;
+            KvlightException.Check(NativeApi.kvl_l2_request_entry(handle, at, &data, &length, &ttlMs, &token, &tokenLength));
+            return new TierEntry(key, Utf8.Copy(data, length), ttlMs, Utf8.Copy(token, tokenLength));
+        }
+
+        /// <summary>That it comes late, or after a close, is not the second tier's fault.</summary>
+        private static void Tell(int status)
+        {
+            if (status != NativeApi.ERR_ALREADY_ANSWERED && status != NativeApi.ERR_CLOSED)
+                KvlightException.Check(status);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+using System;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using System.Linq;
+using System.Text;
+using System.Threading;
+using System.Threading.Tasks;
+using Kvlight;
+
+/// <summary>The second tier: a store that several caches share (rules T01 to T15).</summary>
+internal static class SecondTierTests
+{
+    /// <summary>A store in memory that grants leases and compares.</summary>
+    private sealed class MemoryTier : ISecondTier
+    {
+        private sealed class Row
+        {
+            internal byte[] Token;
+            internal TierEntry Entry;
+        }
+
+        internal readonly ConcurrentQueue<string> Calls = new ConcurrentQueue<string>();
+        private readonly Dictionary<string, Row> rows = new Dictionary<string, Row>();
+        private int tokens;
+
+        internal bool IsDown { get; set; }
+
+        public bool IsConditional => true;
+
+        public bool GrantsLeases => true;
+
+        internal bool Has(string key)
+        {
+            lock (rows)
+                return rows.TryGetValue(Convert.ToBase64String(Encoding.UTF8.GetBytes(key)), out Row row) && row.Entry != null;
+        }
+
+        public IReadOnlyList<TierFound> Read(IReadOnlyList<TierWanted> keys) => Locked("read", () => keys.Select(wanted =>
+        {
+            string key = Convert.ToBase64String(wanted.Key);
+            if (rows.TryGetValue(key, out Row row))
+                return row.Entry == null ? TierFound.Leased : TierFound.Hit(row.Entry.Data, row.Entry.TtlMs, row.Token);
+            rows[key] = row = new Row { Token = Token() };
+            return TierFound.Vacant(row.Token);
+        }).ToArray());
+
+        public IReadOnlyList<bool> Fill(IReadOnlyList<TierEntry> entries) => Locked("fill", () => entries.Select(entry =>
+            rows.TryGetValue(Convert.ToBase64String(entry.Key), out Row row) && row.Token.SequenceEqual(entry.Token) && Keep(entry)).ToArray());
+
+        public void Write(IReadOnlyList<TierEntry> entries) => Locked("write", () => entries.All(Keep));
+
+        public void Remove(IReadOnlyList<byte[]> keys) => Locked("remove", () => keys.Count(key => rows.Remove(Convert.ToBase64String(key))));
+
+        public void Clear() => Locked("clear", () =>
+        {
+            rows.Clear();
+            return true;
+        });
+
+        private T Locked<T>(string call, Func<T> action)
+        {
+            lock (rows)
+            {
+                Calls.Enqueue(call);
+                return IsDown ? throw new InvalidOperationException("down") : action();
+            }
+        }
+
+        private byte[] Token() => BitConverter.GetBytes(++tokens);
+
+        private bool Keep(TierEntry entry)
+        {
+            rows[Convert.ToBase64String(entry.Key)] = new Row { Token = Token(), Entry = entry };
+            return true;
+        }
+    }
+
+    private static Config<string, string[]> Config(ISecondTier tier) => new Config<string, string[]>(Keys.Strings)
+    {
+        L2TimeoutMs = 60000, L2WaitMs = 60000, CacheTtlMs = 60000, SecondTier = tier,
+        Encode = value => Encoding.UTF8.GetBytes(value[0]), Decode = bytes => new[] { Encoding.UTF8.GetString(bytes) },
+    };
+
+    private static Tasks<string, string[]> Rows(Config<string, string[]> config) =>
+        config.Load(keys => keys.Where(key => !key.StartsWith("no", StringComparison.Ordinal)).ToDictionary(key => key, key => new[] { "row " + key }));
+
+    internal static void Add(Tap tap)
+    {
+        tap.Test("t02 two caches share what one loaded", () =>
+        {
+            var tier = new MemoryTier();
+            using (Tasks<string, string[]> one = Rows(Config(tier)), other = Rows(Config(tier)))
+            {
+                string[] keys = { "a", "b", "none" };
+                one.FetchAllAsync(keys).Wait();
+                Tap.BusyUntil(() => keys.All(tier.Has));
+                IReadOnlyList<Result<string, string[]>> found = other.ResultsAsync(keys).Result;
+                Tap.List(found.Select(result => $"{result.Source} {result.Value?[0]}"), new[] { "L2 row a", "L2 row b", "L2 " }, "found");
+                Tap.Check(found[0].TtlLeftMs > 0 && found[0].TtlLeftMs <= 60000, "its TTL");
+                one.Put("c", new[] { "put" });
+                one.Remove("a");
+                Tap.BusyUntil(() => tier.Has("c") && !tier.Has("a"));
+                Tap.Equal(other.Fetch("c")[0], "put", "a put");
+                one.Clear();
+                Tap.BusyUntil(() => tier.Calls.Contains("clear"));
+                Tap.Equal(other.Stats().L2Hits, 4, "hits");
+            }
+        });
+        tap.Test("t03 a write beats an older load", () =>
+        {
+            var tier = new MemoryTier();
+            var requests = new BlockingCollection<Request<string, string[]>>();
+            using (Tasks<string, string[]> writes = Rows(Config(tier)))
+            using (Tasks<string, string[]> loads = Config(tier).Provide(request =>
+            {
+                requests.Add(request);
+                return Task.CompletedTask;
+            }))
+            {
+                Task<string[]> fetched = loads.FetchAsync("k");
+                Request<string, string[]> request = Tap.Taken(requests);
+                writes.Put("k", new[] { "new" });
+                Tap.BusyUntil(() => tier.Has("k"));
+                loads.Invalidate(new[] { "k" });
+                request.Resolve("k", new[] { "old" });
+                request.Finish();
+                Tap.Equal(fetched.Result[0], "old", "it was asked for before");
+                Tap.Equal(loads.Fetch("k")[0], "new", "the next");
+                Tap.Check(!tier.Calls.Contains("fill"), "the old one is not stored");
+            }
+        });
+        tap.Test("t06 its failures are misses, and are reported", () =>
+        {
+            var reported = new ConcurrentQueue<Exception>();
+            Config<string, string[]> config = Config(new MemoryTier { IsDown = true });
+            config.FailureHandler = reported.Enqueue;
+            using (Tasks<string, string[]> tasks = Rows(config))
+            {
+                Tap.Equal(tasks.Fetch("a")[0], "row a", "the provider's");
+                Tap.BusyUntil(() => reported.Any(error => error.Message == "down"));
+            }
+            var tier = new MemoryTier();
+            config = Config(tier);
+            config.FailureHandler = reported.Enqueue;
+            config.Encode = value => throw new InvalidOperationException("encode");
+            config.Decode = bytes => null;
+            using (Tasks<string, string[]> writes = Rows(Config(tier)), tasks = Rows(config))
+            {
+                writes.Put("b", new[] { "theirs" });
+                Tap.BusyUntil(() => tier.Has("b"));
+                Tap.Equal(tasks.Fetch("b")[0], "row b", "an entry that no value can be made of");
+                tasks.Put("c", new[] { "stays here" });
+                Tap.BusyUntil(() => reported.Any(error => error.Message == "encode"));
+                Tap.Equal(tasks.Get("c")[0], "stays here", "a value of which no bytes can be made");
+            }
+            config.Decode = null;
+            Tap.Thrown<ArgumentException>("without a function", () => Rows(config));
+        });
+    }
+}
