@@ -154,6 +154,7 @@ impl Index {
     }
 
     /// Adds a record that is not in the table. `limit` is the maximum number of entries.
+    #[inline(always)]
     pub fn insert(&mut self, hash: u64, record: Address, limit: u64) {
         if rarely(self.must_grow() || self.moved > 0) {
             self.attend(limit);

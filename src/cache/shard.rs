@@ -275,6 +275,8 @@ impl Shard {
         Some(see(&answer))
     }
 
+    /// Stores an entry: see [`Store::put`](super::store::Store::put).
+    #[inline(always)]
     pub fn put(&mut self, hash: u64, key: &[u8], mut entry: EntryParts<'_>, present: Present, out: &mut Departures) -> PutOutcome {
         let now = present.earliest;
         self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
@@ -282,6 +284,9 @@ impl Shard {
             return PutOutcome::NoMemory;
         }
         let found = self.find(hash, key);
+        if let Some(place) = found {
+            self.slab.prefetch(place);
+        }
         let mut kept_end = None;
         if rarely(entry.depends_on_older()) {
             let alive = found.filter(|place| self.end_of(*place) > now);
@@ -316,7 +321,8 @@ impl Shard {
             }
             record = Some(made);
         }
-        self.put_into_own_node(hash, key, &mut entry, record, &plan, out)
+        // The copy of the plan lets the compiler keep the plan itself in registers.
+        self.put_into_own_node(hash, key, entry, record, &{ plan }, out)
     }
 
     /// What a put does if its entry does not take the node of another one over. `record` is its record, if that was made.
@@ -325,7 +331,7 @@ impl Shard {
         &mut self,
         hash: u64,
         key: &[u8],
-        entry: &mut EntryParts<'_>,
+        mut entry: EntryParts<'_>,
         record: Option<Record>,
         plan: &PutPlan,
         out: &mut Departures,
@@ -339,11 +345,11 @@ impl Shard {
         });
         let (mut record, mut cost) = match record {
             Some(record) => {
-                let cost = self.own_cost_of(&record, entry, plan);
+                let cost = self.own_cost_of(&record, &entry, plan);
                 (record, cost)
             }
             // Only after the older entry has left, because the new value may be using its record.
-            None => self.record_of(key, entry, plan),
+            None => self.record_of(key, &mut entry, plan),
         };
         let labels = entry.terms.labels.take();
         if rarely(labels.is_some()) {

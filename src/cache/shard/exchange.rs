@@ -11,6 +11,7 @@ use crate::base::hint::rarely;
 use crate::base::{Millis, Present, Record, Ttl};
 
 /// What is known of a put before anything changes.
+#[derive(Clone, Copy)]
 pub(super) struct PutPlan {
     /// The older entry under the key.
     pub found: Option<Place>,
@@ -98,7 +99,10 @@ impl Shard {
     pub(super) fn node_for(&mut self, older: Option<Place>, cost: u64, now: Millis) -> Option<(Place, Cause)> {
         self.order.settle(&mut self.slab);
         let (place, cause) = match older {
-            Some(place) => (place, if self.slab.deadline(place) <= now { Cause::Expired } else { Cause::Replaced }),
+            Some(place) => {
+                self.slab.prefetch_neighbours(place);
+                (place, if self.slab.deadline(place) <= now { Cause::Expired } else { Cause::Replaced })
+            }
             // Expired entries leave before live ones.
             None if self.slab.len() == self.limits.entries && self.next_due() > now => (self.order.oldest()?, Cause::Capacity),
             None => return None,

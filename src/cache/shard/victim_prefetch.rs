@@ -27,6 +27,7 @@ impl Shard {
     /// Prefetches for the next eviction: the next victim has not been read for a long time, and the next put would wait for its memory
     /// several times. There are three stages, one for each of the next three victims: the node leads to the record, and the key in the
     /// record to the bucket of the index.
+    #[inline(always)]
     pub(super) fn prefetch_victims(&mut self) {
         let Some(next) = self.order.oldest() else { return };
         let hash = self.hasher.hash(self.slab.key(next));
