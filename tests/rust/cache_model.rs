@@ -435,6 +435,17 @@ fn any_op(many: bool) -> impl Strategy<Value = Op> {
     ]
 }
 
+/// The same operation without priorities and labels, so that a put into a full shard takes over the node of its victim.
+fn plain(op: Op) -> Op {
+    match op {
+        Op::Put { key, null, cost, ttl, keep_ttl, when, naming, .. } => {
+            Op::Put { key, null, cost, ttl, keep_ttl, when, priority: 0.0, naming, labels: 0 }
+        }
+        Op::Renew { key, cost, ttl, .. } => Op::Renew { key, cost, ttl, priority: -0.0, labels: None },
+        other => other,
+    }
+}
+
 fn settings(
     capacity: u64,
     cost_limit: Option<u64>,
@@ -762,6 +773,17 @@ proptest! {
         ops in prop::collection::vec((any_op(true), prop::bool::weighted(0.05)), 200..700),
     ) {
         play(&settings(capacity, cost_limit, None, None, None), &ops);
+    }
+
+    /// Nearly all puts take over the node of an older entry or of a victim, with and without TTLs.
+    #[test]
+    fn s05_s11_without_priorities_and_labels(
+        capacity in 1..15u64,
+        cost_limit in any_cost_limit(),
+        ttl in prop_oneof![2 => Just(None), 1 => (1..50u64).prop_map(|tens| Some(tens * 10))],
+        ops in prop::collection::vec((any_op(false).prop_map(plain), Just(true)), 1..400),
+    ) {
+        play(&settings(capacity, cost_limit, ttl, None, None), &ops);
     }
 
     /// With one priority and without TTL the store is an LRU cache, which evicts exactly like the crate `lru`.
