@@ -6,6 +6,7 @@ A story's name begins with the rule that it proves (docs/CONTRACT.md). Its last 
 """
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -205,6 +206,50 @@ def t03_a_clear_of_another_process_beats_an_older_load(world):
     c = world.worker(server.url(), *PATIENT)
     automatic(c)
     assert c.fetch("x") == ("provider", "from_a"), "what was loaded before the clear is not there"
+
+
+def t03_no_process_ever_goes_back_to_an_older_value(world):
+    """Writes by processes in turn, of keys that all read, while the server is killed, stopped, emptied and cut off: what each process sees of a
+    key never becomes older, and all of them see the last write in the end."""
+    server = world.server()
+    options = {"reconnect_cap_ms": 50, "command_ms": 200, "connect_ms": 200, "blind_ms": 500}
+    settings = ("l2.timeout_ms=100", "l2.break_ms=20", "l2.break_cap_ms=50", "l2.wait_ms=100", "timeout_ms=20000")
+    workers = [world.worker(server.url(**options), *settings) for _ in range(3)]
+    chance = random.Random(20)
+    keys = ["x", "y", "z"]
+    seen = {(worker, key): 0 for worker in workers for key in keys}
+
+    def look(worker, key):
+        version = int(worker.fetch(key)[1])
+        assert version >= seen[worker, key], f"{key}: {version} after {seen[worker, key]}"
+        seen[worker, key] = version
+        return version
+
+    for version in range(1, 61):
+        fault = chance.choice(["none", "none", "none", "kill", "stop", "empty", "cut"])
+        # The source has the new version first: a write says what is there already.
+        for worker in workers:
+            worker.do(f"auto {version}")
+        if fault == "kill":
+            server.kill()
+        elif fault == "stop":
+            server.pause()
+        elif fault == "empty":
+            server.call("FLUSHALL")
+        elif fault == "cut":
+            server.call("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        writer = chance.choice(workers)
+        for key in keys:
+            assert writer.do(f"put {key} {version}" if chance.random() < 0.7 else f"remove {key}") >= 0
+        for worker in workers:
+            look(worker, chance.choice(keys))
+        if fault == "kill":
+            server.start()
+        server.go_on()
+        writer.synced()
+        for worker in workers:
+            for key in keys:
+                eventually("every process sees the last write", lambda: look(worker, key) == version)
 
 
 # ---- Others' writes are heard
