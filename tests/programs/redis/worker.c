@@ -10,15 +10,20 @@
  *     touch KEY MS       puts KEY with this TTL and the value "short"
  *     stats              stats JSON of the engine
  *     state              state JSON of kvl_redis_state
+ *     child              forks: the child calls each function, and ends; ok 0 if all of them said what they must
+ *     misuse             calls each function with NULL; ok 0 if all of them refused it
  *     leave              detaches from the server: kvl_redis_free, and goes on without it; ok 0
  *
  * It ends with its input.
  */
+#define _POSIX_C_SOURCE 200809L
 #include <kvlight_redis.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { WAITING = 1024, WORDS = 70000 };
 
@@ -130,6 +135,46 @@ static void ok(kvl_status_t status)
     printf("ok %d\n", (int)status);
 }
 
+/* Returns 0 if a child of a fork can use nothing of it, and can end it. */
+static int in_child(kvl_redis_t *redis, kvl_tasks_t *tasks)
+{
+    int status = 1;
+
+    fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        kvl_value_t *text = NULL;
+        int is_right = kvl_redis_state(redis, &text) == KVL_ERR_FORKED && kvl_redis_attach(redis, tasks) == KVL_ERR_FORKED && text == NULL;
+        kvl_redis_free(redis);
+        _exit(is_right ? 0 : 3);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        return 2;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 4;
+}
+
+/* Returns 0 if NULL is refused everywhere. */
+static int misused(kvl_redis_t *redis)
+{
+    kvl_config_t *config = NULL;
+    kvl_redis_t *other = NULL;
+    kvl_value_t *text = NULL;
+    int wrong = 0;
+
+    kvl_config_new(&config);
+    wrong += kvl_redis_use(NULL, "redis://localhost/?prefix=p", &other, NULL) != KVL_ERR_NULL_POINTER;
+    wrong += kvl_redis_use(config, NULL, &other, NULL) != KVL_ERR_NULL_POINTER;
+    wrong += kvl_redis_use(config, "redis://localhost/?prefix=p", NULL, NULL) != KVL_ERR_NULL_POINTER;
+    wrong += kvl_redis_use(config, "redis://localhost/", &other, NULL) != KVL_ERR_BAD_VALUE;
+    wrong += kvl_redis_use(config, "redis://\xff/?prefix=p", &other, NULL) != KVL_ERR_BAD_VALUE;
+    wrong += other != NULL;
+    wrong += kvl_redis_attach(NULL, NULL) != KVL_ERR_NULL_POINTER || kvl_redis_attach(redis, NULL) != KVL_ERR_NULL_POINTER;
+    wrong += kvl_redis_state(NULL, &text) != KVL_ERR_NULL_POINTER || kvl_redis_state(redis, NULL) != KVL_ERR_NULL_POINTER;
+    kvl_redis_free(NULL);
+    kvl_config_free(config);
+    return wrong;
+}
+
 int main(int argc, char **argv)
 {
     static char line[WORDS], key[WORDS], value[WORDS];
@@ -207,6 +252,10 @@ int main(int argc, char **argv)
         } else if (strcmp(line, "state\n") == 0) {
             if (redis != NULL)
                 show("state", kvl_redis_state(redis, &text), &text);
+        } else if (strcmp(line, "child\n") == 0) {
+            ok(in_child(redis, tasks));
+        } else if (strcmp(line, "misuse\n") == 0) {
+            ok(misused(redis));
         } else if (strcmp(line, "leave\n") == 0) {
             kvl_redis_free(redis);
             redis = NULL;

@@ -807,6 +807,16 @@ def t17_nothing_is_left_after_the_end(world):
     assert a.fetch("y") == ("provider", "from_a"), "the engine works without it"
 
 
+def t17_a_child_of_a_fork_uses_nothing(world):
+    server = world.server()
+    a = world.worker(server.url(), *PATIENT)
+    assert a.do("child") == 0 and a.do("misuse") == 0
+    automatic(a)
+    assert a.fetch("x") == ("provider", "from_a"), "the parent goes on"
+    a.filled()
+    assert a.l2()["fills"] == 1
+
+
 def t17_no_byte_is_left_at_exit(world):
     server = world.server()
     valgrind = ["valgrind", "--leak-check=full", "--show-leak-kinds=all", "--errors-for-leak-kinds=all", "--error-exitcode=9", "--fair-sched=yes"]
