@@ -401,6 +401,24 @@ def t07_the_last_of_several_writes_stays_though_the_server_stood_still(world):
     assert c.fetch("x")[1] == "last"
 
 
+def t07_what_a_connection_that_was_given_up_still_sends_is_not_carried_out(world):
+    server = world.server()
+    proxy = world.proxy(server)
+    a = world.worker(proxy.url(command_ms=200, reconnect_cap_ms=50), *PATIENT, "l2.break_ms=20", "l2.break_cap_ms=50")
+    assert a.do("put x first") == 0
+    a.synced()
+    proxy.hold()
+    assert a.do("put x old") == 0
+    eventually("the connection is given up", lambda: a.state()["sessions"] >= 2)
+    assert a.do("put x new") == 0
+    a.synced()
+    proxy.release()
+    # Whatever was kept back has arrived when the server has noticed the end of its connections.
+    eventually("the old connections have ended", lambda: len(server.call("CLIENT", "LIST").splitlines()) <= 3)
+    assert server.call("GET", ENTRY + "x").endswith(b"new")
+    assert a.fetch("x") == ("store", "new")
+
+
 def t01_an_emptied_server_is_no_error(world):
     server, a, b = two(world)
     automatic(a, b)

@@ -127,9 +127,9 @@ def certificates():
 class ClusterNode(Server):
     """A server of a cluster, on a port of the loopback interface."""
 
-    def __init__(self, port):
+    def __init__(self, port, timeout_ms):
         self.port = port
-        super().__init__("--port", str(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-require-full-coverage", "no")
+        super().__init__("--port", str(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--cluster-node-timeout", str(timeout_ms), "--cluster-require-full-coverage", "no")
 
 
 class Cluster:
@@ -137,11 +137,13 @@ class Cluster:
 
     def __init__(self, primaries, replicas=0):
         self.nodes = []
+        # Replicas are for stories of a copy that takes over, after that time; otherwise a busy machine must not look like an outage.
+        timeout_ms = 2000 if replicas else 15000
         while len(self.nodes) < primaries + replicas:
             # The bus has a port of its own, 10,000 above.
             port = free_port(limit=55000)
             try:
-                self.nodes.append(ClusterNode(port))
+                self.nodes.append(ClusterNode(port, timeout_ms))
             except AssertionError:
                 continue  # another process was faster
         self.primaries = self.nodes[:primaries]
@@ -169,6 +171,69 @@ class Cluster:
     def end(self):
         for node in self.nodes:
             node.end()
+
+
+class Proxy:
+    """Stands between processes and a server, and can keep back what they send."""
+
+    def __init__(self, server):
+        self.folder = tempfile.mkdtemp(prefix="kvl-redis-")
+        self.socket = os.path.join(self.folder, "proxy.sock")
+        self.server = server
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.socket)
+        self.listener.listen(100)
+        self.connections = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            upstream = socket.socket(socket.AF_UNIX)
+            upstream.connect(self.server.socket)
+            passes = threading.Event()
+            passes.set()
+            self.connections.append((client, upstream, passes))
+            for source, target, gate in ((client, upstream, passes), (upstream, client, None)):
+                threading.Thread(target=self.pump, args=(source, target, gate), daemon=True).start()
+
+    @staticmethod
+    def pump(source, target, gate):
+        try:
+            while data := source.recv(65536):
+                if gate is not None:
+                    gate.wait()
+                target.sendall(data)
+            if gate is not None:
+                gate.wait()
+                target.shutdown(socket.SHUT_WR)
+        except OSError:
+            return  # one of them is gone
+
+    def hold(self):
+        """Keeps back what is sent from now on by the connections of now, even if they are closed."""
+        self.held = list(self.connections)
+        for _, _, passes in self.held:
+            passes.clear()
+
+    def release(self):
+        for _, _, passes in self.held:
+            passes.set()
+
+    def url(self, **options):
+        options = {"prefix": "p", **options}
+        return f"unix://{self.socket}?" + "&".join(f"{name}={value}" for name, value in options.items())
+
+    def end(self):
+        self.listener.close()
+        for client, upstream, passes in self.connections:
+            passes.set()
+            client.close()
+            upstream.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def free_port(limit):
@@ -295,7 +360,7 @@ class World:
 
     def __exit__(self, kind, *_):
         for thing in reversed(self.started):
-            if isinstance(thing, (Server, Cluster)):
+            if isinstance(thing, (Server, Cluster, Proxy)):
                 thing.end()
             elif thing.process.poll() is None:
                 if kind is None:
@@ -312,6 +377,11 @@ class World:
         cluster = Cluster(*nodes)
         self.started.append(cluster)
         return cluster
+
+    def proxy(self, server):
+        proxy = Proxy(server)
+        self.started.append(proxy)
+        return proxy
 
     def worker(self, url, *settings, **how):
         worker = Worker(url, *settings, **how)
