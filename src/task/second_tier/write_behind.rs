@@ -402,7 +402,8 @@ impl WriteBehind {
                     let Some(dirty) = self.dirty.get_mut(key).filter(|dirty| dirty.sent.is_some()) else { continue };
                     let after = dirty.sent.take().flatten();
                     if *result == StoreResult::Failed {
-                        dirty.failures += 1;
+                        // Of a request that the host has not even taken, it says nothing.
+                        dirty.failures += u32::from(sent.stage != SendStage::Expired);
                         if dirty.failures >= MOST_FAILURES
                             && let Op::Put { entry, .. } = std::mem::replace(&mut dirty.op, Op::Remove)
                         {

@@ -174,6 +174,22 @@ fn t07_a_write_whose_time_is_over_before_the_host_takes_it_is_never_served() {
 }
 
 #[test]
+fn t07_a_write_that_waits_in_a_queue_that_nobody_reads_keeps_its_value() {
+    let mut harness = Harness::with_tier(PLAIN, |settings| (settings.second_tier.max_requests, settings.second_tier.break_after) = (9, 1));
+    harness.put("k", "v");
+    harness.advance(30_000);
+    assert!(harness.tier.len() > 4 && kinds(&harness).iter().all(|kind| *kind == Write), "{:?}", kinds(&harness));
+    assert!(!harness.table.tier_gauges().1, "that says nothing of the second tier");
+    for nth in 0..harness.tier.len() - 1 {
+        assert!(!take(&mut harness, nth));
+        end(&mut harness, nth, TierEnd::Dropped);
+    }
+    let last = harness.tier.len() - 1;
+    assert!(take(&mut harness, last));
+    assert_eq!((finish(&mut harness, last), harness.table.tier_gauges().0), (Status::OK, 0));
+}
+
+#[test]
 fn t03_t06_a_late_fill_that_compares_overwrites_nothing_and_any_other_is_removed() {
     for (abilities, then) in [(PLAIN, Some(Remove)), (LEASES, None)] {
         let mut harness = with_tier(abilities);

@@ -10,7 +10,7 @@ use crate::base::{Answer, Millis, Moment, Now, Status};
 use crate::task::counts::TaskCounts;
 use crate::task::deadlines::Due;
 use crate::task::host::{DeferredDrop, Effects, FillResult};
-use crate::task::second_tier::{Mark, OutgoingEntry, Sent, StoreResult, TierHandout, TierRequest, TierRequestKind, Token};
+use crate::task::second_tier::{Mark, OutgoingEntry, SendStage, Sent, StoreResult, TierHandout, TierRequest, TierRequestKind, Token};
 use crate::task::table::{Acceptance, Host, Table, TableContext};
 use crate::task::{FlightId, TierRequestId};
 
@@ -191,10 +191,11 @@ impl<H: Host> Table<H> {
         let drops = &mut turn.out.deferred_drops;
         tier.behind.ended(sent, &mut |answer| drops.push(DeferredDrop::Answer(answer)));
         let now = turn.now.moment();
+        let is_failure = failed == sent.keys.len() as u64 && sent.stage != SendStage::Expired;
         if failed == 0 {
             return tier.breaker.succeeded();
         }
-        counts.tier_opened += u64::from(failed == sent.keys.len() as u64 && tier.breaker.failed(now));
+        counts.tier_opened += u64::from(is_failure && tier.breaker.failed(now));
         if self.life != Acceptance::Open {
             // A drain tries each write once.
             return drops.push(DeferredDrop::Waiting(tier.behind.lose()));
