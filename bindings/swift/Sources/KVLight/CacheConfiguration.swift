@@ -17,27 +17,27 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var costLimit: Int?
     /// The number of shards, each with its own lock; `nil` chooses it by the size.
     public var shards: Int?
-    /// The time until an element expires, unless it is stored with its own.
+    /// The time until an element expires, unless it is stored with a time of its own.
     public var timeToLive = TimeToLive.never
-    /// How long an absence is remembered.
+    /// How long an absence is stored.
     public var nullTimeToLive = TimeToLive.seconds(60)
     /// Each finite TTL is drawn from TTL ± min(this, TTL / 2), so that elements that were stored together do not expire together.
     public var timeToLiveJitter = Duration.zero
     /// An entry also expires this long after its last use.
     public var idleTimeToLive: Duration?
-    /// How long an expired element is kept as a fallback for when the provider fails. Elements must expire for this: see ``timeToLive``.
+    /// How long an expired element is kept as a fallback for when the provider fails. This needs elements that expire: see ``timeToLive``.
     public var staleFor = Duration.zero
-    /// How long a fetch that has a fallback waits for the load; `nil`: until the load ends, zero: not at all.
+    /// How long a fetch that has a fallback waits for the load: `nil` is until the load ends, zero is not at all.
     public var staleAfter: Duration?
     /// How long a key is not loaded after a failure that a fallback covered; its fetches receive the fallback at once.
     public var staleRetry = Duration.seconds(1)
-    /// The part of its time to live, 0 to 1, after which an element that is used is reloaded in the background; 0 is never.
+    /// The part of its time to live, 0 to 1, after which a use of an element reloads it in the background; 0 is never.
     public var refreshAfter = 0.0
-    /// The time since an element was stored after which it is reloaded when it is used, instead of ``refreshAfter``.
+    /// The age after which a use of an element reloads it, in place of ``refreshAfter``.
     public var refreshAge: Duration?
     /// The pause after a failed refresh until the next one.
     public var refreshRetry = Duration.seconds(1)
-    /// The part of that time, 0 to 1, by which the refresh is at most earlier, drawn for each element, so that elements that were stored
+    /// The maximum part of that time, 0 to 1, by which a refresh is earlier. It is drawn for each element, so that elements that were stored
     /// together are not reloaded together.
     public var refreshJitter = 0.0
     /// Whether a timer frees the memory of expired entries. Without it each write frees that of a few.
@@ -53,7 +53,7 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var keyValidator: (@Sendable (K) -> Bool)?
     /// The cost of an element, in bytes; by default its own size, without the memory that it points to.
     public var cost: (@Sendable (Element) -> Int)?
-    /// Called for each element that left the store, and for each that was refused.
+    /// Called for each element that has left the store or was not stored.
     public var removalListener: (@Sendable (K, Element?, RemovalCause) -> Void)?
     /// Called for each lookup on the calling thread, before the lookup returns, with the counters at that time.
     public var statisticsReport: (@Sendable (KVLightStatistics, CacheRecord) -> Void)?

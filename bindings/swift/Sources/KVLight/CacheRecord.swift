@@ -4,7 +4,7 @@ import CKVLight
 
 /// The result of a lookup.
 public enum CacheRecord: Hashable, Sendable {
-    /// The validator refused the key.
+    /// The validator rejected the key.
     case invalidKey
     /// The key is known to have no element.
     case hitNullElement

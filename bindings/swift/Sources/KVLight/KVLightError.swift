@@ -3,9 +3,9 @@
 import CKVLight
 import Foundation
 
-/// Why a fetch failed. An error that the provider threw arrives unchanged, and a cancelled fetch throws `CancellationError`.
+/// Why a fetch failed. What the provider throws reaches callers unchanged, and a cancelled fetch throws `CancellationError`.
 public enum KVLightError: Error, Hashable, Sendable {
-    /// No answer arrived in time: ``FetchOptions/timeout``, or that of the attempt.
+    /// No answer arrived in time: the ``FetchOptions/timeout`` or that of the attempt has passed.
     case timeout
     /// The queue was full: raise `maximumQueuedKeys` or `maximumRunningRequests`, or request fewer keys at once.
     case queueFull
@@ -17,9 +17,9 @@ public enum KVLightError: Error, Hashable, Sendable {
     case keyTooLong
     /// A provider failed without a Swift error.
     case provider(code: Int, message: String)
-    /// The circuit breaker is open: the provider fails too often, and is not called for a while (``CircuitBreaker``).
+    /// The circuit breaker is open (``CircuitBreaker``), so the provider was not called.
     case unavailable
-    /// A key could not be decoded: `init(keyBytes:)` refused the bytes that `withKeyBytes(_:)` returned.
+    /// A key could not be decoded: `init(keyBytes:)` returned `nil` for the bytes of `withKeyBytes(_:)`.
     case undecodableKey
     /// Any other status of the library.
     case other(status: Int32)
@@ -58,12 +58,12 @@ extension KVLightError: LocalizedError, CustomStringConvertible {
     public var errorDescription: String? { description }
 }
 
-/// Thrown in place of a ``KVLightError`` if attempts had failed before: the fetch timed out, the cache was closed, the queue was full, or the
+/// Thrown in place of a ``KVLightError`` if attempts had failed before the fetch timed out, the cache was closed, the queue was full, or the
 /// circuit breaker opened. A cancelled fetch throws `CancellationError` in any case.
 public struct EndedError: Error, LocalizedError, CustomStringConvertible {
     /// The error that ended the fetch.
     public let error: KVLightError
-    /// The error of the last attempt: the one that the provider threw, if any attempt threw one.
+    /// The error of the last attempt; the one that the provider threw, if it threw one.
     public let cause: any Error
 
     init(_ error: KVLightError, cause: any Error) {
@@ -92,7 +92,7 @@ public struct PermanentFailure: Error {
     }
 }
 
-/// Thrown by a provider to set the time of the next try, like HTTP's Retry-After: a retry waits at least that long. Without a retry,
+/// Thrown by a provider to set the earliest time of the next attempt, like HTTP's Retry-After: a retry waits at least that long. Without a retry,
 /// `underlying` reaches every waiting caller.
 public struct RetryLater: Error {
     public let underlying: any Error

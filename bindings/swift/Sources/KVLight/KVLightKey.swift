@@ -4,8 +4,8 @@ import Foundation
 
 /// A key of a ``MemoryCache`` or of ``KVLightTasks``: a value with an identity in bytes.
 ///
-/// Keys that are equal have equal bytes, keys that differ have different bytes, and the bytes can be decoded to the key, or to an equal
-/// one. Strings, integers, `UUID`, `Data` and `URL` are keys; a type whose raw value is a key, or which is `Codable`, becomes one by
+/// Equal keys have equal bytes, different keys have different bytes, and the bytes can be decoded to the key or to an equal one.
+/// Strings, integers, `UUID`, `Data` and `URL` are keys; a type whose raw value is a key, or which is `Codable`, becomes one by
 /// one line:
 ///
 /// ```swift

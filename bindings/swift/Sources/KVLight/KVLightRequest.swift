@@ -2,7 +2,7 @@
 
 import CKVLight
 
-/// Keys for the provider to answer one by one, in any order, from any thread, now or later.
+/// Keys for the provider to answer one by one, in any order, from any thread, at any time.
 ///
 /// Each answer is delivered at once to its waiting callers. A request that is released without ``finish()`` is finished, and its open keys
 /// fail with ``KVLightError/unanswered``.
@@ -19,17 +19,17 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         case accepted
         /// The attempt had timed out. The element is stored if nothing newer is.
         case late
-        /// The key has an answer already, the engine has closed, a tag or the version is too long, or there is nothing that could be unmodified.
+        /// The key has an answer already, the engine has closed, a tag or the version is too long, or there is no element that could be unmodified.
         case refused
     }
 
-    /// What the store has of a key, expired or not.
+    /// The stored entry of a key, expired or not.
     public struct Stale: Sendable {
         /// `nil` if the key is known to have no element.
         public let element: Element?
         /// The time since the element was loaded or set.
         public let age: Duration
-        /// The version that was stated with the element; empty if none was.
+        /// The version that was stored with the element; empty if there was none.
         public let version: String
     }
 
@@ -69,7 +69,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
     /// Why the request is no longer wanted; `nil` while it is wanted.
     public var cancellation: Cancellation? {
         let reason = kvl_request_is_cancelled(handle.raw)
-        // A reason of a later library must not read as "still wanted".
+        // A reason that only a later version of the library knows must not be taken for "still wanted".
         return reason == 0 ? nil : Cancellation(rawValue: reason) ?? .unwanted
     }
 
@@ -83,7 +83,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         handle.onCancel(cancelled)
     }
 
-    /// Reports that the provider is still working: the timeout of the attempt starts again.
+    /// Reports that the provider is still working, which restarts the timeout of the attempt.
     public func heartbeat() {
         kvl_request_heartbeat(handle.raw)
     }
@@ -95,11 +95,11 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         accepted(index < 0 ? KVL_ERR_OUT_OF_RANGE : handle.resolve(index, element, cost: pricing(element)))
     }
 
-    /// Answers the key at `index`, with the terms on which the answer is stored.
+    /// Answers the key at `index`, with terms for storing the answer.
     ///
     /// - Parameters:
     ///   - tags: at most 16 names, each of 1 to 255 bytes of UTF-8, by which ``MemoryCache/removeTag(_:)`` finds the element.
-    ///   - version: which version of the record it is, for ``stale(at:)``: at most 255 bytes of UTF-8.
+    ///   - version: the version of the record, which ``stale(at:)`` returns: at most 255 bytes of UTF-8.
     @discardableResult
     public func resolve(
         at index: Int, with element: Element?, expiredIn ttl: TimeToLive = .default, priority: Double? = nil, staleFor stale: Duration? = nil,
@@ -110,15 +110,15 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         return accepted(handle.resolve(index, element, cost: pricing(element), terms))
     }
 
-    /// What the store has of the key at `index`, expired or not; `nil` if it has nothing. A provider can ask its source whether the record has
+    /// The stored entry of the key at `index`, expired or not; `nil` if there is none. A provider can ask its source whether the record has
     /// changed since, and answer ``notModified(at:expiredIn:priority:staleFor:tags:version:)`` if it has not.
     public func stale(at index: Int) -> Stale? {
         guard index >= 0, let held = handle.stale(index, as: Element.self) else { return nil }
         return Stale(element: held.element, age: .milliseconds(held.age), version: held.version)
     }
 
-    /// Answers the key at `index` with what ``stale(at:)`` returns: the record has not changed. The same element lives anew, and keeps its tags
-    /// and its version unless others are stated.
+    /// Answers the key at `index` with the element that ``stale(at:)`` returns: the record has not changed. The element gets a new time to live, and
+    /// keeps its tags and version unless others are stated.
     @discardableResult
     public func notModified(
         at index: Int, expiredIn ttl: TimeToLive = .default, priority: Double? = nil, staleFor stale: Duration? = nil, tags: [String] = [],
@@ -129,7 +129,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
             handle.notModified(index, StatedTerms(ttl: ttl, priority: priority, stale: stale, tags: tags, version: version)))
     }
 
-    /// Answers by key: one of ``keys``, or another one, which is stored unless something newer is.
+    /// Answers a key: one of ``keys``, or another one, whose element is stored unless something newer is.
     @discardableResult
     public func supply(
         _ element: Element?, for key: K, expiredIn ttl: TimeToLive = .default, priority: Double? = nil, staleFor stale: Duration? = nil,
@@ -139,7 +139,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         return accepted(handle.supply(key, element, cost: pricing(element), terms))
     }
 
-    /// Fails the key at `index`: every waiting caller gets this error.
+    /// Fails the key at `index`. Every waiting caller gets this error.
     @discardableResult
     public func fail(at index: Int, with error: any Error) -> Acceptance {
         accepted(index < 0 ? KVL_ERR_OUT_OF_RANGE : handle.fail(index, error))

@@ -1,7 +1,7 @@
 // Fetches that call back.
 //
-// A closure is called once for each position, or once for all, and never inside the fetch call itself: if the library refuses a
-// call, the closure is called from a queue.
+// A closure is called once for each position, or once for all, and never inside the fetch call itself: if the library does not
+// accept a call, the closure is called from a queue.
 
 import CKVLight
 import Dispatch
@@ -9,7 +9,7 @@ import Foundation
 
 /// A fetch with a callback: to cancel it, and to change its urgency.
 public final class KVLightFetch: Sendable {
-    /// `nil` if the outcome was available at once.
+    /// `nil` if the outcome was known when the call was made.
     let handle: FetchHandle?
 
     init(urgency: TaskPriority?) {
@@ -147,7 +147,7 @@ extension KVLightTasks {
         return fetch
     }
 
-    /// Fetches many keys and calls back once, when all are done: results in the order of the keys, duplicates repeated.
+    /// Fetches many keys and calls back once, with the results in the order of the keys, duplicates repeated.
     @discardableResult
     public func fetch(
         keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), completion: @escaping BatchResultCallback

@@ -6,9 +6,9 @@ import Dispatch
 extension KVLightTasks {
     /// The order in which waiting keys are loaded.
     public enum QueueOrder: String, Sendable {
-        /// The newest first: for lists that scroll. If the queue is full, a new key takes the place of the oldest that is not more urgent.
+        /// The newest first, for lists that scroll. If the queue is full, a new key takes the place of the oldest that is not more urgent.
         case lifo
-        /// The oldest first. If the queue is full, a new key takes the place of a less urgent one, or is refused.
+        /// The oldest first. If the queue is full, a new key takes the place of a less urgent one, or fails.
         case fifo
     }
 
@@ -21,7 +21,7 @@ extension KVLightTasks {
         /// The minimum of an adaptive limit: the limit of running requests then follows their latency, between this number, with which it
         /// starts, and ``maximumRunningRequests``. `nil`: the limit is always ``maximumRunningRequests``.
         public var minimumRunningRequests: Int?
-        /// The maximum number of timed-out requests that the provider may still have while their slots are used again.
+        /// The maximum number of timed-out requests that the provider may still be working on while their slots are used again.
         public var maximumAbandonedRequests = 4
         /// The number of places in the queue: the maximum number of waiting keys of single fetches.
         public var maximumQueuedKeys = 65_536
@@ -40,11 +40,11 @@ extension KVLightTasks {
         /// How long the provider may take for a request; `nil` is without limit.
         public var attemptTimeout: Duration?
         public var retry: RetryPolicy
-        /// When a failing provider is not called for a while; `nil` is never.
+        /// The circuit breaker, which pauses calls of a failing provider; `nil` is none.
         public var circuitBreaker: CircuitBreaker?
         /// The limit of requests per second; `nil` is no limit.
         public var rateLimit: RateLimit?
-        /// When a slow request is handed out once more; `nil` is never.
+        /// When a slow request is repeated; `nil` is never.
         public var hedging: Hedging?
         public var readMode = ReadMode.normal
         /// The priority with which answers are stored.

@@ -1,8 +1,8 @@
 // Fetches to await.
 //
 // A resident key is answered at once: no closure is allocated, no thread is changed, and the caller's actor is not left. Otherwise a
-// fetch handle is created before anything can be cancelled, and one receiver carries the continuation into the library. If the library
-// returns "pending", it calls the receiver once. If it returns anything else it never does, and the continuation is resumed here.
+// fetch handle is created before anything can be cancelled, and a receiver passes the continuation to the library. If the library
+// returns "pending", it calls the receiver once. Otherwise it never calls the receiver, and the continuation is resumed here.
 
 import CKVLight
 
@@ -11,7 +11,7 @@ extension KVLightTasks {
     ///
     /// - Parameters:
     ///   - timeout: how long to wait, in place of the timeout of the options and of the configuration.
-    /// - Returns: the element; `nil` if there is none, if the validator refuses the key, or if the store lacks it and
+    /// - Returns: the element; `nil` if there is none, if the validator rejects the key, or if it is not in the store and
     ///   ``ReadMode/cacheOnly`` is set.
     /// - Throws: the error of the provider; ``KVLightError``; `CancellationError` as soon as the task is cancelled.
     @inlinable

@@ -1,7 +1,7 @@
 // The provider: six forms, and two for special needs.
 
 extension KVLightTasks {
-    /// The function that answers the keys that the store lacks: one key or many, by a return value, an `async` one, or a callback.
+    /// The function that loads the keys that are not in the store: one key or many, by a return value, an `async` one, or a callback.
     ///
     /// An `async` provider runs as a `Task` at the caller's priority, and is cancelled when the last waiting caller has left. A
     /// synchronous one runs on a thread that may block. An error that it throws reaches every waiting caller unchanged.
@@ -9,7 +9,7 @@ extension KVLightTasks {
         let maximumBatchCount: Int
         let answer: @Sendable (RequestHandle, RequestContext<K, Element>) -> Void
 
-        /// Inlined where the types are known, like all code on a key's path: generic code takes several times as long.
+        /// Inlined where the types are known, like all code that runs for each key: generic code takes several times as long.
         @inlinable
         init(maximumBatchCount: Int, answer: @escaping @Sendable (KVLightRequest<K, Element>) -> Void) {
             self.init(maximumBatchCount: maximumBatchCount, handling: { handle, context in

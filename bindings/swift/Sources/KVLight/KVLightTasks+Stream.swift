@@ -2,7 +2,7 @@
 
 import CKVLight
 
-/// Results as they arrive, each with its key: one for each key of the call, duplicates included.
+/// Results as they arrive: one for each key of the call, duplicates included, with its key.
 ///
 /// The fetch begins with the iteration. Leaving the loop early, or cancelling its task, cancels the open keys.
 public struct KVLightStream<K: KVLightKey, Element: Sendable>: AsyncSequence, Sendable {
@@ -26,7 +26,7 @@ public struct KVLightStream<K: KVLightKey, Element: Sendable>: AsyncSequence, Se
 
     public func makeAsyncIterator() -> AsyncIterator {
         let fetch = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
-        // A task that is cancelled before it starts begins no load.
+        // A task that is cancelled before it starts must not start a load.
         if Task.isCancelled { fetch.cancel() }
         let (stream, continuation) = AsyncThrowingStream<(K, Result<Element?, any Error>), any Error>.makeStream()
         continuation.onTermination = { _ in fetch.cancel() }

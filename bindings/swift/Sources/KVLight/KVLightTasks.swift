@@ -5,7 +5,7 @@ import CKVLight
 /// A loading cache: elements come from memory, and missing ones from the program's provider.
 ///
 /// Each key is loaded once, however many callers ask for it; one request carries many keys; a bounded number of requests runs at a time,
-/// with retry, timeout and cancellation; a key without an element is remembered as absent.
+/// with retry, timeout and cancellation; a key without an element is stored as absent.
 ///
 /// ```swift
 /// let posts = KVLightTasks<PostID, Post>(config: .init(provider: .batch(maximumBatchCount: 64) { ids in try await api.posts(ids) }))
@@ -30,7 +30,7 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
 
     /// The part of the configuration that fetches need.
     struct Settings: Sendable {
-        /// Whether a fetch without options looks into the store first.
+        /// Whether a fetch without options starts with a lookup in the store.
         let readsStore: Bool
         let deliver: Delivery
     }
@@ -121,7 +121,7 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
 
     /// Accepts no new calls, and returns when every fetch is settled and every call of the provider has returned.
     ///
-    /// A second close may only shorten the time of the first.
+    /// A second close can only shorten the time of the first.
     public func close(_ mode: CloseMode = .cancel) async {
         let (code, deadline): (UInt32, Int64) =
             switch mode {

@@ -3,9 +3,9 @@
 import CKVLight
 import Foundation
 
-/// A clock that moves only by ``advance(by:)``, so that tests of time need not sleep.
+/// A clock that moves only by ``advance(by:)``, so that tests that depend on time need not sleep.
 ///
-/// Give it to ``CacheConfiguration/clock``; it replaces the clocks of TTLs, timeouts and retries. It is a `Clock` too, so that a provider
+/// Set it as ``CacheConfiguration/clock``; it replaces the clocks of TTLs, timeouts and retries. It is a `Clock` too, so that a provider
 /// under test can sleep on it: `try await clock.sleep(for: .seconds(5))`.
 public final class ManualClock: Clock, @unchecked Sendable {
     /// A point in time, counted from the creation of the clock.

@@ -57,10 +57,10 @@ extension MemoryCache {
     }
 
     /// All entries: `for entry in cache.entries { … }`. A key that has an entry throughout appears exactly once, whatever other threads or the
-    /// loop itself change meanwhile. The iteration loads nothing, and does not count as a use or a lookup.
+    /// loop itself change. The iteration loads nothing, and does not count as a use or a lookup.
     public var entries: Entries { Entries(self) }
 
-    /// Writes the entries to a file, with their remaining times, their priorities and the order of their use. An existing file is replaced once
+    /// Writes the entries to a file, with their remaining TTLs, their priorities and the order of their use. An existing file is replaced once
     /// the new one is complete.
     ///
     /// - Parameter encode: turns an element into bytes; the first error that it throws ends the save.
@@ -77,7 +77,7 @@ extension MemoryCache {
 
     /// Stores the entries of a saved file, except those whose key has an entry already.
     ///
-    /// - Parameter decode: reverses `encode`; the first error that it throws ends the load, and entries loaded before that are kept.
+    /// - Parameter decode: reverses `encode`; the first error that it throws ends the load, and the entries loaded before that stay in the cache.
     /// - Returns: the number of entries stored.
     /// - Throws: ``FileFailure``, or the error of `decode`.
     @discardableResult
@@ -155,7 +155,7 @@ public struct FileFailure: Error, LocalizedError, CustomStringConvertible {
     }
 
     public let reason: Reason
-    /// A sentence that names the file.
+    /// A message that names the file.
     public let description: String
 
     init(status: kvl_status_t, error: OpaquePointer?) {

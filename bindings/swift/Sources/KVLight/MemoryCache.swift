@@ -4,7 +4,7 @@ import CKVLight
 
 /// A cache in memory: elements and absences, bounded by number and by cost, with a time to live for each.
 ///
-/// Every function may be called from any thread. An absence, an entry without an element, is an answer and not a miss.
+/// Every function may be called from any thread. A lookup of an absence, which is an entry without an element, is a hit and not a miss.
 ///
 /// ```swift
 /// let thumbnails = MemoryCache<URL, Thumbnail>(configuration: .init(capacity: 5_000, cost: { $0.bytes.count }))
@@ -16,7 +16,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
 
     /// The result of a lookup.
     public enum FetchResult {
-        /// The validator refused the key.
+        /// The validator rejected the key.
         case invalidKey
         /// The key is known to have no element.
         case hitNullElement
@@ -90,10 +90,10 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     ///
     /// - Parameters:
     ///   - priority: entries of lower priority are evicted first; among equal ones the least recently used.
-    ///   - ttl: how long until the element expires.
+    ///   - ttl: the time until the element expires.
     ///   - stale: how long it is kept after that as a fallback; `nil` is as the configuration says, zero is not at all.
     ///   - tags: at most 16 names, each of 1 to 255 bytes of UTF-8, by which ``removeTag(_:)`` and ``expireTag(_:)`` find it.
-    ///   - version: which version of the record it is, for ``KVLightRequest/stale(at:)``: at most 255 bytes of UTF-8.
+    ///   - version: the version of the record, which ``KVLightRequest/stale(at:)`` returns: at most 255 bytes of UTF-8.
     /// - Returns: the elements that were evicted for it, or `element` itself if it was not stored, because its cost is too high, only entries
     ///   of higher priority could make room, or a tag or the version is out of range. Expired elements and the one that was replaced are not included.
     @discardableResult
@@ -110,9 +110,9 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
 
     /// The condition of a `set`.
     public enum Condition: Sendable {
-        /// Only if nothing is stored under the key, not even an absence.
+        /// Only if the key has no entry; an absence is one.
         case absent
-        /// Only if something is stored under the key.
+        /// Only if the key has an entry.
         case present
     }
 
@@ -130,7 +130,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         return status == KVL_OK
     }
 
-    /// Stores the element that `change` returns for the current one, `nil` if there is none. If another write comes in between, `change` is
+    /// Stores the element that `change` returns for the current one, which is `nil` if there is none. If another thread writes meanwhile, `change` is
     /// called again, so that no write is lost.
     /// - Returns: the last result of `change`.
     @discardableResult
@@ -168,7 +168,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         handle.expireAll()
     }
 
-    /// Removes all entries with a tag. Loads that are in progress do not store an answer with it.
+    /// Removes all entries with a tag. A load in progress does not store its answer if that has the tag.
     /// - Returns: the number of entries removed.
     @discardableResult
     public func removeTag(_ tag: String) -> Int {
@@ -199,7 +199,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         handle.trim(keeping: ratio)
     }
 
-    /// Evicts entries until at most this number is left.
+    /// Evicts entries until at most this number of them is left.
     public func removeElements(toCount count: Int) {
         handle.trim(to: count)
     }

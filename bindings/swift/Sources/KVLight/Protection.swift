@@ -2,7 +2,7 @@
 
 import CKVLight
 
-/// When a failing provider is not called for a while. It counts requests; a permanent error does not count as a failure of the provider.
+/// The circuit breaker, which pauses calls of a failing provider. It counts requests. A permanent error is no failure of the provider.
 public struct CircuitBreaker: Hashable, Sendable {
     /// The condition that opens the circuit breaker.
     public enum Trip: Hashable, Sendable {
@@ -29,9 +29,9 @@ public struct CircuitBreaker: Hashable, Sendable {
     }
 
     public var trip: Trip
-    /// How long it stays open before probes are sent.
+    /// How long the circuit breaker stays open before it lets probes through.
     public var openFor: Duration
-    /// The number of requests that must succeed before it closes; one that fails opens it again.
+    /// The number of probes that must succeed before the circuit breaker closes. One that fails opens it again.
     public var probes: Int
 
     public init(_ trip: Trip, openFor: Duration = .seconds(5), probes: Int = 1) {
@@ -57,7 +57,7 @@ public struct CircuitBreaker: Hashable, Sendable {
 /// The number of requests per second that go to the provider. A key that waits because of the limit does not hold a slot.
 public struct RateLimit: Hashable, Sendable {
     public var requestsPerSecond: Double
-    /// The number of requests that may go at once after a pause.
+    /// The number of requests that may be made at once after a pause.
     public var burst: Int
 
     public init(requestsPerSecond: Double, burst: Int = 1) {
@@ -71,8 +71,8 @@ public struct RateLimit: Hashable, Sendable {
     }
 }
 
-/// When a slow request is handed to the provider once more, with its unanswered keys. The first answer counts, and the other request is
-/// cancelled. The provider must tolerate the same key twice at a time, and two requests must be allowed to run at a time.
+/// When a slow request is repeated with its unanswered keys. The first answer counts, and the other request is cancelled. The provider must
+/// tolerate two requests for the same key at a time, and two requests must be allowed to run at a time.
 public struct Hedging: Hashable, Sendable {
     /// When a request is slow.
     public enum Trigger: Hashable, Sendable {
@@ -83,7 +83,7 @@ public struct Hedging: Hashable, Sendable {
     }
 
     public var trigger: Trigger
-    /// The greatest part of the requests that is handed out once more.
+    /// The maximum part of the requests that is repeated.
     public var maximumRatio: Double
 
     public init(_ trigger: Trigger, maximumRatio: Double = 0.05) {

@@ -6,7 +6,7 @@ import CKVLight
 public struct TimeToLive: Hashable, Sendable {
     package let milliseconds: Int64
 
-    /// As the configuration says.
+    /// The time of the configuration.
     public static let `default` = TimeToLive(milliseconds: Int64(KVL_TTL_DEFAULT))
     /// The entry does not expire.
     public static let never = TimeToLive(milliseconds: Int64(KVL_TTL_NEVER))

@@ -1,4 +1,4 @@
-// Counters of a cache: how its lookups went.
+// The counters of a cache's lookups.
 
 import Foundation
 

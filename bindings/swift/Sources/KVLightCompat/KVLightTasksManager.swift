@@ -116,5 +116,5 @@ public final class KVLightTasksManager<K: Hashable, Element> {
     }
 }
 
-/// It is synchronised. That keys, elements and closures may be used on other threads is the program's responsibility.
+/// The class is synchronised. The program is responsible for the use of its keys, elements and closures on other threads.
 extension KVLightTasksManager: @unchecked Sendable {}

@@ -120,7 +120,7 @@ struct StoreTerms<Element> {
         defaultNullTTL = Milliseconds.timeToLive(configuration.defaultTTLForNullElement)
     }
 
-    /// 0 is not at all.
+    /// 0 stands for not at all.
     func timeToLive(_ seconds: TimeInterval?, isNull: Bool) -> Int64 {
         seconds.map(Milliseconds.timeToLive) ?? (isNull ? defaultNullTTL : defaultTTL)
     }

@@ -125,5 +125,5 @@ public final class MemoryCache<Key: Hashable, Element> {
     }
 }
 
-/// It is synchronised. That keys, elements and closures may be used on other threads is the program's responsibility.
+/// The class is synchronised. The program is responsible for the use of its keys, elements and closures on other threads.
 extension MemoryCache: @unchecked Sendable {}

@@ -1,6 +1,6 @@
 // The earlier library's closures are not Sendable, and are called from any thread.
 
-/// A value that may be used on other threads by the program's promise.
+/// A value that the program has promised is safe to use on other threads.
 struct Unchecked<Wrapped>: @unchecked Sendable {
     let value: Wrapped
 

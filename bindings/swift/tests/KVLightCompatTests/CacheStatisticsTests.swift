@@ -17,7 +17,7 @@ import Testing
         #expect(statistics.hitRate == 0.75 && statistics.successRate == 0.6)
     }
 
-    @Test func aResetBringsAnotherTracingNumberAndKeepsTheReport() {
+    @Test func aResetChangesTheTracingNumberAndKeepsTheReport() {
         var reported = 0
         var statistics = CacheStatistics()
         statistics.report = { _, _ in reported += 1 }
@@ -31,7 +31,7 @@ import Testing
         #expect(CacheStatistics().tracingID != CacheStatistics().tracingID)
     }
 
-    @Test func theReportIsGivenTheCountersAfterTheRecord() {
+    @Test func theReportReceivesTheCountersAfterTheRecord() {
         var totals: [Int] = []
         var statistics = CacheStatistics()
         statistics.report = { statistics, _ in totals.append(statistics.totalAccesses) }
@@ -58,7 +58,7 @@ import Testing
         #expect(records.count == 5)
     }
 
-    @Test func aReportMayLookAtItsCache() {
+    @Test func aReportCanUseItsCache() {
         let box = Locked<MemoryCache<String, Int>?>(nil)
         let cache = MemoryCache<String, Int>(statisticsReport: { _, _ in
             _ = box.current?.count
@@ -78,7 +78,7 @@ import Testing
         #expect(RetryCount.infinity().next().next().shouldRetry)
     }
 
-    @Test func pausesGrowAsTheySay() {
+    @Test func pausesGrowAsConfigured() {
         func pauses(_ proxy: RetryCount.IntervalProxy, _ n: Int) -> [TimeInterval] {
             sequence(first: proxy) { $0.next() }.prefix(n).map(\.timeInterval)
         }

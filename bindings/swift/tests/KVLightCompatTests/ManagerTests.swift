@@ -30,7 +30,7 @@ import Testing
         }
     }
 
-    @Test func trailingClosuresAreToldApartWithoutAnnotations() async throws {
+    @Test func trailingClosuresAreDistinguishedWithoutAnnotations() async throws {
         let mono = KVLightTasksManager<String, String> { key in "\(key)!" }
         let callback = KVLightTasksManager<String, String> { key, callback in callback(.success("\(key)!")) }
         let multi = KVLightTasksManager<String, String> { keys in [keys[0]: "\(keys[0])!"] }
@@ -70,7 +70,7 @@ import Testing
         if case .success(let absence) = delivered.current[2].1 { #expect(absence == nil) } else { Issue.record("an absence is no failure") }
     }
 
-    @Test func noKeysAreAnsweredNotInline() {
+    @Test func aBatchWithoutKeysIsAnsweredAfterTheCall() {
         let manager = Manager { (key: String) throws -> Int? in 1 }
         let inline = Locked(true)
         let delivered = Locked<Bool?>(nil)
@@ -85,7 +85,7 @@ import Testing
         #expect(delivered.current == true)
     }
 
-    @Test func aCallbackMayBlockOnAnothersResult() {
+    @Test func aCallbackCanWaitForAnother() {
         let manager = Manager { (key: String) throws -> Int? in key.count }
         let inner = Locked<Int?>(nil)
         waitFor { done in
@@ -115,14 +115,14 @@ import Testing
                     if inside.update({ $0 += 1; return $0 }) == keys.count {
                         keys.forEach { _ in all.signal() }
                     }
-                    #expect(all.wait(timeout: .now() + 20) == .success, "the others did not run meanwhile")
+                    #expect(all.wait(timeout: .now() + 20) == .success, "the other callbacks did not run at the same time")
                     done()
                 }
             }
         }
     }
 
-    @Test func aResidentKeyIsToldOnceAndNotInline() async {
+    @Test func aResidentKeyIsDeliveredOnceAfterTheCall() async {
         let calls = Locked(0)
         let manager = Manager { (key: String) throws -> Int? in
             calls.update { $0 += 1 }
@@ -148,12 +148,12 @@ import Testing
     }
 
     /// It compiles under strict concurrency.
-    @Test func itIsSendable() async {
+    @Test func aManagerIsSendable() async {
         func isSendable(_: some Sendable) -> Bool { true }
         #expect(isSendable(Manager { (key: String) throws -> Int? in key.count }) && isSendable(MemoryCache<String, Int>()))
     }
 
-    @Test func aMissingKeyIsAbsentAndRemembered() async throws {
+    @Test func aMissingKeyIsStoredAsAbsent() async throws {
         let calls = Locked(0)
         let manager = Manager { (keys: [String]) throws -> [String: Int?] in
             calls.update { $0 += 1 }
@@ -163,7 +163,7 @@ import Testing
         #expect(calls.current == 1)
     }
 
-    @Test func anInvalidKeyIsNilAndAsksNobody() async throws {
+    @Test func anInvalidKeyIsNilWithoutACallOfTheProvider() async throws {
         let calls = Locked(0)
         let manager = Manager(
             config: .init(
@@ -186,7 +186,7 @@ import Testing
         #expect(try await manager.asyncFetchThrowing(key: "text") == "x")
     }
 
-    @Test func requestsAreFilledInTheOrderAsked() async {
+    @Test func requestsAreFilledInTheOrderOfTheFetches() async {
         let calls = Locked<[[Int]]>([])
         let manager = KVLightTasksManager<Int, Int>(
             config: .init(
@@ -229,7 +229,7 @@ import Testing
         #expect(delivered.current[0] == true && delivered.current[1] == true)
     }
 
-    @Test func failuresAreTriedAgain() async throws {
+    @Test func failuresAreRetried() async throws {
         let calls = Locked(0)
         let manager = Manager(
             config: .init(
@@ -241,7 +241,7 @@ import Testing
         #expect(calls.current == 4)
     }
 
-    @Test func countZeroTriesOnce() async {
+    @Test func aCountOfZeroMakesOneAttempt() async {
         for count in [RetryCount.never, 0, .count(count: 0)] {
             let calls = Locked(0)
             let manager = Manager(
@@ -274,7 +274,7 @@ import Testing
         }
     }
 
-    @Test func manyWhoAskShareOneLoad() async {
+    @Test func manyCallersShareOneLoad() async {
         let calls = Locked(0)
         let manager = KVLightTasksManager<Int, Int> { (key: Int) async throws -> Int? in
             calls.update { $0 += 1 }
@@ -288,17 +288,17 @@ import Testing
         #expect(calls.current == 1)
     }
 
-    @Test func oneErrorArrivesTheSameEverywhere() async {
+    @Test func everyCallerGetsTheSameError() async {
         final class Fault: Error {}
         let fault = Fault()
         let manager = Manager { (keys: [String]) throws -> [String: Int?] in throw fault }
         let results = await manager.asyncFetch(keys: ["a", "b", "c"])
         for (_, result) in results {
-            if case .failure(let error) = result { #expect(error as AnyObject === fault) } else { Issue.record("it failed") }
+            if case .failure(let error) = result { #expect(error as AnyObject === fault) } else { Issue.record("a fetch of a failing provider succeeded") }
         }
     }
 
-    @Test func itLivesUntilItsFetchesAreSettled() {
+    @Test func aManagerLivesUntilItsFetchesAreSettled() {
         let held = Locked<[() -> Void]>([])
         let delivered = Locked<Int?>(nil)
         waitFor { done in
@@ -320,7 +320,7 @@ import Testing
         #expect(delivered.current == 1)
     }
 
-    @Test func limitsOfAllSizesAreTaken() async throws {
+    @Test func limitsOfAllSizesAreAccepted() async throws {
         let configs: [(Int, Int, UInt)] = [(-5, -5, 0), (0, 0, 1), (.max, .max, .max)]
         for (queue, running, batch) in configs {
             let manager = Manager(
@@ -332,7 +332,7 @@ import Testing
         }
     }
 
-    @Test func theStatisticsReportHearsOfFetches() async {
+    @Test func theStatisticsReportCountsFetches() async {
         let records = Locked<[CacheRecord]>([])
         let manager = Manager(
             config: .init(
@@ -343,7 +343,7 @@ import Testing
         #expect(records.current == [.miss, .invalidKey, .hitNonNullElement])
     }
 
-    @Test func elementsEndWithTheirManager() async {
+    @Test func elementsAreReleasedWithTheirManager() async {
         final class Tracked {
             let live: Locked<Int>
             init(_ live: Locked<Int>) {

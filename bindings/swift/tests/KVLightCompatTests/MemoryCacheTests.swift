@@ -11,13 +11,13 @@ import Testing
         cache.set(element: 1, for: "one")
         cache.set(element: nil, for: "nil")
         #expect(cache.getElement(for: "one").element == 1)
-        if case .hitNullElement = cache.getElement(for: "nil") {} else { Issue.record("an absence is no miss") }
+        if case .hitNullElement = cache.getElement(for: "nil") {} else { Issue.record("an absence was a miss") }
         #expect(cache.getElement(for: "none").isMiss)
         if case .invalidKey = cache.getElement(for: "") {} else { Issue.record("an invalid key was looked up") }
         #expect(cache.count == 2 && !cache.isEmpty && !cache.isFull)
     }
 
-    @Test func aProgramMayExtendItByItsParametersNames() {
+    @Test func aProgramCanExtendTheClassWithTheNamesOfItsParameters() {
         let cache = MemoryCache<String, Int>()
         cache.set(element: 7, for: "A")
         #expect(cache.shout("a") == 7)
@@ -56,19 +56,19 @@ import Testing
         if case .hitNullElement = cache.getElement(for: "outer") {} else { Issue.record("an absence was kept as an element") }
     }
 
-    @Test func setReturnsWhatItPushedOut() {
+    @Test func setReturnsTheEvictedElements() {
         let cache = MemoryCache<String, Int>(configuration: .init(memoryUsageLimitation: .init(capacity: 2)))
         #expect(cache.set(element: 1, for: "a") == [])
         #expect(cache.set(element: 2, for: "b", priority: 1) == [])
         #expect(cache.set(element: 3, for: "b", priority: 1) == [], "a replaced element is not listed")
         #expect(cache.set(element: 4, for: "c", priority: 2) == [1])
-        #expect(cache.set(element: 5, for: "d", priority: 0) == [5], "refused by priority")
+        #expect(cache.set(element: 5, for: "d", priority: 0) == [5], "an element of too low a priority")
         #expect(cache.set(element: nil, for: "e", priority: 3) == [3])
         #expect(cache.set(element: 6, for: "f", priority: 9) == [4])
         #expect(cache.set(element: 7, for: "g", priority: 9) == [], "an absence has no element to list")
     }
 
-    @Test func whatIsNotToBeStoredIsNotListed() {
+    @Test func anElementThatIsNotToBeStoredIsNotListed() {
         let none = MemoryCache<String, Int>(configuration: .init(memoryUsageLimitation: .init(capacity: 0)))
         #expect(none.set(element: 1, for: "a") == [] && none.isEmpty && none.isFull)
         let cache = MemoryCache<String, Int>(configuration: .init(defaultTTL: 0, keyValidator: { $0 != "bad" }))
@@ -95,7 +95,7 @@ import Testing
         #expect(cache.set(element: 100_000, for: 5) == [half])
     }
 
-    @Test func costsOfAllSizesAreTaken() {
+    @Test func costsOfAllSizesAreAccepted() {
         for cost in [Int.min, -1, 0, 1, Int.max] {
             let cache = MemoryCache<String, Int>(
                 configuration: .init(memoryUsageLimitation: .init(capacity: 3), costProvider: { _ in cost }))
@@ -104,7 +104,7 @@ import Testing
         }
     }
 
-    @Test func limitsOfAllSizesAreTaken() {
+    @Test func limitsOfAllSizesAreAccepted() {
         #expect(MemoryUsageLimitation(capacity: -1, memory: -1).capacity == 0)
         #expect(MemoryUsageLimitation(capacity: -1, memory: -1).memory == 0)
         #expect(MemoryUsageLimitation(memory: .max).memory == MemoryUsageLimitation.unlimitedMemoryUsage)
@@ -117,7 +117,7 @@ import Testing
         #expect(none.set(element: 1, for: 1) == [1])
     }
 
-    @Test func timesOfAllSizesAreTaken() {
+    @Test func timesOfAllSizesAreAccepted() {
         for seconds in [1e308, Double.greatestFiniteMagnitude, .infinity, 1e10] {
             let cache = MemoryCache<String, Int>(
                 configuration: .init(defaultTTL: seconds, defaultTTLForNullElement: seconds, ttlRandomizationRange: seconds))
@@ -158,7 +158,7 @@ import Testing
         #expect(cache.isEmpty && cache.removeElement() == nil)
     }
 
-    @Test func theKeyTableForgetsWhatIsGone() {
+    @Test func theKeyTableRemovesUnusedKeys() {
         let cache = MemoryCache<Int, Int>(configuration: .init(memoryUsageLimitation: .init(capacity: 10)))
         for i in 0..<20_000 {
             cache.set(element: i, for: i)
@@ -168,10 +168,10 @@ import Testing
         let table = KeyTable<Int>()
         for i in 0..<50_000 { table.unpin(table.pin(i), stored: { $0 == 1 }) }
         #expect(table.count < 3000)
-        #expect(table.key(1) == 0, "a stored key was forgotten")
+        #expect(table.key(1) == 0, "a stored key was removed")
     }
 
-    @Test func manyThreadsMayUseIt() {
+    @Test func manyThreadsCanUseACache() {
         let cache = MemoryCache<Int, Int>(configuration: .init(memoryUsageLimitation: .init(capacity: 100)))
         DispatchQueue.concurrentPerform(iterations: 8) { t in
             for i in 0..<2000 {

@@ -24,7 +24,7 @@ final class Locked<Value>: @unchecked Sendable {
 func waitFor(_ count: Int = 1, _ start: (@escaping () -> Void) -> Void) {
     let semaphore = DispatchSemaphore(value: 0)
     start { semaphore.signal() }
-    for _ in 0..<count { #expect(semaphore.wait(timeout: .now() + 20) == .success, "a callback never came") }
+    for _ in 0..<count { #expect(semaphore.wait(timeout: .now() + 20) == .success, "a callback was not called") }
 }
 
 // Programs may extend the earlier library's classes, using the names of their type parameters.

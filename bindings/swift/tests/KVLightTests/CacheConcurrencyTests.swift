@@ -5,7 +5,7 @@ import KVLight
 import Testing
 
 @Suite struct CacheConcurrencyTests {
-    @Test func s17_anUpdateLosesNoWriteOfOthers() async {
+    @Test func s17_anUpdateLosesNoOtherWrite() async {
         let cache = MemoryCache<String, Int>()
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<4 {
@@ -20,7 +20,7 @@ import Testing
         #expect(cache["none"] == 1)
     }
 
-    @Test func s17_aWriteMayHaveACondition() {
+    @Test func s17_aWriteCanHaveACondition() {
         let cache = MemoryCache<String, Int>()
         #expect(!cache.set(element: 1, for: "k", if: .present) && !cache.contains("k"))
         #expect(cache.set(element: 1, for: "k", if: .absent))
@@ -28,7 +28,7 @@ import Testing
         #expect(cache.set(element: 2, for: "k", if: .present) && cache["k"] == 2)
     }
 
-    @Test func s17_aTouchGivesANewTime() {
+    @Test func s17_aTouchGivesANewTTL() {
         let clock = ManualClock()
         var configuration = CacheConfiguration<String, Int>(timeToLive: .seconds(10))
         configuration.clock = clock
@@ -68,7 +68,7 @@ import Testing
         #expect(live.current == 0)
     }
 
-    @Test func aValidatorMayCallBackFromManyThreads() async {
+    @Test func aValidatorCanUseTheCacheFromManyThreads() async {
         let box = Locked<MemoryCache<Int, Int>?>(nil)
         let cache = MemoryCache<Int, Int>(
             configuration: .init(keyValidator: { key in

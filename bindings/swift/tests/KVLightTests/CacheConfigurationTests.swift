@@ -10,7 +10,7 @@ import Testing
         #expect(cache.capacity == 1024 && cache.costLimit == nil)
     }
 
-    @Test func valuesOutOfRangeAreBroughtIntoIt() {
+    @Test func valuesOutOfRangeAreClamped() {
         var configuration = CacheConfiguration<String, Int>(capacity: -5, costLimit: -5)
         configuration.shards = 1_000_000
         configuration.seed = -9
@@ -39,7 +39,7 @@ import Testing
         #expect((0..<500).allSatisfy { (i: Int) in cache.getElement(for: "key \(i)").element == i })
     }
 
-    @Test func theCostFunctionIsAskedOnceForEachElement() {
+    @Test func theCostFunctionIsCalledOnceForEachElement() {
         let asked = Locked(0)
         let cache = MemoryCache<Int, Int>(
             configuration: .init(cost: { _ in
@@ -59,7 +59,7 @@ import Testing
         #expect(free.cost == zero.cost)
     }
 
-    @Test func s10_theValidatorIsGivenTheKeyItself() {
+    @Test func s10_theValidatorReceivesTheKey() {
         let seen = Locked<[UUID]>([])
         let cache = MemoryCache<UUID, Int>(
             configuration: .init(keyValidator: { key in

@@ -14,7 +14,7 @@ import Testing
         #expect(cache.count == 10 && cache.isFull)
     }
 
-    @Test func s05_theLeastRecentlyUsedLeavesFirst() {
+    @Test func s05_theLeastRecentlyUsedEntryIsEvictedFirst() {
         let cache = MemoryCache<String, Int>(configuration: .init(capacity: 2))
         cache.set(element: 1, for: "a")
         cache.set(element: 2, for: "b")
@@ -23,7 +23,7 @@ import Testing
         #expect(cache.contains("a") && !cache.contains("b") && cache.contains("c"))
     }
 
-    @Test func s05_theLowestPriorityLeavesFirst() {
+    @Test func s05_theLowestPriorityIsEvictedFirst() {
         let cache = MemoryCache<String, Int>(configuration: .init(capacity: 2))
         cache.set(element: 1, for: "low", priority: 1)
         cache.set(element: 2, for: "high", priority: 2)
@@ -32,18 +32,18 @@ import Testing
         #expect(cache.contains("high"))
     }
 
-    @Test func s05_whoMayClaimNoRoomIsRefusedAndNamed() {
+    @Test func s05_anElementThatMayNotEvictOthersIsReturned() {
         let cache = MemoryCache<String, Int>(configuration: .init(capacity: 1))
         cache.set(element: 1, for: "high", priority: 5)
         #expect(cache.set(element: 2, for: "low", priority: 1) == [2])
         #expect(cache.contains("high") && !cache.contains("low"))
     }
 
-    @Test func s05_absencesAreVictimsLikeAnyOther() {
+    @Test func s05_absencesAreEvictedLikeOtherEntries() {
         let cache = MemoryCache<String, Int>(configuration: .init(capacity: 2))
         cache.set(element: nil, for: "nobody")
         cache.set(element: 1, for: "a")
-        #expect(cache.set(element: 2, for: "b").isEmpty, "an absence has no element to name")
+        #expect(cache.set(element: 2, for: "b").isEmpty, "an absence has no element to return")
         #expect(!cache.contains("nobody") && cache.count == 2)
     }
 
@@ -64,14 +64,14 @@ import Testing
         #expect(cache.count > 50 && cache.count < 100)
     }
 
-    @Test func s04_whatIsTooDearIsNamedAndLeavesNothingBehind() {
+    @Test func s04_anElementThatCostsTooMuchIsReturnedAndTheOlderOneRemoved() {
         let cache = MemoryCache<String, Int>(configuration: .init(costLimit: 10_000, cost: { $0 }))
         cache.set(element: 100, for: "k")
         #expect(cache.set(element: cache.maximumCost + 1, for: "k") == [cache.maximumCost + 1])
-        #expect(!cache.contains("k"), "the older element is served although a newer one was said")
+        #expect(!cache.contains("k"), "the older element is served though a newer one was set")
     }
 
-    @Test func s03_overwritingGivesTheOldCostBack() {
+    @Test func s03_overwritingSubtractsTheOldCost() {
         let cache = MemoryCache<String, Int>(configuration: .init(costLimit: 100_000, cost: { $0 }))
         for i in 1...1000 { cache.set(element: i * 50, for: "k") }
         let once = MemoryCache<String, Int>(configuration: .init(costLimit: 100_000, cost: { $0 }))
@@ -93,14 +93,14 @@ import Testing
         #expect(cache.getElement(for: "a").element == 1)
     }
 
-    @Test func s14_popHandsOutTheNextVictim() {
+    @Test func s14_popReturnsTheNextEntryToBeEvicted() {
         let cache = MemoryCache<Int, Int>()
         (0..<3).forEach { cache.set(element: $0, for: $0) }
         cache.set(element: 9, for: 9, priority: -1)
         #expect((0..<5).map { _ in cache.removeElement() } == [9, 0, 1, 2, nil])
     }
 
-    @Test func s14_trimmingTakesVictimsFirst() {
+    @Test func s14_trimmingFollowsTheOrderOfEviction() {
         let cache = MemoryCache<Int, Int>()
         (0..<10).forEach { cache.set(element: $0, for: $0) }
         cache.removeElements(toPercent: 0.5)
@@ -118,7 +118,7 @@ import Testing
         #expect(cache.count == 3 && cache.capacity == 3)
     }
 
-    @Test func s11_theListenerHearsOfEachElementOnce() {
+    @Test func s11_theListenerIsCalledOnceForEachElement() {
         let heard = Locked<[String]>([])
         var configuration = CacheConfiguration<String, Int>(capacity: 1)
         configuration.removalListener = { key, element, cause in

@@ -24,14 +24,14 @@ import Testing
         #expect(cache.isEmpty)
     }
 
-    @Test func s06_theDefaultIsForEver() {
+    @Test func s06_byDefaultAnEntryDoesNotExpire() {
         let cache = cache()
         cache.set(element: 1, for: "k")
         clock.advance(by: .seconds(100 * 365 * 86_400))
         #expect(cache.getElement(for: "k").element == 1)
     }
 
-    @Test func s06_theConfiguredTTLHoldsWhereNoneIsGiven() {
+    @Test func s06_theConfiguredTTLIsTheDefault() {
         let cache = cache { $0.timeToLive = .seconds(5) }
         cache.set(element: 1, for: "default")
         cache.set(element: 2, for: "own", expiredIn: .never)
@@ -49,7 +49,7 @@ import Testing
         #expect(cache.getElement(for: "somebody").element == 1)
     }
 
-    @Test func s06_aTTLOfZeroStoresNothingAndRemovesWhatWasThere() {
+    @Test func s06_aTTLOfZeroStoresNothingAndRemovesTheEntry() {
         let cache = cache()
         cache.set(element: 1, for: "k")
         cache.set(element: 2, for: "k", expiredIn: .seconds(0))
@@ -58,23 +58,23 @@ import Testing
         #expect(cache.isEmpty)
     }
 
-    @Test func s06_hugeTTLsAreForEver() {
+    @Test func s06_hugeTTLsDoNotExpire() {
         let cache = cache()
         cache.set(element: 1, for: "k", expiredIn: .after(.seconds(Int64.max)))
         clock.advance(by: .seconds(1_000_000_000))
         #expect(cache.getElement(for: "k").element == 1)
     }
 
-    @Test func s05_roomIsMadeFromTheExpiredFirst() {
+    @Test func s05_expiredEntriesAreEvictedFirst() {
         let cache = cache { $0.capacity = 2 }
         cache.set(element: 1, for: "dear", priority: 9, expiredIn: .seconds(1))
         cache.set(element: 2, for: "cheap")
         clock.advance(by: .seconds(2))
-        #expect(cache.set(element: 3, for: "new", priority: -1).isEmpty, "an expired entry was named as a victim")
+        #expect(cache.set(element: 3, for: "new", priority: -1).isEmpty, "an expired entry was returned as evicted")
         #expect(cache.contains("cheap") && cache.contains("new"))
     }
 
-    @Test func s08_jitterLetsNothingBeBornExpired() {
+    @Test func s08_jitterStoresNoExpiredEntry() {
         let cache = cache {
             $0.timeToLive = .seconds(10)
             $0.timeToLiveJitter = .seconds(1000)
@@ -85,7 +85,7 @@ import Testing
         #expect(cache.count == 200, "an entry lived less than half its TTL")
         clock.advance(by: .seconds(5))
         let left = cache.count
-        #expect(left > 20 && left < 180, "\(left) of 200: all TTLs are alike")
+        #expect(left > 20 && left < 180, "\(left) of 200 are left: all TTLs are alike")
         clock.advance(by: .seconds(5.2))
         #expect(cache.isEmpty, "an entry lived more than one and a half TTLs")
     }
@@ -101,7 +101,7 @@ import Testing
         #expect(cache.getElement(for: "idle") == .miss)
     }
 
-    @Test func s07_expiredElementsEndUntouched() async {
+    @Test func s07_expiredElementsAreReleasedWithoutACall() async {
         let live = Locked(0)
         var configuration = CacheConfiguration<Int, Tracked>()
         configuration.clock = clock
@@ -111,7 +111,7 @@ import Testing
         #expect(await eventually { live.current == 0 }, "\(live.current) expired elements are kept")
     }
 
-    @Test func s14_theExpiredAreRemovedOnDemand() {
+    @Test func s14_expiredEntriesAreRemovedOnDemand() {
         let cache = cache { $0.usesTimer = false }
         for i in 0..<20 { cache.set(element: i, for: "\(i)", expiredIn: i < 12 ? .seconds(1) : .never) }
         clock.advance(by: .seconds(2))
@@ -119,7 +119,7 @@ import Testing
         #expect(cache.count == 8)
     }
 
-    @Test func s11_theListenerHearsOfExpiry() async {
+    @Test func s11_theListenerIsCalledForExpiry() async {
         let heard = Locked<[String]>([])
         let cache = cache {
             $0.removalListener = { key, _, cause in heard.update { $0.append("\(key) \(cause)") } }

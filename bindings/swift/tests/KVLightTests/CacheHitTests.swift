@@ -12,7 +12,7 @@ import Testing
         #expect(cache.getElement(for: "seven").element == 7)
     }
 
-    @Test func s01_anAbsenceIsHitAndIsNoMiss() {
+    @Test func s01_anAbsenceIsAHitAndNoMiss() {
         let cache = MemoryCache<String, Int>()
         cache.set(element: nil, for: "nobody")
         #expect(cache.getElement(for: "nobody") == .hitNullElement)
@@ -20,7 +20,7 @@ import Testing
         #expect(cache.getElement(for: "nobody").element == nil)
     }
 
-    @Test func s01_whatIsNotThereIsMissed() {
+    @Test func s01_aKeyWithoutAnEntryIsAMiss() {
         let cache = MemoryCache<String, Int>()
         #expect(cache.getElement(for: "x") == .miss)
         #expect(cache.getElement(for: "x").isMiss)
@@ -41,7 +41,7 @@ import Testing
         #expect(cache.getElement(for: "outer") == .hitNullElement)
     }
 
-    @Test func anElementMayBeOfNoSize() {
+    @Test func anElementCanHaveNoSize() {
         let cache = MemoryCache<Int, Void>()
         cache.set(element: (), for: 1)
         #expect(cache.getElement(for: 1).element != nil)
@@ -50,12 +50,12 @@ import Testing
     @Test func aLaterElementReplacesAnEarlierOne() {
         let cache = MemoryCache<String, Int>()
         #expect(cache.set(element: 1, for: "k").isEmpty)
-        #expect(cache.set(element: 2, for: "k").isEmpty, "a replaced element was named as a victim")
+        #expect(cache.set(element: 2, for: "k").isEmpty, "a replaced element was returned as evicted")
         #expect(cache.getElement(for: "k").element == 2)
         #expect(cache.count == 1)
     }
 
-    @Test func s13_aPeekLeavesNoTrace() {
+    @Test func s13_aPeekChangesNothing() {
         let cache = MemoryCache<String, Int>(configuration: .init(capacity: 2))
         cache.set(element: 1, for: "old")
         cache.set(element: 2, for: "new")
@@ -66,7 +66,7 @@ import Testing
         #expect(!cache.contains("old"), "a peek counted as use")
     }
 
-    @Test func s14_removalHandsTheElementOut() {
+    @Test func s14_removalReturnsTheElement() {
         let cache = MemoryCache<String, Int>()
         cache.set(element: 1, for: "a")
         #expect(cache.removeElement(for: "a") == 1)
@@ -74,7 +74,7 @@ import Testing
         #expect(cache.getElement(for: "a") == .miss)
     }
 
-    @Test func s14_clearLeavesNothing() {
+    @Test func s14_clearRemovesAllEntries() {
         let cache = MemoryCache<Int, Int>()
         (0..<100).forEach { cache.set(element: $0, for: $0) }
         #expect(cache.count == 100)
@@ -91,7 +91,7 @@ import Testing
         #expect(live.current == 1 && kept?.name == "a")
     }
 
-    @Test func l04_elementsEndOnceHoweverTheyLeave() {
+    @Test func l04_elementsAreReleasedOnceForEveryCause() {
         let live = Locked(0)
         do {
             let cache = MemoryCache<Int, Tracked>(configuration: .init(capacity: 10))

@@ -23,7 +23,7 @@ import Testing
         #expect(statistics.totalAccesses == 6)
     }
 
-    @Test func s12_theHitRateLeavesInvalidKeysOut() {
+    @Test func s12_theHitRateExcludesInvalidKeys() {
         #expect(used().statistics.hitRate == 0.8)
         #expect(MemoryCache<Int, Int>().statistics.hitRate == 0)
     }
@@ -45,7 +45,7 @@ import Testing
         #expect(statistics.entries == 0 && statistics.cost == 0)
     }
 
-    @Test func s12_theReportHearsOfEachLookupInOrderBeforeTheCallReturns() {
+    @Test func s12_theReportIsCalledForEachLookupBeforeItReturns() {
         let heard = Locked<[CacheRecord]>([])
         let totals = Locked<[Int]>([])
         let cache = used { statistics, record in
@@ -61,7 +61,7 @@ import Testing
         #expect(heard.current.count == 6, "a write was reported")
     }
 
-    @Test func s12_aReportMayLookAtTheCache() {
+    @Test func s12_aReportCanUseTheCache() {
         let box = Locked<MemoryCache<String, Int>?>(nil)
         let found = Locked<[Int?]>([])
         let cache = MemoryCache<String, Int>(
@@ -87,7 +87,7 @@ import Testing
         #expect(after.entries == 2, "a gauge was reset")
     }
 
-    @Test func s12_statisticsAreTextToo() throws {
+    @Test func s12_statisticsHaveTextForms() throws {
         let cache = used()
         let json = try #require(
             try JSONSerialization.jsonObject(with: Data(cache.statistics(as: .json).utf8)) as? [String: Any])

@@ -19,7 +19,7 @@ import Testing
         #expect(calls.current == 1)
     }
 
-    @Test func f02_aResidentKeyIsNotToldInsideTheCall() async {
+    @Test func f02_aResidentKeyIsNotDeliveredInsideTheCall() async {
         let posts = echo()
         posts.cache.set(element: "there", for: "k")
         let inside = Locked(true)
@@ -32,7 +32,7 @@ import Testing
         #expect(await eventually { delivered.current != nil })
     }
 
-    @Test func f04_eachPositionIsToldDuplicatesIncluded() async {
+    @Test func f04_eachPositionIsDeliveredDuplicatesIncluded() async {
         let posts = echo()
         let delivered = Locked<[String]>([])
         posts.fetch(keys: ["a", "b", "a", "no c"]) { key, result in
@@ -52,7 +52,7 @@ import Testing
         #expect(results.map { try? $0.1.get() } == ["value of b", "value of a", "value of b"])
     }
 
-    @Test func f05_noKeysAreToldOnce() async {
+    @Test func f05_aBatchWithoutKeysIsDeliveredOnce() async {
         let posts = echo()
         let count: Int = await withCheckedContinuation { done in
             posts.fetch(keys: []) { (all: [(String, Result<String?, any Error>)]) in done.resume(returning: all.count) }
@@ -76,7 +76,7 @@ import Testing
         await gate.open()
     }
 
-    @Test func l05_afterCloseEveryFormIsToldOnceThatItIsClosed() async {
+    @Test func l05_afterACloseEveryFormDeliversClosedOnce() async {
         let posts = echo()
         await posts.close()
         let delivered = Locked<[String]>([])
@@ -93,7 +93,7 @@ import Testing
         if case .failure(let error) = result, error as? KVLightError == .closed { "closed" } else { "other" }
     }
 
-    @Test func callbacksRunWhereTheyAreWanted() async {
+    @Test func callbacksRunOnTheConfiguredQueue() async {
         nonisolated(unsafe) let key = DispatchSpecificKey<String>()
         let queue = DispatchQueue(label: "callbacks")
         queue.setSpecific(key: key, value: "here")
@@ -112,10 +112,10 @@ import Testing
             posts.fetch(key: "k") { _, result in delivered.update { $0 = try? result.get() } }
         }
         await gate.open()
-        #expect(await eventually { delivered.current == "value of k" }, "the engine went before its fetch was settled")
+        #expect(await eventually { delivered.current == "value of k" }, "the engine was released before its fetch was settled")
     }
 
-    @Test func l04_theClosureEndsAfterItsLastCall() async {
+    @Test func l04_theClosureIsReleasedAfterItsLastCall() async {
         let live = Locked(0)
         let posts = echo()
         do {

@@ -21,10 +21,10 @@ import Testing
         }
         task.cancel()
         await task.value
-        #expect(calls.current.isEmpty, "a cancelled fetch asked the provider")
+        #expect(calls.current.isEmpty, "a cancelled fetch called the provider")
     }
 
-    @Test func f09_duringALoadOthersNoticeNothing() async throws {
+    @Test func f09_aCancelDuringALoadAffectsNoOtherFetch() async throws {
         let gate = Gate()
         let posts = gated(gate)
         let leaving = Task { try await posts.fetch(key: "k") }
@@ -44,7 +44,7 @@ import Testing
         #expect(try await task.value == "value of k")
     }
 
-    @Test func f09_ofABatchSettlesWhatIsOpen() async {
+    @Test func f09_aCancelOfABatchSettlesTheOpenKeys() async {
         let gate = Gate()
         let posts = gated(gate)
         posts.cache.set(element: "there", for: "resident")
@@ -88,7 +88,7 @@ import Testing
         await gate.open()
     }
 
-    @Test func f09_whoComesLaterStartsAnew() async throws {
+    @Test func f09_aLaterFetchStartsANewLoad() async throws {
         let calls = Locked(0)
         let tasks = KVLightTasks<String, Int>(
             provider: .single { (_: String) async throws -> Int? in
@@ -135,7 +135,7 @@ import Testing
                 }
             }
             for waiter in waiters { await waiter.value }
-            #expect(elements.current + cancelled.current == 10_000, "\(others.current) ended otherwise")
+            #expect(elements.current + cancelled.current == 10_000, "\(others.current) fetches ended otherwise")
             #expect(tasks.statistics.queued == 0)
             await tasks.close()
         }

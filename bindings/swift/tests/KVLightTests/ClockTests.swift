@@ -5,7 +5,7 @@ import KVLight
 import Testing
 
 @Suite struct ClockTests {
-    @Test func s15_itMovesOnlyWhenItIsTold() {
+    @Test func s15_theClockMovesOnlyByAdvance() {
         let clock = ManualClock()
         let start = clock.now
         #expect(clock.elapsed == .zero)
@@ -18,7 +18,7 @@ import Testing
         #expect(clock.elapsed == .milliseconds(1501))
     }
 
-    @Test func s15_sleepersAreWokenWhenTheirTimeHasCome() async throws {
+    @Test func s15_sleepersAreWokenAtTheirDeadline() async throws {
         let clock = ManualClock()
         let woken = Locked<[Int]>([])
         let sleepers = (1...3).map { i in
@@ -57,7 +57,7 @@ import Testing
         await #expect(throws: CancellationError.self) { try await late.value }
     }
 
-    @Test func s15_aProviderSleepsOnTheClockThatItsCacheGoesBy() async throws {
+    @Test func s15_aProviderCanSleepOnTheClockOfItsCache() async throws {
         let clock = ManualClock()
         var config = KVLightTasks<String, Int>.Config(
             provider: .single { (key: String) async throws -> Int? in

@@ -16,7 +16,7 @@ struct Post: Codable, Equatable, Sendable {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     }
 
-    @Test func s18_iterationShowsEachEntryOnce() {
+    @Test func s18_iterationReturnsEachEntryOnce() {
         let cache = MemoryCache<Int, String>(configuration: .init(capacity: 10_000, timeToLive: .seconds(60)))
         for i in 0..<1000 { cache[i] = "\(i)" }
         cache.set(element: nil, for: -1)
@@ -35,7 +35,7 @@ struct Post: Codable, Equatable, Sendable {
         #expect(iterator.next() == nil && iterator.next() == nil)
     }
 
-    @Test func s18_iterationReleasesWhatItShows() async {
+    @Test func s18_iterationReleasesItsElements() async {
         let live = Locked(0)
         do {
             let cache = MemoryCache<String, Tracked>()
@@ -88,7 +88,7 @@ struct Post: Codable, Equatable, Sendable {
         #expect(other[1] == "one" && other[2] == "two")
     }
 
-    @Test func s18_whatIsWrongWithAFileIsSaid() throws {
+    @Test func s18_aFileThatCannotBeUsedThrowsTheReason() throws {
         let cache = MemoryCache<Int, String>()
         func reason(_ name: String) -> FileFailure.Reason? {
             do {

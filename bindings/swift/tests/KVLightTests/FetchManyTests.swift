@@ -28,7 +28,7 @@ import Testing
         #expect(list.map(\.0) == ["bb", "a", "bb", "no"] && list.map(\.1) == [2, 1, 2, nil])
     }
 
-    @Test func f05_noKeysAreAnswered() async throws {
+    @Test func f05_aBatchWithoutKeysIsAnswered() async throws {
         #expect(try await (bad.fetch(keys: []) as [String: Int?]).isEmpty)
         #expect(try await (bad.fetch(keys: []) as [(String, Int?)]).isEmpty)
         #expect(await bad.results(for: []).isEmpty)
@@ -72,14 +72,14 @@ import Testing
         await gate.open()
     }
 
-    @Test func f17_partialDeliversWhatThereIs() async {
+    @Test func f17_partialDeliversTheOtherKeys() async {
         let results = await bad.results(for: ["a", "bad", "no", "a"])
         #expect(results.map(\.0) == ["a", "bad", "no", "a"])
         #expect((try? results[3].1.get()) == 1)
         #expect(throws: Broken(reason: "bad")) { try results[1].1.get() }
     }
 
-    @Test func f18_anOutcomeCountsAndGathersErrors() async throws {
+    @Test func f18_anOutcomeCountsAndListsErrors() async throws {
         bad.cache.set(element: 9, for: "resident")
         let outcome = try await bad.outcomes(for: ["a", "a", "bad", "worse", "bad", "no", "resident"])
         #expect(outcome.counts.elements == 3 && outcome.counts.nulls == 1 && outcome.counts.failures == 3)
@@ -89,7 +89,7 @@ import Testing
         #expect(outcome.endedEarly == nil)
     }
 
-    @Test func f22_anOutcomeSaysWhereItCameFrom() async throws {
+    @Test func f22_anOutcomeHasItsSource() async throws {
         bad.cache.set(element: 9, for: "resident", expiredIn: .seconds(1000))
         let outcome = try await bad.outcomes(for: ["resident", "fresh"])
         let (resident, fresh) = (outcome.positions[0], outcome.positions[1])
@@ -117,7 +117,7 @@ import Testing
         await gate.open()
     }
 
-    @Test func f10_aTimeoutOfTheWholeIsThrown() async {
+    @Test func f10_aTimeoutOfTheBatchIsThrown() async {
         let gate = Gate()
         let posts = gated(gate)
         await #expect(throws: KVLightError.timeout) {
@@ -147,14 +147,14 @@ import Testing
         #expect(states.count > 1)
     }
 
-    @Test func f14_aRequestHoldsNoMoreThanItMay() async throws {
+    @Test func f14_aRequestHasAtMostTheConfiguredKeys() async throws {
         let calls = Locked<[[String]]>([])
         _ = try await echo(calls: calls, batch: 8).fetch(keys: (0..<100).map { "\($0)" }) as [String: String?]
         #expect(calls.current.allSatisfy { $0.count <= 8 })
         #expect(calls.current.flatMap { $0 }.sorted() == (0..<100).map { "\($0)" }.sorted())
     }
 
-    @Test func f13_aQueueThatIsFullSaysSo() async throws {
+    @Test func f13_aFullQueueFailsKeys() async throws {
         let gate = Gate()
         let posts = gated(gate, batch: 1) {
             $0.maximumRunningRequests = 1
@@ -170,12 +170,12 @@ import Testing
         #expect(throws: KVLightError.queueFull) { try failures[0].1.get() }
     }
 
-    @Test func f13_aHugeFetchOnTheDefaultsIsAnsweredWhole() async throws {
+    @Test func f13_aHugeFetchIsAnsweredWithTheDefaults() async throws {
         let map = try await echo().fetch(keys: (0..<5000).map { "\($0)" }) as [String: String?]
         #expect(map.count == 5000)
     }
 
-    @Test func f12_noMoreRequestsRunThanMay() async throws {
+    @Test func f12_noMoreRequestsRunThanConfigured() async throws {
         let (now, most) = (Locked(0), Locked(0))
         let tasks = KVLightTasks<Int, Int>(
             config: .init(

@@ -5,7 +5,7 @@ import KVLight
 import Testing
 
 @Suite struct FetchTests {
-    @Test func f06_manyWhoAskShareOneLoad() async throws {
+    @Test func f06_manyCallersShareOneLoad() async throws {
         let gate = Gate()
         let calls = Locked<[[String]]>([])
         let posts = gated(gate, calls: calls)
@@ -16,7 +16,7 @@ import Testing
         #expect(calls.current == [["k"]])
     }
 
-    @Test func f07_anAnswerIsStoredBeforeItIsTold() async throws {
+    @Test func f07_anAnswerIsStoredBeforeItIsDelivered() async throws {
         let posts = echo()
         for i in 0..<200 {
             _ = try await posts.fetch(key: "\(i)")
@@ -24,14 +24,14 @@ import Testing
         }
     }
 
-    @Test func f10_aTimeoutOfTheConfigurationHolds() async {
+    @Test func f10_theTimeoutOfTheConfigurationApplies() async {
         let gate = Gate()
         let posts = gated(gate) { $0.timeout = .milliseconds(20) }
         await #expect(throws: KVLightError.timeout) { try await posts.fetch(key: "k") }
         await gate.open()
     }
 
-    @Test func f10_anAttemptThatTakesTooLongIsTriedAgain() async throws {
+    @Test func f10_anAttemptThatTakesTooLongIsRetried() async throws {
         let clock = ManualClock()
         let calls = Locked(0)
         let gate = Gate()
@@ -51,7 +51,7 @@ import Testing
         await gate.open()
     }
 
-    @Test func f11_pausesAreAsLongAsTheySay() async throws {
+    @Test func f11_pausesAreAsLongAsConfigured() async throws {
         let clock = ManualClock()
         let calls = Locked(0)
         var config = KVLightTasks<String, Int>.Config(
@@ -73,7 +73,7 @@ import Testing
         #expect(calls.current == 4)
     }
 
-    @Test func f11_aPermanentFailureIsNotTriedAgain() async {
+    @Test func f11_aPermanentFailureIsNotRetried() async {
         let calls = Locked(0)
         var config = KVLightTasks<String, Int>.Config(
             provider: .single { (_: String) throws -> Int? in
@@ -85,7 +85,7 @@ import Testing
         #expect(calls.current == 1)
     }
 
-    @Test func f11_aFetchMayHaveARetryOfItsOwn() async {
+    @Test func f11_aFetchCanHaveARetryPolicyOfItsOwn() async {
         let calls = Locked(0)
         let tasks = KVLightTasks<String, Int>(
             provider: .single { (_: String) throws -> Int? in
@@ -96,7 +96,7 @@ import Testing
         #expect(calls.current == 5)
     }
 
-    @Test func f19_refreshLoadsAnewAndOthersKeepReading() async throws {
+    @Test func f19_refreshReloadsWhileOthersReadTheCurrentElement() async throws {
         let version = Locked(0)
         let gate = Gate()
         let tasks = KVLightTasks<String, Int>(
@@ -114,7 +114,7 @@ import Testing
         #expect(try await tasks.fetch(key: "k") == 2)
     }
 
-    @Test func f19_refreshInTheBackgroundTellsNobodyAndStores() async throws {
+    @Test func f19_refreshInTheBackgroundStoresTheAnswer() async throws {
         let version = Locked(0)
         let tasks = KVLightTasks<String, Int>(
             provider: .single { (_: String) throws -> Int? in version.update { $0 += 1; return $0 } })
@@ -123,7 +123,7 @@ import Testing
         #expect(await eventually { tasks.cache.peekElement(for: "k").element == 2 })
     }
 
-    @Test func f19_anEngineMayRefreshByDefault() async throws {
+    @Test func f19_anEngineCanRefreshByDefault() async throws {
         let calls = Locked<[[String]]>([])
         let posts = echo(calls: calls) { $0.readMode = .refresh }
         _ = try await posts.fetch(key: "k")
@@ -145,7 +145,7 @@ import Testing
         #expect(posts.cache.contains("dear") && !posts.cache.contains("cheap"))
     }
 
-    @Test func f20_aThrownErrorIsTheVerySameAtEverybodyWhoWaits() async {
+    @Test func f20_everyWaiterGetsTheSameError() async {
         let gate = Gate()
         let fault = Fault()
         let tasks = KVLightTasks<String, Int>(
@@ -172,10 +172,10 @@ import Testing
         let many = try await homebody.hopsOfMany(["k", "k"])
         #expect(many == 0, "the actor was left and entered again \(many) times")
         let away = await homebody.hopsOfASleep()
-        #expect(away > 0, "the count counts nothing")
+        #expect(away > 0, "the actor's hops are not counted")
     }
 
-    @Test func anInvalidKeyIsNilAndAsksNobody() async throws {
+    @Test func anInvalidKeyIsNilWithoutACallOfTheProvider() async throws {
         let calls = Locked<[[String]]>([])
         let posts = echo(calls: calls) { $0.cache.keyValidator = { $0 != "bad" } }
         #expect(try await posts.fetch(key: "bad") == nil)
@@ -192,7 +192,7 @@ import Testing
         #expect(throws: KVLightError.keyTooLong) { try results[1].1.get() }
     }
 
-    @Test func s06_theProviderSaysHowLongAnElementLives() async throws {
+    @Test func s06_theProviderSetsTheTTLOfAnElement() async throws {
         let clock = ManualClock()
         let calls = Locked(0)
         var config = KVLightTasks<String, Int>.Config(
@@ -209,7 +209,7 @@ import Testing
         #expect(calls.current == 2)
     }
 
-    @Test func f08_aWriteBeatsTheLoadUnderWay() async throws {
+    @Test func f08_aWriteOvertakesTheRunningLoad() async throws {
         let gate = Gate()
         let calls = Locked<[[String]]>([])
         let posts = gated(gate, calls: calls)

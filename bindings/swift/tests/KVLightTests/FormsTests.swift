@@ -30,7 +30,7 @@ import Testing
         #expect(!cache.contains("c"))
     }
 
-    @Test func aClosureBehindTheNameIsAProvider() async throws {
+    @Test func aTrailingClosureIsAProvider() async throws {
         let one = KVLightTasks<Int, String> { key in "\(key)" }
         #expect(try await one.fetch(key: 7) == "7")
         let many = KVLightTasks<Int, String> { keys in Dictionary(uniqueKeysWithValues: keys.map { ($0, "\($0)") }) }
@@ -42,7 +42,7 @@ import Testing
         #expect(try await few.values(for: Array(0..<10)).count == 10)
     }
 
-    @Test func whatIsPrefetchedIsThereAndNobodyWaits() async {
+    @Test func aPrefetchStoresElementsWithoutAWaiter() async {
         let calls = Locked<[[String]]>([])
         let posts = echo(calls: calls)
         posts.cache.set(element: "there", for: "a")
@@ -52,7 +52,7 @@ import Testing
         #expect(posts.cache.peekElement(for: "a") == .hitNonNullElement(element: "there"))
     }
 
-    @Test func f13c_aPrefetchGoesBehindWhatSomebodyWaitsFor() async throws {
+    @Test func f13c_aPrefetchIsQueuedBehindFetchesWithWaiters() async throws {
         let gate = Gate()
         let calls = Locked<[[String]]>([])
         let posts = gated(gate, calls: calls, batch: 1) { $0.maximumRunningRequests = 1 }
@@ -68,7 +68,7 @@ import Testing
         #expect(await eventually { prefetch.progress.done == 10 })
     }
 
-    @Test func aPrefetchThatIsCancelledAsksForNoMore() async throws {
+    @Test func aCancelledPrefetchLoadsNoMoreKeys() async throws {
         let gate = Gate()
         let calls = Locked<[[String]]>([])
         let posts = gated(gate, calls: calls, batch: 1) { $0.maximumRunningRequests = 1 }
@@ -81,7 +81,7 @@ import Testing
     }
 
     /// Any number of concurrent tasks get their answers.
-    @Test func f13f_aThousandFetchesAtOnceAreAThousandAnswers() async throws {
+    @Test func f13f_eachOfAThousandConcurrentFetchesGetsItsAnswer() async throws {
         let posts = KVLightTasks<Int, Int> { key in
             await Task.yield()
             return 2 * key
@@ -100,7 +100,7 @@ import Testing
         #expect(await eventually { delivered.current == 1000 })
     }
 
-    @Test func aLibraryOfAnotherVersionIsNamed() {
+    @Test func theMessageForALibraryOfAnotherVersionNamesBoth() {
         #expect(Library.mismatch(loaded: 2_000, compiled: 2_000) == nil)
         #expect(Library.mismatch(loaded: 2_001, compiled: 2_000) == nil)
         #expect(Library.mismatch(loaded: 1_002_000, compiled: 1_000_000) == nil)

@@ -57,7 +57,7 @@ extension PostID: KVLightKey {}
         try await roundTrip(UInt64.max, 0)
     }
 
-    @Test func textsAreKeys() async throws {
+    @Test func stringsAreKeys() async throws {
         try await roundTrip("", "a", "Ångström", "👩‍👩‍👧", "a\0b")
         try await roundTrip("abc".dropFirst(), "xyz".dropLast())
     }
@@ -82,7 +82,7 @@ extension PostID: KVLightKey {}
     }
 
     /// File systems may distinguish spellings of equal names.
-    @Test func theProviderIsHandedTheKeyAsItWasAskedFor() async throws {
+    @Test func theProviderReceivesTheKeyAsRequested() async throws {
         let names = ["cafe\u{301}", "caf\u{E8}", "A\u{30A}", "plain"]
         /// The keys that the provider received, as scalars: equal strings may differ in them.
         func seen(_ ask: (KVLightTasks<String, Int>) async throws -> Void) async throws -> Set<[Unicode.Scalar]> {
@@ -106,7 +106,7 @@ extension PostID: KVLightKey {}
         #expect(try await seen { tasks in try tasks.refresh(keys: names) } == wanted)
     }
 
-    @Test func aRetryIsHandedTheKeyAsItWasAskedFor() async throws {
+    @Test func aRetryReceivesTheKeyAsRequested() async throws {
         let seen = Locked<[[UInt8]]>([])
         let clock = ManualClock()
         var config = KVLightTasks<String, Int>.Config(
@@ -128,24 +128,24 @@ extension PostID: KVLightKey {}
         #expect(seen.current == [Array("e\u{301}".utf8), Array("e\u{301}".utf8)])
     }
 
-    @Test func dataIdentifiersAndAddressesAreKeys() async throws {
+    @Test func dataUUIDsAndURLsAreKeys() async throws {
         try await roundTrip(UUID(), UUID())
         try await roundTrip(Data(), Data([0, 1, 255]))
         try await roundTrip(URL(string: "https://example.com/a?b=c#d")!, URL(fileURLWithPath: "/tmp/x"))
     }
 
-    @Test func rawValuesMakeKeys() async throws {
+    @Test func typesWithRawValuesAreKeys() async throws {
         try await roundTrip(Planet.earth, .mars)
         try await roundTrip(PostID(rawValue: 1), PostID(rawValue: -1))
         try await roundTrip(Both.one)
     }
 
-    @Test func codableTypesAreKeysByOneLine() async throws {
+    @Test func codableTypesBecomeKeysWithOneLine() async throws {
         try await roundTrip(Tile(x: 1, y: 2, zoom: 0.5), Tile(x: 2, y: 1, zoom: .infinity))
         try await roundTrip(Everything(), Everything(text: "\"\\\u{1}\n/é", maybe: 7, either: .second(name: "x", 2.5)))
     }
 
-    @Test func codableKeysThatAreEqualAreOneKeyHoweverTheyAreSpelled() async throws {
+    @Test func equalCodableKeysAreOneKeyWhateverTheirSpelling() async throws {
         func areOne<K: KVLightKey>(_ first: K, _ second: K) async throws {
             #expect(first == second)
             let cache = MemoryCache<K, Int>()
@@ -171,7 +171,7 @@ extension PostID: KVLightKey {}
         try await areOne(some, others)
     }
 
-    @Test func aCodableKeyReachesTheProviderAsItWasAskedFor() async throws {
+    @Test func theProviderReceivesACodableKeyAsRequested() async throws {
         let seen = Locked<[Everything]>([])
         let tasks = KVLightTasks<Everything, Int> { key in
             seen.update { $0.append(key) }
@@ -181,7 +181,7 @@ extension PostID: KVLightKey {}
         #expect(Array(seen.current[0].text.utf8) == Array("cafe\u{301}".utf8))
     }
 
-    @Test func bytesOfNoKeyAreRefused() {
+    @Test func bytesThatAreNoKeyAreRejected() {
         let bytes: [UInt8] = [0xFF, 0xFE, 0xFD]
         bytes.withUnsafeBytes {
             #expect(String(keyBytes: $0) == nil)
@@ -192,7 +192,7 @@ extension PostID: KVLightKey {}
         }
     }
 
-    @Test func aKeyThatLiesAboutItsBytesFailsItsRequest() async {
+    @Test func aKeyWhoseBytesCannotBeDecodedFailsItsRequest() async {
         struct Liar: KVLightKey {
             let name: String
             func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R { try name.withKeyBytes(body) }
@@ -203,7 +203,7 @@ extension PostID: KVLightKey {}
         await #expect(throws: KVLightError.undecodableKey) { try await tasks.fetch(key: Liar(name: "x")) }
     }
 
-    @Test func errorsHaveSentences() {
+    @Test func errorsHaveMessages() {
         for error in [KVLightError.timeout, .queueFull, .unanswered, .closed, .keyTooLong, .undecodableKey, .other(status: -900)] {
             #expect("\(error)".count > 10)
             #expect(error.localizedDescription == "\(error)")

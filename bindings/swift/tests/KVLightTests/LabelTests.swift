@@ -107,7 +107,7 @@ private func answering(
         #expect(tasks.cache.removeTag("t") >= 1 && !tasks.cache.contains("a"))  // it kept its tags
     }
 
-    @Test func r06_notModifiedWithoutAnElementIsRefused() async throws {
+    @Test func r06_notModifiedWithoutAnElementIsRejected() async throws {
         let live = Locked(0)
         let tasks = answering { request in
             #expect(request.stale(at: 0) == nil && request.stale(at: -1) == nil && request.stale(at: 7) == nil)
@@ -118,7 +118,7 @@ private func answering(
         #expect(try await tasks.fetch(key: "a")?.name == "a")
     }
 
-    @Test func r11_labelsThatAreNoneAreRefused() {
+    @Test func r11_invalidLabelsAreRejected() {
         let cache = MemoryCache<Int, String>()
         let long = String(repeating: "x", count: 256)
         for tags in [[""], [long], Array(repeating: "t", count: 17)] {

@@ -46,7 +46,7 @@ import Testing
         #expect(throws: KVLightError.closed) { try posts.refresh(keys: ["k"]) }
     }
 
-    @Test func aStoreKeepsItsEngine() async throws {
+    @Test func aStoreKeepsItsEngineAlive() async throws {
         let cache: MemoryCache<String, String>
         do {
             let posts = echo()
@@ -58,7 +58,7 @@ import Testing
         #expect(cache.getElement(for: "k").element == "new")
     }
 
-    @Test func l04_providersAndListenersEndWithTheirEngine() async throws {
+    @Test func l04_providersAndListenersAreReleasedWithTheirEngine() async throws {
         let live = Locked(0)
         do {
             let captured = Tracked("captured", live)
@@ -72,7 +72,7 @@ import Testing
         #expect(await eventually { live.current == 0 })
     }
 
-    @Test func l04_errorsEndWithTheLastWhoHoldsThem() async {
+    @Test func l04_errorsAreReleasedWithTheirLastReference() async {
         final class Counted: Error, Sendable {
             let tracked: Tracked
             init(_ tracked: Tracked) { self.tracked = tracked }
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func l05_enginesComeAndGoWithFetchesUnderWay() async {
+    @Test func l05_enginesAreReleasedDuringFetches() async {
         let live = Locked(0)
         for round in 0..<100 {
             let tasks = KVLightTasks<Int, Tracked>(
@@ -96,12 +96,12 @@ import Testing
         #expect(await eventually { live.current == 0 }, "\(live.current) elements leaked")
     }
 
-    @Test func l08_noThreadIsLeft() async throws {
+    @Test func l08_aReleasedEngineLeaksNoThread() async throws {
         func threads() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count }
         // Other tests start and end threads too, but the threads of many engines would still be noticed.
         let before = try threads()
         for _ in 0..<50 { _ = try await echo().fetch(key: "k") }
         let isBack = await eventually { ((try? threads()) ?? .max) < before + 40 }
-        #expect(isBack, "50 engines left threads behind")
+        #expect(isBack, "threads of 50 engines are left")
     }
 }

@@ -68,7 +68,7 @@ import Testing
         }, "request")
     }
 
-    @Test func f15_answersAreHeardBeforeTheFinish() async throws {
+    @Test func f15_answersAreDeliveredBeforeTheFinish() async throws {
         let held = Locked<KVLightRequest<String, Int>?>(nil)
         let tasks = KVLightTasks<String, Int>(provider: .requests { request in held.update { $0 = request } })
         async let first = tasks.fetch(key: "a")
@@ -93,7 +93,7 @@ import Testing
         #expect(acceptances.current == [.accepted, .refused, .refused, .refused])
     }
 
-    @Test func f15_aRequestLetGoIsUnanswered() async {
+    @Test func f15_aReleasedRequestIsUnanswered() async {
         let tasks = KVLightTasks<String, Int>(provider: .single { _, _ in })
         await #expect(throws: KVLightError.unanswered) { try await tasks.fetch(key: "k") }
     }
@@ -109,7 +109,7 @@ import Testing
         #expect(tasks.cache.getElement(for: "extra").element == 2)
     }
 
-    @Test func f16_theRestMayBeNull() async throws {
+    @Test func f16_theOpenKeysCanBeFinishedAsNull() async throws {
         let tasks = KVLightTasks<String, Int>(
             provider: .requests { request in
                 request.supply(1, for: "a")
@@ -150,13 +150,13 @@ import Testing
         waiters[0].cancel()
         waiters[1].cancel()
         for waiter in waiters.prefix(2) { await #expect(throws: CancellationError.self) { try await waiter.value } }
-        #expect(cancelled.current == 0, "the provider was cancelled although somebody waits")
+        #expect(cancelled.current == 0, "the provider was cancelled though a caller waits")
         waiters[2].cancel()
         await #expect(throws: CancellationError.self) { try await waiters[2].value }
         #expect(await eventually { cancelled.current == 1 })
     }
 
-    @Test func f09_aRequestSaysWhyItIsNotWanted() async {
+    @Test func f09_aRequestHasTheReasonWhyItIsNotWanted() async {
         let held = Locked<KVLightRequest<String, Int>?>(nil)
         let heard = Locked(0)
         let tasks = KVLightTasks<String, Int>(

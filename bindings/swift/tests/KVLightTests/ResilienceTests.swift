@@ -18,7 +18,7 @@ private func tabled(
 }
 
 @Suite struct ResilienceTests {
-    @Test func r02_aFallbackServesWhereTheProviderFails() async throws {
+    @Test func r02_aFallbackIsServedWhenTheProviderFails() async throws {
         let clock = ManualClock()
         let table = Locked<[String: Result<String?, any Error>]>(["a": .success("one"), "b": .success("two"), "c": .success("three")])
         let tasks = tabled(table) {
@@ -48,7 +48,7 @@ private func tabled(
         #expect(!fresh.isStale && fresh.loadError == nil)
     }
 
-    @Test func r04_aFallbackServesAtOnceWhereItMay() async throws {
+    @Test func r04_aTimeoutOfZeroServesTheFallbackAtOnce() async throws {
         let gate = Gate()
         let tasks = gated(gate) {
             $0.cache.timeToLive = .seconds(60)
@@ -61,7 +61,7 @@ private func tabled(
         #expect(try await tasks.fetch(key: "a") == "value of a")
     }
 
-    @Test func r05_whatIsUsedIsRefreshedAhead() async throws {
+    @Test func r05_aUsedElementIsRefreshedAhead() async throws {
         let clock = ManualClock()
         let calls = Locked<[[String]]>([])
         let tasks = echo(calls: calls) {
@@ -78,7 +78,7 @@ private func tabled(
         #expect(await eventually { calls.current.count == 2 })
     }
 
-    @Test func r07_theCircuitBreakerIsSeenAndOrdered() async throws {
+    @Test func r07_theCircuitBreakerCanBeReadAndForced() async throws {
         let table = Locked<[String: Result<String?, any Error>]>(["a": .failure(Broken())])
         let tasks = tabled(table) { $0.circuitBreaker = CircuitBreaker(.consecutive(1)) }
         #expect(tasks.circuitBreaker == .closed)
@@ -128,14 +128,14 @@ private func tabled(
         #expect(try await fetched == "fast")
         #expect(await eventually { slow.cancellation != nil })
         [slow, fast].forEach { $0.finish() }
-        // The engine holds its provider, and a request its engine: without this they would hold each other.
+        // The engine holds its provider, and a request its engine: without this they would form a cycle.
         open.update { $0.removeAll() }
         #expect(await eventually { tasks.statistics.hedgesWon == 1 })
         let other = echo { $0.hedging = Hedging(.percentile(0.95)) }
         #expect(try await other.fetch(key: "b") == "value of b")
     }
 
-    @Test func f12_theNumberOfRunningRequestsBeginsWithTheLeast() async throws {
+    @Test func f12_anAdaptiveLimitStartsWithItsMinimum() async throws {
         let gate = Gate()
         let calls = Locked<[[String]]>([])
         let tasks = gated(gate, calls: calls, batch: 1) {
@@ -149,7 +149,7 @@ private func tabled(
         #expect(try await fetched.count == 6)
     }
 
-    @Test func f10b_aTimeoutNamesWhatTheAttemptBeforeFailedWith() async throws {
+    @Test func f10b_aTimeoutHasTheErrorOfTheLastAttempt() async throws {
         let clock = ManualClock()
         let fault = Fault()
         let calls = Locked(0)
@@ -166,7 +166,7 @@ private func tabled(
         #expect(await eventually { calls.current == 1 && tasks.statistics.running == 0 })
         clock.advance(by: .seconds(6))
         guard case .failure(let error) = await failed[0].1 else {
-            Issue.record("it has no answer")
+            Issue.record("the fetch succeeded")
             return
         }
         let ended = try #require(error as? EndedError)
@@ -174,7 +174,7 @@ private func tabled(
         #expect(ended.localizedDescription.contains("time") && KVLightError.timeout ~= error)
     }
 
-    @Test func f11a_aProviderSaysWhenToTryAgain() async throws {
+    @Test func f11a_aProviderSetsThePauseBeforeARetry() async throws {
         let clock = ManualClock()
         let calls = Locked(0)
         var config = KVLightTasks<String, String>.Config(

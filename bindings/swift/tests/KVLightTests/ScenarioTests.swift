@@ -18,7 +18,7 @@ import Testing
         let posts = echo(calls: calls)
         #expect(try await posts.fetch(key: "no a") == nil)
         #expect(try await posts.fetch(key: "no a") == nil)
-        #expect(calls.current == [["no a"]], "an absence was not remembered")
+        #expect(calls.current == [["no a"]], "an absence was not stored")
     }
 
     @Test func scenario03_miss() async throws {
@@ -110,7 +110,7 @@ import Testing
         #expect(second == "value of second")
     }
 
-    @Test func scenario12_elementWhoseEndIsCounted() async throws {
+    @Test func scenario12_elementWhoseReleaseIsCounted() async throws {
         let live = Locked(0)
         do {
             let posts = KVLightTasks<Int, Tracked>(

@@ -14,7 +14,7 @@ import Testing
         #expect(seen == ["a": 2, "b": 1, "c": 1, "no d": 1])
     }
 
-    @Test func whatIsReadyArrivesBeforeWhatIsNot() async throws {
+    @Test func readyResultsArriveBeforeOthers() async throws {
         let gate = Gate()
         let posts = gated(gate)
         posts.cache.set(element: "there", for: "ready")

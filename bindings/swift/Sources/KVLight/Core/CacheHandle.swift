@@ -69,7 +69,7 @@ package final class CacheHandle: @unchecked Sendable {
         }
     }
 
-    /// Stores the element that `change` returns, and starts again whenever another write came in between.
+    /// Stores the element that `change` returns, and starts again whenever another thread has written meanwhile.
     func update<Element>(
         _ key: some KVLightKey, ttl: Int64, priority: Double, cost: (Element?) -> UInt64, change: (Element?) throws -> Element?
     ) rethrows -> Element? {
@@ -120,7 +120,7 @@ package final class CacheHandle: @unchecked Sendable {
         return count
     }
 
-    /// Like `put`, but also returns the elements evicted to make room, or the element itself if it was refused. The element that it
+    /// Like `put`, but also returns the elements evicted to make room, or the element itself if it was not stored. The element that it
     /// replaces is not among them.
     package func putReturningVictims<Element>(
         _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64, stale: Int64 = 0, tags: [String] = [],
@@ -203,7 +203,7 @@ package final class CacheHandle: @unchecked Sendable {
     }
 }
 
-/// The victims of one put, behind an untyped pointer.
+/// The elements that one put has evicted, behind an untyped pointer.
 private class AnyVictims {
     func add(_ object: UnsafeMutableRawPointer) {}
 }

@@ -6,7 +6,7 @@
 import Foundation
 
 enum CanonicalJSON {
-    /// The text of a key, and whether decoding it gives that exact key rather than an equal one with another spelling.
+    /// The text of a key, and whether decoding it gives exactly that key rather than an equal one with another spelling.
     static func text(of key: some Encodable) throws -> (bytes: [UInt8], isExact: Bool) {
         let state = State()
         let node = try state.node(of: key, at: [])

@@ -93,7 +93,7 @@ package struct ConfigHandle: ~Copyable {
         check(kvl_config_problem(raw) == nil ? KVL_OK : KVL_ERR_BAD_VALUE)
     }
 
-    /// Every value has been clamped to its range, so a refusal is a mistake of this module.
+    /// Every value has been clamped to its range, so that a rejected setting is a defect of this module.
     private func check(_ status: kvl_status_t) {
         precondition(status == KVL_OK, kvl_config_problem(raw).map { String(cString: $0) } ?? "a setting was refused")
     }

@@ -15,7 +15,7 @@ package final class EngineHandle: @unchecked Sendable {
         var why: OpaquePointer?
         refusal = kvl_tasks_new(config.raw, &made, &why)
         raw = made
-        // Values out of range were clamped before, so these settings contradict each other.
+        // Values out of range have been clamped, so it is settings that contradict each other.
         precondition(refusal != KVL_ERR_BAD_VALUE, kvl_error_message(why).map { String(cString: $0) } ?? "the configuration was refused")
         kvl_error_release(why)
     }
@@ -24,7 +24,7 @@ package final class EngineHandle: @unchecked Sendable {
         kvl_tasks_dispose(raw)
     }
 
-    /// Looks the store up and starts no load. `nil`: the key has to be fetched.
+    /// Looks a key up in the store, without a load. `nil` means that the key has to be fetched.
     @inlinable
     package func get<Element>(_ key: some KVLightKey, as _: Element.Type = Element.self) -> Element?? {
         var value: OpaquePointer?
@@ -47,7 +47,7 @@ package final class EngineHandle: @unchecked Sendable {
         )
     }
 
-    /// Fetches many keys and delivers each alone: n calls if the status is `KVL_PENDING`, and none otherwise.
+    /// Fetches many keys and delivers each by itself: a call for each key if the status is `KVL_PENDING`, and none otherwise.
     package func fetchEach(
         _ keys: PackedKeys, options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver
     ) -> kvl_status_t {
@@ -91,7 +91,7 @@ package final class EngineHandle: @unchecked Sendable {
     /// Calls `done` once, when no code of the program is running any longer.
     func close(mode: UInt32, deadline: Int64, done: @escaping @Sendable () -> Void) {
         let call: kvl_closed_fn = { hook in inAutoreleasePool { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
-        // The engine is kept until `done` was called.
+        // The engine stays alive until `done` was called.
         let status = kvl_tasks_close(raw, mode, deadline, call, retained(Hook { [self] in withExtendedLifetime(self, done) }), releaseObject)
         if status != KVL_OK { done() }
     }

@@ -16,7 +16,7 @@ package final class Box<Element> {
     }
 }
 
-/// Passes a reference to the library, which releases it by ``releaseObject(_:)``.
+/// Passes a reference to the library, which releases it with ``releaseObject(_:)``.
 @inlinable
 package func retained(_ object: AnyObject) -> UnsafeMutableRawPointer {
     Unmanaged.passRetained(object).toOpaque()
@@ -74,7 +74,7 @@ func withLabels<R>(
 ) -> R {
     var stated = terms
     guard !version.isEmpty || !tags.isEmpty else { return body(&stated) }
-    // One byte more, so that there is an address.
+    // One byte more, so that empty text has an address too.
     let text = Array(version.utf8) + tags.flatMap(\.utf8) + [0]
     return text.withUnsafeBufferPointer { text in
         var at = 0

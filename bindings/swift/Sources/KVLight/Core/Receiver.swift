@@ -1,6 +1,6 @@
-// The user data of one fetch's callback.
+// The user data of the callback of one fetch.
 //
-// It exists from the call to the last event, and keeps alive what the fetch needs: the engine, since an accepted fetch is
+// It lives from the call to the last event, and keeps alive what the fetch needs: the engine, since an accepted fetch is
 // always answered, and the spellings of its keys.
 
 import CKVLight

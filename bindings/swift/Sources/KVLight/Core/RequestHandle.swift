@@ -1,4 +1,4 @@
-// A request of the library, held until it is answered. Releasing the last reference finishes it if that was not done.
+// A request of the library, held until it is answered. Releasing the last reference finishes an unfinished request.
 
 import CKVLight
 
@@ -49,7 +49,7 @@ package final class RequestHandle: @unchecked Sendable {
         stated.with { kvl_request_not_modified(raw, i, $0) }
     }
 
-    /// What the store has of a key.
+    /// The stored entry of a key.
     func stale<Element>(_ i: Int, as _: Element.Type) -> (element: Element?, age: Int64, version: String)? {
         var value: OpaquePointer?
         var age: Int64 = 0

@@ -4,7 +4,7 @@ import CKVLight
 
 @usableFromInline
 package final class ResultsHandle: @unchecked Sendable {
-    // Immutable once made, and reference counted.
+    // Immutable once created, and reference counted.
     @usableFromInline let raw: OpaquePointer?
 
     /// Takes over a reference.
@@ -33,7 +33,7 @@ package final class ResultsHandle: @unchecked Sendable {
         }
     }
 
-    /// Why the batch ended early, if it did: in an all-or-nothing batch the failure that ended it.
+    /// The error with which the batch ended early, if it did; in an all-or-nothing batch that is the failure that ended it.
     @usableFromInline
     var endedEarly: (any Error)? {
         let status = self.status

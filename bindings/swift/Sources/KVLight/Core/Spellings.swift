@@ -1,7 +1,7 @@
 // The spellings of requested keys whose bytes lead to an equal key with another spelling.
 //
-// "é" may be one scalar or two, and a file system may distinguish the two: the provider has to see the key as the caller wrote it. The
-// library has the bytes, which are the same for both; the spelling is kept here while a caller waits.
+// "é" may be one scalar or two, and a file system may distinguish them: the provider has to receive the key as the caller wrote it. The
+// library has only the bytes, which are the same for both. This keeps the spelling while a caller waits.
 
 import Foundation
 
