@@ -29,7 +29,7 @@ help: ## List these targets.
 build: ## Build the shared and the static library, optimised, into target/release.
 	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib
 
-stage: build ## Install into target/stage: what tests and demos link.
+stage: build ## Install into target/stage: the tests and demos link it.
 	@PREFIX="$$KVL_STAGE" LIBDIR="$$KVL_STAGE/lib" INCLUDEDIR="$$KVL_STAGE/include" DOCDIR="$$KVL_STAGE/share/doc/kvlight" \
 		MANDIR="$$KVL_STAGE/share/man" DESTDIR= packaging/install install
 
@@ -56,44 +56,44 @@ outage: stage ## Show an outage of ten seconds behind two caches, one of them pr
 	cc -std=c11 -O2 -Wall -Wextra examples/c/outage.c -o "$$KVL_TARGET/demo/outage" $(LINKED)
 	"$$KVL_TARGET/demo/outage" "$(OUTAGE)"
 
-test: ## Run every test there is; the last line counts them.
+test: ## Run all tests; the last line has the counts.
 	tests/tiers/run all
 
 test-rust: ## Run the tests of cargo alone: Rust, C, the header, the demo.
 	tests/tiers/run rust
 
-test-models: ## Explore the models of the engine under every interleaving (loom).
+test-models: ## Run the models of the engine with every interleaving of threads (loom).
 	tests/tiers/run models
 
-test-abi: ## Compare layout, constants and symbols with what programs rely on.
+test-abi: ## Compare layout, constants and symbols with the recorded ones.
 	tests/tiers/run abi
 
 test-memory: ## Run the C programs and a soak under AddressSanitizer.
 	tests/tiers/run memory
 
-test-race: ## Run them under ThreadSanitizer.
+test-race: ## Run the same under ThreadSanitizer.
 	tests/tiers/run race
 
-test-soak: ## Run one workload over every way of delivery and every fault; then a thousand engines.
+test-soak: ## Run one workload with every form of delivery and every fault; then a thousand engines.
 	tests/tiers/run soak
 
-test-fuzz: ## Try 26,000 strange inputs on the C API, the settings and the statistics; the same ones every time.
+test-fuzz: ## Run the C API, the settings and the statistics with 26,000 random inputs, the same in each run.
 	tests/tiers/run fuzz
 
-test-mutants: ## Plant 400 small errors, one after the other, and see which of them no test finds (long).
+test-mutants: ## Plant 400 small errors, one at a time, and list those that no test finds (long).
 	tests/tiers/run mutants
 
-test-coverage: ## Say how much of src the tests run through.
+test-coverage: ## Print how much of src the tests run.
 	tests/tiers/run coverage
 
-test-long: ## Run what takes an hour: 10^8 keys of soak, long fuzzing, a million calls in each language, mutants, coverage.
+test-long: ## Run the long tests, which take an hour: 10^8 keys of soak, long fuzzing, a million calls in each language, mutants, coverage.
 	tests/tiers/run long
 
 test-swift: ## Run the Swift package's tests alone.
 	tests/tiers/run swift
 
 .PHONY: bench bench-quick bench-instructions bench-swift bench-python bench-hosts performance
-bench: build ## Measure beside other caches, three times, with tables, plots and JSON in target/bench: half an hour.
+bench: build ## Compare with other caches, three times, with tables, plots and JSON in target/bench: half an hour.
 	bench/run
 
 bench-quick: build ## The same once, with fewer rounds, and up to a million entries: about 3 minutes.
@@ -102,30 +102,30 @@ bench-quick: build ## The same once, with fewer rounds, and up to a million entr
 bench-instructions: ## Count the instructions of single operations under callgrind, and compare with bench/instructions.txt.
 	bench/instructions
 
-performance: ## Put the tables of the last make bench into README.md and docs/PERFORMANCE.md.
+performance: ## Copy the tables of the last make bench into README.md and docs/PERFORMANCE.md.
 	bench/publish "$$KVL_TARGET/bench"
 
-bench-swift: ## Measure the Swift package: ns for each key. The next make bench takes the figures in.
+bench-swift: ## Measure the Swift package: ns for each key. The next make bench includes the figures.
 	@mkdir -p "$$KVL_TARGET/bench"
 	set -o pipefail; cd "$$KVL_TARGET/bench" && "$(CURDIR)/bindings/swift/bench.sh" | tee swift.new && mv swift.new swift.txt
 
-bench-hosts: stage ## Measure the packages of the languages beside what their users would take otherwise; needs pip, npm and, as root, apt.
+bench-hosts: stage ## Compare the packages of the languages with the usual caches of each language; needs pip, npm and, as root, apt.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" bench/hosts/run "$$KVL_TARGET/bench/hosts"
 
-bench-python: stage ## Measure the Python module beside aiodataloader with cachetools.
+bench-python: stage ## Compare the Python module with aiodataloader and cachetools.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" bindings/python/bench.sh
 
 .PHONY: test-platforms test-platforms-quick dist test-dist xcframework
-test-platforms: ## Build for other systems and processors; run the tests in C, the scenarios and a soak where an emulator can.
+test-platforms: ## Build for other systems and processors; run the C tests, the scenarios and a soak where an emulator can run them.
 	tests/tiers/run platforms
 
-test-platforms-quick: ## The part of it that is in make test: big-endian, 32 bits and Windows, in two minutes.
+test-platforms-quick: ## The part of test-platforms that make test includes: big-endian, 32 bits and Windows, in two minutes.
 	tests/tiers/run platforms-quick
 
-dist: ## Make the archives of a release into target/dist: Linux (glibc 2.17, musl), Windows, macOS, an XCFramework; SHA256SUMS.
+dist: ## Create the archives of a release in target/dist: Linux (glibc 2.17, musl), Windows, macOS, an XCFramework; SHA256SUMS.
 	packaging/dist "$$KVL_TARGET/dist"
 
-test-dist: dist ## Unpack each archive elsewhere, build against it, and run what can be run here.
+test-dist: dist ## Unpack each archive in another folder, build against it, and run the programs that this machine can run.
 	tests/tiers/dist/run "$$KVL_TARGET/dist"
 
 .PHONY: test-recipes
@@ -133,18 +133,18 @@ test-recipes: ## Run the recipes for Conan, vcpkg and Homebrew, and build a prog
 	tests/tiers/run recipes
 
 .PHONY: deb test-deb
-deb: build ## Make Debian's packages of the library for this machine into target/deb/packages.
+deb: build ## Create Debian packages of the library for this machine in target/deb/packages.
 	packaging/deb "$$KVL_TARGET/deb/packages"
 
-test-deb: ## Install Debian's packages in a small system of their own, and build and run a program there (root).
+test-deb: ## Install the Debian packages in a minimal system, and build and run a program there (root).
 	tests/tiers/deb/run
 
-xcframework: ## Make target/kvlight.xcframework, which Package.swift takes on Apple's systems.
+xcframework: ## Create target/kvlight.xcframework, which Package.swift uses on Apple's systems.
 	packaging/dist "$$KVL_TARGET/xcframework" xcframework
 	rm -rf "$$KVL_TARGET/kvlight.xcframework" && cp -r "$$KVL_TARGET/xcframework/kvlight-$(VERSION).xcframework" "$$KVL_TARGET/kvlight.xcframework"
 
 .PHONY: test-redis
-test-redis: ## Run the stories of libkvlight_redis against a server that they start.
+test-redis: ## Run the tests of libkvlight_redis with several processes and a real server, which they start.
 	tests/tiers/run redis
 
 test-hosts: ## Run the twelve scenarios in every host.
@@ -157,10 +157,10 @@ packages: stage ## Build the packages of the languages (gem, rock, Composer pack
 test-packages: ## Install each package into an empty environment, and run its scenarios and tests from there.
 	tests/tiers/run packages
 
-generate: ## Write all that is generated from the sources: header, api/api.json, CONFIGURATION.md, tables of the bindings.
+generate: ## Write all files that are generated from the sources: header, api/api.json, CONFIGURATION.md, tables of the bindings.
 	KVL_BLESS=1 $(CARGO) test --test header the_
 
-check-generated: ## Compare what is generated with what is committed.
+check-generated: ## Compare the generated files with the committed ones.
 	$(CARGO) test --test header the_
 
 .PHONY: dashboard docs proof test-install
@@ -172,14 +172,14 @@ dashboard: stage ## Serve metrics and a live page of an engine under load on the
 	cc -std=c11 -O2 -Wall -Wextra examples/c/metrics.c -o "$$KVL_TARGET/demo/metrics" $(LINKED)
 	"$$KVL_TARGET/demo/metrics" $(PORT)
 
-docs: ## Make the manual (guide, C API, settings, search) as static pages in target/docs. Needs Python 3 and Doxygen.
+docs: ## Create the manual (guide, C API, settings, search) as static pages in target/docs. Needs Python 3 and Doxygen.
 	docs/make "$$KVL_TARGET/docs"
 	@echo "Open $$KVL_TARGET/docs/index.html"
 
 test-install: ## Build programs against the installed copy alone: pkg-config, CMake, dlopen, Swift, Python, a manual page.
 	tests/tiers/consumer/run
 
-proof: ## List every rule with the tests that prove it.
+proof: ## List every rule with its tests.
 	@$(CARGO) test --quiet --test proof >/dev/null
 	@cat "$$KVL_TARGET/proof.md"
 
@@ -205,8 +205,8 @@ stage install uninstall: export LIBS_PRIVATE := $(LIBS_PRIVATE)
 install: ## Install libraries, headers, pkg-config file, CMake package: make install PREFIX=... DESTDIR=...
 	@packaging/install install
 
-uninstall: ## Remove what install put there: the same PREFIX and DESTDIR.
+uninstall: ## Remove the installed files: with the same PREFIX and DESTDIR.
 	@packaging/install uninstall
 
-clean: ## Remove all that was built.
+clean: ## Remove everything that was built.
 	$(CARGO) clean

@@ -250,6 +250,12 @@ template <class Rep, class Period> int64_t count_of(const char *setting, std::ch
     return in_us ? std::chrono::ceil<std::chrono::microseconds>(time).count() : std::chrono::ceil<milliseconds>(time).count();
 }
 
+/* Whether a cast to int64_t would make the number negative. Such a number is passed as text, which the library rejects with a message. */
+template <class Integer> constexpr bool exceeds_int64(Integer value) noexcept
+{
+    return value > 0 && static_cast<uint64_t>(value) > static_cast<uint64_t>(INT64_MAX);
+}
+
 [[noreturn]] inline void die(const char *sentence) noexcept
 {
     std::fprintf(stderr, "kvlight: %s\n", sentence);
@@ -884,7 +890,7 @@ public:
     {
         const kvl_result_t *is = kvl_results_at(handle_.get(), i);
         if (is == nullptr)
-            detail::die("results have no such position");
+            detail::die("the results have no such position, or there is no memory for an array of all results");
         return result(is);
     }
     iterator begin() const noexcept { return {this, 0}; }
@@ -1002,6 +1008,8 @@ public:
     template <class Integer, class = std::enable_if_t<std::is_integral_v<Integer> && !std::is_same_v<Integer, bool>>>
     config &set(const char *key, Integer value) &
     {
+        if (detail::exceeds_int64(value))
+            return set(key, std::to_string(value).c_str());
         return kvl_config_set_int(handle_.get(), key, static_cast<int64_t>(value)), *this;
     }
     /* In the unit that the setting's name states, rounded up. */
@@ -1097,6 +1105,8 @@ public:
     options &set(const char *key, double value) & { return kvl_options_set_real(handle_.get(), key, value), *this; }
     template <class Integer, class = std::enable_if_t<std::is_integral_v<Integer>>> options &set(const char *key, Integer value) &
     {
+        if (detail::exceeds_int64(value))
+            return set(key, std::to_string(value).c_str());
         return kvl_options_set_int(handle_.get(), key, static_cast<int64_t>(value)), *this;
     }
     /* In the unit that the setting's name states, rounded up. */

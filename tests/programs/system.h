@@ -11,7 +11,7 @@
 #include <windows.h>
 #include <psapi.h>
 #include <tlhelp32.h>
-/* the tests have their own */
+/* the tests have functions of their own */
 #undef TEXT
 #else
 #include <dirent.h>
@@ -34,7 +34,7 @@ static inline size_t bytes_in_use(void)
 #if TELLS_MEMORY
     struct mallinfo2 memory = mallinfo2();
 
-    /* large blocks are mapped one by one, and counted separately */
+    /* Large blocks are mapped one by one and counted separately. */
     return memory.uordblks + memory.hblkhd;
 #else
     return 0;
@@ -61,7 +61,7 @@ static inline size_t resident_bytes(void)
 #endif
 }
 
-/* Sleeps for at least that time. */
+/* Sleeps for at least the given time. */
 static inline void pause_for_us(long microseconds)
 {
 #ifdef _WIN32

@@ -112,7 +112,7 @@ fn the_description_has_the_layout_that_compilers_compute() {
         }
         missing.extend(lines.into_iter().filter(|line| !seen.contains(line.as_str())));
     }
-    let numbers = api.statuses().chain(api.constants()).filter(|constant| constant.is_whole("value"));
+    let numbers = api.statuses().chain(api.constants()).filter(|constant| constant.is_integer("value"));
     let lines = numbers.map(|constant| format!("KVL_{} {}", constant.name(), constant.number("value")));
     missing.extend(lines.filter(|line| !seen.contains(line.as_str())));
     assert!(missing.is_empty(), "not in the output of the compilers:\n  {}", missing.join("\n  "));

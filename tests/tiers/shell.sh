@@ -35,7 +35,7 @@ check_not() {
     shift 2
     if said=$("$@" 2>&1) || ! grep -Eq "$pattern" <<<"$said"; then
         failed=$((failed + 1))
-        echo "not ok $what: it was to fail with /$pattern/"
+        echo "not ok $what: expected a failure with /$pattern/"
         tail -n 40 <<<"$said" | sed 's/^/    /'
     else
         passed=$((passed + 1))
@@ -94,7 +94,7 @@ planted_library() {
     local kind=$1 name=$2 copy=$target/planted/$2 built
     rm -rf "$copy" && copy_of_project "$copy" || return 1
     if ! patch -s -d "$copy" -p1 <"tests/tiers/planted/$name.patch"; then
-        echo "tests/tiers/planted/$name.patch does not apply any more: make it anew" >&2
+        echo "tests/tiers/planted/$name.patch no longer applies: create it again" >&2
         return 1
     fi
     # Sets the times of the patched files, so that cargo always rebuilds them.

@@ -1,4 +1,4 @@
--- Made from api/api.json by `make generate`. Do not edit.
+-- Generated from api/api.json by `make generate`. Do not edit.
 
 ---What one fetch may set.
 ---@class kvlight.FetchSettings
@@ -85,7 +85,7 @@
 
 local native = {}
 
--- What ffi.cdef reads, once a process.
+-- The C declarations, for ffi.cdef. A process may read them only once.
 native.declarations = [[
 typedef uint32_t kvl_source_t;
 typedef uint32_t kvl_cause_t;

@@ -1,8 +1,8 @@
-/* The circuit breaker and the rate, as a program sees them (rules R07, R08). */
+/* The circuit breaker, the rate limit and hedging (rules R07 to R09). */
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
-static kvl_status_t fetched(kvl_tasks_t *tasks, const char *key)
+static kvl_status_t fetch_status(kvl_tasks_t *tasks, const char *key)
 {
     kvl_value_t *value = NULL;
     kvl_status_t status = kvl_tasks_fetch_wait(tasks, KEY(key), NULL, NULL, &value, NULL);
@@ -40,7 +40,7 @@ static kvl_tasks_t *engine(kvl_clock_t *clock, int *calls, const char *setting, 
     return tasks;
 }
 
-static void r07_the_breaker_opens_refuses_probes_and_closes(void)
+static void r07_the_breaker_opens_rejects_probes_and_closes(void)
 {
     int calls = 0;
     kvl_clock_t *clock = NULL;
@@ -50,16 +50,16 @@ static void r07_the_breaker_opens_refuses_probes_and_closes(void)
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     tasks = engine(clock, &calls, "breaker.consecutive", "2");
     CHECK(kvl_tasks_breaker_state(tasks) == KVL_BREAKER_CLOSED);
-    STATUS(fetched(tasks, "f1"), KVL_ERR_PROVIDER);
-    STATUS(fetched(tasks, "f2"), KVL_ERR_PROVIDER);
-    /* the request ends only when the provider's call has returned */
+    STATUS(fetch_status(tasks, "f1"), KVL_ERR_PROVIDER);
+    STATUS(fetch_status(tasks, "f2"), KVL_ERR_PROVIDER);
+    /* The request ends, and is counted, only when the provider's call has returned. */
     while (kvl_tasks_breaker_state(tasks) == KVL_BREAKER_CLOSED) {}
     CHECK(kvl_tasks_breaker_state(tasks) == KVL_BREAKER_OPEN);
-    STATUS(fetched(tasks, "well"), KVL_ERR_UNAVAILABLE);
+    STATUS(fetch_status(tasks, "well"), KVL_ERR_UNAVAILABLE);
     CHECK(calls == 2);
     STATUS(kvl_clock_advance(clock, 5000), KVL_OK);
     CHECK(kvl_tasks_breaker_state(tasks) == KVL_BREAKER_HALF_OPEN);
-    STATUS(fetched(tasks, "well"), KVL_VALUE);
+    STATUS(fetch_status(tasks, "well"), KVL_VALUE);
     while (kvl_tasks_breaker_state(tasks) != KVL_BREAKER_CLOSED) {}
     STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.breaker_opened == 1 && stats.breaker_refused == 1 && stats.misses_unavailable == 1);
@@ -77,10 +77,10 @@ static void r07_an_operator_can_force_the_breaker(void)
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     tasks = engine(clock, &calls, "breaker.consecutive", "1");
     STATUS(kvl_tasks_breaker_force(tasks, KVL_BREAKER_FORCE_OPEN), KVL_OK);
-    STATUS(fetched(tasks, "well"), KVL_ERR_UNAVAILABLE);
+    STATUS(fetch_status(tasks, "well"), KVL_ERR_UNAVAILABLE);
     STATUS(kvl_tasks_breaker_force(tasks, KVL_BREAKER_FORCE_CLOSED), KVL_OK);
-    STATUS(fetched(tasks, "f"), KVL_ERR_PROVIDER);
-    STATUS(fetched(tasks, "well"), KVL_VALUE);
+    STATUS(fetch_status(tasks, "f"), KVL_ERR_PROVIDER);
+    STATUS(fetch_status(tasks, "well"), KVL_VALUE);
     STATUS(kvl_tasks_breaker_force(tasks, 9), KVL_ERR_INVALID_ARG);
     STATUS(kvl_tasks_breaker_force(NULL, KVL_BREAKER_FORCE_NONE), KVL_ERR_NULL_POINTER);
     CHECK(kvl_tasks_breaker_state(NULL) == KVL_BREAKER_CLOSED);
@@ -90,15 +90,15 @@ static void r07_an_operator_can_force_the_breaker(void)
 
 static void r08_the_rate_limit_follows_the_clock(void)
 {
-    int calls = 0, came;
+    int calls = 0, has_arrived;
     kvl_clock_t *clock = NULL;
     kvl_tasks_t *tasks;
     kvl_stats_t stats;
 
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     tasks = engine(clock, &calls, "rate.requests_per_s", "2");
-    STATUS(fetched(tasks, "one"), KVL_VALUE);
-    /* the answer is delivered before the provider's call returns */
+    STATUS(fetch_status(tasks, "one"), KVL_VALUE);
+    /* The answer is delivered before the provider's call returns. */
     do
         STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
     while (stats.running != 0);
@@ -109,14 +109,14 @@ static void r08_the_rate_limit_follows_the_clock(void)
     STATUS(kvl_clock_advance(clock, 1), KVL_OK);
     do {
         STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
-        came = stats.loads_succeeded == 2;
-    } while (!came);
+        has_arrived = stats.loads_succeeded == 2;
+    } while (!has_arrived);
     CHECK(stats.requests == 2 && stats.rate_waited_us == 500000);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
     kvl_clock_release(clock);
 }
 
-/* the next request in the queue, retained */
+/* Returns the next request in the queue, retained. */
 static kvl_request_t *next_request_of(kvl_queue_t *queue)
 {
     kvl_event_t event;
@@ -172,7 +172,7 @@ static void r09_a_slow_request_is_handed_out_once_more(void)
 int main(void)
 {
     r09_a_slow_request_is_handed_out_once_more();
-    r07_the_breaker_opens_refuses_probes_and_closes();
+    r07_the_breaker_opens_rejects_probes_and_closes();
     r07_an_operator_can_force_the_breaker();
     r08_the_rate_limit_follows_the_clock();
     DONE();

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <pthread.h>
 
-/* the last removal that a listener was called with, and how often it was called */
+/* The last removal that a listener was called with, and the number of its calls. */
 struct heard {
     int times, ended;
     int by_cause[KVL_CAUSE_TAG + 1];
@@ -13,13 +13,13 @@ struct heard {
     kvl_cache_t *release; /* released in the next call */
 };
 
-static void end(void *user_data)
+static void count_free(void *user_data)
 {
     struct heard *heard = user_data;
     heard->ended++;
 }
 
-static void hear(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
+static void record_removal(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
 {
     struct heard *heard = user_data;
     kvl_cache_t *release = heard->release;
@@ -34,8 +34,8 @@ static void hear(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
     kvl_cache_release(release);
 }
 
-/* what the record listener was called with: one letter for each lookup */
-static void note(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len)
+/* The record listener: appends one letter for each lookup. */
+static void record_lookup(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len)
 {
     static const char letters[] = "?vnmi";
     char *notes = user_data;
@@ -100,7 +100,7 @@ static kvl_status_t has(kvl_cache_t *cache, const char *key)
     return kvl_cache_contains(cache, KEY(key));
 }
 
-/* checks that the value's bytes are the text, and releases it */
+/* Releases a value, and returns whether its bytes are the text. */
 static int is_text(kvl_value_t *value, const char *text)
 {
     size_t len = 0;
@@ -119,7 +119,7 @@ static void s01_a_lookup_has_four_outcomes(void)
     kvl_value_t *value = NULL;
 
     STATUS(kvl_config_set_validator(config, is_not_x, &validated, NULL), KVL_OK);
-    STATUS(kvl_config_set_record_listener(config, note, notes, NULL), KVL_OK);
+    STATUS(kvl_config_set_record_listener(config, record_lookup, notes, NULL), KVL_OK);
     cache = cache_of(config);
 
     STATUS(put(cache, "a", "apple"), KVL_OK);
@@ -147,7 +147,7 @@ static void s01_a_lookup_has_four_outcomes(void)
     kvl_cache_release(cache);
 }
 
-static void s01_get_into_copies_or_returns_the_length_needed(void)
+static void s01_get_into_copies_or_returns_the_length_that_is_needed(void)
 {
     kvl_cache_t *cache = cache_of(config_of(10));
     kvl_value_t *object = NULL;
@@ -183,7 +183,7 @@ static void s01_get_into_copies_or_returns_the_length_needed(void)
     kvl_cache_release(cache);
 }
 
-static void s01_many_are_looked_up_in_order(void)
+static void s01_many_keys_are_looked_up_in_order(void)
 {
     static uint8_t long_key[KVL_KEY_MAX + 1];
     char notes[32] = "";
@@ -194,7 +194,7 @@ static void s01_many_are_looked_up_in_order(void)
     kvl_status_t statuses[5];
     int i;
 
-    STATUS(kvl_config_set_record_listener(config, note, notes, NULL), KVL_OK);
+    STATUS(kvl_config_set_record_listener(config, record_lookup, notes, NULL), KVL_OK);
     cache = cache_of(config);
     STATUS(put(cache, "a", "apple"), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null(), NULL), KVL_OK);
@@ -214,7 +214,7 @@ static void s01_many_are_looked_up_in_order(void)
     kvl_value_release_many(values, 5);
     STATUS(kvl_cache_get_many(cache, NULL, 0, NULL, NULL), KVL_OK);
 
-    /* a key that is too long is not even read */
+    /* A key that is too long is not read. */
     keys[4].data = (const uint8_t *)"x";
     keys[4].len = SIZE_MAX / 4;
     STATUS(kvl_cache_get_many(cache, keys, 5, values, statuses), KVL_OK);
@@ -222,7 +222,7 @@ static void s01_many_are_looked_up_in_order(void)
     TEXT(notes, "vnmvvnmv");
     kvl_value_release_many(values, 5);
 
-    /* nothing is looked up if one key is NULL */
+    /* Nothing is looked up if one key is NULL. */
     keys[4].data = NULL;
     for (i = 0; i < 5; i++) {
         values[i] = kvl_value_null();
@@ -288,7 +288,7 @@ static void s03_the_cost_is_exact_after_every_operation(void)
     kvl_cache_release(cache);
 }
 
-static void s04_a_value_that_is_too_large_is_refused(void)
+static void s04_a_value_that_is_too_large_is_not_stored(void)
 {
     struct heard heard;
     kvl_config_t *config = config_of(10);
@@ -301,13 +301,13 @@ static void s04_a_value_that_is_too_large_is_refused(void)
     most = kvl_cache_max_cost(cache);
     CHECK(most == 1000 && kvl_cache_cost_limit(cache) == 1000);
     STATUS(put(cache, "a", "small"), KVL_OK);
-    STATUS(kvl_cache_put_naming(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 1000), hear, &heard), KVL_TOO_LARGE);
+    STATUS(kvl_cache_put_naming(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 1000), record_removal, &heard), KVL_TOO_LARGE);
     STATUS(has(cache, "a"), KVL_MISS);
     CHECK(heard.times == 1 && heard.cause == KVL_CAUSE_REFUSED);
     kvl_cache_release(cache);
 }
 
-static void s05_the_least_important_entries_are_evicted_first(void)
+static void s05_the_lowest_priority_is_evicted_first_and_then_the_least_recently_used(void)
 {
     struct heard heard;
     kvl_cache_t *cache = cache_of(config_of(3));
@@ -317,17 +317,17 @@ static void s05_the_least_important_entries_are_evicted_first(void)
     STATUS(put_at(cache, "low", -1), KVL_OK);
     STATUS(put_at(cache, "old", 0), KVL_OK);
     STATUS(put_at(cache, "new", -0.0), KVL_OK);
-    /* a get is a use and makes "old" the newer one; a peek does not */
+    /* A get counts as a use, so that "old" is the more recently used entry; a peek does not. */
     STATUS(kvl_cache_get(cache, KEY("old"), &value), KVL_VALUE);
     kvl_value_release(value);
     STATUS(has(cache, "new"), KVL_VALUE);
 
-    STATUS(kvl_cache_put_naming(cache, KEY("1"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), hear, &heard), KVL_OK);
+    STATUS(kvl_cache_put_naming(cache, KEY("1"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), record_removal, &heard), KVL_OK);
     TEXT(heard.key, "low");
-    STATUS(kvl_cache_put_naming(cache, KEY("2"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), hear, &heard), KVL_OK);
+    STATUS(kvl_cache_put_naming(cache, KEY("2"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), record_removal, &heard), KVL_OK);
     TEXT(heard.key, "new");
     CHECK(heard.times == 2 && heard.by_cause[KVL_CAUSE_CAPACITY] == 2);
-    STATUS(kvl_cache_put_naming(cache, KEY("3"), kvl_value_null(), TERMS(KVL_TTL_NEVER, -INFINITY, 0), hear, &heard), KVL_REFUSED);
+    STATUS(kvl_cache_put_naming(cache, KEY("3"), kvl_value_null(), TERMS(KVL_TTL_NEVER, -INFINITY, 0), record_removal, &heard), KVL_REFUSED);
     TEXT(heard.key, "3");
     CHECK(heard.times == 3 && heard.cause == KVL_CAUSE_REFUSED && kvl_cache_len(cache) == 3);
     STATUS(put_at(cache, "4", INFINITY), KVL_OK);
@@ -392,7 +392,7 @@ static void s07_without_a_timer_writes_and_remove_expired_free_memory(void)
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     STATUS(kvl_config_set_clock(config, clock), KVL_OK);
     STATUS(kvl_config_set(config, "cache.timer", "false"), KVL_OK);
-    STATUS(kvl_config_set_removal_listener(config, hear, &heard, end), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, record_removal, &heard, count_free), KVL_OK);
     cache = cache_of(config);
     for (i = 0; i < 20; i++) {
         sprintf(key, "%d", i);
@@ -446,7 +446,7 @@ static void s11_each_removed_value_is_reported_once(void)
     memset(&heard, 0, sizeof heard);
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     STATUS(kvl_config_set_clock(config, clock), KVL_OK);
-    STATUS(kvl_config_set_removal_listener(config, hear, &heard, end), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, record_removal, &heard, count_free), KVL_OK);
     cache = cache_of(config);
 
     STATUS(put(cache, "a", "1"), KVL_OK);
@@ -496,9 +496,9 @@ static void s11_freeing_a_cache_reports_no_removals(void)
 
     memset(&heard, 0, sizeof heard);
     memset(&object, 0, sizeof object);
-    STATUS(kvl_config_set_removal_listener(config, hear, &heard, end), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, record_removal, &heard, count_free), KVL_OK);
     cache = cache_of(config);
-    STATUS(kvl_value_new_object(&object, 1, end, &value), KVL_OK);
+    STATUS(kvl_value_new_object(&object, 1, count_free, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("o"), value, NULL), KVL_OK);
     /* S16: a value outlives its cache */
     CHECK(kvl_cache_retain(cache) == cache);
@@ -644,7 +644,7 @@ static void s14_take_pop_trim_and_resize_report_their_causes(void)
     kvl_cache_release(cache);
 }
 
-static void s14_a_named_removal_never_lists_its_own_key(void)
+static void s14_a_put_does_not_report_its_own_key_as_evicted(void)
 {
     struct heard named, heard;
     kvl_clock_t *clock = NULL;
@@ -656,15 +656,15 @@ static void s14_a_named_removal_never_lists_its_own_key(void)
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     STATUS(kvl_config_set_clock(config, clock), KVL_OK);
     STATUS(kvl_config_set(config, "cache.timer", "false"), KVL_OK);
-    STATUS(kvl_config_set_removal_listener(config, hear, &heard, NULL), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, record_removal, &heard, NULL), KVL_OK);
     cache = cache_of(config);
     STATUS(put_for(cache, "due", 10), KVL_OK);
     STATUS(put(cache, "a", "1"), KVL_OK);
     STATUS(kvl_clock_advance(clock, 20), KVL_OK);
-    STATUS(kvl_cache_put_naming(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), hear, &named), KVL_OK);
+    STATUS(kvl_cache_put_naming(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), record_removal, &named), KVL_OK);
     CHECK(named.times == 0 && heard.by_cause[KVL_CAUSE_EXPIRED] == 1 && heard.by_cause[KVL_CAUSE_REPLACED] == 1);
     STATUS(put(cache, "b", "1"), KVL_OK);
-    STATUS(kvl_cache_put_naming(cache, KEY("c"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), hear, &named), KVL_OK);
+    STATUS(kvl_cache_put_naming(cache, KEY("c"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), record_removal, &named), KVL_OK);
     CHECK(named.times == 1 && heard.times == 3);
     TEXT(named.key, "a");
     STATUS(kvl_cache_put_naming(cache, KEY("d"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), NULL, &named), KVL_ERR_NO_CALLBACK);
@@ -673,8 +673,8 @@ static void s14_a_named_removal_never_lists_its_own_key(void)
     kvl_clock_release(clock);
 }
 
-/* L01: a callback may use the cache that called it */
-static void look_again(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len)
+/* L01: a callback can use the cache that calls it. */
+static void look_up_inside(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len)
 {
     kvl_cache_t **cache = user_data;
 
@@ -684,13 +684,13 @@ static void look_again(void *user_data, kvl_status_t record, const uint8_t *key,
     }
 }
 
-static void l01_callbacks_may_call_back(void)
+static void l01_a_callback_can_use_its_cache(void)
 {
     kvl_config_t *config = config_of(3);
     kvl_cache_t *cache = NULL;
     kvl_value_t *value = NULL;
 
-    STATUS(kvl_config_set_record_listener(config, look_again, &cache, NULL), KVL_OK);
+    STATUS(kvl_config_set_record_listener(config, look_up_inside, &cache, NULL), KVL_OK);
     STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
     kvl_config_free(config);
     STATUS(kvl_cache_get(cache, KEY("a"), &value), KVL_MISS);
@@ -698,7 +698,7 @@ static void l01_callbacks_may_call_back(void)
     kvl_cache_release(cache);
 }
 
-static void l09_a_refused_configuration_says_why(void)
+static void l09_a_rejected_configuration_states_the_reason(void)
 {
     kvl_config_t *config = config_of(3);
     kvl_cache_t *cache = (kvl_cache_t *)kvl_value_null();
@@ -713,7 +713,7 @@ static void l09_a_refused_configuration_says_why(void)
     STATUS(kvl_cache_new(config, &cache, NULL), KVL_ERR_BAD_VALUE);
     kvl_config_free(config);
 
-    /* removals are routed to a queue, but there is none */
+    /* Removals are routed to a queue, but there is no queue. */
     config = config_of(3);
     STATUS(kvl_config_set_removal_listener(config, NULL, NULL, NULL), KVL_OK);
     STATUS(kvl_cache_new(config, &cache, &error), KVL_ERR_NO_CALLBACK);
@@ -722,7 +722,7 @@ static void l09_a_refused_configuration_says_why(void)
     kvl_config_free(config);
 }
 
-/* many threads at once */
+/* Concurrent use by many threads. */
 enum { THREADS = 8, ROUNDS = 2000, KEYS = 64 };
 
 struct crowd {
@@ -731,7 +731,7 @@ struct crowd {
     int wrong;
 };
 
-static void *jostle(void *user_data)
+static void *use_concurrently(void *user_data)
 {
     struct crowd *crowd = user_data;
     unsigned x = crowd->seed;
@@ -794,7 +794,7 @@ static void s02_the_limits_hold_for_every_observer(const char *shards)
         crowd[i].cache = kvl_cache_retain(cache);
         crowd[i].seed = (unsigned)i + 1;
         crowd[i].wrong = 0;
-        CHECK(pthread_create(&threads[i], NULL, jostle, &crowd[i]) == 0);
+        CHECK(pthread_create(&threads[i], NULL, use_concurrently, &crowd[i]) == 0);
     }
     for (i = 0; i < THREADS; i++) {
         CHECK(pthread_join(threads[i], NULL) == 0);
@@ -811,12 +811,12 @@ static void s02_the_limits_hold_for_every_observer(const char *shards)
 int main(void)
 {
     s01_a_lookup_has_four_outcomes();
-    s01_get_into_copies_or_returns_the_length_needed();
-    s01_many_are_looked_up_in_order();
+    s01_get_into_copies_or_returns_the_length_that_is_needed();
+    s01_many_keys_are_looked_up_in_order();
     s02_entries_are_bounded();
     s03_the_cost_is_exact_after_every_operation();
-    s04_a_value_that_is_too_large_is_refused();
-    s05_the_least_important_entries_are_evicted_first();
+    s04_a_value_that_is_too_large_is_not_stored();
+    s05_the_lowest_priority_is_evicted_first_and_then_the_least_recently_used();
     s06_an_entry_expires_at_the_end_of_its_ttl();
     s07_without_a_timer_writes_and_remove_expired_free_memory();
     s09_idle_entries_expire();
@@ -825,9 +825,9 @@ int main(void)
     l02_removals_can_be_routed_to_a_queue();
     s12_every_operation_is_counted();
     s14_take_pop_trim_and_resize_report_their_causes();
-    s14_a_named_removal_never_lists_its_own_key();
-    l01_callbacks_may_call_back();
-    l09_a_refused_configuration_says_why();
+    s14_a_put_does_not_report_its_own_key_as_evicted();
+    l01_a_callback_can_use_its_cache();
+    l09_a_rejected_configuration_states_the_reason();
     s02_the_limits_hold_for_every_observer("1");
     s02_the_limits_hold_for_every_observer("4");
     DONE();

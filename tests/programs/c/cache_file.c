@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* The system's own number for a path through a folder that is not there. */
+/* The system's error number for a path through a folder that does not exist. */
 #ifdef _WIN32
 #define NO_SUCH_FOLDER 3 /* ERROR_PATH_NOT_FOUND */
 #else
@@ -14,7 +14,7 @@
 
 static char path[1024];
 
-static void keep(void *object) { (void)object; }
+static void do_not_free(void *object) { (void)object; }
 
 static kvl_cache_t *cache_of(void)
 {
@@ -109,7 +109,7 @@ struct converter {
     int calls, objects[2];
 };
 
-/* The number behind an object, as text. */
+/* Encodes an object, which is a number, as text. */
 static kvl_value_t *to_text(void *user_data, const kvl_result_t *entry)
 {
     struct converter *converter = user_data;
@@ -117,7 +117,7 @@ static kvl_value_t *to_text(void *user_data, const kvl_result_t *entry)
     char text[16];
 
     CHECK(entry->object != NULL && entry->data == NULL && entry->value != NULL);
-    CHECK(kvl_cache_contains(converter->cache, entry->key, entry->key_len) == KVL_VALUE); /* it may call back */
+    CHECK(kvl_cache_contains(converter->cache, entry->key, entry->key_len) == KVL_VALUE); /* a conversion function can use the cache */
     converter->calls++;
     if (entry->key_len == 1 && entry->key[0] == 'x')
         return NULL;
@@ -130,11 +130,11 @@ static kvl_value_t *from_text(void *user_data, const kvl_result_t *entry)
 {
     struct converter *converter = user_data;
     kvl_value_t *value = NULL;
-    int *place = &converter->objects[converter->calls++];
+    int *object = &converter->objects[converter->calls++];
 
     CHECK(entry->data != NULL && entry->value == NULL && entry->object == NULL);
-    *place = entry->data[0] - '0'; /* the bytes end without a NUL */
-    STATUS(kvl_value_new_object(place, 0, keep, &value), KVL_OK);
+    *object = entry->data[0] - '0'; /* the bytes end without a NUL */
+    STATUS(kvl_value_new_object(object, 0, do_not_free, &value), KVL_OK);
     return value;
 }
 
@@ -146,10 +146,10 @@ static void s18_objects_are_saved_and_loaded_by_functions(void)
     kvl_value_t *value = NULL;
     int seven = 7, nine = 9;
 
-    STATUS(kvl_value_new_object(&seven, 0, keep, &value), KVL_OK);
+    STATUS(kvl_value_new_object(&seven, 0, do_not_free, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("a"), value, NULL), KVL_OK);
     kvl_value_release(value);
-    STATUS(kvl_value_new_object(&nine, 0, keep, &value), KVL_OK);
+    STATUS(kvl_value_new_object(&nine, 0, do_not_free, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("x"), value, NULL), KVL_OK);
     kvl_value_release(value);
     STATUS(kvl_cache_put_bytes(cache, KEY("b"), KEY("bytes"), NULL), KVL_OK);
@@ -170,7 +170,7 @@ static void s18_objects_are_saved_and_loaded_by_functions(void)
     kvl_cache_release(other);
 }
 
-static void l09_invalid_arguments_are_refused(void)
+static void l09_invalid_arguments_are_rejected(void)
 {
     kvl_cache_t *cache = cache_of();
     kvl_transfer_t transfer = {0};
@@ -197,7 +197,7 @@ int main(void)
     s18_a_saved_cache_loads_and_reports_progress();
     s18_a_damaged_file_gets_its_own_status();
     s18_objects_are_saved_and_loaded_by_functions();
-    l09_invalid_arguments_are_refused();
+    l09_invalid_arguments_are_rejected();
     CHECK(remove(path) == 0);
     DONE();
 }

@@ -21,11 +21,11 @@ static int check_at(int holds, const char *what, const char *file, int line)
     return holds;
 }
 
-static int check_status_at(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line)
+static int check_status_at(kvl_status_t got, kvl_status_t wanted, const char *what, const char *file, int line)
 {
-    if (!check_at(is == wanted, what, file, line))
-        printf("    got %s, expected %s\n", kvl_status_name(is), kvl_status_name(wanted));
-    return is == wanted;
+    if (!check_at(got == wanted, what, file, line))
+        printf("    got %s, expected %s\n", kvl_status_name(got), kvl_status_name(wanted));
+    return got == wanted;
 }
 
 /* The terms on which an answer is stored. */
@@ -35,7 +35,7 @@ static int check_status_at(kvl_status_t is, kvl_status_t wanted, const char *wha
 /* Checks the status that a call returns. */
 #define STATUS(call, wanted) ((void)check_status_at((call), (wanted), #call, __FILE__, __LINE__))
 /* Checks that a string has the expected text. */
-#define TEXT(is, wanted) CHECK(strcmp((is), (wanted)) == 0)
+#define TEXT(got, wanted) CHECK(strcmp((got), (wanted)) == 0)
 
 #define DONE()                                                           \
     do {                                                                 \

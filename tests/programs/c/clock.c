@@ -45,7 +45,7 @@ int main(void)
 {
     static const int64_t starts[] = { 0, 1000000, INT64_MAX / 2, INT64_MAX - 10, INT64_MAX };
     static const int64_t spans[] = { 1, 1000, INT64_MAX / 1000000, INT64_MAX / 2, INT64_MAX };
-    /* the two in the middle are about 2^64 nanoseconds */
+    /* The second and the third are just below and above 2^64 nanoseconds. */
     static const int64_t steps[] = { 100, 18446744073709, 18446744073710, INT64_MAX / 2, INT64_MAX };
     size_t i, j, k;
     kvl_clock_t *clock = NULL;

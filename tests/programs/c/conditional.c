@@ -28,7 +28,7 @@ static void provide_what_changed(void *user_data, kvl_request_t *request)
         CHECK(age_ms >= 1000 && value != NULL);
         record->checks++;
         if (record->forgets) {
-            /* the entry is removed during the request, whose own reference to the value is used */
+            /* The entry is removed during the request, which has a reference of its own to the value. */
             STATUS(kvl_tasks_cache(record->tasks, &cache), KVL_OK);
             STATUS(kvl_cache_clear(cache), KVL_OK);
             kvl_cache_release(cache);
@@ -50,7 +50,7 @@ static void removed(void *user_data, const kvl_result_t *entry, kvl_cause_t caus
     ++*(int *)user_data;
 }
 
-static void *fetched(kvl_tasks_t *tasks)
+static void *fetch_object(kvl_tasks_t *tasks)
 {
     kvl_value_t *value = NULL;
     void *object;
@@ -61,7 +61,7 @@ static void *fetched(kvl_tasks_t *tasks)
     return object;
 }
 
-static void r06_the_very_same_value_lives_anew(void)
+static void r06_an_unmodified_value_gets_a_new_ttl(void)
 {
     struct record record = { "v1", "text", 0, 0, 0, 0, NULL };
     kvl_clock_t *clock = NULL;
@@ -84,8 +84,8 @@ static void r06_the_very_same_value_lives_anew(void)
     STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
 
     for (i = 0; i < 4; i++) {
-        CHECK(fetched(tasks) == record.text);
-        CHECK(fetched(tasks) == record.text);
+        CHECK(fetch_object(tasks) == record.text);
+        CHECK(fetch_object(tasks) == record.text);
         STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
     }
     CHECK(record.loads == 1 && record.checks == 3);
@@ -95,15 +95,15 @@ static void r06_the_very_same_value_lives_anew(void)
 
     record.version = "v2";
     record.text = "other";
-    CHECK(fetched(tasks) == record.text);
+    CHECK(fetch_object(tasks) == record.text);
     CHECK(record.loads == 2 && record.checks == 3);
     STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
 
     record.forgets = 1;
-    CHECK(fetched(tasks) == record.text);
+    CHECK(fetch_object(tasks) == record.text);
     CHECK(record.checks == 4);
     STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
-    /* a clear while it is loaded overtakes the load, and so it is not stored */
+    /* A clear during the load overtakes it, so that its answer is not stored. */
     CHECK(stats.entries == 0 && stats.removed_replaced == 1 && stats.removed_cleared == 1);
     kvl_cache_release(cache);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
@@ -113,6 +113,6 @@ static void r06_the_very_same_value_lives_anew(void)
 
 int main(void)
 {
-    r06_the_very_same_value_lives_anew();
+    r06_an_unmodified_value_gets_a_new_ttl();
     DONE();
 }

@@ -3,18 +3,18 @@
 
 static int ended;
 
-static void end(void *user_data)
+static void count_free(void *user_data)
 {
     CHECK(user_data == &ended);
     ended++;
 }
 
-/* a free function may use the configuration that calls it */
+/* A free function can use the configuration that calls it. */
 static kvl_config_t *reentered;
 
-static void end_and_come_back(void *user_data)
+static void count_free_and_use_config(void *user_data)
 {
-    end(user_data);
+    count_free(user_data);
     STATUS(kvl_config_set_int(reentered, "cache.capacity", 7), KVL_OK);
 }
 
@@ -46,7 +46,7 @@ static void removed(void *user_data, const kvl_result_t *entry, kvl_cause_t caus
     (void)cause;
 }
 
-static void looked_up(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len)
+static void record_lookup(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len)
 {
     (void)user_data;
     (void)record;
@@ -62,7 +62,7 @@ static void progress(void *user_data, size_t done, size_t failed, size_t total)
     (void)total;
 }
 
-static void reads_as(const kvl_config_t *config, const char *key, const char *wanted)
+static void check_setting(const kvl_config_t *config, const char *key, const char *wanted)
 {
     kvl_value_t *text = NULL;
     size_t len = 0;
@@ -74,21 +74,21 @@ static void reads_as(const kvl_config_t *config, const char *key, const char *wa
     kvl_value_release(text);
 }
 
-static void settings_are_written_and_read(void)
+static void settings_can_be_set_and_read(void)
 {
     kvl_config_t *config = NULL;
     kvl_value_t *text = kvl_value_null();
 
     STATUS(kvl_config_new(&config), KVL_OK);
-    reads_as(config, "cache.capacity", "1024");
+    check_setting(config, "cache.capacity", "1024");
     STATUS(kvl_config_set(config, "cache.capacity", "10000"), KVL_OK);
-    reads_as(config, "cache.capacity", "10000");
+    check_setting(config, "cache.capacity", "10000");
     STATUS(kvl_config_set_int(config, "cache.ttl_ms", 5000), KVL_OK);
-    reads_as(config, "cache.ttl_ms", "5000");
+    check_setting(config, "cache.ttl_ms", "5000");
     STATUS(kvl_config_set_real(config, "queue.share", 0.25), KVL_OK);
-    reads_as(config, "queue.share", "0.25");
+    check_setting(config, "queue.share", "0.25");
     STATUS(kvl_config_set(config, "queue.order", "fifo"), KVL_OK);
-    reads_as(config, "queue.order", "fifo");
+    check_setting(config, "queue.order", "fifo");
     CHECK(kvl_config_problem(config) == NULL);
     STATUS(kvl_config_get(config, "no.such", &text), KVL_ERR_UNKNOWN_KEY);
     CHECK(text == NULL);
@@ -118,11 +118,11 @@ static void user_data_is_freed_with_the_configuration(void)
 
     ended = 0;
     STATUS(kvl_config_new(&config), KVL_OK);
-    STATUS(kvl_config_set_provider(config, provide, &ended, end), KVL_OK);
-    STATUS(kvl_config_set_validator(config, validate, &ended, end), KVL_OK);
-    STATUS(kvl_config_set_cost(config, cost, &ended, end), KVL_OK);
-    STATUS(kvl_config_set_removal_listener(config, removed, &ended, end), KVL_OK);
-    STATUS(kvl_config_set_record_listener(config, looked_up, &ended, end), KVL_OK);
+    STATUS(kvl_config_set_provider(config, provide, &ended, count_free), KVL_OK);
+    STATUS(kvl_config_set_validator(config, validate, &ended, count_free), KVL_OK);
+    STATUS(kvl_config_set_cost(config, cost, &ended, count_free), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, removed, &ended, count_free), KVL_OK);
+    STATUS(kvl_config_set_record_listener(config, record_lookup, &ended, count_free), KVL_OK);
     CHECK(ended == 0);
     kvl_config_free(config);
     CHECK(ended == 5);
@@ -135,20 +135,20 @@ static void user_data_is_freed_when_it_is_replaced(void)
     ended = 0;
     STATUS(kvl_config_new(&config), KVL_OK);
     reentered = config;
-    STATUS(kvl_config_set_provider(config, provide, &ended, end_and_come_back), KVL_OK);
-    STATUS(kvl_config_set_provider(config, NULL, &ended, end), KVL_OK);
+    STATUS(kvl_config_set_provider(config, provide, &ended, count_free_and_use_config), KVL_OK);
+    STATUS(kvl_config_set_provider(config, NULL, &ended, count_free), KVL_OK);
     CHECK(ended == 1);
-    reads_as(config, "cache.capacity", "7");
-    STATUS(kvl_config_set_validator(config, validate, &ended, end), KVL_OK);
+    check_setting(config, "cache.capacity", "7");
+    STATUS(kvl_config_set_validator(config, validate, &ended, count_free), KVL_OK);
     STATUS(kvl_config_set_validator(config, NULL, NULL, NULL), KVL_OK);
     CHECK(ended == 2);
-    STATUS(kvl_config_set_validator(NULL, validate, &ended, end), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_config_set_validator(NULL, validate, &ended, count_free), KVL_ERR_NULL_POINTER);
     CHECK(ended == 3);
     kvl_config_free(config);
     CHECK(ended == 4);
 }
 
-static void a_clock_may_be_released_before_the_configuration(void)
+static void a_clock_can_be_released_before_the_configuration(void)
 {
     kvl_config_t *config = NULL;
     kvl_clock_t *clock = NULL;
@@ -209,11 +209,11 @@ static void l09b_numbers_as_text_have_one_form(void)
 int main(void)
 {
     l09b_numbers_as_text_have_one_form();
-    settings_are_written_and_read();
+    settings_can_be_set_and_read();
     the_first_invalid_setting_is_reported();
     user_data_is_freed_with_the_configuration();
     user_data_is_freed_when_it_is_replaced();
-    a_clock_may_be_released_before_the_configuration();
+    a_clock_can_be_released_before_the_configuration();
     options_accept_only_settings_of_a_fetch();
     all_settings_are_listed();
     DONE();

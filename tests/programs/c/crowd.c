@@ -1,4 +1,4 @@
-/* Very many keys and fetches at once, on the default settings: no answer is lost, and memory stays bounded (rules F13a, F16a, S11a, S20). */
+/* Very many keys and fetches at once, with the default settings: no answer is lost, and memory stays bounded (rules F13a, F16a, S11a, S20). */
 #define _GNU_SOURCE
 #include "../system.h"
 #include "check.h"
@@ -18,7 +18,7 @@ enum { BATCH = 1000, SINGLES = 40 };
 #endif
 #endif
 
-static int is_watched(void)
+static int is_slowed_down(void)
 {
 #ifdef IS_SANITIZED
     return 1;
@@ -123,7 +123,7 @@ static void batches_at_once(int batches, int step, const char *order)
     for (nth = 0; nth < batches; nth++)
         STATUS(kvl_tasks_fetch_all(tasks, keys + nth * step, BATCH, NULL, NULL, count_results, &tally, NULL, NULL), KVL_PENDING);
     for (nth = 0; nth < SINGLES; nth++) {
-        /* half are keys of a batch, half are not; half are urgent */
+        /* Half of them fetch keys of a batch; half are urgent. */
         const kvl_slice_t *key = &keys[nth % 2 ? 12 * BATCH + nth : nth * 17];
         kvl_value_t *value = NULL;
         kvl_status_t status =
@@ -146,7 +146,7 @@ static void f13a_any_number_of_batches_of_a_thousand_keys_get_all_values(void)
     static const int many[] = { 3, 6, 12 }, steps[] = { BATCH, BATCH / 2, 1 };
     size_t i, j;
 
-    for (i = 0; i < COUNT(many) - (size_t)is_watched(); i++) {
+    for (i = 0; i < COUNT(many) - (size_t)is_slowed_down(); i++) {
         for (j = 0; j < COUNT(steps); j++) {
             batches_at_once(many[i], steps[j], "fifo");
             batches_at_once(many[i], steps[j], "lifo");
@@ -154,7 +154,7 @@ static void f13a_any_number_of_batches_of_a_thousand_keys_get_all_values(void)
     }
 }
 
-/* A listener that is slower than three writers: the removals that wait for it are bounded (S11a). */
+/* A listener that is slower than three writers: the number of removals that wait for it is bounded (S11a). */
 
 enum { WRITES = 60000, ABOVE = 16 << 20 };
 
@@ -172,7 +172,7 @@ static void *write_much(void *user_data)
 {
     static const uint8_t bytes[1000];
     static atomic_int nth;
-    uint32_t i, n = is_watched() ? 500 : WRITES;
+    uint32_t i, n = is_slowed_down() ? 500 : WRITES;
 
     for (i = 0; i < n; i++) {
         uint32_t key = (uint32_t)atomic_fetch_add(&nth, 1);
@@ -206,8 +206,8 @@ static void s11a_three_writers_and_a_slow_listener_stay_within_the_limit(void)
     }
     for (i = 0; i < COUNT(writers); i++)
         CHECK(pthread_join(writers[i], NULL) == 0);
-    if (!is_watched() && most - before >= ABOVE) {
-        printf("%zu bytes above the start\n", most - before);
+    if (!is_slowed_down() && most - before >= ABOVE) {
+        printf("the memory has grown by %zu bytes\n", most - before);
         CHECK(most - before < ABOVE);
     }
     kvl_cache_release(cache);
@@ -224,7 +224,7 @@ static void s20_an_idle_engine_frees_the_memory_of_a_burst(void)
     size_t before, i;
     int waited;
 
-    if (is_watched() || !TELLS_MEMORY) {
+    if (is_slowed_down() || !TELLS_MEMORY) {
         free(names);
         free(keys);
         return;
@@ -265,19 +265,19 @@ static void look_up_unless_cancelled(void *unused, kvl_request_t *request)
         memcpy(&key, keys[i].data, sizeof key);
         looked_up[key] = 1;
     }
-    /* no key has a record: all are left unanswered */
+    /* No key has a record: all keys are left unanswered. */
     kvl_request_finish(request);
 }
 
 static void ignore_result(void *unused, const kvl_result_t *result) { (void)unused, (void)result; }
 
-static void f16a_cancelled_fetches_store_no_null_that_was_not_looked_up(void)
+static void f16a_cancelled_fetches_store_no_null_for_a_key_that_was_not_looked_up(void)
 {
     kvl_config_t *config = NULL;
     kvl_tasks_t *tasks = NULL;
     kvl_cache_t *cache = NULL;
     kvl_stats_t stats;
-    uint32_t key, n = is_watched() ? 2000 : CANCELS, nulls = 0, wrong = 0;
+    uint32_t key, n = is_slowed_down() ? 2000 : CANCELS, nulls = 0, wrong = 0;
 
     STATUS(kvl_config_new(&config), KVL_OK);
     STATUS(kvl_config_set_provider(config, look_up_unless_cancelled, NULL, NULL), KVL_OK);
@@ -289,7 +289,7 @@ static void f16a_cancelled_fetches_store_no_null_that_was_not_looked_up(void)
         kvl_fetch_t *fetch = NULL;
         STATUS(kvl_fetch_new(&fetch), KVL_OK);
         STATUS(kvl_tasks_fetch(tasks, (const uint8_t *)&key, sizeof key, NULL, fetch, ignore_result, NULL, NULL, NULL), KVL_PENDING);
-        /* every hundredth is waited for, so that some nulls are stored */
+        /* The test waits for every hundredth, so that some nulls are stored. */
         if (key % 100 == 0)
             STATUS(kvl_fetch_wait(fetch, KVL_FOREVER), KVL_OK);
         else
@@ -314,7 +314,7 @@ static void f16a_cancelled_fetches_store_no_null_that_was_not_looked_up(void)
 
 int main(void)
 {
-    f16a_cancelled_fetches_store_no_null_that_was_not_looked_up();
+    f16a_cancelled_fetches_store_no_null_for_a_key_that_was_not_looked_up();
     s20_an_idle_engine_frees_the_memory_of_a_burst();
     s11a_three_writers_and_a_slow_listener_stay_within_the_limit();
     f13a_any_number_of_batches_of_a_thousand_keys_get_all_values();

@@ -1,4 +1,4 @@
-/* An engine for tests. Its provider decides by how a key begins, and can keep a request until the test answers it:
+/* An engine for tests. Its provider answers by the beginning of a key, and can keep a request until the test answers it:
  *
  *     hold...     kept until the test answers it           fail...     fails with code 7
  *     null...     known to be absent                       nothing...  left unanswered
@@ -46,7 +46,7 @@ struct recorder {
     void (*first)(struct recorder *); /* called first by the callback; may be NULL */
 };
 
-/* Waits until the number is reached, or for a minute. Returns whether it was reached. */
+/* Waits until the number is reached, for a minute at most. Returns whether it was reached. */
 static int wait_for(struct fixture *fixture, const int *number, int wanted)
 {
     struct timespec end;
@@ -98,7 +98,7 @@ static void provide(void *user_data, kvl_request_t *request)
             if (has_prefix(&keys[i], "cancel"))
                 STATUS(kvl_fetch_cancel(fixture->cancel), KVL_OK);
             kvl_status_t answered = kvl_request_resolve_bytes(request, i, keys[i].data, keys[i].len, NULL);
-            /* The test may close the engine at the same time. */
+            /* The test may be closing the engine. */
             CHECK(answered >= 0 || answered == KVL_ERR_CLOSED);
         }
     }
@@ -150,7 +150,7 @@ static void free_engine(struct fixture *fixture)
     fixture_destroy(fixture);
 }
 
-/* The next request that was kept, for the caller to release. */
+/* Waits for the next request that the provider has kept, and returns it for the caller to release. */
 static kvl_request_t *next_request(struct fixture *fixture)
 {
     CHECK(wait_for(fixture, &fixture->held_len, fixture->held_taken + 1));
@@ -242,7 +242,7 @@ static void fetch_recorded(struct recorder *recorder, struct fixture *fixture, c
     STATUS(kvl_tasks_fetch(fixture->tasks, KEY(key), options, fetch, record_result, recorder, count_free, NULL), KVL_PENDING);
 }
 
-/* Waits until the user data was freed, which comes last. */
+/* Waits until the user data was freed, which is the last action of a fetch. */
 static void wait_for_free(struct recorder *recorder)
 {
     CHECK(wait_for(recorder->fixture, &recorder->freed, 1));

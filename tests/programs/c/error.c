@@ -3,7 +3,7 @@
 
 static int ended;
 
-static void end(void *object)
+static void count_free(void *object)
 {
     CHECK(object == &ended);
     ended++;
@@ -47,7 +47,7 @@ static void the_object_of_an_error_is_freed_with_its_last_reference(void)
 {
     kvl_error_t *error = NULL;
 
-    STATUS(kvl_error_new_object(7, "boom", 4, 0, NULL, &ended, end, &error), KVL_OK);
+    STATUS(kvl_error_new_object(7, "boom", 4, 0, NULL, &ended, count_free, &error), KVL_OK);
     CHECK(kvl_error_object(error) == &ended);
     kvl_error_retain(error);
     kvl_error_release(error);
@@ -61,11 +61,11 @@ static void a_call_that_fails_frees_the_object(void)
     kvl_error_t *error = NULL;
 
     ended = 0;
-    STATUS(kvl_error_new_object(7, "boom", 4, 4, NULL, &ended, end, &error), KVL_ERR_INVALID_ARG);
+    STATUS(kvl_error_new_object(7, "boom", 4, 4, NULL, &ended, count_free, &error), KVL_ERR_INVALID_ARG);
     CHECK(ended == 1 && error == NULL);
-    STATUS(kvl_error_new_object(7, NULL, 4, 0, NULL, &ended, end, &error), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_error_new_object(7, NULL, 4, 0, NULL, &ended, count_free, &error), KVL_ERR_NULL_POINTER);
     CHECK(ended == 2);
-    STATUS(kvl_error_new_object(7, "boom", 4, 0, NULL, &ended, end, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_error_new_object(7, "boom", 4, 0, NULL, &ended, count_free, NULL), KVL_ERR_NULL_POINTER);
     CHECK(ended == 3);
 }
 
@@ -81,7 +81,7 @@ static void f11a_an_error_can_delay_its_retry(void)
     CHECK(kvl_error_retry_after_ms(error) == 1500);
     STATUS(kvl_error_set_retry_after(error, INT64_MAX), KVL_OK);
     CHECK(kvl_error_retry_after_ms(error) == INT64_MAX);
-    /* references that others hold are not changed */
+    /* An error with more references cannot be changed. */
     kvl_error_retain(error);
     STATUS(kvl_error_set_retry_after(error, 1), KVL_ERR_ALREADY_USED);
     kvl_error_release(error);
@@ -100,7 +100,7 @@ static void fail_once(void *user_data, kvl_request_t *request)
         STATUS(kvl_request_fail(request, 0, first_failure), KVL_OK);
 }
 
-/* Driven by a manual clock on this thread. */
+/* A manual clock fires the timers on this thread. */
 static void f10b_a_timeout_carries_the_error_of_the_previous_attempt(void)
 {
     kvl_config_t *config = NULL;
@@ -111,7 +111,7 @@ static void f10b_a_timeout_carries_the_error_of_the_previous_attempt(void)
     kvl_error_t *cause;
 
     ended = 0;
-    STATUS(kvl_error_new_object(7, "no route", 8, 0, NULL, &ended, end, &first_failure), KVL_OK);
+    STATUS(kvl_error_new_object(7, "no route", 8, 0, NULL, &ended, count_free, &first_failure), KVL_OK);
     STATUS(kvl_config_new(&config), KVL_OK);
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     STATUS(kvl_queue_new(0, &queue), KVL_OK);
@@ -147,7 +147,7 @@ static void f10b_a_timeout_carries_the_error_of_the_previous_attempt(void)
     kvl_clock_release(clock);
 }
 
-static void null_is_accepted_where_an_error_is_optional(void)
+static void null_is_accepted_for_an_optional_error(void)
 {
     STATUS(kvl_error_set_retry_after(NULL, 1), KVL_ERR_NULL_POINTER);
     CHECK(kvl_error_retry_after_ms(NULL) == -1);
@@ -169,6 +169,6 @@ int main(void)
     a_call_that_fails_frees_the_object();
     f11a_an_error_can_delay_its_retry();
     f10b_a_timeout_carries_the_error_of_the_previous_attempt();
-    null_is_accepted_where_an_error_is_optional();
+    null_is_accepted_for_an_optional_error();
     DONE();
 }

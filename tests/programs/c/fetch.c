@@ -39,7 +39,7 @@ static void f09_a_fetch_can_be_cancelled_while_it_waits_and_after(void)
     STATUS(kvl_fetch_cancel(fetch), KVL_OK);
     STATUS(kvl_fetch_cancel(fetch), KVL_OK);
     STATUS(kvl_fetch_wait(fetch, KVL_FOREVER), KVL_OK);
-    /* the user data was freed before the wait returned */
+    /* The user data was freed before the wait returned. */
     CHECK(mine.events == 1 && mine.freed == 1 && mine.status == KVL_ERR_CANCELLED && mine.flags == KVL_F_LAST);
     STATUS(kvl_fetch_progress(fetch, &done, &failed, &total), KVL_OK);
     CHECK(done == 1 && failed == 1 && total == 1);
@@ -111,7 +111,7 @@ struct context {
     int freed;
 };
 
-static void context_ends(void *context)
+static void count_context_free(void *context)
 {
     ((struct context *)context)->freed++;
 }
@@ -126,11 +126,11 @@ static void l04_a_context_is_freed_once(void)
 
     create_engine(&fixture, fixture_init(&fixture));
     STATUS(kvl_fetch_new(&fetch), KVL_OK);
-    STATUS(kvl_fetch_set_context(fetch, &first, context_ends), KVL_OK);
-    STATUS(kvl_fetch_set_context(fetch, &second, context_ends), KVL_OK);
+    STATUS(kvl_fetch_set_context(fetch, &first, count_context_free), KVL_OK);
+    STATUS(kvl_fetch_set_context(fetch, &second, count_context_free), KVL_OK);
     CHECK(first.freed == 1);
     fetch_recorded(&recorder, &fixture, "hold", NULL, fetch);
-    STATUS(kvl_fetch_set_context(fetch, &third, context_ends), KVL_ERR_ALREADY_USED);
+    STATUS(kvl_fetch_set_context(fetch, &third, count_context_free), KVL_ERR_ALREADY_USED);
     CHECK(third.freed == 1);
     request = next_request(&fixture);
     CHECK(kvl_request_context(request, 0) == &second && kvl_request_context(request, 1) == NULL);
@@ -138,10 +138,10 @@ static void l04_a_context_is_freed_once(void)
     wait_for_free(&recorder);
     kvl_fetch_release(fetch);
 
-    STATUS(kvl_fetch_set_context(NULL, &third, context_ends), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_fetch_set_context(NULL, &third, count_context_free), KVL_ERR_NULL_POINTER);
     CHECK(third.freed == 2);
     STATUS(kvl_fetch_new(&fetch), KVL_OK);
-    STATUS(kvl_fetch_set_context(fetch, &first, context_ends), KVL_OK);
+    STATUS(kvl_fetch_set_context(fetch, &first, count_context_free), KVL_OK);
     kvl_fetch_release(fetch);
     CHECK(first.freed == 2); /* also the context of a handle that was never used */
     free_engine(&fixture);
@@ -157,7 +157,7 @@ static void wait_inside(struct recorder *recorder)
     STATUS(kvl_fetch_wait(waited, 0), KVL_ERR_REENTRANT);
 }
 
-static void f21_a_wait_inside_a_callback_is_refused(void)
+static void f21_a_wait_inside_a_callback_is_rejected(void)
 {
     struct fixture fixture;
     struct recorder recorder;
@@ -181,7 +181,7 @@ struct crowd {
     int asked, answered, values;
 };
 
-/* Answers once all fetches have begun. */
+/* Answers once all fetches have started. */
 static void provide_later(void *user_data, kvl_request_t *request)
 {
     struct crowd *crowd = user_data;
@@ -195,7 +195,7 @@ static void provide_later(void *user_data, kvl_request_t *request)
         STATUS(kvl_request_resolve_bytes(request, i, KEY("v"), NULL), KVL_OK);
 }
 
-static void hear_one(void *user_data, const kvl_result_t *result)
+static void count_result(void *user_data, const kvl_result_t *result)
 {
     struct crowd *crowd = user_data;
 
@@ -206,7 +206,7 @@ static void hear_one(void *user_data, const kvl_result_t *result)
     pthread_mutex_unlock(&crowd->lock);
 }
 
-static void f13f_a_thousand_single_fetches_at_once_on_the_defaults(void)
+static void f13f_a_thousand_single_fetches_succeed_with_the_defaults(void)
 {
     struct crowd crowd = { .asked = 0 };
     kvl_config_t *config = NULL;
@@ -222,7 +222,7 @@ static void f13f_a_thousand_single_fetches_at_once_on_the_defaults(void)
     kvl_config_free(config);
     for (i = 0; i < THOUSAND; i++) {
         snprintf(key, sizeof key, "key %d", i);
-        STATUS(kvl_tasks_fetch(tasks, KEY(key), NULL, NULL, hear_one, &crowd, NULL, NULL), KVL_PENDING);
+        STATUS(kvl_tasks_fetch(tasks, KEY(key), NULL, NULL, count_result, &crowd, NULL, NULL), KVL_PENDING);
     }
     pthread_mutex_lock(&crowd.lock);
     crowd.asked = THOUSAND;
@@ -236,7 +236,7 @@ static void f13f_a_thousand_single_fetches_at_once_on_the_defaults(void)
     pthread_mutex_destroy(&crowd.lock);
 }
 
-static void l09b_progress_without_a_function_is_refused(void)
+static void l09b_progress_without_a_function_is_rejected(void)
 {
     const kvl_slice_t keys[] = { SLICE("a"), SLICE("b") };
     struct fixture fixture;
@@ -257,7 +257,7 @@ static void l09b_progress_without_a_function_is_refused(void)
     recorder_init(&recorder, &fixture);
     STATUS(kvl_tasks_fetch_all(fixture.tasks, keys, COUNT(keys), options, NULL, record_results, &recorder, count_free, NULL), KVL_ERR_NO_CALLBACK);
     CHECK(recorder.events == 0 && recorder.freed == 1);
-    /* a blocking call reports no progress, and needs no function for it */
+    /* A blocking call reports no progress, and needs no function for it. */
     STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), options, NULL, &value, NULL), KVL_VALUE);
     STATUS(kvl_tasks_fetch_all_wait(fixture.tasks, keys, COUNT(keys), options, NULL, &results), KVL_OK);
     kvl_value_release(value);
@@ -287,9 +287,9 @@ int main(void)
     f09_releasing_a_fetch_does_not_cancel_it();
     f13_urgency_can_be_set_before_and_while_a_fetch_waits();
     l04_a_context_is_freed_once();
-    f21_a_wait_inside_a_callback_is_refused();
-    f13f_a_thousand_single_fetches_at_once_on_the_defaults();
-    l09b_progress_without_a_function_is_refused();
+    f21_a_wait_inside_a_callback_is_rejected();
+    f13f_a_thousand_single_fetches_succeed_with_the_defaults();
+    l09b_progress_without_a_function_is_rejected();
     l09_null();
     DONE();
 }

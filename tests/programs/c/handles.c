@@ -1,13 +1,13 @@
-/* Handles that are released inside the call that works on them: by a hook, a listener, a destructor, or a free function (rule
- * L04a). Valgrind finds any use after free. */
+/* Handles that are released inside the call that uses them: by a hook, a listener, a destructor, or a free function (rule L04a). Valgrind finds
+ * any use after free. */
 #include "check.h"
 #include <pthread.h>
 #include <stdlib.h>
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
 
-/* released by the next function of the program that runs, once */
-struct given_up {
+/* The test's references, which the next function of the program that is called releases, once. */
+struct references {
     kvl_tasks_t *tasks;
     kvl_cache_t *cache;
     kvl_queue_t *queue;
@@ -20,11 +20,11 @@ struct given_up {
     int times;
 };
 
-static void give_up(void *user_data)
+static void release_all(void *user_data)
 {
-    struct given_up *all = user_data, now = *all;
+    struct references *all = user_data, now = *all;
 
-    *all = (struct given_up){ .times = now.times + 1 };
+    *all = (struct references){ .times = now.times + 1 };
     kvl_request_release(now.request);
     kvl_reader_free(now.reader);
     kvl_iterator_free(now.iterator);
@@ -33,13 +33,13 @@ static void give_up(void *user_data)
     kvl_clock_release(now.clock);
     kvl_cache_release(now.cache);
     kvl_tasks_dispose(now.tasks);
-    /* holds the engine's last event, which is freed with it */
+    /* The queue holds the engine's last event, which is freed with it. */
     if (now.queue != NULL)
         kvl_queue_dispose(now.queue);
 }
 
 /* Returns whether a function of the program has run since the last call. */
-static int has_run(struct given_up *all)
+static int has_run(struct references *all)
 {
     int times = all->times;
 
@@ -50,11 +50,11 @@ static int has_run(struct given_up *all)
 static uint32_t armed;
 enum { VALIDATOR = 1, COST = 2, RECORD = 4, REMOVAL = 8 };
 
-static void in_hook(struct given_up *all, uint32_t hook)
+static void in_hook(struct references *all, uint32_t hook)
 {
     if (armed & hook) {
         armed = 0;
-        give_up(all);
+        release_all(all);
     }
 }
 
@@ -91,7 +91,7 @@ static void removed(void *user_data, const kvl_result_t *entry, kvl_cause_t caus
 
 static void provide(void *user_data, kvl_request_t *request)
 {
-    ((struct given_up *)user_data)->request = kvl_request_retain(request);
+    ((struct references *)user_data)->request = kvl_request_retain(request);
 }
 
 static void delivered(void *user_data, const kvl_result_t *result)
@@ -101,7 +101,7 @@ static void delivered(void *user_data, const kvl_result_t *result)
 }
 
 /* A cache with one entry and the given hooks. */
-static kvl_cache_t *cache_of(struct given_up *all, uint32_t hooks, kvl_clock_t *clock)
+static kvl_cache_t *cache_of(struct references *all, uint32_t hooks, kvl_clock_t *clock)
 {
     kvl_config_t *config = NULL;
     kvl_cache_t *cache = NULL;
@@ -124,14 +124,14 @@ static kvl_cache_t *cache_of(struct given_up *all, uint32_t hooks, kvl_clock_t *
     return cache;
 }
 
-/* An engine whose `routes` go to a queue. With all routes on the queue it has no threads: once it and its queue are disposed, nothing
+/* An engine whose `routes` go to a queue. With all routes on the queue it has no threads: once it and its queue are disposed of, nothing
  * holds it any more. */
-static void make_engine_of(struct given_up *all, uint32_t hooks, uint32_t routes)
+static void create_engine_with_routes(struct references *all, uint32_t hooks, uint32_t routes)
 {
     kvl_config_t *config = NULL;
     kvl_clock_t *clock = NULL;
 
-    *all = (struct given_up){ .times = 0 };
+    *all = (struct references){ .times = 0 };
     STATUS(kvl_config_new(&config), KVL_OK);
     STATUS(kvl_clock_new_manual(1000, &clock), KVL_OK);
     STATUS(kvl_queue_new(0, &all->queue), KVL_OK);
@@ -147,21 +147,21 @@ static void make_engine_of(struct given_up *all, uint32_t hooks, uint32_t routes
     kvl_clock_release(clock);
 }
 
-static void make_engine(struct given_up *all, uint32_t hooks)
+static void create_engine(struct references *all, uint32_t hooks)
 {
-    make_engine_of(all, hooks, KVL_QUEUE_F_ALL);
+    create_engine_with_routes(all, hooks, KVL_QUEUE_F_ALL);
 }
 
 /* An object whose destructor releases handles. */
-static kvl_value_t *object(struct given_up *all)
+static kvl_value_t *object(struct references *all)
 {
     kvl_value_t *value = NULL;
 
-    STATUS(kvl_value_new_object(all, 1, give_up, &value), KVL_OK);
+    STATUS(kvl_value_new_object(all, 1, release_all, &value), KVL_OK);
     return value;
 }
 
-static void put_object(kvl_cache_t *cache, struct given_up *all, const char *key)
+static void put_object(kvl_cache_t *cache, struct references *all, const char *key)
 {
     kvl_value_t *value = object(all);
 
@@ -173,14 +173,14 @@ static void put_object(kvl_cache_t *cache, struct given_up *all, const char *key
 
 static void l04a_freeing_user_data_may_dispose_the_engine_being_closed(void)
 {
-    struct given_up all;
+    struct references all;
 
-    make_engine(&all, 0);
-    STATUS(kvl_tasks_close(all.tasks, 77, 0, NULL, &all, give_up), KVL_ERR_INVALID_ARG);
+    create_engine(&all, 0);
+    STATUS(kvl_tasks_close(all.tasks, 77, 0, NULL, &all, release_all), KVL_ERR_INVALID_ARG);
     CHECK(has_run(&all));
-    /* without a function or a queue for the event, the user data is freed at once */
-    make_engine_of(&all, 0, KVL_QUEUE_F_PROVIDER);
-    STATUS(kvl_tasks_close(all.tasks, KVL_CLOSE_CANCEL, 0, NULL, &all, give_up), KVL_OK);
+    /* Without a function or a queue for the event, the user data is freed at once. */
+    create_engine_with_routes(&all, 0, KVL_QUEUE_F_PROVIDER);
+    STATUS(kvl_tasks_close(all.tasks, KVL_CLOSE_CANCEL, 0, NULL, &all, release_all), KVL_OK);
     CHECK(has_run(&all));
 }
 
@@ -189,42 +189,42 @@ static void l04a_freeing_user_data_may_dispose_the_engine_of_the_fetch(void)
     const kvl_slice_t key = { (const uint8_t *)"k", 1 };
     kvl_value_t *value = NULL;
     kvl_fetch_t *used = NULL;
-    struct given_up all;
+    struct references all;
     kvl_cache_t *cache;
 
-    /* refused */
+    /* a fetch that is rejected */
     STATUS(kvl_fetch_new(&used), KVL_OK);
     STATUS(kvl_fetch_cancel(used), KVL_OK);
-    make_engine(&all, 0);
-    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, used, delivered, &all, give_up, NULL), KVL_ERR_CANCELLED);
+    create_engine(&all, 0);
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, used, delivered, &all, release_all, NULL), KVL_ERR_CANCELLED);
     CHECK(has_run(&all));
-    make_engine(&all, 0);
-    STATUS(kvl_tasks_fetch_each(all.tasks, &key, 1, NULL, used, delivered, &all, give_up), KVL_ERR_CANCELLED);
+    create_engine(&all, 0);
+    STATUS(kvl_tasks_fetch_each(all.tasks, &key, 1, NULL, used, delivered, &all, release_all), KVL_ERR_CANCELLED);
     CHECK(has_run(&all));
-    make_engine(&all, 0);
-    STATUS(kvl_tasks_fetch_each(all.tasks, NULL, 0, NULL, NULL, delivered, &all, give_up), KVL_OK);
+    create_engine(&all, 0);
+    STATUS(kvl_tasks_fetch_each(all.tasks, NULL, 0, NULL, NULL, delivered, &all, release_all), KVL_OK);
     CHECK(has_run(&all));
     kvl_fetch_release(used);
-    /* answered by the call */
-    make_engine(&all, 0);
+    /* a fetch that is answered by the call */
+    create_engine(&all, 0);
     STATUS(kvl_tasks_cache(all.tasks, &cache), KVL_OK);
     STATUS(kvl_cache_put_bytes(cache, KEY("k"), KEY("v"), NULL), KVL_OK);
     all.cache = cache;
-    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, delivered, &all, give_up, &value), KVL_VALUE);
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, delivered, &all, release_all, &value), KVL_VALUE);
     CHECK(has_run(&all));
     kvl_value_release(value);
 }
 
 static void l04a_a_validator_may_dispose_the_engine_of_the_fetch(void)
 {
-    struct given_up all;
+    struct references all;
     kvl_value_t *value = NULL;
 
-    make_engine(&all, VALIDATOR);
+    create_engine(&all, VALIDATOR);
     armed = VALIDATOR;
     STATUS(kvl_tasks_get(all.tasks, KEY("k"), &value), KVL_MISS);
     CHECK(has_run(&all));
-    make_engine(&all, VALIDATOR);
+    create_engine(&all, VALIDATOR);
     armed = VALIDATOR;
     STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, delivered, NULL, NULL, NULL), KVL_ERR_CLOSED);
     CHECK(has_run(&all));
@@ -233,9 +233,9 @@ static void l04a_a_validator_may_dispose_the_engine_of_the_fetch(void)
 /* ---- requests */
 
 /* An engine whose request for "k" is held by the test; `all->request` is the only reference. */
-static void begin_request(struct given_up *all, uint32_t hooks)
+static void begin_request(struct references *all, uint32_t hooks)
 {
-    make_engine(all, hooks);
+    create_engine(all, hooks);
     STATUS(kvl_tasks_fetch(all->tasks, KEY("k"), NULL, NULL, delivered, NULL, NULL, NULL), KVL_PENDING);
     STATUS(kvl_queue_poll(all->queue, 1, 0, NULL), KVL_OK);
     CHECK(all->request != NULL);
@@ -244,7 +244,7 @@ static void begin_request(struct given_up *all, uint32_t hooks)
 static void l04a_a_cost_function_may_release_the_request_being_answered(void)
 {
     kvl_value_t *value = NULL;
-    struct given_up all;
+    struct references all;
     int way;
 
     STATUS(kvl_value_new_bytes(KEY("v"), &value), KVL_OK);
@@ -259,7 +259,7 @@ static void l04a_a_cost_function_may_release_the_request_being_answered(void)
         case 3: status = kvl_request_supply(all.request, KEY("k"), value, NULL); break;
         default: status = kvl_request_supply_bytes(all.request, KEY("other"), KEY("v"), NULL);
         }
-        /* the engine has been disposed by then */
+        /* The engine has been disposed of by then. */
         CHECK(status == KVL_ERR_CLOSED);
         CHECK(has_run(&all));
     }
@@ -268,7 +268,7 @@ static void l04a_a_cost_function_may_release_the_request_being_answered(void)
 
 static void l04a_a_validator_may_release_the_request_being_supplied(void)
 {
-    struct given_up all;
+    struct references all;
 
     begin_request(&all, VALIDATOR);
     armed = VALIDATOR;
@@ -276,24 +276,24 @@ static void l04a_a_validator_may_release_the_request_being_supplied(void)
     CHECK(has_run(&all));
 }
 
-static void hear_cancel(void *user_data, kvl_request_t *request, uint32_t reason)
+static void count_cancel(void *user_data, kvl_request_t *request, uint32_t reason)
 {
     (void)user_data;
     (void)request;
     (void)reason;
 }
 
-static void l04a_freeing_a_refused_hook_may_release_its_request(void)
+static void l04a_freeing_a_rejected_hook_may_release_its_request(void)
 {
-    struct given_up all;
+    struct references all;
 
     begin_request(&all, 0);
-    STATUS(kvl_request_on_cancel(all.request, hear_cancel, NULL, NULL), KVL_OK);
-    STATUS(kvl_request_on_cancel(all.request, hear_cancel, &all, give_up), KVL_ERR_ALREADY_USED);
+    STATUS(kvl_request_on_cancel(all.request, count_cancel, NULL, NULL), KVL_OK);
+    STATUS(kvl_request_on_cancel(all.request, count_cancel, &all, release_all), KVL_ERR_ALREADY_USED);
     CHECK(has_run(&all));
-    /* and one that the finish releases */
+    /* And a hook that the finish releases. */
     begin_request(&all, 0);
-    STATUS(kvl_request_on_cancel(all.request, hear_cancel, &all, give_up), KVL_OK);
+    STATUS(kvl_request_on_cancel(all.request, count_cancel, &all, release_all), KVL_OK);
     STATUS(kvl_request_finish(all.request), KVL_OK);
     CHECK(has_run(&all));
 }
@@ -302,7 +302,7 @@ static void l04a_freeing_a_refused_hook_may_release_its_request(void)
 
 static void l04a_a_destructor_may_release_the_cache_being_written(void)
 {
-    struct given_up all = { .times = 0 };
+    struct references all = { .times = 0 };
     kvl_value_t *value = NULL;
     int way;
 
@@ -326,7 +326,7 @@ static void l04a_a_destructor_may_release_the_cache_being_written(void)
 
 static void l04a_a_hook_may_release_the_cache_it_is_called_for(void)
 {
-    struct given_up all = { .times = 0 };
+    struct references all = { .times = 0 };
     kvl_value_t *value = NULL;
     uint32_t hook;
 
@@ -348,7 +348,7 @@ static void l04a_a_hook_may_release_the_cache_it_is_called_for(void)
 static void l04a_a_validator_may_release_the_cache_of_the_lookup(void)
 {
     static uint8_t bytes[10000], room[10000];
-    struct given_up all = { .times = 0 };
+    struct references all = { .times = 0 };
     int way;
 
     for (way = 0; way < 6; way++) {
@@ -358,7 +358,7 @@ static void l04a_a_validator_may_release_the_cache_of_the_lookup(void)
         kvl_slice_t key = { (const uint8_t *)"a", 1 };
         size_t len = 0;
 
-        /* so long that it is copied after the lock was released */
+        /* So long that it is copied after the lock was released. */
         STATUS(kvl_cache_put_bytes(cache, KEY("a"), bytes, sizeof bytes, NULL), KVL_OK);
         all.cache = cache;
         armed = VALIDATOR;
@@ -393,27 +393,27 @@ static uint32_t release_on_another_thread(void *user_data, const uint8_t *key, s
     return 1;
 }
 
-/* The reference is given up because of the validator, but not on its thread. */
+/* The validator causes the release, but on another thread. */
 static void l04a_another_thread_may_release_the_cache_of_the_lookup(void)
 {
     kvl_config_t *config = NULL;
-    kvl_cache_t *cache = NULL, *given_up = NULL;
+    kvl_cache_t *cache = NULL, *references = NULL;
     kvl_value_t *value = NULL;
 
     STATUS(kvl_config_new(&config), KVL_OK);
-    STATUS(kvl_config_set_validator(config, release_on_another_thread, &given_up, NULL), KVL_OK);
+    STATUS(kvl_config_set_validator(config, release_on_another_thread, &references, NULL), KVL_OK);
     STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
     kvl_config_free(config);
     STATUS(kvl_cache_put_bytes(cache, KEY("a"), KEY("v"), NULL), KVL_OK);
-    given_up = cache;
+    references = cache;
     STATUS(kvl_cache_get(cache, KEY("a"), &value), KVL_VALUE);
-    CHECK(given_up == NULL);
+    CHECK(references == NULL);
     kvl_value_release(value);
 }
 
 static void l04a_a_listener_may_release_the_clock_being_advanced(void)
 {
-    struct given_up all = { .times = 0 };
+    struct references all = { .times = 0 };
     kvl_clock_t *clock = NULL;
     kvl_cache_t *cache;
 
@@ -425,7 +425,7 @@ static void l04a_a_listener_may_release_the_clock_being_advanced(void)
     armed = REMOVAL;
     STATUS(kvl_clock_advance(clock, 100), KVL_OK);
     if (all.times == 0) {
-        /* reported on the dispatcher of a cache that has one */
+        /* A cache with a dispatcher reports on its thread. */
         kvl_cache_release(all.cache);
         kvl_clock_release(all.clock);
     }
@@ -435,7 +435,7 @@ static void l04a_a_listener_may_release_the_clock_being_advanced(void)
 
 static void l04a_a_destructor_may_free_the_reader_in_use(void)
 {
-    struct given_up all = { .times = 0 };
+    struct references all = { .times = 0 };
     int way;
 
     for (way = 0; way < 3; way++) {
@@ -449,7 +449,7 @@ static void l04a_a_destructor_may_free_the_reader_in_use(void)
         put_object(cache, &all, "a");
         STATUS(kvl_reader_get(reader, KEY("a"), &data, &len, &shown), KVL_VALUE);
         CHECK(shown == &all);
-        /* the iterator's current value is the last reference */
+        /* The iterator's current value is the last reference. */
         STATUS(kvl_cache_put_bytes(cache, KEY("b"), KEY("v"), NULL), KVL_OK);
         CHECK(all.times == 0);
         all.reader = reader;
@@ -465,7 +465,7 @@ static void l04a_a_destructor_may_free_the_reader_in_use(void)
 
 static void l04a_a_hook_may_free_the_reader_in_use(void)
 {
-    struct given_up all = { .times = 0 };
+    struct references all = { .times = 0 };
     uint32_t hook;
 
     for (hook = VALIDATOR; hook <= RECORD; hook *= 4) {
@@ -484,7 +484,7 @@ static void l04a_a_hook_may_free_the_reader_in_use(void)
 
 static void l04a_a_destructor_may_free_the_iterator_being_advanced(void)
 {
-    struct given_up all = { .times = 0 };
+    struct references all = { .times = 0 };
     kvl_cache_t *cache = cache_of(&all, 0, NULL);
     kvl_result_t entry;
 
@@ -502,38 +502,38 @@ static void l04a_a_destructor_may_free_the_iterator_being_advanced(void)
 
 static void l04a_freeing_a_context_may_release_its_fetch(void)
 {
-    struct given_up all = { .times = 0 };
+    struct references all = { .times = 0 };
 
     STATUS(kvl_fetch_new(&all.fetch), KVL_OK);
-    STATUS(kvl_fetch_set_context(all.fetch, &all, give_up), KVL_OK);
+    STATUS(kvl_fetch_set_context(all.fetch, &all, release_all), KVL_OK);
     STATUS(kvl_fetch_set_context(all.fetch, NULL, NULL), KVL_OK);
     CHECK(has_run(&all));
 }
 
 static void l04a_freeing_user_data_may_free_the_configuration_being_set(void)
 {
-    struct given_up all = { .times = 0 };
+    struct references all = { .times = 0 };
 
-    /* the replaced user data */
+    /* The replaced user data. */
     STATUS(kvl_config_new(&all.config), KVL_OK);
-    STATUS(kvl_config_set_provider(all.config, provide, &all, give_up), KVL_OK);
+    STATUS(kvl_config_set_provider(all.config, provide, &all, release_all), KVL_OK);
     STATUS(kvl_config_set_provider(all.config, provide, NULL, NULL), KVL_OK);
     CHECK(has_run(&all));
-    /* a hook without a function */
+    /* A hook without a function. */
     STATUS(kvl_config_new(&all.config), KVL_OK);
-    STATUS(kvl_config_set_validator(all.config, NULL, &all, give_up), KVL_OK);
+    STATUS(kvl_config_set_validator(all.config, NULL, &all, release_all), KVL_OK);
     CHECK(has_run(&all));
 }
 
 static void dispose_of_all(void *user_data, const kvl_result_t *result)
 {
     STATUS(result->status, KVL_VALUE);
-    give_up(user_data);
+    release_all(user_data);
 }
 
 static void l04a_a_callback_may_dispose_the_engine_and_its_queue(void)
 {
-    struct given_up all;
+    struct references all;
     kvl_queue_t *queue;
 
     begin_request(&all, 0);
@@ -551,7 +551,7 @@ int main(void)
     l04a_a_validator_may_dispose_the_engine_of_the_fetch();
     l04a_a_cost_function_may_release_the_request_being_answered();
     l04a_a_validator_may_release_the_request_being_supplied();
-    l04a_freeing_a_refused_hook_may_release_its_request();
+    l04a_freeing_a_rejected_hook_may_release_its_request();
     l04a_a_destructor_may_release_the_cache_being_written();
     l04a_a_hook_may_release_the_cache_it_is_called_for();
     l04a_a_validator_may_release_the_cache_of_the_lookup();

@@ -11,7 +11,7 @@ static void put(struct fixture *fixture, const char *key)
     kvl_cache_release(cache);
 }
 
-static kvl_status_t got(struct fixture *fixture, const char *key)
+static kvl_status_t get_status(struct fixture *fixture, const char *key)
 {
     kvl_value_t *value = NULL;
     kvl_status_t status = kvl_tasks_get(fixture->tasks, KEY(key), &value);
@@ -20,7 +20,7 @@ static kvl_status_t got(struct fixture *fixture, const char *key)
     return status;
 }
 
-static kvl_status_t fetched(struct fixture *fixture, const char *key)
+static kvl_status_t fetch_status(struct fixture *fixture, const char *key)
 {
     kvl_value_t *value = NULL;
     kvl_status_t status = kvl_tasks_fetch_wait(fixture->tasks, KEY(key), NULL, NULL, &value, NULL);
@@ -29,7 +29,7 @@ static kvl_status_t fetched(struct fixture *fixture, const char *key)
     return status;
 }
 
-static void t05_what_another_process_wrote_is_loaded_again(void)
+static void t05_keys_that_another_process_wrote_are_loaded_again(void)
 {
     static const kvl_slice_t keys[] = { SLICE("a"), SLICE("never seen"), SLICE("hold") };
     struct fixture fixture;
@@ -42,18 +42,18 @@ static void t05_what_another_process_wrote_is_loaded_again(void)
     fetch_recorded(&before, &fixture, "hold", NULL, NULL);
     old = next_request(&fixture);
     STATUS(kvl_tasks_invalidate(fixture.tasks, keys, COUNT(keys), 0), KVL_OK);
-    STATUS(got(&fixture, "a"), KVL_MISS);
-    STATUS(got(&fixture, "b"), KVL_VALUE);
+    STATUS(get_status(&fixture, "a"), KVL_MISS);
+    STATUS(get_status(&fixture, "b"), KVL_VALUE);
     fetch_recorded(&after, &fixture, "hold", NULL, NULL);
     answer(next_request(&fixture), "new");
     answer(old, "old");
     wait_for_free(&before);
     wait_for_free(&after);
     CHECK(strcmp(before.text, "old") == 0 && strcmp(after.text, "new") == 0);
-    STATUS(got(&fixture, "hold"), KVL_VALUE);
+    STATUS(get_status(&fixture, "hold"), KVL_VALUE);
     STATUS(kvl_tasks_invalidate(fixture.tasks, NULL, 0, KVL_INVALIDATE_F_ALL), KVL_OK);
-    STATUS(got(&fixture, "b"), KVL_MISS);
-    STATUS(got(&fixture, "hold"), KVL_MISS);
+    STATUS(get_status(&fixture, "b"), KVL_MISS);
+    STATUS(get_status(&fixture, "hold"), KVL_MISS);
     recorder_release(&before);
     recorder_release(&after);
     free_engine(&fixture);
@@ -72,18 +72,18 @@ static void t05_r12_an_outdated_entry_can_stay_as_a_fallback(void)
     create_engine(&fixture, config);
     put(&fixture, "fail");
     STATUS(kvl_tasks_invalidate(fixture.tasks, &key, 1, KVL_INVALIDATE_F_EXPIRE), KVL_OK);
-    STATUS(fetched(&fixture, "fail"), KVL_VALUE);
+    STATUS(fetch_status(&fixture, "fail"), KVL_VALUE);
     put(&fixture, "fail");
     STATUS(kvl_tasks_invalidate(fixture.tasks, NULL, 0, KVL_INVALIDATE_F_ALL | KVL_INVALIDATE_F_EXPIRE), KVL_OK);
-    STATUS(fetched(&fixture, "fail"), KVL_VALUE);
+    STATUS(fetch_status(&fixture, "fail"), KVL_VALUE);
     STATUS(kvl_tasks_stats(fixture.tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.stale_error == 2);
     STATUS(kvl_tasks_invalidate(fixture.tasks, &key, 1, 0), KVL_OK);
-    STATUS(fetched(&fixture, "fail"), KVL_ERR_PROVIDER);
+    STATUS(fetch_status(&fixture, "fail"), KVL_ERR_PROVIDER);
     free_engine(&fixture);
 }
 
-static void l09_what_is_no_news_is_refused(void)
+static void l09_invalid_arguments_are_rejected(void)
 {
     static uint8_t text[KVL_KEY_MAX + 1];
     static const kvl_slice_t longer = { text, sizeof text }, nothing = { NULL, 1 }, key = SLICE("k");
@@ -99,7 +99,7 @@ static void l09_what_is_no_news_is_refused(void)
     STATUS(kvl_tasks_invalidate(fixture.tasks, &key, 1, KVL_INVALIDATE_F_ALL), KVL_ERR_INVALID_ARG);
     STATUS(kvl_tasks_invalidate(fixture.tasks, &longer, 1, 0), KVL_OK);
     STATUS(kvl_tasks_invalidate(fixture.tasks, NULL, 0, 0), KVL_OK);
-    STATUS(got(&fixture, "k"), KVL_VALUE);
+    STATUS(get_status(&fixture, "k"), KVL_VALUE);
     STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL), KVL_OK);
     STATUS(kvl_tasks_invalidate(fixture.tasks, &key, 1, 0), KVL_OK);
     free_engine(&fixture);
@@ -108,8 +108,8 @@ static void l09_what_is_no_news_is_refused(void)
 int main(void)
 {
     use_all();
-    t05_what_another_process_wrote_is_loaded_again();
+    t05_keys_that_another_process_wrote_are_loaded_again();
     t05_r12_an_outdated_entry_can_stay_as_a_fallback();
-    l09_what_is_no_news_is_refused();
+    l09_invalid_arguments_are_rejected();
     DONE();
 }

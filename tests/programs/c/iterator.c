@@ -21,7 +21,7 @@ static void put_number(kvl_cache_t *cache, int number)
     STATUS(kvl_cache_put_bytes(cache, (const uint8_t *)key, (size_t)len, (const uint8_t *)&number, sizeof number, NULL), KVL_OK);
 }
 
-static void counts(void *user_data)
+static void count_object_free(void *user_data)
 {
     ++*(int *)user_data;
 }
@@ -38,7 +38,7 @@ static void s18_an_iterator_returns_each_entry_with_its_properties(void)
 
     STATUS(kvl_cache_put_bytes(cache, KEY("bytes"), KEY("apple"), TERMS(60000, 1, 7)), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("null"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, KVL_COST_DEFAULT)), KVL_OK);
-    STATUS(kvl_value_new_object(&ends, 1, counts, &object), KVL_OK);
+    STATUS(kvl_value_new_object(&ends, 1, count_object_free, &object), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("object"), object, TERMS(KVL_TTL_NEVER, 0, KVL_COST_DEFAULT)), KVL_OK);
     kvl_value_release(object);
     STATUS(kvl_iterator_new(cache, &iterator), KVL_OK);
@@ -71,7 +71,7 @@ static void s18_an_iterator_returns_each_entry_with_its_properties(void)
     kvl_cache_release(cache);
 }
 
-static void s18_a_lasting_entry_is_returned_once_and_an_iterator_keeps_the_cache(void)
+static void s18_an_entry_that_stays_is_returned_once_and_an_iterator_keeps_the_cache(void)
 {
     enum { KEPT = 2000 };
     static unsigned char events[KEPT];
@@ -130,7 +130,7 @@ static void s18_an_engines_entries_can_be_iterated_until_it_is_freed(void)
     fixture_destroy(&fixture);
 }
 
-static void l09_an_iterator_refuses_invalid_arguments(void)
+static void l09_an_iterator_rejects_invalid_arguments(void)
 {
     kvl_cache_t *cache = cache_of();
     kvl_iterator_t *iterator = (kvl_iterator_t *)&cache;
@@ -156,8 +156,8 @@ int main(void)
 {
     use_all();
     s18_an_iterator_returns_each_entry_with_its_properties();
-    s18_a_lasting_entry_is_returned_once_and_an_iterator_keeps_the_cache();
+    s18_an_entry_that_stays_is_returned_once_and_an_iterator_keeps_the_cache();
     s18_an_engines_entries_can_be_iterated_until_it_is_freed();
-    l09_an_iterator_refuses_invalid_arguments();
+    l09_an_iterator_rejects_invalid_arguments();
     DONE();
 }

@@ -1,5 +1,5 @@
-/* Fetches that join a load and that nothing can end earlier (rules F03, F06, L02, L04): each gets one result, whichever way events are
- * read, and its user data ends once, however the queue ends. */
+/* Fetches that join a load and that nothing can end earlier (rules F03, F06, L02, L04). Each gets one result, however events are read, and its user
+ * data is freed once, however the queue ends. */
 #include "check.h"
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
@@ -49,7 +49,7 @@ static void receive(void *user_data, const kvl_result_t *result)
     }
 }
 
-static void end(void *user_data)
+static void count_free(void *user_data)
 {
     struct waiter *waiter = user_data;
 
@@ -57,7 +57,7 @@ static void end(void *user_data)
     waiter->fixture->ended++;
 }
 
-static void begin(struct fixture *fixture, struct waiter *waiters, kvl_result_fn function)
+static void start_fetches(struct fixture *fixture, struct waiter *waiters, kvl_result_fn function)
 {
     kvl_config_t *config;
 
@@ -70,7 +70,7 @@ static void begin(struct fixture *fixture, struct waiter *waiters, kvl_result_fn
     kvl_config_free(config);
     for (int i = 0; i < WAITERS; i++) {
         waiters[i] = (struct waiter){ fixture, i, 0, 0, KVL_MISS, KVL_SOURCE_NONE };
-        STATUS(kvl_tasks_fetch(fixture->tasks, KEY("k"), NULL, NULL, function, &waiters[i], end, NULL), KVL_PENDING);
+        STATUS(kvl_tasks_fetch(fixture->tasks, KEY("k"), NULL, NULL, function, &waiters[i], count_free, NULL), KVL_PENDING);
     }
     STATUS(kvl_queue_poll(fixture->queue, 1, 60000, NULL), KVL_OK);
     CHECK(fixture->held != NULL && fixture->calls == 0 && fixture->ended == 0);
@@ -92,13 +92,13 @@ static void finish(struct fixture *fixture)
 
 static void f03_each_gets_one_result_in_the_order_in_which_they_joined(void)
 {
-    /* one by one, and in one call */
+    /* Polled one by one, and in one call. */
     for (size_t most = 1; most <= WAITERS; most += WAITERS - 1) {
         struct fixture fixture;
         struct waiter waiters[WAITERS];
         size_t ran, polls = 0;
 
-        begin(&fixture, waiters, receive);
+        start_fetches(&fixture, waiters, receive);
         answer(&fixture);
         while (fixture.calls < WAITERS && polls++ < WAITERS) {
             STATUS(kvl_queue_poll(fixture.queue, most, 60000, &ran), KVL_OK);
@@ -113,20 +113,20 @@ static void f03_each_gets_one_result_in_the_order_in_which_they_joined(void)
     }
 }
 
-static void l02_each_can_be_taken_out_as_an_event(void)
+static void l02_each_result_can_be_read_as_an_event(void)
 {
     struct fixture fixture;
     struct waiter waiters[WAITERS];
     kvl_event_t event;
 
-    begin(&fixture, waiters, NULL);
+    start_fetches(&fixture, waiters, NULL);
     answer(&fixture);
     STATUS(kvl_queue_poll(fixture.queue, SIZE_MAX, 0, NULL), KVL_ERR_NO_CALLBACK);
     for (int i = 0; i < WAITERS; i++) {
         STATUS(kvl_queue_next(fixture.queue, 60000, &event, sizeof event), KVL_OK);
         CHECK(event.kind == KVL_EVENT_RESULT && event.user_data == &waiters[i] && event.tasks == fixture.tasks);
         CHECK(event.result->status == KVL_VALUE && event.result->data_len == 1 && event.result->key[0] == 'k');
-        /* its user data ends when the next event is read */
+        /* Its user data is freed when the next event is read. */
         CHECK(fixture.ended == i && waiters[i].ended == 0);
     }
     STATUS(kvl_queue_next(fixture.queue, 0, &event, sizeof event), KVL_EMPTY);
@@ -134,14 +134,14 @@ static void l02_each_can_be_taken_out_as_an_event(void)
     finish(&fixture);
 }
 
-static void l04_user_data_ends_without_a_result_when_the_queue_is_disposed_of(void)
+static void l04_user_data_is_freed_without_a_result_when_the_queue_is_disposed_of(void)
 {
-    /* no function is called once the queue is disposed of: before the load ends, or in the callback of some of its waiters */
+    /* No function is called once the queue is disposed of, before the load ends or in the callback of one of its waiters. */
     for (int calls = 0; calls <= WAITERS; calls += 2) {
         struct fixture fixture;
         struct waiter waiters[WAITERS];
 
-        begin(&fixture, waiters, receive);
+        start_fetches(&fixture, waiters, receive);
         fixture.disposes_at = calls;
         if (calls == 0) {
             kvl_tasks_dispose(fixture.tasks);
@@ -158,12 +158,12 @@ static void l04_user_data_ends_without_a_result_when_the_queue_is_disposed_of(vo
     }
 }
 
-static void l05_a_close_settles_all(void)
+static void l05_a_close_settles_every_fetch(void)
 {
     struct fixture fixture;
     struct waiter waiters[WAITERS];
 
-    begin(&fixture, waiters, receive);
+    start_fetches(&fixture, waiters, receive);
     STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL), KVL_OK);
     kvl_request_release(fixture.held);
     while (fixture.calls < WAITERS)
@@ -176,8 +176,8 @@ static void l05_a_close_settles_all(void)
 int main(void)
 {
     f03_each_gets_one_result_in_the_order_in_which_they_joined();
-    l02_each_can_be_taken_out_as_an_event();
-    l04_user_data_ends_without_a_result_when_the_queue_is_disposed_of();
-    l05_a_close_settles_all();
+    l02_each_result_can_be_read_as_an_event();
+    l04_user_data_is_freed_without_a_result_when_the_queue_is_disposed_of();
+    l05_a_close_settles_every_fetch();
     DONE();
 }

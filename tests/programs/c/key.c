@@ -6,8 +6,8 @@
 
 static atomic_int shown;
 
-/* An empty key has 0 bytes at a valid address: a program may not pass NULL or 1 to memcmp or memcpy. */
-static void is_somewhere(const uint8_t *key, size_t key_len)
+/* An empty key has 0 bytes at a valid address, since a program may not pass any other address to memcmp or memcpy. */
+static void check_address(const uint8_t *key, size_t key_len)
 {
     if (key_len != 0)
         return;
@@ -19,14 +19,14 @@ static void is_somewhere(const uint8_t *key, size_t key_len)
 static uint32_t validate(void *user_data, const uint8_t *key, size_t key_len)
 {
     (void)user_data;
-    is_somewhere(key, key_len);
+    check_address(key, key_len);
     return 1;
 }
 
 static uint64_t cost(void *user_data, const uint8_t *key, size_t key_len, kvl_value_t *value)
 {
     (void)user_data;
-    is_somewhere(key, key_len);
+    check_address(key, key_len);
     return kvl_value_cost(value);
 }
 
@@ -34,25 +34,25 @@ static void record(void *user_data, kvl_status_t status, const uint8_t *key, siz
 {
     (void)user_data;
     (void)status;
-    is_somewhere(key, key_len);
+    check_address(key, key_len);
 }
 
 static void removed(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
 {
     (void)user_data;
     (void)cause;
-    is_somewhere(entry->key, entry->key_len);
+    check_address(entry->key, entry->key_len);
 }
 
-static void look_at_the_request(void *user_data, kvl_request_t *request)
+static void check_request_key(void *user_data, kvl_request_t *request)
 {
     const uint8_t *key = NULL;
     size_t len = 1;
 
     (void)user_data;
     STATUS(kvl_request_key(request, 0, &key, &len), KVL_OK);
-    is_somewhere(key, len);
-    is_somewhere(kvl_request_keys(request)->data, kvl_request_keys(request)->len);
+    check_address(key, len);
+    check_address(kvl_request_keys(request)->data, kvl_request_keys(request)->len);
     STATUS(kvl_request_resolve_bytes(request, 0, NULL, 0, NULL), KVL_OK);
 }
 
@@ -65,7 +65,7 @@ static kvl_config_t *with_all_functions(void)
     STATUS(kvl_config_set_cost(config, cost, NULL, NULL), KVL_OK);
     STATUS(kvl_config_set_record_listener(config, record, NULL, NULL), KVL_OK);
     STATUS(kvl_config_set_removal_listener(config, removed, NULL, NULL), KVL_OK);
-    STATUS(kvl_config_set_provider(config, look_at_the_request, NULL, NULL), KVL_OK);
+    STATUS(kvl_config_set_provider(config, check_request_key, NULL, NULL), KVL_OK);
     return config;
 }
 
@@ -96,10 +96,10 @@ static void l09_the_empty_key_has_a_valid_address(uint32_t routes)
         STATUS(kvl_tasks_refresh(tasks, twice, 1, NULL), KVL_OK);
         STATUS(kvl_queue_next(queue, 60000, &event, sizeof event), KVL_OK);
         CHECK(event.kind == KVL_EVENT_REQUEST);
-        look_at_the_request(NULL, event.request);
+        check_request_key(NULL, event.request);
     }
     STATUS(kvl_tasks_fetch_all(tasks, twice, 2, NULL, NULL, record_results, NULL, NULL, &results), KVL_OK);
-    is_somewhere(kvl_results_at(results, 1)->key, kvl_results_at(results, 1)->key_len);
+    check_address(kvl_results_at(results, 1)->key, kvl_results_at(results, 1)->key_len);
     kvl_results_release(results);
     STATUS(kvl_cache_get_many(cache, twice, 2, values, statuses), KVL_OK);
     kvl_value_release_many(values, 2);
@@ -108,10 +108,10 @@ static void l09_the_empty_key_has_a_valid_address(uint32_t routes)
     if ((routes & KVL_QUEUE_F_REMOVALS) != 0) {
         while (kvl_queue_next(queue, 0, &event, sizeof event) == KVL_OK)
             if (event.kind == KVL_EVENT_REMOVAL)
-                is_somewhere(event.result->key, event.result->key_len);
+                check_address(event.result->key, event.result->key_len);
     }
     STATUS(kvl_slices_unpack(NULL, 0, lens, 2, slices), KVL_OK);
-    is_somewhere(slices[1].data, slices[1].len);
+    check_address(slices[1].data, slices[1].len);
     kvl_cache_release(cache);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
     STATUS(kvl_queue_free(queue), KVL_OK);
@@ -121,7 +121,7 @@ static void l09_the_empty_key_has_a_valid_address(uint32_t routes)
 
 static char heard_key[8];
 
-static void hear_key(void *user_data, kvl_status_t status, const uint8_t *key, size_t key_len)
+static void record_key(void *user_data, kvl_status_t status, const uint8_t *key, size_t key_len)
 {
     (void)user_data;
     (void)status;
@@ -138,7 +138,7 @@ static void l09_a_key_may_overlap_the_buffer_for_its_value(int listens)
 
     STATUS(kvl_config_new(&config), KVL_OK);
     if (listens)
-        STATUS(kvl_config_set_record_listener(config, hear_key, NULL, NULL), KVL_OK);
+        STATUS(kvl_config_set_record_listener(config, record_key, NULL, NULL), KVL_OK);
     STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
     kvl_config_free(config);
     STATUS(kvl_cache_put_bytes(cache, KEY("abc"), KEY("XYZ"), NULL), KVL_OK);

@@ -45,32 +45,32 @@ static void handle(int signal)
     handled++;
 }
 
-static void look(void)
+static void check_signals(void)
 {
     CHECK(wrong_signals() == 0);
-    /* raised by the thread itself, as a fault is; if it were blocked, it would stay pending */
+    /* Raised by the thread itself, as a fault is. If the signal were blocked it would stay pending. */
     handled = 0;
     CHECK(raise(SIGILL) == 0 && handled == 1);
     looks++;
 }
 
-static void look_in_provider(struct fixture *fixture)
+static void check_signals_in_provider(struct fixture *fixture)
 {
     (void)fixture;
-    look();
+    check_signals();
 }
 
-static void look_in_callback(struct recorder *recorder)
+static void check_signals_in_callback(struct recorder *recorder)
 {
     (void)recorder;
-    look();
+    check_signals();
 }
 
-static void look_when_woken(void *user_data)
+static void check_signals_when_woken(void *user_data)
 {
     struct fixture *fixture = user_data;
 
-    look();
+    check_signals();
     pthread_mutex_lock(&fixture->lock);
     fixture->freed++;
     pthread_cond_broadcast(&fixture->changed);
@@ -92,9 +92,9 @@ static void l08a_library_threads_block_all_signals_except_faults(void)
     CHECK(sigaction(SIGILL, &action, &before) == 0);
 
     create_engine(&fixture, fixture_init(&fixture));
-    fixture.first = look_in_provider;
+    fixture.first = check_signals_in_provider;
     recorder_init(&recorder, &fixture);
-    recorder.first = look_in_callback;
+    recorder.first = check_signals_in_callback;
     STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, NULL), KVL_PENDING);
     wait_for_free(&recorder);
     free_engine(&fixture);
@@ -102,7 +102,7 @@ static void l08a_library_threads_block_all_signals_except_faults(void)
     kvl_config_free(fixture_init(&woken));
     CHECK(wait_for(&woken, &woken.freed, 1));
     STATUS(kvl_queue_new(0, &queue), KVL_OK);
-    STATUS(kvl_queue_set_wake(queue, look_when_woken, &woken, NULL), KVL_OK);
+    STATUS(kvl_queue_set_wake(queue, check_signals_when_woken, &woken, NULL), KVL_OK);
     STATUS(kvl_value_new_object_on(queue, &drops, 1, NULL, &value), KVL_OK);
     kvl_value_release(value);
     CHECK(wait_for(&woken, &woken.freed, 2));
@@ -174,10 +174,10 @@ static unsigned char in_a_fork(unsigned char (*child)(void *), void *argument)
     fflush(stdout);
     pid = fork();
     if (pid == 0) {
-        /* fails instead of hanging if the child waits for a lock of the parent */
+        /* Fails, instead of hanging, if the child waits for a lock of the parent. */
         alarm(60);
         wrong = child(argument);
-        /* killed instead of exiting, because a leak checker would report the memory copied from the parent */
+        /* Killed, instead of exiting, because a leak checker would report the memory copied from the parent. */
         if (write(answers[1], &wrong, 1) == 1)
             raise(SIGKILL);
         _exit(1);
@@ -197,7 +197,7 @@ struct bound {
     int freed;
 };
 
-static void one_more(void *object)
+static void count_object_free(void *object)
 {
     ++*(int *)object;
 }
@@ -218,8 +218,8 @@ static unsigned char release_in_the_child(void *argument)
 
 static int is_readable(int fd)
 {
-    struct pollfd look = { fd, POLLIN, 0 };
-    return poll(&look, 1, 0) == 1;
+    struct pollfd check_signals = { fd, POLLIN, 0 };
+    return poll(&check_signals, 1, 0) == 1;
 }
 
 static void l06a_an_object_bound_to_a_queue_is_freed_in_the_child_where_it_is_released(uint32_t flags)
@@ -232,15 +232,15 @@ static void l06a_an_object_bound_to_a_queue_is_freed_in_the_child_where_it_is_re
     memset(&bound, 0, sizeof bound);
     STATUS(kvl_queue_new(flags, &bound.queue), KVL_OK);
     STATUS(kvl_queue_fd(bound.queue, &fd), KVL_OK);
-    STATUS(kvl_value_new_object_on(bound.queue, &bound.freed, 1, one_more, &bound.value), KVL_OK);
+    STATUS(kvl_value_new_object_on(bound.queue, &bound.freed, 1, count_object_free, &bound.value), KVL_OK);
     STATUS(kvl_value_new_object_on(bound.queue, &object, 1, NULL, &bound.silent), KVL_OK);
-    STATUS(kvl_error_new_object(1, "no", 2, 0, bound.queue, &bound.freed, one_more, &bound.error), KVL_OK);
+    STATUS(kvl_error_new_object(1, "no", 2, 0, bound.queue, &bound.freed, count_object_free, &bound.error), KVL_OK);
 
     CHECK(in_a_fork(release_in_the_child, &bound) == 0);
     CHECK(!is_readable(fd) && bound.freed == 0);
     STATUS(kvl_queue_next(bound.queue, 0, &event, sizeof event), KVL_EMPTY);
 
-    /* the parent still works */
+    /* The parent's engine still works. */
     kvl_value_release(bound.value);
     kvl_error_release(bound.error);
     kvl_value_release(bound.silent);
@@ -267,7 +267,7 @@ static unsigned char in_the_child_of_a_callback(void *argument)
     wrong = (unsigned char)(wrong + (kvl_queue_new(0, &queue) != KVL_OK));
     wrong = (unsigned char)(wrong + (kvl_queue_next(queue, 0, &event, sizeof event) != KVL_EMPTY));
     wrong = (unsigned char)(wrong + (kvl_queue_free(queue) != KVL_OK));
-    /* the program blocks SIGUSR2 on the thread that creates the engine */
+    /* The program blocks SIGUSR2 on the thread that creates the engine. */
     wrong = (unsigned char)(wrong + (pthread_sigmask(SIG_SETMASK, NULL, &blocked) != 0));
     wrong = (unsigned char)(wrong + (sigismember(&blocked, SIGTERM) != 0) + (sigismember(&blocked, SIGUSR2) != 1));
 #ifndef KVL_RACE /* parking_lot, which replaces std's locks in that build, keeps a table of the parent's threads */
@@ -297,7 +297,7 @@ static void fork_in_callback(struct recorder *recorder)
     wrong_in_callback = in_a_fork(in_the_child_of_a_callback, recorder->fixture);
 }
 
-static void l06a_a_fork_inside_a_callback_is_survived(void)
+static void l06a_a_fork_inside_a_callback_leaves_both_processes_working(void)
 {
     struct fixture fixture;
     struct recorder recorder;
@@ -325,6 +325,6 @@ int main(void)
     l08a_a_provider_thread_has_the_configured_stack();
     l06a_an_object_bound_to_a_queue_is_freed_in_the_child_where_it_is_released(0);
     l06a_an_object_bound_to_a_queue_is_freed_in_the_child_where_it_is_released(KVL_QUEUE_NEW_PIPE);
-    l06a_a_fork_inside_a_callback_is_survived();
+    l06a_a_fork_inside_a_callback_leaves_both_processes_working();
     DONE();
 }

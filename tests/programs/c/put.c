@@ -66,7 +66,7 @@ static void s06_terms_override_the_configuration(void)
     CHECK(ttl_left(fixture, "k") == 20);
     STATUS(kvl_cache_put_bytes(fixture.cache, KEY("k"), KEY("v"), NULL), KVL_OK);
     CHECK(ttl_left(fixture, "k") == 1000);
-    terms.struct_size = offsetof(kvl_terms_t, stale_ttl_ms) - 1; /* smaller than the cost of any version */
+    terms.struct_size = offsetof(kvl_terms_t, stale_ttl_ms) - 1; /* smaller than the struct of any version */
     STATUS(kvl_cache_put_bytes(fixture.cache, KEY("k"), KEY("w"), &terms), KVL_ERR_BAD_VALUE);
     STATUS(put_on(fixture, "k", "w", -3, 0), KVL_ERR_BAD_VALUE);
     STATUS(put_on(fixture, "k", "w", 5, 8), KVL_ERR_BAD_VALUE);

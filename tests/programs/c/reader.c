@@ -5,7 +5,7 @@ struct witness {
     int ended;
 };
 
-static void end(void *user_data)
+static void count_free(void *user_data)
 {
     struct witness *witness = user_data;
     witness->ended++;
@@ -43,7 +43,7 @@ static void s01_a_reader_returns_all_outcomes(void)
     put(cache, "a", "apple");
     put(cache, "empty", "");
     STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null(), NULL), KVL_OK);
-    STATUS(kvl_value_new_object(&witness, 1, end, &value), KVL_OK);
+    STATUS(kvl_value_new_object(&witness, 1, count_free, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("o"), value, NULL), KVL_OK);
     kvl_value_release(value);
 
@@ -62,7 +62,7 @@ static void s01_a_reader_returns_all_outcomes(void)
     STATUS(kvl_reader_get(reader, KEY("o"), &data, &len, NULL), KVL_ERR_WRONG_KIND);
     CHECK(len == 99);
 
-    /* S05, S12: counted and used like any other lookup */
+    /* S05, S12: it counts as a lookup and as a use, like any other lookup. */
     STATUS(kvl_cache_stats(cache, &stats, sizeof stats), KVL_OK);
     CHECK(stats.hits == 4 && stats.null_hits == 1 && stats.misses == 1);
     kvl_reader_free(reader);
@@ -80,7 +80,7 @@ static void s16_a_view_outlives_its_entry(void)
     const uint8_t *data = NULL;
     size_t len = 0;
 
-    STATUS(kvl_value_new_extern(bytes, 7, &witness, end, &value), KVL_OK);
+    STATUS(kvl_value_new_extern(bytes, 7, &witness, count_free, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("k"), value, NULL), KVL_OK);
     kvl_value_release(value);
     STATUS(kvl_reader_new(cache, &reader), KVL_OK);
@@ -91,9 +91,9 @@ static void s16_a_view_outlives_its_entry(void)
     STATUS(kvl_reader_get(reader, KEY("k"), &data, &len, NULL), KVL_MISS);
     CHECK(witness.ended == 1);
 
-    /* done releases the value at once; so does freeing the reader */
+    /* kvl_reader_done() releases the value at once, and so does freeing the reader. */
     put(cache, "a", "apple");
-    STATUS(kvl_value_new_extern(bytes, 7, &witness, end, &value), KVL_OK);
+    STATUS(kvl_value_new_extern(bytes, 7, &witness, count_free, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("k"), value, NULL), KVL_OK);
     kvl_value_release(value);
     STATUS(kvl_reader_get(reader, KEY("k"), &data, &len, NULL), KVL_VALUE);
@@ -103,7 +103,7 @@ static void s16_a_view_outlives_its_entry(void)
     CHECK(witness.ended == 2);
     kvl_reader_done(reader);
 
-    /* a reader keeps the cache */
+    /* A reader keeps the cache alive. */
     kvl_cache_release(cache);
     STATUS(kvl_reader_get(reader, KEY("a"), &data, &len, NULL), KVL_VALUE);
     CHECK(len == 5 && memcmp(data, "apple", 5) == 0);

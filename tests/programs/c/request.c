@@ -21,7 +21,7 @@ static uint64_t cost_is_one(void *user_data, const uint8_t *key, size_t key_len,
     return 1;
 }
 
-static void a_request_shows_its_keys(void)
+static void a_request_returns_its_keys(void)
 {
     static const kvl_slice_t keys[] = { SLICE("hold"), SLICE(""), SLICE("other") };
     struct fixture fixture;
@@ -66,15 +66,15 @@ static void a_request_shows_its_keys(void)
 }
 
 /* One fetch, whose request the test holds. */
-static kvl_request_t *held(struct recorder *recorder, struct fixture *fixture)
+static kvl_request_t *fetch_held(struct recorder *recorder, struct fixture *fixture)
 {
     fetch_recorded(recorder, fixture, "hold", NULL, NULL);
     return next_request(fixture);
 }
 
-static void object_ends(void *object)
+static void count_object_free(void *object)
 {
-    /* Runs on the thread that drops the last reference: this one for a refused answer, the dispatcher for a delivered one. */
+    /* Called on the thread that drops the last reference: this one for a rejected answer, the dispatcher's for a delivered one. */
     __atomic_add_fetch((int *)object, 1, __ATOMIC_RELAXED);
 }
 
@@ -93,7 +93,7 @@ static void f15_every_kind_of_answer_is_delivered(void)
     STATUS(kvl_config_set_cost(config, cost_is_one, NULL, NULL), KVL_OK);
     create_engine(&fixture, config);
 
-    request = held(&recorder, &fixture);
+    request = fetch_held(&recorder, &fixture);
     STATUS(kvl_value_new_bytes(KEY("v"), &value), KVL_OK);
     STATUS(kvl_request_resolve(request, 1, value, NULL), KVL_ERR_OUT_OF_RANGE);
     STATUS(kvl_request_resolve(request, 0, NULL, NULL), KVL_ERR_NULL_POINTER);
@@ -114,8 +114,8 @@ static void f15_every_kind_of_answer_is_delivered(void)
     STATUS(kvl_request_supply(request, KEY("hold"), value, NULL),
            KVL_ERR_ALREADY_ANSWERED);
     STATUS(kvl_request_supply_bytes(request, KEY("hold"), KEY("w"), NULL), KVL_ERR_ALREADY_ANSWERED);
-    STATUS(kvl_request_resolve_object(request, 0, &object, 1, object_ends, NULL), KVL_ERR_ALREADY_ANSWERED);
-    STATUS(kvl_request_resolve_object(request, 1, &object, 1, object_ends, NULL), KVL_ERR_OUT_OF_RANGE);
+    STATUS(kvl_request_resolve_object(request, 0, &object, 1, count_object_free, NULL), KVL_ERR_ALREADY_ANSWERED);
+    STATUS(kvl_request_resolve_object(request, 1, &object, 1, count_object_free, NULL), KVL_ERR_OUT_OF_RANGE);
     STATUS(kvl_request_finish(request), KVL_OK);
     STATUS(kvl_request_finish(request), KVL_ERR_ALREADY_ANSWERED);
     STATUS(kvl_request_finish_nulls(request), KVL_ERR_ALREADY_ANSWERED);
@@ -123,7 +123,7 @@ static void f15_every_kind_of_answer_is_delivered(void)
     kvl_request_release(request);
     STATUS(kvl_clock_advance(fixture.clock, 30), KVL_OK);
 
-    request = held(&recorder, &fixture);
+    request = fetch_held(&recorder, &fixture);
     CHECK(kvl_request_retain(request) == request);
     kvl_request_release(request);
     STATUS(kvl_request_resolve_bytes(request, 1, KEY("v"), NULL), KVL_ERR_OUT_OF_RANGE);
@@ -139,14 +139,14 @@ static void f15_every_kind_of_answer_is_delivered(void)
     recorder_release(&recorder);
     kvl_request_release(request);
 
-    request = held(&recorder, &fixture);
+    request = fetch_held(&recorder, &fixture);
     STATUS(kvl_request_fail(request, 0, NULL), KVL_OK);
     wait_for_free(&recorder);
     CHECK(recorder.status == KVL_ERR_PROVIDER && kvl_error_code(recorder.error) == 0);
     recorder_release(&recorder);
     kvl_request_release(request);
 
-    request = held(&recorder, &fixture);
+    request = fetch_held(&recorder, &fixture);
     STATUS(kvl_request_fail_text(request, 0, 9, NULL, KVL_ERROR_F_PERMANENT), KVL_OK);
     wait_for_free(&recorder);
     CHECK(kvl_error_code(recorder.error) == 9 && kvl_error_is_permanent(recorder.error) == 1);
@@ -156,13 +156,13 @@ static void f15_every_kind_of_answer_is_delivered(void)
 
     fetch_recorded(&recorder, &fixture, "hold", no_store, NULL);
     request = next_request(&fixture);
-    STATUS(kvl_request_resolve_object(request, 0, NULL, 1, object_ends, NULL), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_request_resolve_object(request, 0, &object, 1, object_ends, NULL), KVL_OK);
+    STATUS(kvl_request_resolve_object(request, 0, NULL, 1, count_object_free, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_resolve_object(request, 0, &object, 1, count_object_free, NULL), KVL_OK);
     wait_for_free(&recorder);
     CHECK(recorder.object == &object && recorder.ttl_left_ms == 0);
     kvl_request_release(request);
 
-    request = held(&recorder, &fixture);
+    request = fetch_held(&recorder, &fixture);
     STATUS(kvl_request_supply_bytes(request, KEY("bad"), KEY("v"), NULL), KVL_INVALID_KEY);
     STATUS(kvl_request_supply(request, KEY("bad"), value, NULL), KVL_INVALID_KEY);
     STATUS(kvl_request_supply(request, KEY("extra"), value, TERMS(-9, 0, 1)), KVL_ERR_BAD_VALUE);
@@ -178,7 +178,7 @@ static void f15_every_kind_of_answer_is_delivered(void)
     kvl_value_release(value);
     kvl_options_free(no_store);
     free_engine(&fixture);
-    CHECK(object == 3); /* two refused, one delivered and not stored */
+    CHECK(object == 3); /* two rejected, one delivered and not stored */
     CHECK(keys_cost > 0);
 }
 
@@ -191,19 +191,19 @@ static void f16_each_way_to_finish_settles_the_open_keys(void)
 
     create_engine(&fixture, fixture_init(&fixture));
 
-    kvl_request_release(held(&recorder, &fixture)); /* the last release finishes */
+    kvl_request_release(fetch_held(&recorder, &fixture)); /* the last release finishes */
     wait_for_free(&recorder);
     STATUS(recorder.status, KVL_ERR_UNANSWERED);
     recorder_release(&recorder);
 
-    request = held(&recorder, &fixture);
+    request = fetch_held(&recorder, &fixture);
     STATUS(kvl_request_finish(request), KVL_OK);
     wait_for_free(&recorder);
     STATUS(recorder.status, KVL_ERR_UNANSWERED);
     recorder_release(&recorder);
     kvl_request_release(request);
 
-    request = held(&recorder, &fixture);
+    request = fetch_held(&recorder, &fixture);
     STATUS(kvl_error_new(3, "down", 4, 0, &error), KVL_OK);
     STATUS(kvl_request_finish_error(request, error), KVL_OK);
     wait_for_free(&recorder);
@@ -212,14 +212,14 @@ static void f16_each_way_to_finish_settles_the_open_keys(void)
     kvl_error_release(error);
     kvl_request_release(request);
 
-    request = held(&recorder, &fixture);
+    request = fetch_held(&recorder, &fixture);
     STATUS(kvl_request_finish_error(request, NULL), KVL_OK);
     wait_for_free(&recorder);
     STATUS(recorder.status, KVL_ERR_PROVIDER);
     recorder_release(&recorder);
     kvl_request_release(request);
 
-    request = held(&recorder, &fixture);
+    request = fetch_held(&recorder, &fixture);
     STATUS(kvl_request_finish_nulls(request), KVL_OK);
     wait_for_free(&recorder);
     STATUS(recorder.status, KVL_NULL);
@@ -255,11 +255,11 @@ static void f10_an_answer_after_the_timeout_is_late(void)
     STATUS(kvl_request_resolve(first, 0, value, NULL), KVL_LATE);
     STATUS(kvl_request_resolve(first, 1, value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_LATE);
     STATUS(kvl_request_resolve_bytes(first, 2, KEY("v"), NULL), KVL_LATE);
-    STATUS(kvl_request_resolve_object(first, 3, &object, 1, object_ends, NULL), KVL_LATE);
+    STATUS(kvl_request_resolve_object(first, 3, &object, 1, count_object_free, NULL), KVL_LATE);
     STATUS(kvl_request_fail(first, 4, NULL), KVL_LATE);
     STATUS(kvl_request_fail_text(first, 5, 1, "no", 0), KVL_LATE);
     STATUS(kvl_request_supply(first, KEY("g"), value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_LATE);
-    STATUS(kvl_request_heartbeat(first), KVL_LATE); /* the same once the keys are answered */
+    STATUS(kvl_request_heartbeat(first), KVL_LATE); /* also once the keys are answered */
     fetch_recorded(&recorder, &fixture, "b", NULL, NULL);
     wait_for_free(&recorder);
     CHECK(recorder.status == KVL_VALUE && recorder.source == KVL_SOURCE_STORE); /* the late value was stored */
@@ -272,13 +272,13 @@ static void f10_an_answer_after_the_timeout_is_late(void)
     recorder_release(&recorder);
     CHECK(kvl_request_is_cancelled(second) == KVL_CANCEL_CLOSED && kvl_request_is_cancelled(first) == KVL_CANCEL_TIMEOUT);
     STATUS(kvl_tasks_free(fixture.tasks), KVL_OK);
-    /* still valid after the engine is freed, but it refuses answers */
+    /* The request is still valid after the engine was freed, but rejects answers. */
     CHECK(kvl_request_len(second) == 1 && kvl_request_attempt(second, 0) == 1);
     STATUS(kvl_request_heartbeat(second), KVL_ERR_CLOSED);
     STATUS(kvl_request_resolve(second, 0, value, NULL), KVL_ERR_CLOSED);
     STATUS(kvl_request_resolve(second, 0, value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_ERR_CLOSED);
     STATUS(kvl_request_resolve_bytes(second, 0, KEY("v"), NULL), KVL_ERR_CLOSED);
-    STATUS(kvl_request_resolve_object(second, 0, &object, 1, object_ends, NULL), KVL_ERR_CLOSED);
+    STATUS(kvl_request_resolve_object(second, 0, &object, 1, count_object_free, NULL), KVL_ERR_CLOSED);
     STATUS(kvl_request_fail(second, 0, NULL), KVL_ERR_CLOSED);
     STATUS(kvl_request_fail_text(second, 0, 1, "no", 0), KVL_ERR_CLOSED);
     STATUS(kvl_request_supply(second, KEY("x"), value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_ERR_CLOSED);
@@ -294,8 +294,8 @@ static void f10_an_answer_after_the_timeout_is_late(void)
     fixture_destroy(&fixture);
 }
 
-/* the status of a lookup of the key */
-static kvl_status_t known(struct fixture *fixture, const char *key)
+/* Returns the status of a lookup of the key. */
+static kvl_status_t lookup_status(struct fixture *fixture, const char *key)
 {
     kvl_cache_t *cache = NULL;
     kvl_status_t status;
@@ -306,8 +306,8 @@ static kvl_status_t known(struct fixture *fixture, const char *key)
     return status;
 }
 
-/* A provider that gives up finishes its request in one of several ways. Only a key that is still wanted may become absent by that. */
-static void f16a_a_provider_that_gives_up_says_nothing_about_its_keys(void)
+/* A provider that gives up finishes its request in one of several ways. That may make a key absent only if the key is still wanted. */
+static void f16a_a_provider_that_gives_up_makes_no_unwanted_key_absent(void)
 {
     kvl_status_t (*finishes[])(kvl_request_t *) = { kvl_request_finish, kvl_request_finish_nulls };
     struct fixture fixture;
@@ -329,17 +329,17 @@ static void f16a_a_provider_that_gives_up_says_nothing_about_its_keys(void)
             request = next_request(&fixture);
             STATUS(which == 0 ? kvl_fetch_cancel(fetch) : kvl_clock_advance(fixture.clock, 100), KVL_OK);
             CHECK(kvl_request_is_cancelled(request) == (which == 0 ? KVL_CANCEL_UNWANTED : KVL_CANCEL_TIMEOUT));
-            if (i < COUNT(finishes)) /* otherwise the release finishes it */
+            if (i < COUNT(finishes)) /* for the last one, the release finishes the request */
                 STATUS(finishes[i](request), KVL_OK);
             kvl_request_release(request);
             wait_for_free(&recorder);
             STATUS(recorder.status, which == 0 ? KVL_ERR_CANCELLED : KVL_ERR_TIMEOUT);
-            STATUS(known(&fixture, keys[which]), KVL_MISS);
+            STATUS(lookup_status(&fixture, keys[which]), KVL_MISS);
             recorder_release(&recorder);
             kvl_fetch_release(fetch);
         }
     }
-    request = held(&recorder, &fixture);
+    request = fetch_held(&recorder, &fixture);
     kvl_request_release(request);
     wait_for_free(&recorder);
     STATUS(recorder.status, KVL_NULL); /* a fetch was waiting */
@@ -356,7 +356,7 @@ static void f11_a_failed_key_is_retried(void)
     STATUS(kvl_config_set_int(config, "retry.count", 1), KVL_OK);
     STATUS(kvl_config_set_int(config, "retry.fixed_ms", 0), KVL_OK);
     create_engine(&fixture, config);
-    request = held(&recorder, &fixture);
+    request = fetch_held(&recorder, &fixture);
     STATUS(kvl_request_fail_text(request, 0, 1, "again", 0), KVL_OK);
     kvl_request_release(request);
     request = next_request(&fixture);
@@ -374,7 +374,7 @@ struct hook {
     uint32_t reason;
 };
 
-static void hook_runs(void *user_data, kvl_request_t *request, uint32_t reason)
+static void count_hook(void *user_data, kvl_request_t *request, uint32_t reason)
 {
     struct hook *hook = user_data;
     CHECK(kvl_request_len(request) == 1 && kvl_request_is_cancelled(request) == reason);
@@ -382,7 +382,7 @@ static void hook_runs(void *user_data, kvl_request_t *request, uint32_t reason)
     hook->reason = reason;
 }
 
-static void hook_ends(void *user_data)
+static void count_hook_free(void *user_data)
 {
     struct hook *hook = user_data;
     kvl_request_release(hook->holds);
@@ -401,18 +401,18 @@ static void l04_f09_a_cancel_hook_runs_once(void)
     kvl_request_t *request;
 
     create_engine(&fixture, fixture_init(&fixture));
-    STATUS(kvl_request_on_cancel(NULL, hook_runs, &refused, hook_ends), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_on_cancel(NULL, count_hook, &refused, count_hook_free), KVL_ERR_NULL_POINTER);
     CHECK(refused.freed == 1);
 
-    /* the hook runs once, and may hold the last reference to its request */
+    /* The hook is called once, and may hold the last reference to its request. */
     STATUS(kvl_fetch_new(&fetch), KVL_OK);
     fetch_recorded(&recorder, &fixture, "hold", NULL, fetch);
     request = next_request(&fixture);
-    STATUS(kvl_request_on_cancel(request, NULL, &refused, hook_ends), KVL_ERR_NO_CALLBACK);
+    STATUS(kvl_request_on_cancel(request, NULL, &refused, count_hook_free), KVL_ERR_NO_CALLBACK);
     CHECK(refused.freed == 2);
     hook.holds = kvl_request_retain(request);
-    STATUS(kvl_request_on_cancel(request, hook_runs, &hook, hook_ends), KVL_OK);
-    STATUS(kvl_request_on_cancel(request, hook_runs, &refused, hook_ends), KVL_ERR_ALREADY_USED);
+    STATUS(kvl_request_on_cancel(request, count_hook, &hook, count_hook_free), KVL_OK);
+    STATUS(kvl_request_on_cancel(request, count_hook, &refused, count_hook_free), KVL_ERR_ALREADY_USED);
     CHECK(refused.freed == 3);
     kvl_request_release(request);
     STATUS(kvl_fetch_cancel(fetch), KVL_OK);
@@ -422,28 +422,28 @@ static void l04_f09_a_cancel_hook_runs_once(void)
     wait_for_free(&recorder);
     recorder_release(&recorder);
 
-    /* a hook that is set after the cancel is refused */
+    /* A hook that is set after the cancel is rejected. */
     STATUS(kvl_fetch_new(&fetch), KVL_OK);
     fetch_recorded(&recorder, &fixture, "hold", NULL, fetch);
     request = next_request(&fixture);
     STATUS(kvl_fetch_cancel(fetch), KVL_OK);
-    STATUS(kvl_request_on_cancel(request, hook_runs, &refused, hook_ends), KVL_ERR_CANCELLED);
+    STATUS(kvl_request_on_cancel(request, count_hook, &refused, count_hook_free), KVL_ERR_CANCELLED);
     CHECK(refused.freed == 4 && refused.events == 0);
     kvl_request_release(request);
     kvl_fetch_release(fetch);
     wait_for_free(&recorder);
     recorder_release(&recorder);
 
-    /* the finish frees it, although it holds a reference to its request */
-    request = held(&recorder, &fixture);
+    /* The finish frees the hook, though it holds a reference to its request. */
+    request = fetch_held(&recorder, &fixture);
     memset(&hook, 0, sizeof hook);
     hook.fixture = &fixture;
     hook.holds = kvl_request_retain(request);
-    STATUS(kvl_request_on_cancel(request, hook_runs, &hook, hook_ends), KVL_OK);
+    STATUS(kvl_request_on_cancel(request, count_hook, &hook, count_hook_free), KVL_OK);
     STATUS(kvl_request_resolve_bytes(request, 0, KEY("v"), NULL), KVL_OK);
     STATUS(kvl_request_finish(request), KVL_OK);
     CHECK(hook.freed == 1 && hook.events == 0);
-    STATUS(kvl_request_on_cancel(request, hook_runs, &refused, hook_ends), KVL_ERR_CLOSED);
+    STATUS(kvl_request_on_cancel(request, count_hook, &refused, count_hook_free), KVL_ERR_CLOSED);
     CHECK(refused.freed == 5);
     kvl_request_release(request);
     wait_for_free(&recorder);
@@ -475,7 +475,7 @@ static void l09_null(void)
     kvl_request_release(NULL);
 }
 
-static void l09_long_keys_and_missing_outputs_are_refused(void)
+static void l09_long_keys_and_missing_outputs_are_rejected(void)
 {
     static uint8_t too_long[KVL_KEY_MAX + 1];
     struct fixture fixture;
@@ -486,14 +486,14 @@ static void l09_long_keys_and_missing_outputs_are_refused(void)
     int object = 0;
 
     create_engine(&fixture, fixture_init(&fixture));
-    request = held(&recorder, &fixture);
+    request = fetch_held(&recorder, &fixture);
     STATUS(kvl_request_supply_bytes(request, too_long, sizeof too_long, KEY("v"), NULL), KVL_ERR_KEY_TOO_LONG);
     STATUS(kvl_request_supply(request, too_long, sizeof too_long, kvl_value_null(), TERMS(0, 0, 0)), KVL_ERR_KEY_TOO_LONG);
     STATUS(kvl_request_key(request, 0, NULL, &len), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_key(request, 0, &key, NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_key(request, 9, &key, &len), KVL_ERR_OUT_OF_RANGE);
     CHECK(key == too_long && len == 7);
-    STATUS(kvl_request_resolve_object(NULL, 0, &object, 1, object_ends, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_request_resolve_object(NULL, 0, &object, 1, count_object_free, NULL), KVL_ERR_NULL_POINTER);
     CHECK(object == 1);
     answer(request, "v");
     wait_for_free(&recorder);
@@ -503,14 +503,14 @@ static void l09_long_keys_and_missing_outputs_are_refused(void)
 int main(void)
 {
     use_all();
-    a_request_shows_its_keys();
+    a_request_returns_its_keys();
     f15_every_kind_of_answer_is_delivered();
     f16_each_way_to_finish_settles_the_open_keys();
     f10_an_answer_after_the_timeout_is_late();
-    f16a_a_provider_that_gives_up_says_nothing_about_its_keys();
+    f16a_a_provider_that_gives_up_makes_no_unwanted_key_absent();
     f11_a_failed_key_is_retried();
     l04_f09_a_cancel_hook_runs_once();
     l09_null();
-    l09_long_keys_and_missing_outputs_are_refused();
+    l09_long_keys_and_missing_outputs_are_rejected();
     DONE();
 }

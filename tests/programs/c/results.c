@@ -146,11 +146,11 @@ static void f17_a_batch_has_a_status_of_its_own(void)
     wait_for_free(&recorder);
     STATUS(recorder.status, KVL_ERR_CLOSED);
     STATUS(kvl_tasks_free(fixture.tasks), KVL_OK);
-    /* requests that were never answered; the first was not even taken if its batch had already failed */
+    /* Requests that were never answered. The first was not taken if its batch had already failed. */
     while (fixture.held_taken < fixture.held_len)
         kvl_request_release(fixture.held[fixture.held_taken++]);
     CHECK(wait_for(&fixture, &fixture.freed, 1));
-    /* results outlive their engine */
+    /* Results outlive their engine. */
     CHECK(kvl_results_len(recorder.results) == 2 && kvl_results_retain(recorder.results) == recorder.results);
     kvl_results_release(recorder.results);
     STATUS(kvl_results_at(recorder.results, 1)->status, KVL_ERR_CLOSED);

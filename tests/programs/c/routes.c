@@ -9,10 +9,10 @@
 #define KEY(text) (const uint8_t *)(text), strlen(text)
 #define MIXTURES 8
 
-/* the kinds of code of the program that run for an engine */
+/* The kinds of code of the program that an engine calls. */
 enum place { RESULT, PROVIDER, REMOVAL, CANCEL, DESTRUCTOR, CLOSED, PLACES };
 
-/* the bit that routes each of them to a queue */
+/* The flag that routes each of them to a queue. */
 static const uint32_t routed_by[PLACES] = { KVL_QUEUE_F_RESULTS,  KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS,
                                             KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_RESULTS,  KVL_QUEUE_F_RESULTS };
 
@@ -45,7 +45,7 @@ static void wait_until(struct story *story, const int *number, int wanted)
 }
 
 /* Checks for a moment that the number does not change. */
-static void stays(struct story *story, const int *number, int wanted)
+static void check_unchanged(struct story *story, const int *number, int wanted)
 {
     struct timespec end;
     int still;
@@ -69,8 +69,8 @@ static void count(struct story *story, int *number)
     pthread_mutex_unlock(&story->lock);
 }
 
-/* called by every function of the program */
-static void inside(struct story *story, enum place place)
+/* Called by every function of the program. */
+static void enter_callback(struct story *story, enum place place)
 {
     int before;
 
@@ -81,7 +81,7 @@ static void inside(struct story *story, enum place place)
     pthread_cond_broadcast(&story->news);
     while (story->blocks == place && !story->open)
         pthread_cond_wait(&story->news, &story->lock);
-    /* free waited for calls that were running; calls that begin later came out of a queue */
+    /* The free has waited for running calls, so that a later call can only be of an event in a queue. */
     if (story->freed && (!before || (story->mixture & routed_by[place]) == 0))
         story->late++;
     pthread_mutex_unlock(&story->lock);
@@ -91,7 +91,7 @@ static void cancelled(void *user_data, kvl_request_t *request, uint32_t why)
 {
     (void)request;
     (void)why;
-    inside(user_data, CANCEL);
+    enter_callback(user_data, CANCEL);
 }
 
 static void provide(void *user_data, kvl_request_t *request)
@@ -99,7 +99,7 @@ static void provide(void *user_data, kvl_request_t *request)
     struct story *story = user_data;
     const kvl_slice_t *key = kvl_request_keys(request);
 
-    inside(story, PROVIDER);
+    enter_callback(story, PROVIDER);
     if (key->len >= 4 && memcmp(key->data, "hold", 4) == 0) {
         STATUS(kvl_request_on_cancel(request, cancelled, story, NULL), KVL_OK);
         pthread_mutex_lock(&story->lock);
@@ -107,7 +107,7 @@ static void provide(void *user_data, kvl_request_t *request)
         pthread_mutex_unlock(&story->lock);
         return;
     }
-    /* an engine that is closing refuses it */
+    /* An engine that is closing rejects it. */
     kvl_request_resolve_bytes(request, 0, KEY("v"), NULL);
 }
 
@@ -115,7 +115,7 @@ static void removed(void *user_data, const kvl_result_t *entry, kvl_cause_t caus
 {
     (void)entry;
     (void)cause;
-    inside(user_data, REMOVAL);
+    enter_callback(user_data, REMOVAL);
 }
 
 static void result(void *user_data, const kvl_result_t *of)
@@ -124,32 +124,32 @@ static void result(void *user_data, const kvl_result_t *of)
 
     (void)of;
     story->removals_before_the_result = story->times[REMOVAL];
-    inside(story, RESULT);
+    enter_callback(story, RESULT);
 }
 
 static void destructor(void *object)
 {
-    inside(object, DESTRUCTOR);
+    enter_callback(object, DESTRUCTOR);
 }
 
 static void closed(void *user_data)
 {
-    inside(user_data, CLOSED);
+    enter_callback(user_data, CLOSED);
 }
 
-static void data_ends(void *user_data)
+static void count_data_free(void *user_data)
 {
     struct story *story = user_data;
     count(story, &story->data_ended);
 }
 
-static void provider_ends(void *user_data)
+static void count_provider_free(void *user_data)
 {
     struct story *story = user_data;
     count(story, &story->provider_ended);
 }
 
-static void listener_ends(void *user_data)
+static void count_listener_free(void *user_data)
 {
     struct story *story = user_data;
     count(story, &story->listener_ended);
@@ -171,15 +171,15 @@ static void begin(struct story *story, uint32_t mixture, int with_one_queue)
         if (mixture & (1u << i))
             STATUS(kvl_config_set_queue(config, story->queues[with_one_queue ? 0 : i], 1u << i), KVL_OK);
     }
-    STATUS(kvl_config_set_provider(config, provide, story, provider_ends), KVL_OK);
-    STATUS(kvl_config_set_removal_listener(config, removed, story, listener_ends), KVL_OK);
+    STATUS(kvl_config_set_provider(config, provide, story, count_provider_free), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, removed, story, count_listener_free), KVL_OK);
     STATUS(kvl_config_set_int(config, "tasks.max_running", 1), KVL_OK);
     STATUS(kvl_tasks_new(config, &story->tasks, NULL), KVL_OK);
     STATUS(kvl_tasks_cache(story->tasks, &story->cache), KVL_OK);
     kvl_config_free(config);
 }
 
-/* runs the events of a queue */
+/* Calls the functions for the events in a queue. */
 static void drain(kvl_queue_t *queue)
 {
     size_t ran;
@@ -209,7 +209,7 @@ static void end(struct story *story)
 
 static void fetch(struct story *story, const char *key, const kvl_options_t *options, kvl_fetch_t *fetch)
 {
-    STATUS(kvl_tasks_fetch(story->tasks, KEY(key), options, fetch, result, story, data_ends, NULL), KVL_PENDING);
+    STATUS(kvl_tasks_fetch(story->tasks, KEY(key), options, fetch, result, story, count_data_free, NULL), KVL_PENDING);
 }
 
 static void put_object(struct story *story, const char *key)
@@ -221,7 +221,7 @@ static void put_object(struct story *story, const char *key)
     kvl_value_release(value);
 }
 
-/* reads the queue until the number is reached, as an event loop does */
+/* Reads the queue until the number is reached, as an event loop does. */
 static void read_until(struct story *story, enum place place, int wanted)
 {
     if (story->mixture & routed_by[place]) {
@@ -270,7 +270,7 @@ static void l02a_each_event_runs_where_it_was_routed(uint32_t mixture)
     drain_all(&story);
     read_until(&story, CLOSED, 1);
     for (place = 0; place < PLACES; place++) {
-        /* a value that was passed to the listener is freed after it */
+        /* A value that was passed to the listener is freed after the call. */
         int here = place == DESTRUCTOR ? (mixture & KVL_QUEUE_F_REMOVALS) != 0 : (mixture & routed_by[place]) != 0;
         CHECK(story.times[place] >= 1);
         CHECK(pthread_equal(story.where[place], pthread_self()) == here);
@@ -371,7 +371,7 @@ static void l05b_free_waits_for_running_callbacks(uint32_t mixture, enum place p
     }
     wait_until(&story, &story.times[place], 1);
     CHECK(pthread_create(&freeing, NULL, free_it, &story) == 0);
-    stays(&story, &story.freed, 0);
+    check_unchanged(&story, &story.freed, 0);
     pthread_mutex_lock(&story.lock);
     story.open = 1;
     pthread_cond_broadcast(&story.news);
@@ -414,13 +414,13 @@ static void l05b_closed_is_delivered_after_all_callbacks(uint32_t mixture, int f
 
     begin(&story, mixture, 0);
     fill_queues(&story);
-    STATUS(kvl_tasks_close(story.tasks, KVL_CLOSE_CANCEL, 0, closed, &story, data_ends), KVL_OK);
+    STATUS(kvl_tasks_close(story.tasks, KVL_CLOSE_CANCEL, 0, closed, &story, count_data_free), KVL_OK);
     for (i = 0; i < 3; i++)
         left += (mixture >> i & 1);
     for (i = first; i < first + 3; i++) {
         if ((mixture >> (i % 3) & 1) == 0)
             continue;
-        stays(&story, &story.times[CLOSED], 0);
+        check_unchanged(&story, &story.times[CLOSED], 0);
         drain(story.queues[i % 3]);
         left--;
         if (left == 0)
@@ -471,7 +471,7 @@ static void l05b_free_does_not_wait_for_events_in_queues(uint32_t mixture, int r
     begin(&story, mixture, 0);
     fill_queues(&story);
     kvl_cache_release(story.cache);
-    STATUS(kvl_tasks_close(story.tasks, KVL_CLOSE_CANCEL, 0, closed, &story, data_ends), KVL_OK);
+    STATUS(kvl_tasks_close(story.tasks, KVL_CLOSE_CANCEL, 0, closed, &story, count_data_free), KVL_OK);
     STATUS(kvl_tasks_free(story.tasks), KVL_OK);
     CHECK(story.times[RESULT] == !lies && story.times[CLOSED] == !lies && story.data_ended == (lies ? 0 : 2));
     CHECK(story.times[REMOVAL] == ((mixture & KVL_QUEUE_F_REMOVALS) == 0));
@@ -492,14 +492,14 @@ static void l05b_free_does_not_wait_for_events_in_queues(uint32_t mixture, int r
 static int threads, descriptors;
 
 /* The system may list a thread for a moment after its end, and nothing waits for a disposed engine to end. */
-static void nothing_is_left(void)
+static void check_nothing_is_left(void)
 {
     CHECK(threads_come_to(threads));
 }
 
-enum goes { QUEUE_FREED, QUEUE_DISPOSED, QUEUE_DISPOSED_FIRST, QUEUE_READ, WAYS };
+enum ending { QUEUE_FREED, QUEUE_DISPOSED, QUEUE_DISPOSED_FIRST, QUEUE_READ, WAYS };
 
-static void l05b_dispose_ends_an_engine_whose_queue_nobody_reads(uint32_t mixture, enum goes way, int cache_stays)
+static void l05b_dispose_ends_an_engine_whose_queue_is_not_read(uint32_t mixture, enum ending way, int cache_stays)
 {
     struct story story;
     int i;
@@ -508,7 +508,7 @@ static void l05b_dispose_ends_an_engine_whose_queue_nobody_reads(uint32_t mixtur
     for (i = 0; i < 3; i++)
         CHECK(wait_for_queue(story.queues[i], 0) >= 0);
     fill_queues(&story);
-    /* one more request that is never taken, and an object in the store */
+    /* One more request, which is never taken, and an object in the store. */
     fetch(&story, "waits", NULL, NULL);
     put_object(&story, "stays");
     if (!cache_stays)
@@ -518,7 +518,7 @@ static void l05b_dispose_ends_an_engine_whose_queue_nobody_reads(uint32_t mixtur
     kvl_tasks_dispose(story.tasks);
     kvl_request_release(story.held);
     story.held = NULL;
-    nothing_is_left();
+    check_nothing_is_left();
     if (cache_stays) {
         kvl_value_t *value = NULL;
         STATUS(kvl_cache_get(story.cache, KEY("stays"), &value), KVL_ERR_CLOSED);
@@ -536,7 +536,7 @@ static void l05b_dispose_ends_an_engine_whose_queue_nobody_reads(uint32_t mixtur
     wait_until(&story, &story.listener_ended, 1);
     CHECK(story.data_ended == 2 && story.times[DESTRUCTOR] == 2);
     CHECK(way != QUEUE_READ || story.times[RESULT] == 2);
-    nothing_is_left();
+    check_nothing_is_left();
     CHECK(count_descriptors() == descriptors);
     end(&story);
 }
@@ -577,14 +577,14 @@ static void l05b_a_queue_may_be_freed_before_the_last_call_returns(uint32_t mixt
         STATUS(kvl_queue_free(story.queues[1]), KVL_OK);
     wait_until(&story, &story.provider_ended, 1);
     wait_until(&story, &story.data_ended, 1);
-    nothing_is_left();
+    check_nothing_is_left();
     wait_until(&story, &story.listener_ended, 1);
     end(&story);
 }
 
 static kvl_queue_t *given_up;
 
-static void give_the_queue_up(void *object)
+static void dispose_queue(void *object)
 {
     (void)object;
     kvl_queue_dispose(given_up);
@@ -600,7 +600,7 @@ static void l05b_a_queue_may_be_disposed_while_it_is_read(int polls)
 
     (void)object;
     STATUS(kvl_queue_new(0, &given_up), KVL_OK);
-    STATUS(kvl_value_new_object_on(given_up, &object, 1, give_the_queue_up, &first), KVL_OK);
+    STATUS(kvl_value_new_object_on(given_up, &object, 1, dispose_queue, &first), KVL_OK);
     STATUS(kvl_value_new_object_on(given_up, &object, 1, NULL, &second), KVL_OK);
     kvl_value_release(first);
     if (polls)
@@ -608,7 +608,7 @@ static void l05b_a_queue_may_be_disposed_while_it_is_read(int polls)
     else
         STATUS(kvl_queue_next(given_up, KVL_FOREVER, &event, sizeof event), KVL_EMPTY);
     CHECK(ran == (polls ? 1 : 7));
-    kvl_value_release(second); /* its queue has been freed, so it ends here */
+    kvl_value_release(second); /* its queue was freed, so the object is freed here */
     kvl_queue_dispose(NULL);
 }
 
@@ -630,7 +630,7 @@ int main(void)
         l05b_free_does_not_wait_for_events_in_queues(mixture, 0);
         l05b_free_does_not_wait_for_events_in_queues(mixture, 1);
         for (i = 0; i < WAYS; i++)
-            l05b_dispose_ends_an_engine_whose_queue_nobody_reads(mixture, (enum goes)i, i % 2);
+            l05b_dispose_ends_an_engine_whose_queue_is_not_read(mixture, (enum ending)i, i % 2);
         l05b_a_queue_may_be_freed_before_the_last_call_returns(mixture, 0);
         l05b_a_queue_may_be_freed_before_the_last_call_returns(mixture, 1);
     }
@@ -638,6 +638,6 @@ int main(void)
     l05b_a_request_in_a_queue_is_withdrawn();
     l05b_a_queue_may_be_disposed_while_it_is_read(0);
     l05b_a_queue_may_be_disposed_while_it_is_read(1);
-    nothing_is_left();
+    check_nothing_is_left();
     DONE();
 }

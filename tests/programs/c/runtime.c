@@ -5,73 +5,73 @@
 #include <pthread.h>
 #include <time.h>
 
-/* what a listener on another thread was called with */
-struct heard {
+/* The calls of a listener on another thread. */
+struct listener {
     pthread_mutex_t lock;
-    pthread_cond_t news;
-    int times, ended, held;
+    pthread_cond_t changed;
+    int calls, ended, is_blocked;
     pthread_t thread;
     kvl_runtime_t *runtime;
     kvl_status_t freeing;
     kvl_cache_t *release;
 };
 
-static void prepare(struct heard *heard)
+static void listener_init(struct listener *listener)
 {
-    memset(heard, 0, sizeof *heard);
-    CHECK(pthread_mutex_init(&heard->lock, NULL) == 0 && pthread_cond_init(&heard->news, NULL) == 0);
+    memset(listener, 0, sizeof *listener);
+    CHECK(pthread_mutex_init(&listener->lock, NULL) == 0 && pthread_cond_init(&listener->changed, NULL) == 0);
 }
 
-static void finish(struct heard *heard)
+static void listener_destroy(struct listener *listener)
 {
-    CHECK(pthread_mutex_destroy(&heard->lock) == 0 && pthread_cond_destroy(&heard->news) == 0);
+    CHECK(pthread_mutex_destroy(&listener->lock) == 0 && pthread_cond_destroy(&listener->changed) == 0);
 }
 
-static void hear(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
+static void record_removal(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
 {
-    struct heard *heard = user_data;
+    struct listener *listener = user_data;
 
     (void)entry;
     (void)cause;
-    pthread_mutex_lock(&heard->lock);
-    heard->times++;
-    heard->thread = pthread_self();
-    if (heard->runtime != NULL)
-        heard->freeing = kvl_runtime_free(heard->runtime);
-    kvl_cache_release(heard->release);
-    heard->release = NULL;
-    pthread_cond_broadcast(&heard->news);
-    while (heard->held)
-        pthread_cond_wait(&heard->news, &heard->lock);
-    pthread_mutex_unlock(&heard->lock);
+    pthread_mutex_lock(&listener->lock);
+    listener->calls++;
+    listener->thread = pthread_self();
+    if (listener->runtime != NULL)
+        listener->freeing = kvl_runtime_free(listener->runtime);
+    kvl_cache_release(listener->release);
+    listener->release = NULL;
+    pthread_cond_broadcast(&listener->changed);
+    while (listener->is_blocked)
+        pthread_cond_wait(&listener->changed, &listener->lock);
+    pthread_mutex_unlock(&listener->lock);
 }
 
-static void end(void *user_data)
+static void count_free(void *user_data)
 {
-    struct heard *heard = user_data;
-    pthread_mutex_lock(&heard->lock);
-    heard->ended++;
-    pthread_cond_broadcast(&heard->news);
-    pthread_mutex_unlock(&heard->lock);
+    struct listener *listener = user_data;
+    pthread_mutex_lock(&listener->lock);
+    listener->ended++;
+    pthread_cond_broadcast(&listener->changed);
+    pthread_mutex_unlock(&listener->lock);
 }
 
-/* Waits until the number is reached, or for a minute. Returns whether it was reached. */
-static int wait_for(struct heard *heard, const int *number, int wanted)
+/* Waits until the number is reached, for a minute at most. Returns whether it was reached. */
+static int wait_for(struct listener *listener, const int *number, int wanted)
 {
     struct timespec until;
     int late = 0, reached;
 
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 60;
-    pthread_mutex_lock(&heard->lock);
+    pthread_mutex_lock(&listener->lock);
     while (*number < wanted && late == 0)
-        late = pthread_cond_timedwait(&heard->news, &heard->lock, &until);
+        late = pthread_cond_timedwait(&listener->changed, &listener->lock, &until);
     reached = *number == wanted;
-    pthread_mutex_unlock(&heard->lock);
+    pthread_mutex_unlock(&listener->lock);
     return reached;
 }
 
-/* the number of threads before the library starts any */
+/* The number of threads before the library starts any. */
 static int alone;
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
@@ -81,15 +81,15 @@ static kvl_status_t put_for(kvl_cache_t *cache, const char *key, int64_t ttl_ms)
     return kvl_cache_put_bytes(cache, KEY(key), KEY("v"), TERMS(ttl_ms, KVL_PRIORITY_DEFAULT, KVL_COST_DEFAULT));
 }
 
-static kvl_cache_t *cache_of(kvl_runtime_t *runtime, struct heard *heard)
+static kvl_cache_t *cache_of(kvl_runtime_t *runtime, struct listener *listener)
 {
     kvl_config_t *config = NULL;
     kvl_cache_t *cache = NULL;
 
     STATUS(kvl_config_new(&config), KVL_OK);
     STATUS(kvl_config_set_runtime(config, runtime), KVL_OK);
-    if (heard != NULL)
-        STATUS(kvl_config_set_removal_listener(config, hear, heard, end), KVL_OK);
+    if (listener != NULL)
+        STATUS(kvl_config_set_removal_listener(config, record_removal, listener, count_free), KVL_OK);
     STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
     kvl_config_free(config);
     return cache;
@@ -97,44 +97,44 @@ static kvl_cache_t *cache_of(kvl_runtime_t *runtime, struct heard *heard)
 
 static void s07_a_cache_has_threads_from_its_first_ttl_until_it_is_freed(void)
 {
-    struct heard heard;
+    struct listener listener;
     kvl_cache_t *cache;
     int before = alone;
 
-    prepare(&heard);
-    cache = cache_of(NULL, &heard);
+    listener_init(&listener);
+    cache = cache_of(NULL, &listener);
     STATUS(put_for(cache, "a", KVL_TTL_NEVER), KVL_OK);
     CHECK(threads_come_to(before));
     STATUS(put_for(cache, "b", 1), KVL_OK);
     CHECK(count_threads() > before);
-    CHECK(wait_for(&heard, &heard.times, 1));
-    CHECK(!pthread_equal(heard.thread, pthread_self()));
-    /* one for the timer, one for the listener */
+    CHECK(wait_for(&listener, &listener.calls, 1));
+    CHECK(!pthread_equal(listener.thread, pthread_self()));
+    /* One for the timer, one for the listener. */
     CHECK(threads_come_to(before + 2) && kvl_cache_len(cache) == 1);
-    /* the timer sleeps until then, so its thread must be woken to end */
+    /* The timer sleeps until then, so its thread must be woken to end. */
     STATUS(put_for(cache, "c", 3600000), KVL_OK);
     kvl_cache_release(cache);
-    CHECK(wait_for(&heard, &heard.ended, 1));
+    CHECK(wait_for(&listener, &listener.ended, 1));
     CHECK(threads_come_to(before));
-    CHECK(heard.times == 1);
-    finish(&heard);
+    CHECK(listener.calls == 1);
+    listener_destroy(&listener);
 }
 
 static void s07a_without_a_timer_no_thread_is_started(void)
 {
     kvl_config_t *config = NULL;
     kvl_cache_t *cache = NULL;
-    struct heard heard;
+    struct listener listener;
     int i, before = alone;
     char key[16];
 
-    prepare(&heard);
+    listener_init(&listener);
     CHECK(threads_come_to(before));
     STATUS(kvl_config_new(&config), KVL_OK);
     STATUS(kvl_config_set(config, "cache.timer", "false"), KVL_OK);
     STATUS(kvl_config_set(config, "cache.ttl_ms", "1"), KVL_OK);
     STATUS(kvl_config_set(config, "cache.idle_ttl_ms", "1"), KVL_OK);
-    STATUS(kvl_config_set_removal_listener(config, hear, &heard, end), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, record_removal, &listener, count_free), KVL_OK);
     STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
     kvl_config_free(config);
     for (i = 0; i < 100; i++) {
@@ -146,11 +146,11 @@ static void s07a_without_a_timer_no_thread_is_started(void)
     STATUS(put_for(cache, "last", 1), KVL_OK);
     STATUS(kvl_cache_clear(cache), KVL_OK);
     kvl_cache_release(cache);
-    CHECK(count_threads() == before && heard.times == 101 && heard.ended == 1);
-    finish(&heard);
+    CHECK(count_threads() == before && listener.calls == 101 && listener.ended == 1);
+    listener_destroy(&listener);
 }
 
-static void l08_no_thread_is_left_when_the_release_returns(void)
+static void l08_all_threads_have_ended_when_the_release_returns(void)
 {
     int i, before = alone;
 
@@ -164,43 +164,43 @@ static void l08_no_thread_is_left_when_the_release_returns(void)
 
 static void l03_a_release_does_not_wait_for_a_listener(void)
 {
-    struct heard heard;
+    struct listener listener;
     kvl_cache_t *cache;
     int before = alone;
 
-    prepare(&heard);
-    heard.held = 1;
-    cache = cache_of(NULL, &heard);
+    listener_init(&listener);
+    listener.is_blocked = 1;
+    cache = cache_of(NULL, &listener);
     STATUS(put_for(cache, "a", 1), KVL_OK);
-    CHECK(wait_for(&heard, &heard.times, 1));
+    CHECK(wait_for(&listener, &listener.calls, 1));
     kvl_cache_release(cache);
-    pthread_mutex_lock(&heard.lock);
-    CHECK(heard.ended == 0);
-    heard.held = 0;
-    pthread_cond_broadcast(&heard.news);
-    pthread_mutex_unlock(&heard.lock);
-    CHECK(wait_for(&heard, &heard.ended, 1));
+    pthread_mutex_lock(&listener.lock);
+    CHECK(listener.ended == 0);
+    listener.is_blocked = 0;
+    pthread_cond_broadcast(&listener.changed);
+    pthread_mutex_unlock(&listener.lock);
+    CHECK(wait_for(&listener, &listener.ended, 1));
     CHECK(threads_come_to(before));
-    finish(&heard);
+    listener_destroy(&listener);
 }
 
 static void l04_many_caches_share_a_runtime(void)
 {
     enum { CACHES = 5 };
-    struct heard heard;
+    struct listener listener;
     kvl_runtime_t *runtime = NULL;
     kvl_cache_t *caches[CACHES];
     int i, before = alone;
 
-    prepare(&heard);
+    listener_init(&listener);
     STATUS(kvl_runtime_new(&runtime), KVL_OK);
     for (i = 0; i < CACHES; i++) {
-        caches[i] = cache_of(runtime, &heard);
-        /* the short TTL last, because a write removes expired entries and calls the listener on this thread */
+        caches[i] = cache_of(runtime, &listener);
+        /* The short TTL comes last, because a write removes expired entries and calls the listener on this thread. */
         STATUS(put_for(caches[i], "b", 3600000), KVL_OK);
         STATUS(put_for(caches[i], "a", 1 + i), KVL_OK);
     }
-    CHECK(wait_for(&heard, &heard.times, CACHES));
+    CHECK(wait_for(&listener, &listener.calls, CACHES));
     CHECK(threads_come_to(before + 2));
     for (i = 0; i < CACHES; i++) {
         STATUS(kvl_runtime_free(runtime), KVL_ERR_BUSY);
@@ -208,43 +208,43 @@ static void l04_many_caches_share_a_runtime(void)
         kvl_cache_release(caches[i]);
     }
     STATUS(kvl_runtime_free(runtime), KVL_OK);
-    /* joined, so every delivery has finished */
-    CHECK(threads_come_to(before) && heard.ended == CACHES && heard.times == CACHES);
-    finish(&heard);
+    /* The threads are joined, so every delivery has finished. */
+    CHECK(threads_come_to(before) && listener.ended == CACHES && listener.calls == CACHES);
+    listener_destroy(&listener);
 }
 
 static void l01_a_callback_cannot_wait_for_itself(void)
 {
-    struct heard heard;
+    struct listener listener;
     kvl_runtime_t *runtime = NULL;
     kvl_cache_t *cache;
 
-    prepare(&heard);
+    listener_init(&listener);
     STATUS(kvl_runtime_new(&runtime), KVL_OK);
-    heard.runtime = runtime;
-    cache = cache_of(runtime, &heard);
+    listener.runtime = runtime;
+    cache = cache_of(runtime, &listener);
     STATUS(put_for(cache, "a", 1), KVL_OK);
-    CHECK(wait_for(&heard, &heard.times, 1));
-    STATUS(heard.freeing, KVL_ERR_REENTRANT);
-    /* nor on the thread that caused it, unless the dispatcher is calling it at the time */
+    CHECK(wait_for(&listener, &listener.calls, 1));
+    STATUS(listener.freeing, KVL_ERR_REENTRANT);
+    /* Nor on the thread that caused it, unless the dispatcher is calling it at that time. */
     STATUS(put_for(cache, "b", KVL_TTL_NEVER), KVL_OK);
     STATUS(kvl_cache_remove(cache, KEY("b")), KVL_OK);
-    CHECK(wait_for(&heard, &heard.times, 2));
-    STATUS(heard.freeing, KVL_ERR_REENTRANT);
+    CHECK(wait_for(&listener, &listener.calls, 2));
+    STATUS(listener.freeing, KVL_ERR_REENTRANT);
 
-    /* the last release happens on the dispatcher's thread */
+    /* The last release happens on the dispatcher's thread. */
     STATUS(put_for(cache, "c", 3600000), KVL_OK);
-    pthread_mutex_lock(&heard.lock);
-    heard.release = cache;
-    pthread_mutex_unlock(&heard.lock);
+    pthread_mutex_lock(&listener.lock);
+    listener.release = cache;
+    pthread_mutex_unlock(&listener.lock);
     STATUS(put_for(cache, "d", 1), KVL_OK);
-    CHECK(wait_for(&heard, &heard.times, 3));
+    CHECK(wait_for(&listener, &listener.calls, 3));
     STATUS(kvl_runtime_free(runtime), KVL_OK);
-    CHECK(heard.ended == 1);
-    finish(&heard);
+    CHECK(listener.ended == 1);
+    listener_destroy(&listener);
 }
 
-static void l05_a_runtime_that_ended_is_refused(void)
+static void l05_a_runtime_that_has_ended_is_rejected(void)
 {
     kvl_config_t *config = NULL;
     kvl_runtime_t *runtime = NULL;
@@ -275,10 +275,10 @@ int main(void)
     alone = count_threads();
     s07_a_cache_has_threads_from_its_first_ttl_until_it_is_freed();
     s07a_without_a_timer_no_thread_is_started();
-    l08_no_thread_is_left_when_the_release_returns();
+    l08_all_threads_have_ended_when_the_release_returns();
     l03_a_release_does_not_wait_for_a_listener();
     l04_many_caches_share_a_runtime();
     l01_a_callback_cannot_wait_for_itself();
-    l05_a_runtime_that_ended_is_refused();
+    l05_a_runtime_that_has_ended_is_rejected();
     DONE();
 }

@@ -1,9 +1,9 @@
-/* An outage behind the cache, as a program sees it (rules R01 to R05, R12). */
+/* An outage of the source behind the cache (rules R01 to R05, R12). */
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 #include <stdatomic.h>
 
-/* the state of the provider */
+/* The state of the provider. */
 struct source {
     atomic_int calls;
     atomic_int is_down;
@@ -21,7 +21,7 @@ static void provide_from(void *user_data, kvl_request_t *request)
     for (i = 0; i < kvl_request_len(request); i++) {
         const kvl_slice_t *key = &kvl_request_keys(request)[i];
         if (source->is_down) {
-            /* a load continues after its fetch, so the engine may be closing */
+            /* A load continues after its fetch, so the engine may be closing. */
             status = kvl_request_fail_text(request, i, 503, "down", source->flags);
             CHECK(status == KVL_OK || status == KVL_ERR_CLOSED);
             continue;
@@ -32,7 +32,7 @@ static void provide_from(void *user_data, kvl_request_t *request)
     }
 }
 
-static kvl_config_t *prepared(struct source *source, kvl_clock_t **clock)
+static kvl_config_t *config_of(struct source *source, kvl_clock_t **clock)
 {
     kvl_config_t *config = NULL;
 
@@ -45,7 +45,7 @@ static kvl_config_t *prepared(struct source *source, kvl_clock_t **clock)
     return config;
 }
 
-static kvl_tasks_t *made(kvl_config_t *config)
+static kvl_tasks_t *engine_of(kvl_config_t *config)
 {
     kvl_tasks_t *tasks = NULL;
 
@@ -54,8 +54,8 @@ static kvl_tasks_t *made(kvl_config_t *config)
     return tasks;
 }
 
-/* the result of a fetch */
-struct seen {
+/* The outcome of a fetch. */
+struct outcome {
     kvl_status_t status;
     kvl_source_t source;
     uint32_t flags;
@@ -63,64 +63,64 @@ struct seen {
     char text[16];
 };
 
-static struct seen fetched(kvl_tasks_t *tasks, const char *key)
+static struct outcome fetch(kvl_tasks_t *tasks, const char *key)
 {
-    struct seen seen;
-    kvl_slice_t asked;
+    struct outcome outcome;
+    kvl_slice_t slice;
     kvl_results_t *results = NULL;
     const kvl_result_t *result;
 
-    memset(&seen, 0, sizeof seen);
-    asked.data = (const uint8_t *)key;
-    asked.len = strlen(key);
-    STATUS(kvl_tasks_fetch_all_wait(tasks, &asked, 1, NULL, NULL, &results), KVL_OK);
+    memset(&outcome, 0, sizeof outcome);
+    slice.data = (const uint8_t *)key;
+    slice.len = strlen(key);
+    STATUS(kvl_tasks_fetch_all_wait(tasks, &slice, 1, NULL, NULL, &results), KVL_OK);
     result = kvl_results_at(results, 0);
-    seen.status = result->status;
-    seen.source = result->source;
-    seen.flags = result->flags & KVL_F_STALE;
-    seen.age_ms = result->age_ms;
-    seen.code = result->error ? kvl_error_code(result->error) : 0;
+    outcome.status = result->status;
+    outcome.source = result->source;
+    outcome.flags = result->flags & KVL_F_STALE;
+    outcome.age_ms = result->age_ms;
+    outcome.code = result->error ? kvl_error_code(result->error) : 0;
     if (result->data)
-        memcpy(seen.text, result->data, result->data_len);
-    CHECK(kvl_results_count(results, KVL_COUNT_STALE) == (seen.flags != 0));
-    CHECK(kvl_results_error_len(results) == (seen.status < 0));
+        memcpy(outcome.text, result->data, result->data_len);
+    CHECK(kvl_results_count(results, KVL_COUNT_STALE) == (outcome.flags != 0));
+    CHECK(kvl_results_error_len(results) == (outcome.status < 0));
     kvl_results_release(results);
-    return seen;
+    return outcome;
 }
 
 static void r02_a_stale_value_is_delivered_with_the_error_of_the_load(void)
 {
     struct source source = { 0, 0, 0 };
     kvl_clock_t *clock = NULL;
-    kvl_tasks_t *tasks = made(prepared(&source, &clock));
+    kvl_tasks_t *tasks = engine_of(config_of(&source, &clock));
     kvl_value_t *value = NULL;
-    struct seen seen;
+    struct outcome outcome;
     kvl_stats_t stats;
 
-    CHECK(fetched(tasks, "k").status == KVL_VALUE && fetched(tasks, "never").status == KVL_VALUE);
+    CHECK(fetch(tasks, "k").status == KVL_VALUE && fetch(tasks, "never").status == KVL_VALUE);
     STATUS(kvl_clock_advance(clock, 1500), KVL_OK);
     source.is_down = 1;
-    seen = fetched(tasks, "k");
-    CHECK(seen.status == KVL_VALUE && seen.flags && seen.source == KVL_SOURCE_STALE);
-    CHECK(seen.age_ms == 1500 && seen.code == 503 && strcmp(seen.text, "k") == 0);
-    CHECK(fetched(tasks, "never").status == KVL_ERR_PROVIDER);
+    outcome = fetch(tasks, "k");
+    CHECK(outcome.status == KVL_VALUE && outcome.flags && outcome.source == KVL_SOURCE_STALE);
+    CHECK(outcome.age_ms == 1500 && outcome.code == 503 && strcmp(outcome.text, "k") == 0);
+    CHECK(fetch(tasks, "never").status == KVL_ERR_PROVIDER);
 
-    /* throttled for a second, in which the provider is not called */
+    /* The key is throttled for a second, in which the provider is not called. */
     source.calls = 0;
-    CHECK(fetched(tasks, "k").flags && source.calls == 0);
+    CHECK(fetch(tasks, "k").flags && source.calls == 0);
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
     kvl_value_release(value);
     STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
-    CHECK(fetched(tasks, "k").flags && source.calls == 1);
+    CHECK(fetch(tasks, "k").flags && source.calls == 1);
     STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.stale_error == 2 && stats.stale_throttled == 2 && stats.misses_throttled == 2 && stats.hits == 0);
 
-    /* gone for good */
+    /* An error that forbids the fallback. */
     source.flags = KVL_ERROR_F_NO_STALE | KVL_ERROR_F_PERMANENT;
     STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
-    CHECK(fetched(tasks, "k").status == KVL_ERR_PROVIDER);
+    CHECK(fetch(tasks, "k").status == KVL_ERR_PROVIDER);
     source.flags = 0;
-    CHECK(fetched(tasks, "k").status == KVL_ERR_PROVIDER);
+    CHECK(fetch(tasks, "k").status == KVL_ERR_PROVIDER);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
     kvl_clock_release(clock);
 }
@@ -129,11 +129,11 @@ static void r01_a_lookup_misses_a_stale_entry(void)
 {
     struct source source = { 0, 0, 0 };
     kvl_clock_t *clock = NULL;
-    kvl_tasks_t *tasks = made(prepared(&source, &clock));
+    kvl_tasks_t *tasks = engine_of(config_of(&source, &clock));
     kvl_cache_t *cache = NULL;
     kvl_value_t *value = NULL;
 
-    CHECK(fetched(tasks, "k").status == KVL_VALUE);
+    CHECK(fetch(tasks, "k").status == KVL_VALUE);
     STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
     STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
     STATUS(kvl_cache_get(cache, KEY("k"), &value), KVL_MISS);
@@ -150,17 +150,17 @@ static void r04_a_fetch_with_no_time_to_wait_gets_the_stale_value(void)
 {
     struct source source = { 0, 0, 0 };
     kvl_clock_t *clock = NULL;
-    kvl_config_t *config = prepared(&source, &clock);
+    kvl_config_t *config = config_of(&source, &clock);
     kvl_tasks_t *tasks;
-    struct seen seen;
+    struct outcome outcome;
 
     STATUS(kvl_config_set_int(config, "stale.timeout_ms", 0), KVL_OK);
-    tasks = made(config);
-    CHECK(fetched(tasks, "k").status == KVL_VALUE);
+    tasks = engine_of(config);
+    CHECK(fetch(tasks, "k").status == KVL_VALUE);
     STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
     source.is_down = 1;
-    seen = fetched(tasks, "k");
-    CHECK(seen.status == KVL_VALUE && seen.flags && seen.code == 0);
+    outcome = fetch(tasks, "k");
+    CHECK(outcome.status == KVL_VALUE && outcome.flags && outcome.code == 0);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
     kvl_clock_release(clock);
 }
@@ -169,28 +169,28 @@ static void r12_an_expired_key_is_reloaded_and_keeps_its_value_as_a_fallback(voi
 {
     struct source source = { 0, 0, 0 };
     kvl_clock_t *clock = NULL;
-    kvl_tasks_t *tasks = made(prepared(&source, &clock));
+    kvl_tasks_t *tasks = engine_of(config_of(&source, &clock));
     kvl_cache_t *cache = NULL;
 
-    CHECK(fetched(tasks, "k").status == KVL_VALUE);
+    CHECK(fetch(tasks, "k").status == KVL_VALUE);
     STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
     STATUS(kvl_cache_expire(cache, KEY("k")), KVL_OK);
     STATUS(kvl_cache_expire(cache, KEY("k")), KVL_MISS);
     source.is_down = 1;
-    CHECK(fetched(tasks, "k").flags);
+    CHECK(fetch(tasks, "k").flags);
     source.is_down = 0;
     STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
-    CHECK(fetched(tasks, "k").source == KVL_SOURCE_PROVIDER);
+    CHECK(fetch(tasks, "k").source == KVL_SOURCE_PROVIDER);
     kvl_cache_release(cache);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
     kvl_clock_release(clock);
 }
 
-static void r01_a_stale_ttl_without_a_ttl_is_refused_with_a_sentence(void)
+static void r01_a_stale_ttl_without_a_ttl_is_rejected_with_a_message(void)
 {
     struct source source = { 0, 0, 0 };
     kvl_clock_t *clock = NULL;
-    kvl_config_t *config = prepared(&source, &clock);
+    kvl_config_t *config = config_of(&source, &clock);
     kvl_tasks_t *tasks = NULL;
     kvl_error_t *error = NULL;
 
@@ -202,7 +202,7 @@ static void r01_a_stale_ttl_without_a_ttl_is_refused_with_a_sentence(void)
     kvl_clock_release(clock);
 }
 
-static void until_succeeded(kvl_tasks_t *tasks, uint64_t refreshes)
+static void wait_for_refreshes(kvl_tasks_t *tasks, uint64_t refreshes)
 {
     kvl_stats_t stats;
 
@@ -216,7 +216,7 @@ static void r05_an_entry_in_use_is_refreshed_before_it_expires(void)
 {
     struct source source = { 0, 0, 0 };
     kvl_clock_t *clock = NULL;
-    kvl_config_t *config = prepared(&source, &clock);
+    kvl_config_t *config = config_of(&source, &clock);
     kvl_tasks_t *tasks;
     kvl_cache_t *cache = NULL;
     kvl_value_t *value = NULL;
@@ -224,19 +224,19 @@ static void r05_an_entry_in_use_is_refreshed_before_it_expires(void)
     size_t len;
 
     STATUS(kvl_config_set_real(config, "refresh.after", 0.8), KVL_OK);
-    tasks = made(config);
+    tasks = engine_of(config);
     STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
-    CHECK(fetched(tasks, "k").source == KVL_SOURCE_PROVIDER);
+    CHECK(fetch(tasks, "k").source == KVL_SOURCE_PROVIDER);
     STATUS(kvl_clock_advance(clock, 800), KVL_OK);
-    CHECK(fetched(tasks, "k").source == KVL_SOURCE_STORE);
-    until_succeeded(tasks, 1);
+    CHECK(fetch(tasks, "k").source == KVL_SOURCE_STORE);
+    wait_for_refreshes(tasks, 1);
     STATUS(kvl_clock_advance(clock, 800), KVL_OK);
     STATUS(kvl_cache_get(cache, KEY("k"), &value), KVL_VALUE);
     kvl_value_release(value);
-    until_succeeded(tasks, 2);
+    wait_for_refreshes(tasks, 2);
     STATUS(kvl_clock_advance(clock, 800), KVL_OK);
     STATUS(kvl_cache_get_into(cache, KEY("k"), (uint8_t *)bytes, sizeof bytes, &len), KVL_VALUE);
-    until_succeeded(tasks, 3);
+    wait_for_refreshes(tasks, 3);
     STATUS(kvl_clock_advance(clock, 800), KVL_OK);
     STATUS(kvl_cache_contains(cache, KEY("k")), KVL_VALUE);
     STATUS(kvl_clock_advance(clock, 200), KVL_OK);
@@ -253,6 +253,6 @@ int main(void)
     r01_a_lookup_misses_a_stale_entry();
     r04_a_fetch_with_no_time_to_wait_gets_the_stale_value();
     r12_an_expired_key_is_reloaded_and_keeps_its_value_as_a_fallback();
-    r01_a_stale_ttl_without_a_ttl_is_refused_with_a_sentence();
+    r01_a_stale_ttl_without_a_ttl_is_rejected_with_a_message();
     DONE();
 }

@@ -4,18 +4,18 @@
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
 
-struct heard {
-    int times;
+struct removals {
+    int count;
     kvl_cause_t cause;
 };
 
 static void removed(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
 {
-    struct heard *heard = user_data;
+    struct removals *removals = user_data;
 
     (void)entry;
-    heard->times++;
-    heard->cause = cause;
+    removals->count++;
+    removals->cause = cause;
 }
 
 static const uint8_t *bytes(const char *text)
@@ -32,17 +32,17 @@ static void put(kvl_cache_t *cache, const char *key, const kvl_slice_t *tags, si
     STATUS(kvl_cache_put_bytes(cache, bytes(key), strlen(key), bytes("v"), 1, &terms), KVL_OK);
 }
 
-static void r11_a_tag_takes_its_entries_with_it(void)
+static void r11_a_tag_removes_its_entries(void)
 {
     const kvl_slice_t a = { bytes("a"), 1 }, both[] = { { bytes("a"), 1 }, { bytes("b"), 1 } };
-    struct heard heard = { 0, 0 };
+    struct removals removals = { 0, 0 };
     kvl_config_t *config = NULL;
     kvl_cache_t *cache = NULL;
     kvl_stats_t stats;
     size_t count = 7;
 
     STATUS(kvl_config_new(&config), KVL_OK);
-    STATUS(kvl_config_set_removal_listener(config, removed, &heard, NULL), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, removed, &removals, NULL), KVL_OK);
     STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
     kvl_config_free(config);
     put(cache, "1", &a, 1);
@@ -59,10 +59,10 @@ static void r11_a_tag_takes_its_entries_with_it(void)
     STATUS(kvl_cache_expire_all(cache), KVL_OK);
     CHECK(kvl_cache_len(cache) == 0);
     kvl_cache_release(cache);
-    CHECK(heard.times == 3);
+    CHECK(removals.count == 3);
 }
 
-static void l09_a_tag_that_is_none_is_refused(void)
+static void l09_an_invalid_tag_is_rejected(void)
 {
     static uint8_t text[KVL_LABEL_MAX + 1];
     const kvl_slice_t longer = { text, sizeof text }, empty = { text, 0 }, nothing = { NULL, 1 };
@@ -111,7 +111,7 @@ static void provide(void *user_data, kvl_request_t *request)
         STATUS(kvl_request_resolve_bytes(request, 0, bytes("v"), 1, &terms), KVL_OK);
 }
 
-static kvl_status_t fetched(kvl_tasks_t *tasks)
+static kvl_status_t fetch_status(kvl_tasks_t *tasks)
 {
     kvl_value_t *value = NULL;
     kvl_error_t *error = NULL;
@@ -122,7 +122,7 @@ static kvl_status_t fetched(kvl_tasks_t *tasks)
     return status;
 }
 
-static void r12_what_a_tag_expires_stays_as_a_fallback(void)
+static void r12_entries_that_a_tag_expires_stay_as_fallbacks(void)
 {
     struct loads loads = { 0, 0 };
     kvl_config_t *config = NULL;
@@ -138,16 +138,16 @@ static void r12_what_a_tag_expires_stays_as_a_fallback(void)
     STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
     kvl_config_free(config);
     STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
-    STATUS(fetched(tasks), KVL_VALUE);
+    STATUS(fetch_status(tasks), KVL_VALUE);
     STATUS(kvl_cache_expire_tag(cache, bytes("user 7"), 6, &count), KVL_OK);
     CHECK(count == 1);
     loads.down = 1;
-    STATUS(fetched(tasks), KVL_VALUE);
+    STATUS(fetch_status(tasks), KVL_VALUE);
     STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.stale_error == 1);
     STATUS(kvl_cache_remove_tag(cache, bytes("user 7"), 6, &count), KVL_OK);
     CHECK(count == 0 && kvl_cache_len(cache) == 0);
-    STATUS(fetched(tasks), KVL_ERR_PROVIDER);
+    STATUS(fetch_status(tasks), KVL_ERR_PROVIDER);
     kvl_cache_release(cache);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
     CHECK(loads.calls == 3);
@@ -155,8 +155,8 @@ static void r12_what_a_tag_expires_stays_as_a_fallback(void)
 
 int main(void)
 {
-    r11_a_tag_takes_its_entries_with_it();
-    l09_a_tag_that_is_none_is_refused();
-    r12_what_a_tag_expires_stays_as_a_fallback();
+    r11_a_tag_removes_its_entries();
+    l09_an_invalid_tag_is_rejected();
+    r12_entries_that_a_tag_expires_stay_as_fallbacks();
     DONE();
 }

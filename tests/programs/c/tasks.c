@@ -62,7 +62,7 @@ static void f01_f02_a_fetch_of_one_key_is_delivered_once(void)
     create_engine(&fixture, config);
     STATUS(kvl_tasks_get(fixture.tasks, KEY("k"), &value), KVL_MISS);
 
-    /* loaded: delivered by an event */
+    /* Loaded: delivered by an event. */
     recorder_init(&recorder, &fixture);
     STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, &value), KVL_PENDING);
     CHECK(value == NULL);
@@ -71,7 +71,7 @@ static void f01_f02_a_fetch_of_one_key_is_delivered_once(void)
     CHECK(recorder.ttl_left_ms == KVL_TTL_NEVER && !pthread_equal(recorder.thread, pthread_self()));
     TEXT(recorder.text, "k");
 
-    /* resident: answered by the call, which frees the user data */
+    /* Resident: answered by the call, which frees the user data. */
     recorder_init(&recorder, &fixture);
     STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, &value), KVL_VALUE);
     CHECK(recorder.events == 0 && recorder.freed == 1);
@@ -83,7 +83,7 @@ static void f01_f02_a_fetch_of_one_key_is_delivered_once(void)
     kvl_value_release(value);
     STATUS(kvl_tasks_get(fixture.tasks, KEY("bad"), &value), KVL_INVALID_KEY);
 
-    /* resident, but delivered by an event, because the call has no out parameter for it */
+    /* Resident, but delivered by an event, because the call has no output parameter for the value. */
     fetch_recorded(&recorder, &fixture, "k", NULL, NULL);
     wait_for_free(&recorder);
     CHECK(recorder.source == KVL_SOURCE_STORE);
@@ -212,7 +212,7 @@ static void f21_the_blocking_calls_wait_for_the_answer(void)
     free_engine(&fixture);
 }
 
-static void l09_the_error_of_a_refused_wait_says_why(void)
+static void l09_the_error_of_a_rejected_wait_states_the_reason(void)
 {
     static const uint8_t too_long[KVL_KEY_MAX + 1];
     struct fixture fixture;
@@ -253,7 +253,7 @@ static void f13_a_single_fetch_without_a_place_fails(void)
     free_engine(&fixture);
 }
 
-static void f21_l02_a_blocking_call_is_refused_if_the_provider_is_on_a_queue(void)
+static void f21_l02_a_blocking_call_is_rejected_if_the_provider_is_on_a_queue(void)
 {
     static const kvl_slice_t keys[] = { SLICE("k") };
     struct fixture fixture;
@@ -278,12 +278,12 @@ static void f21_l02_a_blocking_call_is_refused_if_the_provider_is_on_a_queue(voi
     CHECK(recorder.status == KVL_VALUE && pthread_equal(recorder.thread, pthread_self()));
     STATUS(kvl_queue_free(queue), KVL_ERR_BUSY);
     STATUS(kvl_tasks_free(fixture.tasks), KVL_OK);
-    STATUS(kvl_queue_free(queue), KVL_OK); /* although the event that reports the close is still in it */
+    STATUS(kvl_queue_free(queue), KVL_OK); /* though the event that reports the close is still in the queue */
     CHECK(fixture.freed == 1);
     fixture_destroy(&fixture);
 }
 
-static void leave_it(void *object)
+static void do_not_free(void *object)
 {
     (void)object;
 }
@@ -298,7 +298,7 @@ static void l02_an_event_loop_waits_for_the_queue(void)
     int object;
 
     STATUS(kvl_queue_new(0, &queue), KVL_OK);
-    /* one or the other, depending on the system; a missing one leaves the output unchanged */
+    /* A descriptor or a handle, depending on the system; the call for the other one leaves its output unchanged. */
 #ifdef _WIN32
     STATUS(kvl_queue_fd(queue, &descriptor), KVL_ERR_NO_FD);
     CHECK(descriptor == -7);
@@ -314,7 +314,7 @@ static void l02_an_event_loop_waits_for_the_queue(void)
     STATUS(kvl_queue_handle(NULL, &handle), KVL_ERR_NULL_POINTER);
 
     CHECK(wait_for_queue(queue, 0) == 0);
-    STATUS(kvl_value_new_object_on(queue, &object, 1, leave_it, &value), KVL_OK);
+    STATUS(kvl_value_new_object_on(queue, &object, 1, do_not_free, &value), KVL_OK);
     kvl_value_release(value);
     CHECK(wait_for_queue(queue, 60000) == 1);
     STATUS(kvl_queue_poll(queue, 8, 0, &ran), KVL_OK);
@@ -488,14 +488,14 @@ static void f08_a_put_to_the_engines_cache_overtakes_a_load(void)
 static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
 static int callbacks_run;
 
-static void check_blocking_calls_are_refused(kvl_tasks_t *tasks)
+static void check_blocking_calls_are_rejected(kvl_tasks_t *tasks)
 {
     static const kvl_slice_t keys[] = { SLICE("k") };
     kvl_value_t *value = NULL;
     kvl_results_t *results = NULL;
 
     pthread_mutex_lock(&counting);
-    callbacks_run++; /* the provider and the record listener run at the same time */
+    callbacks_run++; /* atomic, since the provider and the record listener run at the same time */
     pthread_mutex_unlock(&counting);
     STATUS(kvl_tasks_free(tasks), KVL_ERR_REENTRANT);
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_ERR_REENTRANT);
@@ -507,12 +507,12 @@ static kvl_tasks_t *engine;
 
 static void inside_provider(struct fixture *fixture)
 {
-    check_blocking_calls_are_refused(fixture->tasks);
+    check_blocking_calls_are_rejected(fixture->tasks);
 }
 
 static void inside_result(struct recorder *recorder)
 {
-    check_blocking_calls_are_refused(recorder->fixture->tasks);
+    check_blocking_calls_are_rejected(recorder->fixture->tasks);
 }
 
 static uint32_t inside_validator(void *user_data, const uint8_t *key, size_t key_len)
@@ -520,7 +520,7 @@ static uint32_t inside_validator(void *user_data, const uint8_t *key, size_t key
     (void)user_data;
     (void)key;
     (void)key_len;
-    check_blocking_calls_are_refused(engine);
+    check_blocking_calls_are_rejected(engine);
     return 1;
 }
 
@@ -530,7 +530,7 @@ static uint64_t inside_cost(void *user_data, const uint8_t *key, size_t key_len,
     (void)key;
     (void)key_len;
     (void)value;
-    check_blocking_calls_are_refused(engine);
+    check_blocking_calls_are_rejected(engine);
     return 1;
 }
 
@@ -538,7 +538,7 @@ static void inside_removal(void *user_data, const kvl_result_t *entry, kvl_cause
 {
     (void)user_data;
     CHECK(entry->status == KVL_VALUE && cause == KVL_CAUSE_REMOVED);
-    check_blocking_calls_are_refused(engine);
+    check_blocking_calls_are_rejected(engine);
 }
 
 static void inside_record(void *user_data, kvl_status_t record, const uint8_t *key, size_t key_len)
@@ -547,22 +547,22 @@ static void inside_record(void *user_data, kvl_status_t record, const uint8_t *k
     (void)record;
     (void)key;
     (void)key_len;
-    check_blocking_calls_are_refused(engine);
+    check_blocking_calls_are_rejected(engine);
 }
 
 static void inside_free(void *object)
 {
     (void)object;
-    check_blocking_calls_are_refused(engine);
+    check_blocking_calls_are_rejected(engine);
 }
 
 static void inside_closed(void *user_data)
 {
-    check_blocking_calls_are_refused(engine);
+    check_blocking_calls_are_rejected(engine);
     count_free(user_data);
 }
 
-static void l01_blocking_calls_are_refused_inside_every_callback(void)
+static void l01_blocking_calls_are_rejected_inside_every_callback(void)
 {
     struct fixture fixture;
     struct recorder recorder;
@@ -580,7 +580,7 @@ static void l01_blocking_calls_are_refused_inside_every_callback(void)
     fixture.first = inside_provider;
     recorder_init(&recorder, &fixture);
     recorder.first = inside_result;
-    /* validator, record, provider, cost, result: one each */
+    /* One call each of validator, record listener, provider, cost function and result callback. */
     STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, NULL), KVL_PENDING);
     wait_for_free(&recorder);
     CHECK(callbacks_run == 5);
@@ -593,11 +593,11 @@ static void l01_blocking_calls_are_refused_inside_every_callback(void)
     recorder_init(&recorder, &fixture);
     STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_CANCEL, 0, inside_closed, &recorder, NULL), KVL_OK);
     wait_for_free(&recorder);
-    CHECK(callbacks_run == 10); /* and validator, cost, removal, free, closed */
+    CHECK(callbacks_run == 10); /* and of validator, cost, removal, free and closed */
     free_engine(&fixture);
 }
 
-static void give_up(struct recorder *recorder)
+static void dispose_engine(struct recorder *recorder)
 {
     kvl_tasks_dispose(recorder->fixture->tasks);
 }
@@ -609,23 +609,23 @@ static void l05_dispose_inside_a_callback(void)
 
     create_engine(&fixture, fixture_init(&fixture));
     recorder_init(&recorder, &fixture);
-    recorder.first = give_up;
+    recorder.first = dispose_engine;
     STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, NULL), KVL_PENDING);
-    CHECK(wait_for(&fixture, &fixture.freed, 1)); /* the engine freed itself */
+    CHECK(wait_for(&fixture, &fixture.freed, 1)); /* the engine has freed itself */
     CHECK(recorder.freed == 1 && recorder.events == 1);
     fixture_destroy(&fixture);
     kvl_tasks_dispose(NULL);
     STATUS(kvl_tasks_free(NULL), KVL_OK);
 }
 
-static uint32_t dispose_while_asked(void *user_data, const uint8_t *key, size_t key_len)
+static uint32_t dispose_in_validator(void *user_data, const uint8_t *key, size_t key_len)
 {
     struct fixture *fixture = user_data;
 
     (void)key;
     (void)key_len;
     kvl_tasks_dispose(fixture->tasks);
-    /* long enough for the close to end, if it did not wait for this call */
+    /* Long enough for the close to end if it did not wait for this call. */
     pause_for_us(20000);
     CHECK(fixture->freed == 0);
     return 1;
@@ -637,7 +637,7 @@ static void l05_dispose_inside_a_validator(void)
     struct recorder recorder;
     kvl_config_t *config = fixture_init(&fixture);
 
-    STATUS(kvl_config_set_validator(config, dispose_while_asked, &fixture, NULL), KVL_OK);
+    STATUS(kvl_config_set_validator(config, dispose_in_validator, &fixture, NULL), KVL_OK);
     create_engine(&fixture, config);
     recorder_init(&recorder, &fixture);
     STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, NULL), KVL_ERR_CLOSED);
@@ -702,7 +702,7 @@ static unsigned char use_new_handles(void)
     return wrong;
 }
 
-/* Runs in the child. Returns the number of wrong statuses; prints nothing, because the output is the parent's. */
+/* Called in the child. Returns the number of wrong statuses. Prints nothing, because the output is the parent's. */
 static unsigned char forked(struct fixture *fixture, kvl_config_t *config, kvl_fetch_t *fetch, kvl_request_t *request,
                             kvl_results_t *results, kvl_cache_t *cache, kvl_value_t *kept)
 {
@@ -760,14 +760,14 @@ static unsigned char forked(struct fixture *fixture, kvl_config_t *config, kvl_f
     FORKED(kvl_results_status(results));
     FORKED(kvl_cache_get(cache, KEY("k"), &value));
     wrong = (unsigned char)(wrong + (kvl_request_len(request) != 0) + (kvl_results_len(results) != 0));
-    /* freeing has no effect */
+    /* Freeing has no effect. */
     FORKED(kvl_tasks_free(tasks));
     kvl_tasks_dispose(tasks);
     kvl_fetch_release(fetch);
     kvl_request_release(request);
     kvl_results_release(results);
     kvl_cache_release(cache);
-    /* a value is plain memory */
+    /* A value is plain memory. */
     wrong = (unsigned char)(wrong + (kvl_value_data(kept, &len)[0] != 'k') + (len != 1));
     return (unsigned char)(wrong + use_new_handles());
 }
@@ -800,7 +800,7 @@ static void l06_handles_return_forked_in_the_child(void)
     child = fork();
     if (child == 0) {
         wrong = forked(&fixture, config, fetch, request, results, cache, kept);
-        /* killed instead of exiting, because a leak checker would report the memory copied from the parent */
+        /* Killed, instead of exiting, because a leak checker would report the memory copied from the parent. */
         if (write(answers[1], &wrong, 1) == 1)
             raise(SIGKILL);
         _exit(1);
@@ -810,7 +810,7 @@ static void l06_handles_return_forked_in_the_child(void)
     close(answers[0]);
     close(answers[1]);
 
-    /* the parent still works */
+    /* The parent's engine still works. */
     answer(request, "v");
     wait_for_free(&recorder);
     STATUS(recorder.status, KVL_VALUE);
@@ -831,15 +831,15 @@ int main(void)
     f04_fetch_each_delivers_one_event_for_each_key();
     f03_progress_never_decreases();
     f21_the_blocking_calls_wait_for_the_answer();
-    l09_the_error_of_a_refused_wait_says_why();
+    l09_the_error_of_a_rejected_wait_states_the_reason();
     f13_a_single_fetch_without_a_place_fails();
-    f21_l02_a_blocking_call_is_refused_if_the_provider_is_on_a_queue();
+    f21_l02_a_blocking_call_is_rejected_if_the_provider_is_on_a_queue();
     l02_an_event_loop_waits_for_the_queue();
     f19_a_refresh_reloads_and_stores();
     l04_a_call_that_fails_frees_its_user_data();
     s12_fetches_and_loads_are_counted();
     f08_a_put_to_the_engines_cache_overtakes_a_load();
-    l01_blocking_calls_are_refused_inside_every_callback();
+    l01_blocking_calls_are_rejected_inside_every_callback();
     l05_dispose_inside_a_callback();
     l05_dispose_inside_a_validator();
     l05_close_drain_and_free_end_in_order();

@@ -1,12 +1,12 @@
 /* Values: copied bytes, bytes of the program, objects, and the null value. */
 #include "check.h"
 
-/* what a destructor was called with, and how often */
+/* The argument of a destructor, and the number of its calls. */
 struct witness {
     int ended;
 };
 
-static void end(void *user_data)
+static void count_free(void *user_data)
 {
     struct witness *witness = user_data;
     witness->ended++;
@@ -65,7 +65,7 @@ static void extern_bytes_are_not_copied(void)
     kvl_value_t *value = NULL;
     size_t len = 0;
 
-    STATUS(kvl_value_new_extern(bytes, 3, &witness, end, &value), KVL_OK);
+    STATUS(kvl_value_new_extern(bytes, 3, &witness, count_free, &value), KVL_OK);
     CHECK(kvl_value_data(value, &len) == bytes && len == 3);
     kvl_value_retain(value);
     kvl_value_release(value);
@@ -79,7 +79,7 @@ static void an_object_is_freed_with_its_last_reference(void)
     struct witness witness = {0};
     kvl_value_t *value = NULL;
 
-    STATUS(kvl_value_new_object(&witness, 4096, end, &value), KVL_OK);
+    STATUS(kvl_value_new_object(&witness, 4096, count_free, &value), KVL_OK);
     CHECK(kvl_value_kind(value) == KVL_KIND_OBJECT);
     CHECK(kvl_value_object(value) == &witness);
     CHECK(kvl_value_data(value, NULL) == NULL);
@@ -94,16 +94,16 @@ static void a_call_that_fails_frees_its_arguments(void)
     struct witness witness = {0};
     kvl_value_t *value = kvl_value_null();
 
-    STATUS(kvl_value_new_object(&witness, 1, end, NULL), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_value_new_object(&witness, 1, count_free, NULL), KVL_ERR_NULL_POINTER);
     CHECK(witness.ended == 1);
-    STATUS(kvl_value_new_extern(NULL, 1, &witness, end, &value), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_value_new_extern(NULL, 1, &witness, count_free, &value), KVL_ERR_NULL_POINTER);
     CHECK(witness.ended == 2 && value == NULL);
     value = kvl_value_null();
-    STATUS(kvl_value_new_object(NULL, 1, end, &value), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_value_new_object(NULL, 1, count_free, &value), KVL_ERR_NULL_POINTER);
     CHECK(value == NULL);
 }
 
-static void null_is_a_constant(void)
+static void the_null_value_is_a_constant(void)
 {
     kvl_value_t *null = kvl_value_null();
     size_t len = 99;
@@ -118,13 +118,13 @@ static void null_is_a_constant(void)
     CHECK(kvl_value_retain(null) == null && kvl_value_kind(null) == KVL_KIND_NULL);
 }
 
-static void many_are_released_at_once(void)
+static void many_values_are_released_at_once(void)
 {
     struct witness witness = {0};
     kvl_value_t *values[4] = {NULL, NULL, NULL, NULL};
     int i;
 
-    STATUS(kvl_value_new_object(&witness, 1, end, &values[0]), KVL_OK);
+    STATUS(kvl_value_new_object(&witness, 1, count_free, &values[0]), KVL_OK);
     STATUS(kvl_value_new_bytes((const uint8_t *)"x", 1, &values[2]), KVL_OK);
     values[3] = kvl_value_null();
     kvl_value_release_many(values, 4);
@@ -158,8 +158,8 @@ int main(void)
     extern_bytes_are_not_copied();
     an_object_is_freed_with_its_last_reference();
     a_call_that_fails_frees_its_arguments();
-    null_is_a_constant();
-    many_are_released_at_once();
+    the_null_value_is_a_constant();
+    many_values_are_released_at_once();
     keys_are_unpacked();
     DONE();
 }

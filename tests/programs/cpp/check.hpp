@@ -21,7 +21,7 @@ inline void check_at(bool holds, const char *what, const char *file, int line)
     checks_done++;
     if (!holds) {
         checks_failed++;
-        std::cout << file << ":" << line << ": does not hold: " << what << std::endl;
+        std::cout << file << ":" << line << ": check failed: " << what << std::endl;
     }
 }
 #define CHECK(...) check_at(static_cast<bool>(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)

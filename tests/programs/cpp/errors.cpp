@@ -1,4 +1,4 @@
-// Errors: exceptions of a provider arrive unchanged, and refusals of the library with its message.
+// Errors: exceptions of a provider reach callers unchanged, and errors of the library have its message.
 #include "check.hpp"
 
 #include <thread>
@@ -10,7 +10,7 @@ struct no_such_shelf : std::runtime_error {
 };
 
 #if KVL_EXCEPTIONS
-void f20_an_exception_is_rethrown_at_each_waiter()
+void f20_an_exception_is_rethrown_to_each_waiter()
 {
     kvl::tasks tasks(kvl::config().provider([](const kvl::request &asked) {
         asked.resolve(0, "first");
@@ -54,7 +54,7 @@ void a_loader_fails_its_own_key_alone()
     }
 }
 
-void refusals_are_thrown_in_a_sentence()
+void rejected_calls_throw_a_message()
 {
     auto says = [](const char *sentence, auto call) {
         try {
@@ -81,7 +81,7 @@ void refusals_are_thrown_in_a_sentence()
 }
 #endif
 
-void without_exceptions_there_is_make()
+void without_exceptions_make_returns_errors()
 {
     auto refused = kvl::cache::make(kvl::config().set("cache.capacity", "many"));
     CHECK(!refused && refused.error().status() == KVL_ERR_BAD_VALUE);
@@ -102,7 +102,7 @@ void without_exceptions_there_is_make()
     CHECK(kept.code() == 404 && failed->bytes() == "now");
 }
 
-void f16_who_forgets_a_key_hears_of_it()
+void f16_an_omitted_key_is_unanswered()
 {
     kvl::tasks tasks(kvl::config().provider([](const kvl::request &) {}));
     CHECK(tasks.fetch_wait("a").error().status() == KVL_ERR_UNANSWERED);
@@ -136,14 +136,14 @@ void f17_the_error_of_a_std_expected_fails_its_key()
 }
 #endif
 
-void f10b_f11a_an_error_names_its_cause_and_a_pause()
+void f10b_f11a_an_error_has_a_cause_and_a_pause()
 {
     kvl::error error = kvl::error(429, "slow down").retry_after(std::chrono::seconds(60));
     CHECK(error.retry_after() == std::chrono::seconds(60) && !error.cause());
     kvl::clock clock;
     kvl::tasks tasks(kvl::config().clock(clock).set("timeout_ms", 1000).set("retry.count", 5).provider([&](const kvl::request &request) {
         request.fail(0, error);
-        // The request ends when this returns; the pause before the retry exceeds the fetch's timeout.
+        // The request ends when this returns. The pause before the retry exceeds the fetch's timeout.
         request.finish();
         clock.advance(std::chrono::seconds(1));
     }));
@@ -154,7 +154,7 @@ void f10b_f11a_an_error_names_its_cause_and_a_pause()
 }
 
 // In quadratic time this would take hours.
-void l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_their_number()
+void l09a_listing_the_errors_of_many_keys_takes_linear_time()
 {
     kvl::tasks tasks(kvl::config().set("batch.max_keys", "20000").provider([](const kvl::request &request) {
         for (size_t i = 0; i < request.size(); i++)
@@ -175,13 +175,13 @@ int main()
     f17_the_error_of_a_std_expected_fails_its_key();
 #endif
 #if KVL_EXCEPTIONS
-    f20_an_exception_is_rethrown_at_each_waiter();
+    f20_an_exception_is_rethrown_to_each_waiter();
     a_loader_fails_its_own_key_alone();
-    refusals_are_thrown_in_a_sentence();
+    rejected_calls_throw_a_message();
 #endif
-    without_exceptions_there_is_make();
-    f16_who_forgets_a_key_hears_of_it();
-    f10b_f11a_an_error_names_its_cause_and_a_pause();
-    l09a_the_errors_of_many_keys_are_listed_in_a_time_that_grows_with_their_number();
+    without_exceptions_make_returns_errors();
+    f16_an_omitted_key_is_unanswered();
+    f10b_f11a_an_error_has_a_cause_and_a_pause();
+    l09a_listing_the_errors_of_many_keys_takes_linear_time();
     return done();
 }

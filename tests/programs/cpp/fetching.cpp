@@ -1,4 +1,4 @@
-// The forms of a fetch: callback, wait, future, co_await; the uses of a request; coroutines on a polling thread.
+// The forms of a fetch: callback, wait, future, co_await; requests; coroutines on a polling thread.
 #include "check.hpp"
 
 #include <atomic>
@@ -18,7 +18,7 @@ kvl::config echo()
     });
 }
 
-void every_form_says_the_same()
+void every_form_returns_the_same()
 {
     kvl::tasks tasks(echo());
     for (int again = 0; again < 2; again++) { // loaded, then resident
@@ -36,7 +36,7 @@ void every_form_says_the_same()
     CHECK(tasks.fetch_all_wait({}).value().size() == 0 && tasks.fetch_each({}, [](const kvl::result &) {}) == KVL_OK);
 }
 
-void f05_an_engine_that_reads_anew_does_so_for_keys_that_it_has()
+void f19_an_engine_with_read_refresh_reloads_stored_keys()
 {
     int loads = 0;
     kvl::tasks tasks(kvl::config().set("read", "refresh").load([&](std::string_view) -> std::optional<std::string> { return std::to_string(++loads); }));
@@ -47,7 +47,7 @@ void f05_an_engine_that_reads_anew_does_so_for_keys_that_it_has()
     moved.join();
 }
 
-void closures_move_in_and_end_once()
+void closures_are_moved_and_destroyed_once()
 {
     auto counted = std::make_shared<int>(0);
     kvl::tasks tasks(echo());
@@ -60,7 +60,7 @@ void closures_move_in_and_end_once()
     CHECK(tasks.fetch("a", [counted](const kvl::result &) {}, used) == KVL_ERR_ALREADY_USED && counted.use_count() == 1);
 }
 
-void f03_a_progress_step_of_0_is_refused()
+void f03_a_progress_step_of_0_is_rejected()
 {
     auto counted = std::make_shared<int>(0);
     kvl::tasks tasks(echo());
@@ -69,7 +69,7 @@ void f03_a_progress_step_of_0_is_refused()
     tasks.join();
 }
 
-void f15_a_request_is_answered_later_by_others()
+void f15_a_request_can_be_answered_later_by_other_threads()
 {
     std::vector<std::thread> threads;
     std::mutex lock;
@@ -92,7 +92,7 @@ void f15_a_request_is_answered_later_by_others()
         thread.join();
 }
 
-void r02_what_is_past_its_time_is_told_with_the_failure_that_it_covers()
+void r02_a_stale_value_is_delivered_with_the_error_of_the_load()
 {
     kvl::clock clock;
     std::atomic<bool> is_down{false}, is_gone{false};
@@ -118,7 +118,7 @@ void r02_what_is_past_its_time_is_told_with_the_failure_that_it_covers()
     CHECK(tasks.fetch_all_wait({"k"}).value()[0].failed() && tasks.cache().size() == 0);
 }
 
-void f09_a_provider_hears_that_nobody_waits()
+void f09_a_provider_is_notified_when_no_fetch_waits()
 {
     inbox<uint32_t> delivered;
     inbox<bool> asked;
@@ -138,7 +138,7 @@ void f09_a_provider_hears_that_nobody_waits()
 }
 
 #if KVL_COROUTINES
-// A minimal coroutine that can be waited for.
+// A minimal coroutine with a future for its end.
 struct routine {
     struct promise_type {
         std::promise<int> done;
@@ -156,7 +156,7 @@ struct routine {
     std::future<int> done;
 };
 
-routine ask(const kvl::tasks &tasks)
+routine fetch_keys(const kvl::tasks &tasks)
 {
     // Not a braced list inside co_await: gcc 12 fails to compile that.
     const kvl::keys several{"c", "d", "c"};
@@ -178,12 +178,12 @@ void coroutines_resume_on_the_dispatcher()
     kvl::tasks tasks(echo());
     std::vector<routine> many;
     for (int i = 0; i < 100; i++)
-        many.push_back(ask(tasks));
+        many.push_back(fetch_keys(tasks));
     for (routine &one : many)
         CHECK(one.done.get() == 9);
 }
 
-void coroutines_resume_where_a_queue_is_polled()
+void coroutines_resume_on_the_thread_that_polls_a_queue()
 {
     kvl::queue queue;
     kvl::tasks tasks(echo().deliver_to(queue));
@@ -204,17 +204,17 @@ void coroutines_resume_where_a_queue_is_polled()
 }
 
 #if KVL_EXCEPTIONS
-routine ask_in_vain(const kvl::tasks &tasks)
+routine fetch_failing_key(const kvl::tasks &tasks)
 {
     CHECK(!(co_await tasks.co_fetch("a")));
     co_return static_cast<int>((co_await tasks.co_fetch("b")).value().bytes().size());
 }
 
-void exceptions_come_out_of_co_await()
+void co_await_throws_the_exceptions_of_a_provider()
 {
     kvl::tasks tasks(kvl::config().load([](std::string_view) -> std::string { throw 42; }));
     try {
-        ask_in_vain(tasks).done.get();
+        fetch_failing_key(tasks).done.get();
         CHECK(!"it throws");
     } catch (int is) {
         CHECK(is == 42);
@@ -227,18 +227,18 @@ void exceptions_come_out_of_co_await()
 
 int main()
 {
-    every_form_says_the_same();
-    f05_an_engine_that_reads_anew_does_so_for_keys_that_it_has();
-    closures_move_in_and_end_once();
-    f03_a_progress_step_of_0_is_refused();
-    f15_a_request_is_answered_later_by_others();
-    r02_what_is_past_its_time_is_told_with_the_failure_that_it_covers();
-    f09_a_provider_hears_that_nobody_waits();
+    every_form_returns_the_same();
+    f19_an_engine_with_read_refresh_reloads_stored_keys();
+    closures_are_moved_and_destroyed_once();
+    f03_a_progress_step_of_0_is_rejected();
+    f15_a_request_can_be_answered_later_by_other_threads();
+    r02_a_stale_value_is_delivered_with_the_error_of_the_load();
+    f09_a_provider_is_notified_when_no_fetch_waits();
 #if KVL_COROUTINES
     coroutines_resume_on_the_dispatcher();
-    coroutines_resume_where_a_queue_is_polled();
+    coroutines_resume_on_the_thread_that_polls_a_queue();
 #if KVL_EXCEPTIONS
-    exceptions_come_out_of_co_await();
+    co_await_throws_the_exceptions_of_a_provider();
 #endif
 #endif
     return done();

@@ -65,14 +65,14 @@ void r06_a_record_that_has_not_changed_keeps_its_value()
         std::lock_guard<std::mutex> guard(lock);
         for (std::size_t i = 0; i < asked.size(); i++) {
             const std::string version = versions[std::string(asked[i])];
-            std::optional<kvl::stale_entry> held = asked.stale(i);
-            if (held) {
+            std::optional<kvl::stale_entry> stale = asked.stale(i);
+            if (stale) {
                 held_entries++;
-                CHECK(held->age == 150ms && held->value.get<std::string>() != nullptr);
+                CHECK(stale->age == 150ms && stale->value.get<std::string>() != nullptr);
             } else {
                 CHECK(asked.not_modified(i) == KVL_MISS);
             }
-            if (held && held->version == version)
+            if (stale && stale->version == version)
                 CHECK(asked.not_modified(i, kvl::terms().ttl(500ms)) == KVL_OK);
             else
                 asked.resolve(i, std::make_shared<std::string>(std::string(asked[i]) + version), kvl::terms().with_version(version).with_tag("t"));
@@ -92,7 +92,7 @@ void r06_a_record_that_has_not_changed_keeps_its_value()
     CHECK(*results[1].get<std::string>() == "bw2" && held_entries == 2);
     clock.advance(400ms);
     CHECK(tasks.cache().contains("a") && !tasks.cache().contains("b"));
-    CHECK(tasks.cache().remove_tag("t") == 1); // it kept its tags; the other has expired
+    CHECK(tasks.cache().remove_tag("t") == 1); // an unmodified entry keeps its tags; the other entry has expired
     tasks.join(); // the provider uses variables of this function
 }
 

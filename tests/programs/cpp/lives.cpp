@@ -23,7 +23,7 @@ void handles_move()
     CHECK(one.get() == nullptr && two.fetch_wait("a")->bytes() == "a");
     one = std::move(two);
     CHECK(two.get() == nullptr && one.get("a"));
-    one = kvl::tasks(echo()); // the old one is destroyed
+    one = kvl::tasks(echo()); // the old engine is destroyed
     CHECK(!one.get("a"));
     kvl::value value = one.fetch_wait("b").value();
     one.join();
@@ -33,7 +33,7 @@ void handles_move()
     CHECK(value.bytes() == "b");
 }
 
-void f02_an_engine_in_a_moved_from_place_is_refused()
+void f02_a_moved_from_engine_is_rejected()
 {
     kvl::tasks one(echo());
     kvl::tasks two(std::move(one));
@@ -58,7 +58,7 @@ void l05_a_destructor_does_not_wait()
     CHECK(held->resolve(0, "late") != KVL_OK);
 }
 
-void the_last_reference_may_go_in_a_callback()
+void the_last_reference_can_be_released_in_a_callback()
 {
     auto tasks = std::make_shared<kvl::tasks>(echo());
     inbox<bool> gone;
@@ -71,7 +71,7 @@ void the_last_reference_may_go_in_a_callback()
     gone.take();
 }
 
-void joining_inside_a_callback_is_refused()
+void joining_inside_a_callback_is_rejected()
 {
     kvl::tasks tasks(echo());
     inbox<kvl::status> delivered;
@@ -83,7 +83,7 @@ void joining_inside_a_callback_is_refused()
     tasks.join();
 }
 
-void a_queue_outlives_what_sends_to_it()
+void a_queue_outlives_its_engines()
 {
     int delivered = 0;
     inbox<bool> woken;
@@ -110,7 +110,7 @@ void a_queue_outlives_what_sends_to_it()
     CHECK(delivered == 100);
 }
 
-void closing_by_draining_tells_everything()
+void a_draining_close_delivers_every_result()
 {
     std::atomic<int> delivered{0};
     inbox<bool> closed;
@@ -128,11 +128,11 @@ void closing_by_draining_tells_everything()
 int main()
 {
     handles_move();
-    f02_an_engine_in_a_moved_from_place_is_refused();
+    f02_a_moved_from_engine_is_rejected();
     l05_a_destructor_does_not_wait();
-    the_last_reference_may_go_in_a_callback();
-    joining_inside_a_callback_is_refused();
-    a_queue_outlives_what_sends_to_it();
-    closing_by_draining_tells_everything();
+    the_last_reference_can_be_released_in_a_callback();
+    joining_inside_a_callback_is_rejected();
+    a_queue_outlives_its_engines();
+    a_draining_close_delivers_every_result();
     return done();
 }

@@ -29,7 +29,7 @@ void bytes_are_copied_and_shared()
     CHECK(empty && empty.bytes().empty());
 }
 
-void absence_has_many_names()
+void absence_has_several_forms()
 {
     CHECK(kvl::value().is_null() && !kvl::value(nullptr) && !kvl::value(std::nullopt));
     CHECK(!kvl::value(std::shared_ptr<row>()) && !kvl::value(std::optional<std::string>()));
@@ -50,7 +50,7 @@ void objects_keep_their_type()
     CHECK(kvl::value::of(std::optional<row>(row{9, "nine"})).get<row>()->id == 9);
 }
 
-void l04_an_object_ends_once()
+void l04_an_object_is_destroyed_once()
 {
     int alive = 0;
     std::shared_ptr<const counted> kept;
@@ -62,14 +62,14 @@ void l04_an_object_ends_once()
         kept = cache.get("4")->get<counted>();
         CHECK(cache.remove("4") && alive == 2);
         CHECK(cache.put("5", counted(alive), kvl::terms().ttl(kvl::milliseconds(0))) == KVL_REFUSED);
-        CHECK(alive == 2); // the refused value was destroyed by the call, and so were the arguments
+        CHECK(alive == 2); // the call has destroyed the rejected value and its arguments
     }
     CHECK(alive == 1); // s16: a returned value outlives the store
     kept.reset();
     CHECK(alive == 0);
 }
 
-void a_cache_stands_alone()
+void a_cache_works_without_an_engine()
 {
     kvl::clock clock;
     int gone = 0;
@@ -89,7 +89,7 @@ void a_cache_stands_alone()
 
 } // namespace
 
-void s17_a_put_may_depend_on_what_is_there()
+void s17_a_put_can_depend_on_the_current_entry()
 {
     kvl::clock clock;
     kvl::cache cache(kvl::config().clock(clock));
@@ -121,7 +121,7 @@ template <class Configurable, class Time> std::string set_to(Configurable where,
     return std::string(kvl::value::own(text).bytes());
 }
 
-void l09a_a_time_is_set_in_the_unit_of_its_setting_and_never_shorter()
+void l09a_a_duration_is_rounded_up_to_the_unit_of_its_setting()
 {
     using namespace std::chrono_literals;
     CHECK(set_to(kvl::config(), "batch.linger_us", 5ms) == "5000" && set_to(kvl::config(), "batch.linger_us", 500us) == "500");
@@ -134,7 +134,16 @@ void l09a_a_time_is_set_in_the_unit_of_its_setting_and_never_shorter()
     CHECK(set_to(kvl::options(), "timeout_ms", 100us).empty() && !set_to(kvl::options(), "timeout_ms", 0s).empty());
 }
 
-/* A range that creates its elements when they are read, as std::views::transform does. */
+void l09c_a_number_above_the_range_of_int64_is_rejected()
+{
+    const uint64_t above = static_cast<uint64_t>(INT64_MAX) + 1;
+    CHECK(set_to(kvl::config(), "cache.cost_limit", UINT64_MAX) == "\"cache.cost_limit\" takes a whole number from -1, not \"18446744073709551615\"");
+    CHECK(set_to(kvl::config(), "cache.cost_limit", above).find("9223372036854775808") != std::string::npos);
+    CHECK(set_to(kvl::config(), "cache.cost_limit", above - 1) == std::to_string(INT64_MAX) && set_to(kvl::config(), "cache.cost_limit", -1) == "-1");
+    CHECK(!set_to(kvl::options(), "timeout_ms", UINT64_MAX).empty() && set_to(kvl::options(), "timeout_ms", 5u).empty());
+}
+
+/* A range that creates its elements when they are read, like std::views::transform. */
 template <class Element> struct created {
     struct iterator {
         Element operator*() const { return Element("a key that is too long for the space inside a string"); }
@@ -154,7 +163,7 @@ void f04_keys_are_views_of_strings_that_exist()
     CHECK(kvl::keys(created<std::string_view>()).size() == 2 && kvl::keys({"a", "b", "c"}).size() == 3);
 }
 
-void s18_all_entries_are_seen_and_saved()
+void s18_iteration_returns_all_entries_and_a_save_writes_them()
 {
     kvl::cache cache{kvl::config()};
     for (int i = 0; i < 500; i++)
@@ -180,13 +189,14 @@ void s18_all_entries_are_seen_and_saved()
 int main()
 {
     bytes_are_copied_and_shared();
-    absence_has_many_names();
+    absence_has_several_forms();
     objects_keep_their_type();
-    l04_an_object_ends_once();
-    a_cache_stands_alone();
-    s17_a_put_may_depend_on_what_is_there();
-    l09a_a_time_is_set_in_the_unit_of_its_setting_and_never_shorter();
+    l04_an_object_is_destroyed_once();
+    a_cache_works_without_an_engine();
+    s17_a_put_can_depend_on_the_current_entry();
+    l09a_a_duration_is_rounded_up_to_the_unit_of_its_setting();
+    l09c_a_number_above_the_range_of_int64_is_rejected();
     f04_keys_are_views_of_strings_that_exist();
-    s18_all_entries_are_seen_and_saved();
+    s18_iteration_returns_all_entries_and_a_save_writes_them();
     return done();
 }

@@ -1,11 +1,11 @@
-/* Memory stays flat in a program in C, however often each thing is done (rule L08). KVL_CALLS says how often; `make test-long` says a
- * million. The measure is what the C library has handed out, in bytes, so that not even one byte a call passes. */
+/* Repeating any operation in C does not increase memory (rule L08). KVL_CALLS is the number of repetitions; `make test-long` sets a million. The
+ * measure is the number of bytes that the C library has allocated, so that even a leak of one byte for each call is noticed. */
 #define _GNU_SOURCE
 #include "../c/engine.h"
 #include <malloc.h>
 
 enum { DEFAULT_CALLS = 20000, WARM_UP = 100000, BATCH = 100, KEY_ROOM = 32 };
-/* What the blocks that libc keeps for each thread may differ by. */
+/* Growth in bytes that the blocks kept by libc for each thread may cause. */
 static const size_t ALLOWED = 128 << 10;
 
 static kvl_tasks_t *tasks, *failing;
@@ -37,7 +37,7 @@ static void provide_errors(void *user_data, kvl_request_t *request)
     size_t i, n = kvl_request_len(request);
     (void)user_data;
     for (i = 0; i < n; i++)
-        kvl_request_fail_text(request, i, 7, "no such host, however often it is asked for", 0);
+        kvl_request_fail_text(request, i, 7, "no such host, at each attempt", 0);
 }
 
 static void gets(long n)
@@ -197,7 +197,7 @@ static void entries(long n)
     }
 }
 
-static void texts(long n)
+static void statistics(long n)
 {
     for (long i = 0; i < n; i += 100) {
         kvl_value_t *text = NULL;
@@ -233,19 +233,19 @@ static void engines(long n)
 
 static void l08_memory_is_flat_over(const char *what, void (*work)(long), long calls)
 {
-    size_t grown = ALLOWED + 1;
+    size_t growth = ALLOWED + 1;
 
     work(calls < WARM_UP ? calls : WARM_UP);
-    /* A leak shows in every round; a structure that is still growing towards its bound, in one. */
-    for (int round = 0; round < 3 && grown > ALLOWED; round++) {
+    /* A leak grows in every round, a structure that has not reached its bound only in some. */
+    for (int round = 0; round < 3 && growth > ALLOWED; round++) {
         size_t before = in_use();
         work(calls);
         size_t after = in_use();
-        grown = after > before ? after - before : 0;
+        growth = after > before ? after - before : 0;
     }
-    CHECK(grown <= ALLOWED);
-    if (grown > ALLOWED)
-        printf("    %s: %zu bytes more after %ld calls\n", what, grown, calls);
+    CHECK(growth <= ALLOWED);
+    if (growth > ALLOWED)
+        printf("    %s: the memory has grown by %zu bytes after %ld calls\n", what, growth, calls);
 }
 
 #define FLAT(work) l08_memory_is_flat_over(#work, work, calls)
@@ -271,7 +271,7 @@ int main(void)
     FLAT(cancels);
     FLAT(queues);
     FLAT(entries);
-    FLAT(texts);
+    FLAT(statistics);
     FLAT(engines);
     kvl_cache_release(cache);
     STATUS(kvl_tasks_free(tasks), KVL_OK);

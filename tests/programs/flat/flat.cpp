@@ -1,5 +1,4 @@
-// Memory stays flat in a program in C++, however often each thing is done (rule L08). KVL_CALLS says how often; `make test-long` says a
-// million.
+// Repeating any operation in C++ does not increase memory (rule L08). KVL_CALLS is the number of repetitions; `make test-long` sets a million.
 #include "../cpp/check.hpp"
 
 #include <cstdlib>
@@ -9,7 +8,7 @@
 namespace {
 
 constexpr long default_calls = 20000, warm_up = 100000, batch = 100;
-// What the blocks that libc keeps for each thread may differ by.
+// Growth in bytes that the blocks kept by libc for each thread may cause.
 constexpr size_t allowed = 128 << 10;
 
 size_t in_use()
@@ -33,7 +32,7 @@ template <class Work> void l08_memory_is_flat_over(const char *what, long calls,
     };
 
     run(std::min(calls, warm_up));
-    // A leak shows in every round; a structure that is still growing towards its bound, in one.
+    // A leak grows in every round, a structure that has not reached its bound only in some.
     for (int round = 0; round < 3 && grown > allowed; round++) {
         const size_t before = in_use();
         run(calls);
@@ -42,7 +41,7 @@ template <class Work> void l08_memory_is_flat_over(const char *what, long calls,
     }
     CHECK(grown <= allowed);
     if (grown > allowed)
-        std::cout << "    " << what << ": " << grown << " bytes more after " << calls << " calls" << std::endl;
+        std::cout << "    " << what << ": the memory has grown by " << grown << " bytes after " << calls << " calls" << std::endl;
 }
 
 struct object {
@@ -57,7 +56,7 @@ int main()
     const long calls = stated == nullptr ? default_calls : std::atol(stated);
     kvl::tasks tasks(text());
     kvl::tasks failing(kvl::config().set("cache.capacity", 1000).load([](std::string_view) -> std::optional<std::string> {
-        throw std::runtime_error("no such host, however often it is asked for");
+        throw std::runtime_error("no such host, at each attempt");
     }));
     kvl::cache cache = tasks.cache();
     const auto key = [](const char *prefix, long i) { return prefix + std::to_string(i); };
@@ -68,9 +67,9 @@ int main()
     l08_memory_is_flat_over("loads", calls, [&](long i) { CHECK(tasks.fetch_wait(key("l", i)).has_value()); });
     l08_memory_is_flat_over("futures", calls, [&](long i) { CHECK(tasks.fetch_future(key("u", i)).get().has_value()); });
     l08_memory_is_flat_over("callbacks", calls, [&](long i) {
-        inbox<bool> told;
-        CHECK(tasks.fetch(key("c", i), [&told, held = std::make_shared<long>(i)](kvl::expected<kvl::value> is) { told.put(is.has_value()); }) == KVL_PENDING);
-        CHECK(told.take());
+        inbox<bool> delivered;
+        CHECK(tasks.fetch(key("c", i), [&delivered, held = std::make_shared<long>(i)](kvl::expected<kvl::value> is) { delivered.put(is.has_value()); }) == KVL_PENDING);
+        CHECK(delivered.take());
     });
     l08_memory_is_flat_over("failures", calls, [&](long i) { CHECK(!failing.fetch_wait(key("f", i)).has_value()); });
     l08_memory_is_flat_over("batches", calls / batch, [&](long i) {

@@ -40,7 +40,7 @@ static char *text_of(const kvl_config_t *config, const char *name, char *text)
     return status == KVL_OK ? text : NULL;
 }
 
-/* An accepted setting reads back as a text that is accepted again and means the same; a refused one leaves the old value. */
+/* The text of an accepted setting is accepted again and has the same meaning. A rejected setting leaves the old value. */
 static bool set(kvl_config_t *config, const char *name, const char *value)
 {
     char before[LONGEST], after[LONGEST], again[LONGEST];
@@ -74,17 +74,17 @@ static bool set_number(kvl_config_t *config, const char *name, const uint8_t *da
     return status == KVL_OK;
 }
 
-/* A cache has the settings of its configuration, or is refused with the same sentence. */
-static void make(kvl_config_t *config, bool refused)
+/* A cache has the settings of its configuration, or is rejected with the same message. */
+static void create_cache(kvl_config_t *config, bool is_rejected)
 {
     kvl_cache_t *cache = NULL;
     kvl_error_t *error = NULL;
     const char *problem = kvl_config_problem(config);
     kvl_status_t status = sane(kvl_cache_new(config, &cache, &error));
 
-    MUST(refused == (problem != NULL));
-    MUST(status == (refused ? KVL_ERR_BAD_VALUE : KVL_OK));
-    MUST(!refused || (strlen(problem) > 0 && strcmp(kvl_error_message(error), problem) == 0));
+    MUST(is_rejected == (problem != NULL));
+    MUST(status == (is_rejected ? KVL_ERR_BAD_VALUE : KVL_OK));
+    MUST(!is_rejected || (strlen(problem) > 0 && strcmp(kvl_error_message(error), problem) == 0));
     kvl_error_release(error);
     kvl_cache_release(cache);
 }
@@ -93,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     kvl_config_t *config = NULL;
     kvl_options_t *options = NULL;
-    bool refused = false, options_refused = false;
+    bool is_rejected = false, is_options_rejected = false;
     size_t at = 0;
 
     if (count == 0)
@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if ((uint8_t)line[0] < 32 && len >= 1) {
             name = names[((uint8_t)line[0] * 8u + (uint8_t)line[len > 1 ? 1 : 0]) % (unsigned)count];
             if (len > 10 && line[2] == '#') {
-                refused |= !set_number(config, name, (const uint8_t *)line + 3, line[1] & 1);
+                is_rejected |= !set_number(config, name, (const uint8_t *)line + 3, line[1] & 1);
                 continue;
             }
             value = line + (len > 2 ? 2 : len);
@@ -123,11 +123,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         } else {
             *value++ = '\0';
         }
-        refused |= !set(config, name, value);
-        options_refused |= sane(kvl_options_set(options, name, value)) != KVL_OK;
-        MUST(options_refused == (kvl_options_problem(options) != NULL));
+        is_rejected |= !set(config, name, value);
+        is_options_rejected |= sane(kvl_options_set(options, name, value)) != KVL_OK;
+        MUST(is_options_rejected == (kvl_options_problem(options) != NULL));
     }
-    make(config, refused);
+    create_cache(config, is_rejected);
     kvl_options_free(options);
     kvl_config_free(config);
     return 0;

@@ -73,7 +73,7 @@ static void object_free(void *user_data)
     machine->objects_freed++;
 }
 
-/* Owned by the caller. */
+/* Returns a value that the caller owns. */
 static kvl_value_t *some_value(struct machine *machine)
 {
     static const uint8_t bytes[200];
@@ -250,19 +250,19 @@ static void provide(void *user_data, kvl_request_t *request)
     }
 }
 
-static void hear_removal(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
+static void on_removal(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
 {
     MUST(cause >= KVL_CAUSE_EXPIRED && cause <= KVL_CAUSE_TAG && entry->key_len <= KVL_KEY_MAX);
     machine_step(user_data);
 }
 
-static void hear_closed(void *user_data)
+static void on_closed(void *user_data)
 {
     struct machine *machine = user_data;
     machine->closes_reported++;
 }
 
-static void name_victim(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
+static void on_eviction(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
 {
     (void)user_data;
     MUST(cause == KVL_CAUSE_CAPACITY || cause == KVL_CAUSE_COST || cause == KVL_CAUSE_REFUSED);
@@ -283,7 +283,7 @@ static void read_one(struct machine *machine)
     case KVL_EVENT_REQUEST: provide(event.user_data, event.request); break;
     case KVL_EVENT_CANCEL: MUST(kvl_request_is_cancelled(event.request) != KVL_CANCEL_NO); break;
     case KVL_EVENT_REMOVAL: MUST(event.cause >= KVL_CAUSE_EXPIRED && event.cause <= KVL_CAUSE_TAG); break;
-    case KVL_EVENT_CLOSED: hear_closed(event.user_data); break;
+    case KVL_EVENT_CLOSED: on_closed(event.user_data); break;
     default: must(false, "an event of a known kind", event.kind, __FILE__, __LINE__);
     }
 }
@@ -320,7 +320,7 @@ static void write_store(struct machine *machine)
         break;
     case 3:
         value = some_value(machine);
-        sane(kvl_cache_put_naming(cache, key.data, key.len, value, some_terms(machine), name_victim, NULL));
+        sane(kvl_cache_put_naming(cache, key.data, key.len, value, some_terms(machine), on_eviction, NULL));
         break;
     case 4: sane(kvl_cache_remove(cache, key.data, key.len)); break;
     case 5: sane(pick(machine, 2) ? kvl_cache_take(cache, key.data, key.len, &value) : kvl_cache_pop(cache, &value)); break;
@@ -376,7 +376,7 @@ static void call_engine(struct machine *machine)
     case 2: MUST_SAY(kvl_tasks_stats(machine->tasks, &stats, sizeof stats), KVL_OK); break;
     case 3: MUST_SAY(kvl_tasks_stats_reset(machine->tasks), KVL_OK); break;
     case 4:
-        /* refused, since this thread would wait for a request that it has to answer; and a library thread's provider may never answer */
+        /* Rejected, since this thread would wait for a request that it has to answer, and a provider on a library thread may never answer. */
         if (!machine->closed && machine_routes & KVL_QUEUE_F_PROVIDER && keys[0].len <= KVL_KEY_MAX) {
             kvl_status_t status = kvl_tasks_fetch_wait(machine->tasks, keys[0].data, keys[0].len, NULL, NULL, &value, NULL);
             MUST(status == KVL_ERR_UNSUPPORTED || (machine->depth > 0 && status == KVL_ERR_REENTRANT));
@@ -386,7 +386,7 @@ static void call_engine(struct machine *machine)
     case 6:
         if (pick(machine, 4) == 0) {
             uint32_t mode = pick(machine, 2);
-            MUST_SAY(kvl_tasks_close(machine->tasks, mode, mode == KVL_CLOSE_DRAIN ? (int64_t)pick(machine, 30) - 1 : 0, hear_closed, machine, NULL),
+            MUST_SAY(kvl_tasks_close(machine->tasks, mode, mode == KVL_CLOSE_DRAIN ? (int64_t)pick(machine, 30) - 1 : 0, on_closed, machine, NULL),
                      KVL_OK);
             machine->closed = true;
             machine->closes++;
@@ -484,7 +484,7 @@ static void build(struct machine *machine)
     MUST_SAY(kvl_config_set_validator(config, validate, NULL, NULL), KVL_OK);
     machine->objects += 2;
     MUST_SAY(kvl_config_set_provider(config, provide, machine, object_free), KVL_OK);
-    MUST_SAY(kvl_config_set_removal_listener(config, hear_removal, machine, object_free), KVL_OK);
+    MUST_SAY(kvl_config_set_removal_listener(config, on_removal, machine, object_free), KVL_OK);
     MUST_SAY(kvl_config_set_clock(config, machine->clock), KVL_OK);
     MUST_SAY(kvl_config_set_runtime(config, machine_runtime), KVL_OK);
     if (machine_routes != 0)
@@ -501,7 +501,7 @@ static void drain(struct machine *machine)
         ;
 }
 
-static void give_requests_up(struct machine *machine)
+static void abandon_requests(struct machine *machine)
 {
     int i;
 
@@ -515,21 +515,21 @@ static void give_requests_up(struct machine *machine)
     }
 }
 
-/* Runs until the event that reports the close, which comes after all others on every route. A provider on another thread may keep a
- * request until then. */
+/* Runs until the event that reports the close, which follows all others on every route. A provider on another thread may keep a request until
+ * then. */
 static void drain_to_the_end(struct machine *machine)
 {
     const struct timespec pause = {0, 50000};
 
     for (;;) {
-        give_requests_up(machine);
+        abandon_requests(machine);
         drain(machine);
         if (machine_routes == KVL_QUEUE_F_ALL || machine->closes_reported == machine->closes)
             break;
         nanosleep(&pause, NULL);
     }
-    /* no provider call is running any more, but the last one may have kept its request */
-    give_requests_up(machine);
+    /* No provider call is running any more, but the last one may have kept its request. */
+    abandon_requests(machine);
 }
 
 void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *machine))
@@ -553,7 +553,7 @@ void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *
     if (machine_routes == KVL_QUEUE_F_ALL)
         check_store(&machine);
 
-    MUST_SAY(kvl_tasks_close(machine.tasks, KVL_CLOSE_CANCEL, 0, hear_closed, &machine, NULL), KVL_OK);
+    MUST_SAY(kvl_tasks_close(machine.tasks, KVL_CLOSE_CANCEL, 0, on_closed, &machine, NULL), KVL_OK);
     machine.closes++;
     drain_to_the_end(&machine);
     MUST_SAY(kvl_tasks_stats(machine.tasks, &stats, sizeof stats), KVL_OK);

@@ -1,5 +1,5 @@
 /* An engine driven by bytes: they select the calls and their arguments. One thread, a manual clock, and a queue for
- * all events, so that the same bytes always do the same. Only the target "routes" leaves some events to threads of the library: code
+ * all events, so that the same bytes always cause the same calls. Only the target "routes" leaves some events to threads of the library: code
  * on those threads draws from its own random numbers, calls only its request, and must have ended when the engine is closed.
  *
  *   machine.c   the calls
@@ -46,7 +46,7 @@ struct machine {
     int max_running;
 };
 
-/* Runs them all; `look` after every call. */
+/* Makes all calls that the bytes select, and calls `look` after each. */
 void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *machine));
 extern kvl_runtime_t *machine_runtime;
 /* KVL_QUEUE_F_*: the events routed to the queue; all of them unless the target says otherwise. */

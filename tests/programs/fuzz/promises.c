@@ -42,7 +42,7 @@ struct ticket {
     struct machine *machine;
     size_t n, delivered, done;
     int lasts, frees, batches, progress;
-    /* the library, and the call that passed the ticket to it */
+    /* the holders are the library and the call that passed the ticket to it */
     atomic_int holders;
     bool accepted, alone;
     uint8_t seen[MOST_KEYS], keys[MOST_KEYS];
@@ -60,7 +60,7 @@ struct ticket *ticket_new(struct machine *machine, const uint8_t *keys, size_t n
     return ticket;
 }
 
-static void leave(struct ticket *ticket)
+static void drop_holder(struct ticket *ticket)
 {
     if (atomic_fetch_sub(&ticket->holders, 1) > 1)
         return;
@@ -80,12 +80,12 @@ static void leave(struct ticket *ticket)
 void ticket_accepted(struct ticket *ticket, bool accepted)
 {
     ticket->accepted = accepted;
-    /* nothing is delivered inside a call, except by a thread of the library */
+    /* Nothing is delivered inside a call, except by a thread of the library. */
     if (machine_routes & KVL_QUEUE_F_RESULTS) {
         MUST(ticket->delivered == 0 && ticket->progress == 0 && ticket->batches == 0);
         MUST(accepted == (ticket->frees == 0));
     }
-    leave(ticket);
+    drop_holder(ticket);
 }
 
 void ticket_free(void *user_data)
@@ -93,10 +93,10 @@ void ticket_free(void *user_data)
     struct ticket *ticket = user_data;
 
     MUST(++ticket->frees == 1);
-    leave(ticket);
+    drop_holder(ticket);
 }
 
-static void tell(struct ticket *ticket, const kvl_result_t *result)
+static void check_result(struct ticket *ticket, const kvl_result_t *result)
 {
     kvl_slice_t key;
 
@@ -118,7 +118,7 @@ void ticket_result(void *user_data, const kvl_result_t *result)
     struct ticket *ticket = user_data;
 
     MUST(ticket->alone && ticket->lasts == 0);
-    tell(ticket, result);
+    check_result(ticket, result);
     if (result->flags & KVL_F_LAST)
         ticket->lasts++;
     MUST(((result->flags & KVL_F_LAST) != 0) == (ticket->delivered == ticket->n));
@@ -137,7 +137,7 @@ void ticket_results(void *user_data, kvl_results_t *results)
         const kvl_result_t *result = kvl_results_at(results, i);
         MUST(result->index == i && (const uint8_t *)result == (const uint8_t *)first + i * stride);
         failed += result->status < 0;
-        tell(ticket, result);
+        check_result(ticket, result);
     }
     MUST(kvl_results_count(results, KVL_COUNT_FAILED) == failed && (kvl_results_error_len(results) > 0) == (failed > 0));
     sane(kvl_results_status(results));
@@ -167,7 +167,7 @@ void check_store(struct machine *machine)
         kvl_status_t status = sane(kvl_cache_peek(machine->cache, key.data, key.len, NULL, NULL, &one));
         if (status == KVL_VALUE || status == KVL_NULL) {
             entries++;
-            /* sums stop at the end of their range */
+            /* Sums saturate at the end of their range. */
             cost = one > UINT64_MAX - cost ? UINT64_MAX : cost + one;
             MUST(machine->cost_limit < 0 || one <= kvl_cache_max_cost(machine->cache));
         }

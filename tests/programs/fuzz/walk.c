@@ -1,7 +1,7 @@
 /* Replaces libFuzzer if every run must try the same inputs: the seeds, then COUNT inputs derived from them by a random
  * generator. libFuzzer follows the coverage, which differs from run to run once there are threads.
  *
- *     program COUNT SEED FOUND SEEDS...     FOUND: the file that receives a failing input
+ *     program COUNT SEED FOUND SEEDS...     FOUND is the file to write a failing input to
  *     program FILE                          runs that input again
  */
 #define _POSIX_C_SOURCE 200809L
@@ -36,7 +36,7 @@ static size_t below(size_t end)
     return (size_t)((z ^ (z >> 31)) % end);
 }
 
-static void keep(void)
+static void write_input(void)
 {
     int file = found == NULL ? -1 : open(found, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
@@ -48,7 +48,7 @@ static void on_signal(int signal)
 {
     if (signal == SIGALRM)
         fprintf(stderr, "one input takes more than a minute\n");
-    keep();
+    write_input();
     _exit(77);
 }
 
@@ -122,7 +122,7 @@ int main(int argc, char **argv)
         read_input(argv[4 + count], &seeds[count]);
     signal(SIGABRT, on_signal);
     signal(SIGALRM, on_signal);
-    __sanitizer_set_death_callback(keep);
+    __sanitizer_set_death_callback(write_input);
     for (run = 0; run < runs; run++) {
         now = seeds[run < count ? run : below(count)];
         for (changes = run < count ? 0 : 1 + below(8); changes > 0; changes--)

@@ -1,8 +1,8 @@
 /* hits: a lookup that hits must not allocate, read a precise clock, or wait.
  *
  * The functions below replace libc's for the library too, because the program comes first in symbol lookup. They count their calls
- * and forward them. Each kind of lookup runs a thousand times between two readings of the counts. Work that must be counted proves
- * that the counting works.
+ * and forward them. Each kind of lookup is made a thousand times between two readings of the counts. Operations that do allocate, read clocks
+ * and make system calls prove that the counting works.
  *
  * tests/rust/hits.rs runs it. It is not in tests/programs/c because valgrind would replace these functions with its own.
  */
@@ -21,7 +21,7 @@ struct counts {
     unsigned long allocations, frees, precise_clocks, coarse_clocks, system_calls;
 };
 
-/* Counts for this thread alone, so that the library's threads do not disturb them. In the program itself, so that reaching it
+/* The counts of this thread alone, without those of the library's threads. In the program itself, so that access to it
    allocates nothing. */
 static _Thread_local struct counts counts;
 
@@ -72,7 +72,7 @@ void free(void *memory)
     __libc_free(memory);
 }
 
-/* libc's own function, to which the calls are forwarded. */
+/* libc's own function, which the calls are forwarded to. */
 #define NEXT(name)                                                        \
     static __typeof__(name) *next;                                        \
     if (!next)                                                            \
@@ -202,7 +202,7 @@ static struct counts cost_of(void (*work)(void))
                            after.system_calls - before.system_calls};
 }
 
-static void asks_for_nothing(const char *what, void (*work)(void), int ends)
+static void check_costs_nothing(const char *what, void (*work)(void), int ends)
 {
     struct counts cost = cost_of(work);
     printf("%s, %s: %lu allocations, %lu frees, %lu precise clocks, %lu coarse, %lu system calls\n", what,
@@ -235,19 +235,19 @@ static void all_hits(int64_t ttl_ms)
     put();
 
     int ends = ttl_ms >= 0;
-    asks_for_nothing("get", get, ends);
-    asks_for_nothing("get_into", get_into, ends);
-    asks_for_nothing("get_many", get_many, ends);
-    asks_for_nothing("contains", contains, ends);
-    asks_for_nothing("a miss", miss, 0);
-    asks_for_nothing("kvl_tasks_get", tasks_get, ends);
-    asks_for_nothing("kvl_tasks_fetch", tasks_fetch, ends);
+    check_costs_nothing("get", get, ends);
+    check_costs_nothing("get_into", get_into, ends);
+    check_costs_nothing("get_many", get_many, ends);
+    check_costs_nothing("contains", contains, ends);
+    check_costs_nothing("a miss", miss, 0);
+    check_costs_nothing("kvl_tasks_get", tasks_get, ends);
+    check_costs_nothing("kvl_tasks_fetch", tasks_fetch, ends);
 
     kvl_cache_release(cache);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
 }
 
-static void the_counts_count(void)
+static void check_counting(void)
 {
     struct counts before = counts;
     struct timespec now;
@@ -257,7 +257,7 @@ static void the_counts_count(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
     CHECK(counts.precise_clocks == before.precise_clocks + 1 && counts.coarse_clocks == before.coarse_clocks + 1);
-    /* calls from inside the library are counted too: memory for a handle, a system call to wake a queue */
+    /* Calls from inside the library are counted too: memory for a handle, a system call to wake a queue. */
     before = counts;
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     kvl_clock_release(clock);
@@ -270,7 +270,7 @@ static void the_counts_count(void)
 }
 
 /* Clock reads inside the library are counted too: an entry that can expire is checked against the coarse clock. */
-static void a_put_shows_in_the_counts(void)
+static void check_clock_counting(void)
 {
     kvl_config_t *config = NULL;
     STATUS(kvl_config_new(&config), KVL_OK);
@@ -284,8 +284,8 @@ static void a_put_shows_in_the_counts(void)
 
 int main(void)
 {
-    the_counts_count();
-    a_put_shows_in_the_counts();
+    check_counting();
+    check_clock_counting();
     all_hits(-1);
     all_hits(3600000);
     DONE();

@@ -1,9 +1,9 @@
 /* Memory that the system refuses (rule L09a): every allocation of LARGE bytes or more that a call makes is refused in turn. The call must
- * then return KVL_ERR_NO_MEMORY or do without that memory; the library must work afterwards. Each attempt is a process of its own, so that
- * an abort is seen for what it is.
+ * then return KVL_ERR_NO_MEMORY or do without that memory, and the library must work afterwards. Each attempt is a process of its own, so that
+ * an abort is noticed.
  *
- *     memory            all stories, as a test
- *     memory STORY LEAST   one story; allocations of LEAST bytes or more are refused: for finding out which of the small ones abort
+ *     memory               all stories, as a test
+ *     memory STORY LEAST   one story with LEAST in place of LARGE, to find out which small allocations abort
  */
 #define _GNU_SOURCE
 #include "../c/engine.h"
@@ -14,14 +14,14 @@
 
 #define MANY 10000
 
-/* Checks that a call succeeded, or that it said that it had no memory. */
+/* Checks that a call succeeded or returned KVL_ERR_NO_MEMORY. */
 #define OK_OR_NO_MEMORY(call, ok) check_scarce((call), (ok), #call, __LINE__)
 
 static kvl_status_t check_scarce(kvl_status_t is, kvl_status_t ok, const char *what, int line)
 {
     if (is != ok && (is != KVL_ERR_NO_MEMORY || refused == 0)) {
         check_at(0, what, __FILE__, line);
-        printf("    got %s, %d of %d allocations were refused\n", kvl_status_name(is), refused, asked);
+        printf("    got %s, %d of %d allocations were refused\n", kvl_status_name(is), refused, requested);
     } else {
         checks_done++;
     }
@@ -48,12 +48,12 @@ static void provide_large(void *user_data, kvl_request_t *request)
     kvl_status_t supplied;
 
     supplied = kvl_request_supply_bytes(request, KEY("extra"), bytes, len, NULL);
-    /* LATE: another request did so at the same time; CLOSED: a refresh that nobody waits for */
+    /* LATE: another request has supplied it; CLOSED: the request is that of a refresh, which may outlive the engine. */
     if (supplied != KVL_LATE && supplied != KVL_ERR_CLOSED)
         OK_OR_NO_MEMORY(supplied, KVL_OK);
     for (i = 0; i < n; i++) {
         kvl_status_t status = kvl_request_resolve_bytes(request, i, bytes, len, NULL);
-        /* CLOSED: a refresh that nobody waits for */
+        /* CLOSED: as above. */
         if (status != KVL_ERR_CLOSED && OK_OR_NO_MEMORY(status, KVL_OK) == KVL_ERR_NO_MEMORY)
             STATUS(kvl_request_fail_text(request, i, 12, "no memory", KVL_ERROR_F_PERMANENT), KVL_OK);
     }
@@ -76,7 +76,7 @@ static kvl_tasks_t *engine_of(size_t *len, kvl_queue_t *queue, const char *const
     return tasks;
 }
 
-/* The engine answers and stores as if nothing had happened. */
+/* Checks that the engine still answers and stores. */
 static void check_engine(kvl_tasks_t *tasks)
 {
     kvl_results_t *results = NULL;
@@ -139,7 +139,7 @@ static void values(void)
     OK_OR_NO_MEMORY(kvl_value_new_space(sizeof bytes, &data, &value), KVL_OK);
     kvl_value_release(value);
     end_scarcity();
-    /* More than any machine has, and more than an address can say. */
+    /* More than any machine has, and more than an address can express. */
     STATUS(kvl_value_new_space((size_t)1 << 50, &data, &value), KVL_ERR_NO_MEMORY);
     CHECK(value == NULL);
     STATUS(kvl_value_new_space(SIZE_MAX, &data, &value), KVL_ERR_NO_MEMORY);
@@ -194,7 +194,7 @@ static void puts_of_large_values(void)
     begin_scarcity();
     for (i = 0; i < 4; i++)
         OK_OR_NO_MEMORY(kvl_cache_put_bytes(cache, keys[i].data, keys[i].len, bytes, sizeof bytes, NULL), KVL_OK);
-    /* the longest key, with a value that was made elsewhere */
+    /* The longest key, with a value that was created before. */
     if (OK_OR_NO_MEMORY(kvl_value_new_bytes(bytes, 100, &value), KVL_OK) == KVL_OK)
         OK_OR_NO_MEMORY(kvl_cache_put(cache, bytes, 65535, value, NULL), KVL_OK);
     kvl_value_release(value);
@@ -274,7 +274,7 @@ static kvl_status_t put_numbered(kvl_cache_t *cache, uint32_t number, const kvl_
     return kvl_cache_put_bytes(cache, (const uint8_t *)&number, sizeof number, bytes, 8, terms);
 }
 
-/* What only the first of many entries needs is refused to it, and asked of no other one. */
+/* What the first of many entries needs is refused to it; later entries do not allocate it. */
 static void the_first_grace_among_many(void)
 {
     static const char *const kept[] = {"cache.ttl_ms", "3600000", "cache.shards", "1", NULL};
@@ -510,12 +510,12 @@ static void a_fetch_of_one_large_value(void)
 
     begin_scarcity();
     status = kvl_tasks_fetch_wait(tasks, KEY("large"), NULL, NULL, &value, &error);
-    /* The provider's own failure, see above. */
+    /* The failure of the provider, as above. */
     CHECK(status == KVL_VALUE || (status == KVL_ERR_PROVIDER && kvl_error_code(error) == 12) || status == KVL_ERR_NO_MEMORY);
     kvl_value_release(value);
     kvl_error_release(error);
     error = NULL;
-    /* the longest key */
+    /* The longest key. */
     status = kvl_tasks_fetch_wait(tasks, bytes, 65535, NULL, NULL, &value, &error);
     CHECK(status == KVL_VALUE || status == KVL_ERR_PROVIDER || status == KVL_ERR_NO_MEMORY);
     kvl_value_release(value);
@@ -538,7 +538,7 @@ static void a_batch_with(const char *const *settings)
     }
     kvl_results_release(results);
     results = NULL;
-    /* Now all are in the store. */
+    /* Now all keys are in the store. */
     if (OK_OR_NO_MEMORY(kvl_tasks_fetch_all_wait(tasks, keys, MANY, NULL, NULL, &results), KVL_OK) == KVL_OK)
         CHECK(kvl_results_len(results) == MANY);
     kvl_results_release(results);
@@ -563,7 +563,7 @@ static void a_batch_of_long_keys(void)
     static uint8_t text[LONG][60000];
     kvl_slice_t long_keys[LONG];
     kvl_results_t *results = NULL;
-    /* The lists of one request are not asked for beforehand. */
+    /* The lists of a request are not allocated in advance. */
     static const char *const few[] = {"batch.max_keys", "2", NULL};
     size_t i, len = 8;
     kvl_tasks_t *tasks = engine_of(&len, NULL, few);
@@ -653,8 +653,8 @@ static const struct story stories[] = {
     STORY(a_batch_in_one_request), STORY(a_batch_of_long_keys), STORY(each_and_a_refresh_through_a_queue), STORY(a_listener),
 };
 
-/* Tells a story in a process of its own, without the memory of the `nth` large allocation. Returns how many were refused, or -1. */
-static int tell(const struct story *story, int nth)
+/* Runs a story in a process of its own, in which the `nth` large allocation is refused. Returns the number of refused allocations, or -1. */
+static int run_story(const struct story *story, int nth)
 {
     int ends[2], status = 0, counts[3] = {0, 0, 0};
     pid_t child;
@@ -692,11 +692,11 @@ static int tell(const struct story *story, int nth)
 static void l09a_memory_that_is_refused(const struct story *story)
 {
     int nth = 0;
-    while (tell(story, nth) != 0)
+    while (run_story(story, nth) != 0)
         nth++;
     if (getenv("KVL_VERBOSE") != NULL)
         printf("%s: %d allocations\n", story->name, nth);
-    tell(story, ALL);
+    run_story(story, ALL);
 }
 
 int main(int argc, char **argv)

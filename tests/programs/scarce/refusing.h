@@ -15,15 +15,15 @@ extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 
 static size_t least = LARGE;
-/* which of the large allocations is refused, counted from 0; ALL: each of them */
+/* The large allocation that is refused, counted from 0; ALL stands for each of them. */
 static int refused_one;
-static atomic_int is_scarce, asked, refused;
+static atomic_int is_scarce, requested, refused;
 
 static int refuses(size_t size)
 {
     if (!is_scarce || size < least)
         return 0;
-    int nth = asked++;
+    int nth = requested++;
     if (refused_one != ALL && nth != refused_one)
         return 0;
     refused++;

@@ -9,7 +9,7 @@
 typedef int create_fn(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
 static atomic_int refused, born, born_open;
-/* how many more threads may be started */
+/* The number of threads that may still be started. */
 static atomic_int allowed = 1 << 30;
 
 /* Replaces libc's function for the library's threads too. */
@@ -32,13 +32,13 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     return real(thread, attributes, body, argument);
 }
 
-static void none(void)
+static void allow_none(void)
 {
     allowed = 0;
     refused = 0;
 }
 
-static void any(void)
+static void allow_any(void)
 {
     allowed = 1 << 30;
 }
@@ -54,14 +54,14 @@ static void l08a_the_mask_is_set_before_a_thread_starts(void)
     STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
     kvl_value_release(value);
     free_engine(&fixture);
-    /* timer, dispatcher, provider */
+    /* The timer, the dispatcher and a provider thread. */
     CHECK(born == 3 && born_open == 0);
-    /* the starting thread has its own mask again */
+    /* The starting thread has its own mask again. */
     CHECK(pthread_sigmask(SIG_SETMASK, NULL, &blocked) == 0);
     CHECK(sigismember(&blocked, SIGUSR1) == 0 && sigismember(&blocked, SIGTERM) == 0);
 }
 
-static void l09a_what_needs_a_thread_says_that_it_has_none(void)
+static void l09a_a_call_that_needs_a_thread_returns_no_thread(void)
 {
     struct fixture fixture;
     kvl_config_t *config = fixture_init(&fixture);
@@ -70,17 +70,17 @@ static void l09a_what_needs_a_thread_says_that_it_has_none(void)
     int i;
 
     for (i = 0; i < 2; i++) {
-        none();
-        allowed = i; /* the timer's thread is started, the dispatcher's is refused */
+        allow_none();
+        allowed = i; /* the timer's thread is started, the dispatcher's is not */
         STATUS(kvl_tasks_new(config, &fixture.tasks, NULL), KVL_ERR_NO_THREAD);
         CHECK(fixture.tasks == NULL && refused == 1);
     }
-    none();
+    allow_none();
     STATUS(kvl_runtime_new(&runtime), KVL_ERR_NO_THREAD);
     STATUS(kvl_queue_new(0, &queue), KVL_OK);
     STATUS(kvl_queue_set_wake(queue, count_provider_free, &fixture, NULL), KVL_ERR_NO_THREAD);
     STATUS(kvl_queue_free(queue), KVL_OK);
-    any();
+    allow_any();
     kvl_config_free(config);
     fixture_destroy(&fixture);
 }
@@ -94,7 +94,7 @@ static void l09a_a_request_without_a_thread_fails_and_the_next_is_served(int fir
     int i;
 
     create_engine(&fixture, fixture_init(&fixture));
-    none();
+    allow_none();
     for (i = 0; i < first_fetches; i++) {
         snprintf(key, sizeof key, "refused %d", i);
         STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY(key), NULL, NULL, &value, &error), KVL_ERR_NO_THREAD);
@@ -102,7 +102,7 @@ static void l09a_a_request_without_a_thread_fails_and_the_next_is_served(int fir
         kvl_error_release(error);
     }
     CHECK(refused == first_fetches && fixture.calls == 0);
-    any();
+    allow_any();
     for (i = 0; i < 10; i++) {
         snprintf(key, sizeof key, "served %d", i);
         STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY(key), NULL, NULL, &value, NULL), KVL_VALUE);
@@ -112,7 +112,7 @@ static void l09a_a_request_without_a_thread_fails_and_the_next_is_served(int fir
     free_engine(&fixture);
 }
 
-/* Each request that fails makes room for the next, which gets no thread either. */
+/* Each request that fails frees its slot for the next, which gets no thread either. */
 static void l09a_many_requests_without_a_thread_fail_one_after_the_other(void)
 {
     enum { KEYS = 20000 };
@@ -129,10 +129,10 @@ static void l09a_many_requests_without_a_thread_fail_one_after_the_other(void)
         keys[i].len = (size_t)snprintf(names[i], sizeof names[i], "k%zu", i);
         keys[i].data = (const uint8_t *)names[i];
     }
-    none();
+    allow_none();
     STATUS(kvl_tasks_fetch_all_wait(fixture.tasks, keys, KEYS, NULL, NULL, &results), KVL_OK);
     CHECK(kvl_results_count_status(results, KVL_ERR_NO_THREAD) == KEYS);
-    any();
+    allow_any();
     kvl_results_release(results);
     free_engine(&fixture);
 }
@@ -140,7 +140,7 @@ static void l09a_many_requests_without_a_thread_fail_one_after_the_other(void)
 static struct fixture *gate;
 static int waiting, opened;
 
-/* blocks in the call until the gate is opened, once */
+/* Blocks the provider's first call until the gate is opened. */
 static void hold_the_thread(struct fixture *fixture)
 {
     pthread_mutex_lock(&fixture->lock);
@@ -161,7 +161,7 @@ static void open_gate(void)
     pthread_mutex_unlock(&gate->lock);
 }
 
-static void l09a_a_request_without_a_thread_waits_for_one_that_is_at_work(int lifted)
+static void l09a_a_request_without_a_thread_waits_for_a_running_thread(int lifted)
 {
     struct fixture fixture;
     struct recorder first, second;
@@ -172,12 +172,12 @@ static void l09a_a_request_without_a_thread_waits_for_one_that_is_at_work(int li
     fixture.first = hold_the_thread;
     fetch_recorded(&first, &fixture, "first", NULL, NULL);
     CHECK(wait_for(&fixture, &waiting, 1));
-    none();
+    allow_none();
     fetch_recorded(&second, &fixture, "second", NULL, NULL);
     CHECK(refused == 1);
     if (lifted) {
-        /* the running thread never takes it, so another start is attempted */
-        any();
+        /* The running thread does not take it, so another start is attempted. */
+        allow_any();
         wait_for_free(&second);
         CHECK(first.events == 0);
         open_gate();
@@ -186,15 +186,15 @@ static void l09a_a_request_without_a_thread_waits_for_one_that_is_at_work(int li
         wait_for_free(&second);
     }
     wait_for_free(&first);
-    any();
+    allow_any();
     STATUS(first.status, KVL_VALUE);
     STATUS(second.status, KVL_VALUE);
     CHECK(fixture.calls == 2);
     free_engine(&fixture);
 }
 
-/* With a shared runtime, the engine whose requests wait is not notified of the other's. */
-static void l09a_engines_that_share_threads_fail_for_themselves(void)
+/* With a shared runtime, an engine whose requests wait is not notified when a thread of another engine is free. */
+static void l09a_engines_that_share_a_runtime_fail_independently(void)
 {
     struct fixture one, other;
     struct recorder first, second;
@@ -209,8 +209,8 @@ static void l09a_engines_that_share_threads_fail_for_themselves(void)
     config = fixture_init(&other);
     STATUS(kvl_config_set_runtime(config, runtime), KVL_OK);
     create_engine(&other, config);
-    none();
-    allowed = 1; /* the dispatcher's thread runs already */
+    allow_none();
+    allowed = 1; /* the dispatcher's thread is running already */
     gate = &one;
     waiting = opened = 0;
     one.first = hold_the_thread;
@@ -223,7 +223,7 @@ static void l09a_engines_that_share_threads_fail_for_themselves(void)
     wait_for_free(&second);
     STATUS(first.status, KVL_VALUE);
     STATUS(second.status, KVL_VALUE);
-    any();
+    allow_any();
     free_engine(&one);
     STATUS(kvl_tasks_fetch_wait(other.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
     kvl_value_release(value);
@@ -235,12 +235,12 @@ int main(void)
 {
     use_all();
     l08a_the_mask_is_set_before_a_thread_starts();
-    l09a_what_needs_a_thread_says_that_it_has_none();
+    l09a_a_call_that_needs_a_thread_returns_no_thread();
     l09a_a_request_without_a_thread_fails_and_the_next_is_served(1);
     l09a_a_request_without_a_thread_fails_and_the_next_is_served(3);
     l09a_many_requests_without_a_thread_fail_one_after_the_other();
-    l09a_a_request_without_a_thread_waits_for_one_that_is_at_work(0);
-    l09a_a_request_without_a_thread_waits_for_one_that_is_at_work(1);
-    l09a_engines_that_share_threads_fail_for_themselves();
+    l09a_a_request_without_a_thread_waits_for_a_running_thread(0);
+    l09a_a_request_without_a_thread_waits_for_a_running_thread(1);
+    l09a_engines_that_share_a_runtime_fail_independently();
     DONE();
 }

@@ -71,7 +71,7 @@ void on_removal(void *user_data, const kvl_result_t *result, kvl_cause_t cause)
     atomic_fetch_add(&entry->removals, 1);
 }
 
-/* Comes after all other events: on whatever route, no other code of this engine may run after it. */
+/* The last event: after it no other code of the program may be called for this engine, whatever its route. */
 void on_closed(void *user_data)
 {
     struct entry *entry = user_data;
@@ -172,7 +172,7 @@ static const kvl_options_t *pick_options(struct submitter *me, bool batch)
     }
 }
 
-/* Records the status of a call: events follow, it was answered at once, or it failed in a way that this fault allows. */
+/* Records the status of a call: events follow, the call has answered, or it failed in a way that this fault allows. */
 static void record_status(struct submitter *me, struct ticket *ticket, kvl_status_t status, size_t n)
 {
     struct entry *entry = me->entry;
@@ -288,7 +288,7 @@ static void *submit(void *user_data)
         size_t i, n = 1 + random_of(&me->random) % MAX_FETCH_KEYS;
         for (i = 0; i < n; i++) {
             uint64_t dice = random_of(&me->random);
-            /* some popular keys, many others, and repetitions */
+            /* Some popular keys, many others, and repetitions. */
             keys[i] = dice % 16 == 0 && i > 0 ? keys[i - 1] : random_of(&me->random) % (dice % 2 == 0 ? KEYS / 16 : KEYS);
             slices[i] = (kvl_slice_t){(const uint8_t *)&keys[i], sizeof keys[i]};
         }
@@ -327,13 +327,13 @@ static void submitter_join(struct submitter *me)
 
 /* ---- once nothing is running */
 
-/* Waits until the condition is true, with a generous limit. Returns whether it is true. */
-static bool becomes_true(struct entry *entry, bool (*is_so)(struct entry *entry))
+/* Waits until a condition holds, for a long time at most. Returns whether it holds. */
+static bool wait_until(struct entry *entry, bool (*condition)(struct entry *entry))
 {
     int i;
 
     for (i = 0; i < 120000; i++) {
-        if (is_so(entry))
+        if (condition(entry))
             return true;
         pause_for_us(500);
     }
@@ -382,7 +382,7 @@ static void check_ledger(struct entry *entry)
     uint64_t key, cost = 0, entries = 0;
     kvl_stats_t stats;
 
-    /* an entry that expires meanwhile would be in one sum and not in the other */
+    /* An entry that expires meanwhile would be in one sum and not in the other. */
     CHECK_STATUS(kvl_cache_remove_expired(entry->cache, NULL), KVL_OK);
     for (key = 0; key < KEYS; key++) {
         uint64_t one = 0;
@@ -394,7 +394,7 @@ static void check_ledger(struct entry *entry)
     }
     stats = stats_of(entry);
     CHECK(entries <= CAPACITY && cost <= 600000);
-    /* entries that expire meanwhile, and stale ones, would be in one sum and not in the other */
+    /* Entries that expire meanwhile, and stale entries, would be in one sum and not in the other. */
     if (entry->fault != TWICE && entry->fault != EIGHT && entry->fault != OUTAGE) {
         CHECK(kvl_cache_len(entry->cache) == entries && stats.entries == entries);
         CHECK(kvl_cache_cost(entry->cache) == cost && stats.cost == cost);
@@ -408,10 +408,10 @@ static void check_statistics(struct entry *entry)
     kvl_stats_t stats = stats_of(entry);
     uint64_t of_fetches = stats.misses_started + stats.misses_joined + stats.misses_cache_only + stats.misses_queue_full +
                           stats.misses_remembered + stats.misses_unasked + stats.misses_unavailable + stats.misses_throttled;
-    uint64_t lookups = stats.hits + stats.null_hits + stats.misses + stats.invalid_keys, asked = atomic_load(&entry->lookups);
+    uint64_t lookups = stats.hits + stats.null_hits + stats.misses + stats.invalid_keys, made = atomic_load(&entry->lookups);
 
-    /* each position is one lookup; a call that the close interrupted may have looked its keys up before it was refused */
-    check_at(lookups >= asked && lookups <= asked + atomic_load(&entry->refused), "each position is one lookup", (long long)(lookups - asked),
+    /* Each position is one lookup. A call that the close interrupted may have looked its keys up before it failed. */
+    check_at(lookups >= made && lookups <= made + atomic_load(&entry->refused), "each position is one lookup", (long long)(lookups - made),
              __FILE__, __LINE__);
     CHECK(stats.misses == of_fetches + atomic_load(&entry->plain_misses));
     CHECK(stats.loads_started == stats.loads_succeeded + stats.loads_failed + stats.loads_lost + stats.loads_cancelled);
@@ -472,16 +472,16 @@ static unsigned long long run_round(struct entry *entry, int submitters, unsigne
         submitter_join(&all[i]);
     provider_answer_kept(entry->provider);
     wait_for_fewer(entry, 0);
-    CHECK(becomes_true(entry, no_load_is_left));
+    CHECK(wait_until(entry, no_load_is_left));
     if (entry->fault != CLOSE) {
         check_it_still_works(entry);
-        CHECK(becomes_true(entry, no_load_is_left));
+        CHECK(wait_until(entry, no_load_is_left));
         check_ledger(entry);
         CHECK_STATUS(kvl_tasks_close(entry->tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, on_closed, entry, NULL), KVL_OK);
     }
-    CHECK(becomes_true(entry, the_close_is_reported));
-    CHECK(becomes_true(entry, all_removals_are_reported));
-    CHECK(becomes_true(entry, all_tickets_are_freed));
+    CHECK(wait_until(entry, the_close_is_reported));
+    CHECK(wait_until(entry, all_removals_are_reported));
+    CHECK(wait_until(entry, all_tickets_are_freed));
     CHECK(atomic_load(&entry->delivered) == atomic_load(&entry->positions));
     check_statistics(entry);
 
@@ -507,7 +507,7 @@ bool run_entry(uint32_t routes, enum mode mode, int submitters, enum fault fault
 
     while (done < keys) {
         struct entry entry = {.routes = routes, .mode = mode, .fault = fault};
-        /* an engine that closes half way is one of many */
+        /* An engine that closes half way is one of many. */
         unsigned long long round = fault == CLOSE && keys > KEYS_PER_CLOSE ? KEYS_PER_CLOSE : keys;
         done += run_round(&entry, submitters, round, seed++);
     }

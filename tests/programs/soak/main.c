@@ -16,7 +16,7 @@ static int passed, failed;
 
 bool check_at(bool holds, const char *what, long long is, const char *file, int line)
 {
-    /* the first few failures are enough */
+    /* The first few failures are enough. */
     if (!holds && atomic_fetch_add(&failures, 1) < 20)
         printf("%s:%d: check failed: %s (%lld)\n", file, line, what, is);
     return holds;
@@ -51,7 +51,7 @@ static void report(bool ok, const char *form, ...)
     fflush(stdout);
 }
 
-/* The number of threads, once threads that were joined have left the system's list: when it has stayed the same for a while. */
+/* The number of threads once it has stayed the same for a while: the system lists a joined thread for a moment. */
 static int settled_threads(void)
 {
     int threads = count_threads(), same = 0;
@@ -101,7 +101,7 @@ static void engines_in_turn(int engines, uint64_t seed)
     now = bytes_in_use();
     check_at(threads_come_to(threads), "as many threads as before", count_threads(), __FILE__, __LINE__);
     check_at(count_descriptors() == descriptors, "as many descriptors as before", count_descriptors(), __FILE__, __LINE__);
-    /* allows for the C library's own blocks; a leak of a few bytes per engine would exceed it */
+    /* Allows for the C library's own blocks. A leak of a few bytes for each engine would exceed it. */
     check_at(now <= memory + 8192, "as much memory as before", (long long)(now - memory), __FILE__, __LINE__);
     report(atomic_load(&failures) == before, "%d engines created and freed: %d threads, %d descriptors, %lld bytes more", engines,
            count_threads() - threads, count_descriptors() - descriptors, (long long)now - (long long)memory);

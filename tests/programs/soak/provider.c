@@ -6,7 +6,7 @@
 
 enum { WORKERS = 8, KEPT_BACK = 5 };
 
-/* A request on its way to a worker, or a part of one. */
+/* A request that a worker has to answer, or a part of one. */
 struct job {
     struct job *next;
     kvl_request_t *request;
@@ -69,10 +69,10 @@ static void answer(struct entry *entry, kvl_request_t *request, size_t i)
         switch (key % 3) {
         case 0: status = kvl_request_fail_text(request, i, (int64_t)key, "out of order", 0); break;
         case 1: status = kvl_request_fail_text(request, i, (int64_t)key, NULL, KVL_ERROR_F_PERMANENT); break;
-        default: return; /* left out */
+        default: return; /* left unanswered */
         }
     } else if (entry->fault == OUTAGE && key % 4 == 2 && (status = kvl_request_not_modified(request, i, &terms)) != KVL_MISS) {
-        /* what the store has is right, and is renewed */
+        /* The stored value is right, and gets a new TTL. */
     } else if (key_is_absent(key)) {
         status = kvl_request_resolve(request, i, kvl_value_null(), NULL);
     } else if (key % 2 == 0) {
@@ -110,7 +110,7 @@ static void answer_part(struct provider *provider, struct job *job)
     for (i = job->part; i < n; i += job->parts)
         answer(provider->entry, job->request, i);
     if (atomic_fetch_sub(job->ended, 1) == 1) {
-        /* otherwise the last release finishes it */
+        /* Otherwise the last release finishes the request. */
         if (n % 2 == 0)
             finish(provider->entry, job->request);
         free(job->begun);
@@ -120,7 +120,7 @@ static void answer_part(struct provider *provider, struct job *job)
     free(job);
 }
 
-/* with the lock held */
+/* Called under the lock. */
 static void append_jobs(struct job ***last, kvl_request_t *request, size_t parts)
 {
     atomic_int *begun = malloc(sizeof *begun), *ended = malloc(sizeof *ended);
@@ -140,7 +140,7 @@ static void append_jobs(struct job ***last, kvl_request_t *request, size_t parts
     }
 }
 
-static void give_to_workers(struct provider *provider, kvl_request_t *request, size_t parts)
+static void queue_jobs(struct provider *provider, kvl_request_t *request, size_t parts)
 {
     pthread_mutex_lock(&provider->lock);
     append_jobs(&provider->last, request, parts);
@@ -189,7 +189,7 @@ void provide(void *user_data, kvl_request_t *request)
         return;
     if (entry->fault == EIGHT || (entry->fault != HANGS && dice < 4)) {
         /* a part without a key could free the slot after the last answer */
-        give_to_workers(provider, request, entry->fault != EIGHT ? 1 : n < WORKERS ? n : WORKERS);
+        queue_jobs(provider, request, entry->fault != EIGHT ? 1 : n < WORKERS ? n : WORKERS);
         return;
     }
     count_slot_free(entry);
@@ -197,7 +197,7 @@ void provide(void *user_data, kvl_request_t *request)
         answer(entry, request, i);
     if (entry->fault == FAILS && dice == 5)
         CHECK_STATUS(kvl_request_finish_error(request, NULL), KVL_OK);
-    else if (dice != 6) /* otherwise the last release finishes it */
+    else if (dice != 6) /* Otherwise the last release finishes the request. */
         finish(entry, request);
 }
 

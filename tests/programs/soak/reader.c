@@ -29,10 +29,10 @@ static void *poll_descriptor(void *user_data)
     struct reader *reader = user_data;
     int ready;
 
-    /* the first call creates the descriptor, which then reports all later events */
+    /* The first call creates the descriptor, which then reports all later events. */
     CHECK(wait_for_queue(reader->entry->queue, 0) >= 0);
     while (!atomic_load(&reader->stopping)) {
-        /* the timeout only ends a failed run: if the descriptor missed events, the entry would never end */
+        /* The timeout only ends a failed run: if the descriptor missed events, the entry would never end. */
         ready = wait_for_queue(reader->entry->queue, 60000);
         CHECK(ready > 0 || !"a minute without an event");
         drain(reader);
@@ -130,7 +130,7 @@ void reader_stop(struct reader *reader)
     kvl_value_t *object = NULL;
 
     atomic_store(&reader->stopping, true);
-    /* the release of an object that is bound to the queue raises the descriptor and calls the wake function, like an event */
+    /* The release of an object that is bound to the queue makes the descriptor readable and calls the wake function, as an event does. */
     CHECK_STATUS(kvl_value_new_object_on(reader->entry->queue, reader, 1, do_nothing, &object), KVL_OK);
     kvl_value_release(object);
     CHECK_STATUS(kvl_queue_wake(reader->entry->queue), KVL_OK);

@@ -88,7 +88,7 @@ void ticket_result(void *ticket, const kvl_result_t *result);
 void ticket_results(void *ticket, kvl_results_t *results);
 void ticket_progress(void *ticket, size_t done, size_t failed, size_t total);
 void ticket_free(void *ticket);
-/* Records that the call that took the ticket has returned, and whether it promised events. */
+/* Records that the call with this ticket has returned, and whether it promised events. */
 void ticket_accepted(struct ticket *ticket, bool accepted);
 void wait_for_fewer(struct entry *entry, int max);
 
@@ -96,7 +96,7 @@ void wait_for_fewer(struct entry *entry, int max);
 
 struct provider *provider_start(struct entry *entry);
 void provide(void *entry, kvl_request_t *request);
-/* Answers all requests that were kept back; from now on none is kept back. */
+/* Answers all requests that were kept back. From then on none is kept back. */
 void provider_answer_kept(struct provider *provider);
 void provider_stop(struct provider *provider);
 

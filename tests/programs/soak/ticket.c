@@ -7,9 +7,9 @@ struct ticket {
     struct entry *entry;
     size_t n, delivered, done;
     int last_events, frees, batches, progress;
-    /* events of one fetch are delivered one at a time, so this never exceeds 1 */
+    /* the events of one fetch are delivered one at a time, so this never exceeds 1 */
     atomic_int running_callbacks;
-    /* the library, and the call that passed the ticket to it */
+    /* the holders are the library and the call that passed the ticket to it */
     atomic_int holders;
     bool accepted, alone;
     uint8_t seen[MAX_FETCH_KEYS];
@@ -45,7 +45,7 @@ static void drop_ticket(struct ticket *ticket)
         CHECK(ticket->delivered == ticket->n);
         CHECK(ticket->last_events == 1);
         CHECK(ticket->alone || ticket->batches == 1);
-        /* progress, if it was requested, reaches the total before the batch is delivered */
+        /* Progress, if it was requested, reaches the total before the batch is delivered. */
         CHECK(ticket->progress == 0 || ticket->done == ticket->n);
     } else {
         CHECK(ticket->delivered == 0 && ticket->last_events == 0 && ticket->batches == 0 && ticket->progress == 0);
@@ -149,7 +149,7 @@ void ticket_result(void *user_data, const kvl_result_t *result)
     begin_callback(ticket);
     CHECK(ticket->alone);
     check_result(ticket, result);
-    /* the last event is marked, and only the last */
+    /* The last event is marked, and no other. */
     if (result->flags & KVL_F_LAST)
         ticket->last_events++;
     CHECK(((result->flags & KVL_F_LAST) != 0) == (ticket->delivered == ticket->n));

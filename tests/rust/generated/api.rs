@@ -1,4 +1,4 @@
-//! api/api.json, as the templates read it.
+//! api/api.json, parsed for the templates.
 
 use serde_json::Value;
 
@@ -66,7 +66,7 @@ impl<'a> Entry<'a> {
         self.text("name")
     }
 
-    /// Its description, one sentence or more.
+    /// Its description: one or more sentences.
     pub fn about(self) -> &'a str {
         self.text("about")
     }
@@ -76,7 +76,7 @@ impl<'a> Entry<'a> {
         &self.0[key]
     }
 
-    pub fn is_whole(self, key: &str) -> bool {
+    pub fn is_integer(self, key: &str) -> bool {
         self.0[key].is_i64() || self.0[key].is_u64()
     }
 

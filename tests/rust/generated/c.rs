@@ -11,8 +11,8 @@ pub enum Place {
     Result,
 }
 
-/// Writes every type, struct and function. `spelled` returns the language's spelling of a type.
-pub fn declarations(api: &Api, spelled: fn(&str, Place) -> &str) -> String {
+/// Writes every type, struct and function. `spell_type` returns the name of a type in the language.
+pub fn declarations(api: &Api, spell_type: fn(&str, Place) -> &str) -> String {
     let mut text = String::new();
     let (callbacks, others): (Vec<_>, Vec<_>) = api.types().partition(|named| named.text("kind") == "callback");
     for named in others {
@@ -24,29 +24,29 @@ pub fn declarations(api: &Api, spelled: fn(&str, Place) -> &str) -> String {
     for structure in api.structs() {
         let _ = writeln!(text, "typedef struct {} {{", structure.name());
         for field in structure.list("fields") {
-            let _ = writeln!(text, "  {};", declared(spelled(field.text("type"), Place::Field), field.name()));
+            let _ = writeln!(text, "  {};", declaration(spell_type(field.text("type"), Place::Field), field.name()));
         }
         let _ = writeln!(text, "}} {};", structure.name());
     }
     for callback in callbacks {
-        let _ = writeln!(text, "typedef {} (*{})({});", callback.text("result"), callback.name(), parameters(callback, spelled));
+        let _ = writeln!(text, "typedef {} (*{})({});", callback.text("result"), callback.name(), parameters(callback, spell_type));
     }
     for function in api.functions() {
-        let result = spelled(function.text("result"), Place::Result);
-        let _ = writeln!(text, "{};", declared(result, &format!("{}({})", function.name(), parameters(function, spelled))));
+        let result = spell_type(function.text("result"), Place::Result);
+        let _ = writeln!(text, "{};", declaration(result, &format!("{}({})", function.name(), parameters(function, spell_type))));
     }
     text
 }
 
-fn parameters(callable: Entry<'_>, spelled: fn(&str, Place) -> &str) -> String {
+fn parameters(callable: Entry<'_>, spell_type: fn(&str, Place) -> &str) -> String {
     let all: Vec<String> = callable
         .list("parameters")
-        .map(|parameter| declared(spelled(parameter.text("type"), Place::Parameter), parameter.name()))
+        .map(|parameter| declaration(spell_type(parameter.text("type"), Place::Parameter), parameter.name()))
         .collect();
     if all.is_empty() { "void".to_owned() } else { all.join(", ") }
 }
 
 /// The declaration of a name: `size_t n`, `void *object`.
-fn declared(type_name: &str, name: &str) -> String {
+fn declaration(type_name: &str, name: &str) -> String {
     if type_name.ends_with('*') { format!("{type_name}{name}") } else { format!("{type_name} {name}") }
 }

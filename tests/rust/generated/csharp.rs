@@ -25,7 +25,7 @@ fn native(api: &Api) -> String {
     let _ = writeln!(text, "        internal const string VERSION = \"{}\";", parts.join("."));
     let _ = writeln!(text, "        internal const uint VERSION_NUMBER = {};", api.version("number"));
     for constant in api.statuses().chain(api.constants()) {
-        let kind = if constant.is_whole("value") { "int" } else { "double" };
+        let kind = if constant.is_integer("value") { "int" } else { "double" };
         let _ = writeln!(text, "        /// <summary>{}</summary>", doc(constant.about()));
         let _ = writeln!(text, "        internal const {kind} {} = {};", constant.name(), constant.value("value"));
     }

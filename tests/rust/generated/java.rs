@@ -28,9 +28,9 @@ fn native(api: &Api) -> String {
     let _ = writeln!(text, "    static final String VERSION = \"{}\";", parts.join("."));
     let _ = writeln!(text, "    static final int VERSION_NUMBER = {};", api.version("number"));
     for constant in api.statuses().chain(api.constants()) {
-        let kind = if constant.is_whole("value") { "int" } else { "double" };
+        let kind = if constant.is_integer("value") { "int" } else { "double" };
         let value = constant.value("value");
-        let _ = writeln!(text, "    /** {} */\n    static final {kind} {} = {value};", doc(constant.about()), constant.name());
+        let _ = writeln!(text, "    /** {} */\n    static final {kind} {} = {value};", javadoc(constant.about()), constant.name());
     }
     for structure in api.structs().filter(|structure| structure.name() != "kvl_stats_t") {
         let _ = writeln!(text, "\n    /** The size and the offsets of {}. */", structure.name());
@@ -43,11 +43,12 @@ fn native(api: &Api) -> String {
     }
     text.push('\n');
     for function in api.functions() {
-        let taken: Vec<String> = function
+        let parameters: Vec<String> = function
             .list("parameters")
-            .map(|parameter| format!("{} {}", java(api, parameter.text("type")), camel_case(parameter.name())))
+            .map(|parameter| format!("{} {}", java_type(api, parameter.text("type")), camel_case(parameter.name())))
             .collect();
-        let _ = writeln!(text, "    static native {} {}({});", java(api, function.text("result")), function.name(), taken.join(", "));
+        let _ =
+            writeln!(text, "    static native {} {}({});", java_type(api, function.text("result")), function.name(), parameters.join(", "));
     }
     text.push_str("}\n");
     text
@@ -86,7 +87,7 @@ fn method(text: &mut String, setting: Entry<'_>) {
             let _ = writeln!(text, "{};\n\n        private final String word;\n", rows.join(",\n"));
             let _ = writeln!(text, "        {class}(String word) {{\n            this.word = word;\n        }}\n");
             text.push_str("        @Override\n        public String word() {\n            return word;\n        }\n    }\n");
-            let about = doc(setting.about());
+            let about = javadoc(setting.about());
             let default = setting.text("default");
             let _ = writeln!(text, "\n    /**\n     * {about} Default: {default}.\n     *\n     * @param value the value");
             let _ = writeln!(text, "     * @return this\n     */\n    public final S {name}({class} value) {{");
@@ -95,7 +96,7 @@ fn method(text: &mut String, setting: Entry<'_>) {
         }
         other => panic!("there is no Java type for settings of type {other}"),
     };
-    let (about, default) = (doc(setting.about()), setting.text("default"));
+    let (about, default) = (javadoc(setting.about()), setting.text("default"));
     let _ = writeln!(text, "\n    /**\n     * {about} Default: {default}.\n     *\n     * @param value the value");
     let _ = writeln!(text, "     * @return this\n     */\n    public final S {name}({kind} value) {{");
     let _ = writeln!(text, "        return put(\"{}\", value);\n    }}", setting.name());
@@ -116,7 +117,7 @@ fn sources(api: &Api) -> String {
 fn numbered(name: &str, about: &str, word: &str, rows: Vec<(String, String, i64)>) -> String {
     let mut text = format!("{BANNER}/** {about} */\npublic enum {name} {{\n");
     for (name, about, number) in rows {
-        let _ = writeln!(text, "    /** {} */\n    {name}({number}),", sentence(&doc(&about)));
+        let _ = writeln!(text, "    /** {} */\n    {name}({number}),", sentence(&javadoc(&about)));
     }
     let _ = writeln!(text, "    /** A {word} of a later version of the library. */\n    UNKNOWN(Integer.MIN_VALUE);\n");
     let _ = writeln!(text, "    private static final {name}[] ALL = values();\n    private final int number;\n");
@@ -140,7 +141,7 @@ fn statistics(api: &Api) -> String {
         "/**\n * The counters since the last reset, and the current gauges. {@link Store#statsJson()} also has histograms.\n *\n",
     );
     for field in &fields {
-        let _ = writeln!(text, " * @param {} {}", camel_case(field.name()), doc(field.about()));
+        let _ = writeln!(text, " * @param {} {}", camel_case(field.name()), javadoc(field.about()));
     }
     text.push_str(" */\npublic record Stats(\n");
     let rows: Vec<String> = fields.iter().map(|field| format!("        long {}", camel_case(field.name()))).collect();
@@ -158,7 +159,7 @@ fn statistics(api: &Api) -> String {
 }
 
 /// The Java type of a number, a handle or an address.
-fn java(api: &Api, type_name: &str) -> &'static str {
+fn java_type(api: &Api, type_name: &str) -> &'static str {
     let named = api.types().find(|named| named.name() == type_name && named.text("kind") == "number");
     match named.map_or(type_name, |named| named.text("of")) {
         "void" => "void",
@@ -170,8 +171,8 @@ fn java(api: &Api, type_name: &str) -> &'static str {
     }
 }
 
-/// A description as Javadoc takes it.
-fn doc(about: &str) -> String {
+/// A description with the escapes and the markup of Javadoc.
+fn javadoc(about: &str) -> String {
     let mut text = String::new();
     for (nth, part) in about.split('`').enumerate() {
         if nth % 2 == 1 {

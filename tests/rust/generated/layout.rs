@@ -1,4 +1,4 @@
-//! Sizes and offsets of the plain structs on processors with 32 bits, which tests/tiers/platforms holds against compilers for them.
+//! Sizes and offsets of the plain structs on processors with 32 bits, which tests/tiers/platforms compares with those of compilers.
 
 use super::api::{Api, Entry};
 use std::fmt::Write as _;
@@ -32,12 +32,12 @@ fn text(api: &Api, processor: &Processor) -> String {
 fn struct_of(api: &Api, processor: &Processor, structure: Entry) -> (usize, usize, Vec<String>) {
     let (mut end, mut align, mut lines) = (0_usize, 1, Vec::new());
     for field in structure.list("fields") {
-        let (size, its) = layout_of(api, processor, field.text("type"));
-        let count = if field.is_whole("count") { field.number("count") as usize } else { 1 };
-        let offset = end.next_multiple_of(its);
+        let (size, field_align) = layout_of(api, processor, field.text("type"));
+        let count = if field.is_integer("count") { field.number("count") as usize } else { 1 };
+        let offset = end.next_multiple_of(field_align);
         lines.push(format!("{}.{} at {offset} size {}\n", structure.name(), field.name(), size * count));
         end = offset + size * count;
-        align = align.max(its);
+        align = align.max(field_align);
     }
     (end.next_multiple_of(align), align, lines)
 }

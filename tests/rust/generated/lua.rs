@@ -9,12 +9,14 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
 }
 
 fn native(api: &Api) -> String {
-    let mut text = "-- Made from api/api.json by `make generate`. Do not edit.\n\n".to_owned();
+    let mut text = "-- Generated from api/api.json by `make generate`. Do not edit.\n\n".to_owned();
     text.push_str("---What one fetch may set.\n---@class kvlight.FetchSettings\n");
     api.settings().filter(|setting| setting.is("per_fetch")).for_each(|setting| text.push_str(&field(setting)));
     text.push_str("\n---What an engine or a cache may set.\n---@class kvlight.Settings: kvlight.FetchSettings\n");
     api.settings().filter(|setting| !setting.is("per_fetch")).for_each(|setting| text.push_str(&field(setting)));
-    text.push_str("\nlocal native = {}\n\n-- What ffi.cdef reads, once a process.\nnative.declarations = [[\n");
+    text.push_str(
+        "\nlocal native = {}\n\n-- The C declarations, for ffi.cdef. A process may read them only once.\nnative.declarations = [[\n",
+    );
     text.push_str(&c::declarations(api, |type_name, _| type_name));
     let parts = ["major", "minor", "patch"].map(|part| api.version(part).to_string());
     let _ = write!(text, "]]\n\nnative.version = {{ number = {}, text = \"{}\" }}\n", api.version("number"), parts.join("."));

@@ -5,17 +5,17 @@ use super::c::{self, Place};
 use std::fmt::Write as _;
 
 pub fn files(api: &Api) -> Vec<(&'static str, String)> {
-    vec![("bindings/php/src/Native.php", native(api)), ("bindings/php/kvlight.ffi.h", preloaded(api))]
+    vec![("bindings/php/src/Native.php", native(api)), ("bindings/php/kvlight.ffi.h", preload_header(api))]
 }
 
 /// The declarations, with the two lines that tell `ffi.preload` which library to load, and under which name.
-fn preloaded(api: &Api) -> String {
+fn preload_header(api: &Api) -> String {
     let (major, minor) = (api.version("major"), api.version("minor"));
     // PHP reads these two only if they are the first lines.
     format!(
         "#define FFI_SCOPE \"KVLIGHT_{major}_{minor}\"\n#define FFI_LIB \"libkvlight.so.{major}.{minor}\"\n\
          // Generated from api/api.json by `make generate`. Do not edit.\n{}",
-        c::declarations(api, spelled)
+        c::declarations(api, spell_type)
     )
 }
 
@@ -24,9 +24,9 @@ fn native(api: &Api) -> String {
         "<?php\n// Generated from api/api.json by `make generate`. Do not edit.\ndeclare(strict_types=1);\n\nnamespace Kvlight;\n\n\
         /**\n * The library's statuses and constants, by their names without \"KVL_\".\n *\n"
             .to_owned();
-    text.push_str(&shape("FetchSettings", "what one fetch may set", api.settings().filter(|setting| setting.is("per_fetch"))));
+    text.push_str(&array_shape("FetchSettings", "what one fetch may set", api.settings().filter(|setting| setting.is("per_fetch"))));
     text.push_str(" *\n");
-    text.push_str(&shape("Settings", "what an engine or a cache may set", api.settings()));
+    text.push_str(&array_shape("Settings", "what an engine or a cache may set", api.settings()));
     let _ = write!(text, " */\nfinal class Native\n{{\n    public const VERSION = {};\n", api.version("number"));
     for constant in api.statuses().chain(api.constants()) {
         let _ = writeln!(text, "    /** {} */\n    public const {} = {};", constant.about(), constant.name(), constant.value("value"));
@@ -37,7 +37,7 @@ fn native(api: &Api) -> String {
 
 /// PHP passes strings for parameters that are constant char pointers, and converts a returned one to a string. Where the library carries a
 /// pointer without dereferencing it, an id is passed.
-fn spelled(type_name: &str, place: Place) -> &str {
+fn spell_type(type_name: &str, place: Place) -> &str {
     match type_name {
         "const uint8_t *" if place == Place::Parameter => "const char *",
         "void *" => "uintptr_t",
@@ -45,7 +45,7 @@ fn spelled(type_name: &str, place: Place) -> &str {
     }
 }
 
-fn shape<'a>(name: &str, about: &str, settings: impl Iterator<Item = Entry<'a>>) -> String {
+fn array_shape<'a>(name: &str, about: &str, settings: impl Iterator<Item = Entry<'a>>) -> String {
     let mut text = format!(" * {name}: {about}.\n *\n * @phpstan-type {name} array{{\n");
     for setting in settings {
         let kind = match setting.text("type") {

@@ -8,7 +8,7 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
 }
 
 fn tables(api: &Api) -> String {
-    let mut text = "# Made from api/api.json by `make generate`. Do not edit.\n\
+    let mut text = "# Generated from api/api.json by `make generate`. Do not edit.\n\
         \"\"\"The library's statuses, and its settings with their types.\"\"\"\n\n\
         from __future__ import annotations\n\n\
         from enum import IntEnum\n\

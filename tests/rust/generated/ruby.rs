@@ -9,21 +9,21 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
 
 fn tables(api: &Api) -> String {
     let mut text =
-        "# frozen_string_literal: true\n\n# Made from api/api.json by `make generate`. Do not edit.\n\nmodule Kvlight\n".to_owned();
+        "# frozen_string_literal: true\n\n# Generated from api/api.json by `make generate`. Do not edit.\n\nmodule Kvlight\n".to_owned();
     let _ = writeln!(text, "  VERSION = \"{}.{}.{}\"\n", api.version("major"), api.version("minor"), api.version("patch"));
     text.push_str("  # The library's statuses and constants, by their names without \"KVL_\".\n");
     for constant in api.statuses().chain(api.constants()) {
         let _ = writeln!(text, "  {} = {} # {}", constant.name(), constant.value("value"), constant.about());
     }
-    text.push_str("\n  # Settings by the keywords that state them.\n  SETTINGS = {\n");
+    text.push_str("\n  # Settings by their keywords.\n  SETTINGS = {\n");
     api.settings().for_each(|setting| text.push_str(&row(setting)));
-    text.push_str("  }.freeze\n\n  module Native\n    # The version whose tables these are.\n");
+    text.push_str("  }.freeze\n\n  module Native\n    # The number of the version that these tables describe.\n");
     let _ = writeln!(text, "    NUMBER = {}\n", api.version("number"));
-    text.push_str("    # By name: what a function returns, and what it takes, as names of Fiddle's types.\n    FUNCTIONS = {\n");
+    text.push_str("    # The result and the parameters of each function, as names of Fiddle types.\n    FUNCTIONS = {\n");
     for function in api.functions() {
-        let taken: Vec<&str> = function.list("parameters").map(|parameter| fiddle(api, parameter.text("type"), true)).collect();
-        let result = fiddle(api, function.text("result"), false);
-        let _ = writeln!(text, "      {}: [:{result}, %i[{}]],", function.name(), taken.join(" "));
+        let parameters: Vec<&str> = function.list("parameters").map(|parameter| fiddle_type(api, parameter.text("type"), true)).collect();
+        let result = fiddle_type(api, function.text("result"), false);
+        let _ = writeln!(text, "      {}: [:{result}, %i[{}]],", function.name(), parameters.join(" "));
     }
     text.push_str("    }.freeze\n\n    # A Struct that knows its size and its directives for String#unpack.\n");
     text.push_str("    def self.layout(size, format, fields)\n      Struct.new(*fields) { const_set(:SIZE, size) && const_set(:FORMAT, format) }\n    end\n    private_class_method :layout\n");
@@ -48,7 +48,7 @@ fn row(setting: Entry<'_>) -> String {
 
 /// The Fiddle types of numbers and pointers. Strings may be passed for constant bytes and for terms; all other pointers are addresses, as
 /// Integers.
-fn fiddle(api: &Api, type_name: &str, is_parameter: bool) -> &'static str {
+fn fiddle_type(api: &Api, type_name: &str, is_parameter: bool) -> &'static str {
     match number(api, type_name) {
         "void" => "VOID",
         "int32_t" => "INT32_T",

@@ -1,4 +1,4 @@
-# Made from api/api.json by `make generate`. Do not edit.
+# Generated from api/api.json by `make generate`. Do not edit.
 """The library's statuses, and its settings with their types."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Made from api/api.json by `make generate`. Do not edit.
+# Generated from api/api.json by `make generate`. Do not edit.
 
 module Kvlight
   VERSION = "0.2.0"
@@ -135,7 +135,7 @@ module Kvlight
   COUNT_FROM_L2 = 8 # Positions that were found in the second tier.
   QUEUE_NEW_PIPE = 1 # In the flags of kvl_queue_new(): the descriptor is a pipe even on systems with eventfds, for libuv. No effect on Windows.
 
-  # Settings by the keywords that state them.
+  # Settings by their keywords.
   SETTINGS = {
     # The maximum number of entries in the store; 0 stores nothing. Integer; default: 1024.
     cache_capacity: "cache.capacity",
@@ -294,10 +294,10 @@ module Kvlight
   }.freeze
 
   module Native
-    # The version whose tables these are.
+    # The number of the version that these tables describe.
     NUMBER = 2000
 
-    # By name: what a function returns, and what it takes, as names of Fiddle's types.
+    # The result and the parameters of each function, as names of Fiddle types.
     FUNCTIONS = {
       kvl_version_number: [:UINT32_T, %i[]],
       kvl_version_string: [:UINTPTR_T, %i[]],

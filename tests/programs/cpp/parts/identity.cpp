@@ -1,4 +1,4 @@
-// The program for shapes.cpp: an object has the same type in all shared libraries, and is never mistaken for another type.
+// The program of shapes.cpp: an object has the same type in all shared libraries, and is never taken for one of another type.
 #include "../check.hpp"
 #include "shapes.hpp"
 
@@ -27,7 +27,7 @@ extern "C" void shapes_of_a_function(kvl::value *is)
     *is = is->get<inner>() ? kvl::value("taken for ours") : kvl::value();
 }
 
-static bool is_taken_for_ours(kvl::value of_library)
+static bool has_our_type(kvl::value of_library)
 {
     shapes_of_a_function(&of_library);
     return bool(of_library);
@@ -61,7 +61,7 @@ int main()
         CHECK((zlib != nullptr) == hidden_is_known);
         // Different types with the same name.
         CHECK(from(a_local).get<local>() == nullptr);
-        CHECK(!is_taken_for_ours(from(in_a_function)));
+        CHECK(!has_our_type(from(in_a_function)));
         CHECK(from(a_square).get<circle>() == nullptr && from(a_circle).get<square>() == nullptr);
     }
 

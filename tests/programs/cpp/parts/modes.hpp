@@ -8,7 +8,7 @@
 // Functions of terminating.cpp: one fetches and reads, the other fails, which ends the process.
 std::string fetched_without_exceptions();
 [[noreturn]] void fails_without_exceptions();
-// An object is the same in both, passed as a C handle.
+// Passes an object as a C handle: it has the same type in both files.
 struct kvl_value_t;
 int number_without_exceptions(kvl_value_t *value);
 

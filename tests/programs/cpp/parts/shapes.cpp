@@ -22,7 +22,7 @@ static kvl::value of_a_function()
     return is;
 }
 
-static kvl::value made(int which)
+static kvl::value create(int which)
 {
     switch (which) {
     case a_square: return std::make_shared<square>(square{640});
@@ -40,7 +40,7 @@ static kvl::tasks &engine()
 {
     static kvl::tasks is = kvl::tasks(kvl::config().provider([](const kvl::request &asked) {
         for (std::size_t i = 0; i < asked.size(); i++)
-            asked.resolve(i, made(std::stoi(std::string(asked[i]))));
+            asked.resolve(i, create(std::stoi(std::string(asked[i]))));
         asked.finish();
     }));
     return is;
@@ -49,7 +49,7 @@ static kvl::tasks &engine()
 kvl_tasks_t *shapes_engine() { return engine().get(); }
 void shapes_end() { engine().join(); }
 
-kvl_value_t *shapes_value(int which) { return kvl_value_retain(made(which).c_handle()); }
+kvl_value_t *shapes_value(int which) { return kvl_value_retain(create(which).c_handle()); }
 
 int shapes_is(kvl_value_t *value, int which)
 {

@@ -8,7 +8,7 @@
 
 #define SHAPES_API __attribute__((visibility("default")))
 
-// Types of both: one without a stated visibility, one with it, and one whose name contains letters that mangled names use.
+// Types of both files: one without a visibility attribute, one with it, and one whose name contains letters that mangled names use.
 struct square {
     int side;
 };
@@ -18,7 +18,7 @@ struct SHAPES_API circle {
 struct ZLibZ2 {
     int level;
 };
-// It is defined only in the library.
+// A type that is defined only in the library.
 struct secret;
 
 namespace {

@@ -4,7 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// Runs a function in a child process; returns how it ended, and its standard error.
+// Runs a function in a child process, and returns its wait status and its standard error.
 static std::pair<int, std::string> in_a_child(void (*run)())
 {
     int ends[2];

@@ -1,6 +1,6 @@
 #include "host.h"
 
-static void note(struct host *host, size_t *counter)
+static void increment(struct host *host, size_t *counter)
 {
     pthread_mutex_lock(&host->lock);
     ++*counter;
@@ -24,20 +24,20 @@ static int begins(const kvl_slice_t *key, const char *with)
     return key->len >= strlen(with) && memcmp(key->data, with, strlen(with)) == 0;
 }
 
-static void end_object(void *object)
+static void free_object(void *object)
 {
     struct host *host = *(struct host **)object;
     free(object);
-    note(host, &host->objects_ended);
+    increment(host, &host->objects_freed);
 }
 
-static void give_object(struct host *host, kvl_request_t *request, size_t i)
+static void resolve_with_object(struct host *host, kvl_request_t *request, size_t i)
 {
     struct host **object = malloc(sizeof *object);
     *object = host;
-    note(host, &host->objects_made);
-    /* Without a destructor the queue reports the end of the object by KVL_EVENT_DROP. */
-    kvl_request_resolve_object(request, i, object, 100, host->mode == MODE_NEXT ? NULL : end_object, NULL);
+    increment(host, &host->objects_created);
+    /* Without a destructor the queue reports the drop of the object with KVL_EVENT_DROP. */
+    kvl_request_resolve_object(request, i, object, 100, host->mode == MODE_NEXT ? NULL : free_object, NULL);
 }
 
 static void provide(void *user_data, kvl_request_t *request)
@@ -57,7 +57,7 @@ static void provide(void *user_data, kvl_request_t *request)
         } else if (begins(&keys[i], "bad") || (begins(&keys[i], "flaky") && kvl_request_attempt(request, i) < 3)) {
             kvl_request_fail_text(request, i, 42, "no such shelf", 0);
         } else if (begins(&keys[i], "object")) {
-            give_object(host, request, i);
+            resolve_with_object(host, request, i);
         } else if (begins(&keys[i], "slow")) {
             slow = 1;
         } else {
@@ -113,26 +113,26 @@ static void on_result(void *user_data, const kvl_result_t *result)
     }
     if (inbox->then != NULL)
         inbox->then(inbox);
-    note(inbox->host, &inbox->results);
+    increment(inbox->host, &inbox->results);
 }
 
 static void on_results(void *user_data, kvl_results_t *results)
 {
     struct inbox *inbox = user_data;
     inbox->batch = kvl_results_retain(results);
-    note(inbox->host, &inbox->batches);
+    increment(inbox->host, &inbox->batches);
 }
 
 static void on_closed(void *user_data)
 {
     struct inbox *inbox = user_data;
-    note(inbox->host, &inbox->closings);
+    increment(inbox->host, &inbox->closings);
 }
 
-static void on_end(void *user_data)
+static void on_free(void *user_data)
 {
     struct inbox *inbox = user_data;
-    note(inbox->host, &inbox->ended);
+    increment(inbox->host, &inbox->ended);
 }
 
 /* Passes an event of kvl_queue_next() to the function that the library calls in the other modes. */
@@ -142,7 +142,7 @@ static void dispatch(const kvl_event_t *event)
     case KVL_EVENT_RESULT: on_result(event->user_data, event->result); break;
     case KVL_EVENT_RESULTS: on_results(event->user_data, event->results); break;
     case KVL_EVENT_REQUEST: provide(event->user_data, event->request); break;
-    case KVL_EVENT_DROP: end_object(event->user_data); break;
+    case KVL_EVENT_DROP: free_object(event->user_data); break;
     case KVL_EVENT_CLOSED: on_closed(event->user_data); break;
     default: break;
     }
@@ -154,18 +154,18 @@ kvl_status_t host_fetch(struct host *host, const char *key, const kvl_options_t 
                         kvl_value_t **out_value)
 {
     kvl_result_fn function = host->mode == MODE_NEXT ? NULL : on_result;
-    return kvl_tasks_fetch(host->tasks, (const uint8_t *)key, strlen(key), options, fetch, function, inbox, on_end, out_value);
+    return kvl_tasks_fetch(host->tasks, (const uint8_t *)key, strlen(key), options, fetch, function, inbox, on_free, out_value);
 }
 
 kvl_status_t host_fetch_all(struct host *host, const kvl_slice_t *keys, size_t n, struct inbox *inbox)
 {
     kvl_results_fn function = host->mode == MODE_NEXT ? NULL : on_results;
-    return kvl_tasks_fetch_all(host->tasks, keys, n, NULL, NULL, function, inbox, on_end, NULL);
+    return kvl_tasks_fetch_all(host->tasks, keys, n, NULL, NULL, function, inbox, on_free, NULL);
 }
 
 kvl_status_t host_close(struct host *host, struct inbox *inbox)
 {
-    return kvl_tasks_close(host->tasks, KVL_CLOSE_CANCEL, 0, host->mode == MODE_NEXT ? NULL : on_closed, inbox, on_end);
+    return kvl_tasks_close(host->tasks, KVL_CLOSE_CANCEL, 0, host->mode == MODE_NEXT ? NULL : on_closed, inbox, on_free);
 }
 
 /* Handles at most one batch of events; 0 if there was none within `timeout_ms`. */
@@ -181,7 +181,7 @@ static int drain(struct host *host, int64_t timeout_ms)
             dispatch(&event);
     }
     if (status != KVL_OK && status != KVL_EMPTY) {
-        printf("Bail out! the queue says %s\n", kvl_status_name(status));
+        printf("Bail out! the queue returned %s\n", kvl_status_name(status));
         exit(2);
     }
     return status == KVL_OK;
@@ -190,7 +190,7 @@ static int drain(struct host *host, int64_t timeout_ms)
 void host_await(struct host *host, const size_t *counter, size_t wanted)
 {
     if (host->mode != MODE_THREAD) {
-        /* The memory of an event, user data included, is released when the next one is requested. So the first read does not wait:
+        /* The memory of an event, user data included, is released by the next read. So the first read does not wait:
            otherwise the counter could change inside a call that then waits. */
         while (host_read(host, counter) < wanted)
             if (!drain(host, 0) && host_read(host, counter) < wanted)
@@ -261,21 +261,21 @@ int host_start(struct host *host, enum mode mode, const char *settings)
 int host_stop(struct host *host)
 {
     struct inbox closing;
-    int wrong = 0;
+    int failures = 0;
 
     inbox_init(&closing, host);
-    wrong += host_close(host, &closing) != KVL_OK;
+    failures += host_close(host, &closing) != KVL_OK;
     host_await(host, &closing.closings, 1);
     kvl_cache_release(host->cache);
-    wrong += kvl_tasks_free(host->tasks) != KVL_OK;
+    failures += kvl_tasks_free(host->tasks) != KVL_OK;
     if (host->queue != NULL) {
         while (drain(host, 0)) {
         }
-        wrong += kvl_queue_free(host->queue) != KVL_OK;
+        failures += kvl_queue_free(host->queue) != KVL_OK;
     }
-    wrong += closing.closings != 1 || closing.ended != 1;
+    failures += closing.closings != 1 || closing.ended != 1;
     kvl_clock_release(host->clock);
     pthread_cond_destroy(&host->changed);
     pthread_mutex_destroy(&host->lock);
-    return wrong;
+    return failures;
 }

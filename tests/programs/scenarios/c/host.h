@@ -1,5 +1,5 @@
-/* The base of the scenarios: an engine with one of three forms of delivery, a provider whose behaviour depends on how a key begins, and
- * inboxes that collect events. It uses only the public header. */
+/* Shared by the scenarios: an engine with one of three forms of delivery, a provider whose answer depends on the beginning of a key, and inboxes
+ * that collect events. It uses only the public header. */
 #ifndef KVL_HOST_H
 #define KVL_HOST_H
 
@@ -46,7 +46,7 @@ struct host {
     size_t requests;          /* provider calls */
     size_t keys;              /* keys in them */
     kvl_request_t *held;      /* the request with a key "slow...", retained */
-    size_t objects_made, objects_ended;
+    size_t objects_created, objects_freed;
 };
 
 /* Starts an engine; `settings` is "name=value name=value". */

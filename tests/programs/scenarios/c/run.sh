@@ -10,11 +10,11 @@ trap 'rm -rf "$build"' EXIT
 
 install() { # installs missing packages
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "# installs $*"
+        echo "# installing $*"
         DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null 2>&1 || { apt-get update -q >/dev/null 2>&1; \
             DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null; }
     else
-        echo "# needs the package $*"
+        echo "# missing: install the package $*"
     fi
 }
 command -v gcc >/dev/null || install gcc libc6-dev
@@ -26,7 +26,7 @@ clang=$(command -v clang-19 || command -v clang)
 [ -f /usr/include/uv.h ] || install libuv1-dev
 
 passed=12
-wrong=0
+failures=0
 names=
 try() { # runs a program: a label, the program's path and its arguments
     echo "# $1"
@@ -64,13 +64,13 @@ example() { # source, library, arguments
     source=$1 with=$2
     shift 2
     gcc -std=c11 -O2 -Wall -Wextra -Wpedantic -Werror -I"$include" "$top/examples/c/$source.c" -o "$build/$source" -L"$lib" -lkvlight \
-        -l"$with" -lpthread -Wl,-rpath,"$lib" && timeout 120 env LD_LIBRARY_PATH="$lib" "$build/$source" "$@" || wrong=1
+        -l"$with" -lpthread -Wl,-rpath,"$lib" && timeout 120 env LD_LIBRARY_PATH="$lib" "$build/$source" "$@" || failures=1
 }
 example libuv_loop uv
 if command -v dpkg-query >/dev/null; then
     example sqlite_batch sqlite3 "$build/packages.db"
 else
-    echo "NOT RUN: sqlite_batch: its table is what dpkg-query lists, and there is none" >&2
+    echo "NOT RUN: sqlite_batch, which reads the packages that dpkg-query lists: there is no dpkg-query" >&2
 fi
 echo "ROW C | $names | thread, poll, next | $passed of 12"
 [ "$passed" = 12 ] && [ "$wrong" = 0 ]

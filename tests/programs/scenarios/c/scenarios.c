@@ -1,13 +1,13 @@
-/* The twelve scenarios in C: `scenarios thread`, `scenarios poll`, `scenarios next`. One line of TAP each. */
+/* The twelve scenarios in C: `scenarios thread`, `scenarios poll` or `scenarios next`. Prints TAP. */
 #include "host.h"
 
-static int wrong; /* failed checks of the current scenario */
+static int failures; /* failed checks of the current scenario */
 
 static void check_at(int holds, const char *what, int line)
 {
     if (!holds) {
-        wrong++;
-        printf("# line %d: does not hold: %s\n", line, what);
+        failures++;
+        printf("# line %d: check failed: %s\n", line, what);
     }
 }
 #define CHECK(what) check_at(!!(what), #what, __LINE__)
@@ -21,7 +21,7 @@ static kvl_slice_t slice(const char *text)
 }
 
 /* Fetches, and waits for the delivery to the inbox. */
-static void fetch_told(struct host *host, const char *key, struct inbox *inbox)
+static void fetch_into(struct host *host, const char *key, struct inbox *inbox)
 {
     inbox_init(inbox, host);
     CHECK(host_fetch(host, key, NULL, NULL, inbox, NULL) == KVL_PENDING);
@@ -36,7 +36,7 @@ static void hit(enum mode mode)
     kvl_value_t *value = NULL;
 
     CHECK(host_start(&host, mode, ""));
-    fetch_told(&host, "a", &first);
+    fetch_into(&host, "a", &first);
     CHECK(first.answers[0].status == KVL_VALUE && is_text(&first.answers[0], "value of a"));
     CHECK(first.answers[0].source == KVL_SOURCE_PROVIDER);
     inbox_init(&second, &host);
@@ -56,7 +56,7 @@ static void null_hit(enum mode mode)
     kvl_value_t *value = NULL;
 
     CHECK(host_start(&host, mode, ""));
-    fetch_told(&host, "null", &inbox);
+    fetch_into(&host, "null", &inbox);
     CHECK(inbox.answers[0].status == KVL_NULL);
     inbox_clear(&inbox);
     inbox_init(&inbox, &host);
@@ -80,7 +80,7 @@ static void miss(enum mode mode)
     host_await(&host, &inbox.ended, 1);
     CHECK(inbox.answers[0].status == KVL_MISS && host_read(&host, &host.requests) == 0);
     kvl_options_free(options);
-    fetch_told(&host, "a", &inbox);
+    fetch_into(&host, "a", &inbox);
     CHECK(inbox.answers[0].status == KVL_VALUE && host_read(&host, &host.requests) == 1);
     inbox_clear(&inbox);
     CHECK(host_stop(&host) == 0);
@@ -138,7 +138,7 @@ static void retry_then_success(enum mode mode)
     struct inbox inbox;
 
     CHECK(host_start(&host, mode, "retry.count=3 retry.fixed_ms=0"));
-    fetch_told(&host, "flaky", &inbox);
+    fetch_into(&host, "flaky", &inbox);
     CHECK(inbox.answers[0].status == KVL_VALUE && inbox.answers[0].attempts == 3);
     CHECK(host_read(&host, &host.requests) == 3);
     inbox_clear(&inbox);
@@ -212,7 +212,7 @@ static void close_while_loading(enum mode mode)
     CHECK(host_fetch(&host, "a", NULL, NULL, &refused, NULL) == KVL_ERR_CLOSED && refused.ended == 1);
     host_await(&host, &closing.ended, 1);
     CHECK(closing.closings == 1);
-    CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4, NULL) != KVL_OK); /* refuses answers, but stays valid */
+    CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4, NULL) != KVL_OK); /* rejects answers, but stays valid */
     CHECK(host_stop(&host) == 0);
     kvl_request_finish(held);
     kvl_request_release(held);
@@ -285,18 +285,18 @@ static void object_value(enum mode mode)
     struct inbox inbox, other;
 
     CHECK(host_start(&host, mode, ""));
-    fetch_told(&host, "object1", &inbox);
+    fetch_into(&host, "object1", &inbox);
     CHECK(inbox.answers[0].status == KVL_VALUE && kvl_value_kind(inbox.answers[0].value) == KVL_KIND_OBJECT);
     CHECK(*(struct host **)kvl_value_object(inbox.answers[0].value) == &host);
     CHECK(kvl_cache_remove(host.cache, (const uint8_t *)"object1", 7) == KVL_OK);
-    fetch_told(&host, "object2", &other);
-    CHECK(host_read(&host, &host.objects_made) == 2 && host_read(&host, &host.objects_ended) == 0); /* the inbox holds it */
+    fetch_into(&host, "object2", &other);
+    CHECK(host_read(&host, &host.objects_created) == 2 && host_read(&host, &host.objects_freed) == 0); /* the inbox holds it */
     inbox_clear(&inbox);
-    host_await(&host, &host.objects_ended, 1);
+    host_await(&host, &host.objects_freed, 1);
     inbox_clear(&other);
-    CHECK(host_read(&host, &host.objects_ended) == 1); /* the store holds it */
+    CHECK(host_read(&host, &host.objects_freed) == 1); /* the store holds it */
     CHECK(host_stop(&host) == 0);
-    CHECK(host.objects_ended == 2);
+    CHECK(host.objects_freed == 2);
 }
 
 static const struct {
@@ -331,10 +331,10 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0); /* so that the output is complete even if a scenario hangs */
     printf("1..%d\n", count);
     for (n = 0; n < count; n++) {
-        wrong = 0;
+        failures = 0;
         scenarios[n].run((enum mode)mode);
-        printf("%s %d - %s\n", wrong == 0 ? "ok" : "not ok", n + 1, scenarios[n].name);
-        failed += wrong != 0;
+        printf("%s %d - %s\n", failures == 0 ? "ok" : "not ok", n + 1, scenarios[n].name);
+        failed += failures != 0;
     }
     return failed != 0;
 }

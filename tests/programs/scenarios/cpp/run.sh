@@ -11,11 +11,11 @@ trap 'rm -rf "$build"' EXIT
 
 install() { # installs missing packages
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "# installs $*"
+        echo "# installing $*"
         DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null 2>&1 || { apt-get update -q >/dev/null 2>&1; \
             DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null; }
     else
-        echo "# needs the package $*"
+        echo "# missing: install the package $*"
     fi
 }
 command -v g++ >/dev/null || install g++
@@ -23,7 +23,7 @@ command -v clang++-19 >/dev/null || command -v clang++ >/dev/null || install cla
 clang=$(command -v clang++-19 || command -v clang++)
 
 passed=12
-wrong=0
+failures=0
 names=
 try() { # runs a program: a label, the program and its arguments
     echo "# $1"
@@ -33,10 +33,10 @@ try() { # runs a program: a label, the program and its arguments
     cat "$build/out"
     now=$(grep -c '^ok ' "$build/out")
     [ "$now" -lt "$passed" ] && passed=$now
-    [ "$code" = 0 ] || wrong=1
+    [ "$code" = 0 ] || failures=1
 }
 build_and_try() { # compiler, standard, exceptions, kind, program's source
-    echo "# builds $(basename "$5") with $(basename "$1"), $2, $3, $4"
+    echo "# building $(basename "$5") with $(basename "$1"), $2, $3, $4"
     case $4 in
         static) link="$lib/libkvlight.a -lgcc_s -ldl -lm" ;;
         *) link="-L$lib -lkvlight -Wl,-rpath,$lib" ;;

@@ -1,5 +1,4 @@
-// The twelve scenarios in C++: `scenarios thread`, `scenarios poll`. One line of TAP each. Builds as C++17 and C++20, with and
-// without exceptions.
+// The twelve scenarios in C++: `scenarios thread` or `scenarios poll`. Prints TAP. Builds as C++17 and C++20, with and without exceptions.
 #include <kvlight.hpp>
 
 #include <atomic>
@@ -12,13 +11,13 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::atomic<int> wrong{0}; // failed checks of the current scenario
+std::atomic<int> failures{0}; // failed checks of the current scenario
 
 void check_at(bool holds, const char *what, int line)
 {
     if (!holds) {
-        wrong++;
-        std::cout << "# line " << line << ": does not hold: " << what << std::endl;
+        failures++;
+        std::cout << "# line " << line << ": check failed: " << what << std::endl;
     }
 }
 #define CHECK(...) check_at(static_cast<bool>(__VA_ARGS__), #__VA_ARGS__, __LINE__)
@@ -35,7 +34,7 @@ struct counted_object {
 
 bool begins(std::string_view key, std::string_view with) { return key.substr(0, with.size()) == with; }
 
-// An engine with a provider whose behaviour depends on how a key begins; events are delivered by the dispatcher thread, or by polling.
+// An engine with a provider whose answer depends on the beginning of a key. Events are delivered by the dispatcher thread, or by polling.
 class fixture {
 public:
     explicit fixture(bool polled, kvl::config config = {}) : clock(), polled_(polled)
@@ -106,7 +105,7 @@ public:
     kvl::clock clock;
     kvl::queue queue;
     std::optional<kvl::tasks> tasks;
-    std::atomic<int> requests{0}, keys{0}, objects_ended{0};
+    std::atomic<int> requests{0}, keys{0}, objects_destroyed{0};
     uint32_t attempts = 0;
 
 private:
@@ -125,7 +124,7 @@ private:
             else if (begins(key, "bad") || (begins(key, "flaky") && request.attempt(i) < 3))
                 request.fail(i, std::make_exception_ptr(no_such_record{42}));
             else if (begins(key, "object"))
-                request.resolve(i, std::make_shared<counted_object>(objects_ended));
+                request.resolve(i, std::make_shared<counted_object>(objects_destroyed));
             else
                 request.resolve(i, "value of " + std::string(key));
         }
@@ -256,7 +255,7 @@ void close_while_loading(bool polled)
     CHECK(engine.tasks->fetch("a", [](const kvl::result &) {}) == KVL_ERR_CLOSED);
     CHECK(engine.tasks->fetch_future("a").get().error().status() == KVL_ERR_CLOSED);
     engine.tasks.reset(); // dispose
-    CHECK(held.resolve(0, "late") != KVL_OK); // refuses answers, but stays valid
+    CHECK(held.resolve(0, "late") != KVL_OK); // rejects answers, but stays valid
 }
 
 void ten_thousand_keys(bool polled)
@@ -291,19 +290,19 @@ void object_value(bool polled)
         auto one = engine.fetch("object1");
         CHECK(one->get<counted_object>() != nullptr && one->get<std::string>() == nullptr && one->bytes().empty());
         CHECK(one->get<counted_object>() == engine.tasks->get("object1")->get<counted_object>());
-        CHECK(engine.tasks->cache().remove("object1") && engine.objects_ended == 0); // the program holds it
+        CHECK(engine.tasks->cache().remove("object1") && engine.objects_destroyed == 0); // the program holds it
     }
     // With a queue it is destroyed when the queue is polled: with the next event at the latest.
     CHECK(engine.fetch("a")->bytes() == "value of a");
-    CHECK(engine.objects_ended == 1);
+    CHECK(engine.objects_destroyed == 1);
     CHECK(engine.fetch("object2")->get<counted_object>());
-    CHECK(engine.objects_ended == 1); // the store holds it
+    CHECK(engine.objects_destroyed == 1); // the store holds it
     bool closed = false;
     engine.tasks->close([&] { engine.with([&] { closed = true; }); });
     engine.until([&] { return closed; });
     engine.tasks->join();
     engine.tasks.reset();
-    CHECK(engine.objects_ended == 2);
+    CHECK(engine.objects_destroyed == 2);
 }
 
 const struct {
@@ -336,10 +335,10 @@ int main(int argc, char **argv)
     int number = 0, failed = 0;
     std::cout << "1.." << std::size(scenarios) << std::endl;
     for (const auto &scenario : scenarios) {
-        wrong = 0;
+        failures = 0;
         scenario.run(mode == "poll");
-        failed += wrong != 0;
-        std::cout << (wrong == 0 ? "ok " : "not ok ") << ++number << " - " << scenario.name << std::endl;
+        failed += failures != 0;
+        std::cout << (failures == 0 ? "ok " : "not ok ") << ++number << " - " << scenario.name << std::endl;
     }
     return failed != 0;
 }
