@@ -143,9 +143,13 @@ internal static class Scenarios
             Config<string, string> config = Config();
             config.RetryCount = 1;
             config.RetryFixedMs = 60000;
+            config.Clock = new ManualClock();
             using (Tasks<string, string> tasks = config.Load(keys => throw broken))
             {
-                Result<string, string> result = Delivered(tasks, "a", soon);
+                Task<IReadOnlyList<Result<string, string>>> fetched = tasks.ResultsAsync(new[] { "a" }, soon);
+                Tap.BusyUntil(() => tasks.Stats().Attempts == 1 && tasks.Stats().Running == 0);
+                config.Clock.Advance(20);
+                Result<string, string> result = fetched.Result[0];
                 Tap.Equal(result.Status + " " + result.Attempts, "ErrTimeout 1", "the error");
                 Tap.Check(result.Error.InnerException == broken, "what the attempt had failed with");
             }

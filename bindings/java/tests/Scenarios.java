@@ -20,6 +20,7 @@ import kvlight.Config;
 import kvlight.FetchOptions;
 import kvlight.Keys;
 import kvlight.KvlightException;
+import kvlight.ManualClock;
 import kvlight.Request;
 import kvlight.Result;
 import kvlight.Status;
@@ -163,10 +164,14 @@ final class Scenarios {
                 Tap.check(!Tap.taken(requests).isCancelled(), "the load goes on for the next");
             }
             IllegalStateException broken = new IllegalStateException("not now");
-            try (Tasks<String, String> tasks = config().retryCount(1).retryFixedMs(60_000).load(keys -> {
+            ManualClock clock = new ManualClock(0);
+            try (Tasks<String, String> tasks = config().clock(clock).retryCount(1).retryFixedMs(60_000).load(keys -> {
                 throw broken;
             })) {
-                Result<String, String> result = delivered(tasks, "a", soon);
+                CompletableFuture<List<Result<String, String>>> fetched = tasks.results(List.of("a"), soon);
+                Tap.busyUntil(() -> tasks.stats().attempts() == 1 && tasks.stats().running() == 0);
+                clock.advance(20);
+                Result<String, String> result = fetched.join().get(0);
                 Tap.equal(result.status() + " " + result.attempts(), "ERR_TIMEOUT 1", "the error");
                 Tap.check(result.error().getCause() == broken, "what the attempt had failed with");
             }
