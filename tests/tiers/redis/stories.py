@@ -46,6 +46,15 @@ def t15_what_one_process_has_loaded_another_finds(world):
     assert b.fetch("x") == ("store", "from_a")
 
 
+def t15_the_example_finds_what_it_has_loaded_before(world):
+    server = world.server()
+    said = [subprocess.run([os.environ["KVL_REDIS_EXAMPLE"], server.url()], capture_output=True, text=True, timeout=PATIENCE) for _ in range(2)]
+    for run, how in zip(said, ("loaded", "found")):
+        assert run.returncode == 0 and run.stdout == "".join(f"the page of {user} ({how})\n" for user in ("ann", "bob", "eve")), run
+    wrong = subprocess.run([os.environ["KVL_REDIS_EXAMPLE"], "redis://localhost/"], capture_output=True, text=True, timeout=PATIENCE)
+    assert wrong.returncode == 1 and "needs the option prefix" in wrong.stderr
+
+
 def t03_only_the_process_with_the_lease_fills(world):
     server = world.server()
     a, b = (world.worker(server.url(), *PATIENT, "l2.single_flight=false") for _ in range(2))

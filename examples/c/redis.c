@@ -1,0 +1,93 @@
+/* A cache that processes share through Redis or Valkey: what one run has loaded the next one finds, on this machine or another.
+ *
+ *     make redis && make install
+ *     cc -std=c11 -O2 redis.c -o redis $(pkg-config --cflags --libs kvlight-redis) -lpthread
+ *     ./redis "redis://localhost:6379/?prefix=example"      twice
+ */
+#include <kvlight_redis.h>
+#include <stdio.h>
+#include <string.h>
+
+static void provide(void *user_data, kvl_request_t *request)
+{
+    const kvl_slice_t *keys = kvl_request_keys(request);
+
+    (void)user_data;
+    for (size_t i = 0; i < kvl_request_len(request); i++) {
+        char text[64];
+        int len = snprintf(text, sizeof text, "the page of %.*s", (int)keys[i].len, (const char *)keys[i].data);
+        kvl_request_resolve_bytes(request, i, (const uint8_t *)text, (size_t)len, NULL);
+    }
+}
+
+/* Whether requests are being served. Programs need not ask: without a server they load as ever. */
+static int is_connected(kvl_redis_t *redis, int shows_problem)
+{
+    kvl_value_t *text = NULL;
+    size_t len = 0;
+
+    if (kvl_redis_state(redis, &text) < 0)
+        return 0;
+    const char *state = (const char *)kvl_value_data(text, &len);
+    int is = len > 18 && memcmp(state, "{\"connected\":true,", 18) == 0;
+    if (shows_problem && !is)
+        printf("no server: %.*s\n", (int)len, state);
+    kvl_value_release(text);
+    return is;
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const users[] = { "ann", "bob", "eve" };
+    kvl_config_t *config = NULL;
+    kvl_redis_t *redis = NULL;
+    kvl_tasks_t *tasks = NULL;
+    kvl_error_t *error = NULL;
+    kvl_stats_t stats;
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s redis://host:port/?prefix=NAME\n", argv[0]);
+        return 2;
+    }
+    kvl_config_new(&config);
+    kvl_config_set_provider(config, provide, NULL, NULL);
+    kvl_config_set_int(config, "cache.ttl_ms", 60000);
+    kvl_config_set_int(config, "l2.timeout_ms", 1000);
+    if (kvl_redis_use(config, argv[1], &redis, &error) < 0) {
+        fprintf(stderr, "%s\n", kvl_error_message(error));
+        kvl_error_release(error);
+        kvl_config_free(config);
+        return 1;
+    }
+    if (kvl_tasks_new(config, &tasks, NULL) < 0)
+        return 1;
+    kvl_config_free(config);
+    kvl_redis_attach(redis, tasks);
+
+    /* An example may wait for the connection; a server process would just begin. */
+    for (long tries = 0; tries < 1000000 && !is_connected(redis, 0); tries++)
+        continue;
+    is_connected(redis, 1);
+
+    uint64_t found = 0;
+    for (size_t i = 0; i < 3; i++) {
+        kvl_value_t *value = NULL;
+        size_t len = 0;
+        if (kvl_tasks_fetch_wait(tasks, (const uint8_t *)users[i], strlen(users[i]), NULL, NULL, &value, NULL) != KVL_VALUE)
+            return 1;
+        const uint8_t *data = kvl_value_data(value, &len);
+        kvl_tasks_stats(tasks, &stats, sizeof stats);
+        printf("%.*s (%s)\n", (int)len, (const char *)data, stats.l2_hits > found ? "found" : "loaded");
+        found = stats.l2_hits;
+        kvl_value_release(value);
+    }
+    /* What was loaded reaches the server behind the callers' backs. */
+    do {
+        kvl_tasks_stats(tasks, &stats, sizeof stats);
+    } while (is_connected(redis, 0) && stats.l2_fills + stats.l2_fills_refused + stats.l2_write_errors < 3 - found);
+
+    kvl_tasks_close(tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, NULL, NULL, NULL);
+    kvl_redis_free(redis);
+    kvl_tasks_free(tasks);
+    return 0;
+}
