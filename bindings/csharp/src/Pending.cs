@@ -18,6 +18,9 @@ namespace Kvlight
         private CancellationTokenRegistration registration;
         private int isSettled;
 
+        /// <summary>Runs the reports of progress, and then what ends the fetch.</summary>
+        private Serial order;
+
         protected Pending(Engine engine, object owner)
         {
             this.engine = engine;
@@ -30,6 +33,8 @@ namespace Kvlight
         {
             handle = fetch;
             progress = options?.Progress;
+            if (progress != null)
+                order = new Serial(engine.Report);
         }
 
         /// <summary>Cancels the fetch when the token is. Called once the fetch is accepted.</summary>
@@ -71,7 +76,16 @@ namespace Kvlight
         {
             Action<long, long, long> report = progress;
             if (report != null)
-                engine.Serial.Run(() => report(done, failures, total));
+                order.Run(() => report(done, failures, total));
+        }
+
+        /// <summary>Ends the fetch, after all reports of progress.</summary>
+        protected void End(Action end)
+        {
+            if (order == null)
+                end();
+            else
+                order.Run(end);
         }
 
         internal static TaskCompletionSource<T> Source<T>() => new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -119,7 +133,8 @@ namespace Kvlight
             Release();
             try
             {
-                Source.TrySetResult(Read(results));
+                IReadOnlyList<Result<K, V>> read = Read(results);
+                End(() => Source.TrySetResult(read));
             }
             catch (Exception e)
             {
@@ -166,7 +181,7 @@ namespace Kvlight
             Result<K, V> read = Outcome.Read<K, V>(Engine.Objects, result, keys[index]);
             order.Run(() => consumer(read));
             if (isLast)
-                order.Run(() => Source.TrySetResult(true));
+                order.Run(() => End(() => Source.TrySetResult(true)));
         }
     }
 }

@@ -15,7 +15,7 @@ public final class FetchOptions extends FetchSettings<FetchOptions> {
     @FunctionalInterface
     public interface Progress {
         /**
-         * Runs on the executor for callbacks, one call at a time.
+         * Runs on the executor for callbacks, one call at a time; the future of the fetch is completed after the last.
          *
          * @param done how many keys are settled
          * @param failed how many of these failed

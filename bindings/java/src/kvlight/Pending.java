@@ -22,6 +22,9 @@ abstract class Pending<K, V> {
 
     private FetchOptions.Progress progress;
 
+    /** Runs the reports of progress and then what ends the fetch; null if nothing is reported. */
+    private SerialExecutor order;
+
     Pending(Tasks<K, V> tasks) {
         this.tasks = tasks;
     }
@@ -29,6 +32,21 @@ abstract class Pending<K, V> {
     final synchronized void begin(long handle, FetchOptions options) {
         this.handle = handle;
         progress = options == null ? null : options.progress();
+        order = progress == null ? null : inOrder();
+    }
+
+    /** Creates an executor that runs jobs of the program in order. */
+    final SerialExecutor inOrder() {
+        return new SerialExecutor(tasks.engine::callBack, tasks.engine::report);
+    }
+
+    /** Runs what may run code of the program: after all reports of progress. */
+    void callBack(Runnable job) {
+        if (order == null) {
+            tasks.engine.callBack(job);
+        } else {
+            order.execute(job);
+        }
     }
 
     /** Cancels this fetch alone. */
@@ -58,7 +76,7 @@ abstract class Pending<K, V> {
     final void progress(long done, long failed, long total) {
         FetchOptions.Progress report = progress;
         if (report != null) {
-            tasks.engine.serial.execute(() -> report.progressed(done, failed, total));
+            callBack(() -> report.progressed(done, failed, total));
         }
     }
 
@@ -154,7 +172,7 @@ abstract class Pending<K, V> {
             if (isPrivate) {
                 settle(read);
             } else {
-                tasks.engine.callBack(() -> settle(read));
+                callBack(() -> settle(read));
             }
         }
 
@@ -208,7 +226,12 @@ abstract class Pending<K, V> {
             super(tasks);
             this.keys = keys;
             this.consumer = consumer;
-            order = new SerialExecutor(tasks.engine::callBack, tasks.engine::report);
+            order = inOrder();
+        }
+
+        @Override
+        void callBack(Runnable job) {
+            order.execute(job);
         }
 
         @Override
