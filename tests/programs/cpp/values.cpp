@@ -134,7 +134,7 @@ void l09a_a_duration_is_rounded_up_to_the_unit_of_its_setting()
     CHECK(set_to(kvl::options(), "timeout_ms", 100us).empty() && !set_to(kvl::options(), "timeout_ms", 0s).empty());
 }
 
-void l09c_a_number_above_the_range_of_int64_is_rejected()
+void l09a_a_number_above_the_range_of_int64_is_rejected()
 {
     const uint64_t above = static_cast<uint64_t>(INT64_MAX) + 1;
     CHECK(set_to(kvl::config(), "cache.cost_limit", UINT64_MAX) == "\"cache.cost_limit\" takes a whole number from -1, not \"18446744073709551615\"");
@@ -195,7 +195,7 @@ int main()
     a_cache_works_without_an_engine();
     s17_a_put_can_depend_on_the_current_entry();
     l09a_a_duration_is_rounded_up_to_the_unit_of_its_setting();
-    l09c_a_number_above_the_range_of_int64_is_rejected();
+    l09a_a_number_above_the_range_of_int64_is_rejected();
     f04_keys_are_views_of_strings_that_exist();
     s18_iteration_returns_all_entries_and_a_save_writes_them();
     return done();
