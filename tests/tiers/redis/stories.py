@@ -48,7 +48,7 @@ def t15_what_one_process_has_loaded_another_finds(world):
 
 def t15_the_example_finds_what_it_has_loaded_before(world):
     server = world.server()
-    said = [subprocess.run([os.environ["KVL_REDIS_EXAMPLE"], server.url()], capture_output=True, text=True, timeout=PATIENCE) for _ in range(2)]
+    said = [subprocess.run([os.environ["KVL_REDIS_EXAMPLE"], server.url(command_ms=10000)], capture_output=True, text=True, timeout=PATIENCE) for _ in range(2)]
     for run, how in zip(said, ("loaded", "found")):
         assert run.returncode == 0 and run.stdout == "".join(f"the page of {user} ({how})\n" for user in ("ann", "bob", "eve")), run
     wrong = subprocess.run([os.environ["KVL_REDIS_EXAMPLE"], "redis://localhost/"], capture_output=True, text=True, timeout=PATIENCE)
