@@ -13,6 +13,8 @@ final class Leak {
     /** Bytes that a call may leave behind: the rest is the JVM's own, such as compiled code. */
     private static final int PER_CALL = 16;
 
+    private static final int PARTS = 5;
+
     private static final IllegalStateException BROKEN = new IllegalStateException("broken");
 
     private Leak() {}
@@ -73,14 +75,18 @@ final class Leak {
         int count = Integer.parseInt(System.getenv().getOrDefault("KVL_CALLS", "1000000"));
         try (Tasks<String, Object> tasks = open()) {
             calls(tasks, Math.max(count / 5, 100_000));
-            System.gc();
-            long before = residentBytes();
-            calls(tasks, count);
-            System.gc();
-            long grown = residentBytes() - before;
-            System.out.println("# " + count + " calls: " + before / 1024 + " KiB before, " + grown / 1024 + " KiB more after");
-            if (grown > Math.max((long) PER_CALL * count, 8 << 20)) {
-                System.out.println("not ok - " + (double) grown / count + " bytes a call");
+            // A leak grows in each part; the JVM itself grows in some, when it compiles or starts threads.
+            long least = Long.MAX_VALUE;
+            for (int part = 0; part < PARTS; part++) {
+                System.gc();
+                long before = residentBytes();
+                calls(tasks, count / PARTS);
+                System.gc();
+                least = Math.min(least, residentBytes() - before);
+            }
+            System.out.println("# " + count + " calls in " + PARTS + " parts: " + least / 1024 + " KiB more after the best of them");
+            if (least > Math.max((long) PER_CALL * count / PARTS, 1 << 20)) {
+                System.out.println("not ok - " + (double) least * PARTS / count + " bytes a call");
                 System.exit(1);
             }
             System.out.println("ok - no leak");
