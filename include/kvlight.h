@@ -1994,8 +1994,8 @@ KVL_API kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_re
 KVL_API kvl_status_t kvl_cache_take(kvl_cache_t *cache, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
 
 /**
- * Removes the next victim and returns its value: among the entries of the lowest priority, the least recently used. With several shards,
- * this is the victim of one of them.
+ * Removes the next victim and returns its value: among the entries of the lowest priority, the one that `cache.policy` evicts first, which
+ * is the least recently used by default. With several shards, this is the victim of one of them.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS.
@@ -2113,7 +2113,8 @@ KVL_API kvl_status_t kvl_cache_expire_all(kvl_cache_t *cache);
 /* ---- The cache: saving and loading --------------------------------------------------------------------------------- */
 
 /**
- * Saves the entries of a cache to a file: keys, values, remaining TTLs, costs, priorities, versions, tags, and the order of use.
+ * Saves the entries of a cache to a file: keys, values, remaining TTLs, costs, priorities, versions, tags, and the order of
+ * eviction.
  *
  * Once the file is complete and on the disk, it replaces an older file of that name; if this fails, the older one is unchanged. Objects
  * are skipped. Entries that are stored, replaced or removed meanwhile may or may not be in the file. The remaining TTL of an entry is
@@ -2146,10 +2147,11 @@ kvl_status_t kvl_cache_save(kvl_cache_t *cache,
                             kvl_error_t **out_error);
 
 /**
- * Loads the entries of a file of kvl_cache_save(), from the least to the most recently used. Encoded objects are skipped.
+ * Loads the entries of a file of kvl_cache_save(), in order of eviction: what was used last, or is kept longest, comes last. Encoded
+ * objects are skipped. The cache that was saved may have had another `cache.policy`.
  *
  * A key that has an entry keeps it, because it is younger than the file. Entries are stored like those of a put. If the file has too many
- * for the cache, the most recently used ones stay; entries that the validator or the store refuses are skipped. Loads in progress are not
+ * for the cache, the last ones stay; entries that the validator or the store refuses are skipped. Loads in progress are not
  * overtaken. The file is read block by block, and a block is stored only if it is undamaged: at the first damaged block this fails, and
  * the entries of earlier blocks stay. That detects damage, not forgery: a file that others can write may contain anything.
  *

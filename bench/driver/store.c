@@ -74,12 +74,14 @@ static uint32_t accept(void *user_data, const uint8_t *key, size_t key_len)
     return key_len > 0;
 }
 
-static void *kvl_new(size_t capacity, int careful)
+static void *kvl_new_with(const char *policy, size_t capacity, int careful)
 {
     kvl_config_t *config;
     kvl_cache_t *cache;
     kvl_config_new(&config);
     kvl_config_set_int(config, "cache.capacity", (int64_t)capacity);
+    if (kvl_config_set(config, "cache.policy", policy) != KVL_OK)
+        DIE("cache.policy");
     if (careful) {
         kvl_config_set_int(config, "cache.ttl_ms", 3600000);
         kvl_config_set_validator(config, accept, NULL, NULL);
@@ -88,6 +90,16 @@ static void *kvl_new(size_t capacity, int careful)
         DIE("kvl_cache_new");
     kvl_config_free(config);
     return cache;
+}
+
+static void *kvl_new(size_t capacity, int careful)
+{
+    return kvl_new_with("lru", capacity, careful);
+}
+
+static void *s3fifo_new(size_t capacity, int careful)
+{
+    return kvl_new_with("s3fifo", capacity, careful);
 }
 
 static int kvl_get(void *cache, const uint8_t *key, size_t key_len, void **out_value)
@@ -131,6 +143,7 @@ static struct subject subjects[] = {
     SUBJECT(lrus, "lru_sharded", peer_value_release),
     SUBJECT(papaya, "papaya", peer_value_release),
     SUBJECT(floor, "hashbrown", peer_value_release),
+    {"kvlight_s3fifo", s3fifo_new, kvl_get, kvl_get_into, kvl_put, kvl_len, kvl_free, kvl_release, NULL, {NULL, NULL}, {0, DRAWS / 2}, 0, 0, 0},
 };
 enum { SUBJECTS = sizeof subjects / sizeof *subjects };
 

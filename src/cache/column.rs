@@ -30,6 +30,12 @@ unsafe impl<T: Send> Send for Column<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for Column<T> {}
 
+impl<T> Default for Column<T> {
+    fn default() -> Column<T> {
+        Column::new()
+    }
+}
+
 impl<T> Column<T> {
     pub const fn new() -> Column<T> {
         Column { starts: Vec::new(), parts: Vec::new(), len: 0, capacity: 0 }

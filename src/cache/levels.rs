@@ -106,10 +106,22 @@ impl<L: Default> Levels<L> {
         level.own.entries == level.sum.entries && level.priority == priority
     }
 
-    /// The list of the lowest level, whose entries are evicted first.
+    /// The list of the lowest level, whose entries are evicted first, and the total of these.
     #[inline]
-    pub fn lowest(&self) -> Option<&L> {
-        (self.lowest != NONE).then(|| &self.at(self.lowest).list)
+    pub fn lowest(&self) -> Option<(&L, Amount)> {
+        (self.lowest != NONE).then(|| {
+            let level = self.at(self.lowest);
+            (&level.list, level.own)
+        })
+    }
+
+    /// Like [`Levels::lowest`], to change the list.
+    #[inline]
+    pub fn lowest_mut(&mut self) -> Option<(&mut L, Amount)> {
+        (self.lowest != NONE).then(|| {
+            let level = self.at_mut(self.lowest);
+            (&mut level.list, level.own)
+        })
     }
 
     pub fn lowest_priority(&self) -> Option<f64> {
@@ -247,14 +259,14 @@ impl<L: Default> Levels<L> {
         self.at_mut(number).sum = sum;
     }
 
-    /// Adds an entry of this cost to a level; `link` puts it into the list.
+    /// Adds an entry of this cost to a level; `link` puts it into the list, and gets the total of the level with this entry.
     #[inline(always)]
-    pub fn enter(&mut self, number: u32, cost: u64, link: impl FnOnce(&mut L)) {
+    pub fn enter(&mut self, number: u32, cost: u64, link: impl FnOnce(&mut L, Amount)) {
         let amount = Amount { entries: 1, cost: u128::from(cost) };
         let level = self.at_mut(number);
         level.own.add(amount);
         level.sum.add(amount);
-        link(&mut level.list);
+        link(&mut level.list, level.own);
         let mut at = level.parent;
         while rarely(at != NONE) {
             let level = self.at_mut(at);
@@ -392,7 +404,7 @@ mod tests {
             for (enters, priority, cost) in steps {
                 if enters {
                     let number = levels.open(f64::from(priority));
-                    levels.enter(number, cost, |()| ());
+                    levels.enter(number, cost, |(), _| ());
                     let (known, costs) = map.entry(priority).or_insert((number, Vec::new()));
                     prop_assert_eq!(*known, number);
                     costs.push(cost);
@@ -430,7 +442,7 @@ mod tests {
             let inserting = steps_of(|| {
                 for n in 0..MANY {
                     let number = levels.open(f64::from(order(n)));
-                    levels.enter(number, 1, |()| ());
+                    levels.enter(number, 1, |(), _| ());
                     numbers.push(number);
                 }
             });

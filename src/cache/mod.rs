@@ -7,7 +7,7 @@
 //!   Store ── hash(key) ──▶ LockedShard ── one lock ──▶ Shard
 //!                                                       ├─ index   key ──▶ record
 //!                                                       ├─ slab    the nodes, each with a record
-//!                                                       ├─ order   for each priority: least to most recently used
+//!                                                       ├─ order   for each priority: the queues of the policy
 //!                                                       ├─ wheel   by expiry time
 //!                                                       ├─ lifetimes  expired entries that stay as fallbacks
 //!                                                       └─ ledger, limits, counts
@@ -30,6 +30,7 @@ mod limits;
 mod links;
 mod locked_shard;
 mod order;
+mod policy;
 pub mod saved;
 mod shard;
 mod slab;

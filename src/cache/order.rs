@@ -1,31 +1,28 @@
-//! The eviction order (rule S05): lowest priority first, then least recently used.
+//! The eviction order (rule S05): lowest priority first, then as the policy says.
 //!
-//! One list for each priority in use, from the least to the most recently used, linked through the nodes. [`Levels`] has their totals,
-//! which tell whether enough can be evicted before anything is removed.
+//! [`Levels`] has the queues of each priority in use and their totals, which tell whether enough can be evicted before anything is removed;
+//! the [`Policy`] arranges the entries in them.
 //!
-//! A use is only recorded at first. Recorded uses are applied to the lists when their buffer is full, and before the order is needed.
-//! Moving one entry waits for its two neighbours, which are elsewhere in memory; moving many at once overlaps these waits.
+//! A use is only recorded at first. Recorded uses are applied when their buffer is full, and before the order is needed. With `lru`, moving
+//! one entry waits for its two neighbours, which are elsewhere in memory; moving many at once overlaps these waits.
 
+use super::entry::USE_COST;
 use super::idle::Uses;
 use super::levels::{Amount, Levels};
-use super::links::{LinkArray, Links};
+use super::policy::{Arrival, GhostTable, Importance, Policy, Queue, QueueState, Queues, Scarce};
 use super::slab::{Place, Slab};
+use crate::base::config::EvictionPolicy;
 use crate::base::hint::rarely;
 use crate::base::{Millis, NoMemory};
 
 /// The capacity of the buffer of recorded uses.
 pub(super) const NOTES: usize = 63;
 
-/// The entries of one priority, in order of use.
-struct List {
-    oldest: Place,
-    newest: Place,
-}
-
-impl Default for List {
-    fn default() -> List {
-        List { oldest: Place::NONE, newest: Place::NONE }
-    }
+/// One of the queues in which entries are. In their order, all entries of a priority come before those of a higher one.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct QueueId {
+    priority: f64,
+    queue: Queue,
 }
 
 /// The eviction order of a shard's entries.
@@ -35,24 +32,36 @@ pub(super) struct EvictionOrder {
     noted: u32,
     /// Uses that have not been applied to the lists, oldest first.
     notes: [Place; NOTES],
-    levels: Levels<List>,
+    levels: Levels<Queues>,
+    policy: Policy,
     /// Present only with an idle TTL.
     uses: Option<Box<Uses>>,
 }
 
 impl EvictionOrder {
-    pub fn new(idle_ms: Option<u64>) -> EvictionOrder {
+    pub fn new(policy: EvictionPolicy, idle_ms: Option<u64>) -> EvictionOrder {
+        EvictionOrder::of(Policy::new(policy), idle_ms)
+    }
+
+    fn of(policy: Policy, idle_ms: Option<u64>) -> EvictionOrder {
         let uses = idle_ms.map(Uses::new).map(Box::new);
-        EvictionOrder { levels: Levels::new(), notes: [Place::NONE; NOTES], noted: 0, uses }
+        EvictionOrder { levels: Levels::new(), policy, notes: [Place::NONE; NOTES], noted: 0, uses }
     }
 
     /// An empty order with the same settings.
     pub fn empty_copy(&self) -> EvictionOrder {
-        EvictionOrder::new(self.uses.as_ref().map(|uses| uses.idle_ms()))
+        EvictionOrder::of(self.policy.empty_copy(), self.uses.as_ref().map(|uses| uses.idle_ms()))
+    }
+
+    /// What an entry costs because of the order, in bytes.
+    #[inline(always)]
+    pub fn entry_cost(&self) -> u64 {
+        self.policy.entry_cost() + if self.has_idle_ttl() { USE_COST } else { 0 }
     }
 
     /// Gets memory for the entries of a slab of this capacity.
     pub fn try_grow(&mut self, capacity: usize) -> Result<(), NoMemory> {
+        self.policy.try_reserve(capacity)?;
         self.uses.as_mut().map_or(Ok(()), |uses| uses.try_grow(capacity))
     }
 
@@ -62,22 +71,26 @@ impl EvictionOrder {
         self.levels.may_need(priority)
     }
 
-    /// Adds the entry at `place` as the most recently used one of its priority. The caller must have turned -0 into 0.
+    /// Adds the entry at `place`; `hash` is the hash of its key. The caller must have turned a priority of -0 into 0.
     #[inline(always)]
-    pub fn enter(&mut self, slab: &mut Slab, place: Place, priority: f64, now: Millis) {
+    pub fn enter(&mut self, slab: &mut Slab, place: Place, hash: u64, importance: Importance, now: Millis) {
         self.settle(slab);
+        let Importance { priority, queue_state } = importance;
         let number = self.levels.open(priority);
         slab.set_level(place, number);
-        self.levels.enter(number, slab.cost(place), |list| list.append(slab.links_mut(), place));
+        let policy = &mut self.policy;
+        self.levels.enter(number, slab.cost(place), |queues, whole| {
+            policy.enter(slab, queues, whole, Arrival { place, hash, queue_state });
+        });
         if self.has_idle_ttl() {
             self.uses.iter_mut().for_each(|uses| uses.enter(place, now, slab.node_capacity()));
         }
     }
 
-    /// Whether there are entries, all of this priority, and no idle TTL. Then [`EvictionOrder::exchange`] may be used.
+    /// Whether the policy is `lru`, there are entries, all of this priority, and no idle TTL. Then [`EvictionOrder::exchange`] may be used.
     #[inline(always)]
     pub fn may_exchange(&self, priority: f64) -> bool {
-        self.uses.is_none() && self.levels.is_only(priority)
+        self.uses.is_none() && !self.policy.has_queue_states() && self.levels.is_only(priority)
     }
 
     /// Another entry takes the node at `place` over, and is the most recently used one: like [`EvictionOrder::leave`] and
@@ -85,15 +98,16 @@ impl EvictionOrder {
     #[inline(always)]
     pub fn exchange(&mut self, slab: &mut Slab, place: Place, left: u64, entered: u64) {
         debug_assert_eq!(self.noted, 0);
-        self.levels.exchange_in_only(left, entered, |list| list.renew(slab.links_mut(), place));
+        self.levels.exchange_in_only(left, entered, |queues| Policy::renew(slab, queues, place));
     }
 
-    /// Removes an entry from its list, and its level with the level's last entry.
+    /// Removes an entry from its queue, and its level with the level's last entry.
     pub fn leave(&mut self, slab: &mut Slab, place: Place) {
         // A recorded use must not be applied to the next entry at this place.
         self.settle(slab);
         let number = slab.level(place);
-        self.levels.leave(number, slab.cost(place), |list| list.unlink(slab.links_mut(), place));
+        let policy = &mut self.policy;
+        self.levels.leave(number, slab.cost(place), |queues| policy.leave(slab, queues, place));
         if self.has_idle_ttl() {
             self.uses.iter_mut().for_each(|uses| uses.leave(place));
         }
@@ -163,14 +177,21 @@ impl EvictionOrder {
     #[inline(never)]
     fn settle_notes(&mut self, slab: &mut Slab) {
         let notes = &self.notes[..self.noted as usize];
-        // Moving an entry writes to its neighbours, elsewhere in memory. All of them are prefetched before the first entry is moved.
-        notes.iter().for_each(|place| slab.prefetch_neighbours(*place));
-        match self.levels.only() {
-            Some(number) => {
-                let list = self.levels.list(number);
-                notes.iter().for_each(|place| list.renew(slab.links_mut(), *place));
+        if let Some(policy) = self.policy.s3fifo_mut() {
+            notes.iter().for_each(|place| policy.used(*place));
+        } else {
+            // Moving an entry writes to its neighbours, elsewhere in memory. All of them are prefetched before the first entry is moved.
+            notes.iter().for_each(|place| slab.prefetch_neighbours(*place));
+            match self.levels.only() {
+                Some(number) => {
+                    let queues = self.levels.list(number);
+                    notes.iter().for_each(|place| Policy::renew(slab, queues, *place));
+                }
+                None => notes.iter().for_each(|place| {
+                    let number = slab.level(*place);
+                    Policy::renew(slab, self.levels.list(number), *place);
+                }),
             }
-            None => notes.iter().for_each(|place| self.levels.list(slab.level(*place)).renew(slab.links_mut(), *place)),
         }
         if let Some(uses) = &mut self.uses {
             notes.iter().for_each(|place| uses.renew(*place));
@@ -178,29 +199,59 @@ impl EvictionOrder {
         self.noted = 0;
     }
 
-    /// The lowest priority in use above `priority`; if `priority` is `None`, the lowest in use.
-    pub fn priority_above(&self, priority: Option<f64>) -> Option<f64> {
-        self.levels.priority_above(priority)
+    /// The queue after this one in the order, with or without entries; the first, if this is `None`.
+    pub fn queue_after(&self, id: Option<QueueId>) -> Option<QueueId> {
+        match id {
+            Some(QueueId { priority, queue: Queue::Small }) => Some(QueueId { priority, queue: Queue::Main }),
+            _ => {
+                let priority = self.levels.priority_above(id.map(|id| id.priority))?;
+                Some(QueueId { priority, queue: Queue::Small })
+            }
+        }
     }
 
-    /// The least recently used entry of this priority.
-    pub fn oldest_of(&self, priority: f64) -> Option<Place> {
-        self.levels.list_of(priority)?.oldest.some()
+    /// The first entry of a queue.
+    pub fn first_of(&self, id: QueueId) -> Option<Place> {
+        self.levels.list_of(id.priority)?.first_of(id.queue)
     }
 
     pub fn priority_of(&self, slab: &Slab, place: Place) -> f64 {
         self.levels.priority(slab.level(place))
     }
 
-    /// The next victim according to the lists, without applying recorded uses.
-    pub fn oldest(&self) -> Option<Place> {
-        self.levels.lowest().and_then(|list| list.oldest.some())
+    /// What another entry may take over from the one at `place`: one that replaces it, or itself in another shard.
+    #[inline(always)]
+    pub fn queue_state(&mut self, slab: &mut Slab, place: Place) -> Option<QueueState> {
+        if !self.policy.has_queue_states() {
+            return None;
+        }
+        self.settle(slab);
+        self.policy.queue_state(place)
+    }
+
+    /// The first entry, by queues alone.
+    pub fn first(&self) -> Option<Place> {
+        self.levels.lowest().and_then(|(queues, _)| queues.first())
+    }
+
+    /// The entry that is probably the next victim, without applying recorded uses.
+    #[inline]
+    pub fn probable_victim(&self) -> Option<Place> {
+        self.levels.lowest().and_then(|(queues, whole)| self.policy.probable_victim(queues, whole))
     }
 
     /// The next victim, after applying recorded uses.
-    pub fn next_victim(&mut self, slab: &mut Slab) -> Option<Place> {
+    #[inline]
+    pub fn next_victim(&mut self, slab: &mut Slab, scarce: Scarce) -> Option<Place> {
         self.settle(slab);
-        self.oldest()
+        let (queues, whole) = self.levels.lowest_mut()?;
+        self.policy.victim(slab, queues, whole, scarce)
+    }
+
+    /// See [`Policy::note_evicted`].
+    #[inline(always)]
+    pub fn note_evicted(&mut self, place: Place, hash: u64) -> Option<GhostTable> {
+        self.policy.note_evicted(place, hash)
     }
 
     /// The lowest priority in use.
@@ -211,54 +262,6 @@ impl EvictionOrder {
     /// The total of all entries with a priority up to and including `priority`.
     pub fn evictable(&self, priority: f64) -> Amount {
         self.levels.up_to(priority)
-    }
-}
-
-impl List {
-    /// Makes an entry the most recently used one.
-    #[inline(always)]
-    fn renew(&mut self, links: &mut LinkArray, place: Place) {
-        let newest = self.newest;
-        if newest == place {
-            return;
-        }
-        let Links { older, newer } = *links.of(place);
-        // There is a newer entry, because this one is not the newest.
-        links.of_mut(newer).older = older;
-        match older.some() {
-            Some(older) => links.of_mut(older).newer = newer,
-            None => self.oldest = newer,
-        }
-        links.of_mut(newest).newer = place;
-        *links.of_mut(place) = Links { older: newest, newer: Place::NONE };
-        self.newest = place;
-        links.changed([older, newer, newest, place]);
-    }
-
-    #[inline]
-    fn append(&mut self, links: &mut LinkArray, place: Place) {
-        let newest = self.newest;
-        *links.of_mut(place) = Links { older: newest, newer: Place::NONE };
-        match newest.some() {
-            Some(newest) => links.of_mut(newest).newer = place,
-            None => self.oldest = place,
-        }
-        self.newest = place;
-        links.changed([newest, place]);
-    }
-
-    #[inline]
-    fn unlink(&mut self, links: &mut LinkArray, place: Place) {
-        let Links { older, newer } = *links.of(place);
-        match older.some() {
-            Some(older) => links.of_mut(older).newer = newer,
-            None => self.oldest = newer,
-        }
-        match newer.some() {
-            Some(newer) => links.of_mut(newer).older = older,
-            None => self.newest = older,
-        }
-        links.changed([older, newer]);
     }
 }
 
@@ -276,14 +279,14 @@ mod tests {
 
     impl Fixture {
         fn parts(&mut self) -> (&mut Slab, &mut EvictionOrder) {
-            (self.slab.get_or_insert_with(Slab::new), self.order.get_or_insert_with(|| EvictionOrder::new(None)))
+            (self.slab.get_or_insert_with(Slab::new), self.order.get_or_insert_with(|| EvictionOrder::new(EvictionPolicy::Lru, None)))
         }
 
         fn enter(&mut self, priority: f64, cost: u64) -> Place {
             let (slab, order) = self.parts();
             let detached = DetachedEntry { record: Record::new(b"", Answer::Null), cost, stored_at: Millis(0) };
             let place = slab.insert(slab.len(), detached, 1000);
-            order.enter(slab, place, priority, Millis(0));
+            order.enter(slab, place, 0, Importance { priority, queue_state: None }, Millis(0));
             place
         }
 
@@ -296,7 +299,7 @@ mod tests {
 
         fn next_victim(&mut self) -> Option<Place> {
             let (slab, order) = self.parts();
-            order.next_victim(slab)
+            order.next_victim(slab, Scarce::Entries)
         }
 
         fn eviction_order(&mut self) -> Vec<Place> {

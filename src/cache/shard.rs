@@ -26,7 +26,7 @@ mod victim_prefetch;
 use self::exchange::PutPlan;
 pub(super) use self::expiry::DefaultExpiry;
 pub(super) use self::labels::TagFate;
-use self::outgrown::Structures;
+use self::outgrown::Unused;
 use self::stale::time_of;
 use self::victim_prefetch::PrefetchedVictim;
 use super::counts::StoreCounts;
@@ -37,10 +37,12 @@ use super::labels::{LabelIndex, labels_cost};
 use super::levels::Amount;
 use super::lifetimes::Lifetimes;
 use super::limits::ShardLimits;
-use super::order::{EvictionOrder, NOTES};
+use super::order::{EvictionOrder, NOTES, QueueId};
+use super::policy::{Importance, QueueState, Scarce};
 use super::slab::{DetachedEntry, FoundEntry, Place, Slab};
 use super::wheel::Expirations;
 use super::work;
+use crate::base::config::EvictionPolicy;
 use crate::base::hint::rarely;
 use crate::base::{Answer, Clock, KeyHasher, Labels, Millis, Present, Record, Ttl};
 use steps::STEP;
@@ -99,19 +101,19 @@ pub(super) struct Shard {
     lifetimes: Option<Box<Lifetimes>>,
     /// Present only if entries have labels.
     labels: Option<Box<LabelIndex>>,
-    outgrown: Option<Box<Structures>>,
+    outgrown: Option<Box<Unused>>,
     /// The next victim and the hash of its key: computed to prefetch, kept so that its eviction need not compute it again.
     prefetched_victim: PrefetchedVictim,
 }
 
 impl Shard {
-    pub fn new(hasher: KeyHasher, limits: ShardLimits, expiry: DefaultExpiry) -> Shard {
+    pub fn new(hasher: KeyHasher, limits: ShardLimits, policy: EvictionPolicy, expiry: DefaultExpiry) -> Shard {
         Shard {
             lifetimes: expiry.lifetimes(),
             labels: None,
             lookups: Lookups::default(),
             fast_notes: if expiry.idle_ms.is_some() || expiry.refresh.is_on() { 0 } else { NOTES as u32 },
-            order: EvictionOrder::new(expiry.idle_ms),
+            order: EvictionOrder::new(policy, expiry.idle_ms),
             slab: Slab::new(),
             expiry,
             hasher,
@@ -134,16 +136,16 @@ impl Shard {
         &self.slab
     }
 
-    /// The lowest priority in use above `priority`; if `priority` is `None`, the lowest in use. Applies all recorded uses to the lists.
-    pub fn priority_above(&mut self, priority: Option<f64>) -> Option<f64> {
+    /// See [`EvictionOrder::queue_after`]. Applies all recorded uses.
+    pub fn queue_after(&mut self, id: Option<QueueId>) -> Option<QueueId> {
         self.order.settle(&mut self.slab);
-        self.order.priority_above(priority)
+        self.order.queue_after(id)
     }
 
-    /// Returns the least recently used entry of this priority. Applies all recorded uses to the lists.
-    pub fn oldest_of(&mut self, priority: f64) -> Option<Place> {
+    /// See [`EvictionOrder::first_of`]. Applies all recorded uses.
+    pub fn first_of(&mut self, id: QueueId) -> Option<Place> {
         self.order.settle(&mut self.slab);
-        self.order.oldest_of(priority)
+        self.order.first_of(id)
     }
 
     pub fn priority_of(&self, place: Place) -> f64 {
@@ -160,6 +162,11 @@ impl Shard {
 
     pub fn has_idle_ttl(&self) -> bool {
         self.order.has_idle_ttl()
+    }
+
+    /// What each entry costs because of the eviction order, in bytes.
+    pub fn cost_of_order(&self) -> u64 {
+        self.order.entry_cost()
     }
 
     pub fn entries(&self) -> u64 {
@@ -338,10 +345,16 @@ impl Shard {
     ) -> PutOutcome {
         let PutPlan { found, priority, grace_ms, present, .. } = *plan;
         let now = present.earliest;
+        let mut queue_state = matches!(entry.condition, Condition::Restored(_)).then_some(QueueState::MAIN);
         let older_cause = found.map(|place| {
+            let its_state = self.order.queue_state(&mut self.slab, place);
             let cause = if plan.stores() { Cause::Replaced } else { Cause::Removed };
             // Its cost is released before room is made for the newer entry. Therefore it leaves even if the newer one is refused.
-            self.dismiss_or_expire(place, cause, now, out)
+            let cause = self.dismiss_or_expire(place, cause, now, out);
+            if rarely(its_state.is_some()) && cause == Cause::Replaced {
+                queue_state = its_state.map(QueueState::used);
+            }
+            cause
         });
         let (mut record, mut cost) = match record {
             Some(record) => {
@@ -365,15 +378,24 @@ impl Shard {
         if rarely(deadline != Millis::NEVER) {
             record.set_deadline(deadline);
         }
-        let end = self.store(hash, DetachedEntry { record, cost, stored_at: now }, priority, grace_ms, labels, present.latest);
+        let importance = Importance { priority, queue_state };
+        let end = self.store(hash, DetachedEntry { record, cost, stored_at: now }, importance, grace_ms, labels, present.latest);
         PutOutcome::Stored { cost, expires_at: finite(end) }
     }
 
-    fn store(&mut self, hash: u64, detached: DetachedEntry, priority: f64, grace_ms: u64, labels: Option<Labels>, used: Millis) -> Millis {
+    fn store(
+        &mut self,
+        hash: u64,
+        detached: DetachedEntry,
+        importance: Importance,
+        grace_ms: u64,
+        labels: Option<Labels>,
+        used: Millis,
+    ) -> Millis {
         self.cost += u128::from(detached.cost);
         let deadline = detached.record.deadline();
         let place = self.slab.insert(hash, detached, self.limits.entries);
-        self.order.enter(&mut self.slab, place, priority, used);
+        self.order.enter(&mut self.slab, place, hash, importance, used);
         self.note_labels(place, labels);
         self.note_lifetime(place, deadline, grace_ms, used)
     }
@@ -433,8 +455,8 @@ impl Shard {
             return Err(PutOutcome::Refused);
         }
         while !lack.is_none() {
-            let cause = if lack.entries > 0 { Cause::Capacity } else { Cause::Cost };
-            if !self.dismiss_next(cause, now, out) {
+            let (cause, scarce) = if lack.entries > 0 { (Cause::Capacity, Scarce::Entries) } else { (Cause::Cost, Scarce::Cost) };
+            if !self.dismiss_next(cause, scarce, now, out) {
                 break;
             }
             lack = self.lack(1, cost);
@@ -462,9 +484,9 @@ impl Shard {
         }
     }
 
-    fn dismiss_next(&mut self, cause: Cause, now: Millis, out: &mut Departures) -> bool {
+    fn dismiss_next(&mut self, cause: Cause, scarce: Scarce, now: Millis, out: &mut Departures) -> bool {
         let stale = self.lifetimes.as_ref().and_then(|lifetimes| lifetimes.first());
-        stale.or_else(|| self.order.next_victim(&mut self.slab)).map(|place| self.dismiss(place, cause, now, out)).is_some()
+        stale.or_else(|| self.order.next_victim(&mut self.slab, scarce)).map(|place| self.dismiss(place, cause, now, out)).is_some()
     }
 
     fn dismiss_or_expire(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) -> Cause {
@@ -478,6 +500,9 @@ impl Shard {
         let end = self.end_of(place);
         let hash = self.prefetched_victim.take(place).unwrap_or_else(|| self.hasher.hash(self.slab.key(place)));
         self.ends.remove(place);
+        if matches!(cause, Cause::Capacity | Cause::Cost | Cause::Trimmed) {
+            self.order.note_evicted(place, hash).into_iter().for_each(|table| self.discard(table));
+        }
         self.release(place, cause, end, now, out, |slab| slab.remove(hash, place));
     }
 
@@ -549,7 +574,7 @@ impl Shard {
     pub fn pop(&mut self, now: Millis, out: &mut Departures) -> bool {
         self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
         for _ in 0..STEP {
-            let Some(victim) = self.order.next_victim(&mut self.slab) else { return false };
+            let Some(victim) = self.order.next_victim(&mut self.slab, Scarce::Entries) else { return false };
             let end = self.end_of(victim);
             if end > now {
                 self.dismiss(victim, Cause::Removed, now, out);

@@ -1,16 +1,18 @@
-//! A list of all entries in order of use, for a copy of the store (rule S18).
+//! A list of all entries in eviction order, for a copy of the store (rule S18): with `lru`, in order of use; with `s3fifo`, the small queue
+//! before the main queue.
 //!
 //! First the order is recorded, shard by shard and in small steps, with four bytes for each entry. Then the entries are read in that order,
-//! a page at a time, from the least to the most recently used, so that storing them in turn restores the order. Between two steps no lock
+//! a page at a time, so that storing them in turn restores the order. Between two steps no lock
 //! is held (rule S19): entries that are stored, replaced or removed meanwhile may or may not be in the copy, and entries that are used
 //! meanwhile keep their former position. An entry that is neither removed nor replaced is in the copy exactly once.
 //!
 //! Each shard knows only the order of its own entries. The shards are read in turn, an equal part of each in every round. Since keys are
 //! spread over shards at random, the whole is nearly in order.
 
-use super::entry::{END_COST, ENTRY_COST, LIFETIME_COST, USE_COST};
+use super::entry::{END_COST, ENTRY_COST, LIFETIME_COST};
 use super::labels::labels_cost;
 use super::layout::Layout;
+use super::order::QueueId;
 use super::shard::Shard;
 use super::slab::Place;
 use super::store::Store;
@@ -113,13 +115,13 @@ struct OrderScan {
     order: Vec<Place>,
     /// One bit for each place, which is set if the place is in `order`.
     recorded: Vec<u64>,
-    /// The priority whose list is being read, from its oldest entry on.
-    priority: Option<f64>,
-    /// The last entry read, and the one before it in its list. If that has not changed, the entry was neither used nor removed meanwhile.
+    /// The queue that is being read, from its first entry on.
+    queue: Option<QueueId>,
+    /// The last entry read, and the one before it in its queue. If that has not changed, the entry was neither used nor removed meanwhile.
     last: Option<(Place, Place)>,
     /// The number of entries visited.
     steps: u64,
-    /// Set once all lists have been read: the places below this one have been searched for entries that were missed.
+    /// Set once all queues have been read: the places below this one have been searched for entries that were missed.
     swept: Option<usize>,
 }
 
@@ -159,18 +161,18 @@ impl Shard {
         Ok(true)
     }
 
-    /// Reads the next entry of the list, or continues with the next list. If the last entry read was used meanwhile, starts the list again;
-    /// entries that are recorded already are skipped.
+    /// Reads the next entry of the queue, or continues with the next queue. If the last entry read was moved meanwhile, starts the queue
+    /// again; entries that are recorded already are skipped.
     fn note_next(&mut self, scan: &mut OrderScan) -> bool {
         scan.steps += 1;
-        // Bounds the work, however often the lists change meanwhile.
+        // Bounds the work, however often the queues change meanwhile.
         let is_endless = scan.steps > 64 + 8 * self.entries();
         let stays = |(last, before): &(Place, Place)| self.slab().is_live(*last) && self.slab().older(*last) == *before;
         let met = scan.last.filter(stays).map(|(last, _)| last);
-        let next = match (met, scan.priority) {
+        let next = match (met, scan.queue) {
             _ if is_endless => None,
             (Some(last), _) => self.slab().newer(last).some(),
-            (None, Some(priority)) => self.oldest_of(priority),
+            (None, Some(queue)) => self.first_of(queue),
             (None, None) => None,
         };
         if let Some(place) = next {
@@ -178,15 +180,15 @@ impl Shard {
             scan.last = Some((place, self.slab().older(place)));
             return true;
         }
-        let above = if is_endless { None } else { self.priority_above(scan.priority) };
-        (scan.priority, scan.last) = (above, None);
-        if above.is_none() {
+        let after = if is_endless { None } else { self.queue_after(scan.queue) };
+        (scan.queue, scan.last) = (after, None);
+        if after.is_none() {
             scan.swept = Some(0);
         }
         true
     }
 
-    /// Checks a place for an entry that was missed because the lists changed.
+    /// Checks a place for an entry that was missed because the queues changed.
     fn note_missed(&self, scan: &mut OrderScan, at: usize) -> bool {
         if at >= self.slab().nodes() {
             return false;
@@ -208,9 +210,9 @@ impl Shard {
         let labels = self.labels_of(place).cloned();
         let cost = slab.cost(place).saturating_sub(labels_cost(labels.as_ref()));
         // A touch may have changed whether the entry can expire, so all costs that may have been charged are compared.
-        let unstated =
-            |overhead| [0, END_COST, USE_COST, END_COST + USE_COST].map(|more| slab.own_cost(place, overhead + more)).contains(&cost);
-        let is_unstated = unstated(0) || unstated(LIFETIME_COST);
+        let of_order = self.cost_of_order();
+        let more = [0, END_COST, LIFETIME_COST, END_COST + LIFETIME_COST];
+        let is_unstated = more.into_iter().any(|more| slab.own_cost(place, of_order + more) == cost);
         let stated = || cost.saturating_sub(key.len() as u64).saturating_sub(ENTRY_COST);
         let ttl_left_ms = (deadline != Millis::NEVER).then(|| deadline.since(now));
         Some(CopiedEntry { cost: (!is_unstated).then(stated), priority: self.priority_of(place), key, answer, ttl_left_ms, labels })

@@ -63,7 +63,7 @@ impl Store {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let shards = limits.shards(settings.shards, cores).min(MOST_SHARDS);
         let expiry = DefaultExpiry::new(settings);
-        let shard = |index| Shard::new(hasher.clone(), limits.shard_limits(index, shards), expiry.clone());
+        let shard = |index| Shard::new(hasher.clone(), limits.shard_limits(index, shards), settings.policy, expiry.clone());
         let locked_shards = (0..shards).map(shard).map(LockedShard::new).collect();
         Store {
             locked_shards,

@@ -73,7 +73,8 @@ impl Caller {
     }
 }
 
-/// Saves the entries of a cache to a file: keys, values, remaining TTLs, costs, priorities, versions, tags, and the order of use.
+/// Saves the entries of a cache to a file: keys, values, remaining TTLs, costs, priorities, versions, tags, and the order of
+/// eviction.
 ///
 /// Once the file is complete and on the disk, it replaces an older file of that name; if this fails, the older one is unchanged. Objects
 /// are skipped. Entries that are stored, replaced or removed meanwhile may or may not be in the file. The remaining TTL of an entry is
@@ -110,10 +111,11 @@ pub unsafe extern "C" fn kvl_cache_save(
     guard(|| caller.transfer(&TransferCall { cache, path, on_progress, user_data, out: (out_transfer, out_size), out_error }, Core::save))
 }
 
-/// Loads the entries of a file of kvl_cache_save(), from the least to the most recently used. Encoded objects are skipped.
+/// Loads the entries of a file of kvl_cache_save(), in order of eviction: what was used last, or is kept longest, comes last. Encoded
+/// objects are skipped. The cache that was saved may have had another `cache.policy`.
 ///
 /// A key that has an entry keeps it, because it is younger than the file. Entries are stored like those of a put. If the file has too many
-/// for the cache, the most recently used ones stay; entries that the validator or the store refuses are skipped. Loads in progress are not
+/// for the cache, the last ones stay; entries that the validator or the store refuses are skipped. Loads in progress are not
 /// overtaken. The file is read block by block, and a block is stored only if it is undamaged: at the first damaged block this fails, and
 /// the entries of earlier blocks stay. That detects damage, not forgery: a file that others can write may contain anything.
 ///

@@ -306,8 +306,8 @@ pub unsafe extern "C" fn kvl_cache_take(
     })
 }
 
-/// Removes the next victim and returns its value: among the entries of the lowest priority, the least recently used. With several shards,
-/// this is the victim of one of them.
+/// Removes the next victim and returns its value: among the entries of the lowest priority, the one that `cache.policy` evicts first, which
+/// is the least recently used by default. With several shards, this is the victim of one of them.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS.

@@ -1,9 +1,11 @@
-//! Compares the store with a model that is simple enough to be obviously right: a list that is sorted when an entry has to be evicted.
+//! Compares the store with a model that is simple enough to be obviously right: a list that is sorted when an entry has to be evicted, or, with
+//! `cache.policy` = `s3fifo`, the reference of `cache_policy.rs`.
 //!
 //! Runs any sequence of operations on a manual clock. After each, the outcome, the departures in order with their causes, and the ledger
 //! are compared. The store is free only in how early it removes expired entries; the model follows that, and checks that they had expired.
 
-use kvlight::base::config::CacheSettings;
+use crate::cache_policy::{Reference, Scarce};
+use kvlight::base::config::{CacheSettings, EvictionPolicy};
 use kvlight::base::{Answer, Clock, Key, Labels, Millis, StoreTerms, Ttl, Value};
 use kvlight::cache::{Cause, Condition, Departure, Departures, ENTRY_COST, Hit, NewEntry, PutOutcome, Store, StoreCounts, TouchOutcome};
 use proptest::prelude::*;
@@ -76,6 +78,8 @@ struct Model {
     entries: Vec<ModelEntry>,
     uses: u64,
     counts: Expected,
+    /// The order with `s3fifo`.
+    s3fifo: Option<Reference>,
 }
 
 #[derive(Default, PartialEq, Debug)]
@@ -126,6 +130,12 @@ impl Model {
 
     fn leave(&mut self, at: usize, cause: Cause, left: &mut Vec<Left>) {
         let entry = self.entries.remove(at);
+        if let Some(s3fifo) = &mut self.s3fifo {
+            if matches!(cause, Cause::Capacity | Cause::Cost | Cause::Trimmed) {
+                s3fifo.evict(entry.key);
+            }
+            s3fifo.leave(entry.key);
+        }
         self.count_removed(cause, entry.cost);
         left.push((entry.key, entry.id, entry.cost, cause));
     }
@@ -135,21 +145,29 @@ impl Model {
         *tally = (tally.0 + 1, tally.1 + cost);
     }
 
-    /// The entries in eviction order.
-    fn victims(&self) -> Vec<usize> {
+    /// The entries by priority, and those of each as in the queues of the policy.
+    fn in_order(&self) -> Vec<usize> {
+        if let Some(s3fifo) = &self.s3fifo {
+            return s3fifo.in_order().into_iter().map(|key| self.find(key).expect("the entry is in the model")).collect();
+        }
         let mut order: Vec<usize> = (0..self.entries.len()).collect();
         let rank = |at: &usize| (self.entries[*at].priority, self.entries[*at].recency);
         order.sort_by(|one, other| rank(one).partial_cmp(&rank(other)).expect("no NaN"));
         order
     }
 
-    fn next_victim(&self) -> usize {
-        self.victims()[0]
+    /// The entry that is evicted next. With `s3fifo`, the search may move entries.
+    fn next_victim(&mut self, scarce: Scarce) -> Option<usize> {
+        match &mut self.s3fifo {
+            Some(s3fifo) => s3fifo.victim(scarce).and_then(|key| self.find(key)),
+            None => self.in_order().first().copied(),
+        }
     }
 
     fn use_it(&mut self, at: usize) {
         self.uses += 1;
         self.entries[at].recency = self.uses;
+        self.s3fifo.iter_mut().for_each(|s3fifo| s3fifo.used(self.entries[at].key));
         self.entries[at].used_at = self.now;
     }
 
@@ -203,10 +221,11 @@ impl Model {
         }
         let kept = self.find(key).filter(|_| given.keep_ttl).map(|at| self.entries[at].deadline);
         let stores = kept.is_some() || ttl != Ttl::DoNotStore;
-        let mut replaces = false;
+        let (mut replaces, mut taken_over) = (false, None);
         if let Some(at) = self.find(key) {
             assert!(!self.is_due(&self.entries[at]), "a write removes an expired entry under its key");
             replaces = stores;
+            taken_over = self.s3fifo.as_ref().map(|s3fifo| s3fifo.standing_once_more(key));
             self.leave(at, if replaces { Cause::Replaced } else { Cause::Removed }, &mut left);
         }
         if let Err(refusal) = self.make_room(cost, given.priority, stores, &mut left) {
@@ -221,15 +240,22 @@ impl Model {
         let (id, priority, recency, now) = (given.id, given.priority + 0.0, self.uses, self.now);
         let entry = ModelEntry { labels: given.labels, key, id, cost, priority, deadline, stored_at: now, used_at: now, recency };
         let end = self.end(&entry);
+        self.s3fifo.iter_mut().for_each(|s3fifo| s3fifo.enter(key, entry.priority, cost, taken_over));
         self.entries.push(entry);
         (PutOutcome::Stored { cost, expires_at: (end != u64::MAX).then_some(Millis(end)) }, left)
     }
 
     /// The same value lives anew, and its cost stays.
     fn renew(&mut self, at: usize, ttl: Ttl, priority: f64) -> PutOutcome {
+        let (key, cost) = (self.entries[at].key, self.entries[at].cost);
         (self.entries[at].deadline, self.entries[at].priority) = (self.deadline(ttl), priority + 0.0);
         self.entries[at].stored_at = self.now;
         self.use_it(at);
+        if let Some(s3fifo) = &mut self.s3fifo {
+            let standing = s3fifo.standing(key);
+            s3fifo.leave(key);
+            s3fifo.enter(key, priority + 0.0, cost, Some(standing));
+        }
         let end = self.end(&self.entries[at]);
         PutOutcome::Stored { cost: self.entries[at].cost, expires_at: (end != u64::MAX).then_some(Millis(end)) }
     }
@@ -265,36 +291,40 @@ impl Model {
         if self.settings.cost_limit.is_some_and(|limit| cost > limit) {
             return Err(PutOutcome::TooLarge);
         }
-        let (mut entries, mut bytes) = self.lack(cost);
-        let mut leaving = Vec::new();
-        for at in self.victims() {
-            if (entries, bytes) == (0, 0) || self.entries[at].priority > priority {
-                break;
-            }
-            leaving.push((self.entries[at].key, if entries > 0 { Cause::Capacity } else { Cause::Cost }));
-            (entries, bytes) = (entries.saturating_sub(1), bytes.saturating_sub(self.entries[at].cost));
-        }
-        let refused = (entries, bytes) != (0, 0);
+        let (entries, bytes) = self.lack(cost);
+        let evictable: Vec<u64> = self.entries.iter().filter(|entry| entry.priority <= priority).map(|entry| entry.cost).collect();
+        let refused = (evictable.len() as u64) < entries || evictable.iter().sum::<u64>() < bytes;
         assert!(
-            !self.anything_due() || (!refused && leaving.is_empty()),
+            !self.anything_due() || (!refused && (entries, bytes) == (0, 0)),
             "no live entry is evicted, and no new one refused, while there is an expired one"
         );
         if refused {
             return Err(PutOutcome::Refused);
         }
-        for (key, cause) in leaving {
-            let at = self.find(key).expect("the victim is in the model");
+        loop {
+            let (cause, scarce) = match self.lack(cost) {
+                (0, 0) => return Ok(()),
+                (0, _) => (Cause::Cost, Scarce::Cost),
+                _ => (Cause::Capacity, Scarce::Entries),
+            };
+            let at = self.next_victim(scarce).expect("there is enough to evict");
+            assert!(self.entries[at].priority <= priority, "no entry of a higher priority is evicted");
             self.leave(at, cause, left);
         }
-        Ok(())
     }
 
-    fn evict_while(&mut self, cause: impl Fn(&Model) -> Option<Cause>) -> Vec<Left> {
+    /// Evicts until there are at most so many entries of this total cost.
+    fn trim_to(&mut self, entries: u64, cost: u64) -> Vec<Left> {
         let mut left = Vec::new();
-        while let Some(cause) = cause(self) {
-            self.leave(self.next_victim(), cause, &mut left);
+        loop {
+            let scarce = match (self.entries.len() as u64 > entries, self.cost() > cost) {
+                (true, _) => Scarce::Entries,
+                (_, true) => Scarce::Cost,
+                _ => return left,
+            };
+            let at = self.next_victim(scarce).expect("there are entries");
+            self.leave(at, Cause::Trimmed, &mut left);
         }
-        left
     }
 }
 
@@ -456,11 +486,16 @@ fn settings(
     CacheSettings { capacity, cost_limit, shards: Some(1), ttl_ms, null_ttl_ms, idle_ttl_ms, ..CacheSettings::default() }
 }
 
+fn any_policy() -> impl Strategy<Value = EvictionPolicy> {
+    prop_oneof![Just(EvictionPolicy::Lru), Just(EvictionPolicy::S3Fifo)]
+}
+
 fn any_settings() -> impl Strategy<Value = CacheSettings> {
     let ttl = || prop_oneof![3 => Just(None), 1 => Just(Some(0)), 3 => (1..50u64).prop_map(|tens| Some(tens * 10))];
     let idle = prop_oneof![2 => Just(None), 1 => (1..20u64).prop_map(|tens| Some(tens * 10))];
-    (any_capacity(), any_cost_limit(), ttl(), ttl(), idle)
-        .prop_map(|(capacity, limit, ttl, null_ttl, idle)| settings(capacity, limit, ttl, null_ttl, idle))
+    (any_capacity(), any_cost_limit(), ttl(), ttl(), idle, any_policy()).prop_map(|(capacity, limit, ttl, null_ttl, idle, policy)| {
+        CacheSettings { policy, ..settings(capacity, limit, ttl, null_ttl, idle) }
+    })
 }
 
 struct Fixture {
@@ -478,7 +513,8 @@ impl Fixture {
         let start = 1_000_000;
         let (settings, label_costs) = (settings.clone(), label_costs());
         let store = Store::new(&settings, None);
-        let model = Model { settings, label_costs, now: start, entries: Vec::new(), uses: 0, counts: Expected::default() };
+        let s3fifo = (settings.policy == EvictionPolicy::S3Fifo).then(Reference::default);
+        let model = Model { settings, label_costs, now: start, entries: Vec::new(), uses: 0, counts: Expected::default(), s3fifo };
         Fixture { store, clock: Clock::manual(Millis(start)), model, given: 0, unmet: 0, departed: 0 }
     }
 
@@ -636,37 +672,35 @@ impl Fixture {
                 let popped = store.pop(clock, &mut out);
                 model.expire(&out);
                 assert!(!model.anything_due());
-                assert_eq!(popped.map(|answer| id(&answer)), model.victims().first().map(|at| model.entries[*at].id));
-                if !model.entries.is_empty() {
-                    model.leave(model.next_victim(), Cause::Removed, &mut expected);
-                }
+                let victim = model.next_victim(Scarce::Entries);
+                assert_eq!(popped.map(|answer| id(&answer)), victim.map(|at| model.entries[at].id));
+                victim.into_iter().for_each(|at| model.leave(at, Cause::Removed, &mut expected));
             }
             Op::Trim(ratio) => {
                 store.trim(ratio, clock, &mut out);
                 model.expire(&out);
                 let keep = |whole: u64| whole.min((whole as f64 * ratio) as u64);
                 let (entries, cost) = (keep(model.entries.len() as u64), keep(model.cost()));
-                expected = model.evict_while(|m| (m.entries.len() as u64 > entries || m.cost() > cost).then_some(Cause::Trimmed));
+                expected = model.trim_to(entries, cost);
             }
             Op::TrimTo(entries) => {
                 store.trim_to(entries, clock, &mut out);
                 model.expire(&out);
-                expected = model.evict_while(|m| (m.entries.len() as u64 > entries).then_some(Cause::Trimmed));
+                expected = model.trim_to(entries, u64::MAX);
             }
             Op::Resize(capacity, cost_limit) => {
                 store.resize(capacity, cost_limit, clock, &mut out);
                 model.expire(&out);
                 (model.settings.capacity, model.settings.cost_limit) = (capacity, cost_limit);
-                expected = model.evict_while(|m| {
-                    let is_over = m.entries.len() as u64 > capacity || cost_limit.is_some_and(|limit| m.cost() > limit);
-                    is_over.then_some(Cause::Trimmed)
-                });
+                expected = model.trim_to(capacity, cost_limit.unwrap_or(u64::MAX));
                 assert_eq!((store.capacity(), store.cost_limit()), (capacity, cost_limit));
             }
             Op::Clear => {
                 store.clear(clock, &mut out);
                 model.expire(&out);
-                expected = model.evict_while(|m| (!m.entries.is_empty()).then_some(Cause::Cleared));
+                while let Some(at) = model.in_order().first() {
+                    model.leave(*at, Cause::Cleared, &mut expected);
+                }
             }
             Op::RemoveExpired => {
                 let due = model.entries.iter().filter(|entry| model.is_due(entry)).count();
@@ -770,9 +804,10 @@ proptest! {
     fn s05a_many_priorities(
         capacity in 50..100u64,
         cost_limit in prop_oneof![Just(None), (5_000..40_000u64).prop_map(Some)],
+        policy in any_policy(),
         ops in prop::collection::vec((any_op(true), prop::bool::weighted(0.05)), 200..700),
     ) {
-        play(&settings(capacity, cost_limit, None, None, None), &ops);
+        play(&CacheSettings { policy, ..settings(capacity, cost_limit, None, None, None) }, &ops);
     }
 
     /// Nearly all puts take over the node of an older entry or of a victim, with and without TTLs.

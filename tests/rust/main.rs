@@ -10,6 +10,7 @@ mod browser;
 mod c;
 mod cache_labels;
 mod cache_model;
+mod cache_policy;
 mod cache_rules;
 mod cache_stale;
 mod cache_walk;

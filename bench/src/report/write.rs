@@ -46,6 +46,7 @@ pub fn called(peer: &str) -> &str {
         "lru_mutex" => "lru, one mutex",
         "lru_sharded" => "lru, sharded",
         "hashbrown" => "bare hashbrown",
+        "kvlight_s3fifo" => "kvlight, s3fifo",
         "channel_std" => "channel (std)",
         "channel_crossbeam" => "channel (crossbeam)",
         "channel_by_64" => "channel, 64 keys a message",

@@ -60,6 +60,8 @@ export interface Settings extends FetchSettings {
   'cache.seed'?: number;
   /** The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast. */
   'cache.hash'?: 'fast' | 'sip';
+  /** Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru. */
+  'cache.policy'?: 'lru' | 's3fifo';
   /** How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0. */
   'cache.error_ttl_ms'?: number;
   /** The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024. */

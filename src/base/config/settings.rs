@@ -34,6 +34,7 @@ pub struct CacheSettings {
     pub timer: bool,
     pub seed: Option<u64>,
     pub hash: Hash,
+    pub policy: EvictionPolicy,
     pub error_ttl_ms: u64,
     pub error_capacity: u64,
     /// `None`: no limit.
@@ -66,6 +67,15 @@ pub enum Hash {
     Fast,
     /// SipHash-1-3, for keys that an attacker chooses.
     Sip,
+}
+
+/// Which entries leave first when there is no room (rule S05).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EvictionPolicy {
+    /// The least recently used.
+    Lru,
+    /// Those that were used once or never since they were stored, before those that are used again and again.
+    S3Fifo,
 }
 
 /// How loads are admitted and formed into requests (rules F12 to F16).
@@ -274,6 +284,7 @@ impl Default for CacheSettings {
             timer: true,
             seed: None,
             hash: Hash::Fast,
+            policy: EvictionPolicy::Lru,
             error_ttl_ms: 0,
             error_capacity: 1024,
             max_pending_removals: Some(1024),

@@ -3,7 +3,7 @@
 //! two entries has to be recorded.
 
 use super::super::departure::{Cause, Departures};
-use super::super::entry::{END_COST, EntryParts, LIFETIME_COST, PutOutcome, USE_COST, cost_of};
+use super::super::entry::{END_COST, EntryParts, LIFETIME_COST, PutOutcome, cost_of};
 use super::super::slab::{DetachedEntry, Place};
 use super::super::work;
 use super::{DefaultExpiry, Shard, finite};
@@ -86,7 +86,7 @@ impl Shard {
     /// The cost of an entry without labels.
     #[inline(always)]
     pub(super) fn own_cost_of(&self, record: &Record, entry: &EntryParts<'_>, plan: &PutPlan) -> u64 {
-        let mut overhead = if plan.ends() { END_COST } else { 0 } + if self.order.has_idle_ttl() { USE_COST } else { 0 };
+        let mut overhead = if plan.ends() { END_COST } else { 0 } + self.order.entry_cost();
         if rarely(plan.grace_ms > 0 || self.lifetimes.is_some()) {
             overhead += LIFETIME_COST;
         }
@@ -104,7 +104,7 @@ impl Shard {
                 (place, if self.slab.deadline(place) <= now { Cause::Expired } else { Cause::Replaced })
             }
             // Expired entries leave before live ones.
-            None if self.slab.len() == self.limits.entries && self.next_due() > now => (self.order.oldest()?, Cause::Capacity),
+            None if self.slab.len() == self.limits.entries && self.next_due() > now => (self.order.first()?, Cause::Capacity),
             None => return None,
         };
         let others = self.cost - u128::from(self.slab.cost(place));

@@ -3,6 +3,7 @@
 
 use super::super::departure::{Cause, Departures};
 use super::super::entry::{EntryParts, Hit, PutOutcome};
+use super::super::policy::{Importance, QueueState};
 use super::super::slab::Place;
 use super::steps::{PLACES_PER_ENTRY, step_of};
 use super::{Shard, finite};
@@ -74,10 +75,12 @@ impl Shard {
         let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
         self.ends.remove(place);
         let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;
+        let queue_state = self.order.queue_state(&mut self.slab, place).map(QueueState::used);
         if !self.lifetimes.as_mut().is_some_and(|lifetimes| lifetimes.leave(place, cost)) {
             self.order.leave(&mut self.slab, place);
         }
-        self.order.enter(&mut self.slab, place, priority, used);
+        let hash = self.hasher.hash(self.slab.key(place));
+        self.order.enter(&mut self.slab, place, hash, Importance { priority, queue_state }, used);
         let deadline = self.expiry.deadline(ttl, used);
         self.slab.set_stored_at(place, present.earliest);
         self.slab.set_deadline(place, deadline);

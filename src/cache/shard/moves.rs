@@ -1,5 +1,6 @@
 //! Moves entries from one shard to another (rule S02a). That is neither a departure nor a use.
 
+use super::super::policy::Importance;
 use super::super::slab::DetachedEntry;
 use super::super::work;
 use super::Shard;
@@ -9,7 +10,7 @@ use crate::base::{Key, Labels, Millis};
 pub(in super::super) struct MovingEntry {
     pub hash: u64,
     detached: DetachedEntry,
-    priority: f64,
+    importance: Importance,
     /// The time of its last use, if there is an idle TTL.
     used: Millis,
     /// The end set by its TTL; for a stale entry, when it expired.
@@ -36,17 +37,20 @@ impl Shard {
             let (labels, detached) = (self.take_labels(place), self.slab.take_forgotten(place));
             let hash = self.hasher.hash(detached.record.key());
             // A stale entry has no priority and no time of use; any grace above 0 makes `take_in` treat it as one with a lifetime.
-            moving.push(MovingEntry { hash, detached, priority: 0.0, used: end, end, grace_ms: 1, stale_until: Some(until), labels });
+            let importance = Importance { priority: 0.0, queue_state: None };
+            moving.push(MovingEntry { hash, detached, importance, used: end, end, grace_ms: 1, stale_until: Some(until), labels });
         }
-        while let Some(place) = self.order.next_victim(&mut self.slab) {
+        self.order.settle(&mut self.slab);
+        while let Some(place) = self.order.first() {
             let used = Millis(self.order.idle_end(place).0.saturating_sub(idle_ms));
             let priority = self.order.priority_of(&self.slab, place);
+            let importance = Importance { priority, queue_state: self.order.queue_state(&mut self.slab, place) };
             let (end, grace_ms) = (self.ttl_end_of(place), self.lifetimes.as_ref().map_or(0, |lifetimes| lifetimes.grace_ms(place)));
             work::entry();
             self.order.leave(&mut self.slab, place);
             let (labels, detached) = (self.take_labels(place), self.slab.take_forgotten(place));
             let hash = self.hasher.hash(detached.record.key());
-            moving.push(MovingEntry { hash, detached, priority, used, end, grace_ms, stale_until: None, labels });
+            moving.push(MovingEntry { hash, detached, importance, used, end, grace_ms, stale_until: None, labels });
         }
         self.replace_structures();
         moving
@@ -54,15 +58,15 @@ impl Shard {
 
     /// Adds an entry that was taken out of another shard. It must fit the limits.
     pub fn take_in(&mut self, moving: MovingEntry) {
-        let MovingEntry { hash, mut detached, priority, used, end, grace_ms, stale_until, labels } = moving;
+        let MovingEntry { hash, mut detached, importance, used, end, grace_ms, stale_until, labels } = moving;
         if grace_ms == 0 && self.lifetimes.is_none() {
-            self.store(hash, detached, priority, grace_ms, labels, used);
+            self.store(hash, detached, importance, grace_ms, labels, used);
             return;
         }
         // The deadline in the record may be the time at which the entry is due for a refresh, which is not its end.
         let (deadline, key) = (detached.record.deadline(), Key::new(detached.record.key()));
         detached.record.set_deadline(end);
-        self.store(hash, detached, priority, grace_ms, labels, used);
+        self.store(hash, detached, importance, grace_ms, labels, used);
         let Some(place) = self.find(hash, &key) else { return };
         match stale_until {
             Some(until) => self.enter_grace(place, end, until),

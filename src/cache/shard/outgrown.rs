@@ -7,14 +7,22 @@ use super::super::labels::LabelIndex;
 use super::super::lifetimes::Lifetimes;
 use super::super::links::Links;
 use super::super::order::EvictionOrder;
+use super::super::policy::GhostTable;
 use super::super::slab::Slab;
 use super::super::wheel::Expirations;
 use super::Shard;
 use super::victim_prefetch::PrefetchedVictim;
 use crate::base::hint::rarely;
 
+/// What a shard has replaced.
+#[derive(Default)]
+pub(super) struct Unused {
+    structures: Option<Structures>,
+    ghosts: Option<GhostTable>,
+}
+
 /// The structures that a shard has replaced by empty ones.
-pub(super) struct Structures {
+struct Structures {
     _slab: Slab,
     _order: EvictionOrder,
     _ends: Expirations,
@@ -24,7 +32,7 @@ pub(super) struct Structures {
 
 /// What a shard no longer uses.
 pub(in crate::cache) struct Outgrown {
-    _structures: Option<Box<Structures>>,
+    _unused: Option<Box<Unused>>,
     _memory: (OutgrownTable, Vec<Links>),
 }
 
@@ -49,15 +57,22 @@ impl Shard {
     /// Replaces all structures by empty ones.
     pub(super) fn replace_structures(&mut self) {
         let (order, lifetimes) = (self.order.empty_copy(), self.expiry.lifetimes());
-        self.outgrown = Some(Box::new(Structures {
+        self.outgrown.get_or_insert_default().structures = Some(Structures {
             _slab: std::mem::replace(&mut self.slab, Slab::new()),
             _order: std::mem::replace(&mut self.order, order),
             _lifetimes: std::mem::replace(&mut self.lifetimes, lifetimes),
             _labels: self.labels.take(),
             _ends: std::mem::replace(&mut self.ends, Expirations::new()),
-        }));
+        });
         self.cost = 0;
         self.prefetched_victim = PrefetchedVictim::NONE;
+    }
+
+    /// Keeps a table of ghosts until the lock is released.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn discard(&mut self, ghosts: GhostTable) {
+        self.outgrown.get_or_insert_default().ghosts = Some(ghosts);
     }
 
     /// Returns memory that is no longer needed, to be dropped after the lock is released.
@@ -69,6 +84,6 @@ impl Shard {
     #[cold]
     #[inline(never)]
     fn outgrown(&mut self) -> Box<Outgrown> {
-        Box::new(Outgrown { _structures: self.outgrown.take(), _memory: self.slab.take_outgrown() })
+        Box::new(Outgrown { _unused: self.outgrown.take(), _memory: self.slab.take_outgrown() })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::departure::{Cause, Departures};
 use super::super::limits::{ShardLimits, share};
+use super::super::policy::Scarce;
 use super::super::slab::Place;
 use super::Shard;
 use crate::base::Millis;
@@ -40,7 +41,7 @@ impl Shard {
     pub fn clear_step(&mut self, progress: &mut ClearProgress, now: Millis, out: &mut Departures) -> bool {
         let (before, most) = (out.len(), step_of(out));
         while progress.in_order > 0 && out.len() - before < most {
-            progress.in_order = if self.dismiss_next(Cause::Cleared, now, out) { progress.in_order - 1 } else { 0 };
+            progress.in_order = if self.clear_next(now, out) { progress.in_order - 1 } else { 0 };
         }
         if progress.in_order > 0 {
             return true;
@@ -58,6 +59,13 @@ impl Shard {
         self.slab.len() > 0 && !progress.places.is_empty()
     }
 
+    /// Removes the first entry. All of them leave, so that none needs to be spared.
+    fn clear_next(&mut self, now: Millis, out: &mut Departures) -> bool {
+        self.order.settle(&mut self.slab);
+        let stale = self.lifetimes.as_ref().and_then(|lifetimes| lifetimes.first());
+        stale.or_else(|| self.order.first()).map(|place| self.dismiss(place, Cause::Cleared, now, out)).is_some()
+    }
+
     /// Returns the given share of the number of entries and of their total cost.
     pub fn share(&self, ratio: f64) -> (u64, u128) {
         (share(u128::from(self.slab.len()), ratio) as u64, share(self.cost, ratio))
@@ -66,7 +74,8 @@ impl Shard {
     /// Evicts until at most this many entries of this total cost are left.
     pub fn trim_step(&mut self, entries: u64, cost: u128, now: Millis, out: &mut Departures) -> bool {
         for _ in 0..step_of(out) {
-            if (self.slab.len() <= entries && self.cost <= cost) || !self.dismiss_next(Cause::Trimmed, now, out) {
+            let scarce = if self.slab.len() > entries { Scarce::Entries } else { Scarce::Cost };
+            if (self.slab.len() <= entries && self.cost <= cost) || !self.dismiss_next(Cause::Trimmed, scarce, now, out) {
                 self.shrink_if_empty();
                 return false;
             }

@@ -29,7 +29,7 @@ impl Shard {
     /// record to the bucket of the index.
     #[inline(always)]
     pub(super) fn prefetch_victims(&mut self) {
-        let Some(next) = self.order.oldest() else { return };
+        let Some(next) = self.order.probable_victim() else { return };
         let hash = self.hasher.hash(self.slab.key(next));
         self.prefetched_victim = PrefetchedVictim { place: next, hash };
         self.slab.index().prefetch(hash);

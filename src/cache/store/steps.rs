@@ -172,7 +172,7 @@ mod tests {
     use super::super::super::walk::Walk;
     use super::super::super::work::longest_hold_of;
     use super::*;
-    use crate::base::config::CacheSettings;
+    use crate::base::config::{CacheSettings, EvictionPolicy};
     use crate::base::{Answer, StoreTerms, Ttl};
     use std::cell::Cell;
 
@@ -190,12 +190,18 @@ mod tests {
     }
 
     /// A full store with one shard, and its clock.
-    fn full(ttl: Ttl) -> (Store, Clock) {
-        let settings = CacheSettings { capacity: u64::from(MANY), shards: Some(1), ..CacheSettings::default() };
+    fn full_with(policy: EvictionPolicy, ttl: Ttl) -> (Store, Clock) {
+        let settings = CacheSettings { policy, capacity: u64::from(MANY), shards: Some(1), ..CacheSettings::default() };
         let (store, clock) = (Store::new(&settings, None), Clock::manual(Millis(0)));
         (0..MANY).for_each(|number| assert!(put(&store, &clock, number, ttl).is_stored()));
         (store, clock)
     }
+
+    fn full(ttl: Ttl) -> (Store, Clock) {
+        full_with(EvictionPolicy::Lru, ttl)
+    }
+
+    const POLICIES: [EvictionPolicy; 2] = [EvictionPolicy::Lru, EvictionPolicy::S3Fifo];
 
     fn advance(clock: &Clock, by_ms: u64) {
         if let Clock::Manual(clock) = clock {
@@ -237,8 +243,8 @@ mod tests {
                 u64::from(MANY),
             ),
         ];
-        for (name, work, stay) in works {
-            let (store, clock) = full(Ttl::of_ms(3_600_000));
+        for (policy, (name, work, stay)) in POLICIES.into_iter().flat_map(|policy| works.map(|work| (policy, work))) {
+            let (store, clock) = full_with(policy, Ttl::of_ms(3_600_000));
             let mut left = Departures::new();
             let longest = longest_hold_of(|| work(&store, &clock, &mut left));
             assert!(longest <= SMALL, "{name}: {longest} entries in one hold");
@@ -258,14 +264,26 @@ mod tests {
             ("clear", |store, clock, out| store.clear(clock, out)),
             ("resize", |store, clock, out| store.resize(1, None, clock, out)),
         ];
-        for (name, work) in works {
-            let (store, clock) = full(Ttl::of_ms(1_000));
+        for (policy, (name, work)) in POLICIES.into_iter().flat_map(|policy| works.map(|work| (policy, work))) {
+            let (store, clock) = full_with(policy, Ttl::of_ms(1_000));
             advance(&clock, 1_000);
             let mut left = Departures::new();
             let longest = longest_hold_of(|| work(&store, &clock, &mut left));
             assert!(longest <= SMALL, "{name}: {longest} entries in one hold");
             assert!(left.len() == MANY as usize && left.iter().all(|left| left.cause == Cause::Expired), "{name}");
         }
+    }
+
+    /// Each search for a victim may move 64 entries that were used, and a step searches for 64.
+    #[test]
+    fn s19_with_s3fifo_a_step_moves_a_bounded_number_of_used_entries() {
+        let (store, clock) = full_with(EvictionPolicy::S3Fifo, Ttl::Never);
+        (0..3 * MANY).for_each(|number| assert!(store.lookup(&key(number % MANY), &clock).is_some()));
+        let one = longest_hold_of(|| assert!(put(&store, &clock, MANY / 3 * 3 + 2, Ttl::Never).is_stored()));
+        assert_eq!(one, 65, "every entry was used: 64 are moved, and one is evicted");
+        let longest = longest_hold_of(|| store.trim(0.1, &clock, &mut Departures::new()));
+        assert!((65..=64 * 65).contains(&longest), "{longest} entries in one hold");
+        assert_eq!(len(&store, &clock), u64::from(MANY) / 10);
     }
 
     #[test]

@@ -459,6 +459,8 @@ static void build(struct machine *machine)
     set_int(config, "cache.cost_limit", machine->cost_limit);
     set_int(config, "cache.shards", what & 2 ? 1 + pick(machine, 4) : 0);
     set_int(config, "cache.seed", 1);
+    /* No byte of its own, so that the seeds keep their meaning. */
+    MUST_SAY(kvl_config_set(config, "cache.policy", (what ^ more) & 1 ? "s3fifo" : "lru"), KVL_OK);
     set_int(config, "cache.ttl_ms", ttls[pick(machine, 8)]);
     set_int(config, "cache.null_ttl_ms", ttls[pick(machine, 8)]);
     set_int(config, "cache.ttl_jitter_ms", what & 4 ? 20 : 0);

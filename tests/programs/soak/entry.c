@@ -109,6 +109,8 @@ static void make_engine(struct entry *entry, uint64_t seed)
         set(config, "queue.order", "fifo");
     if (seed % 3 == 0)
         set(config, "cache.shards", "4");
+    if (seed / 2 % 2 == 0)
+        set(config, "cache.policy", "s3fifo");
     switch (entry->fault) {
     case STORM: set(config, "queue.max_keys", "64"); break;
     case FAILS:

@@ -258,6 +258,9 @@ class Settings(FetchSettings, total=False):
     cache_hash: Literal["fast", "sip"]
     """The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast."""
 
+    cache_policy: Literal["lru", "s3fifo"]
+    """Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru."""
+
     cache_error_ttl_ms: int
     """How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0."""
 
@@ -442,6 +445,9 @@ class CacheSettings(TypedDict, total=False):
     hash: Literal["fast", "sip"]
     """The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast."""
 
+    policy: Literal["lru", "s3fifo"]
+    """Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru."""
+
     error_ttl_ms: int
     """How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0."""
 
@@ -461,6 +467,7 @@ NAMES: dict[str, str] = {
     "cache_timer": "cache.timer",
     "cache_seed": "cache.seed",
     "cache_hash": "cache.hash",
+    "cache_policy": "cache.policy",
     "cache_error_ttl_ms": "cache.error_ttl_ms",
     "cache_error_capacity": "cache.error_capacity",
     "removals_max_pending": "removals.max_pending",

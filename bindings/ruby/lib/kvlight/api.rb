@@ -157,6 +157,8 @@ module Kvlight
     cache_seed: "cache.seed",
     # The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. :fast, :sip; default: fast.
     cache_hash: "cache.hash",
+    # Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. :lru, :s3fifo; default: lru.
+    cache_policy: "cache.policy",
     # How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Integer; default: 0.
     cache_error_ttl_ms: "cache.error_ttl_ms",
     # The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Integer; default: 1024.

@@ -11,6 +11,14 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
         case sip
     }
 
+    /// Which entries leave first when there is no room, among those of the lowest priority.
+    public enum EvictionPolicy: String, Sendable {
+        /// Exactly the least recently used.
+        case leastRecentlyUsed = "lru"
+        /// Those that were used once or never since they were stored, before those that are used again and again.
+        case s3fifo
+    }
+
     /// The maximum number of entries; 0 stores nothing.
     public var capacity = 1024
     /// The maximum total cost of the entries, in bytes; `nil` is no limit.
@@ -45,6 +53,7 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     /// The seed of hashing and jitter, to make tests repeatable; `nil` is a random one.
     public var seed: Int?
     public var hash = Hash.fast
+    public var evictionPolicy = EvictionPolicy.leastRecentlyUsed
     /// How long a provider's final error is remembered and thrown by fetches of the key.
     public var errorTimeToLive = Duration.zero
     /// The maximum number of remembered errors.
@@ -100,6 +109,7 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
         config.set("cache.timer", usesTimer)
         config.set("cache.seed", seed.map { max($0, 0) } ?? -1)
         config.set("cache.hash", hash.rawValue)
+        config.set("cache.policy", evictionPolicy.rawValue)
         config.set("cache.error_ttl_ms", errorTimeToLive.milliseconds())
         config.set("cache.error_capacity", min(max(errorCapacity, 1), Int(UInt32.max)))
         if let clock { config.setClock(clock) }
