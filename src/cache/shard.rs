@@ -45,7 +45,6 @@ use super::work;
 use crate::base::config::EvictionPolicy;
 use crate::base::hint::rarely;
 use crate::base::{Answer, Clock, KeyHasher, Labels, Millis, Present, Record, Ttl};
-use steps::STEP;
 
 /// The effect of a lookup on the entry and on the statistics.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -567,22 +566,6 @@ impl Shard {
             self.dismiss_or_expire(place, Cause::Removed, now, out);
             is_alive
         })
-    }
-
-    /// Removes the next live victim, and the expired entries before it. Returns true if it removed one, which is then the last departure;
-    /// false if none is left, or after [`STEP`] expired entries.
-    pub fn pop(&mut self, now: Millis, out: &mut Departures) -> bool {
-        self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
-        for _ in 0..STEP {
-            let Some(victim) = self.order.next_victim(&mut self.slab, Scarce::Entries) else { return false };
-            let end = self.end_of(victim);
-            if end > now {
-                self.dismiss(victim, Cause::Removed, now, out);
-                return true;
-            }
-            self.end(victim, end, now, out);
-        }
-        false
     }
 }
 

@@ -11,6 +11,15 @@ namespace Kvlight
         Sip,
     }
 
+    /// <summary>The values of the setting cache.policy.</summary>
+    public enum CachePolicy
+    {
+        /// <summary>"lru"</summary>
+        Lru,
+        /// <summary>"s3fifo"</summary>
+        S3fifo,
+    }
+
     /// <summary>The values of the setting tasks.limit.</summary>
     public enum TasksLimit
     {
@@ -293,6 +302,13 @@ namespace Kvlight
         {
             get => (CacheHash?)GetWord("cache.hash", "fast", "sip");
             set => SetWord("cache.hash", (int?)value, "fast", "sip");
+        }
+
+        /// <summary>Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru.</summary>
+        public CachePolicy? CachePolicy
+        {
+            get => (CachePolicy?)GetWord("cache.policy", "lru", "s3fifo");
+            set => SetWord("cache.policy", (int?)value, "lru", "s3fifo");
         }
 
         /// <summary>How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.</summary>

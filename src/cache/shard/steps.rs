@@ -4,7 +4,7 @@ use super::super::departure::{Cause, Departures};
 use super::super::limits::{ShardLimits, share};
 use super::super::policy::Scarce;
 use super::super::slab::Place;
-use super::Shard;
+use super::{RECLAIMED_BY_A_WRITE, Shard};
 use crate::base::Millis;
 
 /// The maximum number of entries that leave in one hold of a shard's lock.
@@ -99,5 +99,21 @@ impl Shard {
         self.limits.entries = entries.max(self.slab.len());
         self.limits.cost = limits.cost.map(|limit| limit.max(held));
         true
+    }
+
+    /// Removes the next live victim, and the expired entries before it. Returns true if it removed one, which is then the last departure;
+    /// false if none is left, or after [`STEP`] expired entries.
+    pub fn pop(&mut self, now: Millis, out: &mut Departures) -> bool {
+        self.reclaim(now, RECLAIMED_BY_A_WRITE, out);
+        for _ in 0..STEP {
+            let Some(victim) = self.order.next_victim(&mut self.slab, Scarce::Entries) else { return false };
+            let end = self.end_of(victim);
+            if end > now {
+                self.dismiss(victim, Cause::Removed, now, out);
+                return true;
+            }
+            self.end(victim, end, now, out);
+        }
+        false
     }
 }

@@ -129,6 +129,35 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
         return put("cache.hash", value.word());
     }
 
+    /** The values of {@link #cachePolicy}. */
+    public enum CachePolicy implements Word {
+        /** {@code lru} */
+        LRU("lru"),
+        /** {@code s3fifo} */
+        S3FIFO("s3fifo");
+
+        private final String word;
+
+        CachePolicy(String word) {
+            this.word = word;
+        }
+
+        @Override
+        public String word() {
+            return word;
+        }
+    }
+
+    /**
+     * Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru.
+     *
+     * @param value the value
+     * @return this
+     */
+    public final S cachePolicy(CachePolicy value) {
+        return put("cache.policy", value.word());
+    }
+
     /**
      * How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.
      *
