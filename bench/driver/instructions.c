@@ -23,7 +23,7 @@ static uint32_t accept(void *user_data, const uint8_t *key, size_t key_len)
     return key_len > 0;
 }
 
-static kvl_cache_t *make(const char *policy, size_t capacity, int64_t ttl_ms, kvl_validate_fn validator)
+static kvl_cache_t *make(size_t capacity, int64_t ttl_ms, kvl_validate_fn validator)
 {
     kvl_config_t *config;
     kvl_cache_t *cache;
@@ -33,7 +33,6 @@ static kvl_cache_t *make(const char *policy, size_t capacity, int64_t ttl_ms, kv
     kvl_config_set_int(config, "cache.shards", 1); /* otherwise the number depends on the machine's processors */
     kvl_config_set_int(config, "cache.ttl_ms", ttl_ms);
     kvl_config_set(config, "cache.timer", "false");
-    kvl_config_set(config, "cache.policy", policy);
     if (validator)
         kvl_config_set_validator(config, validator, NULL, NULL);
     if (kvl_cache_new(config, &cache, NULL) != KVL_OK)
@@ -235,8 +234,7 @@ int main(void)
     memset(value, 7, sizeof value);
     for (size_t i = 0; i < ENTRIES; i++)
         make_key(keys[i], i);
-    kvl_cache_t *plain = make("lru", ENTRIES, -1, NULL), *ending = make("lru", ENTRIES, 3600000, NULL);
-    kvl_cache_t *careful = make("lru", ENTRIES, 3600000, accept), *queues = make("s3fifo", ENTRIES, -1, NULL);
+    kvl_cache_t *plain = make(ENTRIES, -1, NULL), *ending = make(ENTRIES, 3600000, NULL), *careful = make(ENTRIES, 3600000, accept);
     if (kvl_value_new_bytes(value, VALUE_LEN, &one_value) != KVL_OK)
         DIE("kvl_value_new_bytes");
     cache = plain;
@@ -248,21 +246,16 @@ int main(void)
     section("hit_with_ttl", OPS, 1, get);
     cache = careful;
     section("hit_with_validator", OPS, 1, get);
-    cache = queues;
-    section("hit_s3fifo", OPS, 1, get);
     cache = plain;
     section("miss", OPS, 1, miss);
     section("put_over", OPS, 1, put);
     section("put_evicting", OPS, 1, put_new);
     cache = ending;
     section("put_evicting_with_ttl", OPS, 1, put_new);
-    cache = queues;
-    section("put_evicting_s3fifo", OPS, 1, put_new);
     kvl_value_release(one_value);
     kvl_cache_release(plain);
     kvl_cache_release(ending);
     kvl_cache_release(careful);
-    kvl_cache_release(queues);
 
     kvl_clock_t *clock;
     if (kvl_clock_new_manual(0, &clock) != KVL_OK || kvl_queue_new(0, &queue) != KVL_OK)
