@@ -14,7 +14,7 @@ impl Core {
     /// Forces the circuit breaker open or closed for an operator, or lets it decide again.
     pub fn force_breaker(&self, forced: BreakerOverride) -> Result<(), Status> {
         self.check_open()?;
-        self.with_table(|table, turn| table.force_breaker(forced, turn));
+        self.with_table(|table, cx| table.force_breaker(forced, cx));
         Ok(())
     }
 }

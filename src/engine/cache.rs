@@ -345,26 +345,26 @@ impl Core {
         let answer = entry.answer.clone();
         // Tags end entries in this process only, so an entry that has some stays in it.
         let is_tagged = rarely(entry.terms.labels.is_some()) && entry.terms.labels.as_ref().is_some_and(Labels::has_tags);
-        self.with_table(|table, turn| {
+        self.with_table(|table, cx| {
             if !table.is_open() {
                 return Err(Status::ERR_CLOSED);
             }
             // A shard that panicked is empty, and the table continues (rule L07). The new value is certainly not stored.
-            let Ok(put) = catch_panic(|| self.put_into_store(key, entry, evicted, turn.store.left)) else {
-                table.write_behind(key, None, turn);
-                table.written(key, Write::Removed, turn);
+            let Ok(put) = catch_panic(|| self.put_into_store(key, entry, evicted, cx.store.left)) else {
+                table.write_behind(key, None, cx);
+                table.written(key, Write::Removed, cx);
                 return Err(Status::ERR_PANIC);
             };
             if !put.took_place() {
                 return Ok(put);
             }
             self.loads().note_written();
-            turn.store.note_end(put);
-            let filled = filled_of(put, turn.now);
+            cx.store.note_end(put);
+            let filled = filled_of(put, cx.now);
             if rarely(table.has_second_tier()) {
-                table.write_behind(key, Some((&answer, filled)).filter(|_| !is_tagged), turn);
+                table.write_behind(key, Some((&answer, filled)).filter(|_| !is_tagged), cx);
             }
-            table.written(key, Write::Put(&answer, filled), turn);
+            table.written(key, Write::Put(&answer, filled), cx);
             Ok(put)
         })
     }
@@ -432,13 +432,13 @@ impl Core {
         if !self.is_engine() {
             return self.change(work);
         }
-        self.with_table(|table, turn| {
-            let result = catch_panic(|| work(turn.store.left)).map_err(|_| Status::ERR_PANIC);
+        self.with_table(|table, cx| {
+            let result = catch_panic(|| work(cx.store.left)).map_err(|_| Status::ERR_PANIC);
             self.loads().note_written();
             if rarely(table.has_second_tier()) {
-                table.write_behind(key, None, turn);
+                table.write_behind(key, None, cx);
             }
-            table.written(key, Write::Removed, turn);
+            table.written(key, Write::Removed, cx);
             result
         })
     }
@@ -524,12 +524,12 @@ impl Core {
     pub(super) fn overtaking_all(&self, writer: Writer, work: impl FnOnce(&mut dyn StepSink)) -> Result<(), Status> {
         self.check_not_over()?;
         if self.is_engine() {
-            self.with_table(|table, turn| {
+            self.with_table(|table, cx| {
                 self.loads().note_written();
                 if writer == Writer::ThisProcess && rarely(table.has_second_tier()) {
-                    table.clear_behind(turn);
+                    table.clear_behind(cx);
                 }
-                table.cleared(turn);
+                table.cleared(cx);
             });
         }
         catch_panic(|| self.change_in_steps(work)).unwrap_or(Err(Status::ERR_PANIC))

@@ -48,7 +48,7 @@ impl Core {
                 Close::Drain(for_long.map_or(Moment::NEVER, |span| now.moment().after(span)))
             }
         };
-        self.with_table(|table, turn| table.close(how, turn));
+        self.with_table(|table, cx| table.close(how, cx));
     }
 
     /// Sends the notice of the close if everything is done, and ends an engine that no other thread will end.

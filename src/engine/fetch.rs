@@ -306,9 +306,9 @@ impl Core {
                 reservation,
             };
             let mut long = LongCall { keys, probes, epoch, events: Some(&fetch_events), found: Vec::new() };
-            let accepted = self.ask_in_steps(ask, &mut long, |table, turn, id, keys| {
+            let accepted = self.ask_in_steps(ask, &mut long, |table, cx, id, keys| {
                 fetch_events.keep_keys(keys);
-                self.activate(call, id, table, turn);
+                self.activate(call, id, table, cx);
             });
             let found = long.found;
             return match accepted {
@@ -327,7 +327,7 @@ impl Core {
         }
         let mut unaccepted = None;
         let result = self.try_with_table(
-            |table, turn| {
+            |table, cx| {
                 if !table.is_open() {
                     return Err(Status::ERR_CLOSED);
                 }
@@ -347,14 +347,14 @@ impl Core {
                     reservation,
                 };
                 let refused = RefusalGuard { core: self, fetch_events: &fetch_events, recipient: &mut unaccepted };
-                let id = table.ask(ask, turn);
+                let id = table.ask(ask, cx);
                 std::mem::forget(refused);
                 if let KeyArgs::Many(keys) = &mut keys {
                     fetch_events.keep_keys(std::mem::take(keys));
                 }
-                self.activate(call, id, table, turn);
+                self.activate(call, id, table, cx);
                 if let Some(records) = &mut records {
-                    note_found(records, &turn.store.found);
+                    note_found(records, &cx.store.found);
                 }
                 Ok(FetchAnswer::Pending)
             },
@@ -380,13 +380,13 @@ impl Core {
     /// Connects the call's handle to the fetch once the table has all keys, and applies what the program has asked of the handle since the
     /// call began.
     #[inline]
-    fn activate(&self, call: &FetchCall<'_>, id: Option<FetchId>, table: &mut EngineTable, turn: &mut EngineContext<'_, '_>) {
+    fn activate(&self, call: &FetchCall<'_>, id: Option<FetchId>, table: &mut EngineTable, cx: &mut EngineContext<'_, '_>) {
         let Some(handle) = call.handle else { return };
         let early = handle.activate(&self.me(), id);
         let id = id.unwrap_or(FetchId::NULL);
-        early.urgency.into_iter().for_each(|urgency| table.set_urgency(id, urgency, turn));
+        early.urgency.into_iter().for_each(|urgency| table.set_urgency(id, urgency, cx));
         if early.cancelled {
-            table.cancel(id, turn);
+            table.cancel(id, cx);
         }
     }
 
@@ -412,11 +412,11 @@ impl Core {
             let mut long = LongCall { keys: packed, probes: &mut probes, epoch: 0, events: None, found: Vec::new() };
             return self.ask_in_steps(ask, &mut long, |_, _, _, _| {});
         }
-        self.with_table(|table, turn| {
+        self.with_table(|table, cx| {
             if !table.is_open() {
                 return Err(Status::ERR_CLOSED);
             }
-            table.ask(silent_request(Form::Refresh, CallKeys::Many(&packed), &mut probes, settings, urgency, reservation), turn);
+            table.ask(silent_request(Form::Refresh, CallKeys::Many(&packed), &mut probes, settings, urgency, reservation), cx);
             Ok(())
         })
     }
@@ -430,11 +430,11 @@ impl Core {
         }
         let Some(reservation) = Reservation::try_new(0, Form::Ahead) else { return };
         let hash = self.hash_of(key);
-        self.with_table(|table, turn| {
+        self.with_table(|table, cx| {
             if table.is_open() {
                 let probes = &mut [Probe::Missed { hash }];
                 let ask = silent_request(Form::Ahead, CallKeys::One(key), probes, &self.loads().refresh_settings, BACKGROUND, reservation);
-                table.ask(ask, turn);
+                table.ask(ask, cx);
             }
         });
     }

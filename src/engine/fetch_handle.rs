@@ -84,7 +84,7 @@ impl FetchHandle {
             inner.active()
         };
         if let Some((core, id)) = active {
-            core.with_table(|table, turn| table.set_urgency(id, urgency, turn));
+            core.with_table(|table, cx| table.set_urgency(id, urgency, cx));
         }
     }
 
@@ -102,7 +102,7 @@ impl FetchHandle {
         // The table's lock is taken before the handle's, so the handle's is released first. If the fetch ends in between, its id is stale
         // and the call has no effect.
         if let Some((core, id)) = active {
-            core.with_table(|table, turn| table.cancel(id, turn));
+            core.with_table(|table, cx| table.cancel(id, cx));
         }
     }
 

@@ -28,10 +28,10 @@ pub(super) struct LongCall<'a> {
 }
 
 impl LongCall<'_> {
-    fn step(&mut self, core: &Core, asking: &mut FetchInSteps, table: &mut EngineTable, turn: &mut EngineContext<'_, '_>) -> AskProgress {
+    fn step(&mut self, core: &Core, asking: &mut FetchInSteps, table: &mut EngineTable, cx: &mut EngineContext<'_, '_>) -> AskProgress {
         let reprobe = core.loads().epoch() != self.epoch;
-        let progress = table.ask_more(asking, &CallKeys::Many(&self.keys), self.probes, reprobe, turn);
-        self.found.append(&mut turn.store.found);
+        let progress = table.ask_more(asking, &CallKeys::Many(&self.keys), self.probes, reprobe, cx);
+        self.found.append(&mut cx.store.found);
         progress
     }
 }
@@ -53,13 +53,13 @@ impl Core {
         // Taken out only if it is accepted: it may hold the program's objects, which are dropped under no lock.
         let mut ask = Some(ask);
         let first = self.try_with_table(
-            |table, turn| {
+            |table, cx| {
                 let ask = ask.take().filter(|_| table.is_open())?;
                 if let Some(events) = call.events {
                     self.life.begin(events.site());
                 }
-                let mut asking = table.begin(ask, order, refusal, turn.now);
-                let progress = call.step(self, &mut asking, table, turn);
+                let mut asking = table.begin(ask, order, refusal, cx.now);
+                let progress = call.step(self, &mut asking, table, cx);
                 Some((asking, progress))
             },
             |request| self.hand_to_provider(request),
@@ -74,8 +74,7 @@ impl Core {
                 asking.sort_keys();
             }
             self.loads().table.give_way();
-            let next =
-                self.try_with_table(|table, turn| call.step(self, &mut asking, table, turn), |request| self.hand_to_provider(request));
+            let next = self.try_with_table(|table, cx| call.step(self, &mut asking, table, cx), |request| self.hand_to_provider(request));
             match next {
                 Ok(next) => progress = next,
                 Err(_) => return Err(self.refuse_long_call(call)),
@@ -83,13 +82,13 @@ impl Core {
         }
         let keys = std::mem::take(&mut call.keys);
         let last = self.try_with_table(
-            |table, turn| {
-                let id = table.end_ask(asking, turn);
-                accept(table, turn, id, keys);
+            |table, cx| {
+                let id = table.end_ask(asking, cx);
+                accept(table, cx, id, keys);
                 if let Some(events) = call.events
                     && events.release()
                 {
-                    turn.out.scheduled.push(FetchSink(events.clone()));
+                    cx.out.scheduled.push(FetchSink(events.clone()));
                 }
             },
             |request| self.hand_to_provider(request),

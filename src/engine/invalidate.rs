@@ -31,21 +31,21 @@ impl Core {
         let mut result = Ok(());
         while keys.peek().is_some() {
             let step = keys.by_ref().take(STEP);
-            result = result.and(self.with_table(|table, turn| {
+            result = result.and(self.with_table(|table, cx| {
                 let mut result = Ok(());
                 for key in step {
-                    let left = &mut *turn.store.left;
+                    let left = &mut *cx.store.left;
                     let ended = catch_panic(|| match fate {
                         Outdated::Removed => self.store.remove(key, &self.clock, left),
                         Outdated::Expired => self.store.expire(key, &self.clock, left),
                     });
                     if fate == Outdated::Expired && ended.is_ok_and(|was_alive| was_alive) {
                         // The end of its grace is not known here: the timer looks at once.
-                        turn.store.ends = Millis::default();
+                        cx.store.ends = Millis::default();
                     }
                     result = result.and(ended.map(|_| ()).map_err(|_| Status::ERR_PANIC));
                     self.loads().note_written();
-                    table.written(key, Write::Removed, turn);
+                    table.written(key, Write::Removed, cx);
                 }
                 result
             }));

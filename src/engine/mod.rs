@@ -419,7 +419,7 @@ impl Timed for Core {
             return;
         }
         if self.is_engine() {
-            while self.with_table(|table, turn| table.advance(turn)) {
+            while self.with_table(|table, cx| table.advance(cx)) {
                 self.loads().table.give_way();
             }
         }

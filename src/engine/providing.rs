@@ -96,7 +96,7 @@ impl Core {
             let _ = catch_panic(|| self.provide(ticket));
             let _ = catch_panic(|| {
                 self.with_table_handing(
-                    |table, turn| table.request_returned(id, turn),
+                    |table, cx| table.request_returned(id, cx),
                     |request| {
                         // This thread takes one of the new requests itself.
                         if next.is_none() {
@@ -151,7 +151,7 @@ impl Core {
     }
 
     fn request_returned(&self, id: RequestId) {
-        let _ = catch_panic(|| self.with_table(|table, turn| table.request_returned(id, turn)));
+        let _ = catch_panic(|| self.with_table(|table, cx| table.request_returned(id, cx)));
     }
 }
 

@@ -195,7 +195,7 @@ impl ProviderRequest {
     }
 
     fn finish(&self, rest: Unanswered) -> Status {
-        let status = self.core.with_table(|table, turn| table.finish(self.handout.id, rest, turn));
+        let status = self.core.with_table(|table, cx| table.finish(self.handout.id, rest, cx));
         self.finished.store(true, Ordering::Release);
         // A hook that has not begun never runs. It may hold a ticket of this very request, so it is dropped with no lock held.
         let hook = std::mem::replace(&mut *self.hook.lock(), HookState::Over);
@@ -307,7 +307,7 @@ impl Ticket {
 
     fn resolve_key(&self, index: usize, key: &[u8], answer: Answer, terms: &mut StoreTerms) -> Status {
         self.core.state_cost(key, &answer, terms);
-        let status = self.core.with_table(|table, turn| table.resolve(self.id(), index, answer, terms, turn));
+        let status = self.core.with_table(|table, cx| table.resolve(self.id(), index, answer, terms, cx));
         self.core.throttle_writer(1);
         status
     }
@@ -325,7 +325,7 @@ impl Ticket {
         if index >= self.keys().len() {
             return Status::ERR_OUT_OF_RANGE;
         }
-        let status = self.core.with_table(|table, turn| table.reject(self.id(), index, error, turn));
+        let status = self.core.with_table(|table, cx| table.reject(self.id(), index, error, cx));
         // A stale entry of the key may have been removed.
         self.core.throttle_writer(1);
         status
@@ -340,7 +340,7 @@ impl Ticket {
             return self.resolve(index, answer, terms);
         }
         self.core.state_cost(key, &answer, &mut terms);
-        let status = self.core.with_table(|table, turn| table.extra(self.id(), key, answer, terms, turn));
+        let status = self.core.with_table(|table, cx| table.extra(self.id(), key, answer, terms, cx));
         self.core.throttle_writer(1);
         status
     }

@@ -135,7 +135,7 @@ impl TierTicket {
     }
 
     fn answer(&self, index: usize, given: TierAnswer) -> Status {
-        let status = self.core.with_table(|table, turn| table.tier_answer(self.handout.id, index, given, turn));
+        let status = self.core.with_table(|table, cx| table.tier_answer(self.handout.id, index, given, cx));
         self.core.throttle_writer(1);
         status
     }
@@ -230,7 +230,7 @@ impl TierTicket {
         if self.finished.swap(true, Ordering::AcqRel) {
             return Status::ERR_ALREADY_ANSWERED;
         }
-        self.core.with_table(|table, turn| table.tier_finish(self.handout.id, how, turn))
+        self.core.with_table(|table, cx| table.tier_finish(self.handout.id, how, cx))
     }
 }
 

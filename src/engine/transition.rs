@@ -166,7 +166,7 @@ impl Core {
     fn go_on(&self, mut many: u64, hand: &mut impl FnMut(Arc<ProviderRequest>)) {
         loop {
             self.loads().table.give_way();
-            let (more, begun) = self.hold_table(|table, turn| table.go_on(many, turn), hand);
+            let (more, begun) = self.hold_table(|table, cx| table.go_on(many, cx), hand);
             // A step may begin further long work.
             many = begun.unwrap_or(many);
             if !more.unwrap_or(false) && begun.is_none() {
@@ -187,8 +187,8 @@ impl Core {
         let (result, due, has_effects, leaves_no_work, long_work) = {
             let mut table = self.loads().table.lock();
             let begun = table.long_work_begun();
-            let mut turn = TableContext { now: &now, store: &mut store, out: &mut out };
-            let result = catch_unwind(AssertUnwindSafe(|| work(&mut table, &mut turn)));
+            let mut cx = TableContext { now: &now, store: &mut store, out: &mut out };
+            let result = catch_unwind(AssertUnwindSafe(|| work(&mut table, &mut cx)));
             if result.is_err() {
                 // The table's state is unknown: everything is settled with PANIC, and the engine closes (rule L07).
                 self.life.advance(LifeStage::Shut);

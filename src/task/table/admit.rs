@@ -54,13 +54,13 @@ pub(super) enum RetryStart {
 impl<H: Host> Table<H> {
     /// Decides how the next new flight of the fetch is admitted.
     #[inline(always)]
-    pub(super) fn admission<S: AnswerStore>(&mut self, asking: &FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> Admission {
-        if !asking.lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(turn.now)) {
+    pub(super) fn admission<S: AnswerStore>(&mut self, asking: &FetchContext<'_>, cx: &mut TableContext<'_, H, S>) -> Admission {
+        if !asking.lingers && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(cx.now)) {
             return Admission::Opening;
         }
         if self.queue.is_full() {
             // If the keys in a full queue merely linger, a request can be formed of them.
-            self.form_requests(turn);
+            self.form_requests(cx);
         }
         let needs_no_place = || asking.wish.is_deferrable && (asking.is_refresh() || self.queue.is_share_used(asking.rank));
         if self.queue.is_full() && !needs_no_place() { Admission::Displacing } else { Admission::Queue }
@@ -72,10 +72,10 @@ impl<H: Host> Table<H> {
     pub(super) fn admission_when_full<S: AnswerStore>(
         &mut self,
         asking: &mut FetchContext<'_>,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> Option<Admission> {
         // A refresh does not take the place of another key (rule F13d).
-        let displaced = if asking.is_refresh() { Displaced::Nobody } else { self.take_place(asking, turn) };
+        let displaced = if asking.is_refresh() { Displaced::Nobody } else { self.take_place(asking, cx) };
         match displaced {
             Displaced::One => Some(Admission::Queue),
             Displaced::Nobody if asking.wish.is_deferrable => Some(Admission::Queue),
@@ -86,13 +86,13 @@ impl<H: Host> Table<H> {
 
     /// Takes a place for the next key of the fetch, from a key that the fetch does not want too (rule F13g). Only a fetch in steps stops
     /// before the search has ended: another one has few keys that it could pass.
-    fn take_place<S: AnswerStore>(&mut self, asking: &mut FetchContext<'_>, turn: &mut TableContext<'_, H, S>) -> Displaced {
+    fn take_place<S: AnswerStore>(&mut self, asking: &mut FetchContext<'_>, cx: &mut TableContext<'_, H, S>) -> Displaced {
         let mut search = asking.search;
         let is_own = |table: &Self, flight: &Flight<H>| {
             flight.waiters.last().is_some_and(|waiter| waiter.fetch == asking.id) || asking.is_own(table.flights[flight.key_state].hash)
         };
         let displaced = loop {
-            let displaced = self.displace(asking.rank, &mut search, is_own, turn);
+            let displaced = self.displace(asking.rank, &mut search, is_own, cx);
             if displaced != Displaced::NotYet || asking.steps.is_some() {
                 break displaced;
             }
@@ -109,14 +109,14 @@ impl<H: Host> Table<H> {
         newcomer: Rank,
         search: &mut Search,
         is_own: impl Fn(&Self, &Flight<H>) -> bool,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> Displaced {
         while let Some((rank, group)) = self.queue.last_to_give_way(*search, newcomer) {
             let (last, has_deferred) = (group.last(), group.deferred() > 0);
             let flight = &self.flights[last.flight];
             if is_own(self, flight) {
                 search.pass(rank);
-                if !turn.out.takes(1) {
+                if !cx.out.takes(1) {
                     return Displaced::NotYet;
                 }
                 continue;
@@ -124,7 +124,7 @@ impl<H: Host> Table<H> {
             if has_deferred || flight.demand.is_deferrable() {
                 self.queue.take_place(rank);
             } else {
-                self.lose(last.flight, turn);
+                self.lose(last.flight, cx);
             }
             return Displaced::One;
         }
@@ -132,14 +132,14 @@ impl<H: Host> Table<H> {
     }
 
     /// Ends a waiting flight with QUEUE_FULL.
-    pub(super) fn lose<S: AnswerStore>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn lose<S: AnswerStore>(&mut self, id: FlightId, cx: &mut TableContext<'_, H, S>) {
         self.stop_waiting(id);
         self.counts.ahead_dropped += u64::from(self.flights[id].is_ahead);
         let error = self.flights[id].with_cause(&self.errors.queue_full);
-        let outcome = self.after_failure(id, error, turn);
+        let outcome = self.after_failure(id, error, cx);
         let flight = self.take_flight(id);
         self.counts.flights_lost += 1;
-        self.settle_flight(flight, outcome, turn.out);
+        self.settle_flight(flight, outcome, cx.out);
     }
 
     /// The position of a waiting flight among those of equal urgency.
@@ -195,7 +195,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Whether a request can be formed of the waiting keys once a slot is free.
-    fn is_formable<S>(&self, turn: &TableContext<'_, H, S>) -> bool {
+    fn is_formable<S>(&self, cx: &TableContext<'_, H, S>) -> bool {
         let waiting = self.queue.len();
         if waiting == 0 {
             return false;
@@ -205,7 +205,7 @@ impl<H: Host> Table<H> {
             || self.queue.has_retried()
             || waiting >= self.settings.batch_max_keys as usize
             || self.queue.is_full()
-            || self.queue.oldest().is_some_and(|oldest| oldest.after(linger) <= turn.now.moment())
+            || self.queue.oldest().is_some_and(|oldest| oldest.after(linger) <= cx.now.moment())
     }
 
     /// Takes the first waiting keys for a request. An overtaken flight that is retried and the current flight of its key go into different
@@ -227,44 +227,44 @@ impl<H: Host> Table<H> {
     }
 
     /// Forms requests as long as there are slots and keys for them.
-    pub(super) fn form_requests<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn form_requests<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         if self.is_firing || self.life == Acceptance::Closed {
             // Places that became free are given out nonetheless.
             return self.queue.refill();
         }
-        self.refuse_waiting_keys(turn);
+        self.refuse_waiting_keys(cx);
         self.queue.refill();
-        while self.slots.is_free() && self.is_formable(turn) && self.rate_allows(turn.now.moment()) {
-            if turn.out.budget == 0 {
+        while self.slots.is_free() && self.is_formable(cx) && self.rate_allows(cx.now.moment()) {
+            if cx.out.budget == 0 {
                 return self.form_later();
             }
             let mut taken = std::mem::take(&mut self.forming);
             self.take_first(&mut taken);
-            turn.out.budget = turn.out.budget.saturating_sub(taken.len());
-            self.hand_out(&taken, turn);
+            cx.out.budget = cx.out.budget.saturating_sub(taken.len());
+            self.hand_out(&taken, cx);
             taken.clear();
             self.forming = taken;
-            self.refuse_waiting_keys(turn);
+            self.refuse_waiting_keys(cx);
             self.queue.refill();
         }
-        self.arm_linger(turn);
+        self.arm_linger(cx);
     }
 
-    fn arm_linger<S>(&mut self, turn: &TableContext<'_, H, S>) {
+    fn arm_linger<S>(&mut self, cx: &TableContext<'_, H, S>) {
         if self.settings.batch_linger.is_zero() || self.linger.is_some() || !self.slots.is_free() {
             return;
         }
         if let Some(oldest) = self.queue.oldest() {
-            let at = oldest.after(self.settings.batch_linger).max(turn.now.moment());
+            let at = oldest.after(self.settings.batch_linger).max(cx.now.moment());
             self.linger = Some(self.deadlines.set(at, Due::Linger));
         }
     }
 
     /// Hands out the flights that were collected for the next request of the current fetch.
-    pub(super) fn hand_out_opening<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn hand_out_opening<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         if !self.opening.is_empty() {
             let mut opening = std::mem::take(&mut self.opening);
-            self.hand_out(&opening, turn);
+            self.hand_out(&opening, cx);
             opening.clear();
             self.opening = opening;
         }
@@ -278,8 +278,8 @@ impl<H: Host> Table<H> {
     }
 
     /// Creates a request from flights that are not in the queue.
-    fn hand_out<S: AnswerStore>(&mut self, ids: &[FlightId], turn: &mut TableContext<'_, H, S>) {
-        let issue = self.issue(turn.now.moment());
+    fn hand_out<S: AnswerStore>(&mut self, ids: &[FlightId], cx: &mut TableContext<'_, H, S>) {
+        let issue = self.issue(cx.now.moment());
         let (formed, attempt) = (issue.formed, issue.attempt);
         let mut retries = 0;
         // Runs of consecutive keys that belong to one fetch. Usually there is one run.
@@ -317,7 +317,7 @@ impl<H: Host> Table<H> {
         });
         for (owner, keys) in owners {
             if self.leave_queue(owner, keys) {
-                self.forget_fetch(owner, turn.out);
+                self.forget_fetch(owner, cx.out);
             }
         }
         self.counts.retries += retries;
@@ -325,11 +325,11 @@ impl<H: Host> Table<H> {
         self.hedging.note_request();
         self.counts.attempts += ids.len() as u64;
         self.counts.batch_size.count(ids.len() as u64);
-        turn.out.handed.push(self.requests[request].handle.clone());
+        cx.out.handed.push(self.requests[request].handle.clone());
     }
 
     /// Changes the urgency of a fetch.
-    pub fn set_urgency<S: AnswerStore>(&mut self, id: FetchId, urgency: i32, turn: &mut TableContext<'_, H, S>) {
+    pub fn set_urgency<S: AnswerStore>(&mut self, id: FetchId, urgency: i32, cx: &mut TableContext<'_, H, S>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let before = fetch.wish;
         if before.urgency == urgency {
@@ -338,7 +338,7 @@ impl<H: Host> Table<H> {
         fetch.wish.urgency = urgency;
         let after = fetch.wish;
         self.begin_work(LongWork::Urgency { fetch: id, before, after, next: 0 });
-        self.conclude(turn);
+        self.conclude(cx);
     }
 
     /// Changes what a position adds to the demand for a flight.

@@ -27,11 +27,11 @@ impl<H: Host> Table<H> {
         id: RequestId,
         index: usize,
         answer: ProviderAnswer,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> Status {
         match answer {
-            ProviderAnswer::Answer(answer, mut terms) => self.resolve(id, index, answer, &mut terms, turn),
-            ProviderAnswer::Failed(error) => self.reject(id, index, error, turn),
+            ProviderAnswer::Answer(answer, mut terms) => self.resolve(id, index, answer, &mut terms, cx),
+            ProviderAnswer::Failed(error) => self.reject(id, index, error, cx),
         }
     }
 
@@ -44,40 +44,40 @@ impl<H: Host> Table<H> {
         index: usize,
         answer: Answer,
         terms: &mut StoreTerms,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> Status {
         let Some(part) = self.take_part(id, index) else {
-            turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
+            cx.out.deferred_drops.push(DeferredDrop::Answer(answer));
             return self.status_if_ended(id);
         };
-        let Part::Open { flight, stamp } = part else { return self.other_part_resolved(id, part, answer, terms, turn) };
-        let was_wanted = self.settle_current(flight, stamp, answer, terms, Source::Provider, turn);
-        self.open_part_answered(id, was_wanted, turn);
+        let Part::Open { flight, stamp } = part else { return self.other_part_resolved(id, part, answer, terms, cx) };
+        let was_wanted = self.settle_current(flight, stamp, answer, terms, Source::Provider, cx);
+        self.open_part_answered(id, was_wanted, cx);
         Status::OK
     }
 
     /// The provider answers one key with an error.
-    pub fn reject<S: AnswerStore>(&mut self, id: RequestId, index: usize, error: Error, turn: &mut TableContext<'_, H, S>) -> Status {
+    pub fn reject<S: AnswerStore>(&mut self, id: RequestId, index: usize, error: Error, cx: &mut TableContext<'_, H, S>) -> Status {
         let Some(part) = self.take_part(id, index) else {
-            turn.out.deferred_drops.push(DeferredDrop::Error(error));
+            cx.out.deferred_drops.push(DeferredDrop::Error(error));
             return self.status_if_ended(id);
         };
         let Part::Open { flight, .. } = part else {
             if let Part::Hedge { flight, .. } = part {
                 // The other request may still answer.
-                self.hedge_answered(id, turn.out);
+                self.hedge_answered(id, cx.out);
                 self.note_failure(id, &error);
                 let dropped = self.flights[flight].note_error(error);
-                turn.out.defer_error_drop(dropped);
+                cx.out.defer_error_drop(dropped);
             } else {
-                turn.out.deferred_drops.push(DeferredDrop::Error(error));
+                cx.out.deferred_drops.push(DeferredDrop::Error(error));
             }
-            return self.other_part_answered(id, part, turn);
+            return self.other_part_answered(id, part, cx);
         };
         let was_wanted = self.flights[flight].is_wanted();
         self.note_failure(id, &error);
-        self.fail(flight, error, turn);
-        self.open_part_answered(id, was_wanted, turn);
+        self.fail(flight, error, cx);
+        self.open_part_answered(id, was_wanted, cx);
         Status::OK
     }
 
@@ -90,18 +90,18 @@ impl<H: Host> Table<H> {
 
     /// Updates the request after the answer for an open part, and concludes the event.
     #[inline(always)]
-    fn open_part_answered<S: AnswerStore>(&mut self, id: RequestId, was_wanted: bool, turn: &mut TableContext<'_, H, S>) {
+    fn open_part_answered<S: AnswerStore>(&mut self, id: RequestId, was_wanted: bool, cx: &mut TableContext<'_, H, S>) {
         let request = &mut self.requests[id];
         request.wanted -= usize::from(was_wanted);
         let is_done = request.is_done();
         if rarely(request.wanted == 0 && request.unanswered > 0) {
             // The last wanted key is answered, and no waiter is left for the others.
-            self.cancel_request(id, turn.out);
+            self.cancel_request(id, cx.out);
         }
         if is_done {
-            self.release(id, turn);
+            self.release(id, cx);
         }
-        self.conclude(turn);
+        self.conclude(cx);
     }
 
     #[inline(never)]
@@ -111,27 +111,27 @@ impl<H: Host> Table<H> {
         part: Part,
         mut answer: Answer,
         terms: &mut StoreTerms,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> Status {
         match part {
             Part::Unwanted(remains) => {
-                self.store_without_flight(remains, &mut answer, terms, turn);
-                turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
+                self.store_without_flight(remains, &mut answer, terms, cx);
+                cx.out.deferred_drops.push(DeferredDrop::Answer(answer));
             }
-            Part::Late { remains, flight } => self.settle_late(remains, flight, answer, terms, turn),
+            Part::Late { remains, flight } => self.settle_late(remains, flight, answer, terms, cx),
             Part::Hedge { remains, flight } => {
-                self.hedge_answered(id, turn.out);
+                self.hedge_answered(id, cx.out);
                 self.note_win(id);
-                self.settle_late(remains, flight, answer, terms, turn);
+                self.settle_late(remains, flight, answer, terms, cx);
             }
-            Part::Answered | Part::Open { .. } => turn.out.deferred_drops.push(DeferredDrop::Answer(answer)),
+            Part::Answered | Part::Open { .. } => cx.out.deferred_drops.push(DeferredDrop::Answer(answer)),
         }
-        self.other_part_answered(id, part, turn)
+        self.other_part_answered(id, part, cx)
     }
 
     /// Ends a part that was not open, after its answer was handled.
     #[inline(never)]
-    fn other_part_answered<S: AnswerStore>(&mut self, id: RequestId, part: Part, turn: &mut TableContext<'_, H, S>) -> Status {
+    fn other_part_answered<S: AnswerStore>(&mut self, id: RequestId, part: Part, cx: &mut TableContext<'_, H, S>) -> Status {
         let status = match part {
             Part::Unwanted(remains) | Part::Late { remains, .. } => {
                 self.flights.release(remains.key_state);
@@ -145,9 +145,9 @@ impl<H: Host> Table<H> {
             Part::Answered | Part::Open { .. } => Status::ERR_ALREADY_ANSWERED,
         };
         if self.requests[id].is_done() {
-            self.release(id, turn);
+            self.release(id, cx);
         }
-        self.conclude(turn);
+        self.conclude(cx);
         status
     }
 
@@ -163,10 +163,10 @@ impl<H: Host> Table<H> {
         mut answer: Answer,
         terms: &mut StoreTerms,
         source: Source,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> bool {
         let is_tag_removed = self.is_tag_removed(terms, stamp.attempt());
-        self.withdraw_hedge(id, turn.out);
+        self.withdraw_hedge(id, cx.out);
         let Table { flights, requests, recent, throttled, failures, counts, tier, .. } = self;
         let (flight, key_state) = flights.get_with_key(id).expect("the caller looked the flight up in the same operation");
         let was_wanted = flight.is_wanted();
@@ -182,21 +182,21 @@ impl<H: Host> Table<H> {
                     recent.write(key_state.hash, true);
                 }
                 terms.default_priority(flight.priority.get());
-                filled = turn.store.fill(key_state.hash, &key_state.key, &mut answer, terms);
+                filled = cx.store.fill(key_state.hash, &key_state.key, &mut answer, terms);
             }
             if rarely(!throttled.is_empty()) {
-                throttled.end(&key_state.key, turn.out);
+                throttled.end(&key_state.key, cx.out);
             }
             if rarely(!failures.is_empty()) {
-                let drops = &mut turn.out.deferred_drops;
+                let drops = &mut cx.out.deferred_drops;
                 failures.forget(&key_state.key, &mut |error| drops.push(DeferredDrop::Error(error)));
             }
         }
         let (attempts, owner) = (flight.attempts, flight.owner);
         let only_waiter = flight.only_waiter();
         if rarely(tier.is_some()) {
-            let load_ms = turn.now.moment().since(flight.first_began).as_millis() as u64;
-            self.fill_behind(id, (&answer, filled, is_tagged), load_ms, (turn.now, &mut *turn.out));
+            let load_ms = cx.now.moment().since(flight.first_began).as_millis() as u64;
+            self.fill_behind(id, (&answer, filled, is_tagged), load_ms, (cx.now, &mut *cx.out));
         }
         let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, attempts, ..Outcome::of(answer, source) };
         let flights = &mut self.flights;
@@ -204,11 +204,11 @@ impl<H: Host> Table<H> {
             Some(waiter) if waiter.fetch == owner => {
                 // Nearly always: nothing else of the flight needs to be moved.
                 flights.remove_and_release(id, |_| ());
-                self.settle(waiter.fetch, waiter.position, outcome, turn.out);
+                self.settle(waiter.fetch, waiter.position, outcome, cx.out);
             }
             _ => {
                 let flight = flights.remove_and_release(id, Flight::end).expect("it was looked up above");
-                self.settle_waiters(flight, outcome, turn.out);
+                self.settle_waiters(flight, outcome, cx.out);
             }
         }
         was_wanted
@@ -222,13 +222,13 @@ impl<H: Host> Table<H> {
         answer: Answer,
         source: Source,
         filled: FillResult,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) {
         self.counts.ahead_succeeded += u64::from(self.flights[id].is_ahead);
         let flight = self.take_flight(id);
         self.counts.flights_succeeded += 1;
         let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, ..Outcome::of(answer, source) };
-        self.settle_flight(flight, outcome, turn.out);
+        self.settle_flight(flight, outcome, cx.out);
     }
 
     /// Stores an answer whose flight has ended or does not store it, if its stamp is whole and its attempt was to be stored.
@@ -237,13 +237,13 @@ impl<H: Host> Table<H> {
         remains: FlightRemains,
         answer: &mut Answer,
         terms: &mut StoreTerms,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> FillResult {
         let is_whole = self.flights[remains.key_state].is_whole(remains.stamp) && !self.is_tag_removed(terms, remains.stamp.attempt());
         if !remains.stores || self.life == Acceptance::Closed || !is_whole {
             return FillResult::default();
         }
-        self.forget_failure(remains.key_state, turn);
+        self.forget_failure(remains.key_state, cx);
         terms.default_priority(remains.priority);
         let key_state = &mut self.flights[remains.key_state];
         key_state.loaded(remains.stamp);
@@ -251,18 +251,18 @@ impl<H: Host> Table<H> {
         if self.requests.len() > 1 {
             self.recent.write(key_state.hash, true);
         }
-        turn.store.fill(key_state.hash, &key_state.key, answer, terms)
+        cx.store.fill(key_state.hash, &key_state.key, answer, terms)
     }
 
     #[inline]
-    fn forget_failure<S>(&mut self, key_state: KeyStateId, turn: &mut TableContext<'_, H, S>) {
+    fn forget_failure<S>(&mut self, key_state: KeyStateId, cx: &mut TableContext<'_, H, S>) {
         if self.failures.is_empty() && self.throttled.is_empty() {
             return;
         }
         let Table { throttled, failures, flights, .. } = self;
         let key = &flights[key_state].key;
-        throttled.end(key, turn.out);
-        let drops = &mut turn.out.deferred_drops;
+        throttled.end(key, cx.out);
+        let drops = &mut cx.out.deferred_drops;
         failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
     }
 
@@ -275,40 +275,40 @@ impl<H: Host> Table<H> {
         requested_for: FlightId,
         mut answer: Answer,
         terms: &mut StoreTerms,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) {
         let key_state = &self.flights[remains.key_state];
         if !key_state.is_whole(remains.stamp) {
             // A write may lie between the attempt and the last waiter's joining. That waiter must not receive older data.
             let serves = |standing| matches!(standing, Standing::Overtaken { write } if remains.stamp.is_after_last_join(write));
             if self.flights.get(requested_for).is_some_and(|flight| serves(flight.standing)) {
-                self.leave_phase(requested_for, turn);
-                self.end_with(requested_for, answer, Source::Provider, FillResult::default(), turn);
+                self.leave_phase(requested_for, cx);
+                self.end_with(requested_for, answer, Source::Provider, FillResult::default(), cx);
             } else {
-                turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
+                cx.out.deferred_drops.push(DeferredDrop::Answer(answer));
             }
             return;
         }
         let Some(current) = key_state.current else {
-            self.store_without_flight(remains, &mut answer, terms, turn);
-            turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
+            self.store_without_flight(remains, &mut answer, terms, cx);
+            cx.out.deferred_drops.push(DeferredDrop::Answer(answer));
             return;
         };
-        self.leave_phase(current, turn);
+        self.leave_phase(current, cx);
         if self.flights[current].demand.stores {
             // `settle_current` stores the answer if the current flight wants that. In the other branch, the demand of the late attempt
             // decides.
-            self.settle_current(current, remains.stamp, answer, terms, Source::Provider, turn);
+            self.settle_current(current, remains.stamp, answer, terms, Source::Provider, cx);
         } else {
-            let filled = self.store_without_flight(remains, &mut answer, terms, turn);
-            self.end_with(current, answer, Source::Provider, filled, turn);
+            let filled = self.store_without_flight(remains, &mut answer, terms, cx);
+            self.end_with(current, answer, Source::Provider, filled, cx);
         }
     }
 
     /// Takes a flight out of its phase before an answer from elsewhere settles it. The part of a running attempt becomes unwanted.
-    pub(super) fn leave_phase<S>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn leave_phase<S>(&mut self, id: FlightId, cx: &mut TableContext<'_, H, S>) {
         self.stop_waiting(id);
-        self.withdraw_hedge(id, turn.out);
+        self.withdraw_hedge(id, cx.out);
         let flight = &self.flights[id];
         if let Phase::Running { request, index } = flight.phase {
             let wanted = flight.is_wanted();
@@ -318,25 +318,25 @@ impl<H: Host> Table<H> {
                 *part = Part::Unwanted(remains);
                 self.flights[remains.key_state].holders += 1;
                 if wanted {
-                    self.drop_wanted_key(request, turn.out);
+                    self.drop_wanted_key(request, cx.out);
                 }
             }
         }
     }
 
     /// Handles a failed attempt: the flight pauses and is retried, or it ends and its waiters are settled with the error.
-    pub(super) fn fail<S: AnswerStore>(&mut self, id: FlightId, error: Error, turn: &mut TableContext<'_, H, S>) {
-        self.fail_until(id, error, Moment::default(), turn);
+    pub(super) fn fail<S: AnswerStore>(&mut self, id: FlightId, error: Error, cx: &mut TableContext<'_, H, S>) {
+        self.fail_until(id, error, Moment::default(), cx);
     }
 
     /// Like `fail`, but the next attempt begins no earlier than `not_before`.
-    pub(super) fn fail_until<S: AnswerStore>(&mut self, id: FlightId, error: Error, not_before: Moment, turn: &mut TableContext<'_, H, S>) {
-        let Some(error) = self.go_on_in_hedge(id, error, turn.out) else { return };
-        if let Some(due) = self.next_attempt(id, &error, not_before, turn.now) {
+    pub(super) fn fail_until<S: AnswerStore>(&mut self, id: FlightId, error: Error, not_before: Moment, cx: &mut TableContext<'_, H, S>) {
+        let Some(error) = self.go_on_in_hedge(id, error, cx.out) else { return };
+        if let Some(due) = self.next_attempt(id, &error, not_before, cx.now) {
             let dropped = self.flights[id].note_error(error);
-            turn.out.defer_error_drop(dropped);
-            if due <= turn.now.moment() {
-                return self.requeue(id, RetryStart::AtOnce, turn.now.moment());
+            cx.out.defer_error_drop(dropped);
+            if due <= cx.now.moment() {
+                return self.requeue(id, RetryStart::AtOnce, cx.now.moment());
             }
             self.flights[id].phase = Phase::Backoff { timer: self.deadlines.set(due, Due::Retry(id)) };
             return;
@@ -345,10 +345,10 @@ impl<H: Host> Table<H> {
         // An error of the library has the provider's error as its cause (rule F10b).
         let is_of_library = [&self.errors.timeout, &self.errors.unavailable].into_iter().any(|own| error.is(own));
         let error = if is_of_library { self.flights[id].with_cause(&error) } else { error };
-        let outcome = self.after_failure(id, error, turn);
+        let outcome = self.after_failure(id, error, cx);
         let flight = self.take_flight(id);
         self.counts.flights_failed += 1;
-        self.settle_flight(flight, outcome, turn.out);
+        self.settle_flight(flight, outcome, cx.out);
     }
 
     /// The time at which the next attempt after `error` begins; `None` if there is none.
@@ -372,17 +372,17 @@ impl<H: Host> Table<H> {
         key: &[u8],
         mut answer: Answer,
         mut terms: StoreTerms,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> Status {
         let status = self.status_if_ended(id);
         let hash = self.hash(key);
         let (handed, attempt) = self.requests.get(id).map(|request| (request.handed, request.attempt)).unwrap_or_default();
         if status != Status::OK || self.recent.is_written_since(hash, handed) || self.is_tag_removed(&terms, attempt) {
             self.counts.extras_refused += 1;
-            turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
+            cx.out.deferred_drops.push(DeferredDrop::Answer(answer));
             return if status == Status::OK { Status::LATE } else { status };
         }
-        let filled = turn.store.fill(hash, key, &mut answer, &mut terms);
+        let filled = cx.store.fill(hash, key, &mut answer, &mut terms);
         // An answer that was not stored makes no other answer outdated: that of an older attempt may still be stored (rule S12a).
         let is_stored = filled.ttl_left_ms != 0;
         if is_stored {
@@ -391,18 +391,18 @@ impl<H: Host> Table<H> {
         } else {
             self.counts.extras_refused += 1;
         }
-        let drops = &mut turn.out.deferred_drops;
+        let drops = &mut cx.out.deferred_drops;
         self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
-        self.throttled.end(key, turn.out);
+        self.throttled.end(key, cx.out);
         let key_state = self.flights.find(hash, key);
         if let Some(key_state) = key_state {
             if is_stored {
                 self.flights[key_state].loaded_by = self.flights[key_state].loaded_by.max(attempt);
             }
-            self.settle_waiting(key_state, &answer, Source::Provider, filled, turn);
+            self.settle_waiting(key_state, &answer, Source::Provider, filled, cx);
         }
-        turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
-        self.conclude(turn);
+        cx.out.deferred_drops.push(DeferredDrop::Answer(answer));
+        self.conclude(cx);
         Status::OK
     }
 }

@@ -145,16 +145,16 @@ impl FetchContext<'_> {
 
 impl<H: Host> Table<H> {
     /// Processes the arrival of a fetch in one hold of the lock. Returns its id if any position is still open.
-    pub fn ask<S: AnswerStore>(&mut self, mut ask: FetchRequest<'_, H>, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
+    pub fn ask<S: AnswerStore>(&mut self, mut ask: FetchRequest<'_, H>, cx: &mut TableContext<'_, H, S>) -> Option<FetchId> {
         let (form, settings, reprobe, deadline) = (ask.form, ask.settings, ask.reprobe, ask.deadline);
         let (ask_count, refusal) = (ask.probes.len(), refusal_of_all(form, settings, ask.probes));
-        let (id, wish, queue_position) = self.register(&mut ask, ask_count > 1, refusal, turn.now);
+        let (id, wish, queue_position) = self.register(&mut ask, ask_count > 1, refusal, cx.now);
         let FetchRequest { keys, probes, .. } = ask;
         if let Some(deadline) = deadline {
             self.fetches[id].deadline = Some(self.deadlines.set(deadline, Due::Fetch(id)));
         }
         if keys.is_empty() && form == Form::All {
-            self.finish_fetch(id, turn.out);
+            self.finish_fetch(id, cx.out);
         }
         let rank = self.queue.ranking.rank(wish.urgency, queue_position);
         let (looked_ahead, search, steps) = (false, Search::default(), None);
@@ -162,9 +162,9 @@ impl<H: Host> Table<H> {
         let mut asking =
             FetchContext { id, form, settings, reprobe, wish, retries, lingers, queue_position, rank, looked_ahead, search, steps };
         for position in 0..probes.len() {
-            self.ask_probed(&mut asking, position as u32, &keys, probes, turn);
+            self.ask_probed(&mut asking, position as u32, &keys, probes, cx);
         }
-        self.conclude_ask(id, settings.stale_timeout, turn)
+        self.conclude_ask(id, settings.stale_timeout, cx)
     }
 
     /// Adds a fetch, and keeps it in the table until all its keys are processed.
@@ -230,15 +230,15 @@ impl<H: Host> Table<H> {
         position: u32,
         keys: &CallKeys<'_>,
         probes: &mut [Probe],
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> Asked {
         if let Probe::Missed { hash } = probes[position as usize] {
-            return self.ask_position(asking, position, hash, keys, probes, turn);
+            return self.ask_position(asking, position, hash, keys, probes, cx);
         }
         match std::mem::replace(&mut probes[position as usize], Probe::Missed { hash: 0 }) {
             // A refresh delivers nothing: its invalid keys are skipped.
-            Probe::Settled(outcome) if !asking.form.delivers() => turn.out.defer_outcome_drop(outcome),
-            Probe::Settled(outcome) => self.settle(asking.id, position, outcome, turn.out),
+            Probe::Settled(outcome) if !asking.form.delivers() => cx.out.defer_outcome_drop(outcome),
+            Probe::Settled(outcome) => self.settle(asking.id, position, outcome, cx.out),
             Probe::Missed { .. } => {}
         }
         Asked::Processed
@@ -249,16 +249,16 @@ impl<H: Host> Table<H> {
         &mut self,
         id: FetchId,
         stale: Option<Duration>,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> Option<FetchId> {
-        self.hand_out_opening(turn);
+        self.hand_out_opening(cx);
         if let Some(longest) = stale {
-            self.limit_wait(id, longest, turn);
+            self.limit_wait(id, longest, cx);
         }
         if self.leave_queue(id, 1) {
-            self.forget_fetch(id, turn.out);
+            self.forget_fetch(id, cx.out);
         }
-        self.conclude(turn);
+        self.conclude(cx);
         self.fetches.get(id).is_some_and(|fetch| fetch.open > 0).then_some(id)
     }
 
@@ -270,7 +270,7 @@ impl<H: Host> Table<H> {
         hash: u64,
         keys: &CallKeys<'_>,
         probes: &[Probe],
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> Asked {
         if (asking.looked_ahead || asking.steps.is_some()) && asking.form.delivers() && !self.fetches[asking.id].is_unasked(position) {
             self.counts.missed_unasked += u64::from(asking.steps.is_some());
@@ -281,41 +281,41 @@ impl<H: Host> Table<H> {
             self.counts.missed_unasked += 1;
             return Asked::Processed;
         }
-        let Some(new) = self.look_up(asking, position, hash, &keys[position as usize], turn) else { return Asked::Processed };
+        let Some(new) = self.look_up(asking, position, hash, &keys[position as usize], cx) else { return Asked::Processed };
         if rarely(new.looks) {
             self.counts.ahead_started += u64::from(asking.form == Form::Ahead);
             self.counts.missed_started += u64::from(!asking.is_refresh());
-            self.start(Admission::Look, new, asking, turn);
+            self.start(Admission::Look, new, asking, cx);
             return Asked::Processed;
         }
-        let mut admission = self.admission(asking, turn);
+        let mut admission = self.admission(asking, cx);
         if admission == Admission::Displacing {
             if let (Some(None), false) = (asking.steps, asking.is_refresh()) {
                 return Asked::NeedsSortedKeys;
             }
             if asking.steps.is_none() && !asking.is_refresh() && !std::mem::replace(&mut asking.looked_ahead, true) {
-                self.look_ahead(asking, position, keys, probes, turn);
+                self.look_ahead(asking, position, keys, probes, cx);
                 if self.fetches[asking.id].ended.is_some() {
                     // The look-ahead found a key that fails, and the whole batch with it.
                     self.counts.missed_unasked += 1;
                     return Asked::Processed;
                 }
             }
-            let Some(found) = self.admission_when_full(asking, turn) else { return Asked::Searching };
+            let Some(found) = self.admission_when_full(asking, cx) else { return Asked::Searching };
             admission = found;
         }
         self.counts.ahead_started += u64::from(asking.form == Form::Ahead && admission != Admission::Lost);
         self.counts.ahead_dropped += u64::from(asking.form == Form::Ahead && admission == Admission::Lost);
         if admission != Admission::Lost {
             self.counts.missed_started += u64::from(!asking.is_refresh());
-            self.start(admission, new, asking, turn);
+            self.start(admission, new, asking, cx);
             return Asked::Processed;
         }
         if !asking.is_refresh() {
             self.counts.missed_queue_full += 1;
             let outcome = Outcome::failed(self.errors.queue_full.clone());
-            let outcome = self.instead_of_load(&keys[position as usize], outcome, turn);
-            self.settle(asking.id, position, outcome, turn.out);
+            let outcome = self.instead_of_load(&keys[position as usize], outcome, cx);
+            self.settle(asking.id, position, outcome, cx.out);
         } else if asking.form == Form::Refresh {
             self.counts.refreshes_refused += 1;
         }
@@ -324,11 +324,11 @@ impl<H: Host> Table<H> {
 
     /// Sets the deadline at which the fetch stops waiting for its loads, and receives fallbacks where there are any (rule R04). The caller
     /// keeps the fetch in the table.
-    fn limit_wait<S: AnswerStore>(&mut self, id: FetchId, longest: Duration, turn: &mut TableContext<'_, H, S>) {
+    fn limit_wait<S: AnswerStore>(&mut self, id: FetchId, longest: Duration, cx: &mut TableContext<'_, H, S>) {
         if longest.is_zero() {
-            return self.deliver_fallbacks(id, turn);
+            return self.deliver_fallbacks(id, cx);
         }
-        let at = turn.now.moment().after(longest);
+        let at = cx.now.moment().after(longest);
         if let Some(fetch) = self.fetches.get_mut(id).filter(|fetch| fetch.open > 0 && at < Moment::NEVER) {
             fetch.stale_at = Some(self.deadlines.set(at, Due::Stale(id)));
         }
@@ -343,7 +343,7 @@ impl<H: Host> Table<H> {
         after: u32,
         keys: &CallKeys<'_>,
         probes: &[Probe],
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) {
         for (position, probe) in (0..).zip(probes).skip(after as usize + 1) {
             // Once the batch has failed as a whole there is nothing to join. Its other positions are counted when they are processed.
@@ -351,7 +351,7 @@ impl<H: Host> Table<H> {
                 return;
             }
             if let Probe::Missed { hash } = probe {
-                self.look_up(asking, position, *hash, &keys[position as usize], turn);
+                self.look_up(asking, position, *hash, &keys[position as usize], cx);
             }
         }
     }
@@ -364,7 +364,7 @@ impl<H: Host> Table<H> {
         position: u32,
         hash: u64,
         key: &'k [u8],
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> Option<NewKey<'k>> {
         let (id, read) = (asking.id, asking.settings.read);
         if asking.settings.batch_mode == BatchMode::AllOrNothing && self.fetches[id].ended.is_some() {
@@ -376,14 +376,14 @@ impl<H: Host> Table<H> {
         if asking.reprobe && reads {
             // If a load stored its answer since the first lookup, it ended its flight in the same hold of the lock, and this lookup is a
             // hit (F07).
-            if let Some(outcome) = turn.store.probe(hash, key) {
-                self.settle(id, position, outcome, turn.out);
+            if let Some(outcome) = cx.store.probe(hash, key) {
+                self.settle(id, position, outcome, cx.out);
                 return None;
             }
         }
         if read == ReadMode::CacheOnly && !asking.is_refresh() {
             self.counts.missed_cache_only += 1;
-            self.settle(id, position, Outcome::bare(Verdict::Miss), turn.out);
+            self.settle(id, position, Outcome::bare(Verdict::Miss), cx.out);
             return None;
         }
         let found = self.flights.find_with_current(hash, key);
@@ -396,40 +396,40 @@ impl<H: Host> Table<H> {
         }
         if !self.throttled.is_empty() {
             if !reads {
-                self.throttled.end(key, turn.out);
-            } else if let Some(outcome) = self.fallback_while_throttled(key, turn) {
-                self.settle(id, position, outcome, turn.out);
+                self.throttled.end(key, cx.out);
+            } else if let Some(outcome) = self.fallback_while_throttled(key, cx) {
+                self.settle(id, position, outcome, cx.out);
                 return None;
             }
         }
         if !reads && !self.failures.is_empty() {
             // A forced load supersedes the remembered error, whatever the result of the load (rule F20a).
-            let drops = &mut turn.out.deferred_drops;
+            let drops = &mut cx.out.deferred_drops;
             self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
         }
         if reads && !self.failures.is_empty() {
-            let drops = &mut turn.out.deferred_drops;
+            let drops = &mut cx.out.deferred_drops;
             let gone = &mut |error| drops.push(DeferredDrop::Error(error));
-            if let Some(error) = self.failures.recall(key, turn.now.millis(), gone) {
+            if let Some(error) = self.failures.recall(key, cx.now.millis(), gone) {
                 self.counts.missed_remembered += 1;
                 let outcome = Outcome { source: Source::ErrorMemory, ..Outcome::failed(error) };
-                let outcome = self.instead_of_load(key, outcome, turn);
-                self.settle(id, position, outcome, turn.out);
+                let outcome = self.instead_of_load(key, outcome, cx);
+                self.settle(id, position, outcome, cx.out);
                 return None;
             }
         }
-        if rarely(self.tier.is_some()) && self.looks_up(key, turn.now) {
+        if rarely(self.tier.is_some()) && self.looks_up(key, cx.now) {
             return Some(NewKey { key_state: found.map(|(key_state, _)| key_state), hash, key, position, looks: true });
         }
-        if !self.is_provider_available(turn.now) {
+        if !self.is_provider_available(cx.now) {
             self.counts.missed_unavailable += u64::from(!asking.is_refresh());
             self.counts.ahead_dropped += u64::from(asking.form == Form::Ahead);
             let outcome = Outcome::failed(self.errors.unavailable.clone());
             if asking.is_refresh() {
-                turn.out.defer_outcome_drop(outcome);
+                cx.out.defer_outcome_drop(outcome);
             } else {
-                let outcome = self.instead_of_load(key, outcome, turn);
-                self.settle(id, position, outcome, turn.out);
+                let outcome = self.instead_of_load(key, outcome, cx);
+                self.settle(id, position, outcome, cx.out);
             }
             return None;
         }
@@ -438,13 +438,7 @@ impl<H: Host> Table<H> {
 
     /// Starts a flight with the given admission. Its position waits for it, unless the fetch is a refresh.
     #[inline(always)]
-    fn start<S: AnswerStore>(
-        &mut self,
-        admission: Admission,
-        new: NewKey<'_>,
-        asking: &FetchContext<'_>,
-        turn: &mut TableContext<'_, H, S>,
-    ) {
+    fn start<S: AnswerStore>(&mut self, admission: Admission, new: NewKey<'_>, asking: &FetchContext<'_>, cx: &mut TableContext<'_, H, S>) {
         let NewKey { key_state, hash, key, position, .. } = new;
         let Table { flights, fetches, queue, opening, .. } = self;
         let settings = asking.settings;
@@ -485,7 +479,7 @@ impl<H: Host> Table<H> {
         if admission == Admission::Opening {
             opening.push(flight);
             if opening.len() >= self.settings.batch_max_keys as usize {
-                self.hand_out_opening(turn);
+                self.hand_out_opening(cx);
             }
         } else if rarely(admission == Admission::Look) {
             let reloads = asking.is_refresh() || settings.read == ReadMode::Refresh;

@@ -80,7 +80,7 @@ impl<H: Host> Table<H> {
         keys: &CallKeys<'_>,
         probes: &mut [Probe],
         reprobe: bool,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> AskProgress {
         let FetchInSteps { id, form, settings, wish, queue_position, rank, next, search, order, own_keys, .. } = asking;
         let (id, form, wish, queue_position, rank) = (*id, *form, *wish, *queue_position, *rank);
@@ -102,7 +102,7 @@ impl<H: Host> Table<H> {
             steps,
         };
         // A request is filled in one hold, in the order of the keys (rule F14).
-        let most = next.saturating_add(turn.out.budget).saturating_add(self.settings.batch_max_keys as usize);
+        let most = next.saturating_add(cx.out.budget).saturating_add(self.settings.batch_max_keys as usize);
         if !self.fetches.contains_key(id) || (self.life == Acceptance::Closed && !form.delivers()) {
             // Within this hold it stays so, because the table keeps a fetch while it is processed.
             *next = probes.len();
@@ -110,10 +110,10 @@ impl<H: Host> Table<H> {
         let mut needs_sorted_keys = false;
         while *next < probes.len().min(most) {
             // All positions of one key are processed in one hold.
-            if !turn.out.takes(1) && self.opening.is_empty() && !order.repeats(*next) {
+            if !cx.out.takes(1) && self.opening.is_empty() && !order.repeats(*next) {
                 break;
             }
-            match self.ask_probed(&mut context, order.position(*next), keys, probes, turn) {
+            match self.ask_probed(&mut context, order.position(*next), keys, probes, cx) {
                 Asked::Processed => *next += 1,
                 Asked::NeedsSortedKeys => {
                     needs_sorted_keys = true;
@@ -123,8 +123,8 @@ impl<H: Host> Table<H> {
             }
         }
         *search = context.search;
-        self.hand_out_opening(turn);
-        self.conclude(turn);
+        self.hand_out_opening(cx);
+        self.conclude(cx);
         match *next < probes.len() {
             true if needs_sorted_keys => AskProgress::NeedsSortedKeys,
             true => AskProgress::More,
@@ -133,15 +133,15 @@ impl<H: Host> Table<H> {
     }
 
     /// Ends the arrival, after the last step. Returns the fetch's id if any position is still open.
-    pub fn end_ask<S: AnswerStore>(&mut self, asking: FetchInSteps, turn: &mut TableContext<'_, H, S>) -> Option<FetchId> {
+    pub fn end_ask<S: AnswerStore>(&mut self, asking: FetchInSteps, cx: &mut TableContext<'_, H, S>) -> Option<FetchId> {
         let FetchInSteps { id, settings, deadline, next, order, own_keys, .. } = asking;
-        turn.out.defer_memory(next, (order, own_keys));
+        cx.out.defer_memory(next, (order, own_keys));
         let fetch = self.fetches.get_mut(id)?;
         fetch.is_asking = false;
         if let Some(deadline) = deadline.filter(|_| self.life != Acceptance::Closed) {
             fetch.deadline = Some(self.deadlines.set(deadline, Due::Fetch(id)));
         }
-        self.conclude_ask(id, settings.stale_timeout, turn)
+        self.conclude_ask(id, settings.stale_timeout, cx)
     }
 }
 

@@ -52,13 +52,13 @@ impl<H: Host> Table<H> {
     }
 
     /// The provider's call has returned. Answers may still follow.
-    pub fn request_returned<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
+    pub fn request_returned<S: AnswerStore>(&mut self, id: RequestId, cx: &mut TableContext<'_, H, S>) {
         let Some(request) = self.requests.get_mut(id).filter(|request| request.is_taken()) else { return };
         request.call = ProviderCall::Returned;
         if request.is_done() {
-            self.release(id, turn);
+            self.release(id, cx);
         }
-        self.conclude(turn);
+        self.conclude(cx);
     }
 
     /// The provider reports that it is still working: restarts the attempt timeout.
@@ -105,18 +105,18 @@ impl<H: Host> Table<H> {
     }
 
     /// An attempt timed out.
-    pub(super) fn attempt_due<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn attempt_due<S: AnswerStore>(&mut self, id: RequestId, cx: &mut TableContext<'_, H, S>) {
         let Some(request) = self.requests.get_mut(id) else { return };
         request.time = Time::Over;
         // Even if every key is answered: a provider's call that does not return must not keep the slot.
         if request.hold == Hold::Slot {
-            self.abandon(id, turn);
+            self.abandon(id, cx);
         }
     }
 
     /// Abandons a request whose attempt timed out: its unanswered keys fail with TIMEOUT, and answers that still arrive are late (rule
     /// F10).
-    fn abandon<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
+    fn abandon<S: AnswerStore>(&mut self, id: RequestId, cx: &mut TableContext<'_, H, S>) {
         self.counts.requests_abandoned += 1;
         let mut failed: Vec<FlightId> = Vec::new();
         let request = &mut self.requests[id];
@@ -135,14 +135,14 @@ impl<H: Host> Table<H> {
         request.wanted = 0;
         request.failed |= was_wanted;
         if was_wanted {
-            self.slots.note_timeout(request.formed, turn.now.moment());
+            self.slots.note_timeout(request.formed, cx.now.moment());
         }
         request.hold = self.slots.abandon(id, request.attempt, request.hold);
-        turn.out.cancelled.push((request.handle.clone(), Cancel::Timeout));
-        self.report_to_breaker(id, was_wanted, turn.now.moment());
+        cx.out.cancelled.push((request.handle.clone(), Cancel::Timeout));
+        self.report_to_breaker(id, was_wanted, cx.now.moment());
         for flight in failed {
             self.counts.attempt_timeouts += 1;
-            self.fail(flight, self.errors.timeout.clone(), turn);
+            self.fail(flight, self.errors.timeout.clone(), cx);
         }
     }
 
@@ -150,11 +150,11 @@ impl<H: Host> Table<H> {
     ///
     /// An omitted key becomes null only if the provider had taken the request, the key was wanted, and the attempt had not timed out.
     /// Otherwise the provider may not have looked it up at all (rule F16a).
-    pub fn finish<S: AnswerStore>(&mut self, id: RequestId, rest: Unanswered, turn: &mut TableContext<'_, H, S>) -> Status {
+    pub fn finish<S: AnswerStore>(&mut self, id: RequestId, rest: Unanswered, cx: &mut TableContext<'_, H, S>) -> Status {
         let status = self.status_if_ended(id);
         let Some(request) = self.requests.get(id).filter(|request| !request.is_finishing) else {
             if let Unanswered::Failed(error) = rest {
-                turn.out.deferred_drops.push(DeferredDrop::Error(error));
+                cx.out.deferred_drops.push(DeferredDrop::Error(error));
             }
             return status;
         };
@@ -164,10 +164,10 @@ impl<H: Host> Table<H> {
             Unanswered::Null => (request.is_taken(), unanswered()),
             Unanswered::Failed(error) => (false, error),
         };
-        if let Some(rest) = self.finish_more(Finish { request: id, omitted_is_null, error, next: 0 }, turn) {
+        if let Some(rest) = self.finish_more(Finish { request: id, omitted_is_null, error, next: 0 }, cx) {
             self.finish_in_steps(rest);
         }
-        self.conclude(turn);
+        self.conclude(cx);
         status
     }
 
@@ -182,14 +182,14 @@ impl<H: Host> Table<H> {
     }
 
     /// Frees what the request occupies.
-    pub(super) fn release<S>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn release<S>(&mut self, id: RequestId, cx: &mut TableContext<'_, H, S>) {
         let request = &mut self.requests[id];
         let attempt = request.attempt;
         let hold = std::mem::replace(&mut request.hold, Hold::Nothing);
         if hold == Hold::Nothing {
             return;
         }
-        let latency = turn.now.moment().since(request.formed);
+        let latency = cx.now.moment().since(request.formed);
         self.counts.latency.count(latency.as_micros() as u64);
         if !matches!(request.hedge, Hedge::Repeats { .. }) {
             self.hedging.note_latency(latency);
@@ -197,9 +197,9 @@ impl<H: Host> Table<H> {
         if hold == Hold::Slot {
             let request = &self.requests[id];
             if request.is_taken() && !request.failed {
-                self.slots.note_end(request.formed, turn.now.moment());
+                self.slots.note_end(request.formed, cx.now.moment());
             }
-            self.report_to_breaker(id, self.requests[id].is_taken(), turn.now.moment());
+            self.report_to_breaker(id, self.requests[id].is_taken(), cx.now.moment());
         }
         if let Some(abandoned) = self.slots.release(attempt, hold) {
             self.requests[abandoned].hold = Hold::Abandoned;

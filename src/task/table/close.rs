@@ -22,32 +22,32 @@ pub enum Close {
 
 impl<H: Host> Table<H> {
     /// Stops accepting fetches. A second close can only shorten a drain.
-    pub fn close<S: AnswerStore>(&mut self, how: Close, turn: &mut TableContext<'_, H, S>) {
+    pub fn close<S: AnswerStore>(&mut self, how: Close, cx: &mut TableContext<'_, H, S>) {
         match (self.life, how) {
             (Acceptance::Closed, _) => {}
-            (Acceptance::Open | Acceptance::Draining(_), Close::Cancel) => self.end_all(turn),
+            (Acceptance::Open | Acceptance::Draining(_), Close::Cancel) => self.end_all(cx),
             (Acceptance::Draining(before), Close::Drain(until)) if before <= until => {}
             (Acceptance::Open | Acceptance::Draining(_), Close::Drain(until)) => {
                 self.life = Acceptance::Draining(until);
                 // No new key will come to fill a lingering request (rule L05a).
                 self.settings.batch_linger = Duration::ZERO;
                 self.deadlines.set(until, Due::Drain);
-                self.drain_tier(turn.out, turn.now.moment());
+                self.drain_tier(cx.out, cx.now.moment());
             }
         }
-        self.conclude(turn);
+        self.conclude(cx);
     }
 
     /// Settles everything with CLOSED. Keeps only the requests that the provider has.
-    pub(super) fn end_all<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn end_all<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         self.life = Acceptance::Closed;
         // Later steps end the flights that are left then: refreshes or joiners want them, or they continue without demand.
         self.begin_work(LongWork::CloseFetches { from: 0 });
-        turn.out.deferred_drops.extend(self.failures.clear().map(DeferredDrop::Waiting));
-        self.end_all_throttles(turn.out);
-        self.close_tier(turn.out);
+        cx.out.deferred_drops.extend(self.failures.clear().map(DeferredDrop::Waiting));
+        self.end_all_throttles(cx.out);
+        self.close_tier(cx.out);
         let deadlines = std::mem::take(&mut self.deadlines);
-        turn.out.defer_memory(deadlines.len(), deadlines);
+        cx.out.defer_memory(deadlines.len(), deadlines);
         self.errors_expire = None;
         self.is_firing = false;
     }

@@ -50,43 +50,43 @@ impl ThrottledKeys {
 
 impl<H: Host> Table<H> {
     /// Returns the outcome for all waiters of a flight that failed for good and is still in the table.
-    pub(super) fn after_failure<S: AnswerStore>(&mut self, id: FlightId, error: Error, turn: &mut TableContext<'_, H, S>) -> Outcome {
+    pub(super) fn after_failure<S: AnswerStore>(&mut self, id: FlightId, error: Error, cx: &mut TableContext<'_, H, S>) -> Outcome {
         let flight = &self.flights[id];
         if flight.is_ahead {
-            turn.store.refresh_failed(&self.flights[flight.key_state].key);
+            cx.store.refresh_failed(&self.flights[flight.key_state].key);
         }
         let (key_state, is_current) = (flight.key_state, flight.standing == Standing::Current);
         let is_of_provider = error.status() == Status::ERR_PROVIDER;
         let key = &self.flights[key_state].key;
         if is_current && is_of_provider {
-            let drops = &mut turn.out.deferred_drops;
-            self.failures.remember(key, &error, turn.now.millis(), &mut |error| drops.push(DeferredDrop::Error(error)));
-            self.arm_error_expiry(turn.now);
+            let drops = &mut cx.out.deferred_drops;
+            self.failures.remember(key, &error, cx.now.millis(), &mut |error| drops.push(DeferredDrop::Error(error)));
+            self.arm_error_expiry(cx.now);
         }
         if error.forbids_stale() && is_current {
-            turn.store.remove_stale(&self.flights[key_state].key);
+            cx.store.remove_stale(&self.flights[key_state].key);
         }
-        let Some(stale) = self.stale(key_state, &error, turn) else {
+        let Some(stale) = self.stale(key_state, &error, cx) else {
             let source = if is_of_provider { Source::Provider } else { Source::None };
             return Outcome { source, ..Outcome::failed(error) };
         };
         // A key that did not reach the provider may be loaded again at once.
         if is_current && !matches!(error.status(), Status::ERR_UNAVAILABLE | Status::ERR_QUEUE_FULL) {
-            self.throttle_key(key_state, &error, turn);
+            self.throttle_key(key_state, &error, cx);
         }
         self.counts.stale_error += self.waiting_for(id);
         stale.with_failure(error)
     }
 
     /// Returns the fallback for the key, unless the error forbids it.
-    fn stale<S: AnswerStore>(&self, key_state: KeyStateId, error: &Error, turn: &mut TableContext<'_, H, S>) -> Option<Outcome> {
-        if error.forbids_stale() { None } else { turn.store.stale(&self.flights[key_state].key) }
+    fn stale<S: AnswerStore>(&self, key_state: KeyStateId, error: &Error, cx: &mut TableContext<'_, H, S>) -> Option<Outcome> {
+        if error.forbids_stale() { None } else { cx.store.stale(&self.flights[key_state].key) }
     }
 
     /// Returns the fallback for a key that could not be loaded, or must not be; without one, `outcome`.
-    pub(super) fn instead_of_load<S: AnswerStore>(&mut self, key: &[u8], outcome: Outcome, turn: &mut TableContext<'_, H, S>) -> Outcome {
+    pub(super) fn instead_of_load<S: AnswerStore>(&mut self, key: &[u8], outcome: Outcome, cx: &mut TableContext<'_, H, S>) -> Outcome {
         match outcome.error() {
-            Some(error) if !error.forbids_stale() => match turn.store.stale(key) {
+            Some(error) if !error.forbids_stale() => match cx.store.stale(key) {
                 Some(stale) => {
                     self.counts.stale_error += 1;
                     stale.with_failure(error.clone())
@@ -98,24 +98,24 @@ impl<H: Host> Table<H> {
     }
 
     /// Returns the fallback for a key that must not be loaded yet; `None` if it may be loaded, or has no fallback.
-    pub(super) fn fallback_while_throttled<S: AnswerStore>(&mut self, key: &[u8], turn: &mut TableContext<'_, H, S>) -> Option<Outcome> {
-        let error = self.throttled.pauses.recall(key, turn.now.moment())?;
-        match turn.store.stale(key) {
+    pub(super) fn fallback_while_throttled<S: AnswerStore>(&mut self, key: &[u8], cx: &mut TableContext<'_, H, S>) -> Option<Outcome> {
+        let error = self.throttled.pauses.recall(key, cx.now.moment())?;
+        match cx.store.stale(key) {
             Some(stale) => {
                 self.counts.stale_throttled += 1;
                 Some(stale.with_failure(error))
             }
             None => {
-                turn.out.deferred_drops.push(DeferredDrop::Error(error));
+                cx.out.deferred_drops.push(DeferredDrop::Error(error));
                 None
             }
         }
     }
 
-    fn throttle_key<S>(&mut self, key_state: KeyStateId, error: &Error, turn: &mut TableContext<'_, H, S>) {
-        let drops = &mut turn.out.deferred_drops;
+    fn throttle_key<S>(&mut self, key_state: KeyStateId, error: &Error, cx: &mut TableContext<'_, H, S>) {
+        let drops = &mut cx.out.deferred_drops;
         let key: &Key = &self.flights[key_state].key;
-        self.throttled.pauses.begin(key, error, turn.now.moment(), &mut |error| drops.push(DeferredDrop::Error(error)));
+        self.throttled.pauses.begin(key, error, cx.now.moment(), &mut |error| drops.push(DeferredDrop::Error(error)));
         self.arm_throttle(Moment::default());
     }
 
@@ -134,9 +134,9 @@ impl<H: Host> Table<H> {
     }
 
     /// Ends the pauses that are due.
-    pub(super) fn throttle_due<S>(&mut self, turn: &mut TableContext<'_, H, S>) {
-        let drops = &mut turn.out.deferred_drops;
-        let now = turn.now.moment();
+    pub(super) fn throttle_due<S>(&mut self, cx: &mut TableContext<'_, H, S>) {
+        let drops = &mut cx.out.deferred_drops;
+        let now = cx.now.moment();
         self.throttled.timer = None;
         self.throttled.pauses.end_due(PAUSES_PER_STEP, now, &mut |error| drops.push(DeferredDrop::Error(error)));
         self.arm_throttle(now);
@@ -152,24 +152,24 @@ impl<H: Host> Table<H> {
     }
 
     /// Settles the positions of a fetch that has waited long enough with their fallbacks, if they have one. The loads continue.
-    pub(super) fn deliver_fallbacks<S: AnswerStore>(&mut self, id: FetchId, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn deliver_fallbacks<S: AnswerStore>(&mut self, id: FetchId, cx: &mut TableContext<'_, H, S>) {
         let Some(count) = self.fetches.get(id).map(|fetch| fetch.positions.len()) else { return };
-        if !turn.out.takes(count) {
+        if !cx.out.takes(count) {
             return self.begin_work(LongWork::Fallbacks { fetch: id, next: 0 });
         }
         for position in 0..count {
-            self.settle_with_fallback(id, position, turn);
+            self.settle_with_fallback(id, position, cx);
         }
     }
 
     /// Settles one position with its fallback, if it is open and has one.
-    pub(super) fn settle_with_fallback<S: AnswerStore>(&mut self, id: FetchId, position: usize, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn settle_with_fallback<S: AnswerStore>(&mut self, id: FetchId, position: usize, cx: &mut TableContext<'_, H, S>) {
         let Some(Position::Open(flight)) = self.fetches.get(id).map(|fetch| fetch.positions[position]) else { return };
         let Some(key_state) = self.flights.get(flight).map(|flight| flight.key_state) else { return };
-        let Some(stale) = turn.store.stale(&self.flights[key_state].key) else { return };
+        let Some(stale) = cx.store.stale(&self.flights[key_state].key) else { return };
         let wish = self.wish_at(id, position);
         self.counts.stale_timeout += 1;
-        self.settle(id, position as u32, stale.as_stale(), turn.out);
+        self.settle(id, position as u32, stale.as_stale(), cx.out);
         if std::mem::replace(&mut self.flights[flight].revalidates, true) {
             // The wish of another fetch keeps the load wanted already.
             self.change_demand(flight, |demand| demand.remove(wish));

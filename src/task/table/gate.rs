@@ -53,30 +53,30 @@ impl<H: Host> Table<H> {
     }
 
     /// Fails all waiting keys while the circuit breaker is open: a key that cannot be loaded must not hold a place.
-    pub(super) fn refuse_waiting_keys<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
-        while self.queue.len() > 0 && !self.breaker.admits(|| turn.now.moment()) {
-            if turn.out.budget == 0 {
+    pub(super) fn refuse_waiting_keys<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
+        while self.queue.len() > 0 && !self.breaker.admits(|| cx.now.moment()) {
+            if cx.out.budget == 0 {
                 return self.form_later();
             }
             let mut taken = std::mem::take(&mut self.forming);
             self.take_first(&mut taken);
-            turn.out.budget = turn.out.budget.saturating_sub(taken.len());
+            cx.out.budget = cx.out.budget.saturating_sub(taken.len());
             for id in taken.drain(..) {
                 let owner = self.flights[id].owner;
                 if self.leave_queue(owner, 1) {
-                    self.forget_fetch(owner, turn.out);
+                    self.forget_fetch(owner, cx.out);
                 }
                 self.counts.breaker_refused += 1;
-                self.fail_unavailable(id, turn);
+                self.fail_unavailable(id, cx);
             }
             self.forming = taken;
         }
     }
 
     /// Fails a key because the circuit breaker is open. It is not retried before the breaker lets requests through.
-    pub(super) fn fail_unavailable<S: AnswerStore>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
-        let not_before = self.breaker.retry_at(turn.now.moment());
-        self.fail_until(id, self.errors.unavailable.clone(), not_before, turn);
+    pub(super) fn fail_unavailable<S: AnswerStore>(&mut self, id: FlightId, cx: &mut TableContext<'_, H, S>) {
+        let not_before = self.breaker.retry_at(cx.now.moment());
+        self.fail_until(id, self.errors.unavailable.clone(), not_before, cx);
     }
 
     /// Marks the request as failed if the error of one of its keys indicates a failing provider.
@@ -103,8 +103,8 @@ impl<H: Host> Table<H> {
     }
 
     /// Opens or closes the circuit breaker for an operator, or lets it decide again.
-    pub fn force_breaker<S: AnswerStore>(&mut self, forced: BreakerOverride, turn: &mut TableContext<'_, H, S>) {
+    pub fn force_breaker<S: AnswerStore>(&mut self, forced: BreakerOverride, cx: &mut TableContext<'_, H, S>) {
         self.breaker.force(forced);
-        self.conclude(turn);
+        self.conclude(cx);
     }
 }

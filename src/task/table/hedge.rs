@@ -13,18 +13,18 @@ use crate::task::{FlightId, RequestId};
 
 impl<H: Host> Table<H> {
     /// Hands a slow request out once more, if a slot and a token are free and hedging allows it.
-    pub(super) fn hedge_due<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn hedge_due<S: AnswerStore>(&mut self, id: RequestId, cx: &mut TableContext<'_, H, S>) {
         let Some(request) = self.requests.get_mut(id) else { return };
         request.hedge = Hedge::None;
         let is_open = request.wanted > 0 && request.hold == Hold::Slot && !request.is_finishing;
-        let now = turn.now.moment();
+        let now = cx.now.moment();
         if is_open && self.slots.is_free() && self.rate.has_token(|| now) && self.breaker.is_closed() && self.hedging.take_credit() {
-            self.hand_out_again(id, turn);
+            self.hand_out_again(id, cx);
         }
     }
 
     /// Creates a request that repeats the wanted keys of another one, as many as one hold of the lock takes (rule S19).
-    fn hand_out_again<S: AnswerStore>(&mut self, id: RequestId, turn: &mut TableContext<'_, H, S>) {
+    fn hand_out_again<S: AnswerStore>(&mut self, id: RequestId, cx: &mut TableContext<'_, H, S>) {
         let first = &self.requests[id];
         let open = (0..).zip(&first.parts).filter_map(|(index, part)| match part {
             Part::Open { flight, .. } => Some((index, *flight)),
@@ -32,7 +32,7 @@ impl<H: Host> Table<H> {
         });
         let (indexes, repeated): (Vec<u32>, Vec<FlightId>) =
             open.filter(|(_, flight)| self.flights[*flight].is_wanted()).take(STEP).unzip();
-        let (issue, count) = (self.issue(turn.now.moment()), repeated.len());
+        let (issue, count) = (self.issue(cx.now.moment()), repeated.len());
         let mut keys = PackedKeys::try_with_capacity(count, 16 * count).unwrap_or_default();
         let (mut attempts, mut contexts) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let (mut parts, mut urgency) = (Vec::with_capacity(count), i32::MIN);
@@ -56,7 +56,7 @@ impl<H: Host> Table<H> {
         self.counts.requests += 1;
         self.counts.hedges_started += 1;
         self.counts.batch_size.count(count as u64);
-        turn.out.handed.push(self.requests[hedge].handle.clone());
+        cx.out.handed.push(self.requests[hedge].handle.clone());
     }
 
     /// The hedge part of a running flight, if there is one.

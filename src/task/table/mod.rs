@@ -319,37 +319,37 @@ impl<H: Host> Table<H> {
 
     /// Ends every event: does what it made possible or necessary elsewhere.
     #[inline]
-    fn conclude<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    fn conclude<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         if rarely(!self.collapsing.is_empty() || self.backlog.is_new()) {
-            self.run_follow_ups(turn);
+            self.run_follow_ups(cx);
         }
         if rarely(self.tier.is_some()) {
-            self.conclude_tier(turn);
+            self.conclude_tier(cx);
             // Keys that were refused may have failed their batches.
             if !self.collapsing.is_empty() {
-                self.run_follow_ups(turn);
+                self.run_follow_ups(cx);
             }
         }
         if self.queue.len() > 0 && self.can_queue_move() {
-            self.form_requests(turn);
+            self.form_requests(cx);
             // Keys that were refused may have failed their batches.
             if rarely(!self.collapsing.is_empty()) {
-                self.run_follow_ups(turn);
+                self.run_follow_ups(cx);
             }
         }
     }
 
     /// Ends batches that failed as a whole, and does the first step of new long work.
     #[inline(never)]
-    fn run_follow_ups<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    fn run_follow_ups<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         loop {
             while let Some(fetch) = self.collapsing.pop() {
-                self.end_fetch(fetch, EndReason::Failure, turn);
+                self.end_fetch(fetch, EndReason::Failure, cx);
             }
             if !self.backlog.take_new() {
                 return;
             }
-            self.work_on(turn);
+            self.work_on(cx);
         }
     }
 

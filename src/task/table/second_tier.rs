@@ -66,10 +66,10 @@ impl<H: Host> Table<H> {
     }
 
     /// The time of a request is over.
-    pub(super) fn tier_request_due<S>(&mut self, id: TierRequestId, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn tier_request_due<S>(&mut self, id: TierRequestId, cx: &mut TableContext<'_, H, S>) {
         match self.tier.as_ref().and_then(|tier| tier.requests.get(id)) {
-            Some(TierRequest::Look(_)) => self.look_due(id, turn.now),
-            Some(TierRequest::Sent(_)) => self.write_due(id, turn),
+            Some(TierRequest::Look(_)) => self.look_due(id, cx.now),
+            Some(TierRequest::Sent(_)) => self.write_due(id, cx),
             None => {}
         }
     }
@@ -86,15 +86,15 @@ impl<H: Host> Table<H> {
 
     /// Does what an event made possible for the second tier. Not while deadlines fire: no request is formed then.
     #[inline(never)]
-    pub(super) fn conclude_tier<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn conclude_tier<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         if self.is_firing || self.life == Acceptance::Closed {
             return;
         }
-        self.pass_looked(turn);
-        self.form_looks(turn);
-        self.pass_looked(turn);
-        self.hand_out_opening(turn);
-        self.form_write(turn);
+        self.pass_looked(cx);
+        self.form_looks(cx);
+        self.pass_looked(cx);
+        self.hand_out_opening(cx);
+        self.form_write(cx);
         self.arm_polls();
     }
 
@@ -119,19 +119,19 @@ impl<H: Host> Table<H> {
     }
 
     /// A request of the second tier ends.
-    pub fn tier_finish<S: AnswerStore>(&mut self, id: TierRequestId, how: TierEnd, turn: &mut TableContext<'_, H, S>) -> Status {
+    pub fn tier_finish<S: AnswerStore>(&mut self, id: TierRequestId, how: TierEnd, cx: &mut TableContext<'_, H, S>) -> Status {
         let closed = self.tier_status();
         match self.tier.as_mut().and_then(|tier| tier.requests.remove(id)) {
-            Some(TierRequest::Look(look)) => self.look_finished(look, turn.now.moment()),
+            Some(TierRequest::Look(look)) => self.look_finished(look, cx.now.moment()),
             Some(TierRequest::Sent(sent)) if sent.is_over() => {
-                self.late_write_ended(&sent, turn);
-                self.conclude(turn);
+                self.late_write_ended(&sent, cx);
+                self.conclude(cx);
                 return Status::LATE;
             }
-            Some(TierRequest::Sent(sent)) => self.write_finished(sent, how, turn),
+            Some(TierRequest::Sent(sent)) => self.write_finished(sent, how, cx),
             None => return closed,
         }
-        self.conclude(turn);
+        self.conclude(cx);
         Status::OK
     }
 

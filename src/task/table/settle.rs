@@ -99,7 +99,7 @@ impl<H: Host> Table<H> {
 
     /// Settles the open positions of a fetch and leaves their flights. Records `why` as the end of the whole fetch, unless it has one
     /// already.
-    pub(super) fn end_fetch<S: AnswerStore>(&mut self, id: FetchId, why: EndReason, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn end_fetch<S: AnswerStore>(&mut self, id: FetchId, why: EndReason, cx: &mut TableContext<'_, H, S>) {
         let Some(fetch) = self.fetches.get_mut(id).filter(|fetch| !fetch.is_ending) else { return };
         let (error, how) = match why {
             EndReason::Timeout => (&self.errors.timeout, fetch.on_timeout),
@@ -108,7 +108,7 @@ impl<H: Host> Table<H> {
         };
         let error = error.clone();
         let ends_whole = fetch.open > 0 && fetch.ended.is_none();
-        if rarely(!turn.out.takes(fetch.positions.len())) {
+        if rarely(!cx.out.takes(fetch.positions.len())) {
             fetch.is_ending = true;
             if ends_whole {
                 fetch.ended = Some(error.clone());
@@ -123,17 +123,17 @@ impl<H: Host> Table<H> {
             fetch.ended = Some(cause.map_or_else(|| error.clone(), |cause| error.caused_by(cause)));
         }
         for (position, flight) in open {
-            self.end_position(id, position, flight, &error, how, turn.out);
+            self.end_position(id, position, flight, &error, how, cx.out);
         }
     }
 
     /// Cancels a fetch. Settled positions do not change (rule F09). Returns false if no position was open.
-    pub fn cancel<S: AnswerStore>(&mut self, id: FetchId, turn: &mut TableContext<'_, H, S>) -> bool {
+    pub fn cancel<S: AnswerStore>(&mut self, id: FetchId, cx: &mut TableContext<'_, H, S>) -> bool {
         let is_open = self.fetches.get(id).is_some_and(|fetch| fetch.open > 0 && !fetch.is_ending);
         if is_open {
             self.counts.fetch_cancels += 1;
-            self.end_fetch(id, EndReason::Cancel, turn);
-            self.conclude(turn);
+            self.end_fetch(id, EndReason::Cancel, cx);
+            self.conclude(cx);
         }
         is_open
     }

@@ -144,11 +144,11 @@ impl<H: Host> Table<H> {
     }
 
     /// Does another step of the oldest long work. Returns whether one of the first `many` pieces is still not done.
-    pub fn go_on<S: AnswerStore>(&mut self, many: u64, turn: &mut TableContext<'_, H, S>) -> bool {
+    pub fn go_on<S: AnswerStore>(&mut self, many: u64, cx: &mut TableContext<'_, H, S>) -> bool {
         if self.has_long_work(many) {
-            self.work_on(turn);
+            self.work_on(cx);
         }
-        self.conclude(turn);
+        self.conclude(cx);
         self.has_long_work(many)
     }
 
@@ -171,11 +171,11 @@ impl<H: Host> Table<H> {
     /// Does long work until the budget is used up, or nothing is left.
     #[cold]
     #[inline(never)]
-    pub(super) fn work_on<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
-        while turn.out.budget > 0
+    pub(super) fn work_on<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
+        while cx.out.budget > 0
             && let Some(work) = self.backlog.work.pop_front()
         {
-            match self.step(work, turn) {
+            match self.step(work, cx) {
                 Some(rest) => self.backlog.work.push_front(rest),
                 None => self.backlog.done += 1,
             }
@@ -183,29 +183,29 @@ impl<H: Host> Table<H> {
     }
 
     /// Does as much of the work as the budget allows. Returns what is left of it.
-    fn step<S: AnswerStore>(&mut self, work: LongWork, turn: &mut TableContext<'_, H, S>) -> Option<LongWork> {
+    fn step<S: AnswerStore>(&mut self, work: LongWork, cx: &mut TableContext<'_, H, S>) -> Option<LongWork> {
         match work {
-            LongWork::EndFetch(end) => self.end_more(end, turn).map(LongWork::EndFetch),
-            LongWork::Settle(settlement) => self.settle_more(settlement, turn.out).map(LongWork::Settle),
-            LongWork::Finish(finish) => self.finish_more(finish, turn).map(LongWork::Finish),
+            LongWork::EndFetch(end) => self.end_more(end, cx).map(LongWork::EndFetch),
+            LongWork::Settle(settlement) => self.settle_more(settlement, cx.out).map(LongWork::Settle),
+            LongWork::Finish(finish) => self.finish_more(finish, cx).map(LongWork::Finish),
             LongWork::Overtake { mut from } => {
                 while let Some((next, key_state)) = self.flights.key_state_from(from) {
-                    if !turn.out.takes(1) {
+                    if !cx.out.takes(1) {
                         return Some(LongWork::Overtake { from });
                     }
                     from = next;
                     self.flights[key_state].writes += 1;
-                    self.overtake(key_state, turn.out);
+                    self.overtake(key_state, cx.out);
                 }
                 None
             }
             LongWork::CloseFetches { mut from } => {
                 while let Some((next, fetch)) = self.fetches.id_from(from) {
-                    if !turn.out.takes(1) {
+                    if !cx.out.takes(1) {
                         return Some(LongWork::CloseFetches { from });
                     }
                     from = next;
-                    self.end_fetch(fetch, EndReason::Close, turn);
+                    self.end_fetch(fetch, EndReason::Close, cx);
                 }
                 // This comes after the long work that ends those fetches.
                 self.begin_work(LongWork::CloseJoiners { from: 0 });
@@ -213,14 +213,14 @@ impl<H: Host> Table<H> {
             }
             LongWork::CloseJoiners { mut from } => {
                 while let Some((next, id)) = self.flights.flight_from(from) {
-                    if !turn.out.takes(1) {
+                    if !cx.out.takes(1) {
                         return Some(LongWork::CloseJoiners { from });
                     }
                     from = next;
                     let flight = &mut self.flights[id];
                     if let Some(joiners) = flight.joiners.take() {
                         let outcome = Outcome { attempts: flight.attempts, ..Outcome::failed(flight.with_cause(&self.errors.closed)) };
-                        settle_joiners(*joiners, outcome, turn.out);
+                        settle_joiners(*joiners, outcome, cx.out);
                     }
                 }
                 self.begin_work(LongWork::CloseRequests { from: 0 });
@@ -228,12 +228,12 @@ impl<H: Host> Table<H> {
             }
             LongWork::CloseRequests { mut from } => {
                 while let Some((next, request)) = self.requests.id_from(from) {
-                    if !turn.out.takes(1) {
+                    if !cx.out.takes(1) {
                         return Some(LongWork::CloseRequests { from });
                     }
                     from = next;
                     if self.requests[request].wanted > 0 {
-                        self.cancel_request(request, turn.out);
+                        self.cancel_request(request, cx.out);
                     }
                 }
                 self.begin_work(LongWork::CloseFlights { from: 0 });
@@ -241,13 +241,13 @@ impl<H: Host> Table<H> {
             }
             LongWork::CloseFlights { mut from } => {
                 while let Some((next, flight)) = self.flights.flight_from(from) {
-                    if !turn.out.takes(1) {
+                    if !cx.out.takes(1) {
                         return Some(LongWork::CloseFlights { from });
                     }
                     from = next;
                     // A running flight ends with the finish of its request, which began earlier.
                     if !matches!(self.flights[flight].phase, Phase::Running { .. }) {
-                        self.end_waiting(flight, turn.out);
+                        self.end_waiting(flight, cx.out);
                     }
                 }
                 None
@@ -264,7 +264,7 @@ impl<H: Host> Table<H> {
             LongWork::Urgency { fetch, before, after, mut next } => {
                 let count = self.fetches.get(fetch).map_or(0, |fetch| fetch.positions.len());
                 while next < count {
-                    if !turn.out.takes(1) {
+                    if !cx.out.takes(1) {
                         return Some(LongWork::Urgency { fetch, before, after, next });
                     }
                     if let Position::Open(flight) = self.fetches[fetch].positions[next] {
@@ -276,10 +276,10 @@ impl<H: Host> Table<H> {
             }
             LongWork::Fallbacks { fetch, mut next } => {
                 while self.fetches.get(fetch).is_some_and(|fetch| next < fetch.positions.len()) {
-                    if !turn.out.takes(1) {
+                    if !cx.out.takes(1) {
                         return Some(LongWork::Fallbacks { fetch, next });
                     }
-                    self.settle_with_fallback(fetch, next, turn);
+                    self.settle_with_fallback(fetch, next, cx);
                     next += 1;
                 }
                 None
@@ -288,9 +288,9 @@ impl<H: Host> Table<H> {
     }
 
     /// Ends positions of a fetch, from the last to the first.
-    pub(super) fn end_more<S: AnswerStore>(&mut self, mut end: FetchEnd, turn: &mut TableContext<'_, H, S>) -> Option<FetchEnd> {
+    pub(super) fn end_more<S: AnswerStore>(&mut self, mut end: FetchEnd, cx: &mut TableContext<'_, H, S>) -> Option<FetchEnd> {
         while end.left > 0 {
-            if !turn.out.takes(1) {
+            if !cx.out.takes(1) {
                 return Some(end);
             }
             end.left -= 1;
@@ -302,9 +302,9 @@ impl<H: Host> Table<H> {
                 // The error of the whole batch has room for one cause, so the first key that has one provides it: it is reached last.
                 let caused = end.error.caused_by(cause);
                 let before = self.fetches[end.fetch].ended.replace(caused);
-                turn.out.defer_error_drop(before);
+                cx.out.defer_error_drop(before);
             }
-            self.end_position(end.fetch, end.left, flight, &end.error, end.how, turn.out);
+            self.end_position(end.fetch, end.left, flight, &end.error, end.how, cx.out);
         }
         None
     }
@@ -355,29 +355,29 @@ impl<H: Host> Table<H> {
     }
 
     /// Settles the parts of a request that the provider has finished. After the last part, removes the request.
-    pub(super) fn finish_more<S: AnswerStore>(&mut self, mut finish: Finish, turn: &mut TableContext<'_, H, S>) -> Option<Finish> {
+    pub(super) fn finish_more<S: AnswerStore>(&mut self, mut finish: Finish, cx: &mut TableContext<'_, H, S>) -> Option<Finish> {
         let id = finish.request;
         let end = self.requests[id].parts.len();
         if self.requests[id].unanswered == 0 {
             // The usual case: there is nothing to settle.
             finish.next = end;
         }
-        let until = end.min(finish.next + turn.out.budget);
-        turn.out.budget -= until - finish.next;
+        let until = end.min(finish.next + cx.out.budget);
+        cx.out.budget -= until - finish.next;
         for index in finish.next..until {
             match self.requests[id].take_part(index) {
                 Part::Open { flight, stamp } => {
                     let is_wanted = self.flights[flight].is_wanted();
                     self.requests[id].wanted -= usize::from(is_wanted);
                     if self.life == Acceptance::Closed {
-                        self.close_flight(flight, turn.out);
+                        self.close_flight(flight, cx.out);
                     } else if finish.omitted_is_null && is_wanted {
-                        self.settle_current(flight, stamp, Answer::Null, &mut StoreTerms::default(), Source::Provider, turn);
+                        self.settle_current(flight, stamp, Answer::Null, &mut StoreTerms::default(), Source::Provider, cx);
                     } else {
                         if is_wanted {
                             self.note_failure(id, &finish.error);
                         }
-                        self.fail(flight, finish.error.clone(), turn);
+                        self.fail(flight, finish.error.clone(), cx);
                     }
                 }
                 Part::Unwanted(remains) | Part::Late { remains, .. } => self.flights.release(remains.key_state),
@@ -393,15 +393,15 @@ impl<H: Host> Table<H> {
             finish.next = until;
             return Some(finish);
         }
-        turn.out.deferred_drops.push(DeferredDrop::Error(finish.error));
-        self.release(id, turn);
+        cx.out.deferred_drops.push(DeferredDrop::Error(finish.error));
+        self.release(id, cx);
         if let Some(request) = self.requests.remove(id) {
             if let Time::Until(timer) = request.time {
                 self.deadlines.cancel(timer);
             }
             self.end_hedge(&request.hedge);
-            turn.out.deferred_drops.push(DeferredDrop::Request(request.handle));
-            turn.out.defer_memory(request.parts.len(), request.parts);
+            cx.out.deferred_drops.push(DeferredDrop::Request(request.handle));
+            cx.out.defer_memory(request.parts.len(), request.parts);
         }
         None
     }

@@ -23,36 +23,36 @@ pub enum Write<'a> {
 impl<H: Host> Table<H> {
     /// The program has written this key. Must be called in the same hold of the lock as the write itself: no load may store an answer
     /// between the two.
-    pub fn written<S: AnswerStore>(&mut self, key: &[u8], write: Write<'_>, turn: &mut TableContext<'_, H, S>) {
+    pub fn written<S: AnswerStore>(&mut self, key: &[u8], write: Write<'_>, cx: &mut TableContext<'_, H, S>) {
         let hash = self.hash(key);
         self.recent.write(hash, self.is_watched());
-        let drops = &mut turn.out.deferred_drops;
+        let drops = &mut cx.out.deferred_drops;
         self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
-        self.throttled.end(key, turn.out);
+        self.throttled.end(key, cx.out);
         if rarely(self.tier.is_some()) {
-            self.forget_fills(Some(key), turn.out);
+            self.forget_fills(Some(key), cx.out);
         }
         let Some(key_state) = self.flights.find(hash, key) else { return };
         self.flights[key_state].writes += 1;
         if let Write::Put(answer, filled) = write {
-            self.settle_waiting(key_state, answer, Source::Put, filled, turn);
+            self.settle_waiting(key_state, answer, Source::Put, filled, cx);
         }
         if let Some(key_state) = self.flights.find(hash, key) {
-            self.overtake(key_state, turn.out);
+            self.overtake(key_state, cx.out);
         }
-        self.conclude(turn);
+        self.conclude(cx);
     }
 
     /// The program removes or expires all keys. Called before the store does.
-    pub fn cleared<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    pub fn cleared<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         self.recent.write_all();
-        turn.out.deferred_drops.extend(self.failures.clear().map(DeferredDrop::Waiting));
-        self.end_all_throttles(turn.out);
+        cx.out.deferred_drops.extend(self.failures.clear().map(DeferredDrop::Waiting));
+        self.end_all_throttles(cx.out);
         if rarely(self.tier.is_some()) {
-            self.forget_fills(None, turn.out);
+            self.forget_fills(None, cx.out);
         }
         self.begin_work(LongWork::Overtake { from: 0 });
-        self.conclude(turn);
+        self.conclude(cx);
     }
 
     /// The program removed or expired the entries with this tag: answers to requests that are with the provider are not stored if they
@@ -90,14 +90,14 @@ impl<H: Host> Table<H> {
         answer: &Answer,
         source: Source,
         filled: FillResult,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) {
         let key_state = &self.flights[key_state];
         let waits = |id: &FlightId| !matches!(self.flights[*id].phase, Phase::Running { .. });
         let waiting: Vec<FlightId> = key_state.current.iter().chain(&key_state.overtaken).copied().filter(waits).collect();
         for id in waiting {
             self.stop_waiting(id);
-            self.end_with(id, answer.clone(), source, filled, turn);
+            self.end_with(id, answer.clone(), source, filled, cx);
         }
     }
 }

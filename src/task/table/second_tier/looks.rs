@@ -60,12 +60,12 @@ impl<H: Host> Table<H> {
     }
 
     /// Keys that another process loads are looked up again, all that are due in one request.
-    pub(in crate::task::table) fn poll_due<S>(&mut self, turn: &mut TableContext<'_, H, S>) {
-        let now = turn.now.moment();
+    pub(in crate::task::table) fn poll_due<S>(&mut self, cx: &mut TableContext<'_, H, S>) {
+        let now = cx.now.moment();
         let Some(tier) = &mut self.tier else { return };
         tier.polls.timer = None;
         while tier.polls.next_at().is_some_and(|at| at <= now) {
-            if !turn.out.takes(1) {
+            if !cx.out.takes(1) {
                 // The rest in the next hold.
                 tier.polls.timer = Some(self.deadlines.set(now, Due::TierPoll));
                 return;
@@ -76,43 +76,43 @@ impl<H: Host> Table<H> {
     }
 
     /// Passes flights whose look has ended to the provider.
-    pub(super) fn pass_looked<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn pass_looked<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         while let Some(tier) = &mut self.tier
             && !tier.looked.is_empty()
         {
-            if !turn.out.takes(1) {
+            if !cx.out.takes(1) {
                 return self.go_on_later();
             }
             let Some(id) = tier.looked.pop_front() else { return };
             if self.flights.get(id).is_some_and(|flight| matches!(flight.phase, Phase::Looking)) {
-                self.pass_to_provider(id, turn);
+                self.pass_to_provider(id, cx);
             }
         }
     }
 
     /// A flight that was looked up without success gets a slot or enters the queue, as if its fetch had arrived just now.
-    pub(super) fn pass_to_provider<S: AnswerStore>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) {
-        if !self.is_provider_available(turn.now) {
+    pub(super) fn pass_to_provider<S: AnswerStore>(&mut self, id: FlightId, cx: &mut TableContext<'_, H, S>) {
+        if !self.is_provider_available(cx.now) {
             let owner = self.flights[id].owner;
             if self.leave_queue(owner, 1) {
-                self.forget_fetch(owner, turn.out);
+                self.forget_fetch(owner, cx.out);
             }
             // No part of it is anywhere: it may wait for a retry, or end.
-            return self.fail_unavailable(id, turn);
+            return self.fail_unavailable(id, cx);
         }
-        if !self.may_linger() && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(turn.now)) {
+        if !self.may_linger() && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(cx.now)) {
             self.flights[id].phase = Phase::Opening;
             self.opening.push(id);
             if self.opening.len() >= self.settings.batch_max_keys as usize {
-                self.hand_out_opening(turn);
+                self.hand_out_opening(cx);
             }
             return;
         }
         if self.queue.is_full() {
-            self.form_requests(turn);
+            self.form_requests(cx);
         }
-        if self.queue.is_full() && !self.displace_for(id, turn) && !self.flights[id].demand.is_deferrable() {
-            return self.lose(id, turn);
+        if self.queue.is_full() && !self.displace_for(id, cx) && !self.flights[id].demand.is_deferrable() {
+            return self.lose(id, cx);
         }
         let flight = &mut self.flights[id];
         flight.phase = Phase::Queued;
@@ -124,7 +124,7 @@ impl<H: Host> Table<H> {
 
     /// Takes a place for a flight that was looked up without success, as for a key of a fetch that arrives (rules F13b, F13d, F13g). Returns
     /// false if no key gives way, or if it needs no place.
-    pub(super) fn displace_for<S: AnswerStore>(&mut self, id: FlightId, turn: &mut TableContext<'_, H, S>) -> bool {
+    pub(super) fn displace_for<S: AnswerStore>(&mut self, id: FlightId, cx: &mut TableContext<'_, H, S>) -> bool {
         let flight = &self.flights[id];
         let (owner, is_deferrable) = (flight.owner, flight.demand.is_deferrable());
         let is_refresh = flight.waiters.is_empty() && flight.joiners.is_none();
@@ -135,7 +135,7 @@ impl<H: Host> Table<H> {
         let is_own = |_: &Self, other: &Flight<H>| other.owner == owner || other.waiters.iter().any(|waiter| waiter.fetch == owner);
         let mut search = Search::default();
         loop {
-            match self.displace(rank, &mut search, is_own, turn) {
+            match self.displace(rank, &mut search, is_own, cx) {
                 Displaced::One => return true,
                 Displaced::Nobody => return false,
                 // It waits without a place, at the same position in the order.
@@ -146,11 +146,11 @@ impl<H: Host> Table<H> {
     }
 
     /// Forms requests that read, as long as keys wait for a look and the second tier takes more.
-    pub(super) fn form_looks<S: AnswerStore>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn form_looks<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         while let Some(tier) = &mut self.tier
             && !tier.waiting.is_empty()
         {
-            let now = turn.now.moment();
+            let now = cx.now.moment();
             // A breaker whose time is over lets one request through, which decides. A read that timed out earlier decides nothing.
             let is_probed = tier.breaker.is_tripped() && (tier.reading > tier.late || tier.behind.sent.is_some());
             if !tier.breaker.admits(now) || is_probed {
@@ -166,7 +166,7 @@ impl<H: Host> Table<H> {
                 }
                 return;
             }
-            if turn.out.budget == 0 {
+            if cx.out.budget == 0 {
                 return self.go_on_later();
             }
             self.attempts += 1;
@@ -178,7 +178,7 @@ impl<H: Host> Table<H> {
                 let Some((flight, key_state)) = found.filter(|(_, key_state)| !tier.behind.is_dirty(&key_state.key)) else {
                     // It has ended, or its key was written meanwhile: then it is passed on.
                     tier.looked.push_back(id);
-                    if !turn.out.takes(1) {
+                    if !cx.out.takes(1) {
                         break;
                     }
                     continue;
@@ -192,7 +192,7 @@ impl<H: Host> Table<H> {
             if parts.is_empty() {
                 continue;
             }
-            turn.out.budget = turn.out.budget.saturating_sub(parts.len());
+            cx.out.budget = cx.out.budget.saturating_sub(parts.len());
             tier.reading += 1;
             self.counts.tier_reads += 1;
             let id =
@@ -203,7 +203,7 @@ impl<H: Host> Table<H> {
                     look.timer = Some(timer).filter(|timer| timer.at < Moment::NEVER);
                 }
             }
-            turn.out.hand_to_tier(TierHandout { id, kind: TierRequestKind::Read, keys, entries: Vec::new(), steals });
+            cx.out.hand_to_tier(TierHandout { id, kind: TierRequestKind::Read, keys, entries: Vec::new(), steals });
         }
     }
 
@@ -236,24 +236,24 @@ impl<H: Host> Table<H> {
         id: TierRequestId,
         index: usize,
         given: TierAnswer,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> Status {
         let (status, part) = self.take_look_part(id, index, matches!(given, TierAnswer::Failed));
         match part {
             Some((flight, stamp)) => {
-                let is_missed = self.look_answered(flight, stamp, given, turn);
+                let is_missed = self.look_answered(flight, stamp, given, cx);
                 if let (true, Some(TierRequest::Look(look))) = (is_missed, self.tier.as_mut().and_then(|tier| tier.requests.get_mut(id))) {
                     look.parts[index] = LookPart::Missed(flight);
                 }
             }
             None => {
                 if let TierAnswer::Hit(answer, ..) = given {
-                    turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
+                    cx.out.deferred_drops.push(DeferredDrop::Answer(answer));
                 }
             }
         }
         self.pass_missed(id);
-        self.conclude(turn);
+        self.conclude(cx);
         status
     }
 
@@ -299,7 +299,7 @@ impl<H: Host> Table<H> {
         id: FlightId,
         stamp: Stamp,
         given: TierAnswer,
-        turn: &mut TableContext<'_, H, S>,
+        cx: &mut TableContext<'_, H, S>,
     ) -> bool {
         let Some(tier) = &mut self.tier else { return false };
         let Some((_, key_state)) = self.flights.get_with_key(id) else { return false };
@@ -314,16 +314,15 @@ impl<H: Host> Table<H> {
                         self.recent.write(key_state.hash, true);
                     }
                     self.stop_waiting(id);
-                    self.settle_current(id, stamp, answer, &mut terms, Source::SecondTier, turn);
+                    self.settle_current(id, stamp, answer, &mut terms, Source::SecondTier, cx);
                     return false;
                 }
-                turn.out.deferred_drops.push(DeferredDrop::Answer(answer));
+                cx.out.deferred_drops.push(DeferredDrop::Answer(answer));
                 (Some(Found::Entry), token)
             }
             TierAnswer::Leased => {
                 let has_waited = tier.polls.has_waited(id);
-                let waits =
-                    is_whole && !reloads && tier.settings.single_flight && tier.polls.wait(id, turn.now.moment(), tier.settings.wait);
+                let waits = is_whole && !reloads && tier.settings.single_flight && tier.polls.wait(id, cx.now.moment(), tier.settings.wait);
                 self.counts.tier_waited += u64::from(waits && !has_waited);
                 if waits {
                     return false;

@@ -17,24 +17,24 @@ use crate::task::{FlightId, TierRequestId};
 impl<H: Host> Table<H> {
     /// The host has put a key (`Some`: the answer, its TTL, and whether it may leave this process), or removed it. Called in the same hold of the
     /// lock as the write itself, before [`Table::written`].
-    pub fn write_behind<S>(&mut self, key: &[u8], put: Option<(&Answer, FillResult)>, turn: &mut TableContext<'_, H, S>) {
+    pub fn write_behind<S>(&mut self, key: &[u8], put: Option<(&Answer, FillResult)>, cx: &mut TableContext<'_, H, S>) {
         if self.refuses_writes() {
             return;
         }
         let Some(tier) = &mut self.tier else { return };
         let entry = put.filter(|(answer, filled)| filled.ttl_left_ms != 0 && tier.takes(answer)).map(|(answer, filled)| {
             let ttl_ms = tier.ttl_of(filled.ttl_left_ms);
-            (OutgoingEntry { answer: answer.clone(), ttl_ms, load_ms: 0, token: Token::default() }, turn.now.millis())
+            (OutgoingEntry { answer: answer.clone(), ttl_ms, load_ms: 0, token: Token::default() }, cx.now.millis())
         });
-        self.pass_on(key, entry, turn);
-        self.form_write(turn);
+        self.pass_on(key, entry, cx);
+        self.form_write(cx);
     }
 
     /// The latest write of a key is to be passed on: its entry, or `None`, its removal.
     /// Returns false if all keys are to be cleared instead.
-    fn pass_on<S>(&mut self, key: &[u8], entry: Option<(OutgoingEntry, Millis)>, turn: &mut TableContext<'_, H, S>) -> bool {
+    fn pass_on<S>(&mut self, key: &[u8], entry: Option<(OutgoingEntry, Millis)>, cx: &mut TableContext<'_, H, S>) -> bool {
         let Some(tier) = &mut self.tier else { return false };
-        let drops = &mut turn.out.deferred_drops;
+        let drops = &mut cx.out.deferred_drops;
         let settings = &tier.settings;
         let is_known = tier.behind.write(key, entry, settings, &mut |answer| drops.push(DeferredDrop::Answer(answer)));
         if !is_known {
@@ -46,13 +46,13 @@ impl<H: Host> Table<H> {
     }
 
     /// The host has cleared the store.
-    pub fn clear_behind<S>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    pub fn clear_behind<S>(&mut self, cx: &mut TableContext<'_, H, S>) {
         if self.refuses_writes() {
             return;
         }
         let Some(tier) = &mut self.tier else { return };
-        turn.out.deferred_drops.push(DeferredDrop::Waiting(tier.behind.clear_all()));
-        self.form_write(turn);
+        cx.out.deferred_drops.push(DeferredDrop::Waiting(tier.behind.clear_all()));
+        self.form_write(cx);
     }
 
     /// Whether a write of now is not passed on: the engine is closed, or its drain has ended and nothing may begin any more (rule L05). If so,
@@ -77,16 +77,16 @@ impl<H: Host> Table<H> {
     }
 
     /// Forms the next request that writes, unless one is under way.
-    pub(super) fn form_write<S>(&mut self, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn form_write<S>(&mut self, cx: &mut TableContext<'_, H, S>) {
         let Some(tier) = &mut self.tier else { return };
-        let now = turn.now.moment();
+        let now = cx.now.moment();
         if tier.behind.sent.is_some() || tier.behind.retry.is_some() || self.life == Acceptance::Closed || tier.behind.pending() == 0 {
             return;
         }
         if tier.behind.late_requests >= tier.settings.max_requests {
             if self.life != Acceptance::Open {
                 // Nobody knows when one of them will end.
-                turn.out.deferred_drops.push(DeferredDrop::Waiting(tier.behind.lose()));
+                cx.out.deferred_drops.push(DeferredDrop::Waiting(tier.behind.lose()));
             }
             return;
         }
@@ -94,10 +94,10 @@ impl<H: Host> Table<H> {
             tier.behind.retry = Some(self.deadlines.set(tier.breaker.next_at(now), Due::TierRetry));
             return;
         }
-        let drops = &mut turn.out.deferred_drops;
+        let drops = &mut cx.out.deferred_drops;
         let most = tier.settings.batch_keys as usize;
-        let budget = &mut turn.out.budget;
-        let next = tier.behind.next(most, turn.now.millis(), budget, &mut |answer| drops.push(DeferredDrop::Answer(answer)));
+        let budget = &mut cx.out.budget;
+        let next = tier.behind.next(most, cx.now.millis(), budget, &mut |answer| drops.push(DeferredDrop::Answer(answer)));
         let Some((sent, keys, entries)) = next else {
             if tier.behind.pending() > 0 {
                 // So far all of it had expired.
@@ -112,7 +112,7 @@ impl<H: Host> Table<H> {
             sent.timer = Some(timer).filter(|timer| timer.at < Moment::NEVER);
         }
         tier.behind.sent = Some(id);
-        turn.out.hand_to_tier(TierHandout { id, kind, keys, entries, steals: Vec::new() });
+        cx.out.hand_to_tier(TierHandout { id, kind, keys, entries, steals: Vec::new() });
     }
 
     /// What failed may be written again.
@@ -137,22 +137,22 @@ impl<H: Host> Table<H> {
         Status::OK
     }
 
-    pub(super) fn write_finished<S>(&mut self, mut sent: Sent, how: TierEnd, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn write_finished<S>(&mut self, mut sent: Sent, how: TierEnd, cx: &mut TableContext<'_, H, S>) {
         if how == TierEnd::Dropped {
             sent.fail();
         }
         sent.timer.take().into_iter().for_each(|timer| self.deadlines.cancel(timer));
-        self.write_ended(&sent, turn);
+        self.write_ended(&sent, cx);
     }
 
     /// The host takes too long: the request has failed, as far as the table is concerned.
-    pub(super) fn write_due<S>(&mut self, id: TierRequestId, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn write_due<S>(&mut self, id: TierRequestId, cx: &mut TableContext<'_, H, S>) {
         let Some(tier) = &mut self.tier else { return };
         let Some(TierRequest::Sent(place)) = tier.requests.get_mut(id) else { return };
         let mut sent = std::mem::replace(place, Sent::new(place.kind, Vec::new(), 0));
         sent.time_out();
-        turn.out.budget = turn.out.budget.saturating_sub(sent.keys.len());
-        self.write_ended(&sent, turn);
+        cx.out.budget = cx.out.budget.saturating_sub(sent.keys.len());
+        self.write_ended(&sent, cx);
         let Some(tier) = &mut self.tier else { return };
         tier.behind.timed_out(&sent, tier.abilities.is_conditional);
         if let Some(TierRequest::Sent(place)) = tier.requests.get_mut(id) {
@@ -161,7 +161,7 @@ impl<H: Host> Table<H> {
     }
 
     /// The host has ended a request whose time was over. What it may have written after something newer is removed.
-    pub(super) fn late_write_ended<S>(&mut self, sent: &Sent, turn: &mut TableContext<'_, H, S>) {
+    pub(super) fn late_write_ended<S>(&mut self, sent: &Sent, cx: &mut TableContext<'_, H, S>) {
         let Some(tier) = &mut self.tier else { return };
         let is_conditional = tier.abilities.is_conditional;
         let overwritten = tier.behind.late_ended(sent, is_conditional);
@@ -169,14 +169,14 @@ impl<H: Host> Table<H> {
             return;
         }
         for key in &overwritten {
-            if !self.pass_on(key, None, turn) {
+            if !self.pass_on(key, None, cx) {
                 return;
             }
         }
     }
 
     /// A request that writes is over: counts what came of it, and keeps what failed for later.
-    fn write_ended<S>(&mut self, sent: &Sent, turn: &mut TableContext<'_, H, S>) {
+    fn write_ended<S>(&mut self, sent: &Sent, cx: &mut TableContext<'_, H, S>) {
         let Some(tier) = &mut self.tier else { return };
         tier.behind.sent = None;
         let (done, failed) = (sent.count(StoreResult::Done), sent.count(StoreResult::Failed));
@@ -188,9 +188,9 @@ impl<H: Host> Table<H> {
             counts.tier_writes += done;
         }
         counts.tier_write_errors += failed;
-        let drops = &mut turn.out.deferred_drops;
+        let drops = &mut cx.out.deferred_drops;
         tier.behind.ended(sent, &mut |answer| drops.push(DeferredDrop::Answer(answer)));
-        let now = turn.now.moment();
+        let now = cx.now.moment();
         let is_failure = failed == sent.keys.len() as u64 && sent.stage != SendStage::Expired;
         if failed == 0 {
             return tier.breaker.succeeded();
