@@ -167,7 +167,7 @@ impl<H: Host> Table<H> {
     ) -> bool {
         let is_tag_removed = self.is_tag_removed(terms, stamp.attempt());
         self.withdraw_hedge(id, cx.out);
-        let Table { flights, requests, recent, throttled, failures, counts, tier, .. } = self;
+        let Table { flights, requests, recent, throttled, error_memory, counts, tier, .. } = self;
         let (flight, key_state) = flights.get_with_key(id).expect("the caller looked the flight up in the same operation");
         let was_wanted = flight.is_wanted();
         counts.ahead_succeeded += u64::from(flight.is_ahead);
@@ -187,9 +187,9 @@ impl<H: Host> Table<H> {
             if rarely(!throttled.is_empty()) {
                 throttled.end(&key_state.key, cx.out);
             }
-            if rarely(!failures.is_empty()) {
+            if rarely(!error_memory.is_empty()) {
                 let drops = &mut cx.out.deferred_drops;
-                failures.forget(&key_state.key, &mut |error| drops.push(DeferredDrop::Error(error)));
+                error_memory.forget(&key_state.key, &mut |error| drops.push(DeferredDrop::Error(error)));
             }
         }
         let (attempts, owner) = (flight.attempts, flight.owner);
@@ -256,14 +256,14 @@ impl<H: Host> Table<H> {
 
     #[inline]
     fn forget_failure<S>(&mut self, key_state: KeyStateId, cx: &mut TableContext<'_, H, S>) {
-        if self.failures.is_empty() && self.throttled.is_empty() {
+        if self.error_memory.is_empty() && self.throttled.is_empty() {
             return;
         }
-        let Table { throttled, failures, flights, .. } = self;
+        let Table { throttled, error_memory, flights, .. } = self;
         let key = &flights[key_state].key;
         throttled.end(key, cx.out);
         let drops = &mut cx.out.deferred_drops;
-        failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
+        error_memory.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
     }
 
     /// Handles an answer that arrived after its attempt timed out. If the key was not written since, the answer settles the key's current
@@ -392,7 +392,7 @@ impl<H: Host> Table<H> {
             self.counts.extras_refused += 1;
         }
         let drops = &mut cx.out.deferred_drops;
-        self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
+        self.error_memory.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
         self.throttled.end(key, cx.out);
         let key_state = self.flights.find(hash, key);
         if let Some(key_state) = key_state {

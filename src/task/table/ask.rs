@@ -402,15 +402,15 @@ impl<H: Host> Table<H> {
                 return None;
             }
         }
-        if !reads && !self.failures.is_empty() {
+        if !reads && !self.error_memory.is_empty() {
             // A forced load supersedes the remembered error, whatever the result of the load (rule F20a).
             let drops = &mut cx.out.deferred_drops;
-            self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
+            self.error_memory.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
         }
-        if reads && !self.failures.is_empty() {
+        if reads && !self.error_memory.is_empty() {
             let drops = &mut cx.out.deferred_drops;
             let gone = &mut |error| drops.push(DeferredDrop::Error(error));
-            if let Some(error) = self.failures.recall(key, cx.now.millis(), gone) {
+            if let Some(error) = self.error_memory.recall(key, cx.now.millis(), gone) {
                 self.counts.missed_remembered += 1;
                 let outcome = Outcome { source: Source::ErrorMemory, ..Outcome::failed(error) };
                 let outcome = self.instead_of_load(key, outcome, cx);

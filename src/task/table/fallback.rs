@@ -60,7 +60,7 @@ impl<H: Host> Table<H> {
         let key = &self.flights[key_state].key;
         if is_current && is_of_provider {
             let drops = &mut cx.out.deferred_drops;
-            self.failures.remember(key, &error, cx.now.millis(), &mut |error| drops.push(DeferredDrop::Error(error)));
+            self.error_memory.remember(key, &error, cx.now.millis(), &mut |error| drops.push(DeferredDrop::Error(error)));
             self.arm_error_expiry(cx.now);
         }
         if error.forbids_stale() && is_current {

@@ -96,7 +96,7 @@ pub struct Table<H: Host> {
     deadlines: Deadlines,
     /// The deadline at which lingering keys are checked next.
     linger: Option<DeadlineId>,
-    failures: ErrorMemory,
+    error_memory: ErrorMemory,
     /// The deadline at which the oldest remembered error expires.
     errors_expire: Option<DeadlineId>,
     throttled: ThrottledKeys,
@@ -180,7 +180,7 @@ impl<H: Host> Table<H> {
             deadlines: Deadlines::default(),
             linger: None,
             errors_expire: None,
-            failures: ErrorMemory::new(settings.cache.error_ttl_ms, settings.cache.error_capacity),
+            error_memory: ErrorMemory::new(settings.cache.error_ttl_ms, settings.cache.error_capacity),
             throttled: ThrottledKeys::new(Throttle::new(tasks.stale_retry)),
             recent: RecentWrites::default(),
             removed_tags: RemovedTags::default(),

@@ -60,13 +60,13 @@ impl<H: Host> Table<H> {
     fn expire_errors<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         self.errors_expire = None;
         let drops = &mut cx.out.deferred_drops;
-        self.failures.expire(cx.now.millis(), &mut |error| drops.push(DeferredDrop::Error(error)));
+        self.error_memory.expire(cx.now.millis(), &mut |error| drops.push(DeferredDrop::Error(error)));
         self.arm_error_expiry(cx.now);
     }
 
     /// Sets the deadline at which the oldest remembered error expires, if none is set.
     pub(super) fn arm_error_expiry(&mut self, now: &Now<'_>) {
-        if let (None, Some(end)) = (self.errors_expire, self.failures.next_end()) {
+        if let (None, Some(end)) = (self.errors_expire, self.error_memory.next_end()) {
             let at = now.clock().moment_of(end).max(now.moment().after(Duration::from_millis(1)));
             self.errors_expire = Some(self.deadlines.set(at, Due::ErrorMemory));
         }

@@ -27,7 +27,7 @@ impl<H: Host> Table<H> {
         let hash = self.hash(key);
         self.recent.write(hash, self.is_watched());
         let drops = &mut cx.out.deferred_drops;
-        self.failures.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
+        self.error_memory.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
         self.throttled.end(key, cx.out);
         if rarely(self.tier.is_some()) {
             self.forget_fills(Some(key), cx.out);
@@ -46,7 +46,7 @@ impl<H: Host> Table<H> {
     /// The program removes or expires all keys. Called before the store does.
     pub fn cleared<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         self.recent.write_all();
-        cx.out.deferred_drops.extend(self.failures.clear().map(DeferredDrop::Waiting));
+        cx.out.deferred_drops.extend(self.error_memory.clear().map(DeferredDrop::Waiting));
         self.end_all_throttles(cx.out);
         if rarely(self.tier.is_some()) {
             self.forget_fills(None, cx.out);
