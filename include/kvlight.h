@@ -1861,7 +1861,7 @@ kvl_status_t kvl_cache_put(kvl_cache_t *cache,
  * @since 0.2
  */
 KVL_API
-kvl_status_t kvl_cache_put_naming(kvl_cache_t *cache,
+kvl_status_t kvl_cache_put_with_victims(kvl_cache_t *cache,
                                   const uint8_t *key,
                                   size_t key_len,
                                   kvl_value_t *value,

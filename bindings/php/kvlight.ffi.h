@@ -268,7 +268,7 @@ kvl_status_t kvl_cache_stats_reset(kvl_cache_t *cache);
 kvl_cache_t *kvl_cache_retain(kvl_cache_t *cache);
 void kvl_cache_release(kvl_cache_t *cache);
 kvl_status_t kvl_cache_put(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t *value, const kvl_terms_t *terms_or_null);
-kvl_status_t kvl_cache_put_naming(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t *value, const kvl_terms_t *terms_or_null, kvl_removal_fn on_victim, uintptr_t user_data);
+kvl_status_t kvl_cache_put_with_victims(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t *value, const kvl_terms_t *terms_or_null, kvl_removal_fn on_victim, uintptr_t user_data);
 kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache, const char *key, size_t key_len, const char *data, size_t len, const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache, const char *key, size_t key_len, kvl_value_t *expected, kvl_value_t *value, const kvl_terms_t *terms_or_null);
 kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const char *key, size_t key_len, int64_t ttl_ms);

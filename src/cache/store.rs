@@ -300,7 +300,7 @@ impl Store {
 
     /// Like [`Store::put_from`]; also returns the departures for lack of room: live entries that were evicted by this put, or the new value if
     /// it was refused. Expired entries and an older entry under the same key are not among them.
-    pub fn put_naming(&self, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> (PutOutcome, Vec<Departure>) {
+    pub fn put_with_victims(&self, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> (PutOutcome, Vec<Departure>) {
         let present = self.present_of(entry.terms.ttl, &entry.answer, clock);
         self.write(key, out, |shard, hash, out| {
             let earlier = out.len();

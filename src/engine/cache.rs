@@ -382,7 +382,7 @@ impl Core {
     fn put_into_store(&self, key: &[u8], entry: &mut NewEntry, evicted: Option<&mut Vec<Departure>>, left: &mut Departures) -> PutOutcome {
         match evicted {
             Some(victims) => {
-                let (put, evicted) = self.store.put_naming(key, entry, &self.clock, left);
+                let (put, evicted) = self.store.put_with_victims(key, entry, &self.clock, left);
                 *victims = evicted;
                 put
             }

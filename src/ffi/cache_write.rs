@@ -113,7 +113,7 @@ pub unsafe extern "C" fn kvl_cache_put(
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn kvl_cache_put_naming(
+pub unsafe extern "C" fn kvl_cache_put_with_victims(
     cache: *mut kvl_cache_t,
     key: *const u8,
     key_len: usize,

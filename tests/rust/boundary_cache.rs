@@ -154,7 +154,7 @@ fn l09_lookups_refuse_null_and_set_their_outputs() {
                 kvl_cache_remove(cache, key, key_len),
                 kvl_cache_put(cache, key, key_len, kvl_value_null(), null()),
                 kvl_cache_put(cache, key, key_len, kvl_value_null(), &terms(NEVER, 0.0, 0)),
-                kvl_cache_put_naming(cache, key, key_len, kvl_value_null(), &terms(NEVER, 0.0, 0), Some(removed), null_mut()),
+                kvl_cache_put_with_victims(cache, key, key_len, kvl_value_null(), &terms(NEVER, 0.0, 0), Some(removed), null_mut()),
                 kvl_cache_put_bytes(cache, key, key_len, null(), 0, &terms(NEVER, 0.0, KVL_COST_DEFAULT)),
                 kvl_cache_compare_put(cache, key, key_len, kvl_value_null(), kvl_value_null(), null()),
                 kvl_cache_touch(cache, key, key_len, NEVER),
@@ -287,7 +287,7 @@ fn l09_puts_refuse_bad_terms_and_change_nothing() {
     for cost in [-2, i64::MIN] {
         answers!("ERR_BAD_VALUE", kvl_cache_put(cache, KEY, 3, null_value, &terms(NEVER, 0.0, cost)));
     }
-    answers!("ERR_NO_CALLBACK", kvl_cache_put_naming(cache, KEY, 3, null_value, &terms(NEVER, 0.0, 0), None, null_mut()));
+    answers!("ERR_NO_CALLBACK", kvl_cache_put_with_victims(cache, KEY, 3, null_value, &terms(NEVER, 0.0, 0), None, null_mut()));
     answers!("VALUE", kvl_cache_contains(cache, KEY, 3));
     let stats = stats_of(cache);
     assert_eq!((stats.inserts, stats.removed_refused, stats.removed_replaced), (1, 0, 0));

@@ -565,7 +565,7 @@ impl Fixture {
                 let terms = StoreTerms { ttl, keep_ttl, priority, cost, labels: labels(of), ..StoreTerms::default() };
                 let entry = NewEntry { answer: answer(given.id), terms, condition };
                 let (put, named) = if naming {
-                    let (put, named) = store.put_naming(&key_bytes(key), &mut { entry }, clock, &mut out);
+                    let (put, named) = store.put_with_victims(&key_bytes(key), &mut { entry }, clock, &mut out);
                     (put, Some(named))
                 } else {
                     (store.put(&key_bytes(key), entry, clock, &mut out), None)

@@ -878,7 +878,7 @@ fn s14_a_put_returns_the_entries_that_it_evicted() {
     fixture.advance(10);
     let mut put = |key: &str, priority| {
         let entry = NewEntry { terms: StoreTerms { priority: Some(priority), ..StoreTerms::default() }, ..NewEntry::new(text(key)) };
-        let (put, named) = fixture.store.put_naming(key.as_bytes(), &mut { entry }, &fixture.clock, &mut fixture.left);
+        let (put, named) = fixture.store.put_with_victims(key.as_bytes(), &mut { entry }, &fixture.clock, &mut fixture.left);
         (put.is_stored(), named.iter().map(|left| read(&left.answer())).collect::<Vec<_>>())
     };
     assert_eq!(put("key", 1.0), (true, vec![]), "neither an expired nor a replaced entry");

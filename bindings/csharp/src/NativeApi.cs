@@ -581,8 +581,8 @@ namespace Kvlight
         internal delegate int kvl_cache_put_fn(IntPtr @cache, byte* @key, long @keyLen, IntPtr @value, void* @termsOrNull);
         internal static kvl_cache_put_fn kvl_cache_put;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-        internal delegate int kvl_cache_put_naming_fn(IntPtr @cache, byte* @key, long @keyLen, IntPtr @value, void* @termsOrNull, IntPtr @onVictim, IntPtr @userData);
-        internal static kvl_cache_put_naming_fn kvl_cache_put_naming;
+        internal delegate int kvl_cache_put_with_victims_fn(IntPtr @cache, byte* @key, long @keyLen, IntPtr @value, void* @termsOrNull, IntPtr @onVictim, IntPtr @userData);
+        internal static kvl_cache_put_with_victims_fn kvl_cache_put_with_victims;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int kvl_cache_put_bytes_fn(IntPtr @cache, byte* @key, long @keyLen, byte* @data, long @len, void* @termsOrNull);
         internal static kvl_cache_put_bytes_fn kvl_cache_put_bytes;

@@ -301,7 +301,7 @@ static void s04_a_value_that_is_too_large_is_not_stored(void)
     most = kvl_cache_max_cost(cache);
     CHECK(most == 1000 && kvl_cache_cost_limit(cache) == 1000);
     STATUS(put(cache, "a", "small"), KVL_OK);
-    STATUS(kvl_cache_put_naming(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 1000), record_removal, &heard), KVL_TOO_LARGE);
+    STATUS(kvl_cache_put_with_victims(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 1000), record_removal, &heard), KVL_TOO_LARGE);
     STATUS(has(cache, "a"), KVL_MISS);
     CHECK(heard.times == 1 && heard.cause == KVL_CAUSE_REFUSED);
     kvl_cache_release(cache);
@@ -322,12 +322,12 @@ static void s05_the_lowest_priority_is_evicted_first_and_then_the_least_recently
     kvl_value_release(value);
     STATUS(has(cache, "new"), KVL_VALUE);
 
-    STATUS(kvl_cache_put_naming(cache, KEY("1"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), record_removal, &heard), KVL_OK);
+    STATUS(kvl_cache_put_with_victims(cache, KEY("1"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), record_removal, &heard), KVL_OK);
     TEXT(heard.key, "low");
-    STATUS(kvl_cache_put_naming(cache, KEY("2"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), record_removal, &heard), KVL_OK);
+    STATUS(kvl_cache_put_with_victims(cache, KEY("2"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), record_removal, &heard), KVL_OK);
     TEXT(heard.key, "new");
     CHECK(heard.times == 2 && heard.by_cause[KVL_CAUSE_CAPACITY] == 2);
-    STATUS(kvl_cache_put_naming(cache, KEY("3"), kvl_value_null(), TERMS(KVL_TTL_NEVER, -INFINITY, 0), record_removal, &heard), KVL_REFUSED);
+    STATUS(kvl_cache_put_with_victims(cache, KEY("3"), kvl_value_null(), TERMS(KVL_TTL_NEVER, -INFINITY, 0), record_removal, &heard), KVL_REFUSED);
     TEXT(heard.key, "3");
     CHECK(heard.times == 3 && heard.cause == KVL_CAUSE_REFUSED && kvl_cache_len(cache) == 3);
     STATUS(put_at(cache, "4", INFINITY), KVL_OK);
@@ -661,13 +661,13 @@ static void s14_a_put_does_not_report_its_own_key_as_evicted(void)
     STATUS(put_for(cache, "due", 10), KVL_OK);
     STATUS(put(cache, "a", "1"), KVL_OK);
     STATUS(kvl_clock_advance(clock, 20), KVL_OK);
-    STATUS(kvl_cache_put_naming(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), record_removal, &named), KVL_OK);
+    STATUS(kvl_cache_put_with_victims(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), record_removal, &named), KVL_OK);
     CHECK(named.times == 0 && heard.by_cause[KVL_CAUSE_EXPIRED] == 1 && heard.by_cause[KVL_CAUSE_REPLACED] == 1);
     STATUS(put(cache, "b", "1"), KVL_OK);
-    STATUS(kvl_cache_put_naming(cache, KEY("c"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), record_removal, &named), KVL_OK);
+    STATUS(kvl_cache_put_with_victims(cache, KEY("c"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), record_removal, &named), KVL_OK);
     CHECK(named.times == 1 && heard.times == 3);
     TEXT(named.key, "a");
-    STATUS(kvl_cache_put_naming(cache, KEY("d"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), NULL, &named), KVL_ERR_NO_CALLBACK);
+    STATUS(kvl_cache_put_with_victims(cache, KEY("d"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), NULL, &named), KVL_ERR_NO_CALLBACK);
     STATUS(has(cache, "d"), KVL_MISS);
     kvl_cache_release(cache);
     kvl_clock_release(clock);

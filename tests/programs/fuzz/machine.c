@@ -320,7 +320,7 @@ static void write_store(struct machine *machine)
         break;
     case 3:
         value = some_value(machine);
-        sane(kvl_cache_put_naming(cache, key.data, key.len, value, some_terms(machine), on_eviction, NULL));
+        sane(kvl_cache_put_with_victims(cache, key.data, key.len, value, some_terms(machine), on_eviction, NULL));
         break;
     case 4: sane(kvl_cache_remove(cache, key.data, key.len)); break;
     case 5: sane(pick(machine, 2) ? kvl_cache_take(cache, key.data, key.len, &value) : kvl_cache_pop(cache, &value)); break;

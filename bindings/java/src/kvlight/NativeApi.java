@@ -426,7 +426,7 @@ final class NativeApi {
     static native long kvl_cache_retain(long cache);
     static native void kvl_cache_release(long cache);
     static native int kvl_cache_put(long cache, long key, long keyLen, long value, long termsOrNull);
-    static native int kvl_cache_put_naming(long cache, long key, long keyLen, long value, long termsOrNull, long onVictim, long userData);
+    static native int kvl_cache_put_with_victims(long cache, long key, long keyLen, long value, long termsOrNull, long onVictim, long userData);
     static native int kvl_cache_put_bytes(long cache, long key, long keyLen, long data, long len, long termsOrNull);
     static native int kvl_cache_compare_put(long cache, long key, long keyLen, long expected, long value, long termsOrNull);
     static native int kvl_cache_touch(long cache, long key, long keyLen, long ttlMs);

@@ -379,7 +379,7 @@ module Kvlight
       kvl_cache_retain: [:UINTPTR_T, %i[UINTPTR_T]],
       kvl_cache_release: [:VOID, %i[UINTPTR_T]],
       kvl_cache_put: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T VOIDP]],
-      kvl_cache_put_naming: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T VOIDP UINTPTR_T UINTPTR_T]],
+      kvl_cache_put_with_victims: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T VOIDP UINTPTR_T UINTPTR_T]],
       kvl_cache_put_bytes: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T VOIDP SIZE_T VOIDP]],
       kvl_cache_compare_put: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T VOIDP]],
       kvl_cache_touch: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T INT64_T]],

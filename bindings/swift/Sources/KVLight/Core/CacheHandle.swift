@@ -137,7 +137,7 @@ package final class CacheHandle: @unchecked Sendable {
         let status = withExtendedLifetime(victims) {
             withLabels(stated, version: version, tags: tags) { stated in
                 withBytes(of: key) {
-                    kvl_cache_put_naming(
+                    kvl_cache_put_with_victims(
                         raw, $0, $1, value, stated, addVictim,
                         Unmanaged<AnyVictims>.passUnretained(victims).toOpaque()
                     )
