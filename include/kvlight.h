@@ -1862,12 +1862,12 @@ kvl_status_t kvl_cache_put(kvl_cache_t *cache,
  */
 KVL_API
 kvl_status_t kvl_cache_put_with_victims(kvl_cache_t *cache,
-                                  const uint8_t *key,
-                                  size_t key_len,
-                                  kvl_value_t *value,
-                                  const kvl_terms_t *terms_or_null,
-                                  kvl_removal_fn on_victim,
-                                  void *user_data);
+                                        const uint8_t *key,
+                                        size_t key_len,
+                                        kvl_value_t *value,
+                                        const kvl_terms_t *terms_or_null,
+                                        kvl_removal_fn on_victim,
+                                        void *user_data);
 
 /**
  * Stores a copy of bytes under a key: creates a value and puts it, as kvl_cache_put() does, in one call.

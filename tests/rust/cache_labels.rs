@@ -18,7 +18,7 @@ fn tagged(tags: &[&str]) -> StoreTerms {
     StoreTerms { labels: labels("", tags), ..StoreTerms::default() }
 }
 
-struct World {
+struct EngineFixture {
     store: Store,
     clock: Clock,
     left: Departures,
@@ -29,9 +29,9 @@ fn graceful() -> CacheSettings {
     CacheSettings { ttl_ms: Some(100), stale_ttl_ms: 50, shards: Some(1), ..CacheSettings::default() }
 }
 
-impl World {
-    fn new(settings: CacheSettings) -> World {
-        World { store: Store::new(&settings, None), clock: Clock::manual(Millis(5_000)), left: Departures::new() }
+impl EngineFixture {
+    fn new(settings: CacheSettings) -> EngineFixture {
+        EngineFixture { store: Store::new(&settings, None), clock: Clock::manual(Millis(5_000)), left: Departures::new() }
     }
 
     fn advance(&mut self, by_ms: u64) {
@@ -91,7 +91,7 @@ impl World {
 #[test]
 fn r06_what_has_not_changed_lives_anew_without_leaving() {
     for fresh in [true, false] {
-        let mut world = World::new(graceful());
+        let mut world = EngineFixture::new(graceful());
         let (answer, version) = (text("value"), labels("v1", &["t"]));
         world.put_answer("k", &answer, StoreTerms { labels: version.clone(), ..StoreTerms::default() });
         let (cost, age) = (world.cost(), if fresh { 90 } else { 120 });
@@ -113,7 +113,7 @@ fn r06_what_has_not_changed_lives_anew_without_leaving() {
 
 #[test]
 fn r06_a_value_that_lives_anew_keeps_its_place_among_the_others() {
-    let mut world = World::new(CacheSettings { capacity: 2, ..graceful() });
+    let mut world = EngineFixture::new(CacheSettings { capacity: 2, ..graceful() });
     let answer = text("value");
     world.put_answer("k", &answer, StoreTerms::default());
     world.put("other", StoreTerms::default());
@@ -124,7 +124,7 @@ fn r06_a_value_that_lives_anew_keeps_its_place_among_the_others() {
 
 #[test]
 fn r06_another_value_or_other_labels_replace_it_and_what_has_left_is_stored_again() {
-    let mut world = World::new(graceful());
+    let mut world = EngineFixture::new(graceful());
     let answer = text("value");
     world.put_answer("k", &answer, StoreTerms { labels: labels("v1", &[]), ..StoreTerms::default() });
     world.renew("k", &answer, labels("v2", &[]));
@@ -142,8 +142,8 @@ fn r06_another_value_or_other_labels_replace_it_and_what_has_left_is_stored_agai
 
 #[test]
 fn r11_s03_labels_are_paid_for_and_none_cost_nothing() {
-    let mut world = World::new(CacheSettings::default());
-    let cost_with = |world: &mut World, labels: Option<Labels>| {
+    let mut world = EngineFixture::new(CacheSettings::default());
+    let cost_with = |world: &mut EngineFixture, labels: Option<Labels>| {
         world.put_answer("k", &Answer::Null, StoreTerms { cost: Some(0), labels, ..StoreTerms::default() });
         world.cost()
     };
@@ -161,7 +161,7 @@ fn r11_s03_labels_are_paid_for_and_none_cost_nothing() {
 #[test]
 fn r11_a_tag_takes_its_entries_and_no_others_with_it() {
     for shards in [1, 4] {
-        let mut world = World::new(CacheSettings { shards: Some(shards), ..graceful() });
+        let mut world = EngineFixture::new(CacheSettings { shards: Some(shards), ..graceful() });
         for (key, tags) in [("1", &["a"][..]), ("2", &["a", "b"]), ("3", &["b"]), ("4", &[])] {
             world.put(key, tagged(tags));
         }
@@ -180,7 +180,7 @@ fn r11_a_tag_takes_its_entries_and_no_others_with_it() {
 
 #[test]
 fn r11_what_is_stale_leaves_with_its_tag_too_and_counts_as_nothing() {
-    let mut world = World::new(graceful());
+    let mut world = EngineFixture::new(graceful());
     world.put("k", tagged(&["a"]));
     world.advance(100);
     assert!(world.is_stale("k"));
@@ -190,8 +190,9 @@ fn r11_what_is_stale_leaves_with_its_tag_too_and_counts_as_nothing() {
 
 #[test]
 fn r12_the_entries_with_a_tag_or_all_of_them_end_now() {
-    let mut world = World::new(graceful());
-    let put_all = |world: &mut World| [("1", &["a"][..]), ("2", &["a"]), ("3", &[])].map(|(key, tags)| world.put(key, tagged(tags)));
+    let mut world = EngineFixture::new(graceful());
+    let put_all =
+        |world: &mut EngineFixture| [("1", &["a"][..]), ("2", &["a"]), ("3", &[])].map(|(key, tags)| world.put(key, tagged(tags)));
     put_all(&mut world);
     world.advance(10);
     assert_eq!([world.expire_tag("a"), world.expire_tag("a")], [2, 0], "they have ended");
@@ -205,7 +206,7 @@ fn r12_the_entries_with_a_tag_or_all_of_them_end_now() {
     assert_eq!(world.len(), 0);
     world.left();
 
-    let mut world = World::new(CacheSettings { stale_ttl_ms: 0, ..graceful() });
+    let mut world = EngineFixture::new(CacheSettings { stale_ttl_ms: 0, ..graceful() });
     put_all(&mut world);
     assert_eq!(world.expire_tag("a"), 2);
     assert!(world.left().iter().all(|(_, cause)| *cause == Cause::Expired));
@@ -215,7 +216,7 @@ fn r12_the_entries_with_a_tag_or_all_of_them_end_now() {
 
 #[test]
 fn r11_s02a_labels_move_with_their_entries_when_shards_change() {
-    let mut world = World::new(CacheSettings { shards: None, capacity: 100_000, stale_ttl_ms: 1_000, ..graceful() });
+    let mut world = EngineFixture::new(CacheSettings { shards: None, capacity: 100_000, stale_ttl_ms: 1_000, ..graceful() });
     let names: Vec<String> = (0..300).map(|nth| nth.to_string()).collect();
     let of = |nth: usize| labels(&format!("v{nth}"), &[if nth.is_multiple_of(3) { "third" } else { "other" }]);
     for (nth, name) in names.iter().enumerate() {
@@ -271,7 +272,7 @@ struct Expected {
 proptest! {
     #[test]
     fn r11_any_sequence_of_operations(steps in proptest::collection::vec(step(), 1..150), shards in 1u32..3) {
-        let mut world = World::new(CacheSettings { shards: Some(shards), ..graceful() });
+        let mut world = EngineFixture::new(CacheSettings { shards: Some(shards), ..graceful() });
         let (mut known, mut now) = (BTreeMap::<u8, Expected>::new(), 5_000);
         for step in steps {
             let alive = |tag: u8, known: &BTreeMap<u8, Expected>| known.values().filter(|e| e.tags.contains(&tag) && now < e.end).count();

@@ -1,7 +1,7 @@
 //! Fetches through the engine, with real threads: what the tests of the state machine (tests/rust/task) cannot cover (rules F01 to F22).
 //! Fault numbers in test names are those of "Faults of earlier systems" in docs/CONTRACT.md.
 
-use super::engine_world::*;
+use super::engine_fixture::*;
 use kvlight::base::config::{BatchMode, QueueOrder, ReadMode};
 use kvlight::base::{Answer, Status, StoreTerms, Ttl};
 use kvlight::engine::fetch::{FetchAnswer, FetchCall};

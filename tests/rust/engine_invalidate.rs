@@ -1,6 +1,6 @@
 //! Invalidated keys: their entries leave, and loads that began before do not store their answers (rule T05).
 
-use super::engine_world::*;
+use super::engine_fixture::*;
 use kvlight::base::Status;
 use kvlight::cache::Cause;
 use kvlight::engine::invalidate::Outdated;
@@ -8,7 +8,7 @@ use kvlight::task::Source;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
-fn invalidate(world: &World, keys: &[&str], fate: Outdated) {
+fn invalidate(world: &EngineFixture, keys: &[&str], fate: Outdated) {
     assert_eq!(world.core.invalidate(keys.iter().map(|key| key.as_bytes()), fate), Ok(()));
 }
 

@@ -1,8 +1,8 @@
 //! Nothing is leaked (rule L08). Threads and descriptors of this whole process are counted, so this file has only one test.
 
-mod engine_world;
+mod engine_fixture;
 
-use engine_world::*;
+use engine_fixture::*;
 use kvlight::base::Clock;
 use kvlight::cache::{Departures, NewEntry};
 use kvlight::engine::Core;
@@ -26,7 +26,7 @@ fn wait_for_counts(before: (usize, usize), when: &str) {
     until(when, || counts() == before);
 }
 
-fn use_engine(world: &World) {
+fn use_engine(world: &EngineFixture) {
     assert_eq!(world.fetch("k").text(), "k!");
     world.put("l", "v");
 }

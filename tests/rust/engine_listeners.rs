@@ -1,7 +1,7 @@
 //! The host's other functions: validator, cost function, removal listener and record listener; and statistics and the manual clock (rules
 //! S03, S10 to S12, S15).
 
-use super::engine_world::*;
+use super::engine_fixture::*;
 use kvlight::base::config::ReadMode;
 use kvlight::base::{Answer, Clock, Millis, Status, StoreTerms};
 use kvlight::cache::{Cause, Departures, NewEntry};
@@ -340,7 +340,7 @@ fn s12_l01_the_record_listener_runs_under_no_lock() {
 }
 
 /// Checks the identities of rule S12 when nothing is in progress.
-fn check_identities(world: &World, positions: u64) {
+fn check_identities(world: &EngineFixture, positions: u64) {
     let stats = world.stats();
     let (store, tasks, gauges) = (&stats.store, &stats.tasks, &stats.gauges);
     assert_eq!(store.hits + store.null_hits + stats.misses() + store.invalid_keys, positions, "lookups: {stats:?}");
@@ -543,7 +543,7 @@ fn s15_an_advance_moves_every_kind_of_time_and_returns_when_everything_due_was_f
 #[test]
 fn s15_one_clock_moves_several_engines() {
     let clock = Clock::manual(Millis(0));
-    let worlds: Vec<World> = (0..3)
+    let worlds: Vec<EngineFixture> = (0..3)
         .map(|_| {
             let mut beginning = test_engine().with(|settings| settings.cache.ttl_ms = Some(10));
             beginning.plan.clock = Some(clock.clone());
@@ -555,5 +555,5 @@ fn s15_one_clock_moves_several_engines() {
     assert!(worlds.iter().all(|world| world.peek("k") == "v"));
     worlds[2].advance(1);
     assert!(worlds.iter().all(|world| world.peek("k") == "MISS"));
-    worlds.into_iter().for_each(World::free);
+    worlds.into_iter().for_each(EngineFixture::free);
 }

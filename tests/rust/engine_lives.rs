@@ -1,7 +1,7 @@
 //! Threads and the end: which functions may be called where, what is released when and on which thread, how an engine closes, and what
 //! happens after a panic of the host (rules L01 to L09, S16).
 
-use super::engine_world::*;
+use super::engine_fixture::*;
 use kvlight::base::{Answer, Status, StoreTerms};
 use kvlight::cache::{Departures, NewEntry};
 use kvlight::engine::fetch::{FetchAnswer, FetchCall};

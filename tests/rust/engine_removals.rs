@@ -1,6 +1,6 @@
 //! The number of removals that are not reported yet is bounded, whichever threads write and however slow the host is (rule S11a).
 
-use super::engine_world::*;
+use super::engine_fixture::*;
 use kvlight::base::{Answer, Status};
 use kvlight::cache::{Departure, Departures, NewEntry};
 use kvlight::engine::{Core, Plan};

@@ -1,6 +1,6 @@
 //! An engine does long work in steps (rule S19), and whatever other threads do in between, each fetch receives everything once.
 
-use super::engine_world::{test_engine, until, value};
+use super::engine_fixture::{test_engine, until, value};
 use kvlight::base::{Status, StoreTerms};
 use kvlight::engine::fetch_handle::FetchHandle;
 use kvlight::task::Form;
@@ -47,7 +47,7 @@ fn s19_s12_each_position_is_recorded_once_although_it_is_looked_up_again() {
     let known = records.clone();
     let world = test_engine()
         .hooks(move |hooks| {
-            hooks.record = Some(Arc::new(super::engine_world::HostFunction(move |status: Status, key: &[u8]| {
+            hooks.record = Some(Arc::new(super::engine_fixture::HostFunction(move |status: Status, key: &[u8]| {
                 known.lock().expect("no panic").entry(key.to_vec()).or_default().push(status);
             })))
         })
@@ -119,7 +119,7 @@ fn s19_l05_a_close_amid_the_calls_of_others_settles_all_of_them() {
             until("both ask", || accepted.load(SeqCst) >= 2);
             world.close(None)
         });
-        super::engine_world::expect_closed(&closed);
+        super::engine_fixture::expect_closed(&closed);
         assert_eq!(world.stats().gauges.in_flight, 0);
         world.free();
     }

@@ -1,6 +1,6 @@
 //! Conditional writes and touches, with loads and other writers at the same time (rule S17).
 
-use super::engine_world::*;
+use super::engine_fixture::*;
 use kvlight::base::{Answer, Status, StoreTerms, Ttl};
 use kvlight::cache::{Condition, Departures, NewEntry};
 use kvlight::engine::cache::Lookup;

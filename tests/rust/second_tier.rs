@@ -1,6 +1,6 @@
 //! A second tier behind engines (rules T01 to T15): a store in memory that several engines share, or whose requests the test serves itself.
 
-use super::engine_world::*;
+use super::engine_fixture::*;
 use kvlight::base::config::ReadMode;
 use kvlight::base::{Answer, Labels, Status, StoreTerms};
 use kvlight::cache::{Departures, NewEntry};
@@ -377,7 +377,7 @@ fn t02_f08_a_put_settles_a_look_and_is_not_replaced_by_it() {
 fn t02_f08_what_a_look_finds_after_a_removal_is_outdated() {
     let (builder, tier) = with_manual(PLAIN);
     let world = builder.echo().start();
-    let removals: [(&str, fn(&World)); 3] = [
+    let removals: [(&str, fn(&EngineFixture)); 3] = [
         ("removed", |world| assert_eq!(world.remove("removed"), Status::MISS)),
         ("told", |world| {
             let outdated = kvlight::engine::invalidate::Outdated::Removed;

@@ -306,7 +306,7 @@ fn steps() -> impl Strategy<Value = Step> {
 }
 
 /// One process, one key, and a second tier that compares nothing. The versions of the key grow with each write.
-struct World {
+struct EngineFixture {
     harness: Harness,
     version: u64,
     provided: Vec<u64>,
@@ -315,7 +315,7 @@ struct World {
     is_ended: Vec<bool>,
 }
 
-impl World {
+impl EngineFixture {
     fn note(&mut self) {
         self.provided.resize(self.harness.requests.len(), self.version);
         self.is_done.resize(self.harness.tier.len(), false);
@@ -422,7 +422,7 @@ proptest! {
             (settings.second_tier.max_requests, settings.second_tier.break_after) = (max_requests, break_after);
             settings.tasks.max_running = 2;
         });
-        let mut world = World { harness, version: 0, provided: Vec::new(), cell: None, is_done: Vec::new(), is_ended: Vec::new() };
+        let mut world = EngineFixture { harness, version: 0, provided: Vec::new(), cell: None, is_done: Vec::new(), is_ended: Vec::new() };
         steps.iter().for_each(|step| world.step(step));
         world.settle();
         prop_assert!(world.cell.is_none_or(|version| version == world.version), "{:?} is left, and {} was written", world.cell, world.version);

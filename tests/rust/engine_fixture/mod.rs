@@ -394,7 +394,7 @@ impl EngineBuilder {
         self
     }
 
-    pub fn start(self) -> World {
+    pub fn start(self) -> EngineFixture {
         let EngineBuilder { mut plan, by } = self;
         let (sender, requests) = channel();
         let calls = Arc::new(AtomicUsize::new(0));
@@ -404,12 +404,12 @@ impl EngineBuilder {
             _ => None,
         };
         let core = Core::engine(plan).expect("threads");
-        World { core, clock, requests: Mutex::new(requests), calls }
+        EngineFixture { core, clock, requests: Mutex::new(requests), calls }
     }
 }
 
 /// The engine of a test, with its provider and its clock.
-pub struct World {
+pub struct EngineFixture {
     pub core: Arc<Core>,
     clock: Option<Arc<ManualClock>>,
     requests: Mutex<Inbox<Request>>,
@@ -425,7 +425,7 @@ pub fn test_engine() -> EngineBuilder {
     EngineBuilder { plan, by: None }
 }
 
-impl World {
+impl EngineFixture {
     /// The next request, from the provider's thread.
     pub fn request(&self) -> Request {
         self.requests.lock().expect("no panic").recv_timeout(PATIENCE).expect("the provider is called")
