@@ -139,9 +139,7 @@ pub async fn keep(worker: Rc<Worker>, node: Rc<Node>) {
                 pause.reset();
                 former = Some(client);
                 worker.set_link(&node, link);
-                if worker.topology.borrow().is_connected() {
-                    worker.shared.report(None);
-                }
+                worker.report_well();
                 node.lost.notified().await;
             }
             Err(problem) => {

@@ -5,7 +5,7 @@
 //!   no connection ── connected ──▶ was the last entry that was heard still there?
 //!      ▲      │                       ├─ yes: what followed is heard ──▶ following
 //!      │      │                       ╰─ no (a gap), or the first time: all entries expire ──▶ following
-//!      │      ╰─ after blind_ms: all entries expire
+//!      │      ╰─ after blind_ms without a look that succeeded: all entries expire, once
 //!      ╰────────── a command failed, or took too long ◀── following
 //! ```
 //!
@@ -15,6 +15,7 @@
 //! Entries that expire stay as fallbacks for their grace, and are looked up again when they are asked for: no flush, and no storm.
 
 use crate::link::{Pause, Problem, bytes, open, refusal, run};
+use crate::serve::note_move;
 use crate::shared::count;
 use crate::stored::Epoch;
 use crate::worker::Worker;
@@ -39,13 +40,20 @@ type Position = Vec<u8>;
 /// Follows the log, for ever.
 pub async fn follow(worker: Rc<Worker>) {
     let mut position: Option<Position> = None;
+    // A connection by which nothing can be read is an attempt that failed.
+    let mut pause = Pause::new(worker.settings.reconnect_cap);
+    let mut until_next = Duration::ZERO;
     loop {
         let mut connection = {
-            let mut connected = pin!(connect(&worker));
-            match worker.settings.blind {
-                Some(blind) => match timeout(blind, &mut connected).await {
+            let mut connected = pin!(async {
+                sleep(until_next).await;
+                connect(&worker).await
+            });
+            match worker.settings.blind.filter(|_| !worker.is_blind.get()) {
+                Some(blind) => match timeout(blind.saturating_sub(worker.heard_at.get().elapsed()), &mut connected).await {
                     Ok(connection) => connection,
                     Err(_) => {
+                        worker.is_blind.set(true);
                         // Nor is it known whether everything was cleared.
                         worker.epoch.set(None);
                         worker.shared.each_engine(|engine| engine.expire_all());
@@ -58,15 +66,16 @@ pub async fn follow(worker: Rc<Worker>) {
         };
         let problem = follow_by(&worker, &mut connection, &mut position).await;
         if worker.shared.is_listening.swap(false, Ordering::Relaxed) {
-            worker.shared.report(Some(problem));
+            pause.reset();
         }
+        worker.shared.report(Some(problem));
         // Whatever ended this connection may have ended the link, which finds out only when it is used.
         if let Some(link) = worker.link_of(&worker.names.log) {
             let mut ping = Pipeline::new();
             ping.cmd("PING");
             link.run(&worker, &ping).await;
         }
-        sleep(Pause::new(worker.settings.reconnect_cap).next()).await;
+        until_next = pause.next();
     }
 }
 
@@ -92,13 +101,11 @@ async fn follow_by(worker: &Worker, connection: &mut MultiplexedConnection, posi
             Err(problem) => return problem,
         }
         if !worker.shared.is_listening.load(Ordering::Relaxed) {
-            if let Err(problem) = learn_epoch(worker, connection).await {
+            if let Err(problem) = learn_epoch(worker, connection, position).await {
                 return problem;
             }
             worker.shared.is_listening.store(true, Ordering::Relaxed);
-            if worker.topology.borrow().is_connected() {
-                worker.shared.report(None);
-            }
+            worker.report_well();
         }
         if let Err(problem) = wait(worker, connection, position).await {
             return problem;
@@ -129,17 +136,23 @@ async fn look(worker: &Worker, connection: &mut MultiplexedConnection, position:
     commands.cmd("XRANGE").arg(&worker.names.log).arg([b"(", &last[..]].concat()).arg("+").arg("COUNT").arg(LOOK);
     commands.cmd("EXEC");
     let replies = run(worker, connection, &commands).await?;
+    check(worker, "XRANGE", &replies)?;
     let Some(Value::Array(looks)) = replies.last() else { return Err("The server refused to read the log.".to_owned()) };
+    check(worker, "XRANGE", looks)?;
     let [Value::Array(known), Value::Array(entries)] = &looks[..] else {
-        return Err("The server refused to read the log. Grant what the README lists under ACL.".to_owned());
+        return Err("The server's reply to XRANGE is not understood.".to_owned());
     };
     if known.is_empty() {
         *position = None;
         return Ok(Look::More);
     }
-    let Some(newest) = entries.last() else { return Ok(Look::End) };
+    let Some(newest) = entries.last() else {
+        worker.note_heard();
+        return Ok(Look::End);
+    };
     tell(worker, entries);
     *position = Some(id_of(newest).ok_or("The log has an entry without an identifier.")?.to_vec());
+    worker.note_heard();
     Ok(if entries.len() < LOOK { Look::End } else { Look::More })
 }
 
@@ -148,15 +161,28 @@ async fn begin(worker: &Worker, connection: &mut MultiplexedConnection) -> Resul
     let mut commands = Pipeline::new();
     worker.add_log_entry(&mut commands);
     let replies = run(worker, connection, &commands).await?;
+    check(worker, "XADD", &replies)?;
     let entry = replies.first().unwrap_or(&Value::Nil);
     Ok(bytes(entry).ok_or_else(|| refusal("XADD", entry))?.to_vec())
 }
 
-/// Learns the epoch: a clear may have been missed. Without one, the next look sets it.
-async fn learn_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> Result<(), Problem> {
+/// Fails if a command was refused, and asks for the slots if the log seems to be elsewhere.
+fn check(worker: &Worker, what: &str, replies: &[Value]) -> Result<(), Problem> {
+    replies.iter().for_each(|reply| note_move(worker, reply));
+    match replies.iter().find(|reply| matches!(reply, Value::ServerError(_))) {
+        Some(reply) => Err(refusal(what, reply)),
+        None => Ok(()),
+    }
+}
+
+/// Learns the epoch: a clear may have been missed. Without one, the next look sets it. Fails if the server would not let the log be followed.
+async fn learn_epoch(worker: &Worker, connection: &mut MultiplexedConnection, position: &Option<Position>) -> Result<(), Problem> {
+    let Some(last) = position else { return Ok(()) };
     let mut commands = Pipeline::new();
     commands.cmd("GET").arg(&worker.names.epoch);
+    commands.cmd("XREAD").arg("COUNT").arg(1).arg("STREAMS").arg(&worker.names.log).arg(last);
     let replies = run(worker, connection, &commands).await?;
+    check(worker, "XREAD", &replies)?;
     if let Some(Ok(epoch)) = replies.first().and_then(bytes).map(Epoch::try_from) {
         worker.epoch.set(Some(epoch));
     }
@@ -170,9 +196,12 @@ async fn wait(worker: &Worker, connection: &mut MultiplexedConnection, position:
     commands.cmd("XREAD").arg("COUNT").arg(1).arg("BLOCK").arg(WAIT.as_millis() as u64).arg("STREAMS");
     commands.arg(&worker.names.log).arg(last);
     let replies = run_for(worker, connection, &commands).await?;
+    check(worker, "XREAD", &replies)?;
     match replies.first() {
-        Some(Value::Nil) => Ok(()),
-        Some(Value::ServerError(error)) => Err(format!("The server refused XREAD: {}.", error.code())),
+        Some(Value::Nil) => {
+            worker.note_heard();
+            Ok(())
+        }
         _ => {
             sleep(worker.settings.notify).await;
             Ok(())

@@ -267,7 +267,7 @@ fn finish_change(worker: &Worker, request: &Request, replies: &[Option<Value>]) 
         }
     }
     if all && worker.refuses_writes.replace(false) {
-        worker.shared.report(None);
+        worker.report_well();
     }
 }
 

@@ -44,6 +44,10 @@ pub struct Worker {
     pub refuses_writes: Cell<bool>,
     /// Whether the log has ever been heard.
     pub has_heard: Cell<bool>,
+    /// When the log was heard last.
+    pub heard_at: Cell<Instant>,
+    /// Whether all entries have expired because it was not heard for blind_ms, and it was not heard since.
+    pub is_blind: Cell<bool>,
     /// The servers.
     pub topology: RefCell<Topology>,
     /// Rings when keys seem to be elsewhere than the topology says.
@@ -83,6 +87,8 @@ impl Worker {
             has_written: Notify::new(),
             refuses_writes: Cell::new(false),
             has_heard: Cell::new(false),
+            heard_at: Cell::new(Instant::now()),
+            is_blind: Cell::new(false),
             topology: RefCell::default(),
             moved: Notify::new(),
             sessions: Cell::new(0),
@@ -126,6 +132,19 @@ impl Worker {
     /// Shows whether all servers can be used.
     pub fn note_links(&self) {
         self.shared.is_connected.store(self.topology.borrow().is_connected(), Ordering::Relaxed);
+    }
+
+    /// The log was heard, up to now.
+    pub fn note_heard(&self) {
+        self.heard_at.set(Instant::now());
+        self.is_blind.set(false);
+    }
+
+    /// Shows that all is well, if requests are being served and the log heard.
+    pub fn report_well(&self) {
+        if self.topology.borrow().is_connected() && self.shared.is_listening.load(Ordering::Relaxed) {
+            self.shared.report(None);
+        }
     }
 
     /// Milliseconds of this process's clock. It does not jump.

@@ -591,6 +591,29 @@ def t08_a_process_that_hears_nothing_looks_up_again(world):
     assert a.fetch("x") == ("store", "from_a"), "once is enough"
 
 
+def t08_a_log_that_may_not_be_read_is_a_sentence_and_everything_is_looked_up_again(world):
+    server = world.server()
+    rights = ["+@all", "-xrange", "~p:*"]
+    server.call("ACL", "SETUSER", "poor", "on", ">pw", *rights)
+    a = world.worker(server.url(user="poor", blind_ms=2000, **{"pass": "pw"}), *PATIENT, wait=False)
+    automatic(a)
+    eventually("it is connected", lambda: a.state()["connected"])
+    assert a.fetch("x")[1] == "from_a"
+    eventually("it knows that it hears nothing", lambda: a.state()["blind"] == 1)
+    eventually("it says why", lambda: "XRANGE" in (a.state()["problem"] or ""))
+    server.call("DEL", ENTRY + "x")
+    assert a.fetch("x") == ("provider", "from_a"), "what it had has expired"
+    state = a.state()
+    assert state["blind"] == 1 and not state["listening"], state
+    tries = server.calls("xadd") + server.calls("multi")
+    assert tries < 30, f"the pauses grow: {tries}"
+    server.call("ACL", "SETUSER", "poor", "-xread", "+xrange")
+    eventually("it says why", lambda: "XREAD" in (a.state()["problem"] or ""))
+    server.call("ACL", "SETUSER", "poor", "+xread")
+    a.connected()
+    assert a.state()["problem"] is None, a.state()
+
+
 # ---- What is under the keys
 
 
