@@ -123,7 +123,8 @@ enum Look {
 async fn look(worker: &Worker, connection: &mut MultiplexedConnection, position: &mut Option<Position>) -> Result<Look, Problem> {
     let Some(last) = position.clone() else {
         *position = Some(begin(worker, connection).await?);
-        // What is stored already may have been changed before this.
+        // What is stored already may have been changed before this, and everything cleared.
+        worker.epoch.set(None);
         worker.shared.each_engine(|engine| engine.expire_all());
         if worker.has_heard.replace(true) {
             count(&worker.shared.counts.gaps, 1);
@@ -232,18 +233,17 @@ fn tell(worker: &Worker, entries: &[Value]) {
     let mut everything = false;
     for entry in entries {
         let Notice { source, keys: written, epoch } = Notice::of(entry);
+        if epoch.is_some() {
+            // Also an own one: another may have followed it in the server. So the server is asked.
+            worker.epoch.set(None);
+        }
         if skips_own && source == Some(&worker.shared.source) {
             count(&worker.shared.counts.own, written.len());
             continue;
         }
         count(&worker.shared.counts.heard, written.len());
         keys.extend(written);
-        if let Some(epoch) = epoch {
-            everything = true;
-            if let Ok(epoch) = epoch.try_into() {
-                worker.epoch.set(Some(epoch));
-            }
-        }
+        everything |= epoch.is_some();
     }
     if everything {
         worker.shared.each_engine(|engine| engine.invalidate_all());

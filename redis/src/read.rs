@@ -11,7 +11,7 @@
 
 use crate::kvlight::Request;
 use crate::link::{Link, bytes};
-use crate::serve::{Group, add_replace, groups, names, note_move};
+use crate::serve::{Group, add_replace, epoch_of_now, groups, names, note_move};
 use crate::shared::count;
 use crate::stored::{self, Epoch, Name, Stored, Token};
 use crate::worker::{TIME_LASTS_MS, Worker};
@@ -134,12 +134,8 @@ impl Reader<'_> {
             link.node.learn_time(&time, worker.now_ms());
         }
         if is_cluster {
-            // The log tells of other epochs. Without one, the server that has it is asked.
-            let epoch = match worker.epoch.get() {
-                Some(epoch) => epoch,
-                None => worker.link_of(&worker.names.epoch)?.renew_epoch(worker).await?,
-            };
-            return Some((epoch, replies));
+            // The log tells of other epochs.
+            return Some((epoch_of_now(worker).await?, replies));
         }
         let Some(Value::Array(mut values)) = replies.pop() else {
             worker.shared.report(Some("The server refused MGET. Grant what the README lists under ACL.".to_owned()));

@@ -84,6 +84,14 @@ pub fn note_move(worker: &Worker, reply: &Value) {
     }
 }
 
+/// The epoch, as far as it is known. If it is not, the server that has it is asked.
+pub async fn epoch_of_now(worker: &Worker) -> Option<Epoch> {
+    match worker.epoch.get() {
+        Some(epoch) => Some(epoch),
+        None => worker.link_of(&worker.names.epoch)?.renew_epoch(worker).await,
+    }
+}
+
 /// The script REPLACE: if the beginning of what is under the key is still this name.
 pub fn add_replace(commands: &mut Pipeline, link: &Link, key: &[u8], name: &[u8], with: &[u8], ttl_ms: u64) {
     commands.cmd("EVALSHA").arg(&*link.script).arg(1).arg(key).arg(name).arg(with).arg(ttl_ms);
@@ -112,7 +120,7 @@ async fn fill(worker: &Worker, request: &Request) -> Option<()> {
 
 async fn fill_group(worker: &Worker, request: &Request, group: &Group, names: &[Vec<u8>]) -> Option<()> {
     let Group { link, keys } = group;
-    let epoch = worker.epoch.get()?;
+    let epoch = epoch_of_now(worker).await?;
     let mut commands = Pipeline::new();
     let mut sent = Vec::new();
     for i in keys {
@@ -148,10 +156,7 @@ async fn fill_group(worker: &Worker, request: &Request, group: &Group, names: &[
 
 async fn write(worker: &Worker, request: &Request) -> Option<()> {
     for _ in 0..EPOCH_ATTEMPTS {
-        let epoch = match worker.epoch.get() {
-            Some(epoch) => epoch,
-            None => worker.link_of(&worker.names.epoch)?.renew_epoch(worker).await?,
-        };
+        let epoch = epoch_of_now(worker).await?;
         let change = |commands: &mut Pipeline, link: &Link, i: usize, name: &[u8]| {
             // Every key of a write has an entry.
             let Some(entry) = request.entry(i) else { return };

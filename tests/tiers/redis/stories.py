@@ -727,6 +727,44 @@ def t03_a_put_beats_an_older_load_in_a_cluster(world):
     assert a.l2()["fills"] == 0
 
 
+def t08_a_clear_that_was_missed_is_known_after_the_gap_in_a_cluster(world):
+    cluster = world.cluster(1)
+    node = cluster.nodes[0]
+    a, b = (world.worker(cluster.url(), *PATIENT) for _ in range(2))
+    automatic(a, b)
+    b.fetch("x")
+    b.filled()
+    b.process.send_signal(signal.SIGSTOP)
+    a.do("clear")
+    a.synced()
+    node.call("DEL", LOG)
+    node.call("XADD", LOG, "*", "s", "nobody")
+    b.process.send_signal(signal.SIGCONT)
+    eventually("the gap is noticed", lambda: b.state()["gaps"] >= 1 and b.state()["listening"])
+    eventually("the other one goes on", lambda: a.state()["gaps"] >= 1 and a.state()["listening"])
+    a.do("put y new")
+    a.synced()
+    eventually("it is heard", lambda: b.state()["heard"] >= 1)
+    assert b.fetch("y") == ("l2", "new")
+
+
+def t08_the_last_of_two_clears_counts_in_a_cluster(world):
+    cluster = world.cluster(1)
+    # Its looks are so far apart that both clears are in one of them.
+    a = world.worker(cluster.url(notify_ms=1000), *PATIENT)
+    b = world.worker(cluster.url(), *PATIENT)
+    b.do("put y 1")
+    b.do("clear")
+    b.synced()
+    a.do("clear")
+    a.synced()
+    eventually("both are heard", lambda: a.state()["heard"] >= 1)
+    b.do("put x new")
+    b.synced()
+    eventually("it is heard", lambda: a.state()["heard"] >= 2)
+    assert a.fetch("x") == ("l2", "new")
+
+
 def t11_a_server_of_a_cluster_that_is_gone_is_one_of_its_keys(world):
     cluster = world.cluster(3)
     a, b = (world.worker(cluster.url(), *PATIENT, "l2.break_after=0") for _ in range(2))
