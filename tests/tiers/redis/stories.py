@@ -16,7 +16,7 @@ import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from world import PATIENCE, World, certificates, eventually, free_port, packed
+from world import PATIENCE, World, certificates, eventually, free_port, kill_all, packed
 
 # A busy machine must not make misses of hits; stories about time set their own.
 PATIENT = ("l2.timeout_ms=10000", "timeout_ms=20000")
@@ -952,6 +952,7 @@ def run(name_and_story):
 
 
 def main():
+    signal.signal(signal.SIGTERM, kill_all)
     wanted = [item for item in stories() if len(sys.argv) < 2 or any(part in item[0] for part in sys.argv[1:])]
     failed = 0
     with ThreadPoolExecutor(4) as pool:

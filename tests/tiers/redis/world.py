@@ -17,6 +17,23 @@ SERVER = os.environ.get("KVL_REDIS_SERVER", "redis-server")
 PATIENCE = 20.0
 
 
+# Every process of every story, for kill_all.
+ALL = []
+
+
+def started(process):
+    ALL.append(process)
+    return process
+
+
+def kill_all(*_):
+    """Ends this program and all that it has started, when it is told to end: its stories end nothing then."""
+    for process in list(ALL):
+        if process.poll() is None:
+            process.kill()
+    os._exit(1)
+
+
 class Server:
     """A server on a socket. `commands` speaks to it without any client library."""
 
@@ -25,12 +42,16 @@ class Server:
         self.socket = os.path.join(self.folder, "redis.sock")
         self.settings = settings
         self.process = None
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.end()
+            raise
 
     def start(self):
         arguments = ["--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--save", "", "--appendonly", "no", *self.settings]
         log = open(os.path.join(self.folder, "server.log"), "ab")
-        self.process = subprocess.Popen([SERVER, *arguments], stdout=log, stderr=log)
+        self.process = started(subprocess.Popen([SERVER, *arguments], stdout=log, stderr=log))
         log.close()
         eventually("the server answers", lambda: self.answers())
 
@@ -54,8 +75,9 @@ class Server:
         self.process.send_signal(signal.SIGCONT)
 
     def end(self):
-        self.go_on()
-        self.kill()
+        if self.process is not None:
+            self.go_on()
+            self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, **options):
@@ -137,6 +159,13 @@ class Cluster:
 
     def __init__(self, primaries, replicas=0):
         self.nodes = []
+        try:
+            self.start(primaries, replicas)
+        except BaseException:
+            self.end()
+            raise
+
+    def start(self, primaries, replicas):
         # Replicas are for stories of a copy that takes over, after that time; otherwise a busy machine must not look like an outage.
         timeout_ms = 2000 if replicas else 15000
         while len(self.nodes) < primaries + replicas:
@@ -249,15 +278,19 @@ class Worker:
     """A process with an engine."""
 
     def __init__(self, url, *settings, wait=True, under=(), environment=None):
-        self.process = subprocess.Popen(
-            [*under, WORKER, url, *settings], env={**os.environ, **(environment or {})}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
-        )
+        pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
+        environment = {**os.environ, **(environment or {})}
+        self.process = started(subprocess.Popen([*under, WORKER, url, *settings], env=environment, text=True, errors="replace", **pipes))
         self.lines = queue.Queue()
         self.unread = []
         threading.Thread(target=self.read, daemon=True).start()
-        self.first = self.expect(lambda line: line.split(" ")[0] in ("ready", "refused"))
-        if wait:
-            self.connected()
+        try:
+            self.first = self.expect(lambda line: line.split(" ")[0] in ("ready", "refused"))
+            if wait:
+                self.connected()
+        except BaseException:
+            self.kill()
+            raise
 
     def read(self):
         for line in self.process.stdout:
@@ -359,14 +392,22 @@ class World:
         return self
 
     def __exit__(self, kind, *_):
+        problem = None
         for thing in reversed(self.started):
-            if isinstance(thing, (Server, Cluster, Proxy)):
-                thing.end()
-            elif thing.process.poll() is None:
-                if kind is None:
+            try:
+                if isinstance(thing, (Server, Cluster, Proxy)):
                     thing.end()
-                else:
+                elif thing.process.poll() is None:
+                    if kind is None and problem is None:
+                        thing.end()
+                    else:
+                        thing.kill()
+            except Exception as why:  # The others are ended all the same.
+                problem = problem or why
+                if isinstance(thing, Worker):
                     thing.kill()
+        if kind is None and problem is not None:
+            raise problem
 
     def server(self, *settings):
         server = Server(*settings)
