@@ -9,6 +9,7 @@ use crate::base::Status;
 use crate::base::process::must_not_wait;
 use crate::engine::Core;
 use crate::engine::fetch::{FetchAnswer, FetchCall};
+use crate::engine::invalidate::Outdated;
 use crate::task::Form;
 use crate::task::breaker::{BreakerOverride, BreakerState};
 use std::borrow::Borrow;
@@ -114,6 +115,21 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     {
         let keys = copied(keys);
         self.core().refresh(keys.iter().map(Vec::as_slice), self.core().refresh_settings()).map_err(FetchError::of)
+    }
+
+    /// Invalidates keys that another process has changed: their entries are removed, and their loads in progress still answer those who wait
+    /// but are not stored. Call it after the change, never before.
+    pub fn invalidate<'k, Q: KeyBytes + ?Sized + 'k>(&self, keys: impl IntoIterator<Item = &'k Q>) -> Result<(), FetchError>
+    where
+        K: Borrow<Q>,
+    {
+        let keys = copied(keys);
+        self.core().invalidate(keys.iter().map(Vec::as_slice), Outdated::Removed).map_err(FetchError::of)
+    }
+
+    /// Invalidates all keys, for example because news of changes may have been lost.
+    pub fn invalidate_all(&self) -> Result<(), FetchError> {
+        self.core().invalidate_all(Outdated::Removed).map_err(FetchError::of)
     }
 
     /// The state of the circuit breaker (`breaker.failure_ratio`, `breaker.consecutive`).

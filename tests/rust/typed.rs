@@ -252,6 +252,23 @@ fn f22_details_say_where_a_value_came_from_how_old_it_is_and_when_it_expires() {
 }
 
 #[test]
+fn t05_what_another_process_has_changed_is_loaded_again() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let tasks = doubling(&calls).build().expect("an engine");
+    tasks.fetch_all_wait(&[2, 4, 5]).expect("a batch");
+    tasks.invalidate(&[4, 5]).expect("open");
+    assert!(matches!(tasks.cache().get(&2), CacheState::Value(_)), "it was not invalidated");
+    assert!(matches!(tasks.cache().get(&4), CacheState::Unknown));
+    assert_eq!(tasks.fetch_wait(&4).expect("a value").as_deref(), Some(&8));
+    assert_eq!(calls.load(Ordering::Relaxed), 2, "it was loaded again");
+    tasks.invalidate_all().expect("open");
+    assert!(matches!(tasks.cache().get(&2), CacheState::Unknown));
+    let other_handle = tasks.clone();
+    tasks.shut_down();
+    assert_eq!(other_handle.invalidate(&[2]).expect_err("it is closed").kind(), ErrorKind::Closed);
+}
+
+#[test]
 fn s11_a_removed_value_is_reported_with_its_cause_and_dropped_once() {
     let left = Arc::new(Mutex::new(Vec::new()));
     let seen = left.clone();
