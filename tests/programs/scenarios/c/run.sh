@@ -73,4 +73,4 @@ else
     echo "NOT RUN: sqlite_batch, which reads the packages that dpkg-query lists: there is no dpkg-query" >&2
 fi
 echo "ROW C | $names | thread, poll, next | $passed of 12"
-[ "$passed" = 12 ] && [ "$wrong" = 0 ]
+[ "$passed" = 12 ] && [ "$failures" = 0 ]

@@ -62,4 +62,4 @@ for cxx in g++ "$clang"; do
     done
 done
 echo "ROW C++ | $names, C++17 and C++20 | thread, poll | $passed of 12"
-[ "$passed" = 12 ] && [ "$wrong" = 0 ]
+[ "$passed" = 12 ] && [ "$failures" = 0 ]
