@@ -104,7 +104,10 @@ get '/fetch?key=slow' >"$work/one" &
 one=$!
 get '/fetch?key=slow' >"$work/two" &
 two=$!
-until [ "$(get /loaded)" = "a slow" ]; do sleep 0.02; done
+for _ in $(seq 500); do
+    [ "$(get /loaded)" = "a slow" ] && break
+    sleep 0.02
+done
 expect "$(get /fetch?key=b; kill -0 $one && echo meanwhile)" "user b
 meanwhile" "a fetch of another key while a provider sleeps"
 wait $one $two
@@ -117,7 +120,10 @@ expect "$(get /loaded)" "a slow b slow2" "the provider was called once for them"
 expect "$(get /batch)" "user a user b user a" "a batch"
 expect "$(get '/fetch?key=broken')" "failed: the database is down" "an error of the provider"
 kill -HUP "$(cat "$work/pid")"
-until [ "$(get /loaded)" = "" ]; do sleep 0.1; done
+for _ in $(seq 300); do
+    [ "$(get /loaded)" = "" ] && break
+    sleep 0.1
+done
 expect "$(get /fetch?key=a)" "user a" "a new worker after a reload"
 kill -QUIT "$server"
 wait "$server" && server=
