@@ -2,6 +2,7 @@
 #include "check.hpp"
 #include <cstdint>
 #include <cstdio>
+#include <unistd.h>
 
 namespace {
 
@@ -180,7 +181,7 @@ void s18_iteration_returns_all_entries_and_a_save_writes_them()
     kvl::cache empty{kvl::config()};
     kvl::entries none = empty.entries();
     CHECK(none.begin() == none.end());
-    std::string path = "/tmp/kvlight-cpp-" + std::to_string(reinterpret_cast<std::uintptr_t>(&path));
+    std::string path = "/tmp/kvlight-cpp-" + std::to_string(getpid());
     CHECK(cache.save(path.c_str()).entries == 500);
     CHECK(empty.load(path.c_str()).entries == 500 && empty.get("7")->bytes() == "7");
     CHECK(std::remove(path.c_str()) == 0);
