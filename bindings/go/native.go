@@ -92,16 +92,16 @@ func stringOf(data *C.uint8_t, length C.size_t) string {
 type Settings map[string]any
 
 // apply passes each setting to the function for its type.
-func (s Settings) apply(text func(*C.char, *C.char), whole func(*C.char, C.int64_t), real func(*C.char, C.double)) error {
+func (s Settings) apply(text func(*C.char, *C.char), whole func(*C.char, C.int64_t), float func(*C.char, C.double)) error {
 	for key, value := range s {
-		if err := writeSetting(key, value, text, whole, real); err != nil {
+		if err := writeSetting(key, value, text, whole, float); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func writeSetting(key string, value any, text func(*C.char, *C.char), whole func(*C.char, C.int64_t), real func(*C.char, C.double)) error {
+func writeSetting(key string, value any, text func(*C.char, *C.char), whole func(*C.char, C.int64_t), float func(*C.char, C.double)) error {
 	name := C.CString(key)
 	defer C.free(unsafe.Pointer(name))
 	if d, isDuration := value.(time.Duration); isDuration {
@@ -127,7 +127,7 @@ func writeSetting(key string, value any, text func(*C.char, *C.char), whole func
 		}
 		whole(name, C.int64_t(v.Uint()))
 	case reflect.Float32, reflect.Float64:
-		real(name, C.double(v.Float()))
+		float(name, C.double(v.Float()))
 	case reflect.Func:
 		return fmt.Errorf("kvlight: the setting %q is a function, which the library cannot call from Go: its events are read from a queue: %w",
 			key, ErrBadValue)

@@ -1,4 +1,4 @@
-//! Random bits that no other process has: names of writes, epochs, jitter. The keys of std's hashers come from the system, and no two hashers
+//! Random bits that no other process has: names of leases, epochs, jitter. The keys of std's hashers come from the system, and no two hashers
 //! have the same.
 
 use std::hash::{BuildHasher, Hasher, RandomState};

@@ -8,8 +8,8 @@
 //! | remove | `UNLINK KEY` each, then `XADD` | 1 |
 //! | clear | `SET epoch`, then `XADD` | 1 |
 //!
-//! In a cluster each server is sent what concerns its keys, all at the same time; the log is written when their replies are there, which is a second
-//! round trip. A key whose server is not there fails, and so does one that is elsewhere than was thought (rule T11): no other key waits for it.
+//! In a cluster the servers are sent the commands for their own keys in parallel; the log is written once all have replied, which costs a second
+//! round trip. A key whose server is not there fails, and so does one that has moved to another server (rule T11): no other key waits for it.
 //!
 //! A request that has no link, or loses it, fails as a whole: kvlight treats that as a miss, or writes again.
 
@@ -70,12 +70,12 @@ pub fn groups(worker: &Worker, names: &[Vec<u8>]) -> (Vec<Group>, Vec<usize>) {
     (groups, lost)
 }
 
-/// The keys in the server of a request's keys.
+/// The names under which the server stores a request's keys.
 pub fn names(worker: &Worker, request: &Request) -> Vec<Vec<u8>> {
     request.keys().map(|key| worker.names.entry(key)).collect()
 }
 
-/// A server may say that it does not have a key, or not yet or any more: then the slots are asked for.
+/// A server may reply that it does not hold a key, does not hold it yet, or holds it no longer: then the slot map is fetched again.
 pub fn note_move(worker: &Worker, reply: &Value) {
     if let Value::ServerError(error) = reply
         && ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY"].contains(&error.code())
@@ -92,12 +92,12 @@ pub async fn epoch_of_now(worker: &Worker) -> Option<Epoch> {
     }
 }
 
-/// The script REPLACE: if the beginning of what is under the key is still this name.
+/// Adds a call of the script REPLACE, which stores `with` if the present value of `key` still begins with `name`.
 pub fn add_replace(commands: &mut Pipeline, link: &Link, key: &[u8], name: &[u8], with: &[u8], ttl_ms: u64) {
     commands.cmd("EVALSHA").arg(&*link.script).arg(1).arg(key).arg(name).arg(with).arg(ttl_ms);
 }
 
-/// When an entry expires that is written now, and its TTL as commands have it: 0 is none.
+/// The expiry time of an entry that is written now, and its TTL as commands take it (0: none).
 fn expiry(worker: &Worker, link: &Link, ttl_ms: Option<u64>) -> (Option<u64>, u64) {
     (ttl_ms.map(|ttl| link.node.server_ms(worker.now_ms()).saturating_add(ttl)), ttl_ms.unwrap_or(0))
 }
@@ -189,9 +189,9 @@ async fn remove(worker: &Worker, request: &Request) -> Option<()> {
     Some(())
 }
 
-/// What came of changes.
+/// The outcome of a change.
 struct Changed {
-    /// For each key what the server said; `None`: nothing, or the notice was not sent.
+    /// The server's reply for each key; `None`: there was none, or the notice was not sent.
     replies: Vec<Option<Value>>,
     /// The epoch when the notice was sent.
     epoch: Option<Epoch>,
@@ -209,7 +209,7 @@ async fn changed(worker: &Worker, request: &Request, change: impl Fn(&mut Pipeli
         group.keys.iter().for_each(|i| change(&mut commands, &group.link, *i, &names[*i]));
         commands
     };
-    // One server carries out what it is sent in its order, so the notice may follow at once.
+    // A server runs commands in the order in which they arrive, so the notice may follow at once.
     if let [group] = &groups[..]
         && group.link.session == of_log.session
     {
@@ -231,7 +231,7 @@ async fn changed(worker: &Worker, request: &Request, change: impl Fn(&mut Pipeli
         }
     }
     let mut commands = Pipeline::new();
-    // Also of those that a server did not confirm: it may have carried them out.
+    // This includes keys whose server confirmed nothing: it may have applied the change.
     worker.add_notice(&mut commands, request.keys());
     commands.cmd("GET").arg(&worker.names.epoch);
     let said = of_log.run(worker, &commands).await?;
@@ -283,7 +283,7 @@ async fn clear(worker: &Worker, request: &Request) -> Option<()> {
     worker.add_clear(&mut commands, epoch);
     worker.note_write(Journal::add_all);
     let replies = link.run(worker, &commands).await?;
-    // Both are asked, so that both problems are noted.
+    // `count`, not `any`: each reply is checked, so that every problem is reported.
     if replies.iter().filter(|reply| !is_done(worker, reply)).count() > 0 {
         request.fail(0);
     } else {
@@ -292,7 +292,7 @@ async fn clear(worker: &Worker, request: &Request) -> Option<()> {
     Some(())
 }
 
-/// Keys have moved to another server, which may be a copy that lacks the last writes: they are removed and told once more.
+/// Keys have moved to another server, which may be a copy that lacks the last writes: they are removed, and announced once more.
 pub async fn repeat_moved(worker: Rc<Worker>, mut keys: Vec<Vec<u8>>) {
     for _ in 0..REPEAT_ATTEMPTS {
         let names: Vec<Vec<u8>> = keys.iter().map(|key| worker.names.entry(key)).collect();

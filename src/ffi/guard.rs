@@ -1,5 +1,5 @@
-//! The guard around every export: panics are caught here, and functions that would wait are refused inside callbacks. Only exports in which
-//! nothing can panic do without: [`unguarded`].
+//! The guard around every export: panics are caught here, and functions that would wait are refused inside callbacks. Two kinds
+//! of code do without: exports in which nothing can panic ([`unguarded`]), and the fast paths of lookups (`Caller::try_fast`).
 //!
 //! It does not check handles; they are checked where they are borrowed (`handle.rs`).
 

@@ -26,7 +26,7 @@ namespace Kvlight
         /// <summary>Returns the cost of a value in bytes, if CacheCostLimit is set. Without it values cost 0, unless their terms say otherwise.</summary>
         public Func<V, long> Cost { get; set; }
 
-        /// <summary>Receives an exception of a function that nobody waits for: one of Dropped, of FetchEachAsync, or of a report of progress. Without it
+        /// <summary>Receives the exceptions of functions that nobody waits for: Dropped, the consumer of FetchEachAsync, or Progress. Without it
         /// they are written to the standard error.</summary>
         public Action<Exception> FailureHandler { get; set; }
 
@@ -63,7 +63,7 @@ namespace Kvlight
             }, false);
         }
 
-        /// <summary>Creates a cache whose provider answers many keys with a dictionary that comes later.</summary>
+        /// <summary>Creates a cache whose provider answers many keys with a dictionary, asynchronously.</summary>
         /// <param name="provider">Returns the values of keys. The token is cancelled when no caller wants the keys any longer.</param>
         /// <returns>The cache with its provider; dispose of it.</returns>
         public Tasks<K, V> LoadAsync(Func<IReadOnlyList<K>, CancellationToken, Task<IReadOnlyDictionary<K, V>>> provider)
@@ -122,7 +122,7 @@ namespace Kvlight
         /// <summary>The least number of keys that are settled between two reports of progress.</summary>
         public long ProgressStep { get; set; } = 1;
 
-        /// <summary>Whether a fetch with these options is one without.</summary>
+        /// <summary>Whether these options change nothing.</summary>
         internal static bool AreNone(FetchOptions options) => options == null || (options.IsEmpty && options.Progress == null);
 
         /// <summary>Creates a kvl_options_t, to be freed; zero if nothing is set.</summary>
@@ -134,7 +134,7 @@ namespace Kvlight
             KvlightException.Check(NativeApi.kvl_options_new(&handle));
             try
             {
-                options.State(handle, false);
+                options.WriteTo(handle, false);
                 if (options.Progress != null)
                     KvlightException.Check(NativeApi.kvl_options_set_progress(handle, IntPtr.Zero, options.ProgressStep));
                 return handle;

@@ -95,7 +95,7 @@ namespace Kvlight
                     fixed (byte* name = Utf8.Terminated("batch.max_keys"))
                         KvlightException.Check(NativeApi.kvl_config_set_int(config, name, 1));
                 }
-                settings.State(config, true);
+                settings.WriteTo(config, true);
                 settings.Clock?.SetIn(config);
                 if (hasProvider)
                 {

@@ -5,7 +5,7 @@ using System.Threading.Tasks;
 
 namespace Kvlight
 {
-    /// <summary>A fetch in progress. The pump delivers its results, and keeps its Tasks from being collected by referring to it. Continuations of its task
+    /// <summary>A fetch in progress. The pump delivers its results and, by referring to the fetch, keeps the Tasks it belongs to from being collected. Continuations of its task
     /// run on the thread pool, never on the pump.</summary>
     internal abstract unsafe class Pending
     {
@@ -56,7 +56,7 @@ namespace Kvlight
         internal void Release()
         {
             Volatile.Write(ref isSettled, 1);
-            // Not on the pump, since it waits for a function of the token that is running.
+            // Not on the pump, since Dispose waits for a callback of the token that is running.
             CancellationTokenRegistration made = registration;
             if (!made.Equals(default(CancellationTokenRegistration)))
                 ThreadPool.QueueUserWorkItem(_ => made.Dispose());
@@ -67,10 +67,10 @@ namespace Kvlight
         protected abstract void EndCancelled(CancellationToken token);
 
         /// <summary>Receives a kvl_result_t.</summary>
-        internal virtual void Deliver(byte* result, bool isLast) => throw new InvalidOperationException("kvlight: a result of a batch");
+        internal virtual void Deliver(byte* result, bool isLast) => throw new InvalidOperationException("kvlight: unexpected single result for a batch fetch");
 
         /// <summary>Receives a kvl_results_t.</summary>
-        internal virtual void DeliverAll(IntPtr results) => throw new InvalidOperationException("kvlight: the results of a single key");
+        internal virtual void DeliverAll(IntPtr results) => throw new InvalidOperationException("kvlight: unexpected batch results for this fetch");
 
         internal void ReportProgress(long done, long failures, long total)
         {

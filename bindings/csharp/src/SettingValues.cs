@@ -55,7 +55,7 @@ namespace Kvlight
         internal void SetWord(string name, int? value, params string[] words) => Put(name, value == null ? null : words[value.Value]);
 
         /// <summary>Writes the settings into a kvl_config_t, or else a kvl_options_t.</summary>
-        internal void State(IntPtr handle, bool isConfig)
+        internal void WriteTo(IntPtr handle, bool isConfig)
         {
             foreach (KeyValuePair<string, object> pair in values)
             {

@@ -40,9 +40,9 @@ internal static class Features
         tap.Test("keys of other types, and of any bytes; values that are numbers", () =>
         {
             using (Tasks<byte[], int> tasks = new Config<byte[], int>(Keys.Bytes).LoadOneAsync((key, token) => Task.FromResult(key.Length)))
-                Tap.List(tasks.FetchAllAsync(new[] { new byte[] { 0, 255 }, new byte[0] }).Result, new[] { 2, 0 }, "bytes");
+                Tap.EqualLists(tasks.FetchAllAsync(new[] { new byte[] { 0, 255 }, new byte[0] }).Result, new[] { 2, 0 }, "bytes");
             using (Tasks<long, long> tasks = new Config<long, long>(Keys.Longs).LoadOneAsync((key, token) => Task.FromResult(key + 1)))
-                Tap.List(tasks.FetchAllAsync(new[] { 1L, -1L }).Result, new[] { 2L, 0L }, "longs");
+                Tap.EqualLists(tasks.FetchAllAsync(new[] { 1L, -1L }).Result, new[] { 2L, 0L }, "longs");
             Guid id = Guid.NewGuid();
             using (Tasks<Guid, Guid> tasks = new Config<Guid, Guid>(Keys.Guids).LoadOneAsync((key, token) => Task.FromResult(key)))
                 Tap.Equal(tasks.Fetch(id), id, "GUIDs");
@@ -132,7 +132,7 @@ internal static class Features
                 cache.Trim(0);
                 Tap.Equal(cache.Count, 0, "entries");
             }
-            Tap.List(dropped, new[] { "low", "a", "b", "c", "d" }, "dropped, in order");
+            Tap.EqualLists(dropped, new[] { "low", "a", "b", "c", "d" }, "dropped, in order");
             config = new Config<string, string>(Keys.Strings) { CacheShards = 1, CacheCostLimit = 1500, Cost = value => value.Length };
             using (Cache<string, string> cache = config.Cache())
             {
@@ -183,7 +183,7 @@ internal static class Features
                 tasks.FetchAllAsync(new[] { "a", "b", "c" }).Wait();
                 Volatile.Write(ref isDown, true);
                 Tap.Equal(tasks.ExpireTag("early"), 2, "a tag");
-                Tap.List(tasks.ResultsAsync(new[] { "a", "b", "c" }).Result.Select(result => result.IsStale), new[] { true, true, false }, "fallbacks");
+                Tap.EqualLists(tasks.ResultsAsync(new[] { "a", "b", "c" }).Result.Select(result => result.IsStale), new[] { true, true, false }, "fallbacks");
                 tasks.ExpireAll();
                 Tap.Check(tasks.Get("c") == null && tasks.Fetch("c") == "c" && !tasks.Expire("nobody"), "all");
             }
@@ -232,7 +232,7 @@ internal static class Features
                 Tap.Equal(tasks.ResultsAsync(new[] { "a" }).Result[0].Status, Status.ErrUnavailable, "a fetch meanwhile");
                 Tap.Thrown<ArgumentException>("half open", () => tasks.ForceBreaker(BreakerState.HalfOpen));
                 tasks.ForceBreaker(null);
-                Tap.List(tasks.FetchAllAsync(new[] { "a", "b" }).Result, new[] { "user a", "user b" }, "afterwards");
+                Tap.EqualLists(tasks.FetchAllAsync(new[] { "a", "b" }).Result, new[] { "user a", "user b" }, "afterwards");
                 tasks.Refresh(new[] { "a" });
                 Tap.BusyUntil(() => loaded.Count == 3);
                 tasks.Invalidate(new[] { "a" });

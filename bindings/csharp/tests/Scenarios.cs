@@ -90,9 +90,9 @@ internal static class Scenarios
             {
                 string[] keys = { "1", "2", "1", "nobody", "2" };
                 IReadOnlyList<Result<string, string>> results = tasks.ResultsAsync(keys).Result;
-                Tap.List(results.Select(result => result.Key), keys, "keys");
-                Tap.List(results.Select(result => result.Value), new[] { "user 1", "user 2", "user 1", null, "user 2" }, "values");
-                Tap.List(tasks.FetchAllAsync(keys).Result, new[] { "user 1", "user 2", "user 1", null, "user 2" }, "values");
+                Tap.EqualLists(results.Select(result => result.Key), keys, "keys");
+                Tap.EqualLists(results.Select(result => result.Value), new[] { "user 1", "user 2", "user 1", null, "user 2" }, "values");
+                Tap.EqualLists(tasks.FetchAllAsync(keys).Result, new[] { "user 1", "user 2", "user 1", null, "user 2" }, "values");
                 Tap.Equal(loaded.Count, 3, "keys loaded");
                 Tap.Equal(tasks.FetchAllAsync(new string[0]).Result.Count, 0, "a batch of none");
             }
@@ -180,7 +180,7 @@ internal static class Scenarios
             Task<string>[] fetches = Enumerable.Range(0, 3).Select(i => tasks.FetchAsync("key " + i)).ToArray();
             Request<string, string> request = Tap.Taken(requests);
             tasks.Dispose();
-            Tap.List(fetches.Select(StatusOf).Distinct(), new[] { Status.ErrClosed }, "each is told");
+            Tap.EqualLists(fetches.Select(StatusOf).Distinct(), new[] { Status.ErrClosed }, "each is told");
             Tap.Equal(StatusOf(tasks.FetchAsync("a")), Status.ErrClosed, "a fetch afterwards");
             Tap.Equal(Tap.Thrown<KvlightException>("late", () => request.Resolve("key 0", "late")).Status, Status.ErrClosed, "an answer afterwards");
             tasks.Dispose();
@@ -194,7 +194,7 @@ internal static class Scenarios
             using (Tasks<string, string> tasks = Users(config, loaded))
             {
                 string[] keys = Enumerable.Range(0, 10000).Select(i => "key " + i).ToArray();
-                Tap.List(tasks.FetchAllAsync(keys).Result, keys.Select(key => "user " + key), "values");
+                Tap.EqualLists(tasks.FetchAllAsync(keys).Result, keys.Select(key => "user " + key), "values");
                 Tap.Equal(loaded.Count, 10000, "keys loaded");
                 Tap.Equal(tasks.FetchAllAsync(keys).Result.Count, 10000, "hits");
                 Tap.Equal(loaded.Count, 10000, "keys loaded, still");

@@ -4,7 +4,7 @@ using System.Collections.Generic;
 using System.Linq;
 using System.Threading;
 
-/// <summary>A runner of tests: each prints a line of TAP; the first twelve of the scenarios are counted for the table.</summary>
+/// <summary>A runner of tests: each prints a line of TAP; the first twelve tests are the shared scenarios, which the ROW line counts.</summary>
 internal sealed class Tap
 {
     private readonly List<KeyValuePair<string, Action>> tests = new List<KeyValuePair<string, Action>>();
@@ -17,7 +17,7 @@ internal sealed class Tap
             throw new Exception($"{what}: got {got}, wanted {wanted}");
     }
 
-    internal static void List<T>(IEnumerable<T> got, IEnumerable<T> wanted, string what)
+    internal static void EqualLists<T>(IEnumerable<T> got, IEnumerable<T> wanted, string what)
     {
         if (!got.SequenceEqual(wanted))
             throw new Exception($"{what}: got {string.Join(" ", got)}, wanted {string.Join(" ", wanted)}");

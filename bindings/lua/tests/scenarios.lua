@@ -240,7 +240,7 @@ end)
 
 -- ---- Specific to LuaJIT --------------------------------------------------------------------------------------------------
 
-scenario("a callback that the library would call is rejected with a message", function()
+scenario("settings that LuaJIT cannot serve, and a missing provider, are rejected with a message", function()
   for name, settings in pairs {
     validator = { provider = print, validator = print },
     removal_listener = { provider = print, removal_listener = print },

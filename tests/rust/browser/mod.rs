@@ -56,20 +56,20 @@ impl Browser {
         self.call("Emulation.setEmulatedMedia", json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] }));
         self.call("Page.navigate", json!({ "url": address }));
         let ready = "document.readyState === 'complete' && location.href !== 'about:blank'";
-        while self.asked(ready) != Some(json!(true)) {
+        while self.try_value(ready) != Some(json!(true)) {
             std::thread::yield_now();
         }
     }
 
     /// The value of an expression in the page. A promise is awaited.
     pub fn value(&mut self, expression: &str) -> Value {
-        self.asked(expression).unwrap_or_else(|| panic!("the expression throws: {expression}"))
+        self.try_value(expression).unwrap_or_else(|| panic!("the expression throws: {expression}"))
     }
 
     /// Like [`Browser::value`]; `None` if the expression throws, or if the page is closed meanwhile.
-    pub fn asked(&mut self, expression: &str) -> Option<Value> {
-        let asked = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
-        let answer = self.say("Runtime.evaluate", &asked).ok()?;
+    pub fn try_value(&mut self, expression: &str) -> Option<Value> {
+        let parameters = json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let answer = self.send("Runtime.evaluate", &parameters).ok()?;
         answer.get("exceptionDetails").is_none().then(|| answer["result"]["value"].clone())
     }
 
@@ -84,10 +84,10 @@ impl Browser {
 
     /// Sends a command of the protocol, and returns its result.
     pub fn call(&mut self, method: &str, parameters: Value) -> Value {
-        self.say(method, &parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+        self.send(method, &parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
-    fn say(&mut self, method: &str, parameters: &Value) -> Result<Value, Value> {
+    fn send(&mut self, method: &str, parameters: &Value) -> Result<Value, Value> {
         self.last += 1;
         let mut message = json!({ "id": self.last, "method": method, "params": parameters });
         if self.session.is_string() {
@@ -96,17 +96,17 @@ impl Browser {
         let bytes = format!("{message}\0");
         self.to.write_all(bytes.as_bytes()).and_then(|()| self.to.flush()).expect("the browser reads");
         loop {
-            let mut said = Vec::new();
-            self.from.read_until(0, &mut said).expect("the browser writes");
-            assert_eq!(said.pop(), Some(0), "the browser ended during {method}");
-            let said: Value = serde_json::from_slice(&said).expect("valid JSON");
-            match said["method"].as_str() {
-                Some("Runtime.exceptionThrown") => self.complaints.push(said["params"]["exceptionDetails"].to_string()),
-                Some("Log.entryAdded") => self.complaints.push(said["params"]["entry"]["text"].to_string()),
+            let mut reply = Vec::new();
+            self.from.read_until(0, &mut reply).expect("the browser writes");
+            assert_eq!(reply.pop(), Some(0), "the browser ended during {method}");
+            let reply: Value = serde_json::from_slice(&reply).expect("valid JSON");
+            match reply["method"].as_str() {
+                Some("Runtime.exceptionThrown") => self.complaints.push(reply["params"]["exceptionDetails"].to_string()),
+                Some("Log.entryAdded") => self.complaints.push(reply["params"]["entry"]["text"].to_string()),
                 _ => {}
             }
-            if said["id"] == json!(self.last) {
-                return said.get("error").map_or_else(|| Ok(said["result"].clone()), |error| Err(error.clone()));
+            if reply["id"] == json!(self.last) {
+                return reply.get("error").map_or_else(|| Ok(reply["result"].clone()), |error| Err(error.clone()));
             }
         }
     }
