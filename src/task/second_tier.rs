@@ -264,6 +264,11 @@ impl SecondTier {
             || requests.any(|request| matches!(request, TierRequest::Look(look) if looked_up(look)))
     }
 
+    /// The flights of which something is remembered beyond their looks. For checks.
+    pub fn remembered(&self) -> impl Iterator<Item = FlightId> {
+        self.marks.keys().copied().chain(self.polls.flights())
+    }
+
     /// Whether the requests that write are counted rightly. For checks.
     pub fn is_counted(&self) -> bool {
         let is_late = |request: &&TierRequest| matches!(request, TierRequest::Sent(sent) if sent.is_over());

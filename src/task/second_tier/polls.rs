@@ -59,6 +59,11 @@ impl Polls {
         self.waits.get(&flight).is_some_and(|wait| wait.is_last)
     }
 
+    /// The flights that have begun to wait. For checks.
+    pub fn flights(&self) -> impl Iterator<Item = FlightId> {
+        self.waits.keys().copied()
+    }
+
     /// Whether the flight waits for its next look.
     pub fn contains(&self, flight: FlightId) -> bool {
         self.next.values().any(|other| *other == flight)
@@ -80,7 +85,7 @@ impl Polls {
         Some(first.remove())
     }
 
-    /// The flight has ended, or goes to the provider.
+    /// The flight has ended.
     pub fn forget(&mut self, flight: FlightId) {
         self.waits.remove(&flight);
     }

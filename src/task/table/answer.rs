@@ -197,6 +197,7 @@ impl<H: Host> Table<H> {
         if rarely(tier.is_some()) {
             let load_ms = cx.now.moment().since(flight.first_began).as_millis() as u64;
             self.fill_behind(id, (&answer, filled, is_tagged), load_ms, (cx.now, &mut *cx.out));
+            self.forget_look(id);
         }
         let outcome = Outcome { ttl_left_ms: filled.ttl_left_ms, cost: filled.cost, attempts, ..Outcome::of(answer, source) };
         let flights = &mut self.flights;

@@ -34,6 +34,10 @@ impl<H: Host> Table<H> {
         self.check_deadlines()?;
         let is_counted = self.tier.as_ref().is_none_or(|tier| tier.is_counted());
         ensure(is_counted, || "late requests to write to the second tier are miscounted".into())?;
+        let is_flight = |id| self.flights.get(id).is_some();
+        ensure(self.tier.as_ref().is_none_or(|tier| tier.remembered().all(is_flight)), || {
+            "the second tier remembers flights that have ended".into()
+        })?;
         let counts = &self.counts;
         let ended = counts.flights_succeeded + counts.flights_failed + counts.flights_lost + counts.flights_cancelled;
         ensure(counts.flights_started == ended + self.flights.len() as u64, || {
