@@ -758,10 +758,10 @@ public:
         return l2_entry{detail::text(data, len), ttl_ms == KVL_TTL_NEVER ? std::nullopt : std::optional(milliseconds(ttl_ms)),
                         detail::text(token, token_len)};
     }
-    /* KVL_L2_READ: it has this entry. `ttl_left` as in l2_entry; the token stands for this very entry. */
+    /* KVL_L2_READ: it has this entry. `ttl_left` as in l2_entry; if nothing is left of it, it is a miss. The token stands for this very entry. */
     status hit(size_t i, std::string_view data, std::optional<milliseconds> ttl_left, std::string_view token = {}) const noexcept
     {
-        return hit_for(i, data, ttl_left ? ttl_left->count() : KVL_TTL_NEVER, token);
+        return hit_for(i, data, !ttl_left ? KVL_TTL_NEVER : ttl_left->count() > 0 ? ttl_left->count() : 0, token);
     }
     /* The same if it does not know how much of the TTL is left. */
     status hit(size_t i, std::string_view data, std::string_view token = {}) const noexcept

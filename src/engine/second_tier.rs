@@ -36,7 +36,7 @@ pub struct TierTicket {
 pub enum TtlLeft {
     /// The store does not say: as much as when the entry was written.
     Unknown,
-    /// It does not expire.
+    /// The store does not end it: likewise.
     Never,
     /// So many milliseconds; 0: it has expired.
     Millis(u64),
@@ -166,8 +166,7 @@ impl TierTicket {
     fn terms(&self, key: &[u8], entry: &TierEntry<'_>, left: TtlLeft, answer: &Answer) -> StoreTerms {
         let written = entry.ttl_ms.map(u64::from);
         let left = match left {
-            TtlLeft::Unknown => written,
-            TtlLeft::Never => None,
+            TtlLeft::Unknown | TtlLeft::Never => written,
             TtlLeft::Millis(left) => Some(written.map_or(left, |written| left.min(written))),
         };
         let left = left.into_iter().chain(self.core.settings.second_tier.local_ttl_ms).min();

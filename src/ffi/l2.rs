@@ -315,7 +315,8 @@ pub unsafe extern "C" fn kvl_l2_request_hit_object(
 /// @param i            the key's index, below kvl_l2_request_len().
 /// @param data         [copied] the entry as kvl_l2_request_entry() gave it; may be NULL if `len` is 0.
 /// @param len          bytes.
-/// @param ttl_left_ms  how much of its TTL is left, in milliseconds; KVL_TTL_NEVER; KVL_L2_TTL_UNKNOWN: as much as when it was written.
+/// @param ttl_left_ms  how much of its TTL is left, in milliseconds; KVL_L2_TTL_UNKNOWN: as much as when it was written; KVL_TTL_NEVER: the
+///                     second tier does not end it, so likewise.
 /// @param token        [copied] stands for this very entry, for a fill that may replace it; may be NULL if `token_len` is 0.
 /// @param token_len    bytes; 0: no fill may replace it, with KVL_L2_F_CONDITIONAL.
 /// @return KVL_OK, KVL_LATE (it took longer than `l2.timeout_ms`); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE,

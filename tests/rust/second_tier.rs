@@ -153,6 +153,20 @@ fn hit(ticket: &TierTicket, key: &str, text: &str) -> Status {
 }
 
 #[test]
+fn t02_an_entry_that_was_written_with_a_ttl_ends_whatever_its_store_says() {
+    let (builder, tier) = with_manual(PLAIN);
+    let world = builder.start();
+    let entry = kvlight::tier::entry::TierEntry { value: Some(b"v"), is_object: false, ttl_ms: Some(70), load_ms: 0, identity: [0; 12] };
+    for (key, left) in [("never", TtlLeft::Never), ("unknown", TtlLeft::Unknown), ("longer", TtlLeft::Millis(90))] {
+        let waiter = world.fetch(key);
+        let read = tier.next(TierRequestKind::Read);
+        assert_eq!(read.hit(0, &entry.encode(key.as_bytes()), left, b""), Ok(Status::OK));
+        assert_eq!((waiter.outcome().ttl_left_ms, read.finish()), (70, Status::OK), "{left:?}");
+    }
+    world.free();
+}
+
+#[test]
 fn t02_what_one_engine_loaded_another_finds() {
     let tier = Arc::new(MemoryTier::default());
     let (first, second) = (with_memory(&tier).echo().start(), with_memory(&tier).start());

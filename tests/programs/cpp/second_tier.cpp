@@ -139,6 +139,35 @@ void t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it()
     other.join();
 }
 
+void t02_an_entry_of_which_nothing_is_left_is_a_miss()
+{
+    inbox<kvl::l2_request> asked;
+    kvl::tasks tasks(kvl::config()
+                         .set("l2.timeout_ms", -1)
+                         .set("l2.write_timeout_ms", 600000)
+                         .load([](std::string_view) { return std::string("loaded"); })
+                         .second_tier([&](kvl::l2_request request) { asked.put(std::move(request)); }));
+    tasks.cache().put("k", "put");
+    std::string entry;
+    {
+        kvl::l2_request write = asked.take();
+        entry = write.entry(0)->data;
+        CHECK(write.finish() == KVL_OK);
+    }
+    for (auto left : {0ms, -1ms, -2ms, -3ms}) {
+        tasks.invalidate({"k"});
+        auto waits = tasks.fetch_future("k");
+        {
+            kvl::l2_request read = asked.take();
+            CHECK(read.hit(0, entry, left) == KVL_OK && read.finish() == KVL_OK);
+        }
+        CHECK(waits.get()->bytes() == "loaded");
+        kvl::l2_request fill = asked.take();
+        CHECK(fill.kind() == KVL_L2_FILL && fill.finish() == KVL_OK);
+    }
+    tasks.join();
+}
+
 #if KVL_EXCEPTIONS
 void t01_an_exception_fails_the_request_alone()
 {
@@ -218,3 +247,4 @@ int main()
     t01_a_request_is_served_later_or_dropped();
     return done();
 }
+    t02_an_entry_of_which_nothing_is_left_is_a_miss();
