@@ -768,6 +768,8 @@ public:
     {
         return hit_for(i, data, KVL_L2_TTL_UNKNOWN, token);
     }
+    /* A number is no time: 0 would be a token without a text. */
+    status hit(size_t i, std::string_view data, int ttl_left, std::string_view token = {}) const noexcept = delete;
     /* KVL_L2_READ: it has nothing; the token is the lease, if it has granted one. */
     status miss(size_t i, std::string_view token = {}) const noexcept
     {

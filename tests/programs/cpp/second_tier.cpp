@@ -139,6 +139,10 @@ void t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it()
     other.join();
 }
 
+template <class Request, class = void> struct takes_a_number : std::false_type {};
+template <class Request> struct takes_a_number<Request, std::void_t<decltype(std::declval<Request>().hit(0, "", 0))>> : std::true_type {};
+static_assert(!takes_a_number<kvl::l2_request>::value, "0 is not a time, nor a token");
+
 void t02_an_entry_of_which_nothing_is_left_is_a_miss()
 {
     inbox<kvl::l2_request> asked;
