@@ -1042,7 +1042,8 @@ public:
     {
         using closure = std::decay_t<Function>;
         static_assert(std::is_invocable_v<closure &, l2_request>, "a second tier is called with a kvl::l2_request");
-        kvl_config_set_l2(handle_.get(), abilities, detail::serve<closure>, new closure(std::forward<Function>(serve)), detail::end<closure>);
+        detail::raise_if_failed(kvl_config_set_l2(handle_.get(), abilities, detail::serve<closure>,
+                                                  new closure(std::forward<Function>(serve)), detail::end<closure>));
         return *this;
     }
     template <class Function> config &&second_tier(Function &&serve, uint32_t abilities = 0) &&

@@ -173,6 +173,16 @@ void t02_an_entry_of_which_nothing_is_left_is_a_miss()
 }
 
 #if KVL_EXCEPTIONS
+void t01_an_unknown_ability_is_refused()
+{
+    try {
+        kvl::config().second_tier([](const kvl::l2_request &) {}, 1u << 31);
+        CHECK(!"it throws");
+    } catch (const kvl::failure &is) {
+        CHECK(is.status() == KVL_ERR_INVALID_ARG);
+    }
+}
+
 void t01_an_exception_fails_the_request_alone()
 {
     std::atomic<bool> is_down{true};
@@ -245,10 +255,11 @@ int main()
     t02_two_engines_share_what_one_loaded();
     t03_a_write_beats_an_older_load();
     t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it();
+    t02_an_entry_of_which_nothing_is_left_is_a_miss();
 #if KVL_EXCEPTIONS
+    t01_an_unknown_ability_is_refused();
     t01_an_exception_fails_the_request_alone();
 #endif
     t01_a_request_is_served_later_or_dropped();
     return done();
 }
-    t02_an_entry_of_which_nothing_is_left_is_a_miss();
