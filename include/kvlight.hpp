@@ -747,7 +747,7 @@ public:
             all.push_back((*this)[i]);
         return all;
     }
-    /* Of KVL_L2_FILL and KVL_L2_WRITE: what to store; empty for other requests. */
+    /* Of KVL_L2_FILL and KVL_L2_WRITE: what to store. Empty for other requests, and for objects. */
     std::optional<l2_entry> entry(size_t i) const noexcept
     {
         const uint8_t *data = nullptr, *token = nullptr;
@@ -1037,7 +1037,8 @@ public:
     }
     template <class Function> config &&load(Function &&load) && { return std::move(this->load(std::forward<Function>(load))); }
     /* `serve(kvl::l2_request)` is a store that several processes may share, asked before the provider. It serves requests on threads of the
-       library, several at a time, now or later. An exception fails the request. `abilities`: KVL_L2_F_*. */
+       library, several at a time, now or later. An exception fails the request. `abilities`: KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES; a second tier
+       that also takes objects (KVL_L2_F_OBJECTS) uses the functions of kvlight.h with l2_request::get(). */
     template <class Function> config &second_tier(Function &&serve, uint32_t abilities = 0) &
     {
         using closure = std::decay_t<Function>;
