@@ -68,7 +68,7 @@ class SecondTier:
 
     is_conditional   whether fill stores an entry only if its token still belongs to the key.
     grants_leases    whether read gives a token for a key that is not there, to one reader at a time. With both, no older load ever replaces a
-                     newer write, in whichever process.
+                     newer write, in whichever process. A lease must end by itself: it is not given back, and read cannot take one over.
     """
 
     is_conditional = False
