@@ -160,10 +160,32 @@ impl WriteBehind {
     /// Gives up what waits, for ever. Returns it, to be dropped once the lock is released.
     #[must_use]
     pub fn lose(&mut self) -> Box<dyn Send> {
-        let lost_from = self.lost_from.or(self.oldest());
+        let lost_from = self.lost_from.into_iter().chain(self.oldest()).min();
         let waited = self.give_up();
         self.lost_from = lost_from;
         waited
+    }
+
+    /// Gives up what a request that is finished has failed to write, for ever. What was written again since still waits.
+    pub fn lose_failed(&mut self, sent: &Sent, drop: Dropped<'_>) {
+        for ((key, version), result) in sent.keys.iter().zip(&sent.results) {
+            if *result != StoreResult::Failed {
+                continue;
+            }
+            let since = match sent.kind {
+                TierRequestKind::Clear => self.clear.take_if(|clear| clear.version == *version).map(|clear| clear.since),
+                _ if self.dirty.get(key).is_some_and(|dirty| dirty.version == *version) => self.dirty.remove(key).map(|dirty| {
+                    self.order.remove(&dirty.since);
+                    self.bytes -= dirty.op.bytes();
+                    if let Op::Put { entry, .. } = dirty.op {
+                        drop(entry.answer);
+                    }
+                    dirty.since
+                }),
+                _ => None,
+            };
+            self.lost_from = self.lost_from.into_iter().chain(since).min();
+        }
     }
 
     /// The key was put, or removed. Returns false if there are too many dirty keys: then everything must be cleared.

@@ -241,6 +241,57 @@ fn l05_t07_a_drain_does_not_wait_longer_for_a_write_than_its_time_limit() {
 }
 
 #[test]
+fn l05_t07_a_drain_tries_each_write_once_whatever_comes_of_the_others() {
+    let mut harness = Harness::with_tier(PLAIN, |settings| settings.second_tier.batch_keys = 1);
+    for key in ["a", "b", "c"] {
+        harness.put(key, "1");
+    }
+    harness.drain(60_000);
+    assert_eq!(end(&mut harness, 0, TierEnd::Dropped), Status::OK);
+    assert_eq!((finish(&mut harness, 1), finish(&mut harness, 2)), (Status::OK, Status::OK));
+    assert!(harness.table.is_over());
+    assert_eq!((kinds(&harness), harness.table.counts().tier_writes), (vec![Write; 3], 2));
+    assert_eq!((harness.table.has_tier_written(0), harness.table.has_tier_written(1)), (Some(true), None));
+}
+
+#[test]
+fn l05_t07_a_drain_writes_what_waits_behind_a_fill_or_a_clear_that_fails() {
+    let mut harness = with_tier(PLAIN);
+    harness.fetch("k");
+    miss(&mut harness, 0);
+    harness.answer(0, "k", "loaded");
+    harness.put("a", "1");
+    harness.drain(60_000);
+    end(&mut harness, 1, TierEnd::Dropped);
+    assert_eq!((kinds(&harness), finish(&mut harness, 2)), (vec![Read, Fill, Write], Status::OK));
+    assert!(harness.table.is_over());
+    assert_eq!(harness.table.has_tier_written(1), Some(true));
+
+    let mut harness = with_tier(PLAIN);
+    harness.step(|table, turn| table.clear_behind(turn));
+    harness.put("a", "1");
+    harness.drain(60_000);
+    end(&mut harness, 0, TierEnd::Dropped);
+    assert_eq!((kinds(&harness), finish(&mut harness, 1)), (vec![Clear, Write], Status::OK));
+    assert!(harness.table.is_over());
+    assert_eq!(harness.table.has_tier_written(2), None, "the clear is lost");
+}
+
+#[test]
+fn l05_t07_a_drain_tries_the_newest_write_of_a_key_whose_earlier_one_failed() {
+    let mut harness = with_tier(PLAIN);
+    harness.put("a", "1");
+    harness.put("a", "2");
+    harness.drain(60_000);
+    for nth in 0..2 {
+        assert!(!harness.table.is_over());
+        end(&mut harness, nth, TierEnd::Dropped);
+    }
+    assert!(harness.table.is_over());
+    assert_eq!((kinds(&harness), harness.table.has_tier_written(1)), (vec![Write; 2], None));
+}
+
+#[test]
 fn t12_a_late_write_of_many_keys_ends_within_the_bounds() {
     let mut harness = Harness::with_tier(PLAIN, |settings| settings.second_tier.pending_keys = 4);
     for key in ["a", "b", "c", "d"] {

@@ -198,7 +198,7 @@ impl<H: Host> Table<H> {
         counts.tier_opened += u64::from(is_failure && tier.breaker.failed(now));
         if self.life != Acceptance::Open {
             // A drain tries each write once.
-            return drops.push(DeferredDrop::Waiting(tier.behind.lose()));
+            return tier.behind.lose_failed(sent, &mut |answer| drops.push(DeferredDrop::Answer(answer)));
         }
         let at = tier.breaker.next_at(now).max(now.after(tier.settings.break_for));
         tier.behind.retry = Some(self.deadlines.set(at, Due::TierRetry));
