@@ -292,6 +292,25 @@ fn l05_t07_a_drain_tries_the_newest_write_of_a_key_whose_earlier_one_failed() {
 }
 
 #[test]
+fn l05_t01_a_drain_does_not_wait_for_a_second_tier_that_is_avoided() {
+    let mut harness = Harness::with_tier(PLAIN, |settings| settings.second_tier.break_after = 1);
+    harness.fetch("k");
+    miss(&mut harness, 0);
+    harness.fetch("fails");
+    end(&mut harness, 1, TierEnd::Dropped);
+    assert!(harness.table.tier_gauges().1, "it is avoided");
+    harness.drain(600_000);
+    for nth in 0..harness.requests.len() {
+        for key in harness.requests[nth].keys() {
+            harness.answer(nth, &key, "v");
+        }
+        harness.finish(nth);
+    }
+    assert!(harness.table.is_over());
+    assert_eq!(kinds(&harness), [Read; 2]);
+}
+
+#[test]
 fn t12_a_late_write_of_many_keys_ends_within_the_bounds() {
     let mut harness = Harness::with_tier(PLAIN, |settings| settings.second_tier.pending_keys = 4);
     for key in ["a", "b", "c", "d"] {

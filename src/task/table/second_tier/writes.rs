@@ -91,6 +91,11 @@ impl<H: Host> Table<H> {
             return;
         }
         if !tier.breaker.admits(now) {
+            if self.life != Acceptance::Open {
+                // A drain does not wait for its next chance.
+                cx.out.deferred_drops.push(DeferredDrop::Waiting(tier.behind.lose()));
+                return;
+            }
             tier.behind.retry = Some(self.deadlines.set(tier.breaker.next_at(now), Due::TierRetry));
             return;
         }
