@@ -206,8 +206,8 @@ impl Sent {
 pub(super) enum Mark {
     /// It loads in any case: the look is only to find out what a fill may replace.
     Reloads,
-    /// Its answer may be filled, with this token.
-    Fills(Token),
+    /// Its answer may be filled, with this token, unless everything was cleared after this clear.
+    Fills { token: Token, cleared: u64 },
 }
 
 /// The second tier of an engine.

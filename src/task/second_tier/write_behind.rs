@@ -36,7 +36,7 @@ pub(in crate::task) struct WriteBehind {
     /// Their keys, where the late request may overwrite something newer.
     late: BTreeMap<Key, LateKey>,
     /// The number of the last clear.
-    cleared: u64,
+    pub cleared: u64,
 }
 
 /// A key that late requests may still write.

@@ -311,6 +311,18 @@ fn l05_t01_a_drain_does_not_wait_for_a_second_tier_that_is_avoided() {
 }
 
 #[test]
+fn t07_what_was_looked_up_before_a_clear_is_not_filled_after_it() {
+    let mut harness = with_tier(PLAIN);
+    harness.fetch("k");
+    miss(&mut harness, 0);
+    // Where very many loads are under way, the clear may be through before the last of them is overtaken.
+    harness.step(|table, turn| table.clear_behind(turn));
+    finish(&mut harness, 1);
+    harness.answer(0, "k", "from before");
+    assert_eq!(kinds(&harness), [Read, Clear]);
+}
+
+#[test]
 fn t12_a_late_write_of_many_keys_ends_within_the_bounds() {
     let mut harness = Harness::with_tier(PLAIN, |settings| settings.second_tier.pending_keys = 4);
     for key in ["a", "b", "c", "d"] {

@@ -350,7 +350,7 @@ impl<H: Host> Table<H> {
         if let (Some(found), true) = (found, is_whole)
             && let Some(token) = tier.right_of(found, token)
         {
-            tier.marks.insert(id, Mark::Fills(token));
+            tier.marks.insert(id, Mark::Fills { token, cleared: tier.behind.cleared });
         }
         true
     }

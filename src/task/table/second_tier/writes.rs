@@ -219,9 +219,9 @@ impl<H: Host> Table<H> {
         (now, out): (&Now<'_>, &mut Effects<H>),
     ) {
         let Some(tier) = &mut self.tier else { return };
-        let Some(Mark::Fills(token)) = tier.marks.remove(&id) else { return };
-        // Tags end entries in this process only, so an entry that has some stays in it.
-        if filled.ttl_left_ms == 0 || is_tagged || !tier.takes(answer) {
+        let Some(Mark::Fills { token, cleared }) = tier.marks.remove(&id) else { return };
+        // Tags end entries in this process only, so an entry that has some stays in it. A clear may be through before it has overtaken each flight.
+        if filled.ttl_left_ms == 0 || is_tagged || cleared != tier.behind.cleared || !tier.takes(answer) {
             return;
         }
         let Some((_, key_state)) = self.flights.get_with_key(id) else { return };
