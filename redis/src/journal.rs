@@ -14,8 +14,10 @@ pub struct Journal {
     keys: VecDeque<(u64, Box<[u8]>)>,
     /// The lengths of the keys, added up.
     bytes: usize,
-    /// All keys were cleared, or too many were written: everything is to be cleared again.
+    /// All keys were cleared, or too many were written: everything is to be cleared again by the server that has the epoch.
     pub is_everything: bool,
+    /// Too many keys were written since the last clear, so it is to be done by any server: it is not known which of them it may lack.
+    pub has_overflowed: bool,
     everything_at: u64,
 }
 
@@ -31,6 +33,7 @@ impl Journal {
         }
         if self.keys.len() > MOST_KEYS || self.bytes > MOST_BYTES {
             self.add_all(now_ms, kept);
+            self.has_overflowed = true;
         }
     }
 
@@ -38,7 +41,14 @@ impl Journal {
     pub fn add_all(&mut self, now_ms: u64, kept: Duration) {
         self.keys.clear();
         self.bytes = 0;
-        (self.is_everything, self.everything_at) = (!kept.is_zero(), now_ms);
+        (self.is_everything, self.has_overflowed, self.everything_at) = (!kept.is_zero(), false, now_ms);
+    }
+
+    /// What this journal said of everything when it was like `before` was cleared again now.
+    pub fn note_repeated(&mut self, before: &Journal, now_ms: u64) {
+        if self.everything_at == before.everything_at {
+            (self.has_overflowed, self.everything_at) = (false, now_ms);
+        }
     }
 
     /// Forgets what was written more than `kept` ago. Not while a server is away: the one that takes over may lack what was written before that.
@@ -50,6 +60,7 @@ impl Journal {
             self.keys.pop_front();
         }
         self.is_everything &= !is_old(self.everything_at);
+        self.has_overflowed &= self.is_everything;
     }
 
     /// Whether something was written in the last `kept`.
@@ -104,6 +115,16 @@ mod tests {
             add(&mut journal, &nth.to_string(), 0);
         }
         assert!(journal.is_everything && journal.keys().next().is_none(), "too many keys are all keys");
+        assert!(journal.has_overflowed, "of every server");
+        journal.add_all(1, KEPT);
+        assert!(journal.is_everything && !journal.has_overflowed, "a clear is of the server that has the epoch");
+        let before = journal.clone();
+        journal.note_repeated(&before, 50);
+        journal.forget_old(120, KEPT);
+        assert!(journal.is_everything, "a clear that was repeated is one of that time");
+        (journal.has_overflowed, journal.everything_at) = (true, 130);
+        journal.note_repeated(&before, 140);
+        assert!(journal.has_overflowed, "what came meanwhile was not repeated");
         let mut journal = Journal::default();
         let long = vec![b'k'; 1 << 16];
         journal.add((0..=MOST_BYTES >> 16).map(|_| &long[..]), 0, KEPT);

@@ -250,13 +250,20 @@ async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> R
 async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> {
     let journal = worker.journal.borrow().clone();
     let is_here = |name: &[u8]| worker.node_of(name).is_some_and(|node| Rc::ptr_eq(&node, &link.node));
-    if journal.is_everything && is_here(&worker.names.epoch) {
+    let has_epoch = is_here(&worker.names.epoch);
+    if journal.has_overflowed || journal.is_everything && has_epoch {
         let epoch = crate::random::random();
         let mut clear = Pipeline::new();
         worker.add_clear(&mut clear, epoch);
-        all_done(&run(worker, &mut link.connection, &clear).await?)?;
+        if has_epoch {
+            all_done(&run(worker, &mut link.connection, &clear).await?)?;
+        } else {
+            run_by_log(worker, &clear).await?;
+        }
         worker.epoch.set(Some(epoch));
-        worker.journal.borrow_mut().is_everything = false;
+        // It is a write like others: a server that takes over later may lack it.
+        worker.journal.borrow_mut().note_repeated(&journal, worker.now_ms());
+        worker.has_written.notify_one();
     }
     let keys: Vec<Vec<u8>> = journal.keys().filter(|key| is_here(&worker.names.entry(key))).map(<[u8]>::to_vec).collect();
     for some in keys.chunks(256) {
@@ -270,12 +277,16 @@ async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> 
         if is_here(&worker.names.log) {
             all_done(&run(worker, &mut link.connection, &notice).await?)?;
         } else {
-            let of_log = worker.link_of(&worker.names.log).ok_or("The server of the log is not there.")?;
-            let replies = of_log.run(worker, &notice).await.ok_or("The server of the log is not there.")?;
-            all_done(&replies)?;
+            run_by_log(worker, &notice).await?;
         }
     }
     Ok(())
+}
+
+/// Has writes that are repeated carried out by the server that has the log and the epoch.
+async fn run_by_log(worker: &Worker, commands: &Pipeline) -> Result<(), Problem> {
+    let of_log = worker.link_of(&worker.names.log).ok_or("The server of the log is not there.")?;
+    all_done(&of_log.run(worker, commands).await.ok_or("The server of the log is not there.")?)
 }
 
 /// Whether every command was carried out.

@@ -272,6 +272,9 @@ pub async fn watch(worker: Rc<Worker>) {
             ping.cmd("PING");
             join_all(links.iter().map(|link| link.run(&worker, &ping))).await;
         }
+        if worker.topology.borrow().is_connected() {
+            worker.journal.borrow_mut().forget_old(worker.now_ms(), worker.settings.journal);
+        }
     }
 }
 
