@@ -228,14 +228,21 @@ async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> 
     Ok((link, FormerLink { client: *client, server }))
 }
 
-/// The epoch is missing: sets a new one, unless another process has done so.
+/// The epoch is missing: sets a new one, unless another process has done so. In a cluster it is told, since processes do not read it with each look.
 async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> Result<Epoch, Problem> {
     let epoch = crate::random::random();
     let mut set = Pipeline::new();
     set.cmd("SET").arg(&worker.names.epoch).arg(&epoch[..]).arg("NX").arg("GET");
     let replies = run(worker, connection, &set).await?;
     match replies.first() {
-        Some(Value::Nil) => Ok(epoch),
+        Some(Value::Nil) => {
+            if worker.topology.borrow().is_cluster() {
+                let mut notice = Pipeline::new();
+                worker.add_epoch_notice(&mut notice, epoch);
+                run(worker, connection, &notice).await?;
+            }
+            Ok(epoch)
+        }
         Some(reply) => match bytes(reply).map(Epoch::try_from) {
             Some(Ok(other)) => Ok(other),
             Some(Err(_)) => Err("The epoch in the server is damaged: delete the key PREFIX:1:{log}:epoch.".to_owned()),

@@ -179,6 +179,11 @@ impl Worker {
     /// The beginning of another epoch, which makes all entries absent, and the notice after it.
     pub fn add_clear(&self, commands: &mut Pipeline, epoch: Epoch) {
         commands.cmd("SET").arg(&self.names.epoch).arg(&epoch[..]);
+        self.add_epoch_notice(commands, epoch);
+    }
+
+    /// The notice that another epoch has begun: an entry of the log.
+    pub fn add_epoch_notice(&self, commands: &mut Pipeline, epoch: Epoch) {
         self.add_log_entry(commands);
         commands.arg("c").arg(&epoch[..]);
     }

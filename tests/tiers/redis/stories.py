@@ -765,6 +765,20 @@ def t08_the_last_of_two_clears_counts_in_a_cluster(world):
     assert a.fetch("x") == ("l2", "new")
 
 
+def t15_an_epoch_that_was_evicted_is_made_anew_for_all_in_a_cluster(world):
+    cluster = world.cluster(1)
+    a, b = (world.worker(cluster.url(), *PATIENT) for _ in range(2))
+    automatic(a, b)
+    b.fetch("x")
+    b.filled()
+    cluster.nodes[0].call("DEL", LOG + ":epoch")
+    assert a.do("put y new") == 0
+    a.synced()
+    # It is written twice: the first time under the epoch that was not there any more.
+    eventually("it is heard", lambda: b.state()["heard"] >= 2)
+    assert b.fetch("y") == ("l2", "new")
+
+
 def t11_a_server_of_a_cluster_that_is_gone_is_one_of_its_keys(world):
     cluster = world.cluster(3)
     a, b = (world.worker(cluster.url(), *PATIENT, "l2.break_after=0") for _ in range(2))
