@@ -62,7 +62,8 @@ typedef struct kvl_redis_t kvl_redis_t;
 KVL_API kvl_status_t kvl_redis_use(kvl_config_t *config, const char *url, kvl_redis_t **out_redis, kvl_error_t **out_error);
 
 /**
- * Tells an engine of what other processes write, from now on: kvl_tasks_invalidate. Attach every engine that is created from the configuration.
+ * Tells an engine of what other processes write, from now on: kvl_tasks_invalidate. Attach every engine that is created from the configuration, at
+ * once: what it has loaded before is looked up again.
  *
  * If more than one is attached, each also hears of the writes of the others.
  *

@@ -88,11 +88,12 @@ impl Shared {
         let _ = self.commands.send(command);
     }
 
-    /// Tells this engine of writes from now on.
+    /// Tells this engine of writes from now on. What it has already expires, since writes of that may have been heard before.
     pub fn attach(&self, engine: Engine) {
         let mut engines = lock(&self.engines);
         if !engines.contains(&engine) {
             engines.push(engine);
+            engine.expire_all();
         }
     }
 

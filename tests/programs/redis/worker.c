@@ -12,6 +12,7 @@
  *     state              state JSON of kvl_redis_state
  *     child              forks: the child calls each function, and ends; ok 0 if all of them said what they must
  *     misuse             calls each function with NULL; ok 0 if all of them refused it
+ *     attach             attaches the engine, which is not done at the start if the environment has KVL_REDIS_LATE; ok STATUS
  *     leave              detaches from the server: kvl_redis_free, and goes on without it; ok 0
  *
  * It ends with its input.
@@ -208,7 +209,8 @@ int main(int argc, char **argv)
     if ((status = kvl_tasks_new(config, &tasks, &error)) < 0)
         die("kvl_tasks_new", status);
     kvl_config_free(config);
-    kvl_redis_attach(redis, tasks);
+    if (getenv("KVL_REDIS_LATE") == NULL)
+        kvl_redis_attach(redis, tasks);
     kvl_tasks_cache(tasks, &cache);
     printf("ready\n");
     while (fgets(line, sizeof line, stdin) != NULL) {
@@ -252,6 +254,8 @@ int main(int argc, char **argv)
         } else if (strcmp(line, "state\n") == 0) {
             if (redis != NULL)
                 show("state", kvl_redis_state(redis, &text), &text);
+        } else if (strcmp(line, "attach\n") == 0) {
+            ok(kvl_redis_attach(redis, tasks));
         } else if (strcmp(line, "child\n") == 0) {
             ok(in_child(redis, tasks));
         } else if (strcmp(line, "misuse\n") == 0) {

@@ -300,6 +300,21 @@ def t05_what_another_process_writes_is_heard(world):
     eventually("the other process has nothing", lambda: b.fetch("x")[1] != "new")
 
 
+def t08_what_was_loaded_before_the_engine_was_attached_is_looked_up_again(world):
+    server = world.server()
+    a = world.worker(server.url(), *PATIENT)
+    b = world.worker(server.url(), *PATIENT, environment={"KVL_REDIS_LATE": "1"})
+    automatic(a, b)
+    assert b.fetch("x") == ("provider", "from_b")
+    b.filled()
+    assert a.do("put x new") == 0
+    a.synced()
+    eventually("no engine is told of it", lambda: b.state()["heard"] == 1)
+    assert b.fetch("x") == ("store", "from_b")
+    assert b.do("attach") == 0
+    assert b.fetch("x") == ("l2", "new")
+
+
 def t05_a_clear_is_heard(world):
     server, a, b = two(world)
     automatic(a, b)
