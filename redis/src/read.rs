@@ -137,9 +137,12 @@ impl Reader<'_> {
             // The log tells of other epochs.
             return Some((epoch_of_now(worker).await?, replies));
         }
-        let Some(Value::Array(mut values)) = replies.pop() else {
-            worker.shared.report(Some("The server refused MGET. Grant what the README lists under ACL.".to_owned()));
-            return None;
+        let mut values = match replies.pop() {
+            Some(Value::Array(values)) if values.len() == keys.len() + 1 => values,
+            _ => {
+                worker.shared.report(Some("The server refused MGET. Grant what the README lists under ACL.".to_owned()));
+                return None;
+            }
         };
         let epoch = match bytes(&values.remove(0)).and_then(|epoch| Epoch::try_from(epoch).ok()) {
             Some(epoch) => epoch,
