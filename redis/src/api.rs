@@ -80,8 +80,9 @@ impl Start {
         (start.clone(), start)
     }
 
+    /// The first result counts: why it has failed, rather than that it has ended.
     fn set(&self, result: io::Result<()>) {
-        *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        self.result.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(result);
         self.is_set.notify_all();
     }
 
