@@ -252,7 +252,10 @@ pub async fn keep_all(worker: Rc<Worker>) {
             _ => Vec::new(),
         };
         for client in clients.iter().chain(&worker.clients) {
-            if let Ok(Shape::Cluster(slots)) = ask(&worker, client).await {
+            // One that was taken out of the cluster knows of no slots.
+            if let Ok(Shape::Cluster(slots)) = ask(&worker, client).await
+                && !slots.is_empty()
+            {
                 apply(&worker, &slots);
                 break;
             }
