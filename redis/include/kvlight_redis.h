@@ -10,12 +10,13 @@
  *     kvl_tasks_new(config, &tasks, NULL);
  *     kvl_redis_attach(redis, tasks);
  *     ...
- *     kvl_tasks_close(tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, NULL, NULL, NULL);
+ *     kvl_tasks_close(tasks, KVL_CLOSE_DRAIN, 5000, closed, &state, NULL);      does not wait: wait until closed() has run
  *     kvl_redis_free(redis);
  *     kvl_tasks_free(tasks);
  *
- * Link with -lkvlight_redis -lkvlight; pkg-config knows it as kvlight-redis. One thread serves each kvl_redis_t: `kvl-redis`. It blocks all signals
- * but those of faults, and runs the cost function of the configuration, which is called where answers are given.
+ * Link with -lkvlight_redis -lkvlight; pkg-config knows it as kvlight-redis. One thread serves each kvl_redis_t: `kvl-redis`. While the host name of
+ * a URL is being looked up, and some seconds more, it has a second one for that. They block all signals but those of faults. `kvl-redis` runs the cost
+ * function of the configuration, which is called where answers are given.
  *
  * The words [owned], [borrowed], [copied], [out] and @threads mean what they do in kvlight.h.
  */
@@ -98,8 +99,10 @@ KVL_API kvl_status_t kvl_redis_attach(kvl_redis_t *redis, kvl_tasks_t *tasks);
 KVL_API kvl_status_t kvl_redis_state(const kvl_redis_t *redis, kvl_value_t **out_text);
 
 /**
- * Ends the connection, and waits for its thread. Afterwards no attached engine is used any more: free them then, not before. To let an engine write
- * what waits, close it with KVL_CLOSE_DRAIN, or call kvl_tasks_l2_sync(), before this.
+ * Ends the connection at once, and waits for its thread. Afterwards no attached engine is used any more: free them then, not before.
+ *
+ * What an engine has not written yet is not written any more. To have it written, call kvl_tasks_close() with KVL_CLOSE_DRAIN, a deadline and a
+ * function, and wait until that function has run; or kvl_tasks_l2_sync(), which waits for puts, removals and clears, but not for what was loaded.
  *
  * @param redis  [owned] from kvl_redis_use(); NULL is ignored. Must not be used again. Must not be called from callbacks.
  * @threads outside
