@@ -1,4 +1,5 @@
-//! The timer thread. It sleeps until the earliest deadline of all watched objects; without a deadline it does not wake.
+//! The timer thread. It sleeps until the earliest deadline of all watched objects, or for [`LOOK_EVERY`] at most; without a deadline it does
+//! not wake.
 //!
 //! Each watched object has an alarm. Code that makes the object due earlier sets the alarm; code that makes it due later does nothing, and
 //! the timer notices that when it wakes.
@@ -19,7 +20,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// A handle to the timer's thread.
 pub struct Timer {
@@ -87,8 +88,8 @@ impl Timer {
 
     /// Watches `timed` until it is dropped or the alarm is ended.
     pub fn watch(&self, timed: Weak<dyn Timed>, clock: Clock) -> Alarm {
-        let alarm = Alarm { armed: Arc::new(AtomicU64::new(AWAKE)), ended: Arc::default(), wakeup: Arc::new(Notify::new()) };
-        self.handle.spawn(watch(timed, clock, alarm.clone()));
+        let alarm = Alarm::new();
+        self.handle.spawn(watch(timed, clock, alarm.clone(), LOOK_EVERY));
         alarm
     }
 
@@ -181,6 +182,10 @@ pub struct Alarm {
 const AWAKE: u64 = 0;
 
 impl Alarm {
+    fn new() -> Alarm {
+        Alarm { armed: Arc::new(AtomicU64::new(AWAKE)), ended: Arc::default(), wakeup: Arc::new(Notify::new()) }
+    }
+
     /// Reports that the object is due at `due`.
     pub fn set_for(&self, due: Moment) {
         // SeqCst, here and below: the caller has written the deadline before this read, and the timer writes `armed` before its last read
@@ -197,7 +202,11 @@ impl Alarm {
     }
 }
 
-async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
+/// How long the timer sleeps at most while an object has a deadline. The end of a TTL comes sooner than was computed if the machine sleeps
+/// meanwhile, and nothing sets an alarm for that.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm, look_every: Duration) {
     loop {
         if alarm.ended.load(Ordering::SeqCst) {
             return;
@@ -216,11 +225,12 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm) {
         if is_earlier {
             continue;
         }
+        let ahead = due.since(clock.moment());
         if due == Moment::NEVER {
             alarm.wakeup.notified().await;
+        } else if ahead > look_every {
+            let _ = timeout(look_every, alarm.wakeup.notified()).await;
         } else {
-            // Deadlines more than a year ahead are checked again after a year, which bounds the clock's arithmetic.
-            let ahead = due.since(clock.moment()).min(Duration::from_secs(365 * 24 * 3600));
             wait_until(Instant::now() + ahead, &alarm.wakeup).await;
         }
     }
@@ -262,5 +272,44 @@ async fn wait_until(deadline: Instant, wakeup: &Notify) {
         if is_notified {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An object whose deadline was computed before the machine slept.
+    #[derive(Default)]
+    struct Sleeper {
+        has_slept: AtomicBool,
+        fired: Notify,
+    }
+
+    impl Timed for Sleeper {
+        fn next_due(&self) -> Option<Moment> {
+            let hour = Moment(3600 * 1_000_000_000);
+            Some(if self.has_slept.load(Ordering::SeqCst) { Moment::default() } else { hour })
+        }
+
+        fn fire(&self) {
+            self.has_slept.store(false, Ordering::SeqCst);
+            self.fired.notify_one();
+        }
+    }
+
+    #[test]
+    fn s15_a_deadline_that_came_closer_while_the_machine_slept_is_noticed() {
+        let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+        let sleeper = Arc::new(Sleeper::default());
+        let timed = Arc::downgrade(&sleeper) as Weak<dyn Timed>;
+        let clock = Clock::manual(crate::base::Millis(5));
+        let seconds = Duration::from_secs(5);
+        runtime.block_on(async {
+            runtime.spawn(watch(timed, clock, Alarm::new(), Duration::from_millis(1)));
+            yield_now().await;
+            sleeper.has_slept.store(true, Ordering::SeqCst);
+            assert!(timeout(seconds, sleeper.fired.notified()).await.is_ok(), "the timer still sleeps");
+        });
     }
 }
