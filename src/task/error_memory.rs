@@ -1,6 +1,6 @@
 //! The memory of recent errors (rule F20): limited in number, in bytes and in time; the oldest are forgotten first.
 
-use super::fifo_map::FifoMap;
+use super::fifo_map::{Emptied, FifoMap, Remembered};
 use crate::base::{Error, Key, Millis};
 
 /// The overhead that is counted for an error besides its key and its message, in bytes: about what the heap uses.
@@ -23,6 +23,12 @@ pub struct ErrorMemory {
 struct RecentFailure {
     error: Error,
     until: Millis,
+}
+
+impl Remembered for RecentFailure {
+    fn runs_host_code_on_drop(&self) -> bool {
+        self.error.runs_host_code_on_drop()
+    }
 }
 
 fn bytes_of(key: &[u8], error: &Error) -> u64 {
@@ -99,7 +105,7 @@ impl ErrorMemory {
 
     /// Forgets everything. Returns what was remembered, if anything, to be dropped once the lock is released.
     #[must_use]
-    pub fn clear(&mut self) -> Option<Box<dyn Send>> {
+    pub fn clear(&mut self) -> Option<Emptied> {
         self.bytes = 0;
         self.errors.take_all()
     }

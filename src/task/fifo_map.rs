@@ -5,6 +5,20 @@
 use crate::base::Key;
 use std::collections::BTreeMap;
 
+/// A value of a [`FifoMap`].
+pub trait Remembered: Send + 'static {
+    /// Whether dropping it may run host code. Always the same of one value.
+    fn runs_host_code_on_drop(&self) -> bool;
+}
+
+/// What a map contained. It is kept only to be dropped.
+pub struct Emptied {
+    /// The contents.
+    pub contents: Box<dyn Send>,
+    /// Whether dropping them may run host code.
+    pub runs_host_code: bool,
+}
+
 /// A map by key, from the oldest to the youngest.
 pub struct FifoMap<V> {
     /// The values, with the numbers of their additions.
@@ -12,12 +26,14 @@ pub struct FifoMap<V> {
     by_age: BTreeMap<u64, Key>,
     /// The number of values that were ever added.
     added: u64,
+    /// The number of values whose drop may run host code.
+    with_host_code: usize,
 }
 
-impl<V: Send + 'static> FifoMap<V> {
+impl<V: Remembered> FifoMap<V> {
     /// An empty map.
     pub const fn new() -> FifoMap<V> {
-        FifoMap { by_key: BTreeMap::new(), by_age: BTreeMap::new(), added: 0 }
+        FifoMap { by_key: BTreeMap::new(), by_age: BTreeMap::new(), added: 0, with_host_code: 0 }
     }
 
     /// The number of values.
@@ -39,11 +55,12 @@ impl<V: Send + 'static> FifoMap<V> {
     /// Adds a value as the youngest one. Returns the value that it replaces.
     pub fn insert(&mut self, key: &Key, value: V) -> Option<V> {
         self.added += 1;
+        self.with_host_code += usize::from(value.runs_host_code_on_drop());
         let older = self.by_key.insert(key.clone(), (self.added, value));
         self.by_age.insert(self.added, key.clone());
         older.map(|(nth, value)| {
             self.by_age.remove(&nth);
-            value
+            self.left(value)
         })
     }
 
@@ -51,7 +68,12 @@ impl<V: Send + 'static> FifoMap<V> {
     pub fn remove(&mut self, key: &[u8]) -> Option<V> {
         let (nth, value) = self.by_key.remove(key)?;
         self.by_age.remove(&nth);
-        Some(value)
+        Some(self.left(value))
+    }
+
+    fn left(&mut self, value: V) -> V {
+        self.with_host_code -= usize::from(value.runs_host_code_on_drop());
+        value
     }
 
     /// The oldest value, with its key.
@@ -64,16 +86,17 @@ impl<V: Send + 'static> FifoMap<V> {
     pub fn pop_oldest(&mut self) -> Option<(Key, V)> {
         let (_, key) = self.by_age.pop_first()?;
         let (_, value) = self.by_key.remove(&*key)?;
-        Some((key, value))
+        Some((key, self.left(value)))
     }
 
     /// Empties the map. Returns what it contained, if anything, to be dropped once the table's lock is released.
     #[must_use]
-    pub fn take_all(&mut self) -> Option<Box<dyn Send>> {
+    pub fn take_all(&mut self) -> Option<Emptied> {
         if self.is_empty() {
             return None;
         }
-        Some(Box::new((std::mem::take(&mut self.by_key), std::mem::take(&mut self.by_age))))
+        let contents = Box::new((std::mem::take(&mut self.by_key), std::mem::take(&mut self.by_age)));
+        Some(Emptied { contents, runs_host_code: std::mem::take(&mut self.with_host_code) > 0 })
     }
 }
 
@@ -81,6 +104,12 @@ impl<V: Send + 'static> FifoMap<V> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    impl Remembered for usize {
+        fn runs_host_code_on_drop(&self) -> bool {
+            self.is_multiple_of(3)
+        }
+    }
 
     proptest! {
         #[test]
@@ -102,6 +131,7 @@ mod tests {
                 }
                 prop_assert_eq!(map.oldest().map(|(key, value)| (key[0], *value)), list.first().copied());
                 prop_assert_eq!((map.len(), map.by_age.len(), map.is_empty()), (list.len(), list.len(), list.is_empty()));
+                prop_assert_eq!(map.with_host_code, list.iter().filter(|(_, value)| value.runs_host_code_on_drop()).count());
                 prop_assert_eq!(map.get(&[name]).copied(), list.iter().find(|(other, _)| *other == name).map(|(_, value)| *value));
             }
         }

@@ -1,6 +1,7 @@
 //! The interface to the floor above (event sinks, request handles, the store), and the effects that the table returns.
 
 use super::RequestId;
+use super::fifo_map::Emptied;
 use super::outcome::{BatchOutcome, Outcome};
 use super::second_tier::TierHandout;
 use crate::base::{Answer, Error, Key, Now, PackedKeys, StoreTerms};
@@ -162,10 +163,17 @@ pub enum DeferredDrop<H: Host> {
     Sink(H::Sink),
     /// The handle of a request that has ended.
     Request(H::Request),
-    /// What waited to be written to the second tier, or was remembered of failed keys: any number of answers and errors.
+    /// What waited to be written to the second tier, or was remembered of failed keys and has objects: any number of answers and errors.
     Waiting(Box<dyn Send>),
-    /// A large block of the table's own memory, which takes long to free.
+    /// Much of the table's own memory, which takes long to free.
     Memory(Box<dyn Send>),
+}
+
+impl<H: Host> From<Emptied> for DeferredDrop<H> {
+    fn from(emptied: Emptied) -> DeferredDrop<H> {
+        let Emptied { contents, runs_host_code } = emptied;
+        if runs_host_code { DeferredDrop::Waiting(contents) } else { DeferredDrop::Memory(contents) }
+    }
 }
 
 impl<H: Host> DeferredDrop<H> {

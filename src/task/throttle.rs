@@ -3,7 +3,7 @@
 //! All pauses have the same length, so that the first to begin is the first to end. The size is limited because only a failed load adds a
 //! key, and it leaves when its pause ends, at the latest with the timer.
 
-use super::fifo_map::FifoMap;
+use super::fifo_map::{Emptied, FifoMap, Remembered};
 use crate::base::{Error, Key, Moment};
 use std::time::Duration;
 
@@ -17,6 +17,12 @@ pub struct Throttle {
 struct Pause {
     error: Error,
     until: Moment,
+}
+
+impl Remembered for Pause {
+    fn runs_host_code_on_drop(&self) -> bool {
+        self.error.runs_host_code_on_drop()
+    }
 }
 
 impl Throttle {
@@ -66,7 +72,7 @@ impl Throttle {
 
     /// Ends all pauses. Returns them, if there are any, to be dropped once the lock is released.
     #[must_use]
-    pub fn clear(&mut self) -> Option<Box<dyn Send>> {
+    pub fn clear(&mut self) -> Option<Emptied> {
         self.pauses.take_all()
     }
 }

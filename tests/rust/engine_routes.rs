@@ -140,8 +140,12 @@ struct ModelRun {
 }
 
 impl ModelRun {
-    /// `mixture`: bit 0 sends results, bit 1 requests, bit 2 removals to a queue; `apart`: each to its own queue.
     fn new(mixture: usize, apart: bool, seed: u64) -> ModelRun {
+        ModelRun::with(mixture, apart, seed, Settings::default())
+    }
+
+    /// `mixture`: bit 0 sends results, bit 1 requests, bit 2 removals to a queue; `apart`: each to its own queue.
+    fn with(mixture: usize, apart: bool, seed: u64, mut settings: Settings) -> ModelRun {
         let (truth, left) = (Arc::new(ProviderData::default()), Arc::new(Mutex::new(Left::new())));
         let one = Arc::new(HostQueue::new(false));
         let mut queues = Vec::new();
@@ -151,7 +155,6 @@ impl ModelRun {
             queue
         };
         let routes = Routes { results: route(1), provider: route(2), removals: route(4), second_tier: None };
-        let mut settings = Settings::default();
         settings.cache.capacity = 1000;
         settings.tasks.batch_max_keys = 4;
         let hooks = Hooks {
@@ -286,4 +289,18 @@ fn l02a_every_mixture_of_routes_has_the_same_outcomes() {
             }
         }
     }
+}
+
+#[test]
+fn f20_remembered_errors_without_an_object_are_not_sent_to_the_queue() {
+    let mut settings = Settings::default();
+    settings.cache.error_ttl_ms = 60_000;
+    let mut run = ModelRun::with(7, false, 0, settings);
+    run.fetch(&[4], ReadMode::Normal);
+    while run.queues[0].poll(1, Some(Duration::from_millis(20))).is_ok() {}
+    assert!(!run.queues[0].is_raised());
+    run.core.clear().expect("it is open");
+    assert!(!run.queues[0].is_raised(), "the clear has sent something");
+    run.fetch(&[4], ReadMode::Normal);
+    run.end();
 }

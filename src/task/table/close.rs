@@ -43,7 +43,7 @@ impl<H: Host> Table<H> {
         self.life = Acceptance::Closed;
         // Later steps end the flights that are left then: refreshes or joiners want them, or they continue without demand.
         self.begin_work(LongWork::CloseFetches { from: 0 });
-        cx.out.deferred_drops.extend(self.error_memory.clear().map(DeferredDrop::Waiting));
+        cx.out.deferred_drops.extend(self.error_memory.clear().map(DeferredDrop::from));
         self.end_all_throttles(cx.out);
         self.close_tier(cx.out);
         let deadlines = std::mem::take(&mut self.deadlines);

@@ -129,7 +129,7 @@ impl<H: Host> Table<H> {
 
     /// Allows loading all keys again.
     pub(super) fn end_all_throttles(&mut self, out: &mut Effects<H>) {
-        out.deferred_drops.extend(self.throttled.pauses.clear().map(DeferredDrop::Waiting));
+        out.deferred_drops.extend(self.throttled.pauses.clear().map(DeferredDrop::from));
         self.throttled.timer.take().into_iter().for_each(|timer| self.deadlines.cancel(timer));
     }
 

@@ -46,7 +46,7 @@ impl<H: Host> Table<H> {
     /// The program removes or expires all keys. Called before the store does.
     pub fn cleared<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         self.recent.write_all();
-        cx.out.deferred_drops.extend(self.error_memory.clear().map(DeferredDrop::Waiting));
+        cx.out.deferred_drops.extend(self.error_memory.clear().map(DeferredDrop::from));
         self.end_all_throttles(cx.out);
         if rarely(self.tier.is_some()) {
             self.forget_fills(None, cx.out);
