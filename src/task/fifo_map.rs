@@ -89,6 +89,12 @@ impl<V: Remembered> FifoMap<V> {
         Some((key, self.left(value)))
     }
 
+    /// The length of all keys that it holds, in bytes.
+    #[cfg(test)]
+    pub fn key_bytes(&self) -> usize {
+        self.by_key.keys().chain(self.by_age.values()).map(|key| key.len()).sum()
+    }
+
     /// Empties the map. Returns what it contained, if anything, to be dropped once the table's lock is released.
     #[must_use]
     pub fn take_all(&mut self) -> Option<Emptied> {
