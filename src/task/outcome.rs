@@ -47,6 +47,7 @@ pub struct Stale {
 
 /// The source of an outcome. The numbers are part of the C API.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
 #[repr(u32)]
 pub enum Source {
     /// There is no answer.
