@@ -19,7 +19,7 @@ use crate::base::sync::{Mutex, MutexGuard};
 use crate::base::{Answer, Clock, KeyHasher, Labels, Millis, Present, StoreTerms, Ttl};
 use std::sync::Arc;
 
-/// In milliseconds. A timer that sleeps until [`Store::next_wake`] is woken at most twice a second.
+/// In milliseconds. A timer that sleeps until [`Store::next_wake`] looks for expired entries at most twice a second.
 const WAKE_GRAIN_MS: u64 = 500;
 
 /// A bounded memory of answers. Every method may be called from any thread. Methods call no code of the caller but the [`DepartureSink`]
@@ -419,8 +419,8 @@ impl Store {
         self.locked_shards.iter().map(LockedShard::next_due).min().filter(|due| *due != Millis::NEVER)
     }
 
-    /// [`Store::next_due`] rounded up to half a second, for the system's clock: entries that expire one after the other wake a timer at
-    /// most twice a second, and none is kept for longer than that.
+    /// [`Store::next_due`] rounded up to half a second, for the system's clock: a timer looks for entries that expire one after the other at
+    /// most twice a second, and none is kept for longer than that. For one look its thread may wake several times.
     pub fn next_wake(&self) -> Option<Millis> {
         self.next_due().map(Store::wake_for)
     }

@@ -401,7 +401,7 @@ impl Timed for Core {
             return None;
         }
         let table = self.loads.as_ref().and_then(|loads| loads.table.lock().next_due());
-        // A manual clock stops at each expiry; the system's clock wakes the timer at most twice a second.
+        // A manual clock stops at each expiry; with the system's clock the timer looks at most twice a second.
         let store = match &self.clock {
             Clock::Manual(_) => self.store.next_due().filter(|_| self.is_timed()),
             Clock::System(_) => {
