@@ -7,6 +7,7 @@
 //!          ╰─ somebody else's lease ─▶ kvlight looks again later; after l2.wait_ms it says that the lease may be taken over
 //! ```
 //!
+//! A lease of its own that a process meets is of a load that has ended without a fill, since one engine loads a key once at a time: it is replaced.
 //! Each key is answered as soon as it is known.
 
 use crate::kvlight::Request;
@@ -63,7 +64,7 @@ impl Reader<'_> {
         for (i, value) in keys.iter().zip(&values) {
             match self.answer(link, *i, epoch, value) {
                 Found::Answered => {}
-                Found::Leased(name) if request.steals(*i) => claims.push((*i, Some(name))),
+                Found::Leased(name) if request.steals(*i) || self.is_own(&name) => claims.push((*i, Some(name))),
                 Found::Leased(_) => self.answer_leased(*i),
                 Found::Absent => claims.push((*i, None)),
                 Found::Outdated(name) => claims.push((*i, Some(name))),
@@ -74,7 +75,7 @@ impl Reader<'_> {
         }
         let lease_ms = u64::try_from(worker.settings.lease.as_millis()).unwrap_or(u64::MAX);
         let until = worker.lease_until();
-        let leases: Vec<Name> = claims.iter().map(|_| stored::new_lease(epoch)).collect();
+        let leases: Vec<Name> = claims.iter().map(|_| stored::new_lease(epoch, worker.shared.source)).collect();
         let mut commands = Pipeline::new();
         for ((i, name), lease) in claims.iter().zip(&leases) {
             match name {
@@ -101,6 +102,12 @@ impl Reader<'_> {
             }
         }
         Some(())
+    }
+
+    /// Whether a lease is of an earlier load of the engine that asks. Of several engines another one may be using it.
+    fn is_own(&self, lease: &[u8]) -> bool {
+        let shared = &self.worker.shared;
+        shared.has_one_engine() && stored::is_lease_of(lease, shared.source)
     }
 
     /// Another process loads the key.

@@ -104,6 +104,11 @@ impl Shared {
 
     /// Whether this process's own writes may be skipped: the one engine has made them itself. If there are several, the others must hear of them.
     pub fn skips_own(&self) -> bool {
+        self.has_one_engine()
+    }
+
+    /// Whether just one engine is attached.
+    pub fn has_one_engine(&self) -> bool {
         lock(&self.engines).len() == 1
     }
 

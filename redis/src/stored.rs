@@ -4,7 +4,7 @@
 //!    0   1  magic 0xCE
 //!    1   1  kind: 1 a lease, 2 an entry
 //!    2   8  epoch: the generation of all entries; a clear begins another one
-//!   10  16  identity: random, of this write
+//!   10  16  identity: random, of this write; of a lease, the last 8 are random of who has it
 //!   26   8  of an entry: when it expires by the server's clock, in milliseconds since 1970; 0: never
 //!   34      of an entry: what kvlight gave, unchanged
 //! ```
@@ -15,6 +15,9 @@ use crate::random::random;
 
 /// The generation of all entries. Those of another one are absent.
 pub type Epoch = [u8; 8];
+
+/// A random number of a second tier, as it has leases and writes.
+pub type Holder = [u8; 8];
 
 /// The length of a name in bytes.
 pub const NAME: usize = 26;
@@ -54,9 +57,16 @@ fn new_name(kind: u8, epoch: Epoch) -> Name {
     name
 }
 
-/// A lease: its name is all of it.
-pub fn new_lease(epoch: Epoch) -> Name {
-    new_name(LEASE, epoch)
+/// A lease: its name is all of it. It ends with its holder's number.
+pub fn new_lease(epoch: Epoch, holder: Holder) -> Name {
+    let mut name = new_name(LEASE, epoch);
+    name[18..].copy_from_slice(&holder);
+    name
+}
+
+/// Whether a lease is one of this holder's.
+pub fn is_lease_of(lease: &[u8], holder: Holder) -> bool {
+    lease.get(18..) == Some(&holder)
 }
 
 /// An entry as it is stored.
@@ -144,13 +154,19 @@ mod tests {
                 assert_eq!(name_of(&bytes), &bytes[..NAME]);
             }
         }
-        assert_eq!(read(&new_lease(epoch)), Stored::Lease(epoch));
+        assert_eq!(read(&new_lease(epoch, [8; 8])), Stored::Lease(epoch));
     }
 
     #[test]
     fn two_writes_have_two_names() {
-        assert_ne!(new_lease([1; 8]), new_lease([1; 8]));
+        assert_ne!(new_lease([1; 8], [2; 8]), new_lease([1; 8], [2; 8]));
         assert_ne!(new_entry([1; 8], None, b"")[..NAME], new_entry([1; 8], None, b"")[..NAME]);
+    }
+
+    #[test]
+    fn a_lease_names_its_holder() {
+        let lease = new_lease([1; 8], [2; 8]);
+        assert!(is_lease_of(&lease, [2; 8]) && !is_lease_of(&lease, [3; 8]) && !is_lease_of(b"", [2; 8]));
     }
 
     #[test]
@@ -159,7 +175,7 @@ mod tests {
         for len in 0..HEADER {
             assert_eq!(read(&entry[..len]), Stored::Foreign, "{len} bytes");
         }
-        let lease = new_lease([7; 8]);
+        let lease = new_lease([7; 8], [8; 8]);
         for len in 0..NAME {
             assert_eq!(read(&lease[..len]), Stored::Foreign, "{len} bytes");
         }
@@ -173,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_token_is_read_as_it_was_written() {
-        let token = Token { name: new_lease([3; 8]), session: 4, until: 5 };
+        let token = Token { name: new_lease([3; 8], [2; 8]), session: 4, until: 5 };
         assert_eq!(Token::from_bytes(&token.to_bytes()), Some(token));
         for len in 0..TOKEN {
             assert_eq!(Token::from_bytes(&token.to_bytes()[..len]), None, "{len} bytes");

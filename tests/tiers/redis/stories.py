@@ -142,6 +142,23 @@ def t10_a_process_that_has_died_is_not_waited_for_longer_than_that(world):
     assert b.l2()["fills"] == 1, "it has taken the lease over"
 
 
+def t10_a_process_does_not_wait_for_its_own_load_that_has_failed(world):
+    server = world.server()
+    a, b = (world.worker(server.url(lease_ms=60000), *WAITING) for _ in range(2))
+    for _ in range(3):
+        a.tell("fetch x")
+        a.expect("load x")
+        a.tell("fail x")
+        a.expect("done x")
+    assert (a.state()["leases"], a.state()["busy"]) == (3, 0)
+    a.tell("fetch x")
+    a.expect("load x")
+    b.tell("fetch x")
+    eventually("the other one has looked", lambda: b.state()["busy"] >= 1)
+    a.tell("answer x of_a")
+    assert b.result("x") == ("l2", "of_a") and not b.has_said("load")
+
+
 def t10_a_lease_that_ends_while_it_is_waited_for_is_taken_over(world):
     server = world.server()
     a = world.worker(server.url(lease_ms=300), *PATIENT)
