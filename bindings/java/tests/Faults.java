@@ -179,6 +179,41 @@ final class Faults {
             cache.close();
             Files.delete(file);
         });
+        tap.test("close inside callbacks on the only thread of their executor", () -> {
+            for (boolean reports : new boolean[] {false, true}) {
+                ExecutorService only = Executors.newSingleThreadExecutor();
+                AtomicInteger dropped = new AtomicInteger();
+                Config<String, String> config = Scenarios.config().callbackExecutor(only);
+                if (reports) {
+                    config.dropped(value -> dropped.incrementAndGet());
+                }
+                Tasks<String, String> tasks = Scenarios.users(config, Scenarios.list());
+                tasks.fetch("a").thenRun(tasks::close).get(60, TimeUnit.SECONDS);
+                Tasks<String, String> other = Scenarios.users(config, Scenarios.list());
+                other.fetchEach(List.of("a"), result -> other.close()).get(60, TimeUnit.SECONDS);
+                tasks.closeAfter(0).get(60, TimeUnit.SECONDS);
+                other.closeAfter(0).get(60, TimeUnit.SECONDS);
+                Tap.equal(dropped.get(), reports ? 2 : 0, "values dropped");
+                only.shutdown();
+            }
+        });
+        tap.test("close on the only thread of the executor for callbacks, without a function for dropped values", () -> {
+            ExecutorService only = Executors.newSingleThreadExecutor();
+            Tasks<String, String> tasks = Scenarios.users(Scenarios.config().callbackExecutor(only), Scenarios.list());
+            Tap.equal(tasks.fetchWait("a"), "user a", "the value");
+            only.submit(tasks::close).get(60, TimeUnit.SECONDS);
+            only.shutdown();
+        });
+        tap.test("an executor that has no thread", () -> {
+            AtomicInteger dropped = new AtomicInteger();
+            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().dropped(value -> dropped.incrementAndGet()).callbackExecutor(job -> {
+                throw new OutOfMemoryError("unable to create native thread");
+            }), Scenarios.list())) {
+                Tap.equal(tasks.fetch("a").get(60, TimeUnit.SECONDS), "user a", "the value");
+                tasks.closeAfter(0).get(60, TimeUnit.SECONDS);
+            }
+            Tap.equal(dropped.get(), 1, "values dropped");
+        });
         tap.test("a drain lets accepted work finish", () -> {
             BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();
             Tasks<String, String> tasks = Scenarios.held(Scenarios.config(), requests);

@@ -121,7 +121,9 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
 
     /**
      * A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the executor for
-     * callbacks. It is not called for a Tasks or a Cache that was collected without having been closed.
+     * callbacks. It is not called for a Tasks or a Cache that was collected without having been closed, and not for values that the second tier is being
+     * given when it is closed. {@link Store#close} waits for the calls, unless a function that runs on the executor calls it: other code that runs on the
+     * executor's only thread must not close.
      *
      * @param function receives values, to close them for example
      * @return this

@@ -8,7 +8,6 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 
 /**
@@ -35,6 +34,8 @@ final class Engine {
     final SerialExecutor serial;
 
     private final Executor callbacks;
+    /** Whether a function of the program is told of dropped values, so that the end waits for the executor for callbacks. */
+    private final boolean reportsDrops;
     private final Consumer<Throwable> failed;
     private final Runnable atEnd;
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
@@ -61,7 +62,8 @@ final class Engine {
         Library.require();
         callbacks = config.callbackExecutor();
         failed = config.failureHandler();
-        serial = new SerialExecutor(callbacks, this::report);
+        reportsDrops = config.dropped() != null;
+        serial = new SerialExecutor(this::callBack, this::report);
         this.atEnd = atEnd;
         long made = 0;
         try (Scratch scratch = Scratch.of(64)) {
@@ -204,11 +206,7 @@ final class Engine {
 
     /** Runs code that may run the program's, on the executor for callbacks. */
     void callBack(Runnable job) {
-        try {
-            callbacks.execute(job);
-        } catch (RejectedExecutionException e) {
-            job.run(); // The program has shut its executor down.
-        }
+        CallbackJob.execute(callbacks, job);
     }
 
     /** Reports an exception of one of the program's functions that nobody waits for. */
@@ -252,7 +250,8 @@ final class Engine {
 
     /** Waits for the end, unless the calling thread is one that the end waits for. */
     void awaitEnd() {
-        if (!serial.isCurrent() && !Transfer.isInside() && Thread.currentThread() != pump) {
+        boolean holdsExecutor = reportsDrops && CallbackJob.isInside();
+        if (!holdsExecutor && !serial.isCurrent() && !Transfer.isInside() && Thread.currentThread() != pump) {
             ended.join();
         }
     }
@@ -276,7 +275,12 @@ final class Engine {
                 NativeApi.kvl_queue_dispose(queue); // A cache that an iterator holds still refers to it.
             }
             atEnd.run();
-            serial.execute(() -> ended.complete(null));
+            Runnable end = () -> ended.complete(null);
+            if (reportsDrops) {
+                serial.execute(end);
+            } else {
+                CallbackJob.execute(Pools.CALLBACKS, end);
+            }
         }
     }
 

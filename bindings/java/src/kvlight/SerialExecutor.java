@@ -2,10 +2,12 @@ package kvlight;
 
 import java.util.ArrayDeque;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
 
-/** Runs jobs on another executor, one at a time, in the order in which they come. A job that fails does not keep the others from running. */
+/**
+ * Runs jobs on another executor, which rejects none, one at a time, in the order in which they come. A job that fails does not keep the others from
+ * running.
+ */
 final class SerialExecutor implements Executor {
     private final Executor target;
     private final Consumer<Throwable> failed;
@@ -27,11 +29,7 @@ final class SerialExecutor implements Executor {
             }
             isRunning = true;
         }
-        try {
-            target.execute(this::run);
-        } catch (RejectedExecutionException e) {
-            run(); // The program has shut its executor down.
-        }
+        target.execute(this::run);
     }
 
     /** Whether the calling thread is running one of the jobs. */

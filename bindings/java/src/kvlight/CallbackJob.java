@@ -1,0 +1,54 @@
+package kvlight;
+
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** A job on the executor for callbacks. It runs once, even if the executor takes it and fails nevertheless. */
+final class CallbackJob implements Runnable {
+    /** How many jobs the thread is inside of that run on an executor of the program: that executor may have no other thread. */
+    private static final ThreadLocal<int[]> INSIDE = ThreadLocal.withInitial(() -> new int[1]);
+
+    private final Runnable job;
+    private final boolean isOfProgram;
+    private final AtomicBoolean hasBegun = new AtomicBoolean();
+
+    private CallbackJob(Runnable job, boolean isOfProgram) {
+        this.job = job;
+        this.isOfProgram = isOfProgram;
+    }
+
+    static boolean isInside() {
+        return INSIDE.get()[0] > 0;
+    }
+
+    /** Runs a job on an executor; on this thread if it rejects the job, or has no thread for it. An exception is thrown if the job has begun. */
+    static void execute(Executor executor, Runnable job) {
+        CallbackJob once = new CallbackJob(job, executor != Pools.CALLBACKS);
+        try {
+            executor.execute(once);
+        } catch (Throwable e) {
+            if (once.hasBegun.get()) {
+                throw e;
+            }
+            once.run();
+        }
+    }
+
+    @Override
+    public void run() {
+        if (!hasBegun.compareAndSet(false, true)) {
+            return;
+        }
+        if (!isOfProgram) {
+            job.run();
+            return;
+        }
+        int[] depth = INSIDE.get();
+        depth[0]++;
+        try {
+            job.run();
+        } finally {
+            depth[0]--;
+        }
+    }
+}
