@@ -53,12 +53,14 @@ final class Tap {
         }
     }
 
-    static <T> T taken(BlockingQueue<T> queue) throws InterruptedException {
-        T one = queue.poll(60, TimeUnit.SECONDS);
-        if (one == null) {
-            throw new AssertionError("nothing came");
+    static <T> T taken(BlockingQueue<T> queue) {
+        try {
+            T one = queue.poll(60, TimeUnit.SECONDS);
+            check(one != null, "nothing came");
+            return one;
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
         }
-        return one;
     }
 
     /** Collects garbage until a condition holds. */

@@ -41,20 +41,17 @@ final class TierRequest<V> {
     /** Serves the request. However it ends, the request does. */
     void serve() {
         int kind = NativeApi.kvl_l2_request_kind(handle);
-        List<byte[]> keys = List.of();
         boolean isDone = false;
         try {
-            keys = readKeys();
-            ask(kind, keys);
+            ask(kind, readKeys());
             isDone = true;
         } catch (Throwable e) {
             engine.report(e);
         } finally {
-            // What was not answered of a read has failed with the finish; what was to be written is failed here.
-            for (int at = 0; !isDone && kind != NativeApi.L2_READ && at < Math.max(keys.size(), 1); at++) {
-                NativeApi.kvl_l2_request_fail(handle, at);
+            // What was not answered of a read fails with the finish. A write that is released unfinished has failed as a whole.
+            if (isDone || kind == NativeApi.L2_READ) {
+                NativeApi.kvl_l2_request_finish(handle);
             }
-            NativeApi.kvl_l2_request_finish(handle);
             NativeApi.kvl_l2_request_release(handle);
         }
     }
@@ -134,7 +131,9 @@ final class TierRequest<V> {
                 return;
             }
             long cost = tasks.costOf(value, Terms.NONE);
-            tasks.enter();
+            if (!engine.gate.enter()) {
+                return; // It is closed.
+            }
             try {
                 long made = engine.newValue(value, cost, scratch);
                 try {
@@ -186,6 +185,7 @@ final class TierRequest<V> {
 
     /** States the bytes of an object. An object that has none is refused, and left out. */
     private boolean hasPayload(int at) {
+        V value;
         try (Scratch scratch = Scratch.of(0)) {
             scratch.clear(1);
             int status = NativeApi.kvl_l2_request_value(handle, at, scratch.out(0));
@@ -193,20 +193,20 @@ final class TierRequest<V> {
             if (status != NativeApi.VALUE) {
                 return true; // The key is known to be absent.
             }
-            V value = tasks.cast(tasks.taken(scratch.longAt(0)));
-            byte[] bytes;
-            try {
-                bytes = Objects.requireNonNull(attached.encode.apply(value), "kvlight: the function that encodes values returned null");
-            } catch (Throwable e) {
-                engine.report(e);
-                tell(NativeApi.kvl_l2_request_refused(handle, at));
-                return false;
-            }
-            try (Scratch payload = Scratch.of(bytes.length)) {
-                tell(NativeApi.kvl_l2_request_set_payload(handle, at, payload.bytes(bytes), bytes.length));
-            }
-            return true;
+            value = tasks.cast(tasks.taken(scratch.longAt(0)));
         }
+        byte[] bytes;
+        try {
+            bytes = Objects.requireNonNull(attached.encode.apply(value), "kvlight: the function that encodes values returned null");
+        } catch (Throwable e) {
+            engine.report(e);
+            tell(NativeApi.kvl_l2_request_refused(handle, at));
+            return false;
+        }
+        try (Scratch payload = Scratch.of(bytes.length)) {
+            tell(NativeApi.kvl_l2_request_set_payload(handle, at, payload.bytes(bytes), bytes.length));
+        }
+        return true;
     }
 
     private SecondTier.Entry entry(int at, byte[] key) {
