@@ -179,7 +179,7 @@ abstract class Pending<K, V> {
         @Override
         void abandon(Throwable error) {
             release();
-            tasks.engine.callBack(() -> future.fail(error));
+            callBack(() -> future.fail(error));
         }
 
         List<Result<K, V>> read(long results) {

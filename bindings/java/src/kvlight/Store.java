@@ -69,22 +69,26 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     public Map<K, V> getAll(Collection<? extends K> keys) {
         List<K> asked = new ArrayList<>(keys);
         byte[][] bytes = bytesOf(asked);
-        Map<K, V> found = new LinkedHashMap<>();
+        Object[] values = new Object[bytes.length];
         long room = Scratch.sizeOf(bytes) + 16L * bytes.length;
         enter();
         try (Scratch scratch = Scratch.of(Math.toIntExact(room))) {
-            int values = scratch.struct(8 * bytes.length);
+            int handles = scratch.struct(8 * bytes.length);
             int statuses = scratch.struct((4 * bytes.length + 7) & ~7);
             long slices = scratch.slices(bytes);
-            KvlightException.check(NativeApi.kvl_cache_get_many(engine.cache(), slices, bytes.length, scratch.addressOf(values), scratch.addressOf(statuses)));
+            KvlightException.check(NativeApi.kvl_cache_get_many(engine.cache(), slices, bytes.length, scratch.addressOf(handles), scratch.addressOf(statuses)));
             for (int i = 0; i < bytes.length; i++) {
                 int status = scratch.memory.getInt(statuses + 4 * i);
-                if (status == NativeApi.VALUE || status == NativeApi.NULL) {
-                    found.put(asked.get(i), status == NativeApi.NULL ? null : cast(taken(scratch.memory.getLong(values + 8 * i))));
-                }
+                values[i] = status == NativeApi.VALUE ? taken(scratch.memory.getLong(handles + 8 * i)) : status == NativeApi.NULL ? null : MISSING;
             }
         } finally {
             leave();
+        }
+        Map<K, V> found = new LinkedHashMap<>();
+        for (int i = 0; i < values.length; i++) {
+            if (values[i] != MISSING) {
+                found.put(asked.get(i), cast(values[i]));
+            }
         }
         return found;
     }
