@@ -40,12 +40,15 @@ type TierAbilities struct {
 	GrantsLeases bool
 }
 
+// TierTTLNever is the time until an entry of a second tier expires that never does.
+const TierTTLNever = -time.Millisecond
+
 // TierEntry is what is to be stored under a key of a second tier.
 type TierEntry struct {
 	Key string
 	// Data is to be stored as it is.
 	Data []byte
-	// TTL is the time until the entry expires, from now on; negative for never.
+	// TTL is the time until the entry expires, from now on; TierTTLNever for never.
 	TTL time.Duration
 	// Token is, for Fill, the one that the read of the key gave.
 	Token []byte
@@ -55,7 +58,7 @@ type TierEntry struct {
 type TierFound struct {
 	// Data is that of the entry; nil if there is none.
 	Data []byte
-	// TTLLeft is the time until the entry expires; negative for never, 0 if it is not known.
+	// TTLLeft is the time until the entry expires; TierTTLNever for never, 0 if it is not known. If it is negative otherwise, the entry has expired.
 	TTLLeft time.Duration
 	// Token stands for this very entry, for a fill that may replace it; without an entry it is the lease, if one was granted.
 	Token []byte
@@ -156,7 +159,7 @@ func (r *tierRequest[V]) ask(ctx context.Context) error {
 	tier := r.engine.sharing.Tier
 	switch r.kind {
 	case C.KVL_L2_READ:
-		found, err := tier.Read(ctx, r.keys)
+		found, err := tier.Read(ctx, append([]string(nil), r.keys...))
 		for i, key := range r.keys {
 			if err != nil {
 				break
@@ -165,7 +168,7 @@ func (r *tierRequest[V]) ask(ctx context.Context) error {
 		}
 		return err
 	case C.KVL_L2_REMOVE:
-		return tier.Remove(ctx, r.keys)
+		return tier.Remove(ctx, append([]string(nil), r.keys...))
 	case C.KVL_L2_CLEAR:
 		return tier.Clear(ctx)
 	}
@@ -223,7 +226,10 @@ func (r *tierRequest[V]) found(i C.size_t, found TierFound) error {
 func (r *tierRequest[V]) hit(i C.size_t, found TierFound) error {
 	data, length := withEnd(found.Data)
 	token, tokenLen := withEnd(found.Token)
-	left := milliseconds(found.TTLLeft, C.KVL_L2_TTL_UNKNOWN, C.KVL_TTL_NEVER)
+	left := milliseconds(found.TTLLeft, C.KVL_L2_TTL_UNKNOWN, 0)
+	if found.TTLLeft == TierTTLNever {
+		left = C.KVL_TTL_NEVER
+	}
 	var payload C.size_t
 	switch status := C.go_l2_payload(r.handle, i, data, length, &payload); status {
 	case C.KVL_OK:

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -212,6 +213,52 @@ func Test_t03_a_write_beats_an_older_load(t *testing.T) {
 	}
 	if fills, _ := tier.counts(); fills != 0 {
 		t.Error(fills)
+	}
+}
+
+func Test_t03_a_tier_that_sorts_its_keys_answers_the_right_ones(t *testing.T) {
+	tier := newMemoryTier()
+	tier.read = func(_ context.Context, keys []string) (map[string]kvlight.TierFound, error) {
+		sort.Strings(keys)
+		found := map[string]kvlight.TierFound{}
+		for _, key := range keys {
+			found[key] = kvlight.TierFound{Token: []byte("lease of " + key)}
+		}
+		return found, nil
+	}
+	filled := make(chan kvlight.TierEntry, 2)
+	tier.fill = func(entries []kvlight.TierEntry) ([]bool, error) {
+		for _, entry := range entries {
+			filled <- entry
+		}
+		return nil, nil
+	}
+	if _, err := sharing(t, tier, namesakes, nil).FetchAll(context.Background(), []string{"b", "a"}); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < 2; i++ {
+		if entry := <-filled; string(entry.Token) != "lease of "+entry.Key {
+			t.Error(entry.Key, string(entry.Token))
+		}
+	}
+}
+
+func Test_t02_only_an_entry_that_is_said_never_to_expire_does_not(t *testing.T) {
+	tier := newMemoryTier()
+	tasks := sharing(t, tier, namesakes, nil)
+	_, _ = tasks.Put("k", user{"shared", 1}, kvlight.Terms{TTL: -1})
+	eventually(t, func() bool { return tier.has("k") })
+	entry := tier.rows["k"].entry
+	if entry.TTL != kvlight.TierTTLNever {
+		t.Error(entry.TTL)
+	}
+	for left, wanted := range map[time.Duration]string{kvlight.TierTTLNever: "shared", -1: "loaded k", -time.Hour: "loaded k"} {
+		tier.read = func(context.Context, []string) (map[string]kvlight.TierFound, error) {
+			return map[string]kvlight.TierFound{"k": {Data: entry.Data, TTLLeft: left}}, nil
+		}
+		if found, _, err := sharing(t, tier, namesakes, nil).Fetch(context.Background(), "k"); found.Name != wanted || err != nil {
+			t.Error(left, found, err)
+		}
 	}
 }
 
