@@ -44,7 +44,7 @@ class MemoryTier < Kvlight::SecondTier
   end
 
   def has?(key)
-    locked { !@rows[key.b]&.entry.nil? }
+    locked { !@rows[key]&.entry.nil? }
   end
 
   private
@@ -178,6 +178,59 @@ scenario "t07 what could not be written is written again" do
   is_down = false
   eventually { tier.has?("k") }
   tasks.close
+end
+
+scenario "t07 a removal that fails is repeated, whatever became of the list of its keys" do
+  reached = Thread::Queue.new
+  on = Thread::Queue.new
+  encodings = []
+  tier = Class.new(MemoryTier) do
+    define_method(:remove) do |keys|
+      reached << true
+      encodings.concat(keys.map(&:encoding))
+      next super(keys) unless on.pop
+
+      keys.clear
+      raise IOError, "down"
+    end
+  end.new
+  tasks = Kvlight::Tasks.new(second_tier: tier, l2_break_ms: 1, on_error: ->(_) {}, **PATIENT) { |_| {} }
+  keys = %w[a b c d]
+  keys.each { tasks.put(_1, "put") }
+  eventually { keys.all? { tier.has?(_1) } }
+  tasks.remove("a")
+  reached.pop
+  keys.each { tasks.remove(_1) } # together, when the first is done
+  [false, true, *[false] * 20].each { on << _1 }
+  eventually { keys.none? { tier.has?(_1) } }
+  equal encodings.uniq, [Encoding::UTF_8], "the encoding of keys"
+  tasks.close
+end
+
+scenario "t01 a hit that comes after the close is no failure of the second tier" do
+  tier = MemoryTier.new
+  reached = Thread::Queue.new
+  on = Thread::Queue.new
+  reported = []
+  load = lambda do |bytes|
+    reached << true
+    on.pop
+    Marshal.load(bytes)
+  end
+  one = Kvlight::Tasks.new(second_tier: tier, dump: Marshal.method(:dump), load: load, **PATIENT) { |_| {} }
+  one.put("k", [1])
+  eventually { tier.has?("k") }
+  one.close
+  tasks = Kvlight::Tasks.new(second_tier: tier, dump: Marshal.method(:dump), load: load, on_error: ->(e) { reported << e }, **PATIENT) { |_| {} }
+  fetch = tasks.start("k")
+  reached.pop
+  closer = Thread.new { tasks.close }
+  raised(Kvlight::Error, "the fetch") { fetch.value }
+  eventually { tasks.closed? }
+  on << true
+  closer.join
+  eventually { Thread.list.none? { |thread| thread.name == "kvlight second tier" } }
+  equal reported, [], "what is reported"
 end
 
 scenario "t01 one that is slow delays a fetch by its time limit and no longer" do

@@ -115,7 +115,8 @@ module Kvlight
       Error.check(Native.kvl_config_set_l2(config, tier.abilities, 0, 0, 0)) if tier
       Error.check(Native.kvl_config_set_provider(config, 0, 0, 0))
       @max_requests = %w[tasks.max_running tasks.max_abandoned].sum { |key| Settings.number(config, key) }
-      @max_tier_requests = Settings.number(config, "l2.max_requests") + 1
+      # As many that look or write as are left unfinished when their time is over.
+      @max_tier_requests = (Settings.number(config, "l2.max_requests") + 1) * 2
       @tasks = create(config)
       descriptor = Native.output { |out| Error.check(Native.kvl_queue_fd(@queue, out)) }
       # The library owns the descriptor: Ruby must not close it.

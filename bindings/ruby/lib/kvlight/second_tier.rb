@@ -72,14 +72,14 @@ module Kvlight
 
   # A request for the second tier, for Tasks.
   class TierRequest
-    def initialize(tasks, attached, handle)
+    def initialize(tasks, attached, handle, encoding)
       @tasks = tasks
       @attached = attached
       @handle = Native.kvl_l2_request_retain(handle)
       @kind = Native.kvl_l2_request_kind(handle)
       count = Native.kvl_l2_request_len(handle)
       slices = count.zero? ? [] : Fiddle::Pointer.new(Native.kvl_l2_request_keys(handle))[0, count * Native::Slice::SIZE].unpack("Q*")
-      @keys = slices.each_slice(2).map { |data, length| Native.bytes(data, length) }
+      @keys = slices.each_slice(2).map { |data, length| Native.bytes(data, length).force_encoding(encoding) }
     end
 
     # Serves the request. However it ends, even if the thread is killed, the request does.
@@ -90,8 +90,8 @@ module Kvlight
     rescue Exception => e # rubocop:disable Lint/RescueException
       @tasks.tier_failed(e)
     ensure
-      fail_all unless is_done
-      Native.kvl_l2_request_finish(@handle)
+      # What was not answered of a read fails with the finish. A write that is released unfinished has failed as a whole.
+      Native.kvl_l2_request_finish(@handle) if is_done || @kind == L2_READ
       Native.kvl_l2_request_release(@handle)
     end
 
@@ -106,16 +106,9 @@ module Kvlight
       case @kind
       when L2_READ then found(@attached.call(@kind, @keys.map(&:dup)))
       when L2_FILL, L2_WRITE then store
-      when L2_REMOVE then @attached.call(@kind, @keys)
+      when L2_REMOVE then @attached.call(@kind, @keys.map(&:dup))
       when L2_CLEAR then @attached.call(@kind)
       end
-    end
-
-    # What was not answered has failed with the finish; what was to be written is failed here.
-    def fail_all
-      return if @kind == L2_READ
-
-      [@keys.size, 1].max.times { |at| Native.kvl_l2_request_fail(@handle, at) }
     end
 
     # That it comes late, or after a close, is not the second tier's fault.
@@ -176,7 +169,8 @@ module Kvlight
       end
       true
     rescue StandardError => e
-      @tasks.tier_failed(e)
+      is_late = @tasks.closed? && e.is_a?(Error) && e.status == ERR_CLOSED
+      @tasks.tier_failed(e) unless is_late
       false
     end
 

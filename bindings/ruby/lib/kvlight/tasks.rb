@@ -489,7 +489,7 @@ module Kvlight
     end
 
     def serve(address)
-      request = TierRequest.new(self, @tier, address)
+      request = TierRequest.new(self, @tier, address, @encoding)
       @servers.push(-> { request.serve })
     rescue ThreadError
       request.give_up
