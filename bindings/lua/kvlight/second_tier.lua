@@ -148,9 +148,14 @@ local function store(request, tier, is_fill)
   end
 end
 
+-- The second tier may change a list that it is given.
+local function copy_of(list)
+  return { unpack(list) }
+end
+
 local function ask(request, tier, kind)
   if kind == K.L2_READ then
-    local found = tier:read(request.keys)
+    local found = tier:read(copy_of(request.keys))
     if type(found) ~= "table" then
       error(("kvlight: read() returns a table, { key = found }, and not a %s"):format(type(found)), 0)
     end
@@ -158,7 +163,7 @@ local function ask(request, tier, kind)
       answer(request, i - 1, found[key])
     end
   elseif kind == K.L2_REMOVE then
-    tier:remove(request.keys)
+    tier:remove(copy_of(request.keys))
   elseif kind == K.L2_CLEAR then
     tier:clear()
   else
@@ -176,13 +181,12 @@ function M.serve(tasks, borrowed, report)
   local request = { tasks = tasks, handle = handle, keys = keys, report = report }
   local ok, reason = pcall(ask, request, tasks.second_tier, kind)
   if not ok then
-    -- What was to be looked up fails with the finish.
-    for at = 0, kind == K.L2_READ and -1 or math.max(#keys, 1) - 1 do
-      C.kvl_l2_request_fail(handle, at)
-    end
     report(reason)
   end
-  C.kvl_l2_request_finish(handle)
+  -- What was not answered of a read fails with the finish. A write that is released unfinished has failed as a whole.
+  if ok or kind == K.L2_READ then
+    C.kvl_l2_request_finish(handle)
+  end
   C.kvl_l2_request_release(handle)
 end
 

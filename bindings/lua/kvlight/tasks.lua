@@ -638,9 +638,11 @@ function Tasks:_wait(fetch)
   end
 end
 
--- Waits until the second tier has everything that was put and loaded before, for at most `timeout_ms`. Returns whether it has. It polls meanwhile.
+-- Waits until the second tier has everything that was put and loaded before, for at most `timeout_ms`, not counting the time that
+-- its functions take. Returns whether it has. It polls meanwhile.
 function Tasks:sync_second_tier(timeout_ms)
   local rounds = math.ceil(timeout_ms / 10)
+  self:poll() -- what was loaded is not counted as pending
   while self:stats().l2_pending > 0 do
     if rounds <= 0 then
       return false

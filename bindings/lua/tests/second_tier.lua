@@ -189,6 +189,45 @@ scenario("t07 what could not be written is written again", function()
   tasks:close()
 end)
 
+scenario("t03 t07 it may change the list of keys that it is given", function()
+  local tier, fails = memory_tier(), 1
+  local read, remove = tier.read, tier.remove
+  function tier:read(keys)
+    table.sort(keys)
+    return read(self, keys)
+  end
+  function tier:remove(keys)
+    if fails > 0 then
+      fails = fails - 1
+      while table.remove(keys) do end
+      error("down", 0)
+    end
+    remove(self, keys)
+  end
+  local tasks = sharing(tier, function() return { a = "row a", b = "row b" } end, { ["l2.break_ms"] = 1, on_error = function() end })
+  tasks:fetch_all { "b", "a" }
+  equal(tasks:sync_second_tier(60000) and tier:has "a" and tier:has "b", true, "each is filled with its own token")
+  tasks:remove "a"
+  tasks:remove "b"
+  tasks:remove "c"
+  equal(tasks:sync_second_tier(60000) and not tier:has "a" and not tier:has "b", true, "the removals are repeated")
+  tasks:close()
+end)
+
+scenario("t07 a sync waits for what was loaded", function()
+  local tier, request = memory_tier(), nil
+  local tasks = sharing(tier, function(_, the_request) request = the_request end)
+  local fetch = tasks:start "k"
+  while not request do
+    tasks:poll(100)
+  end
+  request:resolve(1, "row")
+  request:finish()
+  equal(tasks:sync_second_tier(60000) and tier:has "k", true, "the fill")
+  equal(fetch:wait().value, "row", "the fetch")
+  tasks:close()
+end)
+
 scenario("l09 what cannot be used is refused", function()
   equal(pcall(kvlight.tasks, { provider = nothing, second_tier = {} }), false, "no functions")
   equal(pcall(kvlight.tasks, { provider = nothing, second_tier = memory_tier(), dump = dump }), false, "half a codec")
