@@ -165,9 +165,11 @@ namespace Kvlight
             }
         }
 
+        internal bool TryEnter() => gate.Enter();
+
         internal void Enter()
         {
-            if (!gate.Enter())
+            if (!TryEnter())
                 throw KvlightException.Of(NativeApi.ERR_CLOSED, null, null);
         }
 

@@ -28,12 +28,10 @@ namespace Kvlight
         internal void Serve()
         {
             uint kind = NativeApi.kvl_l2_request_kind(handle);
-            IReadOnlyList<byte[]> keys = Array.Empty<byte[]>();
             bool isDone = false;
             try
             {
-                keys = ReadKeys();
-                Ask(kind, keys);
+                Ask(kind, ReadKeys());
                 isDone = true;
             }
             catch (Exception e)
@@ -42,10 +40,9 @@ namespace Kvlight
             }
             finally
             {
-                // What was not answered of a read has failed with the finish; what was to be written is failed here.
-                for (int at = 0; !isDone && kind != NativeApi.L2_READ && at < Math.Max(keys.Count, 1); at++)
-                    NativeApi.kvl_l2_request_fail(handle, at);
-                NativeApi.kvl_l2_request_finish(handle);
+                // What was not answered of a read fails with the finish. A write that is released unfinished has failed as a whole.
+                if (isDone || kind == NativeApi.L2_READ)
+                    NativeApi.kvl_l2_request_finish(handle);
                 NativeApi.kvl_l2_request_release(handle);
             }
         }
@@ -132,7 +129,8 @@ namespace Kvlight
                     return;
                 }
                 long cost = tasks.CostOf(value, null);
-                engine.Enter();
+                if (!engine.TryEnter())
+                    return; // It is closed.
                 try
                 {
                     IntPtr made = engine.NewValue(value, cost);

@@ -75,6 +75,24 @@ internal static class SecondTierTests
         }
     }
 
+    /// <summary>Runs each task on a thread of its own, and counts those that have ended.</summary>
+    private sealed class Threads : TaskScheduler
+    {
+        private int done;
+
+        internal int Done => Volatile.Read(ref done);
+
+        protected override void QueueTask(Task task) => new Thread(() =>
+        {
+            TryExecuteTask(task);
+            Interlocked.Increment(ref done);
+        }).Start();
+
+        protected override bool TryExecuteTaskInline(Task task, bool wasQueued) => false;
+
+        protected override IEnumerable<Task> GetScheduledTasks() => Enumerable.Empty<Task>();
+    }
+
     private static Config<string, string[]> Config(ISecondTier tier) => new Config<string, string[]>(Keys.Strings)
     {
         L2TimeoutMs = 60000, L2WaitMs = 60000, CacheTtlMs = 60000, SecondTier = tier,
@@ -155,6 +173,35 @@ internal static class SecondTierTests
             }
             config.Decode = null;
             Tap.Thrown<ArgumentException>("without a function", () => Rows(config));
+        });
+        tap.Test("t01 a hit that comes after the close is no failure of the second tier", () =>
+        {
+            var tier = new MemoryTier();
+            using (Tasks<string, string[]> writes = Rows(Config(tier)))
+            {
+                writes.Put("k", new[] { "put" });
+                Tap.BusyUntil(() => tier.Has("k"));
+            }
+            var reported = new ConcurrentQueue<Exception>();
+            var reached = new BlockingCollection<bool>();
+            var on = new BlockingCollection<bool>();
+            Config<string, string[]> config = Config(tier);
+            config.FailureHandler = reported.Enqueue;
+            config.Decode = bytes =>
+            {
+                reached.Add(true);
+                Tap.Taken(on);
+                return new[] { "late" };
+            };
+            var scheduler = new Threads();
+            config.Scheduler = scheduler;
+            Tasks<string, string[]> tasks = Rows(config);
+            Task<string[]> fetched = tasks.FetchAsync("k");
+            Tap.Taken(reached);
+            tasks.Dispose();
+            on.Add(true);
+            Tap.BusyUntil(() => scheduler.Done == 1);
+            Tap.Check(fetched.IsFaulted && reported.IsEmpty, "nothing is reported");
         });
     }
 }
