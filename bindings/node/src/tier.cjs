@@ -108,6 +108,9 @@ class TierRequest {
     if (row instanceof Uint8Array) {
       return this.#hit(i, row, K.L2_TTL_UNKNOWN, NOTHING);
     }
+    if (typeof row !== 'object') {
+      throw new TypeError(`kvlight: \`read\` answers a key with an object or a Uint8Array, not a ${typeof row}`);
+    }
     const { data, ttl_left_ms = K.L2_TTL_UNKNOWN, token = NOTHING, isLeased = false } = row;
     if (data !== undefined) {
       return this.#hit(i, data, ttl_left_ms, token);
@@ -124,6 +127,9 @@ class TierRequest {
     const value = this.#loaded(payload);
     if (value === undefined || value === null || value instanceof Uint8Array) {
       return this.#tell(native.tierHit, i, NOTHING, ttl_left_ms, token, engine, undefined, 0);
+    }
+    if (this.#store.isClosed) {
+      return undefined;
     }
     const cost = this.#store.costOf(value);
     return this.#tell(native.tierHit, i, data, ttl_left_ms, token, engine, this.#store.toNative(value), cost);

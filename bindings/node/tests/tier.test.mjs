@@ -207,6 +207,40 @@ test('t07_what_could_not_be_written_is_written_again', async () => {
   });
 });
 
+test('t01_a_hit_that_comes_after_the_close_is_no_failure_of_the_second_tier', async () => {
+  const secondTier = new Memory();
+  const codec = { dump: v8.serialize, load: v8.deserialize };
+  const one = new Tasks({ provider: () => new Map(), secondTier, ...codec, ...PATIENT });
+  one.put('k', 'shared');
+  await until(() => secondTier.has('k'));
+  await one.close();
+  const warnings = [];
+  const warned = (warning) => warnings.push(warning.message);
+  process.on('warning', warned);
+  const read = secondTier.read.bind(secondTier);
+  let answer;
+  secondTier.read = (keys) => new Promise((resolve) => (answer = async () => resolve(await read(keys))));
+  const tasks = new Tasks({ provider: () => new Map(), secondTier, ...codec, ...PATIENT });
+  const fetch = assert.rejects(tasks.fetch('k'));
+  await until(() => answer !== undefined);
+  await tasks.close();
+  await fetch;
+  await answer();
+  await new Promise((resolve) => setTimeout(resolve, 20)); // a warning comes in a later turn
+  process.off('warning', warned);
+  assert.deepEqual(warnings, []);
+});
+
+test('t01_what_is_no_answer_for_a_key_is_reported', async () => {
+  const secondTier = new Memory();
+  secondTier.read = () => new Map([['k', 'text']]);
+  const warning = new Promise((resolve) => process.once('warning', resolve));
+  const tasks = new Tasks({ provider: () => new Map([['k', bytes('loaded')]]), secondTier, ...PATIENT });
+  assert.deepEqual(await tasks.fetch('k'), bytes('loaded'));
+  assert.match((await warning).message, /answers a key with/);
+  await tasks.close();
+});
+
 test('t01_one_that_is_slow_delays_a_fetch_by_its_time_limit_and_no_longer', async () => {
   const secondTier = new Memory();
   secondTier.read = () => new Promise(() => {});
