@@ -366,12 +366,13 @@ final class Tasks
     }
 
     /**
-     * Waits until the second tier has everything that was put and loaded before, for at most `$timeoutMs` milliseconds. Returns whether it has.
-     * It polls meanwhile.
+     * Waits until the second tier has everything that was put and loaded before, for at most `$timeoutMs` milliseconds, and as long as its methods
+     * take beyond that. Returns whether it has. It polls meanwhile.
      */
     public function syncSecondTier(int $timeoutMs): bool
     {
         $end = hrtime(true) + $timeoutMs * 1_000_000;
+        $this->poll(); // what was loaded is not counted as pending
         while (($isPending = $this->stats()['now']['l2_pending'] > 0) && hrtime(true) < $end) {
             $this->poll(10);
         }

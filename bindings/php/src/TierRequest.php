@@ -47,7 +47,7 @@ final class TierRequest
                 Native::L2_FILL, Native::L2_WRITE => $this->store(),
                 Native::L2_REMOVE => $this->tier->remove($this->keys),
                 Native::L2_CLEAR => $this->tier->clear(),
-                default => null,
+                default => throw new \LogicException("kvlight: a request of a later version: $this->kind"),
             };
         } catch (\Throwable $error) {
             $this->failWrites();

@@ -192,6 +192,20 @@ $scenarios['t07 what could not be written is written again'] = function () {
     $tasks->close();
 };
 
+$scenarios['t07 a sync waits for what was loaded'] = function () {
+    $tier = new MemoryTier();
+    $request = null;
+    $tasks = sharing($tier, function (array $keys, $theRequest) use (&$request) { $request = $theRequest; });
+    $fetch = $tasks->start('k');
+    while ($request === null) {
+        $tasks->poll(100);
+    }
+    $request->resolve(0, 'row');
+    $request->finish();
+    equal([$tasks->syncSecondTier(60_000), $tier->has('k'), $fetch->wait()->value()], [true, true, 'row'], 'the fill');
+    $tasks->close();
+};
+
 $scenarios['l09 what cannot be used is refused'] = function () {
     equal(thrown(fn () => new Tasks(fn () => [], dump: serialize(...), load: unserialize(...))) instanceof InvalidArgumentException, true, 'without a tier');
     equal(thrown(fn () => new Tasks(fn () => [], secondTier: new MemoryTier(), dump: serialize(...))) instanceof InvalidArgumentException, true, 'half');
