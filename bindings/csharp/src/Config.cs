@@ -30,7 +30,8 @@ namespace Kvlight
         /// they are written to the standard error.</summary>
         public Action<Exception> FailureHandler { get; set; }
 
-        /// <summary>Where providers run; the default is the thread pool.</summary>
+        /// <summary>Where providers and the second tier run. Without it they have threads of their own, so that callers that block every thread of the
+        /// pool still get their answers.</summary>
         public TaskScheduler Scheduler { get; set; }
 
         /// <summary>A clock for tests of time, instead of the system's.</summary>

@@ -345,10 +345,10 @@ namespace Kvlight
             Serial.Run(() => ended.TrySetResult(true));
         }
 
-        /// <summary>Overwrites what calls have left on the stack. Mono's collector takes every word there that looks like a reference for one, and this
-        /// thread waits for its next event with the remnants of the last: a Tasks that was dropped would never be collected.</summary>
+        /// <summary>Overwrites what calls have left on the stack. Mono's collector takes every word there that looks like a reference for one, and a
+        /// thread waits for its next event or job with the remnants of the last: a Tasks that was dropped would never be collected.</summary>
         [MethodImpl(MethodImplOptions.NoInlining)]
-        private static void Erase()
+        internal static void Erase()
         {
             const int Words = 512;
             long* stack = stackalloc long[Words];

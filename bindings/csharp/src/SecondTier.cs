@@ -4,7 +4,7 @@ using System.Collections.Generic;
 namespace Kvlight
 {
     /// <summary>A second tier: a store that keys are looked up in before the provider is asked for them, and that receives what was loaded and put. Several
-    /// processes may share one; Config.SecondTier sets it. Its methods are called on the thread pool, or where providers run, several at a time, and may
+    /// processes may share one; Config.SecondTier sets it. Its methods are called where providers run (Config.Scheduler), several at a time, and may
     /// block. A method that throws has failed: the provider is asked, and what was to be written is written again. No caller sees that;
     /// Config.FailureHandler is told.</summary>
     public interface ISecondTier

@@ -36,7 +36,7 @@ namespace Kvlight
             : base(config, Engine.Open(config, true, answersOne))
         {
             this.provider = provider;
-            scheduler = config.Scheduler ?? TaskScheduler.Default;
+            scheduler = config.Scheduler;
             secondTier = config.SecondTier;
             encode = config.Encode;
             decode = config.Decode;
@@ -281,11 +281,11 @@ namespace Kvlight
             var request = new Request<K, V>(this, borrowed);
             try
             {
-                Task.Factory.StartNew(() => Run(request), CancellationToken.None, TaskCreationOptions.DenyChildAttach, scheduler);
+                Start(() => Run(request));
             }
             catch (Exception e)
             {
-                request.GiveUp(e); // The scheduler refuses.
+                request.GiveUp(e); // The scheduler, or the system, refuses.
             }
         }
 
@@ -294,13 +294,21 @@ namespace Kvlight
             var request = new TierRequest<K, V>(this, secondTier, encode, decode, borrowed);
             try
             {
-                Task.Factory.StartNew(request.Serve, CancellationToken.None, TaskCreationOptions.DenyChildAttach, scheduler);
+                Start(request.Serve);
             }
             catch (Exception e)
             {
                 Engine.Report(e);
-                request.GiveUp(); // The scheduler refuses.
+                request.GiveUp(); // The scheduler, or the system, refuses.
             }
+        }
+
+        private void Start(Action job)
+        {
+            if (scheduler == null)
+                Workers.Run(job);
+            else
+                Task.Factory.StartNew(job, CancellationToken.None, TaskCreationOptions.DenyChildAttach, scheduler);
         }
 
         /// <summary>Runs the provider. However that ends, its waiters are answered.</summary>

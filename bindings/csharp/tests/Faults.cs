@@ -128,6 +128,11 @@ internal static class Faults
             saved.Dispose();
             File.Delete(file);
         });
+        tap.Test("f01 callers that block every thread of the pool are answered", () =>
+        {
+            // In a process of its own, whose pool is small.
+            Tap.Equal(Child("crowd", null), "all answered\n", "what it says");
+        });
         tap.Test("a drain lets accepted work finish", () =>
         {
             BlockingCollection<Request<string, string>> requests = Scenarios.Requests();
@@ -293,6 +298,30 @@ internal static class Faults
                 Console.WriteLine(e.Message);
             }
         }
+        return 0;
+    }
+
+    internal static int FetchOnAllThreadsOfThePool()
+    {
+        int most = 4;
+        ThreadPool.SetMinThreads(1, 1);
+        if (!ThreadPool.SetMaxThreads(most, most))
+            ThreadPool.SetMaxThreads(most = Environment.ProcessorCount, most);
+        using (Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config()))
+        {
+            var answers = new BlockingCollection<string>();
+            for (int i = 0; i < 2 * most; i++)
+            {
+                string key = "key " + i;
+                ThreadPool.QueueUserWorkItem(_ => answers.Add(tasks.Fetch(key)));
+            }
+            for (int i = 0; i < 2 * most; i++)
+            {
+                if (!answers.TryTake(out string _, 20000))
+                    return 1;
+            }
+        }
+        Console.WriteLine("all answered");
         return 0;
     }
 

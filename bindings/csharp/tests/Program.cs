@@ -10,6 +10,8 @@ internal static class Program
             return Leak.Run();
         if (what == "twice")
             return Faults.TryTwice();
+        if (what == "crowd")
+            return Faults.FetchOnAllThreadsOfThePool();
         if (what == "exit")
             return Faults.ExitWithFetchesInProgress();
         var tap = new Tap();
