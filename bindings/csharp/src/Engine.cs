@@ -41,6 +41,10 @@ namespace Kvlight
         /// the library. Also the lock.</summary>
         private static readonly HashSet<Engine> Running = new HashSet<Engine>();
 
+        /// <summary>How many functions of the program the thread is inside of that are called inside a gate: their engine cannot end before they return.</summary>
+        [ThreadStatic]
+        private static int lent;
+
         private readonly Gate gate = new Gate();
         private readonly Action<Exception> failed;
         private readonly TaskCompletionSource<bool> ended = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -175,6 +179,20 @@ namespace Kvlight
 
         internal void Leave() => gate.Leave();
 
+        /// <summary>Calls a function of the program between Enter and Leave: it may call Dispose, which does not wait then.</summary>
+        internal static T Lend<T>(Func<T> function)
+        {
+            lent++;
+            try
+            {
+                return function();
+            }
+            finally
+            {
+                lent--;
+            }
+        }
+
         /// <summary>Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the handle was dropped.</summary>
         internal IntPtr NewValue(object value, long cost)
         {
@@ -194,7 +212,7 @@ namespace Kvlight
         /// <summary>Creates a kvl_error_t of an exception, which is kept like a value.</summary>
         internal IntPtr NewError(Exception exception)
         {
-            byte[] message = Encoding.UTF8.GetBytes(MessageOf(exception));
+            byte[] message = Encoding.UTF8.GetBytes(Lend(() => MessageOf(exception)));
             uint flags = exception is PermanentException ? (uint)NativeApi.ERROR_F_PERMANENT : 0;
             flags |= exception is GoneException ? (uint)NativeApi.ERROR_F_NO_STALE : 0;
             long number = Objects.Add(new Raised(exception));
@@ -278,7 +296,7 @@ namespace Kvlight
         /// <summary>Waits for the end, unless the calling thread is one that the end waits for.</summary>
         internal void AwaitEnd()
         {
-            if (!Serial.IsCurrent && !Transfer.IsInside && Thread.CurrentThread != pump)
+            if (!Serial.IsCurrent && lent == 0 && Thread.CurrentThread != pump)
                 ended.Task.Wait();
         }
 

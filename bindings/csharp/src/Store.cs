@@ -133,7 +133,7 @@ namespace Kvlight
                 try
                 {
                     object stored = status == NativeApi.NULL ? null : Engine.Objects.Find(NativeApi.kvl_value_object(old).ToInt64());
-                    if (!Equals(stored, expected))
+                    if (!Engine.Lend(() => Equals(stored, expected)))
                         return NativeApi.CONFLICT;
                     IntPtr made = Engine.NewValue(value, stated);
                     try
@@ -260,6 +260,8 @@ namespace Kvlight
         private bool Next(IteratorHandle iterator, out KeyValuePair<K, V> entry)
         {
             byte* result = stackalloc byte[NativeApi.Result.SIZE];
+            byte[] key;
+            V value;
             Engine.Enter();
             try
             {
@@ -270,15 +272,15 @@ namespace Kvlight
                     entry = default(KeyValuePair<K, V>);
                     return false;
                 }
-                byte[] key = Utf8.Copy(*(byte**)(result + NativeApi.Result.KEY), *(long*)(result + NativeApi.Result.KEY_LEN));
-                V value = status == NativeApi.VALUE ? Outcome.ValueOf<V>(Engine.Objects, result) : default(V);
-                entry = new KeyValuePair<K, V>(Keys.Key(key), value);
-                return true;
+                key = Utf8.Copy(*(byte**)(result + NativeApi.Result.KEY), *(long*)(result + NativeApi.Result.KEY_LEN));
+                value = status == NativeApi.VALUE ? Outcome.ValueOf<V>(Engine.Objects, result) : default(V);
             }
             finally
             {
                 Leave();
             }
+            entry = new KeyValuePair<K, V>(Keys.Key(key), value);
+            return true;
         }
 
         /// <summary>Returns the counters since the last reset, and the current gauges.</summary>

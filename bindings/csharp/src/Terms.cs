@@ -56,7 +56,7 @@ namespace Kvlight
             if (terms == null)
                 return call(null);
             byte[] version = Utf8.Bytes(terms.Version ?? "");
-            byte[][] tags = terms.Tags == null ? Array.Empty<byte[]>() : terms.Tags.Select(Utf8.Bytes).ToArray();
+            byte[][] tags = terms.Tags == null ? Array.Empty<byte[]>() : Engine.Lend(() => terms.Tags.Select(Utf8.Bytes).ToArray());
             byte* place = stackalloc byte[NativeApi.Terms.SIZE];
             for (int i = 0; i < NativeApi.Terms.SIZE; i++)
                 place[i] = 0;

@@ -8,10 +8,6 @@ namespace Kvlight
     /// <summary>A save or a load. The library calls the program's function on the thread of the call, and an exception of it stops the transfer.</summary>
     internal sealed unsafe class Transfer
     {
-        /// <summary>How many transfers the thread is inside of: their engine cannot end before they have returned.</summary>
-        [ThreadStatic]
-        private static int inside;
-
         private Exception failure;
 
         /// <summary>A kvl_convert_fn: returns a kvl_value_t; zero skips the entry.</summary>
@@ -21,8 +17,6 @@ namespace Kvlight
         /// <summary>A kvl_transfer_fn: returns 0 to continue.</summary>
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         private delegate int Reports(IntPtr userData, byte* progress);
-
-        internal static bool IsInside => inside > 0;
 
         internal long Save<K, V>(Store<K, V> store, string path, Func<V, byte[]> encode) => Run(store, path, true, entry =>
         {
@@ -50,7 +44,7 @@ namespace Kvlight
                     return IntPtr.Zero;
                 try
                 {
-                    return conversion(entry);
+                    return Engine.Lend(() => conversion(entry));
                 }
                 catch (Exception e)
                 {
@@ -65,7 +59,6 @@ namespace Kvlight
             int status;
             string sentence;
             store.Engine.Enter();
-            inside++;
             try
             {
                 fixed (byte* name = Utf8.Terminated(Path.GetFullPath(path)))
@@ -80,7 +73,6 @@ namespace Kvlight
             }
             finally
             {
-                inside--;
                 store.Leave();
                 GC.KeepAlive(convert);
                 GC.KeepAlive(report);

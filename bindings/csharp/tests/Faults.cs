@@ -12,6 +12,45 @@ using Kvlight;
 /// <summary>What goes wrong: functions of the program that fail, objects that are dropped without Dispose, libraries that do not load.</summary>
 internal static class Faults
 {
+    /// <summary>Is compared by a function.</summary>
+    private sealed class Equal
+    {
+        private readonly Action compared;
+
+        internal Equal(Action compared)
+        {
+            this.compared = compared;
+        }
+
+        public override bool Equals(object other)
+        {
+            compared();
+            return false;
+        }
+
+        public override int GetHashCode() => 0;
+    }
+
+    /// <summary>Its message is made by a function.</summary>
+    private sealed class Told : Exception
+    {
+        private readonly Action asked;
+
+        internal Told(Action asked)
+        {
+            this.asked = asked;
+        }
+
+        public override string Message
+        {
+            get
+            {
+                asked();
+                return "made";
+            }
+        }
+    }
+
     internal static void Add(Tap tap)
     {
         tap.Test("functions that throw harm nothing else", () =>
@@ -127,6 +166,48 @@ internal static class Faults
             });
             saved.Dispose();
             File.Delete(file);
+        });
+        tap.Test("l05 close inside Equals, a form of keys, and the message of an exception", () =>
+        {
+            Cache<string, object> compared = new Config<string, object>(Keys.Strings).Cache();
+            compared.Put("a", new Equal(() => compared.Dispose()));
+            Store<string, string> read = null;
+            var keys = new Keys<string>(System.Text.Encoding.UTF8.GetBytes, bytes =>
+            {
+                read.Dispose();
+                return "a";
+            });
+            read = new Config<string, string>(keys).Cache();
+            read.Put("a", "A");
+            Tasks<string, string> told = null;
+            told = Scenarios.Config().Load(wanted =>
+            {
+                Tap.BusyUntil(() => Volatile.Read(ref told) != null);
+                throw new Told(() => told.Dispose());
+            });
+            foreach (Action call in new Action[]
+            {
+                () => compared.Replace("a", "A", "b"),
+                () => read.Count(),
+                () => ((Task)told.FetchAsync("a")).ContinueWith(fetched => fetched.Exception).Wait(),
+            })
+            {
+                Task done = Task.Run(() =>
+                {
+                    try
+                    {
+                        call();
+                    }
+                    catch (KvlightException)
+                    {
+                        // Closed meanwhile.
+                    }
+                });
+                Tap.Check(done.Wait(20000), "it waits for itself");
+            }
+            compared.Dispose();
+            read.Dispose();
+            told.Dispose();
         });
         tap.Test("f01 callers that block every thread of the pool are answered", () =>
         {
