@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Concurrent;
 using System.Collections.Generic;
+using System.Diagnostics;
 using System.Linq;
 using System.Threading;
 
@@ -44,11 +45,15 @@ internal sealed class Tap
         throw new Exception(what + ": nothing was thrown");
     }
 
-    /// <summary>Keeps this thread busy until a condition holds.</summary>
+    /// <summary>Keeps this thread busy until a condition holds; fails after a minute.</summary>
     internal static void BusyUntil(Func<bool> condition)
     {
+        var began = Stopwatch.StartNew();
         while (!condition())
+        {
+            Check(began.ElapsedMilliseconds < 60000, "a minute has passed, and what was waited for has not come");
             Thread.Yield();
+        }
     }
 
     private static int Busy(int depth) => depth == 0 ? Thread.CurrentThread.ManagedThreadId : Busy(depth - 1) + 1;
