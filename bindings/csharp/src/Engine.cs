@@ -377,6 +377,7 @@ namespace Kvlight
         [MethodImpl(MethodImplOptions.NoInlining)]
         private void Handle(byte* memory)
         {
+            Pending ending = null;
             try
             {
                 long id = *(long*)(memory + NativeApi.Event.USER_DATA);
@@ -384,10 +385,13 @@ namespace Kvlight
                 {
                     case NativeApi.EVENT_RESULT:
                         bool isLast = (*(int*)(memory + NativeApi.Event.FLAGS) & NativeApi.F_LAST) != 0;
-                        ((Pending)(isLast ? Pendings.Remove(id) : Pendings.Find(id))).Deliver(*(byte**)(memory + NativeApi.Event.RESULT), isLast);
+                        var fetch = (Pending)(isLast ? Pendings.Remove(id) : Pendings.Find(id));
+                        ending = isLast ? fetch : null;
+                        fetch.Deliver(*(byte**)(memory + NativeApi.Event.RESULT), isLast);
                         break;
                     case NativeApi.EVENT_RESULTS:
-                        ((Pending)Pendings.Remove(id)).DeliverAll(*(IntPtr*)(memory + NativeApi.Event.RESULTS));
+                        ending = (Pending)Pendings.Remove(id);
+                        ending.DeliverAll(*(IntPtr*)(memory + NativeApi.Event.RESULTS));
                         break;
                     case NativeApi.EVENT_PROGRESS:
                         ((Pending)Pendings.Find(id)).ReportProgress(*(long*)(memory + NativeApi.Event.DONE), *(long*)(memory + NativeApi.Event.FAILED),
@@ -419,7 +423,10 @@ namespace Kvlight
             catch (Exception e)
             {
                 // Out of memory, for example: this event is lost, but not those that follow.
-                Report(e);
+                if (ending != null)
+                    ending.Abandon(e);
+                else
+                    Report(e);
             }
         }
 

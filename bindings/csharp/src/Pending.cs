@@ -66,6 +66,9 @@ namespace Kvlight
 
         protected abstract void EndCancelled(CancellationToken token);
 
+        /// <summary>Ends a fetch whose last event could not be delivered.</summary>
+        internal abstract void Abandon(Exception error);
+
         /// <summary>Receives a kvl_result_t.</summary>
         internal virtual void Deliver(byte* result, bool isLast) => throw new InvalidOperationException("kvlight: unexpected single result for a batch fetch");
 
@@ -103,6 +106,8 @@ namespace Kvlight
 
         protected override void EndCancelled(CancellationToken token) => Source.TrySetCanceled(token);
 
+        internal override void Abandon(Exception error) => Source.TrySetException(error);
+
         internal override void Deliver(byte* result, bool isLast)
         {
             Release();
@@ -128,18 +133,13 @@ namespace Kvlight
 
         protected override void EndCancelled(CancellationToken token) => Source.TrySetCanceled(token);
 
+        internal override void Abandon(Exception error) => Source.TrySetException(error);
+
         internal override void DeliverAll(IntPtr results)
         {
             Release();
-            try
-            {
-                IReadOnlyList<Result<K, V>> read = Read(results);
-                End(() => Source.TrySetResult(read));
-            }
-            catch (Exception e)
-            {
-                Source.TrySetException(e); // No memory for them.
-            }
+            IReadOnlyList<Result<K, V>> read = Read(results);
+            End(() => Source.TrySetResult(read));
         }
 
         internal IReadOnlyList<Result<K, V>> Read(IntPtr results)
@@ -161,6 +161,7 @@ namespace Kvlight
         internal readonly TaskCompletionSource<bool> Source = Source<bool>();
         private readonly IReadOnlyList<K> keys;
         private readonly Action<Result<K, V>> consumer;
+        private Exception failure;
         private readonly Serial order;
 
         internal PendingEach(Engine engine, object owner, IReadOnlyList<K> keys, Action<Result<K, V>> consumer)
@@ -173,15 +174,32 @@ namespace Kvlight
 
         protected override void EndCancelled(CancellationToken token) => Source.TrySetCanceled(token);
 
+        internal override void Abandon(Exception error) => Source.TrySetException(error);
+
         internal override void Deliver(byte* result, bool isLast)
         {
             if (isLast)
                 Release();
             int index = (int)*(long*)(result + NativeApi.Result.INDEX);
-            Result<K, V> read = Outcome.Read<K, V>(Engine.Objects, result, keys[index]);
-            order.Run(() => consumer(read));
+            try
+            {
+                Result<K, V> read = Outcome.Read<K, V>(Engine.Objects, result, keys[index]);
+                order.Run(() => consumer(read));
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
             if (isLast)
-                order.Run(() => End(() => Source.TrySetResult(true)));
+                order.Run(() => End(Settle));
+        }
+
+        private void Settle()
+        {
+            if (failure == null)
+                Source.TrySetResult(true);
+            else
+                Source.TrySetException(failure);
         }
     }
 }

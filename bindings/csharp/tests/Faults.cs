@@ -4,6 +4,7 @@ using System.Collections.Generic;
 using System.Diagnostics;
 using System.IO;
 using System.Linq;
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Threading;
 using System.Threading.Tasks;
@@ -50,6 +51,11 @@ internal static class Faults
             }
         }
     }
+
+    private const BindingFlags Any = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance;
+
+    private static object Hidden(object owner, string name) =>
+        owner.GetType().GetField(name, Any)?.GetValue(owner) ?? owner.GetType().GetProperty(name, Any).GetValue(owner);
 
     internal static void Add(Tap tap)
     {
@@ -208,6 +214,24 @@ internal static class Faults
             compared.Dispose();
             read.Dispose();
             told.Dispose();
+        });
+        tap.Test("f01 a result that cannot be read fails its fetch", () =>
+        {
+            var reported = new ConcurrentQueue<Exception>();
+            using (Tasks<string, int> tasks = new Config<string, int>(Keys.Strings) { FailureHandler = reported.Enqueue }.Load(keys => null))
+            {
+                tasks.Put("a", 1);
+                // The number that the library knows its object by stands for nothing now.
+                object engine = Hidden(tasks, "Engine"), objects = Hidden(engine, "Objects");
+                objects.GetType().GetMethod("Remove", Any).Invoke(objects, new object[] { 1L });
+                Task each = tasks.FetchEachAsync(new[] { "a" }, result => { });
+                Task all = tasks.ResultsAsync(new[] { "a", "b" });
+                foreach (Task fetched in new[] { each, all })
+                {
+                    Tap.BusyUntil(() => fetched.IsCompleted);
+                    Tap.Check(fetched.Exception?.InnerException is NullReferenceException, "the exception");
+                }
+            }
         });
         tap.Test("f01 callers that block every thread of the pool are answered", () =>
         {
