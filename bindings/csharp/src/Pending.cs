@@ -16,7 +16,7 @@ namespace Kvlight
         private FetchHandle handle;
         private Action<long, long, long> progress;
         private CancellationTokenRegistration registration;
-        private int isSettled;
+        private bool isSettled;
 
         /// <summary>Runs the reports of progress, and then what ends the fetch.</summary>
         private Serial order;
@@ -47,17 +47,25 @@ namespace Kvlight
                 EndCancelled(token);
                 handle.Cancel();
             });
-            registration = made;
-            if (Volatile.Read(ref isSettled) != 0)
-                made.Dispose(); // It had settled before it was registered.
+            lock (this)
+            {
+                registration = made;
+                if (!isSettled)
+                    return;
+            }
+            made.Dispose(); // It had settled before it was registered.
         }
 
         /// <summary>Releases the handle of a fetch that has its last result, or was not accepted.</summary>
         internal void Release()
         {
-            Volatile.Write(ref isSettled, 1);
+            CancellationTokenRegistration made;
+            lock (this)
+            {
+                isSettled = true;
+                made = registration;
+            }
             // Not on the pump, since Dispose waits for a callback of the token that is running.
-            CancellationTokenRegistration made = registration;
             if (!made.Equals(default(CancellationTokenRegistration)))
                 ThreadPool.QueueUserWorkItem(_ => made.Dispose());
             handle?.Dispose();
