@@ -117,7 +117,7 @@ namespace Kvlight
     public sealed unsafe class FetchOptions : FetchSettings
     {
         /// <summary>Receives the progress of a batch: how many keys are settled, how many of these failed, and how many there are. Runs on the thread pool,
-        /// one call at a time; the task of the fetch completes after the last.</summary>
+        /// one call at a time; the task of the fetch completes after the last, unless its token is cancelled.</summary>
         public Action<long, long, long> Progress { get; set; }
 
         /// <summary>The least number of keys that are settled between two reports of progress.</summary>

@@ -121,9 +121,13 @@ namespace Kvlight
             Release();
             int status = Outcome.StatusOf(result);
             if (status < 0)
-                Source.TrySetException(Outcome.ErrorOf(Engine.Objects, result));
-            else
-                Source.TrySetResult(status == NativeApi.VALUE ? Outcome.ValueOf<V>(Engine.Objects, result) : default(V));
+            {
+                Exception error = Outcome.ErrorOf(Engine.Objects, result);
+                End(() => Source.TrySetException(error));
+                return;
+            }
+            V value = status == NativeApi.VALUE ? Outcome.ValueOf<V>(Engine.Objects, result) : default(V);
+            End(() => Source.TrySetResult(value));
         }
     }
 
@@ -170,6 +174,8 @@ namespace Kvlight
         private readonly IReadOnlyList<K> keys;
         private readonly Action<Result<K, V>> consumer;
         private Exception failure;
+        private CancellationToken cancellation;
+        private volatile bool isCancelled;
         private readonly Serial order;
 
         internal PendingEach(Engine engine, object owner, IReadOnlyList<K> keys, Action<Result<K, V>> consumer)
@@ -180,7 +186,12 @@ namespace Kvlight
             order = new Serial(engine.Report);
         }
 
-        protected override void EndCancelled(CancellationToken token) => Source.TrySetCanceled(token);
+        /// <summary>Only notes it: the results of what is open follow.</summary>
+        protected override void EndCancelled(CancellationToken token)
+        {
+            cancellation = token;
+            isCancelled = true;
+        }
 
         internal override void Abandon(Exception error) => Source.TrySetException(error);
 
@@ -204,10 +215,12 @@ namespace Kvlight
 
         private void Settle()
         {
-            if (failure == null)
-                Source.TrySetResult(true);
-            else
+            if (failure != null)
                 Source.TrySetException(failure);
+            else if (isCancelled)
+                Source.TrySetCanceled(cancellation);
+            else
+                Source.TrySetResult(true);
         }
     }
 }

@@ -171,7 +171,7 @@ namespace Kvlight
         /// <param name="keys">The keys; duplicates are allowed.</param>
         /// <param name="consumer">Receives the result of each position, one call at a time, on the thread pool.</param>
         /// <param name="options">The settings of this fetch; null: none.</param>
-        /// <param name="cancellationToken">Cancels this fetch: what is open ends.</param>
+        /// <param name="cancellationToken">Cancels this fetch: what is open ends, with a result for each position.</param>
         /// <returns>A task that completes after the last call.</returns>
         public unsafe Task FetchEachAsync(IEnumerable<K> keys, Action<Result<K, V>> consumer, FetchOptions options = null,
             CancellationToken cancellationToken = default(CancellationToken))

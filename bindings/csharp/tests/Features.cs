@@ -273,6 +273,39 @@ internal static class Features
                 Tap.BusyUntil(() => token.IsCancellationRequested && left.IsCancelled && !left.IsWanted("c"));
             }
         });
+        tap.Test("f03 the task of a fetch completes after its last report, cancelled or not", () =>
+        {
+            BlockingCollection<Request<string, string>> requests = Scenarios.Requests();
+            using (Tasks<string, string> tasks = Scenarios.Held(Scenarios.Config(), requests))
+            using (var source = new CancellationTokenSource())
+            {
+                int reports = 0;
+                var options = new FetchOptions
+                {
+                    Progress = (done, failed, total) =>
+                    {
+                        Thread.Sleep(100);
+                        Interlocked.Increment(ref reports);
+                    },
+                };
+                Task<string> one = tasks.FetchAsync("a", options);
+                Request<string, string> request = Tap.Taken(requests);
+                request.Resolve("a", "A");
+                request.Finish();
+                Tap.Equal(one.Result + Volatile.Read(ref reports), "A1", "reports of a single fetch");
+                int calls = 0;
+                Task each = tasks.FetchEachAsync(new[] { "b", "c" }, result =>
+                {
+                    Thread.Sleep(100);
+                    Interlocked.Increment(ref calls);
+                }, null, source.Token);
+                Tap.Taken(requests);
+                source.Cancel();
+                Tap.BusyUntil(() => each.IsCompleted);
+                Tap.Check(each.IsCanceled, "it is cancelled");
+                Tap.Equal(Volatile.Read(ref calls), 2, "calls of a cancelled fetch");
+            }
+        });
         tap.Test("statistics", () =>
         {
             using (Tasks<string, string> tasks = Scenarios.Users(Scenarios.Config()))
