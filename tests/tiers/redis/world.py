@@ -107,7 +107,9 @@ class Server:
         return len(self.call("CLUSTER", "NODES").splitlines())
 
     def is_ok(self):
-        return b"cluster_state:ok" in self.call("CLUSTER", "INFO")
+        """Whether it knows who has each slot. Its state is "ok" before that, since full coverage is not required."""
+        about = self.call("CLUSTER", "INFO")
+        return b"cluster_state:ok" in about and b"cluster_slots_assigned:16384" in about
 
 
 def packed(arguments):
