@@ -214,6 +214,25 @@ final class Faults {
             }
             Tap.equal(dropped.get(), 1, "values dropped");
         });
+        tap.test("close inside equals", () -> {
+            AtomicReference<Cache<String, Object>> self = new AtomicReference<>();
+            Object value = new Object() {
+                @Override
+                public boolean equals(Object other) {
+                    self.get().close();
+                    return other.equals("like it");
+                }
+
+                @Override
+                public int hashCode() {
+                    return 0;
+                }
+            };
+            self.set(new Config<String, Object>(Keys.STRINGS).cache());
+            self.get().put("a", value);
+            KvlightException error = Tap.thrown(KvlightException.class, "afterwards", () -> self.get().replace("a", "like it", "new"));
+            Tap.equal(error.status(), Status.ERR_CLOSED, "its status");
+        });
         tap.test("a drain lets accepted work finish", () -> {
             BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();
             Tasks<String, String> tasks = Scenarios.held(Scenarios.config(), requests);

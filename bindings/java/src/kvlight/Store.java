@@ -154,31 +154,42 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     public boolean replace(K key, V expected, V value) {
         byte[] bytes = keys.bytes(key);
         long cost = costOf(value, Terms.NONE);
-        enter();
-        try (Scratch scratch = Scratch.of(bytes.length)) {
-            long at = scratch.bytes(bytes);
-            scratch.clear(1);
-            int status = KvlightException.check(NativeApi.kvl_cache_peek(engine.cache(), at, bytes.length, scratch.out(0), 0, 0));
-            if (status != NativeApi.VALUE && status != NativeApi.NULL) {
-                return false;
-            }
-            long old = status == NativeApi.NULL ? NativeApi.kvl_value_null() : scratch.longAt(0);
-            try {
-                Object stored = status == NativeApi.NULL ? null : engine.objects.find(NativeApi.kvl_value_object(old));
-                if (!Objects.equals(stored, expected)) {
+        Object equal = expected;
+        for (;;) {
+            Object stored;
+            enter();
+            try (Scratch scratch = Scratch.of(bytes.length)) {
+                long at = scratch.bytes(bytes);
+                scratch.clear(1);
+                int status = KvlightException.check(NativeApi.kvl_cache_peek(engine.cache(), at, bytes.length, scratch.out(0), 0, 0));
+                if (status != NativeApi.VALUE && status != NativeApi.NULL) {
                     return false;
                 }
-                long handle = engine.newValue(value, cost, scratch);
+                long old = status == NativeApi.NULL ? NativeApi.kvl_value_null() : scratch.longAt(0);
                 try {
-                    return KvlightException.check(NativeApi.kvl_cache_compare_put(engine.cache(), at, bytes.length, old, handle, 0)) == NativeApi.OK;
+                    stored = status == NativeApi.NULL ? null : engine.objects.find(NativeApi.kvl_value_object(old));
+                    if (stored == equal) {
+                        return exchange(at, bytes.length, old, engine.newValue(value, cost, scratch));
+                    }
                 } finally {
-                    NativeApi.kvl_value_release(handle);
+                    NativeApi.kvl_value_release(old);
                 }
             } finally {
-                NativeApi.kvl_value_release(old);
+                leave();
             }
+            // The program's code, so outside of the gate.
+            if (!Objects.equals(stored, expected)) {
+                return false;
+            }
+            equal = stored;
+        }
+    }
+
+    private boolean exchange(long key, int length, long old, long handle) {
+        try {
+            return KvlightException.check(NativeApi.kvl_cache_compare_put(engine.cache(), key, length, old, handle, 0)) == NativeApi.OK;
         } finally {
-            leave();
+            NativeApi.kvl_value_release(handle);
         }
     }
 
