@@ -22,8 +22,9 @@
 
 use super::deadlines::DeadlineId;
 use super::flight::Stamp;
+use super::queue::Search;
 use super::slab::IdSlab;
-use super::{FlightId, TierRequestId};
+use super::{FetchId, FlightId, TierRequestId};
 use crate::base::config::SecondTierSettings;
 use crate::base::{Answer, Key, Moment, PackedKeys};
 use std::collections::{BTreeMap, VecDeque};
@@ -218,6 +219,8 @@ pub(super) struct SecondTier {
     pub waiting: VecDeque<FlightId>,
     /// The flights whose look has ended, or that are not looked up after all: they go to the provider.
     pub looked: VecDeque<FlightId>,
+    /// The search for places of those that this fetch started, until all have gone on.
+    pub search: Option<(FetchId, Search)>,
     /// The flights whose key another process loads.
     pub polls: Polls,
     /// The requests that the host has.
@@ -240,6 +243,7 @@ impl SecondTier {
             abilities,
             waiting: VecDeque::new(),
             looked: VecDeque::new(),
+            search: None,
             polls: Polls::default(),
             requests: IdSlab::new(),
             reading: 0,

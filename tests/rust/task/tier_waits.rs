@@ -1,7 +1,7 @@
 //! Keys that another process loads (rule T10): they are looked up again until its answer is there, and for a bounded time.
 
 use super::harness::*;
-use kvlight::base::config::Settings;
+use kvlight::base::config::{Overflow, QueueOrder, Settings};
 use kvlight::base::{Status, StoreTerms};
 use kvlight::task::Source;
 use kvlight::task::second_tier::{TierAbilities, TierRequestKind};
@@ -214,4 +214,39 @@ fn s19_t10_very_many_polls_are_begun_in_steps() {
     harness.advance_by(5, |_| holds += 1);
     assert!(holds >= 5, "{holds} holds");
     assert_eq!(harness.tier[before..].iter().map(|handout| handout.keys.len()).sum::<usize>(), 300);
+}
+
+/// All places are held by keys that the large fetch wants too: it passes them once, however many of its keys need a place, and few in each step.
+#[test]
+fn s19_f13b_a_search_behind_the_second_tier_is_done_in_steps() {
+    const STEP: usize = 16;
+    const HELD: usize = 5 * STEP;
+    for many in [1, 10 * STEP] {
+        let mut harness = Harness::with_tier(TierAbilities::default(), |settings| {
+            (settings.second_tier.max_requests, settings.second_tier.batch_keys) = (2_000, 256);
+            (settings.tasks.max_running, settings.tasks.queue_max_keys) = (1, HELD as u32);
+            (settings.tasks.queue_overflow, settings.tasks.queue_order) = (Overflow::Reject, QueueOrder::Lifo);
+        });
+        harness.fetch("running");
+        answer(&mut harness, || TierAnswer::Miss(Box::default()));
+        let mut own = Vec::new();
+        for nth in 0..HELD {
+            own.push(harness.fetch(&format!("own{nth}")));
+            answer(&mut harness, || TierAnswer::Miss(Box::default()));
+        }
+        let mut names = keys(many);
+        names.extend((0..HELD).map(|nth| format!("own{nth}")));
+        let batch = harness.fetch_each(&refs(&names));
+        (harness.is_slow, harness.budget) = (true, STEP);
+        answer(&mut harness, || TierAnswer::Miss(Box::default()));
+        // The last answer and the finish.
+        let mut holds = 2;
+        while harness.go_on() {
+            holds += 1;
+        }
+        let least = (many + HELD) / (STEP + 1);
+        assert!((least..2 * least).contains(&holds), "{many} keys: {holds} holds, at least {least} expected");
+        assert!(own.iter().all(|waiter| !waiter.has_ended()), "no key of its own has lost its place (F13g)");
+        assert!((0..many).all(|nth| batch.details(nth).status() == Status::ERR_QUEUE_FULL));
+    }
 }

@@ -7,7 +7,6 @@ use crate::task::flight::{Flight, Phase, Stamp};
 use crate::task::group::WaitingKey;
 use crate::task::host::DeferredDrop;
 use crate::task::outcome::Source;
-use crate::task::queue::Search;
 use crate::task::second_tier::{Found, Look, LookPart, Mark, TierHandout, TierRequest, TierRequestKind, Token};
 use crate::task::table::admit::Displaced;
 use crate::task::table::{Acceptance, AnswerStore, Host, Table, TableContext};
@@ -84,21 +83,30 @@ impl<H: Host> Table<H> {
                 return self.go_on_later();
             }
             let Some(id) = tier.looked.pop_front() else { return };
-            if self.flights.get(id).is_some_and(|flight| matches!(flight.phase, Phase::Looking)) {
-                self.pass_to_provider(id, cx);
+            if self.flights.get(id).is_some_and(|flight| matches!(flight.phase, Phase::Looking))
+                && !self.pass_to_provider(id, cx)
+                && let Some(tier) = &mut self.tier
+            {
+                // The budget is used up: its search for a place goes on in the next hold.
+                tier.looked.push_front(id);
             }
+        }
+        if let Some(tier) = &mut self.tier {
+            tier.search = None;
         }
     }
 
-    /// A flight that was looked up without success gets a slot or enters the queue, as if its fetch had arrived just now.
-    pub(super) fn pass_to_provider<S: AnswerStore>(&mut self, id: FlightId, cx: &mut TableContext<'_, H, S>) {
+    /// A flight that was looked up without success gets a slot or enters the queue, as if its fetch had arrived just now. Returns false if the
+    /// search for a place must go on in the next hold.
+    fn pass_to_provider<S: AnswerStore>(&mut self, id: FlightId, cx: &mut TableContext<'_, H, S>) -> bool {
         if !self.is_provider_available(cx.now) {
             let owner = self.flights[id].owner;
             if self.leave_queue(owner, 1) {
                 self.forget_fetch(owner, cx.out);
             }
             // No part of it is anywhere: it may wait for a retry, or end.
-            return self.fail_unavailable(id, cx);
+            self.fail_unavailable(id, cx);
+            return true;
         }
         if !self.may_linger() && self.queue.len() == 0 && (!self.opening.is_empty() || self.may_hand_out(cx.now)) {
             self.flights[id].phase = Phase::Opening;
@@ -106,13 +114,23 @@ impl<H: Host> Table<H> {
             if self.opening.len() >= self.settings.batch_max_keys as usize {
                 self.hand_out_opening(cx);
             }
-            return;
+            return true;
         }
         if self.queue.is_full() {
             self.form_requests(cx);
         }
-        if self.queue.is_full() && !self.displace_for(id, cx) && !self.flights[id].demand.is_deferrable() {
-            return self.lose(id, cx);
+        if self.queue.is_full() {
+            let is_deferrable = self.flights[id].demand.is_deferrable();
+            match self.displace_for(id, is_deferrable, cx) {
+                Displaced::One => {}
+                // It waits without a place, at the same position in the order.
+                Displaced::Nobody | Displaced::NotYet if is_deferrable => {}
+                Displaced::Nobody => {
+                    self.lose(id, cx);
+                    return true;
+                }
+                Displaced::NotYet => return false,
+            }
         }
         let flight = &mut self.flights[id];
         flight.phase = Phase::Queued;
@@ -120,29 +138,27 @@ impl<H: Host> Table<H> {
         // The fetch is kept while a flight that it started waits.
         let queue_position = self.fetches[owner].queue_position;
         self.queue.push(self.queue.ranking.rank(urgency, queue_position), WaitingKey { position, flight: id }, queue_position.requested_at);
+        true
     }
 
-    /// Takes a place for a flight that was looked up without success, as for a key of a fetch that arrives (rules F13b, F13d, F13g). Returns
-    /// false if no key gives way, or if it needs no place.
-    pub(super) fn displace_for<S: AnswerStore>(&mut self, id: FlightId, cx: &mut TableContext<'_, H, S>) -> bool {
+    /// Takes a place for a flight that was looked up without success, as for a key of a fetch that arrives (rules F13b, F13d, F13g), unless it
+    /// needs none. Flights that one fetch started and that follow one another search once together.
+    fn displace_for<S: AnswerStore>(&mut self, id: FlightId, is_deferrable: bool, cx: &mut TableContext<'_, H, S>) -> Displaced {
         let flight = &self.flights[id];
-        let (owner, is_deferrable) = (flight.owner, flight.demand.is_deferrable());
+        let owner = flight.owner;
         let is_refresh = flight.waiters.is_empty() && flight.joiners.is_none();
         let rank = self.queue.ranking.rank(flight.demand.urgency(), self.fetches[owner].queue_position);
         if is_refresh || is_deferrable && self.queue.is_share_used(rank) {
-            return false;
+            return Displaced::Nobody;
         }
         let is_own = |_: &Self, other: &Flight<H>| other.owner == owner || other.waiters.iter().any(|waiter| waiter.fetch == owner);
-        let mut search = Search::default();
-        loop {
-            match self.displace(rank, &mut search, is_own, cx) {
-                Displaced::One => return true,
-                Displaced::Nobody => return false,
-                // It waits without a place, at the same position in the order.
-                Displaced::NotYet if is_deferrable => return false,
-                Displaced::NotYet => {}
-            }
+        let begun = self.tier.as_ref().and_then(|tier| tier.search).filter(|(searcher, _)| *searcher == owner);
+        let mut search = begun.map(|(_, search)| search).unwrap_or_default();
+        let displaced = self.displace(rank, &mut search, is_own, cx);
+        if let Some(tier) = &mut self.tier {
+            tier.search = Some((owner, search));
         }
+        displaced
     }
 
     /// Forms requests that read, as long as keys wait for a look and the second tier takes more.
