@@ -50,6 +50,10 @@ namespace Kvlight
         private readonly TaskCompletionSource<bool> ended = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         private WeakReference<IOwner> owner;
         private Thread pump;
+
+        /// <summary>The store of a drain, which is not collected before the end: the pump refers to this engine.</summary>
+        private volatile object held;
+
         private volatile bool isOpen = true;
         private volatile bool isEnding;
         private volatile bool isAbandoned;
@@ -293,6 +297,9 @@ namespace Kvlight
             }
         }
 
+        /// <summary>Keeps the store of a drain alive until the end.</summary>
+        internal void Hold(object store) => held = store;
+
         /// <summary>Waits for the end, unless the calling thread is one that the end waits for.</summary>
         internal void AwaitEnd()
         {
@@ -360,6 +367,8 @@ namespace Kvlight
             }
             if (NativeApi.kvl_queue_free(Queue) < 0)
                 NativeApi.kvl_queue_dispose(Queue); // A cache that an iterator holds still refers to it.
+            GC.KeepAlive(held);
+            held = null;
             Serial.Run(() => ended.TrySetResult(true));
         }
 

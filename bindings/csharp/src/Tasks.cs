@@ -273,6 +273,7 @@ namespace Kvlight
         public Task CloseAsync(long drainMs = -1)
         {
             Engine.Close(drainMs);
+            Engine.Hold(this);
             return Engine.Ended;
         }
 

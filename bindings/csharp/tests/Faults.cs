@@ -309,6 +309,27 @@ internal static class Faults
         thread.Join();
     }
 
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static Task CloseOneThatRetries(ManualClock clock, BlockingCollection<int> attempts)
+    {
+        var config = new Config<string, string>(Keys.Strings) { Clock = clock, RetryCount = 1, RetryFixedMs = 1000 };
+        Tasks<string, string> tasks = config.Provide(request =>
+        {
+            int attempt = request.Attempt("a");
+            if (attempt == 1)
+                request.Fail("a", new IOException("down"));
+            else
+                request.Resolve("a", "A");
+            request.Finish();
+            attempts.Add(attempt);
+            return Task.CompletedTask;
+        });
+        tasks.Refresh(new[] { "a" });
+        Tap.Equal(Tap.Taken(attempts), 1, "the first attempt");
+        Tap.BusyUntil(() => tasks.Stats().Running == 0);
+        return tasks.CloseAsync();
+    }
+
     private static void Lives(Tap tap)
     {
         tap.Test("what is dropped without Dispose leaves no thread", () =>
@@ -329,6 +350,27 @@ internal static class Faults
                 Tap.CollectedUntil(() => fetched.IsCompleted, "the request is not finished");
                 Tap.Equal(fetched.Result[1].Status, Status.ErrUnanswered, "the open key");
             }
+        });
+        tap.Test("l05 what is dropped while it drains is drained", () =>
+        {
+            var clock = new ManualClock();
+            var attempts = new BlockingCollection<int>();
+            const int Many = 10;
+            var ends = new Task[Many];
+            var thread = new Thread(() =>
+            {
+                for (int i = 0; i < Many; i++)
+                    ends[i] = CloseOneThatRetries(clock, attempts);
+            });
+            thread.Start();
+            thread.Join();
+            // Until the threads that ran the providers, whose stacks may refer to the stores, have ended.
+            var began = Stopwatch.StartNew();
+            Tap.CollectedUntil(() => began.ElapsedMilliseconds > 3000, "");
+            clock.Advance(1000);
+            for (int i = 0; i < Many; i++)
+                Tap.Equal(Tap.Taken(attempts), 2, "an attempt that was accepted");
+            Task.WaitAll(ends);
         });
         tap.Test("objects live as long as the store holds them", () =>
         {
