@@ -458,6 +458,8 @@ namespace Kvlight
             if (isEnding)
                 return;
             gate.Shut();
+            if (Tasks == IntPtr.Zero)
+                NativeApi.kvl_cache_clear(Cache); // An iterator may hold it, but its values are dropped now.
             NativeApi.kvl_cache_release(Cache);
             NativeApi.kvl_tasks_free(Tasks);
             isEnding = true;

@@ -372,6 +372,17 @@ internal static class Faults
                 Tap.Equal(Tap.Taken(attempts), 2, "an attempt that was accepted");
             Task.WaitAll(ends);
         });
+        tap.Test("l04 an open enumerator does not keep values from being dropped", () =>
+        {
+            var dropped = new ConcurrentQueue<string>();
+            Cache<string, string> cache = new Config<string, string>(Keys.Strings) { Dropped = dropped.Enqueue }.Cache();
+            cache.Put("a", "A");
+            cache.Put("b", "B");
+            IEnumerator<KeyValuePair<string, string>> entries = cache.GetEnumerator();
+            cache.Dispose();
+            Tap.EqualLists(dropped.OrderBy(value => value), new[] { "A", "B" }, "dropped when Dispose returns");
+            GC.KeepAlive(entries);
+        });
         tap.Test("objects live as long as the store holds them", () =>
         {
             using (Cache<string, object> cache = new Config<string, object>(Keys.Strings) { CacheCapacity = 100 }.Cache())
