@@ -20,7 +20,8 @@ namespace Kvlight
         }
 
         /// <summary>A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the thread
-        /// pool. It is not called for a Tasks or a Cache that was collected without having been disposed of.</summary>
+        /// pool. It is not called for a Tasks or a Cache that was collected without having been disposed of; nor for a value that the
+        /// second tier is being given, or that an enumerator stands at, when all is freed.</summary>
         public Action<V> Dropped { get; set; }
 
         /// <summary>Returns the cost of a value in bytes, if CacheCostLimit is set. Without it values cost 0, unless their terms say otherwise.</summary>

@@ -314,8 +314,9 @@ namespace Kvlight
         public void ResetStats() => OnCache(cache => KvlightException.Check(Engine.Tasks == IntPtr.Zero
             ? NativeApi.kvl_cache_stats_reset(cache) : NativeApi.kvl_tasks_stats_reset(Engine.Tasks)));
 
-        /// <summary>Closes it, and waits until all is freed; Dropped was called with all values then. Fetches in progress end with Status.ErrClosed. May be
-        /// called again, and inside a function of the program: it then does not wait if that function is one that the end waits for.</summary>
+        /// <summary>Closes it, and waits until all is freed; Dropped was called with all values then, but for the two that its description names. Fetches in
+        /// progress end with Status.ErrClosed. May be called again, and inside a function of the program: it then does not wait if that function is one that
+        /// the end waits for.</summary>
         public void Dispose()
         {
             Engine.Close(0);
