@@ -67,7 +67,9 @@ namespace Kvlight
             }
             string file = IsWindows ? "kvlight.dll" : IsMac ? "libkvlight.dylib" : "libkvlight.so";
             string platform = (IsWindows ? "win-" : IsMac ? "osx-" : "linux-") + RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
-            string here = Path.GetDirectoryName(typeof(Library).Assembly.Location);
+            // An assembly that was loaded from bytes is at no place.
+            string assembly = typeof(Library).Assembly.Location;
+            string here = string.IsNullOrEmpty(assembly) ? AppDomain.CurrentDomain.BaseDirectory : Path.GetDirectoryName(assembly);
             string[] inside =
             {
                 Path.Combine(here, file),

@@ -425,6 +425,8 @@ internal static class Faults
             if (other != null)
                 Tap.Check((said = Child("twice", other)).Contains(other + " is 0.1.0"), said);
         });
+        tap.Test("an assembly that was loaded from bytes, which is at no place, looks in the program's folder", () =>
+            Tap.Equal(Child("bytes", ""), "loaded\n", "what it says"));
         tap.Test("the process exits with fetches in progress", () => Child("exit", null));
         tap.Test("two application domains", () =>
         {
@@ -456,6 +458,22 @@ internal static class Faults
                 Console.WriteLine(e.Message);
             }
         }
+        return 0;
+    }
+
+    internal static int LoadFromBytes()
+    {
+        // The program refers to the assembly, too: this is another copy, without a place.
+        Assembly copy = Assembly.Load(File.ReadAllBytes(typeof(Status).Assembly.Location));
+        try
+        {
+            copy.GetType("Kvlight.ManualClock", true).GetConstructors()[0].Invoke(new object[] { 0L });
+        }
+        catch (TargetInvocationException e) when (e.InnerException is DllNotFoundException)
+        {
+            // There is none in the folder, but it was looked for.
+        }
+        Console.WriteLine("loaded");
         return 0;
     }
 

@@ -10,6 +10,8 @@ internal static class Program
             return Leak.Run();
         if (what == "twice")
             return Faults.TryTwice();
+        if (what == "bytes")
+            return Faults.LoadFromBytes();
         if (what == "crowd")
             return Faults.FetchOnAllThreadsOfThePool();
         if (what == "exit")
