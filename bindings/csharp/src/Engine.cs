@@ -165,6 +165,8 @@ namespace Kvlight
             }
             catch
             {
+                lock (Running)
+                    Running.Remove(this);
                 gate.Shut();
                 NativeApi.kvl_cache_release(Cache);
                 NativeApi.kvl_tasks_dispose(Tasks);
