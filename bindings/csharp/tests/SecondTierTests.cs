@@ -102,6 +102,13 @@ internal static class SecondTierTests
     private static Tasks<string, string[]> Rows(Config<string, string[]> config) =>
         config.Load(keys => keys.Where(key => !key.StartsWith("no", StringComparison.Ordinal)).ToDictionary(key => key, key => new[] { "row " + key }));
 
+    private static Tasks<string, string[]> Held(Config<string, string[]> config, BlockingCollection<Request<string, string[]>> requests) =>
+        config.Provide(request =>
+        {
+            requests.Add(request);
+            return Task.CompletedTask;
+        });
+
     internal static void Add(Tap tap)
     {
         tap.Test("t02 two caches share what one loaded", () =>
@@ -128,23 +135,34 @@ internal static class SecondTierTests
         {
             var tier = new MemoryTier();
             var requests = new BlockingCollection<Request<string, string[]>>();
-            using (Tasks<string, string[]> writes = Rows(Config(tier)))
-            using (Tasks<string, string[]> loads = Config(tier).Provide(request =>
-            {
-                requests.Add(request);
-                return Task.CompletedTask;
-            }))
+            using (Tasks<string, string[]> writes = Rows(Config(tier)), reads = Rows(Config(tier)), loads = Held(Config(tier), requests))
             {
                 Task<string[]> fetched = loads.FetchAsync("k");
                 Request<string, string[]> request = Tap.Taken(requests);
                 writes.Put("k", new[] { "new" });
                 Tap.BusyUntil(() => tier.Has("k"));
-                loads.Invalidate(new[] { "k" });
                 request.Resolve("k", new[] { "old" });
                 request.Finish();
                 Tap.Equal(fetched.Result[0], "old", "it was asked for before");
-                Tap.Equal(loads.Fetch("k")[0], "new", "the next");
-                Tap.Check(!tier.Calls.Contains("fill"), "the old one is not stored");
+                Tap.BusyUntil(() => tier.Calls.Contains("fill"));
+                Tap.Equal(reads.Fetch("k")[0], "new", "what the tier has after the fill");
+            }
+        });
+        tap.Test("t10 whoever has no lease waits for the answer of the one who has", () =>
+        {
+            var tier = new MemoryTier();
+            var requests = new BlockingCollection<Request<string, string[]>>();
+            using (Tasks<string, string[]> waits = Rows(Config(tier)), loads = Held(Config(tier), requests))
+            {
+                Task<string[]> first = loads.FetchAsync("k");
+                Request<string, string[]> request = Tap.Taken(requests);
+                Task<IReadOnlyList<Result<string, string[]>>> second = waits.ResultsAsync(new[] { "k" });
+                Tap.BusyUntil(() => tier.Calls.Count(call => call == "read") >= 3);
+                Tap.Check(!second.IsCompleted, "it waits");
+                request.Resolve("k", new[] { "once" });
+                request.Finish();
+                Result<string, string[]> found = second.Result[0];
+                Tap.Equal($"{first.Result[0]} {found.Source} {found.Value[0]}", "once L2 once", "what both have");
             }
         });
         tap.Test("t06 its failures are misses, and are reported", () =>
