@@ -46,11 +46,18 @@ impl KeyHasher {
             KeyHasher::Fast(FoldSeeds { own, shared }) => {
                 let mut hasher = FoldHasher::with_seed(*own, shared);
                 hasher.write(key);
-                hasher.finish()
+                spread(hasher.finish())
             }
             KeyHasher::Sip(hasher) => sip(hasher, key),
         }
     }
+}
+
+/// Makes all bits of a hash depend on the lower half. The last step of foldhash is one multiplication: of keys that are a counter with a
+/// constant behind it, the lower halves of the hashes are multiples of one number, which under some secrets lie in a few short runs.
+#[inline(always)]
+fn spread(hash: u64) -> u64 {
+    hash ^ (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32)
 }
 
 /// A separate function, marked as rare, so that the fast hash is inlined into its callers.

@@ -380,8 +380,8 @@ impl Store {
         self.write(key, out, |shard, hash, out| if shard.remove(hash, key, now, out) { last_of(out) } else { None })
     }
 
-    /// Removes the next victim and returns its answer. The victim has the lowest priority in the store, and is the least recently used in
-    /// its shard.
+    /// Removes the next victim and returns its answer. The victim has the lowest priority in the store, and is the next one in
+    /// its shard by the policy.
     pub fn pop(&self, clock: &Clock, out: &mut Departures) -> Option<Answer> {
         let now = clock.millis();
         let first = self.next_to_pop.fetch_add(1, Ordering::Relaxed) % self.locked_shards.len();
@@ -545,8 +545,7 @@ mod tests {
                     }
                     assert!(keys.iter().all(|key| store.lookup(key, &clock).is_some()));
                 });
-                // Under the published seeds there were 3.3 million. Keys that differ in only a few bits are not spread as evenly under
-                // every secret: up to about 10 buckets for an operation.
+                // Under the published seeds there were 3.3 million.
                 assert!(probes < 50 * 8_000, "{hash:?}, length {len}: {probes} buckets for 8000 operations");
             }
         }
