@@ -539,7 +539,10 @@ impl Core {
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>) -> Result<(), Status> {
         let limits = CacheSettings { capacity, cost_limit, ..self.settings.cache.clone() };
         self.removals.set_bounds(self.routes.bounds_of_removals(&limits, self.removals.has_listener()));
-        self.change_in_steps(|left| self.store.resize(capacity, cost_limit, &self.clock, left))
+        let done = self.change_in_steps(|left| self.store.resize(capacity, cost_limit, &self.clock, left));
+        // While an entry was on its way from one shard to another, the timer may have seen it in neither.
+        self.store_due();
+        done
     }
 
     /// The number of entries.

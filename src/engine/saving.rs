@@ -6,7 +6,7 @@ use crate::base::key::KEY_MAX;
 use crate::base::platform::{keep_private, sync_folder};
 use crate::base::{Answer, Millis, NoMemory, Status, StoreTerms, Value};
 use crate::cache::saved::{BLOCK_HEAD, Block, BlockHead, Damage, HEAD, SavedEntry, head, is_start, read_head};
-use crate::cache::{Condition, CopiedEntry, Departures, NewEntry, PutOutcome};
+use crate::cache::{Condition, CopiedEntry, Departures, NewEntry};
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -264,9 +264,7 @@ impl Core {
             let put = self.store.put(saved.key, entry, &self.clock, &mut left);
             self.release_departures(left);
             self.throttle_writer(1);
-            if matches!(put, PutOutcome::Stored { expires_at: Some(_), .. }) {
-                self.store_due();
-            }
+            self.entry_stored(put);
             put.is_stored()
         };
         *(if stored { &mut done.entries } else { &mut done.skipped }) += 1;
