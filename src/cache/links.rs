@@ -12,7 +12,7 @@
 use super::slab::Place;
 use std::collections::TryReserveError;
 
-/// The neighbours in the recency list of the level. In a free node, `newer` is the next free node.
+/// The neighbours in the list of the level. In a free node, `newer` is the next free node.
 #[derive(Clone, Copy)]
 #[repr(align(8))]
 pub(super) struct Links {
