@@ -803,11 +803,14 @@ def t15_an_epoch_that_was_evicted_is_made_anew_for_all_in_a_cluster(world):
     automatic(a, b)
     b.fetch("x")
     b.filled()
+    assert a.do("put z 1") == 0
+    eventually("it has heard all that was before that, and the epoch too", lambda: a.state()["own"] == 1)
+    assert a.fetch("x") == ("l2", "from_b")
     cluster.nodes[0].call("DEL", LOG + ":epoch")
     assert a.do("put y new") == 0
     a.synced()
     # It is written twice: the first time under the epoch that was not there any more.
-    eventually("it is heard", lambda: b.state()["heard"] >= 2)
+    eventually("it is heard", lambda: b.state()["heard"] >= 3)
     assert b.fetch("y") == ("l2", "new")
 
 
