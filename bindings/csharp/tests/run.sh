@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs kvlight under Mono: the scenarios and the tests. Reads KVL_LIB_DIR, where the library is.
+# Runs kvlight under Mono: the scenarios and the tests. Reads KVL_LIB_DIR, where the library is. With KVL_CALLS also so many calls, to find leaks.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH= cd -- "$here/../../.." && pwd)
@@ -28,3 +28,7 @@ export KVL_LIBRARY
 for test in features tier faults scenarios; do
     timeout 200 mono "$beside/Tests.exe" "$test"
 done
+if [ -n "${KVL_CALLS:-}" ]; then
+    echo "# memory stays flat over $KVL_CALLS calls"
+    mono "$beside/Tests.exe" leak
+fi
