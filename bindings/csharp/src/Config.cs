@@ -27,8 +27,8 @@ namespace Kvlight
         /// <summary>Returns the cost of a value in bytes, if CacheCostLimit is set. Without it values cost 0, unless their terms say otherwise.</summary>
         public Func<V, long> Cost { get; set; }
 
-        /// <summary>Receives the exceptions of functions that nobody waits for: Dropped, the consumer of FetchEachAsync, or Progress. Without it
-        /// they are written to the standard error.</summary>
+        /// <summary>Receives the exceptions of functions that nobody waits for: Dropped, the consumer of FetchEachAsync, Progress, the second tier, Encode
+        /// and Decode. Without it they are written to the standard error.</summary>
         public Action<Exception> FailureHandler { get; set; }
 
         /// <summary>Where providers and the second tier run. Without it they have threads of their own, so that callers that block every thread of the
