@@ -437,7 +437,7 @@ namespace Kvlight
                 if (ending != null)
                     ending.Abandon(e);
                 else
-                    Report(e);
+                    Serial.Run(() => Report(e));
             }
         }
 

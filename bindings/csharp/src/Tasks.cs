@@ -299,7 +299,7 @@ namespace Kvlight
             }
             catch (Exception e)
             {
-                Engine.Report(e);
+                Engine.Serial.Run(() => Engine.Report(e)); // The pump runs no code of the program.
                 request.GiveUp(); // The scheduler, or the system, refuses.
             }
         }
