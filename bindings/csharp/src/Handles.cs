@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.InteropServices;
+using System.Threading;
 
 namespace Kvlight
 {
@@ -56,13 +57,24 @@ namespace Kvlight
 
     internal sealed class RequestHandle : Handle
     {
+        private ObjectTable hooks;
+        private long hook;
+
         internal RequestHandle(IntPtr value)
             : base(value)
         {
         }
 
+        /// <summary>States the number of its hook, which is removed with it.</summary>
+        internal void SetHook(ObjectTable table, long number)
+        {
+            hook = number;
+            Volatile.Write(ref hooks, table);
+        }
+
         protected override bool ReleaseHandle()
         {
+            Volatile.Read(ref hooks)?.Remove(hook);
             NativeApi.kvl_request_release(handle);
             return true;
         }

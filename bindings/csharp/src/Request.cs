@@ -16,7 +16,6 @@ namespace Kvlight
         private readonly RequestHandle handle;
         private readonly object hookLock = new object();
         private CancellationTokenSource cancellation;
-        private long hook;
         private Dictionary<string, int> positions;
 
         /// <summary>Called on the pump's thread.</summary>
@@ -39,7 +38,8 @@ namespace Kvlight
                     if (cancellation == null)
                     {
                         cancellation = new CancellationTokenSource();
-                        hook = tasks.Engine.Hooks.Add(new WeakReference<CancellationTokenSource>(cancellation));
+                        long hook = tasks.Engine.Hooks.Add(new WeakReference<CancellationTokenSource>(cancellation));
+                        handle.SetHook(tasks.Engine.Hooks, hook);
                         int status = handle.Use(request => NativeApi.kvl_request_on_cancel(request, IntPtr.Zero, (IntPtr)hook, IntPtr.Zero), NativeApi.ERR_CLOSED);
                         if (status < 0)
                             tasks.Engine.Hooks.Remove(hook);
@@ -219,12 +219,7 @@ namespace Kvlight
             }
         }
 
-        private void Release()
-        {
-            handle.Dispose();
-            lock (hookLock)
-                tasks.Engine.Hooks.Remove(hook);
-        }
+        private void Release() => handle.Dispose();
 
         private int Position(K key)
         {

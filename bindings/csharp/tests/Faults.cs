@@ -342,6 +342,7 @@ internal static class Faults
         {
             using (Tasks<string, string> tasks = Scenarios.Config().Provide(request =>
             {
+                request.CancellationToken.ThrowIfCancellationRequested();
                 request.Resolve("a", "A");
                 return Task.CompletedTask;
             }))
@@ -349,6 +350,8 @@ internal static class Faults
                 Task<IReadOnlyList<Result<string, string>>> fetched = tasks.ResultsAsync(new[] { "a", "b" });
                 Tap.CollectedUntil(() => fetched.IsCompleted, "the request is not finished");
                 Tap.Equal(fetched.Result[1].Status, Status.ErrUnanswered, "the open key");
+                object hooks = Hidden(Hidden(tasks, "Engine"), "Hooks");
+                Tap.Check(hooks.GetType().GetMethod("Find", Any).Invoke(hooks, new object[] { 1L }) == null, "nothing is left of it");
             }
         });
         tap.Test("l05 what is dropped while it drains is drained", () =>
