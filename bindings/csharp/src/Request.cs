@@ -122,7 +122,7 @@ namespace Kvlight
         /// <summary>Answers one key with what Stale returns: the record has not changed. The value gets a new TTL, and keeps its version and its tags unless
         /// the terms state others.</summary>
         /// <param name="key">One of the keys.</param>
-        /// <param name="terms">The terms; null: none.</param>
+        /// <param name="terms">The terms; null: none. The value keeps its cost, whatever they say.</param>
         /// <returns>Whether the answer was in time.</returns>
         public bool NotModified(K key, Terms terms = null)
         {
