@@ -231,6 +231,7 @@ fn tell(worker: &Worker, entries: &[Value]) {
     let skips_own = worker.shared.skips_own();
     let mut keys: Vec<&[u8]> = Vec::new();
     let mut everything = false;
+    let (mut own, mut heard) = (0, 0);
     for entry in entries {
         let Notice { source, keys: written, epoch } = Notice::of(entry);
         if epoch.is_some() {
@@ -238,20 +239,23 @@ fn tell(worker: &Worker, entries: &[Value]) {
             worker.epoch.set(None);
         }
         if skips_own && source == Some(&worker.shared.source) {
-            count(&worker.shared.counts.own, written.len());
+            own += written.len();
             continue;
         }
-        count(&worker.shared.counts.heard, written.len());
+        heard += written.len();
         keys.extend(written);
         everything |= epoch.is_some();
     }
     if everything {
         worker.shared.each_engine(|engine| engine.invalidate_all());
-        return;
+    } else {
+        for some in keys.chunks(MOST_KEYS) {
+            worker.shared.each_engine(|engine| engine.invalidate(some));
+        }
     }
-    for some in keys.chunks(MOST_KEYS) {
-        worker.shared.each_engine(|engine| engine.invalidate(some));
-    }
+    // Once the engines know of them: who sees the count may rely on that.
+    count(&worker.shared.counts.own, own);
+    count(&worker.shared.counts.heard, heard);
 }
 
 /// An entry of the log: who has written which keys, or cleared everything.
