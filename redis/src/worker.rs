@@ -13,6 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::sync::Notify;
@@ -71,6 +72,9 @@ pub fn run(runtime: Runtime, clients: Vec<Client>, shared: Arc<Shared>, mut comm
     worker.shared.is_connected.store(false, Ordering::Relaxed);
     worker.shared.is_listening.store(false, Ordering::Relaxed);
     worker.topology.take().close();
+    // The channel lasts as long as its senders, and a waker that is left in it would keep the runtime's descriptors: another one takes its place.
+    commands.close();
+    while let Poll::Ready(Some(_)) = commands.poll_recv(&mut Context::from_waker(Waker::noop())) {}
     // Requests that are not served yet fail here, and those that are still in the queue.
     drop((local, commands, worker));
     runtime.shutdown_timeout(RESOLVER_LIMIT);
