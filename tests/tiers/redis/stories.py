@@ -947,7 +947,8 @@ def t17_nothing_is_left_after_the_end(world):
     def sockets():
         return [link for link in each(os.readlink, "fd") if link.startswith("socket:") or "eventpoll" in link]
 
-    assert len(threads()) == 1 and len(sockets()) >= 3
+    # On a busy machine one of its connections may just be made anew.
+    eventually("it has a thread and sockets", lambda: len(threads()) == 1 and len(sockets()) >= 3)
     assert a.do("leave") == 0
     assert sockets() == []
     # The kernel removes a thread a little after others have seen its end.
