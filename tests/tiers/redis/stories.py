@@ -950,9 +950,8 @@ def t17_nothing_is_left_after_the_end(world):
     # On a busy machine one of its connections may just be made anew.
     eventually("it has a thread and sockets", lambda: len(threads()) == 1 and len(sockets()) >= 3)
     assert a.do("leave") == 0
-    assert sockets() == []
-    # The kernel removes a thread a little after others have seen its end.
-    eventually("the thread has left", lambda: threads() == [])
+    # The kernel removes a thread a little after others have seen its end; and a thread of the engine may just be handing it a request.
+    eventually("thread and sockets have left", lambda: threads() == [] and sockets() == [])
     assert a.fetch("y") == ("provider", "from_a"), "the engine works without it"
 
 
