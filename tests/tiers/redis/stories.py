@@ -867,9 +867,10 @@ def t11_keys_that_move_to_another_server_are_misses_at_most(world):
     assert c.fetch("x")[1] == "new"
 
 
-def t07_a_copy_that_takes_over_is_told_the_last_writes_again(world):
+def a_copy_takes_over(world, more=lambda writer: None, **options):
+    """A copy without the last writes takes over from a server without the log. `more` is written after these."""
     cluster = world.cluster(3, 3)
-    a, b = (world.worker(cluster.url(reconnect_cap_ms=50), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
+    a, b = (world.worker(cluster.url(reconnect_cap_ms=50, **options), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
     keys = spread(12)
     for key in keys:
         assert a.do(f"put {key} old") == 0
@@ -882,6 +883,7 @@ def t07_a_copy_that_takes_over_is_told_the_last_writes_again(world):
     copy.pause()
     for key in keys:
         assert a.do(f"put {key} new") == 0
+    more(a)
     a.synced()
     sessions = a.state()["sessions"]
     victim.kill()
@@ -901,6 +903,21 @@ def t07_a_copy_that_takes_over_is_told_the_last_writes_again(world):
     eventually("a new process works with those that are left", lambda: c.state()["connected"])
     for key in keys:
         assert c.fetch(key)[1] == "new"
+
+
+def t07_a_copy_that_takes_over_is_told_the_last_writes_again(world):
+    a_copy_takes_over(world)
+
+
+def t07_a_copy_that_takes_over_is_not_used_if_the_last_writes_were_too_many_to_remember(world):
+    def more(writer):
+        # Their keys are more bytes than the journal has.
+        for nth in range(9 * 1024 // 60):
+            assert writer.do(f"put {nth}{'k' * 60_000} 1") == 0
+            if nth % 10 == 0:
+                writer.synced()
+
+    a_copy_takes_over(world, more, journal_ms=60000)
 
 
 # ---- Cost
