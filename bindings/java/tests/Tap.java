@@ -45,9 +45,11 @@ final class Tap {
         throw new AssertionError(what + ": nothing was thrown");
     }
 
-    /** Keeps this thread busy until a condition holds. */
+    /** Keeps this thread busy until a condition holds; fails after a minute. */
     static void busyUntil(BooleanSupplier condition) {
+        long began = System.nanoTime();
         while (!condition.getAsBoolean()) {
+            check(System.nanoTime() - began < 60_000_000_000L, "a minute has passed, and what was waited for has not come");
             Thread.onSpinWait();
             Thread.yield();
         }
