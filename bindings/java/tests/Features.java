@@ -8,6 +8,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import kvlight.BreakerState;
 import kvlight.Cache;
@@ -289,6 +290,20 @@ final class Features {
                 AtomicBoolean isTold = new AtomicBoolean();
                 unwanted.onCancel(() -> isTold.set(true));
                 Tap.busyUntil(isTold::get);
+            }
+        });
+        tap.test("f03 the future of a single fetch completes after its last report", () -> {
+            AtomicInteger reports = new AtomicInteger();
+            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config(), Scenarios.list())) {
+                FetchOptions options = new FetchOptions().progress(1, (done, failed, total) -> {
+                    try {
+                        Thread.sleep(100);
+                    } catch (InterruptedException e) {
+                        throw new AssertionError(e);
+                    }
+                    reports.incrementAndGet();
+                });
+                Tap.equal(tasks.fetch("a", options).join() + reports.get(), "user a1", "reports");
             }
         });
         tap.test("what a request says", () -> {

@@ -132,14 +132,14 @@ abstract class Pending<K, V> {
             if (isPrivate) {
                 settle(value, error);
             } else {
-                tasks.engine.callBack(() -> settle(value, error));
+                callBack(() -> settle(value, error));
             }
         }
 
         @Override
         void abandon(Throwable error) {
             release();
-            tasks.engine.callBack(() -> future.fail(error));
+            callBack(() -> future.fail(error));
         }
 
         private void settle(V value, Throwable error) {
