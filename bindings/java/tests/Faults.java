@@ -282,6 +282,23 @@ final class Faults {
         }
     }
 
+    private static CompletableFuture<Void> closeOneThatRetries(ManualClock clock, BlockingQueue<Integer> attempts) {
+        Tasks<String, String> tasks = Scenarios.config().clock(clock).retryCount(1).retryFixedMs(1000).provide(request -> {
+            int attempt = request.attempt("a");
+            if (attempt == 1) {
+                request.fail("a", new IllegalStateException("down"));
+            } else {
+                request.resolve("a", "A");
+            }
+            request.finish();
+            attempts.add(attempt);
+        });
+        tasks.refresh(List.of("a"));
+        Tap.equal(Tap.taken(attempts), 1, "the first attempt");
+        Tap.busyUntil(() -> tasks.stats().running() == 0);
+        return tasks.closeAfter(-1);
+    }
+
     private static void lives(Tap tap) {
         tap.test("what is dropped without close leaves no thread and no descriptor", () -> {
             long before = descriptors();
@@ -312,6 +329,18 @@ final class Faults {
             request.resolve("a", "A");
             request.finish();
             Tap.equal(fetched.join(), "A", "the value");
+        });
+        tap.test("l05 what is dropped while it drains is drained", () -> {
+            ManualClock clock = new ManualClock(0);
+            BlockingQueue<Integer> attempts = new LinkedBlockingQueue<>();
+            CompletableFuture<Void> end = closeOneThatRetries(clock, attempts);
+            for (int i = 0; i < 20; i++) {
+                System.gc();
+                Thread.sleep(20);
+            }
+            clock.advance(1000);
+            Tap.equal(Tap.taken(attempts), 2, "the attempt that was accepted");
+            end.get(60, TimeUnit.SECONDS);
         });
         tap.test("a request that is dropped unfinished is finished", () -> {
             try (Tasks<String, String> tasks = Scenarios.config().provide(request -> request.resolve("a", "A"))) {

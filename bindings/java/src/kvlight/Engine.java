@@ -47,6 +47,8 @@ final class Engine {
     private volatile boolean isOpen = true;
     private volatile boolean isEnding;
     private Thread pump;
+    /** The store of a drain, which is not collected before the end: the pump refers to this engine. */
+    private volatile Store<?, ?> held;
 
     /** Opens a cache without a provider. */
     Engine(Config<?, ?> config) {
@@ -243,6 +245,11 @@ final class Engine {
         }
     }
 
+    /** Keeps the store of a drain alive until the end. */
+    void hold(Store<?, ?> store) {
+        held = store;
+    }
+
     /** Completes when all is freed and the program's functions for dropped values have run. */
     CompletableFuture<Void> ended() {
         return ended.copy();
@@ -274,6 +281,7 @@ final class Engine {
             if (NativeApi.kvl_queue_free(queue) < 0) {
                 NativeApi.kvl_queue_dispose(queue); // A cache that an iterator holds still refers to it.
             }
+            held = null;
             atEnd.run();
             Runnable end = () -> ended.complete(null);
             if (reportsDrops) {

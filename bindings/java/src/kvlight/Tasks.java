@@ -292,6 +292,7 @@ public final class Tasks<K, V> extends Store<K, V> {
      */
     public CompletableFuture<Void> closeAfter(long drainMs) {
         engine.close(drainMs);
+        engine.hold(this);
         return engine.ended();
     }
 
