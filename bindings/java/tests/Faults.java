@@ -342,6 +342,15 @@ final class Faults {
             Tap.equal(Tap.taken(attempts), 2, "the attempt that was accepted");
             end.get(60, TimeUnit.SECONDS);
         });
+        tap.test("l04 an open iterator does not keep values from being dropped", () -> {
+            List<String> dropped = Scenarios.list();
+            Cache<String, String> cache = Scenarios.config().dropped(dropped::add).cache();
+            cache.put("a", "A");
+            java.util.Iterator<Map.Entry<String, String>> entries = cache.iterator();
+            cache.close();
+            Tap.equal(List.copyOf(dropped), List.of("A"), "dropped when close returns");
+            java.lang.ref.Reference.reachabilityFence(entries);
+        });
         tap.test("a request that is dropped unfinished is finished", () -> {
             try (Tasks<String, String> tasks = Scenarios.config().provide(request -> request.resolve("a", "A"))) {
                 CompletableFuture<List<kvlight.Result<String, String>>> fetched = tasks.results(List.of("a", "b"));

@@ -355,6 +355,9 @@ final class Engine {
             return;
         }
         gate.shut();
+        if (tasks == 0) {
+            NativeApi.kvl_cache_clear(cache); // An iterator may hold it, but its values are dropped now.
+        }
         NativeApi.kvl_cache_release(cache);
         NativeApi.kvl_tasks_free(tasks);
         isEnding = true;
