@@ -61,7 +61,7 @@ def f21_blocking_fetches_of_many_threads_share_one_load() -> None:
     loaded: list[int] = []
     gate = threading.Event()
 
-    def provider(keys: list[int]) -> list[int]:
+    def provider(keys: list[int]) -> list[Any]:
         loaded.extend(keys)
         gate.wait()
         return keys
@@ -104,7 +104,7 @@ def f21_blocking_fetches_time_out_fail_and_nest() -> None:
 
 
 def f21_waits_of_all_provider_threads_for_their_own_engine_are_refused() -> None:
-    def provider(keys: list[int]) -> list[int]:
+    def provider(keys: list[int]) -> list[Any]:
         return [tasks.fetch_wait(key + 1) if key < 100 else key for key in keys]
 
     for threads in (1, 4):
@@ -129,7 +129,7 @@ def f21_a_wait_for_a_key_that_the_provider_loads_itself_is_refused() -> None:
 
 def f21_waits_of_a_plain_provider_beside_a_loop_are_refused_too() -> None:
     async def main() -> None:
-        def provider(keys: list[int]) -> list[int]:
+        def provider(keys: list[int]) -> list[Any]:
             return [tasks.fetch_wait(key + 1) if key < 100 else key for key in keys]
 
         async with kvlight.Tasks[int, int](provider=provider, batch_max_keys=1, tasks_max_running=2) as tasks:
@@ -141,7 +141,7 @@ def f21_waits_of_a_plain_provider_beside_a_loop_are_refused_too() -> None:
 
 
 def f21_a_provider_can_be_a_coroutine_function_without_a_loop() -> None:
-    async def provider(keys: list[int]) -> list[int]:
+    async def provider(keys: list[int]) -> list[Any]:
         await asyncio.sleep(0)
         return keys
 
@@ -299,7 +299,7 @@ def f11_a_permanent_exception_is_not_retried() -> None:
 
     attempts: list[int] = []
 
-    def provider(keys: list[int]) -> list[int]:
+    def provider(keys: list[int]) -> list[Any]:
         attempts.extend(keys)
         raise Gone if keys[0] == 1 else LookupError
 
