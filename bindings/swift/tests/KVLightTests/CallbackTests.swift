@@ -21,9 +21,9 @@ import Testing
 
     /// Callbacks run on the library's own thread, so one on the calling thread would run inside the call.
     private func fetchRecordingItsThread(_ posts: KVLightTasks<String, String>, _ isOnCallingThread: Locked<Bool?>) {
-        let caller = Thread.current
+        let caller = ObjectIdentifier(Thread.current)
         posts.fetch(key: "k") { _, _ in
-            isOnCallingThread.update { $0 = Thread.current === caller }
+            isOnCallingThread.update { $0 = ObjectIdentifier(Thread.current) == caller }
         }
     }
 
