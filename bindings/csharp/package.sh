@@ -6,7 +6,7 @@ top=$(CDPATH= cd -- "$here/../.." && pwd)
 : "${KVL_LIB_DIR:=${CARGO_TARGET_DIR:-$top/target}/release}"
 KVL_LIB_DIR=$(CDPATH= cd -- "$KVL_LIB_DIR" && pwd)
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | head -n 1)
-grep -q "<version>$version</version>" "$here/Kvlight.nuspec" || { echo "Kvlight.nuspec has another version than Cargo.toml: $version" >&2; exit 1; }
+grep -q "<version>$version</version>" "$here/Kvlight.nuspec" || { echo "The version in Kvlight.nuspec differs from that in Cargo.toml, $version" >&2; exit 1; }
 mkdir -p "$1"
 into=$(CDPATH= cd -- "$1" && pwd)
 work=$(mktemp -d)

@@ -48,10 +48,10 @@ func withRequests(t *testing.T, provide func(*kvlight.Request[user]), settings k
 }
 
 func Test_r11_an_answer_has_tags_and_a_running_load_with_a_removed_tag_is_not_stored(t *testing.T) {
-	reached, on := make(chan struct{}, 2), make(chan struct{}, 2)
+	reached, proceed := make(chan struct{}, 2), make(chan struct{}, 2)
 	tasks := withRequests(t, func(request *kvlight.Request[user]) {
 		reached <- struct{}{}
-		<-on
+		<-proceed
 		for i, key := range request.Keys() {
 			_ = request.Resolve(i, user{key, 1}, kvlight.Terms{Tags: []string{"shelf"}})
 		}
@@ -73,7 +73,7 @@ func Test_r11_an_answer_has_tags_and_a_running_load_with_a_removed_tag_is_not_st
 				t.Error(removed, err)
 			}
 		}
-		on <- struct{}{}
+		proceed <- struct{}{}
 		if err := <-done; err != nil {
 			t.Error(err)
 		}

@@ -2,12 +2,12 @@
 
 module Kvlight
   # The program's objects, by the IDs under which the library holds them. An ID is reused once its object was removed. This is safe because the library
-  # reports a drop after every event that refers to the object.
+  # reports that it has dropped an object only after the last event that refers to it.
   class ObjectTable
     VACANT = Object.new.freeze
     private_constant :VACANT
 
-    # The objects, at the indexes of their IDs, for a lookup without the lock of an object that cannot be removed meanwhile.
+    # The objects, indexed by ID. Reading this array does not take the lock; do so only for an object that cannot be removed meanwhile.
     attr_reader :objects
 
     def initialize
@@ -33,7 +33,7 @@ module Kvlight
     def delete(id)
       @lock.synchronize do
         object = @objects[id]
-        return if VACANT.equal?(object)
+        return if id >= @objects.size || VACANT.equal?(object)
 
         @objects[id] = VACANT
         @free.push(id)

@@ -85,7 +85,7 @@ impl<H: Host> Table<H> {
         }
         if tier.behind.late_requests >= tier.settings.max_requests {
             if self.life != Acceptance::Open {
-                // Nobody knows when one of them will end.
+                // A drain does not wait: nobody knows when one of the late requests will end.
                 cx.out.deferred_drops.push(DeferredDrop::Waiting(tier.behind.lose()));
             }
             return;
@@ -196,6 +196,7 @@ impl<H: Host> Table<H> {
         let drops = &mut cx.out.deferred_drops;
         tier.behind.ended(sent, &mut |answer| drops.push(DeferredDrop::Answer(answer)));
         let now = cx.now.moment();
+        // A request that the host never took says nothing about the second tier.
         let is_failure = failed == sent.keys.len() as u64 && sent.stage != SendStage::Expired;
         if failed == 0 {
             return tier.breaker.succeeded();
@@ -220,7 +221,8 @@ impl<H: Host> Table<H> {
     ) {
         let Some(tier) = &mut self.tier else { return };
         let Some(Mark::Fills { token, cleared }) = tier.marks.remove(&id) else { return };
-        // Tags end entries in this process only, so an entry that has some stays in it. A clear may be through before it has overtaken each flight.
+        // Tags end entries in this process only, so an entry that has some stays in it. A clear may
+        // have been passed on before it has overtaken every flight; hence the comparison of the clears.
         if filled.ttl_left_ms == 0 || is_tagged || cleared != tier.behind.cleared || !tier.takes(answer) {
             return;
         }
