@@ -16,6 +16,8 @@ impl Draft {
             "\"refresh.after\" and \"refresh.after_ms\" exclude each other: set one of them"
         } else if cache.refresh.after > 0.0 && cache.ttl_ms.is_none() {
             "\"refresh.after\" is a share of the TTL, but values have none: set \"cache.ttl_ms\", or \"refresh.after_ms\""
+        } else if cache.refresh.after >= 1.0 && cache.refresh.jitter == 0.0 {
+            "\"refresh.after\" = 1 is the end of the TTL, when there is nothing left to refresh: lower it, or set \"refresh.jitter\""
         } else if refreshes && cache.ttl_ms == Some(0) {
             "\"refresh\" settings concern values, but with \"cache.ttl_ms\" = 0 none is stored"
         } else if cache.refresh.after_ms > 0 && cache.ttl_ms.is_some_and(|ttl| ttl <= cache.refresh.after_ms) {
@@ -70,7 +72,8 @@ mod tests {
             ("stale.ttl_ms=-1", "stale.ttl_ms=0"),
             ("stale.retry_ms=-1", "stale.retry_ms=0"),
             ("stale.timeout_ms=-2", "stale.timeout_ms=0"),
-            ("refresh.after=1.5", "refresh.after=1 cache.ttl_ms=5"),
+            ("refresh.after=1.5", "refresh.after=1 refresh.jitter=0.5 cache.ttl_ms=5"),
+            ("refresh.after=1 cache.ttl_ms=5", "refresh.after=0.9 cache.ttl_ms=5"),
             ("refresh.after=-0.5", "refresh.after=0"),
             ("refresh.after=NaN", "refresh.after_ms=5"),
             ("refresh.after=0.5", "refresh.after=0.5 cache.ttl_ms=5"),
