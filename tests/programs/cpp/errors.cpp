@@ -153,6 +153,18 @@ void f10b_f11a_an_error_has_a_cause_and_a_pause()
     CHECK(cause && cause->code() == 429 && cause->message() == std::string("slow down") && cause->get() == error.get());
 }
 
+void r07_the_breaker_opens_and_can_be_forced()
+{
+    kvl::tasks tasks(kvl::config().set("breaker.consecutive", 1).provider([](const kvl::request &request) { request.fail(0, 503, "down"); }));
+    CHECK(tasks.breaker_state() == KVL_BREAKER_CLOSED);
+    CHECK(tasks.fetch_wait("a").error().code() == 503 && tasks.breaker_state() == KVL_BREAKER_OPEN);
+    CHECK(tasks.fetch_wait("a").error().status() == KVL_ERR_UNAVAILABLE);
+    tasks.breaker_force(KVL_BREAKER_FORCE_CLOSED);
+    CHECK(tasks.breaker_state() == KVL_BREAKER_CLOSED && tasks.fetch_wait("a").error().code() == 503);
+    tasks.breaker_force(KVL_BREAKER_FORCE_OPEN);
+    CHECK(tasks.fetch_wait("a").error().status() == KVL_ERR_UNAVAILABLE);
+}
+
 // In quadratic time this would take hours.
 void l09a_listing_the_errors_of_many_keys_takes_linear_time()
 {
@@ -182,6 +194,7 @@ int main()
     without_exceptions_make_returns_errors();
     f16_an_omitted_key_is_unanswered();
     f10b_f11a_an_error_has_a_cause_and_a_pause();
+    r07_the_breaker_opens_and_can_be_forced();
     l09a_listing_the_errors_of_many_keys_takes_linear_time();
     return done();
 }
