@@ -112,10 +112,10 @@ fn r05_f08_a_write_overtakes_a_refresh_ahead() {
 #[test]
 fn r05_an_open_breaker_and_a_close_drop_refreshes_ahead() {
     let mut harness = Harness::with(|settings| settings.tasks.max_running = 1);
-    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
+    harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
     harness.refresh_ahead("k");
     assert_eq!((harness.requests.len(), harness.table.counts().ahead_dropped), (0, 1));
-    harness.step(|table, turn| table.force_breaker(BreakerOverride::No, turn));
+    harness.step(|table, cx| table.force_breaker(BreakerOverride::No, cx));
     harness.refresh_ahead("k");
     let waiter = harness.fetch("k");
     harness.close();

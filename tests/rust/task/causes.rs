@@ -103,7 +103,7 @@ fn f10b_an_open_breaker_reports_the_error_of_the_previous_attempt() {
     });
     let waiter = harness.fetch("k");
     harness.fail(0, "k", 7);
-    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
+    harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
     harness.advance(100);
     assert_eq!(chain(&waiter.error(0)), (Status::ERR_UNAVAILABLE, Some(7)));
 }

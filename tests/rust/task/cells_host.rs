@@ -93,8 +93,8 @@ fn cell_put_on_overtaken_and_unwanted_leaves_them_and_stays_stored() {
 }
 
 #[test]
-fn cell_remove_and_clear_on_waiting_flights_leave_them() {
-    let writes: [fn(&mut Harness); 2] = [|harness| harness.remove("k"), |harness| harness.clear()];
+fn cell_remove_clear_and_expire_on_waiting_flights_leave_them() {
+    let writes: [fn(&mut Harness); 3] = [|harness| harness.remove("k"), |harness| harness.clear(), |harness| harness.expire("k")];
     for (state, write) in WAITING.into_iter().flat_map(|state| writes.map(|write| (state, write))) {
         let mut scene = Scene::new(state);
         write(&mut scene.harness);
@@ -105,8 +105,8 @@ fn cell_remove_and_clear_on_waiting_flights_leave_them() {
 }
 
 #[test]
-fn cell_remove_and_clear_on_running_overtake_it_and_break_the_stamp_of_unwanted() {
-    let writes: [fn(&mut Harness); 2] = [|harness| harness.remove("k"), |harness| harness.clear()];
+fn cell_remove_clear_and_expire_on_running_overtake_it_and_break_the_stamp_of_unwanted() {
+    let writes: [fn(&mut Harness); 3] = [|harness| harness.remove("k"), |harness| harness.clear(), |harness| harness.expire("k")];
     for (state, write) in [Running, Overtaken, Unwanted].into_iter().flat_map(|state| writes.map(|write| (state, write))) {
         let mut scene = Scene::new(state);
         write(&mut scene.harness);

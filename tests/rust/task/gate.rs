@@ -256,9 +256,9 @@ fn r07_an_unanswered_key_counts_as_a_failure_and_an_unwanted_one_does_not() {
 #[test]
 fn r07_an_operator_opens_and_closes_the_breaker() {
     let mut harness = Harness::with(|settings| settings.tasks.batch_max_keys = 1);
-    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
+    harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
     assert_eq!(harness.fetch("k").outcome(), failed_with(Status::ERR_UNAVAILABLE));
-    harness.step(|table, turn| table.force_breaker(BreakerOverride::No, turn));
+    harness.step(|table, cx| table.force_breaker(BreakerOverride::No, cx));
     let waiter = harness.fetch("k");
     harness.give(0, "k", ProviderAnswer::Answer(super::harness::bytes("v"), Default::default()));
     assert_eq!(waiter.outcome(), value("v"));

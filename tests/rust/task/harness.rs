@@ -87,9 +87,11 @@ impl TestStore {
         self.take_out(key.as_bytes());
     }
 
-    /// Expires an entry, whose grace begins.
+    /// Expires the entry of the key, if there is one; its grace begins.
     pub fn make_stale(&self, key: &str) {
-        self.entries.borrow_mut().get_mut(key.as_bytes()).expect("the key has an entry").is_stale = true;
+        if let Some(entry) = self.entries.borrow_mut().get_mut(key.as_bytes()) {
+            entry.is_stale = true;
+        }
     }
 
     /// The keys whose refresh ahead of expiry failed.
@@ -299,7 +301,7 @@ impl Harness {
         if !self.has_long_work() {
             return false;
         }
-        self.act(|table, turn| table.go_on(table.long_work_begun(), turn));
+        self.act(|table, cx| table.go_on(table.long_work_begun(), cx));
         self.run_untaken();
         self.has_long_work()
     }
@@ -355,16 +357,16 @@ impl Harness {
         let request = self.requests[nth].clone();
         let id = request.id;
         if self.take(nth) == TakeResult::Skip {
-            self.act(|table, turn| table.finish(id, Unanswered::Unanswered, turn));
+            self.act(|table, cx| table.finish(id, Unanswered::Unanswered, cx));
         } else if let Some(mut sync_provider) = self.sync_provider.take() {
             for (index, key) in request.handout.keys.iter().enumerate() {
                 let given = sync_provider(key, request.handout.attempts[index]);
-                self.act(|table, turn| table.answer(id, index, given, turn));
+                self.act(|table, cx| table.answer(id, index, given, cx));
             }
-            self.act(|table, turn| table.finish(id, Unanswered::Unanswered, turn));
+            self.act(|table, cx| table.finish(id, Unanswered::Unanswered, cx));
             self.sync_provider = Some(sync_provider);
         }
-        self.act(|table, turn| table.request_returned(id, turn));
+        self.act(|table, cx| table.request_returned(id, cx));
     }
 
     pub fn options(&self) -> Options {
@@ -399,10 +401,10 @@ impl Harness {
         let reservation = Reservation::try_new(keys.len(), form).expect("memory");
         let (urgency, progress_step, context) = (options.urgency, options.progress_step, options.context);
         let (keys, probes, settings) = (CallKeys::Many(&packed), &mut probes[..], &settings);
-        let id = self.step(|table, turn| {
+        let id = self.step(|table, cx| {
             let ask =
                 FetchRequest { keys, probes, reprobe: true, form, settings, sink, context, urgency, deadline, progress_step, reservation };
-            table.ask(ask, turn)
+            table.ask(ask, cx)
         });
         Waiter { id, sink: recording }
     }
@@ -443,10 +445,10 @@ impl Harness {
             progress_step,
             reservation,
         };
-        let (asking, progress) = self.step(|table, turn| {
+        let (asking, progress) = self.step(|table, cx| {
             let order = AskOrder::of(&CallKeys::Many(&packed), &probes, table.hasher()).expect("memory");
-            let mut asking = table.begin(ask, order, refusal, turn.now);
-            let progress = table.ask_more(&mut asking, &CallKeys::Many(&packed), &mut probes, true, turn);
+            let mut asking = table.begin(ask, order, refusal, cx.now);
+            let progress = table.ask_more(&mut asking, &CallKeys::Many(&packed), &mut probes, true, cx);
             (asking, progress)
         });
         LongAsk { asking, keys: packed, probes, post, progress }
@@ -461,14 +463,14 @@ impl Harness {
             AskProgress::NeedsSortedKeys => asking.sort_keys(),
             AskProgress::More => {}
         }
-        *progress = self.step(|table, turn| table.ask_more(asking, &keys, probes, true, turn));
+        *progress = self.step(|table, cx| table.ask_more(asking, &keys, probes, true, cx));
         *progress != AskProgress::Done
     }
 
     /// The last step.
     pub fn ask_last(&mut self, long: LongAsk) -> Waiter {
         let LongAsk { asking, post, .. } = long;
-        let id = self.step(|table, turn| table.end_ask(asking, turn));
+        let id = self.step(|table, cx| table.end_ask(asking, cx));
         Waiter { id, sink: post }
     }
 
@@ -514,13 +516,13 @@ impl Harness {
 
     pub fn cancel(&mut self, waiter: &Waiter) {
         if let Some(id) = waiter.id {
-            self.step(|table, turn| table.cancel(id, turn));
+            self.step(|table, cx| table.cancel(id, cx));
         }
     }
 
     pub fn set_urgency(&mut self, waiter: &Waiter, urgency: i32) {
         if let Some(id) = waiter.id {
-            self.step(|table, turn| table.set_urgency(id, urgency, turn));
+            self.step(|table, cx| table.set_urgency(id, urgency, cx));
         }
     }
 
@@ -531,24 +533,24 @@ impl Harness {
 
     pub fn take(&mut self, nth: usize) -> TakeResult {
         let id = self.requests[nth].id;
-        let taken = self.act(|table, turn| table.take_request(id, turn.now));
+        let taken = self.act(|table, cx| table.take_request(id, cx.now));
         self.requests[nth].taken |= taken == TakeResult::Run;
         taken
     }
 
     pub fn returned(&mut self, nth: usize) {
         let id = self.requests[nth].id;
-        self.step(|table, turn| table.request_returned(id, turn));
+        self.step(|table, cx| table.request_returned(id, cx));
     }
 
     pub fn heartbeat(&mut self, nth: usize) -> Status {
         let id = self.requests[nth].id;
-        self.step(|table, turn| table.heartbeat(id, turn.now))
+        self.step(|table, cx| table.heartbeat(id, cx.now))
     }
 
     pub fn give(&mut self, nth: usize, key: &str, given: ProviderAnswer) -> Status {
         let (id, index) = (self.requests[nth].id, self.requests[nth].index(key));
-        self.step(|table, turn| table.answer(id, index, given, turn))
+        self.step(|table, cx| table.answer(id, index, given, cx))
     }
 
     pub fn answer(&mut self, nth: usize, key: &str, text: &str) -> Status {
@@ -570,7 +572,7 @@ impl Harness {
 
     pub fn extra(&mut self, nth: usize, key: &str, text: &str) -> Status {
         let id = self.requests[nth].id;
-        self.step(|table, turn| table.extra(id, key.as_bytes(), bytes(text), StoreTerms::default(), turn))
+        self.step(|table, cx| table.extra(id, key.as_bytes(), bytes(text), StoreTerms::default(), cx))
     }
 
     pub fn finish(&mut self, nth: usize) -> Status {
@@ -579,7 +581,7 @@ impl Harness {
 
     pub fn finish_with(&mut self, nth: usize, rest: Unanswered) -> Status {
         let id = self.requests[nth].id;
-        self.step(|table, turn| table.finish(id, rest, turn))
+        self.step(|table, cx| table.finish(id, rest, cx))
     }
 
     /// A put of the host: the store and the table in one step, as under the engine's lock.
@@ -588,50 +590,50 @@ impl Harness {
     }
 
     pub fn put_answer(&mut self, key: &str, answer: &Answer) {
-        self.step(|table, turn| {
-            let filled = turn.store.fill(0, key.as_bytes(), &mut answer.clone(), &mut StoreTerms::default());
-            table.write_behind(key.as_bytes(), Some((answer, filled)), turn);
-            table.written(key.as_bytes(), Write::Put(answer, filled), turn);
+        self.step(|table, cx| {
+            let filled = cx.store.fill(0, key.as_bytes(), &mut answer.clone(), &mut StoreTerms::default());
+            table.write_behind(key.as_bytes(), Some((answer, filled)), cx);
+            table.written(key.as_bytes(), Write::Put(answer, filled), cx);
         });
     }
 
     /// The host expires the entry. A load in progress treats that as a removal.
     pub fn expire(&mut self, key: &str) {
-        self.step(|table, turn| {
-            turn.store.make_stale(key);
-            table.written(key.as_bytes(), Write::Removed, turn);
+        self.step(|table, cx| {
+            cx.store.make_stale(key);
+            table.written(key.as_bytes(), Write::Removed, cx);
         });
     }
 
     pub fn remove(&mut self, key: &str) {
-        self.step(|table, turn| {
-            turn.store.take_out(key.as_bytes());
-            table.write_behind(key.as_bytes(), None, turn);
-            table.written(key.as_bytes(), Write::Removed, turn);
+        self.step(|table, cx| {
+            cx.store.take_out(key.as_bytes());
+            table.write_behind(key.as_bytes(), None, cx);
+            table.written(key.as_bytes(), Write::Removed, cx);
         });
     }
 
     /// Another process wrote the key.
     pub fn invalidate(&mut self, key: &str) {
-        self.step(|table, turn| {
-            turn.store.take_out(key.as_bytes());
-            table.written(key.as_bytes(), Write::Removed, turn);
+        self.step(|table, cx| {
+            cx.store.take_out(key.as_bytes());
+            table.written(key.as_bytes(), Write::Removed, cx);
         });
     }
 
     /// The host removes the entries with the tag: running loads hear of it first, as in the engine.
     pub fn remove_tag(&mut self, tag: &str) {
-        self.step(|table, turn| {
+        self.step(|table, cx| {
             table.tag_removed(tag.as_bytes());
-            turn.store.remove_tagged(tag);
+            cx.store.remove_tagged(tag);
         });
     }
 
     pub fn clear(&mut self) {
-        self.step(|table, turn| {
-            let keys: Vec<Vec<u8>> = turn.store.entries.borrow().keys().cloned().collect();
-            keys.iter().for_each(|key| turn.store.take_out(key));
-            table.cleared(turn);
+        self.step(|table, cx| {
+            let keys: Vec<Vec<u8>> = cx.store.entries.borrow().keys().cloned().collect();
+            keys.iter().for_each(|key| cx.store.take_out(key));
+            table.cleared(cx);
         });
     }
 
@@ -651,7 +653,7 @@ impl Harness {
             let due = self.table.next_due().map_or(goal, |due| self.manual.millis_at(due));
             let stop = due.clamp(self.manual.millis(), goal);
             self.manual.advance(stop.since(self.manual.millis()));
-            while self.step(|table, turn| table.advance(turn)) {
+            while self.step(|table, cx| table.advance(cx)) {
                 between(self);
             }
             if stop == goal && self.table.next_due().is_none_or(|due| due > self.clock.moment()) {
@@ -661,12 +663,12 @@ impl Harness {
     }
 
     pub fn close(&mut self) {
-        self.step(|table, turn| table.close(Close::Cancel, turn));
+        self.step(|table, cx| table.close(Close::Cancel, cx));
     }
 
     pub fn drain(&mut self, ms: u64) {
         let until = self.in_ms(ms);
-        self.step(|table, turn| table.close(Close::Drain(until), turn));
+        self.step(|table, cx| table.close(Close::Drain(until), cx));
     }
 
     pub fn in_ms(&self, ms: u64) -> Moment {

@@ -145,7 +145,7 @@ fn r09_without_a_slot_a_token_or_a_closed_breaker_nothing_is_repeated() {
     }
     let mut harness = Harness::with(hedges);
     harness.fetch("a");
-    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
+    harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
     harness.advance(20);
     assert_eq!(harness.handed().len(), 1);
 }

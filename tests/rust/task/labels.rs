@@ -55,7 +55,7 @@ fn r11_f10_late_unwanted_and_extra_answers_are_not_stored_either() {
     let id = harness.requests[2].id;
     let extra = |harness: &mut Harness, key: &str, tags: &[&str]| {
         let terms = tagged(tags);
-        harness.step(|table, turn| table.extra(id, key.as_bytes(), bytes("v"), terms, turn))
+        harness.step(|table, cx| table.extra(id, key.as_bytes(), bytes("v"), terms, cx))
     };
     assert_eq!([extra(&mut harness, "x", &["a"]), extra(&mut harness, "y", &["b"])], [Status::LATE, Status::OK]);
     let stored = ["late", "unwanted", "x", "y"].map(|key| harness.store.has(key));

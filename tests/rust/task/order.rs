@@ -73,7 +73,7 @@ fn r13_row_4_then_the_fallback_whatever_the_load_failed_with() {
     let mut harness = after_a_failure(0);
     harness.put("k", "older");
     harness.expire("k");
-    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
+    harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
     assert_eq!(harness.fetch("k").outcome(), stale("older", Some(Status::ERR_UNAVAILABLE)));
     // Because it takes too long, without an error.
     let mut harness = after_a_failure(0);
@@ -100,6 +100,6 @@ fn r13_row_6_then_the_error() {
     harness.fail(1, "new", 503);
     harness.finish(1);
     assert_eq!((waiter.outcome(), waiter.details(0).source), (Summary::Error(503), Source::Provider));
-    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
+    harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
     assert_eq!(harness.fetch("other").outcome(), failed_with(Status::ERR_UNAVAILABLE));
 }

@@ -59,7 +59,7 @@ fn s12a_an_extra_that_was_not_stored_is_counted_as_refused_and_outdates_no_answe
     harness.fetch("other");
     let id = harness.requests[1].id;
     let terms = StoreTerms { ttl: Some(Ttl::DoNotStore), ..StoreTerms::default() };
-    harness.step(|table, turn| table.extra(id, b"k", bytes("passing"), terms, turn));
+    harness.step(|table, cx| table.extra(id, b"k", bytes("passing"), terms, cx));
     assert_eq!((harness.table.counts().extras_stored, harness.table.counts().extras_refused), (0, 1));
     harness.give(0, "k", ProviderAnswer::Answer(bytes("v"), StoreTerms::default()));
     assert_eq!((waiter.outcome(), harness.lookup("k")), (value("v"), value("v")));

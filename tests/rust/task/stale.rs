@@ -89,7 +89,7 @@ fn r02_an_open_breaker_and_a_full_queue_are_failures_too() {
     assert_eq!(refused.outcome(), stale("old", Some(Status::ERR_QUEUE_FULL)));
     let urgent = harness.fetch_with("urgent", |options| options.urgency = 5);
     assert_eq!(waits.outcome(), Summary::Stale(Box::new(Summary::Null), Some(Status::ERR_QUEUE_FULL)), "the key lost its place");
-    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
+    harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
     assert_eq!(urgent.outcome(), failed_with(Status::ERR_UNAVAILABLE));
     assert_eq!(harness.table.breaker_state(harness.clock.moment()), BreakerState::Open);
     for _ in 0..2 {

@@ -361,7 +361,7 @@ fn s19_f08_a_clear_overtakes_in_steps_all_that_was_under_way_when_it_began() {
     let waiter = harness.ask(Form::All, &refs(&names), |_| {});
     harness.is_slow = true;
     // As the engine does: the loads first, the store once that is done.
-    harness.step(|table, turn| table.cleared(turn));
+    harness.step(|table, cx| table.cleared(cx));
     let joined = harness.fetch("k0");
     assert_eq!(harness.requests.last().expect("a new load").keys(), ["k0"], "what was reached cannot be joined");
     harness.answer(9, "k190", "not reached");
@@ -378,7 +378,7 @@ fn s19_f08_a_clear_overtakes_in_steps_all_that_was_under_way_when_it_began() {
 #[test]
 fn s19_r07_what_waits_is_refused_in_steps_when_the_breaker_opens() {
     let (mut harness, waiter) = waiting(|_| {});
-    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
+    harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
     assert!(waiter.polled().0 <= STEP + 20);
     // A key that was not refused yet is not handed out either.
     harness.finish(0);
@@ -395,7 +395,7 @@ fn f17_a_batch_ends_as_a_whole_when_the_breaker_refuses_a_key_that_waits() {
     harness.fetch("running");
     let waiter = harness.ask(Form::All, &["a", "b"], |options| options.fetch.batch_mode = BatchMode::AllOrNothing);
     let joined = harness.ask(Form::All, &["running", "a"], |options| options.fetch.batch_mode = BatchMode::AllOrNothing);
-    harness.step(|table, turn| table.force_breaker(BreakerOverride::Open, turn));
+    harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
     assert_eq!((waiter.ended().status(), joined.ended().status()), (Status::ERR_UNAVAILABLE, Status::ERR_UNAVAILABLE));
     assert_eq!(joined.outcomes()[0], failed_with(Status::ERR_CANCELLED));
 }

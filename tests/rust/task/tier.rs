@@ -118,7 +118,7 @@ impl Run {
             }
             Event::Clear => {
                 KEYS.iter().for_each(|key| drop(self.wrote(key)));
-                self.harness.step(|table, turn| table.clear_behind(turn));
+                self.harness.step(|table, cx| table.clear_behind(cx));
                 self.harness.clear();
             }
             Event::Tier { nth, index, answer } => self.answer_tier(nth, index, answer),
@@ -164,8 +164,8 @@ impl Run {
         let handout = self.harness.tier[nth].clone();
         let (id, count) = (handout.id, handout.keys.len());
         match answer {
-            TierEvent::Finish => drop(self.harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn))),
-            TierEvent::Drop => drop(self.harness.step(|table, turn| table.tier_finish(id, TierEnd::Dropped, turn))),
+            TierEvent::Finish => drop(self.harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx))),
+            TierEvent::Drop => drop(self.harness.step(|table, cx| table.tier_finish(id, TierEnd::Dropped, cx))),
             _ if index >= count => {}
             _ if handout.kind != TierRequestKind::Read => {
                 let is_refused = matches!(answer, TierEvent::Refuse);
@@ -182,7 +182,7 @@ impl Run {
                     TierEvent::Leased => TierAnswer::Leased,
                     _ => TierAnswer::Miss(Box::from(*b"lease")),
                 };
-                self.harness.step(|table, turn| table.tier_answer(id, index, given, turn));
+                self.harness.step(|table, cx| table.tier_answer(id, index, given, cx));
             }
         }
     }
@@ -206,7 +206,7 @@ impl Run {
             let (tier, provided) = (self.harness.tier.len(), self.harness.requests.len());
             for nth in 0..tier {
                 let id = self.harness.tier[nth].id;
-                self.harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+                self.harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
             }
             for nth in 0..provided {
                 self.note_requests();
@@ -273,10 +273,10 @@ fn t02_a_look_holds_neither_a_slot_nor_a_place() {
     assert_eq!(harness.table.gauges().running + harness.table.gauges().queued, 0);
     let given = TierAnswer::Hit(bytes("1"), StoreTerms::default(), Box::default());
     let id = harness.tier[1].id;
-    harness.step(|table, turn| table.tier_answer(id, 0, given, turn));
+    harness.step(|table, cx| table.tier_answer(id, 0, given, cx));
     assert_eq!(second.details(0).source, Source::SecondTier);
     let id = harness.tier[0].id;
-    harness.step(|table, turn| table.tier_answer(id, 0, TierAnswer::Miss(Box::default()), turn));
+    harness.step(|table, cx| table.tier_answer(id, 0, TierAnswer::Miss(Box::default()), cx));
     harness.answer(0, "a", "2");
     assert_eq!(first.outcome(), value("2"));
     assert_eq!(harness.lookup("b"), value("1"));
@@ -293,7 +293,7 @@ fn l05_a_removal_after_the_end_of_a_close_begins_nothing_and_is_lost() {
         }
         assert!(harness.table.is_over());
         harness.remove("a");
-        harness.step(|table, turn| table.clear_behind(turn));
+        harness.step(|table, cx| table.clear_behind(cx));
         assert!(
             harness.table.is_over()
                 && harness.tier.is_empty()
@@ -315,7 +315,7 @@ fn t01_reads_that_have_timed_out_do_not_hold_up_later_keys() {
     assert_eq!(harness.table.counts().tier_bypassed, 1);
     // Once one of them is finished, there are looks again.
     let id = harness.tier[0].id;
-    harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     let looked = harness.fetch("d");
     assert_eq!(harness.tier.len(), 3);
     // As long as a read can still time out, keys wait for it.
@@ -343,8 +343,8 @@ fn t01_a_read_that_is_never_finished_does_not_keep_the_second_tier_from_its_next
     harness.fetch("d");
     assert_eq!((harness.tier.len(), harness.requests.len()), (2, 3), "and only one");
     let id = harness.tier[1].id;
-    harness.step(|table, turn| table.tier_answer(id, 0, TierAnswer::Miss(Box::default()), turn));
-    harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    harness.step(|table, cx| table.tier_answer(id, 0, TierAnswer::Miss(Box::default()), cx));
+    harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     assert!(!harness.table.tier_gauges().1);
 }
 
@@ -354,13 +354,13 @@ fn t07_a_clear_or_an_overflow_does_not_count_as_the_writes_it_replaces_until_it_
         let mut harness = Harness::with_tier(TierAbilities::default(), |settings| settings.second_tier.pending_keys = 1);
         let finish = |harness: &mut Harness, nth: usize, how| {
             let id = harness.tier[nth].id;
-            harness.step(|table, turn| table.tier_finish(id, how, turn));
+            harness.step(|table, cx| table.tier_finish(id, how, cx));
         };
         let clear = |harness: &mut Harness| {
             if overflows {
                 harness.remove("other");
             } else {
-                harness.step(|table, turn| table.clear_behind(turn));
+                harness.step(|table, cx| table.clear_behind(cx));
             }
         };
         harness.remove("k");
@@ -373,7 +373,7 @@ fn t07_a_clear_or_an_overflow_does_not_count_as_the_writes_it_replaces_until_it_
         harness.advance(1_000);
         assert_eq!((harness.tier.len(), harness.tier[1].kind), (2, TierRequestKind::Clear));
         // Another clear while the first is under way: what came before the first waits for that one alone.
-        harness.step(|table, turn| table.clear_behind(turn));
+        harness.step(|table, cx| table.clear_behind(cx));
         assert_eq!(harness.table.has_tier_written(upto), Some(false));
         finish(&mut harness, 1, TierEnd::Finished);
         assert_eq!((harness.table.has_tier_written(upto), harness.table.has_tier_written(cleared)), (Some(true), Some(true)));
@@ -401,8 +401,8 @@ fn crowded(order: QueueOrder) -> (Harness, Waiter) {
 /// The latest request for the second tier finds nothing.
 fn miss(harness: &mut Harness) {
     let id = harness.tier.last().expect("a request").id;
-    harness.step(|table, turn| table.tier_answer(id, 0, TierAnswer::Miss(Box::default()), turn));
-    harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    harness.step(|table, cx| table.tier_answer(id, 0, TierAnswer::Miss(Box::default()), cx));
+    harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
 }
 
 #[test]
@@ -437,7 +437,7 @@ fn t07_a_key_whose_values_cannot_be_written_is_removed_however_often_it_is_put()
         assert_eq!(harness.tier[nth].kind, TierRequestKind::Write);
         harness.put("k", "newer");
         let id = harness.tier[nth].id;
-        harness.step(|table, turn| table.tier_finish(id, TierEnd::Dropped, turn));
+        harness.step(|table, cx| table.tier_finish(id, TierEnd::Dropped, cx));
         harness.advance(1_000);
     }
     assert_eq!((harness.tier.len(), harness.tier[3].kind), (4, TierRequestKind::Remove), "the older entry must not stay");
@@ -448,7 +448,7 @@ fn t07_a_value_that_the_second_tier_does_not_take_is_removed_instead_at_once() {
     let refuse = |harness: &mut Harness, nth: usize| {
         let id = harness.tier[nth].id;
         assert_eq!(harness.step(|table, _| table.tier_not_done(id, 0, true)), Status::OK);
-        harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+        harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     };
     let mut harness = Harness::with_tier(TierAbilities::default(), |settings| settings.second_tier.break_after = 1);
     harness.put("k", "v");
@@ -456,7 +456,7 @@ fn t07_a_value_that_the_second_tier_does_not_take_is_removed_instead_at_once() {
     assert_eq!((harness.tier.len(), harness.tier[1].kind, harness.table.tier_gauges()), (2, TierRequestKind::Remove, (1, false)));
     let id = harness.tier[1].id;
     assert_eq!(harness.step(|table, _| table.tier_not_done(id, 0, true)), Status::ERR_WRONG_KIND);
-    harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     assert_eq!((harness.table.counts().tier_writes, harness.table.counts().tier_write_errors), (1, 0));
     // A newer value may be taken.
     harness.put("k", "v");
@@ -478,9 +478,9 @@ fn s19_fills_that_have_expired_are_dropped_in_steps() {
     for nth in 1..harness.tier.len() {
         let id = harness.tier[nth].id;
         for index in 0..harness.tier[nth].keys.len() {
-            harness.step(|table, turn| table.tier_answer(id, index, TierAnswer::Miss(Box::default()), turn));
+            harness.step(|table, cx| table.tier_answer(id, index, TierAnswer::Miss(Box::default()), cx));
         }
-        harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+        harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     }
     let mut nth = 0;
     while nth < harness.requests.len() {
@@ -493,7 +493,7 @@ fn s19_fills_that_have_expired_are_dropped_in_steps() {
     harness.advance(11);
     harness.is_slow = true;
     let (id, mut dropped) = (harness.tier[0].id, harness.deferred_drops);
-    harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     assert!(harness.has_long_work());
     loop {
         assert!(harness.deferred_drops - dropped < 60, "{} in a hold", harness.deferred_drops - dropped);
@@ -517,7 +517,7 @@ fn s19_keys_that_need_no_look_any_more_are_skipped_in_steps() {
     left.iter().for_each(|waiter| harness.cancel(waiter));
     harness.is_slow = true;
     let id = harness.tier[0].id;
-    harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+    harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     assert_eq!((harness.tier.len(), harness.has_long_work()), (1, true));
     while harness.go_on() {}
     assert_eq!(harness.tier.last().map(|last| last.keys.get(0).map(<[u8]>::to_vec)), Some(Some(b"last".to_vec())));
@@ -533,7 +533,7 @@ fn t02_keys_that_one_look_did_not_find_are_one_request_of_the_provider() {
         let waiter = harness.fetch_each(&["a", "b", "c", "d"]);
         let id = harness.tier[0].id;
         let tell =
-            |harness: &mut Harness, index: usize, given: TierAnswer| harness.step(|table, turn| table.tier_answer(id, index, given, turn));
+            |harness: &mut Harness, index: usize, given: TierAnswer| harness.step(|table, cx| table.tier_answer(id, index, given, cx));
         assert_eq!(tell(&mut harness, 0, TierAnswer::Miss(Box::default())), Status::OK);
         assert_eq!(tell(&mut harness, 1, TierAnswer::Hit(bytes("1"), StoreTerms::default(), Box::default())), Status::OK);
         assert_eq!(waiter.details(1).source, Source::SecondTier, "a hit waits for nothing");
@@ -543,7 +543,7 @@ fn t02_keys_that_one_look_did_not_find_are_one_request_of_the_provider() {
         match how {
             "answers" => drop(tell(&mut harness, 3, TierAnswer::Miss(Box::default()))),
             "failure" => drop(tell(&mut harness, 3, TierAnswer::Failed)),
-            "finish" => drop(harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn))),
+            "finish" => drop(harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx))),
             _ => harness.advance(50),
         }
         let mut asked = harness.handed().concat();
@@ -562,14 +562,14 @@ fn t02_f09_a_key_that_was_missed_may_be_cancelled_or_put_before_the_others_are_k
     harness.fetch("first");
     let waiters = ["a", "b", "c"].map(|key| harness.fetch(key));
     let first = harness.tier[0].id;
-    harness.step(|table, turn| table.tier_finish(first, TierEnd::Finished, turn));
+    harness.step(|table, cx| table.tier_finish(first, TierEnd::Finished, cx));
     let id = harness.tier[1].id;
     for index in 0..2 {
-        harness.step(|table, turn| table.tier_answer(id, index, TierAnswer::Miss(Box::default()), turn));
+        harness.step(|table, cx| table.tier_answer(id, index, TierAnswer::Miss(Box::default()), cx));
     }
     harness.cancel(&waiters[0]);
     harness.put("b", "put");
     assert_eq!((waiters[0].outcome(), waiters[1].outcome()), (failed_with(Status::ERR_CANCELLED), value("put")));
-    harness.step(|table, turn| table.tier_answer(id, 2, TierAnswer::Miss(Box::default()), turn));
+    harness.step(|table, cx| table.tier_answer(id, 2, TierAnswer::Miss(Box::default()), cx));
     assert_eq!(harness.handed(), [["first"], ["c"]]);
 }

@@ -22,7 +22,7 @@ fn take(harness: &mut Harness, nth: usize) -> bool {
 
 fn end(harness: &mut Harness, nth: usize, how: TierEnd) -> Status {
     let id = harness.tier[nth].id;
-    harness.step(|table, turn| table.tier_finish(id, how, turn))
+    harness.step(|table, cx| table.tier_finish(id, how, cx))
 }
 
 fn finish(harness: &mut Harness, nth: usize) -> Status {
@@ -31,7 +31,7 @@ fn finish(harness: &mut Harness, nth: usize) -> Status {
 
 fn miss(harness: &mut Harness, nth: usize) {
     let id = harness.tier[nth].id;
-    let status = harness.step(|table, turn| table.tier_answer(id, 0, TierAnswer::Miss(Box::from(*b"lease")), turn));
+    let status = harness.step(|table, cx| table.tier_answer(id, 0, TierAnswer::Miss(Box::from(*b"lease")), cx));
     assert_eq!((status, finish(harness, nth)), (Status::OK, Status::OK));
 }
 
@@ -69,7 +69,7 @@ fn t07_removals_and_clears_have_a_time_limit_too() {
     let mut harness = with_tier(PLAIN);
     harness.remove("k");
     harness.advance(5_000);
-    harness.step(|table, turn| table.clear_behind(turn));
+    harness.step(|table, cx| table.clear_behind(cx));
     harness.advance(1_000);
     assert_eq!(kinds(&harness), [Remove, Clear]);
     harness.advance(5_000);
@@ -148,7 +148,7 @@ fn t07_a_clear_while_a_write_is_late_is_followed_by_a_removal() {
     take(&mut harness, 0);
     harness.advance(6_000);
     finish(&mut harness, 1);
-    harness.step(|table, turn| table.clear_behind(turn));
+    harness.step(|table, cx| table.clear_behind(cx));
     harness.clear();
     finish(&mut harness, 2);
     harness.fetch("k");
@@ -268,7 +268,7 @@ fn l05_t07_a_drain_writes_what_waits_behind_a_fill_or_a_clear_that_fails() {
     assert_eq!(harness.table.has_tier_written(1), Some(true));
 
     let mut harness = with_tier(PLAIN);
-    harness.step(|table, turn| table.clear_behind(turn));
+    harness.step(|table, cx| table.clear_behind(cx));
     harness.put("a", "1");
     harness.drain(60_000);
     end(&mut harness, 0, TierEnd::Dropped);
@@ -316,7 +316,7 @@ fn t07_what_was_looked_up_before_a_clear_is_not_filled_after_it() {
     harness.fetch("k");
     miss(&mut harness, 0);
     // Where very many loads are under way, the clear may be through before the last of them is overtaken.
-    harness.step(|table, turn| table.clear_behind(turn));
+    harness.step(|table, cx| table.clear_behind(cx));
     finish(&mut harness, 1);
     harness.answer(0, "k", "from before");
     assert_eq!(kinds(&harness), [Read, Clear]);
@@ -421,7 +421,7 @@ impl EngineFixture {
                     Some(version) => TierAnswer::Hit(bytes(&version.to_string()), StoreTerms::default(), Box::default()),
                     None => TierAnswer::Miss(Box::default()),
                 };
-                self.harness.step(|table, turn| table.tier_answer(handout.id, 0, given, turn));
+                self.harness.step(|table, cx| table.tier_answer(handout.id, 0, given, cx));
             }
             Fill | Write => {
                 let text = handout.entries[0].answer.value().and_then(|value| value.as_bytes()).expect("bytes").to_vec();
@@ -445,7 +445,7 @@ impl EngineFixture {
             }
             Step::Clear => {
                 self.version += 1;
-                self.harness.step(|table, turn| table.clear_behind(turn));
+                self.harness.step(|table, cx| table.clear_behind(cx));
                 self.harness.clear();
             }
             Step::Invalidate => self.harness.invalidate("k"),

@@ -22,10 +22,10 @@ fn answer(harness: &mut Harness, given: impl Fn() -> TierAnswer) {
     let handout = harness.tier.last().expect("a request").clone();
     assert_eq!(handout.kind, TierRequestKind::Read);
     for index in 0..handout.keys.len() {
-        let status = harness.step(|table, turn| table.tier_answer(handout.id, index, given(), turn));
+        let status = harness.step(|table, cx| table.tier_answer(handout.id, index, given(), cx));
         assert_eq!(status, Status::OK);
     }
-    harness.step(|table, turn| table.tier_finish(handout.id, TierEnd::Finished, turn));
+    harness.step(|table, cx| table.tier_finish(handout.id, TierEnd::Finished, cx));
 }
 
 fn leased(harness: &mut Harness) {
@@ -138,8 +138,8 @@ fn t10_f08_a_write_ends_the_wait() {
     let (put, removed) = (harness.fetch("put"), harness.fetch("removed"));
     for nth in 0..2 {
         let id = harness.tier[nth].id;
-        harness.step(|table, turn| table.tier_answer(id, 0, TierAnswer::Leased, turn));
-        harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+        harness.step(|table, cx| table.tier_answer(id, 0, TierAnswer::Leased, cx));
+        harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     }
     harness.put("put", "written");
     assert_eq!(put.outcome(), value("written"));
@@ -184,8 +184,8 @@ fn t10_t01_a_second_tier_that_stops_answering_ends_the_wait() {
     let (slow, avoided) = (harness.fetch("a"), harness.fetch("b"));
     for nth in 0..2 {
         let id = harness.tier[nth].id;
-        harness.step(|table, turn| table.tier_answer(id, 0, TierAnswer::Leased, turn));
-        harness.step(|table, turn| table.tier_finish(id, TierEnd::Finished, turn));
+        harness.step(|table, cx| table.tier_answer(id, 0, TierAnswer::Leased, cx));
+        harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     }
     harness.advance(55);
     assert_eq!(harness.tier.len(), 3);
@@ -206,9 +206,9 @@ fn s19_t10_very_many_polls_are_begun_in_steps() {
     for nth in 0..harness.tier.len() {
         let handout = harness.tier[nth].clone();
         for index in 0..handout.keys.len() {
-            harness.step(|table, turn| table.tier_answer(handout.id, index, TierAnswer::Leased, turn));
+            harness.step(|table, cx| table.tier_answer(handout.id, index, TierAnswer::Leased, cx));
         }
-        harness.step(|table, turn| table.tier_finish(handout.id, TierEnd::Finished, turn));
+        harness.step(|table, cx| table.tier_finish(handout.id, TierEnd::Finished, cx));
     }
     let (before, mut holds) = (harness.tier.len(), 0);
     harness.advance_by(5, |_| holds += 1);
