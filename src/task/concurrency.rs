@@ -4,6 +4,10 @@
 //! as requests take no longer than when few are running, the limit grows. If they take longer, they are waiting for each other at the
 //! provider, and the limit shrinks in proportion. From time to time the limit is lowered for one window, to measure again how long a
 //! request takes when few are running. An attempt timeout lowers the limit at once.
+//!
+//! The latency of a provider varies by itself, often by as much as its mean. Three things keep chance from moving the limit away: a window
+//! lasts until its mean is precise; a window that is too slow by chance moves the limit down no further than one that is too fast moves it
+//! up; and all means are compared with a mean, not with the fastest window, which is too fast the more the latency varies.
 
 use crate::base::Moment;
 use std::time::Duration;
@@ -17,39 +21,52 @@ pub struct Concurrency {
     is_ramping: bool,
     /// The latency of a request when few are running, in seconds; `None` before the first window has ended.
     unloaded: Option<f64>,
+    /// The variance of the latency in the previous windows, as a part of the square of its mean.
+    variance: f64,
     window: Window,
-    /// The number of windows in which the limit does not grow, because it had grown too far.
+    /// The number of requests that end before the next window begins.
+    skip: u32,
+    /// The number of windows in which the limit does not grow, because of a timeout.
     rest: u32,
     /// The number of windows until the limit is lowered to measure.
     until_measure: u32,
     /// The limit that is restored after the present window, which measures.
     measuring: Option<f64>,
-    /// Requests that were handed out before this time are not counted.
+    /// Timeouts of requests that were handed out before this time are not counted.
     since: Moment,
 }
 
-/// The requests that ended since the limit last changed.
+/// The requests that ended since the limit last changed, except those skipped.
 #[derive(Default)]
 struct Window {
     count: u32,
-    seconds: f64,
+    /// The mean of their latency in seconds, and the sum of the squared differences from it (Welford's method).
+    mean: f64,
+    squares: f64,
     /// Whether at some time as many requests were running as the limit allows.
     was_full: bool,
 }
 
-/// The factor by which the latency may exceed the unloaded one before the limit shrinks.
-const TOLERANCE: f64 = 1.05;
-/// The part of the way by which the unloaded latency moves towards that of a faster window.
-const UNLOADED_SMOOTHING: f64 = 0.2;
-/// The growth of the limit in a window, as a part of it, and the minimum growth.
-const GROWTH: f64 = 0.05;
-const LEAST_GROWTH: f64 = 0.2;
-/// The part of the way by which the limit moves towards what a window suggests.
-const SMOOTHING: f64 = 0.5;
-/// The number of windows in which the limit does not grow after it shrank.
+/// The factor by which the latency exceeds the unloaded one where the limit settles, and thus that by which the limit exceeds the number
+/// of requests that the provider can take.
+const TOLERANCE: f64 = 1.1;
+/// The part by which a window's mean may be wrong (its standard error), and the number of requests after which it ends in any case.
+const PRECISION: f64 = 0.05;
+const LONGEST: u32 = 2_000;
+/// The number of standard errors by which two means differ other than by chance.
+const CERTAIN: f64 = 4.0;
+/// The number of standard errors by which a window may be too slow without ending the ramp.
+const DOUBT: f64 = 2.0;
+/// The part of the way by which the unloaded latency moves towards a measured one, and the variance towards that of a window.
+const FORGETTING: f64 = 0.2;
+/// The factor by which a window raises the limit at most, and lowers it at most, before smoothing.
+const MOST_GROWTH: f64 = 1.2;
+const MOST_SHRINKING: f64 = 0.5;
+/// The number of windows in which the limit does not grow after a timeout.
 const REST: u32 = 10;
-/// The number of windows between two measurements, and the part of the limit that is left while measuring.
-const MEASURE_AFTER: u32 = 50;
+/// The number of windows between two measurements, and the part of the limit that is left while measuring. It must be less than 1 /
+/// TOLERANCE: then an unloaded latency that is too high, as it was measured under load, comes down with each measurement.
+const MEASURE_AFTER: u32 = 10;
 const MEASURE_AT: f64 = 0.7;
 /// If a measured latency exceeds the unloaded one by this factor, the provider has changed, and the limit is searched for again.
 const CHANGED: f64 = 1.5;
@@ -66,7 +83,9 @@ impl Concurrency {
             limit: min,
             is_ramping: true,
             unloaded: None,
+            variance: 0.0,
             window: Window::default(),
+            skip: 0,
             rest: 0,
             until_measure: MEASURE_AFTER,
             measuring: None,
@@ -81,13 +100,23 @@ impl Concurrency {
 
     /// Records the end of a request that was handed out at `handed`. `running` is the number of running requests, including this one.
     pub fn ended(&mut self, handed: Moment, now: Moment, running: u32) {
-        if handed < self.since {
+        if self.skip > 0 {
+            self.skip -= 1;
             return;
         }
-        self.window.count += 1;
-        self.window.seconds += now.since(handed).as_secs_f64();
-        self.window.was_full |= running >= self.limit();
-        if self.window.count >= (2 * self.limit()).clamp(20, 500) {
+        let limit = self.limit();
+        let window = &mut self.window;
+        window.count += 1;
+        let latency = now.since(handed).as_secs_f64();
+        let difference = latency - window.mean;
+        window.mean += difference / f64::from(window.count);
+        window.squares += difference * (latency - window.mean);
+        window.was_full |= running >= limit;
+        let least = (2 * limit).clamp(20, 500);
+        // The variance of the previous windows counts too: else a window would end early just when its requests are alike by chance.
+        if window.count >= least
+            && (window.count >= LONGEST || window.variance().max(self.variance) <= f64::from(window.count) * PRECISION * PRECISION)
+        {
             self.end_window(now);
         }
     }
@@ -104,62 +133,71 @@ impl Concurrency {
     }
 
     fn end_window(&mut self, now: Moment) {
-        let Window { count, seconds, was_full } = self.window;
-        let latency = (seconds / f64::from(count)).max(Duration::from_nanos(1).as_secs_f64());
+        let (latency, variance) = (self.window.mean.max(1e-9), self.window.variance());
+        let error = latency * (variance / f64::from(self.window.count)).sqrt();
+        self.variance += FORGETTING * (variance - self.variance);
         if let Some(before) = self.measuring.take() {
-            self.measured(latency);
+            self.measured(latency, error);
             return self.set(before, now);
         }
-        self.until_measure -= 1;
-        let measures = self.until_measure == 0;
-        if measures {
-            self.until_measure = MEASURE_AFTER;
-            if self.limit() <= self.min as u32 {
-                // The limit cannot be lowered any further, so this window measures.
-                self.measured(latency);
-            }
+        if self.limit() <= self.min as u32 {
+            // The limit cannot be lowered any further, so this window measures.
+            self.measured(latency, error);
         }
-        // A single fast window may be an exception.
-        let unloaded = self.unloaded.map_or(latency, |unloaded| unloaded - UNLOADED_SMOOTHING * (unloaded - latency).max(0.0));
+        let mut unloaded = self.unloaded.unwrap_or(latency);
+        if latency + CERTAIN * error < unloaded {
+            // The provider has become faster. A single fast window may be an exception.
+            unloaded -= FORGETTING * (unloaded - latency);
+        }
         self.unloaded = Some(unloaded);
-        let gradient = (TOLERANCE * unloaded / latency).clamp(0.5, 1.0);
-        let mut limit = self.limit;
-        if gradient < 1.0 {
-            (self.is_ramping, self.rest) = (false, REST);
-            limit += SMOOTHING * (limit * gradient + self.growth() - limit).min(0.0);
-        } else if self.rest > 0 {
-            self.rest -= 1;
-        } else if was_full {
-            limit += if self.is_ramping { limit } else { SMOOTHING * self.growth() };
-        }
-        limit = limit.clamp(self.min, self.max);
-        if measures && limit as u32 > self.min as u32 {
-            self.measuring = Some(limit);
-            limit *= MEASURE_AT;
+        let gradient = TOLERANCE * unloaded / latency;
+        // It takes long to grow again after a ramp that ended by chance.
+        self.is_ramping &= latency - DOUBT * error <= TOLERANCE * unloaded;
+        // The square root is half of the way, in proportion, which smooths.
+        let factor = if self.is_ramping { 2.0 } else { gradient.clamp(MOST_SHRINKING, MOST_GROWTH).sqrt() };
+        let may_grow = self.rest == 0 && self.window.was_full;
+        self.rest = self.rest.saturating_sub(1);
+        let mut limit = (self.limit * if may_grow { factor } else { factor.min(1.0) }).clamp(self.min, self.max);
+        self.until_measure -= 1;
+        if self.until_measure == 0 {
+            self.until_measure = MEASURE_AFTER;
+            if limit as u32 > self.min as u32 {
+                self.measuring = Some(limit);
+                limit *= MEASURE_AT;
+            }
         }
         self.set(limit, now);
     }
 
-    /// Records a latency that was measured while few requests were running.
-    fn measured(&mut self, latency: f64) {
-        if self.unloaded.is_some_and(|unloaded| latency > CHANGED * unloaded) {
+    /// Records a latency that was measured, with this standard error, while few requests were running.
+    fn measured(&mut self, latency: f64, error: f64) {
+        let unloaded = self.unloaded.unwrap_or(latency);
+        if latency > CHANGED * unloaded {
             (self.is_ramping, self.rest) = (true, 0);
         }
-        self.unloaded = Some(latency);
-    }
-
-    fn growth(&self) -> f64 {
-        (self.limit * GROWTH).max(LEAST_GROWTH)
+        let is_certain = (latency - unloaded).abs() > CERTAIN * error;
+        self.unloaded = Some(if is_certain { latency } else { unloaded + FORGETTING * (latency - unloaded) });
     }
 
     fn set(&mut self, limit: f64, now: Moment) {
         let before = self.limit();
         self.limit = limit.clamp(self.min, self.max);
         self.window = Window::default();
+        if self.limit() != before {
+            // The running requests were handed out under the previous limit; and of those handed out at once under the new one, the
+            // fastest end first.
+            self.skip = 2 * before.max(self.limit());
+        }
         if self.limit() < before {
-            // The running requests were handed out under the previous limit.
             self.since = now.after(Duration::from_nanos(1));
         }
+    }
+}
+
+impl Window {
+    /// The variance of the latency, as a part of the square of its mean.
+    fn variance(&self) -> f64 {
+        self.squares / (f64::from(self.count) * self.mean * self.mean).max(f64::MIN_POSITIVE)
     }
 }
 
@@ -170,12 +208,27 @@ mod tests {
     use std::cmp::Reverse;
     use std::collections::BinaryHeap;
 
+    /// How the time that a request takes is distributed about its mean.
+    #[derive(Clone, Copy, Debug)]
+    enum Spread {
+        /// Uniformly, over this part of the mean.
+        Uniform(f64),
+        /// Exponentially, beyond this part of the mean.
+        Exponential(f64),
+    }
+    use Spread::{Exponential, Uniform};
+
+    const SPREADS: [Spread; 5] = [Uniform(0.0), Uniform(0.4), Uniform(0.8), Exponential(0.5), Exponential(0.0)];
+
+    /// The highest limit, where a test is not about it.
+    const MOST: u32 = 300;
+
     /// A simulated provider with this many servers, each of which takes about the given time for a request; further requests wait for a
     /// free server. There are always more requests than may be running.
     struct Servers {
         concurrency: Concurrency,
         servers: usize,
-        noise: f64,
+        spread: Spread,
         takes_ns: f64,
         random: Random,
         now: u64,
@@ -186,9 +239,9 @@ mod tests {
     }
 
     impl Servers {
-        fn new(concurrency: Concurrency, servers: usize, noise: f64) -> Servers {
+        fn new(concurrency: Concurrency, servers: usize, spread: Spread) -> Servers {
             let free = (0..servers).map(|_| Reverse(0)).collect();
-            Servers { concurrency, servers, noise, takes_ns: 1e7, random: Random::new(Some(1)), now: 0, free, ends: BinaryHeap::new() }
+            Servers { concurrency, servers, spread, takes_ns: 1e7, random: Random::new(Some(1)), now: 0, free, ends: BinaryHeap::new() }
         }
 
         /// Ends this many requests. Returns how many were running on average, and at most.
@@ -197,8 +250,12 @@ mod tests {
             for _ in 0..requests {
                 while (self.ends.len() as u32) < self.concurrency.limit() {
                     let Reverse(free) = self.free.pop().expect("there is a server");
-                    let takes = self.takes_ns * (1.0 + self.noise * (self.random.unit() - 0.5));
-                    let end = free.max(self.now) + takes as u64;
+                    let unit = self.random.unit();
+                    let takes = match self.spread {
+                        Uniform(part) => 1.0 + part * (unit - 0.5),
+                        Exponential(least) => least - (1.0 - least) * (1.0 - unit).ln(),
+                    };
+                    let end = free.max(self.now) + (self.takes_ns * takes) as u64;
                     self.ends.push(Reverse((end, self.now)));
                     if self.free.len() < self.servers {
                         self.free.push(Reverse(end));
@@ -212,64 +269,69 @@ mod tests {
             }
             (sum / requests as f64, most)
         }
+
+        /// Lets the limit settle, and checks that it did so near the number of servers and never exceeded the maximum.
+        fn settles(&mut self) {
+            let (_, before) = self.run((1_000 * self.servers).max(40_000));
+            let (mean, most) = self.run(40_000);
+            let Servers { servers, spread, takes_ns, .. } = *self;
+            let ratio = mean / servers as f64;
+            assert!((0.8..=1.2).contains(&ratio), "{servers} servers, {takes_ns} ns, {spread:?}: {mean} running, {most} at most");
+            assert!(before.max(most) <= MOST, "{servers} servers, {spread:?}: up to {before} and {most} running");
+        }
     }
 
     #[test]
-    fn r10_the_limit_settles_at_the_number_of_servers() {
-        for servers in [2, 3, 4, 5, 8, 13, 20, 35, 50, 75, 100, 140, 200] {
-            for noise in [0.0, 0.4] {
-                let mut provider = Servers::new(Concurrency::new(1, 1_000), servers, noise);
-                provider.run(1_000 * servers);
-                let (mean, most) = provider.run(1_000 * servers);
-                let ratio = mean / servers as f64;
-                assert!((0.8..=1.2).contains(&ratio), "{servers} servers, noise {noise}: {mean} running, {most} at most");
+    fn r10_the_limit_settles_at_the_number_of_servers_however_the_latency_varies() {
+        for servers in [2, 3, 4, 5, 8, 13, 21, 40, 70, 120, 200] {
+            for spread in SPREADS {
+                Servers::new(Concurrency::new(1, MOST), servers, spread).settles();
             }
         }
     }
 
     #[test]
     fn r10_the_limit_follows_when_the_number_of_servers_changes() {
-        for servers in [8, 40, 200] {
-            let mut provider = Servers::new(Concurrency::new(1, 1_000), servers, 0.2);
-            provider.run(1_000 * servers);
+        for (servers, spread) in [8, 40, 200].into_iter().flat_map(|servers| SPREADS.map(|spread| (servers, spread))) {
+            let mut provider = Servers::new(Concurrency::new(1, MOST), servers, spread);
+            provider.settles();
             for now in [servers / 2, servers] {
                 provider.servers = now;
                 provider.free = (0..now).map(|_| Reverse(provider.now)).collect();
-                provider.run(3_000 * servers);
-                let (mean, _) = provider.run(1_000 * servers);
-                assert!((0.8..=1.2).contains(&(mean / now as f64)), "{now} servers of {servers}: {mean} running");
+                provider.settles();
             }
         }
     }
 
     #[test]
     fn r10_the_limit_recovers_when_the_unloaded_latency_changes() {
-        for servers in [4, 40] {
-            let mut provider = Servers::new(Concurrency::new(1, 1_000), servers, 0.2);
-            provider.run(1_000 * servers);
+        for (servers, spread) in [4, 40].into_iter().flat_map(|servers| SPREADS.map(|spread| (servers, spread))) {
+            let mut provider = Servers::new(Concurrency::new(1, MOST), servers, spread);
+            provider.settles();
             for takes_ns in [3e7, 5e6, 1e7] {
                 provider.takes_ns = takes_ns;
-                provider.run(5_000 * servers);
-                let (mean, _) = provider.run(1_000 * servers);
-                assert!((0.8..=1.2).contains(&(mean / servers as f64)), "{servers} servers at {takes_ns} ns: {mean} running");
+                provider.run(100_000);
+                provider.settles();
             }
         }
     }
 
     #[test]
     fn r10_the_limit_stays_within_its_bounds() {
-        let mut provider = Servers::new(Concurrency::new(3, 7), 100, 0.0);
-        assert_eq!(provider.concurrency.limit(), 3);
-        assert_eq!(provider.run(50_000).1, 7);
-        let mut provider = Servers::new(Concurrency::new(3, 7), 1, 0.0);
-        provider.run(50_000);
-        let (mean, most) = provider.run(50_000);
-        assert!(mean < 3.5 && most <= 4, "{mean} running, {most} at most, for a provider with one server");
+        for spread in SPREADS {
+            let mut provider = Servers::new(Concurrency::new(3, 7), 100, spread);
+            assert_eq!(provider.concurrency.limit(), 3);
+            assert_eq!(provider.run(50_000).1, 7, "{spread:?}");
+            let mut provider = Servers::new(Concurrency::new(3, 7), 1, spread);
+            provider.run(50_000);
+            let (mean, most) = provider.run(50_000);
+            assert!(mean < 3.5 && most <= 5, "{spread:?}: {mean} running, {most} at most, for a provider with one server");
+        }
     }
 
     #[test]
     fn r10_an_attempt_timeout_lowers_the_limit_once() {
-        let mut provider = Servers::new(Concurrency::new(1, 1_000), 100, 0.0);
+        let mut provider = Servers::new(Concurrency::new(1, 1_000), 100, Uniform(0.0));
         provider.run(100_000);
         let Servers { mut concurrency, now, .. } = provider;
         let before = concurrency.limit();
