@@ -126,14 +126,18 @@ func (m *memoryTier) counts() (fills, clears int) {
 // A look may take as long as this machine needs.
 var patient = kvlight.Settings{"l2.timeout_ms": time.Minute, "l2.wait_ms": time.Minute}
 
-func sharing(t *testing.T, tier kvlight.SecondTier, provider kvlight.Provider[user], failed func(error)) *kvlight.Tasks[user] {
-	t.Helper()
-	tasks, err := kvlight.New(provider, patient, kvlight.ShareThrough(kvlight.Sharing[user]{
+func shareAsJSON(tier kvlight.SecondTier, failed func(error)) kvlight.Option[user] {
+	return kvlight.ShareThrough(kvlight.Sharing[user]{
 		Tier:   tier,
 		Encode: func(u user) ([]byte, error) { return json.Marshal(u) },
 		Decode: func(data []byte) (u user, err error) { return u, json.Unmarshal(data, &u) },
 		Failed: failed,
-	}))
+	})
+}
+
+func sharing(t *testing.T, tier kvlight.SecondTier, provider kvlight.Provider[user], failed func(error)) *kvlight.Tasks[user] {
+	t.Helper()
+	tasks, err := kvlight.New(provider, patient, shareAsJSON(tier, failed))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,12 +334,7 @@ func Test_t07_what_could_not_be_written_is_written_again(t *testing.T) {
 		}
 		return nil
 	}
-	tasks, err := kvlight.New(namesakes, kvlight.Settings{"l2.break_ms": 1}, kvlight.ShareThrough(kvlight.Sharing[user]{
-		Tier:   tier,
-		Encode: func(u user) ([]byte, error) { return json.Marshal(u) },
-		Decode: func(data []byte) (u user, err error) { return u, json.Unmarshal(data, &u) },
-		Failed: func(error) {},
-	}))
+	tasks, err := kvlight.New(namesakes, kvlight.Settings{"l2.break_ms": 1}, shareAsJSON(tier, func(error) {}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,12 +351,7 @@ func Test_t01_one_that_is_slow_delays_a_fetch_by_its_time_limit_and_ends_with_th
 		close(ended)
 		return nil, ctx.Err()
 	}
-	tasks, err := kvlight.New(namesakes, kvlight.Settings{"l2.timeout_ms": 1}, kvlight.ShareThrough(kvlight.Sharing[user]{
-		Tier:   tier,
-		Encode: func(u user) ([]byte, error) { return json.Marshal(u) },
-		Decode: func(data []byte) (u user, err error) { return u, json.Unmarshal(data, &u) },
-		Failed: func(error) {},
-	}))
+	tasks, err := kvlight.New(namesakes, kvlight.Settings{"l2.timeout_ms": 1}, shareAsJSON(tier, func(error) {}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -189,27 +189,28 @@ fn t07_a_write_that_waits_in_a_queue_that_nobody_reads_keeps_its_value() {
     assert_eq!((finish(&mut harness, last), harness.table.tier_gauges().0), (Status::OK, 0));
 }
 
+/// With a fill of `k`, request 1, that the host has taken and not finished in time.
+fn with_late_fill(abilities: TierAbilities) -> Harness {
+    let mut harness = with_tier(abilities);
+    harness.fetch("k");
+    miss(&mut harness, 0);
+    harness.answer(0, "k", "loaded");
+    take(&mut harness, 1);
+    harness.advance(6_000);
+    harness
+}
+
 #[test]
 fn t03_t06_a_late_fill_that_compares_overwrites_nothing_and_any_other_is_removed() {
     for (abilities, then) in [(PLAIN, Some(Remove)), (LEASES, None)] {
-        let mut harness = with_tier(abilities);
-        harness.fetch("k");
-        miss(&mut harness, 0);
-        harness.answer(0, "k", "loaded");
-        take(&mut harness, 1);
-        harness.advance(6_000);
+        let mut harness = with_late_fill(abilities);
         assert_eq!((kinds(&harness), harness.table.counts().tier_write_errors), (vec![Read, Fill], 1));
         harness.put("k", "new");
         finish(&mut harness, 2);
         assert_eq!(finish(&mut harness, 1), Status::LATE);
         assert_eq!(kinds(&harness).get(3).copied(), then);
         // A late fill of a key that was not written since has done what it was to do.
-        let mut harness = with_tier(abilities);
-        harness.fetch("k");
-        miss(&mut harness, 0);
-        harness.answer(0, "k", "loaded");
-        take(&mut harness, 1);
-        harness.advance(6_000);
+        let mut harness = with_late_fill(abilities);
         assert_eq!((finish(&mut harness, 1), kinds(&harness).len()), (Status::LATE, 2));
     }
 }

@@ -58,10 +58,8 @@ def t15_the_example_finds_what_it_has_loaded_before(world):
 def t03_only_the_process_with_the_lease_fills(world):
     server = world.server()
     a, b = (world.worker(server.url(), *PATIENT, "l2.single_flight=false") for _ in range(2))
-    a.tell("fetch x")
-    a.expect("load x")
-    b.tell("fetch x")
-    b.expect("load x")
+    a.start_load("x")
+    b.start_load("x")
     b.tell("answer x of_b")
     assert b.result("x") == ("provider", "of_b")
     a.tell("answer x of_a")
@@ -77,8 +75,7 @@ def t03_a_load_that_fails_leaves_a_lease_that_ends(world):
     server = world.server()
     a = world.worker(server.url(lease_ms=50), *PATIENT)
     b = world.worker(server.url(), *PATIENT)
-    a.tell("fetch x")
-    a.expect("load x")
+    a.start_load("x")
     a.tell("fail x")
     a.expect("done x")
     eventually("the lease has ended", lambda: not server.call("EXISTS", ENTRY + "x"))
@@ -90,8 +87,7 @@ def t03_a_load_that_fails_leaves_a_lease_that_ends(world):
 
 def t03_a_fill_after_the_lease_is_refused(world):
     server, a, b = two(world, lease_ms=50)
-    a.tell("fetch x")
-    a.expect("load x")
+    a.start_load("x")
     eventually("the lease has ended", lambda: not server.call("EXISTS", ENTRY + "x"))
     a.tell("answer x late")
     assert a.result("x") == ("provider", "late")
@@ -108,8 +104,7 @@ WAITING = (*PATIENT, "l2.wait_ms=15000")
 def t10_a_key_that_another_process_loads_is_waited_for(world):
     server = world.server()
     a, b = (world.worker(server.url(), *WAITING) for _ in range(2))
-    a.tell("fetch x")
-    a.expect("load x")
+    a.start_load("x")
     b.tell("fetch x")
     eventually("the other one has looked", lambda: b.state()["busy"] >= 1)
     a.tell("answer x of_a")
@@ -133,8 +128,7 @@ def t10_many_processes_load_each_cold_key_once(world):
 def t10_a_process_that_has_died_is_not_waited_for_longer_than_that(world):
     server = world.server()
     a, b = (world.worker(server.url(lease_ms=60000), *PATIENT, "l2.wait_ms=200") for _ in range(2))
-    a.tell("fetch x")
-    a.expect("load x")
+    a.start_load("x")
     a.kill()
     automatic(b)
     assert b.fetch("x") == ("provider", "from_a")
@@ -146,13 +140,11 @@ def t10_a_process_does_not_wait_for_its_own_load_that_has_failed(world):
     server = world.server()
     a, b = (world.worker(server.url(lease_ms=60000), *WAITING) for _ in range(2))
     for _ in range(3):
-        a.tell("fetch x")
-        a.expect("load x")
+        a.start_load("x")
         a.tell("fail x")
         a.expect("done x")
     assert (a.state()["leases"], a.state()["busy"]) == (3, 0)
-    a.tell("fetch x")
-    a.expect("load x")
+    a.start_load("x")
     b.tell("fetch x")
     eventually("the other one has looked", lambda: b.state()["busy"] >= 1)
     a.tell("answer x of_a")
@@ -163,8 +155,7 @@ def t10_a_lease_that_ends_while_it_is_waited_for_is_taken_over(world):
     server = world.server()
     a = world.worker(server.url(lease_ms=300), *PATIENT)
     b = world.worker(server.url(), *WAITING)
-    a.tell("fetch x")
-    a.expect("load x")
+    a.start_load("x")
     automatic(b)
     assert b.fetch("x") == ("provider", "from_a")
     b.filled()
@@ -178,8 +169,7 @@ def t10_a_key_that_is_waited_for_delays_no_other(world):
     a.fetch("k1")
     a.filled()
     a.do("ask")
-    a.tell("fetch k0")
-    a.expect("load k0")
+    a.start_load("k0")
     b.tell("many 0 2")
     assert b.result("k1") == ("l2", "from_a")
     assert not b.has_said("done k0")
@@ -192,8 +182,7 @@ def t10_a_key_that_is_waited_for_delays_no_other(world):
 
 def t03_a_put_of_another_process_beats_an_older_load(world):
     server, a, b = two(world)
-    a.tell("fetch x")
-    a.expect("load x")
+    a.start_load("x")
     assert b.do("put x new") == 0
     b.synced()
     a.tell("answer x old")
@@ -207,8 +196,7 @@ def t03_a_put_of_another_process_beats_an_older_load(world):
 
 def t03_a_removal_of_another_process_beats_an_older_load(world):
     server, a, b = two(world)
-    a.tell("fetch x")
-    a.expect("load x")
+    a.start_load("x")
     b.do("remove x")
     b.synced()
     eventually("it is heard", lambda: a.state()["heard"] >= 1)
@@ -223,8 +211,7 @@ def t03_a_removal_of_another_process_beats_an_older_load(world):
 
 def t03_a_clear_of_another_process_beats_an_older_load(world):
     server, a, b = two(world)
-    a.tell("fetch x")
-    a.expect("load x")
+    a.start_load("x")
     assert b.do("clear") == 0
     b.synced()
     a.tell("answer x old")
@@ -326,7 +313,7 @@ def t08_what_was_loaded_before_the_engine_was_attached_is_looked_up_again(world)
     b.filled()
     assert a.do("put x new") == 0
     a.synced()
-    eventually("no engine is told of it", lambda: b.state()["heard"] == 1)
+    eventually("the write is read from the log", lambda: b.state()["heard"] == 1)
     assert b.fetch("x") == ("store", "from_b")
     assert b.do("attach") == 0
     assert b.fetch("x") == ("l2", "new")
@@ -493,8 +480,7 @@ def t01_a_full_server_is_no_error(world):
 
 def t03_evictions_bring_nothing_old_back(world):
     server, a, b = two(world, "--maxmemory", "3mb", "--maxmemory-policy", "allkeys-lru")
-    a.tell("fetch x")
-    a.expect("load x")
+    a.start_load("x")
     b.do("put x new")
     b.synced()
     b.do("auto " + "v" * 20000)
@@ -986,8 +972,7 @@ def t17_no_byte_is_left_at_exit(world):
     server = world.server()
     valgrind = ["valgrind", "--leak-check=full", "--show-leak-kinds=all", "--errors-for-leak-kinds=all", "--error-exitcode=9", "--fair-sched=yes"]
     a = world.worker(server.url(command_ms=20000, connect_ms=20000, lease_ms=60000), *PATIENT, under=valgrind)
-    a.tell("fetch x")
-    a.expect("load x")
+    a.start_load("x")
     a.tell("answer x 1")
     a.result("x")
     a.filled()
@@ -998,8 +983,7 @@ def t17_no_byte_is_left_at_exit(world):
     a.do("clear")
     a.synced()
     server.kill()
-    a.tell("fetch z")
-    a.expect("load z")
+    a.start_load("z")
     assert "in use at exit: 0 bytes in 0 blocks" in a.end()
 
 

@@ -27,7 +27,7 @@ def started(process):
 
 
 def kill_all(*_):
-    """Ends this program and all that it has started, when it is told to end: its stories end nothing then."""
+    """Handles SIGTERM: kills the processes that this program started, since its stories cannot clean up any more."""
     for process in list(ALL):
         if process.poll() is None:
             process.kill()
@@ -302,6 +302,11 @@ class Worker:
     def tell(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
+
+    def start_load(self, key):
+        """Fetches a key, and returns when this worker's provider is asked for it."""
+        self.tell(f"fetch {key}")
+        self.expect(f"load {key}")
 
     def expect(self, is_wanted, patience=PATIENCE):
         """The next line that is wanted; others are kept."""
