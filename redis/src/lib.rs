@@ -4,7 +4,7 @@
 //! ```text
 //!   threads of kvlight ── kvl_l2_fn ──▶ queue ──▶ thread kvl-redis ─┬─ serve: one task for each request ──▶ link ──▶ server
 //!                                                                   ├─ link: makes the connection to each server, and again
-//!                                                                   ╰─ log: hears of others' writes ──▶ kvl_tasks_invalidate
+//!                                                                   ╰─ log: reads others' writes ──▶ kvl_tasks_invalidate
 //! ```
 //!
 //! | module | purpose |

@@ -54,9 +54,9 @@ pub struct FormerLink {
 /// Which server it was.
 #[derive(PartialEq, Eq)]
 struct ServerIdentity {
-    /// Of the process: another one has no connection of ours.
+    /// The ID of the server process. A new process has no connection of ours.
     process: Vec<u8>,
-    /// Of the data: after a failover or a restart, some of it may be lost.
+    /// The ID of its data. After a failover or a restart it is another one, and some of the data may be lost.
     data: Vec<u8>,
 }
 
@@ -228,7 +228,8 @@ async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> 
     Ok((link, FormerLink { client: *client, server }))
 }
 
-/// The epoch is missing: sets a new one, unless another process has done so. In a cluster it is told, since processes do not read it with each look.
+/// Sets a new epoch in place of a missing one, unless another process has done so. In a cluster it is announced in the log, since processes do not read it with
+/// each lookup.
 async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> Result<Epoch, Problem> {
     let epoch = crate::random::random();
     let mut set = Pipeline::new();

@@ -31,7 +31,7 @@ use tokio::time::{sleep, timeout};
 const WAIT: Duration = Duration::from_millis(1_000);
 /// How many entries are read in one look.
 const LOOK: usize = 4_096;
-/// How many keys an engine is told of in one call.
+/// The number of keys that one call invalidates in an engine.
 const MOST_KEYS: usize = 1_024;
 
 /// The identifier of an entry of the log.

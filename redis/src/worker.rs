@@ -57,7 +57,7 @@ pub struct Worker {
     began: Instant,
 }
 
-/// Runs until it is told to stop.
+/// Runs until the command to stop arrives.
 pub fn run(runtime: Runtime, clients: Vec<Client>, shared: Arc<Shared>, mut commands: UnboundedReceiver<Command>) {
     let local = LocalSet::new();
     let worker = Rc::new(Worker::new(clients, shared));

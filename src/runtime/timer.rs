@@ -240,7 +240,7 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm, look_every: D
 /// in naps.
 const EARLY: Duration = Duration::from_millis(2);
 
-/// The longest that the timer's thread sleeps at a time before a deadline that is near: how late it hears of an earlier one.
+/// The longest single sleep of the timer's thread before a near deadline, and therefore the longest delay until it notices an earlier one.
 const NAP: Duration = Duration::from_micros(200);
 
 thread_local! {

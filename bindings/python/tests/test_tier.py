@@ -248,17 +248,17 @@ def t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it() -> None:
 
 
 class Rubbish(kvlight.SecondTier):
-    """Says whatever it is told to."""
+    """Returns the answers that a test has set."""
 
-    def __init__(self, says: Any) -> None:
-        self.says = says
+    def __init__(self, answers: Any) -> None:
+        self.answers = answers
         self.is_well = False
         self.written: list[bytes] = []
 
     def read(self, keys: list[bytes]) -> Any:
-        if isinstance(self.says, BaseException):
-            raise self.says
-        return self.says
+        if isinstance(self.answers, BaseException):
+            raise self.answers
+        return self.answers
 
     def fill(self, entries: list[kvlight.Entry]) -> Any:
         return self.read([])
@@ -276,18 +276,18 @@ class Rubbish(kvlight.SecondTier):
         pass
 
 
-@pytest.mark.parametrize("says", [OSError("down"), StopIteration(), None, 7, "text", b"bytes", [], [1], {b"i1": "text"}, [b"no entry"],
+@pytest.mark.parametrize("answers", [OSError("down"), StopIteration(), None, 7, "text", b"bytes", [], [1], {b"i1": "text"}, [b"no entry"],
                                   [kvlight.Hit(b"no entry", -2, b"token")], [kvlight.Hit(b"x" * 100, -7)], [ValueError("this key")], object()])
-def t01_whatever_it_does_wrong_no_caller_sees(says: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def t01_whatever_it_does_wrong_no_caller_sees(answers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", lambda arguments: reported.append(arguments.exc_value))
-    with kvlight.Tasks[int, int](provider=list, second_tier=Rubbish(says), **PATIENT) as tasks:
+    with kvlight.Tasks[int, int](provider=list, second_tier=Rubbish(answers), **PATIENT) as tasks:
         assert tasks.fetch_wait(1) == 1
-    assert not isinstance(says, OSError) or reported[0] is says
+    assert not isinstance(answers, OSError) or reported[0] is answers
 
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context["exception"]))
-        async with kvlight.Tasks[int, int](provider=echo, second_tier=Rubbish(says), **PATIENT) as tasks:
+        async with kvlight.Tasks[int, int](provider=echo, second_tier=Rubbish(answers), **PATIENT) as tasks:
             assert await tasks.fetch(1) == 1
 
     asyncio.run(main())
