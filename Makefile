@@ -86,7 +86,7 @@ test-mutants: ## Plant 400 small errors, one at a time, and list those that no t
 test-coverage: ## Print how much of src the tests run.
 	tests/tiers/run coverage
 
-test-long: ## Run the long tests, which take an hour: 10^8 keys of soak, long fuzzing, a million calls in each language, mutants, coverage.
+test-long: ## Run the long tests, which take over an hour: 5 * 10^7 keys of soak, long fuzzing, a million calls in each language, coverage, mutants.
 	tests/tiers/run long
 
 test-swift: ## Run the Swift package's tests alone.
