@@ -56,6 +56,20 @@ outage: stage ## Show an outage of ten seconds behind two caches, one of them pr
 	cc -std=c11 -O2 -Wall -Wextra examples/c/outage.c -o "$$KVL_TARGET/demo/outage" $(LINKED)
 	"$$KVL_TARGET/demo/outage" "$(OUTAGE)"
 
+# How long the demo of a cluster takes, in seconds, and how many processes share its servers.
+DEMO_SECONDS ?= 20
+PROCESSES ?= 4
+SONAME_REDIS := $(SONAME:libkvlight.so.%=libkvlight_redis.so.%)
+
+.PHONY: demo-cluster
+demo-cluster: redis ## Start a cluster of Redis, share it among processes, kill a primary on the way: make demo-cluster PROCESSES=...
+	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || [ -n "$$KVL_REDIS_SERVER" ] || \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends redis-server; }
+	@mkdir -p "$$KVL_TARGET/demo" && ln -sf libkvlight_redis.so "$$KVL_TARGET/redis/release/$(SONAME_REDIS)"
+	cc -std=c11 -O2 -Wall -Wextra -Iredis/include examples/c/cluster.c -o "$$KVL_TARGET/demo/cluster" -L"$$KVL_TARGET/redis/release" \
+		-lkvlight_redis -Wl,-rpath,"$$KVL_TARGET/redis/release" $(LINKED)
+	"$$KVL_TARGET/demo/cluster" $(DEMO_SECONDS) $(PROCESSES)
+
 test: ## Run all tests; the last line has the counts.
 	tests/tiers/run all
 

@@ -16,22 +16,8 @@ import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from world import PATIENCE, World, certificates, eventually, free_port, kill_all, packed
-
-# A busy machine must not make misses of hits; stories about time set their own.
-PATIENT = ("l2.timeout_ms=10000", "timeout_ms=20000")
-ENTRY = "p:1:k:"
-LOG = "p:1:{log}"
-
-
-def two(world, *server_settings, **options):
-    server = world.server(*server_settings)
-    return server, world.worker(server.url(**options), *PATIENT), world.worker(server.url(**options), *PATIENT)
-
-
-def automatic(*workers):
-    for nth, worker in enumerate(workers):
-        assert worker.do(f"auto from_{'abcdefgh'[nth]}") == 0
+import costs
+from world import ENTRY, LOG, PATIENCE, PATIENT, World, automatic, certificates, eventually, free_port, kill_all, packed, two
 
 
 # ---- What one has loaded the others find
@@ -906,25 +892,7 @@ def t07_a_copy_that_takes_over_is_not_used_if_the_last_writes_were_too_many_to_r
     a_copy_takes_over(world, more, journal_ms=60000)
 
 
-# ---- Cost
-
-
-def t19_a_hit_costs_one_command_and_a_miss_a_lease_more(world):
-    server, a, b = two(world)
-    automatic(a, b)
-    a.tell("many 0 64")
-    for nth in range(64):
-        a.result(f"k{nth}")
-    a.filled(64)
-    sets = server.calls("set")
-    reads = server.calls("mget")
-    b.tell("many 0 64")
-    for nth in range(64):
-        assert b.result(f"k{nth}") == ("l2", "from_a")
-    assert server.calls("mget") - reads == b.l2()["reads"], "one command for each look"
-    assert server.calls("set") == sets, "hits take no leases"
-    looks = a.l2()["reads"]
-    assert looks <= 64 and a.state()["leases"] == 64
+# ---- The end
 
 
 def t17_nothing_is_left_after_the_end(world):
@@ -988,7 +956,8 @@ def t17_no_byte_is_left_at_exit(world):
 
 
 def stories():
-    return [(name, story) for name, story in list(globals().items()) if name[0] == "t" and name[1:3].isdigit()]
+    known = {**globals(), **vars(costs)}
+    return [(name, story) for name, story in known.items() if name[0] == "t" and name[1:3].isdigit()]
 
 
 def run(name_and_story):

@@ -15,6 +15,10 @@ WORKER = os.environ["KVL_REDIS_WORKER"]
 SERVER = os.environ.get("KVL_REDIS_SERVER", "redis-server")
 # No story lasts that long unless it has failed.
 PATIENCE = 20.0
+# A busy machine must not make misses of hits; stories about time set their own.
+PATIENT = ("l2.timeout_ms=10000", "timeout_ms=20000")
+ENTRY = "p:1:k:"
+LOG = "p:1:{log}"
 
 
 # Every process of every story, for kill_all.
@@ -49,7 +53,7 @@ class Server:
             raise
 
     def start(self):
-        arguments = ["--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--save", "", "--appendonly", "no", *self.settings]
+        arguments = ["--port", "0", "--unixsocket", self.socket, "--dir", self.folder, "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0", *self.settings]
         log = open(os.path.join(self.folder, "server.log"), "ab")
         self.process = started(subprocess.Popen([SERVER, *arguments], stdout=log, stderr=log))
         log.close()
@@ -86,12 +90,11 @@ class Server:
 
     def call(self, *arguments):
         """Sends a command, and returns its reply."""
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(PATIENCE)
-            client.connect(self.socket)
-            with client.makefile("rb") as replies:
-                client.sendall(packed(arguments))
-                return read_reply(replies)
+        with self.connected() as client:
+            return client.ask(*arguments)
+
+    def connected(self):
+        return Client(self.socket)
 
     def calls(self, command):
         """How often the server has carried out a command."""
@@ -110,6 +113,34 @@ class Server:
         """Whether it knows who has each slot. Its state is "ok" before that, since full coverage is not required."""
         about = self.call("CLUSTER", "INFO")
         return b"cluster_state:ok" in about and b"cluster_slots_assigned:16384" in about
+
+
+class Client:
+    """A connection to a server."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        try:
+            self.socket.settimeout(PATIENCE)
+            self.socket.connect(path)
+            self.replies = self.socket.makefile("rb")
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def ask(self, *arguments):
+        self.socket.sendall(packed(arguments))
+        return read_reply(self.replies)
+
+    def close(self):
+        self.replies.close()
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
 
 def packed(arguments):
@@ -151,30 +182,34 @@ def certificates():
 class ClusterNode(Server):
     """A server of a cluster, on a port of the loopback interface."""
 
-    def __init__(self, port, timeout_ms):
+    def __init__(self, port, timeout_ms, settings):
         self.port = port
-        super().__init__("--port", str(port), "--bind", "127.0.0.1", "--cluster-enabled", "yes", "--cluster-node-timeout", str(timeout_ms), "--cluster-require-full-coverage", "no")
+        cluster = ["--cluster-enabled", "yes", "--cluster-node-timeout", str(timeout_ms), "--cluster-require-full-coverage", "no"]
+        super().__init__("--port", str(port), "--bind", "127.0.0.1", *cluster, *settings)
+
+    def is_primary(self):
+        return b"role:master" in self.call("INFO", "replication")
 
 
 class Cluster:
     """Primaries with the slots shared out among them, and replicas of the first ones."""
 
-    def __init__(self, primaries, replicas=0):
+    def __init__(self, primaries, replicas=0, settings=()):
         self.nodes = []
         try:
-            self.start(primaries, replicas)
+            self.start(primaries, replicas, settings)
         except BaseException:
             self.end()
             raise
 
-    def start(self, primaries, replicas):
+    def start(self, primaries, replicas, settings):
         # Replicas are for stories of a copy that takes over, after that time; otherwise a busy machine must not look like an outage.
         timeout_ms = 2000 if replicas else 15000
         while len(self.nodes) < primaries + replicas:
             # The bus has a port of its own, 10,000 above.
             port = free_port(limit=55000)
             try:
-                self.nodes.append(ClusterNode(port, timeout_ms))
+                self.nodes.append(ClusterNode(port, timeout_ms, settings))
             except AssertionError:
                 continue  # another process was faster
         self.primaries = self.nodes[:primaries]
@@ -435,3 +470,13 @@ class World:
         worker = Worker(url, *settings, **how)
         self.started.append(worker)
         return worker
+
+
+def two(world, *server_settings, **options):
+    server = world.server(*server_settings)
+    return server, world.worker(server.url(**options), *PATIENT), world.worker(server.url(**options), *PATIENT)
+
+
+def automatic(*workers):
+    for nth, worker in enumerate(workers):
+        assert worker.do(f"auto from_{'abcdefgh'[nth]}") == 0
