@@ -19,9 +19,11 @@
 //! | `log` | the log of writes |
 //! | `journal` | the last writes, to be repeated |
 //! | `stored` | the bytes under a key |
+//! | `crc` | a checksum |
 //! | `kvlight` | the functions of kvlight.h |
 
 mod api;
+mod crc;
 mod journal;
 mod kvlight;
 mod link;

@@ -9,6 +9,7 @@
 //! A key that moves to another node begins a new session there: its leases are worth nothing, and its last writes are repeated, since the node
 //! may be a copy that had not received them.
 
+use crate::crc::crc16;
 use crate::link::{self, Link, Pause, Problem, bytes, open};
 use crate::worker::Worker;
 use futures_util::future::join_all;
@@ -38,13 +39,6 @@ fn slot(key: &[u8]) -> u16 {
         (close > 0).then(|| &rest[..close])
     });
     crc16(tag.unwrap_or(key)) % SLOTS
-}
-
-/// CRC-16/XMODEM.
-fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0u16, |crc, byte| {
-        (0..8).fold(crc ^ (u16::from(*byte) << 8), |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 })
-    })
 }
 
 /// One server.
@@ -371,7 +365,6 @@ mod tests {
 
     #[test]
     fn slots_are_those_of_the_servers() {
-        assert_eq!(crc16(b"123456789"), 0x31c3, "the check value of CRC-16/XMODEM");
         assert_eq!((slot(b"foo"), slot(b"bar")), (12182, 5061), "as CLUSTER KEYSLOT says");
         assert_eq!(slot(b"a{foo}b"), slot(b"foo"));
         assert_eq!(slot(b"a{foo}{bar}"), slot(b"foo"));

@@ -5,12 +5,14 @@
 //!    1   1  kind: 1 a lease, 2 an entry
 //!    2   8  epoch: the generation of all entries; a clear begins another one
 //!   10  16  identity: random, of this write; of a lease, the last 8 are random of who has it
-//!   26   8  of an entry: when it expires by the server's clock, in milliseconds since 1970; 0: never
-//!   34      of an entry: what kvlight gave, unchanged
+//!   26   6  of an entry: when it expires by the server's clock, in milliseconds since 1970; 0: never
+//!   32   2  of an entry: CRC-16 of the bytes before it
+//!   34      of an entry: what kvlight gave, unchanged; it has a checksum of its own
 //! ```
 //!
-//! The first 26 bytes are its *name*: no two writes have the same. A change that depends on what was read compares the name alone.
+//! What is damaged is as foreign as what another program wrote: a miss (rule T13). The first 26 bytes are its *name*: no two writes have the same. A change that depends on what was read compares the name alone.
 
+use crate::crc::crc16;
 use crate::random::random;
 
 /// The generation of all entries. Those of another one are absent.
@@ -21,7 +23,11 @@ pub type Holder = [u8; 8];
 
 /// The length of a name in bytes.
 pub const NAME: usize = 26;
+/// Where the checksum is.
+const CRC: usize = 32;
 const HEADER: usize = 34;
+/// The latest time that fits in, some 8,900 years after 1970.
+const LATEST: u64 = (1 << 48) - 1;
 const MAGIC: u8 = 0xce;
 const LEASE: u8 = 1;
 const ENTRY: u8 = 2;
@@ -73,7 +79,8 @@ pub fn is_lease_of(lease: &[u8], holder: Holder) -> bool {
 pub fn new_entry(epoch: Epoch, expires_at: Option<u64>, entry: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + entry.len());
     bytes.extend(new_name(ENTRY, epoch));
-    bytes.extend(expires_at.unwrap_or(0).to_le_bytes());
+    bytes.extend(&expires_at.unwrap_or(0).min(LATEST).to_le_bytes()[..CRC - NAME]);
+    bytes.extend(crc16(&bytes).to_le_bytes());
     bytes.extend(entry);
     bytes
 }
@@ -84,12 +91,14 @@ pub fn read(bytes: &[u8]) -> Stored<'_> {
     let epoch = epoch_of(name);
     match (name[0], name[1]) {
         (MAGIC, LEASE) if rest.is_empty() => Stored::Lease(epoch),
-        (MAGIC, ENTRY) => match rest.split_first_chunk::<8>() {
-            Some((expires_at, entry)) => {
-                let expires_at = Some(u64::from_le_bytes(*expires_at)).filter(|at| *at != 0);
+        (MAGIC, ENTRY) => match rest.split_first_chunk::<{ HEADER - NAME }>() {
+            Some(([at @ .., crc_low, crc_high], entry)) if [*crc_low, *crc_high] == crc16(&bytes[..CRC]).to_le_bytes() => {
+                let mut expires_at = [0; 8];
+                expires_at[..at.len()].copy_from_slice(at);
+                let expires_at = Some(u64::from_le_bytes(expires_at)).filter(|at| *at != 0);
                 Stored::Entry { epoch, expires_at, entry }
             }
-            None => Stored::Foreign,
+            _ => Stored::Foreign,
         },
         _ => Stored::Foreign,
     }
@@ -147,7 +156,7 @@ mod tests {
     #[test]
     fn an_entry_is_read_as_it_was_written() {
         let epoch = [7; 8];
-        for expires_at in [None, Some(1), Some(u64::MAX)] {
+        for expires_at in [None, Some(1), Some(1_800_000_000_000), Some(LATEST)] {
             for entry in [&b""[..], b"x", &[0; 5000]] {
                 let bytes = new_entry(epoch, expires_at, entry);
                 assert_eq!(read(&bytes), Stored::Entry { epoch, expires_at, entry });
@@ -155,6 +164,20 @@ mod tests {
             }
         }
         assert_eq!(read(&new_lease(epoch, [8; 8])), Stored::Lease(epoch));
+        let late = new_entry(epoch, Some(u64::MAX), b"");
+        assert_eq!(read(&late), Stored::Entry { epoch, expires_at: Some(LATEST), entry: b"" });
+    }
+
+    #[test]
+    fn t13_each_damaged_byte_of_the_header_is_noticed() {
+        let entry = new_entry([7; 8], Some(1_800_000_000_000), b"value");
+        for at in 0..HEADER {
+            for byte in (0..=u8::MAX).filter(|byte| *byte != entry[at]) {
+                let mut damaged = entry.clone();
+                damaged[at] = byte;
+                assert_eq!(read(&damaged), Stored::Foreign, "byte {at} is {byte}");
+            }
+        }
     }
 
     #[test]
