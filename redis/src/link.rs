@@ -254,11 +254,12 @@ async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> R
 }
 
 /// This is another server than before: it may lack the last writes, for example after a failover to a copy that had not received them. Their keys
-/// are removed and told once more, so that whatever an older copy has of them is gone.
+/// are removed and told once more, so that whatever an older copy has of them is gone. If it has the log, that may lack notices of keys of every
+/// server: all of them are told once more.
 async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> {
     let journal = worker.journal.borrow().clone();
     let is_here = |name: &[u8]| worker.node_of(name).is_some_and(|node| Rc::ptr_eq(&node, &link.node));
-    let has_epoch = is_here(&worker.names.epoch);
+    let (has_epoch, has_log) = (is_here(&worker.names.epoch), is_here(&worker.names.log));
     if journal.has_overflowed || journal.is_everything && has_epoch {
         let epoch = crate::random::random();
         let mut clear = Pipeline::new();
@@ -273,16 +274,21 @@ async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> 
         worker.journal.borrow_mut().note_repeated(&journal, worker.now_ms());
         worker.has_written.notify_one();
     }
-    let keys: Vec<Vec<u8>> = journal.keys().filter(|key| is_here(&worker.names.entry(key))).map(<[u8]>::to_vec).collect();
+    let keys: Vec<(&[u8], bool)> = journal.keys().map(|key| (key, is_here(&worker.names.entry(key)))).collect();
     for some in keys.chunks(256) {
-        let mut removal = Pipeline::new();
-        for key in some {
+        let (mut removal, mut notice) = (Pipeline::new(), Pipeline::new());
+        for (key, _) in some.iter().filter(|(_, is_here)| *is_here) {
             removal.cmd("UNLINK").arg(worker.names.entry(key));
         }
-        all_done(&run(worker, &mut link.connection, &removal).await?)?;
-        let mut notice = Pipeline::new();
-        worker.add_notice(&mut notice, some.iter().map(Vec::as_slice));
-        if is_here(&worker.names.log) {
+        let told: Vec<&[u8]> = some.iter().filter(|(_, is_here)| *is_here || has_log).map(|(key, _)| *key).collect();
+        if told.is_empty() {
+            continue;
+        }
+        worker.add_notice(&mut notice, told.into_iter());
+        if !removal.is_empty() {
+            all_done(&run(worker, &mut link.connection, &removal).await?)?;
+        }
+        if has_log {
             all_done(&run(worker, &mut link.connection, &notice).await?)?;
         } else {
             run_by_log(worker, &notice).await?;

@@ -345,13 +345,14 @@ fn apply(worker: &Rc<Worker>, slots: &[SlotRange]) {
     }
     before.nodes.into_values().for_each(ClusterNode::close);
     let (before, now) = (Topology::Cluster(Cluster { ranges: before.ranges, nodes: HashMap::new() }), Topology::Cluster(cluster));
-    let is_moved = |key: &&[u8]| {
-        let name = worker.names.entry(key);
-        before
-            .node_of(&name)
-            .is_some_and(|node| now.node_of(&name).is_some_and(|other| !Rc::ptr_eq(node, other) && !other.takes_over.get()))
+    // To a server that was there before. One that is new repeats the writes before it is used.
+    let is_moved = |name: &[u8]| {
+        before.node_of(name).is_some_and(|node| now.node_of(name).is_some_and(|other| !Rc::ptr_eq(node, other) && !other.takes_over.get()))
     };
-    let moved: Vec<Vec<u8>> = worker.journal.borrow().keys().filter(is_moved).map(<[u8]>::to_vec).collect();
+    // With the log may have been lost what was told of any key.
+    let all = is_moved(&worker.names.log);
+    let moved: Vec<Vec<u8>> =
+        worker.journal.borrow().keys().filter(|key| all || is_moved(&worker.names.entry(key))).map(<[u8]>::to_vec).collect();
     *worker.topology.borrow_mut() = now;
     worker.note_links();
     if !moved.is_empty() {

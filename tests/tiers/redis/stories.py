@@ -893,6 +893,38 @@ def t07_a_copy_that_takes_over_is_not_used_if_the_last_writes_were_too_many_to_r
     a_copy_takes_over(world, more, journal_ms=60000)
 
 
+def t07_t08_a_copy_of_the_log_that_takes_over_is_told_again_of_all_keys(world):
+    cluster = world.cluster(3, 3)
+    a, b = (world.worker(cluster.url(reconnect_cap_ms=50), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
+    victim = cluster.node_of(LOG)
+    copy = cluster.nodes[3 + cluster.primaries.index(victim)]
+    # Their own servers lose nothing.
+    keys = [key for key in spread() if cluster.node_of(ENTRY + key) is not victim][:8]
+    for key in keys:
+        assert a.do(f"put {key} old") == 0
+    a.synced()
+    eventually("they are heard", lambda: b.state()["heard"] >= len(keys))
+    for key in keys:
+        assert b.fetch(key) == ("l2", "old")
+    # What it has heard until now the copy has too. It hears nothing of what follows.
+    assert victim.call("WAIT", 1, 15000) == 1
+    b.process.send_signal(signal.SIGSTOP)
+    victim.call("CLIENT", "KILL", "TYPE", "replica")
+    copy.pause()
+    for key in keys:
+        assert a.do(f"put {key} new") == 0
+    a.synced()
+    sessions = a.state()["sessions"]
+    victim.kill()
+    copy.go_on()
+    eventually("the copy takes over", copy.is_primary)
+    eventually("the process knows", lambda: a.state()["sessions"] > sessions and a.state()["connected"])
+    b.process.send_signal(signal.SIGCONT)
+    for key in keys:
+        eventually("the other process hears of it", lambda: b.fetch(key) != ("store", "old"))
+        assert b.fetch(key)[1] == "new"
+
+
 # ---- The end
 
 
