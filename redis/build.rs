@@ -17,6 +17,8 @@ fn main() {
     if system == "macos" {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libkvlight_redis.dylib");
     } else if ["linux", "android", "freebsd"].contains(&system.as_str()) {
+        // In the package of a language it finds the libkvlight that is beside it, unless the package has loaded that already.
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-rpath,$ORIGIN");
         // nodelete: its thread may still end while a host unloads its plugins.
         for option in [&format!("-soname,libkvlight_redis.so.{version}"), "-z,nodelete", "-z,relro", "-z,now"] {
             println!("cargo:rustc-cdylib-link-arg=-Wl,{option}");

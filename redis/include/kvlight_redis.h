@@ -63,13 +63,100 @@ typedef struct kvl_redis_t kvl_redis_t;
 KVL_API kvl_status_t kvl_redis_use(kvl_config_t *config, const char *url, kvl_redis_t **out_redis, kvl_error_t **out_error);
 
 /**
+ * The functions of kvlight that kvl_redis_open() is to use: those of the copy that the program's handles are of. A program that contains kvlight, rather
+ * than being linked with the shared library, passes its own: `static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;`
+ */
+typedef struct kvl_redis_library_t {
+    /** sizeof(kvl_redis_library_t) */
+    size_t struct_size;
+    uint32_t (*l2_request_kind)(const kvl_l2_request_t *);
+    size_t (*l2_request_len)(const kvl_l2_request_t *);
+    const kvl_slice_t *(*l2_request_keys)(const kvl_l2_request_t *);
+    kvl_status_t (*l2_request_entry)(const kvl_l2_request_t *, size_t, const uint8_t **, size_t *, int64_t *, const uint8_t **, size_t *);
+    kvl_status_t (*l2_request_payload)(const kvl_l2_request_t *, size_t, const uint8_t *, size_t, const uint8_t **, size_t *);
+    kvl_status_t (*l2_request_hit)(kvl_l2_request_t *, size_t, const uint8_t *, size_t, int64_t, const uint8_t *, size_t);
+    kvl_status_t (*l2_request_miss)(kvl_l2_request_t *, size_t, const uint8_t *, size_t);
+    kvl_status_t (*l2_request_leased)(kvl_l2_request_t *, size_t);
+    uint32_t (*l2_request_steals)(const kvl_l2_request_t *, size_t);
+    kvl_status_t (*l2_request_refused)(kvl_l2_request_t *, size_t);
+    kvl_status_t (*l2_request_fail)(kvl_l2_request_t *, size_t);
+    kvl_status_t (*l2_request_finish)(kvl_l2_request_t *);
+    kvl_l2_request_t *(*l2_request_retain)(kvl_l2_request_t *);
+    void (*l2_request_release)(kvl_l2_request_t *);
+    kvl_status_t (*tasks_invalidate)(kvl_tasks_t *, const kvl_slice_t *, size_t, uint32_t);
+    kvl_status_t (*value_new_bytes)(const uint8_t *, size_t, kvl_value_t **);
+    kvl_status_t (*error_new)(int64_t, const char *, size_t, uint32_t, kvl_error_t **);
+} kvl_redis_library_t;
+
+/** The functions that this program is linked with. */
+#define KVL_REDIS_LIBRARY_INIT { sizeof(kvl_redis_library_t), kvl_l2_request_kind, kvl_l2_request_len, kvl_l2_request_keys, kvl_l2_request_entry, \
+    kvl_l2_request_payload, kvl_l2_request_hit, kvl_l2_request_miss, kvl_l2_request_leased, kvl_l2_request_steals, kvl_l2_request_refused, \
+    kvl_l2_request_fail, kvl_l2_request_finish, kvl_l2_request_retain, kvl_l2_request_release, kvl_tasks_invalidate, kvl_value_new_bytes, \
+    kvl_error_new }
+
+/** An entry of an object that was found in the server. */
+typedef struct kvl_redis_found_t {
+    /** The index of its key in the request. */
+    size_t index;
+    /** The entry, for kvl_l2_request_payload() and kvl_l2_request_hit_object(). */
+    const uint8_t *data;
+    size_t len;
+    /** As in kvl_l2_request_hit(). */
+    int64_t ttl_left_ms;
+    /** As in kvl_l2_request_hit(). */
+    const uint8_t *token;
+    size_t token_len;
+} kvl_redis_found_t;
+
+/**
+ * Connects to a server for a program whose values are objects: such a program serves the second tier itself, since it alone can make bytes of an
+ * object, and has each request carried out by kvl_redis_serve(). It calls kvl_config_set_l2() with KVL_L2_F_CONDITIONAL, KVL_L2_F_LEASES and
+ * KVL_L2_F_OBJECTS. Otherwise as kvl_redis_use().
+ *
+ * @param url        [copied] as in kvl_redis_use().
+ * @param library    [copied] the functions of the program's kvlight; NULL: of the shared library that libkvlight_redis is linked with.
+ * @param out_redis  [out, owned] the connection: kvl_redis_stop() it before an attached engine is freed, and free it.
+ * @param out_error  [out, owned] as in kvl_redis_use().
+ * @return KVL_OK; KVL_ERR_INVALID_ARG (`library` is of an older version), and as kvl_redis_use().
+ * @threads any
+ * @since 0.2
+ */
+KVL_API kvl_status_t kvl_redis_open(const char *url, const kvl_redis_library_t *library, kvl_redis_t **out_redis, kvl_error_t **out_error);
+
+/**
+ * Has the server carry out a request of the second tier, and waits for that: for `command_ms` of the URL at most, a few times over if the server has
+ * several things to do. Before that the program states the bytes of each object that is to be stored (kvl_l2_request_set_payload()), or refuses it.
+ * Everything is answered but the objects that were found: the program makes them, and answers those keys. Then it finishes the request.
+ *
+ * @param redis      [borrowed] from kvl_redis_open().
+ * @param request    [borrowed] a request of the second tier.
+ * @param out_found  [out, owned] the objects that were found: free them by kvl_redis_found_free(); NULL if there are none.
+ * @param out_len    [out] their number.
+ * @return KVL_OK: finish the request; KVL_ERR_UNAVAILABLE (the server did not, kvl_redis_state() says why), KVL_ERR_CLOSED (after kvl_redis_stop()):
+ *         finish a KVL_L2_READ, release others unfinished; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any, several at a time
+ * @since 0.2
+ */
+KVL_API kvl_status_t kvl_redis_serve(kvl_redis_t *redis, kvl_l2_request_t *request, kvl_redis_found_t **out_found, size_t *out_len);
+
+/**
+ * Frees what kvl_redis_serve() has found.
+ *
+ * @param found  [owned] from kvl_redis_serve(); NULL is ignored.
+ * @param len    their number.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API void kvl_redis_found_free(kvl_redis_found_t *found, size_t len);
+
+/**
  * Tells an engine of what other processes write, from now on: kvl_tasks_invalidate. Attach every engine that is created from the configuration, at
  * once: what it has loaded before is looked up again.
  *
  * If more than one is attached, each also hears of the writes of the others.
  *
- * @param redis  [borrowed] from kvl_redis_use().
- * @param tasks  [retained until kvl_redis_free()] from kvl_tasks_new(), with the configuration of `redis`.
+ * @param redis  [borrowed] from kvl_redis_use() or kvl_redis_open().
+ * @param tasks  [retained until kvl_redis_stop() or kvl_redis_free()] from kvl_tasks_new(), with `redis` as its second tier.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -90,7 +177,7 @@ KVL_API kvl_status_t kvl_redis_attach(kvl_redis_t *redis, kvl_tasks_t *tasks);
  * | heard, own | how many keys of others' and of its own writes were heard |
  * | gaps, blind | how often writes may have been missed, so that what the process had was looked up again |
  *
- * @param redis     [borrowed] from kvl_redis_use().
+ * @param redis     [borrowed] from kvl_redis_use() or kvl_redis_open().
  * @param out_text  [out, owned] a value that holds the text in UTF-8: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -99,12 +186,22 @@ KVL_API kvl_status_t kvl_redis_attach(kvl_redis_t *redis, kvl_tasks_t *tasks);
 KVL_API kvl_status_t kvl_redis_state(const kvl_redis_t *redis, kvl_value_t **out_text);
 
 /**
+ * Ends the connection at once, and waits for its thread. Afterwards no attached engine is used any more, and what kvl_redis_serve() is carrying out, or is
+ * asked for later, fails. The second time it does nothing.
+ *
+ * @param redis  [borrowed] from kvl_redis_use() or kvl_redis_open(); NULL is ignored. Must not be called from callbacks.
+ * @threads outside
+ * @since 0.2
+ */
+KVL_API void kvl_redis_stop(kvl_redis_t *redis);
+
+/**
  * Ends the connection at once, and waits for its thread. Afterwards no attached engine is used any more: free them then, not before.
  *
  * What an engine has not written yet is not written any more. To have it written, call kvl_tasks_close() with KVL_CLOSE_DRAIN, a deadline and a
  * function, and wait until that function has run; or kvl_tasks_l2_sync(), which waits for puts, removals and clears, but not for what was loaded.
  *
- * @param redis  [owned] from kvl_redis_use(); NULL is ignored. Must not be used again. Must not be called from callbacks.
+ * @param redis  [owned] from kvl_redis_use() or kvl_redis_open(); NULL is ignored. No other call may be using it, nor use it again. Must not be called from callbacks.
  * @threads outside
  * @since 0.2
  */

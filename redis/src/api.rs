@@ -1,6 +1,7 @@
 //! The functions of kvlight_redis.h. No panic crosses them.
 
-use crate::kvlight::{self, Config, Engine, Error, L2Request, Request, Status, Tasks, Value};
+use crate::event::Event;
+use crate::kvlight::{self, Config, Engine, Error, Found, L2Request, LINKED, Library, Request, Status, Tasks, Value};
 use crate::settings::Settings;
 use crate::shared::{Command, Shared};
 use crate::signals::without_signals;
@@ -9,7 +10,7 @@ use redis::Client;
 use std::ffi::{CStr, c_char, c_void};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::unbounded_channel;
@@ -17,7 +18,8 @@ use tokio::sync::mpsc::unbounded_channel;
 /// `kvl_redis_t`.
 pub struct Redis {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    /// `None` once it was ended. Nothing else is done under the lock.
+    thread: Mutex<Option<JoinHandle<()>>>,
     /// The process that made it. A child of it has no thread.
     process: u32,
 }
@@ -50,64 +52,70 @@ pub unsafe extern "C" fn kvl_redis_use(
             return kvlight::ERR_NULL_POINTER;
         }
         // SAFETY: the caller promises a text that ends with a NUL.
-        let url = unsafe { CStr::from_ptr(url) };
-        // SAFETY: the caller promises a configuration.
-        match unsafe { make(config, url) } {
-            Ok(redis) => {
-                // SAFETY: the caller promises a place for it.
-                unsafe { out_redis.write(Box::into_raw(Box::new(redis))) };
-                kvlight::OK
+        let made = make(unsafe { CStr::from_ptr(url) }, LINKED).and_then(|redis| {
+            let user_data = Arc::into_raw(redis.shared.clone()).cast_mut().cast();
+            // SAFETY: the caller promises a configuration. The user data is one reference to what is shared, which `release` gives back.
+            match unsafe { kvlight::set_second_tier(config, serve, user_data, release) } {
+                kvlight::OK => Ok(redis),
+                status => Err(refused(status, "The configuration took no second tier.")),
             }
-            Err(Refused { status, why }) => {
-                // SAFETY: the caller promises a place for it, or null.
-                unsafe { kvlight::new_error(&why, out_error) };
-                status
-            }
-        }
+        });
+        // SAFETY: the caller promises places for both.
+        unsafe { write_out(made, &LINKED, out_redis, out_error) }
     })
 }
 
-/// Whether the thread has what it needs. Not a channel of std: that would keep a few bytes of the program's thread until it ends, which a program
-/// that looks for leaks would find.
-struct Start {
-    result: Mutex<Option<io::Result<()>>>,
-    is_set: Condvar,
+/// # Safety
+/// As `kvl_redis_open` in the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_redis_open(
+    url: *const c_char,
+    library: *const Library,
+    out_redis: *mut *mut Redis,
+    out_error: *mut *mut Error,
+) -> Status {
+    guarded(|| {
+        if url.is_null() || out_redis.is_null() {
+            return kvlight::ERR_NULL_POINTER;
+        }
+        // SAFETY: the caller promises the functions of its copy of kvlight, or null.
+        let Some(library) = (unsafe { Library::copied(library) }) else { return kvlight::ERR_INVALID_ARG };
+        // SAFETY: the caller promises a text that ends with a NUL, and places for both.
+        unsafe { write_out(make(CStr::from_ptr(url), library), &library, out_redis, out_error) }
+    })
 }
 
-impl Start {
-    fn new() -> (Arc<Start>, Arc<Start>) {
-        let start = Arc::new(Start { result: Mutex::new(None), is_set: Condvar::new() });
-        (start.clone(), start)
-    }
-
-    /// The first result counts: why it has failed, rather than that it has ended.
-    fn set(&self, result: io::Result<()>) {
-        self.result.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(result);
-        self.is_set.notify_all();
-    }
-
-    fn wait(&self) -> io::Result<()> {
-        let mut result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            match result.take() {
-                Some(result) => return result,
-                None => result = self.is_set.wait(result).unwrap_or_else(PoisonError::into_inner),
-            }
+/// Writes what was made, or why it was not.
+///
+/// # Safety
+/// `out_redis` may be written to; `out_error` too, or it is null.
+unsafe fn write_out(made: Result<Redis, Refused>, library: &Library, out_redis: *mut *mut Redis, out_error: *mut *mut Error) -> Status {
+    match made {
+        Ok(redis) => {
+            // SAFETY: as this function's caller promises.
+            unsafe { out_redis.write(Box::into_raw(Box::new(redis))) };
+            kvlight::OK
+        }
+        Err(Refused { status, why }) => {
+            // SAFETY: as this function's caller promises.
+            unsafe { library.new_error(&why, out_error) };
+            status
         }
     }
 }
 
-/// # Safety
-/// `config` is a configuration of kvlight.
-unsafe fn make(config: *mut Config, url: &CStr) -> Result<Redis, Refused> {
+/// Reads the URL and starts the thread.
+fn make(url: &CStr, library: Library) -> Result<Redis, Refused> {
     let url = url.to_str().map_err(|_| refused(kvlight::ERR_BAD_VALUE, "The URL is not UTF-8: write other bytes as %XX."))?;
     let settings = Settings::from_url(url).map_err(|why| refused(kvlight::ERR_BAD_VALUE, why))?;
     let clients: Result<Vec<Client>, _> = settings.servers.iter().cloned().map(Client::open).collect();
     let clients = clients.map_err(|error| refused(kvlight::ERR_BAD_VALUE, error.to_string()))?;
     let (sender, commands) = unbounded_channel();
-    let shared = Arc::new(Shared::new(settings, sender));
+    let shared = Arc::new(Shared::new(settings, library, sender));
     let of_thread = shared.clone();
-    let (started, start) = Start::new();
+    // Whether the thread has what it needs. The first result counts: why it has failed, rather than that it has ended.
+    let start: Arc<Event<io::Result<()>>> = Arc::new(Event::new());
+    let started = start.clone();
     let thread = without_signals(|| {
         let builder = std::thread::Builder::new().name("kvl-redis".to_owned());
         builder.spawn(move || {
@@ -126,13 +134,8 @@ unsafe fn make(config: *mut Config, url: &CStr) -> Result<Redis, Refused> {
         })
     });
     let thread = thread.map_err(|error| refused(kvlight::ERR_NO_THREAD, format!("The system has no thread left: {error}")))?;
-    let redis = Redis { shared: shared.clone(), thread: Some(thread), process: std::process::id() };
+    let redis = Redis { shared, thread: Mutex::new(Some(thread)), process: std::process::id() };
     start.wait().map_err(|error| refused(kvlight::ERR_NO_FD, format!("The system has no descriptor left: {error}")))?;
-    // SAFETY: the caller promises a configuration. The user data is one reference to what is shared, which `release` gives back.
-    let status = unsafe { kvlight::set_second_tier(config, serve, Arc::into_raw(shared).cast_mut().cast(), release) };
-    if status != kvlight::OK {
-        return Err(refused(status, "The configuration took no second tier."));
-    }
     Ok(redis)
 }
 
@@ -142,7 +145,7 @@ unsafe extern "C" fn serve(user_data: *mut c_void, request: *mut L2Request) {
         // SAFETY: kvlight passes the user data, which it has not released.
         let shared = unsafe { &*user_data.cast::<Shared>() };
         // SAFETY: this is the request that the second tier is called with.
-        shared.ask(Command::Serve(unsafe { Request::retain(request) }));
+        shared.ask(Command::Serve(unsafe { Request::retain(request, &shared.library) }));
     });
 }
 
@@ -151,6 +154,56 @@ unsafe extern "C" fn release(user_data: *mut c_void) {
     let _ = catch_unwind(|| {
         // SAFETY: kvlight calls this once, with the reference that it was given.
         drop(unsafe { Arc::from_raw(user_data.cast::<Shared>().cast_const()) });
+    });
+}
+
+/// # Safety
+/// As `kvl_redis_serve` in the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_redis_serve(
+    redis: *mut Redis,
+    request: *mut L2Request,
+    out_found: *mut *mut Found,
+    out_len: *mut usize,
+) -> Status {
+    guarded(|| {
+        if redis.is_null() || request.is_null() || out_found.is_null() || out_len.is_null() {
+            return kvlight::ERR_NULL_POINTER;
+        }
+        // SAFETY: the caller promises one that was not freed, and places for both.
+        let redis = unsafe {
+            (out_found.write(std::ptr::null_mut()), out_len.write(0));
+            &*redis
+        };
+        if redis.process != std::process::id() {
+            return kvlight::ERR_FORKED;
+        }
+        let outcome = Arc::new(Event::new());
+        // SAFETY: the caller promises a request of its copy of kvlight.
+        redis.shared.ask(Command::Serve(unsafe { Request::retain_for(request, &redis.shared.library, outcome.clone()) }));
+        let Some(found) = outcome.wait() else {
+            return if redis.is_stopped() { kvlight::ERR_CLOSED } else { kvlight::ERR_UNAVAILABLE };
+        };
+        if !found.is_empty() {
+            let found: Box<[Found]> = found.into();
+            let len = found.len();
+            // SAFETY: the caller promises places for both.
+            unsafe { (out_found.write(Box::into_raw(found).cast()), out_len.write(len)) };
+        }
+        kvlight::OK
+    })
+}
+
+/// # Safety
+/// As `kvl_redis_found_free` in the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_redis_found_free(found: *mut Found, len: usize) {
+    guarded(|| {
+        if !found.is_null() {
+            // SAFETY: the caller promises what kvl_redis_serve has written.
+            drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(found, len)) });
+        }
+        kvlight::OK
     });
 }
 
@@ -167,7 +220,7 @@ pub unsafe extern "C" fn kvl_redis_attach(redis: *mut Redis, tasks: *mut Tasks) 
         if redis.process != std::process::id() {
             return kvlight::ERR_FORKED;
         }
-        redis.shared.attach(Engine(tasks));
+        redis.shared.attach(Engine::new(tasks, &redis.shared.library));
         kvlight::OK
     })
 }
@@ -186,8 +239,21 @@ pub unsafe extern "C" fn kvl_redis_state(redis: *const Redis, out_text: *mut *mu
             return kvlight::ERR_FORKED;
         }
         // SAFETY: the caller promises a place for the value.
-        unsafe { kvlight::new_value(redis.shared.describe().as_bytes(), out_text) }
+        unsafe { redis.shared.library.new_value(redis.shared.describe().as_bytes(), out_text) }
     })
+}
+
+/// # Safety
+/// As `kvl_redis_stop` in the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_redis_stop(redis: *mut Redis) {
+    guarded(|| {
+        if !redis.is_null() {
+            // SAFETY: the caller promises one that was not freed.
+            unsafe { &*redis }.stop();
+        }
+        kvlight::OK
+    });
 }
 
 /// # Safety
@@ -203,18 +269,31 @@ pub unsafe extern "C" fn kvl_redis_free(redis: *mut Redis) {
     });
 }
 
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let thread = self.thread.take();
+impl Redis {
+    /// Ends the thread and waits for that. In the child of a fork there is none, and the locks may be held for ever.
+    fn stop(&self) {
         if self.process != std::process::id() {
-            // In the child of a fork there is no thread to wait for, and its locks may be held for ever.
-            std::mem::forget((thread, self.shared.clone()));
             return;
         }
         self.shared.detach_all();
         self.shared.ask(Command::Stop);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
+        }
+    }
+
+    /// Whether its thread was ended.
+    fn is_stopped(&self) -> bool {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.stop();
+        if self.process != std::process::id() {
+            std::mem::forget((self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take(), self.shared.clone()));
         }
     }
 }

@@ -1,15 +1,21 @@
 //! The functions of kvlight.h that this library is built on, and a request of the second tier as a value.
 
+use crate::event::Event;
+use std::cell::RefCell;
 use std::ffi::{c_char, c_void};
+use std::sync::Arc;
 
 /// `kvl_status_t`.
 pub type Status = i32;
 pub const OK: Status = 0;
+pub const ERR_INVALID_ARG: Status = -1;
 pub const ERR_NULL_POINTER: Status = -2;
 pub const ERR_BAD_VALUE: Status = -4;
 pub const ERR_NO_THREAD: Status = -101;
 pub const ERR_NO_FD: Status = -102;
+pub const ERR_CLOSED: Status = -200;
 pub const ERR_FORKED: Status = -201;
+pub const ERR_UNAVAILABLE: Status = -305;
 pub const ERR_PANIC: Status = -900;
 
 /// `kvl_slice_t`.
@@ -48,38 +54,87 @@ unsafe extern "C" {
         user_data: *mut c_void,
         user_data_free: Option<FreeFn>,
     ) -> Status;
-    fn kvl_l2_request_kind(request: *const L2Request) -> u32;
-    fn kvl_l2_request_len(request: *const L2Request) -> usize;
-    fn kvl_l2_request_keys(request: *const L2Request) -> *const Slice;
-    fn kvl_l2_request_entry(
-        request: *const L2Request,
-        i: usize,
-        out_data: *mut *const u8,
-        out_len: *mut usize,
-        out_ttl_ms: *mut i64,
-        out_token: *mut *const u8,
-        out_token_len: *mut usize,
+}
+
+/// Declares functions of kvlight.h, and `kvl_redis_library_t`, which has a pointer to each: a program may contain several copies of kvlight, and a
+/// handle belongs to the one that made it.
+macro_rules! library {
+    ($($field:ident = $function:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        unsafe extern "C" {
+            $(fn $function($($argument: $type),*) $(-> $result)?;)*
+        }
+
+        /// `kvl_redis_library_t`.
+        #[repr(C)]
+        #[derive(Clone, Copy)]
+        pub struct Library {
+            struct_size: usize,
+            $($field: unsafe extern "C" fn($($argument: $type),*) $(-> $result)?,)*
+        }
+
+        /// The one that this library is linked with.
+        pub const LINKED: Library = Library { struct_size: size_of::<Library>(), $($field: $function,)* };
+    };
+}
+library! {
+    l2_request_kind = kvl_l2_request_kind(request: *const L2Request) -> u32;
+    l2_request_len = kvl_l2_request_len(request: *const L2Request) -> usize;
+    l2_request_keys = kvl_l2_request_keys(request: *const L2Request) -> *const Slice;
+    l2_request_entry = kvl_l2_request_entry(
+        request: *const L2Request, i: usize, out_data: *mut *const u8, out_len: *mut usize, out_ttl_ms: *mut i64, out_token: *mut *const u8,
+        out_token_len: *mut usize
     ) -> Status;
-    fn kvl_l2_request_hit(
-        request: *mut L2Request,
-        i: usize,
-        data: *const u8,
-        len: usize,
-        ttl_left_ms: i64,
-        token: *const u8,
-        token_len: usize,
+    l2_request_payload = kvl_l2_request_payload(
+        request: *const L2Request, i: usize, data: *const u8, len: usize, out_data: *mut *const u8, out_len: *mut usize
     ) -> Status;
-    fn kvl_l2_request_miss(request: *mut L2Request, i: usize, token: *const u8, token_len: usize) -> Status;
-    fn kvl_l2_request_leased(request: *mut L2Request, i: usize) -> Status;
-    fn kvl_l2_request_steals(request: *const L2Request, i: usize) -> u32;
-    fn kvl_l2_request_refused(request: *mut L2Request, i: usize) -> Status;
-    fn kvl_l2_request_fail(request: *mut L2Request, i: usize) -> Status;
-    fn kvl_l2_request_finish(request: *mut L2Request) -> Status;
-    fn kvl_l2_request_retain(request: *mut L2Request) -> *mut L2Request;
-    fn kvl_l2_request_release(request: *mut L2Request);
-    fn kvl_tasks_invalidate(tasks: *mut Tasks, keys: *const Slice, n: usize, flags: u32) -> Status;
-    fn kvl_value_new_bytes(data: *const u8, len: usize, out_value: *mut *mut Value) -> Status;
-    fn kvl_error_new(code: i64, message: *const c_char, message_len: usize, flags: u32, out_error: *mut *mut Error) -> Status;
+    l2_request_hit = kvl_l2_request_hit(
+        request: *mut L2Request, i: usize, data: *const u8, len: usize, ttl_left_ms: i64, token: *const u8, token_len: usize
+    ) -> Status;
+    l2_request_miss = kvl_l2_request_miss(request: *mut L2Request, i: usize, token: *const u8, token_len: usize) -> Status;
+    l2_request_leased = kvl_l2_request_leased(request: *mut L2Request, i: usize) -> Status;
+    l2_request_steals = kvl_l2_request_steals(request: *const L2Request, i: usize) -> u32;
+    l2_request_refused = kvl_l2_request_refused(request: *mut L2Request, i: usize) -> Status;
+    l2_request_fail = kvl_l2_request_fail(request: *mut L2Request, i: usize) -> Status;
+    l2_request_finish = kvl_l2_request_finish(request: *mut L2Request) -> Status;
+    l2_request_retain = kvl_l2_request_retain(request: *mut L2Request) -> *mut L2Request;
+    l2_request_release = kvl_l2_request_release(request: *mut L2Request);
+    tasks_invalidate = kvl_tasks_invalidate(tasks: *mut Tasks, keys: *const Slice, n: usize, flags: u32) -> Status;
+    value_new_bytes = kvl_value_new_bytes(data: *const u8, len: usize, out_value: *mut *mut Value) -> Status;
+    error_new = kvl_error_new(code: i64, message: *const c_char, message_len: usize, flags: u32, out_error: *mut *mut Error) -> Status;
+}
+
+impl Library {
+    /// Copies the one that a program has passed, or the one that is linked for null. `None`: it is of another version.
+    ///
+    /// # Safety
+    /// `library` is null, or as many bytes as its first field says may be read.
+    pub unsafe fn copied(library: *const Library) -> Option<Library> {
+        if library.is_null() {
+            return Some(LINKED);
+        }
+        // SAFETY: as this function's caller promises. The pointers are read only if all of them are there.
+        unsafe { (library.cast::<usize>().read() >= size_of::<Library>()).then(|| library.read()) }
+    }
+
+    /// Writes a new value with these bytes.
+    ///
+    /// # Safety
+    /// `out` may be written to.
+    pub unsafe fn new_value(&self, bytes: &[u8], out: *mut *mut Value) -> Status {
+        // SAFETY: the bytes are copied; `out` as this function's caller promises.
+        unsafe { (self.value_new_bytes)(bytes.as_ptr(), bytes.len(), out) }
+    }
+
+    /// Writes a new error with this text.
+    ///
+    /// # Safety
+    /// `out` is null or may be written to.
+    pub unsafe fn new_error(&self, text: &str, out: *mut *mut Error) {
+        if !out.is_null() {
+            // SAFETY: the text is copied; `out` as this function's caller promises. Without memory there is no error to write.
+            unsafe { (self.error_new)(0, text.as_ptr().cast(), text.len(), 0, out) };
+        }
+    }
 }
 
 /// KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES.
@@ -100,51 +155,45 @@ pub unsafe fn set_second_tier(config: *mut Config, serve: L2Fn, user_data: *mut 
     unsafe { kvl_config_set_l2(config, ABILITIES, Some(serve), user_data, Some(free)) }
 }
 
-/// Writes a new value with these bytes.
-///
-/// # Safety
-/// `out` may be written to.
-pub unsafe fn new_value(bytes: &[u8], out: *mut *mut Value) -> Status {
-    // SAFETY: the bytes are copied; `out` as this function's caller promises.
-    unsafe { kvl_value_new_bytes(bytes.as_ptr(), bytes.len(), out) }
-}
-
-/// Writes a new error with this text.
-///
-/// # Safety
-/// `out` is null or may be written to.
-pub unsafe fn new_error(text: &str, out: *mut *mut Error) {
-    if !out.is_null() {
-        // SAFETY: the text is copied; `out` as this function's caller promises. Without memory there is no error to write.
-        unsafe { kvl_error_new(0, text.as_ptr().cast(), text.len(), 0, out) };
-    }
-}
-
 /// An engine that is attached: it must not be freed before it is detached.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Engine(pub *mut Tasks);
+#[derive(Clone, Copy)]
+pub struct Engine {
+    tasks: *mut Tasks,
+    invalidate: unsafe extern "C" fn(*mut Tasks, *const Slice, usize, u32) -> Status,
+}
 
 // SAFETY: kvl_tasks_invalidate, the only function that is called with it, may be called from any thread.
 unsafe impl Send for Engine {}
 
+impl PartialEq for Engine {
+    fn eq(&self, other: &Engine) -> bool {
+        self.tasks == other.tasks
+    }
+}
+
 impl Engine {
+    /// An engine of this copy of kvlight.
+    pub fn new(tasks: *mut Tasks, library: &Library) -> Engine {
+        Engine { tasks, invalidate: library.tasks_invalidate }
+    }
+
     /// Another process has changed these keys.
     pub fn invalidate(self, keys: &[&[u8]]) {
         let slices: Vec<Slice> = keys.iter().map(|key| Slice { data: key.as_ptr(), len: key.len() }).collect();
         // SAFETY: the engine is attached, so it exists; the slices outlive the call.
-        unsafe { kvl_tasks_invalidate(self.0, slices.as_ptr(), slices.len(), 0) };
+        unsafe { (self.invalidate)(self.tasks, slices.as_ptr(), slices.len(), 0) };
     }
 
     /// Another process has changed all keys.
     pub fn invalidate_all(self) {
         // SAFETY: the engine is attached, so it exists.
-        unsafe { kvl_tasks_invalidate(self.0, std::ptr::null(), 0, ALL) };
+        unsafe { (self.invalidate)(self.tasks, std::ptr::null(), 0, ALL) };
     }
 
     /// What other processes have changed is unknown.
     pub fn expire_all(self) {
         // SAFETY: the engine is attached, so it exists.
-        unsafe { kvl_tasks_invalidate(self.0, std::ptr::null(), 0, ALL | EXPIRE) };
+        unsafe { (self.invalidate)(self.tasks, std::ptr::null(), 0, ALL | EXPIRE) };
     }
 }
 
@@ -166,26 +215,84 @@ pub struct Entry<'a> {
     pub token: &'a [u8],
 }
 
+/// An entry of an object that was found, `kvl_redis_found_t`: the program makes the object, and answers the key. The bytes are boxes of this library.
+#[repr(C)]
+pub struct Found {
+    index: usize,
+    data: *const u8,
+    len: usize,
+    ttl_left_ms: i64,
+    token: *const u8,
+    token_len: usize,
+}
+
+// SAFETY: the boxes belong to it.
+unsafe impl Send for Found {}
+
+impl Found {
+    fn new(index: usize, entry: &[u8], ttl_left_ms: i64, token: &[u8]) -> Found {
+        let boxed = |bytes: &[u8]| Box::into_raw(Box::<[u8]>::from(bytes)).cast_const().cast();
+        Found { index, data: boxed(entry), len: entry.len(), ttl_left_ms, token: boxed(token), token_len: token.len() }
+    }
+}
+
+impl Drop for Found {
+    fn drop(&mut self) {
+        for (start, len) in [(self.data, self.len), (self.token, self.token_len)] {
+            // SAFETY: `new` has made a box of each.
+            drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(start.cast_mut(), len)) });
+        }
+    }
+}
+
+/// What a program that waits for a request is told: the objects that were found, or `None` if all of it has failed.
+pub type Outcome = Option<Vec<Found>>;
+
+/// The program's thread that waits for a request, and what it is to be told.
+struct Caller {
+    outcome: Arc<Event<Outcome>>,
+    found: RefCell<Vec<Found>>,
+}
+
 /// A request of the second tier. If it is dropped before it is finished, all of it has failed.
-pub struct Request(*mut L2Request);
+///
+/// | whose | finished by | objects that were found |
+/// |---|---|---|
+/// | kvlight called for it | this | cannot be: it does not offer them |
+/// | the program has passed it, and waits | the program, after this has told the outcome | are part of the outcome |
+pub struct Request {
+    handle: *mut L2Request,
+    library: Library,
+    caller: Option<Caller>,
+}
 
 // SAFETY: the functions of a retained request may be called from any thread.
 unsafe impl Send for Request {}
 
 impl Request {
-    /// Retains a request.
+    /// Retains a request that kvlight calls for.
     ///
     /// # Safety
-    /// `request` is the one that the second tier is called with.
-    pub unsafe fn retain(request: *mut L2Request) -> Request {
+    /// `request` is the one that the second tier is called with, by this copy of kvlight.
+    pub unsafe fn retain(request: *mut L2Request, library: &Library) -> Request {
         // SAFETY: as this function's caller promises.
-        Request(unsafe { kvl_l2_request_retain(request) })
+        Request { handle: unsafe { (library.l2_request_retain)(request) }, library: *library, caller: None }
+    }
+
+    /// Retains a request that the program passes, which waits for the outcome.
+    ///
+    /// # Safety
+    /// `request` is a request of this copy of kvlight.
+    pub unsafe fn retain_for(request: *mut L2Request, library: &Library, outcome: Arc<Event<Outcome>>) -> Request {
+        let caller = Some(Caller { outcome, found: RefCell::default() });
+        // SAFETY: as this function's caller promises.
+        Request { handle: unsafe { (library.l2_request_retain)(request) }, library: *library, caller }
     }
 
     /// What it asks for; `None` for a kind that this library does not know.
     pub fn kind(&self) -> Option<Kind> {
         // SAFETY: the request is retained.
-        Some(match unsafe { kvl_l2_request_kind(self.0) } {
+        Some(match unsafe { (self.library.l2_request_kind)(self.handle) } {
             1 => Kind::Read,
             2 => Kind::Fill,
             3 => Kind::Write,
@@ -199,20 +306,20 @@ impl Request {
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         // SAFETY: the request is retained; its slices live as long as it does.
         let slices = unsafe {
-            let (start, len) = (kvl_l2_request_keys(self.0), kvl_l2_request_len(self.0));
+            let (start, len) = ((self.library.l2_request_keys)(self.handle), (self.library.l2_request_len)(self.handle));
             if start.is_null() { &[][..] } else { std::slice::from_raw_parts(start, len) }
         };
         // SAFETY: as above.
         slices.iter().map(|slice| unsafe { bytes_of(slice.data, slice.len) })
     }
 
-    /// The entry to store under a key.
+    /// The entry to store under a key. `None`: it is of an object of which no bytes can be made.
     pub fn entry(&self, i: usize) -> Option<Entry<'_>> {
         let (mut data, mut len, mut ttl_ms) = (std::ptr::null(), 0, 0);
         let (mut token, mut token_len) = (std::ptr::null(), 0);
         // SAFETY: the request is retained; what it returns lives as long as it does.
         unsafe {
-            let status = kvl_l2_request_entry(self.0, i, &mut data, &mut len, &mut ttl_ms, &mut token, &mut token_len);
+            let status = (self.library.l2_request_entry)(self.handle, i, &mut data, &mut len, &mut ttl_ms, &mut token, &mut token_len);
             (status >= 0).then(|| Entry {
                 data: bytes_of(data, len),
                 ttl_ms: (ttl_ms != NEVER).then(|| ttl_ms.max(1).cast_unsigned()),
@@ -224,51 +331,73 @@ impl Request {
     /// The key has this entry.
     pub fn hit(&self, i: usize, entry: &[u8], left_ms: Option<u64>, token: &[u8]) {
         let left = left_ms.map_or(NEVER, |left| i64::try_from(left).unwrap_or(i64::MAX));
+        if let Some(caller) = &self.caller
+            && self.is_of_object(i, entry)
+        {
+            caller.found.borrow_mut().push(Found::new(i, entry, left, token));
+            return;
+        }
         // SAFETY: the request is retained; entry and token are copied.
-        unsafe { kvl_l2_request_hit(self.0, i, entry.as_ptr(), entry.len(), left, token.as_ptr(), token.len()) };
+        unsafe { (self.library.l2_request_hit)(self.handle, i, entry.as_ptr(), entry.len(), left, token.as_ptr(), token.len()) };
+    }
+
+    /// Whether an entry is of an object, which the program makes.
+    fn is_of_object(&self, i: usize, entry: &[u8]) -> bool {
+        let (mut payload, mut len) = (std::ptr::null(), 0);
+        // SAFETY: the request is retained; what is written points into the entry, and is not used.
+        unsafe { (self.library.l2_request_payload)(self.handle, i, entry.as_ptr(), entry.len(), &mut payload, &mut len) == OK }
     }
 
     /// The key has no entry. With a token it may be filled.
     pub fn miss(&self, i: usize, token: &[u8]) {
         // SAFETY: the request is retained; the token is copied.
-        unsafe { kvl_l2_request_miss(self.0, i, token.as_ptr(), token.len()) };
+        unsafe { (self.library.l2_request_miss)(self.handle, i, token.as_ptr(), token.len()) };
     }
 
     /// The key has no entry, and another process loads it.
     pub fn leased(&self, i: usize) {
         // SAFETY: the request is retained.
-        unsafe { kvl_l2_request_leased(self.0, i) };
+        unsafe { (self.library.l2_request_leased)(self.handle, i) };
     }
 
     /// Whether the lease of the process that loads the key may be taken over.
     pub fn steals(&self, i: usize) -> bool {
         // SAFETY: the request is retained.
-        unsafe { kvl_l2_request_steals(self.0, i) != 0 }
+        unsafe { (self.library.l2_request_steals)(self.handle, i) != 0 }
     }
 
     /// The key was written meanwhile and is not filled.
     pub fn refuse(&self, i: usize) {
         // SAFETY: the request is retained.
-        unsafe { kvl_l2_request_refused(self.0, i) };
+        unsafe { (self.library.l2_request_refused)(self.handle, i) };
     }
 
     /// The key could not be read or written.
     pub fn fail(&self, i: usize) {
         // SAFETY: the request is retained.
-        unsafe { kvl_l2_request_fail(self.0, i) };
+        unsafe { (self.library.l2_request_fail)(self.handle, i) };
     }
 
     /// Everything that was asked is done, but for what was refused or has failed.
     pub fn finish(self) {
-        // SAFETY: the request is retained.
-        unsafe { kvl_l2_request_finish(self.0) };
+        match &self.caller {
+            Some(caller) => caller.outcome.set(Some(caller.found.take())),
+            // SAFETY: the request is retained.
+            None => unsafe {
+                (self.library.l2_request_finish)(self.handle);
+            },
+        }
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
         // SAFETY: the request is retained, and not used after this.
-        unsafe { kvl_l2_request_release(self.0) };
+        unsafe { (self.library.l2_request_release)(self.handle) };
+        if let Some(caller) = &self.caller {
+            // Unless it is finished, which counts.
+            caller.outcome.set(None);
+        }
     }
 }
 

@@ -18,12 +18,14 @@
 //! | `serve`, `read` | kvlight's requests |
 //! | `log` | the log of writes |
 //! | `journal` | the last writes, to be repeated |
+//! | `event` | what a thread waits for |
 //! | `stored` | the bytes under a key |
 //! | `crc` | a checksum |
 //! | `kvlight` | the functions of kvlight.h |
 
 mod api;
 mod crc;
+mod event;
 mod journal;
 mod kvlight;
 mod link;

@@ -124,7 +124,8 @@ async fn fill_group(worker: &Worker, request: &Request, group: &Group, names: &[
     let mut commands = Pipeline::new();
     let mut sent = Vec::new();
     for i in keys {
-        let entry = request.entry(*i)?;
+        // What has no bytes was refused by the program.
+        let Some(entry) = request.entry(*i) else { continue };
         let token = Token::from_bytes(entry.token)
             .filter(|token| token.session == link.session && token.until > worker.now_ms() && stored::epoch_of(&token.name) == epoch);
         let Some(token) = token else {
@@ -158,8 +159,11 @@ async fn write(worker: &Worker, request: &Request) -> Option<()> {
     for _ in 0..EPOCH_ATTEMPTS {
         let epoch = epoch_of_now(worker).await?;
         let change = |commands: &mut Pipeline, link: &Link, i: usize, name: &[u8]| {
-            // Every key of a write has an entry.
-            let Some(entry) = request.entry(i) else { return };
+            // What has no bytes replaces what is there all the same.
+            let Some(entry) = request.entry(i) else {
+                commands.cmd("UNLINK").arg(name);
+                return;
+            };
             let (expires_at, ttl_ms) = expiry(worker, link, entry.ttl_ms);
             commands.cmd("SET").arg(name).arg(stored::new_entry(epoch, expires_at, entry.data));
             if ttl_ms > 0 {

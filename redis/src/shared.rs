@@ -7,7 +7,7 @@
 //!
 //! No code of the program runs under either: kvl_tasks_invalidate passes values on to be released elsewhere.
 
-use crate::kvlight::{Engine, Request};
+use crate::kvlight::{Engine, Library, Request};
 use crate::settings::Settings;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -50,6 +50,8 @@ pub fn count(counter: &AtomicU64, more: usize) {
 pub struct Shared {
     /// The settings of the URL.
     pub settings: Settings,
+    /// The copy of kvlight that its requests and engines are of.
+    pub library: Library,
     /// Names this process in the log.
     pub source: [u8; 8],
     /// The counters.
@@ -70,9 +72,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Shared {
     /// Of one second tier.
-    pub fn new(settings: Settings, commands: UnboundedSender<Command>) -> Shared {
+    pub fn new(settings: Settings, library: Library, commands: UnboundedSender<Command>) -> Shared {
         Shared {
             settings,
+            library,
             source: crate::random::random(),
             counts: Counts::default(),
             is_connected: AtomicBool::new(false),

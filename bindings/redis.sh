@@ -1,0 +1,13 @@
+# Sourced by the scripts that build packages which contain the shared library.
+#
+#     add_redis FOLDER      puts libkvlight_redis into FOLDER too, if KVL_REDIS_LIBRARY names it, or it is in KVL_LIB_DIR
+#
+# Without it a package still takes `l2_url` where the library is installed.
+add_redis() {
+    case $(uname -s) in
+    Darwin) set -- "$1" libkvlight_redis.dylib ;;
+    *) set -- "$1" libkvlight_redis.so ;;
+    esac
+    built=${KVL_REDIS_LIBRARY:-$KVL_LIB_DIR/$2}
+    [ ! -e "$built" ] || cp -L "$built" "$1/$2"
+}
