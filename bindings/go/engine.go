@@ -17,6 +17,7 @@ type engine[V any] struct {
 	dropped func(V)
 	// The second tier, or nil. The context of its calls ends with the engine.
 	sharing     *Sharing[V]
+	redis       *redisTier
 	tierContext context.Context
 	tierCancel  context.CancelFunc
 
@@ -54,6 +55,7 @@ func (e *engine[V]) open(config *C.kvl_config_t) error {
 			C.kvl_queue_free(queue)
 			return err
 		}
+		e.redis = e.sharing.redis
 	}
 	C.go_provider(config)
 	if status := C.kvl_tasks_new(config, &tasks, &openError); status < 0 {
@@ -61,7 +63,17 @@ func (e *engine[V]) open(config *C.kvl_config_t) error {
 		C.kvl_error_release(openError)
 		C.kvl_queue_free(queue)
 		e.tierCancel()
+		e.redis.stop()
 		return err
+	}
+	if e.redis != nil {
+		if err := e.redis.attach(tasks); err != nil {
+			e.redis.stop()
+			C.kvl_tasks_free(tasks)
+			C.kvl_queue_free(queue)
+			e.tierCancel()
+			return err
+		}
 	}
 	e.tasks, e.queue = tasks, queue
 	e.readsStoreFirst = settingOf(config, "read") == "normal"
@@ -79,6 +91,7 @@ func (e *engine[V]) close() {
 		return
 	}
 	e.tierCancel()
+	e.redis.stop() // it knows the engine until then
 	if C.kvl_tasks_free(tasks) == C.KVL_ERR_REENTRANT {
 		// Inside a function called by Save or Load, whose end the library would wait for.
 		go func() {

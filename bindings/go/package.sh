@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 source=$work/$module@$version
 versions=$into/go/$module/@v
 mkdir -p "$source/lib/$(go env GOOS)_$(go env GOARCH)" "$versions"
-cp "$here"/*.go "$here"/*.h "$here/go.mod" "$here/README.md" "$source/"
+cp "$here"/*.go "$here"/*.h "$top/redis/include/kvlight_redis.h" "$here/go.mod" "$here/README.md" "$source/"
 cat "$top/LICENSE-MIT" "$top/LICENSE-APACHE" >"$source/LICENSE"
 cp "$KVL_INCLUDE_DIR/kvlight.h" "$source/lib/"
 strip --strip-debug -o "$source/lib/$(go env GOOS)_$(go env GOARCH)/libkvlight.a" "$KVL_LIB_DIR/libkvlight.a"

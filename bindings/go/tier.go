@@ -71,23 +71,39 @@ type TierFound struct {
 // Sharing is a second tier and how values are stored in it.
 type Sharing[V any] struct {
 	Tier SecondTier
+	// URL, instead of a Tier, is that of a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs libkvlight_redis;
+	// the options of the URL are those of kvlight_redis.h.
+	URL string
 	// Encode makes bytes of a value, and Decode a value of these bytes. A value that Encode fails for stays in this process.
 	Encode func(V) ([]byte, error)
 	Decode func([]byte) (V, error)
 	// Failed is called with the errors of the second tier, of Encode and of Decode, on their goroutines; nil logs them.
 	Failed func(error)
+
+	redis *redisTier
 }
 
 // ShareThrough sets a second tier.
 func ShareThrough[V any](sharing Sharing[V]) Option[V] {
-	return func(e *engine[V]) { e.sharing = &sharing }
+	return func(e *engine[V]) {
+		own := sharing // each engine has a connection of its own
+		e.sharing = &own
+	}
 }
 
-var errSharing = errors.New("kvlight: a Sharing has a Tier, and the functions Encode and Decode")
+var errSharing = errors.New("kvlight: a Sharing has a Tier or a URL, and the functions Encode and Decode")
 
 func (s *Sharing[V]) apply(config *C.kvl_config_t) error {
-	if s.Tier == nil || s.Encode == nil || s.Decode == nil {
+	if (s.Tier == nil) == (s.URL == "") || s.Encode == nil || s.Decode == nil {
 		return errSharing
+	}
+	if s.URL != "" {
+		redis, err := openRedis(s.URL)
+		if err != nil {
+			return err
+		}
+		s.redis = redis
+		return check(C.go_l2(config, C.KVL_L2_F_OBJECTS|C.KVL_L2_F_CONDITIONAL|C.KVL_L2_F_LEASES))
 	}
 	abilities, can := C.uint32_t(C.KVL_L2_F_OBJECTS), s.Tier.Abilities()
 	if can.IsConditional {
@@ -137,11 +153,35 @@ func (r *tierRequest[V]) serve() {
 		C.kvl_l2_request_finish(r.handle)
 		C.kvl_l2_request_release(r.handle)
 	}()
-	if err := r.ask(r.engine.tierContext); err != nil {
-		r.engine.sharing.report(err)
-		return
+	err := error(nil)
+	if r.engine.redis != nil {
+		isDone, err = r.carryOut()
+	} else {
+		err = r.ask(r.engine.tierContext)
+		isDone = err == nil
 	}
-	isDone = true
+	if err != nil {
+		isDone = false
+		r.engine.sharing.report(err)
+	}
+}
+
+// carryOut has the server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. It returns whether it did.
+func (r *tierRequest[V]) carryOut() (bool, error) {
+	if r.kind == C.KVL_L2_FILL || r.kind == C.KVL_L2_WRITE {
+		stated := 0
+		for at := range r.keys {
+			if r.encode(C.size_t(at)) {
+				stated++
+			} else {
+				C.kvl_l2_request_refused(r.handle, C.size_t(at))
+			}
+		}
+		if stated == 0 {
+			return true, nil
+		}
+	}
+	return r.engine.redis.serve(r.handle, r.hit)
 }
 
 // fail fails what was to be written. What was to be looked up fails with the finish.

@@ -16,6 +16,7 @@ build = {
     ["kvlight.library"] = "kvlight/library.lua",
     ["kvlight.native"] = "kvlight/native.lua",
     ["kvlight.ngx"] = "kvlight/ngx.lua",
+    ["kvlight.redis"] = "kvlight/redis.lua",
     ["kvlight.request"] = "kvlight/request.lua",
     ["kvlight.second_tier"] = "kvlight/second_tier.lua",
     ["kvlight.tasks"] = "kvlight/tasks.lua",

@@ -18,4 +18,4 @@ Darwin) flags="-undefined dynamic_lookup" ;;
 esac
 # shellcheck disable=SC2086
 "${CC:-cc}" -std=gnu11 -O2 -Wall -Wextra -fPIC -fvisibility=hidden -shared "$here"/native/*.c "$KVL_LIB_DIR/libkvlight.a" \
-    -I"$NODE_INCLUDE_DIR" -I"$KVL_INCLUDE_DIR" -o "$out" $flags
+    -I"$NODE_INCLUDE_DIR" -I"$KVL_INCLUDE_DIR" -I"$top/redis/include" -o "$out" $flags

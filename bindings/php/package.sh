@@ -12,6 +12,8 @@ package=$work/kvlight-php-$version
 mkdir -p "$package/lib"
 cp -r "$here/src" "$here/kvlight.php" "$here/kvlight.ffi.h" "$here/preload.php" "$here/README.md" "$top"/LICENSE-* "$package/"
 cp -L "$KVL_LIB_DIR/libkvlight.so" "$package/lib/"
+. "$top/bindings/redis.sh"
+add_redis "$package/lib"
 # A package of a repository has its version from a tag. This one is installed from a folder, and so states its version.
 sed "s/^    \"type\"/    \"version\": \"$version\",\n&/" "$here/composer.json" >"$package/composer.json"
 tar -czf "$1/kvlight-php-$version.tar.gz" -C "$work" "kvlight-php-$version"

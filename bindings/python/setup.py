@@ -3,6 +3,8 @@
 - the static library in the folder KVL_LIB_DIR, with the header in KVL_INCLUDE_DIR or else in ../include beside that folder;
 - the static library that cargo builds, in a checkout or a source distribution;
 - the shared library that pkg-config finds as kvlight.
+
+The header of libkvlight_redis, which is loaded when it is needed, is beside this file or in the checkout.
 """
 
 import os
@@ -58,6 +60,7 @@ setup(
             "kvlight._native",
             sorted(str(path.relative_to(HERE)) for path in (HERE / "native").glob("*.c")),
             depends=["native/native.h"],
+            include_dirs=[str(HERE / "native"), str(HERE.parents[1] / "redis" / "include")],
             extra_compile_args=["-std=c11", "-fvisibility=hidden"],
             py_limited_api=True,
         )

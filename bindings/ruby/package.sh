@@ -13,6 +13,8 @@ trap 'rm -rf "$work"' EXIT
 cp -r "$here/lib" "$here/sig" "$here/README.md" "$here/kvlight.gemspec" "$top"/LICENSE-* "$work/"
 extension=$(ruby -e 'print RbConfig::CONFIG["SOEXT"]')
 cp -L "$KVL_LIB_DIR/libkvlight.$extension" "$work/lib/kvlight/"
+. "$top/bindings/redis.sh"
+add_redis "$work/lib/kvlight"
 compiled=$(ruby -rrbconfig -e 'print RbConfig::CONFIG.values_at("ruby_version", "DLEXT").join("/lookup.")')
 "$here/native/build.sh" "$work/lib/kvlight/$compiled" || echo "the gem has no compiled lookup" >&2
 cd "$work"

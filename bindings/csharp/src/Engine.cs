@@ -77,6 +77,9 @@ namespace Kvlight
 
         internal IntPtr Cache { get; private set; }
 
+        /// <summary>The connection of Config.L2Url, or null. It knows the engine until it is stopped.</summary>
+        internal RedisTier Server { get; private set; }
+
         /// <summary>Whether a fetch without options looks in the store first.</summary>
         internal bool LooksFirst { get; private set; }
 
@@ -87,7 +90,9 @@ namespace Kvlight
         /// <summary>Opens an engine, or a cache if there is to be no provider.</summary>
         internal static Engine Open<K, V>(Config<K, V> settings, bool hasProvider, bool answersOne)
         {
-            if (settings.SecondTier != null && (settings.Encode == null || settings.Decode == null))
+            if (settings.SecondTier != null && settings.L2Url != null)
+                throw new ArgumentException("kvlight: SecondTier and L2Url exclude each other: there is one second tier");
+            if ((settings.SecondTier != null || settings.L2Url != null) && (settings.Encode == null || settings.Decode == null))
                 throw new ArgumentException("kvlight: a second tier needs Encode and Decode, which make bytes of values and values of bytes");
             Library.Require();
             var engine = new Engine(settings.FailureHandler);
@@ -108,7 +113,12 @@ namespace Kvlight
                 if (hasProvider)
                 {
                     KvlightException.Check(NativeApi.kvl_config_set_queue(config, engine.Queue, NativeApi.QUEUE_F_ALL | NativeApi.QUEUE_F_L2));
-                    if (settings.SecondTier != null)
+                    if (settings.L2Url != null)
+                    {
+                        engine.Server = new RedisTier(settings.L2Url);
+                        KvlightException.Check(NativeApi.kvl_config_set_l2(config, (uint)RedisTier.Abilities, IntPtr.Zero, IntPtr.Zero, IntPtr.Zero));
+                    }
+                    else if (settings.SecondTier != null)
                     {
                         int abilities = NativeApi.L2_F_OBJECTS | (settings.SecondTier.IsConditional ? NativeApi.L2_F_CONDITIONAL : 0)
                             | (settings.SecondTier.GrantsLeases ? NativeApi.L2_F_LEASES : 0);
@@ -120,10 +130,12 @@ namespace Kvlight
                     KvlightException.Check(NativeApi.kvl_config_get(config, name, &made));
                 engine.LooksFirst = Utf8.TextOf(made) == "normal";
                 engine.Create(config, hasProvider);
+                engine.Server?.Attach(engine.Tasks);
                 return engine;
             }
             catch
             {
+                engine.Server?.Stop();
                 NativeApi.kvl_queue_dispose(engine.Queue);
                 throw;
             }
@@ -462,6 +474,7 @@ namespace Kvlight
             gate.Shut();
             if (Tasks == IntPtr.Zero)
                 NativeApi.kvl_cache_clear(Cache); // An iterator may hold it, but its values are dropped now.
+            Server?.Stop();
             NativeApi.kvl_cache_release(Cache);
             NativeApi.kvl_tasks_free(Tasks);
             isEnding = true;

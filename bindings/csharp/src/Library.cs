@@ -103,15 +103,35 @@ namespace Kvlight
                 string version = $"{theirs / 1000000}.{theirs / 1000 % 1000}.{theirs % 1000}";
                 throw new DllNotFoundException($"kvlight: this package is for {NativeApi.VERSION}, and the library {path} is {version}");
             }
-            foreach (FieldInfo field in typeof(NativeApi).GetFields(BindingFlags.Static | BindingFlags.NonPublic))
+            string missing = BindFields(typeof(NativeApi), library);
+            if (missing != null)
+                throw new DllNotFoundException($"kvlight: the library {path} has no {missing}");
+        }
+
+        /// <summary>Loads another library, and sets the static delegates of a class to the functions of their names. Returns whether that was possible.</summary>
+        internal static bool BindAll(Type functions, string path, out string why)
+        {
+            IntPtr library = Open(path, out why);
+            if (library == IntPtr.Zero)
+                return false;
+            string missing = BindFields(functions, library);
+            why = missing == null ? "" : "it has no " + missing;
+            return missing == null;
+        }
+
+        /// <summary>Returns the name of a function that the library lacks; null if it has all.</summary>
+        private static string BindFields(Type functions, IntPtr library)
+        {
+            foreach (FieldInfo field in functions.GetFields(BindingFlags.Static | BindingFlags.NonPublic))
             {
                 if (!typeof(Delegate).IsAssignableFrom(field.FieldType))
                     continue;
                 IntPtr address = Symbol(library, field.Name);
                 if (address == IntPtr.Zero)
-                    throw new DllNotFoundException($"kvlight: the library {path} has no {field.Name}");
+                    return field.Name;
                 field.SetValue(null, Marshal.GetDelegateForFunctionPointer(address, field.FieldType));
             }
+            return null;
         }
 
         // The library is never closed: its threads may run in it.

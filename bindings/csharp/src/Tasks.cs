@@ -43,6 +43,11 @@ namespace Kvlight
             Engine.Start(this);
         }
 
+        /// <summary>How the server of Config.L2Url is: whether it is connected, and if not, what is wrong and what helps.</summary>
+        /// <returns>The members of kvl_redis_state, as JSON.</returns>
+        /// <exception cref="InvalidOperationException">There is no such server.</exception>
+        public string L2State() => (Engine.Server ?? throw new InvalidOperationException("kvlight: these Tasks have no L2Url")).State();
+
         /// <summary>The state of the circuit breaker (BreakerFailureRatio, BreakerConsecutive).</summary>
         public BreakerState Breaker
         {

@@ -31,8 +31,15 @@ namespace Kvlight
             bool isDone = false;
             try
             {
-                Ask(kind, ReadKeys());
-                isDone = true;
+                if (engine.Server != null)
+                {
+                    isDone = CarryOut(engine.Server, (int)kind);
+                }
+                else
+                {
+                    Ask(kind, ReadKeys());
+                    isDone = true;
+                }
             }
             catch (Exception e)
             {
@@ -49,6 +56,26 @@ namespace Kvlight
 
         /// <summary>Ends it without serving it: the whole of it has failed.</summary>
         internal void GiveUp() => NativeApi.kvl_l2_request_release(handle);
+
+        /// <summary>Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. Returns whether it
+        /// did.</summary>
+        private bool CarryOut(RedisTier server, int kind)
+        {
+            if (kind == NativeApi.L2_FILL || kind == NativeApi.L2_WRITE)
+            {
+                int count = checked((int)NativeApi.kvl_l2_request_len(handle));
+                int stated = 0;
+                for (int i = 0; i < count; i++)
+                    stated += HasPayload(i) ? 1 : 0;
+                if (stated == 0)
+                    return true;
+            }
+            return server.Serve(handle, (at, found) =>
+            {
+                fixed (byte* token = found.Token)
+                    Hit(at, found, token, found.Token.Length);
+            });
+        }
 
         private IReadOnlyList<byte[]> ReadKeys()
         {

@@ -15,6 +15,7 @@
 local bit = require "bit"
 local ffi = require "ffi"
 local library = require "kvlight.library"
+local redis = require "kvlight.redis"
 
 local C, K, check = library.C, library.K, library.check
 
@@ -24,6 +25,9 @@ local M = {}
 
 -- Checks a second tier, and returns its abilities for the library.
 function M.abilities(tier)
+  if redis.is_server(tier) then
+    return bit.bor(K.L2_F_OBJECTS, K.L2_F_CONDITIONAL, K.L2_F_LEASES)
+  end
   for _, name in pairs(METHODS) do
     if type(tier) ~= "table" or type(tier[name]) ~= "function" then
       error(("kvlight: `second_tier` is a table with a function `%s`"):format(name), 0)
@@ -148,13 +152,32 @@ local function store(request, tier, is_fill)
   end
 end
 
+-- Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. Returns whether it did.
+local function carry_out(request, server, kind)
+  local is_store = kind == K.L2_FILL or kind == K.L2_WRITE
+  local stated = 0
+  for at = 0, is_store and #request.keys - 1 or -1 do
+    stated = stated + (state_payload(request, at) and 1 or 0)
+  end
+  if is_store and stated == 0 then
+    return true
+  end
+  local found = server:serve(request.handle)
+  for _, one in ipairs(found or {}) do
+    hit(request, one.at, one.data, one.ttl_left_ms, one.token)
+  end
+  return found ~= nil
+end
+
 -- The second tier may change a list that it is given.
 local function copy_of(list)
   return { unpack(list) }
 end
 
 local function ask(request, tier, kind)
-  if kind == K.L2_READ then
+  if redis.is_server(tier) then
+    return carry_out(request, tier, kind)
+  elseif kind == K.L2_READ then
     local found = tier:read(copy_of(request.keys))
     if type(found) ~= "table" then
       error(("kvlight: read() returns a table, { key = found }, and not a %s"):format(type(found)), 0)
@@ -169,6 +192,7 @@ local function ask(request, tier, kind)
   else
     store(request, tier, kind == K.L2_FILL)
   end
+  return true
 end
 
 -- Serves a request, whose handle is borrowed. However it ends, the request does. `report` is called with errors of the second tier.
@@ -179,12 +203,12 @@ function M.serve(tasks, borrowed, report)
     keys[i] = ffi.string(slices[i - 1].data, slices[i - 1].len)
   end
   local request = { tasks = tasks, handle = handle, keys = keys, report = report }
-  local ok, reason = pcall(ask, request, tasks.second_tier, kind)
+  local ok, done = pcall(ask, request, tasks.second_tier, kind)
   if not ok then
-    report(reason)
+    report(done)
   end
   -- What was not answered of a read fails with the finish. A write that is released unfinished has failed as a whole.
-  if ok or kind == K.L2_READ then
+  if ok and done or kind == K.L2_READ then
     C.kvl_l2_request_finish(handle)
   end
   C.kvl_l2_request_release(handle)

@@ -3,6 +3,7 @@
 local bit = require "bit"
 local ffi = require "ffi"
 local library = require "kvlight.library"
+local redis = require "kvlight.redis"
 local Request = require "kvlight.request"
 local second_tier = require "kvlight.second_tier"
 local statistics = require("kvlight.native").statistics
@@ -36,14 +37,14 @@ Tasks.__index = Tasks
 local out_value = ffi.typeof "kvl_value_t *[1]"
 local out_error = ffi.typeof "kvl_error_t *[1]"
 local slices_of = ffi.typeof "kvl_slice_t[?]"
-local pair_of = ffi.typeof "struct { kvl_tasks_t *tasks; kvl_queue_t *queue; }"
+local pair_of = ffi.typeof "struct { kvl_tasks_t *tasks; kvl_queue_t *queue; kvl_redis_t *redis; }"
 local EVENT_SIZE = ffi.sizeof "kvl_event_t"
 local RESULT_SIZE = ffi.sizeof "kvl_result_t"
 local TRANSFER_SIZE = ffi.sizeof "kvl_transfer_t"
 
 -- Settings of this module, not of the library.
 local OWN = { provider = true, dropped = true, on_error = true, wait = true, wake = true, spawn = true, delivery = true,
-  second_tier = true, dump = true, load = true }
+  second_tier = true, l2_url = true, dump = true, load = true }
 
 -- Callbacks that the library would call on its own threads, and what to use instead.
 local UNSUPPORTED = {
@@ -62,16 +63,26 @@ local function check_settings(settings)
   if settings.delivery ~= nil and settings.delivery ~= "queue" then
     error("kvlight: `delivery` must be \"queue\", which poll() reads: LuaJIT cannot be called from another thread", 0)
   end
-  if (settings.dump == nil) ~= (settings.load == nil) or (settings.dump and not settings.second_tier) then
-    error("kvlight: `dump` and `load` go together, with a `second_tier`: the one reads what the other wrote", 0)
+  if settings.second_tier ~= nil and settings.l2_url ~= nil then
+    error("kvlight: `second_tier` and `l2_url` exclude each other: there is one second tier", 0)
+  end
+  if (settings.dump == nil) ~= (settings.load == nil) or (settings.dump and not (settings.second_tier or settings.l2_url)) then
+    error("kvlight: `dump` and `load` go together, with a `second_tier` or an `l2_url`: the one reads what the other wrote", 0)
   end
   if type(settings.provider) ~= "function" then
     error("kvlight: `provider` is missing: a function that takes a list of keys and returns { key = value }", 0)
   end
 end
 
+-- Ends the connection to a server, which knows the engine until then.
+local function end_server(pair)
+  redis.free(pair.redis)
+  pair.redis = nil
+end
+
 -- Frees an engine and its queue when they are garbage collected. This does not wait for code of the program, which runs only in poll().
 local function end_pair(pair)
+  end_server(pair)
   C.kvl_tasks_free(pair.tasks)
   C.kvl_queue_free(pair.queue)
   pair.tasks, pair.queue = nil, nil
@@ -86,6 +97,8 @@ end
 --   dropped   is called with each value that is not a string once neither the cache nor a fetch holds it any longer.
 --   on_error  is called with errors of functions passed to start() and of `dropped`, which are printed without it.
 --   second_tier  is a store that is asked before the provider, and that other processes may share: see kvlight.second_tier.
+--   l2_url       instead of second_tier: a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs libkvlight_redis;
+--                the options of the URL are those of kvlight_redis.h. poll() waits for the server while it serves a request.
 --   dump, load   make a string of a value that is none, for the second tier, and a value of that string. Without them such values stay in this process.
 -- For schedulers of coroutines:
 --   wait      is called repeatedly with a fetch that is not done, and lets other coroutines and poll() run. Without it, a wait yields in
@@ -104,8 +117,13 @@ function M.new(settings)
   local config = ffi.gc(config_out[0], C.kvl_config_free)
   library.apply("kvl_config", config, settings, OWN)
   check(C.kvl_config_set_queue(config, pair.queue, bit.bor(K.QUEUE_F_ALL, K.QUEUE_F_L2)))
-  if settings.second_tier ~= nil then
-    check(C.kvl_config_set_l2(config, second_tier.abilities(settings.second_tier), nil, nil, nil))
+  local tier = settings.second_tier
+  if settings.l2_url ~= nil then
+    tier = redis.open(settings.l2_url)
+    pair.redis = tier.handle
+  end
+  if tier ~= nil then
+    check(C.kvl_config_set_l2(config, second_tier.abilities(tier), nil, nil, nil))
   end
   check(C.kvl_config_set_provider(config, nil, nil, nil))
   local tasks_out = ffi.new "kvl_tasks_t *[1]"
@@ -117,6 +135,9 @@ function M.new(settings)
     error(error_of(status, message), 0)
   end
   pair.tasks = tasks_out[0]
+  if pair.redis ~= nil then
+    tier:attach(pair.tasks)
+  end
 
   return setmetatable({
     pair = pair,
@@ -126,7 +147,7 @@ function M.new(settings)
     wait = settings.wait,
     wake = settings.wake,
     spawn = settings.spawn,
-    second_tier = settings.second_tier,
+    second_tier = tier,
     dump_value = settings.dump,
     load_value = settings.load,
     reads_store_first = (settings.read or "normal") == "normal", -- a fetch without options starts with a lookup in the store
@@ -653,6 +674,14 @@ function Tasks:sync_second_tier(timeout_ms)
   return true
 end
 
+-- How the server of `l2_url` is, as JSON: whether it is connected, and if not, what is wrong and what helps; the members of kvl_redis_state.
+function Tasks:l2_state()
+  if not redis.is_server(self.second_tier) then
+    error("kvlight: these tasks have no `l2_url`", 0)
+  end
+  return self.second_tier:state()
+end
+
 -- A descriptor that is readable while poll() has work to do.
 function Tasks:fd()
   self:_check_open()
@@ -670,6 +699,10 @@ function Tasks:close()
     end
   end
   -- A function that poll() called may have closed the cache too.
+  if self.pair.redis ~= nil then
+    self.second_tier.handle = nil
+    end_server(self.pair)
+  end
   if self.pair.tasks ~= nil then
     check(C.kvl_tasks_free(self.pair.tasks))
     self.pair.tasks = nil

@@ -346,6 +346,7 @@ NAPI_MODULE_INIT()
     TRY(env, entries_define(env, exports));
     TRY(env, events_define(env, exports));
     TRY(env, tier_define(env, exports));
+    TRY(env, redis_define(env, exports));
     TRY(env, napi_set_named_property(env, exports, "version", text(env, kvl_version_string())));
     return exports;
 }

@@ -48,8 +48,23 @@ static void end_engine(Engine *engine)
     engine->tasks = NULL;
     engine->cache = NULL;
     kvl_cache_release(cache);
+    if (engine->redis) {
+        redis_stop(engine->redis);
+        redis_release(engine->redis);
+        engine->redis = NULL;
+    }
     if (tasks)
         kvl_tasks_free(tasks);
+}
+
+kvl_status_t engine_attach(Engine *engine, Redis *redis)
+{
+    if (!engine->tasks || engine->redis)
+        return KVL_ERR_CLOSED;
+    kvl_status_t status = redis_hear(redis, engine->tasks);
+    if (status >= 0)
+        engine->redis = redis;
+    return status;
 }
 
 /* Ends the engine, stops watching the queue's descriptor, and frees the queue. The watcher's reference is released once libuv has closed it. */

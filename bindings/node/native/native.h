@@ -14,6 +14,9 @@
  * reference. JavaScript and the addon therefore exchange a value as its ID, a Uint8Array, or null.
  */
 
+/* A connection to a server, the second tier of an engine: redis.c. */
+typedef struct Redis Redis;
+
 /* The native side of one Tasks or Cache. It has two owners: the JavaScript object that wraps it and, until the engine is disposed of, the watcher
  * of the queue's descriptor. Used on the environment's thread only. */
 typedef struct Engine {
@@ -21,6 +24,7 @@ typedef struct Engine {
     kvl_tasks_t *tasks; /* NULL for a Cache, and after the engine has ended */
     kvl_cache_t *cache;
     kvl_queue_t *queue;
+    Redis *redis; /* knows the engine until it is stopped; NULL without one */
     uv_poll_t watcher;
     napi_ref listener; /* called when the queue has events */
     napi_async_context context;
@@ -108,6 +112,8 @@ bool options_read(napi_env env, napi_value settings, kvl_options_t **out_options
 /* ---- engine.c ---- */
 
 void engine_release(Engine *engine);
+/* Gives an engine its connection, which counts it as an owner if this succeeds. */
+kvl_status_t engine_attach(Engine *engine, Redis *redis);
 napi_status engine_define(napi_env env, napi_value exports);
 /* Returns the engine of `this` and reads `count` arguments; NULL with an exception if it is closed, or if there are fewer arguments. */
 Engine *engine_of(napi_env env, napi_callback_info info, size_t count, napi_value *args);
@@ -138,7 +144,17 @@ napi_status entries_define(napi_env env, napi_value exports);
 /* ---- tier.c ---- */
 
 napi_value tier_request_to_js(napi_env env, kvl_l2_request_t *handle);
+/* The request of the library; NULL with an exception once it is finished. */
+kvl_l2_request_t *tier_request_handle(napi_env env, napi_value request);
 napi_status tier_define(napi_env env, napi_value exports);
+
+/* ---- redis.c ---- */
+
+void redis_release(Redis *redis);
+/* Afterwards it knows no engine. This waits for its thread, which runs no JavaScript. */
+void redis_stop(Redis *redis);
+kvl_status_t redis_hear(Redis *redis, kvl_tasks_t *tasks);
+napi_status redis_define(napi_env env, napi_value exports);
 
 /* ---- events.c ---- */
 

@@ -62,6 +62,15 @@ static TierRequest *tier_request_of(napi_env env, napi_callback_info info, size_
     return ((TierRequest *)request)->handle ? request : (TierRequest *)throw_status(env, KVL_ERR_ALREADY_ANSWERED, NULL);
 }
 
+kvl_l2_request_t *tier_request_handle(napi_env env, napi_value value)
+{
+    void *request;
+    if (napi_get_value_external(env, value, &request) != napi_ok)
+        return (kvl_l2_request_t *)throw_napi_error(env);
+    kvl_l2_request_t *handle = ((TierRequest *)request)->handle;
+    return handle ? handle : (kvl_l2_request_t *)throw_status(env, KVL_ERR_ALREADY_ANSWERED, NULL);
+}
+
 /* The bytes of a Uint8Array; false with an exception if it is none. */
 static bool bytes_read(napi_env env, napi_value value, const uint8_t **out_data, size_t *out_len)
 {

@@ -5,6 +5,7 @@ const { native } = require('./native.cjs');
 const { KvlightError, callAddon, translateError } = require('./errors.cjs');
 const { Request } = require('./request.cjs');
 const { StoredError, Store, flattenSettings, keyOf, keysOf } = require('./store.cjs');
+const { RedisTier } = require('./redis.cjs');
 const { AttachedTier, TierRequest } = require('./tier.cjs');
 
 // Callbacks that the library would call on its own threads, and what to use instead.
@@ -39,8 +40,10 @@ class Tasks extends Store {
    *   `secondTier` is a store that is asked before the provider, and that other processes may share: an object with `read`, `fill`, `write`,
    *   `remove` and `clear`. `dump` and `load` make bytes of values that are none, for it, and values of these bytes: `v8.serialize` and
    *   `v8.deserialize`. Without them such values stay in this process.
+   *   `l2Url`, instead of `secondTier`, is a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs
+   *   libkvlight_redis; the options of the URL are those of kvlight_redis.h.
    */
-  constructor({ provider, dropped, cost, delivery = 'queue', secondTier, dump, load, ...settings } = {}) {
+  constructor({ provider, dropped, cost, delivery = 'queue', secondTier, l2Url, dump, load, ...settings } = {}) {
     for (const [name, instead] of Object.entries(UNSUPPORTED)) {
       if (name in settings) {
         throw new TypeError(`kvlight: \`${name}\` is not available in Node, whose functions cannot run on other threads: ${instead}`);
@@ -52,11 +55,16 @@ class Tasks extends Store {
     if (typeof provider !== 'function') {
       throw new TypeError('kvlight: `provider` must be a function that takes keys and returns { key: value }');
     }
-    if (secondTier === undefined && (dump !== undefined || load !== undefined)) {
-      throw new TypeError('kvlight: `dump` and `load` are for a `secondTier`');
+    if (secondTier !== undefined && l2Url !== undefined) {
+      throw new TypeError('kvlight: `secondTier` and `l2Url` exclude each other: there is one second tier');
     }
-    const tier = secondTier === undefined ? undefined : new AttachedTier(secondTier, dump, load);
+    if (secondTier === undefined && l2Url === undefined && (dump !== undefined || load !== undefined)) {
+      throw new TypeError('kvlight: `dump` and `load` are for a `secondTier` or an `l2Url`');
+    }
+    const server = l2Url === undefined ? undefined : new RedisTier(l2Url);
+    const tier = (server ?? secondTier) === undefined ? undefined : new AttachedTier(server ?? secondTier, dump, load);
     super(settings, { dropped, cost }, true, tier?.abilities);
+    server?.attach(this.engine);
     this.#tier = tier;
     this.#provider = provider;
     this.#readsStoreFirst = (settings.read ?? 'normal') === 'normal';
@@ -136,6 +144,14 @@ class Tasks extends Store {
       throw new TypeError('kvlight: forceBreaker() takes "closed", "open", or null for automatic operation');
     }
     callAddon(() => this.engine.forceBreaker(FORCE.get(state)));
+  }
+
+  /** How the server of `l2Url` is: whether it is connected, and if not, what is wrong and what helps; the members of kvl_redis_state. */
+  l2State() {
+    if (!(this.#tier?.tier instanceof RedisTier)) {
+      throw new Error('kvlight: these Tasks have no `l2Url`');
+    }
+    return this.#tier.tier.state;
   }
 
   /** Closes the cache: waiting callers get KVL_ERR_CLOSED, and `dropped` is called with every value. May be called twice. */

@@ -5,6 +5,7 @@
 const K = require('./constants.json');
 const { native } = require('./native.cjs');
 const { KvlightError, callAddon } = require('./errors.cjs');
+const { RedisTier } = require('./redis.cjs');
 
 const METHODS = new Map([[K.L2_READ, 'read'], [K.L2_FILL, 'fill'], [K.L2_WRITE, 'write'], [K.L2_REMOVE, 'remove'], [K.L2_CLEAR, 'clear']]);
 const NOTHING = new Uint8Array(0);
@@ -12,7 +13,7 @@ const NOTHING = new Uint8Array(0);
 /** The second tier of an engine, with the functions that make bytes of values and values of bytes. */
 class AttachedTier {
   constructor(tier, dump, load) {
-    for (const name of METHODS.values()) {
+    for (const name of tier instanceof RedisTier ? [] : METHODS.values()) {
       if (typeof tier?.[name] !== 'function') {
         throw new TypeError(`kvlight: \`secondTier\` is an object with a function \`${name}\``);
       }
@@ -61,6 +62,9 @@ class TierRequest {
 
   async #ask() {
     const { tier } = this.#attached;
+    if (tier instanceof RedisTier) {
+      return this.#carryOut(tier);
+    }
     switch (this.#kind) {
       case K.L2_READ:
         return this.#found(await tier.read([...this.#keys]));
@@ -71,6 +75,19 @@ class TierRequest {
         return tier.remove([...this.#keys]);
       default:
         return tier.clear();
+    }
+  }
+
+  /** Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. */
+  async #carryOut(server) {
+    if ((this.#kind === K.L2_FILL || this.#kind === K.L2_WRITE) && this.#keys.filter((_, i) => this.#hasPayload(i)).length === 0) {
+      return;
+    }
+    const found = await server.serve(this.#handle);
+    if (found === null) {
+      this.#fail();
+    } else {
+      found.forEach((one) => this.#hit(...one));
     }
   }
 

@@ -186,10 +186,21 @@ export type TierRead = ReadonlyMap<string, TierFound | Uint8Array | Error | null
 export interface TierOptions<V> {
   /** Asked before the provider. */
   secondTier?: SecondTier;
+  /** Instead of `secondTier`: a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". Needs libkvlight_redis. */
+  l2Url?: string;
   /** Makes bytes of a value that is no Uint8Array, for the second tier: `v8.serialize`. Without it such values stay in this process. */
   dump?: (value: V) => Uint8Array;
   /** Reverses `dump`: `v8.deserialize`. */
   load?: (bytes: Uint8Array) => V;
+}
+
+/** How the server of `l2Url` is. The other members of kvl_redis_state are counters. */
+export interface L2State {
+  connected: boolean;
+  listening: boolean;
+  /** What is wrong and what helps, without keys, values and passwords. */
+  problem: string | null;
+  [counter: string]: unknown;
 }
 
 /** A cache with a provider behind it. */
@@ -213,6 +224,8 @@ export class Tasks<V = unknown> extends Store<V> {
   get breaker(): 'closed' | 'open' | 'half_open';
   /** Forces the circuit breaker closed or open, whatever the provider does; null returns it to automatic operation. */
   forceBreaker(state: 'closed' | 'open' | null): void;
+  /** How the server of `l2Url` is. */
+  l2State(): L2State;
   /** Closes the cache: waiting callers get KVL_ERR_CLOSED. May be called twice. */
   close(): Promise<void>;
 }

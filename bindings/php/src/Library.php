@@ -73,7 +73,7 @@ final class Library
     }
 
     /** The major and minor version, such as "0.2". */
-    private static function version(): string
+    public static function version(): string
     {
         return intdiv(Native::VERSION, 1_000_000) . '.' . intdiv(Native::VERSION, 1000) % 1000;
     }

@@ -22,7 +22,7 @@ final class Tasks
     private readonly ?\Closure $dropped;
     private readonly ?\Closure $onError;
     private readonly ?\Closure $wait;
-    private readonly ?SecondTier $secondTier;
+    private readonly SecondTier|RedisTier|null $secondTier;
     private readonly ?\Closure $dump;
     private readonly ?\Closure $load;
     private ?CData $queue = null;
@@ -55,6 +55,8 @@ final class Tasks
      * @param ?SecondTier $secondTier is a store that is asked before the provider, and that other processes may share.
      * @param ?callable $dump makes a string of a value that is none, for the second tier, and `$load` a value of that string: serialize(...) and
      *                        unserialize(...). Without them such values stay in this process.
+     * @param ?string $l2Url instead of `$secondTier`: a Redis or Valkey server, as in redis://user:password@host:6379/0?prefix=shop. It needs
+     *                       libkvlight_redis; the options of the URL are those of kvlight_redis.h.
      */
     public function __construct(
         callable $provider,
@@ -66,9 +68,13 @@ final class Tasks
         ?SecondTier $secondTier = null,
         ?callable $dump = null,
         ?callable $load = null,
+        ?string $l2Url = null,
     ) {
-        if (($dump === null) !== ($load === null) || ($dump !== null && $secondTier === null)) {
-            throw new \InvalidArgumentException('kvlight: dump and load go together, with a secondTier: the one reads what the other wrote');
+        if ($secondTier !== null && $l2Url !== null) {
+            throw new \InvalidArgumentException('kvlight: secondTier and l2Url exclude each other: there is one second tier');
+        }
+        if (($dump === null) !== ($load === null) || ($dump !== null && $secondTier === null && $l2Url === null)) {
+            throw new \InvalidArgumentException('kvlight: dump and load go together, with a secondTier or an l2Url: the one reads what the other wrote');
         }
         foreach (array_intersect_key(self::UNSUPPORTED, $settings) as $name => $instead) {
             throw new \InvalidArgumentException("kvlight: $name is not available in PHP, whose functions cannot run on other threads: $instead");
@@ -81,7 +87,7 @@ final class Tasks
         $this->dropped = $dropped === null ? null : $dropped(...);
         $this->onError = $onError === null ? null : $onError(...);
         $this->wait = $wait === null ? null : $wait(...);
-        $this->secondTier = $secondTier;
+        $this->secondTier = $l2Url === null ? $secondTier : new RedisTier($l2Url);
         $this->dump = $dump === null ? null : $dump(...);
         $this->load = $load === null ? null : $load(...);
         $this->open = new \WeakMap();
@@ -95,9 +101,10 @@ final class Tasks
             Library::set('kvl_config', $config, $settings);
             $this->queue = Library::output('kvl_queue_t', fn ($out) => $this->ffi->kvl_queue_new(0, $out));
             Library::check($this->ffi->kvl_config_set_queue($config, $this->queue, Native::QUEUE_F_ALL | Native::QUEUE_F_L2));
-            if ($secondTier !== null) {
-                $abilities = Native::L2_F_OBJECTS | ($secondTier->isConditional() ? Native::L2_F_CONDITIONAL : 0)
-                    | ($secondTier->grantsLeases() ? Native::L2_F_LEASES : 0);
+            if ($this->secondTier !== null) {
+                $isServer = $this->secondTier instanceof RedisTier;
+                $abilities = Native::L2_F_OBJECTS | ($isServer || $secondTier->isConditional() ? Native::L2_F_CONDITIONAL : 0)
+                    | ($isServer || $secondTier->grantsLeases() ? Native::L2_F_LEASES : 0);
                 Library::check($this->ffi->kvl_config_set_l2($config, $abilities, null, 0, null));
             }
             Library::check($this->ffi->kvl_config_set_provider($config, null, 0, null));
@@ -110,6 +117,9 @@ final class Tasks
                 throw new Error($status, $message);
             }
             $this->tasks = $out[0];
+            if ($this->secondTier instanceof RedisTier) {
+                $this->secondTier->attach($this->tasks);
+            }
         } finally {
             $this->ffi->kvl_config_free($config);
         }
@@ -379,6 +389,12 @@ final class Tasks
         return !$isPending;
     }
 
+    /** How the server of `l2Url` is: whether it is connected, and if not, what is wrong and what helps; the members of kvl_redis_state. */
+    public function l2State(): array
+    {
+        return $this->secondTier instanceof RedisTier ? $this->secondTier->state() : throw new \LogicException('kvlight: these Tasks have no l2Url');
+    }
+
     /** A descriptor that is readable while poll() has work to do; fopen("php://fd/$number", 'r') makes it a stream. */
     public function fd(): int
     {
@@ -399,6 +415,7 @@ final class Tasks
         }
         // A function that poll() called may have closed the cache too.
         if ($this->tasks !== null) {
+            $this->stopServer();
             Library::check($this->ffi->kvl_tasks_free($this->tasks));
             $this->tasks = null;
         }
@@ -471,10 +488,19 @@ final class Tasks
 
     private function free(): void
     {
-        // Neither call waits for code of the program, which runs only in poll(). In a forked child they do nothing.
+        // None of these waits for code of the program, which runs only in poll(). In a forked child they do nothing.
+        $this->stopServer();
         $this->ffi->kvl_tasks_free($this->tasks);
         $this->ffi->kvl_queue_free($this->queue);
         $this->tasks = $this->queue = null;
+    }
+
+    /** The connection to the server knows the engine until then. */
+    private function stopServer(): void
+    {
+        if (($this->secondTier ?? null) instanceof RedisTier) {
+            $this->secondTier->stop();
+        }
     }
 
     private function tasks(): CData

@@ -21,7 +21,7 @@ final class TierRequest
     public function __construct(
         private readonly Tasks $tasks,
         private readonly CData $handle,
-        private readonly SecondTier $tier,
+        private readonly SecondTier|RedisTier $tier,
         private readonly ?\Closure $dump,
         private readonly ?\Closure $load,
         private readonly \Closure $report,
@@ -42,7 +42,7 @@ final class TierRequest
     {
         $this->ffi->kvl_l2_request_retain($this->handle);
         try {
-            match ($this->kind) {
+            $this->tier instanceof RedisTier ? $this->carryOut($this->tier) : match ($this->kind) {
                 Native::L2_READ => $this->found($this->tier->read($this->keys)),
                 Native::L2_FILL, Native::L2_WRITE => $this->store(),
                 Native::L2_REMOVE => $this->tier->remove($this->keys),
@@ -55,6 +55,22 @@ final class TierRequest
         } finally {
             $this->ffi->kvl_l2_request_finish($this->handle);
             $this->ffi->kvl_l2_request_release($this->handle);
+        }
+    }
+
+    /** Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. */
+    private function carryOut(RedisTier $server): void
+    {
+        $isStore = $this->kind === Native::L2_FILL || $this->kind === Native::L2_WRITE;
+        if ($isStore && array_filter(array_keys($this->keys), $this->statePayload(...)) === []) {
+            return;
+        }
+        $found = $server->serve($this->handle);
+        if ($found === null) {
+            $this->failWrites();
+        }
+        foreach ($found ?? [] as $at => $one) {
+            $this->hit($at, $one);
         }
     }
 

@@ -20,9 +20,9 @@ static bool setting_is(const kvl_config_t *config, const char *name, const char 
 
 static PyObject *engine_open(Engine *self, PyObject *args)
 {
-    PyObject *settings, *clock, *encode, *decode, *cost;
+    PyObject *settings, *clock, *encode, *decode, *cost, *redis;
     int abilities; /* of the second tier; -1: there is none */
-    if (!PyArg_ParseTuple(args, "OOOOOi", &settings, &clock, &encode, &decode, &cost, &abilities))
+    if (!PyArg_ParseTuple(args, "OOOOOiO", &settings, &clock, &encode, &decode, &cost, &abilities, &redis))
         return NULL;
     kvl_config_t *config;
     if (store_init(&self->store, settings, clock, &config) < 0)
@@ -43,6 +43,11 @@ static PyObject *engine_open(Engine *self, PyObject *args)
             status = kvl_tasks_new(config, &self->tasks, &error);
         if (status >= 0)
             status = kvl_tasks_cache(self->tasks, &self->store.cache);
+        if (status >= 0 && redis != Py_None) {
+            Py_INCREF(redis);
+            self->redis = redis;
+            status = redis_attach(redis, self->tasks);
+        }
         self->reads_store_first = setting_is(config, "read", "normal");
     }
     if (status < 0)
@@ -84,6 +89,12 @@ static void engine_end(Engine *self)
         waiter_unlink(self->waiters);
     Py_CLEAR(pump->kept_engine);
     store_release(&self->store);
+    PyObject *redis = self->redis;
+    self->redis = NULL;
+    if (redis) {
+        redis_stop(redis); /* it knows the engine until then */
+        Py_DECREF(redis);
+    }
     if (tasks) {
         kvl_status_t status;
         CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_free(tasks); Py_END_ALLOW_THREADS);

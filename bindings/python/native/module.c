@@ -299,6 +299,7 @@ static int execute(PyObject *module)
         !(state->waiter_type = type_of(module, &waiter_spec, NULL, "Waiter")) ||
         !(state->request_type = type_of(module, &request_spec, NULL, "Request")) ||
         !(state->tier_request_type = type_of(module, &tier_request_spec, NULL, "TierRequest")) ||
+        !(state->redis_type = type_of(module, &redis_spec, NULL, "Redis")) ||
         !(state->pump_type = type_of(module, &pump_spec, NULL, "Pump")))
         return -1;
     if (PyModule_AddStringConstant(module, "VERSION", kvl_version_string()) < 0)

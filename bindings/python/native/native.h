@@ -74,7 +74,7 @@ static inline void drops_release_pending(DropStack *drops)
 
 typedef struct {
     DropStack *drops;
-    PyTypeObject *store_type, *entries_type, *engine_type, *waiter_type, *request_type, *tier_request_type, *pump_type, *clock_type;
+    PyTypeObject *store_type, *entries_type, *engine_type, *waiter_type, *request_type, *tier_request_type, *redis_type, *pump_type, *clock_type;
     PyObject *failure;   /* kvlight._errors.failure(status, message, errno=None), which returns an exception */
     PyObject *permanent, *gone, *retry_after; /* kvlight.Permanent, Gone and RetryAfter */
     PyObject *answer, *not_modified; /* kvlight.Answer and NotModified */
@@ -161,6 +161,7 @@ struct Engine {
     Pump *pump;
     PyObject *loop;     /* the event loop, or NULL if a thread reads the queue */
     PyObject *requests; /* a dict of the unfinished requests, by number */
+    PyObject *redis;    /* the connection of the second tier, or NULL */
     PyObject *closing;  /* a future or a lock that close() waits for; set by its first call */
     Waiter *waiters, *recycled;
     size_t waiting;
@@ -211,7 +212,7 @@ struct Pump {
     bool is_finished;
 };
 
-extern PyType_Spec store_spec, entries_spec, engine_spec, waiter_spec, request_spec, tier_request_spec, pump_spec;
+extern PyType_Spec store_spec, entries_spec, engine_spec, waiter_spec, request_spec, tier_request_spec, redis_spec, pump_spec;
 
 int store_init(Store *self, PyObject *settings, PyObject *clock, kvl_config_t **out_config);
 void store_release(Store *self);
@@ -255,6 +256,11 @@ PyObject *request_new(Engine *engine, kvl_request_t *handle);
 void request_cancelled(Request *request);
 /* tier.c: a request for the second tier; it retains the handle. */
 PyObject *tier_request_new(Engine *engine, kvl_l2_request_t *handle);
+/* The request of the library; NULL once it is finished. */
+kvl_l2_request_t *tier_request_handle(PyObject *request);
+/* redis.c: what other processes write is heard by the engine until the stop, which waits. */
+kvl_status_t redis_attach(PyObject *redis, kvl_tasks_t *tasks);
+void redis_stop(PyObject *redis);
 
 Pump *pump_new(State *state, PyObject *module, Engine *engine);
 int pump_attach(Pump *self, PyObject *loop);

@@ -35,6 +35,8 @@ PyObject *tier_request_new(Engine *engine, kvl_l2_request_t *handle)
     return (PyObject *)self;
 }
 
+kvl_l2_request_t *tier_request_handle(PyObject *request) { return ((TierRequest *)request)->handle; }
+
 static void leave(TierRequest *self)
 {
     kvl_l2_request_t *handle = self->handle;
@@ -83,6 +85,23 @@ static int state_payload(TierRequest *self, size_t i, PyObject *dump, PyObject *
         CALL_LIBRARY(self->state->drops, status = kvl_l2_request_refused(self->handle, i));
     bytes_end(&bytes);
     return dumped;
+}
+
+/* state_payloads(dump, report): states the bytes of each value, and returns whether there are any to be stored. What has none is refused. */
+static PyObject *tier_request_state_payloads(TierRequest *self, PyObject *args)
+{
+    PyObject *dump, *reporter;
+    if (!PyArg_ParseTuple(args, "OO", &dump, &reporter))
+        return NULL;
+    Py_ssize_t n = self->handle ? PyList_Size(self->keys) : 0;
+    long stated = 0;
+    for (Py_ssize_t i = 0; i < n; i++) {
+        int has_payload = state_payload(self, (size_t)i, dump, reporter);
+        if (has_payload < 0)
+            return NULL;
+        stated += has_payload;
+    }
+    return PyBool_FromLong(stated);
 }
 
 /* entries(dump, report): a list of (index, key, entry, ttl_ms, token). What cannot be stored is refused and left out. */
@@ -251,7 +270,8 @@ static void tier_request_dealloc(TierRequest *self)
 }
 
 static PyMethodDef tier_request_methods[] = {
-    {"entries", (PyCFunction)tier_request_entries, METH_VARARGS, NULL}, {"hit", (PyCFunction)tier_request_hit, METH_VARARGS, NULL},
+    {"entries", (PyCFunction)tier_request_entries, METH_VARARGS, NULL},
+    {"state_payloads", (PyCFunction)tier_request_state_payloads, METH_VARARGS, NULL}, {"hit", (PyCFunction)tier_request_hit, METH_VARARGS, NULL},
     {"miss", (PyCFunction)tier_request_miss, METH_VARARGS, NULL},       {"leased", (PyCFunction)tier_request_leased, METH_O, NULL},
     {"refuse", (PyCFunction)tier_request_refuse, METH_O, NULL},
     {"finish", (PyCFunction)tier_request_finish, METH_NOARGS, NULL},    {"fail", (PyCFunction)tier_request_fail, METH_NOARGS, NULL},

@@ -312,12 +312,12 @@ def free_port(limit):
 
 
 class Worker:
-    """A process with an engine."""
+    """A process with an engine: worker.c, or another program that is told the same."""
 
-    def __init__(self, url, *settings, wait=True, under=(), environment=None):
+    def __init__(self, url, *settings, wait=True, under=(), environment=None, command=(WORKER,)):
         pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
         environment = {**os.environ, **(environment or {})}
-        self.process = started(subprocess.Popen([*under, WORKER, url, *settings], env=environment, text=True, errors="replace", **pipes))
+        self.process = started(subprocess.Popen([*under, *command, url, *settings], env=environment, text=True, errors="replace", **pipes))
         self.lines = queue.Queue()
         self.unread = []
         threading.Thread(target=self.read, daemon=True).start()

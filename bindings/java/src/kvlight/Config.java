@@ -177,7 +177,24 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
      * @return this
      */
     public Config<K, V> secondTier(SecondTier tier, Function<? super V, byte[]> encode, Function<byte[], ? extends V> decode) {
-        this.secondTier = new TierRequest.Attached<>(Objects.requireNonNull(tier, "tier"), Objects.requireNonNull(encode, "encode"),
+        this.secondTier = new TierRequest.Attached<>(Objects.requireNonNull(tier, "tier"), null, Objects.requireNonNull(encode, "encode"),
+                Objects.requireNonNull(decode, "decode"));
+        return this;
+    }
+
+    /**
+     * A Redis or Valkey server as the second tier, in place of a {@link SecondTier}: each {@link Tasks} connects to it, and hears what other processes write.
+     * It needs libkvlight_redis, which the system property {@code kvlight.redis.library} or the environment variable {@code KVL_REDIS_LIBRARY} may
+     * name: without it, creating the Tasks throws an {@link UnsatisfiedLinkError} that says what helps. Requests wait for the server on the
+     * executor for providers.
+     *
+     * @param url as in {@code redis://user:password@host:6379/0?prefix=shop}; its options are those of kvlight_redis.h
+     * @param encode returns the bytes of a value; a value for which it throws stays in this process
+     * @param decode returns the value that has the bytes; an entry for which it throws, or returns null, counts as not found
+     * @return this
+     */
+    public Config<K, V> l2Url(String url, Function<? super V, byte[]> encode, Function<byte[], ? extends V> decode) {
+        this.secondTier = new TierRequest.Attached<>(null, Objects.requireNonNull(url, "url"), Objects.requireNonNull(encode, "encode"),
                 Objects.requireNonNull(decode, "decode"));
         return this;
     }

@@ -40,6 +40,8 @@ final class Engine {
     private final Runnable atEnd;
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private final boolean looksFirst;
+    /** The connection of {@link Config#l2Url}, or null. It knows the engine until it is stopped. */
+    private RedisTier server;
     private long queue;
     private long tasks;
     private long cache;
@@ -80,6 +82,9 @@ final class Engine {
             config.setClock(made);
             if (hasProvider) {
                 KvlightException.check(NativeApi.kvl_config_set_queue(made, queue, NativeApi.QUEUE_F_ALL | NativeApi.QUEUE_F_L2));
+                if (config.secondTier() != null && config.secondTier().url() != null) {
+                    server = new RedisTier(config.secondTier().url());
+                }
                 if (config.secondTier() != null) {
                     KvlightException.check(NativeApi.kvl_config_set_l2(made, config.secondTier().abilities(), 0, 0, 0));
                 }
@@ -88,7 +93,11 @@ final class Engine {
             KvlightException.check(NativeApi.kvl_config_get(made, scratch.text("read"), scratch.out(0)));
             looksFirst = Memory.textOf(scratch.longAt(0), scratch).equals("normal");
             create(made, hasProvider, scratch);
+            if (server != null) {
+                server.attach(tasks);
+            }
         } catch (Throwable e) {
+            stopServer();
             NativeApi.kvl_queue_dispose(queue);
             throw e;
         } finally {
@@ -124,6 +133,7 @@ final class Engine {
             pump.start();
         } catch (Throwable e) {
             gate.shut();
+            stopServer();
             NativeApi.kvl_cache_release(cache);
             NativeApi.kvl_tasks_dispose(tasks);
             NativeApi.kvl_queue_dispose(queue);
@@ -358,8 +368,20 @@ final class Engine {
         if (tasks == 0) {
             NativeApi.kvl_cache_clear(cache); // An iterator may hold it, but its values are dropped now.
         }
+        stopServer();
         NativeApi.kvl_cache_release(cache);
         NativeApi.kvl_tasks_free(tasks);
         isEnding = true;
+    }
+
+    private void stopServer() {
+        if (server != null) {
+            server.stop();
+        }
+    }
+
+    /** The connection of {@link Config#l2Url}, or null. */
+    RedisTier server() {
+        return server;
     }
 }

@@ -69,7 +69,7 @@ final class Library {
         String version = NativeApi.VERSION.substring(0, NativeApi.VERSION.lastIndexOf('.'));
         String installed = Platform.isMac() ? "libkvlight." + version + ".dylib" : Platform.isWindows() ? "kvlight.dll" : "libkvlight.so." + version;
         String found = register(installed, tried, false);
-        Path built = found == null ? inCheckout(file) : null;
+        Path built = found == null ? inCheckout("", file) : null;
         if (built != null) {
             found = register(built.toString(), tried, false);
         }
@@ -96,15 +96,15 @@ final class Library {
         }
     }
 
-    /** The library that was built in the checkout that contains these classes. */
-    private static Path inCheckout(String file) {
+    /** A library that was built in the checkout that contains these classes, below a folder of `target`. */
+    static Path inCheckout(String folder, String file) {
         try {
             CodeSource source = Library.class.getProtectionDomain().getCodeSource();
             Path at = source == null ? null : Path.of(source.getLocation().toURI());
             for (; at != null; at = at.getParent()) {
                 if (at.endsWith(Path.of("bindings", "java")) || at.endsWith("target")) {
                     Path top = at.endsWith("target") ? at.getParent() : at.getParent().getParent();
-                    return top.resolve("target").resolve("release").resolve(file);
+                    return top.resolve("target").resolve(folder).resolve("release").resolve(file);
                 }
             }
         } catch (URISyntaxException | IllegalArgumentException | java.nio.file.FileSystemNotFoundException e) {

@@ -296,6 +296,19 @@ public final class Tasks<K, V> extends Store<K, V> {
         return engine.ended();
     }
 
+    /**
+     * Returns how the server of {@link Config#l2Url} is: whether it is connected, and if not, what is wrong and what helps.
+     *
+     * @return the members of kvl_redis_state, as JSON
+     * @throws IllegalStateException if there is no such server
+     */
+    public String l2State() {
+        if (engine.server() == null) {
+            throw new IllegalStateException("kvlight: these Tasks have no l2Url");
+        }
+        return engine.server().state();
+    }
+
     // -- For the package ----------------------------------------------------------------------------------------------
 
     /** Hands a request to the provider, on the pump's thread. */

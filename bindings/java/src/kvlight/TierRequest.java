@@ -13,13 +13,13 @@ import java.util.function.Function;
  */
 final class TierRequest<V> {
     /**
-     * A second tier, and the functions that make bytes of values and values of bytes.
+     * A second tier, or the URL of a server in place of it, and the functions that make bytes of values and values of bytes.
      *
      * @param <V> the type of the values
      */
-    record Attached<V>(SecondTier tier, Function<? super V, byte[]> encode, Function<byte[], ? extends V> decode) {
+    record Attached<V>(SecondTier tier, String url, Function<? super V, byte[]> encode, Function<byte[], ? extends V> decode) {
         int abilities() {
-            return NativeApi.L2_F_OBJECTS | (tier.isConditional() ? NativeApi.L2_F_CONDITIONAL : 0) | (tier.grantsLeases() ? NativeApi.L2_F_LEASES : 0);
+            return url != null ? RedisTier.abilities() : NativeApi.L2_F_OBJECTS | (tier.isConditional() ? NativeApi.L2_F_CONDITIONAL : 0) | (tier.grantsLeases() ? NativeApi.L2_F_LEASES : 0);
         }
     }
 
@@ -43,8 +43,12 @@ final class TierRequest<V> {
         int kind = NativeApi.kvl_l2_request_kind(handle);
         boolean isDone = false;
         try {
-            ask(kind, readKeys());
-            isDone = true;
+            if (engine.server() != null) {
+                isDone = carryOut(engine.server(), kind);
+            } else {
+                ask(kind, readKeys());
+                isDone = true;
+            }
         } catch (Throwable e) {
             engine.report(e);
         } finally {
@@ -59,6 +63,21 @@ final class TierRequest<V> {
     /** Ends it without serving it: the whole of it has failed. */
     void giveUp() {
         NativeApi.kvl_l2_request_release(handle);
+    }
+
+    /** Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. Returns whether it did. */
+    private boolean carryOut(RedisTier server, int kind) {
+        if (kind == NativeApi.L2_FILL || kind == NativeApi.L2_WRITE) {
+            int count = Math.toIntExact(NativeApi.kvl_l2_request_len(handle));
+            int stated = 0;
+            for (int i = 0; i < count; i++) {
+                stated += hasPayload(i) ? 1 : 0;
+            }
+            if (stated == 0) {
+                return true;
+            }
+        }
+        return server.serve(handle, this::hit);
     }
 
     private List<byte[]> readKeys() {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import json
 import sys
 import threading
 import warnings
@@ -17,6 +18,7 @@ from . import _native
 from ._answer import Answer, NotModified, Result, Stale, result, stale
 from ._errors import Closed
 from ._nesting import Nesting
+from ._redis import RedisTier
 from ._store import K, Store, V
 from ._tier import Attached, SecondTier
 
@@ -63,6 +65,8 @@ class Tasks(Store[K, V], _native.Engine):
     encode,    functions that turn keys of other types into bytes and back.
     decode
     second_tier  a store that is asked before the provider, and that other processes may share: see kvlight.SecondTier.
+    l2_url     instead of `second_tier`: a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs
+               libkvlight_redis (ImportError); the options of the URL are those of kvlight_redis.h. `l2_state()` says how it is.
     dump,      functions that make bytes of a value for the second tier, and a value of the bytes: pickle.dumps and pickle.loads. Values that are
     load       str, bytes, int, float, bool or UUID need neither; without these functions, other values stay in this process.
     settings   the settings of docs/CONFIGURATION.md, with "_" for ".": cache_capacity=10_000, retry_count=3, timeout_ms=500.
@@ -78,14 +82,16 @@ class Tasks(Store[K, V], _native.Engine):
     def __init__(self, *, provider: _Provider[K, V] | None = None, one: _One[K, V] | None = None,
                  conditional: _Conditional[K, V] | None = None, executor: Executor | None = None, clock: Clock | None = None,
                  cost: Callable[[V], int] | None = None, encode: Callable[[K], bytes] | None = None,
-                 decode: Callable[[bytes], K] | None = None, second_tier: SecondTier | None = None,
+                 decode: Callable[[bytes], K] | None = None, second_tier: SecondTier | None = None, l2_url: str | None = None,
                  dump: Callable[[V], bytes] | None = None, load: Callable[[bytes], V] | None = None, **settings: Unpack[Settings]) -> None:
         if sum(function is not None for function in (provider, one, conditional)) != 1:
             raise TypeError("Tasks takes exactly one of provider=, conditional= and one=")
         if (encode is None) != (decode is None):
             raise TypeError("encode= and decode= go together: the provider receives decoded keys")
-        if (dump is None) != (load is None) or (dump is not None and second_tier is None):
-            raise TypeError("dump= and load= go together, with a second_tier=: the one reads what the other wrote")
+        if second_tier is not None and l2_url is not None:
+            raise TypeError("second_tier= and l2_url= exclude each other: there is one second tier")
+        if (dump is None) != (load is None) or (dump is not None and second_tier is None and l2_url is None):
+            raise TypeError("dump= and load= go together, with a second_tier= or an l2_url=: the one reads what the other wrote")
         function: Any = provider or one or conditional
         if not callable(function):
             raise TypeError(f"the provider must be a function, not {type(function).__name__}")
@@ -102,11 +108,12 @@ class Tasks(Store[K, V], _native.Engine):
         self._lock = threading.Lock()
         self._serving: set[asyncio.Task[None]] = set()
         abilities = -1
-        if second_tier is not None:
-            self._tier = Attached(second_tier, dump, load, functools.partial(_report_of, weakref.ref(self)))
+        tier: SecondTier | RedisTier | None = second_tier if l2_url is None else RedisTier(l2_url)
+        if tier is not None:
+            self._tier = Attached(tier, dump, load, functools.partial(_report_of, weakref.ref(self)))
             self._tier_workers = settings.get("l2_max_requests", 4) + 1
             abilities = self._tier.abilities()
-        self._open(settings, clock, encode, decode, cost, abilities)
+        self._open(settings, clock, encode, decode, cost, abilities, tier.connection if isinstance(tier, RedisTier) else None)
 
     def __del__(self) -> None:
         was_open = not self.is_closed
@@ -237,6 +244,13 @@ class Tasks(Store[K, V], _native.Engine):
     def invalidate_all(self) -> None:
         """Another process may have changed any key: everything leaves this process."""
         self._invalidate([], True)
+
+    def l2_state(self) -> dict[str, Any]:
+        """How the server of `l2_url` is: whether it is connected, and if not, what is wrong and what helps; the members of kvl_redis_state."""
+        if self._tier is None or self._tier.redis is None:
+            raise RuntimeError("this Tasks has no l2_url")
+        state: dict[str, Any] = json.loads(self._tier.redis.connection.state())
+        return state
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
         if self.is_closed and self._closing is None:
@@ -400,6 +414,10 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def _serve_on_loop(self, tier: Attached, request: TierRequest) -> None:
         try:
+            if tier.redis is not None:
+                loop = cast(asyncio.AbstractEventLoop, self._loop)
+                await loop.run_in_executor(self._executor, _serve_on_thread, tier, request)
+                return
             question = tier.question(request)
             said: Any = None
             if question.is_async and not question.is_empty:
@@ -473,6 +491,9 @@ def _answers(function: Any, *arguments: Any) -> Any:
 def _serve_on_thread(tier: Attached, request: TierRequest) -> None:
     """Runs on a thread of the pool. Holds no reference to the engine, so that an engine dropped meanwhile ends."""
     try:
+        if tier.redis is not None:
+            tier.redis.carry_out(request, tier.dump, tier.load, tier.report)
+            return
         question = tier.question(request)
         said: Any = None if question.is_empty else question.method(*question.arguments)
         if inspect.isawaitable(said):

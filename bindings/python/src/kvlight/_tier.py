@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional, Union
 
+from ._redis import RedisTier
+
 if TYPE_CHECKING:
     from ._native import TierRequest
 
@@ -110,11 +112,16 @@ class Attached:
 
     def abilities(self) -> int:
         """Checks the tier, and returns its abilities."""
-        for name in _METHODS.values():
+        for name in () if self.redis else _METHODS.values():
             if not callable(getattr(self.tier, name, None)):
                 raise TypeError(f"a second tier has a method {name}: {type(self.tier).__name__} has none")
         is_conditional, grants_leases = (getattr(self.tier, name, False) for name in ("is_conditional", "grants_leases"))
         return (_CONDITIONAL if is_conditional else 0) | (_LEASES if grants_leases else 0)
+
+    @property
+    def redis(self) -> RedisTier | None:
+        """The tier, if it carries requests out by itself."""
+        return self.tier if isinstance(self.tier, RedisTier) else None
 
     def question(self, request: TierRequest) -> Question:
         """What a request asks of the tier."""

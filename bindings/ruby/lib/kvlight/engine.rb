@@ -118,10 +118,13 @@ module Kvlight
       # As many that look or write as are left unfinished when their time is over.
       @max_tier_requests = (Settings.number(config, "l2.max_requests") + 1) * 2
       @tasks = create(config)
+      @server = tier&.server
+      @server&.attach(@tasks)
       descriptor = Native.output { |out| Error.check(Native.kvl_queue_fd(@queue, out)) }
       # The library owns the descriptor: Ruby must not close it.
       @readable = IO.for_fd([descriptor].pack("Q").unpack1("l"), autoclose: false)
     rescue StandardError
+      @server&.stop
       Native.kvl_tasks_free(@tasks)
       Native.kvl_queue_free(@queue) if @queue
       raise
@@ -176,6 +179,7 @@ module Kvlight
       @lock.synchronize do
         # Cleared before the free, since a compiled lookup does not take the lock.
         ending, @tasks = @tasks, 0
+        @server&.stop # it knows the engine until then
         Error.check(Native.kvl_tasks_free(ending))
       end
       read_events

@@ -49,7 +49,7 @@ module Kvlight
     attr_reader :tier, :dump, :load
 
     def initialize(tier, dump, load)
-      missing = METHODS.values.find { |name| !tier.respond_to?(name) }
+      missing = METHODS.values.find { |name| !tier.respond_to?(name) } unless tier.is_a?(RedisTier)
       raise ArgumentError, "kvlight: a second tier has a method #{missing}, and #{tier.class} has none" if missing
       raise ArgumentError, "kvlight: dump: and load: go together: the one reads what the other wrote" unless dump.nil? == load.nil?
 
@@ -62,6 +62,11 @@ module Kvlight
     def abilities
       asked = { conditional?: L2_F_CONDITIONAL, leases?: L2_F_LEASES }
       asked.sum { |name, ability| @tier.respond_to?(name) && @tier.public_send(name) ? ability : 0 } | L2_F_OBJECTS
+    end
+
+    # The connection to a server, if it is one, which carries requests out by itself.
+    def server
+      @tier if @tier.is_a?(RedisTier)
     end
 
     # Calls the method for a kind of request.
@@ -85,8 +90,7 @@ module Kvlight
     # Serves the request. However it ends, even if the thread is killed, the request does.
     def serve
       is_done = false
-      Thread.handle_interrupt(Object => :immediate) { ask }
-      is_done = true
+      Thread.handle_interrupt(Object => :immediate) { is_done = @attached.server ? carry_out(@attached.server) : (ask || true) }
     rescue Exception => e # rubocop:disable Lint/RescueException
       @tasks.tier_failed(e)
     ensure
@@ -109,6 +113,14 @@ module Kvlight
       when L2_REMOVE then @attached.call(@kind, @keys.map(&:dup))
       when L2_CLEAR then @attached.call(@kind)
       end
+    end
+
+    # Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. Returns whether it did.
+    def carry_out(server)
+      # `count` states the bytes of each, where `any?` would stop at the first.
+      return true if [L2_FILL, L2_WRITE].include?(@kind) && @keys.each_index.count { |at| payload?(at) }.zero?
+
+      server.serve(@handle) { |*found| hit(*found) }
     end
 
     # That it comes late, or after a close, is not the second tier's fault.

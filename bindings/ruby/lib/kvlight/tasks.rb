@@ -27,8 +27,10 @@ module Kvlight
     # `second_tier` is a store that is asked before the provider, and that other processes may share: see SecondTier. `dump` and `load` make Strings
     # of values that are none, for it, and values of these Strings: Marshal.method(:dump) and Marshal.method(:load). Without them, such values stay in
     # this process.
-    def initialize(dropped: nil, on_error: nil, encoding: Encoding::UTF_8, delivery: :queue, second_tier: nil, dump: nil, load: nil, **settings,
-                   &provider)
+    # `l2_url`, instead of `second_tier`, is a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs
+    # libkvlight_redis (LoadError); the options of the URL are those of kvlight_redis.h.
+    def initialize(dropped: nil, on_error: nil, encoding: Encoding::UTF_8, delivery: :queue, second_tier: nil, l2_url: nil, dump: nil, load: nil,
+                   **settings, &provider)
       check_arguments(settings, delivery, provider)
       @provider = provider
       @dropped = dropped
@@ -38,7 +40,10 @@ module Kvlight
       @reads_store_first = (settings[:read] || settings["read"] || "normal").to_s == "normal"
       @fetches = ObjectTable.new
       @objects = ObjectTable.new # values and exceptions of providers that the library holds
-      raise ArgumentError, "kvlight: dump: and load: are for a second_tier:" if second_tier.nil? && (dump || load)
+      raise ArgumentError, "kvlight: second_tier: and l2_url: exclude each other: there is one second tier" if second_tier && l2_url
+
+      second_tier ||= RedisTier.new(l2_url) if l2_url
+      raise ArgumentError, "kvlight: dump: and load: are for a second_tier: or an l2_url:" if second_tier.nil? && (dump || load)
 
       @tier = AttachedTier.new(second_tier, dump, load) if second_tier
       @engine = Engine.new(settings, @tier)
@@ -153,6 +158,12 @@ module Kvlight
     def invalidate_all
       @engine.use { |tasks| Error.check(Native.kvl_tasks_invalidate(tasks, 0, 0, INVALIDATE_F_ALL)) }
       nil
+    end
+
+    # How the server of `l2_url` is, as a Hash: whether it is `connected`, and if not, what is wrong and what helps (`problem`); the members of
+    # kvl_redis_state.
+    def l2_state
+      (@tier&.server or raise ArgumentError, "kvlight: these Tasks have no l2_url:").state
     end
 
     # The state of the circuit breaker (breaker_failure_ratio, breaker_consecutive): :closed, :open or :half_open.

@@ -1,0 +1,132 @@
+<?php
+declare(strict_types=1);
+
+namespace Kvlight;
+
+use FFI;
+use FFI\CData;
+
+/**
+ * @internal The second tier of `l2Url`: a connection to a Redis or Valkey server, by libkvlight_redis. It carries requests out by itself.
+ *
+ * The library is linked with libkvlight; the one that Library has loaded is taken, since it has the same name.
+ */
+final class RedisTier
+{
+    private const DECLARATIONS = <<<'C'
+        typedef struct { size_t index; const uint8_t *data; size_t len; int64_t ttl_left_ms; const uint8_t *token; size_t token_len; } kvl_redis_found_t;
+        int32_t kvl_redis_open(const char *url, const void *library, void **out_redis, void **out_error);
+        int32_t kvl_redis_serve(void *redis, void *request, kvl_redis_found_t **out_found, size_t *out_len);
+        void kvl_redis_found_free(kvl_redis_found_t *found, size_t len);
+        int32_t kvl_redis_attach(void *redis, void *tasks);
+        int32_t kvl_redis_state(const void *redis, void **out_text);
+        void kvl_redis_stop(void *redis);
+        void kvl_redis_free(void *redis);
+        C;
+
+    private static ?FFI $loaded = null;
+
+    private readonly FFI $ffi;
+    private readonly CData $redis;
+    private readonly CData $found;
+    private readonly CData $count;
+
+    public function __construct(string $url)
+    {
+        $library = Library::functions();
+        $this->ffi = self::$loaded ??= self::load();
+        [$redis, $error] = [$this->ffi->new('void *[1]'), $this->ffi->new('void *[1]')];
+        $status = $this->ffi->kvl_redis_open($url, null, $redis, $error);
+        if ($status < 0) {
+            $reason = $error[0] === null ? null : $library->cast('kvl_error_t *', $error[0]);
+            $message = $reason === null ? null : $library->kvl_error_message($reason);
+            $library->kvl_error_release($reason);
+            throw new Error($status, $message);
+        }
+        $this->redis = $redis[0];
+        $this->found = $this->ffi->new('kvl_redis_found_t *[1]');
+        $this->count = $this->ffi->new('size_t[1]');
+    }
+
+    /** In a forked child this does nothing. */
+    public function __destruct()
+    {
+        if (isset($this->redis)) {
+            $this->ffi->kvl_redis_free($this->redis);
+        }
+    }
+
+    private static function load(): FFI
+    {
+        $failures = [];
+        foreach (self::paths() as $path) {
+            try {
+                return FFI::cdef(self::DECLARATIONS, $path);
+            } catch (FFI\Exception $failure) {
+                $failures[] = "$path ({$failure->getMessage()})";
+            }
+        }
+        throw new \RuntimeException('kvlight: l2Url needs libkvlight_redis, which cannot be loaded: tried ' . implode(', ', $failures)
+            . ". Build it by `make redis` in kvlight's sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path.");
+    }
+
+    /** Where KVL_REDIS_LIBRARY says; or else in the package, on the system's library path, and in the checkout that contains these files. */
+    private static function paths(): array
+    {
+        $override = getenv('KVL_REDIS_LIBRARY');
+        if ($override !== false) {
+            return [$override];
+        }
+        $inPackage = dirname(__DIR__) . '/lib/libkvlight_redis.so';
+        $others = ['libkvlight_redis.so.' . Library::version(), dirname(__DIR__, 3) . '/target/redis/release/libkvlight_redis.so'];
+        return is_file($inPackage) ? [$inPackage, ...$others] : $others;
+    }
+
+    /** The engine hears what other processes write, until the stop. */
+    public function attach(CData $tasks): void
+    {
+        Library::check($this->ffi->kvl_redis_attach($this->redis, $tasks));
+    }
+
+    /** Ends the connection, and waits for its thread. It knows no engine any more. */
+    public function stop(): void
+    {
+        $this->ffi->kvl_redis_stop($this->redis);
+    }
+
+    /**
+     * Has the server carry a request out, and waits for that.
+     *
+     * @return ?array<int, TierFound> the objects that were found, by their places; null if the server did not carry it out.
+     */
+    public function serve(CData $request): ?array
+    {
+        if ($this->ffi->kvl_redis_serve($this->redis, $request, $this->found, $this->count) < 0) {
+            return null;
+        }
+        $all = [];
+        for ($nth = 0; $nth < $this->count[0]; $nth++) {
+            $one = $this->found[0][$nth];
+            $token = $one->token_len === 0 ? '' : FFI::string($one->token, $one->token_len);
+            $all[$one->index] = TierFound::entry($one->len === 0 ? '' : FFI::string($one->data, $one->len), $one->ttl_left_ms, $token);
+        }
+        if ($all !== []) {
+            $this->ffi->kvl_redis_found_free($this->found[0], $this->count[0]);
+        }
+        return $all;
+    }
+
+    /** How the server is: the members of kvl_redis_state. */
+    public function state(): array
+    {
+        $library = Library::functions();
+        $out = $this->ffi->new('void *[1]');
+        Library::check($this->ffi->kvl_redis_state($this->redis, $out));
+        $text = $library->cast('kvl_value_t *', $out[0]);
+        try {
+            return json_decode(Library::bytes($text), true, flags: JSON_THROW_ON_ERROR);
+        } finally {
+            $library->kvl_value_release($text);
+        }
+    }
+}

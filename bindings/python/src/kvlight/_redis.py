@@ -1,0 +1,55 @@
+"""A second tier on Redis or Valkey: libkvlight_redis."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import _native
+from ._api import VERSION
+
+
+class RedisTier:
+    """The second tier of `l2_url`. It carries requests out by itself, so it has no methods like those of SecondTier."""
+
+    is_conditional = grants_leases = True
+
+    def __init__(self, url: str) -> None:
+        self.connection = _connected(url)
+
+    def carry_out(self, request: _native.TierRequest, dump: Any, load: Any, report: Any) -> None:
+        """Serves a request, and waits for the server. What the server does not do is a miss, or is written again: nobody is told of it."""
+        if request.kind in (2, 3) and not request.state_payloads(dump, report):
+            request.finish()
+            return
+        found = self.connection.serve(request)
+        if found is None:
+            request.fail()
+            return
+        for index, entry, ttl_left_ms, token in found:
+            request.hit(index, entry, ttl_left_ms, token, load, report)
+        request.finish()
+
+
+def _connected(url: str) -> _native.Redis:
+    failures = []
+    for path in _paths():
+        try:
+            return _native.Redis(path, url)
+        except OSError as error:
+            failures.append(f"{path} ({error})")
+    raise ImportError(f"l2_url needs libkvlight_redis, which cannot be loaded: tried {', '.join(failures)}. Build it by `make redis` in kvlight's "
+                      "sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path.")
+
+
+def _paths() -> list[str]:
+    """Where the library may be: where KVL_REDIS_LIBRARY says; or else in the package, on the system's path, or in the checkout with this file."""
+    if path := os.environ.get("KVL_REDIS_LIBRARY"):
+        return [path]
+    version = VERSION.rsplit(".", 1)[0]
+    name, installed = ("libkvlight_redis.dylib",) * 2 if sys.platform == "darwin" else ("libkvlight_redis.so", f"libkvlight_redis.so.{version}")
+    here = Path(__file__).resolve()
+    in_checkout = [top / "target" / "redis" / "release" / name for top in here.parents[4:5]]
+    return [*(str(path) for path in (here.with_name(name),) if path.exists()), installed, *map(str, in_checkout)]

@@ -1,0 +1,167 @@
+"""The packages of the languages with their option for a server (`l2_url`): two processes of each share a server.
+
+    languages.py FOLDER [LANGUAGE ...]
+
+FOLDER is for what is built. A language whose tools are missing is named. The last line counts the others.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import traceback
+
+from world import World, eventually, kill_all
+
+TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
+PROGRAMS = os.path.join(TOP, "tests/programs/redis/languages")
+ENTRY = b"p:1:k:"
+FOLDER = os.path.abspath(sys.argv[1])
+
+
+def run(*command, folder=None, **environment):
+    """Runs a command; if it fails, says what it said."""
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, **environment})
+    assert ended.returncode == 0, f"{' '.join(command)}: {ended.stdout}{ended.stderr}"
+
+
+def built(name):
+    folder = os.path.join(FOLDER, name)
+    os.makedirs(folder, exist_ok=True)
+    return folder
+
+
+def python():
+    into = built("python")
+    run(os.path.join(TOP, "bindings/python/build.sh"), into)
+    return [sys.executable, os.path.join(PROGRAMS, "python.py")], {"PYTHONPATH": into}
+
+
+def node():
+    addon = os.path.join(built("node"), "kvlight.node")
+    run(os.path.join(TOP, "bindings/node/build.sh"), addon)
+    return ["node", os.path.join(PROGRAMS, "node.cjs")], {"KVL_NODE_ADDON": addon}
+
+
+def ruby():
+    return ["ruby", "-w", os.path.join(PROGRAMS, "ruby.rb")], {"RUBYLIB": os.path.join(TOP, "bindings/ruby/lib")}
+
+
+def php():
+    return ["php", "-d", "ffi.enable=1", os.path.join(PROGRAMS, "php.php")], {}
+
+
+def lua():
+    return ["luajit", os.path.join(PROGRAMS, "lua.lua")], {"LUA_PATH": os.path.join(TOP, "bindings/lua/?.lua")}
+
+
+def go():
+    into = built("go")
+    libraries, include = os.environ["KVL_LIB_DIR"], os.environ["KVL_INCLUDE_DIR"]
+    with open(os.path.join(into, "kvlight.pc"), "w") as file:
+        file.write(f"Name: kvlight\nDescription: a loading cache\nVersion: 0\nCflags: -I{include}\nLibs: -L{libraries} -lkvlight\n")
+    program = os.path.join(into, "program")
+    run("go", "build", "-o", program, ".", folder=os.path.join(PROGRAMS, "go"), PKG_CONFIG_PATH=into, GOFLAGS="-mod=mod", GOPROXY="off")
+    return [program], {}
+
+
+def java():
+    into = built("java")
+    run(os.path.join(TOP, "bindings/java/build.sh"), into)
+    jna = os.environ.get("KVL_JNA", "/usr/share/java/jna.jar")
+    run("javac", "-cp", f"{into}:{jna}", "-d", into, os.path.join(PROGRAMS, "Worker.java"))
+    return ["java", "-cp", f"{into}:{jna}", "Worker"], {}
+
+
+def csharp():
+    into = built("csharp")
+    run(os.path.join(TOP, "bindings/csharp/build.sh"), into)
+    program = os.path.join(into, "Worker.exe")
+    run("mcs", f"-r:{into}/Kvlight.dll", f"-out:{program}", os.path.join(PROGRAMS, "Worker.cs"))
+    return ["mono", program], {}
+
+
+# What must be on the path, and what builds the package and returns the command and its environment.
+LANGUAGES = {
+    "python": ("python3", python),
+    "node": ("node", node),
+    "go": ("go", go),
+    "ruby": ("ruby", ruby),
+    "php": ("php", php),
+    "lua": ("luajit", lua),
+    "java": ("javac", java),
+    "csharp": ("mcs", csharp),
+}
+
+
+def shares(world, command, environment):
+    """What one process has loaded the other finds, and what one puts the other hears of; without the server each loads by itself."""
+    server = world.server()
+    a, b = (world.worker(server.url(), command=command, environment=environment) for _ in range(2))
+    for worker, name in ((a, "a"), (b, "b")):
+        worker.do(f"auto {name}")
+    assert a.fetch("x")[1] == "a"
+    eventually("what was loaded is in the server", lambda: is_entry(server, b"x"))
+    assert b.fetch("x")[1] == "a", "the other process finds it"
+    assert b.fetch("nothing")[1] == "b"
+    a.do("put x later")
+    eventually("the other process hears of the put", lambda: b.fetch("x")[1] == "later")
+    assert a.fetch("x")[1] == "later"
+    eventually("it counts it", lambda: b.state()["heard"] == 1)
+    server.kill()
+    eventually("the loss is noticed", lambda: not b.state()["connected"])
+    assert b.fetch("y")[1] == "b" and a.fetch("z")[1] == "a", "without the server"
+    assert b.state()["problem"] is not None
+    server.start()
+    a.connected()
+    b.connected()
+    assert b.fetch("w")[1] == "b"
+    eventually("the server is used again", lambda: is_entry(server, b"w"))
+    assert a.fetch("w")[1] == "b"
+
+
+def is_entry(server, key):
+    """Whether the server has an entry of a key, and not a lease. A language may put the key's type before it."""
+    names = [name for name in server.keys() if name.startswith(ENTRY) and name.endswith(key)]
+    return any((server.call("GET", name) or b"")[1:2] == b"\x02" for name in names)
+
+
+def refuses(world, command, environment):
+    """A URL that is wrong, and a library that is missing: what is wrong, and what helps."""
+    said = world.worker("redis://:secret@localhost/", wait=False, command=command, environment=environment).first
+    assert "prefix" in said and "secret" not in said, said
+    nowhere = {**environment, "KVL_REDIS_LIBRARY": "/nowhere/libkvlight_redis.so"}
+    said = world.worker("redis://localhost/?prefix=p", wait=False, command=command, environment=nowhere).first
+    assert "/nowhere/libkvlight_redis.so" in said and "make redis" in said and "KVL_REDIS_LIBRARY" in said, said
+
+
+def main():
+    signal.signal(signal.SIGTERM, kill_all)
+    passed = failed = 0
+    for name in sys.argv[2:] or LANGUAGES:
+        tool, build = LANGUAGES[name]
+        if shutil.which(tool) is None:
+            print(f"NOT RUN: {name}: {tool} is missing", flush=True)
+            continue
+        try:
+            command, environment = build()
+        except Exception:  # The other languages go on.
+            print(f"not ok {name} is built\n{traceback.format_exc()}", flush=True)
+            failed += 1
+            continue
+        for what, story in ((f"t15_{name}_processes_share_a_server", shares), (f"t18_{name}_says_what_is_wrong_with_its_l2_url", refuses)):
+            try:
+                with World() as world:
+                    story(world, command, environment)
+                print(f"ok {what}", flush=True)
+                passed += 1
+            except Exception:
+                print(f"not ok {what}\n{traceback.format_exc()}", flush=True)
+                failed += 1
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
