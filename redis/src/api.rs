@@ -170,11 +170,13 @@ pub unsafe extern "C" fn kvl_redis_serve(
         if redis.is_null() || request.is_null() || out_found.is_null() || out_len.is_null() {
             return kvlight::ERR_NULL_POINTER;
         }
-        // SAFETY: the caller promises one that was not freed, and places for both.
-        let redis = unsafe {
-            (out_found.write(std::ptr::null_mut()), out_len.write(0));
-            &*redis
-        };
+        // SAFETY: the caller promises places for both.
+        unsafe {
+            out_found.write(std::ptr::null_mut());
+            out_len.write(0);
+        }
+        // SAFETY: the caller promises one that was not freed.
+        let redis = unsafe { &*redis };
         if redis.process != std::process::id() {
             return kvlight::ERR_FORKED;
         }
@@ -188,7 +190,10 @@ pub unsafe extern "C" fn kvl_redis_serve(
             let found: Box<[Found]> = found.into();
             let len = found.len();
             // SAFETY: the caller promises places for both.
-            unsafe { (out_found.write(Box::into_raw(found).cast()), out_len.write(len)) };
+            unsafe {
+                out_found.write(Box::into_raw(found).cast());
+                out_len.write(len);
+            }
         }
         kvlight::OK
     })
