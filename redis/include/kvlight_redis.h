@@ -47,6 +47,7 @@ typedef struct kvl_redis_t kvl_redis_t;
  * | log_entries | 100000 | how many writes the server keeps for processes that were cut off, about |
  * | blind_ms | 5000 | after so long without hearing of writes, what the process has is looked up again; -1: never, until its TTL |
  * | journal_ms | 10000 | writes of so long ago are repeated after a new connection: the server may have lost them |
+ * | on_restart | clear | after a server was started again with a file of its data (an RDB), which may be old: `clear` makes everything in the servers absent, `trust` uses it |
  * | connect_ms | 1000 | how long a connection may take |
  * | command_ms | 500 | how long the server may take for a command; then the connection is made anew. A fetch waits for l2.timeout_ms at most |
  * | reconnect_cap_ms | 5000 | the longest pause between two attempts to connect |

@@ -28,6 +28,12 @@ pub const REPLACE: &str = "if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1";
 
+/// Begins another epoch and tells of it, once for each name: KEYS[1] remembers that this was done.
+const BEGIN_ANEW: &str = "if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', 3600) then return 0 end
+redis.call('SET', KEYS[2], ARGV[1])
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 's', ARGV[3], 'c', ARGV[1])
+return 1";
+
 /// The oldest server that has SET with NX and GET together.
 const OLDEST: u32 = 7;
 /// The first pause before another attempt to connect.
@@ -49,6 +55,8 @@ pub struct Link {
 pub struct FormerLink {
     client: i64,
     server: ServerIdentity,
+    /// When it was made.
+    made_at: u64,
 }
 
 /// Which server it was.
@@ -181,7 +189,7 @@ async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> 
     let has_epoch = worker.node_of(&worker.names.epoch).is_some_and(|of_epoch| Rc::ptr_eq(&of_epoch, node));
     let mut setup = Pipeline::new();
     setup.cmd("CLIENT").arg("ID");
-    setup.cmd("INFO").arg("server").arg("replication");
+    setup.cmd("INFO").arg("server").arg("replication").arg("persistence");
     setup.cmd("TIME");
     setup.cmd("SCRIPT").arg("LOAD").arg(REPLACE);
     if has_epoch {
@@ -221,11 +229,47 @@ async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> 
         };
         worker.epoch.set(Some(epoch));
     }
+    if worker.settings.clears_restarted
+        && let Some(former) = former.filter(|former| former.server.process != server.process)
+        && has_loaded_a_copy(about, worker.now_ms().saturating_sub(former.made_at))
+    {
+        begin_anew(worker, &mut link, &server.process).await?;
+        if has_epoch {
+            worker.epoch.set(Some(new_epoch(worker, &mut link.connection).await?));
+        }
+    }
     if node.takes_over.get() || former.is_some_and(|former| former.server != server) {
         repeat_writes(worker, &mut link).await?;
         node.takes_over.set(false);
     }
-    Ok((link, FormerLink { client: *client, server }))
+    Ok((link, FormerLink { client: *client, server, made_at: worker.now_ms() }))
+}
+
+/// Whether a server was started again since `age_ms` ago, with a copy of its data from a file: then it has forgotten all writes since the file was
+/// written, which may be long ago. A log of its own writes (`appendonly`) is up to date but for the last second. `about` is what INFO says.
+fn has_loaded_a_copy(about: &[u8], age_ms: u64) -> bool {
+    let number = |name: &str| str::from_utf8(info(about, name)?).ok()?.parse::<u64>().ok();
+    let is_younger = number("uptime_in_seconds").is_none_or(|uptime| uptime <= age_ms / 1000 + 1);
+    is_younger && number("rdb_last_load_keys_loaded") != Some(0) && number("aof_enabled") != Some(1)
+}
+
+/// Begins another epoch, in which nothing from before is valid, unless another process has done so for this server process.
+async fn begin_anew(worker: &Worker, link: &mut Link, process: &[u8]) -> Result<(), Problem> {
+    let mut of_log = match worker.node_of(&worker.names.log) {
+        Some(node) if !Rc::ptr_eq(&node, &link.node) => node.link().ok_or("The server of the log is not there.")?.connection,
+        _ => link.connection.clone(),
+    };
+    let mut load = Pipeline::new();
+    load.cmd("SCRIPT").arg("LOAD").arg(BEGIN_ANEW);
+    let replies = run(worker, &mut of_log, &load).await?;
+    let script = replies.first().and_then(bytes).ok_or("The server refused SCRIPT LOAD.")?;
+    let epoch: Epoch = crate::random::random();
+    let mut begin = Pipeline::new();
+    begin.cmd("EVALSHA").arg(script).arg(3).arg(worker.names.restart(process)).arg(&worker.names.epoch).arg(&worker.names.log);
+    begin.arg(&epoch[..]).arg(worker.settings.log_entries).arg(&worker.shared.source[..]);
+    all_done(&run(worker, &mut of_log, &begin).await?)?;
+    worker.epoch.set(None);
+    Ok(())
 }
 
 /// Sets a new epoch in place of a missing one, unless another process has done so. In a cluster it is announced in the log, since processes do not read it with
@@ -359,5 +403,27 @@ impl Link {
         load.cmd("SCRIPT").arg("LOAD").arg(REPLACE);
         self.run(worker, &load).await?;
         self.run(worker, commands).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t07_a_server_with_an_old_copy_is_known_by_what_it_says() {
+        let about = |uptime: u64, keys: u64, aof: u64| {
+            format!("# Server\r\nuptime_in_seconds:{uptime}\r\n# Persistence\r\nrdb_last_load_keys_loaded:{keys}\r\naof_enabled:{aof}\r\n")
+                .into_bytes()
+        };
+        assert!(has_loaded_a_copy(&about(0, 5, 0), 10), "it was started again, with a file");
+        assert!(has_loaded_a_copy(&about(60, 5, 0), 60_000));
+        assert!(
+            !has_loaded_a_copy(&about(60, 5, 0), 30_000),
+            "it is older than the connection before: a copy that followed, and takes over"
+        );
+        assert!(!has_loaded_a_copy(&about(0, 0, 0), 10), "it is empty");
+        assert!(!has_loaded_a_copy(&about(0, 5, 1), 10), "it has a log of its writes");
+        assert!(has_loaded_a_copy(b"", 10), "nothing is known");
     }
 }

@@ -20,6 +20,8 @@ pub struct Settings {
     pub blind: Option<Duration>,
     /// How long writes are remembered, to be repeated to a server that may have lost them.
     pub journal: Duration,
+    /// Whether everything is cleared after a server was started again with a copy of its data from a file.
+    pub clears_restarted: bool,
     /// How long a connection may take.
     pub connect: Duration,
     /// How long a command may take. Then the connection is given up.
@@ -52,6 +54,7 @@ impl Settings {
             log_entries: 100_000,
             blind: Some(Duration::from_millis(5_000)),
             journal: Duration::from_millis(10_000),
+            clears_restarted: true,
             connect: Duration::from_millis(1_000),
             command: Duration::from_millis(500),
             reconnect_cap: Duration::from_millis(5_000),
@@ -66,6 +69,13 @@ impl Settings {
                 "blind_ms" if value == "-1" => settings.blind = None,
                 "blind_ms" => settings.blind = Some(Duration::from_millis(number(name, value, 0, 3_600_000)?)),
                 "journal_ms" => settings.journal = Duration::from_millis(number(name, value, 0, 3_600_000)?),
+                "on_restart" => {
+                    settings.clears_restarted = match value {
+                        "clear" => true,
+                        "trust" => false,
+                        _ => return Err("The option on_restart of the URL must be clear or trust.".to_owned()),
+                    }
+                }
                 "connect_ms" => settings.connect = Duration::from_millis(number(name, value, 1, 600_000)?),
                 "command_ms" => settings.command = Duration::from_millis(number(name, value, 1, 600_000)?),
                 "reconnect_cap_ms" => settings.reconnect_cap = Duration::from_millis(number(name, value, 1, 600_000)?),
@@ -73,7 +83,7 @@ impl Settings {
                 _ => {
                     return Err(format!(
                         "The URL has the unknown option {name}. The options are prefix, lease_ms, notify_ms, log_entries, blind_ms, \
-                         journal_ms, connect_ms, command_ms, reconnect_cap_ms, and db, user, pass, protocol."
+                         journal_ms, on_restart, connect_ms, command_ms, reconnect_cap_ms, and db, user, pass, protocol."
                     ));
                 }
             }
@@ -163,6 +173,11 @@ impl Names {
         Names { entry: with("k:"), log: with("{log}"), epoch: with("{log}:epoch") }
     }
 
+    /// Remembers that another epoch has begun because of this server process. It is where the log is.
+    pub fn restart(&self, process: &[u8]) -> Vec<u8> {
+        [&self.log[..], b":", process].concat()
+    }
+
     /// The key in the server of a key of kvlight.
     pub fn entry(&self, key: &[u8]) -> Vec<u8> {
         [&self.entry, key].concat()
@@ -202,6 +217,7 @@ mod tests {
             ("redis://:secret@host/?prefix=", "needs the option prefix"),
             ("redis://:secret@host/?prefix=a&leas_ms=1", "unknown option leas_ms"),
             ("redis://:secret@host/?prefix=a&lease_ms=1", "from 10 to 3600000"),
+            ("redis://:secret@host/?prefix=a&on_restart=maybe", "clear or trust"),
             ("redis://:secret@host/?prefix=a%2", "%25"),
             ("redis://:secret@host/?prefix=a%zz", "%25"),
             ("http://:secret@host/?prefix=a", "looks like redis://"),

@@ -391,6 +391,46 @@ def t07_a_server_that_returns_with_an_old_copy_is_told_the_last_writes_again(wor
     assert c.fetch("x") == ("provider", "from_a")
 
 
+def old_copy_returns(world, **options):
+    """A server comes back with a copy from before writes that nobody repeats any more. Returns it, and two processes that had used it."""
+    server, a, b = two(world, reconnect_cap_ms=50, journal_ms=0, **options)
+    for key in ("x", "y", "z"):
+        assert a.do(f"put {key} old") == 0
+    a.synced()
+    server.call("SAVE")
+    for key in ("x", "y", "z"):
+        assert a.do(f"put {key} new") == 0
+    a.synced()
+    eventually("they are heard", lambda: b.state()["heard"] >= 6)
+    sessions = [worker.state()["sessions"] for worker in (a, b)]
+    server.kill()
+    server.start()
+    assert server.call("GET", ENTRY + "y").endswith(b"old"), "it has the old copy"
+    for worker, before in zip((a, b), sessions):
+        eventually("it is connected again", lambda: worker.state()["sessions"] > before)
+        worker.connected()
+    return server, a, b
+
+
+def t07_a_server_that_returns_with_an_old_copy_is_not_believed(world):
+    server, a, b = old_copy_returns(world)
+    b.do("auto new")
+    for key in ("x", "y", "z"):
+        assert b.fetch(key)[1] == "new"
+    assert len([key for key in server.keys() if key.startswith(LOG.encode() + b":") and not key.endswith(b":epoch")]) == 1
+    before = server.call("GET", LOG + ":epoch")
+    c = world.worker(server.url(), *PATIENT)
+    c.do("auto new")
+    assert c.fetch("x")[1] == "new"
+    assert server.call("GET", LOG + ":epoch") == before, "once is enough"
+
+
+def t07_a_server_with_an_old_copy_is_believed_if_the_program_says_so(world):
+    server, a, b = old_copy_returns(world, on_restart="trust")
+    c = world.worker(server.url(), *PATIENT)
+    assert c.fetch("y") == ("l2", "old")
+
+
 def t01_a_server_that_stands_still_is_no_error(world):
     server = world.server()
     fast = world.worker(server.url(command_ms=100, connect_ms=100, reconnect_cap_ms=50), "l2.timeout_ms=20", "l2.break_ms=20", "l2.break_cap_ms=50")
