@@ -1245,15 +1245,18 @@ KVL_API kvl_status_t kvl_options_set_real(kvl_options_t *options, const char *ke
 KVL_API kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progress_fn function, size_t step_keys);
 
 /**
- * Returns a sentence about the first setting that was refused. A fetch with such options fails with KVL_ERR_BAD_VALUE.
+ * Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If none was,
+ * it is about settings that contradict each other, or else those of the engine for which a fetch was last refused: a `stale.timeout_ms` that
+ * is not below `timeout_ms`, that is combined with `read` = `cache_only`, or that is 0 with `read` = `no_store`.
  *
  * @param options [borrowed] from kvl_options_new(); may be NULL.
- * @return UTF-8, NUL-terminated, borrowed until the options are freed; NULL if none was refused, for NULL, and for options from
+ * @return UTF-8, NUL-terminated, borrowed until the options are freed; NULL if nothing was refused, for NULL, and for options from
  *         before a fork.
  * @threads one
  * @since 0.1
  */
-KVL_API const char *kvl_options_problem(const kvl_options_t *options);
+KVL_API
+const char *kvl_options_problem(const kvl_options_t *options);
 
 /**
  * Frees options. Fetches that were started with them continue.

@@ -7,6 +7,7 @@ mod contradictions;
 mod manual;
 mod settings;
 
+pub use contradictions::FetchRefusal;
 pub use manual::as_markdown;
 pub use settings::*;
 
@@ -353,7 +354,7 @@ impl Draft {
 
     /// Returns `base`, overridden by the settings that were set here. The terms of an answer override options, and options override the
     /// configuration (rule F19).
-    pub fn over(&self, base: &FetchSettings) -> FetchSettings {
+    fn over(&self, base: &FetchSettings) -> FetchSettings {
         let mut all = Settings { fetch: base.clone(), ..Settings::default() };
         for (name, text) in &self.stated {
             if let Some((row, parsed)) = row(name).and_then(|row| Some((row, row.parse(Input::Text(text))?))) {

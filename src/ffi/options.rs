@@ -6,11 +6,11 @@ use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
 use super::handle::{Handle, HasGeneration};
 use super::types::{kvl_options_t, kvl_progress_fn};
-use crate::base::config::{Draft, FetchSettings, Input, Scope};
+use crate::base::config::{Draft, FetchRefusal, FetchSettings, Input, Scope};
 use crate::base::process::Generation;
 use crate::base::sync::Mutex;
 use crate::base::{Error, Status};
-use std::ffi::c_char;
+use std::ffi::{CStr, CString, c_char};
 use std::num::NonZeroUsize;
 use std::ptr::null;
 
@@ -22,6 +22,8 @@ pub(crate) struct Options {
 
 struct OptionParts {
     draft: Draft,
+    /// Why the last fetch was refused that contradicted itself or its engine. Does not refuse others.
+    contradiction: Option<&'static CStr>,
     progress: Option<Progress>,
 }
 
@@ -36,16 +38,21 @@ pub(crate) struct Progress {
 
 impl Options {
     fn new() -> Options {
-        let parts = OptionParts { draft: Draft::new(Scope::Fetch), progress: None };
+        let parts = OptionParts { draft: Draft::new(Scope::Fetch), contradiction: None, progress: None };
         Options { born: Generation::now(), parts: Mutex::new(parts) }
     }
 
-    /// The settings `base`, overridden by these options, and the progress. Fails if a setting was refused.
+    /// The settings `base`, overridden by these options, and the progress. Fails if a setting was refused, or if they contradict each other.
     pub(crate) fn over(&self, base: &FetchSettings) -> Result<(FetchSettings, Option<Progress>), Status> {
-        let parts = self.parts.lock();
-        match parts.draft.problem() {
-            Some(_) => Err(Status::ERR_BAD_VALUE),
-            None => Ok((parts.draft.over(base), parts.progress)),
+        let mut parts = self.parts.lock();
+        match parts.draft.for_fetch(base) {
+            Ok(settings) => Ok((settings, parts.progress)),
+            Err(refusal) => {
+                if let FetchRefusal::Contradiction(sentence) = refusal {
+                    parts.contradiction = Some(sentence);
+                }
+                Err(Status::ERR_BAD_VALUE)
+            }
         }
     }
 
@@ -54,11 +61,19 @@ impl Options {
     }
 }
 
+impl OptionParts {
+    fn problem(&self) -> Option<&CStr> {
+        let refused = self.draft.problem().map(CString::as_c_str);
+        // What contradicts itself does so in any engine.
+        refused.or_else(|| self.draft.contradiction_of_options()).or(self.contradiction)
+    }
+}
+
 /// The error of a call that would wait and was refused. It says which setting is wrong, or why the call cannot wait.
 pub(crate) fn refusal(options: Option<&Options>, status: Status) -> Error {
     match (status, options) {
         (Status::ERR_BAD_VALUE, Some(options)) => {
-            let problem = options.parts.lock().draft.problem().map(|problem| problem.to_string_lossy().into_owned());
+            let problem = options.parts.lock().problem().map(|problem| problem.to_string_lossy().into_owned());
             Error::with_text(status, 0, &problem.unwrap_or_default())
         }
         (Status::ERR_UNSUPPORTED, _) => {
@@ -173,10 +188,12 @@ pub unsafe extern "C" fn kvl_options_set_progress(
     })
 }
 
-/// Returns a sentence about the first setting that was refused. A fetch with such options fails with KVL_ERR_BAD_VALUE.
+/// Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If none was,
+/// it is about settings that contradict each other, or else those of the engine for which a fetch was last refused: a `stale.timeout_ms` that
+/// is not below `timeout_ms`, that is combined with `read` = `cache_only`, or that is 0 with `read` = `no_store`.
 ///
 /// @param options [borrowed] from kvl_options_new(); may be NULL.
-/// @return UTF-8, NUL-terminated, borrowed until the options are freed; NULL if none was refused, for NULL, and for options from
+/// @return UTF-8, NUL-terminated, borrowed until the options are freed; NULL if nothing was refused, for NULL, and for options from
 ///         before a fork.
 /// @threads one
 /// @since 0.1
@@ -186,8 +203,8 @@ pub unsafe extern "C" fn kvl_options_problem(options: *const kvl_options_t) -> *
     let caller = unsafe { Caller::trusted() };
     guard_or(null(), || {
         let options = caller.borrow(options).ok();
-        // The text outlives the lock: the first problem is kept until the options are freed, and never changed.
-        options.and_then(|options| options.parts.lock().draft.problem().map(|problem| problem.as_ptr())).unwrap_or(null())
+        // The text outlives the lock: the first problem is kept until the options are freed and never changed, and a contradiction is a constant.
+        options.and_then(|options| options.parts.lock().problem().map(CStr::as_ptr)).unwrap_or(null())
     })
 }
 

@@ -1,6 +1,16 @@
 //! Settings that are valid by themselves but exclude each other.
 
-use super::{ConcurrencyLimit, Draft, QueueOrder, Settings};
+use super::{ConcurrencyLimit, Draft, FetchSettings, QueueOrder, ReadMode, Settings};
+use std::ffi::CStr;
+
+/// Why a fetch is refused.
+#[derive(Clone, Copy, Debug)]
+pub enum FetchRefusal {
+    /// A setting of its options was refused: [`Draft::problem`].
+    Setting,
+    /// Its options contradict each other or the engine's settings, as the sentence says.
+    Contradiction(&'static CStr),
+}
 
 impl Draft {
     /// A sentence that says why an engine cannot be created from these settings, although each is valid; `None` if it can.
@@ -24,6 +34,10 @@ impl Draft {
             "\"refresh.after_ms\" is not below \"cache.ttl_ms\", so values expire before they are refreshed: lower the former or raise the latter"
         } else if fetch.stale_timeout.is_some_and(|stale| fetch.timeout.is_some_and(|timeout| timeout <= stale)) {
             "\"stale.timeout_ms\" is not below \"timeout_ms\", so a fetch ends before it receives the fallback: lower the former or raise the latter"
+        } else if fetch.stale_timeout.is_some() && fetch.read == ReadMode::CacheOnly {
+            "\"stale.timeout_ms\" limits how long a fetch waits for its load, but with \"read\" = cache_only nothing is loaded"
+        } else if refreshes && matches!(fetch.read, ReadMode::CacheOnly | ReadMode::NoStore) {
+            "\"refresh\" settings load values and store them, but with \"read\" = cache_only or no_store a fetch does not"
         } else if tasks.queue_ageing.is_some() && tasks.queue_order == QueueOrder::Lifo {
             "\"queue.ageing_ms\" works with \"queue.order\" = fifo alone, since with lifo older keys go last"
         } else if tasks.limit == ConcurrencyLimit::Adaptive && tasks.min_running > tasks.max_running {
@@ -42,6 +56,39 @@ impl Draft {
             return None;
         };
         Some(sentence.into())
+    }
+
+    /// The settings of a fetch with these options in an engine with the settings `base`.
+    pub fn for_fetch(&self, base: &FetchSettings) -> Result<FetchSettings, FetchRefusal> {
+        if self.problem.is_some() {
+            return Err(FetchRefusal::Setting);
+        }
+        let settings = self.over(base);
+        self.contradiction_in(&settings).map_or(Ok(settings), |sentence| Err(FetchRefusal::Contradiction(sentence)))
+    }
+
+    /// A sentence about these options if they contradict each other, in whatever engine.
+    pub fn contradiction_of_options(&self) -> Option<&'static CStr> {
+        self.contradiction_in(&self.over(&FetchSettings::default()))
+    }
+
+    /// A sentence that says why a fetch with the settings `settings`, of the engine and these options, is refused: the soft timeout that the
+    /// options state can never be of use.
+    ///
+    /// A soft timeout that only the configuration states refuses no fetch: a program may shorten `timeout_ms` of single fetches to the time
+    /// that it has left, which must not become an error.
+    fn contradiction_in(&self, settings: &FetchSettings) -> Option<&'static CStr> {
+        let is_stated = || self.stated.iter().any(|(name, _)| *name == "stale.timeout_ms");
+        let soft = settings.stale_timeout.filter(|_| is_stated())?;
+        if settings.timeout.is_some_and(|timeout| timeout <= soft) {
+            Some(c"\"stale.timeout_ms\" is not below \"timeout_ms\", so the fetch ends before it receives the fallback: lower the former or raise the latter")
+        } else if settings.read == ReadMode::CacheOnly {
+            Some(c"\"stale.timeout_ms\" limits how long the fetch waits for its load, but with \"read\" = cache_only nothing is loaded")
+        } else if settings.read == ReadMode::NoStore && soft.is_zero() {
+            Some(c"\"stale.timeout_ms\" = 0 leaves the answer of the load to later fetches, but with \"read\" = no_store it is not stored for them")
+        } else {
+            None
+        }
     }
 }
 
@@ -108,6 +155,9 @@ mod tests {
             ("refresh.after=0.5 cache.ttl_ms=0", "cache.ttl_ms=0"),
             ("stale.timeout_ms=5 timeout_ms=5", "stale.timeout_ms=5 timeout_ms=6"),
             ("stale.timeout_ms=6 timeout_ms=5", "timeout_ms=5"),
+            ("stale.timeout_ms=5 read=cache_only", "stale.timeout_ms=5 read=no_store"),
+            ("refresh.after_ms=5 read=cache_only", "refresh.after_ms=5 read=refresh"),
+            ("refresh.after=0.5 cache.ttl_ms=5 read=no_store", "refresh.after=0.5 cache.ttl_ms=5 read=normal"),
             ("queue.order=lifo queue.ageing_ms=5", "queue.order=fifo queue.ageing_ms=5"),
             ("tasks.limit=some", "tasks.limit=adaptive"),
             ("tasks.min_running=0", "tasks.min_running=1"),
@@ -119,6 +169,48 @@ mod tests {
             let family = name.split('.').next().expect("a family");
             assert!(sentence.contains(family), "{bad}: {sentence}");
             assert_eq!(problem(good), None, "{good}");
+        }
+    }
+    /// The sentence with which a fetch is refused that has the options `options` in an engine with the settings `config`.
+    fn problem_of_fetch(config: &str, options: &str) -> Option<String> {
+        let draft = |scope, text: &str| {
+            let mut draft = Draft::new(scope);
+            for (name, value) in text.split_whitespace().filter_map(|setting| setting.split_once('=')) {
+                draft.set(name, Input::Text(value)).expect("a setting with a value in its range");
+            }
+            draft
+        };
+        let config = draft(Scope::Engine, config);
+        match draft(Scope::Fetch, options).for_fetch(&config.settings.fetch) {
+            Ok(_) => None,
+            Err(FetchRefusal::Contradiction(sentence)) => Some(sentence.to_str().expect("text").to_owned()),
+            Err(FetchRefusal::Setting) => panic!("{options}: every value is in its range"),
+        }
+    }
+
+    #[test]
+    fn l09b_r04_a_fetch_whose_soft_timeout_cannot_be_of_use_is_refused_with_a_sentence_that_names_it() {
+        for (config, bad, good) in [
+            ("", "stale.timeout_ms=5 timeout_ms=5", "stale.timeout_ms=5 timeout_ms=6"),
+            ("", "timeout_ms=5 stale.timeout_ms=6", "timeout_ms=5 stale.timeout_ms=-1"),
+            ("timeout_ms=5", "stale.timeout_ms=5", "stale.timeout_ms=4"),
+            ("timeout_ms=5", "stale.timeout_ms=5 timeout_ms=4", "stale.timeout_ms=5 timeout_ms=-1"),
+            ("", "stale.timeout_ms=0 read=cache_only", "stale.timeout_ms=0 read=refresh"),
+            ("read=cache_only", "stale.timeout_ms=5", "stale.timeout_ms=5 read=normal"),
+            ("", "stale.timeout_ms=0 read=no_store", "stale.timeout_ms=1 read=no_store"),
+            ("read=no_store", "stale.timeout_ms=0", "stale.timeout_ms=-1"),
+        ] {
+            let sentence = problem_of_fetch(config, bad).unwrap_or_else(|| panic!("{config}, {bad} was accepted"));
+            assert!(sentence.contains("\"stale.timeout_ms\""), "{sentence}");
+            assert_eq!(problem_of_fetch(config, good), None, "{config}, {good}");
+        }
+    }
+
+    #[test]
+    fn r04_a_soft_timeout_of_the_configuration_refuses_no_fetch() {
+        let config = "stale.timeout_ms=500";
+        for options in ["", "timeout_ms=37", "read=cache_only", "read=no_store", "retry.count=3 timeout_ms=1"] {
+            assert_eq!(problem_of_fetch(config, options), None, "{options}");
         }
     }
 }

@@ -8,6 +8,7 @@ struct source {
     atomic_int calls;
     atomic_int is_down;
     _Atomic uint32_t flags;
+    const kvl_terms_t *terms; /* of every answer; NULL: by the key */
 };
 
 static void provide_from(void *user_data, kvl_request_t *request)
@@ -27,7 +28,7 @@ static void provide_from(void *user_data, kvl_request_t *request)
             continue;
         }
         terms.stale_ttl_ms = key->data[0] == 'n' ? KVL_STALE_NEVER : 0;
-        status = kvl_request_resolve_bytes(request, i, key->data, key->len, &terms);
+        status = kvl_request_resolve_bytes(request, i, key->data, key->len, source->terms ? source->terms : &terms);
         CHECK(status == KVL_OK || status == KVL_ERR_CLOSED);
     }
 }
@@ -63,7 +64,7 @@ struct outcome {
     char text[16];
 };
 
-static struct outcome fetch(kvl_tasks_t *tasks, const char *key)
+static struct outcome fetch_with(kvl_tasks_t *tasks, const char *key, const kvl_options_t *options)
 {
     struct outcome outcome;
     kvl_slice_t slice;
@@ -73,7 +74,7 @@ static struct outcome fetch(kvl_tasks_t *tasks, const char *key)
     memset(&outcome, 0, sizeof outcome);
     slice.data = (const uint8_t *)key;
     slice.len = strlen(key);
-    STATUS(kvl_tasks_fetch_all_wait(tasks, &slice, 1, NULL, NULL, &results), KVL_OK);
+    STATUS(kvl_tasks_fetch_all_wait(tasks, &slice, 1, options, NULL, &results), KVL_OK);
     result = kvl_results_at(results, 0);
     outcome.status = result->status;
     outcome.source = result->source;
@@ -88,9 +89,11 @@ static struct outcome fetch(kvl_tasks_t *tasks, const char *key)
     return outcome;
 }
 
+static struct outcome fetch(kvl_tasks_t *tasks, const char *key) { return fetch_with(tasks, key, NULL); }
+
 static void r02_a_stale_value_is_delivered_with_the_error_of_the_load(void)
 {
-    struct source source = { 0, 0, 0 };
+    struct source source = { 0, 0, 0, NULL };
     kvl_clock_t *clock = NULL;
     kvl_tasks_t *tasks = engine_of(config_of(&source, &clock));
     kvl_value_t *value = NULL;
@@ -127,7 +130,7 @@ static void r02_a_stale_value_is_delivered_with_the_error_of_the_load(void)
 
 static void r01_a_lookup_misses_a_stale_entry(void)
 {
-    struct source source = { 0, 0, 0 };
+    struct source source = { 0, 0, 0, NULL };
     kvl_clock_t *clock = NULL;
     kvl_tasks_t *tasks = engine_of(config_of(&source, &clock));
     kvl_cache_t *cache = NULL;
@@ -148,7 +151,7 @@ static void r01_a_lookup_misses_a_stale_entry(void)
 
 static void r04_a_fetch_with_no_time_to_wait_gets_the_stale_value(void)
 {
-    struct source source = { 0, 0, 0 };
+    struct source source = { 0, 0, 0, NULL };
     kvl_clock_t *clock = NULL;
     kvl_config_t *config = config_of(&source, &clock);
     kvl_tasks_t *tasks;
@@ -165,9 +168,150 @@ static void r04_a_fetch_with_no_time_to_wait_gets_the_stale_value(void)
     kvl_clock_release(clock);
 }
 
+static void r04_a_fetch_states_for_itself_how_long_it_waits(void)
+{
+    struct source source = { 0, 0, 0, NULL };
+    kvl_clock_t *clock = NULL;
+    kvl_tasks_t *tasks = engine_of(config_of(&source, &clock));
+    kvl_options_t *at_once = NULL;
+    struct outcome outcome;
+
+    STATUS(kvl_options_new(&at_once), KVL_OK);
+    STATUS(kvl_options_set_int(at_once, "stale.timeout_ms", 0), KVL_OK);
+    CHECK(fetch(tasks, "k").status == KVL_VALUE);
+    STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
+    source.is_down = 1;
+    outcome = fetch_with(tasks, "k", at_once);
+    CHECK(outcome.status == KVL_VALUE && outcome.flags && outcome.code == 0);
+    /* Another fetch waits for the load. */
+    outcome = fetch(tasks, "k");
+    CHECK(outcome.status == KVL_VALUE && outcome.flags && outcome.code == 503);
+    kvl_options_free(at_once);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    kvl_clock_release(clock);
+}
+
+static void ignore_result(void *user_data, const kvl_result_t *result) { (void)user_data, (void)result; }
+static void ignore_results(void *user_data, kvl_results_t *results) { (void)user_data, (void)results; }
+
+/* Every call that takes options refuses these, and the sentence contains `words`. */
+static void check_refused(kvl_tasks_t *tasks, const kvl_options_t *options, const char *words)
+{
+    kvl_slice_t key = SLICE("k");
+    kvl_value_t *value = NULL;
+    kvl_results_t *results = NULL;
+    kvl_error_t *error = NULL;
+
+    STATUS(kvl_tasks_fetch(tasks, KEY("k"), options, NULL, ignore_result, NULL, NULL, NULL), KVL_ERR_BAD_VALUE);
+    STATUS(kvl_tasks_fetch_each(tasks, &key, 1, options, NULL, ignore_result, NULL, NULL), KVL_ERR_BAD_VALUE);
+    STATUS(kvl_tasks_fetch_all(tasks, &key, 1, options, NULL, ignore_results, NULL, NULL, NULL), KVL_ERR_BAD_VALUE);
+    STATUS(kvl_tasks_fetch_all_wait(tasks, &key, 1, options, NULL, &results), KVL_ERR_BAD_VALUE);
+    STATUS(kvl_tasks_refresh(tasks, &key, 1, options), KVL_ERR_BAD_VALUE);
+    STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), options, NULL, &value, &error), KVL_ERR_BAD_VALUE);
+    CHECK(value == NULL && results == NULL);
+    CHECK(strstr(kvl_error_message(error), words) != NULL);
+    CHECK(strstr(kvl_options_problem(options), words) != NULL);
+    kvl_error_release(error);
+}
+
+static void l09b_r04_a_soft_timeout_that_cannot_be_of_use_is_refused_by_each_call(void)
+{
+    struct source source = { 0, 0, 0, NULL };
+    kvl_clock_t *clock = NULL;
+    kvl_config_t *config = config_of(&source, &clock);
+    kvl_options_t *options = NULL;
+    kvl_tasks_t *tasks, *impatient;
+
+    tasks = engine_of(config);
+    kvl_clock_release(clock);
+    config = config_of(&source, &clock);
+    STATUS(kvl_config_set_int(config, "timeout_ms", 10), KVL_OK);
+    STATUS(kvl_config_set_int(config, "stale.timeout_ms", 5), KVL_OK);
+    impatient = engine_of(config);
+
+    /* What contradicts itself is known before any call. */
+    STATUS(kvl_options_new(&options), KVL_OK);
+    STATUS(kvl_options_set_int(options, "stale.timeout_ms", 10), KVL_OK);
+    CHECK(kvl_options_problem(options) == NULL);
+    STATUS(kvl_options_set_int(options, "timeout_ms", 10), KVL_OK);
+    CHECK(strstr(kvl_options_problem(options), "before it receives the fallback") != NULL);
+    STATUS(kvl_options_set_int(options, "timeout_ms", -1), KVL_OK);
+    CHECK(kvl_options_problem(options) == NULL);
+    check_refused(impatient, options, "before it receives the fallback");
+    CHECK(source.calls == 0);
+    CHECK(fetch_with(tasks, "k", options).status == KVL_VALUE); /* this engine has no timeout */
+    STATUS(kvl_options_set_int(options, "timeout_ms", 10), KVL_OK);
+    check_refused(tasks, options, "before it receives the fallback");
+    STATUS(kvl_options_set_int(options, "timeout_ms", 11), KVL_OK);
+    CHECK(fetch_with(tasks, "k", options).status == KVL_VALUE);
+    STATUS(kvl_options_set(options, "read", "cache_only"), KVL_OK);
+    check_refused(tasks, options, "nothing is loaded");
+    STATUS(kvl_options_set(options, "read", "no_store"), KVL_OK);
+    CHECK(fetch_with(tasks, "k", options).status == KVL_VALUE);
+    STATUS(kvl_options_set_int(options, "stale.timeout_ms", 0), KVL_OK);
+    check_refused(tasks, options, "it is not stored");
+    kvl_options_free(options);
+
+    /* What only the configuration states gives way. */
+    STATUS(kvl_options_new(&options), KVL_OK);
+    STATUS(kvl_options_set_int(options, "timeout_ms", 3), KVL_OK);
+    CHECK(fetch_with(impatient, "k", options).status == KVL_VALUE);
+    STATUS(kvl_options_set(options, "read", "cache_only"), KVL_OK);
+    CHECK(fetch_with(impatient, "none", options).status == KVL_MISS);
+    CHECK(kvl_options_problem(options) == NULL);
+    kvl_options_free(options);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    STATUS(kvl_tasks_free(impatient), KVL_OK);
+    kvl_clock_release(clock);
+}
+
+static void r01_r02_an_answer_is_never_lost_because_of_its_terms(void)
+{
+    kvl_slice_t tag = SLICE("tag");
+    kvl_terms_t terms = KVL_TERMS_INIT;
+    struct source source = { 0, 0, 0, NULL };
+    kvl_clock_t *clock = NULL;
+    kvl_config_t *config = config_of(&source, &clock);
+    kvl_cache_t *cache = NULL;
+    kvl_tasks_t *tasks;
+
+    STATUS(kvl_config_set_int(config, "stale.ttl_ms", 0), KVL_OK);
+    tasks = engine_of(config);
+    STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
+    source.terms = &terms;
+
+    /* A grace of its own, without a TTL: it begins when the entry is expired. */
+    terms.ttl_ms = KVL_TTL_NEVER;
+    terms.stale_ttl_ms = 5000;
+    CHECK(fetch(tasks, "k").status == KVL_VALUE);
+    STATUS(kvl_clock_advance(clock, 1000000), KVL_OK);
+    CHECK(fetch(tasks, "k").source == KVL_SOURCE_STORE);
+    STATUS(kvl_cache_expire(cache, KEY("k")), KVL_OK);
+    source.is_down = 1;
+    CHECK(fetch(tasks, "k").flags != 0);
+
+    /* Not to be stored, whatever else is stated: it is delivered, and neither it nor the older entry is left as a fallback. */
+    source.is_down = 0;
+    STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
+    CHECK(kvl_cache_len(cache) == 1);
+    terms.ttl_ms = 0;
+    terms.priority = 2;
+    terms.cost = 7;
+    terms.version = tag.data, terms.version_len = tag.len;
+    terms.tags = &tag, terms.tags_len = 1;
+    CHECK(fetch(tasks, "k").source == KVL_SOURCE_PROVIDER);
+    CHECK(kvl_cache_len(cache) == 0);
+    source.is_down = 1;
+    CHECK(fetch(tasks, "k").status == KVL_ERR_PROVIDER);
+
+    kvl_cache_release(cache);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    kvl_clock_release(clock);
+}
+
 static void r12_an_expired_key_is_reloaded_and_keeps_its_value_as_a_fallback(void)
 {
-    struct source source = { 0, 0, 0 };
+    struct source source = { 0, 0, 0, NULL };
     kvl_clock_t *clock = NULL;
     kvl_tasks_t *tasks = engine_of(config_of(&source, &clock));
     kvl_cache_t *cache = NULL;
@@ -188,7 +332,7 @@ static void r12_an_expired_key_is_reloaded_and_keeps_its_value_as_a_fallback(voi
 
 static void r01_a_stale_ttl_without_a_ttl_is_rejected_with_a_message(void)
 {
-    struct source source = { 0, 0, 0 };
+    struct source source = { 0, 0, 0, NULL };
     kvl_clock_t *clock = NULL;
     kvl_config_t *config = config_of(&source, &clock);
     kvl_tasks_t *tasks = NULL;
@@ -214,7 +358,7 @@ static void wait_for_refreshes(kvl_tasks_t *tasks, uint64_t refreshes)
 
 static void r05_an_entry_in_use_is_refreshed_before_it_expires(void)
 {
-    struct source source = { 0, 0, 0 };
+    struct source source = { 0, 0, 0, NULL };
     kvl_clock_t *clock = NULL;
     kvl_config_t *config = config_of(&source, &clock);
     kvl_tasks_t *tasks;
@@ -252,6 +396,9 @@ int main(void)
     r02_a_stale_value_is_delivered_with_the_error_of_the_load();
     r01_a_lookup_misses_a_stale_entry();
     r04_a_fetch_with_no_time_to_wait_gets_the_stale_value();
+    r04_a_fetch_states_for_itself_how_long_it_waits();
+    l09b_r04_a_soft_timeout_that_cannot_be_of_use_is_refused_by_each_call();
+    r01_r02_an_answer_is_never_lost_because_of_its_terms();
     r12_an_expired_key_is_reloaded_and_keeps_its_value_as_a_fallback();
     r01_a_stale_ttl_without_a_ttl_is_rejected_with_a_message();
     DONE();
