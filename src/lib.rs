@@ -29,5 +29,5 @@ pub use base::clock::ManualClock;
 pub use cache::Cause;
 pub use typed::{
     BatchFuture, BreakerOverride, BreakerState, Builder, CacheKey, CacheState, DetailedBatch, DetailedFetch, EntryTerms, ErrorKind,
-    FetchError, FetchFuture, FetchResult, Fetched, KeyBytes, LoadRequest, Source, StaleEntry, Tasks, TypedCache,
+    FetchError, FetchFuture, FetchOptions, FetchResult, Fetched, IntoSetting, KeyBytes, LoadRequest, Source, StaleEntry, Tasks, TypedCache,
 };

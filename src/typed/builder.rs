@@ -4,6 +4,7 @@ use super::cache::TypedCache;
 use super::error::FetchError;
 use super::key::CacheKey;
 use super::request::LoadRequest;
+use super::setting::IntoSetting;
 use super::tasks::Tasks;
 use super::value::shared;
 use crate::base::clock::{Clock, ManualClock};
@@ -40,9 +41,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
 
     /// Sets one setting by its name in `docs/CONFIGURATION.md`. If the name or the value is refused, [`Builder::build`] fails and describes
     /// it.
-    pub fn set(mut self, name: &str, value: impl ToString) -> Builder<K, V> {
+    pub fn set(mut self, name: &str, value: impl IntoSetting) -> Builder<K, V> {
         // The draft remembers the first refused setting.
-        let _ = self.draft.set(name, Input::Text(&value.to_string()));
+        let _ = self.draft.set(name, Input::Text(&value.to_text(name)));
         self
     }
 

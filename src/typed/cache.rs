@@ -128,7 +128,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.store(key, Answer::Null, EntryTerms::default())
+        self.put_absent_with(key, EntryTerms::default())
+    }
+
+    /// Like [`TypedCache::put_absent`], with the given terms. An error if the version or a tag is out of range.
+    pub fn put_absent_with<Q: KeyBytes + ?Sized>(&self, key: &Q, terms: EntryTerms) -> Result<bool, FetchError>
+    where
+        K: Borrow<Q>,
+    {
+        self.store(key, Answer::Null, terms)
     }
 
     fn store<Q: KeyBytes + ?Sized>(&self, key: &Q, answer: Answer, terms: EntryTerms) -> Result<bool, FetchError> {

@@ -4,8 +4,10 @@ use super::error::FetchError;
 use super::fetched::Fetched;
 use super::tasks::FetchResult;
 use super::value::shared;
+use crate::base::config::FetchSettings;
 use crate::base::sync::Mutex;
 use crate::engine::Core;
+use crate::engine::call_settings::CallSettings;
 use crate::engine::fetch::{FetchAnswer, FetchCall};
 use crate::engine::fetch_handle::FetchHandle;
 use crate::engine::host::{Receiver, Results};
@@ -49,8 +51,8 @@ pub struct DetailedFetch<V>(FetchFuture<V>);
 pub struct DetailedBatch<V>(BatchFuture<V>);
 
 impl<V> FetchFuture<V> {
-    pub(super) fn new(core: Arc<Core>, key: Vec<u8>) -> FetchFuture<V> {
-        FetchFuture { call: PendingCall::new(core, Form::Each, vec![key]), value: PhantomData }
+    pub(super) fn new(core: Arc<Core>, key: Vec<u8>, settings: OwnSettings) -> FetchFuture<V> {
+        FetchFuture { call: PendingCall::new(core, Form::Each, vec![key], settings), value: PhantomData }
     }
 
     /// The same fetch, whose result also says where the value came from, how old it is, and whether it is stale.
@@ -60,8 +62,8 @@ impl<V> FetchFuture<V> {
 }
 
 impl<V> BatchFuture<V> {
-    pub(super) fn new(core: Arc<Core>, keys: Vec<Vec<u8>>) -> BatchFuture<V> {
-        BatchFuture { call: PendingCall::new(core, Form::All, keys), value: PhantomData }
+    pub(super) fn new(core: Arc<Core>, keys: Vec<Vec<u8>>, settings: OwnSettings) -> BatchFuture<V> {
+        BatchFuture { call: PendingCall::new(core, Form::All, keys, settings), value: PhantomData }
     }
 
     /// The same fetch, whose results also say where the values came from, how old they are, and whether they are stale.
@@ -102,6 +104,9 @@ impl<V: Send + Sync + 'static> Future for DetailedBatch<V> {
     }
 }
 
+/// The settings of a call with options; `None`: the engine's. An error if the options were refused.
+pub(super) type OwnSettings = Result<Option<Arc<FetchSettings>>, FetchError>;
+
 /// One call of the engine, from its creation until its answer is taken.
 struct PendingCall {
     core: Arc<Core>,
@@ -112,7 +117,7 @@ struct PendingCall {
 
 enum CallStage {
     /// The future was never polled.
-    New,
+    New(OwnSettings),
     /// The answer will be put into the slot.
     Running { handle: Arc<FetchHandle>, slot: Arc<Mutex<AnswerSlot>> },
     /// The answer was taken.
@@ -127,8 +132,8 @@ struct AnswerSlot {
 }
 
 impl PendingCall {
-    fn new(core: Arc<Core>, form: Form, keys: Vec<Vec<u8>>) -> PendingCall {
-        PendingCall { core, form, keys, stage: CallStage::New }
+    fn new(core: Arc<Core>, form: Form, keys: Vec<Vec<u8>>, settings: OwnSettings) -> PendingCall {
+        PendingCall { core, form, keys, stage: CallStage::New(settings) }
     }
 
     /// Polls a call for one key.
@@ -148,8 +153,14 @@ impl PendingCall {
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {
-        match &self.stage {
-            CallStage::New => self.start(context),
+        match &mut self.stage {
+            CallStage::New(settings) => match std::mem::replace(settings, Ok(None)) {
+                Ok(own) => self.start(own, context),
+                Err(refused) => {
+                    self.stage = CallStage::Over;
+                    Poll::Ready(Err(refused))
+                }
+            },
             CallStage::Running { slot, .. } => {
                 let mut held = slot.lock();
                 let Some(answer) = held.answer.take() else {
@@ -170,12 +181,12 @@ impl PendingCall {
         }
     }
 
-    fn start(&mut self, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {
+    fn start(&mut self, own: Option<Arc<FetchSettings>>, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {
         let handle = Arc::new(FetchHandle::new());
         let slot = Arc::new(Mutex::new(AnswerSlot { answer: None, waker: Some(context.waker().clone()) }));
         let call = FetchCall {
             form: self.form,
-            settings: self.core.fetch_settings().into(),
+            settings: own.map_or_else(|| self.core.fetch_settings().into(), CallSettings::from),
             progress_step: 0,
             handle: Some(&handle),
             at_once: true,

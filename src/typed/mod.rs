@@ -25,6 +25,7 @@
 //! old it is, and whether it is stale.
 //!
 //! - [`Tasks`]: an engine, which is a cache with a provider. [`Builder`] creates it.
+//! - [`FetchOptions`]: settings for single calls, such as a time limit, retries, or how long to wait before an expired value is served.
 //! - [`TypedCache`]: a cache without a provider, or an engine's cache, for reading and writing.
 //! - [`LoadRequest`]: the keys that a provider is to answer, now or later, on any thread; with [`StaleEntry`], what the cache has of them.
 //! - [`CacheKey`]: types that can be keys. [`FetchError`]: the reason why a fetch failed.
@@ -37,7 +38,9 @@ mod error;
 mod fetch;
 mod fetched;
 mod key;
+mod options;
 mod request;
+mod setting;
 mod tasks;
 mod value;
 
@@ -49,5 +52,7 @@ pub use error::{ErrorKind, FetchError};
 pub use fetch::{BatchFuture, DetailedBatch, DetailedFetch, FetchFuture};
 pub use fetched::Fetched;
 pub use key::{CacheKey, KeyBytes};
+pub use options::FetchOptions;
 pub use request::{LoadRequest, StaleEntry};
+pub use setting::IntoSetting;
 pub use tasks::{FetchResult, Tasks};

@@ -4,7 +4,7 @@ use super::cache::EntryTerms;
 use super::error::of_provider;
 use super::key::{CacheKey, KeyBytes};
 use super::value::{shared, stored};
-use crate::base::{Answer, Status, StoreTerms};
+use crate::base::{Answer, Status};
 use crate::engine::request::Ticket;
 use crate::task::Unanswered;
 use std::borrow::Borrow;
@@ -85,7 +85,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
 
     /// Answers that the key at `index` is absent.
     pub fn resolve_absent(&self, index: usize) -> bool {
-        self.ticket.resolve(index, Answer::Null, StoreTerms::default()) == Status::OK
+        self.resolve_absent_with(index, EntryTerms::default())
+    }
+
+    /// Answers that the key at `index` is absent, with the given terms: for example how long that is known, and how long it stays as a
+    /// fallback. Refused if the version or a tag is out of range.
+    pub fn resolve_absent_with(&self, index: usize, terms: EntryTerms) -> bool {
+        terms.stated().is_ok_and(|terms| self.ticket.resolve(index, Answer::Null, terms) == Status::OK)
     }
 
     /// Fails the key at `index`. It is retried if the settings say so.
@@ -116,8 +122,57 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
     where
         K: Borrow<Q>,
     {
-        let answer = Answer::Value(stored(value.into(), 0));
-        key.with_bytes(|key| self.ticket.supply(key, answer, StoreTerms::default())) == Status::OK
+        self.supply_with(key, value, EntryTerms::default())
+    }
+
+    /// Answers by key like [`LoadRequest::supply`], with the given terms. Refused if the version or a tag is out of range.
+    pub fn supply_with<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>, terms: EntryTerms) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        let answer = Answer::Value(stored(value.into(), terms.cost.unwrap_or(0)));
+        self.supply_answer(key, answer, terms)
+    }
+
+    /// Answers by key, like [`LoadRequest::supply`], that a record is absent.
+    pub fn supply_absent<Q: KeyBytes + ?Sized>(&self, key: &Q) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.supply_absent_with(key, EntryTerms::default())
+    }
+
+    /// Like [`LoadRequest::supply_absent`], with the given terms. Refused if the version or a tag is out of range.
+    pub fn supply_absent_with<Q: KeyBytes + ?Sized>(&self, key: &Q, terms: EntryTerms) -> bool
+    where
+        K: Borrow<Q>,
+    {
+        self.supply_answer(key, Answer::Null, terms)
+    }
+
+    fn supply_answer<Q: KeyBytes + ?Sized>(&self, key: &Q, answer: Answer, terms: EntryTerms) -> bool {
+        let Ok(terms) = terms.stated() else { return false };
+        key.with_bytes(|key| self.ticket.supply(key, answer, terms)) == Status::OK
+    }
+
+    /// The number of this attempt to load the key at `index`; the first is 1. 0 if the index is out of range.
+    pub fn attempt(&self, index: usize) -> u32 {
+        self.ticket.attempt(index).unwrap_or(0)
+    }
+
+    /// Whether the answer to the key at `index` is still wanted.
+    pub fn is_wanted(&self, index: usize) -> bool {
+        self.ticket.is_wanted(index)
+    }
+
+    /// The highest urgency among the keys (`urgency`).
+    pub fn urgency(&self) -> i32 {
+        self.ticket.urgency()
+    }
+
+    /// The time until the attempt times out (`attempt_timeout_ms`); `None` if it does not.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.ticket.time_left()
     }
 
     /// Whether no key is wanted any more, so that the provider may give up.

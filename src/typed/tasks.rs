@@ -5,9 +5,12 @@ use super::cache::TypedCache;
 use super::error::FetchError;
 use super::fetch::{BatchFuture, FetchFuture, of_outcome};
 use super::key::{CacheKey, KeyBytes, copied};
+use super::options::FetchOptions;
 use crate::base::Status;
+use crate::base::config::FetchSettings;
 use crate::base::process::must_not_wait;
 use crate::engine::Core;
+use crate::engine::call_settings::CallSettings;
 use crate::engine::fetch::{FetchAnswer, FetchCall};
 use crate::engine::invalidate::Outdated;
 use crate::task::Form;
@@ -61,7 +64,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        FetchFuture::new(self.core().clone(), key.with_bytes(<[u8]>::to_vec))
+        FetchFuture::new(self.core().clone(), key.with_bytes(<[u8]>::to_vec), Ok(None))
+    }
+
+    /// Like [`Tasks::fetch`], with the given options.
+    pub fn fetch_with<Q: KeyBytes + ?Sized>(&self, key: &Q, options: &FetchOptions) -> FetchFuture<V>
+    where
+        K: Borrow<Q>,
+    {
+        FetchFuture::new(self.core().clone(), key.with_bytes(<[u8]>::to_vec), self.own(options).map(Some))
     }
 
     /// Fetches several keys; those that are missing are loaded together.
@@ -69,7 +80,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        BatchFuture::new(self.core().clone(), copied(keys))
+        BatchFuture::new(self.core().clone(), copied(keys), Ok(None))
+    }
+
+    /// Like [`Tasks::fetch_all`], with the given options.
+    pub fn fetch_all_with<'k, Q: KeyBytes + ?Sized + 'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k Q>,
+        options: &FetchOptions,
+    ) -> BatchFuture<V>
+    where
+        K: Borrow<Q>,
+    {
+        BatchFuture::new(self.core().clone(), copied(keys), self.own(options).map(Some))
     }
 
     /// Like [`Tasks::fetch`], but blocks the calling thread. Inside the provider or a callback it would wait for itself, so there it fails
@@ -78,10 +101,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        match key.with_bytes(|key| self.wait(Form::Each, [key].into_iter()))? {
-            FetchAnswer::Now(outcome) => of_outcome(outcome),
-            FetchAnswer::Ready(_) | FetchAnswer::Pending => unreachable!("a fetch of one key is answered with its outcome"),
-        }
+        self.wait_for_one(key, self.core().fetch_settings().into())
+    }
+
+    /// Like [`Tasks::fetch_wait`], with the given options.
+    pub fn fetch_wait_with<Q: KeyBytes + ?Sized>(&self, key: &Q, options: &FetchOptions) -> FetchResult<V>
+    where
+        K: Borrow<Q>,
+    {
+        self.wait_for_one(key, self.own(options)?.into())
     }
 
     /// Like [`Tasks::fetch_all`], but blocks the calling thread, with the restriction of [`Tasks::fetch_wait`].
@@ -92,18 +120,49 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        let keys = copied(keys);
-        match self.wait(Form::All, keys.iter().map(Vec::as_slice))? {
+        self.wait_for_all(&copied(keys), self.core().fetch_settings().into())
+    }
+
+    /// Like [`Tasks::fetch_all_wait`], with the given options.
+    pub fn fetch_all_wait_with<'k, Q: KeyBytes + ?Sized + 'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k Q>,
+        options: &FetchOptions,
+    ) -> Result<Vec<FetchResult<V>>, FetchError>
+    where
+        K: Borrow<Q>,
+    {
+        self.wait_for_all(&copied(keys), self.own(options)?.into())
+    }
+
+    /// The settings of a fetch with these options.
+    fn own(&self, options: &FetchOptions) -> Result<Arc<FetchSettings>, FetchError> {
+        options.over(self.core().fetch_settings())
+    }
+
+    fn wait_for_one<Q: KeyBytes + ?Sized>(&self, key: &Q, settings: CallSettings<'_>) -> FetchResult<V> {
+        match key.with_bytes(|key| self.wait(Form::Each, [key].into_iter(), settings))? {
+            FetchAnswer::Now(outcome) => of_outcome(outcome),
+            FetchAnswer::Ready(_) | FetchAnswer::Pending => unreachable!("a fetch of one key is answered with its outcome"),
+        }
+    }
+
+    fn wait_for_all(&self, keys: &[Vec<u8>], settings: CallSettings<'_>) -> Result<Vec<FetchResult<V>>, FetchError> {
+        match self.wait(Form::All, keys.iter().map(Vec::as_slice), settings)? {
             FetchAnswer::Ready(results) => Ok(results.batch.outcomes.into_iter().map(of_outcome).collect()),
             FetchAnswer::Now(_) | FetchAnswer::Pending => unreachable!("a fetch of many keys is answered with its results"),
         }
     }
 
-    fn wait<'k>(&self, form: Form, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone) -> Result<FetchAnswer, FetchError> {
+    fn wait<'k>(
+        &self,
+        form: Form,
+        keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone,
+        settings: CallSettings<'_>,
+    ) -> Result<FetchAnswer, FetchError> {
         if must_not_wait() {
             return Err(FetchError::of(Status::ERR_REENTRANT));
         }
-        let settings = self.core().fetch_settings().into();
         let call = FetchCall { form, settings, progress_step: 0, handle: None, at_once: true };
         self.core().fetch_wait(keys, &call).map_err(FetchError::of)
     }
@@ -113,8 +172,24 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        let keys = copied(keys);
-        self.core().refresh(keys.iter().map(Vec::as_slice), self.core().refresh_settings()).map_err(FetchError::of)
+        self.refresh_by(&copied(keys), self.core().refresh_settings())
+    }
+
+    /// Like [`Tasks::refresh`], with the given options: for example an `urgency`, or retries. Fails with `read` = `cache_only` or `no_store`.
+    /// Options about waiting have no effect, since nobody waits for a refresh.
+    pub fn refresh_with<'k, Q: KeyBytes + ?Sized + 'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k Q>,
+        options: &FetchOptions,
+    ) -> Result<(), FetchError>
+    where
+        K: Borrow<Q>,
+    {
+        self.refresh_by(&copied(keys), &options.over(self.core().refresh_settings())?)
+    }
+
+    fn refresh_by(&self, keys: &[Vec<u8>], settings: &Arc<FetchSettings>) -> Result<(), FetchError> {
+        self.core().refresh(keys.iter().map(Vec::as_slice), settings).map_err(FetchError::of)
     }
 
     /// Invalidates keys that another process has changed: their entries are removed, and their loads in progress still answer those who wait

@@ -1,9 +1,10 @@
 //! The interface for Rust programs: typed keys and values, with blocking calls and with futures on a small executor of this file.
 
 use kvlight::base::Millis;
+use kvlight::base::config::TABLE;
 use kvlight::{
-    BreakerOverride, BreakerState, Builder, CacheState, Cause, EntryTerms, ErrorKind, FetchError, LoadRequest, ManualClock, Source, Tasks,
-    TypedCache,
+    BreakerOverride, BreakerState, Builder, CacheState, Cause, EntryTerms, ErrorKind, FetchError, FetchOptions, LoadRequest, ManualClock,
+    Source, Tasks, TypedCache,
 };
 use std::collections::HashMap;
 use std::future::Future;
@@ -233,6 +234,137 @@ fn r02_r07_a_fallback_serves_while_the_breaker_is_open_unless_the_record_is_gone
         assert_eq!(tasks.fetch_wait(&1).expect_err("the record is gone").kind(), ErrorKind::Provider);
     }
     assert_eq!(calls.load(Ordering::Relaxed), 4);
+}
+
+/// An engine whose requests the test answers. Values are fresh for 100 ms and fallbacks for 10 s.
+fn by_hand(clock: &Arc<ManualClock>) -> (Tasks<u8, u8>, mpsc::Receiver<LoadRequest<u8, u8>>) {
+    let (send, requests) = mpsc::channel();
+    let send = Mutex::new(send);
+    let tasks = Tasks::builder()
+        .set("cache.ttl_ms", Duration::from_millis(100))
+        .set("stale.ttl_ms", 10_000)
+        .clock(clock.clone())
+        .provider(move |request| send.lock().expect("no panic").send(request).expect("the test listens"))
+        .build()
+        .expect("an engine");
+    (tasks, requests)
+}
+
+#[test]
+fn r04_f19_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback() {
+    let clock = Arc::new(ManualClock::new(Millis(0)));
+    let (tasks, requests) = by_hand(&clock);
+    tasks.cache().put(&1, 7).expect("open");
+    clock.advance(150);
+    let at_once = FetchOptions::new().set("stale.timeout_ms", 0);
+    let soon = FetchOptions::new().set("stale.timeout_ms", Duration::from_millis(50));
+
+    assert_eq!(tasks.fetch_wait_with(&1, &at_once).expect("the fallback").as_deref(), Some(&7));
+    let detailed = block_on(tasks.fetch_with(&1, &at_once).detailed()).expect("the fallback");
+    assert_eq!((detailed.value.as_deref(), detailed.source, detailed.is_stale), (Some(&7), Source::Stale, true));
+    assert!(detailed.failure.is_none(), "its load has not failed");
+    let request = requests.recv().expect("one load for both");
+    assert!(request.is_wanted(0));
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut plain = Box::pin(tasks.fetch(&1));
+    let mut waiting = Box::pin(tasks.fetch_all_with(&[1, 2], &soon));
+    assert!(plain.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    clock.advance(50);
+    let second = requests.recv().expect("the key that has no fallback is loaded");
+    assert!(second.resolve(0, 8));
+    let found = block_on(waiting).expect("a batch").into_iter().map(|found| found.expect("an answer").as_deref().copied());
+    assert_eq!(found.collect::<Vec<_>>(), [Some(7), Some(8)], "the fallback of one, the answer of the other");
+    assert!(plain.as_mut().poll(&mut Context::from_waker(&waker)).is_pending(), "the options were those of another fetch");
+    assert!(request.resolve(0, 9));
+    assert_eq!(block_on(plain).expect("an answer").as_deref(), Some(&9));
+    assert_eq!(tasks.fetch_wait_with(&1, &at_once).expect("a value").as_deref(), Some(&9), "the load was stored");
+    let all = tasks.fetch_all_wait_with(&[1, 2], &at_once).expect("a batch");
+    assert_eq!(all.into_iter().map(|found| found.expect("an answer").as_deref().copied()).collect::<Vec<_>>(), [Some(9), Some(8)]);
+}
+
+#[test]
+fn f19_options_state_urgency_reading_and_retries_of_one_call() {
+    let clock = Arc::new(ManualClock::new(Millis(0)));
+    let (tasks, requests) = by_hand(&clock);
+    let reading = |how| FetchOptions::new().set("read", how);
+    assert_eq!(tasks.fetch_wait_with(&1, &reading("cache_only")).expect("a miss"), None);
+    assert!(requests.try_recv().is_err(), "it loads nothing");
+
+    tasks.refresh_with(&[1], &FetchOptions::new().set("urgency", 5).set("retry.count", 1).set("retry.fixed_ms", 0)).expect("open");
+    let request = requests.recv().expect("a request");
+    assert_eq!((request.urgency(), request.attempt(0), request.attempt(1), request.time_left()), (5, 1, 0, None));
+    assert!(request.fail(0, Down(1)));
+    drop(request);
+    let request = requests.recv().expect("the second attempt");
+    assert_eq!(request.attempt(0), 2);
+    assert!(request.resolve(0, 3));
+    drop(request);
+    assert_eq!(tasks.fetch_wait(&1).expect("a value").as_deref(), Some(&3));
+    tasks.refresh_with(&[1], &reading("no_store")).expect_err("a refresh stores");
+}
+
+#[test]
+fn l09b_r04_options_that_cannot_work_fail_their_call_with_a_sentence() {
+    let (tasks, requests) = by_hand(&Arc::new(ManualClock::new(Millis(0))));
+    let assert_refused = |options: &FetchOptions, words: &str| {
+        let errors = [
+            tasks.fetch_wait_with(&1, options).expect_err("refused"),
+            tasks.fetch_all_wait_with(&[1], options).expect_err("refused"),
+            block_on(tasks.fetch_with(&1, options)).expect_err("refused"),
+            block_on(tasks.fetch_with(&1, options).detailed()).expect_err("refused"),
+            block_on(tasks.fetch_all_with(&[1], options)).expect_err("refused"),
+            block_on(tasks.fetch_all_with(&[1], options).detailed()).expect_err("refused"),
+            tasks.refresh_with(&[1], options).expect_err("refused"),
+        ];
+        for error in errors {
+            assert!(error.kind() == ErrorKind::BadSetting && error.to_string().contains(words), "{error}");
+        }
+    };
+    assert_refused(&FetchOptions::new().set("timeuot_ms", 5), "did you mean \"timeout_ms\"?");
+    assert_refused(&FetchOptions::new().set("retry.count", Duration::from_secs(1)), "not \"1s\"");
+    assert_refused(&FetchOptions::new().set("cache.capacity", 5), "applies to the whole engine");
+    assert_refused(&FetchOptions::new().set("stale.timeout_ms", 6).set("timeout_ms", 5), "before it receives the fallback");
+    assert_refused(&FetchOptions::new().set("stale.timeout_ms", 6).set("read", "cache_only"), "nothing is loaded");
+    assert!(requests.try_recv().is_err(), "none of them was loaded");
+    for row in TABLE.iter().filter(|row| row.per_fetch) {
+        tasks.cache().put(&1, 1).expect("open");
+        tasks.fetch_wait_with(&1, &FetchOptions::new().set(row.name, row.default)).expect(row.name);
+    }
+}
+
+#[test]
+fn r01_r11_absences_and_extra_keys_have_terms_too() {
+    let clock = Arc::new(ManualClock::new(Millis(0)));
+    let (tasks, requests) = by_hand(&clock);
+    let (cache, waker) = (tasks.cache(), Waker::from(Arc::new(Unpark(thread::current()))));
+    let short = |tag: &str| EntryTerms {
+        ttl: Some(Duration::from_millis(10)),
+        stale_ttl: Some(Duration::from_millis(40)),
+        tags: vec![tag.to_owned()],
+        ..EntryTerms::default()
+    };
+    let refused = || EntryTerms { version: "v".repeat(256), ..EntryTerms::default() };
+    let mut fetch = Box::pin(tasks.fetch(&1));
+    assert!(fetch.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let request = requests.recv().expect("a request");
+    assert!(!request.resolve_absent_with(0, refused()) && !request.supply_with(&2, 2, refused()));
+    assert!(request.supply_with(&2, 2, short("extra")) && request.supply_absent_with(&3, short("extra")) && request.supply_absent(&4));
+    assert!(request.resolve_absent_with(0, short("absent")));
+    assert_eq!(block_on(fetch).expect("an absence"), None);
+    cache.put_absent_with(&5, short("put")).expect("open");
+    let states = |keys: &[u8]| keys.iter().map(|key| format!("{:?}", cache.peek(key))).collect::<Vec<_>>().join(" ");
+    assert_eq!(states(&[1, 2, 3, 4, 5]), "Absent Value(2) Absent Absent Absent");
+    assert_eq!((cache.expire_tag("put"), cache.expire_tag("none")), (1, 0));
+    assert_eq!(states(&[1, 2, 3, 4, 5]), "Absent Value(2) Absent Absent Unknown");
+    clock.advance(20);
+    assert_eq!(states(&[1, 2, 3, 4, 5]), "Unknown Unknown Unknown Absent Unknown", "each had its own TTL");
+    for (key, value) in [(1, None), (2, Some(2)), (3, None), (5, None)] {
+        let at_once = FetchOptions::new().set("stale.timeout_ms", 0);
+        let found = block_on(tasks.fetch_with(&key, &at_once).detailed()).expect("the fallback");
+        assert_eq!((found.is_stale, found.value.as_deref().copied()), (true, value), "key {key}");
+    }
 }
 
 #[test]

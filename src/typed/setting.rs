@@ -1,0 +1,62 @@
+//! The values of settings as Rust programs have them.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+/// A value for a setting: a number, `true` or `false`, text, or a `Duration` for a setting whose name ends in its unit (`_ms` or `_us`).
+pub trait IntoSetting {
+    /// The text of the value, for the setting `name`.
+    fn to_text(&self, name: &str) -> Cow<'_, str>;
+}
+
+impl IntoSetting for Duration {
+    /// Rounded up, so that a short time does not become 0. `Duration::MAX` is *no limit*.
+    fn to_text(&self, name: &str) -> Cow<'_, str> {
+        let unit = match name.rsplit_once('_') {
+            Some((_, "ms")) => 1_000_000,
+            Some((_, "us")) => 1_000,
+            // Refused by the setting, which takes no time.
+            _ => return format!("{self:?}").into(),
+        };
+        if *self == Duration::MAX { "-1".into() } else { self.as_nanos().div_ceil(unit).to_string().into() }
+    }
+}
+
+impl IntoSetting for &str {
+    fn to_text(&self, _name: &str) -> Cow<'_, str> {
+        (*self).into()
+    }
+}
+
+impl IntoSetting for String {
+    fn to_text(&self, _name: &str) -> Cow<'_, str> {
+        self.into()
+    }
+}
+
+macro_rules! displayed {
+    ($($type:ty)*) => {
+        $(impl IntoSetting for $type {
+            fn to_text(&self, _name: &str) -> Cow<'_, str> {
+                self.to_string().into()
+            }
+        })*
+    };
+}
+displayed! { f32 f64 i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize bool }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l09_a_duration_is_stated_in_the_unit_of_the_setting_and_rounded_up() {
+        let text = |duration: Duration, name| duration.to_text(name).into_owned();
+        assert_eq!(text(Duration::from_secs(2), "timeout_ms"), "2000");
+        assert_eq!(text(Duration::from_micros(1), "timeout_ms"), "1");
+        assert_eq!(text(Duration::ZERO, "stale.timeout_ms"), "0");
+        assert_eq!(text(Duration::from_micros(1500), "batch.linger_us"), "1500");
+        assert_eq!(text(Duration::MAX, "cache.ttl_ms"), "-1");
+        assert_eq!(text(Duration::from_millis(200), "retry.count"), "200ms");
+    }
+}
