@@ -1,15 +1,17 @@
-/* metrics: an engine under load, with its statistics served on the loopback interface.
+/* metrics: two engines under the same load, with the statistics of one served on the loopback interface, and a comparison of both.
  *
- *     metrics PORT [PAGE]
+ *     metrics PORT [PAGE [SECONDS]]
  *
- *     /metrics      OpenMetrics text, for a scraper
- *     /stats.json   the same as one JSON object
- *     /             PAGE, by default examples/dashboard/index.html, which draws it live
+ *     /metrics            OpenMetrics text, for a scraper
+ *     /stats.json         the same as one JSON object
+ *     /comparison.json    what the callers of both engines see
+ *     /                   PAGE, by default examples/dashboard/index.html, which draws all of it live
  *
  * PORT 0 takes any free port; the address is printed. The load is simulated: clients ask for records, some of them popular, and the
- * provider is slow, fails now and then, and finds that some records do not exist. SIGUSR1 takes the provider down, and the next one brings
- * it back, so that the page shows an outage. For a program of your own, only the second half of this file is useful. SIGINT or SIGTERM
- * ends it.
+ * provider is slow, fails now and then, and finds that some records do not exist. The engine whose statistics are served has kvlight's
+ * resilience settings; the other has none of them. Both get the same fetches at the same time, and their providers fail together: for
+ * SECONDS (10; 0 never) out of four times as many. SIGUSR1 ends this schedule and takes the provider down, and the next one brings it back.
+ * For a program of your own, only the second half of this file is useful. SIGINT or SIGTERM ends it.
  */
 #define _GNU_SOURCE
 #include <kvlight.h>
@@ -33,15 +35,38 @@
 
 /* ---- the load that is made up --------------------------------------------------------------------------------------- */
 
-#define RECORDS 20000
+#define RECORDS 3000
+enum { WITH, WITHOUT, ENGINES };
 
-static atomic_int ends, is_down;
+/* The upper bounds of the steps in which the time of a fetch is counted grow by a fifth each. */
+enum { STEPS = 64, FIRST_US = 100 };
+
+/* One engine, and what the callers of its fetches see. Counted in keys, but for the waits, which are counted in fetches. */
+struct subject {
+    kvl_tasks_t *tasks;
+    atomic_ulong calls, keys, failed, stale;
+    atomic_ulong waits[STEPS];
+};
+
+static struct subject subjects[ENGINES];
+static uint64_t bounds_us[STEPS];
+static atomic_int ends, is_down, is_by_hand;
+static int outage_s = 10;
 
 static void pause_us(long us)
 {
     struct timespec span = {us / 1000000, us % 1000000 * 1000};
     nanosleep(&span, NULL);
 }
+
+static int64_t now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static int64_t now_ms(void) { return now_us() / 1000; }
 
 /* xorshift, with one state for each thread. */
 static uint64_t draw(uint64_t *state)
@@ -54,15 +79,18 @@ static uint64_t draw(uint64_t *state)
 
 static void provide(void *user_data, kvl_request_t *request)
 {
-    (void)user_data;
+    struct subject *subject = user_data;
     const kvl_slice_t *keys = kvl_request_keys(request);
     size_t n = kvl_request_len(request);
-    uint64_t state = (uint64_t)(uintptr_t)request ^ (n << 40) ^ (uint64_t)clock() ^ 0x9e3779b97f4a7c15u;
-    pause_us(2000 + (long)(draw(&state) % 8 == 0 ? 60000 : draw(&state) % 12000));
+    uint64_t state = (uint64_t)(uintptr_t)request ^ (n << 40) ^ (uint64_t)now_us() ^ 0x9e3779b97f4a7c15u;
+    int fails = atomic_load(&is_down);
+    atomic_fetch_add(&subject->calls, 1);
+    /* A provider in trouble is slow, and then it fails. */
+    pause_us(fails ? 300000 : 2000 + (long)(draw(&state) % 32 == 0 ? 150000 : draw(&state) % 12000));
     for (size_t i = 0; i < n; i++) {
         uint32_t record;
         memcpy(&record, keys[i].data, sizeof record);
-        if (atomic_load(&is_down) || draw(&state) % 50 == 0)
+        if (fails || draw(&state) % 200 == 0)
             kvl_request_fail_text(request, i, 503, "the database is busy", 0);
         else if (record % 20 == 7)
             kvl_request_resolve(request, i, kvl_value_null(), NULL);
@@ -72,21 +100,35 @@ static void provide(void *user_data, kvl_request_t *request)
     kvl_request_finish(request);
 }
 
-static void hear(void *user_data, kvl_results_t *results)
+/* One fetch: by whom, and since when. */
+struct visit {
+    struct subject *subject;
+    int64_t since_us;
+};
+
+static void note(void *user_data, kvl_results_t *results)
 {
-    (void)user_data, (void)results;
+    struct visit *visit = user_data;
+    uint64_t waited = (uint64_t)(now_us() - visit->since_us);
+    size_t step = 0;
+    while (step < STEPS - 1 && bounds_us[step] < waited)
+        step++;
+    atomic_fetch_add(&visit->subject->waits[step], 1);
+    atomic_fetch_add(&visit->subject->keys, kvl_results_len(results));
+    atomic_fetch_add(&visit->subject->failed, kvl_results_error_len(results));
+    atomic_fetch_add(&visit->subject->stale, kvl_results_count(results, KVL_COUNT_STALE));
 }
 
 /* Rank r is asked for in proportion to 1/r: the first hundred or so get half of the requests. */
 static uint32_t popular(uint64_t *state)
 {
-    uint64_t bits = draw(state) % 15, rank = (1u << bits) + draw(state) % (1u << bits);
+    uint64_t bits = draw(state) % 12, rank = (1u << bits) + draw(state) % (1u << bits);
     return (uint32_t)(rank % RECORDS);
 }
 
-static void *visit(void *user_data)
+static void *visit_both(void *user_data)
 {
-    kvl_tasks_t *tasks = user_data;
+    (void)user_data;
     uint64_t state = 0x2545f4914f6cdd1du;
     while (!atomic_load(&ends)) {
         uint32_t records[16];
@@ -96,34 +138,82 @@ static void *visit(void *user_data)
             records[i] = popular(&state);
             keys[i] = (kvl_slice_t){(const uint8_t *)&records[i], sizeof records[i]};
         }
-        kvl_tasks_fetch_all(tasks, keys, n, NULL, NULL, hear, NULL, NULL, NULL);
+        for (size_t engine = 0; engine < ENGINES; engine++) {
+            struct visit *visit = malloc(sizeof *visit);
+            if (visit == NULL)
+                continue;
+            *visit = (struct visit){&subjects[engine], now_us()};
+            if (kvl_tasks_fetch_all(subjects[engine].tasks, keys, n, NULL, NULL, note, visit, free, NULL) < 0)
+                continue; /* and the library has freed it */
+        }
         pause_us(3000);
     }
     return NULL;
 }
 
-static kvl_tasks_t *new_engine(void)
+/* Takes the provider down now and then, until a signal does that. */
+static void *schedule_outages(void *user_data)
+{
+    (void)user_data;
+    int64_t since_ms = now_ms();
+    while (!atomic_load(&ends)) {
+        if (outage_s > 0 && !atomic_load(&is_by_hand))
+            atomic_store(&is_down, (now_ms() - since_ms) / 1000 % (4 * outage_s) >= 3 * outage_s);
+        pause_us(50000);
+    }
+    return NULL;
+}
+
+static kvl_tasks_t *new_engine(size_t which)
 {
     kvl_config_t *config = NULL;
     kvl_tasks_t *tasks = NULL;
     kvl_error_t *error = NULL;
     kvl_config_new(&config);
-    kvl_config_set_provider(config, provide, NULL, NULL);
+    kvl_config_set_provider(config, provide, &subjects[which], NULL);
     kvl_config_set_int(config, "cache.capacity", 4000);
     kvl_config_set_int(config, "cache.ttl_ms", 5000);
     kvl_config_set_int(config, "cache.ttl_jitter_ms", 1000);
-    kvl_config_set_int(config, "stale.ttl_ms", 3600000);
-    kvl_config_set_int(config, "stale.timeout_ms", 100);
-    kvl_config_set_real(config, "breaker.failure_ratio", 0.9);
-    kvl_config_set_int(config, "breaker.window_ms", 2000);
-    kvl_config_set_int(config, "breaker.open_ms", 2000);
-    kvl_config_set_int(config, "retry.count", 2);
-    kvl_config_set_int(config, "retry.fixed_ms", 50);
+    kvl_config_set_int(config, "tasks.max_running", 16);
     kvl_config_set_int(config, "timeout_ms", 2000);
+    if (which == WITH) {
+        kvl_config_set_int(config, "stale.ttl_ms", 3600000);
+        kvl_config_set_int(config, "stale.timeout_ms", 50);
+        kvl_config_set_real(config, "refresh.after", 0.8);
+        kvl_config_set_int(config, "retry.count", 2);
+        kvl_config_set_int(config, "retry.fixed_ms", 50);
+        kvl_config_set_real(config, "breaker.failure_ratio", 0.9);
+        kvl_config_set_int(config, "breaker.min_requests", 5);
+        kvl_config_set_int(config, "breaker.window_ms", 1000);
+        kvl_config_set_int(config, "breaker.open_ms", 2000);
+        kvl_config_set_real(config, "hedge.percentile", 0.95);
+        kvl_config_set(config, "tasks.limit", "adaptive");
+        kvl_config_set_int(config, "tasks.min_running", 4);
+        kvl_config_set_int(config, "rate.requests_per_s", 200);
+        kvl_config_set_int(config, "rate.burst", 8);
+    }
     if (kvl_tasks_new(config, &tasks, &error) != KVL_OK)
         DIE("%s", kvl_error_message(error));
     kvl_config_free(config);
     return tasks;
+}
+
+/* Writes what the callers see as JSON; returns its length. */
+static size_t compare(char *text, size_t room)
+{
+    static const char *const names[ENGINES] = {"with", "without"};
+    size_t len = (size_t)snprintf(text, room, "{\"down\": %d", atomic_load(&is_down));
+    for (size_t engine = 0; engine < ENGINES; engine++) {
+        struct subject *subject = &subjects[engine];
+        len += (size_t)snprintf(text + len, room - len, ", \"%s\": {\"calls\": %lu, \"keys\": %lu, \"failed\": %lu, \"stale\": %lu, \"wait_us\": [",
+                                names[engine], atomic_load(&subject->calls), atomic_load(&subject->keys), atomic_load(&subject->failed),
+                                atomic_load(&subject->stale));
+        for (size_t step = 0; step < STEPS; step++)
+            len += (size_t)snprintf(text + len, room - len, "%s[%llu, %lu]", step == 0 ? "" : ", ", (unsigned long long)bounds_us[step],
+                                    atomic_load(&subject->waits[step]));
+        len += (size_t)snprintf(text + len, room - len, "]}");
+    }
+    return len + (size_t)snprintf(text + len, room - len, "}");
 }
 
 /* ---- the statistics server ------------------------------------------------------------------------------------------ */
@@ -133,13 +223,6 @@ struct connection {
     int socket;
     int64_t until_ms;
 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Waits until the socket is ready; returns 0 if the deadline passes first. */
 static int is_ready(const struct connection *with, short event)
@@ -208,6 +291,13 @@ static void answer_page(const struct connection *to, const char *page)
     answer(to, "200 OK", "text/html; charset=utf-8", text, len);
 }
 
+static void answer_comparison(const struct connection *to)
+{
+    static char text[ENGINES * (STEPS * 48 + 256)];
+    size_t len = compare(text, sizeof text);
+    answer(to, "200 OK", "application/json", text, len);
+}
+
 /* Copies the path of a GET request to `path`; returns 0 for any other request. */
 static int read_path(const struct connection *from, char *path, size_t room)
 {
@@ -241,6 +331,8 @@ static void serve(const struct connection *to, kvl_tasks_t *tasks, const char *p
         answer_text(to, "application/openmetrics-text; version=1.0.0; charset=utf-8", kvl_tasks_stats_openmetrics, tasks);
     else if (strcmp(path, "/stats.json") == 0)
         answer_text(to, "application/json", kvl_tasks_stats_json, tasks);
+    else if (strcmp(path, "/comparison.json") == 0)
+        answer_comparison(to);
     else if (strcmp(path, "/favicon.ico") == 0)
         answer(to, "204 No Content", "image/x-icon", "", 0); /* browsers ask for it */
     else if (strcmp(path, "/") == 0)
@@ -252,7 +344,11 @@ static void serve(const struct connection *to, kvl_tasks_t *tasks, const char *p
 static void end_or_start_outage(int signal)
 {
     (void)signal;
-    atomic_fetch_xor(&is_down, 1);
+    /* The first signal begins an outage, even if the schedule has one at the time. */
+    if (atomic_exchange(&is_by_hand, 1) == 0)
+        atomic_store(&is_down, 1);
+    else
+        atomic_fetch_xor(&is_down, 1);
 }
 
 static void end(int signal)
@@ -263,13 +359,18 @@ static void end(int signal)
 
 int main(int argc, char **argv)
 {
-    char *rest = NULL;
-    long port = argc == 2 || argc == 3 ? strtol(argv[1], &rest, 10) : -1;
-    if (port < 0 || port > 65535 || *rest != '\0') {
-        fprintf(stderr, "usage: metrics PORT [PAGE]\n\nServes /metrics, /stats.json and PAGE on the loopback interface.\n");
+    char *rest = "", *rest_of_seconds = "";
+    long port = argc >= 2 && argc <= 4 ? strtol(argv[1], &rest, 10) : -1, seconds = argc == 4 ? strtol(argv[3], &rest_of_seconds, 10) : outage_s;
+    if (port < 0 || port > 65535 || *rest != '\0' || seconds < 0 || seconds > 3600 || *rest_of_seconds != '\0') {
+        fprintf(stderr, "usage: metrics PORT [PAGE [SECONDS]]\n\nServes /metrics, /stats.json, /comparison.json and PAGE on the loopback interface.\n"
+                        "The provider is down for SECONDS out of four times as many; 0: never.\n");
         return 2;
     }
-    const char *page = argc == 3 ? argv[2] : "examples/dashboard/index.html";
+    const char *page = argc >= 3 ? argv[2] : "examples/dashboard/index.html";
+    outage_s = (int)seconds;
+    bounds_us[0] = FIRST_US;
+    for (size_t step = 1; step < STEPS; step++)
+        bounds_us[step] = bounds_us[step - 1] * 6 / 5;
 
     /* Signals are blocked in all threads, and unblocked in this one while it waits for connections. */
     sigset_t handled, before;
@@ -292,9 +393,10 @@ int main(int argc, char **argv)
         getsockname(listener, (struct sockaddr *)&at, &at_len) != 0)
         DIE("port %ld: %s", port, strerror(errno));
 
-    kvl_tasks_t *tasks = new_engine();
-    pthread_t visitor;
-    if (pthread_create(&visitor, NULL, visit, tasks) != 0)
+    for (size_t engine = 0; engine < ENGINES; engine++)
+        subjects[engine].tasks = new_engine(engine);
+    pthread_t visitor, scheduler;
+    if (pthread_create(&visitor, NULL, visit_both, NULL) != 0 || pthread_create(&scheduler, NULL, schedule_outages, NULL) != 0)
         DIE("no thread");
     printf("http://127.0.0.1:%d/\n", ntohs(at.sin_port));
     fflush(stdout);
@@ -305,12 +407,14 @@ int main(int argc, char **argv)
             continue;
         struct connection to = {accept4(listener, NULL, NULL, SOCK_CLOEXEC), now_ms() + 2000};
         if (to.socket >= 0) {
-            serve(&to, tasks, page);
+            serve(&to, subjects[WITH].tasks, page);
             close(to.socket);
         }
     }
     pthread_join(visitor, NULL);
-    kvl_tasks_free(tasks);
+    pthread_join(scheduler, NULL);
+    for (size_t engine = 0; engine < ENGINES; engine++)
+        kvl_tasks_free(subjects[engine].tasks);
     close(listener);
     return 0;
 }

@@ -23,7 +23,12 @@ struct Metrics {
 }
 
 impl Metrics {
+    /// Starts it without outages, but for those by signal.
     fn start(name: &str) -> Metrics {
+        Metrics::with_outages(name, "0")
+    }
+
+    fn with_outages(name: &str, outages: &str) -> Metrics {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&folder).expect("the target folder can be written");
         let built = library::shared();
@@ -36,7 +41,11 @@ impl Metrics {
         gcc.arg(here().join("examples/c/metrics.c")).arg("-o").arg(&program).arg("-L").arg(&folder).args(["-lkvlight", "-lpthread"]);
         library::run(&mut gcc).unwrap_or_else(|error| panic!("{error}"));
         let mut command = Command::new(program);
-        command.arg("0").env("LD_LIBRARY_PATH", folder).current_dir(here()).stdout(Stdio::piped());
+        command
+            .args(["0", "examples/dashboard/index.html", outages])
+            .env("LD_LIBRARY_PATH", folder)
+            .current_dir(here())
+            .stdout(Stdio::piped());
         let mut program = command.spawn().expect("the program runs");
         let mut line = String::new();
         BufReader::new(program.stdout.take().expect("its output is piped")).read_line(&mut line).expect("the program prints its address");
@@ -61,8 +70,17 @@ impl Metrics {
 
     /// The statistics, as soon as a condition holds.
     fn stats_when(&self, is_so: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        self.json_when("/stats.json", is_so)
+    }
+
+    /// What callers see of both engines, as soon as a condition holds.
+    fn comparison_when(&self, is_so: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        self.json_when("/comparison.json", is_so)
+    }
+
+    fn json_when(&self, path: &str, is_so: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         loop {
-            let (head, body) = self.get("/stats.json");
+            let (head, body) = self.get(path);
             assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("application/json"), "{head}");
             let stats: serde_json::Value = serde_json::from_str(&body).expect("valid JSON");
             if is_so(&stats) {
@@ -118,6 +136,15 @@ fn s12_a_scraper_and_the_page_are_served_the_statistics() {
 
     let (head, body) = metrics.get("/");
     assert!(head.starts_with("HTTP/1.1 200 ") && body == page, "{head}");
+    let both = metrics.comparison_when(|both| both["with"]["keys"].as_u64() > Some(0) && both["without"]["keys"].as_u64() > Some(0));
+    for side in ["with", "without"] {
+        for field in ["calls", "keys", "failed", "stale"] {
+            assert!(both[side][field].is_u64(), "{side} {field}: {both}");
+        }
+        let steps = both[side]["wait_us"].as_array().expect("a list of bounds and counts");
+        let bounds: Vec<u64> = steps.iter().map(|step| step[0].as_u64().expect("a bound")).collect();
+        assert!(bounds.len() > 10 && bounds.is_sorted() && steps.iter().any(|step| step[1].as_u64() > Some(0)), "{side}: {steps:?}");
+    }
     assert!(metrics.get("/of/nobody").0.starts_with("HTTP/1.1 404 "));
     assert!(metrics.get(&format!("/{}", "x".repeat(1000))).0.starts_with("HTTP/1.1 400 "));
     assert!(metrics.send(b"POST / HTTP/1.1\r\n\r\n").0.starts_with("HTTP/1.1 400 "));
@@ -183,6 +210,8 @@ fn s12_the_page_draws_a_running_engine_on_a_desktop_and_on_a_phone() {
         assert!(matches!(rate, Some(Ok(rate)) if rate > 0.0 && rate <= 100.0), "the hit rate is a figure: {figures}");
         assert_eq!(figures["entries"].as_str().map(|entries| entries == "0" || entries == "–"), Some(false), "{figures}");
         assert_eq!(charts.iter().filter(|chart| chart["bars"] != json!(0)).count(), 1, "one chart has bars, for latency: {drawn}");
+        let sides = browser.value("[...document.querySelectorAll('#compared tr')].map(row => row.children.length)");
+        assert_eq!(sides, json!([3, 3, 3, 3, 3]), "both engines are compared: {sides}");
         assert_eq!(browser.overflow(), json!(0), "at a width of {width} the page is wider than the screen");
         assert_eq!(browser.value("document.getElementById('state').textContent"), json!("live, once a second"));
     }
@@ -213,12 +242,16 @@ fn r07_r14_an_outage_is_counted_and_shown() {
         assert_eq!(browser.value(&breaker_is("circuit breaker closed")), json!("circuit breaker closed"));
     }
     metrics.signal("-USR1");
+    let both =
+        metrics.comparison_when(|both| both["without"]["failed"].as_u64() > Some(1000) && both["with"]["stale"].as_u64() > Some(1000));
+    assert_eq!((&both["down"], &both["without"]["stale"]), (&json!(1), &json!(0)), "one engine has no fallbacks: {both}");
     let stats = metrics.stats_when(|stats| stats["breaker"]["state"] == json!(1) && stats["stale"]["error"].as_u64() > Some(0));
     assert!(stats["breaker"]["opened"].as_u64() > Some(0), "{stats}");
     if let Some(browser) = &mut browser {
         // It is half open for a moment now and then.
         assert_eq!(browser.value(&breaker_is("circuit breaker open")), json!("circuit breaker open"));
         assert_eq!(browser.value("document.getElementById('breaker').className"), json!("trouble"));
+        assert_eq!(browser.value("document.getElementById('outage').textContent"), json!("the provider is down"));
     }
     metrics.signal("-USR1");
     metrics.stats_when(|stats| stats["breaker"]["state"] == json!(0));
@@ -226,5 +259,14 @@ fn r07_r14_an_outage_is_counted_and_shown() {
         assert_eq!(browser.value(&breaker_is("circuit breaker closed")), json!("circuit breaker closed"));
         assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
     }
+    metrics.end();
+}
+
+#[test]
+fn r14_the_provider_of_the_example_fails_now_and_then() {
+    let metrics = Metrics::with_outages("metrics_scheduled", "1");
+    metrics.comparison_when(|both| both["down"] == json!(0) && both["with"]["keys"].as_u64() > Some(0));
+    metrics.comparison_when(|both| both["down"] == json!(1));
+    metrics.comparison_when(|both| both["down"] == json!(0));
     metrics.end();
 }
