@@ -138,6 +138,40 @@ func Test_s17_touch_expire_and_conditional_puts(t *testing.T) {
 	}
 }
 
+func Test_r04_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback(t *testing.T) {
+	goOn := make(chan struct{})
+	tasks := openTasks(t, func(_ context.Context, keys []string) (map[string]string, error) {
+		<-goOn
+		return map[string]string{keys[0]: "new"}, nil
+	}, kvlight.Settings{"cache.ttl_ms": 60_000, "stale.ttl_ms": 60_000})
+	defer tasks.Close()
+	_, _ = tasks.Put("a", "old")
+	_, _ = tasks.Expire("a")
+	patient := make(chan string)
+	go func() {
+		value, _, _ := tasks.Fetch(ctx, "a")
+		patient <- value
+	}()
+	results, err := tasks.Results(ctx, []string{"a"}, kvlight.Settings{"stale.timeout_ms": 0})
+	if r := results[0]; err != nil || !r.IsStale || r.Value != "old" || r.Err != nil || r.LoadErr != nil {
+		t.Errorf("%+v %v", r, err)
+	}
+	if value, _, err := tasks.Fetch(ctx, "a", kvlight.Settings{"stale.timeout_ms": 20}); value != "old" || err != nil {
+		t.Error(value, err)
+	}
+	close(goOn)
+	if value := <-patient; value != "new" {
+		t.Error(value)
+	}
+	if value, found, err := tasks.Fetch(ctx, "a"); value != "new" || !found || err != nil {
+		t.Error(value, found, err)
+	}
+	_, _, err = tasks.Fetch(ctx, "b", kvlight.Settings{"stale.timeout_ms": 5, "timeout_ms": 5})
+	if !errors.Is(err, kvlight.ErrBadValue) || !strings.Contains(err.Error(), "stale.timeout_ms") {
+		t.Error(err)
+	}
+}
+
 func Test_r02_a_fallback_is_served_when_the_provider_fails(t *testing.T) {
 	lost := errors.New("lost")
 	var fails atomic.Bool

@@ -188,6 +188,55 @@ internal static class Features
                 Tap.Check(tasks.Get("c") == null && tasks.Fetch("c") == "c" && !tasks.Expire("nobody"), "all");
             }
         });
+        tap.Test("r02 a fallback is served when the provider fails, unless the record is gone", () =>
+        {
+            Exception failure = null;
+            var config = new Config<int, string>(Keys.Ints) { CacheTtlMs = 60000, StaleTtlMs = 60000, StaleRetryMs = 0 };
+            using (Tasks<int, string> tasks = config.LoadOneAsync((key, token) =>
+                Volatile.Read(ref failure) == null ? Task.FromResult("n" + key) : Task.FromException<string>(Volatile.Read(ref failure))))
+            {
+                Tap.Equal(tasks.Fetch(7), "n7", "loaded");
+                Tap.Check(tasks.Expire(7), "expired");
+                Volatile.Write(ref failure, new IOException("down"));
+                Result<int, string> stale = tasks.ResultsAsync(new[] { 7 }).Result[0];
+                Tap.Check(stale.IsFound && stale.IsStale && stale.Source == Source.Stale && ReferenceEquals(stale.Error, failure), "the fallback and its failure");
+                Tap.Equal(stale.OrThrow(), "n7", "its value");
+                var later = new RetryAfterException("later", 60);
+                Volatile.Write(ref failure, later);
+                Tap.Check(later.AfterMs == 60 && ReferenceEquals(tasks.ResultsAsync(new[] { 7 }).Result[0].Error, later), "a failure with a pause");
+                Tap.Thrown<ArgumentOutOfRangeException>("a pause below 0", () => new RetryAfterException("later", -1));
+                Volatile.Write(ref failure, new GoneException("withdrawn", new IOException("410")));
+                Result<int, string> gone = tasks.ResultsAsync(new[] { 7 }).Result[0];
+                Tap.Check(!gone.IsFound && !gone.IsStale && gone.Status == Status.ErrProvider, "the record is gone");
+                Tap.Check(ReferenceEquals(Tap.Thrown<GoneException>("the error", () => gone.OrThrow()), failure) && failure.InnerException is IOException, "the very exception");
+                Volatile.Write(ref failure, new IOException("down again"));
+                Result<int, string> left = tasks.ResultsAsync(new[] { 7 }).Result[0];
+                Tap.Check(!left.IsStale && ReferenceEquals(left.Error, failure), "no fallback is left");
+                Volatile.Write(ref failure, null);
+                Tap.Equal(tasks.Fetch(7), "n7", "it is back");
+            }
+        });
+        tap.Test("r04 a fetch states how long it waits before it is served a fallback", () =>
+        {
+            BlockingCollection<Request<string, string>> requests = Scenarios.Requests();
+            var config = new Config<string, string>(Keys.Strings) { CacheTtlMs = 60000, StaleTtlMs = 60000 };
+            using (Tasks<string, string> tasks = Scenarios.Held(config, requests))
+            {
+                tasks.Put("a", "old");
+                tasks.Expire("a");
+                Task<string> patient = tasks.FetchAsync("a");
+                Result<string, string> stale = tasks.ResultsAsync(new[] { "a" }, new FetchOptions { StaleTimeoutMs = 0 }).Result[0];
+                Tap.Check(stale.Value == "old" && stale.IsStale && stale.Error == null, "the fallback at once");
+                Tap.Equal(tasks.Fetch("a", new FetchOptions { StaleTimeoutMs = 20 }), "old", "the fallback after a while");
+                Tap.Check(!patient.IsCompleted, "another fetch waits for the load");
+                Request<string, string> request = Tap.Taken(requests);
+                request.Resolve("a", "new");
+                request.Finish();
+                Tap.Equal(patient.Result + tasks.Get("a"), "newnew", "the load is stored");
+                KvlightException refused = Tap.Thrown<KvlightException>("options", () => tasks.FetchAsync("b", new FetchOptions { StaleTimeoutMs = 5, TimeoutMs = 5 }));
+                Tap.Check(refused.Status == Status.ErrBadValue && refused.Message.Contains("stale.timeout_ms"), refused.Message);
+            }
+        });
         tap.Test("r06 a record that has not changed keeps its value", () =>
         {
             var seen = new ConcurrentQueue<Stale<string[]>>();
@@ -264,6 +313,9 @@ internal static class Features
                 Tap.Equal(Tap.Taken(arrived).Status, Status.ErrProvider, "the other");
                 end.Wait();
                 Tap.Equal(progress.Last(), "2 1 of 2", "progress");
+                var sparse = new ConcurrentQueue<long>();
+                tasks.FetchAllAsync(new[] { "b", "b", "b", "b" }, new FetchOptions { Progress = (done, failed, total) => sparse.Enqueue(done), ProgressStep = 4 }).Wait();
+                Tap.Check(sparse.All(done => done == 4), "every fourth key");
                 Tap.Equal(tasks.Get("extra"), "E", "a key that was not asked for");
                 tasks.FetchEachAsync(new string[0], arrived.Add).Wait();
                 tasks.FetchEachAsync(new[] { "c" }, arrived.Add, null, source.Token);

@@ -20,6 +20,7 @@ import kvlight.KvlightException;
 import kvlight.ManualClock;
 import kvlight.Request;
 import kvlight.Result;
+import kvlight.RetryAfter;
 import kvlight.Source;
 import kvlight.Stale;
 import kvlight.Status;
@@ -100,6 +101,38 @@ final class Features {
                 Tap.equal(tasks.fetch("c").join(), "c", "a fallback");
                 Tap.check(!tasks.expire("nobody"), "no entry");
             }
+        });
+        tap.test("r04 a fetch states how long it waits before it is served a fallback", () -> {
+            BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();
+            try (Tasks<String, String> tasks = Scenarios.held(Scenarios.config().cacheTtlMs(60_000).staleTtlMs(60_000), requests)) {
+                tasks.put("a", "old");
+                tasks.expire("a");
+                CompletableFuture<String> patient = tasks.fetch("a");
+                Result<String, String> stale = tasks.results(List.of("a"), new FetchOptions().staleTimeoutMs(0)).join().get(0);
+                Tap.check(stale.orThrow().equals("old") && stale.isStale() && stale.error() == null && stale.source() == Source.STALE, stale.toString());
+                Tap.equal(tasks.fetch("a", new FetchOptions().staleTimeoutMs(20)).join(), "old", "the fallback after a while");
+                Tap.check(!patient.isDone(), "another fetch waits for the load");
+                Request<String, String> request = Tap.taken(requests);
+                request.resolve("a", "new");
+                request.finish();
+                Tap.equal(patient.join() + tasks.get("a"), "newnew", "the load is stored");
+                KvlightException refused = Tap.thrown(KvlightException.class, "options", () -> tasks.fetch("b", new FetchOptions().staleTimeoutMs(5).timeoutMs(5)));
+                Tap.check(refused.status() == Status.ERR_BAD_VALUE && refused.getMessage().contains("stale.timeout_ms"), refused.getMessage());
+            }
+        });
+        tap.test("a result returns its value or throws its error, and a pause is stated", () -> {
+            IllegalStateException down = new IllegalStateException("down");
+            try (Tasks<String, String> tasks = Scenarios.config().load(keys -> {
+                throw down;
+            })) {
+                Result<String, String> failed = tasks.results(List.of("a")).join().get(0);
+                Tap.check(Tap.thrown(IllegalStateException.class, "the error", failed::orThrow) == down, "the very exception");
+                tasks.put("b", "B");
+                tasks.put("c", null);
+                Tap.equal(tasks.results(List.of("b", "c")).join().stream().map(result -> result.orThrow() + "").toList(), List.of("B", "null"), "values");
+            }
+            Tap.equal(new RetryAfter("later", 60).afterMs(), 60L, "the pause");
+            Tap.thrown(IllegalArgumentException.class, "a pause below 0", () -> new RetryAfter("later", -1));
         });
         tap.test("r06 a record that has not changed keeps its value", () -> {
             List<Stale<Row>> seen = new ArrayList<>();

@@ -394,6 +394,20 @@ local function tasks_of(answers, settings)
   return kvlight.tasks(settings)
 end
 
+scenario("r04 a fetch states how long it waits before it is served a fallback", function()
+  local tasks = echo { ["cache.ttl_ms"] = 60000, ["stale.ttl_ms"] = 60000, provider = function() return { a = "new" } end }
+  tasks:put("a", "old")
+  tasks:expire "a"
+  local result = tasks:results({ "a" }, { ["stale.timeout_ms"] = 0 })[1]
+  equal(result.is_stale and result.error == nil and result.value, "old", "the fallback at once")
+  equal(tasks:fetch "a", "new", "the load continued")
+  equal(tasks:get "a", "new", "the load is stored")
+  local ok, reason = pcall(tasks.fetch, tasks, "b", { ["stale.timeout_ms"] = 5, timeout_ms = 5 })
+  equal(not ok and reason.name, "KVL_ERR_BAD_VALUE", "options that contradict each other")
+  equal(reason.message:find("stale.timeout_ms", 1, true) ~= nil, true, reason.message)
+  tasks:close()
+end)
+
 scenario("r02 a fallback is served when the provider fails", function()
   local answers = { a = "one", b = "two", c = "three" }
   local tasks = tasks_of(answers, { ["cache.ttl_ms"] = 60000, ["stale.ttl_ms"] = 60000 })

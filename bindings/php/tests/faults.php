@@ -255,6 +255,18 @@ $scenarios['r02 a fallback is served when the provider fails'] = function () {
     $tasks->close();
 };
 
+$scenarios['r04 a fetch states how long it waits before it is served a fallback'] = function () {
+    $tasks = new Tasks(fn (array $keys) => array_fill_keys($keys, 'new'), ['cache.ttl_ms' => 60_000, 'stale.ttl_ms' => 60_000]);
+    $tasks->put('a', 'old');
+    $tasks->expire('a');
+    $result = $tasks->results(['a'], ['stale.timeout_ms' => 0])[0];
+    equal([$result->value(), $result->isStale, $result->error], ['old', true, null], 'the fallback at once');
+    equal([$tasks->fetch('a'), $tasks->get('a')], ['new', 'new'], 'the load continued and is stored');
+    $error = thrown(fn () => $tasks->fetch('b', ['stale.timeout_ms' => 5, 'timeout_ms' => 5]));
+    equal([$error->getCode(), str_contains($error->getMessage(), 'stale.timeout_ms')], [Native::ERR_BAD_VALUE, true], (string) $error);
+    $tasks->close();
+};
+
 $scenarios['f19 an engine with read = refresh reloads stored keys'] = function () {
     $loads = 0;
     $tasks = new Tasks(function (array $keys) use (&$loads) { return [$keys[0] => 'row ' . ++$loads]; }, ['read' => 'refresh']);

@@ -237,6 +237,30 @@ def r02_a_fallback_is_served_when_the_provider_fails() -> None:
     asyncio.run(main())
 
 
+def r04_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback() -> None:
+    async def main() -> None:
+        go = asyncio.Event()
+
+        async def provider(keys: list[str]) -> dict[str, str]:
+            await go.wait()
+            return dict.fromkeys(keys, "new")
+
+        async with kvlight.Tasks[str, str](provider=provider, cache_ttl_ms=60_000, stale_ttl_ms=60_000) as tasks:
+            tasks.put("a", "old")
+            tasks.expire("a")
+            patient = asyncio.ensure_future(tasks.fetch("a"))
+            stale, = await tasks.results(["a"], stale_timeout_ms=0)
+            assert (stale.value, stale.is_stale, stale.error) == ("old", True, None)
+            assert await tasks.fetch("a", stale_timeout_ms=20) == "old"
+            assert not patient.done()
+            go.set()
+            assert await patient == "new" and tasks.get("a") == "new"
+            with pytest.raises(kvlight.Error, match="stale.timeout_ms"):
+                await tasks.fetch("b", stale_timeout_ms=5, timeout_ms=5)
+
+    asyncio.run(main())
+
+
 def r12_an_expired_key_is_reloaded_and_serves_as_a_fallback() -> None:
     async def main() -> None:
         answers: dict[int, Any] = {1: "one"}

@@ -287,6 +287,21 @@ scenario "r02 a fallback is served when the provider fails" do
   tasks.close
 end
 
+scenario "r04 a fetch states how long it waits before it is served a fallback" do
+  go = Queue.new
+  tasks = Kvlight::Tasks.new(cache_ttl_ms: 60_000, stale_ttl_ms: 60_000) { |keys| go.pop && keys.to_h { |key| [key, "new"] } }
+  tasks.put("a", "old")
+  tasks.expire("a")
+  result = tasks.results(%w[a], stale_timeout_ms: 0).first
+  equal [result.value, result.stale?, result.error], ["old", true, nil], "the fallback at once"
+  equal tasks.fetch("a", stale_timeout_ms: 20), "old", "the fallback after a while"
+  go << true
+  equal [tasks.fetch("a"), tasks.get("a")], %w[new new], "the load continued and is stored"
+  error = raised(Kvlight::Error, "options") { tasks.fetch("b", stale_timeout_ms: 5, timeout_ms: 5) }
+  equal [error.name, error.message.include?("stale.timeout_ms")], ["KVL_ERR_BAD_VALUE", true], error.message
+  tasks.close
+end
+
 scenario "r07 the circuit breaker can be read and forced" do
   tasks = Kvlight::Tasks.new(breaker_consecutive: 1) { |_| raise IOError, "down" }
   equal tasks.breaker, :closed, "at first"

@@ -118,6 +118,26 @@ void r02_a_stale_value_is_delivered_with_the_error_of_the_load()
     CHECK(tasks.fetch_all_wait({"k"}).value()[0].failed() && tasks.cache().size() == 0);
 }
 
+void r04_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback()
+{
+    inbox<kvl::request> requests;
+    kvl::tasks tasks(kvl::config().set("cache.ttl_ms", 1min).set("stale.ttl_ms", 1min).provider([&](kvl::request asked) { requests.put(std::move(asked)); }));
+    tasks.cache().put("a", "old");
+    tasks.cache().expire("a");
+    auto patient = tasks.fetch_future("a");
+    auto at_once = kvl::options().set("stale.timeout_ms", 0), soon = kvl::options().set("stale.timeout_ms", 20ms);
+    auto are = tasks.fetch_all_wait({"a"}, at_once).value();
+    CHECK(are[0].is_stale() && are[0].bytes() == "old" && !are[0].covered());
+    CHECK(tasks.fetch_wait("a", soon)->bytes() == "old");
+    kvl::request request = requests.take();
+    request.resolve(0, "new");
+    request.finish();
+    CHECK(patient.get()->bytes() == "new" && tasks.get("a")->bytes() == "new");
+    auto refused = tasks.fetch_wait("b", kvl::options().set("stale.timeout_ms", 5).timeout(5ms));
+    CHECK(refused.error().status() == KVL_ERR_BAD_VALUE);
+    CHECK(std::string_view(refused.error().message()).find("stale.timeout_ms") != std::string_view::npos);
+}
+
 void f09_a_provider_is_notified_when_no_fetch_waits()
 {
     inbox<uint32_t> delivered;
@@ -233,6 +253,7 @@ int main()
     f03_a_progress_step_of_0_is_rejected();
     f15_a_request_can_be_answered_later_by_other_threads();
     r02_a_stale_value_is_delivered_with_the_error_of_the_load();
+    r04_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback();
     f09_a_provider_is_notified_when_no_fetch_waits();
 #if KVL_COROUTINES
     coroutines_resume_on_the_dispatcher();
