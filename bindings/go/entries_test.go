@@ -145,7 +145,7 @@ func Test_r04_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback(t 
 		return map[string]string{keys[0]: "new"}, nil
 	}, kvlight.Settings{"cache.ttl_ms": 60_000, "stale.ttl_ms": 60_000})
 	defer tasks.Close()
-	_, _ = tasks.Put("a", "old")
+	_, _ = tasks.Put("a", "old", kvlight.Terms{})
 	_, _ = tasks.Expire("a")
 	patient := make(chan string)
 	go func() {

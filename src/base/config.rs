@@ -196,7 +196,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.stale_ttl_ms = v.count();
     "stale.retry_ms" Int(0, COUNT), "1000", engine, "How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once.",
         |s, v| s.tasks.stale_retry = v.millis();
-    "stale.timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate.",
+    "stale.timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms.",
         |s, v| s.fetch.stale_timeout = v.maybe_millis();
     "l2.timeout_ms" Int(-1, MAX), "50", engine, "How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused.",
         |s, v| s.second_tier.timeout = v.maybe_millis();

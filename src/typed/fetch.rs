@@ -56,7 +56,11 @@ impl<V> FetchFuture<V> {
     }
 
     /// The same fetch, whose result also says where the value came from, how old it is, and whether it is stale.
-    pub fn detailed(self) -> DetailedFetch<V> {
+    pub fn detailed(mut self) -> DetailedFetch<V> {
+        // Only a fetch of many keys is told the age of what the call itself finds.
+        if let CallStage::New(_) = self.call.stage {
+            self.call.form = Form::All;
+        }
         DetailedFetch(self)
     }
 }
@@ -104,6 +108,15 @@ impl<V: Send + Sync + 'static> Future for DetailedBatch<V> {
     }
 }
 
+/// The outcome of a fetch of one key, in whichever form.
+pub(super) fn only_outcome(answer: FetchAnswer) -> Outcome {
+    match answer {
+        FetchAnswer::Now(outcome) => outcome,
+        FetchAnswer::Ready(mut results) => results.batch.outcomes.pop().expect("a fetch of one key has one outcome"),
+        FetchAnswer::Pending => unreachable!("the fetch has ended"),
+    }
+}
+
 /// The settings of a call with options; `None`: the engine's. An error if the options were refused.
 pub(super) type OwnSettings = Result<Option<Arc<FetchSettings>>, FetchError>;
 
@@ -138,10 +151,7 @@ impl PendingCall {
 
     /// Polls a call for one key.
     fn poll_one(&mut self, context: &mut Context<'_>) -> Poll<Result<Outcome, FetchError>> {
-        self.poll(context).map_ok(|answer| match answer {
-            FetchAnswer::Now(outcome) => outcome,
-            FetchAnswer::Ready(_) | FetchAnswer::Pending => unreachable!("a fetch of one key is answered with its outcome"),
-        })
+        self.poll(context).map_ok(only_outcome)
     }
 
     /// Polls a call for many keys.

@@ -6,7 +6,7 @@ use crate::task::{Outcome, Source, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The result of one key with its details: see [`super::FetchFuture::detailed`].
+/// The result of one key with its details: see [`super::FetchFuture::detailed`] and [`super::Tasks::fetch_wait_detailed`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Fetched<V> {

@@ -3,7 +3,8 @@
 use super::builder::Builder;
 use super::cache::TypedCache;
 use super::error::FetchError;
-use super::fetch::{BatchFuture, FetchFuture, of_outcome};
+use super::fetch::{BatchFuture, FetchFuture, of_outcome, only_outcome};
+use super::fetched::Fetched;
 use super::key::{CacheKey, KeyBytes, copied};
 use super::options::FetchOptions;
 use crate::base::Status;
@@ -13,8 +14,8 @@ use crate::engine::Core;
 use crate::engine::call_settings::CallSettings;
 use crate::engine::fetch::{FetchAnswer, FetchCall};
 use crate::engine::invalidate::Outdated;
-use crate::task::Form;
 use crate::task::breaker::{BreakerOverride, BreakerState};
+use crate::task::{Form, Outcome};
 use std::borrow::Borrow;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -101,7 +102,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.wait_for_one(key, self.core().fetch_settings().into())
+        of_outcome(self.wait_for_one(Form::Each, key, self.core().fetch_settings().into())?)
     }
 
     /// Like [`Tasks::fetch_wait`], with the given options.
@@ -109,7 +110,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.wait_for_one(key, self.own(options)?.into())
+        of_outcome(self.wait_for_one(Form::Each, key, self.own(options)?.into())?)
+    }
+
+    /// Like [`Tasks::fetch_wait_with`], but the result also says where the value came from, how old it is, and whether it is stale.
+    pub fn fetch_wait_detailed<Q: KeyBytes + ?Sized>(&self, key: &Q, options: &FetchOptions) -> Result<Fetched<V>, FetchError>
+    where
+        K: Borrow<Q>,
+    {
+        // Only a fetch of many keys is told the age of what the call itself finds.
+        Fetched::new(self.wait_for_one(Form::All, key, self.own(options)?.into())?)
     }
 
     /// Like [`Tasks::fetch_all`], but blocks the calling thread, with the restriction of [`Tasks::fetch_wait`].
@@ -120,7 +130,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.wait_for_all(&copied(keys), self.core().fetch_settings().into())
+        let outcomes = self.wait_for_all(&copied(keys), self.core().fetch_settings().into())?;
+        Ok(outcomes.into_iter().map(of_outcome).collect())
     }
 
     /// Like [`Tasks::fetch_all_wait`], with the given options.
@@ -132,7 +143,19 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.wait_for_all(&copied(keys), self.own(options)?.into())
+        Ok(self.wait_for_all(&copied(keys), self.own(options)?.into())?.into_iter().map(of_outcome).collect())
+    }
+
+    /// Like [`Tasks::fetch_all_wait_with`], with results as of [`Tasks::fetch_wait_detailed`].
+    pub fn fetch_all_wait_detailed<'k, Q: KeyBytes + ?Sized + 'k>(
+        &self,
+        keys: impl IntoIterator<Item = &'k Q>,
+        options: &FetchOptions,
+    ) -> Result<Vec<Result<Fetched<V>, FetchError>>, FetchError>
+    where
+        K: Borrow<Q>,
+    {
+        Ok(self.wait_for_all(&copied(keys), self.own(options)?.into())?.into_iter().map(Fetched::new).collect())
     }
 
     /// The settings of a fetch with these options.
@@ -140,16 +163,13 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         options.over(self.core().fetch_settings())
     }
 
-    fn wait_for_one<Q: KeyBytes + ?Sized>(&self, key: &Q, settings: CallSettings<'_>) -> FetchResult<V> {
-        match key.with_bytes(|key| self.wait(Form::Each, [key].into_iter(), settings))? {
-            FetchAnswer::Now(outcome) => of_outcome(outcome),
-            FetchAnswer::Ready(_) | FetchAnswer::Pending => unreachable!("a fetch of one key is answered with its outcome"),
-        }
+    fn wait_for_one<Q: KeyBytes + ?Sized>(&self, form: Form, key: &Q, settings: CallSettings<'_>) -> Result<Outcome, FetchError> {
+        key.with_bytes(|key| self.wait(form, [key].into_iter(), settings)).map(only_outcome)
     }
 
-    fn wait_for_all(&self, keys: &[Vec<u8>], settings: CallSettings<'_>) -> Result<Vec<FetchResult<V>>, FetchError> {
+    fn wait_for_all(&self, keys: &[Vec<u8>], settings: CallSettings<'_>) -> Result<Vec<Outcome>, FetchError> {
         match self.wait(Form::All, keys.iter().map(Vec::as_slice), settings)? {
-            FetchAnswer::Ready(results) => Ok(results.batch.outcomes.into_iter().map(of_outcome).collect()),
+            FetchAnswer::Ready(results) => Ok(results.batch.outcomes),
             FetchAnswer::Now(_) | FetchAnswer::Pending => unreachable!("a fetch of many keys is answered with its results"),
         }
     }

@@ -266,6 +266,16 @@ fn r04_f19_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback() {
     let request = requests.recv().expect("one load for both");
     assert!(request.is_wanted(0));
 
+    let batch = tasks.fetch_all_wait_detailed(&[1], &at_once).expect("a batch").remove(0);
+    for waited in [tasks.fetch_wait_detailed(&1, &at_once), batch] {
+        let waited = waited.expect("the fallback");
+        assert_eq!(
+            (waited.value.as_deref(), waited.source, waited.is_stale, waited.failure.is_none()),
+            (Some(&7), Source::Stale, true, true)
+        );
+        assert_eq!(waited.age, Duration::from_millis(150));
+    }
+
     let waker = Waker::from(Arc::new(Unpark(thread::current())));
     let mut plain = Box::pin(tasks.fetch(&1));
     let mut waiting = Box::pin(tasks.fetch_all_with(&[1, 2], &soon));
@@ -312,6 +322,8 @@ fn l09b_r04_options_that_cannot_work_fail_their_call_with_a_sentence() {
         let errors = [
             tasks.fetch_wait_with(&1, options).expect_err("refused"),
             tasks.fetch_all_wait_with(&[1], options).expect_err("refused"),
+            tasks.fetch_wait_detailed(&1, options).expect_err("refused"),
+            tasks.fetch_all_wait_detailed(&[1], options).expect_err("refused"),
             block_on(tasks.fetch_with(&1, options)).expect_err("refused"),
             block_on(tasks.fetch_with(&1, options).detailed()).expect_err("refused"),
             block_on(tasks.fetch_all_with(&[1], options)).expect_err("refused"),
@@ -381,6 +393,10 @@ fn f22_details_say_where_a_value_came_from_how_old_it_is_and_when_it_expires() {
     assert_eq!((resident.age, resident.ttl_left), (Duration::from_millis(40), Duration::from_millis(60)));
     assert_eq!((absent.value, absent.source), (None, Source::Provider));
     assert!(resident.failure.is_none() && absent.failure.is_none());
+    for one in [block_on(tasks.fetch(&4).detailed()), tasks.fetch_wait_detailed(&4, &FetchOptions::new())] {
+        let one = one.expect("a value");
+        assert_eq!((one.source, one.age, one.ttl_left), (Source::Store, Duration::from_millis(40), Duration::from_millis(60)));
+    }
 }
 
 #[test]

@@ -107,7 +107,7 @@ namespace Kvlight
         {
         }
 
-        /// <summary>How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.</summary>
+        /// <summary>How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Default: -1.</summary>
         public long? StaleTimeoutMs
         {
             get => GetLong("stale.timeout_ms");

@@ -2,7 +2,7 @@
 
 ---What one fetch may set.
 ---@class kvlight.FetchSettings
----@field ["stale.timeout_ms"]? integer How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.
+---@field ["stale.timeout_ms"]? integer How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Default: -1.
 ---@field ["batch.mode"]? "partial"|"all_or_nothing" Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
 ---@field ["timeout_ms"]? integer How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
 ---@field ["read"]? "normal"|"refresh"|"cache_only"|"no_store" normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.

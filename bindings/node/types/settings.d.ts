@@ -2,7 +2,7 @@
 
 /** What one fetch may set. */
 export interface FetchSettings {
-  /** How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1. */
+  /** How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Default: -1. */
   'stale.timeout_ms'?: number;
   /** Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial. */
   'batch.mode'?: 'partial' | 'all_or_nothing';

@@ -10,7 +10,7 @@ namespace Kvlight;
  * FetchSettings: what one fetch may set.
  *
  * @phpstan-type FetchSettings array{
- *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.
+ *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Default: -1.
  *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
@@ -77,7 +77,7 @@ namespace Kvlight;
  *   'refresh.jitter'?: float, // Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
  *   'stale.ttl_ms'?: int, // How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
  *   'stale.retry_ms'?: int, // How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
- *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.
+ *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Default: -1.
  *   'l2.timeout_ms'?: int, // How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50.
  *   'l2.write_timeout_ms'?: int, // How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000.
  *   'l2.single_flight'?: bool, // Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased). Default: true.

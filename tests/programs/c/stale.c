@@ -235,8 +235,12 @@ static void l09b_r04_a_soft_timeout_that_cannot_be_of_use_is_refused_by_each_cal
     CHECK(kvl_options_problem(options) == NULL);
     STATUS(kvl_options_set_int(options, "timeout_ms", 10), KVL_OK);
     CHECK(strstr(kvl_options_problem(options), "before it receives the fallback") != NULL);
-    STATUS(kvl_options_set_int(options, "timeout_ms", -1), KVL_OK);
+    STATUS(kvl_options_set_int(options, "timeout_ms", 11), KVL_OK);
     CHECK(kvl_options_problem(options) == NULL);
+    kvl_options_free(options);
+
+    STATUS(kvl_options_new(&options), KVL_OK);
+    STATUS(kvl_options_set_int(options, "stale.timeout_ms", 10), KVL_OK);
     check_refused(impatient, options, "before it receives the fallback");
     CHECK(source.calls == 0);
     CHECK(fetch_with(tasks, "k", options).status == KVL_VALUE); /* this engine has no timeout */

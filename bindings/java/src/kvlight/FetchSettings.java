@@ -11,7 +11,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     FetchSettings() {}
 
     /**
-     * How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1.
+     * How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Default: -1.
      *
      * @param value the value
      * @return this

@@ -174,7 +174,7 @@ class FetchSettings(TypedDict, total=False):
     """The settings that one fetch may override."""
 
     stale_timeout_ms: int
-    """How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Default: -1."""
+    """How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Default: -1."""
 
     batch_mode: Literal["partial", "all_or_nothing"]
     """Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial."""

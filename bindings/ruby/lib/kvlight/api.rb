@@ -227,7 +227,7 @@ module Kvlight
     stale_ttl_ms: "stale.ttl_ms",
     # How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Integer; default: 1000.
     stale_retry_ms: "stale.retry_ms",
-    # How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. Integer; default: -1.
+    # How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Integer; default: -1.
     stale_timeout_ms: "stale.timeout_ms",
     # How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Integer; default: 50.
     l2_timeout_ms: "l2.timeout_ms",

@@ -46,7 +46,8 @@ public struct FetchOptions: Sendable {
 
     /// How long the fetch waits; keys that are open then fail with ``KVLightError/timeout``.
     public var timeout: Duration?
-    /// How long the fetch waits for the load if it has an expired element as a fallback; zero is not at all.
+    /// How long the fetch waits for the load if it has an expired element as a fallback; zero is not at all. It must be below the timeout, and
+    /// with `cacheOnly` nothing is loaded: otherwise the fetch fails with ``KVLightError/other(status:)``.
     public var staleAfter: Duration?
     public var read: ReadMode?
     public var batchMode: BatchMode?
