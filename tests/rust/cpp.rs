@@ -47,7 +47,7 @@ macro_rules! programs {
         }
     };
 }
-programs! { errors fetching labels lives second_tier values }
+programs! { errors fetching labels lifetimes second_tier values }
 
 #[test]
 fn every_cpp_program_is_run() {

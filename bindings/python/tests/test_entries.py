@@ -15,7 +15,7 @@ from typing import Any
 
 import kvlight
 import pytest
-from alone import alone, in_use
+from own_process import in_own_process, in_use
 
 
 def s18_iteration_returns_each_entry_once() -> None:
@@ -128,7 +128,7 @@ def s18_objects_are_saved_through_functions_of_the_program(tmp_path: Path) -> No
         cache.save(file)
 
 
-@alone
+@in_own_process
 def l08_an_engine_that_is_closed_or_collected_during_a_save_leaks_nothing() -> None:
     before = in_use()
     for i in range(20):

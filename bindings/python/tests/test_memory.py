@@ -12,7 +12,7 @@ from typing import Any
 
 import kvlight
 import pytest
-from alone import alone, echo, memory
+from own_process import echo, in_own_process, memory
 
 # The tests of the package set a million.
 CALLS = int(os.environ.get("KVL_CALLS", "200000"))
@@ -37,7 +37,7 @@ async def _fail(keys: list[int]) -> list[int]:
     raise ValueError("x" * 100)
 
 
-@alone
+@in_own_process
 def l08_memory_is_flat_over_gets_loads_options_and_failures() -> None:
     async def main() -> None:
         async with kvlight.Tasks[int, Any](provider=echo, cache_capacity=1000) as tasks, kvlight.Tasks[int, int](provider=_fail) as failing:
@@ -83,7 +83,7 @@ def l08_memory_is_flat_over_gets_loads_options_and_failures() -> None:
     asyncio.run(main())
 
 
-@alone
+@in_own_process
 def l08_memory_is_flat_over_writes_results_breakers_and_entries() -> None:
     async def main() -> None:
         async with kvlight.Tasks[int, Any](provider=echo, cache_capacity=1000) as tasks, kvlight.Tasks[int, int](provider=_fail) as failing:
@@ -119,7 +119,7 @@ def l08_memory_is_flat_over_writes_results_breakers_and_entries() -> None:
     asyncio.run(main())
 
 
-@alone
+@in_own_process
 def l08_memory_is_flat_over_engines_and_waits_without_a_loop() -> None:
     async def main() -> None:
         async def engines(n: int) -> None:

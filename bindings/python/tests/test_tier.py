@@ -13,7 +13,7 @@ from typing import Any, Optional, Union
 
 import kvlight
 import pytest
-from alone import echo
+from own_process import echo
 
 Found = Union[kvlight.Hit, kvlight.Vacant, kvlight.Leased]
 

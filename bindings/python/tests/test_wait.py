@@ -9,7 +9,7 @@ from typing import Any
 
 import kvlight
 import pytest
-from alone import alone, echo
+from own_process import echo, in_own_process
 
 
 def s01_a_cache_without_a_provider() -> None:
@@ -160,7 +160,7 @@ def f21_another_thread_can_block_and_the_loops_thread_cannot() -> None:
     asyncio.run(main())
 
 
-@alone
+@in_own_process
 def f21_an_interrupt_ends_a_blocking_fetch() -> None:
     import os
     import signal

@@ -1,6 +1,6 @@
-//! The end: draining, closing, and failing after a panic (rules L05, L07).
+//! The end: draining, closing, and failing after a panic (rules L05, L05a, L07).
 
-use super::harness::{Harness, Summary, failed_with, value};
+use super::harness::{Harness, Summary, failed_with, ms, value};
 use kvlight::base::Status;
 use kvlight::task::{Cancel, Effects, Form};
 use std::time::Duration;
@@ -165,4 +165,15 @@ fn l07_a_panic_during_delivery_leaves_no_position_open() {
     assert_eq!(first.outcome(), value("v"));
     assert_eq!(last.outcome(), failed_with(Status::ERR_PANIC));
     assert!(last.has_ended() && first.has_ended());
+}
+
+#[test]
+fn l05a_a_drain_ends_every_linger_at_once() {
+    let mut harness = Harness::with(|settings| settings.tasks.batch_linger = ms(3_600_000));
+    let waiter = harness.fetch("k");
+    assert_eq!(harness.requests.len(), 0, "the key lingers");
+    harness.drain(10_000);
+    assert_eq!(harness.requests.len(), 1, "no new key can join it");
+    harness.answer(0, "k", "v");
+    assert_eq!(waiter.outcome(), value("v"));
 }

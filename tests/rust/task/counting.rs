@@ -1,9 +1,9 @@
-//! What the table counts and reports about itself (rules S12, F10, F13, F20, F22), as far as no other test covers it.
+//! What the table counts and reports about itself (rules S12, S12a, F10, F13, F20, F22), as far as no other test covers it.
 
-use super::harness::{Harness, Summary, failed_with, ms, value};
+use super::harness::{Harness, Summary, bytes, failed_with, ms, value};
 use kvlight::base::config::{BatchMode, RetryShape};
-use kvlight::base::{Now, Status};
-use kvlight::task::{Form, Source};
+use kvlight::base::{Now, Status, StoreTerms, Ttl};
+use kvlight::task::{Form, ProviderAnswer, Source};
 
 #[test]
 fn s12_an_attempt_that_takes_too_long_is_counted_and_its_request_abandoned() {
@@ -152,4 +152,35 @@ fn l05_an_engine_with_a_running_refresh_is_not_idle() {
     assert!(!harness.table.is_idle());
     harness.answer(0, "k", "v");
     assert!(harness.table.is_idle());
+}
+
+#[test]
+fn s12a_a_retry_counts_when_it_is_handed_out() {
+    let mut harness = Harness::with(|settings| {
+        settings.fetch.retry.count = Some(3);
+        settings.fetch.retry.fixed = ms(100);
+    });
+    let waiter = harness.fetch("k");
+    harness.fail(0, "k", 7);
+    assert_eq!(harness.table.counts().retries, 0, "the retry is pausing, and may never begin");
+    harness.cancel(&waiter);
+    harness.advance(100);
+    assert_eq!((harness.table.counts().retries, waiter.outcome()), (0, failed_with(Status::ERR_CANCELLED)));
+    harness.fetch("l");
+    harness.fail(1, "l", 7);
+    harness.advance(100);
+    assert_eq!(harness.table.counts().retries, 1);
+}
+
+#[test]
+fn s12a_an_extra_that_was_not_stored_is_counted_as_refused_and_outdates_no_answer() {
+    let mut harness = Harness::with(|settings| settings.tasks.max_running = 2);
+    let waiter = harness.fetch("k");
+    harness.fetch("other");
+    let id = harness.requests[1].id;
+    let terms = StoreTerms { ttl: Some(Ttl::DoNotStore), ..StoreTerms::default() };
+    harness.step(|table, cx| table.extra(id, b"k", bytes("passing"), terms, cx));
+    assert_eq!((harness.table.counts().extras_stored, harness.table.counts().extras_refused), (0, 1));
+    harness.give(0, "k", ProviderAnswer::Answer(bytes("v"), StoreTerms::default()));
+    assert_eq!((waiter.outcome(), harness.lookup("k")), (value("v"), value("v")));
 }

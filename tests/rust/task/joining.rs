@@ -1,4 +1,4 @@
-//! One flight per key: which fetches join it, and what a write and a cancel do to it (rules F06 to F09, F19, F20).
+//! One flight per key: which fetches join it, and what a write and a cancel do to it (rules F06 to F09, F19, F20, F20a).
 
 use super::harness::{Harness, NamedEvent, Summary, failed_with, value};
 use kvlight::base::Status;
@@ -433,4 +433,23 @@ fn f20_no_errors_are_remembered_by_default() {
     harness.fail(0, "k", 7);
     harness.fetch("k");
     assert_eq!(harness.requests.len(), 2);
+}
+
+#[test]
+fn f20a_a_refresh_forgets_a_remembered_error_at_once() {
+    for refreshes in [true, false] {
+        let mut harness = Harness::with(|settings| settings.cache.error_ttl_ms = 60_000);
+        harness.fetch("k");
+        harness.fail(0, "k", 7);
+        assert_eq!(harness.fetch("k").outcome(), Summary::Error(7), "the error is remembered");
+        if refreshes {
+            harness.refresh("k");
+        } else {
+            harness.ask(Form::Each, &["k"], |options| options.fetch.read = ReadMode::Refresh);
+        }
+        let joined = harness.fetch("k");
+        assert_eq!(joined.outcome(), Summary::Pending, "the fetch joins the running load instead");
+        harness.answer(1, "k", "v");
+        assert_eq!(joined.outcome(), value("v"));
+    }
 }

@@ -14,7 +14,7 @@ from typing import Any
 
 import kvlight
 import pytest
-from alone import alone, echo, in_use, never, run
+from own_process import echo, in_own_process, in_use, never, run
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -23,7 +23,7 @@ async def opened(**settings: Any) -> kvlight.Tasks[Any, Any]:
     return await kvlight.Tasks[Any, Any](**settings).__aenter__()
 
 
-@alone
+@in_own_process
 def l08_engines_that_are_never_closed_leak_no_thread_and_no_descriptor() -> None:
     warnings.simplefilter("ignore", ResourceWarning)
     dropped: list[Any] = []
@@ -76,7 +76,7 @@ def l08_engines_that_are_never_closed_leak_no_thread_and_no_descriptor() -> None
     assert in_use() == before and not any(tasks() for tasks in dropped)
 
 
-@alone
+@in_own_process
 def l08_an_engine_whose_last_reference_another_thread_drops_ends_on_its_loop() -> None:
     warnings.simplefilter("ignore", ResourceWarning)
     held: list[Any] = []
@@ -95,7 +95,7 @@ def l08_an_engine_whose_last_reference_another_thread_drops_ends_on_its_loop() -
     asyncio.run(main())
 
 
-@alone
+@in_own_process
 def l08_a_loop_that_is_closed_before_its_engines_leaks_nothing() -> None:
     warnings.simplefilter("ignore", ResourceWarning)
     before = in_use()
@@ -110,7 +110,7 @@ def l08_a_loop_that_is_closed_before_its_engines_leaks_nothing() -> None:
     assert in_use() == before
 
 
-@alone
+@in_own_process
 def l08_a_waiting_task_is_not_collected_though_nothing_refers_to_it() -> None:
     answered: list[int] = []
     go: list[asyncio.Event] = []
@@ -140,7 +140,7 @@ def l08_a_waiting_task_is_not_collected_though_nothing_refers_to_it() -> None:
     assert answered == [7]
 
 
-@alone
+@in_own_process
 def l05_a_close_at_any_moment_gives_every_fetch_an_outcome() -> None:
     async def slow(keys: list[int]) -> list[int]:
         await asyncio.sleep(0.001)
@@ -188,11 +188,11 @@ def l05_a_second_close_waits_for_the_first() -> None:
     asyncio.run(main())
 
 
-@alone
+@in_own_process
 def l08_exit_with_fetches_in_progress() -> None:  # f35
     run("""
 import asyncio, sys, warnings, kvlight
-from alone import never
+from own_process import never
 async def main():
     tasks = await kvlight.Tasks(provider=never, timeout_ms=5, retry_count=-1).__aenter__()
     globals()["kept_till_the_end"] = tasks, [asyncio.create_task(tasks.fetch(i)) for i in range(100)]
@@ -234,7 +234,7 @@ def l05_an_engine_that_is_never_closed_causes_a_warning() -> None:
     assert len(caught) == 100 and all(issubclass(w.category, ResourceWarning) for w in caught)
 
 
-@alone
+@in_own_process
 def l06_a_fork_does_not_affect_the_parent() -> None:
     async def main() -> None:
         async with kvlight.Tasks[int, int](provider=echo) as tasks:
@@ -261,7 +261,7 @@ def l06_a_fork_does_not_affect_the_parent() -> None:
     asyncio.run(main())
 
 
-@alone
+@in_own_process
 def l06_a_child_can_create_its_own_engine() -> None:
     async def main() -> None:
         async with kvlight.Tasks[int, int](provider=echo) as tasks:
@@ -280,7 +280,7 @@ def l06_a_child_can_create_its_own_engine() -> None:
     assert os.waitpid(child, 0)[1] == 0 and kept.get(1, "miss") == "miss"
 
 
-@alone
+@in_own_process
 def l04_fault33_fault40_objects_are_released_under_the_interpreters_lock() -> None:
     """The last reference may be dropped by a timer, an eviction, a clear without the lock, or a thread other than the main one."""
 
@@ -350,7 +350,7 @@ def l04_a_destructor_may_use_the_cache() -> None:
     assert "chain" not in cache
 
 
-@alone
+@in_own_process
 def l08_two_copies_and_a_reload_in_one_process() -> None:
     import importlib
     import shutil
@@ -382,7 +382,7 @@ def l08_two_copies_and_a_reload_in_one_process() -> None:
         shutil.rmtree(folder)
 
 
-@alone
+@in_own_process
 def l08_a_second_interpreter_in_one_process() -> None:
     try:
         import _interpreters as interpreters  # type: ignore[import-not-found, unused-ignore]

@@ -24,7 +24,7 @@ def run(program: str, *arguments: str, **environment: str) -> str:
     return ended.stdout + ended.stderr
 
 
-def alone(test: Callable[[], None]) -> Callable[[], None]:
+def in_own_process(test: Callable[[], None]) -> Callable[[], None]:
     """Runs a test without arguments in a separate interpreter."""
 
     @functools.wraps(test)

@@ -11,7 +11,7 @@ from typing import Any
 
 import kvlight
 import pytest
-from alone import alone, echo
+from own_process import echo, in_own_process
 
 
 class Hurt(Exception):
@@ -179,7 +179,7 @@ def s10_a_key_that_cannot_be_encoded_or_decoded_fails_alone() -> None:
     asyncio.run(main())
 
 
-@alone
+@in_own_process
 def f01_a_provider_that_exits_or_is_cancelled_fails_its_keys() -> None:
     async def cancelled(keys: list[int]) -> list[int]:
         raise asyncio.CancelledError
@@ -218,7 +218,7 @@ def f01_a_cancelled_future_affects_no_other_fetch() -> None:
     asyncio.run(main())
 
 
-@alone
+@in_own_process
 def l05_an_engine_can_be_closed_inside_a_callback() -> None:
     """By the cost function and by the provider: every waiting caller still gets an outcome."""
 
@@ -251,7 +251,7 @@ def l05_an_engine_can_be_closed_inside_a_callback() -> None:
     asyncio.run(by_abandoning())
 
 
-@alone
+@in_own_process
 def f13f_each_of_a_thousand_concurrent_fetches_gets_its_answer() -> None:
     async def slow(keys: list[int]) -> list[int]:
         await asyncio.sleep(0.001)
@@ -272,7 +272,7 @@ def f13f_each_of_a_thousand_concurrent_fetches_gets_its_answer() -> None:
         assert got == list(range(1000))
 
 
-@alone
+@in_own_process
 def f01_100_000_fetches_complete_in_a_busy_interpreter() -> None:
     stop = threading.Event()
 
