@@ -1,8 +1,8 @@
 /*
  * kvlight_redis.h: a second tier for kvlight on Redis (7.0 and later) or Valkey (7.2 and later).
  *
- * Processes that use the same server and the same prefix share their answers: what one has loaded the others find, a key is loaded by one of them
- * while it can be, and what one writes the others hear of within milliseconds. A failure of the server is never a result: without it each
+ * Processes that use the same server and the same prefix share their answers: what one process has loaded, the others find there; where possible, one
+ * of them loads a key for all; and when one writes a key, the others are notified within milliseconds. A failure of the server never fails a fetch: without it each
  * process works with its own cache and its provider.
  *
  *     kvl_redis_t *redis = NULL;
@@ -10,7 +10,7 @@
  *     kvl_tasks_new(config, &tasks, NULL);
  *     kvl_redis_attach(redis, tasks);
  *     ...
- *     kvl_tasks_close(tasks, KVL_CLOSE_DRAIN, 5000, closed, &state, NULL);      does not wait: wait until closed() has run
+ *     kvl_tasks_close(tasks, KVL_CLOSE_DRAIN, 5000, closed, &state, NULL);      returns at once: wait until closed() has run
  *     kvl_redis_free(redis);
  *     kvl_tasks_free(tasks);
  *
@@ -33,30 +33,30 @@ extern "C" {
 typedef struct kvl_redis_t kvl_redis_t;
 
 /**
- * Makes a server the second tier of a configuration (kvl_config_set_l2), and starts to connect. It does not wait for the connection, which is
- * made, and made again, in the background: until there is one, keys are loaded as without it.
+ * Makes a server the second tier of a configuration (kvl_config_set_l2), and starts to connect. It does not wait for the connection, which
+ * is made in the background and remade whenever it is lost; while there is none, keys are loaded as without a second tier.
  *
  * The URL is redis://, rediss:// (TLS), valkey://, valkeys:// or unix://, as in redis://user:password@host:6379/0?prefix=shop. Of a cluster it names
- * one server, or several with commas between them, of which one must be there at the start: redis://one:6379,two:6379/?prefix=shop. Its options:
+ * one server, or several separated by commas, of which one must be reachable at the start: redis://one:6379,two:6379/?prefix=shop. Its options:
  *
  * | option | default | meaning |
  * |---|---|---|
- * | prefix | required | what all keys in the server begin with: processes with the same prefix share |
- * | lease_ms | 10000 | how long a process may take for a load before another one may load the key for the server too; 10 or more |
- * | notify_ms | 10 | the pause after each look for others' writes: a longer one costs the server less |
- * | log_entries | 100000 | how many writes the server keeps for processes that were cut off, about |
- * | blind_ms | 5000 | after so long without hearing of writes, what the process has is looked up again; -1: never, until its TTL |
- * | journal_ms | 10000 | writes of so long ago are repeated after a new connection: the server may have lost them |
- * | on_restart | clear | after a server was started again with a file of its data (an RDB), which may be old: `clear` makes everything in the servers absent, `trust` uses it |
+ * | prefix | required | the prefix of all keys in the server: processes with the same prefix share their entries |
+ * | lease_ms | 10000 | how long a process may take to load a key before another process may load it for the server too; 10 or more |
+ * | notify_ms | 10 | the pause after each read of the log of writes: a longer one costs the server less |
+ * | log_entries | 100000 | the approximate number of writes that the server keeps for processes that lost their connection |
+ * | blind_ms | 5000 | if the log of writes cannot be read for this long, everything that the process has cached is looked up again; -1: never |
+ * | journal_ms | 10000 | writes that are at most this old are repeated after a reconnection, if the server may have lost them |
+ * | on_restart | clear | after a server has restarted with a file of its data (an RDB), which may be old: `clear` makes everything in the servers absent, `trust` uses it |
  * | connect_ms | 1000 | how long a connection may take |
- * | command_ms | 500 | how long the server may take for a command; then the connection is made anew. A fetch waits for l2.timeout_ms at most |
+ * | command_ms | 500 | how long the server may take for a command before the library reconnects. A fetch waits for l2.timeout_ms at most |
  * | reconnect_cap_ms | 5000 | the longest pause between two attempts to connect |
- * | db, user, pass, protocol | | for unix://, which has no room for them elsewhere; protocol is resp2 or resp3 |
+ * | db, user, pass, protocol | | for unix://, whose URL has no other place for them; protocol is resp2 or resp3 |
  *
  * @param config     [borrowed] from kvl_config_new(), before an engine is created from it.
  * @param url        [copied] NUL-terminated UTF-8.
  * @param out_redis  [out, owned] the connection: free it before the engines.
- * @param out_error  [out, owned] if this fails: what is wrong and what helps, in a sentence without the URL; release it. May be NULL.
+ * @param out_error  [out, owned] if this fails: a sentence that says what is wrong and how to fix it, without the URL; release it. May be NULL.
  * @return KVL_OK; KVL_ERR_BAD_VALUE (the URL), KVL_ERR_NO_THREAD, KVL_ERR_NO_FD, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.2
@@ -64,7 +64,7 @@ typedef struct kvl_redis_t kvl_redis_t;
 KVL_API kvl_status_t kvl_redis_use(kvl_config_t *config, const char *url, kvl_redis_t **out_redis, kvl_error_t **out_error);
 
 /**
- * The functions of kvlight that kvl_redis_open() is to use: those of the copy that the program's handles are of. A program that contains kvlight, rather
+ * The functions of kvlight that kvl_redis_open() is to use: those of the copy of kvlight to which the program's handles belong. A program that contains kvlight, rather
  * than being linked with the shared library, passes its own: `static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;`
  */
 typedef struct kvl_redis_library_t {
@@ -110,8 +110,8 @@ typedef struct kvl_redis_found_t {
 } kvl_redis_found_t;
 
 /**
- * Connects to a server for a program whose values are objects: such a program serves the second tier itself, since it alone can make bytes of an
- * object, and has each request carried out by kvl_redis_serve(). It calls kvl_config_set_l2() with KVL_L2_F_CONDITIONAL, KVL_L2_F_LEASES and
+ * Connects to a server for a program whose values are objects: such a program serves the second tier itself, since it alone can encode an
+ * object, and passes each request to kvl_redis_serve(). It calls kvl_config_set_l2() with KVL_L2_F_CONDITIONAL, KVL_L2_F_LEASES and
  * KVL_L2_F_OBJECTS. Otherwise as kvl_redis_use().
  *
  * @param url        [copied] as in kvl_redis_use().
@@ -125,16 +125,16 @@ typedef struct kvl_redis_found_t {
 KVL_API kvl_status_t kvl_redis_open(const char *url, const kvl_redis_library_t *library, kvl_redis_t **out_redis, kvl_error_t **out_error);
 
 /**
- * Has the server carry out a request of the second tier, and waits for that: for `command_ms` of the URL at most, a few times over if the server has
- * several things to do. Before that the program states the bytes of each object that is to be stored (kvl_l2_request_set_payload()), or refuses it.
- * Everything is answered but the objects that were found: the program makes them, and answers those keys. Then it finishes the request.
+ * Serves a request of the second tier from the server, and waits for that: for `command_ms` of the URL at most, several times if the request takes
+ * several round trips. Before that the program sets the bytes of each object that is to be stored (kvl_l2_request_set_payload()), or refuses it.
+ * All keys are answered except those whose objects were found: the program decodes these and answers their keys. Then it finishes the request.
  *
  * @param redis      [borrowed] from kvl_redis_open().
  * @param request    [borrowed] a request of the second tier.
  * @param out_found  [out, owned] the objects that were found: free them by kvl_redis_found_free(); NULL if there are none.
  * @param out_len    [out] their number.
  * @return KVL_OK: finish the request; KVL_ERR_UNAVAILABLE (the server did not, kvl_redis_state() says why), KVL_ERR_CLOSED (after kvl_redis_stop()):
- *         finish a KVL_L2_READ, release others unfinished; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         finish a KVL_L2_READ, and release others unfinished; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any, several at a time
  * @since 0.2
  */
@@ -151,10 +151,10 @@ KVL_API kvl_status_t kvl_redis_serve(kvl_redis_t *redis, kvl_l2_request_t *reque
 KVL_API void kvl_redis_found_free(kvl_redis_found_t *found, size_t len);
 
 /**
- * Tells an engine of what other processes write, from now on: kvl_tasks_invalidate. Attach every engine that is created from the configuration, at
- * once: what it has loaded before is looked up again.
+ * Invalidates the keys that other processes write in an engine from now on (kvl_tasks_invalidate). Attach every engine that is created from the configuration, at
+ * once: what it has loaded before is looked up again when it is next fetched.
  *
- * If more than one is attached, each also hears of the writes of the others.
+ * If several engines are attached, the writes of each are also invalidated in the others.
  *
  * @param redis  [borrowed] from kvl_redis_use() or kvl_redis_open().
  * @param tasks  [retained until kvl_redis_stop() or kvl_redis_free()] from kvl_tasks_new(), with `redis` as its second tier.
@@ -165,18 +165,18 @@ KVL_API void kvl_redis_found_free(kvl_redis_found_t *found, size_t len);
 KVL_API kvl_status_t kvl_redis_attach(kvl_redis_t *redis, kvl_tasks_t *tasks);
 
 /**
- * Returns the state of the connection, for people, health checks and tests, as JSON:
+ * Returns the state of the connection as JSON, for operators, health checks and tests:
  *
  * | member | meaning |
  * |---|---|
  * | connected | whether requests are being served |
- * | listening | whether others' writes are being heard |
- * | problem | null, or what is wrong and what helps, in a sentence without keys, values and passwords |
+ * | listening | whether the log of writes is being read |
+ * | problem | null, or a sentence that says what is wrong and how to fix it, without keys, values and passwords |
  * | sessions | how many connections were made |
- * | leases | how many keys this process was to load for all |
- * | busy | how often a key was found to be loaded by another process |
- * | heard, own | how many keys of others' and of its own writes were heard |
- * | gaps, blind | how often writes may have been missed, so that what the process had was looked up again |
+ * | leases | how many leases this process was granted |
+ * | busy | how often another process was loading a key that this one looked up |
+ * | heard, own | how many keys of other processes' writes, and of its own, were read from the log |
+ * | gaps, blind | how often entries of the log may have been missed, and how often the log could not be read for blind_ms: then everything cached is looked up again |
  *
  * @param redis     [borrowed] from kvl_redis_use() or kvl_redis_open().
  * @param out_text  [out, owned] a value that holds the text in UTF-8: release it.
@@ -187,8 +187,8 @@ KVL_API kvl_status_t kvl_redis_attach(kvl_redis_t *redis, kvl_tasks_t *tasks);
 KVL_API kvl_status_t kvl_redis_state(const kvl_redis_t *redis, kvl_value_t **out_text);
 
 /**
- * Ends the connection at once, and waits for its thread. Afterwards no attached engine is used any more, and what kvl_redis_serve() is carrying out, or is
- * asked for later, fails. The second time it does nothing.
+ * Ends the connection at once, and waits for its thread. Afterwards no attached engine is used any more, and running and later calls of
+ * kvl_redis_serve() fail. A second call does nothing.
  *
  * @param redis  [borrowed] from kvl_redis_use() or kvl_redis_open(); NULL is ignored. Must not be called from callbacks.
  * @threads outside
@@ -197,9 +197,9 @@ KVL_API kvl_status_t kvl_redis_state(const kvl_redis_t *redis, kvl_value_t **out
 KVL_API void kvl_redis_stop(kvl_redis_t *redis);
 
 /**
- * Ends the connection at once, and waits for its thread. Afterwards no attached engine is used any more: free them then, not before.
+ * Ends the connection at once, and waits for its thread. Afterwards no attached engine is used any more: free the engines then, not before.
  *
- * What an engine has not written yet is not written any more. To have it written, call kvl_tasks_close() with KVL_CLOSE_DRAIN, a deadline and a
+ * What an engine has not written yet is lost. To have it written, call kvl_tasks_close() with KVL_CLOSE_DRAIN, a deadline and a
  * function, and wait until that function has run; or kvl_tasks_l2_sync(), which waits for puts, removals and clears, but not for what was loaded.
  *
  * @param redis  [owned] from kvl_redis_use() or kvl_redis_open(); NULL is ignored. No other call may be using it, nor use it again. Must not be called from callbacks.

@@ -28,7 +28,7 @@ fn guarded(action: impl FnOnce() -> Status) -> Status {
     catch_unwind(AssertUnwindSafe(action)).unwrap_or(kvlight::ERR_PANIC)
 }
 
-/// Why a second tier was not made.
+/// Why a second tier could not be created.
 struct Refused {
     status: Status,
     why: String,
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn kvl_redis_use(
                 status => Err(refused(status, "The configuration took no second tier.")),
             }
         });
-        // SAFETY: the caller promises places for both.
+        // SAFETY: the caller promises that both may be written to.
         unsafe { write_out(made, &LINKED, out_redis, out_error) }
     })
 }
@@ -80,12 +80,12 @@ pub unsafe extern "C" fn kvl_redis_open(
         }
         // SAFETY: the caller promises the functions of its copy of kvlight, or null.
         let Some(library) = (unsafe { Library::copied(library) }) else { return kvlight::ERR_INVALID_ARG };
-        // SAFETY: the caller promises a text that ends with a NUL, and places for both.
+        // SAFETY: the caller promises a text that ends with a NUL, and that both outputs may be written to.
         unsafe { write_out(make(CStr::from_ptr(url), library), &library, out_redis, out_error) }
     })
 }
 
-/// Writes what was made, or why it was not.
+/// Writes the new connection, or the error.
 ///
 /// # Safety
 /// `out_redis` may be written to; `out_error` too, or it is null.
@@ -170,7 +170,7 @@ pub unsafe extern "C" fn kvl_redis_serve(
         if redis.is_null() || request.is_null() || out_found.is_null() || out_len.is_null() {
             return kvlight::ERR_NULL_POINTER;
         }
-        // SAFETY: the caller promises places for both.
+        // SAFETY: the caller promises that both may be written to.
         unsafe {
             out_found.write(std::ptr::null_mut());
             out_len.write(0);
@@ -189,7 +189,7 @@ pub unsafe extern "C" fn kvl_redis_serve(
         if !found.is_empty() {
             let found: Box<[Found]> = found.into();
             let len = found.len();
-            // SAFETY: the caller promises places for both.
+            // SAFETY: the caller promises that both may be written to.
             unsafe {
                 out_found.write(Box::into_raw(found).cast());
                 out_len.write(len);
@@ -243,7 +243,7 @@ pub unsafe extern "C" fn kvl_redis_state(redis: *const Redis, out_text: *mut *mu
         if redis.process != std::process::id() {
             return kvlight::ERR_FORKED;
         }
-        // SAFETY: the caller promises a place for the value.
+        // SAFETY: the caller promises that it may be written to.
         unsafe { redis.shared.library.new_value(redis.shared.describe().as_bytes(), out_text) }
     })
 }
@@ -275,7 +275,7 @@ pub unsafe extern "C" fn kvl_redis_free(redis: *mut Redis) {
 }
 
 impl Redis {
-    /// Ends the thread and waits for that. In the child of a fork there is none, and the locks may be held for ever.
+    /// Ends the thread and waits for that. In the child of a fork there is no thread, and the locks may stay locked.
     fn stop(&self) {
         if self.process != std::process::id() {
             return;

@@ -1,18 +1,18 @@
-//! The writes of the last seconds, to be repeated to a server that may have lost them.
+//! The writes of the last seconds, which are sent again to a server that may have lost them.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// More keys are not remembered one by one.
+/// The number of keys that are remembered one by one. With more of them, everything counts as written.
 const MOST_KEYS: usize = 65_536;
-/// Nor are more bytes of keys.
+/// The same limit for the total length of the keys, in bytes.
 const MOST_BYTES: usize = 8 << 20;
 
 /// The last writes, oldest first.
 #[derive(Clone, Default)]
 pub struct Journal {
     keys: VecDeque<(u64, Box<[u8]>)>,
-    /// The lengths of the keys, added up.
+    /// The total length of the keys.
     bytes: usize,
     /// All keys were cleared, or too many were written: everything is to be cleared again by the server that has the epoch.
     pub is_everything: bool,
@@ -22,7 +22,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// These keys are written now.
+    /// Records that these keys are written now.
     pub fn add<'a>(&mut self, keys: impl Iterator<Item = &'a [u8]>, now_ms: u64, kept: Duration) {
         if kept.is_zero() {
             return;
@@ -37,7 +37,7 @@ impl Journal {
         }
     }
 
-    /// All keys are cleared now.
+    /// Records that all keys are cleared now.
     pub fn add_all(&mut self, now_ms: u64, kept: Duration) {
         self.keys.clear();
         self.bytes = 0;
@@ -51,7 +51,7 @@ impl Journal {
         }
     }
 
-    /// Forgets what was written more than `kept` ago. Not while a server is away: the one that takes over may lack what was written before that.
+    /// Forgets what was written more than `kept` ago. Not to be called while a server is unreachable: its replacement may lack older writes.
     pub fn forget_old(&mut self, now_ms: u64, kept: Duration) {
         let kept = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
         let is_old = |at: u64| now_ms.saturating_sub(at) >= kept;

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   threads of kvlight ── kvl_l2_fn ──▶ queue ──▶ thread kvl-redis ─┬─ serve: one task for each request ──▶ link ──▶ server
-//!                                                                   ├─ link: makes the connection to each server, and again
+//!                                                                   ├─ link: connects to each server, and reconnects
 //!                                                                   ╰─ log: reads others' writes ──▶ kvl_tasks_invalidate
 //! ```
 //!
@@ -11,15 +11,15 @@
 //! |---|---|
 //! | `api` | the functions of the header |
 //! | `settings` | the URL, and the names of keys in the server |
-//! | `shared` | what the program's threads and the thread share |
-//! | `worker` | the thread |
+//! | `shared` | what the program's threads and the thread `kvl-redis` share |
+//! | `worker` | the thread `kvl-redis` |
 //! | `nodes` | the servers: one, or those of a cluster |
 //! | `link` | the connection to a server |
 //! | `serve`, `read` | kvlight's requests |
 //! | `log` | the log of writes |
-//! | `journal` | the last writes, to be repeated |
-//! | `event` | what a thread waits for |
-//! | `stored` | the bytes under a key |
+//! | `journal` | the last writes, which are sent again after a reconnection |
+//! | `event` | an event that a thread can wait for |
+//! | `stored` | the bytes stored under a key |
 //! | `crc` | a checksum |
 //! | `kvlight` | the functions of kvlight.h |
 

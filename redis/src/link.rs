@@ -1,16 +1,16 @@
-//! The connection to the server: it is made and made again in the background, with deadlines of our own. Nothing waits for it: without a link
+//! The connection to a server. It is made in the background, and remade when it is lost, with this library's own deadlines. No request waits for it: without a link
 //! requests fail at once, which is a miss.
 //!
 //! ```text
 //!   no link ── connected, set up, journal repeated ──▶ link (session n)
 //!      ▲                                                 │ a command failed or took too long
-//!      ╰─────── pause, longer each time ◀────────────────╯
+//!      ╰──────── pause, with backoff ◀───────────────────╯
 //! ```
 //!
-//! Each connection is a *session*, with a number. A lease is worth something only in the session in which it was taken: the next one may
+//! Each connection is a *session*, with a number. A lease is valid only in the session in which it was taken: the next one may
 //! meet another server, or one that has lost writes.
 //!
-//! A connection that is given up may still have commands on their way, which a server that was only stopped would execute later. So the
+//! A connection that is given up may still have commands in flight, which a server that was only suspended would execute later. So the
 //! next session first tells the server to end the one before (CLIENT KILL): a write of the old session cannot follow one of the new (rule T07).
 
 use crate::nodes::Node;
@@ -51,7 +51,7 @@ pub struct Link {
     pub script: Rc<[u8]>,
 }
 
-/// A connection that was given up, and may still have commands on their way.
+/// A connection that was given up, and may still have commands in flight.
 pub struct FormerLink {
     client: i64,
     server: ServerIdentity,
@@ -59,7 +59,7 @@ pub struct FormerLink {
     made_at: u64,
 }
 
-/// Which server it was.
+/// Which server a connection led to.
 #[derive(PartialEq, Eq)]
 struct ServerIdentity {
     /// The ID of the server process. A new process has no connection of ours.
@@ -68,7 +68,7 @@ struct ServerIdentity {
     data: Vec<u8>,
 }
 
-/// Why there is no connection: a sentence for people.
+/// Why there is no connection: a sentence for operators.
 pub type Problem = String;
 
 /// Opens a connection, within the limits of the settings.
@@ -137,7 +137,7 @@ pub fn info<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
     lines.find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":")).map(<[u8]>::trim_ascii)
 }
 
-/// Makes the link to a server whenever there is none, for ever.
+/// Connects to a server whenever there is no link to it. Does not return.
 pub async fn keep(worker: Rc<Worker>, node: Rc<Node>) {
     let mut former: Option<FormerLink> = None;
     let mut pause = Pause::new(worker.settings.reconnect_cap);
@@ -159,7 +159,7 @@ pub async fn keep(worker: Rc<Worker>, node: Rc<Node>) {
     }
 }
 
-/// The pauses between attempts: each twice as long as the one before, with some chance, so that processes do not come all at once.
+/// The pauses between attempts: exponential backoff with jitter, so that processes do not all reconnect at once.
 pub struct Pause {
     next: Duration,
     cap: Duration,
@@ -298,8 +298,8 @@ async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> R
 }
 
 /// This is another server than before: it may lack the last writes, for example after a failover to a copy that had not received them. Their keys
-/// are removed and told once more, so that whatever an older copy has of them is gone. If it has the log, that may lack notices of keys of every
-/// server: all of them are told once more.
+/// are removed and announced once more, so that whatever an older copy has of them is gone. If it has the log, that may lack notices of keys of every
+/// server: all of them are announced once more.
 async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> {
     let journal = worker.journal.borrow().clone();
     let is_here = |name: &[u8]| worker.node_of(name).is_some_and(|node| Rc::ptr_eq(&node, &link.node));
@@ -314,7 +314,7 @@ async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> 
             run_by_log(worker, &clear).await?;
         }
         worker.epoch.set(Some(epoch));
-        // It is a write like others: a server that takes over later may lack it.
+        // The repetition is recorded like any other write: a server that takes over later may lack it.
         worker.journal.borrow_mut().note_repeated(&journal, worker.now_ms());
         worker.has_written.notify_one();
     }
@@ -341,13 +341,13 @@ async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> 
     Ok(())
 }
 
-/// Has writes that are repeated carried out by the server that has the log and the epoch.
+/// Sends repeated writes to the server that has the log and the epoch.
 async fn run_by_log(worker: &Worker, commands: &Pipeline) -> Result<(), Problem> {
     let of_log = worker.link_of(&worker.names.log).ok_or("The server of the log is not there.")?;
     all_done(&of_log.run(worker, commands).await.ok_or("The server of the log is not there.")?)
 }
 
-/// Whether every command was carried out.
+/// Checks that every command was executed.
 fn all_done(replies: &[Value]) -> Result<(), Problem> {
     match replies.iter().find(|reply| matches!(reply, Value::ServerError(_))) {
         Some(reply) => Err(refusal("the writes that are repeated", reply)),
@@ -365,7 +365,7 @@ pub async fn run(worker: &Worker, connection: &mut MultiplexedConnection, comman
 }
 
 impl Link {
-    /// Sends commands together, and returns the reply of each. `None`: the link is lost. Dropping it does not take the commands back.
+    /// Sends commands together, and returns the reply of each. `None`: the link is lost. Dropping the future does not cancel the commands.
     pub async fn run(&self, worker: &Worker, commands: &Pipeline) -> Option<Vec<Value>> {
         let mut connection = self.connection.clone();
         match run(worker, &mut connection, commands).await {
@@ -381,7 +381,7 @@ impl Link {
         }
     }
 
-    /// Sets a new epoch, unless another process has done so. Returns that of now.
+    /// Sets a new epoch, unless another process has done so. Returns the current one.
     pub async fn renew_epoch(&self, worker: &Worker) -> Option<Epoch> {
         match new_epoch(worker, &mut self.connection.clone()).await {
             Ok(epoch) => Some(epoch),

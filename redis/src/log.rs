@@ -1,18 +1,18 @@
 //! The log of writes: a stream in the server, kept short. Every write adds an entry after it is done; every process reads them on a connection of
-//! its own, and tells its engines.
+//! its own, and invalidates the keys in its engines.
 //!
 //! ```text
-//!   no connection ── connected ──▶ was the last entry that was heard still there?
-//!      ▲      │                       ├─ yes: what followed is heard ──▶ following
+//!   no connection ── connected ──▶ is the last entry that was read still there?
+//!      ▲      │                       ├─ yes: read what followed ────▶ following
 //!      │      │                       ╰─ no (a gap), or the first time: all entries expire ──▶ following
-//!      │      ╰─ after blind_ms without a look that succeeded: all entries expire, once
+//!      │      ╰─ after blind_ms without a successful read: all entries expire, once
 //!      ╰────────── a command failed, or took too long ◀── following
 //! ```
 //!
-//! A look is a transaction of two commands: whether the entry that was heard last is still there, and what follows it. The log is trimmed from its
-//! old end alone, so if that entry is there, nothing was missed; so it is after a restart, a flush or a failover (rule T08).
+//! A read is a transaction of two commands: one asks for the entry that was read last, the other for those after it. The log is trimmed from its
+//! old end alone, so if that entry is still there, nothing was missed. This also holds after a restart, a flush or a failover (rule T08).
 //!
-//! Entries that expire stay as fallbacks for their grace, and are looked up again when they are asked for: no flush, and no storm.
+//! Entries that expire stay as fallbacks for their grace, and each is looked up again when it is next fetched, so that not all are loaded at once.
 
 use crate::link::{Pause, Problem, bytes, open, refusal, run};
 use crate::serve::note_move;
@@ -27,9 +27,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// How long the server waits for an entry before it replies that there is none. The connection of a server that is gone is found out after that.
+/// How long the server waits for an entry before it replies that there is none. A server whose reply is overdue after that is gone.
 const WAIT: Duration = Duration::from_millis(1_000);
-/// How many entries are read in one look.
+/// How many entries are read at once.
 const LOOK: usize = 4_096;
 /// The number of keys that one call invalidates in an engine.
 const MOST_KEYS: usize = 1_024;
@@ -37,10 +37,10 @@ const MOST_KEYS: usize = 1_024;
 /// The identifier of an entry of the log.
 type Position = Vec<u8>;
 
-/// Follows the log, for ever.
+/// Follows the log. Does not return.
 pub async fn follow(worker: Rc<Worker>) {
     let mut position: Option<Position> = None;
-    // A connection by which nothing can be read is an attempt that failed.
+    // A connection over which nothing could be read counts as a failed attempt.
     let mut pause = Pause::new(worker.settings.reconnect_cap);
     let mut until_next = Duration::ZERO;
     loop {
@@ -54,7 +54,7 @@ pub async fn follow(worker: Rc<Worker>) {
                     Ok(connection) => connection,
                     Err(_) => {
                         worker.is_blind.set(true);
-                        // Nor is it known whether everything was cleared.
+                        // A clear may have been missed, too.
                         worker.epoch.set(None);
                         worker.shared.each_engine(|engine| engine.expire_all());
                         count(&worker.shared.counts.blind, 1);
@@ -79,7 +79,7 @@ pub async fn follow(worker: Rc<Worker>) {
     }
 }
 
-/// Connects, however often that takes.
+/// Connects, trying until it succeeds.
 async fn connect(worker: &Worker) -> MultiplexedConnection {
     let mut pause = Pause::new(worker.settings.reconnect_cap);
     loop {
@@ -92,7 +92,7 @@ async fn connect(worker: &Worker) -> MultiplexedConnection {
     }
 }
 
-/// Follows the log by this connection until it fails. Returns why.
+/// Follows the log over this connection until it fails. Returns why.
 async fn follow_by(worker: &Worker, connection: &mut MultiplexedConnection, position: &mut Option<Position>) -> Problem {
     loop {
         match look(worker, connection, position).await {
@@ -113,17 +113,17 @@ async fn follow_by(worker: &Worker, connection: &mut MultiplexedConnection, posi
     }
 }
 
-/// Whether a look has read all that there was.
+/// Whether a read returned everything that there was.
 enum Look {
     More,
     End,
 }
 
-/// Hears what follows the position.
+/// Reads and applies the entries after the position.
 async fn look(worker: &Worker, connection: &mut MultiplexedConnection, position: &mut Option<Position>) -> Result<Look, Problem> {
     let Some(last) = position.clone() else {
         *position = Some(begin(worker, connection).await?);
-        // What is stored already may have been changed before this, and everything cleared.
+        // Keys that are cached already may have been changed before this, and everything may have been cleared.
         worker.epoch.set(None);
         worker.shared.each_engine(|engine| engine.expire_all());
         if worker.has_heard.replace(true) {
@@ -148,16 +148,16 @@ async fn look(worker: &Worker, connection: &mut MultiplexedConnection, position:
         return Ok(Look::More);
     }
     let Some(newest) = entries.last() else {
-        worker.note_heard();
+        worker.note_log_read();
         return Ok(Look::End);
     };
-    tell(worker, entries);
+    invalidate(worker, entries);
     *position = Some(id_of(newest).ok_or("The log has an entry without an identifier.")?.to_vec());
-    worker.note_heard();
+    worker.note_log_read();
     Ok(if entries.len() < LOOK { Look::End } else { Look::More })
 }
 
-/// The identifier of an entry that the log begins with for this process: one of its own, since a position must be an entry that is there.
+/// Adds an entry from which this process follows the log, and returns its identifier: a position must be an entry that exists.
 async fn begin(worker: &Worker, connection: &mut MultiplexedConnection) -> Result<Position, Problem> {
     let mut commands = Pipeline::new();
     worker.add_log_entry(&mut commands);
@@ -176,7 +176,7 @@ fn check(worker: &Worker, what: &str, replies: &[Value]) -> Result<(), Problem> 
     }
 }
 
-/// Learns the epoch: a clear may have been missed. Without one, the next look sets it. Fails if the server would not let the log be followed.
+/// Reads the epoch, since a clear may have been missed. If there is none, the next lookup sets it. Fails if the server does not allow the log to be read.
 async fn learn_epoch(worker: &Worker, connection: &mut MultiplexedConnection, position: &Option<Position>) -> Result<(), Problem> {
     let Some(last) = position else { return Ok(()) };
     let mut commands = Pipeline::new();
@@ -200,7 +200,7 @@ async fn wait(worker: &Worker, connection: &mut MultiplexedConnection, position:
     check(worker, "XREAD", &replies)?;
     match replies.first() {
         Some(Value::Nil) => {
-            worker.note_heard();
+            worker.note_log_read();
             Ok(())
         }
         _ => {
@@ -226,8 +226,8 @@ fn id_of(entry: &Value) -> Option<&[u8]> {
     }
 }
 
-/// Tells the engines what entries of the log say.
-fn tell(worker: &Worker, entries: &[Value]) {
+/// Invalidates in the engines what entries of the log say.
+fn invalidate(worker: &Worker, entries: &[Value]) {
     let skips_own = worker.shared.skips_own();
     let mut keys: Vec<&[u8]> = Vec::new();
     let mut everything = false;
@@ -235,7 +235,7 @@ fn tell(worker: &Worker, entries: &[Value]) {
     for entry in entries {
         let Notice { source, keys: written, epoch } = Notice::of(entry);
         if epoch.is_some() {
-            // Also an own one: another may have followed it in the server. So the server is asked.
+            // This applies to this process's own clear as well: another one may have followed it in the server. So the server is asked.
             worker.epoch.set(None);
         }
         if skips_own && source == Some(&worker.shared.source) {
@@ -253,14 +253,14 @@ fn tell(worker: &Worker, entries: &[Value]) {
             worker.shared.each_engine(|engine| engine.invalidate(some));
         }
     }
-    // Once the engines know of them: who sees the count may rely on that.
+    // Counted after the invalidation, so that a test that sees the count can rely on it.
     count(&worker.shared.counts.own, own);
     count(&worker.shared.counts.heard, heard);
 }
 
-/// An entry of the log: who has written which keys, or cleared everything.
+/// An entry of the log: which process has written which keys, or has cleared everything.
 struct Notice<'a> {
-    /// The process; `None`: another program.
+    /// The process; `None` if another program wrote the entry.
     source: Option<&'a [u8]>,
     keys: Vec<&'a [u8]>,
     /// All keys were cleared: this epoch has begun.
@@ -277,7 +277,7 @@ impl<'a> Notice<'a> {
                 (Some(b"s"), value) => notice.source = value,
                 (Some(b"k"), Some(key)) => notice.keys.push(key),
                 (Some(b"c"), value) => notice.epoch = value,
-                // A later version may say more.
+                // Fields that a later version may add are skipped.
                 _ => {}
             }
         }

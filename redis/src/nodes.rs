@@ -1,12 +1,12 @@
 //! Servers: one, or those of a cluster, each with some of the keys.
 //!
 //! ```text
-//!   unknown ── asked ──▶ one server
-//!      ▲         ╰─────▶ a cluster: slots ── MOVED, a node lost, or 10 s ──▶ asked again
+//!   unknown ── reply ──▶ one server
+//!      ▲         ╰─────▶ a cluster: slots ── MOVED, a lost node, or after 10 s ──▶ slots fetched again
 //!      ╰─ no answer: pause
 //! ```
 //!
-//! A key that moves to another node begins a new session there: its leases are worth nothing, and its last writes are repeated, since the node
+//! A key that moves to another node begins a new session there: its leases are void, and its last writes are repeated, since the node
 //! may be a copy that had not received them.
 
 use crate::crc::crc16;
@@ -24,14 +24,14 @@ use tokio::time::{sleep, timeout};
 
 /// The number of slots of a cluster.
 const SLOTS: u16 = 16_384;
-/// After so long the slots are asked for again, even if nothing seems wrong.
+/// The interval at which the slots are fetched again, even if nothing seems wrong.
 const REFRESH: Duration = Duration::from_secs(10);
-/// How often servers with recent writes are asked whether they are there.
+/// The interval at which servers with recent writes are pinged.
 const WATCH_PAUSE: Duration = Duration::from_millis(500);
-/// They are not asked for more often than that.
+/// The shortest time between two fetches of the slots.
 const REFRESH_PAUSE: Duration = Duration::from_millis(100);
 
-/// The slot of a key: of what is between its first brace and the next closing one, or of all of it.
+/// The slot of a key: that of its hash tag (the part between its first brace and the next closing one) or, without one, of the whole key.
 fn slot(key: &[u8]) -> u16 {
     let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
         let rest = &key[open + 1..];
@@ -45,7 +45,7 @@ fn slot(key: &[u8]) -> u16 {
 pub struct Node {
     /// Makes connections to it.
     pub client: Client,
-    /// Rings when its link is lost, once each time.
+    /// Notified each time its link is lost.
     pub lost: Notify,
     /// Whether it takes over keys of another one, so that the last writes must be repeated before it is used.
     pub takes_over: Cell<bool>,
@@ -63,7 +63,7 @@ struct ServerTime {
 }
 
 impl Node {
-    /// A server that is connected to by this.
+    /// A server to which this client connects.
     pub fn new(client: Client) -> Rc<Node> {
         Rc::new(Node { client, lost: Notify::new(), takes_over: Cell::new(false), link: RefCell::new(None), time: Cell::default() })
     }
@@ -73,12 +73,12 @@ impl Node {
         self.link.borrow().clone()
     }
 
-    /// There is a link from now on.
+    /// Sets the link.
     pub fn set_link(&self, link: Link) {
         *self.link.borrow_mut() = Some(link);
     }
 
-    /// The link of this session is not used any more. Returns whether it was.
+    /// Drops the link of this session. Returns whether it was still the current one.
     pub fn lose(&self, session: u64) -> bool {
         let mut link = self.link.borrow_mut();
         let is_it = link.as_ref().is_some_and(|link| link.session == session);
@@ -89,7 +89,7 @@ impl Node {
         is_it
     }
 
-    /// Its link is not used any more, and no other is made. A link refers to its server, so this must be called before a server is dropped.
+    /// Drops the link, and makes no other. A link refers to its server, so this must be called before a server is dropped.
     fn close(&self) {
         self.link.take();
     }
@@ -109,7 +109,7 @@ impl Node {
         now_ms.saturating_sub(self.time.get().read_at)
     }
 
-    /// Its clock in milliseconds since 1970, as far as it is known (rule T14: no clock of this machine is compared with it).
+    /// An estimate of its clock, in milliseconds since 1970 (rule T14: it is not compared with this machine's wall clock).
     pub fn server_ms(&self, now_ms: u64) -> u64 {
         self.time.get().server_ms.saturating_add(self.time_age(now_ms))
     }
@@ -121,7 +121,7 @@ pub enum Topology {
     /// It is not known yet.
     #[default]
     Unknown,
-    /// One server has all.
+    /// One server has all keys.
     Single(Rc<Node>),
     /// A cluster.
     Cluster(Cluster),
@@ -172,7 +172,7 @@ impl Topology {
         }
     }
 
-    /// The links that there are.
+    /// The existing links.
     fn links(&self) -> Vec<Link> {
         match self {
             Topology::Unknown => Vec::new(),
@@ -203,7 +203,7 @@ impl ClusterNode {
     }
 }
 
-/// What a server says of itself.
+/// What a server reports about itself.
 enum Shape {
     Single,
     Cluster(Vec<SlotRange>),
@@ -218,10 +218,10 @@ struct SlotRange {
     port: u16,
 }
 
-/// Finds the servers, and keeps a link to each, for ever.
+/// Finds the servers, and keeps a link to each. Does not return.
 pub async fn keep_all(worker: Rc<Worker>) {
     let mut pause = Pause::new(worker.settings.reconnect_cap);
-    // Those of the URL, in turn.
+    // The servers of the URL are tried in turn.
     let mut clients = worker.clients.iter().cycle();
     let slots = loop {
         let Some(client) = clients.next() else { return };
@@ -246,7 +246,7 @@ pub async fn keep_all(worker: Rc<Worker>) {
             _ => Vec::new(),
         };
         for client in clients.iter().chain(&worker.clients) {
-            // One that was taken out of the cluster knows of no slots.
+            // A server that was removed from the cluster reports no slots.
             if let Ok(Shape::Cluster(slots)) = ask(&worker, client).await
                 && !slots.is_empty()
             {
@@ -258,7 +258,7 @@ pub async fn keep_all(worker: Rc<Worker>) {
     }
 }
 
-/// Finds out soon that a server is gone, if keys were written there lately: another one may have taken over without the last writes.
+/// Detects early that a server with recent writes is gone: another one may have taken over without the last writes.
 pub async fn watch(worker: Rc<Worker>) {
     loop {
         worker.has_written.notified().await;
@@ -275,7 +275,7 @@ pub async fn watch(worker: Rc<Worker>) {
     }
 }
 
-/// Asks a server what it is.
+/// Asks a server whether it is part of a cluster, and for the slots.
 async fn ask(worker: &Worker, client: &Client) -> Result<Shape, Problem> {
     let mut connection = open(worker, client).await?;
     let mut commands = Pipeline::new();
@@ -294,7 +294,7 @@ async fn ask(worker: &Worker, client: &Client) -> Result<Shape, Problem> {
     slots_of(slots, host).map(Shape::Cluster).ok_or_else(|| link::refusal("CLUSTER SLOTS", slots))
 }
 
-/// Reads the reply to CLUSTER SLOTS. `host` is the one that was asked: a node that does not know its own name leaves it out.
+/// Parses the reply to CLUSTER SLOTS. `host` is the server that replied: a node that does not know its own name omits it.
 fn slots_of(reply: &Value, host: &str) -> Option<Vec<SlotRange>> {
     let Value::Array(ranges) = reply else { return None };
     let range = |range: &Value| -> Option<SlotRange> {
@@ -310,7 +310,7 @@ fn slots_of(reply: &Value, host: &str) -> Option<Vec<SlotRange>> {
     ranges.iter().map(range).collect()
 }
 
-/// The same way to connect, to another node.
+/// The connection parameters of the seed with another node's address.
 fn info_of(seed: &ConnectionInfo, host: &str, port: u16) -> ConnectionInfo {
     let addr = match seed.addr() {
         ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
@@ -321,7 +321,7 @@ fn info_of(seed: &ConnectionInfo, host: &str, port: u16) -> ConnectionInfo {
     seed.clone().set_addr(addr)
 }
 
-/// Takes the slots over: links to new nodes are made, those to others end. Keys that have moved are repeated.
+/// Applies a new slot map: connects to new nodes, and drops the links to those that have left. The writes of keys that have moved are repeated.
 fn apply(worker: &Rc<Worker>, slots: &[SlotRange]) {
     let mut before = match worker.topology.take() {
         Topology::Cluster(cluster) => cluster,

@@ -8,9 +8,9 @@ pub fn random() -> [u8; 8] {
     RandomState::new().build_hasher().finish().to_le_bytes()
 }
 
-/// A random number below 1.
+/// A random number from 0 to below 1.
 pub fn fraction() -> f64 {
-    // 53 bits are all that a double holds.
+    // The mantissa of a double has 53 bits.
     (u64::from_le_bytes(random()) >> 11) as f64 / (1u64 << 53) as f64
 }
 

@@ -2,17 +2,17 @@
 //!
 //! ```text
 //!   look ──┬─ an entry ──────────────▶ hit
-//!          ├─ nothing, or outdated ──▶ a lease is asked for ──┬─ granted ─▶ miss, with the lease
-//!          │                                                  ╰─ an entry, or somebody else's lease: as beside
-//!          ╰─ somebody else's lease ─▶ kvlight looks again later; after l2.wait_ms it says that the lease may be taken over
+//!          ├─ nothing, or outdated ──▶ request a lease ───────┬─ granted ─▶ miss, with the lease
+//!          │                                                  ╰─ an entry, or another process's lease: as here
+//!          ╰─ another process's lease ─▶ kvlight looks again later; after l2.wait_ms it allows the lease to be taken over
 //! ```
 //!
-//! A lease of its own that a process meets is of a load that has ended without a fill, since one engine loads a key once at a time: it is replaced.
+//! If an engine finds its own lease, the load for it has ended without a fill, since an engine has one load of a key at a time: the lease is replaced.
 //! Each key is answered as soon as it is known.
 
 use crate::kvlight::Request;
 use crate::link::{Link, bytes};
-use crate::serve::{Group, add_replace, epoch_of_now, groups, names, note_move};
+use crate::serve::{Group, add_replace, current_epoch, groups, names, note_move};
 use crate::shared::count;
 use crate::stored::{self, Epoch, Name, Stored, Token};
 use crate::worker::{TIME_LASTS_MS, Worker};
@@ -28,20 +28,20 @@ pub async fn read(worker: &Worker, request: &Request) -> Option<()> {
     }
     lost.into_iter().for_each(|i| request.fail(i));
     let reader = Reader { worker, request, names: &names };
-    // What a server does not answer has failed when the request is finished.
+    // Keys for which a server does not reply have failed when the request is finished.
     let read = join_all(groups.iter().map(|group| reader.read_group(group))).await;
     read.iter().any(Option::is_some).then_some(())
 }
 
-/// What a look found under a key.
+/// What a lookup found under a key.
 enum Found {
     /// The key is answered: it has an entry, or cannot be read.
     Answered,
-    /// Another process loads it. The lease.
+    /// Another process loads it, under this lease.
     Leased(Vec<u8>),
     /// Nothing is there.
     Absent,
-    /// Something is there that is no entry now, of another epoch or of another program. Its name.
+    /// It has something that is not a valid entry: of another epoch, or of another program. Its name.
     Outdated(Vec<u8>),
 }
 
@@ -54,7 +54,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Reads keys that are in one server.
+    /// Reads the keys that are in one server.
     async fn read_group(&self, group: &Group) -> Option<()> {
         let Group { link, keys } = group;
         let Reader { worker, request, names } = self;
@@ -104,25 +104,25 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// Whether a lease is of an earlier load of the engine that asks. Of several engines another one may be using it.
+    /// Whether a lease is of an earlier load of the engine that asks. With several engines in this process it may be in use by another one.
     fn is_own(&self, lease: &[u8]) -> bool {
         let shared = &self.worker.shared;
         shared.has_one_engine() && stored::is_lease_of(lease, shared.source)
     }
 
-    /// Another process loads the key.
+    /// Answers that another process loads the key.
     fn answer_leased(&self, i: usize) {
         count(&self.worker.shared.counts.busy, 1);
         self.request.leased(i);
     }
 
-    /// What is under keys of one server, and the epoch of now.
+    /// Reads the values of keys of one server, and the current epoch.
     async fn values(&self, link: &Link, keys: &[usize]) -> Option<(Epoch, Vec<Value>)> {
         let worker = self.worker;
         let mut commands = Pipeline::new();
         let is_cluster = worker.topology.borrow().is_cluster();
         if is_cluster {
-            // Keys of several slots cannot be read by one command, though they are in one server.
+            // Keys of several slots cannot be read by one command, even if they are in one server.
             for i in keys {
                 commands.cmd("GET").arg(&self.names[*i]);
             }
@@ -141,8 +141,8 @@ impl Reader<'_> {
             link.node.learn_time(&time, worker.now_ms());
         }
         if is_cluster {
-            // The log tells of other epochs.
-            return Some((epoch_of_now(worker).await?, replies));
+            // A new epoch is announced in the log.
+            return Some((current_epoch(worker).await?, replies));
         }
         let mut values = match replies.pop() {
             Some(Value::Array(values)) if values.len() == keys.len() + 1 => values,
@@ -159,7 +159,7 @@ impl Reader<'_> {
         Some((epoch, values))
     }
 
-    /// Answers a key if what is under it is an entry, or is not to be read.
+    /// Answers a key if it has an entry, or if its value cannot be read.
     fn answer(&self, link: &Link, i: usize, epoch: Epoch, value: &Value) -> Found {
         let worker = self.worker;
         let Some(found) = bytes(value) else {

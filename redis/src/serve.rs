@@ -3,13 +3,13 @@
 //! | request | commands | round trips |
 //! |---|---|---|
 //! | read | `MGET epoch KEY...`; for keys without an entry `SET KEY lease NX GET PX` | 1 if all have one, else 2 |
-//! | fill | the script REPLACE for each key: if its lease is still there | 1 |
+//! | fill | the script REPLACE for each key, which stores it if the lease is still there | 1 |
 //! | write | `GET epoch`, `SET KEY entry PX` each, then `XADD` to the log | 1 |
 //! | remove | `UNLINK KEY` each, then `XADD` | 1 |
 //! | clear | `SET epoch`, then `XADD` | 1 |
 //!
 //! In a cluster the servers are sent the commands for their own keys in parallel; the log is written once all have replied, which costs a second
-//! round trip. A key whose server is not there fails, and so does one that has moved to another server (rule T11): no other key waits for it.
+//! round trip. A key whose server is unreachable fails, and so does one that has moved to another server (rule T11): no other key waits for it.
 //!
 //! A request that has no link, or loses it, fails as a whole: kvlight treats that as a miss, or writes again.
 
@@ -27,9 +27,9 @@ use tokio::time::sleep;
 
 /// How often a write is sent again because a new epoch had begun.
 const EPOCH_ATTEMPTS: usize = 4;
-/// How often keys that have moved are repeated if that fails.
+/// How often the removal of keys that have moved is tried.
 const REPEAT_ATTEMPTS: usize = 20;
-/// The pause between these.
+/// The pause between two tries.
 const REPEAT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Serves a request, and finishes it unless it has failed as a whole.
@@ -54,7 +54,7 @@ pub struct Group {
     pub keys: Vec<usize>,
 }
 
-/// The keys of a request by their servers, and those whose server is not there.
+/// The keys of a request by their servers, and those whose server has no link.
 pub fn groups(worker: &Worker, names: &[Vec<u8>]) -> (Vec<Group>, Vec<usize>) {
     let (mut groups, mut lost): (Vec<Group>, _) = (Vec::new(), Vec::new());
     for (i, name) in names.iter().enumerate() {
@@ -84,8 +84,8 @@ pub fn note_move(worker: &Worker, reply: &Value) {
     }
 }
 
-/// The epoch, as far as it is known. If it is not, the server that has it is asked.
-pub async fn epoch_of_now(worker: &Worker) -> Option<Epoch> {
+/// The current epoch. If it is not known, it is read from the server that has it.
+pub async fn current_epoch(worker: &Worker) -> Option<Epoch> {
     match worker.epoch.get() {
         Some(epoch) => Some(epoch),
         None => worker.link_of(&worker.names.epoch)?.renew_epoch(worker).await,
@@ -120,7 +120,7 @@ async fn fill(worker: &Worker, request: &Request) -> Option<()> {
 
 async fn fill_group(worker: &Worker, request: &Request, group: &Group, names: &[Vec<u8>]) -> Option<()> {
     let Group { link, keys } = group;
-    let epoch = epoch_of_now(worker).await?;
+    let epoch = current_epoch(worker).await?;
     let mut commands = Pipeline::new();
     let mut sent = Vec::new();
     for i in keys {
@@ -129,7 +129,7 @@ async fn fill_group(worker: &Worker, request: &Request, group: &Group, names: &[
         let token = Token::from_bytes(entry.token)
             .filter(|token| token.session == link.session && token.until > worker.now_ms() && stored::epoch_of(&token.name) == epoch);
         let Some(token) = token else {
-            // The lease may have ended, or was taken from a server that has lost it since (rule T03).
+            // The lease may have expired, or the server that granted it may have lost it since (rule T03).
             request.refuse(*i);
             continue;
         };
@@ -157,7 +157,7 @@ async fn fill_group(worker: &Worker, request: &Request, group: &Group, names: &[
 
 async fn write(worker: &Worker, request: &Request) -> Option<()> {
     for _ in 0..EPOCH_ATTEMPTS {
-        let epoch = epoch_of_now(worker).await?;
+        let epoch = current_epoch(worker).await?;
         let change = |commands: &mut Pipeline, link: &Link, i: usize, name: &[u8]| {
             // What has no bytes replaces what is there all the same.
             let Some(entry) = request.entry(i) else {
@@ -176,7 +176,7 @@ async fn write(worker: &Worker, request: &Request) -> Option<()> {
                 finish_change(worker, request, &replies);
                 return Some(());
             }
-            // An entry of a former epoch is absent for everybody: it is written again.
+            // An entry of a former epoch is absent for every process, so it is written again.
             Some(now) => worker.epoch.set(Some(now)),
             None => worker.epoch.set(Some(worker.link_of(&worker.names.epoch)?.renew_epoch(worker).await?)),
         }
@@ -250,11 +250,11 @@ fn epoch_from(reply: &Value) -> Option<Epoch> {
     bytes(reply).and_then(|epoch| Epoch::try_from(epoch).ok())
 }
 
-/// Whether a command was carried out. If it was not, notes why.
+/// Whether a command was executed. If it was not, reports why.
 fn is_done(worker: &Worker, reply: &Value) -> bool {
     let Value::ServerError(error) = reply else { return true };
     note_move(worker, reply);
-    // A server without memory, or a user without rights, is something that people must mend.
+    // A server without memory, or a user without rights, is something that an operator has to fix.
     let help = match error.code() {
         "OOM" => "Give it more memory, or a maxmemory-policy that evicts: volatile-lru.",
         "NOPERM" => "Grant what the README lists under ACL.",
@@ -266,7 +266,7 @@ fn is_done(worker: &Worker, reply: &Value) -> bool {
     false
 }
 
-/// Takes the replies to changes. A key without one, or that was refused, is written again.
+/// Evaluates the replies to changes. A key without a reply, or whose change was refused, is written again.
 fn finish_change(worker: &Worker, request: &Request, replies: &[Option<Value>]) {
     let mut all = true;
     for (i, reply) in replies.iter().enumerate() {
@@ -296,7 +296,7 @@ async fn clear(worker: &Worker, request: &Request) -> Option<()> {
     Some(())
 }
 
-/// Keys have moved to another server, which may be a copy that lacks the last writes: they are removed, and announced once more.
+/// Removes keys that have moved to another server, and announces them once more: that server may be a copy that lacks the last writes.
 pub async fn repeat_moved(worker: Rc<Worker>, mut keys: Vec<Vec<u8>>) {
     for _ in 0..REPEAT_ATTEMPTS {
         let names: Vec<Vec<u8>> = keys.iter().map(|key| worker.names.entry(key)).collect();

@@ -3,41 +3,41 @@
 use redis::{ConnectionInfo, IntoConnectionInfo};
 use std::time::Duration;
 
-/// What the URL says.
+/// The settings of a URL.
 #[derive(Clone)]
 pub struct Settings {
-    /// Where the server is, and who connects. Of a cluster some of the servers, of which one must be there at the start.
+    /// The server, and the user who connects. For a cluster some of its servers, of which one must be reachable at the start.
     pub servers: Vec<ConnectionInfo>,
-    /// What all keys in the server begin with.
+    /// The prefix of all keys in the server.
     pub prefix: Vec<u8>,
-    /// How long a process may take for a load that it has a lease of.
+    /// How long a process may take for a load for which it has a lease.
     pub lease: Duration,
-    /// The pause after each look at the log: more writes are heard in one look.
+    /// The pause after each read of the log, so that one read returns more entries.
     pub notify: Duration,
-    /// How many writes the log keeps, about.
+    /// The approximate number of writes that the log keeps.
     pub log_entries: u64,
-    /// After so long without the log, what the process has is looked up again. `None`: never.
+    /// If the log cannot be read for this long, everything that the process has cached is looked up again. `None`: never.
     pub blind: Option<Duration>,
-    /// How long writes are remembered, to be repeated to a server that may have lost them.
+    /// How long writes are remembered, so that they can be sent again to a server that may have lost them.
     pub journal: Duration,
-    /// Whether everything is cleared after a server was started again with a copy of its data from a file.
+    /// Whether everything is cleared after a server has restarted with data from a file.
     pub clears_restarted: bool,
-    /// How long a connection may take.
+    /// How long connecting may take.
     pub connect: Duration,
-    /// How long a command may take. Then the connection is given up.
+    /// How long a command may take before the connection is given up.
     pub command: Duration,
     /// The longest pause between two attempts to connect.
     pub reconnect_cap: Duration,
 }
 
-/// The options that concern the connection; the crate reads them.
+/// Options of the connection, which the crate `redis` parses.
 const OF_SERVER: &[&str] = &["db", "user", "pass", "protocol"];
 
 const PREFIX_HELP: &str =
     "The URL needs the option prefix, which keeps the keys of one application apart from those of others: redis://host:6379/?prefix=shop";
 
 impl Settings {
-    /// Reads a URL; else says, in a sentence, what is wrong and what helps. The sentence does not contain the URL, which may have a password.
+    /// Parses a URL. The error is a sentence that says what is wrong and how to fix it, without the URL, which may contain a password.
     pub fn from_url(url: &str) -> Result<Settings, String> {
         let (url, fragment) = match url.split_once('#') {
             Some((url, fragment)) => (url, Some(fragment)),
@@ -101,7 +101,7 @@ impl Settings {
     }
 }
 
-/// Reads the part of a URL that says where the servers are: hosts, with commas between them.
+/// Parses the addresses of a URL: hosts, separated by commas.
 fn servers(address: &str, options: &str, fragment: Option<&str>) -> Result<Vec<ConnectionInfo>, String> {
     let Some((scheme, rest)) = address.split_once("://").filter(|(scheme, _)| !scheme.contains("unix")) else {
         return Ok(vec![server(address, options, fragment)?]);
@@ -112,7 +112,7 @@ fn servers(address: &str, options: &str, fragment: Option<&str>) -> Result<Vec<C
     hosts.split(',').map(|host| server(&format!("{scheme}://{user}{at}{host}{path}"), options, fragment)).collect()
 }
 
-/// Reads the part of a URL that says where one server is.
+/// Parses the address of one server.
 fn server(address: &str, options: &str, fragment: Option<&str>) -> Result<ConnectionInfo, String> {
     let mut url = address.to_owned();
     for (mark, rest) in [('?', Some(options).filter(|options| !options.is_empty())), ('#', fragment)] {
@@ -156,7 +156,7 @@ fn percent_decoded(text: &str) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The keys of the server that this library uses.
+/// The names of the keys that this library uses in the server.
 pub struct Names {
     entry: Vec<u8>,
     /// The log of writes: a stream.
@@ -166,19 +166,19 @@ pub struct Names {
 }
 
 impl Names {
-    /// With this prefix. The 1 is the version of the format: another one does not meet these keys. The braces keep log and epoch together where a
+    /// The names with this prefix. The 1 is the version of the format: another version uses other keys. The braces keep log and epoch together where a
     /// server distributes keys.
     pub fn new(prefix: &[u8]) -> Names {
         let with = |end: &str| [prefix, b":1:", end.as_bytes()].concat();
         Names { entry: with("k:"), log: with("{log}"), epoch: with("{log}:epoch") }
     }
 
-    /// Remembers that another epoch has begun because of this server process. It is where the log is.
+    /// The key that records that another epoch has begun because of this server process. It is in the same server as the log.
     pub fn restart(&self, process: &[u8]) -> Vec<u8> {
         [&self.log[..], b":", process].concat()
     }
 
-    /// The key in the server of a key of kvlight.
+    /// The server's key for a key of kvlight.
     pub fn entry(&self, key: &[u8]) -> Vec<u8> {
         [&self.entry, key].concat()
     }

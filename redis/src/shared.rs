@@ -2,7 +2,7 @@
 //!
 //! | lock | held for | held while taking |
 //! |---|---|---|
-//! | engines | attaching and detaching; telling the engines of writes, so that an engine is not freed meanwhile | locks of kvlight |
+//! | engines | attaching and detaching; invalidating keys in the engines, so that no engine is freed meanwhile | locks of kvlight |
 //! | problem | replacing or copying a text | – |
 //!
 //! No code of the program runs under either: kvl_tasks_invalidate passes values on to be released elsewhere.
@@ -14,30 +14,30 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// What the thread is asked to do.
+/// A command to the thread.
 pub enum Command {
-    /// To serve a request. kvlight has `l2.max_requests` and one more of an engine at a time: that bounds the queue.
+    /// Serves a request. An engine has at most `l2.max_requests` + 1 requests at a time, which bounds the queue.
     Serve(Request),
-    /// To end.
+    /// Ends the thread.
     Stop,
 }
 
-/// Counters for people and tests, without an order among them.
+/// Counters for operators and tests. They are not read as of one instant.
 #[derive(Default)]
 pub struct Counts {
     /// Connections that were made.
     pub sessions: AtomicU64,
     /// Leases that this process was granted.
     pub leases: AtomicU64,
-    /// Keys that were found to be loaded by another process.
+    /// Keys that another process was loading when they were looked up.
     pub busy: AtomicU64,
-    /// Keys of other processes' writes that were heard.
+    /// Keys of other processes' writes that were read from the log.
     pub heard: AtomicU64,
-    /// Keys of this process's writes that were heard and skipped.
+    /// Keys of this process's own writes that were read from the log and skipped.
     pub own: AtomicU64,
-    /// Times that the log did not reach back to what was heard before.
+    /// How often the log no longer contained the entry that was read last.
     pub gaps: AtomicU64,
-    /// Times that the log could not be heard for blind_ms.
+    /// How often the log could not be read for `blind_ms`.
     pub blind: AtomicU64,
 }
 
@@ -58,7 +58,7 @@ pub struct Shared {
     pub counts: Counts,
     /// Whether there is a link.
     pub is_connected: AtomicBool,
-    /// Whether the log is being heard.
+    /// Whether the log is being read.
     pub is_listening: AtomicBool,
     commands: UnboundedSender<Command>,
     engines: Mutex<Vec<Engine>>,
@@ -66,12 +66,12 @@ pub struct Shared {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // What is behind these locks is whole at any time.
+    // What these locks protect is consistent at any time, also after a panic.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
-    /// Of one second tier.
+    /// Creates the state of one second tier.
     pub fn new(settings: Settings, library: Library, commands: UnboundedSender<Command>) -> Shared {
         Shared {
             settings,
@@ -86,12 +86,12 @@ impl Shared {
         }
     }
 
-    /// Asks the thread. If it has ended, the command is dropped, and with it a request fails.
+    /// Sends a command to the thread. If the thread has ended, the command is dropped, and a request in it fails.
     pub fn ask(&self, command: Command) {
         let _ = self.commands.send(command);
     }
 
-    /// Tells this engine of writes from now on. What it has already expires, since writes of that may have been heard before.
+    /// Invalidates keys in this engine from now on. Its present entries expire, since writes of their keys may have been read from the log before.
     pub fn attach(&self, engine: Engine) {
         let mut engines = lock(&self.engines);
         if !engines.contains(&engine) {
@@ -100,12 +100,12 @@ impl Shared {
         }
     }
 
-    /// Tells no engine of anything any more. When this returns, none is being told.
+    /// Detaches all engines. When this returns, no call of an engine is running.
     pub fn detach_all(&self) {
         lock(&self.engines).clear();
     }
 
-    /// Whether this process's own writes may be skipped: the one engine has made them itself. If there are several, the others must hear of them.
+    /// Whether this process's own writes may be skipped: the one engine has made them itself. If there are several, the others must be notified.
     pub fn skips_own(&self) -> bool {
         self.has_one_engine()
     }
@@ -115,12 +115,12 @@ impl Shared {
         lock(&self.engines).len() == 1
     }
 
-    /// Does something with each engine that is attached.
+    /// Calls a function with each attached engine.
     pub fn each_engine(&self, mut action: impl FnMut(Engine)) {
         lock(&self.engines).iter().for_each(|engine| action(*engine));
     }
 
-    /// Keeps what is wrong, to be shown; `None`: all is well.
+    /// Sets the problem that `kvl_redis_state` shows; `None` if there is none.
     pub fn report(&self, problem: Option<String>) {
         *lock(&self.problem) = problem;
     }
@@ -144,7 +144,7 @@ impl Shared {
     }
 }
 
-/// Appends a text in JSON's quotes.
+/// Appends a text as a JSON string.
 fn put_json(json: &mut String, text: &str) {
     json.push('"');
     for c in text.chars() {

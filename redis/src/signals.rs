@@ -1,6 +1,6 @@
-//! Signals are for the program's threads.
+//! Keeps signals away from this library's thread: they are for the program's threads.
 
-/// Does something, such as starting a thread, with the signals blocked that a program may want to handle: a thread inherits that. Signals of
+/// Runs an action, such as starting a thread, while the signals that a program may want to handle are blocked: a new thread inherits that. Signals of
 /// faults stay as they are.
 #[cfg(unix)]
 pub fn without_signals<T>(action: impl FnOnce() -> T) -> T {
@@ -21,7 +21,7 @@ pub fn without_signals<T>(action: impl FnOnce() -> T) -> T {
     }
 }
 
-/// The same where there are no signals.
+/// The same on systems without signals.
 #[cfg(not(unix))]
 pub fn without_signals<T>(action: impl FnOnce() -> T) -> T {
     action()

@@ -15,10 +15,10 @@
 use crate::crc::crc16;
 use crate::random::random;
 
-/// The generation of all entries. Those of another one are absent.
+/// The generation of all entries. Entries of another epoch count as absent.
 pub type Epoch = [u8; 8];
 
-/// A random number of a second tier, as it has leases and writes.
+/// The random number that identifies a holder of leases.
 pub type Holder = [u8; 8];
 
 /// The length of a name in bytes.
@@ -35,21 +35,21 @@ const ENTRY: u8 = 2;
 /// What identifies one write.
 pub type Name = [u8; NAME];
 
-/// What was found under a key.
+/// A value that was found under a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stored<'a> {
-    /// Some process loads the key.
+    /// A lease: some process loads the key.
     Lease(Epoch),
     /// The key has an entry.
     Entry {
-        /// The generation that it belongs to.
+        /// The epoch that it belongs to.
         epoch: Epoch,
         /// When it expires, in milliseconds of the server's clock; `None`: never.
         expires_at: Option<u64>,
-        /// What kvlight gave.
+        /// The bytes from kvlight.
         entry: &'a [u8],
     },
-    /// It was not written by this library, or by a later version of it.
+    /// It was written by another program, or by a later version of this library.
     Foreign,
 }
 
@@ -63,7 +63,7 @@ fn new_name(kind: u8, epoch: Epoch) -> Name {
     name
 }
 
-/// A lease: its name is all of it. It ends with its holder's number.
+/// A new lease. It consists of its name, which ends with the number of its holder.
 pub fn new_lease(epoch: Epoch, holder: Holder) -> Name {
     let mut name = new_name(LEASE, epoch);
     name[18..].copy_from_slice(&holder);
@@ -75,7 +75,7 @@ pub fn is_lease_of(lease: &[u8], holder: Holder) -> bool {
     lease.get(18..) == Some(&holder)
 }
 
-/// An entry as it is stored.
+/// A new entry, as it is stored.
 pub fn new_entry(epoch: Epoch, expires_at: Option<u64>, entry: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + entry.len());
     bytes.extend(new_name(ENTRY, epoch));
@@ -85,7 +85,7 @@ pub fn new_entry(epoch: Epoch, expires_at: Option<u64>, entry: &[u8]) -> Vec<u8>
     bytes
 }
 
-/// Reads what is under a key.
+/// Parses the value under a key.
 pub fn read(bytes: &[u8]) -> Stored<'_> {
     let Some((name, rest)) = bytes.split_first_chunk::<NAME>() else { return Stored::Foreign };
     let epoch = epoch_of(name);
@@ -104,7 +104,7 @@ pub fn read(bytes: &[u8]) -> Stored<'_> {
     }
 }
 
-/// The name of what is stored, or all of it if it is shorter: what a change may depend on.
+/// The name of a stored value, or the whole value if it is shorter. Conditional changes compare it.
 pub fn name_of(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.len().min(NAME)]
 }
@@ -116,12 +116,12 @@ pub fn epoch_of(name: &Name) -> Epoch {
     epoch
 }
 
-/// What a read gives to kvlight, and a fill gets back: the name that must still be under the key, and how long the right to fill lasts.
+/// The token that a read passes to kvlight and a fill receives: the name that must still be under the key, and how long the right to fill lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Token {
     /// The lease, or the entry that was found.
     pub name: Name,
-    /// The session of the link in which it was read. A fill in another one could meet a server that has lost a write.
+    /// The session of the link in which it was read. In another session a fill could reach a server that has lost a write.
     pub session: u64,
     /// Until when it may be used, in milliseconds of this process's clock.
     pub until: u64,
@@ -140,7 +140,7 @@ impl Token {
         bytes
     }
 
-    /// Reads a token; `None` if it is none.
+    /// Parses a token; `None` if the bytes are not one.
     pub fn from_bytes(bytes: &[u8]) -> Option<Token> {
         let (name, rest) = bytes.split_first_chunk::<NAME>()?;
         let (session, rest) = rest.split_first_chunk::<8>()?;

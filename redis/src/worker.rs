@@ -1,5 +1,5 @@
-//! The thread `kvl-redis`: it serves requests, keeps the link and hears the log. All of it is one thread, so what it shares with itself needs no
-//! lock; it sleeps unless something arrives.
+//! The thread `kvl-redis`: it serves requests, maintains the links and reads the log. Its tasks run on one thread, so what they share needs no
+//! lock. It sleeps unless something arrives.
 
 use crate::journal::Journal;
 use crate::link::{Link, Problem};
@@ -20,38 +20,38 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::LocalSet;
 
-/// After so long a server's time is asked for again: clocks drift, and are set.
+/// The interval at which a server's time is read again: clocks drift, and are adjusted.
 pub const TIME_LASTS_MS: u64 = 1_000;
-/// How long the end waits for a name that is being looked up.
+/// How long the shutdown waits for a host name that is being looked up.
 const RESOLVER_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the thread's tasks share.
 pub struct Worker {
-    /// What it shares with other threads.
+    /// What the thread shares with others.
     pub shared: Arc<Shared>,
     /// The settings of the URL.
     pub settings: Settings,
-    /// Make connections to the servers of the URL.
+    /// Clients of the servers of the URL.
     pub clients: Vec<Client>,
-    /// The keys in the server.
+    /// The names of the keys in the server.
     pub names: Names,
-    /// The generation of all entries, as far as it is known.
+    /// The current epoch, if it is known.
     pub epoch: Cell<Option<Epoch>>,
     /// The last writes.
     pub journal: RefCell<Journal>,
-    /// Rings when something is added to them.
+    /// Notified when a write is added to the journal.
     pub has_written: Notify,
     /// Whether the problem that is shown is a write that the server refused.
     pub refuses_writes: Cell<bool>,
-    /// Whether the log has ever been heard.
+    /// Whether the log has been read yet.
     pub has_heard: Cell<bool>,
-    /// When the log was heard last.
+    /// When the log was last read.
     pub heard_at: Cell<Instant>,
-    /// Whether all entries have expired because it was not heard for blind_ms, and it was not heard since.
+    /// Whether all entries have expired because the log could not be read for `blind_ms`, and it has not been read since.
     pub is_blind: Cell<bool>,
     /// The servers.
     pub topology: RefCell<Topology>,
-    /// Rings when keys seem to be elsewhere than the topology says.
+    /// Notified when the topology seems outdated.
     pub moved: Notify,
     sessions: Cell<u64>,
     began: Instant,
@@ -72,10 +72,10 @@ pub fn run(runtime: Runtime, clients: Vec<Client>, shared: Arc<Shared>, mut comm
     worker.shared.is_connected.store(false, Ordering::Relaxed);
     worker.shared.is_listening.store(false, Ordering::Relaxed);
     worker.topology.take().close();
-    // The channel lasts as long as its senders, and a waker that is left in it would keep the runtime's descriptors: another one takes its place.
+    // The channel exists as long as its senders, and a waker left in it would keep the runtime's descriptors open, so it is replaced by another one.
     commands.close();
     while let Poll::Ready(Some(_)) = commands.poll_recv(&mut Context::from_waker(Waker::noop())) {}
-    // Requests that are not served yet fail here, and those that are still in the queue.
+    // Requests that are not served yet fail here, as do those still in the queue.
     drop((local, commands, worker));
     runtime.shutdown_timeout(RESOLVER_LIMIT);
 }
@@ -101,12 +101,12 @@ impl Worker {
         }
     }
 
-    /// The server that has a key of the server, if it is known.
+    /// The server that holds this key, if it is known.
     pub fn node_of(&self, name: &[u8]) -> Option<Rc<Node>> {
         self.topology.borrow().node_of(name).cloned()
     }
 
-    /// The link to the server that has a key of the server, if there is one.
+    /// The link to the server that holds this key, if there is one.
     pub fn link_of(&self, name: &[u8]) -> Option<Link> {
         self.node_of(name)?.link()
     }
@@ -117,14 +117,14 @@ impl Worker {
         self.sessions.get()
     }
 
-    /// There is a link to a server from now on.
+    /// Sets the link to a server.
     pub fn set_link(&self, node: &Node, link: Link) {
         node.set_link(link);
         count(&self.shared.counts.sessions, 1);
         self.note_links();
     }
 
-    /// A link is not used any more.
+    /// Drops a link.
     pub fn lose(&self, link: &Link, problem: Problem) {
         if link.node.lose(link.session) {
             self.shared.report(Some(problem));
@@ -133,18 +133,18 @@ impl Worker {
         }
     }
 
-    /// Shows whether all servers can be used.
+    /// Updates whether all servers are connected.
     pub fn note_links(&self) {
         self.shared.is_connected.store(self.topology.borrow().is_connected(), Ordering::Relaxed);
     }
 
-    /// The log was heard, up to now.
-    pub fn note_heard(&self) {
+    /// Records that the log has been read up to now.
+    pub fn note_log_read(&self) {
         self.heard_at.set(Instant::now());
         self.is_blind.set(false);
     }
 
-    /// Shows that all is well, if requests are being served and the log heard.
+    /// Clears the reported problem, if requests are being served and the log is being read.
     pub fn report_well(&self) {
         if self.topology.borrow().is_connected() && self.shared.is_listening.load(Ordering::Relaxed) {
             self.shared.report(None);
@@ -166,13 +166,13 @@ impl Worker {
         self.has_written.notify_one();
     }
 
-    /// Until when a lease may be used that is asked for now: well before the server forgets it.
+    /// The time until which a lease that is requested now may be used: well before it expires in the server.
     pub fn lease_until(&self) -> u64 {
         let lease = u64::try_from(self.settings.lease.as_millis()).unwrap_or(u64::MAX);
         self.now_ms().saturating_add(lease / 5 * 4)
     }
 
-    /// The notice of a change of keys: an entry of the log.
+    /// Adds the notice of a change of keys: an entry of the log.
     pub fn add_notice<'a>(&self, commands: &mut Pipeline, keys: impl Iterator<Item = &'a [u8]>) {
         self.add_log_entry(commands);
         for key in keys {
@@ -180,19 +180,19 @@ impl Worker {
         }
     }
 
-    /// The beginning of another epoch, which makes all entries absent, and the notice after it.
+    /// Adds a new epoch, which makes all entries absent, and the notice after it.
     pub fn add_clear(&self, commands: &mut Pipeline, epoch: Epoch) {
         commands.cmd("SET").arg(&self.names.epoch).arg(&epoch[..]);
         self.add_epoch_notice(commands, epoch);
     }
 
-    /// The notice that another epoch has begun: an entry of the log.
+    /// Adds the notice that a new epoch has begun: an entry of the log.
     pub fn add_epoch_notice(&self, commands: &mut Pipeline, epoch: Epoch) {
         self.add_log_entry(commands);
         commands.arg("c").arg(&epoch[..]);
     }
 
-    /// An entry of the log that only says where it comes from.
+    /// Adds an entry of the log that only names its writer.
     pub fn add_log_entry(&self, commands: &mut Pipeline) {
         commands.cmd("XADD").arg(&self.names.log).arg("MAXLEN").arg("~").arg(self.settings.log_entries).arg("*");
         commands.arg("s").arg(&self.shared.source[..]);
