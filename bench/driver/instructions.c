@@ -121,7 +121,7 @@ static kvl_tasks_t *tasks;
 static kvl_queue_t *queue;
 static kvl_request_t *held;
 static int holds;
-static size_t told;
+static size_t delivered;
 static kvl_slice_t slices[KEYS];
 static uint8_t asked[KEYS][KEY_LEN];
 
@@ -158,18 +158,18 @@ static void make_tasks(kvl_clock_t *clock)
 static void count_all(void *user_data, kvl_results_t *results)
 {
     (void)user_data;
-    told += kvl_results_count_status(results, KVL_VALUE);
+    delivered += kvl_results_count_status(results, KVL_VALUE);
 }
 
 static void count_one(void *user_data, const kvl_result_t *result)
 {
     (void)user_data;
-    told += result->status == KVL_VALUE;
+    delivered += result->status == KVL_VALUE;
 }
 
 static void fetch_all(void)
 {
-    told = 0;
+    delivered = 0;
     kvl_results_t *ready;
     kvl_status_t status = kvl_tasks_fetch_all(tasks, slices, KEYS, NULL, NULL, count_all, NULL, NULL, &ready);
     if (status == KVL_OK) {
@@ -178,7 +178,7 @@ static void fetch_all(void)
     } else if (status != KVL_PENDING) {
         DIE("kvl_tasks_fetch_all");
     }
-    while (told < KEYS)
+    while (delivered < KEYS)
         if (kvl_queue_poll(queue, SIZE_MAX, KVL_FOREVER, NULL) != KVL_OK)
             DIE("kvl_queue_poll");
 }
@@ -216,7 +216,7 @@ static void fetch_joined(const uint8_t *key)
     uint8_t absent[KEY_LEN];
     make_key(absent, next_key++);
     held = NULL;
-    told = 0;
+    delivered = 0;
     for (size_t i = 0; i < MANY; i++)
         if (kvl_tasks_fetch(tasks, absent, KEY_LEN, NULL, NULL, count_one, NULL, NULL, NULL) != KVL_PENDING)
             DIE("kvl_tasks_fetch");
@@ -224,7 +224,7 @@ static void fetch_joined(const uint8_t *key)
         kvl_queue_poll(queue, SIZE_MAX, KVL_FOREVER, NULL);
     kvl_request_resolve_bytes(held, 0, value, VALUE_LEN, NULL);
     kvl_request_finish(held);
-    while (told < MANY)
+    while (delivered < MANY)
         kvl_queue_poll(queue, SIZE_MAX, KVL_FOREVER, NULL);
     kvl_request_release(held);
 }

@@ -234,8 +234,8 @@ func (r *tierRequest[V]) ask(ctx context.Context) error {
 	return nil
 }
 
-// told checks the status of an answer. That it comes late, or after the close, is not the second tier's fault.
-func told(status C.kvl_status_t) error {
+// acceptable converts the status of an answer to an error. An answer that comes late or after the close is not the second tier's fault.
+func acceptable(status C.kvl_status_t) error {
 	if status == C.KVL_ERR_CLOSED || status == C.KVL_ERR_ALREADY_ANSWERED {
 		return nil
 	}
@@ -253,13 +253,13 @@ func (r *tierRequest[V]) found(i C.size_t, found TierFound) error {
 	switch {
 	case found.Err != nil:
 		r.engine.sharing.report(found.Err)
-		return told(C.kvl_l2_request_fail(r.handle, i))
+		return acceptable(C.kvl_l2_request_fail(r.handle, i))
 	case found.Data != nil:
 		return r.hit(i, found)
 	case found.IsLeased:
-		return told(C.kvl_l2_request_leased(r.handle, i))
+		return acceptable(C.kvl_l2_request_leased(r.handle, i))
 	default:
-		return told(C.kvl_l2_request_miss(r.handle, i, token, tokenLen))
+		return acceptable(C.kvl_l2_request_miss(r.handle, i, token, tokenLen))
 	}
 }
 
@@ -276,7 +276,7 @@ func (r *tierRequest[V]) hit(i C.size_t, found TierFound) error {
 		handle, err := r.decoded(found.Data[len(found.Data)-int(payload):])
 		if err == nil {
 			defer C.kvl_value_release(handle)
-			return told(C.kvl_l2_request_hit_object(r.handle, i, data, length, left, token, tokenLen, handle))
+			return acceptable(C.kvl_l2_request_hit_object(r.handle, i, data, length, left, token, tokenLen, handle))
 		}
 		if errors.Is(err, ErrClosed) {
 			return nil
@@ -287,7 +287,7 @@ func (r *tierRequest[V]) hit(i C.size_t, found TierFound) error {
 	default:
 		length = 0 // no value of this program
 	}
-	return told(C.kvl_l2_request_hit(r.handle, i, data, length, left, token, tokenLen))
+	return acceptable(C.kvl_l2_request_hit(r.handle, i, data, length, left, token, tokenLen))
 }
 
 func (r *tierRequest[V]) decoded(payload []byte) (handle *C.kvl_value_t, err error) {

@@ -220,7 +220,7 @@ static void print_table(const struct pass *passes, size_t n, kvl_tasks_t *tasks)
     printf("\n  %8zu  files\n  %8zu  requests of up to 64 files\n", file_count, atomic_load(&requests));
     printf("  %8llu  digests in memory, which cost %llu bytes\n", (unsigned long long)stats.entries, (unsigned long long)stats.cost);
     printf("  %8llu  hits, %llu misses\n", (unsigned long long)stats.hits, (unsigned long long)stats.misses);
-    printf("  %8zu  positions of the cancelled fetch told so\n", atomic_load(&cancelled));
+    printf("  %8zu  positions of the cancelled fetch that ended as cancelled\n", atomic_load(&cancelled));
     printf("\nfailures of the first pass, by kind\n");
     print_failures(&passes[0]);
 }

@@ -35,7 +35,7 @@ static void closed(void *user_data)
     atomic_store((atomic_int *)user_data, 1);
 }
 
-/* Whether requests are being served and others' writes heard. Programs need not ask: without a server they load as ever. */
+/* Whether requests are being served and the other processes' writes are being read. Programs need not ask: without a server they load as usual. */
 static int is_connected(kvl_redis_t *redis, int shows_problem)
 {
     static const char wanted[] = "{\"connected\":true,\"listening\":true,";

@@ -25,7 +25,7 @@ struct store {
     pthread_mutex_t lock;
     struct row rows[ROWS];
     uint64_t token;
-    kvl_tasks_t *engines[2]; /* who is told of writes */
+    kvl_tasks_t *engines[2]; /* where other engines' writes are invalidated */
 };
 
 static struct row *find(struct store *store, const kvl_slice_t *key, int create)

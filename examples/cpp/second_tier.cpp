@@ -14,7 +14,7 @@
 
 class shared_store {
 public:
-    // Is told of the keys that were written, and of a clear without any.
+    // Called with the keys that were written; with none after a clear.
     using news = std::function<void(const std::vector<std::string_view> &)>;
 
     void tell(news who) { told_.push_back(std::move(who)); }

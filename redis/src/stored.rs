@@ -4,13 +4,13 @@
 //!    0   1  magic 0xCE
 //!    1   1  kind: 1 a lease, 2 an entry
 //!    2   8  epoch: the generation of all entries; a clear begins another one
-//!   10  16  identity: random, of this write; of a lease, the last 8 are random of who has it
+//!   10  16  identity: random, for each write; in a lease the last 8 bytes identify its holder
 //!   26   6  of an entry: when it expires by the server's clock, in milliseconds since 1970; 0: never
 //!   32   2  of an entry: CRC-16 of the bytes before it
-//!   34      of an entry: what kvlight gave, unchanged; it has a checksum of its own
+//!   34      of an entry: the bytes from kvlight, unchanged; they have a checksum of their own
 //! ```
 //!
-//! What is damaged is as foreign as what another program wrote: a miss (rule T13). The first 26 bytes are its *name*: no two writes have the same. A change that depends on what was read compares the name alone.
+//! A damaged value is a miss, like one that another program wrote (rule T13). The first 26 bytes are the *name* of the value: no two writes have the same. A change that depends on what was read compares the name alone.
 
 use crate::crc::crc16;
 use crate::random::random;
@@ -23,10 +23,10 @@ pub type Holder = [u8; 8];
 
 /// The length of a name in bytes.
 pub const NAME: usize = 26;
-/// Where the checksum is.
+/// The offset of the checksum.
 const CRC: usize = 32;
 const HEADER: usize = 34;
-/// The latest time that fits in, some 8,900 years after 1970.
+/// The latest time that 6 bytes can hold, some 8,900 years after 1970.
 const LATEST: u64 = (1 << 48) - 1;
 const MAGIC: u8 = 0xce;
 const LEASE: u8 = 1;

@@ -179,7 +179,7 @@ fn try_c_text(message: &[u8]) -> Result<CString, NoMemory> {
     let end = message.iter().position(|byte| *byte == 0).unwrap_or(message.len());
     let parts = || message[..end].utf8_chunks().flat_map(|chunk| [chunk.valid(), if chunk.invalid().is_empty() { "" } else { "\u{FFFD}" }]);
     let mut text = Vec::new();
-    // Exactly what it takes, with the NUL at its end: otherwise the string would be allocated anew.
+    // Exactly the needed capacity, with the NUL at the end: otherwise the string would be reallocated.
     text.try_reserve_exact(parts().map(str::len).sum::<usize>() + 1)?;
     parts().for_each(|part| text.extend_from_slice(part.as_bytes()));
     Ok(CString::new(text).unwrap_or_default())

@@ -492,7 +492,7 @@ mod tests {
     fn l04_external_bytes_are_given_back_once() {
         let ended = AtomicUsize::new(0);
         let owner = Object::new(std::ptr::from_ref(&ended).cast_mut().cast(), Some(count));
-        // SAFETY: a static is readable for ever.
+        // SAFETY: a static is always readable.
         let value = unsafe { Value::external(b"hello".as_ptr(), 5, owner) };
         assert_eq!(value.as_bytes(), Some(&b"hello"[..]));
         drop(value.clone());

@@ -7,7 +7,7 @@
 //! which a full cache would have to clean up again and again.
 //!
 //! Growing takes many small steps (rule S19): there are two tables meanwhile, and each insertion moves the records of a few buckets from
-//! the smaller to the larger one. Both are in the order of the tags, and so are the moves. So one number tells in which of the two a
+//! the smaller to the larger one. Both are in the order of the tags, and so are the moves. So one number shows in which of the two a
 //! record is. A lookup asks for that only if the smaller table does not have the key. No hash is computed again, and no record read.
 
 mod table;

@@ -12,7 +12,7 @@ impl Caller {
     /// Whether the buffer for the value overlaps the key.
     #[inline(always)]
     pub(super) fn overlap(key: *const u8, key_len: usize, buf: *const u8, cap: usize) -> bool {
-        // One begins inside of the other. An empty one inside of the other is taken for an overlap too, which does no harm.
+        // One begins inside the other. An empty one inside the other counts as an overlap too, which does no harm.
         let (key, buf) = (key.addr(), buf.addr());
         (buf.wrapping_sub(key) < key_len) | (key.wrapping_sub(buf) < cap)
     }

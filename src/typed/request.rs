@@ -77,7 +77,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         Some(StaleEntry { value: known.answer.value().map(shared), age, version: version.unwrap_or_default() })
     }
 
-    /// Answers the key at `index` with what [`LoadRequest::stale`] returns: the record has not changed. The same value lives anew, and keeps
+    /// Answers the key at `index` with what [`LoadRequest::stale`] returns: the record has not changed. The same value gets a new lifetime, and keeps
     /// its version and its tags unless the terms state others. Refused also if the cache has nothing of the key.
     pub fn not_modified(&self, index: usize, terms: EntryTerms) -> bool {
         terms.stated().and_then(|terms| self.ticket.not_modified(index, terms)) == Ok(Status::OK)

@@ -245,7 +245,7 @@ impl Model {
         (PutOutcome::Stored { cost, expires_at: (end != u64::MAX).then_some(Millis(end)) }, left)
     }
 
-    /// The same value lives anew, and its cost stays.
+    /// The same value gets a new lifetime, and its cost stays.
     fn renew(&mut self, at: usize, ttl: Ttl, priority: f64) -> PutOutcome {
         let (key, cost) = (self.entries[at].key, self.entries[at].cost);
         (self.entries[at].deadline, self.entries[at].priority) = (self.deadline(ttl), priority + 0.0);
@@ -595,7 +595,7 @@ impl Fixture {
                 model.expire(&out);
                 let (outcome, left) = model.put(key, &given);
                 assert_eq!(put, outcome);
-                assert!(departed || left.is_empty(), "a value that lives anew leaves nothing behind: {left:?}");
+                assert!(departed || left.is_empty(), "renewing a value removes nothing: {left:?}");
                 expected = left;
             }
             Op::RemoveTag(tag) => {

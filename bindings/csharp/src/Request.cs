@@ -158,7 +158,7 @@ namespace Kvlight
             return handle.Use(request => NativeApi.kvl_request_is_wanted(request, at), 0u) != 0;
         }
 
-        /// <summary>Reports that the provider is still working, which starts the time of the attempt anew.</summary>
+        /// <summary>Reports that the provider is still working, which restarts the timeout of the attempt.</summary>
         /// <returns>Whether that was in time.</returns>
         public bool Heartbeat() => Call(request => NativeApi.kvl_request_heartbeat(request)) == NativeApi.OK;
 

@@ -3,22 +3,22 @@ using System.Collections.Generic;
 
 namespace Kvlight
 {
-    /// <summary>A second tier: a store that keys are looked up in before the provider is asked for them, and that receives what was loaded and put. Several
+    /// <summary>A second tier: a store in which keys are looked up before the provider is called, and which receives what was loaded and put. Several
     /// processes may share one; Config.SecondTier sets it. Its methods are called where providers run (Config.Scheduler), several at a time, and may
-    /// block. A method that throws has failed: the provider is asked, and what was to be written is written again. No caller sees that;
-    /// Config.FailureHandler is told.</summary>
+    /// block. A method that throws has failed: the provider is called, and what was to be written is written again. No caller of the cache sees the exception;
+    /// it is passed to Config.FailureHandler.</summary>
     public interface ISecondTier
     {
         /// <summary>Whether Fill stores an entry only if its token still belongs to the key.</summary>
         bool IsConditional { get; }
 
-        /// <summary>Whether Read grants a token for a key that is not there, to one reader at a time. With both, no older load ever replaces a newer write,
+        /// <summary>Whether Read grants a lease (a token) for a key without an entry, to one reader at a time. With both, no older load ever replaces a newer write,
         /// in whichever process.</summary>
         bool GrantsLeases { get; }
 
         /// <summary>Looks keys up.</summary>
         /// <param name="keys">The keys.</param>
-        /// <returns>What is known of each, in their order; null in a place, or null alone, means that there is nothing.</returns>
+        /// <returns>The result for each key, in their order. A null element, or null instead of the list, stands for no entry.</returns>
         IReadOnlyList<TierFound> Read(IReadOnlyList<TierWanted> keys);
 
         /// <summary>Stores what was loaded; if it is conditional, only what has the token of its key.</summary>
@@ -30,7 +30,7 @@ namespace Kvlight
         /// <param name="entries">The entries.</param>
         void Write(IReadOnlyList<TierEntry> entries);
 
-        /// <summary>Removes keys, whether they are there or not.</summary>
+        /// <summary>Removes keys, some of which may not exist.</summary>
         /// <param name="keys">The keys.</param>
         void Remove(IReadOnlyList<byte[]> keys);
 
@@ -50,7 +50,7 @@ namespace Kvlight
         /// <summary>The key.</summary>
         public byte[] Key { get; }
 
-        /// <summary>Whether the key has waited so long for whoever has its lease (L2WaitMs) that the lease may be granted anew.</summary>
+        /// <summary>Whether the key has waited so long for another process's lease (L2WaitMs) that a new lease may be granted.</summary>
         public bool MayTakeLease { get; }
     }
 

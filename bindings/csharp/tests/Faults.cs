@@ -33,11 +33,11 @@ internal static class Faults
     }
 
     /// <summary>Its message is made by a function.</summary>
-    private sealed class Told : Exception
+    private sealed class DisposingException : Exception
     {
         private readonly Action asked;
 
-        internal Told(Action asked)
+        internal DisposingException(Action asked)
         {
             this.asked = asked;
         }
@@ -185,17 +185,17 @@ internal static class Faults
             });
             read = new Config<string, string>(keys).Cache();
             read.Put("a", "A");
-            Tasks<string, string> told = null;
-            told = Scenarios.Config().Load(wanted =>
+            Tasks<string, string> failing = null;
+            failing = Scenarios.Config().Load(wanted =>
             {
-                Tap.BusyUntil(() => Volatile.Read(ref told) != null);
-                throw new Told(() => told.Dispose());
+                Tap.BusyUntil(() => Volatile.Read(ref failing) != null);
+                throw new DisposingException(() => failing.Dispose());
             });
             foreach (Action call in new Action[]
             {
                 () => compared.Replace("a", "A", "b"),
                 () => read.Count(),
-                () => ((Task)told.FetchAsync("a")).ContinueWith(fetched => fetched.Exception).Wait(),
+                () => ((Task)failing.FetchAsync("a")).ContinueWith(fetched => fetched.Exception).Wait(),
             })
             {
                 Task done = Task.Run(() =>
@@ -213,7 +213,7 @@ internal static class Faults
             }
             compared.Dispose();
             read.Dispose();
-            told.Dispose();
+            failing.Dispose();
         });
         tap.Test("f01 a result that cannot be read fails its fetch", () =>
         {

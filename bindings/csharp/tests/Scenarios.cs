@@ -180,7 +180,7 @@ internal static class Scenarios
             Task<string>[] fetches = Enumerable.Range(0, 3).Select(i => tasks.FetchAsync("key " + i)).ToArray();
             Request<string, string> request = Tap.Taken(requests);
             tasks.Dispose();
-            Tap.EqualLists(fetches.Select(StatusOf).Distinct(), new[] { Status.ErrClosed }, "each is told");
+            Tap.EqualLists(fetches.Select(StatusOf).Distinct(), new[] { Status.ErrClosed }, "each ends with CLOSED");
             Tap.Equal(StatusOf(tasks.FetchAsync("a")), Status.ErrClosed, "a fetch afterwards");
             Tap.Equal(Tap.Thrown<KvlightException>("late", () => request.Resolve("key 0", "late")).Status, Status.ErrClosed, "an answer afterwards");
             tasks.Dispose();

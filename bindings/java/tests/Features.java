@@ -346,13 +346,13 @@ final class Features {
                 Request<String, String> request = Tap.taken(requests);
                 Tap.equal(request.keys() + " " + request.attempt("a") + " " + request.urgency() + " " + request.isWanted("a"), "[a] 1 7 true", "a request");
                 Tap.check(request.timeLeftMs() > 0 && request.heartbeat() && !request.isCancelled(), "in time");
-                BlockingQueue<String> told = new LinkedBlockingQueue<>();
-                request.onCancel(() -> told.add("cancelled"));
+                BlockingQueue<String> cancelled = new LinkedBlockingQueue<>();
+                request.onCancel(() -> cancelled.add("cancelled"));
                 Tap.thrown(IllegalStateException.class, "a second one", () -> request.onCancel(() -> { }));
                 request.resolve("extra", "E");
                 Tap.equal(tasks.get("extra"), "E", "a key that was not asked for");
                 fetched.cancel(true);
-                Tap.equal(Tap.taken(told), "cancelled", "the function");
+                Tap.equal(Tap.taken(cancelled), "cancelled", "the function");
                 Tap.check(request.isCancelled() && !request.isWanted("a"), "it is unwanted");
                 request.finish();
                 Tap.check(!request.isCancelled() && request.timeLeftMs() == -1 && request.attempt("a") == 0, "it is finished");

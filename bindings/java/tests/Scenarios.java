@@ -204,7 +204,7 @@ final class Scenarios {
             }
             Request<String, String> request = Tap.taken(requests);
             tasks.close();
-            Tap.equal(ends.stream().map(CompletableFuture::join).distinct().toList(), List.of(Status.ERR_CLOSED), "each is told");
+            Tap.equal(ends.stream().map(CompletableFuture::join).distinct().toList(), List.of(Status.ERR_CLOSED), "each ends with CLOSED");
             Tap.equal(delivered.get(), 3, "once");
             Tap.equal(statusOf(tasks.fetch("a").handle((value, error) -> error).join()), Status.ERR_CLOSED, "a fetch afterwards");
             Tap.equal(Tap.thrown(KvlightException.class, "late", () -> request.resolve("key 0", "late")).status(), Status.ERR_CLOSED, "an answer afterwards");

@@ -1,16 +1,16 @@
 -- The second tier: a store behind the cache that several processes may share. It is a table with the functions (called with ":")
 --   read(keys)       looks keys up. Returns { key = found }: a string, the data of an entry; or a table with data, ttl_left_ms (-1: it does not
 --                    expire; nil: not known) and token, which stands for this very entry; or without data: token, the lease if one was granted, or
---                    is_leased, if somebody else has it; or err, if it has failed for this key. A key left out was not found.
+--                    is_leased, if another process has it; or err, if it has failed for this key. A key left out was not found.
 --   fill(entries)    stores what was loaded; entries have key, data, ttl_ms (-1: they do not expire) and token. If it is conditional, only what has the
---                    token of its key; returns a list of booleans, whether each was stored.
+--                    token of its key; returns a list of booleans: whether each was stored.
 --   write(entries)   stores what was put.
---   remove(keys)     removes keys, whether they are there or not.
+--   remove(keys)     removes keys; some of them may not exist.
 --   clear()          removes all keys.
 -- and the fields is_conditional and grants_leases. With both, no older load ever replaces a newer write, in whichever process.
 --
--- poll() calls them, as fetch() does while it waits. One that raises an error, or returns something else than it should, has failed: the provider is
--- called, and what was to be written is written again. No caller sees that; `on_error` is told.
+-- poll() calls them, as fetch() does while it waits. If one raises an error or returns something unexpected, it has failed: the provider is
+-- called, and what was to be written is written again. No caller of the cache sees the error; it is passed to `on_error`.
 
 local bit = require "bit"
 local ffi = require "ffi"
@@ -36,8 +36,8 @@ function M.abilities(tier)
   return bit.bor(K.L2_F_OBJECTS, tier.is_conditional and K.L2_F_CONDITIONAL or 0, tier.grants_leases and K.L2_F_LEASES or 0)
 end
 
--- That it comes late, or after a close, is not the second tier's fault.
-local function told(status)
+-- Checks the status of an answer. An answer that comes late or after the close is not the second tier's fault.
+local function checked(status)
   if status ~= K.ERR_ALREADY_ANSWERED and status ~= K.ERR_CLOSED then
     check(status)
   end
@@ -66,7 +66,7 @@ end
 
 local function hit(request, at, data, ttl_left_ms, token)
   local payload, size = ffi.new "const uint8_t *[1]", ffi.new "size_t[1]"
-  local status = told(C.kvl_l2_request_payload(request.handle, at, data, #data, payload, size))
+  local status = checked(C.kvl_l2_request_payload(request.handle, at, data, #data, payload, size))
   if status == K.OK then
     local value = converted(request, request.tasks.load_value, data:sub(#data - tonumber(size[0]) + 1))
     -- Strings are stored as bytes, not as objects.
@@ -74,18 +74,18 @@ local function hit(request, at, data, ttl_left_ms, token)
       local handle = request.tasks:_new_value(value)
       local said = C.kvl_l2_request_hit_object(request.handle, at, data, #data, ttl_left_ms, token, #token, handle)
       C.kvl_value_release(handle)
-      return told(said)
+      return checked(said)
     end
   end
   local is_entry = status == K.VALUE or status == K.NULL
-  return told(C.kvl_l2_request_hit(request.handle, at, data, is_entry and #data or 0, ttl_left_ms, token, #token))
+  return checked(C.kvl_l2_request_hit(request.handle, at, data, is_entry and #data or 0, ttl_left_ms, token, #token))
 end
 
 local function answer(request, at, found)
   if type(found) == "string" then
     return hit(request, at, found, K.L2_TTL_UNKNOWN, "")
   elseif found == nil then
-    return told(C.kvl_l2_request_miss(request.handle, at, "", 0))
+    return checked(C.kvl_l2_request_miss(request.handle, at, "", 0))
   elseif type(found) ~= "table" then
     error(("kvlight: the second tier found a %s, and not a string or a table"):format(type(found)), 0)
   elseif found.err ~= nil then
@@ -95,15 +95,15 @@ local function answer(request, at, found)
   if found.data ~= nil then
     return hit(request, at, text_of("data", found.data), found.ttl_left_ms or K.L2_TTL_UNKNOWN, token)
   elseif found.is_leased then
-    return told(C.kvl_l2_request_leased(request.handle, at))
+    return checked(C.kvl_l2_request_leased(request.handle, at))
   end
-  return told(C.kvl_l2_request_miss(request.handle, at, token, #token))
+  return checked(C.kvl_l2_request_miss(request.handle, at, token, #token))
 end
 
 -- States the bytes of an object. Without any the key is refused, and false is returned.
 local function state_payload(request, at)
   local out = ffi.new "kvl_value_t *[1]"
-  if told(C.kvl_l2_request_value(request.handle, at, out)) ~= K.VALUE then
+  if checked(C.kvl_l2_request_value(request.handle, at, out)) ~= K.VALUE then
     return true
   end
   local value = request.tasks:_from_value(out[0])
@@ -113,10 +113,10 @@ local function state_payload(request, at)
   end
   local bytes = converted(request, request.tasks.dump_value, value)
   if type(bytes) ~= "string" then
-    told(C.kvl_l2_request_refused(request.handle, at))
+    checked(C.kvl_l2_request_refused(request.handle, at))
     return false
   end
-  told(C.kvl_l2_request_set_payload(request.handle, at, bytes, #bytes))
+  checked(C.kvl_l2_request_set_payload(request.handle, at, bytes, #bytes))
   return true
 end
 
@@ -147,7 +147,7 @@ local function store(request, tier, is_fill)
   end
   for nth, at in ipairs(places) do
     if not stored[nth] then
-      told(C.kvl_l2_request_refused(request.handle, at))
+      checked(C.kvl_l2_request_refused(request.handle, at))
     end
   end
 end

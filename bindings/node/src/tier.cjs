@@ -26,13 +26,13 @@ class AttachedTier {
     this.load = load;
   }
 
-  /** What the library is told that it can do. */
+  /** The flags that state its abilities to the library. */
   get abilities() {
     return (this.tier.isConditional ? K.L2_F_CONDITIONAL : 0) + (this.tier.grantsLeases ? K.L2_F_LEASES : 0) + K.L2_F_OBJECTS;
   }
 }
 
-/** Serves a request. Whatever the second tier does wrong is a failure of the request alone, which `report` is told. */
+/** Serves a request. Whatever the second tier does wrong fails that request alone, and is passed to `report`. */
 class TierRequest {
   #store;
   #attached;

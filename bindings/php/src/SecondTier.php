@@ -6,15 +6,15 @@ namespace Kvlight;
 /**
  * A store behind the cache that several processes may share: a cache server, a database, a folder. Keys that are not in the cache are looked up in it
  * before the provider is called, and it receives what was loaded and put. poll() calls its methods, as fetch() does while it waits. A method that
- * throws, or returns something else than it should, has failed: the provider is called, and what was to be written is written again. No caller sees
- * that; `onError` is told. What waits to be written when a script ends is lost: call Tasks::syncSecondTier() before.
+ * throws, or returns something unexpected, has failed: the provider is called, and what was to be written is written again. No caller of the cache sees
+ * the exception; it is passed to `onError`. What waits to be written when a script ends is lost: call Tasks::syncSecondTier() before.
  */
 interface SecondTier
 {
     /** Whether fill() stores an entry only if its token still belongs to the key. */
     public function isConditional(): bool;
 
-    /** Whether read() gives a token for a key that is not there, to one reader at a time. With both, no older load replaces a newer write. */
+    /** Whether read() grants a lease (a token) for a key without an entry, to one reader at a time. With both, no older load replaces a newer write. */
     public function grantsLeases(): bool;
 
     /**

@@ -45,8 +45,8 @@ static void leave(TierRequest *self)
         CALL_LIBRARY(self->state->drops, kvl_l2_request_release(handle));
 }
 
-/* Nothing that the second tier says late, again, or after a close is its fault, and it raises nothing. */
-static PyObject *told(TierRequest *self, kvl_status_t status)
+/* Checks the status of an answer. An answer that comes late, a second time or after the close is not the second tier's fault, and raises nothing. */
+static PyObject *checked(TierRequest *self, kvl_status_t status)
 {
     if (status >= 0 || status == KVL_ERR_ALREADY_ANSWERED || status == KVL_ERR_CLOSED || status == KVL_ERR_FORKED)
         Py_RETURN_NONE;
@@ -71,7 +71,7 @@ static int state_payload(TierRequest *self, size_t i, PyObject *dump, PyObject *
     kvl_value_t *value = NULL;
     kvl_status_t status = kvl_l2_request_value(self->handle, i, &value);
     if (status != KVL_VALUE)
-        return status == KVL_NULL ? 1 : (told(self, status) ? 0 : -1);
+        return status == KVL_NULL ? 1 : (checked(self, status) ? 0 : -1);
     PyObject *object = value_into_object(self->state, status, value);
     Bytes bytes;
     bytes_start(&bytes);
@@ -176,7 +176,7 @@ static PyObject *tier_request_hit(TierRequest *self, PyObject *args)
         CALL_LIBRARY(self->state->drops, status = kvl_l2_request_hit(handle, (size_t)i, data, status == KVL_NULL ? (size_t)len : 0, ttl_left_ms,
                                                                (const uint8_t *)token, (size_t)token_len));
     CALL_LIBRARY(self->state->drops, kvl_l2_request_release(handle));
-    return told(self, status);
+    return checked(self, status);
 }
 
 static PyObject *tier_request_miss(TierRequest *self, PyObject *args)
@@ -188,7 +188,7 @@ static PyObject *tier_request_miss(TierRequest *self, PyObject *args)
     kvl_status_t status = KVL_OK;
     if (self->handle)
         CALL_LIBRARY(self->state->drops, status = kvl_l2_request_miss(self->handle, (size_t)i, (const uint8_t *)token, (size_t)token_len));
-    return told(self, status);
+    return checked(self, status);
 }
 
 static PyObject *tier_request_leased(TierRequest *self, PyObject *index)
@@ -199,7 +199,7 @@ static PyObject *tier_request_leased(TierRequest *self, PyObject *index)
     kvl_status_t status = KVL_OK;
     if (self->handle)
         CALL_LIBRARY(self->state->drops, status = kvl_l2_request_leased(self->handle, (size_t)i));
-    return told(self, status);
+    return checked(self, status);
 }
 
 static PyObject *tier_request_refuse(TierRequest *self, PyObject *index)
@@ -210,7 +210,7 @@ static PyObject *tier_request_refuse(TierRequest *self, PyObject *index)
     kvl_status_t status = KVL_OK;
     if (self->handle)
         CALL_LIBRARY(self->state->drops, status = kvl_l2_request_refused(self->handle, (size_t)i));
-    return told(self, status);
+    return checked(self, status);
 }
 
 static PyObject *tier_request_finish(TierRequest *self, PyObject *unused)
@@ -220,7 +220,7 @@ static PyObject *tier_request_finish(TierRequest *self, PyObject *unused)
     if (self->handle)
         CALL_LIBRARY(self->state->drops, status = kvl_l2_request_finish(self->handle));
     leave(self);
-    return told(self, status);
+    return checked(self, status);
 }
 
 /* fail(): what was not answered, and all of what was to be written, has failed. */

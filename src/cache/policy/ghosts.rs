@@ -7,7 +7,7 @@
 //! When the number of entries changes much, a table of another size takes the new ghosts. The former table is still asked until all ghosts
 //! in it are forgotten: nothing is moved, and no step takes longer the more ghosts there are (rule S19).
 //!
-//! A key that is taken for a ghost by mistake, in one of some thousand cases, or not recognised, costs no more than a chance of a hit.
+//! About one key in some thousand is mistaken for a ghost, or not recognised as one. That can only cost a hit.
 
 /// The number of ghosts in a bucket.
 const WAYS: usize = 16;

@@ -157,7 +157,7 @@ impl WriteBehind {
         clear.chain(self.order.first_key_value().map(|(since, _)| *since)).min()
     }
 
-    /// Gives up what waits, for ever. Returns it, to be dropped once the lock is released.
+    /// Discards what waits, and returns it, to be dropped once the lock is released.
     #[must_use]
     pub fn lose(&mut self) -> Box<dyn Send> {
         let lost_from = self.lost_from.into_iter().chain(self.oldest()).min();
@@ -166,7 +166,7 @@ impl WriteBehind {
         waited
     }
 
-    /// Gives up what a request that is finished has failed to write, for ever. What was written again since still waits.
+    /// Discards what a finished request has failed to write. What was written again since still waits.
     pub fn lose_failed(&mut self, sent: &Sent, drop: Dropped<'_>) {
         for ((key, version), result) in sent.keys.iter().zip(&sent.results) {
             if *result != StoreResult::Failed {
@@ -420,7 +420,7 @@ impl WriteBehind {
             }
             TierRequestKind::Write | TierRequestKind::Remove => {
                 for ((key, version), result) in sent.keys.iter().zip(&sent.results) {
-                    // After a clear the key may have been written anew.
+                    // After a clear the key may have been written again.
                     let Some(dirty) = self.dirty.get_mut(key).filter(|dirty| dirty.sent.is_some()) else { continue };
                     let after = dirty.sent.take().flatten();
                     if *result == StoreResult::Failed {

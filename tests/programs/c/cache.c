@@ -4,7 +4,7 @@
 #include <pthread.h>
 
 /* The last removal that a listener was called with, and the number of its calls. */
-struct heard {
+struct removals {
     int times, ended;
     int by_cause[KVL_CAUSE_TAG + 1];
     kvl_cause_t cause;
@@ -15,22 +15,22 @@ struct heard {
 
 static void count_free(void *user_data)
 {
-    struct heard *heard = user_data;
-    heard->ended++;
+    struct removals *removals = user_data;
+    removals->ended++;
 }
 
 static void record_removal(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
 {
-    struct heard *heard = user_data;
-    kvl_cache_t *release = heard->release;
+    struct removals *removals = user_data;
+    kvl_cache_t *release = removals->release;
 
-    heard->times++;
-    heard->by_cause[cause]++;
-    heard->cause = cause;
-    memcpy(heard->key, entry->key, entry->key_len);
-    heard->key[entry->key_len] = '\0';
-    heard->entry = *entry;
-    heard->release = NULL;
+    removals->times++;
+    removals->by_cause[cause]++;
+    removals->cause = cause;
+    memcpy(removals->key, entry->key, entry->key_len);
+    removals->key[entry->key_len] = '\0';
+    removals->entry = *entry;
+    removals->release = NULL;
     kvl_cache_release(release);
 }
 
@@ -290,30 +290,30 @@ static void s03_the_cost_is_exact_after_every_operation(void)
 
 static void s04_a_value_that_is_too_large_is_not_stored(void)
 {
-    struct heard heard;
+    struct removals removals;
     kvl_config_t *config = config_of(10);
     kvl_cache_t *cache;
     uint64_t most;
 
-    memset(&heard, 0, sizeof heard);
+    memset(&removals, 0, sizeof removals);
     STATUS(kvl_config_set_int(config, "cache.cost_limit", 1000), KVL_OK);
     cache = cache_of(config);
     most = kvl_cache_max_cost(cache);
     CHECK(most == 1000 && kvl_cache_cost_limit(cache) == 1000);
     STATUS(put(cache, "a", "small"), KVL_OK);
-    STATUS(kvl_cache_put_with_victims(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 1000), record_removal, &heard), KVL_TOO_LARGE);
+    STATUS(kvl_cache_put_with_victims(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 1000), record_removal, &removals), KVL_TOO_LARGE);
     STATUS(has(cache, "a"), KVL_MISS);
-    CHECK(heard.times == 1 && heard.cause == KVL_CAUSE_REFUSED);
+    CHECK(removals.times == 1 && removals.cause == KVL_CAUSE_REFUSED);
     kvl_cache_release(cache);
 }
 
 static void s05_the_lowest_priority_is_evicted_first_and_then_the_least_recently_used(void)
 {
-    struct heard heard;
+    struct removals removals;
     kvl_cache_t *cache = cache_of(config_of(3));
     kvl_value_t *value = NULL;
 
-    memset(&heard, 0, sizeof heard);
+    memset(&removals, 0, sizeof removals);
     STATUS(put_at(cache, "low", -1), KVL_OK);
     STATUS(put_at(cache, "old", 0), KVL_OK);
     STATUS(put_at(cache, "new", -0.0), KVL_OK);
@@ -322,14 +322,14 @@ static void s05_the_lowest_priority_is_evicted_first_and_then_the_least_recently
     kvl_value_release(value);
     STATUS(has(cache, "new"), KVL_VALUE);
 
-    STATUS(kvl_cache_put_with_victims(cache, KEY("1"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), record_removal, &heard), KVL_OK);
-    TEXT(heard.key, "low");
-    STATUS(kvl_cache_put_with_victims(cache, KEY("2"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), record_removal, &heard), KVL_OK);
-    TEXT(heard.key, "new");
-    CHECK(heard.times == 2 && heard.by_cause[KVL_CAUSE_CAPACITY] == 2);
-    STATUS(kvl_cache_put_with_victims(cache, KEY("3"), kvl_value_null(), TERMS(KVL_TTL_NEVER, -INFINITY, 0), record_removal, &heard), KVL_REFUSED);
-    TEXT(heard.key, "3");
-    CHECK(heard.times == 3 && heard.cause == KVL_CAUSE_REFUSED && kvl_cache_len(cache) == 3);
+    STATUS(kvl_cache_put_with_victims(cache, KEY("1"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), record_removal, &removals), KVL_OK);
+    TEXT(removals.key, "low");
+    STATUS(kvl_cache_put_with_victims(cache, KEY("2"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 0, 0), record_removal, &removals), KVL_OK);
+    TEXT(removals.key, "new");
+    CHECK(removals.times == 2 && removals.by_cause[KVL_CAUSE_CAPACITY] == 2);
+    STATUS(kvl_cache_put_with_victims(cache, KEY("3"), kvl_value_null(), TERMS(KVL_TTL_NEVER, -INFINITY, 0), record_removal, &removals), KVL_REFUSED);
+    TEXT(removals.key, "3");
+    CHECK(removals.times == 3 && removals.cause == KVL_CAUSE_REFUSED && kvl_cache_len(cache) == 3);
     STATUS(put_at(cache, "4", INFINITY), KVL_OK);
     STATUS(has(cache, "old"), KVL_MISS);
     STATUS(put_at(cache, "5", NAN), KVL_ERR_BAD_VALUE);
@@ -380,7 +380,7 @@ static void s06_an_entry_expires_at_the_end_of_its_ttl(void)
 
 static void s07_without_a_timer_writes_and_remove_expired_free_memory(void)
 {
-    struct heard heard;
+    struct removals removals;
     kvl_clock_t *clock = NULL;
     kvl_config_t *config = config_of(100);
     kvl_cache_t *cache;
@@ -388,25 +388,25 @@ static void s07_without_a_timer_writes_and_remove_expired_free_memory(void)
     char key[16];
     int i;
 
-    memset(&heard, 0, sizeof heard);
+    memset(&removals, 0, sizeof removals);
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     STATUS(kvl_config_set_clock(config, clock), KVL_OK);
     STATUS(kvl_config_set(config, "cache.timer", "false"), KVL_OK);
-    STATUS(kvl_config_set_removal_listener(config, record_removal, &heard, count_free), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, record_removal, &removals, count_free), KVL_OK);
     cache = cache_of(config);
     for (i = 0; i < 20; i++) {
         sprintf(key, "%d", i);
         STATUS(put_for(cache, key, 100), KVL_OK);
     }
     STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
-    CHECK(heard.times == 0);
+    CHECK(removals.times == 0);
     STATUS(put(cache, "k", "v"), KVL_OK);
-    CHECK(heard.times == 8 && heard.by_cause[KVL_CAUSE_EXPIRED] == 8);
+    CHECK(removals.times == 8 && removals.by_cause[KVL_CAUSE_EXPIRED] == 8);
     STATUS(kvl_cache_remove_expired(cache, &removed), KVL_OK);
-    CHECK(removed == 12 && heard.by_cause[KVL_CAUSE_EXPIRED] == 20);
+    CHECK(removed == 12 && removals.by_cause[KVL_CAUSE_EXPIRED] == 20);
     STATUS(kvl_cache_remove_expired(cache, NULL), KVL_OK);
     kvl_cache_release(cache);
-    CHECK(heard.times == 20 && heard.ended == 1);
+    CHECK(removals.times == 20 && removals.ended == 1);
     kvl_clock_release(clock);
 }
 
@@ -436,76 +436,76 @@ static void s09_idle_entries_expire(void)
 
 static void s11_each_removed_value_is_reported_once(void)
 {
-    struct heard heard;
+    struct removals removals;
     kvl_clock_t *clock = NULL;
     kvl_config_t *config = config_of(3);
     kvl_cache_t *cache;
     kvl_value_t *value = NULL;
     int thing = 0;
 
-    memset(&heard, 0, sizeof heard);
+    memset(&removals, 0, sizeof removals);
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     STATUS(kvl_config_set_clock(config, clock), KVL_OK);
-    STATUS(kvl_config_set_removal_listener(config, record_removal, &heard, count_free), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, record_removal, &removals, count_free), KVL_OK);
     cache = cache_of(config);
 
     STATUS(put(cache, "a", "1"), KVL_OK);
     STATUS(kvl_clock_advance(clock, 7), KVL_OK);
     STATUS(put(cache, "a", "2"), KVL_OK);
-    CHECK(heard.times == 1 && heard.cause == KVL_CAUSE_REPLACED);
-    CHECK(heard.entry.struct_size == sizeof heard.entry && heard.entry.status == KVL_VALUE && heard.entry.age_ms == 7);
-    CHECK(heard.entry.ttl_left_ms == KVL_TTL_NEVER && heard.entry.data_len == 1 && heard.entry.cost > 2);
+    CHECK(removals.times == 1 && removals.cause == KVL_CAUSE_REPLACED);
+    CHECK(removals.entry.struct_size == sizeof removals.entry && removals.entry.status == KVL_VALUE && removals.entry.age_ms == 7);
+    CHECK(removals.entry.ttl_left_ms == KVL_TTL_NEVER && removals.entry.data_len == 1 && removals.entry.cost > 2);
     STATUS(kvl_cache_remove(cache, KEY("a")), KVL_OK);
     STATUS(kvl_cache_remove(cache, KEY("a")), KVL_MISS);
-    CHECK(heard.times == 2 && heard.cause == KVL_CAUSE_REMOVED);
+    CHECK(removals.times == 2 && removals.cause == KVL_CAUSE_REMOVED);
     STATUS(put_for(cache, "b", 5), KVL_OK);
     STATUS(kvl_clock_advance(clock, 10), KVL_OK);
-    CHECK(heard.times == 3 && heard.cause == KVL_CAUSE_EXPIRED);
+    CHECK(removals.times == 3 && removals.cause == KVL_CAUSE_EXPIRED);
     STATUS(put_at(cache, "c", 1), KVL_OK);
     STATUS(put_at(cache, "d", 2), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("e"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 2, 0)), KVL_OK);
     STATUS(put_at(cache, "f", 2), KVL_OK);
-    CHECK(heard.times == 4 && heard.cause == KVL_CAUSE_CAPACITY);
-    TEXT(heard.key, "c");
+    CHECK(removals.times == 4 && removals.cause == KVL_CAUSE_CAPACITY);
+    TEXT(removals.key, "c");
     STATUS(put_at(cache, "g", 1), KVL_REFUSED);
-    CHECK(heard.times == 5 && heard.cause == KVL_CAUSE_REFUSED);
+    CHECK(removals.times == 5 && removals.cause == KVL_CAUSE_REFUSED);
     STATUS(kvl_cache_trim_to(cache, 2), KVL_OK);
-    CHECK(heard.times == 6 && heard.cause == KVL_CAUSE_TRIMMED);
+    CHECK(removals.times == 6 && removals.cause == KVL_CAUSE_TRIMMED);
     STATUS(kvl_value_new_object(&thing, 5000, NULL, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("o"), value, TERMS(KVL_TTL_NEVER, 1, KVL_COST_DEFAULT)), KVL_OK);
     kvl_value_release(value);
     STATUS(kvl_cache_resize(cache, 10, 1000), KVL_OK);
-    CHECK(heard.times == 7 && heard.cause == KVL_CAUSE_TRIMMED && heard.entry.object == &thing && heard.entry.data == NULL);
+    CHECK(removals.times == 7 && removals.cause == KVL_CAUSE_TRIMMED && removals.entry.object == &thing && removals.entry.data == NULL);
     STATUS(kvl_cache_clear(cache), KVL_OK);
-    CHECK(heard.times == 9 && heard.by_cause[KVL_CAUSE_CLEARED] == 2);
+    CHECK(removals.times == 9 && removals.by_cause[KVL_CAUSE_CLEARED] == 2);
 
     /* S14: a listener may release the cache that called it */
     STATUS(put(cache, "z", "1"), KVL_OK);
-    heard.release = cache;
+    removals.release = cache;
     STATUS(kvl_cache_remove(cache, KEY("z")), KVL_OK);
-    CHECK(heard.times == 10 && heard.ended == 1);
+    CHECK(removals.times == 10 && removals.ended == 1);
     kvl_clock_release(clock);
 }
 
 static void s11_freeing_a_cache_reports_no_removals(void)
 {
-    struct heard heard, object;
+    struct removals removals, object;
     kvl_config_t *config = config_of(3);
     kvl_cache_t *cache;
     kvl_value_t *value = NULL;
 
-    memset(&heard, 0, sizeof heard);
+    memset(&removals, 0, sizeof removals);
     memset(&object, 0, sizeof object);
-    STATUS(kvl_config_set_removal_listener(config, record_removal, &heard, count_free), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, record_removal, &removals, count_free), KVL_OK);
     cache = cache_of(config);
     STATUS(kvl_value_new_object(&object, 1, count_free, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("o"), value, NULL), KVL_OK);
     /* S16: a value outlives its cache */
     CHECK(kvl_cache_retain(cache) == cache);
     kvl_cache_release(cache);
-    CHECK(heard.ended == 0);
+    CHECK(removals.ended == 0);
     kvl_cache_release(cache);
-    CHECK(heard.times == 0 && heard.ended == 1 && object.ended == 0);
+    CHECK(removals.times == 0 && removals.ended == 1 && object.ended == 0);
     CHECK(kvl_value_object(value) == &object);
     kvl_value_release(value);
     CHECK(object.ended == 1);
@@ -646,26 +646,26 @@ static void s14_take_pop_trim_and_resize_report_their_causes(void)
 
 static void s14_a_put_does_not_report_its_own_key_as_evicted(void)
 {
-    struct heard named, heard;
+    struct removals named, removals;
     kvl_clock_t *clock = NULL;
     kvl_config_t *config = config_of(2);
     kvl_cache_t *cache;
 
     memset(&named, 0, sizeof named);
-    memset(&heard, 0, sizeof heard);
+    memset(&removals, 0, sizeof removals);
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     STATUS(kvl_config_set_clock(config, clock), KVL_OK);
     STATUS(kvl_config_set(config, "cache.timer", "false"), KVL_OK);
-    STATUS(kvl_config_set_removal_listener(config, record_removal, &heard, NULL), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, record_removal, &removals, NULL), KVL_OK);
     cache = cache_of(config);
     STATUS(put_for(cache, "due", 10), KVL_OK);
     STATUS(put(cache, "a", "1"), KVL_OK);
     STATUS(kvl_clock_advance(clock, 20), KVL_OK);
     STATUS(kvl_cache_put_with_victims(cache, KEY("a"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), record_removal, &named), KVL_OK);
-    CHECK(named.times == 0 && heard.by_cause[KVL_CAUSE_EXPIRED] == 1 && heard.by_cause[KVL_CAUSE_REPLACED] == 1);
+    CHECK(named.times == 0 && removals.by_cause[KVL_CAUSE_EXPIRED] == 1 && removals.by_cause[KVL_CAUSE_REPLACED] == 1);
     STATUS(put(cache, "b", "1"), KVL_OK);
     STATUS(kvl_cache_put_with_victims(cache, KEY("c"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), record_removal, &named), KVL_OK);
-    CHECK(named.times == 1 && heard.times == 3);
+    CHECK(named.times == 1 && removals.times == 3);
     TEXT(named.key, "a");
     STATUS(kvl_cache_put_with_victims(cache, KEY("d"), kvl_value_null(), TERMS(KVL_TTL_DEFAULT, 0, 0), NULL, &named), KVL_ERR_NO_CALLBACK);
     STATUS(has(cache, "d"), KVL_MISS);

@@ -34,7 +34,7 @@ final class Engine {
     final SerialExecutor serial;
 
     private final Executor callbacks;
-    /** Whether a function of the program is told of dropped values, so that the end waits for the executor for callbacks. */
+    /** Whether the program has a function for dropped values, so that the end waits for the executor for callbacks. */
     private final boolean reportsDrops;
     private final Consumer<Throwable> failed;
     private final Runnable atEnd;

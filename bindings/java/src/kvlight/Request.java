@@ -274,7 +274,7 @@ public final class Request<K, V> {
     }
 
     /**
-     * Reports that the provider is still working, which starts the time of the attempt anew.
+     * Reports that the provider is still working, which restarts the timeout of the attempt.
      *
      * @return whether that was in time
      */

@@ -3,18 +3,18 @@ package kvlight;
 import java.util.List;
 
 /**
- * A second tier: a store that keys are looked up in before the provider is asked for them, and that receives what was loaded and put. Several processes
- * may share one. It may be anything: a cache server, a database, a file. {@link Config#secondTier} sets it.
+ * A second tier: a store in which keys are looked up before the provider is called, and which receives what was loaded and put. Several processes
+ * may share one, such as a cache server, a database or a file. {@link Config#secondTier} sets it.
  *
- * <p>Its methods are called on the executor for providers, several at a time, and may block. A method that throws has failed: the provider is asked, and
- * what was to be written is written again. No caller sees that; {@link Config#failureHandler} is told.
+ * <p>Its methods are called on the executor for providers, several at a time, and may block. A method that throws has failed: the provider is called, and
+ * what was to be written is written again. No caller of the cache sees the exception; it is passed to {@link Config#failureHandler}.
  */
 public interface SecondTier {
     /**
      * A key to look up.
      *
      * @param key the key
-     * @param mayTakeLease whether the key has waited so long for whoever has its lease ({@link Settings#l2WaitMs}) that the lease may be granted anew
+     * @param mayTakeLease whether the key has waited so long for another process's lease ({@link Settings#l2WaitMs}) that a new lease may be granted
      */
     record Wanted(byte[] key, boolean mayTakeLease) {}
 
@@ -24,19 +24,19 @@ public interface SecondTier {
      * @param key the key
      * @param data to be stored as it is, and to be returned by {@link Hit}
      * @param ttlMs its TTL from now on, in milliseconds; -1: it does not expire
-     * @param token for a fill, what the read of the key had given; empty for a write
+     * @param token for a fill, the token that the read of the key returned; empty for a write
      */
     record Entry(byte[] key, byte[] data, long ttlMs, byte[] token) {}
 
-    /** What a second tier knows of a key. */
+    /** The result of looking a key up. */
     sealed interface Found permits Hit, Vacant, Leased {}
 
     /**
      * The key has an entry.
      *
      * @param data the data of its {@link Entry}
-     * @param ttlLeftMs what is left of its TTL, in milliseconds; -1: it does not expire; -2: not known
-     * @param token stands for this very entry, for a fill that may replace it; may be empty
+     * @param ttlLeftMs the rest of its TTL, in milliseconds; -1: it does not expire; -2: not known
+     * @param token identifies this very entry, so that a fill can replace it; may be empty
      */
     record Hit(byte[] data, long ttlLeftMs, byte[] token) implements Found {
         /**
@@ -56,7 +56,7 @@ public interface SecondTier {
      */
     record Vacant(byte[] token) implements Found {}
 
-    /** The key has no entry, and somebody else has its lease: it is looked up again, for at most {@link Settings#l2WaitMs}. */
+    /** The key has no entry, and another process has its lease: it is looked up again, for at most {@link Settings#l2WaitMs}. */
     record Leased() implements Found {}
 
     /**

@@ -1,26 +1,26 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # A second tier: a store that keys are looked up in before the provider is asked for them, and that receives what was loaded and put. Several
-  # processes may share one. This class says what its methods do; any object that has them will do. They are called on worker threads, several at
-  # a time. A method that raises, or returns something else than it should, has failed: the provider is asked, and what was to be written is
-  # written again. No caller sees that; `on_error:` is told.
+  # A second tier: a store in which keys are looked up before the provider is called, and which receives what was loaded and put. Several
+  # processes may share one. This class documents its methods; any object with these methods can be one. They are called on worker threads, several at
+  # a time. A method that raises, or returns something unexpected, has failed: the provider is called, and what was to be written is
+  # written again. No caller of the cache sees the error; it is passed to `on_error:`.
   class SecondTier
-    # What is to be stored under a key: `data` as it is, for `ttl_ms` milliseconds from now on (-1: it does not expire). `token`, of a fill, is
-    # what the read of the key had given.
+    # What is to be stored under a key: `data` as it is, for `ttl_ms` milliseconds from now on (-1: it does not expire). In a fill, `token` is
+    # the token that the read of the key returned.
     Entry = Struct.new(:key, :data, :ttl_ms, :token, keyword_init: true)
-    # A key that was found: the `data` of its entry; what is left of its TTL (-1: it does not expire, -2: not known); and what stands for this
-    # very entry, for a fill that may replace it.
+    # A key that was found: the `data` of its entry; the rest of its TTL (-1: it does not expire, -2: not known); and a token for this
+    # very entry, so that a fill can replace it.
     Hit = Struct.new(:data, :ttl_left_ms, :token, keyword_init: true)
     # A key that was not found, with the lease if one was granted.
     Vacant = Struct.new(:token, keyword_init: true)
-    # A key that was not found, and whose lease somebody else has: it is looked up again, for at most l2_wait_ms.
+    # A key that was not found and whose lease another process has: it is looked up again, for at most l2_wait_ms.
     LEASED = Object.new.freeze
 
     # Whether fill stores an entry only if its token still belongs to the key.
     def conditional? = false
 
-    # Whether read gives a token for a key that is not there, to one reader at a time. With both, no older load ever replaces a newer write, in
+    # Whether read grants a lease (a token) for a key without an entry, to one reader at a time. With both, no older load ever replaces a newer write, in
     # whichever process.
     def leases? = false
 

@@ -119,10 +119,10 @@ import Testing
     }
 
     @Test func s11_theListenerIsCalledOnceForEachElement() {
-        let heard = Locked<[String]>([])
+        let reported = Locked<[String]>([])
         var configuration = CacheConfiguration<String, Int>(capacity: 1)
         configuration.removalListener = { key, element, cause in
-            heard.update { $0.append("\(key) \(element.map(String.init) ?? "-") \(cause)") }
+            reported.update { $0.append("\(key) \(element.map(String.init) ?? "-") \(cause)") }
         }
         let cache = MemoryCache(configuration: configuration)
         cache.set(element: 1, for: "a")
@@ -134,7 +134,7 @@ import Testing
         cache.set(element: 5, for: "e")
         cache.removeAll()
         #expect(
-            heard.current == [
+            reported.current == [
                 "a 1 replaced", "a 2 capacity", "b 3 capacity", "c - removed", "e 5 refused", "d 4 cleared",
             ])
     }

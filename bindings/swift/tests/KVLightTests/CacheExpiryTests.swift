@@ -120,13 +120,13 @@ import Testing
     }
 
     @Test func s11_theListenerIsCalledForExpiry() async {
-        let heard = Locked<[String]>([])
+        let reported = Locked<[String]>([])
         let cache = cache {
-            $0.removalListener = { key, _, cause in heard.update { $0.append("\(key) \(cause)") } }
+            $0.removalListener = { key, _, cause in reported.update { $0.append("\(key) \(cause)") } }
         }
         cache.set(element: 1, for: "k", expiredIn: .seconds(1))
         clock.advance(by: .seconds(2))
         #expect(cache.isEmpty)
-        #expect(await eventually { heard.current == ["k expired"] })
+        #expect(await eventually { reported.current == ["k expired"] })
     }
 }

@@ -46,19 +46,19 @@ import Testing
     }
 
     @Test func s12_theReportIsCalledForEachLookupBeforeItReturns() {
-        let heard = Locked<[CacheRecord]>([])
+        let reported = Locked<[CacheRecord]>([])
         let totals = Locked<[Int]>([])
         let cache = used { statistics, record in
-            heard.update { $0.append(record) }
+            reported.update { $0.append(record) }
             totals.update { $0.append(statistics.totalAccesses) }
         }
         #expect(
-            heard.current == [
+            reported.current == [
                 .hitNonNullElement, .hitNonNullElement, .hitNullElement, .miss, .invalidKey, .hitNonNullElement,
             ])
         #expect(totals.current == [1, 2, 3, 4, 5, 6])
         cache.set(element: 2, for: "two")
-        #expect(heard.current.count == 6, "a write was reported")
+        #expect(reported.current.count == 6, "a write was reported")
     }
 
     @Test func s12_aReportCanUseTheCache() {

@@ -158,10 +158,10 @@ import Testing
 
     @Test func f09_aRequestHasTheReasonWhyItIsNotWanted() async {
         let held = Locked<KVLightRequest<String, Int>?>(nil)
-        let heard = Locked(0)
+        let cancels = Locked(0)
         let tasks = KVLightTasks<String, Int>(
             provider: .requests { request in
-                request.onCancel { heard.add() }
+                request.onCancel { cancels.add() }
                 held.update { $0 = request }
             })
         let waiter = Task { try await tasks.fetch(key: "k") }
@@ -170,7 +170,7 @@ import Testing
         #expect(held.current?.attempt(at: 0) == 1 && held.current?.timeLeft == nil)
         waiter.cancel()
         _ = await waiter.result
-        #expect(await eventually { heard.current == 1 })
+        #expect(await eventually { cancels.current == 1 })
         #expect(held.current?.cancellation == .unwanted && held.current?.isWanted(at: 0) == false)
         held.update { $0 = nil }
     }

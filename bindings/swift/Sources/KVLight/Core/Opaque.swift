@@ -32,7 +32,7 @@ package func releaseObject(_ object: UnsafeMutableRawPointer?) {
 /// The object behind a pointer, which the library continues to own.
 @inlinable
 package func borrowed<Object: AnyObject>(_ pointer: UnsafeMutableRawPointer?, as _: Object.Type = Object.self) -> Object {
-    guard let pointer else { preconditionFailure("the library gave back no user data") }
+    guard let pointer else { preconditionFailure("the library returned no user data") }
     return Unmanaged<Object>.fromOpaque(pointer).takeUnretainedValue()
 }
 
