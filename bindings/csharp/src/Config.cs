@@ -5,8 +5,8 @@ using System.Threading.Tasks;
 
 namespace Kvlight
 {
-    /// <summary>What a Tasks or a Cache is made of: the form of its keys, the library's settings, each a property of the same name, and a few functions:
-    /// <c>new Config&lt;string, User&gt;(Keys.Strings) { CacheCapacity = 10000 }</c>. It may be used for several; changes have no effect on those that
+    /// <summary>The configuration of a Tasks or a Cache: how its keys become bytes, the library's settings, each a property of the same name, and a few functions:
+    /// <c>new Config&lt;string, User&gt;(Keys.Strings) { CacheCapacity = 10000 }</c>. It can create several; later changes do not affect those that
     /// exist. Not safe for use by several threads while it is changed.</summary>
     /// <typeparam name="K">The type of the keys.</typeparam>
     /// <typeparam name="V">The type of the values: any objects, which stay in .NET.</typeparam>
@@ -20,8 +20,8 @@ namespace Kvlight
         }
 
         /// <summary>A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the thread
-        /// pool. It is not called for a Tasks or a Cache that was collected without having been disposed of; nor for a value that the
-        /// second tier is being given, or that an enumerator stands at, when all is freed.</summary>
+        /// pool. It is not called for a Tasks or a Cache that was collected without having been disposed of; nor for a value that is being
+        /// passed to the second tier, or at which an enumerator stands, when all is freed.</summary>
         public Action<V> Dropped { get; set; }
 
         /// <summary>Returns the cost of a value in bytes, if CacheCostLimit is set. Without it values cost 0, unless their terms say otherwise.</summary>
@@ -38,7 +38,7 @@ namespace Kvlight
         /// <summary>A clock for tests of time, instead of the system's.</summary>
         public ManualClock Clock { get; set; }
 
-        /// <summary>A store behind the cache, which several processes may share: keys are looked up there before the provider is asked, and what is loaded and
+        /// <summary>A store behind the cache, which several processes may share: keys are looked up there before the provider is called, and what is loaded and
         /// put is stored there. Only for a Tasks. Entries with tags stay in this process. It needs Encode and Decode.</summary>
         public ISecondTier SecondTier { get; set; }
 
@@ -55,7 +55,7 @@ namespace Kvlight
 
         internal Keys<K> Keys { get; }
 
-        /// <summary>Creates a cache whose provider answers many keys with a dictionary. A key that it lacks, or has with null, is remembered as absent,
+        /// <summary>Creates a cache whose provider answers many keys with a dictionary. A key that is missing there, or whose value is null, is remembered as absent,
         /// and keys that were not asked for are ignored.</summary>
         /// <param name="provider">Returns the values of keys; may block.</param>
         /// <returns>The cache with its provider; dispose of it.</returns>
@@ -126,7 +126,7 @@ namespace Kvlight
         /// one call at a time; the task of the fetch completes after the last, unless its token is cancelled.</summary>
         public Action<long, long, long> Progress { get; set; }
 
-        /// <summary>The least number of keys that are settled between two reports of progress.</summary>
+        /// <summary>The minimum number of keys that settle between two reports of progress.</summary>
         public long ProgressStep { get; set; } = 1;
 
         /// <summary>Whether these options change nothing.</summary>
@@ -172,7 +172,7 @@ namespace Kvlight
         /// <summary>The time in milliseconds.</summary>
         public long NowMs => handle.Use(clock => NativeApi.kvl_clock_now_ms(clock), 0);
 
-        /// <summary>Advances the clock. When it returns, everything that became due has been fired; results may still be on their way to their tasks.</summary>
+        /// <summary>Advances the clock. When it returns, everything that became due has been fired; the tasks of the results may complete a moment later.</summary>
         /// <param name="ms">Milliseconds, 0 or above.</param>
         public void Advance(long ms) => KvlightException.Check(handle.Use(clock => NativeApi.kvl_clock_advance(clock, ms), 0));
 

@@ -7,7 +7,7 @@ using System.Threading.Tasks;
 
 namespace Kvlight
 {
-    /// <summary>What an engine hands events to: a Tasks or a Cache.</summary>
+    /// <summary>What receives the events of an engine: a Tasks or a Cache.</summary>
     internal interface IOwner
     {
         /// <summary>Hands a request to the provider, on the pump's thread.</summary>
@@ -16,13 +16,13 @@ namespace Kvlight
         /// <summary>Hands a request to the second tier, on the pump's thread.</summary>
         void AskSecondTier(IntPtr request);
 
-        /// <summary>Hands a value that nobody holds any longer to the program.</summary>
+        /// <summary>Passes a value that nothing holds any longer to the program's function.</summary>
         void Drop(object value);
     }
 
     /// <summary>The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs no code
     /// of the program. It refers to the Tasks or the Cache weakly, so that one that is dropped without Dispose is collected, which ends the engine. States:
-    /// open; closing, after Close; ended, when the pump has freed all. The gate keeps calls out of handles that are freed.</summary>
+    /// open; closing, after Close; ended, when the pump has freed all. The gate keeps calls from using handles that have been freed.</summary>
     internal sealed unsafe class Engine
     {
         /// <summary>The values and the provider's exceptions that the library holds.</summary>
@@ -37,11 +37,11 @@ namespace Kvlight
         /// <summary>Runs the program's functions that belong to all fetches, one at a time.</summary>
         internal readonly Serial Serial;
 
-        /// <summary>The engines whose pumps run, to stop them when the process or the application domain ends: it would wait for a thread that is inside
+        /// <summary>The engines whose pumps run, to stop them when the process or the application domain ends: the end would wait for a thread that is inside
         /// the library. Also the lock.</summary>
         private static readonly HashSet<Engine> Running = new HashSet<Engine>();
 
-        /// <summary>How many functions of the program the thread is inside of that are called inside a gate: their engine cannot end before they return.</summary>
+        /// <summary>How many functions of the program this thread is running inside a gate: their engine cannot end before they return.</summary>
         [ThreadStatic]
         private static int lent;
 
@@ -145,7 +145,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Throws an exception with the library's sentence if settings contradict each other.</summary>
+        /// <summary>Throws an exception with the library's message if settings contradict each other.</summary>
         private void Create(IntPtr config, bool hasProvider)
         {
             IntPtr made, why = IntPtr.Zero;
@@ -288,7 +288,7 @@ namespace Kvlight
             Console.Error.WriteLine("kvlight: a function of the program has failed: " + error);
         }
 
-        /// <summary>Starts to close, at once or after a drain of so many milliseconds (-1: without a limit). Never waits. May be called again.</summary>
+        /// <summary>Starts to close, at once or after a drain of this many milliseconds (-1: without a limit). Never waits. May be called again.</summary>
         internal void Close(long drainMs)
         {
             if (!gate.Enter())
@@ -321,7 +321,7 @@ namespace Kvlight
                 ended.Task.Wait();
         }
 
-        /// <summary>Stops all pumps, and waits a while for each. What they would have freed is left to the end of the process.</summary>
+        /// <summary>Stops all pumps, and waits a while for each. What they would have freed is freed by the end of the process.</summary>
         private static void StopAll()
         {
             Engine[] engines;
@@ -386,8 +386,8 @@ namespace Kvlight
             Serial.Run(() => ended.TrySetResult(true));
         }
 
-        /// <summary>Overwrites what calls have left on the stack. Mono's collector takes every word there that looks like a reference for one, and a
-        /// thread waits for its next event or job with the remnants of the last: a Tasks that was dropped would never be collected.</summary>
+        /// <summary>Overwrites what calls have left on the stack. Mono's collector scans stacks conservatively: it takes every word that looks like a reference for one; and a
+        /// thread that waits for its next event or job still has remnants of the last one there, so that a dropped Tasks would never be collected.</summary>
         [MethodImpl(MethodImplOptions.NoInlining)]
         internal static void Erase()
         {

@@ -2,7 +2,7 @@ using System;
 
 namespace Kvlight
 {
-    /// <summary>An error of the library. An exception that a provider throws reaches every waiting caller unchanged, and is none of these. The inner
+    /// <summary>An error of the library. An exception that a provider throws reaches every waiting caller unchanged, not as a KvlightException. The inner
     /// exception is that of the provider's last attempt before the timeout or the end of the fetch, if one had failed.</summary>
     public sealed class KvlightException : Exception
     {
@@ -15,7 +15,7 @@ namespace Kvlight
         /// <summary>The status, such as Status.ErrTimeout.</summary>
         public Status Status { get; }
 
-        /// <summary>Returns a status that is no error; throws an exception for one that is.</summary>
+        /// <summary>Returns the status if it is not an error; otherwise throws an exception.</summary>
         internal static int Check(int status)
         {
             if (status < 0)

@@ -65,7 +65,7 @@ namespace Kvlight
         {
         }
 
-        /// <summary>States the number of its hook, which is removed with it.</summary>
+        /// <summary>Sets the number of its hook, which is removed with it.</summary>
         internal void SetHook(ObjectTable table, long number)
         {
             hook = number;

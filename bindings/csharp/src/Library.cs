@@ -56,7 +56,7 @@ namespace Kvlight
             throw new DllNotFoundException($"kvlight: no library found; tried {string.Join(", ", tried)}; KVL_LIBRARY names one");
         }
 
-        /// <summary>The named file, or else the places of a NuGet package, the system's, and that of a checkout.</summary>
+        /// <summary>Where to look for the library: the named file; otherwise the folders of a NuGet package, the system's, and that of a checkout.</summary>
         private static IEnumerable<string> Candidates()
         {
             string named = Environment.GetEnvironmentVariable("KVL_LIBRARY");
@@ -67,7 +67,7 @@ namespace Kvlight
             }
             string file = IsWindows ? "kvlight.dll" : IsMac ? "libkvlight.dylib" : "libkvlight.so";
             string platform = (IsWindows ? "win-" : IsMac ? "osx-" : "linux-") + RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
-            // An assembly that was loaded from bytes is at no place.
+            // An assembly that was loaded from bytes has no location.
             string assembly = typeof(Library).Assembly.Location;
             string here = string.IsNullOrEmpty(assembly) ? AppDomain.CurrentDomain.BaseDirectory : Path.GetDirectoryName(assembly);
             string[] inside =
@@ -147,7 +147,7 @@ namespace Kvlight
                 return loaded;
             }
             const int NowAndLocal = 2;
-            dlerror(); // The runtime binds this function at its first call, by which it loses the error before.
+            dlerror(); // The runtime binds this function at its first call, which discards any earlier error.
             IntPtr opened = dlopen(path, NowAndLocal);
             if (opened == IntPtr.Zero)
             {

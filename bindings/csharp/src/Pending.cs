@@ -186,7 +186,7 @@ namespace Kvlight
             order = new Serial(engine.Report);
         }
 
-        /// <summary>Only notes it: the results of what is open follow.</summary>
+        /// <summary>Only records the status: the results of the open keys follow.</summary>
         protected override void EndCancelled(CancellationToken token)
         {
             cancellation = token;

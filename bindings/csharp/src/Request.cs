@@ -86,7 +86,7 @@ namespace Kvlight
             return WithError(error, (request, made) => NativeApi.kvl_request_fail(request, at, made)) == NativeApi.OK;
         }
 
-        /// <summary>Returns what the store has of a key, expired or not. A provider can ask its source whether that has changed since.</summary>
+        /// <summary>Returns the stored entry of a key, expired or not. A provider can ask its source whether the record has changed since.</summary>
         /// <param name="key">One of the keys.</param>
         /// <returns>The value, its age and its version; null if the store has nothing of the key.</returns>
         public Stale<V> Stale(K key)
@@ -162,7 +162,7 @@ namespace Kvlight
         /// <returns>Whether that was in time.</returns>
         public bool Heartbeat() => Call(request => NativeApi.kvl_request_heartbeat(request)) == NativeApi.OK;
 
-        /// <summary>Reads the keys. Runs on the provider's thread, since their form may be the program's.</summary>
+        /// <summary>Reads the keys. Runs on the provider's thread, since decoding them may run code of the program.</summary>
         internal void ReadKeys()
         {
             var keys = new List<K>();

@@ -62,7 +62,7 @@ namespace Kvlight
         }
     }
 
-    /// <summary>What the store has of a key, expired or not, while a provider is asked for it.</summary>
+    /// <summary>The stored entry of a key that a provider is to load, expired or not.</summary>
     /// <typeparam name="V">The type of the values.</typeparam>
     public sealed class Stale<V>
     {
@@ -79,7 +79,7 @@ namespace Kvlight
         /// <summary>Milliseconds since it was loaded or put.</summary>
         public long AgeMs { get; }
 
-        /// <summary>The version that was stated with it; empty if none was.</summary>
+        /// <summary>The version that was stored with it; empty if there was none.</summary>
         public string Version { get; }
     }
 
@@ -94,7 +94,7 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Reads a kvl_result_t, which is borrowed meanwhile, so that its objects are there.</summary>
+    /// <summary>Reads a kvl_result_t, which is borrowed until this returns, so that its objects exist.</summary>
     internal static unsafe class Outcome
     {
         internal static int StatusOf(byte* result) => *(int*)(result + NativeApi.Result.STATUS);

@@ -74,17 +74,17 @@ namespace Kvlight
         /// <summary>Its TTL from now on, in milliseconds; -1: it does not expire.</summary>
         public long TtlMs { get; }
 
-        /// <summary>For a fill, what the read of the key had given; empty for a write.</summary>
+        /// <summary>For a fill, the token that the read of the key returned; empty for a write.</summary>
         public byte[] Token { get; }
     }
 
-    /// <summary>What a second tier knows of a key.</summary>
+    /// <summary>The result of looking a key up in a second tier.</summary>
     public sealed class TierFound
     {
-        /// <summary>A TTL that is not known: as much is left as when the entry was written.</summary>
+        /// <summary>A TTL that is not known: the whole TTL with which the entry was written is taken to be left.</summary>
         public const long TtlUnknown = NativeApi.L2_TTL_UNKNOWN;
 
-        /// <summary>The key has no entry, and somebody else has its lease: it is looked up again, for at most L2WaitMs.</summary>
+        /// <summary>The key has no entry, and another process has its lease: it is looked up again, for at most L2WaitMs.</summary>
         public static readonly TierFound Leased = new TierFound(null, 0, Array.Empty<byte>());
 
         private TierFound(byte[] data, long ttlLeftMs, byte[] token)

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Kvlight
 {
-    /// <summary>An array of kvl_slice_t and the bytes, in memory of its own.</summary>
+    /// <summary>An array of kvl_slice_t with the bytes, in native memory.</summary>
     internal sealed unsafe class Slices : IDisposable
     {
         /// <summary>The array; null if there is no slice.</summary>

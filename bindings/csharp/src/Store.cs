@@ -32,7 +32,7 @@ namespace Kvlight
             }
             catch (KvlightException)
             {
-                // There is nobody to tell.
+                // There is nobody to report it to.
             }
         }
 
@@ -49,7 +49,7 @@ namespace Kvlight
 
         internal Keys<K> Keys { get; }
 
-        /// <summary>Returns the value in the cache, without asking the provider.</summary>
+        /// <summary>Returns the value in the cache, without calling the provider.</summary>
         /// <param name="key">The key.</param>
         /// <param name="value">The value; the default of its type if there is none.</param>
         /// <returns>Whether there is a value; false too if the key is known to be absent.</returns>
@@ -208,7 +208,7 @@ namespace Kvlight
         /// <param name="ratio">The share to keep, 0 to 1.</param>
         public void Trim(double ratio) => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_trim(cache, ratio)));
 
-        /// <summary>Evicts entries until so many are left.</summary>
+        /// <summary>Evicts entries until this many are left.</summary>
         /// <param name="entries">The number to keep.</param>
         public void TrimTo(long entries) => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_trim_to(cache, entries)));
 
@@ -314,9 +314,9 @@ namespace Kvlight
         public void ResetStats() => OnCache(cache => KvlightException.Check(Engine.Tasks == IntPtr.Zero
             ? NativeApi.kvl_cache_stats_reset(cache) : NativeApi.kvl_tasks_stats_reset(Engine.Tasks)));
 
-        /// <summary>Closes it, and waits until all is freed; Dropped was called with all values then, but for the two that its description names. Fetches in
-        /// progress end with Status.ErrClosed. May be called again, and inside a function of the program: it then does not wait if that function is one that
-        /// the end waits for.</summary>
+        /// <summary>Closes it, and waits until all is freed; by then Dropped was called with all values, except for those that its description names. Fetches in
+        /// progress end with Status.ErrClosed. May be called again, and by a function of the program: it then does not wait if the end itself waits for
+        /// that function.</summary>
         public void Dispose()
         {
             Engine.Close(0);

@@ -271,7 +271,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Closes it when the work that was accepted is done. Fetches that are open after the time end with Status.ErrClosed. A later Dispose shortens
+        /// <summary>Closes the cache once all accepted work is done. Fetches that are still open after the given time end with Status.ErrClosed. A later Dispose shortens
         /// the time.</summary>
         /// <param name="drainMs">For how long at most, in milliseconds; -1: without a limit.</param>
         /// <returns>A task that completes when all is freed.</returns>
@@ -317,7 +317,7 @@ namespace Kvlight
                 Task.Factory.StartNew(job, CancellationToken.None, TaskCreationOptions.DenyChildAttach, scheduler);
         }
 
-        /// <summary>Runs the provider. However that ends, its waiters are answered.</summary>
+        /// <summary>Runs the provider. Its waiters are answered, however it ends.</summary>
         private async Task Run(Request<K, V> request)
         {
             try

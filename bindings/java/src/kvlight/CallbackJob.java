@@ -3,9 +3,9 @@ package kvlight;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** A job on the executor for callbacks. It runs once, even if the executor takes it and fails nevertheless. */
+/** A job on the executor for callbacks. It runs once, even if the executor accepts it and then throws. */
 final class CallbackJob implements Runnable {
-    /** How many jobs the thread is inside of that run on an executor of the program: that executor may have no other thread. */
+    /** How many jobs on an executor of the program this thread is running, one inside the other: that executor may have no other thread. */
     private static final ThreadLocal<int[]> INSIDE = ThreadLocal.withInitial(() -> new int[1]);
 
     private final Runnable job;

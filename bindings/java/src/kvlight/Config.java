@@ -10,14 +10,14 @@ import java.util.function.Function;
 import java.util.function.ToLongFunction;
 
 /**
- * What a {@link Tasks} or a {@link Cache} is made of: the form of its keys, the library's settings, each a method of the same name, and a few functions.
+ * The configuration of a {@link Tasks} or a {@link Cache}: how its keys become bytes, the library's settings, each a method of the same name, and a few functions.
  *
  * <pre>{@code
  * var config = new Config<String, User>(Keys.STRINGS).cacheCapacity(10_000).cacheTtlMs(60_000);
  * try (Tasks<String, User> users = config.load(ids -> database.users(ids))) { ... }
  * }</pre>
  *
- * <p>It may be used for several; changes have no effect on those that exist. Not safe for use by several threads while it is changed.
+ * <p>It can create several; later changes do not affect those that exist. Not safe for use by several threads while it is changed.
  *
  * @param <K> the type of the keys
  * @param <V> the type of the values: any objects, which stay in Java
@@ -107,9 +107,9 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * Where futures are completed, and so the functions that depend on them run; and the functions of {@link #dropped}, {@link Tasks#fetchEach} and
+     * The executor on which futures are completed, and with them the functions that depend on them; it also runs the functions of {@link #dropped}, {@link Tasks#fetchEach} and
      * {@link FetchOptions#progress}. The default is a small pool for all of this process, which starts more threads for those that wait for futures. If
-     * such functions block in other ways, state an executor with threads enough.
+     * such functions block in other ways, set an executor with enough threads.
      *
      * @param executor runs them; what it rejects runs on the thread that reads the library's events
      * @return this
@@ -121,8 +121,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
 
     /**
      * A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the executor for
-     * callbacks. It is not called for a Tasks or a Cache that was collected without having been closed, and not for values that the second tier is being
-     * given when it is closed. {@link Store#close} waits for the calls, unless a function that runs on the executor calls it: other code that runs on the
+     * callbacks. It is not called for a Tasks or a Cache that was collected without having been closed, and not for values that are being passed to the second
+     * tier when it is closed. {@link Store#close} waits for the calls, unless a function that runs on the executor calls it: other code that runs on the
      * executor's only thread must not close.
      *
      * @param function receives values, to close them for example
@@ -168,7 +168,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * A store behind the cache, which several processes may share: keys are looked up there before the provider is asked, and what is loaded and put is
+     * A store behind the cache, which several processes may share: keys are looked up there before the provider is called, and what is loaded and put is
      * stored there. Only for a {@link Tasks}. Entries with tags stay in this process.
      *
      * @param tier the store; its methods run on the executor for providers

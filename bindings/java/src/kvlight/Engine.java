@@ -14,7 +14,7 @@ import java.util.function.Consumer;
  * The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs no code
  * of the program. It refers to the Tasks or the Cache weakly, so that one that is dropped without close is collected, which ends the engine.
  *
- * <p>States: open; closing, after {@link #close}; ended, when the pump has freed all. The gate keeps calls out of handles that are freed.
+ * <p>States: open; closing, after {@link #close}; ended, when the pump has freed all. The gate keeps calls from using handles that have been freed.
  */
 final class Engine {
     private static final System.Logger LOG = System.getLogger("kvlight");
@@ -57,7 +57,7 @@ final class Engine {
         this(config, false, null, () -> { });
     }
 
-    /** Opens an engine. `single`: a setting that is 1, or null. `atEnd` runs when all is freed. */
+    /** Opens an engine. `single`: the name of a setting to set to 1, or null. `atEnd` runs when all is freed. */
     Engine(Config<?, ?> config, String single, Runnable atEnd) {
         this(config, true, single, atEnd);
     }
@@ -105,7 +105,7 @@ final class Engine {
         }
     }
 
-    /** Throws an exception with the library's sentence if settings contradict each other. */
+    /** Throws an exception with the library's message if settings contradict each other. */
     private void create(long config, boolean hasProvider, Scratch scratch) {
         scratch.clear(2);
         int status = hasProvider
@@ -236,7 +236,7 @@ final class Engine {
 
     // -- The end ------------------------------------------------------------------------------------------------------
 
-    /** Starts to close, at once or after a drain of so many milliseconds (-1: without a limit). Never waits. May be called again. */
+    /** Starts to close, at once or after a drain of this many milliseconds (-1: without a limit). Never waits. May be called again. */
     void close(long drainMs) {
         if (!gate.enter()) {
             return;

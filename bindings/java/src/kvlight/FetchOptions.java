@@ -47,7 +47,7 @@ public final class FetchOptions extends FetchSettings<FetchOptions> {
         return progress;
     }
 
-    /** Whether a fetch with these options is one without. */
+    /** Whether these options set nothing. */
     static boolean areNone(FetchOptions options) {
         return options == null || options.isEmpty() && options.progress == null;
     }

@@ -3,7 +3,7 @@ package kvlight;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
-/** Keeps handles from being freed while calls use them: calls enter and leave, and the one who frees them shuts the gate and waits. */
+/** Keeps handles from being freed while calls use them: calls enter and leave, and before they are freed the gate is shut and the calls inside are awaited. */
 final class Gate {
     private static final int SHUT = Integer.MIN_VALUE;
 

@@ -3,8 +3,8 @@ package kvlight;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * The program's objects, by the numbers that the library knows them by. Any thread may look one up while others add and remove: a lookup takes
- * no lock. A number is a place, from 1, and in the upper 32 bits how often that place was used before, so that no number comes again.
+ * The program's objects, by the numbers under which the library knows them. Any thread may look one up while others add and remove: a lookup takes
+ * no lock. A number is a place, from 1, and in the upper 32 bits how often that place was used before, so that no number is reused.
  */
 final class ObjectTable {
     /** An object and its number. */

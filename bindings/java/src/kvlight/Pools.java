@@ -9,7 +9,7 @@ import java.util.concurrent.TimeUnit;
 /** The threads that run code of the program unless it states executors. All are daemons, and end when they have been idle for some seconds. */
 final class Pools {
     private static final int IDLE_SECONDS = 5;
-    /** The most threads for callbacks, those that take the place of blocked ones included. */
+    /** The maximum number of threads for callbacks, including those that replace blocked ones. */
     private static final int MOST = 256;
 
     /**

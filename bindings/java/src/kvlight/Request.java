@@ -31,7 +31,7 @@ public final class Request<K, V> {
     private Map<ByteBuffer, Integer> positions;
     private Runnable onCancel;
 
-    /** The kvl_request_t, which a call holds the lock of. Also what frees it when the request is collected. */
+    /** The kvl_request_t, with the lock that a call with it holds. It is also what frees the handle when the request is collected. */
     private static final class Handle implements Runnable {
         private final Engine engine;
         private long request;
@@ -109,10 +109,10 @@ public final class Request<K, V> {
     }
 
     /**
-     * Returns what the store has of a key, expired or not. A provider can ask its source whether that has changed since.
+     * Returns the stored entry of a key, expired or not. A provider can ask its source whether the record has changed since.
      *
      * @param key one of the keys
-     * @return the value, its age and its version; null if the store has nothing of the key
+     * @return the value, its age and its version; null if the store has no entry of the key
      */
     public Stale<V> stale(K key) {
         int at = position(key);
@@ -148,7 +148,7 @@ public final class Request<K, V> {
      * @param key one of the keys
      * @param terms the terms
      * @return whether the answer was in time
-     * @throws IllegalStateException if the store has nothing of the key
+     * @throws IllegalStateException if the store has no entry of the key
      */
     public boolean notModified(K key, Terms terms) {
         int at = position(key);
@@ -503,7 +503,7 @@ public final class Request<K, V> {
         }
     }
 
-    /** A question that has an answer of 0 once the request is finished. */
+    /** A query, whose result is 0 once the request is finished. */
     private int ask(Call call) {
         synchronized (handle) {
             return handle.request == 0 ? 0 : call.call(handle.request);

@@ -9,7 +9,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
  * Native memory for the arguments and outputs of one call: eight places for outputs, then room for keys and structs. Pieces of the usual size are
- * reused. They belong to no thread, so that virtual threads may be many; a thread looks in one of a few places for one, and makes another if that is
+ * reused. They are not thread-local, since there may be many virtual threads: a thread takes one from one of a few shared places, and allocates another if that is
  * empty.
  */
 final class Scratch implements AutoCloseable {
@@ -32,7 +32,7 @@ final class Scratch implements AutoCloseable {
         address = Pointer.nativeValue(Native.getDirectBufferPointer(memory));
     }
 
-    /** Returns memory with room for so many bytes besides the outputs. The outputs are undefined. */
+    /** Returns memory with room for this many bytes besides the outputs. The outputs are undefined. */
     static Scratch of(int bytes) {
         if (bytes < 0 || bytes > Integer.MAX_VALUE - HEAD - 8) {
             throw new IllegalArgumentException("kvlight: the arguments have more than 2 GiB");
@@ -63,7 +63,7 @@ final class Scratch implements AutoCloseable {
         return memory.getLong(i * 8);
     }
 
-    /** Sets outputs to 0 that a call may leave as they are. */
+    /** Sets those outputs to 0 that a call may leave unchanged. */
     void clear(int outputs) {
         for (int i = 0; i < outputs; i++) {
             memory.putLong(i * 8, 0);
@@ -119,7 +119,7 @@ final class Scratch implements AutoCloseable {
         return address + at;
     }
 
-    /** Gives the memory back. */
+    /** Returns the memory for reuse. */
     @Override
     public void close() {
         if (memory.capacity() == USUAL) {

@@ -1,7 +1,7 @@
 package kvlight;
 
 /**
- * What the store has of a key, expired or not, while a provider is asked for it.
+ * The stored entry of a key that a provider is to load, expired or not.
  *
  * @param value the value; null if the key is known to be absent
  * @param ageMs milliseconds since it was loaded or put

@@ -282,7 +282,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     }
 
     /**
-     * Evicts entries until so many are left.
+     * Evicts entries until this many are left.
      *
      * @param entries the number to keep
      */
@@ -427,8 +427,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
 
     /**
      * Closes it, and waits until all is freed; the function of {@link Config#dropped} was called with all values then. Fetches in progress end with
-     * {@link Status#ERR_CLOSED}; their futures are completed on the executor for callbacks. May be called again, and inside a function of the program:
-     * it then does not wait if that function is one that the end waits for.
+     * {@link Status#ERR_CLOSED}; their futures are completed on the executor for callbacks. May be called again, and by a function of the program:
+     * it then does not wait if the end itself waits for that function.
      */
     @Override
     public void close() {
@@ -503,7 +503,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         return object;
     }
 
-    /** Hands a value that nobody holds any longer to the program. */
+    /** Passes a value that nothing holds any longer to the program's function. */
     final void drop(Object value) {
         if (dropped != null) {
             engine.serial.execute(() -> dropped.accept(cast(value)));

@@ -284,7 +284,7 @@ public final class Tasks<K, V> extends Store<K, V> {
     }
 
     /**
-     * Closes it when the work that was accepted is done. Fetches that are open after the time end with {@link Status#ERR_CLOSED}. A later {@link #close}
+     * Closes the cache once all accepted work is done. Fetches that are still open after the given time end with {@link Status#ERR_CLOSED}. A later {@link #close}
      * shortens the time.
      *
      * @param drainMs for how long at most, in milliseconds; -1: without a limit

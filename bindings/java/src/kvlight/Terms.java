@@ -20,7 +20,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
     /** A TTL: the entry never expires. */
     public static final long NEVER = NativeApi.TTL_NEVER;
 
-    /** A TTL: the one that the settings say. */
+    /** A TTL: the default of the settings. */
     public static final long DEFAULT = NativeApi.TTL_DEFAULT;
 
     /** No terms. */

@@ -38,7 +38,7 @@ final class TierRequest<V> {
         handle = NativeApi.kvl_l2_request_retain(borrowed);
     }
 
-    /** Serves the request. However it ends, the request does. */
+    /** Serves the request, which is finished in any case. */
     void serve() {
         int kind = NativeApi.kvl_l2_request_kind(handle);
         boolean isDone = false;
@@ -52,7 +52,7 @@ final class TierRequest<V> {
         } catch (Throwable e) {
             engine.report(e);
         } finally {
-            // What was not answered of a read fails with the finish. A write that is released unfinished has failed as a whole.
+            // Keys of a read without an answer fail when it is finished. A write that is released unfinished has failed as a whole.
             if (isDone || kind == NativeApi.L2_READ) {
                 NativeApi.kvl_l2_request_finish(handle);
             }
@@ -60,7 +60,7 @@ final class TierRequest<V> {
         }
     }
 
-    /** Ends it without serving it: the whole of it has failed. */
+    /** Ends the request without serving it: it has failed as a whole. */
     void giveUp() {
         NativeApi.kvl_l2_request_release(handle);
     }
@@ -145,7 +145,7 @@ final class TierRequest<V> {
             }
             V value = status == NativeApi.OK ? decoded(Memory.bytes(scratch.longAt(0), scratch.longAt(1))) : null;
             if (value == null) {
-                // No entry of this key, or one that no value can be made of.
+                // No entry of this key, or one that cannot be decoded.
                 tell(NativeApi.kvl_l2_request_hit(handle, at, 0, 0, hit.ttlLeftMs(), stamp, token.length));
                 return;
             }
@@ -202,7 +202,7 @@ final class TierRequest<V> {
         }
     }
 
-    /** States the bytes of an object. An object that has none is refused, and left out. */
+    /** Sets the bytes of an object. An object that cannot be encoded is refused and left out. */
     private boolean hasPayload(int at) {
         V value;
         try (Scratch scratch = Scratch.of(0)) {
@@ -237,7 +237,7 @@ final class TierRequest<V> {
         }
     }
 
-    /** That it comes late, or after a close, is not the second tier's fault. */
+    /** Checks the status of an answer. An answer that comes late or after the close is not the second tier's fault. */
     private static void tell(int status) {
         if (status != NativeApi.ERR_ALREADY_ANSWERED && status != NativeApi.ERR_CLOSED) {
             KvlightException.check(status);

@@ -11,7 +11,7 @@ import java.util.function.Function;
 
 /** A save or a load. The library calls the program's function on the thread of the call, through JNA, and an exception of it stops the transfer. */
 final class Transfer {
-    /** How many transfers the thread is inside of: their engine cannot end before they have returned. */
+    /** How many transfers this thread is running: their engine cannot end before they have returned. */
     private static final ThreadLocal<Integer> INSIDE = ThreadLocal.withInitial(() -> 0);
 
     /** A kvl_convert_fn. */
