@@ -1,5 +1,5 @@
 //! A hundred thousand fetches that are cancelled at once, with a provider whose omitted keys do not exist: no key is stored as absent
-//! unless the provider looked it up (rule F16A), on threads of the library and through a queue.
+//! unless the provider looked it up (rule F16a), on threads of the library and through a queue.
 
 use kvlight::base::Status;
 use kvlight::engine::fetch::{FetchAnswer, FetchCall};

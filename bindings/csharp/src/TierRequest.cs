@@ -24,7 +24,7 @@ namespace Kvlight
             handle = NativeApi.kvl_l2_request_retain(borrowed);
         }
 
-        /// <summary>Serves the request. However it ends, the request does.</summary>
+        /// <summary>Serves the request, which is finished in any case.</summary>
         internal void Serve()
         {
             uint kind = NativeApi.kvl_l2_request_kind(handle);
@@ -47,14 +47,14 @@ namespace Kvlight
             }
             finally
             {
-                // What was not answered of a read fails with the finish. A write that is released unfinished has failed as a whole.
+                // Keys of a read without an answer fail when it is finished. A write that is released unfinished has failed as a whole.
                 if (isDone || kind == NativeApi.L2_READ)
                     NativeApi.kvl_l2_request_finish(handle);
                 NativeApi.kvl_l2_request_release(handle);
             }
         }
 
-        /// <summary>Ends it without serving it: the whole of it has failed.</summary>
+        /// <summary>Ends the request without serving it: it has failed as a whole.</summary>
         internal void GiveUp() => NativeApi.kvl_l2_request_release(handle);
 
         /// <summary>Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. Returns whether it
@@ -151,7 +151,7 @@ namespace Kvlight
                 V value = default(V);
                 if (status != NativeApi.OK || !Decoded(Utf8.Copy(payload, length), ref value))
                 {
-                    // No entry of this key, or one that no value can be made of.
+                    // No entry of this key, or one that cannot be decoded.
                     Tell(NativeApi.kvl_l2_request_hit(handle, at, null, 0, found.TtlLeftMs, token, tokenLength));
                     return;
                 }
@@ -219,7 +219,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>States the bytes of an object. An object that has none is refused, and left out.</summary>
+        /// <summary>Sets the bytes of an object. An object that cannot be encoded is refused and left out.</summary>
         private bool HasPayload(int at)
         {
             IntPtr value;
@@ -253,7 +253,7 @@ namespace Kvlight
             return new TierEntry(key, Utf8.Copy(data, length), ttlMs, Utf8.Copy(token, tokenLength));
         }
 
-        /// <summary>That it comes late, or after a close, is not the second tier's fault.</summary>
+        /// <summary>Checks the status of an answer. An answer that comes late or after the close is not the second tier's fault.</summary>
         private static void Tell(int status)
         {
             if (status != NativeApi.ERR_ALREADY_ANSWERED && status != NativeApi.ERR_CLOSED)

@@ -4,13 +4,13 @@ using System.Threading;
 
 namespace Kvlight
 {
-    /// <summary>Threads for providers and second tiers, and not those of the pool, all of which may be blocked by callers that wait for these very
+    /// <summary>Threads for providers and second tiers. Those of the pool are not used, since all of them may be blocked by callers that wait for these very
     /// functions. A thread that is idle is used again, and ends after a while.</summary>
     internal static class Workers
     {
         private const int IdleMs = 2000;
 
-        /// <summary>Jobs on their way to idle threads, of which there are at least as many. Also the lock.</summary>
+        /// <summary>Jobs that wait for idle threads to take them; there are at least as many idle threads. Also the lock.</summary>
         private static readonly Queue<Action> Jobs = new Queue<Action>();
 
         private static int idle;
@@ -27,7 +27,7 @@ namespace Kvlight
                     return;
                 }
             }
-            // In a box that is emptied, so that the thread does not keep its first job alive.
+            // In an array that is emptied, so that the thread does not keep its first job alive.
             Action[] first = { job };
             new Thread(() => Work(first)) { IsBackground = true, Name = "kvlight worker" }.Start();
         }

@@ -13,7 +13,7 @@ using Kvlight;
 /// <summary>What goes wrong: functions of the program that fail, objects that are dropped without Dispose, libraries that do not load.</summary>
 internal static class Faults
 {
-    /// <summary>Is compared by a function.</summary>
+    /// <summary>A value whose Equals is a function of the test.</summary>
     private sealed class Equal
     {
         private readonly Action compared;
@@ -32,7 +32,7 @@ internal static class Faults
         public override int GetHashCode() => 0;
     }
 
-    /// <summary>Its message is made by a function.</summary>
+    /// <summary>An exception whose message is a function of the test.</summary>
     private sealed class DisposingException : Exception
     {
         private readonly Action asked;
@@ -221,7 +221,7 @@ internal static class Faults
             using (Tasks<string, int> tasks = new Config<string, int>(Keys.Strings) { FailureHandler = reported.Enqueue }.Load(keys => null))
             {
                 tasks.Put("a", 1);
-                // The number that the library knows its object by stands for nothing now.
+                // The number under which the library knows its object is not in the table any more.
                 object engine = Hidden(tasks, "Engine"), objects = Hidden(engine, "Objects");
                 objects.GetType().GetMethod("Remove", Any).Invoke(objects, new object[] { 1L });
                 Task each = tasks.FetchEachAsync(new[] { "a" }, result => { });
@@ -293,7 +293,7 @@ internal static class Faults
         }
     });
 
-    // In methods of their own, deep in the stack, so that the collector, which takes what looks like a reference for one, finds none.
+    // In methods of their own, deep in the stack, so that the conservative collector finds nothing that looks like a reference.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void DropSome()
     {
@@ -367,7 +367,7 @@ internal static class Faults
             });
             thread.Start();
             thread.Join();
-            // Until the threads that ran the providers, whose stacks may refer to the stores, have ended.
+            // Waits for the end of the threads that ran the providers, whose stacks may refer to the stores.
             var began = Stopwatch.StartNew();
             Tap.CollectedUntil(() => began.ElapsedMilliseconds > 3000, "");
             clock.Advance(1000);
@@ -466,7 +466,7 @@ internal static class Faults
 
     internal static int LoadFromBytes()
     {
-        // The program refers to the assembly, too: this is another copy, without a place.
+        // The program refers to the assembly, too: this is another copy, without a location.
         Assembly copy = Assembly.Load(File.ReadAllBytes(typeof(Status).Assembly.Location));
         try
         {

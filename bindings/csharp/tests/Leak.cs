@@ -5,7 +5,7 @@ using System.Linq;
 using System.Threading;
 using Kvlight;
 
-/// <summary>Calls each kind of function many times (KVL_CALLS, a million unless it is set), and fails if the process grows by more than it should.</summary>
+/// <summary>Calls each kind of function many times (KVL_CALLS, a million unless it is set), and fails if the process grows by more than a limit.</summary>
 internal static class Leak
 {
     private const int BytesPerCall = 16;

@@ -1,4 +1,4 @@
-//! When the provider's silence about a key means "there is no such record" (rule F16A): only if the provider had taken the key, the key was
+//! When a finish without an answer for a key means "there is no such record" (rule F16a): only if the provider had taken the key, the key was
 //! wanted, and the attempt had not timed out when the request was finished.
 
 use super::harness::{Harness, Summary, failed_with, ms, value};

@@ -42,7 +42,7 @@ fn object() -> Object {
 
 pub fn bytes(text: &str) -> Answer {
     let data = text.to_owned().leak();
-    // SAFETY: leaked memory is readable for ever.
+    // SAFETY: leaked memory stays readable.
     Answer::Value(unsafe { Value::external(data.as_ptr(), data.len(), object()) })
 }
 
@@ -50,7 +50,7 @@ pub fn provider_error(code: i64, permanent: bool) -> Error {
     Error::of_provider(code, b"the record is locked", permanent, Some(object()))
 }
 
-/// The store: keeps every entry for ever, except entries that must not be stored and those that the test expires.
+/// The store: keeps every entry, except those that must not be stored and those that the test expires.
 #[derive(Clone, Default)]
 pub struct TestStore {
     entries: Rc<RefCell<Entries>>,
@@ -99,7 +99,7 @@ impl TestStore {
         self.failed_refreshes.borrow().clone()
     }
 
-    /// What there is of the key, fresh or stale, and the terms on which it was stored.
+    /// The entry of the key, fresh or stale, and the terms on which it was stored.
     pub fn known(&self, key: &str) -> Option<(Answer, StoreTerms)> {
         self.entries.borrow().get(key.as_bytes()).map(|stored| (stored.answer.clone(), stored.terms.clone()))
     }
@@ -176,7 +176,7 @@ pub struct Options {
     pub urgency: i32,
     pub progress_step: usize,
     pub context: Option<&'static str>,
-    /// The store is not looked up before the table is locked, as if the key was stored between the lookup and the lock.
+    /// Skips the lookup before the table is locked, as if the key was stored between the lookup and the lock.
     pub missed_before: bool,
 }
 
@@ -224,7 +224,7 @@ pub struct Harness {
     pub deferred_drops: usize,
     /// How much one hold of the lock may do.
     pub budget: usize,
-    /// Whether long work is left undone, so that the story can go on with it when it likes.
+    /// Whether long work stops after each step, so that the test decides when it continues.
     pub is_slow: bool,
     /// The most positions that were settled, and flights that were started, in one hold.
     pub most_in_a_hold: (usize, usize),
@@ -409,7 +409,7 @@ impl Harness {
         Waiter { id, sink: recording }
     }
 
-    /// A call for very many keys: the first step of it.
+    /// Does the first step of a call for very many keys.
     pub fn ask_first(&mut self, form: Form, keys: &[&str], set: impl FnOnce(&mut Options)) -> LongAsk {
         let mut options = self.options();
         set(&mut options);
@@ -509,7 +509,7 @@ impl Harness {
         self.ask(Form::Refresh, &[key], |_| {});
     }
 
-    /// As when an entry that soon expires is used.
+    /// Starts a refresh ahead, as the use of an entry that soon expires does.
     pub fn refresh_ahead(&mut self, key: &str) {
         self.ask(Form::Ahead, &[key], |options| options.urgency = kvlight::base::config::BACKGROUND);
     }
@@ -621,7 +621,7 @@ impl Harness {
         });
     }
 
-    /// The host removes the entries with the tag: running loads hear of it first, as in the engine.
+    /// The host removes the entries with the tag: the table first, for running loads, then the store, as in the engine.
     pub fn remove_tag(&mut self, tag: &str) {
         self.step(|table, cx| {
             table.tag_removed(tag.as_bytes());
@@ -646,7 +646,7 @@ impl Harness {
         self.advance_by(ms, |_| {});
     }
 
-    /// The same; `between` happens whenever deadlines are still to fire, and the lock was released.
+    /// The same; `between` runs whenever the lock was released while deadlines were still to fire.
     pub fn advance_by(&mut self, ms: u64, mut between: impl FnMut(&mut Harness)) {
         let goal = self.manual.millis().after(ms);
         loop {
@@ -682,7 +682,7 @@ pub fn tagged(tags: &[&str]) -> StoreTerms {
     StoreTerms { labels, ..StoreTerms::default() }
 }
 
-/// A call for very many keys on its way into the table.
+/// A call for very many keys that the table is processing in steps.
 pub struct LongAsk {
     asking: FetchInSteps,
     keys: PackedKeys,

@@ -6,7 +6,7 @@ use kvlight::base::{Status, StoreTerms};
 use kvlight::task::breaker::BreakerOverride;
 use kvlight::task::{Cancel, ProviderAnswer, Unanswered};
 
-/// After 10 ms, every request, with room for both.
+/// Hedges every request after 10 ms, with slots for both.
 fn hedges(settings: &mut Settings) {
     settings.tasks.hedge.after = ms(10);
     settings.tasks.hedge.max_ratio = 1.0;
@@ -38,7 +38,7 @@ fn r09_the_first_answer_settles_and_the_other_request_is_cancelled() {
     assert_eq!(harness.answer(0, "b", "first"), Status::OK);
     assert_eq!(waiter.batch().map(|(outcomes, _)| outcomes), Some(vec![value("second"), value("first")]));
     assert_eq!(harness.hooks, [(1, Cancel::Unwanted), (0, Cancel::Unwanted)]);
-    // What comes after is late, and settles nothing.
+    // An answer that comes later settles nothing.
     assert_eq!((harness.answer(0, "a", "late"), harness.answer(1, "b", "late")), (Status::LATE, Status::LATE));
     [0, 1].into_iter().for_each(|nth| assert_eq!(harness.finish(nth), Status::OK));
     assert_eq!(counts(&harness), (1, 1, 0));
@@ -118,7 +118,7 @@ fn r09_only_keys_that_are_unanswered_and_wanted_are_repeated() {
     assert_eq!(harness.handed()[1], ["b", "c"]);
     harness.answer(0, "b", "v");
     harness.answer(0, "c", "v");
-    // Nothing is open when the time of a request comes.
+    // No key is open when the request is due to be hedged.
     harness.fetch("d");
     let request = harness.requests.len() - 1;
     harness.answer(request, "d", "v");

@@ -33,7 +33,7 @@ fn r11_a_load_that_begins_afterwards_is_stored() {
     harness.answer_tagged(1, "k", "new", &["a"]);
     harness.finish(1);
     assert_eq!((queued.outcome(), harness.lookup("k"), harness.lookup("busy")), (value("new"), value("new"), Summary::Miss));
-    // With nothing under way there is nothing to remember.
+    // While no request is with the provider, nothing is remembered.
     harness.remove_tag("a");
     harness.fetch("later");
     harness.answer_tagged(2, "later", "v", &["a"]);

@@ -5,7 +5,7 @@ use kvlight::base::Status;
 use kvlight::base::config::LeavePolicy;
 use kvlight::task::{Cancel, Form, Unanswered};
 
-/// A fetch with a timeout of 10 ms.
+/// Starts a fetch with a timeout of 10 ms.
 fn impatient(harness: &mut Harness, key: &str) -> Waiter {
     harness.fetch_with(key, |options| options.fetch.timeout = Some(ms(10)))
 }

@@ -28,7 +28,7 @@ enum Event {
     RefreshAhead(usize),
     /// The entries with the tag of these keys are removed.
     RemoveTag(usize),
-    /// The provider looks at what the store has of a key of a request.
+    /// The provider reads the stored entry of a key of a request.
     Look(usize, usize),
     Answer(usize, usize, Reply),
     Extra(usize, usize),
@@ -71,7 +71,7 @@ struct Call {
 enum Reply {
     Value,
     Null,
-    /// What the provider knows of the key has not changed; nothing if it knows nothing.
+    /// The provider answers that the entry that it has read has not changed; nothing if it has read none.
     NotModified,
     Failed,
     FailedForGood,
@@ -204,7 +204,7 @@ struct Run {
     closed: bool,
     /// A fetch whose arrival is processed in steps, and its data once that is done.
     asking: Option<(LongAsk, Call, usize, Vec<u64>)>,
-    /// What finishes that are still worked on may say.
+    /// What finishes that are still processed in steps may mean.
     lingering: Vec<Silence>,
 }
 
@@ -286,7 +286,7 @@ impl Run {
                 for key in KEYS {
                     self.write(key);
                 }
-                // What a load stores before it is reached is gone with the store: to a story, all of it is one event.
+                // What a load stores before its key is reached is removed with the rest: to an observer the clear is one event.
                 let is_slow = std::mem::replace(&mut self.harness.is_slow, false);
                 self.harness.clear();
                 self.harness.is_slow = is_slow;
@@ -423,7 +423,7 @@ impl Run {
         self.finished.insert(request);
     }
 
-    /// What the provider's silence means if it finishes this request now.
+    /// What the missing answers mean if the provider finishes this request now.
     fn silence(&self, request: usize, rest: Close) -> Silence {
         let is_seen = self.harness.requests[request].taken;
         let is_cancelled = self.harness.hooks.iter().any(|(nth, _)| *nth == request);
@@ -433,7 +433,7 @@ impl Run {
             Close::Failed => false,
         };
         let lives = is_seen && !is_cancelled && !self.finished.contains(&request);
-        // Who joins a load while its request is being finished counts as having come before.
+        // A fetch that joins a load while its request is being finished counts as having come before.
         let may_be_wanted = |key: &String| self.harness.is_slow || self.may_be_wanted(key);
         let is_open = |key: &String| !self.answered.contains(&(request, key.clone())) && may_be_wanted(key);
         let keys = self.harness.requests[request].keys().into_iter().filter(|key| lives && says_null && is_open(key));

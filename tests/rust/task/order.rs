@@ -1,4 +1,4 @@
-//! What a fetch receives: one test for each row of the table in docs/OUTAGES.md (rule R13). In each, everything of the rows below is there too.
+//! What a fetch receives: one test for each row of the table in docs/OUTAGES.md (rule R13). In each, what the rows below need is present too.
 
 use super::harness::{Harness, Summary, failed_with, ms, stale, value};
 use kvlight::base::Status;
@@ -7,7 +7,7 @@ use kvlight::task::breaker::BreakerOverride;
 
 const FAILED: Option<Status> = Some(Status::ERR_PROVIDER);
 
-/// A harness in which the load of `k` failed a moment ago, and that is remembered; `k` is expired. One retry, without a pause.
+/// A harness in which the load of `k` failed a moment ago, and and the error is remembered; `k` has expired. One retry, without a pause.
 fn after_a_failure(throttle_ms: u64) -> Harness {
     let mut harness = Harness::with(|settings| {
         settings.cache.error_ttl_ms = 60_000;
@@ -59,23 +59,23 @@ fn r13_row_3_then_the_next_attempt() {
 
 #[test]
 fn r13_row_4_then_the_fallback_whatever_the_load_failed_with() {
-    // A moment ago, with the error of that load.
+    // A load failed shortly before: the fallback, with the error of that load.
     let mut harness = after_a_failure(1_000);
     assert_eq!((harness.fetch("k").outcome(), harness.requests.len()), (stale("old", FAILED), 1));
-    // For good, with the error of this load.
+    // This load fails finally: the fallback, with its error.
     let mut harness = after_a_failure(0);
     harness.put("k", "older");
     harness.expire("k");
     let waiter = harness.fetch("k");
     harness.fail_for_good(1, "k", 404);
     assert_eq!(waiter.outcome(), stale("older", FAILED));
-    // By the open breaker.
+    // The breaker refuses.
     let mut harness = after_a_failure(0);
     harness.put("k", "older");
     harness.expire("k");
     harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
     assert_eq!(harness.fetch("k").outcome(), stale("older", Some(Status::ERR_UNAVAILABLE)));
-    // Because it takes too long, without an error.
+    // The load takes too long: the fallback, without an error.
     let mut harness = after_a_failure(0);
     harness.put("k", "older");
     harness.expire("k");

@@ -65,7 +65,7 @@ pub struct RecordedResult {
     pub index: usize,
     pub outcome: Outcome,
     pub last: bool,
-    /// The store's entry for the key when the event was recording.
+    /// The store's entry for the key when the event was recorded.
     pub in_store: Summary,
 }
 
@@ -77,7 +77,7 @@ pub struct RecordingSink(Rc<RefCell<Recording>>);
 struct Recording {
     keys: Vec<String>,
     store: TestStore,
-    /// Events that were recording and have not been delivered.
+    /// Events that were recorded and have not been delivered.
     pending: Vec<Event>,
     scheduled: bool,
     results: Vec<RecordedResult>,
@@ -139,7 +139,7 @@ impl RecordingSink {
         RecordingSink(Rc::new(RefCell::new(Recording { keys, store: store.clone(), ..Recording::default() })))
     }
 
-    /// Whether an event was recording since the last delivery.
+    /// Whether an event was recorded since the last delivery.
     pub fn has_pending(&self) -> bool {
         !self.0.borrow().pending.is_empty()
     }
@@ -221,7 +221,7 @@ impl Waiter {
         self.sink.0.borrow().order.clone()
     }
 
-    /// Whether the last event was recording.
+    /// Whether the last event was recorded.
     pub fn has_ended(&self) -> bool {
         self.sink.0.borrow().has_ended
     }

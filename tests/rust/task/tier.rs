@@ -63,7 +63,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A run, and what the world knows: each key's version, which grows with each write, and the versions that requests read.
+/// A run, with the true version of each key, which grows with each write, and the versions that requests read.
 struct Run {
     harness: Harness,
     versions: BTreeMap<&'static str, u64>,
@@ -200,7 +200,7 @@ impl Run {
         self.harness.finish(nth);
     }
 
-    /// Serves whatever is asked until nothing is, and checks that everybody has a result.
+    /// Serves all requests until there are none, and checks that every fetch has a result.
     fn finish_everything(&mut self) {
         for _ in 0..200 {
             let (tier, provided) = (self.harness.tier.len(), self.harness.requests.len());
@@ -313,7 +313,7 @@ fn t01_reads_that_have_timed_out_do_not_hold_up_later_keys() {
     let later = harness.fetch("c");
     assert_eq!(harness.handed().concat(), ["a", "b", "c"], "no read will end that could make room for its look");
     assert_eq!(harness.table.counts().tier_bypassed, 1);
-    // Once one of them is finished, there are looks again.
+    // Once one of them is finished, keys are looked up again.
     let id = harness.tier[0].id;
     harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     let looked = harness.fetch("d");
@@ -372,7 +372,7 @@ fn t07_a_clear_or_an_overflow_does_not_count_as_the_writes_it_replaces_until_it_
         assert_eq!(harness.table.has_tier_written(upto), Some(false));
         harness.advance(1_000);
         assert_eq!((harness.tier.len(), harness.tier[1].kind), (2, TierRequestKind::Clear));
-        // Another clear while the first is under way: what came before the first waits for that one alone.
+        // Another clear while the first is in progress: a sync that began before it waits for the first alone.
         harness.step(|table, cx| table.clear_behind(cx));
         assert_eq!(harness.table.has_tier_written(upto), Some(false));
         finish(&mut harness, 1, TierEnd::Finished);
@@ -458,7 +458,7 @@ fn t07_a_value_that_the_second_tier_does_not_take_is_removed_instead_at_once() {
     assert_eq!(harness.step(|table, _| table.tier_not_done(id, 0, true)), Status::ERR_WRONG_KIND);
     harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     assert_eq!((harness.table.counts().tier_writes, harness.table.counts().tier_write_errors), (1, 0));
-    // A newer value may be taken.
+    // A newer value is allowed.
     harness.put("k", "v");
     harness.put("k", "newer");
     refuse(&mut harness, 2);

@@ -73,7 +73,7 @@ fn t07_removals_and_clears_have_a_time_limit_too() {
     harness.advance(1_000);
     assert_eq!(kinds(&harness), [Remove, Clear]);
     harness.advance(5_000);
-    // Both are with the host, which is all that may be.
+    // Both are with the host, which is the maximum.
     harness.advance(100_000);
     assert_eq!((harness.tier.len(), harness.table.tier_gauges().0), (2, 1));
     assert_eq!(finish(&mut harness, 0), Status::LATE);
@@ -108,7 +108,7 @@ fn t06_t07_what_a_late_write_may_have_overwritten_is_not_looked_up_and_then_remo
         harness.put("k", "new");
         finish(&mut harness, 2);
         assert_eq!((kinds(&harness), harness.table.tier_gauges().0), (vec![Write; 3], 0));
-        // The second tier may have either.
+        // The second tier may have either value.
         harness.invalidate("k");
         let waiter = harness.fetch("k");
         assert_eq!((kinds(&harness).len(), harness.handed().concat()), (3, vec!["k".to_owned()]));
@@ -189,7 +189,7 @@ fn t07_a_write_that_waits_in_a_queue_that_nobody_reads_keeps_its_value() {
     assert_eq!((finish(&mut harness, last), harness.table.tier_gauges().0), (Status::OK, 0));
 }
 
-/// With a fill of `k`, request 1, that the host has taken and not finished in time.
+/// A harness with a fill of `k`, request 1, that the host has taken and not finished in time.
 fn with_late_fill(abilities: TierAbilities) -> Harness {
     let mut harness = with_tier(abilities);
     harness.fetch("k");
@@ -209,7 +209,7 @@ fn t03_t06_a_late_fill_that_compares_overwrites_nothing_and_any_other_is_removed
         finish(&mut harness, 2);
         assert_eq!(finish(&mut harness, 1), Status::LATE);
         assert_eq!(kinds(&harness).get(3).copied(), then);
-        // A late fill of a key that was not written since has done what it was to do.
+        // A late fill of a key that was not written since has done its work.
         let mut harness = with_late_fill(abilities);
         assert_eq!((finish(&mut harness, 1), kinds(&harness).len()), (Status::LATE, 2));
     }
@@ -316,7 +316,7 @@ fn t07_what_was_looked_up_before_a_clear_is_not_filled_after_it() {
     let mut harness = with_tier(PLAIN);
     harness.fetch("k");
     miss(&mut harness, 0);
-    // Where very many loads are under way, the clear may be through before the last of them is overtaken.
+    // With very many running loads the clear may be finished before the last of them is overtaken.
     harness.step(|table, cx| table.clear_behind(cx));
     finish(&mut harness, 1);
     harness.answer(0, "k", "from before");
@@ -349,7 +349,7 @@ fn t12_a_late_write_of_many_keys_ends_within_the_bounds() {
     assert_eq!((harness.table.counts().tier_overflows, harness.table.tier_gauges().0), (1, 1), "all of it is cleared");
 }
 
-/// What the world of the property below does.
+/// An event of the property below.
 #[derive(Clone, Debug)]
 enum Step {
     Put,
