@@ -26,7 +26,7 @@ type SecondTier interface {
 	Fill(ctx context.Context, entries []TierEntry) ([]bool, error)
 	// Write stores what was put.
 	Write(ctx context.Context, entries []TierEntry) error
-	// Remove removes keys, whether they are there or not.
+	// Remove removes keys, some of which may not exist.
 	Remove(ctx context.Context, keys []string) error
 	// Clear removes all keys.
 	Clear(ctx context.Context) error
@@ -36,11 +36,11 @@ type SecondTier interface {
 type TierAbilities struct {
 	// IsConditional means that Fill stores an entry only if its token still belongs to the key.
 	IsConditional bool
-	// GrantsLeases means that Read gives a token for a key that is not there, to one reader at a time.
+	// GrantsLeases means that Read grants a lease (a token) for a key without an entry, to one reader at a time.
 	GrantsLeases bool
 }
 
-// TierTTLNever is the time until an entry of a second tier expires that never does.
+// TierTTLNever, as the time until an entry of a second tier expires, stands for never.
 const TierTTLNever = -time.Millisecond
 
 // TierEntry is what is to be stored under a key of a second tier.
@@ -50,19 +50,19 @@ type TierEntry struct {
 	Data []byte
 	// TTL is the time until the entry expires, from now on; TierTTLNever for never.
 	TTL time.Duration
-	// Token is, for Fill, the one that the read of the key gave.
+	// Token is, for Fill, the one that the read of the key returned.
 	Token []byte
 }
 
-// TierFound is what a second tier has of a key.
+// TierFound is the result of looking a key up in a second tier.
 type TierFound struct {
 	// Data is that of the entry; nil if there is none.
 	Data []byte
 	// TTLLeft is the time until the entry expires; TierTTLNever for never, 0 if it is not known. If it is negative otherwise, the entry has expired.
 	TTLLeft time.Duration
-	// Token stands for this very entry, for a fill that may replace it; without an entry it is the lease, if one was granted.
+	// Token identifies this very entry, so that a fill can replace it; without an entry it is the lease, if one was granted.
 	Token []byte
-	// IsLeased reports that there is no entry, and that somebody else has the lease: the key is looked up again, for at most "l2.wait_ms".
+	// IsLeased reports that there is no entry, and that another process has the lease: the key is looked up again, for at most "l2.wait_ms".
 	IsLeased bool
 	// Err is set if the second tier has failed for this key.
 	Err error
@@ -71,10 +71,10 @@ type TierFound struct {
 // Sharing is a second tier and how values are stored in it.
 type Sharing[V any] struct {
 	Tier SecondTier
-	// URL, instead of a Tier, is that of a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs libkvlight_redis;
+	// URL is set instead of a Tier: the URL of a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs libkvlight_redis;
 	// the options of the URL are those of kvlight_redis.h.
 	URL string
-	// Encode makes bytes of a value, and Decode a value of these bytes. A value that Encode fails for stays in this process.
+	// Encode converts a value to bytes, and Decode converts them back. A value for which Encode fails stays in this process.
 	Encode func(V) ([]byte, error)
 	Decode func([]byte) (V, error)
 	// Failed is called with the errors of the second tier, of Encode and of Decode, on their goroutines; nil logs them.

@@ -6,7 +6,7 @@ use crate::base::{Millis, Status};
 use crate::task::STEP;
 use crate::task::table::Write;
 
-/// Who wrote. What this process writes, the second tier receives from it too.
+/// The origin of a write. Writes of this process are also passed on to the second tier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Writer {
     ThisProcess,

@@ -1,4 +1,4 @@
-//! Events that a host takes out of its queue one by one, instead of being called back. Everything that an event lends is valid until the
+//! Events that a host takes out of its queue one by one, instead of being called back. Everything borrowed from an event is valid until the
 //! event is dropped. Dropping the last event of a fetch releases the user data.
 
 use super::Core;

@@ -96,10 +96,10 @@ end
 --   provider  is called with a list of keys and the Request. It returns { key = value }, or nothing to answer later.
 --   dropped   is called with each value that is not a string once neither the cache nor a fetch holds it any longer.
 --   on_error  is called with errors of functions passed to start() and of `dropped`, which are printed without it.
---   second_tier  is a store that is asked before the provider, and that other processes may share: see kvlight.second_tier.
+--   second_tier  is a store in which keys are looked up before the provider is called, and which several processes may share: see kvlight.second_tier.
 --   l2_url       instead of second_tier: a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs libkvlight_redis;
 --                the options of the URL are those of kvlight_redis.h. poll() waits for the server while it serves a request.
---   dump, load   make a string of a value that is none, for the second tier, and a value of that string. Without them such values stay in this process.
+--   dump, load   convert a value that is no string to a string for the second tier, and back. Without them such values stay in this process.
 -- For schedulers of coroutines:
 --   wait      is called repeatedly with a fetch that is not done, and lets other coroutines and poll() run. Without it, a wait yields in
 --             coroutines and blocks elsewhere.

@@ -37,8 +37,8 @@ class Tasks extends Store {
   /**
    * @param settings `provider(keys, request)`; the settings of docs/CONFIGURATION.md; `cost(value)` returns the cost of a value in bytes;
    *   `dropped(value)` is called with each value that is not a Uint8Array once neither the cache nor a fetch holds it any longer.
-   *   `secondTier` is a store that is asked before the provider, and that other processes may share: an object with `read`, `fill`, `write`,
-   *   `remove` and `clear`. `dump` and `load` make bytes of values that are none, for it, and values of these bytes: `v8.serialize` and
+   *   `secondTier` is a store in which keys are looked up before the provider is called, and which several processes may share: an object with `read`, `fill`, `write`,
+   *   `remove` and `clear`. `dump` and `load` convert values that are no bytes to bytes for it, and back: `v8.serialize` and
    *   `v8.deserialize`. Without them such values stay in this process.
    *   `l2Url`, instead of `secondTier`, is a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs
    *   libkvlight_redis; the options of the URL are those of kvlight_redis.h.
@@ -282,7 +282,7 @@ class Tasks extends Store {
   }
 }
 
-/** No caller waits for what a second tier does, so its errors are warnings of the process. */
+/** No caller waits for a second tier, so its errors are emitted as warnings of the process. */
 function reportTierError(error) {
   process.emitWarning(error instanceof Error ? error : new Error(`kvlight: the second tier threw ${String(error)}`));
 }

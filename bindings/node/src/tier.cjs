@@ -10,7 +10,7 @@ const { RedisTier } = require('./redis.cjs');
 const METHODS = new Map([[K.L2_READ, 'read'], [K.L2_FILL, 'fill'], [K.L2_WRITE, 'write'], [K.L2_REMOVE, 'remove'], [K.L2_CLEAR, 'clear']]);
 const NOTHING = new Uint8Array(0);
 
-/** The second tier of an engine, with the functions that make bytes of values and values of bytes. */
+/** The second tier of an engine, with the functions that encode and decode values. */
 class AttachedTier {
   constructor(tier, dump, load) {
     for (const name of tier instanceof RedisTier ? [] : METHODS.values()) {
@@ -63,7 +63,7 @@ class TierRequest {
   async #ask() {
     const { tier } = this.#attached;
     if (tier instanceof RedisTier) {
-      return this.#carryOut(tier);
+      return this.#serveFrom(tier);
     }
     switch (this.#kind) {
       case K.L2_READ:
@@ -78,8 +78,8 @@ class TierRequest {
     }
   }
 
-  /** Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. */
-  async #carryOut(server) {
+  /** Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. */
+  async #serveFrom(server) {
     if ((this.#kind === K.L2_FILL || this.#kind === K.L2_WRITE) && this.#keys.filter((_, i) => this.#hasPayload(i)).length === 0) {
       return;
     }
@@ -91,7 +91,7 @@ class TierRequest {
     }
   }
 
-  /** What was to be written has failed; what was not answered fails with the finish. */
+  /** What was to be written has failed; keys of a read without an answer fail when it is finished. */
   #fail() {
     if (this.#kind !== K.L2_READ) {
       for (let i = 0; i < Math.max(this.#keys.length, 1); i++) {
@@ -100,7 +100,7 @@ class TierRequest {
     }
   }
 
-  /** That it comes late, or after a close, is not the second tier's fault. */
+  /** Checks the status of an answer. An answer that comes late or after the close is not the second tier's fault. */
   #tell(call, ...given) {
     const status = callAddon(() => call(this.#handle, ...given));
     if (status < 0 && status !== K.ERR_ALREADY_ANSWERED && status !== K.ERR_CLOSED) {
@@ -181,7 +181,7 @@ class TierRequest {
     places.forEach((place, i) => said[i] || this.#tell(native.tierRefused, place));
   }
 
-  /** States the bytes of an object. Without any the key is refused. */
+  /** Sets the bytes of an object. If it cannot be encoded, the key is refused. */
   #hasPayload(i) {
     const value = callAddon(() => native.tierValue(this.#handle, i));
     if (typeof value !== 'number') {

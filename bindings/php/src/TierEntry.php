@@ -12,7 +12,7 @@ final class TierEntry
         public readonly string $data,
         /** Milliseconds from now on; -1: it does not expire. */
         public readonly int $ttlMs,
-        /** For fill(): the token that the read of the key gave. */
+        /** For fill(): the token that the read of the key returned. */
         public readonly string $token,
     ) {
     }

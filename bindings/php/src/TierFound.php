@@ -3,7 +3,7 @@ declare(strict_types=1);
 
 namespace Kvlight;
 
-/** What a second tier has of a key. */
+/** The result of looking a key up in a second tier. */
 final class TierFound
 {
     private function __construct(
@@ -15,20 +15,20 @@ final class TierFound
     }
 
     /**
-     * An entry, with what is left of its TTL in milliseconds (-1: it does not expire, -2: not known), and a token that stands for this very entry.
+     * An entry, with the rest of its TTL in milliseconds (-1: it does not expire, -2: not known), and a token that identifies this very entry.
      */
     public static function entry(string $data, int $ttlLeftMs = Native::L2_TTL_UNKNOWN, string $token = ''): self
     {
         return new self($data, $ttlLeftMs, $token, false);
     }
 
-    /** Nothing, with the lease if one was granted. */
+    /** No entry, with the lease if one was granted. */
     public static function nothing(string $token = ''): self
     {
         return new self(null, 0, $token, false);
     }
 
-    /** Nothing, and somebody else has the lease: the key is looked up again, for at most `l2.wait_ms`. */
+    /** No entry, and another process has the lease: the key is looked up again, for at most `l2.wait_ms`. */
     public static function leased(): self
     {
         return new self(null, 0, '', true);

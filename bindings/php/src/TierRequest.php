@@ -37,12 +37,12 @@ final class TierRequest
         $this->keys = $keys;
     }
 
-    /** Serves the request. However it ends, the request does. */
+    /** Serves the request, which is finished in any case. */
     public function serve(): void
     {
         $this->ffi->kvl_l2_request_retain($this->handle);
         try {
-            $this->tier instanceof RedisTier ? $this->carryOut($this->tier) : match ($this->kind) {
+            $this->tier instanceof RedisTier ? $this->serveFrom($this->tier) : match ($this->kind) {
                 Native::L2_READ => $this->found($this->tier->read($this->keys)),
                 Native::L2_FILL, Native::L2_WRITE => $this->store(),
                 Native::L2_REMOVE => $this->tier->remove($this->keys),
@@ -58,8 +58,8 @@ final class TierRequest
         }
     }
 
-    /** Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. */
-    private function carryOut(RedisTier $server): void
+    /** Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. */
+    private function serveFrom(RedisTier $server): void
     {
         $isStore = $this->kind === Native::L2_FILL || $this->kind === Native::L2_WRITE;
         if ($isStore && array_filter(array_keys($this->keys), $this->statePayload(...)) === []) {
@@ -74,7 +74,7 @@ final class TierRequest
         }
     }
 
-    /** What was to be looked up fails with the finish. */
+    /** The keys that were to be looked up fail when the request is finished. */
     private function failWrites(): void
     {
         if ($this->kind !== Native::L2_READ) {
@@ -84,7 +84,7 @@ final class TierRequest
         }
     }
 
-    /** That it comes late, or after a close, is not the second tier's fault. */
+    /** Checks the status of an answer. An answer that comes late or after the close is not the second tier's fault. */
     private function check(int $status): int
     {
         return in_array($status, [Native::ERR_ALREADY_ANSWERED, Native::ERR_CLOSED], true) ? Native::OK : Library::check($status);
@@ -167,7 +167,7 @@ final class TierRequest
         }
     }
 
-    /** States the bytes of an object. Without any the key is refused, and false is returned. */
+    /** Sets the bytes of an object. If it cannot be encoded, the key is refused, and false is returned. */
     private function statePayload(int $at): bool
     {
         $out = Library::variable('kvl_value_t *');

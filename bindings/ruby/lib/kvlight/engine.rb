@@ -115,7 +115,7 @@ module Kvlight
       Error.check(Native.kvl_config_set_l2(config, tier.abilities, 0, 0, 0)) if tier
       Error.check(Native.kvl_config_set_provider(config, 0, 0, 0))
       @max_requests = %w[tasks.max_running tasks.max_abandoned].sum { |key| Settings.number(config, key) }
-      # As many that look or write as are left unfinished when their time is over.
+      # As many reads and writes as may be left unfinished after their time limit.
       @max_tier_requests = (Settings.number(config, "l2.max_requests") + 1) * 2
       @tasks = create(config)
       @server = tier&.server

@@ -24,8 +24,8 @@ module Kvlight
     # Settings are those of docs/CONFIGURATION.md, as keywords: cache_capacity: 1000. `dropped` is called with each value that is not a String once
     # neither the cache nor a fetch holds it any longer. `on_error` is called with exceptions of `dropped` and of blocks passed to start, which
     # are printed without it. `encoding` is the encoding of keys and of values that are Strings.
-    # `second_tier` is a store that is asked before the provider, and that other processes may share: see SecondTier. `dump` and `load` make Strings
-    # of values that are none, for it, and values of these Strings: Marshal.method(:dump) and Marshal.method(:load). Without them, such values stay in
+    # `second_tier` is a store in which keys are looked up before the provider is called: see SecondTier. For it, `dump` and `load` convert values that
+    # are no Strings to Strings and back: Marshal.method(:dump) and Marshal.method(:load). Without them, such values stay in
     # this process.
     # `l2_url`, instead of `second_tier`, is a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs
     # libkvlight_redis (LoadError); the options of the URL are those of kvlight_redis.h.
