@@ -412,3 +412,81 @@ fn the_parser_of_pages_finds_blocks_and_test_names() {
     assert_eq!(found[0].text, "int x;\n");
     assert!(is_test_name("f07_stored_before_told") && is_test_name("f16a_withdrawn") && !is_test_name("fn07_x") && !is_test_name("f07_ x"));
 }
+
+/// Where things are must be up to date: each path that the documents for contributors name exists. A word in capitals stands for any name, as
+/// in `bindings/LANGUAGE/tests/run.sh`, and a path may lack its first folders or its extension.
+#[test]
+fn every_path_that_is_named_exists() {
+    let known = paths();
+    let (mut named, mut unknown) = (0, Vec::new());
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(here().join(page)).expect("the file exists");
+        for span in text.split('`').skip(1).step_by(2).filter(|span| is_path(span)) {
+            named += 1;
+            let pattern = PLACEHOLDERS.iter().fold(span.trim_end_matches('/').to_owned(), |path, word| path.replace(word, "*"));
+            if !known.iter().any(|path| ends_with_path(path, &pattern)) {
+                unknown.push(format!("{page}: {span}"));
+            }
+        }
+    }
+    assert!(named > 100, "the documents were read: {named}");
+    assert!(unknown.is_empty(), "paths that do not exist:\n  {}", unknown.join("\n  "));
+}
+
+/// Words that stand for any name in a path.
+const PLACEHOLDERS: &[&str] = &["LANGUAGE", "NAME", "NOUN", "DEFECT"];
+
+fn is_path(span: &str) -> bool {
+    const EXTENSIONS: &[&str] =
+        &["c", "cs", "go", "h", "hpp", "java", "js", "json", "lua", "md", "php", "py", "rb", "rs", "swift", "toml", "txt"];
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "_./+*-".contains(c);
+    let has_extension = span.rsplit_once('.').is_some_and(|(name, extension)| !name.is_empty() && EXTENSIONS.contains(&extension));
+    span.chars().all(is_name) && !span.starts_with('/') && (span.contains('/') || has_extension)
+}
+
+/// All files and folders of the repository, without what was built there.
+fn paths() -> Vec<String> {
+    let (mut folders, mut found) = (vec![here().to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for path in list(&folder) {
+            let name = path.file_name().expect("a path in a folder has a name").to_string_lossy().into_owned();
+            if name == ".git" || name == "target" || name == "node_modules" {
+                continue;
+            }
+            found.push(path.strip_prefix(here()).expect("the path is in the repository").to_string_lossy().into_owned());
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Whether a path, with or without its extension, ends with a pattern that begins with a whole name.
+fn ends_with_path(path: &str, pattern: &str) -> bool {
+    let bare = path.rsplit_once('.').map_or(path, |(bare, _)| bare);
+    [path, bare].iter().any(|path| {
+        let mut ends = std::iter::successors(Some(*path), |end| end.split_once('/').map(|(_, rest)| rest));
+        ends.any(|end| is_like(end, pattern))
+    })
+}
+
+/// Whether a text is like a pattern, in which `*` stands for any text.
+fn is_like(text: &str, pattern: &str) -> bool {
+    match pattern.split_once('*') {
+        None => text == pattern,
+        Some((start, rest)) => {
+            text.strip_prefix(start).is_some_and(|text| (0..=text.len()).any(|at| text.is_char_boundary(at) && is_like(&text[at..], rest)))
+        }
+    }
+}
+
+#[test]
+fn the_parser_of_paths_finds_them() {
+    assert!(is_path("src/task") && is_path("kvlight.hpp") && is_path("bindings/LANGUAGE/tests/run.sh"));
+    assert!(!is_path("cache.policy") && !is_path("make generate") && !is_path("Table::check") && !is_path("/metrics"));
+    assert!(ends_with_path("src/task/table/ask.rs", "table/ask.rs") && !ends_with_path("src/task/table/ask.rs", "le/ask.rs"));
+    assert!(
+        ends_with_path("bindings/go/tests/run.sh", "bindings/*/tests/run.sh") && ends_with_path("a/Core/FetchHandle.swift", "Core/*Handle")
+    );
+}
