@@ -23,7 +23,7 @@ type redisTier struct {
 
 var errNoURL = errors.New("kvlight: these Tasks have no Sharing with a URL")
 
-// redisPaths says where the library may be: where KVL_REDIS_LIBRARY says, or else on the system's library path.
+// redisPaths says where the library may be: at the path in KVL_REDIS_LIBRARY, or else on the system's library path.
 func redisPaths() []string {
 	if path := os.Getenv("KVL_REDIS_LIBRARY"); path != "" {
 		return []string{path}
@@ -68,13 +68,13 @@ func (t *redisTier) connect(url string) error {
 	return errorWithMessage(Status(status), C.kvl_error_message(problem))
 }
 
-// attach makes the engine hear what other processes write, until stop.
+// attach lets the connection invalidate in the engine what other processes write, until stop.
 func (t *redisTier) attach(tasks *C.kvl_tasks_t) error {
 	defer runtime.KeepAlive(t)
 	return check(C.go_redis_attach(t.native, tasks))
 }
 
-// stop ends the connection and waits for its thread. It knows no engine any more.
+// stop ends the connection and waits for its thread. It uses no engine any more.
 func (t *redisTier) stop() {
 	if t != nil {
 		C.go_redis_stop(t.native)
@@ -82,7 +82,7 @@ func (t *redisTier) stop() {
 	}
 }
 
-// serve has the server carry a request out, and waits for that. It calls `hit` with each object that was found, and returns whether the server did.
+// serve serves a request from the server, and waits for that. It calls `hit` with each object that was found, and returns whether the server did.
 func (t *redisTier) serve(request *C.kvl_l2_request_t, hit func(C.size_t, TierFound) error) (bool, error) {
 	defer runtime.KeepAlive(t)
 	var found *C.kvl_redis_found_t
@@ -115,7 +115,7 @@ func ttlLeftOf(ms C.int64_t) time.Duration {
 	}
 }
 
-// L2State returns how the server of a Sharing with a URL is: whether it is connected, and if not, what is wrong and what helps; the members of
+// L2State returns the state of the connection to the server of a Sharing with a URL: whether it is connected, and if not, what is wrong and how to fix it; the members of
 // kvl_redis_state.
 func (t *Tasks[V]) L2State() (state map[string]any, err error) {
 	defer runtime.KeepAlive(t)

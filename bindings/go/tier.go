@@ -166,7 +166,7 @@ func (r *tierRequest[V]) serve() {
 	}
 }
 
-// carryOut has the server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. It returns whether it did.
+// carryOut serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. It returns whether it did.
 func (r *tierRequest[V]) carryOut() (bool, error) {
 	if r.kind == C.KVL_L2_FILL || r.kind == C.KVL_L2_WRITE {
 		stated := 0

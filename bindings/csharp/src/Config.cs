@@ -43,8 +43,8 @@ namespace Kvlight
         public ISecondTier SecondTier { get; set; }
 
         /// <summary>Instead of SecondTier: a Redis or Valkey server, as in <c>redis://user:password@host:6379/0?prefix=shop</c>, whose options are those of
-        /// kvlight_redis.h. Each Tasks connects to it, and hears what other processes write. It needs libkvlight_redis, which the environment variable
-        /// KVL_REDIS_LIBRARY may name: without it, creating the Tasks throws a DllNotFoundException that says what helps.</summary>
+        /// kvlight_redis.h. Each Tasks connects to it, and what other processes write is invalidated. It needs libkvlight_redis, which the environment variable
+        /// KVL_REDIS_LIBRARY may name: without it, creating the Tasks throws a DllNotFoundException that says how to fix it.</summary>
         public string L2Url { get; set; }
 
         /// <summary>Returns the bytes of a value for the second tier; a value for which it throws stays in this process.</summary>

@@ -77,7 +77,7 @@ namespace Kvlight
 
         internal IntPtr Cache { get; private set; }
 
-        /// <summary>The connection of Config.L2Url, or null. It knows the engine until it is stopped.</summary>
+        /// <summary>The connection of Config.L2Url, or null. It uses the engine until it is stopped.</summary>
         internal RedisTier Server { get; private set; }
 
         /// <summary>Whether a fetch without options looks in the store first.</summary>

@@ -45,7 +45,7 @@ namespace Kvlight
         private static readonly object Lock = new object();
         private static bool isBound;
 
-        /// <summary>What the library is told that it can do.</summary>
+        /// <summary>The flags that state its abilities to the library.</summary>
         internal const int Abilities = NativeApi.L2_F_OBJECTS | NativeApi.L2_F_CONDITIONAL | NativeApi.L2_F_LEASES;
 
         private readonly IntPtr handle;
@@ -97,7 +97,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Where KVL_REDIS_LIBRARY says; or else beside the assembly, on the system's library path, and in the checkout that contains it.</summary>
+        /// <summary>At the path in KVL_REDIS_LIBRARY; without it, beside the assembly, on the system's library path, and in the checkout that contains it.</summary>
         private static IEnumerable<string> Candidates()
         {
             string named = Environment.GetEnvironmentVariable("KVL_REDIS_LIBRARY");
@@ -120,21 +120,21 @@ namespace Kvlight
             }
         }
 
-        /// <summary>The engine hears what other processes write, until the stop.</summary>
+        /// <summary>Invalidates in the engine what other processes write, until the stop.</summary>
         internal void Attach(IntPtr tasks)
         {
             KvlightException.Check(Api.kvl_redis_attach(handle, tasks));
             GC.KeepAlive(this);
         }
 
-        /// <summary>Ends the connection, and waits for its thread. It knows no engine any more.</summary>
+        /// <summary>Ends the connection, and waits for its thread. It uses no engine any more.</summary>
         internal void Stop()
         {
             Api.kvl_redis_stop(handle);
             GC.KeepAlive(this);
         }
 
-        /// <summary>Has the server carry a request out, and waits for that. Returns whether the server did.</summary>
+        /// <summary>Serves a request from the server, and waits for that. Returns whether the server did.</summary>
         internal bool Serve(IntPtr request, Action<int, TierFound> onFound)
         {
             Found* found = null;
@@ -157,7 +157,7 @@ namespace Kvlight
             return true;
         }
 
-        /// <summary>How the server is: the members of kvl_redis_state, as JSON.</summary>
+        /// <summary>The state of the connection: the members of kvl_redis_state, as JSON.</summary>
         internal string State()
         {
             IntPtr text;

@@ -43,7 +43,7 @@ namespace Kvlight
             Engine.Start(this);
         }
 
-        /// <summary>How the server of Config.L2Url is: whether it is connected, and if not, what is wrong and what helps.</summary>
+        /// <summary>The state of the connection to the server of Config.L2Url: whether it is connected, and if not, what is wrong and how to fix it.</summary>
         /// <returns>The members of kvl_redis_state, as JSON.</returns>
         /// <exception cref="InvalidOperationException">There is no such server.</exception>
         public string L2State() => (Engine.Server ?? throw new InvalidOperationException("kvlight: these Tasks have no L2Url")).State();

@@ -57,7 +57,7 @@ namespace Kvlight
         /// <summary>Ends the request without serving it: it has failed as a whole.</summary>
         internal void GiveUp() => NativeApi.kvl_l2_request_release(handle);
 
-        /// <summary>Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. Returns whether it
+        /// <summary>Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. Returns whether it
         /// did.</summary>
         private bool CarryOut(RedisTier server, int kind)
         {

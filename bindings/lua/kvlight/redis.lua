@@ -23,7 +23,7 @@ if not pcall(ffi.typeof, "kvl_redis_found_t") then
   ]]
 end
 
--- Where KVL_REDIS_LIBRARY says; or else on the system's library path, and in the checkout that contains this file.
+-- At the path in KVL_REDIS_LIBRARY; without it, on the system's library path, and in the checkout that contains this file.
 local function paths()
   local override = os.getenv "KVL_REDIS_LIBRARY"
   if override then
@@ -77,12 +77,12 @@ function M.is_server(tier)
   return getmetatable(tier) == Redis
 end
 
--- The engine hears what other processes write, until the end.
+-- Invalidates in the engine what other processes write, until the end.
 function Redis:attach(tasks)
   check(loaded.kvl_redis_attach(self.handle, tasks))
 end
 
--- Has the server carry a request out, and waits for that. Returns a list of the objects that were found, with at, data, ttl_left_ms and token; nil if
+-- Serves a request from the server, and waits for that. Returns a list of the objects that were found, with at, data, ttl_left_ms and token; nil if
 -- the server did not carry it out.
 function Redis:serve(request)
   local out, count = ffi.new "kvl_redis_found_t *[1]", ffi.new "size_t[1]"
@@ -99,7 +99,7 @@ function Redis:serve(request)
   return all
 end
 
--- How the server is: the members of kvl_redis_state, as JSON.
+-- The state of the connection: the members of kvl_redis_state, as JSON.
 function Redis:state()
   if self.handle == nil then
     error(library.error_of(library.K.ERR_CLOSED), 0)

@@ -152,7 +152,7 @@ local function store(request, tier, is_fill)
   end
 end
 
--- Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. Returns whether it did.
+-- Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. Returns whether it did.
 local function carry_out(request, server, kind)
   local is_store = kind == K.L2_FILL or kind == K.L2_WRITE
   local stated = 0

@@ -674,7 +674,7 @@ function Tasks:sync_second_tier(timeout_ms)
   return true
 end
 
--- How the server of `l2_url` is, as JSON: whether it is connected, and if not, what is wrong and what helps; the members of kvl_redis_state.
+-- The state of the connection to the server of `l2_url`, as JSON: whether it is connected, and if not, what is wrong and how to fix it; the members of kvl_redis_state.
 function Tasks:l2_state()
   if not redis.is_server(self.second_tier) then
     error("kvlight: these tasks have no `l2_url`", 0)

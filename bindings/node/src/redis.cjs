@@ -44,7 +44,7 @@ class RedisTier {
     );
   }
 
-  /** The engine hears what other processes write, until it ends. */
+  /** Invalidates in the engine what other processes write, until it ends. */
   attach(engine) {
     callAddon(() => native.redisAttach(this.#connection, engine));
   }

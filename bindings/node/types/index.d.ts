@@ -198,7 +198,7 @@ export interface TierOptions<V> {
 export interface L2State {
   connected: boolean;
   listening: boolean;
-  /** What is wrong and what helps, without keys, values and passwords. */
+  /** What is wrong and how to fix it, without keys, values and passwords. */
   problem: string | null;
   [counter: string]: unknown;
 }

@@ -70,7 +70,7 @@ final class RedisTier
             . ". Build it by `make redis` in kvlight's sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path.");
     }
 
-    /** Where KVL_REDIS_LIBRARY says; or else in the package, on the system's library path, and in the checkout that contains these files. */
+    /** At the path in KVL_REDIS_LIBRARY; without it, in the package, on the system's library path, and in the checkout that contains these files. */
     private static function paths(): array
     {
         $override = getenv('KVL_REDIS_LIBRARY');
@@ -82,20 +82,20 @@ final class RedisTier
         return is_file($inPackage) ? [$inPackage, ...$others] : $others;
     }
 
-    /** The engine hears what other processes write, until the stop. */
+    /** Invalidates in the engine what other processes write, until the stop. */
     public function attach(CData $tasks): void
     {
         Library::check($this->ffi->kvl_redis_attach($this->redis, $tasks));
     }
 
-    /** Ends the connection, and waits for its thread. It knows no engine any more. */
+    /** Ends the connection, and waits for its thread. It uses no engine any more. */
     public function stop(): void
     {
         $this->ffi->kvl_redis_stop($this->redis);
     }
 
     /**
-     * Has the server carry a request out, and waits for that.
+     * Serves a request from the server, and waits for that.
      *
      * @return ?array<int, TierFound> the objects that were found, by their places; null if the server did not carry it out.
      */
@@ -116,7 +116,7 @@ final class RedisTier
         return $all;
     }
 
-    /** How the server is: the members of kvl_redis_state. */
+    /** The state of the connection: the members of kvl_redis_state. */
     public function state(): array
     {
         $library = Library::functions();

@@ -389,7 +389,7 @@ final class Tasks
         return !$isPending;
     }
 
-    /** How the server of `l2Url` is: whether it is connected, and if not, what is wrong and what helps; the members of kvl_redis_state. */
+    /** The state of the connection to the server of `l2Url`: whether it is connected, and if not, what is wrong and how to fix it; the members of kvl_redis_state. */
     public function l2State(): array
     {
         return $this->secondTier instanceof RedisTier ? $this->secondTier->state() : throw new \LogicException('kvlight: these Tasks have no l2Url');

@@ -258,7 +258,7 @@ void request_cancelled(Request *request);
 PyObject *tier_request_new(Engine *engine, kvl_l2_request_t *handle);
 /* The request of the library; NULL once it is finished. */
 kvl_l2_request_t *tier_request_handle(PyObject *request);
-/* redis.c: what other processes write is heard by the engine until the stop, which waits. */
+/* redis.c: invalidates in the engine what other processes write, until the stop, which waits. */
 kvl_status_t redis_attach(PyObject *redis, kvl_tasks_t *tasks);
 void redis_stop(PyObject *redis);
 

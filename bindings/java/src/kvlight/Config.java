@@ -183,9 +183,9 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * A Redis or Valkey server as the second tier, in place of a {@link SecondTier}: each {@link Tasks} connects to it, and hears what other processes write.
+     * A Redis or Valkey server as the second tier, in place of a {@link SecondTier}: each {@link Tasks} connects to it, and what other processes write is invalidated.
      * It needs libkvlight_redis, which the system property {@code kvlight.redis.library} or the environment variable {@code KVL_REDIS_LIBRARY} may
-     * name: without it, creating the Tasks throws an {@link UnsatisfiedLinkError} that says what helps. Requests wait for the server on the
+     * name: without it, creating the Tasks throws an {@link UnsatisfiedLinkError} that says how to fix it. Requests wait for the server on the
      * executor for providers.
      *
      * @param url as in {@code redis://user:password@host:6379/0?prefix=shop}; its options are those of kvlight_redis.h

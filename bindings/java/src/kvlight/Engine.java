@@ -40,7 +40,7 @@ final class Engine {
     private final Runnable atEnd;
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private final boolean looksFirst;
-    /** The connection of {@link Config#l2Url}, or null. It knows the engine until it is stopped. */
+    /** The connection of {@link Config#l2Url}, or null. It uses the engine until it is stopped. */
     private RedisTier server;
     private long queue;
     private long tasks;

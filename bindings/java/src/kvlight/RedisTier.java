@@ -16,7 +16,7 @@ import java.util.List;
 final class RedisTier {
     /** The functions of kvlight_redis.h. Handles, addresses and sizes are longs. */
     private static final class Api {
-        /** Why they are not bound; null once they are. */
+        /** The reason why they could not be bound; null once they are. */
         private static UnsatisfiedLinkError failure = bind();
 
         private Api() {}
@@ -35,7 +35,7 @@ final class RedisTier {
                     + ". Build it by `make redis` in kvlight's sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path.");
         }
 
-        /** Where KVL_REDIS_LIBRARY says; or else on the system's library path, and in the checkout that contains these classes. */
+        /** At the path in KVL_REDIS_LIBRARY; without it, on the system's library path, and in the checkout that contains these classes. */
         private static List<String> paths() {
             String named = System.getProperty("kvlight.redis.library", System.getenv("KVL_REDIS_LIBRARY"));
             if (named != null && !named.isEmpty()) {
@@ -100,12 +100,12 @@ final class RedisTier {
         Cleanup.register(this, () -> Api.kvl_redis_free(freed));
     }
 
-    /** What the library is told that it can do. */
+    /** The flags that state its abilities to the library. */
     static int abilities() {
         return NativeApi.L2_F_OBJECTS | NativeApi.L2_F_CONDITIONAL | NativeApi.L2_F_LEASES;
     }
 
-    /** The engine hears what other processes write, until the stop. */
+    /** Invalidates in the engine what other processes write, until the stop. */
     void attach(long tasks) {
         try {
             KvlightException.check(Api.kvl_redis_attach(handle, tasks));
@@ -114,7 +114,7 @@ final class RedisTier {
         }
     }
 
-    /** Ends the connection, and waits for its thread. It knows no engine any more. */
+    /** Ends the connection, and waits for its thread. It uses no engine any more. */
     void stop() {
         try {
             Api.kvl_redis_stop(handle);
@@ -123,7 +123,7 @@ final class RedisTier {
         }
     }
 
-    /** Has the server carry a request out, and waits for that. Returns whether the server did. */
+    /** Serves a request from the server, and waits for that. Returns whether the server did. */
     boolean serve(long request, OnFound onFound) {
         try (Scratch scratch = Scratch.of(0)) {
             scratch.clear(2);
@@ -148,7 +148,7 @@ final class RedisTier {
         }
     }
 
-    /** How the server is: the members of kvl_redis_state, as JSON. */
+    /** The state of the connection: the members of kvl_redis_state, as JSON. */
     String state() {
         try (Scratch scratch = Scratch.of(0)) {
             scratch.clear(1);

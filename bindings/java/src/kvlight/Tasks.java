@@ -297,7 +297,7 @@ public final class Tasks<K, V> extends Store<K, V> {
     }
 
     /**
-     * Returns how the server of {@link Config#l2Url} is: whether it is connected, and if not, what is wrong and what helps.
+     * Returns the state of the connection to the server of {@link Config#l2Url}: whether it is connected, and if not, what is wrong and how to fix it.
      *
      * @return the members of kvl_redis_state, as JSON
      * @throws IllegalStateException if there is no such server

@@ -13,7 +13,7 @@ import java.util.function.Function;
  */
 final class TierRequest<V> {
     /**
-     * A second tier, or the URL of a server in place of it, and the functions that make bytes of values and values of bytes.
+     * A second tier, or the URL of a server in place of it, and the functions that encode and decode values.
      *
      * @param <V> the type of the values
      */
@@ -65,7 +65,7 @@ final class TierRequest<V> {
         NativeApi.kvl_l2_request_release(handle);
     }
 
-    /** Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. Returns whether it did. */
+    /** Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. Returns whether it did. */
     private boolean carryOut(RedisTier server, int kind) {
         if (kind == NativeApi.L2_FILL || kind == NativeApi.L2_WRITE) {
             int count = Math.toIntExact(NativeApi.kvl_l2_request_len(handle));

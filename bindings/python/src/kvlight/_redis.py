@@ -20,7 +20,7 @@ class RedisTier:
         self.connection = _connected(url)
 
     def carry_out(self, request: _native.TierRequest, dump: Any, load: Any, report: Any) -> None:
-        """Serves a request, and waits for the server. What the server does not do is a miss, or is written again: nobody is told of it."""
+        """Serves a request, and waits for the server. Its failures are misses, or are written again, and are not reported."""
         if request.kind in (2, 3) and not request.state_payloads(dump, report):
             request.finish()
             return

@@ -246,7 +246,8 @@ class Tasks(Store[K, V], _native.Engine):
         self._invalidate([], True)
 
     def l2_state(self) -> dict[str, Any]:
-        """How the server of `l2_url` is: whether it is connected, and if not, what is wrong and what helps; the members of kvl_redis_state."""
+        """The state of the connection to the server of `l2_url`: whether it is connected, and if not, what is wrong
+        and how to fix it; the members of kvl_redis_state."""
         if self._tier is None or self._tier.redis is None:
             raise RuntimeError("this Tasks has no l2_url")
         state: dict[str, Any] = json.loads(self._tier.redis.connection.state())

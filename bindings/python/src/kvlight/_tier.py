@@ -103,7 +103,7 @@ _METHODS = {_READ: "read", _FILL: "fill", _WRITE: "write", _REMOVE: "remove", _C
 
 @dataclass(frozen=True)
 class Attached:
-    """The second tier of an engine, with the functions that make bytes of values and values of bytes, and one that reports exceptions."""
+    """The second tier of an engine, with the functions that encode and decode values, and one that reports exceptions."""
 
     tier: Any
     dump: Any

@@ -45,7 +45,7 @@ module Kvlight
                        "kvlight's sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path."
     end
 
-    # Where KVL_REDIS_LIBRARY says; or else in the gem, on the system's library path, and in the checkout that contains these files.
+    # At the path in KVL_REDIS_LIBRARY; without it, in the gem, on the system's library path, and in the checkout that contains these files.
     def self.candidates
       return [ENV["KVL_REDIS_LIBRARY"]] if ENV["KVL_REDIS_LIBRARY"]
 
@@ -80,12 +80,12 @@ module Kvlight
 
     def leases? = true
 
-    # The engine hears what other processes write, until the stop.
+    # Invalidates in the engine what other processes write, until the stop.
     def attach(tasks)
       Error.check(call(:kvl_redis_attach, @handle, tasks))
     end
 
-    # Ends the connection, and waits for its thread. It knows no engine any more.
+    # Ends the connection, and waits for its thread. It uses no engine any more.
     def stop
       call(:kvl_redis_stop, @handle)
     end
@@ -109,7 +109,7 @@ module Kvlight
       true
     end
 
-    # How the server is, as a Hash with symbols: the members of kvl_redis_state.
+    # The state of the connection, as a Hash with symbols: the members of kvl_redis_state.
     def state
       memory = Fiddle::Pointer.malloc(8, Fiddle::RUBY_FREE)
       Error.check(call(:kvl_redis_state, @handle, memory.to_i))

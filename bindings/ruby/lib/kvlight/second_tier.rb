@@ -58,7 +58,7 @@ module Kvlight
       @load = load
     end
 
-    # What the library is told that it can do.
+    # The flags that state its abilities to the library.
     def abilities
       asked = { conditional?: L2_F_CONDITIONAL, leases?: L2_F_LEASES }
       asked.sum { |name, ability| @tier.respond_to?(name) && @tier.public_send(name) ? ability : 0 } | L2_F_OBJECTS
@@ -115,7 +115,7 @@ module Kvlight
       end
     end
 
-    # Has a server carry the request out. What it does not do is a miss, or is written again: nobody is told of it. Returns whether it did.
+    # Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. Returns whether it did.
     def carry_out(server)
       # `count` states the bytes of each, where `any?` would stop at the first.
       return true if [L2_FILL, L2_WRITE].include?(@kind) && @keys.each_index.count { |at| payload?(at) }.zero?

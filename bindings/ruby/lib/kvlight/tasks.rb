@@ -160,7 +160,7 @@ module Kvlight
       nil
     end
 
-    # How the server of `l2_url` is, as a Hash: whether it is `connected`, and if not, what is wrong and what helps (`problem`); the members of
+    # The state of the connection to the server of `l2_url`, as a Hash: whether it is `connected`, and if not, what is wrong and how to fix it (`problem`); the members of
     # kvl_redis_state.
     def l2_state
       (@tier&.server or raise ArgumentError, "kvlight: these Tasks have no l2_url:").state
