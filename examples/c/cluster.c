@@ -6,9 +6,9 @@
  * of a small source, which counts the versions of each. After a third of the time a primary is killed with -9, and after two thirds it is started again.
  *
  * Each second a table shows, for each process: the records it has loaded from the source; its fetches that its own store answered, and those that the
- * servers did; the changes of others that it has heard of, and how long after the change that was; what waits to be written; how often
- * it had to look everything up again, since it may have missed a change; and the fetches that failed. In the end no process may have anything
- * old, and no fetch may have failed: else the program ends with 1.
+ * servers did; how many changes of the others it has learned of, and how long after the change; what waits to be written; how often
+ * it had to look everything up again, since it may have missed a change; and the fetches that failed. In the end no process may have an
+ * old value, and no fetch may have failed: otherwise the program exits with 1.
  *
  *     make demo-cluster
  */
@@ -22,7 +22,7 @@
 enum { RECORDS = 2000, MOST_PROCESSES = 64, SOURCE_MS = 2 };
 /* A histogram of delays in steps of 0.25 ms; the last step takes all longer ones. */
 enum { STEPS = 40000, STEPS_PER_MS = 4 };
-/* What the processes are to do. */
+/* What the processes do. */
 enum { WORK, SETTLE, CHECK, END };
 
 /* A record of the source. */
@@ -31,7 +31,7 @@ struct record {
     atomic_ulong changed_at; /* in nanoseconds */
 };
 
-/* What a process tells of itself. */
+/* What a process reports about itself. */
 struct report {
     atomic_ulong loads, local, shared, heard, gaps, waiting, failed;
     atomic_int is_connected, is_settled;
@@ -39,7 +39,7 @@ struct report {
     atomic_uint delays[STEPS];
 };
 
-/* What all processes see. */
+/* Shared by all processes. */
 struct board {
     atomic_int phase;
     int processes;
@@ -103,7 +103,7 @@ static void provide(void *user_data, kvl_request_t *request)
     }
 }
 
-/* A value has left the store. If it was an old one of a record that another process writes, that was heard of just now. */
+/* The removal listener. If an old value of a record that another process writes has left, this process has just learned of the change. */
 static void removed(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
 {
     struct process *process = user_data;
@@ -136,7 +136,7 @@ static uint64_t fetched(struct process *process, unsigned record)
     return version;
 }
 
-/* Changes a record in the source, and says so: every record has one process that writes it. */
+/* Changes a record in the source and announces the change. Each record is written by one process. */
 static void change(struct process *process)
 {
     unsigned record = (unsigned)process->id + (unsigned)board->processes * ((unsigned)rand_r(&process->chance) % (RECORDS / (unsigned)board->processes));
@@ -147,7 +147,7 @@ static void change(struct process *process)
 
     atomic_store(&source->changed_at, now_ns());
     atomic_store(&source->version, version);
-    /* The new value, or only that there is one. */
+    /* Puts the new value, or only removes the old one. */
     if (rand_r(&process->chance) % 2 == 0)
         kvl_cache_put_bytes(process->cache, (const uint8_t *)name, len, (const uint8_t *)&version, sizeof version, NULL);
     else
@@ -160,7 +160,7 @@ static uint64_t number_in(const char *json, const char *name)
     return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10);
 }
 
-static void tell(struct process *process)
+static void write_report(struct process *process)
 {
     struct report *report = process->report;
     kvl_stats_t stats;
@@ -215,10 +215,10 @@ static void run_process(int id, const char *url)
 
         if (now - told_at > 100000000) {
             told_at = now;
-            tell(&process);
+            write_report(&process);
         }
         if (phase == WORK) {
-            /* Some records are asked for far more often than others. */
+            /* Some records are requested far more often than others. */
             unsigned one = (unsigned)rand_r(&process.chance) % RECORDS, other = (unsigned)rand_r(&process.chance) % RECORDS;
             fetched(&process, one * other / RECORDS);
             if (now - changed_at > 50000000) {
@@ -302,7 +302,7 @@ static void show(struct servers *servers, uint64_t began, const char *what, doub
     } while (now_ns() < until && !is_interrupted);
 }
 
-/* Waits until something is so for every process; 0 if it never is. */
+/* Waits until a condition holds for every process; 0 if it never does. */
 static int all_are(int (*is)(const struct report *))
 {
     for (int waited = 0; waited < PATIENCE_MS && !is_interrupted; waited += 10) {
@@ -337,7 +337,7 @@ static void interrupted(int signal)
     is_interrupted = 1;
 }
 
-/* Works for a time, with a primary killed on the way. Returns 0 if something old has stayed, or a fetch has failed. */
+/* Runs the processes for a time, and kills a primary meanwhile. Returns 0 if an old value has stayed or a fetch has failed. */
 static int demonstrate(struct servers *servers, double seconds)
 {
     static const char *const parts[] = { "all is well", "a primary was killed", "it was started again" };

@@ -1,10 +1,10 @@
-/* The servers of cluster.c: a cluster of Redis or Valkey on the loopback interface, in a temporary folder. It is for tries and demos: it keeps
- * nothing, and whoever can reach the loopback interface can use it.
+/* The servers of cluster.c: a cluster of Redis or Valkey on the loopback interface, in a temporary folder. It is for tests and demos: it stores
+ * nothing on disk, and any program on this machine can use it.
  *
  *     servers_start(&servers, 3, 3)    starts three primaries and a replica of each; 0 if that failed
  *     servers_call(server, command)    sends a command, and returns its reply until the next call; NULL if there is none
  *     servers_kill(server)             kill -9
- *     servers_restart(server)          starts it again, empty: it follows whoever has its slots now
+ *     servers_restart(server)          starts it again, empty: it replicates the server that has its slots now
  *     servers_end(&servers)            kills all, and removes the folder
  */
 #ifndef CLUSTER_SERVERS_H
@@ -47,7 +47,7 @@ static void pause_ms(long ms)
     nanosleep(&span, NULL);
 }
 
-/* A child of a fork ends when its parent does, whatever happens to that; elsewhere than on Linux, when the parent says so. */
+/* Lets a child of a fork end when its parent does, in whatever way; outside of Linux, only when the parent ends it. */
 static void end_with_parent(pid_t parent)
 {
 #ifdef __linux__
@@ -107,7 +107,7 @@ static int says(struct server *server, const char *command, const char *wanted)
     return reply != NULL && strstr(reply, wanted) != NULL;
 }
 
-/* Waits until a server says something; 0 if it never does. */
+/* Waits until a server's reply contains a text; 0 if it never does. */
 static int waits_for(struct server *server, const char *command, const char *wanted)
 {
     for (int waited = 0; waited < PATIENCE_MS; waited += 20) {
@@ -152,7 +152,7 @@ static int servers_restart(struct server *server)
         int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 
         end_with_parent(parent);
-        /* Ctrl-C is for the program, which ends its servers. */
+        /* Servers ignore Ctrl-C: the program handles it and ends them. */
         setpgid(0, 0);
         dup2(out, 1);
         dup2(out, 2);

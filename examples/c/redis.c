@@ -29,7 +29,7 @@ static void provide(void *user_data, kvl_request_t *request)
     }
 }
 
-/* Everything is done: what was loaded is in the server too. */
+/* The close is complete: what was loaded is in the server too. */
 static void closed(void *user_data)
 {
     atomic_store((atomic_int *)user_data, 1);
@@ -81,7 +81,7 @@ int main(int argc, char **argv)
     kvl_config_free(config);
     kvl_redis_attach(redis, tasks);
 
-    /* An example may wait for the connection; a server process would just begin. */
+    /* An example may wait for the connection; a server process would start without it. */
     for (int tries = 0; tries < 1000 && !is_connected(redis, 0); tries++)
         pause_5_ms();
     is_connected(redis, 1);

@@ -13,7 +13,7 @@
 
 #define ROWS 64
 
-/* What is under a key: an entry, or the lease of who loads it. */
+/* The value under a key: an entry, or the lease of the engine that loads it. */
 struct row {
     char key[32];
     uint8_t *entry; /* NULL: only a lease */
@@ -57,7 +57,7 @@ static void look_up(struct store *store, kvl_l2_request_t *request, size_t i, co
     struct row *row = find(store, key, 0);
 
     if (row != NULL && row->entry != NULL) {
-        /* A cache server would say how much of the TTL is left. Here nothing expires. */
+        /* A cache server would return the rest of the TTL. Here nothing expires. */
         kvl_l2_request_hit(request, i, row->entry, row->len, KVL_L2_TTL_UNKNOWN, (uint8_t *)&row->token, sizeof row->token);
     } else if (row != NULL && !kvl_l2_request_steals(request, i)) {
         kvl_l2_request_leased(request, i); /* the other engine loads it, and this one looks again soon */
@@ -121,7 +121,7 @@ static void serve(void *user_data, kvl_l2_request_t *request)
     for (size_t i = 0; kind == KVL_L2_CLEAR && i < ROWS; i++)
         forget(&store->rows[i]);
     pthread_mutex_unlock(&store->lock);
-    /* The news go out after the change, and to everybody: an engine that wrote reads its own write from here again. */
+    /* The notice is sent after the change, and to every engine: one that wrote reads its own write from here again. */
     if (kind == KVL_L2_WRITE || kind == KVL_L2_REMOVE || kind == KVL_L2_CLEAR) {
         for (size_t i = 0; i < 2; i++)
             kvl_tasks_invalidate(store->engines[i], keys, n, kind == KVL_L2_CLEAR ? KVL_INVALIDATE_F_ALL : 0);

@@ -35,7 +35,7 @@ public:
             if (request.kind() == KVL_L2_CLEAR)
                 rows_.clear();
         }
-        // The news go out after the change, never before.
+        // The notice is sent after the change, never before.
         if (request.kind() != KVL_L2_READ && request.kind() != KVL_L2_FILL)
             for (const news &who : told_)
                 who(request.keys());

@@ -73,7 +73,7 @@ class SharedDictionary(kvlight.SecondTier):
         self.tell(keys)
 
     def tell(self, keys: list[bytes]) -> None:
-        """The news go out after the change, never before."""
+        """The notice is sent after the change, never before."""
         for listener in self.listeners:
             listener(keys)
 

@@ -23,7 +23,7 @@ Found = Union[kvlight.Hit, kvlight.Vacant, kvlight.Leased]
 
 
 class SqliteTier(kvlight.SecondTier):
-    """A table with a row for each key: an entry, or the lease of who loads it (`data` is NULL). Its methods are plain functions, so they run
+    """A table with a row for each key: an entry, or the lease of the process that loads it (`data` is NULL). Its methods are plain functions, so they run
     on threads."""
 
     is_conditional = True

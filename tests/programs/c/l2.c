@@ -4,7 +4,7 @@
 
 #define CELLS 16
 
-/* What is under a key: an entry, or the lease of who loads it. */
+/* The value under a key: an entry, or the lease of the engine that loads it. */
 struct cell {
     char key[32];
     uint8_t entry[128];
@@ -465,7 +465,7 @@ static void t02_objects_are_stored_as_the_bytes_that_the_program_makes_of_them(v
     CHECK(recorder.status == KVL_VALUE && recorder.source == KVL_SOURCE_L2);
     recorder_release(&recorder);
 
-    /* An object without bytes is removed instead, and one that is given as bytes alone is not found. */
+    /* An object that has no bytes is removed instead, and one for which only the bytes are returned counts as not found. */
     put_number(&fixture, "a", 8);
     request = next_l2(queue, KVL_L2_WRITE);
     STATUS(kvl_l2_request_refused(request, 0), KVL_OK);

@@ -1,4 +1,4 @@
-/* A second tier whose function calls back, and lets another thread do so before it goes on (rule T16): the engine holds no lock meanwhile. */
+/* A second tier whose function calls the engine, and waits for another thread that does so too (rule T16): the engine holds no lock meanwhile. */
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 

@@ -229,7 +229,7 @@ static void l09b_r04_a_soft_timeout_that_cannot_be_of_use_is_refused_by_each_cal
     STATUS(kvl_config_set_int(config, "stale.timeout_ms", 5), KVL_OK);
     impatient = engine_of(config);
 
-    /* What contradicts itself is known before any call. */
+    /* Settings that contradict each other are refused when the engine is created. */
     STATUS(kvl_options_new(&options), KVL_OK);
     STATUS(kvl_options_set_int(options, "stale.timeout_ms", 10), KVL_OK);
     CHECK(kvl_options_problem(options) == NULL);
@@ -256,7 +256,7 @@ static void l09b_r04_a_soft_timeout_that_cannot_be_of_use_is_refused_by_each_cal
     check_refused(tasks, options, "it is not stored");
     kvl_options_free(options);
 
-    /* What only the configuration states gives way. */
+    /* A setting that only the configuration states yields to the options of the call. */
     STATUS(kvl_options_new(&options), KVL_OK);
     STATUS(kvl_options_set_int(options, "timeout_ms", 3), KVL_OK);
     CHECK(fetch_with(impatient, "k", options).status == KVL_VALUE);
@@ -284,7 +284,7 @@ static void r01_r02_an_answer_is_never_lost_because_of_its_terms(void)
     STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
     source.terms = &terms;
 
-    /* A grace of its own, without a TTL: it begins when the entry is expired. */
+    /* An entry with its own grace and without a TTL: the grace begins when the entry is expired. */
     terms.ttl_ms = KVL_TTL_NEVER;
     terms.stale_ttl_ms = 5000;
     CHECK(fetch(tasks, "k").status == KVL_VALUE);
@@ -294,7 +294,7 @@ static void r01_r02_an_answer_is_never_lost_because_of_its_terms(void)
     source.is_down = 1;
     CHECK(fetch(tasks, "k").flags != 0);
 
-    /* Not to be stored, whatever else is stated: it is delivered, and neither it nor the older entry is left as a fallback. */
+    /* An answer that must not be stored, whatever its other terms: it is delivered, and neither it nor the older entry stays as a fallback. */
     source.is_down = 0;
     STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
     CHECK(kvl_cache_len(cache) == 1);

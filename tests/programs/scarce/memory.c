@@ -274,7 +274,7 @@ static kvl_status_t put_numbered(kvl_cache_t *cache, uint32_t number, const kvl_
     return kvl_cache_put_bytes(cache, (const uint8_t *)&number, sizeof number, bytes, 8, terms);
 }
 
-/* What the first of many entries needs is refused to it; later entries do not allocate it. */
+/* The memory that the first of many entries needs is refused; later entries do not allocate it. */
 static void the_first_grace_among_many(void)
 {
     static const char *const kept[] = {"cache.ttl_ms", "3600000", "cache.shards", "1", NULL};
@@ -326,7 +326,7 @@ static void provide_unchanged(void *user_data, kvl_request_t *request)
     }
 }
 
-/* Also where the memory for such terms is refused, the value is delivered and stays. */
+/* If the memory for such terms is refused, the value is delivered and stays nevertheless. */
 static void renewals_on_the_first_such_terms(void)
 {
     kvl_config_t *config = NULL;
