@@ -222,7 +222,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         self.core().invalidate(keys.iter().map(Vec::as_slice), Outdated::Removed).map_err(FetchError::of)
     }
 
-    /// Invalidates all keys, for example because news of changes may have been lost.
+    /// Invalidates all keys, for example because notices of changes may have been lost.
     pub fn invalidate_all(&self) -> Result<(), FetchError> {
         self.core().invalidate_all(Outdated::Removed).map_err(FetchError::of)
     }
