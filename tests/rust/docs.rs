@@ -405,6 +405,92 @@ fn is_test_name(word: &str) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
 }
 
+/// The functions behind the rows of the table "What each package has": of the C interface (one or the other), and of the
+/// typed interface of Rust ("" where it has none).
+const FEATURES: &[(&str, &str, &str)] = &[
+    ("a cache without a provider", "cache_new", "build_cache"),
+    ("a manual clock", "config_set_clock", "clock"),
+    ("a validator of keys", "config_set_validator", ""),
+    ("a listener of removals, with the cause", "config_set_removal_listener", "on_removal"),
+    ("a listener of lookups", "config_set_record_listener", ""),
+    ("results as they settle, progress", "tasks_fetch_each", ""),
+    ("replace if unchanged", "cache_compare_put", ""),
+    ("take", "cache_take", ""),
+    ("limits changed later", "cache_resize", "resize"),
+    ("iteration", "iterator_new", ""),
+    ("files", "cache_save|cache_save_encoded", ""),
+    ("files of objects", "cache_save_encoded", ""),
+    ("a second tier", "config_set_l2", ""),
+    ("waiting for the second tier", "tasks_l2_sync", ""),
+    ("a heartbeat of a request", "request_heartbeat", "heartbeat"),
+    ("a shared runtime", "config_set_runtime", ""),
+    ("tags", "cache_remove_tag", "remove_tag"),
+    ("answers that are not modified", "request_not_modified", "not_modified"),
+    ("the breaker's state", "tasks_breaker_state", "breaker_state"),
+    ("refresh, invalidation", "tasks_invalidate", "invalidate"),
+];
+
+/// The sources of a column of that table, without the generated list of all functions.
+fn sources_of(language: &str) -> String {
+    let (folder, generated): (&str, &str) = match language {
+        "C" => return fs::read_to_string(here().join("include/kvlight.h")).expect("the header is there"),
+        "C++" => return fs::read_to_string(here().join("include/kvlight.hpp")).expect("the header is there"),
+        "Rust" => ("src/typed", "-"),
+        "Swift" => ("bindings/swift/Sources/KVLight", "-"),
+        "Python" => ("bindings/python", "_api.py"),
+        "Node" => ("bindings/node", "-"),
+        "Ruby" => ("bindings/ruby/lib", "api.rb"),
+        "Go" => ("bindings/go", "native.go"),
+        "Java" => ("bindings/java/src", "NativeApi.java"),
+        "C#" => ("bindings/csharp/src", "NativeApi.cs"),
+        "PHP" => ("bindings/php/src", "Native.php"),
+        "LuaJIT" => ("bindings/lua/kvlight", "native.lua"),
+        other => panic!("{other} has no column"),
+    };
+    let (mut folders, mut text) = (vec![here().join(folder)], String::new());
+    while let Some(at) = folders.pop() {
+        for path in list(&at) {
+            let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
+            if path.is_dir() && name != "tests" && name != "node_modules" {
+                folders.push(path);
+            } else if path.is_file() && name != generated {
+                text.push_str(&String::from_utf8_lossy(&fs::read(&path).expect("it can be read")));
+            }
+        }
+    }
+    text
+}
+
+#[test]
+fn every_cell_of_the_table_of_features_is_what_the_package_does() {
+    let page = fs::read_to_string(here().join("docs/HOSTS.md")).expect("the page is there");
+    let mut rows = page.lines().skip_while(|line| !line.starts_with("| feature |")).take_while(|line| line.starts_with('|'));
+    let cells = |row: &str| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let languages = cells(rows.next().expect("the table is in docs/HOSTS.md"));
+    let sources: Vec<String> = languages[1..].iter().map(|language| sources_of(language)).collect();
+    let mut written = Vec::new();
+    let mut wrong = Vec::new();
+    for row in rows.skip(1).map(cells) {
+        let &(name, function, of_rust) = FEATURES.iter().find(|feature| feature.0 == row[0]).unwrap_or_else(|| panic!("{} is tested", row[0]));
+        for (at, source) in sources.iter().enumerate() {
+            let language = &languages[at + 1];
+            let (before, sought) = if language == "Rust" { ("fn ", of_rust) } else { ("", function) };
+            let is_word_end = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+            let calls = |name: &str| {
+                let mut places = source.match_indices(name);
+                places.any(|(start, found)| is_word_end(&source[start + found.len()..]))
+            };
+            let has = sought.split('|').any(|name| !name.is_empty() && calls(&format!("{before}{name}")));
+            if (row[at + 1] == "yes") != has {
+                wrong.push(format!("{name}, {language}: {}", if has { "yes" } else { "–" }));
+            }
+        }
+        written.push(name);
+    }
+    assert_eq!(written, FEATURES.iter().map(|feature| feature.0).collect::<Vec<_>>(), "all rows, in this order");
+    assert!(wrong.is_empty(), "these cells should be\n  {}", wrong.join("\n  "));
+}
+
 #[test]
 fn the_parser_of_pages_finds_blocks_and_test_names() {
     let found = blocks("a\n```c\nint x;\n```\nb\n```text\nout\n```\n");

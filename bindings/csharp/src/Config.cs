@@ -24,11 +24,21 @@ namespace Kvlight
         /// passed to the second tier, or at which an enumerator stands, when all is freed.</summary>
         public Action<V> Dropped { get; set; }
 
+        /// <summary>A function that is called once with the key and the value of each entry that has left the cache, and why; the value is null if the key was
+        /// known to be absent. One call at a time, for each key in the order in which that happened, on the thread pool. A fetch may still hold the value:
+        /// Dropped says when nothing does. What a Cache has when it is disposed of has left it, what a Tasks has then has not. It is not called for a Tasks or a Cache that was collected without having been disposed of.</summary>
+        public Action<K, V, RemovalCause> Removed { get; set; }
+
+        /// <summary>Returns whether a key is valid. A key that is not is never stored and never given to the provider: lookups and fetches find nothing (the
+        /// status of its result is Status.InvalidKey), and Put returns false. Runs for each key that is looked up, fetched or stored, on the calling thread,
+        /// and must be fast. A key for which it throws is not valid, and the exception goes to FailureHandler. Without it every key is valid.</summary>
+        public Func<K, bool> Validator { get; set; }
+
         /// <summary>Returns the cost of a value in bytes, if CacheCostLimit is set. Without it values cost 0, unless their terms say otherwise.</summary>
         public Func<V, long> Cost { get; set; }
 
-        /// <summary>Receives the exceptions of functions that nobody waits for: Dropped, the consumer of FetchEachAsync, Progress, the second tier, Encode
-        /// and Decode. Without it they are written to the standard error.</summary>
+        /// <summary>Receives the exceptions of functions that nobody waits for: Dropped, Removed, Validator, the consumer of FetchEachAsync, Progress, the
+        /// second tier, Encode and Decode. Without it they are written to the standard error.</summary>
         public Action<Exception> FailureHandler { get; set; }
 
         /// <summary>Where providers and the second tier run. Without it they have threads of their own, so that callers that block every thread of the

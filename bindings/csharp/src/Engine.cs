@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
@@ -18,6 +19,12 @@ namespace Kvlight
 
         /// <summary>Passes a value that nothing holds any longer to the program's function.</summary>
         void Drop(object value);
+
+        /// <summary>Hands an entry that has left the cache to the program.</summary>
+        void Remove(byte[] key, object value, RemovalCause cause);
+
+        /// <summary>Asks the program whether a key is valid, on the thread of a call.</summary>
+        bool IsValid(byte[] key);
     }
 
     /// <summary>The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs no code
@@ -57,6 +64,9 @@ namespace Kvlight
         private volatile bool isOpen = true;
         private volatile bool isEnding;
         private volatile bool isAbandoned;
+
+        /// <summary>What the library calls to validate a key, kept for as long as it may; null without a validator.</summary>
+        private Validate validate;
 
         static Engine()
         {
@@ -110,6 +120,17 @@ namespace Kvlight
                 }
                 settings.WriteTo(config, true);
                 settings.Clock?.SetIn(config);
+                if (settings.Validator != null)
+                {
+                    engine.validate = engine.IsValid;
+                    IntPtr function = Marshal.GetFunctionPointerForDelegate(engine.validate);
+                    KvlightException.Check(NativeApi.kvl_config_set_validator(config, function, IntPtr.Zero, IntPtr.Zero));
+                }
+                if (settings.Removed != null)
+                {
+                    KvlightException.Check(NativeApi.kvl_config_set_removal_listener(config, IntPtr.Zero, IntPtr.Zero, IntPtr.Zero));
+                    KvlightException.Check(NativeApi.kvl_config_set_queue(config, engine.Queue, NativeApi.QUEUE_F_REMOVALS));
+                }
                 if (hasProvider)
                 {
                     KvlightException.Check(NativeApi.kvl_config_set_queue(config, engine.Queue, NativeApi.QUEUE_F_ALL | NativeApi.QUEUE_F_L2));
@@ -259,6 +280,31 @@ namespace Kvlight
             catch (Exception)
             {
                 return exception.GetType().Name;
+            }
+        }
+
+        /// <summary>A kvl_validate_fn: returns 0 if the key is not valid.</summary>
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        private delegate uint Validate(IntPtr userData, byte* key, IntPtr length);
+
+        /// <summary>Runs on the thread of a call, inside the gate.</summary>
+        private uint IsValid(IntPtr userData, byte* key, IntPtr length)
+        {
+            try
+            {
+                if (!owner.TryGetTarget(out IOwner store))
+                    return 1;
+                byte[] bytes = Utf8.Copy(key, length.ToInt64());
+                return Lend(() => store.IsValid(bytes)) ? 1u : 0u;
+            }
+            catch (Exception e)
+            {
+                Lend(() =>
+                {
+                    Report(e);
+                    return true;
+                });
+                return 0;
             }
         }
 
@@ -437,6 +483,16 @@ namespace Kvlight
                         object dropped = Objects.Remove(id);
                         if (dropped != null && !(dropped is Raised) && owner.TryGetTarget(out IOwner holder))
                             holder.Drop(dropped);
+                        break;
+                    case NativeApi.EVENT_REMOVAL:
+                        // The object is there until its drop is read, which follows.
+                        byte* entry = *(byte**)(memory + NativeApi.Event.RESULT);
+                        if (owner.TryGetTarget(out IOwner lost))
+                        {
+                            byte[] key = Utf8.Copy(*(byte**)(entry + NativeApi.Result.KEY), *(long*)(entry + NativeApi.Result.KEY_LEN));
+                            object left = Objects.Find(*(long*)(entry + NativeApi.Result.OBJECT));
+                            lost.Remove(key, left, (RemovalCause)(*(int*)(memory + NativeApi.Event.CAUSE)));
+                        }
                         break;
                     case NativeApi.EVENT_CLOSED:
                         Free();

@@ -113,4 +113,27 @@ namespace Kvlight
         /// <summary>The second tier.</summary>
         L2 = 7,
     }
+
+    /// <summary>Why an entry is no longer in the cache.</summary>
+    public enum RemovalCause
+    {
+        /// <summary>It expired.</summary>
+        Expired = 1,
+        /// <summary>It was evicted to make room for another entry (cache.capacity).</summary>
+        Capacity = 2,
+        /// <summary>It was evicted to make room for another entry's cost (cache.cost_limit).</summary>
+        Cost = 3,
+        /// <summary>Another value was stored under its key.</summary>
+        Replaced = 4,
+        /// <summary>It was removed, taken or popped.</summary>
+        Removed = 5,
+        /// <summary>The store was cleared or freed.</summary>
+        Cleared = 6,
+        /// <summary>It was refused, and never stored.</summary>
+        Refused = 7,
+        /// <summary>The store was trimmed or made smaller.</summary>
+        Trimmed = 8,
+        /// <summary>A tag that it had was removed.</summary>
+        Tag = 9,
+    }
 }

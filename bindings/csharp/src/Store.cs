@@ -13,6 +13,8 @@ namespace Kvlight
     public abstract unsafe class Store<K, V> : IOwner, IEnumerable<KeyValuePair<K, V>>, IDisposable
     {
         private readonly Action<V> dropped;
+        private readonly Action<K, V, RemovalCause> removed;
+        private readonly Func<K, bool> validator;
         private readonly Func<V, long> cost;
 
         internal Store(Config<K, V> config, Engine engine)
@@ -20,6 +22,8 @@ namespace Kvlight
             Engine = engine;
             Keys = config.Keys;
             dropped = config.Dropped;
+            removed = config.Removed;
+            validator = config.Validator;
             cost = config.Cost;
         }
 
@@ -314,9 +318,9 @@ namespace Kvlight
         public void ResetStats() => OnCache(cache => KvlightException.Check(Engine.Tasks == IntPtr.Zero
             ? NativeApi.kvl_cache_stats_reset(cache) : NativeApi.kvl_tasks_stats_reset(Engine.Tasks)));
 
-        /// <summary>Closes it, and waits until all is freed; by then Dropped was called with all values, except for those that its description names. Fetches in
-        /// progress end with Status.ErrClosed. May be called again, and by a function of the program: it then does not wait if the end itself waits for
-        /// that function.</summary>
+        /// <summary>Closes it, and waits until all is freed; by then Dropped and Removed were called with all values, except for those that their descriptions
+        /// name. Fetches in progress end with Status.ErrClosed. May be called again, and by a function of the program: it then does not wait if the end
+        /// itself waits for that function.</summary>
         public void Dispose()
         {
             Engine.Close(0);
@@ -331,6 +335,14 @@ namespace Kvlight
             if (dropped != null)
                 Engine.Serial.Run(() => dropped((V)value));
         }
+
+        void IOwner.Remove(byte[] key, object value, RemovalCause cause)
+        {
+            if (removed != null)
+                Engine.Serial.Run(() => removed(Keys.Key(key), (V)value, cause));
+        }
+
+        bool IOwner.IsValid(byte[] key) => validator == null || validator(Keys.Key(key));
 
         void IOwner.AskSecondTier(IntPtr request) => AskSecondTier(request);
 

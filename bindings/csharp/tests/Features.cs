@@ -15,6 +15,7 @@ internal static class Features
     {
         Store(tap);
         Labels(tap);
+        Listeners(tap);
         Control(tap);
     }
 
@@ -266,6 +267,119 @@ internal static class Features
                 Tap.Equal(tasks.Fetch("a")[0], "v2", "changed");
                 Tap.Equal(tasks.RemoveTag("t"), 1, "tags");
             }
+        });
+    }
+
+    private static void Listeners(Tap tap)
+    {
+        tap.Test("s10 a validator refuses keys without a load", () =>
+        {
+            var loaded = new ConcurrentQueue<string>();
+            var failures = new ConcurrentQueue<Exception>();
+            var broken = new InvalidOperationException("broken");
+            Tasks<string, string> self = null;
+            int calls = 0;
+            var config = new Config<string, string>(Keys.Strings)
+            {
+                FailureHandler = failures.Enqueue,
+                Validator = key =>
+                {
+                    Interlocked.Increment(ref calls);
+                    if (key == "broken")
+                        throw broken;
+                    if (key == "nested")
+                        return self.Get("a") != null;
+                    if (key == "close")
+                        self.Dispose();
+                    return !key.StartsWith("bad", StringComparison.Ordinal);
+                },
+            };
+            using (Tasks<string, string> tasks = Scenarios.Users(config, loaded))
+            {
+                self = tasks;
+                Tap.Equal(tasks.Fetch("a") + tasks.Fetch("bad 1"), "user a", "fetches");
+                Tap.Check(!tasks.Put("bad 2", "x") && tasks.Get("bad 2") == null && !tasks.TryGet("bad 2", out string _), "lookups");
+                Tap.Equal(tasks.GetAll(new[] { "a", "bad 3" }).Count, 1, "many");
+                Tap.Equal(tasks.Stats().InvalidKeys, 4, "counted");
+                int before = calls;
+                Tap.EqualLists(tasks.ResultsAsync(new[] { "bad 4", "b" }).Result.Select(result => result.Status), new[] { Status.InvalidKey, Status.Value }, "results");
+                Tap.Equal(calls - before, 2, "once for each position");
+                Tap.EqualLists(tasks.FetchAllAsync(new[] { "bad 5", "a" }).Result, new[] { null, "user a" }, "a batch");
+                Tap.EqualLists(loaded, new[] { "a", "b" }, "what the provider was asked");
+                Tap.Check(tasks.Get("broken") == null && failures.Single() == broken, "a validator that throws");
+                Tap.Equal(tasks.Fetch("nested"), "user nested", "a validator that looks up");
+                KvlightException closed = Tap.Thrown<KvlightException>("closed inside", () =>
+                {
+                    tasks.Fetch("close");
+                    tasks.Fetch("a");
+                });
+                Tap.Equal(closed.Status, Status.ErrClosed, "a validator that closes does not wait for itself");
+            }
+            using (Cache<string, string> cache = new Config<string, string>(Keys.Strings) { Validator = key => key.Length < 3 }.Cache())
+                Tap.Check(cache.Put("ok", "x") && !cache.Put("long", "x") && !cache.Contains("long") && cache.Count == 1, "of a cache");
+        });
+        tap.Test("s11 a removal listener is told of each entry that leaves, once and in order", () =>
+        {
+            var told = new ConcurrentQueue<string>();
+            var dropped = new ConcurrentQueue<string>();
+            var config = new Config<string, string>(Keys.Strings)
+            {
+                CacheCapacity = 2,
+                CacheShards = 1,
+                Dropped = dropped.Enqueue,
+                Removed = (key, value, cause) => told.Enqueue($"{key}={value} {cause}"),
+            };
+            using (Cache<string, string> cache = config.Cache())
+            {
+                cache.Put("a", "1");
+                cache.Put("a", "2");
+                cache.Put("none", null);
+                cache.Put("b", "3");
+                cache.Put("b", "4", new Terms { Tags = new[] { "t" } });
+                cache.RemoveTag("t");
+                cache.Remove("none");
+                cache.Put("c", "5");
+                Tap.Check(cache.TryTake("c", out string taken) && taken == "5", "taken");
+                cache.Put("d", "6");
+                cache.Trim(0);
+                cache.Put("e", "7");
+            }
+            Tap.EqualLists(told, new[] { "a=1 Replaced", "a=2 Capacity", "b=3 Replaced", "b=4 Tag", "none= Removed", "c=5 Removed", "d=6 Trimmed", "e=7 Cleared" },
+                "what left");
+            Tap.EqualLists(dropped, new[] { "1", "2", "3", "4", "5", "6", "7" }, "dropped");
+        });
+        tap.Test("s11 a removal listener of an engine may use it, and one that throws harms nothing else", () =>
+        {
+            var told = new BlockingCollection<string>();
+            var failures = new ConcurrentQueue<Exception>();
+            Tasks<string, string> self = null;
+            var clock = new ManualClock();
+            var config = new Config<string, string>(Keys.Strings)
+            {
+                Clock = clock,
+                CacheTtlMs = 1000,
+                FailureHandler = failures.Enqueue,
+                Removed = (key, value, cause) =>
+                {
+                    told.Add($"{key}={value} {cause}");
+                    if (key == "a")
+                        throw new InvalidOperationException("broken");
+                    if (cause == RemovalCause.Expired)
+                        told.Add("again: " + self.Fetch(key));
+                },
+            };
+            using (Tasks<string, string> tasks = Scenarios.Users(config))
+            {
+                self = tasks;
+                Tap.EqualLists(tasks.FetchAllAsync(new[] { "a", "b" }).Result, new[] { "user a", "user b" }, "loads");
+                tasks.Remove("a");
+                Tap.Equal(Tap.Taken(told), "a=user a Removed", "removed");
+                clock.Advance(1000);
+                Tap.Equal(Tap.Taken(told), "b=user b Expired", "expired");
+                Tap.Equal(Tap.Taken(told), "again: user b", "a fetch inside");
+                Tap.Check(failures.Single() is InvalidOperationException, "the exception is reported");
+            }
+            Tap.Equal(told.Count, 0, "the end of an engine is no removal");
         });
     }
 

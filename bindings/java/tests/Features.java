@@ -18,6 +18,7 @@ import kvlight.FetchOptions;
 import kvlight.Keys;
 import kvlight.KvlightException;
 import kvlight.ManualClock;
+import kvlight.RemovalCause;
 import kvlight.Request;
 import kvlight.Result;
 import kvlight.RetryAfter;
@@ -47,6 +48,7 @@ final class Features {
         Tap tap = new Tap();
         labels(tap);
         entries(tap);
+        listeners(tap);
         control(tap);
         tap.run(arguments, null);
     }
@@ -278,6 +280,102 @@ final class Features {
                 Tap.equal(clock.nowMs(), 1100L, "the time");
                 Tap.equal(content(cache), Map.of("b", "B"), "what has not expired");
             }
+        });
+    }
+
+    private static void listeners(Tap tap) {
+        tap.test("s10 a validator refuses keys without a load", () -> {
+            List<String> loaded = Scenarios.list();
+            List<Throwable> failures = Scenarios.list();
+            RuntimeException broken = new RuntimeException("broken");
+            AtomicInteger calls = new AtomicInteger();
+            AtomicReference<Tasks<String, String>> self = new AtomicReference<>();
+            Config<String, String> config = Scenarios.config().failureHandler(failures::add).validator(key -> {
+                calls.incrementAndGet();
+                if (key.equals("broken")) {
+                    throw broken;
+                }
+                if (key.equals("nested")) {
+                    return self.get().get("a") != null;
+                }
+                if (key.equals("close")) {
+                    self.get().close();
+                }
+                return !key.startsWith("bad");
+            });
+            try (Tasks<String, String> tasks = Scenarios.users(config, loaded)) {
+                self.set(tasks);
+                Tap.equal(tasks.fetch("a").join() + tasks.fetchWait("bad 1"), "user anull", "fetches");
+                Tap.check(!tasks.put("bad 2", "x") && tasks.get("bad 2") == null && tasks.getOrDefault("bad 2", "other").equals("other"), "lookups");
+                Tap.equal(tasks.getAll(List.of("a", "bad 3")), Map.of("a", "user a"), "many");
+                Tap.equal(tasks.stats().invalidKeys(), 4L, "counted");
+                int before = calls.get();
+                Tap.equal(tasks.results(List.of("bad 4", "b")).join().stream().map(Result::status).toList(), List.of(Status.INVALID_KEY, Status.VALUE),
+                        "results");
+                Tap.equal(calls.get() - before, 2, "once for each position");
+                Tap.equal(tasks.fetchAll(List.of("bad 5", "a")).join(), java.util.Arrays.asList(null, "user a"), "a batch");
+                Tap.equal(loaded, List.of("a", "b"), "what the provider was asked");
+                Tap.equal(tasks.get("broken"), null, "a validator that throws");
+                Tap.check(failures.get(0) == broken, "the very exception");
+                Tap.equal(tasks.fetch("nested").join(), "user nested", "a validator that looks up");
+                Tap.equal(Tap.thrown(KvlightException.class, "closed inside", () -> {
+                    tasks.fetchWait("close");
+                    tasks.fetchWait("a");
+                }).status(), Status.ERR_CLOSED, "a validator that closes does not wait for itself");
+            }
+            try (Cache<String, String> cache = Scenarios.config().validator(key -> key.length() < 3).cache()) {
+                Tap.check(cache.put("ok", "x") && !cache.put("long", "x") && !cache.contains("long") && cache.size() == 1, "of a cache");
+            }
+        });
+        tap.test("s11 a removal listener is told of each entry that leaves, once and in order", () -> {
+            List<String> told = Scenarios.list();
+            List<String> dropped = Scenarios.list();
+            Config<String, String> config = Scenarios.config().cacheCapacity(2).cacheShards(1).dropped(dropped::add)
+                    .removalListener((key, value, cause) -> told.add(key + "=" + value + " " + cause));
+            try (Cache<String, String> cache = config.cache()) {
+                cache.put("a", "1");
+                cache.put("a", "2");
+                cache.put("none", null);
+                cache.put("b", "3");
+                cache.put("b", "4", Terms.NONE.tags("t"));
+                cache.removeTag("t");
+                cache.remove("none");
+                cache.put("c", "5");
+                Tap.equal(cache.take("c"), "5", "taken");
+                cache.put("d", "6");
+                cache.trim(0);
+                cache.put("e", "7");
+            }
+            Tap.equal(told, List.of("a=1 REPLACED", "a=2 CAPACITY", "b=3 REPLACED", "b=4 TAG", "none=null REMOVED", "c=5 REMOVED", "d=6 TRIMMED", "e=7 CLEARED"),
+                    "what left");
+            Tap.equal(dropped, List.of("1", "2", "3", "4", "5", "6", "7"), "dropped");
+        });
+        tap.test("s11 a removal listener of an engine may use it, and one that throws harms nothing else", () -> {
+            BlockingQueue<String> told = new LinkedBlockingQueue<>();
+            List<Throwable> failures = Scenarios.list();
+            AtomicReference<Tasks<String, String>> self = new AtomicReference<>();
+            ManualClock clock = new ManualClock(0);
+            Config<String, String> config = Scenarios.config().clock(clock).cacheTtlMs(1000).failureHandler(failures::add)
+                    .removalListener((key, value, cause) -> {
+                        told.add(key + "=" + value + " " + cause);
+                        if (key.equals("a")) {
+                            throw new IllegalStateException("broken");
+                        }
+                        if (cause == RemovalCause.EXPIRED) {
+                            told.add("again: " + self.get().fetch(key).join());
+                        }
+                    });
+            try (Tasks<String, String> tasks = Scenarios.users(config, Scenarios.list())) {
+                self.set(tasks);
+                Tap.equal(tasks.fetchAll(List.of("a", "b")).join(), List.of("user a", "user b"), "loads");
+                tasks.remove("a");
+                Tap.equal(Tap.taken(told), "a=user a REMOVED", "removed");
+                clock.advance(1000);
+                Tap.equal(Tap.taken(told), "b=user b EXPIRED", "expired");
+                Tap.equal(Tap.taken(told), "again: user b", "a fetch inside");
+                Tap.check(failures.get(0) instanceof IllegalStateException, "the exception is reported");
+            }
+            Tap.check(told.isEmpty(), "the end of an engine is no removal: " + told);
         });
     }
 

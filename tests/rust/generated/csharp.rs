@@ -113,6 +113,10 @@ fn enums(api: &Api) -> String {
     for source in api.constants().filter(|constant| constant.name().starts_with("SOURCE_")) {
         member(&mut text, &source.name()[7..], source);
     }
+    text.push_str("    }\n\n    /// <summary>Why an entry is no longer in the cache.</summary>\n    public enum RemovalCause\n    {\n");
+    for cause in api.constants().filter(|constant| constant.name().starts_with("CAUSE_")) {
+        member(&mut text, &cause.name()[6..], cause);
+    }
     text.push_str("    }\n}\n");
     text
 }

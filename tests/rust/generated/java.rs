@@ -14,6 +14,7 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
         ("bindings/java/src/kvlight/Settings.java", settings(api)),
         ("bindings/java/src/kvlight/Status.java", statuses(api)),
         ("bindings/java/src/kvlight/Source.java", sources(api)),
+        ("bindings/java/src/kvlight/RemovalCause.java", causes(api)),
         ("bindings/java/src/kvlight/Stats.java", statistics(api)),
     ]
 }
@@ -111,6 +112,12 @@ fn sources(api: &Api) -> String {
     let rows = api.constants().filter(|constant| constant.name().starts_with("SOURCE_"));
     let rows = rows.map(|source| (source.name()[7..].to_owned(), source.about().to_owned(), source.number("value")));
     numbered("Source", "Where the result of a key came from.", "source", rows.collect())
+}
+
+fn causes(api: &Api) -> String {
+    let rows = api.constants().filter(|constant| constant.name().starts_with("CAUSE_"));
+    let rows = rows.map(|cause| (cause.name()[6..].to_owned(), cause.about().to_owned(), cause.number("value")));
+    numbered("RemovalCause", "Why an entry is no longer in the cache.", "cause", rows.collect())
 }
 
 /// An enum with the library's numbers, and one more constant for numbers of later versions.

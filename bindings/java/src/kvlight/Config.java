@@ -7,6 +7,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 
 /**
@@ -27,6 +28,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     private Executor executor;
     private Executor callbackExecutor = Pools.CALLBACKS;
     private Consumer<? super V> dropped;
+    private RemovalListener<? super K, ? super V> removalListener;
+    private Predicate<? super K> validator;
     private ToLongFunction<? super V> cost;
     private Consumer<Throwable> failureHandler;
     private ManualClock clock;
@@ -86,6 +89,25 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
+     * Receives what is no longer in the cache.
+     *
+     * @param <K> the type of the keys
+     * @param <V> the type of the values
+     */
+    @FunctionalInterface
+    public interface RemovalListener<K, V> {
+        /**
+         * Called once for each value, or absence, that has left the cache or was refused by it. A fetch may still hold the value: {@link #dropped} says
+         * when nothing does.
+         *
+         * @param key its key
+         * @param value the value; null: the key was known to be absent
+         * @param cause why it is no longer there
+         */
+        void removed(K key, V value, RemovalCause cause);
+    }
+
+    /**
      * Creates a configuration in which every setting has its default.
      *
      * @param keys the form of the keys
@@ -107,9 +129,9 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * The executor on which futures are completed, and with them the functions that depend on them; it also runs the functions of {@link #dropped}, {@link Tasks#fetchEach} and
-     * {@link FetchOptions#progress}. The default is a small pool for all of this process, which starts more threads for those that wait for futures. If
-     * such functions block in other ways, set an executor with enough threads.
+     * The executor on which futures are completed, and with them the functions that depend on them; it also runs the functions of {@link #dropped},
+     * {@link #removalListener}, {@link Tasks#fetchEach} and {@link FetchOptions#progress}. The default is a small pool for all of this process, which starts
+     * more threads for those that wait for futures. If such functions block in other ways, set an executor with enough threads.
      *
      * @param executor runs them; what it rejects runs on the thread that reads the library's events
      * @return this
@@ -134,6 +156,32 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
+     * A function that is called with each entry that has left the cache, and why, one call at a time, for each key in the order in which that happened, on
+     * the executor for callbacks. What a Cache has when it is closed has left it, what a Tasks has then has not. Otherwise as for {@link #dropped}: not
+     * called for a Tasks or a Cache that was collected without having been closed, and {@link Store#close} waits for the calls.
+     *
+     * @param listener receives the entries
+     * @return this
+     */
+    public Config<K, V> removalListener(RemovalListener<? super K, ? super V> listener) {
+        this.removalListener = Objects.requireNonNull(listener, "listener");
+        return this;
+    }
+
+    /**
+     * Which keys are valid. A key that is not is never stored and never given to the provider: a lookup and a fetch of it return null
+     * ({@link Result#status} is {@link Status#INVALID_KEY}), and a put of it returns false. Without it every key is valid.
+     *
+     * @param function returns whether a key is valid; runs for each key that is looked up, fetched or stored, on the calling thread, and must be fast. A key
+     *         for which it throws is not valid, and the exception goes to the {@link #failureHandler}.
+     * @return this
+     */
+    public Config<K, V> validator(Predicate<? super K> function) {
+        this.validator = Objects.requireNonNull(function, "function");
+        return this;
+    }
+
+    /**
      * What values cost, if {@link #cacheCostLimit} is set. Without it they cost 0, unless {@link Terms#cost} says otherwise.
      *
      * @param function returns the cost of a value, in bytes; runs where the value is stored
@@ -145,8 +193,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * What to do with an exception of a function that nobody waits for: one of {@link #dropped}, {@link Tasks#fetchEach},
-     * {@link FetchOptions#progress} or {@link Request#onCancel}. The default is a warning in the log "kvlight" of {@link System.Logger}.
+     * What to do with an exception of a function that nobody waits for: one of {@link #dropped}, {@link #removalListener}, {@link #validator},
+     * {@link Tasks#fetchEach}, {@link FetchOptions#progress} or {@link Request#onCancel}. The default is a warning in the log "kvlight" of {@link System.Logger}.
      *
      * @param handler receives the exceptions, on any thread
      * @return this
@@ -277,6 +325,14 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
 
     Consumer<? super V> dropped() {
         return dropped;
+    }
+
+    RemovalListener<? super K, ? super V> removalListener() {
+        return removalListener;
+    }
+
+    Predicate<? super K> validator() {
+        return validator;
     }
 
     ToLongFunction<? super V> cost() {

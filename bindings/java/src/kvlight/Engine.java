@@ -19,6 +19,9 @@ import java.util.function.Consumer;
 final class Engine {
     private static final System.Logger LOG = System.getLogger("kvlight");
 
+    /** How many calls the thread is inside of that may run code of the program: their engine cannot end before they have returned. */
+    private static final ThreadLocal<int[]> LENT = ThreadLocal.withInitial(() -> new int[1]);
+
     /** The values and the provider's exceptions that the library holds. */
     final ObjectTable objects = new ObjectTable();
 
@@ -34,8 +37,10 @@ final class Engine {
     final SerialExecutor serial;
 
     private final Executor callbacks;
-    /** Whether the program has a function for dropped values, so that the end waits for the executor for callbacks. */
+    /** Whether the program has a function for values that leave, so that the end waits for the executor for callbacks. */
     private final boolean reportsDrops;
+    /** What the library calls to validate a key, kept for as long as it may; null without a validator. */
+    private final Validation validation;
     private final Consumer<Throwable> failed;
     private final Runnable atEnd;
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
@@ -66,7 +71,8 @@ final class Engine {
         Library.require();
         callbacks = config.callbackExecutor();
         failed = config.failureHandler();
-        reportsDrops = config.dropped() != null;
+        reportsDrops = config.dropped() != null || config.removalListener() != null;
+        validation = config.validator() == null ? null : new Validation(this::isValid);
         serial = new SerialExecutor(this::callBack, this::report);
         this.atEnd = atEnd;
         long made = 0;
@@ -80,6 +86,13 @@ final class Engine {
             }
             config.state(SettingValues.Target.CONFIG, made);
             config.setClock(made);
+            if (validation != null) {
+                validation.setIn(made);
+            }
+            if (config.removalListener() != null) {
+                KvlightException.check(NativeApi.kvl_config_set_removal_listener(made, 0, 0, 0));
+                KvlightException.check(NativeApi.kvl_config_set_queue(made, queue, NativeApi.QUEUE_F_REMOVALS));
+            }
             if (hasProvider) {
                 KvlightException.check(NativeApi.kvl_config_set_queue(made, queue, NativeApi.QUEUE_F_ALL | NativeApi.QUEUE_F_L2));
                 if (config.secondTier() != null && config.secondTier().url() != null) {
@@ -214,6 +227,29 @@ final class Engine {
         }
     }
 
+    /** Asks the program whether a key is valid: on the thread of a call, inside the gate. */
+    private boolean isValid(byte[] key) {
+        Store<?, ?> store = owner.get();
+        lend();
+        try {
+            return store == null || store.isValid(key);
+        } catch (Throwable e) {
+            report(e);
+            return false;
+        } finally {
+            takeBack();
+        }
+    }
+
+    /** Notes that the thread may run code of the program inside a call: close does not wait there. */
+    static void lend() {
+        LENT.get()[0]++;
+    }
+
+    static void takeBack() {
+        LENT.get()[0]--;
+    }
+
     // -- For results --------------------------------------------------------------------------------------------------
 
     /** Runs code that may run the program's, on the executor for callbacks. */
@@ -268,7 +304,7 @@ final class Engine {
     /** Waits for the end, unless the calling thread is one that the end waits for. */
     void awaitEnd() {
         boolean holdsExecutor = reportsDrops && CallbackJob.isInside();
-        if (!holdsExecutor && !serial.isCurrent() && !Transfer.isInside() && Thread.currentThread() != pump) {
+        if (!holdsExecutor && !serial.isCurrent() && LENT.get()[0] == 0 && Thread.currentThread() != pump) {
             ended.join();
         }
     }
@@ -334,6 +370,8 @@ final class Engine {
                     }
                 }
                 case NativeApi.EVENT_DROP -> drop(objects.remove(id));
+                case NativeApi.EVENT_REMOVAL -> remove(Memory.view(event.getLong(NativeApi.Event.RESULT), NativeApi.Result.SIZE),
+                        event.getInt(NativeApi.Event.CAUSE));
                 case NativeApi.EVENT_CLOSED -> free();
                 default -> { } // An event of a later version.
             }
@@ -349,6 +387,15 @@ final class Engine {
             delivery.run();
         } catch (Throwable e) {
             pending.abandon(e);
+        }
+    }
+
+    /** Reports an entry that has left. Its object is there until its drop is read, which follows. */
+    private void remove(ByteBuffer entry, int cause) {
+        Store<?, ?> store = owner.get();
+        if (store != null) {
+            byte[] key = Memory.bytes(entry.getLong(NativeApi.Result.KEY), entry.getLong(NativeApi.Result.KEY_LEN));
+            store.removed(key, objects.find(entry.getLong(NativeApi.Result.OBJECT)), RemovalCause.of(cause));
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 
 /**
@@ -24,15 +25,22 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     /** What a lookup returns if the key is not in the cache: any other object may be a value. */
     static final Object MISSING = new Object();
 
+    /** What a lookup returns if the validator refuses the key. */
+    static final Object INVALID = new Object();
+
     final Engine engine;
     final Keys<K> keys;
     private final Consumer<? super V> dropped;
+    private final Config.RemovalListener<? super K, ? super V> removalListener;
+    private final Predicate<? super K> validator;
     private final ToLongFunction<? super V> cost;
 
     Store(Config<K, V> config, Engine engine) {
         this.engine = engine;
         keys = config.keys();
         dropped = config.dropped();
+        removalListener = config.removalListener();
+        validator = config.validator();
         cost = config.cost();
     }
 
@@ -57,7 +65,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
      */
     public V getOrDefault(K key, V other) {
         Object found = find(keys.bytes(key), false);
-        return found == MISSING ? other : cast(found);
+        return found == MISSING || found == INVALID ? other : cast(found);
     }
 
     /**
@@ -426,9 +434,9 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     // -- The end ------------------------------------------------------------------------------------------------------
 
     /**
-     * Closes it, and waits until all is freed; the function of {@link Config#dropped} was called with all values then. Fetches in progress end with
-     * {@link Status#ERR_CLOSED}; their futures are completed on the executor for callbacks. May be called again, and by a function of the program:
-     * it then does not wait if the end itself waits for that function.
+     * Closes it, and waits until all is freed; the functions of {@link Config#dropped} and {@link Config#removalListener} have run then. Fetches in
+     * progress end with {@link Status#ERR_CLOSED}; their futures are completed on the executor for callbacks. May be called again, and by a function of the
+     * program: it then does not wait if the end itself waits for that function.
      */
     @Override
     public void close() {
@@ -479,7 +487,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         return terms.cost() >= 0 ? terms.cost() : value == null || cost == null ? 0 : cost.applyAsLong(value);
     }
 
-    /** Returns the value of a key, null if it is known to be absent, MISSING if it is not in the cache. A fetch that follows counts a miss. */
+    /** Returns the value of a key, null if it is known to be absent, MISSING if it is not in the cache, or INVALID. A fetch that follows counts a miss. */
     final Object find(byte[] key, boolean isForFetch) {
         enter();
         try (Scratch scratch = Scratch.of(key.length)) {
@@ -490,7 +498,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
             if (status == NativeApi.VALUE) {
                 return taken(scratch.longAt(0));
             }
-            return KvlightException.check(status) == NativeApi.NULL ? null : MISSING;
+            return KvlightException.check(status) == NativeApi.NULL ? null : status == NativeApi.INVALID_KEY ? INVALID : MISSING;
         } finally {
             leave();
         }
@@ -508,6 +516,18 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         if (dropped != null) {
             engine.serial.execute(() -> dropped.accept(cast(value)));
         }
+    }
+
+    /** Hands an entry that has left the cache to the program. */
+    final void removed(byte[] key, Object value, RemovalCause cause) {
+        if (removalListener != null) {
+            engine.serial.execute(() -> removalListener.removed(keys.key(key), cast(value), cause));
+        }
+    }
+
+    /** Asks the program whether a key is valid. Inside a call of the library. */
+    final boolean isValid(byte[] key) {
+        return validator == null || validator.test(keys.key(key));
     }
 
     /** A call for one key. */

@@ -337,7 +337,7 @@ public final class Tasks<K, V> extends Store<K, V> {
         if (isPlain && engine.looksFirst()) {
             Object found = find(key, true);
             if (found != MISSING) {
-                return CompletableFuture.completedFuture(cast(found));
+                return CompletableFuture.completedFuture(found == INVALID ? null : cast(found));
             }
         }
         Pending.One<K, V> pending = new Pending.One<>(this, isPrivate);

@@ -11,9 +11,6 @@ import java.util.function.Function;
 
 /** A save or a load. The library calls the program's function on the thread of the call, through JNA, and an exception of it stops the transfer. */
 final class Transfer {
-    /** How many transfers this thread is running: their engine cannot end before they have returned. */
-    private static final ThreadLocal<Integer> INSIDE = ThreadLocal.withInitial(() -> 0);
-
     /** A kvl_convert_fn. */
     interface Convert extends Callback {
         /** Returns a kvl_value_t; 0 skips the entry. */
@@ -34,10 +31,6 @@ final class Transfer {
     private Throwable failure;
 
     private Transfer() {}
-
-    static boolean isInside() {
-        return INSIDE.get() > 0;
-    }
 
     static <V> long save(Store<?, V> store, Path path, Function<? super V, byte[]> encode) {
         Objects.requireNonNull(encode, "encode");
@@ -80,7 +73,7 @@ final class Transfer {
         String sentence;
         long entries;
         store.enter();
-        INSIDE.set(INSIDE.get() + 1);
+        Engine.lend();
         try (Scratch scratch = Scratch.of(name.length() * 3 + NativeApi.Transfer.SIZE + 16)) {
             int done = scratch.struct(NativeApi.Transfer.SIZE);
             scratch.clear(1);
@@ -91,7 +84,7 @@ final class Transfer {
             NativeApi.kvl_error_release(why);
             entries = scratch.memory.getLong(done + NativeApi.Transfer.ENTRIES);
         } finally {
-            INSIDE.set(INSIDE.get() - 1);
+            Engine.takeBack();
             store.leave();
             Reference.reachabilityFence(converted);
             Reference.reachabilityFence(reported);
@@ -105,7 +98,7 @@ final class Transfer {
         return entries;
     }
 
-    private static long address(Callback function) {
+    static long address(Callback function) {
         return Pointer.nativeValue(CallbackReference.getFunctionPointer(function));
     }
 }

@@ -1,0 +1,52 @@
+// Generated from api/api.json by `make generate`. Do not edit.
+
+package kvlight;
+
+/** Why an entry is no longer in the cache. */
+public enum RemovalCause {
+    /** It expired. */
+    EXPIRED(1),
+    /** It was evicted to make room for another entry (cache.capacity). */
+    CAPACITY(2),
+    /** It was evicted to make room for another entry's cost (cache.cost_limit). */
+    COST(3),
+    /** Another value was stored under its key. */
+    REPLACED(4),
+    /** It was removed, taken or popped. */
+    REMOVED(5),
+    /** The store was cleared or freed. */
+    CLEARED(6),
+    /** It was refused, and never stored. */
+    REFUSED(7),
+    /** The store was trimmed or made smaller. */
+    TRIMMED(8),
+    /** A tag that it had was removed. */
+    TAG(9),
+    /** A cause of a later version of the library. */
+    UNKNOWN(Integer.MIN_VALUE);
+
+    private static final RemovalCause[] ALL = values();
+    private final int number;
+
+    RemovalCause(int number) {
+        this.number = number;
+    }
+
+    /**
+     * Returns the library's number.
+     *
+     * @return the number
+     */
+    public int number() {
+        return number;
+    }
+
+    static RemovalCause of(int number) {
+        for (RemovalCause one : ALL) {
+            if (one.number == number) {
+                return one;
+            }
+        }
+        return UNKNOWN;
+    }
+}
