@@ -31,6 +31,7 @@ const SECTIONS: &[(&str, &str)] = &[
     ("reader", "Readers: values without a copy"),
     ("iterator", "Iterators: all entries of a cache"),
     ("tasks", "The engine"),
+    ("lookup", "Lookups of an engine, and of objects without a reference"),
     ("invalidate", "Invalidation"),
     ("breaker", "The circuit breaker"),
     ("fetch", "A fetch"),

@@ -2379,22 +2379,6 @@ KVL_API kvl_status_t kvl_tasks_new(const kvl_config_t *config, kvl_tasks_t **out
 KVL_API kvl_status_t kvl_tasks_cache(kvl_tasks_t *tasks, kvl_cache_t **out_cache);
 
 /**
- * Looks a key up and starts no load: call this before you allocate what a fetch needs.
- *
- * A hit counts as a lookup; a miss does not, because the fetch that follows counts it.
- *
- * @param tasks      [borrowed] from kvl_tasks_new().
- * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
- * @param key_len    bytes, 0 to KVL_KEY_MAX.
- * @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
- * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_CLOSED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
- *         KVL_ERR_FORKED, KVL_ERR_PANIC.
- * @threads any
- * @since 0.1
- */
-KVL_API kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
-
-/**
  * Fetches one key.
  *
  * If the cache has the key and `out_value` is not NULL, the call itself returns the result, and no event follows. Otherwise the key is
@@ -2644,6 +2628,70 @@ KVL_API kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
  * @since 0.1
  */
 KVL_API void kvl_tasks_dispose(kvl_tasks_t *tasks);
+
+/* ---- Lookups of an engine, and of objects without a reference ------------------------------------------------------ */
+
+/**
+ * Looks a key up and returns its value's object, without a reference to it.
+ *
+ * Counts as a use of the entry and as a lookup, like kvl_cache_get(), and is faster. It is for objects that only name something of the program, such
+ * as the number of a place in a table: nothing keeps the value, so another thread may replace or remove it, and its object be destroyed,
+ * before this returns. Whether what the object names is still there, the program itself must know.
+ *
+ * @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
+ * @param key         [borrowed] `key_len` bytes; may be NULL if that is 0.
+ * @param key_len     bytes, at most KVL_KEY_MAX.
+ * @param out_object  [out] the object, for KVL_VALUE, if the value is one; untouched otherwise.
+ * @param out_value   [out, owned] the value, for KVL_VALUE, if it is bytes: release it; NULL otherwise. May be NULL: then bytes are
+ *                    KVL_ERR_WRONG_KIND.
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_WRONG_KIND, KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED
+ *         (the cache of an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_cache_get_object(kvl_cache_t *cache,
+                                  const uint8_t *key,
+                                  size_t key_len,
+                                  void **out_object,
+                                  kvl_value_t **out_value);
+
+/**
+ * Looks a key up and starts no load: call this before you allocate what a fetch needs.
+ *
+ * A hit counts as a lookup; a miss does not, because the fetch that follows counts it.
+ *
+ * @param tasks      [borrowed] from kvl_tasks_new().
+ * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len    bytes, 0 to KVL_KEY_MAX.
+ * @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_CLOSED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.1
+ */
+KVL_API kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
+
+/**
+ * Looks a key up like kvl_tasks_get(), and returns its value's object like kvl_cache_get_object(), without a reference to it.
+ *
+ * @param tasks       [borrowed] from kvl_tasks_new().
+ * @param key         [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len     bytes, 0 to KVL_KEY_MAX.
+ * @param out_object  [out] the object, for KVL_VALUE, if the value is one; untouched otherwise.
+ * @param out_value   [out, owned] the value, for KVL_VALUE, if it is bytes: release it; NULL otherwise. May be NULL: then bytes are
+ *                    KVL_ERR_WRONG_KIND.
+ * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_WRONG_KIND, KVL_ERR_CLOSED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API
+kvl_status_t kvl_tasks_get_object(kvl_tasks_t *tasks,
+                                  const uint8_t *key,
+                                  size_t key_len,
+                                  void **out_object,
+                                  kvl_value_t **out_value);
 
 /* ---- Invalidation -------------------------------------------------------------------------------------------------- */
 

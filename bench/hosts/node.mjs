@@ -10,6 +10,8 @@ const ABSENT = 1_000;
 const names = Array.from({ length: KEYS }, (_, i) => `key ${i}`);
 // The same order in each run.
 const order = names.map((name, i) => [(i * 7_919) % KEYS, name]).sort(([a], [b]) => a - b).map(([, name]) => name);
+// Few enough for the processor's caches.
+const hot = order.slice(0, 1_000);
 const row = (key) => ({ key });
 const provider = async (keys) => new Map(keys.map((key) => [key, row(key)]));
 
@@ -42,6 +44,13 @@ const gets = (of) => {
     of.get(name);
   }
 };
+const hotGets = (of) => {
+  for (let i = 0; i < KEYS / hot.length; i++) {
+    for (const name of hot) {
+      of.get(name);
+    }
+  }
+};
 const awaits = async (fetch) => {
   for (const name of order) {
     await fetch(name);
@@ -51,6 +60,8 @@ const awaits = async (fetch) => {
 for (let turn = 0; turn < ROUNDS; turn++) {
   await measured('resident get', 'kvlight', KEYS, () => gets(cache));
   await measured('resident get', 'lru-cache', KEYS, () => gets(lru));
+  await measured('get, of 1,000 keys', 'kvlight', KEYS, () => hotGets(cache));
+  await measured('get, of 1,000 keys', 'lru-cache', KEYS, () => hotGets(lru));
   await measured('resident fetch', 'kvlight', KEYS, () => awaits((name) => tasks.fetch(name)));
   await measured('resident fetch', 'lru-cache fetch', KEYS, () => awaits((name) => fetching.fetch(name)));
   await measured('resident fetch', 'dataloader + lru-cache', KEYS, () => awaits((name) => loader.load(name)));

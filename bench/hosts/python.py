@@ -18,6 +18,7 @@ KEYS, ROUNDS, ABSENT = 100_000, 5, 1_000
 NAMES = [f"key {i}" for i in range(KEYS)]
 ORDER = NAMES.copy()
 random.Random(1).shuffle(ORDER)
+HOT = ORDER[:1000]
 
 
 async def provider(keys: list[str]) -> list[str]:
@@ -46,6 +47,17 @@ async def main() -> None:
         for name in ORDER:
             get(name)
 
+    async def hot_gets(of: Any) -> None:
+        get = of.get
+        for _ in range(KEYS // len(HOT)):
+            for name in HOT:
+                get(name)
+
+    async def hot_awaits(of: Callable[[str], Awaitable[Any]]) -> None:
+        for _ in range(KEYS // len(HOT)):
+            for name in HOT:
+                await of(name)
+
     async def awaits(of: Callable[[str], Awaitable[Any]]) -> None:
         for name in ORDER:
             await of(name)
@@ -59,6 +71,10 @@ async def main() -> None:
         for turn in range(ROUNDS):
             await measured("resident get", "kvlight", KEYS, lambda: gets(cache))
             await measured("resident get", "cachetools TTLCache", KEYS, lambda: gets(ttl))
+            await measured("get, of 1,000 keys", "kvlight", KEYS, lambda: hot_gets(cache))
+            await measured("get, of 1,000 keys", "cachetools TTLCache", KEYS, lambda: hot_gets(ttl))
+            await measured("fetch, of 1,000 keys", "kvlight", KEYS, lambda: hot_awaits(tasks.fetch))
+            await measured("fetch, of 1,000 keys", "async_lru", KEYS, lambda: hot_awaits(loaded))
             await measured("resident fetch", "kvlight", KEYS, lambda: awaits(tasks.fetch))
             await measured("resident fetch", "aiodataloader + cachetools", KEYS, lambda: awaits(resident.load))
             await measured("resident fetch", "async_lru", KEYS, lambda: awaits(loaded))

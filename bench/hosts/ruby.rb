@@ -16,6 +16,8 @@ ORDER = NAMES.shuffle(random: Random.new(1)).freeze
 tasks = Kvlight::Tasks.new(cache_capacity: 2 * KEYS, batch_max_keys: 64) { |keys| keys.to_h { |key| [key, [key]] } }
 map = Concurrent::Map.new
 lru = LruRedux::ThreadSafeCache.new(2 * KEYS)
+HOT = ORDER.take(1000).freeze # few enough for the processor's caches
+hot = ->(&get) { (KEYS / HOT.size).times { HOT.each(&get) } }
 NAMES.each do |name|
   tasks.put(name, [name])
   map[name] = lru[name] = [name]
@@ -32,6 +34,9 @@ ROUNDS.times do |turn|
   measured.call("resident get", "kvlight", KEYS) { ORDER.each { |name| tasks.get(name) } }
   measured.call("resident get", "Concurrent::Map", KEYS) { ORDER.each { |name| map[name] } }
   measured.call("resident get", "lru_redux", KEYS) { ORDER.each { |name| lru[name] } }
+  measured.call("get, of 1,000 keys", "kvlight", KEYS) { hot.call { |name| tasks.get(name) } }
+  measured.call("get, of 1,000 keys", "Concurrent::Map", KEYS) { hot.call { |name| map[name] } }
+  measured.call("get, of 1,000 keys", "lru_redux", KEYS) { hot.call { |name| lru[name] } }
   measured.call("resident fetch", "kvlight", KEYS) { ORDER.each { |name| tasks.fetch(name) } }
   measured.call("resident fetch", "Concurrent::Map", KEYS) { ORDER.each { |name| map.compute_if_absent(name) { [name] } } }
   measured.call("resident fetch", "lru_redux", KEYS) { ORDER.each { |name| lru.getset(name) { [name] } } }

@@ -26,9 +26,15 @@ static inline go_lookup_t go_lookup_of(kvl_status_t status, kvl_value_t *value) 
 /* A lookup in a single call from Go, since such a call costs about as much as the lookup. The engine is passed as an integer: Go allocates memory to
  * check a pointer to an incomplete type. */
 static inline go_lookup_t go_get(uintptr_t tasks, const uint8_t *key, size_t key_len) {
+#if UINTPTR_MAX > UINT32_MAX
+    void *object = NULL;
+    kvl_status_t status = kvl_tasks_get_object((kvl_tasks_t *)tasks, key, key_len, &object, NULL);
+    return (go_lookup_t){status, (uintptr_t)object, NULL};
+#else
     kvl_value_t *value = NULL;
     kvl_status_t status = kvl_tasks_get((kvl_tasks_t *)tasks, key, key_len, &value);
     return value ? go_lookup_of(status, value) : (go_lookup_t){status, 0, NULL};
+#endif
 }
 static inline go_lookup_t go_stale(kvl_request_t *request, size_t i, int64_t *out_age_ms, kvl_slice_t *out_version) {
     kvl_value_t *value = NULL;

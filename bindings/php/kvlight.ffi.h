@@ -297,7 +297,6 @@ kvl_status_t kvl_iterator_next(kvl_iterator_t *iterator, kvl_result_t *out_entry
 void kvl_iterator_free(kvl_iterator_t *iterator);
 kvl_status_t kvl_tasks_new(const kvl_config_t *config, kvl_tasks_t **out_tasks, kvl_error_t **out_error);
 kvl_status_t kvl_tasks_cache(kvl_tasks_t *tasks, kvl_cache_t **out_cache);
-kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const char *key, size_t key_len, kvl_value_t **out_value);
 kvl_status_t kvl_tasks_fetch(kvl_tasks_t *tasks, const char *key, size_t key_len, const kvl_options_t *options, kvl_fetch_t *fetch, kvl_result_fn function, uintptr_t user_data, kvl_free_fn user_data_free, kvl_value_t **out_value);
 kvl_status_t kvl_tasks_fetch_each(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options, kvl_fetch_t *fetch, kvl_result_fn function, uintptr_t user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_tasks_fetch_all(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options, kvl_fetch_t *fetch, kvl_results_fn function, uintptr_t user_data, kvl_free_fn user_data_free, kvl_results_t **out_ready);
@@ -311,6 +310,9 @@ kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
 kvl_status_t kvl_tasks_close(kvl_tasks_t *tasks, uint32_t mode, int64_t deadline_ms, kvl_closed_fn function, uintptr_t user_data, kvl_free_fn user_data_free);
 kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
 void kvl_tasks_dispose(kvl_tasks_t *tasks);
+kvl_status_t kvl_cache_get_object(kvl_cache_t *cache, const char *key, size_t key_len, void **out_object, kvl_value_t **out_value);
+kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const char *key, size_t key_len, kvl_value_t **out_value);
+kvl_status_t kvl_tasks_get_object(kvl_tasks_t *tasks, const char *key, size_t key_len, void **out_object, kvl_value_t **out_value);
 kvl_status_t kvl_tasks_invalidate(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, uint32_t flags);
 uint32_t kvl_tasks_breaker_state(kvl_tasks_t *tasks);
 kvl_status_t kvl_tasks_breaker_force(kvl_tasks_t *tasks, uint32_t force);

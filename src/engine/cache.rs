@@ -98,6 +98,12 @@ impl Core {
         if rarely(self.life.is_over() || self.lookups_call_host) { None } else { self.store.try_lookup_fast(key, &self.clock, see) }
     }
 
+    /// The fast path of [`Core::get_uncounted_miss`], as above.
+    #[inline(always)]
+    pub fn try_hit_fast<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
+        if rarely(self.check_open().is_err() || self.lookups_call_host) { None } else { self.store.try_hit_fast(key, &self.clock, see) }
+    }
+
     /// Iterates over the keys with their hashes, and prefetches each some keys ahead. A key that is too long is not read; its hash is 0.
     #[inline(always)]
     pub(super) fn prefetch_ahead<'k, K: Iterator<Item = &'k [u8]> + Clone>(&self, keys: K) -> impl Iterator<Item = (u64, &'k [u8])> {

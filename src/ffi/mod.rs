@@ -37,6 +37,7 @@ pub mod fetch;
 pub mod invalidate;
 pub mod iterator;
 pub mod l2;
+pub mod lookup;
 pub mod options;
 pub mod queue;
 pub mod reader;

@@ -15,7 +15,6 @@ use super::types::{
 };
 use crate::base::{Answer, Error, Status};
 use crate::engine::Core;
-use crate::engine::cache::Lookup;
 use crate::engine::cache_ref::CacheRef;
 use crate::engine::fetch::{FetchAnswer, FetchCall};
 use crate::engine::fetch_handle::FetchHandle;
@@ -51,7 +50,7 @@ fn call_of<'a>(
 }
 
 /// Keeps an engine during a call that may run host code, which may dispose of that very engine (rule L04a).
-struct EngineRef<'caller> {
+pub(super) struct EngineRef<'caller> {
     core: &'caller Core,
     kept: Option<Arc<Core>>,
 }
@@ -65,7 +64,7 @@ impl std::ops::Deref for EngineRef<'_> {
 
 impl Caller {
     /// Returns a reference to the engine. `user_data_free` is the destructor of user data passed to the call, which may run inside it.
-    fn engine(&self, tasks: *const kvl_tasks_t, user_data_free: kvl_free_fn) -> Result<EngineRef<'_>, Status> {
+    pub(super) fn engine(&self, tasks: *const kvl_tasks_t, user_data_free: kvl_free_fn) -> Result<EngineRef<'_>, Status> {
         let core = self.borrow(tasks)?;
         let runs_host_code = core.lookups_call_host() || user_data_free.is_some();
         Ok(EngineRef { core, kept: if runs_host_code { Some(self.share(tasks)?) } else { None } })
@@ -138,38 +137,6 @@ pub unsafe extern "C" fn kvl_tasks_cache(tasks: *mut kvl_tasks_t, out_cache: *mu
     guard(|| {
         let out = caller.out(out_cache)?;
         Ok(out.give(CacheRef::new(caller.share(tasks.cast_const())?), Status::OK))
-    })
-}
-
-/// Looks a key up and starts no load: call this before you allocate what a fetch needs.
-///
-/// A hit counts as a lookup; a miss does not, because the fetch that follows counts it.
-///
-/// @param tasks      [borrowed] from kvl_tasks_new().
-/// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
-/// @param key_len    bytes, 0 to KVL_KEY_MAX.
-/// @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
-/// @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_CLOSED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
-///         KVL_ERR_FORKED, KVL_ERR_PANIC.
-/// @threads any
-/// @since 0.1
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn kvl_tasks_get(
-    tasks: *mut kvl_tasks_t,
-    key: *const u8,
-    key_len: usize,
-    out_value: *mut *mut kvl_value_t,
-) -> kvl_status_t {
-    // SAFETY: the caller keeps the promises of the header.
-    let caller = unsafe { Caller::trusted() };
-    guard(|| {
-        let out = caller.out(out_value)?;
-        let found = caller.engine(tasks, None)?.get_uncounted_miss(caller.key(key, key_len)?)?;
-        let status = found.status();
-        Ok(match found {
-            Lookup::Value(value) => out.give(Answer::Value(value), status),
-            _ => status,
-        })
     })
 }
 

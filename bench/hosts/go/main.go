@@ -15,6 +15,9 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
+// static int nothing(const unsigned char *key, unsigned long len) { return key ? (int)len : 0; }
+import "C"
+
 const (
 	keys   = 100_000
 	rounds = 5
@@ -99,6 +102,18 @@ func main() {
 		f.measured("resident get", "kvlight", keys, each(func(key string) { _, _, _ = tasks.Get(key) }))
 		f.measured("resident get", "golang-lru", keys, each(func(key string) { plain.Get(key) }))
 		f.measured("resident get", "ristretto", keys, each(func(key string) { admitted.Get(key) }))
+		// Few enough for the processor's caches.
+		hot := func(call func(key string)) func() {
+			return func() {
+				for i := 0; i < keys; i++ {
+					call(order[i%1000])
+				}
+			}
+		}
+		f.measured("get, of 1,000 keys", "kvlight", keys, hot(func(key string) { _, _, _ = tasks.Get(key) }))
+		f.measured("get, of 1,000 keys", "golang-lru", keys, hot(func(key string) { plain.Get(key) }))
+		f.measured("get, of 1,000 keys", "ristretto", keys, hot(func(key string) { admitted.Get(key) }))
+		f.measured("get, of 1,000 keys", "an empty call of C", keys, hot(func(key string) { C.nothing(nil, C.ulong(len(key))) }))
 		f.measured("resident fetch", "kvlight", keys, each(func(key string) { _, _, _ = tasks.Fetch(ctx, key) }))
 		f.measured("resident fetch", "golang-lru + singleflight", keys, each(func(key string) { fetched(key) }))
 		batches := make([][]string, 20)

@@ -1,6 +1,7 @@
 import com.github.benmanes.caffeine.cache.AsyncLoadingCache;
 import com.github.benmanes.caffeine.cache.CacheLoader;
 import com.github.benmanes.caffeine.cache.Caffeine;
+import com.sun.jna.Native;
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
 import kvlight.Config;
 import kvlight.Keys;
 import kvlight.Tasks;
@@ -29,6 +31,14 @@ final class Bench {
     private static final Map<String, List<Double>> FIGURES = new LinkedHashMap<>();
 
     private Bench() {}
+
+    private static native int kvl_version_number();
+
+    private static void repeated(List<String> keys, Consumer<String> call) {
+        for (int i = 0; i < KEYS / keys.size(); i++) {
+            keys.forEach(call);
+        }
+    }
 
     private static Map<String, Object> rows(Iterable<? extends String> keys) {
         Map<String, Object> rows = new HashMap<>();
@@ -59,6 +69,7 @@ final class Bench {
     }
 
     public static void main(String[] arguments) {
+        Native.register(Bench.class, System.getenv("KVL_LIBRARY"));
         List<String> order = new ArrayList<>();
         for (int i = 0; i < KEYS; i++) {
             order.add("key " + i);
@@ -83,6 +94,11 @@ final class Bench {
         for (int turn = -WARMING; turn < ROUNDS; turn++) {
             measured(turn, "resident get", "kvlight", KEYS, () -> order.forEach(tasks::get));
             measured(turn, "resident get", "Caffeine", KEYS, () -> order.forEach(key -> caffeine.synchronous().getIfPresent(key)));
+            // Few enough for the processor's caches.
+            List<String> hot = order.subList(0, 1_000);
+            measured(turn, "get, of 1,000 keys", "kvlight", KEYS, () -> repeated(hot, tasks::get));
+            measured(turn, "get, of 1,000 keys", "Caffeine", KEYS, () -> repeated(hot, key -> caffeine.synchronous().getIfPresent(key)));
+            measured(turn, "get, of 1,000 keys", "an empty call of C", KEYS, () -> repeated(hot, key -> kvl_version_number()));
             measured(turn, "resident fetch", "kvlight", KEYS, () -> order.forEach(key -> tasks.fetch(key).join()));
             measured(turn, "resident fetch", "Caffeine", KEYS, () -> order.forEach(key -> caffeine.get(key).join()));
             List<List<String>> ours = absent("ours", turn);

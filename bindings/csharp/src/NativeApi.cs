@@ -668,9 +668,6 @@ namespace Kvlight
         internal delegate int kvl_tasks_cache_fn(IntPtr @tasks, void* @outCache);
         internal static kvl_tasks_cache_fn kvl_tasks_cache;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-        internal delegate int kvl_tasks_get_fn(IntPtr @tasks, byte* @key, long @keyLen, void* @outValue);
-        internal static kvl_tasks_get_fn kvl_tasks_get;
-        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int kvl_tasks_fetch_fn(IntPtr @tasks, byte* @key, long @keyLen, IntPtr @options, IntPtr @fetch, IntPtr @function, IntPtr @userData, IntPtr @userDataFree, void* @outValue);
         internal static kvl_tasks_fetch_fn kvl_tasks_fetch;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
@@ -709,6 +706,15 @@ namespace Kvlight
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate void kvl_tasks_dispose_fn(IntPtr @tasks);
         internal static kvl_tasks_dispose_fn kvl_tasks_dispose;
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int kvl_cache_get_object_fn(IntPtr @cache, byte* @key, long @keyLen, void* @outObject, void* @outValue);
+        internal static kvl_cache_get_object_fn kvl_cache_get_object;
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int kvl_tasks_get_fn(IntPtr @tasks, byte* @key, long @keyLen, void* @outValue);
+        internal static kvl_tasks_get_fn kvl_tasks_get;
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int kvl_tasks_get_object_fn(IntPtr @tasks, byte* @key, long @keyLen, void* @outObject, void* @outValue);
+        internal static kvl_tasks_get_object_fn kvl_tasks_get_object;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int kvl_tasks_invalidate_fn(IntPtr @tasks, void* @keys, long @n, uint @flags);
         internal static kvl_tasks_invalidate_fn kvl_tasks_invalidate;

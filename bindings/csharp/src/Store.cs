@@ -369,15 +369,20 @@ namespace Kvlight
         internal int Find(byte[] key, bool isForFetch, out object value)
         {
             IntPtr found;
+            int status;
             Engine.Enter();
             try
             {
                 fixed (byte* at = key)
                 {
-                    int status = isForFetch
-                        ? NativeApi.kvl_tasks_get(Engine.Tasks, at, key.Length, &found)
-                        : NativeApi.kvl_cache_get(Engine.Cache, at, key.Length, &found);
-                    value = KvlightException.Check(status) == NativeApi.VALUE ? Engine.Taken(found) : null;
+                    do
+                    {
+                        status = isForFetch
+                            ? NativeApi.kvl_tasks_get_object(Engine.Tasks, at, key.Length, &found, null)
+                            : NativeApi.kvl_cache_get_object(Engine.Cache, at, key.Length, &found, null);
+                        value = KvlightException.Check(status) == NativeApi.VALUE ? Engine.Objects.Find(found.ToInt64()) : null;
+                        // Another thread may have replaced or removed the value since: look it up again.
+                    } while (status == NativeApi.VALUE && value == null);
                     return status;
                 }
             }

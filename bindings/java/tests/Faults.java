@@ -424,6 +424,16 @@ final class Faults {
                 Tap.check(said.contains("this package is for") && said.contains(other + " is 0.1.0"), said);
             }
         });
+        tap.test("lookups are direct where Java allows it", () -> {
+            Scenarios.config().cache().close();
+            var direct = Class.forName("kvlight.Lookups").getDeclaredMethod("areDirect");
+            direct.setAccessible(true);
+            boolean isOld = Runtime.version().feature() < 22;
+            boolean isAllowed = java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments().contains("--enable-native-access=ALL-UNNAMED");
+            if (isOld || isAllowed) { // In between it depends on what else has been warned of.
+                Tap.equal(direct.invoke(null), !isOld, "direct");
+            }
+        });
         tap.test("without JNA: a sentence", () -> {
             String places = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator)).filter(place -> !place.contains("jna"))
                     .reduce((one, other) -> one + File.pathSeparator + other).orElseThrow();

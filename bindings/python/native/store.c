@@ -197,11 +197,13 @@ static PyObject *store_get(Store *self, PyObject *const *args, Py_ssize_t n, PyO
         return NULL;
     }
     KEY(self, arguments[0], NULL)
-    kvl_value_t *value;
-    kvl_status_t status = kvl_cache_get(self->cache, key.data, key.len, &value);
+    void *box;
+    kvl_status_t status = kvl_cache_get_object(self->cache, key.data, key.len, &box, NULL);
     bytes_end(&key);
-    if (status == KVL_VALUE || status == KVL_NULL)
-        return value_into_object(self->state, status, value);
+    if (status == KVL_VALUE)
+        return box_content(box);
+    if (status == KVL_NULL)
+        Py_RETURN_NONE;
     if (status < 0)
         return raise_status(self->state, status, NULL);
     PyObject *default_value = arguments[1] ? arguments[1] : Py_None;

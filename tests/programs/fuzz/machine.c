@@ -350,12 +350,14 @@ static void look(struct machine *machine)
     size_t len;
     int64_t ttl;
 
-    switch (pick(machine, 6)) {
+    switch (pick(machine, 8)) {
     case 0: sane(kvl_cache_get(machine->cache, keys[0].data, keys[0].len, &values[0])); break;
     case 1: sane(kvl_cache_get_into(machine->cache, keys[0].data, keys[0].len, bytes, pick(machine, 16), &len)); break;
     case 2: sane(kvl_cache_get_many(machine->cache, keys, pick(machine, 4), values, statuses)); break;
     case 3: sane(kvl_cache_peek(machine->cache, keys[0].data, keys[0].len, &values[0], &ttl, NULL)); break;
     case 4: sane(kvl_reader_get(machine->reader, keys[0].data, keys[0].len, &data, &len, pick(machine, 2) ? &object : NULL)); break;
+    case 5: sane(kvl_cache_get_object(machine->cache, keys[0].data, keys[0].len, &object, pick(machine, 2) ? &values[0] : NULL)); break;
+    case 6: sane(kvl_tasks_get_object(machine->tasks, keys[0].data, keys[0].len, &object, pick(machine, 2) ? &values[0] : NULL)); break;
     default: sane(kvl_tasks_get(machine->tasks, keys[0].data, keys[0].len, &values[0]));
     }
     kvl_value_release_many(values, 3);

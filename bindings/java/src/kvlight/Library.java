@@ -18,6 +18,9 @@ final class Library {
     /** The place that the library was loaded from; null if it could not be loaded. */
     private static String loadedFrom;
 
+    /** The library, kept for as long as its functions may be called. */
+    private static NativeLibrary library;
+
     /** Why it could not be loaded. */
     private static UnsatisfiedLinkError failure;
 
@@ -39,6 +42,11 @@ final class Library {
             throw because(failure.getMessage(), failure);
         }
         return loadedFrom;
+    }
+
+    /** Returns the library, after {@link #require}. */
+    static NativeLibrary bound() {
+        return library;
     }
 
     private static UnsatisfiedLinkError because(String message, Throwable cause) {
@@ -115,9 +123,9 @@ final class Library {
 
     /** Loads a file and binds the functions. Returns null, and notes why, if the file cannot be loaded and another one may be tried. */
     private static String register(String path, List<String> tried, boolean isLast) {
-        NativeLibrary library;
+        NativeLibrary opened;
         try {
-            library = NativeLibrary.getInstance(path);
+            opened = NativeLibrary.getInstance(path);
         } catch (UnsatisfiedLinkError e) {
             tried.add(path + " (" + String.valueOf(e.getMessage()).replace('\n', ' ').strip() + ")");
             if (isLast) {
@@ -126,12 +134,13 @@ final class Library {
             return null;
         }
         // Before all functions are bound, since another version may lack some.
-        int number = (Integer) library.getFunction("kvl_version_number").invoke(Integer.class, new Object[0]);
+        int number = (Integer) opened.getFunction("kvl_version_number").invoke(Integer.class, new Object[0]);
         if (number / 1000 != NativeApi.VERSION_NUMBER / 1000) {
             String theirs = number / 1_000_000 + "." + number / 1000 % 1000 + "." + number % 1000;
             throw new UnsatisfiedLinkError("kvlight: this package is for " + NativeApi.VERSION + ", and the library " + path + " is " + theirs);
         }
-        Native.register(NativeApi.class, library);
+        Native.register(NativeApi.class, opened);
+        library = opened;
         return path;
     }
 }

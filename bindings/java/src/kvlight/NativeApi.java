@@ -455,7 +455,6 @@ final class NativeApi {
     static native void kvl_iterator_free(long iterator);
     static native int kvl_tasks_new(long config, long outTasks, long outError);
     static native int kvl_tasks_cache(long tasks, long outCache);
-    static native int kvl_tasks_get(long tasks, long key, long keyLen, long outValue);
     static native int kvl_tasks_fetch(long tasks, long key, long keyLen, long options, long fetch, long function, long userData, long userDataFree, long outValue);
     static native int kvl_tasks_fetch_each(long tasks, long keys, long n, long options, long fetch, long function, long userData, long userDataFree);
     static native int kvl_tasks_fetch_all(long tasks, long keys, long n, long options, long fetch, long function, long userData, long userDataFree, long outReady);
@@ -469,6 +468,9 @@ final class NativeApi {
     static native int kvl_tasks_close(long tasks, int mode, long deadlineMs, long function, long userData, long userDataFree);
     static native int kvl_tasks_free(long tasks);
     static native void kvl_tasks_dispose(long tasks);
+    static native int kvl_cache_get_object(long cache, long key, long keyLen, long outObject, long outValue);
+    static native int kvl_tasks_get(long tasks, long key, long keyLen, long outValue);
+    static native int kvl_tasks_get_object(long tasks, long key, long keyLen, long outObject, long outValue);
     static native int kvl_tasks_invalidate(long tasks, long keys, long n, int flags);
     static native int kvl_tasks_breaker_state(long tasks);
     static native int kvl_tasks_breaker_force(long tasks, int force);

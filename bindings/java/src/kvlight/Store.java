@@ -492,12 +492,17 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         enter();
         try (Scratch scratch = Scratch.of(key.length)) {
             long at = scratch.bytes(key);
-            int status = isForFetch
-                    ? NativeApi.kvl_tasks_get(engine.tasks(), at, key.length, scratch.out(0))
-                    : NativeApi.kvl_cache_get(engine.cache(), at, key.length, scratch.out(0));
-            if (status == NativeApi.VALUE) {
-                return taken(scratch.longAt(0));
-            }
+            int status;
+            do {
+                status = isForFetch
+                        ? Lookups.ofTasks(engine.tasks(), at, key.length, scratch.out(0))
+                        : Lookups.ofCache(engine.cache(), at, key.length, scratch.out(0));
+                Object object = status == NativeApi.VALUE ? engine.objects.find(scratch.longAt(0)) : null;
+                if (object != null) {
+                    return object;
+                }
+                // Another thread may have replaced or removed the value since: look it up again.
+            } while (status == NativeApi.VALUE);
             return KvlightException.check(status) == NativeApi.NULL ? null : status == NativeApi.INVALID_KEY ? INVALID : MISSING;
         } finally {
             leave();

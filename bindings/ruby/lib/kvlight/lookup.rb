@@ -13,7 +13,7 @@ module Kvlight
     COMPILED = File.file?(file)
     if COMPILED
       require File.expand_path(file)
-      bind(*%w[kvl_tasks_get kvl_value_object kvl_value_data kvl_value_release].map { |name| Native::LIBRARY[name] })
+      bind(*%w[kvl_tasks_get_object kvl_value_data kvl_value_release].map { |name| Native::LIBRARY[name] })
     end
   end
 
