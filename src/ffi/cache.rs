@@ -98,7 +98,13 @@ impl Caller {
     /// Looks a key up on the fast path, which needs no guard because nothing on it panics. The outer `None` means that nothing was done,
     /// the inner one that there is no entry.
     #[inline(always)]
-    pub(super) fn try_fast<R>(&self, cache: *mut kvl_cache_t, key: *const u8, key_len: usize, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
+    pub(super) fn try_fast<R>(
+        &self,
+        cache: *mut kvl_cache_t,
+        key: *const u8,
+        key_len: usize,
+        see: impl FnOnce(&Answer) -> R,
+    ) -> Option<Option<R>> {
         let core = self.borrow(cache).ok()?;
         core.try_lookup_fast(self.key(key, key_len).ok()?, see)
     }

@@ -471,7 +471,8 @@ fn every_cell_of_the_table_of_features_is_what_the_package_does() {
     let mut written = Vec::new();
     let mut wrong = Vec::new();
     for row in rows.skip(1).map(cells) {
-        let &(name, function, of_rust) = FEATURES.iter().find(|feature| feature.0 == row[0]).unwrap_or_else(|| panic!("{} is tested", row[0]));
+        let &(name, function, of_rust) =
+            FEATURES.iter().find(|feature| feature.0 == row[0]).unwrap_or_else(|| panic!("{} is tested", row[0]));
         for (at, source) in sources.iter().enumerate() {
             let language = &languages[at + 1];
             let (before, sought) = if language == "Rust" { ("fn ", of_rust) } else { ("", function) };
