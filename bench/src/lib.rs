@@ -4,10 +4,10 @@
 //! allocation. All hash with foldhash, the fast kind that kvlight uses, and a random seed. All allocate with the system's
 //! allocator, and all are compiled with the same settings.
 //!
-//! - [`peers`]: one type per peer, all with the same few operations. [`face`]: those operations as C functions.
+//! - [`peers`]: one type per peer, all with the same few operations. [`c_api`]: those operations as C functions.
 //! - [`loading`]: loading through the peers' own async interfaces, and through a worker thread and channels.
 
 mod bytes;
-mod face;
+mod c_api;
 mod loading;
 mod peers;

@@ -240,7 +240,7 @@ int main(int argc, char **argv)
 
     kvl_config_t *config = NULL;
     kvl_tasks_t *tasks = NULL;
-    kvl_options_t *options = NULL, *anew = NULL;
+    kvl_options_t *options = NULL, *reload = NULL;
     kvl_error_t *error = NULL;
     kvl_fetch_t *fetch = NULL;
 
@@ -254,11 +254,11 @@ int main(int argc, char **argv)
 
     kvl_options_new(&options);
     kvl_options_set_progress(options, on_progress, 100);
-    kvl_options_new(&anew);
-    kvl_options_set_progress(anew, on_progress, 100);
-    kvl_options_set(anew, "read", "refresh");
+    kvl_options_new(&reload);
+    kvl_options_set_progress(reload, on_progress, 100);
+    kvl_options_set(reload, "read", "refresh");
 
-    struct pass passes[3] = {{.name = "all absent"}, {.name = "all resident"}, {.name = "half of them twice, anew"}};
+    struct pass passes[3] = {{.name = "all absent"}, {.name = "all resident"}, {.name = "half of them twice, reloaded"}};
     run(&passes[0], tasks, files, file_count, options);
     run(&passes[1], tasks, files, file_count, options);
 
@@ -271,9 +271,9 @@ int main(int argc, char **argv)
     memcpy(twice, files, half * sizeof *twice);
     memcpy(twice + half, files, half * sizeof *twice);
     kvl_fetch_new(&fetch);
-    kvl_tasks_fetch_each(tasks, files, half, anew, fetch, on_cancelled, NULL, NULL);
+    kvl_tasks_fetch_each(tasks, files, half, reload, fetch, on_cancelled, NULL, NULL);
     kvl_fetch_cancel(fetch);
-    run(&passes[2], tasks, twice, 2 * half, anew);
+    run(&passes[2], tasks, twice, 2 * half, reload);
     kvl_fetch_wait(fetch, KVL_FOREVER);
 
     if (list)
@@ -286,7 +286,7 @@ int main(int argc, char **argv)
         end(&passes[i]);
     kvl_tasks_free(tasks);
     kvl_options_free(options);
-    kvl_options_free(anew);
+    kvl_options_free(reload);
     kvl_config_free(config);
     free(twice);
     for (size_t i = 0; i < file_count; i++)

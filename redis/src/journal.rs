@@ -44,7 +44,7 @@ impl Journal {
         (self.is_everything, self.has_overflowed, self.everything_at) = (!kept.is_zero(), false, now_ms);
     }
 
-    /// What this journal said of everything when it was like `before` was cleared again now.
+    /// Records that the clear that this journal contained when it was copied to `before` has been repeated now.
     pub fn note_repeated(&mut self, before: &Journal, now_ms: u64) {
         if self.everything_at == before.everything_at {
             (self.has_overflowed, self.everything_at) = (false, now_ms);
@@ -102,10 +102,10 @@ mod tests {
         assert!(!journal.is_everything, "the clear is old enough");
         assert!(journal.is_in_use(329, KEPT) && !journal.is_in_use(330, KEPT));
         journal.add([&b"f"[..]].into_iter(), 400, KEPT);
-        assert_eq!(journal.keys().count(), 3, "nothing is forgotten unless that is asked for");
+        assert_eq!(journal.keys().count(), 3, "only forget_old forgets");
         journal.forget_old(500, KEPT);
         journal.add([&b"g"[..]].into_iter(), 500, Duration::ZERO);
-        assert_eq!(journal.keys().count(), 0, "nothing is to be remembered");
+        assert_eq!(journal.keys().count(), 0, "with a duration of 0 nothing is remembered");
     }
 
     #[test]
@@ -114,20 +114,20 @@ mod tests {
         for nth in 0..=MOST_KEYS {
             add(&mut journal, &nth.to_string(), 0);
         }
-        assert!(journal.is_everything && journal.keys().next().is_none(), "too many keys are all keys");
-        assert!(journal.has_overflowed, "of every server");
+        assert!(journal.is_everything && journal.keys().next().is_none(), "too many keys count as a clear");
+        assert!(journal.has_overflowed, "which every server must repeat");
         journal.add_all(1, KEPT);
-        assert!(journal.is_everything && !journal.has_overflowed, "a clear is of the server that has the epoch");
+        assert!(journal.is_everything && !journal.has_overflowed, "a clear by the program is repeated by the server that has the epoch alone");
         let before = journal.clone();
         journal.note_repeated(&before, 50);
         journal.forget_old(120, KEPT);
-        assert!(journal.is_everything, "a clear that was repeated is one of that time");
+        assert!(journal.is_everything, "a repeated clear counts as written at the time of its repetition");
         (journal.has_overflowed, journal.everything_at) = (true, 130);
         journal.note_repeated(&before, 140);
-        assert!(journal.has_overflowed, "what came meanwhile was not repeated");
+        assert!(journal.has_overflowed, "a later clear was not repeated");
         let mut journal = Journal::default();
         let long = vec![b'k'; 1 << 16];
         journal.add((0..=MOST_BYTES >> 16).map(|_| &long[..]), 0, KEPT);
-        assert!(journal.is_everything && journal.keys().next().is_none(), "so are too many bytes of keys");
+        assert!(journal.is_everything && journal.keys().next().is_none(), "so do too many bytes of keys");
     }
 }

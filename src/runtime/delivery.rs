@@ -21,7 +21,7 @@ pub trait Deliverable: Send + Sync {
     fn pull(self: Arc<Self>) -> PullResult;
 }
 
-/// An event that was taken out. The caller knows its type. Everything that it lends is valid until it is dropped.
+/// An event that was taken out. The caller knows its type. Everything borrowed from it is valid until it is dropped.
 pub type AnyEvent = Box<dyn Any>;
 
 /// The result of a delivery.
@@ -154,7 +154,7 @@ impl DispatcherState {
 }
 
 /// The number of events of one item that are delivered before the next item gets its turn. Without it an endless item, such as removals
-/// under constant writes, would delay the others for ever.
+/// under constant writes, would delay the others forever.
 const BURST: usize = 256;
 
 fn deliver(item: Arc<dyn Deliverable>, most: usize) -> Remainder {

@@ -57,7 +57,7 @@ impl<V> FetchFuture<V> {
 
     /// The same fetch, whose result also says where the value came from, how old it is, and whether it is stale.
     pub fn detailed(mut self) -> DetailedFetch<V> {
-        // Only a fetch of many keys is told the age of what the call itself finds.
+        // Only a fetch of many keys gets the age of values that the call itself finds.
         if let CallStage::New(_) = self.call.stage {
             self.call.form = Form::All;
         }

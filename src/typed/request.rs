@@ -12,14 +12,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What the cache has of a key that a provider is asked for.
+/// The stored entry of a key that a provider is to load.
 #[derive(Debug)]
 pub struct StaleEntry<V> {
     /// `None`: the key is known to be absent.
     pub value: Option<Arc<V>>,
     /// The time since the value was loaded or put.
     pub age: Duration,
-    /// The version that was stated with the value; empty if none was.
+    /// The version that was stored with the value; empty if there was none.
     pub version: String,
 }
 
@@ -78,7 +78,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
     }
 
     /// Answers the key at `index` with what [`LoadRequest::stale`] returns: the record has not changed. The same value gets a new lifetime, and keeps
-    /// its version and its tags unless the terms state others. Refused also if the cache has nothing of the key.
+    /// its version and its tags unless the terms state others. Refused also if the cache has no entry of the key.
     pub fn not_modified(&self, index: usize, terms: EntryTerms) -> bool {
         terms.stated().and_then(|terms| self.ticket.not_modified(index, terms)) == Ok(Status::OK)
     }

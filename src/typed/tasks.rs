@@ -118,7 +118,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        // Only a fetch of many keys is told the age of what the call itself finds.
+        // Only a fetch of many keys gets the age of values that the call itself finds.
         Fetched::new(self.wait_for_one(Form::All, key, self.own(options)?.into())?)
     }
 

@@ -89,7 +89,7 @@ fn the_demo_reports_its_figures() {
         line[name.len()..].split_whitespace().map(|cell| cell.parse().expect("a number")).collect::<Vec<f64>>()
     };
     // keys, ms, requests, hits, joined, failed
-    let (first, second, third) = (row("all absent"), row("all resident"), row("half of them twice, anew"));
+    let (first, second, third) = (row("all absent"), row("all resident"), row("half of them twice, reloaded"));
     let all = (FILES + 3) as f64;
     assert_eq!((first[0], first[3], first[5]), (all, 0.0, 1.0), "only the broken link fails\n{said}");
     assert!(first[2] >= (all / 64.0).ceil() && first[2] < all / 8.0, "requests hold many keys\n{said}");

@@ -56,7 +56,7 @@ fn s07_an_entry_that_ends_before_all_others_wakes_the_timer() {
             let terms = StoreTerms { ttl: Some(Ttl::of_ms(ms)), ..StoreTerms::default() };
             assert_eq!(put(&world.core, key, NewEntry { terms, ..NewEntry::new(value("v")) }), Status::OK);
         }
-        until("it has left untouched", || world.stats().store.removed(kvlight::cache::Cause::Expired).entries == round);
+        until("it has expired without another call", || world.stats().store.removed(kvlight::cache::Cause::Expired).entries == round);
     }
     world.free();
 }

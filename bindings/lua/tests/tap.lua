@@ -1,4 +1,4 @@
--- Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first twelve are counted for the table of the hosts.
+-- Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first twelve are counted in the row that tests/tiers/hosts/run prints.
 
 local M = {}
 
@@ -41,7 +41,7 @@ function M.scenario(name, run)
   scenarios[#scenarios + 1] = { name = name, run = run }
 end
 
--- Runs the scenarios, and ends the process. With `row`, prints a row for the table of the hosts.
+-- Runs the scenarios, and ends the process. With `row`, also prints that row.
 function M.run(row)
   local passed = 0
   local failed = 0

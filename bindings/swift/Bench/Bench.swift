@@ -9,7 +9,7 @@ import KVLightCompat
 
 typealias Cache = KVLight.MemoryCache
 
-final class Behind: @unchecked Sendable {
+final class LockedDictionary: @unchecked Sendable {
     private let lock = NSLock()
     private var elements: [Int: String] = [:]
 
@@ -63,21 +63,21 @@ struct Table {
 
 /// Returns when each key's callback has run.
 func allDelivered(_ keys: [Int], _ ask: (Int, @escaping @Sendable () -> Void) -> Void) async {
-    let left = Left(keys.count)
+    let countdown = Countdown(keys.count)
     await withCheckedContinuation { done in
         for key in keys {
-            ask(key) { if left.last() { done.resume() } }
+            ask(key) { if countdown.isLast() { done.resume() } }
         }
     }
 }
 
-final class Left: @unchecked Sendable {
+final class Countdown: @unchecked Sendable {
     private let lock = NSLock()
     private var count: Int
 
     init(_ count: Int) { self.count = count }
 
-    func last() -> Bool {
+    func isLast() -> Bool {
         lock.withLock {
             count -= 1
             return count == 0
@@ -99,12 +99,12 @@ struct Bench {
                 cache: .init(capacity: 1_000_000)))
         let cache = Cache<Int, String>(configuration: .init(capacity: 1_000_000))
         let texts = Cache<String, String>(configuration: .init(capacity: 1_000_000))
-        let behind = Behind()
+        let locked = LockedDictionary()
         let names = (0..<resident).map { "the post with the number \($0)" }
         for key in 0..<resident {
             cache.set(element: "post \(key)", for: key)
             texts.set(element: "post \(key)", for: names[key])
-            behind[key] = "post \(key)"
+            locked[key] = "post \(key)"
         }
         _ = try await posts.values(for: Array(0..<resident))
 
@@ -130,7 +130,7 @@ struct Bench {
             // All of them, which do not fit into a processor's cache, and a thousand, which do.
             for (keys, which) in [(order, "of 100,000"), (hot, "of 1,000")] {
                 table.add("dictionary behind a lock, \(which)", await nanoseconds(resident) {
-                    for key in keys where behind[key] == nil { fatalError() }
+                    for key in keys where locked[key] == nil { fatalError() }
                 })
                 table.add("getElement, Int key, \(which)", await nanoseconds(resident) {
                     for key in keys where cache.getElement(for: key).isMiss { fatalError() }

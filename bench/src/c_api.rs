@@ -59,7 +59,7 @@ unsafe fn put<P: Peer>(cache: *mut c_void, key: *const u8, len: usize, data: *co
     0
 }
 
-macro_rules! face {
+macro_rules! c_functions {
     ($peer:ty, $new:ident, $get:ident, $get_into:ident, $put:ident, $len:ident, $free:ident) => {
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $new(capacity: usize, careful: c_int) -> *mut c_void {
@@ -95,12 +95,12 @@ macro_rules! face {
     };
 }
 
-face!(Quick, quick_new, quick_get, quick_get_into, quick_put, quick_len, quick_free);
-face!(Moka, moka_new, moka_get, moka_get_into, moka_put, moka_len, moka_free);
-face!(Lru, lru_new, lru_get, lru_get_into, lru_put, lru_len, lru_free);
-face!(LruSharded, lrus_new, lrus_get, lrus_get_into, lrus_put, lrus_len, lrus_free);
-face!(Papaya, papaya_new, papaya_get, papaya_get_into, papaya_put, papaya_len, papaya_free);
-face!(Floor, floor_new, floor_get, floor_get_into, floor_put, floor_len, floor_free);
+c_functions!(Quick, quick_new, quick_get, quick_get_into, quick_put, quick_len, quick_free);
+c_functions!(Moka, moka_new, moka_get, moka_get_into, moka_put, moka_len, moka_free);
+c_functions!(Lru, lru_new, lru_get, lru_get_into, lru_put, lru_len, lru_free);
+c_functions!(LruSharded, lrus_new, lrus_get, lrus_get_into, lrus_put, lrus_len, lrus_free);
+c_functions!(Papaya, papaya_new, papaya_get, papaya_get_into, papaya_put, papaya_len, papaya_free);
+c_functions!(Floor, floor_new, floor_get, floor_get_into, floor_put, floor_len, floor_free);
 
 /// Releases a value that a lookup returned.
 #[unsafe(no_mangle)]
