@@ -212,7 +212,7 @@ unsafe extern "C-unwind" fn is_short(calls: *mut c_void, _: *const u8, key_len: 
     u32::from(key_len < 3)
 }
 
-/// More keys than are looked ahead: twice, of all lengths that are compared in a way of their own, empty, too long, absent, and null.
+/// More keys than are prefetched ahead: some twice, with every length that has its own comparison, empty, too long, absent, and null.
 #[test]
 fn s01_s10_many_lookups_in_one_call_answer_each_key_as_a_single_one_would() {
     const MAX: usize = KVL_KEY_MAX as usize;

@@ -39,7 +39,7 @@ fn labels(of: u8) -> Option<Labels> {
     Labels::new(version, (0..TAGS.len()).filter(|tag| of & 1 << tag != 0).map(|tag| TAGS[tag])).expect("good labels")
 }
 
-/// What each combination of labels costs, as a store without anything else says.
+/// The cost of each combination of labels, measured in an otherwise empty store.
 fn label_costs() -> [u64; 8] {
     let store = Store::new(&CacheSettings { shards: Some(1), ..CacheSettings::default() }, None);
     let (clock, mut out) = (Clock::manual(Millis(0)), Departures::new());
@@ -260,10 +260,10 @@ impl Model {
         PutOutcome::Stored { cost: self.entries[at].cost, expires_at: (end != u64::MAX).then_some(Millis(end)) }
     }
 
-    /// Ends the time of the live entries that are meant, and returns their number.
-    fn end_now(&mut self, is_meant: impl Fn(&ModelEntry) -> bool) -> usize {
+    /// Expires the live entries that are selected, and returns their number.
+    fn end_now(&mut self, is_selected: impl Fn(&ModelEntry) -> bool) -> usize {
         let meant: Vec<usize> =
-            (0..self.entries.len()).filter(|at| is_meant(&self.entries[*at]) && !self.is_due(&self.entries[*at])).collect();
+            (0..self.entries.len()).filter(|at| is_selected(&self.entries[*at]) && !self.is_due(&self.entries[*at])).collect();
         meant.iter().for_each(|at| self.entries[*at].deadline = self.now);
         meant.len()
     }
@@ -313,7 +313,7 @@ impl Model {
         }
     }
 
-    /// Evicts until there are at most so many entries of this total cost.
+    /// Evicts until there are at most this many entries with at most this total cost.
     fn trim_to(&mut self, entries: u64, cost: u64) -> Vec<Left> {
         let mut left = Vec::new();
         loop {
@@ -430,7 +430,7 @@ fn any_op(many: bool) -> impl Strategy<Value = Op> {
     let naming = (any::<bool>(), labels);
     let put = (keys.clone(), prop::bool::weighted(0.2), cost, any_ttl(), prop::bool::weighted(0.2), when, any_priority(many), naming);
     let put = put.prop_map(move |(key, null, cost, ttl, keep_ttl, when, priority, (naming, labels))| {
-        // To get to many levels, entries must stay, with different priorities.
+        // To reach many levels, entries with different priorities must stay.
         let ttl = if many { None } else { ttl };
         let priority = if many && cost % 20 != 0 { f64::from(key) } else { priority };
         Op::Put { key, null, cost, ttl, keep_ttl, when, priority, naming, labels }

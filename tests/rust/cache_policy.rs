@@ -20,7 +20,7 @@ enum Queue {
     Main,
 }
 
-/// Where an entry is, and how often it was used there.
+/// The queue that an entry is in, and how often it was used there.
 #[derive(Clone, Copy, Debug)]
 pub struct Standing(Queue, u8);
 
@@ -30,13 +30,13 @@ struct Entry {
     standing: Standing,
 }
 
-/// S3-FIFO over keys. Each priority has a small and a main queue; ghosts are common.
+/// S3-FIFO over keys. Each priority has a small and a main queue; all priorities share the ghosts.
 #[derive(Default)]
 pub struct Reference {
     entries: HashMap<u8, Entry>,
-    /// All entries in the order in which they came to the end of a queue; which queue, says their standing.
+    /// All entries in the order in which they entered their queue. Their standing says which queue that is.
     order: VecDeque<u8>,
-    /// The keys that were evicted from a small queue, and how many were before them.
+    /// The keys that were evicted from a small queue, each with the number of keys evicted before it.
     ghosts: Vec<(u8, usize)>,
     evicted: usize,
     /// The limit for which a victim was chosen last.
@@ -48,7 +48,7 @@ impl Reference {
         self.entries[&key].standing
     }
 
-    /// An entry takes this of the one that it replaces.
+    /// The standing that an entry takes over from the one that it replaces, which counts as a use.
     pub fn standing_once_more(&self, key: u8) -> Standing {
         let Standing(queue, uses) = self.standing(key);
         Standing(queue, (uses + 1).min(3))
@@ -99,7 +99,7 @@ impl Reference {
         self.entries.get_mut(&key).expect("the entry is there").standing = standing;
     }
 
-    /// The entry leaves, for whatever reason. An eviction is noted by [`Reference::evict`] before.
+    /// Removes an entry, for whatever reason. An eviction is recorded by [`Reference::evict`] before.
     pub fn leave(&mut self, key: u8) {
         self.entries.remove(&key);
         self.order.retain(|other| *other != key);
@@ -128,7 +128,7 @@ impl Reference {
         self.of(priority, queue).map(|key| if scarce == Scarce::Entries { 1 } else { self.entries[&key].cost }).sum()
     }
 
-    /// The entry that leaves next. The search moves entries that were used.
+    /// Returns the entry to evict next. The search moves entries that were used.
     pub fn victim(&mut self, scarce: Scarce) -> Option<u8> {
         let priority = self.lowest()?;
         self.scarce = scarce;
@@ -242,7 +242,7 @@ fn s05_s3fifo_a_key_that_comes_back_soon_takes_the_room_of_one_that_was_not_used
     let mut story = Story::of_capacity(10);
     story.put_all(0..10);
     assert_eq!((story.hits(0..9), story.hits(0..9)), (9, 9));
-    // All that was used goes to main, where it begins without uses; the rest passes through small.
+    // The used entries move to main, where they begin without uses; the others leave through small.
     story.put_all(10..12);
     assert_eq!(story.left(), [9, 10]);
     // 9 has a ghost, and the first of main was not used since it came there.
@@ -303,7 +303,7 @@ fn s05_s3fifo_small_has_a_tenth_of_the_cost_if_that_is_the_limit() {
 fn s05_s3fifo_a_value_that_replaces_another_keeps_its_standing() {
     let mut story = Story::of_capacity(10);
     story.put_all(0..10);
-    // Put three times: as if used twice.
+    // Putting a key three times counts as two uses.
     story.put_all([3, 3, 5]);
     story.left();
     story.put_all(10..20);

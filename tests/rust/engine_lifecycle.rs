@@ -535,7 +535,7 @@ fn l05_fault37_dispose_is_allowed_in_every_callback_with_the_last_reference() {
                         let _ = notify.send(());
                     });
                     hooked.store(true, Ordering::SeqCst);
-                    // A hook that has not begun when the request is finished never will, so the test waits for it.
+                    // A hook that has not begun when the request is finished is never called, so the test waits for its beginning.
                     if set == Status::OK {
                         notified.recv_timeout(PATIENCE).expect("the hook is called");
                     }

@@ -23,7 +23,7 @@ struct Metrics {
 }
 
 impl Metrics {
-    /// Starts it without outages, but for those by signal.
+    /// Starts it without outages, except those caused by a signal.
     fn start(name: &str) -> Metrics {
         Metrics::with_outages(name, "0")
     }
@@ -158,7 +158,7 @@ fn a_slow_client_delays_no_other() {
     let mut dripping = TcpStream::connect(&metrics.address).expect("the program listens");
     dripping.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
     let mut answer = Vec::new();
-    // Some hundred times as long as the example waits.
+    // A hundred times as long as the example waits.
     let is_disconnected = (0..4000).any(|_| {
         let _ = dripping.write_all(b"x");
         match dripping.read_to_end(&mut answer) {
@@ -248,7 +248,7 @@ fn r07_r14_an_outage_is_counted_and_shown() {
     let stats = metrics.stats_when(|stats| stats["breaker"]["state"] == json!(1) && stats["stale"]["error"].as_u64() > Some(0));
     assert!(stats["breaker"]["opened"].as_u64() > Some(0), "{stats}");
     if let Some(browser) = &mut browser {
-        // It is half open for a moment now and then.
+        // It is half open for a moment from time to time.
         assert_eq!(browser.value(&breaker_is("circuit breaker open")), json!("circuit breaker open"));
         assert_eq!(browser.value("document.getElementById('breaker').className"), json!("trouble"));
         assert_eq!(browser.value("document.getElementById('outage').textContent"), json!("the provider is down"));

@@ -17,7 +17,7 @@ use std::time::Duration;
 const PLAIN: TierAbilities = TierAbilities { is_conditional: false, grants_leases: false, takes_objects: false };
 const LEASES: TierAbilities = TierAbilities { is_conditional: true, grants_leases: true, takes_objects: false };
 
-/// What a store has under a key: an entry, or the lease of who loads it.
+/// The value of a key in the store: an entry, or the lease of the engine that loads it.
 #[derive(Clone)]
 struct Held {
     token: u64,
@@ -74,7 +74,7 @@ impl SecondTierStore for MemoryTier {
                         Some(Held { token, entry: Some((data, ttl)) }) => {
                             request.hit(index, &data, ttl.map_or(TtlLeft::Never, TtlLeft::Millis), &token.to_le_bytes())
                         }
-                        // Somebody else loads it: this one gets no lease.
+                        // Another engine loads it, so this one gets no lease.
                         Some(Held { entry: None, .. }) => request.miss(index, &[]),
                         None => {
                             held.insert(key.clone(), Held { token, entry: None });
@@ -232,7 +232,7 @@ fn t01_a_miss_a_failure_and_damage_are_no_results() {
         answer(tier.next(TierRequestKind::Read));
         let outcome = waiter.outcome();
         assert_eq!((text_of(&outcome), outcome.source), (format!("{key}!"), Source::Provider));
-        // What was found out about it, it may be filled.
+        // A key without a valid entry there is filled with the answer.
         if ["miss", "damage", "expired"].contains(&key) {
             assert_eq!(tier.next(TierRequestKind::Fill).finish(), Status::OK);
         }
@@ -309,7 +309,7 @@ fn t03_f08_an_older_load_never_replaces_a_newer_write_in_any_process() {
         assert_eq!(waiter.text(), "old", "who asked before the write may receive what was before it");
         until("the fill was refused", || loads.stats().tasks.tier_fills_refused == 1);
         assert_eq!(tier.has("k"), write == "put");
-        // Told of the write, the process that loaded does not keep the old value either.
+        // Once it is notified of the write, the process that loaded does not keep the old value either.
         assert_eq!(loads.core.invalidate([&b"k"[..]].into_iter(), kvlight::engine::invalidate::Outdated::Removed), Ok(()));
         let waiter = loads.fetch("k");
         if write == "put" {
@@ -628,7 +628,7 @@ fn t02_a_refresh_loads_whatever_a_look_finds_and_replaces_it() {
     let fill = tier.next(TierRequestKind::Fill);
     assert_eq!(fill.entry(0).expect("an entry").token, b"seen");
     assert_eq!(fill.finish(), Status::OK);
-    // A fetch that loads in any case and joins a look.
+    // A fetch with `read` = `refresh` that joins a lookup in the second tier.
     world.remove("k");
     assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK);
     let normal = world.fetch("k");
@@ -690,7 +690,7 @@ fn t12_a_bounded_number_of_requests_read_at_a_time() {
     let read = tier.next(TierRequestKind::Read);
     assert_eq!(read.keys().iter().collect::<Vec<_>>(), [b"b", b"c"], "those that waited are one request");
     assert_eq!(first.text(), "1");
-    // A request that takes too long keeps its place, and those that wait for one go to the provider.
+    // A request that takes too long still counts towards the limit, and keys that wait for a request go to the provider.
     let fourth = world.fetch("d");
     world.advance(50);
     for _ in 0..3 {

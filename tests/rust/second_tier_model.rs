@@ -1,6 +1,6 @@
 //! The protocol between processes, explored exhaustively (rules T02, T03, T05): two processes load a key through a second tier while a third writes
-//! it. In every order of reads, leases, fills, news and evictions, no process and not the second tier may keep the old value once everything is
-//! quiet. One rule left out, and an order is found in which one does: so each rule is needed, and the exploration would notice its loss.
+//! it. In every order of reads, leases, fills, notices and evictions, no process and not the second tier may keep the old value once everything is
+//! idle. If any one rule is left out, an order is found in which one does: so each rule is needed, and the exploration would notice its loss.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ const LOADERS: usize = 2;
 const WRITER: usize = 2;
 const PROCESSES: usize = 3;
 
-/// What lies under the key in the second tier.
+/// The value of the key in the second tier.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Cell {
     Empty,
@@ -18,16 +18,16 @@ enum Cell {
     Entry(u8),
 }
 
-/// When a fill is done.
+/// The condition of a fill.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Fill {
-    /// While the lease of the very load stands.
+    /// The cell still has the lease of this load.
     Lease,
-    /// While the cell is as the look had found it.
+    /// The cell is as the lookup had found it.
     AsSeen,
-    /// While the cell is empty.
+    /// The cell is empty.
     IfEmpty,
-    /// Always.
+    /// None.
     Always,
 }
 
@@ -43,15 +43,15 @@ enum Write {
 struct Rules {
     fill: Fill,
     write: Write,
-    /// An answer is stored in a process only if no news came since its look began, or since its load began.
+    /// An answer is stored in a process only if no notice arrived since its lookup began, or since its load began.
     has_stamps: bool,
-    /// News are sent after the change.
-    news_after_change: bool,
-    /// News are sent at all.
-    has_news: bool,
-    /// How many times the second tier may lose what it has.
+    /// Notices are sent after the change.
+    notices_after_change: bool,
+    /// Notices are sent at all.
+    has_notices: bool,
+    /// How many times the second tier may lose its value.
     evictions: u8,
-    /// A load may take the lease of another one over.
+    /// A load may take over the lease of another one.
     steals: bool,
 }
 
@@ -59,13 +59,13 @@ const PROTOCOL: Rules = Rules {
     fill: Fill::Lease,
     write: Write::Remove,
     has_stamps: true,
-    news_after_change: true,
-    has_news: true,
+    notices_after_change: true,
+    has_notices: true,
     evictions: 2,
     steals: true,
 };
 
-/// Where a load is.
+/// The stage of a load.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Load {
     Idle,
@@ -80,12 +80,12 @@ struct State {
     source: u8,
     cell: Cell,
     loads: [Load; LOADERS],
-    /// The writes that are left to do, in order.
+    /// The steps of the write that are left to do, in order.
     writes: Vec<Step>,
     stores: [Option<u8>; PROCESSES],
-    /// How many news each process has heard, and how many are on their way to it.
-    heard: [u8; PROCESSES],
-    coming: [u8; PROCESSES],
+    /// How many notices each process has received, and how many have been sent to it and not received.
+    received: [u8; PROCESSES],
+    in_flight: [u8; PROCESSES],
     evictions: u8,
 }
 
@@ -93,14 +93,14 @@ struct State {
 enum Step {
     Commit,
     Change,
-    Tell,
+    Notify,
 }
 
 impl State {
     fn first(rules: Rules) -> State {
-        let mut writes = match (rules.news_after_change, rules.has_news) {
-            (true, true) => vec![Step::Commit, Step::Change, Step::Tell],
-            (false, true) => vec![Step::Commit, Step::Tell, Step::Change],
+        let mut writes = match (rules.notices_after_change, rules.has_notices) {
+            (true, true) => vec![Step::Commit, Step::Change, Step::Notify],
+            (false, true) => vec![Step::Commit, Step::Notify, Step::Change],
             (_, false) => vec![Step::Commit, Step::Change],
         };
         writes.reverse();
@@ -110,13 +110,13 @@ impl State {
             loads: [Load::Idle; LOADERS],
             writes,
             stores: [None; PROCESSES],
-            heard: [0; PROCESSES],
-            coming: [0; PROCESSES],
+            received: [0; PROCESSES],
+            in_flight: [0; PROCESSES],
             evictions: rules.evictions,
         }
     }
 
-    /// Every state that can follow.
+    /// Every possible next state.
     fn next(&self, rules: Rules) -> Vec<State> {
         let mut all = Vec::new();
         let mut add = |change: &dyn Fn(&mut State)| {
@@ -125,7 +125,7 @@ impl State {
             all.push(next);
         };
         for (at, load) in self.loads.into_iter().enumerate() {
-            let stamp = self.heard[at];
+            let stamp = self.received[at];
             match load {
                 // The read, and with it the lease of an empty cell. A load that waits for another one is idle until it reads again, or takes the
                 // lease over.
@@ -160,13 +160,13 @@ impl State {
                         Fill::Always => true,
                     };
                     // A load that was overtaken fills nothing.
-                    if fills && (!rules.has_stamps || next.heard[at] == stamp) {
+                    if fills && (!rules.has_stamps || next.received[at] == stamp) {
                         next.cell = Cell::Entry(value);
                     }
                     next.loads[at] = Load::Answered { value, stamp };
                 }),
                 Load::Answered { value, stamp } => add(&|next| {
-                    if !rules.has_stamps || next.heard[at] == stamp {
+                    if !rules.has_stamps || next.received[at] == stamp {
                         next.stores[at] = Some(value);
                     }
                     next.loads[at] = Load::Done;
@@ -183,14 +183,14 @@ impl State {
                         next.cell = if rules.write == Write::Put { Cell::Entry(1) } else { Cell::Empty };
                         next.stores[WRITER] = Some(1).filter(|_| rules.write == Write::Put);
                     }
-                    Step::Tell => (0..LOADERS).for_each(|process| next.coming[process] += 1),
+                    Step::Notify => (0..LOADERS).for_each(|process| next.in_flight[process] += 1),
                 }
             });
         }
-        for process in (0..LOADERS).filter(|process| self.coming[*process] > 0) {
+        for process in (0..LOADERS).filter(|process| self.in_flight[*process] > 0) {
             add(&|next| {
-                next.coming[process] -= 1;
-                next.heard[process] += 1;
+                next.in_flight[process] -= 1;
+                next.received[process] += 1;
                 next.stores[process] = None;
             });
         }
@@ -204,7 +204,7 @@ impl State {
     }
 
     fn is_quiet(&self) -> bool {
-        self.writes.is_empty() && self.coming == [0; PROCESSES] && self.loads == [Load::Done; LOADERS]
+        self.writes.is_empty() && self.in_flight == [0; PROCESSES] && self.loads == [Load::Done; LOADERS]
     }
 
     fn keeps_the_old_value(&self) -> bool {
@@ -212,7 +212,7 @@ impl State {
     }
 }
 
-/// How many states there are; `Err`: one in which all is quiet and the old value stays.
+/// The number of states; `Err`: a state in which everything is idle and the old value stays.
 fn explore(rules: Rules) -> Result<usize, State> {
     let first = State::first(rules);
     let mut seen = HashSet::from([first.clone()]);
@@ -237,7 +237,7 @@ fn t02_t03_t05_t10_no_old_value_stays_after_a_write() {
 #[test]
 fn t03_a_fill_that_compares_less_brings_an_old_value_back() {
     for fill in [Fill::Always, Fill::IfEmpty, Fill::AsSeen] {
-        // Without news in between: what stays in the second tier is found by the next load.
+        // Without notices in between: what stays in the second tier is found by the next load.
         let found = explore(Rules { fill, ..PROTOCOL });
         assert!(found.is_err(), "{fill:?} was not noticed");
     }
@@ -250,6 +250,6 @@ fn t02_without_stamps_a_process_keeps_what_it_read_before_the_news() {
 
 #[test]
 fn t05_news_before_the_change_or_none_leave_an_old_value() {
-    assert!(explore(Rules { news_after_change: false, ..PROTOCOL }).is_err());
-    assert!(explore(Rules { has_news: false, ..PROTOCOL }).is_err());
+    assert!(explore(Rules { notices_after_change: false, ..PROTOCOL }).is_err());
+    assert!(explore(Rules { has_notices: false, ..PROTOCOL }).is_err());
 }
