@@ -29,5 +29,6 @@ pub use base::clock::ManualClock;
 pub use cache::Cause;
 pub use typed::{
     BatchFuture, BreakerOverride, BreakerState, Builder, CacheKey, CacheState, DetailedBatch, DetailedFetch, EntryTerms, ErrorKind,
-    FetchError, FetchFuture, FetchOptions, FetchResult, Fetched, IntoSetting, KeyBytes, LoadRequest, Source, StaleEntry, Tasks, TypedCache,
+    FetchError, FetchFuture, FetchOptions, FetchProgress, FetchResult, Fetched, IntoSetting, KeyBytes, LoadRequest, Source, StaleEntry,
+    Tasks, TypedCache,
 };

@@ -2,9 +2,9 @@
 
 use super::error::FetchError;
 use super::fetched::Fetched;
+use super::options::{CallOptions, FetchProgress, ProgressReport};
 use super::tasks::FetchResult;
 use super::value::shared;
-use crate::base::config::FetchSettings;
 use crate::base::sync::Mutex;
 use crate::engine::Core;
 use crate::engine::call_settings::CallSettings;
@@ -51,8 +51,8 @@ pub struct DetailedFetch<V>(FetchFuture<V>);
 pub struct DetailedBatch<V>(BatchFuture<V>);
 
 impl<V> FetchFuture<V> {
-    pub(super) fn new(core: Arc<Core>, key: Vec<u8>, settings: OwnSettings) -> FetchFuture<V> {
-        FetchFuture { call: PendingCall::new(core, Form::Each, vec![key], settings), value: PhantomData }
+    pub(super) fn new(core: Arc<Core>, key: Vec<u8>, options: OwnOptions) -> FetchFuture<V> {
+        FetchFuture { call: PendingCall::new(core, Form::Each, vec![key], options), value: PhantomData }
     }
 
     /// The same fetch, whose result also says where the value came from, how old it is, and whether it is stale.
@@ -66,8 +66,8 @@ impl<V> FetchFuture<V> {
 }
 
 impl<V> BatchFuture<V> {
-    pub(super) fn new(core: Arc<Core>, keys: Vec<Vec<u8>>, settings: OwnSettings) -> BatchFuture<V> {
-        BatchFuture { call: PendingCall::new(core, Form::All, keys, settings), value: PhantomData }
+    pub(super) fn new(core: Arc<Core>, keys: Vec<Vec<u8>>, options: OwnOptions) -> BatchFuture<V> {
+        BatchFuture { call: PendingCall::new(core, Form::All, keys, options), value: PhantomData }
     }
 
     /// The same fetch, whose results also say where the values came from, how old they are, and whether they are stale.
@@ -117,8 +117,8 @@ pub(super) fn only_outcome(answer: FetchAnswer) -> Outcome {
     }
 }
 
-/// The settings of a call with options; `None`: the engine's. An error if the options were refused.
-pub(super) type OwnSettings = Result<Option<Arc<FetchSettings>>, FetchError>;
+/// The options of a call; an error if they were refused.
+pub(super) type OwnOptions = Result<CallOptions, FetchError>;
 
 /// One call of the engine, from its creation until its answer is taken.
 struct PendingCall {
@@ -130,7 +130,7 @@ struct PendingCall {
 
 enum CallStage {
     /// The future was never polled.
-    New(OwnSettings),
+    New(OwnOptions),
     /// The answer will be put into the slot.
     Running { handle: Arc<FetchHandle>, slot: Arc<Mutex<AnswerSlot>> },
     /// The answer was taken.
@@ -145,8 +145,8 @@ struct AnswerSlot {
 }
 
 impl PendingCall {
-    fn new(core: Arc<Core>, form: Form, keys: Vec<Vec<u8>>, settings: OwnSettings) -> PendingCall {
-        PendingCall { core, form, keys, stage: CallStage::New(settings) }
+    fn new(core: Arc<Core>, form: Form, keys: Vec<Vec<u8>>, options: OwnOptions) -> PendingCall {
+        PendingCall { core, form, keys, stage: CallStage::New(options) }
     }
 
     /// Polls a call for one key.
@@ -164,8 +164,8 @@ impl PendingCall {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {
         match &mut self.stage {
-            CallStage::New(settings) => match std::mem::replace(settings, Ok(None)) {
-                Ok(own) => self.start(own, context),
+            CallStage::New(options) => match std::mem::replace(options, Ok(CallOptions::default())) {
+                Ok(options) => self.start(options, context),
                 Err(refused) => {
                     self.stage = CallStage::Over;
                     Poll::Ready(Err(refused))
@@ -191,17 +191,18 @@ impl PendingCall {
         }
     }
 
-    fn start(&mut self, own: Option<Arc<FetchSettings>>, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {
+    fn start(&mut self, options: CallOptions, context: &mut Context<'_>) -> Poll<Result<FetchAnswer, FetchError>> {
         let handle = Arc::new(FetchHandle::new());
         let slot = Arc::new(Mutex::new(AnswerSlot { answer: None, waker: Some(context.waker().clone()) }));
+        let CallOptions { settings, progress } = options;
         let call = FetchCall {
             form: self.form,
-            settings: own.map_or_else(|| self.core.fetch_settings().into(), CallSettings::from),
-            progress_step: 0,
+            settings: settings.map_or_else(|| self.core.fetch_settings().into(), CallSettings::from),
+            progress_step: progress.as_ref().map_or(0, |progress| progress.step),
             handle: Some(&handle),
             at_once: true,
         };
-        let receiver = || Box::new(SlotReceiver(slot.clone())) as Box<dyn Receiver>;
+        let receiver = || Box::new(SlotReceiver { slot: slot.clone(), progress }) as Box<dyn Receiver>;
         let answer = self.core.fetch(self.keys.iter().map(Vec::as_slice), &call, receiver);
         match answer {
             Ok(FetchAnswer::Pending) => {
@@ -224,12 +225,15 @@ impl Drop for PendingCall {
     }
 }
 
-struct SlotReceiver(Arc<Mutex<AnswerSlot>>);
+struct SlotReceiver {
+    slot: Arc<Mutex<AnswerSlot>>,
+    progress: Option<ProgressReport>,
+}
 
 impl SlotReceiver {
     fn put(&self, answer: FetchAnswer) {
         let waker = {
-            let mut slot = self.0.lock();
+            let mut slot = self.slot.lock();
             slot.answer = Some(answer);
             slot.waker.take()
         };
@@ -246,5 +250,9 @@ impl Receiver for SlotReceiver {
         self.put(FetchAnswer::Ready(results));
     }
 
-    fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}
+    fn progress(&mut self, done: usize, failed: usize, total: usize) {
+        if let Some(progress) = &self.progress {
+            (progress.function)(FetchProgress { done, failed, total });
+        }
+    }
 }

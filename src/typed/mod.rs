@@ -52,7 +52,7 @@ pub use error::{ErrorKind, FetchError};
 pub use fetch::{BatchFuture, DetailedBatch, DetailedFetch, FetchFuture};
 pub use fetched::Fetched;
 pub use key::{CacheKey, KeyBytes};
-pub use options::FetchOptions;
+pub use options::{FetchOptions, FetchProgress};
 pub use request::{LoadRequest, StaleEntry};
 pub use setting::IntoSetting;
 pub use tasks::{FetchResult, Tasks};

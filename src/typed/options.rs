@@ -4,6 +4,7 @@ use super::error::FetchError;
 use super::setting::IntoSetting;
 use crate::base::Status;
 use crate::base::config::{Draft, FetchRefusal, FetchSettings, Input, Scope};
+use std::fmt;
 use std::sync::Arc;
 
 /// Settings for single calls, in place of the engine's. Those that `docs/CONFIGURATION.md` marks *per fetch* can be set; for each that is not
@@ -23,9 +24,44 @@ use std::sync::Arc;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "options have no effect before they are passed to a call"]
-pub struct FetchOptions(Draft);
+pub struct FetchOptions {
+    draft: Draft,
+    progress: Option<ProgressReport>,
+}
+
+/// The progress of a fetch of several keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FetchProgress {
+    /// The positions that are settled.
+    pub done: usize,
+    /// Those of them that failed.
+    pub failed: usize,
+    /// All positions.
+    pub total: usize,
+}
+
+/// A function that receives the progress, each time that so many more positions are settled.
+#[derive(Clone)]
+pub(super) struct ProgressReport {
+    pub step: usize,
+    pub function: Arc<dyn Fn(FetchProgress) + Send + Sync>,
+}
+
+/// What a call with options does otherwise than one without.
+#[derive(Default)]
+pub(super) struct CallOptions {
+    /// `None`: the engine's.
+    pub settings: Option<Arc<FetchSettings>>,
+    pub progress: Option<ProgressReport>,
+}
+
+impl fmt::Debug for FetchOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FetchOptions").field("draft", &self.draft).field("progress", &self.progress.is_some()).finish()
+    }
+}
 
 impl Default for FetchOptions {
     fn default() -> FetchOptions {
@@ -36,22 +72,35 @@ impl Default for FetchOptions {
 impl FetchOptions {
     /// Options that set nothing.
     pub fn new() -> FetchOptions {
-        FetchOptions(Draft::new(Scope::Fetch))
+        FetchOptions { draft: Draft::new(Scope::Fetch), progress: None }
     }
 
     /// Sets one setting by its name in `docs/CONFIGURATION.md`. If the name or the value is refused, calls with these options fail with
     /// [`super::ErrorKind::BadSetting`], and their error describes it.
     pub fn set(mut self, name: &str, value: impl IntoSetting) -> FetchOptions {
         // The draft remembers the first refused setting.
-        let _ = self.0.set(name, Input::Text(&value.to_text(name)));
+        let _ = self.draft.set(name, Input::Text(&value.to_text(name)));
         self
+    }
+
+    /// Sets a function that receives the progress of a future: each time that `step` more positions are settled, and when all are. It runs on
+    /// the dispatcher's thread, and not if the call itself finds everything in the cache. Calls that block report no progress. A step of 0 is
+    /// taken as 1.
+    pub fn on_progress(mut self, step: usize, report: impl Fn(FetchProgress) + Send + Sync + 'static) -> FetchOptions {
+        self.progress = Some(ProgressReport { step: step.max(1), function: Arc::new(report) });
+        self
+    }
+
+    /// What a future with these options does in an engine with the settings `base`.
+    pub(super) fn for_call(&self, base: &FetchSettings) -> Result<CallOptions, FetchError> {
+        Ok(CallOptions { settings: Some(self.over(base)?), progress: self.progress.clone() })
     }
 
     /// The settings of a call with these options, in place of `base`.
     pub(super) fn over(&self, base: &FetchSettings) -> Result<Arc<FetchSettings>, FetchError> {
-        self.0.for_fetch(base).map(Arc::new).map_err(|refusal| {
+        self.draft.for_fetch(base).map(Arc::new).map_err(|refusal| {
             let sentence = match refusal {
-                FetchRefusal::Setting => self.0.problem().map(|problem| problem.to_string_lossy()).unwrap_or_default(),
+                FetchRefusal::Setting => self.draft.problem().map(|problem| problem.to_string_lossy()).unwrap_or_default(),
                 FetchRefusal::Contradiction(sentence) => sentence.to_string_lossy(),
             };
             FetchError::with_text(Status::ERR_BAD_VALUE, &sentence)

@@ -6,7 +6,7 @@ use super::error::FetchError;
 use super::fetch::{BatchFuture, FetchFuture, of_outcome, only_outcome};
 use super::fetched::Fetched;
 use super::key::{CacheKey, KeyBytes, copied};
-use super::options::FetchOptions;
+use super::options::{CallOptions, FetchOptions};
 use crate::base::Status;
 use crate::base::config::FetchSettings;
 use crate::base::process::must_not_wait;
@@ -65,7 +65,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        FetchFuture::new(self.core().clone(), key.with_bytes(<[u8]>::to_vec), Ok(None))
+        FetchFuture::new(self.core().clone(), key.with_bytes(<[u8]>::to_vec), Ok(CallOptions::default()))
     }
 
     /// Like [`Tasks::fetch`], with the given options.
@@ -73,7 +73,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        FetchFuture::new(self.core().clone(), key.with_bytes(<[u8]>::to_vec), self.own(options).map(Some))
+        FetchFuture::new(self.core().clone(), key.with_bytes(<[u8]>::to_vec), options.for_call(self.core().fetch_settings()))
     }
 
     /// Fetches several keys; those that are missing are loaded together.
@@ -81,7 +81,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        BatchFuture::new(self.core().clone(), copied(keys), Ok(None))
+        BatchFuture::new(self.core().clone(), copied(keys), Ok(CallOptions::default()))
     }
 
     /// Like [`Tasks::fetch_all`], with the given options.
@@ -93,7 +93,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        BatchFuture::new(self.core().clone(), copied(keys), self.own(options).map(Some))
+        BatchFuture::new(self.core().clone(), copied(keys), options.for_call(self.core().fetch_settings()))
     }
 
     /// Like [`Tasks::fetch`], but blocks the calling thread. Inside the provider or a callback it would wait for itself, so there it fails

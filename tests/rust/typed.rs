@@ -3,8 +3,8 @@
 use kvlight::base::Millis;
 use kvlight::base::config::TABLE;
 use kvlight::{
-    BreakerOverride, BreakerState, Builder, CacheState, Cause, EntryTerms, ErrorKind, FetchError, FetchOptions, LoadRequest, ManualClock,
-    Source, Tasks, TypedCache,
+    BreakerOverride, BreakerState, Builder, CacheState, Cause, EntryTerms, ErrorKind, FetchError, FetchOptions, FetchProgress, LoadRequest,
+    ManualClock, Source, Tasks, TypedCache,
 };
 use std::collections::HashMap;
 use std::future::Future;
@@ -313,6 +313,26 @@ fn f19_options_state_urgency_reading_and_retries_of_one_call() {
     drop(request);
     assert_eq!(tasks.fetch_wait(&1).expect("a value").as_deref(), Some(&3));
     tasks.refresh_with(&[1], &reading("no_store")).expect_err("a refresh stores");
+}
+
+#[test]
+fn f03_a_batch_reports_its_progress() {
+    let (tasks, requests) = by_hand(&Arc::new(ManualClock::new(Millis(0))));
+    let seen: Arc<Mutex<Vec<FetchProgress>>> = Arc::default();
+    let noted = seen.clone();
+    let options = FetchOptions::new().on_progress(2, move |progress| noted.lock().expect("no panic").push(progress));
+    tasks.cache().put(&1, 1).expect("open");
+    let mut fetch = Box::pin(tasks.fetch_all_with(&[1, 2, 3, 4], &options));
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    assert!(fetch.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    let request = requests.recv().expect("a request");
+    assert!(request.resolve(0, 2) && request.fail_permanently(1, Down(1)) && request.resolve(2, 4));
+    assert_eq!(block_on(fetch).expect("a batch").iter().filter(|found| found.is_ok()).count(), 3);
+    let seen = seen.lock().expect("no panic");
+    assert!(seen.iter().all(|each| each.total == 4) && seen.is_sorted_by_key(|each| each.done), "{seen:?}");
+    assert_eq!(seen.last(), Some(&FetchProgress { done: 4, failed: 1, total: 4 }));
+    let found = block_on(tasks.fetch_all_with(&[1, 2], &options)).expect("a batch");
+    assert!(found.iter().all(Result::is_ok) && seen.len() <= 2, "what is in the cache is no progress");
 }
 
 #[test]
