@@ -140,6 +140,8 @@ test('r04_a_timeout_of_0_serves_the_fallback_at_once', async () => {
   tasks.expire('a');
   const [stale] = await tasks.results(['a'], { 'stale.timeout_ms': 0 });
   assert.deepEqual([stale.value, stale.isStale, stale.error], [first, true, null]);
+  const contradictory = { 'stale.timeout_ms': 5, timeout_ms: 5 };
+  await assert.rejects(async () => tasks.fetch('b', contradictory), { code: 'KVL_ERR_BAD_VALUE', message: /stale\.timeout_ms/ });
   await tasks.close();
 });
 

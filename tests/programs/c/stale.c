@@ -269,6 +269,58 @@ static void l09b_r04_a_soft_timeout_that_cannot_be_of_use_is_refused_by_each_cal
     kvl_clock_release(clock);
 }
 
+static void r04_options_that_may_be_combined_mean_what_the_manual_says(void)
+{
+    struct source source = { 0, 0, 0, NULL };
+    kvl_terms_t terms = KVL_TERMS_INIT;
+    kvl_clock_t *clock = NULL;
+    kvl_tasks_t *tasks = engine_of(config_of(&source, &clock));
+    kvl_cache_t *cache = NULL;
+    kvl_value_t *value = NULL;
+    kvl_options_t *options = NULL;
+    kvl_slice_t key = SLICE("k");
+
+    STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
+    CHECK(fetch(tasks, "k").status == KVL_VALUE);
+    source.is_down = 1;
+
+    /* A refresh loads in any case; a fresh entry is no fallback, and it stays. */
+    STATUS(kvl_options_new(&options), KVL_OK);
+    STATUS(kvl_options_set_int(options, "stale.timeout_ms", 0), KVL_OK);
+    STATUS(kvl_options_set(options, "read", "refresh"), KVL_OK);
+    CHECK(fetch_with(tasks, "k", options).status == KVL_ERR_PROVIDER);
+    STATUS(kvl_cache_get(cache, KEY("k"), &value), KVL_VALUE);
+    kvl_value_release(value);
+    STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
+    CHECK(fetch_with(tasks, "k", options).flags != 0); /* now it is */
+    kvl_options_free(options);
+
+    /* What concerns loading has no effect where nothing is loaded. An expired entry is a miss. */
+    STATUS(kvl_options_new(&options), KVL_OK);
+    STATUS(kvl_options_set(options, "read", "cache_only"), KVL_OK);
+    STATUS(kvl_options_set_int(options, "retry.count", 3), KVL_OK);
+    STATUS(kvl_options_set_int(options, "urgency", 3), KVL_OK);
+    STATUS(kvl_options_set(options, "load.on_timeout", "cancel"), KVL_OK);
+    CHECK(fetch_with(tasks, "k", options).status == KVL_MISS);
+    STATUS(kvl_tasks_refresh(tasks, &key, 1, options), KVL_ERR_INVALID_ARG);
+    kvl_options_free(options);
+
+    /* What is not stored has no terms, and leaves no fallback of its own. */
+    source.is_down = 0;
+    source.terms = &terms;
+    terms.ttl_ms = 5000, terms.stale_ttl_ms = 5000, terms.priority = 3;
+    STATUS(kvl_options_new(&options), KVL_OK);
+    STATUS(kvl_options_set(options, "read", "no_store"), KVL_OK);
+    CHECK(fetch_with(tasks, "other", options).source == KVL_SOURCE_PROVIDER);
+    STATUS(kvl_cache_get(cache, KEY("other"), &value), KVL_MISS);
+    source.is_down = 1;
+    CHECK(fetch_with(tasks, "other", options).status == KVL_ERR_PROVIDER);
+    kvl_options_free(options);
+    kvl_cache_release(cache);
+    STATUS(kvl_tasks_free(tasks), KVL_OK);
+    kvl_clock_release(clock);
+}
+
 static void r01_r02_an_answer_is_never_lost_because_of_its_terms(void)
 {
     kvl_slice_t tag = SLICE("tag");
@@ -402,6 +454,7 @@ int main(void)
     r04_a_fetch_with_no_time_to_wait_gets_the_stale_value();
     r04_a_fetch_states_for_itself_how_long_it_waits();
     l09b_r04_a_soft_timeout_that_cannot_be_of_use_is_refused_by_each_call();
+    r04_options_that_may_be_combined_mean_what_the_manual_says();
     r01_r02_an_answer_is_never_lost_because_of_its_terms();
     r12_an_expired_key_is_reloaded_and_keeps_its_value_as_a_fallback();
     r01_a_stale_ttl_without_a_ttl_is_rejected_with_a_message();
