@@ -255,8 +255,11 @@ impl<H: Host> Table<H> {
             return;
         }
         if let Some(oldest) = self.queue.oldest() {
-            let at = oldest.after(self.settings.batch_linger).max(cx.now.moment());
-            self.linger = Some(self.deadlines.set(at, Due::Linger));
+            let at = oldest.after(self.settings.batch_linger);
+            // Otherwise the keys have lingered long enough and wait for a token, for which there is another deadline.
+            if at > cx.now.moment() {
+                self.linger = Some(self.deadlines.set(at, Due::Linger));
+            }
         }
     }
 

@@ -82,6 +82,23 @@ fn r08_the_most_urgent_key_gets_the_next_token() {
 }
 
 #[test]
+fn r08_f14_a_key_that_has_lingered_waits_for_its_token_without_polling() {
+    let mut harness = Harness::with(|settings| {
+        (settings.tasks.rate.requests_per_s, settings.tasks.rate.burst) = (10.0, 1);
+        settings.tasks.batch_linger = ms(20);
+    });
+    harness.fetch("first");
+    harness.advance(20);
+    let waiter = harness.fetch("k");
+    harness.advance(20);
+    assert_eq!(harness.requests.len(), 1, "the next token is due 100 ms after the first");
+    assert_eq!(harness.table.next_due(), Some(harness.in_ms(80)), "until then nothing is due");
+    harness.advance(80);
+    harness.answer(1, "k", "v");
+    assert_eq!(waiter.outcome(), value("v"));
+}
+
+#[test]
 fn r08_a_join_needs_no_token() {
     let mut harness = Harness::with(rated);
     harness.fetch_all(&["a", "b"]);
