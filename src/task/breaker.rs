@@ -10,7 +10,8 @@
 //! ```
 //!
 //! The breaker counts requests. A request failed if it timed out, or if one of its keys failed with an error that is not permanent: a
-//! provider that says "there is no such record" works. Requests that were handed out before the last change of state are ignored.
+//! provider that says "there is no such record" works. A request that was cancelled before any of its keys was answered is not counted: it
+//! says nothing about the provider. Requests that were handed out before the last change of state are ignored.
 
 use crate::base::Moment;
 use crate::base::config::BreakerSettings;

@@ -32,6 +32,8 @@ pub struct Request<R> {
     pub is_finishing: bool,
     /// Whether a key of it failed with an error that is not permanent.
     pub failed: bool,
+    /// Whether it was cancelled before any of its keys was answered. Then its end says nothing about the provider.
+    pub is_withdrawn: bool,
     /// The number of the request among all attempts, which the stamps of its parts contain.
     pub attempt: u64,
     pub hedge: Hedge,
@@ -125,6 +127,7 @@ impl<R> Request<R> {
             handed,
             era,
             failed: false,
+            is_withdrawn: false,
             attempt,
             hedge,
             is_finishing: false,

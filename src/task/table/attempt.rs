@@ -196,10 +196,11 @@ impl<H: Host> Table<H> {
         }
         if hold == Hold::Slot {
             let request = &self.requests[id];
-            if request.is_taken() && !request.failed {
+            let says_something = request.is_taken() && !request.is_withdrawn;
+            if says_something && !request.failed {
                 self.slots.note_end(request.formed, cx.now.moment());
             }
-            self.report_to_breaker(id, self.requests[id].is_taken(), cx.now.moment());
+            self.report_to_breaker(id, says_something, cx.now.moment());
         }
         if let Some(abandoned) = self.slots.release(attempt, hold) {
             self.requests[abandoned].hold = Hold::Abandoned;

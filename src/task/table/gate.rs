@@ -86,11 +86,12 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Reports the result of a request to the circuit breaker, once it has ended or timed out.
-    pub(super) fn report_to_breaker(&mut self, id: RequestId, was_wanted: bool, now: Moment) {
+    /// Reports the result of a request to the circuit breaker, once it has ended or timed out. `says_something`: whether its end tells
+    /// anything about the provider, which a request that nobody wanted does not, unless it failed before.
+    pub(super) fn report_to_breaker(&mut self, id: RequestId, says_something: bool, now: Moment) {
         let request = &self.requests[id];
         let ending = if request.failed { RequestOutcome::Failed } else { RequestOutcome::Succeeded };
-        if !was_wanted && !request.failed {
+        if !says_something && !request.failed {
             self.breaker.withdrawn(request.era);
         } else if self.breaker.ended(request.era, ending, now) {
             self.counts.breaker_opened += 1;

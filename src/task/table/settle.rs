@@ -202,6 +202,7 @@ impl<H: Host> Table<H> {
             self.requests[id].parts[index] = Part::Unwanted(remains);
         }
         let request = &mut self.requests[id];
+        request.is_withdrawn |= request.unanswered == request.parts.len();
         request.wanted = 0;
         if !request.is_finishing {
             out.cancelled.push((request.handle.clone(), why));

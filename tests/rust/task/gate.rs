@@ -240,6 +240,45 @@ fn r07_a_half_open_breaker_lets_its_probes_through_and_refuses_other_keys() {
 }
 
 #[test]
+fn r07_r10_a_cancelled_request_says_nothing_about_the_provider() {
+    let mut harness = broken(0);
+    harness.advance(1_000);
+    let probe = harness.fetch("probe");
+    harness.cancel(&probe);
+    harness.finish(2);
+    assert_eq!(state(&harness), BreakerState::HalfOpen, "the provider gave up, and has answered nothing");
+    let waiter = harness.fetch("another");
+    assert_eq!(harness.handed()[3..], [["another"]], "another probe takes its place");
+    harness.fail(3, "another", 503);
+    harness.finish(3);
+    assert_eq!((waiter.outcome(), state(&harness)), (Summary::Error(503), BreakerState::Open));
+
+    // A key of this one was answered before nobody wanted the other.
+    let mut harness = Harness::with(|settings| {
+        breaks_after(1)(settings);
+        settings.tasks.batch_max_keys = 2;
+    });
+    harness.fetch("bad");
+    harness.fail(0, "bad", 503);
+    harness.finish(0);
+    harness.advance(1_000);
+    let waiter = harness.fetch_each(&["answered", "left"]);
+    harness.answer(1, "answered", "v");
+    harness.cancel(&waiter);
+    harness.finish(1);
+    assert_eq!(state(&harness), BreakerState::Closed, "the provider works");
+
+    // Cancelled requests end early, which is no sign of a fast provider.
+    let mut harness = Harness::with(adapts);
+    for nth in (0..400).step_by(2) {
+        let waiters = [harness.fetch("a"), harness.fetch("b")];
+        waiters.iter().for_each(|waiter| harness.cancel(waiter));
+        [nth, nth + 1].into_iter().for_each(|nth| assert_eq!(harness.finish(nth), Status::OK));
+    }
+    assert_eq!(harness.table.gauges().concurrency_limit, 2);
+}
+
+#[test]
 fn r07_a_timeout_counts_as_a_failure_and_a_permanent_error_does_not() {
     let mut harness = Harness::with(|settings| {
         breaks_after(2)(settings);
