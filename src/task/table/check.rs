@@ -17,6 +17,12 @@ fn ensure(holds: bool, broken: impl FnOnce() -> String) -> CheckResult {
 }
 
 impl<H: Host> Table<H> {
+    /// Whether the request holds a slot and its attempt has not timed out.
+    #[doc(hidden)]
+    pub fn holds_slot(&self, id: RequestId) -> bool {
+        self.requests.get(id).is_some_and(|request| request.hold == Hold::Slot)
+    }
+
     /// Verifies all invariants. Call it between operations.
     #[doc(hidden)]
     pub fn check(&self) -> CheckResult {

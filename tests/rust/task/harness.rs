@@ -1,11 +1,13 @@
 //! A harness for the table: a store, a provider whose answers the test decides, event sinks that record their events (`recording`), and a
 //! manual clock. After every step the table's invariants are checked (`Table::check`).
 
+use super::limits::{Failure, Limits};
 pub use super::recording::{RecordingSink, Summary, Waiter, failed_with, stale, summary, value};
 use kvlight::base::config::{FetchSettings, ReadMode, Settings};
 use kvlight::base::{
     Answer, CallKeys, Clock, Error, Labels, ManualClock, Millis, Moment, Now, Object, PackedKeys, Status, StoreTerms, Ttl, Value,
 };
+use kvlight::task::breaker::BreakerOverride;
 use kvlight::task::host::DeferredDrop;
 use kvlight::task::second_tier::{TierAbilities, TierHandout};
 use kvlight::task::table::{AskOrder, AskProgress, FetchInSteps, Reservation, Write, refusal_of_all};
@@ -229,6 +231,8 @@ pub struct Harness {
     /// The most positions that were settled, and flights that were started, in one hold.
     pub most_in_a_hold: (usize, usize),
     untaken: VecDeque<usize>,
+    /// Compares the table with a reference for the breaker, the rate limit and the limit of concurrent requests.
+    pub limits: Option<Box<Limits>>,
     /// All requests for the second tier.
     pub tier: Vec<Rc<TierHandout>>,
 }
@@ -267,6 +271,7 @@ impl Harness {
             is_slow: false,
             most_in_a_hold: (0, 0),
             untaken: VecDeque::new(),
+            limits: None,
             tier: Vec::new(),
         }
     }
@@ -309,6 +314,10 @@ impl Harness {
     fn act<T>(&mut self, operation: impl FnOnce(&mut Table<TestHost>, &mut TableContext<'_, TestHost, TestStore>) -> T) -> T {
         let (now, mut out) = (Now::of(&self.clock), Effects::default());
         out.budget = self.budget;
+        if let Some(limits) = &mut self.limits {
+            limits.begin(&self.table, |nth| self.requests[nth].handout.keys.len());
+        }
+        let (requests, hooks) = (self.requests.len(), self.hooks.len());
         let (settled, started) = (super::recording::settled(), self.table.counts().flights_started);
         UNDER_LOCK.set(true);
         let result = operation(&mut self.table, &mut TableContext { now: &now, store: &mut self.store, out: &mut out });
@@ -348,6 +357,10 @@ impl Harness {
             if let DeferredDrop::Sink(sink) = deferred_drop {
                 assert!(!sink.has_pending(), "an event was posted, but its sink was not scheduled");
             }
+        }
+        if let Some(mut limits) = self.limits.take() {
+            limits.end(self, requests..self.requests.len(), &self.hooks[hooks..]);
+            self.limits = Some(limits);
         }
         result
     }
@@ -550,7 +563,21 @@ impl Harness {
 
     pub fn give(&mut self, nth: usize, key: &str, given: ProviderAnswer) -> Status {
         let (id, index) = (self.requests[nth].id, self.requests[nth].index(key));
-        self.step(|table, cx| table.answer(id, index, given, cx))
+        let is_failure = matches!(&given, ProviderAnswer::Failed(error) if !error.is_permanent());
+        let evidence = self.limits.as_ref().map(|limits| limits.evidence.clone());
+        let is_cancelled = self.hooks.iter().any(|(of, _)| *of == nth);
+        self.step(|table, cx| {
+            let status = table.answer(id, index, given, cx);
+            if let (Status::OK | Status::LATE, Some(evidence)) = (status, evidence) {
+                let mut evidence = evidence.borrow_mut();
+                let known = evidence.entry(nth).or_default();
+                known.has_answer |= !is_cancelled;
+                if is_failure && status == Status::OK {
+                    known.failure = Failure::Certain;
+                }
+            }
+            status
+        })
     }
 
     pub fn answer(&mut self, nth: usize, key: &str, text: &str) -> Status {
@@ -580,8 +607,26 @@ impl Harness {
     }
 
     pub fn finish_with(&mut self, nth: usize, rest: Unanswered) -> Status {
-        let id = self.requests[nth].id;
-        self.step(|table, cx| table.finish(id, rest, cx))
+        let HandedRequest { id, handout, taken } = self.requests[nth].clone();
+        let is_null = match rest {
+            Unanswered::Unanswered => taken && self.settings.tasks.omitted_is_null,
+            Unanswered::Null => taken,
+            Unanswered::Failed(_) => false,
+        };
+        let evidence = self.limits.as_ref().filter(|_| !is_null).map(|limits| limits.evidence.clone());
+        // Keys that are reached in later steps, or that another request has too, may not be wanted by then.
+        let certain = if self.settings.tasks.hedge.after.is_zero() { self.budget } else { 0 };
+        self.step(|table, cx| {
+            let wanted = (0..handout.keys.len()).find(|index| table.is_wanted(id, *index));
+            let status = table.finish(id, rest, cx);
+            if let (Status::OK, Some(first), Some(evidence)) = (status, wanted, evidence) {
+                let finds = if first < certain { Failure::Certain } else { Failure::Perhaps };
+                let mut evidence = evidence.borrow_mut();
+                let known = evidence.entry(nth).or_default();
+                known.failure = known.failure.max(finds);
+            }
+            status
+        })
     }
 
     /// A put of the host: the store and the table in one step, as under the engine's lock.
@@ -649,9 +694,12 @@ impl Harness {
     /// The same; `between` runs whenever the lock was released while deadlines were still to fire.
     pub fn advance_by(&mut self, ms: u64, mut between: impl FnMut(&mut Harness)) {
         let goal = self.manual.millis().after(ms);
+        let mut stands = 0;
         loop {
             let due = self.table.next_due().map_or(goal, |due| self.manual.millis_at(due));
             let stop = due.clamp(self.manual.millis(), goal);
+            stands = if stop == self.manual.millis() { stands + 1 } else { 0 };
+            assert!(stands < 1_000, "the timer does not come to rest: something is due at once, again and again");
             self.manual.advance(stop.since(self.manual.millis()));
             while self.step(|table, cx| table.advance(cx)) {
                 between(self);
@@ -663,12 +711,32 @@ impl Harness {
     }
 
     pub fn close(&mut self) {
+        self.closes_at(self.now_ms());
         self.step(|table, cx| table.close(Close::Cancel, cx));
     }
 
     pub fn drain(&mut self, ms: u64) {
         let until = self.in_ms(ms);
+        self.closes_at(self.now_ms() + ms);
         self.step(|table, cx| table.close(Close::Drain(until), cx));
+    }
+
+    fn closes_at(&mut self, at: u64) {
+        if let Some(limits) = &mut self.limits {
+            limits.closes_at = Some(limits.closes_at.unwrap_or(u64::MAX).min(at));
+        }
+    }
+
+    /// An operator forces a state of the circuit breaker, or lets it decide again.
+    pub fn force_breaker(&mut self, forced: BreakerOverride) {
+        if let Some(limits) = &mut self.limits {
+            limits.force(forced);
+        }
+        self.step(|table, cx| table.force_breaker(forced, cx));
+    }
+
+    pub fn now_ms(&self) -> u64 {
+        self.manual.millis().0
     }
 
     pub fn in_ms(&self, ms: u64) -> Moment {

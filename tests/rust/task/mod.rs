@@ -17,6 +17,7 @@ mod joiners;
 mod joining;
 mod labels;
 mod leaving;
+mod limits;
 mod model;
 mod model_settings;
 mod order;

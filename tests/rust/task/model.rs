@@ -6,9 +6,11 @@
 //! older than its call. Nulls have no text that could contain their origin, so each is checked when it appears: [`Silence`].
 
 use super::harness::{Harness, LongAsk, Options, Summary, Waiter, bytes, ms, provider_error, tagged};
+use super::limits::Limits;
 use super::model_settings::settings;
-use kvlight::base::config::{BatchMode, LeavePolicy, ReadMode};
+use kvlight::base::config::{BatchMode, ConcurrencyLimit, LeavePolicy, ReadMode};
 use kvlight::base::{Answer, Status, StoreTerms};
+use kvlight::task::breaker::BreakerOverride;
 use kvlight::task::counts::Gauges;
 use kvlight::task::{Form, ProviderAnswer, STEP, Source, TakeResult, Unanswered};
 use proptest::prelude::*;
@@ -47,6 +49,8 @@ enum Event {
     Heartbeat(usize),
     Drain(u64),
     Close,
+    /// An operator forces a state of the circuit breaker, or lets it decide again.
+    Force(BreakerOverride),
 }
 
 #[derive(Clone, Debug)]
@@ -107,6 +111,8 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         6 => some.clone().prop_map(Event::Take),
         5 => some.clone().prop_map(Event::Return),
         1 => some.prop_map(Event::Heartbeat),
+        1 => prop_oneof![2 => Just(BreakerOverride::No), 1 => Just(BreakerOverride::Closed), 1 => Just(BreakerOverride::Open)]
+            .prop_map(Event::Force),
     ];
     let end = prop_oneof![6 => Just(vec![]), 2 => (0..50u64).prop_map(|ms| vec![Event::Drain(ms)]), 1 => Just(vec![Event::Close])];
     (prop::collection::vec(event.clone(), 1..90), end, prop::collection::vec(event, 0..20))
@@ -202,6 +208,8 @@ struct Run {
     /// The number of requests when each tag was last removed.
     removed_tags: [usize; 2],
     closed: bool,
+    /// Whether an operator ever opened the circuit breaker.
+    forced: bool,
     /// A fetch whose arrival is processed in steps, and its data once that is done.
     asking: Option<(LongAsk, Call, usize, Vec<u64>)>,
     /// What finishes that are still processed in steps may mean.
@@ -324,6 +332,10 @@ impl Run {
             Event::Heartbeat(request) => {
                 let Some(request) = self.request(request) else { return };
                 self.harness.heartbeat(request);
+            }
+            Event::Force(forced) => {
+                self.forced |= forced == BreakerOverride::Open;
+                self.harness.force_breaker(forced);
             }
             Event::Drain(ms) => {
                 self.closed = true;
@@ -560,6 +572,9 @@ impl Run {
                         assert!(timed, "{key} timed out without a timeout");
                     }
                     Summary::Failed(Status::ERR_UNANSWERED | Status::ERR_QUEUE_FULL) => {}
+                    Summary::Failed(Status::ERR_UNAVAILABLE) => {
+                        assert!(self.forced || self.harness.table.counts().breaker_opened > 0, "{key} was refused by a closed breaker")
+                    }
                     Summary::Failed(status) => panic!("{key} failed with {status:?}"),
                     Summary::InvalidKey => assert!(key.starts_with('!')),
                     Summary::Miss => assert!(sent.call.read == ReadMode::CacheOnly || !sent.waiter.has_ended(), "{key} missed"),
@@ -597,6 +612,29 @@ impl Run {
         self.note_handed();
         self.check_store();
         self.check_delivered();
+        if let Some(mut limits) = self.harness.limits.take() {
+            limits.at_rest(&self.harness);
+            self.harness.limits = Some(limits);
+        }
+    }
+
+    /// Lets an adaptive limit rise, with refreshes of a key that is not one of the model's.
+    fn warm_up(&mut self) {
+        let takes_manually = std::mem::replace(&mut self.harness.takes_manually, false);
+        let mut done = 0;
+        for _ in 0..120 {
+            // Without places, a refresh that must wait for a token is lost.
+            self.harness.refresh("warm");
+            self.harness.advance(25);
+            for nth in done..self.harness.requests.len() {
+                self.harness.answer(nth, "warm", "v");
+                self.harness.finish(nth);
+            }
+            done = self.harness.requests.len();
+            self.harness.remove("warm");
+        }
+        self.note_handed();
+        self.harness.takes_manually = takes_manually;
     }
 
     /// Lets the provider finish everything that it has, until the table is idle.
@@ -611,6 +649,7 @@ impl Run {
         self.lingering.clear();
         self.note_handed();
         let was_slow = std::mem::replace(&mut self.harness.is_slow, false);
+        self.harness.force_breaker(BreakerOverride::No);
         for _ in 0..200 {
             for nth in 0..self.harness.requests.len() {
                 self.finish(nth, Close::Unanswered);
@@ -657,6 +696,8 @@ impl Run {
         let handed = self.harness.requests.iter().map(|request| request.keys().len() as u64).sum::<u64>();
         assert!(counts.attempts == handed || counts.hedges_started > 0 && counts.attempts < handed, "{} of {handed}", counts.attempts);
         assert_eq!(counts.hedges_started, counts.hedges_won + counts.hedges_lost, "each hedge is won or lost");
+        let share = self.harness.settings.tasks.hedge.max_ratio * (counts.requests - counts.hedges_started) as f64;
+        assert!(counts.hedges_started as f64 <= share, "{} of {} requests are hedges", counts.hedges_started, counts.requests);
         let ahead = counts.ahead_succeeded + counts.ahead_failed;
         assert!((ahead..=ahead + counts.ahead_dropped).contains(&counts.ahead_started), "each refresh ahead ended once: {counts:?}");
         let gauges = self.harness.table.gauges();
@@ -669,11 +710,19 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn f01_to_f20_r06_r11_any_sequence_of_events_keeps_the_invariants(((settings, takes_manually), steps, events) in (settings(), steps(), events())) {
+    fn f01_to_f20_r06_r07_r08_r09_r10_r11_any_sequence_of_events_keeps_the_invariants(
+        ((settings, takes_manually), steps, warm, events) in (settings(), steps(), any::<bool>(), events())
+    ) {
+        let is_adaptive = settings.tasks.limit == ConcurrencyLimit::Adaptive;
+        let limits = Some(Box::new(Limits::new(&settings)));
         let mut harness = Harness::with(|all| *all = settings);
         harness.takes_manually = takes_manually;
         (harness.budget, harness.is_slow) = steps;
+        harness.limits = limits;
         let mut run = Run { harness, ..Run::default() };
+        if is_adaptive && warm {
+            run.warm_up();
+        }
         for event in events {
             run.step(event);
         }
