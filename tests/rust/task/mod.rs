@@ -6,6 +6,7 @@ mod ahead;
 mod causes;
 mod cells;
 mod cells_host;
+mod cells_resilience;
 mod closing;
 mod counting;
 mod delivery;
