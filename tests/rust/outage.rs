@@ -15,7 +15,8 @@ fn r02_r13_in_a_short_outage_no_fetch_of_a_key_once_seen_fails() {
     gcc.arg(here.join("examples/c/outage.c")).arg("-o").arg(&program).arg("-L").arg(&folder).args(["-lkvlight", "-lpthread"]);
     library::run(&mut gcc).unwrap_or_else(|error| panic!("{error}"));
     // It exits with 1 if a fetch failed.
-    let printed = library::run(Command::new(&program).arg("400").env("LD_LIBRARY_PATH", &folder)).unwrap_or_else(|error| panic!("{error}"));
+    let printed =
+        library::run(Command::new(&program).arg("2000").env("LD_LIBRARY_PATH", &folder)).unwrap_or_else(|error| panic!("{error}"));
     assert!(printed.contains("resilient: 0 of its fetches failed"), "{printed}");
     let row = |phase: &str, cache: &str| {
         let is_it = |line: &&str| line.starts_with(&format!("{phase:<8} {cache:<12}"));
@@ -25,5 +26,8 @@ fn r02_r13_in_a_short_outage_no_fetch_of_a_key_once_seen_fails() {
     // From the end of the row: provider calls, p99, stale, failed, fetches.
     assert!(row("down", "as it comes")[3] > 0.0, "without these settings, fetches fail: {printed}");
     assert!(row("down", "resilient")[2] > 0.0, "stale entries are served: {printed}");
-    assert!(row("down", "resilient")[0] < row("down", "as it comes")[0], "fewer calls reach the provider: {printed}");
+    // The steady phase is half as long as the outage. The 99th percentile is a time: task/outage.rs proves it under a manual clock.
+    let normal = 2.0 * row("steady", "as it comes")[0];
+    let calls = row("down", "resilient")[0];
+    assert!(calls < 0.02 * normal, "{calls} calls in the outage are not below 2 % of {normal}: {printed}");
 }

@@ -22,6 +22,7 @@ mod limits;
 mod model;
 mod model_settings;
 mod order;
+mod outage;
 mod places;
 mod provider;
 mod recording;
