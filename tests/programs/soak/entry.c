@@ -5,6 +5,11 @@
 #include <string.h>
 
 enum { IN_FLIGHT = 300, KEYS_PER_CLOSE = 3000, MAX_SUBMITTERS = 4 };
+/* The number of requests that may reach a provider that is down before the breaker opens, and of keys with which an outage is long enough
+ * for each setting to have an effect. */
+enum { BREAKER_CONSECUTIVE = 5, MAX_BEFORE_OPEN = (MAX_RUNNING + 1) * BREAKER_CONSECUTIVE + 2 * MAX_RUNNING, KEYS_OF_A_LONG_OUTAGE = 20000 };
+
+atomic_ullong hedges_in_outages;
 
 struct submitter {
     struct entry *entry;
@@ -130,9 +135,13 @@ static void make_engine(struct entry *entry, uint64_t seed)
         set(config, "stale.retry_ms", "2");
         set(config, "stale.timeout_ms", seed % 2 == 0 ? "1" : "-1");
         set(config, "refresh.after", "0.5");
-        set(config, "breaker.consecutive", "5");
+        CHECK_STATUS(kvl_config_set_int(config, "breaker.consecutive", BREAKER_CONSECUTIVE), KVL_OK);
         set(config, "breaker.open_ms", "3");
         set(config, "tasks.limit", seed % 3 == 0 ? "fixed" : "adaptive");
+        set(config, "rate.requests_per_s", "2000");
+        set(config, "rate.burst", "2");
+        set(config, "hedge.after_ms", "1");
+        set(config, "hedge.max_ratio", "1");
         break;
     default: break;
     }
@@ -421,7 +430,28 @@ static void check_statistics(struct entry *entry)
     CHECK(atomic_load(&entry->stale) == stats.stale_error + stats.stale_timeout + stats.stale_throttled);
     CHECK(stats.refreshes_started <= stats.refreshes_succeeded + stats.refreshes_failed + stats.refreshes_dropped);
     CHECK(stats.refreshes_started >= stats.refreshes_succeeded + stats.refreshes_failed);
-    CHECK(stats.attempts >= stats.requests && stats.attempts - stats.loads_retried <= stats.loads_started);
+    /* A hedge is a request, but no further attempt. */
+    CHECK(stats.attempts >= stats.requests - stats.hedges_started && stats.attempts - stats.loads_retried <= stats.loads_started);
+    CHECK(stats.hedges_started == stats.hedges_won + stats.hedges_lost && stats.hedges_started <= stats.requests / 2);
+}
+
+/* What the settings promise for an outage, once it is long enough to show. */
+static void check_outage(struct entry *entry)
+{
+    kvl_stats_t stats = stats_of(entry);
+    uint64_t failed = atomic_load(&entry->failed_while_down);
+
+    /* The breaker opens after five failures in a row, each of which a request that was answered before the outage may interrupt. Then the
+     * requests in hand fail. After that each request is a probe, whose failure opens the breaker again. */
+    check_at(failed <= MAX_BEFORE_OPEN + stats.breaker_opened, "few requests reach a provider that is down", (long long)failed, __FILE__,
+             __LINE__);
+    if (atomic_load(&entry->wanted) < KEYS_OF_A_LONG_OUTAGE)
+        return;
+    CHECK(stats.breaker_opened > 0 && stats.breaker_refused > 0);
+    /* Some keys are popular, and have been stored before the outage. */
+    check_at(atomic_load(&entry->stale) >= 100, "fallbacks are served", (long long)atomic_load(&entry->stale), __FILE__, __LINE__);
+    CHECK(stats.refreshes_started > 0 && stats.rate_waits > 0 && stats.rate_waited_us > 0);
+    atomic_fetch_add(&hedges_in_outages, stats.hedges_started);
 }
 
 /* After all faults every slot must be usable again: more keys than slots are loaded. */
@@ -486,6 +516,8 @@ static unsigned long long run_round(struct entry *entry, int submitters, unsigne
     CHECK(wait_until(entry, all_tickets_are_freed));
     CHECK(atomic_load(&entry->delivered) == atomic_load(&entry->positions));
     check_statistics(entry);
+    if (entry->fault == OUTAGE)
+        check_outage(entry);
 
     provider_stop(entry->provider);
     kvl_cache_release(entry->cache);

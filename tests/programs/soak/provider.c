@@ -65,6 +65,9 @@ static void answer(struct entry *entry, kvl_request_t *request, size_t i)
     terms.tags_len = 1;
     if (is_down(entry)) {
         status = kvl_request_fail_text(request, i, 503, "down", 0);
+        /* The key was still wanted. */
+        if (status == KVL_OK && i == 0)
+            atomic_fetch_add(&entry->failed_while_down, 1);
     } else if (entry->fault == FAILS && (key / 7 + attempt) % 3 == 0) {
         switch (key % 3) {
         case 0: status = kvl_request_fail_text(request, i, (int64_t)key, "out of order", 0); break;
@@ -185,6 +188,9 @@ void provide(void *user_data, kvl_request_t *request)
 
     check_at(now <= max, "no more requests than slots", now, __FILE__, __LINE__);
     CHECK(n >= 1 && n <= 8);
+    /* Some requests are slow enough to be repeated. */
+    if (entry->fault == OUTAGE && dice >= 13 && !is_down(entry))
+        pause_for_us(3000);
     if (entry->fault == HANGS && dice == 0 && keep_back(provider, request))
         return;
     if (entry->fault == EIGHT || (entry->fault != HANGS && dice < 4)) {

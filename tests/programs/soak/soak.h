@@ -62,6 +62,8 @@ struct entry {
 
     /* requests that the provider holds; never more than there are slots */
     atomic_int with_provider;
+    /* requests of which the first key failed because the provider was down */
+    atomic_ullong failed_while_down;
     struct provider *provider;
 
     /* tickets in flight: submitters wait when there are too many */
@@ -124,6 +126,9 @@ static inline bool is_down(const struct entry *entry)
 
     return entry->fault == OUTAGE && submitted > wanted / 5 * 2 && submitted < wanted / 5 * 3;
 }
+
+/* The number of requests that were repeated, over all entries with a long outage. */
+extern atomic_ullong hedges_in_outages;
 
 /* Runs one entry with that many keys. Returns whether every check held. */
 bool run_entry(uint32_t routes, enum mode mode, int submitters, enum fault fault, unsigned long long keys, uint64_t seed);
