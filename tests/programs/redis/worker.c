@@ -1,4 +1,4 @@
-/* A process with an engine and a second tier on a server. It is told by lines what to do, and prints a line for each thing that happens.
+/* A process with an engine and a second tier on a server. It reads commands, one on each line, and prints a line for each event.
  *
  *     worker URL [SETTING=VALUE ...]
  *
@@ -10,10 +10,10 @@
  *     touch KEY MS       puts KEY with this TTL and the value "short"
  *     stats              stats JSON of the engine
  *     state              state JSON of kvl_redis_state
- *     child              forks: the child calls each function, and ends; ok 0 if all of them said what they must
+ *     child              forks: the child calls each function and ends; ok 0 if each returned the expected status
  *     misuse             calls each function with NULL; ok 0 if all of them refused it
  *     attach             attaches the engine, which is not done at the start if the environment has KVL_REDIS_LATE; ok STATUS
- *     leave              detaches from the server: kvl_redis_free, and goes on without it; ok 0
+ *     leave              detaches from the server with kvl_redis_free, and continues without it; ok 0
  *
  * It ends with its input.
  */
@@ -136,7 +136,7 @@ static void ok(kvl_status_t status)
     printf("ok %d\n", (int)status);
 }
 
-/* Returns 0 if a child of a fork can use nothing of it, and can end it. */
+/* Returns 0 if a child of a fork can free it and use nothing else of it. */
 static int in_child(kvl_redis_t *redis, kvl_tasks_t *tasks)
 {
     int status = 1;

@@ -96,7 +96,7 @@ LANGUAGES = {
 
 
 def shares(world, command, environment):
-    """What one process has loaded the other finds, and what one puts the other hears of; without the server each loads by itself."""
+    """What one process has loaded, the other finds; what one puts is invalidated in the other; without the server each loads by itself."""
     server = world.server()
     a, b = (world.worker(server.url(), command=command, environment=environment) for _ in range(2))
     for worker, name in ((a, "a"), (b, "b")):
@@ -106,7 +106,7 @@ def shares(world, command, environment):
     assert b.fetch("x")[1] == "a", "the other process finds it"
     assert b.fetch("nothing")[1] == "b"
     a.do("put x later")
-    eventually("the other process hears of the put", lambda: b.fetch("x")[1] == "later")
+    eventually("the other process is notified of the put", lambda: b.fetch("x")[1] == "later")
     assert a.fetch("x")[1] == "later"
     eventually("it counts it", lambda: b.state()["heard"] == 1)
     server.kill()

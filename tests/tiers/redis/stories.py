@@ -20,7 +20,7 @@ import costs
 from world import ENTRY, LOG, PATIENCE, PATIENT, World, automatic, certificates, eventually, free_port, kill_all, packed, two
 
 
-# ---- What one has loaded the others find
+# ---- What one process has loaded, the others find
 
 
 def t15_what_one_process_has_loaded_another_finds(world):
@@ -193,13 +193,13 @@ def t03_a_removal_of_another_process_beats_an_older_load(world):
     a.start_load("x")
     b.do("remove x")
     b.synced()
-    eventually("it is heard", lambda: a.state()["heard"] >= 1)
+    eventually("it is received", lambda: a.state()["heard"] >= 1)
     a.tell("answer x old")
     assert a.result("x") == ("provider", "old")
     automatic(a, b)
     assert b.fetch("x") == ("provider", "from_b")
     b.filled()
-    assert a.fetch("x")[1] != "old", "the removal was heard before the answer"
+    assert a.fetch("x")[1] != "old", "the removal was received before the answer"
     assert a.l2()["fills"] == 0
 
 
@@ -259,7 +259,7 @@ def t03_no_process_ever_goes_back_to_an_older_value(world):
                 eventually("every process sees the last write", lambda: look(worker, key) == version)
 
 
-# ---- Others' writes are heard
+# ---- Others' writes are invalidated
 
 
 def t04_the_notice_follows_the_change(world):
@@ -279,19 +279,19 @@ def t04_the_notice_follows_the_change(world):
             assert any(change in line for line in seen[:-1]), seen
 
 
-def t05_what_another_process_writes_is_heard(world):
+def t05_what_another_process_writes_is_invalidated(world):
     _, a, b = two(world)
     automatic(a, b)
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
     assert b.fetch("x") == ("l2", "from_a")
-    # The source has the new value too: a look that a notice overtakes is not enough, and the source is asked.
+    # The source has the new value too: a lookup that a notice overtakes is not used, and the provider is called.
     b.do("auto new")
     assert a.do("put x new") == 0
     a.synced()
     eventually("the other process has the new value", lambda: b.fetch("x")[1] == "new")
     b.do("auto newer")
-    eventually("its own write is heard", lambda: a.state()["own"] == 1)
+    eventually("its own write is received", lambda: a.state()["own"] == 1)
     assert a.fetch("x") == ("store", "new"), "its own write is skipped"
     assert a.do("remove x") >= 0
     a.synced()
@@ -313,7 +313,7 @@ def t08_what_was_loaded_before_the_engine_was_attached_is_looked_up_again(world)
     assert b.fetch("x") == ("l2", "new")
 
 
-def t05_a_clear_is_heard(world):
+def t05_a_clear_reaches_the_other_processes(world):
     server, a, b = two(world)
     automatic(a, b)
     a.tell("many 0 20")
@@ -329,14 +329,14 @@ def t05_a_clear_is_heard(world):
     assert c.fetch("k5") == ("provider", "from_a"), "and the server has nothing"
 
 
-def t05_another_program_may_tell_of_its_writes(world):
+def t05_another_program_can_announce_its_writes(world):
     server, a, b = two(world)
     automatic(a, b)
     a.fetch("x")
     a.filled()
     server.call("DEL", ENTRY + "x")
     server.call("XADD", LOG, "MAXLEN", "~", 100000, "*", "k", "x")
-    eventually("it is heard", lambda: a.state()["heard"] == 1)
+    eventually("it is received", lambda: a.state()["heard"] == 1)
     assert a.fetch("x") == ("provider", "from_a")
 
 
@@ -372,7 +372,7 @@ def t01_a_server_that_is_killed_is_no_error(world):
     assert a.state()["sessions"] >= 2
 
 
-def t07_a_server_that_returns_with_an_old_copy_is_told_the_last_writes_again(world):
+def t07_a_server_that_restarts_with_old_data_gets_the_last_writes_again(world):
     server, a, b = two(world, reconnect_cap_ms=50)
     automatic(a, b)
     assert a.do("put x old") == 0
@@ -392,7 +392,7 @@ def t07_a_server_that_returns_with_an_old_copy_is_told_the_last_writes_again(wor
 
 
 def old_copy_returns(world, **options):
-    """A server comes back with a copy from before writes that nobody repeats any more. Returns it, and two processes that had used it."""
+    """A server restarts with data from before writes that no process repeats any more. Returns it, and two processes that had used it."""
     server, a, b = two(world, reconnect_cap_ms=50, journal_ms=0, **options)
     for key in ("x", "y", "z"):
         assert a.do(f"put {key} old") == 0
@@ -401,7 +401,7 @@ def old_copy_returns(world, **options):
     for key in ("x", "y", "z"):
         assert a.do(f"put {key} new") == 0
     a.synced()
-    eventually("they are heard", lambda: b.state()["heard"] >= 6)
+    eventually("they are received", lambda: b.state()["heard"] >= 6)
     sessions = [worker.state()["sessions"] for worker in (a, b)]
     server.kill()
     server.start()
@@ -450,7 +450,7 @@ def t07_the_last_of_several_writes_stays_though_the_server_stood_still(world):
     settings = (*PATIENT, "l2.break_ms=10", "l2.break_cap_ms=20")
     writer = world.worker(server.url(command_ms=50, connect_ms=50, reconnect_cap_ms=20), *settings)
     server.pause()
-    # Each is sent by a connection that is given up then; its bytes are still on their way to the server.
+    # Each is sent over a connection that is then given up; its bytes are still in flight to the server.
     for nth in range(5):
         assert writer.do(f"put x {nth}") == 0
         eventually("it could not be written", lambda: writer.l2()["write_errors"] > nth)
@@ -458,7 +458,7 @@ def t07_the_last_of_several_writes_stays_though_the_server_stood_still(world):
     server.go_on()
     writer.synced()
     c = world.worker(server.url(), *PATIENT)
-    # A value that could not be written three times is removed instead, and the source is asked.
+    # A value that could not be written three times is removed instead, and the provider is called.
     c.do("auto last")
     assert c.fetch("x")[1] == "last"
 
@@ -475,7 +475,7 @@ def t07_what_a_connection_that_was_given_up_still_sends_is_not_carried_out(world
     assert a.do("put x new") == 0
     a.synced()
     proxy.release()
-    # Whatever was kept back has arrived when the server has noticed the end of its connections.
+    # Once the server has noticed the end of its connections, everything that was kept back has arrived.
     eventually("the old connections have ended", lambda: len(server.call("CLIENT", "LIST").splitlines()) <= 3)
     assert server.call("GET", ENTRY + "x").endswith(b"new")
     assert a.fetch("x") == ("store", "new")
@@ -494,7 +494,7 @@ def t01_an_emptied_server_is_no_error(world):
     b.do("auto new")
     assert a.do("put x new") == 0
     a.synced()
-    eventually("writes are heard again", lambda: b.fetch("x")[1] == "new")
+    eventually("writes are received again", lambda: b.fetch("x")[1] == "new")
     c = world.worker(server.url(), *PATIENT)
     assert c.fetch("x") == ("l2", "new")
 
@@ -595,7 +595,7 @@ def t08_what_was_written_while_a_process_slept_is_caught_up(world):
         a.do(f"put x new_{nth}")
         a.synced()
     b.process.send_signal(signal.SIGCONT)
-    eventually("it is heard", lambda: b.state()["heard"] >= 5)
+    eventually("it is received", lambda: b.state()["heard"] >= 5)
     assert b.fetch("x")[1] == "new_4"
     assert b.fetch("y") == ("store", "from_b"), "nothing else has left"
     assert b.state()["gaps"] == 0
@@ -617,7 +617,7 @@ def t08_a_gap_in_the_log_makes_everything_be_looked_up_again(world):
     assert b.fetch("x")[1] == "new"
 
 
-def t09_after_a_gap_nothing_is_answered_without_a_look(world):
+def t09_after_a_gap_nothing_is_answered_without_a_lookup(world):
     server, a, b = two(world)
     automatic(a, b)
     b.tell("many 0 50")
@@ -631,14 +631,14 @@ def t09_after_a_gap_nothing_is_answered_without_a_look(world):
         assert b.fetch(f"k{nth}") == ("l2", "from_b"), "it is still in the server"
 
 
-def t08_a_process_that_hears_nothing_looks_up_again(world):
+def t08_a_process_that_cannot_read_the_log_looks_up_again(world):
     server = world.server()
     a = world.worker(server.url(blind_ms=100, connect_ms=50), *PATIENT)
     automatic(a)
     assert a.fetch("x") == ("provider", "from_a")
     assert a.fetch("x") == ("store", "from_a")
     server.kill()
-    eventually("it knows that it hears nothing", lambda: a.state()["blind"] == 1)
+    eventually("it knows that it cannot read the log", lambda: a.state()["blind"] == 1)
     assert a.fetch("x") == ("provider", "from_a")
     assert a.fetch("x") == ("store", "from_a"), "once is enough"
 
@@ -651,7 +651,7 @@ def t08_a_log_that_may_not_be_read_is_a_sentence_and_everything_is_looked_up_aga
     automatic(a)
     eventually("it is connected", lambda: a.state()["connected"])
     assert a.fetch("x")[1] == "from_a"
-    eventually("it knows that it hears nothing", lambda: a.state()["blind"] == 1)
+    eventually("it knows that it cannot read the log", lambda: a.state()["blind"] == 1)
     eventually("it says why", lambda: "XRANGE" in (a.state()["problem"] or ""))
     server.call("DEL", ENTRY + "x")
     assert a.fetch("x") == ("provider", "from_a"), "what it had has expired"
@@ -720,7 +720,7 @@ def t14_entries_expire_by_the_clock_of_the_server(world):
     expires_at = int.from_bytes(stored[26:32], "little")
     # Both are the server's clock plus the TTL; what is between them is the time that the command took to arrive.
     assert abs(expires_at - server.call("PEXPIRETIME", ENTRY + "x")) < 30000
-    eventually("the notice is heard", lambda: b.state()["heard"] == 1)
+    eventually("the notice is received", lambda: b.state()["heard"] == 1)
     assert b.fetch("x") == ("l2", "short")
     late = stored[:26] + (1).to_bytes(6, "little")
     late += binascii.crc_hqx(late, 0).to_bytes(2, "little") + stored[34:]
@@ -754,10 +754,10 @@ def t15_a_cluster_is_used_like_one_server(world):
         assert a.do(f"put {key} new") == 0
     a.synced()
     for key in spread(10):
-        eventually("it is heard", lambda: b.fetch(key)[1] == "new")
+        eventually("it is received", lambda: b.fetch(key)[1] == "new")
     assert a.do("clear") == 0
     a.synced()
-    eventually("the clear is heard", lambda: b.fetch("k50")[1] == "new")
+    eventually("the clear is received", lambda: b.fetch("k50")[1] == "new")
     c = world.worker(cluster.url(), *PATIENT)
     automatic(c)
     assert c.fetch("k55") == ("provider", "from_a")
@@ -797,13 +797,13 @@ def t08_a_clear_that_was_missed_is_known_after_the_gap_in_a_cluster(world):
     eventually("the other one goes on", lambda: a.state()["gaps"] >= 1 and a.state()["listening"])
     a.do("put y new")
     a.synced()
-    eventually("it is heard", lambda: b.state()["heard"] >= 1)
+    eventually("it is received", lambda: b.state()["heard"] >= 1)
     assert b.fetch("y") == ("l2", "new")
 
 
 def t08_the_last_of_two_clears_counts_in_a_cluster(world):
     cluster = world.cluster(1)
-    # Its looks are so far apart that both clears are in one of them.
+    # It reads the log so rarely that one read returns both clears.
     a = world.worker(cluster.url(notify_ms=1000), *PATIENT)
     b = world.worker(cluster.url(), *PATIENT)
     b.do("put y 1")
@@ -811,31 +811,31 @@ def t08_the_last_of_two_clears_counts_in_a_cluster(world):
     b.synced()
     a.do("clear")
     a.synced()
-    eventually("both are heard", lambda: a.state()["heard"] >= 1)
+    eventually("both are received", lambda: a.state()["heard"] >= 1)
     b.do("put x new")
     b.synced()
-    eventually("it is heard", lambda: a.state()["heard"] >= 2)
+    eventually("it is received", lambda: a.state()["heard"] >= 2)
     assert a.fetch("x") == ("l2", "new")
 
 
-def t15_an_epoch_that_was_evicted_is_made_anew_for_all_in_a_cluster(world):
+def t15_an_evicted_epoch_is_replaced_for_all_in_a_cluster(world):
     cluster = world.cluster(1)
     a, b = (world.worker(cluster.url(), *PATIENT) for _ in range(2))
     automatic(a, b)
     b.fetch("x")
     b.filled()
     assert a.do("put z 1") == 0
-    eventually("it has heard all that was before that, and the epoch too", lambda: a.state()["own"] == 1)
+    eventually("it has received everything before that, and the epoch too", lambda: a.state()["own"] == 1)
     assert a.fetch("x") == ("l2", "from_b")
     cluster.nodes[0].call("DEL", LOG + ":epoch")
     assert a.do("put y new") == 0
     a.synced()
-    # It is written twice: the first time under the epoch that was not there any more.
-    eventually("it is heard", lambda: b.state()["heard"] >= 3)
+    # It is written twice: the first time under the epoch that no longer existed.
+    eventually("it is received", lambda: b.state()["heard"] >= 3)
     assert b.fetch("y") == ("l2", "new")
 
 
-def t11_a_server_of_a_cluster_that_is_gone_is_one_of_its_keys(world):
+def t11_a_server_of_a_cluster_that_is_down_fails_its_keys_alone(world):
     cluster = world.cluster(3)
     a, b = (world.worker(cluster.url(), *PATIENT, "l2.break_after=0") for _ in range(2))
     automatic(a, b)
@@ -843,7 +843,7 @@ def t11_a_server_of_a_cluster_that_is_gone_is_one_of_its_keys(world):
     for key in spread():
         a.result(key)
     a.filled(60)
-    # The log must go on, so it is another one that is killed.
+    # The log must stay available, so another server is killed.
     victim = next(node for node in cluster.primaries if node is not cluster.node_of(LOG))
     lost = {key for key in spread() if cluster.node_of(ENTRY + key) is victim}
     assert 0 < len(lost) < 60
@@ -889,7 +889,7 @@ def t11_keys_that_move_to_another_server_are_misses_at_most(world):
 
 
 def a_copy_takes_over(world, more=lambda writer: None, **options):
-    """A copy without the last writes takes over from a server without the log. `more` is written after these."""
+    """A replica without the last writes takes over from a server that does not have the log. `more` is called after these writes."""
     cluster = world.cluster(3, 3)
     a, b = (world.worker(cluster.url(reconnect_cap_ms=50, **options), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
     keys = spread(12)
@@ -898,8 +898,8 @@ def a_copy_takes_over(world, more=lambda writer: None, **options):
     a.synced()
     victim = next(node for node in cluster.primaries if node is not cluster.node_of(LOG))
     copy = cluster.nodes[3 + cluster.primaries.index(victim)]
-    eventually("the copy has everything", lambda: copy.call("DBSIZE") == victim.call("DBSIZE"))
-    # From now on the copy hears nothing, like one that lags behind.
+    eventually("the replica has everything", lambda: copy.call("DBSIZE") == victim.call("DBSIZE"))
+    # From now on the replica receives nothing, like one that lags behind.
     victim.call("CLIENT", "KILL", "TYPE", "replica")
     copy.pause()
     for key in keys:
@@ -909,7 +909,7 @@ def a_copy_takes_over(world, more=lambda writer: None, **options):
     sessions = a.state()["sessions"]
     victim.kill()
     copy.go_on()
-    eventually("the copy takes over", lambda: b"role:master" in copy.call("INFO", "replication"))
+    eventually("the replica takes over", lambda: b"role:master" in copy.call("INFO", "replication"))
     eventually("the process knows", lambda: a.state()["sessions"] > sessions and a.state()["connected"])
     b.do("auto new")
 
@@ -926,11 +926,11 @@ def a_copy_takes_over(world, more=lambda writer: None, **options):
         assert c.fetch(key)[1] == "new"
 
 
-def t07_a_copy_that_takes_over_is_told_the_last_writes_again(world):
+def t07_a_replica_that_takes_over_gets_the_last_writes_again(world):
     a_copy_takes_over(world)
 
 
-def t07_a_copy_that_takes_over_is_not_used_if_the_last_writes_were_too_many_to_remember(world):
+def t07_a_replica_that_takes_over_is_not_used_if_the_last_writes_were_too_many_to_remember(world):
     def more(writer):
         # Their keys are more bytes than the journal has.
         for nth in range(9 * 1024 // 60):
@@ -951,10 +951,10 @@ def t07_t08_a_copy_of_the_log_that_takes_over_is_told_again_of_all_keys(world):
     for key in keys:
         assert a.do(f"put {key} old") == 0
     a.synced()
-    eventually("they are heard", lambda: b.state()["heard"] >= len(keys))
+    eventually("they are received", lambda: b.state()["heard"] >= len(keys))
     for key in keys:
         assert b.fetch(key) == ("l2", "old")
-    # What it has heard until now the copy has too. It hears nothing of what follows.
+    # The replica has what was written until now. It receives nothing of what follows.
     assert victim.call("WAIT", 1, 15000) == 1
     b.process.send_signal(signal.SIGSTOP)
     victim.call("CLIENT", "KILL", "TYPE", "replica")
@@ -965,11 +965,11 @@ def t07_t08_a_copy_of_the_log_that_takes_over_is_told_again_of_all_keys(world):
     sessions = a.state()["sessions"]
     victim.kill()
     copy.go_on()
-    eventually("the copy takes over", copy.is_primary)
+    eventually("the replica takes over", copy.is_primary)
     eventually("the process knows", lambda: a.state()["sessions"] > sessions and a.state()["connected"])
     b.process.send_signal(signal.SIGCONT)
     for key in keys:
-        eventually("the other process hears of it", lambda: b.fetch(key) != ("store", "old"))
+        eventually("the other process is notified of it", lambda: b.fetch(key) != ("store", "old"))
         assert b.fetch(key)[1] == "new"
 
 
@@ -999,7 +999,7 @@ def t17_nothing_is_left_after_the_end(world):
     def sockets():
         return [link for link in each(os.readlink, "fd") if link.startswith("socket:") or "eventpoll" in link]
 
-    # On a busy machine one of its connections may just be made anew.
+    # On a busy machine one of its connections may just be reconnecting.
     eventually("it has a thread and sockets", lambda: len(threads()) == 1 and len(sockets()) >= 3)
     assert a.do("leave") == 0
     # The kernel removes a thread a little after others have seen its end; and a thread of the engine may just be handing it a request.
@@ -1047,7 +1047,7 @@ def run(name_and_story):
         with World() as world:
             story(world)
         return name, None
-    except Exception:  # Whatever it is, the other stories go on.
+    except Exception:  # In any case the other stories continue.
         return name, traceback.format_exc()
 
 

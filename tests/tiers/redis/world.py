@@ -97,7 +97,7 @@ class Server:
         return Client(self.socket)
 
     def calls(self, command):
-        """How often the server has carried out a command."""
+        """How often the server has executed a command."""
         for line in self.call("INFO", "commandstats").decode().splitlines():
             if line.startswith(f"cmdstat_{command}:"):
                 return int(line.split("calls=")[1].split(",")[0])
@@ -110,7 +110,7 @@ class Server:
         return len(self.call("CLUSTER", "NODES").splitlines())
 
     def is_ok(self):
-        """Whether it knows who has each slot. Its state is "ok" before that, since full coverage is not required."""
+        """Whether it knows which server has each slot. Its state is "ok" before that, since full coverage is not required."""
         about = self.call("CLUSTER", "INFO")
         return b"cluster_state:ok" in about and b"cluster_slots_assigned:16384" in about
 
@@ -203,7 +203,7 @@ class Cluster:
             raise
 
     def start(self, primaries, replicas, settings):
-        # Replicas are for stories of a copy that takes over, after that time; otherwise a busy machine must not look like an outage.
+        # Replicas are for stories in which one takes over, after that time; otherwise a busy machine must not look like an outage.
         timeout_ms = 2000 if replicas else 15000
         while len(self.nodes) < primaries + replicas:
             # The bus has a port of its own, 10,000 above.
@@ -280,7 +280,7 @@ class Proxy:
             return  # one of them is gone
 
     def hold(self):
-        """Keeps back what is sent from now on by the connections of now, even if they are closed."""
+        """Keeps back what the present connections send from now on, even after they are closed."""
         self.held = list(self.connections)
         for _, _, passes in self.held:
             passes.clear()
@@ -312,7 +312,7 @@ def free_port(limit):
 
 
 class Worker:
-    """A process with an engine: worker.c, or another program that is told the same."""
+    """A process with an engine: worker.c, or another program that takes the same commands."""
 
     def __init__(self, url, *settings, wait=True, under=(), environment=None, command=(WORKER,)):
         pipes = {name: subprocess.PIPE for name in ("stdin", "stdout", "stderr")}
@@ -344,7 +344,7 @@ class Worker:
         self.expect(f"load {key}")
 
     def expect(self, is_wanted, patience=PATIENCE):
-        """The next line that is wanted; others are kept."""
+        """Returns the next line that matches; others are kept."""
         if isinstance(is_wanted, str):
             start = is_wanted
             is_wanted = lambda line: line == start or line.startswith(start + " ")
@@ -369,7 +369,7 @@ class Worker:
         return any(line is not None and line.startswith(start) for line in self.unread)
 
     def do(self, line):
-        """Tells it something that ends with a status."""
+        """Sends it a command that is answered with a status."""
         self.tell(line)
         return int(self.expect("ok").split(" ")[1])
 
@@ -405,7 +405,7 @@ class Worker:
         assert self.do("sync 20000") == 0
 
     def end(self):
-        """Ends it, and says whether it ended well."""
+        """Ends it, and returns whether it ended without an error."""
         self.process.stdin.close()
         status = self.process.wait(PATIENCE)
         said = self.process.stderr.read()
@@ -425,7 +425,7 @@ def eventually(what, holds, patience=PATIENCE):
 
 
 class World:
-    """What a story has started; it is stopped whatever happens."""
+    """What a story has started. It is stopped in any case."""
 
     def __init__(self):
         self.started = []
@@ -444,7 +444,7 @@ class World:
                         thing.end()
                     else:
                         thing.kill()
-            except Exception as why:  # The others are ended all the same.
+            except Exception as why:  # The others are ended nevertheless.
                 problem = problem or why
                 if isinstance(thing, Worker):
                     thing.kill()
