@@ -780,7 +780,7 @@ typedef struct kvl_stats_t {
     uint64_t l2_errors;
     /** Keys for which the second tier took too long (l2.timeout_ms). */
     uint64_t l2_timeouts;
-    /** Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet. */
+    /** Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet. */
     uint64_t l2_bypassed;
     /** Keys that waited for the load of another process (l2.single_flight). */
     uint64_t l2_waited;
@@ -3332,7 +3332,7 @@ kvl_status_t kvl_request_stale(kvl_request_t *request,
 
 /**
  * Answers one key with what kvl_request_stale() returns, because the record has not changed. The entry is renewed: its TTL and the other
- * terms start anew, as if the value had just been stored, and the removal listener is not called.
+ * terms begin again, as if the value had just been stored, and the removal listener is not called.
  *
  * The entry keeps its version and its tags unless the terms state others; with others, the value is stored like any other answer. If the
  * entry has left the store meanwhile, the value is stored again.

@@ -165,7 +165,7 @@ type Stats struct {
 	L2Errors uint64
 	// Keys for which the second tier took too long (l2.timeout_ms).
 	L2Timeouts uint64
-	// Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.
+	// Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet.
 	L2Bypassed uint64
 	// Keys that waited for the load of another process (l2.single_flight).
 	L2Waited uint64

@@ -46,7 +46,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("one more by itself:", last.name)
+	fmt.Println("one more, fetched alone:", last.name)
 	stats, _ := authors.Stats()
 	fmt.Printf("%d requests; %d hits, %d null hits, %d misses\n", stats.Requests, stats.Hits, stats.NullHits, stats.Misses)
 }

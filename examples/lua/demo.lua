@@ -29,7 +29,7 @@ for round = 1, 2 do
   end
 end
 
-print("one more by itself: " .. authors:fetch("99").name)
+print("one more, fetched alone: " .. authors:fetch("99").name)
 print(("%d requests for %d lookups, %d of them hits"):format(
   asked, authors:stats().hits + authors:stats().null_hits + authors:stats().misses, authors:stats().hits))
 authors:close()

@@ -20,6 +20,6 @@ for (const round of [1, 2]) {
   }
 }
 
-console.log(`one more by itself: ${(await authors.fetch('99')).name}`);
-console.log(`${authors.stats().requests.formed} requests for lookups that went so:`, authors.stats().lookups);
+console.log(`one more, fetched alone: ${(await authors.fetch('99')).name}`);
+console.log(`${authors.stats().requests.formed} requests for these lookups:`, authors.stats().lookups);
 await authors.close();

@@ -27,7 +27,7 @@ foreach ([1, 2] as $round) {
     }
 }
 
-echo "one more by itself: {$authors->fetch('99')['name']}\n";
+echo "one more, fetched alone: {$authors->fetch('99')['name']}\n";
 $stats = $authors->stats();
-echo "{$stats['requests']['formed']} requests for lookups that went so: ", json_encode($stats['lookups']), "\n";
+echo "{$stats['requests']['formed']} requests for these lookups: ", json_encode($stats['lookups']), "\n";
 $authors->close();

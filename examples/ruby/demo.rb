@@ -16,6 +16,6 @@ posts = %w[7 12 7 404 12]
   authors.fetch_all(posts).each_with_index { |author, i| puts "  post #{i + 1} by #{author ? author[:name] : 'nobody'}" }
 end
 
-puts "one more by itself: #{authors.fetch('99')[:name]}"
-puts "#{authors.stats[:requests][:formed]} requests for lookups that went so: #{authors.stats[:lookups]}"
+puts "one more, fetched alone: #{authors.fetch('99')[:name]}"
+puts "#{authors.stats[:requests][:formed]} requests for these lookups: #{authors.stats[:lookups]}"
 authors.close

@@ -12,7 +12,7 @@ pub trait DropSite: Send + Sync {
     /// Takes over an object that has no references left. Never blocks. Runs the destructor itself only if no other thread will.
     fn accept(&self, object: UnownedObject);
     /// The process in which it was created.
-    fn born(&self) -> Generation;
+    fn generation(&self) -> Generation;
 }
 
 /// An object without references, on its way to its drop site.
@@ -87,7 +87,7 @@ impl Drop for Object {
             Some(site) => {
                 site.accept(unowned);
                 // In the child of a fork, the destructor would run on an object that threads of the parent may have been using (rule L06).
-                if site.born().is_stale() {
+                if site.generation().is_stale() {
                     std::mem::forget(site);
                 }
             }

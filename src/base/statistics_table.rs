@@ -144,7 +144,7 @@ statistics! {
     l2_timeouts: counter, "l2.timeouts", "kvlight_l2_looks", "result=timeout", |s| s.tasks.tier_timeouts;
         "Keys for which the second tier took too long (l2.timeout_ms).";
     l2_bypassed: counter, "l2.bypassed", "kvlight_l2_looks", "result=bypassed", |s| s.tasks.tier_bypassed;
-        "Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.";
+        "Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet.";
     l2_waited: counter, "l2.waited", "kvlight_l2_waited", "", |s| s.tasks.tier_waited;
         "Keys that waited for the load of another process (l2.single_flight).";
     l2_stolen: counter, "l2.stolen", "kvlight_l2_stolen", "", |s| s.tasks.tier_stolen;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// The handle of one fetch.
 pub struct FetchHandle {
-    born: Generation,
+    generation: Generation,
     inner: Mutex<HandleState>,
     ended: Condvar,
     done: AtomicUsize,
@@ -49,7 +49,7 @@ impl FetchHandle {
     #[allow(clippy::new_without_default)] // it belongs to a process, which a default value would hide
     pub fn new() -> FetchHandle {
         FetchHandle {
-            born: Generation::now(),
+            generation: Generation::now(),
             inner: Mutex::new(HandleState { stage: Stage::Unused, urgency: None, context: None, waiters: 0 }),
             ended: Condvar::new(),
             done: AtomicUsize::new(0),
@@ -59,8 +59,8 @@ impl FetchHandle {
     }
 
     /// The process in which it was created.
-    pub fn born(&self) -> Generation {
-        self.born
+    pub fn generation(&self) -> Generation {
+        self.generation
     }
 
     /// Sets the context that is passed to the provider. `Err` returns the object: the handle was used already.

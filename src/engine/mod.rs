@@ -79,7 +79,7 @@ use transition::EngineHost;
 
 /// A cache, or an engine if it has [`Loads`].
 pub struct Core {
-    born: Generation,
+    generation: Generation,
     me: Weak<Core>,
     store: Store,
     /// `None`: a cache without an engine.
@@ -227,7 +227,7 @@ impl Core {
             // A manual clock needs no timer.
             let uses_timer = matches!(clock, Clock::System(_)) && (is_engine || settings.cache.timer);
             Core {
-                born: Generation::now(),
+                generation: Generation::now(),
                 me: me.clone(),
                 loads: is_engine.then(|| Loads::new(EngineHost(me.clone()), &settings, &hooks, &store)),
                 window: stats::StatsWindow::new(clock.moment()),
@@ -256,8 +256,8 @@ impl Core {
     }
 
     /// The process in which it was created.
-    pub fn born(&self) -> Generation {
-        self.born
+    pub fn generation(&self) -> Generation {
+        self.generation
     }
 
     /// The queue that receives the engine's results, if there is one. Objects of its provider are bound to it.

@@ -92,8 +92,8 @@ impl ProviderRequest {
     }
 
     /// The process in which it was created.
-    pub fn born(&self) -> Generation {
-        self.core.born()
+    pub fn generation(&self) -> Generation {
+        self.core.generation()
     }
 
     /// Records why the request is no longer wanted. Returns true if the hook must be sent.

@@ -59,8 +59,8 @@ impl TierTicket {
     }
 
     /// The process in which it was created.
-    pub fn born(&self) -> Generation {
-        self.core.born()
+    pub fn generation(&self) -> Generation {
+        self.core.generation()
     }
 
     /// The host is about to serve it. False: it must not.

@@ -37,7 +37,7 @@ impl Owner for CacheRef {
         CacheRef::of_counted(unsafe { Arc::from_raw(raw) })
     }
     fn is_stale(target: &Core) -> bool {
-        target.born().is_stale()
+        target.generation().is_stale()
     }
 }
 

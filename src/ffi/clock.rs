@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// The target of a clock handle. Configurations and engines hold the clock itself.
 pub(crate) struct ClockHandle {
-    born: Generation,
+    generation: Generation,
     clock: Arc<ManualClock>,
 }
 
@@ -23,8 +23,8 @@ impl ClockHandle {
 }
 
 impl HasGeneration for ClockHandle {
-    fn born(&self) -> Generation {
-        self.born
+    fn generation(&self) -> Generation {
+        self.generation
     }
 }
 
@@ -69,7 +69,7 @@ pub unsafe extern "C" fn kvl_clock_new_manual(now_ms: i64, out_clock: *mut *mut 
         let out = caller.out(out_clock)?;
         let now = u64::try_from(now_ms).map_err(|_| Status::ERR_INVALID_ARG)?;
         let clock = Arc::new(ManualClock::new(Millis(now)));
-        Ok(out.give(Box::new(ClockHandle { born: Generation::now(), clock }), Status::OK))
+        Ok(out.give(Box::new(ClockHandle { generation: Generation::now(), clock }), Status::OK))
     })
 }
 

@@ -53,7 +53,7 @@ pub unsafe extern "C" fn kvl_request_stale(
 }
 
 /// Answers one key with what kvl_request_stale() returns, because the record has not changed. The entry is renewed: its TTL and the other
-/// terms start anew, as if the value had just been stored, and the removal listener is not called.
+/// terms begin again, as if the value had just been stored, and the removal listener is not called.
 ///
 /// The entry keeps its version and its tags unless the terms state others; with others, the value is stored like any other answer. If the
 /// entry has left the store meanwhile, the value is stored again.

@@ -30,7 +30,7 @@ const KEYS_JSON: &CStr = match CStr::from_bytes_with_nul(concat!(include_str!("c
 
 /// The target of a configuration handle. With the lock, mistaken use from two threads waits instead of corrupting memory.
 pub(crate) struct Config {
-    born: Generation,
+    generation: Generation,
     parts: Mutex<ConfigParts>,
 }
 
@@ -74,7 +74,7 @@ impl Config {
             runtime: None,
             routes: Routes::default(),
         };
-        Config { born: Generation::now(), parts: Mutex::new(parts) }
+        Config { generation: Generation::now(), parts: Mutex::new(parts) }
     }
 
     /// A copy of the current content.
@@ -137,8 +137,8 @@ impl Caller {
 }
 
 impl HasGeneration for Config {
-    fn born(&self) -> Generation {
-        self.born
+    fn generation(&self) -> Generation {
+        self.generation
     }
 }
 

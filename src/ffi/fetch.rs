@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 impl HasGeneration for FetchHandle {
-    fn born(&self) -> Generation {
-        FetchHandle::born(self)
+    fn generation(&self) -> Generation {
+        FetchHandle::generation(self)
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) trait SharedOwner: Owner + Clone {}
 /// A type that records the process in which it was created.
 pub(crate) trait HasGeneration {
     /// The process, counted in forks.
-    fn born(&self) -> Generation;
+    fn generation(&self) -> Generation;
 }
 
 impl<T: HasGeneration> Owner for Box<T> {
@@ -53,7 +53,7 @@ impl<T: HasGeneration> Owner for Box<T> {
         unsafe { Box::from_raw(raw) }
     }
     fn is_stale(target: &T) -> bool {
-        target.born().is_stale()
+        target.generation().is_stale()
     }
 }
 
@@ -67,7 +67,7 @@ impl<T: HasGeneration> Owner for Arc<T> {
         unsafe { Arc::from_raw(raw) }
     }
     fn is_stale(target: &T) -> bool {
-        target.born().is_stale()
+        target.generation().is_stale()
     }
 }
 

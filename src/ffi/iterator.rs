@@ -39,8 +39,8 @@ impl Drop for Iterator {
 }
 
 impl HasGeneration for Iterator {
-    fn born(&self) -> Generation {
-        self.cache.born()
+    fn generation(&self) -> Generation {
+        self.cache.generation()
     }
 }
 

@@ -42,8 +42,8 @@ impl L2RequestHandle {
 }
 
 impl HasGeneration for L2RequestHandle {
-    fn born(&self) -> Generation {
-        self.ticket.born()
+    fn generation(&self) -> Generation {
+        self.ticket.generation()
     }
 }
 

@@ -16,7 +16,7 @@ use std::ptr::null;
 
 /// The target of an options handle.
 pub(crate) struct Options {
-    born: Generation,
+    generation: Generation,
     parts: Mutex<OptionParts>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Progress {
 impl Options {
     fn new() -> Options {
         let parts = OptionParts { draft: Draft::new(Scope::Fetch), contradiction: None, progress: None };
-        Options { born: Generation::now(), parts: Mutex::new(parts) }
+        Options { generation: Generation::now(), parts: Mutex::new(parts) }
     }
 
     /// The settings `base`, overridden by these options, and the progress. Fails if a setting was refused, or if they contradict each other.
@@ -84,8 +84,8 @@ pub(crate) fn refusal(options: Option<&Options>, status: Status) -> Error {
 }
 
 impl HasGeneration for Options {
-    fn born(&self) -> Generation {
-        self.born
+    fn generation(&self) -> Generation {
+        self.generation
     }
 }
 

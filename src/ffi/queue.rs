@@ -51,8 +51,8 @@ impl QueueHandle {
 }
 
 impl HasGeneration for QueueHandle {
-    fn born(&self) -> Generation {
-        self.queue.born()
+    fn generation(&self) -> Generation {
+        self.queue.generation()
     }
 }
 

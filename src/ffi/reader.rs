@@ -106,8 +106,8 @@ impl ReaderHandle {
 }
 
 impl HasGeneration for ReaderHandle {
-    fn born(&self) -> Generation {
-        self.cache.born()
+    fn generation(&self) -> Generation {
+        self.cache.generation()
     }
 }
 

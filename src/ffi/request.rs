@@ -43,8 +43,8 @@ impl RequestHandle {
 }
 
 impl HasGeneration for RequestHandle {
-    fn born(&self) -> Generation {
-        self.ticket.born()
+    fn generation(&self) -> Generation {
+        self.ticket.generation()
     }
 }
 

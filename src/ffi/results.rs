@@ -35,7 +35,7 @@ pub const KVL_COUNT_FROM_L2: u32 = 8;
 /// The target of a results handle: the results, and their C views, which are created on first use, because a program that only counts needs
 /// none.
 pub(crate) struct ResultsHandle {
-    born: Generation,
+    generation: Generation,
     results: Results,
     views: OnceLock<Vec<kvl_result_t>>,
     /// The first positions of the distinct errors, computed on first use.
@@ -53,7 +53,7 @@ unsafe impl Sync for ResultsHandle {}
 
 impl ResultsHandle {
     pub(crate) fn new(results: Results) -> ResultsHandle {
-        ResultsHandle { born: Generation::now(), views: OnceLock::new(), results, errors: OnceLock::new() }
+        ResultsHandle { generation: Generation::now(), views: OnceLock::new(), results, errors: OnceLock::new() }
     }
 
     fn outcomes(&self) -> &[Outcome] {
@@ -91,8 +91,8 @@ impl ResultsHandle {
 }
 
 impl HasGeneration for ResultsHandle {
-    fn born(&self) -> Generation {
-        self.born
+    fn generation(&self) -> Generation {
+        self.generation
     }
 }
 

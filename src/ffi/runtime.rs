@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// The target of a runtime handle. Configurations and engines hold the runtime itself, which may end before them.
 pub(crate) struct RuntimeHandle {
-    born: Generation,
+    generation: Generation,
     runtime: Arc<Runtime>,
 }
 
@@ -24,8 +24,8 @@ impl RuntimeHandle {
 }
 
 impl HasGeneration for RuntimeHandle {
-    fn born(&self) -> Generation {
-        self.born
+    fn generation(&self) -> Generation {
+        self.generation
     }
 }
 
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn kvl_runtime_new(out_runtime: *mut *mut kvl_runtime_t) -
     guard(|| {
         let out = caller.out(out_runtime)?;
         let runtime = Runtime::start(STACK_BYTES).map_err(|NoThread| Status::ERR_NO_THREAD)?;
-        Ok(out.give(Box::new(RuntimeHandle { born: Generation::now(), runtime }), Status::OK))
+        Ok(out.give(Box::new(RuntimeHandle { generation: Generation::now(), runtime }), Status::OK))
     })
 }
 

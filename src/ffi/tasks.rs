@@ -559,7 +559,7 @@ pub unsafe extern "C" fn kvl_tasks_dispose(tasks: *mut kvl_tasks_t) {
 }
 
 impl HasGeneration for Core {
-    fn born(&self) -> crate::base::process::Generation {
-        Core::born(self)
+    fn generation(&self) -> crate::base::process::Generation {
+        Core::generation(self)
     }
 }

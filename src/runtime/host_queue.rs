@@ -25,7 +25,7 @@ use std::time::Duration;
 
 /// The queue of a host.
 pub struct HostQueue {
-    born: Generation,
+    generation: Generation,
     deliveries: DeliveryQueue,
     /// Whether a thread is reading. Only one may at a time.
     reading: AtomicBool,
@@ -68,7 +68,7 @@ impl HostQueue {
     /// Creates an empty queue. `pipe`: its descriptor is a pipe, even on systems with eventfds.
     pub fn new(pipe: bool) -> HostQueue {
         HostQueue {
-            born: Generation::now(),
+            generation: Generation::now(),
             deliveries: DeliveryQueue::new(),
             reading: AtomicBool::new(false),
             begun: Mutex::new(None),
@@ -314,14 +314,14 @@ impl DropSite for HostQueue {
     fn accept(&self, object: UnownedObject) {
         // Destroyed here if the queue is freed, and in the child of a fork, where the locks and the descriptor belong to the parent (rule
         // L06).
-        if self.freed.load(Ordering::Acquire) || self.born.is_stale() {
+        if self.freed.load(Ordering::Acquire) || self.generation.is_stale() {
             return object.end();
         }
         self.send(Arc::new(ObjectDrop(Mutex::new(Some(object)))));
     }
 
-    fn born(&self) -> Generation {
-        self.born
+    fn generation(&self) -> Generation {
+        self.generation
     }
 }
 

@@ -257,7 +257,7 @@ namespace Kvlight
         /// <summary>Keys for which the second tier took too long (l2.timeout_ms).</summary>
         public long L2Timeouts => numbers[81];
 
-        /// <summary>Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.</summary>
+        /// <summary>Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet.</summary>
         public long L2Bypassed => numbers[82];
 
         /// <summary>Keys that waited for the load of another process (l2.single_flight).</summary>

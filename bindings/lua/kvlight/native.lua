@@ -694,7 +694,7 @@ native.statistics = {
   "l2_outdated", -- Keys that were found in the second tier and had been written meanwhile.
   "l2_errors", -- Keys for which the second tier failed.
   "l2_timeouts", -- Keys for which the second tier took too long (l2.timeout_ms).
-  "l2_bypassed", -- Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.
+  "l2_bypassed", -- Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet.
   "l2_waited", -- Keys that waited for the load of another process (l2.single_flight).
   "l2_stolen", -- Keys whose lease was taken over from a process that took too long (l2.wait_ms).
   "l2_reads", -- Requests that looked keys up in the second tier.

@@ -88,7 +88,7 @@ import java.nio.ByteBuffer;
  * @param l2Outdated Keys that were found in the second tier and had been written meanwhile.
  * @param l2Errors Keys for which the second tier failed.
  * @param l2Timeouts Keys for which the second tier took too long (l2.timeout_ms).
- * @param l2Bypassed Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.
+ * @param l2Bypassed Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet.
  * @param l2Waited Keys that waited for the load of another process (l2.single_flight).
  * @param l2Stolen Keys whose lease was taken over from a process that took too long (l2.wait_ms).
  * @param l2Reads Requests that looked keys up in the second tier.

@@ -164,7 +164,7 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var l2Errors: Int
     /// Keys for which the second tier took too long (l2.timeout_ms).
     public var l2Timeouts: Int
-    /// Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key was not there yet.
+    /// Keys that were not looked up in the second tier: it was failing, too many keys waited, or a write of the key had not reached it yet.
     public var l2Bypassed: Int
     /// Keys that waited for the load of another process (l2.single_flight).
     public var l2Waited: Int

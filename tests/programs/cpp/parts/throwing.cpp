@@ -1,3 +1,4 @@
+// The file of the program that is compiled with exceptions: see modes.hpp.
 #include "modes.hpp"
 #include "../check.hpp"
 
