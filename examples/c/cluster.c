@@ -192,6 +192,7 @@ static int begin(struct process *process, const char *url)
     kvl_config_set_provider(process->config, provide, NULL, NULL);
     kvl_config_set_removal_listener(process->config, removed, process, NULL);
     kvl_config_set_int(process->config, "cache.ttl_ms", 600000);
+    kvl_config_set_int(process->config, "cache.capacity", RECORDS);
     kvl_config_set_int(process->config, "batch.max_keys", 1);
     if (kvl_redis_use(process->config, url, &process->redis, &error) < 0 || kvl_tasks_new(process->config, &process->tasks, &error) < 0) {
         fprintf(stderr, "%s\n", kvl_error_message(error));

@@ -348,10 +348,10 @@ impl Request {
         unsafe { (self.library.l2_request_payload)(self.handle, i, entry.as_ptr(), entry.len(), &mut payload, &mut len) == OK }
     }
 
-    /// The key has no entry. With a token it may be filled.
-    pub fn miss(&self, i: usize, token: &[u8]) {
+    /// The key has no entry. With a token it may be filled. Returns whether it will be used: it came neither too late nor for nothing.
+    pub fn miss(&self, i: usize, token: &[u8]) -> bool {
         // SAFETY: the request is retained; the token is copied.
-        unsafe { (self.library.l2_request_miss)(self.handle, i, token.as_ptr(), token.len()) };
+        unsafe { (self.library.l2_request_miss)(self.handle, i, token.as_ptr(), token.len()) == OK }
     }
 
     /// The key has no entry, and another process loads it.

@@ -16,6 +16,7 @@
 //! | `nodes` | the servers: one, or those of a cluster |
 //! | `link` | the connection to a server |
 //! | `serve`, `read` | kvlight's requests |
+//! | `leases` | the leases that are not used yet |
 //! | `log` | the log of writes |
 //! | `journal` | the last writes, which are sent again after a reconnection |
 //! | `event` | an event that a thread can wait for |
@@ -28,6 +29,7 @@ mod crc;
 mod event;
 mod journal;
 mod kvlight;
+mod leases;
 mod link;
 mod log;
 mod nodes;

@@ -23,8 +23,10 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// Replaces what is under a key if its beginning is what was read: the name of a lease, or of an entry. Without a TTL (0) it does not expire.
+/// Replaces what is under a key if its beginning is what was read: the name of a lease, or of an entry. Without a TTL (0) it does not expire. By nothing: it
+/// is removed.
 pub const REPLACE: &str = "if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then redis.call('UNLINK', KEYS[1]) return 1 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1";
 

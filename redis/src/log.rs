@@ -14,6 +14,7 @@
 //!
 //! Entries that expire stay as fallbacks for their grace, and each is looked up again when it is next fetched, so that not all are loaded at once.
 
+use crate::leases::give_back;
 use crate::link::{Pause, Problem, bytes, open, refusal, run};
 use crate::serve::note_move;
 use crate::shared::count;
@@ -93,7 +94,7 @@ async fn connect(worker: &Worker) -> MultiplexedConnection {
 }
 
 /// Follows the log over this connection until it fails. Returns why.
-async fn follow_by(worker: &Worker, connection: &mut MultiplexedConnection, position: &mut Option<Position>) -> Problem {
+async fn follow_by(worker: &Rc<Worker>, connection: &mut MultiplexedConnection, position: &mut Option<Position>) -> Problem {
     loop {
         match look(worker, connection, position).await {
             Ok(Look::More) => continue,
@@ -120,7 +121,7 @@ enum Look {
 }
 
 /// Reads and applies the entries after the position.
-async fn look(worker: &Worker, connection: &mut MultiplexedConnection, position: &mut Option<Position>) -> Result<Look, Problem> {
+async fn look(worker: &Rc<Worker>, connection: &mut MultiplexedConnection, position: &mut Option<Position>) -> Result<Look, Problem> {
     let Some(last) = position.clone() else {
         *position = Some(begin(worker, connection).await?);
         // Keys that are cached already may have been changed before this, and everything may have been cleared.
@@ -227,7 +228,7 @@ fn id_of(entry: &Value) -> Option<&[u8]> {
 }
 
 /// Invalidates in the engines what entries of the log say.
-fn invalidate(worker: &Worker, entries: &[Value]) {
+fn invalidate(worker: &Rc<Worker>, entries: &[Value]) {
     let skips_own = worker.shared.skips_own();
     let mut keys: Vec<&[u8]> = Vec::new();
     let mut everything = false;
@@ -248,10 +249,13 @@ fn invalidate(worker: &Worker, entries: &[Value]) {
     }
     if everything {
         worker.shared.each_engine(|engine| engine.invalidate_all());
+        give_back(worker, worker.leases.borrow_mut().all_overtaken());
     } else {
         for some in keys.chunks(MOST_KEYS) {
             worker.shared.each_engine(|engine| engine.invalidate(some));
         }
+        // Their loads store nothing any more.
+        give_back(worker, worker.leases.borrow_mut().overtaken(&keys));
     }
     // Counted after the invalidation, so that a test that sees the count can rely on it.
     count(&worker.shared.counts.own, own);

@@ -8,9 +8,11 @@
 //! ```
 //!
 //! If an engine finds its own lease, the load for it has ended without a fill, since an engine has one load of a key at a time: the lease is replaced.
+//! A lease that was granted when kvlight waited no longer is given back.
 //! Each key is answered as soon as it is known.
 
 use crate::kvlight::Request;
+use crate::leases::{Unused, give_back};
 use crate::link::{Link, bytes};
 use crate::serve::{Group, add_replace, current_epoch, groups, names, note_move};
 use crate::shared::count;
@@ -18,9 +20,10 @@ use crate::stored::{self, Epoch, Name, Stored, Token};
 use crate::worker::{TIME_LASTS_MS, Worker};
 use futures_util::future::join_all;
 use redis::{Pipeline, Value};
+use std::rc::Rc;
 
 /// Reads the keys of a request.
-pub async fn read(worker: &Worker, request: &Request) -> Option<()> {
+pub async fn read(worker: &Rc<Worker>, request: &Request) -> Option<()> {
     let names = names(worker, request);
     let (groups, lost) = groups(worker, &names);
     if groups.is_empty() {
@@ -47,7 +50,7 @@ enum Found {
 
 /// A request that is being read.
 struct Reader<'a> {
-    worker: &'a Worker,
+    worker: &'a Rc<Worker>,
     request: &'a Request,
     /// The keys in the server.
     names: &'a [Vec<u8>],
@@ -86,11 +89,19 @@ impl Reader<'_> {
             }
         }
         let replies = link.run_script(worker, &commands).await?;
+        let mut unused = Vec::new();
         for (((i, name), lease), reply) in claims.iter().zip(&leases).zip(&replies) {
             match (name, reply) {
                 (None, Value::Nil) | (Some(_), Value::Int(1)) => {
                     count(&worker.shared.counts.leases, 1);
-                    request.miss(*i, &Token { name: *lease, session: link.session, until }.to_bytes());
+                    let token = Token { name: *lease, session: link.session, until };
+                    let is_used = request.miss(*i, &token.to_bytes());
+                    let Some(key) = request.keys().nth(*i) else { continue };
+                    if is_used {
+                        worker.leases.borrow_mut().add(key, token, worker.now_ms());
+                    } else {
+                        unused.push(Unused::new(key, token));
+                    }
                 }
                 // Meanwhile another process has replaced it.
                 (Some(_), Value::Int(_)) => self.answer_leased(*i),
@@ -101,6 +112,7 @@ impl Reader<'_> {
                 },
             }
         }
+        give_back(worker, unused);
         Some(())
     }
 

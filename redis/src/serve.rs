@@ -109,6 +109,7 @@ async fn fill(worker: &Worker, request: &Request) -> Option<()> {
         return None;
     }
     lost.into_iter().for_each(|i| request.fail(i));
+    request.keys().for_each(|key| worker.leases.borrow_mut().forget(key));
     join_all(groups.iter().map(|group| async {
         if fill_group(worker, request, group, &names).await.is_none() {
             group.keys.iter().for_each(|i| request.fail(*i));
@@ -206,6 +207,7 @@ async fn changed(worker: &Worker, request: &Request, change: impl Fn(&mut Pipeli
     let names = names(worker, request);
     let of_log = worker.link_of(&worker.names.log)?;
     worker.note_write(|journal, now_ms, kept| journal.add(request.keys(), now_ms, kept));
+    request.keys().for_each(|key| worker.leases.borrow_mut().forget(key));
     let (groups, _) = groups(worker, &names);
     let mut replies: Vec<Option<Value>> = names.iter().map(|_| None).collect();
     let commands_of = |group: &Group| {

@@ -2,6 +2,7 @@
 //! lock. It sleeps unless something arrives.
 
 use crate::journal::Journal;
+use crate::leases::Leases;
 use crate::link::{Link, Problem};
 use crate::nodes::{self, Node, Topology};
 use crate::settings::{Names, Settings};
@@ -39,6 +40,8 @@ pub struct Worker {
     pub epoch: Cell<Option<Epoch>>,
     /// The last writes.
     pub journal: RefCell<Journal>,
+    /// The leases that are not used yet.
+    pub leases: RefCell<Leases>,
     /// Notified when a write is added to the journal.
     pub has_written: Notify,
     /// Whether the problem that is shown is a write that the server refused.
@@ -88,6 +91,7 @@ impl Worker {
             clients,
             epoch: Cell::new(None),
             journal: RefCell::default(),
+            leases: RefCell::default(),
             has_written: Notify::new(),
             refuses_writes: Cell::new(false),
             has_heard: Cell::new(false),

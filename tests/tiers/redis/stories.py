@@ -156,6 +156,36 @@ def t10_a_lease_that_ends_while_it_is_waited_for_is_taken_over(world):
     assert b.l2()["fills"] == 1 and b.state()["leases"] == 1
 
 
+def t10_a_lease_is_given_back_when_another_process_overtakes_its_load(world):
+    server = world.server()
+    a, b = (world.worker(server.url(lease_ms=60000), *WAITING) for _ in range(2))
+    a.start_load("x")
+    server.call("XADD", LOG, "*", "k", "x")
+    eventually("the lease is given back", lambda: not server.call("EXISTS", ENTRY + "x"))
+    automatic(b)
+    assert b.fetch("x") == ("provider", "from_a")
+    b.filled()
+    a.tell("answer x old")
+    assert a.result("x") == ("provider", "old")
+    assert b.state()["busy"] == 0 and b.l2()["fills"] == 1
+    # A clear overtakes all of them.
+    a.start_load("y")
+    assert b.do("clear") == 0
+    b.synced()
+    eventually("the lease is given back", lambda: not server.call("EXISTS", ENTRY + "y"))
+
+
+def t10_a_lease_that_was_granted_too_late_is_given_back(world):
+    server = world.server()
+    a = world.worker(server.url(lease_ms=60000, command_ms=20000, connect_ms=20000), "l2.timeout_ms=100", "timeout_ms=20000")
+    server.pause()
+    a.start_load("x")
+    a.tell("answer x 1")
+    assert a.result("x") == ("provider", "1")
+    server.go_on()
+    eventually("it was granted and given back", lambda: a.state()["leases"] == 1 and not server.call("EXISTS", ENTRY + "x"))
+
+
 def t10_a_key_that_is_waited_for_delays_no_other(world):
     server = world.server()
     a, b = (world.worker(server.url(), *WAITING) for _ in range(2))

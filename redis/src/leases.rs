@@ -1,0 +1,121 @@
+//! The leases that this process was granted and has not used. A load that a notice has overtaken stores nothing, so its lease is given back: otherwise
+//! every other process would wait for it, for l2.wait_ms each.
+
+use crate::serve::add_replace;
+use crate::stored::Token;
+use crate::worker::Worker;
+use redis::Pipeline;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// More are not remembered: those end by themselves, after lease_ms.
+const MOST: usize = 65_536;
+
+/// Leases by key.
+#[derive(Default)]
+pub struct Leases {
+    by_key: HashMap<Box<[u8]>, Token>,
+}
+
+/// A lease that is not needed any more.
+pub struct Unused {
+    key: Box<[u8]>,
+    token: Token,
+}
+
+impl Leases {
+    /// The key was leased to this process.
+    pub fn add(&mut self, key: &[u8], token: Token, now_ms: u64) {
+        if self.by_key.len() >= MOST {
+            self.by_key.retain(|_, token| token.until > now_ms);
+        }
+        if self.by_key.len() < MOST {
+            self.by_key.insert(key.into(), token);
+        }
+    }
+
+    /// The key's lease is used, or replaced by a write.
+    pub fn forget(&mut self, key: &[u8]) {
+        self.by_key.remove(key);
+    }
+
+    /// Somebody else has written these keys.
+    pub fn overtaken(&mut self, keys: &[&[u8]]) -> Vec<Unused> {
+        keys.iter().filter_map(|key| self.by_key.remove_entry(*key)).map(|(key, token)| Unused { key, token }).collect()
+    }
+
+    /// Somebody else has cleared everything.
+    pub fn all_overtaken(&mut self) -> Vec<Unused> {
+        self.by_key.drain().map(|(key, token)| Unused { key, token }).collect()
+    }
+}
+
+impl Unused {
+    /// The lease of this key.
+    pub fn new(key: &[u8], token: Token) -> Unused {
+        Unused { key: key.into(), token }
+    }
+}
+
+/// Removes leases from the server, if they are still there. Nothing waits for that, and if it fails they end by themselves.
+pub fn give_back(worker: &Rc<Worker>, unused: Vec<Unused>) {
+    if unused.is_empty() {
+        return;
+    }
+    let worker = worker.clone();
+    tokio::task::spawn_local(async move {
+        // Keys of one server together; each server has few.
+        let mut left = unused;
+        while let Some(first) = left.first() {
+            let Some(link) = worker.link_of(&worker.names.entry(&first.key)) else {
+                left.remove(0);
+                continue;
+            };
+            let is_here =
+                |lease: &Unused| worker.link_of(&worker.names.entry(&lease.key)).is_some_and(|other| other.session == link.session);
+            let (here, elsewhere): (Vec<Unused>, Vec<Unused>) = left.into_iter().partition(is_here);
+            left = elsewhere;
+            let mut commands = Pipeline::new();
+            for Unused { key, token } in here.iter().filter(|lease| lease.token.session == link.session) {
+                add_replace(&mut commands, &link, &worker.names.entry(key), &token.name, b"", 0);
+            }
+            if !commands.is_empty() {
+                link.run_script(&worker, &commands).await;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stored::new_lease;
+
+    fn token(until: u64) -> Token {
+        Token { name: new_lease([1; 8], [2; 8]), session: 1, until }
+    }
+
+    #[test]
+    fn t10_a_lease_is_given_back_once_and_not_after_its_use() {
+        let mut leases = Leases::default();
+        for key in [b"a", b"b", b"c"] {
+            leases.add(key, token(10), 0);
+        }
+        leases.forget(b"a");
+        let keys: Vec<_> = leases.overtaken(&[b"a", b"b", b"d"]).into_iter().map(|unused| unused.key).collect();
+        assert_eq!(keys, [Box::from(&b"b"[..])]);
+        assert_eq!(leases.all_overtaken().len(), 1);
+        assert!(leases.all_overtaken().is_empty());
+    }
+
+    #[test]
+    fn t12_the_leases_that_are_remembered_are_bounded() {
+        let mut leases = Leases::default();
+        for nth in 0..=MOST {
+            leases.add(&nth.to_le_bytes(), token(10), 0);
+        }
+        assert_eq!(leases.by_key.len(), MOST);
+        leases.add(b"later", token(30), 20);
+        assert_eq!(leases.by_key.len(), 1, "those that have ended make room");
+    }
+}
