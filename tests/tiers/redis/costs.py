@@ -42,7 +42,9 @@ def t01_in_the_demo_of_a_cluster_no_fetch_fails_and_nothing_old_stays(world):
 
 def t10_a_hundred_processes_load_one_cold_key_once(world):
     server = world.server()
-    workers = [world.worker(server.url(lease_ms=60000), *WAITING, wait=False) for _ in range(100)]
+    # On a busy machine a hundred processes make each other wait.
+    url = server.url(lease_ms=60000, command_ms=20000, connect_ms=20000)
+    workers = [world.worker(url, *WAITING, wait=False) for _ in range(100)]
     for worker in workers:
         worker.connected()
     for worker in workers:
