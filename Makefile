@@ -106,7 +106,7 @@ test-long: ## Run the long tests, which take over an hour: 5 * 10^7 keys of soak
 test-swift: ## Run the Swift package's tests alone.
 	tests/tiers/run swift
 
-.PHONY: bench bench-quick bench-instructions bench-swift bench-python bench-hosts performance
+.PHONY: bench bench-quick bench-instructions bench-swift bench-python bench-redis bench-hosts performance
 bench: build ## Compare with other caches, three times, with tables, plots and JSON in target/bench: half an hour.
 	bench/run
 
@@ -125,6 +125,9 @@ bench-swift: ## Measure the Swift package: ns for each key. The next make bench 
 
 bench-hosts: stage ## Compare the packages of the languages with the usual caches of each language; needs pip, npm and, as root, apt.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" bench/hosts/run "$$KVL_TARGET/bench/hosts"
+
+bench-redis: redis ## Measure how soon 8 and 100 processes hear of another one's writes through a server, which it starts.
+	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_REDIS_LIB_DIR="$$KVL_TARGET/redis/release" bench/redis
 
 bench-python: stage ## Compare the Python module with aiodataloader and cachetools.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" bindings/python/bench.sh
