@@ -117,7 +117,10 @@ mod tests {
         assert!(journal.is_everything && journal.keys().next().is_none(), "too many keys count as a clear");
         assert!(journal.has_overflowed, "which every server must repeat");
         journal.add_all(1, KEPT);
-        assert!(journal.is_everything && !journal.has_overflowed, "a clear by the program is repeated by the server that has the epoch alone");
+        assert!(
+            journal.is_everything && !journal.has_overflowed,
+            "a clear by the program is repeated by the server that has the epoch alone"
+        );
         let before = journal.clone();
         journal.note_repeated(&before, 50);
         journal.forget_old(120, KEPT);
