@@ -50,6 +50,12 @@ demo: stage ## Digest the files of a folder through the library: make demo DIR=.
 # How long the provider of the outage demo is down, in milliseconds.
 OUTAGE ?= 10000
 
+.PHONY: scale
+scale: stage ## Simulate a thousand processes that share a second tier, in one thread: about a minute of a processor.
+	@mkdir -p "$$KVL_TARGET/demo"
+	cc -std=c11 -O2 -Wall -Wextra bench/driver/scale.c -o "$$KVL_TARGET/demo/scale" $(LINKED) -lm
+	"$$KVL_TARGET/demo/scale"
+
 .PHONY: outage
 outage: stage ## Show an outage of ten seconds behind two caches, one of them prepared for it: make outage OUTAGE=...
 	@mkdir -p "$$KVL_TARGET/demo"
