@@ -326,7 +326,7 @@ mod tests {
         (0..1000).for_each(|number| index.insert(tag_of(number), record(number), 1 << 20));
         let mut next = 1000;
         let (mut seen, pages) = walked(&mut index, 8, |index| {
-            // If the table grew for ever, so would the walk.
+            // If the table grew without end, so would the walk.
             for _ in 0..if next < 30_000 { 200 } else { 0 } {
                 index.insert(tag_of(next), record(next), 1 << 20);
                 next += 1;

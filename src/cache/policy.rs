@@ -63,7 +63,7 @@ pub(super) enum Scarce {
     Cost,
 }
 
-/// What `s3fifo` knows of an entry: its queue, and how often it was used there. Goes along when the entry moves to another shard, and when
+/// What `s3fifo` knows of an entry: its queue, and how often it was used there. It is kept when the entry moves to another shard, and when
 /// another value replaces it. The bits: one for main, two for the frequency.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct QueueState(u8);

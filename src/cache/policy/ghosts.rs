@@ -52,7 +52,7 @@ impl GhostTable {
         self.len == 0
     }
 
-    /// Whether it is as large as a table for so many ghosts should be.
+    /// Whether it is as large as a table for this many ghosts should be.
     fn fits(&self, kept: u64) -> bool {
         kept <= self.expected.saturating_add(self.expected / 4) && (kept >= self.expected / 4 || self.len <= FEWEST * WAYS)
     }

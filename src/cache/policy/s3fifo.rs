@@ -36,7 +36,7 @@ const TRIES: usize = 2;
 /// the more entries were used (rule S19).
 const MOST_MOVES: usize = 64;
 
-/// The additional cost of an entry, in bytes: its queue_state, and the ghost that it leaves.
+/// The additional cost of an entry, in bytes: its [`QueueState`], and the ghost that it leaves.
 pub(in super::super) const S3_COST: u64 = 1 + GHOST_BYTES;
 
 /// The small queue of a priority, with its totals.
@@ -84,7 +84,7 @@ impl QueueState {
 
     const SMALL: QueueState = QueueState(0);
     const SMALL_USED_ONCE: QueueState = QueueState(1);
-    /// Of an entry that is worth keeping, although it was not used yet.
+    /// The state of an entry that enters main without having been used.
     pub const MAIN: QueueState = QueueState(QueueState::IN_MAIN);
 
     fn queue(self) -> Queue {
