@@ -52,15 +52,15 @@ class TierRequest {
 
   async serve() {
     try {
-      await this.#ask();
+      await this.#dispatch();
     } catch (error) {
       this.#fail();
       this.#report(error);
     }
-    this.#tell(native.tierFinish);
+    this.#checked(native.tierFinish);
   }
 
-  async #ask() {
+  async #dispatch() {
     const { tier } = this.#attached;
     if (tier instanceof RedisTier) {
       return this.#serveFrom(tier);
@@ -70,7 +70,7 @@ class TierRequest {
         return this.#found(await tier.read([...this.#keys]));
       case K.L2_FILL:
       case K.L2_WRITE:
-        return this.#keep(this.#kind === K.L2_FILL);
+        return this.#storeEntries(this.#kind === K.L2_FILL);
       case K.L2_REMOVE:
         return tier.remove([...this.#keys]);
       default:
@@ -95,16 +95,16 @@ class TierRequest {
   #fail() {
     if (this.#kind !== K.L2_READ) {
       for (let i = 0; i < Math.max(this.#keys.length, 1); i++) {
-        this.#tell(native.tierFailed, i);
+        this.#checked(native.tierFailed, i);
       }
     }
   }
 
   /** Checks the status of an answer. An answer that comes late or after the close is not the second tier's fault. */
-  #tell(call, ...given) {
+  #checked(call, ...given) {
     const status = callAddon(() => call(this.#handle, ...given));
     if (status < 0 && status !== K.ERR_ALREADY_ANSWERED && status !== K.ERR_CLOSED) {
-      throw new KvlightError(status, `kvlight: the library refuses what the second tier said: ${status}`);
+      throw new KvlightError(status, `kvlight: the library refused an answer of the second tier: ${status}`);
     }
   }
 
@@ -117,7 +117,7 @@ class TierRequest {
 
   #answer(i, row) {
     if (row === undefined || row === null) {
-      return this.#tell(native.tierMiss, i, NOTHING);
+      return this.#checked(native.tierMiss, i, NOTHING);
     }
     if (row instanceof Error) {
       return this.#report(row); // a key without an answer has failed
@@ -132,24 +132,24 @@ class TierRequest {
     if (data !== undefined) {
       return this.#hit(i, data, ttl_left_ms, token);
     }
-    return isLeased ? this.#tell(native.tierLeased, i) : this.#tell(native.tierMiss, i, token);
+    return isLeased ? this.#checked(native.tierLeased, i) : this.#checked(native.tierMiss, i, token);
   }
 
   #hit(i, data, ttl_left_ms, token) {
     const { engine } = this.#store;
     const payload = callAddon(() => native.tierPayload(this.#handle, i, data));
     if (typeof payload === 'boolean') {
-      return this.#tell(native.tierHit, i, payload ? data : NOTHING, ttl_left_ms, token, engine, undefined, 0);
+      return this.#checked(native.tierHit, i, payload ? data : NOTHING, ttl_left_ms, token, engine, undefined, 0);
     }
     const value = this.#loaded(payload);
     if (value === undefined || value === null || value instanceof Uint8Array) {
-      return this.#tell(native.tierHit, i, NOTHING, ttl_left_ms, token, engine, undefined, 0);
+      return this.#checked(native.tierHit, i, NOTHING, ttl_left_ms, token, engine, undefined, 0);
     }
     if (this.#store.isClosed) {
       return undefined;
     }
     const cost = this.#store.costOf(value);
-    return this.#tell(native.tierHit, i, data, ttl_left_ms, token, engine, this.#store.toNative(value), cost);
+    return this.#checked(native.tierHit, i, data, ttl_left_ms, token, engine, this.#store.toNative(value), cost);
   }
 
   #loaded(payload) {
@@ -161,7 +161,7 @@ class TierRequest {
     }
   }
 
-  async #keep(isFill) {
+  async #storeEntries(isFill) {
     const places = this.#keys.map((_, i) => i).filter((i) => this.#hasPayload(i));
     if (places.length === 0) {
       return;
@@ -171,14 +171,14 @@ class TierRequest {
       return { key: this.#keys[i], data, ttl_ms, token };
     });
     const { tier } = this.#attached;
-    const said = await (isFill ? tier.fill(entries) : tier.write(entries));
-    if (!isFill || said === undefined) {
+    const stored = await (isFill ? tier.fill(entries) : tier.write(entries));
+    if (!isFill || stored === undefined) {
       return;
     }
-    if (!Array.isArray(said) || said.length !== places.length) {
+    if (!Array.isArray(stored) || stored.length !== places.length) {
       throw new TypeError(`kvlight: \`fill\` answers with an array of ${places.length} booleans, or with nothing`);
     }
-    places.forEach((place, i) => said[i] || this.#tell(native.tierRefused, place));
+    places.forEach((place, i) => stored[i] || this.#checked(native.tierRefused, place));
   }
 
   /** Sets the bytes of an object. If it cannot be encoded, the key is refused. */
@@ -189,10 +189,10 @@ class TierRequest {
     }
     const bytes = this.#dumped(this.#store.objects.get(value));
     if (bytes === undefined) {
-      this.#tell(native.tierRefused, i);
+      this.#checked(native.tierRefused, i);
       return false;
     }
-    this.#tell(native.tierSetPayload, i, bytes);
+    this.#checked(native.tierSetPayload, i, bytes);
     return true;
   }
 
