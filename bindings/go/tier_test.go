@@ -123,7 +123,7 @@ func (m *memoryTier) counts() (fills, clears int) {
 	return m.fills, m.clears
 }
 
-// A look may take as long as this machine needs.
+// A lookup may take as long as this machine needs.
 var patient = kvlight.Settings{"l2.timeout_ms": time.Minute, "l2.wait_ms": time.Minute}
 
 func shareAsJSON(tier kvlight.SecondTier, failed func(error)) kvlight.Option[user] {

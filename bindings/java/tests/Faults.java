@@ -248,7 +248,7 @@ final class Faults {
         });
     }
 
-    // -- Lives --------------------------------------------------------------------------------------------------------
+    // -- Lifetimes --------------------------------------------------------------------------------------------------------
 
     /** The threads of the library and of the package that belong to one Tasks or Cache, by the names that the system has. */
     static long threads() {
@@ -430,7 +430,7 @@ final class Faults {
             direct.setAccessible(true);
             boolean isOld = Runtime.version().feature() < 22;
             boolean isAllowed = java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments().contains("--enable-native-access=ALL-UNNAMED");
-            if (isOld || isAllowed) { // In between it depends on what else has been warned of.
+            if (isOld || isAllowed) { // For versions in between the warning depends on which others were printed before.
                 Tap.equal(direct.invoke(null), !isOld, "direct");
             }
         });

@@ -8,7 +8,7 @@ import kvlight.FetchOptions;
 import kvlight.Tasks;
 import kvlight.Terms;
 
-/** Calls each kind of function many times (KVL_CALLS, a million unless it is set), and fails if the process grows by more than it should. */
+/** Calls each kind of function many times (KVL_CALLS, a million unless it is set), and fails if the process grows by more than a limit. */
 final class Leak {
     /** Bytes that a call may leave behind: the rest is the JVM's own, such as compiled code. */
     private static final int PER_CALL = 16;
@@ -34,7 +34,7 @@ final class Leak {
         });
     }
 
-    /** Makes about so many calls. */
+    /** Makes about this many calls. */
     private static void calls(Tasks<String, Object> tasks, int count) throws Exception {
         List<String> keys = IntStream.range(0, 100).mapToObj(i -> "key " + i).toList();
         Terms terms = Terms.NONE.ttlMs(60_000).tags("one", "two").version("v");

@@ -1,5 +1,5 @@
 <?php
-// Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first twelve are counted for the table of the hosts.
+// Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first twelve are counted in the row that tests/tiers/hosts/run prints.
 declare(strict_types=1);
 
 /** The folder of the package, installed or in the checkout. */
@@ -49,7 +49,7 @@ function program(string $text): array
     return [$code, implode("\n", $output)];
 }
 
-/** Runs the scenarios, and exits. With `$row`, prints a row for the table of the hosts. */
+/** Runs the scenarios, and exits. With `$row`, also prints that row. */
 function runScenarios(array $scenarios, bool $row = false): never
 {
     $failed = $passed = $i = 0;

@@ -124,7 +124,7 @@ async def soon(holds: Callable[[], bool]) -> None:
     raise AssertionError("it does not happen")
 
 
-# A look may take as long as this machine needs.
+# A lookup may take as long as this machine needs.
 PATIENT: Any = {"l2_timeout_ms": 60_000}
 
 

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first twelve are counted for the table of the hosts.
+# Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first twelve are counted in the row that tests/tiers/hosts/run prints.
 module Tap
   SCENARIOS = [] # rubocop:disable Style/MutableConstant
 
