@@ -430,7 +430,7 @@ final class Faults {
             direct.setAccessible(true);
             boolean isOld = Runtime.version().feature() < 22;
             boolean isAllowed = java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments().contains("--enable-native-access=ALL-UNNAMED");
-            if (isOld || isAllowed) { // For versions in between the warning depends on which others were printed before.
+            if (isOld || isAllowed) { // On a newer Java without the option it depends on warnings that were printed before.
                 Tap.equal(direct.invoke(null), !isOld, "direct");
             }
         });
