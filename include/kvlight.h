@@ -427,6 +427,9 @@ typedef struct kvl_slice_t {
  * The terms on which an answer is stored. Begin with KVL_TERMS_INIT, then set the fields that differ from the defaults, as in `kvl_terms_t
  * terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL instead of terms states none.
  *
+ * Except for the flags of a put, no terms exclude each other, so that no answer is lost because of them. What is not stored (a TTL of 0, a fetch
+ * with `read` = `no_store`) has no terms. The grace of an entry that never expires begins when it is expired, for example by kvl_cache_expire().
+ *
  * Later versions append fields whose default is 0.
  */
 typedef struct kvl_terms_t {
@@ -2530,13 +2533,17 @@ kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks,
  * @param tasks    [borrowed] from kvl_tasks_new().
  * @param keys     [copied] `n` slices; may be NULL if `n` is 0.
  * @param n        the number of keys.
- * @param options  [copied] from kvl_options_new(), or NULL for the engine's settings.
- * @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
- *         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param options  [copied] from kvl_options_new(), or NULL for the engine's settings. What concerns waiting has no effect, since nobody waits.
+ * @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG (`read` = `cache_only` or `no_store`, since a
+ *         refresh loads and stores), KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
-KVL_API kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options);
+KVL_API
+kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks,
+                               const kvl_slice_t *keys,
+                               size_t n,
+                               const kvl_options_t *options);
 
 /**
  * Returns the counters since the last reset, and the current gauges, of lookups, store and loads.

@@ -391,9 +391,9 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
 /// @param tasks    [borrowed] from kvl_tasks_new().
 /// @param keys     [copied] `n` slices; may be NULL if `n` is 0.
 /// @param n        the number of keys.
-/// @param options  [copied] from kvl_options_new(), or NULL for the engine's settings.
-/// @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
-///         KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param options  [copied] from kvl_options_new(), or NULL for the engine's settings. What concerns waiting has no effect, since nobody waits.
+/// @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG (`read` = `cache_only` or `no_store`, since a
+///         refresh loads and stores), KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
