@@ -8,12 +8,13 @@ struct source {
     atomic_int calls;
     atomic_int is_down;
     _Atomic uint32_t flags;
-    const kvl_terms_t *terms; /* of every answer; NULL: by the key */
+    _Atomic(const kvl_terms_t *) terms; /* of every answer; NULL: by the key */
 };
 
 static void provide_from(void *user_data, kvl_request_t *request)
 {
     struct source *source = user_data;
+    const kvl_terms_t *stated = source->terms;
     kvl_terms_t terms = KVL_TERMS_INIT;
     kvl_status_t status;
     size_t i;
@@ -28,7 +29,7 @@ static void provide_from(void *user_data, kvl_request_t *request)
             continue;
         }
         terms.stale_ttl_ms = key->data[0] == 'n' ? KVL_STALE_NEVER : 0;
-        status = kvl_request_resolve_bytes(request, i, key->data, key->len, source->terms ? source->terms : &terms);
+        status = kvl_request_resolve_bytes(request, i, key->data, key->len, stated ? stated : &terms);
         CHECK(status == KVL_OK || status == KVL_ERR_CLOSED);
     }
 }
@@ -306,9 +307,9 @@ static void r04_options_that_may_be_combined_mean_what_the_manual_says(void)
     kvl_options_free(options);
 
     /* What is not stored has no terms, and leaves no fallback of its own. */
+    terms.ttl_ms = 5000, terms.stale_ttl_ms = 5000, terms.priority = 3;
     source.is_down = 0;
     source.terms = &terms;
-    terms.ttl_ms = 5000, terms.stale_ttl_ms = 5000, terms.priority = 3;
     STATUS(kvl_options_new(&options), KVL_OK);
     STATUS(kvl_options_set(options, "read", "no_store"), KVL_OK);
     CHECK(fetch_with(tasks, "other", options).source == KVL_SOURCE_PROVIDER);
