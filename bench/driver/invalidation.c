@@ -1,12 +1,12 @@
-/* How soon processes hear of another one's writes through a server: bench/redis runs it.
+/* How soon processes are notified of another process's writes through a server: bench/redis runs it.
  *
  *     invalidation URL PROCESSES WRITES_PER_SECOND SECONDS
  *
- * Each process has an engine that holds the same records. Another process writes at an even pace; every 20th write is of such a record, each of them
- * once, and the rest are of records that nobody holds. The time from the call of the put until a process's removal listener has
+ * Each process has an engine that holds the same records. Another process writes at a steady rate; every 20th write is of such a record, each of them
+ * once, and the others are of records that no process holds. The time from the call of the put until a process's removal listener has
  * the old value is one delay: so the writer's queue, the server, the log's pause (`notify_ms`) and the listener's thread are part of it.
  *
- * Prints PROCESSES WRITES_PER_SECOND, the pace that was reached, the share of the delays that were seen, p50, p99 and the longest in ms, and how much of
+ * Prints PROCESSES WRITES_PER_SECOND, the rate that was reached, the share of the delays that were seen, p50, p99 and the longest in ms, and how much of
  * the machine was idle in %.
  */
 #define _DEFAULT_SOURCE

@@ -4,7 +4,7 @@
  *     scale [PROCESSES [SECONDS]]      1000 and 10 by default
  *
  * Modelled: a round trip takes 1 ms, whatever is in it; a server is never busy; a process reads the log as redis/src/log.rs does (10 ms after
- * it was told that there is something, and 4,096 entries at a time); reads, leases, fills and writes are those of redis/src/serve.rs and read.rs. Measured: whatever the
+ * it learned that there are entries, and 4,096 of them at a time); reads, leases, fills and writes are those of redis/src/serve.rs and read.rs. Measured: whatever the
  * engines do, and for how long the processor is busy with it. Keys are drawn from a thousand million by Zipf's law. docs/SCALE.md has the results.
  */
 #define _DEFAULT_SOURCE
@@ -136,7 +136,7 @@ static kvl_queue_t *queue;
 static kvl_clock_t *manual;
 static int load_ms = LOAD_MS, has_leases = 1;
 
-/* What is counted. */
+/* The counters. */
 static struct {
     uint64_t fetches, answered, local, loads, looks, keys_looked_up, hits, leased, fills, log_looks, heard, held, written;
     double busy_s; /* with what was heard */
@@ -204,7 +204,7 @@ static void tell(uint64_t key, struct process *source)
         }
 }
 
-/* The load of the key stores nothing any more, so the lease is given back. */
+/* The load of the key stores nothing any more, so the lease is released. */
 static void give_back(struct process *process, uint64_t key)
 {
     struct cell *cell = cell_of(key);
@@ -212,7 +212,7 @@ static void give_back(struct process *process, uint64_t key)
         cell->lease_until = 0;
 }
 
-/* A look at the log. Returns whether there is more. */
+/* Reads the log. Returns whether there is more. */
 static int hear(struct process *process)
 {
     static uint64_t keys[LOOK];
@@ -347,7 +347,7 @@ static void load(struct event *event_)
     kvl_request_release(event_->request);
 }
 
-/* The user data of a fetch is when it began. */
+/* The user data of a fetch is the time at which it began. */
 static void fetched(void *user_data, const kvl_result_t *result)
 {
     int64_t waited = now_ms - (int64_t)(intptr_t)user_data;
@@ -412,7 +412,7 @@ static void tick(void)
     }
 }
 
-/* All processes fetch for a time; some of them write. */
+/* Lets all processes fetch for a time, and some of them write. */
 static void work(int seconds, int writes_per_s)
 {
     double fetches = 0, writes = 0;
@@ -425,7 +425,7 @@ static void work(int seconds, int writes_per_s)
     }
 }
 
-/* Until nothing is under way. */
+/* Runs until nothing is in progress. */
 static void settle(void)
 {
     for (int quiet = 0; quiet < 100; quiet = heap_len == 0 ? quiet + 1 : 0)
@@ -469,16 +469,16 @@ static void begin(int processes_)
     }
 }
 
-/* ---- What is shown */
+/* ---- The report */
 
 static void show_fan_out(int seconds)
 {
     struct process *sleeper = &processes[0];
 
-    /* Until the stores are full, about. */
+    /* Runs until the stores are nearly full. */
     work(WARM_S, 0);
     memset(&seen, 0, sizeof seen);
-    /* One of them hears nothing meanwhile. */
+    /* One process receives no notices meanwhile. */
     sleeper->is_listening = 0;
     sleeper->is_cut_off = 1;
     work(seconds, WRITES_PER_S);

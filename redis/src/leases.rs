@@ -1,4 +1,4 @@
-//! The leases that this process was granted and has not used. A load that a notice has overtaken stores nothing, so its lease is given back: otherwise
+//! The leases that this process was granted and has not used. A load that a notice has overtaken stores nothing, so its lease is released: otherwise
 //! every other process would wait for it, for l2.wait_ms each.
 
 use crate::serve::add_replace;
@@ -8,7 +8,7 @@ use redis::Pipeline;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// More are not remembered: those end by themselves, after lease_ms.
+/// The number of leases that are remembered. Others expire after lease_ms.
 const MOST: usize = 65_536;
 
 /// Leases by key.
@@ -24,7 +24,7 @@ pub struct Unused {
 }
 
 impl Leases {
-    /// The key was leased to this process.
+    /// Records that the key was leased to this process.
     pub fn add(&mut self, key: &[u8], token: Token, now_ms: u64) {
         if self.by_key.len() >= MOST {
             self.by_key.retain(|_, token| token.until > now_ms);
@@ -34,17 +34,17 @@ impl Leases {
         }
     }
 
-    /// The key's lease is used, or replaced by a write.
+    /// Records that the key's lease was used, or replaced by a write.
     pub fn forget(&mut self, key: &[u8]) {
         self.by_key.remove(key);
     }
 
-    /// Somebody else has written these keys.
+    /// Takes out the leases of these keys, which another process has written.
     pub fn overtaken(&mut self, keys: &[&[u8]]) -> Vec<Unused> {
         keys.iter().filter_map(|key| self.by_key.remove_entry(*key)).map(|(key, token)| Unused { key, token }).collect()
     }
 
-    /// Somebody else has cleared everything.
+    /// Takes out all leases: another process has cleared everything.
     pub fn all_overtaken(&mut self) -> Vec<Unused> {
         self.by_key.drain().map(|(key, token)| Unused { key, token }).collect()
     }
@@ -57,7 +57,7 @@ impl Unused {
     }
 }
 
-/// Removes leases from the server, if they are still there. Nothing waits for that, and if it fails they end by themselves.
+/// Removes leases from the server, if they are still there. Nothing waits for that, and if it fails they expire.
 pub fn give_back(worker: &Rc<Worker>, unused: Vec<Unused>) {
     if unused.is_empty() {
         return;

@@ -5,11 +5,11 @@
  * BOARD is a file of zeros with the layout of `struct board`, which tests/tiers/redis/crowd.py reads and writes too. Each record is written by
  * one of the processes: first in the source, then here; the write counts as acknowledged once kvl_tasks_l2_sync has returned after it.
  *
- * An answer is old if a newer version had been acknowledged before its fetch began. How old is told by when that was. An answer that is older than
+ * An answer is old if a newer version had been acknowledged before its fetch began. Its age is the time since then. An answer that is older than
  * `allowed_ns` is a violation, except while a fault lasts that cuts processes off, or in the time after it in which they heal: then it may
- * lack what was acknowledged since shortly before the fault. What the machine itself holds up, each process measures: by as much more an answer may be old.
+ * lack what was acknowledged since shortly before the fault. Each process measures how long the machine itself delays it, and an answer may be older by that much.
  *
- * Whatever is wrong is a line. The program ends when the board says so.
+ * Each violation is printed as a line. The program ends when the board says so.
  */
 #define _DEFAULT_SOURCE
 #include <fcntl.h>
@@ -124,7 +124,7 @@ static size_t name_of(char *name, size_t size, unsigned record)
     return (size_t)snprintf(name, size, "r%u", record);
 }
 
-/* A value: its version, and a filling whose length differs. */
+/* A value: its version, and padding of varying length. */
 static size_t value_of(uint8_t *value, unsigned long long version)
 {
     memset(value, (int)(version & 0x7f), VALUE);
@@ -190,7 +190,7 @@ static void judge(unsigned number, unsigned long long version, unsigned long lon
     }
 }
 
-/* The version that a fetch answers; checked. */
+/* Returns the version in a fetch's answer, and checks it. */
 static unsigned long long fetched(unsigned record)
 {
     char name[32];
@@ -214,7 +214,7 @@ static unsigned long long fetched(unsigned record)
     return version;
 }
 
-/* Everything that was written before has reached the servers. */
+/* Records that everything written before has reached the servers. */
 static void acknowledge(void)
 {
     unsigned long long now = now_ns();

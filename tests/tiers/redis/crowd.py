@@ -1,6 +1,6 @@
 """Eight processes read and write at random, while the servers they share are killed, stopped, emptied, filled up, moved and cut off.
 
-    crowd.py [SECONDS [CHANCE]]      each kind of damage once, or again and again for so long; as CHANCE says, which is random by default
+    crowd.py [SECONDS [CHANCE]]      each kind of damage once, or repeatedly for that many seconds; CHANCE is the seed, random by default
 
 tests/programs/redis/crowd.c is such a process; it checks each answer. This program does the damage, and prints a table. The same CHANCE does the same
 damage to the same servers.
@@ -25,9 +25,9 @@ PROGRAM = os.environ["KVL_REDIS_CROWD"]
 PROCESSES = 8
 RECORDS = 400
 ALLOWED_MS = 50
-# Whatever is waited for takes longer on a busy machine, on which everything connects at once.
+# On a busy machine, on which everything connects at once, every wait takes longer.
 LONG = 3 * PATIENCE
-# Processes have healed that long after a fault.
+# How long after a fault the processes have recovered.
 JOURNAL_MS = 2000
 OPTIONS = f"prefix=p&blind_ms=1000&journal_ms={JOURNAL_MS}&lease_ms=2000&command_ms=500&connect_ms=1000&reconnect_cap_ms=250"
 SETTINGS = ("timeout_ms=20000", "l2.wait_ms=300", "l2.break_ms=50", "l2.break_cap_ms=400")
@@ -126,7 +126,7 @@ class Crowd:
         return None
 
     def is_whole(self):
-        """Whether every server knows all others, three have the slots, and the rest follow."""
+        """Whether every server knows all others, three have the slots, and the others are replicas."""
         try:
             roles = [node.call("INFO", "replication") for node in self.cluster.nodes]
             following = sum(b"master_link_status:up" in role for role in roles)
@@ -143,7 +143,7 @@ class Crowd:
                 print(f"   {node.port} says:\n{node.call('CLUSTER', 'NODES').decode()}")
             raise
 
-    # ---- Faults after which processes have to heal: something may have been lost, or they were cut off
+    # ---- Faults from which processes have to recover: something may have been lost, or they lost their connection
 
     def kill_a_primary(self):
         victim = self.chance.choice(self.primaries())
@@ -159,7 +159,7 @@ class Crowd:
         self.start_empty(victim)
 
     def restart_a_primary_with_an_old_copy(self):
-        """The copy is from before what processes would repeat."""
+        """The data is from before the writes that processes would repeat."""
         victim = self.chance.choice(self.primaries())
         victim.call("SAVE")
         time.sleep(JOURNAL_MS / 1000 + 0.5)
@@ -167,7 +167,7 @@ class Crowd:
         victim.start()
 
     def start_empty(self, node):
-        """Without the file that it may have received as a copy, long ago, which it would load."""
+        """Removes the file that it may have received as a replica long ago, which it would load."""
         copy = os.path.join(node.folder, "dump.rdb")
         if os.path.exists(copy):
             os.remove(copy)
@@ -235,7 +235,7 @@ class Crowd:
                 node.call("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
 
     def evict(self):
-        """There is room for a part of the entries only, and the servers evict whatever they like."""
+        """There is room for only a part of the entries, and the servers evict any of them."""
         for node in self.primaries():
             used = int(node.call("INFO", "memory").decode().split("used_memory:")[1].split("\r\n")[0])
             node.call("CONFIG", "SET", "maxmemory-policy", self.chance.choice(["allkeys-lru", "allkeys-random"]))
@@ -248,7 +248,7 @@ class Crowd:
         for node in self.primaries():
             node.call("FLUSHALL")
 
-    # ---- The course of it
+    # ---- The run
 
     def suffer(self, fault, must_heal):
         self.be_whole()
@@ -262,7 +262,7 @@ class Crowd:
             self.board.set("fault_until", time.monotonic_ns())
             time.sleep(JOURNAL_MS / 1000)
         self.done.append((fault.__name__, began, time.monotonic()))
-        # Calm, in which every answer is to be a new one.
+        # A time without faults, in which every answer must be current.
         time.sleep(1)
         assert sum(self.board.all("violations")) == 0, f"an answer was old after {fault.__name__}"
 

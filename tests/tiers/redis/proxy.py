@@ -14,15 +14,15 @@ import threading
 ADDRESS = "127.0.0.2"
 # What a server of the cluster is started with.
 ANNOUNCED = ("--cluster-announce-hostname", ADDRESS, "--cluster-preferred-endpoint-type", "hostname")
-# Held back data is looked after that often.
+# The interval at which held back data is checked.
 TICK = 0.02
-# Connections that end while a task waits for them are what this is for.
+# Connections that end while a task waits for them are expected here.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 class Fault:
-    """What happens to connections: `cut` (reset, and refused), `half_open` (nothing gets through, and nobody is told), or else each piece of data
-    is late by `delay` seconds, and `rate` bytes a second get through. `processes`: of these alone."""
+    """What happens to connections: `cut` (reset, and refused), `half_open` (no data gets through, and neither end is notified), or else each piece of data
+    is late by `delay` seconds, and `rate` bytes a second get through. `processes`: only their connections."""
 
     def __init__(self, kind, processes=None, delay=0.0, rate=None):
         self.kind, self.processes, self.delay, self.rate = kind, processes, delay, rate
@@ -31,7 +31,7 @@ class Fault:
         return self.processes is None or connection.process in self.processes
 
     def look_at(self, connections):
-        """Finds out which connections are of its processes."""
+        """Finds out which connections belong to the processes of the fault."""
         if self.processes is not None:
             found = owners([connection.port for connection in connections], self.processes)
             for connection in connections:

@@ -4,7 +4,7 @@ import com.sun.jna.Callback;
 
 /** The function that the library calls to validate a key, through JNA. It exists for as long as this object does. */
 final class Validation {
-    /** Asks whether a key is valid. */
+    /** Decides whether a key is valid. */
     interface Validator {
         boolean isValid(byte[] key);
     }
