@@ -9,6 +9,7 @@
 
 mod deliveries;
 mod engine;
+mod reads;
 mod resilience;
 
 use std::sync::Arc;
