@@ -29,6 +29,6 @@ pub use base::clock::ManualClock;
 pub use cache::Cause;
 pub use typed::{
     BatchFuture, BreakerOverride, BreakerState, Builder, CacheKey, CacheState, DetailedBatch, DetailedFetch, EntryTerms, ErrorKind,
-    FetchError, FetchFuture, FetchOptions, FetchProgress, FetchResult, Fetched, IntoSetting, KeyBytes, LoadRequest, Source, StaleEntry,
-    Tasks, TypedCache,
+    FetchError, FetchFuture, FetchOptions, FetchProgress, FetchResult, Fetched, IntoSetting, KeyBytes, LoadRequest, SharedEntry, Source,
+    StaleEntry, Tasks, TierError, TierFound, TierStore, TtlLeft, TypedCache, WantedKey,
 };

@@ -4,6 +4,7 @@ use super::cache::TypedCache;
 use super::error::FetchError;
 use super::key::CacheKey;
 use super::request::LoadRequest;
+use super::second_tier::{Sharing, TierStore, TypedTier};
 use super::setting::IntoSetting;
 use super::tasks::Tasks;
 use super::value::shared;
@@ -82,6 +83,22 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
                 Err(error) => request.finish_failed(error),
             }
         })
+    }
+
+    /// Sets a store behind the engine, which several processes may share: keys are looked up there before the provider is asked, and what is
+    /// loaded and put is stored there. `encode` makes bytes of a value (`None`: it stays in this process), and `decode` a value of these
+    /// bytes (`None`: it is no entry). Entries with tags stay in this process. Tell the engine of what other processes write with
+    /// [`Tasks::invalidate`].
+    pub fn second_tier(
+        mut self,
+        tier: impl TierStore,
+        encode: impl Fn(&V) -> Option<Vec<u8>> + Send + Sync + 'static,
+        decode: impl Fn(&[u8]) -> Option<V> + Send + Sync + 'static,
+    ) -> Builder<K, V> {
+        let sharing = Sharing { tier, encode, decode };
+        let abilities = sharing.abilities();
+        self.hooks.second_tier = Some((Arc::new(TypedTier::<_, V, _, _>::new(sharing)), abilities));
+        self
     }
 
     /// Sets the function that computes the cost of a value, in the unit of `cache.cost_limit`. Without it, only the fixed cost of the entry

@@ -28,6 +28,7 @@
 //! - [`FetchOptions`]: settings for single calls, such as a time limit, retries, or how long to wait before an expired value is served.
 //! - [`TypedCache`]: a cache without a provider, or an engine's cache, for reading and writing.
 //! - [`LoadRequest`]: the keys that a provider is to answer, now or later, on any thread; with [`StaleEntry`], what the cache has of them.
+//! - [`TierStore`]: a store behind an engine that several processes may share ([`Builder::second_tier`]).
 //! - [`CacheKey`]: types that can be keys. [`FetchError`]: the reason why a fetch failed.
 //!
 //! Values are shared as `Arc<V>`: a hit clones the `Arc` and nothing else. Every promise of `docs/CONTRACT.md` holds here as in C.
@@ -40,6 +41,7 @@ mod fetched;
 mod key;
 mod options;
 mod request;
+mod second_tier;
 mod setting;
 mod tasks;
 mod value;
@@ -54,5 +56,6 @@ pub use fetched::Fetched;
 pub use key::{CacheKey, KeyBytes};
 pub use options::{FetchOptions, FetchProgress};
 pub use request::{LoadRequest, StaleEntry};
+pub use second_tier::{SharedEntry, TierError, TierFound, TierStore, TtlLeft, WantedKey};
 pub use setting::IntoSetting;
 pub use tasks::{FetchResult, Tasks};

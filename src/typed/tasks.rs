@@ -19,6 +19,7 @@ use crate::task::{Form, Outcome};
 use std::borrow::Borrow;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The result of fetching one key: its value, `None` if the key is known to be absent, or the reason it failed.
 pub type FetchResult<V> = Result<Option<Arc<V>>, FetchError>;
@@ -225,6 +226,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     /// Invalidates all keys, for example because notices of changes may have been lost.
     pub fn invalidate_all(&self) -> Result<(), FetchError> {
         self.core().invalidate_all(Outdated::Removed).map_err(FetchError::of)
+    }
+
+    /// Waits until the second tier has everything that was put, removed or cleared before this call, for at most `timeout` (`None`: without
+    /// limit). Returns whether it has; fails if some of it was given up. Inside the provider or a callback it fails with
+    /// [`super::ErrorKind::WouldDeadlock`].
+    pub fn sync_second_tier(&self, timeout: Option<Duration>) -> Result<bool, FetchError> {
+        if must_not_wait() {
+            return Err(FetchError::of(Status::ERR_REENTRANT));
+        }
+        self.core().sync_second_tier(timeout).map_err(FetchError::of)
     }
 
     /// The state of the circuit breaker (`breaker.failure_ratio`, `breaker.consecutive`).

@@ -38,4 +38,5 @@ mod second_tier_example;
 mod second_tier_model;
 mod task;
 mod typed;
+mod typed_second_tier;
 mod withdrawn;

@@ -1,0 +1,228 @@
+//! A second tier in Rust: a store behind the engine that several processes may share.
+
+use super::value::{shared, stored};
+use crate::base::Value;
+use crate::engine::host::SecondTierStore;
+use crate::engine::second_tier::TierTicket;
+pub use crate::engine::second_tier::TtlLeft;
+use crate::task::second_tier::{TierAbilities, TierRequestKind};
+use std::error::Error;
+use std::sync::Arc;
+
+/// Why a second tier has failed. Nobody receives it: the provider is asked, and what was to be written is written again.
+pub type TierError = Box<dyn Error + Send + Sync>;
+
+/// A key to look up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WantedKey<'a> {
+    /// The key's bytes.
+    pub key: &'a [u8],
+    /// Whether the key has waited so long for whoever has its lease (`l2.wait_ms`) that the lease may be granted anew.
+    pub may_take_lease: bool,
+}
+
+/// What is to be stored under a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SharedEntry<'a> {
+    /// The key's bytes.
+    pub key: &'a [u8],
+    /// To be stored as it is.
+    pub data: &'a [u8],
+    /// Its TTL from now on, in milliseconds; `None`: it does not expire.
+    pub ttl_ms: Option<u64>,
+    /// For a fill: the token that the read of the key gave; empty for a write.
+    pub token: &'a [u8],
+}
+
+/// What a second tier has of a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TierFound {
+    /// An entry.
+    Hit {
+        /// The data of its [`SharedEntry`].
+        data: Vec<u8>,
+        /// How much of its TTL is left.
+        ttl_left: TtlLeft,
+        /// Stands for this very entry, for a fill that may replace it; empty: none may.
+        token: Vec<u8>,
+    },
+    /// Nothing.
+    Vacant {
+        /// The lease, if one was granted; else empty.
+        token: Vec<u8>,
+    },
+    /// Nothing, and somebody else has the lease: the key is looked up again, for at most `l2.wait_ms`.
+    Leased,
+    /// The key cannot be looked up.
+    Failed,
+}
+
+/// A store that keys are looked up in before the provider is asked for them, and that receives what was loaded and put: a cache server, a
+/// database, a folder. Several processes may share one.
+///
+/// Its methods are called on threads of the engine, several at a time, and may block. An error, a panic and a list of the wrong length are
+/// failures of the second tier alone.
+pub trait TierStore: Send + Sync + 'static {
+    /// Whether [`TierStore::fill`] stores an entry only if its token still belongs to the key. Asked once.
+    fn is_conditional(&self) -> bool {
+        false
+    }
+
+    /// Whether [`TierStore::read`] gives a token for a key that is not there, to one reader at a time. Asked once. With both, no older load
+    /// ever replaces a newer write, in whichever process.
+    fn grants_leases(&self) -> bool {
+        false
+    }
+
+    /// Looks keys up. The answers are in the order of the keys.
+    fn read(&self, keys: &[WantedKey<'_>]) -> Result<Vec<TierFound>, TierError>;
+
+    /// Stores what was loaded; if it is conditional, only what has the token of its key. Returns whether each entry was stored.
+    fn fill(&self, entries: &[SharedEntry<'_>]) -> Result<Vec<bool>, TierError>;
+
+    /// Stores what was put.
+    fn write(&self, entries: &[SharedEntry<'_>]) -> Result<(), TierError>;
+
+    /// Removes keys, whether they are there or not.
+    fn remove(&self, keys: &[&[u8]]) -> Result<(), TierError>;
+
+    /// Removes all keys.
+    fn clear(&self) -> Result<(), TierError>;
+}
+
+/// A second tier with the functions that make bytes of values, and values of bytes.
+pub(super) struct Sharing<T, E, D> {
+    pub tier: T,
+    pub encode: E,
+    pub decode: D,
+}
+
+impl<T: TierStore, E, D> Sharing<T, E, D> {
+    pub(super) fn abilities(&self) -> TierAbilities {
+        TierAbilities { is_conditional: self.tier.is_conditional(), grants_leases: self.tier.grants_leases(), takes_objects: true }
+    }
+}
+
+/// The store that an engine asks, for values of type `V`.
+pub(super) struct TypedTier<T, V, E, D> {
+    sharing: Sharing<T, E, D>,
+    values: std::marker::PhantomData<fn(V) -> V>,
+}
+
+impl<T, V, E, D> TypedTier<T, V, E, D> {
+    pub(super) fn new(sharing: Sharing<T, E, D>) -> TypedTier<T, V, E, D> {
+        TypedTier { sharing, values: std::marker::PhantomData }
+    }
+}
+
+impl<T, V, E, D> SecondTierStore for TypedTier<T, V, E, D>
+where
+    T: TierStore,
+    V: Send + Sync + 'static,
+    E: Fn(&V) -> Option<Vec<u8>> + Send + Sync,
+    D: Fn(&[u8]) -> Option<V> + Send + Sync,
+{
+    fn serve(&self, request: TierTicket) {
+        let keys: Vec<&[u8]> = request.keys().iter().collect();
+        let kind = request.kind();
+        let done = match kind {
+            TierRequestKind::Read => self.look_up(&request, &keys),
+            TierRequestKind::Fill | TierRequestKind::Write => self.store(&request, &keys),
+            TierRequestKind::Remove => self.sharing.tier.remove(&keys),
+            TierRequestKind::Clear => self.sharing.tier.clear(),
+        };
+        // What was not answered of a look fails with the finish; so does the whole of a write that is dropped unfinished.
+        if done.is_ok() || kind == TierRequestKind::Read {
+            request.finish();
+        }
+    }
+}
+
+impl<T, V, E, D> TypedTier<T, V, E, D>
+where
+    T: TierStore,
+    V: Send + Sync + 'static,
+    E: Fn(&V) -> Option<Vec<u8>> + Send + Sync,
+    D: Fn(&[u8]) -> Option<V> + Send + Sync,
+{
+    fn look_up(&self, request: &TierTicket, keys: &[&[u8]]) -> Result<(), TierError> {
+        let wanted: Vec<WantedKey<'_>> =
+            keys.iter().enumerate().map(|(index, key)| WantedKey { key, may_take_lease: request.is_steal(index) }).collect();
+        let found = self.sharing.tier.read(&wanted)?;
+        if found.len() != keys.len() {
+            return Err(format!("a second tier answered {} keys with {}", keys.len(), found.len()).into());
+        }
+        // That an answer comes late, or after the close, is not the second tier's fault.
+        for (index, found) in found.into_iter().enumerate() {
+            let _ = match found {
+                TierFound::Hit { data, ttl_left, token } => self.hit(request, index, &data, ttl_left, &token),
+                TierFound::Vacant { token } => request.miss(index, &token),
+                TierFound::Leased => request.leased(index),
+                TierFound::Failed => request.fail(index),
+            };
+        }
+        Ok(())
+    }
+
+    /// Answers with what an entry says. One that is of no value of this program is no entry.
+    fn hit(
+        &self,
+        request: &TierTicket,
+        index: usize,
+        data: &[u8],
+        left: TtlLeft,
+        token: &[u8],
+    ) -> Result<crate::base::Status, crate::base::Status> {
+        match request.decode(index, data)? {
+            Some(entry) if entry.value.is_none() => request.hit(index, data, left, token),
+            Some(entry) if entry.is_object => match entry.value.and_then(&self.sharing.decode) {
+                Some(value) => request.hit_object(index, data, left, token, stored(Arc::new(value), 0)),
+                None => request.hit(index, &[], left, token),
+            },
+            _ => request.hit(index, &[], left, token),
+        }
+    }
+
+    fn store(&self, request: &TierTicket, keys: &[&[u8]]) -> Result<(), TierError> {
+        let mut places = Vec::with_capacity(keys.len());
+        let mut entries = Vec::with_capacity(keys.len());
+        for (index, key) in keys.iter().enumerate() {
+            let payload = match request.value(index).ok().map(|answer| answer.value()) {
+                Some(Some(value)) => self.payload(value),
+                // The key is known to be absent, which needs no bytes of the program's.
+                _ => None,
+            };
+            if let Some(payload) = payload {
+                let _ = request.set_payload(index, &payload);
+            }
+            match request.entry(index) {
+                Ok(entry) => {
+                    places.push(index);
+                    entries.push(SharedEntry { key, data: entry.data, ttl_ms: entry.ttl_ms, token: entry.token });
+                }
+                // No bytes can be made of it.
+                Err(_) => drop(request.refused(index)),
+            }
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        if request.kind() == TierRequestKind::Write {
+            return self.sharing.tier.write(&entries);
+        }
+        let stored = self.sharing.tier.fill(&entries)?;
+        if stored.len() != entries.len() {
+            return Err(format!("a second tier answered {} entries with {}", entries.len(), stored.len()).into());
+        }
+        for (index, is_stored) in places.into_iter().zip(stored) {
+            if !is_stored {
+                let _ = request.refused(index);
+            }
+        }
+        Ok(())
+    }
+
+    fn payload(&self, value: &Value) -> Option<Vec<u8>> {
+        (self.sharing.encode)(&shared::<V>(value))
+    }
+}
