@@ -46,6 +46,8 @@ extension KVLightTasks {
         public var rateLimit: RateLimit?
         /// When a slow request is repeated; `nil` is never.
         public var hedging: Hedging?
+        /// A store behind the engine that several processes may share; `nil` is none.
+        public var sharing: Sharing<Element>?
         public var readMode = ReadMode.normal
         /// The priority with which answers are stored.
         public var elementPriority = 0.0
@@ -98,6 +100,7 @@ extension KVLightTasks {
             circuitBreaker?.write(to: config)
             rateLimit?.write(to: config)
             hedging?.write(to: config)
+            sharing?.write(to: config, pricing: cache.pricing)
         }
     }
 }

@@ -1,6 +1,7 @@
 // A cache with a provider.
 
 import CKVLight
+import Dispatch
 
 /// A loading cache: elements come from memory, and missing ones from the program's provider.
 ///
@@ -97,6 +98,18 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
     public func invalidateAll() throws {
         let status = engine.invalidateAll()
         guard status == KVL_OK else { throw thrown(status) }
+    }
+
+    /// Waits until the second tier has everything that was written to the store before this call; `nil` is without limit. Returns whether it has.
+    /// Throws ``KVLightError/closed`` if some of it was given up.
+    public func syncSecondTier(within time: Duration? = nil) async throws -> Bool {
+        let milliseconds = time.map { $0.milliseconds() } ?? Int64(KVL_FOREVER)
+        // The wait blocks its thread.
+        let status = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { [engine] in continuation.resume(returning: engine.syncSecondTier(milliseconds)) }
+        }
+        guard status == KVL_OK || status == KVL_ERR_TIMEOUT else { throw thrown(status) }
+        return status == KVL_OK
     }
 
     // MARK: The circuit breaker

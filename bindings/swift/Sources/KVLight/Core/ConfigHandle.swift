@@ -59,6 +59,15 @@ package struct ConfigHandle: ~Copyable {
         check(kvl_config_set_provider(raw, call, retained(ProvideHook(provide)), releaseObject))
     }
 
+    /// `serve` receives a borrowed request, on a thread of the library.
+    func setSecondTier(_ abilities: UInt32, _ serve: @escaping (OpaquePointer) -> Void) {
+        let call: kvl_l2_fn = { hook, request in
+            guard let request else { return }
+            inAutoreleasePool { borrowed(hook, as: ProvideHook.self).function(request) }
+        }
+        check(kvl_config_set_l2(raw, abilities, call, retained(ProvideHook(serve)), releaseObject))
+    }
+
     package func setValidator(_ validate: @escaping (UnsafeRawBufferPointer) -> Bool) {
         let call: kvl_validate_fn = { hook, key, count in
             borrowed(hook, as: ValidateHook.self).function(UnsafeRawBufferPointer(start: key, count: count)) ? 1 : 0

@@ -96,6 +96,11 @@ package final class EngineHandle: @unchecked Sendable {
         if status != KVL_OK { done() }
     }
 
+    /// Waits until the second tier has everything that was written before.
+    func syncSecondTier(_ milliseconds: Int64) -> kvl_status_t {
+        answered(kvl_tasks_l2_sync(raw, milliseconds))
+    }
+
     var breaker: UInt32 { kvl_tasks_breaker_state(raw) }
 
     func forceBreaker(_ order: UInt32) {

@@ -1,0 +1,204 @@
+// A second tier: a store behind an engine that several processes may share.
+
+import CKVLight
+
+/// A key to look up in a second tier.
+public struct TierKey: Hashable, Sendable {
+    /// The key's bytes.
+    public let key: [UInt8]
+    /// Whether the key has waited so long for whoever has its lease (``Sharing/waitForOthers``) that the lease may be granted anew.
+    public let mayTakeLease: Bool
+}
+
+/// What is to be stored under a key of a second tier.
+public struct TierEntry: Hashable, Sendable {
+    /// The key's bytes.
+    public let key: [UInt8]
+    /// To be stored as it is.
+    public let data: [UInt8]
+    /// Its time to live from now on; `nil`: it does not expire.
+    public let timeToLive: Duration?
+    /// For a fill: the token that the read of the key gave; empty for a write.
+    public let token: [UInt8]
+}
+
+/// What a second tier has of a key.
+public enum TierFound: Sendable {
+    /// How much of an entry's time to live is left.
+    public enum TimeLeft: Hashable, Sendable {
+        /// As much as when it was written: the second tier does not know.
+        case unknown
+        /// It does not expire.
+        case never
+        /// This time; zero and less: it has expired.
+        case remaining(Duration)
+    }
+
+    /// The `data` of an entry, and a token that stands for this very entry, for a fill that may replace it; empty: none may.
+    case entry(data: [UInt8], left: TimeLeft = .unknown, token: [UInt8] = [])
+    /// Nothing, with the lease if one was granted.
+    case nothing(token: [UInt8] = [])
+    /// Nothing, and somebody else has the lease: the key is looked up again, for at most ``Sharing/waitForOthers``.
+    case leased
+    /// The key cannot be looked up.
+    case failed
+}
+
+/// A store that keys are looked up in before the provider is asked for them, and that receives what was loaded and written: a cache server, a
+/// database, a folder. Several processes may share one.
+///
+/// Its methods run in tasks, several at a time. An error that one throws, and a list of the wrong length, are failures of the second tier alone: the
+/// provider is asked, and what was to be written is written again.
+public protocol SecondTier: Sendable {
+    /// Whether ``fill(_:)`` stores an entry only if its token still belongs to the key. Asked once.
+    var isConditional: Bool { get }
+    /// Whether ``read(_:)`` gives a token for a key that is not there, to one reader at a time. Asked once. With both, no older load ever replaces a
+    /// newer write, in whichever process.
+    var grantsLeases: Bool { get }
+
+    /// Looks keys up. The answers are in the order of the keys.
+    func read(_ keys: [TierKey]) async throws -> [TierFound]
+    /// Stores what was loaded; if it is conditional, only what has the token of its key. Returns whether each entry was stored.
+    func fill(_ entries: [TierEntry]) async throws -> [Bool]
+    /// Stores what was written.
+    func write(_ entries: [TierEntry]) async throws
+    /// Removes keys, whether they are there or not.
+    func remove(_ keys: [[UInt8]]) async throws
+    /// Removes all keys.
+    func clear() async throws
+}
+
+extension SecondTier {
+    public var isConditional: Bool { false }
+    public var grantsLeases: Bool { false }
+}
+
+/// A second tier, and how elements are stored in it.
+public struct Sharing<Element: Sendable>: Sendable {
+    public var tier: any SecondTier
+    /// Returns the bytes of an element. An element for which it throws stays in this process.
+    public var encode: @Sendable (Element) throws -> [UInt8]
+    /// Returns the element that has the bytes. An entry for which it throws counts as not found.
+    public var decode: @Sendable ([UInt8]) throws -> Element
+    /// Receives the errors of the second tier, of `encode` and of `decode`, in their tasks. No caller of the engine does.
+    public var failed: @Sendable (any Error) -> Void
+    /// How long a look may take; then the provider is asked. `nil` is without limit.
+    public var timeout: Duration? = .milliseconds(50)
+    /// How long a request that writes may take. Then it counts as failed, and what was written is sent again.
+    public var writeTimeout = Duration.seconds(5)
+    /// How long a key waits for the load of another process; zero: it is loaded here too.
+    public var waitForOthers = Duration.seconds(1)
+    /// The longest time to live in the second tier; `nil`: as in this process.
+    public var timeToLive: Duration?
+    /// The longest time to live in this process of what was found in the second tier; `nil`: what is left of it there.
+    public var localTimeToLive: Duration?
+
+    public init(
+        through tier: any SecondTier, encode: @escaping @Sendable (Element) throws -> [UInt8],
+        decode: @escaping @Sendable ([UInt8]) throws -> Element, failed: @escaping @Sendable (any Error) -> Void = { _ in }
+    ) {
+        self.tier = tier
+        self.encode = encode
+        self.decode = decode
+        self.failed = failed
+    }
+
+    func write(to config: borrowing ConfigHandle, pricing: Pricing<Element>) {
+        let longest = Int64(UInt32.max)
+        config.set("l2.timeout_ms", timeout.timeoutMilliseconds)
+        config.set("l2.write_timeout_ms", min(writeTimeout.milliseconds(atLeast: 1), longest))
+        config.set("l2.single_flight", waitForOthers > .zero)
+        config.set("l2.wait_ms", min(waitForOthers.milliseconds(), longest))
+        config.set("l2.ttl_ms", timeToLive.timeoutMilliseconds)
+        config.set("l2.local_ttl_ms", localTimeToLive.timeoutMilliseconds)
+        let abilities =
+            KVL_L2_F_OBJECTS | (tier.isConditional ? KVL_L2_F_CONDITIONAL : 0) | (tier.grantsLeases ? KVL_L2_F_LEASES : 0)
+        config.setSecondTier(abilities) { [self] request in
+            let request = TierRequestHandle(retaining: request)
+            Task { await serve(request, pricing) }
+        }
+    }
+
+    /// Serves a request. However that ends, the request does.
+    private func serve(_ request: TierRequestHandle, _ pricing: Pricing<Element>) async {
+        do {
+            switch request.kind {
+            case KVL_L2_READ:
+                try answer(request, try await tier.read(request.keys), pricing)
+            case KVL_L2_FILL, KVL_L2_WRITE:
+                try await store(request)
+            case KVL_L2_REMOVE:
+                try await tier.remove(request.keys.map(\.key))
+            case KVL_L2_CLEAR:
+                try await tier.clear()
+            default:
+                return
+            }
+            request.finish()
+        } catch {
+            // A look fails with the finish, and the rest with the release of an unfinished request.
+            if request.kind == KVL_L2_READ { request.finish() }
+            failed(error)
+        }
+    }
+
+    private func answer(_ request: TierRequestHandle, _ found: [TierFound], _ pricing: Pricing<Element>) throws {
+        guard found.count == request.keys.count else { throw WrongCount(asked: request.keys.count, answered: found.count) }
+        for (i, one) in found.enumerated() {
+            switch one {
+            case .entry(let data, let left, let token):
+                request.hit(i, data, left.milliseconds, token) { payload in
+                    do {
+                        let element = try decode(payload)
+                        return makeValue(element, cost: pricing(element))
+                    } catch {
+                        failed(error)
+                        return nil
+                    }
+                }
+            case .nothing(let token): request.miss(i, token)
+            case .leased: request.leased(i)
+            case .failed: request.fail(i)
+            }
+        }
+    }
+
+    private func store(_ request: TierRequestHandle) async throws {
+        var places: [Int] = []
+        var entries: [TierEntry] = []
+        for i in request.keys.indices {
+            do {
+                try request.statePayload(i) { value in try encode(element(of: value)) }
+                guard let entry = request.entry(i) else { continue }
+                places.append(i)
+                entries.append(entry)
+            } catch {
+                failed(error)
+                request.refuse(i)
+            }
+        }
+        if entries.isEmpty { return }
+        if request.kind == KVL_L2_WRITE { return try await tier.write(entries) }
+        let stored = try await tier.fill(entries)
+        guard stored.count == entries.count else { throw WrongCount(asked: entries.count, answered: stored.count) }
+        for (i, isStored) in zip(places, stored) where !isStored { request.refuse(i) }
+    }
+}
+
+/// A second tier returned a list of the wrong length.
+struct WrongCount: Error, CustomStringConvertible {
+    let asked: Int
+    let answered: Int
+
+    var description: String { "a second tier was asked for \(asked) keys and answered \(answered)" }
+}
+
+extension TierFound.TimeLeft {
+    var milliseconds: Int64 {
+        switch self {
+        case .unknown: Int64(KVL_L2_TTL_UNKNOWN)
+        case .never: Int64(KVL_TTL_NEVER)
+        case .remaining(let time): time.milliseconds()
+        }
+    }
+}
