@@ -37,17 +37,22 @@ typedef struct kvl_redis_t kvl_redis_t;
  * is made in the background and remade whenever it is lost; while there is none, keys are loaded as without a second tier.
  *
  * The URL is redis://, rediss:// (TLS), valkey://, valkeys:// or unix://, as in redis://user:password@host:6379/0?prefix=shop. Of a cluster it names
- * one server, or several separated by commas, of which one must be reachable at the start: redis://one:6379,two:6379/?prefix=shop. Its options:
+ * one server, or several separated by commas, of which one must be reachable at the start: redis://one:6379,two:6379/?prefix=shop. With
+ * `sentinel` its hosts are Sentinels, which know the primary. Its options:
  *
  * | option | default | meaning |
  * |---|---|---|
  * | prefix | required | the prefix of all keys in the server: processes with the same prefix share their entries |
+ * | sentinel | | the name by which the Sentinels of the URL know the primary; user, password and database of the URL are those of the primary |
+ * | sentinel_user, sentinel_pass | | user and password of the Sentinels |
  * | lease_ms | 10000 | how long a process may take to load a key before another process may load it for the server too; 10 or more |
  * | notify_ms | 10 | the pause after each read of the log of writes: a longer one costs the server less |
  * | log_entries | 100000 | the approximate number of writes that the server keeps for processes that lost their connection |
  * | blind_ms | 5000 | if the log of writes cannot be read for this long, everything that the process has cached is looked up again; -1: never |
  * | journal_ms | 10000 | writes that are at most this old are repeated after a reconnection, if the server may have lost them |
  * | on_restart | clear | after a server has restarted with a file of its data (an RDB), which may be old: `clear` makes everything in the servers absent, `trust` uses it |
+ * | compress_min | -1 | entries of at least this many bytes are stored compressed (LZ4), if they become at least an eighth smaller; -1: none |
+ * | plain_max | 67108864 | the longest entry that is decompressed, in bytes: a longer one is a miss |
  * | connect_ms | 1000 | how long a connection may take |
  * | command_ms | 500 | how long the server may take for a command before the library reconnects. A fetch waits for l2.timeout_ms at most |
  * | reconnect_cap_ms | 5000 | the longest pause between two attempts to connect |

@@ -108,7 +108,7 @@ unsafe fn write_out(made: Result<Redis, Refused>, library: &Library, out_redis: 
 fn make(url: &CStr, library: Library) -> Result<Redis, Refused> {
     let url = url.to_str().map_err(|_| refused(kvlight::ERR_BAD_VALUE, "The URL is not UTF-8: write other bytes as %XX."))?;
     let settings = Settings::from_url(url).map_err(|why| refused(kvlight::ERR_BAD_VALUE, why))?;
-    let clients: Result<Vec<Client>, _> = settings.servers.iter().cloned().map(Client::open).collect();
+    let clients: Result<Vec<Client>, _> = settings.asked().iter().cloned().map(Client::open).collect();
     let clients = clients.map_err(|error| refused(kvlight::ERR_BAD_VALUE, error.to_string()))?;
     let (sender, commands) = unbounded_channel();
     let shared = Arc::new(Shared::new(settings, library, sender));

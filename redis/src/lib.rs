@@ -20,11 +20,13 @@
 //! | `log` | the log of writes |
 //! | `journal` | the last writes, which are sent again after a reconnection |
 //! | `event` | an event that a thread can wait for |
+//! | `compress` | compression of large entries |
 //! | `stored` | the bytes stored under a key |
 //! | `crc` | a checksum |
 //! | `kvlight` | the functions of kvlight.h |
 
 mod api;
+mod compress;
 mod crc;
 mod event;
 mod journal;

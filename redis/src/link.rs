@@ -19,6 +19,7 @@ use crate::stored::Epoch;
 use crate::worker::Worker;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Pipeline, RedisError, Value};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -59,6 +60,35 @@ pub struct FormerLink {
     server: ServerIdentity,
     /// When it was made.
     made_at: u64,
+}
+
+/// The links to servers that were left, since their keys went elsewhere: one that is given keys again, and was only stopped meanwhile, may still have
+/// commands of ours to carry out. The oldest are forgotten.
+#[derive(Default)]
+pub struct FormerLinks {
+    links: VecDeque<(Address, Rc<FormerLink>)>,
+}
+
+/// A host and a port.
+pub type Address = (String, u16);
+
+/// How many servers that were left are remembered.
+const MOST_FORMER: usize = 64;
+
+impl FormerLinks {
+    /// The link to this server is not used any more, nor is the server.
+    pub fn remember(&mut self, address: Address, link: Rc<FormerLink>) {
+        if self.links.len() >= MOST_FORMER {
+            self.links.pop_front();
+        }
+        self.links.push_back((address, link));
+    }
+
+    /// The last link to this server, which is used again.
+    pub fn take(&mut self, address: &Address) -> Option<Rc<FormerLink>> {
+        let at = self.links.iter().rposition(|(of, _)| of == address)?;
+        self.links.remove(at).map(|(_, link)| link)
+    }
 }
 
 /// Which server a connection led to.
@@ -141,13 +171,13 @@ pub fn info<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
 
 /// Connects to a server whenever there is no link to it. Does not return.
 pub async fn keep(worker: Rc<Worker>, node: Rc<Node>) {
-    let mut former: Option<FormerLink> = None;
     let mut pause = Pause::new(worker.settings.reconnect_cap);
     loop {
-        match make(&worker, &node, former.as_ref()).await {
-            Ok((link, client)) => {
+        let former = node.former();
+        match make(&worker, &node, former.as_deref()).await {
+            Ok((link, former)) => {
                 pause.reset();
-                former = Some(client);
+                node.set_former(Rc::new(former));
                 worker.set_link(&node, link);
                 worker.report_well();
                 node.lost.notified().await;
@@ -208,6 +238,9 @@ async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> 
     if major.is_none_or(|major| major < OLDEST) {
         let version = String::from_utf8_lossy(version);
         return Err(format!("The server has version {version}. Redis 7.0 or Valkey 7.2 is needed: upgrade it."));
+    }
+    if worker.settings.sentinel.is_some() && info(about, "role") != Some(b"master") {
+        return Err("The server that Sentinel names is not a primary: a failover may be under way.".to_owned());
     }
     if !node.learn_time(time, worker.now_ms()) {
         return Err(refusal("TIME", time));
@@ -283,7 +316,7 @@ async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> R
     let replies = run(worker, connection, &set).await?;
     match replies.first() {
         Some(Value::Nil) => {
-            if worker.topology.borrow().is_cluster() {
+            if worker.is_sharded() {
                 let mut notice = Pipeline::new();
                 worker.add_epoch_notice(&mut notice, epoch);
                 run(worker, connection, &notice).await?;
@@ -427,5 +460,22 @@ mod tests {
         assert!(!has_loaded_a_copy(&about(0, 0, 0), 10), "it is empty");
         assert!(!has_loaded_a_copy(&about(0, 5, 1), 10), "it has a log of its writes");
         assert!(has_loaded_a_copy(b"", 10), "nothing is known");
+    }
+
+    #[test]
+    fn t07_the_last_link_to_a_server_that_was_left_is_remembered() {
+        let link = |client| Rc::new(FormerLink { client, made_at: 0, server: ServerIdentity { process: Vec::new(), data: Vec::new() } });
+        let address = |port| ("host".to_owned(), port);
+        let mut links = FormerLinks::default();
+        links.remember(address(1), link(10));
+        links.remember(address(2), link(20));
+        links.remember(address(1), link(11));
+        assert_eq!(links.take(&address(1)).map(|link| link.client), Some(11));
+        assert_eq!(links.take(&address(3)).map(|link| link.client), None);
+        for port in 0..MOST_FORMER as u16 {
+            links.remember(address(1_000 + port), link(0));
+        }
+        assert_eq!(links.links.len(), MOST_FORMER);
+        assert!(links.take(&address(2)).is_none(), "the oldest are forgotten");
     }
 }

@@ -10,7 +10,7 @@
 //! may be a copy that had not received them.
 
 use crate::crc::crc16;
-use crate::link::{self, Link, Pause, Problem, bytes, open};
+use crate::link::{self, Address, FormerLink, Link, Pause, Problem, bytes, open};
 use crate::worker::Worker;
 use futures_util::future::join_all;
 use redis::{Client, ConnectionAddr, ConnectionInfo, Pipeline, Value};
@@ -50,6 +50,8 @@ pub struct Node {
     /// Whether it takes over keys of another one, so that the last writes must be repeated before it is used.
     pub takes_over: Cell<bool>,
     link: RefCell<Option<Link>>,
+    /// The link before the one of now, whose commands may still be on their way.
+    former: RefCell<Option<Rc<FormerLink>>>,
     time: Cell<ServerTime>,
 }
 
@@ -65,12 +67,29 @@ struct ServerTime {
 impl Node {
     /// A server to which this client connects.
     pub fn new(client: Client) -> Rc<Node> {
-        Rc::new(Node { client, lost: Notify::new(), takes_over: Cell::new(false), link: RefCell::new(None), time: Cell::default() })
+        Rc::new(Node {
+            client,
+            lost: Notify::new(),
+            takes_over: Cell::new(false),
+            link: RefCell::new(None),
+            former: RefCell::new(None),
+            time: Cell::default(),
+        })
     }
 
     /// The link, if there is one.
     pub fn link(&self) -> Option<Link> {
         self.link.borrow().clone()
+    }
+
+    /// The last link, which the next one ends.
+    pub fn former(&self) -> Option<Rc<FormerLink>> {
+        self.former.borrow().clone()
+    }
+
+    /// This is the last link from now on.
+    pub fn set_former(&self, former: Rc<FormerLink>) {
+        *self.former.borrow_mut() = Some(former);
     }
 
     /// Sets the link.
@@ -132,7 +151,7 @@ pub enum Topology {
 pub struct Cluster {
     ranges: Vec<Range>,
     /// By host and port.
-    nodes: HashMap<(String, u16), ClusterNode>,
+    nodes: HashMap<Address, ClusterNode>,
 }
 
 struct Range {
@@ -242,7 +261,9 @@ pub async fn keep_all(worker: Rc<Worker>) {
     loop {
         let _ = timeout(REFRESH, worker.moved.notified()).await;
         let clients: Vec<Client> = match &*worker.topology.borrow() {
-            Topology::Cluster(cluster) => cluster.nodes.values().map(|node| node.node.client.clone()).collect(),
+            Topology::Cluster(cluster) if worker.settings.sentinel.is_none() => {
+                cluster.nodes.values().map(|node| node.node.client.clone()).collect()
+            }
             _ => Vec::new(),
         };
         for client in clients.iter().chain(&worker.clients) {
@@ -275,9 +296,19 @@ pub async fn watch(worker: Rc<Worker>) {
     }
 }
 
-/// Asks a server whether it is part of a cluster, and for the slots.
+/// Asks a server whether it is part of a cluster, and for the slots; or a Sentinel for the primary.
 async fn ask(worker: &Worker, client: &Client) -> Result<Shape, Problem> {
     let mut connection = open(worker, client).await?;
+    if let Some(sentinel) = &worker.settings.sentinel {
+        let mut question = Pipeline::new();
+        question.cmd("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(&sentinel.primary);
+        let replies = link::run(worker, &mut connection, &question).await?;
+        let reply = replies.first().unwrap_or(&Value::Nil);
+        return match reply {
+            Value::Nil => Err("Sentinel knows no primary of the name that the option sentinel of the URL has.".to_owned()),
+            reply => primary_of(reply).map(|primary| Shape::Cluster(vec![primary])).ok_or_else(|| link::refusal("SENTINEL", reply)),
+        };
+    }
     let mut commands = Pipeline::new();
     commands.cmd("INFO").arg("server");
     commands.cmd("CLUSTER").arg("SLOTS");
@@ -292,6 +323,13 @@ async fn ask(worker: &Worker, client: &Client) -> Result<Shape, Problem> {
         _ => return Err("A cluster is reached by host and port: write redis://host:port in the URL.".to_owned()),
     };
     slots_of(slots, host).map(Shape::Cluster).ok_or_else(|| link::refusal("CLUSTER SLOTS", slots))
+}
+
+/// Parses the reply of a Sentinel: the primary, which has all keys.
+fn primary_of(reply: &Value) -> Option<SlotRange> {
+    let Value::Array(parts) = reply else { return None };
+    let part = |at: usize| str::from_utf8(bytes(parts.get(at)?)?).ok();
+    Some(SlotRange { first: 0, last: SLOTS - 1, host: part(0)?.to_owned(), port: part(1)?.parse().ok()? })
 }
 
 /// Parses the reply to CLUSTER SLOTS. `host` is the server that replied: a node that does not know its own name omits it.
@@ -333,8 +371,11 @@ fn apply(worker: &Rc<Worker>, slots: &[SlotRange]) {
         let address = (host.clone(), *port);
         let known = cluster.nodes.remove(&address).or_else(|| before.nodes.remove(&address));
         let made = known.or_else(|| {
-            let client = Client::open(info_of(worker.clients.first()?.get_connection_info(), host, *port)).ok()?;
+            let client = Client::open(info_of(worker.settings.servers.first()?, host, *port)).ok()?;
             let node = Node::new(client);
+            if let Some(former) = worker.former_links.borrow_mut().take(&address) {
+                node.set_former(former);
+            }
             node.takes_over.set(!is_first);
             let task = tokio::task::spawn_local(link::keep(worker.clone(), node.clone()));
             Some(ClusterNode { node, task })
@@ -343,7 +384,12 @@ fn apply(worker: &Rc<Worker>, slots: &[SlotRange]) {
         cluster.ranges.push(Range { first: *first, last: *last, node: node.node.clone() });
         cluster.nodes.insert(address, node);
     }
-    before.nodes.into_values().for_each(ClusterNode::close);
+    for (address, node) in before.nodes {
+        if let Some(former) = node.node.former() {
+            worker.former_links.borrow_mut().remember(address, former);
+        }
+        node.close();
+    }
     let (before, now) = (Topology::Cluster(Cluster { ranges: before.ranges, nodes: HashMap::new() }), Topology::Cluster(cluster));
     // To a server that was there before. One that is new repeats the writes before it is used.
     let is_moved = |name: &[u8]| {
@@ -371,6 +417,16 @@ mod tests {
         assert_eq!(slot(b"a{foo}{bar}"), slot(b"foo"));
         assert_eq!(slot(b"a{}b"), crc16(b"a{}b") % SLOTS, "nothing between the braces");
         assert_eq!(slot(b"a{b"), crc16(b"a{b") % SLOTS);
+    }
+
+    #[test]
+    fn the_reply_of_a_sentinel_is_read() {
+        let reply = |parts: &[&str]| Value::Array(parts.iter().map(|part| Value::BulkString((*part).into())).collect());
+        let primary = primary_of(&reply(&["10.0.0.1", "7000"])).unwrap();
+        assert_eq!(primary, SlotRange { first: 0, last: 16383, host: "10.0.0.1".to_owned(), port: 7000 });
+        for bad in [Value::Nil, reply(&[]), reply(&["10.0.0.1"]), reply(&["10.0.0.1", "x"])] {
+            assert_eq!(primary_of(&bad), None, "{bad:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //! A lease that was granted when kvlight waited no longer is given back.
 //! Each key is answered as soon as it is known.
 
+use crate::compress;
 use crate::kvlight::Request;
 use crate::leases::{Unused, give_back};
 use crate::link::{Link, bytes};
@@ -20,6 +21,7 @@ use crate::stored::{self, Epoch, Name, Stored, Token};
 use crate::worker::{TIME_LASTS_MS, Worker};
 use futures_util::future::join_all;
 use redis::{Pipeline, Value};
+use std::borrow::Cow;
 use std::rc::Rc;
 
 /// Reads the keys of a request.
@@ -132,8 +134,8 @@ impl Reader<'_> {
     async fn values(&self, link: &Link, keys: &[usize]) -> Option<(Epoch, Vec<Value>)> {
         let worker = self.worker;
         let mut commands = Pipeline::new();
-        let is_cluster = worker.topology.borrow().is_cluster();
-        if is_cluster {
+        let is_sharded = worker.is_sharded();
+        if is_sharded {
             // Keys of several slots cannot be read by one command, even if they are in one server.
             for i in keys {
                 commands.cmd("GET").arg(&self.names[*i]);
@@ -152,7 +154,7 @@ impl Reader<'_> {
         if asks_time && let Some(time) = replies.pop() {
             link.node.learn_time(&time, worker.now_ms());
         }
-        if is_cluster {
+        if is_sharded {
             // A new epoch is announced in the log.
             return Some((current_epoch(worker).await?, replies));
         }
@@ -183,11 +185,18 @@ impl Reader<'_> {
             return Found::Answered;
         };
         match stored::read(found) {
-            Stored::Entry { epoch: own, expires_at, entry } if own == epoch => {
+            Stored::Entry { epoch: own, expires_at, entry, is_compressed } if own == epoch => {
+                let plain = match is_compressed {
+                    false => Cow::Borrowed(entry),
+                    true => match compress::plain(entry, worker.settings.plain_max) {
+                        Some(plain) => Cow::Owned(plain),
+                        None => return Found::Outdated(stored::name_of(found).to_vec()),
+                    },
+                };
                 let left = expires_at.map(|at| at.saturating_sub(link.node.server_ms(worker.now_ms())));
                 let Ok(name) = Name::try_from(stored::name_of(found)) else { return Found::Absent };
                 let token = Token { name, session: link.session, until: u64::MAX };
-                self.request.hit(i, entry, left, &token.to_bytes());
+                self.request.hit(i, &plain, left, &token.to_bytes());
                 Found::Answered
             }
             Stored::Lease(own) if own == epoch => Found::Leased(found.to_vec()),

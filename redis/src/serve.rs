@@ -135,7 +135,7 @@ async fn fill_group(worker: &Worker, request: &Request, group: &Group, names: &[
             continue;
         };
         let (expires_at, ttl_ms) = expiry(worker, link, entry.ttl_ms);
-        let bytes = stored::new_entry(epoch, expires_at, entry.data);
+        let bytes = stored::new_entry(epoch, expires_at, entry.data, worker.settings.compress_min);
         add_replace(&mut commands, link, &names[*i], &token.name, &bytes, ttl_ms);
         sent.push(*i);
     }
@@ -166,7 +166,7 @@ async fn write(worker: &Worker, request: &Request) -> Option<()> {
                 return;
             };
             let (expires_at, ttl_ms) = expiry(worker, link, entry.ttl_ms);
-            commands.cmd("SET").arg(name).arg(stored::new_entry(epoch, expires_at, entry.data));
+            commands.cmd("SET").arg(name).arg(stored::new_entry(epoch, expires_at, entry.data, worker.settings.compress_min));
             if ttl_ms > 0 {
                 commands.arg("PX").arg(ttl_ms);
             }

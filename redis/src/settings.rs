@@ -1,6 +1,6 @@
 //! The settings: the address of the server and the options of its URL.
 
-use redis::{ConnectionInfo, IntoConnectionInfo};
+use redis::{ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 use std::time::Duration;
 
 /// The settings of a URL.
@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Settings {
     /// The server, and the user who connects. For a cluster some of its servers, of which one must be reachable at the start.
     pub servers: Vec<ConnectionInfo>,
+    /// How the primary is found, if the servers are not to be used themselves.
+    pub sentinel: Option<Sentinel>,
     /// The prefix of all keys in the server.
     pub prefix: Vec<u8>,
     /// How long a process may take for a load for which it has a lease.
@@ -22,12 +24,25 @@ pub struct Settings {
     pub journal: Duration,
     /// Whether everything is cleared after a server has restarted with data from a file.
     pub clears_restarted: bool,
+    /// Entries of so many bytes or more are compressed; `None`: none is.
+    pub compress_min: Option<usize>,
+    /// The longest entry that is made of a compressed one, in bytes. A longer one is a miss.
+    pub plain_max: usize,
     /// How long connecting may take.
     pub connect: Duration,
     /// How long a command may take before the connection is given up.
     pub command: Duration,
     /// The longest pause between two attempts to connect.
     pub reconnect_cap: Duration,
+}
+
+/// Sentinels, which name the primary of now. Those are the servers of the URL then; its user and password are those of the primary.
+#[derive(Clone)]
+pub struct Sentinel {
+    /// What they call the primary.
+    pub primary: String,
+    /// Where they are, with their own user and password.
+    pub servers: Vec<ConnectionInfo>,
 }
 
 /// Options of the connection, which the crate `redis` parses.
@@ -46,7 +61,9 @@ impl Settings {
         let (address, query) = url.split_once('?').unwrap_or((url, ""));
         let options: Vec<&str> = query.split('&').filter(|option| !option.is_empty()).collect();
         let of_server = |option: &&&str| OF_SERVER.contains(&option.split('=').next().unwrap_or_default());
+        let (mut primary, mut of_sentinel) = (None, RedisConnectionInfo::default());
         let mut settings = Settings {
+            sentinel: None,
             servers: servers(address, &options.iter().filter(of_server).copied().collect::<Vec<_>>().join("&"), fragment)?,
             prefix: Vec::new(),
             lease: Duration::from_millis(10_000),
@@ -55,6 +72,8 @@ impl Settings {
             blind: Some(Duration::from_millis(5_000)),
             journal: Duration::from_millis(10_000),
             clears_restarted: true,
+            compress_min: None,
+            plain_max: 64 << 20,
             connect: Duration::from_millis(1_000),
             command: Duration::from_millis(500),
             reconnect_cap: Duration::from_millis(5_000),
@@ -62,7 +81,10 @@ impl Settings {
         for option in &options {
             let (name, value) = option.split_once('=').unwrap_or((option, ""));
             match name {
-                "prefix" => settings.prefix = percent_decoded(value)?,
+                "sentinel" => primary = Some(text(name, value)?).filter(|name| !name.is_empty()),
+                "sentinel_user" => of_sentinel = of_sentinel.set_username(text(name, value)?),
+                "sentinel_pass" => of_sentinel = of_sentinel.set_password(text(name, value)?),
+                "prefix" => settings.prefix = percent_decoded(name, value)?,
                 "lease_ms" => settings.lease = Duration::from_millis(number(name, value, 10, 3_600_000)?),
                 "notify_ms" => settings.notify = Duration::from_millis(number(name, value, 0, 60_000)?),
                 "log_entries" => settings.log_entries = number(name, value, 1, u64::MAX >> 1)?,
@@ -76,18 +98,26 @@ impl Settings {
                         _ => return Err("The option on_restart of the URL must be clear or trust.".to_owned()),
                     }
                 }
+                "compress_min" if value == "-1" => settings.compress_min = None,
+                "compress_min" => settings.compress_min = Some(bytes(name, value, u64::from(u32::MAX))?),
+                "plain_max" => settings.plain_max = bytes(name, value, u64::from(u32::MAX))?,
                 "connect_ms" => settings.connect = Duration::from_millis(number(name, value, 1, 600_000)?),
                 "command_ms" => settings.command = Duration::from_millis(number(name, value, 1, 600_000)?),
                 "reconnect_cap_ms" => settings.reconnect_cap = Duration::from_millis(number(name, value, 1, 600_000)?),
                 name if OF_SERVER.contains(&name) => {}
                 _ => {
                     return Err(format!(
-                        "The URL has the unknown option {name}. The options are prefix, lease_ms, notify_ms, log_entries, blind_ms, \
-                         journal_ms, on_restart, connect_ms, command_ms, reconnect_cap_ms, and db, user, pass, protocol."
+                        "The URL has the unknown option {name}. The options are prefix, sentinel, sentinel_user, sentinel_pass, lease_ms, notify_ms, \
+                         log_entries, blind_ms, journal_ms, on_restart, compress_min, plain_max, connect_ms, command_ms, reconnect_cap_ms, and db, \
+                         user, pass, protocol."
                     ));
                 }
             }
         }
+        settings.sentinel = primary.map(|primary| {
+            let with_own_user = |server: &ConnectionInfo| server.clone().set_redis_settings(of_sentinel.clone());
+            Sentinel { primary, servers: settings.servers.iter().map(with_own_user).collect() }
+        });
         if settings.prefix.is_empty() {
             return Err(PREFIX_HELP.to_owned());
         }
@@ -98,6 +128,13 @@ impl Settings {
             );
         }
         Ok(settings)
+    }
+}
+
+impl Settings {
+    /// The servers that are asked where keys are.
+    pub fn asked(&self) -> &[ConnectionInfo] {
+        self.sentinel.as_ref().map_or(&self.servers, |sentinel| &sentinel.servers)
     }
 }
 
@@ -134,19 +171,29 @@ fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, String>
     number.ok_or_else(|| format!("The option {name} of the URL must be a whole number from {least} to {most}."))
 }
 
-fn percent_decoded(text: &str) -> Result<Vec<u8>, String> {
+/// A number of bytes, in this machine's own size.
+fn bytes(name: &str, value: &str, most: u64) -> Result<usize, String> {
+    number(name, value, 0, most).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+}
+
+/// A text of UTF-8.
+fn text(name: &str, value: &str) -> Result<String, String> {
+    String::from_utf8(percent_decoded(name, value)?).map_err(|_| format!("The option {name} of the URL is not UTF-8."))
+}
+
+fn percent_decoded(name: &str, text: &str) -> Result<Vec<u8>, String> {
     let (mut bytes, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
     while let Some((first, after)) = rest.split_first() {
         (bytes, rest) = match (*first, after) {
             (b'%', [high, low, after @ ..]) => {
                 let digit = |c: u8| char::from(c).to_digit(16);
                 let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
-                    return Err("The prefix in the URL has a % without two hexadecimal digits: write it as %25.".to_owned());
+                    return Err(format!("The option {name} of the URL has a % without two hexadecimal digits: write it as %25."));
                 };
                 bytes.push((high * 16 + low) as u8);
                 (bytes, after)
             }
-            (b'%', _) => return Err("The prefix in the URL ends in a % without two hexadecimal digits: write it as %25.".to_owned()),
+            (b'%', _) => return Err(format!("The option {name} of the URL ends in a % without two hexadecimal digits: write it as %25.")),
             (byte, after) => {
                 bytes.push(byte);
                 (bytes, after)
@@ -208,6 +255,20 @@ mod tests {
         let several = Settings::from_url("redis://:pw@one:1,two,[::1]:3/?prefix=p").unwrap().servers;
         assert_eq!(several.iter().map(|server| server.addr().to_string()).collect::<Vec<_>>(), ["one:1", "two:6379", "::1:3"]);
         assert!(several.iter().all(|server| server.redis_settings().password() == Some("pw")));
+    }
+
+    #[test]
+    fn sentinels_have_a_user_and_a_password_of_their_own() {
+        let url = "redis://ann:secret@one:26379,two:26379/3?prefix=p&sentinel=shop&sentinel_user=guard&sentinel_pass=a%26b";
+        let settings = Settings::from_url(url).unwrap();
+        let sentinel = settings.sentinel.as_ref().unwrap();
+        assert_eq!((sentinel.primary.as_str(), sentinel.servers.len(), settings.asked().len()), ("shop", 2, 2));
+        let asked = settings.asked()[1].redis_settings();
+        assert_eq!((asked.username(), asked.password(), asked.db()), (Some("guard"), Some("a&b"), 0));
+        assert_eq!(settings.servers[0].redis_settings().password(), Some("secret"));
+        assert_eq!(settings.servers[0].redis_settings().db(), 3);
+        let alone = Settings::from_url("redis://one/?prefix=p").unwrap();
+        assert!(alone.sentinel.is_none() && alone.asked().len() == 1);
     }
 
     #[test]

@@ -2,16 +2,17 @@
 //!
 //! ```text
 //!    0   1  magic 0xCE
-//!    1   1  kind: 1 a lease, 2 an entry
+//!    1   1  kind: 1 a lease, 2 an entry, 3 an entry that is compressed
 //!    2   8  epoch: the generation of all entries; a clear begins another one
 //!   10  16  identity: random, for each write; in a lease the last 8 bytes identify its holder
 //!   26   6  of an entry: when it expires by the server's clock, in milliseconds since 1970; 0: never
 //!   32   2  of an entry: CRC-16 of the bytes before it
-//!   34      of an entry: the bytes from kvlight, unchanged; they have a checksum of their own
+//!   34      of an entry: the bytes from kvlight, unchanged or compressed (`compress`); they have a checksum of their own
 //! ```
 //!
 //! A damaged value is a miss, like one that another program wrote (rule T13). The first 26 bytes are the *name* of the value: no two writes have the same. A change that depends on what was read compares the name alone.
 
+use crate::compress::compressed;
 use crate::crc::crc16;
 use crate::random::random;
 
@@ -31,6 +32,8 @@ const LATEST: u64 = (1 << 48) - 1;
 const MAGIC: u8 = 0xce;
 const LEASE: u8 = 1;
 const ENTRY: u8 = 2;
+/// Versions that do not know it take it for another program's: a miss.
+const COMPRESSED: u8 = 3;
 
 /// What identifies one write.
 pub type Name = [u8; NAME];
@@ -46,8 +49,10 @@ pub enum Stored<'a> {
         epoch: Epoch,
         /// When it expires, in milliseconds of the server's clock; `None`: never.
         expires_at: Option<u64>,
-        /// The bytes from kvlight.
+        /// The bytes from kvlight, or what they were compressed to.
         entry: &'a [u8],
+        /// Whether it is compressed.
+        is_compressed: bool,
     },
     /// It was written by another program, or by a later version of this library.
     Foreign,
@@ -75,10 +80,12 @@ pub fn is_lease_of(lease: &[u8], holder: Holder) -> bool {
     lease.get(18..) == Some(&holder)
 }
 
-/// A new entry, as it is stored.
-pub fn new_entry(epoch: Epoch, expires_at: Option<u64>, entry: &[u8]) -> Vec<u8> {
+/// A new entry, as it is stored: compressed if it has at least `compress_min` bytes and becomes smaller.
+pub fn new_entry(epoch: Epoch, expires_at: Option<u64>, entry: &[u8], compress_min: Option<usize>) -> Vec<u8> {
+    let smaller = compressed(entry, compress_min);
+    let (kind, entry) = smaller.as_deref().map_or((ENTRY, entry), |smaller| (COMPRESSED, smaller));
     let mut bytes = Vec::with_capacity(HEADER + entry.len());
-    bytes.extend(new_name(ENTRY, epoch));
+    bytes.extend(new_name(kind, epoch));
     bytes.extend(&expires_at.unwrap_or(0).min(LATEST).to_le_bytes()[..CRC - NAME]);
     bytes.extend(crc16(&bytes).to_le_bytes());
     bytes.extend(entry);
@@ -91,12 +98,12 @@ pub fn read(bytes: &[u8]) -> Stored<'_> {
     let epoch = epoch_of(name);
     match (name[0], name[1]) {
         (MAGIC, LEASE) if rest.is_empty() => Stored::Lease(epoch),
-        (MAGIC, ENTRY) => match rest.split_first_chunk::<{ HEADER - NAME }>() {
+        (MAGIC, kind @ (ENTRY | COMPRESSED)) => match rest.split_first_chunk::<{ HEADER - NAME }>() {
             Some(([at @ .., crc_low, crc_high], entry)) if [*crc_low, *crc_high] == crc16(&bytes[..CRC]).to_le_bytes() => {
                 let mut expires_at = [0; 8];
                 expires_at[..at.len()].copy_from_slice(at);
                 let expires_at = Some(u64::from_le_bytes(expires_at)).filter(|at| *at != 0);
-                Stored::Entry { epoch, expires_at, entry }
+                Stored::Entry { epoch, expires_at, entry, is_compressed: kind == COMPRESSED }
             }
             _ => Stored::Foreign,
         },
@@ -158,19 +165,19 @@ mod tests {
         let epoch = [7; 8];
         for expires_at in [None, Some(1), Some(1_800_000_000_000), Some(LATEST)] {
             for entry in [&b""[..], b"x", &[0; 5000]] {
-                let bytes = new_entry(epoch, expires_at, entry);
-                assert_eq!(read(&bytes), Stored::Entry { epoch, expires_at, entry });
+                let bytes = new_entry(epoch, expires_at, entry, None);
+                assert_eq!(read(&bytes), Stored::Entry { epoch, expires_at, entry, is_compressed: false });
                 assert_eq!(name_of(&bytes), &bytes[..NAME]);
             }
         }
         assert_eq!(read(&new_lease(epoch, [8; 8])), Stored::Lease(epoch));
-        let late = new_entry(epoch, Some(u64::MAX), b"");
-        assert_eq!(read(&late), Stored::Entry { epoch, expires_at: Some(LATEST), entry: b"" });
+        let late = new_entry(epoch, Some(u64::MAX), b"", None);
+        assert_eq!(read(&late), Stored::Entry { epoch, expires_at: Some(LATEST), entry: b"", is_compressed: false });
     }
 
     #[test]
     fn t13_each_damaged_byte_of_the_header_is_noticed() {
-        let entry = new_entry([7; 8], Some(1_800_000_000_000), b"value");
+        let entry = new_entry([7; 8], Some(1_800_000_000_000), b"value", None);
         for at in 0..HEADER {
             for byte in (0..=u8::MAX).filter(|byte| *byte != entry[at]) {
                 let mut damaged = entry.clone();
@@ -183,7 +190,7 @@ mod tests {
     #[test]
     fn two_writes_have_two_names() {
         assert_ne!(new_lease([1; 8], [2; 8]), new_lease([1; 8], [2; 8]));
-        assert_ne!(new_entry([1; 8], None, b"")[..NAME], new_entry([1; 8], None, b"")[..NAME]);
+        assert_ne!(new_entry([1; 8], None, b"", None)[..NAME], new_entry([1; 8], None, b"", None)[..NAME]);
     }
 
     #[test]
@@ -194,7 +201,7 @@ mod tests {
 
     #[test]
     fn t13_what_is_cut_off_or_of_another_program_is_foreign() {
-        let entry = new_entry([7; 8], None, b"value");
+        let entry = new_entry([7; 8], None, b"value", None);
         for len in 0..HEADER {
             assert_eq!(read(&entry[..len]), Stored::Foreign, "{len} bytes");
         }

@@ -3,7 +3,7 @@
 
 use crate::journal::Journal;
 use crate::leases::Leases;
-use crate::link::{Link, Problem};
+use crate::link::{FormerLinks, Link, Problem};
 use crate::nodes::{self, Node, Topology};
 use crate::settings::{Names, Settings};
 use crate::shared::{Command, Shared, count};
@@ -32,7 +32,7 @@ pub struct Worker {
     pub shared: Arc<Shared>,
     /// The settings of the URL.
     pub settings: Settings,
-    /// Clients of the servers of the URL.
+    /// Clients of the servers of the URL, or of its Sentinels.
     pub clients: Vec<Client>,
     /// The names of the keys in the server.
     pub names: Names,
@@ -52,6 +52,8 @@ pub struct Worker {
     pub heard_at: Cell<Instant>,
     /// Whether all entries have expired because the log could not be read for `blind_ms`, and it has not been read since.
     pub is_blind: Cell<bool>,
+    /// The links to servers that were left.
+    pub former_links: RefCell<FormerLinks>,
     /// The servers.
     pub topology: RefCell<Topology>,
     /// Notified when the topology seems outdated.
@@ -97,6 +99,7 @@ impl Worker {
             has_heard: Cell::new(false),
             heard_at: Cell::new(Instant::now()),
             is_blind: Cell::new(false),
+            former_links: RefCell::default(),
             topology: RefCell::default(),
             moved: Notify::new(),
             sessions: Cell::new(0),
@@ -153,6 +156,11 @@ impl Worker {
         if self.topology.borrow().is_connected() && self.shared.is_listening.load(Ordering::Relaxed) {
             self.shared.report(None);
         }
+    }
+
+    /// Whether keys are in several servers. Sentinels name one, which may be another one later.
+    pub fn is_sharded(&self) -> bool {
+        self.settings.sentinel.is_none() && self.topology.borrow().is_cluster()
     }
 
     /// Milliseconds of this process's clock. It does not jump.

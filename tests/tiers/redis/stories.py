@@ -6,6 +6,7 @@ A story's name begins with the rule that it proves (docs/CONTRACT.md). Its last 
 """
 
 import binascii
+import json
 import os
 import random
 import shutil
@@ -47,6 +48,42 @@ def t02_a_program_whose_values_are_objects_serves_through_the_server(world):
     url = server.url(command_ms=20000, connect_ms=20000, lease_ms=60000)
     said = subprocess.run([*valgrind, os.environ["KVL_REDIS_SERVES"], url], capture_output=True, text=True, timeout=6 * PATIENCE)
     assert said.returncode == 0 and said.stdout == "found\nheard\nrefused\nclosed\n", said
+
+
+def t13_a_large_value_is_compressed_and_found_by_those_that_compress_nothing(world):
+    server = world.server()
+    a, b = world.worker(server.url(compress_min=1000), *PATIENT), world.worker(server.url(), *PATIENT)
+    large, small = "a_page_of_the_shop" * 1000, "a_page_of_the_shop" * 10
+    a.do(f"put large {large}")
+    a.do(f"put small {small}")
+    a.synced()
+    assert server.call("STRLEN", ENTRY + "large") < len(large) / 20
+    assert server.call("GETRANGE", ENTRY + "large", 1, 1) == b"\x03" and server.call("GETRANGE", ENTRY + "small", 1, 1) == b"\x02"
+    assert b.fetch("large") == ("l2", large) and b.fetch("small") == ("l2", small)
+    b.do(f"put large {large}")
+    b.synced()
+    assert server.call("STRLEN", ENTRY + "large") > len(large)
+    eventually("a hears of it", lambda: a.state()["heard"] == 1)
+    assert a.fetch("large") == ("l2", large)
+
+
+def t13_a_compressed_value_that_is_damaged_or_too_long_is_a_miss(world):
+    server = world.server()
+    a, b = world.worker(server.url(compress_min=1000), *PATIENT), world.worker(server.url(plain_max=10000), *PATIENT)
+    automatic(a, b)
+    large = "a_page_of_the_shop" * 1000
+    for key in ("long", "cut", "bomb"):
+        a.do(f"put {key} {large}")
+    a.synced()
+    entry = server.call("GET", ENTRY + "cut")
+    server.call("SET", ENTRY + "cut", entry[:-10])
+    # It says that it stands for 4 GiB.
+    server.call("SETRANGE", ENTRY + "bomb", 34, b"\xff\xff\xff\xff")
+    c = world.worker(server.url(), *PATIENT)
+    automatic(c)
+    assert c.fetch("long") == ("l2", large)
+    assert c.fetch("cut")[0] == "provider" and c.fetch("bomb")[0] == "provider"
+    assert b.fetch("long") == ("provider", "from_b"), "it is longer than this process takes"
 
 
 def t03_only_the_process_with_the_lease_fills(world):
@@ -1064,6 +1101,100 @@ def t17_no_byte_is_left_at_exit(world):
     server.kill()
     a.start_load("z")
     assert "in use at exit: 0 bytes in 0 blocks" in a.end()
+
+
+# ---- Sentinel
+
+
+def t07_sentinel_names_the_primary_and_a_failover_is_followed(world):
+    watched = world.watched()
+    a, b = (world.worker(watched.url(), *PATIENT) for _ in range(2))
+    automatic(a, b)
+    assert a.fetch("x") == ("provider", "from_a")
+    a.filled()
+    assert b.fetch("x") == ("l2", "from_a")
+    a.do("put y before")
+    a.synced()
+    eventually("b hears of it", lambda: b.state()["heard"] == 1)
+    watched.primary.kill()
+    # No caller sees an error meanwhile.
+    assert a.fetch("z1")[1] == "from_a" and b.fetch("z2")[1] == "from_b"
+    eventually("the replica takes over", lambda: b"role:master" in watched.replica.call("INFO", "replication"), patience=60.0)
+    for worker in (a, b):
+        eventually("it is followed", lambda: all(worker.state()[name] for name in ("connected", "listening")), patience=60.0)
+    a.do("put w after")
+    a.synced()
+    eventually("b has the answer", lambda: b.fetch("w")[1] == "after")
+    c = world.worker(watched.url(), *PATIENT)
+    automatic(c)
+    assert c.fetch("w") == ("l2", "after")
+    assert c.fetch("y")[1] != "before" or watched.replica.calls("unlink") == 0, "the last writes were repeated: what the copy had of them is gone"
+
+
+def t07_the_former_primary_that_returns_as_a_replica_is_not_used(world):
+    watched = world.watched(sentinels=1)
+    a = world.worker(watched.url(), *PATIENT)
+    watched.primary.kill()
+    eventually("the replica takes over", lambda: b"role:master" in watched.replica.call("INFO", "replication"), patience=60.0)
+    a.connected()
+    watched.primary.start()
+    eventually("the former primary follows", lambda: b"role:slave" in watched.primary.call("INFO", "replication"), patience=60.0)
+    a.do("put x 1")
+    a.synced()
+    assert watched.replica.call("EXISTS", ENTRY + "x") == 1
+    assert a.state()["problem"] is None
+
+
+def t18_sentinels_and_servers_have_passwords_of_their_own(world):
+    watched = world.watched(sentinels=1, password="of_the_server", own_password="of_the_sentinel")
+    a = world.worker(watched.url(user=":of_the_server@", sentinel_pass="of_the_sentinel"), *PATIENT)
+    automatic(a)
+    assert a.fetch("x") == ("provider", "from_a")
+    a.filled()
+    wrong = world.worker(watched.url(user=":of_the_server@", sentinel_pass="wrong"), *PATIENT, wait=False)
+    eventually("what is wrong is said", lambda: "password" in (wrong.state()["problem"] or ""))
+    unknown = world.worker(watched.url(user=":of_the_server@", sentinel_pass="of_the_sentinel", sentinel="other"), *PATIENT, wait=False)
+    eventually("what is wrong is said", lambda: "option sentinel" in (unknown.state()["problem"] or ""))
+    for worker in (wrong, unknown):
+        assert "of_the_" not in json.dumps(worker.state())
+
+
+def t07_a_server_of_a_cluster_that_returns_first_ends_what_was_left_there(world):
+    cluster = world.cluster(2)
+    first, second = cluster.nodes
+    for node in cluster.nodes:
+        # A primary without slots stays one.
+        node.call("CONFIG", "SET", "cluster-allow-replica-migration", "no")
+    a = world.worker(cluster.url(), *PATIENT)
+    key = next(f"k{nth}" for nth in range(100) if cluster.node_of(ENTRY + f"k{nth}") is second)
+    a.do(f"put {key} 1")
+    a.synced()
+    log_slot = first.call("CLUSTER", "KEYSLOT", LOG)
+    # That of the log first: it is written to again as soon as it is gone.
+    slots = sorted(range(8192, 16384), key=lambda slot: slot != log_slot)
+
+    def give(server, giver):
+        """All slots that the second server had. One with keys cannot be given away."""
+        owner = server.call("CLUSTER", "MYID")
+        commands = [("CLUSTER", "SETSLOT", slot, "NODE", owner) for slot in slots]
+        server.calls_together(*commands)
+        giver.calls_together(("FLUSHALL",), *commands)
+        server.call("CLUSTER", "BUMPEPOCH")
+
+        def is_settled():
+            # What was on its way between the servers may have taken a slot back.
+            return server.calls_together(*commands) and all(node.is_ok() for node in cluster.nodes)
+
+        eventually("all slots are given", is_settled)
+
+    give(first, second)
+    eventually("the second server is left", lambda: a.do(f"put {key} 2") == 0 and first.call("EXISTS", ENTRY + key) == 1)
+    # Our own connection is all that is left; that of the log has moved too.
+    eventually("its links are closed", lambda: second.call("CLIENT", "LIST").count(b"cmd=") == 1)
+    before = second.calls("client|kill")
+    give(second, first)
+    eventually("it is used again", lambda: a.do(f"put {key} 3") == 0 and second.call("EXISTS", ENTRY + key) == 1)
+    assert second.calls("client|kill") > before
 
 
 def stories():

@@ -96,6 +96,27 @@ class Server:
     def connected(self):
         return Client(self.socket)
 
+    def calls_together(self, *commands):
+        """Sends commands by one connection, and returns their replies."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(self.socket)
+            with client.makefile("rb") as replies:
+                client.sendall(b"".join(packed(command) for command in commands))
+                return [read_reply(replies) for _ in commands]
+
+    def calls_with(self, password, *arguments):
+        """Sends a command after the password, if there is one, and returns its reply."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(PATIENCE)
+            client.connect(self.socket)
+            with client.makefile("rb") as replies:
+                if password:
+                    client.sendall(packed(("AUTH", password)))
+                    read_reply(replies)
+                client.sendall(packed(arguments))
+                return read_reply(replies)
+
     def calls(self, command):
         """How often the server has executed a command."""
         for line in self.call("INFO", "commandstats").decode().splitlines():
@@ -237,6 +258,80 @@ class Cluster:
     def end(self):
         for node in self.nodes:
             node.end()
+
+
+class PortServer(Server):
+    """A server on a port of the loopback interface, as a primary or as a replica of another one."""
+
+    def __init__(self, *settings, of=None):
+        self.port = free_port(limit=55000)
+        follows = () if of is None else ("--replicaof", f"127.0.0.1 {of.port}", "--repl-diskless-sync-delay", "0")
+        super().__init__("--port", str(self.port), "--bind", "127.0.0.1", *follows, *settings)
+
+
+class SentinelServer(Server):
+    """A Sentinel, which watches a primary by the name "shop"."""
+
+    def __init__(self, primary, quorum, password=None, own_password=None):
+        self.port = free_port(limit=55000)
+        self.lines = [
+            f"port {self.port}", "bind 127.0.0.1", "sentinel resolve-hostnames no", f"sentinel monitor shop 127.0.0.1 {primary.port} {quorum}",
+            "sentinel down-after-milliseconds shop 500", "sentinel failover-timeout shop 3000",
+        ]
+        self.lines += [f"sentinel auth-pass shop {password}"] if password else []
+        self.lines += [f"requirepass {own_password}", f"sentinel sentinel-pass {own_password}"] if own_password else []
+        super().__init__()
+
+    def start(self):
+        # It keeps what it learns in its own file.
+        file = os.path.join(self.folder, "sentinel.conf")
+        if not os.path.exists(file):
+            with open(file, "w") as out:
+                out.write("\n".join([*self.lines, f"unixsocket {self.socket}", f"dir {self.folder}"]) + "\n")
+        log = open(os.path.join(self.folder, "server.log"), "ab")
+        self.process = started(subprocess.Popen([SERVER, file, "--sentinel"], stdout=log, stderr=log))
+        log.close()
+        eventually("the Sentinel answers", lambda: self.answers())
+
+
+class Watched:
+    """A primary with a replica, and Sentinels that watch them."""
+
+    def __init__(self, sentinels=3, password=None, own_password=None):
+        self.own_password = own_password
+        self.password = password
+        own = ("--requirepass", password, "--masterauth", password) if password else ()
+        self.servers = []
+        try:
+            self.servers.append(PortServer(*own))
+            self.servers.append(PortServer(*own, of=self.servers[0]))
+            self.primary, self.replica = self.servers
+            eventually("it follows", lambda: b"master_link_status:up" in self.ask(self.replica, "INFO", "replication"))
+            self.sentinels = [SentinelServer(self.primary, sentinels // 2 + 1, password, own_password) for _ in range(sentinels)]
+            self.servers += self.sentinels
+            # A failover needs a majority of those that know of each other, and a replica that they know of.
+            eventually("they know each other", lambda: all(self.knows(sentinel) for sentinel in self.sentinels), patience=60.0)
+        except BaseException:
+            self.end()
+            raise
+
+    def ask(self, server, *command):
+        password = self.own_password if server in self.servers[2:] else self.password
+        return server.calls_with(password, *command)
+
+    def knows(self, sentinel):
+        said = self.ask(sentinel, "SENTINEL", "MASTER", "shop")
+        about = dict(zip(said[::2], said[1::2]))
+        return about[b"num-other-sentinels"] == b"%d" % (len(self.sentinels) - 1) and about[b"num-slaves"] == b"1" and about[b"flags"] == b"master"
+
+    def url(self, user="", **options):
+        options = {"prefix": "p", "sentinel": "shop", **options}
+        hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
+        return f"redis://{user}{hosts}?" + "&".join(f"{name}={value}" for name, value in options.items())
+
+    def end(self):
+        for server in self.servers:
+            server.end()
 
 
 class Proxy:
@@ -437,7 +532,7 @@ class World:
         problem = None
         for thing in reversed(self.started):
             try:
-                if isinstance(thing, (Server, Cluster, Proxy)):
+                if isinstance(thing, (Server, Cluster, Watched, Proxy)):
                     thing.end()
                 elif thing.process.poll() is None:
                     if kind is None and problem is None:
@@ -455,6 +550,11 @@ class World:
         server = Server(*settings)
         self.started.append(server)
         return server
+
+    def watched(self, **how):
+        watched = Watched(**how)
+        self.started.append(watched)
+        return watched
 
     def cluster(self, *nodes):
         cluster = Cluster(*nodes)
