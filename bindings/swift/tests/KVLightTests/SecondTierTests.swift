@@ -95,7 +95,7 @@ final class MemoryTier: SecondTier, @unchecked Sendable {
             sharing.timeout = .seconds(60)
             sharing.writeTimeout = .seconds(60)
             config.sharing = sharing
-            config.cache.expiredIn = .seconds(600)
+            config.cache.timeToLive = .seconds(600)
         }
     }
 
