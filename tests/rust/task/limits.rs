@@ -170,7 +170,7 @@ impl Limits {
         let Evidence { has_answer, failure } = self.evidence.borrow().get(&ended.nth).copied().unwrap_or_default();
         let hooks = || cancelled.iter().filter(|(nth, _)| *nth == ended.nth);
         let timed_out = hooks().any(|(_, why)| *why == Cancel::Timeout);
-        let is_cancelled = harness.hooks.iter().any(|hook| *hook == (ended.nth, Cancel::Unwanted));
+        let is_cancelled = harness.hooks.contains(&(ended.nth, Cancel::Unwanted));
         match failure {
             Failure::Certain => Outcome::Failed,
             Failure::Perhaps => Outcome::Unknown,
