@@ -451,7 +451,7 @@ fn sources_of(language: &str) -> String {
     while let Some(at) = folders.pop() {
         for path in list(&at) {
             let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
-            if path.is_dir() && name != "tests" && name != "node_modules" {
+            if path.is_dir() && !["tests", "node_modules", "build"].contains(&name.as_str()) {
                 folders.push(path);
             } else if path.is_file() && name != generated {
                 text.push_str(&String::from_utf8_lossy(&fs::read(&path).expect("it can be read")));
