@@ -97,7 +97,7 @@ test-race: ## Run the same under ThreadSanitizer.
 test-soak: ## Run one workload with every form of delivery and every fault; then a thousand engines.
 	tests/tiers/run soak
 
-test-fuzz: ## Run the C API, the settings and the statistics with 29,000 random inputs, the same in each run.
+test-fuzz: ## Run the C API, the settings, the statistics and entries of a second tier with 32,000 random inputs, the same in each run.
 	tests/tiers/run fuzz
 
 test-mutants: ## Plant 400 small errors, one at a time, and list those that no test finds (long).
