@@ -223,14 +223,14 @@ impl Index {
     fn move_some(&mut self, most: usize) {
         let Some(Growth { table: larger, next }) = &mut self.growth else { return };
         let end = self.table.size.min(next.saturating_add(most));
+        let is_all = end == self.table.size;
+        self.moved = if is_all { ALL_TAGS } else { self.table.first_tag(end) };
+        // Before the records arrive, so that each finds its bucket; and also where none does, so that no later step has to.
+        larger.reach(if is_all { larger.size - 1 } else { larger.home(self.moved as u32) });
         while *next < end {
             self.table.move_home(*next, larger);
             *next += 1;
         }
-        let is_all = end == self.table.size;
-        self.moved = if is_all { ALL_TAGS } else { self.table.first_tag(end) };
-        // Also where no record was moved to, so that no later step has to.
-        larger.reach(if is_all { larger.size - 1 } else { larger.home(self.moved as u32) });
         if is_all && let Some(growth) = self.growth.take() {
             self.outgrown = std::mem::replace(&mut self.table, growth.table).buckets;
             self.moved = 0;

@@ -188,8 +188,35 @@ impl BucketTable {
         }
     }
 
-    /// Moves the records whose home is this bucket into another table; some may be in the buckets after it.
+    /// Moves the records whose home is this bucket into another table.
+    #[inline(always)]
     pub(super) fn move_home(&mut self, home: usize, into: &mut BucketTable) {
+        if rarely(self.buckets[home].passed > 0) {
+            return self.move_home_and_later(home, into);
+        }
+        work::probe();
+        let (size, bucket, mut kept) = (self.size, &mut self.buckets[home], EMPTY);
+        let mut count = 0;
+        for slot in 0..SLOTS {
+            let (tag, record) = (bucket.tags[slot], bucket.records[slot]);
+            if record.is_none() {
+                break;
+            }
+            if rarely(self::home(tag, size) != home) {
+                // An earlier bucket passed it on.
+                (kept.tags[count], kept.records[count]) = (tag, record);
+                count += 1;
+            } else {
+                into.enter(tag, record);
+            }
+        }
+        *bucket = kept;
+    }
+
+    /// [`BucketTable::move_home`] for a full bucket that passed records on.
+    #[cold]
+    #[inline(never)]
+    fn move_home_and_later(&mut self, home: usize, into: &mut BucketTable) {
         let (mut at, mut passed_by) = (home, 0);
         loop {
             work::probe();
