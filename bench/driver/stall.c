@@ -104,17 +104,19 @@ static double longest_while(void (*work)(void), double *took)
     return longest;
 }
 
-static void fill(void)
+static void fill_part(size_t count)
 {
     kvl_terms_t terms = KVL_TERMS_INIT;
     uint64_t key;
 
     terms.ttl_ms = 1000;
-    for (key = 0; key < entries; key++)
+    for (key = 0; key < count; key++)
         must(kvl_cache_put_bytes(cache, (const uint8_t *)&key, sizeof key, (const uint8_t *)&key, sizeof key, &terms));
 }
 
-static void make(int shards)
+static void fill(void) { fill_part(entries); }
+
+static void make_limited(int shards, int64_t cost_limit)
 {
     kvl_config_t *config;
 
@@ -124,9 +126,13 @@ static void make(int shards)
     must(kvl_config_set_int(config, "cache.capacity", (int64_t)(2 * entries)));
     if (shards)
         must(kvl_config_set_int(config, "cache.shards", shards));
+    if (cost_limit > 0)
+        must(kvl_config_set_int(config, "cache.cost_limit", cost_limit));
     must(kvl_cache_new(config, &cache, NULL));
     kvl_config_free(config);
 }
+
+static void make(int shards) { make_limited(shards, 0); }
 
 static double idle_ms;
 
@@ -138,6 +144,15 @@ static void nothing(void)
 static void clear(void) { must(kvl_cache_clear(cache)); }
 static void trim(void) { must(kvl_cache_trim(cache, 0.01)); }
 static void resize(void) { must(kvl_cache_resize(cache, 9, -1)); }
+
+/* The cost limit changes the number of shards, since each has a mebibyte of it at least. A quarter of the entries fit both limits. */
+static int64_t limit_for_a_quarter(void) { return (int64_t)(entries / 4 * 192); }
+static void change_shards(void)
+{
+    must(kvl_cache_resize(cache, 2 * entries, limit_for_a_quarter()));
+    must(kvl_cache_resize(cache, 2 * entries, 16 * limit_for_a_quarter()));
+}
+
 static void expire(void) { must(kvl_clock_advance(manual, 1000)); }
 static void count(void)
 {
@@ -258,6 +273,7 @@ static void end_tasks(void)
 }
 
 static void make_full(int shards) { make(shards), fill(); }
+static void make_quarter(int shards) { make_limited(shards, 16 * limit_for_a_quarter()), fill_part(entries / 4); }
 static void end_cache(void)
 {
     kvl_cache_release(cache);
@@ -322,6 +338,7 @@ int main(int argc, char **argv)
         measure("clear", shards, make_full, clear, end_cache);
         measure("trim to 1 %", shards, make_full, trim, end_cache);
         measure("resize to 9", shards, make_full, resize, end_cache);
+        measure("other number of shards", shards, make_quarter, change_shards, end_cache);
         measure("expiry at one instant", shards, make_full, expire, end_cache);
         measure("statistics", shards, make_full, count, end_cache);
         measure("iteration", shards, make_full, walk, end_cache);

@@ -72,6 +72,36 @@ impl Uses {
         }
     }
 
+    /// Moves an entry to the beginning of the list, behind a few that were used before it. (More are there only if many are read during a
+    /// change of the number of shards without being used. Then some expire a little later than they could.)
+    pub fn make_oldest(&mut self, place: Place) {
+        const PASSED: usize = 64;
+        self.unlink(place);
+        let at = self.uses[place.index()].at;
+        let (mut older, mut newer) = (Place::NONE, self.oldest);
+        for _ in 0..PASSED {
+            match newer.some().map(|newer| self.uses[newer.index()]) {
+                Some(Use { at: used, newer: next, .. }) if used < at => (older, newer) = (newer, next),
+                _ => break,
+            }
+        }
+        let entry = &mut self.uses[place.index()];
+        (entry.older, entry.newer) = (older, newer);
+        match older.some() {
+            Some(older) => self.uses[older.index()].newer = place,
+            None => self.oldest = place,
+        }
+        match newer.some() {
+            Some(newer) => self.uses[newer.index()].older = place,
+            None => self.newest = place,
+        }
+    }
+
+    /// The entry that was used last. All recorded uses must have been applied.
+    pub fn newest(&self) -> Option<Place> {
+        self.newest.some()
+    }
+
     /// Returns the entry that has been idle for longest. All recorded uses must have been applied.
     pub fn oldest(&mut self) -> Option<Place> {
         let oldest = self.oldest.some();

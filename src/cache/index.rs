@@ -96,10 +96,6 @@ impl Index {
         Index { table: BucketTable::EMPTY, moved: 0, len: 0, capacity: 0, growth: None, outgrown: Vec::new() }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// Returns the record with this hash for which `is_it` is true.
     #[inline(always)]
     pub fn find(&self, hash: u64, is_it: impl Fn(Address) -> bool) -> Option<Address> {

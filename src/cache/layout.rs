@@ -3,7 +3,8 @@
 //! Shards are numbered in ascending order of the middle bits of their hashes. When their number changes, entries move group by group: a
 //! group is the smallest range of hashes that consists of whole shards both before and after. If the number shrinks, groups move in
 //! ascending order, otherwise in descending order, so that no shard serves two groups at the same time. One number, the *boundary*,
-//! separates the groups that have moved from the others.
+//! separates the groups that have begun to move from the others. The keys of a group belong to its new shards as soon as it begins to
+//! move; `store/moving.rs` brings their entries there.
 
 use crate::base::hint::rarely;
 
@@ -13,21 +14,21 @@ pub(super) const MOST_SHARDS: usize = u16::MAX as usize;
 /// How hashes are divided among shards. It fits into a [`LayoutWord`], which is read and written atomically.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Layout {
-    /// The number of shards before the change; applies to hashes that have not moved.
+    /// The number of shards before the change; applies to hashes whose group has not begun to move.
     before: u16,
-    /// The number of shards after the change; applies to hashes that have moved.
+    /// The number of shards after the change; applies to the others.
     after: u16,
     boundary: u32,
 }
 
-/// One step of a change: a range of hashes, by their middle bits, and the shards that it affects.
+/// A part of a change: a range of hashes, by their middle bits, and the shards that it affects.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct MoveGroup {
     first: u32,
     last: u32,
-    /// The shards that contain its entries before the step.
+    /// The shards that contain its entries before it moves.
     pub sources: std::ops::Range<usize>,
-    /// The shards that contain them after the step.
+    /// The shards that contain them afterwards.
     pub targets: std::ops::Range<usize>,
 }
 
@@ -37,10 +38,16 @@ pub(super) struct MoveGroup {
 pub(super) struct LayoutWord(pub u64);
 
 impl LayoutWord {
+    /// Whether the number of shards is being changed.
+    #[inline(always)]
+    pub fn is_changing(self) -> bool {
+        self.0 > MOST_SHARDS as u64
+    }
+
     /// Like [`Layout::index`], and fast while the number of shards is not being changed.
     #[inline(always)]
     pub fn index(self, middle: u32) -> usize {
-        if rarely(self.0 > MOST_SHARDS as u64) { self.index_while_changing(middle) } else { ((u64::from(middle) * self.0) >> 32) as usize }
+        if rarely(self.is_changing()) { self.index_while_changing(middle) } else { ((u64::from(middle) * self.0) >> 32) as usize }
     }
 
     #[cold]
@@ -85,8 +92,44 @@ impl Layout {
         self.before != self.after
     }
 
+    fn shrinks(self) -> bool {
+        self.after < self.before
+    }
+
+    /// The boundary before the first group begins to move. No group ends there otherwise: each has at least 2^16 middle bits.
+    fn first_boundary(self) -> u32 {
+        if self.shrinks() { 0 } else { u32::MAX }
+    }
+
+    /// Whether all groups have begun to move.
+    pub fn has_begun_all(self) -> bool {
+        self.is_changing() && self.boundary == !self.first_boundary()
+    }
+
     fn has_moved(self, middle: u32) -> bool {
-        if self.after < self.before { middle < self.boundary } else { middle > self.boundary }
+        self.has_begun_all() || if self.shrinks() { middle < self.boundary } else { middle > self.boundary }
+    }
+
+    fn groups(self) -> usize {
+        divisor(usize::from(self.before), usize::from(self.after))
+    }
+
+    fn group_of(self, middle: u32) -> usize {
+        ((u64::from(middle) * self.groups() as u64) >> 32) as usize
+    }
+
+    /// Whether hashes with these middle bits belong to the group that was the last to begin.
+    pub fn is_in_last_begun(self, middle: u32) -> bool {
+        if !self.is_changing() || self.boundary == self.first_boundary() {
+            return false;
+        }
+        let last = match (self.shrinks(), self.has_begun_all()) {
+            (true, true) => self.groups() - 1,
+            (true, false) => self.group_of(self.boundary - 1),
+            (false, true) => 0,
+            (false, false) => self.group_of(self.boundary + 1),
+        };
+        self.group_of(middle) == last
     }
 
     fn parts(self, middle: u32) -> u64 {
@@ -101,8 +144,8 @@ impl Layout {
     /// Returns the last of the consecutive middle bits, from `middle` on, that belong to the same shard.
     pub fn last_beside(self, middle: u32) -> u32 {
         let last = (start(self.index(middle) + 1, self.parts(middle) as usize) - 1) as u32;
-        match (self.after < self.before, self.has_moved(middle)) {
-            _ if !self.is_changing() => last,
+        match (self.shrinks(), self.has_moved(middle)) {
+            _ if !self.is_changing() || self.has_begun_all() => last,
             (true, true) => last.min(self.boundary - 1),
             (false, false) => last.min(self.boundary),
             _ => last,
@@ -111,24 +154,28 @@ impl Layout {
 
     /// Begins a change to this number of shards.
     pub fn begin(self, shards: usize) -> Layout {
-        let after = Layout::of(shards).after;
-        Layout { before: self.after, after, boundary: if after < self.after { 0 } else { u32::MAX } }
+        let layout = Layout { before: self.after, ..Layout::of(shards) };
+        Layout { boundary: layout.first_boundary(), ..layout }
     }
 
-    /// Returns the next group to move. Call only during a change.
+    /// Returns the next group to move. Call only during a change in which not all groups have begun.
     pub fn next_group(self) -> MoveGroup {
-        let (before, after) = (usize::from(self.before), usize::from(self.after));
-        let groups = divisor(before, after);
-        let number = ((u64::from(self.boundary) * groups as u64) >> 32) as usize;
+        let (before, after, groups) = (usize::from(self.before), usize::from(self.after), self.groups());
+        let number = self.group_of(self.boundary);
         let parts = |shards: usize| number * (shards / groups)..(number + 1) * (shards / groups);
         let (first, last) = (start(number, groups) as u32, (start(number + 1, groups) - 1) as u32);
         MoveGroup { first, last, sources: parts(before), targets: parts(after) }
     }
 
-    /// Returns the layout after the group has moved.
+    /// Returns the layout once the group has begun to move. It is still a change if that is the last group: [`Layout::ended`] ends it.
     pub fn moved(self, group: &MoveGroup) -> Layout {
-        let boundary = if self.after < self.before { group.last.checked_add(1) } else { group.first.checked_sub(1) };
-        boundary.map_or(Layout::of(self.shards()), |boundary| Layout { boundary, ..self })
+        let boundary = if self.shrinks() { group.last.checked_add(1) } else { group.first.checked_sub(1) };
+        Layout { boundary: boundary.unwrap_or(!self.first_boundary()), ..self }
+    }
+
+    /// Returns the layout after the change.
+    pub fn ended(self) -> Layout {
+        Layout::of(self.shards())
     }
 }
 
@@ -145,12 +192,21 @@ mod tests {
             let mut layout = Layout::of(before).begin(after);
             let mut groups = 0;
             assert!(SOME.iter().all(|middle| layout.index(*middle) == Layout::of(before).index(*middle)));
-            while layout.is_changing() {
+            assert!(SOME.iter().all(|middle| !layout.is_in_last_begun(*middle)), "none has begun");
+            while !layout.has_begun_all() {
+                assert!(layout.is_changing() && layout.word().is_changing());
                 assert_eq!(Layout::of_word(layout.word()), layout);
                 assert!(SOME.iter().all(|middle| layout.word().index(*middle) == layout.index(*middle)));
                 let group = layout.next_group();
                 let next = layout.moved(&group);
                 for middle in SOME {
+                    assert_eq!(
+                        next.is_in_last_begun(middle),
+                        (group.first..=group.last).contains(&middle),
+                        "{before} to {after}: {middle}"
+                    );
+                    let last = next.last_beside(middle);
+                    assert!(last >= middle && next.index(last) == next.index(middle));
                     if (group.first..=group.last).contains(&middle) {
                         assert!(group.sources.contains(&layout.index(middle)), "{before} to {after}: {middle}");
                         assert!(group.targets.contains(&next.index(middle)), "{before} to {after}: {middle}");
@@ -166,6 +222,10 @@ mod tests {
                 }
                 (layout, groups) = (next, groups + 1);
             }
+            assert!(layout.word().is_changing(), "the last group has begun, and has not arrived");
+            assert_eq!(Layout::of_word(layout.word()), layout);
+            assert!(SOME.iter().all(|middle| layout.index(*middle) == Layout::of(after).index(*middle)));
+            let layout = layout.ended();
             assert_eq!((layout, groups), (Layout::of(after), divisor(before, after)));
             assert_eq!(layout.word(), LayoutWord(after as u64), "without a change, the word is the number of shards");
             assert!(SOME.iter().all(|middle| layout.word().index(*middle) == layout.index(*middle)));

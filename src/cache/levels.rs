@@ -115,6 +115,16 @@ impl<L: Default> Levels<L> {
         })
     }
 
+    /// The list of the highest level.
+    pub fn highest(&self) -> Option<&L> {
+        let (mut found, mut at) = (None, self.root);
+        while at != NONE {
+            let level = self.at(at);
+            (found, at) = (Some(&level.list), level.right);
+        }
+        found
+    }
+
     /// Like [`Levels::lowest`], to change the list.
     #[inline]
     pub fn lowest_mut(&mut self) -> Option<(&mut L, Amount)> {

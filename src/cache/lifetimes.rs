@@ -106,6 +106,20 @@ impl Lifetimes {
         }
     }
 
+    /// Makes a stale entry the first to be evicted.
+    pub fn make_first(&mut self, place: Place) {
+        if self.first == place {
+            return;
+        }
+        self.unlink(place);
+        let first = self.first;
+        let lifetime = &mut self.lifetimes[place.index()];
+        (lifetime.before, lifetime.after) = (Place::NONE, first);
+        // There is another one, because this one was not the first.
+        self.lifetimes[first.index()].before = place;
+        self.first = place;
+    }
+
     /// Removes an entry that leaves. Returns false if it was fresh: the caller then removes it from the order of its priority.
     pub fn leave(&mut self, place: Place, cost: u64) -> bool {
         let is_stale = self.is_stale(place);
@@ -120,6 +134,11 @@ impl Lifetimes {
     /// The stale entry that is evicted first.
     pub fn first(&self) -> Option<Place> {
         self.first.some()
+    }
+
+    /// The stale entry that is evicted last.
+    pub fn last(&self) -> Option<Place> {
+        self.last.some()
     }
 
     /// The number and the total cost of all stale entries.

@@ -234,6 +234,23 @@ impl EvictionOrder {
         self.levels.lowest().and_then(|(queues, _)| queues.first())
     }
 
+    /// The last entry: with an idle TTL by the times of use, else by queues alone. Applies all recorded uses.
+    pub fn last(&mut self, slab: &mut Slab) -> Option<Place> {
+        self.settle(slab);
+        match &self.uses {
+            Some(uses) => uses.newest(),
+            None => self.levels.highest().and_then(Queues::last),
+        }
+    }
+
+    /// Makes an entry the first of its queue, and of all by the time of its use.
+    pub fn make_first(&mut self, slab: &mut Slab, place: Place) {
+        self.settle(slab);
+        let number = slab.level(place);
+        self.policy.make_first(slab, self.levels.list(number), place);
+        self.uses.iter_mut().for_each(|uses| uses.make_oldest(place));
+    }
+
     /// The entry that is probably the next victim, without applying recorded uses.
     #[inline]
     pub fn probable_victim(&self) -> Option<Place> {
@@ -293,8 +310,8 @@ mod tests {
         fn leave(&mut self, place: Place) {
             let (slab, order) = self.parts();
             order.leave(slab, place);
-            slab.forget_keys();
-            drop(slab.take_forgotten(place));
+            // No entry came after another one had left, so that its hash is the number of its place.
+            drop(slab.remove(u64::from(place.number()), place));
         }
 
         fn next_victim(&mut self) -> Option<Place> {

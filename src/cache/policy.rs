@@ -46,6 +46,11 @@ impl Queues {
     pub fn first(&self) -> Option<Place> {
         self.small.first().or_else(|| self.main.oldest())
     }
+
+    /// The last entry, in the same order.
+    pub fn last(&self) -> Option<Place> {
+        self.main.newest().or_else(|| self.small.last())
+    }
 }
 
 /// The queues of a priority. Small comes before main where the entries are listed in their order.
@@ -150,6 +155,14 @@ impl Policy {
     #[inline(always)]
     pub fn renew(slab: &mut Slab, queues: &mut Queues, place: Place) {
         queues.main.renew(slab.links_mut(), place);
+    }
+
+    /// Makes an entry the first of its queue, of those of its priority.
+    pub fn make_first(&mut self, slab: &mut Slab, queues: &mut Queues, place: Place) {
+        match self {
+            Policy::Lru => queues.main.make_oldest(slab.links_mut(), place),
+            Policy::S3Fifo(policy) => policy.make_first(slab, queues, place),
+        }
     }
 
     /// Chooses a victim among the entries of a priority, which are `whole`.

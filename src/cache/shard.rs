@@ -20,7 +20,7 @@ pub(super) mod moves;
 mod outgrown;
 mod refresh;
 mod stale;
-mod steps;
+pub(super) mod steps;
 mod victim_prefetch;
 
 use self::exchange::PutPlan;

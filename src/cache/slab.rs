@@ -229,21 +229,6 @@ impl Slab {
         Place(next as u32)
     }
 
-    /// Empties the index, before all entries are taken out.
-    pub fn forget_keys(&mut self) {
-        self.index = Index::new();
-    }
-
-    /// Takes the entry out, after [`Slab::forget_keys`]. It must have been unlinked.
-    pub fn take_forgotten(&mut self, place: Place) -> DetachedEntry {
-        assert!(self.index.is_empty(), "the index is empty");
-        let at = place.index();
-        let Node { record, cost, stored_at } = &mut self.nodes[at];
-        let held = DetachedEntry { record: record.take().expect("a linked node holds an entry"), cost: *cost, stored_at: *stored_at };
-        self.add_free(place);
-        held
-    }
-
     /// Takes the entry out. `hash` is the hash of its key. It must have been unlinked.
     #[inline(always)]
     pub fn remove(&mut self, hash: u64, place: Place) -> DetachedEntry {

@@ -9,6 +9,7 @@
 //! Each shard knows only the order of its own entries. The shards are read in turn, an equal part of each in every round. Since keys are
 //! spread over shards at random, the whole is nearly in order.
 
+use super::departure::Departures;
 use super::entry::{END_COST, ENTRY_COST, LIFETIME_COST};
 use super::labels::labels_cost;
 use super::layout::Layout;
@@ -82,7 +83,13 @@ impl Store {
             }
             Ok(scan.order)
         };
-        let layout = self.layout();
+        let layout = loop {
+            let layout = self.layout();
+            self.end_move(&mut Departures::new());
+            if self.layout() == layout {
+                break layout;
+            }
+        };
         let orders = self.locked_shards().iter().map(order_of).collect::<Result<Vec<_>, NoMemory>>()?;
         let rounds = orders.iter().map(|order| order.len().div_ceil(STEP)).max().unwrap_or(0);
         Ok(Snapshot { layout, orders, rounds, round: 0, shard: 0 })

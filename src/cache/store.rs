@@ -1,8 +1,11 @@
 //! The store as a whole: which shard a key belongs to, how the limits are split, and the sums over all shards.
 
+mod dues;
+mod moving;
 mod reshard;
 mod steps;
 
+use self::moving::MovingGroup;
 use super::counts::StoreCounts;
 use super::departure::{Cause, Departure, DepartureSink, Departures};
 use super::entry::{Condition, EntryParts, Hit, NewEntry, PutOutcome, TouchOutcome};
@@ -13,14 +16,12 @@ use super::shard::{DefaultExpiry, LookupKind, Shard};
 use super::slab::{FoundEntry, Slab};
 use super::work::LockScope;
 use crate::base::config::CacheSettings;
+use crate::base::fair::FairMutex;
 use crate::base::hint::rarely;
 use crate::base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::base::sync::{Mutex, MutexGuard};
 use crate::base::{Answer, Clock, KeyHasher, Labels, Millis, Present, StoreTerms, Ttl};
 use std::sync::Arc;
-
-/// In milliseconds. A timer that sleeps until [`Store::next_wake`] looks for expired entries at most twice a second.
-const WAKE_GRAIN_MS: u64 = 500;
 
 /// A bounded memory of answers. Every method may be called from any thread. Methods call no code of the caller but the [`DepartureSink`]
 /// and the `see` functions of some lookups.
@@ -35,8 +36,10 @@ pub struct Store {
     limits: Mutex<SetLimits>,
     /// How hashes are divided among the shards: a [`LayoutWord`](super::layout::LayoutWord).
     layout: AtomicU64,
-    /// Held for one step of a change of the layout.
-    resharding: Mutex<()>,
+    /// The group of shards that moves while the number of shards is being changed.
+    moving: FairMutex<Option<Box<MovingGroup>>>,
+    /// A lower bound of the times at which its entries expire. (std's atomic: the models do not resize, and need not explore it.)
+    moving_due: std::sync::atomic::AtomicU64,
     /// The other inputs to the number of shards, besides the limits.
     requested_shards: Option<u32>,
     cores: usize,
@@ -72,7 +75,8 @@ impl Store {
             invalid_keys: AtomicU64::new(0),
             limits: Mutex::new(SetLimits { limits, version: 0 }),
             layout: AtomicU64::new(Layout::of(shards).word().0),
-            resharding: Mutex::default(),
+            moving: FairMutex::default(),
+            moving_due: std::sync::atomic::AtomicU64::new(Millis::NEVER.0),
             requested_shards: settings.shards,
             cores,
             next_to_pop: AtomicUsize::new(0),
@@ -119,22 +123,25 @@ impl Store {
         see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R,
     ) -> Option<R> {
         let _hold = LockScope::begin();
-        let mut shard = self.shard_for_read(hash);
+        let mut shard = self.shard_for_read(hash, key);
         shard.read(hash, key, clock, kind, see)
     }
 
-    /// Runs `look` on the shard of a hash, under its lock.
-    fn visit<R>(&self, hash: u64, look: impl FnOnce(&mut Shard) -> R) -> R {
+    /// Runs `look` on the shard of a key, under its lock.
+    fn visit<R>(&self, hash: u64, key: &[u8], look: impl FnOnce(&mut Shard) -> R) -> R {
         let _hold = LockScope::begin();
-        let mut shard = self.shard_for_read(hash);
+        let mut shard = self.shard_for_read(hash, key);
         look(&mut shard)
     }
 
-    /// Locks the shard of a hash for a read: see [`LockedShard::lock_for_read`].
+    /// Locks the shard of a key for a read: see [`LockedShard::lock_for_read`].
     #[inline(always)]
-    fn shard_for_read(&self, hash: u64) -> MutexGuard<'_, Shard> {
+    fn shard_for_read(&self, hash: u64, key: &[u8]) -> MutexGuard<'_, Shard> {
         loop {
             let layout = self.layout_word();
+            if rarely(layout.is_changing()) {
+                self.bring(hash, key);
+            }
             let shard = self.locked_shards[layout.index(Store::middle_of(hash))].lock_for_read(self.sink());
             if !rarely(self.layout_word() != layout) {
                 return shard;
@@ -143,25 +150,49 @@ impl Store {
     }
 
     #[inline(always)]
-    fn write<R>(&self, key: &[u8], out: &mut Departures, work: impl FnOnce(&mut Shard, u64, &mut Departures) -> R) -> R {
+    fn write<R>(&self, key: &[u8], clock: &Clock, out: &mut Departures, work: impl FnOnce(&mut Shard, u64, &mut Departures) -> R) -> R {
         let hash = self.hasher.hash(key);
-        self.write_hashed(
-            hash,
+        self.write_then(
+            (hash, key),
+            clock,
             out,
             #[inline(always)]
-            |shard, out| work(shard, hash, out),
+            move |shard, out| work(shard, hash, out),
+            |done, _, _| done,
         )
     }
 
+    /// Runs `change` on the shard of a key, under its lock, then `conclude` with its result and the list of departures, of which those from
+    /// the index on are new, also where a group moves.
     #[inline(always)]
-    fn write_hashed<R>(&self, hash: u64, out: &mut Departures, change: impl FnOnce(&mut Shard, &mut Departures) -> R) -> R {
+    fn write_then<R, T>(
+        &self,
+        (hash, key): (u64, &[u8]),
+        clock: &Clock,
+        out: &mut Departures,
+        change: impl FnOnce(&mut Shard, &mut Departures) -> R,
+        conclude: impl FnOnce(R, &Departures, usize) -> T,
+    ) -> T {
         let _hold = LockScope::begin();
         loop {
             let layout = self.layout_word();
+            if rarely(layout.is_changing()) {
+                return self.write_while_changing((hash, key), clock, out, change, conclude);
+            }
             let locked = &self.locked_shards[layout.index(Store::middle_of(hash))];
             let shard = locked.hold(self.sink(), out);
             if !rarely(self.layout_word() != layout) {
-                return locked.change(shard, self.sink(), out, change);
+                return locked.change(
+                    shard,
+                    self.sink(),
+                    out,
+                    #[inline(always)]
+                    |shard, out| {
+                        let earlier = out.len();
+                        let done = change(shard, out);
+                        conclude(done, out, earlier)
+                    },
+                );
             }
         }
     }
@@ -251,6 +282,9 @@ impl Store {
     #[inline(always)]
     fn try_read_fast<R>(&self, hash: u64, read: impl FnOnce(&mut Shard) -> R) -> Option<R> {
         let layout = self.layout_word();
+        if rarely(layout.is_changing()) {
+            return None;
+        }
         self.locked_shards.get(layout.index(Store::middle_of(hash)))?.try_read(
             #[inline(always)]
             |shard| self.layout_word() == layout && shard.is_fast(),
@@ -282,13 +316,8 @@ impl Store {
 
     /// Like [`Store::put`], but takes the answer out of `entry`. What is left of that must be dropped under no lock.
     pub fn put_from(&self, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
-        let present = self.present_of(entry.terms.ttl, &entry.answer, clock);
-        self.write(
-            key,
-            out,
-            #[inline(always)]
-            |shard, hash, out| shard.put(hash, key, entry.parts(), present, out),
-        )
+        let (hash, present) = (self.hasher.hash(key), self.present_of(entry.terms.ttl, &entry.answer, clock));
+        self.put_parts(hash, key, entry.parts(), present, clock, out)
     }
 
     /// Like [`Store::put`] without a condition, for a caller that has computed the key's hash with [`Store::hasher`]. Takes the answer, and
@@ -304,12 +333,19 @@ impl Store {
         out: &mut Departures,
     ) -> PutOutcome {
         let present = self.present_of(terms.ttl, answer, clock);
-        let entry = EntryParts { answer, terms, condition: &Condition::None };
-        self.write_hashed(
-            hash,
+        self.put_parts(hash, key, EntryParts { answer, terms, condition: &Condition::None }, present, clock, out)
+    }
+
+    /// All that the closures of a put need is moved into them, so that it is not kept in memory for the path that is seldom taken.
+    #[inline(always)]
+    fn put_parts(&self, hash: u64, key: &[u8], entry: EntryParts<'_>, present: Present, clock: &Clock, out: &mut Departures) -> PutOutcome {
+        self.write_then(
+            (hash, key),
+            clock,
             out,
             #[inline(always)]
-            |shard, out| shard.put(hash, key, entry, present, out),
+            move |shard, out| shard.put(hash, key, entry, present, out),
+            |put, _, _| put,
         )
     }
 
@@ -321,25 +357,27 @@ impl Store {
     /// Like [`Store::put_from`]; also returns the departures for lack of room: live entries that were evicted by this put, or the new value if
     /// it was refused. Expired entries and an older entry under the same key are not among them.
     pub fn put_with_victims(&self, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> (PutOutcome, Vec<Departure>) {
-        let present = self.present_of(entry.terms.ttl, &entry.answer, clock);
-        self.write(key, out, |shard, hash, out| {
-            let earlier = out.len();
-            let put = shard.put(hash, key, entry.parts(), present, out);
-            let is_victim = |left: &&Departure| matches!(left.cause, Cause::Capacity | Cause::Cost | Cause::Refused);
-            (put, out[earlier..].iter().filter(is_victim).cloned().collect())
-        })
+        let (hash, present) = (self.hasher.hash(key), self.present_of(entry.terms.ttl, &entry.answer, clock));
+        let is_victim = |left: &&Departure| matches!(left.cause, Cause::Capacity | Cause::Cost | Cause::Refused);
+        self.write_then(
+            (hash, key),
+            clock,
+            out,
+            |shard, out| shard.put(hash, key, entry.parts(), present, out),
+            |put, left, from| (put, left[from..].iter().filter(is_victim).cloned().collect()),
+        )
     }
 
     /// Gives the live entry under `key` a new TTL, counted from now; `None` for the default of its kind. Counts as a use.
     pub fn touch(&self, key: &[u8], ttl: Option<Ttl>, clock: &Clock, out: &mut Departures) -> TouchOutcome {
         let present = clock.present_precisely();
-        self.write(key, out, |shard, hash, out| shard.touch(hash, key, ttl, present, out))
+        self.write(key, clock, out, |shard, hash, out| shard.touch(hash, key, ttl, present, out))
     }
 
     /// Removes the entry under `key`. Returns whether there was a live one.
     pub fn remove(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> bool {
         let now = clock.millis();
-        self.write(key, out, |shard, hash, out| shard.remove(hash, key, now, out))
+        self.write(key, clock, out, |shard, hash, out| shard.remove(hash, key, now, out))
     }
 
     /// Like [`Store::lookup_with`]; also returns whether the caller must start a refresh of the entry ahead of its expiry (rule R05). Only
@@ -361,43 +399,43 @@ impl Store {
         see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R,
     ) -> Option<(R, bool)> {
         let hash = self.hasher.hash(key);
-        self.visit(hash, |shard| shard.read_and_refresh_due(hash, key, clock, kind, see))
+        self.visit(hash, key, |shard| shard.read_and_refresh_due(hash, key, clock, kind, see))
     }
 
     /// The entry under `key`, fresh or stale, and its labels (rule R06). Counts neither as a use nor as a lookup.
     pub fn known(&self, key: &[u8], clock: &Clock) -> Option<(Hit, Option<Labels>)> {
         let (hash, now) = (self.hasher.hash(key), clock.millis());
-        self.visit(hash, |shard| shard.known(hash, key, now))
+        self.visit(hash, key, |shard| shard.known(hash, key, now))
     }
 
     /// Records that the refresh of `key` ahead of its expiry failed.
     pub fn refresh_failed(&self, key: &[u8], clock: &Clock) {
         let (hash, present) = (self.hasher.hash(key), clock.present());
-        self.visit(hash, |shard| shard.refresh_failed(hash, key, present));
+        self.visit(hash, key, |shard| shard.refresh_failed(hash, key, present));
     }
 
     /// Returns the stale entry under `key` (rule R01). Counts as a use, but not as a hit.
     pub fn stale(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
         let (now, hash) = (clock.present().earliest, self.hasher.hash(key));
-        self.visit(hash, |shard| shard.see_stale(hash, key, now, Hit::of))
+        self.visit(hash, key, |shard| shard.see_stale(hash, key, now, Hit::of))
     }
 
     /// Removes the entry under `key` if it has expired.
     pub fn remove_stale(&self, key: &[u8], clock: &Clock, out: &mut Departures) {
         let now = clock.millis();
-        self.write(key, out, |shard, hash, out| shard.remove_stale(hash, key, now, out));
+        self.write(key, clock, out, |shard, hash, out| shard.remove_stale(hash, key, now, out));
     }
 
     /// Expires the entry under `key` now: its grace begins, or it leaves (rule R12). Returns whether there was a live one.
     pub fn expire(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> bool {
         let now = clock.millis();
-        self.write(key, out, |shard, hash, out| shard.expire(hash, key, now, out))
+        self.write(key, clock, out, |shard, hash, out| shard.expire(hash, key, now, out))
     }
 
     /// Removes the entry under `key`. Returns its answer if it was alive.
     pub fn take(&self, key: &[u8], clock: &Clock, out: &mut Departures) -> Option<Answer> {
         let now = clock.millis();
-        self.write(key, out, |shard, hash, out| if shard.remove(hash, key, now, out) { last_of(out) } else { None })
+        self.write(key, clock, out, |shard, hash, out| if shard.remove(hash, key, now, out) { last_of(out) } else { None })
     }
 
     /// Removes the next victim and returns its answer. The victim has the lowest priority in the store, and is the next one in
@@ -418,36 +456,6 @@ impl Store {
                 return Some(answer);
             }
         }
-    }
-
-    /// Removes expired entries, at most `limit` in one hold of a shard's lock. Called by the timer. If it returns true there is more to do,
-    /// and the timer calls it again, after other threads had a chance to take the locks.
-    pub fn sweep(&self, clock: &Clock, limit: usize, out: &mut Departures) -> bool {
-        let now = clock.millis();
-        for locked in self.locked_shards.iter().filter(|locked| locked.next_due() <= now) {
-            locked.write(self.sink(), out, |shard, out| shard.sweep(now, limit, out));
-            locked.give_way();
-        }
-        self.next_due().is_some_and(|due| due <= now)
-    }
-
-    /// The earliest time at which [`Store::sweep`] may have something to do. Never later than the first expiry. Takes no lock.
-    ///
-    /// A timer that stores when it will wake, and only then reads this, misses no put: either the put is included here, or the putting
-    /// thread sees the stored time and compares it with the end in [`PutOutcome::Stored`].
-    pub fn next_due(&self) -> Option<Millis> {
-        self.locked_shards.iter().map(LockedShard::next_due).min().filter(|due| *due != Millis::NEVER)
-    }
-
-    /// [`Store::next_due`] rounded up to half a second, for the system's clock: a timer looks for entries that expire one after the other at
-    /// most twice a second, and none is kept for longer than that. For one look its thread may wake several times.
-    pub fn next_wake(&self) -> Option<Millis> {
-        self.next_due().map(Store::wake_for)
-    }
-
-    /// The time at which a timer wakes for an entry that expires at `end`.
-    pub fn wake_for(end: Millis) -> Millis {
-        Millis(end.0.div_ceil(WAKE_GRAIN_MS).saturating_mul(WAKE_GRAIN_MS))
     }
 
     /// The maximum number of entries.

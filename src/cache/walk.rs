@@ -4,6 +4,7 @@
 //! index. The hash of a key never changes, whatever is stored, replaced or removed and however the index grows. So a key that has an entry
 //! throughout is visited exactly once. Between two pages no lock is held, and the walk keeps only its position.
 
+use super::departure::Departures;
 use super::shard::Shard;
 use super::store::Store;
 use crate::base::{Clock, Key, Millis};
@@ -47,6 +48,8 @@ impl Store {
         let now = clock.millis();
         let next = loop {
             let layout = self.layout();
+            // What leaves shards that a panic broke is dropped at the end, under no lock.
+            self.end_move(&mut Departures::new());
             let last = layout.last_beside(range.first).min(range.last);
             let shard = &self.locked_shards()[layout.index(range.first)];
             let page = shard.read_if(

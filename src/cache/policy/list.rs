@@ -21,6 +21,24 @@ impl List {
         self.oldest.some()
     }
 
+    pub fn newest(&self) -> Option<Place> {
+        self.newest.some()
+    }
+
+    /// Makes an entry the oldest.
+    pub fn make_oldest(&mut self, links: &mut LinkArray, place: Place) {
+        if self.oldest == place {
+            return;
+        }
+        self.unlink(links, place);
+        let oldest = self.oldest;
+        *links.of_mut(place) = Links { older: Place::NONE, newer: oldest };
+        // There is an older entry, because this one was not the oldest.
+        links.of_mut(oldest).older = place;
+        self.oldest = place;
+        links.changed([oldest, place]);
+    }
+
     /// Makes an entry the newest.
     #[inline(always)]
     pub fn renew(&mut self, links: &mut LinkArray, place: Place) {

@@ -52,6 +52,10 @@ impl SmallQueue {
         self.list.oldest()
     }
 
+    pub fn last(&self) -> Option<Place> {
+        self.list.newest()
+    }
+
     /// Compares the queue with its part of the `whole`.
     fn compared(&self, whole: Amount, scarce: Scarce) -> Ordering {
         match scarce {
@@ -174,6 +178,15 @@ impl S3Fifo {
             Queue::Small => queues.small.unlink(slab, place),
             Queue::Main => queues.main.unlink(slab.links_mut(), place),
         }
+    }
+
+    /// Makes an entry the first of its queue.
+    pub fn make_first(&mut self, slab: &mut Slab, queues: &mut Queues, place: Place) {
+        let list = match self.queue_states[place.index()].queue() {
+            Queue::Small => &mut queues.small.list,
+            Queue::Main => &mut queues.main,
+        };
+        list.make_oldest(slab.links_mut(), place);
     }
 
     /// Applies a use.

@@ -1,10 +1,17 @@
 //! Moves entries from one shard to another (rule S02a). That is neither a departure nor a use.
+//!
+//! The entry that would be evicted last is taken out first, and becomes the first of those in its new shard. So the order of use is kept,
+//! although entries that are stored or used meanwhile are in the new shard before the others arrive.
 
-use super::super::policy::Importance;
-use super::super::slab::DetachedEntry;
+use super::super::departure::{Cause, Departures};
+use super::super::limits::ShardLimits;
+use super::super::policy::{Importance, QueueState, Scarce};
+use super::super::slab::{DetachedEntry, Place, Slab};
+use super::super::wheel::Expirations;
 use super::super::work;
-use super::Shard;
-use crate::base::{Key, Labels, Millis};
+use super::victim_prefetch::PrefetchedVictim;
+use super::{Lookups, Shard};
+use crate::base::{Labels, Millis};
 
 /// An entry between two shards.
 pub(in super::super) struct MovingEntry {
@@ -23,67 +30,151 @@ pub(in super::super) struct MovingEntry {
 }
 
 impl Shard {
-    /// Takes out all entries, in eviction order. The limits do not change.
-    pub fn take_all(&mut self) -> Vec<MovingEntry> {
-        let mut moving = Vec::with_capacity(self.slab.len() as usize);
-        let idle_ms = self.expiry.idle_ms.unwrap_or(0);
-        self.slab.forget_keys();
-        while let Some(place) = self.lifetimes.as_ref().and_then(|lifetimes| lifetimes.first()) {
-            let (end, until) = (self.slab.deadline(place), self.leaves_at(place));
-            let cost = self.slab.cost(place);
-            self.lifetimes.iter_mut().for_each(|lifetimes| {
-                lifetimes.leave(place, cost);
-            });
-            let (labels, detached) = (self.take_labels(place), self.slab.take_forgotten(place));
-            let hash = self.hasher.hash(detached.record.key());
-            // A stale entry has no priority and no time of use; any grace above 0 makes `take_in` treat it as one with a lifetime.
-            let importance = Importance { priority: 0.0, queue_state: None };
-            moving.push(MovingEntry { hash, detached, importance, used: end, end, grace_ms: 1, stale_until: Some(until), labels });
-        }
-        self.order.settle(&mut self.slab);
-        while let Some(place) = self.order.first() {
-            let used = Millis(self.order.idle_end(place).0.saturating_sub(idle_ms));
-            let priority = self.order.priority_of(&self.slab, place);
-            let importance = Importance { priority, queue_state: self.order.queue_state(&mut self.slab, place) };
-            let (end, grace_ms) = (self.ttl_end_of(place), self.lifetimes.as_ref().map_or(0, |lifetimes| lifetimes.grace_ms(place)));
-            work::entry();
-            self.order.leave(&mut self.slab, place);
-            let (labels, detached) = (self.take_labels(place), self.slab.take_forgotten(place));
-            let hash = self.hasher.hash(detached.record.key());
-            moving.push(MovingEntry { hash, detached, importance, used, end, grace_ms, stale_until: None, labels });
-        }
-        self.replace_structures();
-        moving
+    /// Leaves an empty shard without room in the place of this one, which is returned: its entries with their structures. The counters stay.
+    pub fn vacate(&mut self) -> Shard {
+        let empty = Shard {
+            lookups: std::mem::take(&mut self.lookups),
+            fast_notes: self.fast_notes,
+            order: self.order.empty_copy(),
+            slab: Slab::new(),
+            expiry: self.expiry.clone(),
+            hasher: self.hasher.clone(),
+            ends: Expirations::new(),
+            cost: 0,
+            limits: ShardLimits::NONE,
+            counts: std::mem::take(&mut self.counts),
+            lifetimes: self.expiry.lifetimes(),
+            labels: None,
+            outgrown: None,
+            prefetched_victim: PrefetchedVictim::NONE,
+        };
+        std::mem::replace(self, empty)
     }
 
-    /// Adds an entry that was taken out of another shard. It must fit the limits.
-    pub fn take_in(&mut self, moving: MovingEntry) {
-        let MovingEntry { hash, mut detached, importance, used, end, grace_ms, stale_until, labels } = moving;
-        if grace_ms == 0 && self.lifetimes.is_none() {
-            self.store(hash, detached, importance, grace_ms, labels, used);
-            return;
+    /// Adds the counters of another shard, which loses them.
+    pub fn take_counts_of(&mut self, other: &mut Shard) {
+        let Lookups { hits, null_hits, misses } = std::mem::take(&mut other.lookups);
+        self.lookups.hits += hits;
+        self.lookups.null_hits += null_hits;
+        self.lookups.misses += misses;
+        self.counts.add(&std::mem::take(&mut other.counts));
+    }
+
+    /// The last entry of the order: stale entries come before all fresh ones.
+    fn last(&mut self) -> Option<Place> {
+        self.order.last(&mut self.slab).or_else(|| self.lifetimes.as_ref().and_then(|lifetimes| lifetimes.last()))
+    }
+
+    /// When the last entry was used, if there is an idle TTL; for a stale entry, when it expired. `None` without entries.
+    pub fn last_use(&mut self) -> Option<Millis> {
+        self.last().map(|place| self.used_at(place))
+    }
+
+    fn is_stale(&self, place: Place) -> bool {
+        self.lifetimes.as_ref().is_some_and(|lifetimes| lifetimes.is_stale(place))
+    }
+
+    fn used_at(&self, place: Place) -> Millis {
+        if self.is_stale(place) {
+            return self.slab.deadline(place);
         }
+        Millis(self.order.idle_end(place).0.saturating_sub(self.expiry.idle_ms.unwrap_or(0)))
+    }
+
+    /// Takes out the last entry of the order.
+    pub fn take_last(&mut self) -> Option<MovingEntry> {
+        self.last().map(|place| self.take_out(place))
+    }
+
+    /// Takes out the entry under `key`, whatever its times are.
+    pub fn take_key(&mut self, hash: u64, key: &[u8]) -> Option<MovingEntry> {
+        self.find(hash, key).map(|place| self.take_out(place))
+    }
+
+    fn take_out(&mut self, place: Place) -> MovingEntry {
+        work::entry();
+        self.order.settle(&mut self.slab);
+        let used = self.used_at(place);
+        let (end, grace_ms, stale_until, importance);
+        if self.is_stale(place) {
+            // It has no priority and no time of use; any grace above 0 makes `take_in` treat it as one with a lifetime.
+            (end, grace_ms, stale_until) = (used, 1, Some(self.leaves_at(place)));
+            importance = Importance { priority: 0.0, queue_state: Some(QueueState::MAIN) };
+        } else {
+            let grace = self.lifetimes.as_ref().map_or(0, |lifetimes| lifetimes.grace_ms(place));
+            (end, grace_ms, stale_until) = (self.ttl_end_of(place), grace, None);
+            let queue_state = self.order.queue_state(&mut self.slab, place);
+            importance = Importance { priority: self.order.priority_of(&self.slab, place), queue_state };
+        }
+        let (hash, cost) = (self.hasher.hash(self.slab.key(place)), self.slab.cost(place));
+        self.prefetched_victim = PrefetchedVictim::NONE;
+        self.ends.remove(place);
+        let labels = self.take_labels(place);
+        if !self.lifetimes.as_mut().is_some_and(|lifetimes| lifetimes.leave(place, cost)) {
+            self.order.leave(&mut self.slab, place);
+        }
+        self.cost -= u128::from(cost);
+        let detached = self.slab.remove(hash, place);
+        MovingEntry { hash, detached, importance, used, end, grace_ms, stale_until, labels }
+    }
+
+    /// Adds an entry that was taken out of another shard, as the first of its kind. It must fit the limits. `room` is the number of
+    /// entries that the shard will have at most, for the growth of its memory.
+    pub fn take_in(&mut self, moving: MovingEntry, room: u64) {
+        let MovingEntry { hash, mut detached, importance, used, end, grace_ms, stale_until, labels } = moving;
         // The deadline in the record may be the time at which the entry is due for a refresh, which is not its end.
-        let (deadline, key) = (detached.record.deadline(), Key::new(detached.record.key()));
+        let deadline = detached.record.deadline();
         detached.record.set_deadline(end);
-        self.store(hash, detached, importance, grace_ms, labels, used);
-        let Some(place) = self.find(hash, &key) else { return };
+        self.cost += u128::from(detached.cost);
+        let place = self.slab.insert(hash, detached, room.max(self.limits.entries));
+        self.order.enter(&mut self.slab, place, hash, importance, used);
+        self.order.make_first(&mut self.slab, place);
+        self.note_labels(place, labels);
+        self.note_lifetime(place, end, grace_ms, used);
         match stale_until {
-            Some(until) => self.enter_grace(place, end, until),
+            Some(until) => {
+                self.enter_grace(place, end, until);
+                self.lifetimes.iter_mut().for_each(|lifetimes| lifetimes.make_first(place));
+            }
             None => self.slab.set_deadline(place, deadline),
         }
     }
-}
 
-/// Merges the entries of several shards: by time of last use if there is an idle TTL, else interleaved in proportion to the size of each
-/// shard.
-pub(in super::super) fn merged(shards: Vec<Vec<MovingEntry>>, are_uses_timed: bool) -> Vec<MovingEntry> {
-    let mut ranked: Vec<(u64, MovingEntry)> = Vec::with_capacity(shards.iter().map(Vec::len).sum());
-    for moving in shards {
-        let len = moving.len().max(1) as u64;
-        let rank = |at: usize| ((at as u64) << 32) / len;
-        ranked.extend(moving.into_iter().enumerate().map(|(at, moving)| (if are_uses_timed { moving.used.0 } else { rank(at) }, moving)));
+    /// Moves an entry with its part of the limits to another shard, as the first there.
+    pub fn hand(&mut self, moving: MovingEntry, to: &mut Shard, room: u64) {
+        let cost = moving.detached.cost;
+        self.limits = self.limits.without(1, u128::from(cost));
+        // If there is no limit of cost, the sum has none either.
+        to.limits = to.limits.and(ShardLimits { entries: 1, cost: Some(cost), max_cost: 0 });
+        to.take_in(moving, room);
     }
-    ranked.sort_by_key(|(rank, _)| *rank);
-    ranked.into_iter().map(|(_, moving)| moving).collect()
+
+    /// Evicts from this shard, or from `leaving`, whose entries come before this shard's, until both together fit `whole`. Then each has
+    /// the limits of what it contains, and this shard all that is left.
+    pub fn fit_with(&mut self, leaving: &mut Shard, whole: ShardLimits, now: Millis, out: &mut Departures) {
+        loop {
+            let (entries, cost) = (self.entries() + leaving.entries(), self.cost + leaving.cost);
+            let lacks_entries = entries > whole.entries;
+            if !lacks_entries && whole.cost.is_none_or(|limit| cost <= u128::from(limit)) {
+                break;
+            }
+            let (cause, scarce) = if lacks_entries { (Cause::Capacity, Scarce::Entries) } else { (Cause::Cost, Scarce::Cost) };
+            let lowest = |shard: &Shard| match &shard.lifetimes {
+                Some(lifetimes) if lifetimes.first().is_some() => Some(f64::NEG_INFINITY),
+                _ => shard.lowest_priority(),
+            };
+            let is_own = match (lowest(self), lowest(leaving)) {
+                (Some(own), Some(other)) => own < other,
+                (own, _) => own.is_some(),
+            };
+            let from = if is_own { &mut *self } else { &mut *leaving };
+            if !from.dismiss_next(cause, scarce, now, out) {
+                break;
+            }
+        }
+        let held = u64::try_from(leaving.cost).unwrap_or(u64::MAX);
+        leaving.limits = ShardLimits { entries: leaving.entries(), cost: whole.cost.map(|_| held), ..whole };
+        self.limits = whole.without(leaving.entries(), leaving.cost);
+        self.take_counts_of(leaving);
+    }
 }

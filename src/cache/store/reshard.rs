@@ -1,12 +1,11 @@
 //! Changes the number of shards when the limits change (rule S02a), so that the store behaves like one created with the new limits.
 //!
-//! There are never more shards than the store was created with; unused ones are empty. Entries move group by group (`layout.rs`), under
-//! only the locks of the group's shards. An operation that finds the layout changed once it has the lock starts again.
+//! There are never more shards than the store was created with; unused ones are empty. Entries move group by group (`layout.rs`), and those
+//! of a group in steps (`moving.rs`). An operation that finds the layout changed once it has the lock starts again.
 
-use super::super::departure::{Departures, StepSink};
+use super::super::departure::StepSink;
 use super::super::layout::{Layout, LayoutWord};
 use super::super::limits::{Limits, ShardLimits};
-use super::super::shard::moves::merged;
 use super::Store;
 use crate::base::Clock;
 use crate::base::sync::atomic::Ordering;
@@ -37,7 +36,8 @@ impl Store {
 
     #[inline(always)]
     pub(super) fn layout_word(&self) -> LayoutWord {
-        // Relaxed: the layout changes only under the locks of all affected shards, and the holder of one of them checks it again.
+        // Relaxed: a hash changes its shard only under the locks of all affected shards, and the holder of one of them checks the layout
+        // again.
         LayoutWord(self.layout.load(Ordering::Relaxed))
     }
 
@@ -54,13 +54,11 @@ impl Store {
         };
         let shards = self.shards_for(limits);
         // First completes a change that another resize has begun.
-        while self.layout().is_changing() {
-            self.reshard(None, version, out);
-        }
+        while self.change_layout(None, || false, out) {}
         if self.layout() != Layout::of(shards) {
             let shares = self.shares_as_held(limits, shards, clock, out);
             self.make_fit(shares, version, clock, out);
-            while self.reshard(Some(shards), version, out) {}
+            while self.change_layout(Some(shards), || self.limits.lock().version == version, out) {}
         }
         let share = |index: usize| if index < shards { limits.shard_limits(index, shards) } else { ShardLimits::NONE };
         let shares: Vec<ShardLimits> = (0..self.locked_shards.len()).map(share).collect();
@@ -110,71 +108,11 @@ impl Store {
             self.in_steps(shard, out, |shard, left| self.limits.lock().version == version && shard.resize_step(share, now, left));
         }
     }
-
-    /// Moves the next group. If there is none, begins a change to `shards` shards, unless there is a later resize. Returns whether to
-    /// continue.
-    fn reshard(&self, shards: Option<usize>, version: u64, out: &mut dyn StepSink) -> bool {
-        let mut left = Departures::new();
-        let more = {
-            let _guard = self.resharding.lock();
-            let layout = self.layout();
-            if layout.is_changing() {
-                self.move_group(layout, &mut left);
-                true
-            } else {
-                let next = shards.filter(|shards| layout != Layout::of(*shards) && self.limits.lock().version == version);
-                // This does not move any hash to another shard yet.
-                next.into_iter().for_each(|shards| self.layout.store(layout.begin(shards).word().0, Ordering::Relaxed));
-                next.is_some()
-            }
-        };
-        // These come from a shard that was emptied after a panic.
-        out.take(&mut left);
-        more
-    }
-
-    fn move_group(&self, layout: Layout, left: &mut Departures) {
-        let (group, mut outgrown) = (layout.next_group(), Vec::new());
-        let after = layout.moved(&group);
-        // In ascending order. All other operations hold one lock at a time.
-        let concerned = (0..self.locked_shards.len()).filter(|index| group.sources.contains(index) || group.targets.contains(index));
-        let mut held: Vec<_> = concerned.map(|index| (index, self.locked_shards[index].hold(self.sink(), left))).collect();
-        let (mut limits, mut moving) = (None::<ShardLimits>, Vec::new());
-        for (_, shard) in held.iter_mut().filter(|(index, _)| group.sources.contains(index)) {
-            let own = shard.limits();
-            limits = Some(limits.map_or(own, |limits| limits.and(own)));
-            moving.push(shard.take_all());
-            outgrown.extend(shard.take_outgrown());
-            shard.set_limits(ShardLimits::NONE);
-        }
-        let limits = limits.unwrap_or(ShardLimits::NONE);
-        let are_uses_timed = held.first().is_some_and(|(_, shard)| shard.has_idle_ttl());
-        held.iter_mut().filter(|(index, _)| group.targets.contains(index)).for_each(|(_, shard)| shard.set_limits(limits));
-        for moving in merged(moving, are_uses_timed) {
-            let index = after.index(Store::middle_of(moving.hash));
-            if let Ok(at) = held.binary_search_by_key(&index, |(index, _)| *index) {
-                held[at].1.take_in(moving);
-            }
-        }
-        // The unused part of the limits is divided equally.
-        let targets = held.iter().filter(|(index, _)| group.targets.contains(index));
-        let (entries, cost) = targets.fold((0, 0), |(entries, cost), (_, shard)| (entries + shard.entries(), cost + shard.cost()));
-        let spare = limits.without(entries, cost).split(group.targets.len() as u64);
-        for (_, shard) in held.iter_mut().filter(|(index, _)| group.targets.contains(index)) {
-            let own =
-                ShardLimits { entries: shard.entries(), cost: Some(u64::try_from(shard.cost()).unwrap_or(u64::MAX)), ..ShardLimits::NONE };
-            shard.set_limits(own.and(spare));
-        }
-        self.layout.store(after.word().0, Ordering::Relaxed);
-        held.iter().for_each(|(index, shard)| self.locked_shards[*index].announce(shard));
-        drop(held);
-        drop(outgrown);
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::departure::{Cause, EachStep};
+    use super::super::super::departure::{Cause, Departures, EachStep};
     use super::super::super::entry::{NewEntry, PutOutcome};
     use super::super::super::walk::Walk;
     use super::super::super::work::longest_hold_of;
@@ -315,13 +253,17 @@ mod tests {
     }
 
     #[test]
-    fn s02a_s19_no_hold_visits_more_than_the_entries_of_a_shard() {
-        let (store, clock) = store_of(CacheSettings { capacity: 65_536, ..CacheSettings::default() });
-        for number in 0..60_000 {
-            put(&store, &clock, number);
+    fn s02a_s19_no_hold_moves_more_than_the_entries_of_a_step() {
+        // With a limit of cost, a shard of a mebibyte has many small entries.
+        let settings = CacheSettings { capacity: 1 << 20, cost_limit: Some(64 << 20), ..CacheSettings::default() };
+        let (store, clock) = store_of(settings);
+        (0..20_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));
+        let shards = store.shards();
+        for (cost, expected) in [(4 << 20, 4), (64 << 20, shards), (1 << 20, 1), (64 << 20, shards)] {
+            let longest = longest_hold_of(|| store.resize(1 << 20, Some(cost), &clock, &mut Departures::new()));
+            assert!((1..=65).contains(&longest), "{longest} entries in one hold, to {expected} shards");
+            assert_eq!(store.shards(), expected);
         }
-        let longest = longest_hold_of(|| store.resize(8_192, None, &clock, &mut Departures::new()));
-        assert!(longest <= 2 * 8_192 / 8, "{longest} entries in one hold");
     }
 
     #[test]

@@ -28,6 +28,7 @@ impl Store {
 
     /// Removes all expired entries, and then passes each shard to `look`.
     pub(super) fn visit_all(&self, now: Millis, out: &mut dyn StepSink, mut look: impl FnMut(&Shard)) {
+        self.end_move(out);
         for shard in &self.locked_shards {
             self.in_steps(shard, out, |shard, left| {
                 let more = shard.reclaim_step(now, left);
@@ -42,6 +43,7 @@ impl Store {
     /// Keeps `ratio` (0 to 1) of the entries and of the total cost of each shard, after removing expired entries.
     pub fn trim(&self, ratio: f64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
+        self.end_move(out);
         for shard in &self.locked_shards {
             self.reclaim_all(shard, now, out);
             let mut kept = None;
@@ -76,6 +78,7 @@ impl Store {
         let now = clock.millis();
         loop {
             let layout = self.layout();
+            self.end_move(out);
             for shard in &self.locked_shards {
                 self.reclaim_all(shard, now, out);
                 let mut progress = None;
@@ -106,6 +109,7 @@ impl Store {
         let (now, mut count) = (clock.millis(), 0);
         loop {
             let layout = self.layout();
+            self.end_move(out);
             for shard in &self.locked_shards {
                 let mut from = 0;
                 self.in_steps(shard, out, |shard, left| shard.tag_step(tag, fate, &mut from, &mut count, now, left));
@@ -122,6 +126,7 @@ impl Store {
         let now = clock.millis();
         loop {
             let layout = self.layout();
+            self.end_move(out);
             for shard in &self.locked_shards {
                 let mut places = None;
                 self.in_steps(shard, out, |shard, left| {
@@ -138,6 +143,7 @@ impl Store {
     /// Removes all expired entries. Returns their number.
     pub fn remove_expired(&self, clock: &Clock, out: &mut dyn StepSink) -> usize {
         let (now, mut removed) = (clock.millis(), 0);
+        self.end_move(out);
         for shard in &self.locked_shards {
             self.in_steps(shard, out, |shard, left| {
                 let before = shard.entries();
