@@ -162,6 +162,22 @@ impl Store {
         )
     }
 
+    /// Locks the shard of a hash for a write, which [`LockedShard::change`] does; `None` while the number of shards is being changed.
+    #[inline(always)]
+    fn shard_for_write(&self, hash: u64, out: &mut Departures) -> Option<(&LockedShard, MutexGuard<'_, Shard>)> {
+        loop {
+            let layout = self.layout_word();
+            if rarely(layout.is_changing()) {
+                return None;
+            }
+            let locked = &self.locked_shards[layout.index(Store::middle_of(hash))];
+            let shard = locked.hold(self.sink(), out);
+            if !rarely(self.layout_word() != layout) {
+                return Some((locked, shard));
+            }
+        }
+    }
+
     /// Runs `change` on the shard of a key, under its lock, then `conclude` with its result and the list of departures, of which those from
     /// the index on are new, also where a group moves.
     #[inline(always)]
@@ -174,27 +190,14 @@ impl Store {
         conclude: impl FnOnce(R, &Departures, usize) -> T,
     ) -> T {
         let _hold = LockScope::begin();
-        loop {
-            let layout = self.layout_word();
-            if rarely(layout.is_changing()) {
-                return self.write_while_changing((hash, key), clock, out, change, conclude);
-            }
-            let locked = &self.locked_shards[layout.index(Store::middle_of(hash))];
-            let shard = locked.hold(self.sink(), out);
-            if !rarely(self.layout_word() != layout) {
-                return locked.change(
-                    shard,
-                    self.sink(),
-                    out,
-                    #[inline(always)]
-                    |shard, out| {
-                        let earlier = out.len();
-                        let done = change(shard, out);
-                        conclude(done, out, earlier)
-                    },
-                );
-            }
-        }
+        let Some((locked, shard)) = self.shard_for_write(hash, out) else {
+            return self.write_while_changing((hash, key), clock, out, change, conclude);
+        };
+        locked.change(shard, self.sink(), out, |shard, out| {
+            let earlier = out.len();
+            let done = change(shard, out);
+            conclude(done, out, earlier)
+        })
     }
 
     /// Returns the time at which an entry is put. The precise clock, which costs more, is read only if the expiry is counted from it.
@@ -336,16 +339,19 @@ impl Store {
         self.put_parts(hash, key, EntryParts { answer, terms, condition: &Condition::None }, present, clock, out)
     }
 
-    /// All that the closures of a put need is moved into them, so that it is not kept in memory for the path that is seldom taken.
+    /// The parts of the put are passed on to the path that is seldom taken, not a closure, which would be kept in memory for it.
     #[inline(always)]
     fn put_parts(&self, hash: u64, key: &[u8], entry: EntryParts<'_>, present: Present, clock: &Clock, out: &mut Departures) -> PutOutcome {
-        self.write_then(
-            (hash, key),
-            clock,
+        let _hold = LockScope::begin();
+        let Some((locked, shard)) = self.shard_for_write(hash, out) else {
+            return self.put_while_changing(hash, key, entry, present, clock, out);
+        };
+        locked.change(
+            shard,
+            self.sink(),
             out,
             #[inline(always)]
-            move |shard, out| shard.put(hash, key, entry, present, out),
-            |put, _, _| put,
+            |shard, out| shard.put(hash, key, entry, present, out),
         )
     }
 

@@ -15,6 +15,7 @@
 //! steps, and where the layout changes; never while the number of shards stays.
 
 use super::super::departure::{Departures, StepSink};
+use super::super::entry::{EntryParts, PutOutcome};
 use super::super::layout::Layout;
 use super::super::limits::ShardLimits;
 use super::super::locked_shard::LockedShard;
@@ -25,7 +26,7 @@ use super::super::work::LockScope;
 use super::Store;
 use crate::base::sync::MutexGuard;
 use crate::base::sync::atomic::Ordering;
-use crate::base::{Clock, Millis};
+use crate::base::{Clock, Millis, Present};
 use std::ops::Range;
 
 /// A shard whose entries are on their way to other shards.
@@ -249,6 +250,22 @@ impl Store {
             };
             self.locked_shards[target].write(self.sink(), &mut left, bring);
         }
+    }
+
+    /// A put while the number of shards is being changed.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn put_while_changing(
+        &self,
+        hash: u64,
+        key: &[u8],
+        entry: EntryParts<'_>,
+        present: Present,
+        clock: &Clock,
+        out: &mut Departures,
+    ) -> PutOutcome {
+        let put = move |shard: &mut Shard, out: &mut Departures| shard.put(hash, key, entry, present, out);
+        self.write_while_changing((hash, key), clock, out, put, |put, _, _| put)
     }
 
     /// [`Store::write_then`] while the number of shards is being changed.
