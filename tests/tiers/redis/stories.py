@@ -45,8 +45,8 @@ def t15_the_example_finds_what_it_has_loaded_before(world):
 def t02_a_program_whose_values_are_objects_serves_through_the_server(world):
     server = world.server()
     valgrind = ["valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=all", "--error-exitcode=9", "--fair-sched=yes"]
-    url = server.url(command_ms=20000, connect_ms=20000, lease_ms=60000)
-    said = subprocess.run([*valgrind, os.environ["KVL_REDIS_SERVES"], url], capture_output=True, text=True, timeout=6 * PATIENCE)
+    url = server.url(command_ms=60000, connect_ms=60000, lease_ms=60000, blind_ms=-1)
+    said = subprocess.run([*valgrind, os.environ["KVL_REDIS_SERVES"], url], capture_output=True, text=True, timeout=12 * PATIENCE)
     assert said.returncode == 0 and said.stdout == "found\nheard\nrefused\nclosed\n", said
 
 
