@@ -9,6 +9,7 @@
 
 mod deliveries;
 mod engine;
+mod fallbacks;
 mod reads;
 mod resilience;
 

@@ -7,12 +7,13 @@ use kvlight::base::{Answer, Clock, Error, Labels, Millis, Status, StoreTerms, Va
 use kvlight::cache::{Departures, NewEntry};
 use kvlight::engine::cache::Lookup;
 use kvlight::engine::fetch::FetchCall;
+use kvlight::engine::fetch_handle::FetchHandle;
 use kvlight::engine::host::{Hooks, Provider, Receiver, Results};
 use kvlight::engine::request::Ticket;
 use kvlight::engine::{Core, Plan, Routes};
 use kvlight::runtime::host_queue::HostQueue;
 use kvlight::task::breaker::BreakerState;
-use kvlight::task::{Form, Outcome, Unanswered};
+use kvlight::task::{Form, Outcome, Unanswered, Verdict};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,13 +27,14 @@ impl Provider for KeepingProvider {
     }
 }
 
-type EventLog = Arc<Mutex<Vec<(&'static str, Status)>>>;
+/// The name of each fetch, and what it received.
+type EventLog = Arc<Mutex<Vec<(&'static str, Outcome)>>>;
 
 struct EventRecorder(&'static str, EventLog);
 
 impl Receiver for EventRecorder {
     fn result(&mut self, _index: usize, _key: &[u8], outcome: &Outcome, _last: bool) {
-        self.1.lock().expect("the log").push((self.0, outcome.status()));
+        self.1.lock().expect("the log").push((self.0, outcome.clone()));
     }
     fn batch(&mut self, _results: Results) {
         unreachable!("no batch was fetched");
@@ -40,24 +42,33 @@ impl Receiver for EventRecorder {
     fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}
 }
 
-fn value(text: &str) -> Answer {
+pub fn value(text: &str) -> Answer {
     Answer::Value(Value::bytes(text.as_bytes()).expect("memory"))
 }
 
-fn failure() -> Error {
+pub fn failure() -> Error {
     Error::of_provider(1, b"down", false, None)
 }
 
-struct Harness {
-    core: Arc<Core>,
+/// What a fetch received.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Received {
+    Value(String),
+    /// The fallback, because of this failure.
+    Stale(String, Option<Status>),
+    Failed(Status),
+}
+
+pub struct Harness {
+    pub core: Arc<Core>,
     queue: Arc<HostQueue>,
     provider: Arc<KeepingProvider>,
-    clock: Clock,
-    log: EventLog,
+    pub clock: Clock,
+    pub log: EventLog,
 }
 
 impl Harness {
-    fn new(set: impl FnOnce(&mut Settings)) -> Harness {
+    pub fn new(set: impl FnOnce(&mut Settings)) -> Harness {
         let mut settings = Settings::default();
         set(&mut settings);
         let (provider, queue) = (Arc::new(KeepingProvider::default()), Arc::new(HostQueue::new(false)));
@@ -67,6 +78,25 @@ impl Harness {
         let clock = Clock::manual(Millis(0));
         let plan = Plan { settings, hooks, clock: Some(clock.clone()), runtime: None, routes };
         Harness { core: Core::engine(plan).expect("it needs no threads"), queue, provider, clock, log: EventLog::default() }
+    }
+
+    /// With an entry of `k` that has been in its grace for 10 ms, and a request for it, of the fetch "a".
+    pub fn aged(set: impl FnOnce(&mut Settings)) -> (Harness, Ticket) {
+        let harness = Harness::new(|settings| {
+            (settings.cache.ttl_ms, settings.cache.stale_ttl_ms) = (Some(10), 1_000);
+            set(settings);
+        });
+        harness.put("old");
+        advance(&harness.clock, 20);
+        harness.fetch("a", b"k");
+        harness.drain();
+        let request = harness.request().expect("a request");
+        (harness, request)
+    }
+
+    /// Puts a value of `k`.
+    pub fn put(&self, text: &str) {
+        put(&self.core, text);
     }
 
     /// With a fetch of `k` as "a" that was hedged, and the two requests for it.
@@ -80,27 +110,42 @@ impl Harness {
         (harness, first, second)
     }
 
-    fn fetch(&self, name: &'static str, key: &[u8]) {
+    pub fn fetch(&self, name: &'static str, key: &[u8]) {
         fetch(&self.core, &self.log, name, key);
     }
 
-    fn drain(&self) {
+    pub fn drain(&self) {
         while self.queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok() {}
     }
 
     /// The oldest request that the provider keeps.
-    fn request(&self) -> Option<Ticket> {
+    pub fn request(&self) -> Option<Ticket> {
         let mut kept = self.provider.0.lock().expect("the requests");
         (!kept.is_empty()).then(|| kept.remove(0))
     }
 
-    fn events(&self) -> Vec<(&'static str, Status)> {
-        let mut events = self.log.lock().expect("the log").clone();
+    pub fn events(&self) -> Vec<(&'static str, Status)> {
+        let mut events: Vec<_> = self.log.lock().expect("the log").iter().map(|(name, outcome)| (*name, outcome.status())).collect();
         events.sort_by_key(|(name, _)| *name);
         events
     }
 
-    fn end(self) {
+    /// What one fetch received.
+    pub fn received(&self, name: &str) -> Received {
+        let log = self.log.lock().expect("the log");
+        let mut outcomes = log.iter().filter(|(of, _)| *of == name).map(|(_, outcome)| outcome);
+        let (Some(outcome), None) = (outcomes.next(), outcomes.next()) else { panic!("one position, one event: {log:?}") };
+        match &outcome.verdict {
+            Verdict::Value(value) => Received::Value(text_in(value)),
+            Verdict::Stale(stale) => {
+                let failure = stale.failure.as_ref().map(|error| error.status());
+                Received::Stale(text_in(stale.answer.value().expect("the model stores values only")), failure)
+            }
+            _ => Received::Failed(outcome.status()),
+        }
+    }
+
+    pub fn end(self) {
         self.core.close(None, None);
         self.drain();
         self.provider.0.lock().expect("the requests").clear();
@@ -109,20 +154,32 @@ impl Harness {
     }
 }
 
-fn fetch(core: &Core, log: &EventLog, name: &'static str, key: &[u8]) {
-    let call =
-        FetchCall { form: Form::Each, settings: core.fetch_settings().clone().into(), progress_step: 0, handle: None, at_once: false };
+pub fn fetch(core: &Core, log: &EventLog, name: &'static str, key: &[u8]) {
+    fetch_with(core, log, name, key, None);
+}
+
+pub fn fetch_with(core: &Core, log: &EventLog, name: &'static str, key: &[u8], handle: Option<&Arc<FetchHandle>>) {
+    let call = FetchCall { form: Form::Each, settings: core.fetch_settings().clone().into(), progress_step: 0, handle, at_once: false };
     let log = log.clone();
     core.fetch([key].into_iter(), &call, || Box::new(EventRecorder(name, log))).map(drop).expect("the engine is open");
 }
 
-fn advance(clock: &Clock, by_ms: u64) {
+pub fn advance(clock: &Clock, by_ms: u64) {
     if let Clock::Manual(clock) = clock {
         clock.advance(by_ms);
     }
 }
 
-fn text_of(core: &Core, key: &[u8]) -> Option<Vec<u8>> {
+/// Puts a value of `k`.
+pub fn put(core: &Core, text: &str) {
+    assert_eq!(core.put(b"k", NewEntry::new(value(text)), None, &mut Departures::new()).expect("the engine is open"), Status::OK);
+}
+
+fn text_in(value: &Value) -> String {
+    String::from_utf8_lossy(value.as_bytes().expect("bytes")).into_owned()
+}
+
+pub fn text_of(core: &Core, key: &[u8]) -> Option<Vec<u8>> {
     match core.get(key).expect("the engine is open") {
         Lookup::Value(value) => value.as_bytes().map(<[u8]>::to_vec),
         _ => None,
@@ -224,7 +281,7 @@ fn r07_a_fetch_concurrent_with_the_opening_of_the_breaker_is_answered_once() {
 fn r05_two_first_uses_at_once_start_one_refresh() {
     explore("use against use of an entry to be refreshed", 3, || {
         let harness = Harness::new(|settings| (settings.cache.ttl_ms, settings.cache.refresh.after) = (Some(100), 0.5));
-        harness.core.put(b"k", NewEntry::new(value("v")), None, &mut Departures::new()).expect("the engine is open");
+        harness.put("v");
         advance(&harness.clock, 60);
         let other = {
             let core = harness.core.clone();
@@ -267,22 +324,15 @@ fn r11_an_answer_with_a_tag_that_is_removed_meanwhile_does_not_stay() {
 #[test]
 fn r06_f08_an_unmodified_answer_concurrent_with_a_put_loses() {
     explore("unmodified answer against put", 3, || {
-        let harness = Harness::new(|settings| (settings.cache.ttl_ms, settings.cache.stale_ttl_ms) = (Some(10), 1000));
-        harness.core.put(b"k", NewEntry::new(value("old")), None, &mut Departures::new()).expect("the engine is open");
-        advance(&harness.clock, 20);
-        harness.fetch("a", b"k");
-        harness.drain();
-        let request = harness.request().expect("a request");
+        let (harness, request) = Harness::aged(|_| {});
         assert!(request.known(0).expect("an index").is_some(), "the entry is stale");
         let writer = {
             let core = harness.core.clone();
-            loom::thread::spawn(move || {
-                core.put(b"k", NewEntry::new(value("new")), None, &mut Departures::new()).expect("the engine is open")
-            })
+            loom::thread::spawn(move || put(&core, "new"))
         };
         request.not_modified(0, StoreTerms::default()).expect("good terms");
         drop(request);
-        assert_eq!(writer.join().expect("the thread ends"), Status::OK);
+        writer.join().expect("the thread ends");
         harness.drain();
         assert_eq!(harness.events(), [("a", Status::VALUE)]);
         assert_eq!(text_of(&harness.core, b"k").as_deref(), Some(&b"new"[..]), "in either order, the put is newer");
