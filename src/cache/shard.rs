@@ -15,6 +15,7 @@
 mod exchange;
 mod expiry;
 mod growth;
+mod hit;
 mod labels;
 pub(super) mod moves;
 mod outgrown;
@@ -266,15 +267,13 @@ impl Shard {
     /// The fast path of a lookup, on which nothing can panic.
     #[inline(always)]
     pub fn lookup_fast<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
-        self.hit_fast(hash, key, clock, see).or_else(|| self.not_found(LookupKind::Lookup))
-    }
-
-    /// Like [`Shard::lookup_fast`], without counting a miss.
-    #[inline(always)]
-    pub fn hit_fast<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
-        let FoundEntry { place, record } = self.slab.find(hash, key)?;
+        let Some(FoundEntry { place, record }) = self.slab.find(hash, key) else {
+            self.lookups.misses += 1;
+            return None;
+        };
         // The record's deadline is the entry's end here: with refresh ahead, where it could be earlier, there is no fast path.
         if rarely(record.deadline() != Millis::NEVER) && record.deadline() <= clock.millis() {
+            self.lookups.misses += 1;
             return None;
         }
         self.order.note_use(place);

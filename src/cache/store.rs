@@ -263,8 +263,10 @@ impl Store {
     /// Like [`Store::try_lookup_fast`], for a caller that has computed the key's hash with [`Store::hasher`].
     #[inline(always)]
     pub fn try_lookup_hashed<R>(&self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
-        self.try_read_fast(
-            hash,
+        let layout = self.layout_word();
+        self.locked_shards.get(layout.index(Store::middle_of(hash)))?.try_read(
+            #[inline(always)]
+            |shard| self.layout_word() == layout && shard.is_fast(),
             #[inline(always)]
             |shard| shard.lookup_fast(hash, key, clock, see),
         )
@@ -274,16 +276,6 @@ impl Store {
     #[inline(always)]
     pub fn try_hit_fast<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         let hash = self.hasher.hash(key);
-        self.try_read_fast(
-            hash,
-            #[inline(always)]
-            |shard| shard.hit_fast(hash, key, clock, see),
-        )
-    }
-
-    /// Reads the shard of a key on the fast path.
-    #[inline(always)]
-    fn try_read_fast<R>(&self, hash: u64, read: impl FnOnce(&mut Shard) -> R) -> Option<R> {
         let layout = self.layout_word();
         if rarely(layout.is_changing()) {
             return None;
@@ -291,7 +283,8 @@ impl Store {
         self.locked_shards.get(layout.index(Store::middle_of(hash)))?.try_read(
             #[inline(always)]
             |shard| self.layout_word() == layout && shard.is_fast(),
-            read,
+            #[inline(always)]
+            |shard| shard.hit_fast(hash, key, clock, see),
         )
     }
 
