@@ -508,7 +508,7 @@ mod tests {
             };
             (0..ENTRIES).for_each(|number| put(number, &mut Departures::new()));
             let (next, victims) = (Cell::new(ENTRIES), RefCell::new(Vec::new()));
-            let used = |number: u64| number % 3 == 0 && number < 300;
+            let used = |number: u64| number.is_multiple_of(3) && number < 300;
             store.resize(
                 ENTRIES,
                 Some(1 << 30),
@@ -522,7 +522,7 @@ mod tests {
                     }
                     let mut out = Departures::new();
                     let number = next.replace(next.get() + 1);
-                    if number % 2 == 0 {
+                    if number.is_multiple_of(2) {
                         put(number, &mut out);
                     } else {
                         let (put, left) = store.put_with_victims(&key(number), &mut NewEntry::new(Answer::Null), &clock, &mut out);
