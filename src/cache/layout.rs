@@ -50,6 +50,15 @@ impl LayoutWord {
         if rarely(self.is_changing()) { self.index_while_changing(middle) } else { ((u64::from(middle) * self.0) >> 32) as usize }
     }
 
+    /// Like [`LayoutWord::index`]; `None` while the number of shards is being changed, when an entry may be in neither shard.
+    #[inline(always)]
+    pub fn index_if_still(self, middle: u32) -> Option<usize> {
+        if rarely(self.is_changing()) {
+            return None;
+        }
+        Some(((u64::from(middle) * self.0) >> 32) as usize)
+    }
+
     #[cold]
     #[inline(never)]
     fn index_while_changing(self, middle: u32) -> usize {

@@ -264,7 +264,7 @@ impl Store {
     #[inline(always)]
     pub fn try_lookup_hashed<R>(&self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         let layout = self.layout_word();
-        self.locked_shards.get(layout.index(Store::middle_of(hash)))?.try_read(
+        self.locked_shards.get(layout.index_if_still(Store::middle_of(hash))?)?.try_read(
             #[inline(always)]
             |shard| self.layout_word() == layout && shard.is_fast(),
             #[inline(always)]
@@ -277,10 +277,7 @@ impl Store {
     pub fn try_hit_fast<R>(&self, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         let hash = self.hasher.hash(key);
         let layout = self.layout_word();
-        if rarely(layout.is_changing()) {
-            return None;
-        }
-        self.locked_shards.get(layout.index(Store::middle_of(hash)))?.try_read(
+        self.locked_shards.get(layout.index_if_still(Store::middle_of(hash))?)?.try_read(
             #[inline(always)]
             |shard| self.layout_word() == layout && shard.is_fast(),
             #[inline(always)]
