@@ -26,7 +26,7 @@ PROCESSES = 8
 RECORDS = 400
 ALLOWED_MS = 50
 # On a busy machine, on which everything connects at once, every wait takes longer.
-LONG = 3 * PATIENCE
+LONG = PATIENCE
 # How long after a fault the processes have recovered.
 JOURNAL_MS = 2000
 OPTIONS = f"prefix=p&blind_ms=1000&journal_ms={JOURNAL_MS}&lease_ms=2000&command_ms=500&connect_ms=1000&reconnect_cap_ms=250"

@@ -18,7 +18,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import costs
-from world import ENTRY, LOG, PATIENCE, PATIENT, World, automatic, certificates, eventually, free_port, kill_all, packed, two
+from world import ENTRY, LOG, OPTIONS, PATIENCE, PATIENT, World, automatic, certificates, eventually, free_port, kill_all, packed, two
 
 
 # ---- What one process has loaded, the others find
@@ -35,7 +35,7 @@ def t15_what_one_process_has_loaded_another_finds(world):
 
 def t15_the_example_finds_what_it_has_loaded_before(world):
     server = world.server()
-    said = [subprocess.run([os.environ["KVL_REDIS_EXAMPLE"], server.url(command_ms=10000)], capture_output=True, text=True, timeout=PATIENCE) for _ in range(2)]
+    said = [subprocess.run([os.environ["KVL_REDIS_EXAMPLE"], server.url()], capture_output=True, text=True, timeout=PATIENCE) for _ in range(2)]
     for run, how in zip(said, ("loaded", "found")):
         assert run.returncode == 0 and run.stdout == "".join(f"the page of {user} ({how})\n" for user in ("ann", "bob", "eve")), run
     wrong = subprocess.run([os.environ["KVL_REDIS_EXAMPLE"], "redis://localhost/"], capture_output=True, text=True, timeout=PATIENCE)
@@ -46,7 +46,7 @@ def t02_a_program_whose_values_are_objects_serves_through_the_server(world):
     server = world.server()
     valgrind = ["valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=all", "--error-exitcode=9", "--fair-sched=yes"]
     url = server.url(command_ms=60000, connect_ms=60000, lease_ms=60000, blind_ms=-1)
-    said = subprocess.run([*valgrind, os.environ["KVL_REDIS_SERVES"], url], capture_output=True, text=True, timeout=12 * PATIENCE)
+    said = subprocess.run([*valgrind, os.environ["KVL_REDIS_SERVES"], url], capture_output=True, text=True, timeout=4 * PATIENCE)
     assert said.returncode == 0 and said.stdout == "found\nheard\nrefused\nclosed\n", said
 
 
@@ -629,7 +629,7 @@ def t18_a_connection_may_be_encrypted_and_a_certificate_must_be_trusted(world):
     files = [f"{folder}/server.pem", f"{folder}/server.key", f"{folder}/ca.pem"]
     options = zip(("--tls-cert-file", "--tls-key-file", "--tls-ca-cert-file"), files)
     world.server("--tls-port", str(port), "--tls-auth-clients", "no", *(word for option in options for word in option))
-    url = f"rediss://localhost:{port}/?prefix=p"
+    url = f"rediss://localhost:{port}/?" + "&".join(f"{name}={value}" for name, value in OPTIONS.items())
     trusting = {"SSL_CERT_FILE": f"{folder}/ca.pem"}
     a, b = (world.worker(url, *PATIENT, environment=trusting) for _ in range(2))
     automatic(a, b)
@@ -704,8 +704,10 @@ def t08_a_process_that_cannot_read_the_log_looks_up_again(world):
     automatic(a)
     assert a.fetch("x") == ("provider", "from_a")
     assert a.fetch("x") == ("store", "from_a")
+    # On a busy machine the first connection took longer than that already.
+    before = a.state()["blind"]
     server.kill()
-    eventually("it knows that it cannot read the log", lambda: a.state()["blind"] == 1)
+    eventually("it knows that it cannot read the log", lambda: a.state()["blind"] == before + 1)
     assert a.fetch("x") == ("provider", "from_a")
     assert a.fetch("x") == ("store", "from_a"), "once is enough"
 
@@ -958,7 +960,7 @@ def t11_keys_that_move_to_another_server_are_misses_at_most(world):
 def a_copy_takes_over(world, more=lambda writer: None, **options):
     """A replica without the last writes takes over from a server that does not have the log. `more` is called after these writes."""
     cluster = world.cluster(3, 3)
-    a, b = (world.worker(cluster.url(reconnect_cap_ms=50, **options), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
+    a, b = (world.worker(cluster.url(connect_ms=1000, reconnect_cap_ms=50, **options), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
     keys = spread(12)
     for key in keys:
         assert a.do(f"put {key} old") == 0
@@ -986,7 +988,7 @@ def a_copy_takes_over(world, more=lambda writer: None, **options):
 
     for key in keys:
         eventually("nothing old is left", lambda: is_new(key))
-    c = world.worker(cluster.url(), *PATIENT, wait=False)
+    c = world.worker(cluster.url(connect_ms=1000), *PATIENT, wait=False)
     c.do("auto new")
     eventually("a new process works with those that are left", lambda: c.state()["connected"])
     for key in keys:
@@ -1010,7 +1012,7 @@ def t07_a_replica_that_takes_over_is_not_used_if_the_last_writes_were_too_many_t
 
 def t07_t08_a_copy_of_the_log_that_takes_over_is_told_again_of_all_keys(world):
     cluster = world.cluster(3, 3)
-    a, b = (world.worker(cluster.url(reconnect_cap_ms=50), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
+    a, b = (world.worker(cluster.url(connect_ms=1000, reconnect_cap_ms=50), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
     victim = cluster.node_of(LOG)
     copy = cluster.nodes[3 + cluster.primaries.index(victim)]
     # Their own servers lose nothing.
@@ -1127,9 +1129,9 @@ def t07_sentinel_names_the_primary_and_a_failover_is_followed(world):
     watched.primary.kill()
     # No caller sees an error meanwhile.
     assert a.fetch("z1")[1] == "from_a" and b.fetch("z2")[1] == "from_b"
-    eventually("the replica takes over", lambda: has_role(watched.replica, "master"), patience=60.0)
+    eventually("the replica takes over", lambda: has_role(watched.replica, "master"))
     for worker in (a, b):
-        eventually("it is followed", lambda: all(worker.state()[name] for name in ("connected", "listening")), patience=60.0)
+        eventually("it is followed", lambda: all(worker.state()[name] for name in ("connected", "listening")))
     a.do("put w after")
     a.synced()
     eventually("b has the answer", lambda: b.fetch("w")[1] == "after")
@@ -1143,10 +1145,10 @@ def t07_the_former_primary_that_returns_as_a_replica_is_not_used(world):
     watched = world.watched(sentinels=1)
     a = world.worker(watched.url(), *PATIENT)
     watched.primary.kill()
-    eventually("the replica takes over", lambda: has_role(watched.replica, "master"), patience=60.0)
+    eventually("the replica takes over", lambda: has_role(watched.replica, "master"))
     a.connected()
     watched.primary.start()
-    eventually("the former primary follows", lambda: has_role(watched.primary, "slave"), patience=60.0)
+    eventually("the former primary follows", lambda: has_role(watched.primary, "slave"))
     a.do("put x 1")
     a.synced()
     assert watched.replica.call("EXISTS", ENTRY + "x") == 1
