@@ -169,6 +169,11 @@ pub fn info<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
     lines.find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":")).map(<[u8]>::trim_ascii)
 }
 
+/// Whether a server is a primary, by what INFO says.
+pub fn is_primary(about: &[u8]) -> bool {
+    info(about, "role") == Some(b"master")
+}
+
 /// Connects to a server whenever there is no link to it. Does not return.
 pub async fn keep(worker: Rc<Worker>, node: Rc<Node>) {
     let mut pause = Pause::new(worker.settings.reconnect_cap);
@@ -239,7 +244,7 @@ async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> 
         let version = String::from_utf8_lossy(version);
         return Err(format!("The server has version {version}. Redis 7.0 or Valkey 7.2 is needed: upgrade it."));
     }
-    if worker.settings.sentinel.is_some() && info(about, "role") != Some(b"master") {
+    if worker.settings.sentinel.is_some() && !is_primary(about) {
         return Err("The server that Sentinel names is not a primary: a failover may be under way.".to_owned());
     }
     if !node.learn_time(time, worker.now_ms()) {

@@ -6,7 +6,7 @@
 //!      ▲      │                       ├─ yes: read what followed ────▶ following
 //!      │      │                       ╰─ no (a gap), or the first time: all entries expire ──▶ following
 //!      │      ╰─ after blind_ms without a successful read: all entries expire, once
-//!      ╰────────── a command failed, or took too long ◀── following
+//!      ╰────────── a command failed, or took too long, or the log is in another server ◀── following
 //! ```
 //!
 //! A read is a transaction of two commands: one asks for the entry that was read last, the other for those after it. The log is trimmed from its
@@ -15,7 +15,8 @@
 //! Entries that expire stay as fallbacks for their grace, and each is looked up again when it is next fetched, so that not all are loaded at once.
 
 use crate::leases::give_back;
-use crate::link::{Pause, Problem, bytes, open, refusal, run};
+use crate::link::{Pause, Problem, bytes, is_primary, open, refusal, run};
+use crate::nodes::Node;
 use crate::serve::note_move;
 use crate::shared::count;
 use crate::stored::Epoch;
@@ -45,14 +46,14 @@ pub async fn follow(worker: Rc<Worker>) {
     let mut pause = Pause::new(worker.settings.reconnect_cap);
     let mut until_next = Duration::ZERO;
     loop {
-        let mut connection = {
+        let (node, mut connection) = {
             let mut connected = pin!(async {
                 sleep(until_next).await;
                 connect(&worker).await
             });
             match worker.settings.blind.filter(|_| !worker.is_blind.get()) {
                 Some(blind) => match timeout(blind.saturating_sub(worker.heard_at.get().elapsed()), &mut connected).await {
-                    Ok(connection) => connection,
+                    Ok(connected) => connected,
                     Err(_) => {
                         worker.is_blind.set(true);
                         // A clear may have been missed, too.
@@ -65,7 +66,7 @@ pub async fn follow(worker: Rc<Worker>) {
                 None => connected.await,
             }
         };
-        let problem = follow_by(&worker, &mut connection, &mut position).await;
+        let problem = follow_by(&worker, &node, &mut connection, &mut position).await;
         if worker.shared.is_listening.swap(false, Ordering::Relaxed) {
             pause.reset();
         }
@@ -80,22 +81,43 @@ pub async fn follow(worker: Rc<Worker>) {
     }
 }
 
-/// Connects, trying until it succeeds.
-async fn connect(worker: &Worker) -> MultiplexedConnection {
+/// Connects to the server that has the log, trying until it succeeds.
+async fn connect(worker: &Worker) -> (Rc<Node>, MultiplexedConnection) {
     let mut pause = Pause::new(worker.settings.reconnect_cap);
     loop {
         if let Some(node) = worker.node_of(&worker.names.log)
-            && let Ok(connection) = open(worker, &node.client).await
+            && let Ok(mut connection) = open(worker, &node.client).await
+            && may_have_log(worker, &mut connection).await
         {
-            return connection;
+            return (node, connection);
         }
         sleep(pause.next()).await;
     }
 }
 
-/// Follows the log over this connection until it fails. Returns why.
-async fn follow_by(worker: &Rc<Worker>, connection: &mut MultiplexedConnection, position: &mut Option<Position>) -> Problem {
+/// Whether a server may have the log: one that Sentinel names must be a primary.
+async fn may_have_log(worker: &Worker, connection: &mut MultiplexedConnection) -> bool {
+    if worker.settings.sentinel.is_none() {
+        return true;
+    }
+    let mut ask = Pipeline::new();
+    ask.cmd("INFO").arg("replication");
+    let replies = run(worker, connection, &ask).await;
+    replies.is_ok_and(|replies| replies.first().and_then(bytes).is_some_and(is_primary))
+}
+
+/// Follows the log over this connection to a server until it fails, or the log is in another server. Returns why.
+async fn follow_by(
+    worker: &Rc<Worker>,
+    node: &Rc<Node>,
+    connection: &mut MultiplexedConnection,
+    position: &mut Option<Position>,
+) -> Problem {
     loop {
+        // A primary that was cut off from its Sentinels still answers, though nothing is added to its log any more.
+        if !worker.node_of(&worker.names.log).is_some_and(|of_log| Rc::ptr_eq(&of_log, node)) {
+            return "The log is in another server now.".to_owned();
+        }
         match look(worker, connection, position).await {
             Ok(Look::More) => continue,
             Ok(Look::End) => {}

@@ -1155,6 +1155,27 @@ def t07_the_former_primary_that_returns_as_a_replica_is_not_used(world):
     eventually("all is well", lambda: a.state()["problem"] is None)
 
 
+def t05_the_log_is_read_in_the_primary_though_the_former_one_still_answers(world):
+    watched = world.watched(sentinels=1)
+    (sentinel,) = watched.sentinels
+    a, b = (world.worker(watched.url(), *PATIENT) for _ in range(2))
+    automatic(a, b)
+    assert a.fetch("x") == ("provider", "from_a")
+    a.filled()
+    assert b.fetch("x") == ("l2", "from_a")
+    sessions = [worker.state()["sessions"] for worker in (a, b)]
+    # As if the primary were cut off from the Sentinel, but not from the processes.
+    sentinel.call("SENTINEL", "REMOVE", "shop")
+    watched.replica.call("REPLICAOF", "NO", "ONE")
+    sentinel.call("SENTINEL", "MONITOR", "shop", "127.0.0.1", watched.replica.port, 1)
+    for worker, before in zip((a, b), sessions):
+        eventually("the other primary is used", lambda: worker.state()["sessions"] > before)
+    assert a.do("put x new") == 0
+    a.synced()
+    assert watched.replica.call("EXISTS", ENTRY + "x") == 1 and has_role(watched.primary, "master")
+    eventually("the other process is notified of it", lambda: b.fetch("x")[1] == "new")
+
+
 def t18_sentinels_and_servers_have_passwords_of_their_own(world):
     watched = world.watched(sentinels=1, password="of_the_server", own_password="of_the_sentinel")
     a = world.worker(watched.url(user=":of_the_server@", sentinel_pass="of_the_sentinel"), *PATIENT)
