@@ -201,6 +201,7 @@ namespace Kvlight
                 lock (Running)
                     Running.Remove(this);
                 gate.Shut();
+                Server?.Stop();
                 NativeApi.kvl_cache_release(Cache);
                 NativeApi.kvl_tasks_dispose(Tasks);
                 NativeApi.kvl_queue_dispose(Queue);
