@@ -18,7 +18,7 @@ macro_rules! programs {
         }
     };
 }
-programs! { breaker cache cache_file clock conditional config crowd error fetch handles invalidate iterator joiners key l2 l2_calls process put reader request results routes runtime stale status tag tasks value }
+programs! { breaker cache cache_file clock conditional config crowd error fetch handles invalidate iterator joiners key l2 l2_calls object process put reader request results routes runtime stale status tag tasks value }
 
 #[test]
 fn every_program_beside_this_file_is_run() {

@@ -44,12 +44,12 @@ def t10_a_hundred_processes_load_one_cold_key_once(world):
     server = world.server()
     # On a busy machine a hundred processes make each other wait.
     url = server.url(lease_ms=60000, command_ms=20000, connect_ms=20000)
-    workers = [world.worker(url, *WAITING, wait=False) for _ in range(100)]
+    workers = [world.worker(url, *WAITING, "l2.wait_ms=60000", "timeout_ms=120000", wait=False) for _ in range(100)]
     for worker in workers:
         worker.connected()
     for worker in workers:
         worker.tell("fetch x")
-    eventually("all but one have found that another one loads it", lambda: sum(worker.state()["busy"] > 0 for worker in workers) == 99)
+    eventually("all but one have found that another one loads it", lambda: sum(worker.state()["busy"] > 0 for worker in workers) == 99, patience=60.0)
     loading = [worker for worker in workers if worker.has_said("load x")]
     assert len(loading) == 1, len(loading)
     loading[0].tell("answer x 1")

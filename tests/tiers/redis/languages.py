@@ -143,6 +143,7 @@ def main():
         tool, build = LANGUAGES[name]
         if shutil.which(tool) is None:
             print(f"NOT RUN: {name}: {tool} is missing", flush=True)
+            failed += os.environ.get("CI") == "true"
             continue
         try:
             command, environment = build()

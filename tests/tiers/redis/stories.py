@@ -59,6 +59,8 @@ def t13_a_large_value_is_compressed_and_found_by_those_that_compress_nothing(wor
     a.synced()
     assert server.call("STRLEN", ENTRY + "large") < len(large) / 20
     assert server.call("GETRANGE", ENTRY + "large", 1, 1) == b"\x03" and server.call("GETRANGE", ENTRY + "small", 1, 1) == b"\x02"
+    # A notice that arrived during a lookup would overtake it.
+    eventually("b has received both", lambda: b.state()["heard"] == 2)
     assert b.fetch("large") == ("l2", large) and b.fetch("small") == ("l2", small)
     b.do(f"put large {large}")
     b.synced()
@@ -199,6 +201,8 @@ def t10_a_lease_is_given_back_when_another_process_overtakes_its_load(world):
     a.start_load("x")
     server.call("XADD", LOG, "*", "k", "x")
     eventually("the lease is given back", lambda: not server.call("EXISTS", ENTRY + "x"))
+    # The notice would overtake the load of b, too.
+    eventually("b has received it", lambda: b.state()["heard"] == 1)
     automatic(b)
     assert b.fetch("x") == ("provider", "from_a")
     b.filled()
@@ -1025,6 +1029,8 @@ def t07_t08_a_copy_of_the_log_that_takes_over_is_told_again_of_all_keys(world):
         assert b.fetch(key) == ("l2", "old")
     # The replica has what was written until now. It receives nothing of what follows.
     assert victim.call("WAIT", 1, 15000) == 1
+    # A notice that is repeated may overtake a lookup of b, which then loads.
+    b.do("auto new")
     b.process.send_signal(signal.SIGSTOP)
     victim.call("CLIENT", "KILL", "TYPE", "replica")
     copy.pause()
