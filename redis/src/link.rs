@@ -232,6 +232,7 @@ async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> 
     if has_epoch {
         setup.cmd("GET").arg(&worker.names.epoch);
     }
+    let round = worker.epoch.round();
     let replies = run(worker, &mut connection, &setup).await?;
     let [client, about, time, script, epoch @ ..] = &replies[..] else {
         return Err("The server did not reply to each command.".to_owned());
@@ -267,7 +268,7 @@ async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> 
             Some(epoch) => epoch,
             None => new_epoch(worker, &mut link.connection).await?,
         };
-        worker.epoch.set(Some(epoch));
+        worker.epoch.learn(epoch, round);
     }
     if worker.settings.clears_restarted
         && let Some(former) = former.filter(|former| former.server.process != server.process)
@@ -275,7 +276,8 @@ async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> 
     {
         begin_anew(worker, &mut link, &server.process).await?;
         if has_epoch {
-            worker.epoch.set(Some(new_epoch(worker, &mut link.connection).await?));
+            let round = worker.epoch.round();
+            worker.epoch.learn(new_epoch(worker, &mut link.connection).await?, round);
         }
     }
     if node.takes_over.get() || former.is_some_and(|former| former.server != server) {
@@ -308,7 +310,7 @@ async fn begin_anew(worker: &Worker, link: &mut Link, process: &[u8]) -> Result<
     begin.cmd("EVALSHA").arg(script).arg(3).arg(worker.names.restart(process)).arg(&worker.names.epoch).arg(&worker.names.log);
     begin.arg(&epoch[..]).arg(worker.settings.log_entries).arg(&worker.shared.source[..]);
     all_done(&run(worker, &mut of_log, &begin).await?)?;
-    worker.epoch.set(None);
+    worker.epoch.forget();
     Ok(())
 }
 
@@ -348,12 +350,13 @@ async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> 
         let epoch = crate::random::random();
         let mut clear = Pipeline::new();
         worker.add_clear(&mut clear, epoch);
+        let round = worker.epoch.round();
         if has_epoch {
             all_done(&run(worker, &mut link.connection, &clear).await?)?;
         } else {
             run_by_log(worker, &clear).await?;
         }
-        worker.epoch.set(Some(epoch));
+        worker.epoch.learn(epoch, round);
         // The repetition is recorded like any other write: a server that takes over later may lack it.
         worker.journal.borrow_mut().note_repeated(&journal, worker.now_ms());
         worker.has_written.notify_one();

@@ -57,7 +57,7 @@ pub async fn follow(worker: Rc<Worker>) {
                     Err(_) => {
                         worker.is_blind.set(true);
                         // A clear may have been missed, too.
-                        worker.epoch.set(None);
+                        worker.epoch.forget();
                         worker.shared.each_engine(|engine| engine.expire_all());
                         count(&worker.shared.counts.blind, 1);
                         connected.await
@@ -147,7 +147,7 @@ async fn look(worker: &Rc<Worker>, connection: &mut MultiplexedConnection, posit
     let Some(last) = position.clone() else {
         *position = Some(begin(worker, connection).await?);
         // Keys that are cached already may have been changed before this, and everything may have been cleared.
-        worker.epoch.set(None);
+        worker.epoch.forget();
         worker.shared.each_engine(|engine| engine.expire_all());
         if worker.has_heard.replace(true) {
             count(&worker.shared.counts.gaps, 1);
@@ -205,10 +205,11 @@ async fn learn_epoch(worker: &Worker, connection: &mut MultiplexedConnection, po
     let mut commands = Pipeline::new();
     commands.cmd("GET").arg(&worker.names.epoch);
     commands.cmd("XREAD").arg("COUNT").arg(1).arg("STREAMS").arg(&worker.names.log).arg(last);
+    let round = worker.epoch.round();
     let replies = run(worker, connection, &commands).await?;
     check(worker, "XREAD", &replies)?;
     if let Some(Ok(epoch)) = replies.first().and_then(bytes).map(Epoch::try_from) {
-        worker.epoch.set(Some(epoch));
+        worker.epoch.learn(epoch, round);
     }
     Ok(())
 }
@@ -259,7 +260,7 @@ fn invalidate(worker: &Rc<Worker>, entries: &[Value]) {
         let Notice { source, keys: written, epoch } = Notice::of(entry);
         if epoch.is_some() {
             // This applies to this process's own clear as well: another one may have followed it in the server. So the server is asked.
-            worker.epoch.set(None);
+            worker.epoch.forget();
         }
         if skips_own && source == Some(&worker.shared.source) {
             own += written.len();

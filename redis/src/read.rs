@@ -63,8 +63,9 @@ impl Reader<'_> {
     async fn read_group(&self, group: &Group) -> Option<()> {
         let Group { link, keys } = group;
         let Reader { worker, request, names } = self;
+        let round = worker.epoch.round();
         let (epoch, values) = self.values(link, keys).await?;
-        worker.epoch.set(Some(epoch));
+        worker.epoch.learn(epoch, round);
         let mut claims = Vec::new();
         for (i, value) in keys.iter().zip(&values) {
             match self.answer(link, *i, epoch, value) {

@@ -158,6 +158,7 @@ async fn fill_group(worker: &Worker, request: &Request, group: &Group, names: &[
 
 async fn write(worker: &Worker, request: &Request) -> Option<()> {
     for _ in 0..EPOCH_ATTEMPTS {
+        let round = worker.epoch.round();
         let epoch = current_epoch(worker).await?;
         let change = |commands: &mut Pipeline, link: &Link, i: usize, name: &[u8]| {
             // What has no bytes replaces what is there all the same.
@@ -174,12 +175,13 @@ async fn write(worker: &Worker, request: &Request) -> Option<()> {
         let Changed { replies, epoch: now } = changed(worker, request, change).await?;
         match now {
             Some(now) if now == epoch => {
+                worker.epoch.learn(now, round);
                 finish_change(worker, request, &replies);
                 return Some(());
             }
             // An entry of a former epoch is absent for every process, so it is written again.
-            Some(now) => worker.epoch.set(Some(now)),
-            None => worker.epoch.set(Some(worker.link_of(&worker.names.epoch)?.renew_epoch(worker).await?)),
+            Some(now) => worker.epoch.learn(now, round),
+            None => worker.epoch.learn(worker.link_of(&worker.names.epoch)?.renew_epoch(worker).await?, round),
         }
     }
     None
@@ -288,12 +290,13 @@ async fn clear(worker: &Worker, request: &Request) -> Option<()> {
     let mut commands = Pipeline::new();
     worker.add_clear(&mut commands, epoch);
     worker.note_write(Journal::add_all);
+    let round = worker.epoch.round();
     let replies = link.run(worker, &commands).await?;
     // `count`, not `any`: each reply is checked, so that every problem is reported.
     if replies.iter().filter(|reply| !is_done(worker, reply)).count() > 0 {
         request.fail(0);
     } else {
-        worker.epoch.set(Some(epoch));
+        worker.epoch.learn(epoch, round);
     }
     Some(())
 }

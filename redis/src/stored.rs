@@ -15,9 +15,42 @@
 use crate::compress::compressed;
 use crate::crc::crc16;
 use crate::random::random;
+use std::cell::Cell;
 
 /// The generation of all entries. Entries of another epoch count as absent.
 pub type Epoch = [u8; 8];
+
+/// What a process knows of the current epoch.
+#[derive(Default)]
+pub struct KnownEpoch {
+    epoch: Cell<Option<Epoch>>,
+    round: Cell<u64>,
+}
+
+impl KnownEpoch {
+    /// The epoch, if it is known.
+    pub fn get(&self) -> Option<Epoch> {
+        self.epoch.get()
+    }
+
+    /// Another one may have begun: it must be read again.
+    pub fn forget(&self) {
+        self.epoch.set(None);
+        self.round.set(self.round.get() + 1);
+    }
+
+    /// A number to be noted before the server is asked for the epoch.
+    pub fn round(&self) -> u64 {
+        self.round.get()
+    }
+
+    /// Takes what the server replied, unless another epoch may have begun since this round.
+    pub fn learn(&self, epoch: Epoch, round: u64) {
+        if round == self.round.get() {
+            self.epoch.set(Some(epoch));
+        }
+    }
+}
 
 /// The random number that identifies a holder of leases.
 pub type Holder = [u8; 8];
@@ -159,6 +192,19 @@ impl Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn t05_an_epoch_that_was_asked_for_before_a_clear_was_heard_of_is_not_taken() {
+        let known = KnownEpoch::default();
+        let round = known.round();
+        known.learn([1; 8], round);
+        assert_eq!(known.get(), Some([1; 8]));
+        known.forget();
+        known.learn([1; 8], round);
+        assert_eq!(known.get(), None, "the reply may be from before the clear");
+        known.learn([2; 8], known.round());
+        assert_eq!(known.get(), Some([2; 8]));
+    }
 
     #[test]
     fn an_entry_is_read_as_it_was_written() {

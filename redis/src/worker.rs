@@ -7,7 +7,7 @@ use crate::link::{FormerLinks, Link, Problem};
 use crate::nodes::{self, Node, Topology};
 use crate::settings::{Names, Settings};
 use crate::shared::{Command, Shared, count};
-use crate::stored::Epoch;
+use crate::stored::{Epoch, KnownEpoch};
 use crate::{log, serve};
 use redis::{Client, Pipeline};
 use std::cell::{Cell, RefCell};
@@ -37,7 +37,7 @@ pub struct Worker {
     /// The names of the keys in the server.
     pub names: Names,
     /// The current epoch, if it is known.
-    pub epoch: Cell<Option<Epoch>>,
+    pub epoch: KnownEpoch,
     /// The last writes.
     pub journal: RefCell<Journal>,
     /// The leases that are not used yet.
@@ -91,7 +91,7 @@ impl Worker {
             settings: shared.settings.clone(),
             names: Names::new(&shared.settings.prefix),
             clients,
-            epoch: Cell::new(None),
+            epoch: KnownEpoch::default(),
             journal: RefCell::default(),
             leases: RefCell::default(),
             has_written: Notify::new(),
