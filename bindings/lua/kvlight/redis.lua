@@ -26,7 +26,7 @@ end
 -- At the path in KVL_REDIS_LIBRARY; without it, on the system's library path, and in the checkout that contains this file.
 local function paths()
   local override = os.getenv "KVL_REDIS_LIBRARY"
-  if override then
+  if override and override ~= "" then
     return { override }
   end
   local here = debug.getinfo(1, "S").source:match("^@(.*/)") or "./"

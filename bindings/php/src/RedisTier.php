@@ -74,7 +74,7 @@ final class RedisTier
     private static function paths(): array
     {
         $override = getenv('KVL_REDIS_LIBRARY');
-        if ($override !== false) {
+        if ($override !== false && $override !== '') {
             return [$override];
         }
         $inPackage = dirname(__DIR__) . '/lib/libkvlight_redis.so';

@@ -128,12 +128,15 @@ def is_entry(server, key):
 
 
 def refuses(world, command, environment):
-    """A URL that is wrong, and a library that is missing: what is wrong, and what helps."""
+    """A URL that is wrong, and a library that is missing: what is wrong, and what helps. A variable that is empty counts as unset."""
     said = world.worker("redis://:secret@localhost/", wait=False, command=command, environment=environment).first
     assert "prefix" in said and "secret" not in said, said
     nowhere = {**environment, "KVL_REDIS_LIBRARY": "/nowhere/libkvlight_redis.so"}
     said = world.worker("redis://localhost/?prefix=p", wait=False, command=command, environment=nowhere).first
     assert "/nowhere/libkvlight_redis.so" in said and "make redis" in said and "KVL_REDIS_LIBRARY" in said, said
+    empty = {**environment, "KVL_REDIS_LIBRARY": ""}
+    said = world.worker("redis://localhost/?prefix=p", wait=False, command=command, environment=empty).first
+    assert said.startswith("ready") or "tried libkvlight_redis.so" in said or "/libkvlight_redis.so" in said, said
 
 
 def main():

@@ -47,7 +47,7 @@ module Kvlight
 
     # At the path in KVL_REDIS_LIBRARY; without it, in the gem, on the system's library path, and in the checkout that contains these files.
     def self.candidates
-      return [ENV["KVL_REDIS_LIBRARY"]] if ENV["KVL_REDIS_LIBRARY"]
+      return [ENV["KVL_REDIS_LIBRARY"]] unless ENV["KVL_REDIS_LIBRARY"].to_s.empty?
 
       extension = RbConfig::CONFIG["SOEXT"]
       name = "libkvlight_redis.#{extension}"
