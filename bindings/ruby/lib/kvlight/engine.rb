@@ -108,6 +108,7 @@ module Kvlight
 
     def open(settings, tier)
       @tasks = 0
+      @server = tier&.server
       @queue = Native.output { |out| Error.check(Native.kvl_queue_new(0, out)) }
       config = Native.output { |out| Error.check(Native.kvl_config_new(out)) }
       Settings.apply("kvl_config", config, settings)
@@ -118,7 +119,6 @@ module Kvlight
       # As many reads and writes as may be left unfinished after their time limit.
       @max_tier_requests = (Settings.number(config, "l2.max_requests") + 1) * 2
       @tasks = create(config)
-      @server = tier&.server
       @server&.attach(@tasks)
       descriptor = Native.output { |out| Error.check(Native.kvl_queue_fd(@queue, out)) }
       # The library owns the descriptor: Ruby must not close it.
