@@ -1,5 +1,6 @@
 //! The types of an entry before it is stored and after it is found, and its cost.
 
+use super::shard::Shard;
 use crate::base::{Answer, Millis, Record, StoreTerms};
 
 /// The memory that the store's tables use for an entry, in bytes: its node, and its part of the index.
@@ -78,6 +79,8 @@ pub(super) struct EntryParts<'a> {
     pub answer: &'a mut Answer,
     pub terms: &'a mut StoreTerms,
     pub condition: &'a Condition,
+    /// The shard of which entries are on their way to the one that stores this, if there is one.
+    pub leaving: Option<&'a mut Shard>,
 }
 
 impl EntryParts<'_> {
@@ -97,7 +100,7 @@ impl NewEntry {
 
     #[inline(always)]
     pub(super) fn parts(&mut self) -> EntryParts<'_> {
-        EntryParts { answer: &mut self.answer, terms: &mut self.terms, condition: &self.condition }
+        EntryParts { answer: &mut self.answer, terms: &mut self.terms, condition: &self.condition, leaving: None }
     }
 
     /// Creates an entry with default terms: its own cost, the default TTL of its kind, priority 0.

@@ -368,7 +368,7 @@ impl Shard {
         if rarely(labels.is_some()) {
             cost = cost.saturating_add(labels_cost(labels.as_ref()));
         }
-        if let Err(refusal) = self.make_room(cost, priority, plan.stores(), now, out) {
+        if let Err(refusal) = self.make_room(cost, priority, plan.stores(), now, entry.leaving, out) {
             self.depart(DetachedEntry { record, cost, stored_at: now }, Cause::Refused, Millis::NEVER, now, out);
             return refusal;
         }
@@ -437,13 +437,25 @@ impl Shard {
     }
 
     /// Makes room for an entry of `cost`. If that fails, returns the reason, and no live entry has left.
-    fn make_room(&mut self, cost: u64, priority: f64, stores: bool, now: Millis, out: &mut Departures) -> Result<(), PutOutcome> {
+    fn make_room(
+        &mut self,
+        cost: u64,
+        priority: f64,
+        stores: bool,
+        now: Millis,
+        leaving: Option<&mut Shard>,
+        out: &mut Departures,
+    ) -> Result<(), PutOutcome> {
         if !stores || self.limits.entries == 0 || priority.is_nan() {
             return Err(PutOutcome::Refused);
         }
         if cost > self.limits.max_cost {
             return Err(PutOutcome::TooLarge);
         }
+        if let Some(leaving) = leaving {
+            return self.make_room_with(leaving, cost, priority, now, out);
+        }
+        let cost = u128::from(cost);
         let mut lack = self.lack(1, cost);
         while !lack.is_none() && self.reclaim(now, 1, out) > 0 {
             lack = self.lack(1, cost);
@@ -477,10 +489,10 @@ impl Shard {
     }
 
     /// Returns how much room is missing for this many more entries of this total cost.
-    fn lack(&self, entries: u64, cost: u64) -> Amount {
+    fn lack(&self, entries: u64, cost: u128) -> Amount {
         Amount {
             entries: (self.slab.len() + entries).saturating_sub(self.limits.entries),
-            cost: self.limits.cost.map_or(0, |limit| (self.cost + u128::from(cost)).saturating_sub(u128::from(limit))),
+            cost: self.limits.cost.map_or(0, |limit| (self.cost + cost).saturating_sub(u128::from(limit))),
         }
     }
 

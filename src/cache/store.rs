@@ -157,7 +157,7 @@ impl Store {
             clock,
             out,
             #[inline(always)]
-            move |shard, out| work(shard, hash, out),
+            move |shard, _, out| work(shard, hash, out),
             |done, _, _| done,
         )
     }
@@ -178,7 +178,7 @@ impl Store {
         }
     }
 
-    /// Runs `change` on the shard of a key, under its lock, then `conclude` with its result and the list of departures, of which those from
+    /// Runs `change` on the shard of a key, under its lock, and the shard of which entries are on their way there, then `conclude` with its result and the list of departures, of which those from
     /// the index on are new, also where a group moves.
     #[inline(always)]
     fn write_then<R, T>(
@@ -186,7 +186,7 @@ impl Store {
         (hash, key): (u64, &[u8]),
         clock: &Clock,
         out: &mut Departures,
-        change: impl FnOnce(&mut Shard, &mut Departures) -> R,
+        change: impl FnOnce(&mut Shard, Option<&mut Shard>, &mut Departures) -> R,
         conclude: impl FnOnce(R, &Departures, usize) -> T,
     ) -> T {
         let _hold = LockScope::begin();
@@ -195,7 +195,7 @@ impl Store {
         };
         locked.change(shard, self.sink(), out, |shard, out| {
             let earlier = out.len();
-            let done = change(shard, out);
+            let done = change(shard, None, out);
             conclude(done, out, earlier)
         })
     }
@@ -326,7 +326,7 @@ impl Store {
         out: &mut Departures,
     ) -> PutOutcome {
         let present = self.present_of(terms.ttl, answer, clock);
-        self.put_parts(hash, key, EntryParts { answer, terms, condition: &Condition::None }, present, clock, out)
+        self.put_parts(hash, key, EntryParts { answer, terms, condition: &Condition::None, leaving: None }, present, clock, out)
     }
 
     /// The parts of the put are passed on to the path that is seldom taken, not a closure, which would be kept in memory for it.
@@ -359,7 +359,7 @@ impl Store {
             (hash, key),
             clock,
             out,
-            |shard, out| shard.put(hash, key, entry.parts(), present, out),
+            |shard, leaving, out| shard.put(hash, key, EntryParts { leaving, ..entry.parts() }, present, out),
             |put, left, from| (put, left[from..].iter().filter(is_victim).cloned().collect()),
         )
     }

@@ -65,10 +65,14 @@ impl PutPlan {
 
 impl Shard {
     /// Whether the entry may take over a node: neither it nor any other entry of the shard has anything but an expiry time and the one
-    /// priority of all. Not if the value is the one that is stored: its block can become the new entry only after the older one has left.
+    /// priority of all, and none is on its way here. Not if the value is the one that is stored: its block can become the new entry only after the older one has left.
     #[inline(always)]
     pub(super) fn may_exchange(&self, entry: &EntryParts<'_>, plan: &PutPlan) -> bool {
-        let is_plain = self.lifetimes.is_none() && plan.grace_ms == 0 && self.labels.is_none() && entry.terms.labels.is_none();
+        let is_plain = self.lifetimes.is_none()
+            && plan.grace_ms == 0
+            && self.labels.is_none()
+            && entry.terms.labels.is_none()
+            && entry.leaving.is_none();
         is_plain
             && self.order.may_exchange(plan.priority)
             && plan.stores()

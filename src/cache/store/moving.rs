@@ -264,8 +264,13 @@ impl Store {
         clock: &Clock,
         out: &mut Departures,
     ) -> PutOutcome {
-        let put = move |shard: &mut Shard, out: &mut Departures| shard.put(hash, key, entry, present, out);
-        self.write_while_changing((hash, key), clock, out, put, |put, _, _| put)
+        self.write_while_changing(
+            (hash, key),
+            clock,
+            out,
+            move |shard, leaving, out| shard.put(hash, key, EntryParts { leaving, ..entry }, present, out),
+            |put, _, _| put,
+        )
     }
 
     /// [`Store::write_then`] while the number of shards is being changed.
@@ -276,7 +281,7 @@ impl Store {
         (hash, key): (u64, &[u8]),
         clock: &Clock,
         out: &mut Departures,
-        change: impl FnOnce(&mut Shard, &mut Departures) -> R,
+        change: impl FnOnce(&mut Shard, Option<&mut Shard>, &mut Departures) -> R,
         conclude: impl FnOnce(R, &Departures, usize) -> T,
     ) -> T {
         let (middle, now) = (Store::middle_of(hash), clock.millis());
@@ -294,14 +299,13 @@ impl Store {
             return locked.change(shard, self.sink(), out, |shard, out| {
                 let earlier = out.len();
                 let Some(source) = source else {
-                    let done = change(shard, out);
+                    let done = change(shard, None, out);
                     return conclude(done, out, earlier);
                 };
                 source.take_key(hash, key).into_iter().for_each(|entry| source.hand(entry, shard, room));
-                let whole = shard.limits().and(source.limits());
-                shard.set_limits(whole);
-                let done = change(shard, out);
-                shard.fit_with(source, whole, now, out);
+                shard.set_limits(shard.limits().and(source.limits()));
+                let done = change(shard, Some(&mut *source), out);
+                shard.fit_with(source, now, out);
                 conclude(done, out, earlier)
             });
         }
@@ -540,6 +544,60 @@ mod tests {
             let expected: Vec<u64> = (0..ENTRIES).filter(|number| !used(*number)).take(100).collect();
             assert_eq!(victims[..100], expected, "{policy:?}");
         }
+    }
+
+    fn put_at(store: &Store, clock: &Clock, number: u64, cost: Option<u64>, priority: f64) -> (PutOutcome, Departures) {
+        let mut out = Departures::new();
+        let terms = StoreTerms { cost, priority: Some(priority), ..StoreTerms::default() };
+        (store.put(&key(number), NewEntry { terms, ..NewEntry::new(Answer::Null) }, clock, &mut out), out)
+    }
+
+    #[test]
+    fn s02a_s05_a_put_of_too_low_a_priority_is_refused_while_a_full_group_moves() {
+        const ENTRIES: u64 = 9_000;
+        for policy in [EvictionPolicy::Lru, EvictionPolicy::S3Fifo] {
+            let (store, clock) = with_one_shard(CacheSettings { policy, capacity: ENTRIES, ..CacheSettings::default() });
+            (0..ENTRIES).for_each(|number| assert!(put_at(&store, &clock, number, None, 1.0).0.is_stored()));
+            let next = Cell::new(ENTRIES);
+            let mut puts = EachStep(|_| {
+                if store.moving.lock().is_none() {
+                    return;
+                }
+                let number = next.replace(next.get() + 1);
+                let (put, left) = put_at(&store, &clock, number, None, 0.0);
+                assert_eq!((put, left.len(), left[0].cause), (PutOutcome::Refused, 1, Cause::Refused), "{policy:?}: {number}");
+            });
+            store.resize(ENTRIES, Some(1 << 30), &clock, &mut puts);
+            assert!(next.get() > ENTRIES + 100, "{} puts", next.get());
+            // In the end, each shard gets an equal part of the limits.
+            let trimmed = store.counts().removed(Cause::Trimmed).entries;
+            let held = store.len(&clock, &mut Departures::new());
+            assert_eq!((held + trimmed, store.counts().removed(Cause::Capacity).entries), (ENTRIES, 0));
+        }
+    }
+
+    #[test]
+    fn s02a_s05_a_put_that_cannot_get_enough_room_while_a_group_moves_evicts_nothing() {
+        let settings = CacheSettings { capacity: 1 << 20, cost_limit: Some(MANY), ..CacheSettings::default() };
+        let (store, clock) = (Store::new(&settings, None), Clock::manual(Millis(0)));
+        let cost = Some(1_000);
+        (0..5_000).for_each(|number| assert!(put_at(&store, &clock, number, cost, 1.0).0.is_stored()));
+        let (next, puts, low) = (Cell::new(5_000), Cell::new(0), Cell::new(0));
+        let mut put_in_each_step = EachStep(|_| {
+            if store.moving.lock().is_none() {
+                return;
+            }
+            if puts.replace(puts.get() + 1) == 0 {
+                // Fills what the shards have left over, until one of these makes room for another.
+                while put_at(&store, &clock, next.replace(next.get() + 1), Some(300), 0.0).1.is_empty() {}
+                low.set((5_000..next.get()).filter(|number| store.peek(&key(*number), &clock).is_some()).count());
+            }
+            let (put, left) = put_at(&store, &clock, next.replace(next.get() + 1), Some(20_000), 0.0);
+            assert!(put == PutOutcome::Refused && left.len() == 1, "{put:?}, {} left", left.len());
+            assert_eq!((5_000..next.get()).filter(|number| store.peek(&key(*number), &clock).is_some()).count(), low.get());
+        });
+        store.resize(1 << 20, Some(FEW), &clock, &mut put_in_each_step);
+        assert!(puts.get() > 1 && low.get() > 5, "{} puts, {} entries", puts.get(), low.get());
     }
 
     #[test]
