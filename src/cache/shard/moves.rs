@@ -211,7 +211,7 @@ impl Shard {
     fn lack_after_reclaiming_with(&mut self, leaving: &mut Shard, more: Amount, now: Millis, out: &mut Departures) -> Amount {
         loop {
             let lack = self.lack(leaving.entries() + more.entries, leaving.cost + more.cost);
-            if lack.is_none() || self.reclaim(now, 1, out) == 0 {
+            if lack.is_none() || leaving.reclaim(now, 1, out) + self.reclaim(now, 1, out) == 0 {
                 return lack;
             }
         }

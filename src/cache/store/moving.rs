@@ -601,6 +601,28 @@ mod tests {
     }
 
     #[test]
+    fn s02a_s05_expired_entries_that_have_not_arrived_leave_before_live_ones() {
+        const ENTRIES: u64 = 9_000;
+        let (store, clock) = with_one_shard(CacheSettings { capacity: ENTRIES, ..CacheSettings::default() });
+        for number in 0..ENTRIES {
+            let ttl = if (4_000..4_100).contains(&number) { Ttl::of_ms(100) } else { Ttl::Never };
+            let terms = StoreTerms { ttl: Some(ttl), ..StoreTerms::default() };
+            let entry = NewEntry { terms, ..NewEntry::new(Answer::Null) };
+            assert!(store.put(&key(number), entry, &clock, &mut Departures::new()).is_stored());
+        }
+        // Begins the change, begins to move the only group, and moves the entries of one step.
+        assert!((0..3).all(|_| store.change_layout(Some(4), || true, &mut Departures::new())));
+        if let Clock::Manual(clock) = &clock {
+            clock.advance(100);
+        }
+        for number in ENTRIES..ENTRIES + 50 {
+            let mut out = Departures::new();
+            assert!(store.put(&key(number), NewEntry::new(Answer::Null), &clock, &mut out).is_stored());
+            assert!(!out.is_empty() && out.iter().all(|left| left.cause == Cause::Expired), "{number}: {:?}", out[0].cause);
+        }
+    }
+
+    #[test]
     fn s02a_a_move_that_nobody_continues_is_ended_by_the_timer_and_by_operations_on_all_entries() {
         type End = fn(&Store, &Clock);
         let ends: [End; 3] = [
