@@ -177,11 +177,10 @@ impl Store {
         let due = held.iter().filter(|(index, _)| sources().contains(index)).map(|(_, shard)| shard.next_due()).min();
         // Before the shards announce that nothing in them expires: see `Store::next_due`.
         self.moving_due.store(due.unwrap_or(Millis::NEVER).0, Ordering::SeqCst);
-        let (mut whole, mut spare, mut leaving) = (None::<ShardLimits>, None::<ShardLimits>, Vec::with_capacity(group.sources.len()));
+        let (mut spare, mut leaving) = (None::<ShardLimits>, Vec::with_capacity(group.sources.len()));
         for (_, shard) in held.iter_mut().filter(|(index, _)| sources().contains(index)) {
             let mut shard = shard.vacate();
             let (limits, entries) = (shard.limits(), shard.entries());
-            whole = Some(whole.map_or(limits, |whole| whole.and(limits)));
             let unused = limits.without(entries, shard.cost());
             spare = Some(spare.map_or(unused, |spare| spare.and(unused)));
             let cost = limits.cost.map(|_| u64::try_from(shard.cost()).unwrap_or(u64::MAX));
