@@ -214,6 +214,8 @@ impl Store {
             let over = group.leaving.iter().map(|leaving| leaving.shard.limits());
             let limits = over.fold(target.limits(), ShardLimits::and);
             target.set_limits(limits);
+            // What departed from it then.
+            group.leaving.iter_mut().for_each(|leaving| target.take_counts_of(&mut leaving.shard));
         }
         let outgrown: Vec<_> = targets.iter_mut().map(|shard| shard.take_outgrown()).collect();
         group.targets.clone().zip(&targets).for_each(|(index, shard)| self.locked_shards[index].announce(shard));
@@ -648,7 +650,7 @@ mod tests {
     }
 
     #[test]
-    fn l07_after_a_panic_while_a_group_moves_what_had_not_arrived_is_gone_and_the_store_goes_on() {
+    fn l07_s12_after_a_panic_while_a_group_moves_what_had_not_arrived_is_gone_and_the_store_goes_on() {
         let (store, clock) = with_one_shard(CacheSettings { capacity: 1 << 20, ..CacheSettings::default() });
         (0..1_000).for_each(|number| {
             assert!(store.put(&key(number), NewEntry::new(value(number)), &clock, &mut Departures::new()).is_stored());
@@ -664,6 +666,7 @@ mod tests {
         let held = store.len(&clock, &mut left);
         assert_eq!((held, left.len() as u64), (STEP as u64, 1_000 - held));
         assert!(left.iter().all(|left| left.cause == Cause::Cleared));
+        assert_eq!(store.counts().removed(Cause::Cleared).entries, 1_000 - held, "each departure is counted");
         assert!((0..1_000).all(|number| store.put(&key(number), NewEntry::new(value(number)), &clock, &mut left).is_stored()));
         assert_eq!(store.len(&clock, &mut left), 1_000);
     }
