@@ -20,6 +20,7 @@ mod labels;
 pub(super) mod moves;
 mod outgrown;
 mod refresh;
+mod room;
 mod stale;
 pub(super) mod steps;
 mod victim_prefetch;
@@ -35,11 +36,10 @@ use super::departure::{Cause, Departure, Departures};
 use super::entry::{Condition, EntryParts, Hit, PutOutcome, TouchOutcome};
 use super::index::Index;
 use super::labels::{LabelIndex, labels_cost};
-use super::levels::Amount;
 use super::lifetimes::Lifetimes;
 use super::limits::ShardLimits;
 use super::order::{EvictionOrder, NOTES, QueueId};
-use super::policy::{Importance, QueueState, Scarce};
+use super::policy::{Importance, QueueState};
 use super::slab::{DetachedEntry, FoundEntry, Place, Slab};
 use super::wheel::Expirations;
 use super::work;
@@ -434,71 +434,6 @@ impl Shard {
     fn note_deadline(&mut self, place: Place, deadline: Millis) {
         let Shard { ends, slab, lifetimes, .. } = self;
         ends.insert(place, deadline, slab.node_capacity(), |place| time_of(slab, lifetimes.as_deref(), place));
-    }
-
-    /// Makes room for an entry of `cost`. If that fails, returns the reason, and no live entry has left.
-    fn make_room(
-        &mut self,
-        cost: u64,
-        priority: f64,
-        stores: bool,
-        now: Millis,
-        leaving: Option<&mut Shard>,
-        out: &mut Departures,
-    ) -> Result<(), PutOutcome> {
-        if !stores || self.limits.entries == 0 || priority.is_nan() {
-            return Err(PutOutcome::Refused);
-        }
-        if cost > self.limits.max_cost {
-            return Err(PutOutcome::TooLarge);
-        }
-        if let Some(leaving) = leaving {
-            return self.make_room_with(leaving, cost, priority, now, out);
-        }
-        let cost = u128::from(cost);
-        let mut lack = self.lack(1, cost);
-        while !lack.is_none() && self.reclaim(now, 1, out) > 0 {
-            lack = self.lack(1, cost);
-        }
-        if lack.is_none() {
-            return Ok(());
-        }
-        if !self.can_evict(lack, priority) {
-            return Err(PutOutcome::Refused);
-        }
-        while !lack.is_none() {
-            let (cause, scarce) = if lack.entries > 0 { (Cause::Capacity, Scarce::Entries) } else { (Cause::Cost, Scarce::Cost) };
-            if !self.dismiss_next(cause, scarce, now, out) {
-                break;
-            }
-            lack = self.lack(1, cost);
-        }
-        self.prefetch_victims();
-        Ok(())
-    }
-
-    /// Whether evicting everything that an entry of this priority may displace would free enough room.
-    #[inline(always)]
-    fn can_evict(&self, lack: Amount, priority: f64) -> bool {
-        if lack.entries == 1 && lack.cost == 0 {
-            // The usual case: one entry too many. Any entry of low enough priority will do, so the totals are not needed.
-            return self.order.lowest().is_some_and(|lowest| lowest <= priority)
-                || self.lifetimes.as_ref().is_some_and(|lifetimes| lifetimes.first().is_some());
-        }
-        self.evictable(priority).covers(lack)
-    }
-
-    /// Returns how much room is missing for this many more entries of this total cost.
-    fn lack(&self, entries: u64, cost: u128) -> Amount {
-        Amount {
-            entries: (self.slab.len() + entries).saturating_sub(self.limits.entries),
-            cost: self.limits.cost.map_or(0, |limit| (self.cost + cost).saturating_sub(u128::from(limit))),
-        }
-    }
-
-    fn dismiss_next(&mut self, cause: Cause, scarce: Scarce, now: Millis, out: &mut Departures) -> bool {
-        let stale = self.lifetimes.as_ref().and_then(|lifetimes| lifetimes.first());
-        stale.or_else(|| self.order.next_victim(&mut self.slab, scarce)).map(|place| self.dismiss(place, cause, now, out)).is_some()
     }
 
     fn dismiss_or_expire(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) -> Cause {

@@ -3,11 +3,8 @@
 //! The entry that would be evicted last is taken out first, and becomes the first of those in its new shard. So the order of use is kept,
 //! although entries that are stored or used meanwhile are in the new shard before the others arrive.
 
-use super::super::departure::{Cause, Departures};
-use super::super::entry::PutOutcome;
-use super::super::levels::Amount;
 use super::super::limits::ShardLimits;
-use super::super::policy::{Importance, QueueState, Scarce};
+use super::super::policy::{Importance, QueueState};
 use super::super::slab::{DetachedEntry, Place, Slab};
 use super::super::wheel::Expirations;
 use super::super::work;
@@ -149,71 +146,5 @@ impl Shard {
         // If there is no limit of cost, the sum has none either.
         to.limits = to.limits.and(ShardLimits { entries: 1, cost: Some(cost), max_cost: 0 });
         to.take_in(moving, room);
-    }
-
-    /// Evicts from this shard, or from `leaving`, whose entries come before this shard's, until both together fit this shard's limits, which
-    /// are the sum of both. Then each has the limits of what it contains, and this shard all that is left.
-    pub fn fit_with(&mut self, leaving: &mut Shard, now: Millis, out: &mut Departures) {
-        self.evict_with(leaving, Amount::default(), now, out);
-        let whole = self.limits;
-        let held = u64::try_from(leaving.cost).unwrap_or(u64::MAX);
-        leaving.limits = ShardLimits { entries: leaving.entries(), cost: whole.cost.map(|_| held), ..whole };
-        self.limits = whole.without(leaving.entries(), leaving.cost);
-        self.take_counts_of(leaving);
-    }
-
-    /// [`Shard::make_room`] for an entry of `cost` in this shard, which has the limits of both, by evicting from both.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn make_room_with(
-        &mut self,
-        leaving: &mut Shard,
-        cost: u64,
-        priority: f64,
-        now: Millis,
-        out: &mut Departures,
-    ) -> Result<(), PutOutcome> {
-        let more = Amount { entries: 1, cost: u128::from(cost) };
-        let lack = self.lack_after_reclaiming_with(leaving, more, now, out);
-        let mut evictable = self.evictable(priority);
-        evictable.add(leaving.evictable(priority));
-        if !evictable.covers(lack) {
-            return Err(PutOutcome::Refused);
-        }
-        self.evict_with(leaving, more, now, out);
-        Ok(())
-    }
-
-    /// Evicts from both until there is room for this much more. Of entries of the same priority, those of `leaving` leave first.
-    fn evict_with(&mut self, leaving: &mut Shard, more: Amount, now: Millis, out: &mut Departures) {
-        let lowest = |shard: &Shard| match &shard.lifetimes {
-            Some(lifetimes) if lifetimes.first().is_some() => Some(f64::NEG_INFINITY),
-            _ => shard.lowest_priority(),
-        };
-        loop {
-            let lack = self.lack_after_reclaiming_with(leaving, more, now, out);
-            if lack.is_none() {
-                return;
-            }
-            let (cause, scarce) = if lack.entries > 0 { (Cause::Capacity, Scarce::Entries) } else { (Cause::Cost, Scarce::Cost) };
-            let is_own = match (lowest(self), lowest(leaving)) {
-                (Some(own), Some(other)) => own < other,
-                (own, _) => own.is_some(),
-            };
-            let from = if is_own { &mut *self } else { &mut *leaving };
-            if !from.dismiss_next(cause, scarce, now, out) {
-                return;
-            }
-        }
-    }
-
-    /// How much room both lack for this much more, once as many expired entries as necessary have left.
-    fn lack_after_reclaiming_with(&mut self, leaving: &mut Shard, more: Amount, now: Millis, out: &mut Departures) -> Amount {
-        loop {
-            let lack = self.lack(leaving.entries() + more.entries, leaving.cost + more.cost);
-            if lack.is_none() || leaving.reclaim(now, 1, out) + self.reclaim(now, 1, out) == 0 {
-                return lack;
-            }
-        }
     }
 }
