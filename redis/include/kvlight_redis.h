@@ -52,7 +52,7 @@ typedef struct kvl_redis_t kvl_redis_t;
  * | journal_ms | 10000 | writes that are at most this old are repeated after a reconnection, if the server may have lost them |
  * | on_restart | clear | after a server has restarted with a file of its data (an RDB), which may be old: `clear` makes everything in the servers absent, `trust` uses it |
  * | compress_min | -1 | entries of at least this many bytes are stored compressed (LZ4), if they become at least an eighth smaller; -1: none |
- * | plain_max | 67108864 | the longest entry that is decompressed, in bytes: a longer one is a miss |
+ * | plain_max | 67108864 | the longest entry that is decompressed, in bytes: a longer one is a miss, and this process stores it uncompressed |
  * | connect_ms | 1000 | how long a connection may take |
  * | command_ms | 500 | how long the server may take for a command before the library reconnects. A fetch waits for l2.timeout_ms at most |
  * | reconnect_cap_ms | 5000 | the longest pause between two attempts to connect |

@@ -102,6 +102,12 @@ fn expiry(worker: &Worker, link: &Link, ttl_ms: Option<u64>) -> (Option<u64>, u6
     (ttl_ms.map(|ttl| link.node.server_ms(worker.now_ms()).saturating_add(ttl)), ttl_ms.unwrap_or(0))
 }
 
+/// An entry, as it is stored. One that this process would not decompress is not compressed.
+fn new_entry(worker: &Worker, epoch: Epoch, expires_at: Option<u64>, data: &[u8]) -> Vec<u8> {
+    let settings = &worker.settings;
+    stored::new_entry(epoch, expires_at, data, settings.compress_min.filter(|_| data.len() <= settings.plain_max))
+}
+
 async fn fill(worker: &Worker, request: &Request) -> Option<()> {
     let names = names(worker, request);
     let (groups, lost) = groups(worker, &names);
@@ -135,7 +141,7 @@ async fn fill_group(worker: &Worker, request: &Request, group: &Group, names: &[
             continue;
         };
         let (expires_at, ttl_ms) = expiry(worker, link, entry.ttl_ms);
-        let bytes = stored::new_entry(epoch, expires_at, entry.data, worker.settings.compress_min);
+        let bytes = new_entry(worker, epoch, expires_at, entry.data);
         add_replace(&mut commands, link, &names[*i], &token.name, &bytes, ttl_ms);
         sent.push(*i);
     }
@@ -167,7 +173,7 @@ async fn write(worker: &Worker, request: &Request) -> Option<()> {
                 return;
             };
             let (expires_at, ttl_ms) = expiry(worker, link, entry.ttl_ms);
-            commands.cmd("SET").arg(name).arg(stored::new_entry(epoch, expires_at, entry.data, worker.settings.compress_min));
+            commands.cmd("SET").arg(name).arg(new_entry(worker, epoch, expires_at, entry.data));
             if ttl_ms > 0 {
                 commands.arg("PX").arg(ttl_ms);
             }

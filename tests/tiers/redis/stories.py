@@ -71,7 +71,7 @@ def t13_a_large_value_is_compressed_and_found_by_those_that_compress_nothing(wor
 
 def t13_a_compressed_value_that_is_damaged_or_too_long_is_a_miss(world):
     server = world.server()
-    a, b = world.worker(server.url(compress_min=1000), *PATIENT), world.worker(server.url(plain_max=10000), *PATIENT)
+    a, b = world.worker(server.url(compress_min=1000), *PATIENT), world.worker(server.url(compress_min=1000, plain_max=10000), *PATIENT)
     automatic(a, b)
     large = "a_page_of_the_shop" * 1000
     for key in ("long", "cut", "bomb"):
@@ -86,6 +86,9 @@ def t13_a_compressed_value_that_is_damaged_or_too_long_is_a_miss(world):
     assert c.fetch("long") == ("l2", large)
     assert c.fetch("cut")[0] == "provider" and c.fetch("bomb")[0] == "provider"
     assert b.fetch("long") == ("provider", "from_b"), "it is longer than this process takes"
+    b.do(f"put whole {large}")
+    b.synced()
+    assert server.call("STRLEN", ENTRY + "whole") > len(large)
 
 
 def t03_only_the_process_with_the_lease_fills(world):
