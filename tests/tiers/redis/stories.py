@@ -18,7 +18,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import costs
-from world import ENTRY, LOG, OPTIONS, PATIENCE, PATIENT, World, automatic, certificates, eventually, free_port, kill_all, packed, two
+from world import ENTRY, LOG, OPTIONS, PATIENCE, PATIENT, World, automatic, certificates, eventually, kill_all, on_free_port, packed, two
 
 
 # ---- What one process has loaded, the others find
@@ -632,10 +632,15 @@ def t18_a_user_without_rights_is_a_sentence(world):
 
 def t18_a_connection_may_be_encrypted_and_a_certificate_must_be_trusted(world):
     folder = certificates()
-    port = free_port(65536)
     files = [f"{folder}/server.pem", f"{folder}/server.key", f"{folder}/ca.pem"]
     options = zip(("--tls-cert-file", "--tls-key-file", "--tls-ca-cert-file"), files)
-    world.server("--tls-port", str(port), "--tls-auth-clients", "no", *(word for option in options for word in option))
+    files = [word for option in options for word in option]
+
+    def start(port):
+        world.server("--tls-port", str(port), "--tls-auth-clients", "no", *files)
+        return port
+
+    port = on_free_port(start)
     url = f"rediss://localhost:{port}/?" + "&".join(f"{name}={value}" for name, value in OPTIONS.items())
     trusting = {"SSL_CERT_FILE": f"{folder}/ca.pem"}
     a, b = (world.worker(url, *PATIENT, environment=trusting) for _ in range(2))

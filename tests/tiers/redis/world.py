@@ -59,7 +59,15 @@ class Server:
         log = open(os.path.join(self.folder, "server.log"), "ab")
         self.process = started(subprocess.Popen([SERVER, *arguments], stdout=log, stderr=log))
         log.close()
-        eventually("the server answers", lambda: self.answers())
+        self.await_answers()
+
+    def await_answers(self):
+        eventually("the server answers or ends", lambda: self.process.poll() is not None or self.answers())
+        assert self.process.poll() is None, f"the server has ended: {self.said()}"
+
+    def said(self):
+        with open(os.path.join(self.folder, "server.log"), errors="replace") as log:
+            return log.read()[-1000:]
 
     def answers(self):
         try:
@@ -229,12 +237,7 @@ class Cluster:
         # Replicas are for stories in which one takes over, after that time; otherwise a busy machine must not look like an outage.
         timeout_ms = 2000 if replicas else 15000
         while len(self.nodes) < primaries + replicas:
-            # The bus has a port of its own, 10,000 above.
-            port = free_port(limit=55000)
-            try:
-                self.nodes.append(ClusterNode(port, timeout_ms, settings))
-            except AssertionError:
-                continue  # another process was faster
+            self.nodes.append(on_free_port(lambda port: ClusterNode(port, timeout_ms, settings)))
         self.primaries = self.nodes[:primaries]
         for nth, node in enumerate(self.primaries):
             first, last = 16384 * nth // primaries, 16384 * (nth + 1) // primaries - 1
@@ -266,34 +269,42 @@ class PortServer(Server):
     """A server on a port of the loopback interface, as a primary or as a replica of another one."""
 
     def __init__(self, *settings, of=None):
-        self.port = free_port(limit=55000)
         follows = () if of is None else ("--replicaof", f"127.0.0.1 {of.port}", "--repl-diskless-sync-delay", "0")
-        super().__init__("--port", str(self.port), "--bind", "127.0.0.1", *follows, *settings)
+
+        def start(port):
+            self.port = port
+            Server.__init__(self, "--port", str(port), "--bind", "127.0.0.1", *follows, *settings)
+
+        on_free_port(start)
 
 
 class SentinelServer(Server):
     """A Sentinel, which watches a primary by the name "shop"."""
 
     def __init__(self, primary, quorum, password=None, own_password=None):
-        self.port = free_port(limit=55000)
         self.lines = [
-            f"port {self.port}", "bind 127.0.0.1", "sentinel resolve-hostnames no", f"sentinel monitor shop 127.0.0.1 {primary.port} {quorum}",
+            "bind 127.0.0.1", "sentinel resolve-hostnames no", f"sentinel monitor shop 127.0.0.1 {primary.port} {quorum}",
             "sentinel down-after-milliseconds shop 500", "sentinel failover-timeout shop 3000",
         ]
         self.lines += [f"sentinel auth-pass shop {password}"] if password else []
         self.lines += [f"requirepass {own_password}", f"sentinel sentinel-pass {own_password}"] if own_password else []
-        super().__init__()
+
+        def start(port):
+            self.port = port
+            Server.__init__(self)
+
+        on_free_port(start)
 
     def start(self):
         # It keeps what it learns in its own file.
         file = os.path.join(self.folder, "sentinel.conf")
         if not os.path.exists(file):
             with open(file, "w") as out:
-                out.write("\n".join([*self.lines, f"unixsocket {self.socket}", f"dir {self.folder}"]) + "\n")
+                out.write("\n".join([*self.lines, f"port {self.port}", f"unixsocket {self.socket}", f"dir {self.folder}"]) + "\n")
         log = open(os.path.join(self.folder, "server.log"), "ab")
         self.process = started(subprocess.Popen([SERVER, file, "--sentinel"], stdout=log, stderr=log))
         log.close()
-        eventually("the Sentinel answers", lambda: self.answers())
+        self.await_answers()
 
 
 class Watched:
@@ -399,13 +410,25 @@ class Proxy:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def free_port(limit):
-    while True:
+def on_free_port(start):
+    """Starts a server on a port that nobody has, and returns what `start` does. Another process may take the port first: then it tries another one."""
+    for left in reversed(range(5)):
+        try:
+            return start(free_port())
+        except AssertionError:
+            if not left:
+                raise
+
+
+def free_port():
+    for _ in range(1000):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        if port < limit:
+        # The bus of a cluster has a port of its own, 10,000 above.
+        if port < 55000:
             return port
+    raise OSError("no port below 55000 is free")
 
 
 class Worker:
