@@ -45,6 +45,15 @@ impl Cause {
     pub(super) fn index(self) -> usize {
         self as usize - 1
     }
+
+    /// Whether the entry is a victim: it left only because there was no room.
+    #[inline(always)]
+    pub(super) fn is_eviction(self) -> bool {
+        match self {
+            Cause::Capacity | Cause::Cost | Cause::Trimmed => true,
+            Cause::Expired | Cause::Replaced | Cause::Removed | Cause::Cleared | Cause::Refused | Cause::Tag => false,
+        }
+    }
 }
 
 /// A value that left the store, or was never stored.

@@ -447,9 +447,8 @@ impl Shard {
         let end = self.end_of(place);
         let hash = self.prefetched_victim.take(place).unwrap_or_else(|| self.hasher.hash(self.slab.key(place)));
         self.ends.remove(place);
-        let is_victim = matches!(cause, Cause::Capacity | Cause::Cost | Cause::Trimmed);
         // A fallback is in no queue any more.
-        if is_victim && !self.lifetimes.as_ref().is_some_and(|lifetimes| lifetimes.is_stale(place)) {
+        if cause.is_eviction() && !self.lifetimes.as_ref().is_some_and(|lifetimes| lifetimes.is_stale(place)) {
             self.order.note_evicted(place, hash).into_iter().for_each(|table| self.discard(table));
         }
         self.release(place, cause, end, now, out, |slab| slab.remove(hash, place));

@@ -131,8 +131,9 @@ impl Model {
     fn leave(&mut self, at: usize, cause: Cause, left: &mut Vec<Left>) {
         let entry = self.entries.remove(at);
         if let Some(s3fifo) = &mut self.s3fifo {
-            if matches!(cause, Cause::Capacity | Cause::Cost | Cause::Trimmed) {
-                s3fifo.evict(entry.key);
+            match cause {
+                Cause::Capacity | Cause::Cost | Cause::Trimmed => s3fifo.evict(entry.key),
+                Cause::Expired | Cause::Replaced | Cause::Removed | Cause::Cleared | Cause::Refused | Cause::Tag => {}
             }
             s3fifo.leave(entry.key);
         }
@@ -575,7 +576,10 @@ impl Fixture {
                 assert_eq!(put, outcome);
                 self.unmet += u64::from(!put.took_place());
                 if let Some(named) = named {
-                    let victims = left.iter().filter(|left| matches!(left.3, Cause::Capacity | Cause::Cost | Cause::Refused));
+                    let victims = left.iter().filter(|left| match left.3 {
+                        Cause::Capacity | Cause::Cost | Cause::Refused => true,
+                        Cause::Expired | Cause::Replaced | Cause::Removed | Cause::Cleared | Cause::Trimmed | Cause::Tag => false,
+                    });
                     let victims: Vec<_> = victims.map(|left| (Key::new(&key_bytes(left.0)), left.1)).collect();
                     assert_eq!(named.iter().map(|left| (Key::new(left.key()), id(&left.answer()))).collect::<Vec<_>>(), victims);
                 }
