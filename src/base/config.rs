@@ -127,7 +127,7 @@ pub static TABLE: &[SettingRow] = rows! {
     "cache.hash" Word(&["fast", "sip"]), "fast", engine, "The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness.",
         |s, v| s.cache.hash = v.word(&[Hash::Fast, Hash::Sip]);
     "cache.policy" Word(&["lru", "s3fifo"]), "lru", engine, "Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little.",
-        |s, v| s.cache.policy = v.word(&[EvictionPolicy::Lru, EvictionPolicy::S3Fifo]);
+        |s, v| s.cache.policy = v.word(&EvictionPolicy::ALL);
     "cache.error_ttl_ms" Int(0, MAX), "0", engine, "How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none.",
         |s, v| s.cache.error_ttl_ms = v.count();
     "cache.error_capacity" Int(1, COUNT), "1024", engine, "The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number.",

@@ -177,20 +177,21 @@ impl EvictionOrder {
     #[inline(never)]
     fn settle_notes(&mut self, slab: &mut Slab) {
         let notes = &self.notes[..self.noted as usize];
-        if let Some(policy) = self.policy.s3fifo_mut() {
-            notes.iter().for_each(|place| policy.used(*place));
-        } else {
-            // Moving an entry writes to its neighbours, elsewhere in memory. All of them are prefetched before the first entry is moved.
-            notes.iter().for_each(|place| slab.prefetch_neighbours(*place));
-            match self.levels.only() {
-                Some(number) => {
-                    let queues = self.levels.list(number);
-                    notes.iter().for_each(|place| Policy::renew(slab, queues, *place));
+        match &mut self.policy {
+            Policy::S3Fifo(policy) => notes.iter().for_each(|place| policy.used(*place)),
+            Policy::Lru => {
+                // Moving an entry writes to its neighbours, elsewhere in memory. All of them are prefetched before the first entry is moved.
+                notes.iter().for_each(|place| slab.prefetch_neighbours(*place));
+                match self.levels.only() {
+                    Some(number) => {
+                        let queues = self.levels.list(number);
+                        notes.iter().for_each(|place| Policy::renew(slab, queues, *place));
+                    }
+                    None => notes.iter().for_each(|place| {
+                        let number = slab.level(*place);
+                        Policy::renew(slab, self.levels.list(number), *place);
+                    }),
                 }
-                None => notes.iter().for_each(|place| {
-                    let number = slab.level(*place);
-                    Policy::renew(slab, self.levels.list(number), *place);
-                }),
             }
         }
         if let Some(uses) = &mut self.uses {

@@ -125,12 +125,18 @@ impl Policy {
 
     #[inline(always)]
     fn s3fifo(&self) -> Option<&S3Fifo> {
-        if let Policy::S3Fifo(policy) = self { Some(policy) } else { None }
+        match self {
+            Policy::S3Fifo(policy) => Some(policy),
+            Policy::Lru => None,
+        }
     }
 
     #[inline(always)]
     pub fn s3fifo_mut(&mut self) -> Option<&mut S3Fifo> {
-        if let Policy::S3Fifo(policy) = self { Some(policy) } else { None }
+        match self {
+            Policy::S3Fifo(policy) => Some(policy),
+            Policy::Lru => None,
+        }
     }
 
     /// Adds an entry to those of its priority, which are `whole` with it.

@@ -488,7 +488,7 @@ fn settings(
 }
 
 fn any_policy() -> impl Strategy<Value = EvictionPolicy> {
-    prop_oneof![Just(EvictionPolicy::Lru), Just(EvictionPolicy::S3Fifo)]
+    prop::sample::select(&EvictionPolicy::ALL[..])
 }
 
 fn any_settings() -> impl Strategy<Value = CacheSettings> {
@@ -514,7 +514,10 @@ impl Fixture {
         let start = 1_000_000;
         let (settings, label_costs) = (settings.clone(), label_costs());
         let store = Store::new(&settings, None);
-        let s3fifo = (settings.policy == EvictionPolicy::S3Fifo).then(Reference::default);
+        let s3fifo = match settings.policy {
+            EvictionPolicy::Lru => None,
+            EvictionPolicy::S3Fifo => Some(Reference::default()),
+        };
         let model = Model { settings, label_costs, now: start, entries: Vec::new(), uses: 0, counts: Expected::default(), s3fifo };
         Fixture { store, clock: Clock::manual(Millis(start)), model, given: 0, unmet: 0, departed: 0 }
     }

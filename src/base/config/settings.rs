@@ -78,6 +78,11 @@ pub enum EvictionPolicy {
     S3Fifo,
 }
 
+impl EvictionPolicy {
+    /// Every policy, in the order of the words of `cache.policy`.
+    pub const ALL: [EvictionPolicy; 2] = [EvictionPolicy::Lru, EvictionPolicy::S3Fifo];
+}
+
 /// How loads are admitted and formed into requests (rules F12 to F16).
 #[derive(Clone, Debug)]
 #[allow(missing_docs)] // each field is described in its row of the table in `config`

@@ -477,11 +477,10 @@ mod tests {
 
     #[test]
     fn s02a_s19_operations_between_two_steps_find_every_entry_and_lose_none() {
-        let lru = || CacheSettings::default();
-        let kinds =
-            [lru(), CacheSettings { policy: EvictionPolicy::S3Fifo, ..lru() }, CacheSettings { idle_ttl_ms: Some(1 << 40), ..lru() }];
-        for (kind, seed) in kinds.iter().zip(7..) {
-            let play = Play::new(kind.clone(), seed);
+        let policies = EvictionPolicy::ALL.map(|policy| CacheSettings { policy, ..CacheSettings::default() });
+        let idle = CacheSettings { idle_ttl_ms: Some(1 << 40), ..CacheSettings::default() };
+        for (kind, seed) in policies.into_iter().chain([idle]).zip(7..) {
+            let play = Play::new(kind, seed);
             let shards = play.store.shards();
             (0..KEYS).for_each(|number| play.put(number));
             for (cost, expected) in [(FEW, 1), (3 * FEW, 2), (FEW, 1), (MANY, shards), (2 * FEW, 2), (MANY, shards)] {

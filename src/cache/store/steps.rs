@@ -94,7 +94,7 @@ impl Store {
         }
     }
 
-    /// Removes all entries with the tag that exist when this is called, and perhaps some that are stored meanwhile (rule R11). Returns how many
+    /// Removes all entries with the tag that exist when this is called, and perhaps some that are stored while it runs (rule R11). Returns how many
     /// of them were alive. Takes time in proportion to their number.
     pub fn remove_tag(&self, tag: &[u8], clock: &Clock, out: &mut dyn StepSink) -> usize {
         self.end_tagged(tag, TagFate::Removed, clock, out)
@@ -121,7 +121,7 @@ impl Store {
         }
     }
 
-    /// Expires all entries that exist when this is called, and perhaps some that are stored meanwhile (rule R12).
+    /// Expires all entries that exist when this is called, and perhaps some that are stored while it runs (rule R12).
     pub fn expire_all(&self, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
         loop {
@@ -207,8 +207,6 @@ mod tests {
         full_with(EvictionPolicy::Lru, ttl)
     }
 
-    const POLICIES: [EvictionPolicy; 2] = [EvictionPolicy::Lru, EvictionPolicy::S3Fifo];
-
     fn advance(clock: &Clock, by_ms: u64) {
         if let Clock::Manual(clock) = clock {
             clock.advance(by_ms);
@@ -249,7 +247,7 @@ mod tests {
                 u64::from(MANY),
             ),
         ];
-        for (policy, (name, work, stay)) in POLICIES.into_iter().flat_map(|policy| works.map(|work| (policy, work))) {
+        for (policy, (name, work, stay)) in EvictionPolicy::ALL.into_iter().flat_map(|policy| works.map(|work| (policy, work))) {
             let (store, clock) = full_with(policy, Ttl::of_ms(3_600_000));
             let mut left = Departures::new();
             let longest = longest_hold_of(|| work(&store, &clock, &mut left));
@@ -270,7 +268,7 @@ mod tests {
             ("clear", |store, clock, out| store.clear(clock, out)),
             ("resize", |store, clock, out| store.resize(1, None, clock, out)),
         ];
-        for (policy, (name, work)) in POLICIES.into_iter().flat_map(|policy| works.map(|work| (policy, work))) {
+        for (policy, (name, work)) in EvictionPolicy::ALL.into_iter().flat_map(|policy| works.map(|work| (policy, work))) {
             let (store, clock) = full_with(policy, Ttl::of_ms(1_000));
             advance(&clock, 1_000);
             let mut left = Departures::new();

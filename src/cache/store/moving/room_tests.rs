@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 #[test]
 fn s02a_s05_a_put_while_a_full_group_moves_evicts_the_least_recently_used_entry_of_all() {
     const ENTRIES: u64 = 9_000;
-    for policy in [EvictionPolicy::Lru, EvictionPolicy::S3Fifo] {
+    for policy in EvictionPolicy::ALL {
         let (store, clock) = with_one_shard(CacheSettings { policy, capacity: ENTRIES, ..CacheSettings::default() });
         let put = |number: u64, out: &mut Departures| {
             assert!(store.put(&key(number), NewEntry::new(Answer::Null), &clock, out).is_stored());
@@ -61,7 +61,7 @@ fn put_at(store: &Store, clock: &Clock, number: u64, cost: Option<u64>, priority
 #[test]
 fn s02a_s05_a_put_of_too_low_a_priority_is_refused_while_a_full_group_moves() {
     const ENTRIES: u64 = 9_000;
-    for policy in [EvictionPolicy::Lru, EvictionPolicy::S3Fifo] {
+    for policy in EvictionPolicy::ALL {
         let (store, clock) = with_one_shard(CacheSettings { policy, capacity: ENTRIES, ..CacheSettings::default() });
         (0..ENTRIES).for_each(|number| assert!(put_at(&store, &clock, number, None, 1.0).0.is_stored()));
         let next = Cell::new(ENTRIES);
