@@ -316,8 +316,11 @@ impl Ticket {
     /// does, or MISS.
     pub fn not_modified(&self, index: usize, terms: StoreTerms) -> Result<Status, Status> {
         let Some(known) = self.known(index)? else { return Ok(Status::MISS) };
-        let labels = Labels::renewed(terms.labels, known.labels.as_ref());
-        Ok(self.resolve(index, known.answer.clone(), StoreTerms { labels, renews: true, ..terms }))
+        // Every field by its name: what an entry keeps beyond what is stated has to be taken from the known one.
+        let KnownEntry { answer, age_ms: _, labels: known_labels } = known;
+        let StoreTerms { ttl, keep_ttl, stale_ms, priority, cost, labels, renews: _ } = terms;
+        let labels = Labels::renewed(labels, known_labels.as_ref());
+        Ok(self.resolve(index, answer.clone(), StoreTerms { ttl, keep_ttl, stale_ms, priority, cost, labels, renews: true }))
     }
 
     /// Fails the key at `index`, with the statuses of [`Ticket::resolve`].
