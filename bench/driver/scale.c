@@ -4,8 +4,8 @@
  *     scale [PROCESSES [SECONDS]]      1000 and 10 by default
  *
  * Modelled: a round trip takes 1 ms, whatever is in it; a server is never busy; a process reads the log as redis/src/log.rs does (10 ms after
- * it learned that there are entries, and 4,096 of them at a time); reads, leases, fills and writes are those of redis/src/serve.rs and read.rs. Measured: whatever the
- * engines do, and for how long the processor is busy with it. Keys are drawn from a thousand million by Zipf's law. docs/SCALE.md has the results.
+ * it learned that there are entries, and 4,096 of them at a time); reads, leases, fills and writes are those of redis/src/serve.rs and read.rs. Measured: what the
+ * engines do, and how much CPU time invalidations take. Keys are drawn from a billion by Zipf's law. docs/SCALE.md has the results.
  */
 #define _DEFAULT_SOURCE
 #include <kvlight.h>
@@ -23,7 +23,7 @@ static const double KEYS = 1e9, EXPONENT = 0.99;
 /* ---- What happens when */
 
 struct process;
-enum kind { LOOKED_UP, CLAIMED, STORED, LOADED, HEARS };
+enum kind { LOOKED_UP, CLAIMED, STORED, LOADED, READ_LOG };
 
 struct event {
     int64_t at;
@@ -87,7 +87,7 @@ static struct event *first_event(void)
 /* ---- The server */
 
 struct cell {
-    uint64_t key; /* 0: unused; else the key and 1 */
+    uint64_t key; /* 0: unused; else the key plus 1 */
     uint64_t token, epoch;
     int64_t lease_until; /* 0: an entry, or nothing if `len` is 0 */
     struct process *holder; /* of the lease */
@@ -126,7 +126,7 @@ struct process {
     kvl_cache_t *cache;
     size_t position; /* in the log */
     int is_listening, is_cut_off;
-    uint64_t leased[LEASES]; /* the keys that it was last granted leases of */
+    uint64_t leased[LEASES]; /* the keys whose leases it was granted most recently */
     size_t leased_len;
 };
 
@@ -138,8 +138,8 @@ static int load_ms = LOAD_MS, has_leases = 1;
 
 /* The counters. */
 static struct {
-    uint64_t fetches, answered, local, loads, looks, keys_looked_up, hits, leased, fills, log_looks, heard, held, written;
-    double busy_s; /* with what was heard */
+    uint64_t fetches, answered, local, loads, lookups, keys_looked_up, hits, leased, fills, log_reads, received, held, written;
+    double busy_s; /* the CPU time of invalidations */
     uint64_t late[MOST_LATE], waited[MOST_LATE];
 } seen;
 
@@ -169,7 +169,7 @@ static double area(double x)
     return (pow(x, 1 - EXPONENT) - 1) / (1 - EXPONENT);
 }
 
-/* A key by Zipf's law, by rejection: its rank. */
+/* Draws a key by Zipf's law, by rejection, and returns its rank, counted from 0. */
 static uint64_t zipf(void)
 {
     double least = area(1.5) - 1, most = area(KEYS + 0.5);
@@ -189,7 +189,7 @@ static uint64_t key_of(const kvl_slice_t *slice)
     return key;
 }
 
-static void tell(uint64_t key, struct process *source)
+static void notify(uint64_t key, struct process *source)
 {
     if (notices_len == notices_room) {
         notices_room = notices_room * 2 + 4096;
@@ -200,7 +200,7 @@ static void tell(uint64_t key, struct process *source)
     for (int i = 0; i < count; i++)
         if (processes[i].is_listening && !processes[i].is_cut_off) {
             processes[i].is_listening = 0;
-            event(HEARS, NOTIFY_MS + 1, &processes[i]);
+            event(READ_LOG, NOTIFY_MS + 1, &processes[i]);
         }
 }
 
@@ -213,7 +213,7 @@ static void give_back(struct process *process, uint64_t key)
 }
 
 /* Reads the log. Returns whether there is more. */
-static int hear(struct process *process)
+static int read_log(struct process *process)
 {
     static uint64_t keys[LOOK];
     static kvl_slice_t slices[LOOK];
@@ -242,8 +242,8 @@ static int hear(struct process *process)
     seen.busy_s += processor_s() - began;
     kvl_cache_stats(process->cache, &after, sizeof after);
     seen.held += after.removed_removed - before.removed_removed;
-    seen.heard += n;
-    seen.log_looks++;
+    seen.received += n;
+    seen.log_reads++;
     return process->position < notices_len;
 }
 
@@ -259,7 +259,7 @@ static void look_up(struct event *event_, int claims)
     const kvl_slice_t *keys = kvl_l2_request_keys(request);
     size_t n = kvl_l2_request_len(request), left = 0;
 
-    seen.looks += !claims;
+    seen.lookups += !claims;
     for (size_t i = 0; i < n; i++) {
         struct cell *cell = cell_of(key_of(&keys[i]));
         int is_of_now = cell->epoch == epoch, is_lease = is_of_now && cell->lease_until > now_ms;
@@ -322,11 +322,11 @@ static void store(struct event *event_)
         cell->token = ++tokens;
         cell->epoch = epoch;
         if (kind != KVL_L2_FILL)
-            tell(key_of(&keys[i]), event_->process);
+            notify(key_of(&keys[i]), event_->process);
     }
     if (kind == KVL_L2_CLEAR) {
         epoch++;
-        tell(UINT64_MAX, event_->process);
+        notify(UINT64_MAX, event_->process);
     }
     kvl_l2_request_finish(request);
     kvl_l2_request_release(request);
@@ -400,9 +400,9 @@ static void tick(void)
         case CLAIMED: look_up(event_, 1); break;
         case STORED: store(event_); break;
         case LOADED: load(event_); break;
-        case HEARS:
-            if (hear(event_->process))
-                event(HEARS, 1, event_->process);
+        case READ_LOG:
+            if (read_log(event_->process))
+                event(READ_LOG, 1, event_->process);
             else
                 event_->process->is_listening = 1, event_->process->is_cut_off = 0;
             break;
@@ -475,7 +475,7 @@ static void show_fan_out(int seconds)
 {
     struct process *sleeper = &processes[0];
 
-    /* Runs until the stores are nearly full. */
+    /* 400 fetches in each process: no store of 1,000 entries is full after them. */
     work(WARM_S, 0);
     memset(&seen, 0, sizeof seen);
     /* One process receives no notices meanwhile. */
@@ -484,34 +484,34 @@ static void show_fan_out(int seconds)
     work(seconds, WRITES_PER_S);
     double all = (double)seen.fetches;
     printf("\n%d processes, %d fetches a second each, %d writes a second in all, for %d s\n", count, FETCHES_PER_S, WRITES_PER_S, seconds);
-    printf("  fetches answered by the own store %.1f %%, by the servers %.1f %%, by the source %.1f %%\n", 100 * (double)seen.local / all,
+    printf("  fetches answered by the process's own store %.1f %%, by the servers %.1f %%, by the source %.1f %%\n", 100 * (double)seen.local / all,
            100 * (double)seen.hits / all, 100 * (double)seen.loads / all);
-    printf("  looks at the servers %.0f a second, of %.2f keys; fills %.0f a second\n", (double)seen.looks / seconds,
-           (double)seen.keys_looked_up / (double)seen.looks, (double)seen.fills / seconds);
-    printf("  each process looks at the log %.1f times a second and hears of %.1f keys each time, of which it holds %.3f %%\n",
-           (double)seen.log_looks / seconds / count, (double)seen.heard / (double)seen.log_looks, 100 * (double)seen.held / (double)seen.heard);
-    printf("  a change is heard of after %d ms (p50), %d ms (p99); the processor is busy with it for %.2f us a key and process\n",
-           (int)percentile(seen.late, 0.5), (int)percentile(seen.late, 0.99), seen.busy_s * 1e6 / (double)seen.heard);
+    printf("  lookups in the servers: %.0f a second, %.2f keys each; fills %.0f a second\n", (double)seen.lookups / seconds,
+           (double)seen.keys_looked_up / (double)seen.lookups, (double)seen.fills / seconds);
+    printf("  each process reads the log %.1f times a second and receives %.1f keys each time, of which it holds %.3f %%\n",
+           (double)seen.log_reads / seconds / count, (double)seen.received / (double)seen.log_reads, 100 * (double)seen.held / (double)seen.received);
+    printf("  a change arrives after %d ms (p50), %d ms (p99); it costs %.2f us of CPU per key and process\n",
+           (int)percentile(seen.late, 0.5), (int)percentile(seen.late, 0.99), seen.busy_s * 1e6 / (double)seen.received);
     memset(&seen, 0, sizeof seen);
     size_t missed = notices_len - sleeper->position;
     int64_t began = now_ms;
-    event(HEARS, 1, sleeper);
+    event(READ_LOG, 1, sleeper);
     while (sleeper->is_cut_off)
         tick();
-    printf("  one that was cut off for that time catches up on %zu changes in %d ms, the processor being busy for %.1f ms\n", missed,
+    printf("  one that was cut off for that time catches up on %zu changes in %d ms, which costs %.1f ms of CPU\n", missed,
            (int)(now_ms - began), seen.busy_s * 1e3);
 }
 
 static void show_epoch(void)
 {
-    printf("\na clear, after which nothing that is stored is valid (loads from the source, and looks for others' loads, in each second)\n");
+    printf("\na clear, after which nothing that is stored is valid (loads from the source, and waits for others' loads, in each second)\n");
     settle();
     for (int second = -1; second < 4; second++) {
         if (second == 0)
             kvl_cache_clear(processes[1].cache);
         memset(&seen, 0, sizeof seen);
         work(1, 0);
-        printf("  second %2d: %8llu loads, %6llu waits, a fetch takes %d ms (p50), %d ms (p99)\n", second, (unsigned long long)seen.loads,
+        printf("  second %2d: %8llu loads, %6llu waits for others' loads, a fetch takes %d ms (p50), %d ms (p99)\n", second, (unsigned long long)seen.loads,
                (unsigned long long)seen.leased, (int)percentile(seen.waited, 0.5), (int)percentile(seen.waited, 0.99));
     }
 }
@@ -533,8 +533,8 @@ static void show_cold_key(void)
                     tick();
             }
             settle();
-            printf("  %s a load of %3d ms: %4llu loads, %6llu looks at the servers; a fetch takes %d ms (p50), %d ms (p99)\n",
-                   has_leases ? "with leases,   " : "without leases,", load_ms, (unsigned long long)seen.loads, (unsigned long long)seen.looks,
+            printf("  %s a load of %3d ms: %4llu loads, %6llu lookups in the servers; a fetch takes %d ms (p50), %d ms (p99)\n",
+                   has_leases ? "with leases,   " : "without leases,", load_ms, (unsigned long long)seen.loads, (unsigned long long)seen.lookups,
                    (int)percentile(seen.waited, 0.5), (int)percentile(seen.waited, 0.99));
         }
 }
@@ -550,7 +550,7 @@ int main(int argc, char **argv)
     show_fan_out(seconds);
     show_epoch();
     show_cold_key();
-    printf("\nThe simulation took %.0f s of a processor.\n", processor_s() - began);
+    printf("\nThe simulation took %.0f s of CPU time.\n", processor_s() - began);
     for (int i = 0; i < count; i++) {
         kvl_cache_release(processes[i].cache);
         kvl_tasks_dispose(processes[i].tasks);
