@@ -1,4 +1,4 @@
-//! Activates mutants, each in separate processes, and runs the tests. A mutant that makes a test fail or hang is found.
+//! Activates mutants, each in separate processes, and runs the tests. A mutant that makes a test fail or hang is killed.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ pub fn run(list: &Path, [seed, count, seconds]: [u64; 3], programs: &[&str]) {
     let mut rows: Vec<&str> = text.lines().collect();
     rows.sort_by_cached_key(|row| lot(row, seed));
     rows.truncate(count as usize);
-    // A program that fails without an active mutant would find every mutant.
+    // A program that fails without an active mutant would kill every mutant.
     for program in programs {
         assert!(passes(program, "0", seconds), "{program} fails without any mutant");
     }
@@ -32,11 +32,11 @@ pub fn run(list: &Path, [seed, count, seconds]: [u64; 3], programs: &[&str]) {
     };
     thread::scope(|hunters| (0..thread::available_parallelism().map_or(1, usize::from)).for_each(|_| drop(hunters.spawn(hunter))));
     let survivors = survivors.into_inner();
-    println!("seed {seed}: {} tried, {} found, {survivors} survived", rows.len(), rows.len() - survivors);
+    println!("seed {seed}: {} tried, {} killed, {survivors} survived", rows.len(), rows.len() - survivors);
 }
 
-/// The lot of a mutant depends only on its description, not on the number of mutants or its line, so that changes elsewhere do not change
-/// which ones are drawn. FNV-1a (Fowler, Noll, Vo), mixed by SplitMix64 (Steele, Lea, Flood).
+/// A mutant's place in the draw. It depends only on its description, not on the number of mutants or its line, so that changes elsewhere do
+/// not change which ones are drawn. FNV-1a (Fowler, Noll, Vo), mixed by SplitMix64 (Steele, Lea, Flood).
 fn lot(row: &str, seed: u64) -> u64 {
     let (_, mutant) = row.split_once('\t').expect("a row begins with a number");
     let (place, change) = mutant.split_once('\t').expect("a row has a place and a change");
