@@ -40,7 +40,7 @@ namespace Kvlight
         private static string Load()
         {
             if (IntPtr.Size != 8)
-                throw new DllNotFoundException("kvlight: this package needs a process of 64 bits");
+                throw new DllNotFoundException("kvlight: this package needs a 64-bit process");
             var tried = new List<string>();
             foreach (string path in Candidates())
             {
@@ -96,7 +96,7 @@ namespace Kvlight
             // Before all functions are bound, since another version may lack some.
             IntPtr number = Symbol(library, "kvl_version_number");
             if (number == IntPtr.Zero)
-                throw new DllNotFoundException($"kvlight: {path} is another library: it has no kvl_version_number");
+                throw new DllNotFoundException($"kvlight: {path} is not kvlight: it has no kvl_version_number");
             var theirs = Marshal.GetDelegateForFunctionPointer<NativeApi.kvl_version_number_fn>(number)();
             if (theirs / 1000 != NativeApi.VERSION_NUMBER / 1000)
             {
@@ -159,7 +159,7 @@ namespace Kvlight
 
         private static IntPtr Symbol(IntPtr library, string name) => IsWindows ? GetProcAddress(library, name) : dlsym(library, name);
 
-        // libdl.so.2 exists on every Linux with glibc; on macOS a mapping of the runtime finds it as part of the system's library.
+        // libdl.so.2 exists on every Linux with glibc; on macOS these functions are in libSystem.
 
         [DllImport("libdl.so.2", EntryPoint = "dlopen")]
         private static extern IntPtr dlopen_linux([MarshalAs(UnmanagedType.LPStr)] string path, int flags);

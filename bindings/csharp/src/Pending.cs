@@ -186,7 +186,7 @@ namespace Kvlight
             order = new Serial(engine.Report);
         }
 
-        /// <summary>Only records the status: the results of the open keys follow.</summary>
+        /// <summary>Only notes the cancellation: the results of the remaining keys still follow.</summary>
         protected override void EndCancelled(CancellationToken token)
         {
             cancellation = token;

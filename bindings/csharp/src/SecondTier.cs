@@ -21,7 +21,7 @@ namespace Kvlight
         /// <returns>The result for each key, in their order. A null element, or null instead of the list, stands for no entry.</returns>
         IReadOnlyList<TierFound> Read(IReadOnlyList<TierWanted> keys);
 
-        /// <summary>Stores what was loaded; if it is conditional, only what has the token of its key.</summary>
+        /// <summary>Stores what was loaded: if IsConditional, only entries whose token still belongs to the key.</summary>
         /// <param name="entries">The entries.</param>
         /// <returns>For each entry whether it was stored, in their order; null: all were.</returns>
         IReadOnlyList<bool> Fill(IReadOnlyList<TierEntry> entries);
@@ -81,7 +81,7 @@ namespace Kvlight
     /// <summary>The result of looking a key up in a second tier.</summary>
     public sealed class TierFound
     {
-        /// <summary>A TTL that is not known: the whole TTL with which the entry was written is taken to be left.</summary>
+        /// <summary>The remaining TTL is unknown: the full TTL with which the entry was written is assumed.</summary>
         public const long TtlUnknown = NativeApi.L2_TTL_UNKNOWN;
 
         /// <summary>The key has no entry, and another process has its lease: it is looked up again, for at most L2WaitMs.</summary>
@@ -103,7 +103,7 @@ namespace Kvlight
         /// <summary>The key has an entry.</summary>
         /// <param name="data">The data of its entry.</param>
         /// <param name="ttlLeftMs">What is left of its TTL, in milliseconds; -1: it does not expire.</param>
-        /// <param name="token">Stands for this very entry, for a fill that may replace it; null: nothing does.</param>
+        /// <param name="token">Identifies this entry, for a fill that may replace it; null: there is no token.</param>
         /// <returns>What is known of the key.</returns>
         public static TierFound Hit(byte[] data, long ttlLeftMs = TtlUnknown, byte[] token = null) =>
             new TierFound(data ?? throw new ArgumentNullException(nameof(data)), ttlLeftMs, token);
