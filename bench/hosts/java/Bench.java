@@ -18,14 +18,14 @@ import kvlight.Config;
 import kvlight.Keys;
 import kvlight.Tasks;
 
-/** Compares kvlight for Java with Caffeine's AsyncLoadingCache: prints lines of work, library and CPU nanoseconds for each key. */
+/** Compares kvlight for Java with Caffeine's AsyncLoadingCache: prints lines of work, library and CPU nanoseconds per key. */
 final class Bench {
     private static final int KEYS = 100_000;
     private static final int ROUNDS = 5;
     private static final int ABSENT = 1_000;
     private static final int BATCHES = 20;
     /** Rounds that are not counted, in which the JVM compiles. */
-    private static final int WARMING = 3;
+    private static final int WARM_UP = 3;
 
     private static final OperatingSystemMXBean SYSTEM = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     private static final Map<String, List<Double>> FIGURES = new LinkedHashMap<>();
@@ -91,14 +91,14 @@ final class Bench {
             caffeine.put(key, CompletableFuture.completedFuture(new String[] {key}));
         }
         Collections.shuffle(order, new Random(1));
-        for (int turn = -WARMING; turn < ROUNDS; turn++) {
+        for (int turn = -WARM_UP; turn < ROUNDS; turn++) {
             measured(turn, "resident get", "kvlight", KEYS, () -> order.forEach(tasks::get));
             measured(turn, "resident get", "Caffeine", KEYS, () -> order.forEach(key -> caffeine.synchronous().getIfPresent(key)));
             // Few enough for the processor's caches.
             List<String> hot = order.subList(0, 1_000);
             measured(turn, "get, of 1,000 keys", "kvlight", KEYS, () -> repeated(hot, tasks::get));
             measured(turn, "get, of 1,000 keys", "Caffeine", KEYS, () -> repeated(hot, key -> caffeine.synchronous().getIfPresent(key)));
-            measured(turn, "get, of 1,000 keys", "an empty call of C", KEYS, () -> repeated(hot, key -> kvl_version_number()));
+            measured(turn, "get, of 1,000 keys", "a bare call into C", KEYS, () -> repeated(hot, key -> kvl_version_number()));
             measured(turn, "resident fetch", "kvlight", KEYS, () -> order.forEach(key -> tasks.fetch(key).join()));
             measured(turn, "resident fetch", "Caffeine", KEYS, () -> order.forEach(key -> caffeine.get(key).join()));
             List<List<String>> ours = absent("ours", turn);
