@@ -4,8 +4,8 @@ import Foundation
 import KVLight
 import Testing
 
-/// An engine whose provider answers, or throws, according to a table.
-private func tabled(
+/// An engine whose provider answers, or throws, as scripted for each key.
+private func scripted(
     _ table: Locked<[String: Result<String?, any Error>]>, _ change: (inout KVLightTasks<String, String>.Config) -> Void
 ) -> KVLightTasks<String, String> {
     var config = KVLightTasks<String, String>.Config(
@@ -21,7 +21,7 @@ private func tabled(
     @Test func r02_aFallbackIsServedWhenTheProviderFails() async throws {
         let clock = ManualClock()
         let table = Locked<[String: Result<String?, any Error>]>(["a": .success("one"), "b": .success("two"), "c": .success("three")])
-        let tasks = tabled(table) {
+        let tasks = scripted(table) {
             $0.cache.timeToLive = .seconds(1)
             $0.cache.staleFor = .seconds(60)
             $0.cache.clock = clock
@@ -80,7 +80,7 @@ private func tabled(
 
     @Test func r07_theCircuitBreakerCanBeReadAndForced() async throws {
         let table = Locked<[String: Result<String?, any Error>]>(["a": .failure(Broken())])
-        let tasks = tabled(table) { $0.circuitBreaker = CircuitBreaker(.consecutive(1)) }
+        let tasks = scripted(table) { $0.circuitBreaker = CircuitBreaker(.consecutive(1)) }
         #expect(tasks.circuitBreaker == .closed)
         await #expect(throws: Broken.self) { try await tasks.fetch(key: "a") }
         #expect(tasks.circuitBreaker == .open)
@@ -92,11 +92,11 @@ private func tabled(
         #expect(tasks.circuitBreaker == .open)
         tasks.forceCircuitBreaker(nil)
         #expect(tasks.circuitBreaker == .closed)
-        let other = tabled(table) { $0.circuitBreaker = CircuitBreaker(.ratio(0.5, within: .seconds(1)), openFor: .seconds(1), probes: 2) }
+        let other = scripted(table) { $0.circuitBreaker = CircuitBreaker(.ratio(0.5, within: .seconds(1)), openFor: .seconds(1), probes: 2) }
         #expect(other.circuitBreaker == .closed)
     }
 
-    @Test func r08_requestsWaitForTheRate() async throws {
+    @Test func r08_requestsWaitForTheRateLimit() async throws {
         let clock = ManualClock()
         let calls = Locked<[[String]]>([])
         let tasks = echo(calls: calls, batch: 1) {
