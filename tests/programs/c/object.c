@@ -78,7 +78,7 @@ static void s12_lookups_return_objects_without_a_reference(kvl_validate_fn valid
     load(tasks, "null");
     CHECK(answers == 3);
     STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
-    CHECK(stats.misses == 4 && stats.hits == 0); /* the miss of the second lookup is that of the fetch */
+    CHECK(stats.misses == 4 && stats.hits == 0); /* kvl_tasks_get_object() counts no miss: the fetch that follows does */
 
     STATUS(kvl_cache_get_object(cache, KEY("object"), &object, &value), KVL_VALUE);
     CHECK(object == &mark && value == NULL);
@@ -108,7 +108,7 @@ static void s12_lookups_return_objects_without_a_reference(kvl_validate_fn valid
     STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.misses == 4 && stats.hits == 6 && stats.null_hits == 2 && stats.invalid_keys == (validator ? 2 : 0));
 
-    /* Nothing has kept the value. */
+    /* No lookup has kept a reference: the value is freed once it is removed. */
     CHECK(freed == 0);
     STATUS(kvl_cache_remove(cache, KEY("object")), KVL_OK);
     STATUS(kvl_cache_get_object(cache, KEY("object"), &object, &value), KVL_MISS);

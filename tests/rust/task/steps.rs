@@ -17,7 +17,7 @@ fn harness(set: impl FnOnce(&mut Settings)) -> Harness {
     harness
 }
 
-/// One slot and requests of 20 keys.
+/// One slot; requests have the default 20 keys.
 fn one_slot(settings: &mut Settings) {
     settings.tasks.max_running = 1;
 }
@@ -172,11 +172,11 @@ fn s19_f13b_a_search_that_passes_many_keys_is_done_in_steps() {
 }
 
 #[test]
-fn s19_f09_a_cancel_of_very_many_keys_goes_in_steps_from_the_last_key_on() {
+fn s19_f09_a_cancel_of_very_many_keys_goes_in_steps_from_the_last_key_backwards() {
     let (mut harness, waiter) = waiting(|_| {});
     harness.cancel(&waiter);
-    assert_eq!(waiter.polled().0, STEP, "so many in the first hold");
-    // An answer still counts for a key that was not reached, and fetches that join its load are not affected (F09, fault 24).
+    assert_eq!(waiter.polled().0, STEP, "the first hold settles one step's worth");
+    // An answer still counts for a key that was not reached, and fetches that join its load are not affected (F09, fault 24 in CONTRACT).
     harness.answer(0, "k5", "in time");
     let joined = harness.fetch("k100");
     let late = harness.fetch("k199");
@@ -184,7 +184,7 @@ fn s19_f09_a_cancel_of_very_many_keys_goes_in_steps_from_the_last_key_on() {
     assert!(finish_work(&mut harness) >= MANY / STEP - 1);
     let outcomes = waiter.outcomes();
     assert_eq!(outcomes[5], value("in time"));
-    // The finish left the other keys of its request unanswered before their turn; all others are cancelled.
+    // The finish settled the other keys of its request as unanswered before the cancel reached them; all others are cancelled.
     assert!(outcomes[20..].iter().filter(|said| **said != failed_with(Status::ERR_CANCELLED)).count() <= 20, "{outcomes:?}");
     assert!(outcomes.iter().all(|said| *said != Summary::Pending) && waiter.has_ended());
     answer_all(&mut harness);
@@ -268,7 +268,7 @@ fn s19_f11_pauses_that_end_at_one_instant_end_in_steps_and_requests_are_formed_a
     harness.advance_by(1, |harness| {
         steps += 1;
         assert_eq!(harness.requests.len(), 1, "a request was formed before all pauses ended");
-        // Others that come in between find a table that works.
+        // Writes that come in between find a consistent table.
         harness.put(&format!("k{}", MANY - steps), "put");
     });
     assert!(steps >= MANY / (STEP + 4), "{steps} steps");
