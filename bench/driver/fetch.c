@@ -2,11 +2,11 @@
  *
  *     fetch WORK ROUNDS SECONDS
  *
- * WORK    absent     1,000 absent keys in one call, an instant provider, 64 keys a request, one worker: ns for each key.
+ * WORK    absent     1,000 absent keys in one call, an instant provider, 64 keys per request, one worker: ns per key.
  *                    The channel designs have one worker too; the async peers load on the calling thread
- *         resident   1,000 resident keys in one call, the async peers one after the other: ns for each key
+ *         resident   1,000 resident keys in one call, the async peers one key after the other: ns per key
  *         trip       one absent key, loaded by another thread and waited for: the median ns of 200
- *         waiters    100 fetches of one key that is being loaded, from the first call to the last answer: ns for each waiter.
+ *         waiters    100 fetches of one key that is being loaded, from the first call to the last answer: ns per waiter.
  *                    Everything on one thread, with events polled from a queue, like the peers' executor
  *
  * Prints, per round and subject, `run SUBJECT NANOSECONDS`, and `lost SUBJECT` for each run that is discarded because this

@@ -2,11 +2,11 @@
  *
  *     invalidation URL PROCESSES WRITES_PER_SECOND SECONDS
  *
- * Each process has an engine that holds the same records. Another process writes at a steady rate; every 20th write is of such a record, each of them
- * once, and the others are of records that no process holds. The time from the call of the put until a process's removal listener has
+ * Each process has an engine that holds the same records. Another process writes at a steady rate: every 20th write goes to the next of these
+ * records, so each is written once, and the others go to records that no process holds. The time from the call of the put until a process's removal listener has
  * the old value is one delay: so the writer's queue, the server, the log's pause (`notify_ms`) and the listener's thread are part of it.
  *
- * Prints PROCESSES WRITES_PER_SECOND, the rate that was reached, the share of the delays that were seen, p50, p99 and the longest in ms, and how much of
+ * Prints PROCESSES WRITES_PER_SECOND, the rate that was reached, the share of the delays that were observed, p50, p99 and the longest in ms, and how much of
  * the machine was idle in %.
  */
 #define _DEFAULT_SOURCE
@@ -88,7 +88,7 @@ struct engine {
     kvl_tasks_t *tasks;
 };
 
-static struct engine engine(const char *url, int hears)
+static struct engine engine(const char *url, int listens)
 {
     struct engine engine = { NULL, NULL };
     kvl_config_t *config = NULL;
@@ -98,7 +98,7 @@ static struct engine engine(const char *url, int hears)
     kvl_config_set_provider(config, provide, NULL, NULL);
     kvl_config_set_int(config, "l2.timeout_ms", 60000);
     kvl_config_set_int(config, "l2.wait_ms", 60000);
-    if (hears)
+    if (listens)
         kvl_config_set_removal_listener(config, removed, NULL, NULL);
     if (kvl_redis_use(config, url, &engine.redis, &error) < 0 || kvl_tasks_new(config, &engine.tasks, &error) < 0) {
         fprintf(stderr, "%s\n", kvl_error_message(error));

@@ -67,7 +67,7 @@ static double waited(int account)
 }
 
 /* alternately looks a key up and puts one, until it is stopped */
-static void *look(void *unused)
+static void *look_up_and_put(void *unused)
 {
     unsigned turn = 0;
     int own = account_of_this_thread();
@@ -95,7 +95,7 @@ static double longest_while(void (*work)(void), double *took)
     pthread_t thread;
     atomic_store(&stop, 0);
     longest = 0;
-    pthread_create(&thread, NULL, look, NULL);
+    pthread_create(&thread, NULL, look_up_and_put, NULL);
     *took = now();
     work();
     *took = now() - *took;
@@ -145,7 +145,7 @@ static void clear(void) { must(kvl_cache_clear(cache)); }
 static void trim(void) { must(kvl_cache_trim(cache, 0.01)); }
 static void resize(void) { must(kvl_cache_resize(cache, 9, -1)); }
 
-/* The cost limit changes the number of shards, since each has a mebibyte of it at least. A quarter of the entries fit both limits. */
+/* The cost limit changes the number of shards, since each shard has a mebibyte of it at least. A quarter of the entries fit both limits. */
 static int64_t limit_for_a_quarter(void) { return (int64_t)(entries / 4 * 192); }
 static void change_shards(void)
 {

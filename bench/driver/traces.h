@@ -5,7 +5,7 @@
  *   scan                    zipf-0.9, and from time to time a scan of keys that are not used again
  *   loop                    a quarter more keys than fit, in order, repeatedly
  *   shift                   zipf-0.9, with slowly changing popularity
- *   a path                  a file with one key a line
+ *   a path                  a file with one key per line
  */
 #ifndef BENCH_TRACES_H
 #define BENCH_TRACES_H
@@ -17,7 +17,7 @@ struct trace {
     size_t len;
 };
 
-/* The rank, of `keys` ones, that a random number selects; `sums` are the running sums of their weights. */
+/* Returns the rank, from 0 to `keys` - 1, that a random number selects; `sums` are the running sums of the ranks' weights. */
 static size_t rank_of(const double *sums, size_t keys, uint64_t random)
 {
     size_t low = 0, high = keys - 1;
@@ -68,10 +68,10 @@ static struct trace trace_of_file(const char *path)
 /* Creates a trace. `room`: the capacity of the caches. */
 static struct trace trace_make(const char *name, size_t keys, size_t room)
 {
-    enum { LOOKUPS_A_KEY = 20, PERIOD = 10000 };
+    enum { LOOKUPS_PER_KEY = 20, PERIOD = 10000 };
     if (strchr(name, '/'))
         return trace_of_file(name);
-    struct trace trace = {NULL, LOOKUPS_A_KEY * keys};
+    struct trace trace = {NULL, LOOKUPS_PER_KEY * keys};
     double *sums = malloc(keys * sizeof *sums), sum = 0;
     trace.keys = malloc(trace.len * sizeof *trace.keys);
     if (!sums || !trace.keys)
@@ -79,7 +79,7 @@ static struct trace trace_make(const char *name, size_t keys, size_t room)
     int scans = strcmp(name, "scan") == 0, shifts = strcmp(name, "shift") == 0, loops = strcmp(name, "loop") == 0;
     double exponent = scans || shifts || loops ? 0.9 : strncmp(name, "zipf-", 5) == 0 ? atof(name + 5) : 0;
     if (exponent <= 0)
-        DIE("what trace is %s?", name);
+        DIE("unknown trace %s", name);
     for (size_t i = 0; i < keys; i++)
         sums[i] = sum += 1 / pow((double)(i + 1), exponent);
     size_t scanned = 0;
