@@ -121,14 +121,14 @@ namespace Kvlight
                 TierFound one = found?[i];
                 if (one == TierFound.Leased)
                 {
-                    Tell(NativeApi.kvl_l2_request_leased(handle, i));
+                    CheckAnswer(NativeApi.kvl_l2_request_leased(handle, i));
                     continue;
                 }
                 byte[] token = one == null ? Array.Empty<byte>() : one.Token;
                 fixed (byte* stamp = token)
                 {
                     if (one?.Data == null)
-                        Tell(NativeApi.kvl_l2_request_miss(handle, i, stamp, token.Length));
+                        CheckAnswer(NativeApi.kvl_l2_request_miss(handle, i, stamp, token.Length));
                     else
                         Hit(i, one, stamp, token.Length);
                 }
@@ -142,17 +142,17 @@ namespace Kvlight
             fixed (byte* data = found.Data)
             {
                 int status = NativeApi.kvl_l2_request_payload(handle, at, data, found.Data.Length, &payload, &length);
-                Tell(status);
+                CheckAnswer(status);
                 if (status == NativeApi.NULL)
                 {
-                    Tell(NativeApi.kvl_l2_request_hit(handle, at, data, found.Data.Length, found.TtlLeftMs, token, tokenLength));
+                    CheckAnswer(NativeApi.kvl_l2_request_hit(handle, at, data, found.Data.Length, found.TtlLeftMs, token, tokenLength));
                     return;
                 }
                 V value = default(V);
                 if (status != NativeApi.OK || !Decoded(Utf8.Copy(payload, length), ref value))
                 {
                     // No entry of this key, or one that cannot be decoded.
-                    Tell(NativeApi.kvl_l2_request_hit(handle, at, null, 0, found.TtlLeftMs, token, tokenLength));
+                    CheckAnswer(NativeApi.kvl_l2_request_hit(handle, at, null, 0, found.TtlLeftMs, token, tokenLength));
                     return;
                 }
                 long cost = tasks.CostOf(value, null);
@@ -163,7 +163,7 @@ namespace Kvlight
                     IntPtr made = engine.NewValue(value, cost);
                     try
                     {
-                        Tell(NativeApi.kvl_l2_request_hit_object(handle, at, data, found.Data.Length, found.TtlLeftMs, token, tokenLength, made));
+                        CheckAnswer(NativeApi.kvl_l2_request_hit_object(handle, at, data, found.Data.Length, found.TtlLeftMs, token, tokenLength, made));
                     }
                     finally
                     {
@@ -215,7 +215,7 @@ namespace Kvlight
             for (int i = 0; stored != null && i < places.Count; i++)
             {
                 if (!stored[i])
-                    Tell(NativeApi.kvl_l2_request_refused(handle, places[i]));
+                    CheckAnswer(NativeApi.kvl_l2_request_refused(handle, places[i]));
             }
         }
 
@@ -224,7 +224,7 @@ namespace Kvlight
         {
             IntPtr value;
             int status = NativeApi.kvl_l2_request_value(handle, at, &value);
-            Tell(status);
+            CheckAnswer(status);
             if (status != NativeApi.VALUE)
                 return true; // The key is known to be absent.
             object kept = engine.Taken(value);
@@ -236,11 +236,11 @@ namespace Kvlight
             catch (Exception e)
             {
                 engine.Report(e);
-                Tell(NativeApi.kvl_l2_request_refused(handle, at));
+                CheckAnswer(NativeApi.kvl_l2_request_refused(handle, at));
                 return false;
             }
             fixed (byte* data = bytes)
-                Tell(NativeApi.kvl_l2_request_set_payload(handle, at, data, bytes.Length));
+                CheckAnswer(NativeApi.kvl_l2_request_set_payload(handle, at, data, bytes.Length));
             return true;
         }
 
@@ -254,7 +254,7 @@ namespace Kvlight
         }
 
         /// <summary>Checks the status of an answer. An answer that comes late or after the close is not the second tier's fault.</summary>
-        private static void Tell(int status)
+        private static void CheckAnswer(int status)
         {
             if (status != NativeApi.ERR_ALREADY_ANSWERED && status != NativeApi.ERR_CLOSED)
                 KvlightException.Check(status);

@@ -35,12 +35,12 @@ public interface SecondTier {
      * The key has an entry.
      *
      * @param data the data of its {@link Entry}
-     * @param ttlLeftMs the rest of its TTL, in milliseconds; -1: it does not expire; -2: not known
-     * @param token identifies this very entry, so that a fill can replace it; may be empty
+     * @param ttlLeftMs what is left of its TTL, in milliseconds; -1: it does not expire; -2: unknown, so the full TTL with which it was written is assumed
+     * @param token identifies this entry, for a fill that may replace it; empty: there is no token
      */
     record Hit(byte[] data, long ttlLeftMs, byte[] token) implements Found {
         /**
-         * A hit without a TTL and a token.
+         * A hit of which neither the remaining TTL nor a token is known.
          *
          * @param data the data of its {@link Entry}
          */
@@ -62,14 +62,14 @@ public interface SecondTier {
     /**
      * Returns whether {@link #fill} stores an entry only if its token still belongs to the key.
      *
-     * @return whether it compares
+     * @return whether it compares tokens
      */
     default boolean isConditional() {
         return false;
     }
 
     /**
-     * Returns whether {@link #read} grants a token for a key that is not there, to one reader at a time. With both, no older load ever replaces a newer
+     * Returns whether {@link #read} grants a lease (a token) for a key without an entry, to one reader at a time. With both, no older load ever replaces a newer
      * write, in whichever process.
      *
      * @return whether it grants leases
@@ -82,13 +82,13 @@ public interface SecondTier {
      * Looks keys up.
      *
      * @param keys the keys
-     * @return what is known of each, in their order; null in a place, or null alone, means that there is nothing
+     * @return the result for each key, in their order. A null element, or null instead of the list, stands for no entry
      * @throws Exception fails the request
      */
     List<? extends Found> read(List<Wanted> keys) throws Exception;
 
     /**
-     * Stores what was loaded; if it is conditional, only what has the token of its key.
+     * Stores what was loaded: if {@link #isConditional}, only entries whose token still belongs to the key.
      *
      * @param entries the entries
      * @return for each entry whether it was stored, in their order; null: all were
@@ -105,7 +105,7 @@ public interface SecondTier {
     void write(List<Entry> entries) throws Exception;
 
     /**
-     * Removes keys, whether they are there or not.
+     * Removes keys, some of which may not exist.
      *
      * @param keys the keys
      * @throws Exception fails the request, which is sent again

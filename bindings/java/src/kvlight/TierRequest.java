@@ -117,7 +117,7 @@ final class TierRequest<V> {
             if (one instanceof SecondTier.Hit hit) {
                 hit(i, hit);
             } else if (one instanceof SecondTier.Leased) {
-                tell(NativeApi.kvl_l2_request_leased(handle, i));
+                checkAnswer(NativeApi.kvl_l2_request_leased(handle, i));
             } else {
                 miss(i, one instanceof SecondTier.Vacant vacant ? vacant.token() : NOTHING);
             }
@@ -126,7 +126,7 @@ final class TierRequest<V> {
 
     private void miss(int at, byte[] token) {
         try (Scratch scratch = Scratch.of(token.length)) {
-            tell(NativeApi.kvl_l2_request_miss(handle, at, scratch.bytes(token), token.length));
+            checkAnswer(NativeApi.kvl_l2_request_miss(handle, at, scratch.bytes(token), token.length));
         }
     }
 
@@ -138,15 +138,15 @@ final class TierRequest<V> {
             long stamp = scratch.bytes(token);
             scratch.clear(2);
             int status = NativeApi.kvl_l2_request_payload(handle, at, bytes, data.length, scratch.out(0), scratch.out(1));
-            tell(status);
+            checkAnswer(status);
             if (status == NativeApi.NULL) {
-                tell(NativeApi.kvl_l2_request_hit(handle, at, bytes, data.length, hit.ttlLeftMs(), stamp, token.length));
+                checkAnswer(NativeApi.kvl_l2_request_hit(handle, at, bytes, data.length, hit.ttlLeftMs(), stamp, token.length));
                 return;
             }
             V value = status == NativeApi.OK ? decoded(Memory.bytes(scratch.longAt(0), scratch.longAt(1))) : null;
             if (value == null) {
                 // No entry of this key, or one that cannot be decoded.
-                tell(NativeApi.kvl_l2_request_hit(handle, at, 0, 0, hit.ttlLeftMs(), stamp, token.length));
+                checkAnswer(NativeApi.kvl_l2_request_hit(handle, at, 0, 0, hit.ttlLeftMs(), stamp, token.length));
                 return;
             }
             long cost = tasks.costOf(value, Terms.NONE);
@@ -156,7 +156,7 @@ final class TierRequest<V> {
             try {
                 long made = engine.newValue(value, cost, scratch);
                 try {
-                    tell(NativeApi.kvl_l2_request_hit_object(handle, at, bytes, data.length, hit.ttlLeftMs(), stamp, token.length, made));
+                    checkAnswer(NativeApi.kvl_l2_request_hit_object(handle, at, bytes, data.length, hit.ttlLeftMs(), stamp, token.length, made));
                 } finally {
                     NativeApi.kvl_value_release(made);
                 }
@@ -197,7 +197,7 @@ final class TierRequest<V> {
         }
         for (int i = 0; stored != null && i < places.size(); i++) {
             if (!stored.get(i)) {
-                tell(NativeApi.kvl_l2_request_refused(handle, places.get(i)));
+                checkAnswer(NativeApi.kvl_l2_request_refused(handle, places.get(i)));
             }
         }
     }
@@ -208,7 +208,7 @@ final class TierRequest<V> {
         try (Scratch scratch = Scratch.of(0)) {
             scratch.clear(1);
             int status = NativeApi.kvl_l2_request_value(handle, at, scratch.out(0));
-            tell(status);
+            checkAnswer(status);
             if (status != NativeApi.VALUE) {
                 return true; // The key is known to be absent.
             }
@@ -219,11 +219,11 @@ final class TierRequest<V> {
             bytes = Objects.requireNonNull(attached.encode.apply(value), "kvlight: the function that encodes values returned null");
         } catch (Throwable e) {
             engine.report(e);
-            tell(NativeApi.kvl_l2_request_refused(handle, at));
+            checkAnswer(NativeApi.kvl_l2_request_refused(handle, at));
             return false;
         }
         try (Scratch payload = Scratch.of(bytes.length)) {
-            tell(NativeApi.kvl_l2_request_set_payload(handle, at, payload.bytes(bytes), bytes.length));
+            checkAnswer(NativeApi.kvl_l2_request_set_payload(handle, at, payload.bytes(bytes), bytes.length));
         }
         return true;
     }
@@ -238,7 +238,7 @@ final class TierRequest<V> {
     }
 
     /** Checks the status of an answer. An answer that comes late or after the close is not the second tier's fault. */
-    private static void tell(int status) {
+    private static void checkAnswer(int status) {
         if (status != NativeApi.ERR_ALREADY_ANSWERED && status != NativeApi.ERR_CLOSED) {
             KvlightException.check(status);
         }
