@@ -1,4 +1,4 @@
-//! Compression of large entries: LZ4 blocks, behind the length of what they are made of.
+//! Compression of large entries: an LZ4 block after the length of the entry.
 //!
 //! ```text
 //!    0   4  the length of the entry, little-endian
@@ -9,14 +9,14 @@
 
 use lz4_flex::block;
 
-/// The bytes of the length.
+/// The number of bytes of the length.
 const PREFIX: usize = 4;
-/// The most bytes that one of a block can stand for, rounded up.
+/// The most bytes that one byte of a block can expand to, rounded up.
 const MOST_PER_BYTE: usize = 256;
-/// A compressed entry is this many eighths of its length at most; otherwise it is stored as it is.
+/// A compressed entry has at most this many eighths of the entry's own length; otherwise the entry is stored as it is.
 const MOST_EIGHTHS: usize = 7;
 
-/// An entry of at least so many bytes, compressed; `None`: it is smaller, or would hardly become so.
+/// Compresses an entry of at least `least` bytes; `None`: it is shorter, would hardly become shorter, or `least` is `None`.
 pub fn compressed(entry: &[u8], least: Option<usize>) -> Option<Vec<u8>> {
     let len = u32::try_from(entry.len()).ok()?;
     least.filter(|least| entry.len() >= *least)?;
@@ -27,7 +27,7 @@ pub fn compressed(entry: &[u8], least: Option<usize>) -> Option<Vec<u8>> {
     (data.len() <= entry.len() / 8 * MOST_EIGHTHS).then_some(data)
 }
 
-/// The entry that was compressed; `None`: it is damaged, or longer than `most`.
+/// Returns the entry that was compressed; `None`: the data are damaged, or the entry is longer than `most`.
 pub fn plain(data: &[u8], most: usize) -> Option<Vec<u8>> {
     let (len, packed) = data.split_first_chunk::<PREFIX>()?;
     let len = usize::try_from(u32::from_le_bytes(*len)).ok()?;

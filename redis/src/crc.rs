@@ -1,4 +1,4 @@
-//! CRC-16/XMODEM: by it a cluster distributes keys, and a damaged header is noticed.
+//! CRC-16/XMODEM, by which a cluster distributes keys among slots, and by which damage to a header is noticed.
 
 /// What each byte adds. A bit at a time would take long for keys of many kilobytes.
 const TABLE: [u16; 256] = {
@@ -16,7 +16,7 @@ const TABLE: [u16; 256] = {
     table
 };
 
-/// The checksum of these bytes. It differs wherever a run of up to 16 bits does.
+/// The checksum of these bytes. Damage to a run of up to 16 bits always changes it.
 pub fn crc16(bytes: &[u8]) -> u16 {
     let mut crc = 0u16;
     for byte in bytes {

@@ -14,9 +14,10 @@ pub struct Journal {
     keys: VecDeque<(u64, Box<[u8]>)>,
     /// The total length of the keys.
     bytes: usize,
-    /// All keys were cleared, or too many were written: everything is to be cleared again by the server that has the epoch.
+    /// All keys were cleared, or too many were written: everything is to be cleared again when the server that has the epoch returns.
     pub is_everything: bool,
-    /// Too many keys were written since the last clear, so it is to be done by any server: it is not known which of them it may lack.
+    /// Too many keys were written since the last clear. Any server may lack some of them, so the clear is to be repeated when any
+    /// server returns, not only the one that has the epoch.
     pub has_overflowed: bool,
     everything_at: u64,
 }

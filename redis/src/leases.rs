@@ -8,7 +8,7 @@ use redis::Pipeline;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// The number of leases that are remembered. Others expire after lease_ms.
+/// The maximum number of leases that are remembered. Others are not released early: they expire after lease_ms.
 const MOST: usize = 65_536;
 
 /// Leases by key.
@@ -64,7 +64,7 @@ pub fn give_back(worker: &Rc<Worker>, unused: Vec<Unused>) {
     }
     let worker = worker.clone();
     tokio::task::spawn_local(async move {
-        // Keys of one server together; each server has few.
+        // The leases in one server together, by one pipeline, and then those in the next one.
         let mut left = unused;
         while let Some(first) = left.first() {
             let Some(link) = worker.link_of(&worker.names.entry(&first.key)) else {

@@ -74,7 +74,7 @@ class Turnstile(Proxy):
         super().__init__(server)
 
     def let_through(self, turns):
-        """So many more from now on; None: all."""
+        """Lets so many more round trips through from now on; None: all."""
         with self.changed:
             self.turns, self.allowed = 0, turns
             self.changed.notify_all()

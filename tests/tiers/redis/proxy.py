@@ -14,7 +14,7 @@ import threading
 ADDRESS = "127.0.0.2"
 # What a server of the cluster is started with.
 ANNOUNCED = ("--cluster-announce-hostname", ADDRESS, "--cluster-preferred-endpoint-type", "hostname")
-# The interval at which held back data is checked.
+# The interval, in seconds, at which a connection that is held up checks whether the fault has ended.
 TICK = 0.02
 # Connections that end while a task waits for them are expected here.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
