@@ -2065,7 +2065,7 @@ KVL_API kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64
 /* ---- The cache: tags, and all entries ------------------------------------------------------------------------------ */
 
 /**
- * Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored meanwhile, and
+ * Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored while it runs, and
  * reports them with KVL_CAUSE_TAG. Takes time in proportion to their number, and holds no lock for more than 64 of them at once.
  *
  * An answer to a request that the provider has now is not stored if it carries the tag, because it may be older than this call. Fetches
@@ -2088,7 +2088,8 @@ kvl_status_t kvl_cache_remove_tag(kvl_cache_t *cache,
 
 /**
  * Expires all entries with a tag, as kvl_cache_expire() does for one key: the next fetch of each key loads it, and its old value stays as
- * a fallback for `stale.ttl_ms`. In all other respects like kvl_cache_remove_tag().
+ * a fallback for `stale.ttl_ms`. What leaves the store is reported with KVL_CAUSE_EXPIRED, not with KVL_CAUSE_TAG. In all other respects like
+ * kvl_cache_remove_tag().
  *
  * @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param tag          [borrowed] `tag_len` bytes.

@@ -1,4 +1,4 @@
-//! Removes or expires entries in groups: those with a tag, or all of them (rules R11, R12).
+//! Removes or expires the entries with a tag; expires all entries (rules R11, R12).
 
 use super::constants::{KVL_LABEL_MAX, kvl_status_t};
 use super::guard::{Caller, guard};
@@ -19,7 +19,7 @@ impl Caller {
     }
 }
 
-/// Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored meanwhile, and
+/// Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored while it runs, and
 /// reports them with KVL_CAUSE_TAG. Takes time in proportion to their number, and holds no lock for more than 64 of them at once.
 ///
 /// An answer to a request that the provider has now is not stored if it carries the tag, because it may be older than this call. Fetches
@@ -50,7 +50,8 @@ pub unsafe extern "C" fn kvl_cache_remove_tag(
 }
 
 /// Expires all entries with a tag, as kvl_cache_expire() does for one key: the next fetch of each key loads it, and its old value stays as
-/// a fallback for `stale.ttl_ms`. In all other respects like kvl_cache_remove_tag().
+/// a fallback for `stale.ttl_ms`. What leaves the store is reported with KVL_CAUSE_EXPIRED, not with KVL_CAUSE_TAG. In all other respects like
+/// kvl_cache_remove_tag().
 ///
 /// @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param tag          [borrowed] `tag_len` bytes.
