@@ -27,7 +27,8 @@ final class RedisTier
     private static ?FFI $loaded = null;
 
     private readonly FFI $ffi;
-    private readonly CData $redis;
+    /** null once it is freed: PHP destroys what a collected cycle or a script that ends has left in any order, this maybe before its Tasks */
+    private ?CData $redis = null;
     private readonly CData $found;
     private readonly CData $count;
 
@@ -35,7 +36,7 @@ final class RedisTier
     {
         $library = Library::functions();
         $this->ffi = self::$loaded ??= self::load();
-        [$redis, $error] = [$this->ffi->new('void *[1]'), $this->ffi->new('void *[1]')];
+        [$redis, $error] = [Library::variable('void *'), Library::variable('kvl_error_t *')];
         $status = $this->ffi->kvl_redis_open($url, null, $redis, $error);
         if ($status < 0) {
             $reason = $error[0] === null ? null : $library->cast('kvl_error_t *', $error[0]);
@@ -51,8 +52,9 @@ final class RedisTier
     /** In a forked child this does nothing. */
     public function __destruct()
     {
-        if (isset($this->redis)) {
+        if ($this->redis !== null) {
             $this->ffi->kvl_redis_free($this->redis);
+            $this->redis = null;
         }
     }
 
@@ -91,7 +93,9 @@ final class RedisTier
     /** Ends the connection, and waits for its thread. It uses no engine any more. */
     public function stop(): void
     {
-        $this->ffi->kvl_redis_stop($this->redis);
+        if ($this->redis !== null) {
+            $this->ffi->kvl_redis_stop($this->redis);
+        }
     }
 
     /**
@@ -101,7 +105,7 @@ final class RedisTier
      */
     public function serve(CData $request): ?array
     {
-        if ($this->ffi->kvl_redis_serve($this->redis, $request, $this->found, $this->count) < 0) {
+        if ($this->redis === null || $this->ffi->kvl_redis_serve($this->redis, $request, $this->found, $this->count) < 0) {
             return null;
         }
         $all = [];
@@ -120,7 +124,8 @@ final class RedisTier
     public function state(): array
     {
         $library = Library::functions();
-        $out = $this->ffi->new('void *[1]');
+        Library::check($this->redis === null ? Native::ERR_CLOSED : 0);
+        $out = Library::variable('void *');
         Library::check($this->ffi->kvl_redis_state($this->redis, $out));
         $text = $library->cast('kvl_value_t *', $out[0]);
         try {

@@ -139,6 +139,15 @@ def refuses(world, command, environment):
     assert said.startswith("ready") or "tried libkvlight_redis.so" in said or "/libkvlight_redis.so" in said, said
 
 
+def ends_without_close(world, command, environment):
+    """What PHP destroys by itself, in an order of its own: a collected cycle, and what is there at the end."""
+    program = os.path.join(PROGRAMS, "php_ends.php")
+    url = world.server().url()
+    for what in ("cycle", "exit"):
+        ended = subprocess.run([*command[:-1], program, url, what], capture_output=True, text=True, timeout=60, env={**os.environ, **environment})
+        assert (ended.returncode, ended.stdout) == (0, "ends\n"), f"{what}: {ended.returncode}, {ended.stdout}{ended.stderr}"
+
+
 def main():
     signal.signal(signal.SIGTERM, kill_all)
     passed = failed = 0
@@ -154,7 +163,10 @@ def main():
             print(f"not ok {name} is built\n{traceback.format_exc()}", flush=True)
             failed += 1
             continue
-        for what, story in ((f"t15_{name}_processes_share_a_server", shares), (f"t18_{name}_says_what_is_wrong_with_its_l2_url", refuses)):
+        stories = [(f"t15_{name}_processes_share_a_server", shares), (f"t18_{name}_says_what_is_wrong_with_its_l2_url", refuses)]
+        if name == "php":
+            stories.append(("t17_php_ends_a_connection_in_any_order", ends_without_close))
+        for what, story in stories:
             try:
                 with World() as world:
                     story(world, command, environment)
