@@ -149,7 +149,8 @@ namespace Kvlight
                 }
                 fixed (byte* name = Utf8.Terminated("read"))
                     KvlightException.Check(NativeApi.kvl_config_get(config, name, &made));
-                engine.LooksFirst = Utf8.TextOf(made) == "normal";
+                // Once for each position a validator is asked, by the fetch.
+                engine.LooksFirst = settings.Validator == null && Utf8.TextOf(made) == "normal";
                 engine.Create(config, hasProvider);
                 engine.Server?.Attach(engine.Tasks);
                 return engine;

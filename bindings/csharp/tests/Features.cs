@@ -304,8 +304,10 @@ internal static class Features
                 int before = calls;
                 Tap.EqualLists(tasks.ResultsAsync(new[] { "bad 4", "b" }).Result.Select(result => result.Status), new[] { Status.InvalidKey, Status.Value }, "results");
                 Tap.Equal(calls - before, 2, "once for each position");
+                Tap.Equal(tasks.Fetch("missed") + tasks.Fetch("missed"), "user misseduser missed", "a miss and a hit");
+                Tap.Equal(calls - before, 4, "once for each fetch of one key");
                 Tap.EqualLists(tasks.FetchAllAsync(new[] { "bad 5", "a" }).Result, new[] { null, "user a" }, "a batch");
-                Tap.EqualLists(loaded, new[] { "a", "b" }, "what the provider was asked");
+                Tap.EqualLists(loaded, new[] { "a", "b", "missed" }, "what the provider was asked");
                 Tap.Check(tasks.Get("broken") == null && failures.Single() == broken, "a validator that throws");
                 Tap.Equal(tasks.Fetch("nested"), "user nested", "a validator that looks up");
                 KvlightException closed = Tap.Thrown<KvlightException>("closed inside", () =>
@@ -428,8 +430,16 @@ internal static class Features
                 end.Wait();
                 Tap.Equal(progress.Last(), "2 1 of 2", "progress");
                 var sparse = new ConcurrentQueue<long>();
-                tasks.FetchAllAsync(new[] { "b", "b", "b", "b" }, new FetchOptions { Progress = (done, failed, total) => sparse.Enqueue(done), ProgressStep = 4 }).Wait();
-                Tap.Check(sparse.All(done => done == 4), "every fourth key");
+                var step = new FetchOptions { Progress = (done, failed, total) => sparse.Enqueue(done), ProgressStep = 4 };
+                Task<IReadOnlyList<string>> four = tasks.FetchAllAsync(new[] { "e", "f", "g", "h" }, step);
+                for (int i = 0; i < 4; i++)
+                {
+                    Request<string, string> one = Tap.Taken(requests);
+                    one.Resolve(one.Keys[0], "value");
+                    one.Finish();
+                }
+                four.Wait();
+                Tap.Equal(sparse.Distinct().Single(), 4, "every fourth key");
                 Tap.Equal(tasks.Get("extra"), "E", "a key that was not asked for");
                 tasks.FetchEachAsync(new string[0], arrived.Add).Wait();
                 tasks.FetchEachAsync(new[] { "c" }, arrived.Add, null, source.Token);

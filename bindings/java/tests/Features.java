@@ -313,8 +313,10 @@ final class Features {
                 Tap.equal(tasks.results(List.of("bad 4", "b")).join().stream().map(Result::status).toList(), List.of(Status.INVALID_KEY, Status.VALUE),
                         "results");
                 Tap.equal(calls.get() - before, 2, "once for each position");
+                Tap.equal(tasks.fetch("missed").join() + tasks.fetch("missed").join(), "user missed".repeat(2), "a miss and a hit");
+                Tap.equal(calls.get() - before, 4, "once for each fetch of one key");
                 Tap.equal(tasks.fetchAll(List.of("bad 5", "a")).join(), java.util.Arrays.asList(null, "user a"), "a batch");
-                Tap.equal(loaded, List.of("a", "b"), "what the provider was asked");
+                Tap.equal(loaded, List.of("a", "b", "missed"), "what the provider was asked");
                 Tap.equal(tasks.get("broken"), null, "a validator that throws");
                 Tap.check(failures.get(0) == broken, "the very exception");
                 Tap.equal(tasks.fetch("nested").join(), "user nested", "a validator that looks up");

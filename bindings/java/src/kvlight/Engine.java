@@ -104,7 +104,8 @@ final class Engine {
                 KvlightException.check(NativeApi.kvl_config_set_provider(made, 0, 0, 0));
             }
             KvlightException.check(NativeApi.kvl_config_get(made, scratch.text("read"), scratch.out(0)));
-            looksFirst = Memory.textOf(scratch.longAt(0), scratch).equals("normal");
+            // Once for each position a validator is asked, by the fetch.
+            looksFirst = validation == null && Memory.textOf(scratch.longAt(0), scratch).equals("normal");
             create(made, hasProvider, scratch);
             if (server != null) {
                 server.attach(tasks);
