@@ -25,7 +25,7 @@ cd "$top"
 mkdir "$work/source/rust"
 cp -r Cargo.toml Cargo.lock build.rs build cbindgen.toml README.md src include "$work/source/rust/"
 cd "$work/source"
-printf '%s\n' 'graft rust' 'graft native' 'graft tests' 'global-exclude *.so *.pyc' 'prune tests/__pycache__' >MANIFEST.in
+printf '%s\n' 'graft rust' 'graft native' 'graft tests' 'global-exclude *.so *.so.* *.dylib *.pyc' 'prune tests/__pycache__' >MANIFEST.in
 find . -name __pycache__ -prune -exec rm -rf {} +
 "$work/venv/bin/python" -W ignore setup.py -q sdist --dist-dir "$into" bdist_wheel --dist-dir "$into" >"$work/log" 2>&1 || {
     cat "$work/log" >&2

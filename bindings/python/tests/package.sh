@@ -28,6 +28,10 @@ printf 'import kvlight\ncache: kvlight.Cache[str, int] = kvlight.Cache(capacity=
 empty/bin/mypy --strict typed.py
 echo "ok - types of the installed wheel"
 
+if tar -tzf "$(echo "$folder"/kvlight-*.tar.gz)" | grep 'libkvlight'; then
+    echo "the source distribution has a library that was built here" >&2
+    exit 1
+fi
 "$python" -m venv built
 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 built/bin/pip install -q --disable-pip-version-check "$folder"/kvlight-*.tar.gz
 built/bin/python -c 'import kvlight; assert kvlight.Cache(capacity=5).put("a", 1)'
