@@ -421,7 +421,7 @@ const FEATURES: &[(&str, &str, &str)] = &[
     ("files", "cache_save|cache_save_encoded", ""),
     ("files of objects", "cache_save_encoded", ""),
     ("a second tier", "config_set_l2", "second_tier"),
-    ("waiting for the second tier", "tasks_l2_sync", "sync_second_tier"),
+    ("waiting for the second tier", "tasks_l2_sync|sync_second_tier|syncSecondTier", "sync_second_tier"),
     ("a heartbeat of a request", "request_heartbeat", "heartbeat"),
     ("a shared runtime", "config_set_runtime", ""),
     ("tags", "cache_remove_tag", "remove_tag"),
