@@ -1055,6 +1055,7 @@ public:
     template <class Function> config &validator(Function &&valid) &
     {
         using closure = std::decay_t<Function>;
+        validates_ = true;
         kvl_config_set_validator(
             handle_.get(),
             [](void *data, const uint8_t *key, size_t len) noexcept -> uint32_t {
@@ -1090,8 +1091,10 @@ public:
     const char *problem() const noexcept { return kvl_config_problem(handle_.get()); }
     kvl_config_t *get() const noexcept { return handle_.get(); }
     const std::vector<kvl::queue> &queues() const noexcept { return queues_; }
+    bool validates() const noexcept { return validates_; }
 
 private:
+    bool validates_ = false;
     std::vector<kvl::queue> queues_;
     detail::owned<kvl_config_t, kvl_config_free> handle_;
 };
@@ -1538,6 +1541,8 @@ public:
 private:
     static bool reads_store(const config &from)
     {
+        if (from.validates())
+            return false; /* a fetch calls the validator once for each position */
         kvl_value_t *mode = nullptr;
         return kvl_config_get(from.get(), "read", &mode) == KVL_OK && value::own(mode).bytes() == "normal";
     }

@@ -47,6 +47,15 @@ void f19_an_engine_with_read_refresh_reloads_stored_keys()
     moved.join();
 }
 
+void s10_a_validator_is_asked_once_for_each_fetch()
+{
+    std::atomic<int> asked = 0;
+    kvl::tasks tasks(echo().validator([&](std::string_view key) { return ++asked, !key.empty(); }));
+    for (int again = 0; again < 2; again++) // loaded, then resident
+        CHECK(tasks.fetch_future("a").get()->bytes() == "value of a" && tasks.fetch_wait("b")->bytes() == "value of b");
+    CHECK(asked == 4);
+}
+
 void closures_are_moved_and_destroyed_once()
 {
     auto counted = std::make_shared<int>(0);
@@ -249,6 +258,7 @@ int main()
 {
     every_form_returns_the_same();
     f19_an_engine_with_read_refresh_reloads_stored_keys();
+    s10_a_validator_is_asked_once_for_each_fetch();
     closures_are_moved_and_destroyed_once();
     f03_a_progress_step_of_0_is_rejected();
     f15_a_request_can_be_answered_later_by_other_threads();

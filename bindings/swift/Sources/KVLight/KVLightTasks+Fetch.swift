@@ -98,8 +98,8 @@ extension KVLightTasks {
     func asksStoreFirst(_ options: FetchOptions) -> Bool {
         switch options.read {
         case .refresh: false
-        case nil: settings.readsStore
-        default: true
+        case nil: settings.readsStore && !settings.validates
+        default: !settings.validates
         }
     }
 

@@ -33,6 +33,8 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
     struct Settings: Sendable {
         /// Whether a fetch without options starts with a lookup in the store.
         let readsStore: Bool
+        /// Whether there is a validator, which a fetch calls once for each position: then no lookup goes before.
+        let validates: Bool
         let deliver: Delivery
     }
 
@@ -49,7 +51,8 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         reported.raw = store.raw
         cache = MemoryCache(handle: store, pricing: config.cache.pricing, spellings: spellings)
         self.spellings = spellings
-        self.settings = Settings(readsStore: config.readMode != .refresh, deliver: Delivery(queue: config.callbackQueue))
+        self.settings = Settings(
+            readsStore: config.readMode != .refresh, validates: config.cache.keyValidator != nil, deliver: Delivery(queue: config.callbackQueue))
     }
 
     /// Creates an engine with the given provider, and defaults for all else.
