@@ -25,7 +25,8 @@ namespace Kvlight
         public Action<V> Dropped { get; set; }
 
         /// <summary>A function that is called once with the key and the value of each entry that has left the cache, and why; the value is null if the key was
-        /// known to be absent. One call at a time, for each key in the order in which that happened, on the thread pool. A fetch may still hold the value:
+        /// known to be absent. One call at a time, for each key in the order in which that happened, on the thread pool. It must be as fast as the writers on
+        /// average: entries wait for it in this process's memory, without a limit, and RemovalsMaxPending holds nobody back for them. A fetch may still hold the value:
         /// Dropped says when nothing does. What a Cache has when it is disposed of has left it, what a Tasks has then has not. It is not called for a Tasks or a Cache that was collected without having been disposed of.</summary>
         public Action<K, V, RemovalCause> Removed { get; set; }
 

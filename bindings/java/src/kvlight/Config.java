@@ -160,6 +160,9 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
      * the executor for callbacks. What a Cache has when it is closed has left it, what a Tasks has then has not. Otherwise as for {@link #dropped}: not
      * called for a Tasks or a Cache that was collected without having been closed, and {@link Store#close} waits for the calls.
      *
+     * <p>It must be as fast as the writers on average: entries wait for it in this process's memory, without a limit, and {@link #removalsMaxPending} holds
+     * nobody back for them.
+     *
      * @param listener receives the entries
      * @return this
      */
