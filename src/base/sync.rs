@@ -1,13 +1,17 @@
-//! Chooses between the locks of the standard library, of the model checker, and of parking_lot for the race detector. No other file does.
+//! Chooses between the locks and cells of the standard library, of the model checker, and of parking_lot for the race detector. No other file does.
 //!
 //! Normally the locks are the standard library's. They allocate no memory, so that none is left once a program has freed its handles (rule
 //! L08). But the standard library is compiled without the race detector (tests/tiers/race), which therefore cannot see which thread waited
-//! for which; parking_lot is compiled with it.
+//! for which; parking_lot and once_cell are compiled with it.
 
 #[cfg(kvl_model)]
 pub use loom::sync::{Condvar, MutexGuard, atomic};
 #[cfg(kvl_race)]
+pub use once_cell::sync::OnceCell as OnceLock;
+#[cfg(kvl_race)]
 pub use parking_lot::{Condvar, MutexGuard};
+#[cfg(not(kvl_race))]
+pub use std::sync::OnceLock;
 #[cfg(not(kvl_model))]
 pub use std::sync::atomic;
 #[cfg(not(any(kvl_model, kvl_race)))]

@@ -63,6 +63,7 @@ mod validated;
 use crate::base::clock::Timed;
 use crate::base::config::{CacheSettings, FetchSettings, Settings};
 use crate::base::process::Generation;
+use crate::base::sync::OnceLock;
 use crate::base::sync::atomic::{AtomicU64, Ordering};
 use crate::base::{Clock, Millis, Moment, Status};
 use crate::cache::{DepartureSink, Departures, Store};
@@ -74,7 +75,7 @@ use lifecycle::{CallSite, DeliveryGuard, LifeStage, Lifecycle, PendingCount};
 use loads::Loads;
 use pins::Pins;
 use removals::{Bounds, Removals};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use transition::EngineHost;
 
 /// A cache, or an engine if it has [`Loads`].

@@ -11,15 +11,15 @@ use super::providing::RequestDelivery;
 use crate::base::object::Object;
 use crate::base::panics::catch_panic;
 use crate::base::process::Generation;
-use crate::base::sync::Mutex;
 use crate::base::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::base::sync::{Mutex, OnceLock};
 use crate::base::{Answer, Error, Labels, Now, PackedKeys, Status, StoreTerms, Value};
 use crate::runtime::delivery::{self, Deliverable, DeliveryResult, PullResult};
 use crate::runtime::hooks::call_host;
 use crate::task::{Cancel, Handout, RequestId, Unanswered};
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 /// The request to which a ticket belongs.

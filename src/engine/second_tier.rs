@@ -11,7 +11,7 @@ use crate::base::hint::rarely;
 use crate::base::panics::catch_panic;
 use crate::base::process::Generation;
 use crate::base::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::base::sync::{Condvar, Mutex, wait, wait_timeout};
+use crate::base::sync::{Condvar, Mutex, OnceLock, wait, wait_timeout};
 use crate::base::{Answer, PackedKeys, Random, Status, StoreTerms, Ttl, Value};
 use crate::runtime::delivery::{self, Deliverable, DeliveryResult, PullResult};
 use crate::runtime::hooks::call_host;
@@ -20,7 +20,7 @@ use crate::task::second_tier::{OutgoingEntry, TierHandout, TierRequestKind};
 use crate::task::table::{TierAnswer, TierEnd};
 use crate::tier::entry::{Identity, NoEntry, TierEntry};
 use std::ffi::c_void;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The host's reference to a request for the second tier.

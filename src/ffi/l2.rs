@@ -9,12 +9,13 @@ use super::notify::Notify;
 use super::request::checked;
 use super::types::{kvl_config_t, kvl_free_fn, kvl_l2_fn, kvl_l2_request_t, kvl_slice_t, kvl_tasks_t, kvl_value_t};
 use crate::base::process::Generation;
+use crate::base::sync::OnceLock;
 use crate::base::{Answer, Status};
 use crate::engine::second_tier::{TierTicket, TtlLeft};
 use crate::task::second_tier::TierAbilities;
 use std::ffi::c_void;
 use std::ptr::null;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The target of a handle: the ticket, and the keys in C's form, created on first use.

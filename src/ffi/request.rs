@@ -9,13 +9,14 @@ use super::types::{kvl_cancel_fn, kvl_error_t, kvl_free_fn, kvl_request_t, kvl_s
 use super::value::object_in;
 use super::view::signed;
 use crate::base::process::Generation;
+use crate::base::sync::OnceLock;
 use crate::base::{Answer, Error, Status, StoreTerms, Value};
 use crate::engine::request::{CancelHook, Ticket};
 use crate::task::{Cancel, Unanswered};
 use std::any::Any;
 use std::ffi::{c_char, c_void};
 use std::ptr::{null, null_mut};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 
 /// The target of a request handle: the ticket, and the keys in C's form, created on first use.
 pub(crate) struct RequestHandle {

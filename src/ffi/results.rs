@@ -7,11 +7,12 @@ use super::types::{kvl_error_t, kvl_result_t, kvl_results_t};
 use super::view;
 use crate::base::Status;
 use crate::base::process::Generation;
+use crate::base::sync::OnceLock;
 use crate::engine::host::Results;
 use crate::task::{Outcome, Source};
 use std::collections::HashSet;
 use std::ptr::{null, null_mut};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// Positions that have a value.
 pub const KVL_COUNT_VALUES: u32 = 0;

@@ -140,7 +140,9 @@ impl Runtime {
         self.providers.pool.stop();
         let is_busy = self.dispatcher.is_busy();
         let dispatching = self.dispatcher.stop();
-        if !is_busy {
+        if is_busy {
+            dispatching.into_iter().for_each(detach);
+        } else {
             join(dispatching);
         }
     }
