@@ -40,6 +40,8 @@ pub struct Store {
     moving: FairMutex<Option<Box<MovingGroup>>>,
     /// A lower bound of the times at which its entries expire. (std's atomic: the models do not resize, and need not explore it.)
     moving_due: std::sync::atomic::AtomicU64,
+    /// How many groups have begun to move.
+    moves_begun: std::sync::atomic::AtomicU64,
     /// The other inputs to the number of shards, besides the limits.
     requested_shards: Option<u32>,
     cores: usize,
@@ -77,6 +79,7 @@ impl Store {
             layout: AtomicU64::new(Layout::of(shards).word().0),
             moving: FairMutex::default(),
             moving_due: std::sync::atomic::AtomicU64::new(Millis::NEVER.0),
+            moves_begun: std::sync::atomic::AtomicU64::new(0),
             requested_shards: settings.shards,
             cores,
             next_to_pop: AtomicUsize::new(0),
@@ -440,8 +443,7 @@ impl Store {
         let now = clock.millis();
         let first = self.next_to_pop.fetch_add(1, Ordering::Relaxed) % self.locked_shards.len();
         loop {
-            let mut lowest = Vec::with_capacity(self.locked_shards.len());
-            self.visit_all(now, out, |shard| lowest.push(shard.lowest_priority()));
+            let lowest = self.visit_all(now, out, |lowest: &mut Vec<_>, shard| lowest.push(shard.lowest_priority()));
             let turns = (first..lowest.len()).chain(0..first);
             let candidates = turns.filter_map(|index| lowest[index].map(|priority| (index, priority)));
             let (index, _) = candidates.min_by(|one, other| one.1.total_cmp(&other.1))?;

@@ -1,7 +1,7 @@
 //! Long operations on a shard, one small step in each hold of its lock (rule S19). Each step returns whether there is more to do.
 
 use super::super::departure::{Cause, Departures};
-use super::super::limits::{ShardLimits, share};
+use super::super::limits::ShardLimits;
 use super::super::policy::Scarce;
 use super::super::slab::Place;
 use super::{RECLAIMED_BY_A_WRITE, Shard};
@@ -64,11 +64,6 @@ impl Shard {
         self.order.settle(&mut self.slab);
         let stale = self.lifetimes.as_ref().and_then(|lifetimes| lifetimes.first());
         stale.or_else(|| self.order.first()).map(|place| self.dismiss(place, Cause::Cleared, now, out)).is_some()
-    }
-
-    /// Returns the given share of the number of entries and of their total cost.
-    pub fn share(&self, ratio: f64) -> (u64, u128) {
-        (share(u128::from(self.slab.len()), ratio) as u64, share(self.cost, ratio))
     }
 
     /// Evicts until at most this many entries of this total cost are left.

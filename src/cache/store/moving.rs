@@ -154,6 +154,12 @@ impl Store {
         self.locked_shards[shards].iter().for_each(LockedShard::give_way);
     }
 
+    /// How many groups have begun to move. Whoever sees that one has, sees its layout, and whoever visits one of its shards afterwards sees
+    /// that it has.
+    pub(super) fn moves_begun(&self) -> u64 {
+        self.moves_begun.load(Ordering::Acquire)
+    }
+
     fn set_layout(&self, layout: Layout) {
         self.layout.store(layout.word().0, Ordering::Relaxed);
     }
@@ -191,6 +197,7 @@ impl Store {
         let spare = spare.unwrap_or(ShardLimits::NONE).split(group.targets.len() as u64);
         held.iter_mut().filter(|(index, _)| group.targets.contains(index)).for_each(|(_, shard)| shard.set_limits(spare));
         self.set_layout(after);
+        self.moves_begun.fetch_add(1, Ordering::Release);
         held.iter().for_each(|(index, shard)| self.locked_shards[*index].announce(shard));
         let are_uses_timed = leaving.iter().any(|leaving| leaving.shard.has_idle_ttl());
         let entries = leaving.iter().map(|leaving| leaving.entries).sum();

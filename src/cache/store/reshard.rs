@@ -11,7 +11,7 @@ use crate::base::Clock;
 use crate::base::sync::atomic::Ordering;
 
 /// Divides `whole` in proportion to `held`, or equally if all of `held` are 0. Rounds the running sum, so that the shares add up.
-fn in_proportion(whole: u64, held: &[u128]) -> Vec<u64> {
+pub(super) fn in_proportion(whole: u64, held: &[u128]) -> Vec<u64> {
     let equal = vec![1; held.len()];
     let weights = if held.iter().all(|held| *held == 0) { &equal } else { held };
     let all: u128 = weights.iter().sum();
@@ -75,11 +75,7 @@ impl Store {
 
     /// Divides the limits in proportion to what the shards contain, so that nothing is evicted just because of the new division.
     fn shares_as_held(&self, limits: Limits, shards: usize, clock: &Clock, out: &mut dyn StepSink) -> Vec<ShardLimits> {
-        let (mut entries, mut costs) = (Vec::new(), Vec::new());
-        self.visit_all(clock.millis(), out, |shard| {
-            entries.push(u128::from(shard.entries()));
-            costs.push(shard.cost());
-        });
+        let (mut entries, mut costs) = self.held(clock.millis(), out);
         // Unused shards get nothing.
         entries.truncate(self.layout().shards());
         costs.truncate(entries.len());

@@ -1,9 +1,11 @@
 //! Operations on all entries of a store, in steps. Between two steps, other threads get the locks (rule S19), and departures are passed on.
 
 use super::super::departure::{Departures, StepSink};
+use super::super::limits::{Limits, share};
 use super::super::locked_shard::LockedShard;
 use super::super::shard::{Shard, TagFate};
 use super::Store;
+use super::reshard::in_proportion;
 use crate::base::{Clock, Millis};
 
 impl Store {
@@ -26,59 +28,79 @@ impl Store {
         self.in_steps(shard, out, |shard, left| shard.reclaim_step(now, left));
     }
 
-    /// Removes all expired entries, and then passes each shard to `look`.
-    pub(super) fn visit_all(&self, now: Millis, out: &mut dyn StepSink, mut look: impl FnMut(&Shard)) {
-        self.end_move(out);
-        for shard in &self.locked_shards {
-            self.in_steps(shard, out, |shard, left| {
-                let more = shard.reclaim_step(now, left);
-                if !more {
-                    look(shard);
-                }
-                more
-            });
+    /// Runs `work`, which visits all shards, with every entry in its shard; again, if a group began to move meanwhile, which took entries to
+    /// shards that were visited already.
+    fn while_none_moves<R>(&self, out: &mut dyn StepSink, mut work: impl FnMut(&mut dyn StepSink) -> R) -> R {
+        loop {
+            let begun = self.moves_begun();
+            self.end_move(out);
+            let done = work(out);
+            if self.moves_begun() == begun {
+                return done;
+            }
         }
     }
 
-    /// Keeps `ratio` (0 to 1) of the entries and of the total cost of each shard, after removing expired entries.
+    /// Removes all expired entries, and then passes each shard to `look`, which notes what it sees in a `T`. Begins anew if entries move
+    /// meanwhile, so that it has seen each of them once.
+    pub(super) fn visit_all<T: Default>(&self, now: Millis, out: &mut dyn StepSink, mut look: impl FnMut(&mut T, &Shard)) -> T {
+        self.while_none_moves(out, |out| {
+            let mut seen = T::default();
+            for shard in &self.locked_shards {
+                self.in_steps(shard, out, |shard, left| {
+                    let more = shard.reclaim_step(now, left);
+                    if !more {
+                        look(&mut seen, shard);
+                    }
+                    more
+                });
+            }
+            seen
+        })
+    }
+
+    /// The number of entries of each shard, and their cost, after removing expired ones.
+    pub(super) fn held(&self, now: Millis, out: &mut dyn StepSink) -> (Vec<u128>, Vec<u128>) {
+        self.visit_all(now, out, |(entries, costs): &mut (Vec<_>, Vec<_>), shard| {
+            entries.push(u128::from(shard.entries()));
+            costs.push(shard.cost());
+        })
+    }
+
+    /// Keeps `ratio` (0 to 1) of the entries and of the total cost, after removing expired entries.
     pub fn trim(&self, ratio: f64, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
-        self.end_move(out);
-        for shard in &self.locked_shards {
-            self.reclaim_all(shard, now, out);
-            let mut kept = None;
-            self.in_steps(shard, out, |shard, left| {
-                let (entries, cost) = *kept.get_or_insert_with(|| shard.share(ratio));
-                shard.trim_step(entries, cost, now, left)
-            });
-        }
+        let (entries, costs) = self.held(now, out);
+        let [entries, cost] = [entries, costs].map(|held| u64::try_from(share(held.iter().sum(), ratio)).unwrap_or(u64::MAX));
+        self.trim_within(Limits { capacity: entries, cost: Some(cost) }, now, out);
     }
 
-    /// Keeps at most `entries` entries, divided among the shards in proportion to their numbers of entries.
+    /// Keeps at most `entries` entries.
     pub fn trim_to(&self, entries: u64, clock: &Clock, out: &mut dyn StepSink) {
-        let now = clock.millis();
-        let mut held = Vec::with_capacity(self.locked_shards.len());
-        self.visit_all(now, out, |shard| held.push(u128::from(shard.entries())));
-        let all: u128 = held.iter().sum();
-        if all <= u128::from(entries) {
-            return;
-        }
-        let (mut so_far, mut given) = (0, 0);
-        for (shard, held) in self.locked_shards.iter().zip(held) {
-            // The running sum is rounded, so that the parts add up to exactly `entries`.
-            so_far += held;
-            let share = (so_far * u128::from(entries) / all) as u64 - given;
-            given += share;
-            self.in_steps(shard, out, |shard, left| shard.trim_step(share, u128::MAX, now, left));
-        }
+        self.trim_within(Limits { capacity: entries, cost: None }, clock.millis(), out);
+    }
+
+    /// Keeps what fits the limits, which are divided among the shards in proportion to what they have.
+    fn trim_within(&self, Limits { capacity, cost }: Limits, now: Millis, out: &mut dyn StepSink) {
+        self.while_none_moves(out, |out| {
+            let (entries, costs) = self.held(now, out);
+            let fits = |held: &[u128], limit: u64| held.iter().sum::<u128>() <= u128::from(limit);
+            if fits(&entries, capacity) && cost.is_none_or(|cost| fits(&costs, cost)) {
+                return;
+            }
+            let entries = in_proportion(capacity, &entries);
+            let costs = cost.map(|cost| in_proportion(cost, &costs));
+            for (at, (shard, entries)) in self.locked_shards.iter().zip(entries).enumerate() {
+                let cost = costs.as_ref().map_or(u128::MAX, |costs| u128::from(costs[at]));
+                self.in_steps(shard, out, |shard, left| shard.trim_step(entries, cost, now, left));
+            }
+        });
     }
 
     /// Removes all entries that exist when this is called, and perhaps some that are stored meanwhile.
     pub fn clear(&self, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
-        loop {
-            let layout = self.layout();
-            self.end_move(out);
+        self.while_none_moves(out, |out| {
             for shard in &self.locked_shards {
                 self.reclaim_all(shard, now, out);
                 let mut progress = None;
@@ -87,11 +109,7 @@ impl Store {
                     shard.clear_step(progress, now, left)
                 });
             }
-            // A change of the layout may have moved entries to shards that were cleared already.
-            if self.layout() == layout {
-                return;
-            }
-        }
+        });
     }
 
     /// Removes all entries with the tag that exist when this is called, and perhaps some that are stored while it runs (rule R11). Returns how many
@@ -107,26 +125,19 @@ impl Store {
 
     fn end_tagged(&self, tag: &[u8], fate: TagFate, clock: &Clock, out: &mut dyn StepSink) -> usize {
         let (now, mut count) = (clock.millis(), 0);
-        loop {
-            let layout = self.layout();
-            self.end_move(out);
+        self.while_none_moves(out, |out| {
             for shard in &self.locked_shards {
                 let mut from = 0;
                 self.in_steps(shard, out, |shard, left| shard.tag_step(tag, fate, &mut from, &mut count, now, left));
             }
-            // A change of the layout may have moved entries to shards that were visited already.
-            if self.layout() == layout {
-                return count;
-            }
-        }
+        });
+        count
     }
 
     /// Expires all entries that exist when this is called, and perhaps some that are stored while it runs (rule R12).
     pub fn expire_all(&self, clock: &Clock, out: &mut dyn StepSink) {
         let now = clock.millis();
-        loop {
-            let layout = self.layout();
-            self.end_move(out);
+        self.while_none_moves(out, |out| {
             for shard in &self.locked_shards {
                 let mut places = None;
                 self.in_steps(shard, out, |shard, left| {
@@ -134,38 +145,33 @@ impl Store {
                     shard.expire_step(places, now, left)
                 });
             }
-            if self.layout() == layout {
-                return;
-            }
-        }
+        });
     }
 
     /// Removes all expired entries. Returns their number.
     pub fn remove_expired(&self, clock: &Clock, out: &mut dyn StepSink) -> usize {
         let (now, mut removed) = (clock.millis(), 0);
-        self.end_move(out);
-        for shard in &self.locked_shards {
-            self.in_steps(shard, out, |shard, left| {
-                let before = shard.entries();
-                let more = shard.reclaim_step(now, left);
-                removed += (before - shard.entries()) as usize;
-                more
-            });
-        }
+        self.while_none_moves(out, |out| {
+            for shard in &self.locked_shards {
+                self.in_steps(shard, out, |shard, left| {
+                    let before = shard.entries();
+                    let more = shard.reclaim_step(now, left);
+                    removed += (before - shard.entries()) as usize;
+                    more
+                });
+            }
+        });
         removed
     }
 
     /// Returns the number of entries, after removing expired ones.
     pub fn len(&self, clock: &Clock, out: &mut dyn StepSink) -> u64 {
-        let mut entries = 0;
-        self.visit_all(clock.millis(), out, |shard| entries += shard.entries());
-        entries
+        self.visit_all(clock.millis(), out, |entries: &mut u64, shard| *entries += shard.entries())
     }
 
     /// Returns the total cost of the entries in bytes, after removing expired ones. Saturates.
     pub fn cost(&self, clock: &Clock, out: &mut dyn StepSink) -> u64 {
-        let mut cost = 0;
-        self.visit_all(clock.millis(), out, |shard| cost += shard.cost());
+        let cost = self.visit_all(clock.millis(), out, |cost: &mut u128, shard| *cost += shard.cost());
         u64::try_from(cost).unwrap_or(u64::MAX)
     }
 }
@@ -276,6 +282,75 @@ mod tests {
             assert!(longest <= SMALL, "{name}: {longest} entries in one hold");
             assert!(left.len() == MANY as usize && left.iter().all(|left| left.cause == Cause::Expired), "{name}");
         }
+    }
+
+    /// A store with 64 shards and 4,000 entries, of which half expire at 1,000 ms.
+    fn divided() -> (Store, Clock) {
+        let settings = CacheSettings { capacity: 65_536, shards: Some(64), ..CacheSettings::default() };
+        let (store, clock) = (Store::new(&settings, None), Clock::manual(Millis(0)));
+        for number in 0..4_000 {
+            let ttl = if number % 2 == 0 { Ttl::Never } else { Ttl::of_ms(1_000) };
+            assert!(put(&store, &clock, number, ttl).is_stored());
+        }
+        (store, clock)
+    }
+
+    #[test]
+    fn s02a_s14_operations_on_all_entries_miss_none_of_a_group_that_begins_to_move_meanwhile() {
+        type Work = fn(&Store, &Clock, &mut dyn StepSink) -> u64;
+        let works: [(&str, Work, u64, u64); 6] = [
+            ("len", |store, clock, out| store.len(clock, out), 2_000, 2_000),
+            ("cost", |store, clock, out| store.cost(clock, out) / store.cost(clock, &mut Departures::new()), 1, 2_000),
+            ("remove_expired", |store, clock, out| store.remove_expired(clock, out) as u64, 2_000, 2_000),
+            ("trim_to", |store, clock, out| (store.trim_to(100, clock, out), 0).1, 0, 100),
+            ("trim", |store, clock, out| (store.trim(0.5, clock, out), 0).1, 0, 1_000),
+            ("clear", |store, clock, out| (store.clear(clock, out), 0).1, 0, 0),
+        ];
+        for ((name, work, result, stay), step) in works.into_iter().flat_map(|work| [1, 7, 65, 70, 140].map(|step| (work, step))) {
+            let (store, clock) = divided();
+            advance(&clock, 1_000);
+            let steps = Cell::new(0);
+            let done = work(
+                &store,
+                &clock,
+                &mut EachStep(|_| {
+                    if steps.replace(steps.get() + 1) == step {
+                        while store.moving.lock().is_none() {
+                            assert!(store.change_layout(Some(1), || true, &mut Departures::new()));
+                        }
+                    }
+                }),
+            );
+            assert_eq!(done, result, "{name}, step {step}");
+            let held = len(&store, &clock);
+            // The parts are rounded.
+            assert!(held <= stay && held + 64 >= stay, "{name}, step {step}: {held} entries");
+        }
+    }
+
+    #[test]
+    fn s02a_s14_the_length_is_exact_and_pop_finds_every_entry_while_another_thread_resizes() {
+        let settings = CacheSettings { capacity: 65_536, ..CacheSettings::default() };
+        let (store, clock) = (Store::new(&settings, None), Clock::manual(Millis(0)));
+        (0..1_000).for_each(|number| assert!(put(&store, &clock, number, Ttl::Never).is_stored()));
+        let ends = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|threads| {
+            threads.spawn(|| {
+                for capacity in [4_000, 65_536, 20_000].into_iter().cycle() {
+                    if ends.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
+                    store.resize(capacity, None, &clock, &mut Departures::new());
+                }
+            });
+            let played = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                (0..300).for_each(|turn| assert_eq!(len(&store, &clock), 1_000, "turn {turn}"));
+                (0..1_000).for_each(|turn| assert!(store.pop(&clock, &mut Departures::new()).is_some(), "turn {turn}"));
+                assert!(store.pop(&clock, &mut Departures::new()).is_none());
+            }));
+            ends.store(true, std::sync::atomic::Ordering::Relaxed);
+            played.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        });
     }
 
     /// Each search for a victim may move 64 entries that were used, and a step searches for 64.
