@@ -22,9 +22,15 @@ impl IntoSetting for Duration {
     }
 }
 
-impl IntoSetting for &str {
+impl<T: IntoSetting + ?Sized> IntoSetting for &T {
+    fn to_text(&self, name: &str) -> Cow<'_, str> {
+        (**self).to_text(name)
+    }
+}
+
+impl IntoSetting for str {
     fn to_text(&self, _name: &str) -> Cow<'_, str> {
-        (*self).into()
+        self.into()
     }
 }
 
@@ -58,5 +64,14 @@ mod tests {
         assert_eq!(text(Duration::from_micros(1500), "batch.linger_us"), "1500");
         assert_eq!(text(Duration::MAX, "cache.ttl_ms"), "-1");
         assert_eq!(text(Duration::from_millis(200), "retry.count"), "200ms");
+    }
+
+    #[test]
+    fn l09_a_reference_to_a_value_states_the_same_setting() {
+        fn text(value: impl IntoSetting) -> String {
+            value.to_text("timeout_ms").into_owned()
+        }
+        let (lasting, words) = (Duration::from_secs(2), "2000".to_owned());
+        assert_eq!([text(&lasting), text(&words), text(words.as_str()), text(&&2_000), text(words)], ["2000"; 5]);
     }
 }
