@@ -392,6 +392,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
 /// @param keys     [copied] `n` slices; may be NULL if `n` is 0.
 /// @param n        the number of keys.
 /// @param options  [copied] from kvl_options_new(), or NULL for the engine's settings. What concerns waiting has no effect, since nobody waits.
+///                 Options that contradict each other are refused as for a fetch.
 /// @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG (`read` = `cache_only` or `no_store`, since a
 ///         refresh loads and stores), KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any

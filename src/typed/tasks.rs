@@ -197,7 +197,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     }
 
     /// Like [`Tasks::refresh`], with the given options: for example an `urgency`, or retries. Fails with `read` = `cache_only` or `no_store`.
-    /// Options about waiting have no effect, since nobody waits for a refresh.
+    /// Options about waiting have no effect, since nobody waits for a refresh; those that contradict each other are refused as for a fetch.
     pub fn refresh_with<'k, Q: KeyBytes + ?Sized + 'k>(
         &self,
         keys: impl IntoIterator<Item = &'k Q>,
