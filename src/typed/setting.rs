@@ -71,7 +71,7 @@ mod tests {
         fn text(value: impl IntoSetting) -> String {
             value.to_text("timeout_ms").into_owned()
         }
-        let (lasting, words) = (Duration::from_secs(2), "2000".to_owned());
-        assert_eq!([text(&lasting), text(&words), text(words.as_str()), text(&&2_000), text(words)], ["2000"; 5]);
+        let (lasting, number, words): (&Duration, &&i32, String) = (&Duration::from_secs(2), &&2_000, "2000".to_owned());
+        assert_eq!([text(lasting), text(number), text(&words), text(words.as_str()), text(words)], ["2000"; 5]);
     }
 }
