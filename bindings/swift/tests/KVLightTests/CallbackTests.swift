@@ -19,12 +19,15 @@ import Testing
         #expect(calls.current == 1)
     }
 
-    /// Callbacks run on the library's own thread, so one on the calling thread would run inside the call.
+    /// Records whether the callback runs inside the call: on the calling thread, before the call has returned.
     private func fetchRecordingItsThread(_ posts: KVLightTasks<String, String>, _ isOnCallingThread: Locked<Bool?>) {
-        let caller = ObjectIdentifier(Thread.current)
+        // Kept, so that no other thread's object can have its address once this thread has ended.
+        nonisolated(unsafe) let caller = Thread.current
+        let isCalling = Locked(true)
         posts.fetch(key: "k") { _, _ in
-            isOnCallingThread.update { $0 = ObjectIdentifier(Thread.current) == caller }
+            isOnCallingThread.update { $0 = isCalling.current && Thread.current === caller }
         }
+        isCalling.update { $0 = false }
     }
 
     @Test func f02_aResidentKeyIsNotDeliveredInsideTheCall() async {
@@ -33,6 +36,7 @@ import Testing
         let isOnCallingThread = Locked<Bool?>(nil)
         fetchRecordingItsThread(posts, isOnCallingThread)
         #expect(await eventually { isOnCallingThread.current == false })
+        await posts.close()
     }
 
     @Test func f04_eachPositionIsDeliveredDuplicatesIncluded() async {
