@@ -2,6 +2,7 @@
 //! happens after a panic of the host (rules L01 to L09, S16).
 
 use super::engine_fixture::*;
+use kvlight::base::config::Settings;
 use kvlight::base::{Answer, Status, StoreTerms};
 use kvlight::cache::{Departures, NewEntry};
 use kvlight::engine::fetch::{FetchAnswer, FetchCall};
@@ -31,6 +32,13 @@ const CALLBACKS: [&str; 10] = [
     "result",
     "validator",
 ];
+
+/// Settings: one request at a time, and one retry after a short pause.
+fn one_slot_and_one_retry(settings: &mut Settings) {
+    settings.tasks.max_running = 1;
+    settings.fetch.retry.count = Some(1);
+    settings.fetch.retry.fixed = Duration::from_millis(10);
+}
 
 /// Calls every function that may be called everywhere.
 fn everything(core: &Arc<Core>) {
@@ -178,13 +186,7 @@ fn hook_on(ticket: &kvlight::engine::request::Ticket, notify: impl Fn(Cancel) + 
 
 #[test]
 fn l03_a_slow_callback_delays_neither_providers_nor_admission_nor_time() {
-    let world = test_engine()
-        .with(|settings| {
-            settings.tasks.max_running = 1;
-            settings.fetch.retry.count = Some(1);
-            settings.fetch.retry.fixed = Duration::from_millis(10);
-        })
-        .start();
+    let world = test_engine().with(one_slot_and_one_retry).start();
     let (go_on, waits) = channel::<()>();
     let (begun, is_slow) = channel();
     world.put("hit", "v");
@@ -405,13 +407,7 @@ fn l05_close_waits_for_running_provider_calls() {
 
 #[test]
 fn l05_a_drain_finishes_accepted_work() {
-    let world = test_engine()
-        .with(|settings| {
-            settings.tasks.max_running = 1;
-            settings.fetch.retry.count = Some(1);
-            settings.fetch.retry.fixed = Duration::from_millis(10);
-        })
-        .start();
+    let world = test_engine().with(one_slot_and_one_retry).start();
     let (first, second) = (world.fetch("first"), world.fetch("second"));
     let closed = world.close(Some(None));
     let refused = world.try_ask(Form::Each, &["k"], |_| {}, Arc::new(FetchHandle::new()), 0, None);

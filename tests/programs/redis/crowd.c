@@ -13,6 +13,8 @@
  */
 #define _DEFAULT_SOURCE
 #include <fcntl.h>
+#include "arguments.h"
+
 #include <kvlight_redis.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -61,12 +63,6 @@ static kvl_cache_t *cache;
 static unsigned id, processes, chance;
 static struct pending pending[MOST_PENDING];
 static size_t pending_count;
-
-static void die(const char *what, int status)
-{
-    fprintf(stderr, "%s: %d\n", what, status);
-    exit(1);
-}
 
 static unsigned long long now_ns(void)
 {
@@ -293,15 +289,7 @@ int main(int argc, char **argv)
     own = &board->reports[id];
     kvl_config_new(&config);
     kvl_config_set_provider(config, provide, NULL, NULL);
-    for (int i = 5; i < argc; i++) {
-        char *equals = strchr(argv[i], '=');
-        if (equals == NULL)
-            die(argv[i], 0);
-        *equals = '\0';
-        kvl_status_t status = kvl_config_set(config, argv[i], equals + 1);
-        if (status < 0)
-            die(argv[i], status);
-    }
+    apply_settings(config, argv, 5, argc);
     if (kvl_redis_use(config, argv[4], &redis, &error) < 0 || kvl_tasks_new(config, &tasks, &error) < 0)
         die(kvl_error_message(error), 0);
     kvl_config_free(config);

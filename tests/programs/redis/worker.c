@@ -18,6 +18,8 @@
  * It ends with its input.
  */
 #define _POSIX_C_SOURCE 200809L
+#include "arguments.h"
+
 #include <kvlight_redis.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -39,12 +41,6 @@ static struct {
     char *automatic; /* NULL: answers come by lines */
     struct waiting waiting[WAITING];
 } provider = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static void die(const char *what, int status)
-{
-    fprintf(stderr, "%s: %d\n", what, status);
-    exit(1);
-}
 
 static char *text_of(const uint8_t *data, size_t len)
 {
@@ -190,15 +186,7 @@ int main(int argc, char **argv)
     if (argc < 2 || kvl_config_new(&config) < 0)
         die("usage: worker URL [SETTING=VALUE ...]", 0);
     kvl_config_set_provider(config, provide, NULL, NULL);
-    for (int i = 2; i < argc; i++) {
-        char *equals = strchr(argv[i], '=');
-        if (equals == NULL)
-            die(argv[i], 0);
-        *equals = '\0';
-        kvl_status_t status = kvl_config_set(config, argv[i], equals + 1);
-        if (status < 0)
-            die(argv[i], status);
-    }
+    apply_settings(config, argv, 2, argc);
     kvl_status_t status = kvl_redis_use(config, argv[1], &redis, &error);
     if (status < 0) {
         printf("refused %d %s\n", (int)status, kvl_error_message(error));

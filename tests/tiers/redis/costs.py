@@ -16,15 +16,11 @@ WAITING = (*PATIENT, "l2.wait_ms=19000")
 def t19_a_hit_costs_one_command_and_a_miss_a_lease_more(world):
     server, a, b = two(world)
     automatic(a, b)
-    a.tell("many 0 64")
-    for nth in range(64):
-        a.result(f"k{nth}")
+    a.fetch_many(64)
     a.filled(64)
     sets = server.calls("set")
     reads = server.calls("mget")
-    b.tell("many 0 64")
-    for nth in range(64):
-        assert b.result(f"k{nth}") == ("l2", "from_a")
+    assert all(result == ("l2", "from_a") for result in b.fetch_many(64))
     assert server.calls("mget") - reads == b.l2()["reads"], "one command for each look"
     assert server.calls("set") == sets, "hits take no leases"
     looks = a.l2()["reads"]
@@ -64,7 +60,7 @@ def t10_a_hundred_processes_load_one_cold_key_once(world):
 
 
 class Turnstile(Proxy):
-    """Counts the round trips of processes, but for those of the log, and lets through only as many more as it is told to."""
+    """Counts the round trips of processes, except reads of the log, and lets through only as many as a story allows."""
 
     def __init__(self, server):
         self.changed = threading.Condition()

@@ -390,9 +390,7 @@ def t08_what_was_loaded_before_the_engine_was_attached_is_looked_up_again(world)
 def t05_a_clear_reaches_the_other_processes(world):
     server, a, b = two(world)
     automatic(a, b)
-    a.tell("many 0 20")
-    for nth in range(20):
-        a.result(f"k{nth}")
+    a.fetch_many(20)
     a.filled(20)
     assert b.fetch("k3") == ("l2", "from_a")
     assert b.do("clear") == 0
@@ -577,9 +575,7 @@ def t01_a_full_server_is_no_error(world):
     server = world.server("--maxmemory", "3mb", "--maxmemory-policy", "noeviction")
     a = world.worker(server.url(), *PATIENT)
     a.do("auto " + "v" * 20000)
-    a.tell("many 0 300")
-    for nth in range(300):
-        assert a.result(f"k{nth}")[0] == "provider"
+    assert all(result[0] == "provider" for result in a.fetch_many(300))
     eventually("some of it does not fit", lambda: a.l2()["errors"] + a.l2()["write_errors"] + a.l2()["fills_refused"] > 0)
     assert a.do("put x 1") == 0 and a.fetch("x") == ("store", "1")
     server.call("CONFIG", "SET", "maxmemory", "100mb")
@@ -592,9 +588,7 @@ def t03_evictions_bring_nothing_old_back(world):
     b.do("put x new")
     b.synced()
     b.do("auto " + "v" * 20000)
-    b.tell("many 0 300")
-    for nth in range(300):
-        assert b.result(f"k{nth}")[0] == "provider"
+    assert all(result[0] == "provider" for result in b.fetch_many(300))
     a.tell("answer x old")
     a.result("x")
     c = world.worker(server.url(), *PATIENT)
@@ -699,9 +693,7 @@ def t08_a_gap_in_the_log_makes_everything_be_looked_up_again(world):
 def t09_after_a_gap_nothing_is_answered_without_a_lookup(world):
     server, a, b = two(world)
     automatic(a, b)
-    b.tell("many 0 50")
-    for nth in range(50):
-        b.result(f"k{nth}")
+    b.fetch_many(50)
     b.filled(50)
     server.call("DEL", LOG)
     server.call("XADD", LOG, "*", "s", "nobody")
@@ -782,15 +774,11 @@ def t13_another_version_of_the_format_has_keys_of_its_own(world):
 def t11_a_failure_of_one_key_is_not_one_of_the_others(world):
     server, a, b = two(world)
     automatic(a, b)
-    a.tell("many 0 10")
-    for nth in range(10):
-        a.result(f"k{nth}")
+    a.fetch_many(10)
     a.filled(10)
     server.call("DEL", ENTRY + "k4")
     server.call("LPUSH", ENTRY + "k4", "a list")
-    b.tell("many 0 10")
-    for nth in range(10):
-        assert b.result(f"k{nth}") == (("l2", "from_a") if nth != 4 else ("provider", "from_b"))
+    assert b.fetch_many(10) == [("l2", "from_a") if nth != 4 else ("provider", "from_b") for nth in range(10)]
 
 
 def t14_entries_expire_by_the_clock_of_the_server(world):

@@ -498,6 +498,11 @@ class Worker:
         self.tell(f"fetch {key}")
         return self.result(key)
 
+    def fetch_many(self, count):
+        """Fetches the keys k0, k1 and so on in one call. Returns the source and the value of each."""
+        self.tell(f"many 0 {count}")
+        return [self.result(f"k{nth}") for nth in range(count)]
+
     def result(self, key):
         _, _, status, source, value = (self.expect(f"done {key}") + " ").split(" ")[:5]
         assert int(status) >= 0, f"{key}: {status} {source}"
