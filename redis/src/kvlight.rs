@@ -245,10 +245,10 @@ impl Drop for Found {
     }
 }
 
-/// What a program that waits for a request is told: the objects that were found, or `None` if all of it has failed.
+/// The result of a request for the program that waits for it: the objects that were found, or `None` if the whole request has failed.
 pub type Outcome = Option<Vec<Found>>;
 
-/// The program's thread that waits for a request, and what it is to be told.
+/// The program's thread that waits for a request, and what was found for it so far.
 struct Caller {
     outcome: Arc<Event<Outcome>>,
     found: RefCell<Vec<Found>>,

@@ -62,8 +62,8 @@ pub struct FormerLink {
     made_at: u64,
 }
 
-/// The links to servers that were left, since their keys went elsewhere: one that is given keys again, and was only stopped meanwhile, may still have
-/// commands of ours to carry out. The oldest are forgotten.
+/// Former links to servers whose keys have moved to others. Such a server may only have been stopped: when keys move back to it, it may still execute
+/// commands that this process sent before. The oldest links are dropped.
 #[derive(Default)]
 pub struct FormerLinks {
     links: VecDeque<(Address, Rc<FormerLink>)>,
@@ -94,7 +94,7 @@ impl FormerLinks {
 /// Which server a connection led to.
 #[derive(PartialEq, Eq)]
 struct ServerIdentity {
-    /// The ID of the server process. A new process has no connection of ours.
+    /// The ID of the server process. Connections end with the process, so a new one executes no earlier commands.
     process: Vec<u8>,
     /// The ID of its data. After a failover or a restart it is another one, and some of the data may be lost.
     data: Vec<u8>,

@@ -40,7 +40,7 @@ pub struct Store {
     moving: FairMutex<Option<Box<MovingGroup>>>,
     /// A lower bound of the times at which its entries expire. (std's atomic: the models do not resize, and need not explore it.)
     moving_due: std::sync::atomic::AtomicU64,
-    /// How many groups have begun to move.
+    /// The number of groups that have begun to move: see [`Store::moves_begun`].
     moves_begun: std::sync::atomic::AtomicU64,
     /// The other inputs to the number of shards, besides the limits.
     requested_shards: Option<u32>,
@@ -181,8 +181,8 @@ impl Store {
         }
     }
 
-    /// Runs `change` on the shard of a key, under its lock, and the shard of which entries are on their way there, then `conclude` with its result and the list of departures, of which those from
-    /// the index on are new, also where a group moves.
+    /// Runs `change` under the lock of the key's shard, with that shard and, while its group moves, the shard that entries are leaving for it.
+    /// Then runs `conclude` with the result, the list of departures, and the index from which they are new.
     #[inline(always)]
     fn write_then<R, T>(
         &self,

@@ -17,7 +17,7 @@ pub type TierError = Box<dyn Error + Send + Sync>;
 pub struct WantedKey<'a> {
     /// The key's bytes.
     pub key: &'a [u8],
-    /// Whether the key has waited so long for whoever has its lease (`l2.wait_ms`) that the lease may be granted anew.
+    /// Whether another process has held the lease of the key for longer than `l2.wait_ms`, so that it may be granted again.
     pub may_take_lease: bool,
 }
 

@@ -154,8 +154,8 @@ impl Store {
         self.locked_shards[shards].iter().for_each(LockedShard::give_way);
     }
 
-    /// How many groups have begun to move. Whoever sees that one has, sees its layout, and whoever visits one of its shards afterwards sees
-    /// that it has.
+    /// The number of groups that have begun to move. It is raised while the shards of the group are locked, before an entry moves: if it is the same
+    /// before and after a visit to all shards, no group began to move during the visit.
     pub(super) fn moves_begun(&self) -> u64 {
         self.moves_begun.load(Ordering::Acquire)
     }

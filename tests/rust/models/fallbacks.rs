@@ -116,7 +116,7 @@ fn r02_r04_the_soft_timeout_concurrent_with_a_failure_serves_the_fallback_once()
         assert!(received == Received::Stale("old".into(), None) || received == stale_old(Status::ERR_PROVIDER), "{received:?}");
         harness.fetch("b", b"k");
         harness.drain();
-        assert_eq!(harness.received("b"), stale_old(Status::ERR_PROVIDER), "the failure paused the key, whoever waited for it");
+        assert_eq!(harness.received("b"), stale_old(Status::ERR_PROVIDER), "the failure pauses the key for every caller");
         harness.end();
     });
 }

@@ -1,7 +1,7 @@
 //! A protocol for lookups without a lock, as a model before there is such a thing in the store: docs/adr/0010-lookups-without-a-lock.md.
 //!
 //! The parts are a hazard slot for each reading thread, a shared place with the address of an entry or of a table, a list of retired entries,
-//! and a queue in which a reader notes its uses for whoever takes the shard's lock. Memory is a loom cell for each entry. Freeing it is a write
+//! and a queue in which a reader notes its uses for the next holder of the shard's lock. Memory is a loom cell for each entry. Freeing it is a write
 //! to the cell, which loom reports if a reader may still be reading it.
 //!
 //! Each model is explored to the end as it should be, and then with each barrier left out and each order weakened that it needs: loom must

@@ -6,7 +6,7 @@ import CKVLight
 public struct TierKey: Hashable, Sendable {
     /// The key's bytes.
     public let key: [UInt8]
-    /// Whether the key has waited so long for whoever has its lease (``Sharing/waitForOthers``) that the lease may be granted anew.
+    /// Whether another process has held the lease of the key for longer than ``Sharing/waitForOthers``, so that it may be granted again.
     public let mayTakeLease: Bool
 }
 
