@@ -48,7 +48,7 @@ typedef struct kvl_redis_t kvl_redis_t;
  * | lease_ms | 10000 | how long a process may take to load a key before another process may load it for the server too; 10 or more |
  * | notify_ms | 10 | the pause after each read of the log of writes: a longer one costs the server less |
  * | log_entries | 100000 | the approximate number of writes that the server keeps for processes that lost their connection |
- * | blind_ms | 5000 | if the log of writes cannot be read for this long, everything that the process has cached is looked up again, once: what is loaded after that is kept for its TTL until the log is read again. A silent server is noticed after 1 s + command_ms at the earliest; -1: never |
+ * | blind_ms | 5000 | while the log of writes cannot be read, everything that the process has cached is looked up again each time that this much time has passed; 10 or more, -1: never. A silent server is noticed after 1 s + command_ms at the earliest |
  * | journal_ms | 10000 | writes that are at most this old are repeated after a reconnection, if the server may have lost them |
  * | on_restart | clear | after a server has restarted with a file of its data (an RDB), which may be old: `clear` makes everything in the servers absent, `trust` uses it |
  * | compress_min | -1 | entries of at least this many bytes are stored compressed (LZ4), if they become at least an eighth smaller; -1: none |

@@ -5,7 +5,7 @@
 //!   no connection ── connected ──▶ is the last entry that was read still there?
 //!      ▲      │                       ├─ yes: read what followed ────▶ following
 //!      │      │                       ╰─ no (a gap), or the first time: all entries expire ──▶ following
-//!      │      ╰─ after blind_ms without a successful read: all entries expire, once
+//!      │      ╰─ each blind_ms without a successful read: all entries expire
 //!      ╰────────── a command failed, or took too long, or the log is in another server ◀── following
 //! ```
 //!
@@ -26,7 +26,7 @@ use redis::{Pipeline, Value};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
 /// How long the server waits for an entry before it replies that there is none. A server whose reply is overdue after that is gone.
@@ -51,16 +51,11 @@ pub async fn follow(worker: Rc<Worker>) {
                 sleep(until_next).await;
                 connect(&worker).await
             });
-            match worker.settings.blind.filter(|_| !worker.is_blind.get()) {
-                Some(blind) => match timeout(blind.saturating_sub(worker.heard_at.get().elapsed()), &mut connected).await {
-                    Ok(connected) => connected,
-                    Err(_) => {
-                        worker.is_blind.set(true);
-                        // A clear may have been missed, too.
-                        worker.epoch.forget();
-                        worker.shared.each_engine(|engine| engine.expire_all());
-                        count(&worker.shared.counts.blind, 1);
-                        connected.await
+            match worker.settings.blind {
+                Some(blind) => loop {
+                    match timeout(blind.saturating_sub(worker.current_at.get().elapsed()), &mut connected).await {
+                        Ok(connected) => break connected,
+                        Err(_) => expire_unread(&worker),
                     }
                 },
                 None => connected.await,
@@ -79,6 +74,15 @@ pub async fn follow(worker: Rc<Worker>) {
         }
         until_next = pause.next();
     }
+}
+
+/// Expires all entries, since the log has not been read for `blind_ms`. What is loaded from now on may be outdated by writes that are not read either.
+fn expire_unread(worker: &Worker) {
+    // A clear may have been missed, too.
+    worker.epoch.forget();
+    worker.shared.each_engine(|engine| engine.expire_all());
+    worker.current_at.set(Instant::now());
+    count(&worker.shared.counts.blind, 1);
 }
 
 /// Connects to the server that has the log, trying until it succeeds.

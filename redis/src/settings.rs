@@ -18,7 +18,7 @@ pub struct Settings {
     pub notify: Duration,
     /// The approximate number of writes that the log keeps.
     pub log_entries: u64,
-    /// If the log cannot be read for this long, everything that the process has cached is looked up again. `None`: never.
+    /// Each time that the log cannot be read for this long, everything that the process has cached expires. `None`: never.
     pub blind: Option<Duration>,
     /// How long writes are remembered, so that they can be sent again to a server that may have lost them.
     pub journal: Duration,
@@ -89,7 +89,7 @@ impl Settings {
                 "notify_ms" => settings.notify = Duration::from_millis(number(name, value, 0, 60_000)?),
                 "log_entries" => settings.log_entries = number(name, value, 1, u64::MAX >> 1)?,
                 "blind_ms" if value == "-1" => settings.blind = None,
-                "blind_ms" => settings.blind = Some(Duration::from_millis(number(name, value, 0, 3_600_000)?)),
+                "blind_ms" => settings.blind = Some(Duration::from_millis(number(name, value, 10, 3_600_000)?)),
                 "journal_ms" => settings.journal = Duration::from_millis(number(name, value, 0, 3_600_000)?),
                 "on_restart" => {
                     settings.clears_restarted = match value {

@@ -48,10 +48,8 @@ pub struct Worker {
     pub refuses_writes: Cell<bool>,
     /// Whether the log has been read yet.
     pub has_heard: Cell<bool>,
-    /// When the log was last read.
-    pub heard_at: Cell<Instant>,
-    /// Whether all entries have expired because the log could not be read for `blind_ms`, and it has not been read since.
-    pub is_blind: Cell<bool>,
+    /// When the log was last read, or all entries last expired because it could not be read.
+    pub current_at: Cell<Instant>,
     /// The links to servers that were left.
     pub former_links: RefCell<FormerLinks>,
     /// The servers.
@@ -97,8 +95,7 @@ impl Worker {
             has_written: Notify::new(),
             refuses_writes: Cell::new(false),
             has_heard: Cell::new(false),
-            heard_at: Cell::new(Instant::now()),
-            is_blind: Cell::new(false),
+            current_at: Cell::new(Instant::now()),
             former_links: RefCell::default(),
             topology: RefCell::default(),
             moved: Notify::new(),
@@ -147,8 +144,7 @@ impl Worker {
 
     /// Records that the log has been read up to now.
     pub fn note_log_read(&self) {
-        self.heard_at.set(Instant::now());
-        self.is_blind.set(false);
+        self.current_at.set(Instant::now());
     }
 
     /// Clears the reported problem, if requests are being served and the log is being read.

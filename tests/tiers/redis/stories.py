@@ -711,9 +711,12 @@ def t08_a_process_that_cannot_read_the_log_looks_up_again(world):
     # On a busy machine the first connection took longer than that already.
     before = a.state()["blind"]
     server.kill()
-    eventually("it knows that it cannot read the log", lambda: a.state()["blind"] == before + 1)
+    eventually("it knows that it cannot read the log", lambda: a.state()["blind"] > before)
     assert a.fetch("x") == ("provider", "from_a")
-    assert a.fetch("x") == ("store", "from_a"), "once is enough"
+    # What it has loaded since may be outdated as well.
+    before = a.state()["blind"]
+    eventually("it cannot read the log for longer", lambda: a.state()["blind"] > before)
+    assert a.fetch("x") == ("provider", "from_a")
 
 
 def t08_a_log_that_may_not_be_read_is_a_sentence_and_everything_is_looked_up_again(world):
@@ -724,12 +727,12 @@ def t08_a_log_that_may_not_be_read_is_a_sentence_and_everything_is_looked_up_aga
     automatic(a)
     eventually("it is connected", lambda: a.state()["connected"])
     assert a.fetch("x")[1] == "from_a"
-    eventually("it knows that it cannot read the log", lambda: a.state()["blind"] == 1)
+    eventually("it knows that it cannot read the log", lambda: a.state()["blind"] > 0)
     eventually("it says why", lambda: "XRANGE" in (a.state()["problem"] or ""))
     server.call("DEL", ENTRY + "x")
     assert a.fetch("x") == ("provider", "from_a"), "what it had has expired"
     state = a.state()
-    assert state["blind"] == 1 and not state["listening"], state
+    assert not state["listening"], state
     tries = server.calls("xadd") + server.calls("multi")
     assert tries < 30, f"the pauses grow: {tries}"
     server.call("ACL", "SETUSER", "poor", "-xread", "+xrange")
