@@ -118,7 +118,7 @@ def main() -> None:
     kinds = [("resident", resident(asked), True, 2 * KEYS), ("tenth", tenth(asked), False, KEYS // 10), ("pages", pages(asked), False, KEYS // 10)]
     hosts = [("kvlight", of_kvlight), ("kvlight, batch_linger_us=1000", of_kvlight_that_lingers),
              ("aiodataloader + cachetools", of_aiodataloader)]
-    lines = [f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores; median of {ROUNDS} rounds of {ASKED:,} keys", "",
+    lines = [f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores; median of {ROUNDS} rounds of {FETCHES:,} keys", "",
              "| work | with | keys/s | CPU µs a key | provider calls | keys loaded |", "|---|---|---|---|---|---|"]
     figures = []
     for name, work, warm, capacity in kinds:
@@ -134,7 +134,7 @@ def main() -> None:
             took, used = statistics.median(seconds[host]), statistics.median(cpu[host]) / FETCHES * 1e6
             figures.append({"work": name, "with": host, "keys_per_s": FETCHES / took, "cpu_us_a_key": used, "provider_calls": loads[host].calls,
                             "keys_loaded": loads[host].keys})
-            lines.append(f"| {name} | {host} | {ASKED / took:,.0f} | {used:.2f} | {loads[host].calls:,} | {loads[host].keys:,} |")
+            lines.append(f"| {name} | {host} | {FETCHES / took:,.0f} | {used:.2f} | {loads[host].calls:,} | {loads[host].keys:,} |")
     print("\n".join(lines))
     if len(sys.argv) > 1:
         folder = Path(sys.argv[1])

@@ -271,6 +271,31 @@ static void tell(void)
     kvl_value_release(text);
 }
 
+/* Says once, after half a minute, why what was written does not reach the servers. */
+static void explain(kvl_status_t status)
+{
+    static unsigned long long failing_since;
+    kvl_value_t *text = NULL;
+    size_t len = 0;
+
+    if (failing_since == 0)
+        failing_since = now_ns();
+    if (now_ns() - failing_since < 30000000000u || failing_since == 1)
+        return;
+    failing_since = 1;
+    printf("not written for too long: status %d, %zu writes, the first of record %u\n", (int)status, pending_count, pending_count > 0 ? pending[0].record : 0);
+    if (kvl_redis_state(redis, &text) == KVL_OK) {
+        const uint8_t *json = kvl_value_data(text, &len);
+        printf("   %.*s\n", (int)len, (const char *)json);
+        kvl_value_release(text);
+    }
+    if (kvl_tasks_stats_json(tasks, &text) == KVL_OK) {
+        const uint8_t *json = kvl_value_data(text, &len);
+        printf("   %.*s\n", (int)len, (const char *)json);
+        kvl_value_release(text);
+    }
+}
+
 int main(int argc, char **argv)
 {
     kvl_config_t *config = NULL;
@@ -314,9 +339,12 @@ int main(int argc, char **argv)
             atomic_fetch_add(&own->rounds, 1);
         }
         if (phase == SETTLE || pending_count > 0) {
-            if (kvl_tasks_l2_sync(tasks, phase == SETTLE ? 500 : 100) == KVL_OK) {
+            kvl_status_t status = kvl_tasks_l2_sync(tasks, phase == SETTLE ? 500 : 100);
+            if (status == KVL_OK) {
                 acknowledge();
                 atomic_store(&own->settled, phase == SETTLE);
+            } else if (phase == SETTLE) {
+                explain(status);
             }
         }
         pause_us(2000);
