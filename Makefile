@@ -113,7 +113,7 @@ test-swift: ## Run the Swift package's tests alone.
 	tests/tiers/run swift
 
 .PHONY: bench bench-quick bench-instructions bench-swift bench-python bench-redis bench-hosts performance
-bench: build ## Compare with other caches, three times, with tables, plots and JSON in target/bench: half an hour.
+bench: build ## Compare with other caches, three times, with tables, plots and JSON in target/bench: ten minutes.
 	bench/run
 
 bench-quick: build ## The same once, with fewer rounds, and up to a million entries: about 3 minutes.
