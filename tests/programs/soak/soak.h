@@ -127,8 +127,12 @@ static inline bool is_down(const struct entry *entry)
     return entry->fault == OUTAGE && submitted > wanted / 5 * 2 && submitted < wanted / 5 * 3;
 }
 
-/* The number of requests that were repeated, over all entries with a long outage. */
-extern atomic_ullong hedges_in_outages;
+/* What happened in all entries with a long outage: requests that were repeated, entries that were refreshed ahead, and requests that waited for
+ * the rate limit. */
+struct outage_counts {
+    atomic_ullong hedges, refreshes, rate_waits;
+};
+extern struct outage_counts outage_counts;
 
 /* Runs one entry with that many keys. Returns whether every check held. */
 bool run_entry(uint32_t routes, enum mode mode, int submitters, enum fault fault, unsigned long long keys, uint64_t seed);
