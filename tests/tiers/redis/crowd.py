@@ -126,14 +126,15 @@ class Crowd:
         return None
 
     def is_whole(self):
-        """Whether every server knows all others, three have the slots, and the others are replicas."""
+        """Whether all servers say the same of each other, three have the slots, and the others are replicas."""
         try:
             roles = [node.call("INFO", "replication") for node in self.cluster.nodes]
             following = sum(b"master_link_status:up" in role for role in roles)
             slots = self.cluster.nodes[0].call("CLUSTER", "SLOTS")
-            return following == 3 and all(node.is_ok() for node in self.cluster.nodes) and all(len(entry) >= 4 for entry in slots)
-        except OSError:
-            return False
+            is_known = all(node.is_ok() for node in self.cluster.nodes) and self.cluster.agrees()
+            return following == 3 and is_known and all(len(entry) >= 4 for entry in slots)
+        except (OSError, RuntimeError):
+            return False  # one was killed, or loads what it receives
 
     def be_whole(self):
         try:
@@ -220,19 +221,14 @@ class Crowd:
     def move_slots(self):
         """Slots with records move to another server, a key at a time."""
         primaries = self.primaries()
-        ids = {node: node.call("CLUSTER", "MYID") for node in primaries}
         for record in self.chance.sample(range(RECORDS), 25):
             slot = primaries[0].call("CLUSTER", "KEYSLOT", f"p:1:k:r{record}")
             source = self.primary_of(slot)
-            if source not in ids:
-                continue
             target = self.chance.choice([node for node in primaries if node is not source])
-            target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
-            source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
+            self.cluster.begin_move(slot, source, target)
             while keys := source.call("CLUSTER", "GETKEYSINSLOT", slot, 10):
                 source.call("MIGRATE", "127.0.0.1", target.port, "", 0, 10000, "REPLACE", "KEYS", *keys)
-            for node in (target, source, *(node for node in primaries if node not in (target, source))):
-                node.call("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
+            self.cluster.end_move(slot, source, target, [node for node in primaries if node not in (source, target)])
 
     def evict(self):
         """There is room for only a part of the entries, and the servers evict any of them."""

@@ -940,14 +940,11 @@ def t11_keys_that_move_to_another_server_are_misses_at_most(world):
     slot = cluster.nodes[0].call("CLUSTER", "KEYSLOT", key)
     source = cluster.node_of(key)
     target = next(node for node in cluster.nodes if node is not source)
-    ids = {node: node.call("CLUSTER", "MYID") for node in cluster.nodes}
-    target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source])
-    source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target])
+    cluster.begin_move(slot, source, target)
     source.call("MIGRATE", "127.0.0.1", target.port, "", 0, 10000, "KEYS", key)
     b.fetch("x")
     b.do("invalidate")
-    for node in (target, source):
-        node.call("CLUSTER", "SETSLOT", slot, "NODE", ids[target])
+    cluster.end_move(slot, source, target)
 
     def found():
         b.do("invalidate")

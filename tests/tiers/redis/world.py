@@ -250,6 +250,32 @@ class Cluster:
             node.call("CLUSTER", "REPLICATE", self.nodes[nth].call("CLUSTER", "MYID"))
             eventually("it follows", lambda: b"master_link_status:up" in node.call("INFO", "replication"))
 
+    def agrees(self):
+        """Whether all servers have the same knowledge of each other: who is a primary, since which epoch and with which slots. No slot is moving."""
+        def known(node):
+            lines = [line.split() for line in node.call("CLUSTER", "NODES").decode().splitlines()]
+            return sorted((name, flags.removeprefix("myself,"), of, epoch, *slots) for name, _, flags, of, _, _, epoch, _, *slots in lines)
+
+        first, *others = (known(node) for node in self.nodes)
+        return all(other == first for other in others)
+
+    def begin_move(self, slot, source, target):
+        """From now on each key of the slot is in one of these servers, and is to be moved by MIGRATE."""
+        target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", source.call("CLUSTER", "MYID"))
+        source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", target.call("CLUSTER", "MYID"))
+
+    def end_move(self, slot, source, target, others=()):
+        """The slot has moved: all primaries are told, as operators do it.
+
+        A server gives up a slot that another one claims with a higher epoch. Its new owner takes an epoch above all that it has heard of; so before
+        the next slot moves, all servers must have heard of this one. Otherwise a message from before, with an epoch that the new owner has not heard
+        of, takes the slot away from it, for a server that gives it up. Then each of the two says that the other one has it, and Redis never mends that.
+        """
+        owner = target.call("CLUSTER", "MYID")
+        for node in (target, source, *others):
+            node.call("CLUSTER", "SETSLOT", slot, "NODE", owner)
+        eventually("all servers know of the move", self.agrees)
+
     def url(self, **options):
         options = {**OPTIONS, **options}
         hosts = ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
