@@ -3564,11 +3564,16 @@ kvl_status_t kvl_l2_request_hit(kvl_l2_request_t *request,
  * @param i          the key's index, below kvl_l2_request_len().
  * @param token      [copied] with KVL_L2_F_LEASES: the lease that was granted; may be NULL if `token_len` is 0.
  * @param token_len  bytes; 0: none was granted, and what is loaded is not filled.
- * @return as kvl_l2_request_hit().
+ * @return as kvl_l2_request_hit(); KVL_LATE also if the lease will not be used, and may be given back: the key was written since the lookup began, or
+ *         nobody waits for it any more.
  * @threads any
  * @since 0.2
  */
-KVL_API kvl_status_t kvl_l2_request_miss(kvl_l2_request_t *request, size_t i, const uint8_t *token, size_t token_len);
+KVL_API
+kvl_status_t kvl_l2_request_miss(kvl_l2_request_t *request,
+                                 size_t i,
+                                 const uint8_t *token,
+                                 size_t token_len);
 
 /**
  * Answers a key of KVL_L2_READ: the second tier has nothing, and has granted the lease to another process, which loads the key. With

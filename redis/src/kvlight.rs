@@ -348,7 +348,7 @@ impl Request {
         unsafe { (self.library.l2_request_payload)(self.handle, i, entry.as_ptr(), entry.len(), &mut payload, &mut len) == OK }
     }
 
-    /// The key has no entry. With a token it may be filled. Returns whether it will be used: it came neither too late nor for nothing.
+    /// The key has no entry. With a token it may be filled. Returns whether the token will be used: it came neither too late nor for nothing.
     pub fn miss(&self, i: usize, token: &[u8]) -> bool {
         // SAFETY: the request is retained; the token is copied.
         unsafe { (self.library.l2_request_miss)(self.handle, i, token.as_ptr(), token.len()) == OK }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! If an engine finds its own lease, the load for it has ended without a fill, since an engine has one load of a key at a time: the lease is replaced.
-//! A lease that was granted when kvlight waited no longer is given back.
+//! A lease that was granted when kvlight waited no longer, or after the key was written, is given back.
 //! Each key is answered as soon as it is known.
 
 use crate::compress;

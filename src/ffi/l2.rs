@@ -357,7 +357,8 @@ fn ttl_left(ms: i64) -> Result<TtlLeft, Status> {
 /// @param i          the key's index, below kvl_l2_request_len().
 /// @param token      [copied] with KVL_L2_F_LEASES: the lease that was granted; may be NULL if `token_len` is 0.
 /// @param token_len  bytes; 0: none was granted, and what is loaded is not filled.
-/// @return as kvl_l2_request_hit().
+/// @return as kvl_l2_request_hit(); KVL_LATE also if the lease will not be used, and may be given back: the key was written since the lookup began, or
+///         nobody waits for it any more.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]

@@ -5,6 +5,7 @@ use kvlight::base::config::ReadMode;
 use kvlight::base::{Answer, Labels, Status, StoreTerms};
 use kvlight::cache::{Departures, NewEntry};
 use kvlight::engine::host::SecondTierStore;
+use kvlight::engine::invalidate::Outdated;
 use kvlight::engine::second_tier::{TierTicket, TtlLeft};
 use kvlight::task::Source;
 use kvlight::task::second_tier::{TierAbilities, TierRequestKind};
@@ -288,6 +289,23 @@ fn t03_without_a_lease_nothing_is_filled() {
     let read = tier.next(TierRequestKind::Read);
     assert_eq!((read.miss(0, &[]), read.finish()), (Ok(Status::OK), Status::OK));
     assert_eq!(waiter.text(), "k!");
+    tier.expect_none();
+    world.free();
+}
+
+#[test]
+fn t10_a_lease_of_a_lookup_that_was_overtaken_or_is_not_waited_for_is_late_and_fills_nothing() {
+    let (builder, tier) = with_manual(LEASES);
+    let world = builder.echo().start();
+    let waiter = world.fetch("k");
+    let read = tier.next(TierRequestKind::Read);
+    assert_eq!(world.core.invalidate([&b"k"[..]].into_iter(), Outdated::Removed), Ok(()));
+    assert_eq!((read.miss(0, b"lease"), read.finish()), (Ok(Status::LATE), Status::OK));
+    assert_eq!(waiter.text(), "k!");
+    let waiter = world.fetch("l");
+    let read = tier.next(TierRequestKind::Read);
+    waiter.cancel();
+    assert_eq!((read.miss(0, b"lease"), read.finish()), (Ok(Status::LATE), Status::OK));
     tier.expect_none();
     world.free();
 }

@@ -200,7 +200,7 @@ def t10_a_lease_that_ends_while_it_is_waited_for_is_taken_over(world):
 
 def t10_a_lease_is_given_back_when_another_process_overtakes_its_load(world):
     server = world.server()
-    a, b = (world.worker(server.url(lease_ms=60000), *WAITING) for _ in range(2))
+    a, b = (world.worker(server.url(lease_ms=600000), *WAITING) for _ in range(2))
     a.start_load("x")
     server.call("XADD", LOG, "*", "k", "x")
     eventually("the lease is given back", lambda: not server.call("EXISTS", ENTRY + "x"))
@@ -221,13 +221,27 @@ def t10_a_lease_is_given_back_when_another_process_overtakes_its_load(world):
 
 def t10_a_lease_that_was_granted_too_late_is_given_back(world):
     server = world.server()
-    a = world.worker(server.url(lease_ms=60000, command_ms=20000, connect_ms=20000), "l2.timeout_ms=100", "timeout_ms=20000")
+    a = world.worker(server.url(lease_ms=600000, command_ms=20000, connect_ms=20000), "l2.timeout_ms=100", "timeout_ms=20000")
     server.pause()
     a.start_load("x")
     a.tell("answer x 1")
     assert a.result("x") == ("provider", "1")
     server.go_on()
     eventually("it was granted and given back", lambda: a.state()["leases"] == 1 and not server.call("EXISTS", ENTRY + "x"))
+
+
+def t10_a_lease_of_a_lookup_that_was_overtaken_is_given_back(world):
+    server = world.server()
+    a = world.worker(server.url(lease_ms=600000, command_ms=20000, connect_ms=20000), *PATIENT)
+    server.pause()
+    a.tell("fetch x")
+    eventually("it is looked up", lambda: a.l2()["reads"] == 1)
+    assert a.do("invalidate") == 0
+    server.go_on()
+    a.expect("load x")
+    eventually("it was granted and given back", lambda: a.state()["leases"] == 1 and not server.call("EXISTS", ENTRY + "x"))
+    a.tell("answer x 1")
+    assert a.result("x") == ("provider", "1")
 
 
 def t10_a_key_that_is_waited_for_delays_no_other(world):

@@ -246,7 +246,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The second tier answers a key that is looked up. `index` is below the number of keys of the request.
+    /// The second tier answers a key that is looked up. `index` is below the number of keys of the request. A lease that gives no right to fill is
+    /// late, and can be given back.
     pub fn tier_answer<S: AnswerStore>(
         &mut self,
         id: TierRequestId,
@@ -255,22 +256,26 @@ impl<H: Host> Table<H> {
         cx: &mut TableContext<'_, H, S>,
     ) -> Status {
         let (status, part) = self.take_look_part(id, index, matches!(given, TierAnswer::Failed));
-        match part {
+        let is_leased = matches!(&given, TierAnswer::Miss(token) if !token.is_empty());
+        let may_fill = match part {
             Some((flight, stamp)) => {
                 let is_missed = self.look_answered(flight, stamp, given, cx);
-                if let (true, Some(TierRequest::Look(look))) = (is_missed, self.tier.as_mut().and_then(|tier| tier.requests.get_mut(id))) {
+                let Some(tier) = &mut self.tier else { return status };
+                if let (true, Some(TierRequest::Look(look))) = (is_missed, tier.requests.get_mut(id)) {
                     look.parts[index] = LookPart::Missed(flight);
                 }
+                tier.marks.contains_key(&flight)
             }
             None => {
                 if let TierAnswer::Hit(answer, ..) = given {
                     cx.out.deferred_drops.push(DeferredDrop::Answer(answer));
                 }
+                false
             }
-        }
+        };
         self.pass_missed(id);
         self.conclude(cx);
-        status
+        if is_leased && !may_fill && status == Status::OK { Status::LATE } else { status }
     }
 
     /// Marks a part as answered. Returns its flight, if that still waits for the answer.
