@@ -18,9 +18,9 @@ use tokio::sync::mpsc::unbounded_channel;
 /// `kvl_redis_t`.
 pub struct Redis {
     shared: Arc<Shared>,
-    /// `None` once it was ended. Nothing else is done under the lock.
+    /// `None` once the thread was ended. Nothing but taking it is done under the lock.
     thread: Mutex<Option<JoinHandle<()>>>,
-    /// The process that made it. A child of it has no thread.
+    /// The process that made this. In a forked child there is no such thread.
     process: u32,
 }
 
@@ -113,13 +113,14 @@ fn make(url: &CStr, library: Library) -> Result<Redis, Refused> {
     let (sender, commands) = unbounded_channel();
     let shared = Arc::new(Shared::new(settings, library, sender));
     let of_thread = shared.clone();
-    // Whether the thread has what it needs. The first result counts: why it has failed, rather than that it has ended.
+    // Whether the thread has what it needs. The first result counts, so the reason for a failure is not replaced by the fact that the thread has
+    // ended.
     let start: Arc<Event<io::Result<()>>> = Arc::new(Event::new());
     let started = start.clone();
     let thread = without_signals(|| {
         let builder = std::thread::Builder::new().name("kvl-redis".to_owned());
         builder.spawn(move || {
-            // After a panic, which would be an error of this library, requests fail, and kvlight asks the provider.
+            // After a panic, which would be a bug of this library, requests fail, and kvlight asks the provider.
             let _ = catch_unwind(AssertUnwindSafe(|| {
                 let runtime = Builder::new_current_thread().enable_io().enable_time().max_blocking_threads(1).build();
                 match runtime {
@@ -275,7 +276,7 @@ pub unsafe extern "C" fn kvl_redis_free(redis: *mut Redis) {
 }
 
 impl Redis {
-    /// Ends the thread and waits for that. In the child of a fork there is no thread, and the locks may stay locked.
+    /// Ends the thread and waits for it. In a forked child there is no thread, and the locks may be locked for ever.
     fn stop(&self) {
         if self.process != std::process::id() {
             return;
@@ -288,7 +289,7 @@ impl Redis {
         }
     }
 
-    /// Whether its thread was ended.
+    /// Whether the thread was ended.
     fn is_stopped(&self) -> bool {
         self.thread.lock().unwrap_or_else(PoisonError::into_inner).is_none()
     }

@@ -5,11 +5,12 @@
 //!    4      an LZ4 block
 //! ```
 //!
-//! What comes from the server is not trusted: no more memory is taken than `plain_max` of the URL says, nor than a block of this length can fill.
+//! What comes from the server is not trusted: no more memory is allocated than `plain_max` of the URL allows, nor than a block of this length can
+//! fill.
 
 use lz4_flex::block;
 
-/// The number of bytes of the length.
+/// The size of the length in front of the block, in bytes.
 const PREFIX: usize = 4;
 /// The most bytes that one byte of a block can expand to, rounded up.
 const MOST_PER_BYTE: usize = 256;
@@ -49,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_as_it_was_before() {
+    fn a_decompressed_entry_is_as_it_was() {
         for len in [100, 1_000, 65_535, 65_536, MOST] {
             let entry = text(len);
             let data = compressed(&entry, Some(100)).unwrap_or_else(|| panic!("{len} bytes are compressed"));

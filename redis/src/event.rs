@@ -1,6 +1,6 @@
 //! Something that happens once, and that one thread waits for.
 //!
-//! Not a channel of std: that would keep a few bytes of the program's thread until it ends, which a program that looks for leaks would find.
+//! Not a channel of std: that would leave a few bytes allocated for the calling thread until it exits, which a leak checker would report.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 

@@ -14,10 +14,10 @@ pub struct Journal {
     keys: VecDeque<(u64, Box<[u8]>)>,
     /// The total length of the keys.
     bytes: usize,
-    /// All keys were cleared, or too many were written: everything is to be cleared again when the server that has the epoch returns.
+    /// Whether all keys were cleared, or too many were written: everything is to be cleared again when the server that has the epoch returns.
     pub is_everything: bool,
-    /// Too many keys were written since the last clear. Any server may lack some of them, so the clear is to be repeated when any
-    /// server returns, not only the one that has the epoch.
+    /// Whether too many keys were written since the last clear. Any server may lack some of them, so the clear is to be repeated when any server
+    /// returns, not only the one that has the epoch.
     pub has_overflowed: bool,
     everything_at: u64,
 }
@@ -45,7 +45,7 @@ impl Journal {
         (self.is_everything, self.has_overflowed, self.everything_at) = (!kept.is_zero(), false, now_ms);
     }
 
-    /// Records that the clear that this journal contained when it was copied to `before` has been repeated now.
+    /// Records that the clear in `before`, an earlier copy of this journal, has been repeated now.
     pub fn note_repeated(&mut self, before: &Journal, now_ms: u64) {
         if self.everything_at == before.everything_at {
             (self.has_overflowed, self.everything_at) = (false, now_ms);

@@ -57,7 +57,7 @@ unsafe extern "C" {
 }
 
 /// Declares functions of kvlight.h, and `kvl_redis_library_t`, which has a pointer to each: a program may contain several copies of kvlight, and a
-/// handle belongs to the one that made it.
+/// handle belongs to the copy that made it.
 macro_rules! library {
     ($($field:ident = $function:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
         unsafe extern "C" {
@@ -72,7 +72,7 @@ macro_rules! library {
             $($field: unsafe extern "C" fn($($argument: $type),*) $(-> $result)?,)*
         }
 
-        /// The one that this library is linked with.
+        /// The functions of the copy that this library is linked with.
         pub const LINKED: Library = Library { struct_size: size_of::<Library>(), $($field: $function,)* };
     };
 }
@@ -104,7 +104,7 @@ library! {
 }
 
 impl Library {
-    /// Copies the one that a program has passed, or the one that is linked for null. `None`: it is of another version.
+    /// Copies the functions that a program has passed; for null, those that are linked. `None`: the program knows fewer functions.
     ///
     /// # Safety
     /// `library` is null, or as many bytes as its first field says may be read.
@@ -155,7 +155,7 @@ pub unsafe fn set_second_tier(config: *mut Config, serve: L2Fn, user_data: *mut 
     unsafe { kvl_config_set_l2(config, ABILITIES, Some(serve), user_data, Some(free)) }
 }
 
-/// An engine that is attached: it must not be freed before it is detached.
+/// An attached engine. The program must not free it before it is detached.
 #[derive(Clone, Copy)]
 pub struct Engine {
     tasks: *mut Tasks,
@@ -215,7 +215,8 @@ pub struct Entry<'a> {
     pub token: &'a [u8],
 }
 
-/// An entry of an object that was found, `kvl_redis_found_t`: the program makes the object, and answers the key. The bytes are boxes of this library.
+/// `kvl_redis_found_t`: the entry of an object that was found. The program makes the object, and answers the key. The bytes are boxes of this
+/// library.
 #[repr(C)]
 pub struct Found {
     index: usize,
@@ -226,7 +227,7 @@ pub struct Found {
     token_len: usize,
 }
 
-// SAFETY: the boxes belong to it.
+// SAFETY: it owns the boxes that the pointers point to.
 unsafe impl Send for Found {}
 
 impl Found {
@@ -248,7 +249,7 @@ impl Drop for Found {
 /// The result of a request for the program that waits for it: the objects that were found, or `None` if the whole request has failed.
 pub type Outcome = Option<Vec<Found>>;
 
-/// The program's thread that waits for a request, and what was found for it so far.
+/// Where a thread of the program waits for a request, and the objects that were found so far.
 struct Caller {
     outcome: Arc<Event<Outcome>>,
     found: RefCell<Vec<Found>>,
@@ -258,8 +259,8 @@ struct Caller {
 ///
 /// | whose | finished by | objects that were found |
 /// |---|---|---|
-/// | kvlight called for it | this | cannot be: it does not offer them |
-/// | the program has passed it, and waits | the program, after this has told the outcome | are part of the outcome |
+/// | kvlight called the second tier with it | this | there are none: this second tier does not accept objects |
+/// | the program has passed it, and waits | the program, after it has received the outcome | are part of the outcome |
 pub struct Request {
     handle: *mut L2Request,
     library: Library,
@@ -270,7 +271,7 @@ pub struct Request {
 unsafe impl Send for Request {}
 
 impl Request {
-    /// Retains a request that kvlight calls for.
+    /// Retains a request that kvlight has called the second tier with.
     ///
     /// # Safety
     /// `request` is the one that the second tier is called with, by this copy of kvlight.
@@ -279,7 +280,7 @@ impl Request {
         Request { handle: unsafe { (library.l2_request_retain)(request) }, library: *library, caller: None }
     }
 
-    /// Retains a request that the program passes, which waits for the outcome.
+    /// Retains a request from the program, which waits for the outcome.
     ///
     /// # Safety
     /// `request` is a request of this copy of kvlight.
@@ -289,7 +290,7 @@ impl Request {
         Request { handle: unsafe { (library.l2_request_retain)(request) }, library: *library, caller }
     }
 
-    /// What it asks for; `None` for a kind that this library does not know.
+    /// The kind of the request; `None`: this library does not know it.
     pub fn kind(&self) -> Option<Kind> {
         // SAFETY: the request is retained.
         Some(match unsafe { (self.library.l2_request_kind)(self.handle) } {
@@ -313,7 +314,7 @@ impl Request {
         slices.iter().map(|slice| unsafe { bytes_of(slice.data, slice.len) })
     }
 
-    /// The entry to store under a key. `None`: it is of an object of which no bytes can be made.
+    /// The entry to store under a key. `None`: it is an object of which the program could make no bytes.
     pub fn entry(&self, i: usize) -> Option<Entry<'_>> {
         let (mut data, mut len, mut ttl_ms) = (std::ptr::null(), 0, 0);
         let (mut token, mut token_len) = (std::ptr::null(), 0);
@@ -348,7 +349,8 @@ impl Request {
         unsafe { (self.library.l2_request_payload)(self.handle, i, entry.as_ptr(), entry.len(), &mut payload, &mut len) == OK }
     }
 
-    /// The key has no entry. With a token it may be filled. Returns whether the token will be used: it came neither too late nor for nothing.
+    /// The key has no entry. With a token it may be filled. Returns whether the token will be used: the answer did not come too late, and the key is
+    /// still wanted.
     pub fn miss(&self, i: usize, token: &[u8]) -> bool {
         // SAFETY: the request is retained; the token is copied.
         unsafe { (self.library.l2_request_miss)(self.handle, i, token.as_ptr(), token.len()) == OK }
@@ -378,7 +380,7 @@ impl Request {
         unsafe { (self.library.l2_request_fail)(self.handle, i) };
     }
 
-    /// Everything that was asked is done, but for what was refused or has failed.
+    /// Everything is done, except for keys that were refused or have failed.
     pub fn finish(self) {
         match &self.caller {
             Some(caller) => caller.outcome.set(Some(caller.found.take())),
@@ -395,7 +397,7 @@ impl Drop for Request {
         // SAFETY: the request is retained, and not used after this.
         unsafe { (self.library.l2_request_release)(self.handle) };
         if let Some(caller) = &self.caller {
-            // Unless it is finished, which counts.
+            // If the request was finished, that outcome was set first, and it counts.
             caller.outcome.set(None);
         }
     }

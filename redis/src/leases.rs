@@ -1,5 +1,5 @@
-//! The leases that this process was granted and has not used. A load that a notice has overtaken stores nothing, so its lease is released: otherwise
-//! every other process would wait for it, for l2.wait_ms each.
+//! The leases that this process was granted and has not used. The answer of a load that a notice has overtaken is not stored, so the lease is given
+//! back: otherwise every other process that wants the key would wait for it, for l2.wait_ms.
 
 use crate::serve::add_replace;
 use crate::stored::Token;
@@ -8,7 +8,7 @@ use redis::Pipeline;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// The maximum number of leases that are remembered. Others are not released early: they expire after lease_ms.
+/// The maximum number of leases that are remembered. Others are not given back: they expire after lease_ms.
 const MOST: usize = 65_536;
 
 /// Leases by key.
@@ -64,7 +64,7 @@ pub fn give_back(worker: &Rc<Worker>, unused: Vec<Unused>) {
     }
     let worker = worker.clone();
     tokio::task::spawn_local(async move {
-        // The leases in one server together, by one pipeline, and then those in the next one.
+        // All leases in one server are removed by one pipeline, then those in the next server.
         let mut left = unused;
         while let Some(first) = left.first() {
             let Some(link) = worker.link_of(&worker.names.entry(&first.key)) else {

@@ -23,6 +23,8 @@
 //! | `compress` | compression of large entries |
 //! | `stored` | the bytes stored under a key |
 //! | `crc` | a checksum |
+//! | `random` | random bits: names of leases, epochs, jitter |
+//! | `signals` | keeps signals away from the thread `kvl-redis` |
 //! | `kvlight` | the functions of kvlight.h |
 
 mod api;

@@ -1,5 +1,5 @@
-//! The connection to a server. It is made in the background, and remade when it is lost, with this library's own deadlines. No request waits for it: without a link
-//! requests fail at once, which is a miss.
+//! The connection to a server. It is made in the background, and remade when it is lost, with this library's own deadlines. No request waits for it:
+//! without a link requests fail at once, which is a miss.
 //!
 //! ```text
 //!   no link ── connected, set up, journal repeated ──▶ link (session n)
@@ -11,7 +11,7 @@
 //! meet another server, or one that has lost writes.
 //!
 //! A connection that is given up may still have commands in flight, which a server that was only suspended would execute later. So the
-//! next session first tells the server to end the one before (CLIENT KILL): a write of the old session cannot follow one of the new (rule T07).
+//! next session first has the server close that connection (CLIENT KILL): a write of the old session cannot follow one of the new (rule T07).
 
 use crate::nodes::Node;
 use crate::random::fraction;
@@ -24,14 +24,14 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// Replaces what is under a key if its beginning is what was read: the name of a lease, or of an entry. Without a TTL (0) it does not expire. By nothing: it
-/// is removed.
+/// Replaces the value of a key if it still begins with the name that was read: that of a lease, or of an entry. With a TTL of 0 the new value does
+/// not expire. If the new value is empty, the key is removed.
 pub const REPLACE: &str = "if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then redis.call('UNLINK', KEYS[1]) return 1 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1";
 
-/// Begins another epoch and tells of it, once for each name: KEYS[1] remembers that this was done.
+/// Begins another epoch and announces it, unless KEYS[1] exists: the record that this was done.
 const BEGIN_ANEW: &str = "if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', 3600) then return 0 end
 redis.call('SET', KEYS[2], ARGV[1])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 's', ARGV[3], 'c', ARGV[1])
@@ -48,7 +48,7 @@ pub struct Link {
     connection: MultiplexedConnection,
     /// The server.
     pub node: Rc<Node>,
-    /// Its number.
+    /// The number of the session.
     pub session: u64,
     /// The name by which the server knows [`REPLACE`].
     pub script: Rc<[u8]>,
@@ -72,11 +72,11 @@ pub struct FormerLinks {
 /// A host and a port.
 pub type Address = (String, u16);
 
-/// How many servers that were left are remembered.
+/// How many former links are remembered.
 const MOST_FORMER: usize = 64;
 
 impl FormerLinks {
-    /// The link to this server is not used any more, nor is the server.
+    /// Remembers the last link to a server that is no longer used.
     pub fn remember(&mut self, address: Address, link: Rc<FormerLink>) {
         if self.links.len() >= MOST_FORMER {
             self.links.pop_front();
@@ -84,7 +84,7 @@ impl FormerLinks {
         self.links.push_back((address, link));
     }
 
-    /// The last link to this server, which is used again.
+    /// Takes out the last link to a server that is used again.
     pub fn take(&mut self, address: &Address) -> Option<Rc<FormerLink>> {
         let at = self.links.iter().rposition(|(of, _)| of == address)?;
         self.links.remove(at).map(|(_, link)| link)
@@ -96,11 +96,11 @@ impl FormerLinks {
 struct ServerIdentity {
     /// The ID of the server process. Connections end with the process, so a new one executes no earlier commands.
     process: Vec<u8>,
-    /// The ID of its data. After a failover or a restart it is another one, and some of the data may be lost.
+    /// The ID of its data, which changes with a failover or a restart: some of the data may be lost then.
     data: Vec<u8>,
 }
 
-/// Why there is no connection: a sentence for operators.
+/// What is wrong: a sentence for operators.
 pub type Problem = String;
 
 /// Opens a connection, within the limits of the settings.
@@ -163,7 +163,7 @@ pub fn bytes(reply: &Value) -> Option<&[u8]> {
     }
 }
 
-/// The number in a line of INFO.
+/// The value in a line of INFO.
 pub fn info<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut lines = text.split(|byte| *byte == b'\n');
     lines.find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":")).map(<[u8]>::trim_ascii)
@@ -287,8 +287,8 @@ async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> 
     Ok((link, FormerLink { client: *client, server, made_at: worker.now_ms() }))
 }
 
-/// Whether a server was started again since `age_ms` ago, with a copy of its data from a file: then it has forgotten all writes since the file was
-/// written, which may be long ago. A log of its own writes (`appendonly`) is up to date but for the last second. `about` is what INFO says.
+/// Whether a server was started again in the last `age_ms`, with a copy of its data from a file: then it has forgotten all writes since the file was
+/// written, which may be long ago. A log of its own writes (`appendonly`) lacks the last second at most. `about` is what INFO says.
 fn has_loaded_a_copy(about: &[u8], age_ms: u64) -> bool {
     let number = |name: &str| str::from_utf8(info(about, name)?).ok()?.parse::<u64>().ok();
     let is_younger = number("uptime_in_seconds").is_none_or(|uptime| uptime <= age_ms / 1000 + 1);
@@ -314,8 +314,8 @@ async fn begin_anew(worker: &Worker, link: &mut Link, process: &[u8]) -> Result<
     Ok(())
 }
 
-/// Sets a new epoch in place of a missing one, unless another process has done so. In a cluster it is announced in the log, since processes do not read it with
-/// each lookup.
+/// Sets a new epoch in place of a missing one, unless another process has done so. In a cluster it is announced in the log, since lookups there do
+/// not read the epoch.
 async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> Result<Epoch, Problem> {
     let epoch = crate::random::random();
     let mut set = Pipeline::new();
@@ -339,9 +339,9 @@ async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> R
     }
 }
 
-/// This is another server than before: it may lack the last writes, for example after a failover to a copy that had not received them. Their keys
-/// are removed and announced once more, so that whatever an older copy has of them is gone. If it has the log, that may lack notices of keys of every
-/// server: all of them are announced once more.
+/// Repeats the last writes on a server that may lack them, for example after a failover to a replica that had not received them. Their keys are
+/// removed and announced once more, so that no older entries of them remain. If the server has the log, notices about keys of any server may be
+/// missing: all keys are announced once more.
 async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> {
     let journal = worker.journal.borrow().clone();
     let is_here = |name: &[u8]| worker.node_of(name).is_some_and(|node| Rc::ptr_eq(&node, &link.node));
@@ -463,7 +463,7 @@ mod tests {
         assert!(has_loaded_a_copy(&about(60, 5, 0), 60_000));
         assert!(
             !has_loaded_a_copy(&about(60, 5, 0), 30_000),
-            "it is older than the connection before: a copy that followed, and takes over"
+            "it has run for longer than the former connection existed: it was a replica, and has taken over"
         );
         assert!(!has_loaded_a_copy(&about(0, 0, 0), 10), "it is empty");
         assert!(!has_loaded_a_copy(&about(0, 5, 1), 10), "it has a log of its writes");

@@ -1,5 +1,5 @@
 //! The log of writes: a stream in the server, kept short. Every write adds an entry after it is done; every process reads them on a connection of
-//! its own, and invalidates the keys in its engines.
+//! its own, and invalidates in its engines the keys that were written.
 //!
 //! ```text
 //!   no connection ── connected ──▶ is the last entry that was read still there?
@@ -29,7 +29,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
-/// How long the server waits for an entry before it replies that there is none. A server whose reply is overdue after that is gone.
+/// How long the server waits for an entry before it replies that there is none. If no reply has come `command_ms` after that, the connection is given
+/// up.
 const WAIT: Duration = Duration::from_millis(1_000);
 /// How many entries are read at once.
 const LOOK: usize = 4_096;
@@ -76,7 +77,8 @@ pub async fn follow(worker: Rc<Worker>) {
     }
 }
 
-/// Expires all entries, since the log has not been read for `blind_ms`. What is loaded from now on may be outdated by writes that are not read either.
+/// Expires all entries, since the log has not been read for `blind_ms`. What is loaded from now on may be outdated as well, by writes that this
+/// process does not hear of: so it expires in turn.
 fn expire_unread(worker: &Worker) {
     // A clear may have been missed, too.
     worker.epoch.forget();
@@ -140,7 +142,7 @@ async fn follow_by(
     }
 }
 
-/// Whether a read returned everything that there was.
+/// Whether a read has reached the end of the log.
 enum Look {
     More,
     End,
@@ -194,7 +196,7 @@ async fn begin(worker: &Worker, connection: &mut MultiplexedConnection) -> Resul
     Ok(bytes(entry).ok_or_else(|| refusal("XADD", entry))?.to_vec())
 }
 
-/// Fails if a command was refused, and asks for the slots if the log seems to be elsewhere.
+/// Fails if a command was refused, and has the slots fetched again if the log seems to be elsewhere.
 fn check(worker: &Worker, what: &str, replies: &[Value]) -> Result<(), Problem> {
     replies.iter().for_each(|reply| note_move(worker, reply));
     match replies.iter().find(|reply| matches!(reply, Value::ServerError(_))) {
@@ -203,7 +205,8 @@ fn check(worker: &Worker, what: &str, replies: &[Value]) -> Result<(), Problem> 
     }
 }
 
-/// Reads the epoch, since a clear may have been missed. If there is none, the next lookup sets it. Fails if the server does not allow the log to be read.
+/// Reads the epoch, since a clear may have been missed. If there is none, the next lookup sets it. Fails if the server does not allow the log to be
+/// read.
 async fn learn_epoch(worker: &Worker, connection: &mut MultiplexedConnection, position: &Option<Position>) -> Result<(), Problem> {
     let Some(last) = position else { return Ok(()) };
     let mut commands = Pipeline::new();
@@ -263,7 +266,7 @@ fn invalidate(worker: &Rc<Worker>, entries: &[Value]) {
     for entry in entries {
         let Notice { source, keys: written, epoch } = Notice::of(entry);
         if epoch.is_some() {
-            // This applies to this process's own clear as well: another one may have followed it in the server. So the server is asked.
+            // This applies to this process's own clear as well: another clear may have followed it in the server. So the server is asked.
             worker.epoch.forget();
         }
         if skips_own && source == Some(&worker.shared.source) {
@@ -281,7 +284,7 @@ fn invalidate(worker: &Rc<Worker>, entries: &[Value]) {
         for some in keys.chunks(MOST_KEYS) {
             worker.shared.each_engine(|engine| engine.invalidate(some));
         }
-        // Their loads store nothing any more.
+        // The answers of their loads are not stored any more.
         give_back(worker, worker.leases.borrow_mut().overtaken(&keys));
     }
     // Counted after the invalidation, so that a test that sees the count can rely on it.

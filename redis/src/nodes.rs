@@ -6,8 +6,8 @@
 //!      ╰─ no answer: pause
 //! ```
 //!
-//! A key that moves to another node begins a new session there: its leases are void, and its last writes are repeated, since the node
-//! may be a copy that had not received them.
+//! A key that moves to another node belongs to a new session there: its leases are void, and its last writes are repeated, since the node may have
+//! been a replica that had not received them.
 
 use crate::crc::crc16;
 use crate::link::{self, Address, FormerLink, Link, Pause, Problem, bytes, open};
@@ -50,7 +50,7 @@ pub struct Node {
     /// Whether it takes over keys of another one, so that the last writes must be repeated before it is used.
     pub takes_over: Cell<bool>,
     link: RefCell<Option<Link>>,
-    /// The link before the one of now, whose commands may still be on their way.
+    /// The last link that was made, also once it is lost: its commands may still be on their way.
     former: RefCell<Option<Rc<FormerLink>>>,
     time: Cell<ServerTime>,
 }
@@ -82,12 +82,12 @@ impl Node {
         self.link.borrow().clone()
     }
 
-    /// The last link, which the next one ends.
+    /// The last link that was made. Whoever makes the next one ends it in the server.
     pub fn former(&self) -> Option<Rc<FormerLink>> {
         self.former.borrow().clone()
     }
 
-    /// This is the last link from now on.
+    /// Records the last link that was made.
     pub fn set_former(&self, former: Rc<FormerLink>) {
         *self.former.borrow_mut() = Some(former);
     }
@@ -108,12 +108,12 @@ impl Node {
         is_it
     }
 
-    /// Drops the link, and makes no other. A link refers to its server, so this must be called before a server is dropped.
+    /// Drops the link, for good. A link refers to its server, so a server is freed only after this.
     fn close(&self) {
         self.link.take();
     }
 
-    /// Takes the server's time from the reply to TIME. Returns whether it is one.
+    /// Takes the server's time from the reply to TIME. Returns whether the reply contains a time.
     pub fn learn_time(&self, reply: &Value, now_ms: u64) -> bool {
         let Value::Array(parts) = reply else { return false };
         let part = |at: usize| -> Option<u64> { str::from_utf8(bytes(parts.get(at)?)?).ok()?.parse().ok() };
@@ -123,12 +123,12 @@ impl Node {
         true
     }
 
-    /// How long ago its time was read, in milliseconds.
+    /// How long ago the server's time was read, in milliseconds.
     pub fn time_age(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.time.get().read_at)
     }
 
-    /// An estimate of its clock, in milliseconds since 1970 (rule T14: it is not compared with this machine's wall clock).
+    /// An estimate of the server's clock, in milliseconds since 1970 (rule T14: it is not compared with this machine's wall clock).
     pub fn server_ms(&self, now_ms: u64) -> u64 {
         self.time.get().server_ms.saturating_add(self.time_age(now_ms))
     }
@@ -162,7 +162,7 @@ struct Range {
 
 struct ClusterNode {
     node: Rc<Node>,
-    /// Keeps its link.
+    /// Connects to it whenever there is no link.
     task: JoinHandle<()>,
 }
 
@@ -305,7 +305,7 @@ async fn ask(worker: &Worker, client: &Client) -> Result<Shape, Problem> {
         let replies = link::run(worker, &mut connection, &question).await?;
         let reply = replies.first().unwrap_or(&Value::Nil);
         return match reply {
-            Value::Nil => Err("Sentinel knows no primary of the name that the option sentinel of the URL has.".to_owned()),
+            Value::Nil => Err("Sentinel knows no primary with the name in the option sentinel of the URL.".to_owned()),
             reply => primary_of(reply).map(|primary| Shape::Cluster(vec![primary])).ok_or_else(|| link::refusal("SENTINEL", reply)),
         };
     }
@@ -332,7 +332,7 @@ fn primary_of(reply: &Value) -> Option<SlotRange> {
     Some(SlotRange { first: 0, last: SLOTS - 1, host: part(0)?.to_owned(), port: part(1)?.parse().ok()? })
 }
 
-/// Parses the reply to CLUSTER SLOTS. `host` is the server that replied: a node that does not know its own name omits it.
+/// Parses the reply to CLUSTER SLOTS. `host` is the server that replied, for a range whose server is not named: one that does not know its own name.
 fn slots_of(reply: &Value, host: &str) -> Option<Vec<SlotRange>> {
     let Value::Array(ranges) = reply else { return None };
     let range = |range: &Value| -> Option<SlotRange> {
@@ -391,11 +391,11 @@ fn apply(worker: &Rc<Worker>, slots: &[SlotRange]) {
         node.close();
     }
     let (before, now) = (Topology::Cluster(Cluster { ranges: before.ranges, nodes: HashMap::new() }), Topology::Cluster(cluster));
-    // To a server that was there before. One that is new repeats the writes before it is used.
+    // Only a move to a server that was there before counts: one that is new repeats the writes before it is used.
     let is_moved = |name: &[u8]| {
         before.node_of(name).is_some_and(|node| now.node_of(name).is_some_and(|other| !Rc::ptr_eq(node, other) && !other.takes_over.get()))
     };
-    // With the log may have been lost what was told of any key.
+    // If the log has moved, notices about any key may have been lost.
     let all = is_moved(&worker.names.log);
     let moved: Vec<Vec<u8>> =
         worker.journal.borrow().keys().filter(|key| all || is_moved(&worker.names.entry(key))).map(<[u8]>::to_vec).collect();

@@ -1,5 +1,5 @@
-//! Random bits that no other process has: names of leases, epochs, jitter. The keys of std's hashers come from the system, and no two hashers
-//! have the same.
+//! Random bits that no other process has: for names of leases, epochs, jitter. They come from std's hashers: each has keys of its own, which derive
+//! from the system's random numbers.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 

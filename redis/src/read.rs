@@ -7,9 +7,9 @@
 //!          ╰─ another process's lease ─▶ kvlight looks again later; after l2.wait_ms it allows the lease to be taken over
 //! ```
 //!
-//! If an engine finds its own lease, the load for it has ended without a fill, since an engine has one load of a key at a time: the lease is replaced.
-//! A lease that was granted when kvlight waited no longer, or after the key was written, is given back.
-//! Each key is answered as soon as it is known.
+//! If an engine finds its own lease, the load for it has ended without a fill, since an engine has one load of a key at a time: the lease is
+//! replaced. A lease that was granted when kvlight waited no longer, or after the key was written, is given back. Each key is answered as soon as it
+//! is known.
 
 use crate::compress;
 use crate::kvlight::Request;
@@ -33,7 +33,7 @@ pub async fn read(worker: &Rc<Worker>, request: &Request) -> Option<()> {
     }
     lost.into_iter().for_each(|i| request.fail(i));
     let reader = Reader { worker, request, names: &names };
-    // Keys for which a server does not reply have failed when the request is finished.
+    // Keys that are not answered, since a server did not reply, count as failed when the request is finished.
     let read = join_all(groups.iter().map(|group| reader.read_group(group))).await;
     read.iter().any(Option::is_some).then_some(())
 }
@@ -42,19 +42,19 @@ pub async fn read(worker: &Rc<Worker>, request: &Request) -> Option<()> {
 enum Found {
     /// The key is answered: it has an entry, or cannot be read.
     Answered,
-    /// Another process loads it, under this lease.
+    /// Another process loads the key, under this lease.
     Leased(Vec<u8>),
     /// Nothing is there.
     Absent,
-    /// It has something that is not a valid entry: of another epoch, or of another program. Its name.
+    /// There is a value that is not a valid entry: it is of another epoch, or of another program. This is its name.
     Outdated(Vec<u8>),
 }
 
-/// A request that is being read.
+/// A read in progress.
 struct Reader<'a> {
     worker: &'a Rc<Worker>,
     request: &'a Request,
-    /// The keys in the server.
+    /// The names of the keys in the server.
     names: &'a [Vec<u8>],
 }
 
@@ -106,9 +106,9 @@ impl Reader<'_> {
                         unused.push(Unused::new(key, token));
                     }
                 }
-                // Meanwhile another process has replaced it.
+                // Another process has replaced the value meanwhile.
                 (Some(_), Value::Int(_)) => self.answer_leased(*i),
-                // Meanwhile another process has filled it, or begun to load it.
+                // Another process has filled the key meanwhile, or begun to load it.
                 (_, reply) => match self.answer(link, *i, epoch, reply) {
                     Found::Answered => {}
                     _ => self.answer_leased(*i),
@@ -119,7 +119,8 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// Whether a lease is of an earlier load of the engine that asks. With several engines in this process it may be in use by another one.
+    /// Whether a lease was granted for an earlier load by the engine that asks. With several engines in this process, another one may be using the
+    /// lease.
     fn is_own(&self, lease: &[u8]) -> bool {
         let shared = &self.worker.shared;
         shared.has_one_engine() && stored::is_lease_of(lease, shared.source)
@@ -168,7 +169,7 @@ impl Reader<'_> {
         };
         let epoch = match bytes(&values.remove(0)).and_then(|epoch| Epoch::try_from(epoch).ok()) {
             Some(epoch) => epoch,
-            // It was evicted, or everything was flushed. Under another epoch no entry from before is valid.
+            // The epoch was evicted, or everything was flushed. Under a new one no entry from before is valid.
             None => link.renew_epoch(worker).await?,
         };
         Some((epoch, values))

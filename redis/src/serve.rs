@@ -11,7 +11,8 @@
 //! In a cluster the servers are sent the commands for their own keys in parallel; the log is written once all have replied, which costs a second
 //! round trip. A key whose server is unreachable fails, and so does one that has moved to another server (rule T11): no other key waits for it.
 //!
-//! A request that has no link, or loses it, fails as a whole: kvlight treats that as a miss, or writes again.
+//! A read to which no server replies, a fill whose servers all have no link, or a change that cannot be announced in the log fails as a whole:
+//! kvlight treats that as a miss, or writes again.
 
 use crate::journal::Journal;
 use crate::kvlight::{Kind, Request};
@@ -25,11 +26,11 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// How often a write is sent again because a new epoch had begun.
+/// How many times a write is sent, at most, while new epochs begin.
 const EPOCH_ATTEMPTS: usize = 4;
-/// How often the removal of keys that have moved is tried.
+/// How many times the removal of keys that have moved is tried, at most.
 const REPEAT_ATTEMPTS: usize = 20;
-/// The pause between two tries.
+/// The pause after each try.
 const REPEAT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Serves a request, and finishes it unless it has failed as a whole.
@@ -50,7 +51,7 @@ pub async fn serve(worker: Rc<Worker>, request: Request) {
 /// Keys of a request that are in one server.
 pub struct Group {
     pub link: Link,
-    /// Their indices.
+    /// Their indices in the request.
     pub keys: Vec<usize>,
 }
 
@@ -131,7 +132,7 @@ async fn fill_group(worker: &Worker, request: &Request, group: &Group, names: &[
     let mut commands = Pipeline::new();
     let mut sent = Vec::new();
     for i in keys {
-        // What has no bytes was refused by the program.
+        // An object of which the program could make no bytes was refused already.
         let Some(entry) = request.entry(*i) else { continue };
         let token = Token::from_bytes(entry.token)
             .filter(|token| token.session == link.session && token.until > worker.now_ms() && stored::epoch_of(&token.name) == epoch);
@@ -167,7 +168,7 @@ async fn write(worker: &Worker, request: &Request) -> Option<()> {
         let round = worker.epoch.round();
         let epoch = current_epoch(worker).await?;
         let change = |commands: &mut Pipeline, link: &Link, i: usize, name: &[u8]| {
-            // What has no bytes replaces what is there all the same.
+            // An object of which no bytes could be made cannot be stored, but the older entry must go all the same.
             let Some(entry) = request.entry(i) else {
                 commands.cmd("UNLINK").arg(name);
                 return;
@@ -204,13 +205,13 @@ async fn remove(worker: &Worker, request: &Request) -> Option<()> {
 
 /// The outcome of a change.
 struct Changed {
-    /// The server's reply for each key; `None`: there was none, or the notice was not sent.
+    /// The server's reply for each key; `None`: there was none, or the notice was not confirmed.
     replies: Vec<Option<Value>>,
-    /// The epoch when the notice was sent.
+    /// The epoch right after the notice; `None`: it is missing in the server.
     epoch: Option<Epoch>,
 }
 
-/// Changes the keys of a request, and sends the notice after that (rule T04). `None`: the notice was not sent.
+/// Changes the keys of a request, and sends the notice after that (rule T04). `None`: the notice could not be sent, or had no reply.
 async fn changed(worker: &Worker, request: &Request, change: impl Fn(&mut Pipeline, &Link, usize, &[u8])) -> Option<Changed> {
     let names = names(worker, request);
     let of_log = worker.link_of(&worker.names.log)?;
@@ -307,7 +308,7 @@ async fn clear(worker: &Worker, request: &Request) -> Option<()> {
     Some(())
 }
 
-/// Removes keys that have moved to another server, and announces them once more: that server may be a copy that lacks the last writes.
+/// Removes keys that have moved to another server, and announces them once more: that server may have been a replica that lacks the last writes.
 pub async fn repeat_moved(worker: Rc<Worker>, mut keys: Vec<Vec<u8>>) {
     for _ in 0..REPEAT_ATTEMPTS {
         let names: Vec<Vec<u8>> = keys.iter().map(|key| worker.names.entry(key)).collect();

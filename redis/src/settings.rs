@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct Settings {
     /// The server, and the user who connects. For a cluster some of its servers, of which one must be reachable at the start.
     pub servers: Vec<ConnectionInfo>,
-    /// How the primary is found, if the servers are not to be used themselves.
+    /// How the primary is found; `None`: the servers are used themselves.
     pub sentinel: Option<Sentinel>,
     /// The prefix of all keys in the server.
     pub prefix: Vec<u8>,
@@ -24,9 +24,9 @@ pub struct Settings {
     pub journal: Duration,
     /// Whether everything is cleared after a server has restarted with data from a file.
     pub clears_restarted: bool,
-    /// Entries of so many bytes or more are compressed; `None`: none is.
+    /// Entries of this many bytes or more are compressed; `None`: no entry is.
     pub compress_min: Option<usize>,
-    /// The longest entry that is made of a compressed one, in bytes. A longer one is a miss.
+    /// The longest entry that is decompressed, in bytes. A longer one is a miss.
     pub plain_max: usize,
     /// How long connecting may take.
     pub connect: Duration,
@@ -36,12 +36,12 @@ pub struct Settings {
     pub reconnect_cap: Duration,
 }
 
-/// Sentinels, which name the primary of now. Those are the servers of the URL then; its user and password are those of the primary.
+/// Sentinels, which name the current primary. The hosts in the URL are theirs; its user and password are the primary's.
 #[derive(Clone)]
 pub struct Sentinel {
-    /// What they call the primary.
+    /// The name by which they know the primary.
     pub primary: String,
-    /// Where they are, with their own user and password.
+    /// Their addresses, with a user and a password of their own.
     pub servers: Vec<ConnectionInfo>,
 }
 
@@ -132,7 +132,7 @@ impl Settings {
 }
 
 impl Settings {
-    /// The servers that are asked where keys are.
+    /// The servers, or Sentinels, that are asked where the keys are.
     pub fn asked(&self) -> &[ConnectionInfo] {
         self.sentinel.as_ref().map_or(&self.servers, |sentinel| &sentinel.servers)
     }
@@ -213,19 +213,19 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names with this prefix. The 1 is the version of the format: another version uses other keys. The braces keep log and epoch together where a
-    /// server distributes keys.
+    /// The names with this prefix. The 1 is the version of the format: another version uses other keys. The braces keep log and epoch together in one
+    /// server of a cluster.
     pub fn new(prefix: &[u8]) -> Names {
         let with = |end: &str| [prefix, b":1:", end.as_bytes()].concat();
         Names { entry: with("k:"), log: with("{log}"), epoch: with("{log}:epoch") }
     }
 
-    /// The key that records that another epoch has begun because of this server process. It is in the same server as the log.
+    /// The key which records that an epoch has begun because this server process started. It is in the same server as the log.
     pub fn restart(&self, process: &[u8]) -> Vec<u8> {
         [&self.log[..], b":", process].concat()
     }
 
-    /// The server's key for a key of kvlight.
+    /// The name in the server of a key of kvlight.
     pub fn entry(&self, key: &[u8]) -> Vec<u8> {
         [&self.entry, key].concat()
     }

@@ -25,19 +25,19 @@ pub enum Command {
 /// Counters for operators and tests. They are not read as of one instant.
 #[derive(Default)]
 pub struct Counts {
-    /// Connections that were made.
+    /// Links that were made.
     pub sessions: AtomicU64,
     /// Leases that this process was granted.
     pub leases: AtomicU64,
     /// Keys that another process was loading when they were looked up.
     pub busy: AtomicU64,
-    /// Keys of other processes' writes that were read from the log.
+    /// Keys that other processes have written, as read from the log.
     pub heard: AtomicU64,
-    /// Keys of this process's own writes that were read from the log and skipped.
+    /// Keys that this process itself has written, as read from the log, and skipped.
     pub own: AtomicU64,
-    /// How often the log no longer contained the entry that was read last.
+    /// How many times the log no longer contained the entry that was read last.
     pub gaps: AtomicU64,
-    /// How often the log could not be read for `blind_ms`.
+    /// How many times the log could not be read for `blind_ms`.
     pub blind: AtomicU64,
 }
 
@@ -50,13 +50,13 @@ pub fn count(counter: &AtomicU64, more: usize) {
 pub struct Shared {
     /// The settings of the URL.
     pub settings: Settings,
-    /// The copy of kvlight that its requests and engines are of.
+    /// The copy of kvlight that the requests and engines belong to.
     pub library: Library,
     /// Names this process in the log.
     pub source: [u8; 8],
     /// The counters.
     pub counts: Counts,
-    /// Whether there is a link.
+    /// Whether every server has a link.
     pub is_connected: AtomicBool,
     /// Whether the log is being read.
     pub is_listening: AtomicBool,
@@ -91,7 +91,8 @@ impl Shared {
         let _ = self.commands.send(command);
     }
 
-    /// Invalidates keys in this engine from now on. Its present entries expire, since writes of their keys may have been read from the log before.
+    /// Attaches an engine: keys are invalidated in it from now on. Its present entries expire, since writes of their keys may have been read from the
+    /// log already.
     pub fn attach(&self, engine: Engine) {
         let mut engines = lock(&self.engines);
         if !engines.contains(&engine) {
@@ -100,12 +101,12 @@ impl Shared {
         }
     }
 
-    /// Detaches all engines. When this returns, no call of an engine is running.
+    /// Detaches all engines. When this returns, no engine is being called.
     pub fn detach_all(&self) {
         lock(&self.engines).clear();
     }
 
-    /// Whether this process's own writes may be skipped: the one engine has made them itself. If there are several, the others must be notified.
+    /// Whether this process's own writes may be skipped: a single engine has made them itself. If there are several, the others must be notified.
     pub fn skips_own(&self) -> bool {
         self.has_one_engine()
     }

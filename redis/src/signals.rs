@@ -1,7 +1,6 @@
 //! Keeps signals away from this library's thread: they are for the program's threads.
 
-/// Runs an action, such as starting a thread, while the signals that a program may want to handle are blocked: a new thread inherits that. Signals of
-/// faults stay as they are.
+/// Runs an action, such as starting a thread, with all signals blocked except those of faults: a new thread inherits that.
 #[cfg(unix)]
 pub fn without_signals<T>(action: impl FnOnce() -> T) -> T {
     // SAFETY: plain calls on sets that are initialised by them.

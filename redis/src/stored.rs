@@ -5,12 +5,13 @@
 //!    1   1  kind: 1 a lease, 2 an entry, 3 an entry that is compressed
 //!    2   8  epoch: the generation of all entries; a clear begins another one
 //!   10  16  identity: random, for each write; in a lease the last 8 bytes identify its holder
-//!   26   6  of an entry: when it expires by the server's clock, in milliseconds since 1970; 0: never
+//!   26   6  of an entry: when it expires, in milliseconds since 1970 by the server's clock; 0: never
 //!   32   2  of an entry: CRC-16 of the bytes before it
 //!   34      of an entry: the bytes from kvlight, unchanged or compressed (`compress`); they have a checksum of their own
 //! ```
 //!
-//! A damaged value is a miss, like one that another program wrote (rule T13). The first 26 bytes are the *name* of the value: no two writes have the same. A change that depends on what was read compares the name alone.
+//! A damaged value is a miss, like one that another program wrote (rule T13). The first 26 bytes are the *name* of the value: no two writes have the
+//! same. A change that depends on what was read compares the name alone.
 
 use crate::compress::compressed;
 use crate::crc::crc16;
@@ -20,7 +21,7 @@ use std::cell::Cell;
 /// The generation of all entries. Entries of another epoch count as absent.
 pub type Epoch = [u8; 8];
 
-/// What a process knows of the current epoch.
+/// The current epoch, as far as the process knows it.
 #[derive(Default)]
 pub struct KnownEpoch {
     epoch: Cell<Option<Epoch>>,
@@ -33,7 +34,7 @@ impl KnownEpoch {
         self.epoch.get()
     }
 
-    /// Another one may have begun: it must be read again.
+    /// Forgets the epoch, since another one may have begun: it must be read again.
     pub fn forget(&self) {
         self.epoch.set(None);
         self.round.set(self.round.get() + 1);
@@ -65,7 +66,7 @@ const LATEST: u64 = (1 << 48) - 1;
 const MAGIC: u8 = 0xce;
 const LEASE: u8 = 1;
 const ENTRY: u8 = 2;
-/// Versions that do not know it take it for another program's: a miss.
+/// A version of this library that does not know this kind takes the value for another program's: a miss.
 const COMPRESSED: u8 = 3;
 
 /// What identifies one write.

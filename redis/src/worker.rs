@@ -48,9 +48,9 @@ pub struct Worker {
     pub refuses_writes: Cell<bool>,
     /// Whether the log has been read yet.
     pub has_heard: Cell<bool>,
-    /// When the log was last read, or all entries last expired because it could not be read.
+    /// When the log was last read, or when all entries were last expired because it could not be read.
     pub current_at: Cell<Instant>,
-    /// The links to servers that were left.
+    /// Former links to servers that are no longer used.
     pub former_links: RefCell<FormerLinks>,
     /// The servers.
     pub topology: RefCell<Topology>,
@@ -75,10 +75,11 @@ pub fn run(runtime: Runtime, clients: Vec<Client>, shared: Arc<Shared>, mut comm
     worker.shared.is_connected.store(false, Ordering::Relaxed);
     worker.shared.is_listening.store(false, Ordering::Relaxed);
     worker.topology.take().close();
-    // The channel exists as long as its senders, and a waker left in it would keep the runtime's descriptors open, so it is replaced by another one.
+    // The channel exists as long as its senders, and a waker left in it would keep the runtime's descriptors open, so the waker is replaced by one
+    // that does nothing.
     commands.close();
     while let Poll::Ready(Some(_)) = commands.poll_recv(&mut Context::from_waker(Waker::noop())) {}
-    // Requests that are not served yet fail here, as do those still in the queue.
+    // Requests that are being served fail here; those in the queue failed in the loop above.
     drop((local, commands, worker));
     runtime.shutdown_timeout(RESOLVER_LIMIT);
 }
@@ -115,7 +116,7 @@ impl Worker {
         self.node_of(name)?.link()
     }
 
-    /// The number of the next session.
+    /// A number for a new session.
     pub fn next_session(&self) -> u64 {
         self.sessions.set(self.sessions.get() + 1);
         self.sessions.get()
@@ -154,7 +155,7 @@ impl Worker {
         }
     }
 
-    /// Whether keys are in several servers. Sentinels name one, which may be another one later.
+    /// Whether the keys are spread over several servers. Sentinels name a single one at a time.
     pub fn is_sharded(&self) -> bool {
         self.settings.sentinel.is_none() && self.topology.borrow().is_cluster()
     }
@@ -164,7 +165,7 @@ impl Worker {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Adds to the journal, before the write is sent.
+    /// Records a write in the journal: to be called before it is sent.
     pub fn note_write(&self, add: impl FnOnce(&mut Journal, u64, Duration)) {
         let mut journal = self.journal.borrow_mut();
         if self.topology.borrow().is_connected() {
@@ -200,7 +201,7 @@ impl Worker {
         commands.arg("c").arg(&epoch[..]);
     }
 
-    /// Adds an entry of the log that only names its writer.
+    /// Adds an entry of the log that names its writer; the caller appends the rest.
     pub fn add_log_entry(&self, commands: &mut Pipeline) {
         commands.cmd("XADD").arg(&self.names.log).arg("MAXLEN").arg("~").arg(self.settings.log_entries).arg("*");
         commands.arg("s").arg(&self.shared.source[..]);
