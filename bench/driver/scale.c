@@ -16,7 +16,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { MOST_PROCESSES = 5000, ENTRIES = 1000, FETCHES_PER_S = 50, WRITES_PER_S = 1000, LOAD_MS = 5, LEASE_MS = 10000, NOTIFY_MS = 10, LOOK = 4096, LEASES = 256, WARM_S = 8 };
+enum { MOST_PROCESSES = 5000, ENTRIES = 1000, FETCHES_PER_S = 50, WRITES_PER_S = 1000, LOAD_MS = 5, LEASE_MS = 10000, NOTIFY_MS = 10 };
+enum { LOG_BATCH = 4096, LEASES = 256, WARM_S = 8 };
 enum { CELLS = 1 << 22, ENTRY = 56, MOST_LATE = 1 << 12 };
 static const double KEYS = 1e9, EXPONENT = 0.99;
 
@@ -215,9 +216,9 @@ static void give_back(struct process *process, uint64_t key)
 /* Reads the log. Returns whether there is more. */
 static int read_log(struct process *process)
 {
-    static uint64_t keys[LOOK];
-    static kvl_slice_t slices[LOOK];
-    size_t n = 0, until = process->position + LOOK < notices_len ? process->position + LOOK : notices_len;
+    static uint64_t keys[LOG_BATCH];
+    static kvl_slice_t slices[LOG_BATCH];
+    size_t n = 0, until = process->position + LOG_BATCH < notices_len ? process->position + LOG_BATCH : notices_len;
     int everything = 0;
     kvl_stats_t before, after;
 
@@ -262,13 +263,13 @@ static void look_up(struct event *event_, int claims)
     seen.lookups += !claims;
     for (size_t i = 0; i < n; i++) {
         struct cell *cell = cell_of(key_of(&keys[i]));
-        int is_of_now = cell->epoch == epoch, is_lease = is_of_now && cell->lease_until > now_ms;
+        int is_current = cell->epoch == epoch, is_lease = is_current && cell->lease_until > now_ms;
 
         if (event_->is_answered[i])
             continue;
         seen.keys_looked_up += !claims;
         event_->is_answered[i] = 1;
-        if (is_of_now && cell->len > 0) {
+        if (is_current && cell->len > 0) {
             seen.hits++;
             kvl_l2_request_hit(request, i, cell->entry, cell->len, KVL_TTL_NEVER, (const uint8_t *)&cell->token, sizeof cell->token);
         } else if (!has_leases) {

@@ -184,7 +184,7 @@ pub async fn keep(worker: Rc<Worker>, node: Rc<Node>) {
                 pause.reset();
                 node.set_former(Rc::new(former));
                 worker.set_link(&node, link);
-                worker.report_well();
+                worker.report_recovery();
                 node.lost.notified().await;
             }
             Err(problem) => {

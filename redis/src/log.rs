@@ -33,7 +33,7 @@ use tokio::time::{sleep, timeout};
 /// up.
 const WAIT: Duration = Duration::from_millis(1_000);
 /// How many entries are read at once.
-const LOOK: usize = 4_096;
+const LOG_BATCH: usize = 4_096;
 /// The number of keys that one call invalidates in an engine.
 const MOST_KEYS: usize = 1_024;
 
@@ -134,7 +134,7 @@ async fn follow_by(
                 return problem;
             }
             worker.shared.is_listening.store(true, Ordering::Relaxed);
-            worker.report_well();
+            worker.report_recovery();
         }
         if let Err(problem) = wait(worker, connection, position).await {
             return problem;
@@ -163,7 +163,7 @@ async fn look(worker: &Rc<Worker>, connection: &mut MultiplexedConnection, posit
     let mut commands = Pipeline::new();
     commands.cmd("MULTI");
     commands.cmd("XRANGE").arg(&worker.names.log).arg(&last).arg(&last);
-    commands.cmd("XRANGE").arg(&worker.names.log).arg([b"(", &last[..]].concat()).arg("+").arg("COUNT").arg(LOOK);
+    commands.cmd("XRANGE").arg(&worker.names.log).arg([b"(", &last[..]].concat()).arg("+").arg("COUNT").arg(LOG_BATCH);
     commands.cmd("EXEC");
     let replies = run(worker, connection, &commands).await?;
     check(worker, "XRANGE", &replies)?;
@@ -183,7 +183,7 @@ async fn look(worker: &Rc<Worker>, connection: &mut MultiplexedConnection, posit
     invalidate(worker, entries);
     *position = Some(id_of(newest).ok_or("The log has an entry without an identifier.")?.to_vec());
     worker.note_log_read();
-    Ok(if entries.len() < LOOK { Look::End } else { Look::More })
+    Ok(if entries.len() < LOG_BATCH { Look::End } else { Look::More })
 }
 
 /// Adds an entry from which this process follows the log, and returns its identifier: a position must be an entry that exists.

@@ -287,7 +287,7 @@ fn finish_change(worker: &Worker, request: &Request, replies: &[Option<Value>]) 
         }
     }
     if all && worker.refuses_writes.replace(false) {
-        worker.report_well();
+        worker.report_recovery();
     }
 }
 

@@ -149,7 +149,7 @@ impl Worker {
     }
 
     /// Clears the reported problem, if requests are being served and the log is being read.
-    pub fn report_well(&self) {
+    pub fn report_recovery(&self) {
         if self.topology.borrow().is_connected() && self.shared.is_listening.load(Ordering::Relaxed) {
             self.shared.report(None);
         }
