@@ -13,7 +13,7 @@ namespace Kvlight
         private static string loadedFrom;
         private static string failure;
 
-        /// <summary>Returns where the library was loaded from; throws the reason, each time, if it could not be loaded.</summary>
+        /// <summary>Returns where the library was loaded from. If it could not be loaded, each call throws the reason.</summary>
         internal static string Require()
         {
             lock (Lock)
@@ -56,7 +56,8 @@ namespace Kvlight
             throw new DllNotFoundException($"kvlight: no library found; tried {string.Join(", ", tried)}; KVL_LIBRARY names one");
         }
 
-        /// <summary>Where to look for the library: the named file; otherwise the folders of a NuGet package, the system's, and that of a checkout.</summary>
+        /// <summary>Where to look for the library: the named file; otherwise the folders of a NuGet package, the system's, and that of a
+        /// checkout.</summary>
         private static IEnumerable<string> Candidates()
         {
             string named = Environment.GetEnvironmentVariable("KVL_LIBRARY");
@@ -74,7 +75,7 @@ namespace Kvlight
             {
                 Path.Combine(here, file),
                 Path.Combine(here, "runtimes", platform, "native", file),
-                // In the folder of packages: lib/netstandard2.0/Kvlight.dll.
+                // In NuGet's package folder this assembly is lib/netstandard2.0/Kvlight.dll.
                 Path.Combine(here, "..", "..", "runtimes", platform, "native", file),
             };
             foreach (string path in inside)
@@ -93,7 +94,7 @@ namespace Kvlight
 
         private static void Bind(IntPtr library, string path)
         {
-            // Before all functions are bound, since another version may lack some.
+            // The version is checked before all functions are bound, since another version may lack some of them.
             IntPtr number = Symbol(library, "kvl_version_number");
             if (number == IntPtr.Zero)
                 throw new DllNotFoundException($"kvlight: {path} is not kvlight: it has no kvl_version_number");
@@ -108,7 +109,8 @@ namespace Kvlight
                 throw new DllNotFoundException($"kvlight: the library {path} has no {missing}");
         }
 
-        /// <summary>Loads another library, and sets the static delegates of a class to the functions of their names. Returns whether that was possible.</summary>
+        /// <summary>Loads another library, and sets the static delegates of a class to the functions with the same names. Returns whether that was
+        /// possible.</summary>
         internal static bool BindAll(Type functions, string path, out string why)
         {
             IntPtr library = Open(path, out why);
@@ -146,9 +148,10 @@ namespace Kvlight
                     why = "error " + Marshal.GetLastWin32Error();
                 return loaded;
             }
-            const int NowAndLocal = 2;
+            // RTLD_NOW, and RTLD_LOCAL: it is 0 on Linux, and 4 on macOS, where 0 would mean RTLD_GLOBAL.
+            int nowAndLocal = IsMac ? 2 | 4 : 2;
             dlerror(); // The runtime binds this function at its first call, which discards any earlier error.
-            IntPtr opened = dlopen(path, NowAndLocal);
+            IntPtr opened = dlopen(path, nowAndLocal);
             if (opened == IntPtr.Zero)
             {
                 byte* error = dlerror();
