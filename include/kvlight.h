@@ -1577,7 +1577,7 @@ KVL_API void kvl_error_release(kvl_error_t *error);
 /**
  * Converts keys that are packed end to end in one buffer to slices, which point into that buffer.
  *
- * @param packed      [borrowed with the slices] the keys, `packed_len` bytes in total; may be NULL if that is 0.
+ * @param packed      [borrowed for as long as the slices are used] the keys, `packed_len` bytes in total; may be NULL if that is 0.
  * @param packed_len  the total length in bytes.
  * @param lens        [borrowed] `n` lengths in bytes, whose sum is `packed_len`; may be NULL if `n` is 0.
  * @param n           the number of keys.
@@ -2745,8 +2745,8 @@ kvl_status_t kvl_tasks_invalidate(kvl_tasks_t *tasks,
 KVL_API uint32_t kvl_tasks_breaker_state(kvl_tasks_t *tasks);
 
 /**
- * Forces the circuit breaker open or closed, whatever the provider does, or ends that. When it ends, the breaker is closed and its window
- * is empty. While it is forced open, keys that wait for the provider fail with KVL_ERR_UNAVAILABLE and are not retried.
+ * Forces the circuit breaker open or closed, whatever the provider does, or removes the override. After that the breaker is closed and its
+ * window is empty. While it is forced open, keys that wait for the provider fail with KVL_ERR_UNAVAILABLE and are not retried.
  *
  * @param tasks  [borrowed] from kvl_tasks_new().
  * @param force  KVL_BREAKER_FORCE_*.

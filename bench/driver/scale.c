@@ -4,7 +4,7 @@
  *     scale [PROCESSES [SECONDS]]      1000 and 10 by default
  *
  * Modelled: a round trip takes 1 ms, whatever is in it; a server is never busy; a process reads the log as redis/src/log.rs does (10 ms after
- * it learned that there are entries, and 4,096 of them at a time); reads, leases, fills and writes are those of redis/src/serve.rs and read.rs. Measured: what the
+ * it learned that there are entries, and LOG_BATCH of them at a time); reads, leases, fills and writes are those of redis/src/serve.rs and read.rs. Measured: what the
  * engines do, and how much CPU time invalidations take. Keys are drawn from a billion by Zipf's law. docs/SCALE.md has the results.
  */
 #define _DEFAULT_SOURCE
@@ -28,7 +28,7 @@ enum kind { LOOKED_UP, CLAIMED, STORED, LOADED, READ_LOG };
 
 struct event {
     int64_t at;
-    uint64_t order; /* of two at the same time the older one is first */
+    uint64_t order; /* of two events at the same time the older one is first */
     enum kind kind;
     struct process *process;
     kvl_l2_request_t *tier;
@@ -127,7 +127,7 @@ struct process {
     kvl_cache_t *cache;
     size_t position; /* in the log */
     int is_listening, is_cut_off;
-    uint64_t leased[LEASES]; /* the keys whose leases it was granted most recently */
+    uint64_t leased[LEASES]; /* the keys of the last leases that the process was granted */
     size_t leased_len;
 };
 
@@ -205,7 +205,7 @@ static void notify(uint64_t key, struct process *source)
         }
 }
 
-/* The load of the key stores nothing any more, so the lease is released. */
+/* Ends the process's lease of a key, since the answer of its load is not stored any more. */
 static void give_back(struct process *process, uint64_t key)
 {
     struct cell *cell = cell_of(key);
@@ -479,7 +479,7 @@ static void show_fan_out(int seconds)
     /* 400 fetches in each process: no store of 1,000 entries is full after them. */
     work(WARM_S, 0);
     memset(&seen, 0, sizeof seen);
-    /* One process receives no notices meanwhile. */
+    /* The sleeper receives no notices meanwhile. */
     sleeper->is_listening = 0;
     sleeper->is_cut_off = 1;
     work(seconds, WRITES_PER_S);

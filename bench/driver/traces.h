@@ -5,7 +5,7 @@
  *   scan                    zipf-0.9, and from time to time a scan of keys that are not used again
  *   loop                    a quarter more keys than fit, in order, repeatedly
  *   shift                   zipf-0.9, with slowly changing popularity
- *   a path                  a file with one key per line
+ *   a path, with a / in it  (./trace.txt) a file with one key per line
  */
 #ifndef BENCH_TRACES_H
 #define BENCH_TRACES_H

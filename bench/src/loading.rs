@@ -1,5 +1,5 @@
 //! Loading by the peers: their async loading, and a worker thread behind channels, which is how programs load without a loading
-//! cache. Each function does its work once and returns nanoseconds.
+//! cache. Each function runs one measurement and returns nanoseconds (for each key, trip or waiter).
 //!
 //! Caches and workers are created once and kept, like kvlight's engine, so that they are warm. The timed part is from the first call
 //! until all answers have arrived: keys are created before, and answers are dropped after.
@@ -21,7 +21,7 @@ type MokaCache = moka::future::Cache<Key, Value, RandomState>;
 
 const BYTES: [u8; 64] = [7; 64];
 
-/// The same as in the driver, and more than all rounds use, so that nothing is evicted.
+/// The same as the driver's, and more than the keys of all rounds, so that nothing is evicted.
 const CAPACITY: usize = 1 << 20;
 
 static QUICK: LazyLock<QuickCache> = LazyLock::new(|| {
@@ -67,7 +67,7 @@ enum Reply {
     Once(oneshot::Sender<Value>),
 }
 
-/// Many keys at once, and where to answer all of them.
+/// Many keys at once, and where to send all the answers.
 struct Batch {
     at: usize,
     keys: Vec<[u8; 16]>,

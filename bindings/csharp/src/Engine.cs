@@ -8,7 +8,7 @@ using System.Threading.Tasks;
 
 namespace Kvlight
 {
-    /// <summary>What receives the events of an engine: a Tasks or a Cache.</summary>
+    /// <summary>Receives the events of an engine: a Tasks or a Cache.</summary>
     internal interface IOwner
     {
         /// <summary>Hands a request to the provider, on the pump's thread.</summary>
@@ -17,7 +17,7 @@ namespace Kvlight
         /// <summary>Hands a request to the second tier, on the pump's thread.</summary>
         void AskSecondTier(IntPtr request);
 
-        /// <summary>Passes a value that nothing holds any longer to the program's function.</summary>
+        /// <summary>Passes a value that nothing refers to any longer to the program's function Dropped.</summary>
         void Drop(object value);
 
         /// <summary>Hands an entry that has left the cache to the program.</summary>
@@ -27,9 +27,10 @@ namespace Kvlight
         bool IsValid(byte[] key);
     }
 
-    /// <summary>The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs no code
-    /// of the program. It refers to the Tasks or the Cache weakly, so that one that is dropped without Dispose is collected, which ends the engine. States:
-    /// open; closing, after Close; ended, when the pump has freed all. The gate keeps calls from using handles that have been freed.</summary>
+    /// <summary>The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs
+    /// no code of the program. The engine refers to the Tasks or the Cache weakly: one that the program drops without Dispose is collected, which
+    /// ends the engine. States: open; closing, after Close; ended, when the pump has freed all. The gate keeps calls from using handles that have
+    /// been freed.</summary>
     internal sealed unsafe class Engine
     {
         /// <summary>The values and the provider's exceptions that the library holds.</summary>
@@ -44,8 +45,8 @@ namespace Kvlight
         /// <summary>Runs the program's functions that belong to all fetches, one at a time.</summary>
         internal readonly Serial Serial;
 
-        /// <summary>The engines whose pumps run, to stop them when the process or the application domain ends: the end would wait for a thread that is inside
-        /// the library. Also the lock.</summary>
+        /// <summary>The engines whose pumps run, to stop them when the process or the application domain ends: the end would wait for a thread that
+        /// is inside the library. Also the lock.</summary>
         private static readonly HashSet<Engine> Running = new HashSet<Engine>();
 
         /// <summary>How many functions of the program this thread is running inside a gate: their engine cannot end before they return.</summary>
@@ -58,14 +59,15 @@ namespace Kvlight
         private WeakReference<IOwner> owner;
         private Thread pump;
 
-        /// <summary>The store of a drain, which is not collected before the end: the pump refers to this engine.</summary>
+        /// <summary>A store that drains, so that it is not collected before the end: the pump refers to this engine.</summary>
         private volatile object held;
 
         private volatile bool isOpen = true;
         private volatile bool isEnding;
         private volatile bool isAbandoned;
 
-        /// <summary>What the library calls to validate a key, kept for as long as it may; null without a validator.</summary>
+        /// <summary>The delegate that the library calls to validate a key: it must exist for as long as the library may call it. Null without a
+        /// validator.</summary>
         private Validate validate;
 
         static Engine()
@@ -149,7 +151,7 @@ namespace Kvlight
                 }
                 fixed (byte* name = Utf8.Terminated("read"))
                     KvlightException.Check(NativeApi.kvl_config_get(config, name, &made));
-                // Once for each position a validator is asked, by the fetch.
+                // With a validator each fetch goes to the library, which asks the validator once for each position.
                 engine.LooksFirst = settings.Validator == null && Utf8.TextOf(made) == "normal";
                 engine.Create(config, hasProvider);
                 engine.Server?.Attach(engine.Tasks);
@@ -234,7 +236,8 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the handle was dropped.</summary>
+        /// <summary>Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the handle was
+        /// dropped.</summary>
         internal IntPtr NewValue(object value, long cost)
         {
             if (value == null)
@@ -250,7 +253,7 @@ namespace Kvlight
             return made;
         }
 
-        /// <summary>Creates a kvl_error_t of an exception, which is kept like a value.</summary>
+        /// <summary>Creates a kvl_error_t for an exception. The exception is kept like a value.</summary>
         internal IntPtr NewError(Exception exception)
         {
             byte[] message = Encoding.UTF8.GetBytes(Lend(() => MessageOf(exception)));
@@ -272,7 +275,7 @@ namespace Kvlight
             return made;
         }
 
-        /// <summary>The message of an exception, whose property is the program's and may throw.</summary>
+        /// <summary>The message of an exception. The property may be code of the program, and throw.</summary>
         private static string MessageOf(Exception exception)
         {
             try
@@ -336,7 +339,8 @@ namespace Kvlight
             Console.Error.WriteLine("kvlight: a function of the program has failed: " + error);
         }
 
-        /// <summary>Starts to close, at once or after a drain of this many milliseconds (-1: without a limit). Never waits. May be called again.</summary>
+        /// <summary>Starts to close, at once or after a drain of this many milliseconds (-1: without a limit). Never waits. May be called
+        /// again.</summary>
         internal void Close(long drainMs)
         {
             if (!gate.Enter())
@@ -359,7 +363,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Keeps the store of a drain alive until the end.</summary>
+        /// <summary>Keeps a store that drains alive until the end.</summary>
         internal void Hold(object store) => held = store;
 
         /// <summary>Waits for the end, unless the calling thread is one that the end waits for.</summary>
@@ -434,8 +438,9 @@ namespace Kvlight
             Serial.Run(() => ended.TrySetResult(true));
         }
 
-        /// <summary>Overwrites what calls have left on the stack. Mono's collector scans stacks conservatively: it takes every word that looks like a reference for one; and a
-        /// thread that waits for its next event or job still has remnants of the last one there, so that a dropped Tasks would never be collected.</summary>
+        /// <summary>Overwrites what calls have left on the stack. Mono's collector scans stacks conservatively: it takes every word that looks like a
+        /// reference for one; and a thread that waits for its next event or job still has remnants of the last one there, so that a dropped Tasks
+        /// would never be collected.</summary>
         [MethodImpl(MethodImplOptions.NoInlining)]
         internal static void Erase()
         {
@@ -487,7 +492,7 @@ namespace Kvlight
                             holder.Drop(dropped);
                         break;
                     case NativeApi.EVENT_REMOVAL:
-                        // The object is there until its drop is read, which follows.
+                        // The object is in the table until the event of its drop is read, which follows.
                         byte* entry = *(byte**)(memory + NativeApi.Event.RESULT);
                         if (owner.TryGetTarget(out IOwner lost))
                         {
@@ -511,7 +516,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Cancels a token on the thread pool, since functions of the program depend on it.</summary>
+        /// <summary>Cancels a token on the thread pool, since that may run functions of the program.</summary>
         internal void Cancel(CancellationTokenSource source) => ThreadPool.QueueUserWorkItem(_ =>
         {
             try
@@ -524,14 +529,14 @@ namespace Kvlight
             }
         });
 
-        /// <summary>Frees the handles when no call uses them. The values of the cache are dropped then, and the pump reads that.</summary>
+        /// <summary>Frees the handles when no call uses them. That drops the values of the cache, and the pump reads the events.</summary>
         private void Free()
         {
             if (isEnding)
                 return;
             gate.Shut();
             if (Tasks == IntPtr.Zero)
-                NativeApi.kvl_cache_clear(Cache); // An iterator may hold it, but its values are dropped now.
+                NativeApi.kvl_cache_clear(Cache); // An iterator may still hold the cache, but the values are dropped now.
             Server?.Stop();
             NativeApi.kvl_cache_release(Cache);
             NativeApi.kvl_tasks_free(Tasks);
@@ -539,7 +544,8 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Runs jobs on the thread pool, one at a time, in the order in which they come. One that fails does not keep the others from running.</summary>
+    /// <summary>Runs jobs on the thread pool, one at a time, in the order in which they come. One that fails does not keep the others from
+    /// running.</summary>
     internal sealed class Serial
     {
         private readonly Action<Exception> failed;

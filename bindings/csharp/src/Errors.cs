@@ -2,8 +2,8 @@ using System;
 
 namespace Kvlight
 {
-    /// <summary>An error of the library. An exception that a provider throws reaches every waiting caller unchanged, not as a KvlightException. The inner
-    /// exception is that of the provider's last attempt before the timeout or the end of the fetch, if one had failed.</summary>
+    /// <summary>An error of the library. An exception that a provider throws reaches every waiting caller unchanged, not as a KvlightException. The
+    /// inner exception is that of the provider's last attempt before the timeout or the end of the fetch, if one had failed.</summary>
     public sealed class KvlightException : Exception
     {
         internal KvlightException(Status status, string message, Exception cause)
@@ -42,7 +42,8 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Like PermanentException, but an older value is invalid too: it leaves the store, and is not served as a fallback (StaleTtlMs).</summary>
+    /// <summary>Like PermanentException, but an older value is invalid too: it leaves the store, and is not served as a fallback
+    /// (StaleTtlMs).</summary>
     public class GoneException : PermanentException
     {
         /// <summary>Creates an exception.</summary>

@@ -2,7 +2,8 @@ using System.Threading;
 
 namespace Kvlight
 {
-    /// <summary>Keeps handles from being freed while calls use them: calls enter and leave, and before they are freed the gate is shut and the calls inside are awaited.</summary>
+    /// <summary>Keeps handles from being freed while calls use them: each call enters and leaves, and before the handles are freed, the gate is shut
+    /// and the calls inside are awaited.</summary>
     internal sealed class Gate
     {
         private const int ShutMark = int.MinValue;

@@ -4,7 +4,8 @@ using System.Threading;
 
 namespace Kvlight
 {
-    /// <summary>A handle of the library. A call that uses it keeps it from being released, and the garbage collector releases it if nobody else does.</summary>
+    /// <summary>A handle of the library. A call that uses the handle keeps it from being released, and the garbage collector releases it if nobody
+    /// else does.</summary>
     internal abstract class Handle : SafeHandle
     {
         protected Handle(IntPtr value)
@@ -15,7 +16,7 @@ namespace Kvlight
 
         public override bool IsInvalid => handle == IntPtr.Zero;
 
-        /// <summary>Calls a function with the handle; returns another value if the handle was released.</summary>
+        /// <summary>Calls a function with the handle; returns <paramref name="released"/> if the handle has been released.</summary>
         internal T Use<T>(Func<IntPtr, T> call, T released)
         {
             bool isHeld = false;
@@ -65,7 +66,7 @@ namespace Kvlight
         {
         }
 
-        /// <summary>Sets the number of its hook, which is removed with it.</summary>
+        /// <summary>Sets the number of the request's cancel hook; the hook is removed when the handle is released.</summary>
         internal void SetHook(ObjectTable table, long number)
         {
             hook = number;

@@ -35,7 +35,8 @@ namespace Kvlight
         /// <summary>Strings, in UTF-8. A string with half of a surrogate pair is refused, since UTF-8 has no form for it.</summary>
         public static readonly Keys<string> Strings = new Keys<string>(Utf8.Bytes, Encoding.UTF8.GetString);
 
-        /// <summary>Arrays of bytes. Arrays are compared by identity: a provider that returns a dictionary uses the arrays that it was given as keys.</summary>
+        /// <summary>Arrays of bytes. Arrays are compared by identity: a provider that returns a dictionary uses the arrays that it was given as
+        /// keys.</summary>
         public static readonly Keys<byte[]> Bytes = new Keys<byte[]>(key => (byte[])key.Clone(), bytes => bytes);
 
         /// <summary>Numbers of 32 bits, as 4 bytes.</summary>

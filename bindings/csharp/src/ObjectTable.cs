@@ -3,8 +3,9 @@ using System.Threading;
 
 namespace Kvlight
 {
-    /// <summary>The program's objects, by the numbers under which the library knows them. Any thread may look one up while others add and remove: a lookup
-    /// takes no lock. A number is a place, from 1, and in the upper 32 bits how often that place was used before, so that no number is reused.</summary>
+    /// <summary>The program's objects, by the numbers under which the library knows them. Any thread may look one up while others add and remove: a
+    /// lookup takes no lock. A number is a place, from 1, and in the upper 32 bits how often that place was used before, so that no number is
+    /// reused.</summary>
     internal sealed class ObjectTable
     {
         private sealed class Kept
@@ -24,7 +25,7 @@ namespace Kvlight
         /// <summary>Chunk i has room for First &lt;&lt; i objects, and is never moved, so that a lookup can read it without the lock.</summary>
         private readonly Kept[][] chunks = new Kept[24][];
 
-        /// <summary>The numbers to use next, of the places that are empty. Also the lock.</summary>
+        /// <summary>For each empty place, its next number. Also the lock.</summary>
         private readonly Stack<long> free = new Stack<long>();
 
         private int places;
@@ -51,7 +52,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Returns the object of a number, or null if it was removed, and for 0.</summary>
+        /// <summary>Returns the object of a number; null if it was removed, or for 0.</summary>
         internal object Find(long number)
         {
             if (number == 0)
@@ -60,7 +61,7 @@ namespace Kvlight
             return kept != null && kept.Number == number ? kept.Value : null;
         }
 
-        /// <summary>Removes an object, and returns it, or null if it was removed before, and for 0.</summary>
+        /// <summary>Removes and returns an object; null if it was removed before, or for 0.</summary>
         internal object Remove(long number)
         {
             lock (free)

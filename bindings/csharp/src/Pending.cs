@@ -5,8 +5,8 @@ using System.Threading.Tasks;
 
 namespace Kvlight
 {
-    /// <summary>A fetch in progress. The pump delivers its results and, by referring to the fetch, keeps the Tasks it belongs to from being collected. Continuations of its task
-    /// run on the thread pool, never on the pump.</summary>
+    /// <summary>A fetch in progress. The pump delivers its results and, by referring to the fetch, keeps the Tasks that it belongs to from being
+    /// collected. Continuations of the fetch's task run on the thread pool, never on the pump.</summary>
     internal abstract unsafe class Pending
     {
         /// <summary>Keeps the Tasks alive.</summary>
@@ -18,7 +18,7 @@ namespace Kvlight
         private CancellationTokenRegistration registration;
         private bool isSettled;
 
-        /// <summary>Runs the reports of progress, and then what ends the fetch.</summary>
+        /// <summary>Runs the reports of progress, one at a time, and after them what ends the fetch.</summary>
         private Serial order;
 
         protected Pending(Engine engine, object owner)
@@ -37,7 +37,7 @@ namespace Kvlight
                 order = new Serial(engine.Report);
         }
 
-        /// <summary>Cancels the fetch when the token is. Called once the fetch is accepted.</summary>
+        /// <summary>Cancels the fetch when the token is cancelled. Called once the fetch is accepted.</summary>
         internal void CancelWith(CancellationToken token)
         {
             if (!token.CanBeCanceled)
@@ -53,10 +53,10 @@ namespace Kvlight
                 if (!isSettled)
                     return;
             }
-            made.Dispose(); // It had settled before it was registered.
+            made.Dispose(); // The fetch had settled before the callback was registered.
         }
 
-        /// <summary>Releases the handle of a fetch that has its last result, or was not accepted.</summary>
+        /// <summary>Releases the handle of a fetch that has received its last result, or was not accepted.</summary>
         internal void Release()
         {
             CancellationTokenRegistration made;
@@ -65,7 +65,7 @@ namespace Kvlight
                 isSettled = true;
                 made = registration;
             }
-            // Not on the pump, since Dispose waits for a callback of the token that is running.
+            // Not on the pump, since Dispose waits for a running callback of the token.
             if (!made.Equals(default(CancellationTokenRegistration)))
                 ThreadPool.QueueUserWorkItem(_ => made.Dispose());
             handle?.Dispose();

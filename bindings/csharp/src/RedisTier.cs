@@ -5,8 +5,9 @@ using System.Runtime.InteropServices;
 
 namespace Kvlight
 {
-    /// <summary>The second tier of Config.L2Url: a connection to a Redis or Valkey server, by libkvlight_redis. It carries requests out by itself.</summary>
-    /// <remarks>The library is linked with libkvlight; the one that Library has loaded is taken, since it has the same name.</remarks>
+    /// <summary>The second tier of Config.L2Url: a connection to a Redis or Valkey server, by libkvlight_redis. It carries requests out by
+    /// itself.</summary> <remarks>libkvlight_redis is linked with libkvlight; the loader takes the copy that Library has loaded, since it has the
+    /// same name.</remarks>
     internal sealed unsafe class RedisTier
     {
         /// <summary>The functions of kvlight_redis.h.</summary>
@@ -68,7 +69,7 @@ namespace Kvlight
             handle = made;
         }
 
-        /// <summary>No method runs any more when this is collected.</summary>
+        /// <summary>When this is collected, none of its methods is running.</summary>
         ~RedisTier()
         {
             if (handle != IntPtr.Zero)
@@ -97,7 +98,8 @@ namespace Kvlight
             }
         }
 
-        /// <summary>At the path in KVL_REDIS_LIBRARY; without it, beside the assembly, on the system's library path, and in the checkout that contains it.</summary>
+        /// <summary>Where the library may be: at the path in KVL_REDIS_LIBRARY; without it, beside the assembly, on the system's library path, and in
+        /// the checkout that contains it.</summary>
         private static IEnumerable<string> Candidates()
         {
             string named = Environment.GetEnvironmentVariable("KVL_REDIS_LIBRARY");
@@ -127,7 +129,7 @@ namespace Kvlight
             GC.KeepAlive(this);
         }
 
-        /// <summary>Ends the connection, and waits for its thread. It uses no engine any more.</summary>
+        /// <summary>Ends the connection, and waits for its thread. After that no engine is used.</summary>
         internal void Stop()
         {
             Api.kvl_redis_stop(handle);

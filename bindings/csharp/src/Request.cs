@@ -5,10 +5,9 @@ using System.Threading;
 
 namespace Kvlight
 {
-    /// <summary>Keys for a provider to answer, now or later, from any thread. Finish ends it: until then its slot is taken (tasks.max_running). The open keys
-    /// of a request that is dropped unfinished fail with Status.ErrUnanswered when it is collected. After the Tasks was disposed of, answers throw a
-    /// KvlightException with Status.ErrClosed.</summary>
-    /// <typeparam name="K">The type of the keys.</typeparam>
+    /// <summary>Keys for a provider to answer, now or later, from any thread. Finish ends the request: until then its slot is taken
+    /// (tasks.max_running). The open keys of a request that is dropped unfinished fail with Status.ErrUnanswered when it is collected. After the
+    /// Tasks was disposed of, answers throw a KvlightException with Status.ErrClosed.</summary> <typeparam name="K">The type of the keys.</typeparam>
     /// <typeparam name="V">The type of the values.</typeparam>
     public sealed unsafe class Request<K, V>
     {
@@ -51,8 +50,8 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Whether no caller wants the request any longer, because they left, the attempt timed out, or the Tasks was closed; false once it is
-        /// finished.</summary>
+        /// <summary>Whether no caller wants the request any longer, because all have left, the attempt timed out, or the Tasks was closed; false once
+        /// it is finished.</summary>
         public bool IsCancelled => handle.Use(request => NativeApi.kvl_request_is_cancelled(request), 0u) != NativeApi.CANCEL_NO;
 
         /// <summary>The highest urgency among the keys; 0 once it is finished.</summary>
@@ -88,7 +87,7 @@ namespace Kvlight
 
         /// <summary>Returns the stored entry of a key, expired or not. A provider can ask its source whether the record has changed since.</summary>
         /// <param name="key">One of the keys.</param>
-        /// <returns>The value, its age and its version; null if the store has nothing of the key.</returns>
+        /// <returns>The value, its age and its version; null if the store has no entry for the key.</returns>
         public Stale<V> Stale(K key)
         {
             int at = Position(key);
@@ -119,11 +118,9 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Answers one key with what Stale returns: the record has not changed. The value gets a new TTL, and keeps its version and its tags unless
-        /// the terms state others.</summary>
-        /// <param name="key">One of the keys.</param>
-        /// <param name="terms">The terms; null: none. The value keeps its cost, whatever they say.</param>
-        /// <returns>Whether the answer was in time.</returns>
+        /// <summary>Answers one key with what Stale returns: the record has not changed. The value gets a new TTL, and keeps its version and its tags
+        /// unless the terms state others.</summary> <param name="key">One of the keys.</param> <param name="terms">The terms; null: none. The value
+        /// keeps its cost, whatever they say.</param> <returns>Whether the answer was in time.</returns>
         public bool NotModified(K key, Terms terms = null)
         {
             int at = Position(key);
@@ -133,10 +130,10 @@ namespace Kvlight
             return status == NativeApi.OK;
         }
 
-        /// <summary>Finishes the request: keys without an answer are remembered as absent. Without an effect if the Tasks was closed.</summary>
+        /// <summary>Finishes the request: keys without an answer are remembered as absent. Has no effect if the Tasks was closed.</summary>
         public void Finish() => End(() => Call(request => NativeApi.kvl_request_finish_nulls(request)));
 
-        /// <summary>Finishes the request: keys without an answer fail. Without an effect if the Tasks was closed.</summary>
+        /// <summary>Finishes the request: keys without an answer fail. Has no effect if the Tasks was closed.</summary>
         /// <param name="error">Reaches every caller that waits for one of them, unchanged.</param>
         public void Finish(Exception error) => End(() => WithError(error, (request, made) => NativeApi.kvl_request_finish_error(request, made)));
 
@@ -203,7 +200,8 @@ namespace Kvlight
             Finish();
         }
 
-        /// <summary>Releases the handle. The answer of the last open key ends a Tasks that is closing, and so may come before the finish.</summary>
+        /// <summary>Finishes the request and releases the handle. Answering the last open key ends a Tasks that is closing, so it may have ended
+        /// before.</summary>
         private void End(Func<int> finish)
         {
             try

@@ -24,17 +24,17 @@ namespace Kvlight
         /// <summary>The key.</summary>
         public K Key { get; }
 
-        /// <summary>The value; the default of its type if there is no such record, and if the key failed.</summary>
+        /// <summary>The value; the default of its type if there is none (null, miss, invalid key), or if the key failed.</summary>
         public V Value { get; }
 
         /// <summary>Whether there is a value.</summary>
         public bool IsFound => Status == Status.Value;
 
-        /// <summary>The exception, if the key failed: the provider's own, or a KvlightException. If IsStale, the one with which the load failed, or null if it
-        /// took too long (StaleTimeoutMs).</summary>
+        /// <summary>The exception, if the key failed: the provider's own, or a KvlightException. If IsStale, the exception with which the load
+        /// failed, or null if the load took too long (StaleTimeoutMs).</summary>
         public Exception Error { get; }
 
-        /// <summary>Status.Value, Null, Miss, or the status of the error.</summary>
+        /// <summary>Status.Value, Null, Miss, InvalidKey, or the status of the error.</summary>
         public Status Status { get; }
 
         /// <summary>Where the result came from.</summary>
@@ -52,8 +52,8 @@ namespace Kvlight
         /// <summary>Whether the value has expired, and is served as a fallback.</summary>
         public bool IsStale { get; }
 
-        /// <summary>Returns the value, or the default of its type if there is no such record; throws the error of a key that failed.</summary>
-        /// <returns>The value.</returns>
+        /// <summary>Returns the value, or the default of its type if there is none (null, miss, invalid key); throws the error of a key that
+        /// failed.</summary> <returns>The value.</returns>
         public V OrThrow()
         {
             if (Status < 0)
@@ -76,14 +76,14 @@ namespace Kvlight
         /// <summary>The value; the default of its type if the key is known to be absent.</summary>
         public V Value { get; }
 
-        /// <summary>Milliseconds since it was loaded or put.</summary>
+        /// <summary>Milliseconds since the value was loaded or put.</summary>
         public long AgeMs { get; }
 
-        /// <summary>The version that was stored with it; empty if there was none.</summary>
+        /// <summary>The version that was stored with the value; empty if there was none.</summary>
         public string Version { get; }
     }
 
-    /// <summary>Marks an exception of a provider among the objects.</summary>
+    /// <summary>An exception of a provider, in the table that also has the values.</summary>
     internal sealed class Raised
     {
         internal readonly Exception Exception;
@@ -94,7 +94,7 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Reads a kvl_result_t, which is borrowed until this returns, so that its objects exist.</summary>
+    /// <summary>Reads a kvl_result_t. It stays valid until this returns, and so do its objects.</summary>
     internal static unsafe class Outcome
     {
         internal static int StatusOf(byte* result) => *(int*)(result + NativeApi.Result.STATUS);

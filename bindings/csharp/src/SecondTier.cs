@@ -5,15 +5,15 @@ namespace Kvlight
 {
     /// <summary>A second tier: a store in which keys are looked up before the provider is called, and which receives what was loaded and put. Several
     /// processes may share one; Config.SecondTier sets it. Its methods are called where providers run (Config.Scheduler), several at a time, and may
-    /// block. A method that throws has failed: the provider is called, and what was to be written is written again. No caller of the cache sees the exception;
-    /// it is passed to Config.FailureHandler.</summary>
+    /// block. A method that throws has failed: the provider is called, and what was to be written is written again. No caller of the cache sees the
+    /// exception; it is passed to Config.FailureHandler.</summary>
     public interface ISecondTier
     {
         /// <summary>Whether Fill stores an entry only if its token still belongs to the key.</summary>
         bool IsConditional { get; }
 
-        /// <summary>Whether Read grants a lease (a token) for a key without an entry, to one reader at a time. With both, no older load ever replaces a newer write,
-        /// in whichever process.</summary>
+        /// <summary>Whether Read grants a lease (a token) for a key without an entry, to one reader at a time. With both, no older load ever replaces
+        /// a newer write, in whichever process.</summary>
         bool GrantsLeases { get; }
 
         /// <summary>Looks keys up.</summary>

@@ -5,8 +5,8 @@ using System.Globalization;
 namespace Kvlight
 {
     /// <summary>Settings by their names. The subclasses have a property for each setting; Set takes any by name, for settings that come from a file.
-    /// An invalid setting is refused where the settings are used, with a message that says what is wrong. Not safe for use by several threads while it
-    /// is changed.</summary>
+    /// An invalid setting is refused where the settings are used, with a message that says what is wrong. Not safe for use by several threads while
+    /// it is changed.</summary>
     public abstract unsafe class SettingValues
     {
         private readonly Dictionary<string, object> values = new Dictionary<string, object>();

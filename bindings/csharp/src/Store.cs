@@ -6,10 +6,9 @@ using System.Linq;
 
 namespace Kvlight
 {
-    /// <summary>What Cache and Tasks have in common: the entries. A value of null means that the key is known to be absent. All methods may be called on any
-    /// thread, and none waits for a provider; after Dispose they throw a KvlightException with Status.ErrClosed.</summary>
-    /// <typeparam name="K">The type of the keys.</typeparam>
-    /// <typeparam name="V">The type of the values.</typeparam>
+    /// <summary>What Cache and Tasks have in common: the entries. A value of null means that the key is known to be absent. All methods may be called
+    /// on any thread, and none waits for a provider; after Dispose they throw a KvlightException with Status.ErrClosed.</summary> <typeparam
+    /// name="K">The type of the keys.</typeparam> <typeparam name="V">The type of the values.</typeparam>
     public abstract unsafe class Store<K, V> : IOwner, IEnumerable<KeyValuePair<K, V>>, IDisposable
     {
         private readonly Action<V> dropped;
@@ -36,7 +35,7 @@ namespace Kvlight
             }
             catch (KvlightException)
             {
-                // There is nobody to report it to.
+                // There is nobody to whom this could be reported.
             }
         }
 
@@ -187,9 +186,8 @@ namespace Kvlight
             return status == NativeApi.VALUE;
         }
 
-        /// <summary>Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback, if StaleTtlMs is set.</summary>
-        /// <param name="key">The key.</param>
-        /// <returns>Whether there was an entry.</returns>
+        /// <summary>Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback, if StaleTtlMs is
+        /// set.</summary> <param name="key">The key.</param> <returns>Whether there was an entry.</returns>
         public bool Expire(K key) => OnKey(key, (cache, at, length) => NativeApi.kvl_cache_expire(cache, (byte*)at, length)) == NativeApi.OK;
 
         /// <summary>Removes all entries with a tag. Running loads do not store an answer with it.</summary>
@@ -227,11 +225,9 @@ namespace Kvlight
         /// <returns>The number of entries written.</returns>
         public long Save(string path, Func<V, byte[]> encode) => new Transfer().Save(this, path, encode ?? throw new ArgumentNullException(nameof(encode)));
 
-        /// <summary>Stores the entries of a saved file, except those whose key has an entry already. Entries that come before a damaged part of the file are
-        /// stored.</summary>
-        /// <param name="path">The file.</param>
-        /// <param name="decode">Returns the value that has the bytes; if it throws, the load fails with that exception.</param>
-        /// <returns>The number of entries stored.</returns>
+        /// <summary>Stores the entries of a saved file, except those whose key has an entry already. Entries that come before a damaged part of the
+        /// file are stored.</summary> <param name="path">The file.</param> <param name="decode">Returns the value that has the bytes; if it throws,
+        /// the load fails with that exception.</param> <returns>The number of entries stored.</returns>
         public long Load(string path, Func<byte[], V> decode) => new Transfer().Load(this, path, decode ?? throw new ArgumentNullException(nameof(decode)));
 
         /// <summary>Enumerates the entries. A key that is in the cache throughout is visited exactly once, whatever other threads or this one change
@@ -318,9 +314,9 @@ namespace Kvlight
         public void ResetStats() => OnCache(cache => KvlightException.Check(Engine.Tasks == IntPtr.Zero
             ? NativeApi.kvl_cache_stats_reset(cache) : NativeApi.kvl_tasks_stats_reset(Engine.Tasks)));
 
-        /// <summary>Closes it, and waits until all is freed; by then Dropped and Removed were called with all values, except for those that their descriptions
-        /// name. Fetches in progress end with Status.ErrClosed. May be called again, and by a function of the program: it then does not wait if the end
-        /// itself waits for that function.</summary>
+        /// <summary>Closes it, and waits until all is freed; by then Dropped and Removed were called with all values, except for those that their
+        /// descriptions name. Fetches in progress end with Status.ErrClosed. May be called again, and by a function of the program: it then does not
+        /// wait if the end itself waits for that function.</summary>
         public void Dispose()
         {
             Engine.Close(0);
@@ -453,10 +449,9 @@ namespace Kvlight
         }
     }
 
-    /// <summary>A cache without a provider: <c>new Config&lt;string, User&gt;(Keys.Strings) { CacheCapacity = 1000 }.Cache()</c>. Safe for use by several
-    /// threads. One that is dropped without Dispose is closed by the garbage collector.</summary>
-    /// <typeparam name="K">The type of the keys.</typeparam>
-    /// <typeparam name="V">The type of the values.</typeparam>
+    /// <summary>A cache without a provider: <c>new Config&lt;string, User&gt;(Keys.Strings) { CacheCapacity = 1000 }.Cache()</c>. Safe for use by
+    /// several threads. One that is dropped without Dispose is closed by the garbage collector.</summary> <typeparam name="K">The type of the
+    /// keys.</typeparam> <typeparam name="V">The type of the values.</typeparam>
     public sealed class Cache<K, V> : Store<K, V>
     {
         internal Cache(Config<K, V> config)

@@ -19,11 +19,10 @@ namespace Kvlight
         HalfOpen = NativeApi.BREAKER_HALF_OPEN,
     }
 
-    /// <summary>A cache with a provider: each key is loaded once, in batches, however many callers want it. Config creates it. All methods may be called on
-    /// any thread. One that is dropped without Dispose is closed by the garbage collector, when no fetch is in progress. A task fails with the provider's
-    /// exception unchanged, or with a KvlightException; cancelling its token cancels this fetch and no other.</summary>
-    /// <typeparam name="K">The type of the keys.</typeparam>
-    /// <typeparam name="V">The type of the values; null: there is no such record.</typeparam>
+    /// <summary>A cache with a provider: each key is loaded once, in batches, however many callers want it. Config creates it. All methods may be
+    /// called on any thread. One that is dropped without Dispose is closed by the garbage collector, when no fetch is in progress. A task fails with
+    /// the provider's exception unchanged, or with a KvlightException; cancelling its token cancels this fetch and no other.</summary> <typeparam
+    /// name="K">The type of the keys.</typeparam> <typeparam name="V">The type of the values; null: there is no such record.</typeparam>
     public sealed class Tasks<K, V> : Store<K, V>
     {
         private readonly Func<Request<K, V>, Task> provider;
@@ -43,9 +42,9 @@ namespace Kvlight
             Engine.Start(this);
         }
 
-        /// <summary>The state of the connection to the server of Config.L2Url: whether it is connected, and if not, what is wrong and how to fix it.</summary>
-        /// <returns>The members of kvl_redis_state, as JSON.</returns>
-        /// <exception cref="InvalidOperationException">There is no such server.</exception>
+        /// <summary>The state of the connection to the server of Config.L2Url: whether it is connected, and if not, what is wrong and how to fix
+        /// it.</summary> <returns>The members of kvl_redis_state, as JSON.</returns> <exception cref="InvalidOperationException">There is no such
+        /// server.</exception>
         public string L2State() => (Engine.Server ?? throw new InvalidOperationException("kvlight: these Tasks have no L2Url")).State();
 
         /// <summary>The state of the circuit breaker (BreakerFailureRatio, BreakerConsecutive).</summary>
@@ -231,8 +230,8 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Another process has changed keys: their values leave this process, and the answers of running loads of them are not stored.</summary>
-        /// <param name="keys">The keys.</param>
+        /// <summary>Another process has changed keys: their values leave this process, and the answers of running loads of them are not
+        /// stored.</summary> <param name="keys">The keys.</param>
         public void Invalidate(IEnumerable<K> keys) => Invalidate(BytesOf(keys), 0);
 
         /// <summary>Another process may have changed any key: everything leaves this process.</summary>
@@ -271,9 +270,8 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Closes the cache once all accepted work is done. Fetches that are still open after the given time end with Status.ErrClosed. A later Dispose shortens
-        /// the time.</summary>
-        /// <param name="drainMs">For how long at most, in milliseconds; -1: without a limit.</param>
+        /// <summary>Closes the cache once all accepted work is done. Fetches that are still open after the given time end with Status.ErrClosed. A
+        /// later Dispose shortens the time.</summary> <param name="drainMs">For how long at most, in milliseconds; -1: without a limit.</param>
         /// <returns>A task that completes when all is freed.</returns>
         public Task CloseAsync(long drainMs = -1)
         {

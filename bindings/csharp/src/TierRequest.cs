@@ -57,8 +57,8 @@ namespace Kvlight
         /// <summary>Ends the request without serving it: it has failed as a whole.</summary>
         internal void GiveUp() => NativeApi.kvl_l2_request_release(handle);
 
-        /// <summary>Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. Returns whether it
-        /// did.</summary>
+        /// <summary>Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. Returns
+        /// whether it did.</summary>
         private bool CarryOut(RedisTier server, int kind)
         {
             if (kind == NativeApi.L2_FILL || kind == NativeApi.L2_WRITE)
@@ -157,7 +157,7 @@ namespace Kvlight
                 }
                 long cost = tasks.CostOf(value, null);
                 if (!engine.TryEnter())
-                    return; // It is closed.
+                    return; // The engine is closed.
                 try
                 {
                     IntPtr made = engine.NewValue(value, cost);

@@ -5,7 +5,8 @@ using System.Runtime.InteropServices;
 
 namespace Kvlight
 {
-    /// <summary>A save or a load. The library calls the program's function on the thread of the call, and an exception of it stops the transfer.</summary>
+    /// <summary>A save or a load. The library calls the program's function on the thread of the call, and an exception that it throws stops the
+    /// transfer.</summary>
     internal sealed unsafe class Transfer
     {
         private Exception failure;

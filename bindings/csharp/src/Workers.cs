@@ -4,8 +4,8 @@ using System.Threading;
 
 namespace Kvlight
 {
-    /// <summary>Threads for providers and second tiers. Those of the pool are not used, since all of them may be blocked by callers that wait for these very
-    /// functions. A thread that is idle is used again, and ends after a while.</summary>
+    /// <summary>Threads for providers and second tiers. Those of the pool are not used, since all of them may be blocked by callers that wait for
+    /// these very functions. A thread that is idle is used again, and ends after a while.</summary>
     internal static class Workers
     {
         private const int IdleMs = 2000;

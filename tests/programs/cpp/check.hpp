@@ -26,8 +26,8 @@ inline void check_at(bool holds, const char *what, const char *file, int line)
 }
 #define CHECK(...) check_at(static_cast<bool>(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)
 
-// Receives the argument of a callback. Not a std::promise, which must outlive the call of set_value() that wakes the waiter; the callback
-// does not use this one any longer when the waiter continues.
+// Receives the argument of a callback. Not a std::promise: that must outlive the set_value() call that wakes the waiter, whereas the callback is
+// done with an inbox by the time the waiter continues.
 template <class T> class inbox {
 public:
     void put(T is)

@@ -13,20 +13,20 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// What the provider said in answer to a request.
+/// What the provider did with a request.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Evidence {
-    /// Whether it answered a key before the request was cancelled.
+    /// Whether the provider answered a key before the request was cancelled.
     pub has_answer: bool,
     pub failure: Failure,
 }
 
-/// Whether it said that the request failed.
+/// Whether the provider failed the request.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
 pub enum Failure {
     #[default]
     No,
-    /// It depends on which keys are still wanted when they are reached.
+    /// That depends on which of the keys are still wanted when their answers are processed.
     Perhaps,
     Certain,
 }
@@ -36,9 +36,9 @@ pub enum Failure {
 enum Outcome {
     Succeeded,
     Failed,
-    /// Nothing: it counts as if it had not been handed out.
+    /// Nothing: the request counts as if it had not been handed out.
     Withdrawn,
-    /// One of these.
+    /// One of the three above.
     Unknown,
 }
 
@@ -46,7 +46,7 @@ enum Outcome {
 struct Holder {
     nth: usize,
     id: RequestId,
-    /// The number of changes of the breaker's state before it was handed out.
+    /// The number of changes of the breaker's state before the request was handed out.
     era: u32,
     /// Whether one of its keys was wanted before the present hold of the lock.
     was_wanted: bool,
@@ -67,7 +67,7 @@ pub struct Limits {
     /// The least and the greatest number of concurrent requests, whatever their latency.
     concurrency: (u64, u64),
     holders: Vec<Holder>,
-    /// What the provider said, by the number of its request.
+    /// What the provider did, by the number of the request.
     pub evidence: Rc<RefCell<HashMap<usize, Evidence>>>,
     before: Before,
     /// The time at which the table closes. Nothing is handed out from then on, and nothing is checked.
@@ -175,7 +175,7 @@ impl Limits {
             Failure::Certain => Outcome::Failed,
             Failure::Perhaps => Outcome::Unknown,
             Failure::No if timed_out && !ended.was_wanted => Outcome::Withdrawn,
-            // Its last waiter timed out together with it, before or after.
+            // The last waiter timed out at the same time, before the request or after it.
             Failure::No if timed_out && hooks().count() > 1 => Outcome::Unknown,
             Failure::No if timed_out => Outcome::Failed,
             Failure::No if !harness.requests[ended.nth].taken || is_cancelled && !has_answer => Outcome::Withdrawn,
@@ -184,11 +184,11 @@ impl Limits {
     }
 }
 
-/// Milliseconds, in which a token comes every `interval`.
+/// Tokens, counted in milliseconds: one comes every `interval`.
 struct Bucket {
     interval: u64,
     most: u64,
-    /// The tokens that are there, in milliseconds.
+    /// The available tokens, in milliseconds.
     level: u64,
     at: u64,
 }
@@ -215,7 +215,7 @@ impl Bucket {
 
 #[derive(Debug)]
 enum Phase {
-    /// The requests that ended since.
+    /// The requests that have ended since it was closed.
     Closed(Vec<(u64, Outcome)>),
     Open {
         until: u64,
@@ -223,9 +223,9 @@ enum Phase {
     HalfOpen {
         since: u64,
         handed: u64,
-        /// At most.
+        /// The most probes that may have been withdrawn.
         withdrawn: u64,
-        /// At least, and at most.
+        /// The least and the greatest number of probes that may have succeeded.
         succeeded: (u32, u32),
     },
     ForcedClosed,
@@ -248,7 +248,7 @@ impl Breaker {
         matches!(self.phase, Phase::Open { .. } | Phase::ForcedOpen)
     }
 
-    /// Whether it may have refused a key in the hold that ended in this state.
+    /// Whether the breaker may have refused a key in the hold of the lock that ended in this state.
     fn may_refuse(&self) -> bool {
         self.is_open() || matches!(self.phase, Phase::HalfOpen { handed, .. } if handed >= u64::from(self.settings.probes))
     }
@@ -313,14 +313,14 @@ impl Breaker {
         let (probes, open) = (u64::from(self.settings.probes), self.open_ms());
         if let Phase::HalfOpen { since, handed, withdrawn, .. } = &mut self.phase {
             *handed += count;
-            // One more is let through after each further `open_ms`, in case the others hang.
+            // One more probe is let through after each further `open_ms`, in case the others hang.
             let allowed = probes + *withdrawn + (now - *since) / open;
             assert!(count == 0 || *handed <= allowed, "{handed} probes, {allowed} allowed");
         }
     }
 }
 
-/// Whether these results open a breaker, even if each one that is not known counts against that.
+/// Whether these results open a breaker, even if each unknown one counts against that.
 fn must_open_after(history: &[(u64, Outcome)], now: u64, settings: &BreakerSettings) -> bool {
     let (certain, possible) = windows(settings);
     let failed = count(history, now, certain, &[Outcome::Failed]);
@@ -329,7 +329,7 @@ fn must_open_after(history: &[(u64, Outcome)], now: u64, settings: &BreakerSetti
     is_row(history, &[Outcome::Failed], settings) || is_share(failed, requests, failed + succeeded, settings)
 }
 
-/// Whether these results can open a breaker, if each one that is not known counts for that.
+/// Whether these results open a breaker if each unknown one counts for that.
 fn may_open_after(history: &[(u64, Outcome)], now: u64, settings: &BreakerSettings) -> bool {
     let (certain, possible) = windows(settings);
     let failed = count(history, now, possible, &[Outcome::Failed, Outcome::Unknown]);
@@ -338,8 +338,8 @@ fn may_open_after(history: &[(u64, Outcome)], now: u64, settings: &BreakerSettin
     is_row(history, &[Outcome::Failed, Outcome::Unknown], settings) || is_share(failed, requests, failed + succeeded, settings)
 }
 
-/// The ages, in milliseconds, below which a result counts in any case, and at which it no longer does: the window consists of ten slices,
-/// the oldest of which leaves as a whole.
+/// Two ages in milliseconds: below the first a result counts in any case, from the second on it no longer does. The window consists of ten slices, the
+/// oldest of which leaves as a whole.
 fn windows(settings: &BreakerSettings) -> (u64, u64) {
     let window = settings.window.as_millis() as u64;
     (window - window / 10, window)
@@ -349,7 +349,7 @@ fn count(history: &[(u64, Outcome)], now: u64, window: u64, wanted: &[Outcome]) 
     history.iter().filter(|(at, outcome)| now - at < window && wanted.contains(outcome)).count() as f64
 }
 
-/// Whether the last requests failed, as many as open the breaker.
+/// Whether the last requests failed, and are enough in a row to open the breaker.
 fn is_row(history: &[(u64, Outcome)], failures: &[Outcome], settings: &BreakerSettings) -> bool {
     let failed = history.iter().rev().take_while(|(_, outcome)| failures.contains(outcome)).count();
     settings.consecutive > 0 && failed >= settings.consecutive as usize

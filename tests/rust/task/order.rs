@@ -7,7 +7,7 @@ use kvlight::task::breaker::BreakerOverride;
 
 const FAILED: Option<Status> = Some(Status::ERR_PROVIDER);
 
-/// A harness in which the load of `k` failed a moment ago, and and the error is remembered; `k` has expired. One retry, without a pause.
+/// A harness in which the load of `k` failed a moment ago, and the error is remembered; `k` has expired. One retry, without a pause.
 fn after_a_failure(throttle_ms: u64) -> Harness {
     let mut harness = Harness::with(|settings| {
         settings.cache.error_ttl_ms = 60_000;

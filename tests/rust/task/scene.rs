@@ -1,4 +1,4 @@
-//! Puts a flight of `k` into each state of the table of states, for the tests in `cells` and `cells_host`.
+//! Puts a flight of `k` into each state of the table of states, for the tests in `cells*.rs`.
 
 use super::harness::{Harness, Summary, Waiter, ms};
 use kvlight::base::config::QueueOrder;

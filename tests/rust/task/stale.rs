@@ -1,4 +1,4 @@
-//! Fallbacks: expired entries that are served if there is nothing better (rules R02 to R04, R12).
+//! Fallbacks: expired entries that are served if there is nothing better (rules R02 to R04, R12, R13).
 
 use super::harness::{Harness, Summary, failed_with, ms, provider_error, stale, value};
 use super::recording::RecordedResult;
@@ -96,7 +96,7 @@ fn r02_an_open_breaker_and_a_full_queue_are_failures_too() {
         assert_eq!(
             harness.fetch("k").outcome(),
             stale("old", Some(Status::ERR_UNAVAILABLE)),
-            "the key is not paused because of the breaker"
+            "a refusal by the breaker does not throttle the key"
         );
     }
     assert_eq!((harness.table.counts().stale_error, harness.table.counts().stale_throttled), (4, 0));
@@ -257,7 +257,7 @@ fn r04_a_load_that_continues_may_wait_be_retried_and_fail() {
     harness.fail(2, "k", 503);
     harness.finish(2);
     assert_eq!(harness.table.counts().flights_failed, 1);
-    assert_eq!(harness.fetch("k").outcome(), stale("old", FAILED), "the key is paused");
+    assert_eq!(harness.fetch("k").outcome(), stale("old", FAILED), "the key is throttled");
     assert!(harness.table.is_idle());
 }
 
@@ -280,8 +280,8 @@ fn r12_expiring_a_key_overtakes_its_load_and_leaves_a_fallback() {
     harness.expire("k");
     let after = harness.fetch("k");
     assert_eq!(harness.requests.len(), 2, "the key is loaded again");
-    harness.answer(0, "k", "of before");
-    assert_eq!((before.outcome(), harness.lookup("k")), (value("of before"), Summary::Miss));
+    harness.answer(0, "k", "from before");
+    assert_eq!((before.outcome(), harness.lookup("k")), (value("from before"), Summary::Miss));
     harness.fail(1, "k", 503);
     assert_eq!(after.outcome(), stale("old", FAILED));
 }

@@ -21,7 +21,10 @@ final class CallbackJob implements Runnable {
         return INSIDE.get()[0] > 0;
     }
 
-    /** Runs a job on an executor; on this thread if it rejects the job, or has no thread for it. An exception is thrown if the job has begun. */
+    /**
+     * Runs a job on an executor; on this thread if the executor rejects the job, or has no thread for it. Throws what an executor throws after it has
+     * begun the job.
+     */
     static void execute(Executor executor, Runnable job) {
         CallbackJob once = new CallbackJob(job, executor != Pools.CALLBACKS);
         try {

@@ -13,7 +13,7 @@ final class Cleanup {
 
     private Cleanup() {}
 
-    /** Runs an action, which must not refer to the object, when the object was collected or when it is asked to. */
+    /** Runs an action when an object was collected, or when it is asked to. The action must not refer to the object. */
     static Cleaner.Cleanable register(Object object, Runnable action) {
         return CLEANER.register(object, action);
     }

@@ -11,7 +11,8 @@ import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 
 /**
- * The configuration of a {@link Tasks} or a {@link Cache}: how its keys become bytes, the library's settings, each a method of the same name, and a few functions.
+ * The configuration of a {@link Tasks} or a {@link Cache}: how its keys become bytes, the library's settings, each a method of the same name, and a
+ * few functions.
  *
  * <pre>{@code
  * var config = new Config<String, User>(Keys.STRINGS).cacheCapacity(10_000).cacheTtlMs(60_000);
@@ -97,8 +98,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     @FunctionalInterface
     public interface RemovalListener<K, V> {
         /**
-         * Called once for each value, or absence, that has left the cache or was refused by it. A fetch may still hold the value: {@link #dropped} says
-         * when nothing does.
+         * Called once for each value, or absence, that has left the cache or was refused by it. A fetch may still hold the value: {@link #dropped}
+         * says when nothing does.
          *
          * @param key its key
          * @param value the value; null: the key was known to be absent
@@ -117,8 +118,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * Where providers run. The default is threads of the Tasks, as many as there are requests (tasks.max_running); an executor of virtual threads does
-     * as well.
+     * Where providers run. The default is threads of the Tasks, as many as there are requests (tasks.max_running); an executor of virtual threads
+     * does as well.
      *
      * @param executor runs providers; a request that it rejects fails
      * @return this
@@ -130,8 +131,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
 
     /**
      * The executor on which futures are completed, and with them the functions that depend on them; it also runs the functions of {@link #dropped},
-     * {@link #removalListener}, {@link Tasks#fetchEach} and {@link FetchOptions#progress}. The default is a small pool for all of this process, which starts
-     * more threads for those that wait for futures. If such functions block in other ways, set an executor with enough threads.
+     * {@link #removalListener}, {@link Tasks#fetchEach} and {@link FetchOptions#progress}. The default is a small pool for all of this process, which
+     * starts more threads for those that wait for futures. If such functions block in other ways, set an executor with enough threads.
      *
      * @param executor runs them; what it rejects runs on the thread that reads the library's events
      * @return this
@@ -143,9 +144,9 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
 
     /**
      * A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the executor for
-     * callbacks. It is not called for a Tasks or a Cache that was collected without having been closed, and not for values that are being passed to the second
-     * tier when it is closed. {@link Store#close} waits for the calls, unless a function that runs on the executor calls it: other code that runs on the
-     * executor's only thread must not close.
+     * callbacks. It is not called for a Tasks or a Cache that was collected without having been closed, and not for values that are being passed to
+     * the second tier when it is closed. {@link Store#close} waits for the calls, unless a function that runs on the executor calls it: other code
+     * that runs on the executor's only thread must not close.
      *
      * @param function receives values, to close them for example
      * @return this
@@ -156,12 +157,12 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * A function that is called with each entry that has left the cache, and why, one call at a time, for each key in the order in which that happened, on
-     * the executor for callbacks. What a Cache has when it is closed has left it, what a Tasks has then has not. Otherwise as for {@link #dropped}: not
-     * called for a Tasks or a Cache that was collected without having been closed, and {@link Store#close} waits for the calls.
+     * A function that is called with each entry that has left the cache, and why, one call at a time, for each key in the order in which that
+     * happened, on the executor for callbacks. What a Cache has when it is closed has left it, what a Tasks has then has not. Otherwise as for {@link
+     * #dropped}: not called for a Tasks or a Cache that was collected without having been closed, and {@link Store#close} waits for the calls.
      *
-     * <p>It must be as fast as the writers on average: entries wait for it in this process's memory, without a limit, and {@link #removalsMaxPending} holds
-     * nobody back for them.
+     * <p>It must be as fast as the writers on average: entries wait for it in this process's memory, without a limit, and {@link #removalsMaxPending}
+     * holds nobody back for them.
      *
      * @param listener receives the entries
      * @return this
@@ -196,8 +197,9 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * What to do with an exception of a function that nobody waits for: one of {@link #dropped}, {@link #removalListener}, {@link #validator},
-     * {@link Tasks#fetchEach}, {@link FetchOptions#progress} or {@link Request#onCancel}. The default is a warning in the log "kvlight" of {@link System.Logger}.
+     * What to do with an exception of a function that nobody waits for: one of {@link #dropped}, {@link #removalListener}, {@link #validator}, {@link
+     * Tasks#fetchEach}, {@link FetchOptions#progress} or {@link Request#onCancel}. The default is a warning in the log "kvlight" of {@link
+     * System.Logger}.
      *
      * @param handler receives the exceptions, on any thread
      * @return this
@@ -219,8 +221,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * A store behind the cache, which several processes may share: keys are looked up there before the provider is called, and what is loaded and put is
-     * stored there. Only for a {@link Tasks}. Entries with tags stay in this process.
+     * A store behind the cache, which several processes may share: keys are looked up there before the provider is called, and what is loaded and put
+     * is stored there. Only for a {@link Tasks}. Entries with tags stay in this process.
      *
      * @param tier the store; its methods run on the executor for providers
      * @param encode returns the bytes of a value; a value for which it throws stays in this process
@@ -234,10 +236,10 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * A Redis or Valkey server as the second tier, in place of a {@link SecondTier}: each {@link Tasks} connects to it, and what other processes write is invalidated.
-     * It needs libkvlight_redis, which the system property {@code kvlight.redis.library} or the environment variable {@code KVL_REDIS_LIBRARY} may
-     * name: without it, creating the Tasks throws an {@link UnsatisfiedLinkError} that says how to fix it. Requests wait for the server on the
-     * executor for providers.
+     * A Redis or Valkey server as the second tier, in place of a {@link SecondTier}: each {@link Tasks} connects to it, and what other processes
+     * write is invalidated. It needs libkvlight_redis, which the system property {@code kvlight.redis.library} or the environment variable {@code
+     * KVL_REDIS_LIBRARY} may name: without it, creating the Tasks throws an {@link UnsatisfiedLinkError} that says how to fix it. Requests wait for
+     * the server on the executor for providers.
      *
      * @param url as in {@code redis://user:password@host:6379/0?prefix=shop}; its options are those of kvlight_redis.h
      * @param encode returns the bytes of a value; a value for which it throws stays in this process
@@ -262,8 +264,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * Creates a cache whose provider answers one key. Each request has one key, unless {@link #batchMaxKeys} says otherwise; then they are answered one
-     * after the other.
+     * Creates a cache whose provider answers one key. Each request has one key, unless {@link #batchMaxKeys} says otherwise; then they are answered
+     * one after the other.
      *
      * @param loader the provider
      * @return the cache with its provider; close it

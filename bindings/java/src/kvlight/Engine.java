@@ -11,15 +11,15 @@ import java.util.concurrent.Executor;
 import java.util.function.Consumer;
 
 /**
- * The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs no code
- * of the program. It refers to the Tasks or the Cache weakly, so that one that is dropped without close is collected, which ends the engine.
+ * The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs no code of the
+ * program. The engine refers to the Tasks or the Cache weakly, so that one that the program drops without close is collected, which ends the engine.
  *
  * <p>States: open; closing, after {@link #close}; ended, when the pump has freed all. The gate keeps calls from using handles that have been freed.
  */
 final class Engine {
     private static final System.Logger LOG = System.getLogger("kvlight");
 
-    /** How many calls the thread is inside of that may run code of the program: their engine cannot end before they have returned. */
+    /** How many calls that may run code of the program the thread is in: their engine cannot end before they have returned. */
     private static final ThreadLocal<int[]> LENT = ThreadLocal.withInitial(() -> new int[1]);
 
     /** The values and the provider's exceptions that the library holds. */
@@ -39,7 +39,7 @@ final class Engine {
     private final Executor callbacks;
     /** Whether the program has a function for values that leave, so that the end waits for the executor for callbacks. */
     private final boolean reportsDrops;
-    /** What the library calls to validate a key, kept for as long as it may; null without a validator. */
+    /** The function that the library calls to validate a key: it must exist for as long as the library may call it. Null without a validator. */
     private final Validation validation;
     private final Consumer<Throwable> failed;
     private final Runnable atEnd;
@@ -54,7 +54,7 @@ final class Engine {
     private volatile boolean isOpen = true;
     private volatile boolean isEnding;
     private Thread pump;
-    /** The store of a drain, which is not collected before the end: the pump refers to this engine. */
+    /** A store that drains, so that it is not collected before the end: the pump refers to this engine. */
     private volatile Store<?, ?> held;
 
     /** Opens a cache without a provider. */
@@ -104,7 +104,7 @@ final class Engine {
                 KvlightException.check(NativeApi.kvl_config_set_provider(made, 0, 0, 0));
             }
             KvlightException.check(NativeApi.kvl_config_get(made, scratch.text("read"), scratch.out(0)));
-            // Once for each position a validator is asked, by the fetch.
+            // With a validator each fetch goes to the library, which asks the validator once for each position.
             looksFirst = validation == null && Memory.textOf(scratch.longAt(0), scratch).equals("normal");
             create(made, hasProvider, scratch);
             if (server != null) {
@@ -199,7 +199,7 @@ final class Engine {
         return scratch.longAt(0);
     }
 
-    /** Creates a kvl_error_t of an exception, which is kept like a value. */
+    /** Creates a kvl_error_t for an exception. The exception is kept like a value. */
     long newError(Throwable exception) {
         byte[] message = messageOf(exception).getBytes(StandardCharsets.UTF_8);
         int flags = (exception instanceof Permanent ? NativeApi.ERROR_F_PERMANENT : 0) | (exception instanceof Gone ? NativeApi.ERROR_F_NO_STALE : 0);
@@ -218,7 +218,7 @@ final class Engine {
         }
     }
 
-    /** The message of an exception, whose method is the program's and may throw. */
+    /** The message of an exception. The method may be code of the program, and throw. */
     private static String messageOf(Throwable exception) {
         try {
             String message = exception.getMessage();
@@ -292,7 +292,7 @@ final class Engine {
         }
     }
 
-    /** Keeps the store of a drain alive until the end. */
+    /** Keeps a store that drains alive until the end. */
     void hold(Store<?, ?> store) {
         held = store;
     }
@@ -391,7 +391,7 @@ final class Engine {
         }
     }
 
-    /** Reports an entry that has left. Its object is there until its drop is read, which follows. */
+    /** Reports an entry that has left. Its object is in the table until the event of its drop is read, which follows. */
     private void remove(ByteBuffer entry, int cause) {
         Store<?, ?> store = owner.get();
         if (store != null) {
@@ -407,14 +407,14 @@ final class Engine {
         }
     }
 
-    /** Frees the handles when no call uses them. The values of the cache are dropped then, and the pump reads that. */
+    /** Frees the handles when no call uses them. That drops the values of the cache, and the pump reads the events. */
     private void free() {
         if (isEnding) {
             return;
         }
         gate.shut();
         if (tasks == 0) {
-            NativeApi.kvl_cache_clear(cache); // An iterator may hold it, but its values are dropped now.
+            NativeApi.kvl_cache_clear(cache); // An iterator may still hold the cache, but the values are dropped now.
         }
         stopServer();
         NativeApi.kvl_cache_release(cache);

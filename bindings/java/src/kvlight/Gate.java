@@ -3,7 +3,10 @@ package kvlight;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
-/** Keeps handles from being freed while calls use them: calls enter and leave, and before they are freed the gate is shut and the calls inside are awaited. */
+/**
+ * Keeps handles from being freed while calls use them: each call enters and leaves, and before the handles are freed, the gate is shut and the calls
+ * inside are awaited.
+ */
 final class Gate {
     private static final int SHUT = Integer.MIN_VALUE;
 

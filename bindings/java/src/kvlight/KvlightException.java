@@ -1,7 +1,7 @@
 package kvlight;
 
 /**
- * An error of the library. An exception that a provider throws reaches every waiting caller unchanged, and is none of these. The cause is the
+ * An error of the library. An exception that a provider throws reaches every waiting caller unchanged, not as a KvlightException. The cause is the
  * exception of the provider's last attempt before the timeout or the end of the fetch, if one had failed.
  */
 public final class KvlightException extends RuntimeException {

@@ -15,10 +15,10 @@ import java.util.List;
 
 /** Loads the library, once for each class loader of this package. */
 final class Library {
-    /** The place that the library was loaded from; null if it could not be loaded. */
+    /** Where the library was loaded from; null if it could not be loaded. */
     private static String loadedFrom;
 
-    /** The library, kept for as long as its functions may be called. */
+    /** The library: referenced for as long as its functions may be called. */
     private static NativeLibrary library;
 
     /** Why it could not be loaded. */
@@ -36,7 +36,7 @@ final class Library {
 
     private Library() {}
 
-    /** Returns where the library was loaded from; throws the reason, each time, if it could not be loaded. */
+    /** Returns where the library was loaded from. If it could not be loaded, each call throws the reason. */
     static String require() {
         if (failure != null) {
             throw because(failure.getMessage(), failure);
@@ -116,7 +116,7 @@ final class Library {
                 }
             }
         } catch (URISyntaxException | IllegalArgumentException | java.nio.file.FileSystemNotFoundException e) {
-            return null; // Classes that come from elsewhere than a file are in no checkout.
+            return null; // Classes that were not loaded from a file are in no checkout.
         }
         return null;
     }
@@ -133,7 +133,7 @@ final class Library {
             }
             return null;
         }
-        // Before all functions are bound, since another version may lack some.
+        // The version is checked before all functions are bound, since another version may lack some of them.
         int number = (Integer) opened.getFunction("kvl_version_number").invoke(Integer.class, new Object[0]);
         if (number / 1000 != NativeApi.VERSION_NUMBER / 1000) {
             String theirs = number / 1_000_000 + "." + number / 1000 % 1000 + "." + number % 1000;

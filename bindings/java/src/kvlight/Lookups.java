@@ -5,15 +5,15 @@ import java.lang.invoke.MethodHandle;
 import java.lang.reflect.Array;
 
 /**
- * The two calls that a lookup makes. On Java 22 and later they go through Java's own interface to C (java.lang.foreign), if the program has enabled native
- * access for the module of this package: such a call takes a few nanoseconds, where one through JNA takes fifty or more. The package is compiled for
- * Java 17, so that interface is reached by reflection, once.
+ * The two calls that a lookup makes. On Java 22 and later they go through Java's own interface to C (java.lang.foreign), if the program has enabled
+ * native access for the module of this package: such a call takes a few nanoseconds, where one through JNA takes fifty or more. The package is
+ * compiled for Java 17, so that interface is reached by reflection, once.
  */
 final class Lookups {
     /** The first version with the interface. */
     private static final int VERSION = 22;
 
-    // Null: through JNA.
+    // Null: lookups go through JNA.
     private static final MethodHandle OF_CACHE = bind("kvl_cache_get_object");
     private static final MethodHandle OF_TASKS = bind("kvl_tasks_get_object");
 

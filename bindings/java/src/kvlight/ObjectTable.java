@@ -16,7 +16,7 @@ final class ObjectTable {
     private final AtomicReferenceArray<AtomicReferenceArray<Kept>> chunks = new AtomicReferenceArray<>(24);
 
     private final Object lock = new Object();
-    /** The numbers to use next, of the places that are empty. */
+    /** For each empty place, its next number. */
     private long[] free = new long[16];
 
     private int freeCount;
@@ -40,7 +40,7 @@ final class ObjectTable {
         }
     }
 
-    /** Returns the object of a number, or null if it was removed, and for 0. */
+    /** Returns the object of a number; null if it was removed, or for 0. */
     Object find(long number) {
         Kept kept = get(number);
         return kept != null && kept.number == number ? kept.object : null;

@@ -7,10 +7,10 @@ import java.util.concurrent.CompletionException;
 final class Outcome {
     private Outcome() {}
 
-    /** Marks an exception of a provider among the objects. */
+    /** An exception of a provider, in the table that also has the values. */
     record Raised(Throwable exception) {}
 
-    /** Reads the kvl_result_t at an offset of a view. The result is borrowed meanwhile, so that its objects are there. */
+    /** Reads the kvl_result_t at an offset of a view. The result stays valid until this returns, and so do its objects. */
     static <K, V> Result<K, V> read(ObjectTable objects, ByteBuffer from, int at, K key) {
         int status = from.getInt(at + NativeApi.Result.STATUS);
         long error = from.getLong(at + NativeApi.Result.ERROR);

@@ -8,8 +8,8 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * A fetch in progress. The pump delivers its results, and keeps its Tasks from being collected by referring to it. Subclasses read the results on the
- * pump's thread, where no code of the program may run, and hand them to the executor for callbacks.
+ * A fetch in progress. The pump delivers its results and, by referring to the fetch, keeps its Tasks from being collected. Subclasses read the
+ * results on the pump's thread, where no code of the program may run, and hand them to the executor for callbacks.
  *
  * @param <K> the type of the keys
  * @param <V> the type of the values
@@ -22,7 +22,7 @@ abstract class Pending<K, V> {
 
     private FetchOptions.Progress progress;
 
-    /** Runs the reports of progress and then what ends the fetch; null if nothing is reported. */
+    /** Runs the reports of progress, one at a time, and after them what ends the fetch; null if no progress is reported. */
     private SerialExecutor order;
 
     Pending(Tasks<K, V> tasks) {
@@ -56,7 +56,7 @@ abstract class Pending<K, V> {
         }
     }
 
-    /** Releases the handle of a fetch that has its last result, or was not accepted. */
+    /** Releases the handle of a fetch that has received its last result, or was not accepted. */
     final synchronized void release() {
         NativeApi.kvl_fetch_release(handle);
         handle = 0;
@@ -81,8 +81,8 @@ abstract class Pending<K, V> {
     }
 
     /**
-     * A future whose cancellation cancels the fetch. It refers to the fetch, and so to the Tasks, only while the fetch is in progress, so that a future
-     * that the program keeps does not keep the Tasks from being collected.
+     * A future whose cancellation cancels the fetch. It refers to the fetch, and so to the Tasks, only while the fetch is in progress, so that a
+     * future that the program keeps does not keep the Tasks from being collected.
      */
     static final class Cancellable<T> extends CompletableFuture<T> {
         private volatile Pending<?, ?> pending;

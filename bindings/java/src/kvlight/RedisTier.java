@@ -11,12 +11,12 @@ import java.util.List;
 /**
  * The second tier of {@link Config#l2Url}: a connection to a Redis or Valkey server, by libkvlight_redis. It carries requests out by itself.
  *
- * <p>The library is linked with libkvlight; the one that {@link Library} has loaded is taken, since it has the same name.
+ * <p>libkvlight_redis is linked with libkvlight; the loader takes the copy that {@link Library} has loaded, since it has the same name.
  */
 final class RedisTier {
     /** The functions of kvlight_redis.h. Handles, addresses and sizes are longs. */
     private static final class Api {
-        /** The reason why they could not be bound; null once they are. */
+        /** The reason why the functions could not be bound; null once they are. */
         private static UnsatisfiedLinkError failure = bind();
 
         private Api() {}
@@ -35,7 +35,7 @@ final class RedisTier {
                     + ". Build it by `make redis` in kvlight's sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path.");
         }
 
-        /** At the path in KVL_REDIS_LIBRARY; without it, on the system's library path, and in the checkout that contains these classes. */
+        /** Where the library may be: at the path in KVL_REDIS_LIBRARY; without it, on the system's path, or in the checkout that contains these classes. */
         private static List<String> paths() {
             String named = System.getProperty("kvlight.redis.library", System.getenv("KVL_REDIS_LIBRARY"));
             if (named != null && !named.isEmpty()) {
@@ -69,7 +69,7 @@ final class RedisTier {
     /** A kvl_redis_found_t: index, data, len, ttl_left_ms, token, token_len. */
     private static final int FOUND_SIZE = 48;
 
-    /** What is called with an object that was found. */
+    /** Receives an object that was found. */
     interface OnFound {
         void found(int at, SecondTier.Hit hit);
     }
@@ -96,7 +96,7 @@ final class RedisTier {
             handle = scratch.longAt(0);
         }
         long freed = handle;
-        // No method runs any more when this is collected.
+        // When this is collected, none of its methods is running.
         Cleanup.register(this, () -> Api.kvl_redis_free(freed));
     }
 
@@ -114,7 +114,7 @@ final class RedisTier {
         }
     }
 
-    /** Ends the connection, and waits for its thread. It uses no engine any more. */
+    /** Ends the connection, and waits for its thread. After that no engine is used. */
     void stop() {
         try {
             Api.kvl_redis_stop(handle);

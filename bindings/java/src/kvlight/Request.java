@@ -16,9 +16,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 
 /**
- * Keys for a provider to answer, now or later, from any thread. {@link #finish} ends it: until then its slot is taken (tasks.max_running). The open keys
- * of a request that is dropped unfinished fail with {@link Status#ERR_UNANSWERED} when it is collected. After the Tasks was closed, answers throw a
- * {@link KvlightException} with {@link Status#ERR_CLOSED}.
+ * Keys for a provider to answer, now or later, from any thread. {@link #finish} ends the request: until then its slot is taken (tasks.max_running).
+ * The open keys of a request that is dropped unfinished fail with {@link Status#ERR_UNANSWERED} when it is collected. After the Tasks was closed,
+ * answers throw a {@link KvlightException} with {@link Status#ERR_CLOSED}.
  *
  * @param <K> the type of the keys
  * @param <V> the type of the values
@@ -31,7 +31,7 @@ public final class Request<K, V> {
     private Map<ByteBuffer, Integer> positions;
     private Runnable onCancel;
 
-    /** The kvl_request_t, with the lock that a call with it holds. It is also what frees the handle when the request is collected. */
+    /** The kvl_request_t, with the lock that a call with it holds. This object also frees the handle when the request is collected. */
     private static final class Handle implements Runnable {
         private final Engine engine;
         private long request;
@@ -166,7 +166,7 @@ public final class Request<K, V> {
         }
     }
 
-    /** Finishes the request: keys without an answer are remembered as absent. Without an effect if the Tasks was closed. */
+    /** Finishes the request: keys without an answer are remembered as absent. Has no effect if the Tasks was closed. */
     public void finish() {
         try {
             call(NativeApi::kvl_request_finish_nulls);
@@ -178,7 +178,7 @@ public final class Request<K, V> {
     }
 
     /**
-     * Finishes the request: keys without an answer fail. Without an effect if the Tasks was closed.
+     * Finishes the request: keys without an answer fail. Has no effect if the Tasks was closed.
      *
      * @param error reaches every caller that waits for one of them, unchanged
      */
@@ -192,7 +192,7 @@ public final class Request<K, V> {
         }
     }
 
-    /** The answer of the last open key ends a Tasks that is closing, and so may come before the finish. */
+    /** Ignores a close: answering the last open key ends a Tasks that is closing, so it may have ended before the finish. */
     private static void ignoreClosed(KvlightException error) {
         if (error.status() != Status.ERR_CLOSED) {
             throw error;
@@ -200,8 +200,8 @@ public final class Request<K, V> {
     }
 
     /**
-     * Returns whether no caller wants the request any longer, because they left, the attempt timed out, or the Tasks was closed. A provider may then
-     * stop.
+     * Returns whether no caller wants the request any longer, because all have left, the attempt timed out, or the Tasks was closed. A provider may
+     * then stop.
      *
      * @return whether it is unwanted; false once it is finished
      */
@@ -331,7 +331,7 @@ public final class Request<K, V> {
         });
     }
 
-    /** Answers the keys one after the other. One that fails does not affect the others. */
+    /** Answers the keys one after the other. A key that fails does not affect the others. */
     void answerEach(Config.OneLoader<K, V> loader) {
         for (int i = 0; i < keys.size(); i++) {
             V value;
@@ -389,7 +389,7 @@ public final class Request<K, V> {
         }));
     }
 
-    /** Registers a function with the library, or runs it if the request is unwanted already. It must not refer to the request. */
+    /** Registers a function with the library, or runs it if the request is unwanted already. The function must not refer to the request. */
     private void hook(Runnable function) {
         Engine engine = tasks.engine;
         Runnable guarded = () -> {
@@ -402,7 +402,7 @@ public final class Request<K, V> {
         int status;
         synchronized (handle) {
             if (handle.request == 0) {
-                return; // It is finished.
+                return; // The request is finished.
             }
             handle.hook = engine.hooks.add(guarded);
             status = NativeApi.kvl_request_on_cancel(handle.request, 0, handle.hook, 0);
@@ -510,7 +510,7 @@ public final class Request<K, V> {
         }
     }
 
-    /** The exception of a stage without what the stages between have added. */
+    /** The exception of a future, without the wrappers that the stages after it have added. */
     private static Throwable plain(Throwable error) {
         return error instanceof CompletionException && error.getCause() != null ? error.getCause() : error;
     }

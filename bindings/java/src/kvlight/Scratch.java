@@ -9,8 +9,8 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
  * Native memory for the arguments and outputs of one call: eight places for outputs, then room for keys and structs. Pieces of the usual size are
- * reused. They are not thread-local, since there may be many virtual threads: a thread takes one from one of a few shared places, and allocates another if that is
- * empty.
+ * reused. They are not thread-local, since there may be many virtual threads: a thread takes a piece from one of a few shared places, and allocates
+ * another one if that place is empty.
  */
 final class Scratch implements AutoCloseable {
     /** The bytes of the outputs. */

@@ -76,7 +76,7 @@ public abstract class SettingValues<S extends SettingValues<S>> {
         }
     }
 
-    /** Whose settings are written; each function is one of the library's. */
+    /** The kind of object whose settings are written, with the library's functions for it. */
     enum Target {
         CONFIG {
             @Override

@@ -15,8 +15,8 @@ import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
 
 /**
- * What {@link Cache} and {@link Tasks} have in common: the entries. A value of null means that the key is known to be absent. All methods may be called
- * on any thread, and none waits for a provider; after {@link #close} they throw a {@link KvlightException} with {@link Status#ERR_CLOSED}.
+ * What {@link Cache} and {@link Tasks} have in common: the entries. A value of null means that the key is known to be absent. All methods may be
+ * called on any thread, and none waits for a provider; after {@link #close} they throw a {@link KvlightException} with {@link Status#ERR_CLOSED}.
  *
  * @param <K> the type of the keys
  * @param <V> the type of the values
@@ -375,8 +375,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     }
 
     /**
-     * Stores the entries of a file that {@link #save} has written, except those whose key has an entry already. Entries that come before a damaged part of
-     * the file are stored.
+     * Stores the entries of a file that {@link #save} has written, except those whose key has an entry already. Entries that come before a damaged
+     * part of the file are stored.
      *
      * @param path the file
      * @param decode returns the value that has the bytes; if it throws, the load fails with that exception
@@ -435,8 +435,8 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
 
     /**
      * Closes it, and waits until all is freed; the functions of {@link Config#dropped} and {@link Config#removalListener} have run then. Fetches in
-     * progress end with {@link Status#ERR_CLOSED}; their futures are completed on the executor for callbacks. May be called again, and by a function of the
-     * program: it then does not wait if the end itself waits for that function.
+     * progress end with {@link Status#ERR_CLOSED}; their futures are completed on the executor for callbacks. May be called again, and by a function
+     * of the program: it then does not wait if the end itself waits for that function.
      */
     @Override
     public void close() {
@@ -516,7 +516,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         return object;
     }
 
-    /** Passes a value that nothing holds any longer to the program's function. */
+    /** Passes a value that nothing refers to any longer to the program's function for dropped values. */
     final void drop(Object value) {
         if (dropped != null) {
             engine.serial.execute(() -> dropped.accept(cast(value)));

@@ -14,11 +14,11 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * A cache with a provider: each key is loaded once, in batches, however many callers want it. {@link Config} creates it. All methods may be called on any
- * thread. One that is dropped without close is closed by the garbage collector, when no fetch is in progress.
+ * A cache with a provider: each key is loaded once, in batches, however many callers want it. {@link Config} creates it. All methods may be called on
+ * any thread. One that is dropped without close is closed by the garbage collector, when no fetch is in progress.
  *
- * <p>A future is completed on the executor for callbacks ({@link Config#callbackExecutor}), and fails with the provider's exception unchanged, or with
- * a {@link KvlightException}. Cancelling it cancels this fetch and no other.
+ * <p>A future is completed on the executor for callbacks ({@link Config#callbackExecutor}), and fails with the provider's exception unchanged, or
+ * with a {@link KvlightException}. Cancelling it cancels this fetch and no other.
  *
  * @param <K> the type of the keys
  * @param <V> the type of the values; null: there is no such record
@@ -284,8 +284,8 @@ public final class Tasks<K, V> extends Store<K, V> {
     }
 
     /**
-     * Closes the cache once all accepted work is done. Fetches that are still open after the given time end with {@link Status#ERR_CLOSED}. A later {@link #close}
-     * shortens the time.
+     * Closes the cache once all accepted work is done. Fetches that are still open after the given time end with {@link Status#ERR_CLOSED}. A later
+     * {@link #close} shortens the time.
      *
      * @param drainMs for how long at most, in milliseconds; -1: without a limit
      * @return a future that completes when all is freed
@@ -297,7 +297,8 @@ public final class Tasks<K, V> extends Store<K, V> {
     }
 
     /**
-     * Returns the state of the connection to the server of {@link Config#l2Url}: whether it is connected, and if not, what is wrong and how to fix it.
+     * Returns the state of the connection to the server of {@link Config#l2Url}: whether it is connected, and if not, what is wrong and how to fix
+     * it.
      *
      * @return the members of kvl_redis_state, as JSON
      * @throws IllegalStateException if there is no such server

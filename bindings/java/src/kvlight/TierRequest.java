@@ -151,7 +151,7 @@ final class TierRequest<V> {
             }
             long cost = tasks.costOf(value, Terms.NONE);
             if (!engine.gate.enter()) {
-                return; // It is closed.
+                return; // The engine is closed.
             }
             try {
                 long made = engine.newValue(value, cost, scratch);

@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.Objects;
 import java.util.function.Function;
 
-/** A save or a load. The library calls the program's function on the thread of the call, through JNA, and an exception of it stops the transfer. */
+/** A save or a load. The library calls the program's function on the thread of the call, through JNA, and an exception that it throws stops the transfer. */
 final class Transfer {
     /** A kvl_convert_fn. */
     interface Convert extends Callback {
