@@ -124,9 +124,9 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.timer = v.bool();
     "cache.seed" Int(-1, MAX), "-1", engine, "Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random.",
         |s, v| s.cache.seed = v.limit();
-    "cache.hash" Word(&["fast", "sip"]), "fast", engine, "The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness.",
-        |s, v| s.cache.hash = v.word(&[Hash::Fast, Hash::Sip]);
-    "cache.policy" Word(&["lru", "s3fifo"]), "lru", engine, "Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little.",
+    "cache.hash" Word(Hash::WORDS), "fast", engine, "The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Each is keyed from the system's randomness.",
+        |s, v| s.cache.hash = v.word(&Hash::ALL);
+    "cache.policy" Word(EvictionPolicy::WORDS), "lru", engine, "Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little.",
         |s, v| s.cache.policy = v.word(&EvictionPolicy::ALL);
     "cache.error_ttl_ms" Int(0, MAX), "0", engine, "How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none.",
         |s, v| s.cache.error_ttl_ms = v.count();
@@ -136,8 +136,8 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.max_pending_removals = v.limit();
     "tasks.max_running" Int(1, 65_536), "4", engine, "The maximum number of requests with the provider at a time.",
         |s, v| s.tasks.max_running = v.small();
-    "tasks.limit" Word(&["fixed", "adaptive"]), "fixed", engine, "fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms.",
-        |s, v| s.tasks.limit = v.word(&[ConcurrencyLimit::Fixed, ConcurrencyLimit::Adaptive]);
+    "tasks.limit" Word(ConcurrencyLimit::WORDS), "fixed", engine, "fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms.",
+        |s, v| s.tasks.limit = v.word(&ConcurrencyLimit::ALL);
     "tasks.min_running" Int(1, 65_536), "1", engine, "With tasks.limit = adaptive: the lowest limit, which is also the initial one.",
         |s, v| s.tasks.min_running = v.small();
     "tasks.max_abandoned" Int(0, 65_536), "4", engine, "How many requests that have exceeded attempt_timeout_ms may still be with the provider while their slots are used again; beyond that, a slot stays taken until one of them ends.",
@@ -146,14 +146,14 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.stack_bytes = v.size();
     "queue.max_keys" Int(0, COUNT), "65536", engine, "The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any.",
         |s, v| s.tasks.queue_max_keys = v.small();
-    "queue.order" Word(&["fifo", "lifo"]), "fifo", engine, "Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys passes over keys that arrive meanwhile.",
-        |s, v| s.tasks.queue_order = v.word(&[QueueOrder::Fifo, QueueOrder::Lifo]);
+    "queue.order" Word(QueueOrder::WORDS), "fifo", engine, "Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys passes over keys that arrive meanwhile.",
+        |s, v| s.tasks.queue_order = v.word(&QueueOrder::ALL);
     "queue.ageing_ms" Int(0, COUNT), "0", engine, "With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides.",
         |s, v| s.tasks.queue_ageing = Some(v.millis()).filter(|step| !step.is_zero());
     "queue.share" Real(0.0, 1.0), "0.5", engine, "The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place.",
         |s, v| s.tasks.queue_share = v.real();
-    "queue.overflow" Word(&["wait", "reject"]), "wait", engine, "What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share.",
-        |s, v| s.tasks.queue_overflow = v.word(&[Overflow::Wait, Overflow::Reject]);
+    "queue.overflow" Word(Overflow::WORDS), "wait", engine, "What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share.",
+        |s, v| s.tasks.queue_overflow = v.word(&Overflow::ALL);
     "batch.max_keys" Int(1, 1_000_000), "20", engine, "The maximum number of keys in a request; 1 for a provider that answers one key at a time.",
         |s, v| s.tasks.batch_max_keys = v.small();
     "batch.linger_us" Int(0, 3_600_000_000), "0", engine, "How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds.",
@@ -228,26 +228,26 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.second_tier.break_for = v.millis();
     "l2.break_cap_ms" Int(1, COUNT), "30000", engine, "The longest time for which the second tier is not used, in milliseconds.",
         |s, v| s.second_tier.break_cap = v.millis();
-    "batch.mode" Word(&["partial", "all_or_nothing"]), "partial", fetch, "Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing).",
-        |s, v| s.fetch.batch_mode = v.word(&[BatchMode::Partial, BatchMode::AllOrNothing]);
+    "batch.mode" Word(BatchMode::WORDS), "partial", fetch, "Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing).",
+        |s, v| s.fetch.batch_mode = v.word(&BatchMode::ALL);
     "timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused.",
         |s, v| s.fetch.timeout = v.maybe_millis();
     "attempt_timeout_ms" Int(-1, MAX), "-1", engine, "How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused.",
         |s, v| s.fetch.attempt_timeout = v.maybe_millis();
-    "read" Word(&["normal", "refresh", "cache_only", "no_store"]), "normal", fetch, "normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it.",
-        |s, v| s.fetch.read = v.word(&[ReadMode::Normal, ReadMode::Refresh, ReadMode::CacheOnly, ReadMode::NoStore]);
-    "load.on_timeout" Word(&["continue", "cancel"]), "continue", fetch, "What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted.",
-        |s, v| s.fetch.on_timeout = v.word(&[LeavePolicy::Continue, LeavePolicy::Cancel]);
-    "load.on_cancel" Word(&["cancel", "continue"]), "cancel", fetch, "What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout.",
-        |s, v| s.fetch.on_cancel = v.word(&[LeavePolicy::Cancel, LeavePolicy::Continue]);
+    "read" Word(ReadMode::WORDS), "normal", fetch, "normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it.",
+        |s, v| s.fetch.read = v.word(&ReadMode::ALL);
+    "load.on_timeout" Word(LeavePolicy::WORDS), "continue", fetch, "What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted.",
+        |s, v| s.fetch.on_timeout = v.word(&LeavePolicy::ALL);
+    "load.on_cancel" Word(LeavePolicy::WORDS), "cancel", fetch, "What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout.",
+        |s, v| s.fetch.on_cancel = v.word(&LeavePolicy::ALL);
     "priority" Real(-ANY, ANY), "0", fetch, "The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first.",
         |s, v| s.fetch.priority = Some(v.real());
     "urgency" Int(LEAST_URGENT, MOST_URGENT), "0", fetch, "Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND.",
         |s, v| s.fetch.urgency = i32::try_from(v.int()).ok();
     "retry.count" Int(-1, COUNT), "0", fetch, "How often a failed key is retried; -1 is no limit.",
         |s, v| s.fetch.retry.count = v.limit().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-    "retry.shape" Word(&["fixed", "exponential", "exponential_then_fixed", "fixed_then_exponential"]), "fixed", fetch, "How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses.",
-        |s, v| s.fetch.retry.shape = v.word(&[RetryShape::Fixed, RetryShape::Exponential, RetryShape::ExponentialThenFixed, RetryShape::FixedThenExponential]);
+    "retry.shape" Word(RetryShape::WORDS), "fixed", fetch, "How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses.",
+        |s, v| s.fetch.retry.shape = v.word(&RetryShape::ALL);
     "retry.first_ms" Int(0, MAX), "1000", fetch, "The first exponential pause, in milliseconds.",
         |s, v| s.fetch.retry.first = v.millis();
     "retry.fixed_ms" Int(0, MAX), "100", fetch, "The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency.",

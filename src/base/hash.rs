@@ -99,7 +99,7 @@ pub(crate) mod tests {
 
     #[test]
     fn s21_keys_made_to_collide_under_published_seeds_are_spread() {
-        for hash in [Hash::Fast, Hash::Sip] {
+        for hash in Hash::ALL {
             for (len, constant) in (12..40).flat_map(|len| (0..6).map(move |constant| (len, constant))) {
                 let hasher = KeyHasher::new(hash);
                 let keys = colliding_keys(len, constant, 2_000);
@@ -112,7 +112,7 @@ pub(crate) mod tests {
 
     #[test]
     fn s21_every_hasher_has_its_own_secrets() {
-        for hash in [Hash::Fast, Hash::Sip] {
+        for hash in Hash::ALL {
             let of = || KeyHasher::new(hash).hash(b"some key");
             assert_ne!(of(), of());
             let hasher = KeyHasher::new(hash);

@@ -21,6 +21,7 @@ pub mod sync;
 pub mod terms;
 pub mod time;
 pub mod value;
+pub(crate) mod variants;
 
 pub use answer::Answer;
 pub use clock::{Clock, ManualClock, Now};

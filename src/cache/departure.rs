@@ -1,47 +1,37 @@
 //! Values that are no longer in the store, and why (rule S11). Each value given to the store becomes exactly one departure.
 
 use crate::base::record::AnswerRef;
+use crate::base::variants::variants;
 use crate::base::{FormerRecord, Millis};
 use smallvec::SmallVec;
 
-/// Why a value is no longer in the store. The numbers are those of `KVL_CAUSE_*`.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(u32)]
-pub enum Cause {
-    /// It expired.
-    Expired = 1,
-    /// It was evicted because there were too many entries.
-    Capacity = 2,
-    /// It was evicted because the total cost was too high.
-    Cost = 3,
-    /// A newer value was put under its key, even if that one was refused.
-    Replaced = 4,
-    /// It was removed, taken or popped, or a value with TTL 0 was put under its key.
-    Removed = 5,
-    /// The store was cleared.
-    Cleared = 6,
-    /// It was never stored.
-    Refused = 7,
-    /// The store was trimmed or made smaller.
-    Trimmed = 8,
-    /// Its tag was removed.
-    Tag = 9,
+variants! {
+    /// Why a value is no longer in the store. The numbers are those of `KVL_CAUSE_*`.
+    #[derive(PartialOrd, Ord, Hash)]
+    #[repr(u32)]
+    pub enum Cause {
+        /// It expired.
+        Expired = 1,
+        /// It was evicted because there were too many entries.
+        Capacity = 2,
+        /// It was evicted because the total cost was too high.
+        Cost = 3,
+        /// A newer value was put under its key, even if that one was refused.
+        Replaced = 4,
+        /// It was removed, taken or popped, or a value with TTL 0 was put under its key.
+        Removed = 5,
+        /// The store was cleared.
+        Cleared = 6,
+        /// It was never stored.
+        Refused = 7,
+        /// The store was trimmed or made smaller.
+        Trimmed = 8,
+        /// Its tag was removed.
+        Tag = 9,
+    }
 }
 
 impl Cause {
-    /// Every cause, by number.
-    pub const ALL: [Cause; 9] = [
-        Cause::Expired,
-        Cause::Capacity,
-        Cause::Cost,
-        Cause::Replaced,
-        Cause::Removed,
-        Cause::Cleared,
-        Cause::Refused,
-        Cause::Trimmed,
-        Cause::Tag,
-    ];
-
     pub(super) fn index(self) -> usize {
         self as usize - 1
     }

@@ -160,6 +160,18 @@ pub unsafe extern "C" fn kvl_results_array(results: *const kvl_results_t, out_st
     })
 }
 
+/// The kind as which the results from a source are counted, if they are.
+fn count_of(source: Source) -> Option<u32> {
+    match source {
+        Source::Store => Some(KVL_COUNT_FROM_STORE),
+        Source::Provider => Some(KVL_COUNT_FROM_PROVIDER),
+        Source::Joined => Some(KVL_COUNT_JOINED),
+        Source::Stale => Some(KVL_COUNT_STALE),
+        Source::SecondTier => Some(KVL_COUNT_FROM_L2),
+        Source::None | Source::Put | Source::ErrorMemory => None,
+    }
+}
+
 /// Counts the results of one kind.
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
@@ -178,12 +190,7 @@ pub unsafe extern "C" fn kvl_results_count(results: *const kvl_results_t, what: 
             KVL_COUNT_NULLS => outcome.status() == Status::NULL,
             KVL_COUNT_INVALID => outcome.status() == Status::INVALID_KEY,
             KVL_COUNT_FAILED => outcome.status().is_error(),
-            KVL_COUNT_FROM_STORE => outcome.source == Source::Store,
-            KVL_COUNT_FROM_PROVIDER => outcome.source == Source::Provider,
-            KVL_COUNT_JOINED => outcome.source == Source::Joined,
-            KVL_COUNT_STALE => outcome.source == Source::Stale,
-            KVL_COUNT_FROM_L2 => outcome.source == Source::SecondTier,
-            _ => false,
+            _ => count_of(outcome.source) == Some(what),
         })
     })
 }

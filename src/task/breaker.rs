@@ -15,6 +15,7 @@
 
 use crate::base::Moment;
 use crate::base::config::BreakerSettings;
+use crate::base::variants::variants;
 
 /// The circuit breaker of one engine.
 pub struct Breaker {
@@ -43,16 +44,17 @@ enum State {
     },
 }
 
-/// The state that operators see. The numbers are part of the C API.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
-pub enum BreakerState {
-    /// All requests are handed out.
-    Closed = 0,
-    /// No request is handed out.
-    Open = 1,
-    /// Only probes are handed out.
-    HalfOpen = 2,
+variants! {
+    /// The state that operators see. The numbers are part of the C API.
+    #[repr(u32)]
+    pub enum BreakerState {
+        /// All requests are handed out.
+        Closed = 0,
+        /// No request is handed out.
+        Open = 1,
+        /// Only probes are handed out.
+        HalfOpen = 2,
+    }
 }
 
 /// A state forced by an operator.

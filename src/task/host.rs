@@ -4,6 +4,7 @@ use super::RequestId;
 use super::fifo_map::Emptied;
 use super::outcome::{BatchOutcome, Outcome};
 use super::second_tier::TierHandout;
+use crate::base::variants::variants;
 use crate::base::{Answer, Error, Key, Now, PackedKeys, StoreTerms};
 use smallvec::SmallVec;
 
@@ -82,16 +83,17 @@ pub struct Handout<C> {
     pub urgency: i32,
 }
 
-/// Why a request is no longer wanted. The numbers are part of the C API.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(u32)]
-pub enum Cancel {
-    /// None of its keys is wanted any more.
-    Unwanted = 1,
-    /// The attempt timed out.
-    Timeout = 2,
-    /// The engine closes.
-    Closed = 3,
+variants! {
+    /// Why a request is no longer wanted. The numbers are part of the C API.
+    #[repr(u32)]
+    pub enum Cancel {
+        /// None of its keys is wanted any more.
+        Unwanted = 1,
+        /// The attempt timed out.
+        Timeout = 2,
+        /// The engine closes.
+        Closed = 3,
+    }
 }
 
 /// The result of storing an answer.

@@ -1,5 +1,6 @@
 //! The outcome with which a position is settled.
 
+use crate::base::variants::variants;
 use crate::base::{Answer, Error, Status, Value};
 
 /// The result of one position of a fetch (rules F01, F22).
@@ -45,27 +46,28 @@ pub struct Stale {
     pub failure: Option<Error>,
 }
 
-/// The source of an outcome. The numbers are part of the C API.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-#[repr(u32)]
-pub enum Source {
-    /// There is no answer.
-    None = 0,
-    /// The store.
-    Store = 1,
-    /// The provider, by a load that this fetch started.
-    Provider = 2,
-    /// The provider, by a load that another fetch had started.
-    Joined = 3,
-    /// A put, which settled the waiting load.
-    Put = 4,
-    /// The remembered error of an earlier load.
-    ErrorMemory = 5,
-    /// The store, which had it as a fallback.
-    Stale = 6,
-    /// The second tier.
-    SecondTier = 7,
+variants! {
+    /// The source of an outcome. The numbers are part of the C API.
+    #[non_exhaustive]
+    #[repr(u32)]
+    pub enum Source {
+        /// There is no answer.
+        None = 0,
+        /// The store.
+        Store = 1,
+        /// The provider, by a load that this fetch started.
+        Provider = 2,
+        /// The provider, by a load that another fetch had started.
+        Joined = 3,
+        /// A put, which settled the waiting load.
+        Put = 4,
+        /// The remembered error of an earlier load.
+        ErrorMemory = 5,
+        /// The store, which had it as a fallback.
+        Stale = 6,
+        /// The second tier.
+        SecondTier = 7,
+    }
 }
 
 impl Outcome {
@@ -97,7 +99,7 @@ impl Outcome {
     fn stale_after(self, failure: Option<Error>) -> Outcome {
         let answer = match self.verdict {
             Verdict::Value(value) => Answer::Value(value),
-            _ => Answer::Null,
+            Verdict::Null | Verdict::Miss | Verdict::InvalidKey | Verdict::Failed(_) | Verdict::Stale(_) => Answer::Null,
         };
         Outcome { verdict: Verdict::Stale(Box::new(Stale { answer, failure })), source: Source::Stale, ..self }
     }
@@ -106,7 +108,7 @@ impl Outcome {
     pub fn error(&self) -> Option<&Error> {
         match &self.verdict {
             Verdict::Failed(error) => Some(error),
-            _ => None,
+            Verdict::Value(_) | Verdict::Null | Verdict::Miss | Verdict::InvalidKey | Verdict::Stale(_) => None,
         }
     }
 

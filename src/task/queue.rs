@@ -452,7 +452,7 @@ mod tests {
     fn f13b_a_key_that_gives_way_is_found_in_logarithmic_time() {
         const PLACES: u32 = 32_000;
         let flight = IdSlab::<FlightId, ()>::new().insert_with_key(|_| ());
-        for order in [QueueOrder::Fifo, QueueOrder::Lifo] {
+        for order in QueueOrder::ALL {
             let mut queue = full(order, PLACES, flight);
             for arrival in u64::from(PLACES)..u64::from(PLACES) + 5_000 {
                 let newcomer = queue.ranking.rank(7, queue.ranking.arrived(arrival, Moment::default()));

@@ -81,10 +81,10 @@ namespace Kvlight
     /// <summary>The values of the setting load.on_cancel.</summary>
     public enum LoadOnCancel
     {
-        /// <summary>"cancel"</summary>
-        Cancel,
         /// <summary>"continue"</summary>
         Continue,
+        /// <summary>"cancel"</summary>
+        Cancel,
     }
 
     /// <summary>The values of the setting retry.shape.</summary>
@@ -145,8 +145,8 @@ namespace Kvlight
         /// <summary>What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.</summary>
         public LoadOnCancel? LoadOnCancel
         {
-            get => (LoadOnCancel?)GetWord("load.on_cancel", "cancel", "continue");
-            set => SetWord("load.on_cancel", (int?)value, "cancel", "continue");
+            get => (LoadOnCancel?)GetWord("load.on_cancel", "continue", "cancel");
+            set => SetWord("load.on_cancel", (int?)value, "continue", "cancel");
         }
 
         /// <summary>The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.</summary>
@@ -297,7 +297,7 @@ namespace Kvlight
             set => Put("cache.seed", value);
         }
 
-        /// <summary>The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast.</summary>
+        /// <summary>The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Each is keyed from the system's randomness. Default: fast.</summary>
         public CacheHash? CacheHash
         {
             get => (CacheHash?)GetWord("cache.hash", "fast", "sip");

@@ -13,7 +13,7 @@ export interface FetchSettings {
   /** What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue. */
   'load.on_timeout'?: 'continue' | 'cancel';
   /** What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel. */
-  'load.on_cancel'?: 'cancel' | 'continue';
+  'load.on_cancel'?: 'continue' | 'cancel';
   /** The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0. */
   'priority'?: number;
   /** Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0. */
@@ -58,7 +58,7 @@ export interface Settings extends FetchSettings {
   'cache.timer'?: boolean;
   /** Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Default: -1. */
   'cache.seed'?: number;
-  /** The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast. */
+  /** The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Each is keyed from the system's randomness. Default: fast. */
   'cache.hash'?: 'fast' | 'sip';
   /** Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru. */
   'cache.policy'?: 'lru' | 's3fifo';

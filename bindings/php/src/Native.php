@@ -15,7 +15,7 @@ namespace Kvlight;
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
  *   'load.on_timeout'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
- *   'load.on_cancel'?: 'cancel'|'continue', // What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.
+ *   'load.on_cancel'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.
  *   'priority'?: float, // The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
  *   'urgency'?: int, // Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
  *   'retry.count'?: int, // How often a failed key is retried; -1 is no limit. Default: 0.
@@ -41,7 +41,7 @@ namespace Kvlight;
  *   'cache.idle_ttl_ms'?: int, // An entry also expires this long after its last use, in milliseconds; -1 never; 0 is refused. Default: -1.
  *   'cache.timer'?: bool, // Whether a timer frees the memory of expired entries. Without it, each write frees up to 8 of them. An engine always has the timer. Default: true.
  *   'cache.seed'?: int, // Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Default: -1.
- *   'cache.hash'?: 'fast'|'sip', // The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast.
+ *   'cache.hash'?: 'fast'|'sip', // The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Each is keyed from the system's randomness. Default: fast.
  *   'cache.policy'?: 'lru'|'s3fifo', // Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru.
  *   'cache.error_ttl_ms'?: int, // How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.
  *   'cache.error_capacity'?: int, // The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024.
@@ -98,7 +98,7 @@ namespace Kvlight;
  *   'attempt_timeout_ms'?: int, // How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
  *   'load.on_timeout'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue.
- *   'load.on_cancel'?: 'cancel'|'continue', // What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.
+ *   'load.on_cancel'?: 'continue'|'cancel', // What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel.
  *   'priority'?: float, // The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
  *   'urgency'?: int, // Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
  *   'retry.count'?: int, // How often a failed key is retried; -1 is no limit. Default: 0.

@@ -1,5 +1,6 @@
 //! The settings of an engine, a cache or a fetch as types, with their defaults. Each field is a row of the table in `config`.
 
+use crate::base::variants::variants;
 use std::time::Duration;
 
 /// All settings of an engine or a cache.
@@ -60,27 +61,24 @@ impl RefreshSettings {
     }
 }
 
-/// The hash function for keys.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Hash {
-    /// foldhash, which is fast.
-    Fast,
-    /// SipHash-1-3, for keys that an attacker chooses.
-    Sip,
+variants! {
+    /// The hash function for keys.
+    pub enum Hash {
+        /// foldhash, which is fast.
+        Fast = "fast",
+        /// SipHash-1-3, for keys that an attacker chooses.
+        Sip = "sip",
+    } words
 }
 
-/// Which entries leave first when there is no room (rule S05).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EvictionPolicy {
-    /// The least recently used.
-    Lru,
-    /// Those that were used once or never since they were stored, before those that are used again and again.
-    S3Fifo,
-}
-
-impl EvictionPolicy {
-    /// Every policy, in the order of the words of `cache.policy`.
-    pub const ALL: [EvictionPolicy; 2] = [EvictionPolicy::Lru, EvictionPolicy::S3Fifo];
+variants! {
+    /// Which entries leave first when there is no room (rule S05).
+    pub enum EvictionPolicy {
+        /// The least recently used.
+        Lru = "lru",
+        /// Those that were used once or never since they were stored, before those that are used again and again.
+        S3Fifo = "s3fifo",
+    } words
 }
 
 /// How loads are admitted and formed into requests (rules F12 to F16).
@@ -133,13 +131,14 @@ pub struct SecondTierSettings {
     pub break_cap: Duration,
 }
 
-/// How many requests may be with the provider (rule R10).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ConcurrencyLimit {
-    /// Up to `tasks.max_running`.
-    Fixed,
-    /// Between `tasks.min_running` and `tasks.max_running`, depending on the latency of requests.
-    Adaptive,
+variants! {
+    /// How many requests may be with the provider (rule R10).
+    pub enum ConcurrencyLimit {
+        /// Up to `tasks.max_running`.
+        Fixed = "fixed",
+        /// Between `tasks.min_running` and `tasks.max_running`, depending on the latency of requests.
+        Adaptive = "adaptive",
+    } words
 }
 
 /// The rate limit of requests (rule R08).
@@ -174,22 +173,24 @@ pub struct HedgeSettings {
     pub max_ratio: f64,
 }
 
-/// Which of the waiting fetches is served first, among those of equal urgency.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum QueueOrder {
-    /// The oldest, which is fair.
-    Fifo,
-    /// The newest, for lists that scroll: the newest key is the one on the screen.
-    Lifo,
+variants! {
+    /// Which of the waiting fetches is served first, among those of equal urgency.
+    pub enum QueueOrder {
+        /// The oldest, which is fair.
+        Fifo = "fifo",
+        /// The newest, for lists that scroll: the newest key is the one on the screen.
+        Lifo = "lifo",
+    } words
 }
 
-/// What happens to the keys of a refresh, or of a fetch of several keys, that find no place in the queue.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Overflow {
-    /// They wait without a place.
-    Wait,
-    /// They fail, as a single key does.
-    Reject,
+variants! {
+    /// What happens to the keys of a refresh, or of a fetch of several keys, that find no place in the queue.
+    pub enum Overflow {
+        /// They wait without a place.
+        Wait = "wait",
+        /// They fail, as a single key does.
+        Reject = "reject",
+    } words
 }
 
 /// The settings that a fetch may override (rule F19).
@@ -211,38 +212,41 @@ pub struct FetchSettings {
     pub stale_timeout: Option<Duration>,
 }
 
-/// What happens to a running load when its last waiter leaves (rule F10a).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum LeavePolicy {
-    /// It continues: others can join it, and its answer is stored. It is not retried.
-    Continue,
-    /// The provider is notified, once no key of its request is wanted.
-    Cancel,
+variants! {
+    /// What happens to a running load when its last waiter leaves (rule F10a).
+    pub enum LeavePolicy {
+        /// It continues: others can join it, and its answer is stored. It is not retried.
+        Continue = "continue",
+        /// The provider is notified, once no key of its request is wanted.
+        Cancel = "cancel",
+    } words
 }
 
 /// The urgency of a refresh whose options state none.
 pub const BACKGROUND: i32 = -1000;
 
-/// How a fetch reads.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ReadMode {
-    /// The store first, then the provider.
-    Normal,
-    /// Loads in any case, and stores the answer.
-    Refresh,
-    /// The store only; never loads.
-    CacheOnly,
-    /// The store first, then the provider, whose answer is not stored.
-    NoStore,
+variants! {
+    /// How a fetch reads.
+    pub enum ReadMode {
+        /// The store first, then the provider.
+        Normal = "normal",
+        /// Loads in any case, and stores the answer.
+        Refresh = "refresh",
+        /// The store only; never loads.
+        CacheOnly = "cache_only",
+        /// The store first, then the provider, whose answer is not stored.
+        NoStore = "no_store",
+    } words
 }
 
-/// What the failure of one key means for the rest of its batch.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BatchMode {
-    /// Nothing: the other keys are delivered.
-    Partial,
-    /// The first final failure ends the batch.
-    AllOrNothing,
+variants! {
+    /// What the failure of one key means for the rest of its batch.
+    pub enum BatchMode {
+        /// Nothing: the other keys are delivered.
+        Partial = "partial",
+        /// The first final failure ends the batch.
+        AllOrNothing = "all_or_nothing",
+    } words
 }
 
 /// When a failed key is retried (rule F11).
@@ -261,17 +265,18 @@ pub struct RetrySettings {
     pub budget: Option<Duration>,
 }
 
-/// How the pauses between attempts grow.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RetryShape {
-    /// `retry.fixed_ms` each time.
-    Fixed,
-    /// `retry.first_ms`, times `retry.factor` each time.
-    Exponential,
-    /// Exponential for `retry.switch_after` pauses, then fixed.
-    ExponentialThenFixed,
-    /// Fixed for `retry.switch_after` pauses, then exponential.
-    FixedThenExponential,
+variants! {
+    /// How the pauses between attempts grow.
+    pub enum RetryShape {
+        /// `retry.fixed_ms` each time.
+        Fixed = "fixed",
+        /// `retry.first_ms`, times `retry.factor` each time.
+        Exponential = "exponential",
+        /// Exponential for `retry.switch_after` pauses, then fixed.
+        ExponentialThenFixed = "exponential_then_fixed",
+        /// Fixed for `retry.switch_after` pauses, then exponential.
+        FixedThenExponential = "fixed_then_exponential",
+    } words
 }
 
 impl Default for CacheSettings {

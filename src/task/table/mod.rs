@@ -403,7 +403,7 @@ mod tests {
 
     #[test]
     fn s21_loads_of_keys_made_to_collide_cost_no_more_than_others() {
-        for hash in [Hash::Fast, Hash::Sip] {
+        for hash in Hash::ALL {
             let mut settings = Settings::default();
             settings.cache.hash = hash;
             let mut table = Table::new(Nobody, &settings);

@@ -424,7 +424,16 @@ impl<H: Host> Table<H> {
             match work {
                 LongWork::EndFetch(FetchEnd { error, .. }) | LongWork::Finish(Finish { error, .. }) => out.defer_error_drop(Some(error)),
                 LongWork::Settle(settlement) => out.defer_outcome_drop(settlement.outcome),
-                _ => {}
+                // These hold nothing of the program's.
+                LongWork::Overtake { .. }
+                | LongWork::CloseFetches { .. }
+                | LongWork::CloseJoiners { .. }
+                | LongWork::CloseRequests { .. }
+                | LongWork::CloseFlights { .. }
+                | LongWork::Form
+                | LongWork::SecondTier
+                | LongWork::Urgency { .. }
+                | LongWork::Fallbacks { .. } => {}
             }
         }
     }

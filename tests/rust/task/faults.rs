@@ -238,7 +238,7 @@ fn fault24_a_fetch_between_cancel_and_answer_is_not_cancelled() {
 #[test]
 fn fault25_a_timeout_frees_the_key_too() {
     // If the last waiter's leaving does not end a load that hangs, the attempt timeout does.
-    for leave in [LeavePolicy::Cancel, LeavePolicy::Continue] {
+    for leave in LeavePolicy::ALL {
         let mut harness = Harness::with(|settings| settings.fetch.attempt_timeout = Some(ms(20)));
         let hasty = harness.fetch_with("k", |options| (options.fetch.timeout, options.fetch.on_timeout) = (Some(ms(10)), leave));
         harness.advance(if leave == LeavePolicy::Cancel { 10 } else { 20 });
@@ -366,7 +366,7 @@ fn fault44_under_lifo_a_huge_fetch_does_not_hold_single_ones_up() {
 
 #[test]
 fn fault44_a_huge_fetch_leaves_places_to_others_in_either_order() {
-    for order in [kvlight::base::config::QueueOrder::Lifo, kvlight::base::config::QueueOrder::Fifo] {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(|settings| {
             settings.tasks.max_running = 1;
             settings.tasks.queue_order = order;

@@ -6,8 +6,6 @@ use kvlight::base::Status;
 use kvlight::base::config::{Overflow, QueueOrder, Settings};
 use kvlight::task::{Form, Unanswered};
 
-const BOTH: [QueueOrder; 2] = [QueueOrder::Fifo, QueueOrder::Lifo];
-
 /// Finishes one request after another. Returns the keys in the order in which they were handed out.
 pub fn order_of(harness: &mut Harness) -> Vec<String> {
     let mut nth = 0;
@@ -48,7 +46,7 @@ fn f13_a_key_takes_a_free_slot_in_the_call_itself() {
 
 #[test]
 fn f13_without_places_a_single_key_without_a_slot_is_lost() {
-    for order in BOTH {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(narrow(0, order));
         harness.fetch("a");
         assert!(is_lost(&harness.fetch("b")), "{order:?}");
@@ -136,7 +134,7 @@ fn f13a_a_key_wanted_only_by_single_fetches_may_be_lost() {
 
 #[test]
 fn f13b_a_new_key_takes_the_place_only_of_a_less_urgent_or_with_lifo_older_key() {
-    for order in BOTH {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(narrow(1, order));
         harness.fetch("busy");
         let urgent = harness.fetch_with("urgent", |options| options.urgency = 1);
@@ -151,7 +149,7 @@ fn f13b_a_new_key_takes_the_place_only_of_a_less_urgent_or_with_lifo_older_key()
 
 #[test]
 fn f13b_the_least_urgent_key_loses_its_place_with_fifo_the_newest_with_lifo_the_oldest() {
-    for order in BOTH {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(narrow(4, order));
         harness.fetch("busy");
         let urgent = harness.fetch_with("urgent", |options| options.urgency = 1);
@@ -165,7 +163,7 @@ fn f13b_the_least_urgent_key_loses_its_place_with_fifo_the_newest_with_lifo_the_
 
 #[test]
 fn f13b_a_key_that_an_urgent_fetch_joined_keeps_its_place() {
-    for order in BOTH {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(narrow(1, order));
         harness.fetch("busy");
         let first = harness.fetch_with("a", |options| options.urgency = -5);
@@ -189,7 +187,7 @@ fn f13b_a_batch_takes_the_places_of_less_urgent_keys_up_to_its_share() {
 
 #[test]
 fn f13d_a_refresh_takes_no_place_from_others_and_all_its_keys_are_loaded() {
-    for order in BOTH {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(narrow(4, order));
         harness.fetch("busy");
         let users: Vec<Waiter> = keys(3).iter().map(|key| harness.fetch_with(key, |options| options.urgency = -7)).collect();
@@ -280,7 +278,7 @@ fn f13_every_waiter_of_a_lost_key_is_settled() {
 
 #[test]
 fn f13_one_fetch_holds_its_share_of_the_places_and_its_other_keys_are_deferred() {
-    for order in BOTH {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(narrow(8, order));
         harness.fetch("busy");
         let names = keys(20);
@@ -344,7 +342,7 @@ fn f13_a_put_that_settles_a_waiting_key_gives_its_place_to_a_deferred_one() {
 
 #[test]
 fn f13_with_reject_every_key_beyond_the_places_is_lost() {
-    for order in BOTH {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(rejecting(3, order));
         harness.fetch("busy");
         let names = keys(10);
@@ -355,7 +353,7 @@ fn f13_with_reject_every_key_beyond_the_places_is_lost() {
 
 #[test]
 fn f13a_with_reject_a_newcomer_takes_places_of_batches_too() {
-    for order in BOTH {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(rejecting(2, order));
         harness.fetch("busy");
         let batch = harness.fetch_each(&["a", "b"]);

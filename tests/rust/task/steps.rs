@@ -128,7 +128,7 @@ fn s19_f01_a_close_between_two_steps_settles_what_was_asked_and_what_was_not() {
 
 #[test]
 fn s19_f13g_no_key_gives_its_place_to_another_of_its_own_fetch() {
-    for order in [QueueOrder::Fifo, QueueOrder::Lifo] {
+    for order in QueueOrder::ALL {
         let mut harness = harness(|settings| {
             one_slot(settings);
             (settings.tasks.queue_max_keys, settings.tasks.queue_order) = (20, order);

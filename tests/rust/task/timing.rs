@@ -304,7 +304,7 @@ fn f13c_a_due_retry_precedes_keys_of_equal_urgency() {
 
 #[test]
 fn f11b_a_retry_without_pause_follows_waiting_keys_of_equal_urgency() {
-    for order in [QueueOrder::Fifo, QueueOrder::Lifo] {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(|settings| {
             settings.tasks.max_running = 1;
             settings.tasks.batch_max_keys = 1;

@@ -6,8 +6,6 @@ use super::places::order_of;
 use kvlight::base::config::{QueueOrder, Settings};
 use kvlight::task::Unanswered;
 
-const BOTH: [QueueOrder; 2] = [QueueOrder::Fifo, QueueOrder::Lifo];
-
 #[test]
 fn f13_lifo_serves_the_newest_fetch_and_its_keys_in_order() {
     let mut harness = Harness::with(narrow(100, QueueOrder::Lifo));
@@ -33,7 +31,7 @@ fn f13e_fifo_is_the_default() {
 
 #[test]
 fn f13_higher_urgency_is_served_first() {
-    for order in BOTH {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(narrow(100, order));
         harness.fetch("busy");
         harness.fetch_with("low", |options| options.urgency = -1);
@@ -45,7 +43,7 @@ fn f13_higher_urgency_is_served_first() {
 
 #[test]
 fn f13c_a_deferred_key_takes_the_urgency_of_a_fetch_that_joins() {
-    for order in BOTH {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(narrow(4, order));
         harness.fetch("busy");
         harness.fetch_each(&["a", "b", "c", "d", "e", "f"]);
@@ -121,7 +119,7 @@ fn f13c_an_urgent_fetch_precedes_thousands_of_retried_keys() {
 
 #[test]
 fn f13c_the_urgency_of_a_fetch_can_change_while_it_waits() {
-    for order in BOTH {
+    for order in QueueOrder::ALL {
         let mut harness = Harness::with(narrow(4, order));
         harness.fetch("busy");
         let first = harness.fetch_each(&["a1", "a2", "a3", "a4"]);

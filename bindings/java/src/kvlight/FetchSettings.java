@@ -123,10 +123,10 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
 
     /** The values of {@link #loadOnCancel}. */
     public enum LoadOnCancel implements Word {
-        /** {@code cancel} */
-        CANCEL("cancel"),
         /** {@code continue} */
-        CONTINUE("continue");
+        CONTINUE("continue"),
+        /** {@code cancel} */
+        CANCEL("cancel");
 
         private final String word;
 

@@ -188,7 +188,7 @@ class FetchSettings(TypedDict, total=False):
     load_on_timeout: Literal["continue", "cancel"]
     """What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. Default: continue."""
 
-    load_on_cancel: Literal["cancel", "continue"]
+    load_on_cancel: Literal["continue", "cancel"]
     """What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. Default: cancel."""
 
     priority: float
@@ -256,7 +256,7 @@ class Settings(FetchSettings, total=False):
     """Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Default: -1."""
 
     cache_hash: Literal["fast", "sip"]
-    """The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast."""
+    """The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Each is keyed from the system's randomness. Default: fast."""
 
     cache_policy: Literal["lru", "s3fifo"]
     """Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru."""
@@ -443,7 +443,7 @@ class CacheSettings(TypedDict, total=False):
     """Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Default: -1."""
 
     hash: Literal["fast", "sip"]
-    """The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. Default: fast."""
+    """The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Each is keyed from the system's randomness. Default: fast."""
 
     policy: Literal["lru", "s3fifo"]
     """Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru."""

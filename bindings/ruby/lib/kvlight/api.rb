@@ -155,7 +155,7 @@ module Kvlight
     cache_timer: "cache.timer",
     # Makes the jitter of TTLs and retries repeatable; -1 uses a random seed. It does not affect hashing, whose keys are always random. Integer; default: -1.
     cache_seed: "cache.seed",
-    # The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Both are keyed from the system's randomness. :fast, :sip; default: fast.
+    # The hash function, for the store and for the table of loads: fast is foldhash; sip is SipHash-1-3, for keys that an attacker can choose. Each is keyed from the system's randomness. :fast, :sip; default: fast.
     cache_hash: "cache.hash",
     # Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. :lru, :s3fifo; default: lru.
     cache_policy: "cache.policy",
@@ -269,7 +269,7 @@ module Kvlight
     read: "read",
     # What happens to a running load when the last fetch that waits for it reaches timeout_ms. continue: the load continues, other fetches can join it, and its answer is stored; it is not retried. cancel: the provider is notified that the load is no longer wanted. :continue, :cancel; default: continue.
     load_on_timeout: "load.on_timeout",
-    # What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. :cancel, :continue; default: cancel.
+    # What happens to a running load when the last fetch that waits for it is cancelled: as for load.on_timeout. :continue, :cancel; default: cancel.
     load_on_cancel: "load.on_cancel",
     # The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Float; default: 0.
     priority: "priority",
