@@ -10,7 +10,7 @@
 //! accepted in between.
 
 use super::host::CloseListener;
-use super::lifecycle::{ClosingState, LifeStage, Ownership};
+use super::lifecycle::{CallSite, ClosingState, LifeStage, Ownership};
 use super::polled_event::PolledEvent;
 use super::{Core, Threads};
 use crate::base::hint::rarely;
@@ -73,11 +73,10 @@ impl Core {
             self.life.changed.notify_all();
             (sends, self.life.is_disposed())
         };
-        if disposed && self.results_are_queued() {
-            return self.end_unattended(sends);
-        }
-        if sends {
-            self.send_close_notice();
+        match self.results_at() {
+            CallSite::Queue if disposed => self.end_unattended(sends),
+            CallSite::Queue | CallSite::Threads if sends => self.send_close_notice(),
+            CallSite::Queue | CallSite::Threads => {}
         }
     }
 
@@ -93,7 +92,11 @@ impl Core {
             // Items in a queue stay there, because this very thread may be the queue's reader. So if results go to a queue, the notice is
             // sent but not waited for.
             let is_done = |ending: &ClosingState| {
-                self.life.is_quiet() && if self.results_are_queued() { ending.sent } else { self.life.has_reached(LifeStage::Reported) }
+                self.life.is_quiet()
+                    && match self.results_at() {
+                        CallSite::Queue => ending.sent,
+                        CallSite::Threads => self.life.has_reached(LifeStage::Reported),
+                    }
             };
             let mut ending = self.life.ending.lock();
             while !is_done(&ending) {
@@ -130,7 +133,7 @@ impl Core {
         let mut left = Departures::new();
         self.store.clear(&self.clock, &mut left);
         match running {
-            Some(runtime) if !self.results_are_queued() => runtime.deliver_and_wait(RemoteDrop::deliverable(left)),
+            Some(runtime) if self.results_at() == CallSite::Threads => runtime.deliver_and_wait(RemoteDrop::deliverable(left)),
             // Once this item is dropped, the dispatcher has released everything that it delivered for this engine.
             Some(runtime) if self.uses_dispatcher() => {
                 drop(left);

@@ -86,9 +86,9 @@ pub(super) struct ClosingState {
     pub sent: bool,
 }
 
-/// Where host code runs.
+/// Where host code runs: by which route something reaches the host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum CallSite {
+pub enum CallSite {
     /// On threads of the library.
     Threads,
     /// Where the program reads a queue.
@@ -104,6 +104,22 @@ const QUEUES: u64 = 1 << 28;
 const DELIVERIES: u64 = 1 << 56;
 
 impl CallSite {
+    /// Whether a function of the host is needed, because nothing else receives what is sent.
+    pub fn needs_function(self) -> bool {
+        match self {
+            CallSite::Threads => true,
+            CallSite::Queue => false,
+        }
+    }
+
+    /// Whether a call may wait for what the host does there. The reader of a queue may be the very thread that calls.
+    pub fn may_be_waited_for(self) -> bool {
+        match self {
+            CallSite::Threads => true,
+            CallSite::Queue => false,
+        }
+    }
+
     fn unit(self) -> u64 {
         match self {
             CallSite::Threads => THREADS,

@@ -29,7 +29,8 @@
 //! - [`polled_event`]: events that a host takes out of its queue.
 //! - [`second_tier`]: requests for a second tier.
 //! - [`saving`]: saves entries to a file and loads them.
-//! - [`stats`]: statistics as numbers, JSON and OpenMetrics.
+//! - [`stats`]: statistics as numbers, JSON and OpenMetrics. [`breaker`]: the circuit breaker, for operators.
+//! - [`call_settings`]: the settings of one call.
 
 mod breaker;
 pub mod cache;
@@ -153,12 +154,24 @@ impl Routes {
         self.each(HostQueue::detach);
     }
 
-    fn results_at(&self) -> CallSite {
+    /// Where results, progress and the notice of the close arrive.
+    pub fn results_at(&self) -> CallSite {
         call_site_of(&self.results)
     }
 
-    fn provider_at(&self) -> CallSite {
+    /// Where requests and cancel hooks arrive.
+    pub fn provider_at(&self) -> CallSite {
         call_site_of(&self.provider)
+    }
+
+    /// Where the listener receives removals.
+    pub fn removals_at(&self) -> CallSite {
+        call_site_of(&self.removals)
+    }
+
+    /// Where requests for the second tier arrive.
+    pub fn second_tier_at(&self) -> CallSite {
+        call_site_of(&self.second_tier)
     }
 }
 
@@ -266,24 +279,25 @@ impl Core {
         self.routes.results.clone()
     }
 
-    /// Whether there is a second tier, and its requests go to a host's queue.
-    pub fn second_tier_is_queued(&self) -> bool {
-        self.routes.second_tier.is_some()
+    /// Where the second tier receives requests.
+    pub fn second_tier_at(&self) -> CallSite {
+        self.routes.second_tier_at()
     }
 
-    /// Whether requests go to a host's queue. If so, no call may wait for their answers.
-    pub fn provider_is_queued(&self) -> bool {
-        self.routes.provider.is_some()
+    /// Where the provider receives requests and cancel hooks.
+    pub fn provider_at(&self) -> CallSite {
+        self.routes.provider_at()
     }
 
-    /// Whether results go to a host's queue.
-    pub fn results_are_queued(&self) -> bool {
-        self.routes.results.is_some()
+    /// Where the host receives results.
+    pub fn results_at(&self) -> CallSite {
+        self.routes.results_at()
     }
 
     /// Whether the dispatcher's thread delivers anything of an engine: results, cancel hooks or removals.
     fn uses_dispatcher(&self) -> bool {
-        !self.results_are_queued() || !self.provider_is_queued() || (self.removals.has_listener() && self.routes.removals.is_none())
+        let removals = self.removals.has_listener().then(|| self.routes.removals_at());
+        [Some(self.results_at()), Some(self.provider_at()), removals].contains(&Some(CallSite::Threads))
     }
 
     /// Marks a delivery as in progress if the program reads a queue for it. On threads of the library the pending work itself marks it.

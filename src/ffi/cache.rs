@@ -170,7 +170,7 @@ pub unsafe extern "C" fn kvl_cache_new(
             let config = caller.borrow(config).map_err(Error::of)?;
             check_settings(config)?;
             let parts = config.parts();
-            if parts.routes.removals.is_none() && parts.removal.as_ref().is_some_and(|listener| listener.function().is_none()) {
+            if parts.routes.removals_at().needs_function() && parts.removal.as_ref().is_some_and(|listener| listener.function().is_none()) {
                 return Err(Error::of(Status::ERR_NO_CALLBACK));
             }
             Core::cache(parts.into_plan()).map(CacheRef::new).map_err(Error::of)

@@ -495,7 +495,7 @@ pub unsafe extern "C" fn kvl_tasks_l2_sync(tasks: *mut kvl_tasks_t, timeout_ms: 
             0.. => Some(Duration::from_millis(timeout_ms.unsigned_abs())),
             _ => return Err(Status::ERR_INVALID_ARG),
         };
-        if core.second_tier_is_queued() {
+        if !core.second_tier_at().may_be_waited_for() {
             return Err(Status::ERR_UNSUPPORTED);
         }
         if core.sync_second_tier(timeout)? { Ok(Status::OK) } else { Err(Status::ERR_TIMEOUT) }

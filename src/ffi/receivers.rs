@@ -15,13 +15,13 @@ use std::sync::Arc;
 
 /// Refuses a call without a function, unless events go to a queue.
 pub(super) fn check_callable<F: Copy>(core: &Core, notify: &Notify<Option<F>>) -> Result<(), Status> {
-    if notify.function().is_some() || core.results_are_queued() { Ok(()) } else { Err(Status::ERR_NO_CALLBACK) }
+    if core.results_at().needs_function() && notify.function().is_none() { Err(Status::ERR_NO_CALLBACK) } else { Ok(()) }
 }
 
 /// Refuses progress that could not be delivered (rule L09b). Calls that wait and refreshes report none.
 pub(super) fn check_progress(core: &Core, progress: &Option<Progress>) -> Result<(), Status> {
     let is_silent = progress.as_ref().is_some_and(|progress| progress.function.is_none());
-    if is_silent && !core.results_are_queued() { Err(Status::ERR_NO_CALLBACK) } else { Ok(()) }
+    if core.results_at().needs_function() && is_silent { Err(Status::ERR_NO_CALLBACK) } else { Ok(()) }
 }
 
 /// Delivers one fetch's events to the host's function.

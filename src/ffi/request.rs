@@ -291,7 +291,7 @@ pub unsafe extern "C" fn kvl_request_on_cancel(
     guard(|| {
         let notify = Notify::new(function, user_data, user_data_free);
         let ticket = caller.kept_request(request)?;
-        if notify.function().is_none() && !ticket.core().provider_is_queued() {
+        if ticket.core().provider_at().needs_function() && notify.function().is_none() {
             return Err(Status::ERR_NO_CALLBACK);
         }
         ticket.on_cancel(Box::new(OnCancel { notify, request: ticket.me.clone() })).map_err(|(status, _)| status)?;

@@ -116,7 +116,7 @@ pub unsafe extern "C" fn kvl_tasks_new(
             return Err(out_error.map_or(Status::ERR_BAD_VALUE, |out| out.give(error, Status::ERR_BAD_VALUE)));
         }
         let parts = config.parts();
-        if parts.routes.provider.is_none() && parts.provider.as_ref().is_some_and(|provider| provider.function().is_none()) {
+        if parts.routes.provider_at().needs_function() && parts.provider.as_ref().is_some_and(|provider| provider.function().is_none()) {
             return Err(Status::ERR_NO_CALLBACK);
         }
         Ok(out.give(Core::engine(parts.into_plan())?, Status::OK))
@@ -321,7 +321,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_wait(
         let waited = out.and_then(|out| {
             outside()?;
             let core = &*caller.engine(tasks, None)?;
-            if core.provider_is_queued() {
+            if !core.provider_at().may_be_waited_for() {
                 // This very thread may be the only one that could answer the request.
                 return Err(Status::ERR_UNSUPPORTED);
             }
@@ -370,7 +370,7 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
         let out = caller.out(out_results)?;
         outside()?;
         let core = &*caller.engine(tasks, None)?;
-        if core.provider_is_queued() {
+        if !core.provider_at().may_be_waited_for() {
             // This very thread may be the only one that could answer the request.
             return Err(Status::ERR_UNSUPPORTED);
         }
@@ -519,7 +519,7 @@ pub unsafe extern "C" fn kvl_tasks_close(
             _ => return Err(Status::ERR_INVALID_ARG),
         };
         // Without a function, only an event in a queue can notify the program.
-        let listener = (notify.is_callable() || core.results_are_queued()).then_some(notify);
+        let listener = (notify.is_callable() || !core.results_at().needs_function()).then_some(notify);
         core.close(drain, listener.map(|notify| notify as Box<dyn CloseListener>));
         Ok(Status::OK)
     })
