@@ -8,7 +8,7 @@
 use super::harness::{Harness, LongAsk, Options, Summary, Waiter, bytes, ms, provider_error, tagged};
 use super::limits::Limits;
 use super::model_settings::settings;
-use kvlight::base::config::{BatchMode, ConcurrencyLimit, LeavePolicy, ReadMode};
+use kvlight::base::config::{BatchMode, ConcurrencyLimit, FetchSettings, LeavePolicy, ReadMode, RetrySettings};
 use kvlight::base::{Answer, Status, StoreTerms};
 use kvlight::task::breaker::BreakerOverride;
 use kvlight::task::counts::Gauges;
@@ -120,7 +120,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let read = prop_oneof![6 => Just(ReadMode::Normal), 1 => Just(ReadMode::Refresh), 1 => Just(ReadMode::CacheOnly), 1 => Just(ReadMode::NoStore)];
+    let read = prop_oneof![5 => Just(ReadMode::Normal), 4 => prop::sample::select(&ReadMode::ALL[..])];
     let keys = prop::collection::vec(0..8usize, 0..9);
     let timeout = prop_oneof![3 => Just(None), 1 => (1..80u64).prop_map(Some)];
     let timeout = (timeout, prop_oneof![3 => Just(None), 1 => Just(Some(0)), 1 => (1..40u64).prop_map(Some)]);
@@ -356,13 +356,21 @@ impl Run {
         let form = if call.all { Form::All } else { Form::Each };
         let writes: Vec<u64> = keys.iter().map(|key| self.writes(key)).collect();
         let set = |options: &mut Options| {
-            options.fetch.read = call.read;
-            options.fetch.timeout = call.timeout_ms.map(ms);
-            options.fetch.stale_timeout = call.stale_ms.map(ms);
-            (options.fetch.retry.count, options.fetch.retry.fixed) = (Some(call.retries), ms(call.pause_ms));
             let leave = |continues| if continues { LeavePolicy::Continue } else { LeavePolicy::Cancel };
-            (options.fetch.on_timeout, options.fetch.on_cancel) = (leave(call.continues.0), leave(call.continues.1));
-            options.fetch.batch_mode = if call.all_or_nothing { BatchMode::AllOrNothing } else { BatchMode::Partial };
+            // Every field is named, so that the compiler asks what a new one is here. The priority is for the store.
+            let FetchSettings { attempt_timeout, priority, urgency, ref retry, .. } = options.fetch;
+            options.fetch = FetchSettings {
+                timeout: call.timeout_ms.map(ms),
+                attempt_timeout,
+                retry: RetrySettings { count: Some(call.retries), fixed: ms(call.pause_ms), ..retry.clone() },
+                read: call.read,
+                priority,
+                urgency,
+                batch_mode: if call.all_or_nothing { BatchMode::AllOrNothing } else { BatchMode::Partial },
+                on_timeout: leave(call.continues.0),
+                on_cancel: leave(call.continues.1),
+                stale_timeout: call.stale_ms.map(ms),
+            };
             (options.urgency, options.progress_step, options.missed_before) = (call.urgency, call.step, call.missed_before);
         };
         if self.harness.is_slow && keys.len() > self.harness.budget && self.asking.is_none() {

@@ -1,39 +1,54 @@
-//! The settings of the model test, and whether the test takes requests itself.
+//! The settings of the model test, and whether the test takes requests itself. The compiler asks for a choice of each setting of loads.
 
 use super::harness::ms;
-use kvlight::base::config::{BreakerSettings, ConcurrencyLimit, Overflow, QueueOrder, RateSettings, Settings};
+use kvlight::base::config::{BreakerSettings, ConcurrencyLimit, HedgeSettings, Overflow, QueueOrder, RateSettings, Settings, TaskSettings};
 use proptest::prelude::*;
 
 pub fn settings() -> impl Strategy<Value = (Settings, bool)> {
     let slots = (1..4u32, 0..3u32);
-    let order =
-        prop_oneof![2 => Just((QueueOrder::Fifo, None)), 1 => Just((QueueOrder::Fifo, Some(15))), 2 => Just((QueueOrder::Lifo, None))];
-    let queue = (0..7u32, order, prop_oneof![Just(0.0), Just(0.5), Just(1.0)], prop::bool::weighted(0.8));
+    let order = (prop::sample::select(&QueueOrder::ALL[..]), prop::option::weighted(0.4, Just(15u64)));
+    let overflow = prop_oneof![3 => Just(Overflow::Wait), 2 => prop::sample::select(&Overflow::ALL[..])];
+    let queue = (0..7u32, order, prop_oneof![Just(0.0), Just(0.5), Just(1.0)], overflow);
     let batch = (1..5u32, prop_oneof![3 => Just(0), 1 => Just(20u64)], any::<bool>());
     let memory = (prop_oneof![Just(0), Just(50u64)], prop_oneof![Just(0), Just(30u64)]);
     let hedge = (prop_oneof![2 => Just(0), 1 => 1..25u64], prop_oneof![2 => Just(1.0), 1 => Just(0.25)]);
     (slots, queue, batch, prop::option::of(Just(30u64)), (memory, hedge, limits()), any::<bool>()).prop_map(
         |(
-            (running, abandoned),
-            (places, (order, ageing), share, waits),
-            (keys, linger, omitted),
+            (running, max_abandoned),
+            (queue_max_keys, (queue_order, ageing), queue_share, queue_overflow),
+            (batch_max_keys, linger, omitted_is_null),
             attempt,
-            ((errors, throttle), (hedge, ratio), (breaker, rate, adaptive)),
+            ((errors, throttle), (hedge, max_ratio), (breaker, rate, adaptive)),
             takes_manually,
         )| {
             let mut settings = Settings::default();
-            let tasks = &mut settings.tasks;
-            (tasks.max_running, tasks.max_abandoned) = (running, abandoned);
-            if let Some((least, most)) = adaptive {
-                (tasks.limit, tasks.min_running, tasks.max_running) = (ConcurrencyLimit::Adaptive, least, least + most);
-            }
-            (tasks.queue_max_keys, tasks.queue_share) = (places, share);
-            tasks.queue_overflow = if waits { Overflow::Wait } else { Overflow::Reject };
-            (tasks.queue_order, tasks.queue_ageing) = (order, ageing.map(ms));
-            (tasks.batch_max_keys, tasks.batch_linger, tasks.omitted_is_null) = (keys, ms(linger), omitted);
-            tasks.stale_retry = ms(throttle);
-            (tasks.hedge.after, tasks.hedge.max_ratio) = (ms(hedge), ratio);
-            (tasks.breaker, tasks.rate) = (breaker, rate);
+            // These two are not for the table: one is for threads, one forbids settings.
+            let TaskSettings { stack_bytes, idempotent, min_running, .. } = settings.tasks;
+            let (limit, min_running, max_running) = match adaptive {
+                Some((least, more)) => (ConcurrencyLimit::Adaptive, least, least + more),
+                None => (ConcurrencyLimit::Fixed, min_running, running),
+            };
+            settings.tasks = TaskSettings {
+                max_running,
+                limit,
+                min_running,
+                max_abandoned,
+                stack_bytes,
+                queue_max_keys,
+                queue_order,
+                queue_share,
+                queue_overflow,
+                queue_ageing: ageing.filter(|_| queue_order == QueueOrder::Fifo).map(ms),
+                batch_max_keys,
+                batch_linger: ms(linger),
+                omitted_is_null,
+                rate,
+                breaker,
+                // With a percentile the delay depends on the last latencies, which the model does not follow.
+                hedge: HedgeSettings { after: ms(hedge), percentile: 0.0, max_ratio },
+                idempotent,
+                stale_retry: ms(throttle),
+            };
             settings.fetch.attempt_timeout = attempt.map(ms);
             settings.cache.error_ttl_ms = errors;
             (settings, takes_manually)
