@@ -1,7 +1,8 @@
 //! Compares the generated files with those that are committed: the header, its description as data, the lists of settings and statistics,
 //! the tables of the bindings (one template for each language in tests/rust/generated); and the header with the symbols that the library
-//! exports. `make generate` (KVL_BLESS=1) writes the committed files.
+//! exports. `make generate` (KVL_BLESS=1) writes the committed files. What is written by hand is compared in `by_hand`.
 
+mod by_hand;
 mod generated;
 mod library;
 

@@ -1,0 +1,291 @@
+//! Places that are written by hand and repeat a closed set of the interface: a new member must reach each of them, or be among those that the place
+//! leaves out. Nothing else would fail there, since each place has an answer for members that it does not know.
+
+use super::generated::api::Api;
+use super::generated::camel_case;
+use super::generated::compare::here;
+use kvlight::cache::Cause;
+use kvlight::task::breaker::BreakerState;
+use kvlight::task::{Cancel, Source};
+use std::fs;
+
+/// The sets, by the beginning of their constants' names. A constant belongs to the set with the longest beginning.
+const SETS: &[&str] = &["BREAKER", "BREAKER_FORCE", "CANCEL", "CAUSE", "COUNT", "ERROR_F", "EVENT", "L2", "L2_F", "L2_TTL", "PUT_F", "SOURCE"];
+
+/// How a place writes a member.
+#[derive(Clone, Copy)]
+enum Spelling {
+    /// By the name of the constant.
+    Constant,
+    /// As a text, such as "half_open" for BREAKER_HALF_OPEN.
+    Word,
+}
+
+use Spelling::{Constant, Word};
+
+/// A set, the files that write out its members, how, and the members that they leave out.
+type Place = (&'static str, &'static [&'static str], Spelling, &'static [&'static str]);
+
+const PLACES: &[Place] = &[
+    // The events that a package reads from its queue. Left out is what it never asks for, or what its native part handles.
+    ("EVENT", &["bindings/csharp/src/Engine.cs"], Constant, &[]),
+    ("EVENT", &["bindings/go/pump.go", "bindings/go/shim.h"], Constant, &["PROGRESS", "REMOVAL", "CLOSED"]),
+    ("EVENT", &["bindings/java/src/kvlight/Engine.java"], Constant, &[]),
+    ("EVENT", &["bindings/lua/kvlight/tasks.lua"], Constant, &["PROGRESS", "CANCEL", "REMOVAL"]),
+    ("EVENT", &["bindings/node/src/tasks.cjs", "bindings/node/src/store.cjs"], Constant, &["PROGRESS", "REMOVAL", "CLOSED"]),
+    ("EVENT", &["bindings/php/src/Tasks.php"], Constant, &["PROGRESS", "CANCEL", "REMOVAL"]),
+    ("EVENT", &["bindings/python/native/engine.c"], Constant, &["DROP", "REMOVAL"]),
+    ("EVENT", &["bindings/ruby/lib/kvlight/tasks.rb", "bindings/ruby/lib/kvlight/engine.rb"], Constant, &["PROGRESS", "CANCEL", "REMOVAL"]),
+    ("EVENT", &["tests/programs/fuzz/machine.c"], Constant, &["DROP", "L2"]),
+    ("EVENT", &["tests/programs/soak/reader.c"], Constant, &["CANCEL", "DROP", "L2"]),
+    ("EVENT", &["tests/programs/scenarios/c/host.c"], Constant, &["PROGRESS", "CANCEL", "REMOVAL", "L2"]),
+    ("SOURCE", &["bindings/go/native.go"], Constant, &[]),
+    ("COUNT", &["bindings/swift/Sources/KVLight/BatchOutcome.swift"], Constant, &["FROM_L2"]),
+    ("CANCEL", &["tests/programs/fuzz/machine.c"], Constant, &[]),
+    // The requests for a second tier, and what a second tier can do.
+    ("L2", &["bindings/csharp/src/TierRequest.cs"], Constant, &[]),
+    ("L2", &["bindings/go/tier.go"], Constant, &[]),
+    ("L2", &["bindings/java/src/kvlight/TierRequest.java"], Constant, &[]),
+    ("L2", &["bindings/lua/kvlight/second_tier.lua"], Constant, &[]),
+    ("L2", &["bindings/node/src/tier.cjs"], Constant, &[]),
+    ("L2", &["bindings/php/src/TierRequest.php"], Constant, &[]),
+    ("L2", &["bindings/ruby/lib/kvlight/second_tier.rb"], Constant, &[]),
+    ("L2", &["bindings/swift/Sources/KVLight/SecondTier.swift"], Constant, &[]),
+    ("L2", &["include/kvlight.hpp"], Constant, &[]),
+    ("L2_F", &["bindings/csharp/src/Engine.cs"], Constant, &[]),
+    ("L2_F", &["bindings/go/tier.go"], Constant, &[]),
+    ("L2_F", &["bindings/java/src/kvlight/TierRequest.java"], Constant, &[]),
+    ("L2_F", &["bindings/lua/kvlight/second_tier.lua"], Constant, &[]),
+    ("L2_F", &["bindings/node/src/tier.cjs"], Constant, &[]),
+    ("L2_F", &["bindings/php/src/Tasks.php"], Constant, &[]),
+    ("L2_F", &["bindings/ruby/lib/kvlight/second_tier.rb"], Constant, &[]),
+    ("L2_F", &["bindings/swift/Sources/KVLight/SecondTier.swift"], Constant, &[]),
+    ("L2_F", &["include/kvlight.hpp"], Constant, &[]),
+    // What an error of a provider says, and the conditions of a put.
+    ("ERROR_F", &["bindings/csharp/src/Engine.cs"], Constant, &[]),
+    ("ERROR_F", &["bindings/go/request.go"], Constant, &[]),
+    ("ERROR_F", &["bindings/java/src/kvlight/Engine.java"], Constant, &[]),
+    ("ERROR_F", &["bindings/lua/kvlight/tasks.lua"], Constant, &[]),
+    ("ERROR_F", &["bindings/node/src/errors.cjs"], Constant, &[]),
+    ("ERROR_F", &["bindings/php/src/Tasks.php"], Constant, &[]),
+    ("ERROR_F", &["bindings/python/native/module.c"], Constant, &[]),
+    ("ERROR_F", &["bindings/ruby/lib/kvlight/tasks.rb"], Constant, &[]),
+    ("ERROR_F", &["bindings/swift/Sources/KVLight/Core/Failure.swift"], Constant, &[]),
+    ("ERROR_F", &["include/kvlight.hpp"], Constant, &[]),
+    ("PUT_F", &["bindings/csharp/src/Terms.cs"], Constant, &[]),
+    ("PUT_F", &["bindings/go/kvlight.go"], Constant, &[]),
+    ("PUT_F", &["bindings/java/src/kvlight/Terms.java"], Constant, &[]),
+    ("PUT_F", &["bindings/lua/kvlight/library.lua"], Constant, &[]),
+    ("PUT_F", &["bindings/node/src/store.cjs"], Constant, &[]),
+    ("PUT_F", &["bindings/php/src/Library.php"], Constant, &[]),
+    ("PUT_F", &["bindings/python/native/store.c"], Constant, &[]),
+    ("PUT_F", &["bindings/ruby/lib/kvlight/settings.rb"], Constant, &[]),
+    ("PUT_F", &["bindings/swift/Sources/KVLight/Core/CacheHandle.swift", "bindings/swift/Sources/KVLight/MemoryCache.swift"], Constant, &[]),
+    ("PUT_F", &["include/kvlight.hpp"], Constant, &[]),
+    // The state of the circuit breaker, and what can be forced.
+    ("BREAKER", &["bindings/csharp/src/Tasks.cs"], Constant, &[]),
+    ("BREAKER", &["bindings/go/kvlight.go"], Constant, &[]),
+    ("BREAKER", &["bindings/java/src/kvlight/BreakerState.java"], Constant, &["CLOSED"]),
+    ("BREAKER", &["bindings/lua/kvlight/tasks.lua"], Constant, &[]),
+    ("BREAKER", &["bindings/node/src/tasks.cjs", "bindings/node/types/index.d.ts"], Word, &[]),
+    ("BREAKER", &["bindings/php/src/Tasks.php"], Word, &[]),
+    ("BREAKER", &["bindings/python/src/kvlight/_tasks.py"], Word, &[]),
+    ("BREAKER", &["bindings/ruby/lib/kvlight/tasks.rb"], Constant, &[]),
+    ("BREAKER_FORCE", &["bindings/csharp/src/Tasks.cs"], Constant, &[]),
+    ("BREAKER_FORCE", &["bindings/go/kvlight.go"], Constant, &[]),
+    ("BREAKER_FORCE", &["bindings/java/src/kvlight/Tasks.java"], Constant, &[]),
+    ("BREAKER_FORCE", &["bindings/lua/kvlight/tasks.lua"], Constant, &[]),
+    ("BREAKER_FORCE", &["bindings/node/src/tasks.cjs"], Constant, &[]),
+    ("BREAKER_FORCE", &["bindings/php/src/Tasks.php"], Constant, &[]),
+    ("BREAKER_FORCE", &["bindings/ruby/lib/kvlight/tasks.rb"], Constant, &[]),
+];
+
+/// Enums of Swift, which repeat the numbers of a set: the file, the enum, the set, and the cases whose names differ from the constants'.
+const SWIFT_ENUMS: &[(&str, &str, &str, &[(&str, &str)])] = &[
+    ("BatchOutcome.swift", "OutcomeSource", "SOURCE", &[("L2", "secondTier")]),
+    ("CacheRecord.swift", "RemovalCause", "CAUSE", &[]),
+    ("KVLightRequest.swift", "Cancellation", "CANCEL", &[]),
+    ("Protection.swift", "State", "BREAKER", &[]),
+];
+
+/// Programs that take every number up to the last of a set for a member.
+const UP_TO_THE_LAST: &[(&str, &[&str])] =
+    &[("CAUSE", &["tests/programs/c/cache.c", "tests/programs/fuzz/machine.c", "tests/programs/soak/entry.c"])];
+
+/// The settings that Swift's types leave out: a program in Swift cannot state them.
+const NOT_IN_SWIFT: &[&str] = &[
+    "removals.max_pending",
+    "tasks.stack_bytes",
+    "queue.ageing_ms",
+    "provider.idempotent",
+    "l2.batch_keys",
+    "l2.max_requests",
+    "l2.max_asking",
+    "l2.max_value",
+    "l2.pending_keys",
+    "l2.pending_bytes",
+    "l2.break_after",
+    "l2.break_ms",
+    "l2.break_cap_ms",
+    "load.on_timeout",
+    "load.on_cancel",
+    "urgency",
+];
+
+fn text_of(path: &str) -> String {
+    fs::read_to_string(here().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The members of a set without its beginning, and their numbers.
+fn members(api: &Api, set: &str) -> Vec<(String, i64)> {
+    let of = |name: &str| SETS.iter().filter(|set| name.strip_prefix(**set).is_some_and(|rest| rest.starts_with('_'))).max_by_key(|set| set.len());
+    let constants = api.constants().filter(|constant| of(constant.name()) == Some(&set));
+    constants.map(|constant| (constant.name()[set.len() + 1..].to_owned(), constant.number("value"))).collect()
+}
+
+/// Whether a text has a name as a whole word; `KVL_` may precede it.
+fn names(text: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices(name).any(|(at, _)| {
+        let before = text[..at].strip_suffix("KVL_").unwrap_or(&text[..at]);
+        !before.ends_with(is_part) && !text[at + name.len()..].starts_with(is_part)
+    })
+}
+
+#[test]
+fn each_place_written_by_hand_has_every_member_of_its_set() {
+    let (api, mut wrong) = (Api::read(), Vec::new());
+    for (set, files, spelling, left_out) in PLACES {
+        let texts: Vec<String> = files.iter().map(|path| text_of(path)).collect();
+        let members = members(&api, set);
+        assert!(!members.is_empty(), "{set} is a set");
+        for (member, _) in members.iter().filter(|(member, number)| *number != 0 || !["NO", "NONE"].contains(&&**member)) {
+            let has = |text: &String| match spelling {
+                Constant => names(text, &format!("{set}_{member}")),
+                Word => ["\"", "'"].iter().any(|quote| text.contains(&format!("{quote}{}{quote}", member.to_lowercase()))),
+            };
+            let is_left_out = left_out.contains(&&**member);
+            // The words of a declared type are a file of their own.
+            let is_there = if matches!(spelling, Word) { texts.iter().all(has) } else { texts.iter().any(has) };
+            match (is_there, is_left_out) {
+                (false, false) => wrong.push(format!("{}: there is no KVL_{set}_{member}", files.join(", "))),
+                (true, true) => wrong.push(format!("{}: KVL_{set}_{member} is not left out any more", files.join(", "))),
+                _ => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "closed sets that places written by hand repeat:\n  {}", wrong.join("\n  "));
+}
+
+#[test]
+fn each_enum_of_swift_has_the_cases_and_numbers_of_its_set() {
+    let api = Api::read();
+    for (file, name, set, renamed) in SWIFT_ENUMS {
+        let text = text_of(&format!("bindings/swift/Sources/KVLight/{file}"));
+        let (_, rest) = text.split_once(&format!("enum {name}: UInt32")).unwrap_or_else(|| panic!("{file} has the enum {name}"));
+        let body = rest.split_once("}\n").map_or(rest, |(body, _)| body);
+        let (mut cases, mut next) = (Vec::new(), 0);
+        for case in body.lines().filter_map(|line| line.trim().strip_prefix("case ")) {
+            let (case, number) = case.split_once(" = ").map_or((case, None), |(case, number)| (case, number.parse().ok()));
+            next = number.unwrap_or(next);
+            cases.push((case.to_owned(), next));
+            next += 1;
+        }
+        let case_of = |member: &str| match renamed.iter().find(|(constant, _)| *constant == member) {
+            Some((_, case)) => (*case).to_owned(),
+            None => camel_case(&member.to_lowercase()),
+        };
+        let members = members(&api, set).into_iter().filter(|(member, _)| member != "NO");
+        let wanted: Vec<(String, i64)> = members.map(|(member, number)| (case_of(&member), number)).collect();
+        assert_eq!(cases, wanted, "{file}: {name} has the members of KVL_{set}_*");
+    }
+}
+
+#[test]
+fn each_program_that_counts_up_to_the_last_of_a_set_names_the_last() {
+    let api = Api::read();
+    for (set, files) in UP_TO_THE_LAST {
+        let (last, _) = members(&api, set).into_iter().max_by_key(|(_, number)| *number).expect("a set has members");
+        for path in *files {
+            assert!(names(&text_of(path), &format!("{set}_{last}")), "{path}: KVL_{set}_{last} is the last of its set");
+        }
+    }
+}
+
+#[test]
+fn the_constants_of_a_set_have_the_numbers_of_its_enum() {
+    let api = Api::read();
+    let numbers = |set: &str| members(&api, set).into_iter().filter(|(name, _)| name != "NO").map(|(_, number)| number).collect::<Vec<_>>();
+    assert_eq!(numbers("SOURCE"), Source::ALL.map(|source| source as i64), "KVL_SOURCE_* of src/ffi/constants.rs");
+    assert_eq!(numbers("CAUSE"), Cause::ALL.map(|cause| cause as i64), "KVL_CAUSE_* of src/ffi/constants.rs");
+    assert_eq!(numbers("CANCEL"), Cancel::ALL.map(|reason| reason as i64), "KVL_CANCEL_* of src/ffi/constants.rs");
+    assert_eq!(numbers("BREAKER"), BreakerState::ALL.map(|state| state as i64), "KVL_BREAKER_* of src/ffi/constants.rs");
+}
+
+#[test]
+fn every_cause_of_removal_has_its_two_statistics() {
+    let api = Api::read();
+    for (cause, _) in members(&api, "CAUSE") {
+        for name in ["removed_", "removed_cost_"].map(|start| start.to_owned() + &cause.to_lowercase()) {
+            assert!(api.statistics().any(|row| row.name() == name), "src/base/statistics_table.rs has a row {name}");
+        }
+    }
+}
+
+#[test]
+fn swift_has_every_setting_that_it_does_not_leave_out() {
+    let mut text = String::new();
+    for file in fs::read_dir(here().join("bindings/swift/Sources/KVLight")).expect("the folder can be listed") {
+        let path = file.expect("the folder can be listed").path();
+        if path.is_file() {
+            text.push_str(&fs::read_to_string(path).expect("sources are UTF-8"));
+        }
+    }
+    let api = Api::read();
+    for setting in api.settings() {
+        let (is_there, is_left_out) = (text.contains(&format!("\"{}\"", setting.name())), NOT_IN_SWIFT.contains(&setting.name()));
+        assert!(is_there != is_left_out, "{}: in a type of Swift {is_there}, left out {is_left_out}", setting.name());
+    }
+    assert!(NOT_IN_SWIFT.iter().all(|name| api.settings().any(|setting| setting.name() == *name)), "what is left out exists");
+}
+
+/// The fuzzer chooses from the words of a setting: if it states one at all, from each but the default.
+#[test]
+fn the_fuzzer_knows_every_word_of_the_settings_that_it_states() {
+    let (api, machine) = (Api::read(), text_of("tests/programs/fuzz/machine.c"));
+    let quoted = |text: &str| machine.contains(&format!("\"{text}\""));
+    for setting in api.settings().filter(|setting| setting.text("type") == "word" && quoted(setting.name())) {
+        for word in setting.words("words").into_iter().filter(|word| *word != setting.text("default")) {
+            assert!(quoted(word), "tests/programs/fuzz/machine.c chooses {} from words without {word}", setting.name());
+        }
+    }
+}
+
+/// libkvlight_redis knows the interface only from the header: its numbers are copies.
+#[test]
+fn the_numbers_of_libkvlight_redis_are_those_of_the_header() {
+    let (api, text) = (Api::read(), text_of("redis/src/kvlight.rs"));
+    let number_of = |name: &str| {
+        let mut all = api.statuses().chain(api.constants());
+        let known = all.find(|constant| constant.name() == name).unwrap_or_else(|| panic!("redis/src/kvlight.rs: there is no KVL_{name}"));
+        known.number("value")
+    };
+    let mut compared = 0;
+    for line in text.lines().filter_map(|line| line.strip_prefix("pub const ")) {
+        let Some((name, number)) = line.trim_end_matches(';').split_once(": Status = ") else { continue };
+        assert_eq!(number.parse(), Ok(number_of(name)), "redis/src/kvlight.rs: KVL_{name}");
+        compared += 1;
+    }
+    for (line, next) in text.lines().zip(text.lines().skip(1)) {
+        let (Some(about), true) = (line.strip_prefix("/// KVL_"), next.starts_with("const ")) else { continue };
+        let wanted: Vec<i64> = about.trim_end_matches('.').split(" and KVL_").map(number_of).collect();
+        let stated = next.trim_end_matches(';').rsplit_once(" = ").map(|(_, value)| value.split(" | ").map(str::parse).collect());
+        assert_eq!(stated, Some(Ok(wanted)), "redis/src/kvlight.rs: {next}");
+        compared += 1;
+    }
+    for (member, number) in members(&api, "L2") {
+        let kind = format!("{number} => Kind::{}{},", &member[..1], member[1..].to_lowercase());
+        assert!(text.contains(&kind), "redis/src/kvlight.rs: {kind}");
+    }
+    assert!(compared > 10, "the numbers were read: {compared}");
+}
