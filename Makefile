@@ -170,7 +170,7 @@ xcframework: ## Create target/kvlight.xcframework, which Package.swift uses on A
 test-redis: ## Run the tests of libkvlight_redis with several processes and a real server, which they start.
 	tests/tiers/run redis
 
-test-hosts: ## Run the twelve scenarios in every host.
+test-hosts: ## Run the scenarios in every host.
 	tests/tiers/run hosts
 
 .PHONY: packages test-packages
@@ -180,7 +180,7 @@ packages: stage ## Build the packages of the languages (gem, rock, Composer pack
 test-packages: ## Install each package into an empty environment, and run its scenarios and tests from there.
 	tests/tiers/run packages
 
-generate: ## Write all files that are generated from the sources: header, api/api.json, CONFIGURATION.md, tables of the bindings.
+generate: ## Write all files that are generated from the sources: header, api/api.json, lists of settings and statistics, tables of the bindings.
 	KVL_BLESS=1 $(CARGO) test --test header the_
 
 check-generated: ## Compare the generated files with the committed ones.

@@ -492,6 +492,80 @@ fn every_cell_of_the_table_of_features_is_what_the_package_does() {
     assert!(wrong.is_empty(), "these cells should be\n  {}", wrong.join("\n  "));
 }
 
+/// Where a program states how many scenarios there are.
+const COUNTS_OF_SCENARIOS: &[(&str, &str)] = &[
+    ("tests/tiers/hosts/run", "scenarios=N\n"),
+    ("tests/tiers/platforms/run", "scenarios=N\n"),
+    ("tests/programs/scenarios/c/run.sh", "scenarios=N\n"),
+    ("tests/programs/scenarios/cpp/run.sh", "scenarios=N\n"),
+    ("bindings/csharp/tests/Tap.cs", "Shared = N;"),
+    ("bindings/go/tests/scenarios/main.go", "shared = N\n"),
+    ("bindings/java/tests/Tap.java", "SHARED = N;"),
+    ("bindings/lua/tests/tap.lua", "SHARED = N\n"),
+    ("bindings/node/tests/scenarios.mjs", "SHARED = N;"),
+    ("bindings/php/tests/tap.php", "SHARED = N;"),
+    ("bindings/python/tests/run.sh", "scenarios=N\n"),
+    ("bindings/ruby/tests/tap.rb", "SHARED = N\n"),
+    ("bindings/swift/tests/run.sh", "scenarios=N\n"),
+];
+
+/// The scenarios of each language, which are those of the C program, under the same names and in the same order.
+const SCENARIOS: &[&str] = &[
+    "tests/programs/scenarios/cpp/scenarios.cpp",
+    "bindings/csharp/tests/Scenarios.cs",
+    "bindings/go/tests/scenarios/main.go",
+    "bindings/java/tests/Scenarios.java",
+    "bindings/lua/tests/scenarios.lua",
+    "bindings/node/tests/scenarios.mjs",
+    "bindings/php/tests/scenarios.php",
+    "bindings/python/tests/scenarios.py",
+    "bindings/ruby/tests/scenarios.rb",
+];
+
+#[test]
+fn every_language_has_and_counts_all_scenarios() {
+    let text_of = |path: &str| fs::read_to_string(here().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let model = text_of("tests/programs/scenarios/c/scenarios.c");
+    let (_, list) = model.split_once("scenarios[] = {\n").expect("scenarios.c has a list");
+    let names: Vec<&str> = list.lines().map_while(|line| line.trim_start().strip_prefix("{\"")?.split('"').next()).collect();
+    assert!(names.len() > 10, "the scenarios were read: {names:?}");
+    for path in SCENARIOS {
+        let text = text_of(path);
+        let mut rest = &*text;
+        for name in &names {
+            // A name that is one word may be the name of a method.
+            let spelled = [format!("\"{name}\""), format!("'{name}'"), format!("async {name}(")];
+            let found =
+                spelled.iter().filter_map(|name| rest.split_once(name.as_str())).map(|(_, after)| after).max_by_key(|after| after.len());
+            rest = found.unwrap_or_else(|| panic!("{path}: there is no scenario {name:?}, or it is not where the one in C is"));
+        }
+    }
+    let swift = text_of("bindings/swift/tests/KVLightTests/ScenarioTests.swift");
+    for number in 1..=names.len() {
+        assert!(swift.contains(&format!("func scenario{number:02}_")), "ScenarioTests.swift lacks the scenario {:?}", names[number - 1]);
+    }
+    for (path, stated) in COUNTS_OF_SCENARIOS {
+        let stated = stated.replace('N', &names.len().to_string());
+        assert!(text_of(path).contains(&stated), "{path}: there are {} scenarios, and nothing says {stated:?}", names.len());
+    }
+}
+
+/// Each page of the manual has its place in the list of the README and in the contents of the manual.
+#[test]
+fn every_page_of_the_manual_is_listed() {
+    let readme = fs::read_to_string(here().join("README.md")).expect("the file exists");
+    let (_, chapter) = readme.split_once("\n## Documentation\n").expect("README.md has the chapter Documentation");
+    let chapter = chapter.split("\n## ").next().unwrap_or_default();
+    let contents = fs::read_to_string(here().join("docs/index.md")).expect("the file exists");
+    for path in list(&here().join("docs")).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        let name = path.file_stem().expect("it has a name").to_string_lossy().into_owned();
+        if name != "index" {
+            assert!(chapter.contains(&format!("(docs/{name}.md)")), "README.md, Documentation: docs/{name}.md is not in the list");
+            assert!(contents.lines().any(|line| line == name), "docs/index.md: {name} is not in the contents");
+        }
+    }
+}
+
 #[test]
 fn the_parser_of_pages_finds_blocks_and_test_names() {
     let found = blocks("a\n```c\nint x;\n```\nb\n```text\nout\n```\n");

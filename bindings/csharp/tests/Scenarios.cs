@@ -6,7 +6,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using Kvlight;
 
-/// <summary>The twelve scenarios.</summary>
+/// <summary>The scenarios that every language has.</summary>
 internal static class Scenarios
 {
     internal static Config<string, string> Config() => new Config<string, string>(Keys.Strings);

@@ -5,9 +5,12 @@ using System.Diagnostics;
 using System.Linq;
 using System.Threading;
 
-/// <summary>A runner of tests: each prints a line of TAP; the first twelve tests are the shared scenarios, which the ROW line counts.</summary>
+/// <summary>A runner of tests: each prints a line of TAP; the first tests are the scenarios that every language has, which the ROW line counts.</summary>
 internal sealed class Tap
 {
+    /// <summary>How many of the scenarios every language has: the first ones.</summary>
+    private const int Shared = 12;
+
     private readonly List<KeyValuePair<string, Action>> tests = new List<KeyValuePair<string, Action>>();
 
     internal void Test(string name, Action test) => tests.Add(new KeyValuePair<string, Action>(name, test));
@@ -76,7 +79,7 @@ internal sealed class Tap
         }
     }
 
-    /// <summary>Runs the tests. The row is for the table of the twelve scenarios. Returns the exit code.</summary>
+    /// <summary>Runs the tests. The row is for the table of the scenarios. Returns the exit code.</summary>
     internal int Run(string row)
     {
         int first = 0, failed = 0;
@@ -85,7 +88,7 @@ internal sealed class Tap
             try
             {
                 tests[i].Value();
-                first += i < 12 ? 1 : 0;
+                first += i < Shared ? 1 : 0;
                 Console.WriteLine($"ok {i + 1} - {tests[i].Key}");
             }
             catch (Exception e)
@@ -96,7 +99,7 @@ internal sealed class Tap
         }
         Console.WriteLine("1.." + tests.Count);
         if (row != null)
-            Console.WriteLine($"ROW {row} | {first} of 12");
+            Console.WriteLine($"ROW {row} | {first} of {Shared}");
         return failed == 0 ? 0 : 1;
     }
 }

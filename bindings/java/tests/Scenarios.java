@@ -27,7 +27,7 @@ import kvlight.Status;
 import kvlight.Tasks;
 import kvlight.Terms;
 
-/** The twelve scenarios, and tests specific to Java. Prints TAP; run.sh says where the library is. */
+/** The scenarios that every language has, and tests specific to Java. Prints TAP; run.sh says where the library is. */
 final class Scenarios {
     private Scenarios() {}
 
@@ -69,12 +69,12 @@ final class Scenarios {
 
     public static void main(String[] arguments) {
         Tap tap = new Tap();
-        twelve(tap);
+        shared(tap);
         further(tap);
         tap.run(arguments, "Java | " + System.getProperty("java.version") + " | queue");
     }
 
-    private static void twelve(Tap tap) {
+    private static void shared(Tap tap) {
         tap.test("hit", () -> {
             List<String> loaded = list();
             try (Tasks<String, String> tasks = users(config(), loaded)) {

@@ -5,7 +5,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
-/** A runner of tests: each prints a line of TAP; the first twelve of the scenarios are counted for the table. */
+/** A runner of tests: each prints a line of TAP; the first tests, which every language has as scenarios, are counted for the table. */
 final class Tap {
     /** A test. */
     interface Test {
@@ -13,6 +13,9 @@ final class Tap {
     }
 
     private record Named(String name, Test test) {}
+
+    /** How many of the scenarios every language has: the first ones. */
+    private static final int SHARED = 12;
 
     private final List<Named> tests = new ArrayList<>();
 
@@ -74,7 +77,7 @@ final class Tap {
         }
     }
 
-    /** Runs the tests, those whose name contains an argument if there are any, and ends the JVM. The row is for the table of the twelve scenarios. */
+    /** Runs the tests, those whose name contains an argument if there are any, and ends the JVM. The row is for the table of the scenarios. */
     void run(String[] arguments, String row) {
         int passed = 0;
         int failed = 0;
@@ -87,7 +90,7 @@ final class Tap {
             try {
                 named.test.run();
                 passed++;
-                first += i < 12 ? 1 : 0;
+                first += i < SHARED ? 1 : 0;
                 System.out.println("ok " + (i + 1) + " - " + named.name);
             } catch (Throwable e) {
                 failed++;
@@ -98,7 +101,7 @@ final class Tap {
         }
         System.out.println("1.." + (passed + failed));
         if (row != null) {
-            System.out.println("ROW " + row + " | " + first + " of 12");
+            System.out.println("ROW " + row + " | " + first + " of " + SHARED);
         }
         System.exit(failed == 0 ? 0 : 1);
     }

@@ -1,4 +1,4 @@
--- The twelve scenarios, and tests specific to LuaJIT, while the interpreter is busy: nothing here waits inside a C call, except where a scenario
+-- The scenarios that every language has, and tests specific to LuaJIT, while the interpreter is busy: nothing here waits inside a C call, except where a scenario
 -- is about waiting. Prints TAP; run.sh sets the paths of the module and the library.
 
 local kvlight = require "kvlight"

@@ -1,5 +1,5 @@
 <?php
-// The twelve scenarios, and tests specific to PHP, while the interpreter is busy: nothing here waits inside a C call, except where a scenario is
+// The scenarios that every language has, and tests specific to PHP, while the interpreter is busy: nothing here waits inside a C call, except where a scenario is
 // about waiting. Prints TAP; run.sh sets the path of the library.
 declare(strict_types=1);
 

@@ -1,5 +1,6 @@
 <?php
-// Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first twelve are counted in the row that tests/tiers/hosts/run prints.
+// Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first ones, which every language has, are counted in the row that
+// tests/tiers/hosts/run prints.
 declare(strict_types=1);
 
 /** The folder of the package, installed or in the checkout. */
@@ -49,6 +50,9 @@ function program(string $text): array
     return [$code, implode("\n", $output)];
 }
 
+/** How many of the scenarios every language has: the first ones. */
+const SHARED = 12;
+
 /** Runs the scenarios, and exits. With `$row`, also prints that row. */
 function runScenarios(array $scenarios, bool $row = false): never
 {
@@ -59,14 +63,14 @@ function runScenarios(array $scenarios, bool $row = false): never
         try {
             $run();
             echo "ok $i - $name\n";
-            $passed += $i <= 12 ? 1 : 0;
+            $passed += $i <= SHARED ? 1 : 0;
         } catch (Throwable $error) {
             echo "not ok $i - $name\n# ", str_replace("\n", "\n# ", (string) $error), "\n";
             $failed++;
         }
     }
     if ($row) {
-        echo 'ROW PHP | ', PHP_VERSION, " | next | $passed of 12\n";
+        echo 'ROW PHP | ', PHP_VERSION, " | next | $passed of ", SHARED, "\n";
     }
     exit($failed === 0 ? 0 : 1);
 }

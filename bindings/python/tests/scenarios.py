@@ -1,4 +1,4 @@
-"""The twelve scenarios in Python: `scenarios.py asyncio` or `scenarios.py uvloop`. Prints TAP."""
+"""The scenarios in Python: `scenarios.py asyncio` or `scenarios.py uvloop`. Prints TAP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Provider:
         self.open = asyncio.Event()  # lets the slow loads finish
         self.called = asyncio.Event()
         self.cancelled = 0
-        self.lost = KeyError("no such record")
+        self.failure = KeyError("no such record")
 
     async def __call__(self, keys: list[str]) -> dict[str, Any]:
         self.requests.append(keys)
@@ -38,7 +38,7 @@ class Provider:
     def one(self, key: str) -> Any:
         self.attempts[key] = self.attempts.get(key, 0) + 1
         if key.startswith("bad") or key.startswith("flaky") and self.attempts[key] < 3:
-            return self.lost
+            return self.failure
         return "value of " + key
 
 
@@ -81,15 +81,15 @@ async def batch_with_duplicates(provider: Provider) -> None:
 async def one_failing_key(provider: Provider) -> None:
     async with kvlight.Tasks(provider=provider) as tasks:
         rows = await tasks.fetch_all(["a", "bad", "c"], return_exceptions=True)
-        assert rows[0] == "value of a" and rows[1] is provider.lost and rows[2] == "value of c"
+        assert rows[0] == "value of a" and rows[1] is provider.failure and rows[2] == "value of c"
         for fetch in (tasks.fetch_all(["a", "bad"]), tasks.fetch("bad")):
             try:
                 await fetch
                 raise AssertionError("a failed key raised nothing")
             except KeyError as error:
-                assert error is provider.lost
+                assert error is provider.failure
         each = {key: row async for key, row in tasks.fetch_each(["a", "bad"])}
-        assert each == {"a": "value of a", "bad": provider.lost}
+        assert each == {"a": "value of a", "bad": provider.failure}
 
 
 async def retry_then_success(provider: Provider) -> None:
@@ -118,7 +118,7 @@ async def timeout(provider: Provider) -> None:
             await tasks.fetch("bad", timeout_ms=20)
             raise AssertionError("no timeout")
         except kvlight.Timeout as error:
-            assert error.__cause__ is provider.lost  # the exception of the failed attempt
+            assert error.__cause__ is provider.failure  # the exception of the failed attempt
 
 
 async def cancel(provider: Provider) -> None:

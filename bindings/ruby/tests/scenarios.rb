@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# The twelve scenarios, and tests specific to Ruby. This thread is busy instead of blocked in a call, and results are delivered to blocks
+# The scenarios that every language has, and tests specific to Ruby. This thread is busy instead of blocked in a call, and results are delivered to blocks
 # of start. Prints TAP; run.sh sets the path of the library.
 
 require "kvlight"

@@ -1,4 +1,4 @@
-// The twelve scenarios that every language runs.
+// The scenarios that every language runs.
 
 import Foundation
 import KVLight

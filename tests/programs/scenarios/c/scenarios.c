@@ -1,4 +1,4 @@
-/* The twelve scenarios in C: `scenarios thread`, `scenarios poll` or `scenarios next`. Prints TAP. */
+/* The scenarios in C, the model of those in all languages: `scenarios thread`, `scenarios poll` or `scenarios next`. Prints TAP. */
 #include "host.h"
 
 static int failures; /* failed checks of the current scenario */

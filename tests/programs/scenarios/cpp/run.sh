@@ -22,7 +22,8 @@ command -v g++ >/dev/null || install g++
 command -v clang++-19 >/dev/null || command -v clang++ >/dev/null || install clang
 clang=$(command -v clang++-19 || command -v clang++)
 
-passed=12
+scenarios=12
+passed=$scenarios
 failures=0
 names=
 try() { # runs a program: a label, the program and its arguments
@@ -61,5 +62,5 @@ for cxx in g++ "$clang"; do
         done
     done
 done
-echo "ROW C++ | $names, C++17 and C++20 | thread, poll | $passed of 12"
-[ "$passed" = 12 ] && [ "$failures" = 0 ]
+echo "ROW C++ | $names, C++17 and C++20 | thread, poll | $passed of $scenarios"
+[ "$passed" = "$scenarios" ] && [ "$failures" = 0 ]

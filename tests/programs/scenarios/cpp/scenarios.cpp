@@ -1,4 +1,4 @@
-// The twelve scenarios in C++: `scenarios thread` or `scenarios poll`. Prints TAP. Builds as C++17 and C++20, with and without exceptions.
+// The scenarios in C++: `scenarios thread` or `scenarios poll`. Prints TAP. Builds as C++17 and C++20, with and without exceptions.
 #include <kvlight.hpp>
 
 #include <atomic>
