@@ -16,9 +16,10 @@
 //! settle no position. An attempt that times out leaves a *late* part, whose answer is still used if nothing newer was written.
 //!
 //! Reading order: [`outcome`] (what is delivered), [`host`] (the interface to the floor above), [`flight`], [`fetch`], [`request`] (the
-//! three nouns), [`flights`] (all flights and key states), [`demand`] (which fetches want a flight), [`queue`] of [`group`]s,
-//! [`deadlines`], [`retry`], [`hedge`], [`error_memory`], [`throttle`], [`recent`], [`removed_tags`], [`second_tier`], then [`table`], with one file for
-//! each event. Rules F06 to F20; the full table of states is in ARCHITECTURE.md.
+//! three nouns), [`flights`] (all flights and key states, over [`key_index`]), [`demand`] (which fetches want a flight), [`queue`] of [`group`]s,
+//! [`deadlines`], [`retry`], [`hedge`], [`breaker`], [`rate`], [`concurrency`], [`error_memory`], [`throttle`], [`recent`], [`removed_tags`],
+//! [`second_tier`], [`counts`], then [`table`], with one file for each event. Structures that know nothing of loads: [`slab`], [`fifo_map`]. Rules F06 to
+//! F20; the full table of states is in ARCHITECTURE.md.
 
 pub mod breaker;
 mod concurrency;

@@ -242,6 +242,41 @@ fn files_are_short_and_begin_with_their_purpose() {
     complain("A file has one purpose, stated on its first line", &complaints);
 }
 
+/// The modules that a file declares, without those of its tests.
+fn modules_declared(text: &str) -> Vec<&str> {
+    let mut declared = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line == "#[cfg(test)]" {
+            lines.next();
+        }
+        let name = line.split_once("mod ").filter(|(before, _)| before.is_empty() || before.starts_with("pub")).map(|(_, name)| name);
+        declared.extend(name.and_then(|name| name.strip_suffix(';')));
+    }
+    declared
+}
+
+/// Many files with modules say at their top what each is for.
+#[test]
+fn a_list_of_modules_is_complete() {
+    let mut complaints = Vec::new();
+    let redis = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("redis/src/lib.rs")).expect("the file exists");
+    let redis = Source { path: "../redis/src/lib.rs".to_owned(), text: redis };
+    let mut lists = 0;
+    for source in sources().iter().chain([&redis]) {
+        let top: String = source.text.lines().take_while(|line| line.starts_with("//!")).collect();
+        let declared = modules_declared(&source.text);
+        let missing: Vec<_> = declared.iter().filter(|name| !top.contains(&format!("`{name}`"))).collect();
+        // The top of a file that names few of its modules is no list of them.
+        if declared.len() > 2 && missing.len() * 2 < declared.len() {
+            lists += 1;
+            complaints.extend(missing.iter().map(|name| format!("src/{}: what is {name} for?", source.path)));
+        }
+    }
+    assert!(lists > 4, "the lists were found: {lists}");
+    complain("A list of modules has all of them", &complaints);
+}
+
 /// The types that a file defines, including those of its tests.
 fn types_defined(code: &str) -> Vec<&str> {
     let mut names = Vec::new();
