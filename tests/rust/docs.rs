@@ -358,6 +358,9 @@ fn every_name_of_the_library_is_in_its_header() {
         }
     }
     assert!(unknown.is_empty(), "names that are not in the header:\n  {}", unknown.join("\n  "));
+    let is_named = |name: &&&str| texts.iter().any(|(_, text)| text.contains(**name));
+    let unused: Vec<_> = NOT_OF_THE_HEADER.iter().filter(|name| !is_named(name)).collect();
+    assert!(unused.is_empty(), "not named any more: {unused:?}");
 }
 
 /// Variables of the environment and of the build.
@@ -564,6 +567,42 @@ fn every_page_of_the_manual_is_listed() {
             assert!(contents.lines().any(|line| line == name), "docs/index.md: {name} is not in the contents");
         }
     }
+}
+
+/// The list of settings says what each does; this page, when to change it.
+#[test]
+fn every_setting_is_in_the_page_about_tuning() {
+    let page = fs::read_to_string(here().join("docs/TUNING.md")).expect("the file exists");
+    let missing: Vec<String> = settings().into_iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "docs/TUNING.md does not say when to change {missing:?}");
+}
+
+/// Each file that names the version is in the first step of a release. Generated files and lock files follow the others.
+#[test]
+fn every_file_with_the_version_is_in_the_steps_of_a_release() {
+    let steps = fs::read_to_string(here().join("packaging/PUBLISH.md")).expect("the file exists");
+    let (_, steps) = steps.split_once("1. The version").expect("the first step is about the version");
+    let step = steps.split("\n2. ").next().unwrap_or_default();
+    let (mut folders, mut found) = (vec![here().to_owned()], 0);
+    while let Some(folder) = folders.pop() {
+        for path in list(&folder) {
+            let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
+            if path.is_dir() {
+                let is_built = ["target", "build", "dist", "node_modules"].contains(&name.as_str()) || name.starts_with('.');
+                folders.extend(Some(path).filter(|_| !is_built));
+                continue;
+            }
+            let Ok(text) = fs::read_to_string(&path) else { continue };
+            let is_generated = name.ends_with(".lock") || text.lines().take(5).any(|line| line.contains("enerated from api/api.json"));
+            if is_generated || !text.contains(env!("CARGO_PKG_VERSION")) {
+                continue;
+            }
+            let path = path.strip_prefix(here()).expect("the file is in the repository").to_string_lossy().into_owned();
+            assert!(step.contains(&format!("`{path}`")), "packaging/PUBLISH.md, step 1: {path} names the version");
+            found += 1;
+        }
+    }
+    assert!(found > 5, "the files were read: {found}");
 }
 
 #[test]
