@@ -21,7 +21,7 @@ pub enum State {
 pub use State::*;
 
 pub const WAITING: [State; 3] = [Deferred, Queued, Backoff];
-pub const ALL: [State; 9] = [Absent, Deferred, Queued, Running, Overtaken, Unwanted, Backoff, OvertakenBackoff, Ended];
+pub const ALL: [State; Ended as usize + 1] = [Absent, Deferred, Queued, Running, Overtaken, Unwanted, Backoff, OvertakenBackoff, Ended];
 
 /// A harness in which the flight of `k` is in some state. There are two slots, requests of one key, two places of which a fetch may hold
 /// one, and one retry after 100 ms. Request 0 is with the provider all the time.
