@@ -10,7 +10,8 @@ use kvlight::task::{Cancel, Source};
 use std::fs;
 
 /// The sets, by the beginning of their constants' names. A constant belongs to the set with the longest beginning.
-const SETS: &[&str] = &["BREAKER", "BREAKER_FORCE", "CANCEL", "CAUSE", "COUNT", "ERROR_F", "EVENT", "L2", "L2_F", "L2_TTL", "PUT_F", "SOURCE"];
+const SETS: &[&str] =
+    &["BREAKER", "BREAKER_FORCE", "CANCEL", "CAUSE", "COUNT", "ERROR_F", "EVENT", "L2", "L2_F", "L2_TTL", "PUT_F", "SOURCE"];
 
 /// How a place writes a member.
 #[derive(Clone, Copy)]
@@ -80,7 +81,12 @@ const PLACES: &[Place] = &[
     ("PUT_F", &["bindings/php/src/Library.php"], Constant, &[]),
     ("PUT_F", &["bindings/python/native/store.c"], Constant, &[]),
     ("PUT_F", &["bindings/ruby/lib/kvlight/settings.rb"], Constant, &[]),
-    ("PUT_F", &["bindings/swift/Sources/KVLight/Core/CacheHandle.swift", "bindings/swift/Sources/KVLight/MemoryCache.swift"], Constant, &[]),
+    (
+        "PUT_F",
+        &["bindings/swift/Sources/KVLight/Core/CacheHandle.swift", "bindings/swift/Sources/KVLight/MemoryCache.swift"],
+        Constant,
+        &["KEEP_TTL"],
+    ),
     ("PUT_F", &["include/kvlight.hpp"], Constant, &[]),
     // The state of the circuit breaker, and what can be forced.
     ("BREAKER", &["bindings/csharp/src/Tasks.cs"], Constant, &[]),
@@ -138,7 +144,9 @@ fn text_of(path: &str) -> String {
 
 /// The members of a set without its beginning, and their numbers.
 fn members(api: &Api, set: &str) -> Vec<(String, i64)> {
-    let of = |name: &str| SETS.iter().filter(|set| name.strip_prefix(**set).is_some_and(|rest| rest.starts_with('_'))).max_by_key(|set| set.len());
+    let of = |name: &str| {
+        SETS.iter().filter(|set| name.strip_prefix(**set).is_some_and(|rest| rest.starts_with('_'))).max_by_key(|set| set.len())
+    };
     let constants = api.constants().filter(|constant| of(constant.name()) == Some(&set));
     constants.map(|constant| (constant.name()[set.len() + 1..].to_owned(), constant.number("value"))).collect()
 }
@@ -288,4 +296,47 @@ fn the_numbers_of_libkvlight_redis_are_those_of_the_header() {
         assert!(text.contains(&kind), "redis/src/kvlight.rs: {kind}");
     }
     assert!(compared > 10, "the numbers were read: {compared}");
+}
+
+/// The names in the first column of a table of redis/include/kvlight_redis.h.
+fn names_in_header_of_redis(table: &str) -> Vec<String> {
+    let header = text_of("redis/include/kvlight_redis.h");
+    let (_, rows) = header.split_once(table).unwrap_or_else(|| panic!("kvlight_redis.h has the table {table}"));
+    let rows = rows.lines().skip(2).map_while(|line| line.trim_start().strip_prefix("* | ")?.split(" | ").next());
+    rows.flat_map(|names| names.split(", ")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_options_of_the_url_are_those_of_the_header() {
+    let (settings, options) = (text_of("redis/src/settings.rs"), names_in_header_of_redis("| option | default | meaning |"));
+    assert!(options.len() > 10, "the options were read: {options:?}");
+    let (_, list) = settings.split_once("The options are ").expect("the error lists the options");
+    let list = list.split(".\"").next().unwrap_or_default().replace('\\', " ");
+    let listed: Vec<&str> = list.split([',', ' ', '\n']).filter(|word| !word.is_empty() && *word != "and").collect();
+    let mut wanted = options.clone();
+    wanted.sort();
+    assert_eq!(wanted, std::collections::BTreeSet::from_iter(listed).into_iter().collect::<Vec<_>>(), "the options that the error lists");
+    for option in &options {
+        assert!(settings.contains(&format!("\"{option}\"")), "redis/src/settings.rs reads {option}");
+    }
+    let read = settings.lines().filter_map(|line| line.trim_start().strip_prefix('"')?.split_once("\" =>").map(|(name, _)| name));
+    for option in read.filter(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_')) {
+        let is_value = ["clear", "trust"].contains(&option);
+        assert!(is_value || options.iter().any(|known| known == option), "kvlight_redis.h has the option {option}");
+    }
+}
+
+#[test]
+fn the_members_of_the_state_of_redis_are_those_of_the_header() {
+    let (shared, members) = (text_of("redis/src/shared.rs"), names_in_header_of_redis("| member | meaning |"));
+    let (_, describe) = shared.split_once("fn describe").expect("shared.rs has describe");
+    let describe = describe.split("\n    }\n").next().unwrap_or_default().replace('\\', "");
+    assert!(members.len() > 5, "the members were read: {members:?}");
+    for member in &members {
+        assert!(describe.contains(&format!("\"{member}\"")), "redis/src/shared.rs describes {member}");
+    }
+    let counters = describe.split("(\"").skip(1).filter_map(|rest| rest.split('"').next());
+    for counter in counters.filter(|counter| *counter != "null" && counter.chars().all(|c| c.is_ascii_lowercase())) {
+        assert!(members.iter().any(|member| member == counter), "kvlight_redis.h has the member {counter}");
+    }
 }
