@@ -414,19 +414,19 @@ impl State {
 }
 
 /// The number of states, or a wrong one.
-fn explore(world: World, broken: Option<Broken>) -> Result<usize, Wrong> {
+fn explore(world: World, broken: Option<Broken>) -> Result<usize, Box<Wrong>> {
     let mut todo = State::firsts(world, broken);
     let mut seen: HashSet<State> = todo.iter().cloned().collect();
     while let Some(state) = todo.pop() {
         if state.is_idle() && state.keeps_an_old_value() {
-            return Err(Wrong::OldValue(state));
+            return Err(Box::new(Wrong::OldValue(state)));
         }
         if state.fetches.contains(&Fetch::Failed) {
-            return Err(Wrong::FailedFetch(state));
+            return Err(Box::new(Wrong::FailedFetch(state)));
         }
         let next = state.next(world, broken);
         if next.is_empty() && !state.is_idle() {
-            return Err(Wrong::Stuck(state));
+            return Err(Box::new(Wrong::Stuck(state)));
         }
         todo.extend(next.into_iter().filter(|next| seen.insert(next.clone())));
     }
