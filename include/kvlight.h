@@ -633,41 +633,41 @@ typedef struct kvl_stats_t {
     uint64_t misses;
     /** Lookups whose key the validator refused. */
     uint64_t invalid_keys;
-    /** Values that were stored, including those that replaced an older value. */
+    /** Entries that were stored, including those that replaced an older value. */
     uint64_t inserts;
     /** Inserts that replaced an older value. */
     uint64_t replacements;
-    /** Values that expired. */
+    /** Entries that expired. */
     uint64_t removed_expired;
-    /** Values that were evicted because the store had too many entries. */
+    /** Entries that were evicted because the store had too many entries. */
     uint64_t removed_capacity;
-    /** Values that were evicted because the store's total cost was too high. */
+    /** Entries that were evicted because the store's total cost was too high. */
     uint64_t removed_cost;
-    /** Values that were replaced by another value for their key. */
+    /** Entries that were replaced by another value for their key. */
     uint64_t removed_replaced;
-    /** Values that the program removed by key. */
+    /** Entries that the program removed by key. */
     uint64_t removed_removed;
-    /** Values that were removed by a clear. */
+    /** Entries that were removed by a clear. */
     uint64_t removed_cleared;
-    /** Values that were removed by a trim or a resize. */
+    /** Entries that were removed by a trim or a resize. */
     uint64_t removed_trimmed;
-    /** Values that were not stored. */
+    /** Entries that were not stored. */
     uint64_t removed_refused;
-    /** The cost of the values that expired, in bytes. */
+    /** The cost of the entries that expired, in bytes. */
     uint64_t removed_cost_expired;
-    /** The cost of the values evicted because there were too many entries, in bytes. */
+    /** The cost of the entries evicted because there were too many entries, in bytes. */
     uint64_t removed_cost_capacity;
-    /** The cost of the values evicted because the total cost was too high, in bytes. */
+    /** The cost of the entries evicted because the total cost was too high, in bytes. */
     uint64_t removed_cost_cost;
-    /** The cost of the values that were replaced, in bytes. */
+    /** The cost of the entries that were replaced, in bytes. */
     uint64_t removed_cost_replaced;
-    /** The cost of the values that the program removed by key, in bytes. */
+    /** The cost of the entries that the program removed by key, in bytes. */
     uint64_t removed_cost_removed;
-    /** The cost of the values removed by a clear, in bytes. */
+    /** The cost of the entries removed by a clear, in bytes. */
     uint64_t removed_cost_cleared;
-    /** The cost of the values removed by a trim or a resize, in bytes. */
+    /** The cost of the entries removed by a trim or a resize, in bytes. */
     uint64_t removed_cost_trimmed;
-    /** The cost of the values that were not stored, in bytes. */
+    /** The cost of the entries that were not stored, in bytes. */
     uint64_t removed_cost_refused;
     /** Misses that started a load. */
     uint64_t misses_started;
@@ -729,11 +729,11 @@ typedef struct kvl_stats_t {
     uint64_t abandoned;
     /** Now: entries that have left the store and wait for the removal listener or for their destructors. */
     uint64_t pending_removals;
-    /** Now: the cost of these entries, in bytes. */
+    /** Now: the cost of the entries that wait for the removal listener or for their destructors, in bytes. */
     uint64_t pending_removals_cost;
     /** Times that a request waited for rate.requests_per_s while a slot was free. */
     uint64_t rate_waits;
-    /** The total length of these waits, in microseconds. */
+    /** How long requests waited for rate.requests_per_s while a slot was free, in microseconds. */
     uint64_t rate_waited_us;
     /** Now: the state of the circuit breaker, KVL_BREAKER_*. */
     uint64_t breaker_state;
@@ -759,17 +759,17 @@ typedef struct kvl_stats_t {
     uint64_t refreshes_failed;
     /** Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed. */
     uint64_t refreshes_dropped;
-    /** Requests that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile). */
+    /** Hedge requests: those that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile). */
     uint64_t hedges_started;
-    /** Such requests that answered a key first, or took over a key that the other request failed. */
+    /** Hedge requests that answered a key first, or took over a key that failed in the other request. */
     uint64_t hedges_won;
-    /** Such requests that ended without doing either. */
+    /** Hedge requests that neither answered a key first nor took one over. */
     uint64_t hedges_lost;
     /** Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive. */
     uint64_t concurrency_limit;
-    /** Values that were removed by a tag. */
+    /** Entries that were removed by a tag. */
     uint64_t removed_tag;
-    /** The cost of the values removed by a tag, in bytes. */
+    /** The cost of the entries removed by a tag, in bytes. */
     uint64_t removed_cost_tag;
     /** Keys that were looked up in the second tier and found. */
     uint64_t l2_hits;

@@ -15,41 +15,41 @@ type Stats struct {
 	Misses uint64
 	// Lookups whose key the validator refused.
 	InvalidKeys uint64
-	// Values that were stored, including those that replaced an older value.
+	// Entries that were stored, including those that replaced an older value.
 	Inserts uint64
 	// Inserts that replaced an older value.
 	Replacements uint64
-	// Values that expired.
+	// Entries that expired.
 	RemovedExpired uint64
-	// Values that were evicted because the store had too many entries.
+	// Entries that were evicted because the store had too many entries.
 	RemovedCapacity uint64
-	// Values that were evicted because the store's total cost was too high.
+	// Entries that were evicted because the store's total cost was too high.
 	RemovedCost uint64
-	// Values that were replaced by another value for their key.
+	// Entries that were replaced by another value for their key.
 	RemovedReplaced uint64
-	// Values that the program removed by key.
+	// Entries that the program removed by key.
 	RemovedRemoved uint64
-	// Values that were removed by a clear.
+	// Entries that were removed by a clear.
 	RemovedCleared uint64
-	// Values that were removed by a trim or a resize.
+	// Entries that were removed by a trim or a resize.
 	RemovedTrimmed uint64
-	// Values that were not stored.
+	// Entries that were not stored.
 	RemovedRefused uint64
-	// The cost of the values that expired, in bytes.
+	// The cost of the entries that expired, in bytes.
 	RemovedCostExpired uint64
-	// The cost of the values evicted because there were too many entries, in bytes.
+	// The cost of the entries evicted because there were too many entries, in bytes.
 	RemovedCostCapacity uint64
-	// The cost of the values evicted because the total cost was too high, in bytes.
+	// The cost of the entries evicted because the total cost was too high, in bytes.
 	RemovedCostCost uint64
-	// The cost of the values that were replaced, in bytes.
+	// The cost of the entries that were replaced, in bytes.
 	RemovedCostReplaced uint64
-	// The cost of the values that the program removed by key, in bytes.
+	// The cost of the entries that the program removed by key, in bytes.
 	RemovedCostRemoved uint64
-	// The cost of the values removed by a clear, in bytes.
+	// The cost of the entries removed by a clear, in bytes.
 	RemovedCostCleared uint64
-	// The cost of the values removed by a trim or a resize, in bytes.
+	// The cost of the entries removed by a trim or a resize, in bytes.
 	RemovedCostTrimmed uint64
-	// The cost of the values that were not stored, in bytes.
+	// The cost of the entries that were not stored, in bytes.
 	RemovedCostRefused uint64
 	// Misses that started a load.
 	MissesStarted uint64
@@ -111,11 +111,11 @@ type Stats struct {
 	Abandoned uint64
 	// Now: entries that have left the store and wait for the removal listener or for their destructors.
 	PendingRemovals uint64
-	// Now: the cost of these entries, in bytes.
+	// Now: the cost of the entries that wait for the removal listener or for their destructors, in bytes.
 	PendingRemovalsCost uint64
 	// Times that a request waited for rate.requests_per_s while a slot was free.
 	RateWaits uint64
-	// The total length of these waits, in microseconds.
+	// How long requests waited for rate.requests_per_s while a slot was free, in microseconds.
 	RateWaitedUs uint64
 	// Now: the state of the circuit breaker, KVL_BREAKER_*.
 	BreakerState uint64
@@ -141,17 +141,17 @@ type Stats struct {
 	RefreshesFailed uint64
 	// Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
 	RefreshesDropped uint64
-	// Requests that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
+	// Hedge requests: those that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
 	HedgesStarted uint64
-	// Such requests that answered a key first, or took over a key that the other request failed.
+	// Hedge requests that answered a key first, or took over a key that failed in the other request.
 	HedgesWon uint64
-	// Such requests that ended without doing either.
+	// Hedge requests that neither answered a key first nor took one over.
 	HedgesLost uint64
 	// Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.
 	ConcurrencyLimit uint64
-	// Values that were removed by a tag.
+	// Entries that were removed by a tag.
 	RemovedTag uint64
-	// The cost of the values removed by a tag, in bytes.
+	// The cost of the entries removed by a tag, in bytes.
 	RemovedCostTag uint64
 	// Keys that were looked up in the second tier and found.
 	L2Hits uint64

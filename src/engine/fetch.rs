@@ -8,7 +8,7 @@ use super::fetch_steps::{LongCall, is_long};
 use super::host::{Receiver, Results};
 use super::joined::Joiner;
 use super::transition::{EngineContext, EngineHost, EngineTable, outcome_of};
-use crate::base::config::{BACKGROUND, BatchMode, FetchSettings, ReadMode};
+use crate::base::config::{BACKGROUND, BatchMode, FetchSettings};
 use crate::base::key::KEY_MAX;
 use crate::base::sync::{Condvar, Mutex, linger, wait};
 use crate::base::{CallKeys, Error, Key, Moment, Now, Object, PackedKeys, Status};
@@ -259,7 +259,7 @@ impl Core {
             self.store.count_invalid_key();
             return Probe::Settled(Outcome::bare(Verdict::InvalidKey));
         }
-        if settings.read != ReadMode::Refresh
+        if settings.read.reads_store()
             && let Some(hit) = probe()
         {
             return Probe::Settled(outcome(hit));
@@ -393,7 +393,7 @@ impl Core {
     /// Reloads `keys`, or joins their loads in progress. Delivers nothing.
     pub fn refresh<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone, settings: &Arc<FetchSettings>) -> Result<(), Status> {
         // A refresh loads and stores; options that forbid either contradict it.
-        if matches!(settings.read, ReadMode::CacheOnly | ReadMode::NoStore) {
+        if !settings.read.loads() || !settings.read.stores() {
             return Err(Status::ERR_INVALID_ARG);
         }
         self.check_open()?;
@@ -424,7 +424,8 @@ impl Core {
     /// Refreshes `key`, whose entry was used shortly before it expires, in the background. Joins a load of it that is in progress; does
     /// nothing if the queue has no place (rule R05) or the engine is closing.
     pub(super) fn refresh_ahead(&self, key: &[u8]) {
-        if matches!(self.refresh_settings().read, ReadMode::CacheOnly | ReadMode::NoStore) {
+        let read = self.refresh_settings().read;
+        if !read.loads() || !read.stores() {
             // With these settings, nothing is loaded, or nothing is stored.
             return;
         }

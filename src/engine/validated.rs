@@ -1,4 +1,4 @@
-//! Lookups by which the validator is called and no other host code.
+//! Lookups that run no host code except the validator.
 
 use super::Core;
 use crate::base::hint::rarely;
@@ -14,7 +14,7 @@ impl Core {
         self.only_validates && !self.life.is_over()
     }
 
-    /// A lookup by which the validator is called and no other host code. Does not panic, and so needs no guard. `see` runs under a lock: it
+    /// A lookup that runs no host code except the validator. Does not panic, and so needs no guard. `see` runs under a lock: it
     /// may copy bytes and do nothing else. `thread` is the state of the current thread.
     #[inline(always)]
     pub fn look_up_validated(&self, thread: &ThreadState, key: &[u8], see: impl FnOnce(&Answer) -> Status) -> Status {

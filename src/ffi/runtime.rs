@@ -10,7 +10,7 @@ use crate::runtime::threads::STACK_BYTES;
 use crate::runtime::{NoThread, Runtime};
 use std::sync::Arc;
 
-/// The target of a runtime handle. Configurations and engines hold the runtime itself, which may end before them.
+/// The target of a runtime handle. Configurations and engines hold the runtime itself; it may end before a configuration, or an engine that has ended.
 pub(crate) struct RuntimeHandle {
     generation: Generation,
     runtime: Arc<Runtime>,

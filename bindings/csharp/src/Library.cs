@@ -53,7 +53,7 @@ namespace Kvlight
                 Bind(library, path);
                 return path;
             }
-            throw new DllNotFoundException($"kvlight: no library found; tried {string.Join(", ", tried)}; KVL_LIBRARY names one");
+            throw new DllNotFoundException($"kvlight: no library found; tried {string.Join(", ", tried)}; set KVL_LIBRARY to its path");
         }
 
         /// <summary>Where to look for the library: the named file; otherwise the folders of a NuGet package, the system's, and that of a
@@ -94,7 +94,7 @@ namespace Kvlight
 
         private static void Bind(IntPtr library, string path)
         {
-            // The version is checked before all functions are bound, since another version may lack some of them.
+            // The version is checked before the other functions are bound, since another version may lack some of them.
             IntPtr number = Symbol(library, "kvl_version_number");
             if (number == IntPtr.Zero)
                 throw new DllNotFoundException($"kvlight: {path} is not kvlight: it has no kvl_version_number");
@@ -150,7 +150,7 @@ namespace Kvlight
             }
             // RTLD_NOW, and RTLD_LOCAL: it is 0 on Linux, and 4 on macOS, where 0 would mean RTLD_GLOBAL.
             int nowAndLocal = IsMac ? 2 | 4 : 2;
-            dlerror(); // The runtime binds this function at its first call, which discards any earlier error.
+            dlerror(); // Bound here: binding it after dlopen would discard the error of that.
             IntPtr opened = dlopen(path, nowAndLocal);
             if (opened == IntPtr.Zero)
             {

@@ -53,7 +53,7 @@ namespace Kvlight
                 if (!isSettled)
                     return;
             }
-            made.Dispose(); // The fetch had settled before the callback was registered.
+            made.Dispose(); // The fetch settled before `registration` was set, so Release did not dispose it.
         }
 
         /// <summary>Releases the handle of a fetch that has received its last result, or was not accepted.</summary>
@@ -176,14 +176,14 @@ namespace Kvlight
         private Exception failure;
         private CancellationToken cancellation;
         private volatile bool isCancelled;
-        private readonly Serial order;
+        private readonly Serial deliveries;
 
         internal PendingEach(Engine engine, object owner, IReadOnlyList<K> keys, Action<Result<K, V>> consumer)
             : base(engine, owner)
         {
             this.keys = keys;
             this.consumer = consumer;
-            order = new Serial(engine.Report);
+            deliveries = new Serial(engine.Report);
         }
 
         /// <summary>Only notes the cancellation: the results of the remaining keys still follow.</summary>
@@ -203,14 +203,14 @@ namespace Kvlight
             try
             {
                 Result<K, V> read = Outcome.Read<K, V>(Engine.Objects, result, keys[index]);
-                order.Run(() => consumer(read));
+                deliveries.Run(() => consumer(read));
             }
             catch (Exception e)
             {
                 failure = e;
             }
             if (isLast)
-                order.Run(() => End(Settle));
+                deliveries.Run(() => End(Settle));
         }
 
         private void Settle()

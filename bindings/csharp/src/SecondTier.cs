@@ -12,8 +12,8 @@ namespace Kvlight
         /// <summary>Whether Fill stores an entry only if its token still belongs to the key.</summary>
         bool IsConditional { get; }
 
-        /// <summary>Whether Read grants a lease (a token) for a key without an entry, to one reader at a time. With both, no older load ever replaces
-        /// a newer write, in whichever process.</summary>
+        /// <summary>Whether Read grants a lease (a token) for a key without an entry, to one reader at a time. If IsConditional is true too, no older
+        /// load ever replaces a newer write, in whichever process.</summary>
         bool GrantsLeases { get; }
 
         /// <summary>Looks keys up.</summary>
@@ -68,7 +68,7 @@ namespace Kvlight
         /// <summary>The key.</summary>
         public byte[] Key { get; }
 
-        /// <summary>To be stored as it is, and to be returned by TierFound.Hit.</summary>
+        /// <summary>To be stored unchanged, and passed to TierFound.Hit when the key is read.</summary>
         public byte[] Data { get; }
 
         /// <summary>Its TTL from now on, in milliseconds; -1: it does not expire.</summary>

@@ -32,58 +32,58 @@ namespace Kvlight
         /// <summary>Lookups whose key the validator refused.</summary>
         public long InvalidKeys => numbers[6];
 
-        /// <summary>Values that were stored, including those that replaced an older value.</summary>
+        /// <summary>Entries that were stored, including those that replaced an older value.</summary>
         public long Inserts => numbers[7];
 
         /// <summary>Inserts that replaced an older value.</summary>
         public long Replacements => numbers[8];
 
-        /// <summary>Values that expired.</summary>
+        /// <summary>Entries that expired.</summary>
         public long RemovedExpired => numbers[9];
 
-        /// <summary>Values that were evicted because the store had too many entries.</summary>
+        /// <summary>Entries that were evicted because the store had too many entries.</summary>
         public long RemovedCapacity => numbers[10];
 
-        /// <summary>Values that were evicted because the store's total cost was too high.</summary>
+        /// <summary>Entries that were evicted because the store's total cost was too high.</summary>
         public long RemovedCost => numbers[11];
 
-        /// <summary>Values that were replaced by another value for their key.</summary>
+        /// <summary>Entries that were replaced by another value for their key.</summary>
         public long RemovedReplaced => numbers[12];
 
-        /// <summary>Values that the program removed by key.</summary>
+        /// <summary>Entries that the program removed by key.</summary>
         public long RemovedRemoved => numbers[13];
 
-        /// <summary>Values that were removed by a clear.</summary>
+        /// <summary>Entries that were removed by a clear.</summary>
         public long RemovedCleared => numbers[14];
 
-        /// <summary>Values that were removed by a trim or a resize.</summary>
+        /// <summary>Entries that were removed by a trim or a resize.</summary>
         public long RemovedTrimmed => numbers[15];
 
-        /// <summary>Values that were not stored.</summary>
+        /// <summary>Entries that were not stored.</summary>
         public long RemovedRefused => numbers[16];
 
-        /// <summary>The cost of the values that expired, in bytes.</summary>
+        /// <summary>The cost of the entries that expired, in bytes.</summary>
         public long RemovedCostExpired => numbers[17];
 
-        /// <summary>The cost of the values evicted because there were too many entries, in bytes.</summary>
+        /// <summary>The cost of the entries evicted because there were too many entries, in bytes.</summary>
         public long RemovedCostCapacity => numbers[18];
 
-        /// <summary>The cost of the values evicted because the total cost was too high, in bytes.</summary>
+        /// <summary>The cost of the entries evicted because the total cost was too high, in bytes.</summary>
         public long RemovedCostCost => numbers[19];
 
-        /// <summary>The cost of the values that were replaced, in bytes.</summary>
+        /// <summary>The cost of the entries that were replaced, in bytes.</summary>
         public long RemovedCostReplaced => numbers[20];
 
-        /// <summary>The cost of the values that the program removed by key, in bytes.</summary>
+        /// <summary>The cost of the entries that the program removed by key, in bytes.</summary>
         public long RemovedCostRemoved => numbers[21];
 
-        /// <summary>The cost of the values removed by a clear, in bytes.</summary>
+        /// <summary>The cost of the entries removed by a clear, in bytes.</summary>
         public long RemovedCostCleared => numbers[22];
 
-        /// <summary>The cost of the values removed by a trim or a resize, in bytes.</summary>
+        /// <summary>The cost of the entries removed by a trim or a resize, in bytes.</summary>
         public long RemovedCostTrimmed => numbers[23];
 
-        /// <summary>The cost of the values that were not stored, in bytes.</summary>
+        /// <summary>The cost of the entries that were not stored, in bytes.</summary>
         public long RemovedCostRefused => numbers[24];
 
         /// <summary>Misses that started a load.</summary>
@@ -176,13 +176,13 @@ namespace Kvlight
         /// <summary>Now: entries that have left the store and wait for the removal listener or for their destructors.</summary>
         public long PendingRemovals => numbers[54];
 
-        /// <summary>Now: the cost of these entries, in bytes.</summary>
+        /// <summary>Now: the cost of the entries that wait for the removal listener or for their destructors, in bytes.</summary>
         public long PendingRemovalsCost => numbers[55];
 
         /// <summary>Times that a request waited for rate.requests_per_s while a slot was free.</summary>
         public long RateWaits => numbers[56];
 
-        /// <summary>The total length of these waits, in microseconds.</summary>
+        /// <summary>How long requests waited for rate.requests_per_s while a slot was free, in microseconds.</summary>
         public long RateWaitedUs => numbers[57];
 
         /// <summary>Now: the state of the circuit breaker, KVL_BREAKER_*.</summary>
@@ -221,22 +221,22 @@ namespace Kvlight
         /// <summary>Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.</summary>
         public long RefreshesDropped => numbers[69];
 
-        /// <summary>Requests that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).</summary>
+        /// <summary>Hedge requests: those that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).</summary>
         public long HedgesStarted => numbers[70];
 
-        /// <summary>Such requests that answered a key first, or took over a key that the other request failed.</summary>
+        /// <summary>Hedge requests that answered a key first, or took over a key that failed in the other request.</summary>
         public long HedgesWon => numbers[71];
 
-        /// <summary>Such requests that ended without doing either.</summary>
+        /// <summary>Hedge requests that neither answered a key first nor took one over.</summary>
         public long HedgesLost => numbers[72];
 
         /// <summary>Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.</summary>
         public long ConcurrencyLimit => numbers[73];
 
-        /// <summary>Values that were removed by a tag.</summary>
+        /// <summary>Entries that were removed by a tag.</summary>
         public long RemovedTag => numbers[74];
 
-        /// <summary>The cost of the values removed by a tag, in bytes.</summary>
+        /// <summary>The cost of the entries removed by a tag, in bytes.</summary>
         public long RemovedCostTag => numbers[75];
 
         /// <summary>Keys that were looked up in the second tier and found.</summary>

@@ -215,7 +215,7 @@ namespace Kvlight
         public void TrimTo(long entries) => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_trim_to(cache, entries)));
 
         /// <summary>Changes the limits, and evicts what is beyond them.</summary>
-        /// <param name="capacity">The most entries.</param>
+        /// <param name="capacity">The maximum number of entries.</param>
         /// <param name="costLimit">The highest total cost in bytes; -1: without a limit.</param>
         public void Resize(long capacity, long costLimit = -1) => OnCache(cache => KvlightException.Check(NativeApi.kvl_cache_resize(cache, capacity, costLimit)));
 
@@ -314,9 +314,9 @@ namespace Kvlight
         public void ResetStats() => OnCache(cache => KvlightException.Check(Engine.Tasks == IntPtr.Zero
             ? NativeApi.kvl_cache_stats_reset(cache) : NativeApi.kvl_tasks_stats_reset(Engine.Tasks)));
 
-        /// <summary>Closes it, and waits until all is freed; by then Dropped and Removed were called with all values, except for those that their
-        /// descriptions name. Fetches in progress end with Status.ErrClosed. May be called again, and by a function of the program: it then does not
-        /// wait if the end itself waits for that function.</summary>
+        /// <summary>Closes it, and waits until all is freed; by then Dropped and Removed have been called for every value, with the exceptions
+        /// that their descriptions name. Fetches in progress end with Status.ErrClosed. May be called again, and by a function of the program: it does not
+        /// wait where it would be waiting for that very function to return.</summary>
         public void Dispose()
         {
             Engine.Close(0);
@@ -361,7 +361,7 @@ namespace Kvlight
             GC.KeepAlive(this);
         }
 
-        /// <summary>Looks a key up; returns the status. A fetch that follows counts a miss.</summary>
+        /// <summary>Looks a key up; returns the status. With isForFetch a miss is not counted: the fetch that follows counts it.</summary>
         internal int Find(byte[] key, bool isForFetch, out object value)
         {
             IntPtr found;

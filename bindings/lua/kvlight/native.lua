@@ -619,24 +619,24 @@ native.statistics = {
   "null_hits", -- Lookups that found a null: the key is known to be absent.
   "misses", -- Lookups that found nothing.
   "invalid_keys", -- Lookups whose key the validator refused.
-  "inserts", -- Values that were stored, including those that replaced an older value.
+  "inserts", -- Entries that were stored, including those that replaced an older value.
   "replacements", -- Inserts that replaced an older value.
-  "removed_expired", -- Values that expired.
-  "removed_capacity", -- Values that were evicted because the store had too many entries.
-  "removed_cost", -- Values that were evicted because the store's total cost was too high.
-  "removed_replaced", -- Values that were replaced by another value for their key.
-  "removed_removed", -- Values that the program removed by key.
-  "removed_cleared", -- Values that were removed by a clear.
-  "removed_trimmed", -- Values that were removed by a trim or a resize.
-  "removed_refused", -- Values that were not stored.
-  "removed_cost_expired", -- The cost of the values that expired, in bytes.
-  "removed_cost_capacity", -- The cost of the values evicted because there were too many entries, in bytes.
-  "removed_cost_cost", -- The cost of the values evicted because the total cost was too high, in bytes.
-  "removed_cost_replaced", -- The cost of the values that were replaced, in bytes.
-  "removed_cost_removed", -- The cost of the values that the program removed by key, in bytes.
-  "removed_cost_cleared", -- The cost of the values removed by a clear, in bytes.
-  "removed_cost_trimmed", -- The cost of the values removed by a trim or a resize, in bytes.
-  "removed_cost_refused", -- The cost of the values that were not stored, in bytes.
+  "removed_expired", -- Entries that expired.
+  "removed_capacity", -- Entries that were evicted because the store had too many entries.
+  "removed_cost", -- Entries that were evicted because the store's total cost was too high.
+  "removed_replaced", -- Entries that were replaced by another value for their key.
+  "removed_removed", -- Entries that the program removed by key.
+  "removed_cleared", -- Entries that were removed by a clear.
+  "removed_trimmed", -- Entries that were removed by a trim or a resize.
+  "removed_refused", -- Entries that were not stored.
+  "removed_cost_expired", -- The cost of the entries that expired, in bytes.
+  "removed_cost_capacity", -- The cost of the entries evicted because there were too many entries, in bytes.
+  "removed_cost_cost", -- The cost of the entries evicted because the total cost was too high, in bytes.
+  "removed_cost_replaced", -- The cost of the entries that were replaced, in bytes.
+  "removed_cost_removed", -- The cost of the entries that the program removed by key, in bytes.
+  "removed_cost_cleared", -- The cost of the entries removed by a clear, in bytes.
+  "removed_cost_trimmed", -- The cost of the entries removed by a trim or a resize, in bytes.
+  "removed_cost_refused", -- The cost of the entries that were not stored, in bytes.
   "misses_started", -- Misses that started a load.
   "misses_joined", -- Misses that joined a running load.
   "misses_cache_only", -- Misses of fetches that never load (read is cache_only).
@@ -667,9 +667,9 @@ native.statistics = {
   "in_flight", -- Now: loads that have started and not ended, including those in the queue.
   "abandoned", -- Now: requests that timed out and are still with the provider.
   "pending_removals", -- Now: entries that have left the store and wait for the removal listener or for their destructors.
-  "pending_removals_cost", -- Now: the cost of these entries, in bytes.
+  "pending_removals_cost", -- Now: the cost of the entries that wait for the removal listener or for their destructors, in bytes.
   "rate_waits", -- Times that a request waited for rate.requests_per_s while a slot was free.
-  "rate_waited_us", -- The total length of these waits, in microseconds.
+  "rate_waited_us", -- How long requests waited for rate.requests_per_s while a slot was free, in microseconds.
   "breaker_state", -- Now: the state of the circuit breaker, KVL_BREAKER_*.
   "breaker_opened", -- Times that the circuit breaker opened.
   "breaker_refused", -- Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
@@ -682,12 +682,12 @@ native.statistics = {
   "refreshes_succeeded", -- Refreshes ahead that ended with a value or a null.
   "refreshes_failed", -- Refreshes ahead that ended with an error.
   "refreshes_dropped", -- Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
-  "hedges_started", -- Requests that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
-  "hedges_won", -- Such requests that answered a key first, or took over a key that the other request failed.
-  "hedges_lost", -- Such requests that ended without doing either.
+  "hedges_started", -- Hedge requests: those that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
+  "hedges_won", -- Hedge requests that answered a key first, or took over a key that failed in the other request.
+  "hedges_lost", -- Hedge requests that neither answered a key first nor took one over.
   "concurrency_limit", -- Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.
-  "removed_tag", -- Values that were removed by a tag.
-  "removed_cost_tag", -- The cost of the values removed by a tag, in bytes.
+  "removed_tag", -- Entries that were removed by a tag.
+  "removed_cost_tag", -- The cost of the entries removed by a tag, in bytes.
   "l2_hits", -- Keys that were looked up in the second tier and found.
   "l2_misses", -- Keys that were looked up in the second tier and not found.
   "l2_damaged", -- Keys whose entry in the second tier could not be read or had expired.

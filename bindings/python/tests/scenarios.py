@@ -194,7 +194,7 @@ async def object_value(_: Provider) -> None:
         del same
         await tasks.fetch("two")
         assert tasks.remove("one") and not tasks.remove("one")
-        await tasks.fetch("three")  # lets the loop run, which releases the object
+        await tasks.fetch("three")  # lets the loop run, so that the library drops its reference
         gc.collect()
         assert ended == []  # the program still holds it
         del one

@@ -19,7 +19,7 @@ Found = Union[kvlight.Hit, kvlight.Vacant, kvlight.Leased]
 
 
 class Memory(kvlight.SecondTier):
-    """A store in memory that grants leases and compares."""
+    """A store in memory that grants leases and compares tokens."""
 
     is_conditional = grants_leases = True
 
@@ -113,7 +113,7 @@ def until(holds: Callable[[], bool]) -> None:
         if holds():
             return
         time.sleep(0.005)
-    raise AssertionError("it does not happen")
+    raise AssertionError("the condition never became true")
 
 
 async def soon(holds: Callable[[], bool]) -> None:
@@ -121,7 +121,7 @@ async def soon(holds: Callable[[], bool]) -> None:
         if holds():
             return
         await asyncio.sleep(0.005)
-    raise AssertionError("it does not happen")
+    raise AssertionError("the condition never became true")
 
 
 # A lookup may take as long as this machine needs.
@@ -150,7 +150,7 @@ def t02_two_engines_share_what_one_loaded(make: Callable[[], Union[Memory, Async
 
 
 @pytest.mark.parametrize("make", [Memory, AsyncMemory])
-def t02_without_an_event_loop_too(make: Callable[[], Union[Memory, AsyncMemory]]) -> None:
+def t02_engines_share_without_an_event_loop_too(make: Callable[[], Union[Memory, AsyncMemory]]) -> None:
     tier = make()
     with kvlight.Tasks[int, int](provider=list, second_tier=tier, **PATIENT) as one, \
             kvlight.Tasks[int, int](provider=list, second_tier=tier, **PATIENT) as other:
@@ -178,7 +178,7 @@ def t02_values_of_any_kind_are_shared_if_bytes_can_be_made_of_them() -> None:
         assert plain.fetch_all_wait(range(len(values))) == [*values[:-1], len(values) - 1]
 
 
-def t02_a_value_that_stays_in_the_process_replaces_its_entry_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def t02_a_value_that_stays_in_the_process_still_removes_its_older_entry(monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", lambda arguments: reported.append(arguments.exc_value))
 
@@ -203,23 +203,23 @@ def t02_a_value_that_stays_in_the_process_replaces_its_entry_all_the_same(monkey
 def t03_a_write_beats_an_older_load() -> None:
     async def main() -> None:
         tier = AsyncMemory()
-        reached, on = asyncio.Event(), asyncio.Event()
+        reached, resume = asyncio.Event(), asyncio.Event()
 
         async def slow(keys: list[int]) -> list[str]:
             reached.set()
-            await on.wait()
+            await resume.wait()
             return ["old"] * len(keys)
 
-        async with kvlight.Tasks[int, str](provider=slow, second_tier=tier, **PATIENT) as loads, \
-                kvlight.Tasks[int, str](provider=slow, second_tier=tier, **PATIENT) as writes:
-            waits = asyncio.ensure_future(loads.fetch(1))
+        async with kvlight.Tasks[int, str](provider=slow, second_tier=tier, **PATIENT) as loader, \
+                kvlight.Tasks[int, str](provider=slow, second_tier=tier, **PATIENT) as writer:
+            waits = asyncio.ensure_future(loader.fetch(1))
             await reached.wait()
-            writes.put(1, "new")
+            writer.put(1, "new")
             await soon(lambda: tier.has(b"i1"))
-            loads.invalidate([1])
-            on.set()
-            assert await waits == "old"  # it was asked for before
-            assert await loads.fetch(1) == "new"
+            loader.invalidate([1])
+            resume.set()
+            assert await waits == "old"  # this fetch began before the write
+            assert await loader.fetch(1) == "new"
             assert "fill" not in tier.under.calls
 
     asyncio.run(main())
@@ -229,26 +229,26 @@ def t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it() -> None:
     async def main() -> None:
         tier = AsyncMemory()
         tier.under.says_leased = True
-        on, loads = asyncio.Event(), 0
+        resume, loads = asyncio.Event(), 0
 
         async def slow(keys: list[int]) -> list[int]:
             nonlocal loads
             loads += 1
-            await on.wait()
+            await resume.wait()
             return keys
 
         async with kvlight.Tasks[int, int](provider=slow, second_tier=tier, **PATIENT, l2_wait_ms=60_000) as one, \
                 kvlight.Tasks[int, int](provider=slow, second_tier=tier, **PATIENT, l2_wait_ms=60_000) as other:
             waits = asyncio.ensure_future(asyncio.gather(one.fetch(1), other.fetch(1)))
             await soon(lambda: one.stats()["l2"]["waited"] + other.stats()["l2"]["waited"] == 1)
-            on.set()
+            resume.set()
             assert list(await waits) == [1, 1] and loads == 1
 
     asyncio.run(main())
 
 
 class Rubbish(kvlight.SecondTier):
-    """Returns the answers that a test has set."""
+    """Returns the answers that a test has set; its first write fails."""
 
     def __init__(self, answers: Any) -> None:
         self.answers = answers
@@ -316,7 +316,7 @@ def t01_one_that_is_slow_delays_a_fetch_by_its_time_limit_and_no_longer() -> Non
     asyncio.run(main())
 
 
-def l08_an_engine_that_is_dropped_leaves_its_second_tier() -> None:
+def l08_an_engine_that_is_closed_releases_its_second_tier() -> None:
     tier = Memory()
     gone = weakref.ref(tier)
     with kvlight.Tasks[int, int](provider=list, second_tier=tier, **PATIENT) as tasks:

@@ -1,6 +1,6 @@
 //! Settings that are valid by themselves but exclude each other.
 
-use super::{ConcurrencyLimit, Draft, FetchSettings, QueueOrder, ReadMode, Settings};
+use super::{ConcurrencyLimit, Draft, FetchSettings, QueueOrder, Settings};
 use std::ffi::CStr;
 
 /// Why a fetch is refused.
@@ -34,9 +34,9 @@ impl Draft {
             "\"refresh.after_ms\" is not below \"cache.ttl_ms\", so values expire before they are refreshed: lower the former or raise the latter"
         } else if fetch.stale_timeout.is_some_and(|stale| fetch.timeout.is_some_and(|timeout| timeout <= stale)) {
             "\"stale.timeout_ms\" is not below \"timeout_ms\", so a fetch ends before it receives the fallback: lower the former or raise the latter"
-        } else if fetch.stale_timeout.is_some() && fetch.read == ReadMode::CacheOnly {
+        } else if fetch.stale_timeout.is_some() && !fetch.read.loads() {
             "\"stale.timeout_ms\" limits how long a fetch waits for its load, but with \"read\" = cache_only nothing is loaded"
-        } else if refreshes && matches!(fetch.read, ReadMode::CacheOnly | ReadMode::NoStore) {
+        } else if refreshes && !(fetch.read.loads() && fetch.read.stores()) {
             "\"refresh\" settings load values and store them, but with \"read\" = cache_only or no_store a fetch does not"
         } else if tasks.queue_ageing.is_some() && tasks.queue_order == QueueOrder::Lifo {
             "\"queue.ageing_ms\" works with \"queue.order\" = fifo alone, since with lifo older keys go last"
@@ -82,9 +82,9 @@ impl Draft {
         let soft = settings.stale_timeout.filter(|_| is_stated())?;
         if settings.timeout.is_some_and(|timeout| timeout <= soft) {
             Some(c"\"stale.timeout_ms\" is not below \"timeout_ms\", so the fetch ends before it receives the fallback: lower the former or raise the latter")
-        } else if settings.read == ReadMode::CacheOnly {
+        } else if !settings.read.loads() {
             Some(c"\"stale.timeout_ms\" limits how long the fetch waits for its load, but with \"read\" = cache_only nothing is loaded")
-        } else if settings.read == ReadMode::NoStore && soft.is_zero() {
+        } else if !settings.read.stores() && soft.is_zero() {
             Some(c"\"stale.timeout_ms\" = 0 leaves the answer of the load to later fetches, but with \"read\" = no_store it is not stored for them")
         } else {
             None

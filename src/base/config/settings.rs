@@ -239,6 +239,35 @@ variants! {
     } words
 }
 
+impl ReadMode {
+    /// Whether an entry of the store is the result.
+    #[inline(always)]
+    pub fn reads_store(self) -> bool {
+        match self {
+            ReadMode::Normal | ReadMode::CacheOnly | ReadMode::NoStore => true,
+            ReadMode::Refresh => false,
+        }
+    }
+
+    /// Whether a missing key is loaded.
+    #[inline(always)]
+    pub fn loads(self) -> bool {
+        match self {
+            ReadMode::Normal | ReadMode::Refresh | ReadMode::NoStore => true,
+            ReadMode::CacheOnly => false,
+        }
+    }
+
+    /// Whether what is loaded is stored.
+    #[inline(always)]
+    pub fn stores(self) -> bool {
+        match self {
+            ReadMode::Normal | ReadMode::Refresh | ReadMode::CacheOnly => true,
+            ReadMode::NoStore => false,
+        }
+    }
+}
+
 variants! {
     /// What the failure of one key means for the rest of its batch.
     pub enum BatchMode {

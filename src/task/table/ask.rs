@@ -3,7 +3,7 @@
 use super::admit::Admission;
 use super::ask_steps::{OwnKeys, refusal_of_all};
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
-use crate::base::config::{BatchMode, FetchSettings, Overflow, ReadMode};
+use crate::base::config::{BatchMode, FetchSettings, Overflow};
 use crate::base::hint::rarely;
 use crate::base::{CallKeys, Error, Key, Moment, Now};
 use crate::task::deadlines::Due;
@@ -180,7 +180,7 @@ impl<H: Host> Table<H> {
         self.arrivals += 1;
         let arrival = self.arrivals;
         let is_deferrable = (form == Form::Refresh || is_many) && self.settings.queue_overflow == Overflow::Wait;
-        let wish = Wish { urgency, is_deferrable, stores: settings.read != ReadMode::NoStore };
+        let wish = Wish { urgency, is_deferrable, stores: settings.read.stores() };
         // The age of a key matters only for linger and ageing.
         let has_age = !self.settings.batch_linger.is_zero() || self.settings.queue_ageing.is_some();
         let requested_at = if has_age { now.moment() } else { Moment::default() };
@@ -372,7 +372,7 @@ impl<H: Host> Table<H> {
             self.counts.missed_unasked += 1;
             return None;
         }
-        let reads = read != ReadMode::Refresh && !asking.is_refresh();
+        let reads = read.reads_store() && !asking.is_refresh();
         if asking.reprobe && reads {
             // If a load stored its answer since the first lookup, it ended its flight in the same hold of the lock, and this lookup is a
             // hit (F07).
@@ -381,7 +381,7 @@ impl<H: Host> Table<H> {
                 return None;
             }
         }
-        if read == ReadMode::CacheOnly && !asking.is_refresh() {
+        if !read.loads() && !asking.is_refresh() {
             self.counts.missed_cache_only += 1;
             self.settle(id, position, Outcome::bare(Verdict::Miss), cx.out);
             return None;
@@ -482,7 +482,7 @@ impl<H: Host> Table<H> {
                 self.hand_out_opening(cx);
             }
         } else if rarely(admission == Admission::Look) {
-            let reloads = asking.is_refresh() || settings.read == ReadMode::Refresh;
+            let reloads = asking.is_refresh() || !settings.read.reads_store();
             self.look_later(flight, reloads);
         } else {
             queue.push(asking.rank, WaitingKey { position, flight }, asking.queue_position.requested_at);
@@ -529,15 +529,15 @@ impl<H: Host> Table<H> {
     pub fn join_alone(&mut self, request: &JoinRequest<'_>, joiner: impl FnOnce() -> H::Joiner) -> bool {
         let JoinRequest { hash, key, reprobe, settings, urgency } = *request;
         debug_assert!(settings.stale_timeout.is_none());
-        if settings.read == ReadMode::CacheOnly || (reprobe && settings.read != ReadMode::Refresh) {
+        if !settings.read.loads() || (reprobe && settings.read.reads_store()) {
             return false;
         }
         let Some((_, Some(id))) = self.flights.find_with_current(hash, key) else { return false };
-        if rarely(self.tier.is_some()) && settings.read == ReadMode::Refresh {
+        if rarely(self.tier.is_some()) && !settings.read.reads_store() {
             self.reload(id);
         }
         self.counts.missed_joined += 1;
-        let wish = Wish { urgency, is_deferrable: false, stores: settings.read != ReadMode::NoStore };
+        let wish = Wish { urgency, is_deferrable: false, stores: settings.read.stores() };
         self.add_demand(id, wish, settings.priority, |flight| {
             let joiners = flight.joiners.get_or_insert_with(|| Box::new(Joiners { key: Key::new(key), list: Vec::new() }));
             joiners.list.push(joiner());

@@ -22,7 +22,7 @@ pub fn settings() -> impl Strategy<Value = (Settings, bool)> {
             takes_manually,
         )| {
             let mut settings = Settings::default();
-            // These two are not for the table: one is for threads, one forbids settings.
+            // Not drawn: the stack size is for threads, `idempotent` only forbids other settings, and `min_running` counts only with an adaptive limit.
             let TaskSettings { stack_bytes, idempotent, min_running, .. } = settings.tasks;
             let (limit, min_running, max_running) = match adaptive {
                 Some((least, more)) => (ConcurrencyLimit::Adaptive, least, least + more),

@@ -54,18 +54,18 @@ thread_local! {
     static SETTLED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// How many positions of any fetch were settled so far.
+/// How many positions of all fetches have been settled so far.
 pub fn settled() -> usize {
     SETTLED.get()
 }
 
-/// One event as it was delivered.
+/// One result, and the store when it was recorded.
 #[derive(Debug, Clone)]
 pub struct RecordedResult {
     pub index: usize,
     pub outcome: Outcome,
     pub last: bool,
-    /// The store's entry for the key when the event was recorded.
+    /// The store's entry for the key at that time.
     pub in_store: Summary,
 }
 
@@ -94,7 +94,7 @@ impl EventSink for RecordingSink {
     fn post(&self, event: Event) -> bool {
         let mut recording = self.0.borrow_mut();
         assert!(!recording.panics, "the test requested this panic");
-        assert!(!recording.has_ended, "an event was recording after the last one: {event:?}");
+        assert!(!recording.has_ended, "an event was recorded after the last one: {event:?}");
         match &event {
             Event::Result { index, outcome, last } => {
                 assert!(recording.results.iter().all(|result| result.index != *index), "position {index} has two results");
@@ -109,8 +109,8 @@ impl EventSink for RecordingSink {
                 recording.order.push('b');
             }
             Event::Progress { done, failed, total } => {
-                let fell = recording.progress.last().is_some_and(|(before, ..)| before >= done);
-                assert!(!fell, "progress did not increase: {done} after {:?}", recording.progress);
+                let stalled = recording.progress.last().is_some_and(|(before, ..)| before >= done);
+                assert!(!stalled, "progress did not increase: {done} after {:?}", recording.progress);
                 recording.progress.push((*done, *failed, *total));
                 recording.order.push('p');
             }

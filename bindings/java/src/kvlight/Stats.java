@@ -13,24 +13,24 @@ import java.nio.ByteBuffer;
  * @param nullHits Lookups that found a null: the key is known to be absent.
  * @param misses Lookups that found nothing.
  * @param invalidKeys Lookups whose key the validator refused.
- * @param inserts Values that were stored, including those that replaced an older value.
+ * @param inserts Entries that were stored, including those that replaced an older value.
  * @param replacements Inserts that replaced an older value.
- * @param removedExpired Values that expired.
- * @param removedCapacity Values that were evicted because the store had too many entries.
- * @param removedCost Values that were evicted because the store's total cost was too high.
- * @param removedReplaced Values that were replaced by another value for their key.
- * @param removedRemoved Values that the program removed by key.
- * @param removedCleared Values that were removed by a clear.
- * @param removedTrimmed Values that were removed by a trim or a resize.
- * @param removedRefused Values that were not stored.
- * @param removedCostExpired The cost of the values that expired, in bytes.
- * @param removedCostCapacity The cost of the values evicted because there were too many entries, in bytes.
- * @param removedCostCost The cost of the values evicted because the total cost was too high, in bytes.
- * @param removedCostReplaced The cost of the values that were replaced, in bytes.
- * @param removedCostRemoved The cost of the values that the program removed by key, in bytes.
- * @param removedCostCleared The cost of the values removed by a clear, in bytes.
- * @param removedCostTrimmed The cost of the values removed by a trim or a resize, in bytes.
- * @param removedCostRefused The cost of the values that were not stored, in bytes.
+ * @param removedExpired Entries that expired.
+ * @param removedCapacity Entries that were evicted because the store had too many entries.
+ * @param removedCost Entries that were evicted because the store's total cost was too high.
+ * @param removedReplaced Entries that were replaced by another value for their key.
+ * @param removedRemoved Entries that the program removed by key.
+ * @param removedCleared Entries that were removed by a clear.
+ * @param removedTrimmed Entries that were removed by a trim or a resize.
+ * @param removedRefused Entries that were not stored.
+ * @param removedCostExpired The cost of the entries that expired, in bytes.
+ * @param removedCostCapacity The cost of the entries evicted because there were too many entries, in bytes.
+ * @param removedCostCost The cost of the entries evicted because the total cost was too high, in bytes.
+ * @param removedCostReplaced The cost of the entries that were replaced, in bytes.
+ * @param removedCostRemoved The cost of the entries that the program removed by key, in bytes.
+ * @param removedCostCleared The cost of the entries removed by a clear, in bytes.
+ * @param removedCostTrimmed The cost of the entries removed by a trim or a resize, in bytes.
+ * @param removedCostRefused The cost of the entries that were not stored, in bytes.
  * @param missesStarted Misses that started a load.
  * @param missesJoined Misses that joined a running load.
  * @param missesCacheOnly Misses of fetches that never load (read is cache_only).
@@ -61,9 +61,9 @@ import java.nio.ByteBuffer;
  * @param inFlight Now: loads that have started and not ended, including those in the queue.
  * @param abandoned Now: requests that timed out and are still with the provider.
  * @param pendingRemovals Now: entries that have left the store and wait for the removal listener or for their destructors.
- * @param pendingRemovalsCost Now: the cost of these entries, in bytes.
+ * @param pendingRemovalsCost Now: the cost of the entries that wait for the removal listener or for their destructors, in bytes.
  * @param rateWaits Times that a request waited for rate.requests_per_s while a slot was free.
- * @param rateWaitedUs The total length of these waits, in microseconds.
+ * @param rateWaitedUs How long requests waited for rate.requests_per_s while a slot was free, in microseconds.
  * @param breakerState Now: the state of the circuit breaker, KVL_BREAKER_*.
  * @param breakerOpened Times that the circuit breaker opened.
  * @param breakerRefused Refusals of keys by the open circuit breaker: misses, keys in the queue, refreshes.
@@ -76,12 +76,12 @@ import java.nio.ByteBuffer;
  * @param refreshesSucceeded Refreshes ahead that ended with a value or a null.
  * @param refreshesFailed Refreshes ahead that ended with an error.
  * @param refreshesDropped Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
- * @param hedgesStarted Requests that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
- * @param hedgesWon Such requests that answered a key first, or took over a key that the other request failed.
- * @param hedgesLost Such requests that ended without doing either.
+ * @param hedgesStarted Hedge requests: those that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
+ * @param hedgesWon Hedge requests that answered a key first, or took over a key that failed in the other request.
+ * @param hedgesLost Hedge requests that neither answered a key first nor took one over.
  * @param concurrencyLimit Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.
- * @param removedTag Values that were removed by a tag.
- * @param removedCostTag The cost of the values removed by a tag, in bytes.
+ * @param removedTag Entries that were removed by a tag.
+ * @param removedCostTag The cost of the entries removed by a tag, in bytes.
  * @param l2Hits Keys that were looked up in the second tier and found.
  * @param l2Misses Keys that were looked up in the second tier and not found.
  * @param l2Damaged Keys whose entry in the second tier could not be read or had expired.

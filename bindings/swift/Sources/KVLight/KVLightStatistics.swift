@@ -14,41 +14,41 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var misses: Int
     /// Lookups whose key the validator refused.
     public var invalidKeys: Int
-    /// Values that were stored, including those that replaced an older value.
+    /// Entries that were stored, including those that replaced an older value.
     public var inserts: Int
     /// Inserts that replaced an older value.
     public var replacements: Int
-    /// Values that expired.
+    /// Entries that expired.
     public var removedExpired: Int
-    /// Values that were evicted because the store had too many entries.
+    /// Entries that were evicted because the store had too many entries.
     public var removedCapacity: Int
-    /// Values that were evicted because the store's total cost was too high.
+    /// Entries that were evicted because the store's total cost was too high.
     public var removedCost: Int
-    /// Values that were replaced by another value for their key.
+    /// Entries that were replaced by another value for their key.
     public var removedReplaced: Int
-    /// Values that the program removed by key.
+    /// Entries that the program removed by key.
     public var removedRemoved: Int
-    /// Values that were removed by a clear.
+    /// Entries that were removed by a clear.
     public var removedCleared: Int
-    /// Values that were removed by a trim or a resize.
+    /// Entries that were removed by a trim or a resize.
     public var removedTrimmed: Int
-    /// Values that were not stored.
+    /// Entries that were not stored.
     public var removedRefused: Int
-    /// The cost of the values that expired, in bytes.
+    /// The cost of the entries that expired, in bytes.
     public var removedCostExpired: Int
-    /// The cost of the values evicted because there were too many entries, in bytes.
+    /// The cost of the entries evicted because there were too many entries, in bytes.
     public var removedCostCapacity: Int
-    /// The cost of the values evicted because the total cost was too high, in bytes.
+    /// The cost of the entries evicted because the total cost was too high, in bytes.
     public var removedCostCost: Int
-    /// The cost of the values that were replaced, in bytes.
+    /// The cost of the entries that were replaced, in bytes.
     public var removedCostReplaced: Int
-    /// The cost of the values that the program removed by key, in bytes.
+    /// The cost of the entries that the program removed by key, in bytes.
     public var removedCostRemoved: Int
-    /// The cost of the values removed by a clear, in bytes.
+    /// The cost of the entries removed by a clear, in bytes.
     public var removedCostCleared: Int
-    /// The cost of the values removed by a trim or a resize, in bytes.
+    /// The cost of the entries removed by a trim or a resize, in bytes.
     public var removedCostTrimmed: Int
-    /// The cost of the values that were not stored, in bytes.
+    /// The cost of the entries that were not stored, in bytes.
     public var removedCostRefused: Int
     /// Misses that started a load.
     public var missesStarted: Int
@@ -110,11 +110,11 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var abandoned: Int
     /// Now: entries that have left the store and wait for the removal listener or for their destructors.
     public var pendingRemovals: Int
-    /// Now: the cost of these entries, in bytes.
+    /// Now: the cost of the entries that wait for the removal listener or for their destructors, in bytes.
     public var pendingRemovalsCost: Int
     /// Times that a request waited for rate.requests_per_s while a slot was free.
     public var rateWaits: Int
-    /// The total length of these waits, in microseconds.
+    /// How long requests waited for rate.requests_per_s while a slot was free, in microseconds.
     public var rateWaitedUs: Int
     /// Now: the state of the circuit breaker, KVL_BREAKER_*.
     public var breakerState: Int
@@ -140,17 +140,17 @@ public struct KVLightStatistics: Hashable, Sendable {
     public var refreshesFailed: Int
     /// Refreshes ahead that were not started, or were given up: the queue was full, the circuit breaker was open, or the engine closed.
     public var refreshesDropped: Int
-    /// Requests that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
+    /// Hedge requests: those that repeated the unanswered keys of a slow request (hedge.after_ms, hedge.percentile).
     public var hedgesStarted: Int
-    /// Such requests that answered a key first, or took over a key that the other request failed.
+    /// Hedge requests that answered a key first, or took over a key that failed in the other request.
     public var hedgesWon: Int
-    /// Such requests that ended without doing either.
+    /// Hedge requests that neither answered a key first nor took one over.
     public var hedgesLost: Int
     /// Now: how many requests may hold a slot: tasks.max_running, or the present limit with tasks.limit = adaptive.
     public var concurrencyLimit: Int
-    /// Values that were removed by a tag.
+    /// Entries that were removed by a tag.
     public var removedTag: Int
-    /// The cost of the values removed by a tag, in bytes.
+    /// The cost of the entries removed by a tag, in bytes.
     public var removedCostTag: Int
     /// Keys that were looked up in the second tier and found.
     public var l2Hits: Int
