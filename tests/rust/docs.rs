@@ -529,8 +529,8 @@ const SCENARIOS: &[&str] = &[
 fn every_language_has_and_counts_all_scenarios() {
     let text_of = |path: &str| fs::read_to_string(here().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let model = text_of("tests/programs/scenarios/c/scenarios.c");
-    let (_, list) = model.split_once("scenarios[] = {\n").expect("scenarios.c has a list");
-    let names: Vec<&str> = list.lines().map_while(|line| line.trim_start().strip_prefix("{\"")?.split('"').next()).collect();
+    let (_, table) = model.split_once("scenarios[] = {\n").expect("scenarios.c has a table");
+    let names: Vec<&str> = table.lines().map_while(|line| line.trim_start().strip_prefix("{\"")?.split('"').next()).collect();
     assert!(names.len() > 10, "the scenarios were read: {names:?}");
     for path in SCENARIOS {
         let text = text_of(path);
@@ -546,6 +546,15 @@ fn every_language_has_and_counts_all_scenarios() {
     let swift = text_of("bindings/swift/tests/KVLightTests/ScenarioTests.swift");
     for number in 1..=names.len() {
         assert!(swift.contains(&format!("func scenario{number:02}_")), "ScenarioTests.swift lacks the scenario {:?}", names[number - 1]);
+    }
+    let hosts = text_of("tests/tiers/hosts/run");
+    let (_, all) = hosts.split_once("all=(").expect("the tier has a list of languages");
+    let all: Vec<&str> = all.split(')').next().unwrap_or_default().split(' ').collect();
+    for package in list(&here().join("bindings")).into_iter().filter(|package| package.join("tests/run.sh").exists()) {
+        let name = package.file_name().expect("it has a name").to_string_lossy().into_owned();
+        assert!(all.contains(&&*name), "tests/tiers/hosts/run does not run {name}");
+        let is_listed = name == "swift" || SCENARIOS.iter().any(|path| path.starts_with(&format!("bindings/{name}/")));
+        assert!(is_listed, "SCENARIOS has no scenarios of {name}");
     }
     for (path, stated) in COUNTS_OF_SCENARIOS {
         let stated = stated.replace('N', &names.len().to_string());
@@ -583,21 +592,17 @@ fn every_file_with_the_version_is_in_the_steps_of_a_release() {
     let steps = fs::read_to_string(here().join("packaging/PUBLISH.md")).expect("the file exists");
     let (_, steps) = steps.split_once("1. The version").expect("the first step is about the version");
     let step = steps.split("\n2. ").next().unwrap_or_default();
-    let (mut folders, mut found) = (vec![here().to_owned()], 0);
-    while let Some(folder) = folders.pop() {
-        for path in list(&folder) {
-            let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
-            if path.is_dir() {
-                let is_built = ["target", "build", "dist", "node_modules"].contains(&name.as_str()) || name.starts_with('.');
-                folders.extend(Some(path).filter(|_| !is_built));
-                continue;
-            }
-            let Ok(text) = fs::read_to_string(&path) else { continue };
-            let is_generated = name.ends_with(".lock") || text.lines().take(5).any(|line| line.contains("enerated from api/api.json"));
-            if is_generated || !text.contains(env!("CARGO_PKG_VERSION")) {
-                continue;
-            }
-            let path = path.strip_prefix(here()).expect("the file is in the repository").to_string_lossy().into_owned();
+    let mut git = Command::new("git");
+    git.arg("ls-files").current_dir(here());
+    let Ok(files) = library::run(&mut git) else {
+        println!("NOT RUN: without git nothing tells the files of the repository from what was built among them");
+        return;
+    };
+    let mut found = 0;
+    for path in files.lines() {
+        let Ok(text) = fs::read_to_string(here().join(path)) else { continue };
+        let is_generated = path.ends_with(".lock") || text.lines().take(5).any(|line| line.contains("enerated from api/api.json"));
+        if !is_generated && text.contains(env!("CARGO_PKG_VERSION")) {
             assert!(step.contains(&format!("`{path}`")), "packaging/PUBLISH.md, step 1: {path} names the version");
             found += 1;
         }
