@@ -367,11 +367,11 @@ async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> 
         for (key, _) in some.iter().filter(|(_, is_here)| *is_here) {
             removal.cmd("UNLINK").arg(worker.names.entry(key));
         }
-        let told: Vec<&[u8]> = some.iter().filter(|(_, is_here)| *is_here || has_log).map(|(key, _)| *key).collect();
-        if told.is_empty() {
+        let announced: Vec<&[u8]> = some.iter().filter(|(_, is_here)| *is_here || has_log).map(|(key, _)| *key).collect();
+        if announced.is_empty() {
             continue;
         }
-        worker.add_notice(&mut notice, told.into_iter());
+        worker.add_notice(&mut notice, announced.into_iter());
         if !removal.is_empty() {
             all_done(&run(worker, &mut link.connection, &removal).await?)?;
         }

@@ -320,16 +320,16 @@ internal static class Features
             using (Cache<string, string> cache = new Config<string, string>(Keys.Strings) { Validator = key => key.Length < 3 }.Cache())
                 Tap.Check(cache.Put("ok", "x") && !cache.Put("long", "x") && !cache.Contains("long") && cache.Count == 1, "of a cache");
         });
-        tap.Test("s11 a removal listener is told of each entry that leaves, once and in order", () =>
+        tap.Test("s11 a removal listener receives each entry that leaves, once and in order", () =>
         {
-            var told = new ConcurrentQueue<string>();
+            var reported = new ConcurrentQueue<string>();
             var dropped = new ConcurrentQueue<string>();
             var config = new Config<string, string>(Keys.Strings)
             {
                 CacheCapacity = 2,
                 CacheShards = 1,
                 Dropped = dropped.Enqueue,
-                Removed = (key, value, cause) => told.Enqueue($"{key}={value} {cause}"),
+                Removed = (key, value, cause) => reported.Enqueue($"{key}={value} {cause}"),
             };
             using (Cache<string, string> cache = config.Cache())
             {
@@ -346,13 +346,13 @@ internal static class Features
                 cache.Trim(0);
                 cache.Put("e", "7");
             }
-            Tap.EqualLists(told, new[] { "a=1 Replaced", "a=2 Capacity", "b=3 Replaced", "b=4 Tag", "none= Removed", "c=5 Removed", "d=6 Trimmed", "e=7 Cleared" },
+            Tap.EqualLists(reported, new[] { "a=1 Replaced", "a=2 Capacity", "b=3 Replaced", "b=4 Tag", "none= Removed", "c=5 Removed", "d=6 Trimmed", "e=7 Cleared" },
                 "what left");
             Tap.EqualLists(dropped, new[] { "1", "2", "3", "4", "5", "6", "7" }, "dropped");
         });
         tap.Test("s11 a removal listener of an engine may use it, and one that throws harms nothing else", () =>
         {
-            var told = new BlockingCollection<string>();
+            var reported = new BlockingCollection<string>();
             var failures = new ConcurrentQueue<Exception>();
             Tasks<string, string> self = null;
             var clock = new ManualClock();
@@ -363,11 +363,11 @@ internal static class Features
                 FailureHandler = failures.Enqueue,
                 Removed = (key, value, cause) =>
                 {
-                    told.Add($"{key}={value} {cause}");
+                    reported.Add($"{key}={value} {cause}");
                     if (key == "a")
                         throw new InvalidOperationException("broken");
                     if (cause == RemovalCause.Expired)
-                        told.Add("again: " + self.Fetch(key));
+                        reported.Add("again: " + self.Fetch(key));
                 },
             };
             using (Tasks<string, string> tasks = Scenarios.Users(config))
@@ -375,13 +375,13 @@ internal static class Features
                 self = tasks;
                 Tap.EqualLists(tasks.FetchAllAsync(new[] { "a", "b" }).Result, new[] { "user a", "user b" }, "loads");
                 tasks.Remove("a");
-                Tap.Equal(Tap.Taken(told), "a=user a Removed", "removed");
+                Tap.Equal(Tap.Taken(reported), "a=user a Removed", "removed");
                 clock.Advance(1000);
-                Tap.Equal(Tap.Taken(told), "b=user b Expired", "expired");
-                Tap.Equal(Tap.Taken(told), "again: user b", "a fetch inside");
+                Tap.Equal(Tap.Taken(reported), "b=user b Expired", "expired");
+                Tap.Equal(Tap.Taken(reported), "again: user b", "a fetch inside");
                 Tap.Check(failures.Single() is InvalidOperationException, "the exception is reported");
             }
-            Tap.Equal(told.Count, 0, "the end of an engine is no removal");
+            Tap.Equal(reported.Count, 0, "the end of an engine is no removal");
         });
     }
 

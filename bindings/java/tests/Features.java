@@ -329,11 +329,11 @@ final class Features {
                 Tap.check(cache.put("ok", "x") && !cache.put("long", "x") && !cache.contains("long") && cache.size() == 1, "of a cache");
             }
         });
-        tap.test("s11 a removal listener is told of each entry that leaves, once and in order", () -> {
-            List<String> told = Scenarios.list();
+        tap.test("s11 a removal listener receives each entry that leaves, once and in order", () -> {
+            List<String> reported = Scenarios.list();
             List<String> dropped = Scenarios.list();
             Config<String, String> config = Scenarios.config().cacheCapacity(2).cacheShards(1).dropped(dropped::add)
-                    .removalListener((key, value, cause) -> told.add(key + "=" + value + " " + cause));
+                    .removalListener((key, value, cause) -> reported.add(key + "=" + value + " " + cause));
             try (Cache<String, String> cache = config.cache()) {
                 cache.put("a", "1");
                 cache.put("a", "2");
@@ -348,36 +348,36 @@ final class Features {
                 cache.trim(0);
                 cache.put("e", "7");
             }
-            Tap.equal(told, List.of("a=1 REPLACED", "a=2 CAPACITY", "b=3 REPLACED", "b=4 TAG", "none=null REMOVED", "c=5 REMOVED", "d=6 TRIMMED", "e=7 CLEARED"),
+            Tap.equal(reported, List.of("a=1 REPLACED", "a=2 CAPACITY", "b=3 REPLACED", "b=4 TAG", "none=null REMOVED", "c=5 REMOVED", "d=6 TRIMMED", "e=7 CLEARED"),
                     "what left");
             Tap.equal(dropped, List.of("1", "2", "3", "4", "5", "6", "7"), "dropped");
         });
         tap.test("s11 a removal listener of an engine may use it, and one that throws harms nothing else", () -> {
-            BlockingQueue<String> told = new LinkedBlockingQueue<>();
+            BlockingQueue<String> reported = new LinkedBlockingQueue<>();
             List<Throwable> failures = Scenarios.list();
             AtomicReference<Tasks<String, String>> self = new AtomicReference<>();
             ManualClock clock = new ManualClock(0);
             Config<String, String> config = Scenarios.config().clock(clock).cacheTtlMs(1000).failureHandler(failures::add)
                     .removalListener((key, value, cause) -> {
-                        told.add(key + "=" + value + " " + cause);
+                        reported.add(key + "=" + value + " " + cause);
                         if (key.equals("a")) {
                             throw new IllegalStateException("broken");
                         }
                         if (cause == RemovalCause.EXPIRED) {
-                            told.add("again: " + self.get().fetch(key).join());
+                            reported.add("again: " + self.get().fetch(key).join());
                         }
                     });
             try (Tasks<String, String> tasks = Scenarios.users(config, Scenarios.list())) {
                 self.set(tasks);
                 Tap.equal(tasks.fetchAll(List.of("a", "b")).join(), List.of("user a", "user b"), "loads");
                 tasks.remove("a");
-                Tap.equal(Tap.taken(told), "a=user a REMOVED", "removed");
+                Tap.equal(Tap.taken(reported), "a=user a REMOVED", "removed");
                 clock.advance(1000);
-                Tap.equal(Tap.taken(told), "b=user b EXPIRED", "expired");
-                Tap.equal(Tap.taken(told), "again: user b", "a fetch inside");
+                Tap.equal(Tap.taken(reported), "b=user b EXPIRED", "expired");
+                Tap.equal(Tap.taken(reported), "again: user b", "a fetch inside");
                 Tap.check(failures.get(0) instanceof IllegalStateException, "the exception is reported");
             }
-            Tap.check(told.isEmpty(), "the end of an engine is no removal: " + told);
+            Tap.check(reported.isEmpty(), "the end of an engine is no removal: " + reported);
         });
     }
 

@@ -358,8 +358,8 @@ def t04_the_notice_follows_the_change(world):
     with monitor, monitor.makefile("rb") as lines:
         monitor.sendall(packed(["MONITOR"]))
         lines.readline()
-        for told, change in (("put x 1", b'"SET" "p:1:k:x"'), ("remove x", b'"UNLINK" "p:1:k:x"'), ("clear", b'"SET" "p:1:{log}:epoch"')):
-            a.do(told)
+        for command, change in (("put x 1", b'"SET" "p:1:k:x"'), ("remove x", b'"UNLINK" "p:1:k:x"'), ("clear", b'"SET" "p:1:{log}:epoch"')):
+            a.do(command)
             a.synced()
             seen = []
             while not seen or b'"XADD"' not in seen[-1]:

@@ -1,4 +1,4 @@
-// A process with an engine of the C# package and an L2Url, which is told by lines what to do, like worker.c: `Worker.exe URL`.
+// A process with an engine of the C# package and an L2Url, driven by commands on its input, like worker.c: `Worker.exe URL`.
 using System;
 using System.Collections.Generic;
 using System.Linq;

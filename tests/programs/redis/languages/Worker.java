@@ -11,7 +11,7 @@ import kvlight.KvlightException;
 import kvlight.Result;
 import kvlight.Tasks;
 
-/** A process with an engine of the Java package and an l2Url, which is told by lines what to do, like worker.c. */
+/** A process with an engine of the Java package and an l2Url, driven by commands on its input, like worker.c. */
 final class Worker {
     private Worker() {}
 

@@ -1,4 +1,4 @@
--- A process with an engine of the LuaJIT package and an `l2_url`, which is told by lines what to do, like worker.c: `lua.lua URL`.
+-- A process with an engine of the LuaJIT package and an `l2_url`, driven by commands on its input, like worker.c: `lua.lua URL`.
 
 local ffi = require "ffi"
 local kvlight = require "kvlight"

@@ -1,4 +1,4 @@
-// A process with an engine of the Node package and an `l2Url`, which is told by lines what to do, like worker.c: `node.cjs URL`.
+// A process with an engine of the Node package and an `l2Url`, driven by commands on its input, like worker.c: `node.cjs URL`.
 
 'use strict';
 

@@ -1,5 +1,5 @@
 <?php
-// A process with an engine of the PHP package and an `l2Url`, which is told by lines what to do, like worker.c: `php.php URL`.
+// A process with an engine of the PHP package and an `l2Url`, driven by commands on its input, like worker.c: `php.php URL`.
 declare(strict_types=1);
 
 require __DIR__ . '/../../../../bindings/php/kvlight.php';

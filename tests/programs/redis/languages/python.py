@@ -1,4 +1,4 @@
-"""A process with an engine of the Python package and an `l2_url`, which is told by lines what to do, like worker.c.
+"""A process with an engine of the Python package and an `l2_url`, driven by commands on its input, like worker.c.
 
     python.py URL
 """

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# A process with an engine of the Ruby package and an `l2_url:`, which is told by lines what to do, like worker.c: `ruby.rb URL`.
+# A process with an engine of the Ruby package and an `l2_url:`, driven by commands on its input, like worker.c: `ruby.rb URL`.
 
 require "json"
 require "kvlight"

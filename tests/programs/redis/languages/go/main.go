@@ -1,4 +1,4 @@
-// A process with an engine of the Go package and a Sharing with a URL, which is told by lines what to do, like worker.c: `go URL`.
+// A process with an engine of the Go package and a Sharing with a URL, driven by commands on its input, like worker.c: `go URL`.
 package main
 
 import (
