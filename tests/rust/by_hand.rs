@@ -106,8 +106,11 @@ const PLACES: &[Place] = &[
     ("BREAKER_FORCE", &["bindings/ruby/lib/kvlight/tasks.rb"], Constant, &[]),
 ];
 
+/// Constants and the words for them.
+type Renamed = &'static [(&'static str, &'static str)];
+
 /// Enums of Swift, which repeat the numbers of a set: the file, the enum, the set, and the cases whose names differ from the constants'.
-const SWIFT_ENUMS: &[(&str, &str, &str, &[(&str, &str)])] = &[
+const SWIFT_ENUMS: &[(&str, &str, &str, Renamed)] = &[
     ("BatchOutcome.swift", "OutcomeSource", "SOURCE", &[("L2", "secondTier")]),
     ("CacheRecord.swift", "RemovalCause", "CAUSE", &[]),
     ("KVLightRequest.swift", "Cancellation", "CANCEL", &[]),
