@@ -303,6 +303,7 @@ kvl_status_t kvl_tasks_fetch_all(kvl_tasks_t *tasks, const kvl_slice_t *keys, si
 kvl_status_t kvl_tasks_fetch_wait(kvl_tasks_t *tasks, const char *key, size_t key_len, const kvl_options_t *options, kvl_fetch_t *fetch, kvl_value_t **out_value, kvl_error_t **out_error);
 kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options, kvl_fetch_t *fetch, kvl_results_t **out_results);
 kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options);
+kvl_status_t kvl_tasks_gather(kvl_tasks_t *tasks, uint32_t gathers);
 kvl_status_t kvl_tasks_stats(kvl_tasks_t *tasks, kvl_stats_t *out_stats, size_t out_size);
 kvl_status_t kvl_tasks_stats_json(kvl_tasks_t *tasks, kvl_value_t **out_text);
 kvl_status_t kvl_tasks_stats_openmetrics(kvl_tasks_t *tasks, kvl_value_t **out_text);

@@ -390,6 +390,13 @@ impl Core {
         }
     }
 
+    /// Lets the keys of the next fetches gather for fuller requests, or hands out those that have.
+    pub fn gather(&self, gathers: bool) -> Result<(), Status> {
+        self.check_open()?;
+        self.with_table(|table, cx| table.gather(gathers, cx));
+        Ok(())
+    }
+
     /// Reloads `keys`, or joins their loads in progress. Delivers nothing.
     pub fn refresh<'k>(&self, keys: impl ExactSizeIterator<Item = &'k [u8]> + Clone, settings: &Arc<FetchSettings>) -> Result<(), Status> {
         // A refresh loads and stores; options that forbid either contradict it.

@@ -415,6 +415,31 @@ pub unsafe extern "C" fn kvl_tasks_refresh(
     })
 }
 
+/// Lets the keys that are asked for from now on gather, or hands out those that have gathered.
+///
+/// For hosts with an event loop: a turn of the loop that fetches begins with 1 and ends with 0, and the keys of all its fetches share
+/// requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full, or if a key is retried.
+/// A close, also one that drains, hands out what has gathered. With `batch.linger_us` keys also wait for that time to end.
+///
+/// @param tasks    [borrowed] from kvl_tasks_new().
+/// @param gathers  1 to let keys gather, 0 to hand them out.
+/// @return KVL_OK; KVL_ERR_INVALID_ARG (`gathers` is neither), KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_gather(tasks: *mut kvl_tasks_t, gathers: u32) -> kvl_status_t {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard(|| {
+        let core = caller.borrow(tasks)?;
+        if gathers > 1 {
+            return Err(Status::ERR_INVALID_ARG);
+        }
+        core.gather(gathers == 1)?;
+        Ok(Status::OK)
+    })
+}
+
 /// Returns the counters since the last reset, and the current gauges, of lookups, store and loads.
 ///
 /// @param tasks      [borrowed] from kvl_tasks_new().

@@ -686,6 +686,9 @@ namespace Kvlight
         internal delegate int kvl_tasks_refresh_fn(IntPtr @tasks, void* @keys, long @n, IntPtr @options);
         internal static kvl_tasks_refresh_fn kvl_tasks_refresh;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int kvl_tasks_gather_fn(IntPtr @tasks, uint @gathers);
+        internal static kvl_tasks_gather_fn kvl_tasks_gather;
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int kvl_tasks_stats_fn(IntPtr @tasks, void* @outStats, long @outSize);
         internal static kvl_tasks_stats_fn kvl_tasks_stats;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]

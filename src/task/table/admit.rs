@@ -201,11 +201,19 @@ impl<H: Host> Table<H> {
             return false;
         }
         let linger = self.settings.batch_linger;
-        linger.is_zero()
+        (linger.is_zero() && !self.gathers)
             || self.queue.has_retried()
             || waiting >= self.settings.batch_max_keys as usize
             || self.queue.is_full()
-            || self.queue.oldest().is_some_and(|oldest| oldest.after(linger) <= cx.now.moment())
+            || (!linger.is_zero() && self.queue.oldest().is_some_and(|oldest| oldest.after(linger) <= cx.now.moment()))
+    }
+
+    /// Lets new keys gather for fuller requests, or hands out those that have (rule F14a). A drain has no new keys to wait for.
+    pub fn gather<S: AnswerStore>(&mut self, gathers: bool, cx: &mut TableContext<'_, H, S>) {
+        self.gathers = gathers && self.life == Acceptance::Open;
+        if !self.gathers {
+            self.conclude(cx);
+        }
     }
 
     /// Takes the first waiting keys for a request. An overtaken flight that is retried and the current flight of its key go into different

@@ -217,9 +217,9 @@ impl<H: Host> Table<H> {
         (id, wish, queue_position)
     }
 
-    /// Whether keys may linger for a fuller request; without places nothing can.
+    /// Whether keys may wait for a fuller request although a slot is free; without places nothing can.
     pub(super) fn may_linger(&self) -> bool {
-        !self.settings.batch_linger.is_zero() && self.settings.queue_max_keys > 0
+        (self.gathers || !self.settings.batch_linger.is_zero()) && self.settings.queue_max_keys > 0
     }
 
     /// Processes one position.

@@ -235,11 +235,12 @@ impl<H: Host> Table<H> {
         if !self.slots.is_free() || waiting == 0 || is_rated || is_later {
             return Ok(());
         }
-        ensure(!self.settings.batch_linger.is_zero(), || format!("{waiting} keys wait although a slot is free"))?;
+        let lingers = !self.settings.batch_linger.is_zero();
+        ensure(lingers || self.gathers, || format!("{waiting} keys wait although a slot is free"))?;
         ensure(!self.queue.has_retried(), || "a retried key lingers although a slot is free".into())?;
         ensure(waiting < self.settings.batch_max_keys as usize, || "a full request lingers although a slot is free".into())?;
         ensure(!self.queue.is_full(), || "keys linger in a full queue although a slot is free".into())?;
         let armed = self.linger.is_some_and(|timer| self.deadlines.holds(timer, Due::Linger));
-        ensure(armed, || "keys linger, but no deadline ends it".into())
+        ensure(armed || !lingers, || "keys linger, but no deadline ends it".into())
     }
 }

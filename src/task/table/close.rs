@@ -31,6 +31,7 @@ impl<H: Host> Table<H> {
                 self.life = Acceptance::Draining(until);
                 // No new key will come to fill a lingering request (rule L05a).
                 self.settings.batch_linger = Duration::ZERO;
+                self.gathers = false;
                 self.deadlines.set(until, Due::Drain);
                 self.drain_tier(cx.out, cx.now.moment());
             }

@@ -17,7 +17,7 @@
 //! - A flight ends only after its answer is in the store.
 //! - An answer is stored only if its stamp is whole.
 //! - A key state lives as long as a flight, or a part that outlived its flight, refers to it.
-//! - No key waits while a slot is free, unless it lingers or waits for the rate limit; none waits without a place while one is free for it.
+//! - No key waits while a slot is free, unless it lingers, gathers or waits for the rate limit; none waits without a place while one is free for it.
 
 mod admit;
 mod answer;
@@ -96,6 +96,8 @@ pub struct Table<H: Host> {
     deadlines: Deadlines,
     /// The deadline at which lingering keys are checked next.
     linger: Option<DeadlineId>,
+    /// Whether new keys gather until the host says that it has asked for all it wants now.
+    gathers: bool,
     error_memory: ErrorMemory,
     /// The deadline at which the oldest remembered error expires.
     errors_expire: Option<DeadlineId>,
@@ -179,6 +181,7 @@ impl<H: Host> Table<H> {
             hedged: 0,
             deadlines: Deadlines::default(),
             linger: None,
+            gathers: false,
             errors_expire: None,
             error_memory: ErrorMemory::new(settings.cache.error_ttl_ms, settings.cache.error_capacity),
             throttled: ThrottledKeys::new(Throttle::new(tasks.stale_retry)),

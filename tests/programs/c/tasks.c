@@ -322,6 +322,35 @@ static void l02_an_event_loop_waits_for_the_queue(void)
     STATUS(kvl_queue_free(queue), KVL_OK);
 }
 
+static void f14a_keys_that_gather_share_a_request(void)
+{
+    struct fixture fixture;
+    struct recorder first, second;
+    kvl_request_t *request;
+    kvl_config_t *config = fixture_init(&fixture);
+
+    STATUS(kvl_config_set_int(config, "batch.max_keys", 64), KVL_OK);
+    create_engine(&fixture, config);
+    STATUS(kvl_tasks_gather(fixture.tasks, 1), KVL_OK);
+    fetch_recorded(&first, &fixture, "hold a", NULL, NULL);
+    fetch_recorded(&second, &fixture, "b", NULL, NULL);
+    STATUS(kvl_tasks_gather(fixture.tasks, 0), KVL_OK);
+    request = next_request(&fixture);
+    CHECK(kvl_request_len(request) == 2);
+    STATUS(kvl_request_finish(request), KVL_OK);
+    kvl_request_release(request);
+    wait_for_free(&first);
+    wait_for_free(&second);
+    CHECK(first.status == KVL_ERR_UNANSWERED && second.status == KVL_ERR_UNANSWERED);
+    recorder_release(&first);
+    recorder_release(&second);
+    STATUS(kvl_tasks_gather(fixture.tasks, 2), KVL_ERR_INVALID_ARG);
+    STATUS(kvl_tasks_gather(NULL, 1), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, NULL, NULL, NULL), KVL_OK);
+    STATUS(kvl_tasks_gather(fixture.tasks, 1), KVL_ERR_CLOSED);
+    free_engine(&fixture);
+}
+
 static void f19_a_refresh_reloads_and_stores(void)
 {
     static const kvl_slice_t keys[] = { SLICE("hold a"), SLICE("hold b") };
@@ -728,6 +757,7 @@ static unsigned char forked(struct fixture *fixture, kvl_config_t *config, kvl_f
     FORKED(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, &value, NULL));
     FORKED(kvl_tasks_fetch_all_wait(tasks, keys, 1, NULL, NULL, &out));
     FORKED(kvl_tasks_refresh(tasks, keys, 1, NULL));
+    FORKED(kvl_tasks_gather(tasks, 1));
     FORKED(kvl_tasks_invalidate(tasks, keys, 1, 0));
     FORKED(kvl_tasks_l2_sync(tasks, 0));
     FORKED(kvl_config_set_l2(config, 0, NULL, NULL, NULL));
@@ -835,6 +865,7 @@ int main(void)
     f13_a_single_fetch_without_a_place_fails();
     f21_l02_a_blocking_call_is_rejected_if_the_provider_is_on_a_queue();
     l02_an_event_loop_waits_for_the_queue();
+    f14a_keys_that_gather_share_a_request();
     f19_a_refresh_reloads_and_stores();
     l04_a_call_that_fails_frees_its_user_data();
     s12_fetches_and_loads_are_counted();

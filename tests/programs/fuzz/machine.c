@@ -384,7 +384,10 @@ static void call_engine(struct machine *machine)
             MUST(status == KVL_ERR_UNSUPPORTED || (machine->depth > 0 && status == KVL_ERR_REENTRANT));
         }
         break;
-    case 5: sane(kvl_queue_wake(machine->queue)); break;
+    case 5:
+        sane(kvl_queue_wake(machine->queue));
+        sane(kvl_tasks_gather(machine->tasks, pick(machine, 2)));
+        break;
     case 6:
         if (pick(machine, 4) == 0) {
             uint32_t mode = pick(machine, 2);

@@ -168,6 +168,18 @@ fn l07_a_panic_during_delivery_leaves_no_position_open() {
 }
 
 #[test]
+fn l05a_a_drain_hands_out_keys_that_gather() {
+    let mut harness = Harness::with(|_| {});
+    harness.step(|table, cx| table.gather(true, cx));
+    let waiter = harness.fetch("k");
+    assert_eq!(harness.requests.len(), 0, "the key gathers");
+    harness.drain(10_000);
+    harness.step(|table, cx| table.gather(true, cx));
+    harness.answer(0, "k", "v");
+    assert_eq!(waiter.outcome(), value("v"));
+}
+
+#[test]
 fn l05a_a_drain_ends_every_linger_at_once() {
     let mut harness = Harness::with(|settings| settings.tasks.batch_linger = ms(3_600_000));
     let waiter = harness.fetch("k");

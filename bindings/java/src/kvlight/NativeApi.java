@@ -461,6 +461,7 @@ final class NativeApi {
     static native int kvl_tasks_fetch_wait(long tasks, long key, long keyLen, long options, long fetch, long outValue, long outError);
     static native int kvl_tasks_fetch_all_wait(long tasks, long keys, long n, long options, long fetch, long outResults);
     static native int kvl_tasks_refresh(long tasks, long keys, long n, long options);
+    static native int kvl_tasks_gather(long tasks, int gathers);
     static native int kvl_tasks_stats(long tasks, long outStats, long outSize);
     static native int kvl_tasks_stats_json(long tasks, long outText);
     static native int kvl_tasks_stats_openmetrics(long tasks, long outText);

@@ -414,6 +414,7 @@ module Kvlight
       kvl_tasks_fetch_wait: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T UINTPTR_T]],
       kvl_tasks_fetch_all_wait: [:INT32_T, %i[UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T UINTPTR_T UINTPTR_T]],
       kvl_tasks_refresh: [:INT32_T, %i[UINTPTR_T UINTPTR_T SIZE_T UINTPTR_T]],
+      kvl_tasks_gather: [:INT32_T, %i[UINTPTR_T UINT32_T]],
       kvl_tasks_stats: [:INT32_T, %i[UINTPTR_T UINTPTR_T SIZE_T]],
       kvl_tasks_stats_json: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
       kvl_tasks_stats_openmetrics: [:INT32_T, %i[UINTPTR_T UINTPTR_T]],
