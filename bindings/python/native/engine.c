@@ -144,16 +144,19 @@ static PyObject *engine_abandon(Engine *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
-/* _attach(loop): returns the queue's descriptor for the loop to watch. */
-static PyObject *engine_attach(Engine *self, PyObject *loop)
+/* _attach(loop, gathers): returns the queue's descriptor for the loop to watch. */
+static PyObject *engine_attach(Engine *self, PyObject *args)
 {
-    if (!store_check_open(&self->store))
+    PyObject *loop;
+    int gathers;
+    if (!PyArg_ParseTuple(args, "Op", &loop, &gathers) || !store_check_open(&self->store))
         return NULL;
     int fd = pump_attach(self->pump, loop);
     if (fd < 0)
         return NULL;
     Py_INCREF(loop);
     self->loop = loop;
+    self->gathers = gathers;
     return PyLong_FromLong(fd);
 }
 
@@ -171,7 +174,7 @@ static PyObject *engine_close(Engine *self, PyObject *args)
     }
     kvl_status_t status;
     CALL_LIBRARY(self->store.state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_tasks_close(
-                self->tasks, drain == Py_None ? KVL_CLOSE_CANCEL : KVL_CLOSE_DRAIN, deadline_ms, NULL, NULL, NULL);
+                self->tasks, drain == Py_None ? KVL_CLOSE_CANCEL : KVL_CLOSE_DRAIN, deadline_ms, pump_take_closed, self->pump, NULL);
             Py_END_ALLOW_THREADS);
     if (status < 0)
         return raise_status(self->store.state, status, NULL);
@@ -270,7 +273,7 @@ static int call_progress(Waiter *waiter, const kvl_event_t *event)
     return result ? 0 : -1;
 }
 
-static int complete_close(Engine *self)
+int engine_complete_close(Engine *self)
 {
     if (!self->closing)
         return 0;
@@ -299,7 +302,15 @@ static int deliver_event(const kvl_event_t *event)
     return failed;
 }
 
-/* An Exception of the program's function is reported and does not affect other events. Any other BaseException is raised. */
+int engine_check_delivery(Engine *self, int failed, const char *what)
+{
+    if (failed && PyErr_ExceptionMatches(PyExc_Exception)) {
+        engine_report(self, what);
+        return 0;
+    }
+    return failed;
+}
+
 int engine_handle(Engine *self, const kvl_event_t *event)
 {
     int failed = 0;
@@ -319,14 +330,10 @@ int engine_handle(Engine *self, const kvl_event_t *event)
         cancel_request(self, (uintptr_t)event->user_data);
         break;
     case KVL_EVENT_CLOSED:
-        failed = complete_close(self);
+        failed = engine_complete_close(self);
         break;
     }
-    if (failed && PyErr_ExceptionMatches(PyExc_Exception)) {
-        engine_report(self, event->kind == KVL_EVENT_PROGRESS ? "a progress function raised" : "an outcome could not be delivered");
-        return 0;
-    }
-    return failed;
+    return engine_check_delivery(self, failed, event->kind == KVL_EVENT_PROGRESS ? "a progress function raised" : UNDELIVERED);
 }
 
 static PyObject *engine_providing(Engine *self, PyObject *unused)
@@ -345,7 +352,7 @@ static PyObject *engine_pump(Engine *self, void *unused)
 
 static PyMethodDef engine_methods[] = {
     {"_open", (PyCFunction)engine_open, METH_VARARGS, NULL},
-    {"_attach", (PyCFunction)engine_attach, METH_O, NULL},
+    {"_attach", (PyCFunction)engine_attach, METH_VARARGS, NULL},
     {"_close", (PyCFunction)engine_close, METH_VARARGS, NULL},
     {"_abandon", (PyCFunction)engine_abandon, METH_NOARGS, NULL},
     {"_fetch", (PyCFunction)(void (*)(void))engine_fetch, METH_FASTCALL, NULL},

@@ -65,15 +65,39 @@ static PyObject *new_target(Engine *self)
     return lock;
 }
 
+/* Lets the keys of the fetch that follows gather, with those that the same turn of the loop asks for after it. */
+static void begin_gathering(Engine *self)
+{
+    if (self->gathers && !self->is_gathering)
+        kvl_tasks_gather(self->tasks, 1); /* the fetch says whether the engine is closed */
+}
+
+/* After that fetch: hands out what has gathered, at the end of this turn or, if the fetch waits for nothing, at once. */
+static int end_gathering(Engine *self, bool waits)
+{
+    if (!self->gathers || self->is_gathering)
+        return 0;
+    if (waits) {
+        State *state = self->store.state;
+        PyObject *end = PyObject_GetAttr((PyObject *)self->pump, state->s__end_turn);
+        PyObject *handle = end ? PyObject_CallMethodObjArgs(self->loop, state->s_call_soon, end, NULL) : NULL;
+        Py_XDECREF(end);
+        Py_XDECREF(handle);
+        self->is_gathering = handle != NULL;
+    }
+    if (!self->is_gathering && self->tasks)
+        CALL_LIBRARY(self->store.state->drops, kvl_tasks_gather(self->tasks, 0));
+    return waits && !self->is_gathering ? -1 : 0;
+}
+
 /* Adds the waiter of a fetch that the library has accepted to the engine's list. This precedes the handling of its event, which needs the
  * interpreter's lock. */
 static PyObject *register_waiter(Engine *self, Waiter *waiter, PyObject *target)
 {
     waiter_link(waiter);
-    if (target)
-        Py_INCREF(target);
-    waiter->target = target ? target : new_target(self);
-    if (waiter->target)
+    Py_XINCREF(target);
+    waiter->target = target;
+    if (end_gathering(self, true) == 0 && (target || (waiter->target = new_target(self))))
         return (PyObject *)waiter;
     kvl_fetch_cancel(waiter->fetch);
     Py_DECREF(waiter);
@@ -113,14 +137,16 @@ static PyObject *start_fetch(Engine *self, const Bytes *key, PyObject *settings)
         return NULL;
     }
     kvl_status_t status;
+    begin_gathering(self);
     releases_own_drops++;
-    status = kvl_tasks_fetch(self->tasks, key->data, key->len, options, waiter->fetch, NULL, waiter, NULL, &value);
+    status = kvl_tasks_fetch(self->tasks, key->data, key->len, options, waiter->fetch, waiter_take_result, waiter, NULL, &value);
     releases_own_drops--;
     kvl_options_free(options);
     PyObject *outcome;
     if (status == KVL_PENDING) {
         outcome = register_waiter(self, waiter, NULL);
     } else {
+        end_gathering(self, false);
         waiter_recycle(self, waiter);
         outcome = status == KVL_VALUE || status == KVL_NULL ? value_into_object(state, status, value) : raise_status(state, status, NULL);
     }
@@ -172,8 +198,9 @@ PyObject *engine_fetch_on_loop(Engine *self, PyObject *const *args, Py_ssize_t n
     Bytes key;
     bytes_start(&key);
     PyObject *outcome = NULL;
+    /* While keys gather, the loop of this thread is the engine's, or the future that it does not own says so. */
     if (key_encode(store->state, store->encode, args[0], &key) == 0 && store_check_open(store) && !find_resident(self, &key, args[1], &outcome) &&
-        is_on_loop(self))
+        (self->is_gathering || is_on_loop(self)))
         outcome = start_fetch(self, &key, args[1]);
     bytes_end(&key);
     return outcome;
@@ -243,6 +270,7 @@ PyObject *engine_fetch_all(Engine *self, PyObject *args)
     }
     kvl_results_t *results = NULL;
     kvl_status_t status;
+    begin_gathering(self);
     releases_own_drops++;
     status = kvl_tasks_fetch_all(self->tasks, keys.slices, keys.n, options, waiter->fetch, NULL, waiter, NULL, &results);
     releases_own_drops--;
@@ -252,6 +280,7 @@ PyObject *engine_fetch_all(Engine *self, PyObject *args)
     if (status == KVL_PENDING) {
         outcome = register_waiter(self, waiter, NULL);
     } else {
+        end_gathering(self, false);
         outcome = status < 0 ? raise_status(state, status, NULL) : waiter_return_results(waiter, state, results);
         Py_DECREF(waiter);
         CALL_LIBRARY(state->drops, kvl_results_release(results));
@@ -277,6 +306,7 @@ PyObject *engine_fetch_each(Engine *self, PyObject *args)
         return NULL;
     }
     kvl_status_t status;
+    begin_gathering(self);
     releases_own_drops++;
     status = kvl_tasks_fetch_each(self->tasks, keys.slices, keys.n, options, waiter->fetch, NULL, waiter, NULL);
     releases_own_drops--;
@@ -286,6 +316,7 @@ PyObject *engine_fetch_each(Engine *self, PyObject *args)
     if (status == KVL_PENDING) {
         outcome = register_waiter(self, waiter, on_outcome);
     } else {
+        end_gathering(self, false);
         Py_DECREF(waiter);
         outcome = status < 0 ? raise_status(self->store.state, status, NULL) : Py_None;
         Py_XINCREF(outcome);

@@ -161,8 +161,23 @@ static PyObject *raise_malformed(void)
     return NULL;
 }
 
+/* What add_int() writes for most keys; -1 stands for anything else. */
+static long long short_int(const uint8_t *data, size_t len)
+{
+    long long number = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (len > 18 || data[i] < '0' || data[i] > '9')
+            return -1;
+        number = number * 10 + (data[i] - '0');
+    }
+    return len ? number : -1;
+}
+
 static PyObject *int_decode(const uint8_t *data, size_t len, int base)
 {
+    long long number_if_short = base == 10 ? short_int(data, len) : -1;
+    if (number_if_short >= 0)
+        return PyLong_FromLongLong(number_if_short);
     char digits[64];
     char *copy = len < sizeof digits ? digits : malloc(len + 1);
     if (!copy)

@@ -289,8 +289,9 @@ static int execute(PyObject *module)
     state->uuid = state->setting_names ? import_attribute(NULL, "uuid", "UUID") : NULL;
     state->allocate_lock = state->uuid ? import_attribute(NULL, "_thread", "allocate_lock") : NULL;
     state->get_running_loop = state->allocate_lock ? import_attribute(NULL, "asyncio", "get_running_loop") : NULL;
+    state->invalid_state = state->get_running_loop ? import_attribute(NULL, "asyncio", "InvalidStateError") : NULL;
     Py_XDECREF(package);
-    if (!state->get_running_loop)
+    if (!state->invalid_state)
         return -1;
     if (!(state->clock_type = type_of(module, &clock_spec, NULL, "Clock")) ||
         !(state->store_type = type_of(module, &store_spec, NULL, "Store")) ||
@@ -316,7 +317,7 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
                        (PyObject *)state->request_type, (PyObject *)state->tier_request_type, (PyObject *)state->pump_type, (PyObject *)state->clock_type,
                        (PyObject *)state->entries_type, state->failure, state->permanent, state->gone, state->retry_after, state->answer,
                        state->not_modified, state->setting_names, state->uuid, state->allocate_lock,
-                       state->get_running_loop};
+                       state->get_running_loop, state->invalid_state};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         Py_VISIT(all[i]);
     return 0;
@@ -331,7 +332,7 @@ static int clear(PyObject *module)
                         (PyObject **)&state->request_type, (PyObject **)&state->tier_request_type, (PyObject **)&state->pump_type, (PyObject **)&state->clock_type,
                         (PyObject **)&state->entries_type, &state->failure, &state->permanent, &state->gone, &state->retry_after, &state->answer,
                         &state->not_modified, &state->setting_names, &state->uuid, &state->allocate_lock,
-                        &state->get_running_loop};
+                        &state->get_running_loop, &state->invalid_state};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         Py_CLEAR(*all[i]);
 #define X(name) Py_CLEAR(state->s_##name);

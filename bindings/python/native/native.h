@@ -76,8 +76,8 @@ static inline void drops_release_pending(DropStack *drops)
 /* ---- The module's state (module.c) ---- */
 
 #define NAMES(X)                                                                                                                           \
-    X(acquire) X(after_ms) X(_own_loop) X(_module) X(_provide) X(_report) X(_serve) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
-    X(cost) X(create_future) X(done) X(exception) X(is_closed) X(is_running) X(keys) X(priority) X(release) X(remove_reader) X(result)     \
+    X(_end_turn) X(acquire) X(after_ms) X(_own_loop) X(_module) X(_provide) X(_report) X(_serve) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
+    X(cost) X(create_future) X(exception) X(is_closed) X(is_running) X(keys) X(priority) X(release) X(remove_reader) X(result)     \
     X(set_exception) X(set_result) X(stale_ttl_ms) X(tags) X(ttl_ms) X(value) X(version)
 
 typedef struct {
@@ -87,7 +87,7 @@ typedef struct {
     PyObject *permanent, *gone, *retry_after; /* kvlight.Permanent, Gone and RetryAfter */
     PyObject *answer, *not_modified; /* kvlight.Answer and NotModified */
     PyObject *setting_names;
-    PyObject *uuid, *allocate_lock, *get_running_loop;
+    PyObject *uuid, *allocate_lock, *get_running_loop, *invalid_state;
 #define X(name) PyObject *s_##name;
     NAMES(X)
 #undef X
@@ -174,6 +174,8 @@ struct Engine {
     Waiter *waiters, *recycled;
     size_t waiting;
     bool reads_store_first; /* `read` is normal, so a fetch without options can start with a lookup in the store */
+    bool gathers;           /* the keys that one turn of the loop asks for share requests */
+    bool is_gathering;      /* in this turn keys gather, and the loop will call the pump's _end_turn() */
     unsigned long long last_request;
 };
 
@@ -204,6 +206,23 @@ typedef struct {
     PyObject *number, *keys, *task;
 } Request;
 
+/* The outcome of one key, taken out of the queue (waiter.c). */
+typedef struct {
+    Waiter *waiter;
+    PyObject *object; /* the value; NULL for null and for a failure */
+    kvl_error_t *error;
+    kvl_status_t status;
+} Outcome;
+
+enum { MAX_OUTCOMES = 256 };
+
+/* What was taken out of the queue together. */
+typedef struct {
+    bool has_closed; /* and the end of the engine, which comes last */
+    size_t n;
+    Outcome items[MAX_OUTCOMES];
+} Outcomes;
+
 /* Handles the events of an engine's queue (pump.c). It outlives the engine until the remaining events are handled. */
 struct Pump {
     PyObject_HEAD
@@ -215,6 +234,7 @@ struct Pump {
     PyObject *requests; /* the unfinished requests of an engine that has ended */
     unsigned long thread; /* the loop's thread */
     kvl_queue_t *queue;
+    Outcomes *taken; /* while callbacks take outcomes out of the queue */
     int fd; /* -1 while no loop watches it */
     bool is_running; /* a thread is inside run() */
     bool is_finished;
@@ -230,6 +250,8 @@ int store_clear(Store *self);
 Store *store_check_open(Store *self);
 /* The cost of a value by the program's function; 0 if `function` is NULL. */
 uint64_t cost_of(PyObject *function, PyObject *value, bool *failed);
+/* The cost of a value by the store's function. */
+uint64_t store_cost(Store *self, PyObject *value, bool *failed);
 /* Creates a handle for a value of this cost; None becomes null. NULL with an exception set on failure. */
 kvl_value_t *value_new(State *state, PyObject *value, uint64_t cost);
 /* Creates a handle for a value; None becomes null. NULL with an exception set on failure. */
@@ -256,6 +278,10 @@ PyObject *engine_invalidate(Engine *self, PyObject *args);
 Waiter *waiter_new(Engine *engine);
 void waiter_link(Waiter *waiter);
 void waiter_unlink(Waiter *waiter);
+/* The library's callback for the outcome of a fetch of one key: keeps it for outcomes_deliver(), since no code of the program may run here. */
+void waiter_take_result(void *waiter, const kvl_result_t *result);
+/* Delivers all of them, also if one of them raises. */
+int outcomes_deliver(State *state, Outcomes *outcomes);
 int waiter_deliver_result(Waiter *waiter, const kvl_result_t *result);
 int waiter_deliver_results(Waiter *waiter, const kvl_results_t *results);
 PyObject *waiter_return_results(Waiter *waiter, State *state, const kvl_results_t *results);
@@ -271,13 +297,23 @@ kvl_status_t redis_attach(PyObject *redis, kvl_tasks_t *tasks);
 void redis_stop(PyObject *redis);
 
 Pump *pump_new(State *state, PyObject *module, Engine *engine);
+/* The library's callback for the end of an engine. */
+void pump_take_closed(void *pump);
 int pump_attach(Pump *self, PyObject *loop);
 void pump_finish(Pump *self);
 void pump_detach(Pump *self);
 /* Handles at most `max` events. Returns 1 if there may be more, 0 if there are none, -1 with an exception set. */
 int pump_drain(Pump *self, size_t max);
+/* Handles a limited number of events, for a call from the loop: while events remain the descriptor stays readable, and other callbacks run in between. */
+int pump_drain_some(Pump *self);
 
 int engine_handle(Engine *self, const kvl_event_t *event);
+/* Ends the wait of close(). */
+int engine_complete_close(Engine *self);
+/* What is reported for an outcome that its caller cannot get. */
+#define UNDELIVERED "an outcome could not be delivered"
+/* What a function of the program raised for an event: an Exception is reported, and affects no other event; any other BaseException is raised. */
+int engine_check_delivery(Engine *self, int failed, const char *what);
 void engine_report(Engine *self, const char *what);
 
 #endif

@@ -2,8 +2,6 @@
  * It holds the engine only while a fetch is in progress, so that an engine that is never closed can be collected. */
 #include "native.h"
 
-enum { MAX_EVENTS_PER_CALL = 256 };
-
 Pump *pump_new(State *state, PyObject *module, Engine *engine)
 {
     Pump *self = (Pump *)PyType_GenericAlloc(state->pump_type, 0);
@@ -44,12 +42,47 @@ static int handle(Pump *self, const kvl_event_t *event)
     return failed;
 }
 
+void pump_take_closed(void *pump) { ((Pump *)pump)->taken->has_closed = true; }
+
+/* Handles the outcomes of single keys that are first in the queue: they are taken out by callbacks, which costs less than an event for each. */
+static int drain_outcomes(Pump *self, size_t max, kvl_status_t *out_status)
+{
+    Outcomes taken;
+    size_t ran;
+    taken.has_closed = false;
+    taken.n = 0;
+    self->taken = &taken;
+    releases_own_drops++;
+    *out_status = kvl_queue_poll(self->queue, max < MAX_OUTCOMES ? max : MAX_OUTCOMES, 0, &ran);
+    self->taken = NULL;
+    int failed = outcomes_deliver(self->state, &taken);
+    Engine *engine = taken.has_closed ? self->engine : NULL;
+    Py_XINCREF(engine);
+    if (engine && engine_check_delivery(engine, engine_complete_close(engine), UNDELIVERED) < 0)
+        failed = -1;
+    Py_XDECREF(engine);
+    releases_own_drops--;
+    drops_release_pending(self->state->drops);
+    return failed ? -1 : (int)taken.n;
+}
+
 int pump_drain(Pump *self, size_t max)
 {
-    for (size_t i = 0; i < max && self->queue; i++) {
+    for (size_t handled = 0; handled < max && self->queue;) {
         kvl_event_t event;
-        kvl_status_t status;
-        CALL_LIBRARY(self->state->drops, status = kvl_queue_next(self->queue, 0, &event, sizeof event));
+        kvl_status_t status = KVL_ERR_NO_CALLBACK;
+        if (self->engine) { /* afterwards there are no waiters for the callback */
+            int delivered = drain_outcomes(self, max - handled, &status);
+            if (delivered < 0)
+                return -1;
+            handled += (size_t)delivered;
+            if (!self->queue)
+                return 0;
+        }
+        if (status == KVL_ERR_NO_CALLBACK) /* an event of another kind */
+            CALL_LIBRARY(self->state->drops, status = kvl_queue_next(self->queue, 0, &event, sizeof event); handled++);
+        else if (status == KVL_OK)
+            continue;
         if (status == KVL_EMPTY)
             return 0;
         if (status < 0) {
@@ -61,6 +94,8 @@ int pump_drain(Pump *self, size_t max)
     }
     return self->queue != NULL;
 }
+
+int pump_drain_some(Pump *self) { return pump_drain(self, MAX_OUTCOMES); }
 
 static void unraisable(PyObject *where, PyObject *result)
 {
@@ -148,8 +183,7 @@ void pump_detach(Pump *self)
 static PyObject *pump_call(Pump *self, PyObject *args, PyObject *kwargs)
 {
     (void)args, (void)kwargs;
-    /* A limited number: while events remain the descriptor stays readable, and other callbacks run in between. */
-    if (pump_drain(self, MAX_EVENTS_PER_CALL) < 0)
+    if (pump_drain_some(self) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -172,6 +206,18 @@ static PyObject *pump_run(Pump *self, PyObject *unused)
     self->is_running = false;
     pump_finish(self);
     Py_RETURN_NONE;
+}
+
+/* _end_turn(): called by the loop at the end of a turn in which keys have gathered. */
+static PyObject *pump_end_turn(Pump *self, PyObject *unused)
+{
+    (void)unused;
+    Engine *engine = self->engine;
+    if (engine) {
+        engine->is_gathering = false;
+        CALL_LIBRARY(self->state->drops, kvl_tasks_gather(engine->tasks, 0)); /* a closed engine has handed them out */
+    }
+    return pump_call(self, NULL, NULL); /* the requests are in the queue now */
 }
 
 static PyObject *pump_finish_now(Pump *self, PyObject *unused)
@@ -214,6 +260,7 @@ static void pump_dealloc(Pump *self)
 
 static PyMethodDef pump_methods[] = {
     {"run", (PyCFunction)pump_run, METH_NOARGS, NULL},
+    {"_end_turn", (PyCFunction)pump_end_turn, METH_NOARGS, NULL},
     {"finish", (PyCFunction)pump_finish_now, METH_NOARGS, NULL},
     {0},
 };

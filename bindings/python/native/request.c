@@ -81,16 +81,22 @@ static int fail_one(Request *self, size_t i, PyObject *exception)
 
 static bool is_not_modified(Request *self, PyObject *answer) { return Py_TYPE(answer) == (PyTypeObject *)self->state->not_modified; }
 
-/* Creates a handle for the value of an answer and reads its terms; NULL with an exception set on failure. */
-static kvl_value_t *value_of_answer(Request *self, PyObject *answer, Labels *labels, kvl_terms_t *terms)
+/* Returns the value of an answer and its cost, and reads its terms; NULL with an exception set on failure. */
+static PyObject *value_of_answer(Request *self, PyObject *answer, Labels *labels, kvl_terms_t *terms, uint64_t *out_cost)
 {
-    if (Py_TYPE(answer) != (PyTypeObject *)self->state->answer)
-        return store_value(&self->engine->store, answer);
-    int failed = terms_of(self->state, answer, true, labels, terms);
-    PyObject *value = failed ? NULL : PyObject_GetAttr(answer, self->state->s_value);
-    kvl_value_t *handle = value ? store_value(&self->engine->store, value) : NULL;
-    Py_XDECREF(value);
-    return handle;
+    PyObject *value = NULL;
+    bool failed = false;
+    if (Py_TYPE(answer) != (PyTypeObject *)self->state->answer) {
+        Py_INCREF(answer);
+        value = answer;
+    } else if (terms_of(self->state, answer, true, labels, terms) == 0) {
+        value = PyObject_GetAttr(answer, self->state->s_value);
+    }
+    if (value)
+        *out_cost = store_cost(&self->engine->store, value, &failed);
+    if (failed)
+        Py_CLEAR(value);
+    return value;
 }
 
 /* Whether an answer fails its key: an exception object does, while an exception class is an ordinary value. */
@@ -100,14 +106,21 @@ static int settle_with_value(Request *self, size_t i, PyObject *answer)
 {
     kvl_terms_t terms = KVL_TERMS_INIT;
     Labels labels = {0};
-    kvl_value_t *value = value_of_answer(self, answer, &labels, &terms);
+    uint64_t cost;
+    PyObject *value = value_of_answer(self, answer, &labels, &terms, &cost);
+    Box *box = value && value != Py_None ? box_new(self->state->drops, value) : NULL;
+    bool failed = !value || (value != Py_None && !box);
     kvl_status_t status = KVL_OK;
-    if (value && self->handle) /* the program's cost function may have closed the engine */
-        CALL_LIBRARY(self->state->drops, status = kvl_request_resolve(self->handle, i, value, &terms));
-    if (value)
-        CALL_LIBRARY(self->state->drops, kvl_value_release(value));
+    Py_XDECREF(value);
+    if (!self->handle) { /* the program's cost function has closed the engine */
+        if (box)
+            box_dropped(box);
+    } else if (!failed) {
+        CALL_LIBRARY(self->state->drops, status = box ? kvl_request_resolve_object(self->handle, i, box, cost, box_dropped, &terms)
+                                                      : kvl_request_resolve(self->handle, i, kvl_value_null(), &terms));
+    }
     labels_end(&labels);
-    return value ? check_status(self, status) : -1;
+    return failed ? -1 : check_status(self, status);
 }
 
 static int settle_unmodified(Request *self, size_t i, PyObject *answer)
@@ -159,9 +172,12 @@ static int supply(Request *self, PyObject *key, PyObject *answer)
     Labels labels = {0};
     Bytes bytes;
     bytes_start(&bytes);
-    kvl_value_t *value = NULL;
+    uint64_t cost;
+    PyObject *object = NULL;
     if (key_encode(self->state, self->engine->store.encode, key, &bytes) == 0 && self->engine)
-        value = value_of_answer(self, answer, &labels, &terms);
+        object = value_of_answer(self, answer, &labels, &terms, &cost);
+    kvl_value_t *value = object ? value_new(self->state, object, cost) : NULL;
+    Py_XDECREF(object);
     kvl_status_t status = KVL_OK;
     if (value && self->handle)
         CALL_LIBRARY(self->state->drops, status = kvl_request_supply(self->handle, bytes.data, bytes.len, value, &terms));
@@ -336,8 +352,14 @@ static PyObject *request_call(Request *self, PyObject *args, PyObject *kwargs)
         answers = PyObject_CallMethodObjArgs(task, state->s_result, NULL);
     if (!answers)
         return end_answering(self, -1);
+    Engine *engine = self->engine;
+    Py_XINCREF(engine);
     PyObject *done = request_answer(self, answers);
     Py_DECREF(answers);
+    /* The outcomes are in the queue now: this spares the loop to look for them. */
+    if (done && engine && engine->pump && pump_drain_some(engine->pump) < 0)
+        Py_CLEAR(done);
+    Py_XDECREF(engine);
     return done;
 }
 

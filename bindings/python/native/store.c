@@ -159,10 +159,12 @@ kvl_value_t *value_new(State *state, PyObject *value, uint64_t cost)
     return status < 0 ? (kvl_value_t *)raise_status(state, status, NULL) : handle;
 }
 
+uint64_t store_cost(Store *self, PyObject *value, bool *failed) { return value == Py_None ? 0 : cost_of(self->cost, value, failed); }
+
 kvl_value_t *store_value(Store *self, PyObject *value)
 {
     bool failed = false;
-    uint64_t cost = value == Py_None ? 0 : cost_of(self->cost, value, &failed);
+    uint64_t cost = store_cost(self, value, &failed);
     return failed ? NULL : value_new(self->state, value, cost);
 }
 

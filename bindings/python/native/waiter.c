@@ -58,26 +58,25 @@ static int deliver(Waiter *waiter)
         return 0; /* it could not be created: the caller has an exception instead */
     if (!waiter->engine->loop)
         return call_target(waiter, state->s_release, NULL);
-    PyObject *done = PyObject_CallMethodObjArgs(waiter->target, state->s_done, NULL);
-    int is_done = done ? PyObject_IsTrue(done) : -1;
-    Py_XDECREF(done);
-    if (is_done)
-        return is_done < 0 ? -1 : 0; /* the task that awaits it has been cancelled */
-    return waiter->error ? call_target(waiter, state->s_set_exception, waiter->error)
-                         : call_target(waiter, state->s_set_result, waiter->outcome);
+    int failed = waiter->error ? call_target(waiter, state->s_set_exception, waiter->error)
+                               : call_target(waiter, state->s_set_result, waiter->outcome);
+    if (failed && PyErr_ExceptionMatches(state->invalid_state)) {
+        PyErr_Clear(); /* the task that awaits it has been cancelled */
+        return 0;
+    }
+    return failed;
 }
 
 /* The object, None or the exception that a result stands for: a new reference, or NULL with an exception set. */
 static PyObject *outcome_of(State *state, const kvl_result_t *result, bool *failed)
 {
-    PyObject *outcome = Py_None;
     *failed = result->status != KVL_VALUE && result->status != KVL_NULL;
     if (*failed)
         return exception_of(state, result->status, result->error);
     if (result->status == KVL_VALUE)
-        outcome = ((Box *)result->object)->object;
-    Py_INCREF(outcome);
-    return outcome;
+        return box_content(result->object);
+    Py_INCREF(Py_None);
+    return Py_None;
 }
 
 int waiter_deliver_result(Waiter *waiter, const kvl_result_t *result)
@@ -93,6 +92,51 @@ int waiter_deliver_result(Waiter *waiter, const kvl_result_t *result)
     }
     *(failed ? &waiter->error : &waiter->outcome) = outcome;
     return deliver(waiter);
+}
+
+void waiter_take_result(void *of, const kvl_result_t *result)
+{
+    Waiter *waiter = of;
+    Outcomes *taken = waiter->engine->pump->taken;
+    Py_INCREF(waiter);
+    taken->items[taken->n++] = (Outcome){waiter, result->status == KVL_VALUE ? box_content(result->object) : NULL,
+                                         kvl_error_retain((kvl_error_t *)result->error), result->status};
+}
+
+static int deliver_taken(State *state, Outcome *taken)
+{
+    Waiter *waiter = taken->waiter;
+    if (taken->status == KVL_VALUE || taken->status == KVL_NULL) {
+        waiter->outcome = taken->object ? taken->object : Py_None;
+        Py_INCREF(waiter->outcome);
+    } else if (!(waiter->error = exception_of(state, taken->status, taken->error))) {
+        return -1;
+    }
+    return deliver(waiter);
+}
+
+int outcomes_deliver(State *state, Outcomes *taken)
+{
+    PyObject *type = NULL, *exception = NULL, *traceback = NULL;
+    for (Outcome *one = taken->items; one < taken->items + taken->n; one++) {
+        Engine *engine = one->waiter->engine;
+        Py_XINCREF(engine);
+        if (engine && engine_check_delivery(engine, deliver_taken(state, one), UNDELIVERED) < 0) {
+            if (type)
+                PyErr_WriteUnraisable((PyObject *)engine);
+            else
+                PyErr_Fetch(&type, &exception, &traceback);
+        }
+        if (one->waiter->engine)
+            waiter_unlink(one->waiter);
+        Py_XDECREF(engine);
+        Py_XDECREF(one->object);
+        kvl_error_release(one->error);
+        Py_DECREF(one->waiter);
+    }
+    if (type)
+        PyErr_Restore(type, exception, traceback);
+    return type ? -1 : 0;
 }
 
 /* The details of a key: status, value, exception, source, attempts, age, remaining TTL, whether it is stale. */

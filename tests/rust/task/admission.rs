@@ -231,18 +231,14 @@ fn f14_a_due_retry_does_not_linger() {
     assert_eq!(harness.handed()[1], ["b"]);
 }
 
-fn gather(harness: &mut Harness, gathers: bool) {
-    harness.step(|table, cx| table.gather(gathers, cx));
-}
-
 #[test]
 fn f14a_keys_that_gather_share_requests_once_they_are_handed_out() {
     let mut harness = Harness::with(|settings| settings.tasks.batch_max_keys = 4);
-    gather(&mut harness, true);
+    harness.gather(true);
     harness.fetch("a");
     harness.fetch_each(&["b", "a"]);
     assert_eq!((harness.requests.len(), harness.table.gauges().queued), (0, 2));
-    gather(&mut harness, false);
+    harness.gather(false);
     assert_eq!(harness.handed(), [["a", "b"]]);
     harness.fetch("c");
     assert_eq!(harness.handed()[1], ["c"], "no key gathers any more");
@@ -251,7 +247,7 @@ fn f14a_keys_that_gather_share_requests_once_they_are_handed_out() {
 #[test]
 fn f14a_neither_a_full_request_nor_a_full_queue_gathers() {
     let mut harness = Harness::with(|settings| (settings.tasks.batch_max_keys, settings.tasks.queue_max_keys) = (3, 2));
-    gather(&mut harness, true);
+    harness.gather(true);
     harness.fetch_each(&["a", "b", "c"]);
     assert_eq!(harness.handed(), [["a", "b", "c"]]);
     let waiters = ["d", "e", "f"].map(|key| harness.fetch(key));
@@ -263,10 +259,10 @@ fn f14a_neither_a_full_request_nor_a_full_queue_gathers() {
 fn f14a_keys_that_gathered_while_all_slots_were_taken_are_handed_out_at_once() {
     let mut harness = Harness::with(|settings| settings.tasks.max_running = 1);
     harness.fetch("busy");
-    gather(&mut harness, true);
+    harness.gather(true);
     harness.fetch("a");
     harness.fetch("b");
-    gather(&mut harness, false);
+    harness.gather(false);
     assert_eq!(harness.requests.len(), 1);
     harness.finish(0);
     assert_eq!(harness.handed()[1], ["a", "b"]);
@@ -276,7 +272,7 @@ fn f14a_keys_that_gathered_while_all_slots_were_taken_are_handed_out_at_once() {
 fn f14a_a_retry_does_not_gather_and_takes_along_what_has() {
     let mut harness = Harness::with(|settings| settings.fetch.retry.count = Some(1));
     harness.fetch("a");
-    gather(&mut harness, true);
+    harness.gather(true);
     harness.fetch("b");
     harness.fail(0, "a", 1);
     assert_eq!(harness.handed()[1], ["b", "a"]);
@@ -285,10 +281,10 @@ fn f14a_a_retry_does_not_gather_and_takes_along_what_has() {
 #[test]
 fn f14a_a_key_that_has_gathered_can_be_cancelled() {
     let mut harness = Harness::with(|_| {});
-    gather(&mut harness, true);
+    harness.gather(true);
     let (first, second) = (harness.fetch("a"), harness.fetch("b"));
     harness.cancel(&first);
-    gather(&mut harness, false);
+    harness.gather(false);
     assert_eq!(harness.handed(), [["b"]]);
     assert_eq!(second.outcome(), Summary::Pending);
 }
@@ -296,11 +292,11 @@ fn f14a_a_key_that_has_gathered_can_be_cancelled() {
 #[test]
 fn f14a_keys_that_have_gathered_still_linger() {
     let mut harness = Harness::with(lingering);
-    gather(&mut harness, true);
+    harness.gather(true);
     harness.fetch("a");
-    gather(&mut harness, false);
+    harness.gather(false);
     assert_eq!(harness.requests.len(), 0, "the linger time of the key has not ended");
-    gather(&mut harness, true);
+    harness.gather(true);
     harness.advance(10);
     assert_eq!(harness.handed(), [["a"]], "it has, although keys gather");
 }

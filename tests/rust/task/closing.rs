@@ -170,11 +170,11 @@ fn l07_a_panic_during_delivery_leaves_no_position_open() {
 #[test]
 fn l05a_a_drain_hands_out_keys_that_gather() {
     let mut harness = Harness::with(|_| {});
-    harness.step(|table, cx| table.gather(true, cx));
+    harness.gather(true);
     let waiter = harness.fetch("k");
     assert_eq!(harness.requests.len(), 0, "the key gathers");
     harness.drain(10_000);
-    harness.step(|table, cx| table.gather(true, cx));
+    harness.gather(true);
     harness.answer(0, "k", "v");
     assert_eq!(waiter.outcome(), value("v"));
 }

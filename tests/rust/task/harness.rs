@@ -735,6 +735,13 @@ impl Harness {
         self.step(|table, cx| table.force_breaker(forced, cx));
     }
 
+    pub fn gather(&mut self, gathers: bool) {
+        if let Some(limits) = &mut self.limits {
+            limits.gathers = gathers;
+        }
+        self.step(|table, cx| table.gather(gathers, cx));
+    }
+
     pub fn now_ms(&self) -> u64 {
         self.manual.millis().0
     }

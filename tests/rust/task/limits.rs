@@ -72,6 +72,8 @@ pub struct Limits {
     before: Before,
     /// The time at which the table closes. Nothing is handed out from then on, and nothing is checked.
     pub closes_at: Option<u64>,
+    /// Whether the host lets keys gather.
+    pub gathers: bool,
 }
 
 impl Limits {
@@ -88,6 +90,7 @@ impl Limits {
             evidence: Rc::default(),
             before: Before::default(),
             closes_at: None,
+            gathers: false,
         }
     }
 
@@ -150,7 +153,8 @@ impl Limits {
         let waiting = gauges.queued + gauges.deferred;
         self.breaker.pass(now);
         assert!(waiting == 0 || !self.breaker.is_open(), "{waiting} keys wait although the breaker is open");
-        if waiting > 0 && gauges.running < gauges.concurrency_limit && harness.settings.tasks.batch_linger.is_zero() {
+        let may_wait = self.gathers || !harness.settings.tasks.batch_linger.is_zero();
+        if waiting > 0 && gauges.running < gauges.concurrency_limit && !may_wait {
             let has_token = self.bucket.as_mut().is_none_or(|bucket| bucket.has_token(now));
             assert!(!has_token, "{waiting} keys wait although there are a slot and a token");
         }

@@ -51,6 +51,8 @@ enum Event {
     Close,
     /// An operator forces a state of the circuit breaker, or lets it decide again.
     Force(BreakerOverride),
+    /// The host lets keys gather, or hands out those that have.
+    Gather(bool),
 }
 
 #[derive(Clone, Debug)]
@@ -113,6 +115,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => some.prop_map(Event::Heartbeat),
         1 => prop_oneof![2 => Just(BreakerOverride::No), 1 => Just(BreakerOverride::Closed), 1 => Just(BreakerOverride::Open)]
             .prop_map(Event::Force),
+        2 => any::<bool>().prop_map(Event::Gather),
     ];
     let end = prop_oneof![6 => Just(vec![]), 2 => (0..50u64).prop_map(|ms| vec![Event::Drain(ms)]), 1 => Just(vec![Event::Close])];
     (prop::collection::vec(event.clone(), 1..90), end, prop::collection::vec(event, 0..20))
@@ -337,6 +340,7 @@ impl Run {
                 self.forced |= forced == BreakerOverride::Open;
                 self.harness.force_breaker(forced);
             }
+            Event::Gather(gathers) => self.harness.gather(gathers),
             Event::Drain(ms) => {
                 self.closed = true;
                 self.harness.drain(ms);
@@ -658,6 +662,7 @@ impl Run {
         self.note_handed();
         let was_slow = std::mem::replace(&mut self.harness.is_slow, false);
         self.harness.force_breaker(BreakerOverride::No);
+        self.harness.gather(false);
         for _ in 0..200 {
             for nth in 0..self.harness.requests.len() {
                 self.finish(nth, Close::Unanswered);

@@ -69,7 +69,8 @@ class Tasks(Store[K, V], _native.Engine):
                libkvlight_redis (ImportError); the options of the URL are those of kvlight_redis.h. `l2_state()` says how it is.
     dump,      functions that make bytes of a value for the second tier, and a value of the bytes: pickle.dumps and pickle.loads. Values that are
     load       str, bytes, int, float, bool or UUID need neither; without these functions, other values stay in this process.
-    settings   the settings of docs/CONFIGURATION.md, with "_" for ".": cache_capacity=10_000, retry_count=3, timeout_ms=500.
+    settings   the settings of docs/CONFIGURATION.md, with "_" for ".": cache_capacity=10_000, retry_count=3, timeout_ms=500. Unless
+               batch_linger_us is set, the keys that one turn of the event loop asks for share requests; with 0 the provider is called at once.
     """
 
     _loop: asyncio.AbstractEventLoop | None = None
@@ -103,6 +104,7 @@ class Tasks(Store[K, V], _native.Engine):
             cost = sys.getsizeof
         self._function, self._is_one, self._is_conditional, self._executor = function, one is not None, conditional is not None, executor
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
+        self._gathers = "batch_linger_us" not in settings
         self._workers = settings.get("tasks_max_running", 4)
         self._nesting = Nesting(min(self._workers, getattr(executor, "_max_workers", self._workers)))
         self._lock = threading.Lock()
@@ -131,7 +133,7 @@ class Tasks(Store[K, V], _native.Engine):
             if self._loop is not None or self._thread is not None or self.is_closed:
                 raise RuntimeError("a Tasks can be entered only once")
             loop = asyncio.get_running_loop()
-            loop.add_reader(self._attach(loop), self._pump)
+            loop.add_reader(self._attach(loop, self._gathers), self._pump)
             self._loop = loop
         return self
 
@@ -161,12 +163,14 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def fetch(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
         """Returns the value of a key, or None if there is no such record; raises what the provider raised. Options: timeout_ms, urgency, read, ..."""
+        value: V | None  # annotations, since cast() would be one more call
         waiter = self._fetch_on_loop(key, options)
         if type(waiter) is not _Waiter:  # the key was resident
-            value: V | None = waiter  # an annotation, since cast() would be one more call
+            value = waiter
             return value
         try:
-            return cast("V | None", await waiter.target)
+            value = await waiter.target
+            return value
         except asyncio.CancelledError:
             waiter.cancel()
             raise
