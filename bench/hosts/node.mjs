@@ -4,7 +4,7 @@ import DataLoader from 'dataloader';
 import { Cache, Tasks } from 'kvlight';
 import { LRUCache } from 'lru-cache';
 
-const KEYS = 100_000;
+const KEYS = Number(process.env.KVL_BENCH_KEYS ?? 100_000);
 const ROUNDS = 5;
 const ABSENT = 1_000;
 const names = Array.from({ length: KEYS }, (_, i) => `key ${i}`);

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 require $argv[1];
 
-const KEYS = 100_000;
+define('KEYS', (int) (getenv('KVL_BENCH_KEYS') ?: 100_000));
 const ROUNDS = 5;
 const ABSENT = 1_000;
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import statistics
 import time
@@ -14,7 +15,7 @@ import async_lru
 import cachetools
 import kvlight
 
-KEYS, ROUNDS, ABSENT = 100_000, 5, 1_000
+KEYS, ROUNDS, ABSENT = int(os.environ.get("KVL_BENCH_KEYS", 100_000)), 5, 1_000
 NAMES = [f"key {i}" for i in range(KEYS)]
 ORDER = NAMES.copy()
 random.Random(1).shuffle(ORDER)

@@ -7,7 +7,7 @@ require "concurrent"
 require "kvlight"
 require "lru_redux"
 
-KEYS = 100_000
+KEYS = Integer(ENV.fetch("KVL_BENCH_KEYS", "100_000"))
 ROUNDS = 5
 ABSENT = 1_000
 NAMES = Array.new(KEYS) { |i| "key #{i}" }.freeze

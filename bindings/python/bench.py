@@ -30,8 +30,8 @@ import aiodataloader
 import cachetools
 import kvlight
 
-KEYS = int(os.environ.get("KVL_BENCH_KEYS", 100_000))
-ROUNDS, FETCHES = 5 if KEYS >= 100_000 else 1, KEYS
+KEYS = FETCHES = int(os.environ.get("KVL_BENCH_KEYS", 100_000))
+ROUNDS = 5
 
 
 def zipf(n: int, seed: int) -> list[int]:

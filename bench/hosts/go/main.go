@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"math/rand"
+	"os"
 	"runtime"
 	"sort"
+	"strconv"
 	"syscall"
 
 	"github.com/dgraph-io/ristretto"
@@ -19,10 +21,18 @@ import (
 import "C"
 
 const (
-	keys   = 100_000
 	rounds = 5
 	absent = 1_000
 )
+
+var keys = numberOfKeys()
+
+func numberOfKeys() int {
+	if text, ok := os.LookupEnv("KVL_BENCH_KEYS"); ok {
+		return must(strconv.Atoi(text))
+	}
+	return 100_000
+}
 
 type row struct{ key string }
 
@@ -68,7 +78,7 @@ func main() {
 	}, kvlight.Settings{"cache.capacity": 2 * keys, "batch.max_keys": 64, "tasks.max_running": 16}))
 	defer tasks.Close()
 	plain := must(lru.New(2 * keys))
-	admitted := must(ristretto.NewCache(&ristretto.Config{NumCounters: 20 * keys, MaxCost: 2 * keys, BufferItems: 64}))
+	admitted := must(ristretto.NewCache(&ristretto.Config{NumCounters: int64(20 * keys), MaxCost: int64(2 * keys), BufferItems: 64}))
 	order := make([]string, keys)
 	for i := range order {
 		order[i] = fmt.Sprintf("key %d", i)

@@ -20,7 +20,7 @@ import kvlight.Tasks;
 
 /** Compares kvlight for Java with Caffeine's AsyncLoadingCache: prints lines of work, library and CPU nanoseconds per key. */
 final class Bench {
-    private static final int KEYS = 100_000;
+    private static final int KEYS = Integer.parseInt(System.getenv().getOrDefault("KVL_BENCH_KEYS", "100000"));
     private static final int ROUNDS = 5;
     private static final int ABSENT = 1_000;
     private static final int BATCHES = 20;
