@@ -41,7 +41,8 @@ async def f14a_all_kinds_of_fetches_of_one_turn_share_a_request() -> None:
         async def each() -> list[Any]:
             return [row async for row in tasks.fetch_each([5, 1])]
 
-        rows: Any = await asyncio.gather(tasks.fetch(1), tasks.fetch(2, timeout_ms=60_000), tasks.fetch_all([3, 1]), tasks.results([4]), each())
+        kinds: list[Any] = [tasks.fetch(1), tasks.fetch(2, timeout_ms=60_000), tasks.fetch_all([3, 1]), tasks.results([4]), each()]
+        rows = await asyncio.gather(*kinds)
         assert rows[:3] == ["row 1", "row 2", ["row 3", "row 1"]] and rows[3][0].value == "row 4"
         assert sorted(rows[4]) == [(1, "row 1"), (5, "row 5")]
         assert [sorted(keys) for keys in provider.calls] == [[1, 2, 3, 4, 5]]
