@@ -182,7 +182,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.hedge.percentile = v.real();
     "hedge.max_ratio" Real(0.0, 1.0), "0.05", engine, "The largest share of the requests that may be handed out once more.",
         |s, v| s.tasks.hedge.max_ratio = v.real();
-    "provider.idempotent" Bool, "true", engine, "Whether the provider may be called for the same key twice at a time. false refuses the hedge settings.",
+    "provider.idempotent" Bool, "true", engine, "Whether a slow request may be handed out a second time. false refuses the hedge settings; a key may still be with the provider twice at a time, after a write during its load or an attempt that timed out.",
         |s, v| s.tasks.idempotent = v.bool();
     "refresh.after" Real(0.0, 1.0), "0", engine, "The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded.",
         |s, v| s.cache.refresh.after = v.real();

@@ -9,7 +9,9 @@ use super::host::{Receiver, Results};
 use super::joined::Joiner;
 use super::transition::{EngineContext, EngineHost, EngineTable, outcome_of};
 use crate::base::config::{BACKGROUND, BatchMode, FetchSettings};
+use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
+use crate::base::sync::atomic::Ordering;
 use crate::base::sync::{Condvar, Mutex, linger, wait};
 use crate::base::{CallKeys, Error, Key, Moment, Now, Object, PackedKeys, Status};
 use crate::cache::Hit;
@@ -393,8 +395,19 @@ impl Core {
     /// Lets the keys of the next fetches gather for fuller requests, or hands out those that have.
     pub fn gather(&self, gathers: bool) -> Result<(), Status> {
         self.check_open()?;
-        self.with_table(|table, cx| table.gather(gathers, cx));
+        self.with_table(|table, cx| {
+            self.gathers.store(gathers, Ordering::Relaxed);
+            table.gather(gathers, cx);
+        });
         Ok(())
+    }
+
+    /// Hands out what has gathered, since the calling thread is about to wait for a fetch, and may be the one that would do so later.
+    pub(super) fn end_gathering(&self) {
+        // Its fetch was under the table's lock, as every change of this is: if its keys gather, this thread sees it.
+        if rarely(self.gathers.load(Ordering::Relaxed)) {
+            let _ = self.gather(false);
+        }
     }
 
     /// Reloads `keys`, or joins their loads in progress. Delivers nothing.
@@ -457,7 +470,10 @@ impl Core {
         let waiter = Arc::new(BlockingWaiter::default());
         let receiver = || Box::new(waiter.clone()) as Box<dyn Receiver>;
         match self.fetch_to(keys, &call, true, receiver)? {
-            FetchAnswer::Pending => Ok(waiter.wait()),
+            FetchAnswer::Pending => {
+                self.end_gathering();
+                Ok(waiter.wait())
+            }
             at_once => Ok(at_once),
         }
     }

@@ -169,6 +169,8 @@ impl FetchHandle {
     /// at once for a handle that was never used.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let active = self.inner.lock().active();
+        active.into_iter().for_each(|(core, _)| core.end_gathering());
         let mut inner = self.inner.lock();
         inner.waiters += 1;
         let mut in_time = true;

@@ -65,7 +65,7 @@ use crate::base::clock::Timed;
 use crate::base::config::{CacheSettings, FetchSettings, Settings};
 use crate::base::process::Generation;
 use crate::base::sync::OnceLock;
-use crate::base::sync::atomic::{AtomicU64, Ordering};
+use crate::base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::base::{Clock, Millis, Moment, Status};
 use crate::cache::{DepartureSink, Departures, Store};
 use crate::runtime::host_queue::HostQueue;
@@ -104,6 +104,8 @@ pub struct Core {
     /// When the timer wakes for an entry at the latest, as it found when it last looked, in milliseconds of the TTL clock. 0, for which no
     /// entry waits, if there is no timer.
     store_wake: AtomicU64,
+    /// Whether new keys gather (rule F14a), to be read without the lock of the loads.
+    gathers: AtomicBool,
     life: Lifecycle,
     window: stats::StatsWindow,
     /// The calls that keep it in memory.
@@ -258,6 +260,7 @@ impl Core {
                 threads: runtime.map_or(Threads::Own(OnceLock::new()), Threads::Shared),
                 alarm: OnceLock::new(),
                 store_wake: AtomicU64::new(if uses_timer { Millis::NEVER.0 } else { 0 }),
+                gathers: AtomicBool::new(false),
                 life: Lifecycle::default(),
                 store,
             }

@@ -419,7 +419,10 @@ pub unsafe extern "C" fn kvl_tasks_refresh(
 ///
 /// For hosts with an event loop: a turn of the loop that fetches begins with 1 and ends with 0, and the keys of all its fetches share
 /// requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full, or if a key is retried.
-/// A close, also one that drains, hands out what has gathered. With `batch.linger_us` keys also wait for that time to end.
+/// With `batch.linger_us` keys also wait for that time to end. The keys that other threads ask for meanwhile gather, too.
+///
+/// A call that waits for a fetch (kvl_tasks_fetch_wait(), kvl_tasks_fetch_all_wait(), kvl_fetch_wait()) hands out what has gathered, since it
+/// could wait for itself otherwise; so does a close that drains. One that cancels ends it with KVL_ERR_CLOSED.
 ///
 /// @param tasks    [borrowed] from kvl_tasks_new().
 /// @param gathers  1 to let keys gather, 0 to hand them out.

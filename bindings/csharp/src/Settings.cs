@@ -500,7 +500,7 @@ namespace Kvlight
             set => Put("hedge.max_ratio", value);
         }
 
-        /// <summary>Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true.</summary>
+        /// <summary>Whether a slow request may be handed out a second time. false refuses the hedge settings; a key may still be with the provider twice at a time, after a write during its load or an attempt that timed out. Default: true.</summary>
         public bool? ProviderIdempotent
         {
             get => GetBool("provider.idempotent");

@@ -60,7 +60,7 @@
 ---@field ["hedge.after_ms"]? integer A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0.
 ---@field ["hedge.percentile"]? number Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never. Default: 0.
 ---@field ["hedge.max_ratio"]? number The largest share of the requests that may be handed out once more. Default: 0.05.
----@field ["provider.idempotent"]? boolean Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true.
+---@field ["provider.idempotent"]? boolean Whether a slow request may be handed out a second time. false refuses the hedge settings; a key may still be with the provider twice at a time, after a write during its load or an attempt that timed out. Default: true.
 ---@field ["refresh.after"]? number The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.
 ---@field ["refresh.after_ms"]? integer The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.
 ---@field ["refresh.retry_ms"]? integer After a refresh ahead of an entry's expiry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000.

@@ -351,6 +351,35 @@ static void f14a_keys_that_gather_share_a_request(void)
     free_engine(&fixture);
 }
 
+/* The thread that waits is the one that would hand the keys out. */
+static void f14a_a_call_that_waits_hands_out_what_has_gathered(void)
+{
+    struct fixture fixture;
+    kvl_value_t *value = NULL;
+    kvl_results_t *results = NULL;
+    kvl_fetch_t *fetch = NULL;
+    struct recorder recorder;
+    static const kvl_slice_t keys[] = { SLICE("b"), SLICE("c") };
+
+    create_engine(&fixture, fixture_init(&fixture));
+    STATUS(kvl_tasks_gather(fixture.tasks, 1), KVL_OK);
+    STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("a"), NULL, NULL, &value, NULL), KVL_VALUE);
+    kvl_value_release(value);
+    STATUS(kvl_tasks_gather(fixture.tasks, 1), KVL_OK);
+    STATUS(kvl_tasks_fetch_all_wait(fixture.tasks, keys, 2, NULL, NULL, &results), KVL_OK);
+    CHECK(kvl_results_count_status(results, KVL_VALUE) == 2);
+    kvl_results_release(results);
+    STATUS(kvl_tasks_gather(fixture.tasks, 1), KVL_OK);
+    STATUS(kvl_fetch_new(&fetch), KVL_OK);
+    fetch_recorded(&recorder, &fixture, "d", NULL, fetch);
+    STATUS(kvl_fetch_wait(fetch, KVL_FOREVER), KVL_OK);
+    wait_for_free(&recorder);
+    CHECK(recorder.status == KVL_VALUE);
+    recorder_release(&recorder);
+    kvl_fetch_release(fetch);
+    free_engine(&fixture);
+}
+
 static void f19_a_refresh_reloads_and_stores(void)
 {
     static const kvl_slice_t keys[] = { SLICE("hold a"), SLICE("hold b") };
@@ -866,6 +895,7 @@ int main(void)
     f21_l02_a_blocking_call_is_rejected_if_the_provider_is_on_a_queue();
     l02_an_event_loop_waits_for_the_queue();
     f14a_keys_that_gather_share_a_request();
+    f14a_a_call_that_waits_hands_out_what_has_gathered();
     f19_a_refresh_reloads_and_stores();
     l04_a_call_that_fails_frees_its_user_data();
     s12_fetches_and_loads_are_counted();

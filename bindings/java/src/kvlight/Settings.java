@@ -486,7 +486,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true.
+     * Whether a slow request may be handed out a second time. false refuses the hedge settings; a key may still be with the provider twice at a time, after a write during its load or an attempt that timed out. Default: true.
      *
      * @param value the value
      * @return this

@@ -343,7 +343,7 @@ class Settings(FetchSettings, total=False):
     """The largest share of the requests that may be handed out once more. Default: 0.05."""
 
     provider_idempotent: bool
-    """Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. Default: true."""
+    """Whether a slow request may be handed out a second time. false refuses the hedge settings; a key may still be with the provider twice at a time, after a write during its load or an attempt that timed out. Default: true."""
 
     refresh_after: float
     """The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0."""

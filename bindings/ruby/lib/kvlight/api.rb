@@ -213,7 +213,7 @@ module Kvlight
     hedge_percentile: "hedge.percentile",
     # The largest share of the requests that may be handed out once more. Float; default: 0.05.
     hedge_max_ratio: "hedge.max_ratio",
-    # Whether the provider may be called for the same key twice at a time. false refuses the hedge settings. true or false; default: true.
+    # Whether a slow request may be handed out a second time. false refuses the hedge settings; a key may still be with the provider twice at a time, after a write during its load or an attempt that timed out. true or false; default: true.
     provider_idempotent: "provider.idempotent",
     # The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Float; default: 0.
     refresh_after: "refresh.after",
