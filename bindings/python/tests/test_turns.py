@@ -48,7 +48,8 @@ async def f14a_all_kinds_of_fetches_of_one_turn_share_a_request() -> None:
         assert [sorted(keys) for keys in provider.calls] == [[1, 2, 3, 4, 5]]
         await tasks.fetch(6)
         await tasks.fetch_all([1, 2])
-        assert await asyncio.gather(tasks.fetch_all([1, 7]), tasks.fetch(8)) == [["row 1", "row 7"], "row 8"]
+        more: list[Any] = [tasks.fetch_all([1, 7]), tasks.fetch(8)]
+        assert await asyncio.gather(*more) == [["row 1", "row 7"], "row 8"]
         assert provider.calls[1:] == [[6], [7, 8]]
 
 
