@@ -586,6 +586,21 @@ fn every_setting_is_in_the_page_about_tuning() {
     assert!(missing.is_empty(), "docs/TUNING.md does not say when to change {missing:?}");
 }
 
+/// Whether a text has a version that is no part of a longer one, as 0.2.1 is of 25.0.2.1 and of 0.2.17.
+fn has_version(text: &str, version: &str) -> bool {
+    let is_digit = |c: char| c.is_ascii_digit();
+    text.match_indices(version).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + version.len()..]);
+        !before.strip_suffix('.').unwrap_or(before).ends_with(is_digit) && !after.strip_prefix('.').unwrap_or(after).starts_with(is_digit)
+    })
+}
+
+#[test]
+fn the_parser_of_versions_takes_whole_ones() {
+    assert!(["0.2.1", "kvlight-0.2.1.gem", "Version 0.2.1.", "\"v0.2.1\", 25"].iter().all(|text| has_version(text, "0.2.1")));
+    assert!(!["25.0.2.1", "10.2.1", "0.2.17", "0.2.1.4", "0.2"].iter().any(|text| has_version(text, "0.2.1")));
+}
+
 /// Each file that names the version is in the first step of a release. Generated files and lock files follow the others.
 #[test]
 fn every_file_with_the_version_is_in_the_steps_of_a_release() {
@@ -593,7 +608,8 @@ fn every_file_with_the_version_is_in_the_steps_of_a_release() {
     let (_, steps) = steps.split_once("1. The version").expect("the first step is about the version");
     let step = steps.split("\n2. ").next().unwrap_or_default();
     let mut git = Command::new("git");
-    git.arg("ls-files").current_dir(here());
+    // Inside another repository, of which this folder is no part, git would list nothing: it fails if it does not know Cargo.toml.
+    git.args(["ls-files", "--error-unmatch", "--", "Cargo.toml", "."]).current_dir(here());
     let Ok(files) = library::run(&mut git) else {
         println!("NOT RUN: without git nothing tells the files of the repository from what was built among them");
         return;
@@ -602,7 +618,9 @@ fn every_file_with_the_version_is_in_the_steps_of_a_release() {
     for path in files.lines() {
         let Ok(text) = fs::read_to_string(here().join(path)) else { continue };
         let is_generated = path.ends_with(".lock") || text.lines().take(5).any(|line| line.contains("enerated from api/api.json"));
-        if !is_generated && text.contains(env!("CARGO_PKG_VERSION")) {
+        // The format OpenMetrics has a version of its own.
+        let mut lines = text.lines().filter(|line| !line.contains("openmetrics-text"));
+        if !is_generated && lines.any(|line| has_version(line, env!("CARGO_PKG_VERSION"))) {
             assert!(step.contains(&format!("`{path}`")), "packaging/PUBLISH.md, step 1: {path} names the version");
             found += 1;
         }
