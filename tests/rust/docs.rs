@@ -343,8 +343,8 @@ fn every_link_has_a_target() {
 fn every_name_of_the_library_is_in_its_header() {
     let headers = ["include/kvlight.h", "redis/include/kvlight_redis.h"];
     let header: String = headers.map(|header| fs::read_to_string(here().join(header)).expect("the file exists")).concat();
-    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let known: std::collections::BTreeSet<&str> = header.split(|c: char| !is_part(c)).collect();
+    let words = |text| str::split(text, |c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let known: std::collections::BTreeSet<&str> = words(&header).collect();
     let manual = here().join("packaging/kvlight.3");
     let mut texts: Vec<(String, String)> = pages().into_iter().map(|page| (page.path.display().to_string(), page.text)).collect();
     // The changelog also names removed ones.
@@ -352,13 +352,13 @@ fn every_name_of_the_library_is_in_its_header() {
     texts.push(("packaging/kvlight.3".to_owned(), fs::read_to_string(manual).expect("the file exists")));
     let mut unknown = Vec::new();
     for (place, text) in &texts {
-        let names = text.split(|c: char| !is_part(c)).filter(|name| name.starts_with("kvl_") || name.starts_with("KVL_"));
+        let names = words(text).filter(|name| name.starts_with("kvl_") || name.starts_with("KVL_"));
         for name in names.filter(|name| !known.contains(name) && !NOT_OF_THE_HEADER.contains(name)) {
             unknown.push(format!("{place}: {name}"));
         }
     }
     assert!(unknown.is_empty(), "names that are not in the header:\n  {}", unknown.join("\n  "));
-    let is_named = |name: &&&str| texts.iter().any(|(_, text)| text.contains(**name));
+    let is_named = |name: &&&str| texts.iter().any(|(_, text)| words(text).any(|word| word == **name));
     let unused: Vec<_> = NOT_OF_THE_HEADER.iter().filter(|name| !is_named(name)).collect();
     assert!(unused.is_empty(), "not named any more: {unused:?}");
 }
