@@ -34,6 +34,7 @@ const PLACES: &[Place] = &[
     ("EVENT", &["bindings/java/src/kvlight/Engine.java"], Constant, &[]),
     ("EVENT", &["bindings/lua/kvlight/tasks.lua"], Constant, &["PROGRESS", "CANCEL", "REMOVAL"]),
     ("EVENT", &["bindings/node/src/tasks.cjs", "bindings/node/src/store.cjs"], Constant, &["PROGRESS", "REMOVAL", "CLOSED"]),
+    ("EVENT", &["bindings/node/native/events.c"], Constant, &["PROGRESS", "CANCEL", "DROP", "REMOVAL", "CLOSED"]),
     ("EVENT", &["bindings/php/src/Tasks.php"], Constant, &["PROGRESS", "CANCEL", "REMOVAL"]),
     ("EVENT", &["bindings/python/native/engine.c"], Constant, &["DROP", "REMOVAL"]),
     ("EVENT", &["bindings/ruby/lib/kvlight/tasks.rb", "bindings/ruby/lib/kvlight/engine.rb"], Constant, &["PROGRESS", "CANCEL", "REMOVAL"]),
@@ -109,12 +110,14 @@ const PLACES: &[Place] = &[
 /// Constants and the words for them.
 type Renamed = &'static [(&'static str, &'static str)];
 
-/// Enums of Swift, which repeat the numbers of a set: the file, the enum, the set, and the cases whose names differ from the constants'.
+/// Enums of Swift, which repeat the numbers of a set: the file, the enum, the set, and the cases whose names differ from the constants',
+/// among them "nil" for what is no case.
 const SWIFT_ENUMS: &[(&str, &str, &str, Renamed)] = &[
     ("BatchOutcome.swift", "OutcomeSource", "SOURCE", &[("L2", "secondTier")]),
     ("CacheRecord.swift", "RemovalCause", "CAUSE", &[]),
-    ("KVLightRequest.swift", "Cancellation", "CANCEL", &[]),
+    ("KVLightRequest.swift", "Cancellation", "CANCEL", &[("NO", "nil")]),
     ("Protection.swift", "State", "BREAKER", &[]),
+    ("Protection.swift", "ForcedState", "BREAKER_FORCE", &[("NONE", "nil")]),
 ];
 
 /// Programs that take every number up to the last of a set for a member.
@@ -206,8 +209,8 @@ fn each_enum_of_swift_has_the_cases_and_numbers_of_its_set() {
             Some((_, case)) => (*case).to_owned(),
             None => camel_case(&member.to_lowercase()),
         };
-        let members = members(&api, set).into_iter().filter(|(member, _)| member != "NO");
-        let wanted: Vec<(String, i64)> = members.map(|(member, number)| (case_of(&member), number)).collect();
+        let members = members(&api, set).into_iter().map(|(member, number)| (case_of(&member), number));
+        let wanted: Vec<(String, i64)> = members.filter(|(case, _)| case != "nil").collect();
         assert_eq!(cases, wanted, "{file}: {name} has the members of KVL_{set}_*");
     }
 }
