@@ -63,6 +63,9 @@ static kvl_cache_t *cache;
 static unsigned id, processes, chance;
 static struct pending pending[MOST_PENDING];
 static size_t pending_count;
+/* Since when no sync was successful, and whether `explain` has said why; 0: the last one was. */
+static unsigned long long failing_since;
+static int is_explained;
 
 static unsigned long long now_ns(void)
 {
@@ -271,18 +274,17 @@ static void tell(void)
     kvl_value_release(text);
 }
 
-/* Says once, after half a minute, why what was written does not reach the servers. */
+/* Says, after half a minute in which no sync was successful, and once until one is, why what was written does not reach the servers. */
 static void explain(kvl_status_t status)
 {
-    static unsigned long long failing_since;
     kvl_value_t *text = NULL;
     size_t len = 0;
 
     if (failing_since == 0)
         failing_since = now_ns();
-    if (now_ns() - failing_since < 30000000000u || failing_since == 1)
+    if (now_ns() - failing_since < 30000000000u || is_explained)
         return;
-    failing_since = 1;
+    is_explained = 1;
     printf("not written for too long: status %d, %zu writes, the first of record %u\n", (int)status, pending_count, pending_count > 0 ? pending[0].record : 0);
     if (kvl_redis_state(redis, &text) == KVL_OK) {
         const uint8_t *json = kvl_value_data(text, &len);
@@ -342,6 +344,8 @@ int main(int argc, char **argv)
             kvl_status_t status = kvl_tasks_l2_sync(tasks, phase == SETTLE ? 500 : 100);
             if (status == KVL_OK) {
                 acknowledge();
+                failing_since = 0;
+                is_explained = 0;
                 atomic_store(&own->settled, phase == SETTLE);
             } else if (phase == SETTLE) {
                 explain(status);

@@ -141,7 +141,11 @@ class Crowd:
             eventually("the cluster is whole", self.is_whole, LONG)
         except AssertionError:
             for node in self.cluster.nodes:
-                print(f"   {node.port} says:\n{node.call('CLUSTER', 'NODES').decode()}")
+                try:
+                    said = "says:\n" + node.call("CLUSTER", "NODES").decode()
+                except (OSError, RuntimeError) as error:
+                    said = f"does not answer: {error}"
+                print(f"   {node.port} {said}")
             raise
 
     # ---- Faults from which processes have to recover: something may have been lost, or they lost their connection
