@@ -448,13 +448,29 @@ def on_free_port(start):
 
 
 def free_port():
-    """A port below those that the system gives to clients: while a server is down, none of them may get its port."""
+    """A port that the system gives to no client: while a server is down, none of them may get its port."""
+    ports = ports_for_servers()
     for _ in range(1000):
-        port = random.randrange(10_000, 22_000)
-        # The bus of a cluster has a port of its own, 10,000 above.
-        if is_free(port) and is_free(port + 10_000):
+        port = random.choice(ports)
+        if is_free(port) and is_free(port + BUS):
             return port
-    raise OSError("no port below 22,000 is free")
+    raise OSError("no port for a server is free")
+
+
+# The bus of a cluster has a port of its own, above the server's by this much.
+BUS = 10_000
+
+
+def ports_for_servers():
+    """The ports that, with those of the bus, the system gives to no client. If there is none, all: a client may then get the port of a server that is down."""
+    first, last = 32_768, 60_999
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range") as limits:
+            first, last = (int(limit) for limit in limits.read().split())
+    except OSError:
+        pass  # only Linux has this file
+    all_ports = range(1_024, 65_536 - BUS)
+    return [port for port in all_ports if not any(first <= of <= last for of in (port, port + BUS))] or all_ports
 
 
 def is_free(port):
