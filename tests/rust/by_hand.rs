@@ -104,6 +104,7 @@ const PLACES: &[Place] = &[
     ("BREAKER_FORCE", &["bindings/lua/kvlight/tasks.lua"], Constant, &[]),
     ("BREAKER_FORCE", &["bindings/node/src/tasks.cjs"], Constant, &[]),
     ("BREAKER_FORCE", &["bindings/php/src/Tasks.php"], Constant, &[]),
+    ("BREAKER_FORCE", &["bindings/python/src/kvlight/_tasks.py"], Word, &[]),
     ("BREAKER_FORCE", &["bindings/ruby/lib/kvlight/tasks.rb"], Constant, &[]),
 ];
 

@@ -1,4 +1,4 @@
-//! Python: statuses and sources as enums, and every setting with its type and its description.
+//! Python: statuses and sources as enums, the words for the states of the circuit breaker, and every setting with its type and its description.
 
 use super::api::{Api, Entry};
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
 
 fn tables(api: &Api) -> String {
     let mut text = "# Generated from api/api.json by `make generate`. Do not edit.\n\
-        \"\"\"The library's statuses, and its settings with their types.\"\"\"\n\n\
+        \"\"\"The library's statuses, the states of its circuit breaker, and its settings with their types.\"\"\"\n\n\
         from __future__ import annotations\n\n\
         from enum import IntEnum\n\
         from typing import Literal, TypedDict\n\n"
@@ -26,6 +26,7 @@ fn tables(api: &Api) -> String {
             let _ = write!(text, "\n    {name} = {}\n    {}\n", source.number("value"), docstring(source.about()));
         }
     }
+    text.push_str(&words_of_breaker(api));
     let per_fetch: Vec<_> = api.settings().filter(|setting| setting.is("per_fetch")).collect();
     let others: Vec<_> = api.settings().filter(|setting| !setting.is("per_fetch")).collect();
     text.push_str("\n\nclass FetchSettings(TypedDict, total=False):\n    \"\"\"The settings that one fetch may override.\"\"\"\n");
@@ -40,6 +41,28 @@ fn tables(api: &Api) -> String {
     }
     text.push_str("}\n");
     text
+}
+
+/// The words for the states of the circuit breaker by number, and the numbers of the orders to it by word.
+fn words_of_breaker(api: &Api) -> String {
+    let (mut states, mut orders) = (Vec::new(), Vec::new());
+    for constant in api.constants() {
+        let Some(name) = constant.name().strip_prefix("BREAKER_") else { continue };
+        let (list, name) = name.strip_prefix("FORCE_").map_or((&mut states, name), |name| (&mut orders, name));
+        let word = if name == "NONE" { "None".to_owned() } else { format!("{:?}", name.to_lowercase()) };
+        list.push((word, constant.number("value")));
+    }
+    let joined = |list: &[(String, i64)], form: fn(&(String, i64)) -> String| list.iter().map(form).collect::<Vec<_>>().join(", ");
+    format!(
+        "\n\n# The words for the states of the circuit breaker.\n\
+        BREAKER_STATES: dict[int, Literal[{}]] = {{{}}}\n\
+        # What the circuit breaker can be forced to; None returns it to automatic operation.\n\
+        BREAKER_FORCES: dict[Literal[{}], int] = {{{}}}\n",
+        joined(&states, |(word, _)| word.clone()),
+        joined(&states, |(word, number)| format!("{number}: {word}")),
+        joined(&orders, |(word, _)| word.clone()),
+        joined(&orders, |(word, number)| format!("{word}: {number}"))
+    )
 }
 
 /// `cache_ttl_ms` for `cache.ttl_ms`.

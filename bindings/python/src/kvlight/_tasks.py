@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Optional, TypeVar, Union, cast
 
 from . import _native
 from ._answer import Answer, NotModified, Result, Stale, result, stale
+from ._api import BREAKER_FORCES, BREAKER_STATES
 from ._errors import Closed
 from ._nesting import Nesting
 from ._redis import RedisTier
@@ -42,8 +43,6 @@ _ABSENT: Any = object()
 _Waiter = _native.Waiter
 # The form of a batch's outcome: OutcomeForm in native.h.
 _VALUES, _EXCEPTIONS, _RESULTS = 0, 1, 2
-_BREAKER: tuple[Literal["closed", "open", "half_open"], ...] = ("closed", "open", "half_open")
-_FORCE = {None: 0, "closed": 1, "open": 2}
 
 
 class Tasks(Store[K, V], _native.Engine):
@@ -227,13 +226,13 @@ class Tasks(Store[K, V], _native.Engine):
     @property
     def breaker(self) -> Literal["closed", "open", "half_open"]:
         """The state of the circuit breaker (breaker_failure_ratio, breaker_consecutive)."""
-        return _BREAKER[self._breaker]
+        return BREAKER_STATES[self._breaker]
 
     def force_breaker(self, state: Literal["closed", "open"] | None) -> None:
         """Forces the circuit breaker closed or open, whatever the provider does; None returns it to automatic operation."""
-        if state not in _FORCE:
+        if state not in BREAKER_FORCES:
             raise ValueError('force_breaker() takes "closed", "open", or None for automatic operation')
-        self._force_breaker(_FORCE[state])
+        self._force_breaker(BREAKER_FORCES[state])
 
     def refresh(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> None:
         """Reloads keys in the background; the current values are served until then, and stay if the reload fails."""
