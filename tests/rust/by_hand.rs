@@ -4,6 +4,7 @@
 use super::generated::api::Api;
 use super::generated::camel_case;
 use super::generated::compare::here;
+use super::redis;
 use kvlight::cache::Cause;
 use kvlight::task::breaker::BreakerState;
 use kvlight::task::{Cancel, Source};
@@ -279,6 +280,9 @@ fn the_fuzzer_knows_every_word_of_the_settings_that_it_states() {
 /// libkvlight_redis knows the interface only from the header: its numbers are copies.
 #[test]
 fn the_numbers_of_libkvlight_redis_are_those_of_the_header() {
+    if !redis::is_there() {
+        return;
+    }
     let (api, text) = (Api::read(), text_of("redis/src/kvlight.rs"));
     let number_of = |name: &str| {
         let mut all = api.statuses().chain(api.constants());
@@ -315,6 +319,9 @@ fn names_in_header_of_redis(table: &str) -> Vec<String> {
 
 #[test]
 fn the_options_of_the_url_are_those_of_the_header() {
+    if !redis::is_there() {
+        return;
+    }
     let (settings, options) = (text_of("redis/src/settings.rs"), names_in_header_of_redis("| option | default | meaning |"));
     assert!(options.len() > 10, "the options were read: {options:?}");
     let (_, list) = settings.split_once("The options are ").expect("the error lists the options");
@@ -335,6 +342,9 @@ fn the_options_of_the_url_are_those_of_the_header() {
 
 #[test]
 fn the_members_of_the_state_of_redis_are_those_of_the_header() {
+    if !redis::is_there() {
+        return;
+    }
     let (shared, members) = (text_of("redis/src/shared.rs"), names_in_header_of_redis("| member | meaning |"));
     let (_, describe) = shared.split_once("fn describe").expect("shared.rs has describe");
     let describe = describe.split("\n    }\n").next().unwrap_or_default().replace('\\', "");

@@ -3,6 +3,8 @@
 //!
 //! The tests read the sources as text. Comments and strings are removed where only code counts, so that words in them break no rule.
 
+mod redis;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -264,6 +266,9 @@ fn modules_declared(text: &str) -> Vec<&str> {
 /// Many files with modules say at their top what each is for.
 #[test]
 fn a_list_of_modules_is_complete() {
+    if !redis::is_there() {
+        return;
+    }
     let mut complaints = Vec::new();
     let redis = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("redis/src/lib.rs")).expect("the file exists");
     let redis = Source { path: "../redis/src/lib.rs".to_owned(), text: redis };
