@@ -15,7 +15,7 @@ const UNSUPPORTED = {
   record_listener: 'stats() counts lookups',
 };
 
-const BREAKER = ['closed', 'open', 'half_open'];
+const BREAKER = new Map([[K.BREAKER_CLOSED, 'closed'], [K.BREAKER_OPEN, 'open'], [K.BREAKER_HALF_OPEN, 'half_open']]);
 const FORCE = new Map([[null, K.BREAKER_FORCE_NONE], ['closed', K.BREAKER_FORCE_CLOSED], ['open', K.BREAKER_FORCE_OPEN]]);
 // The same constant as in native/events.c.
 const NUMBERS_PER_RESULT = 7;
@@ -135,7 +135,7 @@ class Tasks extends Store {
 
   /** The state of the circuit breaker (`breaker.failure_ratio`, `breaker.consecutive`): "closed", "open" or "half_open". */
   get breaker() {
-    return BREAKER[callAddon(() => this.engine.breaker())];
+    return BREAKER.get(callAddon(() => this.engine.breaker()));
   }
 
   /** Forces the circuit breaker "closed" or "open", whatever the provider does; null returns it to automatic operation. */

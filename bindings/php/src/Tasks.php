@@ -265,7 +265,11 @@ final class Tasks
     /** The state of the circuit breaker (breaker.failure_ratio, breaker.consecutive): "closed", "open" or "half_open". */
     public function breaker(): string
     {
-        return ['closed', 'open', 'half_open'][$this->ffi->kvl_tasks_breaker_state($this->tasks())];
+        return match ($this->ffi->kvl_tasks_breaker_state($this->tasks())) {
+            Native::BREAKER_CLOSED => 'closed',
+            Native::BREAKER_OPEN => 'open',
+            Native::BREAKER_HALF_OPEN => 'half_open',
+        };
     }
 
     /** Forces the circuit breaker "closed" or "open", whatever the provider does; null returns it to automatic operation. */
