@@ -462,7 +462,8 @@ BUS = 10_000
 
 
 def ports_for_servers():
-    """The ports that, with those of the bus, the system gives to no client. If there is none, all: a client may then get the port of a server that is down."""
+    """The ports that, with those of the bus, the system gives to no client. If there are none, all ports: a client may then take one
+    whose server is down."""
     first, last = 32_768, 60_999
     try:
         with open("/proc/sys/net/ipv4/ip_local_port_range") as limits:
