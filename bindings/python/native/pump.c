@@ -44,11 +44,30 @@ static int handle(Pump *self, const kvl_event_t *event)
 
 void pump_take_closed(void *pump) { ((Pump *)pump)->taken->has_closed = true; }
 
+/* Completes the close, also if a function of the program has raised just before: its exception is set afterwards. */
+static int complete_close(Pump *self)
+{
+    Engine *engine = self->engine;
+    if (!engine)
+        return 0;
+    PyObject *type, *exception, *traceback;
+    PyErr_Fetch(&type, &exception, &traceback);
+    Py_INCREF(engine);
+    int failed = engine_check_delivery(engine, engine_complete_close(engine), UNDELIVERED);
+    if (type) {
+        if (failed < 0)
+            PyErr_WriteUnraisable((PyObject *)engine);
+        PyErr_Restore(type, exception, traceback);
+    }
+    Py_DECREF(engine);
+    return failed;
+}
+
 /* Handles the outcomes of single keys that are first in the queue: they are taken out by callbacks, which costs less than an event for each. */
 static int drain_outcomes(Pump *self, size_t max, kvl_status_t *out_status)
 {
     Outcomes taken;
-    size_t ran;
+    size_t ran = 0;
     taken.has_closed = false;
     taken.n = 0;
     self->taken = &taken;
@@ -56,14 +75,22 @@ static int drain_outcomes(Pump *self, size_t max, kvl_status_t *out_status)
     *out_status = kvl_queue_poll(self->queue, max < MAX_OUTCOMES ? max : MAX_OUTCOMES, 0, &ran);
     self->taken = NULL;
     int failed = outcomes_deliver(self->state, &taken);
-    Engine *engine = taken.has_closed ? self->engine : NULL;
-    Py_XINCREF(engine);
-    if (engine && engine_check_delivery(engine, engine_complete_close(engine), UNDELIVERED) < 0)
+    if (taken.has_closed && complete_close(self) < 0)
         failed = -1;
-    Py_XDECREF(engine);
     releases_own_drops--;
     drops_release_pending(self->state->drops);
-    return failed ? -1 : (int)taken.n;
+    return failed ? -1 : (int)ran;
+}
+
+/* A function of the program raised for the last event, which is over only when the queue is read again: its fetch may be the last before the end. */
+static int end_last_event(Pump *self)
+{
+    PyObject *type, *exception, *traceback;
+    PyErr_Fetch(&type, &exception, &traceback);
+    if (self->queue)
+        CALL_LIBRARY(self->state->drops, kvl_queue_poll(self->queue, 0, 0, NULL));
+    PyErr_Restore(type, exception, traceback);
+    return -1;
 }
 
 int pump_drain(Pump *self, size_t max)
@@ -90,7 +117,7 @@ int pump_drain(Pump *self, size_t max)
             return -1;
         }
         if (handle(self, &event) < 0)
-            return -1;
+            return end_last_event(self);
     }
     return self->queue != NULL;
 }
@@ -197,7 +224,9 @@ static PyObject *pump_run(Pump *self, PyObject *unused)
         kvl_event_t event;
         kvl_status_t status;
         kvl_queue_t *queue = self->queue;
-        CALL_LIBRARY(self->state->drops, Py_BEGIN_ALLOW_THREADS status = kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event); Py_END_ALLOW_THREADS);
+        /* No CALL_LIBRARY: what is dropped while this waits must not wait for it. */
+        Py_BEGIN_ALLOW_THREADS status = kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event);
+        Py_END_ALLOW_THREADS drops_release_pending(self->state->drops);
         if (status == KVL_OK && handle(self, &event) < 0)
             PyErr_WriteUnraisable((PyObject *)self);
         else if (status < 0)

@@ -114,7 +114,7 @@ static int settle_with_value(Request *self, size_t i, PyObject *answer)
     Py_XDECREF(value);
     if (!self->handle) { /* the program's cost function has closed the engine */
         if (box)
-            box_dropped(box);
+            CALL_LIBRARY(self->state->drops, box_dropped(box));
     } else if (!failed) {
         CALL_LIBRARY(self->state->drops, status = box ? kvl_request_resolve_object(self->handle, i, box, cost, box_dropped, &terms)
                                                       : kvl_request_resolve(self->handle, i, kvl_value_null(), &terms));
@@ -357,8 +357,11 @@ static PyObject *request_call(Request *self, PyObject *args, PyObject *kwargs)
     PyObject *done = request_answer(self, answers);
     Py_DECREF(answers);
     /* The outcomes are in the queue now: this spares the loop to look for them. */
-    if (done && engine && engine->pump && pump_drain_some(engine->pump) < 0)
+    Pump *pump = engine ? engine->pump : NULL;
+    Py_XINCREF(pump);
+    if (done && pump && pump_drain_some(pump) < 0)
         Py_CLEAR(done);
+    Py_XDECREF(pump);
     Py_XDECREF(engine);
     return done;
 }

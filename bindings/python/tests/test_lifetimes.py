@@ -421,3 +421,25 @@ def l08_an_import_of_a_broken_library_states_the_reason(tmp_path: Any) -> None:
         module.write_bytes(b"not a library")
     output = run("import sys; sys.path.insert(0, sys.argv[1])\ntry:\n import kvlight\nexcept ImportError as why: print(why)", str(tmp_path))
     assert "_native.abi3.so" in output and "file too short" in output or "invalid ELF header" in output
+
+
+class Row:
+    """A value that can be watched."""
+
+
+def s20_values_that_expire_are_released_while_the_program_is_idle() -> None:
+    def rows(keys: list[int]) -> list[Row]:
+        made.extend(Row() for _ in keys)
+        watched.extend(weakref.ref(row) for row in made[-len(keys):])
+        return made[-len(keys):]
+
+    made: list[Row] = []
+    watched: list[weakref.ref[Row]] = []
+    with kvlight.Tasks[int, Row](provider=rows, cache_ttl_ms=50) as tasks:
+        tasks.fetch_all_wait(range(10))
+        made.clear()
+        for _ in range(6000):
+            if all(row() is None for row in watched):
+                break
+            time.sleep(0.005)  # and no call of the engine
+        assert [row() for row in watched if row() is not None] == []

@@ -117,3 +117,28 @@ async def f21_very_many_fetches_of_one_turn_are_all_answered() -> None:
         keys = [i % 1500 for i in range(3000)]
         assert await asyncio.gather(*map(tasks.fetch, keys)) == [f"row {key}" for key in keys]
         assert [len(keys) for keys in provider.calls] == [1000, 500]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def l05a_a_close_ends_although_the_last_outcome_was_interrupted(many: bool) -> None:
+    loop: Any = asyncio.new_event_loop()
+    tasks: kvlight.Tasks[int, str] = loop.run_until_complete(kvlight.Tasks[int, str](provider=Provider()).__aenter__())
+    fetch = loop.create_task(tasks.fetch_all([1]) if many else tasks.fetch(1))
+    close = loop.create_task(tasks.close(drain_ms=-1))
+    call_soon = loop.call_soon
+
+    def interrupted(callback: Any, *arguments: Any, **options: Any) -> Any:
+        if fetch_waits and getattr(callback, "__self__", None) is fetch:
+            loop.call_soon = call_soon
+            raise KeyboardInterrupt
+        return call_soon(callback, *arguments, **options)
+
+    fetch_waits = False
+    loop.run_until_complete(asyncio.sleep(0))
+    fetch_waits = True
+    loop.call_soon = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(close)
+    assert loop.call_soon is call_soon
+    loop.run_until_complete(asyncio.wait_for(close, 60))
+    loop.close()  # nothing wakes the interrupted task any more
