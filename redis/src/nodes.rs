@@ -82,7 +82,7 @@ impl Node {
         self.link.borrow().clone()
     }
 
-    /// The last link that was made. Whoever makes the next one ends it in the server.
+    /// The last link that was made. When the next link is made, the server is asked to end this one.
     pub fn former(&self) -> Option<Rc<FormerLink>> {
         self.former.borrow().clone()
     }

@@ -252,7 +252,7 @@ class Cluster:
             eventually("it follows", lambda: b"master_link_status:up" in node.call("INFO", "replication"))
 
     def agrees(self):
-        """Whether all servers have the same knowledge of each other: who is a primary, since which epoch and with which slots. No slot is moving."""
+        """Whether all servers say the same of the cluster: which of them are primaries, their epochs and their slots, and that no slot is moving."""
         def known(node):
             lines = [line.split() for line in node.call("CLUSTER", "NODES").decode().splitlines()]
             return sorted((name, flags.removeprefix("myself,"), of, epoch, *slots) for name, _, flags, of, _, _, epoch, _, *slots in lines)
