@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 pub struct FetchHandle {
     generation: Generation,
     inner: Mutex<HandleState>,
-    ended: Condvar,
+    changed: Condvar,
     done: AtomicUsize,
     failed: AtomicUsize,
     total: AtomicUsize,
@@ -51,7 +51,7 @@ impl FetchHandle {
         FetchHandle {
             generation: Generation::now(),
             inner: Mutex::new(HandleState { stage: Stage::Unused, urgency: None, context: None, waiters: 0 }),
-            ended: Condvar::new(),
+            changed: Condvar::new(),
             done: AtomicUsize::new(0),
             failed: AtomicUsize::new(0),
             total: AtomicUsize::new(0),
@@ -127,6 +127,8 @@ impl FetchHandle {
             Some(id) => Stage::Active { core: core.clone(), id },
             None => Stage::Settled,
         };
+        // A thread that waits already ends gathering, now that it knows the engine.
+        self.notify(&inner);
         EarlyChanges { cancelled, urgency }
     }
 
@@ -135,23 +137,29 @@ impl FetchHandle {
         let mut inner = self.inner.lock();
         if let Stage::Starting { cancelled } = inner.stage {
             inner.stage = if cancelled { Stage::Cancelled } else { Stage::Unused };
+            self.notify(&inner);
         }
     }
 
     /// Marks the fetch as ended: its last event is delivered, or the call returned the results. The caller must drop the returned context.
     #[must_use]
     pub(super) fn end(&self) -> Option<Arc<Object>> {
-        let (before, context, waiters) = {
+        let (before, context) = {
             let mut inner = self.inner.lock();
-            (std::mem::replace(&mut inner.stage, Stage::Ended), inner.context.take(), inner.waiters)
+            let before = std::mem::replace(&mut inner.stage, Stage::Ended);
+            self.notify(&inner);
+            (before, inner.context.take())
         };
-        // A thread that begins to wait after this sees the stage under the same lock, and does not wait.
-        if waiters > 0 {
-            self.ended.notify_all();
-        }
         // Dropped after the lock, because it may hold the last reference to the engine.
         drop(before);
         context
+    }
+
+    /// Wakes the threads in [`FetchHandle::wait`], since the stage has changed. Who comes later sees it under the same lock.
+    fn notify(&self, inner: &HandleState) {
+        if inner.waiters > 0 {
+            self.changed.notify_all();
+        }
     }
 
     pub(super) fn note_progress(&self, done: usize, failed: usize) {
@@ -169,17 +177,25 @@ impl FetchHandle {
     /// at once for a handle that was never used.
     pub fn wait(&self, timeout: Option<Duration>) -> bool {
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let active = self.inner.lock().active();
-        active.into_iter().for_each(|(core, _)| core.end_gathering());
+        let mut has_ended_gathering = false;
         let mut inner = self.inner.lock();
         inner.waiters += 1;
         let mut in_time = true;
         while in_time && !matches!(inner.stage, Stage::Unused | Stage::Cancelled | Stage::Ended) {
+            if let (false, Some((core, _))) = (has_ended_gathering, inner.active()) {
+                // The engine may be held last here, and takes the table's lock: neither under the handle's.
+                drop(inner);
+                core.end_gathering();
+                drop(core);
+                has_ended_gathering = true;
+                inner = self.inner.lock();
+                continue;
+            }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             match left {
-                None => inner = wait(&self.ended, inner),
+                None => inner = wait(&self.changed, inner),
                 Some(left) if left.is_zero() => in_time = false,
-                Some(left) => inner = wait_timeout(&self.ended, inner, left),
+                Some(left) => inner = wait_timeout(&self.changed, inner, left),
             }
         }
         inner.waiters -= 1;

@@ -360,8 +360,10 @@ static void f14a_a_call_that_waits_hands_out_what_has_gathered(void)
     kvl_fetch_t *fetch = NULL;
     struct recorder recorder;
     static const kvl_slice_t keys[] = { SLICE("b"), SLICE("c") };
+    kvl_config_t *config = fixture_init(&fixture);
 
-    create_engine(&fixture, fixture_init(&fixture));
+    STATUS(kvl_config_set_int(config, "batch.max_keys", 64), KVL_OK);
+    create_engine(&fixture, config);
     STATUS(kvl_tasks_gather(fixture.tasks, 1), KVL_OK);
     STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("a"), NULL, NULL, &value, NULL), KVL_VALUE);
     kvl_value_release(value);
@@ -378,6 +380,82 @@ static void f14a_a_call_that_waits_hands_out_what_has_gathered(void)
     recorder_release(&recorder);
     kvl_fetch_release(fetch);
     free_engine(&fixture);
+}
+
+/* A fetch that another thread is just beginning, while this one waits for it by its handle. */
+struct beginning {
+    struct fixture *fixture;
+    kvl_fetch_t *fetch;
+    struct recorder recorder;
+    kvl_status_t status;
+    int closes;
+    int has_begun;
+};
+
+/* Runs inside the call that fetches, before the engine has the fetch: the other thread gets time to begin to wait. */
+static uint32_t validate_slowly(void *user_data, const uint8_t *key, size_t key_len)
+{
+    struct beginning *beginning = user_data;
+
+    (void)key;
+    (void)key_len;
+    pthread_mutex_lock(&beginning->fixture->lock);
+    beginning->has_begun = 1;
+    pthread_cond_broadcast(&beginning->fixture->changed);
+    pthread_mutex_unlock(&beginning->fixture->lock);
+    pause_for_us(100 * 1000);
+    if (beginning->closes)
+        STATUS(kvl_tasks_close(beginning->fixture->tasks, KVL_CLOSE_CANCEL, KVL_FOREVER, NULL, NULL, NULL), KVL_OK);
+    return 1;
+}
+
+static void *begin_fetch(void *user_data)
+{
+    struct beginning *beginning = user_data;
+
+    beginning->status = kvl_tasks_fetch(beginning->fixture->tasks, KEY("a"), NULL, beginning->fetch, record_result, &beginning->recorder, count_free, NULL);
+    return NULL;
+}
+
+/* Begins a fetch on another thread, and waits for it from within its call. */
+static void wait_while_it_begins(struct fixture *fixture, int closes, kvl_status_t status)
+{
+    struct beginning beginning = { .fixture = fixture, .closes = closes };
+    pthread_t thread;
+    kvl_config_t *config = fixture_init(fixture);
+
+    recorder_init(&beginning.recorder, fixture);
+    STATUS(kvl_config_set_int(config, "batch.max_keys", 64), KVL_OK);
+    STATUS(kvl_config_set_validator(config, validate_slowly, &beginning, NULL), KVL_OK);
+    create_engine(fixture, config);
+    STATUS(kvl_tasks_gather(fixture->tasks, 1), KVL_OK);
+    STATUS(kvl_fetch_new(&beginning.fetch), KVL_OK);
+    CHECK(pthread_create(&thread, NULL, begin_fetch, &beginning) == 0);
+    CHECK(wait_for(fixture, &beginning.has_begun, 1));
+    STATUS(kvl_fetch_wait(beginning.fetch, KVL_FOREVER), KVL_OK);
+    CHECK(pthread_join(thread, NULL) == 0);
+    STATUS(beginning.status, status);
+    if (status == KVL_PENDING) {
+        wait_for_free(&beginning.recorder);
+        STATUS(beginning.recorder.status, KVL_VALUE);
+    }
+    recorder_release(&beginning.recorder);
+    kvl_fetch_release(beginning.fetch);
+    free_engine(fixture);
+}
+
+static void f14a_a_wait_for_a_fetch_that_is_just_beginning_hands_out_what_has_gathered(void)
+{
+    struct fixture fixture;
+
+    wait_while_it_begins(&fixture, 0, KVL_PENDING);
+}
+
+static void f01_a_wait_for_a_fetch_ends_if_its_call_is_refused(void)
+{
+    struct fixture fixture;
+
+    wait_while_it_begins(&fixture, 1, KVL_ERR_CLOSED);
 }
 
 static void f19_a_refresh_reloads_and_stores(void)
@@ -896,6 +974,8 @@ int main(void)
     l02_an_event_loop_waits_for_the_queue();
     f14a_keys_that_gather_share_a_request();
     f14a_a_call_that_waits_hands_out_what_has_gathered();
+    f14a_a_wait_for_a_fetch_that_is_just_beginning_hands_out_what_has_gathered();
+    f01_a_wait_for_a_fetch_ends_if_its_call_is_refused();
     f19_a_refresh_reloads_and_stores();
     l04_a_call_that_fails_frees_its_user_data();
     s12_fetches_and_loads_are_counted();
