@@ -12,6 +12,7 @@
  * HANDLES    can be moved; those that the library counts (value, error, request, results, fetch, cache) can also be copied. The
  *            destructor of `tasks` calls kvl_tasks_dispose(), which never waits, so providers and callbacks may still run after it.
  *            join() calls kvl_tasks_free(), which waits until none runs: call it before variables end that lambdas refer to.
+ *            With a kvl::redis both end the connection first and wait for its thread, so neither may be called in a callback.
  * KEYS       are bytes: anything that converts to std::string_view.
  * VALUES     Text is stored as bytes, and everything else as an object, which std::shared_ptr owns and value::get<Type>() returns. An
  *            empty optional, a null shared_ptr and nullptr mean that the key is absent.
@@ -163,14 +164,15 @@ struct box {
 /* Files that are compiled with exceptions or RTTI and files that are not may be parts of one program. The definitions below differ
    between them, so they have different names, and the linker cannot mix them up. */
 #if KVL_EXCEPTIONS && KVL_RTTI
-inline namespace throwing {
+#define KVL_MODE throwing
 #elif KVL_EXCEPTIONS
-inline namespace throwing_without_rtti {
+#define KVL_MODE throwing_without_rtti
 #elif KVL_RTTI
-inline namespace terminating {
+#define KVL_MODE terminating
 #else
-inline namespace terminating_without_rtti {
+#define KVL_MODE terminating_without_rtti
 #endif
+inline namespace KVL_MODE {
 
 using status = kvl_status_t;
 using std::chrono::milliseconds;
@@ -819,6 +821,26 @@ template <class Function> void serve(void *closure, kvl_l2_request_t *handle) no
 
 } // namespace detail
 
+/* The connection of one engine to a server that processes share. Its destructor ends it and waits for that; afterwards it uses the engine no more. */
+class l2_connection {
+public:
+    l2_connection() = default;
+    l2_connection(const l2_connection &) = delete;
+    l2_connection &operator=(const l2_connection &) = delete;
+    virtual ~l2_connection() = default;
+    /* Invalidates in the engine what other processes write. */
+    virtual status attach(kvl_tasks_t *engine) noexcept = 0;
+    virtual std::string state() const = 0;
+};
+
+/* A server that processes share, for config::second_tier: kvl::redis of kvlight_redis.hpp. */
+class l2_server {
+public:
+    virtual ~l2_server() = default;
+    /* Makes the server the second tier of a configuration, of which one engine is created next. */
+    virtual expected<std::unique_ptr<l2_connection>> connect(kvl_config_t *of) const = 0;
+};
+
 /* ---- Results --------------------------------------------------------------------------------------------------------- */
 
 /* The result of one position. A view, valid while the callback runs or the results exist. Converts to an expected, which can be kept. */
@@ -1038,13 +1060,19 @@ public:
     template <class Function> config &&load(Function &&load) && { return std::move(this->load(std::forward<Function>(load))); }
     /* `serve(kvl::l2_request)` is a store that several processes may share, asked before the provider. It serves requests on threads of the
        library, several at a time, now or later. An exception fails the request. `abilities`: KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES; a second tier
-       that also takes objects (KVL_L2_F_OBJECTS) uses the functions of kvlight.h with l2_request::get(). */
-    template <class Function> config &second_tier(Function &&serve, uint32_t abilities = 0) &
+       that also takes objects (KVL_L2_F_OBJECTS) uses the functions of kvlight.h with l2_request::get().
+       Instead of a function it may be a kvl::redis (kvlight_redis.hpp): a server, to which each engine then has a connection of its own. */
+    template <class Function> config &second_tier(Function &&serve, [[maybe_unused]] uint32_t abilities = 0) &
     {
         using closure = std::decay_t<Function>;
-        static_assert(std::is_invocable_v<closure &, l2_request>, "a second tier is called with a kvl::l2_request");
-        detail::raise_if_failed(kvl_config_set_l2(handle_.get(), abilities, detail::serve<closure>,
-                                                  new closure(std::forward<Function>(serve)), detail::end<closure>));
+        if constexpr (std::is_base_of_v<l2_server, closure>) {
+            server_ = std::make_shared<closure>(std::forward<Function>(serve));
+        } else {
+            static_assert(std::is_invocable_v<closure &, l2_request>, "a second tier is called with a kvl::l2_request");
+            detail::raise_if_failed(kvl_config_set_l2(handle_.get(), abilities, detail::serve<closure>,
+                                                      new closure(std::forward<Function>(serve)), detail::end<closure>));
+            server_ = nullptr;
+        }
         return *this;
     }
     template <class Function> config &&second_tier(Function &&serve, uint32_t abilities = 0) &&
@@ -1092,9 +1120,12 @@ public:
     kvl_config_t *get() const noexcept { return handle_.get(); }
     const std::vector<kvl::queue> &queues() const noexcept { return queues_; }
     bool validates() const noexcept { return validates_; }
+    /* The server that is the second tier; null if there is none. */
+    const l2_server *server() const noexcept { return server_.get(); }
 
 private:
     bool validates_ = false;
+    std::shared_ptr<const l2_server> server_;
     std::vector<kvl::queue> queues_;
     detail::owned<kvl_config_t, kvl_config_free> handle_;
 };
@@ -1362,12 +1393,22 @@ public:
     explicit tasks(const config &from) : tasks(make(from).value()) {}
     static expected<tasks> make(const config &from)
     {
+        std::unique_ptr<l2_connection> connection;
+        if (const l2_server *server = from.server()) {
+            auto connected = server->connect(from.get());
+            if (!connected)
+                return connected.error();
+            connection = *std::move(connected);
+        }
         kvl_tasks_t *made = nullptr;
         kvl_error_t *why = nullptr;
         status s = kvl_tasks_new(from.get(), &made, &why);
         if (s != KVL_OK)
             return error::own(s, why);
-        return tasks(made, from.queues(), reads_store(from));
+        tasks engine(made, from.queues(), reads_store(from), std::move(connection));
+        if (engine.connection_ != nullptr && (s = engine.connection_->attach(made)) != KVL_OK)
+            return error(s);
+        return engine;
     }
     tasks(tasks &&) noexcept = default;
     tasks &operator=(tasks &&other) noexcept
@@ -1376,12 +1417,14 @@ public:
         std::swap(queues_, before.queues_);
         std::swap(handle_, before.handle_);
         std::swap(looks_first_, before.looks_first_);
+        std::swap(connection_, before.connection_);
         return *this;
     }
 
     /* Frees the engine, and waits for code of the program that is running. */
     void join()
     {
+        connection_.reset(); /* it uses the engine until then */
         detail::raise_if_failed(kvl_tasks_free(handle_.get()));
         static_cast<void>(handle_.release());
     }
@@ -1520,6 +1563,11 @@ public:
             detail::raise_if_failed(s);
         return s == KVL_OK;
     }
+    /* The state of the connection to a kvl::redis, as JSON: the members of kvl_redis_state. Empty: the second tier is no server. */
+    std::optional<std::string> second_tier_state() const
+    {
+        return connection_ != nullptr ? std::optional(connection_->state()) : std::nullopt;
+    }
     kvl_stats_t stats() const
     {
         kvl_stats_t is;
@@ -1546,8 +1594,8 @@ private:
         kvl_value_t *mode = nullptr;
         return kvl_config_get(from.get(), "read", &mode) == KVL_OK && value::own(mode).bytes() == "normal";
     }
-    tasks(kvl_tasks_t *owned, std::vector<kvl::queue> queues, bool looks_first)
-        : queues_(std::move(queues)), handle_(owned), looks_first_(looks_first)
+    tasks(kvl_tasks_t *owned, std::vector<kvl::queue> queues, bool looks_first, std::unique_ptr<l2_connection> connection)
+        : queues_(std::move(queues)), handle_(owned), looks_first_(looks_first), connection_(std::move(connection))
     {
     }
 
@@ -1584,6 +1632,7 @@ private:
     std::vector<kvl::queue> queues_; /* first, so that they are destroyed after the engine */
     detail::owned<kvl_tasks_t, kvl_tasks_dispose> handle_;
     bool looks_first_; /* the setting "read" lets a fetch look in the store */
+    std::unique_ptr<l2_connection> connection_; /* last, so that it is destroyed before the engine */
 };
 
 #if KVL_COROUTINES

@@ -82,6 +82,15 @@ def csharp():
     return ["mono", program], {}
 
 
+def cpp():
+    program = os.path.join(built("cpp"), "worker")
+    folders = [os.environ["KVL_LIB_DIR"], os.path.dirname(os.environ["KVL_REDIS_LIBRARY"])]
+    includes = [os.environ["KVL_INCLUDE_DIR"], os.path.join(TOP, "redis/include")]
+    run("g++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", *(f"-I{folder}" for folder in includes), os.path.join(PROGRAMS, "cpp.cpp"),
+        "-o", program, *(f"-L{folder}" for folder in folders), "-lkvlight_redis", "-lkvlight", *(f"-Wl,-rpath,{folder}" for folder in folders))
+    return [program], {}
+
+
 # What must be on the path, and what builds the package and returns the command and its environment.
 LANGUAGES = {
     "python": ("python3", python),
@@ -92,7 +101,14 @@ LANGUAGES = {
     "lua": ("luajit", lua),
     "java": ("javac", java),
     "csharp": ("mcs", csharp),
+    "cpp": ("g++", cpp),
 }
+
+# They are linked with the library, so the system says that it is missing.
+LINKED = {"cpp"}
+
+# Their programs have the command `leave`.
+ENDING = {"cpp"}
 
 
 def shares(world, command, environment):
@@ -128,15 +144,28 @@ def is_entry(server, key):
 
 
 def refuses(world, command, environment):
-    """A URL that is wrong, and a library that is missing: what is wrong, and what helps. A variable that is empty counts as unset."""
+    """A URL that is wrong: what is wrong, and what helps."""
     said = world.worker("redis://:secret@localhost/", wait=False, command=command, environment=environment).first
-    assert "prefix" in said and "secret" not in said, said
+    assert said.startswith("refused") and "prefix" in said and "secret" not in said, said
+
+
+def needs(world, command, environment):
+    """A library that is missing: where it was looked for, and what helps. A variable that is empty counts as unset."""
     nowhere = {**environment, "KVL_REDIS_LIBRARY": "/nowhere/libkvlight_redis.so"}
     said = world.worker("redis://localhost/?prefix=p", wait=False, command=command, environment=nowhere).first
     assert "/nowhere/libkvlight_redis.so" in said and "make redis" in said and "KVL_REDIS_LIBRARY" in said, said
     empty = {**environment, "KVL_REDIS_LIBRARY": ""}
     said = world.worker("redis://localhost/?prefix=p", wait=False, command=command, environment=empty).first
     assert said.startswith("ready") or "tried libkvlight_redis.so" in said or "/libkvlight_redis.so" in said, said
+
+
+def ends_whole(world, command, environment):
+    """The end of an engine ends its connection, and the process goes on."""
+    worker = world.worker(world.server().url(), command=command, environment=environment)
+    eventually("it has a thread and sockets", lambda: len(worker.threads()) == 1 and len(worker.sockets()) >= 3)
+    assert worker.do("leave") == 0
+    # The kernel removes a thread a little after others have seen its end.
+    eventually("thread and sockets have left", lambda: worker.threads() == [] and worker.sockets() == [])
 
 
 def ends_without_close(world, command, environment):
@@ -164,6 +193,10 @@ def main():
             failed += 1
             continue
         stories = [(f"t15_{name}_processes_share_a_server", shares), (f"t18_{name}_says_what_is_wrong_with_its_l2_url", refuses)]
+        if name not in LINKED:
+            stories.append((f"t18_{name}_says_what_is_wrong_without_its_library", needs))
+        if name in ENDING:
+            stories.append((f"t17_{name}_leaves_no_thread_and_no_socket", ends_whole))
         if name == "php":
             stories.append(("t17_php_ends_a_connection_in_any_order", ends_without_close))
         for what, story in stories:

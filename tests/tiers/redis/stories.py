@@ -1065,30 +1065,11 @@ def t17_nothing_is_left_after_the_end(world):
     server, a, _ = two(world)
     automatic(a)
     a.fetch("x")
-    folder = f"/proc/{a.process.pid}"
-
-    def each(read, what):
-        for name in os.listdir(f"{folder}/{what}"):
-            try:
-                yield read(f"{folder}/{what}/{name}")
-            except (FileNotFoundError, ProcessLookupError):
-                pass  # it has ended since it was listed
-
-    def name_of(task):
-        with open(f"{task}/comm") as file:
-            return file.read().strip()
-
-    def threads():
-        return [name for name in each(name_of, "task") if name == "kvl-redis"]
-
-    def sockets():
-        return [link for link in each(os.readlink, "fd") if link.startswith("socket:") or "eventpoll" in link]
-
     # On a busy machine one of its connections may just be reconnecting.
-    eventually("it has a thread and sockets", lambda: len(threads()) == 1 and len(sockets()) >= 3)
+    eventually("it has a thread and sockets", lambda: len(a.threads()) == 1 and len(a.sockets()) >= 3)
     assert a.do("leave") == 0
     # The kernel removes a thread a little after others have seen its end; and a thread of the engine may just be handing it a request.
-    eventually("thread and sockets have left", lambda: threads() == [] and sockets() == [])
+    eventually("thread and sockets have left", lambda: a.threads() == [] and a.sockets() == [])
     assert a.fetch("y") == ("provider", "from_a"), "the engine works without it"
 
 

@@ -1,5 +1,6 @@
 """A server and processes with engines, for the stories: each is started by them, on a socket in a temporary folder, and stopped by its number."""
 
+import contextlib
 import json
 import os
 import queue
@@ -581,6 +582,23 @@ class Worker:
     def synced(self):
         assert self.do("sync 20000") == 0
 
+    def own(self, what, read):
+        """Of each of its threads (`task`) or descriptors (`fd`), what `read` says of the path. A launcher's child counts as it."""
+        all_of_it = [self.process.pid, *children_of(self.process.pid)]
+        for path in (path for pid in all_of_it for path in listed(f"/proc/{pid}/{what}")):
+            try:
+                yield read(path)
+            except (FileNotFoundError, ProcessLookupError):
+                pass  # it has ended since it was listed
+
+    def threads(self):
+        """Its threads that serve connections."""
+        return [name for name in self.own("task", name_of_thread) if name == "kvl-redis"]
+
+    def sockets(self):
+        """What it has for connections, as links."""
+        return [link for link in self.own("fd", os.readlink) if link.startswith("socket:") or "eventpoll" in link]
+
     def end(self):
         """Ends it, and returns whether it ended without an error."""
         self.process.stdin.close()
@@ -592,6 +610,28 @@ class Worker:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+
+def listed(folder):
+    try:
+        return [os.path.join(folder, name) for name in os.listdir(folder)]
+    except OSError:
+        return []  # the process has ended
+
+
+def name_of_thread(task):
+    with open(f"{task}/comm") as file:
+        return file.read().strip()
+
+
+def children_of(pid):
+    """The processes that a process has started, and those that they have started."""
+    found = []
+    for task in listed(f"/proc/{pid}/task"):
+        with contextlib.suppress(OSError), open(f"{task}/children") as file:
+            for child in map(int, file.read().split()):
+                found += [child, *children_of(child)]
+    return found
 
 
 def eventually(what, holds, patience=PATIENCE):
