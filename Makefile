@@ -125,9 +125,9 @@ bench-instructions: ## Count the instructions of single operations under callgri
 performance: ## Copy the tables of the last make bench into README.md and docs/PERFORMANCE.md.
 	bench/publish "$$KVL_TARGET/bench"
 
-bench-swift: ## Measure the Swift package: ns for each key. The next make bench includes the figures.
+bench-swift: ## Measure the Swift package; KVL_SWIFT_ORIGINAL=FOLDER adds KVLightCompat's original. The next make bench includes the figures.
 	@mkdir -p "$$KVL_TARGET/bench"
-	set -o pipefail; cd "$$KVL_TARGET/bench" && "$(CURDIR)/bindings/swift/bench.sh" | tee swift.new && mv swift.new swift.txt
+	set -o pipefail; bindings/swift/bench.sh | tee "$$KVL_TARGET/bench/swift.new" && mv "$$KVL_TARGET/bench/swift.new" "$$KVL_TARGET/bench/swift.txt"
 
 bench-hosts: stage ## Compare the packages of the languages with the usual caches of each language; needs pip, npm and, as root, apt.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" bench/hosts/run "$$KVL_TARGET/bench/hosts"

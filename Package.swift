@@ -33,7 +33,14 @@ let package = Package(
             swiftSettings: [.swiftLanguageMode(.v5)]
         ),
         .executableTarget(name: "word-count", dependencies: ["KVLight"], path: "examples/swift"),
-        .executableTarget(name: "kvlight-bench", dependencies: ["KVLight", "KVLightCompat"], path: "bindings/swift/Bench"),
+        .executableTarget(
+            name: "kvlight-bench", dependencies: ["KVLight", "CompatCases"], path: "bindings/swift/Bench/Program"),
+        .target(
+            name: "CompatCases",
+            dependencies: ["KVLightCompat"],
+            path: "bindings/swift/Bench/Compat",
+            swiftSettings: [.swiftLanguageMode(.v5)]
+        ),
         .testTarget(name: "KVLightTests", dependencies: ["KVLight"], path: "bindings/swift/tests/KVLightTests"),
         .testTarget(
             name: "KVLightCompatTests",

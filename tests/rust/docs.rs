@@ -371,8 +371,17 @@ fn every_name_of_the_library_is_in_its_header() {
 }
 
 /// Variables of the environment and of the build.
-const NOT_OF_THE_HEADER: &[&str] =
-    &["kvl_", "KVL_SWIFT_TREE", "KVL_BLESS", "KVL_LIBRARY", "KVL_REDIS_LIBRARY", "KVL_RUBY_LOOKUP", "kvl_model", "kvl_race"];
+const NOT_OF_THE_HEADER: &[&str] = &[
+    "kvl_",
+    "KVL_SWIFT_TREE",
+    "KVL_SWIFT_ORIGINAL",
+    "KVL_BLESS",
+    "KVL_LIBRARY",
+    "KVL_REDIS_LIBRARY",
+    "KVL_RUBY_LOOKUP",
+    "kvl_model",
+    "kvl_race",
+];
 
 fn sources_below(folder: &str, found: &mut String) {
     for path in list(&here().join(folder)) {

@@ -1,11 +1,16 @@
 // Measures the Swift package: `bindings/swift/bench.sh` runs it optimised.
 //
 // Medians of interleaved rounds, in nanoseconds for each key: elapsed time, and processor time of all threads, which is more reliable on a
-// busy machine. Resident keys are compared with a dictionary behind a lock, which is what a program without a library would use.
+// busy machine. Resident keys are compared with a dictionary behind a lock, which is what a program without a library would use, and all
+// work, if bench.sh has a checkout of it, with the library whose interface KVLightCompat has.
 
+import CompatCases
 import Foundation
 import KVLight
-import KVLightCompat
+
+#if ORIGINAL
+import OriginalCases
+#endif
 
 typealias Cache = KVLight.MemoryCache
 
@@ -26,12 +31,25 @@ struct Figure {
     var processor: Double
 }
 
-func nanoseconds(_ keys: Int, _ work: () async throws -> Void) async rethrows -> Figure {
-    func processor() -> Double {
-        var time = timespec()
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-        return Double(time.tv_sec) * 1e9 + Double(time.tv_nsec)
+/// The processor time of all threads so far, in nanoseconds.
+func processor() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return Double(time.tv_sec) * 1e9 + Double(time.tv_nsec)
+}
+
+/// Waits until no thread works any longer: what was measured before may still be releasing its entries.
+func allQuiet() async {
+    var quiet = 0
+    while quiet < 2 {
+        let used = processor()
+        try? await Task.sleep(for: .milliseconds(20))
+        quiet = processor() - used < 500_000 ? quiet + 1 : 0
     }
+}
+
+func nanoseconds(_ keys: Int, _ work: () async throws -> Void) async rethrows -> Figure {
+    await allQuiet()
     let clock = ContinuousClock()
     let (began, used) = (clock.now, processor())
     try await work()
@@ -49,25 +67,69 @@ struct Table {
         figures[name, default: []].append(figure)
     }
 
+    func median(_ name: String, of part: (Figure) -> Double) -> Double {
+        let sorted = figures[name, default: []].map(part).sorted()
+        return sorted[sorted.count / 2]
+    }
+
     func print() {
         for name in names {
-            func median(_ part: (Figure) -> Double) -> Double {
-                let sorted = figures[name, default: []].map(part).sorted()
-                return sorted[sorted.count / 2]
-            }
-            let label = name.padding(toLength: 44, withPad: " ", startingAt: 0)
-            Swift.print(label + String(format: "%10.0f %10.0f", median(\.clock), median(\.processor)))
+            Swift.print(cell(name) + String(format: "%10.0f %10.0f", median(name, of: \.clock), median(name, of: \.processor)))
+        }
+    }
+}
+
+func cell(_ text: String) -> String {
+    text.padding(toLength: 44, withPad: " ", startingAt: 0)
+}
+
+/// KVLightCompat, or the library whose interface it has.
+protocol Manager {
+    init(resident keys: [Int]) async
+    func get(_ keys: [Int])
+    func await(_ keys: [Int]) async
+    func callBack(_ keys: [Int], _ delivered: @escaping @Sendable () -> Void)
+    func awaitAll(_ keys: [Int]) async
+    func forgetAll()
+    func fetchAbsent(_ keys: [Int]) async
+}
+
+extension CompatCases.Cases: Manager {}
+#if ORIGINAL
+extension OriginalCases.Cases: Manager {}
+#endif
+
+/// What all three do, by the name that it has for KVLight.
+let compared: [(work: String, managers: String)] = [
+    ("getElement, Int key, of 1,000", "getElement, of 1,000"),
+    ("getElement, Int key, of 100,000", "getElement, of 100,000"),
+    ("fetch(key:), resident, of 1,000", "asyncFetch, resident, of 1,000"),
+    ("fetch(key:), resident, of 100,000", "asyncFetch, resident, of 100,000"),
+    ("callback, resident, of 1,000", "callback, resident, of 1,000"),
+    ("callback, resident, of 100,000", "callback, resident, of 100,000"),
+    ("fetch(keys:), 1,000 resident, pairs", "asyncFetch, 1,000 resident"),
+    ("fetch(keys:), 100,000 absent by 64", "asyncFetch, 100,000 absent by 64"),
+]
+
+extension Table {
+    func printComparison() {
+        Swift.print("\nns of processor time per key, and how many times that of the original is the others'")
+        Swift.print(cell("") + "   KVLight KVLightCompat   original   KVLight KVLightCompat")
+        for (work, managers) in compared {
+            let (ours, compat, original) = (
+                median(work, of: \.processor), median("compat: \(managers)", of: \.processor),
+                median("original: \(managers)", of: \.processor)
+            )
+            Swift.print(cell(work) + String(format: "%10.0f %13.0f %10.0f %9.2f %13.2f", ours, compat, original, original / ours, original / compat))
         }
     }
 }
 
 /// Returns when each key's callback has run.
-func allDelivered(_ keys: [Int], _ ask: (Int, @escaping @Sendable () -> Void) -> Void) async {
+func allDelivered(_ keys: [Int], _ ask: (@escaping @Sendable () -> Void) -> Void) async {
     let countdown = Countdown(keys.count)
     await withCheckedContinuation { done in
-        for key in keys {
-            ask(key) { if countdown.isLast() { done.resume() } }
-        }
+        ask { if countdown.isLast() { done.resume() } }
     }
 }
 
@@ -101,23 +163,16 @@ struct Bench {
         let texts = Cache<String, String>(configuration: .init(capacity: 1_000_000))
         let locked = LockedDictionary()
         let names = (0..<resident).map { "the post with the number \($0)" }
-        for key in 0..<resident {
-            cache.set(element: "post \(key)", for: key)
-            texts.set(element: "post \(key)", for: names[key])
-            locked[key] = "post \(key)"
-        }
+        // One after the other, so that the memory of each lies together.
+        for key in 0..<resident { cache.set(element: "post \(key)", for: key) }
+        for key in 0..<resident { texts.set(element: "post \(key)", for: names[key]) }
+        for key in 0..<resident { locked[key] = "post \(key)" }
         _ = try await posts.values(for: Array(0..<resident))
 
-        let room = MemoryUsageLimitation(capacity: 1_000_000)
-        let earlier = KVLightCompat.MemoryCache<Int, String>(configuration: .init(memoryUsageLimitation: room))
-        let manager = KVLightTasksManager<Int, String>(
-            config: .init(
-                dataProvider: .syncMultiprovide(maximumBatchCount: 64) { keys in
-                    Dictionary(uniqueKeysWithValues: keys.map { ($0, "post \($0)") })
-                },
-                maxNumberOfQueueingTasks: 1_000_000, cacheConfig: .init(memoryUsageLimitation: room)))
-        for key in 0..<resident { earlier.set(element: "post \(key)", for: key) }
-        _ = await manager.asyncFetch(keys: Array(0..<resident))
+        var managers: [(name: String, does: any Manager)] = [("compat", await CompatCases.Cases(resident: Array(0..<resident)))]
+        #if ORIGINAL
+        managers.append(("original", await OriginalCases.Cases(resident: Array(0..<resident))))
+        #endif
 
         /// The same keys in the same order for all measurements.
         let order = (0..<resident).map { ($0 &* 7919) % resident }
@@ -142,17 +197,17 @@ struct Bench {
                     for key in keys { _ = try await posts.fetch(key: key) }
                 })
                 table.add("callback, resident, \(which)", await nanoseconds(resident) {
-                    await allDelivered(keys) { key, delivered in posts.fetch(key: key) { _, _ in delivered() } }
+                    await allDelivered(keys) { delivered in
+                        for key in keys { posts.fetch(key: key) { _, _ in delivered() } }
+                    }
                 })
-                table.add("compat: getElement, \(which)", await nanoseconds(resident) {
-                    for key in keys where earlier.getElement(for: key).isMiss { fatalError() }
-                })
-                table.add("compat: asyncFetch, resident, \(which)", await nanoseconds(resident) {
-                    for key in keys { _ = await manager.asyncFetch(key: key) }
-                })
-                table.add("compat: callback, resident, \(which)", await nanoseconds(resident) {
-                    await allDelivered(keys) { key, delivered in manager.fetch(key: key) { _, _ in delivered() } }
-                })
+                for (name, manager) in managers {
+                    table.add("\(name): getElement, \(which)", await nanoseconds(resident) { manager.get(keys) })
+                    table.add("\(name): asyncFetch, resident, \(which)", await nanoseconds(resident) { await manager.await(keys) })
+                    table.add("\(name): callback, resident, \(which)", await nanoseconds(resident) {
+                        await allDelivered(keys) { manager.callBack(keys, $0) }
+                    })
+                }
             }
             // Ten times, since one pass is too short to measure.
             table.add("getElement, 10,000 Int keys in order", await nanoseconds(10 * inOrder.count) {
@@ -171,7 +226,13 @@ struct Bench {
                     _ = try await posts.values(for: thousand)
                 }
             })
+            for (name, manager) in managers {
+                table.add("\(name): asyncFetch, 1,000 resident", await nanoseconds(resident) {
+                    for _ in 0..<resident / thousand.count { await manager.awaitAll(thousand) }
+                })
+            }
             let fresh = (round + 1) * 1_000_000
+            let strangers = Array(fresh..<fresh + 100_000)
             // An instant provider, so that the library is measured and not the creation of elements.
             let element: String? = "post"
             let absent = KVLightTasks<Int, String>(
@@ -179,16 +240,23 @@ struct Bench {
                     provider: .batch(maximumBatchCount: 64) { keys in Dictionary(uniqueKeysWithValues: keys.map { ($0, element) }) },
                     cache: .init(capacity: 1_000_000)))
             table.add("fetch(keys:), 100,000 absent by 64", try await nanoseconds(100_000) {
-                _ = try await absent.pairs(for: Array(fresh..<fresh + 100_000))
+                _ = try await absent.pairs(for: strangers)
             })
             table.add("fetch(key:), absent, one after the other", try await nanoseconds(5000) {
                 for key in 0..<5000 { _ = try await absent.fetch(key: fresh + 200_000 + key) }
             })
             await absent.close()
+            for (name, manager) in managers {
+                manager.forgetAll()
+                table.add("\(name): asyncFetch, 100,000 absent by 64", await nanoseconds(100_000) { await manager.fetchAbsent(strangers) })
+            }
         }
 
         print("ns per key, medians of 7 interleaved rounds: by the clock, and of processor time")
         table.print()
+        #if ORIGINAL
+        table.printComparison()
+        #endif
         await posts.close()
     }
 }
