@@ -21,7 +21,7 @@ public final class KVLightFetch: Sendable {
     }
 
     /// The fetch of a key that was resident.
-    static var settled: KVLightFetch { KVLightFetch() }
+    @usableFromInline static let settled = KVLightFetch()
 
     /// Settles the open keys with a `CancellationError`. Other fetches of the same keys are not affected. Releasing this object does not
     /// cancel the fetch.
@@ -101,21 +101,32 @@ extension KVLightTasks {
     public typealias BatchResultCallback = @Sendable ([(K, Result<Element?, any Error>)]) -> Void
 
     /// Fetches one key and calls back once, never inside this call.
+    @inlinable
     @discardableResult
     public func fetch(
         key: K, timeout: Duration? = nil, options: FetchOptions = FetchOptions(), completion: @escaping ResultCallback
     ) -> KVLightFetch {
-        let deliver = settings.deliver
         if asksStoreFirst(options), let element = engine.get(key, as: Element.self) {
-            deliver.later { completion(key, .success(element)) }
+            callLater { completion(key, .success(element)) }
             return .settled
         }
+        return load(key, options.waiting(timeout), completion)
+    }
+
+    @usableFromInline
+    func callLater(_ work: @escaping @Sendable () -> Void) {
+        settings.deliver.later(work)
+    }
+
+    @usableFromInline
+    func load(_ key: K, _ options: FetchOptions, _ completion: @escaping ResultCallback) -> KVLightFetch {
+        let deliver = settings.deliver
         let fetch = KVLightFetch(urgency: options.urgency)
         let receiver = Receiver(of: engine, keeping: spellings.hold(CollectionOfOne(key)), position: { position in
             let result: Result<Element?, any Error> = position.outcome()
             deliver { completion(key, result) }
         })
-        let options = OptionsHandle(options.waiting(timeout))
+        let options = OptionsHandle(options)
         let status = engine.fetch(key, options: options, handle: fetch.handle, receiver: receiver)
         if status != KVL_PENDING {
             deliver.later { completion(key, .failure(thrown(status))) }
