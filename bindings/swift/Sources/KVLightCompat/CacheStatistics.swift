@@ -78,6 +78,7 @@ private enum TracingNumbers {
 }
 
 /// The statistics of one cache, for concurrent use.
+@usableFromInline
 final class StatisticsBook {
     private let lock = NSLock()
     private var statistics = CacheStatistics()
@@ -92,6 +93,7 @@ final class StatisticsBook {
     }
 
     /// Counts under the lock and reports after releasing it, since a report may use the cache.
+    @usableFromInline
     func record(_ record: CacheRecord) {
         let counted: CacheStatistics? = lock.withLock {
             statistics.count(record)

@@ -6,8 +6,9 @@
 import Dispatch
 import Foundation
 
+@usableFromInline
 final class CallbackPool: @unchecked Sendable {
-    static let shared = CallbackPool()
+    @usableFromInline static let shared = CallbackPool()
 
     private let lock = NSLock()
     private var waiting: [() -> Void] = []
@@ -16,6 +17,7 @@ final class CallbackPool: @unchecked Sendable {
     /// Whether a worker was started that has not begun to run.
     private var isWorkerComing = false
 
+    @usableFromInline
     func run(_ callback: @escaping () -> Void) {
         let calls = lock.withLock {
             waiting.append(callback)

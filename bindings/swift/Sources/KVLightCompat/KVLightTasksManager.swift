@@ -16,9 +16,9 @@ public final class KVLightTasksManager<K: Hashable, Element> {
         case evictedByPriorityStrategy
     }
 
-    private let engine: EngineHandle
+    @usableFromInline let engine: EngineHandle
     private let store: CacheHandle
-    private let keys: KeyTable<K>
+    @usableFromInline let keys: KeyTable<K>
 
     public init(config: Config) {
         let keys = KeyTable<K>()
@@ -37,6 +37,7 @@ public final class KVLightTasksManager<K: Hashable, Element> {
     // MARK: Callbacks
 
     /// Calls `completion` once.
+    @inlinable
     public func fetch(key: K, completion: @escaping ResultCallback) {
         if let element = resident(key) {
             CallbackPool.shared.run { completion(key, .success(element)) }
@@ -72,11 +73,13 @@ public final class KVLightTasksManager<K: Hashable, Element> {
         }.value
     }
 
+    @inlinable
     public func asyncFetch(key: K) async -> Result<Element?, Error> {
         if let element = resident(key) { return .success(element) }
         return await asyncFetch(keys: [key]).first?.1 ?? .success(nil)
     }
 
+    @inlinable
     public func asyncFetchThrowing(key: K) async throws -> Element? {
         try await asyncFetch(key: key).get()
     }
@@ -84,7 +87,8 @@ public final class KVLightTasksManager<K: Hashable, Element> {
     // MARK: Implementation
 
     /// The element in the store; `nil` if the key has to be fetched. A key without a number was never stored.
-    private func resident(_ key: K) -> Element?? {
+    @inlinable
+    func resident(_ key: K) -> Element?? {
         keys.number(of: key).flatMap { engine.get($0) }
     }
 

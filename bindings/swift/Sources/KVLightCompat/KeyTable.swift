@@ -2,10 +2,14 @@
 //
 // Keys are compared by Swift's equality, not by bytes. A key is pinned while a fetch or a write uses it. When the table has doubled in size
 // it is swept: keys that are neither pinned nor stored are removed.
+//
+// A lookup in the table takes as long as one in the store. So Swift's integers, which are equal if their bits are, are numbers themselves,
+// and not in the table.
 
 import Foundation
 import KVLight
 
+@usableFromInline
 final class KeyTable<K: Hashable>: @unchecked Sendable {
     private struct Entry {
         let key: K
@@ -14,8 +18,8 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
         var stamp: UInt64 = 0
     }
 
-    private let lock = NSLock()
-    private var numbers: [K: UInt64] = [:]
+    @usableFromInline let lock = NSLock()
+    @usableFromInline private(set) var numbers: [K: UInt64] = [:]
     private var entries: [UInt64: Entry] = [:]
     private var lastNumber: UInt64 = 0
     private var lastStamp: UInt64 = 0
@@ -23,16 +27,31 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
 
     private static var smallestSweep: Int { 1024 }
 
+    /// Whether `K` is an integer of Swift: its keys are their own numbers.
+    @inlinable
+    static var areNumbers: Bool {
+        K.self == Int.self || K.self == UInt.self || K.self == Int64.self || K.self == UInt64.self || K.self == Int32.self
+            || K.self == UInt32.self || K.self == Int16.self || K.self == UInt16.self || K.self == Int8.self || K.self == UInt8.self
+    }
+
+    @inlinable
+    static func bits(_ key: K) -> UInt64 {
+        var bits: UInt64 = 0
+        withUnsafeMutableBytes(of: &bits) { bits in withUnsafeBytes(of: key) { bits.copyMemory(from: $0) } }
+        return bits
+    }
+
     /// Pins `key` and returns its number, which is valid until the key is unpinned as often as it was pinned.
     func pin(_ key: K) -> UInt64 {
-        lock.withLock { pinLocked(key) }
+        Self.areNumbers ? Self.bits(key) : lock.withLock { pinLocked(key) }
     }
 
     func pin(_ keys: [K]) -> [UInt64] {
-        lock.withLock { keys.map(pinLocked) }
+        Self.areNumbers ? keys.map(Self.bits) : lock.withLock { keys.map(pinLocked) }
     }
 
     func unpin(_ numbers: [UInt64], stored: (UInt64) -> Bool) {
+        if Self.areNumbers { return }
         let isLarge = lock.withLock {
             numbers.forEach { entries[$0]?.pins -= 1 }
             return entries.count >= sweepAt
@@ -41,6 +60,7 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
     }
 
     func unpin(_ number: UInt64, stored: (UInt64) -> Bool) {
+        if Self.areNumbers { return }
         let isLarge = lock.withLock {
             entries[number]?.pins -= 1
             return entries.count >= sweepAt
@@ -50,12 +70,13 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
 
     /// The key with a number, if it is pinned or stored.
     func key(_ number: UInt64) -> K? {
-        lock.withLock { entries[number]?.key }
+        Self.areNumbers ? withUnsafeBytes(of: number) { $0.load(as: K.self) } : lock.withLock { entries[number]?.key }
     }
 
     /// The number of a key that is stored or in use. The key is not pinned: numbers are not reused, so a removed one finds nothing.
+    @inlinable
     func number(of key: K) -> UInt64? {
-        lock.withLock { numbers[key] }
+        Self.areNumbers ? Self.bits(key) : lock.withLock { numbers[key] }
     }
 
     var count: Int { lock.withLock { entries.count } }

@@ -22,11 +22,11 @@ public final class MemoryCache<Key: Hashable, Element> {
         }
     }
 
-    private let store: CacheHandle
-    private let keys: KeyTable<Key>
-    private let book: StatisticsBook
+    @usableFromInline let store: CacheHandle
+    @usableFromInline let keys: KeyTable<Key>
+    @usableFromInline let book: StatisticsBook
     private let terms: StoreTerms<Element>
-    private let isValid: (Key) -> Bool
+    @usableFromInline let isValid: (Key) -> Bool
 
     public init(
         configuration: Configuration = .defaultConfig, statisticsReport: ((CacheStatistics, CacheRecord) -> Void)? = nil
@@ -67,6 +67,7 @@ public final class MemoryCache<Key: Hashable, Element> {
         return isUnwanted ? [] : put.victims
     }
 
+    @inlinable
     public func getElement(for key: Key) -> FetchResult {
         guard isValid(key) else {
             book.record(.invalidKey)

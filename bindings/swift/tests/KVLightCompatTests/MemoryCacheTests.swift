@@ -159,16 +159,43 @@ import Testing
     }
 
     @Test func theKeyTableRemovesUnusedKeys() {
-        let cache = MemoryCache<Int, Int>(configuration: .init(memoryUsageLimitation: .init(capacity: 10)))
+        let cache = MemoryCache<String, Int>(configuration: .init(memoryUsageLimitation: .init(capacity: 10)))
         for i in 0..<20_000 {
-            cache.set(element: i, for: i)
-            _ = cache.getElement(for: -i)
+            cache.set(element: i, for: "\(i)")
+            _ = cache.getElement(for: "-\(i)")
         }
-        #expect((19_990..<20_000).allSatisfy { (i: Int) in cache.getElement(for: i).element == i })
-        let table = KeyTable<Int>()
-        for i in 0..<50_000 { table.unpin(table.pin(i), stored: { $0 == 1 }) }
+        #expect((19_990..<20_000).allSatisfy { (i: Int) in cache.getElement(for: "\(i)").element == i })
+        let table = KeyTable<String>()
+        for i in 0..<50_000 { table.unpin(table.pin("\(i)"), stored: { $0 == 1 }) }
         #expect(table.count < 3000)
-        #expect(table.key(1) == 0, "a stored key was removed")
+        #expect(table.key(1) == "0", "a stored key was removed")
+    }
+
+    @Test func anIntegerIsItsOwnNumber() {
+        func check<K: FixedWidthInteger>(_: K.Type) {
+            let table = KeyTable<K>()
+            let keys: [K] = [.min, .min + 1, 0, 1, .max / 3, .max]
+            for key in keys {
+                let number = table.pin(key)
+                #expect(table.number(of: key) == number && table.key(number) == key, "\(K.self)")
+                table.unpin(number, stored: { _ in false })
+            }
+            #expect(Set(table.pin(keys)).count == Set(keys).count, "\(K.self): different keys have one number")
+            #expect(table.count == 0)
+        }
+        check(Int.self)
+        check(UInt.self)
+        check(Int64.self)
+        check(UInt64.self)
+        check(Int32.self)
+        check(UInt32.self)
+        check(Int16.self)
+        check(UInt16.self)
+        check(Int8.self)
+        check(UInt8.self)
+        let cache = MemoryCache<Int8, String>()
+        for key in Int8.min...Int8.max { cache.set(element: "\(key)", for: key) }
+        #expect((Int8.min...Int8.max).allSatisfy { (key: Int8) in cache.getElement(for: key).element == "\(key)" })
     }
 
     @Test func manyThreadsCanUseACache() {
