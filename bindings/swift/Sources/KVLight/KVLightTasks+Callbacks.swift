@@ -84,16 +84,26 @@ private final class Turns: @unchecked Sendable {
     }
 
     private func drain() {
+        var patience = Self.patience
         while true {
-            let some = lock.withLock {
+            let (some, isDone) = lock.withLock {
                 defer { waiting = [] }
-                isDraining = !waiting.isEmpty
-                return waiting
+                isDraining = !waiting.isEmpty || patience > 0
+                return (waiting, !isDraining)
             }
-            if some.isEmpty { return }
-            for work in some { take(work) }
+            if isDone { return }
+            if some.isEmpty {
+                patience -= 1
+                sched_yield()
+            } else {
+                patience = Self.patience
+                for work in some { take(work) }
+            }
         }
     }
+
+    /// How often a thread without work lets others run before it ends. To start one again takes as long as several callbacks.
+    private static var patience: Int { 4 }
 }
 
 extension KVLightTasks {

@@ -1,7 +1,8 @@
 // Runs callbacks on global queues, any number at the same time, so that one may wait for another.
 //
 // A block for each callback would be slow, since most return at once. So a worker runs callback after callback, and before each it starts
-// another worker if more callbacks are waiting. A callback that blocks therefore does not delay the others.
+// another worker if more callbacks are waiting. A callback that blocks therefore does not delay the others. To start a worker takes as long as
+// several callbacks, so one without work first lets other threads run a few times, and counts as started meanwhile.
 
 import Dispatch
 import Foundation
@@ -14,7 +15,7 @@ final class CallbackPool: @unchecked Sendable {
     private var waiting: [() -> Void] = []
     /// The number of callbacks at the front of `waiting` that were taken already.
     private var taken = 0
-    /// Whether a worker was started that has not begun to run.
+    /// Whether there is a worker that has not taken a callback yet, or has found none.
     private var isWorkerComing = false
 
     @usableFromInline
@@ -31,19 +32,54 @@ final class CallbackPool: @unchecked Sendable {
     }
 
     private func work() {
-        lock.withLock { isWorkerComing = false }
-        while let (callback, calls) = next() {
-            if calls { callWorker() }
-            callback()
+        var state = Worker()
+        while true {
+            switch next(&state) {
+            case .run(let callback, let calls):
+                if calls { callWorker() }
+                callback()
+            case .wait:
+                sched_yield()
+            case .end:
+                return
+            }
         }
     }
 
-    private func next() -> (callback: () -> Void, callsWorker: Bool)? {
+    private struct Worker {
+        /// Whether it is the one of `isWorkerComing`.
+        var isComing = true
+        /// How often it waits for a callback before it ends.
+        var patience = 4
+    }
+
+    private enum Step {
+        case run(() -> Void, callsWorker: Bool)
+        case wait
+        case end
+    }
+
+    private func next(_ worker: inout Worker) -> Step {
         lock.withLock {
             guard taken < waiting.count else {
                 waiting.removeAll(keepingCapacity: waiting.count < 1024)
                 taken = 0
-                return nil
+                if !worker.isComing {
+                    // One that waits is enough.
+                    if isWorkerComing { return .end }
+                    worker = Worker()
+                    isWorkerComing = true
+                }
+                if worker.patience == 0 {
+                    isWorkerComing = false
+                    return .end
+                }
+                worker.patience -= 1
+                return .wait
+            }
+            if worker.isComing {
+                worker.isComing = false
+                isWorkerComing = false
             }
             let callback = waiting[taken]
             waiting[taken] = {}
@@ -52,7 +88,7 @@ final class CallbackPool: @unchecked Sendable {
                 waiting.removeFirst(taken)
                 taken = 0
             }
-            return (callback, callsWorker())
+            return .run(callback, callsWorker: callsWorker())
         }
     }
 
