@@ -69,8 +69,7 @@ SONAME_REDIS := $(SONAME:libkvlight.so.%=libkvlight_redis.so.%)
 
 .PHONY: demo-cluster
 demo-cluster: redis ## Start a cluster of Redis, share it among processes, kill a primary on the way: make demo-cluster PROCESSES=...
-	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || [ -n "$$KVL_REDIS_SERVER" ] || \
-		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends redis-server; }
+	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || [ -n "$$KVL_REDIS_SERVER" ] || packaging/tools redis-server
 	@mkdir -p "$$KVL_TARGET/demo" && ln -sf libkvlight_redis.so "$$KVL_TARGET/redis/release/$(SONAME_REDIS)"
 	cc -std=c11 -O2 -Wall -Wextra -Iredis/include examples/c/cluster.c -o "$$KVL_TARGET/demo/cluster" -L"$$KVL_TARGET/redis/release" \
 		-lkvlight_redis -Wl,-rpath,"$$KVL_TARGET/redis/release" $(LINKED)

@@ -8,17 +8,7 @@ root=$(cd "$here/../../.." && pwd)
 : "${KVL_LIB_DIR:=$root/target/release}" "${KVL_INCLUDE_DIR:=$root/include}"
 KVL_LIB_DIR=$(cd "$KVL_LIB_DIR" && pwd)
 
-for need in go:golang-go gcc:gcc pkg-config:pkg-config; do
-    if ! command -v "${need%%:*}" >/dev/null; then
-        if [ "$(id -u)" != 0 ]; then
-            echo "${need%%:*} is missing: install Debian's package ${need#*:}" >&2
-            exit 1
-        fi
-        echo "# installing ${need#*:}"
-        apt-get update -qq
-        apt-get install -y --no-install-recommends "${need#*:}" >/dev/null
-    fi
-done
+"$root/packaging/tools" go
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

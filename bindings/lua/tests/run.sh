@@ -8,15 +8,7 @@ root=$(cd "$here/../../.." && pwd)
 : "${KVL_LIB_DIR:=$root/target/release}" "${KVL_INCLUDE_DIR:=$root/include}"
 KVL_LIB_DIR=$(cd "$KVL_LIB_DIR" && pwd)
 
-if ! command -v luajit >/dev/null; then
-    if [ "$(id -u)" != 0 ]; then
-        echo "luajit is missing: install Debian's package luajit" >&2
-        exit 1
-    fi
-    echo "# installing luajit"
-    apt-get update -qq
-    apt-get install -y --no-install-recommends luajit >/dev/null
-fi
+"$root/packaging/tools" lua
 
 LUA_PATH="$root/bindings/lua/?.lua;$here/?.lua;;"
 KVL_LIBRARY="$KVL_LIB_DIR/libkvlight.so"

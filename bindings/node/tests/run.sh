@@ -7,15 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 package=$root/bindings/node
 
-if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-    if [ "$(id -u)" != 0 ]; then
-        echo "node is missing: install Debian's packages nodejs, libnode-dev and npm, or Node 18 or later from elsewhere" >&2
-        exit 1
-    fi
-    echo "# installing nodejs, libnode-dev and npm"
-    apt-get update -qq
-    apt-get install -y --no-install-recommends nodejs libnode-dev npm >/dev/null
-fi
+"$root/packaging/tools" node
 "$package/build.sh"
 
 if [ "${1:-}" = stress ]; then

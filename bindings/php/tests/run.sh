@@ -8,15 +8,7 @@ root=$(cd "$here/../../.." && pwd)
 : "${KVL_LIB_DIR:=$root/target/release}" "${KVL_INCLUDE_DIR:=$root/include}"
 KVL_LIB_DIR=$(cd "$KVL_LIB_DIR" && pwd)
 
-if ! command -v php >/dev/null || ! php -r 'exit(extension_loaded("ffi") && extension_loaded("pcntl") ? 0 : 1);'; then
-    if [ "$(id -u)" != 0 ]; then
-        echo "php with its extensions ffi and pcntl is missing: install Debian's package php-cli" >&2
-        exit 1
-    fi
-    echo "# installing php-cli"
-    apt-get update -qq
-    apt-get install -y --no-install-recommends php-cli >/dev/null
-fi
+"$root/packaging/tools" php
 
 KVL_LIBRARY="$KVL_LIB_DIR/libkvlight.so"
 export KVL_LIBRARY

@@ -5,17 +5,8 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 package=${KVL_PACKAGE:-$(dirname "$here")}
-fpm=$(command -v php-fpm || ls /usr/sbin/php-fpm* 2>/dev/null | head -n 1 || true)
-if [ -z "$fpm" ] || ! command -v cgi-fcgi >/dev/null; then
-    if [ "$(id -u)" != 0 ]; then
-        echo "php-fpm and cgi-fcgi are missing: install Debian's packages php-fpm and libfcgi-bin" >&2
-        exit 1
-    fi
-    echo "# installing php-fpm"
-    apt-get update -qq
-    apt-get install -y --no-install-recommends php-fpm libfcgi-bin >/dev/null
-    fpm=$(ls /usr/sbin/php-fpm* | head -n 1)
-fi
+"$here/../../../packaging/tools" php-fpm libfcgi-bin
+fpm=$(command -v php-fpm || ls /usr/sbin/php-fpm* | head -n 1)
 
 work=$(mktemp -d)
 server=

@@ -9,14 +9,7 @@ build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 export PYTHONDONTWRITEBYTECODE=1
 
-if ! "$python" -c 'import sysconfig, os; os.stat(sysconfig.get_paths()["include"] + "/Python.h")' 2>/dev/null; then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "# installing python3, python3-dev and python3-venv"
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -q python3 python3-dev python3-venv >/dev/null
-    else
-        echo "# Python.h is missing: install Debian's packages python3, python3-dev and python3-venv"
-    fi
-fi
+"$top/packaging/tools" python
 if ! "$python" -c 'import uvloop, mypy, pytest, typing_extensions, setuptools' 2>/dev/null; then
     echo "# installing what the tests need with pip, into a temporary folder"
     "$python" -m venv --system-site-packages "$build/venv" &&

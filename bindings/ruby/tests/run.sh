@@ -8,15 +8,7 @@ root=$(cd "$here/../../.." && pwd)
 : "${KVL_LIB_DIR:=$root/target/release}" "${KVL_INCLUDE_DIR:=$root/include}"
 KVL_LIB_DIR=$(cd "$KVL_LIB_DIR" && pwd)
 
-if ! command -v ruby >/dev/null; then
-    if [ "$(id -u)" != 0 ]; then
-        echo "ruby is missing: install Debian's package ruby" >&2
-        exit 1
-    fi
-    echo "# installing ruby"
-    apt-get update -qq
-    apt-get install -y --no-install-recommends ruby >/dev/null
-fi
+"$root/packaging/tools" ruby
 
 KVL_LIBRARY="$KVL_LIB_DIR/libkvlight.so"
 RUBYLIB="$root/bindings/ruby/lib"
@@ -47,12 +39,7 @@ echo "# without the compiled lookup"
 KVL_RUBY_LOOKUP= ruby -w "$here/scenarios.rb"
 KVL_RUBY_LOOKUP= ruby -w "$here/faults.rb"
 echo "# with the compiled lookup"
-if ! "$root/bindings/ruby/native/build.sh" "$checkout/lookup.so"; then
-    [ "$(id -u)" = 0 ] || exit 1
-    echo "# installing ruby-dev"
-    apt-get install -y --no-install-recommends ruby-dev gcc >/dev/null
-    "$root/bindings/ruby/native/build.sh" "$checkout/lookup.so"
-fi
+"$root/bindings/ruby/native/build.sh" "$checkout/lookup.so"
 KVL_RUBY_LOOKUP=$checkout/lookup.so
 export KVL_RUBY_LOOKUP
 ruby -w "$here/scenarios.rb"

@@ -8,22 +8,8 @@ include=${KVL_INCLUDE_DIR:-$top/include}
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 
-install() { # installs missing packages
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "# installing $*"
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null 2>&1 || { apt-get update -q >/dev/null 2>&1; \
-            DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null; }
-    else
-        echo "# missing: install the package $*"
-    fi
-}
-command -v gcc >/dev/null || install gcc libc6-dev
-command -v clang-19 >/dev/null || command -v clang >/dev/null || install clang
-command -v tcc >/dev/null || install tcc
+"$top/packaging/tools" c
 clang=$(command -v clang-19 || command -v clang)
-
-[ -f /usr/include/sqlite3.h ] || install libsqlite3-dev
-[ -f /usr/include/uv.h ] || install libuv1-dev
 
 scenarios=12
 passed=$scenarios

@@ -9,17 +9,7 @@ include=${KVL_INCLUDE_DIR:-$top/include}
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
 
-install() { # installs missing packages
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "# installing $*"
-        DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null 2>&1 || { apt-get update -q >/dev/null 2>&1; \
-            DEBIAN_FRONTEND=noninteractive apt-get install -y -q "$@" >/dev/null; }
-    else
-        echo "# missing: install the package $*"
-    fi
-}
-command -v g++ >/dev/null || install g++
-command -v clang++-19 >/dev/null || command -v clang++ >/dev/null || install clang
+"$top/packaging/tools" cpp
 clang=$(command -v clang++-19 || command -v clang++)
 
 scenarios=12
