@@ -1,8 +1,9 @@
-//! Models: the real code under every distinct interleaving of its threads, up to two or three preemptions (loom).
+//! Models: threads that run the engine's real code, and those of one protocol that is not built yet (`reads.rs`), in every distinct
+//! interleaving with at most two to four preemptions (loom).
 //!
-//! Built with `--cfg kvl_model`, which replaces std's locks and atomics by loom's (base/sync.rs). loom supports neither crossbeam's channel
-//! nor tokio, so the engines here have no threads: their events go to a queue that the model reads, and their time stands still. Each model
-//! prints the number of executions that it explored.
+//! Built with `--cfg kvl_model`, which replaces std's locks and atomics with loom's (`src/base/sync.rs`). loom cannot see into crossbeam's
+//! channel or tokio, so these engines have neither dispatcher nor timer threads: their events go to a queue that the model reads, and a manual
+//! clock gives their time. Each model prints the number of executions that it explored.
 //!
 //! `make test-models`
 #![cfg(kvl_model)]
@@ -16,7 +17,7 @@ mod resilience;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Explores every execution of `model`.
+/// Explores every execution of `model` with at most that many preemptions.
 fn explore(name: &str, preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let executions = Arc::new(AtomicUsize::new(0));
     let counted = executions.clone();
@@ -27,5 +28,5 @@ fn explore(name: &str, preemptions: usize, model: impl Fn() + Sync + Send + 'sta
         counted.fetch_add(1, Ordering::Relaxed);
         model();
     });
-    println!("{name}: {} executions, to the end", executions.load(Ordering::Relaxed));
+    println!("{name}: all {} executions explored", executions.load(Ordering::Relaxed));
 }
