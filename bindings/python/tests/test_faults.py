@@ -1,4 +1,4 @@
-"""A function of the program that raises affects no other fetch, no other event and no close."""
+"""Faults of the program: functions that raise, cancel or close affect nothing but their own fetches. And fetches under load."""
 
 from __future__ import annotations
 
@@ -74,6 +74,9 @@ def f15_an_invalid_answer_fails_its_key_alone() -> None:
 
 
 def f15_answers_that_cannot_be_read_fail_their_request_alone() -> None:
+    def raises() -> Any:
+        raise Hurt
+
     class Broken(Mapping[int, int]):
         def __getitem__(self, key: int) -> int:
             raise Hurt
@@ -89,8 +92,9 @@ def f15_answers_that_cannot_be_read_fail_their_request_alone() -> None:
         1: (lambda: 5, TypeError),
         2: (lambda: "text", TypeError),
         3: (lambda: [], TypeError),
-        4: (lambda: (_ for _ in [1 / 0]), ZeroDivisionError),
-        5: (lambda: next(iter([])), RuntimeError),
+        4: (lambda: (1 // n for n in [0]), ZeroDivisionError),
+        5: (raises, Hurt),
+        6: (lambda: next(iter([])), RuntimeError),
     }
 
     async def provider(keys: list[int]) -> Any:
@@ -99,14 +103,14 @@ def f15_answers_that_cannot_be_read_fail_their_request_alone() -> None:
     async def main() -> None:
         async with kvlight.Tasks[int, int](provider=provider, batch_max_keys=1) as tasks:
             rows = await asyncio.gather(*map(tasks.fetch, range(10)), return_exceptions=True)
-            assert rows[6:] == [6, 7, 8, 9]
+            assert rows[7:] == [7, 8, 9]
             for key, (_, kind) in answers.items():
                 assert isinstance(rows[key], kind), rows[key]
 
     asyncio.run(main())
 
 
-def f16_a_plain_provider_whose_iterator_is_exhausted_fails_its_request() -> None:
+def f16_a_provider_that_is_no_coroutine_and_whose_iterator_is_exhausted_fails_its_request() -> None:
     def provider(keys: list[int]) -> Any:
         return next(iter([])) if 0 in keys else keys
 
@@ -205,7 +209,7 @@ def f01_a_provider_that_exits_or_is_cancelled_fails_its_keys() -> None:
                 assert tasks.fetch_wait(key) == key
 
 
-def f01_a_cancelled_future_affects_no_other_fetch() -> None:
+def f01_a_cancelled_task_affects_no_other_fetch() -> None:
     async def main() -> None:
         async with kvlight.Tasks[int, int](provider=echo) as tasks:
             fetches = [asyncio.create_task(tasks.fetch(i)) for i in range(100)]
@@ -220,7 +224,7 @@ def f01_a_cancelled_future_affects_no_other_fetch() -> None:
 
 @in_own_process
 def l05_an_engine_can_be_closed_inside_a_callback() -> None:
-    """By the cost function and by the provider: every waiting caller still gets an outcome."""
+    """The cost function closes the engine; the provider abandons it, as the finalizer does. Every waiting caller still gets an outcome."""
 
     async def by_cost() -> None:
         closing: list[Any] = []
@@ -273,7 +277,8 @@ def f13f_each_of_a_thousand_concurrent_fetches_gets_its_answer() -> None:
 
 
 @in_own_process
-def f01_100_000_fetches_complete_in_a_busy_interpreter() -> None:
+def f01_100_000_fetched_keys_arrive_in_a_busy_interpreter() -> None:
+    """Half of them by `fetch`, half by `fetch_all`."""
     stop = threading.Event()
 
     def busy() -> None:
