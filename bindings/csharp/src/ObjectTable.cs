@@ -4,8 +4,8 @@ using System.Threading;
 namespace Kvlight
 {
     /// <summary>The program's objects, by the numbers under which the library knows them. Any thread may look one up while others add and remove: a
-    /// lookup takes no lock. A number is a place, from 1, and in the upper 32 bits how often that place was used before, so that no number is
-    /// reused.</summary>
+    /// lookup takes no lock. The lower 32 bits of a number are a place, counted from 1; the upper 32 bits say how often that place was used before. So
+    /// a number does not return until its place has been used 2^32 times.</summary>
     internal sealed class ObjectTable
     {
         private sealed class Kept
@@ -20,14 +20,15 @@ namespace Kvlight
             }
         }
 
-        private const int First = 256;
+        private const int FirstChunkSize = 256;
 
-        /// <summary>Chunk i has room for First &lt;&lt; i objects, and is never moved, so that a lookup can read it without the lock.</summary>
+        /// <summary>Chunk i has room for FirstChunkSize &lt;&lt; i objects, and is never moved, so that a lookup can read it without the lock.</summary>
         private readonly Kept[][] chunks = new Kept[24][];
 
-        /// <summary>For each empty place, its next number. Also the lock.</summary>
+        /// <summary>The next number of each place that has become free. It is also the lock for adding and removing.</summary>
         private readonly Stack<long> free = new Stack<long>();
 
+        /// <summary>How many places have ever been used.</summary>
         private int places;
 
         /// <summary>Adds an object; returns its number, which is not 0.</summary>
@@ -44,7 +45,7 @@ namespace Kvlight
                 {
                     int chunk = ChunkOf(places);
                     if (chunks[chunk] == null)
-                        Volatile.Write(ref chunks[chunk], new Kept[First << chunk]);
+                        Volatile.Write(ref chunks[chunk], new Kept[FirstChunkSize << chunk]);
                     number = ++places;
                 }
                 Volatile.Write(ref Slot(number), new Kept(number, value));
@@ -76,11 +77,11 @@ namespace Kvlight
             }
         }
 
-        /// <summary>The chunk of a place, which begins at 0.</summary>
+        /// <summary>The chunk of a place, here counted from 0.</summary>
         private static int ChunkOf(int place)
         {
             int chunk = 0;
-            for (int size = place / First + 1; size > 1; size >>= 1)
+            for (int size = place / FirstChunkSize + 1; size > 1; size >>= 1)
                 chunk++;
             return chunk;
         }
@@ -89,7 +90,7 @@ namespace Kvlight
         {
             int place = (int)number - 1;
             int chunk = ChunkOf(place);
-            return ref Volatile.Read(ref chunks[chunk])[place - First * ((1 << chunk) - 1)];
+            return ref Volatile.Read(ref chunks[chunk])[place - FirstChunkSize * ((1 << chunk) - 1)];
         }
     }
 }

@@ -3,11 +3,11 @@ using System.Runtime.InteropServices;
 
 namespace Kvlight
 {
-    /// <summary>An array of kvl_slice_t with the bytes, in native memory.</summary>
+    /// <summary>An array of kvl_slice_t, followed in the same block of native memory by the bytes that its elements point at.</summary>
     internal sealed unsafe class Slices : IDisposable
     {
-        /// <summary>The array; null if there is no slice.</summary>
-        internal readonly byte* Array;
+        /// <summary>The first element; null if there is none.</summary>
+        internal readonly byte* Start;
 
         internal readonly long Count;
 
@@ -19,11 +19,11 @@ namespace Kvlight
             long size = Count * NativeApi.Slice.SIZE;
             foreach (byte[] key in keys)
                 size += key.Length;
-            Array = (byte*)Marshal.AllocHGlobal((IntPtr)size);
-            byte* bytes = Array + Count * NativeApi.Slice.SIZE;
+            Start = (byte*)Marshal.AllocHGlobal((IntPtr)size);
+            byte* bytes = Start + Count * NativeApi.Slice.SIZE;
             for (int i = 0; i < keys.Length; i++)
             {
-                byte* slice = Array + i * NativeApi.Slice.SIZE;
+                byte* slice = Start + i * NativeApi.Slice.SIZE;
                 *(byte**)(slice + NativeApi.Slice.DATA) = bytes;
                 *(long*)(slice + NativeApi.Slice.LEN) = keys[i].Length;
                 Marshal.Copy(keys[i], 0, (IntPtr)bytes, keys[i].Length);
@@ -31,6 +31,6 @@ namespace Kvlight
             }
         }
 
-        public void Dispose() => Marshal.FreeHGlobal((IntPtr)Array);
+        public void Dispose() => Marshal.FreeHGlobal((IntPtr)Start);
     }
 }

@@ -148,7 +148,7 @@ namespace Kvlight
                     Start(pending, options, cancellationToken, (stated, fetch, id) =>
                     {
                         IntPtr ready = IntPtr.Zero;
-                        int status = NativeApi.kvl_tasks_fetch_all(Engine.Tasks, slices.Array, slices.Count, stated, fetch, IntPtr.Zero, id, IntPtr.Zero, &ready);
+                        int status = NativeApi.kvl_tasks_fetch_all(Engine.Tasks, slices.Start, slices.Count, stated, fetch, IntPtr.Zero, id, IntPtr.Zero, &ready);
                         if (ready != IntPtr.Zero)
                         {
                             try
@@ -192,7 +192,7 @@ namespace Kvlight
                 using (var slices = new Slices(bytes))
                 {
                     int status = Start(pending, options, cancellationToken, (stated, fetch, id) =>
-                        NativeApi.kvl_tasks_fetch_each(Engine.Tasks, slices.Array, slices.Count, stated, fetch, IntPtr.Zero, id, IntPtr.Zero));
+                        NativeApi.kvl_tasks_fetch_each(Engine.Tasks, slices.Start, slices.Count, stated, fetch, IntPtr.Zero, id, IntPtr.Zero));
                     if (status != NativeApi.PENDING)
                         pending.Source.TrySetResult(true); // No keys.
                 }
@@ -217,7 +217,7 @@ namespace Kvlight
                 try
                 {
                     using (var slices = new Slices(bytes))
-                        KvlightException.Check(NativeApi.kvl_tasks_refresh(Engine.Tasks, slices.Array, slices.Count, stated));
+                        KvlightException.Check(NativeApi.kvl_tasks_refresh(Engine.Tasks, slices.Start, slices.Count, stated));
                 }
                 finally
                 {
@@ -243,7 +243,7 @@ namespace Kvlight
             try
             {
                 using (var slices = new Slices(bytes))
-                    KvlightException.Check(NativeApi.kvl_tasks_invalidate(Engine.Tasks, slices.Array, slices.Count, (uint)flags));
+                    KvlightException.Check(NativeApi.kvl_tasks_invalidate(Engine.Tasks, slices.Start, slices.Count, (uint)flags));
             }
             finally
             {

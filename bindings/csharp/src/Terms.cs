@@ -73,7 +73,7 @@ namespace Kvlight
                     *(long*)(place + NativeApi.Terms.STALE_TTL_MS) = terms.StaleTtlMs ?? 0;
                     *(byte**)(place + NativeApi.Terms.VERSION) = label;
                     *(long*)(place + NativeApi.Terms.VERSION_LEN) = version.Length;
-                    *(byte**)(place + NativeApi.Terms.TAGS) = slices.Array;
+                    *(byte**)(place + NativeApi.Terms.TAGS) = slices.Start;
                     *(long*)(place + NativeApi.Terms.TAGS_LEN) = tags.Length;
                     return call(place);
                 }
