@@ -1,4 +1,4 @@
-//! Python: statuses and sources as enums, the words for the states of the circuit breaker, and every setting with its type and its description.
+//! Python: the library's version, statuses, sources, breaker states, and settings with their types.
 
 use super::api::{Api, Entry};
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
 
 fn tables(api: &Api) -> String {
     let mut text = "# Generated from api/api.json by `make generate`. Do not edit.\n\
-        \"\"\"The library's statuses, the states of its circuit breaker, and its settings with their types.\"\"\"\n\n\
+        \"\"\"The library's version, statuses, sources, breaker states, and settings with their types.\"\"\"\n\n\
         from __future__ import annotations\n\n\
         from enum import IntEnum\n\
         from typing import Literal, TypedDict\n\n"
@@ -43,12 +43,12 @@ fn tables(api: &Api) -> String {
     text
 }
 
-/// The words for the states of the circuit breaker by number, and the numbers of the orders to it by word.
+/// The words for the states of the circuit breaker, by number, and the numbers of what it can be forced to, by word.
 fn words_of_breaker(api: &Api) -> String {
-    let (mut states, mut orders) = (Vec::new(), Vec::new());
+    let (mut states, mut overrides) = (Vec::new(), Vec::new());
     for constant in api.constants() {
         let Some(name) = constant.name().strip_prefix("BREAKER_") else { continue };
-        let (list, name) = name.strip_prefix("FORCE_").map_or((&mut states, name), |name| (&mut orders, name));
+        let (list, name) = name.strip_prefix("FORCE_").map_or((&mut states, name), |name| (&mut overrides, name));
         let word = if name == "NONE" { "None".to_owned() } else { format!("{:?}", name.to_lowercase()) };
         list.push((word, constant.number("value")));
     }
@@ -57,11 +57,11 @@ fn words_of_breaker(api: &Api) -> String {
         "\n\n# The words for the states of the circuit breaker.\n\
         BREAKER_STATES: dict[int, Literal[{}]] = {{{}}}\n\
         # What the circuit breaker can be forced to; None returns it to automatic operation.\n\
-        BREAKER_FORCES: dict[Literal[{}], int] = {{{}}}\n",
+        BREAKER_OVERRIDES: dict[Literal[{}], int] = {{{}}}\n",
         joined(&states, |(word, _)| word.clone()),
         joined(&states, |(word, number)| format!("{number}: {word}")),
-        joined(&orders, |(word, _)| word.clone()),
-        joined(&orders, |(word, number)| format!("{word}: {number}"))
+        joined(&overrides, |(word, _)| word.clone()),
+        joined(&overrides, |(word, number)| format!("{word}: {number}"))
     )
 }
 

@@ -1,5 +1,5 @@
 # Generated from api/api.json by `make generate`. Do not edit.
-"""The library's statuses, the states of its circuit breaker, and its settings with their types."""
+"""The library's version, statuses, sources, breaker states, and settings with their types."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ class Source(IntEnum):
 # The words for the states of the circuit breaker.
 BREAKER_STATES: dict[int, Literal["closed", "open", "half_open"]] = {0: "closed", 1: "open", 2: "half_open"}
 # What the circuit breaker can be forced to; None returns it to automatic operation.
-BREAKER_FORCES: dict[Literal[None, "closed", "open"], int] = {None: 0, "closed": 1, "open": 2}
+BREAKER_OVERRIDES: dict[Literal[None, "closed", "open"], int] = {None: 0, "closed": 1, "open": 2}
 
 
 class FetchSettings(TypedDict, total=False):

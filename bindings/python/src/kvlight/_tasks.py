@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Optional, TypeVar, Union, cast
 
 from . import _native
 from ._answer import Answer, NotModified, Result, Stale, result, stale
-from ._api import BREAKER_FORCES, BREAKER_STATES
+from ._api import BREAKER_OVERRIDES, BREAKER_STATES
 from ._errors import Closed
 from ._nesting import Nesting
 from ._redis import RedisTier
@@ -230,9 +230,9 @@ class Tasks(Store[K, V], _native.Engine):
 
     def force_breaker(self, state: Literal["closed", "open"] | None) -> None:
         """Forces the circuit breaker closed or open, whatever the provider does; None returns it to automatic operation."""
-        if state not in BREAKER_FORCES:
+        if state not in BREAKER_OVERRIDES:
             raise ValueError('force_breaker() takes "closed", "open", or None for automatic operation')
-        self._force_breaker(BREAKER_FORCES[state])
+        self._force_breaker(BREAKER_OVERRIDES[state])
 
     def refresh(self, keys: Iterable[K], **options: Unpack[FetchSettings]) -> None:
         """Reloads keys in the background; the current values are served until then, and stay if the reload fails."""
