@@ -1,6 +1,6 @@
-//! Links libkvlight and sets the name of the shared library.
+//! Links libkvlight_redis with libkvlight, and sets the name and the link options of the former.
 //!
-//! KVL_LIB_DIR is the folder of libkvlight; by default where `make build` puts it.
+//! KVL_LIB_DIR is the folder of libkvlight; by default the one where `make build` puts it.
 
 use std::env;
 use std::path::Path;
@@ -17,9 +17,10 @@ fn main() {
     if system == "macos" {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libkvlight_redis.dylib");
     } else if ["linux", "android", "freebsd"].contains(&system.as_str()) {
-        // In the package of a language it finds the libkvlight that is beside it, unless the package has loaded that already.
+        // So that libkvlight_redis finds the libkvlight beside it in a language's package. If the package has loaded one already, the loader
+        // takes that.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-rpath,$ORIGIN");
-        // nodelete: its thread may still end while a host unloads its plugins.
+        // nodelete: this library's thread may still be running when a host unloads the plugin that uses it.
         for option in [&format!("-soname,libkvlight_redis.so.{version}"), "-z,nodelete", "-z,relro", "-z,now"] {
             println!("cargo:rustc-cdylib-link-arg=-Wl,{option}");
         }
