@@ -46,7 +46,7 @@ import Testing
         #expect(throws: KVLightError.closed) { try posts.refresh(keys: ["k"]) }
     }
 
-    @Test func aStoreKeepsItsEngineAlive() async throws {
+    @Test func aCacheKeepsItsEngineAlive() async throws {
         let cache: MemoryCache<String, String>
         do {
             let posts = echo()
@@ -85,7 +85,7 @@ import Testing
         }
     }
 
-    @Test func l05_enginesAreReleasedDuringFetches() async {
+    @Test func l05_elementsAreReleasedWithEnginesThatAreDroppedDuringFetches() async {
         let live = Locked(0)
         for round in 0..<100 {
             let tasks = KVLightTasks<Int, Tracked>(
@@ -101,7 +101,7 @@ import Testing
         // Other tests start and end threads too, but the threads of many engines would still be noticed.
         let before = try threads()
         for _ in 0..<50 { _ = try await echo().fetch(key: "k") }
-        let isBack = await eventually { ((try? threads()) ?? .max) < before + 40 }
-        #expect(isBack, "threads of 50 engines are left")
+        let noneIsLeft = await eventually { ((try? threads()) ?? .max) < before + 40 }
+        #expect(noneIsLeft, "threads of 50 engines are left")
     }
 }
