@@ -1,11 +1,11 @@
-//! Labels of entries: what a provider can ask about a key, fresh or stale, how an unchanged value is renewed (rule R06), and what happens
-//! to all entries with a tag (rule R11).
+//! The labels of entries, which are their versions and tags: recording them, finding the known entry of a key with them, renewing an entry whose
+//! value is unchanged (rule R06), and removing or expiring all entries with a tag (rule R11).
 
 use super::super::departure::{Cause, Departures};
 use super::super::entry::{EntryParts, Hit, PutOutcome};
 use super::super::policy::{Importance, QueueState};
 use super::super::slab::Place;
-use super::steps::{PLACES_PER_ENTRY, step_of};
+use super::steps::step_of;
 use super::{Shard, finite};
 use crate::base::hint::rarely;
 use crate::base::{Labels, Millis, Present, Ttl};
@@ -61,8 +61,8 @@ impl Shard {
         Some((Hit::of(&self.slab, found, end), self.labels_of(place).cloned()))
     }
 
-    /// Whether `entry`, which is put over the entry at `place`, has the very same value and the same labels, so that the older entry is
-    /// renewed.
+    /// Whether putting `entry` at `place` only renews the entry there: it has the same value object and the same labels, is to be stored, and the
+    /// old entry is still there, fresh or stale.
     #[inline(never)]
     pub(super) fn is_renewed(&self, place: Place, entry: &EntryParts<'_>, ttl: Ttl, now: Millis) -> bool {
         let is_same = self.slab.answer(place).is(entry.answer) && self.labels_of(place) == entry.terms.labels.as_ref();
@@ -74,7 +74,7 @@ impl Shard {
         let (cost, used) = (self.slab.cost(place), present.latest);
         let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
         self.ends.remove(place);
-        let priority = entry.terms.priority.unwrap_or(0.0) + 0.0;
+        let priority = entry.terms.priority.unwrap_or(0.0) + 0.0; // turns -0.0 into 0.0
         let queue_state = self.order.queue_state(&mut self.slab, place).map(QueueState::used);
         if !self.lifetimes.as_mut().is_some_and(|lifetimes| lifetimes.leave(place, cost)) {
             self.order.leave(&mut self.slab, place);
@@ -87,8 +87,8 @@ impl Shard {
         PutOutcome::Stored { cost, expires_at: finite(self.note_lifetime(place, deadline, grace_ms, used)) }
     }
 
-    /// Removes or expires some of the entries with a tag, beginning at the place with the number `from`, which it advances. Adds the number
-    /// of live entries among them to `count`. Returns whether there is more to do.
+    /// One step of removing or expiring the entries with a tag: from place number `from` on, at most as many as one hold of the lock may
+    /// handle. Advances `from`; adds the number of live ones to `count`.
     pub fn tag_step(&mut self, tag: &[u8], fate: TagFate, from: &mut u32, count: &mut usize, now: Millis, out: &mut Departures) -> bool {
         for _ in 0..step_of(out) {
             let next = self.labels.as_ref().and_then(|index| index.next_with(tag, *from, &self.hasher));
@@ -108,22 +108,5 @@ impl Shard {
             }
         }
         true
-    }
-
-    /// Expires the live entries at some of the `places`. Returns whether there is more to do.
-    pub fn expire_step(&mut self, places: &mut std::ops::Range<usize>, now: Millis, out: &mut Departures) -> bool {
-        let (mut ended, most) = (0, step_of(out));
-        for _ in 0..most * PLACES_PER_ENTRY {
-            if ended == most {
-                break;
-            }
-            let Some(place) = places.next().map(|at| Place::of_number(at as u32)) else { break };
-            if self.slab.is_live(place) && self.end_of(place) > now {
-                ended += 1;
-                self.end(place, now, now, out);
-            }
-        }
-        self.shrink_if_empty();
-        self.slab.len() > 0 && places.start < places.end
     }
 }

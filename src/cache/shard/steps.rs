@@ -6,12 +6,13 @@ use super::super::policy::Scarce;
 use super::super::slab::Place;
 use super::{RECLAIMED_BY_A_WRITE, Shard};
 use crate::base::Millis;
+use std::ops::Range;
 
 /// The maximum number of entries that leave in one hold of a shard's lock.
 pub(in super::super) const STEP: usize = 64;
 
 /// The number of places visited for each entry that a step may remove or expire.
-pub(super) const PLACES_PER_ENTRY: usize = 4;
+const PLACES_PER_ENTRY: usize = 4;
 
 /// How many entries may leave in this hold: a step, or as many as there is memory for.
 pub(super) fn step_of(out: &mut Departures) -> usize {
@@ -24,7 +25,7 @@ pub(in super::super) struct ClearProgress {
     /// The number of entries still to be removed in eviction order.
     in_order: u64,
     /// The places still to be searched for entries that the eviction order missed, because they were used meanwhile and moved to its end.
-    places: std::ops::Range<usize>,
+    places: Range<usize>,
 }
 
 impl Shard {
@@ -64,6 +65,23 @@ impl Shard {
         self.order.settle(&mut self.slab);
         let stale = self.lifetimes.as_ref().and_then(|lifetimes| lifetimes.first());
         stale.or_else(|| self.order.first()).map(|place| self.dismiss(place, Cause::Cleared, now, out)).is_some()
+    }
+
+    /// Expires the live entries at some of the `places`, and takes the places it has handled off the range.
+    pub fn expire_step(&mut self, places: &mut Range<usize>, now: Millis, out: &mut Departures) -> bool {
+        let (mut ended, most) = (0, step_of(out));
+        for _ in 0..most * PLACES_PER_ENTRY {
+            if ended == most {
+                break;
+            }
+            let Some(place) = places.next().map(|at| Place::of_number(at as u32)) else { break };
+            if self.slab.is_live(place) && self.end_of(place) > now {
+                ended += 1;
+                self.end(place, now, now, out);
+            }
+        }
+        self.shrink_if_empty();
+        self.slab.len() > 0 && places.start < places.end
     }
 
     /// Evicts until at most this many entries of this total cost are left.
