@@ -9,9 +9,11 @@
  *
  * PORT 0 takes any free port; the address is printed. The load is simulated: clients ask for records, some of them popular, and the
  * provider is slow, fails now and then, and finds that some records do not exist. The engine whose statistics are served has kvlight's
- * resilience settings; the other has none of them. Both get the same fetches at the same time, and their providers fail together: for
- * SECONDS (10; 0 never) out of four times as many. SIGUSR1 ends this schedule and takes the provider down, and the next one brings it back.
- * For a program of your own, only the second half of this file is useful. SIGINT or SIGTERM ends it.
+ * resilience settings; the other has none of them. Both get the same fetches at the same time, and their providers fail together: of every
+ * 4 x SECONDS the last SECONDS are an outage (default 10; with 0 there is none). The first SIGUSR1 ends this schedule and takes both providers
+ * down; each further one changes their state. SIGINT or SIGTERM ends the program.
+ *
+ * For a program of your own, only the second half of this file is useful.
  */
 #define _GNU_SOURCE
 #include <kvlight.h>
@@ -33,23 +35,23 @@
 
 #define DIE(...) (fprintf(stderr, "metrics: " __VA_ARGS__), fputc('\n', stderr), exit(1))
 
-/* ---- the load that is made up --------------------------------------------------------------------------------------- */
+/* ---- the simulated load --------------------------------------------------------------------------------------------- */
 
 #define RECORDS 3000
-enum { WITH, WITHOUT, ENGINES };
+enum { RESILIENT, PLAIN, ENGINES };
 
-/* The upper bounds of the steps in which the time of a fetch is counted grow by a fifth each. */
-enum { STEPS = 64, FIRST_US = 100 };
+/* A histogram of waiting times: each bucket's upper bound is a fifth above the one before. */
+enum { BUCKETS = 64, FIRST_US = 100 };
 
-/* One engine, and what the callers of its fetches see. Counted in keys, but for the waits, which are counted in fetches. */
+/* One engine, and what its callers see. `calls` counts calls of its provider, `waits` fetches, the others keys. */
 struct subject {
     kvl_tasks_t *tasks;
     atomic_ulong calls, keys, failed, stale;
-    atomic_ulong waits[STEPS];
+    atomic_ulong waits[BUCKETS];
 };
 
 static struct subject subjects[ENGINES];
-static uint64_t bounds_us[STEPS];
+static uint64_t bounds_us[BUCKETS];
 static atomic_int ends, is_down, is_by_hand;
 static int outage_s = 10;
 
@@ -68,7 +70,7 @@ static int64_t now_us(void)
 
 static int64_t now_ms(void) { return now_us() / 1000; }
 
-/* xorshift, with one state for each thread. */
+/* xorshift; each user has a state of its own. */
 static uint64_t draw(uint64_t *state)
 {
     *state ^= *state << 13;
@@ -100,7 +102,7 @@ static void provide(void *user_data, kvl_request_t *request)
     kvl_request_finish(request);
 }
 
-/* One fetch: by whom, and since when. */
+/* One fetch: of which engine, and when it began. */
 struct visit {
     struct subject *subject;
     int64_t since_us;
@@ -110,16 +112,16 @@ static void note(void *user_data, kvl_results_t *results)
 {
     struct visit *visit = user_data;
     uint64_t waited = (uint64_t)(now_us() - visit->since_us);
-    size_t step = 0;
-    while (step < STEPS - 1 && bounds_us[step] < waited)
-        step++;
-    atomic_fetch_add(&visit->subject->waits[step], 1);
+    size_t bucket = 0;
+    while (bucket < BUCKETS - 1 && bounds_us[bucket] < waited)
+        bucket++;
+    atomic_fetch_add(&visit->subject->waits[bucket], 1);
     atomic_fetch_add(&visit->subject->keys, kvl_results_len(results));
     atomic_fetch_add(&visit->subject->failed, kvl_results_error_len(results));
     atomic_fetch_add(&visit->subject->stale, kvl_results_count(results, KVL_COUNT_STALE));
 }
 
-/* Rank r is asked for in proportion to 1/r: the first hundred or so get half of the requests. */
+/* Approximately in proportion to 1/rank: the 63 most popular records are half of all keys asked for. */
 static uint32_t popular(uint64_t *state)
 {
     uint64_t bits = draw(state) % 12, rank = (1u << bits) + draw(state) % (1u << bits);
@@ -143,15 +145,15 @@ static void *visit_both(void *user_data)
             if (visit == NULL)
                 continue;
             *visit = (struct visit){&subjects[engine], now_us()};
-            if (kvl_tasks_fetch_all(subjects[engine].tasks, keys, n, NULL, NULL, note, visit, free, NULL) < 0)
-                continue; /* and the library has freed it */
+            /* The library frees the visit, also if it refuses the fetch. */
+            kvl_tasks_fetch_all(subjects[engine].tasks, keys, n, NULL, NULL, note, visit, free, NULL);
         }
         pause_us(3000);
     }
     return NULL;
 }
 
-/* Takes the provider down now and then, until a signal does that. */
+/* Takes both providers down now and then, until SIGUSR1 takes over. */
 static void *schedule_outages(void *user_data)
 {
     (void)user_data;
@@ -176,7 +178,7 @@ static kvl_tasks_t *new_engine(size_t which)
     kvl_config_set_int(config, "cache.ttl_jitter_ms", 1000);
     kvl_config_set_int(config, "tasks.max_running", 16);
     kvl_config_set_int(config, "timeout_ms", 2000);
-    if (which == WITH) {
+    if (which == RESILIENT) {
         kvl_config_set_int(config, "stale.ttl_ms", 3600000);
         kvl_config_set_int(config, "stale.timeout_ms", 50);
         kvl_config_set_real(config, "refresh.after", 0.8);
@@ -198,8 +200,8 @@ static kvl_tasks_t *new_engine(size_t which)
     return tasks;
 }
 
-/* Writes what the callers see as JSON; returns its length. */
-static size_t compare(char *text, size_t room)
+/* Writes what the callers of both engines see as JSON; returns its length. */
+static size_t write_comparison(char *text, size_t room)
 {
     static const char *const names[ENGINES] = {"with", "without"};
     size_t len = (size_t)snprintf(text, room, "{\"down\": %d", atomic_load(&is_down));
@@ -208,9 +210,9 @@ static size_t compare(char *text, size_t room)
         len += (size_t)snprintf(text + len, room - len, ", \"%s\": {\"calls\": %lu, \"keys\": %lu, \"failed\": %lu, \"stale\": %lu, \"wait_us\": [",
                                 names[engine], atomic_load(&subject->calls), atomic_load(&subject->keys), atomic_load(&subject->failed),
                                 atomic_load(&subject->stale));
-        for (size_t step = 0; step < STEPS; step++)
-            len += (size_t)snprintf(text + len, room - len, "%s[%llu, %lu]", step == 0 ? "" : ", ", (unsigned long long)bounds_us[step],
-                                    atomic_load(&subject->waits[step]));
+        for (size_t bucket = 0; bucket < BUCKETS; bucket++)
+            len += (size_t)snprintf(text + len, room - len, "%s[%llu, %lu]", bucket == 0 ? "" : ", ", (unsigned long long)bounds_us[bucket],
+                                    atomic_load(&subject->waits[bucket]));
         len += (size_t)snprintf(text + len, room - len, "]}");
     }
     return len + (size_t)snprintf(text + len, room - len, "}");
@@ -260,12 +262,12 @@ static void answer(const struct connection *to, const char *status, const char *
     send_all(to, body, len);
 }
 
-typedef kvl_status_t text_of(kvl_tasks_t *tasks, kvl_value_t **out_text);
+typedef kvl_status_t write_stats(kvl_tasks_t *tasks, kvl_value_t **out_text);
 
-static void answer_text(const struct connection *to, const char *type, text_of *text_of, kvl_tasks_t *tasks)
+static void answer_stats(const struct connection *to, const char *type, write_stats *write, kvl_tasks_t *tasks)
 {
     kvl_value_t *text = NULL;
-    kvl_status_t status = text_of(tasks, &text);
+    kvl_status_t status = write(tasks, &text);
     if (status != KVL_OK) {
         const char *why = kvl_status_message(status);
         answer(to, "500 Internal Server Error", "text/plain; charset=utf-8", why, strlen(why));
@@ -282,7 +284,7 @@ static void answer_page(const struct connection *to, const char *page)
     static char text[1 << 18];
     FILE *file = fopen(page, "rb");
     if (!file) {
-        const char *why = "The page is not there: metrics PORT PAGE says where it is.\n";
+        const char *why = "The page was not found. State its path: metrics PORT PAGE\n";
         answer(to, "404 Not Found", "text/plain; charset=utf-8", why, strlen(why));
         return;
     }
@@ -293,8 +295,8 @@ static void answer_page(const struct connection *to, const char *page)
 
 static void answer_comparison(const struct connection *to)
 {
-    static char text[ENGINES * (STEPS * 48 + 256)];
-    size_t len = compare(text, sizeof text);
+    static char text[ENGINES * (BUCKETS * 48 + 256)];
+    size_t len = write_comparison(text, sizeof text);
     answer(to, "200 OK", "application/json", text, len);
 }
 
@@ -328,9 +330,9 @@ static void serve(const struct connection *to, kvl_tasks_t *tasks, const char *p
     if (!read_path(to, path, sizeof path))
         answer(to, "400 Bad Request", "text/plain", "", 0);
     else if (strcmp(path, "/metrics") == 0)
-        answer_text(to, "application/openmetrics-text; version=1.0.0; charset=utf-8", kvl_tasks_stats_openmetrics, tasks);
+        answer_stats(to, "application/openmetrics-text; version=1.0.0; charset=utf-8", kvl_tasks_stats_openmetrics, tasks);
     else if (strcmp(path, "/stats.json") == 0)
-        answer_text(to, "application/json", kvl_tasks_stats_json, tasks);
+        answer_stats(to, "application/json", kvl_tasks_stats_json, tasks);
     else if (strcmp(path, "/comparison.json") == 0)
         answer_comparison(to);
     else if (strcmp(path, "/favicon.ico") == 0)
@@ -369,8 +371,8 @@ int main(int argc, char **argv)
     const char *page = argc >= 3 ? argv[2] : "examples/dashboard/index.html";
     outage_s = (int)seconds;
     bounds_us[0] = FIRST_US;
-    for (size_t step = 1; step < STEPS; step++)
-        bounds_us[step] = bounds_us[step - 1] * 6 / 5;
+    for (size_t bucket = 1; bucket < BUCKETS; bucket++)
+        bounds_us[bucket] = bounds_us[bucket - 1] * 6 / 5;
 
     /* Signals are blocked in all threads, and unblocked in this one while it waits for connections. */
     sigset_t handled, before;
@@ -407,7 +409,7 @@ int main(int argc, char **argv)
             continue;
         struct connection to = {accept4(listener, NULL, NULL, SOCK_CLOEXEC), now_ms() + 2000};
         if (to.socket >= 0) {
-            serve(&to, subjects[WITH].tasks, page);
+            serve(&to, subjects[RESILIENT].tasks, page);
             close(to.socket);
         }
     }
