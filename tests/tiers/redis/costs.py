@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 
-from world import PATIENT, Proxy, automatic, eventually, two
+from world import PATIENT, Proxy, answer_automatically, eventually, two
 
 # Processes wait for each other's loads as long as a story needs.
 WAITING = (*PATIENT, "l2.wait_ms=19000")
@@ -15,14 +15,14 @@ WAITING = (*PATIENT, "l2.wait_ms=19000")
 
 def t19_a_hit_costs_one_command_and_a_miss_a_lease_more(world):
     server, a, b = two(world)
-    automatic(a, b)
+    answer_automatically(a, b)
     a.fetch_many(64)
     a.filled(64)
-    sets = server.calls("set")
-    reads = server.calls("mget")
+    sets = server.executed("set")
+    reads = server.executed("mget")
     assert all(result == ("l2", "from_a") for result in b.fetch_many(64))
-    assert server.calls("mget") - reads == b.l2()["reads"], "one command for each look"
-    assert server.calls("set") == sets, "hits take no leases"
+    assert server.executed("mget") - reads == b.l2()["reads"], "one command for each look"
+    assert server.executed("set") == sets, "hits take no leases"
     looks = a.l2()["reads"]
     assert looks <= 64 and a.state()["leases"] == 64
 
@@ -107,13 +107,13 @@ def behind_a_turnstile(world):
     """A server with the entry x, and a process that reaches it by a turnstile."""
     server = world.server()
     a = world.worker(server.url(), *PATIENT)
-    automatic(a)
+    answer_automatically(a)
     a.fetch("x")
     a.filled()
     turnstile = Turnstile(server)
     world.started.append(turnstile)
     b = world.worker(turnstile.url(command_ms=60000), *PATIENT, "l2.write_timeout_ms=60000")
-    automatic(b)
+    answer_automatically(b)
     return server, turnstile, b
 
 

@@ -18,7 +18,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import costs
-from world import ENTRY, LOG, OPTIONS, PATIENCE, PATIENT, World, automatic, certificates, eventually, kill_all, on_free_port, packed, two
+from world import ENTRY, LOG, OPTIONS, PATIENCE, PATIENT, World, answer_automatically, certificates, eventually, kill_all, on_free_port, packed, two
 
 
 # ---- What one process has loaded, the others find
@@ -26,7 +26,7 @@ from world import ENTRY, LOG, OPTIONS, PATIENCE, PATIENT, World, automatic, cert
 
 def t15_what_one_process_has_loaded_another_finds(world):
     _, a, b = two(world)
-    automatic(a, b)
+    answer_automatically(a, b)
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
     assert b.fetch("x") == ("l2", "from_a")
@@ -72,7 +72,7 @@ def t13_a_large_value_is_compressed_and_found_by_those_that_compress_nothing(wor
 def t13_a_compressed_value_that_is_damaged_or_too_long_is_a_miss(world):
     server = world.server()
     a, b = world.worker(server.url(compress_min=1000), *PATIENT), world.worker(server.url(compress_min=1000, plain_max=10000), *PATIENT)
-    automatic(a, b)
+    answer_automatically(a, b)
     large = "a_page_of_the_shop" * 1000
     for key in ("long", "cut", "bomb"):
         a.do(f"put {key} {large}")
@@ -82,7 +82,7 @@ def t13_a_compressed_value_that_is_damaged_or_too_long_is_a_miss(world):
     # It says that it stands for 4 GiB.
     server.call("SETRANGE", ENTRY + "bomb", 34, b"\xff\xff\xff\xff")
     c = world.worker(server.url(), *PATIENT)
-    automatic(c)
+    answer_automatically(c)
     assert c.fetch("long") == ("l2", large)
     assert c.fetch("cut")[0] == "provider" and c.fetch("bomb")[0] == "provider"
     assert b.fetch("long") == ("provider", "from_b"), "it is longer than this process takes"
@@ -115,7 +115,7 @@ def t03_a_load_that_fails_leaves_a_lease_that_ends(world):
     a.tell("fail x")
     a.expect("done x")
     eventually("the lease has ended", lambda: not server.call("EXISTS", ENTRY + "x"))
-    automatic(b)
+    answer_automatically(b)
     assert b.fetch("x") == ("provider", "from_a")
     b.filled()
     assert b.l2()["fills"] == 1
@@ -151,7 +151,7 @@ def t10_a_key_that_another_process_loads_is_waited_for(world):
 def t10_many_processes_load_each_cold_key_once(world):
     server = world.server()
     workers = [world.worker(server.url(), *WAITING) for _ in range(6)]
-    automatic(*workers)
+    answer_automatically(*workers)
     for worker in workers:
         worker.tell("many 0 100")
     for worker in workers:
@@ -166,7 +166,7 @@ def t10_a_process_that_has_died_is_not_waited_for_longer_than_that(world):
     a, b = (world.worker(server.url(lease_ms=60000), *PATIENT, "l2.wait_ms=200") for _ in range(2))
     a.start_load("x")
     a.kill()
-    automatic(b)
+    answer_automatically(b)
     assert b.fetch("x") == ("provider", "from_a")
     b.filled()
     assert b.l2()["fills"] == 1, "it has taken the lease over"
@@ -192,7 +192,7 @@ def t10_a_lease_that_ends_while_it_is_waited_for_is_taken_over(world):
     a = world.worker(server.url(lease_ms=300), *PATIENT)
     b = world.worker(server.url(), *WAITING)
     a.start_load("x")
-    automatic(b)
+    answer_automatically(b)
     assert b.fetch("x") == ("provider", "from_a")
     b.filled()
     assert b.l2()["fills"] == 1 and b.state()["leases"] == 1
@@ -206,7 +206,7 @@ def t10_a_lease_is_given_back_when_another_process_overtakes_its_load(world):
     eventually("the lease is given back", lambda: not server.call("EXISTS", ENTRY + "x"))
     # The notice would overtake the load of b, too.
     eventually("b has received it", lambda: b.state()["heard"] == 1)
-    automatic(b)
+    answer_automatically(b)
     assert b.fetch("x") == ("provider", "from_a")
     b.filled()
     a.tell("answer x old")
@@ -247,7 +247,7 @@ def t10_a_lease_of_a_lookup_that_was_overtaken_is_given_back(world):
 def t10_a_key_that_is_waited_for_delays_no_other(world):
     server = world.server()
     a, b = (world.worker(server.url(), *WAITING) for _ in range(2))
-    automatic(a)
+    answer_automatically(a)
     a.fetch("k1")
     a.filled()
     a.do("ask")
@@ -284,7 +284,7 @@ def t03_a_removal_of_another_process_beats_an_older_load(world):
     eventually("it is received", lambda: a.state()["heard"] >= 1)
     a.tell("answer x old")
     assert a.result("x") == ("provider", "old")
-    automatic(a, b)
+    answer_automatically(a, b)
     assert b.fetch("x") == ("provider", "from_b")
     b.filled()
     assert a.fetch("x")[1] != "old", "the removal was received before the answer"
@@ -299,7 +299,7 @@ def t03_a_clear_of_another_process_beats_an_older_load(world):
     a.tell("answer x old")
     assert a.result("x") == ("provider", "old")
     c = world.worker(server.url(), *PATIENT)
-    automatic(c)
+    answer_automatically(c)
     assert c.fetch("x") == ("provider", "from_a"), "what was loaded before the clear is not there"
 
 
@@ -369,7 +369,7 @@ def t04_the_notice_follows_the_change(world):
 
 def t05_what_another_process_writes_is_invalidated(world):
     _, a, b = two(world)
-    automatic(a, b)
+    answer_automatically(a, b)
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
     assert b.fetch("x") == ("l2", "from_a")
@@ -390,7 +390,7 @@ def t08_what_was_loaded_before_the_engine_was_attached_is_looked_up_again(world)
     server = world.server()
     a = world.worker(server.url(), *PATIENT)
     b = world.worker(server.url(), *PATIENT, environment={"KVL_REDIS_LATE": "1"})
-    automatic(a, b)
+    answer_automatically(a, b)
     assert b.fetch("x") == ("provider", "from_b")
     b.filled()
     assert a.do("put x new") == 0
@@ -403,7 +403,7 @@ def t08_what_was_loaded_before_the_engine_was_attached_is_looked_up_again(world)
 
 def t05_a_clear_reaches_the_other_processes(world):
     server, a, b = two(world)
-    automatic(a, b)
+    answer_automatically(a, b)
     a.fetch_many(20)
     a.filled(20)
     assert b.fetch("k3") == ("l2", "from_a")
@@ -411,13 +411,13 @@ def t05_a_clear_reaches_the_other_processes(world):
     b.synced()
     eventually("the other process has nothing", lambda: a.fetch("k7")[0] == "provider")
     c = world.worker(server.url(), *PATIENT)
-    automatic(c)
+    answer_automatically(c)
     assert c.fetch("k5") == ("provider", "from_a"), "and the server has nothing"
 
 
 def t05_another_program_can_announce_its_writes(world):
     server, a, b = two(world)
-    automatic(a, b)
+    answer_automatically(a, b)
     a.fetch("x")
     a.filled()
     server.call("DEL", ENTRY + "x")
@@ -431,7 +431,7 @@ def t05_another_program_can_announce_its_writes(world):
 
 def t01_without_a_server_keys_are_loaded(world):
     a = world.worker("unix:///nowhere/redis.sock?prefix=p", *PATIENT, wait=False)
-    automatic(a)
+    answer_automatically(a)
     for nth in range(20):
         assert a.fetch(f"k{nth}") == ("provider", "from_a")
     assert a.do("put x 1") == 0 and a.fetch("x") == ("store", "1")
@@ -441,7 +441,7 @@ def t01_without_a_server_keys_are_loaded(world):
 
 def t01_a_server_that_is_killed_is_no_error(world):
     server, a, b = two(world, reconnect_cap_ms=50)
-    automatic(a, b)
+    answer_automatically(a, b)
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
     server.kill()
@@ -460,7 +460,7 @@ def t01_a_server_that_is_killed_is_no_error(world):
 
 def t07_a_server_that_restarts_with_old_data_gets_the_last_writes_again(world):
     server, a, b = two(world, reconnect_cap_ms=50)
-    automatic(a, b)
+    answer_automatically(a, b)
     assert a.do("put x old") == 0
     a.synced()
     server.call("SET", "witness", 1)
@@ -473,7 +473,7 @@ def t07_a_server_that_restarts_with_old_data_gets_the_last_writes_again(world):
     a.connected()
     eventually("it is repeated", lambda: not server.call("EXISTS", ENTRY + "x"))
     c = world.worker(server.url(), *PATIENT)
-    automatic(c)
+    answer_automatically(c)
     assert c.fetch("x") == ("provider", "from_a")
 
 
@@ -520,7 +520,7 @@ def t07_a_server_with_an_old_copy_is_believed_if_the_program_says_so(world):
 def t01_a_server_that_stands_still_is_no_error(world):
     server = world.server()
     fast = world.worker(server.url(command_ms=100, connect_ms=100, reconnect_cap_ms=50), "l2.timeout_ms=20", "l2.break_ms=20", "l2.break_cap_ms=50")
-    automatic(fast)
+    answer_automatically(fast)
     fast.fetch("x")
     server.pause()
     for nth in range(20):
@@ -569,7 +569,7 @@ def t07_what_a_connection_that_was_given_up_still_sends_is_not_carried_out(world
 
 def t01_an_emptied_server_is_no_error(world):
     server, a, b = two(world)
-    automatic(a, b)
+    answer_automatically(a, b)
     a.fetch("x")
     a.filled()
     server.call("FLUSHALL")
@@ -606,7 +606,7 @@ def t03_evictions_bring_nothing_old_back(world):
     a.tell("answer x old")
     a.result("x")
     c = world.worker(server.url(), *PATIENT)
-    automatic(c)
+    answer_automatically(c)
     assert c.fetch("x")[1] != "old"
 
 
@@ -614,7 +614,7 @@ def t18_a_wrong_password_is_a_sentence_without_it(world):
     server = world.server("--requirepass", "right")
     for url, says in ((server.url(**{"pass": "secret"}), "refused user and password"), (server.url(), "asks for a password")):
         a = world.worker(url, *PATIENT, wait=False)
-        automatic(a)
+        answer_automatically(a)
         assert a.fetch("key_of_the_program") == ("provider", "from_a")
         eventually("it says why", lambda: says in (a.state()["problem"] or ""))
         problem = a.state()["problem"]
@@ -628,7 +628,7 @@ def t18_a_user_without_rights_is_a_sentence(world):
     rights = ["+hello", "+client", "+info", "+time", "+script", "+get", "+mget", "+xread", "+xrange", "+multi", "+exec", "~p:*"]
     server.call("ACL", "SETUSER", "poor", "on", ">pw", *rights)
     a = world.worker(server.url(user="poor", **{"pass": "pw"}), *PATIENT, wait=False)
-    automatic(a)
+    answer_automatically(a)
     assert a.fetch("x") == ("provider", "from_a")
     eventually("it says why", lambda: "ACL" in (a.state()["problem"] or ""))
     server.call("ACL", "SETUSER", "poor", "+set", "+unlink", "+getrange", "+xadd", "+evalsha", "+ping")
@@ -652,12 +652,12 @@ def t18_a_connection_may_be_encrypted_and_a_certificate_must_be_trusted(world):
     url = f"rediss://localhost:{port}/?" + "&".join(f"{name}={value}" for name, value in OPTIONS.items())
     trusting = {"SSL_CERT_FILE": f"{folder}/ca.pem"}
     a, b = (world.worker(url, *PATIENT, environment=trusting) for _ in range(2))
-    automatic(a, b)
+    answer_automatically(a, b)
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
     assert b.fetch("x") == ("l2", "from_a")
     stranger = world.worker(url, *PATIENT, wait=False)
-    automatic(stranger)
+    answer_automatically(stranger)
     assert stranger.fetch("x") == ("provider", "from_a")
     eventually("it says why", lambda: "is not trusted" in (stranger.state()["problem"] or ""))
     shutil.rmtree(folder)
@@ -674,7 +674,7 @@ def t13_a_bad_url_is_a_sentence(world):
 
 def t08_what_was_written_while_a_process_slept_is_caught_up(world):
     _, a, b = two(world)
-    automatic(a, b)
+    answer_automatically(a, b)
     for key in ("x", "y"):
         b.fetch(key)
     b.process.send_signal(signal.SIGSTOP)
@@ -690,7 +690,7 @@ def t08_what_was_written_while_a_process_slept_is_caught_up(world):
 
 def t08_a_gap_in_the_log_makes_everything_be_looked_up_again(world):
     server, a, b = two(world, log_entries=1)
-    automatic(a, b)
+    answer_automatically(a, b)
     assert b.fetch("x") == ("provider", "from_b")
     b.filled()
     b.process.send_signal(signal.SIGSTOP)
@@ -706,7 +706,7 @@ def t08_a_gap_in_the_log_makes_everything_be_looked_up_again(world):
 
 def t09_after_a_gap_nothing_is_answered_without_a_lookup(world):
     server, a, b = two(world)
-    automatic(a, b)
+    answer_automatically(a, b)
     b.fetch_many(50)
     b.filled(50)
     server.call("DEL", LOG)
@@ -719,7 +719,7 @@ def t09_after_a_gap_nothing_is_answered_without_a_lookup(world):
 def t08_a_process_that_cannot_read_the_log_looks_up_again(world):
     server = world.server()
     a = world.worker(server.url(blind_ms=100, connect_ms=50), *PATIENT)
-    automatic(a)
+    answer_automatically(a)
     assert a.fetch("x") == ("provider", "from_a")
     assert a.fetch("x") == ("store", "from_a")
     # On a busy machine the first connection took longer than that already.
@@ -738,7 +738,7 @@ def t08_a_log_that_may_not_be_read_is_a_sentence_and_everything_is_looked_up_aga
     rights = ["+@all", "-xrange", "~p:*"]
     server.call("ACL", "SETUSER", "poor", "on", ">pw", *rights)
     a = world.worker(server.url(user="poor", blind_ms=2000, **{"pass": "pw"}), *PATIENT, wait=False)
-    automatic(a)
+    answer_automatically(a)
     eventually("it is connected", lambda: a.state()["connected"])
     assert a.fetch("x")[1] == "from_a"
     eventually("it knows that it cannot read the log", lambda: a.state()["blind"] > 0)
@@ -747,7 +747,7 @@ def t08_a_log_that_may_not_be_read_is_a_sentence_and_everything_is_looked_up_aga
     assert a.fetch("x") == ("provider", "from_a"), "what it had has expired"
     state = a.state()
     assert not state["listening"], state
-    tries = server.calls("xadd") + server.calls("multi")
+    tries = server.executed("xadd") + server.executed("multi")
     assert tries < 30, f"the pauses grow: {tries}"
     server.call("ACL", "SETUSER", "poor", "-xread", "+xrange")
     eventually("it says why", lambda: "XREAD" in (a.state()["problem"] or ""))
@@ -761,7 +761,7 @@ def t08_a_log_that_may_not_be_read_is_a_sentence_and_everything_is_looked_up_aga
 
 def t13_whatever_is_under_a_key_is_a_miss_at_most(world):
     server, a, b = two(world)
-    automatic(a)
+    answer_automatically(a)
     a.fetch("x")
     a.filled()
     whole = server.call("GET", ENTRY + "x")
@@ -770,7 +770,7 @@ def t13_whatever_is_under_a_key_is_a_miss_at_most(world):
     for damage in damages:
         server.call("SET", ENTRY + "x", damage)
         b.do("invalidate")
-        automatic(b)
+        answer_automatically(b)
         fills = b.l2()["fills"]
         assert b.fetch("x") == ("provider", "from_a"), damage
         b.filled(fills + 1)
@@ -780,7 +780,7 @@ def t13_whatever_is_under_a_key_is_a_miss_at_most(world):
 
 def t13_another_version_of_the_format_has_keys_of_its_own(world):
     server, a, _ = two(world)
-    automatic(a)
+    answer_automatically(a)
     server.call("SET", "p:2:k:x", "of a later version")
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
@@ -790,7 +790,7 @@ def t13_another_version_of_the_format_has_keys_of_its_own(world):
 
 def t11_a_failure_of_one_key_is_not_one_of_the_others(world):
     server, a, b = two(world)
-    automatic(a, b)
+    answer_automatically(a, b)
     a.fetch_many(10)
     a.filled(10)
     server.call("DEL", ENTRY + "k4")
@@ -812,7 +812,7 @@ def t14_entries_expire_by_the_clock_of_the_server(world):
     late += binascii.crc_hqx(late, 0).to_bytes(2, "little") + stored[34:]
     server.call("SET", ENTRY + "x", late)
     b.do("invalidate")
-    automatic(b)
+    answer_automatically(b)
     assert b.fetch("x") == ("provider", "from_a"), "it had expired long ago by the server's clock"
 
 
@@ -826,7 +826,7 @@ def spread(count=60):
 def t15_a_cluster_is_used_like_one_server(world):
     cluster = world.cluster(3)
     a, b = (world.worker(cluster.url(), *PATIENT) for _ in range(2))
-    automatic(a, b)
+    answer_automatically(a, b)
     a.tell("many 0 60")
     for key in spread():
         assert a.result(key) == ("provider", "from_a")
@@ -845,7 +845,7 @@ def t15_a_cluster_is_used_like_one_server(world):
     a.synced()
     eventually("the clear is received", lambda: b.fetch("k50")[1] == "new")
     c = world.worker(cluster.url(), *PATIENT)
-    automatic(c)
+    answer_automatically(c)
     assert c.fetch("k55") == ("provider", "from_a")
 
 
@@ -870,7 +870,7 @@ def t08_a_clear_that_was_missed_is_known_after_the_gap_in_a_cluster(world):
     cluster = world.cluster(1)
     node = cluster.nodes[0]
     a, b = (world.worker(cluster.url(), *PATIENT) for _ in range(2))
-    automatic(a, b)
+    answer_automatically(a, b)
     b.fetch("x")
     b.filled()
     b.process.send_signal(signal.SIGSTOP)
@@ -907,7 +907,7 @@ def t08_the_last_of_two_clears_counts_in_a_cluster(world):
 def t15_an_evicted_epoch_is_replaced_for_all_in_a_cluster(world):
     cluster = world.cluster(1)
     a, b = (world.worker(cluster.url(), *PATIENT) for _ in range(2))
-    automatic(a, b)
+    answer_automatically(a, b)
     b.fetch("x")
     b.filled()
     assert a.do("put z 1") == 0
@@ -924,7 +924,7 @@ def t15_an_evicted_epoch_is_replaced_for_all_in_a_cluster(world):
 def t11_a_server_of_a_cluster_that_is_down_fails_its_keys_alone(world):
     cluster = world.cluster(3)
     a, b = (world.worker(cluster.url(), *PATIENT, "l2.break_after=0") for _ in range(2))
-    automatic(a, b)
+    answer_automatically(a, b)
     a.tell("many 0 60")
     for key in spread():
         a.result(key)
@@ -947,7 +947,7 @@ def t11_a_server_of_a_cluster_that_is_down_fails_its_keys_alone(world):
 def t11_keys_that_move_to_another_server_are_misses_at_most(world):
     cluster = world.cluster(2)
     a, b = (world.worker(cluster.url(), *PATIENT, "l2.break_after=0") for _ in range(2))
-    automatic(a, b)
+    answer_automatically(a, b)
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
     key = ENTRY + "x"
@@ -1063,7 +1063,7 @@ def t07_t08_a_copy_of_the_log_that_takes_over_is_told_again_of_all_keys(world):
 
 def t17_nothing_is_left_after_the_end(world):
     server, a, _ = two(world)
-    automatic(a)
+    answer_automatically(a)
     a.fetch("x")
     # On a busy machine one of its connections may just be reconnecting.
     eventually("it has a thread and sockets", lambda: len(a.threads()) == 1 and len(a.sockets()) >= 3)
@@ -1077,7 +1077,7 @@ def t17_a_child_of_a_fork_uses_nothing(world):
     server = world.server()
     a = world.worker(server.url(), *PATIENT)
     assert a.do("child") == 0 and a.do("misuse") == 0
-    automatic(a)
+    answer_automatically(a)
     assert a.fetch("x") == ("provider", "from_a"), "the parent goes on"
     a.filled()
     assert a.l2()["fills"] == 1
@@ -1116,7 +1116,7 @@ def has_role(server, role):
 def t07_sentinel_names_the_primary_and_a_failover_is_followed(world):
     watched = world.watched()
     a, b = (world.worker(watched.url(), *PATIENT) for _ in range(2))
-    automatic(a, b)
+    answer_automatically(a, b)
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
     assert b.fetch("x") == ("l2", "from_a")
@@ -1133,9 +1133,9 @@ def t07_sentinel_names_the_primary_and_a_failover_is_followed(world):
     a.synced()
     eventually("b has the answer", lambda: b.fetch("w")[1] == "after")
     c = world.worker(watched.url(), *PATIENT)
-    automatic(c)
+    answer_automatically(c)
     assert c.fetch("w") == ("l2", "after")
-    assert c.fetch("y")[1] != "before" or watched.replica.calls("unlink") == 0, "the last writes were repeated: what the copy had of them is gone"
+    assert c.fetch("y")[1] != "before" or watched.replica.executed("unlink") == 0, "the last writes were repeated: what the copy had of them is gone"
 
 
 def t07_the_former_primary_that_returns_as_a_replica_is_not_used(world):
@@ -1156,7 +1156,7 @@ def t05_the_log_is_read_in_the_primary_though_the_former_one_still_answers(world
     watched = world.watched(sentinels=1)
     (sentinel,) = watched.sentinels
     a, b = (world.worker(watched.url(), *PATIENT) for _ in range(2))
-    automatic(a, b)
+    answer_automatically(a, b)
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
     assert b.fetch("x") == ("l2", "from_a")
@@ -1176,7 +1176,7 @@ def t05_the_log_is_read_in_the_primary_though_the_former_one_still_answers(world
 def t18_sentinels_and_servers_have_passwords_of_their_own(world):
     watched = world.watched(sentinels=1, password="of_the_server", own_password="of_the_sentinel")
     a = world.worker(watched.url(user=":of_the_server@", sentinel_pass="of_the_sentinel"), *PATIENT)
-    automatic(a)
+    answer_automatically(a)
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
     wrong = world.worker(watched.url(user=":of_the_server@", sentinel_pass="wrong"), *PATIENT, wait=False)
@@ -1205,13 +1205,13 @@ def t07_a_server_of_a_cluster_that_returns_first_ends_what_was_left_there(world)
         """All slots that the second server had. One with keys cannot be given away."""
         owner = server.call("CLUSTER", "MYID")
         commands = [("CLUSTER", "SETSLOT", slot, "NODE", owner) for slot in slots]
-        server.calls_together(*commands)
-        giver.calls_together(("FLUSHALL",), *commands)
+        server.call_all(*commands)
+        giver.call_all(("FLUSHALL",), *commands)
         server.call("CLUSTER", "BUMPEPOCH")
 
         def is_settled():
             # What was on its way between the servers may have taken a slot back.
-            return server.calls_together(*commands) and all(node.is_ok() for node in cluster.nodes)
+            return server.call_all(*commands) and all(node.is_ok() for node in cluster.nodes)
 
         eventually("all slots are given", is_settled)
 
@@ -1219,10 +1219,10 @@ def t07_a_server_of_a_cluster_that_returns_first_ends_what_was_left_there(world)
     eventually("the second server is left", lambda: a.do(f"put {key} 2") == 0 and first.call("EXISTS", ENTRY + key) == 1)
     # Our own connection is all that is left; that of the log has moved too.
     eventually("its links are closed", lambda: second.call("CLIENT", "LIST").count(b"cmd=") == 1)
-    before = second.calls("client|kill")
+    before = second.executed("client|kill")
     give(second, first)
     eventually("it is used again", lambda: a.do(f"put {key} 3") == 0 and second.call("EXISTS", ENTRY + key) == 1)
-    assert second.calls("client|kill") > before
+    assert second.executed("client|kill") > before
 
 
 def stories():

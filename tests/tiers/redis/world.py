@@ -1,4 +1,5 @@
-"""A server and processes with engines, for the stories: each is started by them, on a socket in a temporary folder, and stopped by its number."""
+"""What the stories start: servers, clusters, Sentinels, proxies, and workers (processes with an engine). Each is stopped through its own process
+handle, never by name."""
 
 import contextlib
 import json
@@ -15,17 +16,17 @@ import time
 
 WORKER = os.environ["KVL_REDIS_WORKER"]
 SERVER = os.environ.get("KVL_REDIS_SERVER", "redis-server")
-# No story lasts that long unless it has failed.
+# The longest wait for anything, in seconds. Only a story that fails waits that long.
 PATIENCE = 60.0
-# A busy machine must not make misses of hits; stories about time set their own.
+# A busy machine must not turn hits into misses; stories about time set their own limits.
 PATIENT = ("l2.timeout_ms=10000", "timeout_ms=20000")
-# Nor an outage of a server that is only slow; a story that stops a server sets its own.
+# On a busy machine a slow server must not count as failed either, hence the long limits; a story that stops a server sets its own.
 OPTIONS = {"prefix": "p", "command_ms": 10000, "connect_ms": 10000}
 ENTRY = "p:1:k:"
 LOG = "p:1:{log}"
 
 
-# Every process of every story, for kill_all.
+# Every process that a story has started, for kill_all.
 ALL = []
 
 
@@ -43,7 +44,7 @@ def kill_all(*_):
 
 
 class Server:
-    """A server on a socket. `commands` speaks to it without any client library."""
+    """A server on a socket of a temporary folder. `call` speaks to it without any client library."""
 
     def __init__(self, *settings, folder=None):
         self.folder = folder or tempfile.mkdtemp(prefix="kvl-redis-")
@@ -108,28 +109,19 @@ class Server:
     def connected(self):
         return Client(self.socket)
 
-    def calls_together(self, *commands):
-        """Sends commands by one connection, and returns their replies."""
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(PATIENCE)
-            client.connect(self.socket)
-            with client.makefile("rb") as replies:
-                client.sendall(b"".join(packed(command) for command in commands))
-                return [read_reply(replies) for _ in commands]
+    def call_all(self, *commands):
+        """Sends commands together on one connection, and returns their replies."""
+        with self.connected() as client:
+            return client.ask_all(*commands)
 
-    def calls_with(self, password, *arguments):
+    def call_with_password(self, password, *arguments):
         """Sends a command after the password, if there is one, and returns its reply."""
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(PATIENCE)
-            client.connect(self.socket)
-            with client.makefile("rb") as replies:
-                if password:
-                    client.sendall(packed(("AUTH", password)))
-                    read_reply(replies)
-                client.sendall(packed(arguments))
-                return read_reply(replies)
+        with self.connected() as client:
+            if password:
+                client.ask("AUTH", password)
+            return client.ask(*arguments)
 
-    def calls(self, command):
+    def executed(self, command):
         """How often the server has executed a command."""
         for line in self.call("INFO", "commandstats").decode().splitlines():
             if line.startswith(f"cmdstat_{command}:"):
@@ -139,11 +131,12 @@ class Server:
     def keys(self):
         return set(self.call("KEYS", "*"))
 
-    def known(self):
+    def known_servers(self):
+        """How many servers of its cluster this server knows, itself included."""
         return len(self.call("CLUSTER", "NODES").splitlines())
 
     def is_ok(self):
-        """Whether it knows which server has each slot. Its state is "ok" before that, since full coverage is not required."""
+        """Whether this server knows the owner of each slot. Its state alone would be "ok" earlier, since full coverage is not required."""
         about = self.call("CLUSTER", "INFO")
         return b"cluster_state:ok" in about and b"cluster_slots_assigned:16384" in about
 
@@ -162,8 +155,11 @@ class Client:
             raise
 
     def ask(self, *arguments):
-        self.socket.sendall(packed(arguments))
-        return read_reply(self.replies)
+        return self.ask_all(arguments)[0]
+
+    def ask_all(self, *commands):
+        self.socket.sendall(b"".join(packed(command) for command in commands))
+        return [read_reply(self.replies) for _ in commands]
 
     def close(self):
         self.replies.close()
@@ -177,6 +173,7 @@ class Client:
 
 
 def packed(arguments):
+    """A command as the bytes of the protocol."""
     parts = [argument if isinstance(argument, bytes) else str(argument).encode() for argument in arguments]
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
 
@@ -236,7 +233,8 @@ class Cluster:
             raise
 
     def start(self, primaries, replicas, settings):
-        # Replicas are for stories in which one takes over, after that time; otherwise a busy machine must not look like an outage.
+        # Clusters with replicas are for stories about a failover, which begins after this time. Without replicas it is long, so that a busy machine
+        # does not look like an outage.
         timeout_ms = 2000 if replicas else 15000
         while len(self.nodes) < primaries + replicas:
             self.nodes.append(on_free_port(lambda port: ClusterNode(port, timeout_ms, settings)))
@@ -247,7 +245,7 @@ class Cluster:
             node.call("CLUSTER", "SET-CONFIG-EPOCH", nth + 1)
         for node in self.nodes[1:]:
             self.nodes[0].call("CLUSTER", "MEET", "127.0.0.1", node.port)
-        eventually("all know all", lambda: all(node.known() == len(self.nodes) and node.is_ok() for node in self.nodes))
+        eventually("all know all", lambda: all(node.known_servers() == len(self.nodes) and node.is_ok() for node in self.nodes))
         for nth, node in enumerate(self.nodes[primaries:]):
             node.call("CLUSTER", "REPLICATE", self.nodes[nth].call("CLUSTER", "MYID"))
             eventually("it follows", lambda: b"master_link_status:up" in node.call("INFO", "replication"))
@@ -262,16 +260,16 @@ class Cluster:
         return all(other == first for other in others)
 
     def begin_move(self, slot, source, target):
-        """From now on each key of the slot is in one of these servers, and is to be moved by MIGRATE."""
+        """Begins to move a slot: until `end_move`, each of its keys is in one of the two servers, and MIGRATE moves a key."""
         target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", source.call("CLUSTER", "MYID"))
         source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", target.call("CLUSTER", "MYID"))
 
     def end_move(self, slot, source, target, others=()):
-        """The slot has moved: all primaries are told, as operators do it.
+        """Ends a move: tells the new owner, the old one and `others`, in the order in which an operator would.
 
         A server gives up a slot that another one claims with a higher epoch. Its new owner takes an epoch above all that it has heard of; so before
-        the next slot moves, all servers must have heard of this one. Otherwise a message from before, with an epoch that the new owner has not heard
-        of, takes the slot away from it, for a server that gives it up. Then each of the two says that the other one has it, and Redis never mends that.
+        the next slot moves, all servers must have heard of this move. Otherwise a late message with an epoch unknown to the new owner takes the slot
+        from it, in favour of the server that is giving it up. Then each of the two names the other as the owner, and Redis never repairs that.
         """
         owner = target.call("CLUSTER", "MYID")
         for node in (target, source, *others):
@@ -284,7 +282,7 @@ class Cluster:
         return f"redis://{hosts}?" + "&".join(f"{name}={value}" for name, value in options.items())
 
     def node_of(self, key):
-        """The primary that has a key."""
+        """The primary that had a key's slot when the cluster began."""
         slot = self.nodes[-1].call("CLUSTER", "KEYSLOT", key)
         return self.primaries[next(nth for nth in range(len(self.primaries)) if slot < 16384 * (nth + 1) // len(self.primaries))]
 
@@ -324,7 +322,7 @@ class SentinelServer(Server):
         on_free_port(start)
 
     def start(self):
-        # It keeps what it learns in its own file.
+        # A Sentinel writes what it learns into its configuration file, so the file is made only once.
         file = os.path.join(self.folder, "sentinel.conf")
         if not os.path.exists(file):
             with open(file, "w") as out:
@@ -358,7 +356,7 @@ class Watched:
 
     def ask(self, server, *command):
         password = self.own_password if server in self.servers[2:] else self.password
-        return server.calls_with(password, *command)
+        return server.call_with_password(password, *command)
 
     def knows(self, sentinel):
         said = self.ask(sentinel, "SENTINEL", "MASTER", "shop")
@@ -439,7 +437,7 @@ class Proxy:
 
 
 def on_free_port(start):
-    """Starts a server on a port that nobody has, and returns what `start` does. Another process may take the port first: then it tries another one."""
+    """Calls `start` with a free port and returns its result. If another process has taken the port meanwhile, tries another port, five times in all."""
     for left in reversed(range(5)):
         try:
             return start(free_port())
@@ -449,7 +447,7 @@ def on_free_port(start):
 
 
 def free_port():
-    """A port that the system gives to no client: while a server is down, none of them may get its port."""
+    """A free port, of those that the system gives to no client: while a server is down, no client may get its port."""
     ports = ports_for_servers()
     for _ in range(1000):
         port = random.choice(ports)
@@ -517,7 +515,7 @@ class Worker:
         self.expect(f"load {key}")
 
     def expect(self, is_wanted, patience=PATIENCE):
-        """Returns the next line that matches; others are kept."""
+        """Returns the next line that matches; the lines before it are kept for later calls."""
         if isinstance(is_wanted, str):
             start = is_wanted
             is_wanted = lambda line: line == start or line.startswith(start + " ")
@@ -542,12 +540,12 @@ class Worker:
         return any(line is not None and line.startswith(start) for line in self.unread)
 
     def do(self, line):
-        """Sends it a command that is answered with a status."""
+        """Sends the worker a command that it answers with a status, and returns the status."""
         self.tell(line)
         return int(self.expect("ok").split(" ")[1])
 
     def fetch(self, key):
-        """Fetches a key, whose load is answered by itself or found. Returns the source and the value."""
+        """Fetches a key that needs no command to answer it: it is found, or the worker answers loads automatically. Returns the source and the value."""
         self.tell(f"fetch {key}")
         return self.result(key)
 
@@ -576,7 +574,7 @@ class Worker:
         eventually("it is connected", lambda: all(self.state()[name] for name in ("connected", "listening")))
 
     def filled(self, count=1):
-        """Waits until what was loaded is in the server, or was refused there."""
+        """Waits until the answers of `count` loads are in the server or were refused there."""
         eventually("what was loaded is in the server", lambda: self.l2()["fills"] + self.l2()["fills_refused"] >= count)
 
     def synced(self):
@@ -600,7 +598,7 @@ class Worker:
         return [link for link in self.own("fd", os.readlink) if link.startswith("socket:") or "eventpoll" in link]
 
     def end(self):
-        """Ends it, and returns whether it ended without an error."""
+        """Ends the worker, checks that its status is 0, and returns what it wrote to stderr."""
         self.process.stdin.close()
         status = self.process.wait(PATIENCE)
         said = self.process.stderr.read()
@@ -642,7 +640,7 @@ def eventually(what, holds, patience=PATIENCE):
 
 
 class World:
-    """What a story has started. It is stopped in any case."""
+    """Everything that a story has started; all of it is stopped, however the story ends."""
 
     def __init__(self):
         self.started = []
@@ -661,7 +659,7 @@ class World:
                         thing.end()
                     else:
                         thing.kill()
-            except Exception as why:  # The others are ended nevertheless.
+            except Exception as why:  # the others are ended nevertheless
                 problem = problem or why
                 if isinstance(thing, Worker):
                     thing.kill()
@@ -695,10 +693,12 @@ class World:
 
 
 def two(world, *server_settings, **options):
+    """A server, and two workers on it."""
     server = world.server(*server_settings)
     return server, world.worker(server.url(**options), *PATIENT), world.worker(server.url(**options), *PATIENT)
 
 
-def automatic(*workers):
+def answer_automatically(*workers):
+    """Lets each worker's provider answer every load at once: with `from_a` in the first worker, `from_b` in the second one, and so on."""
     for nth, worker in enumerate(workers):
         assert worker.do(f"auto from_{'abcdefgh'[nth]}") == 0
