@@ -5,7 +5,7 @@
  * BOARD is a file of zeros with the layout of `struct board`, which tests/tiers/redis/crowd.py reads and writes too. Each record is written by
  * one of the processes: first in the source, then here; the write counts as acknowledged once kvl_tasks_l2_sync has returned after it.
  *
- * An answer is old if a newer version had been acknowledged before its fetch began. Its age is the time since then. An answer that is older than
+ * An answer is old if a newer version had been acknowledged before its fetch began. Its age is the time from that acknowledgement to that beginning. An answer that is older than
  * `allowed_ns` is a violation, except while a fault lasts that cuts processes off, or in the time after it in which they heal: then it may
  * lack what was acknowledged since shortly before the fault. Each process measures how long the machine itself delays it, and an answer may be older by that much.
  *
@@ -63,7 +63,7 @@ static kvl_cache_t *cache;
 static unsigned id, processes, chance;
 static struct pending pending[MOST_PENDING];
 static size_t pending_count;
-/* Since when no sync was successful, and whether `explain` has said why; 0: the last one was. */
+/* Since when no sync was successful (0: the last one was), and whether `explain` has said why. */
 static unsigned long long failing_since;
 static int is_explained;
 
@@ -147,7 +147,7 @@ static void provide(void *user_data, kvl_request_t *request)
     }
 }
 
-/* When a version newer than this was first acknowledged, of those that are remembered; 0: none was. */
+/* When the first version newer than `version` was acknowledged, of those that are remembered; 0 if none was by the time `before`. */
 static unsigned long long newer_since(const struct record *record, unsigned long long version, unsigned long long before, unsigned long long *newer)
 {
     unsigned long long since = 0;
@@ -274,7 +274,7 @@ static void tell(void)
     kvl_value_release(text);
 }
 
-/* Says, after half a minute in which no sync was successful, and once until one is, why what was written does not reach the servers. */
+/* After half a minute without a successful sync, says why writes do not reach the servers; once, until a sync is successful. */
 static void explain(kvl_status_t status)
 {
     kvl_value_t *text = NULL;

@@ -106,7 +106,7 @@ static struct side *open_side(const char *url)
     kvl_config_t *config = NULL;
     kvl_error_t *error = NULL;
     must(side != NULL && kvl_config_new(&config) == KVL_OK, "there is memory");
-    /* A busy machine, and a checker of memory, must not make misses of hits, nor failures of writes. */
+    /* Neither a busy machine nor a checker of memory may turn hits into misses or make writes fail. */
     kvl_config_set(config, "l2.timeout_ms", "60000");
     kvl_config_set(config, "l2.write_timeout_ms", "60000");
     kvl_config_set(config, "cache.ttl_ms", "600000");
@@ -119,7 +119,7 @@ static struct side *open_side(const char *url)
     return side;
 }
 
-/* Whether its state contains a text. */
+/* Whether the JSON of a side's state contains a text. */
 static int has_state(struct side *side, const char *part)
 {
     kvl_value_t *state = NULL;
@@ -196,7 +196,7 @@ int main(int count, char **arguments)
     eventually_has_state(a, "\"connected\":true,\"listening\":true");
     eventually_has_state(b, "\"connected\":true,\"listening\":true");
     put(a, "x", "of a");
-    eventually_has_state(b, "\"heard\":1"); /* or else it may hear of that in the middle of a look, or after a put */
+    eventually_has_state(b, "\"heard\":1"); /* otherwise b might hear of this write during its lookup, or after its own put */
     must(is_answered(b, "x", "of a") && loads == 0, "the other engine finds the object");
     puts("found");
     put(b, "x", "of b");

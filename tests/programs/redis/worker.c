@@ -15,7 +15,7 @@
  *     attach             attaches the engine, which is not done at the start if the environment has KVL_REDIS_LATE; ok STATUS
  *     leave              detaches from the server with kvl_redis_free, and continues without it; ok 0
  *
- * It ends with its input.
+ * The process ends when its input does.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "arguments.h"
@@ -81,7 +81,7 @@ static void provide(void *user_data, kvl_request_t *request)
     free(automatic);
 }
 
-/* Answers every load of the key that waits; NULL fails it. */
+/* Answers every waiting load of the key, or fails it if `value` is NULL. */
 static void answer(const char *key, const char *value)
 {
     for (size_t at = 0; at < WAITING; at++) {
@@ -132,7 +132,7 @@ static void ok(kvl_status_t status)
     printf("ok %d\n", (int)status);
 }
 
-/* Returns 0 if a child of a fork can free it and use nothing else of it. */
+/* Returns 0 if a forked child can free the connection, and every other call on it is refused there. */
 static int in_child(kvl_redis_t *redis, kvl_tasks_t *tasks)
 {
     int status = 1;

@@ -65,12 +65,12 @@ class Turnstile(Proxy):
     def __init__(self, server):
         self.changed = threading.Condition()
         self.turns, self.allowed = 0, None
-        # By the socket of the process: whether the server spoke last, and whether the log is read by it.
+        # By the connection of a process: whether the server spoke last; and the connections by which the log is read.
         self.server_spoke, self.logs = {}, set()
         super().__init__(server)
 
     def let_through(self, turns):
-        """Lets so many more round trips through from now on; None: all."""
+        """Lets this many round trips through from now on; None: all."""
         with self.changed:
             self.turns, self.allowed = 0, turns
             self.changed.notify_all()
@@ -91,7 +91,7 @@ class Turnstile(Proxy):
                 target.sendall(data)
             target.shutdown(socket.SHUT_WR)
         except OSError:
-            return  # one of them is gone
+            return  # the process or the server has closed the connection
 
     def enter(self, client, data):
         if b"XREAD" in data or b"XRANGE" in data:
@@ -104,7 +104,7 @@ class Turnstile(Proxy):
 
 
 def behind_a_turnstile(world):
-    """A server with the entry x, and a process that reaches it by a turnstile."""
+    """A server with the entry x, a turnstile, and a process that reaches the server through it."""
     server = world.server()
     a = world.worker(server.url(), *PATIENT)
     answer_automatically(a)
@@ -127,7 +127,7 @@ def t19_a_hit_is_one_round_trip(world):
 def t19_t15_a_miss_is_two_round_trips_and_the_fill_follows_the_answer(world):
     server, turnstile, b = behind_a_turnstile(world)
     turnstile.let_through(2)
-    # The fill needs a third one, which it does not get before the caller has its answer.
+    # The fill needs a third round trip, which is let through only after the caller has its answer.
     assert b.fetch("y") == ("provider", "from_a") and turnstile.passed() == 2
     assert b.l2()["fills"] == 0
     turnstile.let_through(None)

@@ -2,7 +2,7 @@
 
     crowd.py [SECONDS [CHANCE]]      each kind of damage once, or repeatedly for that many seconds; CHANCE is the seed, random by default
 
-tests/programs/redis/crowd.c is such a process; it checks each answer. This program does the damage, and prints a table. The same CHANCE does the same
+Each process runs tests/programs/redis/crowd.c, which checks each answer. This program does the damage, and prints a table. The same CHANCE does the same
 damage to the same servers.
 """
 
@@ -25,9 +25,7 @@ PROGRAM = os.environ["KVL_REDIS_CROWD"]
 PROCESSES = 8
 RECORDS = 400
 ALLOWED_MS = 50
-# On a busy machine, on which everything connects at once, every wait takes longer.
-LONG = PATIENCE
-# How long after a fault the processes have recovered.
+# For how long processes remember their writes, to repeat them. So long after a fault they have recovered from it.
 JOURNAL_MS = 2000
 OPTIONS = f"prefix=p&blind_ms=1000&journal_ms={JOURNAL_MS}&lease_ms=2000&command_ms=500&connect_ms=1000&reconnect_cap_ms=250"
 SETTINGS = ("timeout_ms=20000", "l2.wait_ms=300", "l2.break_ms=50", "l2.break_cap_ms=400")
@@ -82,13 +80,13 @@ class Crowd:
         self.readers.append(threading.Thread(target=self.measure, daemon=True))
         for reader in self.readers:
             reader.start()
-        eventually("all are connected", self.are_connected, LONG)
+        eventually("all are connected", self.are_connected)
 
     def read(self, nth):
         self.said[nth].extend(line.rstrip("\n") for line in self.processes[nth].stdout)
 
     def measure(self):
-        """For how long the servers let a client wait: the longest of the last two seconds."""
+        """Reports all the time how long the servers let a client wait: the longest wait of the last two seconds."""
         times = []
         while not self.is_over:
             for node in self.cluster.nodes:
@@ -96,7 +94,7 @@ class Crowd:
                 try:
                     node.call("PING")
                 except (OSError, RuntimeError):
-                    continue  # one that was killed, or does not know us
+                    continue  # the server was killed, or refuses the password
                 times.append((time.monotonic(), time.monotonic() - began))
             times = [(at, took) for at, took in times if at > time.monotonic() - 2]
             self.board.set("server_stall_ns", int(max((took for _, took in times), default=0) * 1e9))
@@ -134,11 +132,11 @@ class Crowd:
             is_known = all(node.is_ok() for node in self.cluster.nodes) and self.cluster.agrees()
             return following == 3 and is_known and all(len(entry) >= 4 for entry in slots)
         except (OSError, RuntimeError):
-            return False  # one was killed, or loads what it receives
+            return False  # a server was killed, or is loading its primary's data
 
     def be_whole(self):
         try:
-            eventually("the cluster is whole", self.is_whole, LONG)
+            eventually("the cluster is whole", self.is_whole)
         except AssertionError:
             for node in self.cluster.nodes:
                 try:
@@ -155,7 +153,7 @@ class Crowd:
         primaries = self.primaries()
         victim.kill()
         others = [node for node in self.cluster.nodes if node is not victim]
-        eventually("a copy takes over", lambda: any(node.is_primary() and node not in primaries for node in others), LONG)
+        eventually("a copy takes over", lambda: any(node.is_primary() and node not in primaries for node in others))
         self.start_empty(victim)
 
     def restart_a_primary_empty(self):
@@ -164,7 +162,7 @@ class Crowd:
         self.start_empty(victim)
 
     def restart_a_primary_with_an_old_copy(self):
-        """The data is from before the writes that processes would repeat."""
+        """The copy is from before all writes that the processes would repeat."""
         victim = self.chance.choice(self.primaries())
         victim.call("SAVE")
         time.sleep(JOURNAL_MS / 1000 + 0.5)
@@ -172,7 +170,7 @@ class Crowd:
         victim.start()
 
     def start_empty(self, node):
-        """Removes the file that it may have received as a replica long ago, which it would load."""
+        """Starts a server without data: it would load the file that it may have received as a replica long ago."""
         copy = os.path.join(node.folder, "dump.rdb")
         if os.path.exists(copy):
             os.remove(copy)
@@ -200,7 +198,7 @@ class Crowd:
             time.sleep(0.3)
 
     def refuse_the_password(self):
-        """Another password is set live, and all clients have to log in again."""
+        """Sets another password for a time and closes the clients' connections, so that their own password is refused."""
         sockets = []
         for node in self.cluster.nodes:
             client = node.connected()
@@ -223,7 +221,7 @@ class Crowd:
     # ---- Faults that must not be seen in any answer
 
     def move_slots(self):
-        """Slots with records move to another server, a key at a time."""
+        """Moves slots with records to another server, a key at a time."""
         primaries = self.primaries()
         for record in self.chance.sample(range(RECORDS), 25):
             slot = primaries[0].call("CLUSTER", "KEYSLOT", f"p:1:k:r{record}")
@@ -235,7 +233,7 @@ class Crowd:
             self.cluster.end_move(slot, source, target, [node for node in primaries if node not in (source, target)])
 
     def evict(self):
-        """There is room for only a part of the entries, and the servers evict any of them."""
+        """Leaves room for only a part of the entries, so that the servers evict any of them."""
         for node in self.primaries():
             used = int(node.call("INFO", "memory").decode().split("used_memory:")[1].split("\r\n")[0])
             node.call("CONFIG", "SET", "maxmemory-policy", self.chance.choice(["allkeys-lru", "allkeys-random"]))
@@ -252,7 +250,7 @@ class Crowd:
 
     def suffer(self, fault, must_heal):
         self.be_whole()
-        eventually("all are connected", self.are_connected, LONG)
+        eventually("all are connected", self.are_connected)
         began = time.monotonic()
         if must_heal:
             self.board.set("fault_until", 0)
@@ -262,7 +260,7 @@ class Crowd:
             self.board.set("fault_until", time.monotonic_ns())
             time.sleep(JOURNAL_MS / 1000)
         self.done.append((fault.__name__, began, time.monotonic()))
-        # A time without faults, in which every answer must be current.
+        # For a time there is no fault, and every answer must be current.
         time.sleep(1)
         assert sum(self.board.all("violations")) == 0, f"an answer was old after {fault.__name__}"
 
@@ -271,7 +269,7 @@ class Crowd:
         until = time.monotonic() + seconds
         time.sleep(1)
         healing = [self.kill_a_primary, self.stop_a_primary, self.cut_half_of_the_processes_off, self.refuse_the_password, self.restart_a_primary_empty]
-        # The log may be among what is evicted, and is among what is flushed: that is noticed when it is read next.
+        # The log may be evicted, and is flushed: the processes notice that when they read it next.
         healing += [self.evict, self.flush]
         healing += [self.let_nothing_through_to_half_of_the_processes, self.be_slow, self.reset_connections, self.restart_a_primary_with_an_old_copy]
         faults = [(fault, True) for fault in healing] + [(fault, False) for fault in (self.move_slots,)]
@@ -283,11 +281,11 @@ class Crowd:
                 break
         self.be_whole()
         self.board.set("phase", SETTLE)
-        eventually("all writes are acknowledged", lambda: self.are_connected() and all(self.board.all("settled")), LONG)
+        eventually("all writes are acknowledged", lambda: self.are_connected() and all(self.board.all("settled")))
         self.board.set("phase", CHECK)
         rounds = self.board.all("rounds")
         have_looked = lambda: all(now > before for now, before in zip(self.board.all("rounds"), rounds))
-        eventually("nobody has anything old", lambda: have_looked() and not any(self.board.all("old")), LONG)
+        eventually("nobody has anything old", lambda: have_looked() and not any(self.board.all("old")))
         self.board.set("phase", END)
         for process in self.processes:
             assert process.wait(PATIENCE) == 0, "a process has failed"

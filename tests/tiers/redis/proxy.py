@@ -1,7 +1,7 @@
 """A proxy in front of the servers of a cluster, for faults of the network between them and the processes that use them.
 
-It listens at another address of the loopback interface, at the servers' ports. Servers that announce that address to their clients are reached through it,
-and reach each other without it.
+The proxy listens on the servers' ports, at another address of the loopback interface. Servers that announce that address to their clients are reached
+through the proxy, and reach each other without it.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import struct
 import threading
 
 ADDRESS = "127.0.0.2"
-# What a server of the cluster is started with.
+# The settings by which a server announces the proxy's address to its clients.
 ANNOUNCED = ("--cluster-announce-hostname", ADDRESS, "--cluster-preferred-endpoint-type", "hostname")
 # The interval, in seconds, at which a connection that is held up checks whether the fault has ended.
 TICK = 0.02
@@ -21,8 +21,8 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 class Fault:
-    """What happens to connections: `cut` (reset, and refused), `half_open` (no data gets through, and neither end is notified), or else each piece of data
-    is late by `delay` seconds, and `rate` bytes a second get through. `processes`: only their connections."""
+    """What happens to connections: `cut` (they are reset, and new ones refused), `half_open` (no data gets through, and neither end is notified), or `slow`
+    (each piece of data is late by `delay` seconds, and `rate` bytes a second get through). With `processes`, only to connections of these."""
 
     def __init__(self, kind, processes=None, delay=0.0, rate=None):
         self.kind, self.processes, self.delay, self.rate = kind, processes, delay, rate
@@ -46,7 +46,7 @@ class Connection:
     def reset(self):
         for writer in (self.client, self.server):
             if writer is not None and not writer.transport.is_closing():
-                # Without lingering, the other end is sent a reset.
+                # With a linger time of 0, the other end is sent a reset.
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 writer.transport.abort()
 
@@ -94,7 +94,7 @@ class FaultProxy:
                 answers, connection.server = await asyncio.open_connection("127.0.0.1", port)
                 directions = [(reader, connection.server), (answers, writer)]
                 pumps = [asyncio.ensure_future(self.pump(source, target, connection)) for source, target in directions]
-                # Either end ends both.
+                # When one direction ends, so does the other.
                 _, left = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         except (OSError, asyncio.CancelledError):
             left = pumps  # one end is gone, or the proxy ends
@@ -133,7 +133,7 @@ class FaultProxy:
 
 
 def owners(ports, processes):
-    """Which of these processes is at the other end of each connection over the loopback interface; connections of others are left out."""
+    """The process at the other end of each connection, by the connection's port; connections of other processes are left out."""
     wanted = {f"{port:04X}": port for port in ports}
     with open("/proc/net/tcp") as table:
         rows = [line.split() for line in table][1:]
@@ -143,6 +143,6 @@ def owners(ports, processes):
         try:
             links = [os.readlink(f"/proc/{process}/fd/{descriptor}") for descriptor in os.listdir(f"/proc/{process}/fd")]
         except OSError:
-            continue  # it ends, or closes one just now
+            continue  # the process has ended, or has just closed a descriptor
         found.update({inodes[link]: process for link in links if link in inodes})
     return found

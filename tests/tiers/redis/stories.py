@@ -2,7 +2,7 @@
 
     stories.py [PART_OF_A_NAME ...]
 
-A story's name begins with the rule that it proves (docs/CONTRACT.md). Its last line counts them.
+A story's name begins with the rule that it proves (docs/CONTRACT.md). The last line of the output says how many passed and failed.
 """
 
 import binascii
@@ -59,7 +59,7 @@ def t13_a_large_value_is_compressed_and_found_by_those_that_compress_nothing(wor
     a.synced()
     assert server.call("STRLEN", ENTRY + "large") < len(large) / 20
     assert server.call("GETRANGE", ENTRY + "large", 1, 1) == b"\x03" and server.call("GETRANGE", ENTRY + "small", 1, 1) == b"\x02"
-    # A notice that arrived during a lookup would overtake it.
+    # A notice that arrived during a lookup would overtake the lookup.
     eventually("b has received both", lambda: b.state()["heard"] == 2)
     assert b.fetch("large") == ("l2", large) and b.fetch("small") == ("l2", small)
     b.do(f"put large {large}")
@@ -79,7 +79,7 @@ def t13_a_compressed_value_that_is_damaged_or_too_long_is_a_miss(world):
     a.synced()
     entry = server.call("GET", ENTRY + "cut")
     server.call("SET", ENTRY + "cut", entry[:-10])
-    # It says that it stands for 4 GiB.
+    # The entry now says that it is 4 GiB long once it is unpacked.
     server.call("SETRANGE", ENTRY + "bomb", 34, b"\xff\xff\xff\xff")
     c = world.worker(server.url(), *PATIENT)
     answer_automatically(c)
@@ -204,7 +204,7 @@ def t10_a_lease_is_given_back_when_another_process_overtakes_its_load(world):
     a.start_load("x")
     server.call("XADD", LOG, "*", "k", "x")
     eventually("the lease is given back", lambda: not server.call("EXISTS", ENTRY + "x"))
-    # The notice would overtake the load of b, too.
+    # Otherwise the notice would overtake the load of b too.
     eventually("b has received it", lambda: b.state()["heard"] == 1)
     answer_automatically(b)
     assert b.fetch("x") == ("provider", "from_a")
@@ -212,7 +212,7 @@ def t10_a_lease_is_given_back_when_another_process_overtakes_its_load(world):
     a.tell("answer x old")
     assert a.result("x") == ("provider", "old")
     assert b.state()["busy"] == 0 and b.l2()["fills"] == 1
-    # A clear overtakes all of them.
+    # A clear overtakes all loads.
     a.start_load("y")
     assert b.do("clear") == 0
     b.synced()
@@ -322,7 +322,7 @@ def t03_no_process_ever_goes_back_to_an_older_value(world):
 
     for version in range(1, 61):
         fault = chance.choice(["none", "none", "none", "kill", "stop", "empty", "cut"])
-        # The source has the new version first: a write says what is there already.
+        # The source, which is what the providers answer, changes before the write announces that.
         for worker in workers:
             worker.do(f"auto {version}")
         if fault == "kill":
@@ -373,7 +373,7 @@ def t05_what_another_process_writes_is_invalidated(world):
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
     assert b.fetch("x") == ("l2", "from_a")
-    # The source has the new value too: a lookup that a notice overtakes is not used, and the provider is called.
+    # b may call its provider, since a lookup that a notice overtakes is not used: so the provider has the new value too.
     b.do("auto new")
     assert a.do("put x new") == 0
     a.synced()
@@ -478,7 +478,7 @@ def t07_a_server_that_restarts_with_old_data_gets_the_last_writes_again(world):
 
 
 def old_copy_returns(world, **options):
-    """A server restarts with data from before writes that no process repeats any more. Returns it, and two processes that had used it."""
+    """A server restarts with data from before writes that no process repeats any more. Returns the server, and two processes that had used it."""
     server, a, b = two(world, reconnect_cap_ms=50, journal_ms=0, **options)
     for key in ("x", "y", "z"):
         assert a.do(f"put {key} old") == 0
@@ -536,7 +536,7 @@ def t07_the_last_of_several_writes_stays_though_the_server_stood_still(world):
     settings = (*PATIENT, "l2.break_ms=10", "l2.break_cap_ms=20")
     writer = world.worker(server.url(command_ms=50, connect_ms=50, reconnect_cap_ms=20), *settings)
     server.pause()
-    # Each is sent over a connection that is then given up; its bytes are still in flight to the server.
+    # Each write is sent over a connection that is then given up; the write's bytes are still on their way to the server.
     for nth in range(5):
         assert writer.do(f"put x {nth}") == 0
         eventually("it could not be written", lambda: writer.l2()["write_errors"] > nth)
@@ -722,12 +722,12 @@ def t08_a_process_that_cannot_read_the_log_looks_up_again(world):
     answer_automatically(a)
     assert a.fetch("x") == ("provider", "from_a")
     assert a.fetch("x") == ("store", "from_a")
-    # On a busy machine the first connection took longer than that already.
+    # Not 0: on a busy machine the first connection may have taken so long that it was blind already.
     before = a.state()["blind"]
     server.kill()
     eventually("it knows that it cannot read the log", lambda: a.state()["blind"] > before)
     assert a.fetch("x") == ("provider", "from_a")
-    # What it has loaded since may be outdated as well.
+    # What a has loaded since then may be outdated as well.
     before = a.state()["blind"]
     eventually("it cannot read the log for longer", lambda: a.state()["blind"] > before)
     assert a.fetch("x") == ("provider", "from_a")
@@ -804,7 +804,7 @@ def t14_entries_expire_by_the_clock_of_the_server(world):
     a.synced()
     stored = server.call("GET", ENTRY + "x")
     expires_at = int.from_bytes(stored[26:32], "little")
-    # Both are the server's clock plus the TTL; what is between them is the time that the command took to arrive.
+    # Both are a time of the server plus the TTL: they differ by the time that the command took to arrive.
     assert abs(expires_at - server.call("PEXPIRETIME", ENTRY + "x")) < 30000
     eventually("the notice is received", lambda: b.state()["heard"] == 1)
     assert b.fetch("x") == ("l2", "short")
@@ -889,7 +889,7 @@ def t08_a_clear_that_was_missed_is_known_after_the_gap_in_a_cluster(world):
 
 def t08_the_last_of_two_clears_counts_in_a_cluster(world):
     cluster = world.cluster(1)
-    # It reads the log so rarely that one read returns both clears.
+    # a reads the log so rarely that one read returns both clears.
     a = world.worker(cluster.url(notify_ms=1000), *PATIENT)
     b = world.worker(cluster.url(), *PATIENT)
     b.do("put y 1")
@@ -916,7 +916,7 @@ def t15_an_evicted_epoch_is_replaced_for_all_in_a_cluster(world):
     cluster.nodes[0].call("DEL", LOG + ":epoch")
     assert a.do("put y new") == 0
     a.synced()
-    # It is written twice: the first time under the epoch that no longer existed.
+    # y is written twice: the first time under the epoch that no longer existed.
     eventually("it is received", lambda: b.state()["heard"] >= 3)
     assert b.fetch("y") == ("l2", "new")
 
@@ -972,7 +972,7 @@ def t11_keys_that_move_to_another_server_are_misses_at_most(world):
 
 
 def a_copy_takes_over(world, more=lambda writer: None, **options):
-    """A replica without the last writes takes over from a server that does not have the log. `more` is called after these writes."""
+    """A replica that lacks the last writes takes over from a server that does not have the log. `more` makes further writes after those."""
     cluster = world.cluster(3, 3)
     a, b = (world.worker(cluster.url(connect_ms=1000, reconnect_cap_ms=50, **options), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
     keys = spread(12)
@@ -1015,7 +1015,7 @@ def t07_a_replica_that_takes_over_gets_the_last_writes_again(world):
 
 def t07_a_replica_that_takes_over_is_not_used_if_the_last_writes_were_too_many_to_remember(world):
     def more(writer):
-        # Their keys are more bytes than the journal has.
+        # The keys of these writes are more bytes than the journal has room for.
         for nth in range(9 * 1024 // 60):
             assert writer.do(f"put {nth}{'k' * 60_000} 1") == 0
             if nth % 10 == 0:
@@ -1029,7 +1029,7 @@ def t07_t08_a_copy_of_the_log_that_takes_over_is_told_again_of_all_keys(world):
     a, b = (world.worker(cluster.url(connect_ms=1000, reconnect_cap_ms=50), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
     victim = cluster.node_of(LOG)
     copy = cluster.nodes[3 + cluster.primaries.index(victim)]
-    # Their own servers lose nothing.
+    # Keys of other servers, which lose nothing.
     keys = [key for key in spread() if cluster.node_of(ENTRY + key) is not victim][:8]
     for key in keys:
         assert a.do(f"put {key} old") == 0
@@ -1039,7 +1039,7 @@ def t07_t08_a_copy_of_the_log_that_takes_over_is_told_again_of_all_keys(world):
         assert b.fetch(key) == ("l2", "old")
     # The replica has what was written until now. It receives nothing of what follows.
     assert victim.call("WAIT", 1, 15000) == 1
-    # A notice that is repeated may overtake a lookup of b, which then loads.
+    # A repeated notice may overtake a lookup of b, which then calls its provider.
     b.do("auto new")
     b.process.send_signal(signal.SIGSTOP)
     victim.call("CLIENT", "KILL", "TYPE", "replica")
@@ -1065,7 +1065,7 @@ def t17_nothing_is_left_after_the_end(world):
     server, a, _ = two(world)
     answer_automatically(a)
     a.fetch("x")
-    # On a busy machine one of its connections may just be reconnecting.
+    # A connection may just be reconnecting, on a busy machine.
     eventually("it has a thread and sockets", lambda: len(a.threads()) == 1 and len(a.sockets()) >= 3)
     assert a.do("leave") == 0
     # The kernel removes a thread a little after others have seen its end; and a thread of the engine may just be handing it a request.
@@ -1106,7 +1106,7 @@ def t17_no_byte_is_left_at_exit(world):
 
 
 def has_role(server, role):
-    """A server whose role changes closes the connections to it."""
+    """Whether a server has this role. While the role changes, the server closes its connections."""
     try:
         return b"role:" + role.encode() in server.call("INFO", "replication")
     except OSError:
@@ -1124,7 +1124,7 @@ def t07_sentinel_names_the_primary_and_a_failover_is_followed(world):
     a.synced()
     eventually("b hears of it", lambda: b.state()["heard"] == 1)
     watched.primary.kill()
-    # No caller sees an error meanwhile.
+    # No caller sees an error while there is no primary.
     assert a.fetch("z1")[1] == "from_a" and b.fetch("z2")[1] == "from_b"
     eventually("the replica takes over", lambda: has_role(watched.replica, "master"))
     for worker in (a, b):
@@ -1191,18 +1191,18 @@ def t07_a_server_of_a_cluster_that_returns_first_ends_what_was_left_there(world)
     cluster = world.cluster(2)
     first, second = cluster.nodes
     for node in cluster.nodes:
-        # A primary without slots stays one.
+        # A primary that has given all its slots away stays a primary.
         node.call("CONFIG", "SET", "cluster-allow-replica-migration", "no")
     a = world.worker(cluster.url(), *PATIENT)
     key = next(f"k{nth}" for nth in range(100) if cluster.node_of(ENTRY + f"k{nth}") is second)
     a.do(f"put {key} 1")
     a.synced()
     log_slot = first.call("CLUSTER", "KEYSLOT", LOG)
-    # That of the log first: it is written to again as soon as it is gone.
+    # The log's slot first: once the giver is emptied, a process soon writes the log again.
     slots = sorted(range(8192, 16384), key=lambda slot: slot != log_slot)
 
     def give(server, giver):
-        """All slots that the second server had. One with keys cannot be given away."""
+        """Gives a server all slots that the second one had at first. A slot with keys cannot be given away, so the giver is emptied."""
         owner = server.call("CLUSTER", "MYID")
         commands = [("CLUSTER", "SETSLOT", slot, "NODE", owner) for slot in slots]
         server.call_all(*commands)
@@ -1210,14 +1210,14 @@ def t07_a_server_of_a_cluster_that_returns_first_ends_what_was_left_there(world)
         server.call("CLUSTER", "BUMPEPOCH")
 
         def is_settled():
-            # What was on its way between the servers may have taken a slot back.
+            # A message that was on its way between the servers may have taken a slot back.
             return server.call_all(*commands) and all(node.is_ok() for node in cluster.nodes)
 
         eventually("all slots are given", is_settled)
 
     give(first, second)
     eventually("the second server is left", lambda: a.do(f"put {key} 2") == 0 and first.call("EXISTS", ENTRY + key) == 1)
-    # Our own connection is all that is left; that of the log has moved too.
+    # Only this story's own connection is left, since the log has moved too.
     eventually("its links are closed", lambda: second.call("CLIENT", "LIST").count(b"cmd=") == 1)
     before = second.executed("client|kill")
     give(second, first)
@@ -1236,7 +1236,7 @@ def run(name_and_story):
         with World() as world:
             story(world)
         return name, None
-    except Exception:  # In any case the other stories continue.
+    except Exception:  # the other stories continue
         return name, traceback.format_exc()
 
 

@@ -79,7 +79,7 @@ class Server:
         except OSError:
             return False
         except RuntimeError:
-            return True  # it asks for a password
+            return True  # the server asks for a password
 
     def kill(self):
         self.process.kill()
@@ -348,7 +348,7 @@ class Watched:
             eventually("it follows", lambda: b"master_link_status:up" in self.ask(self.replica, "INFO", "replication"))
             self.sentinels = [SentinelServer(self.primary, sentinels // 2 + 1, password, own_password) for _ in range(sentinels)]
             self.servers += self.sentinels
-            # A failover needs a majority of those that know of each other, and a replica that they know of.
+            # A failover needs a majority of the Sentinels that know of each other, and a replica known to them.
             eventually("they know each other", lambda: all(self.knows(sentinel) for sentinel in self.sentinels))
         except BaseException:
             self.end()
@@ -411,7 +411,7 @@ class Proxy:
                 gate.wait()
                 target.shutdown(socket.SHUT_WR)
         except OSError:
-            return  # one of them is gone
+            return  # one end has closed the connection
 
     def hold(self):
         """Keeps back what the present connections send from now on, even after they are closed."""
