@@ -2,7 +2,7 @@
 #
 #     add_redis FOLDER      puts libkvlight_redis into FOLDER too, if KVL_REDIS_LIBRARY names it, or it is in KVL_LIB_DIR
 #
-# Without it a package still takes `l2_url` where the library is installed.
+# A package without it still takes `l2_url` on systems where libkvlight_redis is installed.
 add_redis() {
     case $(uname -s) in
     Darwin) set -- "$1" libkvlight_redis.dylib ;;

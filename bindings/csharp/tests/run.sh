@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs kvlight under Mono: the scenarios and the tests. Reads KVL_LIB_DIR, where the library is. With KVL_CALLS also so many calls, to find leaks.
+# Runs kvlight under Mono: the scenarios and the tests. Reads KVL_LIB_DIR, where the library is. With KVL_CALLS=N also N calls, to find leaks.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH= cd -- "$here/../../.." && pwd)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs kvlight under Java: the scenarios and the tests. Reads KVL_LIB_DIR, where the library is, and KVL_NEWER_JAVA, a java of
-# version 22 or later. With KVL_CALLS also so many calls, to find leaks.
+# version 22 or later. With KVL_CALLS=N also N calls, to find leaks.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH= cd -- "$here/../../.." && pwd)
