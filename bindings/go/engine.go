@@ -264,7 +264,7 @@ func (e *engine[V]) fetch(ctx context.Context, key string, settings []Settings) 
 		if err != nil || found.object == 0 || isFound {
 			return value, isFound, err
 		}
-		// As in get, the value was dropped meanwhile: fetch it again.
+		// The value was dropped between the lookup and this use, as may happen in get: fetch it again.
 	}
 }
 

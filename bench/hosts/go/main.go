@@ -84,7 +84,7 @@ func main() {
 		order[i] = fmt.Sprintf("key %d", i)
 		_, _ = tasks.Put(order[i], row{order[i]}, kvlight.Terms{})
 		plain.Add(order[i], row{order[i]})
-		// It stores later, and forgets some of what it is given.
+		// Ristretto stores entries later, on a goroutine of its own, and drops some of them.
 		for isIn := false; !isIn; _, isIn = admitted.Get(order[i]) {
 			admitted.Set(order[i], row{order[i]}, 1)
 			runtime.Gosched()

@@ -474,7 +474,7 @@ namespace Kvlight
                             *(long*)(memory + NativeApi.Event.TOTAL));
                         break;
                     case NativeApi.EVENT_REQUEST:
-                        // Without an owner nobody answers, and nobody waits.
+                        // If the owner was collected, nobody can answer, but no caller waits any more either.
                         if (owner.TryGetTarget(out IOwner asked))
                             asked.Ask(*(IntPtr*)(memory + NativeApi.Event.REQUEST));
                         break;

@@ -65,7 +65,7 @@ namespace Kvlight
                 isSettled = true;
                 made = registration;
             }
-            // Not on the pump, since Dispose waits for a running callback of the token.
+            // On another thread than the pump, since Dispose waits for a running callback of the token.
             if (!made.Equals(default(CancellationTokenRegistration)))
                 ThreadPool.QueueUserWorkItem(_ => made.Dispose());
             handle?.Dispose();

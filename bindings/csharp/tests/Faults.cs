@@ -335,7 +335,7 @@ internal static class Faults
         tap.Test("what is dropped without Dispose leaves no thread", () =>
         {
             DropSome();
-            // Of 40 threads. Mono's collector scans stacks conservatively: a few of the engines may be left.
+            // There were 40 threads. Mono's collector scans stacks conservatively, so a few of the engines may be left.
             Tap.CollectedUntil(() => Threads() <= 6, "threads are left");
         });
         tap.Test("a request that is dropped unfinished is finished", () =>

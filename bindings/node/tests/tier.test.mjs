@@ -126,7 +126,7 @@ test('t02_values_of_any_kind_are_shared_if_bytes_can_be_made_of_them', async () 
   await until(() => keys.every((key) => secondTier.has(key)));
   const found = await other.results(keys);
   assert.deepEqual(found.map(({ value, source }) => [value, source]), [...values.values()].map((value) => [value, K.SOURCE_L2]));
-  // Without the functions, the value that needs them is loaded.
+  // An engine without the two functions cannot read the value that needs them, and loads it.
   assert.deepEqual(await plain.fetchAll(['bytes', 'text']), [bytes('b'), 'loaded here']);
   plain.put('bytes', 'stays here');
   await until(() => !secondTier.has('bytes'));

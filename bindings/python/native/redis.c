@@ -61,7 +61,7 @@ static int redis_init(Redis *self, PyObject *args, PyObject *kwargs)
 void redis_stop(PyObject *redis)
 {
     Redis *self = (Redis *)redis;
-    /* Its thread may drop values meanwhile, for which it needs no lock of the interpreter. */
+    /* The library's thread may drop values during this call: it needs no lock of the interpreter for that. */
     CALL_LIBRARY(self->state->drops, Py_BEGIN_ALLOW_THREADS self->call.stop(self->handle); Py_END_ALLOW_THREADS);
 }
 

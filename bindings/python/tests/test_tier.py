@@ -174,7 +174,7 @@ def t02_values_of_any_kind_are_shared_if_bytes_can_be_made_of_them() -> None:
         until(lambda: all(tier.has(b"i%d" % key) for key in range(len(values))))
         found = other.results_wait(range(len(values)))
         assert [(type(r.value), r.value, r.source) for r in found] == [(type(value), value, kvlight.Source.L2) for value in values]
-        # Without the functions, the value that needs them is loaded.
+        # An engine without the two functions cannot read the value that needs them, and loads it.
         assert plain.fetch_all_wait(range(len(values))) == [*values[:-1], len(values) - 1]
 
 

@@ -37,7 +37,7 @@ module Tap
     sum = 0
     until yield
       1000.times { |i| sum += i * i }
-      # Without this, other threads would wait for the end of this thread's time slice of a tenth of a second.
+      # Otherwise other threads would wait for the end of this thread's time slice, a tenth of a second.
       Thread.pass
     end
     sum

@@ -291,7 +291,7 @@ static void l04a_freeing_a_rejected_hook_may_release_its_request(void)
     STATUS(kvl_request_on_cancel(all.request, count_cancel, NULL, NULL), KVL_OK);
     STATUS(kvl_request_on_cancel(all.request, count_cancel, &all, release_all), KVL_ERR_ALREADY_USED);
     CHECK(has_run(&all));
-    /* And a hook that the finish releases. */
+    /* A hook whose user data the finish frees. */
     begin_request(&all, 0);
     STATUS(kvl_request_on_cancel(all.request, count_cancel, &all, release_all), KVL_OK);
     STATUS(kvl_request_finish(all.request), KVL_OK);

@@ -126,7 +126,7 @@ static void l02_each_result_can_be_read_as_an_event(void)
         STATUS(kvl_queue_next(fixture.queue, 60000, &event, sizeof event), KVL_OK);
         CHECK(event.kind == KVL_EVENT_RESULT && event.user_data == &waiters[i] && event.tasks == fixture.tasks);
         CHECK(event.result->status == KVL_VALUE && event.result->data_len == 1 && event.result->key[0] == 'k');
-        /* Its user data is freed when the next event is read. */
+        /* The user data of a fetch is freed when the event after its result is read. */
         CHECK(fixture.ended == i && waiters[i].ended == 0);
     }
     STATUS(kvl_queue_next(fixture.queue, 0, &event, sizeof event), KVL_EMPTY);

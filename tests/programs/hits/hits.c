@@ -213,7 +213,7 @@ static void check_costs_nothing(const char *what, void (*work)(void), int ends)
     CHECK(cost.precise_clocks < TIMES / 10);
     /* Taking a free lock makes no system call. */
     CHECK(cost.system_calls == 0);
-    /* Only an entry that can expire needs the time. */
+    /* A lookup reads a clock only if its entry can expire. */
     CHECK(ends || (cost.coarse_clocks == 0 && cost.precise_clocks == 0));
 }
 

@@ -155,7 +155,7 @@ static void errors(void)
     if (OK_OR_NO_MEMORY(kvl_error_new(1, message, sizeof bytes, 0, &error), KVL_OK) == KVL_OK)
         CHECK(strlen(kvl_error_message(error)) == sizeof bytes);
     kvl_error_release(error);
-    /* Each of these bytes is replaced by three. */
+    /* Bytes that are no UTF-8: each is replaced by a character of three bytes. */
     memset(message, 0xff, sizeof bytes);
     if (OK_OR_NO_MEMORY(kvl_error_new(1, message, sizeof bytes, 0, &error), KVL_OK) == KVL_OK)
         CHECK(strlen(kvl_error_message(error)) == 3 * sizeof bytes);

@@ -183,7 +183,7 @@ static const kvl_options_t *pick_options(struct submitter *me, bool batch)
     }
 }
 
-/* Records the status of a call: events follow, the call has answered, or it failed in a way that this fault allows. */
+/* Records the status with which a fetch was submitted: events follow, the call has answered, or it failed in a way that this fault allows. */
 static void record_status(struct submitter *me, struct ticket *ticket, kvl_status_t status, size_t n)
 {
     struct entry *entry = me->entry;
@@ -543,7 +543,7 @@ bool run_entry(uint32_t routes, enum mode mode, int submitters, enum fault fault
 
     while (done < keys) {
         struct entry entry = {.routes = routes, .mode = mode, .fault = fault};
-        /* An engine that closes half way is one of many. */
+        /* An engine is closed when half of its keys are fetched, so there are many engines of few keys each. */
         unsigned long long round = fault == CLOSE && keys > KEYS_PER_CLOSE ? KEYS_PER_CLOSE : keys;
         done += run_round(&entry, submitters, round, seed++);
     }

@@ -16,7 +16,7 @@ static int passed, failed;
 
 bool check_at(bool holds, const char *what, long long is, const char *file, int line)
 {
-    /* The first few failures are enough. */
+    /* Only the first few failures are printed. */
     if (!holds && atomic_fetch_add(&failures, 1) < 20)
         printf("%s:%d: check failed: %s (%lld)\n", file, line, what, is);
     return holds;

@@ -65,7 +65,7 @@ static void answer(struct entry *entry, kvl_request_t *request, size_t i)
     terms.tags_len = 1;
     if (is_down(entry)) {
         status = kvl_request_fail_text(request, i, 503, "down", 0);
-        /* The key was still wanted. */
+        /* One for each request, unless its key was not wanted any more. */
         if (status == KVL_OK && i == 0)
             atomic_fetch_add(&entry->failed_while_down, 1);
     } else if (entry->fault == FAILS && (key / 7 + attempt) % 3 == 0) {
@@ -75,7 +75,7 @@ static void answer(struct entry *entry, kvl_request_t *request, size_t i)
         default: return; /* left unanswered */
         }
     } else if (entry->fault == OUTAGE && key % 4 == 2 && (status = kvl_request_not_modified(request, i, &terms)) != KVL_MISS) {
-        /* The stored value is right, and gets a new TTL. */
+        /* The stored value is the right one, and its TTL begins again. */
     } else if (key_is_absent(key)) {
         status = kvl_request_resolve(request, i, kvl_value_null(), NULL);
     } else if (key % 2 == 0) {

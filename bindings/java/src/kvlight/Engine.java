@@ -355,7 +355,7 @@ final class Engine {
                 case NativeApi.EVENT_PROGRESS -> ((Pending<?, ?>) pendings.find(id)).progress(event.getLong(NativeApi.Event.DONE),
                         event.getLong(NativeApi.Event.FAILED), event.getLong(NativeApi.Event.TOTAL));
                 case NativeApi.EVENT_REQUEST -> {
-                    // Without an owner nobody answers, and nobody waits.
+                    // If the owner was collected, nobody can answer, but no caller waits any more either.
                     if (owner.get() instanceof Tasks<?, ?> asked) {
                         asked.ask(event.getLong(NativeApi.Event.REQUEST));
                     }

@@ -147,7 +147,7 @@ import Testing
         #expect(calls.current == 2)
     }
 
-    /// It compiles under strict concurrency.
+    /// This is shown by its compilation, under strict concurrency.
     @Test func aManagerIsSendable() async {
         func isSendable(_: some Sendable) -> Bool { true }
         #expect(isSendable(Manager { (key: String) throws -> Int? in key.count }) && isSendable(MemoryCache<String, Int>()))

@@ -276,7 +276,7 @@
 
 #include <kvlight.hpp>
 
-// They are restored: checks that each is still a macro, and then undefines it for the rest of the file.
+// The header has restored the program's macros. Each must still be one; then it is undefined for the rest of the file.
 #ifndef check
 #error check is no macro any more
 #endif
