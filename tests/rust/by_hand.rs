@@ -4,7 +4,7 @@
 use super::generated::api::Api;
 use super::generated::camel_case;
 use super::generated::compare::here;
-use super::redis;
+use super::projects::{self, PROJECTS};
 use kvlight::cache::Cause;
 use kvlight::task::breaker::BreakerState;
 use kvlight::task::{Cancel, Source};
@@ -279,34 +279,40 @@ fn the_fuzzer_knows_every_word_of_the_settings_that_it_states() {
     }
 }
 
-/// libkvlight_redis knows the interface only from the header: its numbers are copies.
+/// The projects beside the library know the interface only from the header: their numbers are copies.
 #[test]
-fn the_numbers_of_libkvlight_redis_are_those_of_the_header() {
-    if !redis::is_there() {
+fn the_numbers_of_the_projects_are_those_of_the_header() {
+    if !projects::are_there() {
         return;
     }
-    let (api, text) = (Api::read(), text_of("redis/src/kvlight.rs"));
+    for path in PROJECTS.iter().map(|name| format!("{name}/src/kvlight.rs")) {
+        compare_numbers(&path);
+    }
+}
+
+fn compare_numbers(path: &str) {
+    let (api, text) = (Api::read(), text_of(path));
     let number_of = |name: &str| {
         let mut all = api.statuses().chain(api.constants());
-        let known = all.find(|constant| constant.name() == name).unwrap_or_else(|| panic!("redis/src/kvlight.rs: there is no KVL_{name}"));
+        let known = all.find(|constant| constant.name() == name).unwrap_or_else(|| panic!("{path}: there is no KVL_{name}"));
         known.number("value")
     };
     let mut compared = 0;
     for line in text.lines().filter_map(|line| line.strip_prefix("pub const ")) {
         let Some((name, number)) = line.trim_end_matches(';').split_once(": Status = ") else { continue };
-        assert_eq!(number.parse(), Ok(number_of(name)), "redis/src/kvlight.rs: KVL_{name}");
+        assert_eq!(number.parse(), Ok(number_of(name)), "{path}: KVL_{name}");
         compared += 1;
     }
     for (line, next) in text.lines().zip(text.lines().skip(1)) {
         let (Some(about), true) = (line.strip_prefix("/// KVL_"), next.starts_with("const ")) else { continue };
         let wanted: Vec<i64> = about.trim_end_matches('.').split(" and KVL_").map(number_of).collect();
         let stated = next.trim_end_matches(';').rsplit_once(" = ").map(|(_, value)| value.split(" | ").map(str::parse).collect());
-        assert_eq!(stated, Some(Ok(wanted)), "redis/src/kvlight.rs: {next}");
+        assert_eq!(stated, Some(Ok(wanted)), "{path}: {next}");
         compared += 1;
     }
     for (member, number) in members(&api, "L2") {
         let kind = format!("{number} => Kind::{}{},", &member[..1], member[1..].to_lowercase());
-        assert!(text.contains(&kind), "redis/src/kvlight.rs: {kind}");
+        assert!(text.contains(&kind), "{path}: {kind}");
     }
     assert!(compared > 10, "the numbers were read: {compared}");
 }
@@ -321,7 +327,7 @@ fn names_in_header_of_redis(table: &str) -> Vec<String> {
 
 #[test]
 fn the_options_of_the_url_are_those_of_the_header() {
-    if !redis::is_there() {
+    if !projects::are_there() {
         return;
     }
     let (settings, options) = (text_of("redis/src/settings.rs"), names_in_header_of_redis("| option | default | meaning |"));
@@ -344,7 +350,7 @@ fn the_options_of_the_url_are_those_of_the_header() {
 
 #[test]
 fn the_members_of_the_state_of_redis_are_those_of_the_header() {
-    if !redis::is_there() {
+    if !projects::are_there() {
         return;
     }
     let (shared, members) = (text_of("redis/src/shared.rs"), names_in_header_of_redis("| member | meaning |"));

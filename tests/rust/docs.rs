@@ -1,11 +1,14 @@
 //! Checks that the documents are correct: their programs compile, run and print the documented output; their links have targets; the tests
 //! that they name exist.
 //!
-//! A block marked `c`, `cpp` or `python` is a complete program. If the next block after it is marked `text`, that is its output.
+//! A block marked `c`, `cpp` or `python` is a complete program (`languages.rs`). If the next block after it is marked `text`, that is its output.
 
+mod languages;
 mod library;
-mod redis;
+mod projects;
 
+use languages::{LANGUAGES, Language, is_extension};
+use projects::PROJECTS;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,7 +34,7 @@ fn pages() -> Vec<Page> {
         }
     }
     files.extend(list(&here().join("bindings")).into_iter().map(|package| package.join("README.md")).filter(|page| page.exists()));
-    files.extend(Some(here().join("redis/README.md")).filter(|page| page.exists()));
+    files.extend(PROJECTS.iter().map(|name| here().join(name).join("README.md")).filter(|page| page.exists()));
     files.sort();
     for path in files.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
         let text = fs::read_to_string(&path).expect("documents are UTF-8");
@@ -92,7 +95,10 @@ fn trimmed(text: &str) -> Vec<&str> {
     text.trim_end().lines().map(str::trim_end).collect()
 }
 
-const LANGUAGES: &[&str] = &["c", "cpp", "python"];
+/// Whether blocks with this mark are programs that are run here.
+fn is_run(mark: &str) -> bool {
+    LANGUAGES.iter().any(|language| language.mark == mark && language.quoted.is_empty())
+}
 
 /// Installs the Python package in `folder`, with the library of this test run.
 fn python_package(folder: &Path) -> PathBuf {
@@ -131,7 +137,7 @@ fn every_program_in_the_documents_compiles_runs_and_prints_the_documented_output
     let (mut programs, mut wrong) = (0, Vec::new());
     for page in pages() {
         let blocks = blocks(&page.text);
-        for (nth, block) in blocks.iter().enumerate().filter(|(_, block)| LANGUAGES.contains(&block.language)) {
+        for (nth, block) in blocks.iter().enumerate().filter(|(_, block)| is_run(block.language)) {
             programs += 1;
             let place = format!("{}:{}", page.path.display(), block.line);
             let source = folder.join(format!("program_{programs}")).with_extension(block.language);
@@ -148,30 +154,22 @@ fn every_program_in_the_documents_compiles_runs_and_prints_the_documented_output
     assert!(programs > 0, "README.md has a program");
 }
 
-/// Languages whose toolchains are not installed everywhere. Their examples in the documents must be quotations from programs that their own
-/// tests run.
-const QUOTED: &[(&str, &[&str])] = &[
-    ("rust", &["src/typed"]),
-    ("swift", &["examples/swift", "bindings/swift/tests"]),
-    ("lua", &["examples/lua", "bindings/lua"]),
-    ("js", &["examples/node"]),
-    ("ruby", &["examples/ruby", "bindings/ruby"]),
-    ("go", &["examples/go"]),
-    ("java", &["examples/java", "bindings/java"]),
-    ("csharp", &["examples/csharp", "bindings/csharp"]),
-    ("php", &["examples/php", "bindings/php"]),
-    ("cmake", &["tests/tiers/consumer"]),
-];
+/// The marks of the blocks that are quotations, and what they are quoted from.
+fn quoted() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    const CMAKE: (&str, &[&str]) = ("cmake", &["tests/tiers/consumer"]);
+    let of_languages = LANGUAGES.iter().map(|language| (language.mark, language.quoted));
+    of_languages.filter(|(_, folders)| !folders.is_empty()).chain([CMAKE])
+}
 
 #[test]
 fn programs_that_are_not_run_here_are_quoted_from_tested_ones() {
-    let mut quoted = Vec::new();
+    let mut shown = Vec::new();
     // The page of the Swift package shows fragments, for types of an imaginary program.
     for page in pages().into_iter().filter(|page| !page.path.ends_with("swift/README.md")) {
         for block in blocks(&page.text) {
             let place = format!("{}:{}", page.path.display(), block.line);
-            let Some((language, folders)) = QUOTED.iter().find(|(language, _)| *language == block.language) else {
-                let is_checked = LANGUAGES.contains(&block.language) || ["text", "sh", "{toctree}"].contains(&block.language);
+            let Some((mark, folders)) = quoted().find(|(mark, _)| *mark == block.language) else {
+                let is_checked = is_run(block.language) || ["text", "sh", "{toctree}"].contains(&block.language);
                 assert!(is_checked, "{place}: no test checks blocks marked {:?}", block.language);
                 continue;
             };
@@ -182,10 +180,10 @@ fn programs_that_are_not_run_here_are_quoted_from_tested_ones() {
             for part in block.text.split("\n\n") {
                 assert!(sources.contains(part.trim_end()), "{place}: no program has\n{part}");
             }
-            quoted.push(*language);
+            shown.push(mark);
         }
     }
-    assert!(QUOTED.iter().all(|(language, _)| quoted.contains(language)), "only these are shown: {quoted:?}");
+    assert!(quoted().all(|(mark, _)| shown.contains(&mark)), "only these are shown: {shown:?}");
 }
 
 /// Targets are recognised in words between backticks and in blocks for a shell.
@@ -271,9 +269,7 @@ fn every_setting_that_is_named_exists() {
     for page in pages().into_iter().filter(is_about_settings) {
         for word in page.text.split('`') {
             let is_setting = word.split_once('.').is_some_and(|(group, rest)| {
-                groups.contains(&group)
-                    && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_')
-                    && !["rs", "c", "h", "cjs", "lua", "rb"].contains(&rest)
+                groups.contains(&group) && rest.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !is_extension(rest)
             });
             if is_setting && !known.iter().any(|key| key == word) {
                 unknown.push(format!("{}: {word}", page.path.display()));
@@ -318,7 +314,7 @@ fn anchors(text: &str) -> Vec<String> {
 
 #[test]
 fn every_link_has_a_target() {
-    if !redis::is_there() {
+    if !projects::are_there() {
         return;
     }
     let mut lost = Vec::new();
@@ -345,11 +341,11 @@ fn every_link_has_a_target() {
 /// Functions, types and constants that the documents and the manual page name must be in the header.
 #[test]
 fn every_name_of_the_library_is_in_its_header() {
-    if !redis::is_there() {
+    if !projects::are_there() {
         return;
     }
-    let headers = ["include/kvlight.h", "redis/include/kvlight_redis.h"];
-    let header: String = headers.map(|header| fs::read_to_string(here().join(header)).expect("the file exists")).concat();
+    let headers = PROJECTS.iter().map(|name| format!("{name}/include/kvlight_{name}.h")).chain(["include/kvlight.h".to_owned()]);
+    let header: String = headers.map(|header| fs::read_to_string(here().join(header)).expect("the file exists")).collect();
     let words = |text| str::split(text, |c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     let known: std::collections::BTreeSet<&str> = words(&header).collect();
     let manual = here().join("packaging/kvlight.3");
@@ -397,10 +393,8 @@ fn sources_below(folder: &str, found: &mut String) {
 #[test]
 fn every_test_that_is_named_exists() {
     let mut sources = String::new();
-    ["tests", "src", "bindings", "examples", "redis"]
-        .iter()
-        .filter(|folder| here().join(folder).exists())
-        .for_each(|folder| sources_below(folder, &mut sources));
+    let folders = ["tests", "src", "bindings", "examples"].iter().chain(PROJECTS);
+    folders.filter(|folder| here().join(folder).exists()).for_each(|folder| sources_below(folder, &mut sources));
     let mut missing = Vec::new();
     for page in pages() {
         for name in page.text.split('`').filter(|word| is_test_name(word)) {
@@ -450,36 +444,16 @@ const FEATURES: &[(&str, &str, &str)] = &[
     ("refresh, invalidation", "tasks_invalidate", "invalidate"),
 ];
 
-fn text_of(file: &str) -> String {
-    fs::read_to_string(here().join(file)).expect("the file exists")
-}
-
-/// The sources of a column of that table, without the generated list of all functions.
-fn sources_of(language: &str) -> String {
-    let (folder, generated): (&str, &str) = match language {
-        "C" => return ["include/kvlight.h", "redis/include/kvlight_redis.h"].map(text_of).concat(),
-        "C++" => return ["include/kvlight.hpp", "redis/include/kvlight_redis.hpp"].map(text_of).concat(),
-        "Rust" => ("src/typed", "-"),
-        "Swift" => ("bindings/swift/Sources/KVLight", "-"),
-        "Python" => ("bindings/python", "_api.py"),
-        "Node" => ("bindings/node", "-"),
-        "Ruby" => ("bindings/ruby/lib", "api.rb"),
-        "Go" => ("bindings/go", "native.go"),
-        "Java" => ("bindings/java/src", "NativeApi.java"),
-        "C#" => ("bindings/csharp/src", "NativeApi.cs"),
-        "PHP" => ("bindings/php/src", "Native.php"),
-        "LuaJIT" => ("bindings/lua/kvlight", "native.lua"),
-        other => panic!("{other} has no column"),
-    };
-    let (mut folders, mut text) = (vec![here().join(folder)], String::new());
-    while let Some(at) = folders.pop() {
-        for path in list(&at) {
-            let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
-            if path.is_dir() && !["tests", "node_modules", "build"].contains(&name.as_str()) {
-                folders.push(path);
-            } else if path.is_file() && name != generated {
-                text.push_str(&String::from_utf8_lossy(&fs::read(&path).expect("it can be read")));
-            }
+/// The sources of a language, without the generated list of all functions.
+fn sources_of(language: &Language) -> String {
+    let (places, generated) = language.sources;
+    let (mut paths, mut text): (Vec<PathBuf>, String) = (places.iter().map(|place| here().join(place)).collect(), String::new());
+    while let Some(path) = paths.pop() {
+        let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
+        if path.is_file() && name != generated {
+            text.push_str(&String::from_utf8_lossy(&fs::read(&path).expect("it can be read")));
+        } else if path.is_dir() && !["tests", "node_modules", "build"].contains(&name.as_str()) {
+            paths.extend(list(&path));
         }
     }
     text
@@ -487,21 +461,26 @@ fn sources_of(language: &str) -> String {
 
 #[test]
 fn every_cell_of_the_table_of_features_is_what_the_package_does() {
-    if !redis::is_there() {
+    if !projects::are_there() {
         return;
     }
     let page = fs::read_to_string(here().join("docs/HOSTS.md")).expect("the page is there");
     let mut rows = page.lines().skip_while(|line| !line.starts_with("| feature |")).take_while(|line| line.starts_with('|'));
     let cells = |row: &str| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
-    let languages = cells(rows.next().expect("the table is in docs/HOSTS.md"));
-    let sources: Vec<String> = languages[1..].iter().map(|language| sources_of(language)).collect();
+    let columns = cells(rows.next().expect("the table is in docs/HOSTS.md"));
+    assert_eq!(
+        columns[1..],
+        LANGUAGES.iter().map(|language| language.name).collect::<Vec<_>>(),
+        "a column for each language, in this order"
+    );
+    let sources: Vec<String> = LANGUAGES.iter().map(sources_of).collect();
     let mut written = Vec::new();
     let mut wrong = Vec::new();
     for row in rows.skip(1).map(cells) {
         let &(name, function, of_rust) =
             FEATURES.iter().find(|feature| feature.0 == row[0]).unwrap_or_else(|| panic!("{} is tested", row[0]));
         for (at, source) in sources.iter().enumerate() {
-            let language = &languages[at + 1];
+            let language = LANGUAGES[at].name;
             let (before, sought) = if language == "Rust" { ("fn ", of_rust) } else { ("", function) };
             let is_word_end = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
             let calls = |name: &str| {
@@ -519,36 +498,11 @@ fn every_cell_of_the_table_of_features_is_what_the_package_does() {
     assert!(wrong.is_empty(), "these cells should be\n  {}", wrong.join("\n  "));
 }
 
-/// Where a program states how many scenarios there are.
-const COUNTS_OF_SCENARIOS: &[(&str, &str)] = &[
-    ("tests/tiers/hosts/run", "scenarios=N\n"),
-    ("tests/tiers/platforms/run", "scenarios=N\n"),
-    ("tests/programs/scenarios/c/run.sh", "scenarios=N\n"),
-    ("tests/programs/scenarios/cpp/run.sh", "scenarios=N\n"),
-    ("bindings/csharp/tests/Tap.cs", "Shared = N;"),
-    ("bindings/go/tests/scenarios/main.go", "shared = N\n"),
-    ("bindings/java/tests/Tap.java", "SHARED = N;"),
-    ("bindings/lua/tests/tap.lua", "SHARED = N\n"),
-    ("bindings/node/tests/scenarios.mjs", "SHARED = N;"),
-    ("bindings/php/tests/tap.php", "SHARED = N;"),
-    ("bindings/python/tests/run.sh", "scenarios=N\n"),
-    ("bindings/ruby/tests/tap.rb", "SHARED = N\n"),
-    ("bindings/swift/tests/run.sh", "scenarios=N\n"),
-];
+/// Where it is stated how many scenarios there are, beside the languages' own places.
+const COUNTS_OF_SCENARIOS: &[(&str, &str)] = &[("tests/tiers/hosts/run", "scenarios=N\n"), ("tests/tiers/platforms/run", "scenarios=N\n")];
 
-/// The scenarios of each language, which are those of the C program, under the same names and in the same order.
-const SCENARIOS: &[&str] = &[
-    "tests/programs/scenarios/cpp/scenarios.cpp",
-    "bindings/csharp/tests/Scenarios.cs",
-    "bindings/go/tests/scenarios/main.go",
-    "bindings/java/tests/Scenarios.java",
-    "bindings/lua/tests/scenarios.lua",
-    "bindings/node/tests/scenarios.mjs",
-    "bindings/php/tests/scenarios.php",
-    "bindings/python/tests/scenarios.py",
-    "bindings/ruby/tests/scenarios.rb",
-];
-
+/// The scenarios of each language are those of the C program, under the same names and in the same order. In Swift their numbers are in the names
+/// of its tests.
 #[test]
 fn every_language_has_and_counts_all_scenarios() {
     let text_of = |path: &str| fs::read_to_string(here().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -556,33 +510,55 @@ fn every_language_has_and_counts_all_scenarios() {
     let (_, table) = model.split_once("scenarios[] = {\n").expect("scenarios.c has a table");
     let names: Vec<&str> = table.lines().map_while(|line| line.trim_start().strip_prefix("{\"")?.split('"').next()).collect();
     assert!(names.len() > 10, "the scenarios were read: {names:?}");
-    for path in SCENARIOS {
+    let hosts = text_of("tests/tiers/hosts/run");
+    let (_, all) = hosts.split_once("all=(").expect("the tier has a list of languages");
+    let all: Vec<&str> = all.split(')').next().unwrap_or_default().split(' ').collect();
+    for Language { name: language, folder, scenarios: path, .. } in LANGUAGES.iter().filter(|language| !language.scenarios.is_empty()) {
+        assert!(all.contains(folder), "tests/tiers/hosts/run does not run {language}");
         let text = text_of(path);
         let mut rest = &*text;
-        for name in &names {
+        for (nth, name) in names.iter().enumerate() {
             // A name that is one word may be the name of a method.
-            let spelled = [format!("\"{name}\""), format!("'{name}'"), format!("async {name}(")];
+            let spelled = [format!("\"{name}\""), format!("'{name}'"), format!("async {name}("), format!("func scenario{:02}_", nth + 1)];
             let found =
                 spelled.iter().filter_map(|name| rest.split_once(name.as_str())).map(|(_, after)| after).max_by_key(|after| after.len());
             rest = found.unwrap_or_else(|| panic!("{path}: there is no scenario {name:?}, or it is not where the one in C is"));
         }
     }
-    let swift = text_of("bindings/swift/tests/KVLightTests/ScenarioTests.swift");
-    for number in 1..=names.len() {
-        assert!(swift.contains(&format!("func scenario{number:02}_")), "ScenarioTests.swift lacks the scenario {:?}", names[number - 1]);
-    }
-    let hosts = text_of("tests/tiers/hosts/run");
-    let (_, all) = hosts.split_once("all=(").expect("the tier has a list of languages");
-    let all: Vec<&str> = all.split(')').next().unwrap_or_default().split(' ').collect();
     for package in list(&here().join("bindings")).into_iter().filter(|package| package.join("tests/run.sh").exists()) {
         let name = package.file_name().expect("it has a name").to_string_lossy().into_owned();
-        assert!(all.contains(&&*name), "tests/tiers/hosts/run does not run {name}");
-        let is_listed = name == "swift" || SCENARIOS.iter().any(|path| path.starts_with(&format!("bindings/{name}/")));
-        assert!(is_listed, "SCENARIOS has no scenarios of {name}");
+        assert!(LANGUAGES.iter().any(|language| language.folder == name), "tests/rust/languages.rs has no row for bindings/{name}");
     }
-    for (path, stated) in COUNTS_OF_SCENARIOS {
+    let counts = LANGUAGES.iter().map(|language| language.count).filter(|(path, _)| !path.is_empty());
+    for (path, stated) in counts.chain(COUNTS_OF_SCENARIOS.iter().copied()) {
         let stated = stated.replace('N', &names.len().to_string());
         assert!(text_of(path).contains(&stated), "{path}: there are {} scenarios, and nothing says {stated:?}", names.len());
+    }
+}
+
+/// README's table has a row for each platform that the tier tries, and says which of them are part of `make test`.
+#[test]
+fn every_platform_that_is_tested_is_in_the_table_of_platforms() {
+    let readme = fs::read_to_string(here().join("README.md")).expect("the file exists");
+    let rows: Vec<&str> =
+        readme.lines().skip_while(|line| !line.starts_with("| system |")).skip(2).take_while(|line| line.starts_with('|')).collect();
+    let tier = fs::read_to_string(here().join("tests/tiers/platforms/run")).expect("the file exists");
+    let between =
+        |start: &str, end: &str| tier.split_once(start).and_then(|(_, rest)| rest.split_once(end)).expect("the tier has its lists").0;
+    let quick: Vec<&str> = between("quick=yes && set -- ", " &&").split(' ').collect();
+    let platforms: Vec<&str> = between("platforms='\n", "'").lines().filter_map(|line| line.split(' ').next()).collect();
+    let is_of = |row: &str, platform: &str| {
+        let system = row.split('|').nth(1).unwrap_or_default().to_lowercase();
+        platform.split('-').all(|word| system.contains(&*word.replace("x86_64", "x86-64")))
+    };
+    for platform in &platforms {
+        assert!(rows.iter().any(|row| is_of(row, platform)), "README.md has no row for {platform}");
+    }
+    // The first row is the machine's own platform.
+    for row in &rows[1..] {
+        assert!(platforms.iter().any(|platform| is_of(row, platform)), "tests/tiers/platforms/run has no platform for {row}");
+        let is_quick = quick.iter().any(|platform| is_of(row, platform));
+        assert!(is_quick != row.ends_with("| no |"), "is it in the quick form? {is_quick}, and README.md says {row}");
     }
 }
 
@@ -664,7 +640,7 @@ fn the_parser_of_pages_finds_blocks_and_test_names() {
 /// in `bindings/LANGUAGE/tests/run.sh`, and a path may lack its first folders or its extension.
 #[test]
 fn every_path_that_is_named_exists() {
-    if !redis::is_there() {
+    if !projects::are_there() {
         return;
     }
     let known = paths();
@@ -687,10 +663,9 @@ fn every_path_that_is_named_exists() {
 const PLACEHOLDERS: &[&str] = &["LANGUAGE", "NAME", "NOUN", "DEFECT"];
 
 fn is_path(span: &str) -> bool {
-    const EXTENSIONS: &[&str] =
-        &["c", "cs", "go", "h", "hpp", "java", "js", "json", "lua", "md", "php", "py", "rb", "rs", "swift", "toml", "txt"];
+    let is_known = |extension: &str| is_extension(extension) || ["json", "md", "toml", "txt"].contains(&extension);
     let is_name = |c: char| c.is_ascii_alphanumeric() || "_./+*-".contains(c);
-    let has_extension = span.rsplit_once('.').is_some_and(|(name, extension)| !name.is_empty() && EXTENSIONS.contains(&extension));
+    let has_extension = span.rsplit_once('.').is_some_and(|(name, extension)| !name.is_empty() && is_known(extension));
     span.chars().all(is_name) && !span.starts_with('/') && (span.contains('/') || has_extension)
 }
 

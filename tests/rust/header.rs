@@ -5,7 +5,7 @@
 mod by_hand;
 mod generated;
 mod library;
-mod redis;
+mod projects;
 
 use generated::api::{self, Api};
 use generated::compare::{compare, here};

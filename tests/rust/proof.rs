@@ -2,6 +2,11 @@
 //!
 //! `make proof` writes the list of them to target/proof.md. A rule without a test fails here, unless it is in OPEN.
 
+mod languages;
+mod projects;
+
+use languages::{LANGUAGES, is_extension};
+use projects::PROJECTS;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
@@ -11,17 +16,15 @@ use std::path::{Path, PathBuf};
 /// necessary.
 const OPEN: &[&str] = &[];
 
-const FOLDERS: &[&str] = &["src", "tests", "bindings", "examples", "redis"];
-const LANGUAGES: &[&str] = &["rs", "c", "h", "cpp", "hpp", "swift", "py", "lua", "js", "rb", "go", "php", "java", "cs"];
-/// The words before the name of a test where it is defined, in the languages above.
-const DEFINERS: &[&str] = &["fn", "void", "int", "func", "def", "function", "mod", "bool"];
+const FOLDERS: &[&str] = &["src", "tests", "bindings", "examples"];
 
 fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 fn files() -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| here().join(folder)).filter(|folder| folder.exists()).collect();
+    let mut folders: Vec<PathBuf> =
+        FOLDERS.iter().chain(PROJECTS).map(|folder| here().join(folder)).filter(|folder| folder.exists()).collect();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("folders can be listed") {
@@ -32,7 +35,7 @@ fn files() -> Vec<PathBuf> {
                 if !name.starts_with('.') && !["node_modules", "target", "build", "__pycache__"].contains(&&*name) {
                     folders.push(path);
                 }
-            } else if path.extension().is_some_and(|extension| LANGUAGES.iter().any(|language| extension == *language)) {
+            } else if path.extension().and_then(|extension| extension.to_str()).is_some_and(is_extension) {
                 files.push(path);
             }
         }
@@ -83,7 +86,7 @@ fn note(text: &str, file: &str, proofs: &mut Proofs) {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     for line in text.lines() {
         let words: Vec<&str> = line.split(|c: char| !is_part(c)).filter(|word| !word.is_empty()).collect();
-        for pair in words.windows(2).filter(|pair| DEFINERS.contains(&pair[0])) {
+        for pair in words.windows(2).filter(|pair| LANGUAGES.iter().any(|language| language.definers.contains(&pair[0]))) {
             // Where only people read the names, the number is in a comment behind: `def exit_while_unwinding():  # f35`.
             let behind = line.split(['#', '/']).skip(1).flat_map(|comment| numbers(comment.trim().trim_end_matches(['*', ' '])));
             for number in numbers(pair[1]).into_iter().chain(behind.map(fault_beyond_rules)) {

@@ -3,8 +3,9 @@
 //!
 //! The tests read the sources as text. Comments and strings are removed where only code counts, so that words in them break no rule.
 
-mod redis;
+mod projects;
 
+use projects::PROJECTS;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -266,14 +267,19 @@ fn modules_declared(text: &str) -> Vec<&str> {
 /// Many files with modules say at their top what each is for.
 #[test]
 fn a_list_of_modules_is_complete() {
-    if !redis::is_there() {
+    if !projects::are_there() {
         return;
     }
     let mut complaints = Vec::new();
-    let redis = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("redis/src/lib.rs")).expect("the file exists");
-    let redis = Source { path: "../redis/src/lib.rs".to_owned(), text: redis };
+    let of_projects: Vec<Source> = PROJECTS
+        .iter()
+        .map(|name| {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(name).join("src/lib.rs");
+            Source { path: format!("../{name}/src/lib.rs"), text: fs::read_to_string(file).expect("the file exists") }
+        })
+        .collect();
     let mut lists = 0;
-    for source in sources().iter().chain([&redis]) {
+    for source in sources().iter().chain(&of_projects) {
         let top: String = source.text.lines().take_while(|line| line.starts_with("//!")).collect();
         let declared = modules_declared(&source.text);
         let missing: Vec<_> = declared.iter().filter(|name| !top.contains(&format!("`{name}`"))).collect();
