@@ -80,7 +80,7 @@ impl Core {
 impl Stats {
     /// The number of lookups that found nothing.
     pub fn misses(&self) -> u64 {
-        self.store.misses + self.tasks.misses()
+        self.store.misses + self.tasks.misses.total()
     }
 
     /// The share of hits and null hits among all lookups of valid keys; 0 if there were none.

@@ -4,14 +4,7 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)] // the names say what is counted
 pub struct TaskCounts {
-    /// Positions of fetches that the store did not answer, by how they continued.
-    pub missed_started: u64,
-    pub missed_joined: u64,
-    pub missed_cache_only: u64,
-    pub missed_queue_full: u64,
-    pub missed_remembered: u64,
-    /// Positions that ended before they could join or start a flight, because the engine closed or their batch failed as a whole.
-    pub missed_unasked: u64,
+    pub misses: MissCounts,
     /// Flights: started = succeeded + failed + lost + cancelled + in flight.
     pub flights_started: u64,
     pub flights_succeeded: u64,
@@ -32,15 +25,11 @@ pub struct TaskCounts {
     /// The number of times that the circuit breaker opened, and of keys that it refused.
     pub breaker_opened: u64,
     pub breaker_refused: u64,
-    /// The refused keys that were misses. The others belonged to queued loads or to refreshes.
-    pub missed_unavailable: u64,
     /// Keys of refreshes that found the queue full, with `queue.overflow` = `reject`. They are reported nowhere else.
     pub refreshes_refused: u64,
-    /// Positions that received a fallback: because the load failed, because it took too long, or because an earlier load had failed shortly
-    /// before.
+    /// Positions that received a fallback because the load failed, or because it took too long. A third reason is a fate of a miss.
     pub stale_error: u64,
     pub stale_timeout: u64,
-    pub stale_throttled: u64,
     /// Refreshes ahead: started = succeeded + failed + dropped + in flight, except that dropped also counts refreshes that were not
     /// started.
     pub ahead_started: u64,
@@ -80,17 +69,29 @@ pub struct TaskCounts {
     pub batch_size: Histogram,
 }
 
-impl TaskCounts {
+/// Positions of fetches that the store did not answer, by their fate: how they continued. Each has one fate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // the names say what is counted
+pub struct MissCounts {
+    pub started: u64,
+    pub joined: u64,
+    pub cache_only: u64,
+    pub queue_full: u64,
+    pub remembered: u64,
+    /// They ended before they could join or start a flight, because the engine closed or their batch failed as a whole.
+    pub unasked: u64,
+    /// The circuit breaker refused them.
+    pub unavailable: u64,
+    /// They received a fallback at once, because an earlier load had failed shortly before.
+    pub throttled: u64,
+}
+
+impl MissCounts {
     /// The number of positions of fetches that the store did not answer.
-    pub fn misses(&self) -> u64 {
-        self.missed_started
-            + self.missed_joined
-            + self.missed_cache_only
-            + self.missed_queue_full
-            + self.missed_remembered
-            + self.missed_unasked
-            + self.missed_unavailable
-            + self.stale_throttled
+    pub fn total(&self) -> u64 {
+        // Every fate is named, so that the compiler asks for a new one.
+        let MissCounts { started, joined, cache_only, queue_full, remembered, unasked, unavailable, throttled } = self;
+        started + joined + cache_only + queue_full + remembered + unasked + unavailable + throttled
     }
 }
 

@@ -434,7 +434,7 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
         for (what, count) in [
             ("hits", store.hits),
             ("null hits", store.null_hits),
-            ("joined", tasks.missed_joined),
+            ("joined", tasks.misses.joined),
             ("lost", tasks.flights_lost),
             ("cancelled", tasks.flights_cancelled),
             ("failed", tasks.flights_failed),

@@ -273,18 +273,18 @@ impl<H: Host> Table<H> {
         cx: &mut TableContext<'_, H, S>,
     ) -> Asked {
         if (asking.looked_ahead || asking.steps.is_some()) && asking.form.delivers() && !self.fetches[asking.id].is_unasked(position) {
-            self.counts.missed_unasked += u64::from(asking.steps.is_some());
+            self.counts.misses.unasked += u64::from(asking.steps.is_some());
             return Asked::Processed;
         }
         if asking.steps.is_some() && self.life == Acceptance::Closed {
             // The close settles it.
-            self.counts.missed_unasked += 1;
+            self.counts.misses.unasked += 1;
             return Asked::Processed;
         }
         let Some(new) = self.look_up(asking, position, hash, &keys[position as usize], cx) else { return Asked::Processed };
         if rarely(new.looks) {
             self.counts.ahead_started += u64::from(asking.form == Form::Ahead);
-            self.counts.missed_started += u64::from(!asking.is_refresh());
+            self.counts.misses.started += u64::from(!asking.is_refresh());
             self.start(Admission::Look, new, asking, cx);
             return Asked::Processed;
         }
@@ -297,7 +297,7 @@ impl<H: Host> Table<H> {
                 self.look_ahead(asking, position, keys, probes, cx);
                 if self.fetches[asking.id].ended.is_some() {
                     // The look-ahead found a key that fails, and the whole batch with it.
-                    self.counts.missed_unasked += 1;
+                    self.counts.misses.unasked += 1;
                     return Asked::Processed;
                 }
             }
@@ -307,12 +307,12 @@ impl<H: Host> Table<H> {
         self.counts.ahead_started += u64::from(asking.form == Form::Ahead && admission != Admission::Lost);
         self.counts.ahead_dropped += u64::from(asking.form == Form::Ahead && admission == Admission::Lost);
         if admission != Admission::Lost {
-            self.counts.missed_started += u64::from(!asking.is_refresh());
+            self.counts.misses.started += u64::from(!asking.is_refresh());
             self.start(admission, new, asking, cx);
             return Asked::Processed;
         }
         if !asking.is_refresh() {
-            self.counts.missed_queue_full += 1;
+            self.counts.misses.queue_full += 1;
             let outcome = Outcome::failed(self.errors.queue_full.clone());
             let outcome = self.instead_of_load(&keys[position as usize], outcome, cx);
             self.settle(asking.id, position, outcome, cx.out);
@@ -369,7 +369,7 @@ impl<H: Host> Table<H> {
         let (id, read) = (asking.id, asking.settings.read);
         if asking.settings.batch_mode == BatchMode::AllOrNothing && self.fetches[id].ended.is_some() {
             // The batch failed as a whole at an earlier position. This one is settled with the rest in `conclude`.
-            self.counts.missed_unasked += 1;
+            self.counts.misses.unasked += 1;
             return None;
         }
         let reads = read.reads_store() && !asking.is_refresh();
@@ -382,7 +382,7 @@ impl<H: Host> Table<H> {
             }
         }
         if !read.loads() && !asking.is_refresh() {
-            self.counts.missed_cache_only += 1;
+            self.counts.misses.cache_only += 1;
             self.settle(id, position, Outcome::bare(Verdict::Miss), cx.out);
             return None;
         }
@@ -411,7 +411,7 @@ impl<H: Host> Table<H> {
             let drops = &mut cx.out.deferred_drops;
             let gone = &mut |error| drops.push(DeferredDrop::Error(error));
             if let Some(error) = self.error_memory.recall(key, cx.now.millis(), gone) {
-                self.counts.missed_remembered += 1;
+                self.counts.misses.remembered += 1;
                 let outcome = Outcome { source: Source::ErrorMemory, ..Outcome::failed(error) };
                 let outcome = self.instead_of_load(key, outcome, cx);
                 self.settle(id, position, outcome, cx.out);
@@ -422,7 +422,7 @@ impl<H: Host> Table<H> {
             return Some(NewKey { key_state: found.map(|(key_state, _)| key_state), hash, key, position, looks: true });
         }
         if !self.is_provider_available(cx.now) {
-            self.counts.missed_unavailable += u64::from(!asking.is_refresh());
+            self.counts.misses.unavailable += u64::from(!asking.is_refresh());
             self.counts.ahead_dropped += u64::from(asking.form == Form::Ahead);
             let outcome = Outcome::failed(self.errors.unavailable.clone());
             if asking.is_refresh() {
@@ -492,20 +492,21 @@ impl<H: Host> Table<H> {
     /// A position joins a flight (rule F19). Out of line: a key that starts a flight, as most do, must not save registers for it.
     #[inline(never)]
     fn join(&mut self, id: FlightId, position: u32, asking: &FetchContext<'_>) {
-        if !asking.is_refresh() {
-            self.counts.missed_joined += 1;
+        let is_miss = !asking.is_refresh();
+        if is_miss {
             self.fetches[asking.id].positions[position as usize] = Position::Open(id);
         }
-        self.add_demand(id, asking.wish, asking.settings.priority, |flight| {
-            if !asking.is_refresh() {
+        self.add_demand(id, asking.wish, asking.settings.priority, is_miss, |flight| {
+            if is_miss {
                 flight.waiters.push(Waiter { fetch: asking.id, position, joined: true });
             }
         });
     }
 
-    /// Adds the demand and the priority of a fetch that joins to a flight. `enter` lists the fetch there.
+    /// Adds the demand and the priority of a fetch that joins to a flight, and counts its miss. `enter` lists the fetch there.
     #[inline(always)]
-    fn add_demand(&mut self, id: FlightId, wish: Wish, priority: Option<f64>, enter: impl FnOnce(&mut Flight<H>)) {
+    fn add_demand(&mut self, id: FlightId, wish: Wish, priority: Option<f64>, is_miss: bool, enter: impl FnOnce(&mut Flight<H>)) {
+        self.counts.misses.joined += u64::from(is_miss);
         let flight = &mut self.flights[id];
         if let (false, Phase::Running { request, .. }) = (flight.is_wanted(), flight.phase) {
             // The flight was unwanted. Now it counts as a wanted key of its request again.
@@ -536,9 +537,8 @@ impl<H: Host> Table<H> {
         if rarely(self.tier.is_some()) && !settings.read.reads_store() {
             self.reload(id);
         }
-        self.counts.missed_joined += 1;
         let wish = Wish { urgency, is_deferrable: false, stores: settings.read.stores() };
-        self.add_demand(id, wish, settings.priority, |flight| {
+        self.add_demand(id, wish, settings.priority, true, |flight| {
             let joiners = flight.joiners.get_or_insert_with(|| Box::new(Joiners { key: Key::new(key), list: Vec::new() }));
             joiners.list.push(joiner());
         });

@@ -102,7 +102,7 @@ impl<H: Host> Table<H> {
         let error = self.throttled.pauses.recall(key, cx.now.moment())?;
         match cx.store.stale(key) {
             Some(stale) => {
-                self.counts.stale_throttled += 1;
+                self.counts.misses.throttled += 1;
                 Some(stale.with_failure(error))
             }
             None => {

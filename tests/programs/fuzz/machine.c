@@ -339,6 +339,12 @@ static void write_store(struct machine *machine)
     kvl_value_release(value);
 }
 
+/* Counts the miss of a lookup in the cache. */
+static void looked_up(struct machine *machine, kvl_status_t status)
+{
+    machine->missed += sane(status) == KVL_MISS;
+}
+
 static void look(struct machine *machine)
 {
     kvl_slice_t keys[3] = {some_key(machine), some_key(machine), some_key(machine)};
@@ -347,16 +353,22 @@ static void look(struct machine *machine)
     uint8_t bytes[16];
     const uint8_t *data;
     void *object;
-    size_t len;
+    size_t i, n, len;
     int64_t ttl;
 
     switch (pick(machine, 8)) {
-    case 0: sane(kvl_cache_get(machine->cache, keys[0].data, keys[0].len, &values[0])); break;
-    case 1: sane(kvl_cache_get_into(machine->cache, keys[0].data, keys[0].len, bytes, pick(machine, 16), &len)); break;
-    case 2: sane(kvl_cache_get_many(machine->cache, keys, pick(machine, 4), values, statuses)); break;
+    case 0: looked_up(machine, kvl_cache_get(machine->cache, keys[0].data, keys[0].len, &values[0])); break;
+    case 1: looked_up(machine, kvl_cache_get_into(machine->cache, keys[0].data, keys[0].len, bytes, pick(machine, 16), &len)); break;
+    case 2:
+        n = pick(machine, 4);
+        if (sane(kvl_cache_get_many(machine->cache, keys, n, values, statuses)) == KVL_OK)
+            for (i = 0; i < n; i++)
+                looked_up(machine, statuses[i]);
+        break;
     case 3: sane(kvl_cache_peek(machine->cache, keys[0].data, keys[0].len, &values[0], &ttl, NULL)); break;
-    case 4: sane(kvl_reader_get(machine->reader, keys[0].data, keys[0].len, &data, &len, pick(machine, 2) ? &object : NULL)); break;
-    case 5: sane(kvl_cache_get_object(machine->cache, keys[0].data, keys[0].len, &object, pick(machine, 2) ? &values[0] : NULL)); break;
+    case 4: looked_up(machine, kvl_reader_get(machine->reader, keys[0].data, keys[0].len, &data, &len, pick(machine, 2) ? &object : NULL)); break;
+    case 5: looked_up(machine, kvl_cache_get_object(machine->cache, keys[0].data, keys[0].len, &object, pick(machine, 2) ? &values[0] : NULL)); break;
+    /* Lookups by the engine count no miss, since a fetch is meant to follow. */
     case 6: sane(kvl_tasks_get_object(machine->tasks, keys[0].data, keys[0].len, &object, pick(machine, 2) ? &values[0] : NULL)); break;
     default: sane(kvl_tasks_get(machine->tasks, keys[0].data, keys[0].len, &values[0]));
     }
@@ -376,7 +388,10 @@ static void call_engine(struct machine *machine)
         sane(kvl_tasks_invalidate(machine->tasks, keys, pick(machine, 4), pick(machine, 4)));
         break;
     case 2: MUST_SAY(kvl_tasks_stats(machine->tasks, &stats, sizeof stats), KVL_OK); break;
-    case 3: MUST_SAY(kvl_tasks_stats_reset(machine->tasks), KVL_OK); break;
+    case 3:
+        MUST_SAY(kvl_tasks_stats_reset(machine->tasks), KVL_OK);
+        machine->missed = 0;
+        break;
     case 4:
         /* Rejected, since this thread would wait for a request that it has to answer, and a provider on a library thread may never answer. */
         if (!machine->closed && machine_routes & KVL_QUEUE_F_PROVIDER && keys[0].len <= KVL_KEY_MAX) {

@@ -41,6 +41,8 @@ struct machine {
     bool closed;
     /* fetches that the engine accepted, and those whose user data was freed */
     atomic_int tickets, tickets_freed, objects, objects_freed, closes_reported, closes;
+    /* lookups that found nothing, but for those of fetches, since the statistics were reset */
+    uint64_t missed;
     int64_t capacity, cost_limit;
     /* requests that the provider holds and has not finished */
     int max_running;

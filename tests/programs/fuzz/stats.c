@@ -169,8 +169,8 @@ static void check_sums(struct machine *machine)
     MUST_SAY(kvl_tasks_stats(machine->tasks, &stats, sizeof stats), KVL_OK);
     MUST(stats.struct_size == sizeof stats);
     MUST(stats.replacements <= stats.inserts);
-    MUST(stats.misses >= stats.misses_started + stats.misses_joined + stats.misses_cache_only + stats.misses_queue_full +
-                             stats.misses_remembered + stats.misses_unasked);
+    MUST(stats.misses == machine->missed + stats.misses_started + stats.misses_joined + stats.misses_cache_only + stats.misses_queue_full +
+                             stats.misses_remembered + stats.misses_unasked + stats.misses_unavailable + stats.misses_throttled);
     MUST((int64_t)stats.running <= machine->max_running);
     MUST(stats.queued + stats.deferred <= stats.in_flight);
 }

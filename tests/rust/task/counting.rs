@@ -60,7 +60,7 @@ fn s12_a_batch_that_ends_at_a_remembered_error_counts_each_position_once() {
     let cancelled = failed_with(Status::ERR_CANCELLED);
     assert_eq!(batch.outcomes(), [cancelled.clone(), Summary::Error(7), cancelled]);
     let counts = harness.table.counts();
-    assert_eq!((counts.missed_started, counts.missed_remembered, counts.missed_unasked, counts.misses()), (2, 1, 2, 5));
+    assert_eq!((counts.misses.started, counts.misses.remembered, counts.misses.unasked, counts.misses.total()), (2, 1, 2, 5));
 }
 
 #[test]

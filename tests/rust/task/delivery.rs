@@ -136,7 +136,7 @@ fn f17_an_all_or_nothing_batch_with_a_refused_key_requests_nothing() {
     let waiter = harness.ask(Form::All, &["a", "hit", "!b", "c"], |options| options.fetch.batch_mode = BatchMode::AllOrNothing);
     let cut_off = failed_with(Status::ERR_CANCELLED);
     assert_eq!(waiter.batch(), Some((vec![cut_off.clone(), value("v"), Summary::InvalidKey, cut_off], Status::INVALID_KEY)));
-    assert_eq!((harness.requests.len(), harness.table.counts().missed_unasked), (0, 2));
+    assert_eq!((harness.requests.len(), harness.table.counts().misses.unasked), (0, 2));
 }
 
 #[test]

@@ -166,7 +166,7 @@ fn r07_while_the_breaker_is_open_a_key_fails_at_once_and_takes_no_place() {
     let gauges = harness.table.gauges();
     assert_eq!((harness.requests.len(), gauges.running, gauges.queued, gauges.in_flight), (2, 0, 0, 0));
     assert_eq!(
-        (harness.table.counts().missed_unavailable, harness.table.counts().breaker_refused, harness.table.counts().breaker_opened),
+        (harness.table.counts().misses.unavailable, harness.table.counts().breaker_refused, harness.table.counts().breaker_opened),
         (1, 1, 1)
     );
 }

@@ -15,7 +15,7 @@ fn f06_a_joiner_gets_the_outcome_of_the_load() {
     let first = harness.fetch("k");
     let joined = [join(&mut harness, "k"), join(&mut harness, "k")];
     let last = harness.fetch_all(&["k"]);
-    assert_eq!((harness.requests.len(), harness.table.counts().missed_joined), (1, 3));
+    assert_eq!((harness.requests.len(), harness.table.counts().misses.joined), (1, 3));
     harness.answer(0, "k", "v");
     for waiter in [&first, &joined[0], &joined[1], &last] {
         assert_eq!(waiter.outcome(), value("v"));

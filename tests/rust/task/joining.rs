@@ -266,7 +266,7 @@ fn f19_cache_only_neither_starts_nor_joins() {
     harness.fetch("k");
     let waiter = harness.ask(Form::Each, &["k", "x"], |options| options.fetch.read = ReadMode::CacheOnly);
     assert_eq!(waiter.outcomes(), [Summary::Miss, Summary::Miss]);
-    assert_eq!((harness.requests.len(), harness.table.counts().missed_cache_only), (1, 2));
+    assert_eq!((harness.requests.len(), harness.table.counts().misses.cache_only), (1, 2));
 }
 
 #[test]

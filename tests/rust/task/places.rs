@@ -263,7 +263,7 @@ fn f13g_keys_settled_by_the_look_ahead_are_processed_once() {
     let waiter = harness.ask(Form::Each, &["b", "a", "hit", "bad", "b"], |options| options.missed_before = true);
     assert_eq!(waiter.outcomes(), [Summary::Pending, Summary::Pending, value("v"), Summary::Error(4), Summary::Pending]);
     let counts = harness.table.counts();
-    assert_eq!((counts.missed_started, counts.missed_joined, counts.missed_remembered), (4, 2, 1));
+    assert_eq!((counts.misses.started, counts.misses.joined, counts.misses.remembered), (4, 2, 1));
 }
 
 #[test]

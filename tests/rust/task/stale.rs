@@ -99,7 +99,7 @@ fn r02_an_open_breaker_and_a_full_queue_are_failures_too() {
             "a refusal by the breaker does not throttle the key"
         );
     }
-    assert_eq!((harness.table.counts().stale_error, harness.table.counts().stale_throttled), (4, 0));
+    assert_eq!((harness.table.counts().stale_error, harness.table.counts().misses.throttled), (4, 0));
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn r03_after_a_covered_failure_the_key_is_not_loaded_for_a_while() {
     harness.answer(1, "k", "new");
     assert_eq!(waiter.outcome(), value("new"));
     let counts = harness.table.counts();
-    assert_eq!((counts.stale_error, counts.stale_throttled, counts.misses()), (1, 11, 13));
+    assert_eq!((counts.stale_error, counts.misses.throttled, counts.misses.total()), (1, 11, 13));
     assert_eq!(harness.table.next_due(), None, "a pause that ended leaves no deadline");
 }
 
@@ -298,5 +298,5 @@ fn r13_a_remembered_error_comes_after_the_fallback() {
     assert_eq!(harness.fetch("k").outcome(), stale("old", FAILED));
     harness.store.evict("k");
     assert_eq!(harness.fetch("k").outcome(), Summary::Error(503));
-    assert_eq!((harness.requests.len(), harness.table.counts().missed_remembered), (1, 2));
+    assert_eq!((harness.requests.len(), harness.table.counts().misses.remembered), (1, 2));
 }
