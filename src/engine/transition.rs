@@ -194,12 +194,9 @@ impl Core {
                 self.life.advance(LifeStage::Shut);
                 table.fail_everything(&mut out);
             }
-            // Results and requests in effects are counted separately. The store has recorded removals already; their delivery still has to
-            // be sent.
             let has_effects = !out.is_empty();
-            let leaves_no_work = (!has_effects || out.cancelled.is_empty() && out.tier.is_none() && out.deferred_drops.is_empty())
-                && !self.removals.has_listener()
-                && ends_silently(store.left);
+            // The store has recorded removals already; their delivery still has to be sent.
+            let leaves_no_work = (!has_effects || out.is_counted()) && !self.removals.has_listener() && ends_silently(store.left);
             if !leaves_no_work {
                 self.life.begin(CallSite::Threads);
             }
@@ -237,22 +234,24 @@ impl Core {
     }
 
     fn apply_effects(&self, out: Effects<EngineHost>, hand: &mut impl FnMut(Arc<ProviderRequest>)) {
-        for FetchSink(fetch_events) in out.scheduled {
+        // Every field is named, so that the compiler asks for a new one.
+        let Effects { scheduled, joined, handed, cancelled, tier, deferred_drops, budget: _ } = out;
+        for FetchSink(fetch_events) in scheduled {
             if fetch_events.is_direct() {
                 fetch_events.deliver(usize::MAX);
             } else {
                 self.send(fetch_events);
             }
         }
-        for joined in out.joined {
+        for joined in joined {
             self.send(JoinedDelivery::new(self.me(), joined));
         }
-        for (request, why) in out.cancelled {
+        for (request, why) in cancelled {
             request.cancelled(why);
         }
-        out.handed.into_iter().for_each(hand);
-        out.tier.into_iter().flat_map(|requests| *requests).for_each(|request| self.hand_to_tier(request));
-        for deferred_drop in out.deferred_drops {
+        handed.into_iter().for_each(hand);
+        tier.into_iter().flat_map(|requests| *requests).for_each(|request| self.hand_to_tier(request));
+        for deferred_drop in deferred_drops {
             self.run_deferred_drop(deferred_drop);
         }
     }

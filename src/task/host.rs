@@ -200,12 +200,15 @@ impl<H: Host> Default for Effects<H> {
 impl<H: Host> Effects<H> {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.scheduled.is_empty()
-            && self.joined.is_empty()
-            && self.handed.is_empty()
-            && self.cancelled.is_empty()
-            && self.tier.is_none()
-            && self.deferred_drops.is_empty()
+        let Effects { scheduled, joined, handed, cancelled, tier, deferred_drops, budget: _ } = self;
+        let is_nothing_sent = scheduled.is_empty() && joined.is_empty() && handed.is_empty();
+        is_nothing_sent && cancelled.is_empty() && tier.is_none() && deferred_drops.is_empty()
+    }
+
+    /// Whether there is nothing to do but to send what is counted as pending by itself: results and requests.
+    pub fn is_counted(&self) -> bool {
+        let Effects { scheduled: _, joined: _, handed: _, cancelled, tier, deferred_drops, budget: _ } = self;
+        cancelled.is_empty() && tier.is_none() && deferred_drops.is_empty()
     }
 
     /// Adds a request for the second tier.

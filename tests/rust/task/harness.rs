@@ -332,8 +332,10 @@ impl Harness {
         {
             panic!("the table is inconsistent: {broken}");
         }
-        out.scheduled.iter().for_each(RecordingSink::deliver);
-        for joined in &out.joined {
+        // Every field is named, so that the compiler asks for a new one.
+        let Effects { scheduled, joined, handed, cancelled, tier, deferred_drops, budget: _ } = out;
+        scheduled.iter().for_each(RecordingSink::deliver);
+        for joined in &joined {
             assert!(!joined.joiners.is_empty(), "a list of joiners is empty");
             for sink in &joined.joiners {
                 let outcome = joined.outcome.clone();
@@ -341,19 +343,19 @@ impl Harness {
                 sink.deliver();
             }
         }
-        for handout in out.handed {
+        for handout in handed {
             self.requests.push(HandedRequest { id: handout.id, handout, taken: false });
             if !self.takes_manually {
                 self.untaken.push_back(self.requests.len() - 1);
             }
         }
-        self.tier.extend(out.tier.take().into_iter().flat_map(|requests| *requests).map(Rc::new));
-        for (handout, why) in out.cancelled {
+        self.tier.extend(tier.into_iter().flat_map(|requests| *requests).map(Rc::new));
+        for (handout, why) in cancelled {
             let nth = self.requests.iter().position(|request| request.id == handout.id).expect("the request was handed out");
             self.hooks.push((nth, why));
         }
-        self.deferred_drops += out.deferred_drops.len();
-        for deferred_drop in &out.deferred_drops {
+        self.deferred_drops += deferred_drops.len();
+        for deferred_drop in &deferred_drops {
             if let DeferredDrop::Sink(sink) = deferred_drop {
                 assert!(!sink.has_pending(), "an event was posted, but its sink was not scheduled");
             }
