@@ -479,7 +479,7 @@ static void build(struct machine *machine)
     set_int(config, "cache.cost_limit", machine->cost_limit);
     set_int(config, "cache.shards", what & 2 ? 1 + pick(machine, 4) : 0);
     set_int(config, "cache.seed", 1);
-    /* No byte of its own, so that the seeds keep their meaning. */
+    /* This setting and some below have no byte of their own, so that the seeds keep their meaning. */
     MUST_SAY(kvl_config_set(config, "cache.policy", (what ^ more) & 1 ? "s3fifo" : "lru"), KVL_OK);
     set_int(config, "cache.ttl_ms", ttls[pick(machine, 8)]);
     set_int(config, "cache.null_ttl_ms", ttls[pick(machine, 8)]);
@@ -501,6 +501,9 @@ static void build(struct machine *machine)
     MUST_SAY(kvl_config_set(config, "retry.shape", shapes[more >> 6]), KVL_OK);
     set_int(config, "retry.first_ms", pick(machine, 20));
     set_int(config, "retry.fixed_ms", pick(machine, 20));
+    MUST_SAY(kvl_config_set_real(config, "retry.factor", 1 + what % 4), KVL_OK);
+    set_int(config, "retry.switch_after", what % 3);
+    set_int(config, "retry.cap_ms", what % 32);
     MUST_SAY(kvl_config_set_real(config, "retry.jitter", more & 16 ? 0.5 : 0.0), KVL_OK);
     set_int(config, "retry.budget_ms", more & 32 ? pick(machine, 100) : -1);
     MUST_SAY(kvl_config_set_validator(config, validate, NULL, NULL), KVL_OK);

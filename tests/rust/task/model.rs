@@ -361,12 +361,22 @@ impl Run {
         let writes: Vec<u64> = keys.iter().map(|key| self.writes(key)).collect();
         let set = |options: &mut Options| {
             let leave = |continues| if continues { LeavePolicy::Continue } else { LeavePolicy::Cancel };
-            // Every field is named, so that the compiler asks what a new one is here. The priority is for the store.
+            // Every field of a fetch and of its retries is named, so that the compiler asks what a new one is here. The priority is for the store.
             let FetchSettings { attempt_timeout, priority, urgency, ref retry, .. } = options.fetch;
             options.fetch = FetchSettings {
                 timeout: call.timeout_ms.map(ms),
                 attempt_timeout,
-                retry: RetrySettings { count: Some(call.retries), fixed: ms(call.pause_ms), ..retry.clone() },
+                retry: RetrySettings {
+                    count: Some(call.retries),
+                    shape: retry.shape,
+                    first: retry.first,
+                    fixed: ms(call.pause_ms),
+                    factor: retry.factor,
+                    switch_after: retry.switch_after,
+                    cap: retry.cap,
+                    jitter: retry.jitter,
+                    budget: retry.budget,
+                },
                 read: call.read,
                 priority,
                 urgency,
