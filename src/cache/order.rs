@@ -220,14 +220,31 @@ impl EvictionOrder {
         self.levels.priority(slab.level(place))
     }
 
-    /// What another entry may take over from the one at `place`: one that replaces it, or itself in another shard.
+    /// See [`Policy::queue_state`].
     #[inline(always)]
     pub fn queue_state(&mut self, slab: &mut Slab, place: Place) -> Option<QueueState> {
+        self.policy_with_states(slab)?.queue_state(place)
+    }
+
+    /// See [`Policy::queue_state_after_use`].
+    #[inline(always)]
+    pub fn queue_state_after_use(&mut self, slab: &mut Slab, place: Place) -> Option<QueueState> {
+        self.policy_with_states(slab)?.queue_state_after_use(place)
+    }
+
+    /// The policy, if it knows something of each entry; the recorded uses are applied first.
+    #[inline(always)]
+    fn policy_with_states(&mut self, slab: &mut Slab) -> Option<&Policy> {
         if !self.policy.has_queue_states() {
             return None;
         }
         self.settle(slab);
-        self.policy.queue_state(place)
+        Some(&self.policy)
+    }
+
+    /// See [`Policy::queue_state_of_returning`].
+    pub fn queue_state_of_returning(&self) -> Option<QueueState> {
+        self.policy.queue_state_of_returning()
     }
 
     /// The first entry, by queues alone.

@@ -195,10 +195,21 @@ impl Policy {
         rarely(self.s3fifo().is_some())
     }
 
-    /// What is to be kept of an entry that another shard or another value takes over.
+    /// What is to be kept of an entry that another shard takes over.
     #[inline(always)]
     pub fn queue_state(&self, place: Place) -> Option<QueueState> {
         self.s3fifo().and_then(|policy| policy.queue_state(place))
+    }
+
+    /// What is to be kept of an entry that another value takes over, which counts as a use.
+    #[inline(always)]
+    pub fn queue_state_after_use(&self, place: Place) -> Option<QueueState> {
+        self.queue_state(place).map(QueueState::used)
+    }
+
+    /// What is known of an entry that returns: from a file, or as a fallback.
+    pub fn queue_state_of_returning(&self) -> Option<QueueState> {
+        self.s3fifo().map(|_| QueueState::MAIN)
     }
 
     /// Notes that the entry at `place`, whose key has this hash, is about to be evicted. Returns memory that is no longer used, to be

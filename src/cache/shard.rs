@@ -39,7 +39,7 @@ use super::labels::{LabelIndex, labels_cost};
 use super::lifetimes::Lifetimes;
 use super::limits::ShardLimits;
 use super::order::{EvictionOrder, NOTES, QueueId};
-use super::policy::{Importance, QueueState};
+use super::policy::Importance;
 use super::slab::{DetachedEntry, FoundEntry, Place, Slab};
 use super::wheel::Expirations;
 use super::work;
@@ -345,14 +345,15 @@ impl Shard {
     ) -> PutOutcome {
         let PutPlan { found, priority, grace_ms, present, .. } = *plan;
         let now = present.earliest;
-        let mut queue_state = matches!(entry.condition, Condition::Restored(_)).then_some(QueueState::MAIN);
+        let is_restored = matches!(entry.condition, Condition::Restored(_));
+        let mut queue_state = if is_restored { self.order.queue_state_of_returning() } else { None };
         let older_cause = found.map(|place| {
-            let its_state = self.order.queue_state(&mut self.slab, place);
+            let its_state = self.order.queue_state_after_use(&mut self.slab, place);
             let cause = if plan.stores() { Cause::Replaced } else { Cause::Removed };
             // Its cost is released before room is made for the newer entry. Therefore it leaves even if the newer one is refused.
             let cause = self.dismiss_or_expire(place, cause, now, out);
             if rarely(its_state.is_some()) && cause == Cause::Replaced {
-                queue_state = its_state.map(QueueState::used);
+                queue_state = its_state;
             }
             cause
         });

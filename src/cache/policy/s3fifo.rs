@@ -89,7 +89,7 @@ impl QueueState {
     const SMALL: QueueState = QueueState(0);
     const SMALL_USED_ONCE: QueueState = QueueState(1);
     /// The state of an entry that enters main without having been used.
-    pub const MAIN: QueueState = QueueState(QueueState::IN_MAIN);
+    pub(super) const MAIN: QueueState = QueueState(QueueState::IN_MAIN);
 
     fn queue(self) -> Queue {
         if self.0 & QueueState::IN_MAIN == 0 { Queue::Small } else { Queue::Main }
@@ -101,7 +101,7 @@ impl QueueState {
 
     /// After one more use.
     #[inline]
-    pub fn used(self) -> QueueState {
+    pub(super) fn used(self) -> QueueState {
         QueueState(self.0 + u8::from(self.frequency() < MOST))
     }
 

@@ -3,7 +3,7 @@
 
 use super::super::departure::{Cause, Departures};
 use super::super::entry::{EntryParts, Hit, PutOutcome};
-use super::super::policy::{Importance, QueueState};
+use super::super::policy::Importance;
 use super::super::slab::Place;
 use super::steps::step_of;
 use super::{Shard, finite};
@@ -75,7 +75,7 @@ impl Shard {
         let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
         self.ends.remove(place);
         let priority = entry.terms.priority.unwrap_or(0.0) + 0.0; // turns -0.0 into 0.0
-        let queue_state = self.order.queue_state(&mut self.slab, place).map(QueueState::used);
+        let queue_state = self.order.queue_state_after_use(&mut self.slab, place);
         if !self.lifetimes.as_mut().is_some_and(|lifetimes| lifetimes.leave(place, cost)) {
             self.order.leave(&mut self.slab, place);
         }

@@ -4,7 +4,7 @@
 //! although entries that are stored or used meanwhile are in the new shard before the others arrive.
 
 use super::super::limits::ShardLimits;
-use super::super::policy::{Importance, QueueState};
+use super::super::policy::Importance;
 use super::super::slab::{DetachedEntry, Place, Slab};
 use super::super::wheel::Expirations;
 use super::super::work;
@@ -98,7 +98,7 @@ impl Shard {
         if self.is_stale(place) {
             // It has no priority and no time of use; any grace above 0 makes `take_in` treat it as one with a lifetime.
             (end, grace_ms, stale_until) = (used, 1, Some(self.leaves_at(place)));
-            importance = Importance { priority: 0.0, queue_state: Some(QueueState::MAIN) };
+            importance = Importance { priority: 0.0, queue_state: self.order.queue_state_of_returning() };
         } else {
             let grace = self.lifetimes.as_ref().map_or(0, |lifetimes| lifetimes.grace_ms(place));
             (end, grace_ms, stale_until) = (self.ttl_end_of(place), grace, None);
