@@ -4,7 +4,7 @@ use super::Core;
 use crate::base::Error;
 use crate::base::key::KEY_MAX;
 use crate::base::platform::{keep_private, sync_folder};
-use crate::base::{Answer, Millis, NoMemory, Status, StoreTerms, Value};
+use crate::base::{Answer, Kind, Millis, NoMemory, Status, StoreTerms, Value};
 use crate::cache::saved::{BLOCK_HEAD, Block, BlockHead, Damage, HEAD, SavedEntry, head, is_start, read_head};
 use crate::cache::{Condition, CopiedEntry, Departures, NewEntry};
 use std::fs::{File, OpenOptions};
@@ -159,8 +159,11 @@ impl Core {
 
     fn write_entry(&self, mut entry: CopiedEntry, block: &mut Block, done: &mut Transfer, encode: Encode<'_>) -> Result<(), NoMemory> {
         let object = match &entry.answer {
-            Answer::Value(value) if value.as_bytes().is_none() => Some(value.clone()),
-            _ => None,
+            Answer::Value(value) => match value.kind() {
+                Kind::Object => Some(value.clone()),
+                Kind::Bytes => None,
+            },
+            Answer::Null => None,
         };
         let encoded = object.as_ref().and_then(|value| encode(&entry.key, value));
         let is_encoded = encoded.is_some();

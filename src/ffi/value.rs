@@ -184,8 +184,10 @@ pub unsafe extern "C" fn kvl_value_kind(value: *const kvl_value_t) -> u32 {
     let caller = unsafe { Caller::trusted() };
     unguarded(|| match caller.look(value).as_deref() {
         Some(Answer::Null) => KVL_KIND_NULL,
-        Some(Answer::Value(value)) if value.kind() == Kind::Object => KVL_KIND_OBJECT,
-        Some(Answer::Value(_)) => KVL_KIND_BYTES,
+        Some(Answer::Value(value)) => match value.kind() {
+            Kind::Bytes => KVL_KIND_BYTES,
+            Kind::Object => KVL_KIND_OBJECT,
+        },
         None => 0,
     })
 }

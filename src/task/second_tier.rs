@@ -26,7 +26,7 @@ use super::queue::Search;
 use super::slab::IdSlab;
 use super::{FetchId, FlightId, TierRequestId};
 use crate::base::config::SecondTierSettings;
-use crate::base::{Answer, Key, Moment, PackedKeys};
+use crate::base::{Answer, Key, Kind, Moment, PackedKeys};
 use std::collections::{BTreeMap, VecDeque};
 
 mod breaker;
@@ -308,7 +308,10 @@ impl SecondTier {
 
     /// Whether the answer may leave this process.
     pub fn takes(&self, answer: &Answer) -> bool {
-        self.abilities.takes_objects || answer.value().is_none_or(|value| value.as_bytes().is_some())
+        answer.value().is_none_or(|value| match value.kind() {
+            Kind::Bytes => true,
+            Kind::Object => self.abilities.takes_objects,
+        })
     }
 
     /// Ends everything. Returns what is to be dropped once the lock is released.

@@ -12,7 +12,7 @@ use std::fs;
 
 /// The sets, by the beginning of their constants' names. A constant belongs to the set with the longest beginning.
 const SETS: &[&str] =
-    &["BREAKER", "BREAKER_FORCE", "CANCEL", "CAUSE", "COUNT", "ERROR_F", "EVENT", "L2", "L2_F", "L2_TTL", "PUT_F", "SOURCE"];
+    &["BREAKER", "BREAKER_FORCE", "CANCEL", "CAUSE", "COUNT", "ERROR_F", "EVENT", "KIND", "L2", "L2_F", "L2_TTL", "PUT_F", "SOURCE"];
 
 /// How a place writes a member.
 #[derive(Clone, Copy)]
@@ -43,6 +43,8 @@ const PLACES: &[Place] = &[
     ("EVENT", &["tests/programs/soak/reader.c"], Constant, &["CANCEL", "DROP", "L2"]),
     ("EVENT", &["tests/programs/scenarios/c/host.c"], Constant, &["PROGRESS", "CANCEL", "REMOVAL", "L2"]),
     ("SOURCE", &["bindings/go/native.go"], Constant, &[]),
+    ("KIND", &["src/ffi/value.rs"], Constant, &[]),
+    ("KIND", &["tests/programs/c/value.c"], Constant, &[]),
     ("COUNT", &["bindings/swift/Sources/KVLight/BatchOutcome.swift"], Constant, &["FROM_L2"]),
     ("CANCEL", &["tests/programs/fuzz/machine.c"], Constant, &[]),
     // The requests for a second tier, and what a second tier can do.
