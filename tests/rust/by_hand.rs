@@ -150,6 +150,27 @@ const NOT_IN_SWIFT: &[&str] = &[
     "urgency",
 ];
 
+/// The settings that the fuzzer does not choose, by their names' beginnings.
+const NOT_IN_FUZZER: &[&str] = &[
+    "cache.timer",
+    "cache.hash",
+    "cache.error_capacity",
+    "removals.",
+    "tasks.limit",
+    "tasks.min_running",
+    "tasks.stack_bytes",
+    "queue.ageing_ms",
+    "rate.",
+    "breaker.",
+    "hedge.",
+    "provider.",
+    "refresh.",
+    "stale.",
+    "l2.",
+    "load.",
+    "urgency",
+];
+
 fn text_of(path: &str) -> String {
     fs::read_to_string(here().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
@@ -252,8 +273,64 @@ fn every_cause_of_removal_has_its_two_statistics() {
     }
 }
 
+/// The statuses with which loads end are numbered from -300 on. Others have a default in these places.
 #[test]
-fn swift_has_every_setting_that_it_does_not_leave_out() {
+fn every_status_with_which_loads_end_is_told_apart() {
+    let api = Api::read();
+    let places: &[&[&str]] = &[
+        &["src/typed/error.rs"],
+        &["bindings/go/native.go"],
+        &["bindings/python/src/kvlight/_errors.py"],
+        &["bindings/swift/Sources/KVLight/KVLightError.swift", "bindings/swift/Sources/KVLight/Core/Failure.swift"],
+        &["tests/programs/soak/ticket.c"],
+        &["docs/CONCEPTS.md"],
+    ];
+    for status in api.statuses().filter(|status| (-399..=-300).contains(&status.number("value"))) {
+        for files in places {
+            assert!(
+                files.iter().any(|path| names(&text_of(path), status.name())),
+                "{}: there is no KVL_{}",
+                files.join(", "),
+                status.name()
+            );
+        }
+    }
+}
+
+/// They compare the sum with the number of misses.
+#[test]
+fn every_fate_of_a_miss_is_summed_where_misses_are_checked() {
+    let api = Api::read();
+    for name in api.statistics().map(|row| row.name()).filter(|name| name.starts_with("misses_")) {
+        for path in ["tests/programs/soak/entry.c", "tests/programs/fuzz/stats.c"] {
+            assert!(names(&text_of(path), name), "{path}: the sum of the misses lacks {name}");
+        }
+    }
+}
+
+#[test]
+fn every_eviction_policy_is_where_policies_are_chosen_or_explained() {
+    let api = Api::read();
+    let setting = api.settings().find(|setting| setting.name() == "cache.policy").expect("the setting exists");
+    let (default, words) = (setting.text("default"), setting.words("words"));
+    let places = [
+        ("tests/programs/soak/entry.c", Some(default)),
+        ("bench/driver/store.c", None),
+        ("README.md", None),
+        ("docs/CONCEPTS.md", None),
+        ("docs/TUNING.md", None),
+    ];
+    for (path, left_out) in places {
+        // In prose the word `s3fifo` is S3-FIFO.
+        let text = text_of(path).to_lowercase().replace("s3-fifo", "s3fifo");
+        for word in words.iter().filter(|word| Some(**word) != left_out) {
+            assert!(names(&text, word), "{path}: there is no policy {word}");
+        }
+    }
+}
+
+#[test]
+fn swift_has_every_setting_and_word_that_it_does_not_leave_out() {
     let mut text = String::new();
     for file in fs::read_dir(here().join("bindings/swift/Sources/KVLight")).expect("the folder can be listed") {
         let path = file.expect("the folder can be listed").path();
@@ -265,15 +342,26 @@ fn swift_has_every_setting_that_it_does_not_leave_out() {
     for setting in api.settings() {
         let (is_there, is_left_out) = (text.contains(&format!("\"{}\"", setting.name())), NOT_IN_SWIFT.contains(&setting.name()));
         assert!(is_there != is_left_out, "{}: in a type of Swift {is_there}, left out {is_left_out}", setting.name());
+        if setting.text("type") == "word" && !is_left_out {
+            for word in setting.words("words") {
+                let mut cases = text.lines().map(str::trim).filter(|line| line.starts_with("case "));
+                let is_there = text.contains(&format!("\"{word}\"")) || cases.any(|line| names(line, &camel_case(word)));
+                assert!(is_there, "the types of Swift for {} lack {word}", setting.name());
+            }
+        }
     }
     assert!(NOT_IN_SWIFT.iter().all(|name| api.settings().any(|setting| setting.name() == *name)), "what is left out exists");
 }
 
-/// The fuzzer chooses from the words of a setting: if it states one at all, from each but the default.
+/// Of the words of a setting it states each but the default.
 #[test]
-fn the_fuzzer_knows_every_word_of_the_settings_that_it_states() {
+fn the_fuzzer_chooses_every_setting_that_it_does_not_leave_out_and_every_word() {
     let (api, machine) = (Api::read(), text_of("tests/programs/fuzz/machine.c"));
     let quoted = |text: &str| machine.contains(&format!("\"{text}\""));
+    for setting in api.settings() {
+        let is_left_out = NOT_IN_FUZZER.iter().any(|start| setting.name().starts_with(start));
+        assert!(quoted(setting.name()) != is_left_out, "tests/programs/fuzz/machine.c: {}, left out: {is_left_out}", setting.name());
+    }
     for setting in api.settings().filter(|setting| setting.text("type") == "word" && quoted(setting.name())) {
         for word in setting.words("words").into_iter().filter(|word| *word != setting.text("default")) {
             assert!(quoted(word), "tests/programs/fuzz/machine.c chooses {} from words without {word}", setting.name());
