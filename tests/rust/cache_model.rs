@@ -437,7 +437,7 @@ fn any_op(many: bool) -> impl Strategy<Value = Op> {
         Op::Put { key, null, cost, ttl, keep_ttl, when, priority, naming, labels }
     });
     let touch = (keys.clone(), any_ttl().prop_filter("a touch with TTL 0 is refused", |ttl| *ttl != Some(Ttl::DoNotStore)));
-    // For the same reason the store must not be emptied often.
+    // To reach many levels, the store must not be emptied often either.
     let often = |weight| if many { weight * 50 } else { weight };
     prop_oneof![
         often(40) => put,

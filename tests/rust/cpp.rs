@@ -123,7 +123,7 @@ fn check(name: &str) {
         let said = must(&mut on_library(&program));
         assert!(said.trim_end().ends_with(" checks, 0 failed"), "only the number of checks is printed: {said}");
         if (compiler, standard) == ("g++", "c++17") {
-            // Not "possible": an engine that was disposed of may still be ending when the program exits.
+            // The kind "possible" is no error: an engine that was disposed of may still be ending when the program exits.
             let mut valgrind = Command::new("valgrind");
             valgrind.args(["-q", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect", "--error-exitcode=9"]);
             valgrind.args(["--fair-sched=yes"]).arg(&program);

@@ -533,7 +533,7 @@ fn f12_fault12_a_misbehaving_provider_does_not_raise_the_running_limit() {
         })
         .answered_by(move |ticket| {
             highest.fetch_max(running.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-            // It answers twice and finishes twice; keys that end in 3 fail.
+            // The provider answers twice and finishes twice; keys that end in 3 fail.
             let fails = ticket.keys()[0].ends_with(b"3");
             for _ in 0..2 {
                 if fails {

@@ -93,7 +93,7 @@ impl NestedCaller {
             begun.push(callback);
         }
         everything(&core);
-        // Not earlier: an assertion that fails in a callback is a panic that is caught there.
+        // The callback counts as done only now: if an assertion fails above, the library catches that panic, and nothing else shows it.
         self.done.lock().expect("no panic").push(callback);
     }
 }

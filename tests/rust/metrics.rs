@@ -248,7 +248,7 @@ fn r07_r14_an_outage_is_counted_and_shown() {
     let stats = metrics.stats_when(|stats| stats["breaker"]["state"] == json!(1) && stats["stale"]["error"].as_u64() > Some(0));
     assert!(stats["breaker"]["opened"].as_u64() > Some(0), "{stats}");
     if let Some(browser) = &mut browser {
-        // It is half open for a moment from time to time.
+        // The page is asked until it says so: from time to time the breaker is half open for a moment.
         assert_eq!(browser.value(&breaker_is("circuit breaker open")), json!("circuit breaker open"));
         assert_eq!(browser.value("document.getElementById('breaker').className"), json!("trouble"));
         assert_eq!(browser.value("document.getElementById('outage').textContent"), json!("the provider is down"));

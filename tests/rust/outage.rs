@@ -14,7 +14,7 @@ fn r02_r13_in_a_short_outage_no_fetch_of_a_key_once_seen_fails() {
     gcc.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O2", "-I"]).arg(here.join("include"));
     gcc.arg(here.join("examples/c/outage.c")).arg("-o").arg(&program).arg("-L").arg(&folder).args(["-lkvlight", "-lpthread"]);
     library::run(&mut gcc).unwrap_or_else(|error| panic!("{error}"));
-    // It exits with 1 if a fetch failed.
+    // The program exits with 1 if a fetch of the resilient cache failed.
     let printed =
         library::run(Command::new(&program).arg("2000").env("LD_LIBRARY_PATH", &folder)).unwrap_or_else(|error| panic!("{error}"));
     assert!(printed.contains("resilient: 0 of its fetches failed"), "{printed}");

@@ -253,7 +253,7 @@ struct Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // They hold the engine, and with it the channels of the helper threads.
+        // Requests that are never answered hold the engine, and with it the channels of the helper threads.
         let never = std::mem::take(&mut *self.provider.never.lock().expect("no panic"));
         drop(never);
     }

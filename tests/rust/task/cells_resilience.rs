@@ -204,7 +204,7 @@ fn soft() -> (Harness, super::harness::Waiter) {
 #[test]
 fn r04_cell_soft_timeout_on_overtaken_serves_the_fallback_and_the_load_goes_on_without_storing() {
     let (mut harness, waiter) = soft();
-    // Its value stays as a fallback.
+    // The entry of the key expires, and stays as a fallback.
     harness.expire("k");
     harness.advance(50);
     assert_eq!((waiter.outcome(), harness.table.gauges().in_flight), (stale("old", None), 1));

@@ -54,7 +54,7 @@ impl Scene {
             settings.fetch.retry.fixed = ms(100);
             settings.fetch.retry.count = Some(0);
         });
-        // It has its own retry policy, so that the earlier attempt leaves no flight.
+        // This fetch is not retried, so that its attempt leaves no flight behind when it times out.
         let late = has_late.then(|| {
             harness.fetch("k");
             harness.advance(1_000);

@@ -318,7 +318,7 @@ fn t01_reads_that_have_timed_out_do_not_hold_up_later_keys() {
     harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     let looked = harness.fetch("d");
     assert_eq!(harness.tier.len(), 3);
-    // As long as a read can still time out, keys wait for it.
+    // While a read that has not timed out is in progress, further keys wait.
     let waits = harness.fetch("e");
     assert_eq!((harness.tier.len(), harness.handed().concat().len()), (3, 3));
     harness.advance(50);

@@ -73,7 +73,7 @@ fn t07_removals_and_clears_have_a_time_limit_too() {
     harness.advance(1_000);
     assert_eq!(kinds(&harness), [Remove, Clear]);
     harness.advance(5_000);
-    // Both are with the host, which is the maximum.
+    // Two requests are with the host, which is the maximum: no third one is handed out.
     harness.advance(100_000);
     assert_eq!((harness.tier.len(), harness.table.tier_gauges().0), (2, 1));
     assert_eq!(finish(&mut harness, 0), Status::LATE);

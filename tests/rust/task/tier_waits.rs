@@ -145,7 +145,7 @@ fn t10_f08_a_write_ends_the_wait() {
     assert_eq!(put.outcome(), value("written"));
     harness.remove("removed");
     harness.advance(5);
-    // Its removal is not finished, so the second tier may have the older entry.
+    // The removal of this key is not finished, so the second tier may still have the older entry, and the key is loaded at once.
     harness.answer(0, "removed", "new");
     assert_eq!(removed.outcome(), value("new"));
 }
