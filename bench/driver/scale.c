@@ -205,7 +205,7 @@ static void notify(uint64_t key, struct process *source)
         }
 }
 
-/* Ends the process's lease of a key, since the answer of its load is not stored any more. */
+/* Ends the process's lease of a key, since the answer of its load will not be stored. */
 static void give_back(struct process *process, uint64_t key)
 {
     struct cell *cell = cell_of(key);
@@ -274,7 +274,7 @@ static void look_up(struct event *event_, int claims)
             kvl_l2_request_hit(request, i, cell->entry, cell->len, KVL_TTL_NEVER, (const uint8_t *)&cell->token, sizeof cell->token);
         } else if (!has_leases) {
             kvl_l2_request_miss(request, i, (const uint8_t *)&cell->token, sizeof cell->token);
-        } else if (is_lease && !kvl_l2_request_steals(request, i)) {
+        } else if (is_lease && cell->holder != event_->process && !kvl_l2_request_steals(request, i)) {
             seen.leased++;
             kvl_l2_request_leased(request, i);
         } else if (!claims) {
@@ -282,8 +282,11 @@ static void look_up(struct event *event_, int claims)
             left++;
         } else {
             *cell = (struct cell){ .key = cell->key, .token = ++tokens, .epoch = epoch, .lease_until = now_ms + LEASE_MS, .holder = event_->process };
-            event_->process->leased[event_->process->leased_len++ % LEASES] = key_of(&keys[i]);
-            kvl_l2_request_miss(request, i, (const uint8_t *)&cell->token, sizeof cell->token);
+            /* Nobody waits for it any more, or the key has been written since the lookup began. */
+            if (kvl_l2_request_miss(request, i, (const uint8_t *)&cell->token, sizeof cell->token) != KVL_OK)
+                give_back(event_->process, key_of(&keys[i]));
+            else
+                event_->process->leased[event_->process->leased_len++ % LEASES] = key_of(&keys[i]);
         }
     }
     if (left > 0) {
