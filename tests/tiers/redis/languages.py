@@ -16,6 +16,7 @@ from world import World, eventually, kill_all
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 PROGRAMS = os.path.join(TOP, "tests/programs/redis/languages")
+SWIFT = os.path.join(TOP, "bindings/swift/toolchain")
 ENTRY = b"p:1:k:"
 FOLDER = os.path.abspath(sys.argv[1])
 
@@ -56,11 +57,16 @@ def lua():
     return ["luajit", os.path.join(PROGRAMS, "lua.lua")], {"LUA_PATH": os.path.join(TOP, "bindings/lua/?.lua")}
 
 
-def go():
-    into = built("go")
+def pkg_config(into):
+    """Makes pkg-config find the library by a file in a folder."""
     libraries, include = os.environ["KVL_LIB_DIR"], os.environ["KVL_INCLUDE_DIR"]
     with open(os.path.join(into, "kvlight.pc"), "w") as file:
         file.write(f"Name: kvlight\nDescription: a loading cache\nVersion: 0\nCflags: -I{include}\nLibs: -L{libraries} -lkvlight\n")
+
+
+def go():
+    into = built("go")
+    pkg_config(into)
     program = os.path.join(into, "program")
     run("go", "build", "-o", program, ".", folder=os.path.join(PROGRAMS, "go"), PKG_CONFIG_PATH=into, GOFLAGS="-mod=mod", GOPROXY="off")
     return [program], {}
@@ -91,6 +97,18 @@ def cpp():
     return [program], {}
 
 
+def swift():
+    into = built("swift")
+    pkg_config(into)
+    run(SWIFT, "swift", "build", "--package-path", os.path.join(PROGRAMS, "swift"), "--scratch-path", into, PKG_CONFIG_PATH=into)
+    return [SWIFT, os.path.join(into, "debug/worker")], {}
+
+
+def has(tool):
+    """Whether a tool is there. Swift's may be in a tree of its own, which is set up for that."""
+    return shutil.which(tool) is not None or tool == "swift" and subprocess.run([SWIFT, "--where"], stdout=subprocess.DEVNULL).returncode == 0
+
+
 # What must be on the path, and what builds the package and returns the command and its environment.
 LANGUAGES = {
     "python": ("python3", python),
@@ -102,13 +120,14 @@ LANGUAGES = {
     "java": ("javac", java),
     "csharp": ("mcs", csharp),
     "cpp": ("g++", cpp),
+    "swift": ("swift", swift),
 }
 
 # They are linked with the library, so the system says that it is missing.
 LINKED = {"cpp"}
 
 # Their programs have the command `leave`.
-ENDING = {"cpp"}
+ENDING = {"cpp", "swift"}
 
 
 def shares(world, command, environment):
@@ -162,10 +181,15 @@ def needs(world, command, environment):
 def ends_whole(world, command, environment):
     """The end of an engine ends its connection, and the process goes on."""
     worker = world.worker(world.server().url(), command=command, environment=environment)
-    eventually("it has a thread and sockets", lambda: len(worker.threads()) == 1 and len(worker.sockets()) >= 3)
+
+    def sockets():
+        # What a language polls with for itself stays.
+        return [link for link in worker.sockets() if link.startswith("socket:")]
+
+    eventually("it has a thread and sockets", lambda: len(worker.threads()) == 1 and len(sockets()) >= 2)
     assert worker.do("leave") == 0
     # The kernel removes a thread a little after others have seen its end.
-    eventually("thread and sockets have left", lambda: worker.threads() == [] and worker.sockets() == [])
+    eventually("thread and sockets have left", lambda: worker.threads() == [] and sockets() == [])
 
 
 def ends_without_close(world, command, environment):
@@ -182,7 +206,7 @@ def main():
     passed = failed = 0
     for name in sys.argv[2:] or LANGUAGES:
         tool, build = LANGUAGES[name]
-        if shutil.which(tool) is None:
+        if not has(tool):
             print(f"NOT RUN: {name}: {tool} is missing", flush=True)
             failed += os.environ.get("CI") == "true"
             continue

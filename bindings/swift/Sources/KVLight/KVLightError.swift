@@ -103,3 +103,12 @@ public struct RetryLater: Error {
         self.after = after
     }
 }
+
+/// Why a server cannot be shared, and how to fix that: its URL is wrong, or libkvlight_redis cannot be loaded.
+public struct SharingError: Error, LocalizedError, CustomStringConvertible {
+    public let description: String
+    /// With which an engine refuses calls for this reason.
+    let status: kvl_status_t
+
+    public var errorDescription: String? { description }
+}

@@ -75,7 +75,7 @@ extension KVLightTasks {
             self.retry = retry
         }
 
-        func write(to config: borrowing ConfigHandle, reported: ReportedCache, spellings: Spellings<K>) {
+        func write(to config: borrowing ConfigHandle, reported: ReportedCache, spellings: Spellings<K>, server: RedisTier?) {
             cache.write(to: config, reported: reported, spellings: spellings)
             let maximum = min(max(maximumRunningRequests, 1), 65_536)
             config.set("tasks.max_running", maximum)
@@ -100,7 +100,7 @@ extension KVLightTasks {
             circuitBreaker?.write(to: config)
             rateLimit?.write(to: config)
             hedging?.write(to: config)
-            sharing?.write(to: config, pricing: cache.pricing)
+            sharing?.write(to: config, pricing: cache.pricing, server: server)
         }
     }
 }

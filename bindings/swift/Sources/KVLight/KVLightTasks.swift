@@ -43,10 +43,11 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         let reported = ReportedCache()
         let spellings = Spellings<K>()
         let context = RequestContext<K, Element>(pricing: config.cache.pricing, spellings: spellings)
-        config.write(to: settings, reported: reported, spellings: spellings)
+        let connection = config.sharing?.connection()
+        config.write(to: settings, reported: reported, spellings: spellings, server: try? connection?.get())
         let provide = config.provider.answer
         settings.setProvider { request in provide(RequestHandle(retaining: request), context) }
-        engine = EngineHandle(settings)
+        engine = EngineHandle(settings, connection: connection)
         let store = CacheHandle(of: engine)
         reported.raw = store.raw
         cache = MemoryCache(handle: store, pricing: config.cache.pricing, spellings: spellings)
@@ -114,6 +115,10 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         guard status == KVL_OK || status == KVL_ERR_TIMEOUT else { throw thrown(status) }
         return status == KVL_OK
     }
+
+    /// The state of the connection to the server of a ``Sharing/init(l2URL:encode:decode:failed:)``, as JSON: whether it is connected, and if not, what
+    /// is wrong and how to fix it; the members of `kvl_redis_state`. `nil`: there is no such server.
+    public func secondTierState() throws -> String? { try engine.server?.state() }
 
     // MARK: The circuit breaker
 

@@ -75,7 +75,12 @@ extension SecondTier {
 
 /// A second tier, and how elements are stored in it.
 public struct Sharing<Element: Sendable>: Sendable {
-    public var tier: any SecondTier
+    private enum Store {
+        case tier(any SecondTier)
+        case server(url: String)
+    }
+
+    private let store: Store
     /// Returns the bytes of an element. An element for which it throws stays in this process.
     public var encode: @Sendable (Element) throws -> [UInt8]
     /// Returns the element that has the bytes. An entry for which it throws counts as not found.
@@ -97,13 +102,37 @@ public struct Sharing<Element: Sendable>: Sendable {
         through tier: any SecondTier, encode: @escaping @Sendable (Element) throws -> [UInt8],
         decode: @escaping @Sendable ([UInt8]) throws -> Element, failed: @escaping @Sendable (any Error) -> Void = { _ in }
     ) {
-        self.tier = tier
+        store = .tier(tier)
         self.encode = encode
         self.decode = decode
         self.failed = failed
     }
 
-    func write(to config: borrowing ConfigHandle, pricing: Pricing<Element>) {
+    /// Shares through a Redis or Valkey server, such as `redis://user:password@cache.example.org:6379/0?prefix=shop`; kvlight_redis.h lists the options
+    /// of its URL. Each engine has a connection of its own, which ends with it: what other processes write is invalidated in it. A failure of the
+    /// server is reported by ``KVLightTasks/secondTierState()`` alone.
+    ///
+    /// It needs libkvlight_redis, which is loaded from where `KVL_REDIS_LIBRARY` says or else from the system's libraries. Throws a ``SharingError``
+    /// if it cannot be loaded, or if the URL is wrong.
+    public init(
+        l2URL: String, encode: @escaping @Sendable (Element) throws -> [UInt8],
+        decode: @escaping @Sendable ([UInt8]) throws -> Element, failed: @escaping @Sendable (any Error) -> Void = { _ in }
+    ) throws {
+        // Ended at once: an engine cannot throw when it is created, and this can.
+        _ = try RedisTier(l2URL)
+        store = .server(url: l2URL)
+        self.encode = encode
+        self.decode = decode
+        self.failed = failed
+    }
+
+    /// The connection of an engine, if the second tier is a server.
+    func connection() -> Result<RedisTier, SharingError>? {
+        guard case .server(let url) = store else { return nil }
+        return Result { () throws(SharingError) in try RedisTier(url) }
+    }
+
+    func write(to config: borrowing ConfigHandle, pricing: Pricing<Element>, server: RedisTier?) {
         let longest = Int64(UInt32.max)
         config.set("l2.timeout_ms", timeout.timeoutMilliseconds)
         config.set("l2.write_timeout_ms", min(writeTimeout.milliseconds(atLeast: 1), longest))
@@ -111,22 +140,38 @@ public struct Sharing<Element: Sendable>: Sendable {
         config.set("l2.wait_ms", min(waitForOthers.milliseconds(), longest))
         config.set("l2.ttl_ms", timeToLive.timeoutMilliseconds)
         config.set("l2.local_ttl_ms", localTimeToLive.timeoutMilliseconds)
-        let abilities =
-            KVL_L2_F_OBJECTS | (tier.isConditional ? KVL_L2_F_CONDITIONAL : 0) | (tier.grantsLeases ? KVL_L2_F_LEASES : 0)
-        config.setSecondTier(abilities) { [self] request in
-            let request = TierRequestHandle(retaining: request)
-            Task { await serve(request, pricing) }
+        if case .tier(let tier) = store {
+            let abilities =
+                KVL_L2_F_OBJECTS | (tier.isConditional ? KVL_L2_F_CONDITIONAL : 0) | (tier.grantsLeases ? KVL_L2_F_LEASES : 0)
+            config.setSecondTier(abilities) { [self] request in
+                let request = TierRequestHandle(retaining: request)
+                Task { await serve(request, from: tier, pricing) }
+            }
+        } else if let server {
+            // On the library's thread, which may wait for the server.
+            config.setSecondTier(KVL_L2_F_OBJECTS | KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES) { [self] request in
+                serve(TierRequestHandle(retaining: request), from: server, pricing)
+            }
         }
     }
 
+    /// Serves a request from a server. Its failures are misses, or are written again, and are not reported.
+    private func serve(_ request: TierRequestHandle, from server: RedisTier, _ pricing: Pricing<Element>) {
+        if request.kind == KVL_L2_FILL || request.kind == KVL_L2_WRITE {
+            for i in request.keys.indices { statePayload(request, i) }
+        }
+        // A look fails with the finish, and the rest with the release of an unfinished request.
+        if request.carryOut(by: server, makeElement: { madeValue($0, pricing) }) || request.kind == KVL_L2_READ { request.finish() }
+    }
+
     /// Serves a request. However that ends, the request does.
-    private func serve(_ request: TierRequestHandle, _ pricing: Pricing<Element>) async {
+    private func serve(_ request: TierRequestHandle, from tier: any SecondTier, _ pricing: Pricing<Element>) async {
         do {
             switch request.kind {
             case KVL_L2_READ:
                 try answer(request, try await tier.read(request.keys), pricing)
             case KVL_L2_FILL, KVL_L2_WRITE:
-                try await store(request)
+                try await store(request, in: tier)
             case KVL_L2_REMOVE:
                 try await tier.remove(request.keys.map(\.key))
             case KVL_L2_CLEAR:
@@ -147,15 +192,7 @@ public struct Sharing<Element: Sendable>: Sendable {
         for (i, one) in found.enumerated() {
             switch one {
             case .entry(let data, let left, let token):
-                request.hit(i, data, left.milliseconds, token) { payload in
-                    do {
-                        let element = try decode(payload)
-                        return makeValue(element, cost: pricing(element))
-                    } catch {
-                        failed(error)
-                        return nil
-                    }
-                }
+                request.hit(i, data, left.milliseconds, token) { madeValue($0, pricing) }
             case .nothing(let token): request.miss(i, token)
             case .leased: request.leased(i)
             case .failed: request.fail(i)
@@ -163,19 +200,37 @@ public struct Sharing<Element: Sendable>: Sendable {
         }
     }
 
-    private func store(_ request: TierRequestHandle) async throws {
+    /// Makes an owned value of the bytes of an element; `nil`: they are not those of one.
+    private func madeValue(_ payload: [UInt8], _ pricing: Pricing<Element>) -> OpaquePointer? {
+        do {
+            let element = try decode(payload)
+            return makeValue(element, cost: pricing(element))
+        } catch {
+            failed(error)
+            return nil
+        }
+    }
+
+    /// States the bytes of an element that is to be stored, or refuses it. Returns whether it has some.
+    @discardableResult
+    private func statePayload(_ request: TierRequestHandle, _ i: Int) -> Bool {
+        do {
+            try request.statePayload(i) { value in try encode(element(of: value)) }
+            return true
+        } catch {
+            failed(error)
+            request.refuse(i)
+            return false
+        }
+    }
+
+    private func store(_ request: TierRequestHandle, in tier: any SecondTier) async throws {
         var places: [Int] = []
         var entries: [TierEntry] = []
-        for i in request.keys.indices {
-            do {
-                try request.statePayload(i) { value in try encode(element(of: value)) }
-                guard let entry = request.entry(i) else { continue }
-                places.append(i)
-                entries.append(entry)
-            } catch {
-                failed(error)
-                request.refuse(i)
-            }
+        for i in request.keys.indices where statePayload(request, i) {
+            guard let entry = request.entry(i) else { continue }
+            places.append(i)
+            entries.append(entry)
         }
         if entries.isEmpty { return }
         if request.kind == KVL_L2_WRITE { return try await tier.write(entries) }

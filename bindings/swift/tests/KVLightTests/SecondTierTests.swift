@@ -163,4 +163,15 @@ final class MemoryTier: SecondTier, @unchecked Sendable {
         #expect(engineThatEnds == nil)
         #expect(await eventually { live.current == 0 })
     }
+
+    @Test func t18_aServerWithoutItsLibraryIsRefusedWithTheRemedy() {
+        let nowhere = "/nowhere/libkvlight_redis.so"
+        do {
+            _ = try RedisTier("redis://:secret@localhost/?prefix=p", paths: [nowhere])
+            Issue.record("there is no such library")
+        } catch {
+            for part in [nowhere, "make redis", "KVL_REDIS_LIBRARY"] { #expect(error.description.contains(part)) }
+            #expect(!error.description.contains("secret"))
+        }
+    }
 }

@@ -1,6 +1,7 @@
 // An engine of the library, with the immediate result of each call.
 
 import CKVLight
+import Dispatch
 
 @usableFromInline
 package final class EngineHandle: @unchecked Sendable {
@@ -10,7 +11,16 @@ package final class EngineHandle: @unchecked Sendable {
     /// Why there is no engine: the system refused its threads. Every call then fails with this.
     private let refusal: kvl_status_t
 
-    package init(_ config: borrowing ConfigHandle) {
+    /// The connection to the server that is its second tier.
+    let server: RedisTier?
+
+    /// `connection`: the outcome of connecting to a server, if that is to be the second tier.
+    package init(_ config: borrowing ConfigHandle, connection: Result<RedisTier, SharingError>? = nil) {
+        if case .failure(let error) = connection {
+            (raw, refusal, server) = (nil, error.status, nil)
+            return
+        }
+        server = try? connection?.get()
         var made: OpaquePointer?
         var why: OpaquePointer?
         refusal = kvl_tasks_new(config.raw, &made, &why)
@@ -18,10 +28,17 @@ package final class EngineHandle: @unchecked Sendable {
         // Values out of range have been clamped, so it is settings that contradict each other.
         precondition(refusal != KVL_ERR_BAD_VALUE, kvl_error_message(why).map { String(cString: $0) } ?? "the configuration was refused")
         kvl_error_release(why)
+        if let made { server?.attach(made) }
     }
 
     deinit {
-        kvl_tasks_dispose(raw)
+        guard let server else { return kvl_tasks_dispose(raw) }
+        // The connection uses the engine until it is stopped. That waits for its thread, and the last reference may go anywhere, even on that thread.
+        nonisolated(unsafe) let raw = raw
+        DispatchQueue.global().async {
+            server.stop()
+            kvl_tasks_dispose(raw)
+        }
     }
 
     /// Looks a key up in the store, without a load. `nil` means that the key has to be fetched.
@@ -88,12 +105,21 @@ package final class EngineHandle: @unchecked Sendable {
         answered(kvl_tasks_invalidate(raw, nil, 0, KVL_INVALIDATE_F_ALL))
     }
 
-    /// Calls `done` once, when no code of the program is running any longer.
+    /// Calls `done` once, when no code of the program is running any longer, and the connection to a server has ended.
     func close(mode: UInt32, deadline: Int64, done: @escaping @Sendable () -> Void) {
         let call: kvl_closed_fn = { hook in inAutoreleasePool { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
         // The engine stays alive until `done` was called.
-        let status = kvl_tasks_close(raw, mode, deadline, call, retained(Hook { [self] in withExtendedLifetime(self, done) }), releaseObject)
-        if status != KVL_OK { done() }
+        let status = kvl_tasks_close(raw, mode, deadline, call, retained(Hook { [self] in endConnection(then: done) }), releaseObject)
+        if status != KVL_OK { endConnection(then: done) }
+    }
+
+    private func endConnection(then done: @escaping @Sendable () -> Void) {
+        guard let server else { return done() }
+        // Not on the calling thread, which may be the library's.
+        DispatchQueue.global().async {
+            server.stop()
+            done()
+        }
     }
 
     /// Waits until the second tier has everything that was written before.

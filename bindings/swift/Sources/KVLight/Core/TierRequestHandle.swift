@@ -28,6 +28,11 @@ final class TierRequestHandle: @unchecked Sendable {
         kvl_l2_request_finish(raw)
     }
 
+    /// Has a server carry the request out. What it has found is passed to ``hit(_:_:_:_:makeElement:)``. Returns whether the server did.
+    func carryOut(by server: RedisTier, makeElement: ([UInt8]) -> OpaquePointer?) -> Bool {
+        server.serve(raw) { i, data, left, token in hit(i, data, left, token, makeElement: makeElement) }
+    }
+
     func miss(_ i: Int, _ token: [UInt8]) {
         kvl_l2_request_miss(raw, i, token, token.count)
     }
@@ -81,6 +86,7 @@ final class TierRequestHandle: @unchecked Sendable {
     }
 }
 
-private func bytes(_ start: UnsafePointer<UInt8>?, _ count: Int) -> [UInt8] {
+/// A copy of bytes of the library.
+func bytes(_ start: UnsafePointer<UInt8>?, _ count: Int) -> [UInt8] {
     Array(UnsafeBufferPointer(start: start, count: count))
 }

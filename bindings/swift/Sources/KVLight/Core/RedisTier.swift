@@ -1,0 +1,124 @@
+// A server that processes share: libkvlight_redis, which is loaded when it is asked for.
+
+import CKVLight
+import Foundation
+
+/// The connection of one engine to a server. It carries requests out by itself.
+package final class RedisTier: @unchecked Sendable {
+    // The library allows calls from any thread.
+    private let functions: RedisFunctions
+    private let raw: OpaquePointer?
+
+    /// Connects, in the background.
+    package init(_ url: String, paths: [String] = RedisTier.paths) throws(SharingError) {
+        functions = try RedisTier.loaded(paths)
+        var (made, why): (OpaquePointer?, OpaquePointer?)
+        // The library's own copy of kvlight is the one of this program: both have loaded it by the same name.
+        let status = functions.open(url, nil, &made, &why)
+        raw = made
+        if status != KVL_OK {
+            defer { kvl_error_release(why) }
+            throw SharingError(description: String(cString: kvl_error_message(why) ?? kvl_status_message(status)), status: status)
+        }
+    }
+
+    deinit {
+        if raw != nil { functions.free(raw) }
+    }
+
+    /// Where the library may be: at the path in `KVL_REDIS_LIBRARY`; without it, on the system's library path.
+    package static var paths: [String] {
+        if let path = ProcessInfo.processInfo.environment["KVL_REDIS_LIBRARY"], !path.isEmpty { return [path] }
+        #if canImport(Darwin)
+        return ["libkvlight_redis.dylib"]
+        #else
+        return ["libkvlight_redis.so.\(KVL_VERSION_NUMBER / 1_000_000).\(KVL_VERSION_NUMBER / 1000 % 1000)"]
+        #endif
+    }
+
+    private static func loaded(_ paths: [String]) throws(SharingError) -> RedisFunctions {
+        var tried: [String] = []
+        for path in paths {
+            if let library = dlopen(path, RTLD_NOW | RTLD_LOCAL), let functions = RedisFunctions(library) { return functions }
+            tried.append("\(path) (\(dlerror().map { String(cString: $0) } ?? "it lacks a function"))")
+        }
+        let sentence =
+            "kvlight: l2URL needs libkvlight_redis, which cannot be loaded: tried \(tried.joined(separator: ", ")). Build it by `make redis` in "
+            + "kvlight's sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path."
+        throw SharingError(description: sentence, status: KVL_ERR_UNSUPPORTED)
+    }
+
+    /// Invalidates in the engine what other processes write, until the stop.
+    func attach(_ engine: OpaquePointer) {
+        _ = functions.attach(raw, engine)
+    }
+
+    /// Ends the connection, and waits for its thread. Afterwards no engine is used. Not for callbacks of the library.
+    func stop() {
+        functions.stop(raw)
+    }
+
+    /// Has the server carry a request out, and waits for that. Calls `hit` for each element that was found, with its index, its entry, what is left
+    /// of its time to live, and its token. Returns whether the server did.
+    func serve(_ request: OpaquePointer, hit: (Int, [UInt8], Int64, [UInt8]) -> Void) -> Bool {
+        var found: UnsafeMutableRawPointer?
+        var count = 0
+        guard functions.serve(raw, request, &found, &count) == KVL_OK else { return false }
+        defer { functions.freeFound(found, count) }
+        for one in UnsafeBufferPointer(start: found?.bindMemory(to: FoundEntry.self, capacity: count), count: count) {
+            hit(one.index, bytes(one.data, one.count), one.left, bytes(one.token, one.tokenCount))
+        }
+        return true
+    }
+
+    /// The members of `kvl_redis_state`, as JSON.
+    func state() throws -> String {
+        var text: OpaquePointer?
+        let status = functions.state(raw, &text)
+        guard status == KVL_OK else { throw thrown(status) }
+        return takeText(text)
+    }
+}
+
+/// A `kvl_redis_found_t`.
+private struct FoundEntry {
+    let index: Int
+    let data: UnsafePointer<UInt8>?
+    let count: Int
+    let left: Int64
+    let token: UnsafePointer<UInt8>?
+    let tokenCount: Int
+}
+
+/// The functions of kvlight_redis.h. The library that has them is never unloaded.
+private struct RedisFunctions {
+    typealias Out = UnsafeMutablePointer<OpaquePointer?>
+    typealias Open = @convention(c) (UnsafePointer<CChar>, UnsafeRawPointer?, Out, Out) -> kvl_status_t
+    typealias Serve =
+        @convention(c) (OpaquePointer?, OpaquePointer, UnsafeMutablePointer<UnsafeMutableRawPointer?>, UnsafeMutablePointer<Int>) -> kvl_status_t
+    typealias FreeFound = @convention(c) (UnsafeMutableRawPointer?, Int) -> Void
+    typealias Attach = @convention(c) (OpaquePointer?, OpaquePointer) -> kvl_status_t
+    typealias State = @convention(c) (OpaquePointer?, Out) -> kvl_status_t
+    typealias End = @convention(c) (OpaquePointer?) -> Void
+
+    let open: Open
+    let serve: Serve
+    let freeFound: FreeFound
+    let attach: Attach
+    let state: State
+    let stop: End
+    let free: End
+
+    /// `nil`: the library lacks one.
+    init?(_ library: UnsafeMutableRawPointer) {
+        func function<F>(_ name: String, as type: F.Type) -> F? {
+            dlsym(library, "kvl_redis_\(name)").map { unsafeBitCast($0, to: type) }
+        }
+        guard let open = function("open", as: Open.self), let serve = function("serve", as: Serve.self),
+            let freeFound = function("found_free", as: FreeFound.self), let attach = function("attach", as: Attach.self),
+            let state = function("state", as: State.self), let stop = function("stop", as: End.self), let free = function("free", as: End.self)
+        else { return nil }
+        (self.open, self.serve, self.freeFound, self.attach) = (open, serve, freeFound, attach)
+        (self.state, self.stop, self.free) = (state, stop, free)
+    }
+}
