@@ -14,7 +14,11 @@
 #include "kvlight.hpp"
 #include "kvlight_redis.h"
 
+#include <functional>
+
 /* As in kvlight.hpp. */
+#pragma push_macro("end")
+#undef end
 #pragma push_macro("error")
 #undef error
 #pragma push_macro("move")
@@ -25,30 +29,49 @@ namespace kvl {
 inline namespace KVL_MODE {
 
 /* A server that processes share, by its URL, whose options kvlight_redis.h lists. A wrong URL fails the creation of the engine, with a sentence that says
-   how to fix it. Bytes are shared; objects stay in their process.
+   how to fix it.
    Each engine has a connection of its own. It is made in the background, remade whenever it is lost, and ended by the engine's destructor and by join().
    What has not been written by then is lost: tasks::sync_second_tier() waits until it is, and so does tasks::close() with a drain. */
 class redis final : public l2_server {
 public:
+    /* Bytes are shared; objects stay in their process. */
     explicit redis(std::string url) : url_(std::move(url)) {}
+    /* Objects are shared too. `encode(const kvl::value &)` returns the bytes of an object, or an optional of them; `decode(std::string_view)` returns the
+       object that has the bytes, as a provider does. Both are called on threads of the library, several at a time. An object for which `encode` returns
+       nothing or throws stays in its process; bytes for which `decode` does are a miss. */
+    template <class Encode, class Decode> redis(std::string url, Encode encode, Decode decode)
+        : url_(std::move(url)), encode_(std::move(encode)),
+          decode_([decode = std::move(decode)](std::string_view bytes) { return value::of(decode(bytes)); })
+    {
+    }
 
     expected<std::unique_ptr<l2_connection>> connect(kvl_config_t *of) const override
     {
         kvl_redis_t *made = nullptr;
         kvl_error_t *why = nullptr;
-        const kvl::status s = kvl_redis_use(of, url_.c_str(), &made, &why);
+        static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;
+        const kvl::status s = encode_ ? kvl_redis_open(url_.c_str(), &library, &made, &why) : kvl_redis_use(of, url_.c_str(), &made, &why);
         if (s != KVL_OK) {
             kvl::error refused = kvl::error::of(s, why != nullptr ? kvl_error_message(why) : nullptr);
             kvl_error_release(why);
             return refused;
         }
-        return std::unique_ptr<l2_connection>(std::make_unique<connection>(made));
+        std::shared_ptr<kvl_redis_t> opened(made, kvl_redis_free);
+        if (encode_)
+            detail::raise_if_failed(kvl_config_set_l2(of, KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES | KVL_L2_F_OBJECTS, serve,
+                                                      new converter{opened, encode_, decode_}, detail::end<converter>));
+        return std::unique_ptr<l2_connection>(std::make_unique<connection>(std::move(opened)));
     }
 
 private:
+    using encoder = std::function<std::optional<std::string>(const value &)>;
+    using decoder = std::function<value(std::string_view)>;
+
+    /* Requests may still come when the connection has ended, so it is freed with the last of the two. */
     class connection final : public l2_connection {
     public:
-        explicit connection(kvl_redis_t *owned) noexcept : handle_(owned) {}
+        explicit connection(std::shared_ptr<kvl_redis_t> opened) noexcept : handle_(std::move(opened)) {}
+        ~connection() override { kvl_redis_stop(handle_.get()); }
         kvl::status attach(kvl_tasks_t *engine) noexcept override { return kvl_redis_attach(handle_.get(), engine); }
         std::string state() const override
         {
@@ -58,16 +81,86 @@ private:
         }
 
     private:
-        detail::owned<kvl_redis_t, kvl_redis_free> handle_;
+        std::shared_ptr<kvl_redis_t> handle_;
     };
 
+    struct converter {
+        std::shared_ptr<kvl_redis_t> handle;
+        encoder encode;
+        decoder decode;
+
+        /* States the bytes of an object that is to be stored, or refuses it. */
+        void state(kvl_l2_request_t *request, size_t i) const
+        {
+            kvl_value_t *is = nullptr;
+            if (kvl_l2_request_value(request, i, &is) != KVL_VALUE)
+                return;
+            const value object = value::own(is);
+            if (kvl_value_object(object.c_handle()) == nullptr)
+                return;
+            if (const std::optional<std::string> bytes = attempted<std::optional<std::string>>([&] { return encode(object); }))
+                kvl_l2_request_set_payload(request, i, detail::bytes(*bytes), bytes->size());
+            else
+                kvl_l2_request_refused(request, i);
+        }
+        /* Answers a key with an object that was found. */
+        void answer(kvl_l2_request_t *request, const kvl_redis_found_t &found) const
+        {
+            const uint8_t *bytes = nullptr;
+            size_t len = 0;
+            value object;
+            if (kvl_l2_request_payload(request, found.index, found.data, found.len, &bytes, &len) == KVL_OK)
+                object = attempted<value>([&] { return decode(detail::text(bytes, len)); });
+            if (object)
+                kvl_l2_request_hit_object(request, found.index, found.data, found.len, found.ttl_left_ms, found.token, found.token_len,
+                                          object.c_handle());
+            else
+                kvl_l2_request_hit(request, found.index, found.data, 0, found.ttl_left_ms, found.token, found.token_len);
+        }
+    };
+
+    /* What a function of the program returns; nothing if it throws. */
+    template <class Result, class Function> static Result attempted(const Function &convert)
+    {
+#if KVL_EXCEPTIONS
+        try {
+            return convert();
+        } catch (...) {
+            return Result();
+        }
+#else
+        return convert();
+#endif
+    }
+
+    static void serve(void *closure, kvl_l2_request_t *request) noexcept
+    {
+        const auto &by = *static_cast<converter *>(closure);
+        const uint32_t kind = kvl_l2_request_kind(request);
+        if (kind == KVL_L2_FILL || kind == KVL_L2_WRITE)
+            for (size_t i = 0, n = kvl_l2_request_len(request); i < n; i++)
+                by.state(request, i);
+        kvl_redis_found_t *found = nullptr;
+        size_t len = 0;
+        const kvl::status s = kvl_redis_serve(by.handle.get(), request, &found, &len);
+        for (size_t i = 0; i < len; i++)
+            by.answer(request, found[i]);
+        kvl_redis_found_free(found, len);
+        /* What is not finished has failed; a lookup fails by being finished. */
+        if (s == KVL_OK || kind == KVL_L2_READ)
+            kvl_l2_request_finish(request);
+    }
+
     std::string url_;
+    encoder encode_;
+    decoder decode_;
 };
 
 } // inline namespace
 
 } // namespace kvl
 
+#pragma pop_macro("end")
 #pragma pop_macro("error")
 #pragma pop_macro("move")
 

@@ -10,6 +10,20 @@
 
 namespace {
 
+struct row {
+    std::string from;
+};
+
+std::string encoded(const kvl::value &is)
+{
+    return is.get<row>()->from;
+}
+
+std::shared_ptr<row> decoded(std::string_view bytes)
+{
+    return std::make_shared<row>(row{std::string(bytes)});
+}
+
 std::mutex lock;
 std::string answer = "nobody";
 
@@ -27,7 +41,7 @@ const char *name_of(kvl_source_t source)
 void fetch(const kvl::tasks &tasks, const std::string &key)
 {
     for (kvl::result is : tasks.fetch_all_wait({key}).value())
-        std::cout << "done " << key << " " << is.status() << " " << name_of(is.source()) << " " << is.bytes() << std::endl;
+        std::cout << "done " << key << " " << is.status() << " " << name_of(is.source()) << " " << is.get<row>()->from << std::endl;
 }
 
 } // namespace
@@ -38,10 +52,10 @@ int main(int, char **arguments)
         .set("cache.ttl_ms", std::chrono::hours(1))
         .set("timeout_ms", std::chrono::seconds(20))
         .set("l2.timeout_ms", std::chrono::seconds(10))
-        .second_tier(kvl::redis(arguments[1]))
+        .second_tier(kvl::redis(arguments[1], encoded, decoded))
         .load([](std::string_view) {
             std::lock_guard<std::mutex> guard(lock);
-            return answer;
+            return row{answer};
         }));
     if (!made) {
         std::cout << "refused " << made.error().message() << std::endl;
@@ -59,7 +73,7 @@ int main(int, char **arguments)
             std::cout << "state " << tasks->second_tier_state().value() << std::endl;
         else {
             if (command == "put")
-                tasks->cache().put(key, value);
+                tasks->cache().put(key, row{value});
             else if (command == "auto")
                 set_answer(key);
             else if (command == "leave")
