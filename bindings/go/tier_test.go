@@ -22,7 +22,7 @@ type memoryTier struct {
 	tokens int
 	fills  int
 	clears int
-	// In place of the methods, if they are set.
+	// Functions that replace the methods of the same names; nil: not replaced.
 	read  func(ctx context.Context, keys []string) (map[string]kvlight.TierFound, error)
 	fill  func(entries []kvlight.TierEntry) ([]bool, error)
 	write func(entries []kvlight.TierEntry) error

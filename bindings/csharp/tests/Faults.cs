@@ -206,7 +206,7 @@ internal static class Faults
                     }
                     catch (KvlightException)
                     {
-                        // Closed meanwhile.
+                        // The Tasks may have been closed before this call.
                     }
                 });
                 Tap.Check(done.Wait(20000), "it waits for itself");
@@ -221,7 +221,7 @@ internal static class Faults
             using (Tasks<string, int> tasks = new Config<string, int>(Keys.Strings) { FailureHandler = reported.Enqueue }.Load(keys => null))
             {
                 tasks.Put("a", 1);
-                // The number under which the library knows its object is not in the table any more.
+                // Removes the object of the value from the package's table, so that the library has a number without an object.
                 object engine = Hidden(tasks, "Engine"), objects = Hidden(engine, "Objects");
                 objects.GetType().GetMethod("Remove", Any).Invoke(objects, new object[] { 1L });
                 Task each = tasks.FetchEachAsync(new[] { "a" }, result => { });
@@ -235,7 +235,7 @@ internal static class Faults
         });
         tap.Test("f01 callers that block every thread of the pool are answered", () =>
         {
-            // In a process of its own, whose pool is small.
+            // Runs in a separate process, which has a small pool.
             Tap.Equal(Child("crowd", null), "all answered\n", "what it says");
         });
         tap.Test("a drain lets accepted work finish", () =>
@@ -289,11 +289,11 @@ internal static class Faults
         }
         catch (IOException)
         {
-            return false; // It has ended.
+            return false; // The thread has ended.
         }
     });
 
-    // In methods of their own, deep in the stack, so that the conservative collector finds nothing that looks like a reference.
+    // Objects are dropped in methods of their own, deep in the stack, so that the conservative collector finds nothing that looks like a reference.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void DropSome()
     {
@@ -474,7 +474,7 @@ internal static class Faults
         }
         catch (TargetInvocationException e) when (e.InnerException is DllNotFoundException)
         {
-            // There is none in the folder, but it was looked for.
+            // There is no library in that folder; what matters is that it was looked for.
         }
         Console.WriteLine("loaded");
         return 0;

@@ -8,7 +8,7 @@ using System.Threading;
 /// <summary>A runner of tests: each prints a line of TAP; the first tests are the scenarios that every language has, which the ROW line counts.</summary>
 internal sealed class Tap
 {
-    /// <summary>How many of the scenarios every language has: the first ones.</summary>
+    /// <summary>How many scenarios every language has; they come first.</summary>
     private const int Shared = 12;
 
     private readonly List<KeyValuePair<string, Action>> tests = new List<KeyValuePair<string, Action>>();

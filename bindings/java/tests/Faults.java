@@ -258,7 +258,7 @@ final class Faults {
                     String name = Files.readString(task.resolve("comm")).strip();
                     return name.startsWith("kvl-") || name.equals("kvlight pump");
                 } catch (IOException e) {
-                    return false; // It has ended.
+                    return false; // The thread has ended.
                 }
             }).count();
         } catch (IOException e) {

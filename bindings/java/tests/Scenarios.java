@@ -49,7 +49,7 @@ final class Scenarios {
         return Collections.synchronizedList(new ArrayList<>());
     }
 
-    /** A provider that answers nothing. */
+    /** An engine whose provider leaves its requests unanswered, for the test to answer. */
     static Tasks<String, String> held(Config<String, String> config, BlockingQueue<Request<String, String>> requests) {
         return config.provide(requests::add);
     }

@@ -14,7 +14,7 @@ final class Tap {
 
     private record Named(String name, Test test) {}
 
-    /** How many of the scenarios every language has: the first ones. */
+    /** How many scenarios every language has; they come first. */
     private static final int SHARED = 12;
 
     private final List<Named> tests = new ArrayList<>();

@@ -352,7 +352,7 @@ scenario("memory does not grow", function()
   tasks:put("a", "bytes")
   tasks:put("b", {})
   local saved = os.tmpname()
-  -- The number of the frequent calls; the tests of the package set a million.
+  -- How often the frequent operations are repeated; the tests of the built package set a million.
   local calls_set = tonumber(os.getenv "KVL_CALLS")
   local work = {
     gets = times(calls_set or 200000, function() return tasks:get("a"), tasks:get("b"), tasks:get("none") end),
@@ -477,7 +477,7 @@ scenario("f11a a provider sets the pause before a retry", function()
   while calls == 0 do
     tasks:poll(100)
   end
-  -- Far longer than the pause of the settings, and shorter than the requested one.
+  -- 20 ms are far longer than the pause of the settings, and shorter than the requested one.
   equal(tasks:poll(20), 0, "the pause")
   equal(fetch:wait().value, "answer", "the second attempt")
   equal(pcall(kvlight.failure, "later", 0, { retry_after_ms = -1 }), false, "a negative pause")

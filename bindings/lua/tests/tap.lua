@@ -42,10 +42,10 @@ function M.scenario(name, run)
   scenarios[#scenarios + 1] = { name = name, run = run }
 end
 
--- Runs the scenarios, and ends the process. With `row`, also prints that row.
--- How many of the scenarios every language has: the first ones.
+-- How many scenarios every language has; they come first.
 local SHARED = 12
 
+-- Runs the scenarios, and ends the process. With `row`, also prints that row.
 function M.run(row)
   local passed = 0
   local failed = 0

@@ -1,4 +1,5 @@
-// A function of the program that throws affects no other fetch, no other event and no close.
+// Faults of the program: functions that throw, abort or close affect nothing but their own fetches. And caches without a provider, misses, and counts
+// of lookups.
 
 import assert from 'node:assert/strict';
 import { setMaxListeners } from 'node:events';

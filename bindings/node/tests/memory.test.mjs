@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { program } from './support.mjs';
 
-// The tests of the package set a million.
+// How often an operation is repeated; the tests of the built package set a million.
 const CALLS = Number(process.env.KVL_CALLS ?? 200_000);
 // Growth in bytes that allocators may cause by themselves.
 const ALLOWED = 4 << 20;

@@ -291,7 +291,7 @@ const scenarios = {
 
 assert.ok(KvlightError.prototype instanceof Error);
 const names = Object.keys(scenarios);
-/** How many of the scenarios every language has: the first ones. */
+/** How many scenarios every language has; they come first. */
 const SHARED = 12;
 let [passed, failed] = [0, 0];
 console.log(`1..${names.length}`);

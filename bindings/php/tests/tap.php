@@ -50,7 +50,7 @@ function program(string $text): array
     return [$code, implode("\n", $output)];
 }
 
-/** How many of the scenarios every language has: the first ones. */
+/** How many scenarios every language has; they come first. */
 const SHARED = 12;
 
 /** Runs the scenarios, and exits. With `$row`, also prints that row. */

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-# In seconds. Longer where the loops of test_memory.py are.
+# In seconds: longer the more calls the loops of test_memory.py make.
 TIMEOUT = 300 * max(1, int(os.environ.get("KVL_CALLS", "0")) // 200_000)
 
 

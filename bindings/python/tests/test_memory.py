@@ -14,7 +14,7 @@ import kvlight
 import pytest
 from own_process import echo, in_own_process, memory
 
-# The tests of the package set a million.
+# How often an operation is repeated; the tests of the built package set a million.
 CALLS = int(os.environ.get("KVL_CALLS", "200000"))
 ALLOWED = 2 << 20  # growth in bytes that an allocator may cause by itself
 

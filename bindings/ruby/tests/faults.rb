@@ -403,7 +403,7 @@ scenario "memory does not grow" do
   end
   tasks.fetch("a")
   last = 0
-  # The number of the frequent calls; the tests of the package set a million.
+  # How often the frequent operations are repeated; the tests of the built package set a million.
   calls = ENV["KVL_CALLS"]&.to_i
   {
     "gets" => -> { (calls || 200_000).times { tasks.get("a") } },

@@ -3,7 +3,7 @@
 # Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first ones, which every language has, are counted in the row that
 # tests/tiers/hosts/run prints.
 module Tap
-  # How many of the scenarios every language has: the first ones.
+  # How many scenarios every language has; they come first.
   SHARED = 12
   SCENARIOS = [] # rubocop:disable Style/MutableConstant
 
