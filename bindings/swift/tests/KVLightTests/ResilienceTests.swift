@@ -80,7 +80,11 @@ private func scripted(
 
     @Test func r07_theCircuitBreakerCanBeReadAndForced() async throws {
         let table = Locked<[String: Result<String?, any Error>]>(["a": .failure(Broken())])
-        let tasks = scripted(table) { $0.circuitBreaker = CircuitBreaker(.consecutive(1)) }
+        let tasks = scripted(table) {
+            $0.circuitBreaker = CircuitBreaker(.consecutive(1))
+            // So that the breaker stays open, however slowly this runs.
+            $0.cache.clock = ManualClock()
+        }
         #expect(tasks.circuitBreaker == .closed)
         await #expect(throws: Broken.self) { try await tasks.fetch(key: "a") }
         #expect(tasks.circuitBreaker == .open)
