@@ -33,6 +33,7 @@ public protocol KVLightKey: Hashable, Sendable {
 }
 
 extension KVLightKey {
+    @inlinable
     public var isExactKey: Bool { true }
 }
 

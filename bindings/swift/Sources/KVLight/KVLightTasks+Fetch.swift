@@ -79,7 +79,7 @@ extension KVLightTasks {
     public func results(
         for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
     ) async -> [(K, Result<Element?, any Error>)] {
-        switch await gather(keys, options.waiting(timeout)) {
+        switch await gather(PackedKeys(keys), spellings.hold(keys), options.waiting(timeout)) {
         case .success(let results): Self.pairs(keys, results)
         case .failure(let error): keys.map { ($0, .failure(error)) }
         }
@@ -89,7 +89,7 @@ extension KVLightTasks {
     public func outcomes(
         for keys: [K], timeout: Duration? = nil, options: FetchOptions = FetchOptions(), isolation: isolated (any Actor)? = #isolation
     ) async throws -> BatchOutcome<K, Element> {
-        BatchOutcome(keys: keys, results: try await gather(keys, options.waiting(timeout)).get())
+        BatchOutcome(keys: keys, results: try await gather(PackedKeys(keys), spellings.hold(keys), options.waiting(timeout)).get())
     }
 
     // MARK: Implementation
@@ -125,7 +125,7 @@ extension KVLightTasks {
 
     @usableFromInline
     func gather(
-        _ keys: [K], _ options: FetchOptions, isolation: isolated (any Actor)? = #isolation
+        _ keys: PackedKeys, _ spelled: (any AnyObject & Sendable)?, _ options: FetchOptions, isolation: isolated (any Actor)? = #isolation
     ) async -> Result<ResultsHandle, any Error> {
         let handle = FetchHandle(urgency: options.urgency ?? Task.currentPriority)
         return await withTaskCancellationHandler {
@@ -134,11 +134,11 @@ extension KVLightTasks {
             return await withCheckedContinuation { continuation in
                 let receiver = Receiver(
                     of: engine,
-                    keeping: spellings.hold(keys),
+                    keeping: spelled,
                     batch: { continuation.resume(returning: .success(ResultsHandle(retaining: $0))) },
                     progress: settings.deliver.progress(options.progress))
                 let (status, ready) = engine.fetchAll(
-                    PackedKeys(keys), options: OptionsHandle(options), handle: handle, receiver: receiver, atOnce: true)
+                    keys, options: OptionsHandle(options), handle: handle, receiver: receiver, atOnce: true)
                 if let ready {
                     continuation.resume(returning: .success(ready))
                 } else if status != KVL_PENDING {
@@ -158,7 +158,7 @@ extension KVLightTasks {
         try Task.checkCancellation()
         var options = options.waiting(timeout)
         options.batchMode = options.batchMode ?? .allOrNothing
-        let results = try await gather(keys, options).get()
+        let results = try await gather(PackedKeys(keys), spellings.hold(keys), options).get()
         if let error = results.endedEarly { throw error }
         try results.forEach { add(keys[$0.index], try $0.outcome().get()) }
     }

@@ -13,7 +13,7 @@ final class Spellings<K: KVLightKey>: @unchecked Sendable {
     }
 
     /// Keeps spellings as long as it exists.
-    final class Hold {
+    final class Hold: Sendable {
         private let spellings: Spellings
         private let names: [Data]
 
@@ -42,8 +42,13 @@ final class Spellings<K: KVLightKey>: @unchecked Sendable {
     init() {}
 
     /// Keeps the spellings of these keys as long as the result exists; `nil` if none needs to be kept.
+    @inlinable
+    func hold(_ keys: some Sequence<K>) -> (any AnyObject & Sendable)? {
+        keys.allSatisfy(\.isExactKey) ? nil : holdInexact(keys)
+    }
+
     @usableFromInline
-    func hold(_ keys: some Sequence<K>) -> AnyObject? {
+    func holdInexact(_ keys: some Sequence<K>) -> (any AnyObject & Sendable)? {
         Hold(keys, in: self)
     }
 
@@ -61,10 +66,17 @@ final class Spellings<K: KVLightKey>: @unchecked Sendable {
     }
 
     /// The key for these bytes: with the requested spelling if that is kept, otherwise decoded; `nil` if the bytes are not a key.
-    @usableFromInline
+    @inlinable
     func key(of bytes: UnsafeRawBufferPointer) -> K? {
-        let requested: K? = lock.withLock { entries.isEmpty ? nil : entries[Data(bytes)]?.key }
-        return requested ?? K(keyBytes: bytes)
+        isEmpty ? K(keyBytes: bytes) : requested(bytes) ?? K(keyBytes: bytes)
+    }
+
+    @usableFromInline
+    var isEmpty: Bool { lock.withLock { entries.isEmpty } }
+
+    @usableFromInline
+    func requested(_ bytes: UnsafeRawBufferPointer) -> K? {
+        lock.withLock { entries[Data(bytes)]?.key }
     }
 
     private func add(_ key: K) -> Data {
