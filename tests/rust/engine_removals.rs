@@ -18,10 +18,10 @@ const PENDING: usize = 16;
 /// The number of writers that may pass at the same time, and of removals that are being reported.
 const SLACK: usize = 2 * WRITERS + 2;
 
-/// Takes longer than a put.
+/// Takes longer than a put, and no longer on a busy machine: who yields there may have to wait until writers no longer do.
 fn work() {
-    for _ in 0..20 {
-        std::thread::yield_now();
+    for _ in 0..2_000 {
+        std::hint::spin_loop();
     }
 }
 
