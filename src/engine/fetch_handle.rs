@@ -127,7 +127,7 @@ impl FetchHandle {
             Some(id) => Stage::Active { core: core.clone(), id },
             None => Stage::Settled,
         };
-        // A thread that waits already ends gathering, now that it knows the engine.
+        // A thread that is already waiting can now end gathering: it knows the engine.
         self.notify(&inner);
         EarlyChanges { cancelled, urgency }
     }
@@ -155,7 +155,7 @@ impl FetchHandle {
         context
     }
 
-    /// Wakes the threads in [`FetchHandle::wait`], since the stage has changed. Who comes later sees it under the same lock.
+    /// Wakes the threads in [`FetchHandle::wait`], since the stage has changed. Whoever comes later sees it under the same lock.
     fn notify(&self, inner: &HandleState) {
         if inner.waiters > 0 {
             self.changed.notify_all();
@@ -182,8 +182,8 @@ impl FetchHandle {
         inner.waiters += 1;
         let mut in_time = true;
         while in_time && !matches!(inner.stage, Stage::Unused | Stage::Cancelled | Stage::Ended) {
-            if let (false, Some((core, _))) = (has_ended_gathering, inner.active()) {
-                // The engine may be held last here, and takes the table's lock: neither under the handle's.
+            if !has_ended_gathering && let Some((core, _)) = inner.active() {
+                // This may drop the last reference to the engine, and takes the table's lock; neither may happen under the handle's lock.
                 drop(inner);
                 core.end_gathering();
                 drop(core);
