@@ -365,7 +365,10 @@ static PyMethodDef engine_methods[] = {
     {"_force_breaker", (PyCFunction)engine_force_breaker, METH_O, NULL},
     {0},
 };
+static PyObject *engine_reads_store_first(Engine *self, void *Py_UNUSED(unused)) { return PyBool_FromLong(self->reads_store_first); }
+
 static PyGetSetDef engine_getset[] = {
+    {"_reads_store_first", (getter)engine_reads_store_first, NULL, NULL, NULL},
     {"_pump", (getter)engine_pump, NULL, NULL, NULL},
     {"_breaker", (getter)engine_breaker, NULL, NULL, NULL},
     {0},

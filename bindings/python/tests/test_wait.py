@@ -378,6 +378,7 @@ def f19_an_engine_with_read_refresh_reloads_resident_keys() -> None:
         async with kvlight.Tasks[str, int](provider=provider, read="refresh") as tasks:
             assert [await tasks.fetch("a") for _ in range(3)] == [3, 4, 5]
             assert await tasks.fetch("a", read="normal") == 5
+            assert await asyncio.to_thread(tasks.fetch_wait, "a") == 6
 
     asyncio.run(main())
 

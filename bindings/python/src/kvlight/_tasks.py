@@ -301,7 +301,7 @@ class Tasks(Store[K, V], _native.Engine):
     def fetch_wait(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
         """Like fetch, but blocks: for programs without an event loop, and for threads other than the loop's."""
         if self._loop is not None:
-            if not options and key in self:  # a resident key does not need the loop
+            if not options and self._reads_store_first and key in self:  # a resident key does not need the loop
                 value = self.get(key, _ABSENT)
                 if value is not _ABSENT:
                     return cast("V | None", value)
