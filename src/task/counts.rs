@@ -86,6 +86,14 @@ pub struct MissCounts {
     pub throttled: u64,
 }
 
+impl TaskCounts {
+    /// Counts a request of `keys` keys that is handed out, the first time or as a hedge.
+    pub fn count_request(&mut self, keys: u64) {
+        self.requests += 1;
+        self.batch_size.count(keys);
+    }
+}
+
 impl MissCounts {
     /// The number of positions of fetches that the store did not answer.
     pub fn total(&self) -> u64 {

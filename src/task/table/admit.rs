@@ -332,10 +332,9 @@ impl<H: Host> Table<H> {
             }
         }
         self.counts.retries += retries;
-        self.counts.requests += 1;
+        self.counts.count_request(ids.len() as u64);
         self.hedging.note_request();
         self.counts.attempts += ids.len() as u64;
-        self.counts.batch_size.count(ids.len() as u64);
         cx.out.handed.push(self.requests[request].handle.clone());
     }
 

@@ -53,9 +53,8 @@ impl<H: Host> Table<H> {
             Request::new(handle, parts, issue, Hedge::Repeats { indexes, won: false })
         });
         self.requests[id].hedge = Hedge::By(hedge);
-        self.counts.requests += 1;
+        self.counts.count_request(count as u64);
         self.counts.hedges_started += 1;
-        self.counts.batch_size.count(count as u64);
         cx.out.handed.push(self.requests[hedge].handle.clone());
     }
 
