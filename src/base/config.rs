@@ -108,9 +108,9 @@ use Domain::{Bool, Int, Real, Word};
 pub static TABLE: &[SettingRow] = rows! {
     "cache.capacity" Int(0, MAX), "1024", engine, "The maximum number of entries in the store; 0 stores nothing.",
         |s, v| s.cache.capacity = v.count();
-    "cache.cost_limit" Int(-1, MAX), "-1", engine, "The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST.",
+    "cache.cost_limit" Int(-1, MAX), "-1", engine, "The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies. If the program states the cost of the value, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST.",
         |s, v| s.cache.cost_limit = v.limit();
-    "cache.shards" Int(0, 4096), "0", engine, "The number of parts of the store, each with its own lock and an equal part of both limits. 0: one up to a capacity of 8,191, and more above it as long as each part has at least 1 MiB of the cost limit.",
+    "cache.shards" Int(0, 4096), "0", engine, "The number of parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 chooses: one part up to a capacity of 8,191; above that several, each with at least 1 MiB of cache.cost_limit.",
         |s, v| s.cache.shards = (v.int() > 0).then(|| v.small());
     "cache.ttl_ms" Int(-1, MAX), "-1", engine, "The TTL of values, in milliseconds; -1 never expires them; 0 stores no values.",
         |s, v| s.cache.ttl_ms = v.limit();
@@ -132,7 +132,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.cache.error_ttl_ms = v.count();
     "cache.error_capacity" Int(1, COUNT), "1024", engine, "The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number.",
         |s, v| s.cache.error_capacity = v.count();
-    "removals.max_pending" Int(-1, MAX), "1024", engine, "How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit.",
+    "removals.max_pending" Int(-1, MAX), "1024", engine, "How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit.",
         |s, v| s.cache.max_pending_removals = v.limit();
     "tasks.max_running" Int(1, 65_536), "4", engine, "The maximum number of requests with the provider at a time.",
         |s, v| s.tasks.max_running = v.small();
@@ -152,7 +152,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.queue_ageing = Some(v.millis()).filter(|step| !step.is_zero());
     "queue.share" Real(0.0, 1.0), "0.5", engine, "The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place.",
         |s, v| s.tasks.queue_share = v.real();
-    "queue.overflow" Word(Overflow::WORDS), "wait", engine, "What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share.",
+    "queue.overflow" Word(Overflow::WORDS), "wait", engine, "What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect.",
         |s, v| s.tasks.queue_overflow = v.word(&Overflow::ALL);
     "batch.max_keys" Int(1, 1_000_000), "20", engine, "The maximum number of keys in a request; 1 for a provider that answers one key at a time.",
         |s, v| s.tasks.batch_max_keys = v.small();
@@ -176,33 +176,33 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.breaker.open = v.millis();
     "breaker.probes" Int(1, COUNT), "1", engine, "How many probe requests must succeed before the circuit breaker closes; one failure opens it again.",
         |s, v| s.tasks.breaker.probes = v.small();
-    "hedge.after_ms" Int(0, COUNT), "0", engine, "A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never.",
+    "hedge.after_ms" Int(0, COUNT), "0", engine, "A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0: never handed out again.",
         |s, v| s.tasks.hedge.after = v.millis();
-    "hedge.percentile" Real(0.0, 1.0), "0", engine, "Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never.",
+    "hedge.percentile" Real(0.0, 1.0), "0", engine, "Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95. 0: never handed out again.",
         |s, v| s.tasks.hedge.percentile = v.real();
     "hedge.max_ratio" Real(0.0, 1.0), "0.05", engine, "The largest share of the requests that may be handed out once more.",
         |s, v| s.tasks.hedge.max_ratio = v.real();
-    "provider.idempotent" Bool, "true", engine, "Whether a slow request may be handed out a second time. false refuses the hedge settings; a key may still be with the provider twice at a time, after a write during its load or an attempt that timed out.",
+    "provider.idempotent" Bool, "true", engine, "Whether a slow request may be handed out a second time. false makes the hedge settings an error. Even so a key may be in two requests at a time: after a write during its load, or after an attempt that timed out.",
         |s, v| s.tasks.idempotent = v.bool();
-    "refresh.after" Real(0.0, 1.0), "0", engine, "The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded.",
+    "refresh.after" Real(0.0, 1.0), "0", engine, "The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit. 0 turns this off. Entries that are not used are not loaded.",
         |s, v| s.cache.refresh.after = v.real();
-    "refresh.after_ms" Int(0, MAX), "0", engine, "The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never.",
+    "refresh.after_ms" Int(0, MAX), "0", engine, "Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off.",
         |s, v| s.cache.refresh.after_ms = v.count();
-    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "After a refresh ahead of an entry's expiry has failed or was dropped, the time before a use of the entry starts another, in milliseconds.",
+    "refresh.retry_ms" Int(1, COUNT), "1000", engine, "The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another.",
         |s, v| s.cache.refresh.retry_ms = v.count();
-    "refresh.jitter" Real(0.0, 1.0), "0", engine, "Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together.",
+    "refresh.jitter" Real(0.0, 1.0), "0", engine, "For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together.",
         |s, v| s.cache.refresh.jitter = v.real();
     "stale.ttl_ms" Int(0, MAX), "0", engine, "How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire.",
         |s, v| s.cache.stale_ttl_ms = v.count();
     "stale.retry_ms" Int(0, COUNT), "1000", engine, "How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once.",
         |s, v| s.tasks.stale_retry = v.millis();
-    "stale.timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms.",
+    "stale.timeout_ms" Int(-1, MAX), "-1", fetch, "How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms.",
         |s, v| s.fetch.stale_timeout = v.maybe_millis();
     "l2.timeout_ms" Int(-1, MAX), "50", engine, "How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused.",
         |s, v| s.second_tier.timeout = v.maybe_millis();
     "l2.write_timeout_ms" Int(1, COUNT), "5000", engine, "How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again.",
         |s, v| s.second_tier.write_timeout = v.millis();
-    "l2.single_flight" Bool, "true", engine, "Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased).",
+    "l2.single_flight" Bool, "true", engine, "Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that reports keys which another process is loading (kvl_l2_request_leased).",
         |s, v| s.second_tier.single_flight = v.bool();
     "l2.wait_ms" Int(0, COUNT), "1000", engine, "How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here.",
         |s, v| s.second_tier.wait = v.millis();
@@ -212,19 +212,19 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.second_tier.local_ttl_ms = v.limit();
     "l2.batch_keys" Int(1, 256), "256", engine, "The maximum number of keys in a request for the second tier.",
         |s, v| s.second_tier.batch_keys = v.small();
-    "l2.max_requests" Int(1, 1024), "4", engine, "The maximum number of requests that read from the second tier at a time; beside these one writes.",
+    "l2.max_requests" Int(1, 1024), "4", engine, "The maximum number of requests that read from the second tier at a time. One more may write.",
         |s, v| s.second_tier.max_requests = v.small();
     "l2.max_asking" Int(1, COUNT), "65536", engine, "How many keys may wait to be looked up in the second tier; further ones go to the provider at once.",
         |s, v| s.second_tier.max_asking = v.small();
     "l2.max_value" Int(0, COUNT), "1048576", engine, "The largest value that is written to the second tier, in bytes.",
         |s, v| s.second_tier.max_value = v.count();
-    "l2.pending_keys" Int(1, COUNT), "65536", engine, "How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped.",
+    "l2.pending_keys" Int(1, COUNT), "65536", engine, "How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped.",
         |s, v| s.second_tier.pending_keys = v.small();
-    "l2.pending_bytes" Int(0, MAX), "67108864", engine, "The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped.",
+    "l2.pending_bytes" Int(0, MAX), "67108864", engine, "The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped.",
         |s, v| s.second_tier.pending_bytes = v.count();
-    "l2.break_after" Int(0, COUNT), "5", engine, "After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case.",
+    "l2.break_after" Int(0, COUNT), "5", engine, "The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone.",
         |s, v| s.second_tier.break_after = v.small();
-    "l2.break_ms" Int(1, COUNT), "1000", engine, "How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again.",
+    "l2.break_ms" Int(1, COUNT), "1000", engine, "How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again.",
         |s, v| s.second_tier.break_for = v.millis();
     "l2.break_cap_ms" Int(1, COUNT), "30000", engine, "The longest time for which the second tier is not used, in milliseconds.",
         |s, v| s.second_tier.break_cap = v.millis();
@@ -246,7 +246,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.fetch.urgency = i32::try_from(v.int()).ok();
     "retry.count" Int(-1, COUNT), "0", fetch, "How often a failed key is retried; -1 is no limit.",
         |s, v| s.fetch.retry.count = v.limit().map(|n| u32::try_from(n).unwrap_or(u32::MAX));
-    "retry.shape" Word(RetryShape::WORDS), "fixed", fetch, "How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses.",
+    "retry.shape" Word(RetryShape::WORDS), "fixed", fetch, "How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses.",
         |s, v| s.fetch.retry.shape = v.word(&RetryShape::ALL);
     "retry.first_ms" Int(0, MAX), "1000", fetch, "The first exponential pause, in milliseconds.",
         |s, v| s.fetch.retry.first = v.millis();

@@ -13,18 +13,18 @@ statuses! {
     TOO_LARGE = 8, final, "not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed";
     TRUNCATED = 9, final, "the buffer is too small: call again with the length that was written";
     LATE = 10, final, "the attempt had ended before this answer arrived";
-    CONFLICT = 11, final, "not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed";
+    CONFLICT = 11, final, "not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed";
 
     ERR_INVALID_ARG = -1, final, "an argument is out of range or has unknown flags";
     ERR_NULL_POINTER = -2, final, "a pointer that must not be NULL is NULL";
-    ERR_UNKNOWN_KEY = -3, final, "no configuration key of that name: kvl_config_keys_json() lists them";
+    ERR_UNKNOWN_KEY = -3, final, "no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json()";
     ERR_BAD_VALUE = -4, final, "a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting";
     ERR_INVALID_HANDLE = -5, final, "the runtime has been freed";
-    ERR_KEY_TOO_LONG = -6, final, "a key has at most 65,535 bytes (KVL_KEY_MAX)";
+    ERR_KEY_TOO_LONG = -6, final, "the key is longer than 65,535 bytes (KVL_KEY_MAX)";
     ERR_WRONG_KIND = -7, final, "the bytes of an object value, or the object of a bytes value, were requested";
     ERR_OUT_OF_RANGE = -8, final, "the index is not below the length";
     ERR_ALREADY_ANSWERED = -9, final, "this key of the request has been answered already";
-    ERR_ALREADY_USED = -10, final, "a fetch handle can be used for one fetch: create a new one";
+    ERR_ALREADY_USED = -10, final, "the fetch handle was used before: create one for each fetch";
     ERR_NO_PROVIDER = -11, final, "the configuration has no provider: kvl_config_set_provider()";
     ERR_NO_CALLBACK = -12, final, "a callback is NULL and there is no queue for the event";
     ERR_BUSY = -13, final, "still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue";
@@ -45,7 +45,7 @@ statuses! {
     ERR_PROVIDER = -300, retriable, "the provider failed";
     ERR_TIMEOUT = -301, retriable, "the timeout expired before an answer arrived";
     ERR_CANCELLED = -302, final, "the fetch was cancelled";
-    ERR_QUEUE_FULL = -303, final, "the queue was full of keys of at least this urgency, or a newer key took the place: raise queue.max_keys or tasks.max_running, or fetch many keys at once";
+    ERR_QUEUE_FULL = -303, final, "the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once";
     ERR_UNANSWERED = -304, retriable, "the provider finished without an answer for this key";
     ERR_UNAVAILABLE = -305, retriable, "the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms";
 

@@ -32,19 +32,19 @@ namespace Kvlight
         internal const int TRUNCATED = 9;
         /// <summary>the attempt had ended before this answer arrived</summary>
         internal const int LATE = 10;
-        /// <summary>not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed</summary>
+        /// <summary>not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed</summary>
         internal const int CONFLICT = 11;
         /// <summary>an argument is out of range or has unknown flags</summary>
         internal const int ERR_INVALID_ARG = -1;
         /// <summary>a pointer that must not be NULL is NULL</summary>
         internal const int ERR_NULL_POINTER = -2;
-        /// <summary>no configuration key of that name: kvl_config_keys_json() lists them</summary>
+        /// <summary>no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json()</summary>
         internal const int ERR_UNKNOWN_KEY = -3;
         /// <summary>a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting</summary>
         internal const int ERR_BAD_VALUE = -4;
         /// <summary>the runtime has been freed</summary>
         internal const int ERR_INVALID_HANDLE = -5;
-        /// <summary>a key has at most 65,535 bytes (KVL_KEY_MAX)</summary>
+        /// <summary>the key is longer than 65,535 bytes (KVL_KEY_MAX)</summary>
         internal const int ERR_KEY_TOO_LONG = -6;
         /// <summary>the bytes of an object value, or the object of a bytes value, were requested</summary>
         internal const int ERR_WRONG_KIND = -7;
@@ -52,7 +52,7 @@ namespace Kvlight
         internal const int ERR_OUT_OF_RANGE = -8;
         /// <summary>this key of the request has been answered already</summary>
         internal const int ERR_ALREADY_ANSWERED = -9;
-        /// <summary>a fetch handle can be used for one fetch: create a new one</summary>
+        /// <summary>the fetch handle was used before: create one for each fetch</summary>
         internal const int ERR_ALREADY_USED = -10;
         /// <summary>the configuration has no provider: kvl_config_set_provider()</summary>
         internal const int ERR_NO_PROVIDER = -11;
@@ -88,7 +88,7 @@ namespace Kvlight
         internal const int ERR_TIMEOUT = -301;
         /// <summary>the fetch was cancelled</summary>
         internal const int ERR_CANCELLED = -302;
-        /// <summary>the queue was full of keys of at least this urgency, or a newer key took the place: raise queue.max_keys or tasks.max_running, or fetch many keys at once</summary>
+        /// <summary>the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once</summary>
         internal const int ERR_QUEUE_FULL = -303;
         /// <summary>the provider finished without an answer for this key</summary>
         internal const int ERR_UNANSWERED = -304;

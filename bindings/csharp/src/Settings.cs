@@ -100,14 +100,14 @@ namespace Kvlight
         FixedThenExponential,
     }
 
-    /// <summary>What one fetch may set. A property that is null leaves it to the settings of the Tasks.</summary>
+    /// <summary>What one fetch may set. For a property that is null, the setting of the Tasks applies.</summary>
     public abstract class FetchSettings : SettingValues
     {
         internal FetchSettings()
         {
         }
 
-        /// <summary>How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Default: -1.</summary>
+        /// <summary>How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms. Default: -1.</summary>
         public long? StaleTimeoutMs
         {
             get => GetLong("stale.timeout_ms");
@@ -170,7 +170,7 @@ namespace Kvlight
             set => Put("retry.count", value);
         }
 
-        /// <summary>How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. Default: fixed.</summary>
+        /// <summary>How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. Default: fixed.</summary>
         public RetryShape? RetryShape
         {
             get => (RetryShape?)GetWord("retry.shape", "fixed", "exponential", "exponential_then_fixed", "fixed_then_exponential");
@@ -241,14 +241,14 @@ namespace Kvlight
             set => Put("cache.capacity", value);
         }
 
-        /// <summary>The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.</summary>
+        /// <summary>The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies. If the program states the cost of the value, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.</summary>
         public long? CacheCostLimit
         {
             get => GetLong("cache.cost_limit");
             set => Put("cache.cost_limit", value);
         }
 
-        /// <summary>The number of parts of the store, each with its own lock and an equal part of both limits. 0: one up to a capacity of 8,191, and more above it as long as each part has at least 1 MiB of the cost limit. Default: 0.</summary>
+        /// <summary>The number of parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 chooses: one part up to a capacity of 8,191; above that several, each with at least 1 MiB of cache.cost_limit. Default: 0.</summary>
         public long? CacheShards
         {
             get => GetLong("cache.shards");
@@ -325,7 +325,7 @@ namespace Kvlight
             set => Put("cache.error_capacity", value);
         }
 
-        /// <summary>How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Default: 1024.</summary>
+        /// <summary>How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit. Default: 1024.</summary>
         public long? RemovalsMaxPending
         {
             get => GetLong("removals.max_pending");
@@ -395,7 +395,7 @@ namespace Kvlight
             set => Put("queue.share", value);
         }
 
-        /// <summary>What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share. Default: wait.</summary>
+        /// <summary>What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect. Default: wait.</summary>
         public QueueOverflow? QueueOverflow
         {
             get => (QueueOverflow?)GetWord("queue.overflow", "wait", "reject");
@@ -479,14 +479,14 @@ namespace Kvlight
             set => Put("breaker.probes", value);
         }
 
-        /// <summary>A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0.</summary>
+        /// <summary>A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0: never handed out again. Default: 0.</summary>
         public long? HedgeAfterMs
         {
             get => GetLong("hedge.after_ms");
             set => Put("hedge.after_ms", value);
         }
 
-        /// <summary>Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never. Default: 0.</summary>
+        /// <summary>Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95. 0: never handed out again. Default: 0.</summary>
         public double? HedgePercentile
         {
             get => GetDouble("hedge.percentile");
@@ -500,35 +500,35 @@ namespace Kvlight
             set => Put("hedge.max_ratio", value);
         }
 
-        /// <summary>Whether a slow request may be handed out a second time. false refuses the hedge settings; a key may still be with the provider twice at a time, after a write during its load or an attempt that timed out. Default: true.</summary>
+        /// <summary>Whether a slow request may be handed out a second time. false makes the hedge settings an error. Even so a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. Default: true.</summary>
         public bool? ProviderIdempotent
         {
             get => GetBool("provider.idempotent");
             set => Put("provider.idempotent", value);
         }
 
-        /// <summary>The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.</summary>
+        /// <summary>The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit. 0 turns this off. Entries that are not used are not loaded. Default: 0.</summary>
         public double? RefreshAfter
         {
             get => GetDouble("refresh.after");
             set => Put("refresh.after", value);
         }
 
-        /// <summary>The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.</summary>
+        /// <summary>Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0.</summary>
         public long? RefreshAfterMs
         {
             get => GetLong("refresh.after_ms");
             set => Put("refresh.after_ms", value);
         }
 
-        /// <summary>After a refresh ahead of an entry's expiry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000.</summary>
+        /// <summary>The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another. Default: 1000.</summary>
         public long? RefreshRetryMs
         {
             get => GetLong("refresh.retry_ms");
             set => Put("refresh.retry_ms", value);
         }
 
-        /// <summary>Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0.</summary>
+        /// <summary>For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together. Default: 0.</summary>
         public double? RefreshJitter
         {
             get => GetDouble("refresh.jitter");
@@ -563,7 +563,7 @@ namespace Kvlight
             set => Put("l2.write_timeout_ms", value);
         }
 
-        /// <summary>Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased). Default: true.</summary>
+        /// <summary>Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that reports keys which another process is loading (kvl_l2_request_leased). Default: true.</summary>
         public bool? L2SingleFlight
         {
             get => GetBool("l2.single_flight");
@@ -598,7 +598,7 @@ namespace Kvlight
             set => Put("l2.batch_keys", value);
         }
 
-        /// <summary>The maximum number of requests that read from the second tier at a time; beside these one writes. Default: 4.</summary>
+        /// <summary>The maximum number of requests that read from the second tier at a time. One more may write. Default: 4.</summary>
         public long? L2MaxRequests
         {
             get => GetLong("l2.max_requests");
@@ -619,28 +619,28 @@ namespace Kvlight
             set => Put("l2.max_value", value);
         }
 
-        /// <summary>How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped. Default: 65536.</summary>
+        /// <summary>How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.</summary>
         public long? L2PendingKeys
         {
             get => GetLong("l2.pending_keys");
             set => Put("l2.pending_keys", value);
         }
 
-        /// <summary>The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped. Default: 67108864.</summary>
+        /// <summary>The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.</summary>
         public long? L2PendingBytes
         {
             get => GetLong("l2.pending_bytes");
             set => Put("l2.pending_bytes", value);
         }
 
-        /// <summary>After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case. Default: 5.</summary>
+        /// <summary>The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Default: 5.</summary>
         public long? L2BreakAfter
         {
             get => GetLong("l2.break_after");
             set => Put("l2.break_after", value);
         }
 
-        /// <summary>How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again. Default: 1000.</summary>
+        /// <summary>How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again. Default: 1000.</summary>
         public long? L2BreakMs
         {
             get => GetLong("l2.break_ms");

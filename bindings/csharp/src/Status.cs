@@ -27,19 +27,19 @@ namespace Kvlight
         Truncated = 9,
         /// <summary>the attempt had ended before this answer arrived</summary>
         Late = 10,
-        /// <summary>not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed</summary>
+        /// <summary>not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed</summary>
         Conflict = 11,
         /// <summary>an argument is out of range or has unknown flags</summary>
         ErrInvalidArg = -1,
         /// <summary>a pointer that must not be NULL is NULL</summary>
         ErrNullPointer = -2,
-        /// <summary>no configuration key of that name: kvl_config_keys_json() lists them</summary>
+        /// <summary>no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json()</summary>
         ErrUnknownKey = -3,
         /// <summary>a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting</summary>
         ErrBadValue = -4,
         /// <summary>the runtime has been freed</summary>
         ErrInvalidHandle = -5,
-        /// <summary>a key has at most 65,535 bytes (KVL_KEY_MAX)</summary>
+        /// <summary>the key is longer than 65,535 bytes (KVL_KEY_MAX)</summary>
         ErrKeyTooLong = -6,
         /// <summary>the bytes of an object value, or the object of a bytes value, were requested</summary>
         ErrWrongKind = -7,
@@ -47,7 +47,7 @@ namespace Kvlight
         ErrOutOfRange = -8,
         /// <summary>this key of the request has been answered already</summary>
         ErrAlreadyAnswered = -9,
-        /// <summary>a fetch handle can be used for one fetch: create a new one</summary>
+        /// <summary>the fetch handle was used before: create one for each fetch</summary>
         ErrAlreadyUsed = -10,
         /// <summary>the configuration has no provider: kvl_config_set_provider()</summary>
         ErrNoProvider = -11,
@@ -83,7 +83,7 @@ namespace Kvlight
         ErrTimeout = -301,
         /// <summary>the fetch was cancelled</summary>
         ErrCancelled = -302,
-        /// <summary>the queue was full of keys of at least this urgency, or a newer key took the place: raise queue.max_keys or tasks.max_running, or fetch many keys at once</summary>
+        /// <summary>the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once</summary>
         ErrQueueFull = -303,
         /// <summary>the provider finished without an answer for this key</summary>
         ErrUnanswered = -304,

@@ -2,7 +2,7 @@
 
 ---What one fetch may set.
 ---@class kvlight.FetchSettings
----@field ["stale.timeout_ms"]? integer How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Default: -1.
+---@field ["stale.timeout_ms"]? integer How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms. Default: -1.
 ---@field ["batch.mode"]? "partial"|"all_or_nothing" Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
 ---@field ["timeout_ms"]? integer How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
 ---@field ["read"]? "normal"|"refresh"|"cache_only"|"no_store" normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
@@ -11,7 +11,7 @@
 ---@field ["priority"]? number The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
 ---@field ["urgency"]? integer Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
 ---@field ["retry.count"]? integer How often a failed key is retried; -1 is no limit. Default: 0.
----@field ["retry.shape"]? "fixed"|"exponential"|"exponential_then_fixed"|"fixed_then_exponential" How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. Default: fixed.
+---@field ["retry.shape"]? "fixed"|"exponential"|"exponential_then_fixed"|"fixed_then_exponential" How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. Default: fixed.
 ---@field ["retry.first_ms"]? integer The first exponential pause, in milliseconds. Default: 1000.
 ---@field ["retry.fixed_ms"]? integer The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.
 ---@field ["retry.factor"]? number The factor by which each exponential pause exceeds the one before. Default: 2.
@@ -23,8 +23,8 @@
 ---What an engine or a cache may set.
 ---@class kvlight.Settings: kvlight.FetchSettings
 ---@field ["cache.capacity"]? integer The maximum number of entries in the store; 0 stores nothing. Default: 1024.
----@field ["cache.cost_limit"]? integer The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.
----@field ["cache.shards"]? integer The number of parts of the store, each with its own lock and an equal part of both limits. 0: one up to a capacity of 8,191, and more above it as long as each part has at least 1 MiB of the cost limit. Default: 0.
+---@field ["cache.cost_limit"]? integer The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies. If the program states the cost of the value, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.
+---@field ["cache.shards"]? integer The number of parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 chooses: one part up to a capacity of 8,191; above that several, each with at least 1 MiB of cache.cost_limit. Default: 0.
 ---@field ["cache.ttl_ms"]? integer The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1.
 ---@field ["cache.null_ttl_ms"]? integer The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none. Default: 60000.
 ---@field ["cache.ttl_jitter_ms"]? integer Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together. Default: 0.
@@ -35,7 +35,7 @@
 ---@field ["cache.policy"]? "lru"|"s3fifo" Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru.
 ---@field ["cache.error_ttl_ms"]? integer How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.
 ---@field ["cache.error_capacity"]? integer The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024.
----@field ["removals.max_pending"]? integer How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Default: 1024.
+---@field ["removals.max_pending"]? integer How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit. Default: 1024.
 ---@field ["tasks.max_running"]? integer The maximum number of requests with the provider at a time. Default: 4.
 ---@field ["tasks.limit"]? "fixed"|"adaptive" fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms. Default: fixed.
 ---@field ["tasks.min_running"]? integer With tasks.limit = adaptive: the lowest limit, which is also the initial one. Default: 1.
@@ -45,7 +45,7 @@
 ---@field ["queue.order"]? "fifo"|"lifo" Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys passes over keys that arrive meanwhile. Default: fifo.
 ---@field ["queue.ageing_ms"]? integer With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.
 ---@field ["queue.share"]? number The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5.
----@field ["queue.overflow"]? "wait"|"reject" What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share. Default: wait.
+---@field ["queue.overflow"]? "wait"|"reject" What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect. Default: wait.
 ---@field ["batch.max_keys"]? integer The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20.
 ---@field ["batch.linger_us"]? integer How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Default: 0.
 ---@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false.
@@ -57,30 +57,30 @@
 ---@field ["breaker.consecutive"]? integer The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.
 ---@field ["breaker.open_ms"]? integer How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
 ---@field ["breaker.probes"]? integer How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
----@field ["hedge.after_ms"]? integer A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0.
----@field ["hedge.percentile"]? number Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never. Default: 0.
+---@field ["hedge.after_ms"]? integer A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0: never handed out again. Default: 0.
+---@field ["hedge.percentile"]? number Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95. 0: never handed out again. Default: 0.
 ---@field ["hedge.max_ratio"]? number The largest share of the requests that may be handed out once more. Default: 0.05.
----@field ["provider.idempotent"]? boolean Whether a slow request may be handed out a second time. false refuses the hedge settings; a key may still be with the provider twice at a time, after a write during its load or an attempt that timed out. Default: true.
----@field ["refresh.after"]? number The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.
----@field ["refresh.after_ms"]? integer The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.
----@field ["refresh.retry_ms"]? integer After a refresh ahead of an entry's expiry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000.
----@field ["refresh.jitter"]? number Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
+---@field ["provider.idempotent"]? boolean Whether a slow request may be handed out a second time. false makes the hedge settings an error. Even so a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. Default: true.
+---@field ["refresh.after"]? number The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit. 0 turns this off. Entries that are not used are not loaded. Default: 0.
+---@field ["refresh.after_ms"]? integer Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0.
+---@field ["refresh.retry_ms"]? integer The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another. Default: 1000.
+---@field ["refresh.jitter"]? number For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together. Default: 0.
 ---@field ["stale.ttl_ms"]? integer How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
 ---@field ["stale.retry_ms"]? integer How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
 ---@field ["l2.timeout_ms"]? integer How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50.
 ---@field ["l2.write_timeout_ms"]? integer How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000.
----@field ["l2.single_flight"]? boolean Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased). Default: true.
+---@field ["l2.single_flight"]? boolean Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that reports keys which another process is loading (kvl_l2_request_leased). Default: true.
 ---@field ["l2.wait_ms"]? integer How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Default: 1000.
 ---@field ["l2.ttl_ms"]? integer The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1.
 ---@field ["l2.local_ttl_ms"]? integer The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Default: -1.
 ---@field ["l2.batch_keys"]? integer The maximum number of keys in a request for the second tier. Default: 256.
----@field ["l2.max_requests"]? integer The maximum number of requests that read from the second tier at a time; beside these one writes. Default: 4.
+---@field ["l2.max_requests"]? integer The maximum number of requests that read from the second tier at a time. One more may write. Default: 4.
 ---@field ["l2.max_asking"]? integer How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Default: 65536.
 ---@field ["l2.max_value"]? integer The largest value that is written to the second tier, in bytes. Default: 1048576.
----@field ["l2.pending_keys"]? integer How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped. Default: 65536.
----@field ["l2.pending_bytes"]? integer The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped. Default: 67108864.
----@field ["l2.break_after"]? integer After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case. Default: 5.
----@field ["l2.break_ms"]? integer How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again. Default: 1000.
+---@field ["l2.pending_keys"]? integer How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.
+---@field ["l2.pending_bytes"]? integer The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.
+---@field ["l2.break_after"]? integer The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Default: 5.
+---@field ["l2.break_ms"]? integer How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again. Default: 1000.
 ---@field ["l2.break_cap_ms"]? integer The longest time for which the second tier is not used, in milliseconds. Default: 30000.
 ---@field ["attempt_timeout_ms"]? integer How long the provider may take for a request, in milliseconds from when it receives the request; a heartbeat restarts the time. -1 is no limit; 0 is refused. Default: -1.
 
@@ -495,17 +495,17 @@ native.constants = {
   TOO_LARGE = 8, -- not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed
   TRUNCATED = 9, -- the buffer is too small: call again with the length that was written
   LATE = 10, -- the attempt had ended before this answer arrived
-  CONFLICT = 11, -- not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed
+  CONFLICT = 11, -- not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed
   ERR_INVALID_ARG = -1, -- an argument is out of range or has unknown flags
   ERR_NULL_POINTER = -2, -- a pointer that must not be NULL is NULL
-  ERR_UNKNOWN_KEY = -3, -- no configuration key of that name: kvl_config_keys_json() lists them
+  ERR_UNKNOWN_KEY = -3, -- no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json()
   ERR_BAD_VALUE = -4, -- a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting
   ERR_INVALID_HANDLE = -5, -- the runtime has been freed
-  ERR_KEY_TOO_LONG = -6, -- a key has at most 65,535 bytes (KVL_KEY_MAX)
+  ERR_KEY_TOO_LONG = -6, -- the key is longer than 65,535 bytes (KVL_KEY_MAX)
   ERR_WRONG_KIND = -7, -- the bytes of an object value, or the object of a bytes value, were requested
   ERR_OUT_OF_RANGE = -8, -- the index is not below the length
   ERR_ALREADY_ANSWERED = -9, -- this key of the request has been answered already
-  ERR_ALREADY_USED = -10, -- a fetch handle can be used for one fetch: create a new one
+  ERR_ALREADY_USED = -10, -- the fetch handle was used before: create one for each fetch
   ERR_NO_PROVIDER = -11, -- the configuration has no provider: kvl_config_set_provider()
   ERR_NO_CALLBACK = -12, -- a callback is NULL and there is no queue for the event
   ERR_BUSY = -13, -- still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue
@@ -523,7 +523,7 @@ native.constants = {
   ERR_PROVIDER = -300, -- the provider failed
   ERR_TIMEOUT = -301, -- the timeout expired before an answer arrived
   ERR_CANCELLED = -302, -- the fetch was cancelled
-  ERR_QUEUE_FULL = -303, -- the queue was full of keys of at least this urgency, or a newer key took the place: raise queue.max_keys or tasks.max_running, or fetch many keys at once
+  ERR_QUEUE_FULL = -303, -- the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once
   ERR_UNANSWERED = -304, -- the provider finished without an answer for this key
   ERR_UNAVAILABLE = -305, -- the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms
   ERR_PANIC = -900, -- an internal error was caught: please report it

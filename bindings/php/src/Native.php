@@ -10,7 +10,7 @@ namespace Kvlight;
  * FetchSettings: what one fetch may set.
  *
  * @phpstan-type FetchSettings array{
- *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Default: -1.
+ *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms. Default: -1.
  *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
  *   'read'?: 'normal'|'refresh'|'cache_only'|'no_store', // normal looks in the store and loads what is missing; refresh loads in any case and stores the answer; cache_only never loads; no_store loads what is missing and does not store it. Default: normal.
@@ -19,7 +19,7 @@ namespace Kvlight;
  *   'priority'?: float, // The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
  *   'urgency'?: int, // Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
  *   'retry.count'?: int, // How often a failed key is retried; -1 is no limit. Default: 0.
- *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. Default: fixed.
+ *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. Default: fixed.
  *   'retry.first_ms'?: int, // The first exponential pause, in milliseconds. Default: 1000.
  *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.
  *   'retry.factor'?: float, // The factor by which each exponential pause exceeds the one before. Default: 2.
@@ -33,8 +33,8 @@ namespace Kvlight;
  *
  * @phpstan-type Settings array{
  *   'cache.capacity'?: int, // The maximum number of entries in the store; 0 stores nothing. Default: 1024.
- *   'cache.cost_limit'?: int, // The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.
- *   'cache.shards'?: int, // The number of parts of the store, each with its own lock and an equal part of both limits. 0: one up to a capacity of 8,191, and more above it as long as each part has at least 1 MiB of the cost limit. Default: 0.
+ *   'cache.cost_limit'?: int, // The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies. If the program states the cost of the value, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.
+ *   'cache.shards'?: int, // The number of parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 chooses: one part up to a capacity of 8,191; above that several, each with at least 1 MiB of cache.cost_limit. Default: 0.
  *   'cache.ttl_ms'?: int, // The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Default: -1.
  *   'cache.null_ttl_ms'?: int, // The TTL of nulls (keys known to be absent), in milliseconds; -1 never expires them; 0 stores none. Default: 60000.
  *   'cache.ttl_jitter_ms'?: int, // Each finite TTL is drawn uniformly from TTL ± min(this, TTL / 2), in milliseconds, so that entries stored together do not expire together. Default: 0.
@@ -45,7 +45,7 @@ namespace Kvlight;
  *   'cache.policy'?: 'lru'|'s3fifo', // Which entries are evicted first, among those of the lowest priority. lru: exactly the least recently used. s3fifo: entries that were used at most once since they were stored, before those that are used again and again; a scan of keys that are asked for once evicts little. Default: lru.
  *   'cache.error_ttl_ms'?: int, // How long a provider's final error is remembered and returned to fetches of its key, in milliseconds; 0 remembers none. Default: 0.
  *   'cache.error_capacity'?: int, // The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Default: 1024.
- *   'removals.max_pending'?: int, // How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Default: 1024.
+ *   'removals.max_pending'?: int, // How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit. Default: 1024.
  *   'tasks.max_running'?: int, // The maximum number of requests with the provider at a time. Default: 4.
  *   'tasks.limit'?: 'fixed'|'adaptive', // fixed: up to tasks.max_running requests are with the provider at a time. adaptive: up to a number between tasks.min_running and tasks.max_running, which rises while requests take no longer than when few are running, and falls when they take longer or exceed attempt_timeout_ms. Default: fixed.
  *   'tasks.min_running'?: int, // With tasks.limit = adaptive: the lowest limit, which is also the initial one. Default: 1.
@@ -55,7 +55,7 @@ namespace Kvlight;
  *   'queue.order'?: 'fifo'|'lifo', // Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys passes over keys that arrive meanwhile. Default: fifo.
  *   'queue.ageing_ms'?: int, // With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0.
  *   'queue.share'?: float, // The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5.
- *   'queue.overflow'?: 'wait'|'reject', // What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share. Default: wait.
+ *   'queue.overflow'?: 'wait'|'reject', // What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect. Default: wait.
  *   'batch.max_keys'?: int, // The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20.
  *   'batch.linger_us'?: int, // How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Default: 0.
  *   'batch.omitted_is_null'?: bool, // Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false.
@@ -67,31 +67,31 @@ namespace Kvlight;
  *   'breaker.consecutive'?: int, // The circuit breaker opens when this many requests in a row have failed; 0 never opens it. Default: 0.
  *   'breaker.open_ms'?: int, // How long an open circuit breaker keeps requests from the provider before it lets probes through, in milliseconds. Meanwhile, keys that would need the provider fail with KVL_ERR_UNAVAILABLE. Default: 5000.
  *   'breaker.probes'?: int, // How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Default: 1.
- *   'hedge.after_ms'?: int, // A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0.
- *   'hedge.percentile'?: float, // Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never. Default: 0.
+ *   'hedge.after_ms'?: int, // A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0: never handed out again. Default: 0.
+ *   'hedge.percentile'?: float, // Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95. 0: never handed out again. Default: 0.
  *   'hedge.max_ratio'?: float, // The largest share of the requests that may be handed out once more. Default: 0.05.
- *   'provider.idempotent'?: bool, // Whether a slow request may be handed out a second time. false refuses the hedge settings; a key may still be with the provider twice at a time, after a write during its load or an attempt that timed out. Default: true.
- *   'refresh.after'?: float, // The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.
- *   'refresh.after_ms'?: int, // The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.
- *   'refresh.retry_ms'?: int, // After a refresh ahead of an entry's expiry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000.
- *   'refresh.jitter'?: float, // Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
+ *   'provider.idempotent'?: bool, // Whether a slow request may be handed out a second time. false makes the hedge settings an error. Even so a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. Default: true.
+ *   'refresh.after'?: float, // The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit. 0 turns this off. Entries that are not used are not loaded. Default: 0.
+ *   'refresh.after_ms'?: int, // Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0.
+ *   'refresh.retry_ms'?: int, // The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another. Default: 1000.
+ *   'refresh.jitter'?: float, // For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together. Default: 0.
  *   'stale.ttl_ms'?: int, // How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Default: 0.
  *   'stale.retry_ms'?: int, // How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Default: 1000.
- *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Default: -1.
+ *   'stale.timeout_ms'?: int, // How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms. Default: -1.
  *   'l2.timeout_ms'?: int, // How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Default: 50.
  *   'l2.write_timeout_ms'?: int, // How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Default: 5000.
- *   'l2.single_flight'?: bool, // Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased). Default: true.
+ *   'l2.single_flight'?: bool, // Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that reports keys which another process is loading (kvl_l2_request_leased). Default: true.
  *   'l2.wait_ms'?: int, // How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Default: 1000.
  *   'l2.ttl_ms'?: int, // The longest TTL in the second tier, in milliseconds; -1: as in this process; 0 is refused. Default: -1.
  *   'l2.local_ttl_ms'?: int, // The longest TTL in this process of what was found in the second tier, in milliseconds; -1: what is left of it there; 0 is refused. Default: -1.
  *   'l2.batch_keys'?: int, // The maximum number of keys in a request for the second tier. Default: 256.
- *   'l2.max_requests'?: int, // The maximum number of requests that read from the second tier at a time; beside these one writes. Default: 4.
+ *   'l2.max_requests'?: int, // The maximum number of requests that read from the second tier at a time. One more may write. Default: 4.
  *   'l2.max_asking'?: int, // How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Default: 65536.
  *   'l2.max_value'?: int, // The largest value that is written to the second tier, in bytes. Default: 1048576.
- *   'l2.pending_keys'?: int, // How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped. Default: 65536.
- *   'l2.pending_bytes'?: int, // The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped. Default: 67108864.
- *   'l2.break_after'?: int, // After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case. Default: 5.
- *   'l2.break_ms'?: int, // How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again. Default: 1000.
+ *   'l2.pending_keys'?: int, // How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.
+ *   'l2.pending_bytes'?: int, // The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.
+ *   'l2.break_after'?: int, // The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Default: 5.
+ *   'l2.break_ms'?: int, // How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again. Default: 1000.
  *   'l2.break_cap_ms'?: int, // The longest time for which the second tier is not used, in milliseconds. Default: 30000.
  *   'batch.mode'?: 'partial'|'all_or_nothing', // Whether the failure of one key affects no other key of its batch (partial) or ends the batch (all_or_nothing). Default: partial.
  *   'timeout_ms'?: int, // How long a fetch waits, in milliseconds from the call; positions still open then get KVL_ERR_TIMEOUT. -1 is no limit; 0 is refused. Default: -1.
@@ -102,7 +102,7 @@ namespace Kvlight;
  *   'priority'?: float, // The priority with which an answer is stored, unless the answer states one. Entries of lower priority are evicted first. Default: 0.
  *   'urgency'?: int, // Keys of higher urgency are served first. kvl_fetch_set_urgency() overrides it. A refresh whose options state none has KVL_URGENCY_BACKGROUND. Default: 0.
  *   'retry.count'?: int, // How often a failed key is retried; -1 is no limit. Default: 0.
- *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. Default: fixed.
+ *   'retry.shape'?: 'fixed'|'exponential'|'exponential_then_fixed'|'fixed_then_exponential', // How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. Default: fixed.
  *   'retry.first_ms'?: int, // The first exponential pause, in milliseconds. Default: 1000.
  *   'retry.fixed_ms'?: int, // The fixed pause, in milliseconds. With 0, a retried key is queued behind the waiting keys of its urgency. Default: 100.
  *   'retry.factor'?: float, // The factor by which each exponential pause exceeds the one before. Default: 2.
@@ -137,19 +137,19 @@ final class Native
     public const TRUNCATED = 9;
     /** the attempt had ended before this answer arrived */
     public const LATE = 10;
-    /** not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed */
+    /** not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed */
     public const CONFLICT = 11;
     /** an argument is out of range or has unknown flags */
     public const ERR_INVALID_ARG = -1;
     /** a pointer that must not be NULL is NULL */
     public const ERR_NULL_POINTER = -2;
-    /** no configuration key of that name: kvl_config_keys_json() lists them */
+    /** no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json() */
     public const ERR_UNKNOWN_KEY = -3;
     /** a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting */
     public const ERR_BAD_VALUE = -4;
     /** the runtime has been freed */
     public const ERR_INVALID_HANDLE = -5;
-    /** a key has at most 65,535 bytes (KVL_KEY_MAX) */
+    /** the key is longer than 65,535 bytes (KVL_KEY_MAX) */
     public const ERR_KEY_TOO_LONG = -6;
     /** the bytes of an object value, or the object of a bytes value, were requested */
     public const ERR_WRONG_KIND = -7;
@@ -157,7 +157,7 @@ final class Native
     public const ERR_OUT_OF_RANGE = -8;
     /** this key of the request has been answered already */
     public const ERR_ALREADY_ANSWERED = -9;
-    /** a fetch handle can be used for one fetch: create a new one */
+    /** the fetch handle was used before: create one for each fetch */
     public const ERR_ALREADY_USED = -10;
     /** the configuration has no provider: kvl_config_set_provider() */
     public const ERR_NO_PROVIDER = -11;
@@ -193,7 +193,7 @@ final class Native
     public const ERR_TIMEOUT = -301;
     /** the fetch was cancelled */
     public const ERR_CANCELLED = -302;
-    /** the queue was full of keys of at least this urgency, or a newer key took the place: raise queue.max_keys or tasks.max_running, or fetch many keys at once */
+    /** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once */
     public const ERR_QUEUE_FULL = -303;
     /** the provider finished without an answer for this key */
     public const ERR_UNANSWERED = -304;

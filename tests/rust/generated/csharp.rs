@@ -68,7 +68,7 @@ fn settings(api: &Api) -> String {
         }
         text.push_str("    }\n\n");
     }
-    text.push_str("    /// <summary>What one fetch may set. A property that is null leaves it to the settings of the Tasks.</summary>\n");
+    text.push_str("    /// <summary>What one fetch may set. For a property that is null, the setting of the Tasks applies.</summary>\n");
     text.push_str(
         "    public abstract class FetchSettings : SettingValues\n    {\n        internal FetchSettings()\n        {\n        }\n",
     );

@@ -11,7 +11,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     FetchSettings() {}
 
     /**
-     * How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Default: -1.
+     * How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms. Default: -1.
      *
      * @param value the value
      * @return this
@@ -204,7 +204,7 @@ public abstract class FetchSettings<S extends FetchSettings<S>> extends SettingV
     }
 
     /**
-     * How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. Default: fixed.
+     * How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. Default: fixed.
      *
      * @param value the value
      * @return this

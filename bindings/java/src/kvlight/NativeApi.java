@@ -30,19 +30,19 @@ final class NativeApi {
     static final int TRUNCATED = 9;
     /** the attempt had ended before this answer arrived */
     static final int LATE = 10;
-    /** not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed */
+    /** not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed */
     static final int CONFLICT = 11;
     /** an argument is out of range or has unknown flags */
     static final int ERR_INVALID_ARG = -1;
     /** a pointer that must not be NULL is NULL */
     static final int ERR_NULL_POINTER = -2;
-    /** no configuration key of that name: kvl_config_keys_json() lists them */
+    /** no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json() */
     static final int ERR_UNKNOWN_KEY = -3;
     /** a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting */
     static final int ERR_BAD_VALUE = -4;
     /** the runtime has been freed */
     static final int ERR_INVALID_HANDLE = -5;
-    /** a key has at most 65,535 bytes (KVL_KEY_MAX) */
+    /** the key is longer than 65,535 bytes (KVL_KEY_MAX) */
     static final int ERR_KEY_TOO_LONG = -6;
     /** the bytes of an object value, or the object of a bytes value, were requested */
     static final int ERR_WRONG_KIND = -7;
@@ -50,7 +50,7 @@ final class NativeApi {
     static final int ERR_OUT_OF_RANGE = -8;
     /** this key of the request has been answered already */
     static final int ERR_ALREADY_ANSWERED = -9;
-    /** a fetch handle can be used for one fetch: create a new one */
+    /** the fetch handle was used before: create one for each fetch */
     static final int ERR_ALREADY_USED = -10;
     /** the configuration has no provider: kvl_config_set_provider() */
     static final int ERR_NO_PROVIDER = -11;
@@ -86,7 +86,7 @@ final class NativeApi {
     static final int ERR_TIMEOUT = -301;
     /** the fetch was cancelled */
     static final int ERR_CANCELLED = -302;
-    /** the queue was full of keys of at least this urgency, or a newer key took the place: raise queue.max_keys or tasks.max_running, or fetch many keys at once */
+    /** the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once */
     static final int ERR_QUEUE_FULL = -303;
     /** the provider finished without an answer for this key */
     static final int ERR_UNANSWERED = -304;

@@ -21,7 +21,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.
+     * The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies. If the program states the cost of the value, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Default: -1.
      *
      * @param value the value
      * @return this
@@ -31,7 +31,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The number of parts of the store, each with its own lock and an equal part of both limits. 0: one up to a capacity of 8,191, and more above it as long as each part has at least 1 MiB of the cost limit. Default: 0.
+     * The number of parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 chooses: one part up to a capacity of 8,191; above that several, each with at least 1 MiB of cache.cost_limit. Default: 0.
      *
      * @param value the value
      * @return this
@@ -179,7 +179,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Default: 1024.
+     * How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit. Default: 1024.
      *
      * @param value the value
      * @return this
@@ -336,7 +336,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share. Default: wait.
+     * What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect. Default: wait.
      *
      * @param value the value
      * @return this
@@ -456,7 +456,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Default: 0.
+     * A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0: never handed out again. Default: 0.
      *
      * @param value the value
      * @return this
@@ -466,7 +466,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never. Default: 0.
+     * Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95. 0: never handed out again. Default: 0.
      *
      * @param value the value
      * @return this
@@ -486,7 +486,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Whether a slow request may be handed out a second time. false refuses the hedge settings; a key may still be with the provider twice at a time, after a write during its load or an attempt that timed out. Default: true.
+     * Whether a slow request may be handed out a second time. false makes the hedge settings an error. Even so a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. Default: true.
      *
      * @param value the value
      * @return this
@@ -496,7 +496,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Default: 0.
+     * The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit. 0 turns this off. Entries that are not used are not loaded. Default: 0.
      *
      * @param value the value
      * @return this
@@ -506,7 +506,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Default: 0.
+     * Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Default: 0.
      *
      * @param value the value
      * @return this
@@ -516,7 +516,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * After a refresh ahead of an entry's expiry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Default: 1000.
+     * The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another. Default: 1000.
      *
      * @param value the value
      * @return this
@@ -526,7 +526,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Default: 0.
+     * For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together. Default: 0.
      *
      * @param value the value
      * @return this
@@ -576,7 +576,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased). Default: true.
+     * Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that reports keys which another process is loading (kvl_l2_request_leased). Default: true.
      *
      * @param value the value
      * @return this
@@ -626,7 +626,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The maximum number of requests that read from the second tier at a time; beside these one writes. Default: 4.
+     * The maximum number of requests that read from the second tier at a time. One more may write. Default: 4.
      *
      * @param value the value
      * @return this
@@ -656,7 +656,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped. Default: 65536.
+     * How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Default: 65536.
      *
      * @param value the value
      * @return this
@@ -666,7 +666,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped. Default: 67108864.
+     * The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Default: 67108864.
      *
      * @param value the value
      * @return this
@@ -676,7 +676,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case. Default: 5.
+     * The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Default: 5.
      *
      * @param value the value
      * @return this
@@ -686,7 +686,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again. Default: 1000.
+     * How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again. Default: 1000.
      *
      * @param value the value
      * @return this

@@ -26,19 +26,19 @@ public enum Status {
     TRUNCATED(9),
     /** The attempt had ended before this answer arrived. */
     LATE(10),
-    /** Not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed. */
+    /** Not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed. */
     CONFLICT(11),
     /** An argument is out of range or has unknown flags. */
     ERR_INVALID_ARG(-1),
     /** A pointer that must not be NULL is NULL. */
     ERR_NULL_POINTER(-2),
-    /** No configuration key of that name: kvl_config_keys_json() lists them. */
+    /** No setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json(). */
     ERR_UNKNOWN_KEY(-3),
     /** A setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting. */
     ERR_BAD_VALUE(-4),
     /** The runtime has been freed. */
     ERR_INVALID_HANDLE(-5),
-    /** A key has at most 65,535 bytes (KVL_KEY_MAX). */
+    /** The key is longer than 65,535 bytes (KVL_KEY_MAX). */
     ERR_KEY_TOO_LONG(-6),
     /** The bytes of an object value, or the object of a bytes value, were requested. */
     ERR_WRONG_KIND(-7),
@@ -46,7 +46,7 @@ public enum Status {
     ERR_OUT_OF_RANGE(-8),
     /** This key of the request has been answered already. */
     ERR_ALREADY_ANSWERED(-9),
-    /** A fetch handle can be used for one fetch: create a new one. */
+    /** The fetch handle was used before: create one for each fetch. */
     ERR_ALREADY_USED(-10),
     /** The configuration has no provider: kvl_config_set_provider(). */
     ERR_NO_PROVIDER(-11),
@@ -82,7 +82,7 @@ public enum Status {
     ERR_TIMEOUT(-301),
     /** The fetch was cancelled. */
     ERR_CANCELLED(-302),
-    /** The queue was full of keys of at least this urgency, or a newer key took the place: raise queue.max_keys or tasks.max_running, or fetch many keys at once. */
+    /** The queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once. */
     ERR_QUEUE_FULL(-303),
     /** The provider finished without an answer for this key. */
     ERR_UNANSWERED(-304),

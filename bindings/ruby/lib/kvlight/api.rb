@@ -17,17 +17,17 @@ module Kvlight
   TOO_LARGE = 8 # not stored: costs more than one shard's part of cache.cost_limit; an older value under the key was removed
   TRUNCATED = 9 # the buffer is too small: call again with the length that was written
   LATE = 10 # the attempt had ended before this answer arrived
-  CONFLICT = 11 # not stored: a put's condition does not hold, since the key has an entry, or another value; nothing changed
+  CONFLICT = 11 # not stored: the put was to happen only if the key had no entry, or still had a certain value, and that is not so; nothing changed
   ERR_INVALID_ARG = -1 # an argument is out of range or has unknown flags
   ERR_NULL_POINTER = -2 # a pointer that must not be NULL is NULL
-  ERR_UNKNOWN_KEY = -3 # no configuration key of that name: kvl_config_keys_json() lists them
+  ERR_UNKNOWN_KEY = -3 # no setting of that name: docs/CONFIGURATION.md lists them, and so does kvl_config_keys_json()
   ERR_BAD_VALUE = -4 # a setting or a term has the wrong type, or is out of range; kvl_config_problem() gives details of a setting
   ERR_INVALID_HANDLE = -5 # the runtime has been freed
-  ERR_KEY_TOO_LONG = -6 # a key has at most 65,535 bytes (KVL_KEY_MAX)
+  ERR_KEY_TOO_LONG = -6 # the key is longer than 65,535 bytes (KVL_KEY_MAX)
   ERR_WRONG_KIND = -7 # the bytes of an object value, or the object of a bytes value, were requested
   ERR_OUT_OF_RANGE = -8 # the index is not below the length
   ERR_ALREADY_ANSWERED = -9 # this key of the request has been answered already
-  ERR_ALREADY_USED = -10 # a fetch handle can be used for one fetch: create a new one
+  ERR_ALREADY_USED = -10 # the fetch handle was used before: create one for each fetch
   ERR_NO_PROVIDER = -11 # the configuration has no provider: kvl_config_set_provider()
   ERR_NO_CALLBACK = -12 # a callback is NULL and there is no queue for the event
   ERR_BUSY = -13 # still in use: an engine or a cache is attached and must be freed first, or another thread reads the queue
@@ -45,7 +45,7 @@ module Kvlight
   ERR_PROVIDER = -300 # the provider failed
   ERR_TIMEOUT = -301 # the timeout expired before an answer arrived
   ERR_CANCELLED = -302 # the fetch was cancelled
-  ERR_QUEUE_FULL = -303 # the queue was full of keys of at least this urgency, or a newer key took the place: raise queue.max_keys or tasks.max_running, or fetch many keys at once
+  ERR_QUEUE_FULL = -303 # the queue was full of keys at least as urgent as this one, or a newer key took its place: raise queue.max_keys or tasks.max_running, or fetch many keys at once
   ERR_UNANSWERED = -304 # the provider finished without an answer for this key
   ERR_UNAVAILABLE = -305 # the circuit breaker is open: the provider fails too often, and receives no requests for breaker.open_ms
   ERR_PANIC = -900 # an internal error was caught: please report it
@@ -139,9 +139,9 @@ module Kvlight
   SETTINGS = {
     # The maximum number of entries in the store; 0 stores nothing. Integer; default: 1024.
     cache_capacity: "cache.capacity",
-    # The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs what the heap holds for it; if the cost of its value is stated, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Integer; default: -1.
+    # The maximum total cost of the entries, in bytes; -1 is no limit. An entry costs the memory that it occupies. If the program states the cost of the value, the entry costs that, plus the length of its key, plus KVL_ENTRY_COST. Integer; default: -1.
     cache_cost_limit: "cache.cost_limit",
-    # The number of parts of the store, each with its own lock and an equal part of both limits. 0: one up to a capacity of 8,191, and more above it as long as each part has at least 1 MiB of the cost limit. Integer; default: 0.
+    # The number of parts of the store, each with its own lock and an equal part of cache.capacity and cache.cost_limit. 0 chooses: one part up to a capacity of 8,191; above that several, each with at least 1 MiB of cache.cost_limit. Integer; default: 0.
     cache_shards: "cache.shards",
     # The TTL of values, in milliseconds; -1 never expires them; 0 stores no values. Integer; default: -1.
     cache_ttl_ms: "cache.ttl_ms",
@@ -163,7 +163,7 @@ module Kvlight
     cache_error_ttl_ms: "cache.error_ttl_ms",
     # The maximum number of remembered errors; the oldest are forgotten first. Together they use at most 1 KiB times this number. Integer; default: 1024.
     cache_error_capacity: "cache.error_capacity",
-    # How many entries that have left an engine's cache may wait for the removal listener, or for their destructors if there is no listener, before threads that write outside callbacks are held back: they wait until the listener has been called for some, or run destructors themselves. Never more, in number and cost, than the cache may hold. -1 is no limit. Integer; default: 1024.
+    # How many entries that have left an engine's cache may wait for the removal listener, or without one for their destructors. Beyond that, a thread that writes outside callbacks waits until the listener has been called for some, or runs destructors itself. The same happens earlier if those that wait are as many, or cost as much, as the cache may hold. -1 is no limit. Integer; default: 1024.
     removals_max_pending: "removals.max_pending",
     # The maximum number of requests with the provider at a time. Integer; default: 4.
     tasks_max_running: "tasks.max_running",
@@ -183,7 +183,7 @@ module Kvlight
     queue_ageing_ms: "queue.ageing_ms",
     # The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Float; default: 0.5.
     queue_share: "queue.share",
-    # What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails them with KVL_ERR_QUEUE_FULL, as a single key, and ignores queue.share. :wait, :reject; default: wait.
+    # What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect. :wait, :reject; default: wait.
     queue_overflow: "queue.overflow",
     # The maximum number of keys in a request; 1 for a provider that answers one key at a time. Integer; default: 20.
     batch_max_keys: "batch.max_keys",
@@ -207,33 +207,33 @@ module Kvlight
     breaker_open_ms: "breaker.open_ms",
     # How many probe requests must succeed before the circuit breaker closes; one failure opens it again. Integer; default: 1.
     breaker_probes: "breaker.probes",
-    # A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0 never. Integer; default: 0.
+    # A request that the provider has not answered after this time, in milliseconds, is handed out once more with its unanswered keys, if a slot is free; the first answer counts, and the other request is cancelled. 0: never handed out again. Integer; default: 0.
     hedge_after_ms: "hedge.after_ms",
-    # Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95; 0 never. Float; default: 0.
+    # Like hedge.after_ms, but after the time within which this share of the recent requests was answered, such as 0.95. 0: never handed out again. Float; default: 0.
     hedge_percentile: "hedge.percentile",
     # The largest share of the requests that may be handed out once more. Float; default: 0.05.
     hedge_max_ratio: "hedge.max_ratio",
-    # Whether a slow request may be handed out a second time. false refuses the hedge settings; a key may still be with the provider twice at a time, after a write during its load or an attempt that timed out. true or false; default: true.
+    # Whether a slow request may be handed out a second time. false makes the hedge settings an error. Even so a key may be in two requests at a time: after a write during its load, or after an attempt that timed out. true or false; default: true.
     provider_idempotent: "provider.idempotent",
-    # The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit; 0 never. Entries that are not used are not loaded. Float; default: 0.
+    # The first use of an entry after this share of its TTL starts one load of it in the background, while other uses continue to hit. 0 turns this off. Entries that are not used are not loaded. Float; default: 0.
     refresh_after: "refresh.after",
-    # The time since the entry was stored after which its first use starts such a load, in milliseconds, instead of refresh.after; 0 never. Integer; default: 0.
+    # Like refresh.after, but a time since the entry was stored, in milliseconds. 0 turns this off. Integer; default: 0.
     refresh_after_ms: "refresh.after_ms",
-    # After a refresh ahead of an entry's expiry has failed or was dropped, the time before a use of the entry starts another, in milliseconds. Integer; default: 1000.
+    # The pause after a refresh ahead of an entry's expiry that failed or was dropped, in milliseconds: only a later use of the entry starts another. Integer; default: 1000.
     refresh_retry_ms: "refresh.retry_ms",
-    # Refresh ahead begins earlier by up to this share of its time, drawn for each entry, so that entries stored together are not loaded together. Float; default: 0.
+    # For each entry, refresh ahead begins earlier by a random part of its time, up to this share of it, so that entries stored together are not loaded together. Float; default: 0.
     refresh_jitter: "refresh.jitter",
     # How long an expired entry of an engine's cache stays as a fallback for a provider that fails, in milliseconds; 0: it does not stay. Requires entries that expire. Integer; default: 0.
     stale_ttl_ms: "stale.ttl_ms",
     # How long a key is not loaded again after a load that failed and was covered by a fallback, in milliseconds; fetches in that time receive the fallback at once. Integer; default: 1000.
     stale_retry_ms: "stale.retry_ms",
-    # How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, and the load continues and is stored. -1 is no limit; 0 does not wait: stale while revalidate. It must be below timeout_ms. Integer; default: -1.
+    # How long a fetch with a fallback waits for the load, in milliseconds; it then receives the fallback, while the load goes on and its answer is stored. -1 is no limit; 0 does not wait: stale while revalidate. The value must be below timeout_ms. Integer; default: -1.
     stale_timeout_ms: "stale.timeout_ms",
     # How long the second tier may take for a look, in milliseconds; then the provider is asked. -1 is no limit; 0 is refused. Integer; default: 50.
     l2_timeout_ms: "l2.timeout_ms",
     # How long the second tier may take for a request that writes, in milliseconds. Then it counts as failed, and what was put or removed is sent again. Integer; default: 5000.
     l2_write_timeout_ms: "l2.write_timeout_ms",
-    # Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that says so (kvl_l2_request_leased). true or false; default: true.
+    # Whether a key that another process is loading is looked up again until its answer is in the second tier, instead of being loaded here too. Requires a second tier that reports keys which another process is loading (kvl_l2_request_leased). true or false; default: true.
     l2_single_flight: "l2.single_flight",
     # How long a key waits for the load of another process, in milliseconds. Then it takes the lease over, if the second tier allows that, and is loaded here. Integer; default: 1000.
     l2_wait_ms: "l2.wait_ms",
@@ -243,19 +243,19 @@ module Kvlight
     l2_local_ttl_ms: "l2.local_ttl_ms",
     # The maximum number of keys in a request for the second tier. Integer; default: 256.
     l2_batch_keys: "l2.batch_keys",
-    # The maximum number of requests that read from the second tier at a time; beside these one writes. Integer; default: 4.
+    # The maximum number of requests that read from the second tier at a time. One more may write. Integer; default: 4.
     l2_max_requests: "l2.max_requests",
     # How many keys may wait to be looked up in the second tier; further ones go to the provider at once. Integer; default: 65536.
     l2_max_asking: "l2.max_asking",
     # The largest value that is written to the second tier, in bytes. Integer; default: 1048576.
     l2_max_value: "l2.max_value",
-    # How many keys may wait to be written to the second tier. If more were put or removed, all of it is cleared instead; fills beyond are dropped. Integer; default: 65536.
+    # How many keys may wait to be written to the second tier. If more were put or removed, the whole second tier is cleared instead. Fills above the limit are dropped. Integer; default: 65536.
     l2_pending_keys: "l2.pending_keys",
-    # The most bytes of values that wait to be written to the second tier. Beyond that, a key that is put is removed there instead; fills are dropped. Integer; default: 67108864.
+    # The most bytes of values that wait to be written to the second tier. Beyond that, the key of a put is removed from the second tier instead of written, and fills are dropped. Integer; default: 67108864.
     l2_pending_bytes: "l2.pending_bytes",
-    # After so many failed requests in a row the second tier is not used for a while; 0: it is used in any case. Integer; default: 5.
+    # The number of requests that must fail in a row before the second tier is left alone for l2.break_ms; 0: it is never left alone. Integer; default: 5.
     l2_break_after: "l2.break_after",
-    # How long it is not used then, in milliseconds; twice as long each time that it fails again. Also the pause before what could not be written is written again. Integer; default: 1000.
+    # How long the second tier is left alone after l2.break_after failures, in milliseconds; the time doubles with each further failure, up to l2.break_cap_ms. Also the pause before what could not be written is written again. Integer; default: 1000.
     l2_break_ms: "l2.break_ms",
     # The longest time for which the second tier is not used, in milliseconds. Integer; default: 30000.
     l2_break_cap_ms: "l2.break_cap_ms",
@@ -277,7 +277,7 @@ module Kvlight
     urgency: "urgency",
     # How often a failed key is retried; -1 is no limit. Integer; default: 0.
     retry_count: "retry.count",
-    # How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two change over after retry.switch_after pauses. :fixed, :exponential, :exponential_then_fixed, :fixed_then_exponential; default: fixed.
+    # How the pauses between attempts grow: fixed pauses for retry.fixed_ms each time; exponential starts with retry.first_ms and multiplies by retry.factor; the other two begin as their first word says, and follow the second one after retry.switch_after pauses. :fixed, :exponential, :exponential_then_fixed, :fixed_then_exponential; default: fixed.
     retry_shape: "retry.shape",
     # The first exponential pause, in milliseconds. Integer; default: 1000.
     retry_first_ms: "retry.first_ms",
