@@ -1,5 +1,5 @@
-//! Any sequence of events with a second tier: the table's invariants hold after each of them, every position is settled once, and what the store has of a
-//! key is never older than the last write of that key (rules T01, T02, T06).
+//! The second tier in the table. First any sequence of events: the table's invariants hold after each of them, every position is settled once, and what the
+//! store has of a key is never older than the last write of that key (rules T01, T02, T06, T10, L05). Then single stories.
 
 use super::harness::*;
 use kvlight::base::config::QueueOrder;
@@ -63,12 +63,13 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// A run, with the true version of each key, which grows with each write, and the versions that requests read.
 struct Run {
     harness: Harness,
+    /// The number of writes of each key.
     versions: BTreeMap<&'static str, u64>,
-    /// For each request of the provider, and of the second tier, the versions when it was handed out.
+    /// For each request of the provider, the versions when it was handed out.
     provided: Vec<BTreeMap<&'static str, u64>>,
+    /// The same for each request of the second tier.
     looked: Vec<BTreeMap<&'static str, u64>>,
     waiters: Vec<Waiter>,
     is_closed: bool,
@@ -151,6 +152,7 @@ impl Run {
         }
         while self.looked.len() < self.harness.tier.len() {
             let nth = self.looked.len();
+            // Every second one is taken, so that requests end in both ways: taken, and never taken.
             if nth.is_multiple_of(2) {
                 let id = self.harness.tier[nth].id;
                 self.harness.step(|table, _| table.take_tier_request(id));
@@ -294,13 +296,12 @@ fn l05_a_removal_after_the_end_of_a_close_begins_nothing_and_is_lost() {
         assert!(harness.table.is_over());
         harness.remove("a");
         harness.step(|table, cx| table.clear_behind(cx));
-        assert!(
-            harness.table.is_over()
-                && harness.tier.is_empty()
-                && harness.table.next_due().is_none_or(|due| drains && due > harness.in_ms(9_000))
-        );
-        assert_eq!(harness.table.tier_written(), 2);
-        assert_eq!((harness.table.has_tier_written(0), harness.table.has_tier_written(1)), (Some(true), None));
+        assert!(harness.table.is_over());
+        assert!(harness.tier.is_empty(), "nothing is written any more");
+        assert!(harness.table.next_due().is_none_or(|due| drains && due > harness.in_ms(9_000)), "nothing is due but the end of the drain");
+        assert_eq!(harness.table.tier_written(), 2, "the removal and the clear were counted");
+        assert_eq!(harness.table.has_tier_written(0), Some(true));
+        assert_eq!(harness.table.has_tier_written(1), None, "it never will be");
     }
 }
 
@@ -311,7 +312,11 @@ fn t01_reads_that_have_timed_out_do_not_hold_up_later_keys() {
     harness.advance(50);
     assert_eq!(harness.handed().concat(), ["a", "b"]);
     let later = harness.fetch("c");
-    assert_eq!(harness.handed().concat(), ["a", "b", "c"], "no read will end that could make room for its look");
+    assert_eq!(
+        harness.handed().concat(),
+        ["a", "b", "c"],
+        "both reads have timed out: no lookup of it could begin, so it goes to the provider"
+    );
     assert_eq!(harness.table.counts().tier_bypassed, 1);
     // Once one of them is finished, keys are looked up again.
     let id = harness.tier[0].id;
@@ -349,7 +354,7 @@ fn t01_a_read_that_is_never_finished_does_not_keep_the_second_tier_from_its_next
 }
 
 #[test]
-fn t07_a_clear_or_an_overflow_does_not_count_as_the_writes_it_replaces_until_it_is_done() {
+fn t07_writes_that_a_clear_or_an_overflow_replaces_count_as_written_when_the_clear_is_done() {
     for overflows in [false, true] {
         let mut harness = Harness::with_tier(TierAbilities::default(), |settings| settings.second_tier.pending_keys = 1);
         let finish = |harness: &mut Harness, nth: usize, how| {
@@ -372,7 +377,7 @@ fn t07_a_clear_or_an_overflow_does_not_count_as_the_writes_it_replaces_until_it_
         assert_eq!(harness.table.has_tier_written(upto), Some(false));
         harness.advance(1_000);
         assert_eq!((harness.tier.len(), harness.tier[1].kind), (2, TierRequestKind::Clear));
-        // Another clear while the first is in progress: a sync that began before it waits for the first alone.
+        // Another clear while the first is in progress. A sync that began before the second one waits only for the first.
         harness.step(|table, cx| table.clear_behind(cx));
         assert_eq!(harness.table.has_tier_written(upto), Some(false));
         finish(&mut harness, 1, TierEnd::Finished);
@@ -384,7 +389,7 @@ fn t07_a_clear_or_an_overflow_does_not_count_as_the_writes_it_replaces_until_it_
     }
 }
 
-/// One slot, which a key has, and one place, which another key of urgency 0 has: both were looked up without success.
+/// An engine with one slot and one place. One key has the slot, another one of urgency 0 the place; the second tier had neither.
 fn crowded(order: QueueOrder) -> (Harness, Waiter) {
     let mut harness = Harness::with_tier(TierAbilities::default(), |settings| {
         (settings.tasks.max_running, settings.tasks.batch_max_keys) = (1, 1);
@@ -406,7 +411,7 @@ fn miss(harness: &mut Harness) {
 }
 
 #[test]
-fn f13b_t01_a_key_that_was_looked_up_takes_the_place_of_a_less_urgent_or_with_lifo_older_one() {
+fn f13b_t01_a_key_that_was_looked_up_takes_the_place_of_a_less_urgent_key_and_under_lifo_of_an_older_one() {
     for (order, urgency, takes) in [(QueueOrder::Fifo, 1, true), (QueueOrder::Fifo, 0, false), (QueueOrder::Lifo, 0, true)] {
         let (mut harness, queued) = crowded(order);
         let late = harness.fetch_with("late", |options| options.urgency = urgency);
@@ -458,7 +463,7 @@ fn t07_a_value_that_the_second_tier_does_not_take_is_removed_instead_at_once() {
     assert_eq!(harness.step(|table, _| table.tier_not_done(id, 0, true)), Status::ERR_WRONG_KIND);
     harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     assert_eq!((harness.table.counts().tier_writes, harness.table.counts().tier_write_errors), (1, 0));
-    // A newer value is allowed.
+    // If a newer value was put meanwhile, that is written, and nothing removed.
     harness.put("k", "v");
     harness.put("k", "newer");
     refuse(&mut harness, 2);
