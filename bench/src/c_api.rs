@@ -1,4 +1,5 @@
-//! The peers as C functions, with kvlight's checks of arguments and its statuses.
+//! The peers as C functions, with the checks of arguments that kvlight makes, so that a peer does not save their time, and its statuses. Values of the
+//! benchmark are shorter than a key may be, so that one check does for both.
 
 use crate::bytes::{Value, value};
 use crate::peers::{Floor, Lru, LruSharded, Moka, Papaya, Peer, Quick};
@@ -7,7 +8,7 @@ use std::ptr::null_mut;
 
 const VALUE: c_int = 1;
 const MISS: c_int = 3;
-const NULL_POINTER: c_int = -100;
+const REFUSED: c_int = -2;
 const KEY_MAX: usize = 65_535;
 
 unsafe fn slice<'a>(data: *const u8, len: usize) -> Option<&'a [u8]> {
@@ -18,14 +19,14 @@ unsafe fn slice<'a>(data: *const u8, len: usize) -> Option<&'a [u8]> {
     Some(unsafe { std::slice::from_raw_parts(data, len) })
 }
 
-unsafe fn make<P: Peer>(capacity: usize, careful: c_int) -> *mut c_void {
-    Box::into_raw(Box::new(P::new(capacity, careful != 0))).cast()
+unsafe fn make<P: Peer>(capacity: usize, with_ttl: c_int) -> *mut c_void {
+    Box::into_raw(Box::new(P::new(capacity, with_ttl != 0))).cast()
 }
 
 unsafe fn get<P: Peer>(cache: *mut c_void, key: *const u8, len: usize, out: *mut *mut c_void) -> c_int {
     // SAFETY: the driver passes a cache that `make` created, and valid pointers.
     let (Some(cache), Some(key), false) = (unsafe { (cache.cast::<P>().as_ref(), slice(key, len), out.is_null()) }) else {
-        return NULL_POINTER;
+        return REFUSED;
     };
     let found = cache.get(key);
     let status = if found.is_some() { VALUE } else { MISS };
@@ -37,7 +38,7 @@ unsafe fn get<P: Peer>(cache: *mut c_void, key: *const u8, len: usize, out: *mut
 unsafe fn get_into<P: Peer>(cache: *mut c_void, key: *const u8, len: usize, buf: *mut u8, cap: usize, out_len: *mut usize) -> c_int {
     // SAFETY: as in `get`.
     let (Some(cache), Some(key), false) = (unsafe { (cache.cast::<P>().as_ref(), slice(key, len), out_len.is_null()) }) else {
-        return NULL_POINTER;
+        return REFUSED;
     };
     let shown = cache.show(key, |bytes| {
         if bytes.len() <= cap {
@@ -53,17 +54,18 @@ unsafe fn get_into<P: Peer>(cache: *mut c_void, key: *const u8, len: usize, buf:
 unsafe fn put<P: Peer>(cache: *mut c_void, key: *const u8, len: usize, data: *const u8, data_len: usize) -> c_int {
     // SAFETY: as in `get`.
     let (Some(cache), Some(key), Some(data)) = (unsafe { (cache.cast::<P>().as_ref(), slice(key, len), slice(data, data_len)) }) else {
-        return NULL_POINTER;
+        return REFUSED;
     };
     cache.put(key, value(data));
     0
 }
 
+// SAFETY of all of them: the driver keeps the promises of `get`, `put` and `make` above, and frees a cache once.
 macro_rules! c_functions {
     ($peer:ty, $new:ident, $get:ident, $get_into:ident, $put:ident, $len:ident, $free:ident) => {
         #[unsafe(no_mangle)]
-        unsafe extern "C" fn $new(capacity: usize, careful: c_int) -> *mut c_void {
-            unsafe { make::<$peer>(capacity, careful) }
+        unsafe extern "C" fn $new(capacity: usize, with_ttl: c_int) -> *mut c_void {
+            unsafe { make::<$peer>(capacity, with_ttl) }
         }
         #[unsafe(no_mangle)]
         unsafe extern "C" fn $get(cache: *mut c_void, key: *const u8, len: usize, out: *mut *mut c_void) -> c_int {
@@ -106,7 +108,7 @@ c_functions!(Floor, floor_new, floor_get, floor_get_into, floor_put, floor_len, 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn peer_value_release(value: *mut c_void) {
     if !value.is_null() {
-        // SAFETY: the driver passes each value that a lookup returned once.
+        // SAFETY: the driver passes a value that a lookup returned, and each only once.
         drop(unsafe { Value::from_raw(value.cast()) });
     }
 }

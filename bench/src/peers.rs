@@ -7,8 +7,8 @@ use std::hash::BuildHasher;
 use std::sync::{Mutex, MutexGuard};
 
 pub trait Peer: Sync {
-    /// `careful`: with a time to live, if the peer has one.
-    fn new(capacity: usize, careful: bool) -> Self;
+    /// `with_ttl`: with a time to live, if the peer has one.
+    fn new(capacity: usize, with_ttl: bool) -> Self;
     fn get(&self, key: &[u8]) -> Option<Value>;
     fn show(&self, key: &[u8], see: impl FnOnce(&[u8])) -> bool {
         self.get(key).map(|value| see(&value.slice)).is_some()
@@ -20,7 +20,7 @@ pub trait Peer: Sync {
 pub struct Quick(quick_cache::sync::Cache<Key, Value, quick_cache::UnitWeighter, RandomState>);
 
 impl Peer for Quick {
-    fn new(capacity: usize, _careful: bool) -> Quick {
+    fn new(capacity: usize, _with_ttl: bool) -> Quick {
         let lifecycle = quick_cache::sync::DefaultLifecycle::default();
         Quick(quick_cache::sync::Cache::with(capacity, capacity as u64, quick_cache::UnitWeighter, RandomState::default(), lifecycle))
     }
@@ -41,9 +41,9 @@ impl Peer for Quick {
 pub struct Moka(moka::sync::Cache<Key, Value, RandomState>);
 
 impl Peer for Moka {
-    fn new(capacity: usize, careful: bool) -> Moka {
+    fn new(capacity: usize, with_ttl: bool) -> Moka {
         let mut builder = moka::sync::Cache::builder().max_capacity(capacity as u64);
-        if careful {
+        if with_ttl {
             builder = builder.time_to_live(std::time::Duration::from_secs(3600));
         }
         Moka(builder.build_with_hasher(RandomState::default()))
@@ -67,7 +67,7 @@ impl Peer for Moka {
 pub struct Papaya(papaya::HashMap<Key, Value, RandomState>);
 
 impl Peer for Papaya {
-    fn new(capacity: usize, _careful: bool) -> Papaya {
+    fn new(capacity: usize, _with_ttl: bool) -> Papaya {
         Papaya(papaya::HashMap::builder().capacity(capacity).hasher(RandomState::default()).build())
     }
 
@@ -105,7 +105,7 @@ fn locked(list: &Mutex<List>) -> MutexGuard<'_, List> {
 pub struct Lru(Mutex<List>);
 
 impl Peer for Lru {
-    fn new(capacity: usize, _careful: bool) -> Lru {
+    fn new(capacity: usize, _with_ttl: bool) -> Lru {
         Lru(Mutex::new(list(capacity, RandomState::default())))
     }
 
@@ -145,7 +145,7 @@ impl LruSharded {
 }
 
 impl Peer for LruSharded {
-    fn new(capacity: usize, _careful: bool) -> LruSharded {
+    fn new(capacity: usize, _with_ttl: bool) -> LruSharded {
         let hasher = RandomState::default();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let count = 1 << (cores * 32).next_power_of_two().min((capacity / 1024).max(1)).ilog2();
@@ -178,7 +178,7 @@ pub struct Floor(UnsafeCell<hashbrown::HashMap<Key, Value, RandomState>>);
 unsafe impl Sync for Floor {}
 
 impl Peer for Floor {
-    fn new(_capacity: usize, _careful: bool) -> Floor {
+    fn new(_capacity: usize, _with_ttl: bool) -> Floor {
         Floor(UnsafeCell::default())
     }
 
