@@ -1,10 +1,10 @@
 /* The servers of cluster.c: a cluster of Redis or Valkey on the loopback interface, in a temporary folder. It is for tests and demos: it stores
  * nothing on disk, and any program on this machine can use it.
  *
- *     servers_start(&servers, 3, 3)    starts three primaries and a replica of each; 0 if that failed
- *     servers_call(server, command)    sends a command, and returns its reply until the next call; NULL if there is none
+ *     servers_start(&servers, 3, 3)    starts three primaries and three replicas, one of each; 0 if that failed
+ *     servers_call(server, command)    sends a command; returns its reply, which is valid until the next call, or NULL
  *     servers_kill(server)             kill -9
- *     servers_restart(server)          starts it again, empty: it replicates the server that has its slots now
+ *     servers_restart(server)          starts it again without data; it becomes a replica of the server that took its slots over
  *     servers_end(&servers)            kills all, and removes the folder
  */
 #ifndef CLUSTER_SERVERS_H
@@ -47,7 +47,8 @@ static void pause_ms(long ms)
     nanosleep(&span, NULL);
 }
 
-/* Lets a child of a fork end when its parent does, in whatever way; outside of Linux, only when the parent ends it. */
+/* In a forked child: on Linux it is killed when its parent ends, however that ends; elsewhere it outlives a parent that was killed. Ends at once if the
+ * parent is gone already. */
 static void end_with_parent(pid_t parent)
 {
 #ifdef __linux__
@@ -71,7 +72,7 @@ static int connected_to(int port)
     return -1;
 }
 
-/* The text of a simple reply, or of one string of bytes; an error begins with '-'. */
+/* The text of a simple reply, an integer or a string; an error keeps its '-'. */
 static const char *servers_call(struct server *server, const char *command)
 {
     static char reply[65536];
@@ -119,7 +120,7 @@ static int waits_for(struct server *server, const char *command, const char *wan
     return 0;
 }
 
-/* A port that is free now, and 10,000 above it one for the cluster's own connections. */
+/* A port that is free now. The cluster's own connections use the port 10,000 above it, which must exist and is assumed to be free. */
 static int free_port(void)
 {
     for (;;) {
@@ -152,7 +153,7 @@ static int servers_restart(struct server *server)
         int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 
         end_with_parent(parent);
-        /* Servers ignore Ctrl-C: the program handles it and ends them. */
+        /* A process group of its own, so that Ctrl-C does not reach the server: the program ends it. */
         setpgid(0, 0);
         dup2(out, 1);
         dup2(out, 2);

@@ -23,8 +23,8 @@ pub enum Outdated {
 }
 
 impl Core {
-    /// Removes or expires the entries of these keys, and overtakes their loads in progress (rule F08). Only for engines. One hold of the
-    /// table's lock handles [`STEP`] keys (rule S19).
+    /// Removes or expires the entries of these keys, and overtakes their loads in progress (rule F08). Only for the cache of an engine,
+    /// which has a table of loads. One hold of the table's lock handles [`STEP`] keys (rule S19).
     pub fn invalidate<'k>(&self, keys: impl Iterator<Item = &'k [u8]>, fate: Outdated) -> Result<(), Status> {
         self.check_not_over()?;
         let mut keys = keys.peekable();
@@ -40,11 +40,12 @@ impl Core {
                         Outdated::Expired => self.store.expire(key, &self.clock, left),
                     });
                     if fate == Outdated::Expired && ended.is_ok_and(|was_alive| was_alive) {
-                        // The end of its grace is not known here: the timer looks at once.
+                        // The entry's grace begins, and its end is not known here: 0 makes the timer look at once.
                         cx.store.ends = Millis::default();
                     }
                     result = result.and(ended.map(|_| ()).map_err(|_| Status::ERR_PANIC));
                     self.loads().note_written();
+                    // For loads an expiry is like a removal.
                     table.written(key, Write::Removed, cx);
                 }
                 result

@@ -1,5 +1,6 @@
 //! The guard around every export: panics are caught here, and functions that would wait are refused inside callbacks. Two kinds
-//! of code do without: exports in which nothing can panic ([`unguarded`]), and the fast paths of lookups (`Caller::try_fast`).
+//! of code do without: exports in which nothing can panic ([`unguarded`]), and the fast paths of lookups (`Caller::try_fast`,
+//! `Caller::try_validated`).
 //!
 //! It does not check handles; they are checked where they are borrowed (`handle.rs`).
 
@@ -8,9 +9,8 @@ use crate::base::Status;
 use crate::base::panics::catch_panic;
 use crate::base::process::must_not_wait;
 
-/// The caller's promises about the arguments of an export, represented by one value, so that they are asserted in one place.
-///
-/// All reads through pointers of the caller go through this value, and their results must not outlive it.
+/// Proof that the caller of an export keeps the promises of the header. Pointers of the caller are read only through its methods, so that an
+/// export asserts the promises once. What a method returns must not outlive it.
 pub(crate) struct Caller(());
 
 impl Caller {
@@ -46,14 +46,15 @@ pub(crate) fn guard_or<R>(fallback: R, run: impl FnOnce() -> R) -> R {
     catch_panic(run).unwrap_or(fallback)
 }
 
-/// Runs an export in which nothing can panic and no host code runs: it only reads a handle, or counts a reference to it. Without a guard it
-/// need not access the thread's storage, which takes longer than such a call.
+/// Runs an export in which nothing can panic and no host code runs: it only reads a handle, or counts a reference to it. The guard
+/// accesses thread-local storage, which takes longer than the whole call.
 #[inline(always)]
 pub(crate) fn unguarded<R>(run: impl FnOnce() -> R) -> R {
     run()
 }
 
-/// Refuses functions marked `outside` inside callbacks and on library threads.
+/// The first line of an export whose documentation says `@threads outside`: an error inside callbacks and on threads of the library, where
+/// nothing may wait.
 pub(crate) fn outside() -> Result<(), Status> {
     if must_not_wait() { Err(Status::ERR_REENTRANT) } else { Ok(()) }
 }

@@ -54,8 +54,9 @@ class Tasks(Store[K, V], _native.Engine):
     provider   a function that takes a list of keys that are not in the cache, and returns a mapping (a key left out is absent) or a
                sequence in the order of the keys. None means that there is no such record. An exception in place of a value fails that
                key alone; an exception that is raised fails all keys, and every caller gets the same object. A plain function runs in
-               `executor`; by default that is the loop's, or the engine's own threads. It may wait for other keys, but not on all threads
-               at the same time: RuntimeError. A coroutine function is cancelled when no caller waits for it any longer.
+               `executor`; by default that is the loop's, or the engine's own threads. It may itself fetch other keys and wait for
+               them; a wait that would leave no thread for them raises RuntimeError. The coroutine of a coroutine function is cancelled as
+               soon as no caller waits for its keys.
     one        instead of `provider`: a function that takes one key and returns its value.
     conditional  instead of `provider`: a function that also takes a list with the stored entry of each key, a kvlight.Stale or None. It may
                return kvlight.NotModified() in place of a value: the stored value then gets a new TTL.
@@ -64,12 +65,13 @@ class Tasks(Store[K, V], _native.Engine):
     encode,    functions that turn keys of other types into bytes and back.
     decode
     second_tier  a store that is asked before the provider, and that other processes may share: see kvlight.SecondTier.
-    l2_url     instead of `second_tier`: a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs
-               libkvlight_redis (ImportError); the options of the URL are those of kvlight_redis.h. `l2_state()` says how it is.
+    l2_url     instead of `second_tier`: a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". Without
+               libkvlight_redis, Tasks() raises ImportError; the options of the URL are those of kvlight_redis.h. `l2_state()` describes the connection.
     dump,      functions that make bytes of a value for the second tier, and a value of the bytes: pickle.dumps and pickle.loads. Values that are
     load       str, bytes, int, float, bool or UUID need neither; without these functions, other values stay in this process.
     settings   the settings of docs/CONFIGURATION.md, with "_" for ".": cache_capacity=10_000, retry_count=3, timeout_ms=500. Unless
-               batch_linger_us is set, the keys that one turn of the event loop asks for share requests; with 0 the provider is called at once.
+               batch_linger_us is set, the keys that one turn of the event loop asks for share requests; with batch_linger_us=0 each fetch calls
+               the provider at once.
     """
 
     _loop: asyncio.AbstractEventLoop | None = None
@@ -162,7 +164,7 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def fetch(self, key: K, **options: Unpack[FetchSettings]) -> V | None:
         """Returns the value of a key, or None if there is no such record; raises what the provider raised. Options: timeout_ms, urgency, read, ..."""
-        value: V | None  # annotations, since cast() would be one more call
+        value: V | None  # an annotation: cast() is a call, and this is the fast path
         waiter = self._fetch_on_loop(key, options)
         if type(waiter) is not _Waiter:  # the key was resident
             value = waiter
@@ -241,7 +243,7 @@ class Tasks(Store[K, V], _native.Engine):
         self._refresh(_key_list(keys), options)
 
     def invalidate(self, keys: Iterable[K]) -> None:
-        """Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored."""
+        """Another process has changed these keys: their values leave this process, and answers of loads already under way are not stored."""
         self._invalidate(_key_list(keys), False)
 
     def invalidate_all(self) -> None:
@@ -249,8 +251,8 @@ class Tasks(Store[K, V], _native.Engine):
         self._invalidate([], True)
 
     def l2_state(self) -> dict[str, Any]:
-        """The state of the connection to the server of `l2_url`: whether it is connected, and if not, what is wrong
-        and how to fix it; the members of kvl_redis_state."""
+        """The connection to the server of `l2_url`, as the members of kvl_redis_state (kvlight_redis.h): whether it is there, and if not,
+        why and what to do."""
         if self._tier is None or self._tier.redis is None:
             raise RuntimeError("this Tasks has no l2_url")
         state: dict[str, Any] = json.loads(self._tier.redis.connection.state())
@@ -493,7 +495,7 @@ def _answers(function: Any, *arguments: Any) -> Any:
 
 
 def _serve_on_thread(tier: Attached, request: TierRequest) -> None:
-    """Runs on a thread of the pool. Holds no reference to the engine, so that an engine dropped meanwhile ends."""
+    """Runs on a thread of the pool. Holds no reference to the engine, so that an engine that is dropped meanwhile is collected."""
     try:
         if tier.redis is not None:
             tier.redis.carry_out(request, tier.dump, tier.load, tier.report)

@@ -2,9 +2,9 @@
 
 import CKVLight
 
-/// The counters since the last reset, and the current gauges. They are exact while no call is running. A cache without an engine has no loads.
+/// The counters since the last reset, and the current gauges. Both are exact if no call runs meanwhile. In a cache without an engine the counters of loads are 0.
 public struct KVLightStatistics: Hashable, Sendable {
-    /// The number of the window, which changes with each reset.
+    /// The number of the counting period: each reset begins a new one.
     public var windowID: UInt64
     /// Lookups that found a value.
     public var hits: Int
