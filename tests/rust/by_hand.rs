@@ -458,3 +458,19 @@ fn the_members_of_the_state_of_redis_are_those_of_the_header() {
         assert!(members.iter().any(|member| member == counter), "kvlight_redis.h has the member {counter}");
     }
 }
+
+#[test]
+fn the_functions_that_swift_passes_to_libkvlight_redis_are_those_of_the_header_in_its_order() {
+    if !projects::are_there() {
+        return;
+    }
+    let header = text_of("redis/include/kvlight_redis.h");
+    let (_, initial) = header.split_once("#define KVL_REDIS_LIBRARY_INIT").expect("kvlight_redis.h has the initial value");
+    let initial = initial.split('}').next().unwrap_or_default();
+    let wanted: Vec<&str> = initial.split([',', ' ', '\n']).filter(|word| word.starts_with("kvl_")).collect();
+    assert!(wanted.len() > 10, "the functions were read: {wanted:?}");
+    let swift = text_of("bindings/swift/Sources/KVLight/Core/RedisTier.swift");
+    let (_, table) = swift.split_once("struct ProgramFunctions").expect("RedisTier.swift has the table");
+    let passed: Vec<&str> = table.lines().filter_map(|line| line.rsplit(" = ").next()).filter(|name| name.starts_with("kvl_")).collect();
+    assert_eq!(passed, wanted);
+}

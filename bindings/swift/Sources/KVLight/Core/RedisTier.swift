@@ -13,8 +13,8 @@ package final class RedisTier: @unchecked Sendable {
     package init(_ url: String, paths: [String] = RedisTier.paths) throws(SharingError) {
         functions = try RedisTier.loaded(paths)
         var (made, why): (OpaquePointer?, OpaquePointer?)
-        // The library's own copy of kvlight is the one of this program: both have loaded it by the same name.
-        let status = functions.open(url, nil, &made, &why)
+        var program = ProgramFunctions()
+        let status = functions.open(url, &program, &made, &why)
         raw = made
         if status != KVL_OK {
             defer { kvl_error_release(why) }
@@ -93,7 +93,7 @@ private struct FoundEntry {
 /// The functions of kvlight_redis.h. The library that has them is never unloaded.
 private struct RedisFunctions {
     typealias Out = UnsafeMutablePointer<OpaquePointer?>
-    typealias Open = @convention(c) (UnsafePointer<CChar>, UnsafeRawPointer?, Out, Out) -> kvl_status_t
+    typealias Open = @convention(c) (UnsafePointer<CChar>, UnsafeRawPointer, Out, Out) -> kvl_status_t
     typealias Serve =
         @convention(c) (OpaquePointer?, OpaquePointer, UnsafeMutablePointer<UnsafeMutableRawPointer?>, UnsafeMutablePointer<Int>) -> kvl_status_t
     typealias FreeFound = @convention(c) (UnsafeMutableRawPointer?, Int) -> Void
@@ -121,4 +121,31 @@ private struct RedisFunctions {
         (self.open, self.serve, self.freeFound, self.attach) = (open, serve, freeFound, attach)
         (self.state, self.stop, self.free) = (state, stop, free)
     }
+}
+
+/// A `kvl_redis_library_t`: the functions of the kvlight that this program contains or is linked with, to which its engines and requests belong.
+/// libkvlight_redis is linked with the shared library, which in a program that contains kvlight is another copy.
+private struct ProgramFunctions {
+    typealias Request = OpaquePointer
+    typealias Bytes = UnsafePointer<UInt8>
+    typealias Out<T> = UnsafeMutablePointer<T>
+
+    let size = MemoryLayout<ProgramFunctions>.size
+    let kind: @convention(c) (Request?) -> UInt32 = kvl_l2_request_kind
+    let count: @convention(c) (Request?) -> Int = kvl_l2_request_len
+    let keys: @convention(c) (Request?) -> UnsafePointer<kvl_slice_t>? = kvl_l2_request_keys
+    let entry: @convention(c) (Request?, Int, Out<Bytes?>?, Out<Int>?, Out<Int64>?, Out<Bytes?>?, Out<Int>?) -> kvl_status_t = kvl_l2_request_entry
+    let payload: @convention(c) (Request?, Int, Bytes?, Int, Out<Bytes?>?, Out<Int>?) -> kvl_status_t = kvl_l2_request_payload
+    let hit: @convention(c) (Request?, Int, Bytes?, Int, Int64, Bytes?, Int) -> kvl_status_t = kvl_l2_request_hit
+    let miss: @convention(c) (Request?, Int, Bytes?, Int) -> kvl_status_t = kvl_l2_request_miss
+    let leased: @convention(c) (Request?, Int) -> kvl_status_t = kvl_l2_request_leased
+    let steals: @convention(c) (Request?, Int) -> UInt32 = kvl_l2_request_steals
+    let refused: @convention(c) (Request?, Int) -> kvl_status_t = kvl_l2_request_refused
+    let fail: @convention(c) (Request?, Int) -> kvl_status_t = kvl_l2_request_fail
+    let finish: @convention(c) (Request?) -> kvl_status_t = kvl_l2_request_finish
+    let retain: @convention(c) (Request?) -> Request? = kvl_l2_request_retain
+    let release: @convention(c) (Request?) -> Void = kvl_l2_request_release
+    let invalidate: @convention(c) (OpaquePointer?, UnsafePointer<kvl_slice_t>?, Int, UInt32) -> kvl_status_t = kvl_tasks_invalidate
+    let newValue: @convention(c) (Bytes?, Int, Out<OpaquePointer?>?) -> kvl_status_t = kvl_value_new_bytes
+    let newError: @convention(c) (Int64, UnsafePointer<CChar>?, Int, UInt32, Out<OpaquePointer?>?) -> kvl_status_t = kvl_error_new
 }
