@@ -32,13 +32,9 @@ package final class EngineHandle: @unchecked Sendable {
     }
 
     deinit {
-        guard let server else { return kvl_tasks_dispose(raw) }
-        // The connection uses the engine until it is stopped. That waits for its thread, and the last reference may go anywhere, even on that thread.
+        // The connection uses the engine until it has ended.
         nonisolated(unsafe) let raw = raw
-        DispatchQueue.global().async {
-            server.stop()
-            kvl_tasks_dispose(raw)
-        }
+        EngineHandle.end(server) { kvl_tasks_dispose(raw) }
     }
 
     /// Looks a key up in the store, without a load. `nil` means that the key has to be fetched.
@@ -108,14 +104,15 @@ package final class EngineHandle: @unchecked Sendable {
     /// Calls `done` once, when no code of the program is running any longer, and the connection to a server has ended.
     func close(mode: UInt32, deadline: Int64, done: @escaping @Sendable () -> Void) {
         let call: kvl_closed_fn = { hook in inAutoreleasePool { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
-        // The engine stays alive until `done` was called.
-        let status = kvl_tasks_close(raw, mode, deadline, call, retained(Hook { [self] in endConnection(then: done) }), releaseObject)
-        if status != KVL_OK { endConnection(then: done) }
+        // Keeps the engine until `done` has returned.
+        let end: @Sendable () -> Void = { [self] in EngineHandle.end(server) { withExtendedLifetime(self, done) } }
+        if kvl_tasks_close(raw, mode, deadline, call, retained(Hook(end)), releaseObject) != KVL_OK { end() }
     }
 
-    private func endConnection(then done: @escaping @Sendable () -> Void) {
+    /// Ends the connection to a server, if there is one, and then calls `done`. That waits for the connection's thread, so it is not done on the
+    /// calling thread, which may be that one or another of the library.
+    private static func end(_ server: RedisTier?, then done: @escaping @Sendable () -> Void) {
         guard let server else { return done() }
-        // Not on the calling thread, which may be the library's.
         DispatchQueue.global().async {
             server.stop()
             done()
