@@ -5,6 +5,7 @@
 FOLDER is for what is built. A language whose tools are missing is named. The last line counts the others.
 """
 
+import functools
 import os
 import shutil
 import signal
@@ -126,8 +127,8 @@ LANGUAGES = {
 # They are linked with the library, so the system says that it is missing.
 LINKED = {"cpp"}
 
-# Their programs have the command `leave`.
-ENDING = {"cpp", "swift"}
+# The commands with which their programs end the engine.
+ENDING = {"cpp": ["leave"], "swift": ["leave", "drop"]}
 
 
 def shares(world, command, environment):
@@ -178,7 +179,7 @@ def needs(world, command, environment):
     assert said.startswith("ready") or "tried libkvlight_redis.so" in said or "/libkvlight_redis.so" in said, said
 
 
-def ends_whole(world, command, environment):
+def ends_whole(world, command, environment, ending):
     """The end of an engine ends its connection, and the process goes on."""
     worker = world.worker(world.server().url(), command=command, environment=environment)
 
@@ -187,7 +188,7 @@ def ends_whole(world, command, environment):
         return [link for link in worker.sockets() if link.startswith("socket:")]
 
     eventually("it has a thread and sockets", lambda: len(worker.threads()) == 1 and len(sockets()) >= 2)
-    assert worker.do("leave") == 0
+    assert worker.do(ending) == 0
     # The kernel removes a thread a little after others have seen its end.
     eventually("thread and sockets have left", lambda: worker.threads() == [] and sockets() == [])
 
@@ -219,8 +220,8 @@ def main():
         stories = [(f"t15_{name}_processes_share_a_server", shares), (f"t18_{name}_says_what_is_wrong_with_its_l2_url", refuses)]
         if name not in LINKED:
             stories.append((f"t18_{name}_says_what_is_wrong_without_its_library", needs))
-        if name in ENDING:
-            stories.append((f"t17_{name}_leaves_no_thread_and_no_socket", ends_whole))
+        for ending in ENDING.get(name, []):
+            stories.append((f"t17_{name}_has_no_thread_and_no_socket_after_{ending}", functools.partial(ends_whole, ending=ending)))
         if name == "php":
             stories.append(("t17_php_ends_a_connection_in_any_order", ends_without_close))
         for what, story in stories:

@@ -1,5 +1,5 @@
-// A process with an engine of the Swift package and an `l2URL`, driven by commands on its input, like worker.c: `worker URL`. The command `leave` ends
-// the engine with its connection, and not the process.
+// A process with an engine of the Swift package and an `l2URL`, driven by commands on its input, like worker.c: `worker URL`. The commands `leave`
+// and `drop` end the engine with its connection, and not the process: by a close, and by giving up the last reference to it.
 
 import Foundation
 import KVLight
@@ -36,24 +36,27 @@ do {
     say("refused \(error)")
     exit(0)
 }
-let tasks = KVLightTasks(config: config)
+var tasks: KVLightTasks<String, Row>? = KVLightTasks(config: config)
 say("ready")
 while let line = readLine() {
     let words = line.split(separator: " ").map(String.init)
     switch words[0] {
     case "fetch":
-        let row = try await tasks.fetch(key: words[1])
+        let row = try await tasks?.fetch(key: words[1])
         say("done \(words[1]) 0 - \(row?.from ?? "-")")
     case "put":
-        tasks.cache.set(element: Row(from: words[2]), for: words[1])
+        tasks?.cache.set(element: Row(from: words[2]), for: words[1])
         say("ok 0")
     case "auto":
         answer.current = words[1]
         say("ok 0")
     case "state":
-        say("state \(try tasks.secondTierState() ?? "null")")
+        say("state \(try tasks?.secondTierState() ?? "null")")
     case "leave":
-        await tasks.close()
+        await tasks?.close()
+        say("ok 0")
+    case "drop":
+        tasks = nil
         say("ok 0")
     default:
         break
