@@ -43,7 +43,7 @@ final class Spellings<K: KVLightKey>: @unchecked Sendable {
 
     /// Keeps the spellings of these keys as long as the result exists; `nil` if none needs to be kept.
     @inlinable
-    func hold(_ keys: some Sequence<K>) -> (any AnyObject & Sendable)? {
+    func hold(_ keys: some Collection<K>) -> (any AnyObject & Sendable)? {
         keys.allSatisfy(\.isExactKey) ? nil : holdInexact(keys)
     }
 
