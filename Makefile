@@ -124,7 +124,7 @@ bench-instructions: ## Count the instructions of single operations under callgri
 performance: ## Copy the tables of the last make bench into README.md and docs/PERFORMANCE.md.
 	bench/publish "$$KVL_TARGET/bench"
 
-bench-swift: ## Measure the Swift package; KVL_SWIFT_ORIGINAL=FOLDER adds KVLightCompat's original. The next make bench includes the figures.
+bench-swift: ## Measure the Swift package; on Linux, KVL_SWIFT_ORIGINAL=FOLDER adds KVLightCompat's original. The next make bench includes the figures.
 	@mkdir -p "$$KVL_TARGET/bench"
 	set -o pipefail; bindings/swift/bench.sh | tee "$$KVL_TARGET/bench/swift.new" && mv "$$KVL_TARGET/bench/swift.new" "$$KVL_TARGET/bench/swift.txt"
 

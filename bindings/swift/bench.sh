@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures the Swift package, optimised, in ns for each key.
 #
-# KVL_SWIFT_ORIGINAL is a checkout of the library whose interface KVLightCompat has. It is then measured in the same run, by the same text,
+# KVL_SWIFT_ORIGINAL, on Linux, is a checkout of the library whose interface KVLightCompat has. It is then measured in the same run, by the same text,
 # from a copy in the build folder; nothing of it belongs to this project. Its own code remains as it is: Bench/Original is added to it.
 set -euo pipefail
 original=${KVL_SWIFT_ORIGINAL:+$(realpath "$KVL_SWIFT_ORIGINAL")}
