@@ -113,7 +113,7 @@ let compared: [(work: String, managers: String)] = [
 
 extension Table {
     func printComparison() {
-        Swift.print("\nns of processor time per key, and how many times that of the original is the others'")
+        Swift.print("\nns of processor time per key, and the speed-up over the original")
         Swift.print(cell("") + "   KVLight KVLightCompat   original   KVLight KVLightCompat")
         for (work, managers) in compared {
             let (ours, compat, original) = (

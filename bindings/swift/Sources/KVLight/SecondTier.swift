@@ -87,7 +87,7 @@ public struct Sharing<Element: Sendable>: Sendable {
     public var decode: @Sendable ([UInt8]) throws -> Element
     /// Receives the errors of the second tier, of `encode` and of `decode`, in their tasks. No caller of the engine does.
     public var failed: @Sendable (any Error) -> Void
-    /// How long a look may take; then the provider is asked. `nil` is without limit.
+    /// How long a lookup may take; then the provider is asked. `nil` is without limit.
     public var timeout: Duration? = .milliseconds(50)
     /// How long a request that writes may take. Then it counts as failed, and what was written is sent again.
     public var writeTimeout = Duration.seconds(5)
@@ -158,9 +158,9 @@ public struct Sharing<Element: Sendable>: Sendable {
     /// Serves a request from a server. Its failures are misses, or are written again, and are not reported.
     private func serve(_ request: TierRequestHandle, from server: RedisTier, _ pricing: Pricing<Element>) {
         if request.kind == KVL_L2_FILL || request.kind == KVL_L2_WRITE {
-            for i in request.keys.indices { statePayload(request, i) }
+            for i in request.keys.indices { setPayload(request, i) }
         }
-        // A look fails with the finish, and the rest with the release of an unfinished request.
+        // A lookup fails when its request is finished, and all else when its request is released unfinished.
         if request.carryOut(by: server, makeElement: { madeValue($0, pricing) }) || request.kind == KVL_L2_READ { request.finish() }
     }
 
@@ -181,7 +181,7 @@ public struct Sharing<Element: Sendable>: Sendable {
             }
             request.finish()
         } catch {
-            // A look fails with the finish, and the rest with the release of an unfinished request.
+            // A lookup fails when its request is finished, and all else when its request is released unfinished.
             if request.kind == KVL_L2_READ { request.finish() }
             failed(error)
         }
@@ -211,11 +211,11 @@ public struct Sharing<Element: Sendable>: Sendable {
         }
     }
 
-    /// States the bytes of an element that is to be stored, or refuses it. Returns whether it has some.
+    /// Sets the bytes of an element that is to be stored, or refuses it. Returns whether it is still to be stored: a null is, without bytes.
     @discardableResult
-    private func statePayload(_ request: TierRequestHandle, _ i: Int) -> Bool {
+    private func setPayload(_ request: TierRequestHandle, _ i: Int) -> Bool {
         do {
-            try request.statePayload(i) { value in try encode(element(of: value)) }
+            try request.setPayload(i) { value in try encode(element(of: value)) }
             return true
         } catch {
             failed(error)
@@ -227,7 +227,7 @@ public struct Sharing<Element: Sendable>: Sendable {
     private func store(_ request: TierRequestHandle, in tier: any SecondTier) async throws {
         var places: [Int] = []
         var entries: [TierEntry] = []
-        for i in request.keys.indices where statePayload(request, i) {
+        for i in request.keys.indices where setPayload(request, i) {
             guard let entry = request.entry(i) else { continue }
             places.append(i)
             entries.append(entry)

@@ -2,7 +2,7 @@
 //
 // A block for each callback would be slow, since most return at once. So a worker runs callback after callback, and before each it starts
 // another worker if more callbacks are waiting. A callback that blocks therefore does not delay the others. To start a worker takes as long as
-// several callbacks, so one without work first lets other threads run a few times, and counts as started meanwhile.
+// several callbacks, so a worker without work first lets other threads run a few times, and counts as started meanwhile.
 
 import Dispatch
 import Foundation

@@ -66,8 +66,8 @@ final class TierRequestHandle: @unchecked Sendable {
         }
     }
 
-    /// States the bytes of the element that is to be stored; a null has none.
-    func statePayload(_ i: Int, encode: (OpaquePointer?) throws -> [UInt8]) throws {
+    /// Sets the bytes of the element that is to be stored; a null has none.
+    func setPayload(_ i: Int, encode: (OpaquePointer?) throws -> [UInt8]) throws {
         var value: OpaquePointer?
         guard kvl_l2_request_value(raw, i, &value) == KVL_VALUE else { return }
         defer { kvl_value_release(value) }
