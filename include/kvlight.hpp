@@ -39,6 +39,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -837,9 +838,20 @@ public:
 class l2_server {
 public:
     virtual ~l2_server() = default;
-    /* Makes the server the second tier of a configuration, of which one engine is created next. */
+    /* Makes the server the second tier of a configuration, of which one engine is created before the next call for it. */
     virtual expected<std::unique_ptr<l2_connection>> connect(kvl_config_t *of) const = 0;
 };
+
+namespace detail {
+
+/* The server of a configuration. The configuration has the connection of the engine that is being created, so its engines are created one at a time. */
+struct l2_place {
+    explicit l2_place(std::unique_ptr<const l2_server> is) noexcept : server(std::move(is)) {}
+    std::unique_ptr<const l2_server> server;
+    std::mutex creating;
+};
+
+} // namespace detail
 
 /* ---- Results --------------------------------------------------------------------------------------------------------- */
 
@@ -1066,7 +1078,7 @@ public:
     {
         using closure = std::decay_t<Function>;
         if constexpr (std::is_base_of_v<l2_server, closure>) {
-            server_ = std::make_shared<closure>(std::forward<Function>(serve));
+            server_ = std::make_unique<detail::l2_place>(std::make_unique<closure>(std::forward<Function>(serve)));
         } else {
             static_assert(std::is_invocable_v<closure &, l2_request>, "a second tier is called with a kvl::l2_request");
             detail::raise_if_failed(kvl_config_set_l2(handle_.get(), abilities, detail::serve<closure>,
@@ -1121,11 +1133,11 @@ public:
     const std::vector<kvl::queue> &queues() const noexcept { return queues_; }
     bool validates() const noexcept { return validates_; }
     /* The server that is the second tier; null if there is none. */
-    const l2_server *server() const noexcept { return server_.get(); }
+    detail::l2_place *server() const noexcept { return server_.get(); }
 
 private:
     bool validates_ = false;
-    std::shared_ptr<const l2_server> server_;
+    std::unique_ptr<detail::l2_place> server_;
     std::vector<kvl::queue> queues_;
     detail::owned<kvl_config_t, kvl_config_free> handle_;
 };
@@ -1394,8 +1406,10 @@ public:
     static expected<tasks> make(const config &from)
     {
         std::unique_ptr<l2_connection> connection;
-        if (const l2_server *server = from.server()) {
-            auto connected = server->connect(from.get());
+        std::unique_lock<std::mutex> creating;
+        if (detail::l2_place *place = from.server()) {
+            creating = std::unique_lock<std::mutex>(place->creating);
+            auto connected = place->server->connect(from.get());
             if (!connected)
                 return connected.error();
             connection = *std::move(connected);
@@ -1403,6 +1417,8 @@ public:
         kvl_tasks_t *made = nullptr;
         kvl_error_t *why = nullptr;
         status s = kvl_tasks_new(from.get(), &made, &why);
+        if (creating)
+            creating.unlock();
         if (s != KVL_OK)
             return error::own(s, why);
         tasks engine(made, from.queues(), reads_store(from), std::move(connection));

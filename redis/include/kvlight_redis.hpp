@@ -40,8 +40,9 @@ public:
        object that has the bytes, as a provider does. Both are called on threads of the library, several at a time. An object for which `encode` returns
        nothing or throws stays in its process; bytes for which `decode` does are a miss. */
     template <class Encode, class Decode> redis(std::string url, Encode encode, Decode decode)
-        : url_(std::move(url)), encode_(std::move(encode)),
-          decode_([decode = std::move(decode)](std::string_view bytes) { return value::of(decode(bytes)); })
+        : url_(std::move(url)),
+          functions_(std::make_shared<const functions>(
+              functions{std::move(encode), [decode = std::move(decode)](std::string_view bytes) { return value::of(decode(bytes)); }}))
     {
     }
 
@@ -50,22 +51,24 @@ public:
         kvl_redis_t *made = nullptr;
         kvl_error_t *why = nullptr;
         static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;
-        const kvl::status s = encode_ ? kvl_redis_open(url_.c_str(), &library, &made, &why) : kvl_redis_use(of, url_.c_str(), &made, &why);
+        const kvl::status s = functions_ ? kvl_redis_open(url_.c_str(), &library, &made, &why) : kvl_redis_use(of, url_.c_str(), &made, &why);
         if (s != KVL_OK) {
             kvl::error refused = kvl::error::of(s, why != nullptr ? kvl_error_message(why) : nullptr);
             kvl_error_release(why);
             return refused;
         }
         std::shared_ptr<kvl_redis_t> opened(made, kvl_redis_free);
-        if (encode_)
+        if (functions_)
             detail::raise_if_failed(kvl_config_set_l2(of, KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES | KVL_L2_F_OBJECTS, serve,
-                                                      new converter{opened, encode_, decode_}, detail::end<converter>));
+                                                      new converter{opened, functions_}, detail::end<converter>));
         return std::unique_ptr<l2_connection>(std::make_unique<connection>(std::move(opened)));
     }
 
 private:
-    using encoder = std::function<std::optional<std::string>(const value &)>;
-    using decoder = std::function<value(std::string_view)>;
+    struct functions {
+        std::function<std::optional<std::string>(const value &)> encode;
+        std::function<value(std::string_view)> decode;
+    };
 
     /* Requests may still come when the connection has ended, so it is freed with the last of the two. */
     class connection final : public l2_connection {
@@ -86,8 +89,7 @@ private:
 
     struct converter {
         std::shared_ptr<kvl_redis_t> handle;
-        encoder encode;
-        decoder decode;
+        std::shared_ptr<const functions> by;
 
         /* States the bytes of an object that is to be stored, or refuses it. */
         void state(kvl_l2_request_t *request, size_t i) const
@@ -98,7 +100,7 @@ private:
             const value object = value::own(is);
             if (kvl_value_object(object.c_handle()) == nullptr)
                 return;
-            if (const std::optional<std::string> bytes = attempted<std::optional<std::string>>([&] { return encode(object); }))
+            if (const std::optional<std::string> bytes = attempted<std::optional<std::string>>([&] { return by->encode(object); }))
                 kvl_l2_request_set_payload(request, i, detail::bytes(*bytes), bytes->size());
             else
                 kvl_l2_request_refused(request, i);
@@ -110,7 +112,7 @@ private:
             size_t len = 0;
             value object;
             if (kvl_l2_request_payload(request, found.index, found.data, found.len, &bytes, &len) == KVL_OK)
-                object = attempted<value>([&] { return decode(detail::text(bytes, len)); });
+                object = attempted<value>([&] { return by->decode(detail::text(bytes, len)); });
             if (object)
                 kvl_l2_request_hit_object(request, found.index, found.data, found.len, found.ttl_left_ms, found.token, found.token_len,
                                           object.c_handle());
@@ -152,8 +154,8 @@ private:
     }
 
     std::string url_;
-    encoder encode_;
-    decoder decode_;
+    /* Null: none. Shared by the engines, which are created under a lock: the program's functions must not be copied there. */
+    std::shared_ptr<const functions> functions_;
 };
 
 } // inline namespace

@@ -1,4 +1,5 @@
-// A second tier (rules T01 to T15): a store in memory that engines share, one that throws, and one that serves its requests later.
+// A second tier (rules T01 to T15): a store in memory that engines share, one that throws, one that serves its requests later, and a server to which each
+// engine has a connection.
 #include "check.hpp"
 
 #include <map>
@@ -248,6 +249,56 @@ void t01_a_request_is_served_later_or_dropped()
     tasks.reset();
 }
 
+// A server whose connections have numbers. Its entries are the number of the connection that was asked.
+struct numbered : kvl::l2_server {
+    struct connection : kvl::l2_connection {
+        explicit connection(int is) : number(is) {}
+        ~connection() override { ended++; }
+        kvl::status attach(kvl_tasks_t *) noexcept override { return KVL_OK; }
+        std::string state() const override { return std::to_string(number); }
+        int number;
+    };
+    static inline std::atomic<int> made{0}, ended{0};
+
+    kvl::expected<std::unique_ptr<kvl::l2_connection>> connect(kvl_config_t *of) const override
+    {
+        const int number = ++made;
+        auto serve = [](void *of_engine, kvl_l2_request_t *request) noexcept {
+            asked[static_cast<size_t>(*static_cast<int *>(of_engine))]++;
+            kvl_l2_request_finish(request);
+        };
+        CHECK(kvl_config_set_l2(of, 0, serve, new int(number), [](void *it) noexcept { delete static_cast<int *>(it); }) == KVL_OK);
+        // Another thread that may be here now has the time for it.
+        for (int left = 100; left > 0; left--)
+            std::this_thread::yield();
+        return std::unique_ptr<kvl::l2_connection>(std::make_unique<connection>(number));
+    }
+    static inline std::atomic<int> asked[64]{};
+};
+
+kvl::config with_a_server()
+{
+    return kvl::config().set("l2.timeout_ms", -1).load([](std::string_view key) { return std::string(key); }).second_tier(numbered());
+}
+
+void t02_threads_that_create_engines_of_one_configuration_get_a_connection_each()
+{
+    const kvl::config config = with_a_server();
+    std::vector<std::optional<kvl::tasks>> engines(8);
+    std::vector<std::thread> threads;
+    for (auto &engine : engines)
+        threads.emplace_back([&] { engine.emplace(config); });
+    for (auto &thread : threads)
+        thread.join();
+    for (auto &engine : engines) {
+        auto &asked = numbered::asked[std::stoul(engine->second_tier_state().value())];
+        CHECK(asked == 0);
+        CHECK(engine->fetch_wait("a")->bytes() == "a" && asked > 0);
+        engine->join();
+    }
+    CHECK(numbered::made == 8 && numbered::ended == 8);
+}
+
 } // namespace
 
 int main()
@@ -261,5 +312,6 @@ int main()
     t01_an_exception_fails_the_request_alone();
 #endif
     t01_a_request_is_served_later_or_dropped();
+    t02_threads_that_create_engines_of_one_configuration_get_a_connection_each();
     return done();
 }
