@@ -1437,10 +1437,16 @@ public:
         return *this;
     }
 
-    /* Frees the engine, and waits for code of the program that is running. */
+    /* Frees the engine, and waits for code of the program that is running. In a callback that is refused (KVL_ERR_REENTRANT), and nothing changes. */
     void join()
     {
-        connection_.reset(); /* it uses the engine until then */
+        if (connection_ != nullptr) {
+            /* The connection uses the engine, so it is ended first, but only if kvl_tasks_free() will not be refused: this is refused likewise. */
+            const status s = kvl_tasks_l2_sync(handle_.get(), 0);
+            if (s == KVL_ERR_REENTRANT || s == KVL_ERR_FORKED)
+                error(s).raise();
+            connection_.reset();
+        }
         detail::raise_if_failed(kvl_tasks_free(handle_.get()));
         static_cast<void>(handle_.release());
     }

@@ -299,6 +299,27 @@ void t02_threads_that_create_engines_of_one_configuration_get_a_connection_each(
     CHECK(numbered::made == 8 && numbered::ended == 8);
 }
 
+#if KVL_EXCEPTIONS
+void l01_a_join_in_a_callback_leaves_the_connection()
+{
+    kvl::tasks tasks(with_a_server());
+    const int ended = numbered::ended;
+    inbox<kvl::status> refused;
+    CHECK(tasks.fetch("a", [&](const kvl::result &) {
+        try {
+            tasks.join();
+            refused.put(KVL_OK);
+        } catch (const kvl::failure &is) {
+            refused.put(is.status());
+        }
+    }) == KVL_PENDING);
+    CHECK(refused.take() == KVL_ERR_REENTRANT);
+    CHECK(numbered::ended == ended && tasks.second_tier_state() && tasks.fetch_wait("b")->bytes() == "b");
+    tasks.join();
+    CHECK(numbered::ended == ended + 1 && !tasks.second_tier_state());
+}
+#endif
+
 } // namespace
 
 int main()
@@ -313,5 +334,8 @@ int main()
 #endif
     t01_a_request_is_served_later_or_dropped();
     t02_threads_that_create_engines_of_one_configuration_get_a_connection_each();
+#if KVL_EXCEPTIONS
+    l01_a_join_in_a_callback_leaves_the_connection();
+#endif
     return done();
 }
