@@ -10,9 +10,10 @@
  *     else if (*row) use(row->bytes());                              // a value; otherwise the row does not exist
  *
  * HANDLES    can be moved; those that the library counts (value, error, request, results, fetch, cache) can also be copied. The
- *            destructor of `tasks` calls kvl_tasks_dispose(), which never waits, so providers and callbacks may still run after it.
+ *            destructor of `tasks` calls kvl_tasks_dispose(), which does not wait for providers and callbacks: they may still run after it.
  *            join() calls kvl_tasks_free(), which waits until none runs: call it before variables end that lambdas refer to.
- *            With a kvl::redis both end the connection first and wait for its thread, so neither may be called in a callback.
+ *            With a kvl::redis the destructor and join() first end the connection and wait for its thread. So then the engine must not
+ *            be destroyed in a callback either.
  * KEYS       are bytes: anything that converts to std::string_view.
  * VALUES     Text is stored as bytes, and everything else as an object, which std::shared_ptr owns and value::get<Type>() returns. An
  *            empty optional, a null shared_ptr and nullptr mean that the key is absent.
