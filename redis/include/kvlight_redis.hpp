@@ -91,7 +91,7 @@ private:
         std::shared_ptr<kvl_redis_t> handle;
         std::shared_ptr<const functions> by;
 
-        /* States the bytes of an object that is to be stored, or refuses it. */
+        /* Sets the bytes of an object that is to be stored, or refuses it. */
         void state(kvl_l2_request_t *request, size_t i) const
         {
             kvl_value_t *is = nullptr;

@@ -124,7 +124,7 @@ LANGUAGES = {
     "swift": ("swift", swift),
 }
 
-# They are linked with the library, so the system says that it is missing.
+# Languages whose programs are linked with the library: if it is missing, the loader says so.
 LINKED = {"cpp"}
 
 # The commands with which their programs end the engine.
