@@ -13,7 +13,7 @@ import subprocess
 import sys
 import traceback
 
-from world import World, eventually, kill_all
+from world import World, eventually, kill_all, leaves
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 PROGRAMS = os.path.join(TOP, "tests/programs/redis/languages")
@@ -187,10 +187,7 @@ def ends_whole(world, command, environment, ending):
         # What a language polls with for itself stays.
         return [link for link in worker.sockets() if link.startswith("socket:")]
 
-    eventually("it has a thread and sockets", lambda: len(worker.threads()) == 1 and len(sockets()) >= 2)
-    assert worker.do(ending) == 0
-    # The kernel removes a thread a little after others have seen its end.
-    eventually("thread and sockets have left", lambda: worker.threads() == [] and sockets() == [])
+    leaves(worker, sockets, 2, ending)
 
 
 def ends_without_close(world, command, environment):

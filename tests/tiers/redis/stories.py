@@ -18,7 +18,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import costs
-from world import ENTRY, LOG, OPTIONS, PATIENCE, PATIENT, World, answer_automatically, certificates, eventually, kill_all, on_free_port, packed, two
+from world import ENTRY, LOG, OPTIONS, PATIENCE, PATIENT, World, answer_automatically, certificates, eventually, kill_all, leaves, on_free_port, packed, two
 
 
 # ---- What one process has loaded, the others find
@@ -1065,11 +1065,7 @@ def t17_nothing_is_left_after_the_end(world):
     server, a, _ = two(world)
     answer_automatically(a)
     a.fetch("x")
-    # A connection may just be reconnecting, on a busy machine.
-    eventually("it has a thread and sockets", lambda: len(a.threads()) == 1 and len(a.sockets()) >= 3)
-    assert a.do("leave") == 0
-    # The kernel removes a thread a little after others have seen its end; and a thread of the engine may just be handing it a request.
-    eventually("thread and sockets have left", lambda: a.threads() == [] and a.sockets() == [])
+    leaves(a, a.sockets, 3)
     assert a.fetch("y") == ("provider", "from_a"), "the engine works without it"
 
 

@@ -639,6 +639,15 @@ def eventually(what, holds, patience=PATIENCE):
         time.sleep(0.005)
 
 
+def leaves(worker, sockets, least, ending="leave"):
+    """Tells a worker by `ending` to leave its server: then its thread `kvl-redis` and what `sockets` returns are gone, of which there were at least `least`."""
+    # A connection may just be reconnecting, on a busy machine.
+    eventually("it has a thread and sockets", lambda: len(worker.threads()) == 1 and len(sockets()) >= least)
+    assert worker.do(ending) == 0
+    # The kernel removes a thread a little after others have seen its end; and a thread of the engine may just be handing it a request.
+    eventually("thread and sockets have left", lambda: worker.threads() == [] and sockets() == [])
+
+
 class World:
     """Everything that a story has started; all of it is stopped, however the story ends."""
 
