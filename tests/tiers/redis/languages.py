@@ -190,6 +190,37 @@ def ends_whole(world, command, environment, ending):
     leaves(worker, sockets, 2, ending)
 
 
+def engines_of_one_config(world, command, environment):
+    """Each engine of a configuration has a connection of its own, which ends with it, also if another engine is moved into its place."""
+    server = world.server()
+    worker = world.worker(server.url(), command=command, environment=environment)
+    worker.do("auto a")
+    worker.do("another")
+    worker.connected()
+    assert worker.fetch("x") == ("provider", "a")
+    eventually("what was loaded is in the server", lambda: is_entry(server, b"x"))
+    worker.do("use 0")
+    assert worker.fetch("x") == ("l2", "a")
+    worker.do("put x later")
+    worker.do("use 1")
+    eventually("the other engine is notified of the put", lambda: worker.fetch("x")[1] == "later")
+    worker.do("replace")
+    worker.connected()
+    eventually("the connection of the former engine has ended", lambda: len(worker.threads()) == 2)
+    assert worker.fetch("x") == ("l2", "later")
+    worker.do("leave")
+    worker.do("use 0")
+    worker.connected()
+    assert worker.fetch("y") == ("provider", "a")
+    eventually("the first engine still shares", lambda: is_entry(server, b"y"))
+    leaves(worker, worker.sockets, 3)
+
+
+def with_bytes(story):
+    """A story of C++ whose values are bytes: kvl::redis has no functions, and join() ends the engine."""
+    return lambda world, command, environment: story(world, [*command, "bytes"], environment)
+
+
 def ends_without_close(world, command, environment):
     """What PHP destroys by itself, in an order of its own: a collected cycle, and what is there at the end."""
     program = os.path.join(PROGRAMS, "php_ends.php")
@@ -219,6 +250,10 @@ def main():
             stories.append((f"t18_{name}_says_what_is_wrong_without_its_library", needs))
         for ending in ENDING.get(name, []):
             stories.append((f"t17_{name}_has_no_thread_and_no_socket_after_{ending}", functools.partial(ends_whole, ending=ending)))
+        if name == "cpp":
+            stories.append((f"t15_{name}_processes_share_bytes", with_bytes(shares)))
+            stories.append((f"t17_{name}_has_no_thread_and_no_socket_after_join", with_bytes(functools.partial(ends_whole, ending="leave"))))
+            stories.append((f"t17_{name}_engines_of_one_config_have_a_connection_each", with_bytes(engines_of_one_config)))
         if name == "php":
             stories.append(("t17_php_ends_a_connection_in_any_order", ends_without_close))
         for what, story in stories:

@@ -1,5 +1,10 @@
-// A process with an engine of kvlight.hpp and a kvl::redis, driven by commands on its input, like worker.c: `cpp URL`. The command `leave` ends the
-// engine with its connection, and not the process.
+// A process with an engine of kvlight.hpp and a kvl::redis, driven by commands on its input, like worker.c: `cpp [bytes] URL`. Its values are objects, or
+// with `bytes` texts, for which kvl::redis needs no functions. Its other commands are about engines, all of one configuration:
+//
+//     leave      ends the engine with its connection, and not the process: by its destructor, or with `bytes` by join()
+//     another    creates another engine, which the next commands are for
+//     use N      the next commands are for the engine with this number, counted from 0
+//     replace    moves a new engine into the place of this one
 #include <kvlight_redis.hpp>
 
 #include <chrono>
@@ -7,6 +12,7 @@
 #include <mutex>
 #include <sstream>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -33,6 +39,12 @@ void set_answer(const std::string &is)
     answer = is;
 }
 
+std::string present_answer()
+{
+    std::lock_guard<std::mutex> guard(lock);
+    return answer;
+}
+
 const char *name_of(kvl_source_t source)
 {
     return source == KVL_SOURCE_STORE ? "store" : source == KVL_SOURCE_PROVIDER ? "provider" : source == KVL_SOURCE_L2 ? "l2" : "other";
@@ -40,44 +52,58 @@ const char *name_of(kvl_source_t source)
 
 void fetch(const kvl::tasks &tasks, const std::string &key)
 {
-    for (kvl::result is : tasks.fetch_all_wait({key}).value())
-        std::cout << "done " << key << " " << is.status() << " " << name_of(is.source()) << " " << is.get<row>()->from << std::endl;
+    for (kvl::result is : tasks.fetch_all_wait({key}).value()) {
+        const auto object = is.get<row>();
+        std::cout << "done " << key << " " << is.status() << " " << name_of(is.source()) << " " << (object ? object->from : is.bytes()) << std::endl;
+    }
 }
 
 } // namespace
 
-int main(int, char **arguments)
+int main(int count, char **arguments)
 {
-    auto made = kvl::tasks::make(kvl::config()
-        .set("cache.ttl_ms", std::chrono::hours(1))
-        .set("timeout_ms", std::chrono::seconds(20))
-        .set("l2.timeout_ms", std::chrono::seconds(10))
-        .second_tier(kvl::redis(arguments[1], encoded, decoded))
-        .load([](std::string_view) {
-            std::lock_guard<std::mutex> guard(lock);
-            return row{answer};
-        }));
+    const bool has_bytes = count > 2;
+    const char *url = arguments[count - 1];
+    kvl::config config;
+    config.set("cache.ttl_ms", std::chrono::hours(1)).set("timeout_ms", std::chrono::seconds(20)).set("l2.timeout_ms", std::chrono::seconds(10));
+    if (has_bytes)
+        config.second_tier(kvl::redis(url)).load([](std::string_view) { return present_answer(); });
+    else
+        config.second_tier(kvl::redis(url, encoded, decoded)).load([](std::string_view) { return row{present_answer()}; });
+    auto made = kvl::tasks::make(config);
     if (!made) {
         std::cout << "refused " << made.error().message() << std::endl;
         return 0;
     }
-    std::optional<kvl::tasks> tasks(*std::move(made));
+    std::vector<std::optional<kvl::tasks>> engines;
+    engines.emplace_back(*std::move(made));
+    size_t used = 0;
     std::cout << "ready" << std::endl;
     for (std::string line; std::getline(std::cin, line);) {
         std::istringstream words(line);
         std::string command, key, value;
         words >> command >> key >> value;
+        auto &tasks = engines.at(used);
         if (command == "fetch")
             fetch(*tasks, key);
         else if (command == "state")
             std::cout << "state " << tasks->second_tier_state().value() << std::endl;
         else {
             if (command == "put")
-                tasks->cache().put(key, row{value});
+                tasks->cache().put(key, has_bytes ? kvl::value(value) : kvl::value::of(row{value}));
             else if (command == "auto")
                 set_answer(key);
+            else if (command == "leave" && has_bytes)
+                tasks->join();
             else if (command == "leave")
                 tasks.reset();
+            else if (command == "another") {
+                used = engines.size();
+                engines.emplace_back(config);
+            } else if (command == "use")
+                used = std::stoul(key);
+            else if (command == "replace")
+                *tasks = kvl::tasks(config);
             std::cout << "ok 0" << std::endl;
         }
     }
