@@ -7,7 +7,8 @@
 //! mutants plant PROJECT LIST FOLDER...   rewrites the sources under PROJECT/FOLDER and writes LIST; omits mutants that do not compile
 //! mutants hunt LIST SEED COUNT SECONDS PROGRAM...
 //!                                        activates COUNT of them, drawn by SEED, one after the other, and runs the test programs
-//!                                        with each until one fails; prints those that survived
+//!                                        with each until one fails or has taken SECONDS, or four times what it
+//!                                        takes without a mutant; prints those that survived
 //! ```
 
 mod hunt;
