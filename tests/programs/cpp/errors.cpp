@@ -74,7 +74,7 @@ void rejected_calls_throw_a_message()
         fetch.cancel();
         tasks.fetch_wait("a", fetch).value();
     });
-    says("most", [&] { tasks.fetch_wait(std::string(70'000, 'k')).value(); });
+    says("longer", [&] { tasks.fetch_wait(std::string(70'000, 'k')).value(); });
     kvl::cache cache = tasks.cache();
     tasks.join();
     says("closed", [&] { cache.put("a", "b"); });
