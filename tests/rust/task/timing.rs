@@ -2,7 +2,7 @@
 
 use super::harness::{Harness, Summary, failed_with, keys, ms, refs, value};
 use kvlight::base::Status;
-use kvlight::base::config::{QueueOrder, RetryShape, Settings};
+use kvlight::base::config::{QueueOrder, ReadMode, RetryShape, Settings};
 use kvlight::task::{Cancel, Form, TakeResult, Unanswered};
 
 fn timeout_and_retries(timeout_ms: u64, retries: u32) -> impl FnOnce(&mut Settings) {
@@ -94,6 +94,15 @@ fn f10_a_late_answer_settles_its_flight_in_any_attempt() {
     assert_eq!(harness.hooks, [(0, Cancel::Timeout), (1, Cancel::Unwanted)], "the running attempt is no longer wanted");
     harness.answer(1, "k", "later");
     assert_eq!(harness.lookup("k"), value("later"), "the answer of the younger attempt is newer");
+}
+
+#[test]
+fn f10_f19_a_late_answer_settles_a_flight_that_does_not_store_it() {
+    let mut harness = Harness::with(timeout_and_retries(10, 1));
+    let waiter = harness.fetch_with("k", |options| options.fetch.read = ReadMode::NoStore);
+    harness.advance(10);
+    harness.answer(0, "k", "late");
+    assert_eq!((waiter.outcome(), harness.lookup("k")), (value("late"), Summary::Miss));
 }
 
 #[test]
