@@ -27,4 +27,5 @@ cp -r "$here" "$work/tests"
 php "$work/tests/scenarios.php"
 php "$work/tests/faults.php"
 php "$work/tests/labels.php"
+"$top/packaging/tools" php-fpm libfcgi-bin
 "$work/tests/web.sh"

@@ -8,7 +8,7 @@ root=$(cd "$here/../../.." && pwd)
 : "${KVL_LIB_DIR:=$root/target/release}" "${KVL_INCLUDE_DIR:=$root/include}"
 KVL_LIB_DIR=$(cd "$KVL_LIB_DIR" && pwd)
 
-"$root/packaging/tools" php
+"$root/packaging/tools" php php-fpm libfcgi-bin
 
 KVL_LIBRARY="$KVL_LIB_DIR/libkvlight.so"
 export KVL_LIBRARY

@@ -1,11 +1,10 @@
 #!/bin/sh
 # Tests a page of php-fpm, over two requests: with the default settings, where the library reports what to set, and with preloading, as it
-# reports. KVL_LIBRARY is the path of the library, unless the package contains it.
+# reports. Needs php-fpm and cgi-fcgi. KVL_LIBRARY is the path of the library, unless the package contains it.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 package=${KVL_PACKAGE:-$(dirname "$here")}
-"$here/../../../packaging/tools" php-fpm libfcgi-bin
 fpm=$(command -v php-fpm || ls /usr/sbin/php-fpm* | head -n 1)
 
 work=$(mktemp -d)
