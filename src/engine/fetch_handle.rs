@@ -155,7 +155,7 @@ impl FetchHandle {
         context
     }
 
-    /// Wakes the threads in [`FetchHandle::wait`], since the stage has changed. Whoever comes later sees it under the same lock.
+    /// Wakes the threads in [`FetchHandle::wait`] after a change of the stage. A thread that calls it later takes the same lock and sees the new stage.
     fn notify(&self, inner: &HandleState) {
         if inner.waiters > 0 {
             self.changed.notify_all();

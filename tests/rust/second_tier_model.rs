@@ -73,7 +73,7 @@ enum Broken {
     RequestsFailAsAWhole,
     /// T12: if more keys wait than can be remembered, they are forgotten.
     OverflowsAreForgotten,
-    /// T12: nobody is told that everything was cleared for that reason.
+    /// T12: no notice tells the other processes that an overflow has cleared the second tier.
     ClearsAreSilent,
     /// T12: the writer looks a key up before everything is cleared.
     KeysAreLookedUpBeforeTheirClear,

@@ -365,6 +365,7 @@ static PyMethodDef engine_methods[] = {
     {"_force_breaker", (PyCFunction)engine_force_breaker, METH_O, NULL},
     {0},
 };
+
 static PyObject *engine_reads_store_first(Engine *self, void *Py_UNUSED(unused)) { return PyBool_FromLong(self->reads_store_first); }
 
 static PyGetSetDef engine_getset[] = {
