@@ -108,6 +108,11 @@ static int fetch(kvl_tasks_t *tasks, int cache, int key)
     return 1;
 }
 
+static void closed(void *is_closed)
+{
+    atomic_store((atomic_int *)is_closed, 1);
+}
+
 static kvl_tasks_t *engine(int *cache, long outage_ms)
 {
     kvl_config_t *config = NULL;
@@ -199,7 +204,12 @@ int main(int argc, char **argv)
         }
     }
     for (cache = 0; cache < CACHES; cache++) {
-        kvl_tasks_close(tasks[cache], KVL_CLOSE_DRAIN, 60000, NULL, NULL, NULL);
+        atomic_int is_closed = 0;
+
+        /* kvl_tasks_free() would end the drain, and the fetches in progress with it. */
+        kvl_tasks_close(tasks[cache], KVL_CLOSE_DRAIN, 60000, closed, &is_closed, NULL);
+        while (!atomic_load(&is_closed))
+            sleep_ms(1);
         kvl_tasks_free(tasks[cache]);
     }
     table();

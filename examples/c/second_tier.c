@@ -196,8 +196,6 @@ int main(void)
     kvl_cache_release(cache);
 
     for (size_t i = 0; i < 2; i++)
-        kvl_tasks_close(store.engines[i], KVL_CLOSE_DRAIN, KVL_FOREVER, NULL, NULL, NULL);
-    for (size_t i = 0; i < 2; i++)
         kvl_tasks_free(store.engines[i]);
     for (size_t i = 0; i < ROWS; i++)
         free(store.rows[i].entry);
