@@ -2638,8 +2638,8 @@ kvl_status_t kvl_tasks_close(kvl_tasks_t *tasks,
                              kvl_free_fn user_data_free);
 
 /**
- * Frees an engine: closes it (KVL_CLOSE_CANCEL) unless it is closed, waits for code of the program that is running, and joins the engine's
- * threads. After that, no callback of this engine starts.
+ * Frees an engine: closes it (KVL_CLOSE_CANCEL; a drain in progress ends), waits for code of the program that is running, and joins the
+ * engine's threads. After that, no callback of this engine starts.
  *
  * @param tasks  [owned] from kvl_tasks_new(); may be NULL. Unchanged on an error.
  * @return KVL_OK; KVL_ERR_REENTRANT (inside a callback: use kvl_tasks_dispose()), KVL_ERR_FORKED, KVL_ERR_PANIC.
