@@ -176,8 +176,8 @@ test-hosts: ## Run the scenarios in every host.
 packages: stage ## Build the packages of the languages (gem, rock, Composer package) for this platform into target/packages.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" KVL_REDIS_LIBRARY="$$KVL_TARGET/redis/release/libkvlight_redis.so" packaging/packages "$$KVL_TARGET/packages"
 
-test-packages: ## Install each package into an empty environment, and run its scenarios and tests from there.
-	tests/tiers/run packages
+test-packages: ## Install each package into an empty environment, and run its scenarios, its tests and a million calls of each kind from there.
+	KVL_CALLS=1000000 tests/tiers/run packages
 
 generate: ## Write all files that are generated from the sources: header, api/api.json, lists of settings and statistics, tables of the bindings.
 	KVL_BLESS=1 $(CARGO) test --test header the_ -- --skip by_hand

@@ -352,7 +352,7 @@ scenario("memory does not grow", function()
   tasks:put("a", "bytes")
   tasks:put("b", {})
   local saved = os.tmpname()
-  -- How often the frequent operations are repeated; the tests of the built package set a million.
+  -- How often the frequent operations are repeated; `make test-packages` says a million.
   local calls_set = tonumber(os.getenv "KVL_CALLS")
   local work = {
     gets = times(calls_set or 200000, function() return tasks:get("a"), tasks:get("b"), tasks:get("none") end),

@@ -312,7 +312,7 @@ $scenarios['memory does not grow'] = function () {
     $many = function (string $prefix) use (&$last) { return array_map(function () use ($prefix, &$last) { return $prefix . ++$last; }, range(1, 100)); };
     $tasks->put('a', 'bytes');
     $tasks->put('b', ['an object']);
-    // How often the frequent operations are repeated; the tests of the built package set a million.
+    // How often the frequent operations are repeated; `make test-packages` says a million.
     $calls = (int) getenv('KVL_CALLS');
     $work = [
         'gets' => function () use ($tasks, $calls) { for ($i = 0, $n = $calls ?: 200_000; $i < $n; $i++) { $tasks->get('a'); $tasks->get('b'); $tasks->get('none'); } },

@@ -403,7 +403,7 @@ scenario "memory does not grow" do
   end
   tasks.fetch("a")
   last = 0
-  # How often the frequent operations are repeated; the tests of the built package set a million.
+  # How often the frequent operations are repeated; `make test-packages` says a million.
   calls = ENV["KVL_CALLS"]&.to_i
   {
     "gets" => -> { (calls || 200_000).times { tasks.get("a") } },
