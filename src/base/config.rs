@@ -146,7 +146,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.stack_bytes = v.size();
     "queue.max_keys" Int(0, COUNT), "65536", engine, "The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any.",
         |s, v| s.tasks.queue_max_keys = v.small();
-    "queue.order" Word(QueueOrder::WORDS), "fifo", engine, "Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys passes over keys that arrive meanwhile.",
+    "queue.order" Word(QueueOrder::WORDS), "fifo", engine, "Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys searches for that key in steps, and does not consider keys that arrive between two of them.",
         |s, v| s.tasks.queue_order = v.word(&QueueOrder::ALL);
     "queue.ageing_ms" Int(0, COUNT), "0", engine, "With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides.",
         |s, v| s.tasks.queue_ageing = Some(v.millis()).filter(|step| !step.is_zero());

@@ -374,7 +374,7 @@ namespace Kvlight
             set => Put("queue.max_keys", value);
         }
 
-        /// <summary>Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys passes over keys that arrive meanwhile. Default: fifo.</summary>
+        /// <summary>Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys searches for that key in steps, and does not consider keys that arrive between two of them. Default: fifo.</summary>
         public QueueOrder? QueueOrder
         {
             get => (QueueOrder?)GetWord("queue.order", "fifo", "lifo");

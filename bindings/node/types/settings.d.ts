@@ -80,7 +80,7 @@ export interface Settings extends FetchSettings {
   'tasks.stack_bytes'?: number;
   /** The number of places in the queue, which is how many fetches of a single key may wait for a slot. Keys of larger fetches and of refreshes take places too, while there are any. Default: 65536. */
   'queue.max_keys'?: number;
-  /** Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys passes over keys that arrive meanwhile. Default: fifo. */
+  /** Whether the oldest (fifo) or the newest (lifo) fetch goes first among those of equal urgency. When the queue is full, a new key takes the place of the least urgent key if that is less urgent than itself or, with lifo, equally urgent and older; otherwise it is refused. A fetch of very many keys searches for that key in steps, and does not consider keys that arrive between two of them. Default: fifo. */
   'queue.order'?: 'fifo' | 'lifo';
   /** With fifo: waiting this long raises a key's urgency by one step, in milliseconds, so that steady urgent traffic starves no key; 0: urgency alone decides. Default: 0. */
   'queue.ageing_ms'?: number;
