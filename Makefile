@@ -177,7 +177,7 @@ packages: stage ## Build the packages of the languages (gem, rock, Composer pack
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" KVL_REDIS_LIBRARY="$$KVL_TARGET/redis/release/libkvlight_redis.so" packaging/packages "$$KVL_TARGET/packages"
 
 test-packages: ## Install each package into an empty environment, and run its scenarios, its tests and a million calls of each kind from there.
-	KVL_CALLS=1000000 tests/tiers/run packages
+	KVL_CALLS=1000000 KVL_HOST_SECONDS=14400 tests/tiers/run packages
 
 generate: ## Write all files that are generated from the sources: header, api/api.json, lists of settings and statistics, tables of the bindings.
 	KVL_BLESS=1 $(CARGO) test --test header the_ -- --skip by_hand
