@@ -66,7 +66,7 @@ PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *err
             PyErr_Clear();
         return exception;
     }
-    /* Otherwise each raise would lengthen the traceback. */
+    /* Reset, since each raise lengthens the traceback. */
     if (PyException_SetTraceback(box->object, box->traceback ? box->traceback : Py_None) < 0)
         PyErr_Clear();
     Py_INCREF(box->object);
@@ -144,7 +144,7 @@ kvl_error_t *error_of(State *state, PyObject *exception)
 
 /* ---- Settings ---- */
 
-/* A configuration or a set of options: both are set through the same three functions. */
+/* A configuration or options, behind functions of the same types. */
 typedef struct {
     void *handle;
     kvl_status_t (*set)(void *, const char *, const char *);
@@ -228,7 +228,7 @@ static PyObject *finish(PyObject *module, void *unused)
     Py_RETURN_NONE;
 }
 
-/* Imports an attribute of a module. */
+/* Imports an attribute of a module of `package`, or of a top-level module if that is NULL. */
 static PyObject *import_attribute(const char *package, const char *module, const char *name)
 {
     PyObject *path = package ? PyUnicode_FromFormat("%s.%s", package, module) : PyUnicode_FromString(module);
@@ -314,7 +314,8 @@ static int traverse(PyObject *module, visitproc visit, void *arg)
     if (!state)
         return 0;
     PyObject *all[] = {(PyObject *)state->store_type, (PyObject *)state->engine_type, (PyObject *)state->waiter_type,
-                       (PyObject *)state->request_type, (PyObject *)state->tier_request_type, (PyObject *)state->pump_type, (PyObject *)state->clock_type,
+                       (PyObject *)state->request_type, (PyObject *)state->tier_request_type, (PyObject *)state->redis_type,
+                       (PyObject *)state->pump_type, (PyObject *)state->clock_type,
                        (PyObject *)state->entries_type, state->failure, state->permanent, state->gone, state->retry_after, state->answer,
                        state->not_modified, state->setting_names, state->uuid, state->allocate_lock,
                        state->get_running_loop, state->invalid_state};
@@ -329,7 +330,8 @@ static int clear(PyObject *module)
     if (!state)
         return 0;
     PyObject **all[] = {(PyObject **)&state->store_type, (PyObject **)&state->engine_type, (PyObject **)&state->waiter_type,
-                        (PyObject **)&state->request_type, (PyObject **)&state->tier_request_type, (PyObject **)&state->pump_type, (PyObject **)&state->clock_type,
+                        (PyObject **)&state->request_type, (PyObject **)&state->tier_request_type, (PyObject **)&state->redis_type,
+                        (PyObject **)&state->pump_type, (PyObject **)&state->clock_type,
                         (PyObject **)&state->entries_type, &state->failure, &state->permanent, &state->gone, &state->retry_after, &state->answer,
                         &state->not_modified, &state->setting_names, &state->uuid, &state->allocate_lock,
                         &state->get_running_loop, &state->invalid_state};

@@ -5,7 +5,7 @@
 
 /* ---- Opening and closing ---- */
 
-/* Initializes the store, and creates a configuration with the settings, which the caller frees. */
+/* Initializes the store, and creates a configuration with the settings. The caller frees the configuration. */
 int store_init(Store *self, PyObject *settings, PyObject *clock, kvl_config_t **out_config)
 {
     if (self->state) {
@@ -360,10 +360,10 @@ static PyObject *store_expire_tag(Store *self, PyObject *tag) { return change_ta
 
 static PyObject *store_trim(Store *self, PyObject *ratio)
 {
-    double kept_engine = PyFloat_AsDouble(ratio);
-    if (kept_engine == -1 && PyErr_Occurred())
+    double keep_ratio = PyFloat_AsDouble(ratio);
+    if (keep_ratio == -1 && PyErr_Occurred())
         return NULL;
-    WITHOUT_GIL(self, kvl_cache_trim(cache, kept_engine))
+    WITHOUT_GIL(self, kvl_cache_trim(cache, keep_ratio))
     Py_RETURN_NONE;
 }
 
@@ -402,7 +402,7 @@ static PyObject *store_stats(Store *self, void *unused)
     return json;
 }
 
-static PyObject *store_cost_now(Store *self, void *unused)
+static PyObject *store_total_cost(Store *self, void *unused)
 {
     (void)unused;
     return store_check_open(self) ? PyLong_FromUnsignedLongLong(kvl_cache_cost(self->cache)) : NULL;
@@ -456,7 +456,7 @@ static PyMethodDef store_methods[] = {
     {0},
 };
 static PyGetSetDef store_getset[] = {
-    {"cost", (getter)store_cost_now, NULL, "The total cost of the entries, in bytes.", NULL},
+    {"cost", (getter)store_total_cost, NULL, "The total cost of the entries, in bytes.", NULL},
     {"is_closed", (getter)store_is_closed, NULL, "Whether the cache is closed.", NULL},
     {0},
 };
