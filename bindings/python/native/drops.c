@@ -21,7 +21,7 @@ void drops_release(DropStack *drops)
         free(drops);
 }
 
-/* Returns once no thread schedules, or will schedule, a call in this interpreter. */
+/* Lets no further call be scheduled in this interpreter, and waits for threads that are scheduling one. */
 void drops_finish(DropStack *drops)
 {
     atomic_store(&drops->is_finishing, 1);
@@ -73,7 +73,7 @@ void box_dropped(void *dropped)
         box->next = first;
     } while (!atomic_compare_exchange_weak(&drops->dropped, &first, box));
     if (releases_own_drops || first || !drops->is_main)
-        return; /* released by this thread, by the thread that dropped the first box, or in the interpreter's next call of the library */
+        return; /* this thread releases it, or the one that dropped the first box, or the interpreter in its next call of the library */
     atomic_fetch_add(&drops->references, 1);
     atomic_fetch_add(&drops->scheduling, 1);
     bool is_scheduled = !atomic_load(&drops->is_finishing) && Py_AddPendingCall(release_objects_later, drops) == 0;

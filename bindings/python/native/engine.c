@@ -1,4 +1,4 @@
-/* An engine: starting fetches, handling events, and closing. */
+/* An engine: opening, closing, its circuit breaker, and the handling of its events. */
 #include "native.h"
 
 #include <string.h>
@@ -92,7 +92,7 @@ static void engine_end(Engine *self)
     PyObject *redis = self->redis;
     self->redis = NULL;
     if (redis) {
-        redis_stop(redis); /* it knows the engine until then */
+        redis_stop(redis); /* the connection uses the engine until then */
         Py_DECREF(redis);
     }
     if (tasks) {
@@ -241,7 +241,7 @@ static int provide(Engine *self, kvl_request_t *handle)
     return failed;
 }
 
-/* Passes a request for the second tier on. If that raises, dropping the request fails it. */
+/* Passes on a request for the second tier. If that raises, the request is dropped, and so fails. */
 static int serve(Engine *self, kvl_l2_request_t *handle)
 {
     PyObject *request = tier_request_new(self, handle);
@@ -336,7 +336,7 @@ int engine_handle(Engine *self, const kvl_event_t *event)
     return engine_check_delivery(self, failed, event->kind == KVL_EVENT_PROGRESS ? "a progress function raised" : UNDELIVERED);
 }
 
-static PyObject *engine_providing(Engine *self, PyObject *unused)
+static PyObject *engine_unfinished_requests(Engine *self, PyObject *unused)
 {
     (void)unused;
     return self->requests ? PyDict_Values(self->requests) : PyList_New(0);
@@ -361,7 +361,7 @@ static PyMethodDef engine_methods[] = {
     {"_fetch_each", (PyCFunction)engine_fetch_each, METH_VARARGS, NULL},
     {"_refresh", (PyCFunction)engine_refresh, METH_VARARGS, NULL},
     {"_invalidate", (PyCFunction)engine_invalidate, METH_VARARGS, NULL},
-    {"_providing", (PyCFunction)engine_providing, METH_NOARGS, NULL},
+    {"_unfinished_requests", (PyCFunction)engine_unfinished_requests, METH_NOARGS, NULL},
     {"_force_breaker", (PyCFunction)engine_force_breaker, METH_O, NULL},
     {0},
 };

@@ -65,14 +65,14 @@ static PyObject *new_target(Engine *self)
     return lock;
 }
 
-/* Lets the keys of the fetch that follows gather, with those that the same turn of the loop asks for after it. */
+/* Lets the keys of the next fetch gather with those that the same turn of the loop asks for later. */
 static void begin_gathering(Engine *self)
 {
     if (self->gathers && !self->is_gathering)
-        kvl_tasks_gather(self->tasks, 1); /* the fetch says whether the engine is closed */
+        kvl_tasks_gather(self->tasks, 1); /* if the engine is closed, the fetch fails */
 }
 
-/* After that fetch: hands out what has gathered, at the end of this turn or, if the fetch waits for nothing, at once. */
+/* Called after that fetch. Hands out the keys that have gathered: at the end of this turn or, if the fetch does not wait, at once. */
 static int end_gathering(Engine *self, bool waits)
 {
     if (!self->gathers || self->is_gathering)
@@ -90,8 +90,8 @@ static int end_gathering(Engine *self, bool waits)
     return waits && !self->is_gathering ? -1 : 0;
 }
 
-/* Adds the waiter of a fetch that the library has accepted to the engine's list. This precedes the handling of its event, which needs the
- * interpreter's lock. */
+/* Adds the waiter of an accepted fetch to the engine's list. The event of the fetch is handled later, since that needs the interpreter's lock. Returns
+ * the waiter, or NULL with an exception set. */
 static PyObject *register_waiter(Engine *self, Waiter *waiter, PyObject *target)
 {
     waiter_link(waiter);
@@ -107,7 +107,7 @@ static PyObject *register_waiter(Engine *self, Waiter *waiter, PyObject *target)
 /* Whether a dictionary, or None, contains options. */
 static bool has_options(PyObject *settings) { return settings != Py_None && PyDict_Size(settings) != 0; }
 
-/* Looks the key up in the store, if the fetch has no options. Returns whether it is there. */
+/* Looks the key up in the store, if that comes first and the fetch has no options. Returns whether it was found. */
 static bool find_resident(Engine *self, const Bytes *key, PyObject *settings, PyObject **out_value)
 {
     void *box;
@@ -125,7 +125,7 @@ static bool find_resident(Engine *self, const Bytes *key, PyObject *settings, Py
     return true;
 }
 
-/* Starts a fetch: returns a Waiter, or the value if it was stored meanwhile. */
+/* Starts a fetch: returns a Waiter, or the value if the key was stored meanwhile. */
 static PyObject *start_fetch(Engine *self, const Bytes *key, PyObject *settings)
 {
     State *state = self->store.state;
@@ -198,7 +198,7 @@ PyObject *engine_fetch_on_loop(Engine *self, PyObject *const *args, Py_ssize_t n
     Bytes key;
     bytes_start(&key);
     PyObject *outcome = NULL;
-    /* While keys gather, the loop of this thread is the engine's, or the future that it does not own says so. */
+    /* While keys gather, the engine's loop is the one that runs here: no check. If another one does, awaiting the future fails. */
     if (key_encode(store->state, store->encode, args[0], &key) == 0 && store_check_open(store) && !find_resident(self, &key, args[1], &outcome) &&
         (self->is_gathering || is_on_loop(self)))
         outcome = start_fetch(self, &key, args[1]);

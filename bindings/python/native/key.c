@@ -1,4 +1,4 @@
-/* Encoding of keys as bytes. Each begins with a letter for its type: 1, 1.0 and True are equal in Python, but three keys here. */
+/* Keys as bytes, and back. The bytes begin with a letter for the type of the key: 1, 1.0 and True are equal in Python, but three keys here. */
 #include "native.h"
 
 #include <stdlib.h>
@@ -38,7 +38,7 @@ int bytes_add(Bytes *bytes, const void *data, size_t len)
 
 static int add_type_letter(Bytes *into, char letter) { return bytes_add(into, &letter, 1); }
 
-/* Integers of up to 64 bits are decimal, longer ones hexadecimal: Python limits the number of digits of decimal conversions only. */
+/* Writes integers of up to 64 bits in decimal, longer ones in hexadecimal: Python limits the number of digits of decimal conversions only. */
 static int add_int(PyObject *key, Bytes *into)
 {
     int overflow;
@@ -89,7 +89,7 @@ static int add_text(PyObject *key, Bytes *into)
 
 static int add_key(State *state, PyObject *key, Bytes *into);
 
-/* A tuple is the length and the encoding of each of its parts. */
+/* Writes, for each part of a tuple, its length in 4 bytes and its own bytes. */
 static int add_tuple(State *state, PyObject *key, Bytes *into)
 {
     if (add_type_letter(into, 't') < 0 || Py_EnterRecursiveCall(" while a key is encoded"))
@@ -127,7 +127,7 @@ static int add_key(State *state, PyObject *key, Bytes *into)
     if (PyFloat_CheckExact(key)) {
         double number = PyFloat_AsDouble(key);
         if (number == 0)
-            number = 0; /* -0.0 is 0.0 */
+            number = 0; /* -0.0 becomes 0.0 */
         return add_type_letter(into, 'f') || bytes_add(into, &number, sizeof number) ? -1 : 0;
     }
     if ((PyObject *)Py_TYPE(key) == state->uuid) {
@@ -161,7 +161,7 @@ static PyObject *raise_malformed(void)
     return NULL;
 }
 
-/* What add_int() writes for most keys; -1 stands for anything else. */
+/* The number that 1 to 18 decimal digits stand for, which fits in 64 bits; -1 for anything else. */
 static long long short_int(const uint8_t *data, size_t len)
 {
     long long number = 0;

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <kvlight.h>
 
-/* Both have existed since CPython 3.7, but became part of the stable ABI only in 3.10, so the headers for 3.9 hide them. */
+/* CPython 3.9 has METH_FASTCALL and PyUnicode_AsUTF8AndSize(), but its headers hide them: they joined the stable ABI in 3.10. */
 #ifndef METH_FASTCALL
 #define METH_FASTCALL 0x0080
 #endif
@@ -22,20 +22,20 @@ PyAPI_FUNC(const char *) PyUnicode_AsUTF8AndSize(PyObject *unicode, Py_ssize_t *
 
 typedef struct Box Box;
 
-/* A stack of the objects of one interpreter that the library has dropped. It may drop the last reference to a value on any thread, with or without
- * the interpreter's lock; a thread that holds the lock releases the objects. */
+/* The objects of one interpreter that the library has dropped, as a stack. The library may drop the last reference to a value on any thread, with or
+ * without the interpreter's lock; a thread that holds the lock then releases the object. */
 typedef struct DropStack {
     _Atomic(Box *) dropped;
-    atomic_size_t references; /* one of the module, and one of each box */
+    atomic_size_t references; /* one of the module, of each box, and of each scheduled call */
     atomic_int is_finishing;  /* the interpreter is ending: no further call may be scheduled */
     atomic_int scheduling;    /* the number of threads inside Py_AddPendingCall() */
-    bool is_main;             /* of the main interpreter, the only one that runs pending calls */
+    bool is_main;             /* this is the main interpreter, the only one that runs pending calls */
 } DropStack;
 
-/* One object that the library holds, as the address of its box. */
+/* An object that the library holds. The library knows the address of the box. */
 struct Box {
     PyObject *object;
-    PyObject *traceback; /* of an exception: its traceback when it was first raised; otherwise NULL */
+    PyObject *traceback; /* of an exception: the traceback with which it was first raised; otherwise NULL */
     DropStack *drops;
     Box *next;
 };
@@ -44,8 +44,8 @@ DropStack *drops_new(void);
 void drops_release(DropStack *drops);
 void drops_finish(DropStack *drops);
 Box *box_new(DropStack *drops, PyObject *object);
-/* Returns the object of a box that a lookup has found. The library may have dropped it since, but a box is freed only by a thread that holds the
- * interpreter's lock, as the caller does. */
+/* Returns a new reference to the object of a box that a lookup has found. The library may have dropped the box since, but it still exists: boxes are
+ * freed under the interpreter's lock, which the caller holds. */
 static inline PyObject *box_content(void *box)
 {
     PyObject *object = ((Box *)box)->object;
@@ -55,7 +55,7 @@ static inline PyObject *box_content(void *box)
 void box_dropped(void *box);
 void drops_release_objects(DropStack *drops);
 
-/* Above 0 while this thread is inside a call of the library after which it releases dropped objects itself. */
+/* Above 0 during a call of the library after which this thread itself releases the dropped objects. */
 extern _Thread_local int releases_own_drops;
 
 static inline void drops_release_pending(DropStack *drops)
@@ -98,13 +98,13 @@ State *state_of_type(PyTypeObject *type, PyObject **module);
 PyObject *raise_status(State *state, kvl_status_t status, const char *message);
 /* Like raise_status(), with the message of an error, which may be NULL. */
 PyObject *raise_error(State *state, kvl_status_t status, const kvl_error_t *error);
-/* Returns the exception for an error of the library, a new reference. Its traceback is reset to the one with which it was first raised. */
+/* Returns the exception for an error of the library, a new reference, with the traceback with which it was first raised. */
 PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error);
 /* Creates an error that carries an exception; NULL with an exception set on failure. */
 kvl_error_t *error_of(State *state, PyObject *exception);
 /* Clears the current exception and returns it, with its traceback. */
 PyObject *take_exception(void);
-/* Sets the settings of a dictionary in a configuration or in options. */
+/* Write the settings of a dictionary into a configuration or into options. Return 0, or -1 with an exception set. */
 int settings_into_config(State *state, kvl_config_t *config, PyObject *settings);
 int settings_into_options(State *state, kvl_options_t *options, PyObject *settings);
 
@@ -139,7 +139,7 @@ typedef struct {
 /* Sets the version and the tags of terms; either may be NULL. The terms are valid until labels_end(), which must also be called after a failure. */
 int labels_read(State *state, PyObject *version, PyObject *tags, Labels *labels, kvl_terms_t *terms);
 void labels_end(Labels *labels);
-/* Reads the terms of an Answer or, with `has_value` false, of a NotModified. As above, call labels_end() in any case. */
+/* Reads the terms of an Answer or, with `has_value` false, of a NotModified. labels_end() must be called afterwards, also after a failure. */
 int terms_of(State *state, PyObject *answer, bool has_value, Labels *labels, kvl_terms_t *terms);
 
 /* ---- Clock (clock.c) ---- */
@@ -170,9 +170,10 @@ struct Engine {
     PyObject *loop;     /* the event loop, or NULL if a thread reads the queue */
     PyObject *requests; /* a dict of the unfinished requests, by number */
     PyObject *redis;    /* the connection of the second tier, or NULL */
-    PyObject *closing;  /* a future or a lock that close() waits for; set by its first call */
-    Waiter *waiters, *recycled;
-    size_t waiting;
+    PyObject *closing;  /* a future or a lock that close() waits for; set by the first close() */
+    Waiter *waiters;    /* the fetches in progress, as a list */
+    Waiter *recycled;   /* a waiter for the next fetch, or NULL */
+    size_t waiting;     /* the length of the list */
     bool reads_store_first; /* `read` is normal, so a fetch without options can start with a lookup in the store */
     bool gathers;           /* the keys that one turn of the loop asks for share requests */
     bool is_gathering;      /* in this turn keys gather, and the loop will call the pump's _end_turn() */
@@ -180,13 +181,13 @@ struct Engine {
 };
 
 typedef enum { WAITS_FOR_ONE, WAITS_FOR_ALL, WAITS_FOR_EACH } Wait;
-/* The form of a batch's outcome: values, or the first exception; values and exceptions; a tuple with the details of each key. */
+/* What a batch returns: values, unless a key failed; values and exceptions; or a tuple of details for each key. */
 typedef enum { FORM_VALUES, FORM_EXCEPTIONS, FORM_RESULTS } OutcomeForm;
 
 /* A fetch in progress (waiter.c). The engine's list holds it until the last event of the fetch. */
 struct Waiter {
     PyObject_HEAD
-    Engine *engine; /* borrowed; NULL while not in the list */
+    Engine *engine; /* borrowed; NULL once the waiter has left the list */
     Waiter *next, *previous;
     Wait wait;
     OutcomeForm form;
@@ -216,14 +217,14 @@ typedef struct {
 
 enum { MAX_OUTCOMES = 256 };
 
-/* What was taken out of the queue together. */
+/* The outcomes that were taken out of the queue together. */
 typedef struct {
-    bool has_closed; /* and the end of the engine, which comes last */
+    bool has_closed; /* the end of the engine, which comes last, was taken out too */
     size_t n;
     Outcome items[MAX_OUTCOMES];
 } Outcomes;
 
-/* Handles the events of an engine's queue (pump.c). It outlives the engine until the remaining events are handled. */
+/* What handles the events of an engine's queue (pump.c). It outlives the engine until it has handled the remaining events. */
 struct Pump {
     PyObject_HEAD
     State *state;
@@ -248,19 +249,20 @@ void store_set_functions(Store *self, PyObject *encode, PyObject *decode, PyObje
 int store_traverse(Store *self, visitproc visit, void *arg);
 int store_clear(Store *self);
 Store *store_check_open(Store *self);
-/* The cost of a value by the program's function; 0 if `function` is NULL. */
+/* The cost of a value by the program's function; 0 if `function` is NULL. Sets *failed if the function raised. */
 uint64_t cost_of(PyObject *function, PyObject *value, bool *failed);
 /* The cost of a value by the store's function. */
 uint64_t store_cost(Store *self, PyObject *value, bool *failed);
 /* Creates a handle for a value of this cost; None becomes null. NULL with an exception set on failure. */
 kvl_value_t *value_new(State *state, PyObject *value, uint64_t cost);
-/* Creates a handle for a value; None becomes null. NULL with an exception set on failure. */
+/* Likewise, with the cost that the store's function states. */
 kvl_value_t *store_value(Store *self, PyObject *value);
 PyObject *value_into_object(State *state, kvl_status_t status, kvl_value_t *value);
 /* Appends the bytes that stand for a value outside of this process: plain values as they are, others by the program's function, which may be
- * None. Returns 1; 0 if it is not plain and there is no function; -1 with an exception set. */
+ * None. Returns 1; 0 if there are no bytes, since the value is not plain and there is no function; -1 with an exception set. */
 int value_dump(State *state, PyObject *dump, PyObject *value, Bytes *into);
-/* Makes a value of such bytes, `len` 1 or more. NULL without an exception: it needs the program's function, which is None. */
+/* Makes a value of the bytes that value_dump() wrote; `len` is at least 1. Returns NULL with an exception set or, if the value needs the program's
+ * function and that is None, without one. */
 PyObject *value_load(State *state, PyObject *load, const uint8_t *data, size_t len);
 /* entries.c */
 PyObject *store_items(Store *self, PyObject *unused);
@@ -278,9 +280,9 @@ PyObject *engine_invalidate(Engine *self, PyObject *args);
 Waiter *waiter_new(Engine *engine);
 void waiter_link(Waiter *waiter);
 void waiter_unlink(Waiter *waiter);
-/* The library's callback for the outcome of a fetch of one key: keeps it for outcomes_deliver(), since no code of the program may run here. */
+/* The library's callback for the outcome of a fetch of one key. Keeps the outcome for outcomes_deliver(), since no code of the program may run here. */
 void waiter_take_result(void *waiter, const kvl_result_t *result);
-/* Delivers all of them, also if one of them raises. */
+/* Delivers all outcomes, even after one has raised. Returns 0, or -1 with the first exception that is not an Exception. */
 int outcomes_deliver(State *state, Outcomes *outcomes);
 int waiter_deliver_result(Waiter *waiter, const kvl_result_t *result);
 int waiter_deliver_results(Waiter *waiter, const kvl_results_t *results);
@@ -292,7 +294,7 @@ void request_cancelled(Request *request);
 PyObject *tier_request_new(Engine *engine, kvl_l2_request_t *handle);
 /* The request of the library; NULL once it is finished. */
 kvl_l2_request_t *tier_request_handle(PyObject *request);
-/* redis.c: invalidates in the engine what other processes write, until the stop, which waits. */
+/* redis.c: between these two calls, the keys that other processes write are invalidated in the engine. The second waits for the connection's thread. */
 kvl_status_t redis_attach(PyObject *redis, kvl_tasks_t *tasks);
 void redis_stop(PyObject *redis);
 
@@ -312,7 +314,8 @@ int engine_handle(Engine *self, const kvl_event_t *event);
 int engine_complete_close(Engine *self);
 /* What is reported for an outcome that its caller cannot get. */
 #define UNDELIVERED "an outcome could not be delivered"
-/* What a function of the program raised for an event: an Exception is reported, and affects no other event; any other BaseException is raised. */
+/* Ends a delivery. If it has failed with an Exception, reports that and returns 0, so that no other event is affected. Otherwise returns `failed`, and
+ * any other BaseException stays set. */
 int engine_check_delivery(Engine *self, int failed, const char *what);
 void engine_report(Engine *self, const char *what);
 

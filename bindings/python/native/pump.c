@@ -1,4 +1,4 @@
-/* Handles the events of an engine's queue: called by an event loop when the queue's descriptor is readable, or run by a separate thread.
+/* The pump, which handles the events of an engine's queue. An event loop calls it when the queue's descriptor is readable, or a separate thread runs it.
  * It holds the engine only while a fetch is in progress, so that an engine that is never closed can be collected. */
 #include "native.h"
 
@@ -30,7 +30,7 @@ int pump_attach(Pump *self, PyObject *loop)
     return self->fd = fd;
 }
 
-/* Passes an event to the engine. Once the engine has ended no caller waits for it, and it is ignored. */
+/* Passes an event to the engine. Once the engine has ended, nobody waits for the event, and it is ignored. */
 static int handle(Pump *self, const kvl_event_t *event)
 {
     Engine *engine = self->engine;
@@ -44,7 +44,7 @@ static int handle(Pump *self, const kvl_event_t *event)
 
 void pump_take_closed(void *pump) { ((Pump *)pump)->taken->has_closed = true; }
 
-/* Completes the close, also if a function of the program has raised just before: its exception is set afterwards. */
+/* Completes the close, even if a function of the program has just raised. Its exception is set again afterwards. */
 static int complete_close(Pump *self)
 {
     Engine *engine = self->engine;
@@ -63,7 +63,8 @@ static int complete_close(Pump *self)
     return failed;
 }
 
-/* Handles the outcomes of single keys that are first in the queue: they are taken out by callbacks, which costs less than an event for each. */
+/* Handles the outcomes of single keys at the head of the queue. Callbacks take them out, which costs less than an event for each. Returns their number,
+ * or -1 with an exception set. */
 static int drain_outcomes(Pump *self, size_t max, kvl_status_t *out_status)
 {
     Outcomes taken;
@@ -82,7 +83,8 @@ static int drain_outcomes(Pump *self, size_t max, kvl_status_t *out_status)
     return failed ? -1 : (int)ran;
 }
 
-/* A function of the program raised for the last event, which is over only when the queue is read again: its fetch may be the last before the end. */
+/* Called when a function of the program has raised for the last event. That event counts as handled only once the queue is read again, and a close may
+ * wait for it. Returns -1, with the exception still set. */
 static int end_last_event(Pump *self)
 {
     PyObject *type, *exception, *traceback;
@@ -98,7 +100,7 @@ int pump_drain(Pump *self, size_t max)
     for (size_t handled = 0; handled < max && self->queue;) {
         kvl_event_t event;
         kvl_status_t status = KVL_ERR_NO_CALLBACK;
-        if (self->engine) { /* afterwards there are no waiters for the callback */
+        if (self->engine) { /* once it has ended, the callback would find no waiter */
             int delivered = drain_outcomes(self, max - handled, &status);
             if (delivered < 0)
                 return -1;
@@ -153,8 +155,8 @@ static void free_queue(Pump *self)
         CALL_LIBRARY(self->state->drops, kvl_queue_dispose(queue));
 }
 
-/* Handles the remaining events and frees the queue, after the loop has stopped watching its descriptor. Called on the loop's thread, or without a
- * loop that runs. */
+/* Stops the loop from watching the queue's descriptor, handles the remaining events and frees the queue. Called on the loop's thread, or while no loop
+ * runs. */
 void pump_finish(Pump *self)
 {
     if (self->is_finished)
@@ -224,7 +226,7 @@ static PyObject *pump_run(Pump *self, PyObject *unused)
         kvl_event_t event;
         kvl_status_t status;
         kvl_queue_t *queue = self->queue;
-        /* No CALL_LIBRARY: what is dropped while this waits must not wait for it. */
+        /* No CALL_LIBRARY: what this call drops before it waits would be released only after the wait. */
         Py_BEGIN_ALLOW_THREADS status = kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event);
         Py_END_ALLOW_THREADS drops_release_pending(self->state->drops);
         if (status == KVL_OK && handle(self, &event) < 0)
@@ -244,7 +246,7 @@ static PyObject *pump_end_turn(Pump *self, PyObject *unused)
     Engine *engine = self->engine;
     if (engine) {
         engine->is_gathering = false;
-        CALL_LIBRARY(self->state->drops, kvl_tasks_gather(engine->tasks, 0)); /* a closed engine has handed them out */
+        CALL_LIBRARY(self->state->drops, kvl_tasks_gather(engine->tasks, 0)); /* an engine that is closed has handed them out already */
     }
     return pump_call(self, NULL, NULL); /* the requests are in the queue now */
 }

@@ -1,4 +1,4 @@
-/* A second tier on Redis or Valkey: libkvlight_redis, which is loaded when it is asked for. */
+/* A second tier on Redis or Valkey: libkvlight_redis, which is loaded when a connection is opened. */
 #include "native.h"
 
 #include <dlfcn.h>
@@ -21,7 +21,7 @@ typedef struct {
 /* The functions of the copy of kvlight that is part of this module. */
 static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;
 
-/* Loads the library, once and for good: it is never unloaded. Returns -1 with an OSError that says why it cannot be loaded. */
+/* Loads the library, which is never unloaded. Returns 0, or -1 with an OSError that says why it cannot be loaded. */
 static int load(Redis *self, const char *path)
 {
     void *loaded = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -61,7 +61,7 @@ static int redis_init(Redis *self, PyObject *args, PyObject *kwargs)
 void redis_stop(PyObject *redis)
 {
     Redis *self = (Redis *)redis;
-    /* The library's thread may drop values during this call: it needs no lock of the interpreter for that. */
+    /* The connection's thread may drop values during this call. It does not need the interpreter's lock for that. */
     CALL_LIBRARY(self->state->drops, Py_BEGIN_ALLOW_THREADS self->call.stop(self->handle); Py_END_ALLOW_THREADS);
 }
 
@@ -86,7 +86,7 @@ static PyObject *redis_serve(Redis *self, PyObject *request)
     kvl_redis_found_t *found;
     size_t n;
     kvl_status_t status;
-    kvl_l2_request_retain(handle); /* the request may be failed meanwhile, when the loop ends */
+    kvl_l2_request_retain(handle); /* another thread may fail the request meanwhile, when the loop ends */
     CALL_LIBRARY(self->state->drops, Py_BEGIN_ALLOW_THREADS status = self->call.serve(self->handle, handle, &found, &n); Py_END_ALLOW_THREADS
             kvl_l2_request_release(handle));
     if (status < 0)

@@ -141,7 +141,7 @@ static int settle_unmodified(Request *self, size_t i, PyObject *answer)
     return check_status(self, status);
 }
 
-/* Answers the i-th key. An Exception raised by this answer, such as that of its cost or its terms, fails this key alone. */
+/* Answers the i-th key. An Exception that this raises, such as one of the cost function or for wrong terms, fails this key alone. */
 static int settle(Request *self, size_t i, PyObject *answer)
 {
     if (!self->engine)
@@ -278,7 +278,7 @@ static int answer_all(Request *self, PyObject *answers)
     return failed;
 }
 
-/* Fails the open keys; with NULL if the provider was cancelled, which leaves no exception to deliver. */
+/* Fails the open keys. `exception` is NULL if the provider was cancelled, which leaves none to deliver. */
 static void fail_all(Request *self, PyObject *exception)
 {
     if (!self->handle)
@@ -356,7 +356,7 @@ static PyObject *request_call(Request *self, PyObject *args, PyObject *kwargs)
     Py_XINCREF(engine);
     PyObject *done = request_answer(self, answers);
     Py_DECREF(answers);
-    /* The outcomes are in the queue now: this spares the loop to look for them. */
+    /* The outcomes are in the queue now. Handling them here spares the loop another turn. */
     Pump *pump = engine ? engine->pump : NULL;
     Py_XINCREF(pump);
     if (done && pump && pump_drain_some(pump) < 0)

@@ -5,7 +5,7 @@ typedef struct {
     PyObject_HEAD
     State *state;
     PyObject *module, *cost, *keys;
-    kvl_l2_request_t *handle; /* NULL once it is finished */
+    kvl_l2_request_t *handle; /* NULL once the request is finished */
 } TierRequest;
 
 PyObject *tier_request_new(Engine *engine, kvl_l2_request_t *handle)
@@ -37,7 +37,7 @@ PyObject *tier_request_new(Engine *engine, kvl_l2_request_t *handle)
 
 kvl_l2_request_t *tier_request_handle(PyObject *request) { return ((TierRequest *)request)->handle; }
 
-static void leave(TierRequest *self)
+static void release_handle(TierRequest *self)
 {
     kvl_l2_request_t *handle = self->handle;
     self->handle = NULL;
@@ -53,7 +53,7 @@ static PyObject *checked(TierRequest *self, kvl_status_t status)
     return raise_status(self->state, status, NULL);
 }
 
-/* Reports the exception that is set by the program's function, and clears it. */
+/* Clears the exception that is set, and passes it to `function`. */
 static int report(PyObject *function)
 {
     PyObject *exception = take_exception();
@@ -65,7 +65,7 @@ static int report(PyObject *function)
 
 /* ---- What is to be stored ---- */
 
-/* States the bytes of the i-th value. Returns 1; 0 if it has none, after which it was refused; -1 with an exception set. */
+/* States the bytes of the i-th value. Returns 1; 0 if there are none, and the value is refused; -1 with an exception set. */
 static int state_payload(TierRequest *self, size_t i, PyObject *dump, PyObject *reporter)
 {
     kvl_value_t *value = NULL;
@@ -87,7 +87,7 @@ static int state_payload(TierRequest *self, size_t i, PyObject *dump, PyObject *
     return dumped;
 }
 
-/* state_payloads(dump, report): states the bytes of each value, and returns whether there are any to be stored. What has none is refused. */
+/* state_payloads(dump, report): states the bytes of each value, and returns whether anything is left to be stored. A value without bytes is refused. */
 static PyObject *tier_request_state_payloads(TierRequest *self, PyObject *args)
 {
     PyObject *dump, *reporter;
@@ -135,7 +135,7 @@ static PyObject *tier_request_entries(TierRequest *self, PyObject *args)
 
 /* ---- What was found ---- */
 
-/* The object of an entry as a value; NULL if there is none, after which an exception was reported, or is set. */
+/* The object of an entry as a value. NULL if it cannot be made: an Exception was reported, any other BaseException is set. */
 static kvl_value_t *found_value(TierRequest *self, PyObject *load, PyObject *reporter, const uint8_t *payload, size_t len)
 {
     bool failed = false;
@@ -172,7 +172,7 @@ static PyObject *tier_request_hit(TierRequest *self, PyObject *args)
         CALL_LIBRARY(self->state->drops, status = kvl_l2_request_hit_object(handle, (size_t)i, data, (size_t)len, ttl_left_ms, (const uint8_t *)token,
                                                                       (size_t)token_len, value);
                 kvl_value_release(value));
-    else if (status >= 0) /* a null is an entry; bytes without a type, and objects that cannot be made, are none */
+    else if (status >= 0) /* a null is a hit; values that are bytes of another program, and objects that cannot be made, are misses */
         CALL_LIBRARY(self->state->drops, status = kvl_l2_request_hit(handle, (size_t)i, data, status == KVL_NULL ? (size_t)len : 0, ttl_left_ms,
                                                                (const uint8_t *)token, (size_t)token_len));
     CALL_LIBRARY(self->state->drops, kvl_l2_request_release(handle));
@@ -219,11 +219,11 @@ static PyObject *tier_request_finish(TierRequest *self, PyObject *unused)
     kvl_status_t status = KVL_OK;
     if (self->handle)
         CALL_LIBRARY(self->state->drops, status = kvl_l2_request_finish(self->handle));
-    leave(self);
+    release_handle(self);
     return checked(self, status);
 }
 
-/* fail(): what was not answered, and all of what was to be written, has failed. */
+/* fail(): the keys that were not answered have failed, and everything that was to be written. */
 static PyObject *tier_request_fail(TierRequest *self, PyObject *unused)
 {
     (void)unused;
@@ -261,7 +261,7 @@ static void tier_request_dealloc(TierRequest *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    leave(self);
+    release_handle(self);
     Py_XDECREF(self->cost);
     Py_XDECREF(self->keys);
     Py_XDECREF(self->module);

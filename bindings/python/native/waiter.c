@@ -55,7 +55,7 @@ static int deliver(Waiter *waiter)
 {
     State *state = waiter->engine->store.state;
     if (!waiter->target)
-        return 0; /* it could not be created: the caller has an exception instead */
+        return 0; /* the target could not be created: the caller has an exception instead */
     if (!waiter->engine->loop)
         return call_target(waiter, state->s_release, NULL);
     int failed = waiter->error ? call_target(waiter, state->s_set_exception, waiter->error)
@@ -193,7 +193,7 @@ int waiter_deliver_results(Waiter *waiter, const kvl_results_t *results)
     return set_outcome(waiter, waiter->engine->store.state, results) < 0 ? -1 : deliver(waiter);
 }
 
-/* The outcome of a batch whose fetch returned results: a list, or NULL with the first failure raised. */
+/* The outcome of a batch whose fetch returned its results at once: a list, or NULL with the first failure raised. */
 PyObject *waiter_return_results(Waiter *waiter, State *state, const kvl_results_t *results)
 {
     if (set_outcome(waiter, state, results) < 0)

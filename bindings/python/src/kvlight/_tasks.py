@@ -54,8 +54,8 @@ class Tasks(Store[K, V], _native.Engine):
     provider   a function that takes a list of keys that are not in the cache, and returns a mapping (a key left out is absent) or a
                sequence in the order of the keys. None means that there is no such record. An exception in place of a value fails that
                key alone; an exception that is raised fails all keys, and every caller gets the same object. A plain function runs in
-               `executor`; by default that is the loop's, or the engine's own threads. It may itself fetch other keys and wait for
-               them; a wait that would leave no thread for them raises RuntimeError. The coroutine of a coroutine function is cancelled as
+               `executor`; by default that is the loop's, or the engine's own threads. It may fetch other keys and wait for
+               them; a wait that would leave no thread to load them raises RuntimeError. The coroutine of a coroutine function is cancelled as
                soon as no caller waits for its keys.
     one        instead of `provider`: a function that takes one key and returns its value.
     conditional  instead of `provider`: a function that also takes a list with the stored entry of each key, a kvlight.Stale or None. It may
@@ -67,7 +67,7 @@ class Tasks(Store[K, V], _native.Engine):
     second_tier  a store that is asked before the provider, and that other processes may share: see kvlight.SecondTier.
     l2_url     instead of `second_tier`: a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". Without
                libkvlight_redis, Tasks() raises ImportError; the options of the URL are those of kvlight_redis.h. `l2_state()` describes the connection.
-    dump,      functions that make bytes of a value for the second tier, and a value of the bytes: pickle.dumps and pickle.loads. Values that are
+    dump,      functions that make bytes of a value for the second tier, and a value of the bytes, like pickle.dumps and pickle.loads. Values that are
     load       str, bytes, int, float, bool or UUID need neither; without these functions, other values stay in this process.
     settings   the settings of docs/CONFIGURATION.md, with "_" for ".": cache_capacity=10_000, retry_count=3, timeout_ms=500. Unless
                batch_linger_us is set, the keys that one turn of the event loop asks for share requests; with batch_linger_us=0 each fetch calls
@@ -113,7 +113,7 @@ class Tasks(Store[K, V], _native.Engine):
         abilities = -1
         tier: SecondTier | RedisTier | None = second_tier if l2_url is None else RedisTier(l2_url)
         if tier is not None:
-            self._tier = Attached(tier, dump, load, functools.partial(_report_of, weakref.ref(self)))
+            self._tier = Attached(tier, dump, load, functools.partial(_report_tier_failure, weakref.ref(self)))
             self._tier_workers = settings.get("l2_max_requests", 4) + 1
             abilities = self._tier.abilities()
         self._open(settings, clock, encode, decode, cost, abilities, tier.connection if isinstance(tier, RedisTier) else None)
@@ -151,7 +151,7 @@ class Tasks(Store[K, V], _native.Engine):
         elif drain_ms is None and not self.is_closed:
             self._close(None, None)  # a second close may only shorten the drain
         await asyncio.shield(self._closing)
-        while tasks := [request.task for request in self._providing() if request.task is not None]:
+        while tasks := [request.task for request in self._unfinished_requests() if request.task is not None]:
             await asyncio.wait(tasks)
         for serving in self._serving:
             serving.cancel()
@@ -178,8 +178,8 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def fetch_all(self, keys: Iterable[K], *, return_exceptions: bool = False, progress: _Progress | None = None,
                         progress_step: int = 1, **options: Unpack[FetchSettings]) -> list[V | None]:
-        """Returns the values in the order of the keys, also of duplicates. Raises the first failure, or returns exceptions in place of values if
-        `return_exceptions` is set. `progress` is called with (done, failed, total)."""
+        """Returns one value for each key, in the order of the keys; duplicates count. Raises the first failure, or returns exceptions in place of values
+        if `return_exceptions` is set. `progress` is called with (done, failed, total)."""
         self._own_loop()
         waiter = self._fetch_all(_key_list(keys), options, int(return_exceptions), progress, progress_step)
         if type(waiter) is not _Waiter:
@@ -243,16 +243,16 @@ class Tasks(Store[K, V], _native.Engine):
         self._refresh(_key_list(keys), options)
 
     def invalidate(self, keys: Iterable[K]) -> None:
-        """Another process has changed these keys: their values leave this process, and answers of loads already under way are not stored."""
+        """Says that another process has changed these keys: their values leave this process, and answers of running loads are not stored."""
         self._invalidate(_key_list(keys), False)
 
     def invalidate_all(self) -> None:
-        """Another process may have changed any key: everything leaves this process."""
+        """Says that another process may have changed any key: all values leave this process."""
         self._invalidate([], True)
 
     def l2_state(self) -> dict[str, Any]:
-        """The connection to the server of `l2_url`, as the members of kvl_redis_state (kvlight_redis.h): whether it is there, and if not,
-        why and what to do."""
+        """The connection to the server of `l2_url`, with the members that kvlight_redis.h lists at kvl_redis_state: whether it is open, and if
+        not, why and what to do."""
         if self._tier is None or self._tier.redis is None:
             raise RuntimeError("this Tasks has no l2_url")
         state: dict[str, Any] = json.loads(self._tier.redis.connection.state())
@@ -347,7 +347,7 @@ class Tasks(Store[K, V], _native.Engine):
         return waiter.take()
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, _T], keys: Sequence[Any] = ()) -> _T:
-        """Runs a coroutine that waits for these keys on the loop, for a thread other than the loop's."""
+        """Runs a coroutine on the loop, and waits for its result on this thread, which must be another. `keys` are those that the coroutine fetches."""
         loop = cast(asyncio.AbstractEventLoop, self._loop)
         try:
             is_on_loop = asyncio.get_running_loop() is loop
@@ -370,7 +370,7 @@ class Tasks(Store[K, V], _native.Engine):
             self._nesting.end_wait()
 
     def _start(self) -> None:
-        """Starts the thread that reads the queue. Providers run in a separate pool."""
+        """Starts the thread that reads the queue, and a pool for the provider and one for the second tier, unless they exist."""
         if self._thread is not None:
             return
         with self._lock:
@@ -388,7 +388,7 @@ class Tasks(Store[K, V], _native.Engine):
     # -- Called by the extension module ------------------------------------------------------------------------------------------
 
     def _provide(self, request: Request) -> None:
-        """Starts the provider for a request."""
+        """Starts the provider, on the loop or in the pool, to answer a request."""
         if self._loop is None:
             cast(Executor, self._pool).submit(_provide_on_thread, self._nesting, self._function, self._is_one, self._is_conditional, request)
             return
@@ -425,15 +425,15 @@ class Tasks(Store[K, V], _native.Engine):
                 await loop.run_in_executor(self._executor, _serve_on_thread, tier, request)
                 return
             question = tier.question(request)
-            said: Any = None
+            returned: Any = None
             if question.is_async and not question.is_empty:
-                said = await question.method(*question.arguments)
+                returned = await question.method(*question.arguments)
             elif not question.is_empty:
                 loop = cast(asyncio.AbstractEventLoop, self._loop)
-                said = await loop.run_in_executor(self._executor, _call_on_thread, question.method, *question.arguments)
-                if inspect.isawaitable(said):
-                    said = await said
-            tier.answer(request, question, said)
+                returned = await loop.run_in_executor(self._executor, _call_on_thread, question.method, *question.arguments)
+                if inspect.isawaitable(returned):
+                    returned = await returned
+            tier.answer(request, question, returned)
         except Exception as exception:
             request.fail()
             tier.report(exception)
@@ -442,7 +442,7 @@ class Tasks(Store[K, V], _native.Engine):
             raise
 
     def _report(self, what: str, exception: BaseException) -> None:
-        """Reports an exception of the program's function for which no caller waits."""
+        """Reports an exception of a function of the program that reaches no caller."""
         context = {"message": f"kvlight: {what}", "exception": exception}
         if self._loop is not None:
             self._loop.call_exception_handler(context)
@@ -471,8 +471,8 @@ def _arguments(is_one: bool, is_conditional: bool, request: Request) -> tuple[An
 
 
 def _call_on_thread(function: Any, *arguments: Any) -> Any:
-    """Calls the provider on a thread of an executor. A StopIteration becomes a RuntimeError, as in a coroutine: a future does not accept it,
-    and the request would never end."""
+    """Calls a function of the program on a thread of an executor. A StopIteration becomes a RuntimeError, as in a coroutine: a future does not
+    accept it, and the request would never end."""
     try:
         return function(*arguments)
     except StopIteration as stop:
@@ -483,38 +483,40 @@ def _provide_on_thread(nesting: Nesting, function: Any, is_one: bool, is_conditi
     """Calls the provider on a thread of the pool. Holds no reference to the engine, so that an engine that is never closed can be collected."""
     try:
         arguments = _arguments(is_one, is_conditional, request)
-        answers = nesting.call(arguments if is_one else arguments[0], _answers, function, *arguments)
+        answers = nesting.call(arguments if is_one else arguments[0], _call_and_wait, function, *arguments)
         request.answer([answers] if is_one else answers)
     except BaseException as exception:
         request.fail(exception)
 
 
-def _answers(function: Any, *arguments: Any) -> Any:
+def _call_and_wait(function: Any, *arguments: Any) -> Any:
+    """Calls the provider. If it is a coroutine function, runs its coroutine to the end."""
     answers = function(*arguments)
     return asyncio.run(_awaited(answers)) if inspect.isawaitable(answers) else answers
 
 
 def _serve_on_thread(tier: Attached, request: TierRequest) -> None:
-    """Runs on a thread of the pool. Holds no reference to the engine, so that an engine that is dropped meanwhile is collected."""
+    """Serves a request on a thread of a pool. Holds no reference to the engine, so that an engine that is never closed can be collected."""
     try:
         if tier.redis is not None:
             tier.redis.carry_out(request, tier.dump, tier.load, tier.report)
             return
         question = tier.question(request)
-        said: Any = None if question.is_empty else question.method(*question.arguments)
-        if inspect.isawaitable(said):
-            said = asyncio.run(_awaited(said))
-        tier.answer(request, question, said)
+        returned: Any = None if question.is_empty else question.method(*question.arguments)
+        if inspect.isawaitable(returned):
+            returned = asyncio.run(_awaited(returned))
+        tier.answer(request, question, returned)
     except BaseException as exception:
         request.fail()
         tier.report(exception)
 
 
-def _report_of(engine: weakref.ref[Tasks[Any, Any]], exception: BaseException) -> None:
+def _report_tier_failure(engine: weakref.ref[Tasks[Any, Any]], exception: BaseException) -> None:
     """Reports an exception of the second tier, unless the engine is gone."""
     if (tasks := engine()) is not None:
         tasks._report("the second tier failed", exception)
 
 
 async def _awaited(awaitable: Awaitable[_T]) -> _T:
+    """A coroutine of any awaitable, for asyncio.run()."""
     return await awaitable
