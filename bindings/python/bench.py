@@ -1,12 +1,13 @@
 """Compares kvlight with aiodataloader and cachetools on the same work: `bench.py [FOLDER]` prints a table, and writes it to
 python.md and python.json in FOLDER.
 
-Three kinds of work, Zipf 0.99 over 100,000 keys, a provider that takes a millisecond for each call, batches of at most 100:
+Three kinds of work. Their keys are drawn from 100,000 by Zipf's law with the exponent 0.99; the provider takes a millisecond for each call, and
+requests have at most 100 keys:
   resident   one key at a time, everything in memory
   tenth      100 coroutines, one key at a time each, a capacity of a tenth of the keys, LRU eviction
   pages      20 coroutines, 50 keys at a time each, a capacity of a tenth of the keys
-Both collect keys until the turn of the loop ends. With batch_linger_us=0 kvlight calls its provider at once if a slot is free, and with
-1000 a key waits for others for a millisecond. Rounds are interleaved, and each figure is their median.
+Both libraries collect keys until the turn of the loop ends. With batch_linger_us=0 kvlight calls its provider at once if a slot is free, and
+with 1000 a key waits for others for a millisecond. Rounds are interleaved, and each figure is the median of its rounds.
 """
 
 from __future__ import annotations
@@ -36,10 +37,10 @@ ROUNDS = 5
 
 def zipf(n: int, seed: int) -> list[int]:
     draw = random.Random(seed)
-    heights = list(itertools.accumulate(1 / rank**0.99 for rank in range(1, KEYS + 1)))
-    names = list(range(KEYS))
-    draw.shuffle(names)
-    return [names[bisect.bisect(heights, draw.random() * heights[-1])] for _ in range(n)]
+    sums = list(itertools.accumulate(1 / rank**0.99 for rank in range(1, KEYS + 1)))
+    by_rank = list(range(KEYS))
+    draw.shuffle(by_rank)
+    return [by_rank[bisect.bisect(sums, draw.random() * sums[-1])] for _ in range(n)]
 
 
 class Provider:
@@ -58,19 +59,20 @@ Many = Callable[[list[int]], Awaitable[list[Any]]]
 Work = Callable[[One, Many], Awaitable[None]]
 
 
-async def of_kvlight(work: Work, warm: bool, capacity: int, **settings: Any) -> tuple[float, float, Provider]:
+async def with_kvlight(work: Work, warm: bool, capacity: int, **settings: Any) -> tuple[float, float, Provider]:
     provider = Provider()
     async with kvlight.Tasks[int, str](provider=provider, cache_capacity=capacity, batch_max_keys=100, **settings) as tasks:
         return await timed(work, tasks.fetch, tasks.fetch_all, warm, provider)
 
 
-async def of_aiodataloader(work: Work, warm: bool, capacity: int) -> tuple[float, float, Provider]:
+async def with_aiodataloader(work: Work, warm: bool, capacity: int) -> tuple[float, float, Provider]:
     provider = Provider()
     loader: Any = aiodataloader.DataLoader(provider.__call__, max_batch_size=100, cache_map=cachetools.LRUCache(capacity))
     return await timed(work, loader.load, loader.load_many, warm, provider)
 
 
 async def timed(work: Work, one: One, many: Many, warm: bool, provider: Provider) -> tuple[float, float, Provider]:
+    """Returns the seconds and the CPU seconds that the work takes, and its provider. `warm`: all keys are loaded before."""
     if warm:
         for start in range(0, KEYS, 1000):
             await many(list(range(start, start + 1000)))
@@ -114,25 +116,26 @@ def pages(asked: list[int]) -> Work:
 def main() -> None:
     asked = zipf(FETCHES, 1)
     kinds = [("resident", resident(asked), True, 2 * KEYS), ("tenth", tenth(asked), False, KEYS // 10), ("pages", pages(asked), False, KEYS // 10)]
-    hosts = [("kvlight", of_kvlight), ("kvlight, batch_linger_us=0", functools.partial(of_kvlight, batch_linger_us=0)),
-             ("kvlight, batch_linger_us=1000", functools.partial(of_kvlight, batch_linger_us=1000)), ("aiodataloader + cachetools", of_aiodataloader)]
+    runners = [("kvlight", with_kvlight), ("kvlight, batch_linger_us=0", functools.partial(with_kvlight, batch_linger_us=0)),
+               ("kvlight, batch_linger_us=1000", functools.partial(with_kvlight, batch_linger_us=1000)),
+               ("aiodataloader + cachetools", with_aiodataloader)]
     lines = [f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores; median of {ROUNDS} rounds of {FETCHES:,} keys", "",
              "| work | with | keys/s | CPU µs a key | provider calls | keys loaded |", "|---|---|---|---|---|---|"]
     figures = []
     for name, work, warm, capacity in kinds:
-        seconds: dict[str, list[float]] = {host: [] for host, _ in hosts}
-        cpu: dict[str, list[float]] = {host: [] for host, _ in hosts}
+        seconds: dict[str, list[float]] = {subject: [] for subject, _ in runners}
+        cpu: dict[str, list[float]] = {subject: [] for subject, _ in runners}
         loads: dict[str, Provider] = {}
         for _ in range(ROUNDS):
-            for host, run in hosts:
-                took, used, loads[host] = asyncio.run(run(work, warm, capacity))
-                seconds[host].append(took)
-                cpu[host].append(used)
-        for host, _ in hosts:
-            took, used = statistics.median(seconds[host]), statistics.median(cpu[host]) / FETCHES * 1e6
-            figures.append({"work": name, "with": host, "keys_per_s": FETCHES / took, "cpu_us_a_key": used, "provider_calls": loads[host].calls,
-                            "keys_loaded": loads[host].keys})
-            lines.append(f"| {name} | {host} | {FETCHES / took:,.0f} | {used:.2f} | {loads[host].calls:,} | {loads[host].keys:,} |")
+            for subject, run in runners:
+                took, used, loads[subject] = asyncio.run(run(work, warm, capacity))
+                seconds[subject].append(took)
+                cpu[subject].append(used)
+        for subject, _ in runners:
+            took, used = statistics.median(seconds[subject]), statistics.median(cpu[subject]) / FETCHES * 1e6
+            figures.append({"work": name, "with": subject, "keys_per_s": FETCHES / took, "cpu_us_a_key": used,
+                            "provider_calls": loads[subject].calls, "keys_loaded": loads[subject].keys})
+            lines.append(f"| {name} | {subject} | {FETCHES / took:,.0f} | {used:.2f} | {loads[subject].calls:,} | {loads[subject].keys:,} |")
     print("\n".join(lines))
     if len(sys.argv) > 1:
         folder = Path(sys.argv[1])

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the wheel of FOLDER into an empty environment and runs there the program of docs/HOSTS.md, the scenarios and the tests; then
-# builds the source distribution with cargo: `package.sh FOLDER`. The checkout's own copy of the package is not on the path.
+# Installs the wheel in FOLDER into an empty environment, and runs the program of docs/HOSTS.md, the scenarios and the tests there. Then builds
+# the source distribution with cargo: `package.sh FOLDER`. The checkout's own copy of the package is not on the path.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../.." && pwd)

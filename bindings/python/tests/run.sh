@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the package's tests, the scenarios on asyncio's own loop and on uvloop, and mypy. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, the
-# folders of the static library and the header.
+# Runs the package's tests, the scenarios on asyncio's own loop and on uvloop, mypy and the examples. Reads KVL_LIB_DIR and
+# KVL_INCLUDE_DIR, the folders of the static library and the header.
 set -u
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../.." && pwd)

@@ -1,4 +1,4 @@
-"""Iteration over the entries, files, stale values, and failures that a fallback covers."""
+"""Iteration, saved files, conditional puts, fallbacks, pauses before retries, the circuit breaker, and the details of results."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def s18_keys_that_another_program_has_saved_are_not_misread(tmp_path: Path) -> N
             list(cache)
 
 
-def s17_touch_expire_and_conditional_puts() -> None:
+def s17_entries_are_touched_expired_and_put_on_a_condition() -> None:
     clock = kvlight.Clock()
     cache: kvlight.Cache[str, int] = kvlight.Cache(clock=clock, ttl_ms=100)
     assert cache.put("a", 1, only_if="absent") and not cache.put("a", 2, only_if="absent") and not cache.put("b", 2, only_if="present")

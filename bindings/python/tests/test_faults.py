@@ -110,7 +110,7 @@ def f15_answers_that_cannot_be_read_fail_their_request_alone() -> None:
     asyncio.run(main())
 
 
-def f16_a_provider_that_is_no_coroutine_and_whose_iterator_is_exhausted_fails_its_request() -> None:
+def f16_a_plain_provider_that_raises_stop_iteration_fails_its_request_alone() -> None:
     def provider(keys: list[int]) -> Any:
         return next(iter([])) if 0 in keys else keys
 
@@ -277,7 +277,7 @@ def f13f_each_of_a_thousand_concurrent_fetches_gets_its_answer() -> None:
 
 
 @in_own_process
-def f01_100_000_fetched_keys_arrive_in_a_busy_interpreter() -> None:
+def f01_100_000_keys_are_answered_while_another_thread_is_busy() -> None:
     """Half of them by `fetch`, half by `fetch_all`."""
     stop = threading.Event()
 

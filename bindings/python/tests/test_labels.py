@@ -23,18 +23,18 @@ def r11_a_tag_removes_its_entries() -> None:
 
 def r11_an_answer_has_tags_and_a_running_load_with_a_removed_tag_is_not_stored() -> None:
     async def main() -> None:
-        reached, on = asyncio.Event(), asyncio.Event()
+        reached, resume = asyncio.Event(), asyncio.Event()
 
         async def provider(keys: list[int]) -> dict[int, Any]:
             reached.set()
-            await on.wait()
+            await resume.wait()
             return {key: kvlight.Answer(key, tags=["shelf"]) for key in keys}
 
         async with kvlight.Tasks[int, int](provider=provider) as tasks:
             fetch = asyncio.ensure_future(tasks.fetch(1))
             await reached.wait()
             assert tasks.remove_tag("shelf") == 0
-            on.set()
+            resume.set()
             assert await fetch == 1 and 1 not in tasks
             assert await tasks.fetch_all([1, 2]) == [1, 2] and len(tasks) == 2
             assert tasks.remove_tag("shelf") == 2 and len(tasks) == 0
@@ -83,7 +83,7 @@ def r06_a_record_that_has_not_changed_keeps_its_value() -> None:
         assert seen[2:] == [kvlight.Stale(["first"], 150, "v1"), kvlight.Stale(["other"], 150, "w1")]
         assert same.value is first and not same.is_stale and 400 < same.ttl_left_ms <= 501
         assert changed.value == ["changed"]
-        assert tasks.remove_tag("t") == 2  # it kept its tags
+        assert tasks.remove_tag("t") == 2  # the unchanged record kept its tags
 
 
 def r06_not_modified_without_a_value_fails_its_key() -> None:

@@ -189,7 +189,7 @@ def l05_a_second_close_waits_for_the_first() -> None:
 
 
 @in_own_process
-def l08_exit_with_fetches_in_progress() -> None:  # f35
+def l08_fault35_a_process_can_exit_with_fetches_in_progress() -> None:
     run("""
 import asyncio, sys, warnings, kvlight
 from own_process import never
@@ -211,7 +211,7 @@ for i in range(10_000): cache.put(i, object())
 """)
 
 
-def l08_exit_while_an_exception_unwinds() -> None:  # f35
+def l08_fault35_an_exception_can_leave_a_block_with_a_fetch_in_progress() -> None:
     async def main() -> None:
         async with kvlight.Tasks[int, int](provider=never) as tasks:
             asyncio.create_task(tasks.fetch(1)).add_done_callback(lambda fetch: fetch.exception())
@@ -223,7 +223,7 @@ def l08_exit_while_an_exception_unwinds() -> None:  # f35
 
 
 def l05_an_engine_that_is_never_closed_causes_a_warning() -> None:
-    gc.collect()  # engines that other tests have left
+    gc.collect()  # collects engines that other tests have left
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for _ in range(100):
@@ -351,7 +351,7 @@ def l04_a_destructor_may_use_the_cache() -> None:
 
 
 @in_own_process
-def l08_two_copies_and_a_reload_in_one_process() -> None:
+def l08_two_copies_and_a_reload_work_in_one_process() -> None:
     import importlib
     import shutil
     import tempfile
@@ -383,7 +383,7 @@ def l08_two_copies_and_a_reload_in_one_process() -> None:
 
 
 @in_own_process
-def l08_a_second_interpreter_in_one_process() -> None:
+def l08_a_second_interpreter_works_in_one_process() -> None:
     try:
         import _interpreters as interpreters  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
@@ -424,7 +424,7 @@ def l08_an_import_of_a_broken_library_states_the_reason(tmp_path: Any) -> None:
 
 
 class Row:
-    """A value that can be watched."""
+    """A value with weak references."""
 
 
 def s20_values_that_expire_are_released_while_the_program_is_idle() -> None:
@@ -441,5 +441,5 @@ def s20_values_that_expire_are_released_while_the_program_is_idle() -> None:
         for _ in range(6000):
             if all(row() is None for row in watched):
                 break
-            time.sleep(0.005)  # and no call of the engine
+            time.sleep(0.005)  # no call of the engine
         assert [row() for row in watched if row() is not None] == []

@@ -19,7 +19,7 @@ CALLS = int(os.environ.get("KVL_CALLS", "200000"))
 ALLOWED = 2 << 20  # growth in bytes that an allocator may cause by itself
 
 
-async def _flat(what: str, work: Callable[[int], Awaitable[None]]) -> None:
+async def _check_flat(what: str, work: Callable[[int], Awaitable[None]]) -> None:
     await work(min(CALLS, 200_000))  # fills everything that is bounded
     growth = ALLOWED + 1
     for _ in range(4):  # a leak grows in every round, an allocator only in some
@@ -78,7 +78,7 @@ def l08_memory_is_flat_over_gets_loads_options_and_failures() -> None:
                     await asyncio.gather(*fetches, return_exceptions=True)
 
             for work in (gets, puts, options, batches, loads, failures, cancels):
-                await _flat(work.__name__, work)
+                await _check_flat(work.__name__, work)
 
     asyncio.run(main())
 
@@ -114,7 +114,7 @@ def l08_memory_is_flat_over_writes_results_breakers_and_entries() -> None:
                     next(iter(tasks))  # an iterator that is not exhausted
 
             for work in (writes, results, breakers, entries):
-                await _flat(work.__name__, work)
+                await _check_flat(work.__name__, work)
 
     asyncio.run(main())
 
@@ -150,6 +150,6 @@ def l08_memory_is_flat_over_engines_and_waits_without_a_loop() -> None:
                         cache.load(f"{folder}/missing")
 
         for work in (engines, waits, caches, files):
-            await _flat(work.__name__, work)
+            await _check_flat(work.__name__, work)
 
     asyncio.run(main())

@@ -81,7 +81,7 @@ class Memory(kvlight.SecondTier):
 
 
 class AsyncMemory(kvlight.SecondTier):
-    """The same, with coroutine functions."""
+    """Memory with coroutine functions."""
 
     is_conditional = grants_leases = True
 
@@ -109,6 +109,7 @@ class AsyncMemory(kvlight.SecondTier):
 
 
 def until(holds: Callable[[], bool]) -> None:
+    """Waits until this is true, at most 30 seconds."""
     for _ in range(6000):
         if holds():
             return
@@ -116,7 +117,8 @@ def until(holds: Callable[[], bool]) -> None:
     raise AssertionError("the condition never became true")
 
 
-async def soon(holds: Callable[[], bool]) -> None:
+async def until_on_loop(holds: Callable[[], bool]) -> None:
+    """Like until, without blocking the loop."""
     for _ in range(6000):
         if holds():
             return
@@ -124,7 +126,7 @@ async def soon(holds: Callable[[], bool]) -> None:
     raise AssertionError("the condition never became true")
 
 
-# A lookup may take as long as this machine needs.
+# On a busy machine a lookup may take long.
 PATIENT: Any = {"l2_timeout_ms": 60_000}
 
 
@@ -135,15 +137,15 @@ def t02_two_engines_share_what_one_loaded(make: Callable[[], Union[Memory, Async
         async with kvlight.Tasks[int, int](provider=echo, second_tier=tier, cache_ttl_ms=60_000, **PATIENT) as one, \
                 kvlight.Tasks[int, int](provider=echo, second_tier=tier, **PATIENT) as other:
             assert await one.fetch_all([1, 2]) == [1, 2]
-            await soon(lambda: tier.has(b"i1") and tier.has(b"i2"))
+            await until_on_loop(lambda: tier.has(b"i1") and tier.has(b"i2"))
             found = await other.results([1, 2])
             assert [(r.value, r.source) for r in found] == [(1, kvlight.Source.L2), (2, kvlight.Source.L2)]
             assert 0 < found[0].ttl_left_ms <= 60_000
             assert one.put(3, 30) and one.remove(1)
-            await soon(lambda: tier.has(b"i3") and not tier.has(b"i1"))
+            await until_on_loop(lambda: tier.has(b"i3") and not tier.has(b"i1"))
             assert await other.fetch(3) == 30
             one.clear()
-            await soon(lambda: not tier.has(b"i3"))
+            await until_on_loop(lambda: not tier.has(b"i3"))
             assert other.stats()["l2"]["hits"] == 3
 
     asyncio.run(main())
@@ -215,7 +217,7 @@ def t03_a_write_beats_an_older_load() -> None:
             waits = asyncio.ensure_future(loader.fetch(1))
             await reached.wait()
             writer.put(1, "new")
-            await soon(lambda: tier.has(b"i1"))
+            await until_on_loop(lambda: tier.has(b"i1"))
             loader.invalidate([1])
             resume.set()
             assert await waits == "old"  # this fetch began before the write
@@ -240,7 +242,7 @@ def t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it() -> None:
         async with kvlight.Tasks[int, int](provider=slow, second_tier=tier, **PATIENT, l2_wait_ms=60_000) as one, \
                 kvlight.Tasks[int, int](provider=slow, second_tier=tier, **PATIENT, l2_wait_ms=60_000) as other:
             waits = asyncio.ensure_future(asyncio.gather(one.fetch(1), other.fetch(1)))
-            await soon(lambda: one.stats()["l2"]["waited"] + other.stats()["l2"]["waited"] == 1)
+            await until_on_loop(lambda: one.stats()["l2"]["waited"] + other.stats()["l2"]["waited"] == 1)
             resume.set()
             assert list(await waits) == [1, 1] and loads == 1
 
@@ -278,7 +280,7 @@ class Rubbish(kvlight.SecondTier):
 
 @pytest.mark.parametrize("answers", [OSError("down"), StopIteration(), None, 7, "text", b"bytes", [], [1], {b"i1": "text"}, [b"no entry"],
                                   [kvlight.Hit(b"no entry", -2, b"token")], [kvlight.Hit(b"x" * 100, -7)], [ValueError("this key")], object()])
-def t01_whatever_it_does_wrong_no_caller_sees(answers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def t01_no_caller_sees_what_a_second_tier_does_wrong(answers: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     reported: list[Any] = []
     monkeypatch.setattr(threading, "excepthook", lambda arguments: reported.append(arguments.exc_value))
     with kvlight.Tasks[int, int](provider=list, second_tier=Rubbish(answers), **PATIENT) as tasks:
@@ -303,7 +305,7 @@ def t07_what_could_not_be_written_is_written_again(monkeypatch: pytest.MonkeyPat
     assert tier.written == [b"i1"] and [str(exception) for exception in reported] == ["down once"]
 
 
-def t01_one_that_is_slow_delays_a_fetch_by_its_time_limit_and_no_longer() -> None:
+def t01_a_slow_second_tier_delays_a_fetch_by_its_time_limit_at_most() -> None:
     async def main() -> None:
         class Slow(AsyncMemory):
             async def read(self, keys: list[bytes]) -> Any:

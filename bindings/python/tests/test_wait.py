@@ -12,7 +12,7 @@ import pytest
 from own_process import echo, in_own_process
 
 
-def s01_a_cache_without_a_provider() -> None:
+def s01_a_cache_works_without_a_provider() -> None:
     with kvlight.Cache[Any, Any](capacity=3) as cache:
         cache["a"] = 1
         assert cache["a"] == 1 and cache.get("b") is None and cache.get("b", 5) == 5 and cache.get("b", default=6) == 6
@@ -36,7 +36,7 @@ def s01_a_cache_without_a_provider() -> None:
         cache.get("a")
 
 
-def s06_a_cache_with_a_clock() -> None:
+def s06_entries_expire_by_the_clock_of_their_cache() -> None:
     clock = kvlight.Clock(1000)
     cache: kvlight.Cache[str, int] = kvlight.Cache(ttl_ms=50, clock=clock)
     cache["a"] = 1

@@ -60,7 +60,7 @@ class Stale(Generic[V]):
 
 @dataclass(frozen=True)
 class Result(Generic[K, V]):
-    """The result of one key."""
+    """What became of one key of a fetch."""
 
     key: K
     value: Optional[V]
@@ -92,8 +92,8 @@ def stale(fields: Optional[tuple[Optional[V], int, str]]) -> Optional[Stale[V]]:
     return None if fields is None else Stale(*fields)
 
 
-def _member(of: type[Union[Status, Source]], number: int) -> int:
+def _member(enum: type[Union[Status, Source]], number: int) -> int:
     try:
-        return of(number)
+        return enum(number)
     except ValueError:
         return number  # a member that a later version of the library has added

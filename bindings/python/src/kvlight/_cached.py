@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+
 class _Box:
     """Wraps a result of the function, which may be None: for a provider None means that there is no such record."""
 
@@ -38,7 +39,7 @@ def cached(**settings: Unpack[Settings]) -> Callable[[F], F]:
     """
 
     def decorate(function: F) -> F:
-        wrapper: Any = _of_coroutine(function, settings) if inspect.iscoroutinefunction(function) else _of_function(function, settings)
+        wrapper: Any = _cached_coroutine(function, settings) if inspect.iscoroutinefunction(function) else _cached_function(function, settings)
         return cast("F", functools.wraps(function)(wrapper))
 
     return decorate
@@ -54,7 +55,7 @@ def _arguments(key: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return key[1:1 + key[0]], dict(zip(keywords[::2], keywords[1::2]))
 
 
-def _of_function(function: Callable[..., Any], settings: Any) -> Any:
+def _cached_function(function: Callable[..., Any], settings: Any) -> Any:
     def one(key: tuple[Any, ...]) -> _Box:
         args, kwargs = _arguments(key)
         return _Box(function(*args, **kwargs))
@@ -70,7 +71,7 @@ def _of_function(function: Callable[..., Any], settings: Any) -> Any:
     return call
 
 
-def _of_coroutine(function: Callable[..., Any], settings: Any) -> Any:
+def _cached_coroutine(function: Callable[..., Any], settings: Any) -> Any:
     async def one(key: tuple[Any, ...]) -> _Box:
         args, kwargs = _arguments(key)
         return _Box(await function(*args, **kwargs))
@@ -84,8 +85,8 @@ def _of_coroutine(function: Callable[..., Any], settings: Any) -> Any:
         if tasks is None:
             tasks = await Tasks(one=one, **settings).__aenter__()
             with lock:
-                for other in [other for other in tasks_of_loop if other.is_closed()]:
-                    tasks_of_loop.pop(other)._abandon()
+                for closed in [other for other in tasks_of_loop if other.is_closed()]:
+                    tasks_of_loop.pop(closed)._abandon()
                 tasks_of_loop[loop] = tasks
         return tasks
 

@@ -1,4 +1,4 @@
-"""The library's exceptions. What a provider raises reaches callers unchanged."""
+"""The library's exceptions, and those with which a provider says more. What a provider raises reaches callers unchanged."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Forked(Error):
 
 
 class Miss(Error, KeyError):
-    """The key is not in the store, and with read="cache_only" it is not loaded."""
+    """The key is not in the store, and is not loaded because of read="cache_only"."""
 
     __str__ = Exception.__str__
 
@@ -72,7 +72,7 @@ class Permanent(Exception):
 
 
 class Gone(Permanent):
-    """Like Permanent, and an older value is invalid too: it is removed from the store and not served as a fallback (stale_ttl_ms)."""
+    """Like Permanent, and an older value of the key is invalid too: the store removes it, and it does not serve as a fallback (stale_ttl_ms)."""
 
 
 class RetryAfter(Exception):

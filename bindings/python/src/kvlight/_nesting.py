@@ -1,7 +1,7 @@
 """Waits inside the provider of the same engine, on threads of its pool.
 
-A provider may wait for other keys of its engine, as long as a thread is left that can load them. If all provider threads waited, none would
-ever go on.
+A provider may wait for other keys of its engine, as long as a thread is left that can load them. If all provider threads waited, no wait would
+ever end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 
 
 class _Running(threading.local):
-    """What the provider that runs on this thread belongs to, and the keys that it loads."""
+    """The engine whose provider runs on this thread, and the keys that the provider loads."""
 
     nesting: Nesting | None = None
     keys: Sequence[Any] = ()
@@ -24,7 +24,7 @@ _running = _Running()
 
 
 class Nesting:
-    """The provider threads of one engine that wait for its answers."""
+    """Counts the provider threads of one engine that wait for its answers."""
 
     def __init__(self, threads: int) -> None:
         self._threads = threads
@@ -45,7 +45,7 @@ class Nesting:
         return _running.nesting is self
 
     def begin_wait(self, keys: Sequence[Any]) -> None:
-        """Counts a wait for these keys on a thread that runs the provider, until end_wait. Raises RuntimeError if it could never end."""
+        """Counts a wait for these keys on a thread that runs the provider, until end_wait. Raises RuntimeError if the wait could never end."""
         if _have_common_key(_running.keys, keys):
             raise RuntimeError("the provider waits for a key that it is loading itself, so this wait could never end")
         with self._lock:
@@ -61,7 +61,7 @@ class Nesting:
 
 def _have_common_key(some: Sequence[Any], others: Sequence[Any]) -> bool:
     try:
-        own = {(type(key), key) for key in some}
-        return any((type(key), key) in own for key in others)
-    except TypeError:  # keys of a type of the program may have no hash
+        known = {(type(key), key) for key in some}
+        return any((type(key), key) in known for key in others)
+    except TypeError:  # a key that needs encode= may have no hash
         return False

@@ -11,17 +11,20 @@ from . import _native
 from ._api import VERSION
 
 
+_FILL, _WRITE = 2, 3  # KVL_L2_FILL and KVL_L2_WRITE
+
+
 class RedisTier:
     """The second tier of `l2_url`. It carries requests out by itself, so it has no methods like those of SecondTier."""
 
     is_conditional = grants_leases = True
 
     def __init__(self, url: str) -> None:
-        self.connection = _connected(url)
+        self.connection = _connect(url)
 
     def carry_out(self, request: _native.TierRequest, dump: Any, load: Any, report: Any) -> None:
-        """Serves a request, and waits for the server. Its failures are misses, or are written again, and are not reported."""
-        if request.kind in (2, 3) and not request.state_payloads(dump, report):
+        """Serves a request, and waits for the server. If the server fails, a read is a miss, and a write is sent again; neither is reported."""
+        if request.kind in (_FILL, _WRITE) and not request.state_payloads(dump, report):
             request.finish()
             return
         found = self.connection.serve(request)
@@ -33,7 +36,7 @@ class RedisTier:
         request.finish()
 
 
-def _connected(url: str) -> _native.Redis:
+def _connect(url: str) -> _native.Redis:
     failures = []
     for path in _paths():
         try:
@@ -45,7 +48,7 @@ def _connected(url: str) -> _native.Redis:
 
 
 def _paths() -> list[str]:
-    """Where the library may be: where KVL_REDIS_LIBRARY says; or else in the package, on the system's path, or in the checkout with this file."""
+    """Where libkvlight_redis may be: where KVL_REDIS_LIBRARY says; or else in the package, on the system's path, or in the checkout with this file."""
     if path := os.environ.get("KVL_REDIS_LIBRARY"):
         return [path]
     version = VERSION.rsplit(".", 1)[0]

@@ -12,9 +12,9 @@ from ._redis import RedisTier
 if TYPE_CHECKING:
     from ._native import TierRequest
 
-_READ, _FILL, _WRITE, _REMOVE, _CLEAR = 1, 2, 3, 4, 5
-_CONDITIONAL, _LEASES = 1, 2
-_UNKNOWN = -2
+_READ, _FILL, _WRITE, _REMOVE, _CLEAR = 1, 2, 3, 4, 5  # KVL_L2_READ and the other kinds of request
+_CONDITIONAL, _LEASES = 1, 2  # KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES
+_UNKNOWN = -2  # KVL_L2_TTL_UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Hit:
     data: bytes
     """The `data` of its entry."""
     ttl_left_ms: int = _UNKNOWN
-    """Milliseconds that are left of its TTL; -1: it does not expire, -2: not known, so that as much is left as when it was stored."""
+    """Milliseconds that are left of its TTL; -1: it does not expire; -2: not known, and taken to be as much as when it was stored."""
     token: bytes = b""
     """Stands for this very entry, for a fill that may replace it."""
 
@@ -65,7 +65,7 @@ class SecondTier:
     loaded and put. It may be anything: a cache server, a database, a folder. Several processes may share one.
 
     Each method is a coroutine function or a plain one. Plain ones run on threads, several at a time. A method that raises, or returns something
-    else than it should, has failed: the provider is asked, and what was to be written is sent again. No caller of the engine sees that; it is
+    wrong, has failed: then the provider is asked, and what was to be written is sent again. No caller of the engine sees a failure; it is
     reported to the event loop's exception handler, or to threading.excepthook. Keys are the bytes of the engine's keys.
 
     is_conditional   whether fill stores an entry only if its token still belongs to the key.
@@ -82,7 +82,8 @@ class SecondTier:
         raise NotImplementedError
 
     def fill(self, entries: list[Entry], /) -> Union[_Stored, Awaitable[_Stored]]:
-        """Stores what was loaded. With `is_conditional`, only what has the token of its key, and returns for each entry whether it was stored."""
+        """Stores what was loaded. With `is_conditional`, stores only an entry whose token still belongs to its key, and returns for each entry whether
+        it was stored."""
         raise NotImplementedError
 
     def write(self, entries: list[Entry], /) -> Union[None, Awaitable[None]]:
@@ -111,7 +112,7 @@ class Attached:
     report: Callable[[BaseException], object]
 
     def abilities(self) -> int:
-        """Checks the tier, and returns its abilities."""
+        """Checks that the tier has all methods, and returns its abilities as flags."""
         for name in () if self.redis else _METHODS.values():
             if not callable(getattr(self.tier, name, None)):
                 raise TypeError(f"a second tier has a method {name}: {type(self.tier).__name__} has none")
@@ -124,7 +125,7 @@ class Attached:
         return self.tier if isinstance(self.tier, RedisTier) else None
 
     def question(self, request: TierRequest) -> Question:
-        """What a request asks of the tier."""
+        """The call of the tier that carries out a request."""
         kind = request.kind
         if kind not in (_FILL, _WRITE):
             arguments: tuple[Any, ...] = () if kind == _CLEAR else (request.keys,)
@@ -133,12 +134,12 @@ class Attached:
         entries = [Entry(key, data, ttl_ms, token) for _, key, data, ttl_ms, token in given]
         return Question(kind, [index for index, *_ in given], getattr(self.tier, _METHODS[kind]), (entries,))
 
-    def answer(self, request: TierRequest, question: Question, said: Any) -> None:
-        """Tells the request what the tier said."""
+    def answer(self, request: TierRequest, question: Question, returned: Any) -> None:
+        """Answers and finishes a request with what the tier returned."""
         if question.kind == _READ:
-            self._found(request, said)
-        elif question.kind == _FILL and said is not None:
-            stored = list(said)
+            self._answer_read(request, returned)
+        elif question.kind == _FILL and returned is not None:
+            stored = list(returned)
             if len(stored) != len(question.indexes):
                 raise TypeError(f"fill returned {len(stored)} answers for {len(question.indexes)} entries")
             for index, is_stored in zip(question.indexes, stored):
@@ -146,14 +147,14 @@ class Attached:
                     request.refuse(index)
         request.finish()
 
-    def _found(self, request: TierRequest, said: Any) -> None:
+    def _answer_read(self, request: TierRequest, returned: Any) -> None:
         keys = request.keys
-        if isinstance(said, Mapping):
-            founds = [said.get(key) for key in keys]
-        elif isinstance(said, Sequence) and not isinstance(said, (str, bytes)):
-            founds = list(said)
+        if isinstance(returned, Mapping):
+            founds = [returned.get(key) for key in keys]
+        elif isinstance(returned, Sequence) and not isinstance(returned, (str, bytes)):
+            founds = list(returned)
         else:
-            raise TypeError(f"read returns a mapping or a sequence, not {type(said).__name__}")
+            raise TypeError(f"read returns a mapping or a sequence, not {type(returned).__name__}")
         if len(founds) != len(keys):
             raise TypeError(f"read returned {len(founds)} answers for {len(keys)} keys")
         for index, found in enumerate(founds):
@@ -173,17 +174,17 @@ class Attached:
 
 @dataclass(frozen=True)
 class Question:
-    """A call of the tier."""
+    """A call of a method of the tier."""
 
     kind: int
     indexes: list[int]
-    """Of the entries, in the request."""
+    """The positions of its entries in the request; empty if it has none."""
     method: Any
     arguments: tuple[Any, ...]
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is left to be stored."""
+        """Whether the call would store nothing, and is not needed."""
         return self.kind in (_FILL, _WRITE) and not self.indexes
 
     @property
