@@ -1,4 +1,4 @@
-/* The addon's entry point, strings, settings and exceptions. */
+/* The addon's entry point, exceptions, strings, settings, lists and terms. */
 #include "native.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@ napi_value throw_napi_error(napi_env env)
     const napi_extended_error_info *info = NULL;
     napi_get_last_error_info(env, &info);
     if (!is_pending)
-        napi_throw_error(env, NULL, info && info->error_message ? info->error_message : "kvlight: Node-API throw_napi_error a call");
+        napi_throw_error(env, NULL, info && info->error_message ? info->error_message : "kvlight: a call of Node-API failed");
     return NULL;
 }
 
@@ -122,7 +122,7 @@ void text_end(Text *text)
 
 /* ---- Settings ---- */
 
-/* A configuration or a set of options: both are set through the same three functions. */
+/* A configuration or options, behind functions of the same types. */
 typedef struct {
     void *handle;
     kvl_status_t (*set)(void *, const char *, const char *);
@@ -262,7 +262,7 @@ bool keys_read(napi_env env, napi_value list, Keys *keys)
             throw_napi_error(env);
             return false;
         }
-        if (len + 4 >= capacity - used) { /* it may have been truncated: one character has up to four bytes */
+        if (len + 4 >= capacity - used) { /* the key may have been truncated: a character has up to four bytes */
             napi_get_value_string_utf8(env, key, NULL, 0, &len);
             is_allocated = keys_grow(keys, used, len + 64, &capacity);
             if (is_allocated)

@@ -1,4 +1,4 @@
-/* An engine, or a cache without one: opening and closing, lookups, writes, fetches. */
+/* An engine, or a cache without a provider: opening and closing, lookups, writes, the circuit breaker. */
 #include "native.h"
 
 #include <stdlib.h>
@@ -61,13 +61,13 @@ kvl_status_t engine_attach(Engine *engine, Redis *redis)
 {
     if (!engine->tasks || engine->redis)
         return KVL_ERR_CLOSED;
-    kvl_status_t status = redis_hear(redis, engine->tasks);
+    kvl_status_t status = redis_attach_tasks(redis, engine->tasks);
     if (status >= 0)
         engine->redis = redis;
     return status;
 }
 
-/* Ends the engine, stops watching the queue's descriptor, and frees the queue. The watcher's reference is released once libuv has closed it. */
+/* Ends the engine, stops watching the queue's descriptor, and frees the queue. libuv closes the watcher later, which is an owner until then. */
 static void dispose_engine(Engine *engine)
 {
     end_engine(engine);
@@ -146,7 +146,7 @@ static void finalize_function(napi_env env, void *data, void *hint)
     engine_release(data);
 }
 
-/* Gives an engine's object a function that is called with the engine as its data, and is one of the engine's owners. */
+/* Gives the JavaScript object of an engine a function of its own, whose data is the engine. The function is one of the engine's owners. */
 static napi_status add_own_function(napi_env env, napi_value this, Engine *engine, const char *name, napi_callback callback)
 {
     napi_value function;
@@ -299,8 +299,8 @@ kvl_value_t *value_from_js(napi_env env, Engine *engine, napi_value value, doubl
 
 /* ---- The store ---- */
 
-/* The outcome of a lookup: a value in the form that native.h describes, or undefined. The ID of an object that the library has dropped since still has its
- * object, until this thread reads the event. */
+/* The outcome of a lookup: a value in the form that native.h describes, or undefined. The library may have dropped the object since, but its ID stays
+ * valid until this thread reads the event of the drop. */
 static napi_value found_to_js(napi_env env, kvl_status_t status, const void *object, kvl_value_t *value)
 {
     napi_value result = NULL;
@@ -321,7 +321,7 @@ static napi_value found_to_js(napi_env env, kvl_status_t status, const void *obj
     return result;
 }
 
-/* Like engine_of() with one argument, in a function of an engine of its own, for which Node-API need not unwrap `this`. */
+/* Like engine_of() with one argument, for a function of add_own_function(). It is faster, since Node-API need not unwrap `this`. */
 static Engine *own_engine_of(napi_env env, napi_callback_info info, napi_value *key)
 {
     size_t n = 1;
@@ -346,8 +346,8 @@ static napi_value engine_get(napi_env env, napi_callback_info info)
     return found_to_js(env, status, object, value);
 }
 
-/* lookup(key): like get(), as the first step of a fetch: a miss is not counted here, since the fetch that follows counts it. Undefined also for an
- * invalid key. */
+/* lookup(key): like get(), for the first step of a fetch. Does not count a miss, since the next step counts it. Undefined also for an invalid
+ * key. */
 static napi_value engine_lookup(napi_env env, napi_callback_info info)
 {
     napi_value args[1];

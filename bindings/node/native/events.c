@@ -19,8 +19,8 @@ static List list_new(napi_env env)
 
 static void list_add(List *list, napi_value value) { napi_set_element(list->env, list->array, list->n++, value); }
 
-/* The ID of the JavaScript error that it carries; for an error of the library its message or, if it has a cause, [message, status of the cause,
- * cause], where the cause has one of these three forms too. */
+/* An error of JavaScript as its ID. An error of the library as its message or, if it has a cause, as [message, status of the cause, cause], where the
+ * cause has one of these three forms too. */
 static napi_value error_to_js(napi_env env, const kvl_error_t *error)
 {
     void *object = kvl_error_object(error);

@@ -1,4 +1,4 @@
-/* Fetches. */
+/* Fetches, refreshes and invalidations. */
 #include "native.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@ static void finalize_fetch(napi_env env, void *fetch, void *hint)
     kvl_fetch_release(fetch);
 }
 
-/* newFetch(): a handle to cancel a fetch with. */
+/* newFetch(): a handle, by which a fetch can be cancelled. */
 napi_value new_fetch(napi_env env, napi_callback_info info)
 {
     (void)info;

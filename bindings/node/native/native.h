@@ -1,4 +1,4 @@
-/* Declarations shared by the addon's files. It uses Node-API, libuv to watch the queue's descriptor, and the C interface of the library. */
+/* Declarations shared by the addon's files. The addon uses Node-API, libuv to watch the queue's descriptor, and the C interface of the library. */
 #ifndef KVLIGHT_NODE_NATIVE_H
 #define KVLIGHT_NODE_NATIVE_H
 
@@ -17,14 +17,14 @@
 /* A connection to a server, the second tier of an engine: redis.c. */
 typedef struct Redis Redis;
 
-/* The native side of one Tasks or Cache. It has two owners: the JavaScript object that wraps it and, until the engine is disposed of, the watcher
- * of the queue's descriptor. Used on the environment's thread only. */
+/* The native side of one Tasks or Cache. Its owners are the JavaScript object that wraps it, two functions of that object, and the watcher of the
+ * queue's descriptor until libuv has closed it. Used on the environment's thread only. */
 typedef struct Engine {
     napi_env env;
     kvl_tasks_t *tasks; /* NULL for a Cache, and after the engine has ended */
     kvl_cache_t *cache;
     kvl_queue_t *queue;
-    Redis *redis; /* knows the engine until it is stopped; NULL without one */
+    Redis *redis; /* the connection of the second tier, which uses the engine until redis_stop(); or NULL */
     uv_poll_t watcher;
     napi_ref listener; /* called when the queue has events */
     napi_async_context context;
@@ -74,8 +74,8 @@ typedef struct {
     char first[512];
 } Text;
 
-/* Returns false with an exception if the value is not a string, or contains a lone surrogate: V8 encodes each of those as U+FFFD, so different
- * keys would share an entry. */
+/* Returns false with an exception if the value is not a string, or contains a lone surrogate: V8 encodes every lone surrogate as U+FFFD, so
+ * different keys would share an entry. */
 bool text_read(napi_env env, napi_value value, Text *into);
 /* Given the UTF-8 that V8 wrote for a string, returns false with an exception if the string contains a lone surrogate. */
 bool check_surrogates(napi_env env, napi_value value, const char *utf8, size_t len);
@@ -111,17 +111,18 @@ bool options_read(napi_env env, napi_value settings, kvl_options_t **out_options
 
 /* ---- engine.c ---- */
 
+/* Takes one owner off an engine; the last one frees it. */
 void engine_release(Engine *engine);
-/* Gives an engine its connection, which counts it as an owner if this succeeds. */
+/* Gives an engine its connection. If this succeeds, the caller counts the engine as an owner of the connection. */
 kvl_status_t engine_attach(Engine *engine, Redis *redis);
 napi_status engine_define(napi_env env, napi_value exports);
-/* Returns the engine of `this` and reads `count` arguments; NULL with an exception if it is closed, or if there are fewer arguments. */
+/* Returns the engine of `this` and reads `count` arguments; NULL with an exception if the engine is closed, or if there are
+ * fewer arguments. */
 Engine *engine_of(napi_env env, napi_callback_info info, size_t count, napi_value *args);
-/* Creates a handle for a value in the form above; `cost` is that of an object, in bytes. NULL with an exception on failure. */
+/* Creates a handle for a value in the form described above; `cost` is that of an object, in bytes. NULL with an exception on failure. */
 kvl_value_t *value_from_js(napi_env env, Engine *engine, napi_value value, double cost);
-/* Returns a value of the library in the form above. */
+/* Returns a value of the library in that form. */
 napi_value value_to_js(napi_env env, const void *object, const uint8_t *data, size_t len);
-
 /* Like value_to_js(), then releases the value. */
 napi_value value_to_js_and_release(napi_env env, kvl_value_t *value);
 
@@ -150,10 +151,12 @@ napi_status tier_define(napi_env env, napi_value exports);
 
 /* ---- redis.c ---- */
 
+/* Takes one owner off a connection; the last one frees it. NULL is ignored. */
 void redis_release(Redis *redis);
-/* Afterwards it knows no engine. This waits for its thread, which runs no JavaScript. */
+/* Ends a connection, which uses no engine afterwards. This waits for its thread, which runs no JavaScript. */
 void redis_stop(Redis *redis);
-kvl_status_t redis_hear(Redis *redis, kvl_tasks_t *tasks);
+/* From now on, keys that other processes write are invalidated in `tasks`. */
+kvl_status_t redis_attach_tasks(Redis *redis, kvl_tasks_t *tasks);
 napi_status redis_define(napi_env env, napi_value exports);
 
 /* ---- events.c ---- */

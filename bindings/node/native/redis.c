@@ -1,4 +1,4 @@
-/* A second tier on Redis or Valkey: libkvlight_redis, which is loaded when it is asked for. */
+/* A second tier on Redis or Valkey: libkvlight_redis, which is loaded when a connection is opened. */
 #include "native.h"
 
 #include <dlfcn.h>
@@ -8,7 +8,7 @@
 
 #define FUNCTIONS(X) X(open) X(serve) X(found_free) X(attach) X(state) X(stop) X(free)
 
-/* Owned by the JavaScript object that refers to it, by its engine, and by each request that is being served. Counted on the environment's thread. */
+/* Its owners are the JavaScript object that refers to it, its engine, and each request that is being served. Counted on the environment's thread. */
 struct Redis {
     kvl_redis_t *handle;
     int owners;
@@ -19,7 +19,7 @@ struct Redis {
     } call;
 };
 
-/* A request that a thread of libuv's pool waits for. */
+/* A request that the server is asked to serve, while a thread of libuv's pool waits. */
 typedef struct {
     Redis *redis;
     kvl_l2_request_t *request;
@@ -50,7 +50,7 @@ static void finalize_redis(napi_env env, void *data, void *hint)
     redis_release(data);
 }
 
-/* Loads the library, for good: it is never unloaded. Returns why it cannot be loaded, or NULL. */
+/* Loads the library, which is never unloaded. Returns NULL, or why it cannot be loaded. */
 static const char *load(Redis *redis, const char *path)
 {
     void *loaded = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -64,7 +64,7 @@ static const char *load(Redis *redis, const char *path)
     return why ? why : "it lacks a function";
 }
 
-/* redisOpen(path, url): the connection; a string that says why the library cannot be loaded. */
+/* redisOpen(path, url): the connection, or a string that says why the library cannot be loaded. */
 static napi_value redis_open(napi_env env, napi_callback_info info)
 {
     size_t n = 2;
@@ -104,7 +104,7 @@ static napi_value redis_open(napi_env env, napi_callback_info info)
     return status < 0 ? NULL : external;
 }
 
-/* Reads the connection, and other arguments; NULL with an exception if there are fewer. */
+/* Reads `want` arguments and returns the connection, which is the first; NULL with an exception if there are fewer. */
 static Redis *redis_of(napi_env env, napi_callback_info info, size_t want, napi_value *args)
 {
     size_t n = want;
@@ -130,7 +130,7 @@ static napi_value redis_attach(napi_env env, napi_callback_info info)
     return NULL;
 }
 
-kvl_status_t redis_hear(Redis *redis, kvl_tasks_t *tasks) { return redis->call.attach(redis->handle, tasks); }
+kvl_status_t redis_attach_tasks(Redis *redis, kvl_tasks_t *tasks) { return redis->call.attach(redis->handle, tasks); }
 
 static void serve(napi_env env, void *data)
 {

@@ -1,17 +1,17 @@
-/* Requests for the second tier. A request is an external; its functions are called with it and the place of a key. */
+/* Requests for the second tier. In JavaScript a request is an external. Functions take it and, in most cases, the index of a key. */
 #include "native.h"
 
 #include <stdlib.h>
 
 typedef struct {
-    kvl_l2_request_t *handle; /* NULL once it is finished */
+    kvl_l2_request_t *handle; /* NULL once the request is finished */
 } TierRequest;
 
 static void finalize_tier_request(napi_env env, void *data, void *hint)
 {
     (void)env, (void)hint;
     TierRequest *request = data;
-    kvl_l2_request_release(request->handle); /* unfinished, it fails */
+    kvl_l2_request_release(request->handle); /* fails the request if it is unfinished */
     free(request);
 }
 
@@ -49,7 +49,8 @@ napi_value tier_request_to_js(napi_env env, kvl_l2_request_t *handle)
     return list;
 }
 
-/* Reads the request, the place of a key, and other arguments; NULL with an exception if it is finished, or if there are fewer. */
+/* Reads `want` arguments and returns the request, which is the first; the second is the index of a key. NULL with an exception if the request is
+ * finished, or if there are fewer arguments. */
 static TierRequest *tier_request_of(napi_env env, napi_callback_info info, size_t want, napi_value *args, size_t *out_i)
 {
     size_t n = want;
@@ -86,7 +87,7 @@ static bool bytes_read(napi_env env, napi_value value, const uint8_t **out_data,
     return true;
 }
 
-/* value(request, i): what is to be stored: the number of an object, bytes, or null. */
+/* value(request, i): the value that is to be stored, as the ID of an object, bytes, or null. */
 static napi_value tier_value(napi_env env, napi_callback_info info)
 {
     napi_value args[2];
@@ -133,7 +134,7 @@ static napi_value tier_entry(napi_env env, napi_callback_info info)
     return list;
 }
 
-/* payload(request, i, data): the bytes of an entry of an object; true if it is another entry; false if it is none. */
+/* payload(request, i, data): the bytes that stand for an object, if `data` is the entry of one; true for any other entry; false if it is none. */
 static napi_value tier_payload(napi_env env, napi_callback_info info)
 {
     napi_value args[3];
@@ -148,13 +149,13 @@ static napi_value tier_payload(napi_env env, napi_callback_info info)
     return status == KVL_OK ? bytes_to_js(env, payload, payload_len) : boolean(env, status != KVL_MISS);
 }
 
-/* hit(request, i, data, ttl_left_ms, token, engine, value, cost): a status. An undefined value: the entry stands for itself. */
+/* hit(request, i, data, ttl_left_ms, token, engine, value, cost): a status. If `value` is undefined, the library reads it from `data`. */
 static napi_value tier_hit(napi_env env, napi_callback_info info)
 {
     napi_value args[8];
     size_t i, len, token_len;
     const uint8_t *data, *token;
-    double ttl_left_ms, own_cost;
+    double ttl_left_ms, object_cost;
     void *engine;
     napi_valuetype type;
     TierRequest *request = tier_request_of(env, info, 8, args, &i);
@@ -163,10 +164,10 @@ static napi_value tier_hit(napi_env env, napi_callback_info info)
     TRY(env, napi_get_value_double(env, args[3], &ttl_left_ms));
     TRY(env, napi_unwrap(env, args[5], &engine));
     TRY(env, napi_typeof(env, args[6], &type));
-    TRY(env, napi_get_value_double(env, args[7], &own_cost));
+    TRY(env, napi_get_value_double(env, args[7], &object_cost));
     if (type == napi_undefined)
         return number(env, kvl_l2_request_hit(request->handle, i, data, len, (int64_t)ttl_left_ms, token, token_len));
-    kvl_value_t *value = value_from_js(env, engine, args[6], own_cost);
+    kvl_value_t *value = value_from_js(env, engine, args[6], object_cost);
     if (!value)
         return NULL;
     kvl_status_t status = kvl_l2_request_hit_object(request->handle, i, data, len, (int64_t)ttl_left_ms, token, token_len, value);

@@ -23,7 +23,7 @@ class PermanentError extends Error {
   }
 }
 
-/** Like PermanentError, and an older value is invalid too: it is removed from the store and not served as a fallback (stale.ttl_ms). */
+/** Like PermanentError, and an older value of the key is invalid too: the store removes it, and it does not serve as a fallback (stale.ttl_ms). */
 class GoneError extends PermanentError {
   constructor(...args) {
     super(...args);
@@ -49,7 +49,7 @@ function flagsAndPauseOf(error) {
   return [flags, error instanceof RetryAfterError ? Math.min(Math.ceil(error.after_ms), Number.MAX_SAFE_INTEGER) : -1];
 }
 
-/** Turns an exception of the addon into a KvlightError. It has a status, unlike what a function of the program throws, which is returned as it is. */
+/** Turns an exception of the addon, which has a status, into a KvlightError. Returns what a function of the program threw, which has none, as it is. */
 function translateError(error) {
   return typeof error?.kvl_status === 'number' ? new KvlightError(error.kvl_status, error.message) : error;
 }

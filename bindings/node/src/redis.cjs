@@ -7,7 +7,7 @@ const path = require('node:path');
 const { native } = require('./native.cjs');
 const { callAddon } = require('./errors.cjs');
 
-/** Where the library may be: where KVL_REDIS_LIBRARY says; or else beside the package's addon, on the system's path, or in the checkout with this file. */
+/** Where libkvlight_redis may be: where KVL_REDIS_LIBRARY says; or else beside the package's addon, on the system's path, or in the checkout with this file. */
 function candidates() {
   if (process.env.KVL_REDIS_LIBRARY) {
     return [process.env.KVL_REDIS_LIBRARY];
@@ -19,7 +19,7 @@ function candidates() {
   return [...beside, installed, path.join(__dirname, '..', '..', '..', 'target', 'redis', 'release', name)];
 }
 
-/** The connection to a server. It carries requests of the second tier out by itself, on threads of libuv's pool. */
+/** The connection to a server. It carries out requests of the second tier by itself, on threads of libuv's pool. */
 class RedisTier {
   isConditional = true;
   grantsLeases = true;
@@ -44,7 +44,7 @@ class RedisTier {
     );
   }
 
-  /** Invalidates in the engine what other processes write, until it ends. */
+  /** From now on, keys that other processes write are invalidated in the engine, until it ends. */
   attach(engine) {
     callAddon(() => native.redisAttach(this.#connection, engine));
   }
@@ -54,6 +54,7 @@ class RedisTier {
     return callAddon(() => native.redisServe(this.#connection, handle));
   }
 
+  /** The members of kvl_redis_state (kvlight_redis.h). */
   get state() {
     return JSON.parse(callAddon(() => native.redisState(this.#connection)));
   }

@@ -1,4 +1,4 @@
-// The base class of Cache and Tasks.
+// The base class of Cache and Tasks, and how both read their arguments.
 
 'use strict';
 
@@ -150,7 +150,7 @@ class Store {
     } catch (error) {
       throw translateError(error);
     }
-    // Even if the library has dropped the object since: it stays in `objects` until this thread handles the event.
+    // The library may have dropped the object since, but it stays in `objects` until this thread handles that event.
     return this.fromNative(found) ?? null;
   }
 
@@ -276,7 +276,7 @@ class Store {
 
   // ---- For the package ----------------------------------------------------------------------------------------------------
 
-  /** Returns a value in the form that the addon takes: a Uint8Array or null as it is, and the ID of anything else, which it adds to `objects`. */
+  /** Returns a value in the form that the addon takes: a Uint8Array or null as it is; anything else is added to `objects`, and its ID returned. */
   toNative(value) {
     if (value === null || value === undefined) {
       return null;
@@ -284,7 +284,7 @@ class Store {
     return value instanceof Uint8Array ? value : this.objects.add(value);
   }
 
-  /** Returns a value that has the addon's form. */
+  /** Returns the value that the addon's form of it stands for. */
   fromNative(value) {
     return typeof value === 'number' ? this.objects.get(value) : value;
   }
@@ -309,7 +309,7 @@ class Store {
     this.drain(); // once: while events remain the descriptor stays readable, and other handlers run in between
   }
 
-  /** Handles a limited number of events, and returns how many. An exception of the program's function does not affect other events. */
+  /** Handles a limited number of events, and returns how many. An exception of a function of the program affects no other event. */
   drain() {
     const events = this.engine.drain(MAX_EVENTS_PER_TURN);
     for (let i = 0; i < events.length; i += 3) {

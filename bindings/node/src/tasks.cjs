@@ -8,7 +8,7 @@ const { StoredError, Store, flattenSettings, keyOf, keysOf } = require('./store.
 const { RedisTier } = require('./redis.cjs');
 const { AttachedTier, TierRequest } = require('./tier.cjs');
 
-// Callbacks that the library would call on its own threads, and what to use instead.
+// Functions that the library would call on its own threads, and what to use instead.
 const UNSUPPORTED = {
   validator: 'check keys before you fetch them',
   removal_listener: '`dropped` is called with each value that the cache no longer holds',
@@ -38,7 +38,7 @@ class Tasks extends Store {
    * @param settings `provider(keys, request)`; the settings of docs/CONFIGURATION.md; `cost(value)` returns the cost of a value in bytes;
    *   `dropped(value)` is called with each value that is not a Uint8Array once neither the cache nor a fetch holds it any longer.
    *   `secondTier` is a store in which keys are looked up before the provider is called, and which several processes may share: an object with `read`, `fill`, `write`,
-   *   `remove` and `clear`. `dump` and `load` convert values that are no bytes to bytes for it, and back: `v8.serialize` and
+   *   `remove` and `clear`. `dump` and `load` convert values that are not bytes to bytes for it, and back, like `v8.serialize` and
    *   `v8.deserialize`. Without them such values stay in this process.
    *   `l2Url`, instead of `secondTier`, is a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs
    *   libkvlight_redis; the options of the URL are those of kvlight_redis.h.
@@ -72,7 +72,7 @@ class Tasks extends Store {
 
   /**
    * The value of one key, null if there is no such record; rejects with the error if the key fails.
-   * @param options `signal`, an AbortSignal, and the settings that are "per fetch".
+   * @param options `signal`, an AbortSignal, and the settings that apply to one fetch.
    */
   async fetch(key, options) {
     keyOf(key);
@@ -102,8 +102,8 @@ class Tasks extends Store {
   }
 
   /**
-   * The result of each key, in the order of the keys: { key, value, error, status, source, attempts, age_ms, ttl_left_ms, isStale }. A key
-   * that fails does not make it reject. With `isStale`, `error` is the error of the load, or null if it took too long (`stale.timeout_ms`).
+   * The result of each key, in the order of the keys: { key, value, error, status, source, attempts, age_ms, ttl_left_ms, isStale }. The
+   * failure of a key is in its result, and rejects nothing. With `isStale`, `error` is the error of the load, or null if it took too long (`stale.timeout_ms`).
    */
   async results(keys, options) {
     keys = keysOf(keys);
@@ -123,12 +123,12 @@ class Tasks extends Store {
     callAddon(() => this.engine.refresh(keysOf(keys), settings));
   }
 
-  /** Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored. */
+  /** Says that another process has changed these keys: their values leave this process, and answers of running loads are not stored. */
   invalidate(keys) {
     callAddon(() => this.engine.invalidate(keysOf(keys), 0));
   }
 
-  /** Another process may have changed any key: everything leaves this process. */
+  /** Says that another process may have changed any key: all values leave this process. */
   invalidateAll() {
     callAddon(() => this.engine.invalidate([], K.INVALIDATE_F_ALL));
   }
@@ -188,7 +188,7 @@ class Tasks extends Store {
     });
   }
 
-  /** Starts a fetch. Returns the outcome if `call` does, otherwise a promise of the outcome in the event with its ID. */
+  /** Starts a fetch by `call`. Returns the outcome if `call` returns one; otherwise a promise of the outcome, which comes in the event with the ID. */
   #begin(options, call) {
     const { signal, ...settings } = options ?? {};
     signal?.throwIfAborted();

@@ -10,7 +10,7 @@ const { RedisTier } = require('./redis.cjs');
 const METHODS = new Map([[K.L2_READ, 'read'], [K.L2_FILL, 'fill'], [K.L2_WRITE, 'write'], [K.L2_REMOVE, 'remove'], [K.L2_CLEAR, 'clear']]);
 const NOTHING = new Uint8Array(0);
 
-/** The second tier of an engine, with the functions that encode and decode values. */
+/** The second tier of an engine, with the functions that make bytes of values and values of bytes. */
 class AttachedTier {
   constructor(tier, dump, load) {
     for (const name of tier instanceof RedisTier ? [] : METHODS.values()) {
@@ -57,7 +57,7 @@ class TierRequest {
       this.#fail();
       this.#report(error);
     }
-    this.#checked(native.tierFinish);
+    this.#tell(native.tierFinish);
   }
 
   async #dispatch() {
@@ -67,7 +67,7 @@ class TierRequest {
     }
     switch (this.#kind) {
       case K.L2_READ:
-        return this.#found(await tier.read([...this.#keys]));
+        return this.#answerRead(await tier.read([...this.#keys]));
       case K.L2_FILL:
       case K.L2_WRITE:
         return this.#storeEntries(this.#kind === K.L2_FILL);
@@ -78,9 +78,9 @@ class TierRequest {
     }
   }
 
-  /** Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. */
+  /** Serves the request from a Redis or Valkey server. If the server fails, a read is a miss, and a write is sent again; neither is reported. */
   async #serveFrom(server) {
-    if ((this.#kind === K.L2_FILL || this.#kind === K.L2_WRITE) && this.#keys.filter((_, i) => this.#hasPayload(i)).length === 0) {
+    if ((this.#kind === K.L2_FILL || this.#kind === K.L2_WRITE) && this.#keys.filter((_, i) => this.#statePayload(i)).length === 0) {
       return;
     }
     const found = await server.serve(this.#handle);
@@ -91,24 +91,24 @@ class TierRequest {
     }
   }
 
-  /** What was to be written has failed; keys of a read without an answer fail when it is finished. */
+  /** Fails everything that was to be written. The keys of a read that have no answer fail when the request is finished. */
   #fail() {
     if (this.#kind !== K.L2_READ) {
       for (let i = 0; i < Math.max(this.#keys.length, 1); i++) {
-        this.#checked(native.tierFailed, i);
+        this.#tell(native.tierFailed, i);
       }
     }
   }
 
-  /** Checks the status of an answer. An answer that comes late or after the close is not the second tier's fault. */
-  #checked(call, ...given) {
+  /** Passes an answer to the library. An answer that comes late or after the close is not the second tier's fault. */
+  #tell(call, ...given) {
     const status = callAddon(() => call(this.#handle, ...given));
     if (status < 0 && status !== K.ERR_ALREADY_ANSWERED && status !== K.ERR_CLOSED) {
       throw new KvlightError(status, `kvlight: the library refused an answer of the second tier: ${status}`);
     }
   }
 
-  #found(rows) {
+  #answerRead(rows) {
     if (!(rows instanceof Map)) {
       throw new TypeError(`kvlight: \`read\` answers with a Map, not ${rows === null ? 'null' : typeof rows}`);
     }
@@ -117,7 +117,7 @@ class TierRequest {
 
   #answer(i, row) {
     if (row === undefined || row === null) {
-      return this.#checked(native.tierMiss, i, NOTHING);
+      return this.#tell(native.tierMiss, i, NOTHING);
     }
     if (row instanceof Error) {
       return this.#report(row); // a key without an answer has failed
@@ -132,27 +132,27 @@ class TierRequest {
     if (data !== undefined) {
       return this.#hit(i, data, ttl_left_ms, token);
     }
-    return isLeased ? this.#checked(native.tierLeased, i) : this.#checked(native.tierMiss, i, token);
+    return isLeased ? this.#tell(native.tierLeased, i) : this.#tell(native.tierMiss, i, token);
   }
 
   #hit(i, data, ttl_left_ms, token) {
     const { engine } = this.#store;
     const payload = callAddon(() => native.tierPayload(this.#handle, i, data));
     if (typeof payload === 'boolean') {
-      return this.#checked(native.tierHit, i, payload ? data : NOTHING, ttl_left_ms, token, engine, undefined, 0);
+      return this.#tell(native.tierHit, i, payload ? data : NOTHING, ttl_left_ms, token, engine, undefined, 0);
     }
-    const value = this.#loaded(payload);
+    const value = this.#load(payload);
     if (value === undefined || value === null || value instanceof Uint8Array) {
-      return this.#checked(native.tierHit, i, NOTHING, ttl_left_ms, token, engine, undefined, 0);
+      return this.#tell(native.tierHit, i, NOTHING, ttl_left_ms, token, engine, undefined, 0);
     }
     if (this.#store.isClosed) {
       return undefined;
     }
     const cost = this.#store.costOf(value);
-    return this.#checked(native.tierHit, i, data, ttl_left_ms, token, engine, this.#store.toNative(value), cost);
+    return this.#tell(native.tierHit, i, data, ttl_left_ms, token, engine, this.#store.toNative(value), cost);
   }
 
-  #loaded(payload) {
+  #load(payload) {
     try {
       return this.#attached.load?.(payload);
     } catch (error) {
@@ -162,11 +162,11 @@ class TierRequest {
   }
 
   async #storeEntries(isFill) {
-    const places = this.#keys.map((_, i) => i).filter((i) => this.#hasPayload(i));
-    if (places.length === 0) {
+    const indexes = this.#keys.map((_, i) => i).filter((i) => this.#statePayload(i));
+    if (indexes.length === 0) {
       return;
     }
-    const entries = places.map((i) => {
+    const entries = indexes.map((i) => {
       const [data, ttl_ms, token] = callAddon(() => native.tierEntry(this.#handle, i));
       return { key: this.#keys[i], data, ttl_ms, token };
     });
@@ -175,28 +175,28 @@ class TierRequest {
     if (!isFill || stored === undefined) {
       return;
     }
-    if (!Array.isArray(stored) || stored.length !== places.length) {
-      throw new TypeError(`kvlight: \`fill\` answers with an array of ${places.length} booleans, or with nothing`);
+    if (!Array.isArray(stored) || stored.length !== indexes.length) {
+      throw new TypeError(`kvlight: \`fill\` answers with an array of ${indexes.length} booleans, or with nothing`);
     }
-    places.forEach((place, i) => stored[i] || this.#checked(native.tierRefused, place));
+    indexes.forEach((index, i) => stored[i] || this.#tell(native.tierRefused, index));
   }
 
-  /** Sets the bytes of an object. If it cannot be encoded, the key is refused. */
-  #hasPayload(i) {
+  /** States the bytes of the i-th value, if it is an object. Returns whether the value can be stored; if not, it is refused. */
+  #statePayload(i) {
     const value = callAddon(() => native.tierValue(this.#handle, i));
     if (typeof value !== 'number') {
       return true;
     }
-    const bytes = this.#dumped(this.#store.objects.get(value));
+    const bytes = this.#dump(this.#store.objects.get(value));
     if (bytes === undefined) {
-      this.#checked(native.tierRefused, i);
+      this.#tell(native.tierRefused, i);
       return false;
     }
-    this.#checked(native.tierSetPayload, i, bytes);
+    this.#tell(native.tierSetPayload, i, bytes);
     return true;
   }
 
-  #dumped(value) {
+  #dump(value) {
     try {
       const bytes = this.#attached.dump?.(value);
       if (bytes !== undefined && !(bytes instanceof Uint8Array)) {

@@ -1,4 +1,4 @@
-// Iteration over the entries, files, stale values, and failures that a fallback covers.
+// Iteration, saved files, conditional puts, fallbacks, pauses before retries, and the circuit breaker.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -21,16 +21,16 @@ test('s18_iteration_returns_each_entry_once', async () => {
     cache.put(`k${i}`, i % 2 ? { i } : Buffer.from(`${i}`));
   }
   cache.put('none', null);
-  const staleEntries = [];
+  const seen = [];
   for (const [key, value] of cache) {
-    staleEntries.push([key, value]);
+    seen.push([key, value]);
     cache.remove('k7');
     cache.put(`new ${key}`, 1);
   }
-  assert.equal(new Map(staleEntries).size, staleEntries.length);
-  const old = staleEntries.filter(([key]) => !key.startsWith('new') && key !== 'k7');
+  assert.equal(new Map(seen).size, seen.length);
+  const old = seen.filter(([key]) => !key.startsWith('new') && key !== 'k7');
   assert.equal(old.length, 1000);
-  assert.deepEqual([new Map(staleEntries).get('k5'), new Map(staleEntries).get('none'), String(new Map(staleEntries).get('k4'))], [{ i: 5 }, null, '4']);
+  assert.deepEqual([new Map(seen).get('k5'), new Map(seen).get('none'), String(new Map(seen).get('k4'))], [{ i: 5 }, null, '4']);
   const small = new Cache();
   small.put('a', 1);
   small.put('b', 2);
@@ -90,7 +90,7 @@ test('s18_a_file_that_cannot_be_used_throws_an_error_with_the_reason', () => {
   assert.throws(() => cache.load(5), TypeError);
 });
 
-test('s17_touch_expire_and_conditional_puts', () => {
+test('s17_entries_are_touched_expired_and_put_on_a_condition', () => {
   const cache = new Cache({ 'cache.ttl_ms': 60_000 });
   assert.deepEqual([cache.put('a', 1, { only_if: 'present' }), cache.put('a', 1, { only_if: 'absent' }), cache.put('a', 2, { only_if: 'absent' })],
     [false, true, false]);
@@ -128,7 +128,7 @@ test('r02_a_fallback_serves_where_the_provider_fails', async () => {
   await tasks.close();
 });
 
-test('r04_a_timeout_of_0_serves_the_fallback_at_once', async () => {
+test('r04_a_fetch_that_does_not_wait_is_served_the_fallback_at_once', async () => {
   let calls = 0;
   const provider = async (keys) => {
     calls++;

@@ -1,5 +1,5 @@
-// Faults of the program: functions that throw, abort or close affect nothing but their own fetches. And caches without a provider, misses, and counts
-// of lookups.
+// Faults of the program: functions that throw, abort or close affect nothing but their own fetches. Also tests of caches without a provider, of misses,
+// and of counts of lookups.
 
 import assert from 'node:assert/strict';
 import { setMaxListeners } from 'node:events';
@@ -111,7 +111,7 @@ test('l05_answers_after_a_close_are_rejected', async () => {
   assert.equal(requests[0].attempt(0), 1);
 });
 
-test('s01_a_cache_without_a_provider', async () => {
+test('s01_a_cache_works_without_a_provider', async () => {
   const dropped = [];
   const cache = new Cache({ 'cache.capacity': 2, dropped: (value) => dropped.push(value) });
   assert.ok(cache.put('a', 1) && cache.put('b', [2]) && cache.put('none', null) && cache.put('bytes', Buffer.from('x')));

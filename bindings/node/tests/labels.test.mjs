@@ -97,7 +97,7 @@ test('r06_a_record_that_has_not_changed_keeps_its_value', async () => {
   assert.equal(same.value, first);
   assert.deepEqual([same.isStale, same.source, changed.value], [false, K.SOURCE_PROVIDER, 'changed']);
   assert.ok(same.ttl_left_ms > 40_000);
-  assert.equal(tasks.removeTag('t'), 2); // it kept its tags
+  assert.equal(tasks.removeTag('t'), 2); // the unchanged record kept its tags
   await tasks.close();
 });
 

@@ -44,7 +44,7 @@ test('l08_a_fetch_completes_though_nothing_refers_to_its_engine', async () => {
 });
 
 for (const how of ['terminate', 'exit', 'throw', 'end unclosed']) {
-  test(`l08_workers_that_end_with_open_engines: ${how}`, async () => {
+  test(`l08_workers_that_end_with_open_engines_leak_nothing: ${how}`, async () => {
     const text = `
       const { parentPort } = require('node:worker_threads');
       const { Tasks, Cache } = require(${JSON.stringify(PACKAGE)});
@@ -102,7 +102,7 @@ test('l08_the_module_loads_again_and_again_in_one_process', async () => {
   await tasks.close();
 });
 
-test('l08_two_copies_in_one_process', async () => {
+test('l08_two_copies_work_in_one_process', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'kvlight-'));
   try {
     for (const part of ['package.json', 'src']) {

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the packages of a folder into an empty one, and runs from there the program of docs/HOSTS.md, the scenarios and the tests:
-# `package.sh FOLDER`. Nothing of the checkout's library code is on the path.
+# Installs the packages in FOLDER into an empty folder, and runs the program of docs/HOSTS.md, the scenarios and the tests there:
+# `package.sh FOLDER`. The checkout's own copy of the package is not on the path.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../.." && pwd)

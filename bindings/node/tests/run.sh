@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs kvlight under Node: `run.sh` the scenarios and the package's tests, `run.sh stress [RUNS]` 100,000 fetches a run.
+# Runs kvlight under Node: `run.sh` runs the demo, the tests, the checks of types and the scenarios; `run.sh stress [RUNS]` runs
+# stress.mjs RUNS times, 20 by default.
 # Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, where the static library and its header are.
 set -eu
 

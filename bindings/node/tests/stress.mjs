@@ -1,5 +1,5 @@
-// 100,000 fetches while the interpreter is busy: single fetches, batches, objects, errors, cancels, late answers. Each must
-// settle exactly once. `node stress.mjs SEED`; run.sh stress starts it many times.
+// 100,000 fetches while the interpreter is busy: single fetches, batches, objects, errors, cancels, late answers. Each fetch must
+// settle exactly once. `node stress.mjs SEED`; `run.sh stress` runs it with many seeds.
 
 import { setImmediate as turn } from 'node:timers/promises';
 import { Tasks } from '../src/index.mjs';

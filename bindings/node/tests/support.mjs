@@ -27,7 +27,7 @@ export async function collectUntil(isDone) {
 /** Runs a program in a separate Node process, which must exit with status 0, and returns its output. */
 export function program(text, ...flags) {
   const result = spawnSync(process.execPath, [...flags, '--input-type=module', '-e', `import { Tasks, Cache } from '${MODULE}';\n${text}`],
-    // longer where the loops of memory.test.mjs are
+    // at least 5 minutes, and in proportion to the calls that the loops of memory.test.mjs make
     { timeout: 300_000 * Math.max(1, Number(process.env.KVL_CALLS ?? 0) / 200_000) });
   assert.equal(result.status, 0, `${result.signal ?? ''} ${result.stdout}${result.stderr}`);
   return String(result.stdout);

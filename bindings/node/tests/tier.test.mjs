@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import v8 from 'node:v8';
 import { K, Tasks } from '../src/index.mjs';
 
-/** A store in memory that grants leases and compares. */
+/** A store in memory that grants leases and compares tokens. */
 class Memory {
   isConditional = true;
   grantsLeases = true;
@@ -67,8 +67,10 @@ class Memory {
   }
 }
 
+// On a busy machine a lookup may take long.
 const PATIENT = { 'l2.timeout_ms': 60_000, 'l2.wait_ms': 60_000 };
 
+/** Waits until this is true, at most 30 seconds. */
 async function until(holds) {
   for (let i = 0; i < 6000; i++) {
     if (holds()) {
@@ -76,10 +78,10 @@ async function until(holds) {
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  assert.fail('it does not happen');
+  assert.fail('the condition never became true');
 }
 
-/** Collects the warnings of the process while `run` runs. */
+/** Returns the warnings of the process while `run` runs. */
 async function warned(run) {
   const warnings = [];
   const note = (warning) => warnings.push(warning);
@@ -145,7 +147,7 @@ test('t03_a_write_beats_an_older_load', async () => {
   await until(() => secondTier.has('k'));
   loads.invalidate(['k']);
   answer();
-  assert.deepEqual(await waits, bytes('old')); // it was asked for before
+  assert.deepEqual(await waits, bytes('old')); // this fetch began before the write
   assert.deepEqual(await loads.fetch('k'), bytes('new'));
   assert.ok(!secondTier.calls.includes('fill'));
   await Promise.all([loads.close(), writes.close()]);
@@ -169,22 +171,22 @@ const WRONG = [
   thrown, null, 7, 'text', [], {}, new Map([['k', 7]]), new Map([['k', { data: 'text' }]]), new Map([['k', { data: bytes('no entry') }]]),
   new Map([['k', { data: Buffer.alloc(100), ttl_left_ms: -7 }]]), new Map([['k', { token: 7 }]]), new Map([['k', new Error('this key')]]),
 ];
-WRONG.forEach((said, nth) =>
-  test(`t01_whatever_it_does_wrong_no_caller_sees (${nth})`, async () => {
+WRONG.forEach((answer, nth) =>
+  test(`t01_no_caller_sees_what_a_second_tier_does_wrong (${nth})`, async () => {
     const secondTier = new Memory();
     secondTier.read = () => {
-      if (said === thrown) {
-        throw said;
+      if (answer === thrown) {
+        throw answer;
       }
-      return said;
+      return answer;
     };
-    secondTier.fill = () => said;
+    secondTier.fill = () => answer;
     const warnings = await warned(async () => {
       const tasks = new Tasks({ provider: () => ({ k: bytes('loaded') }), secondTier, ...PATIENT });
       assert.deepEqual(await tasks.fetch('k'), bytes('loaded'));
       await tasks.close();
     });
-    assert.ok(said !== thrown || warnings.includes(thrown));
+    assert.ok(answer !== thrown || warnings.includes(thrown));
   }),
 );
 
@@ -231,7 +233,7 @@ test('t01_a_hit_that_comes_after_the_close_is_no_failure_of_the_second_tier', as
   assert.deepEqual(warnings, []);
 });
 
-test('t01_what_is_no_answer_for_a_key_is_reported', async () => {
+test('t01_a_wrong_answer_for_a_key_is_reported', async () => {
   const secondTier = new Memory();
   secondTier.read = () => new Map([['k', 'text']]);
   const warning = new Promise((resolve) => process.once('warning', resolve));
@@ -241,7 +243,7 @@ test('t01_what_is_no_answer_for_a_key_is_reported', async () => {
   await tasks.close();
 });
 
-test('t01_one_that_is_slow_delays_a_fetch_by_its_time_limit_and_no_longer', async () => {
+test('t01_a_slow_second_tier_delays_a_fetch_by_its_time_limit_at_most', async () => {
   const secondTier = new Memory();
   secondTier.read = () => new Promise(() => {});
   const tasks = new Tasks({ provider: () => ({ k: 'loaded' }), secondTier, 'l2.timeout_ms': 1 });

@@ -122,7 +122,7 @@ export interface FetchOptions extends FetchSettings {
   signal?: AbortSignal;
 }
 
-/** The result of one key. */
+/** What became of one key of a fetch. */
 export interface Result<V> {
   key: string;
   value: V | null | undefined;
@@ -138,7 +138,7 @@ export interface Result<V> {
   age_ms: number;
   /** Milliseconds until the value expires; K.TTL_NEVER; 0 if it is not stored. */
   ttl_left_ms: number;
-  /** The value has expired, and is served as a fallback. */
+  /** Whether the value has expired and is served as a fallback. */
   isStale: boolean;
 }
 
@@ -154,24 +154,25 @@ export interface TierEntry {
 }
 
 /**
- * What a second tier has of a key: `data` of its entry, what is left of its TTL in milliseconds (if it knows; K.TTL_NEVER), and a token that stands
- * for this very entry. Without `data`: nothing, with the lease as a token if one was granted, or `isLeased` if somebody else has it.
+ * What a second tier answers for a key. If it has an entry: the `data` of the entry, the milliseconds that are left of its TTL (K.TTL_NEVER if it does
+ * not expire; left out if that is not known), and a token that stands for this very entry. If it has none: the lease as the token if one was granted,
+ * or `isLeased` if somebody else has the lease.
  */
 export type TierFound = { data: Uint8Array; ttl_left_ms?: number; token?: Uint8Array } | { token?: Uint8Array; isLeased?: boolean };
 
 /**
  * A store that keys are looked up in before the provider is asked for them, and that receives what was loaded and put. Several processes may
- * share one. If a function throws, or returns something else than it should, no caller sees that: the provider is asked, and what was to be written
- * is written again. The errors are warnings of the process.
+ * share one. If a function throws, or returns something wrong, no caller sees that: the provider is asked, what was to be written is written again,
+ * and the process emits a warning.
  */
 export interface SecondTier {
   /** Whether `fill` stores an entry only if its token still belongs to the key. */
   readonly isConditional?: boolean;
   /** Whether `read` gives a token for a key that is not there, to one reader at a time. */
   readonly grantsLeases?: boolean;
-  /** Looks keys up. A Uint8Array is an entry without more; an Error fails its key; a key left out was not found. */
+  /** Looks keys up. A Uint8Array stands for `{ data }`; an Error fails its key; a key left out was not found. */
   read(keys: string[]): TierRead | PromiseLike<TierRead>;
-  /** Stores what was loaded. If it is conditional, only what has the token of its key; returns for each entry whether it was stored. */
+  /** Stores what was loaded. With `isConditional`, stores only an entry whose token still belongs to its key; returns for each whether it was stored. */
   fill(entries: TierEntry[]): boolean[] | void | PromiseLike<boolean[] | void>;
   /** Stores what was put. */
   write(entries: TierEntry[]): unknown;
@@ -188,13 +189,13 @@ export interface TierOptions<V> {
   secondTier?: SecondTier;
   /** Instead of `secondTier`: a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". Needs libkvlight_redis. */
   l2Url?: string;
-  /** Makes bytes of a value that is no Uint8Array, for the second tier: `v8.serialize`. Without it such values stay in this process. */
+  /** Makes bytes of a value that is not a Uint8Array, for the second tier, like `v8.serialize`. Without it such values stay in this process. */
   dump?: (value: V) => Uint8Array;
-  /** Reverses `dump`: `v8.deserialize`. */
+  /** Reverses `dump`, like `v8.deserialize`. */
   load?: (bytes: Uint8Array) => V;
 }
 
-/** How the server of `l2Url` is. The other members of kvl_redis_state are counters. */
+/** The state of the connection to the server of `l2Url`. The members of kvl_redis_state that are not named here are counters. */
 export interface L2State {
   connected: boolean;
   listening: boolean;
@@ -212,19 +213,19 @@ export class Tasks<V = unknown> extends Store<V> {
   /** The values of many keys, in the order of the keys, null where there is no such record; rejects with the first error. */
   fetchAll(keys: Iterable<string>, options?: FetchOptions & { read?: 'normal' | 'refresh' | 'no_store' }): Promise<(V | null)[]>;
   fetchAll(keys: Iterable<string>, options: FetchOptions): Promise<(V | null | undefined)[]>;
-  /** The result of each key, in the order of the keys. A key that fails does not make it reject. */
+  /** The result of each key, in the order of the keys. The failure of a key is in its result, and rejects nothing. */
   results(keys: Iterable<string>, options?: FetchOptions): Promise<Result<V>[]>;
   /** Reloads keys in the background; the current values are served until then, and stay if the reload fails. */
   refresh(keys: Iterable<string>, options?: FetchSettings): void;
-  /** Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored. */
+  /** Says that another process has changed these keys: their values leave this process, and answers of running loads are not stored. */
   invalidate(keys: Iterable<string>): void;
-  /** Another process may have changed any key: everything leaves this process. */
+  /** Says that another process may have changed any key: all values leave this process. */
   invalidateAll(): void;
   /** The state of the circuit breaker (`breaker.failure_ratio`, `breaker.consecutive`). */
   get breaker(): 'closed' | 'open' | 'half_open';
   /** Forces the circuit breaker closed or open, whatever the provider does; null returns it to automatic operation. */
   forceBreaker(state: 'closed' | 'open' | null): void;
-  /** How the server of `l2Url` is. */
+  /** The state of the connection to the server of `l2Url`. */
   l2State(): L2State;
   /** Closes the cache: waiting callers get KVL_ERR_CLOSED. May be called twice. */
   close(): Promise<void>;
@@ -242,7 +243,7 @@ export class KvlightError extends Error {
 /** Thrown by a provider, or returned in place of a value: the key is not retried, whatever the retry settings say. */
 export class PermanentError extends Error {}
 
-/** Like PermanentError, and an older value is invalid too: it is removed from the store and not served as a fallback (stale.ttl_ms). */
+/** Like PermanentError, and an older value of the key is invalid too: the store removes it, and it does not serve as a fallback (stale.ttl_ms). */
 export class GoneError extends PermanentError {}
 
 /** Thrown by a provider, or returned in place of a value: a retry waits at least `after_ms`. */
