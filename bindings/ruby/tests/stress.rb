@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# 100,000 fetches while this thread is busy: single fetches, batches, objects, errors, cancels, late answers. Each must settle
-# exactly once. `ruby stress.rb SEED`; run.sh stress starts it many times.
+# 100,000 fetches while this thread is busy: single fetches, batches, objects, errors, cancels, late answers. Each fetch must
+# settle exactly once. `ruby stress.rb SEED`; `run.sh stress` runs it with many seeds.
 
 require "kvlight"
 
@@ -10,7 +10,7 @@ srand(Integer(ARGV.fetch(0, 1)))
 
 created = Thread::Queue.new
 later = Thread::Queue.new
-result_of = errors = dropped = 0
+delivered = errors = dropped = 0
 
 answer = lambda do |request|
   request.keys.each do |key|
@@ -30,27 +30,27 @@ tasks = Kvlight::Tasks.new(**settings, dropped: ->(_) { dropped += 1 }) do |_, r
 end
 
 on_result = lambda do |result|
-  result_of += 1
+  delivered += 1
   errors += 1 if result.error
 end
 
 started = sum = 0
-while result_of < FETCHES
+while delivered < FETCHES
   if started < FETCHES && rand(4).zero?
     keys = Array.new([50, FETCHES - started].min) { "key #{rand(5000)}" }
     started += keys.size
     tasks.start_all(keys) { |results| results.each(&on_result) }
-  elsif started < FETCHES && started - result_of < 5000
+  elsif started < FETCHES && started - delivered < 5000
     started += 1
     fetch = tasks.start("key #{rand(5000)}", &on_result)
     fetch.cancel if rand(50).zero?
   end
-  200.times { |i| sum = (sum + (i * result_of)) % 1_000_003 }
+  200.times { |i| sum = (sum + (i * delivered)) % 1_000_003 }
   Thread.pass
   answer.call(later.pop) until later.empty?
 end
 tasks.close
-raise "each is delivered once: #{started} started, #{delivered} delivered" unless started == result_of
+raise "each is delivered once: #{started} started, #{delivered} delivered" unless started == delivered
 raise "each object is dropped once: #{created.size} created, #{dropped} dropped" unless dropped == created.size
 
 puts "# #{delivered} fetches, #{errors} errors, #{dropped} objects dropped"
