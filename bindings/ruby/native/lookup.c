@@ -1,5 +1,5 @@
-/* Kvlight::Engine#look_up for CRuby: a lookup in one call from Ruby. Fiddle needs four, each of which takes longer than the lookup itself. For a
- * Ruby that this file was not compiled for, lib/kvlight/lookup.rb makes the lookup through Fiddle. */
+/* Kvlight::Engine#look_up for CRuby: a lookup in one call from Ruby. Fiddle needs four calls, each of which takes longer than the lookup itself.
+ * Where this file is not compiled for the Ruby that runs, lib/kvlight/lookup.rb makes the lookup through Fiddle. */
 #include <ruby.h>
 #include <ruby/encoding.h>
 #include <kvlight.h>
@@ -23,7 +23,7 @@ static VALUE lookup_bind(VALUE self, VALUE get, VALUE data, VALUE release)
     return self;
 }
 
-/* A value of bytes. */
+/* A value that is bytes, and the encoding of the String that is made of it. */
 struct Lookup {
     kvl_value_t *value;
     VALUE encoding;

@@ -5,7 +5,7 @@ module Kvlight
   # thread that waits for its next job would keep the objects of its last one alive, and Tasks that are never closed would not be collected.
   # Jobs therefore run deeper in the stack than a thread ever is while it waits.
   module Depth
-    # The number of C function calls in between. Each takes more than one KiB of stack; a waiting thread takes about three.
+    # How many C calls deeper a job runs. Each takes more than one KiB of stack; a waiting thread takes about three.
     LEVELS = 6
 
     # Calls the block that many levels down. The block itself stays on the stack, so it must refer only to objects that may stay alive.

@@ -116,7 +116,7 @@ module Kvlight
       Error.check(Native.kvl_config_set_l2(config, tier.abilities, 0, 0, 0)) if tier
       Error.check(Native.kvl_config_set_provider(config, 0, 0, 0))
       @max_requests = %w[tasks.max_running tasks.max_abandoned].sum { |key| Settings.number(config, key) }
-      # As many reads and writes as may be left unfinished after their time limit.
+      # Those that run (`l2.max_requests` reads and one write), and as many that are unfinished after their time limit.
       @max_tier_requests = (Settings.number(config, "l2.max_requests") + 1) * 2
       @tasks = create(config)
       @server&.attach(@tasks)
@@ -174,12 +174,12 @@ module Kvlight
       warn "kvlight: an event was lost: #{e.full_message}"
     end
 
-    # Frees the engine once no fetch is in progress, and with it the values of the cache.
+    # Frees the engine and, with it, the values of the cache. Called once the engine has closed, so no fetch is in progress.
     def finish
       @lock.synchronize do
         # Cleared before the free, since a compiled lookup does not take the lock.
         ending, @tasks = @tasks, 0
-        @server&.stop # it knows the engine until then
+        @server&.stop # the connection uses the engine until then
         Error.check(Native.kvl_tasks_free(ending))
       end
       read_events

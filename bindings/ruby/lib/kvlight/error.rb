@@ -29,7 +29,7 @@ module Kvlight
   # Raised by a provider, or returned in place of a value: the key is not retried, whatever the retry settings say.
   class Permanent < StandardError; end
 
-  # Like Permanent, and an older value is invalid too: it is removed from the cache and not served as a fallback (stale_ttl_ms).
+  # Like Permanent, and an older value of the key is invalid too: the cache removes it, and it does not serve as a fallback (stale_ttl_ms).
   class Gone < Permanent; end
 
   # Raised by a provider, or returned in place of a value: a retry waits at least `after_ms`, like HTTP's Retry-After.
@@ -44,12 +44,12 @@ module Kvlight
     end
   end
 
-  # The stored entry of a key that a provider is to load: the value, nil if the key is known to be absent; the time since it was loaded or put;
-  # and the version that was stored with it, "" if there was none.
+  # The stored entry of a key that a provider is to load. `value` is nil if the key is known to be absent, `age_ms` the milliseconds since the value was
+  # loaded or put, and `version` the version that was stored with it, "" if there was none.
   Stale = Struct.new(:value, :age_ms, :version, keyword_init: true)
 
-  # The result of one key. `status` is Kvlight::VALUE, NULL, MISS, INVALID_KEY or that of the error; `source` is one of Kvlight::SOURCE_*.
-  # `age_ms` is the time since the value was loaded or put, `ttl_left_ms` the time until it expires: -1 for never, 0 if it is not stored.
+  # What became of one key of a fetch. `status` is Kvlight::VALUE, NULL, MISS, INVALID_KEY or that of the error; `source` is one of Kvlight::SOURCE_*.
+  # `age_ms` are the milliseconds since the value was loaded or put, `ttl_left_ms` those until it expires: -1 for never, 0 if it is not stored.
   Result = Struct.new(:key, :value, :error, :status, :source, :attempts, :age_ms, :ttl_left_ms, :stale, keyword_init: true) do
     # Returns the value, or nil if there is no such record; raises the error of a key that failed.
     def value!

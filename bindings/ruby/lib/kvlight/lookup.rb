@@ -4,7 +4,7 @@ module Kvlight
   # The lookup of a key. The gem of a platform contains it compiled (native/lookup.c) for the Ruby that built the gem. For other Rubies the lookup is made
   # through Fiddle, which takes ten times as long.
   module Lookup
-    # The compiled file for this Ruby. KVL_RUBY_LOOKUP overrides its path; empty, it stands for no file.
+    # The compiled file for this Ruby. KVL_RUBY_LOOKUP overrides its path; if that is empty, there is no file.
     def self.file
       ENV.fetch("KVL_RUBY_LOOKUP") { File.expand_path("#{RbConfig::CONFIG['ruby_version']}/lookup.#{RbConfig::CONFIG['DLEXT']}", __dir__) }
     end

@@ -19,7 +19,7 @@ module Kvlight
       raise LoadError, "kvlight: no library found; tried #{failures.join(', ')}; set KVL_LIBRARY to the path of the library"
     end
 
-    # In the gem, on the system's library path, and in the checkout that contains these files.
+    # Where the library may be: in the gem, on the system's library path, and in the checkout that contains these files.
     def self.default_paths
       extension = RbConfig::CONFIG["SOEXT"]
       in_gem = File.expand_path("libkvlight.#{extension}", __dir__)
@@ -69,7 +69,8 @@ module Kvlight
       layout.new(*Fiddle::Pointer.new(address)[0, layout::SIZE].unpack(layout::FORMAT))
     end
 
-    # Copies keys into memory outside of Ruby's heap, as an array of kvl_slice_t followed by their bytes. It is freed with the returned pointer.
+    # Copies keys into memory outside of Ruby's heap, as an array of kvl_slice_t followed by their bytes. Garbage collection of
+    # the returned pointer frees that memory.
     def self.slices(keys)
       packed = keys.sum(&:bytesize)
       memory = Fiddle::Pointer.malloc(keys.size * Slice::SIZE + packed + 1, Fiddle::RUBY_FREE)

@@ -1,12 +1,12 @@
 # frozen_string_literal: true
 
 module Kvlight
-  # The second tier of `l2_url`: a connection to a Redis or Valkey server, by libkvlight_redis. It carries requests out by itself, so it has no methods
+  # The second tier of `l2_url`: a connection to a Redis or Valkey server, by libkvlight_redis. It carries out requests by itself, so it has no methods
   # like those of a SecondTier.
   #
-  # The library is linked with libkvlight; the one that Native has loaded is taken, since it has the same name.
+  # libkvlight_redis is linked with libkvlight. The loader takes the one that Native has loaded, since it has the same name.
   class RedisTier
-    # Of the functions of kvlight_redis.h: the types of their parameters and of their result.
+    # The functions of kvlight_redis.h, with the types of their parameters and of their result.
     FUNCTIONS = {
       kvl_redis_open: [%i[VOIDP VOIDP VOIDP VOIDP], :INT32_T],
       kvl_redis_serve: [%i[UINTPTR_T UINTPTR_T VOIDP VOIDP], :INT32_T],
@@ -45,7 +45,7 @@ module Kvlight
                        "kvlight's sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path."
     end
 
-    # At the path in KVL_REDIS_LIBRARY; without it, in the gem, on the system's library path, and in the checkout that contains these files.
+    # Where the library may be: at the path in KVL_REDIS_LIBRARY; without it, in the gem, on the system's library path, and in the checkout that contains these files.
     def self.candidates
       return [ENV["KVL_REDIS_LIBRARY"]] unless ENV["KVL_REDIS_LIBRARY"].to_s.empty?
 
@@ -71,7 +71,7 @@ module Kvlight
       Native.kvl_error_release(error) if error
     end
 
-    # Frees the connection once no thread can be using it: no method is running.
+    # Frees the connection when this object is collected: then no thread is running one of its methods.
     def self.finalizer(free, handle)
       proc { free.call(handle) }
     end
@@ -80,18 +80,18 @@ module Kvlight
 
     def leases? = true
 
-    # Invalidates in the engine what other processes write, until the stop.
+    # From now on, keys that other processes write are invalidated in the engine, until stop.
     def attach(tasks)
       Error.check(call(:kvl_redis_attach, @handle, tasks))
     end
 
-    # Ends the connection, and waits for its thread. It uses no engine any more.
+    # Ends the connection, which uses no engine afterwards. Waits for its thread.
     def stop
       call(:kvl_redis_stop, @handle)
     end
 
-    # Has the server carry a request out. Calls the block with each object that was found: its place, the entry, what is left of its TTL, and its
-    # token. Returns whether the server did.
+    # Has the server carry out a request. Calls the block for each object that was found, with the index of its key, its entry, the milliseconds that are
+    # left of its TTL, and its token. Returns whether the server carried it out.
     def serve(request)
       memory = Fiddle::Pointer.malloc(16, Fiddle::RUBY_FREE)
       memory[0, 16] = "\0" * 16

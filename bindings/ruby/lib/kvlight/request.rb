@@ -100,7 +100,7 @@ module Kvlight
     # -- For Tasks ------------------------------------------------------------------------------------------------------
 
     # Calls the provider. A provider that returns a Hash has answered; one that takes the request may answer later. However the call ends, even
-    # if its thread is killed, every waiter of its keys gets an outcome.
+    # if its thread is killed, everyone who waits for its keys gets an outcome.
     def provide(provider)
       later = false
       rows = Thread.handle_interrupt(Object => :immediate) { call_provider(provider).tap { answer(_1) if _1.respond_to?(:key?) } }

@@ -3,14 +3,14 @@
 module Kvlight
   # A second tier: a store in which keys are looked up before the provider is called, and which receives what was loaded and put. Several
   # processes may share one. This class documents its methods; any object with these methods can be one. They are called on worker threads, several at
-  # a time. A method that raises, or returns something unexpected, has failed: the provider is called, and what was to be written is
-  # written again. No caller of the cache sees the error; it is passed to `on_error:`.
+  # a time. A method that raises, or returns something wrong, has failed: then the provider is called, and what was to be written is
+  # written again. No caller of the cache sees the error; `on_error:` is called with it.
   class SecondTier
     # What is to be stored under a key: `data` as it is, for `ttl_ms` milliseconds from now on (-1: it does not expire). In a fill, `token` is
     # the token that the read of the key returned.
     Entry = Struct.new(:key, :data, :ttl_ms, :token, keyword_init: true)
-    # A key that was found: the `data` of its entry; the rest of its TTL (-1: it does not expire, -2: not known); and a token for this
-    # very entry, so that a fill can replace it.
+    # A key that was found: the `data` of its entry; the milliseconds that are left of its TTL (-1: it does not expire; -2 or nil: not known); and a
+    # token for this very entry, so that a fill can replace it.
     Hit = Struct.new(:data, :ttl_left_ms, :token, keyword_init: true)
     # A key that was not found, with the lease if one was granted.
     Vacant = Struct.new(:token, keyword_init: true)
@@ -24,11 +24,12 @@ module Kvlight
     # whichever process.
     def leases? = false
 
-    # Looks keys up. Returns { key => Hit, Vacant or LEASED }; a String is a Hit without more, an exception fails its key, and a key left out was
+    # Looks keys up. Returns { key => Hit, Vacant or LEASED }; a String stands for a Hit with that `data`, an exception fails its key, and a key left out was
     # not found.
     def read(_keys) = raise(NotImplementedError)
 
-    # Stores what was loaded. If it is conditional, only what has the token of its key, and returns for each entry whether it was stored.
+    # Stores what was loaded. If the tier is conditional, stores only an entry whose token still belongs to its key, and returns for each entry whether it
+    # was stored.
     def fill(_entries) = raise(NotImplementedError)
 
     # Stores what was put.
@@ -64,7 +65,7 @@ module Kvlight
       asked.sum { |name, ability| @tier.respond_to?(name) && @tier.public_send(name) ? ability : 0 } | L2_F_OBJECTS
     end
 
-    # The connection to a server, if it is one, which carries requests out by itself.
+    # The tier, if it is a connection to a server, which carries out requests by itself.
     def server
       @tier if @tier.is_a?(RedisTier)
     end
@@ -87,19 +88,19 @@ module Kvlight
       @keys = slices.each_slice(2).map { |data, length| Native.bytes(data, length).force_encoding(encoding) }
     end
 
-    # Serves the request. However it ends, even if the thread is killed, the request does.
+    # Serves the request, and ends it in any case, even if the thread is killed.
     def serve
       is_done = false
       Thread.handle_interrupt(Object => :immediate) { is_done = @attached.server ? carry_out(@attached.server) : (ask || true) }
     rescue Exception => e # rubocop:disable Lint/RescueException
       @tasks.tier_failed(e)
     ensure
-      # What was not answered of a read fails with the finish. A write that is released unfinished has failed as a whole.
+      # The end of a read fails the keys without an answer. A write that is released unfinished fails as a whole.
       Native.kvl_l2_request_finish(@handle) if is_done || @kind == L2_READ
       Native.kvl_l2_request_release(@handle)
     end
 
-    # Ends it without serving it.
+    # Fails the request without serving it.
     def give_up
       Native.kvl_l2_request_release(@handle)
     end
@@ -108,27 +109,28 @@ module Kvlight
 
     def ask
       case @kind
-      when L2_READ then found(@attached.call(@kind, @keys.map(&:dup)))
+      when L2_READ then answer_read(@attached.call(@kind, @keys.map(&:dup)))
       when L2_FILL, L2_WRITE then store
       when L2_REMOVE then @attached.call(@kind, @keys.map(&:dup))
       when L2_CLEAR then @attached.call(@kind)
       end
     end
 
-    # Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. Returns whether it did.
+    # Serves the request from a Redis or Valkey server. Returns false if the server fails, which is not reported: then a read is a miss, and a write is
+    # sent again.
     def carry_out(server)
-      # `count` states the bytes of each, where `any?` would stop at the first.
-      return true if [L2_FILL, L2_WRITE].include?(@kind) && @keys.each_index.count { |at| payload?(at) }.zero?
+      # `count`, unlike `any?`, states the bytes of every value.
+      return true if [L2_FILL, L2_WRITE].include?(@kind) && @keys.each_index.count { |at| state_payload(at) }.zero?
 
       server.serve(@handle) { |*found| hit(*found) }
     end
 
-    # That it comes late, or after a close, is not the second tier's fault.
+    # Checks the status of an answer. That an answer comes late, or after a close, is not the second tier's fault.
     def tell(status)
       Error.check(status) unless [ERR_ALREADY_ANSWERED, ERR_CLOSED].include?(status)
     end
 
-    def found(rows)
+    def answer_read(rows)
       raise TypeError, "kvlight: read returns a Hash, not #{rows.inspect[..60]}" unless rows.respond_to?(:key?)
 
       @keys.each_with_index { |key, at| answer(at, rows[key]) }
@@ -153,24 +155,24 @@ module Kvlight
     def hit(at, data, ttl_left_ms, token)
       raise TypeError, "kvlight: the data of a Hit is a String, not #{data.inspect[..60]}" unless data.is_a?(String)
 
-      status, size = kind_of(at, data)
-      return if status == OK && object_hit(at, data, size, ttl_left_ms, token)
+      status, size = payload_of(at, data)
+      return if status == OK && hit_object(at, data, size, ttl_left_ms, token)
 
-      # Bytes and nulls are entries as they are; no object can be made of the others.
+      # Bytes and nulls are in the entry itself. Without data the key is a miss.
       length = [VALUE, NULL].include?(status) ? data.bytesize : 0
       tell(Native.kvl_l2_request_hit(@handle, at, data, length, ttl_left_ms, token, token.bytesize))
     end
 
-    # What an entry is, and the size of what is in it.
-    def kind_of(at, data)
+    # What an entry contains (OK: an object, VALUE: bytes, NULL: null, MISS: it is none), and how many bytes stand for that.
+    def payload_of(at, data)
       place = Fiddle::Pointer.malloc(16, Fiddle::RUBY_FREE)
       status = Native.kvl_l2_request_payload(@handle, at, data, data.bytesize, place.to_i, place.to_i + 8)
       tell(status)
       [status, place[8, 8].unpack1("Q")]
     end
 
-    # Whether an object was made of an entry, whose last bytes stand for it.
-    def object_hit(at, data, size, ttl_left_ms, token)
+    # Answers with the object that the last `size` bytes of an entry stand for. Returns false if none can be made of them.
+    def hit_object(at, data, size, ttl_left_ms, token)
       return false unless @attached.load
 
       object = @attached.load.call(data.byteslice(data.bytesize - size, size))
@@ -186,20 +188,20 @@ module Kvlight
       false
     end
 
-    # Stores the entries. What has no bytes is refused and left out.
+    # Has the tier store the entries. A value without bytes is refused and left out.
     def store
-      places = @keys.each_index.select { |at| payload?(at) }
-      return if places.empty?
+      indexes = @keys.each_index.select { |at| state_payload(at) }
+      return if indexes.empty?
 
-      said = @attached.call(@kind, places.map { |at| entry(at) })
-      return if @kind == L2_WRITE || said.nil?
-      raise TypeError, "kvlight: fill returned #{said.inspect[..60]} for #{places.size} entries" unless said.is_a?(Array) && said.size == places.size
+      stored = @attached.call(@kind, indexes.map { |at| entry(at) })
+      return if @kind == L2_WRITE || stored.nil?
+      raise TypeError, "kvlight: fill returned #{stored.inspect[..60]} for #{indexes.size} entries" unless stored.is_a?(Array) && stored.size == indexes.size
 
-      places.zip(said) { |at, is_stored| tell(Native.kvl_l2_request_refused(@handle, at)) unless is_stored }
+      indexes.zip(stored) { |at, is_stored| tell(Native.kvl_l2_request_refused(@handle, at)) unless is_stored }
     end
 
-    # States the bytes of an object. False if there are none.
-    def payload?(at)
+    # States the bytes of a value, if it is an object. Returns whether the value can be stored; if not, it is refused.
+    def state_payload(at)
       status = nil
       value = Native.output { |out| status = tell(Native.kvl_l2_request_value(@handle, at, out)) }
       return true if status != VALUE || Native.kvl_value_object(value).zero?

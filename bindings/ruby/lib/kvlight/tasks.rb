@@ -4,7 +4,7 @@ module Kvlight
   # A cache with a provider. Its methods may be called from any thread. Tasks that become unreachable without close are closed when Ruby collects
   # them; `dropped:` is not called then, since it may refer to them.
   class Tasks
-    # Callbacks that the library would call on its own threads or in the middle of a call, and what to use instead.
+    # Functions that the library would call on its own threads or in the middle of a call, and what to use instead.
     UNSUPPORTED = {
       validator: "check keys before you fetch them",
       cost: "pass the cost of a value with its answer: request.resolve(key, value, cost: …)",
@@ -22,10 +22,10 @@ module Kvlight
     private_constant :IN_PROGRESS, :IN_PROGRESS_LOCK, :ProviderError, :BREAKER, :FORCE
 
     # Settings are those of docs/CONFIGURATION.md, as keywords: cache_capacity: 1000. `dropped` is called with each value that is not a String once
-    # neither the cache nor a fetch holds it any longer. `on_error` is called with exceptions of `dropped` and of blocks passed to start, which
-    # are printed without it. `encoding` is the encoding of keys and of values that are Strings.
+    # neither the cache nor a fetch holds it any longer. `on_error` is called with exceptions of `dropped`, of blocks passed to start and of the
+    # second tier; without it they are printed. `encoding` is the encoding of keys and of values that are Strings.
     # `second_tier` is a store in which keys are looked up before the provider is called: see SecondTier. For it, `dump` and `load` convert values that
-    # are no Strings to Strings and back: Marshal.method(:dump) and Marshal.method(:load). Without them, such values stay in
+    # are not Strings to Strings and back, like Marshal.method(:dump) and Marshal.method(:load). Without them, such values stay in
     # this process.
     # `l2_url`, instead of `second_tier`, is a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs
     # libkvlight_redis (LoadError); the options of the URL are those of kvlight_redis.h.
@@ -146,7 +146,7 @@ module Kvlight
       nil
     end
 
-    # Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored.
+    # Says that another process has changed these keys: their values leave this process, and answers of running loads are not stored.
     def invalidate(keys)
       keys = keys_of(keys)
       slices = Native.slices(keys)
@@ -154,7 +154,7 @@ module Kvlight
       nil
     end
 
-    # Another process may have changed any key: everything leaves this process.
+    # Says that another process may have changed any key: all values leave this process.
     def invalidate_all
       @engine.use { |tasks| Error.check(Native.kvl_tasks_invalidate(tasks, 0, 0, INVALIDATE_F_ALL)) }
       nil
@@ -267,6 +267,7 @@ module Kvlight
       end
     end
 
+    # Calls the block with a handle of an error that carries an exception.
     def with_error(error)
       handle = @engine.use { error_value(error) }
       begin
@@ -276,7 +277,7 @@ module Kvlight
       end
     end
 
-    # The same for an object that stays in Ruby.
+    # Calls the block with a handle of an object that stays in Ruby.
     def with_object(object)
       handle = @engine.use { object_value(object) }
       begin
@@ -367,14 +368,14 @@ module Kvlight
       @objects.delete(id) unless made
     end
 
-    # The message of an error, whose method may raise.
+    # The message of an error; the name of its class if `message` raises.
     def message_of(error)
       String(error.message)
     rescue StandardError
       error.class.name.to_s
     end
 
-    # Calls the block for a save or a load. Raises an Error with the reason.
+    # Saves or loads by the block, and returns the number of entries. Raises an Error with the reason of a failure.
     def transfer(path)
       done = Fiddle::Pointer.malloc(Native::Transfer::SIZE, Fiddle::RUBY_FREE)
       status = nil
@@ -506,7 +507,7 @@ module Kvlight
       request.give_up
     end
 
-    # Calls code of the program on the thread for callbacks, and reports its exceptions.
+    # Calls a block of the program on the thread for callbacks, and reports its exceptions.
     def call_back(&job)
       @callbacks.push(lambda do
         Thread.handle_interrupt(Object => :immediate) { job.call }
