@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# Blocks that raise, threads that are killed, a heap that is compacted, caches that are never closed: none of these affects other fetches. Prints
-# TAP; run.sh sets the path of the library.
+# Blocks that raise, threads that are killed, a heap that is compacted, caches that are never closed: none of these affects other fetches. Also tests of
+# iteration, files, fallbacks, lookups and memory. Prints TAP; run.sh sets the path of the library.
 
 require "kvlight"
 require_relative "tap"
@@ -21,8 +21,8 @@ def resident_kib
   File.read("/proc/self/status")[/VmRSS:\s+(\d+)/, 1].to_i
 end
 
-# The number of KiB by which the process grows in a further round of the same work: the least of a few rounds, because a leak shows in all of
-# them, and memory that an allocator adds shows in some.
+# The KiB by which the process grows when the same work is repeated: the least growth of up to three rounds, since a leak grows in every round, an
+# allocator only in some. Less than 3000 KiB ends the rounds.
 def growth
   yield
   least = nil
@@ -47,7 +47,7 @@ end
   "raises" => -> { raise "in a block" }, "raises an Exception that is no StandardError" => -> { raise NotImplementedError },
   "throws" => -> { throw :nowhere }, "kills its thread" => -> { Thread.current.kill }, "ends its thread" => -> { Thread.exit }
 }.each do |what, misuse|
-  scenario "a block of start that #{what}" do
+  scenario "a block of start that #{what} affects no other fetch" do
     failures = Thread::Queue.new
     tasks = echo(on_error: ->(error) { failures << error })
     began = Thread::Queue.new
@@ -60,7 +60,7 @@ end
     equal failures.size, what.match?(/raises|throws/) ? 1 : 0, "reported exceptions"
   end
 
-  scenario "`dropped:` that #{what}" do
+  scenario "a `dropped:` that #{what} affects no fetch" do
     dropped = Thread::Queue.new
     tasks = echo(dropped: ->(value) { (dropped << value) && misuse.call }, on_error: ->(_) {}, cache_capacity: 1)
     %w[a b c].each { |key| equal tasks.fetch(key), [key], "a value" }
@@ -68,7 +68,7 @@ end
     equal dropped.size, 4, "the number of calls"
   end
 
-  scenario "a provider that #{what}" do
+  scenario "a provider that #{what} affects no other fetch" do
     tasks = Kvlight::Tasks.new(tasks_max_running: 2, tasks_max_abandoned: 0) do |keys|
       misuse.call if keys.first.start_with?("bad")
       keys.to_h { |key| [key, [key]] }
@@ -80,7 +80,7 @@ end
   end
 end
 
-scenario "an `on_error:` that raises, and an exception whose message does" do
+scenario "an `on_error:` that raises affects no fetch, nor does an exception whose message raises" do
   tasks = Kvlight::Tasks.new(on_error: ->(_) { raise "again" }) do |keys|
     raise Class.new(StandardError) { def message = raise("no message") } if keys == ["bad"]
 
@@ -105,7 +105,7 @@ scenario "a block that does not return delays no fetch" do
   still_works(tasks)
 end
 
-scenario "every thread is killed, during a fetch and afterwards" do
+scenario "threads that are killed, during a fetch and afterwards, are replaced" do
   requests = Thread::Queue.new
   tasks = Kvlight::Tasks.new do |keys, request|
     next keys.to_h { |key| [key, [key]] } unless keys == ["slow"]
@@ -147,7 +147,7 @@ scenario "a provider's result that is no answer is rejected with a message" do
   end
 end
 
-scenario "the heap is compacted continuously" do
+scenario "keys and values stay the same while the heap is compacted continuously" do
   keys_seen = Thread::Queue.new
   tasks = Kvlight::Tasks.new(cache_capacity: 100_000) do |keys|
     keys.each { |key| keys_seen << key }
@@ -170,7 +170,7 @@ scenario "the heap is compacted continuously" do
   tasks.close
 end
 
-scenario "the collector runs at every allocation" do
+scenario "fetches work while the collector runs at every allocation" do
   code, output = program(<<~RUBY)
     GC.stress = true
     dropped = []
@@ -200,11 +200,11 @@ end
 
 scenario "a cache that nothing refers to completes a fetch with a block" do
   gate = Thread::Queue.new
-  result_of = Thread::Queue.new
-  -> { Kvlight::Tasks.new { |keys| gate.pop && keys.to_h { |key| [key, [key]] } }.start("a") { |result| result_of << result.value } }.call
+  delivered = Thread::Queue.new
+  -> { Kvlight::Tasks.new { |keys| gate.pop && keys.to_h { |key| [key, [key]] } }.start("a") { |result| delivered << result.value } }.call
   5.times { GC.start }
   gate << true
-  equal Timeout.timeout(20) { result_of.pop }, ["a"], "the value"
+  equal Timeout.timeout(20) { delivered.pop }, ["a"], "the value"
 end
 
 scenario "another Ractor is rejected with a message" do
@@ -218,7 +218,7 @@ scenario "another Ractor is rejected with a message" do
   equal [code, output.include?("kvlight: a cache can be used only in the main Ractor")], [0, true], output
 end
 
-scenario "two copies of the files in one process" do
+scenario "a second copy of the files loads in one process if it has the same version" do
   Dir.mktmpdir do |folder|
     FileUtils.cp_r(File.dirname(Kvlight::LOADED_FROM), folder)
     copy = File.join(folder, "lib/kvlight.rb")
@@ -242,10 +242,10 @@ scenario "s18 iteration returns all entries, and a save writes them" do
   tasks = echo
   100.times { |i| tasks.put("key #{i}", i.even? ? "text #{i}" : [i]) }
   tasks.put("none", nil)
-  keys_seen = []
-  tasks.each_entry { |key, value| keys_seen << [key, value] && tasks.remove("key 7") }
-  equal keys_seen.count { |key, _| key != "key 7" }, 100, "entries"
-  equal keys_seen.to_h.slice("key 4", "key 5", "none"), { "key 4" => "text 4", "key 5" => [5], "none" => nil }, "values"
+  seen = []
+  tasks.each_entry { |key, value| seen << [key, value] && tasks.remove("key 7") }
+  equal seen.count { |key, _| key != "key 7" }, 100, "entries"
+  equal seen.to_h.slice("key 4", "key 5", "none"), { "key 4" => "text 4", "key 5" => [5], "none" => nil }, "values"
   equal tasks.each_entry.first.size, 2, "an enumerator"
   Dir.mktmpdir do |folder|
     path = File.join(folder, "cache")
@@ -325,7 +325,7 @@ scenario "f11a a provider sets the pause before a retry" do
   tasks.close
 end
 
-scenario "lookups of every kind of value, of missing keys, and of objects that are no keys" do
+scenario "a lookup returns any kind of value, loads a missing key only as a fetch, and refuses what is no key" do
   values = { "object" => [1], "false" => false, "text" => "é", "empty" => "", "nothing" => nil, "symbol" => :a, "number" => 7.5, "" => ["empty key"] }
   tasks = Kvlight::Tasks.new { |keys| keys.to_h { |key| [key, "loaded #{key}"] } }
   values.each { |key, value| equal tasks.put(key, value), true, "the put of #{key}" }
@@ -340,7 +340,7 @@ scenario "lookups of every kind of value, of missing keys, and of objects that a
   equal raised(Kvlight::Error, "after a close") { tasks.get("object") }.status, Kvlight::ERR_CLOSED, "the status"
 end
 
-scenario "a provider that returns no Hash and does not take the request" do
+scenario "a provider that neither returns a Hash nor takes the request fails its keys" do
   [proc { nil }, proc { |_| 7 }, proc { [] }, ->(_) {}].each do |provider|
     tasks = Kvlight::Tasks.new(&provider)
     Timeout.timeout(20) { equal raised(TypeError, "the result") { tasks.fetch("a") }.message.include?("must return a Hash"), true, "the message" }
@@ -369,7 +369,7 @@ scenario "an engine with read: :refresh reloads stored keys" do
   end
 end
 
-scenario "lookups while other threads replace and remove the same keys" do
+scenario "lookups find the right values while another thread replaces and removes them" do
   dropped = 0
   tasks = Kvlight::Tasks.new(cache_capacity: 10, dropped: ->(_) { dropped += 1 }) { |keys| keys.to_h { |key| [key, [key]] } }
   keys = Array.new(20) { |i| "key #{i}" }
@@ -403,7 +403,7 @@ scenario "memory does not grow" do
   end
   tasks.fetch("a")
   last = 0
-  # How often the frequent operations are repeated; `make test-packages` says a million.
+  # How often the frequent operations are repeated; `make test-packages` sets a million.
   calls = ENV["KVL_CALLS"]&.to_i
   {
     "gets" => -> { (calls || 200_000).times { tasks.get("a") } },

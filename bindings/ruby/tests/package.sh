@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the gem of FOLDER into an empty GEM_HOME, and runs with it the program of docs/HOSTS.md, the scenarios and the tests:
+# Installs the gem in FOLDER into an empty GEM_HOME, and runs examples/ruby/hello.rb, the scenarios and the tests with it:
 # `package.sh FOLDER`. The checkout's own copy of the package is not on the path.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# `run.sh` runs the scenarios and the tests of the Ruby package, `run.sh stress [RUNS]` its stress program, with 100,000 fetches in each run.
+# `run.sh` runs the demo, the scenarios and the tests of the Ruby package; `run.sh stress [RUNS]` runs stress.rb RUNS times, 20 by default.
 # Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, the folders of the library and its header.
 set -eu
 

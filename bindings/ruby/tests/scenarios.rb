@@ -1,12 +1,11 @@
 # frozen_string_literal: true
 
-# The scenarios that every language has, and tests specific to Ruby. This thread is busy instead of blocked in a call, and results are delivered to blocks
-# of start. Prints TAP; run.sh sets the path of the library.
+# The scenarios that every language has, and tests specific to Ruby. While results are delivered to blocks of start, this thread is busy, not blocked in a
+# call. Prints TAP; run.sh sets the path of the library.
 
 require "kvlight"
 require_relative "tap"
 include Tap # rubocop:disable Style/MixinUsage
-
 
 Thread.report_on_exception = true
 
@@ -26,6 +25,7 @@ def unanswered_tasks(**settings)
   [Kvlight::Tasks.new(**settings) { |_, request| requests << request }, requests]
 end
 
+# Fetches a key through a block of start, and returns its Result.
 def result_of(tasks, key, **options)
   result = nil
   tasks.start(key, **options) { |each| result = each }
@@ -157,11 +157,11 @@ end
 
 scenario "close while loading" do
   tasks, requests = unanswered_tasks(tasks_max_running: 1)
-  result_of = []
-  3.times { |i| tasks.start("key #{i}") { |result| result_of << result.status } }
+  delivered = []
+  3.times { |i| tasks.start("key #{i}") { |result| delivered << result.status } }
   busy_until { !requests.empty? }
   tasks.close
-  equal result_of, [Kvlight::ERR_CLOSED] * 3, "the outcome of each fetch"
+  equal delivered, [Kvlight::ERR_CLOSED] * 3, "the outcome of each fetch"
   equal raised(Kvlight::Error, "a later fetch") { tasks.fetch("a") }.status, Kvlight::ERR_CLOSED, "a later fetch"
   equal raised(Kvlight::Error, "a later answer") { requests.pop.resolve("key 0", "late") }.status, Kvlight::ERR_CLOSED, "a later answer"
   tasks.close
@@ -255,7 +255,7 @@ scenario "keys and values of any bytes" do
   tasks.close
 end
 
-scenario "many threads fetch during a close" do
+scenario "a close ends the fetches of many threads" do
   tasks, = user_tasks(cache_capacity: 100)
   threads = Array.new(8) do |n|
     Thread.new do
@@ -269,17 +269,17 @@ scenario "many threads fetch during a close" do
   equal threads.map(&:value).uniq, [Kvlight::ERR_CLOSED], "the status of each"
 end
 
-scenario "close inside a block of start" do
+scenario "a block of start can close the cache" do
   tasks, requests = unanswered_tasks
-  result_of = []
-  tasks.start("b") { |result| result_of << result.status }
+  delivered = []
+  tasks.start("b") { |result| delivered << result.status }
   tasks.start("a", timeout_ms: 20) do |result|
-    result_of << result.status
+    delivered << result.status
     tasks.close
-    result_of << :closed
+    delivered << :closed
   end
-  busy_until { result_of.include?(:closed) }
-  equal result_of, [Kvlight::ERR_TIMEOUT, Kvlight::ERR_CLOSED, :closed], "in this order"
+  busy_until { delivered.include?(:closed) }
+  equal delivered, [Kvlight::ERR_TIMEOUT, Kvlight::ERR_CLOSED, :closed], "in this order"
   equal requests.size.positive?, true, "requests"
 end
 

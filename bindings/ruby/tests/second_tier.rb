@@ -1,12 +1,12 @@
 # frozen_string_literal: true
 
-# The second tier: a store that several caches share (rules T01 to T15). Prints TAP; run.sh passes the place of the library.
+# The second tier: a store that several caches share (rules T01 to T15). Prints TAP; run.sh sets the path of the library.
 
 require "kvlight"
 require_relative "tap"
 include Tap # rubocop:disable Style/MixinUsage
 
-# A store in memory that grants leases and compares.
+# A store in memory that grants leases and compares tokens.
 class MemoryTier < Kvlight::SecondTier
   Row = Struct.new(:token, :entry)
 
@@ -73,14 +73,16 @@ class MemoryTier < Kvlight::SecondTier
   end
 end
 
+# On a busy machine a lookup may take long.
 PATIENT = { l2_timeout_ms: 60_000, l2_wait_ms: 60_000 }.freeze
 
+# Waits until the block returns true, at most 30 seconds.
 def eventually
   6000.times do
     return if yield
     sleep 0.005
   end
-  raise Tap::Failed, "it does not happen"
+  raise Tap::Failed, "the condition never became true"
 end
 
 scenario "t02 two caches share what one loaded" do
@@ -121,10 +123,10 @@ end
 scenario "t03 a write beats an older load" do
   tier = MemoryTier.new
   reached = Thread::Queue.new
-  on = Thread::Queue.new
+  resume = Thread::Queue.new
   loads = Kvlight::Tasks.new(second_tier: tier, **PATIENT) do |keys|
     reached << true
-    on.pop
+    resume.pop
     keys.to_h { [_1, "old"] }
   end
   writes = Kvlight::Tasks.new(second_tier: tier, **PATIENT) { |_| {} }
@@ -133,38 +135,38 @@ scenario "t03 a write beats an older load" do
   writes.put("k", "new")
   eventually { tier.has?("k") }
   loads.invalidate(["k"])
-  on << true
-  equal fetch.value, "old", "it was asked for before"
+  resume << true
+  equal fetch.value, "old", "the fetch that began before the write"
   equal [loads.fetch("k"), tier.calls.include?(:fill)], ["new", false], "the next"
   [loads, writes].each(&:close)
 end
 
 scenario "t10 one of two caches loads a key, and the other waits for it" do
   tier = MemoryTier.new
-  on = Thread::Queue.new
+  resume = Thread::Queue.new
   both = Array.new(2) do
-    Kvlight::Tasks.new(second_tier: tier, **PATIENT) { |keys| on.pop && keys.to_h { [_1, "loaded once"] } }
+    Kvlight::Tasks.new(second_tier: tier, **PATIENT) { |keys| resume.pop && keys.to_h { [_1, "loaded once"] } }
   end
   fetches = both.map { _1.start("k") }
   eventually { both.sum { |tasks| tasks.stats[:l2][:waited] } == 1 }
-  on << true
+  resume << true
   equal fetches.map(&:value), ["loaded once"] * 2, "values"
   both.each(&:close)
 end
 
-scenario "t01 whatever it does wrong no caller sees" do
-  says = [IOError.new("down"), nil, 7, "text", [], { "k" => 7 }, { "k" => "no entry" }, { "k" => Kvlight::SecondTier::Hit.new(data: nil) },
-          { "k" => Kvlight::SecondTier::Hit.new(data: "x" * 100, ttl_left_ms: -7) }, { "k" => IOError.new("this key") }, :fails_to_exit]
-  says.each do |said|
+scenario "t01 no caller sees what a second tier does wrong" do
+  answers = [IOError.new("down"), nil, 7, "text", [], { "k" => 7 }, { "k" => "no entry" }, { "k" => Kvlight::SecondTier::Hit.new(data: nil) },
+             { "k" => Kvlight::SecondTier::Hit.new(data: "x" * 100, ttl_left_ms: -7) }, { "k" => IOError.new("this key") }, :exits]
+  answers.each do |answer|
     tier = Class.new(MemoryTier) do
-      define_method(:read) { |_| said == :fails_to_exit ? exit : said.is_a?(Exception) ? raise(said) : said }
-      define_method(:fill) { |_| said }
+      define_method(:read) { |_| answer == :exits ? exit : answer.is_a?(Exception) ? raise(answer) : answer }
+      define_method(:fill) { |_| answer }
     end.new
     reported = []
     tasks = Kvlight::Tasks.new(second_tier: tier, on_error: ->(error) { reported << error }, **PATIENT) { |keys| keys.to_h { [_1, "loaded"] } }
-    equal tasks.fetch("k"), "loaded", said.inspect
+    equal tasks.fetch("k"), "loaded", answer.inspect
     tasks.close
-    equal reported.first, said, "what is reported" if said.is_a?(Exception)
+    equal reported.first, answer, "what is reported" if answer.is_a?(Exception)
   end
 end
 
@@ -180,15 +182,15 @@ scenario "t07 what could not be written is written again" do
   tasks.close
 end
 
-scenario "t07 a removal that fails is repeated, whatever became of the list of its keys" do
+scenario "t07 a removal that fails is repeated, even if it has cleared the list of its keys" do
   reached = Thread::Queue.new
-  on = Thread::Queue.new
+  resume = Thread::Queue.new
   encodings = []
   tier = Class.new(MemoryTier) do
     define_method(:remove) do |keys|
       reached << true
       encodings.concat(keys.map(&:encoding))
-      next super(keys) unless on.pop
+      next super(keys) unless resume.pop
 
       keys.clear
       raise IOError, "down"
@@ -200,8 +202,8 @@ scenario "t07 a removal that fails is repeated, whatever became of the list of i
   eventually { keys.all? { tier.has?(_1) } }
   tasks.remove("a")
   reached.pop
-  keys.each { tasks.remove(_1) } # together, when the first is done
-  [false, true, *[false] * 20].each { on << _1 }
+  keys.each { tasks.remove(_1) } # sent together, when the first removal is done
+  [false, true, *[false] * 20].each { resume << _1 }
   eventually { keys.none? { tier.has?(_1) } }
   equal encodings.uniq, [Encoding::UTF_8], "the encoding of keys"
   tasks.close
@@ -210,11 +212,11 @@ end
 scenario "t01 a hit that comes after the close is no failure of the second tier" do
   tier = MemoryTier.new
   reached = Thread::Queue.new
-  on = Thread::Queue.new
+  resume = Thread::Queue.new
   reported = []
   load = lambda do |bytes|
     reached << true
-    on.pop
+    resume.pop
     Marshal.load(bytes)
   end
   one = Kvlight::Tasks.new(second_tier: tier, dump: Marshal.method(:dump), load: load, **PATIENT) { |_| {} }
@@ -227,18 +229,18 @@ scenario "t01 a hit that comes after the close is no failure of the second tier"
   closer = Thread.new { tasks.close }
   raised(Kvlight::Error, "the fetch") { fetch.value }
   eventually { tasks.closed? }
-  on << true
+  resume << true
   closer.join
   eventually { Thread.list.none? { |thread| thread.name == "kvlight second tier" } }
   equal reported, [], "what is reported"
 end
 
-scenario "t01 one that is slow delays a fetch by its time limit and no longer" do
-  on = Thread::Queue.new
-  tier = Class.new(MemoryTier) { define_method(:read) { |keys| on.pop && super(keys) } }.new
+scenario "t01 a slow second tier delays a fetch by its time limit at most" do
+  resume = Thread::Queue.new
+  tier = Class.new(MemoryTier) { define_method(:read) { |keys| resume.pop && super(keys) } }.new
   tasks = Kvlight::Tasks.new(second_tier: tier, l2_timeout_ms: 1) { |keys| keys.to_h { [_1, "loaded"] } }
   equal [tasks.fetch("k"), tasks.stats[:l2][:timeouts]], ["loaded", 1], "its time is over"
-  on << true
+  resume << true
   tasks.close
 end
 
