@@ -1,9 +1,9 @@
 //! A vector that does not move its elements when it grows, so that growing takes no longer the more there are (rule S19).
 //!
-//! The elements lie in parts of [`PART`], of which only the last may be smaller, and grow. One more memory access than a vector's finds an
-//! element, in a list of the parts that is short enough to be in the processor's cache.
+//! The elements are in parts of [`PART`] elements. Only the last part may be smaller, and only that one grows. Reading an element takes one
+//! memory access more than in a vector: the address of its part, in a list that is short enough to be in the processor's cache.
 //!
-//! The file uses unsafe code so that this access is the only one: the list has the parts' addresses and nothing else.
+//! The file uses unsafe code to avoid further accesses: the list has the parts' addresses and nothing else.
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::collections::TryReserveError;
@@ -25,7 +25,7 @@ pub(super) struct Column<T> {
     capacity: usize,
 }
 
-// SAFETY: the addresses are those of the elements that the column owns. They are used through it alone, by the rules of references.
+// SAFETY: the addresses point at elements that the column owns, and only its methods use them, by the rules of references.
 unsafe impl<T: Send> Send for Column<T> {}
 // SAFETY: as above.
 unsafe impl<T: Sync> Sync for Column<T> {}
@@ -52,7 +52,7 @@ impl<T> Column<T> {
         self.capacity
     }
 
-    /// Gets memory for `capacity` elements. If there is none, the elements stay as they are.
+    /// Gets memory for `capacity` elements. If that fails, the elements stay as they are.
     pub fn try_grow(&mut self, capacity: usize) -> Result<(), TryReserveError> {
         while self.capacity < capacity {
             let number = self.capacity >> SHIFT;
@@ -81,13 +81,13 @@ impl<T> Column<T> {
         }
     }
 
-    /// Adds an element. Gets memory for it if there is none.
+    /// Adds an element. Gets memory for it if necessary.
     #[inline]
     pub fn push(&mut self, element: T) {
         if self.len == self.capacity {
             self.grow(self.len + 1);
         }
-        // Does not move the part, which has the memory.
+        // The part has the memory already, so this does not move it.
         self.parts[self.len >> SHIFT].push(element);
         self.len += 1;
     }
@@ -158,7 +158,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn s20_a_column_is_a_vector(steps in prop::collection::vec((0..3u8, 0..3 * PART), 1..40)) {
+        fn s20_a_column_behaves_like_a_vector(steps in prop::collection::vec((0..3u8, 0..3 * PART), 1..40)) {
             let (mut column, mut vector) = (Column::new(), Vec::new());
             for (step, number) in steps {
                 match step {

@@ -38,12 +38,12 @@ impl Tally {
 }
 
 impl StoreCounts {
-    /// Returns the entries that left for `cause`.
+    /// Returns the number and the cost of the entries that left for `cause`.
     pub fn removed(&self, cause: Cause) -> Tally {
         self.removals[cause.index()]
     }
 
-    /// Returns all entries that were in the store and left. Refused ones do not count, because they never were in it.
+    /// Returns the number and the cost of all entries that were in the store and left. Refused ones do not count: they were never in it.
     pub fn removed_in_all(&self) -> Tally {
         let mut all = Tally::default();
         for cause in Cause::ALL.into_iter().filter(|cause| *cause != Cause::Refused) {

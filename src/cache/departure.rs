@@ -82,12 +82,12 @@ impl Departure {
     }
 }
 
-/// Departures in the order in which they happened. The owner must drop them with no lock held, because that may run host code.
+/// Departures in the order in which they happened. The owner must drop them with no lock held, because dropping a value may run host code.
 pub type Departures = SmallVec<[Departure; 1]>;
 
 /// Receives the departures of each step of a long operation, before the next step.
 pub trait StepSink {
-    /// Takes the departures. If there is a [`DepartureSink`], they were recorded there before. Called with no lock held.
+    /// Takes the departures, except those that a [`DepartureSink`] has taken before. Called with no lock held.
     fn take(&mut self, departures: &mut Departures);
 }
 

@@ -1,4 +1,4 @@
-//! The types of an entry before it is stored and after it is found, and its cost.
+//! Entries that are put or found, the outcomes of a put and a touch, and the cost of an entry.
 
 use super::shard::Shard;
 use crate::base::{Answer, Millis, Record, StoreTerms};
@@ -9,7 +9,7 @@ pub const NODE_COST: u64 = 58;
 /// The overhead of an entry, in bytes: [`NODE_COST`], the header of its record, and the allocator's header of that block.
 pub const ENTRY_COST: u64 = NODE_COST + 24 + 8;
 
-/// Returns the cost of an entry whose value has a stated cost: that, the length of its key, and [`ENTRY_COST`]. Saturates.
+/// Returns the cost of an entry whose value has a stated cost: `value_cost`, plus the length of the key, plus [`ENTRY_COST`]. Saturates.
 pub fn entry_cost(key: &[u8], value_cost: u64) -> u64 {
     value_cost.saturating_add(key.len() as u64).saturating_add(ENTRY_COST)
 }
@@ -17,15 +17,15 @@ pub fn entry_cost(key: &[u8], value_cost: u64) -> u64 {
 /// The additional cost of an entry that can expire, in bytes: its links in the timing wheel.
 pub const END_COST: u64 = 8;
 
-/// The additional cost of an entry if there is an idle TTL, in bytes: the time of its last use, and its links in that list.
+/// The additional cost of an entry if there is an idle TTL, in bytes: the time of its last use, and its links in the list of uses.
 pub const USE_COST: u64 = 16;
 
 /// The additional cost of an entry that stays as a fallback after its expiry or is refreshed ahead of it, in bytes.
 pub const LIFETIME_COST: u64 = 24;
 
-/// Returns the cost of an entry: computed from the stated cost of its value, else from the memory that it takes from the heap, plus
-/// `overhead` bytes for tables that only some entries use. Computed once for each entry, so that exactly the cost that was added to the
-/// ledger is subtracted.
+/// Returns the cost of an entry: computed from the `stated` cost of its value, else from the memory that it takes from the heap, plus
+/// `overhead` bytes for tables that only some entries use. Computed once for each entry, so that the ledger subtracts exactly what it
+/// added.
 #[inline]
 pub fn cost_of(record: &Record, stated: Option<u64>, overhead: u64) -> u64 {
     match stated {
@@ -79,7 +79,7 @@ pub(super) struct EntryParts<'a> {
     pub answer: &'a mut Answer,
     pub terms: &'a mut StoreTerms,
     pub condition: &'a Condition,
-    /// The shard of which entries are on their way to the one that stores this, if there is one.
+    /// While the number of shards changes: the shard whose entries are moving to the shard of this entry.
     pub leaving: Option<&'a mut Shard>,
 }
 
@@ -92,7 +92,7 @@ impl EntryParts<'_> {
 }
 
 impl NewEntry {
-    /// Whether its answer and its labels were taken out and there is no condition, so that dropping it releases nothing.
+    /// Whether dropping the entry releases nothing: its answer and its labels were taken out, and it has no condition.
     #[inline(always)]
     pub fn is_spent(&self) -> bool {
         matches!((&self.answer, &self.terms.labels, &self.condition), (Answer::Null, None, Condition::None))
@@ -163,6 +163,6 @@ pub enum TouchOutcome {
     Done(Option<Millis>),
     /// There is no live entry.
     Missing,
-    /// The default TTL of its kind is 0, with which nothing is stored.
+    /// The default TTL for this kind of entry is 0: such entries are not stored.
     NoTtl,
 }

@@ -1,7 +1,7 @@
 //! The time of each entry's last use, and which entry has been idle for longest, whatever its priority (rule S09).
 //!
 //! All entries have the same idle TTL, so the first to expire by it is the first in a single list in order of use. The time of a use is
-//! recorded at once; the entry moves to the end of the list later, when the eviction order applies its recorded uses.
+//! recorded at once; the entry moves to the end of the list later, when the eviction order applies the recorded uses.
 
 use super::column::Column;
 use super::slab::Place;
@@ -17,7 +17,7 @@ struct Use {
 /// The last uses of a shard's entries.
 pub(super) struct Uses {
     idle_ms: u64,
-    /// By place in the slab: each entry has a use.
+    /// The last use of each entry, by its place in the slab.
     uses: Column<Use>,
     oldest: Place,
     newest: Place,
@@ -72,8 +72,8 @@ impl Uses {
         }
     }
 
-    /// Moves an entry to the beginning of the list, behind a few that were used before it. (More are there only if many are read during a
-    /// change of the number of shards without being used. Then some expire a little later than they could.)
+    /// Moves an entry to the beginning of the list, behind those that were used before it: at most `PASSED`. (There are more only if many
+    /// entries are peeked at while the number of shards changes. Then some expire a little later than they could.)
     pub fn make_oldest(&mut self, place: Place) {
         const PASSED: usize = 64;
         self.unlink(place);

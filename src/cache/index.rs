@@ -8,7 +8,7 @@
 //!
 //! Growing takes many small steps (rule S19): there are two tables meanwhile, and each insertion moves the records of a few buckets from
 //! the smaller to the larger one. Both are in the order of the tags, and so are the moves. So one number shows in which of the two a
-//! record is. A lookup asks for that only if the smaller table does not have the key. No hash is computed again, and no record read.
+//! record is. A lookup compares it only if the smaller table does not have the key. No hash is computed again, and no record read.
 
 mod table;
 
@@ -20,16 +20,17 @@ use std::alloc::{Layout, handle_alloc_error};
 use std::collections::TryReserveError;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
+/// The minimum number of buckets that a table grows by.
 const FIRST_GROWTH: u64 = 2;
 
-/// How many buckets' records an insertion moves to the larger table. A table grows by an eighth at least, and has less than half a bucket for
-/// each record. So a move takes less than half of the insertions after which the larger table is full.
+/// How many buckets' records an insertion moves to the larger table. A table grows by at least an eighth, and has less than half a bucket
+/// for each record. So all are moved after less than half of the insertions that fill the larger table.
 const MOVED_BY_AN_INSERTION: usize = 8;
 
 /// How many buckets' records are moved when the table begins to grow: a table that has no more is moved in one step.
 const MOVED_AT_ONCE: usize = 64;
 
-/// The minimum number of slots for each entry. With 2, one bucket in twenty was so full that records went to a later one (measured).
+/// The minimum number of slots for each entry. With 2, one bucket in twenty passed records on to a later one (measured).
 const SLOTS_PER_ENTRY: u64 = 2;
 
 /// The size of a full table for each entry, in bytes, for the published cost of an entry.
@@ -82,10 +83,10 @@ const ALL_TAGS: u64 = 1 << 32;
 /// A hash table from the low 32 bits of a hash to record addresses; the caller compares keys.
 pub(super) struct Index {
     table: BucketTable,
-    /// Records with a lower tag have been moved to the larger table. 0 if there is none.
+    /// Records with a lower tag have been moved to the larger table. 0 if there is no larger table.
     moved: u64,
     len: u64,
-    /// The number of records for which the table, the larger one if there are two, has room.
+    /// The number of records that the table has room for; the larger one, if there are two.
     capacity: u64,
     growth: Option<Growth>,
     outgrown: Vec<Bucket>,
@@ -101,7 +102,7 @@ impl Index {
     pub fn find(&self, hash: u64, is_it: impl Fn(Address) -> bool) -> Option<Address> {
         let tag = hash as u32;
         work::probe();
-        // All buckets of this table are in use. A table without any ends the search here.
+        // In this table every bucket is in use. Without buckets, the search ends here.
         let buckets = &self.table.buckets;
         let bucket = buckets.get(home(tag, buckets.len()))?;
         let guess = bucket.guess(tag);
@@ -110,7 +111,7 @@ impl Index {
         {
             return guess;
         }
-        // A record that was moved is not found above either, so that growing costs a hit nothing while the table does not grow.
+        // Moved records are asked for only here, so that a hit does not pay for it.
         if rarely(guess.is_some() || u64::from(bucket.passed) | self.moved > 0) { self.search(tag, is_it) } else { None }
     }
 
@@ -153,7 +154,7 @@ impl Index {
     #[inline(always)]
     pub fn insert(&mut self, hash: u64, record: Address, limit: u64) {
         if rarely(self.must_grow() || self.moved > 0) {
-            self.attend(limit);
+            self.grow_a_little(limit);
         }
         self.len += 1;
         self.table_with_mut(hash as u32).enter(hash as u32, Some(record));
@@ -173,10 +174,10 @@ impl Index {
         self.len >= self.capacity
     }
 
-    /// What growing takes of an insertion.
+    /// An insertion's share in growing: begins to grow if the table is full, and moves some records to the larger table.
     #[cold]
     #[inline(never)]
-    fn attend(&mut self, limit: u64) {
+    fn grow_a_little(&mut self, limit: u64) {
         if self.try_grow(limit).is_err() {
             handle_alloc_error(Layout::new::<Bucket>());
         }
@@ -191,12 +192,12 @@ impl Index {
         let size = self.growth.as_ref().map_or(self.table.size, |growth| growth.table.size) as u64;
         let (wanted, stretched) = (self.next_size(size, limit), Index::capacity_of(size * 9 / 8));
         if (self.growth.is_some() || wanted < size * 9 / 8) && self.capacity < stretched {
-            // Only after a resize: the limit was, or is, hardly above the room that there is. Insertions have to pay for each move, so there
-            // have to be many from one to the next, and the table becomes a little fuller meanwhile.
+            // Only after a resize: the limit was, or is, hardly above the present room. Growing is paid for by insertions, so it must not
+            // happen again after only a few of them. Until then the table becomes a little fuller.
             self.capacity = stretched;
             return Ok(());
         }
-        // The last move came to an end long ago: see `MOVED_BY_AN_INSERTION`.
+        // Usually there is nothing left to move: see `MOVED_BY_AN_INSERTION`.
         self.move_some(usize::MAX);
         let table = BucketTable::with_capacity(usize::try_from(wanted).expect("a shard holds at most MAX_NODES entries"))?;
         self.capacity = Index::capacity_of(wanted);
@@ -221,7 +222,7 @@ impl Index {
         let end = self.table.size.min(next.saturating_add(most));
         let is_all = end == self.table.size;
         self.moved = if is_all { ALL_TAGS } else { self.table.first_tag(end) };
-        // Before the records arrive, so that each finds its bucket; and also where none does, so that no later step has to.
+        // Begins to use the larger table's buckets before records arrive in them, including those where none does: no later step has to.
         larger.reach(if is_all { larger.size - 1 } else { larger.home(self.moved as u32) });
         while *next < end {
             self.table.move_home(*next, larger);
@@ -233,7 +234,7 @@ impl Index {
         }
     }
 
-    /// The size of the table that is to be freed, 0 if there is none.
+    /// The number of buckets in the table that is to be freed, 0 if there is none.
     #[inline(always)]
     pub fn outgrown(&self) -> usize {
         self.outgrown.capacity()
@@ -249,7 +250,7 @@ impl Index {
     /// tag to continue from; `None` at the end.
     pub fn walk(&self, from: u32, most: usize, show: impl FnMut(Address)) -> Option<u32> {
         let next = match &self.growth {
-            // Between two calls the limit between the two tables rises only, past records that were shown and some that will be.
+            // All tables are in the order of the tags. So `from` means the same in each, wherever records have moved since the last call.
             Some(growth) if u64::from(from) < self.moved => growth.table.walk(from, self.moved, most, show),
             _ if self.table.size == 0 => ALL_TAGS,
             _ => self.table.walk(from, ALL_TAGS, most, show),
@@ -351,19 +352,19 @@ mod tests {
     }
 
     #[test]
-    fn s19_growing_takes_a_few_buckets_of_each_insertion() {
+    fn s19_each_insertion_visits_only_a_few_buckets_while_the_table_grows() {
         let (mut index, mut growths) = (Index::new(), 0);
         for number in 0..100_000 {
             growths += u32::from(index.must_grow());
             let probes = work::probes_of(|| index.insert(spread(number), record(number), 1 << 20));
-            // A bucket's records may be in the next ones, too.
+            // Records whose home is one bucket may be in the next ones, too.
             assert!(probes < 3 * MOVED_AT_ONCE as u64, "{probes} buckets for insertion {number}");
         }
         assert!(growths > 30, "{growths} growths");
     }
 
     #[test]
-    fn s19_growing_takes_a_few_buckets_however_the_limit_rises() {
+    fn s19_each_insertion_visits_only_a_few_buckets_however_the_limit_rises() {
         for step in [1, 7, 100, 1_000, 5_000, 20_000] {
             let mut index = Index::new();
             for number in 0..60_000 {
@@ -371,7 +372,7 @@ mod tests {
                 let probes = work::probes_of(|| index.insert(spread(number), record(number), limit));
                 assert!(probes < 3 * MOVED_AT_ONCE as u64, "{probes} buckets for insertion {number}, with limits {step} apart");
             }
-            // A little fuller than usual, and no larger than usual.
+            // Neither much smaller nor much larger than usual.
             let usual = Index::buckets_for(60_000);
             let size = index.growth.as_ref().map_or(index.table.size, |growth| growth.table.size) as u64;
             assert!(size >= usual * 8 / 9 && size <= usual * 3 / 2, "{size} buckets, usually {usual}, with limits {step} apart");
@@ -424,7 +425,7 @@ mod tests {
     }
 
     proptest! {
-        /// Few tags, at both ends of their range, so that runs of slots grow long and wrap around the end.
+        /// Few tags, at both ends of their range, so that many buckets in a row are full, and such rows wrap around the end.
         #[test]
         fn a_record_is_found_from_its_insertion_to_its_removal(steps in prop::collection::vec((any::<bool>(), 0..40u32, 0..12u32), 1..300)) {
             let mut index = Index::new();

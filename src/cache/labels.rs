@@ -1,4 +1,5 @@
-//! The labels of a shard's entries (rules R06, R11), and which entries have a tag. A shard whose entries have no labels has no such index.
+//! The labels of a shard's entries: their versions and tags (rules R06, R11). Also finds the entries with a tag. A shard in which no entry
+//! has labels has no such index.
 //!
 //! Trees rather than hash tables: a hash table that grows moves all of its elements in one hold of the shard's lock (rule S19).
 
@@ -6,7 +7,7 @@ use super::slab::Place;
 use crate::base::{KeyHasher, Labels};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The memory for the labels of an entry besides their bytes, in bytes: the node of a tree, and the header of their block.
+/// What the labels of an entry take besides their own bytes: a node of the tree, and the header of their block. In bytes.
 const LABELS_COST: u64 = 48;
 
 /// The memory of the index for each tag, in bytes.
@@ -21,7 +22,7 @@ pub(super) fn labels_cost(labels: Option<&Labels>) -> u64 {
 #[derive(Default)]
 pub(super) struct LabelIndex {
     labels: BTreeMap<u32, Labels>,
-    /// By the hash of the tag, and then by place.
+    /// The hash of each tag, with the place of an entry that has the tag.
     tagged: BTreeSet<(u64, u32)>,
 }
 
@@ -41,7 +42,7 @@ impl LabelIndex {
         self.labels.insert(place.number(), labels);
     }
 
-    /// Removes the labels of the entry at `place`, which leaves, and returns them.
+    /// Removes and returns the labels of the entry at `place`.
     pub fn leave(&mut self, place: Place, hasher: &KeyHasher) -> Option<Labels> {
         let labels = self.labels.remove(&place.number())?;
         for tag in labels.tags() {

@@ -14,9 +14,9 @@ pub(super) const MOST_SHARDS: usize = u16::MAX as usize;
 /// How hashes are divided among shards. It fits into a [`LayoutWord`], which is read and written atomically.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Layout {
-    /// The number of shards before the change; applies to hashes whose group has not begun to move.
+    /// The number of shards before the change. Applies to hashes whose group has not begun to move.
     before: u16,
-    /// The number of shards after the change; applies to the others.
+    /// The number of shards after the change. Applies to hashes whose group has begun to move.
     after: u16,
     boundary: u32,
 }
@@ -70,7 +70,7 @@ fn divisor(one: usize, other: usize) -> usize {
     if other == 0 { one } else { divisor(other, one % other) }
 }
 
-/// Returns the lowest middle bits of part `index` of `parts`.
+/// Divides all middle bits into `parts` equal ranges, and returns the first of range `index`.
 fn start(index: usize, parts: usize) -> u64 {
     ((index as u64) << 32).div_ceil(parts as u64)
 }
@@ -105,7 +105,8 @@ impl Layout {
         self.after < self.before
     }
 
-    /// The boundary before the first group begins to move. No group ends there otherwise: each has at least 2^16 middle bits.
+    /// The boundary before the first group begins to move; its complement is the boundary when all have begun. No other boundary has one
+    /// of these two values, because each group has at least 2^16 middle bits.
     fn first_boundary(self) -> u32 {
         if self.shrinks() { 0 } else { u32::MAX }
     }
@@ -115,7 +116,7 @@ impl Layout {
         self.is_changing() && self.boundary == !self.first_boundary()
     }
 
-    fn has_moved(self, middle: u32) -> bool {
+    fn has_begun(self, middle: u32) -> bool {
         self.has_begun_all() || if self.shrinks() { middle < self.boundary } else { middle > self.boundary }
     }
 
@@ -127,7 +128,7 @@ impl Layout {
         ((u64::from(middle) * self.groups() as u64) >> 32) as usize
     }
 
-    /// Whether hashes with these middle bits belong to the group that was the last to begin.
+    /// Whether hashes with these middle bits belong to the group that has begun to move last.
     pub fn is_in_last_begun(self, middle: u32) -> bool {
         if !self.is_changing() || self.boundary == self.first_boundary() {
             return false;
@@ -142,7 +143,7 @@ impl Layout {
     }
 
     fn parts(self, middle: u32) -> u64 {
-        u64::from(if self.is_changing() && !self.has_moved(middle) { self.before } else { self.after })
+        u64::from(if self.is_changing() && !self.has_begun(middle) { self.before } else { self.after })
     }
 
     /// Returns the shard of hashes with these middle bits.
@@ -153,7 +154,7 @@ impl Layout {
     /// Returns the last of the consecutive middle bits, from `middle` on, that belong to the same shard.
     pub fn last_beside(self, middle: u32) -> u32 {
         let last = (start(self.index(middle) + 1, self.parts(middle) as usize) - 1) as u32;
-        match (self.shrinks(), self.has_moved(middle)) {
+        match (self.shrinks(), self.has_begun(middle)) {
             _ if !self.is_changing() || self.has_begun_all() => last,
             (true, true) => last.min(self.boundary - 1),
             (false, false) => last.min(self.boundary),
@@ -176,8 +177,8 @@ impl Layout {
         MoveGroup { first, last, sources: parts(before), targets: parts(after) }
     }
 
-    /// Returns the layout once the group has begun to move. It is still a change if that is the last group: [`Layout::ended`] ends it.
-    pub fn moved(self, group: &MoveGroup) -> Layout {
+    /// Returns the layout once the group has begun to move. Even after the last group, the change goes on until [`Layout::ended`].
+    pub fn with_begun(self, group: &MoveGroup) -> Layout {
         let boundary = if self.shrinks() { group.last.checked_add(1) } else { group.first.checked_sub(1) };
         Layout { boundary: boundary.unwrap_or(!self.first_boundary()), ..self }
     }
@@ -207,7 +208,7 @@ mod tests {
                 assert_eq!(Layout::of_word(layout.word()), layout);
                 assert!(SOME.iter().all(|middle| layout.word().index(*middle) == layout.index(*middle)));
                 let group = layout.next_group();
-                let next = layout.moved(&group);
+                let next = layout.with_begun(&group);
                 for middle in SOME {
                     assert_eq!(
                         next.is_in_last_begun(middle),

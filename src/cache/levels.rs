@@ -1,4 +1,5 @@
-//! The priorities in use, any number of them (rule S05a): the lowest of them, and the total of all entries up to a given priority.
+//! The levels of a shard: one for each priority in use, of which there may be any number (rule S05a). Finds the lowest level, and the total
+//! of all entries up to a given priority.
 //!
 //! A treap (Seidel and Aragon, "Randomized search trees", 1996): a search tree by priority, and a heap by random weights, which keep it
 //! balanced in whatever order priorities are added and removed. Each level stores the sum over its subtree, so that every query takes O(log
@@ -106,7 +107,7 @@ impl<L: Default> Levels<L> {
         level.own.entries == level.sum.entries && level.priority == priority
     }
 
-    /// The list of the lowest level, whose entries are evicted first, and the total of these.
+    /// The list of the lowest level, whose entries are evicted first, and their total.
     #[inline]
     pub fn lowest(&self) -> Option<(&L, Amount)> {
         (self.lowest != NONE).then(|| {
@@ -164,7 +165,7 @@ impl<L: Default> Levels<L> {
         self.find(priority).ok().map(|number| &self.at(number).list)
     }
 
-    /// Whether `priority` is not that of the tree's root, and there is one.
+    /// Whether [`Levels::open`] may have to add a level to others: there is a root, and it has another priority.
     #[inline(always)]
     pub fn may_need(&self, priority: f64) -> bool {
         self.root != NONE && self.at(self.root).priority != priority
@@ -269,7 +270,7 @@ impl<L: Default> Levels<L> {
         self.at_mut(number).sum = sum;
     }
 
-    /// Adds an entry of this cost to a level; `link` puts it into the list, and gets the total of the level with this entry.
+    /// Adds an entry of this cost to a level. `link` puts the entry into the list, and gets the level's new total.
     #[inline(always)]
     pub fn enter(&mut self, number: u32, cost: u64, link: impl FnOnce(&mut L, Amount)) {
         let amount = Amount { entries: 1, cost: u128::from(cost) };
@@ -285,7 +286,7 @@ impl<L: Default> Levels<L> {
         }
     }
 
-    /// Removes an entry of this cost from a level, and the level with its last entry; `unlink` takes it out of the list.
+    /// Removes an entry of this cost from a level. `unlink` takes the entry out of the list. A level without entries is removed.
     #[inline(always)]
     pub fn leave(&mut self, number: u32, cost: u64, unlink: impl FnOnce(&mut L)) {
         let amount = Amount { entries: 1, cost: u128::from(cost) };
@@ -305,7 +306,7 @@ impl<L: Default> Levels<L> {
         }
     }
 
-    /// An entry of a level is replaced by another one: exchanges their costs; `change` changes the list. The level must be the only one.
+    /// Records that one entry of the only level was replaced by another: `left` and `entered` are their costs. `change` changes the list.
     #[inline(always)]
     pub fn exchange_in_only(&mut self, left: u64, entered: u64, change: impl FnOnce(&mut L)) {
         debug_assert_eq!(self.only(), Some(self.root));
@@ -337,7 +338,7 @@ impl<L: Default> Levels<L> {
         self.levels[number as usize] = None;
         self.free.push(number);
         if self.root == NONE && self.levels.len() > MANY {
-            // Frees the memory of the numbers, which then start from 0.
+            // Frees the memory of the numbers, which then start from 0 again.
             (self.levels, self.free) = (Vec::new(), Vec::new());
         }
     }
@@ -408,7 +409,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn s05a_the_tree_is_a_sorted_map(steps in prop::collection::vec((any::<bool>(), 0..60u8, 0..100u64), 1..400)) {
+        fn s05a_the_tree_behaves_like_a_sorted_map(steps in prop::collection::vec((any::<bool>(), 0..60u8, 0..100u64), 1..400)) {
             let mut levels = BareLevels::new();
             let mut map: BTreeMap<u8, (u32, Vec<u64>)> = BTreeMap::new();
             for (enters, priority, cost) in steps {

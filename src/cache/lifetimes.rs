@@ -1,5 +1,6 @@
-//! Times that an entry's record has no room for: its grace, and the list of entries that are in their grace (rule R01); and its real end,
-//! when the deadline in the record holds the earlier time at which the entry is to be refreshed (rule R05).
+//! The times of entries that their records have no room for. One is the grace: how long an entry stays after its end (rule R01). The other
+//! is the end itself, if the deadline in the record is an earlier time, at which the entry is to be refreshed (rule R05). Entries in their
+//! grace are *stale*, and are listed here.
 //!
 //! ```text
 //!   fresh ── its end ──▶ stale ── end of its grace ──▶ gone
@@ -16,7 +17,7 @@ use crate::base::{Millis, NoMemory};
 
 /// The grace and refresh times of a shard's entries, and the list of the stale ones.
 pub(super) struct Lifetimes {
-    /// By place in the slab. Blank for entries that were stored before there were lifetimes in the shard.
+    /// By place in the slab. Blank for entries that were stored before the shard had lifetimes.
     lifetimes: SparseColumn<Lifetime>,
     first: Place,
     last: Place,
@@ -26,7 +27,7 @@ pub(super) struct Lifetimes {
 #[derive(Clone, Copy)]
 struct Lifetime {
     /// The time under which the timing wheel files the entry: for a fresh entry the end set by its TTL, for a stale one the end of its
-    /// grace; 0 if it is the deadline in the record.
+    /// grace. 0 stands for the deadline in the record.
     time: u64,
     /// How long a fresh entry stays after its end, in milliseconds; [`STALE`] for an entry in its grace.
     grace: u64,
@@ -65,7 +66,7 @@ impl Lifetimes {
         }
     }
 
-    /// The time under which the wheel files the entry; `deadline` is the one in its record, used where there is none here.
+    /// The time under which the wheel files the entry; `deadline` is the one in its record, which is used if there is no time here.
     pub fn time(&self, place: Place, deadline: Millis) -> Millis {
         match self.lifetimes[place.index()].time {
             0 => deadline,

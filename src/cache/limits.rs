@@ -2,9 +2,10 @@
 
 use super::slab::MAX_NODES;
 
+/// A store with a smaller capacity has one shard.
 const SMALLEST_SHARDED_CAPACITY: u64 = 8_192;
-/// Keys are spread over shards at random: with 1,024 entries the first eviction happens about 3 percent too early; with fewer, even
-/// earlier.
+/// The minimum capacity of a shard. Keys are spread over shards at random: with 1,024 entries the first eviction happens about 3 percent
+/// too early; with fewer, even earlier.
 const ENTRIES_PER_SHARD: u64 = 1_024;
 /// A hit holds its shard's lock for half of its time; with this many shards, threads seldom contend. (Measured with two threads, speed
 /// relative to quick_cache: 0.7, 0.75, 0.9 and 1.0 with 4, 8, 16 and 32 shards for each core.)
@@ -52,7 +53,7 @@ impl ShardLimits {
         ShardLimits { entries: self.entries / parts, cost: self.cost.map(|limit| limit / parts), ..self }
     }
 
-    /// The smaller of each limit, with the maximum cost of an entry that `other` has.
+    /// The smaller of each limit, with the maximum cost of an entry of `other`.
     pub fn smaller(self, other: ShardLimits) -> ShardLimits {
         let cost = self.cost.into_iter().chain(other.cost).min();
         ShardLimits { entries: self.entries.min(other.entries), cost, max_cost: other.max_cost }
@@ -60,7 +61,7 @@ impl ShardLimits {
 }
 
 impl Limits {
-    /// The number of shards. A requested number is used, unless a shard would be too small for a single entry.
+    /// The number of shards: the requested one, if any, but never more than the capacity, so that each shard has room for an entry.
     pub fn shards(self, requested: Option<u32>, cores: usize) -> usize {
         let most = usize::try_from(self.capacity.max(1)).unwrap_or(usize::MAX);
         if let Some(requested) = requested {

@@ -1,13 +1,13 @@
-//! The links of a shard's nodes: one array, because each hit moves nodes in the lists, and a second access would show. So it moves when it
-//! grows; a large one does so in small steps (rule S19).
+//! The links of a shard's nodes. They are in one array, because hits move nodes in the lists, and a second memory access for each would
+//! cost too much. An array moves when it grows; a large one does so in small steps (rule S19).
 //!
 //! ```text
-//!   whole ── little room is left ──▶ being copied: each new node copies some links, each change of a copied link is copied again
+//!   whole ── little room is left ──▶ being copied: each new node copies some links; a copied link that changes is copied again
 //!     ▲                                │ all links are copied
-//!     └────────────────────────────────┘ the copy takes its place; the former array is freed after the lock is released
+//!     └────────────────────────────────┘ the copy replaces the array, which is freed after the lock is released
 //! ```
 //!
-//! A full array of a full shard is copied in the steps of the resize that raises the limit.
+//! In a full shard there are no new nodes: a resize that raises the limit copies the array, in its own steps.
 
 use super::slab::Place;
 use std::collections::TryReserveError;
@@ -30,7 +30,7 @@ const LARGE: usize = 1 << 14;
 const COPIED_AT_ONCE: usize = 64;
 /// How many links a step of a resize copies.
 const PREPARED_AT_ONCE: usize = 1 << 12;
-/// Copying begins when the room for this part of the links is left. The copy is complete when half of that is.
+/// Copying begins when the room that is left is a 32nd of the links. When the copy is complete, half of that room is still there.
 const ROOM_LEFT: usize = 32;
 
 const _: () = assert!(COPIED_AT_ONCE >= 2 * ROOM_LEFT);
@@ -58,7 +58,7 @@ impl LinkArray {
         self.links.get(place.index())
     }
 
-    /// The address of a node's links, for a prefetch: that of no links for [`Place::NONE`].
+    /// The address of a node's links, for a prefetch only: for [`Place::NONE`] there is nothing at the address.
     #[inline(always)]
     pub fn address(&self, place: Place) -> *const Links {
         self.links.as_ptr().wrapping_add(place.index())
@@ -93,18 +93,18 @@ impl LinkArray {
         }
     }
 
-    /// Gets memory for `capacity` links. If there is none, the links stay as they are.
+    /// Gets memory for `capacity` links. If that fails, the links stay as they are.
     pub fn try_grow(&mut self, capacity: usize) -> Result<(), TryReserveError> {
         if capacity <= self.links.capacity() {
             return Ok(());
         }
         self.links.try_reserve_exact(capacity.saturating_sub(self.links.len()))?;
-        // A copy that is not complete is given up: there is room now.
+        // An incomplete copy is given up: there is room now.
         self.outgrown = std::mem::take(&mut self.copy);
         Ok(())
     }
 
-    /// Adds the links of a new node. `next_capacity` returns how many there is to be memory for, after this many.
+    /// Adds the links of a new node. `next_capacity` returns the capacity that follows the present one.
     #[inline(always)]
     pub fn push(&mut self, links: Links, next_capacity: impl FnOnce(usize) -> usize) {
         self.links.push(links);
@@ -119,8 +119,7 @@ impl LinkArray {
         self.copy_some(COPIED_AT_ONCE, next_capacity(capacity));
     }
 
-    /// Does a part of the work, in steps, by which there is room for more nodes before the limit rises from that of the present room. Returns
-    /// whether there is more to do.
+    /// Copies a part of a nearly full array to a larger one, for a limit that is about to rise. Returns whether there is more to copy.
     pub fn prepare(&mut self, next_capacity: impl FnOnce(usize) -> usize) -> bool {
         let capacity = self.links.capacity();
         self.links.len() > LARGE && self.copy_some(PREPARED_AT_ONCE, next_capacity(capacity))
@@ -144,7 +143,7 @@ impl LinkArray {
         to < len
     }
 
-    /// The size of the array that is to be freed, 0 if there is none.
+    /// The capacity of the array that is to be freed, 0 if there is none.
     #[inline(always)]
     pub fn outgrown(&self) -> usize {
         self.outgrown.capacity()
@@ -173,7 +172,7 @@ mod tests {
         let mut array = LinkArray::new();
         assert!(array.try_grow(5 * LARGE).is_ok());
         (0..5 * LARGE as u32).for_each(|number| array.push(links(number), |capacity| capacity));
-        assert_eq!((array.capacity(), array.copy.capacity()), (5 * LARGE, 0), "there is no more room below the limit");
+        assert_eq!((array.capacity(), array.copy.capacity()), (5 * LARGE, 0), "the limit allows no larger array");
         let mut steps = 1;
         while array.prepare(next_capacity) {
             steps += 1;
@@ -201,7 +200,7 @@ mod tests {
             moves += u32::from(array.capacity() != before.1);
             assert_eq!(array.outgrown() > 0, array.capacity() != before.1);
             drop(array.take_outgrown());
-            // What changes meanwhile, copied or not, is in the copy.
+            // A link that changes meanwhile, copied or not, is correct in the copy.
             let other = number.wrapping_mul(0x9E37_79B9) % (number + 1);
             array.of_mut(Place::of_number(other)).older = Place::of_number(number);
             array.changed([Place::NONE, Place::of_number(other)]);

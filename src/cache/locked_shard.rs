@@ -28,8 +28,8 @@ impl LockedShard {
         Millis(self.next_due.load(Ordering::SeqCst))
     }
 
-    /// Runs `look` under the lock; it must cause no departures. If it panics, the state of the shard is unknown, and the next access
-    /// empties it.
+    /// Runs `look`, which must cause no departures, under the lock. If `look` panics, the state of the shard is unknown, and the next
+    /// access empties the shard.
     #[inline(always)]
     pub fn read<R>(&self, sink: Option<&dyn DepartureSink>, look: impl FnOnce(&mut Shard) -> R) -> R {
         let _hold = work::LockScope::begin();
@@ -77,7 +77,8 @@ impl LockedShard {
         self.shard.lock_unless_broken().unwrap_or_else(|broken| self.salvage(broken, sink, out))
     }
 
-    /// Like [`LockedShard::read`], but returns `None`, having done nothing, if that would need waiting or recovery, or if the shard is not ready.
+    /// Like [`LockedShard::read`], but never waits. Returns `None`, and does nothing, if the lock is taken, if the shard needs recovery, or
+    /// if `is_ready` returns false.
     #[inline(always)]
     pub fn try_read<R>(&self, is_ready: impl FnOnce(&Shard) -> bool, look: impl FnOnce(&mut Shard) -> R) -> Option<R> {
         let mut shard = self.shard.try_lock_unless_broken()?;
@@ -95,8 +96,8 @@ impl LockedShard {
         drop(shard);
     }
 
-    /// Runs `change` under the lock. It puts departures into `out`; the departure sink, if there is one, takes them from there, even after
-    /// a panic.
+    /// Runs `change` under the lock. `change` puts departures into `out`; the departure sink, if there is one, takes them from there, even
+    /// after a panic.
     #[inline(always)]
     pub fn write<R>(
         &self,
@@ -109,7 +110,7 @@ impl LockedShard {
         self.change(shard, sink, out, change)
     }
 
-    /// Like [`LockedShard::write`], with the lock from [`LockedShard::hold`], which it releases.
+    /// Like [`LockedShard::write`], with the lock that [`LockedShard::hold`] has taken. Releases the lock.
     #[inline(always)]
     pub fn change<R>(
         &self,

@@ -1,7 +1,7 @@
 //! The eviction order (rule S05): lowest priority first, then as the policy says.
 //!
-//! [`Levels`] has the queues of each priority in use and their totals, which tell whether enough can be evicted before anything is removed;
-//! the [`Policy`] arranges the entries in them.
+//! [`Levels`] has the queues of each priority in use, and their totals: these show whether enough can be evicted, before anything is. The
+//! [`Policy`] arranges the entries in the queues.
 //!
 //! A use is only recorded at first. Recorded uses are applied when their buffer is full, and before the order is needed. With `lru`, moving
 //! one entry waits for its two neighbours, which are elsewhere in memory; moving many at once overlaps these waits.
@@ -15,7 +15,7 @@ use crate::base::config::EvictionPolicy;
 use crate::base::hint::rarely;
 use crate::base::{Millis, NoMemory};
 
-/// The capacity of the buffer of recorded uses.
+/// The capacity of the buffer of recorded uses. With their number it has the size of four cache lines.
 pub(super) const NOTES: usize = 63;
 
 /// One of the queues in which entries are. In their order, all entries of a priority come before those of a higher one.
@@ -53,7 +53,7 @@ impl EvictionOrder {
         EvictionOrder::of(self.policy.empty_copy(), self.uses.as_ref().map(|uses| uses.idle_ms()))
     }
 
-    /// What an entry costs because of the order, in bytes.
+    /// The part of an entry's cost that the order causes, in bytes.
     #[inline(always)]
     pub fn entry_cost(&self) -> u64 {
         self.policy.entry_cost() + if self.has_idle_ttl() { USE_COST } else { 0 }
@@ -93,15 +93,15 @@ impl EvictionOrder {
         self.uses.is_none() && !self.policy.has_queue_states() && self.levels.is_only(priority)
     }
 
-    /// Another entry takes the node at `place` over, and is the most recently used one: like [`EvictionOrder::leave`] and
-    /// [`EvictionOrder::enter`], without what these undo of each other. All recorded uses must have been applied.
+    /// Another entry takes over the node at `place`, and becomes the most recently used one: like [`EvictionOrder::leave`] and then
+    /// [`EvictionOrder::enter`], but faster. `left` and `entered` are the costs of the two. All recorded uses must have been applied.
     #[inline(always)]
     pub fn exchange(&mut self, slab: &mut Slab, place: Place, left: u64, entered: u64) {
         debug_assert_eq!(self.noted, 0);
         self.levels.exchange_in_only(left, entered, |queues| Policy::renew(slab, queues, place));
     }
 
-    /// Removes an entry from its queue, and its level with the level's last entry.
+    /// Removes an entry from its queue. A level without entries is removed, too.
     pub fn leave(&mut self, slab: &mut Slab, place: Place) {
         // A recorded use must not be applied to the next entry at this place.
         self.settle(slab);
@@ -180,7 +180,8 @@ impl EvictionOrder {
         match &mut self.policy {
             Policy::S3Fifo(policy) => notes.iter().for_each(|place| policy.used(*place)),
             Policy::Lru => {
-                // Moving an entry writes to its neighbours, elsewhere in memory. All of them are prefetched before the first entry is moved.
+                // Moving an entry writes to its neighbours, elsewhere in memory. All of them are prefetched before the first entry is
+                // moved.
                 notes.iter().for_each(|place| slab.prefetch_neighbours(*place));
                 match self.levels.only() {
                     Some(number) => {
@@ -200,7 +201,7 @@ impl EvictionOrder {
         self.noted = 0;
     }
 
-    /// The queue after this one in the order, with or without entries; the first, if this is `None`.
+    /// The queue after `id` in the order, even if it has no entries; the first queue, if `id` is `None`.
     pub fn queue_after(&self, id: Option<QueueId>) -> Option<QueueId> {
         match id {
             Some(QueueId { priority, queue: Queue::Small }) => Some(QueueId { priority, queue: Queue::Main }),
@@ -232,7 +233,7 @@ impl EvictionOrder {
         self.policy_with_states(slab)?.queue_state_after_use(place)
     }
 
-    /// The policy, if it knows something of each entry; the recorded uses are applied first.
+    /// The policy, if it keeps a state of each entry, with all recorded uses applied.
     #[inline(always)]
     fn policy_with_states(&mut self, slab: &mut Slab) -> Option<&Policy> {
         if !self.policy.has_queue_states() {
@@ -247,7 +248,7 @@ impl EvictionOrder {
         self.policy.queue_state_of_returning()
     }
 
-    /// The first entry, by queues alone.
+    /// The first entry by queues alone, without regard to frequencies or an idle TTL.
     pub fn first(&self) -> Option<Place> {
         self.levels.lowest().and_then(|(queues, _)| queues.first())
     }
@@ -261,7 +262,7 @@ impl EvictionOrder {
         }
     }
 
-    /// Makes an entry the first of its queue, and of all by the time of its use.
+    /// Makes an entry the first of its queue, and moves it to the beginning of the list of uses.
     pub fn make_first(&mut self, slab: &mut Slab, place: Place) {
         self.settle(slab);
         let number = slab.level(place);
@@ -328,7 +329,7 @@ mod tests {
         fn leave(&mut self, place: Place) {
             let (slab, order) = self.parts();
             order.leave(slab, place);
-            // No entry came after another one had left, so that its hash is the number of its place.
+            // No entry enters after one has left in these tests, so the hash of each is the number of its place.
             drop(slab.remove(u64::from(place.number()), place));
         }
 

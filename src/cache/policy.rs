@@ -8,8 +8,8 @@
 //! | a use | moves it to the end of main | raises its frequency, a number of two bits |
 //! | the victim | the first of main | the first of the due queue that was not used: see `s3fifo.rs` |
 //!
-//! Both have the same words: an entry is *entered*, *used* and *taken out* ([`Policy::leave`]), and a *victim* is chosen. The words of `lru`
-//! are compiled into their callers, those of `s3fifo` are calls. Uses come in groups (`order.rs`), so that a lookup is the same for both.
+//! Both have the same operations: an entry enters, is used and leaves, and a victim is chosen. Those of `lru` are inlined into their
+//! callers; those of `s3fifo` are calls. Uses are applied many at once (`order.rs`), so that a lookup is the same for both.
 
 mod ghosts;
 mod list;
@@ -41,7 +41,7 @@ impl Queues {
         }
     }
 
-    /// The first entry, without regard to uses that only raise a frequency.
+    /// The first entry of both queues together, whatever its frequency is.
     #[inline]
     pub fn first(&self) -> Option<Place> {
         self.small.first().or_else(|| self.main.oldest())
@@ -82,7 +82,7 @@ pub(super) struct Arrival {
     pub queue_state: Option<QueueState>,
 }
 
-/// How important an entry is: what decides when it is evicted.
+/// What decides when an entry is evicted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Importance {
     pub priority: f64,
@@ -112,7 +112,7 @@ impl Policy {
         }
     }
 
-    /// What an entry costs in addition, in bytes.
+    /// The part of an entry's cost that the policy causes, in bytes.
     #[inline(always)]
     pub fn entry_cost(&self) -> u64 {
         if self.has_queue_states() { S3_COST } else { 0 }
@@ -139,7 +139,7 @@ impl Policy {
         }
     }
 
-    /// Adds an entry to those of its priority, which are `whole` with it.
+    /// Adds an entry to the queues of its priority, whose new total is `whole`.
     #[inline(always)]
     pub fn enter(&mut self, slab: &mut Slab, queues: &mut Queues, whole: Amount, arrival: Arrival) {
         match self {
@@ -148,7 +148,7 @@ impl Policy {
         }
     }
 
-    /// Takes an entry out.
+    /// Takes an entry out of its queue.
     #[inline(always)]
     pub fn leave(&mut self, slab: &mut Slab, queues: &mut Queues, place: Place) {
         match self {
@@ -163,7 +163,7 @@ impl Policy {
         queues.main.renew(slab.links_mut(), place);
     }
 
-    /// Makes an entry the first of its queue, of those of its priority.
+    /// Makes an entry the first of its queue. `queues` are those of its priority.
     pub fn make_first(&mut self, slab: &mut Slab, queues: &mut Queues, place: Place) {
         match self {
             Policy::Lru => queues.main.make_oldest(slab.links_mut(), place),
@@ -171,7 +171,7 @@ impl Policy {
         }
     }
 
-    /// Chooses a victim among the entries of a priority, which are `whole`.
+    /// Chooses a victim among the entries of a priority, whose total is `whole`.
     #[inline(always)]
     pub fn victim(&mut self, slab: &mut Slab, queues: &mut Queues, whole: Amount, scarce: Scarce) -> Option<Place> {
         match self {
@@ -195,19 +195,19 @@ impl Policy {
         rarely(self.s3fifo().is_some())
     }
 
-    /// What is to be kept of an entry that another shard takes over.
+    /// What is kept of an entry that moves to another shard.
     #[inline(always)]
     pub fn queue_state(&self, place: Place) -> Option<QueueState> {
         self.s3fifo().and_then(|policy| policy.queue_state(place))
     }
 
-    /// What is to be kept of an entry that another value takes over, which counts as a use.
+    /// What is kept of an entry when another value replaces it, which counts as a use.
     #[inline(always)]
     pub fn queue_state_after_use(&self, place: Place) -> Option<QueueState> {
         self.queue_state(place).map(QueueState::used)
     }
 
-    /// What is known of an entry that returns: from a file, or as a fallback.
+    /// The state of an entry whose own is not known any more: it comes from a file, or is a fallback that moves to another shard.
     pub fn queue_state_of_returning(&self) -> Option<QueueState> {
         self.s3fifo().map(|_| QueueState::MAIN)
     }

@@ -1,4 +1,4 @@
-//! The format in which entries are saved to a file (rule S18). It does not read or write files itself.
+//! The format in which entries are saved to a file (rule S18). Nothing here reads or writes a file.
 //!
 //! ```text
 //!   head     "KVLSAVED", version u32, 0 u32, number of entries u64, check u64
@@ -23,7 +23,7 @@ const VERSION: u32 = 1;
 pub const HEAD: usize = 32;
 /// The length of a block's head, in bytes.
 pub const BLOCK_HEAD: usize = 24;
-/// The length at which a block is written, in bytes.
+/// A block is written when its body has this length, in bytes.
 pub const BLOCK: usize = 256 << 10;
 
 /// The most that an entry needs beside its key, value and labels, in bytes.
@@ -45,7 +45,7 @@ pub enum Damage {
     Corrupt,
     /// They have a later version of the format.
     Version(u32),
-    /// They may be valid: there is no memory to say.
+    /// They may be valid: there was not enough memory to find out.
     NoMemory,
 }
 
@@ -110,7 +110,8 @@ impl Block {
         self.entries == 0
     }
 
-    /// Appends an entry, whose bytes may stand for an object. Returns false if it cannot be saved, because its value is an object.
+    /// Appends an entry. `is_encoded` says that its bytes stand for an object. Returns false, and appends nothing, if its value is an
+    /// object.
     pub fn push(&mut self, entry: &CopiedEntry, is_encoded: bool) -> Result<bool, NoMemory> {
         let value = match &entry.answer {
             Answer::Null => None,
@@ -360,7 +361,7 @@ mod tests {
         let huge = [&[HAS_VALUE, 0, 0][..], &u64::MAX.to_le_bytes()].concat();
         assert_eq!(forged(&huge, 1), Err(Damage::Corrupt), "a value beyond the end");
         let no_labels = [&[HAS_LABELS, 0, 0][..], &2_u64.to_le_bytes(), &[0, 7]].concat();
-        assert_eq!(forged(&no_labels, 1), Err(Damage::Corrupt), "labels that are none");
+        assert_eq!(forged(&no_labels, 1), Err(Damage::Corrupt), "bytes that are no labels");
         let no_number = [&[HAS_PRIORITY, 0, 0][..], &f64::NAN.to_bits().to_le_bytes()].concat();
         assert_eq!(forged(&no_number, 1), Err(Damage::Corrupt), "a priority that is NaN");
     }

@@ -54,11 +54,11 @@ pub(super) enum LookupKind {
     Lookup,
     /// Counts as a use and a hit. A miss is counted by the caller.
     Probe,
-    /// Counts as neither.
+    /// Counts as nothing.
     Peek,
 }
 
-/// The number of expired entries that each write removes in passing.
+/// How many expired entries each write removes, at most.
 const RECLAIMED_BY_A_WRITE: usize = 8;
 
 /// The results of lookups, which are added to [`StoreCounts`] on request.
@@ -164,7 +164,7 @@ impl Shard {
         self.order.has_idle_ttl()
     }
 
-    /// What each entry costs because of the eviction order, in bytes.
+    /// The part of each entry's cost that the eviction order causes, in bytes.
     pub fn cost_of_order(&self) -> u64 {
         self.order.entry_cost()
     }
@@ -332,7 +332,7 @@ impl Shard {
         self.put_into_own_node(hash, key, entry, record, &{ plan }, out)
     }
 
-    /// What a put does if its entry does not take the node of another one over. `record` is its record, if that was made.
+    /// The rest of a put whose entry does not take over the node of another one. `record` is the entry's record, if it was made already.
     #[inline(never)]
     fn put_into_own_node(
         &mut self,
@@ -350,7 +350,7 @@ impl Shard {
         let older_cause = found.map(|place| {
             let its_state = self.order.queue_state_after_use(&mut self.slab, place);
             let cause = if plan.stores() { Cause::Replaced } else { Cause::Removed };
-            // Its cost is released before room is made for the newer entry. Therefore it leaves even if the newer one is refused.
+            // The older entry's cost is released before room is made for the newer one. So it leaves even if the newer one is refused.
             let cause = self.dismiss_or_expire(place, cause, now, out);
             if rarely(its_state.is_some()) && cause == Cause::Replaced {
                 queue_state = its_state;
@@ -362,7 +362,7 @@ impl Shard {
                 let cost = self.own_cost_of(&record, &entry, plan);
                 (record, cost)
             }
-            // Only after the older entry has left, because the new value may be using its record.
+            // Only after the older entry has left, because the new value may be in that entry's record.
             None => self.record_of(key, &mut entry, plan),
         };
         let labels = entry.terms.labels.take();
@@ -437,6 +437,7 @@ impl Shard {
         ends.insert(place, deadline, slab.node_capacity(), |place| time_of(slab, lifetimes.as_deref(), place));
     }
 
+    /// Removes the entry at `place`: as expired if its time is over, else for `cause`. Returns the cause.
     fn dismiss_or_expire(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) -> Cause {
         let cause = if self.leaves_at(place) <= now { Cause::Expired } else { cause };
         self.dismiss(place, cause, now, out);
@@ -519,7 +520,7 @@ impl Shard {
     }
 }
 
-/// Returns when an entry expires; `None` if it has expired. Records the time of a use.
+/// Returns when an entry expires; `None` if it has expired. Records the time of the use, unless `kind` is a peek.
 #[inline(never)]
 fn end_if_alive(order: &mut EvictionOrder, place: Place, deadline: Millis, clock: &Clock, kind: LookupKind) -> Option<Millis> {
     let present = clock.present();

@@ -2,7 +2,7 @@
 //! the columns.
 //!
 //! The file uses unsafe code for one reason: the index stores addresses of records, so that a lookup need not wait for a vector as well.
-//! Therefore the index is private to this file: it contains an address only while the record is in its node.
+//! Therefore only this file changes the index: an address is in it only while the record is in its node.
 
 use super::column::Column;
 use super::entry::cost_of;
@@ -17,6 +17,7 @@ use std::alloc::{Layout, handle_alloc_error};
 /// The maximum number of nodes of a shard: the wheel uses the top bit of a place for itself.
 pub(super) const MAX_NODES: u64 = 1 << 31;
 
+/// The minimum number of nodes that a slab grows by.
 const FIRST_GROWTH: usize = 8;
 
 /// A node's place in the slab.
@@ -107,7 +108,7 @@ impl Slab {
         self.nodes.capacity()
     }
 
-    /// Whether there is memory to be freed, since index or links have moved.
+    /// Whether there is memory to be freed, because the index or the links have moved.
     #[inline(always)]
     pub fn has_outgrown(&self) -> bool {
         self.index.outgrown() | self.links.outgrown() > 0
@@ -155,7 +156,8 @@ impl Slab {
         place
     }
 
-    /// Whether one more entry, of at most `limit`, needs more memory than there is. A full slab needs none: an entry leaves first.
+    /// Whether one more entry needs more memory than there is. `limit` is the maximum number of entries. A full slab needs none: an entry
+    /// leaves first.
     #[inline(always)]
     pub fn must_grow(&self, limit: u64) -> bool {
         self.live < limit && ((self.free == Place::NONE && self.is_used_up()) || self.index.must_grow())
@@ -167,13 +169,13 @@ impl Slab {
         self.nodes.len() == self.nodes.capacity()
     }
 
-    /// The number of nodes that there is to be memory for with one more entry, of at most `limit`.
+    /// The number of nodes that memory is needed for when one more entry is added. `limit` is the maximum number of entries.
     pub fn wanted_capacity(&self, limit: u64) -> usize {
         let capacity = self.node_capacity();
         if self.free == Place::NONE && self.is_used_up() { Slab::next_capacity(capacity, limit) } else { capacity }
     }
 
-    /// Gets memory for another entry, of at most `limit`. If there is none, nothing changes.
+    /// Gets memory for another entry. `limit` is the maximum number of entries. If there is no memory, nothing changes.
     #[cold]
     pub fn try_grow(&mut self, limit: u64) -> Result<(), NoMemory> {
         let capacity = self.wanted_capacity(limit);
@@ -188,17 +190,17 @@ impl Slab {
         Ok(self.index.try_grow(limit)?)
     }
 
-    /// Does a part of the work by which there is room for more nodes before the limit rises to this. Returns whether there is more to do.
+    /// Does a part of the work for a limit that is about to rise to `limit`: see [`LinkArray::prepare`].
     pub fn prepare(&mut self, limit: u64) -> bool {
         self.links.prepare(|capacity| Slab::next_capacity_below(capacity, limit))
     }
 
-    /// Like [`Slab::next_capacity`], but never beyond the limit: the same capacity if there is to be no more memory.
+    /// Like [`Slab::next_capacity`], but never above the limit; `capacity` itself if the limit allows no more.
     fn next_capacity_below(capacity: usize, limit: u64) -> usize {
         Slab::next_capacity(capacity, limit).min(usize::try_from(limit).unwrap_or(usize::MAX)).max(capacity)
     }
 
-    /// How many nodes there is to be memory for, if there are `len` and all are in use.
+    /// The capacity to which a slab grows that has `len` nodes, all of them in use.
     fn next_capacity(len: usize, limit: u64) -> usize {
         // Grows by an eighth, and not beyond the capacity. Doubling, as a vector does, could leave half of the memory unused, which is not
         // part of any entry's cost (rule S03a).
@@ -229,7 +231,7 @@ impl Slab {
         Place(next as u32)
     }
 
-    /// Takes the entry out. `hash` is the hash of its key. It must have been unlinked.
+    /// Takes out the entry at `place`, which must have been unlinked. `hash` is the hash of its key.
     #[inline(always)]
     pub fn remove(&mut self, hash: u64, place: Place) -> DetachedEntry {
         let node = &mut self.nodes[place.index()];
@@ -241,15 +243,16 @@ impl Slab {
         left
     }
 
-    /// Puts an entry into the node of another one, which is returned. `hash` is the hash of its key, `former_hash` that of the other's; `limit`
-    /// is the maximum number of entries. The links stay.
+    /// Puts `entering` into the node at `place`, and returns the entry that was there. `hash` is the hash of the new key, `former_hash`
+    /// that of the former; `limit` is the maximum number of entries. The links stay.
     #[inline(always)]
     pub fn exchange(&mut self, place: Place, former_hash: u64, hash: u64, entering: DetachedEntry, limit: u64) -> DetachedEntry {
         let DetachedEntry { mut record, cost, stored_at } = entering;
         record.set_number(place.number());
         let (index, node) = (&mut self.index, &mut self.nodes[place.index()]);
         let (former, address) = (node.record.as_ref().expect("a linked node holds an entry").address(), record.address());
-        // As far as a panic is possible, the index comes first when an address is removed, and second when one is added: none dangles.
+        // An address is removed before its record leaves the node, and added after its record has entered, so that a panic in between
+        // leaves no dangling address. Nothing can panic between `replace` and the change of the node.
         if former_hash == hash {
             index.replace(hash, former, address);
         } else {
@@ -270,7 +273,7 @@ impl Slab {
         self.live -= 1;
     }
 
-    /// Returns the entry at `place`, if there is one.
+    /// The record of the entry at `place`, if there is one.
     #[inline(always)]
     pub fn get(&self, place: Place) -> Option<&Record> {
         self.nodes.get(place.index())?.record.as_ref()
@@ -291,7 +294,7 @@ impl Slab {
         self.get(place).is_some()
     }
 
-    /// Returns the entry at `place`, which must exist.
+    /// The record of the entry at `place`, which must exist.
     #[inline(always)]
     fn record(&self, place: Place) -> &Record {
         self.nodes[place.index()].record.as_ref().expect("a linked node holds an entry")

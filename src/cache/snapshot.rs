@@ -2,9 +2,9 @@
 //! before the main queue.
 //!
 //! First the order is recorded, shard by shard and in small steps, with four bytes for each entry. Then the entries are read in that order,
-//! a page at a time, so that storing them in turn restores the order. Between two steps no lock
-//! is held (rule S19): entries that are stored, replaced or removed meanwhile may or may not be in the copy, and entries that are used
-//! meanwhile keep their former position. An entry that is neither removed nor replaced is in the copy exactly once.
+//! a page at a time, so that storing them in turn restores the order. Between two steps no lock is held (rule S19): entries that are
+//! stored, replaced or removed meanwhile may or may not be in the copy, and entries that are used meanwhile keep their former position. An
+//! entry that is neither removed nor replaced is in the copy exactly once, or more than once if the number of shards changes meanwhile.
 //!
 //! Each shard knows only the order of its own entries. The shards are read in turn, an equal part of each in every round. Since keys are
 //! spread over shards at random, the whole is nearly in order.
@@ -43,7 +43,7 @@ pub struct CopiedEntry {
 pub struct Snapshot {
     /// The layout when the order was recorded. After a change of the layout the recorded places are meaningless.
     layout: Layout,
-    /// Indexed by shard.
+    /// The places of each shard's entries in eviction order, indexed by shard.
     orders: Vec<Vec<Place>>,
     /// The number of rounds. In each round an equal part of every order is read.
     rounds: usize,
@@ -124,7 +124,7 @@ struct OrderScan {
     recorded: Vec<u64>,
     /// The queue that is being read, from its first entry on.
     queue: Option<QueueId>,
-    /// The last entry read, and the one before it in its queue. If that has not changed, the entry was neither used nor removed meanwhile.
+    /// The last entry read, and the one before it in its queue. If it still has that neighbour, it was neither used nor removed meanwhile.
     last: Option<(Place, Place)>,
     /// The number of entries visited.
     steps: u64,

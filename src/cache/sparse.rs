@@ -1,8 +1,8 @@
 //! A column in which only some nodes have an element, such as the links of the timing wheel, which only entries with a TTL need.
 //!
-//! Its parts get their memory one by one, each when one of its nodes is the first to need it. So little is done at once (rule S19), both
-//! when a column grows and when the first of many entries needs one. No part is large enough for rule L09a to promise a status in case its
-//! memory is refused; only the list of the parts can be.
+//! Each of its parts gets memory when the first of its elements is needed. So little is done at once (rule S19), both when a column grows
+//! and when the first of many entries needs one. If there is no memory for the list of the parts, the caller gets an error (rule L09a); if
+//! there is none for a part, which is small, the program ends.
 
 use crate::base::NoMemory;
 use crate::base::hint::rarely;
@@ -48,7 +48,8 @@ impl<T: Copy> SparseColumn<T> {
         Ok(())
     }
 
-    /// The element at `at`, to change it. `capacity` is the capacity of the slab. As for any vector, running out of memory ends the program.
+    /// The element at `at`, to change it. `capacity` is the capacity of the slab. As for any vector, running out of memory ends the
+    /// program.
     #[inline(always)]
     pub fn reach(&mut self, at: usize, capacity: usize) -> &mut T {
         if rarely(self.get_mut(at).is_none()) {
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn s19_the_first_element_of_a_large_column_gets_memory_for_a_part() {
+    fn s19_the_first_element_of_a_large_column_gets_memory_for_one_part_only() {
         let mut column = SparseColumn::new(7);
         *column.reach(500_000, 1_000_000) = 8;
         assert_eq!([0, 499_999, 500_000, 999_999, usize::MAX].map(|at| column[at]), [7, 7, 8, 7, 7]);
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn l09a_an_impossible_capacity_is_no_memory() {
+    fn l09a_a_capacity_for_which_there_is_no_memory_is_an_error() {
         let mut column = SparseColumn::new(0);
         *column.reach(1, 9) = 4;
         // On 32-bit systems the list of the parts of the largest column has 24 MiB, for which there is memory.
@@ -150,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn s19_a_column_is_an_array(steps in prop::collection::vec((0..4u8, 0..5 * PART), 1..60)) {
+        fn s19_a_column_behaves_like_an_array(steps in prop::collection::vec((0..4u8, 0..5 * PART), 1..60)) {
             let (mut column, mut array, mut capacity) = (SparseColumn::new(0), vec![0; 5 * PART], 0);
             for (step, at) in steps {
                 match step {

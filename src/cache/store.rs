@@ -38,7 +38,7 @@ pub struct Store {
     layout: AtomicU64,
     /// The group of shards that moves while the number of shards is being changed.
     moving: FairMutex<Option<Box<MovingGroup>>>,
-    /// A lower bound of the times at which its entries expire. (std's atomic: the models do not resize, and need not explore it.)
+    /// A lower bound of the times at which entries of that group expire. (std's atomic: the models do not resize, and need not explore it.)
     moving_due: std::sync::atomic::AtomicU64,
     /// The number of groups that have begun to move: see [`Store::moves_begun`].
     moves_begun: std::sync::atomic::AtomicU64,
@@ -110,7 +110,7 @@ impl Store {
         &self.locked_shards[0]
     }
 
-    /// Reads an entry. The whole path of a hit is always inlined, because it costs hardly more than the calls would.
+    /// Reads an entry. The whole path of a hit is always inlined: it is so short that calls would cost about as much.
     #[inline(always)]
     fn read<R>(&self, key: &[u8], clock: &Clock, kind: LookupKind, see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R) -> Option<R> {
         self.read_hashed(self.hasher.hash(key), key, clock, kind, see)
@@ -165,7 +165,7 @@ impl Store {
         )
     }
 
-    /// Locks the shard of a hash for a write, which [`LockedShard::change`] does; `None` while the number of shards is being changed.
+    /// Locks the shard of a hash for [`LockedShard::change`]; `None` while the number of shards is being changed.
     #[inline(always)]
     fn shard_for_write(&self, hash: u64, out: &mut Departures) -> Option<(&LockedShard, MutexGuard<'_, Shard>)> {
         loop {
@@ -181,8 +181,8 @@ impl Store {
         }
     }
 
-    /// Runs `change` under the lock of the key's shard, with that shard and, while its group moves, the shard that entries are leaving for it.
-    /// Then runs `conclude` with the result, the list of departures, and the index from which they are new.
+    /// Runs `change` under the lock of the key's shard, with that shard and, while the key's group moves, the shard that its entries are
+    /// leaving. Then runs `conclude` with the result, the list of departures, and the index of the first new one.
     #[inline(always)]
     fn write_then<R, T>(
         &self,
@@ -310,14 +310,14 @@ impl Store {
         self.put_from(key, &mut entry, clock, out)
     }
 
-    /// Like [`Store::put`], but takes the answer out of `entry`. What is left of that must be dropped under no lock.
+    /// Like [`Store::put`], but takes the answer and the labels out of `entry`. What is left of `entry` must be dropped under no lock.
     pub fn put_from(&self, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> PutOutcome {
         let (hash, present) = (self.hasher.hash(key), self.present_of(entry.terms.ttl, &entry.answer, clock));
         self.put_parts(hash, key, entry.parts(), present, clock, out)
     }
 
     /// Like [`Store::put`] without a condition, for a caller that has computed the key's hash with [`Store::hasher`]. Takes the answer, and
-    /// the labels in `terms`. What is left of both must be dropped under no lock.
+    /// the labels in `terms`. What is left of the two must be dropped under no lock.
     #[inline(always)]
     pub fn put_hashed(
         &self,
@@ -332,7 +332,8 @@ impl Store {
         self.put_parts(hash, key, EntryParts { answer, terms, condition: &Condition::None, leaving: None }, present, clock, out)
     }
 
-    /// The parts of the put are passed on to the path that is seldom taken, not a closure, which would be kept in memory for it.
+    /// A put of `entry`. The rare path, while the number of shards changes, gets these parts and no closure, for which the usual path would
+    /// have to write them to memory.
     #[inline(always)]
     fn put_parts(&self, hash: u64, key: &[u8], entry: EntryParts<'_>, present: Present, clock: &Clock, out: &mut Departures) -> PutOutcome {
         let _hold = LockScope::begin();
@@ -353,8 +354,8 @@ impl Store {
         &self.hasher
     }
 
-    /// Like [`Store::put_from`]; also returns the departures for lack of room: live entries that were evicted by this put, or the new value if
-    /// it was refused. Expired entries and an older entry under the same key are not among them.
+    /// Like [`Store::put_from`]; also returns the departures for lack of room: live entries that were evicted by this put, or the new value
+    /// if it was refused. Expired entries and an older entry under the same key are not among them.
     pub fn put_with_victims(&self, key: &[u8], entry: &mut NewEntry, clock: &Clock, out: &mut Departures) -> (PutOutcome, Vec<Departure>) {
         let (hash, present) = (self.hasher.hash(key), self.present_of(entry.terms.ttl, &entry.answer, clock));
         let is_victim = |left: &&Departure| matches!(left.cause, Cause::Capacity | Cause::Cost | Cause::Refused);
@@ -534,7 +535,7 @@ mod tests {
             assert_eq!(store.try_lookup_fast(&key, &clock, read), Some(seen));
             seen
         };
-        // There are entries between the two, so that a mixture of their places is the place of neither.
+        // There are entries between the two, so that a mixture of the bits of their places is the place of neither.
         let keys = [one, 7, 77, other];
         for (at, key) in keys.iter().enumerate() {
             assert_eq!(lookup(*key), None);
@@ -571,7 +572,7 @@ mod tests {
                     }
                     assert!(keys.iter().all(|key| store.lookup(key, &clock).is_some()));
                 });
-                // Under the published seeds there were 3.3 million.
+                // With the published seeds of the hash functions there were 3.3 million.
                 assert!(probes < 50 * 8_000, "{hash:?}, length {len}: {probes} buckets for 8000 operations");
             }
         }

@@ -1,8 +1,8 @@
 //! Walks over all entries, a page at a time, while other threads change the store (rule S18).
 //!
-//! The walk is in order of hashes: shard by shard, which are ordered by the middle bits of the hash, and within a shard in the order of its
-//! index. The hash of a key never changes, whatever is stored, replaced or removed and however the index grows. So a key that has an entry
-//! throughout is visited exactly once. Between two pages no lock is held, and the walk keeps only its position.
+//! The walk follows the order of hashes: shards are in the order of the middle bits of the hash, and the index of a shard is in the order
+//! of the low bits. The hash of a key never changes, whatever is stored, replaced or removed and however the index grows. So a key that has
+//! an entry throughout is visited exactly once. Between two pages no lock is held, and the walk keeps only its position.
 
 use super::departure::Departures;
 use super::shard::Shard;
@@ -23,7 +23,7 @@ struct Range {
 /// The position of a walk.
 #[derive(Debug)]
 pub struct Walk {
-    /// The ranges still to be visited, the next one last. There are never more than a few.
+    /// The ranges still to be visited, the next one at the end. There are never more than a few.
     rest: Vec<Range>,
 }
 
@@ -48,7 +48,7 @@ impl Store {
         let now = clock.millis();
         let next = loop {
             let layout = self.layout();
-            // What leaves shards that a panic broke is dropped at the end, under no lock.
+            // Departures from shards that a panic broke are dropped at the end of the statement, under no lock.
             self.end_move(&mut Departures::new());
             let last = layout.last_beside(range.first).min(range.last);
             let shard = &self.locked_shards()[layout.index(range.first)];

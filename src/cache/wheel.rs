@@ -13,7 +13,9 @@ use super::work;
 use crate::base::hint::rarely;
 use crate::base::{Millis, NoMemory};
 
+/// The number of slots of a wheel.
 const SLOTS: usize = 64;
+/// The number of bits of an expiry time that select a slot.
 const DIGIT: u32 = 6;
 /// The maximum number of entries in a slot above the lowest level.
 const LONGEST: u8 = 64;
@@ -45,15 +47,15 @@ enum Slot {
 
 /// A wheel: the slots of one digit, for expiry times that agree in all higher digits.
 struct Wheel {
-    /// The list that it replaced; [`NO_WHEEL`] for the outermost wheel.
+    /// The list that the wheel replaced; [`NO_WHEEL`] for the outermost wheel.
     above: u32,
     level: u32,
-    /// The higher digits that its entries share.
+    /// The higher digits, which are the same for all of its entries.
     prefix: u64,
     /// One bit for each slot in use.
     used: u64,
     slots: [u32; SLOTS],
-    /// The number of entries that were added to each list since it was empty, which is an upper bound of its length.
+    /// The number of entries that were added to each list since it was last empty: an upper bound of its length.
     lengths: [u8; SLOTS],
 }
 
@@ -118,7 +120,7 @@ impl Expirations {
         Expirations { wheels: Vec::new(), free: Vec::new(), outermost: NO_WHEEL, links: SparseColumn::new(UNLINKED), soonest: u64::MAX }
     }
 
-    /// A lower bound of the first expiry time: there is nothing to do before it.
+    /// A lower bound of all expiry times: there is nothing to do before it.
     pub fn next_due(&self) -> Millis {
         Millis(self.soonest)
     }
@@ -157,8 +159,8 @@ impl Expirations {
         self.links.try_grow(capacity)
     }
 
-    /// Adds the entry at `place`, which expires at `end`; `end_of` must return the same time for it. `capacity` is the number of entries that
-    /// the slab has memory for.
+    /// Adds the entry at `place`, which expires at `end`; `end_of` must return this time for it. `capacity` is the number of entries
+    /// that the slab has memory for.
     pub fn insert(&mut self, place: Place, end: Millis, capacity: usize, end_of: impl Fn(Place) -> Millis) {
         self.links.reach(place.index(), capacity);
         let end = end.0;
@@ -208,7 +210,7 @@ impl Expirations {
         self.wheels.len() - self.free.len() < MAX_WHEELS
     }
 
-    /// Moves the entries of a list into a new wheel.
+    /// Moves the entries of a list into a new wheel. Returns the number of that wheel.
     fn refine(&mut self, number: u32, slot: usize, end_of: &impl Fn(Place) -> Millis) -> u32 {
         let above = number * SLOTS as u32 + slot as u32;
         let Slot::List(first) = self.wheel(number).get(slot) else { return number };
@@ -277,7 +279,7 @@ impl Expirations {
         }
     }
 
-    /// Marks a slot as empty, and removes a wheel with its last slot.
+    /// Marks a slot as empty. Removes its wheel if that has no other slot in use.
     fn vacate(&mut self, list: u32) {
         let (number, slot) = (list / SLOTS as u32, list as usize % SLOTS);
         let wheel = self.wheel_mut(number);
@@ -390,9 +392,9 @@ mod tests {
         assert_eq!(due(&mut wheel, &[20], 30), [0]);
     }
 
-    /// Whatever the distribution of the expiry times, inserting or taking one entry visits no more than a few short lists.
+    /// However the expiry times are distributed.
     #[test]
-    fn s19_no_step_visits_more_than_a_few_lists() {
+    fn s19_an_insertion_or_a_take_visits_no_more_than_a_few_lists() {
         const MANY: usize = 100_000;
         let spreads: [fn(u64) -> u64; 5] = [
             |_| 300_000,

@@ -1,9 +1,9 @@
-//! Counts the work done under the lock of a shard, so that tests of rule S19 need no clock. Outside tests it does nothing.
+//! Counts the work that the store does, so that tests of rules S19 and S21 need no clock. Outside tests nothing is counted.
 
 #[cfg(test)]
 pub(super) use counters::*;
 
-/// Counts a bucket of an index that was read.
+/// Counts a bucket of an index that is read.
 #[inline(always)]
 pub(super) fn probe() {
     #[cfg(test)]
@@ -17,7 +17,7 @@ pub(super) fn step() {
     counters::STEPS.with(|steps| steps.set(steps.get() + 1));
 }
 
-/// Counts an entry that was visited, moved or removed.
+/// Counts an entry that is visited, moved or removed.
 #[inline(always)]
 pub(super) fn entry() {
     #[cfg(test)]

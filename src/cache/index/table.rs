@@ -1,4 +1,4 @@
-//! A table of the index, of one size.
+//! One hash table of the index, whose size is fixed. An index that grows has two of them.
 
 use super::super::work;
 use crate::base::hint::rarely;
@@ -6,7 +6,7 @@ use crate::base::record::Address;
 use std::collections::TryReserveError;
 use std::hint::select_unpredictable;
 
-/// The slots of a bucket, which fill a cache line together with the count: 5, or 7 with 32-bit addresses.
+/// The number of slots of a bucket, which fill a cache line together with the count: 5, or 7 with 32-bit addresses.
 pub(super) const SLOTS: usize = (64 - size_of::<u32>()) / (size_of::<u32>() + size_of::<Option<Address>>());
 
 /// One cache line of the table. The slots in use come first.
@@ -70,17 +70,18 @@ impl Bucket {
     }
 }
 
-/// The home of a tag: the bucket where its search begins. Computed by a multiplication, so that a table can have any size, up to exactly
-/// what the capacity needs.
+/// The home of a tag: the bucket where its search begins. Computed by a multiplication, so that the size need not be a power of two: a
+/// table can be exactly as large as the capacity needs.
 #[inline(always)]
 pub(super) fn home(tag: u32, buckets: usize) -> usize {
     ((u64::from(tag) * buckets as u64) >> 32) as usize
 }
 
-/// A table of a certain size.
+/// A table of a fixed size.
 pub(super) struct BucketTable {
-    /// The buckets from the first to the last that has been in use. There is memory for all.
+    /// The buckets from the first to the last that has been in use. There is memory for `size` of them.
     pub(super) buckets: Vec<Bucket>,
+    /// The number of buckets that the table may use.
     pub(super) size: usize,
 }
 
@@ -203,7 +204,7 @@ impl BucketTable {
                 break;
             }
             if rarely(self::home(tag, size) != home) {
-                // An earlier bucket passed it on.
+                // An earlier bucket passed this record on.
                 (kept.tags[count], kept.records[count]) = (tag, record);
                 count += 1;
             } else {
@@ -263,7 +264,7 @@ impl BucketTable {
         }
     }
 
-    /// See [`Index::walk`]. Ends with the bucket in which `end` begins.
+    /// See [`Index::walk`]. Ends after the last bucket whose first tag is below `end`.
     pub(super) fn walk(&self, from: u32, end: u64, most: usize, mut show: impl FnMut(Address)) -> u64 {
         let (mut shown, mut home) = (0, self.home(from));
         for looked_at in 0.. {

@@ -1,13 +1,14 @@
 //! Ghosts: the keys that were evicted last, each as a part of its hash.
 //!
-//! A ghost is forgotten when as many further ones were inserted as there are entries: it carries the time of its insertion, counted in
-//! ghosts, so that none has to be removed, and there are never more than entries. The ghosts lie in buckets of one cache line, by their
-//! hash. One that is inserted takes the place of the oldest in its bucket, and buckets are so many that this is nearly always forgotten.
+//! A ghost is forgotten once as many others were inserted after it as there are entries. It carries the time of its insertion, counted in
+//! ghosts, so that none has to be removed. The ghosts are in buckets of one cache line, by their hash. A new ghost replaces the oldest in
+//! its bucket; there are so many buckets that the oldest is nearly always forgotten already.
 //!
 //! When the number of entries changes much, a table of another size takes the new ghosts. The former table is still asked until all ghosts
 //! in it are forgotten: nothing is moved, and no step takes longer the more ghosts there are (rule S19).
 //!
-//! About one key in some thousand is mistaken for a ghost, or not recognised as one. That can only cost a hit.
+//! About one ghost in a hundred is forgotten too early, and fewer than one key in ten thousand is mistaken for a ghost. That can only cost
+//! a hit.
 
 /// The number of ghosts in a bucket.
 const WAYS: usize = 16;
@@ -17,7 +18,7 @@ const ROOM: (usize, usize) = (3, 2);
 const FEWEST: usize = 16;
 /// The bits of a ghost that hold its time; the others hold a part of its hash.
 const TIME_BITS: u32 = 12;
-/// A table counts time in steps, such that the ghosts that it is made for last this many.
+/// A table counts time in steps. In this many steps, as many ghosts are inserted as the table is made for.
 const STEPS: u64 = 1 << (TIME_BITS - 2);
 
 /// The memory for the ghost of an entry, in bytes.
@@ -26,13 +27,13 @@ pub(super) const GHOST_BYTES: u64 = (size_of::<u32>() * ROOM.0 / ROOM.1) as u64;
 /// The number of ghosts in a part of a table.
 const PART: usize = 1 << 11;
 
-/// A table of ghosts, each of which is a tag above a time; 0 if there is none.
+/// A table of ghosts. Each has a tag in its upper bits and a time in the lower ones; 0 is no ghost.
 #[derive(Default)]
 pub(in super::super) struct GhostTable {
-    /// Allocated when the first ghost comes into them, so that no step writes a large table. All but the last have [`PART`] ghosts.
+    /// Each part is allocated when its first ghost arrives, so that no step writes a large table. All but the last have [`PART`] ghosts.
     parts: Vec<Vec<u32>>,
     len: usize,
-    /// The number of ghosts that it is made for.
+    /// The number of ghosts that the table is made for.
     expected: u64,
 }
 
@@ -52,7 +53,7 @@ impl GhostTable {
         self.len == 0
     }
 
-    /// Whether it is as large as a table for this many ghosts should be.
+    /// Whether the size is right for this many ghosts.
     fn fits(&self, kept: u64) -> bool {
         kept <= self.expected.saturating_add(self.expected / 4) && (kept >= self.expected / 4 || self.len <= FEWEST * WAYS)
     }
@@ -71,20 +72,21 @@ impl GhostTable {
         time.wrapping_sub(ghost) & ((1 << TIME_BITS) - 1)
     }
 
-    /// The bucket of a hash, by its lower half; empty if there is none, or no memory for one that is to be filled.
-    fn bucket(&mut self, hash: u64, is_filled: bool) -> &mut [u32] {
+    /// The bucket of a hash, which is found by the lower half of the hash. Empty if the bucket has no memory, and also gets none. Only with
+    /// `allocates` it may get some.
+    fn bucket(&mut self, hash: u64, allocates: bool) -> &mut [u32] {
         let buckets = (self.len / WAYS) as u64;
         let start = ((u64::from(hash as u32) * buckets) >> 32) as usize * WAYS;
         let len = (self.len - start / PART * PART).min(PART);
         let Some(part) = self.parts.get_mut(start / PART) else { return &mut [] };
-        if is_filled && part.is_empty() && part.try_reserve_exact(len).is_ok() {
+        if allocates && part.is_empty() && part.try_reserve_exact(len).is_ok() {
             part.resize(len, 0);
         }
         part.get_mut(start % PART..start % PART + WAYS).unwrap_or_default()
     }
 }
 
-/// The part of a hash that a ghost holds: bits by which neither the shard nor the bucket is found.
+/// The part of a hash that a ghost holds: bits that select neither the shard nor the bucket.
 fn tag(hash: u64) -> u32 {
     ((hash >> 48) as u32) << 4 | (hash as u32 & 15)
 }
@@ -94,8 +96,9 @@ fn tag(hash: u64) -> u32 {
 pub(super) struct Ghosts {
     table: GhostTable,
     former: GhostTable,
-    /// The number of ghosts that were inserted, in all and before the present table.
+    /// The number of ghosts that were inserted in all.
     inserted: u64,
+    /// The number of ghosts that were inserted before the present table was created.
     inserted_before: u64,
 }
 
@@ -112,12 +115,12 @@ impl Ghosts {
         })
     }
 
-    /// Inserts the ghost of the key with this hash, where `kept` are kept. Returns a table that is no longer used.
+    /// Inserts the ghost of the key with this hash. `kept` is how many ghosts should be remembered. Returns a table that is no longer used.
     pub fn insert(&mut self, hash: u64, kept: u64) -> Option<GhostTable> {
         let outgrown = self.fit(kept);
         self.inserted += 1;
         let (tag, time) = (tag(hash), self.table.time(self.inserted));
-        // An earlier ghost of the key goes first, then an empty place, then the oldest ghost.
+        // Overwrites an earlier ghost of the key; without one, an empty place; without one, the oldest ghost.
         let rank = |ghost: &&mut u32| match **ghost {
             0 => u32::MAX - 1,
             ghost if ghost >> TIME_BITS == tag => u32::MAX,
@@ -127,7 +130,7 @@ impl Ghosts {
         outgrown
     }
 
-    /// Replaces a table that is too small or much too large, and forgets the former one when its time is over.
+    /// Replaces a table that is too small or much too large. Gives up the former table when all of its ghosts are forgotten.
     fn fit(&mut self, kept: u64) -> Option<GhostTable> {
         if !self.former.is_unused() && self.inserted - self.inserted_before >= kept {
             return Some(std::mem::take(&mut self.former));
@@ -135,7 +138,7 @@ impl Ghosts {
         if self.table.fits(kept) {
             return None;
         }
-        // Without memory for another table this one stays: it forgets earlier.
+        // Without memory for another table this one stays, and forgets its ghosts earlier.
         let table = GhostTable::new(kept)?;
         self.inserted_before = self.inserted;
         let outgrown = std::mem::replace(&mut self.former, std::mem::replace(&mut self.table, table));

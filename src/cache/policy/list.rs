@@ -33,7 +33,7 @@ impl List {
         self.unlink(links, place);
         let oldest = self.oldest;
         *links.of_mut(place) = Links { older: Place::NONE, newer: oldest };
-        // There is an older entry, because this one was not the oldest.
+        // The list has another entry, because this one was not the oldest.
         links.of_mut(oldest).older = place;
         self.oldest = place;
         links.changed([oldest, place]);

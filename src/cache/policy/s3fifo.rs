@@ -8,11 +8,12 @@
 //!   new key that has a ghost ──▶ main, if the first of main was not used; else small, as if used once
 //! ```
 //!
-//! Small has a tenth of the entries, or of their cost, and is due as soon as it has more. So an entry that is used once, or never, leaves
-//! soon, and takes no room from those in main. A use changes a number and moves nothing.
+//! Small has a tenth of the entries, or of their cost: the next victim comes from small as soon as it has that much. So an entry that is
+//! used once, or never, leaves soon, and takes no room from those in main. A use changes a number and moves nothing.
 //!
-//! The paper admits each key with a ghost to main. Here such a key has to find an entry in main that was not used, since otherwise it takes
-//! the room of a better one: on a loop over more keys than fit, main would lose to it what comes next. Why, and by how much: ADR 9.
+//! The paper admits each key with a ghost to main. Here it is admitted only if an entry is about to leave main that was not used. Otherwise
+//! it would take the room of a better one: in a loop over more keys than fit, main would lose the keys that come next. Why, and by how
+//! much: ADR 9.
 
 use super::super::column::Column;
 use super::super::levels::Amount;
@@ -24,16 +25,16 @@ use super::{Arrival, Queue, QueueState, Queues, Scarce};
 use crate::base::NoMemory;
 use std::cmp::Ordering;
 
-/// Small has one part in this many.
+/// Small has one in this many entries, or this part of their cost.
 const SMALL_PART: u64 = 10;
 /// An entry that was used this often in small goes on to main.
 const PROMOTED: u8 = 2;
 /// The highest frequency.
 const MOST: u8 = 3;
-/// How many of the first entries of main, each with its frequency lowered, may be used for a key with a ghost to be admitted.
+/// How many of the first entries of main are examined, before a key with a ghost is sent to small because all of them were used.
 const TRIES: usize = 2;
-/// How many entries are moved in the search for one victim; the next is evicted whatever its frequency is, so that a search takes no longer
-/// the more entries were used (rule S19).
+/// How many entries are moved in the search for one victim. The next one is then evicted whatever its frequency is, so that a search takes
+/// no longer the more entries were used (rule S19).
 const MOST_MOVES: usize = 64;
 
 /// The additional cost of an entry, in bytes: its [`QueueState`], and the ghost that it leaves.
@@ -99,13 +100,13 @@ impl QueueState {
         self.0 & MOST
     }
 
-    /// After one more use.
+    /// The state after one more use.
     #[inline]
     pub(super) fn used(self) -> QueueState {
         QueueState(self.0 + u8::from(self.frequency() < MOST))
     }
 
-    /// After the entry was the first of its queue; `None` if it is a victim then.
+    /// The state after the entry was the first of its queue and stayed; `None` if it is evicted.
     fn passed(self) -> Option<QueueState> {
         match self.queue() {
             Queue::Small => (self.frequency() >= PROMOTED).then_some(QueueState::MAIN),
@@ -154,8 +155,8 @@ impl S3Fifo {
         }
     }
 
-    /// Whether a key with a ghost goes to main, of which the new `whole` counts it: if main has room, or an entry that was not used is the
-    /// next to leave. Each entry that is in the way loses one from its frequency, so that none is in the way forever.
+    /// Whether the entry of a key with a ghost goes to main: if main has room, or an entry that was not used is the next to leave it. Each
+    /// entry that is in the way loses one from its frequency, so that none is in the way forever. `whole` includes the new entry.
     fn admits(&mut self, slab: &mut Slab, queues: &mut Queues, whole: Amount) -> bool {
         if queues.small.compared(whole, self.scarce).is_gt() {
             return true;

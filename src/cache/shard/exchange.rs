@@ -1,6 +1,6 @@
-//! A put whose entry takes over the node of the entry that leaves for it: the older entry under its key, or in a full shard the next victim.
-//! These are nearly all puts. The number of entries, the levels and the free nodes then stay as they are, so that only the difference of the
-//! two entries has to be recorded.
+//! A put whose entry takes over the node of the entry that leaves for it: the older entry under its key, or in a full shard the next
+//! victim. Nearly all puts are such. The number of entries, the levels and the free nodes then stay as they are, so that only the
+//! difference of the two entries has to be recorded.
 
 use super::super::departure::{Cause, Departures};
 use super::super::entry::{END_COST, EntryParts, LIFETIME_COST, PutOutcome, cost_of};
@@ -64,8 +64,9 @@ impl PutPlan {
 }
 
 impl Shard {
-    /// Whether the entry may take over a node: neither it nor any other entry of the shard has anything but an expiry time and the one
-    /// priority of all, and none is on its way here. Not if the value is the one that is stored: its block can become the new entry only after the older one has left.
+    /// Whether the entry may take over a node. All entries of the shard, and this one, must have the same priority and nothing else but an
+    /// expiry time, and none may be on its way here. The value must not be the one that is stored already: its block can become the new
+    /// entry only after the older one has left.
     #[inline(always)]
     pub(super) fn may_exchange(&self, entry: &EntryParts<'_>, plan: &PutPlan) -> bool {
         let is_plain = self.lifetimes.is_none()
@@ -97,8 +98,8 @@ impl Shard {
         cost_of(record, entry.terms.cost, overhead)
     }
 
-    /// The node that an entry of this cost takes over, and why the entry in it leaves; `None` if there is none, or if more than that
-    /// entry would have to leave.
+    /// The node that an entry of this cost takes over, and why the entry in it leaves; `None` if there is none, or if other entries would
+    /// have to leave, too.
     #[inline(always)]
     pub(super) fn node_for(&mut self, older: Option<Place>, cost: u64, now: Millis) -> Option<(Place, Cause)> {
         self.order.settle(&mut self.slab);

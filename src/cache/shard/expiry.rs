@@ -1,5 +1,5 @@
-//! The defaults that decide when entries expire, become due for a refresh, and end their grace, for entries that were stored without times
-//! of their own (rules S06, S08, R01, R05).
+//! The times of entries that are stored without times of their own: when they expire, when they become due for a refresh, and how long they
+//! stay as fallbacks (rules S06, S08, R01, R05).
 
 use super::super::lifetimes::Lifetimes;
 use super::super::slab::Place;
@@ -9,7 +9,7 @@ use crate::base::hint::rarely;
 use crate::base::{Answer, Millis, SharedRandom, Ttl};
 use std::sync::Arc;
 
-/// Default expiry, for entries that were stored without a TTL of their own.
+/// The settings of these times.
 #[derive(Clone)]
 pub(in crate::cache) struct DefaultExpiry {
     value_ttl: Ttl,
@@ -46,7 +46,7 @@ impl DefaultExpiry {
         })
     }
 
-    /// Storage for graces and refresh times; `None` if no default needs it.
+    /// An empty store of graces and refresh times; `None` if no setting needs one.
     pub(super) fn lifetimes(&self) -> Option<Box<Lifetimes>> {
         (self.stale_ms > 0 || self.refresh.is_on()).then(|| Box::new(Lifetimes::new()))
     }

@@ -1,5 +1,4 @@
-//! Memory for one more entry. It is asked for before anything changes, so that a put which gets
-//! none changes nothing (rule L09a).
+//! Gets memory for one more entry before anything changes, so that a put without enough memory changes nothing (rule L09a).
 
 use super::super::lifetimes::Lifetimes;
 use super::{EntryParts, Shard};
@@ -23,7 +22,7 @@ impl Shard {
         self.slab.try_grow(self.limits.entries)
     }
 
-    /// Whether there is no memory for the columns that an entry is the first to need. Otherwise they are there.
+    /// Gets memory for the columns that this entry is the first to need. Returns true if there is none.
     #[inline(always)]
     pub(super) fn lacks_columns_for(&mut self, entry: &EntryParts<'_>, ends: bool) -> bool {
         let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);
@@ -32,7 +31,7 @@ impl Shard {
         rarely(self.lacks_columns(ends, grace_ms, priority)) && self.try_begin_columns(ends, grace_ms, priority).is_err()
     }
 
-    /// Whether an entry is the first that needs a column.
+    /// Whether an entry with these times and this priority is the first that needs a column.
     #[inline(always)]
     fn lacks_columns(&self, ends: bool, grace_ms: u64, priority: f64) -> bool {
         ends && self.ends.is_unused()
@@ -40,7 +39,7 @@ impl Shard {
             || !self.slab.has_levels() && self.order.may_need_level(priority)
     }
 
-    /// Gets memory for the columns that an entry is the first to need. If there is none, no entry is affected.
+    /// Gets memory for the missing columns. If there is none, no entry is affected.
     #[cold]
     #[inline(never)]
     fn try_begin_columns(&mut self, ends: bool, grace_ms: u64, priority: f64) -> Result<(), NoMemory> {
@@ -54,7 +53,7 @@ impl Shard {
         if grace_ms > 0 && self.lifetimes.is_none() {
             let mut lifetimes = Lifetimes::new();
             lifetimes.try_grow(capacity)?;
-            // Last, since every entry pays for a shard that has lifetimes.
+            // Last, because every new entry costs more once the shard has lifetimes.
             self.lifetimes = Some(Box::new(lifetimes));
         }
         Ok(())

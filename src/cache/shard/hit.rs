@@ -1,4 +1,4 @@
-//! The fast path of a lookup whose miss is counted elsewhere: by the fetch that follows.
+//! The fast path of a lookup that does not count a miss, because the fetch that follows does.
 
 use super::Shard;
 use crate::base::hint::rarely;
@@ -6,8 +6,8 @@ use crate::base::{Answer, Clock, Millis};
 use crate::cache::slab::FoundEntry;
 
 impl Shard {
-    /// Like [`Shard::lookup_fast`], without counting a miss. Written out again, because a miss there takes more instructions if it is counted after
-    /// this has returned.
+    /// Like [`Shard::lookup_fast`], without counting a miss. The two do not share code, because counting the miss after a call of this
+    /// function takes more instructions.
     #[inline(always)]
     pub fn hit_fast<R>(&mut self, hash: u64, key: &[u8], clock: &Clock, see: impl FnOnce(&Answer) -> R) -> Option<R> {
         let FoundEntry { place, record } = self.slab.find(hash, key)?;

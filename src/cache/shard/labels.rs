@@ -1,5 +1,5 @@
-//! The labels of entries, which are their versions and tags: recording them, finding the known entry of a key with them, renewing an entry whose
-//! value is unchanged (rule R06), and removing or expiring all entries with a tag (rule R11).
+//! The labels of entries, which are their versions and tags: recording them, finding the known entry of a key with them, renewing an entry
+//! whose value is unchanged (rule R06), and removing or expiring all entries with a tag (rule R11).
 
 use super::super::departure::{Cause, Departures};
 use super::super::entry::{EntryParts, Hit, PutOutcome};
@@ -38,7 +38,7 @@ impl Shard {
         self.labels.get_or_insert_default().enter(place, labels, &self.hasher);
     }
 
-    /// Takes the labels of the entry at `place`, which leaves.
+    /// Takes the labels out of the entry at `place`, which is about to leave.
     #[inline(always)]
     pub(super) fn take_labels(&mut self, place: Place) -> Option<Labels> {
         if rarely(self.labels.is_some()) { self.leave_labels(place) } else { None }
@@ -61,8 +61,8 @@ impl Shard {
         Some((Hit::of(&self.slab, found, end), self.labels_of(place).cloned()))
     }
 
-    /// Whether putting `entry` at `place` only renews the entry there: it has the same value object and the same labels, is to be stored, and the
-    /// old entry is still there, fresh or stale.
+    /// Whether putting `entry` at `place` only renews the entry there: it has the same value object and the same labels, is to be stored,
+    /// and the old entry is still there, fresh or stale.
     #[inline(never)]
     pub(super) fn is_renewed(&self, place: Place, entry: &EntryParts<'_>, ttl: Ttl, now: Millis) -> bool {
         let is_same = self.slab.answer(place).is(entry.answer) && self.labels_of(place) == entry.terms.labels.as_ref();

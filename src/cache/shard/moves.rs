@@ -1,7 +1,7 @@
 //! Moves entries from one shard to another (rule S02a). That is neither a departure nor a use.
 //!
-//! The entry that would be evicted last is taken out first, and becomes the first of those in its new shard. So the order of use is kept,
-//! although entries that are stored or used meanwhile are in the new shard before the others arrive.
+//! The entry that would be evicted last is taken out first, and becomes the first to be evicted from its new shard. So the order of use is
+//! kept, although entries that are stored or used meanwhile are in the new shard before the others arrive.
 
 use super::super::limits::ShardLimits;
 use super::super::policy::Importance;
@@ -29,7 +29,8 @@ pub(in super::super) struct MovingEntry {
 }
 
 impl Shard {
-    /// Leaves an empty shard without room in the place of this one, which is returned: its entries with their structures. The counters stay.
+    /// Takes out all entries with their structures, and returns them as a shard of their own. What stays is an empty shard with limits of
+    /// 0, and the counters.
     pub fn vacate(&mut self) -> Shard {
         let empty = Shard {
             lookups: std::mem::take(&mut self.lookups),
@@ -117,8 +118,8 @@ impl Shard {
         MovingEntry { hash, detached, importance, used, end, grace_ms, stale_until, labels }
     }
 
-    /// Adds an entry that was taken out of another shard, as the first of its kind. It must fit the limits. `room` is the number of
-    /// entries that the shard will have at most, for the growth of its memory.
+    /// Adds an entry that was taken out of another shard, as the first of its queue or of the stale entries. It must fit the limits. `room`
+    /// is the number of entries that the shard will have at most, for the growth of its memory.
     pub fn take_in(&mut self, moving: MovingEntry, room: u64) {
         let MovingEntry { hash, mut detached, importance, used, end, grace_ms, stale_until, labels } = moving;
         // The deadline in the record may be the time at which the entry is due for a refresh, which is not its end.
@@ -139,7 +140,7 @@ impl Shard {
         }
     }
 
-    /// Moves an entry with its part of the limits to another shard, as the first there.
+    /// Passes an entry that was taken out of this shard, with its part of the limits, to another shard: see [`Shard::take_in`].
     pub fn hand(&mut self, moving: MovingEntry, to: &mut Shard, room: u64) {
         let cost = moving.detached.cost;
         self.limits = self.limits.without(1, u128::from(cost));

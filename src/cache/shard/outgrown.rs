@@ -1,5 +1,5 @@
-//! What a shard no longer uses: structures that it emptied and tables that it outgrew. Freeing much memory takes time, so the holder of the
-//! lock does that after releasing it (rule S19).
+//! What a shard no longer uses: structures that became empty, and tables that were replaced by others. Freeing much memory takes time, so
+//! the holder of the lock does that after releasing it (rule S19).
 
 use super::super::departure::{Cause, Departures};
 use super::super::index::OutgrownTable;
@@ -14,7 +14,7 @@ use super::Shard;
 use super::victim_prefetch::PrefetchedVictim;
 use crate::base::hint::rarely;
 
-/// What a shard has replaced.
+/// What is kept in the shard until the lock is released.
 #[derive(Default)]
 pub(super) struct Unused {
     structures: Option<Structures>,
@@ -30,7 +30,7 @@ struct Structures {
     _labels: Option<Box<LabelIndex>>,
 }
 
-/// What a shard no longer uses.
+/// What the holder of the lock frees after releasing it.
 pub(in crate::cache) struct Outgrown {
     _unused: Option<Box<Unused>>,
     _memory: (OutgrownTable, Vec<Links>),

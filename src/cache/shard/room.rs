@@ -1,4 +1,5 @@
-//! Room for new entries: what is lacking, and who leaves for it (rules S05, S05a). While entries move, two shards count as one.
+//! Room for new entries: how much is lacking, and which entries leave for it (rules S05, S05a). While entries move from one shard to
+//! another, the two count as one.
 
 use super::super::departure::{Cause, Departures};
 use super::super::entry::PutOutcome;
@@ -74,8 +75,8 @@ impl Shard {
         stale.or_else(|| self.order.next_victim(&mut self.slab, scarce)).map(|place| self.dismiss(place, cause, now, out)).is_some()
     }
 
-    /// Evicts from this shard, or from `leaving`, whose entries come before this shard's, until both together fit this shard's limits, which
-    /// are the sum of both. Then each has the limits of what it contains, and this shard all that is left.
+    /// Evicts until this shard and `leaving` together fit the limits of this shard, which are the sum of both. Then `leaving` gets limits
+    /// that are just enough for its entries, and this shard gets the rest. Also moves the counters of `leaving` to this shard.
     pub fn fit_with(&mut self, leaving: &mut Shard, now: Millis, out: &mut Departures) {
         self.evict_with(leaving, Amount::default(), now, out);
         let whole = self.limits;
@@ -85,7 +86,7 @@ impl Shard {
         self.take_counts_of(leaving);
     }
 
-    /// [`Shard::make_room`] for an entry of `cost` in this shard, which has the limits of both, by evicting from both.
+    /// Like [`Shard::make_room`], by evicting from this shard, which has the limits of both, and from `leaving`.
     #[cold]
     #[inline(never)]
     fn make_room_with(
@@ -107,7 +108,7 @@ impl Shard {
         Ok(())
     }
 
-    /// Evicts from both until there is room for this much more. Of entries of the same priority, those of `leaving` leave first.
+    /// Evicts from both until there is room for `more`. Of entries of the same priority, those of `leaving` leave first.
     fn evict_with(&mut self, leaving: &mut Shard, more: Amount, now: Millis, out: &mut Departures) {
         let lowest = |shard: &Shard| match &shard.lifetimes {
             Some(lifetimes) if lifetimes.first().is_some() => Some(f64::NEG_INFINITY),
@@ -130,7 +131,7 @@ impl Shard {
         }
     }
 
-    /// How much room both lack for this much more, once as many expired entries as necessary have left.
+    /// How much room both together lack for `more`, after as many expired entries as necessary have left.
     fn lack_after_reclaiming_with(&mut self, leaving: &mut Shard, more: Amount, now: Millis, out: &mut Departures) -> Amount {
         loop {
             let lack = self.lack(leaving.entries() + more.entries, leaving.cost + more.cost);

@@ -14,7 +14,7 @@ pub(in super::super) const STEP: usize = 64;
 /// The number of places visited for each entry that a step may remove or expire.
 const PLACES_PER_ENTRY: usize = 4;
 
-/// How many entries may leave in this hold: a step, or as many as there is memory for.
+/// How many entries may leave in this hold: [`STEP`], or as many as `out` has memory for, but at least one.
 pub(super) fn step_of(out: &mut Departures) -> usize {
     let spare = out.try_reserve(STEP).map_or(out.capacity() - out.len(), |()| STEP);
     spare.clamp(1, STEP)
@@ -60,14 +60,14 @@ impl Shard {
         self.slab.len() > 0 && !progress.places.is_empty()
     }
 
-    /// Removes the first entry. All of them leave, so that none needs to be spared.
+    /// Removes the first entry, whatever its frequency is, since all entries leave. Returns false if there is none.
     fn clear_next(&mut self, now: Millis, out: &mut Departures) -> bool {
         self.order.settle(&mut self.slab);
         let stale = self.lifetimes.as_ref().and_then(|lifetimes| lifetimes.first());
         stale.or_else(|| self.order.first()).map(|place| self.dismiss(place, Cause::Cleared, now, out)).is_some()
     }
 
-    /// Expires the live entries at some of the `places`, and takes the places it has handled off the range.
+    /// Expires the live entries at some of the `places`, and removes these places from the range.
     pub fn expire_step(&mut self, places: &mut Range<usize>, now: Millis, out: &mut Departures) -> bool {
         let (mut ended, most) = (0, step_of(out));
         for _ in 0..most * PLACES_PER_ENTRY {

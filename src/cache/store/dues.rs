@@ -5,7 +5,7 @@ use super::super::locked_shard::LockedShard;
 use super::Store;
 use crate::base::{Clock, Millis};
 
-/// In milliseconds. A timer that sleeps until [`Store::next_wake`] looks for expired entries at most twice a second.
+/// Timers wake at multiples of this, in milliseconds.
 const WAKE_GRAIN_MS: u64 = 500;
 
 impl Store {
@@ -34,8 +34,8 @@ impl Store {
         Some(due.min(self.moving_due())).filter(|due| *due != Millis::NEVER)
     }
 
-    /// [`Store::next_due`] rounded up to half a second, for the system's clock: a timer looks for entries that expire one after the other at
-    /// most twice a second, and none is kept for longer than that. For one look its thread may wake several times.
+    /// [`Store::next_due`] rounded up to half a second. A timer that is set for this time looks for expired entries at most twice a second,
+    /// and keeps none for more than half a second after its end.
     pub fn next_wake(&self) -> Option<Millis> {
         self.next_due().map(Store::wake_for)
     }

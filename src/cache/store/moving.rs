@@ -7,12 +7,12 @@
 //!   end      the leaving shards are empty, and their memory is freed
 //! ```
 //!
-//! While a group moves, an operation on one of its keys first brings the key's entry to the key's target. So it finds every entry, and
-//! works on one shard like any other. The entries that have not arrived come before all of the target in the order of use: a put that
-//! lacks room evicts from them first. An operation on all entries first ends the group.
+//! While a group moves, an operation on one of its keys first brings the key's entry to the key's target. So the operation finds the entry,
+//! and works on one shard like any other. The entries that have not arrived come before all of the target in the order of use: a put that
+//! lacks room evicts from them first. An operation on all entries first moves the rest of the group.
 //!
-//! [`Store::moving`] protects the group. It is taken before the locks of shards, by the operations on keys of the group that moves, by the
-//! steps, and where the layout changes; never while the number of shards stays.
+//! The lock of [`Store::moving`] protects the group. It is taken before the locks of shards: by operations on keys of the group that moves,
+//! by the steps, and by changes of the layout. While the number of shards does not change, only a resize takes it.
 
 use super::super::departure::{Departures, StepSink};
 use super::super::entry::{EntryParts, PutOutcome};
@@ -60,8 +60,8 @@ impl MovingGroup {
         self.leaving.get_mut(from.checked_sub(self.sources.start)?).filter(|_| is_own).map(|leaving| &mut leaving.shard)
     }
 
-    /// Takes the next entry from the leaving shard that has the largest part of its entries left, or, with an idle TTL, the entry that was
-    /// used last. Of equals the last, which is the order in which their entries would be evicted.
+    /// Takes the next entry out of a leaving shard: the shard that has the largest part of its entries left; with an idle TTL, the shard
+    /// whose last entry was used most recently. Among equal shards, the one with the highest number.
     fn next(&mut self) -> Option<(usize, MovingEntry)> {
         let is_timed = self.are_uses_timed;
         let rank = |leaving: &mut LeavingShard| {
@@ -73,7 +73,7 @@ impl MovingGroup {
         Some((at, self.leaving[at].shard.take_last()?))
     }
 
-    /// The number of entries that each target has at most, roughly.
+    /// About the number of entries that each target will have at most.
     fn room(&self) -> u64 {
         self.entries / self.targets.len() as u64 * 9 / 8 + 1
     }
@@ -94,8 +94,8 @@ impl Store {
         })
     }
 
-    /// Does the next step of a change of the layout. If none is being changed, begins a change to `shards` shards, unless `may_begin`
-    /// returns false under the lock. Returns whether to continue.
+    /// Does the next step of a change of the layout. If there is no such change, begins one to `shards` shards, unless `may_begin`, which
+    /// is called under the lock, returns false. Returns whether there may be more to do.
     pub(super) fn change_layout(&self, shards: Option<usize>, may_begin: impl FnOnce() -> bool, out: &mut dyn StepSink) -> bool {
         let (mut left, mut ended) = (Departures::new(), None);
         let (more, targets) = {
@@ -120,15 +120,15 @@ impl Store {
             };
             (more, targets)
         };
-        // The memory of the leaving shards.
+        // Frees the memory of the leaving shards, with no lock held.
         drop(ended);
         out.take(&mut left);
         self.give_way_in(targets);
         more
     }
 
-    /// Brings all entries of the group that moves to their shards, in steps. Returns at once if none moves. Another group may begin to move
-    /// as soon as this one has arrived: then the layout is another one.
+    /// Brings all entries of the group that moves to their shards, in steps. Returns at once if no group moves. When this returns, another
+    /// group may have begun to move; then the layout has changed.
     pub(in super::super) fn end_move(&self, out: &mut dyn StepSink) {
         let layout = self.layout();
         while layout.is_changing() && self.layout() == layout && self.move_step(out) {}
@@ -148,14 +148,14 @@ impl Store {
         moves
     }
 
-    /// Lets threads in that wait for the group or for one of these shards.
+    /// Lets threads that wait for the group or for one of these shards go first.
     fn give_way_in(&self, shards: Range<usize>) {
         self.moving.give_way();
         self.locked_shards[shards].iter().for_each(LockedShard::give_way);
     }
 
-    /// The number of groups that have begun to move. It is raised while the shards of the group are locked, before an entry moves: if it is the same
-    /// before and after a visit to all shards, no group began to move during the visit.
+    /// The number of groups that have begun to move. It is raised while the shards of the group are locked, before an entry moves: if it is
+    /// the same before and after a visit to all shards, no group began to move during the visit.
     pub(super) fn moves_begun(&self) -> u64 {
         self.moves_begun.load(Ordering::Acquire)
     }
@@ -173,8 +173,8 @@ impl Store {
     fn begin_group(&self, before: Layout, left: &mut Departures) -> Box<MovingGroup> {
         let _hold = LockScope::begin();
         let group = before.next_group();
-        let after = before.moved(&group);
-        // In ascending order, as in a step. All other operations hold one lock at a time.
+        let after = before.with_begun(&group);
+        // The locks are taken in ascending order, as in `move_some`. All other operations hold one lock at a time.
         let (one, other) = (group.sources.clone(), group.targets.clone());
         let (first, second) = if one.start < other.start { (one, other) } else { (other, one) };
         let concerned = first.clone().chain(second.start.max(first.end)..second.end);
@@ -204,7 +204,7 @@ impl Store {
         Box::new(MovingGroup { before, after, sources: group.sources, targets: group.targets, leaving, entries, are_uses_timed })
     }
 
-    /// Moves some entries of the group. Returns it once all have arrived, to be dropped under no lock.
+    /// Moves some entries of the group. Returns the group once all have arrived, to be dropped under no lock.
     fn move_some(&self, moving: &mut Option<Box<MovingGroup>>, left: &mut Departures) -> Option<Box<MovingGroup>> {
         let group = moving.as_deref_mut()?;
         let hold = LockScope::begin();
@@ -217,11 +217,11 @@ impl Store {
         }
         let has_arrived = group.leaving.iter().all(|leaving| leaving.shard.entries() == 0);
         if has_arrived && let Some(target) = targets.first_mut() {
-            // What a leaving shard has left over, after a panic.
+            // A leaving shard has limits left only if a panic has emptied it.
             let over = group.leaving.iter().map(|leaving| leaving.shard.limits());
             let limits = over.fold(target.limits(), ShardLimits::and);
             target.set_limits(limits);
-            // What departed from it then.
+            // That panic's departures are counted there.
             group.leaving.iter_mut().for_each(|leaving| target.take_counts_of(&mut leaving.shard));
         }
         let outgrown: Vec<_> = targets.iter_mut().map(|shard| shard.take_outgrown()).collect();
@@ -239,14 +239,15 @@ impl Store {
         moving.take()
     }
 
-    /// Brings the entry under `key` to its shard if it is in the group that moves. Afterwards it is there as long as the layout stays.
+    /// Brings the entry under `key` to its shard if the key is in the group that moves. The entry stays there as long as the layout does
+    /// not change.
     #[cold]
     #[inline(never)]
     pub(super) fn bring(&self, hash: u64, key: &[u8]) {
         if !self.layout().is_in_last_begun(Store::middle_of(hash)) {
             return;
         }
-        // Of shards that were emptied after a panic. Dropped when no lock is held.
+        // Departures from shards that are emptied after a panic. Dropped when no lock is held.
         let mut left = Departures::new();
         {
             let mut moving = self.hold_moving(&mut left);
@@ -351,7 +352,7 @@ mod tests {
         u64::from_be_bytes(answer.value().and_then(Value::as_bytes).expect("bytes").try_into().expect("eight bytes"))
     }
 
-    /// What a test knows of an entry: its value and its end.
+    /// What a test knows of each key's entry: its value and its end.
     type Known = BTreeMap<u64, (u64, u64)>;
 
     /// A store and a model of it, on which arbitrary operations are played between the steps of a resize. Nothing is ever evicted.
@@ -365,6 +366,7 @@ mod tests {
     }
 
     const KEYS: u64 = 1_500;
+    /// Cost limits: with `FEW` bytes a store has one shard, with `MANY` it has up to sixteen.
     pub(super) const FEW: u64 = 1 << 20;
     pub(super) const MANY: u64 = 16 << 20;
 
@@ -447,7 +449,7 @@ mod tests {
             assert!(first.is_none_or(|first| due <= first), "the timer sleeps beyond an expiry: {due}, {first:?}");
         }
 
-        /// Operations on all entries, which end the move of a group.
+        /// In one of twenty calls, an operation on all entries, which ends the move of a group.
         fn check_rarely(&self) {
             match self.below(40) {
                 0 => self.check(),
@@ -502,7 +504,7 @@ mod tests {
         }
     }
 
-    /// A store that was made with more shards than the one that it has.
+    /// A store with one shard that was created with more.
     pub(super) fn with_one_shard(settings: CacheSettings) -> (Store, Clock) {
         let capacity = settings.capacity;
         let (store, clock) = (Store::new(&CacheSettings { cost_limit: Some(1 << 30), ..settings }, None), Clock::manual(Millis(0)));

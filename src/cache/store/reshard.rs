@@ -1,7 +1,7 @@
 //! Changes the number of shards when the limits change (rule S02a), so that the store behaves like one created with the new limits.
 //!
-//! There are never more shards than the store was created with; unused ones are empty. Entries move group by group (`layout.rs`), and those
-//! of a group in steps (`moving.rs`). An operation that finds the layout changed once it has the lock starts again.
+//! There are never more shards than the store was created with; unused ones are empty. Entries move group by group (`layout.rs`), and a
+//! group moves in steps (`moving.rs`). An operation that takes a shard's lock and finds that the layout has changed starts again.
 
 use super::super::departure::StepSink;
 use super::super::layout::{Layout, LayoutWord};
@@ -73,7 +73,7 @@ impl Store {
         limits.shards(self.requested_shards, self.cores).min(self.locked_shards.len())
     }
 
-    /// Divides the limits in proportion to what the shards contain, so that nothing is evicted just because of the new division.
+    /// Divides the limits in proportion to what the shards contain, so that nothing is evicted only because the limits are divided anew.
     fn shares_as_held(&self, limits: Limits, shards: usize, clock: &Clock, out: &mut dyn StepSink) -> Vec<ShardLimits> {
         let (mut entries, mut costs) = self.held(clock.millis(), out);
         // Unused shards get nothing.
@@ -148,7 +148,7 @@ mod tests {
         assert!(huge.iter().all(|share| *share > u64::MAX / 5), "{huge:?}");
         assert!(
             in_proportion(100, &[30, 20, 50]).iter().zip([30, 20, 50]).all(|(share, held)| *share >= held),
-            "every share is at least what the shard contains"
+            "no share is less than what the shard contains"
         );
     }
 

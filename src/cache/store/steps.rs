@@ -28,8 +28,8 @@ impl Store {
         self.in_steps(shard, out, |shard, left| shard.reclaim_step(now, left));
     }
 
-    /// Runs `work`, which visits all shards, with every entry in its shard; again, if a group began to move meanwhile, which took entries to
-    /// shards that were visited already.
+    /// Runs `work`, which visits all shards, while every entry is in its shard. Runs it again if a group began to move meanwhile: entries
+    /// may have moved to shards that were visited already.
     fn while_none_moves<R>(&self, out: &mut dyn StepSink, mut work: impl FnMut(&mut dyn StepSink) -> R) -> R {
         loop {
             let begun = self.moves_begun();
@@ -41,8 +41,8 @@ impl Store {
         }
     }
 
-    /// Removes all expired entries, and then passes each shard to `look`, which notes what it sees in a `T`. Begins anew if entries move
-    /// meanwhile, so that it has seen each of them once.
+    /// Removes all expired entries, and passes each shard to `look`, which notes what it sees in a `T`. Begins anew, with another `T`, if a
+    /// group began to move meanwhile: so the `T` that is returned has each entry once.
     pub(super) fn visit_all<T: Default>(&self, now: Millis, out: &mut dyn StepSink, mut look: impl FnMut(&mut T, &Shard)) -> T {
         self.while_none_moves(out, |out| {
             let mut seen = T::default();
@@ -112,8 +112,8 @@ impl Store {
         });
     }
 
-    /// Removes all entries with the tag that exist when this is called, and perhaps some that are stored while it runs (rule R11). Returns how many
-    /// of them were alive. Takes time in proportion to their number.
+    /// Removes all entries with the tag that exist when this is called, and perhaps some that are stored while it runs (rule R11). Returns
+    /// how many of them were alive. Takes time in proportion to their number.
     pub fn remove_tag(&self, tag: &[u8], clock: &Clock, out: &mut dyn StepSink) -> usize {
         self.end_tagged(tag, TagFate::Removed, clock, out)
     }
@@ -189,7 +189,7 @@ mod tests {
     use std::cell::Cell;
 
     const MANY: u32 = 10_000;
-    /// The entries of one step, and those that the timing wheel moves down a level meanwhile.
+    /// More than the entries of one step, together with those that the timing wheel moves down a level meanwhile.
     const SMALL: u64 = 256;
 
     fn key(number: u32) -> [u8; 4] {
@@ -353,7 +353,7 @@ mod tests {
         });
     }
 
-    /// Each search for a victim may move 64 entries that were used, and a step searches for 64.
+    /// Each search for a victim may move 64 entries that were used, and a step searches for 64 victims.
     #[test]
     fn s19_with_s3fifo_a_step_moves_a_bounded_number_of_used_entries() {
         let (store, clock) = full_with(EvictionPolicy::S3Fifo, Ttl::Never);
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn s19_a_put_during_a_resize_does_not_do_its_remaining_work() {
+    fn s19_a_put_during_a_resize_does_not_do_the_rest_of_the_resize() {
         let (store, clock) = full(Ttl::Never);
         let (number, longest) = (Cell::new(MANY), Cell::new(0));
         store.resize(

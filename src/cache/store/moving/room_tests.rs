@@ -1,4 +1,4 @@
-//! Stories of puts that need room while entries move.
+//! Tests of puts that need room while entries move from one shard to others.
 
 use super::super::super::departure::{Cause, Departures, EachStep};
 use super::super::super::entry::{NewEntry, PutOutcome};
@@ -45,7 +45,7 @@ fn s02a_s05_a_put_while_a_full_group_moves_evicts_the_least_recently_used_entry_
         );
         assert_eq!((store.shards(), store.layout().is_changing()), (8, false));
         let victims = victims.into_inner();
-        // The last few are the victims of the shards alone.
+        // Only the first hundred: once all entries have left the former shard, each new shard evicts its own.
         assert!(victims.len() > 100, "{} steps", victims.len());
         let expected: Vec<u64> = (0..ENTRIES).filter(|number| !used(*number)).take(100).collect();
         assert_eq!(victims[..100], expected, "{policy:?}");
@@ -75,7 +75,7 @@ fn s02a_s05_a_put_of_too_low_a_priority_is_refused_while_a_full_group_moves() {
         });
         store.resize(ENTRIES, Some(1 << 30), &clock, &mut puts);
         assert!(next.get() > ENTRIES + 100, "{} puts", next.get());
-        // In the end, each shard gets an equal part of the limits.
+        // In the end, each shard gets an equal part of the limits, and what exceeds it is trimmed.
         let trimmed = store.counts().removed(Cause::Trimmed).entries;
         let held = store.len(&clock, &mut Departures::new());
         assert_eq!((held + trimmed, store.counts().removed(Cause::Capacity).entries), (ENTRIES, 0));
@@ -94,7 +94,7 @@ fn s02a_s05_a_put_that_cannot_get_enough_room_while_a_group_moves_evicts_nothing
             return;
         }
         if puts.replace(puts.get() + 1) == 0 {
-            // Fills what the shards have left over, until one of these makes room for another.
+            // Fills the remaining room with small entries, until one of them has to leave for another.
             while put_at(&store, &clock, next.replace(next.get() + 1), Some(300), 0.0).1.is_empty() {}
             low.set((5_000..next.get()).filter(|number| store.peek(&key(*number), &clock).is_some()).count());
         }
