@@ -74,7 +74,7 @@ impl EvictionOrder {
     /// Adds the entry at `place`; `hash` is the hash of its key. The caller must have turned a priority of -0 into 0.
     #[inline(always)]
     pub fn enter(&mut self, slab: &mut Slab, place: Place, hash: u64, importance: Importance, now: Millis) {
-        self.settle(slab);
+        self.apply_uses(slab);
         let Importance { priority, queue_state } = importance;
         let number = self.levels.open(priority);
         slab.set_level(place, number);
@@ -104,7 +104,7 @@ impl EvictionOrder {
     /// Removes an entry from its queue. A level without entries is removed, too.
     pub fn leave(&mut self, slab: &mut Slab, place: Place) {
         // A recorded use must not be applied to the next entry at this place.
-        self.settle(slab);
+        self.apply_uses(slab);
         let number = slab.level(place);
         let policy = &mut self.policy;
         self.levels.leave(number, slab.cost(place), |queues| policy.leave(slab, queues, place));
@@ -134,7 +134,7 @@ impl EvictionOrder {
 
     /// Returns the entry that has been idle for longest, if there is an idle TTL.
     pub fn longest_idle(&mut self, slab: &mut Slab) -> Option<Place> {
-        self.settle(slab);
+        self.apply_uses(slab);
         self.uses.as_mut().and_then(|uses| uses.oldest())
     }
 
@@ -168,14 +168,14 @@ impl EvictionOrder {
 
     /// Applies the recorded uses to the lists, in the order in which they happened.
     #[inline]
-    pub fn settle(&mut self, slab: &mut Slab) {
+    pub fn apply_uses(&mut self, slab: &mut Slab) {
         if self.noted > 0 {
-            self.settle_notes(slab);
+            self.apply_notes(slab);
         }
     }
 
     #[inline(never)]
-    fn settle_notes(&mut self, slab: &mut Slab) {
+    fn apply_notes(&mut self, slab: &mut Slab) {
         let notes = &self.notes[..self.noted as usize];
         match &mut self.policy {
             Policy::S3Fifo(policy) => notes.iter().for_each(|place| policy.used(*place)),
@@ -239,7 +239,7 @@ impl EvictionOrder {
         if !self.policy.has_queue_states() {
             return None;
         }
-        self.settle(slab);
+        self.apply_uses(slab);
         Some(&self.policy)
     }
 
@@ -255,7 +255,7 @@ impl EvictionOrder {
 
     /// The last entry: with an idle TTL by the times of use, else by queues alone. Applies all recorded uses.
     pub fn last(&mut self, slab: &mut Slab) -> Option<Place> {
-        self.settle(slab);
+        self.apply_uses(slab);
         match &self.uses {
             Some(uses) => uses.newest(),
             None => self.levels.highest().and_then(Queues::last),
@@ -264,7 +264,7 @@ impl EvictionOrder {
 
     /// Makes an entry the first of its queue, and moves it to the beginning of the list of uses.
     pub fn make_first(&mut self, slab: &mut Slab, place: Place) {
-        self.settle(slab);
+        self.apply_uses(slab);
         let number = slab.level(place);
         self.policy.make_first(slab, self.levels.list(number), place);
         self.uses.iter_mut().for_each(|uses| uses.make_oldest(place));
@@ -279,7 +279,7 @@ impl EvictionOrder {
     /// The next victim, after applying recorded uses.
     #[inline]
     pub fn next_victim(&mut self, slab: &mut Slab, scarce: Scarce) -> Option<Place> {
-        self.settle(slab);
+        self.apply_uses(slab);
         let (queues, whole) = self.levels.lowest_mut()?;
         self.policy.victim(slab, queues, whole, scarce)
     }
@@ -354,7 +354,7 @@ mod tests {
         let [a, b, c, d] = [1.0, f64::NEG_INFINITY, 1.0, f64::INFINITY].map(|priority| fixture.enter(priority, 1));
         let (slab, order) = fixture.parts();
         order.note_use(a);
-        order.settle(slab);
+        order.apply_uses(slab);
         assert_eq!(order.lowest(), Some(f64::NEG_INFINITY));
         assert_eq!(fixture.eviction_order(), [b, c, a, d]);
     }

@@ -138,13 +138,13 @@ impl Shard {
 
     /// See [`EvictionOrder::queue_after`]. Applies all recorded uses.
     pub fn queue_after(&mut self, id: Option<QueueId>) -> Option<QueueId> {
-        self.order.settle(&mut self.slab);
+        self.order.apply_uses(&mut self.slab);
         self.order.queue_after(id)
     }
 
     /// See [`EvictionOrder::first_of`]. Applies all recorded uses.
     pub fn first_of(&mut self, id: QueueId) -> Option<Place> {
-        self.order.settle(&mut self.slab);
+        self.order.apply_uses(&mut self.slab);
         self.order.first_of(id)
     }
 
@@ -231,7 +231,7 @@ impl Shard {
         see: impl FnOnce(&Slab, FoundEntry<'_>, Millis) -> R,
     ) -> Option<R> {
         if rarely(self.order.is_buffer_full()) {
-            self.order.settle(&mut self.slab);
+            self.order.apply_uses(&mut self.slab);
         }
         let Some(FoundEntry { place, record }) = self.slab.find(hash, key) else { return self.not_found(kind) };
         // The clock is read only for an entry that can expire.
@@ -415,7 +415,7 @@ impl Shard {
         self.slab.set_deadline(place, self.expiry.refresh_at(present.latest, deadline));
         self.lifetimes.iter_mut().for_each(|lifetimes| lifetimes.set_end(place, deadline));
         if rarely(self.order.is_buffer_full()) {
-            self.order.settle(&mut self.slab);
+            self.order.apply_uses(&mut self.slab);
         }
         self.order.time_use(place, present.latest);
         self.order.note_use(place);

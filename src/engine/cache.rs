@@ -98,7 +98,7 @@ impl Core {
         if rarely(self.life.is_over() || self.lookups_call_host) { None } else { self.store.try_lookup_fast(key, &self.clock, see) }
     }
 
-    /// The fast path of [`Core::get_uncounted_miss`], as above.
+    /// The fast path of [`Core::get_uncounted_miss`], like [`Core::try_lookup_fast`].
     #[inline(always)]
     pub fn try_hit_fast<R>(&self, key: &[u8], see: impl FnOnce(&Answer) -> R) -> Option<Option<R>> {
         if rarely(self.check_open().is_err() || self.lookups_call_host) { None } else { self.store.try_hit_fast(key, &self.clock, see) }
@@ -137,7 +137,7 @@ impl Core {
     }
 
     /// Looks up each of `keys` in order, like [`Core::get_with`], after [`Core::check_not_over`]. Passes to `see` the key's index and the
-    /// answer, or the status of a key without an answer. With an answer `see` runs under a lock: it may copy it and do nothing else.
+    /// answer, or the status of a key without an answer. `see` gets answers under a lock: it may copy them and do nothing else.
     #[inline(always)]
     pub fn look_up_each<'k>(&self, keys: impl Iterator<Item = &'k [u8]> + Clone, mut see: impl FnMut(usize, Result<&Answer, Status>)) {
         for (at, (hash, key)) in self.prefetch_ahead(keys).enumerate() {
@@ -301,8 +301,9 @@ impl Core {
         departure.left_at.since(departure.stored_at)
     }
 
-    /// Stores an entry. Returns OK; INVALID_KEY, REFUSED or TOO_LARGE; CONFLICT or MISS if its condition does not hold. `on_victim` is called
-    /// for each entry that this put evicted. Departures from a cache without an engine are added to `left`, for the caller to drop.
+    /// Stores an entry. Returns OK; INVALID_KEY, REFUSED or TOO_LARGE; CONFLICT or MISS if its condition does not hold. `on_victim` is
+    /// called for each entry that this put evicted, or for the new value if it was refused. Departures from a cache without an engine are
+    /// added to `left`, for the caller to drop.
     #[inline]
     pub fn put(
         &self,
@@ -347,9 +348,9 @@ impl Core {
 
     /// Stores into an engine's cache. The write and its effect on loads are one step: no load may store between the two (rule F08).
     fn put_past_loads(&self, key: &[u8], entry: &mut NewEntry, evicted: Option<&mut Vec<Departure>>) -> Result<PutOutcome, Status> {
-        // Keeps the value alive until after the lock, under which no last reference may be dropped.
+        // Keeps the value alive until the lock is released: no last reference may be dropped under the lock.
         let answer = entry.answer.clone();
-        // Tags end entries in this process only, so an entry that has some stays in it.
+        // Tags end entries in this process only, so an entry with tags stays in this process.
         let is_tagged = rarely(entry.terms.labels.is_some()) && entry.terms.labels.as_ref().is_some_and(Labels::has_tags);
         self.with_table(|table, cx| {
             if !table.is_open() {
@@ -432,7 +433,7 @@ impl Core {
         Ok(self.write(key, |left| self.store.take(key, &self.clock, left))?.into())
     }
 
-    /// Runs `work`, which removes an entry, and overtakes loads in progress of `key`.
+    /// Runs `work`, which removes the entry of `key`, and overtakes the loads of `key` that are in progress.
     pub(super) fn write<R>(&self, key: &[u8], work: impl FnOnce(&mut Departures) -> R) -> Result<R, Status> {
         self.check_not_over()?;
         if !self.is_engine() {
@@ -490,12 +491,12 @@ impl Core {
         self.change_in_steps(|left| self.store.remove_expired(&self.clock, left))
     }
 
-    /// Removes the entries with a tag, and returns how many were alive. Answers of running loads that carry it are not stored (rule R11).
+    /// Removes the entries with a tag, and returns how many were alive. Answers of running loads with that tag are not stored (rule R11).
     pub fn remove_tag(&self, tag: &[u8]) -> Result<usize, Status> {
         self.end_tagged(tag, |left| self.store.remove_tag(tag, &self.clock, left))
     }
 
-    /// Expires the entries with a tag, and returns how many (rule R12). Affects running loads likewise.
+    /// Expires the entries with a tag, and returns how many (rule R12). Affects running loads like [`Core::remove_tag`].
     pub fn expire_tag(&self, tag: &[u8]) -> Result<usize, Status> {
         let expired = self.end_tagged(tag, |left| self.store.expire_tag(tag, &self.clock, left));
         self.store_due();
@@ -526,7 +527,7 @@ impl Core {
         self.overtaking_all(Writer::ThisProcess, |left| self.store.clear(&self.clock, left))
     }
 
-    /// Ends all entries because of a write of `writer`, by `work`.
+    /// Overtakes all loads in progress, and then runs `work`, which ends all entries. `writer` says which process has changed them.
     pub(super) fn overtaking_all(&self, writer: Writer, work: impl FnOnce(&mut dyn StepSink)) -> Result<(), Status> {
         self.check_not_over()?;
         if self.is_engine() {

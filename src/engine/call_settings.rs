@@ -1,4 +1,4 @@
-//! The settings of one call: the engine's, or those with the call's options.
+//! The settings of one call.
 
 use crate::base::config::FetchSettings;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// The settings of a call: those of the engine, or a copy that the call's options have changed.
 #[derive(Clone)]
 pub enum CallSettings<'a> {
-    /// The engine's.
+    /// Those of the engine.
     Engine(&'a Arc<FetchSettings>),
     /// The copy of this call.
     Own(Arc<FetchSettings>),

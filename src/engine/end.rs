@@ -5,9 +5,9 @@
 //!     └─ the table panicked ──▶ Shut ── close ──▲    └── free, dispose: do not wait for items in queues ──▲
 //! ```
 //!
-//! Once the table accepts nothing new, it becomes empty and stays empty, and pending work ends. A thread that sees both at one instant,
-//! under the table's lock, can rely on it. The stage alone does not prove it: it is set before the table is closed, and a fetch may be
-//! accepted in between.
+//! Once the table accepts nothing new, it becomes empty and stays empty, and pending work ends. A thread that sees an empty table and no
+//! pending work at one instant, under the table's lock, knows that everything is done. The stage alone does not prove that: it is set
+//! before the table is closed, and a fetch may be accepted in between.
 
 use super::host::CloseListener;
 use super::lifecycle::{CallSite, ClosingState, LifeStage, Ownership};
@@ -29,23 +29,23 @@ impl Core {
         if self.life.has_reached(LifeStage::Shut) { Err(Status::ERR_CLOSED) } else { Ok(()) }
     }
 
-    /// Closes the engine: it accepts nothing new, and `listener` is called when everything is done. With `drain`, accepted work continues,
-    /// for at most that duration or, if it is `None`, without limit; without `drain` it is cancelled. Never blocks. A second close can only
+    /// Closes the engine: it accepts nothing new, and `listener` is called when everything is done. If `drain` is `None`, accepted work is
+    /// cancelled. `Some(limit)` lets it continue for at most `limit`, and `Some(None)` without limit. Never blocks. A second close can only
     /// shorten a drain.
     pub fn close(&self, drain: Option<Option<Duration>>, listener: Option<Box<dyn CloseListener>>) {
         self.life.advance(LifeStage::Shut);
         {
             let mut ending = self.life.ending.lock();
             ending.listeners.extend(listener);
-            // A listener that is added after the notice gets its own notice.
+            // A listener that is added after the notice was delivered gets a notice of its own.
             ending.sent = ending.sent && !self.life.has_reached(LifeStage::Reported);
         }
         self.life.advance(LifeStage::Closing);
         let how = match drain {
             None => Close::Cancel,
-            Some(for_long) => {
+            Some(limit) => {
                 let now = Now::of(&self.clock);
-                Close::Drain(for_long.map_or(Moment::NEVER, |span| now.moment().after(span)))
+                Close::Drain(limit.map_or(Moment::NEVER, |span| now.moment().after(span)))
             }
         };
         self.with_table(|table, cx| table.close(how, cx));
@@ -127,14 +127,14 @@ impl Core {
         let running = self.running();
         self.removals.silence();
         if let (Some(runtime), None) = (running, self.removals_route()) {
-            // Departures recorded by a write that has not sent them yet are reported now, because afterwards no listener is called.
+            // A write may have recorded departures and not sent them yet. They are reported now, because afterwards no listener is called.
             runtime.deliver_and_wait(self.removals.delivery(self));
         }
         let mut left = Departures::new();
         self.store.clear(&self.clock, &mut left);
         match running {
             Some(runtime) if self.results_at() == CallSite::Threads => runtime.deliver_and_wait(RemoteDrop::deliverable(left)),
-            // Once this item is dropped, the dispatcher has released everything that it delivered for this engine.
+            // When the dispatcher drops this item, it has released everything that it delivered for this engine before.
             Some(runtime) if self.uses_dispatcher() => {
                 drop(left);
                 runtime.deliver_and_wait(RemoteDrop::deliverable(()));
@@ -198,7 +198,7 @@ impl Core {
 struct CloseNotice(Arc<Core>);
 
 impl CloseNotice {
-    /// Returns the next listener to notify. After the last one, ends a disposed engine.
+    /// Returns the next listener to notify. After the last one, marks the close as reported, and ends a disposed engine.
     fn take(&self) -> Option<Box<dyn CloseListener>> {
         let core = &self.0;
         let disposed = {

@@ -139,7 +139,7 @@ impl Core {
     fn fetch_one(&self, key: &[u8], asking: &mut CallContext<'_>, receiver: impl FnOnce() -> Joiner) -> Result<FetchAnswer, Status> {
         let (call, hash) = (asking.call, self.hash_of(key));
         let mut probe = match call.at_once {
-            // A single answer in the call does not report age and cost.
+            // An answer that the call returns at once does not report its age and cost.
             true => self.probe_key(hash, key, &call.settings, || self.probe(hash, key), |hit| Outcome::of(hit.answer, Source::Store)),
             false => self.probe_key(hash, key, &call.settings, || self.probe(hash, key), |hit| outcome_of(hit, &Now::of(&self.clock))),
         };
@@ -152,8 +152,8 @@ impl Core {
         self.ask_one(hash, key, &mut probe, asking, receiver())
     }
 
-    /// Joins the load of one key that the call itself does not answer, or registers a fetch of it. Out of line, so that a hit need not save
-    /// registers for it.
+    /// Continues a fetch of one key that the call itself does not answer: joins the key's load, or registers the fetch in the table. Out of
+    /// line, so that a hit need not save registers for it.
     #[inline(never)]
     fn ask_one(
         &self,
@@ -392,7 +392,7 @@ impl Core {
         }
     }
 
-    /// Lets the keys of the next fetches gather for fuller requests, or hands out those that have.
+    /// Lets the keys of the next fetches gather for fuller requests, or hands out the keys that have gathered.
     pub fn gather(&self, gathers: bool) -> Result<(), Status> {
         self.check_open()?;
         self.with_table(|table, cx| {
@@ -402,9 +402,9 @@ impl Core {
         Ok(())
     }
 
-    /// Hands out what has gathered, since the calling thread is about to wait for a fetch, and may be the one that would do so later.
+    /// Hands out what has gathered. The calling thread is about to wait for a fetch, and may be the one that would hand it out later.
     pub(super) fn end_gathering(&self) {
-        // Its fetch was under the table's lock, as every change of this is: if its keys gather, this thread sees it.
+        // The flag changes only under the table's lock. The thread's fetch took that lock too, so if its keys gather, the thread sees it.
         if rarely(self.gathers.load(Ordering::Relaxed)) {
             let _ = self.gather(false);
         }
@@ -441,8 +441,8 @@ impl Core {
         })
     }
 
-    /// Refreshes `key`, whose entry was used shortly before it expires, in the background. Joins a load of it that is in progress; does
-    /// nothing if the queue has no place (rule R05) or the engine is closing.
+    /// Refreshes `key`, whose entry was used shortly before it expires, in the background. Joins a load of the key that is in progress;
+    /// does nothing if the queue has no place (rule R05) or the engine is closing.
     pub(super) fn refresh_ahead(&self, key: &[u8]) {
         let read = self.refresh_settings().read;
         if !read.loads() || !read.stores() {
@@ -518,7 +518,7 @@ impl ProbeResults {
             Probe::Settled(outcome) => outcome,
             Probe::Missed { .. } => Outcome::bare(Verdict::Miss),
         };
-        // In the memory of the probes, which are as large.
+        // This reuses the memory of the probes, which are as large.
         let mut outcomes: Vec<Outcome> = self.probes.into_iter().map(outcome).collect();
         if call.form == Form::Each
             && let Some(only) = outcomes.pop()

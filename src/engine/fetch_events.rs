@@ -101,7 +101,7 @@ pub(super) struct Recipient {
 
 /// The keys of the positions whose results are delivered.
 pub(super) enum EventKeys {
-    /// The key of a fetch of one key. A callback sees it only while it runs, so it may move before and after.
+    /// The key of a fetch of one key. Only a running callback sees it, so it may move before and after the call.
     One(Key),
     /// Results point into these keys, so they are never moved or copied.
     Many(PackedKeys),
@@ -145,7 +145,7 @@ impl FetchEvents {
         self.pending.lock().scheduled = true;
     }
 
-    /// Lets deliveries begin; true if one must be scheduled now. Under the table's lock, under which events are posted.
+    /// Lets deliveries begin; true if one must be scheduled now. Called under the table's lock, under which events are posted.
     #[must_use]
     pub(super) fn release(&self) -> bool {
         let mut held = self.pending.lock();

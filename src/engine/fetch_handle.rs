@@ -118,7 +118,8 @@ impl FetchHandle {
         Ok((inner.urgency, inner.context.clone()))
     }
 
-    /// Marks the fetch as in the table, under whose lock this runs. Returns the changes that the host made through the handle meanwhile.
+    /// Marks the fetch as in the table, under whose lock this runs. Returns the changes that the host made through the handle since the
+    /// call began.
     pub(super) fn activate(&self, core: &Arc<Core>, id: Option<FetchId>) -> EarlyChanges {
         let mut inner = self.inner.lock();
         let urgency = inner.urgency;
@@ -155,7 +156,8 @@ impl FetchHandle {
         context
     }
 
-    /// Wakes the threads in [`FetchHandle::wait`] after a change of the stage. A thread that calls it later takes the same lock and sees the new stage.
+    /// Wakes the threads in [`FetchHandle::wait`] after a change of the stage. A thread that begins to wait later takes the same lock and
+    /// sees the new stage.
     fn notify(&self, inner: &HandleState) {
         if inner.waiters > 0 {
             self.changed.notify_all();
@@ -183,7 +185,8 @@ impl FetchHandle {
         let mut in_time = true;
         while in_time && !matches!(inner.stage, Stage::Unused | Stage::Cancelled | Stage::Ended) {
             if !has_ended_gathering && let Some((core, _)) = inner.active() {
-                // This may drop the last reference to the engine, and takes the table's lock; neither may happen under the handle's lock.
+                // The next lines take the table's lock, and may drop the last reference to the engine. Neither may happen under the
+                // handle's lock.
                 drop(inner);
                 core.end_gathering();
                 drop(core);

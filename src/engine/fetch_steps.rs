@@ -50,7 +50,7 @@ impl Core {
             events.hold_back();
         }
         let refusal = refusal_of_all(ask.form, ask.settings, call.probes);
-        // Taken out only if it is accepted: it may hold the program's objects, which are dropped under no lock.
+        // Moved into the table only if the fetch is accepted: `ask` may hold the program's objects, which are dropped under no lock.
         let mut ask = Some(ask);
         let first = self.try_with_table(
             |table, cx| {
@@ -96,7 +96,7 @@ impl Core {
         last.map_err(|_| self.refuse_long_call(call))
     }
 
-    /// Cleans up after a panic of the table during the call, which has settled everything: nothing is delivered.
+    /// Cleans up after a panic of the table during the call: the table has settled everything, but a call that fails delivers nothing.
     fn refuse_long_call(&self, call: &LongCall<'_>) -> Status {
         if let Some(events) = call.events {
             drop(events.withdraw());

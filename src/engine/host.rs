@@ -24,7 +24,7 @@ pub trait Provider: Send + Sync {
     }
 }
 
-/// Reads and writes a store behind this one, which may serve several processes.
+/// Reads and writes a second tier: a store behind this one, which several processes may share.
 pub trait SecondTierStore: Send + Sync {
     /// Serves the request, now or later, and finishes it. Dropping the ticket fails what it has not answered.
     fn serve(&self, request: TierTicket);

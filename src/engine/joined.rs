@@ -1,4 +1,5 @@
-//! Delivers the outcome of a load to its joiners, the fetches that joined it and that nothing could end earlier: one delivery for all of them.
+//! Delivers the outcome of a load to its joiners, the fetches that joined it and that nothing could end earlier: one delivery for all of
+//! them.
 
 use super::Core;
 use super::host::Receiver;

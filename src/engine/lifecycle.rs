@@ -2,7 +2,7 @@
 //!
 //! Everything that will run host code counts as pending from before it is sent until it is done, separately for threads of the library and
 //! for queues of the program. All counts share one word, so that they are read as of one instant: pending work adds new pending work before
-//! it is done, and counts that are read one after the other could miss it.
+//! it is done, and a thread that read one count after the other could miss that.
 
 use super::Core;
 use super::host::CloseListener;
@@ -11,7 +11,7 @@ use crate::base::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Or
 use crate::base::sync::{Condvar, Mutex, wait};
 use std::sync::Arc;
 
-/// The stages of an engine. It never returns to an earlier one; stages may be skipped.
+/// The stages of an engine. An engine never returns to an earlier stage; it may skip some.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 #[repr(u8)]
 pub(super) enum LifeStage {
@@ -48,17 +48,17 @@ pub(super) struct Lifecycle {
     stage: AtomicU8,
     /// An [`Ownership`].
     ownership: AtomicU8,
-    /// Whether it has stopped using a shared runtime.
+    /// Whether the engine has stopped using a shared runtime.
     detached: AtomicBool,
-    /// Whether it has stopped sending to queues of the program.
+    /// Whether the engine has stopped sending to queues of the program.
     unrouted: AtomicBool,
-    /// The number of counted references to it as a cache.
+    /// The number of [`CacheRef`](super::cache_ref::CacheRef)s.
     holders: AtomicUsize,
-    /// See [`THREADS`].
+    /// The counts of pending work: see [`THREADS`], [`QUEUES`] and [`DELIVERIES`].
     work: AtomicU64,
     leases: Arc<Leases>,
     pub(super) ending: Mutex<ClosingState>,
-    /// Signalled when its stage or its pending work changes.
+    /// Signalled when everything is done, and when the notice of the close was delivered.
     pub(super) changed: Condvar,
 }
 
@@ -100,7 +100,8 @@ pub enum CallSite {
 const THREADS: u64 = 1;
 /// The next bits count pending work in queues of the program.
 const QUEUES: u64 = 1 << 28;
-/// The highest bits count deliveries in progress where the program reads a queue. A queue has one reader at a time, an engine at most four queues.
+/// The highest eight bits count deliveries in progress where the program reads a queue. They are few: an engine has at most four queues,
+/// and each has one reader at a time.
 const DELIVERIES: u64 = 1 << 56;
 
 impl CallSite {

@@ -17,7 +17,7 @@ pub(super) struct Loads {
     pub(super) table: FairMutex<Table<EngineHost>>,
     pub(super) ready: Mutex<ReadyRequests>,
     pub(super) tier_progress: TierProgress,
-    /// Counts answers that were stored and other writes. A fetch that missed in the store compares it to learn whether to look again.
+    /// Counts the writes to the store, stored answers included. If it has changed since a fetch missed in the store, the fetch looks again.
     epoch: AtomicU64,
     /// The settings of a fetch that states none.
     pub(super) fetch_settings: Arc<FetchSettings>,
@@ -43,7 +43,7 @@ impl Loads {
         }
     }
 
-    /// Records that the store was written. Called only under the table's lock, so that a load and a store suffice. A fetch that sees the
+    /// Records that the store was written. Called only under the table's lock, so that no atomic addition is needed. A fetch that sees the
     /// new epoch sees the write too.
     #[inline]
     pub(super) fn note_written(&self) {

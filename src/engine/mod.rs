@@ -91,7 +91,7 @@ pub struct Core {
     hooks: Hooks,
     /// Whether a lookup may run a host function, directly or through a load that it starts.
     lookups_call_host: bool,
-    /// Whether a put runs a host function, directly or since it affects loads.
+    /// Whether a put may run a host function, directly or because it affects loads.
     puts_call_host: bool,
     /// Whether the validator is the only host function that a lookup runs.
     only_validates: bool,
@@ -101,14 +101,14 @@ pub struct Core {
     routes: Routes,
     threads: Threads,
     alarm: OnceLock<Alarm>,
-    /// When the timer wakes for an entry at the latest, as it found when it last looked, in milliseconds of the TTL clock. 0, for which no
-    /// entry waits, if there is no timer.
+    /// The latest time at which the timer will look for expired entries, as it found when it last looked, in milliseconds of the TTL clock.
+    /// 0 if there is no timer: no entry then finds it too late.
     store_wake: AtomicU64,
-    /// Whether new keys gather (rule F14a), to be read without the lock of the loads.
+    /// Whether new keys gather (rule F14a). A copy that is read without the table's lock.
     gathers: AtomicBool,
     life: Lifecycle,
     window: stats::StatsWindow,
-    /// The calls that keep it in memory.
+    /// The calls that keep the cache in memory.
     pins: Pins,
 }
 
@@ -209,8 +209,8 @@ impl Core {
             return Err(Status::ERR_NO_PROVIDER);
         }
         let core = Core::make(plan, true)?;
-        let is_driven = !core.uses_dispatcher() && matches!(core.clock, Clock::Manual(_));
-        if !is_driven {
+        let needs_no_thread = !core.uses_dispatcher() && matches!(core.clock, Clock::Manual(_));
+        if !needs_no_thread {
             let runtime = core.runtime().ok_or(Status::ERR_NO_THREAD)?;
             if core.uses_dispatcher() {
                 runtime.dispatcher().start().map_err(|_| Status::ERR_NO_THREAD)?;
@@ -223,7 +223,7 @@ impl Core {
     fn make(plan: Plan, is_engine: bool) -> Result<Arc<Core>, Status> {
         let Plan { mut settings, hooks, clock, runtime, routes } = plan;
         if !is_engine {
-            // Only fetches serve stale entries and refresh.
+            // Only fetches serve stale entries and refresh entries.
             settings.cache.stale_ttl_ms = 0;
             settings.cache.refresh.after = 0.0;
             settings.cache.refresh.after_ms = 0;
@@ -277,7 +277,7 @@ impl Core {
         self.generation
     }
 
-    /// The queue that receives the engine's results, if there is one. Objects of its provider are bound to it.
+    /// The queue that receives the engine's results, if there is one. Objects of the engine's provider are bound to this queue.
     pub fn results_queue(&self) -> Option<Arc<HostQueue>> {
         self.routes.results.clone()
     }
@@ -385,8 +385,8 @@ impl Core {
     /// then this reads neither a clock nor the shards.
     #[inline]
     fn entry_due(&self, end: Millis) {
-        // SeqCst, as in `next_due`. The entry's end was written before this read. If this finds an earlier time than that of the timer's
-        // next wake, the timer reads all ends once more before it sleeps.
+        // SeqCst, as in `next_due`. The entry's end was written before this read. If this reads an earlier time than the one until which
+        // the timer is about to sleep, the timer has yet to read all ends once more.
         if Store::wake_for(end).0 < self.store_wake.load(Ordering::SeqCst) {
             self.wake_for_entry(end);
         }

@@ -61,7 +61,7 @@ impl CallSlot {
         }
     }
 
-    /// Ends the use of a slot with a reference, and returns that.
+    /// Ends the use of a slot that was given a reference, and returns the reference.
     #[cold]
     fn take(&self) -> Option<Arc<Core>> {
         let mut given = self.given.lock();
@@ -84,7 +84,7 @@ impl Pins {
 
     #[inline(always)]
     fn claim(&self, thread: &ThreadState) -> Option<&CallSlot> {
-        // Their number is a power of two.
+        // The number of slots is a power of two.
         let slot = self.slots.get(thread.number() & (self.slots.len() - 1))?;
         let claimed = slot.state.compare_exchange(FREE, USED, Ordering::Acquire, Ordering::Relaxed);
         claimed.is_ok().then_some(slot)
@@ -96,17 +96,17 @@ impl Pins {
     }
 }
 
-/// Keeps a cache in memory until it is dropped.
+/// Keeps a cache in memory as long as the pin exists.
 pub struct Pin<'a> {
     core: &'a Core,
     slot: Option<&'a CallSlot>,
-    /// Without a slot, a reference.
+    /// A reference, if there was no free slot.
     counted: Option<Arc<Core>>,
 }
 
 impl Core {
-    /// Keeps the cache in memory during a call that may run host code. The caller holds a reference (a [`CacheRef`](super::cache_ref::CacheRef))
-    /// that only this host code may give up.
+    /// Keeps the cache in memory during a call that may run host code. The caller holds a reference (a
+    /// [`CacheRef`](super::cache_ref::CacheRef)) that only this host code may give up.
     #[inline(always)]
     pub fn pin(&self) -> Pin<'_> {
         ThreadState::with(|thread| self.pin_on(thread))
@@ -130,8 +130,8 @@ impl Deref for Pin<'_> {
 }
 
 impl Pin<'_> {
-    /// Drops the reference that keeps the cache. It may be the last one, and then run destructors of the program. Calls end here that have
-    /// no guard any more.
+    /// Drops the reference that keeps the cache in memory. If it is the last one, destructors of the program may run. Their panics are
+    /// caught here, since the call may have no guard any more.
     #[cold]
     #[inline(never)]
     fn drop_reference(&mut self) {

@@ -1,4 +1,4 @@
-//! Puts into a cache without an engine that run no host code: the store does all there is to do.
+//! Puts that run no host code, into a cache without an engine: the store does all there is to do.
 
 use super::Core;
 use crate::base::Status;
@@ -12,7 +12,7 @@ impl Core {
         rarely(self.puts_call_host)
     }
 
-    /// Like [`Core::put_from`], if not [`Core::puts_call_host`]: the store does all there is to do.
+    /// Like [`Core::put_from`], for a cache without [`Core::puts_call_host`].
     #[inline(always)]
     pub fn put_plainly(&self, key: &[u8], entry: &mut NewEntry, left: &mut Departures) -> Result<Status, Status> {
         self.check_open()?;

@@ -1,5 +1,5 @@
 //! Events that a host takes out of its queue one by one, instead of being called back. Everything borrowed from an event is valid until the
-//! event is dropped. Dropping the last event of a fetch releases the user data.
+//! event is dropped. Dropping the last event of a fetch releases the user data of the fetch.
 
 use super::Core;
 use super::host::Results;

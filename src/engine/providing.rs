@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 /// Requests that no thread has taken to the provider yet, and the number of threads that were summoned for them.
 ///
-/// `summoned >= tickets.len()` whenever the lock is free, so that there is a thread for each request. But a thread that returns from the
-/// provider takes the next request, sooner than a thread that still has to wake up; so a summoned thread may find no request. Then it
+/// `summoned >= tickets.len()` whenever the lock is free, so that there is a thread for each request. A thread that returns from the
+/// provider takes the next request, sooner than a thread that still has to wake up. So a summoned thread may find no request; then it
 /// lingers, and still counts as summoned.
 #[derive(Default)]
 pub(super) struct ReadyRequests {
@@ -30,7 +30,7 @@ pub(super) struct ReadyRequests {
 }
 
 impl ReadyRequests {
-    /// Records that a summoned thread was refused. Returns whether the caller must fail the requests that lack one.
+    /// Records that a summoned thread was refused. Returns whether the caller must fail the requests that lack a thread.
     fn refuse(&mut self) -> bool {
         self.summoned -= 1;
         // A thread that returned from the provider may have taken a request meanwhile; then none lacks a thread.
@@ -71,8 +71,8 @@ impl Core {
         }
     }
 
-    /// Fails requests for which there is no thread. That may form further requests that lack one too, and call this function recursively:
-    /// they are left to the outer call, so that the recursion is bounded.
+    /// Fails requests for which there is no thread. That may form further requests that lack a thread too, and call this function
+    /// recursively: they are left to the outer call, so that the recursion is bounded.
     fn fail_refused(&self) {
         let next = || self.loads().ready.lock().next_refused();
         while let Some(ticket) = next() {
@@ -127,7 +127,7 @@ impl Core {
         linger(|| take(false)).or_else(|| take(true))
     }
 
-    /// Calls the provider, unless no key of the request is wanted any more.
+    /// Calls the provider, unless no key of the request is wanted any more. Returns whether the provider was called.
     fn provide(&self, ticket: Ticket) -> bool {
         let runs = self.take_request(ticket.id()) == TakeResult::Run;
         match &self.hooks.provider {
@@ -197,7 +197,7 @@ impl RequestDelivery {
         self.0.lock().take()
     }
 
-    /// Withdraws a request of which no key is wanted any more. Frees its slot without waiting for the reader of the queue.
+    /// Withdraws a request whose keys are all unwanted by now. Frees its slot without waiting for the reader of the queue.
     pub(super) fn withdraw(&self) {
         let Some(WaitingRequest { ticket, core, pending }) = self.take() else { return };
         let id = ticket.id();

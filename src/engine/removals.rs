@@ -71,9 +71,9 @@ struct Pending {
     bounds: Bounds,
     /// How many were reported. Removals are numbered from the first, reported and pending ones alike.
     out: u64,
-    /// The number up to which waiting writers have claimed.
+    /// The number of the last removal that waiting writers have claimed.
     claimed: u64,
-    /// The number up to which the thread with the turn must continue if no other thread reports.
+    /// The number of the last removal that the thread with the turn must report, if no other thread does.
     owed: u64,
     /// Whether a thread has the turn.
     is_taken: bool,
@@ -129,8 +129,8 @@ impl Pending {
         self.out + self.departures.len() as u64
     }
 
-    /// Claims removals for a writer of `written` entries: returns the number up to which it waits, behind the claims of other waiting
-    /// writers.
+    /// Claims removals for a writer of `written` entries, behind the claims of other waiting writers. Returns the number of the last
+    /// removal for which the writer waits.
     fn claim(&mut self, written: u64) -> u64 {
         let others = if self.waiting > 0 { self.claimed } else { 0 };
         self.claimed = others.max(self.out).saturating_add(written.saturating_mul(2));
@@ -265,7 +265,7 @@ impl Removals {
     }
 
     /// Throttles a writer while more is pending than may be: it waits until others have reported two removals for each of its `written`
-    /// entries, or drops as many values itself. Not on the dispatcher, nor inside a callback.
+    /// entries, or drops as many values itself. Must not be called on the dispatcher or inside a callback.
     #[cold]
     pub(super) fn throttle(&self, written: u64) {
         if self.listener.is_none() {
@@ -312,8 +312,8 @@ impl Removals {
         }
     }
 
-    /// For a cache without an engine: reports on this thread the removals that it has just caused, and earlier ones. `all`: any number of
-    /// them; otherwise about one.
+    /// For a cache without an engine: reports on this thread the removals that it has just caused, and earlier ones. `all` is false for a
+    /// thread that has caused about one removal: it need not stay until all earlier ones are reported.
     pub(super) fn deliver_here(&self, all: bool) {
         let mut pending = self.pending.lock();
         if pending.departures.is_empty() {
@@ -339,7 +339,7 @@ impl Removals {
         }
     }
 
-    /// Takes the next removal. `None` ends the turn: `enough` were reported, and other threads report the rest, if any.
+    /// Takes the next removal. `None` ends the turn: removal number `enough` was reported, and other threads report the rest, if any.
     fn take_in_turn(&self, enough: u64) -> Option<Departure> {
         let mut pending = self.pending.lock();
         let others = pending.waiting > 0 || pending.delivery != Sending::No || pending.out >= pending.owed;
@@ -392,7 +392,7 @@ struct RemovalDelivery {
     removals: Arc<Removals>,
     /// `None` for a cache without an engine.
     engine: Option<Arc<Core>>,
-    /// Whether it has reported everything that was pending.
+    /// Whether the delivery has reported everything that was pending.
     is_done: AtomicBool,
 }
 
@@ -408,7 +408,7 @@ impl RemovalDelivery {
         }
     }
 
-    /// Takes the turn. Returns false if another call has it and this thread, which is inside a report, must not wait: the holder of the
+    /// Takes the turn. Returns false if another call has it and this thread must not wait, because it is inside a report: the holder of the
     /// turn then reports the pending removals too.
     fn take_turn(&self) -> bool {
         let removals = &*self.removals;

@@ -30,7 +30,7 @@ pub struct ProviderRequest {
     /// 0, or a [`Cancel`].
     cancelled: AtomicU32,
     hook: Mutex<HookState>,
-    /// Its delivery in the program's queue, if it was sent to one; to withdraw it.
+    /// The delivery in the program's queue, if there is one, by which the request can be withdrawn.
     delivery: OnceLock<Weak<RequestDelivery>>,
     by_key: OnceLock<HashMap<Vec<u8>, usize>>,
     /// What the store had of each key when the provider first asked for that.
@@ -60,7 +60,7 @@ pub trait CancelHook: Send {
 }
 
 enum HookState {
-    /// None was set.
+    /// No hook was set.
     Unset,
     Set(Box<dyn CancelHook>),
     /// Sent to where it runs.
@@ -69,7 +69,7 @@ enum HookState {
     Over,
 }
 
-/// With at least this many keys, keys are looked up in a hash table.
+/// With at least this many keys, [`ProviderRequest::index_of`] uses a hash table.
 const MANY: usize = 32;
 
 impl ProviderRequest {
@@ -114,7 +114,7 @@ impl ProviderRequest {
         }
     }
 
-    /// Records its delivery in the program's queue.
+    /// Records the request's delivery in the program's queue.
     pub(super) fn set_delivery(&self, item: &Arc<RequestDelivery>) {
         let _ = self.delivery.set(Arc::downgrade(item));
     }
@@ -164,7 +164,7 @@ impl ProviderRequest {
         Ok(all[index].get_or_init(look).as_ref())
     }
 
-    /// The highest urgency among its keys when it was formed.
+    /// The highest urgency among the keys when the request was formed.
     pub fn urgency(&self) -> i32 {
         self.handout.urgency
     }
@@ -190,8 +190,8 @@ impl ProviderRequest {
         if keys.len() < MANY {
             return keys.iter().position(|other| other == key);
         }
-        let table = self.by_key.get_or_init(|| keys.iter().enumerate().map(|(index, key)| (key.to_vec(), index)).collect());
-        table.get(key).copied()
+        let by_key = self.by_key.get_or_init(|| keys.iter().enumerate().map(|(index, key)| (key.to_vec(), index)).collect());
+        by_key.get(key).copied()
     }
 
     fn finish(&self, rest: Unanswered) -> Status {
@@ -205,7 +205,7 @@ impl ProviderRequest {
 }
 
 impl ProviderRequest {
-    /// Takes the hook if it is due. If the caller is going to call its function (`called`), fails if it has none.
+    /// Takes the hook if it is due. `called`: the caller is going to call the hook's function, so this fails if there is none.
     fn take_due(&self, called: bool) -> Result<Option<DueHook>, NoFunction> {
         let mut held = self.hook.lock();
         match std::mem::replace(&mut *held, HookState::Over) {
@@ -291,8 +291,8 @@ impl Ticket {
         self.resolve_with(index, |_| Ok(answer), &mut terms).unwrap_or_else(|status| status)
     }
 
-    /// Like [`Ticket::resolve`], with the answer that `make` creates for the key, and with terms that stay where they are. `make` gets an empty
-    /// key if the index is out of range; its error is returned.
+    /// Like [`Ticket::resolve`], with the answer that `make` creates for the key, and with terms that stay where they are. `make` gets an
+    /// empty key if the index is out of range; its error is returned.
     #[inline(always)]
     pub fn resolve_with(
         &self,
@@ -313,7 +313,7 @@ impl Ticket {
     }
 
     /// Answers the key at `index` with what [`ProviderRequest::known`] returns, which has not changed. Returns what [`Ticket::resolve`]
-    /// does, or MISS.
+    /// does, or MISS if nothing is known.
     pub fn not_modified(&self, index: usize, terms: StoreTerms) -> Result<Status, Status> {
         let Some(known) = self.known(index)? else { return Ok(Status::MISS) };
         // Every field by its name: what an entry keeps beyond what is stated has to be taken from the known one.

@@ -43,8 +43,8 @@ fn file_error(status: Status, path: &Path, what: &str) -> Error {
     Error::with_text(status, 0, &format!("{} {what}", path.display()))
 }
 
-/// The file that a save replaces: what the name refers to, if it is a symbolic link, which then stays. Fails for anything that is neither a
-/// file nor a folder, such as a device or a pipe, since the rename at the end would remove it. For a folder, the rename itself fails.
+/// The file that a save replaces. A symbolic link stays, and what it refers to is replaced. Fails for anything that is neither a file nor a
+/// folder, such as a device or a pipe, since the rename at the end would remove it. For a folder, the rename itself fails.
 fn replaced_by(name: &Path) -> io::Result<PathBuf> {
     const MAX_LINKS: usize = 40;
     let mut target = name.to_path_buf();
@@ -119,7 +119,7 @@ impl Drop for TemporaryFile {
 }
 
 impl Core {
-    /// Writes all entries except objects to a file, from the least to the most recently used. A file of that name is replaced once the new
+    /// Writes all entries except objects to a file, in eviction order. A file of that name is replaced once the new
     /// one is complete, and stays unchanged if this fails. Entries that are stored, removed or replaced meanwhile may or may not be in the
     /// file.
     pub fn save(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>) -> Result<(), Error> {
@@ -198,8 +198,8 @@ impl Core {
         })
     }
 
-    /// Like [`Core::load`], but includes the encoded objects, as the answers that `decode` returns for a key and the bytes. `None` skips
-    /// the entry. `decode` is called under no lock.
+    /// Like [`Core::load`], but includes the encoded objects, as the answers that `decode` returns for a key and its bytes. If `decode`
+    /// returns `None`, the entry is skipped. `decode` is called under no lock.
     pub fn load_decoded(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>, decode: DecodeBytes<'_>) -> Result<(), Error> {
         self.load_entries(path, done, progress, &mut |saved| match saved.value {
             Some(bytes) if saved.is_encoded => Ok(decode(saved.key, bytes)),
@@ -233,7 +233,7 @@ impl Core {
             if head.length == 0 {
                 break;
             }
-            // Reads no more memory than the file has bytes, even if the head of the block states more.
+            // Takes no more memory than the file has bytes, even if the head of the block states more.
             file.by_ref().take(head.length).read_to_end(&mut body).map_err(reading)?;
             if (body.len() as u64) < head.length {
                 return Err(cut());

@@ -1,8 +1,8 @@
 //! The second tier: how its requests reach the host, and the host's handle of one (rules T01 to T15).
 //!
-//! A request is passed to a library thread, which calls the host, or to the host's queue. It is pending until the call has returned, or the reader
-//! of the queue has taken it; what comes of it, and when, decides the table. The host holds the only [`TierTicket`] of a request: dropping an
-//! unfinished one fails what it has not answered.
+//! A request is passed to a library thread, which calls the host, or to the host's queue. It is pending until the call has returned, or the
+//! reader of the queue has taken it. The table decides what becomes of the request, and when. The host holds the only [`TierTicket`] of a
+//! request: dropping an unfinished ticket fails the keys that were not answered.
 
 use super::lifecycle::{CallSite, Lease, PendingCount};
 use super::polled_event::PolledEvent;
@@ -28,17 +28,18 @@ pub struct TierTicket {
     core: Arc<Core>,
     handout: TierHandout,
     finished: AtomicBool,
+    /// The bytes of each entry to write, once they are known.
     encoded: Vec<OnceLock<Box<[u8]>>>,
 }
 
 /// How much of an entry's TTL is left in the second tier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TtlLeft {
-    /// The store does not say: as much as when the entry was written.
+    /// The second tier does not say. Taken as the whole TTL with which the entry was written.
     Unknown,
-    /// The store does not end it: likewise.
+    /// The second tier does not expire the entry. Taken likewise.
     Never,
-    /// So many milliseconds; 0: it has expired.
+    /// This many milliseconds; 0 if the entry has expired.
     Millis(u64),
 }
 
@@ -48,7 +49,7 @@ pub struct EntryToWrite<'a> {
     pub data: &'a [u8],
     /// Its TTL in milliseconds; `None`: it does not expire.
     pub ttl_ms: Option<u64>,
-    /// For a fill: what the read had found.
+    /// For a fill: the token of the read.
     pub token: &'a [u8],
 }
 
@@ -63,7 +64,7 @@ impl TierTicket {
         self.core.generation()
     }
 
-    /// The host is about to serve it. False: it must not.
+    /// Records that the host is about to serve the request. Returns false if the host must not.
     fn take(&self) -> bool {
         self.core.loads().table.lock().take_tier_request(self.handout.id)
     }
@@ -87,8 +88,8 @@ impl TierTicket {
         self.keys().get(index).ok_or(Status::ERR_OUT_OF_RANGE)
     }
 
-    /// The entry to write under the key at `index`; OUT_OF_RANGE, WRONG_KIND (another kind of request, or an object without
-    /// [`TierTicket::set_payload`]).
+    /// The entry to write under the key at `index`. Fails with OUT_OF_RANGE, or with WRONG_KIND for another kind of request, and for an
+    /// object before [`TierTicket::set_payload`].
     pub fn entry(&self, index: usize) -> Result<EntryToWrite<'_>, Status> {
         let key = self.key(index)?;
         let entry = self.handout.entries.get(index).ok_or(Status::ERR_WRONG_KIND)?;
@@ -99,13 +100,14 @@ impl TierTicket {
         Ok(EntryToWrite { data, ttl_ms: entry.ttl_ms, token: &entry.token })
     }
 
-    /// What is to be written under the key at `index`; OUT_OF_RANGE, WRONG_KIND.
+    /// The answer to write under the key at `index`. Fails with OUT_OF_RANGE, or with WRONG_KIND for another kind of request.
     pub fn value(&self, index: usize) -> Result<&Answer, Status> {
         self.key(index)?;
         self.handout.entries.get(index).map(|entry| &entry.answer).ok_or(Status::ERR_WRONG_KIND)
     }
 
-    /// States the bytes that stand for the object at `index`; OUT_OF_RANGE, WRONG_KIND (it is no object), ALREADY_ANSWERED (they are stated).
+    /// States the bytes that stand for the object at `index`. Fails with OUT_OF_RANGE, with WRONG_KIND if there is no object, or with
+    /// ALREADY_ANSWERED if the bytes were stated before.
     pub fn set_payload(&self, index: usize, payload: &[u8]) -> Result<(), Status> {
         let key = self.key(index)?;
         let entry = self.handout.entries.get(index).ok_or(Status::ERR_WRONG_KIND)?;
@@ -115,12 +117,12 @@ impl TierTicket {
         }
     }
 
-    /// What an entry of the key at `index` says; `None`: it is none.
+    /// Decodes an entry of the key at `index`; `None` if `data` is no such entry.
     pub fn decode<'d>(&self, index: usize, data: &'d [u8]) -> Result<Option<TierEntry<'d>>, Status> {
         Ok(TierEntry::decode(self.key(index)?, data).ok())
     }
 
-    /// Like [`TierTicket::hit`], for an entry of an object, which the host has made of its bytes.
+    /// Like [`TierTicket::hit`], for an entry of an object. `value` is the object, which the host has made of the entry's bytes.
     pub fn hit_object(&self, index: usize, data: &[u8], left: TtlLeft, token: &[u8], value: Value) -> Result<Status, Status> {
         let key = self.key(index)?;
         let given = match TierEntry::decode(key, data) {
@@ -155,14 +157,14 @@ impl TierTicket {
         let answer = match entry.value.map(|bytes| Value::bytes_under(key, bytes)) {
             None => Answer::Null,
             Some(Ok(value)) => Answer::Value(value),
-            // For lack of memory it is not found; the provider may be luckier.
+            // A lack of memory counts as a failure of the second tier. Then the provider is called, which may have more luck.
             Some(Err(_)) => return TierAnswer::Failed,
         };
         let terms = self.terms(key, entry, left, &answer);
         TierAnswer::Hit(answer, terms, token.into())
     }
 
-    /// The terms of storing here what was found.
+    /// The terms of storing an entry that was found in this process's store.
     fn terms(&self, key: &[u8], entry: &TierEntry<'_>, left: TtlLeft, answer: &Answer) -> StoreTerms {
         let written = entry.ttl_ms.map(u64::from);
         let left = match left {
@@ -189,7 +191,7 @@ impl TierTicket {
         Ok(self.answer(index, TierAnswer::Leased))
     }
 
-    /// Whether the lease of the key at `index` may be taken from the process that has it: it was waited for long enough.
+    /// Whether the lease of the key at `index` may be taken from the process that has it, because this process has waited long enough.
     pub fn is_steal(&self, index: usize) -> bool {
         u32::try_from(index).is_ok_and(|index| self.handout.steals.binary_search(&index).is_ok())
     }
@@ -210,7 +212,7 @@ impl TierTicket {
         }
     }
 
-    /// The second tier has not filled the key at `index`, because it is not as the read had found it.
+    /// The second tier has not filled the key at `index`, because the key is no longer as the read found it.
     pub fn refused(&self, index: usize) -> Result<Status, Status> {
         self.key(index)?;
         Ok(self.not_done(index, true))
@@ -220,7 +222,7 @@ impl TierTicket {
         self.core.with_table(|table, _| table.tier_not_done(self.handout.id, index, is_refused))
     }
 
-    /// Ends the request: what it has not failed is written; what it has not answered was not found.
+    /// Ends the request. Keys to write that were not failed are written; keys to read that were not answered were not found.
     pub fn finish(&self) -> Status {
         self.end(TierEnd::Finished)
     }
@@ -238,23 +240,23 @@ impl Drop for TierTicket {
         let _ = catch_panic(|| self.end(TierEnd::Dropped));
         let entries = std::mem::take(&mut self.handout.entries);
         if entries.iter().any(|entry| entry.answer.runs_host_code_on_drop()) {
-            // Like all values, they end where callbacks run.
+            // Like all values, they are dropped where callbacks run.
             self.core.send_drop(entries);
         }
     }
 }
 
-/// The TTL that, with the jitter of the store, is at most `left_ms`: what is found must not outlive the entry that it was found in. The jitter is
-/// at most half of a TTL, either way.
+/// The TTL with which an entry lives for at most `left_ms`, even with the store's jitter, which is at most half of the TTL either way. So
+/// what was found does not outlive the entry in the second tier.
 fn before_jitter(left_ms: u64, jitter_ms: u64) -> u64 {
     (left_ms - jitter_ms.min(left_ms.div_ceil(3))).max(left_ms.min(1))
 }
 
-/// What the bytes of an entry are made of.
+/// What an entry for the second tier contains.
 enum Payload<'a> {
-    /// The value's bytes, or `None`: null.
+    /// The value's bytes; `None` for null.
     Bytes(Option<&'a [u8]>),
-    /// Bytes that the host states.
+    /// Bytes that the host states, which stand for an object.
     Object,
 }
 
@@ -306,8 +308,8 @@ impl Core {
         runs
     }
 
-    /// Waits until the second tier has everything that was written before, for at most `timeout`. Returns whether it has; CLOSED if some of it
-    /// was given up. Must not be called from callbacks.
+    /// Waits until the second tier has everything that was written before this call, for at most `timeout`. Returns false if the time ran
+    /// out. Fails with CLOSED if some of it was given up. Must not be called from callbacks.
     pub fn sync_second_tier(&self, timeout: Option<Duration>) -> Result<bool, Status> {
         self.check_not_over()?;
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -344,7 +346,7 @@ impl Core {
         result
     }
 
-    /// Something may have been written to the second tier, or given up.
+    /// Wakes the threads in [`Core::sync_second_tier`], since something may have been written to the second tier, or given up.
     #[inline]
     pub(super) fn note_tier_progress(&self) {
         let progress = &self.loads().tier_progress;
@@ -355,11 +357,12 @@ impl Core {
     }
 }
 
-/// Whom to tell when something was written to the second tier.
+/// What the threads in [`Core::sync_second_tier`] wait for.
 #[derive(Default)]
 pub(super) struct TierProgress {
+    /// The number of these threads.
     awaiting: AtomicUsize,
-    /// Counts steps. Taken under no other lock, and no other is taken under it.
+    /// How often they were woken. Locked under no other lock, and no other is taken under it.
     steps: Mutex<u64>,
     changed: Condvar,
 }

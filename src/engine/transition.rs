@@ -48,7 +48,7 @@ pub(super) struct StoreAccess<'a> {
 }
 
 impl StoreAccess<'_> {
-    /// Notes when the entry expires that was stored.
+    /// Notes when an entry expires that was just stored.
     #[inline(always)]
     pub fn note_end(&mut self, put: PutOutcome) {
         if let PutOutcome::Stored { expires_at: Some(end), .. } = put {
@@ -71,7 +71,7 @@ impl AnswerStore for StoreAccess<'_> {
     #[inline(always)]
     fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: &mut StoreTerms) -> FillResult {
         let mut stored = answer.share();
-        // What a panic leaves. The outcome is written here, since it would be moved several times as the result of the closure.
+        // The outcome if the put panics. The closure writes its outcome here, because a result would be moved several times.
         let mut put = PutOutcome::NoMemory;
         let _ = catch_panic_within(
             #[inline(always)]
@@ -121,8 +121,8 @@ pub(super) fn ttl_left(expires_at: Option<crate::base::Millis>, now: &Now<'_>) -
     expires_at.map_or(-1, |end| i64::try_from(now.left_until(end)).unwrap_or(i64::MAX))
 }
 
-/// Whether dropping the departures runs no host code and reports nothing. Many are not examined: that would take longer than counting the
-/// thread that drops them.
+/// Whether dropping the departures runs no host code and reports nothing. If there are many, they are not examined, and this returns false:
+/// examining them would take longer than counting the drop as pending work.
 fn ends_silently(left: &Departures) -> bool {
     const MANY: usize = 8;
     left.len() < MANY && left.iter().all(|left| left.answer().ends_silently())
@@ -159,8 +159,8 @@ impl Core {
         result
     }
 
-    /// Does the first `many` long works of the table, a step in each hold of its lock (rule S19). Other threads can take the
-    /// lock in between. A panic settles everything with PANIC; the operation that began the work has had its effect by then.
+    /// Does the table's long work until its first `many` pieces are done, a step in each hold of the lock (rule S19). Other threads can
+    /// take the lock in between. A panic settles everything with PANIC; the operation that began the work has had its effect by then.
     #[cold]
     #[inline(never)]
     fn go_on(&self, mut many: u64, hand: &mut impl FnMut(Arc<ProviderRequest>)) {
@@ -175,7 +175,8 @@ impl Core {
         }
     }
 
-    /// One hold of the table's lock, and its effects. Also returns how many long works are to be done, if `work` began any that is not.
+    /// One hold of the table's lock, and its effects. If `work` began a piece of long work that is not done, also returns how many pieces
+    /// must be done until it is.
     fn hold_table<R>(
         &self,
         work: impl FnOnce(&mut EngineTable, &mut EngineContext<'_, '_>) -> R,
@@ -204,7 +205,7 @@ impl Core {
             (result, table.next_due(), has_effects, leaves_no_work, long_work)
         };
         let ends = store.ends;
-        // In a common queue, a key's result must come after the removal of the value that it replaced.
+        // Departures come first: in a common queue, a key's result must come after the removal of the value that it replaced.
         if leaves_no_work {
             // No listener is notified of the departures, and dropping them runs no code of the program.
             if left.is_empty() { std::mem::forget(left) } else { drop(left) }
@@ -332,11 +333,11 @@ impl Core {
         }
     }
 
-    /// Like [`Core::throttle_writer`], but inside callbacks too.
+    /// Like [`Core::throttle_writer`], but also on threads of the library. Must not be called inside callbacks.
     #[cold]
     pub(super) fn throttle_writer_now(&self, written: usize) {
         let me = self.me();
-        // CountedDrop after the values, because a destructor that runs here may release the last handle.
+        // Dropped after the values, because a destructor that runs here may release the last handle.
         let _pending = me.is_engine().then(|| PendingCount::new(me.clone(), CallSite::Threads));
         me.removals.throttle(written as u64);
     }

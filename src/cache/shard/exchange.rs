@@ -102,7 +102,7 @@ impl Shard {
     /// have to leave, too.
     #[inline(always)]
     pub(super) fn node_for(&mut self, older: Option<Place>, cost: u64, now: Millis) -> Option<(Place, Cause)> {
-        self.order.settle(&mut self.slab);
+        self.order.apply_uses(&mut self.slab);
         let (place, cause) = match older {
             Some(place) => {
                 self.slab.prefetch_neighbours(place);

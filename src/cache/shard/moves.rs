@@ -93,7 +93,7 @@ impl Shard {
 
     fn take_out(&mut self, place: Place) -> MovingEntry {
         work::entry();
-        self.order.settle(&mut self.slab);
+        self.order.apply_uses(&mut self.slab);
         let used = self.used_at(place);
         let (end, grace_ms, stale_until, importance);
         if self.is_stale(place) {

@@ -62,7 +62,7 @@ impl Shard {
 
     /// Removes the first entry, whatever its frequency is, since all entries leave. Returns false if there is none.
     fn clear_next(&mut self, now: Millis, out: &mut Departures) -> bool {
-        self.order.settle(&mut self.slab);
+        self.order.apply_uses(&mut self.slab);
         let stale = self.lifetimes.as_ref().and_then(|lifetimes| lifetimes.first());
         stale.or_else(|| self.order.first()).map(|place| self.dismiss(place, Cause::Cleared, now, out)).is_some()
     }
