@@ -103,7 +103,7 @@ impl NewEntry {
         EntryParts { answer: &mut self.answer, terms: &mut self.terms, condition: &self.condition, leaving: None }
     }
 
-    /// Creates an entry with default terms: its own cost, the default TTL of its kind, priority 0.
+    /// Creates an entry with default terms: a computed cost, the default TTL of its kind, priority 0.
     pub fn new(answer: Answer) -> NewEntry {
         NewEntry { answer, terms: StoreTerms::default(), condition: Condition::None }
     }
@@ -145,7 +145,7 @@ pub enum PutOutcome {
 }
 
 impl PutOutcome {
-    /// Whether the put took place, that is, its condition was true.
+    /// Whether the put took place: its condition was true, and there was memory.
     pub fn took_place(self) -> bool {
         !matches!(self, PutOutcome::Conflict | PutOutcome::Missing | PutOutcome::NoMemory)
     }

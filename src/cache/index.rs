@@ -8,7 +8,7 @@
 //!
 //! Growing takes many small steps (rule S19): there are two tables meanwhile, and each insertion moves the records of a few buckets from
 //! the smaller to the larger one. Both are in the order of the tags, and so are the moves. So one number shows in which of the two a
-//! record is. A lookup compares it only if the smaller table does not have the key. No hash is computed again, and no record read.
+//! record is. A lookup needs this number only if the smaller table does not have the key. No hash is computed again, and no record read.
 
 mod table;
 
@@ -27,7 +27,7 @@ const FIRST_GROWTH: u64 = 2;
 /// for each record. So all are moved after less than half of the insertions that fill the larger table.
 const MOVED_BY_AN_INSERTION: usize = 8;
 
-/// How many buckets' records are moved when the table begins to grow: a table that has no more is moved in one step.
+/// How many buckets' records are moved when the table begins to grow. A table of no more buckets is moved in one step.
 const MOVED_AT_ONCE: usize = 64;
 
 /// The minimum number of slots for each entry. With 2, one bucket in twenty passed records on to a later one (measured).
@@ -102,7 +102,7 @@ impl Index {
     pub fn find(&self, hash: u64, is_it: impl Fn(Address) -> bool) -> Option<Address> {
         let tag = hash as u32;
         work::probe();
-        // In this table every bucket is in use. Without buckets, the search ends here.
+        // Every bucket of this table is in use. If there are none, the search ends here.
         let buckets = &self.table.buckets;
         let bucket = buckets.get(home(tag, buckets.len()))?;
         let guess = bucket.guess(tag);
@@ -111,7 +111,7 @@ impl Index {
         {
             return guess;
         }
-        // Moved records are asked for only here, so that a hit does not pay for it.
+        // Whether the record was moved is checked only here, so that a hit does not pay for the check.
         if rarely(guess.is_some() || u64::from(bucket.passed) | self.moved > 0) { self.search(tag, is_it) } else { None }
     }
 
@@ -222,7 +222,8 @@ impl Index {
         let end = self.table.size.min(next.saturating_add(most));
         let is_all = end == self.table.size;
         self.moved = if is_all { ALL_TAGS } else { self.table.first_tag(end) };
-        // Begins to use the larger table's buckets before records arrive in them, including those where none does: no later step has to.
+        // Begins to use the larger table's buckets before records arrive in them. Also those in which none does, so that no later step has
+        // to.
         larger.reach(if is_all { larger.size - 1 } else { larger.home(self.moved as u32) });
         while *next < end {
             self.table.move_home(*next, larger);

@@ -7,7 +7,7 @@ use super::slab::Place;
 use crate::base::{KeyHasher, Labels};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the labels of an entry take besides their own bytes: a node of the tree, and the header of their block. In bytes.
+/// What the labels of an entry take besides their own bytes, in bytes: a node of the tree, and the header of their block.
 const LABELS_COST: u64 = 48;
 
 /// The memory of the index for each tag, in bytes.

@@ -66,8 +66,8 @@ impl LayoutWord {
     }
 }
 
-fn divisor(one: usize, other: usize) -> usize {
-    if other == 0 { one } else { divisor(other, one % other) }
+fn common_divisor(one: usize, other: usize) -> usize {
+    if other == 0 { one } else { common_divisor(other, one % other) }
 }
 
 /// Divides all middle bits into `parts` equal ranges, and returns the first of range `index`.
@@ -121,7 +121,7 @@ impl Layout {
     }
 
     fn groups(self) -> usize {
-        divisor(usize::from(self.before), usize::from(self.after))
+        common_divisor(usize::from(self.before), usize::from(self.after))
     }
 
     fn group_of(self, middle: u32) -> usize {
@@ -142,18 +142,18 @@ impl Layout {
         self.group_of(middle) == last
     }
 
-    fn parts(self, middle: u32) -> u64 {
+    fn shards_for(self, middle: u32) -> u64 {
         u64::from(if self.is_changing() && !self.has_begun(middle) { self.before } else { self.after })
     }
 
     /// Returns the shard of hashes with these middle bits.
     pub fn index(self, middle: u32) -> usize {
-        ((u64::from(middle) * self.parts(middle)) >> 32) as usize
+        ((u64::from(middle) * self.shards_for(middle)) >> 32) as usize
     }
 
     /// Returns the last of the consecutive middle bits, from `middle` on, that belong to the same shard.
     pub fn last_beside(self, middle: u32) -> u32 {
-        let last = (start(self.index(middle) + 1, self.parts(middle) as usize) - 1) as u32;
+        let last = (start(self.index(middle) + 1, self.shards_for(middle) as usize) - 1) as u32;
         match (self.shrinks(), self.has_begun(middle)) {
             _ if !self.is_changing() || self.has_begun_all() => last,
             (true, true) => last.min(self.boundary - 1),
@@ -236,7 +236,7 @@ mod tests {
             assert_eq!(Layout::of_word(layout.word()), layout);
             assert!(SOME.iter().all(|middle| layout.index(*middle) == Layout::of(after).index(*middle)));
             let layout = layout.ended();
-            assert_eq!((layout, groups), (Layout::of(after), divisor(before, after)));
+            assert_eq!((layout, groups), (Layout::of(after), common_divisor(before, after)));
             assert_eq!(layout.word(), LayoutWord(after as u64), "without a change, the word is the number of shards");
             assert!(SOME.iter().all(|middle| layout.word().index(*middle) == layout.index(*middle)));
         }

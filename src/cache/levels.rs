@@ -38,7 +38,7 @@ impl Amount {
 
 const NONE: u32 = u32::MAX;
 /// Up to this many numbers keep their memory when no level is in use, for a store that is emptied and filled repeatedly.
-const MANY: usize = 64;
+const MOST_KEPT: usize = 64;
 
 struct Level<L> {
     priority: f64,
@@ -337,7 +337,7 @@ impl<L: Default> Levels<L> {
         }
         self.levels[number as usize] = None;
         self.free.push(number);
-        if self.root == NONE && self.levels.len() > MANY {
+        if self.root == NONE && self.levels.len() > MOST_KEPT {
             // Frees the memory of the numbers, which then start from 0 again.
             (self.levels, self.free) = (Vec::new(), Vec::new());
         }

@@ -116,7 +116,7 @@ impl Lifetimes {
         let first = self.first;
         let lifetime = &mut self.lifetimes[place.index()];
         (lifetime.before, lifetime.after) = (Place::NONE, first);
-        // There is another one, because this one was not the first.
+        // The list has another entry, because this one was not the first.
         self.lifetimes[first.index()].before = place;
         self.first = place;
     }

@@ -7,8 +7,8 @@ const SMALLEST_SHARDED_CAPACITY: u64 = 8_192;
 /// The minimum capacity of a shard. Keys are spread over shards at random: with 1,024 entries the first eviction happens about 3 percent
 /// too early; with fewer, even earlier.
 const ENTRIES_PER_SHARD: u64 = 1_024;
-/// A hit holds its shard's lock for half of its time; with this many shards, threads seldom contend. (Measured with two threads, speed
-/// relative to quick_cache: 0.7, 0.75, 0.9 and 1.0 with 4, 8, 16 and 32 shards for each core.)
+/// A hit holds the lock of a shard for half of the hit's time; with this many shards, threads seldom contend. (Measured with two threads,
+/// speed relative to quick_cache: 0.7, 0.75, 0.9 and 1.0 with 4, 8, 16 and 32 shards for each core.)
 const SHARDS_PER_CORE: usize = 32;
 /// The minimum part of the cost limit for each shard if their number is chosen automatically, in bytes.
 const SMALLEST_COST_PART: u64 = 1 << 20;

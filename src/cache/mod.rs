@@ -1,7 +1,7 @@
 //! The store: a bounded memory of answers (rules S01 to S21).
 //!
-//! Pure data. Nothing here starts a thread or calls the host: the floors above run the validator, the cost function and the listeners,
-//! before and after. Each call receives a clock, which is read only if an entry can expire.
+//! Data behind locks. Nothing here starts a thread or calls the host: the floors above run the validator and the cost function before a
+//! call of the store, and the listeners after it. Each call receives a clock, which is read only if an entry can expire.
 //!
 //! ```text
 //!   Store ── hash(key) ──▶ LockedShard ── one lock ──▶ Shard
@@ -10,11 +10,12 @@
 //!                                                       ├─ order   for each priority: the queues of the policy
 //!                                                       ├─ wheel   by expiry time
 //!                                                       ├─ lifetimes  expired entries that stay as fallbacks
+//!                                                       ├─ labels  versions and tags
 //!                                                       └─ ledger, limits, counts
 //! ```
 //!
 //! An entry that leaves is never dropped under a lock. It becomes a [`Departure`], which goes to the [`DepartureSink`] in store order, or
-//! to the caller. Read `shard.rs` first: it contains every operation. Each of the other files contains one structure.
+//! to the caller. Read `shard.rs` first: it and its folder contain the operations. Most of the other files contain one structure each.
 
 mod column;
 mod counts;

@@ -18,7 +18,7 @@ use crate::base::{Millis, NoMemory};
 /// The capacity of the buffer of recorded uses. With their number it has the size of four cache lines.
 pub(super) const NOTES: usize = 63;
 
-/// One of the queues in which entries are. In their order, all entries of a priority come before those of a higher one.
+/// One of the queues. The queues of a priority come before those of a higher one.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) struct QueueId {
     priority: f64,

@@ -207,7 +207,7 @@ impl Policy {
         self.queue_state(place).map(QueueState::used)
     }
 
-    /// The state of an entry whose own is not known any more: it comes from a file, or is a fallback that moves to another shard.
+    /// The state of an entry whose own state is not known: it comes from a file, or is a fallback that moves to another shard.
     pub fn queue_state_of_returning(&self) -> Option<QueueState> {
         self.s3fifo().map(|_| QueueState::MAIN)
     }

@@ -5,8 +5,8 @@
 //!   block    length u64, entries u32, check of these u32, check of the body u64, body
 //!   ...
 //!   end      a block of length 0 without entries, and nothing after it
-//!   entry    flags u8, key's length u16, [TTL left in ms u64], [cost u64], [priority f64], [value's length u64], [labels' length u64], key,
-//!            value, labels
+//!   entry    flags u8, key's length u16, [TTL left in ms u64], [cost u64], [priority f64], [value's length u64], [labels' length u64],
+//!            key, value, labels
 //! ```
 //!
 //! All numbers are little-endian. A check is SipHash-1-3 with a fixed key: it detects damage, but does not prevent forgery. The check of a

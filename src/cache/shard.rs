@@ -444,7 +444,7 @@ impl Shard {
         cause
     }
 
-    /// Removes one entry from all structures. Every removal of one entry goes through this function.
+    /// Removes one entry from all structures. Only [`Shard::exchange`] and a move to another shard remove entries without this function.
     fn dismiss(&mut self, place: Place, cause: Cause, now: Millis, out: &mut Departures) {
         let end = self.end_of(place);
         let hash = self.prefetched_victim.take(place).unwrap_or_else(|| self.hasher.hash(self.slab.key(place)));

@@ -84,7 +84,7 @@ pub(super) struct Slab {
     /// The number of each node's priority level. Unused until there is a second level; until then all nodes are in level 0.
     levels: SparseColumn<u32>,
     free: Place,
-    live: u64,
+    entries: u64,
 }
 
 impl Slab {
@@ -95,12 +95,12 @@ impl Slab {
             links: LinkArray::new(),
             levels: SparseColumn::new(0),
             free: Place::NONE,
-            live: 0,
+            entries: 0,
         }
     }
 
     pub fn len(&self) -> u64 {
-        self.live
+        self.entries
     }
 
     /// The number of nodes that there is memory for.
@@ -150,7 +150,7 @@ impl Slab {
     /// Adds an entry. `hash` is the hash of its key; `limit` is the maximum number of entries.
     pub fn insert(&mut self, hash: u64, detached: DetachedEntry, limit: u64) -> Place {
         let address = detached.record.address();
-        let place = self.place(detached, limit);
+        let place = self.fill_node(detached, limit);
         // The index comes second, so that a panic between the two leaves no dangling address.
         self.index.insert(hash, address, limit);
         place
@@ -160,7 +160,7 @@ impl Slab {
     /// leaves first.
     #[inline(always)]
     pub fn must_grow(&self, limit: u64) -> bool {
-        self.live < limit && ((self.free == Place::NONE && self.is_used_up()) || self.index.must_grow())
+        self.entries < limit && ((self.free == Place::NONE && self.is_used_up()) || self.index.must_grow())
     }
 
     /// Whether there is no memory for another node. There is memory for at least as many links.
@@ -183,7 +183,7 @@ impl Slab {
             if self.has_levels() {
                 self.levels.try_grow(capacity)?;
             }
-            // The nodes decide whether there is room: they come last.
+            // The nodes come last, because their capacity decides whether there is room.
             self.links.try_grow(capacity)?;
             self.nodes.try_grow(capacity)?;
         }
@@ -208,8 +208,8 @@ impl Slab {
         len.saturating_add((len / 8).max(FIRST_GROWTH)).min(limit).max(len + 1)
     }
 
-    fn place(&mut self, detached: DetachedEntry, limit: u64) -> Place {
-        self.live += 1;
+    fn fill_node(&mut self, detached: DetachedEntry, limit: u64) -> Place {
+        self.entries += 1;
         let DetachedEntry { mut record, cost, stored_at } = detached;
         let next = self.free.some().map_or(self.nodes.len(), Place::index);
         record.set_number(u32::try_from(next).expect("a shard holds at most MAX_NODES entries"));
@@ -270,7 +270,7 @@ impl Slab {
         self.links.of_mut(place).newer = self.free;
         self.links.changed([place]);
         self.free = place;
-        self.live -= 1;
+        self.entries -= 1;
     }
 
     /// The record of the entry at `place`, if there is one.
@@ -290,7 +290,7 @@ impl Slab {
     }
 
     /// Whether there is an entry at `place`.
-    pub fn is_live(&self, place: Place) -> bool {
+    pub fn has_entry(&self, place: Place) -> bool {
         self.get(place).is_some()
     }
 

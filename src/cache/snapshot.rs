@@ -174,7 +174,7 @@ impl Shard {
         scan.steps += 1;
         // Bounds the work, however often the queues change meanwhile.
         let is_endless = scan.steps > 64 + 8 * self.entries();
-        let stays = |(last, before): &(Place, Place)| self.slab().is_live(*last) && self.slab().older(*last) == *before;
+        let stays = |(last, before): &(Place, Place)| self.slab().has_entry(*last) && self.slab().older(*last) == *before;
         let met = scan.last.filter(stays).map(|(last, _)| last);
         let next = match (met, scan.queue) {
             _ if is_endless => None,
@@ -201,7 +201,7 @@ impl Shard {
             return false;
         }
         let place = Place::of_number(at as u32);
-        if self.slab().is_live(place) {
+        if self.slab().has_entry(place) {
             scan.note(place);
         }
         scan.swept = Some(at + 1);
@@ -210,7 +210,7 @@ impl Shard {
 
     fn copy(&self, place: Place, now: Millis) -> Option<CopiedEntry> {
         let slab = self.slab();
-        if !slab.is_live(place) || self.live_at(place, now).is_none() {
+        if !slab.has_entry(place) || self.live_at(place, now).is_none() {
             return None;
         }
         let (key, answer, deadline) = (Key::new(slab.key(place)), Answer::clone(&slab.answer(place)), self.ttl_end_of(place));

@@ -148,7 +148,7 @@ impl Expirations {
         }
     }
 
-    /// Whether no entry was ever added.
+    /// Whether the wheel has no memory for entries yet.
     #[inline(always)]
     pub fn is_unused(&self) -> bool {
         self.links.is_unused()

@@ -7,8 +7,8 @@
 //! When the number of entries changes much, a table of another size takes the new ghosts. The former table is still asked until all ghosts
 //! in it are forgotten: nothing is moved, and no step takes longer the more ghosts there are (rule S19).
 //!
-//! About one ghost in a hundred is forgotten too early, and fewer than one key in ten thousand is mistaken for a ghost. That can only cost
-//! a hit.
+//! About one ghost in a hundred is forgotten too early, and fewer than one key in ten thousand is mistaken for a ghost. Both can only
+//! cost a hit.
 
 /// The number of ghosts in a bucket.
 const WAYS: usize = 16;
@@ -72,8 +72,8 @@ impl GhostTable {
         time.wrapping_sub(ghost) & ((1 << TIME_BITS) - 1)
     }
 
-    /// The bucket of a hash, which is found by the lower half of the hash. Empty if the bucket has no memory, and also gets none. Only with
-    /// `allocates` it may get some.
+    /// The bucket of a hash, which is found by the lower half of the hash. Empty if the bucket has no memory; with `allocates` it first
+    /// gets memory if there is any.
     fn bucket(&mut self, hash: u64, allocates: bool) -> &mut [u32] {
         let buckets = (self.len / WAYS) as u64;
         let start = ((u64::from(hash as u32) * buckets) >> 32) as usize * WAYS;

@@ -11,9 +11,9 @@
 //! Small has a tenth of the entries, or of their cost: the next victim comes from small as soon as it has that much. So an entry that is
 //! used once, or never, leaves soon, and takes no room from those in main. A use changes a number and moves nothing.
 //!
-//! The paper admits each key with a ghost to main. Here it is admitted only if an entry is about to leave main that was not used. Otherwise
-//! it would take the room of a better one: in a loop over more keys than fit, main would lose the keys that come next. Why, and by how
-//! much: ADR 9.
+//! The paper admits each key with a ghost to main. Here such a key is admitted only if an entry that was not used is about to leave main.
+//! Otherwise it would take the room of a better one: in a loop over more keys than fit, main would lose the keys that come next. Why, and
+//! by how much: ADR 9.
 
 use super::super::column::Column;
 use super::super::levels::Amount;

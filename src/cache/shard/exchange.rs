@@ -1,5 +1,5 @@
 //! A put whose entry takes over the node of the entry that leaves for it: the older entry under its key, or in a full shard the next
-//! victim. Nearly all puts are such. The number of entries, the levels and the free nodes then stay as they are, so that only the
+//! victim. Nearly all puts are of this kind. The number of entries, the levels and the free nodes then stay as they are, so that only the
 //! difference of the two entries has to be recorded.
 
 use super::super::departure::{Cause, Departures};
@@ -15,7 +15,7 @@ use crate::base::{Millis, Present, Record, Ttl};
 pub(super) struct PutPlan {
     /// The older entry under the key.
     pub found: Option<Place>,
-    /// The end that the entry has whatever its TTL is.
+    /// The end that the entry has instead of one by its TTL: that of the older entry, or that of a saved one.
     kept_end: Option<Millis>,
     ttl: Ttl,
     pub priority: f64,

@@ -18,11 +18,11 @@ impl Shard {
         if let Some(lifetimes) = &mut self.lifetimes {
             lifetimes.try_grow(capacity)?;
         }
-        // The nodes decide whether there is room: they come last.
+        // The nodes come last, because their capacity decides whether there is room.
         self.slab.try_grow(self.limits.entries)
     }
 
-    /// Gets memory for the columns that this entry is the first to need. Returns true if there is none.
+    /// Gets memory for the columns that this entry is the first to need. Returns true if there is no memory.
     #[inline(always)]
     pub(super) fn lacks_columns_for(&mut self, entry: &EntryParts<'_>, ends: bool) -> bool {
         let grace_ms = entry.terms.stale_ms.unwrap_or(self.expiry.stale_ms);

@@ -52,7 +52,7 @@ impl Shard {
                 break;
             }
             let Some(place) = progress.places.next().map(|at| Place::of_number(at as u32)) else { break };
-            if self.slab.is_live(place) {
+            if self.slab.has_entry(place) {
                 self.dismiss_or_expire(place, Cause::Cleared, now, out);
             }
         }
@@ -75,7 +75,7 @@ impl Shard {
                 break;
             }
             let Some(place) = places.next().map(|at| Place::of_number(at as u32)) else { break };
-            if self.slab.is_live(place) && self.end_of(place) > now {
+            if self.slab.has_entry(place) && self.end_of(place) > now {
                 ended += 1;
                 self.end(place, now, now, out);
             }

@@ -28,7 +28,7 @@ impl Store {
     /// A timer that stores when it will wake, and only then reads this, misses no put: either the put is included here, or the putting
     /// thread sees the stored time and compares it with the end in [`PutOutcome::Stored`](super::super::PutOutcome::Stored).
     pub fn next_due(&self) -> Option<Millis> {
-        // Read before and after the shards, which entries may leave, or arrive in, in between.
+        // Read before and after the shards, because entries may leave a shard, or arrive in one, in between.
         let moving_before = self.moving_due();
         let due = self.locked_shards.iter().map(LockedShard::next_due).fold(moving_before, Millis::min);
         Some(due.min(self.moving_due())).filter(|due| *due != Millis::NEVER)
