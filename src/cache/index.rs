@@ -222,8 +222,8 @@ impl Index {
         let end = self.table.size.min(next.saturating_add(most));
         let is_all = end == self.table.size;
         self.moved = if is_all { ALL_TAGS } else { self.table.first_tag(end) };
-        // Begins to use the larger table's buckets before records arrive in them. Also those in which none does, so that no later step has
-        // to.
+        // Begins to use the larger table's buckets before records arrive in them; also the buckets in which none does, so that no later
+        // step has to.
         larger.reach(if is_all { larger.size - 1 } else { larger.home(self.moved as u32) });
         while *next < end {
             self.table.move_home(*next, larger);

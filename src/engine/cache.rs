@@ -562,7 +562,7 @@ impl Core {
         self.len() == 0
     }
 
-    /// The total cost of the entries.
+    /// The total cost of the entries, in bytes.
     pub fn cost(&self) -> u64 {
         self.change_in_steps(|left| self.store.cost(&self.clock, left)).unwrap_or(0)
     }
@@ -572,12 +572,12 @@ impl Core {
         self.store.capacity()
     }
 
-    /// The limit on the total cost.
+    /// The limit on the total cost, in bytes; `None` for no limit.
     pub fn cost_limit(&self) -> Option<u64> {
         self.store.cost_limit()
     }
 
-    /// The limit on the cost of one entry.
+    /// The limit on the cost of one entry, in bytes.
     pub fn max_cost(&self) -> u64 {
         self.store.max_cost()
     }

@@ -23,7 +23,7 @@ impl CacheRef {
         Arc::as_ptr(&ManuallyDrop::new(self).0)
     }
 
-    /// Restores the reference from [`CacheRef::into_raw`]'s pointer, without counting it again.
+    /// Restores a reference that [`CacheRef::into_raw`] has turned into a pointer, without counting it again.
     pub fn of_counted(core: Arc<Core>) -> CacheRef {
         CacheRef(core)
     }

@@ -126,7 +126,7 @@ impl EventKeys {
 }
 
 impl FetchEvents {
-    /// Creates the list with `events`, whose memory is reserved.
+    /// Creates the events of a fetch; the memory of `events` is reserved.
     pub(super) fn new(
         core: Arc<Core>,
         handle: Option<Arc<FetchHandle>>,
@@ -153,7 +153,7 @@ impl FetchEvents {
         held.scheduled
     }
 
-    /// Stores the keys of a fetch of several, once the table has them and before the first delivery can begin.
+    /// Stores the keys of a fetch of several keys, once the table has them and before the first delivery can begin.
     pub(super) fn keep_keys(&self, keys: PackedKeys) {
         if let Some(recipient) = &mut self.pending.lock().recipient {
             recipient.keys = EventKeys::Many(keys);

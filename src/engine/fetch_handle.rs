@@ -25,7 +25,7 @@ struct HandleState {
     /// `None` if the handle does not state one, so that the options decide.
     urgency: Option<i32>,
     context: Option<Arc<Object>>,
-    /// The number of threads in [`FetchHandle::wait`]. Most fetches have none, and to notify none is a system call too.
+    /// The number of threads in [`FetchHandle::wait`]. Most fetches have none, and notifying none would be a system call, too.
     waiters: usize,
 }
 
@@ -58,7 +58,7 @@ impl FetchHandle {
         }
     }
 
-    /// The process in which it was created.
+    /// The process in which the handle was created.
     pub fn generation(&self) -> Generation {
         self.generation
     }

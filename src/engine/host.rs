@@ -26,7 +26,7 @@ pub trait Provider: Send + Sync {
 
 /// Reads and writes a second tier: a store behind this one, which several processes may share.
 pub trait SecondTierStore: Send + Sync {
-    /// Serves the request, now or later, and finishes it. Dropping the ticket fails what it has not answered.
+    /// Serves the request, now or later, and finishes it. Dropping the ticket fails the keys that were not answered.
     fn serve(&self, request: TierTicket);
     /// Whether there is a function to call; if not, requests are for a host's queue.
     fn is_callable(&self) -> bool {
@@ -78,7 +78,7 @@ pub trait Receiver: Send {
     fn batch(&mut self, results: Results);
     /// Reports that some more positions are settled.
     fn progress(&mut self, done: usize, failed: usize, total: usize);
-    /// Whether there is a function to call; if not, its events are for a host's queue.
+    /// Whether there is a function to call; if not, the events are for a host's queue.
     fn is_callable(&self) -> bool {
         true
     }
@@ -86,7 +86,7 @@ pub trait Receiver: Send {
     fn user_data(&self) -> *mut c_void {
         std::ptr::null_mut()
     }
-    /// Whether dropping it may run host code.
+    /// Whether dropping the receiver may run host code.
     fn runs_host_code_on_drop(&self) -> bool {
         true
     }

@@ -9,8 +9,8 @@
 //! ```
 //!
 //! A [`Core`] is a cache, with or without an engine. Locks are taken in this order only: table, shard, event list. The table's lock is
-//! held for the protocol alone; the resulting effects are applied after it, in [`transition`]. No host code is called, and no host object
-//! dropped, under any of them.
+//! held for the protocol alone; the resulting effects are applied after its release, in [`transition`]. No host code is called, and no host
+//! object dropped, under any of these locks.
 //!
 //! - [`host`]: the host's functions, as traits.
 //! - [`invalidate`]: keys that another process has changed.
@@ -101,8 +101,8 @@ pub struct Core {
     routes: Routes,
     threads: Threads,
     alarm: OnceLock<Alarm>,
-    /// The latest time at which the timer will look for expired entries, as it found when it last looked, in milliseconds of the TTL clock.
-    /// 0 if there is no timer: no entry then finds it too late.
+    /// When the timer will next look for expired entries, unless an alarm is set for an earlier time. Written by the timer, in milliseconds
+    /// of the TTL clock. 0 if there is no timer: no entry expires before that, so none sets an alarm.
     store_wake: AtomicU64,
     /// Whether new keys gather (rule F14a). A copy that is read without the table's lock.
     gathers: AtomicBool,
@@ -209,8 +209,7 @@ impl Core {
             return Err(Status::ERR_NO_PROVIDER);
         }
         let core = Core::make(plan, true)?;
-        let needs_no_thread = !core.uses_dispatcher() && matches!(core.clock, Clock::Manual(_));
-        if !needs_no_thread {
+        if core.uses_dispatcher() || matches!(core.clock, Clock::System(_)) {
             let runtime = core.runtime().ok_or(Status::ERR_NO_THREAD)?;
             if core.uses_dispatcher() {
                 runtime.dispatcher().start().map_err(|_| Status::ERR_NO_THREAD)?;
@@ -272,7 +271,7 @@ impl Core {
         Ok(core)
     }
 
-    /// The process in which it was created.
+    /// The process in which the cache was created.
     pub fn generation(&self) -> Generation {
         self.generation
     }

@@ -90,7 +90,7 @@ impl Core {
             let id = ticket.id();
             // A panic of the library must neither be printed nor keep the engine from ending.
             if self.removals.must_throttle() {
-                // Before the call, because the request's slot may be used by another request long before the call returns.
+                // Before the call and not after it: another request may use the slot long before the call returns.
                 let _ = catch_panic(|| self.throttle_writer_now(ticket.keys().len()));
             }
             let _ = catch_panic(|| self.provide(ticket));
@@ -230,7 +230,7 @@ impl Deliverable for RequestDelivery {
         DeliveryResult::all(usize::from(ran))
     }
 
-    /// The reader of the queue answers requests later, outside of any call: there is no call that could return.
+    /// The reader of the queue answers the request later, and no provider is called. So the request counts as returned at once.
     fn pull(self: Arc<Self>) -> PullResult {
         let Some(WaitingRequest { ticket, core, pending }) = self.take() else { return PullResult::nothing() };
         if core.take_request(ticket.id()) == TakeResult::Skip {

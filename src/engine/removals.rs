@@ -6,7 +6,7 @@
 //! One thread at a time reports: the one that has the *turn*.
 //!
 //! - For an engine, that thread is the dispatcher, or the thread that reads the program's queue. Writers that cause removals faster than it
-//!   reports them wait for it ([`Removals::throttle_writer`]), or drop values themselves.
+//!   reports them wait for it ([`Removals::throttle`]), or drop values themselves.
 //! - For a cache without an engine, it is the thread that caused a removal, or the dispatcher for expired entries. A thread that finds
 //!   the turn taken waits until its own removals are reported ([`Removals::deliver_here`]), so that no more are pending than there are
 //!   threads.
@@ -210,9 +210,9 @@ impl Removals {
         Ok(())
     }
 
-    /// Returns a claim if the caller must send a delivery for pending removals. With a queue it must do so even if another thread is about
-    /// to, because an item that the caller sends next must come after it. A second delivery is harmless there, since one thread reads at a
-    /// time.
+    /// Returns a claim if the caller must send a delivery for pending removals. To a queue the caller sends one even if another thread is
+    /// about to, because what the caller sends next must come after a delivery. A second delivery is harmless there, since one thread reads
+    /// at a time.
     pub(super) fn claim(&self, to_queue: bool) -> Option<Claim> {
         let mut pending = self.pending.lock();
         let is_due = match pending.delivery {
@@ -238,7 +238,8 @@ impl Removals {
 
     /// Creates the delivery for pending removals.
     pub(super) fn delivery(self: &Arc<Self>, core: &Core) -> Arc<dyn Deliverable> {
-        // For an engine it counts as pending and keeps the engine. A cache without an engine may end before all removals are reported.
+        // The delivery of an engine counts as pending work and keeps the engine. A cache without an engine may end before all removals are
+        // reported.
         let engine = core.is_engine().then(|| core.me());
         engine.iter().for_each(|core| core.life.begin(core.removals_at()));
         Arc::new(RemovalDelivery { removals: self.clone(), engine, is_done: AtomicBool::new(false) })

@@ -91,7 +91,7 @@ impl ProviderRequest {
         &self.core
     }
 
-    /// The process in which it was created.
+    /// The process in which the request was created.
     pub fn generation(&self) -> Generation {
         self.core.generation()
     }

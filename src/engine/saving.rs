@@ -119,9 +119,8 @@ impl Drop for TemporaryFile {
 }
 
 impl Core {
-    /// Writes all entries except objects to a file, in eviction order. A file of that name is replaced once the new
-    /// one is complete, and stays unchanged if this fails. Entries that are stored, removed or replaced meanwhile may or may not be in the
-    /// file.
+    /// Writes all entries except objects to a file, in eviction order. A file of that name is replaced once the new one is complete, and
+    /// stays unchanged if this fails. Entries that are stored, removed or replaced meanwhile may or may not be in the file.
     pub fn save(&self, path: &Path, done: &mut Transfer, progress: Progress<'_>) -> Result<(), Error> {
         self.save_encoded(path, done, progress, &mut |_, _| None)
     }

@@ -59,7 +59,7 @@ impl TierTicket {
         TierTicket { core, handout, finished: AtomicBool::new(false), encoded }
     }
 
-    /// The process in which it was created.
+    /// The process in which the request was created.
     pub fn generation(&self) -> Generation {
         self.core.generation()
     }
@@ -164,7 +164,7 @@ impl TierTicket {
         TierAnswer::Hit(answer, terms, token.into())
     }
 
-    /// The terms of storing an entry that was found in this process's store.
+    /// The terms with which an entry that was found is stored in this process.
     fn terms(&self, key: &[u8], entry: &TierEntry<'_>, left: TtlLeft, answer: &Answer) -> StoreTerms {
         let written = entry.ttl_ms.map(u64::from);
         let left = match left {
