@@ -173,11 +173,11 @@ impl Shard {
     fn note_next(&mut self, scan: &mut OrderScan) -> bool {
         scan.steps += 1;
         // Bounds the work, however often the queues change meanwhile.
-        let is_endless = scan.steps > 64 + 8 * self.entries();
+        let gives_up = scan.steps > 64 + 8 * self.entries();
         let stays = |(last, before): &(Place, Place)| self.slab().has_entry(*last) && self.slab().older(*last) == *before;
         let met = scan.last.filter(stays).map(|(last, _)| last);
         let next = match (met, scan.queue) {
-            _ if is_endless => None,
+            _ if gives_up => None,
             (Some(last), _) => self.slab().newer(last).some(),
             (None, Some(queue)) => self.first_of(queue),
             (None, None) => None,
@@ -187,7 +187,7 @@ impl Shard {
             scan.last = Some((place, self.slab().older(place)));
             return true;
         }
-        let after = if is_endless { None } else { self.queue_after(scan.queue) };
+        let after = if gives_up { None } else { self.queue_after(scan.queue) };
         (scan.queue, scan.last) = (after, None);
         if after.is_none() {
             scan.swept = Some(0);

@@ -69,17 +69,17 @@ struct Pending {
     departures: VecDeque<Departure>,
     cost: u128,
     bounds: Bounds,
-    /// How many were reported. Removals are numbered from the first, reported and pending ones alike.
-    out: u64,
+    /// The number of removals that were reported. All removals are numbered in their order, from 1 on.
+    reported: u64,
     /// The number of the last removal that waiting writers have claimed.
     claimed: u64,
     /// The number of the last removal that the thread with the turn must report, if no other thread does.
     owed: u64,
     /// Whether a thread has the turn.
-    is_taken: bool,
+    is_turn_taken: bool,
     /// The number of threads that wait for progress.
     waiting: usize,
-    /// The removal for which a writer has waited too long: no writer waits for it again.
+    /// How many removals were reported when a writer had waited too long for the next one. No writer waits for that one again.
     stuck_at: Option<u64>,
     delivery: Sending,
     /// The number of claims so far.
@@ -116,7 +116,7 @@ impl Pending {
 
     fn pop(&mut self) -> Option<Departure> {
         let first = self.departures.pop_front()?;
-        self.out += 1;
+        self.reported += 1;
         self.cost -= u128::from(first.cost);
         if self.departures.is_empty() && self.departures.capacity() > MOST_KEPT {
             self.departures = VecDeque::new();
@@ -126,14 +126,14 @@ impl Pending {
 
     /// The number of the last pending removal.
     fn last(&self) -> u64 {
-        self.out + self.departures.len() as u64
+        self.reported + self.departures.len() as u64
     }
 
     /// Claims removals for a writer of `written` entries, behind the claims of other waiting writers. Returns the number of the last
     /// removal for which the writer waits.
     fn claim(&mut self, written: u64) -> u64 {
         let others = if self.waiting > 0 { self.claimed } else { 0 };
-        self.claimed = others.max(self.out).saturating_add(written.saturating_mul(2));
+        self.claimed = others.max(self.reported).saturating_add(written.saturating_mul(2));
         self.claimed
     }
 }
@@ -153,10 +153,10 @@ impl Removals {
             departures: VecDeque::new(),
             cost: 0,
             bounds,
-            out: 0,
+            reported: 0,
             claimed: 0,
             owed: 0,
-            is_taken: false,
+            is_turn_taken: false,
             waiting: 0,
             stuck_at: None,
             delivery: Sending::No,
@@ -250,7 +250,7 @@ impl Removals {
         let departures = {
             let mut pending = self.pending.lock();
             pending.delivery = Sending::No;
-            pending.out = pending.last();
+            pending.reported = pending.last();
             pending.cost = 0;
             let departures = std::mem::take(&mut pending.departures);
             self.note_progress(&pending);
@@ -274,7 +274,7 @@ impl Removals {
         }
         let mut pending = self.pending.lock();
         let enough = pending.claim(written);
-        while pending.exceeds_bounds() && pending.out < enough && !pending.silent {
+        while pending.exceeds_bounds() && pending.reported < enough && !pending.silent {
             match self.wait_for_progress(pending) {
                 Some(progressed) => pending = progressed,
                 None => break,
@@ -284,7 +284,7 @@ impl Removals {
 
     /// Waits until a removal was reported or a turn has ended. Returns `None` if the listener takes too long.
     fn wait_for_progress<'a>(&self, mut pending: MutexGuard<'a, Pending>) -> Option<MutexGuard<'a, Pending>> {
-        let (before, turn) = (pending.out, pending.is_taken);
+        let (before, turn) = (pending.reported, pending.is_turn_taken);
         if pending.stuck_at == Some(before) {
             return None;
         }
@@ -293,7 +293,7 @@ impl Removals {
         let moved = loop {
             let left = until.saturating_duration_since(Instant::now());
             pending = wait_timeout(&self.progressed, pending, left);
-            if pending.out != before || pending.is_taken != turn || pending.silent {
+            if pending.reported != before || pending.is_turn_taken != turn || pending.silent {
                 break true;
             }
             if left.is_zero() {
@@ -323,9 +323,9 @@ impl Removals {
         let last = pending.last();
         let enough = if all { last } else { pending.claim(1).min(last) };
         pending.owed = pending.owed.max(last);
-        while pending.is_taken {
+        while pending.is_turn_taken {
             // The thread that has the turn continues until everything is reported.
-            if pending.out >= enough || is_reporting() {
+            if pending.reported >= enough || is_reporting() {
                 return;
             }
             match self.wait_for_progress(pending) {
@@ -333,7 +333,7 @@ impl Removals {
                 None => return,
             }
         }
-        pending.is_taken = true;
+        pending.is_turn_taken = true;
         drop(pending);
         while let Some(departure) = self.take_in_turn(enough) {
             self.report(departure);
@@ -343,10 +343,10 @@ impl Removals {
     /// Takes the next removal. `None` ends the turn: removal number `enough` was reported, and other threads report the rest, if any.
     fn take_in_turn(&self, enough: u64) -> Option<Departure> {
         let mut pending = self.pending.lock();
-        let others = pending.waiting > 0 || pending.delivery != Sending::No || pending.out >= pending.owed;
-        let first = if pending.out >= enough && others { None } else { pending.pop() };
+        let others = pending.waiting > 0 || pending.delivery != Sending::No || pending.reported >= pending.owed;
+        let first = if pending.reported >= enough && others { None } else { pending.pop() };
         if first.is_none() {
-            pending.is_taken = false;
+            pending.is_turn_taken = false;
         }
         self.note_progress(&pending);
         first
@@ -414,7 +414,7 @@ impl RemovalDelivery {
     fn take_turn(&self) -> bool {
         let removals = &*self.removals;
         let mut pending = removals.pending.lock();
-        while pending.is_taken {
+        while pending.is_turn_taken {
             if is_reporting() {
                 pending.owed = pending.last();
                 pending.delivery = Sending::No;
@@ -424,7 +424,7 @@ impl RemovalDelivery {
             pending = wait(&removals.progressed, pending);
             pending.waiting -= 1;
         }
-        pending.is_taken = true;
+        pending.is_turn_taken = true;
         true
     }
 
@@ -439,7 +439,7 @@ impl RemovalDelivery {
             removals.report(departure);
         }
         let mut pending = removals.pending.lock();
-        pending.is_taken = false;
+        pending.is_turn_taken = false;
         removals.note_progress(&pending);
         (most, false)
     }
@@ -494,7 +494,7 @@ impl Removals {
         let mut pending = self.pending.lock();
         let first = pending.pop();
         if first.is_none() {
-            (pending.delivery, pending.is_taken) = (Sending::No, false);
+            (pending.delivery, pending.is_turn_taken) = (Sending::No, false);
         }
         self.note_progress(&pending);
         first

@@ -403,7 +403,7 @@ mod tests {
             self.known.borrow_mut().insert(number, (value_number, end));
         }
 
-        fn op(&self) {
+        fn random_operation(&self) {
             let (number, out) = (self.below(KEYS), &mut Departures::new());
             let (name, live) = (key(number), self.live(number));
             self.ops_while_moving.set(self.ops_while_moving.get() + u64::from(self.store.moving.lock().is_some()));
@@ -493,7 +493,7 @@ mod tests {
             let shards = play.store.shards();
             (0..KEYS).for_each(|number| play.put(number));
             for (cost, expected) in [(FEW, 1), (3 * FEW, 2), (FEW, 1), (MANY, shards), (2 * FEW, 2), (MANY, shards)] {
-                let ops = &mut EachStep(|_| (0..12).for_each(|_| play.op()));
+                let ops = &mut EachStep(|_| (0..12).for_each(|_| play.random_operation()));
                 play.store.resize(1 << 20, Some(cost), &play.clock, ops);
                 assert_eq!((play.store.shards(), play.store.layout().is_changing()), (expected, false));
                 play.forget_expired();
