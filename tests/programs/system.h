@@ -1,4 +1,5 @@
-/* Functions of the system, under the same names on all systems: pauses, threads, memory, and waiting for a queue. */
+/* What the tests need from the system, under the same names on all systems: pauses, counts of threads and of descriptors, memory in use,
+ * and waiting for a queue. */
 #ifndef KVL_TESTS_SYSTEM_H
 #define KVL_TESTS_SYSTEM_H
 
@@ -11,7 +12,7 @@
 #include <windows.h>
 #include <psapi.h>
 #include <tlhelp32.h>
-/* the tests have functions of their own */
+/* check.h has a macro of this name. */
 #undef TEXT
 #else
 #include <dirent.h>
@@ -28,7 +29,7 @@
 #define TELLS_MEMORY 0
 #endif
 
-/* The bytes that the program has allocated, or always 0. */
+/* The bytes that the program has allocated and not freed, or always 0 if the C library does not say. */
 static inline size_t bytes_in_use(void)
 {
 #if TELLS_MEMORY
@@ -74,6 +75,7 @@ static inline void pause_for_us(long microseconds)
 }
 
 #ifndef _WIN32
+/* The number of entries of a folder, with "." and ".."; -1 if it cannot be read. */
 static inline int files_in(const char *path)
 {
     DIR *folder = opendir(path);
@@ -88,7 +90,7 @@ static inline int files_in(const char *path)
 }
 #endif
 
-/* The number of threads of the process, plus a constant. */
+/* The number of threads of the process, plus a constant: only differences mean something. */
 static inline int count_threads(void)
 {
 #ifdef _WIN32
@@ -106,7 +108,7 @@ static inline int count_threads(void)
 #endif
 }
 
-/* The number of descriptors or handles of the process, plus a constant. */
+/* The number of descriptors or handles of the process, plus a constant: only differences mean something. */
 static inline int count_descriptors(void)
 {
 #ifdef _WIN32
@@ -119,8 +121,8 @@ static inline int count_descriptors(void)
 #endif
 }
 
-/* Waits until the number of threads is the given one, since the system may list a thread for a moment after it was joined, and the library
- * does not join threads that run code of the program. */
+/* Waits, for a minute or somewhat longer, until count_threads() returns the given number. Returns whether it does. The system may list a
+ * thread for a moment after it was joined, and the library does not join threads that run code of the program. */
 static inline int threads_come_to(int wanted)
 {
     int i;
@@ -130,7 +132,7 @@ static inline int threads_come_to(int wanted)
     return count_threads() == wanted;
 }
 
-/* Waits until the queue has an event, like an event loop. Returns 0 if none arrived within the time, negative if it cannot wait. */
+/* Waits until the queue has an event, as an event loop does. Returns 1 if it has, 0 if none arrived in time, -1 if waiting failed. */
 static inline int wait_for_queue(kvl_queue_t *queue, int timeout_ms)
 {
 #ifdef _WIN32

@@ -3,20 +3,20 @@
 #include <math.h>
 #include <pthread.h>
 
-/* The last removal that a listener was called with, and the number of its calls. */
+/* What a removal listener has seen: how often it was called, and its last entry. */
 struct removals {
-    int times, ended;
+    int times, freed; /* calls of the listener, and of count_free() */
     int by_cause[KVL_CAUSE_TAG + 1];
     kvl_cause_t cause;
     char key[16];
     kvl_result_t entry;
-    kvl_cache_t *release; /* released in the next call */
+    kvl_cache_t *release; /* released in the next call of the listener */
 };
 
 static void count_free(void *user_data)
 {
     struct removals *removals = user_data;
-    removals->ended++;
+    removals->freed++;
 }
 
 static void record_removal(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
@@ -85,7 +85,7 @@ static kvl_status_t put(kvl_cache_t *cache, const char *key, const char *text)
     return kvl_cache_put_bytes(cache, KEY(key), KEY(text), NULL);
 }
 
-static kvl_status_t put_at(kvl_cache_t *cache, const char *key, double priority)
+static kvl_status_t put_with_priority(kvl_cache_t *cache, const char *key, double priority)
 {
     return kvl_cache_put_bytes(cache, KEY(key), KEY("v"), TERMS(KVL_TTL_DEFAULT, priority, KVL_COST_DEFAULT));
 }
@@ -137,7 +137,7 @@ static void s01_a_lookup_has_four_outcomes(void)
     CHECK(value == NULL && validated == 7);
     TEXT(notes, "vnmi");
 
-    /* S10: peek and remove do not call the validator */
+    /* S10: none of these calls the validator. */
     STATUS(has(cache, "x"), KVL_MISS);
     STATUS(kvl_cache_peek(cache, KEY("x"), &value, NULL, NULL), KVL_MISS);
     STATUS(kvl_cache_remove(cache, KEY("x")), KVL_MISS);
@@ -262,7 +262,7 @@ static void s03_the_cost_is_exact_after_every_operation(void)
 
     STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
     STATUS(put(cache, "k", ""), KVL_OK);
-    /* Without a stated cost, the cost is what the heap holds, in steps, as allocators round up. */
+    /* Without a stated cost, an entry costs what the heap holds for it. Allocators round that up. */
     node = KVL_ENTRY_COST;
     CHECK(kvl_cache_cost(cache) > node && kvl_cache_cost(cache) <= node + 8 + 16);
     STATUS(put(cache, "k", "12345"), KVL_OK);
@@ -314,10 +314,10 @@ static void s05_the_lowest_priority_is_evicted_first_and_then_the_least_recently
     kvl_value_t *value = NULL;
 
     memset(&removals, 0, sizeof removals);
-    STATUS(put_at(cache, "low", -1), KVL_OK);
-    STATUS(put_at(cache, "old", 0), KVL_OK);
-    STATUS(put_at(cache, "new", -0.0), KVL_OK);
-    /* A get counts as a use, so that "old" is the more recently used entry; a peek does not. */
+    STATUS(put_with_priority(cache, "low", -1), KVL_OK);
+    STATUS(put_with_priority(cache, "old", 0), KVL_OK);
+    STATUS(put_with_priority(cache, "new", -0.0), KVL_OK);
+    /* A get is a use, so "old" is now used more recently than "new". Contains is not a use. */
     STATUS(kvl_cache_get(cache, KEY("old"), &value), KVL_VALUE);
     kvl_value_release(value);
     STATUS(has(cache, "new"), KVL_VALUE);
@@ -330,9 +330,9 @@ static void s05_the_lowest_priority_is_evicted_first_and_then_the_least_recently
     STATUS(kvl_cache_put_with_victims(cache, KEY("3"), kvl_value_null(), TERMS(KVL_TTL_NEVER, -INFINITY, 0), record_removal, &removals), KVL_REFUSED);
     TEXT(removals.key, "3");
     CHECK(removals.times == 3 && removals.cause == KVL_CAUSE_REFUSED && kvl_cache_len(cache) == 3);
-    STATUS(put_at(cache, "4", INFINITY), KVL_OK);
+    STATUS(put_with_priority(cache, "4", INFINITY), KVL_OK);
     STATUS(has(cache, "old"), KVL_MISS);
-    STATUS(put_at(cache, "5", NAN), KVL_ERR_BAD_VALUE);
+    STATUS(put_with_priority(cache, "5", NAN), KVL_ERR_BAD_VALUE);
     kvl_cache_release(cache);
 }
 
@@ -406,7 +406,7 @@ static void s07_without_a_timer_writes_and_remove_expired_free_memory(void)
     CHECK(removed == 12 && removals.by_cause[KVL_CAUSE_EXPIRED] == 20);
     STATUS(kvl_cache_remove_expired(cache, NULL), KVL_OK);
     kvl_cache_release(cache);
-    CHECK(removals.times == 20 && removals.ended == 1);
+    CHECK(removals.times == 20 && removals.freed == 1);
     kvl_clock_release(clock);
 }
 
@@ -461,13 +461,13 @@ static void s11_each_removed_value_is_reported_once(void)
     STATUS(put_for(cache, "b", 5), KVL_OK);
     STATUS(kvl_clock_advance(clock, 10), KVL_OK);
     CHECK(removals.times == 3 && removals.cause == KVL_CAUSE_EXPIRED);
-    STATUS(put_at(cache, "c", 1), KVL_OK);
-    STATUS(put_at(cache, "d", 2), KVL_OK);
+    STATUS(put_with_priority(cache, "c", 1), KVL_OK);
+    STATUS(put_with_priority(cache, "d", 2), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("e"), kvl_value_null(), TERMS(KVL_TTL_NEVER, 2, 0)), KVL_OK);
-    STATUS(put_at(cache, "f", 2), KVL_OK);
+    STATUS(put_with_priority(cache, "f", 2), KVL_OK);
     CHECK(removals.times == 4 && removals.cause == KVL_CAUSE_CAPACITY);
     TEXT(removals.key, "c");
-    STATUS(put_at(cache, "g", 1), KVL_REFUSED);
+    STATUS(put_with_priority(cache, "g", 1), KVL_REFUSED);
     CHECK(removals.times == 5 && removals.cause == KVL_CAUSE_REFUSED);
     STATUS(kvl_cache_trim_to(cache, 2), KVL_OK);
     CHECK(removals.times == 6 && removals.cause == KVL_CAUSE_TRIMMED);
@@ -479,11 +479,11 @@ static void s11_each_removed_value_is_reported_once(void)
     STATUS(kvl_cache_clear(cache), KVL_OK);
     CHECK(removals.times == 9 && removals.by_cause[KVL_CAUSE_CLEARED] == 2);
 
-    /* S14: a listener may release the cache that called it */
+    /* S14: a listener may release the cache that called it. */
     STATUS(put(cache, "z", "1"), KVL_OK);
     removals.release = cache;
     STATUS(kvl_cache_remove(cache, KEY("z")), KVL_OK);
-    CHECK(removals.times == 10 && removals.ended == 1);
+    CHECK(removals.times == 10 && removals.freed == 1);
     kvl_clock_release(clock);
 }
 
@@ -500,15 +500,15 @@ static void s11_freeing_a_cache_reports_no_removals(void)
     cache = cache_of(config);
     STATUS(kvl_value_new_object(&object, 1, count_free, &value), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("o"), value, NULL), KVL_OK);
-    /* S16: a value outlives its cache */
+    /* S16: a value outlives its cache. */
     CHECK(kvl_cache_retain(cache) == cache);
     kvl_cache_release(cache);
-    CHECK(removals.ended == 0);
+    CHECK(removals.freed == 0);
     kvl_cache_release(cache);
-    CHECK(removals.times == 0 && removals.ended == 1 && object.ended == 0);
+    CHECK(removals.times == 0 && removals.freed == 1 && object.freed == 0);
     CHECK(kvl_value_object(value) == &object);
     kvl_value_release(value);
-    CHECK(object.ended == 1);
+    CHECK(object.freed == 1);
 }
 
 static void l02_removals_can_be_routed_to_a_queue(void)
@@ -562,7 +562,7 @@ static void s12_every_operation_is_counted(void)
     STATUS(put(cache, "a", "1"), KVL_OK);
     STATUS(put(cache, "a", "2"), KVL_OK);
     STATUS(kvl_cache_put(cache, KEY("n"), kvl_value_null(), NULL), KVL_OK);
-    STATUS(put_at(cache, "low", -1), KVL_REFUSED);
+    STATUS(put_with_priority(cache, "low", -1), KVL_REFUSED);
     STATUS(put(cache, "x", "1"), KVL_INVALID_KEY); /* not counted as a lookup */
     STATUS(kvl_cache_get(cache, KEY("a"), &value), KVL_VALUE);
     kvl_value_release(value);
@@ -570,7 +570,7 @@ static void s12_every_operation_is_counted(void)
     STATUS(kvl_cache_get(cache, KEY("b"), &value), KVL_MISS);
     STATUS(kvl_cache_get(cache, KEY("c"), &value), KVL_MISS);
     STATUS(kvl_cache_get(cache, KEY("x"), &value), KVL_INVALID_KEY);
-    STATUS(has(cache, "a"), KVL_VALUE); /* S13 */
+    STATUS(has(cache, "a"), KVL_VALUE); /* S13: not counted */
     STATUS(kvl_clock_advance(clock, 25), KVL_OK);
 
     memset(&stats, 0xff, sizeof stats);
@@ -785,7 +785,7 @@ static void s02_the_limits_hold_for_every_observer(const char *shards)
     kvl_stats_t stats;
     pthread_t threads[THREADS];
     struct crowd crowd[THREADS];
-    uint64_t left;
+    uint64_t removed;
     int i;
 
     STATUS(kvl_config_set(config, "cache.shards", shards), KVL_OK);
@@ -800,10 +800,10 @@ static void s02_the_limits_hold_for_every_observer(const char *shards)
         CHECK(pthread_join(threads[i], NULL) == 0);
         CHECK(crowd[i].wrong == 0);
     }
-    /* S12: exact once no call is running */
+    /* S12: the counters are exact once no call is running. */
     STATUS(kvl_cache_stats(cache, &stats, sizeof stats), KVL_OK);
-    left = stats.removed_capacity + stats.removed_removed + stats.removed_replaced;
-    CHECK(stats.inserts == left + stats.entries && stats.inserts > 0 && stats.hits > 0);
+    removed = stats.removed_capacity + stats.removed_removed + stats.removed_replaced;
+    CHECK(stats.inserts == removed + stats.entries && stats.inserts > 0 && stats.hits > 0);
     CHECK(stats.removed_refused == 0 && stats.removed_expired == 0);
     kvl_cache_release(cache);
 }

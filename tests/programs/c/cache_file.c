@@ -16,7 +16,7 @@ static char path[1024];
 
 static void do_not_free(void *object) { (void)object; }
 
-static kvl_cache_t *cache_of(void)
+static kvl_cache_t *new_cache(void)
 {
     kvl_config_t *config = NULL;
     kvl_cache_t *cache = NULL;
@@ -46,7 +46,7 @@ static int32_t watch(void *user_data, const kvl_transfer_t *progress)
 
 static void s18_a_saved_cache_loads_and_reports_progress(void)
 {
-    kvl_cache_t *cache = cache_of(), *other = cache_of();
+    kvl_cache_t *cache = new_cache(), *other = new_cache();
     struct watcher saving = {0}, loading = {0}, stopping = {.stop_at = 1};
     kvl_transfer_t saved = {0}, loaded = {0};
     kvl_error_t *error = NULL;
@@ -80,7 +80,7 @@ static void s18_a_saved_cache_loads_and_reports_progress(void)
 
 static void s18_a_damaged_file_gets_its_own_status(void)
 {
-    kvl_cache_t *cache = cache_of();
+    kvl_cache_t *cache = new_cache();
     kvl_error_t *error = NULL;
     FILE *file;
 
@@ -109,7 +109,7 @@ struct converter {
     int calls, objects[2];
 };
 
-/* Encodes an object, which is a number, as text. */
+/* Encodes an object, which is a number, as text. Refuses the key "x". */
 static kvl_value_t *to_text(void *user_data, const kvl_result_t *entry)
 {
     struct converter *converter = user_data;
@@ -140,7 +140,7 @@ static kvl_value_t *from_text(void *user_data, const kvl_result_t *entry)
 
 static void s18_objects_are_saved_and_loaded_by_functions(void)
 {
-    kvl_cache_t *cache = cache_of(), *other = cache_of();
+    kvl_cache_t *cache = new_cache(), *other = new_cache();
     struct converter saving = {.cache = cache}, loading = {.cache = other};
     kvl_transfer_t done = {0};
     kvl_value_t *value = NULL;
@@ -172,7 +172,7 @@ static void s18_objects_are_saved_and_loaded_by_functions(void)
 
 static void l09_invalid_arguments_are_rejected(void)
 {
-    kvl_cache_t *cache = cache_of();
+    kvl_cache_t *cache = new_cache();
     kvl_transfer_t transfer = {0};
     kvl_error_t *error = NULL;
 

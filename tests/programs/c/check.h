@@ -1,5 +1,5 @@
-/* Checks for the programs in this folder. CHECK continues after a failure, so that one run shows all of them; DONE turns
- * them into the exit code. */
+/* Checks for the programs in this folder. CHECK continues after a failure, so that one run shows every failure; DONE prints
+ * the number of checks, and returns from main with the exit code. */
 #ifndef KVL_TESTS_CHECK_H
 #define KVL_TESTS_CHECK_H
 

@@ -2,7 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
-/* An advance beyond the end of the range returns, and the clock stays at the end. */
+/* An advance by `by` beyond the end of the range returns, and the clock stays at the end. `span` is every TTL, timeout and pause, in ms. */
 static void l09a_a_clock_saturates_at_the_end_of_its_range(int64_t start, int64_t span, int64_t by)
 {
     struct fixture fixture;
@@ -45,7 +45,7 @@ int main(void)
 {
     static const int64_t starts[] = { 0, 1000000, INT64_MAX / 2, INT64_MAX - 10, INT64_MAX };
     static const int64_t spans[] = { 1, 1000, INT64_MAX / 1000000, INT64_MAX / 2, INT64_MAX };
-    /* The second and the third are just below and above 2^64 nanoseconds. */
+    /* In ms. The second and the third are just below and above 2^64 nanoseconds. */
     static const int64_t steps[] = { 100, 18446744073709, 18446744073710, INT64_MAX / 2, INT64_MAX };
     size_t i, j, k;
     kvl_clock_t *clock = NULL;

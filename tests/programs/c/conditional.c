@@ -6,7 +6,8 @@
 
 struct record {
     const char *version, *text;
-    int loads, checks, ended, forgets;
+    int loads, checks, removals;
+    int clears; /* whether the provider clears the cache before it answers */
     kvl_tasks_t *tasks;
 };
 
@@ -27,8 +28,8 @@ static void provide_what_changed(void *user_data, kvl_request_t *request)
 
         CHECK(age_ms >= 1000 && value != NULL);
         record->checks++;
-        if (record->forgets) {
-            /* The entry is removed during the request, which has a reference of its own to the value. */
+        if (record->clears) {
+            /* The request has its own reference to the value. */
             STATUS(kvl_tasks_cache(record->tasks, &cache), KVL_OK);
             STATUS(kvl_cache_clear(cache), KVL_OK);
             kvl_cache_release(cache);
@@ -75,7 +76,7 @@ static void r06_an_unmodified_value_gets_a_new_ttl(void)
     STATUS(kvl_config_new(&config), KVL_OK);
     STATUS(kvl_config_set_clock(config, clock), KVL_OK);
     STATUS(kvl_config_set_provider(config, provide_what_changed, &record, NULL), KVL_OK);
-    STATUS(kvl_config_set_removal_listener(config, removed, &record.ended, NULL), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, removed, &record.removals, NULL), KVL_OK);
     STATUS(kvl_config_set_int(config, "cache.ttl_ms", 1000), KVL_OK);
     STATUS(kvl_config_set_int(config, "stale.ttl_ms", 60000), KVL_OK);
     STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
@@ -99,7 +100,7 @@ static void r06_an_unmodified_value_gets_a_new_ttl(void)
     CHECK(record.loads == 2 && record.checks == 3);
     STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
 
-    record.forgets = 1;
+    record.clears = 1;
     CHECK(fetch_object(tasks) == record.text);
     CHECK(record.checks == 4);
     STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
@@ -107,7 +108,7 @@ static void r06_an_unmodified_value_gets_a_new_ttl(void)
     CHECK(stats.entries == 0 && stats.removed_replaced == 1 && stats.removed_cleared == 1);
     kvl_cache_release(cache);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
-    CHECK(record.ended == 2);
+    CHECK(record.removals == 2);
     kvl_clock_release(clock);
 }
 

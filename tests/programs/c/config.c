@@ -1,15 +1,15 @@
 /* Configurations and options: settings by name, and functions with their user data. */
 #include "check.h"
 
-static int ended;
+static int freed;
 
 static void count_free(void *user_data)
 {
-    CHECK(user_data == &ended);
-    ended++;
+    CHECK(user_data == &freed);
+    freed++;
 }
 
-/* A free function can use the configuration that calls it. */
+/* A function that frees user data can use the configuration that calls it. */
 static kvl_config_t *reentered;
 
 static void count_free_and_use_config(void *user_data)
@@ -116,36 +116,36 @@ static void user_data_is_freed_with_the_configuration(void)
 {
     kvl_config_t *config = NULL;
 
-    ended = 0;
+    freed = 0;
     STATUS(kvl_config_new(&config), KVL_OK);
-    STATUS(kvl_config_set_provider(config, provide, &ended, count_free), KVL_OK);
-    STATUS(kvl_config_set_validator(config, validate, &ended, count_free), KVL_OK);
-    STATUS(kvl_config_set_cost(config, cost, &ended, count_free), KVL_OK);
-    STATUS(kvl_config_set_removal_listener(config, removed, &ended, count_free), KVL_OK);
-    STATUS(kvl_config_set_record_listener(config, record_lookup, &ended, count_free), KVL_OK);
-    CHECK(ended == 0);
+    STATUS(kvl_config_set_provider(config, provide, &freed, count_free), KVL_OK);
+    STATUS(kvl_config_set_validator(config, validate, &freed, count_free), KVL_OK);
+    STATUS(kvl_config_set_cost(config, cost, &freed, count_free), KVL_OK);
+    STATUS(kvl_config_set_removal_listener(config, removed, &freed, count_free), KVL_OK);
+    STATUS(kvl_config_set_record_listener(config, record_lookup, &freed, count_free), KVL_OK);
+    CHECK(freed == 0);
     kvl_config_free(config);
-    CHECK(ended == 5);
+    CHECK(freed == 5);
 }
 
 static void user_data_is_freed_when_it_is_replaced(void)
 {
     kvl_config_t *config = NULL;
 
-    ended = 0;
+    freed = 0;
     STATUS(kvl_config_new(&config), KVL_OK);
     reentered = config;
-    STATUS(kvl_config_set_provider(config, provide, &ended, count_free_and_use_config), KVL_OK);
-    STATUS(kvl_config_set_provider(config, NULL, &ended, count_free), KVL_OK);
-    CHECK(ended == 1);
+    STATUS(kvl_config_set_provider(config, provide, &freed, count_free_and_use_config), KVL_OK);
+    STATUS(kvl_config_set_provider(config, NULL, &freed, count_free), KVL_OK);
+    CHECK(freed == 1);
     check_setting(config, "cache.capacity", "7");
-    STATUS(kvl_config_set_validator(config, validate, &ended, count_free), KVL_OK);
+    STATUS(kvl_config_set_validator(config, validate, &freed, count_free), KVL_OK);
     STATUS(kvl_config_set_validator(config, NULL, NULL, NULL), KVL_OK);
-    CHECK(ended == 2);
-    STATUS(kvl_config_set_validator(NULL, validate, &ended, count_free), KVL_ERR_NULL_POINTER);
-    CHECK(ended == 3);
+    CHECK(freed == 2);
+    STATUS(kvl_config_set_validator(NULL, validate, &freed, count_free), KVL_ERR_NULL_POINTER);
+    CHECK(freed == 3);
     kvl_config_free(config);
-    CHECK(ended == 4);
+    CHECK(freed == 4);
 }
 
 static void a_clock_can_be_released_before_the_configuration(void)

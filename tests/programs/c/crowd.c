@@ -1,4 +1,4 @@
-/* Very many keys and fetches at once, with the default settings: no answer is lost, and memory stays bounded (rules F13a, F16a, S11a, S20). */
+/* Very many keys and fetches at once: no answer is lost, and memory stays bounded (rules F13a, F16a, S11a, S20). */
 #define _GNU_SOURCE
 #include "../system.h"
 #include "check.h"
@@ -7,9 +7,9 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-enum { BATCH = 1000, SINGLES = 40 };
+enum { BATCH = 1000, MOST_BATCHES = 12, SINGLES = 40 };
 
-/* Under valgrind, an emulator and the sanitizers memory cannot be measured, and everything takes much longer. */
+/* Under valgrind, an emulator or a sanitizer, memory cannot be measured and everything takes much longer. */
 #if defined(KVL_RACE) || defined(__SANITIZE_ADDRESS__)
 #define IS_SANITIZED 1
 #elif defined(__has_feature)
@@ -27,7 +27,7 @@ static int is_slowed_down(void)
     return getenv("KVL_TEST_EMULATOR") != NULL || (preloaded != NULL && strstr(preloaded, "vgpreload") != NULL);
 }
 
-/* A provider that answers every key with its text. */
+/* A provider that answers every key with the key itself. */
 static void answer_all(void *unused, kvl_request_t *request)
 {
     const kvl_slice_t *keys = kvl_request_keys(request);
@@ -100,11 +100,11 @@ static kvl_tasks_t *engine_with(const char *order)
     return tasks;
 }
 
-/* Starts `batches` fetches of 1,000 keys, which overlap if `step` is below 1,000, and single fetches, half of them urgent. */
+/* Runs `batches` fetches of 1,000 keys, each starting `step` keys after the one before, and 40 single fetches. */
 static void batches_at_once(int batches, int step, const char *order)
 {
-    static uint32_t names[12 * BATCH + SINGLES];
-    static kvl_slice_t keys[12 * BATCH + SINGLES];
+    static uint32_t names[MOST_BATCHES * BATCH + SINGLES];
+    static kvl_slice_t keys[MOST_BATCHES * BATCH + SINGLES];
     kvl_tasks_t *tasks = engine_with(order);
     kvl_options_t *urgent = NULL;
     struct tally tally;
@@ -123,8 +123,8 @@ static void batches_at_once(int batches, int step, const char *order)
     for (nth = 0; nth < batches; nth++)
         STATUS(kvl_tasks_fetch_all(tasks, keys + nth * step, BATCH, NULL, NULL, count_results, &tally, NULL, NULL), KVL_PENDING);
     for (nth = 0; nth < SINGLES; nth++) {
-        /* Half of them fetch keys of a batch; half are urgent. */
-        const kvl_slice_t *key = &keys[nth % 2 ? 12 * BATCH + nth : nth * 17];
+        /* Half of the single fetches are for keys of a batch; half are urgent. */
+        const kvl_slice_t *key = &keys[nth % 2 ? MOST_BATCHES * BATCH + nth : nth * 17];
         kvl_value_t *value = NULL;
         kvl_status_t status =
             kvl_tasks_fetch(tasks, key->data, key->len, nth % 4 < 2 ? urgent : NULL, NULL, count_result, &tally, NULL, &value);
@@ -143,7 +143,7 @@ static void batches_at_once(int batches, int step, const char *order)
 
 static void f13a_any_number_of_batches_of_a_thousand_keys_get_all_values(void)
 {
-    static const int many[] = { 3, 6, 12 }, steps[] = { BATCH, BATCH / 2, 1 };
+    static const int many[] = { 3, 6, MOST_BATCHES }, steps[] = { BATCH, BATCH / 2, 1 };
     size_t i, j;
 
     for (i = 0; i < COUNT(many) - (size_t)is_slowed_down(); i++) {
@@ -156,7 +156,7 @@ static void f13a_any_number_of_batches_of_a_thousand_keys_get_all_values(void)
 
 /* A listener that is slower than three writers: the number of removals that wait for it is bounded (S11a). */
 
-enum { WRITES = 60000, ABOVE = 16 << 20 };
+enum { WRITES = 60000, MAX_GROWTH = 16 << 20 };
 
 static void listen_slowly(void *user_data, const kvl_result_t *entry, kvl_cause_t cause)
 {
@@ -206,17 +206,17 @@ static void s11a_three_writers_and_a_slow_listener_stay_within_the_limit(void)
     }
     for (i = 0; i < COUNT(writers); i++)
         CHECK(pthread_join(writers[i], NULL) == 0);
-    if (!is_slowed_down() && most - before >= ABOVE) {
+    if (!is_slowed_down() && most - before >= MAX_GROWTH) {
         printf("the memory has grown by %zu bytes\n", most - before);
-        CHECK(most - before < ABOVE);
+        CHECK(most - before < MAX_GROWTH);
     }
     kvl_cache_release(cache);
 }
 
-/* A million keys in one fetch; afterwards the idle engine frees what it needed for them (S20). */
+/* A fetch of a million keys. Afterwards the idle engine frees what it needed for them (S20). */
 static void s20_an_idle_engine_frees_the_memory_of_a_burst(void)
 {
-    enum { BURST = 1000000, LEFT = 8 << 20 };
+    enum { BURST = 1000000, MAX_LEFT = 8 << 20 };
     uint32_t *names = malloc(BURST * sizeof *names);
     kvl_slice_t *keys = malloc(BURST * sizeof *keys);
     kvl_tasks_t *tasks;
@@ -241,15 +241,15 @@ static void s20_an_idle_engine_frees_the_memory_of_a_burst(void)
     STATUS(kvl_tasks_fetch_all(tasks, keys, BURST, NULL, NULL, count_results, &tally, NULL, NULL), KVL_PENDING);
     tally_end(&tally);
     CHECK(tally.values == BURST);
-    for (waited = 0; waited < 60000 && bytes_in_use() > before + LEFT; waited++)
+    for (waited = 0; waited < 60000 && bytes_in_use() > before + MAX_LEFT; waited++)
         pause_for_us(1000);
-    CHECK(bytes_in_use() <= before + LEFT);
+    CHECK(bytes_in_use() <= before + MAX_LEFT);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
     free(names);
     free(keys);
 }
 
-/* Fetches that are cancelled at once, and a provider that gives up cancelled requests without looking their keys up (F16a). */
+/* Fetches that are cancelled at once, and a provider that looks up no more keys once its request is cancelled (F16a). */
 
 enum { CANCELS = 100000 };
 
@@ -289,7 +289,7 @@ static void f16a_cancelled_fetches_store_no_null_for_a_key_that_was_not_looked_u
         kvl_fetch_t *fetch = NULL;
         STATUS(kvl_fetch_new(&fetch), KVL_OK);
         STATUS(kvl_tasks_fetch(tasks, (const uint8_t *)&key, sizeof key, NULL, fetch, ignore_result, NULL, NULL, NULL), KVL_PENDING);
-        /* The test waits for every hundredth, so that some nulls are stored. */
+        /* Every hundredth fetch is not cancelled, so that some nulls are stored. */
         if (key % 100 == 0)
             STATUS(kvl_fetch_wait(fetch, KVL_FOREVER), KVL_OK);
         else

@@ -1,9 +1,10 @@
-/* An engine for tests. Its provider answers by the beginning of a key, and can keep a request until the test answers it:
+/* An engine for tests. The beginning of a key tells its provider what to do:
  *
- *     hold...     kept until the test answers it           fail...     fails with code 7
- *     null...     known to be absent                       nothing...  left unanswered
- *     late...     the clock advances by a second, a value  cancel...   the test's fetch is cancelled, then a value
- *     anything    a value with the key's text
+ *     hold...     keep the request until the test answers it   fail...     fail with code 7
+ *     null...     answer null                                  nothing...  leave the key unanswered
+ *     late...     advance the clock by a second, then answer   cancel...   cancel the test's fetch, then answer
+ *
+ * The answer to all other keys is a value with the key's text.
  */
 #ifndef KVL_TESTS_ENGINE_H
 #define KVL_TESTS_ENGINE_H
@@ -29,7 +30,7 @@ struct fixture {
     void (*first)(struct fixture *); /* called first by the provider; may be NULL */
 };
 
-/* The events that one fetch received. */
+/* What the callbacks of one fetch received, and how often they were called. */
 struct recorder {
     struct fixture *fixture;
     int events, freed, progress;
@@ -113,7 +114,7 @@ static void count_provider_free(void *user_data)
     pthread_mutex_unlock(&fixture->lock);
 }
 
-/* A configuration with the provider, a manual clock, and one key in each request. */
+/* Initializes a fixture. Returns a configuration with its provider, a manual clock, and one key in each request. */
 static kvl_config_t *fixture_init(struct fixture *fixture)
 {
     kvl_config_t *config = NULL;
@@ -128,6 +129,7 @@ static kvl_config_t *fixture_init(struct fixture *fixture)
     return config;
 }
 
+/* Frees the configuration. */
 static void create_engine(struct fixture *fixture, kvl_config_t *config)
 {
     kvl_error_t *error = NULL;
@@ -150,7 +152,7 @@ static void free_engine(struct fixture *fixture)
     fixture_destroy(fixture);
 }
 
-/* Waits for the next request that the provider has kept, and returns it for the caller to release. */
+/* Waits until the provider has kept another request, and returns it. The caller releases it. */
 static kvl_request_t *next_request(struct fixture *fixture)
 {
     CHECK(wait_for(fixture, &fixture->held_len, fixture->held_taken + 1));

@@ -1,12 +1,12 @@
-/* Errors: code, message, and the program's object. */
+/* Errors: code, message, the program's object, the pause before a retry, and the cause. */
 #include "check.h"
 
-static int ended;
+static int freed;
 
 static void count_free(void *object)
 {
-    CHECK(object == &ended);
-    ended++;
+    CHECK(object == &freed);
+    freed++;
 }
 
 static void an_error_keeps_its_code_message_and_object(void)
@@ -47,26 +47,26 @@ static void the_object_of_an_error_is_freed_with_its_last_reference(void)
 {
     kvl_error_t *error = NULL;
 
-    STATUS(kvl_error_new_object(7, "boom", 4, 0, NULL, &ended, count_free, &error), KVL_OK);
-    CHECK(kvl_error_object(error) == &ended);
+    STATUS(kvl_error_new_object(7, "boom", 4, 0, NULL, &freed, count_free, &error), KVL_OK);
+    CHECK(kvl_error_object(error) == &freed);
     kvl_error_retain(error);
     kvl_error_release(error);
-    CHECK(ended == 0);
+    CHECK(freed == 0);
     kvl_error_release(error);
-    CHECK(ended == 1);
+    CHECK(freed == 1);
 }
 
 static void a_call_that_fails_frees_the_object(void)
 {
     kvl_error_t *error = NULL;
 
-    ended = 0;
-    STATUS(kvl_error_new_object(7, "boom", 4, 4, NULL, &ended, count_free, &error), KVL_ERR_INVALID_ARG);
-    CHECK(ended == 1 && error == NULL);
-    STATUS(kvl_error_new_object(7, NULL, 4, 0, NULL, &ended, count_free, &error), KVL_ERR_NULL_POINTER);
-    CHECK(ended == 2);
-    STATUS(kvl_error_new_object(7, "boom", 4, 0, NULL, &ended, count_free, NULL), KVL_ERR_NULL_POINTER);
-    CHECK(ended == 3);
+    freed = 0;
+    STATUS(kvl_error_new_object(7, "boom", 4, 4, NULL, &freed, count_free, &error), KVL_ERR_INVALID_ARG);
+    CHECK(freed == 1 && error == NULL);
+    STATUS(kvl_error_new_object(7, NULL, 4, 0, NULL, &freed, count_free, &error), KVL_ERR_NULL_POINTER);
+    CHECK(freed == 2);
+    STATUS(kvl_error_new_object(7, "boom", 4, 0, NULL, &freed, count_free, NULL), KVL_ERR_NULL_POINTER);
+    CHECK(freed == 3);
 }
 
 static void f11a_an_error_can_delay_its_retry(void)
@@ -81,7 +81,7 @@ static void f11a_an_error_can_delay_its_retry(void)
     CHECK(kvl_error_retry_after_ms(error) == 1500);
     STATUS(kvl_error_set_retry_after(error, INT64_MAX), KVL_OK);
     CHECK(kvl_error_retry_after_ms(error) == INT64_MAX);
-    /* An error with more references cannot be changed. */
+    /* An error with more than one reference cannot be changed. */
     kvl_error_retain(error);
     STATUS(kvl_error_set_retry_after(error, 1), KVL_ERR_ALREADY_USED);
     kvl_error_release(error);
@@ -110,8 +110,8 @@ static void f10b_a_timeout_carries_the_error_of_the_previous_attempt(void)
     kvl_event_t event;
     kvl_error_t *cause;
 
-    ended = 0;
-    STATUS(kvl_error_new_object(7, "no route", 8, 0, NULL, &ended, count_free, &first_failure), KVL_OK);
+    freed = 0;
+    STATUS(kvl_error_new_object(7, "no route", 8, 0, NULL, &freed, count_free, &first_failure), KVL_OK);
     STATUS(kvl_config_new(&config), KVL_OK);
     STATUS(kvl_clock_new_manual(0, &clock), KVL_OK);
     STATUS(kvl_queue_new(0, &queue), KVL_OK);
@@ -134,20 +134,20 @@ static void f10b_a_timeout_carries_the_error_of_the_previous_attempt(void)
     cause = kvl_error_cause(event.result->error);
     CHECK(cause == first_failure);
     STATUS(kvl_error_status(cause), KVL_ERR_PROVIDER);
-    CHECK(kvl_error_code(cause) == 7 && kvl_error_object(cause) == &ended);
+    CHECK(kvl_error_code(cause) == 7 && kvl_error_object(cause) == &freed);
     kvl_error_retain(cause);
     kvl_error_release(first_failure);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
     while (kvl_queue_next(queue, 0, &event, sizeof event) == KVL_OK) {}
     TEXT(kvl_error_message(cause), "no route");
-    CHECK(ended == 0);
+    CHECK(freed == 0);
     kvl_error_release(cause);
-    CHECK(ended == 1);
+    CHECK(freed == 1);
     STATUS(kvl_queue_free(queue), KVL_OK);
     kvl_clock_release(clock);
 }
 
-static void null_is_accepted_for_an_optional_error(void)
+static void every_function_of_an_error_accepts_null(void)
 {
     STATUS(kvl_error_set_retry_after(NULL, 1), KVL_ERR_NULL_POINTER);
     CHECK(kvl_error_retry_after_ms(NULL) == -1);
@@ -169,6 +169,6 @@ int main(void)
     a_call_that_fails_frees_the_object();
     f11a_an_error_can_delay_its_retry();
     f10b_a_timeout_carries_the_error_of_the_previous_attempt();
-    null_is_accepted_for_an_optional_error();
+    every_function_of_an_error_accepts_null();
     DONE();
 }

@@ -1,5 +1,5 @@
 /* Fetch handles: cancelling, waiting, changing the urgency, and carrying a context for the provider.
- * Statuses not reached here: KVL_ERR_PANIC; KVL_ERR_FORKED is reached in tasks.c. */
+ * Statuses not reached here: KVL_ERR_PANIC, and KVL_ERR_FORKED, which tasks.c reaches. */
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
@@ -173,7 +173,7 @@ static void f21_a_wait_inside_a_callback_is_rejected(void)
     free_engine(&fixture);
 }
 
-enum { THOUSAND = 1000 };
+enum { FETCHES = 1000 };
 
 struct crowd {
     pthread_mutex_t lock;
@@ -188,7 +188,7 @@ static void provide_later(void *user_data, kvl_request_t *request)
     size_t i;
 
     pthread_mutex_lock(&crowd->lock);
-    while (crowd->asked < THOUSAND)
+    while (crowd->asked < FETCHES)
         pthread_cond_wait(&crowd->changed, &crowd->lock);
     pthread_mutex_unlock(&crowd->lock);
     for (i = 0; i < kvl_request_len(request); i++)
@@ -220,16 +220,16 @@ static void f13f_a_thousand_single_fetches_succeed_with_the_defaults(void)
     STATUS(kvl_config_set_provider(config, provide_later, &crowd, NULL), KVL_OK);
     STATUS(kvl_tasks_new(config, &tasks, NULL), KVL_OK);
     kvl_config_free(config);
-    for (i = 0; i < THOUSAND; i++) {
+    for (i = 0; i < FETCHES; i++) {
         snprintf(key, sizeof key, "key %d", i);
         STATUS(kvl_tasks_fetch(tasks, KEY(key), NULL, NULL, count_result, &crowd, NULL, NULL), KVL_PENDING);
     }
     pthread_mutex_lock(&crowd.lock);
-    crowd.asked = THOUSAND;
+    crowd.asked = FETCHES;
     pthread_cond_broadcast(&crowd.changed);
-    while (crowd.answered < THOUSAND)
+    while (crowd.answered < FETCHES)
         pthread_cond_wait(&crowd.changed, &crowd.lock);
-    CHECK(crowd.values == THOUSAND);
+    CHECK(crowd.values == FETCHES);
     pthread_mutex_unlock(&crowd.lock);
     STATUS(kvl_tasks_free(tasks), KVL_OK);
     pthread_cond_destroy(&crowd.changed);
@@ -266,7 +266,7 @@ static void l09b_progress_without_a_function_is_rejected(void)
     free_engine(&fixture);
 }
 
-static void l09_null(void)
+static void l09_null_is_refused_or_ignored(void)
 {
     size_t done;
 
@@ -290,6 +290,6 @@ int main(void)
     f21_a_wait_inside_a_callback_is_rejected();
     f13f_a_thousand_single_fetches_succeed_with_the_defaults();
     l09b_progress_without_a_function_is_rejected();
-    l09_null();
+    l09_null_is_refused_or_ignored();
     DONE();
 }

@@ -6,7 +6,7 @@
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
 
-/* The test's references, which the next function of the program that is called releases, once. */
+/* The test's references. A function of the program that the library calls releases them all, once. */
 struct references {
     kvl_tasks_t *tasks;
     kvl_cache_t *cache;
@@ -17,7 +17,7 @@ struct references {
     kvl_fetch_t *fetch;
     kvl_config_t *config;
     kvl_clock_t *clock;
-    int times;
+    int times; /* calls of release_all() */
 };
 
 static void release_all(void *user_data)
@@ -33,12 +33,12 @@ static void release_all(void *user_data)
     kvl_clock_release(now.clock);
     kvl_cache_release(now.cache);
     kvl_tasks_dispose(now.tasks);
-    /* The queue holds the engine's last event, which is freed with it. */
+    /* The queue holds the engine's last event, which is freed with the queue. */
     if (now.queue != NULL)
         kvl_queue_dispose(now.queue);
 }
 
-/* Returns whether a function of the program has run since the last call. */
+/* Returns whether release_all() has run exactly once since the last check. */
 static int has_run(struct references *all)
 {
     int times = all->times;
@@ -47,8 +47,10 @@ static int has_run(struct references *all)
     return times == 1 && all->tasks == NULL && all->cache == NULL && all->request == NULL && all->reader == NULL;
 }
 
-static uint32_t armed;
 enum { VALIDATOR = 1, COST = 2, RECORD = 4, REMOVAL = 8 };
+
+/* The hook whose next call releases all references; 0: none. */
+static uint32_t armed;
 
 static void in_hook(struct references *all, uint32_t hook)
 {
@@ -94,13 +96,13 @@ static void provide(void *user_data, kvl_request_t *request)
     ((struct references *)user_data)->request = kvl_request_retain(request);
 }
 
-static void delivered(void *user_data, const kvl_result_t *result)
+static void ignore_result(void *user_data, const kvl_result_t *result)
 {
     (void)user_data;
     (void)result;
 }
 
-/* A cache with one entry and the given hooks. */
+/* A cache for one entry, with the given hooks. */
 static kvl_cache_t *cache_of(struct references *all, uint32_t hooks, kvl_clock_t *clock)
 {
     kvl_config_t *config = NULL;
@@ -124,8 +126,8 @@ static kvl_cache_t *cache_of(struct references *all, uint32_t hooks, kvl_clock_t
     return cache;
 }
 
-/* An engine whose `routes` go to a queue. With all routes on the queue it has no threads: once it and its queue are disposed of, nothing
- * holds it any more. */
+/* Creates an engine whose `routes` go to a queue. With all routes on the queue, the engine has no threads, and nothing holds it once it and
+ * the queue are disposed of. */
 static void create_engine_with_routes(struct references *all, uint32_t hooks, uint32_t routes)
 {
     kvl_config_t *config = NULL;
@@ -196,13 +198,13 @@ static void l04a_freeing_user_data_may_dispose_the_engine_of_the_fetch(void)
     STATUS(kvl_fetch_new(&used), KVL_OK);
     STATUS(kvl_fetch_cancel(used), KVL_OK);
     create_engine(&all, 0);
-    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, used, delivered, &all, release_all, NULL), KVL_ERR_CANCELLED);
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, used, ignore_result, &all, release_all, NULL), KVL_ERR_CANCELLED);
     CHECK(has_run(&all));
     create_engine(&all, 0);
-    STATUS(kvl_tasks_fetch_each(all.tasks, &key, 1, NULL, used, delivered, &all, release_all), KVL_ERR_CANCELLED);
+    STATUS(kvl_tasks_fetch_each(all.tasks, &key, 1, NULL, used, ignore_result, &all, release_all), KVL_ERR_CANCELLED);
     CHECK(has_run(&all));
     create_engine(&all, 0);
-    STATUS(kvl_tasks_fetch_each(all.tasks, NULL, 0, NULL, NULL, delivered, &all, release_all), KVL_OK);
+    STATUS(kvl_tasks_fetch_each(all.tasks, NULL, 0, NULL, NULL, ignore_result, &all, release_all), KVL_OK);
     CHECK(has_run(&all));
     kvl_fetch_release(used);
     /* a fetch that is answered by the call */
@@ -210,7 +212,7 @@ static void l04a_freeing_user_data_may_dispose_the_engine_of_the_fetch(void)
     STATUS(kvl_tasks_cache(all.tasks, &cache), KVL_OK);
     STATUS(kvl_cache_put_bytes(cache, KEY("k"), KEY("v"), NULL), KVL_OK);
     all.cache = cache;
-    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, delivered, &all, release_all, &value), KVL_VALUE);
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, ignore_result, &all, release_all, &value), KVL_VALUE);
     CHECK(has_run(&all));
     kvl_value_release(value);
 }
@@ -226,17 +228,17 @@ static void l04a_a_validator_may_dispose_the_engine_of_the_fetch(void)
     CHECK(has_run(&all));
     create_engine(&all, VALIDATOR);
     armed = VALIDATOR;
-    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, delivered, NULL, NULL, NULL), KVL_ERR_CLOSED);
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, ignore_result, NULL, NULL, NULL), KVL_ERR_CLOSED);
     CHECK(has_run(&all));
 }
 
 /* ---- requests */
 
-/* An engine whose request for "k" is held by the test; `all->request` is the only reference. */
+/* Creates an engine and fetches "k". `all->request` is the only reference to the request for it. */
 static void begin_request(struct references *all, uint32_t hooks)
 {
     create_engine(all, hooks);
-    STATUS(kvl_tasks_fetch(all->tasks, KEY("k"), NULL, NULL, delivered, NULL, NULL, NULL), KVL_PENDING);
+    STATUS(kvl_tasks_fetch(all->tasks, KEY("k"), NULL, NULL, ignore_result, NULL, NULL, NULL), KVL_PENDING);
     STATUS(kvl_queue_poll(all->queue, 1, 0, NULL), KVL_OK);
     CHECK(all->request != NULL);
 }
@@ -259,7 +261,7 @@ static void l04a_a_cost_function_may_release_the_request_being_answered(void)
         case 3: status = kvl_request_supply(all.request, KEY("k"), value, NULL); break;
         default: status = kvl_request_supply_bytes(all.request, KEY("other"), KEY("v"), NULL);
         }
-        /* The engine has been disposed of by then. */
+        /* The cost function has disposed of the engine. */
         CHECK(status == KVL_ERR_CLOSED);
         CHECK(has_run(&all));
     }
@@ -276,7 +278,7 @@ static void l04a_a_validator_may_release_the_request_being_supplied(void)
     CHECK(has_run(&all));
 }
 
-static void count_cancel(void *user_data, kvl_request_t *request, uint32_t reason)
+static void ignore_cancel(void *user_data, kvl_request_t *request, uint32_t reason)
 {
     (void)user_data;
     (void)request;
@@ -288,12 +290,12 @@ static void l04a_freeing_a_rejected_hook_may_release_its_request(void)
     struct references all;
 
     begin_request(&all, 0);
-    STATUS(kvl_request_on_cancel(all.request, count_cancel, NULL, NULL), KVL_OK);
-    STATUS(kvl_request_on_cancel(all.request, count_cancel, &all, release_all), KVL_ERR_ALREADY_USED);
+    STATUS(kvl_request_on_cancel(all.request, ignore_cancel, NULL, NULL), KVL_OK);
+    STATUS(kvl_request_on_cancel(all.request, ignore_cancel, &all, release_all), KVL_ERR_ALREADY_USED);
     CHECK(has_run(&all));
-    /* A hook whose user data the finish frees. */
+    /* The finish frees the user data of a hook that was not called. */
     begin_request(&all, 0);
-    STATUS(kvl_request_on_cancel(all.request, count_cancel, &all, release_all), KVL_OK);
+    STATUS(kvl_request_on_cancel(all.request, ignore_cancel, &all, release_all), KVL_OK);
     STATUS(kvl_request_finish(all.request), KVL_OK);
     CHECK(has_run(&all));
 }
@@ -358,7 +360,7 @@ static void l04a_a_validator_may_release_the_cache_of_the_lookup(void)
         kvl_slice_t key = { (const uint8_t *)"a", 1 };
         size_t len = 0;
 
-        /* So long that it is copied after the lock was released. */
+        /* The value is so long that it is copied after the lock is released. */
         STATUS(kvl_cache_put_bytes(cache, KEY("a"), bytes, sizeof bytes, NULL), KVL_OK);
         all.cache = cache;
         armed = VALIDATOR;
@@ -397,17 +399,17 @@ static uint32_t release_on_another_thread(void *user_data, const uint8_t *key, s
 static void l04a_another_thread_may_release_the_cache_of_the_lookup(void)
 {
     kvl_config_t *config = NULL;
-    kvl_cache_t *cache = NULL, *references = NULL;
+    kvl_cache_t *cache = NULL, *to_release = NULL;
     kvl_value_t *value = NULL;
 
     STATUS(kvl_config_new(&config), KVL_OK);
-    STATUS(kvl_config_set_validator(config, release_on_another_thread, &references, NULL), KVL_OK);
+    STATUS(kvl_config_set_validator(config, release_on_another_thread, &to_release, NULL), KVL_OK);
     STATUS(kvl_cache_new(config, &cache, NULL), KVL_OK);
     kvl_config_free(config);
     STATUS(kvl_cache_put_bytes(cache, KEY("a"), KEY("v"), NULL), KVL_OK);
-    references = cache;
+    to_release = cache;
     STATUS(kvl_cache_get(cache, KEY("a"), &value), KVL_VALUE);
-    CHECK(references == NULL);
+    CHECK(to_release == NULL);
     kvl_value_release(value);
 }
 
@@ -424,11 +426,7 @@ static void l04a_a_listener_may_release_the_clock_being_advanced(void)
     all.cache = cache;
     armed = REMOVAL;
     STATUS(kvl_clock_advance(clock, 100), KVL_OK);
-    if (all.times == 0) {
-        /* A cache with a dispatcher reports on its thread. */
-        kvl_cache_release(all.cache);
-        kvl_clock_release(all.clock);
-    }
+    CHECK(has_run(&all));
 }
 
 /* ---- readers */
@@ -449,7 +447,7 @@ static void l04a_a_destructor_may_free_the_reader_in_use(void)
         put_object(cache, &all, "a");
         STATUS(kvl_reader_get(reader, KEY("a"), &data, &len, &shown), KVL_VALUE);
         CHECK(shown == &all);
-        /* The iterator's current value is the last reference. */
+        /* The reader's current value is the last reference to the object. */
         STATUS(kvl_cache_put_bytes(cache, KEY("b"), KEY("v"), NULL), KVL_OK);
         CHECK(all.times == 0);
         all.reader = reader;
@@ -514,18 +512,18 @@ static void l04a_freeing_user_data_may_free_the_configuration_being_set(void)
 {
     struct references all = { .times = 0 };
 
-    /* The replaced user data. */
+    /* User data that is replaced is freed. */
     STATUS(kvl_config_new(&all.config), KVL_OK);
     STATUS(kvl_config_set_provider(all.config, provide, &all, release_all), KVL_OK);
     STATUS(kvl_config_set_provider(all.config, provide, NULL, NULL), KVL_OK);
     CHECK(has_run(&all));
-    /* A hook without a function. */
+    /* User data of a hook without a function is freed at once. */
     STATUS(kvl_config_new(&all.config), KVL_OK);
     STATUS(kvl_config_set_validator(all.config, NULL, &all, release_all), KVL_OK);
     CHECK(has_run(&all));
 }
 
-static void dispose_of_all(void *user_data, const kvl_result_t *result)
+static void dispose_engine_and_queue(void *user_data, const kvl_result_t *result)
 {
     STATUS(result->status, KVL_VALUE);
     release_all(user_data);
@@ -537,7 +535,7 @@ static void l04a_a_callback_may_dispose_the_engine_and_its_queue(void)
     kvl_queue_t *queue;
 
     begin_request(&all, 0);
-    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, dispose_of_all, &all, NULL, NULL), KVL_PENDING);
+    STATUS(kvl_tasks_fetch(all.tasks, KEY("k"), NULL, NULL, dispose_engine_and_queue, &all, NULL, NULL), KVL_PENDING);
     STATUS(kvl_request_resolve_bytes(all.request, 0, KEY("v"), NULL), KVL_OK);
     queue = all.queue;
     STATUS(kvl_queue_poll(queue, 10, 0, NULL), KVL_OK);

@@ -86,18 +86,18 @@ static void t05_r12_an_outdated_entry_can_stay_as_a_fallback(void)
 static void l09_invalid_arguments_are_rejected(void)
 {
     static uint8_t text[KVL_KEY_MAX + 1];
-    static const kvl_slice_t longer = { text, sizeof text }, nothing = { NULL, 1 }, key = SLICE("k");
+    static const kvl_slice_t too_long = { text, sizeof text }, null_key = { NULL, 1 }, key = SLICE("k");
     struct fixture fixture;
 
     create_engine(&fixture, fixture_init(&fixture));
     put(&fixture, "k");
     STATUS(kvl_tasks_invalidate(NULL, &key, 1, 0), KVL_ERR_NULL_POINTER);
     STATUS(kvl_tasks_invalidate(fixture.tasks, NULL, 1, 0), KVL_ERR_NULL_POINTER);
-    STATUS(kvl_tasks_invalidate(fixture.tasks, &nothing, 1, 0), KVL_ERR_NULL_POINTER);
+    STATUS(kvl_tasks_invalidate(fixture.tasks, &null_key, 1, 0), KVL_ERR_NULL_POINTER);
     STATUS(kvl_tasks_invalidate(fixture.tasks, &key, SIZE_MAX, 0), KVL_ERR_INVALID_ARG);
     STATUS(kvl_tasks_invalidate(fixture.tasks, &key, 1, 4), KVL_ERR_INVALID_ARG);
     STATUS(kvl_tasks_invalidate(fixture.tasks, &key, 1, KVL_INVALIDATE_F_ALL), KVL_ERR_INVALID_ARG);
-    STATUS(kvl_tasks_invalidate(fixture.tasks, &longer, 1, 0), KVL_OK);
+    STATUS(kvl_tasks_invalidate(fixture.tasks, &too_long, 1, 0), KVL_OK);
     STATUS(kvl_tasks_invalidate(fixture.tasks, NULL, 0, 0), KVL_OK);
     STATUS(get_status(&fixture, "k"), KVL_VALUE);
     STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_CANCEL, 0, NULL, NULL, NULL), KVL_OK);

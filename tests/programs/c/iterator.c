@@ -2,7 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
-static kvl_cache_t *cache_of(void)
+static kvl_cache_t *new_cache(void)
 {
     kvl_config_t *config = NULL;
     kvl_cache_t *cache = NULL;
@@ -28,7 +28,7 @@ static void count_object_free(void *user_data)
 
 static void s18_an_iterator_returns_each_entry_with_its_properties(void)
 {
-    kvl_cache_t *cache = cache_of();
+    kvl_cache_t *cache = new_cache();
     kvl_iterator_t *iterator = NULL;
     kvl_value_t *object = NULL;
     kvl_result_t entry;
@@ -74,8 +74,8 @@ static void s18_an_iterator_returns_each_entry_with_its_properties(void)
 static void s18_an_entry_that_stays_is_returned_once_and_an_iterator_keeps_the_cache(void)
 {
     enum { KEPT = 2000 };
-    static unsigned char events[KEPT];
-    kvl_cache_t *cache = cache_of();
+    static unsigned char times_returned[KEPT];
+    kvl_cache_t *cache = new_cache();
     kvl_iterator_t *iterator = NULL;
     kvl_result_t entry;
     int next = KEPT, number, right = 0;
@@ -88,8 +88,8 @@ static void s18_an_entry_that_stays_is_returned_once_and_an_iterator_keeps_the_c
     while (kvl_iterator_next(iterator, &entry, sizeof entry) == KVL_VALUE) {
         memcpy(&number, entry.data, sizeof number);
         if (number < KEPT)
-            events[number]++;
-        /* New entries may be returned too; half of those returned are removed again. */
+            times_returned[number]++;
+        /* New entries may be returned too. Every second one that is returned is removed again. */
         if (next < 10 * KEPT)
             put_number(cache, next++);
         if (number >= KEPT && number % 2) {
@@ -98,7 +98,7 @@ static void s18_an_entry_that_stays_is_returned_once_and_an_iterator_keeps_the_c
         }
     }
     for (number = 0; number < KEPT; number++)
-        right += events[number] == 1;
+        right += times_returned[number] == 1;
     CHECK(right == KEPT);
     kvl_iterator_free(iterator);
 
@@ -132,7 +132,7 @@ static void s18_an_engines_entries_can_be_iterated_until_it_is_freed(void)
 
 static void l09_an_iterator_rejects_invalid_arguments(void)
 {
-    kvl_cache_t *cache = cache_of();
+    kvl_cache_t *cache = new_cache();
     kvl_iterator_t *iterator = (kvl_iterator_t *)&cache;
     kvl_result_t entry = {0};
 

@@ -1,5 +1,5 @@
-/* Fetches that join a load and that nothing can end earlier (rules F03, F06, L02, L04). Each gets one result, however events are read, and its user
- * data is freed once, however the queue ends. */
+/* Fetches that share a load and have neither a timeout nor a handle (rules F03, F06, L02, L04). Each fetch gets one result, however events
+ * are read, and its user data is freed once, however the queue ends. */
 #include "check.h"
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
@@ -10,14 +10,14 @@ struct fixture {
     kvl_queue_t *queue;
     kvl_tasks_t *tasks;
     kvl_request_t *held;
-    int calls, ended;
+    int calls, freed;
     int disposes_at; /* the call in which the engine and the queue are disposed of; 0: none */
     int order[WAITERS];
 };
 
 struct waiter {
     struct fixture *fixture;
-    int nth, calls, ended;
+    int nth, calls, freed;
     kvl_status_t status;
     kvl_source_t source;
 };
@@ -36,7 +36,7 @@ static void receive(void *user_data, const kvl_result_t *result)
 
     CHECK(result->flags & KVL_F_LAST);
     CHECK(result->index == 0 && result->key_len == 1 && result->key[0] == 'k');
-    CHECK(!waiter->ended);
+    CHECK(!waiter->freed);
     waiter->calls++;
     waiter->status = result->status;
     waiter->source = result->source;
@@ -53,8 +53,8 @@ static void count_free(void *user_data)
 {
     struct waiter *waiter = user_data;
 
-    waiter->ended++;
-    waiter->fixture->ended++;
+    waiter->freed++;
+    waiter->fixture->freed++;
 }
 
 static void start_fetches(struct fixture *fixture, struct waiter *waiters, kvl_result_fn function)
@@ -73,7 +73,7 @@ static void start_fetches(struct fixture *fixture, struct waiter *waiters, kvl_r
         STATUS(kvl_tasks_fetch(fixture->tasks, KEY("k"), NULL, NULL, function, &waiters[i], count_free, NULL), KVL_PENDING);
     }
     STATUS(kvl_queue_poll(fixture->queue, 1, 60000, NULL), KVL_OK);
-    CHECK(fixture->held != NULL && fixture->calls == 0 && fixture->ended == 0);
+    CHECK(fixture->held != NULL && fixture->calls == 0 && fixture->freed == 0);
 }
 
 static void answer(struct fixture *fixture)
@@ -90,9 +90,9 @@ static void finish(struct fixture *fixture)
     kvl_queue_dispose(fixture->queue);
 }
 
-static void f03_each_gets_one_result_in_the_order_in_which_they_joined(void)
+static void f03_each_fetch_gets_one_result_in_the_order_of_joining(void)
 {
-    /* Polled one by one, and in one call. */
+    /* Results are polled one by one, and all in one call. */
     for (size_t most = 1; most <= WAITERS; most += WAITERS - 1) {
         struct fixture fixture;
         struct waiter waiters[WAITERS];
@@ -102,14 +102,14 @@ static void f03_each_gets_one_result_in_the_order_in_which_they_joined(void)
         answer(&fixture);
         while (fixture.calls < WAITERS && polls++ < WAITERS) {
             STATUS(kvl_queue_poll(fixture.queue, most, 60000, &ran), KVL_OK);
-            CHECK(ran == most && fixture.calls == fixture.ended);
+            CHECK(ran == most && fixture.calls == fixture.freed);
         }
         for (int i = 0; i < WAITERS; i++) {
-            CHECK(fixture.order[i] == i && waiters[i].calls == 1 && waiters[i].ended == 1 && waiters[i].status == KVL_VALUE);
+            CHECK(fixture.order[i] == i && waiters[i].calls == 1 && waiters[i].freed == 1 && waiters[i].status == KVL_VALUE);
             CHECK(waiters[i].source == (i == 0 ? KVL_SOURCE_PROVIDER : KVL_SOURCE_JOINED));
         }
         finish(&fixture);
-        CHECK(fixture.ended == WAITERS);
+        CHECK(fixture.freed == WAITERS);
     }
 }
 
@@ -127,16 +127,16 @@ static void l02_each_result_can_be_read_as_an_event(void)
         CHECK(event.kind == KVL_EVENT_RESULT && event.user_data == &waiters[i] && event.tasks == fixture.tasks);
         CHECK(event.result->status == KVL_VALUE && event.result->data_len == 1 && event.result->key[0] == 'k');
         /* The user data of a fetch is freed when the event after its result is read. */
-        CHECK(fixture.ended == i && waiters[i].ended == 0);
+        CHECK(fixture.freed == i && waiters[i].freed == 0);
     }
     STATUS(kvl_queue_next(fixture.queue, 0, &event, sizeof event), KVL_EMPTY);
-    CHECK(fixture.ended == WAITERS);
+    CHECK(fixture.freed == WAITERS);
     finish(&fixture);
 }
 
 static void l04_user_data_is_freed_without_a_result_when_the_queue_is_disposed_of(void)
 {
-    /* No function is called once the queue is disposed of, before the load ends or in the callback of one of its waiters. */
+    /* The queue is disposed of before the load ends, or in the callback of a waiter. After that no function is called. */
     for (int calls = 0; calls <= WAITERS; calls += 2) {
         struct fixture fixture;
         struct waiter waiters[WAITERS];
@@ -152,9 +152,9 @@ static void l04_user_data_is_freed_without_a_result_when_the_queue_is_disposed_o
             answer(&fixture);
             kvl_queue_poll(fixture.queue, SIZE_MAX, 60000, NULL);
         }
-        CHECK(fixture.calls == calls && fixture.ended == WAITERS);
+        CHECK(fixture.calls == calls && fixture.freed == WAITERS);
         for (int i = 0; i < WAITERS; i++)
-            CHECK(waiters[i].calls == (i < calls) && waiters[i].ended == 1);
+            CHECK(waiters[i].calls == (i < calls) && waiters[i].freed == 1);
     }
 }
 
@@ -169,13 +169,13 @@ static void l05_a_close_settles_every_fetch(void)
     while (fixture.calls < WAITERS)
         STATUS(kvl_queue_poll(fixture.queue, SIZE_MAX, 60000, NULL), KVL_OK);
     for (int i = 0; i < WAITERS; i++)
-        CHECK(waiters[i].calls == 1 && waiters[i].ended == 1 && waiters[i].status == KVL_ERR_CLOSED);
+        CHECK(waiters[i].calls == 1 && waiters[i].freed == 1 && waiters[i].status == KVL_ERR_CLOSED);
     finish(&fixture);
 }
 
 int main(void)
 {
-    f03_each_gets_one_result_in_the_order_in_which_they_joined();
+    f03_each_fetch_gets_one_result_in_the_order_of_joining();
     l02_each_result_can_be_read_as_an_event();
     l04_user_data_is_freed_without_a_result_when_the_queue_is_disposed_of();
     l05_a_close_settles_every_fetch();

@@ -4,16 +4,17 @@
 
 #include <stdatomic.h>
 
-static atomic_int shown;
+/* How many empty keys the functions of the program have seen. */
+static atomic_int seen;
 
-/* An empty key has 0 bytes at a valid address, since a program may not pass any other address to memcmp or memcpy. */
+/* An empty key has a valid address, and not NULL or a small number: a program may pass no such address to memcmp or memcpy. */
 static void check_address(const uint8_t *key, size_t key_len)
 {
     if (key_len != 0)
         return;
     CHECK(key != NULL && (uintptr_t)key >= 4096);
     CHECK(*(const volatile uint8_t *)key == 0);
-    shown++;
+    seen++;
 }
 
 static uint32_t validate(void *user_data, const uint8_t *key, size_t key_len)
@@ -56,7 +57,7 @@ static void check_request_key(void *user_data, kvl_request_t *request)
     STATUS(kvl_request_resolve_bytes(request, 0, NULL, 0, NULL), KVL_OK);
 }
 
-static kvl_config_t *with_all_functions(void)
+static kvl_config_t *config_with_all_functions(void)
 {
     kvl_config_t *config = NULL;
 
@@ -73,7 +74,7 @@ static void l09_the_empty_key_has_a_valid_address(uint32_t routes)
 {
     static const kvl_slice_t twice[] = { { NULL, 0 }, { NULL, 0 } };
     static const uint32_t lens[] = { 0, 0 };
-    kvl_config_t *config = with_all_functions();
+    kvl_config_t *config = config_with_all_functions();
     kvl_queue_t *queue = NULL;
     kvl_tasks_t *tasks = NULL;
     kvl_cache_t *cache = NULL;
@@ -82,7 +83,7 @@ static void l09_the_empty_key_has_a_valid_address(uint32_t routes)
     kvl_status_t statuses[2];
     kvl_slice_t slices[2];
     kvl_event_t event;
-    int before = shown;
+    int before = seen;
 
     STATUS(kvl_queue_new(0, &queue), KVL_OK);
     if (routes != 0)
@@ -116,7 +117,7 @@ static void l09_the_empty_key_has_a_valid_address(uint32_t routes)
     STATUS(kvl_tasks_free(tasks), KVL_OK);
     STATUS(kvl_queue_free(queue), KVL_OK);
     kvl_config_free(config);
-    CHECK(shown - before > 12);
+    CHECK(seen - before > 12);
 }
 
 static char heard_key[8];

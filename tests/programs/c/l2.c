@@ -4,22 +4,23 @@
 
 #define CELLS 16
 
-/* The value under a key: an entry, or the lease of the engine that loads it. */
+/* What the tier has under a key: an entry, or the lease of the engine that is loading the key. */
 struct cell {
     char key[32];
     uint8_t entry[128];
     size_t len; /* 0: only a lease */
     int64_t ttl_ms;
-    uint64_t token;
+    uint64_t token; /* 0: the cell is free */
 };
 
 struct memory {
     pthread_mutex_t lock;
     struct cell cells[CELLS];
-    uint64_t token;
+    uint64_t token; /* the last one that was given to a cell */
     int down, reads, fills, refused, writes, removes, clears, freed;
 };
 
+/* Returns the cell of a key. If there is none, returns a free one that now has the key, or NULL without `create`. */
 static struct cell *cell_of(struct memory *memory, const kvl_slice_t *key, int create)
 {
     struct cell *empty = NULL;
@@ -40,7 +41,8 @@ static struct cell *cell_of(struct memory *memory, const kvl_slice_t *key, int c
     return empty;
 }
 
-static void done(kvl_status_t status)
+/* The test may close the engine at the same time. */
+static void check_ok_or_closed(kvl_status_t status)
 {
     CHECK(status == KVL_OK || status == KVL_ERR_CLOSED);
 }
@@ -53,14 +55,14 @@ static void read_one(struct memory *memory, kvl_l2_request_t *request, size_t i,
     if (cell == NULL) {
         cell = cell_of(memory, key, 1);
         cell->token = ++memory->token;
-        done(kvl_l2_request_miss(request, i, (const uint8_t *)&cell->token, sizeof cell->token));
+        check_ok_or_closed(kvl_l2_request_miss(request, i, (const uint8_t *)&cell->token, sizeof cell->token));
     } else if (cell->len == 0 && kvl_l2_request_steals(request, i)) {
         cell->token = ++memory->token;
-        done(kvl_l2_request_miss(request, i, (const uint8_t *)&cell->token, sizeof cell->token));
+        check_ok_or_closed(kvl_l2_request_miss(request, i, (const uint8_t *)&cell->token, sizeof cell->token));
     } else if (cell->len == 0) {
-        done(kvl_l2_request_leased(request, i));
+        check_ok_or_closed(kvl_l2_request_leased(request, i));
     } else {
-        done(kvl_l2_request_hit(request, i, cell->entry, cell->len, cell->ttl_ms, (const uint8_t *)&cell->token, sizeof cell->token));
+        check_ok_or_closed(kvl_l2_request_hit(request, i, cell->entry, cell->len, cell->ttl_ms, (const uint8_t *)&cell->token, sizeof cell->token));
     }
 }
 
@@ -75,7 +77,7 @@ static void write_one(struct memory *memory, kvl_l2_request_t *request, size_t i
     CHECK(len >= 40 && len <= sizeof cell->entry);
     if (fill && (cell == NULL || token_len != sizeof cell->token || memcmp(token, &cell->token, token_len) != 0)) {
         memory->refused++;
-        done(kvl_l2_request_refused(request, i));
+        check_ok_or_closed(kvl_l2_request_refused(request, i));
         return;
     }
     memcpy(cell->entry, data, len);
@@ -114,8 +116,7 @@ static void serve(void *user_data, kvl_l2_request_t *request)
         memory->clears++;
     }
     pthread_mutex_unlock(&memory->lock);
-    /* The test may close the engine at the same time. */
-    done(kvl_l2_request_finish(request));
+    check_ok_or_closed(kvl_l2_request_finish(request));
     STATUS(kvl_l2_request_finish(request), KVL_ERR_ALREADY_ANSWERED);
 }
 
@@ -136,13 +137,13 @@ static void memory_init(struct memory *memory)
 static void create_with(struct fixture *fixture, struct memory *memory)
 {
     kvl_config_t *config = fixture_init(fixture);
-    /* The clock is the test's, and must not run ahead of the threads that serve. */
+    /* No timeout: the test advances the clock without waiting for the threads that serve. */
     STATUS(kvl_config_set_int(config, "l2.timeout_ms", -1), KVL_OK);
     STATUS(kvl_config_set_l2(config, KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES, serve, memory, count_memory_free), KVL_OK);
     create_engine(fixture, config);
 }
 
-static void fetched(struct fixture *fixture, const char *key, const char *text, kvl_source_t source)
+static void check_fetch(struct fixture *fixture, const char *key, const char *text, kvl_source_t source)
 {
     struct recorder recorder;
 
@@ -163,13 +164,13 @@ static void t02_two_engines_share_what_one_loaded(void)
     memory_init(&memory);
     create_with(&first, &memory);
     create_with(&second, &memory);
-    fetched(&first, "a", "a", KVL_SOURCE_PROVIDER);
+    check_fetch(&first, "a", "a", KVL_SOURCE_PROVIDER);
     while (fills == 0) {
         pthread_mutex_lock(&memory.lock);
         fills = memory.fills;
         pthread_mutex_unlock(&memory.lock);
     }
-    fetched(&second, "a", "a", KVL_SOURCE_L2);
+    check_fetch(&second, "a", "a", KVL_SOURCE_L2);
     STATUS(kvl_tasks_stats(second.tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.l2_hits == 1 && stats.l2_reads == 1 && stats.l2_pending == 0 && second.calls == 0);
     STATUS(kvl_tasks_cache(first.tasks, &cache), KVL_OK);
@@ -177,7 +178,7 @@ static void t02_two_engines_share_what_one_loaded(void)
     STATUS(kvl_cache_remove(cache, KEY("a")), KVL_OK);
     STATUS(kvl_tasks_l2_sync(first.tasks, KVL_FOREVER), KVL_OK);
     CHECK(memory.writes == 1 && memory.removes == 1);
-    fetched(&second, "b", "put", KVL_SOURCE_L2);
+    check_fetch(&second, "b", "put", KVL_SOURCE_L2);
     STATUS(kvl_cache_clear(cache), KVL_OK);
     STATUS(kvl_tasks_l2_sync(first.tasks, KVL_FOREVER), KVL_OK);
     CHECK(memory.clears == 1);
@@ -209,7 +210,7 @@ static void t03_an_older_load_does_not_come_back(void)
     wait_for_free(&recorder);
     CHECK(strcmp(recorder.text, "old") == 0);
     recorder_release(&recorder);
-    fetched(&loads, "hold", "new", KVL_SOURCE_L2);
+    check_fetch(&loads, "hold", "new", KVL_SOURCE_L2);
     kvl_cache_release(cache);
     free_engine(&loads);
     free_engine(&writes);
@@ -263,7 +264,7 @@ static void t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it(void)
     STATUS(kvl_tasks_stats(waits.tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.l2_waited == 1 && stats.l2_stolen == 0);
 
-    /* The engine that has the lease does not answer. */
+    /* The engine that has the lease does not answer in time. */
     fetch_recorded(&first, &loads, "hold 2", NULL, NULL);
     request = next_request(&loads);
     fetch_recorded(&second, &waits, "hold 2", NULL, NULL);
@@ -284,7 +285,7 @@ static void t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it(void)
     CHECK(pthread_mutex_destroy(&memory.lock) == 0);
 }
 
-static void t01_a_second_tier_that_is_down_shows_nowhere(void)
+static void t01_no_fetch_notices_that_the_second_tier_is_down(void)
 {
     struct memory memory;
     struct fixture fixture;
@@ -297,7 +298,7 @@ static void t01_a_second_tier_that_is_down_shows_nowhere(void)
     memory.down = 1;
     for (i = 0; i < 9; i++) {
         key[1] = (char)('0' + i);
-        fetched(&fixture, key, key, KVL_SOURCE_PROVIDER);
+        check_fetch(&fixture, key, key, KVL_SOURCE_PROVIDER);
     }
     STATUS(kvl_tasks_stats(fixture.tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.l2_errors == 5 && stats.l2_bypassed == 4 && stats.l2_opened == 1 && stats.l2_avoided == 1);
@@ -366,7 +367,7 @@ static void l05_after_a_close_no_request_is_served(void)
 
 /* A number, as an object of the program's type. */
 struct number {
-    int is;
+    int n;
 };
 
 static int numbers_freed;
@@ -377,20 +378,20 @@ static void number_free(void *object)
     numbers_freed++;
 }
 
-static kvl_value_t *number_new(int is)
+static kvl_value_t *number_new(int n)
 {
     struct number *number = malloc(sizeof *number);
     kvl_value_t *value = NULL;
 
     CHECK(number != NULL);
-    number->is = is;
+    number->n = n;
     STATUS(kvl_value_new_object(number, sizeof *number, number_free, &value), KVL_OK);
     return value;
 }
 
-static void put_number(struct fixture *fixture, const char *key, int is)
+static void put_number(struct fixture *fixture, const char *key, int n)
 {
-    kvl_value_t *value = number_new(is);
+    kvl_value_t *value = number_new(n);
     kvl_cache_t *cache = NULL;
 
     STATUS(kvl_tasks_cache(fixture->tasks, &cache), KVL_OK);
@@ -408,8 +409,8 @@ static kvl_l2_request_t *next_l2(kvl_queue_t *queue, uint32_t kind)
     return event.l2_request;
 }
 
-/* An event keeps its engine until the next one is asked for. */
-static void nothing_is_left(kvl_queue_t *queue)
+/* Also releases the last event, which holds a reference to its engine. */
+static void check_queue_is_empty(kvl_queue_t *queue)
 {
     kvl_event_t event;
     STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_EMPTY);
@@ -437,7 +438,7 @@ static void t02_objects_are_stored_as_the_bytes_that_the_program_makes_of_them(v
     STATUS(kvl_l2_request_entry(request, 0, &data, &len, &ttl_ms, &token, &token_len), KVL_ERR_WRONG_KIND);
     STATUS(kvl_l2_request_value(request, 1, &value), KVL_ERR_OUT_OF_RANGE);
     STATUS(kvl_l2_request_value(request, 0, &value), KVL_VALUE);
-    CHECK(((struct number *)kvl_value_object(value))->is == 7);
+    CHECK(((struct number *)kvl_value_object(value))->n == 7);
     kvl_value_release(value);
     STATUS(kvl_l2_request_set_payload(request, 0, (const uint8_t *)"seven", 5), KVL_OK);
     STATUS(kvl_l2_request_set_payload(request, 0, (const uint8_t *)"eight", 5), KVL_ERR_ALREADY_ANSWERED);
@@ -465,7 +466,7 @@ static void t02_objects_are_stored_as_the_bytes_that_the_program_makes_of_them(v
     CHECK(recorder.status == KVL_VALUE && recorder.source == KVL_SOURCE_L2);
     recorder_release(&recorder);
 
-    /* An object that has no bytes is removed instead, and one for which only the bytes are returned counts as not found. */
+    /* An object that the program refuses to convert is removed from the tier. A hit with bytes where an object is needed is a miss. */
     put_number(&fixture, "a", 8);
     request = next_l2(queue, KVL_L2_WRITE);
     STATUS(kvl_l2_request_refused(request, 0), KVL_OK);
@@ -483,7 +484,7 @@ static void t02_objects_are_stored_as_the_bytes_that_the_program_makes_of_them(v
     recorder_release(&recorder);
     request = next_l2(queue, KVL_L2_FILL);
     STATUS(kvl_l2_request_finish(request), KVL_OK);
-    nothing_is_left(queue);
+    check_queue_is_empty(queue);
     free_engine(&fixture);
     STATUS(kvl_queue_free(queue), KVL_OK);
     CHECK(numbers_freed == 3);
@@ -513,7 +514,7 @@ static void t07_a_write_that_takes_too_long_is_sent_again(void)
     kvl_l2_request_release(late);
     STATUS(kvl_tasks_stats(fixture.tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.l2_write_errors == 1 && stats.l2_writes == 1 && stats.l2_pending == 0);
-    nothing_is_left(queue);
+    check_queue_is_empty(queue);
     free_engine(&fixture);
     STATUS(kvl_queue_free(queue), KVL_OK);
 }
@@ -561,7 +562,7 @@ static void l09_bad_calls_are_refused(void)
     STATUS(kvl_tasks_l2_sync(fixture.tasks, -2), KVL_ERR_INVALID_ARG);
     wait_for_free(&recorder);
     recorder_release(&recorder);
-    /* The fill may come after the answer. An event keeps its engine until the next one is taken. */
+    /* The fill may come after the answer. An event holds a reference to its engine until the next event is taken. */
     STATUS(kvl_queue_next(queue, KVL_FOREVER, &event, sizeof event), KVL_OK);
     CHECK(kvl_l2_request_kind(event.l2_request) == KVL_L2_FILL);
     STATUS(kvl_l2_request_finish(event.l2_request), KVL_OK);
@@ -576,7 +577,7 @@ int main(void)
     t02_two_engines_share_what_one_loaded();
     t03_an_older_load_does_not_come_back();
     t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it();
-    t01_a_second_tier_that_is_down_shows_nowhere();
+    t01_no_fetch_notices_that_the_second_tier_is_down();
     l02_requests_are_events_of_a_queue();
     l05_after_a_close_no_request_is_served();
     t02_objects_are_stored_as_the_bytes_that_the_program_makes_of_them();

@@ -7,7 +7,7 @@ enum { KINDS = KVL_L2_CLEAR + 1 };
 struct tier {
     struct fixture *fixture;
     kvl_cache_t *cache;
-    int seen[KINDS], calls[KINDS];
+    int begun[KINDS], finished[KINDS]; /* requests of each kind */
 };
 
 static void ignore(void *user_data, const kvl_result_t *result)
@@ -40,8 +40,8 @@ static void *use_engine_elsewhere(void *tier)
     return NULL;
 }
 
-/* The test frees the engine without waiting for what it still asks or tells the tier. */
-static int is_over_or_fine(kvl_status_t status)
+/* The test frees the engine while requests to the tier may still be running. */
+static int is_accepted_or_closed(kvl_status_t status)
 {
     return status >= 0 || status == KVL_ERR_CLOSED;
 }
@@ -55,19 +55,19 @@ static void serve(void *user_data, kvl_l2_request_t *request)
 
     CHECK(kind < KINDS);
     pthread_mutex_lock(&tier->fixture->lock);
-    is_first = tier->seen[kind]++ == 0;
+    is_first = tier->begun[kind]++ == 0;
     pthread_mutex_unlock(&tier->fixture->lock);
     if (is_first) {
         use_engine(tier);
-        /* If this thread held a lock of the engine, the other one would wait for it, and this one for the other. */
+        /* If this thread held a lock of the engine, the other thread would wait for the lock, and this thread for the other. */
         CHECK(pthread_create(&other, NULL, use_engine_elsewhere, tier) == 0 && pthread_join(other, NULL) == 0);
         STATUS(kvl_tasks_l2_sync(tier->fixture->tasks, KVL_FOREVER), KVL_ERR_REENTRANT);
     }
     for (size_t i = 0; kind == KVL_L2_READ && i < kvl_l2_request_len(request); i++)
-        CHECK(is_over_or_fine(kvl_l2_request_miss(request, i, NULL, 0)));
-    CHECK(is_over_or_fine(kvl_l2_request_finish(request)));
+        CHECK(is_accepted_or_closed(kvl_l2_request_miss(request, i, NULL, 0)));
+    CHECK(is_accepted_or_closed(kvl_l2_request_finish(request)));
     pthread_mutex_lock(&tier->fixture->lock);
-    tier->calls[kind]++;
+    tier->finished[kind]++;
     pthread_cond_broadcast(&tier->fixture->changed);
     pthread_mutex_unlock(&tier->fixture->lock);
 }
@@ -79,7 +79,7 @@ static void t16_nothing_is_locked_while_the_second_tier_runs(void)
     struct recorder recorder;
     kvl_config_t *config = fixture_init(&fixture);
 
-    /* The clock is the test's, and does not run while the tier does. */
+    /* No timeout: the test's clock does not advance. */
     STATUS(kvl_config_set_int(config, "l2.timeout_ms", -1), KVL_OK);
     STATUS(kvl_config_set_l2(config, 0, serve, &tier, NULL), KVL_OK);
     create_engine(&fixture, config);
@@ -88,18 +88,18 @@ static void t16_nothing_is_locked_while_the_second_tier_runs(void)
     wait_for_free(&recorder);
     CHECK(recorder.status == KVL_VALUE && recorder.source == KVL_SOURCE_PROVIDER);
     recorder_release(&recorder);
-    CHECK(wait_for(&fixture, &tier.calls[KVL_L2_READ], 1));
+    CHECK(wait_for(&fixture, &tier.finished[KVL_L2_READ], 1));
     STATUS(kvl_cache_put_bytes(tier.cache, KEY("b"), KEY("v"), NULL), KVL_OK);
-    CHECK(wait_for(&fixture, &tier.calls[KVL_L2_WRITE], 1));
-    /* The tier may have let it expire. */
+    CHECK(wait_for(&fixture, &tier.finished[KVL_L2_WRITE], 1));
+    /* The tier's function may have expired the entry. */
     CHECK(kvl_cache_remove(tier.cache, KEY("b")) >= 0);
-    CHECK(wait_for(&fixture, &tier.calls[KVL_L2_REMOVE], 1));
+    CHECK(wait_for(&fixture, &tier.finished[KVL_L2_REMOVE], 1));
     STATUS(kvl_cache_clear(tier.cache), KVL_OK);
-    CHECK(wait_for(&fixture, &tier.calls[KVL_L2_CLEAR], 1));
+    CHECK(wait_for(&fixture, &tier.finished[KVL_L2_CLEAR], 1));
     fetch_recorded(&recorder, &fixture, "c", NULL, NULL);
     wait_for_free(&recorder);
     recorder_release(&recorder);
-    CHECK(wait_for(&fixture, &tier.calls[KVL_L2_FILL], 1));
+    CHECK(wait_for(&fixture, &tier.finished[KVL_L2_FILL], 1));
     kvl_cache_release(tier.cache);
     free_engine(&fixture);
 }

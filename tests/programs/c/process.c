@@ -6,18 +6,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const int synchronous[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
+/* Library threads must not block the first, and must block the second. */
+static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
 static const int others[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE, SIGALRM };
 
-/* The number of signals whose mask on this thread differs from what a library thread must have. */
+/* The number of signals that this thread blocks or leaves unblocked by mistake. */
 static int wrong_signals(void)
 {
     sigset_t blocked;
     size_t i;
     int wrong = pthread_sigmask(SIG_SETMASK, NULL, &blocked) != 0;
 
-    for (i = 0; i < COUNT(synchronous); i++)
-        wrong += sigismember(&blocked, synchronous[i]) != 0;
+    for (i = 0; i < COUNT(faults); i++)
+        wrong += sigismember(&blocked, faults[i]) != 0;
     for (i = 0; i < COUNT(others); i++)
         wrong += sigismember(&blocked, others[i]) != 1;
     return wrong;
@@ -37,7 +38,7 @@ static size_t stack_size(void)
 /* ---- signals --------------------------------------------------------------------------------------------------------- */
 
 static _Thread_local volatile sig_atomic_t handled;
-static int looks;
+static int signal_checks;
 
 static void handle(int signal)
 {
@@ -51,7 +52,7 @@ static void check_signals(void)
     /* Raised by the thread itself, as a fault is. If the signal were blocked it would stay pending. */
     handled = 0;
     CHECK(raise(SIGILL) == 0 && handled == 1);
-    looks++;
+    signal_checks++;
 }
 
 static void check_signals_in_provider(struct fixture *fixture)
@@ -110,18 +111,19 @@ static void l08a_library_threads_block_all_signals_except_faults(void)
     CHECK(event.kind == KVL_EVENT_DROP && event.user_data == &drops);
     STATUS(kvl_queue_free(queue), KVL_OK);
     fixture_destroy(&woken);
-    CHECK(looks == 3);
+    CHECK(signal_checks == 3);
     CHECK(sigaction(SIGILL, &before, NULL) == 0);
 }
 
 /* ---- stacks ---------------------------------------------------------------------------------------------------------- */
 
-static size_t largest;
+/* The stack size of the provider's thread, in bytes. */
+static size_t measured;
 
 static void measure(struct fixture *fixture)
 {
     (void)fixture;
-    largest = stack_size();
+    measured = stack_size();
 }
 
 static size_t stack_of(kvl_config_t *config, struct fixture *fixture)
@@ -133,7 +135,7 @@ static size_t stack_of(kvl_config_t *config, struct fixture *fixture)
     STATUS(kvl_tasks_fetch_wait(fixture->tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
     kvl_value_release(value);
     free_engine(fixture);
-    return largest;
+    return measured;
 }
 
 static void l08a_a_provider_thread_has_the_configured_stack(void)
@@ -192,7 +194,7 @@ static unsigned char in_a_fork(unsigned char (*child)(void *), void *argument)
 
 struct bound {
     kvl_queue_t *queue;
-    kvl_value_t *value, *silent;
+    kvl_value_t *value, *silent; /* the second has no destructor: its end is an event */
     kvl_error_t *error;
     int freed;
 };
@@ -218,8 +220,8 @@ static unsigned char release_in_the_child(void *argument)
 
 static int is_readable(int fd)
 {
-    struct pollfd check_signals = { fd, POLLIN, 0 };
-    return poll(&check_signals, 1, 0) == 1;
+    struct pollfd wait = { fd, POLLIN, 0 };
+    return poll(&wait, 1, 0) == 1;
 }
 
 static void l06a_an_object_bound_to_a_queue_is_freed_in_the_child_where_it_is_released(uint32_t flags)
@@ -240,7 +242,7 @@ static void l06a_an_object_bound_to_a_queue_is_freed_in_the_child_where_it_is_re
     CHECK(!is_readable(fd) && bound.freed == 0);
     STATUS(kvl_queue_next(bound.queue, 0, &event, sizeof event), KVL_EMPTY);
 
-    /* The parent's engine still works. */
+    /* The parent's queue still works. */
     kvl_value_release(bound.value);
     kvl_error_release(bound.error);
     kvl_value_release(bound.silent);

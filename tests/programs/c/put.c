@@ -46,7 +46,7 @@ static int holds(struct fixture fixture, const char *key, const char *text)
     return status == KVL_VALUE && len == strlen(text) && memcmp(buffer, text, len) == 0;
 }
 
-static kvl_status_t put_on(struct fixture fixture, const char *key, const char *text, int64_t ttl_ms, uint32_t flags)
+static kvl_status_t put_with(struct fixture fixture, const char *key, const char *text, int64_t ttl_ms, uint32_t flags)
 {
     kvl_terms_t terms = KVL_TERMS_INIT;
     terms.ttl_ms = ttl_ms;
@@ -68,9 +68,9 @@ static void s06_terms_override_the_configuration(void)
     CHECK(ttl_left(fixture, "k") == 1000);
     terms.struct_size = offsetof(kvl_terms_t, stale_ttl_ms) - 1; /* smaller than the struct of any version */
     STATUS(kvl_cache_put_bytes(fixture.cache, KEY("k"), KEY("w"), &terms), KVL_ERR_BAD_VALUE);
-    STATUS(put_on(fixture, "k", "w", -3, 0), KVL_ERR_BAD_VALUE);
-    STATUS(put_on(fixture, "k", "w", 5, 8), KVL_ERR_BAD_VALUE);
-    STATUS(put_on(fixture, "k", "w", 5, KVL_PUT_F_IF_ABSENT | KVL_PUT_F_IF_PRESENT), KVL_ERR_BAD_VALUE);
+    STATUS(put_with(fixture, "k", "w", -3, 0), KVL_ERR_BAD_VALUE);
+    STATUS(put_with(fixture, "k", "w", 5, 8), KVL_ERR_BAD_VALUE);
+    STATUS(put_with(fixture, "k", "w", 5, KVL_PUT_F_IF_ABSENT | KVL_PUT_F_IF_PRESENT), KVL_ERR_BAD_VALUE);
     CHECK(holds(fixture, "k", "v"));
     fixture_end(fixture);
 }
@@ -79,17 +79,17 @@ static void s17_a_put_can_keep_the_expiry_of_the_replaced_entry(void)
 {
     struct fixture fixture = fixture_of(-1);
 
-    STATUS(put_on(fixture, "k", "1", 50, KVL_PUT_F_KEEP_TTL), KVL_OK); /* no entry: the stated TTL applies */
+    STATUS(put_with(fixture, "k", "1", 50, KVL_PUT_F_KEEP_TTL), KVL_OK); /* no entry: the stated TTL applies */
     CHECK(ttl_left(fixture, "k") == 50);
     STATUS(kvl_clock_advance(fixture.clock, 20), KVL_OK);
-    STATUS(put_on(fixture, "k", "2", 5000, KVL_PUT_F_KEEP_TTL), KVL_OK);
+    STATUS(put_with(fixture, "k", "2", 5000, KVL_PUT_F_KEEP_TTL), KVL_OK);
     CHECK(ttl_left(fixture, "k") == 30 && holds(fixture, "k", "2"));
-    STATUS(put_on(fixture, "k", "3", 0, KVL_PUT_F_KEEP_TTL), KVL_OK); /* it has an entry, so a TTL of 0 does not apply */
+    STATUS(put_with(fixture, "k", "3", 0, KVL_PUT_F_KEEP_TTL), KVL_OK); /* the key has an entry, so a TTL of 0 does not apply */
     CHECK(ttl_left(fixture, "k") == 30 && holds(fixture, "k", "3"));
     STATUS(kvl_clock_advance(fixture.clock, 30), KVL_OK);
-    STATUS(put_on(fixture, "k", "4", 0, KVL_PUT_F_KEEP_TTL), KVL_REFUSED);
-    STATUS(put_on(fixture, "k", "5", KVL_TTL_NEVER, 0), KVL_OK);
-    STATUS(put_on(fixture, "k", "6", 10, KVL_PUT_F_KEEP_TTL), KVL_OK);
+    STATUS(put_with(fixture, "k", "4", 0, KVL_PUT_F_KEEP_TTL), KVL_REFUSED);
+    STATUS(put_with(fixture, "k", "5", KVL_TTL_NEVER, 0), KVL_OK);
+    STATUS(put_with(fixture, "k", "6", 10, KVL_PUT_F_KEEP_TTL), KVL_OK);
     CHECK(ttl_left(fixture, "k") == KVL_TTL_NEVER);
     fixture_end(fixture);
 }
@@ -99,20 +99,20 @@ static void s17_a_put_can_require_an_entry_or_none(void)
     struct fixture fixture = fixture_of(-1);
     kvl_stats_t before, after;
 
-    STATUS(put_on(fixture, "k", "1", 50, KVL_PUT_F_IF_PRESENT), KVL_MISS);
-    STATUS(put_on(fixture, "k", "1", 50, KVL_PUT_F_IF_ABSENT), KVL_OK);
+    STATUS(put_with(fixture, "k", "1", 50, KVL_PUT_F_IF_PRESENT), KVL_MISS);
+    STATUS(put_with(fixture, "k", "1", 50, KVL_PUT_F_IF_ABSENT), KVL_OK);
     STATUS(kvl_cache_stats(fixture.cache, &before, sizeof before), KVL_OK);
-    STATUS(put_on(fixture, "k", "2", 50, KVL_PUT_F_IF_ABSENT), KVL_CONFLICT);
+    STATUS(put_with(fixture, "k", "2", 50, KVL_PUT_F_IF_ABSENT), KVL_CONFLICT);
     STATUS(kvl_cache_stats(fixture.cache, &after, sizeof after), KVL_OK);
     CHECK(before.inserts == after.inserts && before.removed_refused == after.removed_refused && before.hits == after.hits);
     CHECK(holds(fixture, "k", "1"));
-    STATUS(put_on(fixture, "k", "2", 50, KVL_PUT_F_IF_PRESENT), KVL_OK);
+    STATUS(put_with(fixture, "k", "2", 50, KVL_PUT_F_IF_PRESENT), KVL_OK);
     CHECK(holds(fixture, "k", "2"));
     STATUS(kvl_clock_advance(fixture.clock, 50), KVL_OK);
-    STATUS(put_on(fixture, "k", "3", 50, KVL_PUT_F_IF_PRESENT), KVL_MISS);
+    STATUS(put_with(fixture, "k", "3", 50, KVL_PUT_F_IF_PRESENT), KVL_MISS);
     STATUS(kvl_cache_put(fixture.cache, KEY("k"), kvl_value_null(), NULL), KVL_OK);
-    STATUS(put_on(fixture, "k", "3", 50, KVL_PUT_F_IF_ABSENT), KVL_CONFLICT); /* a null is an entry too */
-    STATUS(put_on(fixture, "k", "3", 50, KVL_PUT_F_IF_PRESENT | KVL_PUT_F_KEEP_TTL), KVL_OK);
+    STATUS(put_with(fixture, "k", "3", 50, KVL_PUT_F_IF_ABSENT), KVL_CONFLICT); /* a null is an entry too */
+    STATUS(put_with(fixture, "k", "3", 50, KVL_PUT_F_IF_PRESENT | KVL_PUT_F_KEEP_TTL), KVL_OK);
     CHECK(holds(fixture, "k", "3"));
     fixture_end(fixture);
 }
@@ -186,14 +186,14 @@ static void s17_a_touch_is_a_use(void)
 {
     struct fixture fixture = fixture_of(100);
 
-    STATUS(put_on(fixture, "a", "1", KVL_TTL_NEVER, 0), KVL_OK);
-    STATUS(put_on(fixture, "b", "2", KVL_TTL_NEVER, 0), KVL_OK);
+    STATUS(put_with(fixture, "a", "1", KVL_TTL_NEVER, 0), KVL_OK);
+    STATUS(put_with(fixture, "b", "2", KVL_TTL_NEVER, 0), KVL_OK);
     STATUS(kvl_clock_advance(fixture.clock, 60), KVL_OK);
     STATUS(kvl_cache_touch(fixture.cache, KEY("a"), KVL_TTL_NEVER), KVL_OK);
     STATUS(kvl_clock_advance(fixture.clock, 60), KVL_OK);
     STATUS(kvl_cache_contains(fixture.cache, KEY("a")), KVL_VALUE);
     STATUS(kvl_cache_contains(fixture.cache, KEY("b")), KVL_MISS);
-    STATUS(put_on(fixture, "b", "2", KVL_TTL_NEVER, 0), KVL_OK);
+    STATUS(put_with(fixture, "b", "2", KVL_TTL_NEVER, 0), KVL_OK);
     STATUS(kvl_cache_touch(fixture.cache, KEY("a"), KVL_TTL_NEVER), KVL_OK);
     STATUS(kvl_cache_trim_to(fixture.cache, 1), KVL_OK);
     STATUS(kvl_cache_contains(fixture.cache, KEY("a")), KVL_VALUE); /* b was used less recently */

@@ -2,18 +2,18 @@
 #include "check.h"
 
 struct witness {
-    int ended;
+    int freed;
 };
 
 static void count_free(void *user_data)
 {
     struct witness *witness = user_data;
-    witness->ended++;
+    witness->freed++;
 }
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
 
-static kvl_cache_t *cache_of(void)
+static kvl_cache_t *new_cache(void)
 {
     kvl_config_t *config = NULL;
     kvl_cache_t *cache = NULL;
@@ -31,7 +31,7 @@ static void put(kvl_cache_t *cache, const char *key, const char *text)
 
 static void s01_a_reader_returns_all_outcomes(void)
 {
-    kvl_cache_t *cache = cache_of();
+    kvl_cache_t *cache = new_cache();
     kvl_reader_t *reader = NULL;
     kvl_value_t *value = NULL;
     struct witness witness = {0};
@@ -62,17 +62,17 @@ static void s01_a_reader_returns_all_outcomes(void)
     STATUS(kvl_reader_get(reader, KEY("o"), &data, &len, NULL), KVL_ERR_WRONG_KIND);
     CHECK(len == 99);
 
-    /* S05, S12: it counts as a lookup and as a use, like any other lookup. */
+    /* S05, S12: kvl_reader_get() counts as a lookup and as a use. */
     STATUS(kvl_cache_stats(cache, &stats, sizeof stats), KVL_OK);
     CHECK(stats.hits == 4 && stats.null_hits == 1 && stats.misses == 1);
     kvl_reader_free(reader);
     kvl_cache_release(cache);
-    CHECK(witness.ended == 1);
+    CHECK(witness.freed == 1);
 }
 
 static void s16_a_view_outlives_its_entry(void)
 {
-    kvl_cache_t *cache = cache_of();
+    kvl_cache_t *cache = new_cache();
     kvl_reader_t *reader = NULL;
     kvl_value_t *value = NULL;
     struct witness witness = {0};
@@ -87,9 +87,9 @@ static void s16_a_view_outlives_its_entry(void)
     STATUS(kvl_reader_get(reader, KEY("k"), &data, &len, NULL), KVL_VALUE);
     CHECK(data == bytes && len == 7);
     STATUS(kvl_cache_clear(cache), KVL_OK);
-    CHECK(witness.ended == 0);
+    CHECK(witness.freed == 0);
     STATUS(kvl_reader_get(reader, KEY("k"), &data, &len, NULL), KVL_MISS);
-    CHECK(witness.ended == 1);
+    CHECK(witness.freed == 1);
 
     /* kvl_reader_done() releases the value at once, and so does freeing the reader. */
     put(cache, "a", "apple");
@@ -98,9 +98,9 @@ static void s16_a_view_outlives_its_entry(void)
     kvl_value_release(value);
     STATUS(kvl_reader_get(reader, KEY("k"), &data, &len, NULL), KVL_VALUE);
     STATUS(kvl_cache_remove(cache, KEY("k")), KVL_OK);
-    CHECK(witness.ended == 1);
+    CHECK(witness.freed == 1);
     kvl_reader_done(reader);
-    CHECK(witness.ended == 2);
+    CHECK(witness.freed == 2);
     kvl_reader_done(reader);
 
     /* A reader keeps the cache alive. */

@@ -1,9 +1,9 @@
 /* Requests: their keys, and every way to answer and finish them (rules F10, F15, F16, F20, L04, L05).
- * Statuses not reached here: KVL_ERR_NO_MEMORY, KVL_ERR_PANIC; KVL_ERR_FORKED is reached in tasks.c. */
+ * Statuses not reached here: KVL_ERR_NO_MEMORY, KVL_ERR_PANIC, and KVL_ERR_FORKED, which tasks.c reaches. */
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
-static int keys_cost;
+static int costs_asked;
 
 static uint32_t is_not_bad(void *user_data, const uint8_t *key, size_t key_len)
 {
@@ -17,7 +17,7 @@ static uint64_t cost_is_one(void *user_data, const uint8_t *key, size_t key_len,
     (void)key;
     (void)key_len;
     CHECK(kvl_value_kind(value) != 0);
-    keys_cost++;
+    costs_asked++;
     return 1;
 }
 
@@ -65,7 +65,7 @@ static void a_request_returns_its_keys(void)
     free_engine(&fixture);
 }
 
-/* One fetch, whose request the test holds. */
+/* Fetches "hold", and returns the request, which the provider has kept. */
 static kvl_request_t *fetch_held(struct recorder *recorder, struct fixture *fixture)
 {
     fetch_recorded(recorder, fixture, "hold", NULL, NULL);
@@ -169,7 +169,7 @@ static void f15_every_kind_of_answer_is_delivered(void)
     STATUS(kvl_request_supply(request, KEY("extra"), NULL, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_supply(request, NULL, 1, value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_ERR_NULL_POINTER);
     STATUS(kvl_request_supply(request, KEY("extra"), value, TERMS(KVL_TTL_NEVER, 0, 1)), KVL_OK);
-    STATUS(kvl_request_supply_bytes(request, KEY("extra"), KEY("v"), NULL), KVL_LATE); /* it was loaded in the meantime */
+    STATUS(kvl_request_supply_bytes(request, KEY("extra"), KEY("v"), NULL), KVL_LATE); /* the key was supplied in the meantime */
     STATUS(kvl_request_supply_bytes(request, KEY("hold"), KEY("by key"), NULL), KVL_OK);
     wait_for_free(&recorder);
     TEXT(recorder.text, "by key");
@@ -179,7 +179,7 @@ static void f15_every_kind_of_answer_is_delivered(void)
     kvl_options_free(no_store);
     free_engine(&fixture);
     CHECK(object == 3); /* two rejected, one delivered and not stored */
-    CHECK(keys_cost > 0);
+    CHECK(costs_asked > 0);
 }
 
 static void f16_each_way_to_finish_settles_the_open_keys(void)
@@ -306,7 +306,7 @@ static kvl_status_t lookup_status(struct fixture *fixture, const char *key)
     return status;
 }
 
-/* A provider that gives up finishes its request in one of several ways. That may make a key absent only if the key is still wanted. */
+/* A provider that gives up finishes its request. That may make a key null only if the key is still wanted. */
 static void f16a_a_provider_that_gives_up_makes_no_unwanted_key_absent(void)
 {
     kvl_status_t (*finishes[])(kvl_request_t *) = { kvl_request_finish, kvl_request_finish_nulls };
@@ -329,7 +329,7 @@ static void f16a_a_provider_that_gives_up_makes_no_unwanted_key_absent(void)
             request = next_request(&fixture);
             STATUS(which == 0 ? kvl_fetch_cancel(fetch) : kvl_clock_advance(fixture.clock, 100), KVL_OK);
             CHECK(kvl_request_is_cancelled(request) == (which == 0 ? KVL_CANCEL_UNWANTED : KVL_CANCEL_TIMEOUT));
-            if (i < COUNT(finishes)) /* for the last one, the release finishes the request */
+            if (i < COUNT(finishes)) /* in the last round, the release finishes the request */
                 STATUS(finishes[i](request), KVL_OK);
             kvl_request_release(request);
             wait_for_free(&recorder);
@@ -342,7 +342,7 @@ static void f16a_a_provider_that_gives_up_makes_no_unwanted_key_absent(void)
     request = fetch_held(&recorder, &fixture);
     kvl_request_release(request);
     wait_for_free(&recorder);
-    STATUS(recorder.status, KVL_NULL); /* a fetch was waiting */
+    STATUS(recorder.status, KVL_NULL); /* a fetch still waited for this key */
     free_engine(&fixture);
 }
 
@@ -369,7 +369,7 @@ static void f11_a_failed_key_is_retried(void)
 
 struct hook {
     struct fixture *fixture;
-    kvl_request_t *holds; /* released when the hook has run, or never will */
+    kvl_request_t *holds; /* released with the user data */
     int events, freed;
     uint32_t reason;
 };
@@ -434,7 +434,7 @@ static void l04_f09_a_cancel_hook_runs_once(void)
     wait_for_free(&recorder);
     recorder_release(&recorder);
 
-    /* The finish frees the hook, though it holds a reference to its request. */
+    /* The finish frees the hook, though the hook holds a reference to the request. */
     request = fetch_held(&recorder, &fixture);
     memset(&hook, 0, sizeof hook);
     hook.fixture = &fixture;
@@ -450,7 +450,7 @@ static void l04_f09_a_cancel_hook_runs_once(void)
     free_engine(&fixture);
 }
 
-static void l09_null(void)
+static void l09_null_is_refused_or_ignored(void)
 {
     const uint8_t *key;
     size_t len;
@@ -510,7 +510,7 @@ int main(void)
     f16a_a_provider_that_gives_up_makes_no_unwanted_key_absent();
     f11_a_failed_key_is_retried();
     l04_f09_a_cancel_hook_runs_once();
-    l09_null();
+    l09_null_is_refused_or_ignored();
     l09_long_keys_and_missing_outputs_are_rejected();
     DONE();
 }

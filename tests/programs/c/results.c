@@ -146,7 +146,7 @@ static void f17_a_batch_has_a_status_of_its_own(void)
     wait_for_free(&recorder);
     STATUS(recorder.status, KVL_ERR_CLOSED);
     STATUS(kvl_tasks_free(fixture.tasks), KVL_OK);
-    /* Requests that were never answered. The first was not taken if its batch had already failed. */
+    /* The requests that were never answered. The first batch may have failed before its second key was requested. */
     while (fixture.held_taken < fixture.held_len)
         kvl_request_release(fixture.held[fixture.held_taken++]);
     CHECK(wait_for(&fixture, &fixture.freed, 1));
@@ -177,7 +177,7 @@ static void f02_a_resident_batch_is_answered_by_the_call(void)
     free_engine(&fixture);
 }
 
-static void l09_null(void)
+static void l09_null_is_refused_or_ignored(void)
 {
     size_t stride = 7;
 
@@ -190,7 +190,7 @@ static void l09_null(void)
     kvl_results_release(NULL);
 }
 
-/* As many errors as keys. In quadratic time this would take hours. */
+/* One error for every two keys. Each call of kvl_results_error_at() must not search all keys. */
 static void l09a_listing_the_errors_of_many_keys_takes_linear_time(void)
 {
     enum { KEYS = 20000 };
@@ -227,6 +227,6 @@ int main(void)
     f05_an_empty_batch_is_delivered_too();
     f17_a_batch_has_a_status_of_its_own();
     f02_a_resident_batch_is_answered_by_the_call();
-    l09_null();
+    l09_null_is_refused_or_ignored();
     DONE();
 }

@@ -9,11 +9,11 @@
 #define KEY(text) (const uint8_t *)(text), strlen(text)
 #define MIXTURES 8
 
-/* The kinds of code of the program that an engine calls. */
-enum place { RESULT, PROVIDER, REMOVAL, CANCEL, DESTRUCTOR, CLOSED, PLACES };
+/* The kinds of functions of the program that an engine calls. */
+enum callback { RESULT, PROVIDER, REMOVAL, CANCEL, DESTRUCTOR, CLOSED, KINDS };
 
-/* The flag that routes each of them to a queue. */
-static const uint32_t routed_by[PLACES] = { KVL_QUEUE_F_RESULTS,  KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS,
+/* The flag that routes each kind to a queue. */
+static const uint32_t routed_by[KINDS] = { KVL_QUEUE_F_RESULTS,  KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS,
                                             KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_RESULTS,  KVL_QUEUE_F_RESULTS };
 
 struct story {
@@ -24,12 +24,16 @@ struct story {
     kvl_tasks_t *tasks;
     kvl_cache_t *cache;
     kvl_request_t *held; /* of a key that begins with "hold" */
-    enum place blocks;   /* waits inside the call until `open` */
-    int open, freed, late, stopped;
-    int times[PLACES], data_ended, provider_ended, listener_ended, removals_before_the_result;
-    pthread_t where[PLACES];
+    enum callback blocks; /* waits inside its call until `open`; KINDS: none */
+    int open;
+    int engine_freed;     /* whether kvl_tasks_free() has returned */
+    int late;             /* calls that the free should have waited for */
+    int stopped;          /* tells the readers to end */
+    int times[KINDS], data_freed, provider_freed, listener_freed, removals_before_the_result;
+    pthread_t where[KINDS];
 };
 
+/* Waits for a minute at most, and checks that the number is reached. */
 static void wait_until(struct story *story, const int *number, int wanted)
 {
     struct timespec end;
@@ -44,7 +48,7 @@ static void wait_until(struct story *story, const int *number, int wanted)
     CHECK(reached);
 }
 
-/* Checks for a moment that the number does not change. */
+/* Checks that the number does not change for 10 ms. */
 static void check_unchanged(struct story *story, const int *number, int wanted)
 {
     struct timespec end;
@@ -70,19 +74,19 @@ static void count(struct story *story, int *number)
 }
 
 /* Called by every function of the program. */
-static void enter_callback(struct story *story, enum place place)
+static void enter_callback(struct story *story, enum callback kind)
 {
     int before;
 
     pthread_mutex_lock(&story->lock);
-    before = story->freed;
-    story->times[place]++;
-    story->where[place] = pthread_self();
+    before = story->engine_freed;
+    story->times[kind]++;
+    story->where[kind] = pthread_self();
     pthread_cond_broadcast(&story->news);
-    while (story->blocks == place && !story->open)
+    while (story->blocks == kind && !story->open)
         pthread_cond_wait(&story->news, &story->lock);
-    /* The free has waited for running calls, so that a later call can only be of an event in a queue. */
-    if (story->freed && (!before || (story->mixture & routed_by[place]) == 0))
+    /* kvl_tasks_free() waits for running calls. A call that begins later can only be for an event in a queue. */
+    if (story->engine_freed && (!before || (story->mixture & routed_by[kind]) == 0))
         story->late++;
     pthread_mutex_unlock(&story->lock);
 }
@@ -107,7 +111,7 @@ static void provide(void *user_data, kvl_request_t *request)
         pthread_mutex_unlock(&story->lock);
         return;
     }
-    /* An engine that is closing rejects it. */
+    /* An engine that is closing rejects the answer. */
     kvl_request_resolve_bytes(request, 0, KEY("v"), NULL);
 }
 
@@ -140,19 +144,19 @@ static void closed(void *user_data)
 static void count_data_free(void *user_data)
 {
     struct story *story = user_data;
-    count(story, &story->data_ended);
+    count(story, &story->data_freed);
 }
 
 static void count_provider_free(void *user_data)
 {
     struct story *story = user_data;
-    count(story, &story->provider_ended);
+    count(story, &story->provider_freed);
 }
 
 static void count_listener_free(void *user_data)
 {
     struct story *story = user_data;
-    count(story, &story->listener_ended);
+    count(story, &story->listener_freed);
 }
 
 static void begin(struct story *story, uint32_t mixture, int with_one_queue)
@@ -162,7 +166,7 @@ static void begin(struct story *story, uint32_t mixture, int with_one_queue)
 
     memset(story, 0, sizeof *story);
     story->mixture = mixture;
-    story->blocks = PLACES;
+    story->blocks = KINDS;
     CHECK(pthread_mutex_init(&story->lock, NULL) == 0 && pthread_cond_init(&story->news, NULL) == 0);
     STATUS(kvl_config_new(&config), KVL_OK);
     for (i = 0; i < 3; i++) {
@@ -203,7 +207,7 @@ static void free_queues(struct story *story)
 static void end(struct story *story)
 {
     kvl_request_release(story->held);
-    CHECK(story->provider_ended == 1 && story->listener_ended == 1);
+    CHECK(story->provider_freed == 1 && story->listener_freed == 1);
     CHECK(pthread_mutex_destroy(&story->lock) == 0 && pthread_cond_destroy(&story->news) == 0);
 }
 
@@ -221,20 +225,20 @@ static void put_object(struct story *story, const char *key)
     kvl_value_release(value);
 }
 
-/* Reads the queue until the number is reached, as an event loop does. */
-static void read_until(struct story *story, enum place place, int wanted)
+/* Waits until functions of the kind were called `wanted` times. Reads the queues meanwhile, as an event loop does, if the kind is routed there. */
+static void read_until(struct story *story, enum callback kind, int wanted)
 {
-    if (story->mixture & routed_by[place]) {
+    if (story->mixture & routed_by[kind]) {
         int rounds;
-        for (rounds = 0; rounds < 6000 && story->times[place] < wanted; rounds++) {
+        for (rounds = 0; rounds < 6000 && story->times[kind] < wanted; rounds++) {
             size_t ran;
             int i;
             for (i = 0; i < 3; i++)
                 kvl_queue_poll(story->queues[i], 1, i == 0 ? 0 : 5, &ran);
         }
-        CHECK(story->times[place] == wanted);
+        CHECK(story->times[kind] == wanted);
     } else {
-        wait_until(story, &story->times[place], wanted);
+        wait_until(story, &story->times[kind], wanted);
     }
 }
 
@@ -244,7 +248,7 @@ static void l02a_each_event_runs_where_it_was_routed(uint32_t mixture)
 {
     struct story story;
     kvl_fetch_t *handle = NULL;
-    int place;
+    int kind;
 
     begin(&story, mixture, 0);
     fetch(&story, "k", NULL, NULL);
@@ -269,16 +273,16 @@ static void l02a_each_event_runs_where_it_was_routed(uint32_t mixture)
     STATUS(kvl_tasks_close(story.tasks, KVL_CLOSE_CANCEL, 0, closed, &story, NULL), KVL_OK);
     drain_all(&story);
     read_until(&story, CLOSED, 1);
-    for (place = 0; place < PLACES; place++) {
-        /* A value that was passed to the listener is freed after the call. */
-        int here = place == DESTRUCTOR ? (mixture & KVL_QUEUE_F_REMOVALS) != 0 : (mixture & routed_by[place]) != 0;
-        CHECK(story.times[place] >= 1);
-        CHECK(pthread_equal(story.where[place], pthread_self()) == here);
+    for (kind = 0; kind < KINDS; kind++) {
+        /* The destructor runs where the listener ran: the value is freed after the listener returns. */
+        int here = kind == DESTRUCTOR ? (mixture & KVL_QUEUE_F_REMOVALS) != 0 : (mixture & routed_by[kind]) != 0;
+        CHECK(story.times[kind] >= 1);
+        CHECK(pthread_equal(story.where[kind], pthread_self()) == here);
     }
     kvl_cache_release(story.cache);
     STATUS(kvl_tasks_free(story.tasks), KVL_OK);
     free_queues(&story);
-    CHECK(story.data_ended == 2 && story.times[CANCEL] == 1 && story.times[DESTRUCTOR] == 1);
+    CHECK(story.data_freed == 2 && story.times[CANCEL] == 1 && story.times[DESTRUCTOR] == 1);
     end(&story);
 }
 
@@ -309,7 +313,7 @@ struct reader {
     kvl_queue_t *queue;
 };
 
-static void *read_on(void *argument)
+static void *read_until_stopped(void *argument)
 {
     struct reader *reader = argument;
     size_t ran;
@@ -324,15 +328,15 @@ static void *read_on(void *argument)
     return NULL;
 }
 
-static void *free_it(void *argument)
+static void *free_engine(void *argument)
 {
     struct story *story = argument;
     STATUS(kvl_tasks_free(story->tasks), KVL_OK);
-    count(story, &story->freed);
+    count(story, &story->engine_freed);
     return NULL;
 }
 
-static void l05b_free_waits_for_running_callbacks(uint32_t mixture, enum place place, int with_one_queue)
+static void l05b_free_waits_for_running_callbacks(uint32_t mixture, enum callback kind, int with_one_queue)
 {
     struct story story;
     struct reader readers[3];
@@ -341,13 +345,13 @@ static void l05b_free_waits_for_running_callbacks(uint32_t mixture, enum place p
     int i, n = with_one_queue ? 1 : 3;
 
     begin(&story, mixture, with_one_queue);
-    story.blocks = place;
+    story.blocks = kind;
     for (i = 0; i < n; i++) {
         readers[i].story = &story;
         readers[i].queue = story.queues[i];
-        CHECK(pthread_create(&reading[i], NULL, read_on, &readers[i]) == 0);
+        CHECK(pthread_create(&reading[i], NULL, read_until_stopped, &readers[i]) == 0);
     }
-    switch (place) {
+    switch (kind) {
     case RESULT:
     case PROVIDER:
         fetch(&story, "k", NULL, NULL);
@@ -369,9 +373,9 @@ static void l05b_free_waits_for_running_callbacks(uint32_t mixture, enum place p
         put_object(&story, "object");
         STATUS(kvl_cache_remove(story.cache, KEY("object")), KVL_OK);
     }
-    wait_until(&story, &story.times[place], 1);
-    CHECK(pthread_create(&freeing, NULL, free_it, &story) == 0);
-    check_unchanged(&story, &story.freed, 0);
+    wait_until(&story, &story.times[kind], 1);
+    CHECK(pthread_create(&freeing, NULL, free_engine, &story) == 0);
+    check_unchanged(&story, &story.engine_freed, 0);
     pthread_mutex_lock(&story.lock);
     story.open = 1;
     pthread_cond_broadcast(&story.news);
@@ -391,7 +395,7 @@ static void l05b_free_waits_for_running_callbacks(uint32_t mixture, enum place p
 
 /* ---- closed comes last ----------------------------------------------------------------------------------------------- */
 
-/* Every queue holds an event: a result, a cancel hook, or a removal. */
+/* When the engine is closed after this, each queue holds an event: a result, a cancel hook, and a removal. */
 static void fill_queues(struct story *story)
 {
     fetch(story, "hold", NULL, NULL);
@@ -430,12 +434,12 @@ static void l05b_closed_is_delivered_after_all_callbacks(uint32_t mixture, int f
     CHECK(story.times[RESULT] == 1 && story.times[CANCEL] == 1 && story.times[REMOVAL] == 1 && story.times[DESTRUCTOR] == 1);
     kvl_cache_release(story.cache);
     STATUS(kvl_tasks_free(story.tasks), KVL_OK);
-    CHECK(story.data_ended == 2);
+    CHECK(story.data_freed == 2);
     free_queues(&story);
     end(&story);
 }
 
-/* A request in a queue that is no longer wanted is withdrawn: neither its slot nor the close waits for a reader. */
+/* A request that waits in a queue and is no longer wanted is withdrawn: neither its slot nor the close waits for a reader. */
 static void l05b_a_request_in_a_queue_is_withdrawn(void)
 {
     struct story story;
@@ -445,17 +449,17 @@ static void l05b_a_request_in_a_queue_is_withdrawn(void)
     STATUS(kvl_fetch_new(&handle), KVL_OK);
     fetch(&story, "first", NULL, handle);
     STATUS(kvl_fetch_cancel(handle), KVL_OK);
-    wait_until(&story, &story.data_ended, 1);
+    wait_until(&story, &story.data_freed, 1);
     kvl_fetch_release(handle);
     fetch(&story, "second", NULL, NULL);
     drain(story.queues[1]);
     CHECK(story.times[PROVIDER] == 1);
-    wait_until(&story, &story.data_ended, 2);
+    wait_until(&story, &story.data_freed, 2);
     fetch(&story, "third", NULL, NULL);
     STATUS(kvl_tasks_close(story.tasks, KVL_CLOSE_CANCEL, 0, closed, &story, NULL), KVL_OK);
     wait_until(&story, &story.times[CLOSED], 1);
     drain(story.queues[1]);
-    CHECK(story.times[PROVIDER] == 1 && story.data_ended == 3);
+    CHECK(story.times[PROVIDER] == 1 && story.data_freed == 3);
     kvl_cache_release(story.cache);
     STATUS(kvl_tasks_free(story.tasks), KVL_OK);
     free_queues(&story);
@@ -466,14 +470,14 @@ static void l05b_a_request_in_a_queue_is_withdrawn(void)
 static void l05b_free_does_not_wait_for_events_in_queues(uint32_t mixture, int reads)
 {
     struct story story;
-    int lies = (mixture & KVL_QUEUE_F_RESULTS) != 0;
+    int results_wait = (mixture & KVL_QUEUE_F_RESULTS) != 0;
 
     begin(&story, mixture, 0);
     fill_queues(&story);
     kvl_cache_release(story.cache);
     STATUS(kvl_tasks_close(story.tasks, KVL_CLOSE_CANCEL, 0, closed, &story, count_data_free), KVL_OK);
     STATUS(kvl_tasks_free(story.tasks), KVL_OK);
-    CHECK(story.times[RESULT] == !lies && story.times[CLOSED] == !lies && story.data_ended == (lies ? 0 : 2));
+    CHECK(story.times[RESULT] == !results_wait && story.times[CLOSED] == !results_wait && story.data_freed == (results_wait ? 0 : 2));
     CHECK(story.times[REMOVAL] == ((mixture & KVL_QUEUE_F_REMOVALS) == 0));
     CHECK(story.times[CANCEL] == ((mixture & KVL_QUEUE_F_PROVIDER) == 0));
     if (reads) {
@@ -483,7 +487,7 @@ static void l05b_free_does_not_wait_for_events_in_queues(uint32_t mixture, int r
     kvl_request_release(story.held);
     story.held = NULL;
     free_queues(&story);
-    CHECK(story.data_ended == 2 && story.times[DESTRUCTOR] == 1);
+    CHECK(story.data_freed == 2 && story.times[DESTRUCTOR] == 1);
     end(&story);
 }
 
@@ -532,16 +536,16 @@ static void l05b_dispose_ends_an_engine_whose_queue_is_not_read(uint32_t mixture
         else if (way != QUEUE_DISPOSED_FIRST)
             STATUS(kvl_queue_free(story.queues[i]), KVL_OK);
     }
-    wait_until(&story, &story.provider_ended, 1);
-    wait_until(&story, &story.listener_ended, 1);
-    CHECK(story.data_ended == 2 && story.times[DESTRUCTOR] == 2);
+    wait_until(&story, &story.provider_freed, 1);
+    wait_until(&story, &story.listener_freed, 1);
+    CHECK(story.data_freed == 2 && story.times[DESTRUCTOR] == 2);
     CHECK(way != QUEUE_READ || story.times[RESULT] == 2);
     check_nothing_is_left();
     CHECK(count_descriptors() == descriptors);
     end(&story);
 }
 
-/* The queue is freed while the provider is still running, on a thread of the library or of the program. */
+/* The queues are freed while the provider is still running, on a thread of the library or of the program. */
 static void l05b_a_queue_may_be_freed_before_the_last_call_returns(uint32_t mixture, int disposed)
 {
     struct story story;
@@ -553,7 +557,7 @@ static void l05b_a_queue_may_be_freed_before_the_last_call_returns(uint32_t mixt
     story.blocks = PROVIDER;
     reader.queue = story.queues[1];
     if (reads)
-        CHECK(pthread_create(&reading, NULL, read_on, &reader) == 0);
+        CHECK(pthread_create(&reading, NULL, read_until_stopped, &reader) == 0);
     fetch(&story, "k", NULL, NULL);
     wait_until(&story, &story.times[PROVIDER], 1);
     kvl_cache_release(story.cache);
@@ -566,7 +570,7 @@ static void l05b_a_queue_may_be_freed_before_the_last_call_returns(uint32_t mixt
         else
             STATUS(kvl_queue_free(story.queues[i]), KVL_OK);
     }
-    CHECK(story.provider_ended == 0);
+    CHECK(story.provider_freed == 0);
     pthread_mutex_lock(&story.lock);
     story.open = story.stopped = 1;
     pthread_cond_broadcast(&story.news);
@@ -575,22 +579,22 @@ static void l05b_a_queue_may_be_freed_before_the_last_call_returns(uint32_t mixt
         CHECK(pthread_join(reading, NULL) == 0);
     if (reads)
         STATUS(kvl_queue_free(story.queues[1]), KVL_OK);
-    wait_until(&story, &story.provider_ended, 1);
-    wait_until(&story, &story.data_ended, 1);
+    wait_until(&story, &story.provider_freed, 1);
+    wait_until(&story, &story.data_freed, 1);
     check_nothing_is_left();
-    wait_until(&story, &story.listener_ended, 1);
+    wait_until(&story, &story.listener_freed, 1);
     end(&story);
 }
 
-static kvl_queue_t *given_up;
+static kvl_queue_t *disposed_queue;
 
 static void dispose_queue(void *object)
 {
     (void)object;
-    kvl_queue_dispose(given_up);
+    kvl_queue_dispose(disposed_queue);
 }
 
-/* Runs inside a function that is called while the queue is read. */
+/* A destructor that is called while the queue is read disposes of the queue. */
 static void l05b_a_queue_may_be_disposed_while_it_is_read(int polls)
 {
     static int object;
@@ -599,16 +603,16 @@ static void l05b_a_queue_may_be_disposed_while_it_is_read(int polls)
     size_t ran = 7;
 
     (void)object;
-    STATUS(kvl_queue_new(0, &given_up), KVL_OK);
-    STATUS(kvl_value_new_object_on(given_up, &object, 1, dispose_queue, &first), KVL_OK);
-    STATUS(kvl_value_new_object_on(given_up, &object, 1, NULL, &second), KVL_OK);
+    STATUS(kvl_queue_new(0, &disposed_queue), KVL_OK);
+    STATUS(kvl_value_new_object_on(disposed_queue, &object, 1, dispose_queue, &first), KVL_OK);
+    STATUS(kvl_value_new_object_on(disposed_queue, &object, 1, NULL, &second), KVL_OK);
     kvl_value_release(first);
     if (polls)
-        STATUS(kvl_queue_poll(given_up, 10, KVL_FOREVER, &ran), KVL_OK);
+        STATUS(kvl_queue_poll(disposed_queue, 10, KVL_FOREVER, &ran), KVL_OK);
     else
-        STATUS(kvl_queue_next(given_up, KVL_FOREVER, &event, sizeof event), KVL_EMPTY);
+        STATUS(kvl_queue_next(disposed_queue, KVL_FOREVER, &event, sizeof event), KVL_EMPTY);
     CHECK(ran == (polls ? 1 : 7));
-    kvl_value_release(second); /* its queue was freed, so the object is freed here */
+    kvl_value_release(second); /* its queue is gone, so the object is freed here */
     kvl_queue_dispose(NULL);
 }
 
@@ -620,11 +624,11 @@ int main(void)
     threads = count_threads();
     descriptors = count_descriptors();
     for (mixture = 0; mixture < MIXTURES; mixture++) {
-        enum place place;
+        enum callback kind;
 
         l02a_each_event_runs_where_it_was_routed(mixture);
-        for (place = RESULT; place <= DESTRUCTOR; place++)
-            l05b_free_waits_for_running_callbacks(mixture, place, mixture % 2 == 1 && place % 2 == 1);
+        for (kind = RESULT; kind <= DESTRUCTOR; kind++)
+            l05b_free_waits_for_running_callbacks(mixture, kind, mixture % 2 == 1 && kind % 2 == 1);
         for (i = 0; i < 3; i++)
             l05b_closed_is_delivered_after_all_callbacks(mixture, i);
         l05b_free_does_not_wait_for_events_in_queues(mixture, 0);

@@ -1,19 +1,19 @@
-/* Threads: a cache's own, and a shared runtime. */
+/* Threads: a cache's own, and those of a shared runtime. */
 #define _POSIX_C_SOURCE 200809L
 #include "../system.h"
 #include "check.h"
 #include <pthread.h>
 #include <time.h>
 
-/* The calls of a listener on another thread. */
+/* What a removal listener has seen, and what it does in its next call. */
 struct listener {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    int calls, ended, is_blocked;
-    pthread_t thread;
-    kvl_runtime_t *runtime;
-    kvl_status_t freeing;
-    kvl_cache_t *release;
+    int calls, freed, is_blocked;
+    pthread_t thread;       /* of the last call */
+    kvl_runtime_t *runtime; /* freed in each call, which must fail; may be NULL */
+    kvl_status_t freeing;   /* the status of that */
+    kvl_cache_t *release;   /* released in the next call; may be NULL */
 };
 
 static void listener_init(struct listener *listener)
@@ -50,7 +50,7 @@ static void count_free(void *user_data)
 {
     struct listener *listener = user_data;
     pthread_mutex_lock(&listener->lock);
-    listener->ended++;
+    listener->freed++;
     pthread_cond_broadcast(&listener->changed);
     pthread_mutex_unlock(&listener->lock);
 }
@@ -72,7 +72,7 @@ static int wait_for(struct listener *listener, const int *number, int wanted)
 }
 
 /* The number of threads before the library starts any. */
-static int alone;
+static int threads_at_start;
 
 #define KEY(text) (const uint8_t *)(text), strlen(text)
 
@@ -99,7 +99,7 @@ static void s07_a_cache_has_threads_from_its_first_ttl_until_it_is_freed(void)
 {
     struct listener listener;
     kvl_cache_t *cache;
-    int before = alone;
+    int before = threads_at_start;
 
     listener_init(&listener);
     cache = cache_of(NULL, &listener);
@@ -109,12 +109,12 @@ static void s07_a_cache_has_threads_from_its_first_ttl_until_it_is_freed(void)
     CHECK(count_threads() > before);
     CHECK(wait_for(&listener, &listener.calls, 1));
     CHECK(!pthread_equal(listener.thread, pthread_self()));
-    /* One for the timer, one for the listener. */
+    /* One thread for the timer, one for the listener. */
     CHECK(threads_come_to(before + 2) && kvl_cache_len(cache) == 1);
-    /* The timer sleeps until then, so its thread must be woken to end. */
+    /* The timer now sleeps for an hour, so its thread must be woken to end. */
     STATUS(put_for(cache, "c", 3600000), KVL_OK);
     kvl_cache_release(cache);
-    CHECK(wait_for(&listener, &listener.ended, 1));
+    CHECK(wait_for(&listener, &listener.freed, 1));
     CHECK(threads_come_to(before));
     CHECK(listener.calls == 1);
     listener_destroy(&listener);
@@ -125,7 +125,7 @@ static void s07a_without_a_timer_no_thread_is_started(void)
     kvl_config_t *config = NULL;
     kvl_cache_t *cache = NULL;
     struct listener listener;
-    int i, before = alone;
+    int i, before = threads_at_start;
     char key[16];
 
     listener_init(&listener);
@@ -146,13 +146,13 @@ static void s07a_without_a_timer_no_thread_is_started(void)
     STATUS(put_for(cache, "last", 1), KVL_OK);
     STATUS(kvl_cache_clear(cache), KVL_OK);
     kvl_cache_release(cache);
-    CHECK(count_threads() == before && listener.calls == 101 && listener.ended == 1);
+    CHECK(count_threads() == before && listener.calls == 101 && listener.freed == 1);
     listener_destroy(&listener);
 }
 
 static void l08_all_threads_have_ended_when_the_release_returns(void)
 {
-    int i, before = alone;
+    int i, before = threads_at_start;
 
     for (i = 0; i < 50; i++) {
         kvl_cache_t *cache = cache_of(NULL, NULL);
@@ -166,7 +166,7 @@ static void l03_a_release_does_not_wait_for_a_listener(void)
 {
     struct listener listener;
     kvl_cache_t *cache;
-    int before = alone;
+    int before = threads_at_start;
 
     listener_init(&listener);
     listener.is_blocked = 1;
@@ -175,11 +175,11 @@ static void l03_a_release_does_not_wait_for_a_listener(void)
     CHECK(wait_for(&listener, &listener.calls, 1));
     kvl_cache_release(cache);
     pthread_mutex_lock(&listener.lock);
-    CHECK(listener.ended == 0);
+    CHECK(listener.freed == 0);
     listener.is_blocked = 0;
     pthread_cond_broadcast(&listener.changed);
     pthread_mutex_unlock(&listener.lock);
-    CHECK(wait_for(&listener, &listener.ended, 1));
+    CHECK(wait_for(&listener, &listener.freed, 1));
     CHECK(threads_come_to(before));
     listener_destroy(&listener);
 }
@@ -190,7 +190,7 @@ static void l04_many_caches_share_a_runtime(void)
     struct listener listener;
     kvl_runtime_t *runtime = NULL;
     kvl_cache_t *caches[CACHES];
-    int i, before = alone;
+    int i, before = threads_at_start;
 
     listener_init(&listener);
     STATUS(kvl_runtime_new(&runtime), KVL_OK);
@@ -209,7 +209,7 @@ static void l04_many_caches_share_a_runtime(void)
     }
     STATUS(kvl_runtime_free(runtime), KVL_OK);
     /* The threads are joined, so every delivery has finished. */
-    CHECK(threads_come_to(before) && listener.ended == CACHES && listener.calls == CACHES);
+    CHECK(threads_come_to(before) && listener.freed == CACHES && listener.calls == CACHES);
     listener_destroy(&listener);
 }
 
@@ -226,7 +226,7 @@ static void l01_a_callback_cannot_wait_for_itself(void)
     STATUS(put_for(cache, "a", 1), KVL_OK);
     CHECK(wait_for(&listener, &listener.calls, 1));
     STATUS(listener.freeing, KVL_ERR_REENTRANT);
-    /* Nor on the thread of the removal, which reports it, unless the dispatcher is reporting at that time. */
+    /* Nor can a call on the thread of the removal. That thread calls the listener, unless the dispatcher is calling it. */
     STATUS(put_for(cache, "b", KVL_TTL_NEVER), KVL_OK);
     STATUS(kvl_cache_remove(cache, KEY("b")), KVL_OK);
     CHECK(wait_for(&listener, &listener.calls, 2));
@@ -240,7 +240,7 @@ static void l01_a_callback_cannot_wait_for_itself(void)
     STATUS(put_for(cache, "d", 1), KVL_OK);
     CHECK(wait_for(&listener, &listener.calls, 3));
     STATUS(kvl_runtime_free(runtime), KVL_OK);
-    CHECK(listener.ended == 1);
+    CHECK(listener.freed == 1);
     listener_destroy(&listener);
 }
 
@@ -272,7 +272,7 @@ static void l05_a_runtime_that_has_ended_is_rejected(void)
 
 int main(void)
 {
-    alone = count_threads();
+    threads_at_start = count_threads();
     s07_a_cache_has_threads_from_its_first_ttl_until_it_is_freed();
     s07a_without_a_timer_no_thread_is_started();
     l08_all_threads_have_ended_when_the_release_returns();

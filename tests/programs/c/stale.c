@@ -7,8 +7,8 @@
 struct source {
     atomic_int calls;
     atomic_int is_down;
-    _Atomic uint32_t flags;
-    _Atomic(const kvl_terms_t *) terms; /* of every answer; NULL: by the key */
+    _Atomic uint32_t flags; /* of its errors */
+    _Atomic(const kvl_terms_t *) terms; /* of every answer; NULL: a key that begins with "n" leaves no fallback */
 };
 
 static void provide_from(void *user_data, kvl_request_t *request)
@@ -195,7 +195,7 @@ static void r04_a_fetch_states_for_itself_how_long_it_waits(void)
 static void ignore_result(void *user_data, const kvl_result_t *result) { (void)user_data, (void)result; }
 static void ignore_results(void *user_data, kvl_results_t *results) { (void)user_data, (void)results; }
 
-/* Every call that takes options refuses these, and the sentence contains `words`. */
+/* Checks that every call refuses these options, with a message that contains `words`. */
 static void check_refused(kvl_tasks_t *tasks, const kvl_options_t *options, const char *words)
 {
     kvl_slice_t key = SLICE("k");
@@ -215,7 +215,7 @@ static void check_refused(kvl_tasks_t *tasks, const kvl_options_t *options, cons
     kvl_error_release(error);
 }
 
-static void l09b_r04_a_soft_timeout_that_cannot_be_of_use_is_refused_by_each_call(void)
+static void l09b_r04_each_call_refuses_a_soft_timeout_that_is_of_no_use(void)
 {
     struct source source = { 0, 0, 0, NULL };
     kvl_clock_t *clock = NULL;
@@ -230,7 +230,7 @@ static void l09b_r04_a_soft_timeout_that_cannot_be_of_use_is_refused_by_each_cal
     STATUS(kvl_config_set_int(config, "stale.timeout_ms", 5), KVL_OK);
     impatient = engine_of(config);
 
-    /* Settings that contradict each other are refused when the engine is created. */
+    /* Options that contradict each other are a problem before any call. */
     STATUS(kvl_options_new(&options), KVL_OK);
     STATUS(kvl_options_set_int(options, "stale.timeout_ms", 10), KVL_OK);
     CHECK(kvl_options_problem(options) == NULL);
@@ -293,10 +293,10 @@ static void r04_options_that_may_be_combined_mean_what_the_manual_says(void)
     STATUS(kvl_cache_get(cache, KEY("k"), &value), KVL_VALUE);
     kvl_value_release(value);
     STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
-    CHECK(fetch_with(tasks, "k", options).flags != 0); /* now it is */
+    CHECK(fetch_with(tasks, "k", options).flags != 0); /* an expired entry is a fallback */
     kvl_options_free(options);
 
-    /* What concerns loading has no effect where nothing is loaded. An expired entry is a miss. */
+    /* Options for loading have no effect where nothing is loaded. An expired entry is a miss. */
     STATUS(kvl_options_new(&options), KVL_OK);
     STATUS(kvl_options_set(options, "read", "cache_only"), KVL_OK);
     STATUS(kvl_options_set_int(options, "retry.count", 3), KVL_OK);
@@ -306,7 +306,7 @@ static void r04_options_that_may_be_combined_mean_what_the_manual_says(void)
     STATUS(kvl_tasks_refresh(tasks, &key, 1, options), KVL_ERR_INVALID_ARG);
     kvl_options_free(options);
 
-    /* What is not stored has no terms, and leaves no fallback of its own. */
+    /* An answer that is not stored ignores its terms, and leaves no fallback. */
     terms.ttl_ms = 5000, terms.stale_ttl_ms = 5000, terms.priority = 3;
     source.is_down = 0;
     source.terms = &terms;
@@ -337,7 +337,7 @@ static void r01_r02_an_answer_is_never_lost_because_of_its_terms(void)
     STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
     source.terms = &terms;
 
-    /* An entry with its own grace and without a TTL: the grace begins when the entry is expired. */
+    /* An entry with its own stale TTL and no TTL: the stale TTL begins when the entry is expired. */
     terms.ttl_ms = KVL_TTL_NEVER;
     terms.stale_ttl_ms = 5000;
     CHECK(fetch(tasks, "k").status == KVL_VALUE);
@@ -347,7 +347,7 @@ static void r01_r02_an_answer_is_never_lost_because_of_its_terms(void)
     source.is_down = 1;
     CHECK(fetch(tasks, "k").flags != 0);
 
-    /* An answer that must not be stored, whatever its other terms: it is delivered, and neither it nor the older entry stays as a fallback. */
+    /* An answer with a TTL of 0, whatever its other terms, is delivered and not stored. The older entry does not stay as a fallback. */
     source.is_down = 0;
     STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
     CHECK(kvl_cache_len(cache) == 1);
@@ -454,7 +454,7 @@ int main(void)
     r01_a_lookup_misses_a_stale_entry();
     r04_a_fetch_with_no_time_to_wait_gets_the_stale_value();
     r04_a_fetch_states_for_itself_how_long_it_waits();
-    l09b_r04_a_soft_timeout_that_cannot_be_of_use_is_refused_by_each_call();
+    l09b_r04_each_call_refuses_a_soft_timeout_that_is_of_no_use();
     r04_options_that_may_be_combined_mean_what_the_manual_says();
     r01_r02_an_answer_is_never_lost_because_of_its_terms();
     r12_an_expired_key_is_reloaded_and_keeps_its_value_as_a_fallback();

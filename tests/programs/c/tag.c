@@ -1,4 +1,4 @@
-/* Groups of entries: those with a tag, and all of them (rules R11, R12). */
+/* Removing and expiring groups of entries: those with a tag, and all of them (rules R11, R12). */
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
@@ -65,8 +65,8 @@ static void r11_a_tag_removes_its_entries(void)
 static void l09_an_invalid_tag_is_rejected(void)
 {
     static uint8_t text[KVL_LABEL_MAX + 1];
-    const kvl_slice_t longer = { text, sizeof text }, empty = { text, 0 }, nothing = { NULL, 1 };
-    const kvl_slice_t *refused[] = { &longer, &empty, &nothing };
+    const kvl_slice_t too_long = { text, sizeof text }, empty = { text, 0 }, null_tag = { NULL, 1 };
+    const kvl_slice_t *refused[] = { &too_long, &empty, &null_tag };
     kvl_terms_t terms = KVL_TERMS_INIT;
     kvl_config_t *config = NULL;
     kvl_cache_t *cache = NULL;

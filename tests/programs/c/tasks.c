@@ -71,7 +71,7 @@ static void f01_f02_a_fetch_of_one_key_is_delivered_once(void)
     CHECK(recorder.ttl_left_ms == KVL_TTL_NEVER && !pthread_equal(recorder.thread, pthread_self()));
     TEXT(recorder.text, "k");
 
-    /* Resident: answered by the call, which frees the user data. */
+    /* In the store: answered by the call, which frees the user data. */
     recorder_init(&recorder, &fixture);
     STATUS(kvl_tasks_fetch(fixture.tasks, KEY("k"), NULL, NULL, record_result, &recorder, count_free, &value), KVL_VALUE);
     CHECK(recorder.events == 0 && recorder.freed == 1);
@@ -83,7 +83,7 @@ static void f01_f02_a_fetch_of_one_key_is_delivered_once(void)
     kvl_value_release(value);
     STATUS(kvl_tasks_get(fixture.tasks, KEY("bad"), &value), KVL_INVALID_KEY);
 
-    /* Resident, but delivered by an event, because the call has no output parameter for the value. */
+    /* In the store, but delivered by an event, because the call has no output parameter for the value. */
     fetch_recorded(&recorder, &fixture, "k", NULL, NULL);
     wait_for_free(&recorder);
     CHECK(recorder.source == KVL_SOURCE_STORE);
@@ -351,7 +351,7 @@ static void f14a_keys_that_gather_share_a_request(void)
     free_engine(&fixture);
 }
 
-/* The thread that waits is the one that would hand the keys out. */
+/* Otherwise the call would wait for a request that only its own thread can hand out. */
 static void f14a_a_call_that_waits_hands_out_what_has_gathered(void)
 {
     struct fixture fixture;
@@ -417,7 +417,7 @@ static void *begin_fetch(void *user_data)
     return NULL;
 }
 
-/* Begins a fetch on another thread, and waits for it from within its call. */
+/* Begins a fetch on another thread, and waits for it while that thread is still inside kvl_tasks_fetch(). */
 static void wait_while_it_begins(struct fixture *fixture, int closes, kvl_status_t status)
 {
     struct beginning beginning = { .fixture = fixture, .closes = closes };
@@ -631,7 +631,7 @@ static void check_blocking_calls_are_rejected(kvl_tasks_t *tasks)
     kvl_results_t *results = NULL;
 
     pthread_mutex_lock(&counting);
-    callbacks_run++; /* atomic, since the provider and the record listener run at the same time */
+    callbacks_run++; /* locked, since the provider and the record listener run at the same time */
     pthread_mutex_unlock(&counting);
     STATUS(kvl_tasks_free(tasks), KVL_ERR_REENTRANT);
     STATUS(kvl_tasks_fetch_wait(tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_ERR_REENTRANT);
@@ -729,7 +729,7 @@ static void l01_blocking_calls_are_rejected_inside_every_callback(void)
     recorder_init(&recorder, &fixture);
     STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_CANCEL, 0, inside_closed, &recorder, NULL), KVL_OK);
     wait_for_free(&recorder);
-    CHECK(callbacks_run == 10); /* and of validator, cost, removal, free and closed */
+    CHECK(callbacks_run == 10); /* and one each of validator, cost, removal, free and closed */
     free_engine(&fixture);
 }
 
@@ -738,7 +738,7 @@ static void dispose_engine(struct recorder *recorder)
     kvl_tasks_dispose(recorder->fixture->tasks);
 }
 
-static void l05_dispose_inside_a_callback(void)
+static void l05_an_engine_can_be_disposed_of_inside_a_callback(void)
 {
     struct fixture fixture;
     struct recorder recorder;
@@ -767,7 +767,7 @@ static uint32_t dispose_in_validator(void *user_data, const uint8_t *key, size_t
     return 1;
 }
 
-static void l05_dispose_inside_a_validator(void)
+static void l05_an_engine_can_be_disposed_of_inside_a_validator(void)
 {
     struct fixture fixture;
     struct recorder recorder;
@@ -838,9 +838,9 @@ static unsigned char use_new_handles(void)
     return wrong;
 }
 
-/* Called in the child. Returns the number of wrong statuses. Prints nothing, because the output is the parent's. */
-static unsigned char forked(struct fixture *fixture, kvl_config_t *config, kvl_fetch_t *fetch, kvl_request_t *request,
-                            kvl_results_t *results, kvl_cache_t *cache, kvl_value_t *kept)
+/* Called in the child, with handles of the parent. Returns the number of wrong statuses. Prints nothing: the output is the parent's. */
+static unsigned char use_old_handles(struct fixture *fixture, kvl_config_t *config, kvl_fetch_t *fetch, kvl_request_t *request,
+                                     kvl_results_t *results, kvl_cache_t *cache, kvl_value_t *kept)
 {
     static const kvl_slice_t keys[] = { SLICE("k") };
     kvl_tasks_t *tasks = fixture->tasks;
@@ -936,7 +936,7 @@ static void l06_handles_return_forked_in_the_child(void)
     fflush(stdout);
     child = fork();
     if (child == 0) {
-        wrong = forked(&fixture, config, fetch, request, results, cache, kept);
+        wrong = use_old_handles(&fixture, config, fetch, request, results, cache, kept);
         /* Killed, instead of exiting, because a leak checker would report the memory copied from the parent. */
         if (write(answers[1], &wrong, 1) == 1)
             raise(SIGKILL);
@@ -981,8 +981,8 @@ int main(void)
     s12_fetches_and_loads_are_counted();
     f08_a_put_to_the_engines_cache_overtakes_a_load();
     l01_blocking_calls_are_rejected_inside_every_callback();
-    l05_dispose_inside_a_callback();
-    l05_dispose_inside_a_validator();
+    l05_an_engine_can_be_disposed_of_inside_a_callback();
+    l05_an_engine_can_be_disposed_of_inside_a_validator();
     l05_close_drain_and_free_end_in_order();
 #ifndef _WIN32
     l06_handles_return_forked_in_the_child();

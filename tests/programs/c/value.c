@@ -1,15 +1,15 @@
 /* Values: copied bytes, bytes of the program, objects, and the null value. */
 #include "check.h"
 
-/* The argument of a destructor, and the number of its calls. */
+/* The argument of a destructor, which counts its calls here. */
 struct witness {
-    int ended;
+    int freed;
 };
 
 static void count_free(void *user_data)
 {
     struct witness *witness = user_data;
-    witness->ended++;
+    witness->freed++;
 }
 
 static void bytes_are_copied_and_shared(void)
@@ -69,9 +69,9 @@ static void extern_bytes_are_not_copied(void)
     CHECK(kvl_value_data(value, &len) == bytes && len == 3);
     kvl_value_retain(value);
     kvl_value_release(value);
-    CHECK(witness.ended == 0);
+    CHECK(witness.freed == 0);
     kvl_value_release(value);
-    CHECK(witness.ended == 1);
+    CHECK(witness.freed == 1);
 }
 
 static void an_object_is_freed_with_its_last_reference(void)
@@ -84,9 +84,9 @@ static void an_object_is_freed_with_its_last_reference(void)
     CHECK(kvl_value_object(value) == &witness);
     CHECK(kvl_value_data(value, NULL) == NULL);
     CHECK(kvl_value_cost(value) == 4096);
-    CHECK(witness.ended == 0);
+    CHECK(witness.freed == 0);
     kvl_value_release(value);
-    CHECK(witness.ended == 1);
+    CHECK(witness.freed == 1);
 }
 
 static void a_call_that_fails_frees_its_arguments(void)
@@ -95,9 +95,9 @@ static void a_call_that_fails_frees_its_arguments(void)
     kvl_value_t *value = kvl_value_null();
 
     STATUS(kvl_value_new_object(&witness, 1, count_free, NULL), KVL_ERR_NULL_POINTER);
-    CHECK(witness.ended == 1);
+    CHECK(witness.freed == 1);
     STATUS(kvl_value_new_extern(NULL, 1, &witness, count_free, &value), KVL_ERR_NULL_POINTER);
-    CHECK(witness.ended == 2 && value == NULL);
+    CHECK(witness.freed == 2 && value == NULL);
     value = kvl_value_null();
     STATUS(kvl_value_new_object(NULL, 1, count_free, &value), KVL_ERR_NULL_POINTER);
     CHECK(value == NULL);
@@ -128,7 +128,7 @@ static void many_values_are_released_at_once(void)
     STATUS(kvl_value_new_bytes((const uint8_t *)"x", 1, &values[2]), KVL_OK);
     values[3] = kvl_value_null();
     kvl_value_release_many(values, 4);
-    CHECK(witness.ended == 1);
+    CHECK(witness.freed == 1);
     for (i = 0; i < 4; i++)
         CHECK(values[i] == NULL);
     kvl_value_release_many(NULL, 4);
