@@ -337,7 +337,7 @@ static void r01_r02_an_answer_is_never_lost_because_of_its_terms(void)
     STATUS(kvl_tasks_cache(tasks, &cache), KVL_OK);
     source.terms = &terms;
 
-    /* An entry with its own stale TTL and no TTL: the stale TTL begins when the entry is expired. */
+    /* An entry with a grace of its own and no TTL: the grace begins when the entry is expired. */
     terms.ttl_ms = KVL_TTL_NEVER;
     terms.stale_ttl_ms = 5000;
     CHECK(fetch(tasks, "k").status == KVL_VALUE);

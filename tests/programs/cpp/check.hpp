@@ -1,5 +1,5 @@
-// Checks for the programs in this folder. CHECK continues after a failure, so that one run shows all of them; done() returns the
-// program's exit code.
+// Checks for the programs in this folder. CHECK continues after a failure, so that one run shows every failure; done() prints the number
+// of checks, and returns the program's exit code.
 #ifndef KVL_TESTS_CHECK_HPP
 #define KVL_TESTS_CHECK_HPP
 
@@ -26,33 +26,33 @@ inline void check_at(bool holds, const char *what, const char *file, int line)
 }
 #define CHECK(...) check_at(static_cast<bool>(__VA_ARGS__), #__VA_ARGS__, __FILE__, __LINE__)
 
-// Receives the argument of a callback. Not a std::promise: that must outlive the set_value() call that wakes the waiter, whereas the callback is
-// done with an inbox by the time the waiter continues.
+// Hands the argument of a callback to a waiting thread. A std::promise must outlive the call of set_value() that wakes the waiter; an inbox
+// may be destroyed as soon as take() returns.
 template <class T> class inbox {
 public:
-    void put(T is)
+    void put(T value)
     {
         std::lock_guard<std::mutex> guard(lock_);
-        is_.emplace(std::move(is));
+        value_.emplace(std::move(value));
         changed_.notify_all();
     }
     T take()
     {
         std::unique_lock<std::mutex> guard(lock_);
-        changed_.wait(guard, [this] { return is_.has_value(); });
-        T is = *std::move(is_);
-        is_.reset();
-        return is;
+        changed_.wait(guard, [this] { return value_.has_value(); });
+        T value = *std::move(value_);
+        value_.reset();
+        return value;
     }
 
 private:
     std::mutex lock_;
     std::condition_variable changed_;
-    std::optional<T> is_;
+    std::optional<T> value_;
 };
 
-// Waits for the threads of engines that were not joined, which end a moment later, so that checks for leaks at exit do not report
-// threads that are still ending.
+// Waits, for ten seconds at most, until this is the only thread. The threads of engines that were not joined end a moment later, and a
+// check for leaks at exit would report them.
 inline void wait_for_threads()
 {
     for (int left = 10000; left > 0; left--) {

@@ -16,19 +16,19 @@ void f20_an_exception_is_rethrown_to_each_waiter()
         asked.resolve(0, "first");
         throw no_such_shelf();
     }));
-    auto are = tasks.fetch_all_wait({"a", "b", "c"}).value();
+    auto results = tasks.fetch_all_wait({"a", "b", "c"}).value();
     const no_such_shelf *thrown = nullptr;
-    CHECK(are[0].bytes() == "first"); // keys that were already answered keep their answers
+    CHECK(results[0].bytes() == "first"); // keys that were already answered keep their answers
     for (size_t i = 1; i < 3; i++) {
         try {
-            are[i].value();
+            results[i].value();
             CHECK(!"it throws");
-        } catch (const no_such_shelf &is) {
-            CHECK(thrown == nullptr || thrown == &is); // the same object
-            thrown = &is;
+        } catch (const no_such_shelf &error) {
+            CHECK(thrown == nullptr || thrown == &error); // the same object
+            thrown = &error;
         }
     }
-    CHECK(are.errors().size() == 1 && are.errors()[0].message() == std::string("no such shelf"));
+    CHECK(results.errors().size() == 1 && results.errors()[0].message() == std::string("no such shelf"));
 }
 
 void a_loader_fails_its_own_key_alone()
@@ -38,19 +38,19 @@ void a_loader_fails_its_own_key_alone()
             throw 42;
         return std::string(key);
     }));
-    auto are = tasks.fetch_all_wait({"a", "bad", "c"}).value();
-    CHECK(are[0].bytes() == "a" && are[1].status() == KVL_ERR_PROVIDER && are[2].bytes() == "c");
+    auto results = tasks.fetch_all_wait({"a", "bad", "c"}).value();
+    CHECK(results[0].bytes() == "a" && results[1].status() == KVL_ERR_PROVIDER && results[2].bytes() == "c");
     try {
-        are.values();
+        results.values();
         CHECK(!"it throws");
-    } catch (int is) {
-        CHECK(is == 42);
+    } catch (int thrown) {
+        CHECK(thrown == 42);
     }
     try {
         tasks.fetch_future("bad").get().value();
         CHECK(!"it throws");
-    } catch (int is) {
-        CHECK(is == 42);
+    } catch (int thrown) {
+        CHECK(thrown == 42);
     }
 }
 
@@ -60,9 +60,9 @@ void rejected_calls_throw_a_message()
         try {
             call();
             CHECK(!"it throws");
-        } catch (const kvl::failure &is) {
-            CHECK(std::string(is.what()).find(sentence) != std::string::npos);
-            CHECK(is.status() < 0);
+        } catch (const kvl::failure &failure) {
+            CHECK(std::string(failure.what()).find(sentence) != std::string::npos);
+            CHECK(failure.status() < 0);
         }
     };
     says("cache.capacity", [] { kvl::cache cache(kvl::config().set("cache.capacitty", 5)); });
@@ -143,7 +143,7 @@ void f10b_f11a_an_error_has_a_cause_and_a_pause()
     kvl::clock clock;
     kvl::tasks tasks(kvl::config().clock(clock).set("timeout_ms", 1000).set("retry.count", 5).provider([&](const kvl::request &request) {
         request.fail(0, error);
-        // The request ends when this returns. The pause before the retry exceeds the fetch's timeout.
+        // Finished here, since the fetch's timeout must come after the failure and before the retry.
         request.finish();
         clock.advance(std::chrono::seconds(1));
     }));
@@ -158,7 +158,7 @@ void r07_the_breaker_opens_and_can_be_forced()
     kvl::tasks tasks(kvl::config().set("breaker.consecutive", 1).provider([](const kvl::request &request) { request.fail(0, 503, "down"); }));
     CHECK(tasks.breaker_state() == KVL_BREAKER_CLOSED);
     CHECK(tasks.fetch_wait("a").error().code() == 503);
-    // The request counts once the provider has finished it, which may be after its last answer has arrived.
+    // A request counts once it is finished, which may be after its last answer has arrived.
     while (tasks.breaker_state() == KVL_BREAKER_CLOSED)
         std::this_thread::yield();
     CHECK(tasks.breaker_state() == KVL_BREAKER_OPEN);
@@ -169,7 +169,7 @@ void r07_the_breaker_opens_and_can_be_forced()
     CHECK(tasks.fetch_wait("a").error().status() == KVL_ERR_UNAVAILABLE);
 }
 
-// In quadratic time this would take hours.
+// 20,000 errors: errors() must not search all keys again for each.
 void l09a_listing_the_errors_of_many_keys_takes_linear_time()
 {
     kvl::tasks tasks(kvl::config().set("batch.max_keys", "20000").provider([](const kvl::request &request) {

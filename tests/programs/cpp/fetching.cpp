@@ -21,16 +21,16 @@ kvl::config echo()
 void every_form_returns_the_same()
 {
     kvl::tasks tasks(echo());
-    for (int again = 0; again < 2; again++) { // loaded, then resident
+    for (int again = 0; again < 2; again++) { // loaded, then in the store
         CHECK(tasks.fetch_wait("a")->bytes() == "value of a" && tasks.fetch_wait("null")->is_null());
         CHECK(tasks.fetch_future("b").get()->bytes() == "value of b" && tasks.fetch_future("null").get()->is_null());
         inbox<kvl::expected<kvl::value>> delivered;
-        CHECK(tasks.fetch("c", [&](kvl::expected<kvl::value> is) { delivered.put(std::move(is)); }) == KVL_PENDING);
+        CHECK(tasks.fetch("c", [&](kvl::expected<kvl::value> value) { delivered.put(std::move(value)); }) == KVL_PENDING);
         CHECK(delivered.take()->bytes() == "value of c");
         std::vector<std::string_view> views{"a", "null"};
-        auto are = tasks.fetch_all_future(views).get().value();
-        CHECK(are.size() == 2 && are.values()[0].bytes() == "value of a" && are[1].is_null());
-        CHECK(are.count(KVL_COUNT_NULLS) == 1);
+        auto results = tasks.fetch_all_future(views).get().value();
+        CHECK(results.size() == 2 && results.values()[0].bytes() == "value of a" && results[1].is_null());
+        CHECK(results.count(KVL_COUNT_NULLS) == 1);
     }
     CHECK(tasks.stats().loads_started == 4 && tasks.stats_json().find("\"lookups\"") != std::string::npos);
     CHECK(tasks.fetch_all_wait({}).value().size() == 0 && tasks.fetch_each({}, [](const kvl::result &) {}) == KVL_OK);
@@ -51,7 +51,7 @@ void s10_a_validator_is_asked_once_for_each_fetch()
 {
     std::atomic<int> asked = 0;
     kvl::tasks tasks(echo().validator([&](std::string_view key) { return ++asked, !key.empty(); }));
-    for (int again = 0; again < 2; again++) // loaded, then resident
+    for (int again = 0; again < 2; again++) // loaded, then in the store
         CHECK(tasks.fetch_future("a").get()->bytes() == "value of a" && tasks.fetch_wait("b")->bytes() == "value of b");
     CHECK(asked == 4);
 }
@@ -92,9 +92,9 @@ void f15_a_request_can_be_answered_later_by_other_threads()
             asked.finish_nulls();
         });
     }));
-    auto are = tasks.fetch_all_wait({"a", "b", "c", "d", "e"}).value();
-    for (kvl::result is : are)
-        CHECK(is.bytes() == is.key() && is.source() == KVL_SOURCE_PROVIDER && is.attempts() == 1 && is.get()->cost >= 7);
+    auto results = tasks.fetch_all_wait({"a", "b", "c", "d", "e"}).value();
+    for (kvl::result result : results)
+        CHECK(result.bytes() == result.key() && result.source() == KVL_SOURCE_PROVIDER && result.attempts() == 1 && result.get()->cost >= 7);
     CHECK(tasks.get("extra")->bytes() == "supplied");
     tasks.join(); // the provider refers to this stack frame, and its thread may still be returning
     for (std::thread &thread : threads)
@@ -120,9 +120,9 @@ void r02_a_stale_value_is_delivered_with_the_error_of_the_load()
     CHECK(tasks.cache().expire("k") && !tasks.cache().expire("k"));
     clock.advance(1s);
     is_down = true;
-    auto are = tasks.fetch_all_wait({"k", "short"}).value();
-    CHECK(are[0].is_stale() && are[0].bytes() == "k" && are[0].covered()->code() == 503 && are[0].age() == 1s);
-    CHECK(are[1].failed() && !are[1].is_stale() && !are[1].covered());
+    auto results = tasks.fetch_all_wait({"k", "short"}).value();
+    CHECK(results[0].is_stale() && results[0].bytes() == "k" && results[0].covered()->code() == 503 && results[0].age() == 1s);
+    CHECK(results[1].failed() && !results[1].is_stale() && !results[1].covered());
     is_gone = true;
     CHECK(tasks.fetch_all_wait({"k"}).value()[0].failed() && tasks.cache().size() == 0);
 }
@@ -135,8 +135,8 @@ void r04_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback()
     tasks.cache().expire("a");
     auto patient = tasks.fetch_future("a");
     auto at_once = kvl::options().set("stale.timeout_ms", 0), soon = kvl::options().set("stale.timeout_ms", 20ms);
-    auto are = tasks.fetch_all_wait({"a"}, at_once).value();
-    CHECK(are[0].is_stale() && are[0].bytes() == "old" && !are[0].covered());
+    auto results = tasks.fetch_all_wait({"a"}, at_once).value();
+    CHECK(results[0].is_stale() && results[0].bytes() == "old" && !results[0].covered());
     CHECK(tasks.fetch_wait("a", soon)->bytes() == "old");
     kvl::request request = requests.take();
     request.resolve(0, "new");
@@ -152,7 +152,7 @@ void f09_a_provider_is_notified_when_no_fetch_waits()
     inbox<uint32_t> delivered;
     inbox<bool> asked;
     kvl::tasks tasks(kvl::config().provider([&](kvl::request request) {
-        request.on_cancel([&delivered, request](uint32_t why) { // the hook holds its request and is destroyed with it
+        request.on_cancel([&delivered, request](uint32_t why) { // the hook holds the request, and both end together
             CHECK(!request.is_wanted(0));
             delivered.put(why);
         });
@@ -174,7 +174,7 @@ struct routine {
         routine get_return_object() { return {done.get_future()}; }
         std::suspend_never initial_suspend() noexcept { return {}; }
         std::suspend_never final_suspend() noexcept { return {}; }
-        void return_value(int is) { done.set_value(is); }
+        void return_value(int value) { done.set_value(value); }
         void unhandled_exception() noexcept
         {
 #if KVL_EXCEPTIONS
@@ -218,15 +218,15 @@ void coroutines_resume_on_the_thread_that_polls_a_queue()
     kvl::tasks tasks(echo().deliver_to(queue));
     bool here = true;
     std::thread::id me = std::this_thread::get_id();
-    auto look = [](const kvl::tasks &of, bool &still_here, std::thread::id where) -> routine {
+    auto fetch_50 = [](const kvl::tasks &engine, bool &still_here, std::thread::id where) -> routine {
         int good = 0;
         for (int i = 0; i < 50; i++) {
-            good += (co_await of.co_fetch(std::to_string(i))).has_value();
+            good += (co_await engine.co_fetch(std::to_string(i))).has_value();
             still_here = still_here && std::this_thread::get_id() == where;
         }
         co_return good;
     };
-    routine one = look(tasks, here, me);
+    routine one = fetch_50(tasks, here, me);
     while (one.done.wait_for(0s) != std::future_status::ready)
         queue.poll(16, std::nullopt);
     CHECK(one.done.get() == 50 && here);
@@ -245,8 +245,8 @@ void co_await_throws_the_exceptions_of_a_provider()
     try {
         fetch_failing_key(tasks).done.get();
         CHECK(!"it throws");
-    } catch (int is) {
-        CHECK(is == 42);
+    } catch (int thrown) {
+        CHECK(thrown == 42);
     }
 }
 #endif

@@ -1,4 +1,4 @@
-// Handles that move, destructors that do not wait, queues that outlive their engines.
+// Handles that move, destructors that do not wait, engines that keep their queue.
 #include "check.hpp"
 
 #include <thread>
@@ -27,7 +27,7 @@ void handles_move()
     CHECK(!one.get("a"));
     kvl::value value = one.fetch_wait("b").value();
     one.join();
-    CHECK(one.get() == nullptr && value.bytes() == "b"); // s16
+    CHECK(one.get() == nullptr && value.bytes() == "b"); // S16: a value outlives its engine
     kvl::value moved = std::move(value);
     value = moved;
     CHECK(value.bytes() == "b");
@@ -62,8 +62,8 @@ void the_last_reference_can_be_released_in_a_callback()
 {
     auto tasks = std::make_shared<kvl::tasks>(echo());
     inbox<bool> gone;
-    const kvl::tasks &is = *tasks;
-    CHECK(is.fetch("a", [tasks, &gone](const kvl::result &) mutable {
+    const kvl::tasks &engine = *tasks;
+    CHECK(engine.fetch("a", [tasks, &gone](const kvl::result &) mutable {
         tasks.reset();
         gone.put(true);
     }) == KVL_PENDING);
@@ -83,7 +83,7 @@ void joining_inside_a_callback_is_rejected()
     tasks.join();
 }
 
-void a_queue_outlives_its_engines()
+void an_engine_keeps_its_queue()
 {
     int delivered = 0;
     inbox<bool> woken;
@@ -93,7 +93,7 @@ void a_queue_outlives_its_engines()
         queue.on_wake([&] { woken.put(true); });
         tasks.emplace(echo().deliver_to(queue));
         CHECK(queue.fd() >= 0);
-        CHECK(tasks->fetch_all({"a", "b"}, [&](kvl::results are) { delivered += static_cast<int>(are.size()); }) == KVL_PENDING);
+        CHECK(tasks->fetch_all({"a", "b"}, [&](kvl::results results) { delivered += static_cast<int>(results.size()); }) == KVL_PENDING);
         while (delivered == 0)
             queue.poll(16, std::nullopt);
         CHECK(delivered == 2 && queue.poll(16) == 0 && woken.take());
@@ -116,7 +116,7 @@ void a_draining_close_delivers_every_result()
     inbox<bool> closed;
     kvl::tasks tasks(echo().set("queue.max_keys", 1000));
     for (int i = 0; i < 200; i++)
-        CHECK(tasks.fetch(std::to_string(i), [&](const kvl::result &is) { delivered += !is.failed(); }) == KVL_PENDING);
+        CHECK(tasks.fetch(std::to_string(i), [&](const kvl::result &result) { delivered += !result.failed(); }) == KVL_PENDING);
     tasks.close([&] { closed.put(true); }, 1h);
     closed.take();
     CHECK(delivered == 200);
@@ -132,7 +132,7 @@ int main()
     l05_a_destructor_does_not_wait();
     the_last_reference_can_be_released_in_a_callback();
     joining_inside_a_callback_is_rejected();
-    a_queue_outlives_its_engines();
+    an_engine_keeps_its_queue();
     a_draining_close_delivers_every_result();
     return done();
 }

@@ -1,5 +1,5 @@
-// A second tier (rules T01 to T15): a store in memory that engines share, one that throws, one that serves its requests later, and a server to which each
-// engine has a connection.
+// A second tier (rules T01 to T15): a store in memory that engines share, one that throws, one that serves its requests later, and a server
+// to which each engine has a connection.
 #include "check.hpp"
 
 #include <map>
@@ -77,7 +77,7 @@ struct memory {
     }
 };
 
-kvl::config over(memory &tier)
+kvl::config config_over(memory &tier)
 {
     return kvl::config()
         .load([](std::string_view key) { return "loaded " + std::string(key); })
@@ -88,7 +88,7 @@ kvl::config over(memory &tier)
 void t02_two_engines_share_what_one_loaded()
 {
     memory tier;
-    kvl::tasks first(over(tier).set("cache.ttl_ms", 60000)), second(over(tier));
+    kvl::tasks first(config_over(tier).set("cache.ttl_ms", 60000)), second(config_over(tier));
     CHECK(first.fetch_wait("a")->bytes() == "loaded a");
     while (!tier.has("a"))
         std::this_thread::yield();
@@ -109,7 +109,7 @@ void t03_a_write_beats_an_older_load()
 {
     memory tier;
     inbox<kvl::request> asked;
-    kvl::tasks loads(over(tier).provider([&](kvl::request request) { asked.put(std::move(request)); })), writes(over(tier));
+    kvl::tasks loads(config_over(tier).provider([&](kvl::request request) { asked.put(std::move(request)); })), writes(config_over(tier));
     auto waits = loads.fetch_future("k");
     {
         kvl::request old = asked.take();
@@ -118,7 +118,7 @@ void t03_a_write_beats_an_older_load()
         loads.invalidate({"k"});
         old.resolve(0, "old");
     }
-    CHECK(waits.get()->bytes() == "old"); // it was asked for before
+    CHECK(waits.get()->bytes() == "old"); // its load began before the write
     CHECK(loads.fetch_wait("k")->bytes() == "new" && tier.fills == 0);
     loads.join();
     writes.join();
@@ -129,7 +129,7 @@ void t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it()
     memory tier;
     inbox<kvl::request> asked;
     auto asks = [&](kvl::request request) { asked.put(std::move(request)); };
-    kvl::tasks one(over(tier).set("l2.wait_ms", 600000).provider(asks)), other(over(tier).set("l2.wait_ms", 600000).provider(asks));
+    kvl::tasks one(config_over(tier).set("l2.wait_ms", 600000).provider(asks)), other(config_over(tier).set("l2.wait_ms", 600000).provider(asks));
     auto first = one.fetch_future("k"), second = other.fetch_future("k");
     while (one.stats().l2_waited + other.stats().l2_waited == 0)
         std::this_thread::yield();
@@ -142,9 +142,9 @@ void t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it()
 
 template <class Request, class = void> struct takes_a_number : std::false_type {};
 template <class Request> struct takes_a_number<Request, std::void_t<decltype(std::declval<Request>().hit(0, "", 0))>> : std::true_type {};
-static_assert(!takes_a_number<kvl::l2_request>::value, "0 is not a time, nor a token");
+static_assert(!takes_a_number<kvl::l2_request>::value, "0 is neither a time nor a token");
 
-void t02_an_entry_of_which_nothing_is_left_is_a_miss()
+void t02_an_entry_with_no_time_left_is_a_miss()
 {
     inbox<kvl::l2_request> asked;
     kvl::tasks tasks(kvl::config()
@@ -179,8 +179,8 @@ void t01_an_unknown_ability_is_refused()
     try {
         kvl::config().second_tier([](const kvl::l2_request &) {}, 1u << 31);
         CHECK(!"it throws");
-    } catch (const kvl::failure &is) {
-        CHECK(is.status() == KVL_ERR_INVALID_ARG);
+    } catch (const kvl::failure &failure) {
+        CHECK(failure.status() == KVL_ERR_INVALID_ARG);
     }
 }
 
@@ -207,7 +207,7 @@ void t01_an_exception_fails_the_request_alone()
         std::this_thread::yield();
     CHECK(!tasks.sync_second_tier(0ms));
     is_down = false;
-    CHECK(tasks.sync_second_tier() && served >= 3); // it was sent again
+    CHECK(tasks.sync_second_tier() && served >= 3); // the put was sent again
     tasks.cache().clear();
     CHECK(tasks.sync_second_tier());
     tasks.join();
@@ -235,7 +235,7 @@ void t01_a_request_is_served_later_or_dropped()
         CHECK(fill.finish() == KVL_OK && tasks->stats().l2_fills == 1);
     }
     waits = tasks->fetch_future("b");
-    static_cast<void>(asked.take()); // dropped: it has failed
+    static_cast<void>(asked.take()); // a request that is dropped has failed
     CHECK(waits.get()->bytes() == "b" && tasks->stats().l2_errors == 1);
     tasks->cache().put("c", "1");
     {
@@ -249,10 +249,10 @@ void t01_a_request_is_served_later_or_dropped()
     tasks.reset();
 }
 
-// A server whose connections have numbers. Its entries are the number of the connection that was asked.
+// A server whose connections have numbers. It answers nothing, and counts the requests of each connection.
 struct numbered : kvl::l2_server {
     struct connection : kvl::l2_connection {
-        explicit connection(int is) : number(is) {}
+        explicit connection(int nth) : number(nth) {}
         ~connection() override { ended++; }
         kvl::status attach(kvl_tasks_t *) noexcept override { return KVL_OK; }
         std::string state() const override { return std::to_string(number); }
@@ -260,15 +260,15 @@ struct numbered : kvl::l2_server {
     };
     static inline std::atomic<int> made{0}, ended{0};
 
-    kvl::expected<std::unique_ptr<kvl::l2_connection>> connect(kvl_config_t *of) const override
+    kvl::expected<std::unique_ptr<kvl::l2_connection>> connect(kvl_config_t *config) const override
     {
         const int number = ++made;
-        auto serve = [](void *of_engine, kvl_l2_request_t *request) noexcept {
-            asked[static_cast<size_t>(*static_cast<int *>(of_engine))]++;
+        auto serve = [](void *own, kvl_l2_request_t *request) noexcept {
+            asked[static_cast<size_t>(*static_cast<int *>(own))]++;
             kvl_l2_request_finish(request);
         };
-        CHECK(kvl_config_set_l2(of, 0, serve, new int(number), [](void *it) noexcept { delete static_cast<int *>(it); }) == KVL_OK);
-        // Another thread that may be here now has the time for it.
+        CHECK(kvl_config_set_l2(config, 0, serve, new int(number), [](void *own) noexcept { delete static_cast<int *>(own); }) == KVL_OK);
+        // Gives another thread the time to be here too.
         for (int left = 100; left > 0; left--)
             std::this_thread::yield();
         return std::unique_ptr<kvl::l2_connection>(std::make_unique<connection>(number));
@@ -281,7 +281,7 @@ kvl::config with_a_server()
     return kvl::config().set("l2.timeout_ms", -1).load([](std::string_view key) { return std::string(key); }).second_tier(numbered());
 }
 
-void t02_threads_that_create_engines_of_one_configuration_get_a_connection_each()
+void t02_each_engine_of_a_shared_configuration_gets_a_connection_of_its_own()
 {
     const kvl::config config = with_a_server();
     std::vector<std::optional<kvl::tasks>> engines(8);
@@ -309,8 +309,8 @@ void l01_a_join_in_a_callback_leaves_the_connection()
         try {
             tasks.join();
             refused.put(KVL_OK);
-        } catch (const kvl::failure &is) {
-            refused.put(is.status());
+        } catch (const kvl::failure &failure) {
+            refused.put(failure.status());
         }
     }) == KVL_PENDING);
     CHECK(refused.take() == KVL_ERR_REENTRANT);
@@ -327,13 +327,13 @@ int main()
     t02_two_engines_share_what_one_loaded();
     t03_a_write_beats_an_older_load();
     t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it();
-    t02_an_entry_of_which_nothing_is_left_is_a_miss();
+    t02_an_entry_with_no_time_left_is_a_miss();
 #if KVL_EXCEPTIONS
     t01_an_unknown_ability_is_refused();
     t01_an_exception_fails_the_request_alone();
 #endif
     t01_a_request_is_served_later_or_dropped();
-    t02_threads_that_create_engines_of_one_configuration_get_a_connection_each();
+    t02_each_engine_of_a_shared_configuration_gets_a_connection_of_its_own();
 #if KVL_EXCEPTIONS
     l01_a_join_in_a_callback_leaves_the_connection();
 #endif

@@ -39,12 +39,12 @@ void absence_has_several_forms()
 
 void objects_keep_their_type()
 {
-    auto is = std::make_shared<row>(row{7, "seven"});
-    kvl::value value(is);
-    CHECK(value.get<row>() == is && value.get<row>()->name == "seven" && value.cost() == sizeof(row));
-    CHECK(value.get<const row>() == is && value.get<int>() == nullptr && value.get<std::string>() == nullptr);
-    kvl::value constant(std::shared_ptr<const row>(is), 1000);
-    CHECK(constant.get<row>() == is && constant.cost() == 1000);
+    auto object = std::make_shared<row>(row{7, "seven"});
+    kvl::value value(object);
+    CHECK(value.get<row>() == object && value.get<row>()->name == "seven" && value.cost() == sizeof(row));
+    CHECK(value.get<const row>() == object && value.get<int>() == nullptr && value.get<std::string>() == nullptr);
+    kvl::value constant(std::shared_ptr<const row>(object), 1000);
+    CHECK(constant.get<row>() == object && constant.cost() == 1000);
     CHECK(kvl::value::of(row{8, "eight"}).get<row>()->id == 8);
     CHECK(kvl::value::of(std::vector<int>{1, 2}).get<std::vector<int>>()->size() == 2);
     CHECK(kvl::value::of(std::string("text")).bytes() == "text" && kvl::value::of("text").bytes() == "text");
@@ -65,7 +65,7 @@ void l04_an_object_is_destroyed_once()
         CHECK(cache.put("5", counted(alive), kvl::terms().ttl(kvl::milliseconds(0))) == KVL_REFUSED);
         CHECK(alive == 2); // the call has destroyed the rejected value and its arguments
     }
-    CHECK(alive == 1); // s16: a returned value outlives the store
+    CHECK(alive == 1); // S16: a returned value outlives the store
     kept.reset();
     CHECK(alive == 0);
 }

@@ -5,7 +5,7 @@
 #include <malloc.h>
 
 enum { DEFAULT_CALLS = 20000, WARM_UP = 100000, BATCH = 100, KEY_ROOM = 32 };
-/* Growth in bytes that the blocks kept by libc for each thread may cause. */
+/* The growth, in bytes, that blocks kept by libc for each thread may cause. */
 static const size_t ALLOWED = 128 << 10;
 
 static kvl_tasks_t *tasks, *failing;
@@ -145,7 +145,7 @@ static void count_delivery(void *user_data, const kvl_result_t *result)
     delivered++;
 }
 
-/* Each is cancelled while it waits, runs or is done. */
+/* Each fetch is cancelled while it waits, while it is loaded, or when it is done. */
 static void cancels(long n)
 {
     char key[KEY_ROOM];
@@ -236,7 +236,7 @@ static void l08_memory_is_flat_over(const char *what, void (*work)(long), long c
     size_t growth = ALLOWED + 1;
 
     work(calls < WARM_UP ? calls : WARM_UP);
-    /* A leak grows in every round, a structure that has not reached its bound only in some. */
+    /* A leak grows in every round. A structure that has not reached its limit grows only in some. */
     for (int round = 0; round < 3 && growth > ALLOWED; round++) {
         size_t before = in_use();
         work(calls);

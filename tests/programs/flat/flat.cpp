@@ -8,7 +8,7 @@
 namespace {
 
 constexpr long default_calls = 20000, warm_up = 100000, batch = 100;
-// Growth in bytes that the blocks kept by libc for each thread may cause.
+// The growth, in bytes, that blocks kept by libc for each thread may cause.
 constexpr size_t allowed = 128 << 10;
 
 size_t in_use()
@@ -32,7 +32,7 @@ template <class Work> void l08_memory_is_flat_over(const char *what, long calls,
     };
 
     run(std::min(calls, warm_up));
-    // A leak grows in every round, a structure that has not reached its bound only in some.
+    // A leak grows in every round. A structure that has not reached its limit grows only in some.
     for (int round = 0; round < 3 && grown > allowed; round++) {
         const size_t before = in_use();
         run(calls);

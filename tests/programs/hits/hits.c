@@ -21,7 +21,7 @@ struct counts {
     unsigned long allocations, frees, precise_clocks, coarse_clocks, system_calls;
 };
 
-/* The counts of this thread alone, without those of the library's threads. In the program itself, so that access to it
+/* The counts of this thread alone, not of the library's threads. Access to a thread-local variable of the program itself
    allocates nothing. */
 static _Thread_local struct counts counts;
 
@@ -63,7 +63,7 @@ void *aligned_alloc(size_t align, size_t size)
 int posix_memalign(void **out, size_t align, size_t size)
 {
     *out = memalign(align, size);
-    return *out ? 0 : 12;
+    return *out ? 0 : 12; /* ENOMEM */
 }
 
 void free(void *memory)
@@ -88,7 +88,7 @@ int clock_gettime(clockid_t id, struct timespec *now)
     return next(id, now);
 }
 
-/* Locks wait and wake through this, with futex. */
+/* Locks wait and wake through this function (futex). */
 long syscall(long number, ...)
 {
     NEXT(syscall);
@@ -101,7 +101,7 @@ long syscall(long number, ...)
     return next(number, a, b, c, d, e, f);
 }
 
-/* Wakes a thread that reads a descriptor. */
+/* The library writes to a descriptor to wake the thread that reads it. */
 ssize_t write(int file, const void *data, size_t len)
 {
     NEXT(write);
@@ -191,7 +191,7 @@ static void put(void)
 
 static struct counts cost_of(void (*work)(void))
 {
-    work(); /* allocated at first use */
+    work(); /* the first use may allocate */
     work();
     struct counts before = counts;
     for (int i = 0; i < TIMES; i++)
@@ -202,11 +202,11 @@ static struct counts cost_of(void (*work)(void))
                            after.system_calls - before.system_calls};
 }
 
-static void check_costs_nothing(const char *what, void (*work)(void), int ends)
+static void check_costs_nothing(const char *what, void (*work)(void), int expires)
 {
     struct counts cost = cost_of(work);
     printf("%s, %s: %lu allocations, %lu frees, %lu precise clocks, %lu coarse, %lu system calls\n", what,
-           ends ? "an entry that ends" : "an entry that does not end", cost.allocations, cost.frees, cost.precise_clocks,
+           expires ? "an entry that expires" : "an entry that never expires", cost.allocations, cost.frees, cost.precise_clocks,
            cost.coarse_clocks, cost.system_calls);
     CHECK(cost.allocations == 0 && cost.frees == 0);
     /* No lookup reads a precise clock, except that twice a second one of them checks how long the machine slept. */
@@ -214,7 +214,7 @@ static void check_costs_nothing(const char *what, void (*work)(void), int ends)
     /* Taking a free lock makes no system call. */
     CHECK(cost.system_calls == 0);
     /* A lookup reads a clock only if its entry can expire. */
-    CHECK(ends || (cost.coarse_clocks == 0 && cost.precise_clocks == 0));
+    CHECK(expires || (cost.coarse_clocks == 0 && cost.precise_clocks == 0));
 }
 
 static void provide(void *user_data, kvl_request_t *request)
@@ -234,14 +234,14 @@ static void all_hits(int64_t ttl_ms)
     kvl_config_free(config);
     put();
 
-    int ends = ttl_ms >= 0;
-    check_costs_nothing("get", get, ends);
-    check_costs_nothing("get_into", get_into, ends);
-    check_costs_nothing("get_many", get_many, ends);
-    check_costs_nothing("contains", contains, ends);
+    int expires = ttl_ms >= 0;
+    check_costs_nothing("get", get, expires);
+    check_costs_nothing("get_into", get_into, expires);
+    check_costs_nothing("get_many", get_many, expires);
+    check_costs_nothing("contains", contains, expires);
     check_costs_nothing("a miss", miss, 0);
-    check_costs_nothing("kvl_tasks_get", tasks_get, ends);
-    check_costs_nothing("kvl_tasks_fetch", tasks_fetch, ends);
+    check_costs_nothing("kvl_tasks_get", tasks_get, expires);
+    check_costs_nothing("kvl_tasks_fetch", tasks_fetch, expires);
 
     kvl_cache_release(cache);
     STATUS(kvl_tasks_free(tasks), KVL_OK);

@@ -1,4 +1,4 @@
-// The program of shapes.cpp: an object has the same type in all shared libraries, and is never taken for one of another type.
+// The program that uses the library of shapes.cpp: an object has the same type in both, and is never taken for one of another type.
 #include "../check.hpp"
 #include "shapes.hpp"
 
@@ -17,28 +17,29 @@ struct large {
     long number;
 };
 
-extern "C" __attribute__((visibility("hidden"))) void shapes_of_a_function(kvl::value *is);
-extern "C" void shapes_of_a_function(kvl::value *is)
+extern "C" __attribute__((visibility("hidden"))) void shapes_of_a_function(kvl::value *value);
+// The library has a function of the same name, with a type of the same name inside.
+extern "C" void shapes_of_a_function(kvl::value *value)
 {
     struct inner {
         int number = 0;
     };
     CHECK(kvl::value(std::make_shared<inner>()).get<inner>());
-    *is = is->get<inner>() ? kvl::value("taken for ours") : kvl::value();
+    *value = value->get<inner>() ? kvl::value("taken for ours") : kvl::value();
 }
 
-static bool has_our_type(kvl::value of_library)
+static bool has_our_type(kvl::value value)
 {
-    shapes_of_a_function(&of_library);
-    return bool(of_library);
+    shapes_of_a_function(&value);
+    return bool(value);
 }
 
-static kvl::value of_library(which is) { return kvl::value::own(shapes_value(is)); }
+static kvl::value created(which type) { return kvl::value::own(shapes_value(type)); }
 
-static kvl::value fetched(which is)
+static kvl::value fetched(which type)
 {
     kvl_value_t *found = nullptr;
-    std::string key = std::to_string(is);
+    std::string key = std::to_string(type);
     kvl_status_t answer = kvl_tasks_fetch_wait(shapes_engine(), reinterpret_cast<const uint8_t *>(key.data()), key.size(), nullptr, nullptr,
                                                &found, nullptr);
     CHECK(answer == KVL_VALUE);
@@ -48,7 +49,7 @@ static kvl::value fetched(which is)
 int main()
 {
     // Created in the library, read in the program.
-    for (auto from : {of_library, fetched}) {
+    for (auto from : {created, fetched}) {
         auto round = from(a_circle).get<circle>();
         CHECK(round != nullptr && round->radius == 320);
         auto angular = from(a_square).get<square>();

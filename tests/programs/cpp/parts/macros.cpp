@@ -1,4 +1,4 @@
-// Macros of other headers, defined before kvlight.hpp: it compiles with the same meaning, and leaves them unchanged.
+// Macros of other headers, defined before kvlight.hpp: the header compiles with the same meaning, and leaves the macros unchanged.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -276,7 +276,7 @@
 
 #include <kvlight.hpp>
 
-// The header has restored the program's macros. Each must still be one; then it is undefined for the rest of the file.
+// The header has restored the program's macros. Each must still be defined; it is undefined here for the rest of the file.
 #ifndef check
 #error check is no macro any more
 #endif

@@ -1,19 +1,19 @@
-// Two files of one program: throwing.cpp is compiled with exceptions, terminating.cpp without. Each does the same with functions that
-// the other compiles as well.
+// Two files of one program: throwing.cpp is compiled with exceptions, terminating.cpp without. Both instantiate the same functions of
+// kvlight.hpp, which must behave in each file as that file is compiled.
 #ifndef KVL_TESTS_MODES_HPP
 #define KVL_TESTS_MODES_HPP
 
 #include <string>
 
-// Functions of terminating.cpp: one fetches and reads, the other fails, which ends the process.
+// Functions of terminating.cpp. The first fetches and reads; the second fails, which ends the process.
 std::string fetched_without_exceptions();
 [[noreturn]] void fails_without_exceptions();
-// Passes an object as a C handle: it has the same type in both files.
+// Returns the number in an object, which must have the same type in both files.
 struct kvl_value_t;
 int number_without_exceptions(kvl_value_t *value);
 
 struct number {
-    int is;
+    int n;
 };
 
 #endif

@@ -1,3 +1,4 @@
+// A shared library for identity.cpp: see shapes.hpp.
 #define SHAPES_LIBRARY
 #include "shapes.hpp"
 
@@ -5,21 +6,21 @@ struct secret {
     int word = 7;
 };
 
-// A C function with the same name in both, as plugins have with `init` or `main`.
-extern "C" __attribute__((visibility("hidden"))) void shapes_of_a_function(kvl::value *is);
-extern "C" void shapes_of_a_function(kvl::value *is)
+// The program has a C function of the same name, as plugins may all have an `init`.
+extern "C" __attribute__((visibility("hidden"))) void shapes_of_a_function(kvl::value *value);
+extern "C" void shapes_of_a_function(kvl::value *value)
 {
     struct inner {
         std::string text = "the library's";
     };
-    *is = std::make_shared<inner>();
+    *value = std::make_shared<inner>();
 }
 
 static kvl::value of_a_function()
 {
-    kvl::value is;
-    shapes_of_a_function(&is);
-    return is;
+    kvl::value value;
+    shapes_of_a_function(&value);
+    return value;
 }
 
 static kvl::value create(int which)
@@ -38,12 +39,12 @@ static kvl::value create(int which)
 
 static kvl::tasks &engine()
 {
-    static kvl::tasks is = kvl::tasks(kvl::config().provider([](const kvl::request &asked) {
+    static kvl::tasks tasks = kvl::tasks(kvl::config().provider([](const kvl::request &asked) {
         for (std::size_t i = 0; i < asked.size(); i++)
             asked.resolve(i, create(std::stoi(std::string(asked[i]))));
         asked.finish();
     }));
-    return is;
+    return tasks;
 }
 
 kvl_tasks_t *shapes_engine() { return engine().get(); }
@@ -53,14 +54,14 @@ kvl_value_t *shapes_value(int which) { return kvl_value_retain(create(which).c_h
 
 int shapes_is(kvl_value_t *value, int which)
 {
-    kvl::value is = kvl::value::share(value);
+    kvl::value shared = kvl::value::share(value);
     switch (which) {
-    case a_square: return is.get<square>() != nullptr;
-    case a_circle: return is.get<circle>() != nullptr;
-    case a_vector: return is.get<std::vector<std::string>>() != nullptr;
-    case a_local: return is.get<local>() != nullptr;
-    case a_secret: return is.get<secret>() != nullptr;
-    case a_zlib: return is.get<ZLibZ2>() != nullptr;
+    case a_square: return shared.get<square>() != nullptr;
+    case a_circle: return shared.get<circle>() != nullptr;
+    case a_vector: return shared.get<std::vector<std::string>>() != nullptr;
+    case a_local: return shared.get<local>() != nullptr;
+    case a_secret: return shared.get<secret>() != nullptr;
+    case a_zlib: return shared.get<ZLibZ2>() != nullptr;
     default: return 0;
     }
 }

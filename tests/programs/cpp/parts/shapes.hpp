@@ -1,4 +1,4 @@
-// The functions of the shared library of shapes.cpp: engines and values with objects. Everything else is hidden by -fvisibility=hidden.
+// The functions of the shared library of shapes.cpp: an engine, and values with objects. -fvisibility=hidden hides everything else in it.
 #ifndef KVL_TESTS_SHAPES_HPP
 #define KVL_TESTS_SHAPES_HPP
 
@@ -8,7 +8,7 @@
 
 #define SHAPES_API __attribute__((visibility("default")))
 
-// Types of both files: one without a visibility attribute, one with it, and one whose name contains letters that mangled names use.
+// Types of the library and the program: one without a visibility attribute, one with it, and one whose name has letters that mangling uses.
 struct square {
     int side;
 };

@@ -37,5 +37,5 @@ void fails_without_exceptions()
 int number_without_exceptions(kvl_value_t *value)
 {
     auto found = kvl::value::share(value).get<number>();
-    return found ? found->is : -1;
+    return found ? found->n : -1;
 }
