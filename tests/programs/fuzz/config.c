@@ -1,5 +1,5 @@
-/* Fuzz target: the parser of settings. Lines of `name=value`. A line that begins with a byte below 32 names a setting by its number,
- * so that most lines name an existing setting. */
+/* Fuzz target: the parser of settings. The input has lines of `name=value`. A line that begins with a byte below 32 names a setting by its
+ * number, so that most lines name an existing setting. */
 #include "machine.h"
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +23,7 @@ static void read_names(void)
     MUST(count > 20);
 }
 
+/* Returns `text` with the value of a setting, or NULL if there is no such setting. */
 static char *text_of(const kvl_config_t *config, const char *name, char *text)
 {
     kvl_value_t *value = NULL;
@@ -40,7 +41,8 @@ static char *text_of(const kvl_config_t *config, const char *name, char *text)
     return status == KVL_OK ? text : NULL;
 }
 
-/* The text of an accepted setting is accepted again and has the same meaning. A rejected setting leaves the old value. */
+/* Sets a setting, and returns whether it was accepted. Checks that the text of an accepted value is accepted again with the same meaning, and
+ * that a rejected value leaves the old one. */
 static bool set(kvl_config_t *config, const char *name, const char *value)
 {
     char before[LONGEST], after[LONGEST], again[LONGEST];
@@ -93,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     kvl_config_t *config = NULL;
     kvl_options_t *options = NULL;
-    bool is_rejected = false, is_options_rejected = false;
+    bool is_rejected = false, options_are_rejected = false;
     size_t at = 0;
 
     if (count == 0)
@@ -124,8 +126,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             *value++ = '\0';
         }
         is_rejected |= !set(config, name, value);
-        is_options_rejected |= sane(kvl_options_set(options, name, value)) != KVL_OK;
-        MUST(is_options_rejected == (kvl_options_problem(options) != NULL));
+        options_are_rejected |= sane(kvl_options_set(options, name, value)) != KVL_OK;
+        MUST(options_are_rejected == (kvl_options_problem(options) != NULL));
     }
     create_cache(config, is_rejected);
     kvl_options_free(options);

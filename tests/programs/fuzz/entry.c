@@ -1,5 +1,5 @@
-/* Fuzz target: what a second tier gives as an entry is taken for one only if it is exactly what was written (rule T13): anything else is a miss, and never
- * an error. */
+/* Fuzz target: bytes that a second tier returns for a key are a hit only if they are exactly the entry that was written (rule T13). All
+ * others are a miss, and never an error. */
 #define _GNU_SOURCE
 #include "machine.h"
 #include <string.h>
@@ -9,11 +9,11 @@ enum { VALUE = 64, LONGEST = 1024 };
 static kvl_queue_t *queue;
 static kvl_tasks_t *tasks;
 static kvl_cache_t *cache;
-static uint8_t whole[LONGEST], given[LONGEST];
-static size_t whole_len, given_len;
+static uint8_t written[LONGEST], given[LONGEST];
+static size_t written_len, given_len;
 static kvl_source_t source;
 
-/* The provider and the second tier: whatever the engine asks for is answered at once. */
+/* Acts as the provider and the second tier: answers all that is in the queue. */
 static void answer(void)
 {
     kvl_event_t event;
@@ -29,11 +29,11 @@ static void answer(void)
             uint32_t kind = kvl_l2_request_kind(event.l2_request);
             if (kind == KVL_L2_READ)
                 MUST_SAY(kvl_l2_request_hit(event.l2_request, 0, given, given_len, KVL_L2_TTL_UNKNOWN, NULL, 0), KVL_OK);
-            if (kind == KVL_L2_WRITE && whole_len == 0) {
+            if (kind == KVL_L2_WRITE && written_len == 0) {
                 MUST_SAY(kvl_l2_request_entry(event.l2_request, 0, &data, &len, &ttl_ms, &token, &token_len), KVL_OK);
                 MUST(len <= LONGEST);
-                memcpy(whole, data, len);
-                whole_len = len;
+                memcpy(written, data, len);
+                written_len = len;
             }
             sane(kvl_l2_request_finish(event.l2_request));
         } else if (event.kind == KVL_EVENT_RESULT) {
@@ -60,11 +60,11 @@ static void start(void)
     kvl_config_free(config);
     MUST_SAY(kvl_tasks_cache(tasks, &cache), KVL_OK);
     MUST_SAY(kvl_cache_put_bytes(cache, (const uint8_t *)"k", 1, value, sizeof value, NULL), KVL_OK);
-    while (whole_len == 0)
+    while (written_len == 0)
         answer();
 }
 
-/* The first byte selects what is given: the bytes behind it, or the entry with some of its bytes changed, cut off or followed by others. */
+/* The first byte selects what the tier gives: the bytes after it, or the entry with some bytes changed, cut off or added. */
 static void choose(struct bytes *bytes)
 {
     uint8_t kind = next_of(bytes) % 4;
@@ -75,14 +75,14 @@ static void choose(struct bytes *bytes)
             given[given_len++] = next_of(bytes);
         return;
     }
-    memcpy(given, whole, whole_len);
-    given_len = whole_len;
+    memcpy(given, written, written_len);
+    given_len = written_len;
     for (uint8_t changes = kind == 1 ? next_of(bytes) % 8 : 0; changes > 0; changes--) {
         size_t at = next_of(bytes) % given_len;
         given[at] ^= next_of(bytes);
     }
     if (kind == 2)
-        given_len = next_of(bytes) % (whole_len + 1);
+        given_len = next_of(bytes) % (written_len + 1);
     for (uint8_t more = kind == 3 ? next_of(bytes) : 0; more > 0; more--)
         given[given_len++] = next_of(bytes);
 }
@@ -99,7 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST_SAY(kvl_tasks_fetch(tasks, (const uint8_t *)"k", 1, NULL, NULL, NULL, NULL, NULL, NULL), KVL_PENDING);
     while (source == 0)
         answer();
-    bool is_whole = given_len == whole_len && memcmp(given, whole, whole_len) == 0;
-    MUST(source == (is_whole ? KVL_SOURCE_L2 : KVL_SOURCE_PROVIDER));
+    bool is_as_written = given_len == written_len && memcmp(given, written, written_len) == 0;
+    MUST(source == (is_as_written ? KVL_SOURCE_L2 : KVL_SOURCE_PROVIDER));
     return 0;
 }

@@ -288,7 +288,7 @@ static void read_one(struct machine *machine)
     }
 }
 
-/* Replaces the entry's current value, or expects another one. */
+/* Expects the entry's current value, or sometimes another one. */
 static void compare_put(struct machine *machine, kvl_slice_t key)
 {
     kvl_value_t *expected = NULL, *value = some_value(machine);
@@ -339,13 +339,13 @@ static void write_store(struct machine *machine)
     kvl_value_release(value);
 }
 
-/* Counts the miss of a lookup in the cache. */
-static void looked_up(struct machine *machine, kvl_status_t status)
+/* Counts a lookup of the cache that missed. */
+static void count_if_miss(struct machine *machine, kvl_status_t status)
 {
     machine->missed += sane(status) == KVL_MISS;
 }
 
-static void look(struct machine *machine)
+static void look_up(struct machine *machine)
 {
     kvl_slice_t keys[3] = {some_key(machine), some_key(machine), some_key(machine)};
     kvl_value_t *values[3] = {NULL, NULL, NULL};
@@ -357,17 +357,17 @@ static void look(struct machine *machine)
     int64_t ttl;
 
     switch (pick(machine, 8)) {
-    case 0: looked_up(machine, kvl_cache_get(machine->cache, keys[0].data, keys[0].len, &values[0])); break;
-    case 1: looked_up(machine, kvl_cache_get_into(machine->cache, keys[0].data, keys[0].len, bytes, pick(machine, 16), &len)); break;
+    case 0: count_if_miss(machine, kvl_cache_get(machine->cache, keys[0].data, keys[0].len, &values[0])); break;
+    case 1: count_if_miss(machine, kvl_cache_get_into(machine->cache, keys[0].data, keys[0].len, bytes, pick(machine, 16), &len)); break;
     case 2:
         n = pick(machine, 4);
         if (sane(kvl_cache_get_many(machine->cache, keys, n, values, statuses)) == KVL_OK)
             for (i = 0; i < n; i++)
-                looked_up(machine, statuses[i]);
+                count_if_miss(machine, statuses[i]);
         break;
     case 3: sane(kvl_cache_peek(machine->cache, keys[0].data, keys[0].len, &values[0], &ttl, NULL)); break;
-    case 4: looked_up(machine, kvl_reader_get(machine->reader, keys[0].data, keys[0].len, &data, &len, pick(machine, 2) ? &object : NULL)); break;
-    case 5: looked_up(machine, kvl_cache_get_object(machine->cache, keys[0].data, keys[0].len, &object, pick(machine, 2) ? &values[0] : NULL)); break;
+    case 4: count_if_miss(machine, kvl_reader_get(machine->reader, keys[0].data, keys[0].len, &data, &len, pick(machine, 2) ? &object : NULL)); break;
+    case 5: count_if_miss(machine, kvl_cache_get_object(machine->cache, keys[0].data, keys[0].len, &object, pick(machine, 2) ? &values[0] : NULL)); break;
     /* Lookups by the engine count no miss, since a fetch is meant to follow. */
     case 6: sane(kvl_tasks_get_object(machine->tasks, keys[0].data, keys[0].len, &object, pick(machine, 2) ? &values[0] : NULL)); break;
     default: sane(kvl_tasks_get(machine->tasks, keys[0].data, keys[0].len, &values[0]));
@@ -393,7 +393,7 @@ static void call_engine(struct machine *machine)
         machine->missed = 0;
         break;
     case 4:
-        /* Rejected, since this thread would wait for a request that it has to answer, and a provider on a library thread may never answer. */
+        /* Must be rejected: this thread would wait for a request that it has to answer. A provider on a library thread may never answer. */
         if (!machine->closed && machine_routes & KVL_QUEUE_F_PROVIDER && keys[0].len <= KVL_KEY_MAX) {
             kvl_status_t status = kvl_tasks_fetch_wait(machine->tasks, keys[0].data, keys[0].len, NULL, NULL, &value, NULL);
             MUST(status == KVL_ERR_UNSUPPORTED || (machine->depth > 0 && status == KVL_ERR_REENTRANT));
@@ -446,7 +446,7 @@ void machine_step(struct machine *machine)
     case 9: sane(kvl_clock_advance(machine->clock, steps[pick(machine, 8)])); break;
     case 10:
     case 11: write_store(machine); break;
-    case 12: look(machine); break;
+    case 12: look_up(machine); break;
     default: call_engine(machine);
     }
     machine->depth--;
@@ -540,8 +540,8 @@ static void abandon_requests(struct machine *machine)
     }
 }
 
-/* Runs until the event that reports the close, which follows all others on every route. A provider on another thread may keep a request until
- * then. */
+/* Runs until the event that reports the close, which follows all others on every route. Until then a provider on another thread may keep a
+ * request. */
 static void drain_to_the_end(struct machine *machine)
 {
     const struct timespec pause = {0, 50000};
@@ -557,7 +557,7 @@ static void drain_to_the_end(struct machine *machine)
     abandon_requests(machine);
 }
 
-void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *machine))
+void machine_run(const uint8_t *data, size_t size, void (*check)(struct machine *machine))
 {
     struct machine machine = {.bytes = {data, data + size}, .driver = pthread_self()};
     kvl_stats_t stats;
@@ -573,7 +573,7 @@ void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *
     build(&machine);
     while (machine.bytes.at < machine.bytes.end) {
         machine_step(&machine);
-        look(&machine);
+        check(&machine);
     }
     if (machine_routes == KVL_QUEUE_F_ALL)
         check_store(&machine);

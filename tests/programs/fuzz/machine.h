@@ -1,6 +1,6 @@
-/* An engine driven by bytes: they select the calls and their arguments. One thread, a manual clock, and a queue for
- * all events, so that the same bytes always cause the same calls. Only the target "routes" leaves some events to threads of the library: code
- * on those threads draws from its own random numbers, calls only its request, and must have ended when the engine is closed.
+/* An engine driven by bytes, which select the calls and their arguments. It has one thread, a manual clock, and a queue for all events, so
+ * that the same bytes always cause the same calls. Only the target "routes" leaves some events to threads of the library: code on those
+ * threads uses random numbers instead of the bytes, calls only functions of its request, and must have ended when the engine is closed.
  *
  *   machine.c   the calls
  *   promises.c  the checks after every call: each fetch is delivered exactly once, costs add up, no internal error
@@ -36,20 +36,20 @@ struct machine {
     /* the thread that the bytes drive, and the random state of the other threads */
     pthread_t driver;
     atomic_uint_least64_t drawn;
-    /* calls inside calls */
+    /* how many calls of machine_step() are inside one another */
     int depth;
     bool closed;
-    /* fetches that the engine accepted, and those whose user data was freed */
+    /* what was created or promised, and what was freed or reported */
     atomic_int tickets, tickets_freed, objects, objects_freed, closes_reported, closes;
-    /* lookups that found nothing, but for those of fetches, since the statistics were reset */
+    /* misses of lookups that are not fetches, since the statistics were last reset */
     uint64_t missed;
     int64_t capacity, cost_limit;
-    /* requests that the provider holds and has not finished */
+    /* the setting tasks.max_running */
     int max_running;
 };
 
-/* Makes all calls that the bytes select, and calls `look` after each. */
-void machine_run(const uint8_t *data, size_t size, void (*look)(struct machine *machine));
+/* Makes all calls that the bytes select, and calls `check` after each. */
+void machine_run(const uint8_t *data, size_t size, void (*check)(struct machine *machine));
 extern kvl_runtime_t *machine_runtime;
 /* KVL_QUEUE_F_*: the events routed to the queue; all of them unless the target says otherwise. */
 extern uint32_t machine_routes;
@@ -58,11 +58,12 @@ extern uint32_t machine_routes;
 
 #define MUST(what) must((what), #what, 0, __FILE__, __LINE__)
 #define MUST_SAY(call, wanted) must_say((call), (wanted), #call, __FILE__, __LINE__)
-void must(bool holds, const char *what, long long is, const char *file, int line);
-void must_say(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line);
+void must(bool holds, const char *what, long long number, const char *file, int line);
+void must_say(kvl_status_t got, kvl_status_t wanted, const char *what, const char *file, int line);
 /* Checks that the status is no internal error, and returns it. */
 kvl_status_t sane(kvl_status_t status);
 
+/* One fetch. `alone`: its results come one by one, not together. */
 struct ticket;
 struct ticket *ticket_new(struct machine *machine, const uint8_t *keys, size_t n, bool alone);
 void ticket_result(void *ticket, const kvl_result_t *result);

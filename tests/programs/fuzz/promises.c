@@ -4,19 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-void must(bool holds, const char *what, long long is, const char *file, int line)
+void must(bool holds, const char *what, long long number, const char *file, int line)
 {
     if (holds)
         return;
-    fprintf(stderr, "%s:%d: does not hold: %s (%lld)\n", file, line, what, is);
+    fprintf(stderr, "%s:%d: does not hold: %s (%lld)\n", file, line, what, number);
     abort();
 }
 
-void must_say(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line)
+void must_say(kvl_status_t got, kvl_status_t wanted, const char *what, const char *file, int line)
 {
-    if (is == wanted)
+    if (got == wanted)
         return;
-    fprintf(stderr, "%s:%d: says %s, not %s: %s\n", file, line, kvl_status_name(is), kvl_status_name(wanted), what);
+    fprintf(stderr, "%s:%d: says %s, not %s: %s\n", file, line, kvl_status_name(got), kvl_status_name(wanted), what);
     abort();
 }
 
@@ -42,7 +42,7 @@ struct ticket {
     struct machine *machine;
     size_t n, delivered, done;
     int lasts, frees, batches, progress;
-    /* the holders are the library and the call that passed the ticket to it */
+    /* the library, and the call that passed the ticket to it */
     atomic_int holders;
     bool accepted, alone;
     uint8_t seen[MOST_KEYS], keys[MOST_KEYS];

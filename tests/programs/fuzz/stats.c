@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- JSON, RFC 8259; the library's texts contain only ASCII escapes */
+/* ---- JSON, RFC 8259, without what the library does not write: \u escapes, true, false and null */
 
 static const char *space(const char *at)
 {
@@ -148,7 +148,7 @@ static void check_openmetrics(char *text)
     MUST(ended);
 }
 
-/* With a NUL; the caller frees it. */
+/* The bytes of a value, followed by a NUL. Releases the value; the caller frees the text. */
 static char *text_of(kvl_value_t *value)
 {
     size_t len;
@@ -175,7 +175,7 @@ static void check_sums(struct machine *machine)
     MUST(stats.queued + stats.deferred <= stats.in_flight);
 }
 
-static void look(struct machine *machine)
+static void check_statistics(struct machine *machine)
 {
     kvl_value_t *value = NULL;
     char *text;
@@ -195,6 +195,6 @@ static void look(struct machine *machine)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    machine_run(data, size, look);
+    machine_run(data, size, check_statistics);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* Replaces libFuzzer if every run must try the same inputs: the seeds, then COUNT inputs derived from them by a random
- * generator. libFuzzer follows the coverage, which differs from run to run once there are threads.
+/* Replaces libFuzzer where every run must try the same inputs: the seeds, and others derived from them by a random generator, COUNT in all.
+ * libFuzzer follows the coverage, which differs from run to run once there are threads.
  *
  *     program COUNT SEED FOUND SEEDS...     FOUND is the file to write a failing input to
  *     program FILE                          runs that input again
@@ -23,11 +23,11 @@ struct input {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 void __sanitizer_set_death_callback(void (*callback)(void));
 
-static struct input seeds[MOST_SEEDS], now;
+static struct input seeds[MOST_SEEDS], current;
 static const char *found;
 static uint64_t state;
 
-/* SplitMix64 */
+/* A random number below `end` (SplitMix64). */
 static size_t below(size_t end)
 {
     uint64_t z = state += 0x9e3779b97f4a7c15u;
@@ -40,7 +40,7 @@ static void write_input(void)
 {
     int file = found == NULL ? -1 : open(found, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 
-    if (file >= 0 && write(file, now.data, now.len) == (ssize_t)now.len)
+    if (file >= 0 && write(file, current.data, current.len) == (ssize_t)current.len)
         fprintf(stderr, "the input is in %s\n", found);
 }
 
@@ -66,32 +66,32 @@ static void read_input(const char *path, struct input *input)
 
 static void insert(size_t at, const uint8_t *data, size_t len)
 {
-    if (len > LONGEST - now.len)
-        len = LONGEST - now.len;
-    memmove(now.data + at + len, now.data + at, now.len - at);
-    memcpy(now.data + at, data, len);
-    now.len += len;
+    if (len > LONGEST - current.len)
+        len = LONGEST - current.len;
+    memmove(current.data + at + len, current.data + at, current.len - at);
+    memcpy(current.data + at, data, len);
+    current.len += len;
 }
 
 static void change(size_t count)
 {
     const struct input *other = &seeds[below(count)];
-    size_t at = below(now.len + 1), from = below(other->len + 1), len, i;
+    size_t at = below(current.len + 1), from = below(other->len + 1), len, i;
     uint8_t bytes[8];
 
     switch (below(7)) {
     case 0: /* the end of another input */
         len = other->len - from < LONGEST - at ? other->len - from : LONGEST - at;
-        memcpy(now.data + at, other->data + from, len);
-        now.len = at + len;
+        memcpy(current.data + at, other->data + from, len);
+        current.len = at + len;
         break;
     case 1: /* a piece of another input */
         insert(at, other->data + from, below(other->len - from + 1));
         break;
     case 2: /* a piece removed */
-        len = below((now.len - at < 16 ? now.len - at : 16) + 1);
-        memmove(now.data + at, now.data + at + len, now.len - at - len);
-        now.len -= len;
+        len = below((current.len - at < 16 ? current.len - at : 16) + 1);
+        memmove(current.data + at, current.data + at + len, current.len - at - len);
+        current.len -= len;
         break;
     case 3: /* new bytes */
         len = 1 + below(sizeof bytes);
@@ -100,8 +100,8 @@ static void change(size_t count)
         insert(at, bytes, len);
         break;
     default: /* a changed byte */
-        if (at < now.len)
-            now.data[at] = below(2) ? (uint8_t)below(256) : now.data[at] ^ (uint8_t)(1u << below(8));
+        if (at < current.len)
+            current.data[at] = below(2) ? (uint8_t)below(256) : current.data[at] ^ (uint8_t)(1u << below(8));
     }
 }
 
@@ -110,8 +110,8 @@ int main(int argc, char **argv)
     size_t runs, run, changes, count = 0;
 
     if (argc == 2) {
-        read_input(argv[1], &now);
-        return LLVMFuzzerTestOneInput(now.data, now.len);
+        read_input(argv[1], &current);
+        return LLVMFuzzerTestOneInput(current.data, current.len);
     }
     if (argc < 5 || argc - 4 > MOST_SEEDS)
         return 2;
@@ -124,11 +124,11 @@ int main(int argc, char **argv)
     signal(SIGALRM, on_signal);
     __sanitizer_set_death_callback(write_input);
     for (run = 0; run < runs; run++) {
-        now = seeds[run < count ? run : below(count)];
+        current = seeds[run < count ? run : below(count)];
         for (changes = run < count ? 0 : 1 + below(8); changes > 0; changes--)
             change(count);
         alarm(60);
-        LLVMFuzzerTestOneInput(now.data, now.len);
+        LLVMFuzzerTestOneInput(current.data, current.len);
     }
     printf("%zu inputs\n", runs);
     return 0;

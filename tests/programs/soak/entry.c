@@ -5,8 +5,8 @@
 #include <string.h>
 
 enum { IN_FLIGHT = 300, KEYS_PER_CLOSE = 3000, MAX_SUBMITTERS = 4 };
-/* The number of requests that may reach a provider that is down before the breaker opens, and of keys with which an outage is long enough
- * for each setting to have an effect. */
+/* MAX_BEFORE_OPEN requests may reach a provider that is down before the breaker opens. With KEYS_OF_A_LONG_OUTAGE keys or more, an outage is
+ * long enough for each setting to have an effect. */
 enum { BREAKER_CONSECUTIVE = 5, MAX_BEFORE_OPEN = (MAX_RUNNING + 1) * BREAKER_CONSECUTIVE + 2 * MAX_RUNNING, KEYS_OF_A_LONG_OUTAGE = 20000 };
 
 struct outage_counts outage_counts;
@@ -16,7 +16,7 @@ struct submitter {
     pthread_t thread;
     uint64_t random;
     kvl_options_t *progress, *short_timeout, *cache_only, *no_store, *refresh, *all_or_nothing;
-    kvl_fetch_t *before;
+    kvl_fetch_t *before; /* the handle of the fetch before; may be NULL */
 };
 
 /* ---- the right answer for a key */
@@ -183,7 +183,7 @@ static const kvl_options_t *pick_options(struct submitter *me, bool batch)
     }
 }
 
-/* Records the status with which a fetch was submitted: events follow, the call has answered, or it failed in a way that this fault allows. */
+/* Checks and counts what a call that fetches returned: events follow, the call has answered, or it failed in a way that the fault allows. */
 static void record_status(struct submitter *me, struct ticket *ticket, kvl_status_t status, size_t n)
 {
     struct entry *entry = me->entry;
@@ -338,7 +338,7 @@ static void submitter_join(struct submitter *me)
 
 /* ---- once nothing is running */
 
-/* Waits until a condition holds, for a long time at most. Returns whether it holds. */
+/* Waits for a minute or somewhat longer until a condition holds. Returns whether it does. */
 static bool wait_until(struct entry *entry, bool (*condition)(struct entry *entry))
 {
     int i;
@@ -393,7 +393,7 @@ static void check_ledger(struct entry *entry)
     uint64_t key, cost = 0, entries = 0;
     kvl_stats_t stats;
 
-    /* An entry that expires meanwhile would be in one sum and not in the other. */
+    /* An entry that has expired would be in the cache's sum and not in this one. */
     CHECK_STATUS(kvl_cache_remove_expired(entry->cache, NULL), KVL_OK);
     for (key = 0; key < KEYS; key++) {
         uint64_t one = 0;
@@ -405,7 +405,7 @@ static void check_ledger(struct entry *entry)
     }
     stats = stats_of(entry);
     CHECK(entries <= CAPACITY && cost <= 600000);
-    /* Entries that expire meanwhile, and stale entries, would be in one sum and not in the other. */
+    /* With the other faults some entries expire meanwhile or are stale, and are in only one of the sums. */
     if (entry->fault != TWICE && entry->fault != EIGHT && entry->fault != OUTAGE) {
         CHECK(kvl_cache_len(entry->cache) == entries && stats.entries == entries);
         CHECK(kvl_cache_cost(entry->cache) == cost && stats.cost == cost);
@@ -441,8 +441,8 @@ static void check_outage(struct entry *entry)
     kvl_stats_t stats = stats_of(entry);
     uint64_t failed = atomic_load(&entry->failed_while_down);
 
-    /* The breaker opens after five failures in a row, each of which a request that was answered before the outage may interrupt. Then the
-     * requests in hand fail. After that each request is a probe, whose failure opens the breaker again. */
+    /* The breaker opens after five failures in a row. Each success of a request that was running when the outage began may interrupt the row.
+     * Then the requests in hand fail. After that each request is a probe, whose failure opens the breaker again. */
     check_at(failed <= MAX_BEFORE_OPEN + stats.breaker_opened, "few requests reach a provider that is down", (long long)failed, __FILE__,
              __LINE__);
     if (atomic_load(&entry->wanted) < KEYS_OF_A_LONG_OUTAGE)
@@ -457,7 +457,7 @@ static void check_outage(struct entry *entry)
 }
 
 /* After all faults every slot must be usable again: more keys than slots are loaded. */
-static void check_it_still_works(struct entry *entry)
+static void check_all_slots_are_usable(struct entry *entry)
 {
     uint64_t keys[MAX_FETCH_KEYS];
     kvl_slice_t slices[MAX_FETCH_KEYS];
@@ -465,7 +465,7 @@ static void check_it_still_works(struct entry *entry)
     size_t i;
 
     for (i = 0; i < MAX_FETCH_KEYS; i++) {
-        keys[i] = 64 * (i + 1) + 4;
+        keys[i] = 64 * (i + 1) + 4; /* neither invalid nor absent */
         slices[i] = (kvl_slice_t){(const uint8_t *)&keys[i], sizeof keys[i]};
     }
     ticket = ticket_new(entry, keys, MAX_FETCH_KEYS, true);
@@ -508,7 +508,7 @@ static unsigned long long run_round(struct entry *entry, int submitters, unsigne
     wait_for_fewer(entry, 0);
     CHECK(wait_until(entry, no_load_is_left));
     if (entry->fault != CLOSE) {
-        check_it_still_works(entry);
+        check_all_slots_are_usable(entry);
         CHECK(wait_until(entry, no_load_is_left));
         check_ledger(entry);
         CHECK_STATUS(kvl_tasks_close(entry->tasks, KVL_CLOSE_DRAIN, KVL_FOREVER, on_closed, entry, NULL), KVL_OK);

@@ -1,4 +1,5 @@
-/* The soak test: every entry of the matrix, then many engines created and freed in turn. Each is one check; the last line counts them.
+/* The soak test: every entry of the matrix, then many engines created and freed in turn. Each entry is one check, and so are the engines; the
+ * last line counts the checks.
  *
  *     soak KEYS [SEED] [WORD...]     KEYS for each entry; only entries whose names contain every WORD
  */
@@ -14,19 +15,19 @@ const char *const fault_names[FAULTS] = {"storm", "close", "fails", "hangs", "tw
 atomic_int failures;
 static int passed, failed;
 
-bool check_at(bool holds, const char *what, long long is, const char *file, int line)
+bool check_at(bool holds, const char *what, long long number, const char *file, int line)
 {
     /* Only the first few failures are printed. */
     if (!holds && atomic_fetch_add(&failures, 1) < 20)
-        printf("%s:%d: check failed: %s (%lld)\n", file, line, what, is);
+        printf("%s:%d: check failed: %s (%lld)\n", file, line, what, number);
     return holds;
 }
 
-bool check_status_at(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line)
+bool check_status_at(kvl_status_t got, kvl_status_t wanted, const char *what, const char *file, int line)
 {
-    if (is != wanted && atomic_fetch_add(&failures, 1) < 20)
-        printf("%s:%d: returned %s instead of %s: %s\n", file, line, kvl_status_name(is), kvl_status_name(wanted), what);
-    return is == wanted;
+    if (got != wanted && atomic_fetch_add(&failures, 1) < 20)
+        printf("%s:%d: returned %s instead of %s: %s\n", file, line, kvl_status_name(got), kvl_status_name(wanted), what);
+    return got == wanted;
 }
 
 /* SplitMix64, Steele, Lea and Flood 2014. */
@@ -101,7 +102,7 @@ static void engines_in_turn(int engines, uint64_t seed)
     now = bytes_in_use();
     check_at(threads_come_to(threads), "as many threads as before", count_threads(), __FILE__, __LINE__);
     check_at(count_descriptors() == descriptors, "as many descriptors as before", count_descriptors(), __FILE__, __LINE__);
-    /* Allows for the C library's own blocks. A leak of a few bytes for each engine would exceed it. */
+    /* 8 KiB for the C library's own blocks. A leak of a few bytes for each engine would exceed them. */
     check_at(now <= memory + 8192, "as much memory as before", (long long)(now - memory), __FILE__, __LINE__);
     report(atomic_load(&failures) == before, "%d engines created and freed: %d threads, %d descriptors, %lld bytes more", engines,
            count_threads() - threads, count_descriptors() - descriptors, (long long)now - (long long)memory);
@@ -135,8 +136,8 @@ int main(int count, char **word)
                 if (is_selected(name, words, word + 3))
                     report(run_entry(routes, mode, submitters, (enum fault)fault, keys, seed++), "%s", name);
             }
-    /* Whether a slow request finds a free slot, an entry is used in the second half of its TTL, and requests follow each other faster than the
-     * rate allows, is a matter of chance, but not in all entries. */
+    /* In one entry, chance decides whether a slow request is repeated, an entry is refreshed ahead, or a request waits for
+     * the rate limit. Over all entries, each of these happens. */
     if (words == 0 && keys >= 20000) {
         report(atomic_load(&outage_counts.hedges) > 0, "%llu slow requests were repeated", atomic_load(&outage_counts.hedges));
         report(atomic_load(&outage_counts.refreshes) > 0, "%llu entries were refreshed ahead", atomic_load(&outage_counts.refreshes));

@@ -12,8 +12,8 @@ struct job {
     kvl_request_t *request;
     /* the worker answers the keys `part`, `part + parts`, ... */
     size_t part, parts;
-    /* the numbers of parts that have not begun and not ended; the last one to begin frees the slot, the last one to end finishes the request */
-    atomic_int *begun, *ended;
+    /* the numbers of parts that have yet to begin, and to end; the last one to begin frees the slot, the last one to end finishes the request */
+    atomic_int *to_begin, *to_end;
 };
 
 struct provider {
@@ -28,7 +28,7 @@ struct provider {
     _Atomic uint64_t random;
 };
 
-/* Counted before the answer, which frees the slot: another request may use it at once. */
+/* Called before the answer that frees the slot, since another request may use the slot at once. */
 static void count_slot_free(struct entry *entry)
 {
     atomic_fetch_sub(&entry->with_provider, 1);
@@ -108,16 +108,16 @@ static void answer_part(struct provider *provider, struct job *job)
 {
     size_t i, n = kvl_request_len(job->request);
 
-    if (atomic_fetch_sub(job->begun, 1) == 1)
+    if (atomic_fetch_sub(job->to_begin, 1) == 1)
         count_slot_free(provider->entry);
     for (i = job->part; i < n; i += job->parts)
         answer(provider->entry, job->request, i);
-    if (atomic_fetch_sub(job->ended, 1) == 1) {
+    if (atomic_fetch_sub(job->to_end, 1) == 1) {
         /* Otherwise the last release finishes the request. */
         if (n % 2 == 0)
             finish(provider->entry, job->request);
-        free(job->begun);
-        free(job->ended);
+        free(job->to_begin);
+        free(job->to_end);
     }
     kvl_request_release(job->request);
     free(job);
@@ -126,18 +126,18 @@ static void answer_part(struct provider *provider, struct job *job)
 /* Called under the lock. */
 static void append_jobs(struct job ***last, kvl_request_t *request, size_t parts)
 {
-    atomic_int *begun = malloc(sizeof *begun), *ended = malloc(sizeof *ended);
+    atomic_int *to_begin = malloc(sizeof *to_begin), *to_end = malloc(sizeof *to_end);
     size_t part;
 
-    if (begun == NULL || ended == NULL)
+    if (to_begin == NULL || to_end == NULL)
         abort();
-    atomic_init(begun, (int)parts);
-    atomic_init(ended, (int)parts);
+    atomic_init(to_begin, (int)parts);
+    atomic_init(to_end, (int)parts);
     for (part = 0; part < parts; part++) {
         struct job *job = malloc(sizeof *job);
         if (job == NULL)
             abort();
-        *job = (struct job){NULL, kvl_request_retain(request), part, parts, begun, ended};
+        *job = (struct job){NULL, kvl_request_retain(request), part, parts, to_begin, to_end};
         **last = job;
         *last = &job->next;
     }
@@ -151,6 +151,7 @@ static void queue_jobs(struct provider *provider, kvl_request_t *request, size_t
     pthread_mutex_unlock(&provider->lock);
 }
 
+/* Hands the kept requests to the workers. Called under the lock. */
 static void release_kept(struct provider *provider)
 {
     *provider->last = provider->kept;

@@ -21,6 +21,8 @@
 /* How a thread of the program reads the queue: by kvl_queue_poll when the descriptor is readable, by kvl_queue_next, or by
  * kvl_queue_poll when the wake function was called. */
 enum mode { POLL, NEXT, WAKE, MODES };
+/* Many cancels; a close in the middle; a provider that fails, hangs, answers twice, or answers from eight threads; slow callbacks; an outage in
+ * the middle. */
 enum fault { STORM, CLOSE, FAILS, HANGS, TWICE, EIGHT, SLOW, OUTAGE, FAULTS };
 
 /* The number of combinations of KVL_QUEUE_F_*. Events that are not routed to the queue go to threads of the library. */
@@ -52,12 +54,12 @@ struct entry {
     kvl_cache_t *cache;
     kvl_queue_t *queue;
 
-    /* events that were promised, and events that were delivered */
+    /* positions that were accepted, and delivered; tickets that were created, and freed */
     atomic_ullong positions, delivered, tickets, tickets_freed;
     /* the program's own counts of what the statistics count */
     atomic_ullong lookups, refused, plain_misses, removals, stale;
     atomic_uint closed_events, provider_freed, listener_freed;
-    /* the numbers of keys submitted, and to be submitted; a close happens half way */
+    /* the numbers of keys submitted, and to be submitted; CLOSE closes half way */
     atomic_ullong submitted, wanted;
 
     /* requests that the provider holds; never more than there are slots */
@@ -75,15 +77,16 @@ struct entry {
 /* ---- checks: a failure is printed and counted */
 
 extern atomic_int failures;
-bool check_at(bool holds, const char *what, long long is, const char *file, int line);
+bool check_at(bool holds, const char *what, long long number, const char *file, int line);
 #define CHECK(what) check_at((what), #what, 0, __FILE__, __LINE__)
 #define CHECK_STATUS(call, wanted) check_status_at((call), (wanted), #call, __FILE__, __LINE__)
-bool check_status_at(kvl_status_t is, kvl_status_t wanted, const char *what, const char *file, int line);
+bool check_status_at(kvl_status_t got, kvl_status_t wanted, const char *what, const char *file, int line);
 
 uint64_t random_of(uint64_t *state);
 
 /* ---- tickets */
 
+/* One fetch. `alone`: its results come one by one, not together. */
 struct ticket;
 struct ticket *ticket_new(struct entry *entry, const uint64_t *keys, size_t n, bool alone);
 void ticket_result(void *ticket, const kvl_result_t *result);
@@ -92,13 +95,14 @@ void ticket_progress(void *ticket, size_t done, size_t failed, size_t total);
 void ticket_free(void *ticket);
 /* Records that the call with this ticket has returned, and whether it promised events. */
 void ticket_accepted(struct ticket *ticket, bool accepted);
+/* Waits until at most `max` tickets are in flight. */
 void wait_for_fewer(struct entry *entry, int max);
 
 /* ---- provider */
 
 struct provider *provider_start(struct entry *entry);
 void provide(void *entry, kvl_request_t *request);
-/* Answers all requests that were kept back. From then on none is kept back. */
+/* Lets the workers answer all requests that were kept back. From then on none is kept back. */
 void provider_answer_kept(struct provider *provider);
 void provider_stop(struct provider *provider);
 
