@@ -1,13 +1,15 @@
-/* One of several processes that read and write records at random, and check each answer against a source with versions, which they share.
+/* One of several processes that share a source of records with versions. Each reads and writes records at random, and checks each answer
+ * against the source.
  *
  *     crowd BOARD ID CHANCE URL [SETTING=VALUE ...]
  *
  * BOARD is a file of zeros with the layout of `struct board`, which tests/tiers/redis/crowd.py reads and writes too. Each record is written by
- * one of the processes: first in the source, then here; the write counts as acknowledged once kvl_tasks_l2_sync has returned after it.
+ * one process only: first in the source, then in its engine. The write is acknowledged once a later kvl_tasks_l2_sync() has succeeded.
  *
- * An answer is old if a newer version had been acknowledged before its fetch began. Its age is the time from that acknowledgement to that beginning. An answer that is older than
- * `allowed_ns` is a violation, except while a fault lasts that cuts processes off, or in the time after it in which they heal: then it may
- * lack what was acknowledged since shortly before the fault. Each process measures how long the machine itself delays it, and an answer may be older by that much.
+ * An answer is old if a newer version was acknowledged before its fetch began. Its age is the time between the two. An answer older than
+ * `allowed_ns` is a violation, with two exceptions. During a fault that cuts processes off, and while they heal after it, an answer may lack
+ * what was acknowledged since a second before the fault. And each process measures how long the machine itself delays it: an answer may be
+ * older by four times the longest delay.
  *
  * Each violation is printed as a line. The program ends when the board says so.
  */
@@ -29,7 +31,7 @@
 enum { RECORDS = 400, PROCESSES = 16, KEPT = 8, MOST_PENDING = 4096, VALUE = 1024 };
 enum { WAIT, WORK, SETTLE, CHECK, END };
 
-/* A write that was acknowledged. */
+/* A write that was acknowledged, and when, in ns. */
 struct acknowledged {
     atomic_ullong version, at;
 };
@@ -88,7 +90,7 @@ static void raise_to(atomic_ullong *number, unsigned long long to)
     }
 }
 
-/* Measures for how long the machine lets a thread wait that is ready to run: the longest of the last two seconds. */
+/* Measures how long a thread that is ready to run has to wait at most, in the last one or two seconds. */
 static void *measure_stalls(void *unused)
 {
     unsigned long long longest[2] = { 0, 0 }, began = now_ns();
@@ -147,7 +149,7 @@ static void provide(void *user_data, kvl_request_t *request)
     }
 }
 
-/* When the first version newer than `version` was acknowledged, of those that are remembered; 0 if none was by the time `before`. */
+/* When the first remembered version after `version` was acknowledged, and that version in `newer`; 0 if none was acknowledged by `before`. */
 static unsigned long long newer_since(const struct record *record, unsigned long long version, unsigned long long before, unsigned long long *newer)
 {
     unsigned long long since = 0;
@@ -162,6 +164,7 @@ static unsigned long long newer_since(const struct record *record, unsigned long
     return since;
 }
 
+/* Checks an answer with `version`, whose fetch began at `began`. */
 static void judge(unsigned number, unsigned long long version, unsigned long long began)
 {
     const struct record *record = &board->records[number];
@@ -174,8 +177,8 @@ static void judge(unsigned number, unsigned long long version, unsigned long lon
     if (since == 0)
         return;
     unsigned long long age = began - since, from = atomic_load(&board->fault_from), until = atomic_load(&board->fault_until);
-    int is_healing = from != 0 && began > from && (until == 0 || began < until + atomic_load(&board->heal_ns));
-    if (is_healing && since + 1000000000 > from) {
+    int is_in_fault = from != 0 && began > from && (until == 0 || began < until + atomic_load(&board->heal_ns));
+    if (is_in_fault && since + 1000000000 > from) {
         if (age > atomic_load(&board->allowed_ns))
             atomic_fetch_add(&own->old_in_faults, 1);
         raise_to(&own->oldest_in_faults_ns, age);
@@ -189,8 +192,8 @@ static void judge(unsigned number, unsigned long long version, unsigned long lon
     }
 }
 
-/* Returns the version in a fetch's answer, and checks it. */
-static unsigned long long fetched(unsigned record)
+/* Fetches a record, and checks the answer. Returns its version. */
+static unsigned long long fetch_and_judge(unsigned record)
 {
     char name[32];
     size_t len = name_of(name, sizeof name, record);
@@ -213,7 +216,7 @@ static unsigned long long fetched(unsigned record)
     return version;
 }
 
-/* Records that everything written before has reached the servers. */
+/* Marks all pending writes as acknowledged. */
 static void acknowledge(void)
 {
     unsigned long long now = now_ns();
@@ -229,6 +232,7 @@ static void acknowledge(void)
     pending_count = 0;
 }
 
+/* Writes one of the records of this process. */
 static void change(void)
 {
     unsigned number = id + processes * ((unsigned)rand_r(&chance) % (RECORDS / processes));
@@ -249,7 +253,8 @@ static void change(void)
         pending[pending_count++] = (struct pending){ number, version };
 }
 
-static void tell(void)
+/* Puts counts and the state of the connection on the board, and says when there was no connection for 50 seconds. */
+static void update_report(void)
 {
     static unsigned long long well_at;
     kvl_stats_t stats;
@@ -274,7 +279,7 @@ static void tell(void)
     kvl_value_release(text);
 }
 
-/* After half a minute without a successful sync, says why writes do not reach the servers; once, until a sync is successful. */
+/* After half a minute without a successful sync, says why writes do not reach the servers, once until the next successful sync. */
 static void explain(kvl_status_t status)
 {
     kvl_value_t *text = NULL;
@@ -326,17 +331,17 @@ int main(int argc, char **argv)
     while ((phase = atomic_load(&board->phase)) != END) {
         if (now_ns() - told_at > 50000000) {
             told_at = now_ns();
-            tell();
+            update_report();
         }
         if (phase == WORK) {
-            fetched((unsigned)rand_r(&chance) % RECORDS);
+            fetch_and_judge((unsigned)rand_r(&chance) % RECORDS);
             if (rand_r(&chance) % 24 == 0)
                 change();
         }
         if (phase == CHECK) {
             unsigned long long old = 0;
             for (unsigned record = 0; record < RECORDS; record++)
-                old += fetched(record) != atomic_load(&board->records[record].version);
+                old += fetch_and_judge(record) != atomic_load(&board->records[record].version);
             atomic_store(&own->old, old);
             atomic_fetch_add(&own->rounds, 1);
         }

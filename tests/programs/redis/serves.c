@@ -1,7 +1,7 @@
-/* A program whose values are objects: it serves its second tier itself, and has each request carried out by kvl_redis_serve. Two engines of it, each
- * with a connection of its own, share a server.
+/* A program whose values are objects. It serves its second tier with a function of its own, which passes each request to kvl_redis_serve().
+ * Two engines, each with its own connection, share a server.
  *
- *     serves URL      prints a line for each step; 0 if all went as it must
+ *     serves URL      prints a line for each step; the exit code is 0 if all checks hold
  */
 #define _POSIX_C_SOURCE 200809L
 #include <kvlight_redis.h>
@@ -33,7 +33,7 @@ static void pause_ms(long ms)
     nanosleep(&pause, NULL);
 }
 
-/* An object is a text. "secret" cannot be turned into bytes. */
+/* Objects are texts. */
 static void free_object(void *object)
 {
     atomic_fetch_sub(&objects, 1);
@@ -52,7 +52,8 @@ static kvl_value_t *new_object(const char *text, size_t len)
     return value;
 }
 
-static void state_payload(kvl_l2_request_t *request, size_t i)
+/* Converts an object to bytes, unless it is "secret". */
+static void convert_object(kvl_l2_request_t *request, size_t i)
 {
     kvl_value_t *value = NULL;
     if (kvl_l2_request_value(request, i, &value) != KVL_VALUE)
@@ -73,18 +74,19 @@ static void serve(void *user_data, kvl_l2_request_t *request)
     size_t n = 0;
 
     for (size_t i = 0; (kind == KVL_L2_FILL || kind == KVL_L2_WRITE) && i < kvl_l2_request_len(request); i++)
-        state_payload(request, i);
+        convert_object(request, i);
     kvl_status_t status = kvl_redis_serve(side->redis, request, &found, &n);
     for (size_t at = 0; at < n; at++) {
         const uint8_t *payload = NULL;
         size_t len = 0;
-        must(kvl_l2_request_payload(request, found[at].index, found[at].data, found[at].len, &payload, &len) == KVL_OK, "it is of an object");
+        must(kvl_l2_request_payload(request, found[at].index, found[at].data, found[at].len, &payload, &len) == KVL_OK, "what was found has a payload");
         kvl_value_t *value = new_object((const char *)payload, len);
         kvl_l2_request_hit_object(request, found[at].index, found[at].data, found[at].len, found[at].ttl_left_ms, found[at].token,
                                   found[at].token_len, value);
         kvl_value_release(value);
     }
     kvl_redis_found_free(found, n);
+    /* A write that is not finished has failed, and is sent again. */
     if (status >= 0 || kind == KVL_L2_READ)
         kvl_l2_request_finish(request);
 }
@@ -106,15 +108,15 @@ static struct side *open_side(const char *url)
     kvl_config_t *config = NULL;
     kvl_error_t *error = NULL;
     must(side != NULL && kvl_config_new(&config) == KVL_OK, "there is memory");
-    /* Neither a busy machine nor a checker of memory may turn hits into misses or make writes fail. */
+    /* On a busy machine, or under a memory checker, hits must not become misses, and writes must not fail. */
     kvl_config_set(config, "l2.timeout_ms", "60000");
     kvl_config_set(config, "l2.write_timeout_ms", "60000");
     kvl_config_set(config, "cache.ttl_ms", "600000");
     kvl_config_set_provider(config, provide, NULL, NULL);
-    must(kvl_redis_open(url, &library, &side->redis, &error) == KVL_OK, "it is opened");
-    must(kvl_config_set_l2(config, KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES | KVL_L2_F_OBJECTS, serve, side, NULL) == KVL_OK, "it is set");
+    must(kvl_redis_open(url, &library, &side->redis, &error) == KVL_OK, "the connection is opened");
+    must(kvl_config_set_l2(config, KVL_L2_F_CONDITIONAL | KVL_L2_F_LEASES | KVL_L2_F_OBJECTS, serve, side, NULL) == KVL_OK, "the second tier is set");
     must(kvl_tasks_new(config, &side->tasks, &error) == KVL_OK, "there is an engine");
-    must(kvl_redis_attach(side->redis, side->tasks) == KVL_OK, "it is attached");
+    must(kvl_redis_attach(side->redis, side->tasks) == KVL_OK, "the engine is attached");
     kvl_config_free(config);
     return side;
 }
@@ -124,7 +126,7 @@ static int has_state(struct side *side, const char *part)
 {
     kvl_value_t *state = NULL;
     size_t len;
-    must(kvl_redis_state(side->redis, &state) == KVL_OK, "it has a state");
+    must(kvl_redis_state(side->redis, &state) == KVL_OK, "the connection has a state");
     const char *text = (const char *)kvl_value_data(state, &len);
     char *copy = strndup(text, len);
     int holds = strstr(copy, part) != NULL;
@@ -138,14 +140,14 @@ static int is_answered(struct side *side, const char *key, const char *text)
 {
     kvl_results_t *results = NULL;
     kvl_slice_t slice = { (const uint8_t *)key, strlen(key) };
-    must(kvl_tasks_fetch_all_wait(side->tasks, &slice, 1, NULL, NULL, &results) >= 0, "it is answered");
+    must(kvl_tasks_fetch_all_wait(side->tasks, &slice, 1, NULL, NULL, &results) >= 0, "the fetch is answered");
     const kvl_result_t *result = kvl_results_at(results, 0);
     int holds = result->status == KVL_VALUE && strcmp(result->object, text) == 0;
     kvl_results_release(results);
     return holds;
 }
 
-static void eventually_has_state(struct side *side, const char *part)
+static void wait_for_state(struct side *side, const char *part)
 {
     for (int tries = 0; tries < 4000 && !has_state(side, part); tries++)
         pause_ms(5);
@@ -157,13 +159,13 @@ static void put(struct side *side, const char *key, const char *text)
     kvl_cache_t *cache = NULL;
     kvl_value_t *value = new_object(text, strlen(text));
     must(kvl_tasks_cache(side->tasks, &cache) == KVL_OK, "there is a cache");
-    must(kvl_cache_put(cache, (const uint8_t *)key, strlen(key), value, NULL) == KVL_OK, "it is put");
+    must(kvl_cache_put(cache, (const uint8_t *)key, strlen(key), value, NULL) == KVL_OK, "the object is put");
     kvl_value_release(value);
     kvl_cache_release(cache);
-    must(kvl_tasks_l2_sync(side->tasks, 60000) == KVL_OK, "it is written");
+    must(kvl_tasks_l2_sync(side->tasks, 60000) == KVL_OK, "the put is written");
 }
 
-static void eventually_answered(struct side *side, const char *key, const char *text)
+static void wait_for_answer(struct side *side, const char *key, const char *text)
 {
     for (int tries = 0; tries < 4000 && !is_answered(side, key, text); tries++)
         pause_ms(5);
@@ -173,7 +175,7 @@ static void eventually_answered(struct side *side, const char *key, const char *
 static void close_side(struct side *side)
 {
     kvl_redis_stop(side->redis);
-    kvl_redis_stop(side->redis); /* nothing more */
+    kvl_redis_stop(side->redis); /* has no effect */
     must(is_answered(side, "after", "loaded"), "an engine outlives its connection");
     kvl_tasks_free(side->tasks);
     kvl_redis_free(side->redis);
@@ -184,7 +186,7 @@ int main(int count, char **arguments)
 {
     kvl_redis_t *none = NULL;
     kvl_redis_library_t old = library;
-    must(count == 2, "it is given a URL");
+    must(count == 2, "there is a URL");
     must(kvl_redis_open(NULL, NULL, &none, NULL) == KVL_ERR_NULL_POINTER, "a URL is needed");
     must(kvl_redis_serve(NULL, NULL, NULL, NULL) == KVL_ERR_NULL_POINTER, "a request is needed");
     old.struct_size -= sizeof(void *);
@@ -193,18 +195,18 @@ int main(int count, char **arguments)
     kvl_redis_stop(NULL);
 
     struct side *a = open_side(arguments[1]), *b = open_side(arguments[1]);
-    eventually_has_state(a, "\"connected\":true,\"listening\":true");
-    eventually_has_state(b, "\"connected\":true,\"listening\":true");
+    wait_for_state(a, "\"connected\":true,\"listening\":true");
+    wait_for_state(b, "\"connected\":true,\"listening\":true");
     put(a, "x", "of a");
-    eventually_has_state(b, "\"heard\":1"); /* otherwise b might hear of this write during its lookup, or after its own put */
+    wait_for_state(b, "\"heard\":1"); /* otherwise b might hear of this write during its lookup, or after its own put */
     must(is_answered(b, "x", "of a") && loads == 0, "the other engine finds the object");
     puts("found");
     put(b, "x", "of b");
-    eventually_answered(a, "x", "of b");
+    wait_for_answer(a, "x", "of b");
     puts("heard");
     put(b, "x", "secret");
-    eventually_answered(a, "x", "loaded");
-    must(is_answered(b, "x", "secret"), "what has no bytes stays here, and is gone there");
+    wait_for_answer(a, "x", "loaded");
+    must(is_answered(b, "x", "secret"), "an object without bytes stays in its engine, and is removed from the server");
     puts("refused");
     close_side(a);
     close_side(b);

@@ -3,16 +3,16 @@
  *     worker URL [SETTING=VALUE ...]
  *
  *     fetch KEY          done KEY STATUS SOURCE VALUE
- *     many FIRST COUNT   fetches the keys k<FIRST> and so on, in one call: done for each
- *     auto VALUE         the provider answers at once from now on: loaded KEY, and the value VALUE
- *     ask                the provider prints load KEY from now on, and the line answer KEY VALUE or fail KEY answers
+ *     many FIRST COUNT   fetches COUNT keys from k<FIRST> on: done for each
+ *     auto VALUE         from now on the provider prints loaded KEY, and answers VALUE at once
+ *     ask                from now on the provider prints load KEY, and waits for the line answer KEY VALUE or fail KEY
  *     put KEY VALUE, remove KEY, clear, sync MS, invalidate      ok STATUS
  *     touch KEY MS       puts KEY with this TTL and the value "short"
  *     stats              stats JSON of the engine
  *     state              state JSON of kvl_redis_state
  *     child              forks: the child calls each function and ends; ok 0 if each returned the expected status
- *     misuse             calls each function with NULL; ok 0 if all of them refused it
- *     attach             attaches the engine, which is not done at the start if the environment has KVL_REDIS_LATE; ok STATUS
+ *     misuse             calls each function with wrong arguments; ok 0 if all calls were refused
+ *     attach             attaches the engine; ok STATUS. With KVL_REDIS_LATE in the environment it is not attached at the start
  *     leave              detaches from the server with kvl_redis_free, and continues without it; ok 0
  *
  * The process ends when its input does.
@@ -38,7 +38,7 @@ struct waiting {
 
 static struct {
     pthread_mutex_t lock;
-    char *automatic; /* NULL: answers come by lines */
+    char *automatic; /* the answer to all keys; NULL: lines of the input have the answers */
     struct waiting waiting[WAITING];
 } provider = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -106,7 +106,7 @@ static void answer(const char *key, const char *value)
     }
 }
 
-static void done(void *user_data, const kvl_result_t *result)
+static void print_result(void *user_data, const kvl_result_t *result)
 {
     (void)user_data;
     static const char *const names[] = { "none", "store", "provider", "joined", "put", "error", "stale", "l2" };
@@ -132,7 +132,7 @@ static void ok(kvl_status_t status)
     printf("ok %d\n", (int)status);
 }
 
-/* Returns 0 if a forked child can free the connection, and every other call on it is refused there. */
+/* Returns 0 if every call in a forked child is refused, and the child can free the connection. */
 static int in_child(kvl_redis_t *redis, kvl_tasks_t *tasks)
 {
     int status = 1;
@@ -150,8 +150,8 @@ static int in_child(kvl_redis_t *redis, kvl_tasks_t *tasks)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 4;
 }
 
-/* Returns 0 if NULL is refused everywhere. */
-static int misused(kvl_redis_t *redis)
+/* Returns the number of wrong calls that were not refused. */
+static int count_accepted_misuse(kvl_redis_t *redis)
 {
     kvl_config_t *config = NULL;
     kvl_redis_t *other = NULL;
@@ -207,10 +207,10 @@ int main(int argc, char **argv)
         if (sscanf(line, "many %u %u", &first, &count) == 2) {
             for (unsigned i = first; i < first + count; i++) {
                 int len = snprintf(key, sizeof key, "k%u", i);
-                kvl_tasks_fetch(tasks, (const uint8_t *)key, (size_t)len, NULL, NULL, done, NULL, NULL, NULL);
+                kvl_tasks_fetch(tasks, (const uint8_t *)key, (size_t)len, NULL, NULL, print_result, NULL, NULL, NULL);
             }
         } else if (sscanf(line, "fetch %s", key) == 1) {
-            status = kvl_tasks_fetch(tasks, (const uint8_t *)key, strlen(key), NULL, NULL, done, NULL, NULL, NULL);
+            status = kvl_tasks_fetch(tasks, (const uint8_t *)key, strlen(key), NULL, NULL, print_result, NULL, NULL, NULL);
             if (status != KVL_PENDING)
                 die("kvl_tasks_fetch", status);
         } else if (sscanf(line, "auto %s", value) == 1 || strcmp(line, "ask\n") == 0) {
@@ -247,7 +247,7 @@ int main(int argc, char **argv)
         } else if (strcmp(line, "child\n") == 0) {
             ok(in_child(redis, tasks));
         } else if (strcmp(line, "misuse\n") == 0) {
-            ok(misused(redis));
+            ok(count_accepted_misuse(redis));
         } else if (strcmp(line, "leave\n") == 0) {
             kvl_redis_free(redis);
             redis = NULL;

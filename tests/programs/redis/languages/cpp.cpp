@@ -1,7 +1,7 @@
-// A process with an engine of kvlight.hpp and a kvl::redis, driven by commands on its input, like worker.c: `cpp [bytes] URL`. Its values are objects, or
-// with `bytes` texts, for which kvl::redis needs no functions. Its other commands are about engines, all of one configuration:
+// A process with an engine of kvlight.hpp and a kvl::redis, driven by commands on its input, like worker.c: `cpp [bytes] URL`. Its values are
+// objects; with `bytes` they are texts, for which kvl::redis needs no functions. Its other commands are about engines, all of one configuration:
 //
-//     leave      ends the engine with its connection, and not the process: by its destructor, or with `bytes` by join()
+//     leave      ends the engine and its connection, but not the process: by the destructor, or with `bytes` by join()
 //     another    creates another engine, which the next commands are for
 //     use N      the next commands are for the engine with this number, counted from 0
 //     replace    moves a new engine into the place of this one
@@ -20,9 +20,9 @@ struct row {
     std::string from;
 };
 
-std::string encoded(const kvl::value &is)
+std::string encoded(const kvl::value &value)
 {
-    return is.get<row>()->from;
+    return value.get<row>()->from;
 }
 
 std::shared_ptr<row> decoded(std::string_view bytes)
@@ -33,13 +33,13 @@ std::shared_ptr<row> decoded(std::string_view bytes)
 std::mutex lock;
 std::string answer = "nobody";
 
-void set_answer(const std::string &is)
+void set_answer(const std::string &text)
 {
     std::lock_guard<std::mutex> guard(lock);
-    answer = is;
+    answer = text;
 }
 
-std::string present_answer()
+std::string current_answer()
 {
     std::lock_guard<std::mutex> guard(lock);
     return answer;
@@ -52,9 +52,9 @@ const char *name_of(kvl_source_t source)
 
 void fetch(const kvl::tasks &tasks, const std::string &key)
 {
-    for (kvl::result is : tasks.fetch_all_wait({key}).value()) {
-        const auto object = is.get<row>();
-        std::cout << "done " << key << " " << is.status() << " " << name_of(is.source()) << " " << (object ? object->from : is.bytes()) << std::endl;
+    for (kvl::result result : tasks.fetch_all_wait({key}).value()) {
+        const auto object = result.get<row>();
+        std::cout << "done " << key << " " << result.status() << " " << name_of(result.source()) << " " << (object ? object->from : result.bytes()) << std::endl;
     }
 }
 
@@ -67,9 +67,9 @@ int main(int count, char **arguments)
     kvl::config config;
     config.set("cache.ttl_ms", std::chrono::hours(1)).set("timeout_ms", std::chrono::seconds(20)).set("l2.timeout_ms", std::chrono::seconds(10));
     if (has_bytes)
-        config.second_tier(kvl::redis(url)).load([](std::string_view) { return present_answer(); });
+        config.second_tier(kvl::redis(url)).load([](std::string_view) { return current_answer(); });
     else
-        config.second_tier(kvl::redis(url, encoded, decoded)).load([](std::string_view) { return row{present_answer()}; });
+        config.second_tier(kvl::redis(url, encoded, decoded)).load([](std::string_view) { return row{current_answer()}; });
     auto made = kvl::tasks::make(config);
     if (!made) {
         std::cout << "refused " << made.error().message() << std::endl;

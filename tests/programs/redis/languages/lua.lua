@@ -34,7 +34,7 @@ print "ready"
 local input = ffi.new("struct pollfd", { fd = 0, events = 1 })
 while true do
   while ffi.C.poll(input, 1, 5) == 0 do
-    tasks:poll() -- what waits for the program's thread: fills
+    tasks:poll() -- runs what waits for the program's thread, such as fills
   end
   local line = io.read "*l"
   if not line then

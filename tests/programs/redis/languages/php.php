@@ -24,7 +24,7 @@ stream_set_blocking(STDIN, false);
 while (!feof(STDIN)) {
     $line = fgets(STDIN);
     if ($line === false) {
-        $tasks->poll(5); // what waits for the program's thread: fills
+        $tasks->poll(5); // runs what waits for the program's thread, such as fills
         continue;
     }
     [$command, $key, $value] = explode(' ', trim($line)) + ['', '', ''];

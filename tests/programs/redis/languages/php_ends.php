@@ -1,10 +1,10 @@
 <?php
-// Ends without a close, so that PHP itself destroys what there is, in an order of its own: `php_ends.php URL cycle|exit`.
+// Ends without a close, so that PHP destroys the objects in its own order: `php_ends.php URL cycle|exit`.
 declare(strict_types=1);
 
 require __DIR__ . '/../../../../bindings/php/kvlight.php';
 
-/** Tasks whose provider refers to the object that has them: a cycle. */
+/** An object that has tasks whose provider refers to the object: a cycle. */
 final class Rows
 {
     public Kvlight\Tasks $tasks;

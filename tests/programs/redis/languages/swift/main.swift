@@ -1,5 +1,5 @@
 // A process with an engine of the Swift package and an `l2URL`, driven by commands on its input, like worker.c: `worker URL`. The commands `leave`
-// and `drop` end the engine with its connection, and not the process: by a close, and by giving up the last reference to it.
+// and `drop` end the engine and its connection, but not the process: by a close, and by giving up the last reference to the engine.
 
 import Foundation
 import KVLight
