@@ -17,15 +17,15 @@
 /* Checks that a call succeeded or returned KVL_ERR_NO_MEMORY. */
 #define OK_OR_NO_MEMORY(call, ok) check_scarce((call), (ok), #call, __LINE__)
 
-static kvl_status_t check_scarce(kvl_status_t is, kvl_status_t ok, const char *what, int line)
+static kvl_status_t check_scarce(kvl_status_t got, kvl_status_t ok, const char *what, int line)
 {
-    if (is != ok && (is != KVL_ERR_NO_MEMORY || refused == 0)) {
+    if (got != ok && (got != KVL_ERR_NO_MEMORY || refused == 0)) {
         check_at(0, what, __FILE__, line);
-        printf("    got %s, %d of %d allocations were refused\n", kvl_status_name(is), refused, requested);
+        printf("    got %s, %d of %d allocations were refused\n", kvl_status_name(got), refused, requested);
     } else {
         checks_done++;
     }
-    return is;
+    return got;
 }
 
 static char names[MANY][40];
@@ -41,14 +41,14 @@ static void name_keys(void)
     }
 }
 
-/* Answers with large values, and with an extra one for each request. */
+/* Answers each key with a value of `*user_data` bytes, and supplies an extra key in each request. */
 static void provide_large(void *user_data, kvl_request_t *request)
 {
     size_t i, n = kvl_request_len(request), len = *(const size_t *)user_data;
     kvl_status_t supplied;
 
     supplied = kvl_request_supply_bytes(request, KEY("extra"), bytes, len, NULL);
-    /* LATE: another request has supplied it; CLOSED: the request is that of a refresh, which may outlive the engine. */
+    /* LATE: another request has supplied the key. CLOSED: the request of a refresh may outlive the engine. */
     if (supplied != KVL_LATE && supplied != KVL_ERR_CLOSED)
         OK_OR_NO_MEMORY(supplied, KVL_OK);
     for (i = 0; i < n; i++) {
@@ -274,7 +274,7 @@ static kvl_status_t put_numbered(kvl_cache_t *cache, uint32_t number, const kvl_
     return kvl_cache_put_bytes(cache, (const uint8_t *)&number, sizeof number, bytes, 8, terms);
 }
 
-/* The memory that the first of many entries needs is refused; later entries do not allocate it. */
+/* The memory for the first grace and the first priority among many entries is refused. Other entries do not need it. */
 static void the_first_grace_among_many(void)
 {
     static const char *const kept[] = {"cache.ttl_ms", "3600000", "cache.shards", "1", NULL};
@@ -300,7 +300,7 @@ static void the_first_grace_among_many(void)
     check_engine(tasks);
 }
 
-/* The record has not changed: its entry is renewed on terms that no entry had before. */
+/* No record has changed. Entries 1 to 3 are renewed with terms that no entry had before. */
 static void provide_unchanged(void *user_data, kvl_request_t *request)
 {
     size_t i, n = kvl_request_len(request);
@@ -326,8 +326,8 @@ static void provide_unchanged(void *user_data, kvl_request_t *request)
     }
 }
 
-/* If the memory for such terms is refused, the value is delivered and stays nevertheless. */
-static void renewals_on_the_first_such_terms(void)
+/* If the memory for these terms is refused, the value is delivered and stays nevertheless. */
+static void renewals_with_the_first_such_terms(void)
 {
     kvl_config_t *config = NULL;
     kvl_tasks_t *tasks = NULL;
@@ -380,7 +380,7 @@ static void removals_of_many_entries(void)
     terms.tags_len = 1;
     fill(cache, MANY, &terms);
     begin_scarcity();
-    /* None of these lists NO_MEMORY. */
+    /* None of these calls may return KVL_ERR_NO_MEMORY. */
     STATUS(kvl_cache_trim(cache, 0.9), KVL_OK);
     STATUS(kvl_cache_trim_to(cache, MANY / 2), KVL_OK);
     STATUS(kvl_cache_resize(cache, MANY / 4, -1), KVL_OK);
@@ -510,7 +510,7 @@ static void a_fetch_of_one_large_value(void)
 
     begin_scarcity();
     status = kvl_tasks_fetch_wait(tasks, KEY("large"), NULL, NULL, &value, &error);
-    /* The failure of the provider, as above. */
+    /* The provider fails with code 12 if memory for its answer is refused. */
     CHECK(status == KVL_VALUE || (status == KVL_ERR_PROVIDER && kvl_error_code(error) == 12) || status == KVL_ERR_NO_MEMORY);
     kvl_value_release(value);
     kvl_error_release(error);
@@ -590,7 +590,7 @@ static void count_result(void *user_data, const kvl_result_t *result)
     delivered++;
 }
 
-static void each_and_a_refresh_through_a_queue(void)
+static void fetch_each_and_refresh_through_a_queue(void)
 {
     kvl_queue_t *queue = NULL;
     kvl_tasks_t *tasks;
@@ -647,10 +647,10 @@ struct story {
 static const struct story stories[] = {
     STORY(values), STORY(errors), STORY(settings), STORY(puts_of_large_values), STORY(plain_entries), STORY(entries_that_expire),
     STORY(entries_that_expire_when_idle), STORY(entries_of_priorities), STORY(entries_with_tags), STORY(an_engines_entries_with_a_grace),
-    STORY(the_first_grace_among_many), STORY(renewals_on_the_first_such_terms),
+    STORY(the_first_grace_among_many), STORY(renewals_with_the_first_such_terms),
     STORY(removals_of_many_entries), STORY(a_clear), STORY(lookups_of_many), STORY(a_walk),
     STORY(saving_and_loading), STORY(statistics), STORY(an_engine), STORY(a_fetch_of_one_large_value), STORY(a_batch),
-    STORY(a_batch_in_one_request), STORY(a_batch_of_long_keys), STORY(each_and_a_refresh_through_a_queue), STORY(a_listener),
+    STORY(a_batch_in_one_request), STORY(a_batch_of_long_keys), STORY(fetch_each_and_refresh_through_a_queue), STORY(a_listener),
 };
 
 /* Runs a story in a process of its own, in which the `nth` large allocation is refused. Returns the number of refused allocations, or -1. */

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-/* The header promises a status for allocations of this size and above. */
+/* The library's header promises a status, and no abort, if an allocation of this size or more is refused. */
 enum { LARGE = 128 * 1024, ALL = -1 };
 
 extern void *__libc_malloc(size_t);
@@ -14,8 +14,9 @@ extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 
+/* The smallest allocation that counts as large, in bytes. */
 static size_t least = LARGE;
-/* The large allocation that is refused, counted from 0; ALL stands for each of them. */
+/* The large allocation that is refused, counted from 0; ALL: every one. */
 static int refused_one;
 static atomic_int is_scarce, requested, refused;
 
@@ -31,7 +32,7 @@ static int refuses(size_t size)
     return 1;
 }
 
-/* These replace libc's functions for the library too. */
+/* These functions replace those of libc for the library too. */
 void *malloc(size_t size)
 {
     return refuses(size) ? NULL : __libc_malloc(size);

@@ -8,7 +8,8 @@
 
 typedef int create_fn(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
-static atomic_int refused, born, born_open;
+/* Starts that were refused, starts, and starts with a wrong signal mask. */
+static atomic_int refused, started, wrongly_masked;
 /* The number of threads that may still be started. */
 static atomic_int allowed = 1 << 30;
 
@@ -26,9 +27,9 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
         return EAGAIN;
     }
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
-    born++;
+    started++;
     if (sigismember(&blocked, SIGUSR1) != 1 || sigismember(&blocked, SIGTERM) != 1 || sigismember(&blocked, SIGSEGV) != 0)
-        born_open++;
+        wrongly_masked++;
     return real(thread, attributes, body, argument);
 }
 
@@ -49,13 +50,13 @@ static void l08a_the_mask_is_set_before_a_thread_starts(void)
     kvl_value_t *value = NULL;
     sigset_t blocked;
 
-    born = born_open = 0;
+    started = wrongly_masked = 0;
     create_engine(&fixture, fixture_init(&fixture));
     STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
     kvl_value_release(value);
     free_engine(&fixture);
     /* The timer, the dispatcher and a provider thread. */
-    CHECK(born == 3 && born_open == 0);
+    CHECK(started == 3 && wrongly_masked == 0);
     /* The starting thread has its own mask again. */
     CHECK(pthread_sigmask(SIG_SETMASK, NULL, &blocked) == 0);
     CHECK(sigismember(&blocked, SIGUSR1) == 0 && sigismember(&blocked, SIGTERM) == 0);
@@ -161,7 +162,7 @@ static void open_gate(void)
     pthread_mutex_unlock(&gate->lock);
 }
 
-static void l09a_a_request_without_a_thread_waits_for_a_running_thread(int lifted)
+static void l09a_a_request_without_a_thread_waits_for_a_running_thread(int may_start_again)
 {
     struct fixture fixture;
     struct recorder first, second;
@@ -175,8 +176,8 @@ static void l09a_a_request_without_a_thread_waits_for_a_running_thread(int lifte
     allow_none();
     fetch_recorded(&second, &fixture, "second", NULL, NULL);
     CHECK(refused == 1);
-    if (lifted) {
-        /* The running thread does not take it, so another start is attempted. */
+    if (may_start_again) {
+        /* The running thread is busy, so another start is attempted. */
         allow_any();
         wait_for_free(&second);
         CHECK(first.events == 0);
@@ -193,8 +194,8 @@ static void l09a_a_request_without_a_thread_waits_for_a_running_thread(int lifte
     free_engine(&fixture);
 }
 
-/* With a shared runtime, an engine whose requests wait is not notified when a thread of another engine is free. */
-static void l09a_engines_that_share_a_runtime_fail_independently(void)
+/* The waiting request is served by the thread that ran the request of the other engine. */
+static void l09a_a_request_without_a_thread_waits_for_a_thread_of_another_engine(void)
 {
     struct fixture one, other;
     struct recorder first, second;
@@ -241,6 +242,6 @@ int main(void)
     l09a_many_requests_without_a_thread_fail_one_after_the_other();
     l09a_a_request_without_a_thread_waits_for_a_running_thread(0);
     l09a_a_request_without_a_thread_waits_for_a_running_thread(1);
-    l09a_engines_that_share_a_runtime_fail_independently();
+    l09a_a_request_without_a_thread_waits_for_a_thread_of_another_engine();
     DONE();
 }

@@ -10,18 +10,18 @@ static void increment(struct host *host, size_t *counter)
 
 size_t host_read(struct host *host, const size_t *counter)
 {
-    size_t is;
+    size_t count;
     pthread_mutex_lock(&host->lock);
-    is = *counter;
+    count = *counter;
     pthread_mutex_unlock(&host->lock);
-    return is;
+    return count;
 }
 
 /* ---- The provider: the beginning of a key selects the answer -------------------------------------------------------- */
 
-static int begins(const kvl_slice_t *key, const char *with)
+static int begins(const kvl_slice_t *key, const char *prefix)
 {
-    return key->len >= strlen(with) && memcmp(key->data, with, strlen(with)) == 0;
+    return key->len >= strlen(prefix) && memcmp(key->data, prefix, strlen(prefix)) == 0;
 }
 
 static void free_object(void *object)
@@ -132,7 +132,7 @@ static void on_closed(void *user_data)
 static void on_free(void *user_data)
 {
     struct inbox *inbox = user_data;
-    increment(inbox->host, &inbox->ended);
+    increment(inbox->host, &inbox->freed);
 }
 
 /* Passes an event of kvl_queue_next() to the function that the library calls in the other modes. */
@@ -168,7 +168,7 @@ kvl_status_t host_close(struct host *host, struct inbox *inbox)
     return kvl_tasks_close(host->tasks, KVL_CLOSE_CANCEL, 0, host->mode == MODE_NEXT ? NULL : on_closed, inbox, on_free);
 }
 
-/* Handles at most one batch of events; 0 if there was none within `timeout_ms`. */
+/* Handles some of the queue's events. Returns 0 if there was none within `timeout_ms`. */
 static int drain(struct host *host, int64_t timeout_ms)
 {
     kvl_status_t status;
@@ -190,8 +190,8 @@ static int drain(struct host *host, int64_t timeout_ms)
 void host_await(struct host *host, const size_t *counter, size_t wanted)
 {
     if (host->mode != MODE_THREAD) {
-        /* The memory of an event, user data included, is released by the next read. So the first read does not wait:
-           otherwise the counter could change inside a call that then waits. */
+        /* The next read frees the last event and its user data, which may change the counter. So that read does not wait:
+           otherwise the counter could change inside a call that then waits for ever. */
         while (host_read(host, counter) < wanted)
             if (!drain(host, 0) && host_read(host, counter) < wanted)
                 drain(host, KVL_FOREVER);
@@ -273,7 +273,7 @@ int host_stop(struct host *host)
         }
         failures += kvl_queue_free(host->queue) != KVL_OK;
     }
-    failures += closing.closings != 1 || closing.ended != 1;
+    failures += closing.closings != 1 || closing.freed != 1;
     kvl_clock_release(host->clock);
     pthread_cond_destroy(&host->changed);
     pthread_mutex_destroy(&host->lock);

@@ -22,7 +22,7 @@ struct answer {
     kvl_value_t *value; /* retained */
 };
 
-/* All user data that kvl_queue_next() returns begins with its kind of receiver. */
+/* The user data of a fetch or a close: collects the events. */
 struct inbox {
     struct host *host;
     void (*then)(struct inbox *inbox); /* runs inside the callback; may be NULL */
@@ -30,7 +30,7 @@ struct inbox {
     size_t results; /* single results delivered */
     size_t batches; /* batches delivered */
     size_t closings;
-    size_t ended;   /* how often user_data_free ran */
+    size_t freed;   /* how often the user data was freed */
     struct answer answers[ANSWERS];
     kvl_results_t *batch; /* retained */
 };

@@ -15,7 +15,8 @@ scenarios=12
 passed=$scenarios
 failures=0
 names=
-try() { # runs a program: a label, the program's path and its arguments
+# try LABEL PROGRAM ARGUMENT...: runs a program, and lowers "passed" to the number of scenarios that passed in it.
+try() {
     echo "# $1"
     shift
     timeout 120 "$@" >"$build/out" 2>&1
@@ -47,7 +48,8 @@ else
     passed=0
 fi
 echo "# examples"
-example() { # source, library, arguments
+# example SOURCE LIBRARY ARGUMENT...
+example() {
     source=$1 with=$2
     shift 2
     gcc -std=c11 -O2 -Wall -Wextra -Wpedantic -Werror -I"$include" "$top/examples/c/$source.c" -o "$build/$source" -L"$lib" -lkvlight \
@@ -57,7 +59,7 @@ example libuv_loop uv
 if command -v dpkg-query >/dev/null; then
     example sqlite_batch sqlite3 "$build/packages.db"
 else
-    echo "NOT RUN: sqlite_batch, which reads the packages that dpkg-query lists: there is no dpkg-query" >&2
+    echo "NOT RUN: sqlite_batch: dpkg-query, whose list of packages it reads, is missing" >&2
 fi
 echo "ROW C | $names | thread, poll, next | $passed of $scenarios"
 [ "$passed" = "$scenarios" ] && [ "$failures" = 0 ]

@@ -25,7 +25,7 @@ static void fetch_into(struct host *host, const char *key, struct inbox *inbox)
 {
     inbox_init(inbox, host);
     CHECK(host_fetch(host, key, NULL, NULL, inbox, NULL) == KVL_PENDING);
-    host_await(host, &inbox->ended, 1);
+    host_await(host, &inbox->freed, 1);
     CHECK(inbox->results == 1);
 }
 
@@ -41,7 +41,7 @@ static void hit(enum mode mode)
     CHECK(first.answers[0].source == KVL_SOURCE_PROVIDER);
     inbox_init(&second, &host);
     CHECK(host_fetch(&host, "a", NULL, NULL, &second, &value) == KVL_VALUE);
-    CHECK(second.ended == 1 && second.results == 0); /* answered by the call: no event, and the call freed the user data */
+    CHECK(second.freed == 1 && second.results == 0); /* answered by the call: no event, and the call freed the user data */
     CHECK(value != NULL && memcmp(kvl_value_data(value, NULL), "value of a", 10) == 0);
     CHECK(host_read(&host, &host.requests) == 1);
     kvl_value_release(value);
@@ -77,7 +77,7 @@ static void miss(enum mode mode)
     CHECK(kvl_options_new(&options) == KVL_OK && kvl_options_set(options, "read", "cache_only") == KVL_OK);
     inbox_init(&inbox, &host);
     CHECK(host_fetch(&host, "a", options, NULL, &inbox, NULL) == KVL_PENDING);
-    host_await(&host, &inbox.ended, 1);
+    host_await(&host, &inbox.freed, 1);
     CHECK(inbox.answers[0].status == KVL_MISS && host_read(&host, &host.requests) == 0);
     kvl_options_free(options);
     fetch_into(&host, "a", &inbox);
@@ -99,7 +99,7 @@ static void batch_with_duplicates(enum mode mode)
         keys[i] = slice(wanted[i]);
     inbox_init(&inbox, &host);
     CHECK(host_fetch_all(&host, keys, 5, &inbox) == KVL_PENDING);
-    host_await(&host, &inbox.ended, 1);
+    host_await(&host, &inbox.freed, 1);
     CHECK(inbox.batches == 1 && kvl_results_len(inbox.batch) == 5 && kvl_results_status(inbox.batch) == KVL_OK);
     for (i = 0; i < kvl_results_len(inbox.batch); i++) {
         const kvl_result_t *result = kvl_results_at(inbox.batch, i);
@@ -122,7 +122,7 @@ static void one_failing_key(enum mode mode)
     keys[2] = slice("c");
     inbox_init(&inbox, &host);
     CHECK(host_fetch_all(&host, keys, 3, &inbox) == KVL_PENDING);
-    host_await(&host, &inbox.ended, 1);
+    host_await(&host, &inbox.freed, 1);
     CHECK(kvl_results_count(inbox.batch, KVL_COUNT_VALUES) == 2 && kvl_results_count(inbox.batch, KVL_COUNT_FAILED) == 1);
     CHECK(kvl_results_at(inbox.batch, 1)->status == KVL_ERR_PROVIDER);
     CHECK(kvl_results_error_len(inbox.batch) == 1);
@@ -157,7 +157,7 @@ static void timeout(enum mode mode)
     held = host_take_held(&host);
     CHECK(kvl_clock_advance(host.clock, 999) == KVL_OK && host_read(&host, &inbox.results) == 0);
     CHECK(kvl_clock_advance(host.clock, 1) == KVL_OK);
-    host_await(&host, &inbox.ended, 1);
+    host_await(&host, &inbox.freed, 1);
     CHECK(inbox.answers[0].status == KVL_ERR_TIMEOUT && inbox.results == 1);
     CHECK(kvl_request_is_cancelled(held) == KVL_CANCEL_NO); /* the load continues for the next fetch of its key */
     CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4, NULL) == KVL_OK);
@@ -181,13 +181,13 @@ static void cancel(enum mode mode)
     CHECK(host_fetch(&host, "slow", NULL, NULL, &stays, NULL) == KVL_PENDING);
     held = host_take_held(&host);
     CHECK(kvl_fetch_cancel(fetch) == KVL_OK && kvl_fetch_cancel(fetch) == KVL_OK);
-    host_await(&host, &leaves.ended, 1);
+    host_await(&host, &leaves.freed, 1);
     CHECK(leaves.answers[0].status == KVL_ERR_CANCELLED && host_read(&host, &stays.results) == 0);
     CHECK(kvl_request_is_cancelled(held) == KVL_CANCEL_NO);
     CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4, NULL) == KVL_OK);
     kvl_request_finish(held);
     kvl_request_release(held);
-    host_await(&host, &stays.ended, 1);
+    host_await(&host, &stays.freed, 1);
     CHECK(stays.answers[0].status == KVL_VALUE && is_text(&stays.answers[0], "late") && leaves.results == 1);
     kvl_fetch_release(fetch);
     inbox_clear(&stays);
@@ -207,12 +207,12 @@ static void close_while_loading(enum mode mode)
     CHECK(host_fetch(&host, "slow", NULL, NULL, &inbox, NULL) == KVL_PENDING);
     held = host_take_held(&host);
     CHECK(host_close(&host, &closing) == KVL_OK);
-    host_await(&host, &inbox.ended, 1);
+    host_await(&host, &inbox.freed, 1);
     CHECK(inbox.answers[0].status == KVL_ERR_CLOSED);
-    CHECK(host_fetch(&host, "a", NULL, NULL, &refused, NULL) == KVL_ERR_CLOSED && refused.ended == 1);
-    host_await(&host, &closing.ended, 1);
+    CHECK(host_fetch(&host, "a", NULL, NULL, &refused, NULL) == KVL_ERR_CLOSED && refused.freed == 1);
+    host_await(&host, &closing.freed, 1);
     CHECK(closing.closings == 1);
-    CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4, NULL) != KVL_OK); /* rejects answers, but stays valid */
+    CHECK(kvl_request_resolve_bytes(held, 0, (const uint8_t *)"late", 4, NULL) != KVL_OK); /* the request rejects answers, but stays valid */
     CHECK(host_stop(&host) == 0);
     kvl_request_finish(held);
     kvl_request_release(held);
@@ -235,7 +235,7 @@ static void ten_thousand_keys(enum mode mode)
     }
     inbox_init(&inbox, &host);
     CHECK(host_fetch_all(&host, keys, MANY, &inbox) == KVL_PENDING);
-    host_await(&host, &inbox.ended, 1);
+    host_await(&host, &inbox.freed, 1);
     for (i = 0; i < kvl_results_len(inbox.batch); i++) {
         const kvl_result_t *result = kvl_results_at(inbox.batch, i);
         good += result->status == KVL_VALUE && result->data_len == 9 + keys[i].len &&
@@ -271,9 +271,9 @@ static void callback_that_fetches(enum mode mode)
     first.then = fetch_again;
     first.then_data = &second;
     CHECK(host_fetch(&host, "a", NULL, NULL, &first, NULL) == KVL_PENDING);
-    host_await(&host, &second.ended, 1);
+    host_await(&host, &second.freed, 1);
     CHECK(first.results == 1 && is_text(&second.answers[0], "value of b"));
-    host_await(&host, &first.ended, 1);
+    host_await(&host, &first.freed, 1);
     inbox_clear(&first);
     inbox_clear(&second);
     CHECK(host_stop(&host) == 0);
@@ -290,11 +290,11 @@ static void object_value(enum mode mode)
     CHECK(*(struct host **)kvl_value_object(inbox.answers[0].value) == &host);
     CHECK(kvl_cache_remove(host.cache, (const uint8_t *)"object1", 7) == KVL_OK);
     fetch_into(&host, "object2", &other);
-    CHECK(host_read(&host, &host.objects_created) == 2 && host_read(&host, &host.objects_freed) == 0); /* the inbox holds it */
+    CHECK(host_read(&host, &host.objects_created) == 2 && host_read(&host, &host.objects_freed) == 0); /* the inbox holds the first */
     inbox_clear(&inbox);
     host_await(&host, &host.objects_freed, 1);
     inbox_clear(&other);
-    CHECK(host_read(&host, &host.objects_freed) == 1); /* the store holds it */
+    CHECK(host_read(&host, &host.objects_freed) == 1); /* the store holds the second */
     CHECK(host_stop(&host) == 0);
     CHECK(host.objects_freed == 2);
 }

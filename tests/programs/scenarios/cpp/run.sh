@@ -16,7 +16,8 @@ scenarios=12
 passed=$scenarios
 failures=0
 names=
-try() { # runs a program: a label, the program and its arguments
+# try LABEL PROGRAM ARGUMENT...: runs a program, and lowers "passed" to the number of scenarios that passed in it.
+try() {
     echo "# $1"
     shift
     timeout 120 env LD_LIBRARY_PATH="$lib" "$@" >"$build/out" 2>&1
@@ -26,7 +27,8 @@ try() { # runs a program: a label, the program and its arguments
     [ "$now" -lt "$passed" ] && passed=$now
     [ "$code" = 0 ] || failures=1
 }
-build_and_try() { # compiler, standard, exceptions, kind, program's source
+# compile COMPILER STANDARD EXCEPTIONS shared|static SOURCE
+compile() {
     echo "# building $(basename "$5") with $(basename "$1"), $2, $3, $4"
     case $4 in
         static) link="$lib/libkvlight.a -lgcc_s -ldl -lm" ;;
@@ -42,7 +44,7 @@ for cxx in g++ "$clang"; do
             for kind in shared static; do
                 # One static build for each compiler, since they all link the same library.
                 [ "$kind" = static ] && [ "$standard$exceptions" != c++20-fexceptions ] && continue
-                if build_and_try "$cxx" "$standard" "$exceptions" "$kind" "$here/scenarios.cpp"; then
+                if compile "$cxx" "$standard" "$exceptions" "$kind" "$here/scenarios.cpp"; then
                     try thread "$build/program" thread
                     try poll "$build/program" poll
                 else

@@ -27,12 +27,12 @@ struct no_such_record {
 };
 
 struct counted_object {
-    explicit counted_object(std::atomic<int> &ended) : ended_(ended) {}
-    ~counted_object() { ended_++; }
-    std::atomic<int> &ended_;
+    explicit counted_object(std::atomic<int> &destroyed) : destroyed_(destroyed) {}
+    ~counted_object() { destroyed_++; }
+    std::atomic<int> &destroyed_;
 };
 
-bool begins(std::string_view key, std::string_view with) { return key.substr(0, with.size()) == with; }
+bool begins(std::string_view key, std::string_view prefix) { return key.substr(0, prefix.size()) == prefix; }
 
 // An engine with a provider whose answer depends on the beginning of a key. Events are delivered by the dispatcher thread, or by polling.
 class fixture {
@@ -63,6 +63,7 @@ public:
         changed_.notify_all();
     }
 
+    // Waits until `holds` returns true. It is called under the lock.
     template <class F> void until(F holds)
     {
         std::unique_lock<std::mutex> lock(mutex_);
@@ -80,26 +81,26 @@ public:
     kvl::request take_held()
     {
         until([&] { return held_.has_value(); });
-        kvl::request is = *std::move(held_);
+        kvl::request request = *std::move(held_);
         held_.reset();
-        return is;
+        return request;
     }
 
-    // One fetch by callback, awaited.
+    // Fetches with a callback, and waits for the result.
     kvl::expected<kvl::value> fetch(std::string_view key, const kvl::how &by = {})
     {
-        std::optional<kvl::expected<kvl::value>> is;
-        CHECK(tasks->fetch(key, [&](const kvl::result &delivered) { with([&] { is = delivered; attempts = delivered.attempts(); }); }, by) == KVL_PENDING);
-        until([&] { return is.has_value(); });
-        return *is;
+        std::optional<kvl::expected<kvl::value>> value;
+        CHECK(tasks->fetch(key, [&](const kvl::result &delivered) { with([&] { value = delivered; attempts = delivered.attempts(); }); }, by) == KVL_PENDING);
+        until([&] { return value.has_value(); });
+        return *value;
     }
 
     kvl::results fetch_all(const kvl::keys &all)
     {
-        std::optional<kvl::results> are;
-        CHECK(tasks->fetch_all(all, [&](kvl::results delivered) { with([&] { are = std::move(delivered); }); }) == KVL_PENDING);
-        until([&] { return are.has_value(); });
-        return *are;
+        std::optional<kvl::results> results;
+        CHECK(tasks->fetch_all(all, [&](kvl::results delivered) { with([&] { results = std::move(delivered); }); }) == KVL_PENDING);
+        until([&] { return results.has_value(); });
+        return *results;
     }
 
     kvl::clock clock;
@@ -168,10 +169,10 @@ void batch_with_duplicates(bool polled)
 {
     fixture engine(polled);
     std::vector<std::string> wanted{"a", "b", "a", "c", "b"};
-    kvl::results are = engine.fetch_all(wanted);
-    CHECK(are.size() == 5 && are.status() == KVL_OK && are.count(KVL_COUNT_VALUES) == 5);
-    for (kvl::result is : are)
-        CHECK(is.key() == wanted[is.index()] && is.bytes() == "value of " + wanted[is.index()]);
+    kvl::results results = engine.fetch_all(wanted);
+    CHECK(results.size() == 5 && results.status() == KVL_OK && results.count(KVL_COUNT_VALUES) == 5);
+    for (kvl::result result : results)
+        CHECK(result.key() == wanted[result.index()] && result.bytes() == "value of " + wanted[result.index()]);
     CHECK(engine.requests == 1 && engine.keys == 3);
     size_t done = 0, delivered = 0;
     CHECK(engine.tasks->fetch_all(wanted, [&](kvl::results) { engine.with([&] { delivered = done; }); },
@@ -183,23 +184,23 @@ void batch_with_duplicates(bool polled)
 void one_failing_key(bool polled)
 {
     fixture engine(polled);
-    kvl::results are = engine.fetch_all({"a", "bad", "c"});
-    CHECK(are[0].bytes() == "value of a" && are[1].status() == KVL_ERR_PROVIDER && are[2].bytes() == "value of c");
-    CHECK(are.errors().size() == 1 && are.errors()[0].exception() != nullptr);
+    kvl::results results = engine.fetch_all({"a", "bad", "c"});
+    CHECK(results[0].bytes() == "value of a" && results[1].status() == KVL_ERR_PROVIDER && results[2].bytes() == "value of c");
+    CHECK(results.errors().size() == 1 && results.errors()[0].exception() != nullptr);
 #if KVL_EXCEPTIONS
     int caught = 0;
     for (int again = 0; again < 2; again++) {
         try {
-            are.values();
-        } catch (const no_such_record &is) {
-            caught += is.number;
+            results.values();
+        } catch (const no_such_record &error) {
+            caught += error.number;
         }
     }
     CHECK(caught == 84);
 #endif
     size_t values = 0, failed = 0;
-    CHECK(engine.tasks->fetch_each({"a", "bad", "c"}, [&](const kvl::result &is) {
-        engine.with([&] { ++(is.failed() ? failed : values); });
+    CHECK(engine.tasks->fetch_each({"a", "bad", "c"}, [&](const kvl::result &result) {
+        engine.with([&] { ++(result.failed() ? failed : values); });
     }) == KVL_PENDING);
     engine.until([&] { return values + failed == 3; });
     CHECK(values == 2 && failed == 1);
@@ -215,15 +216,15 @@ void retry_then_success(bool polled)
 void timeout(bool polled)
 {
     fixture engine(polled);
-    std::optional<kvl::expected<kvl::value>> is;
-    CHECK(engine.tasks->fetch("slow", [&](const kvl::result &delivered) { engine.with([&] { is = delivered; }); }, kvl::options().timeout(1s)) == KVL_PENDING);
+    std::optional<kvl::expected<kvl::value>> value;
+    CHECK(engine.tasks->fetch("slow", [&](const kvl::result &delivered) { engine.with([&] { value = delivered; }); }, kvl::options().timeout(1s)) == KVL_PENDING);
     kvl::request held = engine.take_held();
     engine.clock.advance(999ms);
-    CHECK(!is);
+    CHECK(!value);
     engine.clock.advance(1ms);
-    engine.until([&] { return is.has_value(); });
+    engine.until([&] { return value.has_value(); });
     // The load continues for the next fetch of its key.
-    CHECK(is->error().status() == KVL_ERR_TIMEOUT && held.cancelled() == KVL_CANCEL_NO);
+    CHECK(value->error().status() == KVL_ERR_TIMEOUT && held.cancelled() == KVL_CANCEL_NO);
     CHECK(held.resolve(0, "late") == KVL_OK && held.finish() == KVL_OK);
 }
 
@@ -255,7 +256,7 @@ void close_while_loading(bool polled)
     CHECK(engine.tasks->fetch("a", [](const kvl::result &) {}) == KVL_ERR_CLOSED);
     CHECK(engine.tasks->fetch_future("a").get().error().status() == KVL_ERR_CLOSED);
     engine.tasks.reset(); // dispose
-    CHECK(held.resolve(0, "late") != KVL_OK); // rejects answers, but stays valid
+    CHECK(held.resolve(0, "late") != KVL_OK); // the request rejects answers, but stays valid
 }
 
 void ten_thousand_keys(bool polled)
@@ -264,10 +265,10 @@ void ten_thousand_keys(bool polled)
     std::vector<std::string> wanted;
     for (int i = 0; i < 10'000; i++)
         wanted.push_back("k" + std::to_string(i));
-    kvl::results are = engine.fetch_all(wanted);
+    kvl::results results = engine.fetch_all(wanted);
     size_t good = 0;
-    for (kvl::result is : are)
-        good += is.bytes() == "value of " + wanted[is.index()];
+    for (kvl::result result : results)
+        good += result.bytes() == "value of " + wanted[result.index()];
     CHECK(good == 10'000 && engine.keys == 10'000 && engine.tasks->cache().size() == 10'000);
 }
 
@@ -290,13 +291,13 @@ void object_value(bool polled)
         auto one = engine.fetch("object1");
         CHECK(one->get<counted_object>() != nullptr && one->get<std::string>() == nullptr && one->bytes().empty());
         CHECK(one->get<counted_object>() == engine.tasks->get("object1")->get<counted_object>());
-        CHECK(engine.tasks->cache().remove("object1") && engine.objects_destroyed == 0); // the program holds it
+        CHECK(engine.tasks->cache().remove("object1") && engine.objects_destroyed == 0); // the program holds the object
     }
-    // With a queue it is destroyed when the queue is polled: with the next event at the latest.
+    // With a queue the object is destroyed when the queue is polled: with the next event at the latest.
     CHECK(engine.fetch("a")->bytes() == "value of a");
     CHECK(engine.objects_destroyed == 1);
     CHECK(engine.fetch("object2")->get<counted_object>());
-    CHECK(engine.objects_destroyed == 1); // the store holds it
+    CHECK(engine.objects_destroyed == 1); // the store holds the second object
     bool closed = false;
     engine.tasks->close([&] { engine.with([&] { closed = true; }); });
     engine.until([&] { return closed; });
