@@ -8,7 +8,7 @@ import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 import { Cache, K, KvlightError, Tasks } from '../src/index.mjs';
 import { echo, uncaught } from './support.mjs';
 
-test('f01_a_dropped_function_that_throws_affects_no_fetch_and_no_close', async () => {
+test('f01_an_exception_of_dropped_affects_no_fetch_and_no_close', async () => {
   const delivered = [];
   const caught = await uncaught(async () => {
     const dropped = ({ key }) => {

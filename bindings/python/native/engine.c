@@ -232,7 +232,7 @@ static int provide(Engine *self, kvl_request_t *handle)
             PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_XDECREF(done);
         Py_DECREF(exception);
-    } else if (request->handle &&
+    } else if (request->handle && /* KVL_EVENT_CANCEL will have the number, unless the request was cancelled before */
                kvl_request_on_cancel(request->handle, NULL, (void *)(uintptr_t)number, NULL) == KVL_ERR_CANCELLED) {
         request_cancelled(request);
     }

@@ -127,7 +127,7 @@ def l05a_a_close_ends_although_the_last_outcome_was_interrupted(many: bool) -> N
     close = loop.create_task(tasks.close(drain_ms=-1))
     call_soon = loop.call_soon
 
-    def interrupted(callback: Any, *arguments: Any, **options: Any) -> Any:
+    def interrupt_fetch(callback: Any, *arguments: Any, **options: Any) -> Any:
         if fetch_waits and getattr(callback, "__self__", None) is fetch:
             loop.call_soon = call_soon
             raise KeyboardInterrupt
@@ -136,7 +136,7 @@ def l05a_a_close_ends_although_the_last_outcome_was_interrupted(many: bool) -> N
     fetch_waits = False
     loop.run_until_complete(asyncio.sleep(0))
     fetch_waits = True
-    loop.call_soon = interrupted
+    loop.call_soon = interrupt_fetch
     with pytest.raises(KeyboardInterrupt):
         loop.run_until_complete(close)
     assert loop.call_soon is call_soon

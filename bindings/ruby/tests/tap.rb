@@ -1,7 +1,7 @@
 # frozen_string_literal: true
 
-# Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first ones, which every language has, are counted in the row that
-# tests/tiers/hosts/run prints.
+# Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The row that tests/tiers/hosts/run prints says how many of the first
+# scenarios passed, those that every language has.
 module Tap
   # How many scenarios every language has; they come first.
   SHARED = 12
@@ -13,10 +13,12 @@ module Tap
     SCENARIOS << [name, run]
   end
 
+  # `what` names, in the message of a failure, what was compared.
   def equal(got, wanted, what)
     raise Failed, "#{what}: got #{got.inspect[..500]}, wanted #{wanted.inspect[..500]}" unless got == wanted
   end
 
+  # Returns the exception of this class that the block raises.
   def raised(kind, what)
     yield
   rescue kind => e
@@ -43,7 +45,7 @@ module Tap
     sum
   end
 
-  # Runs the scenarios. `row`: host, version and mode, for the table of the scenarios.
+  # Runs the scenarios, and returns whether all passed. `row`: language, version and mode, for the row.
   def run_scenarios(row = nil)
     puts "1..#{SCENARIOS.size}"
     outcomes = SCENARIOS.each.with_index(1).map do |(name, run), i|

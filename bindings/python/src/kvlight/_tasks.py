@@ -106,15 +106,15 @@ class Tasks(Store[K, V], _native.Engine):
         self._function, self._is_one, self._is_conditional, self._executor = function, one is not None, conditional is not None, executor
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
         self._gathers = "batch_linger_us" not in settings
-        self._workers = settings.get("tasks_max_running", 4)
-        self._nesting = Nesting(min(self._workers, getattr(executor, "_max_workers", self._workers)))
+        self._provider_threads = settings.get("tasks_max_running", 4)  # the setting's default, as the 4 below
+        self._nesting = Nesting(min(self._provider_threads, getattr(executor, "_max_workers", self._provider_threads)))
         self._lock = threading.Lock()
         self._serving: set[asyncio.Task[None]] = set()
         abilities = -1
         tier: SecondTier | RedisTier | None = second_tier if l2_url is None else RedisTier(l2_url)
         if tier is not None:
             self._tier = Attached(tier, dump, load, functools.partial(_report_tier_failure, weakref.ref(self)))
-            self._tier_workers = settings.get("l2_max_requests", 4) + 1
+            self._tier_threads = settings.get("l2_max_requests", 4) + 1  # for as many reads, and one write
             abilities = self._tier.abilities()
         self._open(settings, clock, encode, decode, cost, abilities, tier.connection if isinstance(tier, RedisTier) else None)
 
@@ -378,9 +378,9 @@ class Tasks(Store[K, V], _native.Engine):
                 return
             if self._loop is not None:
                 raise RuntimeError("this Tasks belongs to an event loop")
-            self._pool = self._executor or ThreadPoolExecutor(self._workers, thread_name_prefix="kvlight")
+            self._pool = self._executor or ThreadPoolExecutor(self._provider_threads, thread_name_prefix="kvlight")
             if self._tier is not None:
-                self._tier_pool = ThreadPoolExecutor(self._tier_workers, thread_name_prefix="kvlight-l2")
+                self._tier_pool = ThreadPoolExecutor(self._tier_threads, thread_name_prefix="kvlight-l2")
             thread = threading.Thread(target=self._pump.run, name="kvlight", daemon=True)
             thread.start()
             self._thread = thread
