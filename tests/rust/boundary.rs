@@ -1,7 +1,7 @@
-//! The boundary: calls every export with mistaken arguments, through raw pointers: NULL, unknown flags, lengths larger than any memory,
-//! handles from before a fork. Each call returns its own status and changes nothing (rules L06, L09).
+//! Values, errors, settings, clocks, slices and statuses at the C boundary: calls with mistaken arguments (NULL, unknown flags, lengths larger
+//! than any memory) and with handles from before a fork. Each call returns the status for its mistake and changes nothing (rules L06, L09).
 //!
-//! A panic inside the guard cannot be caused from here; `ffi/guard.rs` and `base/panics.rs` test that.
+//! No call here can cause a panic inside the guard; the tests in `src/ffi/guard.rs` and `src/base/panics.rs` do.
 
 use kvlight::ffi::*;
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -15,7 +15,7 @@ fn status(raw: kvl_status_t) -> &'static str {
     unsafe { CStr::from_ptr(kvl_status_name(raw)) }.to_str().expect("names are ASCII")
 }
 
-/// Checks the status of a call.
+/// Checks that a call returns this status.
 macro_rules! answers {
     ($status:literal, $call:expr) => {{
         // SAFETY: pointers are NULL, or valid as the header demands.
@@ -24,7 +24,7 @@ macro_rules! answers {
     }};
 }
 
-/// A pointer that is not NULL, to distinguish an output that was set to NULL from one that was not.
+/// A pointer that is not NULL. An output that starts with it shows whether a call has set it to NULL.
 fn dirty<T>() -> *mut T {
     NonNull::<u64>::dangling().as_ptr().cast()
 }
@@ -38,7 +38,7 @@ fn counter(ended: &AtomicU32) -> *mut c_void {
     std::ptr::from_ref(ended).cast_mut().cast()
 }
 
-unsafe extern "C-unwind" fn valid(_: *mut c_void, _: *const u8, _: usize) -> u32 {
+unsafe extern "C-unwind" fn accept_any_key(_: *mut c_void, _: *const u8, _: usize) -> u32 {
     1
 }
 
@@ -92,7 +92,7 @@ fn l04_a_refused_call_destroys_its_arguments_once() {
     once_more("error on a queue, unknown flags");
     answers!("ERR_INVALID_ARG", kvl_error_new_object(0, null(), 0, u32::MAX, null_mut(), given, Some(count), &mut error));
     once_more("error, unknown flags");
-    answers!("ERR_NULL_POINTER", kvl_config_set_validator(null_mut(), Some(valid), given, Some(count)));
+    answers!("ERR_NULL_POINTER", kvl_config_set_validator(null_mut(), Some(accept_any_key), given, Some(count)));
     once_more("validator, no configuration");
     answers!("ERR_NULL_POINTER", kvl_config_set_provider(null_mut(), None, given, Some(count)));
     once_more("provider, no configuration");
@@ -135,7 +135,7 @@ fn l09_getters_accept_null() {
 }
 
 #[test]
-fn l09_errors_refuse_unknown_flags_and_false_lengths() {
+fn l09_errors_refuse_unknown_flags_and_impossible_lengths() {
     let mut out = dirty::<kvl_error_t>();
     for flags in [4, 8, 1 << 31, u32::MAX] {
         answers!("ERR_INVALID_ARG", kvl_error_new(0, null(), 0, flags, &mut out));
@@ -188,13 +188,13 @@ fn l09_settings_refuse_null_and_describe_the_problem() {
     answers!("ERR_UNKNOWN_KEY", kvl_config_get(config, c"".as_ptr(), &mut text));
     assert!(text.is_null());
 
-    // SAFETY: living handles.
+    // SAFETY: live handles.
     unsafe { assert!(kvl_config_problem(config).is_null() && kvl_options_problem(options).is_null()) };
     let long = CString::new(vec![b'k'; 100_000]).expect("no NUL in it");
     answers!("ERR_UNKNOWN_KEY", kvl_config_set(config, long.as_ptr(), long.as_ptr()));
     answers!("ERR_BAD_VALUE", kvl_options_set(options, key, c"\xff\xfe".as_ptr()));
     answers!("ERR_BAD_VALUE", kvl_options_set_real(options, c"priority".as_ptr(), f64::NAN));
-    // SAFETY: living handles, each ended once.
+    // SAFETY: live handles, each released once.
     unsafe {
         let problem = kvl_options_problem(options);
         assert!(!problem.is_null() && !kvl_config_problem(config).is_null());
@@ -212,7 +212,7 @@ fn s15_a_clock_refuses_to_move_back() {
     answers!("ERR_NULL_POINTER", kvl_clock_new_manual(0, null_mut()));
     answers!("OK", kvl_clock_new_manual(5, &mut clock));
     answers!("ERR_INVALID_ARG", kvl_clock_advance(clock, i64::MIN));
-    // SAFETY: a living handle, ended once.
+    // SAFETY: a live handle, released once.
     unsafe {
         assert_eq!(kvl_clock_now_ms(clock), 5);
         kvl_clock_release(clock);
@@ -243,14 +243,14 @@ fn forked(child: impl FnOnce() -> bool) -> bool {
     // SAFETY: the child calls only what the library allows after a fork, and exits without running code of the parent.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
-        let well = child();
+        let succeeded = child();
         // SAFETY: ends this process at once.
-        unsafe { libc::_exit(i32::from(!well)) };
+        unsafe { libc::_exit(i32::from(!succeeded)) };
     }
-    let mut how = -1;
-    // SAFETY: the child of this very process.
-    assert_eq!(unsafe { libc::waitpid(pid, &mut how, 0) }, pid);
-    how == 0
+    let mut wait_status = -1;
+    // SAFETY: a child of this process.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut wait_status, 0) }, pid);
+    wait_status == 0
 }
 
 #[test]
@@ -259,43 +259,43 @@ fn l06_handles_from_before_a_fork_are_refused_and_values_stay_readable() {
     let (mut config, mut options, mut clock, mut value, mut error) = (null_mut(), null_mut(), null_mut(), null_mut(), null_mut());
     let key: *const c_char = c"timeout_ms".as_ptr();
     answers!("OK", kvl_config_new(&mut config));
-    answers!("OK", kvl_config_set_validator(config, Some(valid), counter(&ended), Some(count)));
+    answers!("OK", kvl_config_set_validator(config, Some(accept_any_key), counter(&ended), Some(count)));
     answers!("OK", kvl_options_new(&mut options));
     answers!("OK", kvl_clock_new_manual(5, &mut clock));
     answers!("OK", kvl_value_new_bytes(c"abc".as_ptr().cast(), 3, &mut value));
     answers!("OK", kvl_error_new(9, c"no".as_ptr(), 2, 0, &mut error));
-    let forked_status = kvlight::base::Status::ERR_FORKED.0;
-    // SAFETY: living handles; the child does not release those of the parent.
-    let well = forked(|| unsafe {
+    let err_forked = kvlight::base::Status::ERR_FORKED.0;
+    // SAFETY: live handles; the child does not release those of the parent.
+    let all_hold = forked(|| unsafe {
         let mut text = dirty();
         let refused = [
             kvl_config_set(config, key, c"1".as_ptr()),
             kvl_config_set_int(config, key, 1),
             kvl_config_get(config, key, &mut text),
-            kvl_config_set_validator(config, Some(valid), counter(&ended), Some(count)),
+            kvl_config_set_validator(config, Some(accept_any_key), counter(&ended), Some(count)),
             kvl_config_set_clock(config, null_mut()),
             kvl_options_set_int(options, key, 1),
             kvl_options_set_progress(options, None, 1),
             kvl_clock_advance(clock, 1),
         ];
-        let freed_what_was_given = ended.load(Ordering::Relaxed) == 1;
+        let refused_user_data_was_freed = ended.load(Ordering::Relaxed) == 1;
         kvl_config_free(config);
         kvl_options_free(options);
         kvl_clock_release(clock);
         let frees_do_nothing = ended.load(Ordering::Relaxed) == 1;
         let readable = kvl_value_cost(value) == 3 && kvl_error_code(error) == 9 && kvl_value_retain(value) == value;
         let mut new = null_mut();
-        let new_ones_work = kvl_config_new(&mut new) == 0 && kvl_config_set_int(new, key, 1) == 0;
+        let new_config_works = kvl_config_new(&mut new) == 0 && kvl_config_set_int(new, key, 1) == 0;
         kvl_config_free(new);
-        refused.iter().all(|status| *status == forked_status)
+        refused.iter().all(|status| *status == err_forked)
             && text.is_null()
-            && freed_what_was_given
+            && refused_user_data_was_freed
             && frees_do_nothing
             && readable
-            && new_ones_work
+            && new_config_works
     });
-    assert!(well, "a handle of the parent worked in the child");
-    // SAFETY: living handles, each ended once.
+    assert!(all_hold, "a handle of the parent worked in the child");
+    // SAFETY: live handles, each released once.
     unsafe {
         assert_eq!(kvl_config_set_int(config, key, 1), 0, "the handle still works in the parent");
         kvl_config_free(config);
@@ -308,7 +308,7 @@ fn l06_handles_from_before_a_fork_are_refused_and_values_stay_readable() {
 }
 
 #[test]
-fn l09_statuses_accept_any_number() {
+fn l09_functions_of_statuses_accept_any_number() {
     for number in [i32::MIN, -902, -99, 99, i32::MAX] {
         assert_eq!(status(number), "KVL_UNKNOWN");
         assert_eq!(kvl_status_is_retriable(number), 0);

@@ -1,5 +1,5 @@
-//! The boundary of caches, readers and runtimes, called with mistaken arguments: NULL, lengths larger than any memory, statistics into the
-//! smaller struct of an older program, handles from before a fork (rules L06, L09).
+//! Caches, readers and runtimes at the C boundary: calls with mistaken arguments (NULL, lengths larger than any memory) and with handles from
+//! before a fork (rules L06, L09). Also the statistics of a program with an older, smaller struct (rule S12), and lookups of many keys.
 
 use kvlight::ffi::*;
 use std::ffi::{CStr, c_void};
@@ -14,7 +14,7 @@ fn status(raw: kvl_status_t) -> &'static str {
     unsafe { CStr::from_ptr(kvl_status_name(raw)) }.to_str().expect("names are ASCII")
 }
 
-/// Checks the status of a call.
+/// Checks that a call returns this status.
 macro_rules! answers {
     ($status:literal, $call:expr) => {{
         // SAFETY: pointers are NULL, or valid as the header demands.
@@ -23,7 +23,7 @@ macro_rules! answers {
     }};
 }
 
-/// A pointer that is not NULL, to distinguish an output that was set to NULL from one that was not.
+/// A pointer that is not NULL. An output that starts with it shows whether a call has set it to NULL.
 fn dirty<T>() -> *mut T {
     NonNull::<u64>::dangling().as_ptr().cast()
 }
@@ -52,7 +52,7 @@ fn new_cache(runtime: *mut kvl_runtime_t) -> *mut kvl_cache_t {
     answers!("OK", kvl_config_new(&mut config));
     answers!("OK", kvl_config_set_runtime(config, runtime));
     answers!("OK", kvl_cache_new(config, &mut cache, null_mut()));
-    // SAFETY: a living handle, ended once.
+    // SAFETY: a live handle, released once.
     unsafe { kvl_config_free(config) };
     cache
 }
@@ -76,7 +76,7 @@ fn s12_every_statistic_is_a_value_in_json_and_a_sample_in_openmetrics() {
     let cache = cache_with_key();
     let text = |write: unsafe extern "C" fn(*mut kvl_cache_t, *mut *mut kvl_value_t) -> kvl_status_t| {
         let (mut value, mut len) = (null_mut(), 0);
-        // SAFETY: a living handle; the value is read before it is released.
+        // SAFETY: a live handle; the value is read before it is released.
         unsafe {
             assert_eq!(status(write(cache, &mut value)), "KVL_OK");
             let bytes = std::slice::from_raw_parts(kvl_value_data(value, &mut len), len);
@@ -102,7 +102,7 @@ fn s12_every_statistic_is_a_value_in_json_and_a_sample_in_openmetrics() {
         let sample = format!("\n{}{labels} ", word("openmetrics"));
         assert_eq!(metrics.matches(&sample).count(), 1, "{sample} in {metrics}");
     }
-    // SAFETY: a living handle, ended once.
+    // SAFETY: a live handle, released once.
     unsafe { kvl_cache_release(cache) };
 }
 
@@ -111,7 +111,7 @@ fn l09_a_new_cache_needs_a_configuration_and_an_output() {
     let (mut cache, mut error) = (dirty::<kvl_cache_t>(), dirty::<kvl_error_t>());
     answers!("ERR_NULL_POINTER", kvl_cache_new(null(), &mut cache, &mut error));
     assert!(cache.is_null());
-    // SAFETY: a living handle, ended once.
+    // SAFETY: a live handle, released once.
     unsafe {
         assert_eq!(status(kvl_error_status(error)), "KVL_ERR_NULL_POINTER");
         kvl_error_release(error);
@@ -123,7 +123,7 @@ fn l09_a_new_cache_needs_a_configuration_and_an_output() {
     error = dirty();
     answers!("OK", kvl_cache_new(config, &mut cache, &mut error));
     assert!(error.is_null() && !cache.is_null(), "out_error is NULL if there is no error");
-    // SAFETY: living handles, each ended once.
+    // SAFETY: live handles, each released once.
     unsafe {
         kvl_config_free(config);
         kvl_cache_release(cache);
@@ -175,7 +175,7 @@ fn l09_lookups_refuse_null_and_set_their_outputs() {
     answers!("VALUE", kvl_cache_peek(cache, KEY, 3, null_mut(), null_mut(), null_mut()));
     let stats = stats_of(cache);
     assert_eq!((stats.hits, stats.misses, stats.inserts, stats.entries), (0, 0, 1, 1), "refused calls change nothing");
-    // SAFETY: a living handle, ended once.
+    // SAFETY: a live handle, released once.
     unsafe { kvl_cache_release(cache) };
 }
 
@@ -193,13 +193,13 @@ fn l09_lookups_of_several_keys_refuse_invalid_arrays() {
     for n in HUGE {
         answers!("ERR_INVALID_ARG", kvl_cache_get_many(cache, keys.as_ptr(), n, at, said));
     }
-    let askew = said.cast::<u8>().wrapping_add(1).cast();
-    answers!("ERR_INVALID_ARG", kvl_cache_get_many(cache, keys.as_ptr(), 2, at, askew));
+    let misaligned = said.cast::<u8>().wrapping_add(1).cast();
+    answers!("ERR_INVALID_ARG", kvl_cache_get_many(cache, keys.as_ptr(), 2, at, misaligned));
     assert_eq!(statuses, [77; 2]);
     assert_eq!(stats_of(cache).misses, 0);
     answers!("OK", kvl_cache_get_many(cache, keys.as_ptr(), 2, values.as_mut_ptr(), statuses.as_mut_ptr()));
     assert_eq!(statuses.map(status), ["KVL_VALUE", "KVL_MISS"]);
-    // SAFETY: living handles, each ended once.
+    // SAFETY: live handles, each released once.
     unsafe {
         kvl_value_release_many(values.as_mut_ptr(), 2);
         kvl_cache_release(cache);
@@ -212,7 +212,7 @@ unsafe extern "C-unwind" fn is_short(calls: *mut c_void, _: *const u8, key_len: 
     u32::from(key_len < 3)
 }
 
-/// More keys than are prefetched ahead: some twice, with every length that has its own comparison, empty, too long, absent, and null.
+/// More keys than are prefetched at once: of every length with a comparison of its own, empty, too long, absent, with a null, some twice.
 #[test]
 fn s01_s10_many_lookups_in_one_call_answer_each_key_as_a_single_one_would() {
     const MAX: usize = KVL_KEY_MAX as usize;
@@ -222,7 +222,7 @@ fn s01_s10_many_lookups_in_one_call_answer_each_key_as_a_single_one_would() {
         answers!("OK", kvl_config_new(&mut config));
         answers!("OK", kvl_config_set_validator(config, Some(is_short), (&raw const calls).cast_mut().cast(), None));
         answers!("OK", kvl_cache_new(config, &mut cache, null_mut()));
-        // SAFETY: a living handle, ended once.
+        // SAFETY: a live handle, released once.
         unsafe { kvl_config_free(config) };
         cache
     };
@@ -230,10 +230,10 @@ fn s01_s10_many_lookups_in_one_call_answer_each_key_as_a_single_one_would() {
         let long = vec![7; MAX + 1];
         let lens = (0..40).chain([2, 9, 16, 8, 0]).chain([MAX + 1, 17, 1]);
         let keys: Vec<_> = lens.map(|len| kvl_slice_t { data: long.as_ptr(), len }).collect();
-        // Every third length is absent, and the answer of every fifth is null.
+        // Every third key is absent. Of the others, every fifth has a null.
         for len in (0..40).filter(|len| len % 3 != 2) {
             let (data, value) = (long.as_ptr(), kvl_value_null());
-            // SAFETY: living handles, and bytes that outlive the calls.
+            // SAFETY: live handles, and bytes that outlive the calls.
             unsafe {
                 match len % 5 {
                     4 => kvl_cache_put(cache, data, len, value, null()),
@@ -245,10 +245,10 @@ fn s01_s10_many_lookups_in_one_call_answer_each_key_as_a_single_one_would() {
         let (mut values, mut statuses) = (vec![dirty::<kvl_value_t>(); keys.len()], vec![77; keys.len()]);
         answers!("OK", kvl_cache_get_many(cache, keys.as_ptr(), keys.len(), values.as_mut_ptr(), statuses.as_mut_ptr()));
         let asked = keys.iter().filter(|key| key.len <= MAX).count();
-        assert_eq!(calls.load(Ordering::Relaxed) as usize, if validates { asked } else { 0 }, "once for each key that can be one");
+        assert_eq!(calls.load(Ordering::Relaxed) as usize, if validates { asked } else { 0 }, "once for each key that is not too long");
         for ((key, value), said) in keys.iter().zip(&values).zip(&statuses) {
             let mut single = null_mut();
-            // SAFETY: a living handle, and as many bytes.
+            // SAFETY: a live handle, and as many bytes.
             let alone = unsafe { kvl_cache_get(cache, key.data, key.len, &mut single) };
             assert_eq!((status(*said), *value), (status(alone), single), "length {}", key.len);
             let expected = match key.len {
@@ -259,10 +259,10 @@ fn s01_s10_many_lookups_in_one_call_answer_each_key_as_a_single_one_would() {
                 _ => "KVL_VALUE",
             };
             assert_eq!(status(*said), expected, "length {}", key.len);
-            // SAFETY: a reference of this test's own, or NULL.
+            // SAFETY: a reference that this test holds, or NULL.
             unsafe { kvl_value_release(single) };
         }
-        // SAFETY: living handles, each ended once.
+        // SAFETY: live handles, each released once.
         unsafe {
             kvl_value_release_many(values.as_mut_ptr(), values.len());
             kvl_cache_release(cache);
@@ -292,7 +292,7 @@ fn l09_puts_refuse_bad_terms_and_change_nothing() {
     let stats = stats_of(cache);
     assert_eq!((stats.inserts, stats.removed_refused, stats.removed_replaced), (1, 0, 0));
     answers!("OK", kvl_cache_put(cache, KEY, 3, null_value, &terms(i64::MAX, f64::MAX, i64::MAX)));
-    // SAFETY: a living handle, ended once.
+    // SAFETY: a live handle, released once.
     unsafe { kvl_cache_release(cache) };
 }
 
@@ -320,7 +320,7 @@ fn l09_writes_and_sizes_accept_null() {
     for limit in [-2, i64::MIN] {
         answers!("ERR_INVALID_ARG", kvl_cache_resize(cache, 1, limit));
     }
-    // SAFETY: the header allows NULL; a living handle, ended once.
+    // SAFETY: the header allows NULL; a live handle, released once.
     unsafe {
         assert_eq!(kvl_cache_capacity(cache), 1024);
         assert_eq!((kvl_cache_len(null()), kvl_cache_cost(null()), kvl_cache_capacity(null())), (0, 0, 0));
@@ -350,7 +350,7 @@ fn l09_readers_and_runtimes_refuse_null() {
     answers!("ERR_NULL_POINTER", kvl_runtime_new(null_mut()));
     answers!("ERR_NULL_POINTER", kvl_config_set_runtime(null_mut(), null_mut()));
     answers!("OK", kvl_runtime_free(null_mut()));
-    // SAFETY: the header allows NULL; living handles, each ended once.
+    // SAFETY: the header allows NULL; live handles, each released once.
     unsafe {
         kvl_reader_done(null_mut());
         kvl_reader_free(null_mut());
@@ -359,7 +359,7 @@ fn l09_readers_and_runtimes_refuse_null() {
     }
 }
 
-/// The memory of a program that was compiled with an earlier header: a smaller struct, with other data behind it.
+/// As in a program that was compiled with an earlier header: its struct is smaller, and other data follows it in memory.
 #[test]
 fn s12_fault39_statistics_never_overrun_a_smaller_struct() {
     let cache = cache_with_key();
@@ -368,7 +368,7 @@ fn s12_fault39_statistics_never_overrun_a_smaller_struct() {
     let mut value = dirty::<kvl_value_t>();
     answers!("VALUE", kvl_cache_get(cache, KEY, 3, &mut value));
     for (given, filled) in [(full, full), (full + 64, full), (hits_end, hits_end), (hits_end + 3, hits_end), (8, 8), (full - 1, full - 8)] {
-        // An array of u64s, since a struct of a program is aligned.
+        // In u64s, so that it is aligned like the struct of a program.
         let mut memory = vec![0xabab_abab_abab_abab_u64; full / 8 + 16];
         answers!("OK", kvl_cache_stats(cache, memory.as_mut_ptr().cast(), given));
         assert_eq!(memory[0], filled as u64, "struct_size is the number of bytes filled, given {given}");
@@ -385,7 +385,7 @@ fn s12_fault39_statistics_never_overrun_a_smaller_struct() {
     answers!("ERR_NULL_POINTER", kvl_cache_stats(null_mut(), &mut stats, full));
     answers!("ERR_INVALID_ARG", kvl_cache_stats(cache, (&raw mut stats).cast::<u8>().wrapping_add(1).cast(), full));
     assert_eq!((stats.struct_size, stats.hits), (0, 77));
-    // SAFETY: living handles, each ended once.
+    // SAFETY: live handles, each released once.
     unsafe {
         kvl_value_release(value);
         kvl_cache_release(cache);
@@ -397,14 +397,14 @@ fn forked(child: impl FnOnce() -> bool) -> bool {
     // SAFETY: the child calls only what the library allows after a fork, and exits without running code of the parent.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
-        let well = child();
+        let succeeded = child();
         // SAFETY: ends this process at once.
-        unsafe { libc::_exit(i32::from(!well)) };
+        unsafe { libc::_exit(i32::from(!succeeded)) };
     }
-    let mut how = -1;
-    // SAFETY: the child of this very process.
-    assert_eq!(unsafe { libc::waitpid(pid, &mut how, 0) }, pid);
-    how == 0
+    let mut wait_status = -1;
+    // SAFETY: a child of this process.
+    assert_eq!(unsafe { libc::waitpid(pid, &mut wait_status, 0) }, pid);
+    wait_status == 0
 }
 
 #[test]
@@ -423,9 +423,9 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
     answers!("OK", kvl_reader_new(cache, &mut reader));
     answers!("VALUE", kvl_reader_get(reader, KEY, 3, &mut data, &mut len, null_mut()));
     answers!("VALUE", kvl_cache_get(cache, KEY, 3, &mut value));
-    let forked_status = kvlight::base::Status::ERR_FORKED.0;
-    // SAFETY: living handles; the child does not release those of the parent.
-    let well = forked(|| unsafe {
+    let err_forked = kvlight::base::Status::ERR_FORKED.0;
+    // SAFETY: live handles; the child does not release those of the parent.
+    let all_hold = forked(|| unsafe {
         let (mut out, mut place, mut other, mut error) = (dirty(), dirty(), dirty(), dirty());
         let (mut data, mut len, mut stats, mut said) = (null(), 77, kvl_stats_t::default(), 77);
         let keys = kvl_slice_t { data: KEY, len: 3 };
@@ -463,12 +463,12 @@ fn l06_caches_readers_and_runtimes_from_before_a_fork_are_refused() {
         let new = new_cache(null_mut());
         let works = kvl_cache_put_bytes(new, KEY, 3, null(), 0, &terms(3_600_000, 0.0, KVL_COST_DEFAULT)) == 0 && kvl_cache_len(new) == 1;
         kvl_cache_release(new);
-        refused.iter().all(|status| *status == forked_status) && sizes && untouched && frees_do_nothing && readable && works
+        refused.iter().all(|status| *status == err_forked) && sizes && untouched && frees_do_nothing && readable && works
     });
-    assert!(well, "a handle of the parent worked in the child");
+    assert!(all_hold, "a handle of the parent worked in the child");
     answers!("VALUE", kvl_cache_contains(cache, KEY, 3));
     answers!("ERR_BUSY", kvl_runtime_free(runtime));
-    // SAFETY: living handles, each ended once.
+    // SAFETY: live handles, each released once.
     unsafe {
         kvl_config_free(config);
         kvl_cache_release(cache);

@@ -1,6 +1,6 @@
-//! C programs, one for each noun (tests/programs/c/*.c): compiled with strict warnings against include/ and the shared library, run, and
-//! run under valgrind, where no byte may be in use at exit (rule L08). Also the header alone, with every compiler and standard that must
-//! accept it.
+//! C programs, one for each part of the interface (tests/programs/c/*.c): compiled with strict warnings against include/ and the shared
+//! library, run, and run under valgrind, where no byte may be in use at exit (rule L08). Also the header alone, with every compiler and
+//! standard that must accept it.
 
 use super::library;
 
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// One test for each program, so that a failure has the name of its noun.
+/// One test for each program, so that a failure names its program.
 macro_rules! programs {
     ($($name:ident)*) => {
         const PROGRAMS: &[&str] = &[$(stringify!($name)),*];
@@ -21,9 +21,9 @@ macro_rules! programs {
 programs! { breaker cache cache_file clock conditional config crowd error fetch handles invalidate iterator joiners key l2 l2_calls object process put reader request results routes runtime stale status tag tasks value }
 
 #[test]
-fn every_program_beside_this_file_is_run() {
+fn every_program_of_the_folder_is_run() {
     let folder = here().join("tests/programs/c");
-    let files = fs::read_dir(folder).expect("tests/c can be listed").map(|entry| entry.expect("tests/c can be listed").path());
+    let files = fs::read_dir(folder).expect("the folder can be listed").map(|entry| entry.expect("the folder can be listed").path());
     let mut names: Vec<String> = files
         .filter(|path| path.extension().is_some_and(|extension| extension == "c"))
         .map(|path| path.file_stem().expect("a file has a name").to_string_lossy().into_owned())
@@ -36,12 +36,13 @@ fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A folder with the library, under the names with which it is linked and loaded.
+/// A folder with the library, under the names by which it is linked and loaded.
 fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| library::installed_in("c"))
 }
 
+/// Runs a program, and returns what it printed. Panics if it fails.
 fn must(program: &mut Command) -> String {
     library::run(program).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -65,7 +66,7 @@ fn check(name: &str) {
 }
 
 fn on_library(program: &mut Command) -> &mut Command {
-    // A backtrace of one caught panic would keep tens of megabytes of symbols.
+    // The backtrace of a caught panic would keep tens of megabytes of symbols in memory.
     program.env("LD_LIBRARY_PATH", installed()).env("RUST_BACKTRACE", "0")
 }
 
@@ -80,7 +81,7 @@ fn present(compiler: &str) -> bool {
     found
 }
 
-/// Compiles a source that only includes the header, once and twice.
+/// Compiles a source that includes only the header: once, and twice.
 fn header_passes(compiler: &str, standards: &[&str], flags: &[&str], suffix: &str) {
     if !present(compiler) {
         return;
@@ -126,7 +127,7 @@ fn the_header_is_c_for_a_small_compiler() {
     header_passes("tcc", &["c99", "c11"], &["-Wall", "-Werror"], "c");
 }
 
-/// The header as Swift imports it: through include/module.modulemap. Only Objective-C has a statement for that.
+/// Imports the header through include/module.modulemap, as Swift does. The source is Objective-C, since C has no statement for an import.
 #[test]
 fn the_header_is_a_module_for_clang() {
     if !present("clang-19") {
@@ -140,7 +141,7 @@ fn the_header_is_a_module_for_clang() {
     must(&mut command);
 }
 
-/// Structs that grow are filled up to the size that a program knows, by words, so every version of them must be a whole number of words.
+/// Structs that grow are filled word by word, up to the size that the program knows. So every version of them must consist of whole words.
 #[test]
 fn b1_structs_that_grow_consist_of_whole_words_on_every_machine() {
     if !present("clang-19") {

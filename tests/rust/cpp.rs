@@ -1,5 +1,5 @@
 //! C++ programs (tests/programs/cpp/*.cpp) and the examples: compiled with strict warnings against include/kvlight.hpp, by two compilers,
-//! for three standards, with and without exceptions; run, and one build of each test under valgrind, where no byte may be lost.
+//! for three standards, with and without exceptions, and run. One build of each program is also run under valgrind, where no byte may be lost.
 
 use super::library;
 
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Compiler, standard and exceptions: each value of these is in two builds, but for C++23, which adds std::expected.
+/// Compiler, standard and exceptions. Each is in at least two builds, except C++23, which is here for std::expected.
 const BUILDS: [(&str, &str, &str); 5] = [
     ("g++", "c++17", "-fexceptions"),
     ("g++", "c++20", "-fno-exceptions"),
@@ -81,12 +81,13 @@ fn named(folder: &str) -> Vec<String> {
     names
 }
 
-/// A folder with the library, under the names with which it is linked and loaded.
+/// A folder with the library, under the names by which it is linked and loaded.
 fn installed() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| library::installed_in("cpp"))
 }
 
+/// Runs a program, and returns what it printed. Panics if it fails.
 fn must(program: &mut Command) -> String {
     library::run(program).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -132,7 +133,7 @@ fn check(name: &str) {
     }
 }
 
-/// The programs of tests/programs/cpp/parts consist of several files, or need their own options.
+/// The path of a file in tests/programs/cpp/parts. The programs there consist of several files, or need options of their own.
 fn part(name: &str) -> PathBuf {
     here().join("tests/programs/cpp/parts").join(name)
 }
@@ -154,6 +155,7 @@ fn compiled(compiler: &str, arguments: &[&str], out: &Path) -> bool {
     true
 }
 
+/// Runs a program, whose checks must all hold.
 fn all_hold(program: &Path) {
     let said = must(&mut on_library(program));
     assert!(said.trim_end().ends_with(" checks, 0 failed"), "{}: {said}", program.display());
@@ -193,7 +195,7 @@ fn an_object_keeps_its_type_across_shared_objects() {
     }
 }
 
-/// The linker keeps one of two functions with the same name, which must not be the one that cannot throw.
+/// Of two functions with the same name the linker keeps one. That must never be the one that cannot throw.
 #[test]
 fn files_with_and_without_exceptions_can_be_linked_together() {
     for compiler in ["g++", "clang++-19"] {

@@ -1,4 +1,4 @@
-//! The main demo: examples/c/digest.c on a folder of thousands of files, compared with the standard command.
+//! The main demo: examples/c/digest.c on a folder of thousands of files, compared with sha256sum.
 
 use super::library;
 
@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 const FILES: usize = 2_200;
 
 /// A folder with many files, an empty one, a broken link, and a name that is not UTF-8.
-fn a_folder() -> &'static Path {
+fn folder_of_files() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(make_folder)
 }
@@ -43,12 +43,7 @@ fn digest() -> Command {
 }
 
 fn build() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("demo");
-    fs::create_dir_all(&folder).expect("the target folder can be written");
-    let built = library::shared();
-    for name in ["libkvlight.so", "libkvlight.so.0.2"] {
-        fs::copy(&built, folder.join(name)).expect("the target folder can be written");
-    }
+    let folder = library::installed_in("demo");
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let program = folder.join("digest");
     let mut gcc = Command::new("gcc");
@@ -65,15 +60,15 @@ fn lines(bytes: &[u8]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn the_demo_computes_the_same_digests_as_the_standard_command() {
-    let folder = a_folder();
+fn the_demo_computes_the_same_digests_as_sha256sum() {
+    let folder = folder_of_files();
     let ours = digest().arg("--list").arg(folder).output().expect("the demo runs");
     assert!(ours.status.success(), "{}", String::from_utf8_lossy(&ours.stderr));
     let mut find = Command::new("find").arg(folder).args(["-type", "f", "-print0"]).stdout(Stdio::piped()).spawn().expect("find runs");
     let input = find.stdout.take().expect("its output is piped");
     let theirs = Command::new("xargs").args(["-0", "sha256sum", "--zero"]).stdin(input).output().expect("sha256sum runs");
     assert!(find.wait().expect("find ends").success());
-    // --zero: otherwise it would escape strange names. No name here has a newline.
+    // Without --zero, sha256sum would escape strange names. No name here has a newline.
     let theirs: Vec<u8> = theirs.stdout.iter().map(|byte| if *byte == 0 { b'\n' } else { *byte }).collect();
     let (ours, theirs) = (lines(&ours.stdout), lines(&theirs));
     assert_eq!(ours.len(), FILES + 2);
@@ -82,13 +77,13 @@ fn the_demo_computes_the_same_digests_as_the_standard_command() {
 
 #[test]
 fn the_demo_reports_its_figures() {
-    let said = digest().arg(a_folder()).output().expect("the demo runs");
+    let said = digest().arg(folder_of_files()).output().expect("the demo runs");
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     let row = |name: &str| {
         let line = said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no row {name:?} in\n{said}"));
         line[name.len()..].split_whitespace().map(|cell| cell.parse().expect("a number")).collect::<Vec<f64>>()
     };
-    // keys, ms, requests, hits, joined, failed
+    // The columns are keys, ms, requests, hits, joined, failed.
     let (first, second, third) = (row("all absent"), row("all resident"), row("half of them twice, reloaded"));
     let all = (FILES + 3) as f64;
     assert_eq!((first[0], first[3], first[5]), (all, 0.0, 1.0), "only the broken link fails\n{said}");

@@ -1,5 +1,5 @@
-//! Memory stays flat in programs in C and C++ that do each thing very often (tests/programs/flat). The other languages have such loops among
-//! their own tests. KVL_CALLS says how often.
+//! Programs in C and C++ that do each thing very often, while their memory stays flat (tests/programs/flat). KVL_CALLS says how often. The
+//! other languages have such loops among their own tests.
 
 use super::library;
 

@@ -1,7 +1,7 @@
-//! The tests of the library in one program, with one module for each subject. The test programs beside it count the threads or the memory
-//! of the whole process, or are run by name (`header`, `docs`, `proof`, `tidy`, `manual`).
+//! The tests of the library in one program, with one module for each subject. Other test programs in this folder count the threads or the
+//! memory of the whole process, or are run by name (`header`, `docs`, `proof`, `tidy`, `manual`).
 
-// Tables of cases with functions are clear where they stand.
+// A table of test cases may have a complex type, which an alias would not make clearer.
 #![allow(clippy::type_complexity)]
 
 mod boundary;

@@ -1,5 +1,4 @@
-//! A browser without a window, for tests of pages: Chromium, controlled through a pipe in its own protocol (JSON objects, each followed by
-//! a NUL).
+//! A headless browser for tests of pages: Chromium, controlled through a pipe with the DevTools protocol (JSON objects, each followed by a NUL).
 
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -12,44 +11,45 @@ pub struct Browser {
     from: BufReader<ChildStdout>,
     profile: PathBuf,
     session: Value,
-    last: u64,
-    /// The complaints of pages: uncaught exceptions, and files that could not be loaded.
+    last_id: u64,
+    /// Uncaught exceptions, and what the browser has logged about the pages, such as files that could not be loaded.
     complaints: Vec<String>,
 }
 
 impl Browser {
-    /// Starts the browser. `None` if none is installed; then a warning is printed, and in CI the test fails.
+    /// Starts the browser, with a profile folder named after `name`. If no browser is installed, prints a warning and returns `None`; in CI,
+    /// panics.
     pub fn start(name: &str) -> Option<Browser> {
-        let strict = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+        let in_ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
         let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| {
             let asked = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
             asked.is_ok_and(|status| status.success())
         });
-        assert!(found.is_some() || !strict, "Chromium is missing, and CI tests the pages");
+        assert!(found.is_some() || !in_ci, "Chromium is missing, and CI tests the pages");
         let Some(found) = found else {
-            eprintln!("NOT RUN: there is no Chromium to look at the pages with");
+            eprintln!("NOT RUN: Chromium is missing");
             return None;
         };
         let profile = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("browser_{name}"));
         // The browser reads descriptor 3 and writes descriptor 4, which are the ends of our pipes.
-        let line = "exec \"$0\" --headless=new --no-sandbox --disable-gpu --no-first-run --remote-debugging-pipe --user-data-dir=\"$1\" \
+        let script = "exec \"$0\" --headless=new --no-sandbox --disable-gpu --no-first-run --remote-debugging-pipe --user-data-dir=\"$1\" \
                     about:blank 3<&0 4>&1 </dev/null >/dev/null 2>&1";
         let mut command = Command::new("sh");
-        command.args(["-c", line, found]).arg(&profile).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["-c", script, found]).arg(&profile).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut program = command.spawn().expect("sh runs");
         let (to, from) =
             (program.stdin.take().expect("its input and output are piped"), program.stdout.take().expect("its input and output are piped"));
         let from = BufReader::new(from);
-        let mut browser = Browser { program, to, from, profile, session: Value::Null, last: 0, complaints: Vec::new() };
+        let mut browser = Browser { program, to, from, profile, session: Value::Null, last_id: 0, complaints: Vec::new() };
         let page = browser.call("Target.createTarget", json!({ "url": "about:blank" }))["targetId"].clone();
         browser.session = browser.call("Target.attachToTarget", json!({ "targetId": page, "flatten": true }))["sessionId"].clone();
-        for part in ["Runtime", "Log", "Page"] {
-            browser.call(&format!("{part}.enable"), json!({}));
+        for domain in ["Runtime", "Log", "Page"] {
+            browser.call(&format!("{domain}.enable"), json!({}));
         }
         Some(browser)
     }
 
-    /// Opens a page on a screen of this width, with this colour scheme.
+    /// Opens a page on a screen `width` pixels wide, with the colour scheme `light` or `dark`, and waits until it is loaded.
     pub fn open(&mut self, address: &str, width: u32, scheme: &str) {
         let screen = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.call("Emulation.setDeviceMetricsOverride", screen);
@@ -61,7 +61,7 @@ impl Browser {
         }
     }
 
-    /// The value of an expression in the page. A promise is awaited.
+    /// The value of a JavaScript expression in the page. If it is a promise, waits for the result.
     pub fn value(&mut self, expression: &str) -> Value {
         self.try_value(expression).unwrap_or_else(|| panic!("the expression throws: {expression}"))
     }
@@ -82,14 +82,14 @@ impl Browser {
         &self.complaints
     }
 
-    /// Sends a command of the protocol, and returns its result.
+    /// Sends a command of the protocol, and returns its result. Panics if the browser answers with an error.
     pub fn call(&mut self, method: &str, parameters: Value) -> Value {
         self.send(method, &parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
     fn send(&mut self, method: &str, parameters: &Value) -> Result<Value, Value> {
-        self.last += 1;
-        let mut message = json!({ "id": self.last, "method": method, "params": parameters });
+        self.last_id += 1;
+        let mut message = json!({ "id": self.last_id, "method": method, "params": parameters });
         if self.session.is_string() {
             message["sessionId"] = self.session.clone();
         }
@@ -105,7 +105,7 @@ impl Browser {
                 Some("Log.entryAdded") => self.complaints.push(reply["params"]["entry"]["text"].to_string()),
                 _ => {}
             }
-            if reply["id"] == json!(self.last) {
+            if reply["id"] == json!(self.last_id) {
                 return reply.get("error").map_or_else(|| Ok(reply["result"].clone()), |error| Err(error.clone()));
             }
         }
