@@ -18,20 +18,20 @@ fn tagged(tags: &[&str]) -> StoreTerms {
     StoreTerms { labels: labels("", tags), ..StoreTerms::default() }
 }
 
-struct EngineFixture {
+struct Fixture {
     store: Store,
     clock: Clock,
     left: Departures,
 }
 
-/// Entries live for 100 ms and stay for 50 more.
+/// Entries are fresh for 100 ms, and then stale for 50 ms.
 fn graceful() -> CacheSettings {
     CacheSettings { ttl_ms: Some(100), stale_ttl_ms: 50, shards: Some(1), ..CacheSettings::default() }
 }
 
-impl EngineFixture {
-    fn new(settings: CacheSettings) -> EngineFixture {
-        EngineFixture { store: Store::new(&settings, None), clock: Clock::manual(Millis(5_000)), left: Departures::new() }
+impl Fixture {
+    fn new(settings: CacheSettings) -> Fixture {
+        Fixture { store: Store::new(&settings, None), clock: Clock::manual(Millis(5_000)), left: Departures::new() }
     }
 
     fn advance(&mut self, by_ms: u64) {
@@ -83,157 +83,157 @@ impl EngineFixture {
         self.store.expire_tag(tag.as_bytes(), &self.clock, &mut self.left)
     }
 
+    /// The departures since the last call: key and cause.
     fn left(&mut self) -> Vec<(String, Cause)> {
         self.left.drain(..).map(|left| (String::from_utf8_lossy(left.key()).into_owned(), left.cause)).collect()
     }
 }
 
 #[test]
-fn r06_what_has_not_changed_lives_anew_without_leaving() {
+fn r06_a_renewed_value_gets_a_new_lifetime_without_leaving() {
     for fresh in [true, false] {
-        let mut world = EngineFixture::new(graceful());
+        let mut fixture = Fixture::new(graceful());
         let (answer, version) = (text("value"), labels("v1", &["t"]));
-        world.put_answer("k", &answer, StoreTerms { labels: version.clone(), ..StoreTerms::default() });
-        let (cost, age) = (world.cost(), if fresh { 90 } else { 120 });
-        world.advance(age);
-        assert_eq!((world.is_fresh("k"), world.is_stale("k")), (fresh, !fresh));
-        assert_eq!(world.known("k"), Some((age, version.clone())));
-        assert!(world.renew("k", &answer, version.clone()));
-        assert_eq!((world.left(), world.len(), world.cost()), (vec![], 1, cost));
-        assert_eq!(world.known("k"), Some((0, version.clone())));
-        world.advance(99);
-        assert!(world.is_fresh("k"));
-        world.advance(1);
-        assert_eq!((world.is_fresh("k"), world.is_stale("k")), (false, true));
-        world.advance(50);
-        assert_eq!((world.known("k"), world.len(), world.cost()), (None, 0, 0));
-        assert_eq!(world.remove_tag("t"), 0);
+        fixture.put_answer("k", &answer, StoreTerms { labels: version.clone(), ..StoreTerms::default() });
+        let (cost, age) = (fixture.cost(), if fresh { 90 } else { 120 });
+        fixture.advance(age);
+        assert_eq!((fixture.is_fresh("k"), fixture.is_stale("k")), (fresh, !fresh));
+        assert_eq!(fixture.known("k"), Some((age, version.clone())));
+        assert!(fixture.renew("k", &answer, version.clone()));
+        assert_eq!((fixture.left(), fixture.len(), fixture.cost()), (vec![], 1, cost));
+        assert_eq!(fixture.known("k"), Some((0, version.clone())));
+        fixture.advance(99);
+        assert!(fixture.is_fresh("k"));
+        fixture.advance(1);
+        assert_eq!((fixture.is_fresh("k"), fixture.is_stale("k")), (false, true));
+        fixture.advance(50);
+        assert_eq!((fixture.known("k"), fixture.len(), fixture.cost()), (None, 0, 0));
+        assert_eq!(fixture.remove_tag("t"), 0);
     }
 }
 
 #[test]
-fn r06_a_value_that_lives_anew_keeps_its_place_among_the_others() {
-    let mut world = EngineFixture::new(CacheSettings { capacity: 2, ..graceful() });
+fn r06_renewing_a_value_counts_as_a_use() {
+    let mut fixture = Fixture::new(CacheSettings { capacity: 2, ..graceful() });
     let answer = text("value");
-    world.put_answer("k", &answer, StoreTerms::default());
-    world.put("other", StoreTerms::default());
-    world.renew("k", &answer, None);
-    world.put("third", StoreTerms::default());
-    assert_eq!((world.left(), world.is_fresh("k")), (vec![("other".into(), Cause::Capacity)], true), "it was used last");
+    fixture.put_answer("k", &answer, StoreTerms::default());
+    fixture.put("other", StoreTerms::default());
+    fixture.renew("k", &answer, None);
+    fixture.put("third", StoreTerms::default());
+    assert_eq!((fixture.left(), fixture.is_fresh("k")), (vec![("other".into(), Cause::Capacity)], true), "the renewed entry was used last");
 }
 
 #[test]
-fn r06_another_value_or_other_labels_replace_it_and_what_has_left_is_stored_again() {
-    let mut world = EngineFixture::new(graceful());
+fn r06_other_labels_or_another_value_replace_the_entry_and_an_absent_key_is_stored() {
+    let mut fixture = Fixture::new(graceful());
     let answer = text("value");
-    world.put_answer("k", &answer, StoreTerms { labels: labels("v1", &[]), ..StoreTerms::default() });
-    world.renew("k", &answer, labels("v2", &[]));
-    assert_eq!((world.left(), world.known("k")), (vec![("k".into(), Cause::Replaced)], Some((0, labels("v2", &[])))));
-    world.renew("k", &text("other"), labels("v2", &[]));
-    assert_eq!(world.left(), [("k".into(), Cause::Replaced)]);
-    world.renew("new", &text("v"), None);
-    assert!(world.is_fresh("new"));
+    fixture.put_answer("k", &answer, StoreTerms { labels: labels("v1", &[]), ..StoreTerms::default() });
+    fixture.renew("k", &answer, labels("v2", &[]));
+    assert_eq!((fixture.left(), fixture.known("k")), (vec![("k".into(), Cause::Replaced)], Some((0, labels("v2", &[])))));
+    fixture.renew("k", &text("other"), labels("v2", &[]));
+    assert_eq!(fixture.left(), [("k".into(), Cause::Replaced)]);
+    fixture.renew("new", &text("v"), None);
+    assert!(fixture.is_fresh("new"));
     let terms = StoreTerms { renews: true, ttl: Some(Ttl::DoNotStore), ..StoreTerms::default() };
-    world.put_answer("k", &answer, terms);
-    assert!(!world.is_fresh("k"));
-    world.store.clear(&world.clock, &mut world.left);
-    assert_eq!((world.len(), world.cost()), (0, 0));
+    fixture.put_answer("k", &answer, terms);
+    assert!(!fixture.is_fresh("k"));
+    fixture.store.clear(&fixture.clock, &mut fixture.left);
+    assert_eq!((fixture.len(), fixture.cost()), (0, 0));
 }
 
 #[test]
-fn r11_s03_labels_are_paid_for_and_none_cost_nothing() {
-    let mut world = EngineFixture::new(CacheSettings::default());
-    let cost_with = |world: &mut EngineFixture, labels: Option<Labels>| {
-        world.put_answer("k", &Answer::Null, StoreTerms { cost: Some(0), labels, ..StoreTerms::default() });
-        world.cost()
+fn r11_s03_labels_add_to_the_cost_of_their_entry() {
+    let mut fixture = Fixture::new(CacheSettings::default());
+    let cost_with = |fixture: &mut Fixture, labels: Option<Labels>| {
+        fixture.put_answer("k", &Answer::Null, StoreTerms { cost: Some(0), labels, ..StoreTerms::default() });
+        fixture.cost()
     };
     let plain = ENTRY_COST + 1;
-    assert_eq!(cost_with(&mut world, None), plain);
-    let version = cost_with(&mut world, labels("v", &[]));
+    assert_eq!(cost_with(&mut fixture, None), plain);
+    let version = cost_with(&mut fixture, labels("v", &[]));
     let tags = ["a".repeat(255), "b".repeat(255)];
-    let all = cost_with(&mut world, labels("v", &[&tags[0], &tags[1]]));
+    let all = cost_with(&mut fixture, labels("v", &[&tags[0], &tags[1]]));
     assert!(version > plain && all > version + 510, "{plain}, {version}, {all}");
-    assert_eq!(cost_with(&mut world, None), plain, "they leave with their entry");
-    world.store.clear(&world.clock, &mut world.left);
-    assert_eq!(world.cost(), 0);
+    assert_eq!(cost_with(&mut fixture, None), plain, "the cost of labels leaves with them");
+    fixture.store.clear(&fixture.clock, &mut fixture.left);
+    assert_eq!(fixture.cost(), 0);
 }
 
 #[test]
 fn r11_a_tag_takes_its_entries_and_no_others_with_it() {
     for shards in [1, 4] {
-        let mut world = EngineFixture::new(CacheSettings { shards: Some(shards), ..graceful() });
+        let mut fixture = Fixture::new(CacheSettings { shards: Some(shards), ..graceful() });
         for (key, tags) in [("1", &["a"][..]), ("2", &["a", "b"]), ("3", &["b"]), ("4", &[])] {
-            world.put(key, tagged(tags));
+            fixture.put(key, tagged(tags));
         }
-        assert_eq!((world.remove_tag("a"), world.remove_tag("a"), world.remove_tag("c")), (2, 0, 0));
-        let mut left = world.left();
+        assert_eq!((fixture.remove_tag("a"), fixture.remove_tag("a"), fixture.remove_tag("c")), (2, 0, 0));
+        let mut left = fixture.left();
         left.sort();
         assert_eq!(left, [("1".into(), Cause::Tag), ("2".into(), Cause::Tag)]);
-        assert_eq!(["1", "2", "3", "4"].map(|key| world.is_fresh(key)), [false, false, true, true]);
-        // A value without the tag takes the place of one with it.
-        world.put("3", tagged(&["c"]));
-        world.left();
-        assert_eq!((world.remove_tag("b"), world.remove_tag("c")), (0, 1));
-        assert_eq!(world.store.counts().removed(Cause::Tag).entries, 3);
+        assert_eq!(["1", "2", "3", "4"].map(|key| fixture.is_fresh(key)), [false, false, true, true]);
+        // A value with another tag replaces the one with tag b.
+        fixture.put("3", tagged(&["c"]));
+        fixture.left();
+        assert_eq!((fixture.remove_tag("b"), fixture.remove_tag("c")), (0, 1));
+        assert_eq!(fixture.store.counts().removed(Cause::Tag).entries, 3);
     }
 }
 
 #[test]
-fn r11_what_is_stale_leaves_with_its_tag_too_and_counts_as_nothing() {
-    let mut world = EngineFixture::new(graceful());
-    world.put("k", tagged(&["a"]));
-    world.advance(100);
-    assert!(world.is_stale("k"));
-    assert_eq!((world.remove_tag("a"), world.len()), (0, 0));
-    assert_eq!(world.left(), [("k".into(), Cause::Tag)]);
+fn r11_a_stale_entry_leaves_with_its_tag_too_and_is_not_counted() {
+    let mut fixture = Fixture::new(graceful());
+    fixture.put("k", tagged(&["a"]));
+    fixture.advance(100);
+    assert!(fixture.is_stale("k"));
+    assert_eq!((fixture.remove_tag("a"), fixture.len()), (0, 0));
+    assert_eq!(fixture.left(), [("k".into(), Cause::Tag)]);
 }
 
 #[test]
-fn r12_the_entries_with_a_tag_or_all_of_them_end_now() {
-    let mut world = EngineFixture::new(graceful());
-    let put_all =
-        |world: &mut EngineFixture| [("1", &["a"][..]), ("2", &["a"]), ("3", &[])].map(|(key, tags)| world.put(key, tagged(tags)));
-    put_all(&mut world);
-    world.advance(10);
-    assert_eq!([world.expire_tag("a"), world.expire_tag("a")], [2, 0], "they have ended");
-    assert_eq!(["1", "2", "3"].map(|key| (world.is_fresh(key), world.is_stale(key))), [(false, true), (false, true), (true, false)]);
-    assert_eq!(world.left(), []);
-    world.store.expire_all(&world.clock, &mut world.left);
-    assert_eq!(["1", "2", "3"].map(|key| (world.is_fresh(key), world.is_stale(key))), [(false, true); 3]);
-    world.advance(49);
-    assert!(world.is_stale("1"));
-    world.advance(1);
-    assert_eq!(world.len(), 0);
-    world.left();
+fn r12_the_entries_with_a_tag_or_all_entries_expire_at_once() {
+    let mut fixture = Fixture::new(graceful());
+    let put_all = |fixture: &mut Fixture| [("1", &["a"][..]), ("2", &["a"]), ("3", &[])].map(|(key, tags)| fixture.put(key, tagged(tags)));
+    put_all(&mut fixture);
+    fixture.advance(10);
+    assert_eq!([fixture.expire_tag("a"), fixture.expire_tag("a")], [2, 0], "the first call has expired them");
+    assert_eq!(["1", "2", "3"].map(|key| (fixture.is_fresh(key), fixture.is_stale(key))), [(false, true), (false, true), (true, false)]);
+    assert_eq!(fixture.left(), []);
+    fixture.store.expire_all(&fixture.clock, &mut fixture.left);
+    assert_eq!(["1", "2", "3"].map(|key| (fixture.is_fresh(key), fixture.is_stale(key))), [(false, true); 3]);
+    fixture.advance(49);
+    assert!(fixture.is_stale("1"));
+    fixture.advance(1);
+    assert_eq!(fixture.len(), 0);
+    fixture.left();
 
-    let mut world = EngineFixture::new(CacheSettings { stale_ttl_ms: 0, ..graceful() });
-    put_all(&mut world);
-    assert_eq!(world.expire_tag("a"), 2);
-    assert!(world.left().iter().all(|(_, cause)| *cause == Cause::Expired));
-    world.store.expire_all(&world.clock, &mut world.left);
-    assert_eq!((world.left(), world.len()), (vec![("3".into(), Cause::Expired)], 0));
+    let mut fixture = Fixture::new(CacheSettings { stale_ttl_ms: 0, ..graceful() });
+    put_all(&mut fixture);
+    assert_eq!(fixture.expire_tag("a"), 2);
+    assert!(fixture.left().iter().all(|(_, cause)| *cause == Cause::Expired));
+    fixture.store.expire_all(&fixture.clock, &mut fixture.left);
+    assert_eq!((fixture.left(), fixture.len()), (vec![("3".into(), Cause::Expired)], 0));
 }
 
 #[test]
 fn r11_s02a_labels_move_with_their_entries_when_shards_change() {
-    let mut world = EngineFixture::new(CacheSettings { shards: None, capacity: 100_000, stale_ttl_ms: 1_000, ..graceful() });
+    let mut fixture = Fixture::new(CacheSettings { shards: None, capacity: 100_000, stale_ttl_ms: 1_000, ..graceful() });
     let names: Vec<String> = (0..300).map(|nth| nth.to_string()).collect();
     let of = |nth: usize| labels(&format!("v{nth}"), &[if nth.is_multiple_of(3) { "third" } else { "other" }]);
     for (nth, name) in names.iter().enumerate() {
-        world.put(name, StoreTerms { labels: of(nth), ..StoreTerms::default() });
+        fixture.put(name, StoreTerms { labels: of(nth), ..StoreTerms::default() });
         if nth == 149 {
-            world.advance(100);
+            fixture.advance(100);
         }
     }
-    assert!(world.is_stale("0"));
-    let cost = world.cost();
+    assert!(fixture.is_stale("0"));
+    let cost = fixture.cost();
     for capacity in [1_000, 100_000, 500] {
-        world.store.resize(capacity, None, &world.clock, &mut world.left);
-        assert!(names.iter().enumerate().all(|(nth, name)| world.known(name).is_some_and(|(_, labels)| labels == of(nth))));
-        assert_eq!(world.cost(), cost);
+        fixture.store.resize(capacity, None, &fixture.clock, &mut fixture.left);
+        assert!(names.iter().enumerate().all(|(nth, name)| fixture.known(name).is_some_and(|(_, labels)| labels == of(nth))));
+        assert_eq!(fixture.cost(), cost);
     }
-    assert_eq!((world.remove_tag("third"), world.len()), (50, 200), "of 100, half are stale");
-    assert_eq!((world.remove_tag("other"), world.len(), world.cost()), (100, 0, 0));
+    assert_eq!((fixture.remove_tag("third"), fixture.len()), (50, 200), "half of the 100 are stale, and not counted");
+    assert_eq!((fixture.remove_tag("other"), fixture.len(), fixture.cost()), (100, 0, 0));
 }
 
 #[derive(Clone, Debug)]
@@ -261,18 +261,20 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What must be known of a key.
+/// The state of a key in the model.
 #[derive(Clone)]
 struct Expected {
     tags: BTreeSet<u8>,
+    /// When the entry becomes stale.
     end: u64,
+    /// When it leaves.
     leaves: u64,
 }
 
 proptest! {
     #[test]
-    fn r11_any_sequence_of_operations(steps in proptest::collection::vec(step(), 1..150), shards in 1u32..3) {
-        let mut world = EngineFixture::new(CacheSettings { shards: Some(shards), ..graceful() });
+    fn r11_any_sequence_of_operations_behaves_like_the_model(steps in proptest::collection::vec(step(), 1..150), shards in 1u32..3) {
+        let mut fixture = Fixture::new(CacheSettings { shards: Some(shards), ..graceful() });
         let (mut known, mut now) = (BTreeMap::<u8, Expected>::new(), 5_000);
         for step in steps {
             let alive = |tag: u8, known: &BTreeMap<u8, Expected>| known.values().filter(|e| e.tags.contains(&tag) && now < e.end).count();
@@ -281,47 +283,47 @@ proptest! {
                     let names: Vec<String> = tags.iter().map(u8::to_string).collect();
                     let names: Vec<&str> = names.iter().map(String::as_str).collect();
                     let terms = StoreTerms { ttl: Some(Ttl::of_ms(ttl)), ..tagged(&names) };
-                    prop_assert!(world.put(&key.to_string(), terms));
+                    prop_assert!(fixture.put(&key.to_string(), terms));
                     known.insert(key, Expected { tags, end: now + ttl, leaves: now + ttl + 50 });
                 }
                 Step::Remove(key) => {
-                    world.store.remove(key.to_string().as_bytes(), &world.clock, &mut world.left);
+                    fixture.store.remove(key.to_string().as_bytes(), &fixture.clock, &mut fixture.left);
                     known.remove(&key);
                 }
                 Step::RemoveTag(tag) => {
-                    prop_assert_eq!(world.remove_tag(&tag.to_string()), alive(tag, &known));
+                    prop_assert_eq!(fixture.remove_tag(&tag.to_string()), alive(tag, &known));
                     known.retain(|_, entry| !entry.tags.contains(&tag));
                 }
                 Step::ExpireTag(tag) => {
-                    prop_assert_eq!(world.expire_tag(&tag.to_string()), alive(tag, &known));
+                    prop_assert_eq!(fixture.expire_tag(&tag.to_string()), alive(tag, &known));
                     for entry in known.values_mut().filter(|entry| entry.tags.contains(&tag) && now < entry.end) {
                         (entry.end, entry.leaves) = (now, now + 50);
                     }
                 }
                 Step::ExpireAll => {
-                    world.store.expire_all(&world.clock, &mut world.left);
+                    fixture.store.expire_all(&fixture.clock, &mut fixture.left);
                     for entry in known.values_mut().filter(|entry| now < entry.end) {
                         (entry.end, entry.leaves) = (now, now + 50);
                     }
                 }
                 Step::Advance(by) => {
-                    world.advance(by);
+                    fixture.advance(by);
                     now += by;
                 }
                 Step::Clear => {
-                    world.store.clear(&world.clock, &mut world.left);
+                    fixture.store.clear(&fixture.clock, &mut fixture.left);
                     known.clear();
                 }
             }
             known.retain(|_, entry| now < entry.leaves);
-            prop_assert_eq!(world.len(), known.len() as u64);
+            prop_assert_eq!(fixture.len(), known.len() as u64);
             for key in 0u8..12 {
                 let entry = known.get(&key);
-                prop_assert_eq!(world.is_fresh(&key.to_string()), entry.is_some_and(|entry| now < entry.end));
-                prop_assert_eq!(world.known(&key.to_string()).is_some(), entry.is_some());
+                prop_assert_eq!(fixture.is_fresh(&key.to_string()), entry.is_some_and(|entry| now < entry.end));
+                prop_assert_eq!(fixture.known(&key.to_string()).is_some(), entry.is_some());
             }
         }
-        world.store.clear(&world.clock, &mut world.left);
-        prop_assert_eq!(world.cost(), 0);
+        fixture.store.clear(&fixture.clock, &mut fixture.left);
+        prop_assert_eq!(fixture.cost(), 0);
     }
 }

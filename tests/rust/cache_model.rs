@@ -65,7 +65,7 @@ struct ModelEntry {
     recency: u64,
 }
 
-/// The TTL of a value or a null for which this one is stated.
+/// The TTL that applies to an answer: the stated one, or the default for a value or (`id` is `None`) a null.
 fn ttl_of(settings: &CacheSettings, stated: Option<Ttl>, id: Option<u64>) -> Ttl {
     let default = if id.is_some() { settings.ttl_ms } else { settings.null_ttl_ms };
     stated.unwrap_or(default.map_or(Ttl::Never, Ttl::of_ms))
@@ -77,30 +77,32 @@ struct Model {
     now: u64,
     entries: Vec<ModelEntry>,
     uses: u64,
-    counts: Expected,
-    /// The order with `s3fifo`.
+    counts: Counts,
+    /// The order of eviction with `s3fifo`; without it, that is `recency`.
     s3fifo: Option<Reference>,
 }
 
+/// The statistics that are compared.
 #[derive(Default, PartialEq, Debug)]
-struct Expected {
+struct Counts {
     hits: u64,
     null_hits: u64,
     misses: u64,
     inserts: u64,
     replacements: u64,
+    /// Entries and their cost.
     removed: [(u64, u64); Cause::ALL.len()],
 }
 
-impl Expected {
-    fn of(counts: &StoreCounts) -> Expected {
+impl Counts {
+    fn of(counts: &StoreCounts) -> Counts {
         let removed = Cause::ALL.map(|cause| (counts.removed(cause).entries, counts.removed(cause).cost));
         let StoreCounts { hits, null_hits, misses, inserts, replacements, .. } = *counts;
-        Expected { hits, null_hits, misses, inserts, replacements, removed }
+        Counts { hits, null_hits, misses, inserts, replacements, removed }
     }
 }
 
-/// The properties of a departure that are compared.
+/// The properties of a departure that are compared: key, value, cost and cause.
 type Left = (u8, Option<u64>, u64, Cause);
 
 impl Model {
@@ -132,7 +134,7 @@ impl Model {
         let entry = self.entries.remove(at);
         if let Some(s3fifo) = &mut self.s3fifo {
             match cause {
-                Cause::Capacity | Cause::Cost | Cause::Trimmed => s3fifo.evict(entry.key),
+                Cause::Capacity | Cause::Cost | Cause::Trimmed => s3fifo.record_eviction(entry.key),
                 Cause::Expired | Cause::Replaced | Cause::Removed | Cause::Cleared | Cause::Refused | Cause::Tag => {}
             }
             s3fifo.leave(entry.key);
@@ -146,7 +148,7 @@ impl Model {
         *tally = (tally.0 + 1, tally.1 + cost);
     }
 
-    /// The entries by priority, and those of each as in the queues of the policy.
+    /// The places of all entries: the lowest priority first, and within a priority in the order of the policy.
     fn in_order(&self) -> Vec<usize> {
         if let Some(s3fifo) = &self.s3fifo {
             return s3fifo.in_order().into_iter().map(|key| self.find(key).expect("the entry is in the model")).collect();
@@ -165,7 +167,7 @@ impl Model {
         }
     }
 
-    fn use_it(&mut self, at: usize) {
+    fn record_use(&mut self, at: usize) {
         self.uses += 1;
         self.entries[at].recency = self.uses;
         self.s3fifo.iter_mut().for_each(|s3fifo| s3fifo.used(self.entries[at].key));
@@ -176,7 +178,7 @@ impl Model {
         let found = self.find_alive(key);
         match found {
             Some(at) => {
-                self.use_it(at);
+                self.record_use(at);
                 if self.entries[at].id.is_some() { self.counts.hits += 1 } else { self.counts.null_hits += 1 }
             }
             None => self.counts.misses += u64::from(counts_a_miss),
@@ -194,11 +196,13 @@ impl Model {
         }
     }
 
+    /// How many entries, and how much cost, must leave before an entry of this cost fits.
     fn lack(&self, cost: u64) -> (u64, u64) {
         let entries = (self.entries.len() as u64 + 1).saturating_sub(self.settings.capacity);
         (entries, self.settings.cost_limit.map_or(0, |limit| (self.cost() + cost).saturating_sub(limit)))
     }
 
+    /// The outcome of a put whose condition is false; `None` if it is true.
     fn unmet(&self, key: u8, when: When) -> Option<PutOutcome> {
         match (when, self.find_alive(key)) {
             (When::Absent | When::HoldsAnother, Some(_)) => Some(PutOutcome::Conflict),
@@ -226,7 +230,7 @@ impl Model {
         if let Some(at) = self.find(key) {
             assert!(!self.is_due(&self.entries[at]), "a write removes an expired entry under its key");
             replaces = stores;
-            taken_over = self.s3fifo.as_ref().map(|s3fifo| s3fifo.standing_once_more(key));
+            taken_over = self.s3fifo.as_ref().map(|s3fifo| s3fifo.standing_after_use(key));
             self.leave(at, if replaces { Cause::Replaced } else { Cause::Removed }, &mut left);
         }
         if let Err(refusal) = self.make_room(cost, given.priority, stores, &mut left) {
@@ -246,12 +250,12 @@ impl Model {
         (PutOutcome::Stored { cost, expires_at: (end != u64::MAX).then_some(Millis(end)) }, left)
     }
 
-    /// The same value gets a new lifetime, and its cost stays.
+    /// Gives an entry a new lifetime and a new priority. Its cost stays.
     fn renew(&mut self, at: usize, ttl: Ttl, priority: f64) -> PutOutcome {
         let (key, cost) = (self.entries[at].key, self.entries[at].cost);
         (self.entries[at].deadline, self.entries[at].priority) = (self.deadline(ttl), priority + 0.0);
         self.entries[at].stored_at = self.now;
-        self.use_it(at);
+        self.record_use(at);
         if let Some(s3fifo) = &mut self.s3fifo {
             let standing = s3fifo.standing(key);
             s3fifo.leave(key);
@@ -280,7 +284,7 @@ impl Model {
             return TouchOutcome::NoTtl;
         }
         self.entries[at].deadline = self.deadline(ttl);
-        self.use_it(at);
+        self.record_use(at);
         let end = self.end(&self.entries[at]);
         TouchOutcome::Done((end != u64::MAX).then_some(Millis(end)))
     }
@@ -338,7 +342,7 @@ struct Given {
     when: When,
     priority: f64,
     labels: u8,
-    /// Whether it is the value that the key has, which has not changed.
+    /// Whether it is the value that the key already has.
     renews: bool,
 }
 
@@ -348,8 +352,9 @@ enum When {
     Always,
     Absent,
     Present,
-    /// The value that is in the store, if there is one.
+    /// If the key holds the value that it does hold: true unless the key is absent.
     HoldsThis,
+    /// If the key holds a value that it does not hold: always false.
     HoldsAnother,
 }
 
@@ -366,7 +371,7 @@ enum Op {
         naming: bool,
         labels: u8,
     },
-    /// The provider says that the value of the key has not changed; with the labels that it has, or with others.
+    /// Puts the value that the key has once more, with the same labels (`None`) or with others.
     Renew {
         key: u8,
         cost: u64,
@@ -381,7 +386,7 @@ enum Op {
     Touch(u8, Option<Ttl>),
     Lookup(u8),
     LookupWith(u8),
-    Glance(u8),
+    LookupFast(u8),
     Probe(u8),
     Peek(u8),
     Remove(u8),
@@ -431,20 +436,20 @@ fn any_op(many: bool) -> impl Strategy<Value = Op> {
     let naming = (any::<bool>(), labels);
     let put = (keys.clone(), prop::bool::weighted(0.2), cost, any_ttl(), prop::bool::weighted(0.2), when, any_priority(many), naming);
     let put = put.prop_map(move |(key, null, cost, ttl, keep_ttl, when, priority, (naming, labels))| {
-        // To reach many levels, entries with different priorities must stay.
+        // Entries must stay, or there would never be many priorities at the same time.
         let ttl = if many { None } else { ttl };
         let priority = if many && cost % 20 != 0 { f64::from(key) } else { priority };
         Op::Put { key, null, cost, ttl, keep_ttl, when, priority, naming, labels }
     });
     let touch = (keys.clone(), any_ttl().prop_filter("a touch with TTL 0 is refused", |ttl| *ttl != Some(Ttl::DoNotStore)));
-    // To reach many levels, the store must not be emptied often either.
+    // For the same reason, operations that remove entries must be rare.
     let often = |weight| if many { weight * 50 } else { weight };
     prop_oneof![
         often(40) => put,
         often(6) => renew,
         often(12) => keys.clone().prop_map(Op::Lookup),
         4 => keys.clone().prop_map(Op::LookupWith),
-        8 => keys.clone().prop_map(Op::Glance),
+        8 => keys.clone().prop_map(Op::LookupFast),
         4 => keys.clone().prop_map(Op::Probe),
         4 => keys.clone().prop_map(Op::Peek),
         4 => keys.clone().prop_map(Op::Remove),
@@ -503,8 +508,9 @@ struct Fixture {
     store: Store,
     clock: Clock,
     model: Model,
+    /// The number of values that were put.
     given: u64,
-    /// The number of values that were put with a condition that was false.
+    /// How many of them were put with a condition that was false.
     unmet: u64,
     departed: u64,
 }
@@ -518,7 +524,7 @@ impl Fixture {
             EvictionPolicy::Lru => None,
             EvictionPolicy::S3Fifo => Some(Reference::default()),
         };
-        let model = Model { settings, label_costs, now: start, entries: Vec::new(), uses: 0, counts: Expected::default(), s3fifo };
+        let model = Model { settings, label_costs, now: start, entries: Vec::new(), uses: 0, counts: Counts::default(), s3fifo };
         Fixture { store, clock: Clock::manual(Millis(start)), model, given: 0, unmet: 0, departed: 0 }
     }
 
@@ -529,7 +535,7 @@ impl Fixture {
         self.model.now += by_ms;
     }
 
-    /// Compares the departures with the expected ones, except expired ones, which the model has followed.
+    /// Compares the departures with the expected ones. Expired entries are not compared: [`Model::expire`] has taken them from the store.
     fn check_left(&mut self, out: &Departures, expected: &[Left]) {
         self.departed += out.len() as u64;
         let left = out.iter().filter(|departure| departure.cause != Cause::Expired);
@@ -560,7 +566,7 @@ impl Fixture {
                     When::Absent => Condition::Absent,
                     When::Present => Condition::Present,
                     When::HoldsThis => Condition::Holds(store.peek(&key_bytes(key), clock).map_or(Answer::Null, |hit| hit.answer)),
-                    // Another handle with the same bytes.
+                    // The same bytes in another value: the condition compares values by identity.
                     When::HoldsAnother => {
                         Condition::Holds(answer(Some(model.find(key).and_then(|at| model.entries[at].id).unwrap_or(self.given))))
                     }
@@ -596,7 +602,7 @@ impl Fixture {
                 let (priority, cost) = (Some(priority), Some(cost));
                 let terms = StoreTerms { ttl, priority, cost, labels: labels(of), renews: true, ..StoreTerms::default() };
                 let departed = model.entries[at].labels != of || ttl_of(&model.settings, ttl, given.id) == Ttl::DoNotStore;
-                // The same value is then put once more.
+                // A value that departs and is stored again counts as another one.
                 self.given += u64::from(departed);
                 let put = store.put(&key_bytes(key), NewEntry { terms, ..NewEntry::new(hit.answer) }, clock, &mut out);
                 model.expire(&out);
@@ -645,7 +651,7 @@ impl Fixture {
                 let (seen, found) = (store.lookup_with(&key_bytes(key), clock, id), model.lookup(key, true));
                 assert_eq!(seen, found.map(|at| model.entries[at].id));
             }
-            Op::Glance(key) => {
+            Op::LookupFast(key) => {
                 // The fast path, then the slow path if the fast one does not apply.
                 let seen =
                     store.try_lookup_fast(&key_bytes(key), clock, id).unwrap_or_else(|| store.lookup_with(&key_bytes(key), clock, id));
@@ -722,7 +728,7 @@ impl Fixture {
             }
             Op::Advance(by_ms) => self.advance(by_ms),
             Op::ResetCounts => {
-                assert_eq!(Expected::of(&store.reset_counts()), std::mem::take(&mut model.counts));
+                assert_eq!(Counts::of(&store.reset_counts()), std::mem::take(&mut model.counts));
             }
         }
         self.check_left(&out, &expected);
@@ -731,7 +737,7 @@ impl Fixture {
 
     /// The conditions that are true between any two operations.
     fn check_at_rest(&mut self) {
-        assert_eq!(Expected::of(&self.store.counts()), self.model.counts);
+        assert_eq!(Counts::of(&self.store.counts()), self.model.counts);
         let first_end = self.model.entries.iter().map(|entry| self.model.end(entry)).min().unwrap_or(u64::MAX);
         let next_due = self.store.next_due().unwrap_or(Millis::NEVER);
         assert!(next_due.0 <= first_end, "the timer does not sleep beyond an expiry");
@@ -742,8 +748,9 @@ impl Fixture {
         }
     }
 
-    /// Reading the sums removes expired entries, so it is a separate step; otherwise the other operations would never meet expired entries.
-    fn check_sums(&mut self, recount: bool) {
+    /// Compares the number of entries and their total cost. Reading these removes expired entries. So it is done only after some operations;
+    /// otherwise no operation would ever meet an expired entry.
+    fn check_sums(&mut self) {
         let mut out = Departures::new();
         let len = self.store.len(&self.clock, &mut out);
         let cost = self.store.cost(&self.clock, &mut out);
@@ -752,22 +759,21 @@ impl Fixture {
         assert!(!self.model.anything_due());
         assert_eq!((len, cost), (self.model.entries.len() as u64, self.model.cost()));
         assert!(len <= self.store.capacity() && self.store.cost_limit().is_none_or(|limit| cost <= limit));
-        if recount {
-            let hits = (0..=u8::MAX).filter_map(|key| self.store.peek(&key_bytes(key), &self.clock));
-            assert_eq!(cost, hits.map(|hit| hit.cost).sum::<u64>(), "the ledger equals the sum of all costs");
-        }
+        let hits = (0..=u8::MAX).filter_map(|key| self.store.peek(&key_bytes(key), &self.clock));
+        assert_eq!(cost, hits.map(|hit| hit.cost).sum::<u64>(), "the ledger equals the sum of all costs");
     }
 }
 
+/// Runs the operations, each followed by a check of the sums if that is asked for.
 fn play(settings: &CacheSettings, ops: &[(Op, bool)]) {
     let mut fixture = Fixture::new(settings);
     for (op, asks_for_sums) in ops {
         fixture.run(op);
         if *asks_for_sums {
-            fixture.check_sums(true);
+            fixture.check_sums();
         }
     }
-    fixture.check_sums(true);
+    fixture.check_sums();
     assert_eq!(
         fixture.given,
         fixture.unmet + fixture.departed + fixture.model.entries.len() as u64,
@@ -775,7 +781,7 @@ fn play(settings: &CacheSettings, ops: &[(Op, bool)]) {
     );
 }
 
-/// The number of sequences, unless the environment sets it, as the mutation tests do.
+/// The number of cases: PROPTEST_CASES if that is set, as the mutation tests do.
 fn cases(usually: u32) -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usually)
 }
@@ -783,7 +789,7 @@ fn cases(usually: u32) -> u32 {
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(250), failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// 250 cases of up to 500 operations: about 60,000, and the same number again in the two tests that follow.
+    /// 250 cases of up to 500 operations: about 60,000 operations.
     #[test]
     fn s01_s14_r06_r11_r12_the_store_behaves_like_its_model(
         settings in any_settings(),
@@ -792,7 +798,6 @@ proptest! {
         play(&settings, &ops);
     }
 
-    /// The ledger and the sums after every single step.
     #[test]
     fn s03_the_ledger_is_exact_after_every_step(
         settings in any_settings(),
@@ -800,7 +805,6 @@ proptest! {
     ) {
         play(&settings, &ops);
     }
-
 }
 
 proptest! {
@@ -808,7 +812,7 @@ proptest! {
 
     /// As many priorities as entries, in stores that are always full or nearly full.
     #[test]
-    fn s05a_many_priorities(
+    fn s05a_with_many_priorities_the_store_behaves_like_its_model(
         capacity in 50..100u64,
         cost_limit in prop_oneof![Just(None), (5_000..40_000u64).prop_map(Some)],
         policy in any_policy(),
@@ -819,7 +823,7 @@ proptest! {
 
     /// Nearly all puts take over the node of an older entry or of a victim, with and without TTLs.
     #[test]
-    fn s05_s11_without_priorities_and_labels(
+    fn s05_s11_without_priorities_and_labels_the_store_behaves_like_its_model(
         capacity in 1..15u64,
         cost_limit in any_cost_limit(),
         ttl in prop_oneof![2 => Just(None), 1 => (1..50u64).prop_map(|tens| Some(tens * 10))],

@@ -1,4 +1,4 @@
-//! The rules of the store, one test each, and the faults of earlier stores.
+//! The rules of the store, and the faults of earlier systems that it must not repeat.
 
 use kvlight::base::config::{CacheSettings, Hash};
 use kvlight::base::sync::Mutex;
@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// In milliseconds.
 const HOUR: u64 = 3_600_000;
 
 fn text(text: &str) -> Answer {
@@ -101,7 +102,8 @@ fn is_stored(put: PutOutcome) -> bool {
     put.is_stored()
 }
 
-fn names(left: &[(&str, Cause)]) -> Vec<(String, Cause)> {
+/// Expected departures, in the form of [`Fixture::left`].
+fn departures(left: &[(&str, Cause)]) -> Vec<(String, Cause)> {
     left.iter().map(|(key, cause)| ((*key).to_owned(), *cause)).collect()
 }
 
@@ -151,7 +153,7 @@ fn s02_capacity_0_refuses_every_put() {
     let mut fixture = Fixture::of_capacity(0);
     assert_eq!(fixture.put("a", "1"), PutOutcome::Refused);
     assert_eq!((fixture.len(), fixture.cost(), fixture.lookup("a")), (0, 0, None));
-    assert_eq!(fixture.left(), names(&[("a", Cause::Refused)]));
+    assert_eq!(fixture.left(), departures(&[("a", Cause::Refused)]));
 }
 
 #[test]
@@ -178,7 +180,7 @@ fn s02_every_shard_has_room_for_an_entry() {
 fn s03_the_cost_is_the_stated_cost_the_key_and_the_published_constant() {
     let mut fixture = Fixture::of_capacity(8);
     fixture.put("four", "123");
-    assert_eq!(fixture.cost(), unstated("four", "123"));
+    assert_eq!(fixture.cost(), default_cost("four", "123"));
     fixture.put_cost("four", 1_000);
     assert_eq!(fixture.cost(), 1_000 + 4 + ENTRY_COST, "the stated cost is added, and the old cost subtracted");
     fixture.put_entry("", NewEntry::new(Answer::Null));
@@ -186,14 +188,14 @@ fn s03_the_cost_is_the_stated_cost_the_key_and_the_published_constant() {
 }
 
 /// The cost of an entry without a stated cost.
-fn unstated(key: &str, value: &str) -> u64 {
+fn default_cost(key: &str, value: &str) -> u64 {
     cost_of(&Record::new(key.as_bytes(), text(value)), None, 0)
 }
 
 #[test]
 fn s03_every_removal_subtracts_the_cost() {
     let mut fixture = Fixture::of_capacity(8);
-    let one = unstated("a", "1");
+    let one = default_cost("a", "1");
     for key in ["a", "b", "c", "d", "e", "f", "g", "h"] {
         fixture.put(key, "1");
     }
@@ -229,7 +231,7 @@ fn s03_when_a_key_is_overwritten_its_old_cost_is_subtracted_first() {
     fixture.put_cost("b", 100);
     fixture.put_cost("b", 100);
     assert!(fixture.has("a"), "the new b has room in place of the old one");
-    assert_eq!(fixture.left(), names(&[("b", Cause::Replaced)]));
+    assert_eq!(fixture.left(), departures(&[("b", Cause::Replaced)]));
 }
 
 #[test]
@@ -241,7 +243,7 @@ fn s04_a_value_above_the_maximum_cost_is_not_stored_and_the_older_one_is_removed
     assert_eq!(most, 1_000);
     assert_eq!(fixture.put_cost("key", most), PutOutcome::TooLarge);
     assert!(!fixture.has("key") && fixture.has("other"));
-    assert_eq!(fixture.left(), names(&[("key", Cause::Replaced), ("key", Cause::Refused)]));
+    assert_eq!(fixture.left(), departures(&[("key", Cause::Replaced), ("key", Cause::Refused)]));
     assert!(is_stored(fixture.put_cost("key", most - 3 - ENTRY_COST)), "a value of exactly the maximum cost");
     assert_eq!(fixture.len(), 1, "it is the only entry");
 }
@@ -271,12 +273,12 @@ fn s05_room_is_made_from_the_lowest_priority_then_the_least_recently_used() {
         fixture.put_priority("z", 2.0);
     }
     let left = fixture.left();
-    let victims = names(&[("lowest", Cause::Capacity), ("low young", Cause::Capacity), ("low old", Cause::Capacity)]);
+    let victims = departures(&[("lowest", Cause::Capacity), ("low young", Cause::Capacity), ("low old", Cause::Capacity)]);
     assert_eq!(left[..3], victims);
     assert!(fixture.has("high") && left[3..].iter().all(|(_, cause)| *cause == Cause::Replaced));
 }
 
-/// Recorded uses are applied later, a buffer at a time. No number of uses may change the eviction order.
+/// Uses are recorded in a buffer and applied when it is full. The eviction order must be right whether the buffer is full or not.
 #[test]
 fn s05_after_any_number_of_uses_the_least_recently_used_entry_is_evicted() {
     for uses in (0..140).chain([1000]) {
@@ -306,7 +308,7 @@ fn s05_after_any_number_of_uses_the_least_recently_used_entry_is_evicted() {
     }
 }
 
-/// What the fast path of a lookup cannot do is left to the slow path, and nothing is done twice.
+/// What the fast path of a lookup cannot do is left to the slow path. Nothing may be counted by both.
 #[test]
 fn s12_a_lookup_on_the_fast_path_is_counted_once_or_not_at_all() {
     let mut fixture = Fixture::new(CacheSettings { idle_ttl_ms: Some(HOUR), ..CacheSettings::default() });
@@ -332,7 +334,7 @@ fn s05_a_put_of_too_low_a_priority_is_refused_and_evicts_nothing() {
     fixture.put_priority("b", 2.0);
     assert_eq!(fixture.put_priority("c", 0.5), PutOutcome::Refused);
     assert!(fixture.has("a") && fixture.has("b"));
-    assert_eq!(fixture.left(), names(&[("c", Cause::Refused)]));
+    assert_eq!(fixture.left(), departures(&[("c", Cause::Refused)]));
 }
 
 #[test]
@@ -358,7 +360,7 @@ fn s05_priorities_are_ordered_as_numbers() {
     fixture.put_priority("minus zero", -0.0);
     fixture.put_priority("infinite", f64::INFINITY);
     assert!(is_stored(fixture.put_priority("new", -0.0)), "-0 equals 0");
-    assert_eq!(fixture.left(), names(&[("zero", Cause::Capacity)]));
+    assert_eq!(fixture.left(), departures(&[("zero", Cause::Capacity)]));
     assert_eq!(fixture.put_priority("low", f64::NEG_INFINITY), PutOutcome::Refused);
     assert_eq!(fixture.put_priority("none", f64::NAN), PutOutcome::Refused);
 }
@@ -373,7 +375,7 @@ fn s05a_any_number_of_priorities_may_be_in_use() {
     }
     assert!(is_stored(fixture.put_priority("0", 12_345.678)), "an existing key with a new priority");
     assert!(fixture.has("0"));
-    assert!(fixture.left() == names(&[("0", Cause::Replaced)]));
+    assert!(fixture.left() == departures(&[("0", Cause::Replaced)]));
     let mut leaving: Vec<u32> = (1..1_000).collect();
     leaving.sort_by(|one, other| priority_of(*one).total_cmp(&priority_of(*other)));
     for i in leaving {
@@ -396,7 +398,7 @@ fn s05a_among_many_priorities_only_lower_ones_are_evicted() {
     assert_eq!(fixture.len(), 2_000);
     let cost = 500 * (1_000 + ENTRY_COST) - ENTRY_COST - 3;
     assert_eq!(fixture.put_entry("new", of(498.5, cost)), PutOutcome::Refused, "evicting 499 entries is not enough");
-    assert_eq!(fixture.left(), names(&[("new", Cause::Refused)]));
+    assert_eq!(fixture.left(), departures(&[("new", Cause::Refused)]));
     assert!(is_stored(fixture.put_entry("new", of(499.5, cost))));
     let left: Vec<String> = fixture.left().into_iter().map(|(key, _)| key).collect();
     assert_eq!(left, (0..500).map(|i| i.to_string()).collect::<Vec<_>>());
@@ -408,7 +410,7 @@ fn s05_nulls_are_evicted_like_values() {
     fixture.put_entry("null", NewEntry::new(Answer::Null));
     fixture.put("value", "1");
     fixture.put("new", "2");
-    assert_eq!(fixture.left(), names(&[("null", Cause::Capacity)]));
+    assert_eq!(fixture.left(), departures(&[("null", Cause::Capacity)]));
 }
 
 #[test]
@@ -449,7 +451,7 @@ fn s05_a_put_removes_as_many_expired_entries_as_it_needs() {
         );
     }
     fixture.advance(10);
-    assert!(is_stored(fixture.put_cost("in", 19 * one)), "more than a write removes in passing");
+    assert!(is_stored(fixture.put_cost("in", 19 * one)), "this needs more removals than the 8 of every write");
     assert!(fixture.has("no"));
     assert!(fixture.left().iter().all(|(_, cause)| *cause == Cause::Expired));
 }
@@ -465,8 +467,8 @@ fn s06_an_entry_expires_exactly_at_its_end() {
         fixture.advance(1);
         assert!(!fixture.has(key) && fixture.lookup(key).is_none());
     }
-    assert_eq!((fixture.len(), fixture.cost()), (0, 0), "the sums exclude it");
-    assert_eq!(fixture.left(), names(&[("a", Cause::Expired), ("b", Cause::Expired)]));
+    assert_eq!((fixture.len(), fixture.cost()), (0, 0), "the sums exclude expired entries");
+    assert_eq!(fixture.left(), departures(&[("a", Cause::Expired), ("b", Cause::Expired)]));
 }
 
 /// With the system's clock, which is coarse. However slow the machine is, an entry that has expired has had its full TTL.
@@ -509,7 +511,7 @@ fn s06_ttl_0_does_not_store_and_removes_the_existing_entry() {
     fixture.put("a", "old");
     assert_eq!(fixture.put_ttl("a", 0), PutOutcome::Refused);
     assert_eq!(fixture.lookup("a"), None);
-    assert_eq!(fixture.left(), names(&[("a", Cause::Removed), ("a", Cause::Refused)]));
+    assert_eq!(fixture.left(), departures(&[("a", Cause::Removed), ("a", Cause::Refused)]));
     let mut fixture = Fixture::new(CacheSettings { ttl_ms: Some(0), null_ttl_ms: Some(0), ..CacheSettings::default() });
     assert_eq!(fixture.put("value", "v"), PutOutcome::Refused, "a default of 0 does not store either");
     assert_eq!(fixture.put_entry("null", NewEntry::new(Answer::Null)), PutOutcome::Refused);
@@ -522,7 +524,7 @@ fn s06_an_expired_entry_that_is_overwritten_counts_as_expired() {
     fixture.put_ttl("a", 10);
     fixture.advance(20);
     fixture.put("a", "new");
-    assert_eq!(fixture.left(), names(&[("a", Cause::Expired)]));
+    assert_eq!(fixture.left(), departures(&[("a", Cause::Expired)]));
     assert_eq!((fixture.store.counts().inserts, fixture.store.counts().replacements), (2, 0));
 }
 
@@ -549,7 +551,7 @@ fn s07_a_timer_removes_expired_entries_in_slices_and_knows_the_next_time() {
 }
 
 #[test]
-fn s07_entries_that_expire_right_now_are_more_to_do() {
+fn s07_a_sweep_says_that_entries_which_expire_right_now_are_left() {
     let mut fixture = Fixture::of_capacity(100);
     for i in 0..3 {
         fixture.put_ttl(&i.to_string(), 100);
@@ -594,7 +596,7 @@ fn s07_every_write_removes_up_to_8_expired_entries() {
     fixture.put_ttl("b", 10);
     fixture.advance(10);
     assert!(!fixture.remove("absent"));
-    assert_eq!(fixture.left(), names(&[("b", Cause::Expired)]), "a remove counts as a write");
+    assert_eq!(fixture.left(), departures(&[("b", Cause::Expired)]), "a remove counts as a write");
 }
 
 #[test]
@@ -659,14 +661,14 @@ fn s09_an_entry_expires_its_idle_ttl_after_its_last_use() {
     assert_eq!(fixture.len(), 1);
     let mut left = fixture.left();
     left.sort();
-    assert_eq!(left, names(&[("idle", Cause::Expired), ("short", Cause::Expired)]), "the earlier of both expiry times applies");
+    assert_eq!(left, departures(&[("idle", Cause::Expired), ("short", Cause::Expired)]), "the earlier of the two expiry times applies");
     fixture.advance(99);
     assert!(fixture.has("used"), "a peek does not count as a use");
     fixture.advance(1);
     assert!(!fixture.has("used"));
 }
 
-/// A departure sink that collects everything, like that of the floor above.
+/// A departure sink that collects everything.
 #[derive(Default)]
 struct CollectingSink(Mutex<Departures>);
 
@@ -681,7 +683,7 @@ fn s11_each_value_is_reported_exactly_once_by_the_sink_or_by_the_caller() {
     let collected = Arc::new(CollectingSink::default());
     let settings = CacheSettings { capacity: 10, cost_limit: Some(2_000), ..CacheSettings::default() };
     for sink in [None, Some(collected.clone() as Arc<dyn DepartureSink>)] {
-        let has_outlet = sink.is_some();
+        let has_sink = sink.is_some();
         let (store, clock, mut out) = (Store::new(&settings, sink), Clock::manual(Millis(0)), Departures::new());
         for i in 0..300u64 {
             let key = [(i % 17) as u8];
@@ -692,7 +694,7 @@ fn s11_each_value_is_reported_exactly_once_by_the_sink_or_by_the_caller() {
             store.put(&key, entry, &clock, &mut out);
         }
         store.clear(&clock, &mut out);
-        if has_outlet {
+        if has_sink {
             assert!(out.is_empty(), "with a sink the caller receives nothing");
             out = std::mem::take(&mut collected.0.lock());
         }
@@ -712,7 +714,7 @@ fn s11_a_departure_describes_its_entry_and_its_times() {
     fixture.advance(30);
     fixture.remove("key");
     let left = &fixture.left[0];
-    assert_eq!((read(&left.answer()).as_str(), left.cost), ("key", unstated("key", "key") + END_COST));
+    assert_eq!((read(&left.answer()).as_str(), left.cost), ("key", default_cost("key", "key") + END_COST));
     assert_eq!((left.stored_at, left.expires_at(), left.left_at), (Millis(5_000), Some(Millis(5_100)), Millis(5_030)));
 }
 
@@ -729,14 +731,14 @@ fn s12_inserts_equal_the_entries_in_the_store_plus_those_that_left() {
 }
 
 #[test]
-fn s12_each_event_is_counted_between_exactly_two_resets() {
+fn s12_no_event_is_lost_or_counted_twice_by_concurrent_resets() {
     const LOOKUPS: u64 = 20_000;
     let settings = CacheSettings { shards: Some(4), ..CacheSettings::default() };
     let (store, clock) = (Store::new(&settings, None), Clock::manual(Millis(0)));
     store.put(b"1", NewEntry::new(text("")), &clock, &mut Departures::new());
     let (mut hits, mut misses, mut invalid) = (0, 0, 0);
     std::thread::scope(|scope| {
-        let lookers: Vec<_> = (0..2)
+        let readers: Vec<_> = (0..2)
             .map(|_| {
                 scope.spawn(|| {
                     for i in 0..LOOKUPS {
@@ -751,7 +753,7 @@ fn s12_each_event_is_counted_between_exactly_two_resets() {
             misses += counts.misses;
             invalid += counts.invalid_keys;
         };
-        while !lookers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+        while !readers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
             add(store.reset_counts());
         }
         add(store.reset_counts());
@@ -777,7 +779,7 @@ fn s13_peek_changes_neither_recency_nor_statistics() {
     assert!(fixture.has("a") && !fixture.has("absent"));
     assert_eq!(fixture.store.counts(), before);
     fixture.put("c", "");
-    assert_eq!(fixture.left(), names(&[("a", Cause::Capacity)]), "it still is the least recently used");
+    assert_eq!(fixture.left(), departures(&[("a", Cause::Capacity)]), "a is still the least recently used");
 }
 
 #[test]
@@ -789,7 +791,7 @@ fn s13_a_lookup_in_place_counts_as_a_use() {
     assert_eq!(fixture.store.lookup_with(b"x", &fixture.clock, read), None);
     assert_eq!((fixture.store.counts().hits, fixture.store.counts().misses), (1, 1));
     fixture.put("c", "");
-    assert_eq!(fixture.left(), names(&[("b", Cause::Capacity)]));
+    assert_eq!(fixture.left(), departures(&[("b", Cause::Capacity)]));
 }
 
 #[test]
@@ -802,7 +804,7 @@ fn s14_a_trim_keeps_at_most_the_ratio_of_entries_and_of_cost() {
         let (entries, cost) = (fixture.len(), fixture.cost());
         fixture.store.trim(0.6, &fixture.clock, &mut fixture.left);
         assert!(fixture.len() <= entries * 6 / 10 && fixture.cost() <= cost * 6 / 10);
-        assert!(fixture.len() >= entries / 4, "the trim keeps nearly the whole ratio");
+        assert!(fixture.len() >= entries / 4, "the trim removes not much more than it must");
         assert!(fixture.left().iter().all(|(_, cause)| *cause == Cause::Trimmed));
         fixture.store.trim(1.0, &fixture.clock, &mut fixture.left);
         assert!(fixture.left().is_empty());
@@ -826,7 +828,7 @@ fn s14_trim_to_keeps_the_requested_number() {
 }
 
 #[test]
-fn s14a_a_resize_takes_effect_before_it_returns_with_cause_trimmed() {
+fn s14a_a_resize_trims_before_it_returns() {
     let mut fixture = Fixture::of_capacity(10);
     for i in 0..10 {
         fixture.put(&i.to_string(), "");
@@ -834,10 +836,10 @@ fn s14a_a_resize_takes_effect_before_it_returns_with_cause_trimmed() {
     fixture.store.resize(4, None, &fixture.clock, &mut fixture.left);
     assert_eq!((fixture.len(), fixture.store.capacity()), (4, 4));
     assert!(fixture.left().iter().all(|(_, cause)| *cause == Cause::Trimmed));
-    let one = unstated("0", "");
+    let one = default_cost("0", "");
     fixture.store.resize(4, Some(2 * one), &fixture.clock, &mut fixture.left);
     assert_eq!((fixture.len(), fixture.cost(), fixture.store.max_cost()), (2, 2 * one, 2 * one));
-    assert_eq!(fixture.left(), names(&[("6", Cause::Trimmed), ("7", Cause::Trimmed)]));
+    assert_eq!(fixture.left(), departures(&[("6", Cause::Trimmed), ("7", Cause::Trimmed)]));
     fixture.store.resize(100, None, &fixture.clock, &mut fixture.left);
     (0..200).for_each(|i| assert!(is_stored(fixture.put(&i.to_string(), ""))));
     assert_eq!(fixture.len(), 100);
@@ -866,11 +868,11 @@ fn s14_take_returns_live_entries_only() {
     assert_eq!(taken.map(|answer| read(&answer)), Some("a".into()));
     fixture.advance(10);
     assert!(fixture.store.take(b"b", &fixture.clock, &mut fixture.left).is_none());
-    assert_eq!(fixture.left(), names(&[("a", Cause::Removed), ("b", Cause::Expired)]));
+    assert_eq!(fixture.left(), departures(&[("a", Cause::Removed), ("b", Cause::Expired)]));
 }
 
 #[test]
-fn s14_a_put_returns_the_entries_that_it_evicted() {
+fn s14_a_put_with_victims_returns_the_entries_that_it_evicted() {
     let mut fixture = Fixture::of_capacity(3);
     fixture.put_ttl("due", 10);
     fixture.put("key", "old");
@@ -881,7 +883,7 @@ fn s14_a_put_returns_the_entries_that_it_evicted() {
         let (put, named) = fixture.store.put_with_victims(key.as_bytes(), &mut { entry }, &fixture.clock, &mut fixture.left);
         (put.is_stored(), named.iter().map(|left| read(&left.answer())).collect::<Vec<_>>())
     };
-    assert_eq!(put("key", 1.0), (true, vec![]), "neither an expired nor a replaced entry");
+    assert_eq!(put("key", 1.0), (true, vec![]), "an expired or a replaced entry is no victim");
     assert_eq!(put("new", 1.0), (true, vec![]));
     assert_eq!(put("newer", 2.0), (true, vec!["key".into()]));
     assert_eq!(put("low", 0.0), (false, vec!["low".into()]), "the new entry itself if it is refused");
@@ -1087,14 +1089,14 @@ fn fault27_costs_beyond_32_and_64_bits_add_up() {
     assert_eq!(fixture.cost(), (1 << 34) + 2 + 2 * ENTRY_COST);
     fixture.put_cost("c", u64::MAX);
     fixture.put_cost("d", u64::MAX);
-    assert_eq!(fixture.cost(), u64::MAX, "the total saturates, but is kept exactly:");
+    assert_eq!(fixture.cost(), u64::MAX, "the reported total saturates; the store still knows the exact one");
     fixture.remove("c");
     fixture.remove("d");
     assert_eq!(fixture.cost(), (1 << 34) + 2 + 2 * ENTRY_COST);
     let mut fixture = Fixture::of_cost(u64::MAX);
     assert!(is_stored(fixture.put_cost("a", u64::MAX)));
     assert!(is_stored(fixture.put_cost("b", 1)));
-    assert_eq!((fixture.len(), fixture.left()), (1, names(&[("a", Cause::Cost)])));
+    assert_eq!((fixture.len(), fixture.left()), (1, departures(&[("a", Cause::Cost)])));
 }
 
 #[test]
@@ -1116,7 +1118,7 @@ fn fault28_huge_ttls_saturate_and_a_clock_may_step_back() {
     fixture.put_ttl("a", 1_000);
     fixture.advance(100);
     assert_eq!(fixture.len(), 1);
-    // Two views of the time, one behind the other, as two threads may have.
+    // A clock that is behind the last one, as the time seen by another thread may be.
     fixture.clock = Clock::manual(Millis(4_000));
     fixture.put_ttl("b", 10);
     assert!(fixture.lookup("a").is_some() && fixture.lookup("b").is_some());

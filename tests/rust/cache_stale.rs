@@ -15,13 +15,14 @@ fn read(answer: &Answer) -> String {
     answer.value().map_or("null".into(), |value| String::from_utf8_lossy(value.as_bytes().expect("bytes")).into_owned())
 }
 
-/// A store whose entries have a TTL of 100 ms and a grace of 50 ms.
+/// A store, a manual clock, and all departures.
 struct Fixture {
     store: Store,
     clock: Clock,
     left: Departures,
 }
 
+/// Entries have a TTL of 100 ms and a grace of 50 ms.
 fn graceful() -> CacheSettings {
     CacheSettings { ttl_ms: Some(100), stale_ttl_ms: 50, shards: Some(1), ..CacheSettings::default() }
 }
@@ -42,7 +43,7 @@ impl Fixture {
         self.store.put(key.as_bytes(), entry, &self.clock, &mut self.left).is_stored()
     }
 
-    /// Whether a lookup finds the key.
+    /// Whether a lookup finds the key. Counts as a use.
     fn is_fresh(&self, key: &str) -> bool {
         let key = key.as_bytes();
         let seen = self.store.peek(key, &self.clock).is_some();
@@ -53,6 +54,7 @@ impl Fixture {
         seen
     }
 
+    /// The text of the key's stale entry. Counts as a use.
     fn stale(&self, key: &str) -> Option<String> {
         self.store.stale(key.as_bytes(), &self.clock).map(|hit| read(&hit.answer))
     }
@@ -79,7 +81,7 @@ fn r01_an_expired_entry_becomes_stale_and_leaves_at_the_end_of_its_grace() {
     for _ in 0..2 {
         assert!(!fixture.is_fresh("k"));
         assert_eq!(fixture.stale("k").as_deref(), Some("k"));
-        // Whether the timer has run or not.
+        // The timer changes nothing, as the second round shows.
         assert_eq!(fixture.store.remove_expired(&fixture.clock, &mut fixture.left), 0);
     }
     let hit = fixture.store.stale(b"k", &fixture.clock).expect("stale");
@@ -122,7 +124,7 @@ fn r01_stale_entries_are_evicted_first_in_order_of_use_whatever_their_priority()
     fixture.put("fresh", StoreTerms { priority: Some(-1.0), ..StoreTerms::default() });
     assert_eq!(fixture.stale("a").as_deref(), Some("a"), "this counts as a use");
     for key in ["1", "2", "3"] {
-        // Even for an entry that no fresh entry would be evicted for.
+        // Even for a priority so low that no fresh entry would be evicted for it.
         assert!(fixture.put(key, StoreTerms { priority: Some(-5.0), ..StoreTerms::default() }));
     }
     let order: Vec<String> = fixture.left().into_iter().map(|(key, cause)| format!("{key} {cause:?}")).collect();
@@ -337,7 +339,7 @@ fn r05_a_touch_and_a_put_restart_the_time_and_after_ms_needs_no_ttl() {
 }
 
 #[test]
-fn r05_jitter_makes_it_earlier_and_never_later() {
+fn r05_jitter_makes_a_refresh_earlier_and_never_later() {
     let mut fixture = eager(|refresh| (refresh.jitter, refresh.retry_ms) = (0.5, 1_000));
     let names: Vec<String> = (0..200).map(|nth| nth.to_string()).collect();
     names.iter().for_each(|name| assert!(fixture.put(name, StoreTerms::default())));
@@ -381,9 +383,9 @@ struct Known {
 }
 
 proptest! {
-    /// Fresh before its end, then a fallback until the end of its grace, then gone; and counted as long as it is in the store.
+    /// An entry is fresh until its end, then a fallback until the end of its grace, then gone. It is counted as long as it is in the store.
     #[test]
-    fn r01_any_sequence_of_operations(steps in proptest::collection::vec(step(), 1..200), shards in 1u32..3) {
+    fn r01_any_sequence_of_operations_behaves_like_the_model(steps in proptest::collection::vec(step(), 1..200), shards in 1u32..3) {
         let mut fixture = Fixture::new(CacheSettings { capacity: 1_000, shards: Some(shards), ..graceful() });
         let mut known: BTreeMap<u8, Known> = BTreeMap::new();
         fixture.put("0", StoreTerms::default());

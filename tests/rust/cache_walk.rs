@@ -7,7 +7,7 @@ use kvlight::cache::{Departures, NewEntry, Store, Walk};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// More than a page contains, including the buckets after its last one.
+/// More keys than a page has. It aims at 64, but visits whole buckets.
 const LONG_PAGE: usize = 256;
 
 struct Fixture {
@@ -118,7 +118,7 @@ fn s18_a_walk_ends_although_the_store_is_cleared() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Any changes between any two pages, of other keys than those that the test checks.
+    /// Between pages, other keys than those that are checked are put and removed.
     #[test]
     fn s18_after_any_changes_entries_that_stay_are_visited_once(
         shards in 1..6u32,
