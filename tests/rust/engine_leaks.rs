@@ -16,7 +16,7 @@ fn count(folder: &str) -> usize {
     std::fs::read_dir(folder).expect("the system describes this process").count()
 }
 
-/// The numbers of threads and descriptors.
+/// How many threads and descriptors this process has.
 fn counts() -> (usize, usize) {
     (count("/proc/self/task"), count("/proc/self/fd"))
 }
@@ -26,9 +26,9 @@ fn wait_for_counts(before: (usize, usize), when: &str) {
     until(when, || counts() == before);
 }
 
-fn use_engine(world: &EngineFixture) {
-    assert_eq!(world.fetch("k").text(), "k!");
-    world.put("l", "v");
+fn use_engine(engine: &EngineFixture) {
+    assert_eq!(engine.fetch("k").text(), "k!");
+    engine.put("l", "v");
 }
 
 fn builder() -> EngineBuilder {
@@ -39,25 +39,25 @@ fn builder() -> EngineBuilder {
 fn l08_a_thousand_engines_leave_no_thread_and_no_descriptor() {
     let before = counts();
     for _ in 0..CYCLES {
-        let world = builder().start();
-        use_engine(&world);
-        world.free();
+        let engine = builder().start();
+        use_engine(&engine);
+        engine.free();
         wait_for_counts(before, "after each free");
     }
     for _ in 0..CYCLES {
-        let world = builder().start();
-        use_engine(&world);
-        world.core.dispose();
+        let engine = builder().start();
+        use_engine(&engine);
+        engine.core.dispose();
     }
     wait_for_counts(before, "after disposed engines have ended");
 
     let shared = Runtime::start(STACK_BYTES).expect("threads");
     for _ in 0..CYCLES {
-        let mut engine = builder();
-        engine.plan.runtime = Some(shared.clone());
-        let world = engine.start();
-        use_engine(&world);
-        world.free();
+        let mut builder = builder();
+        builder.plan.runtime = Some(shared.clone());
+        let engine = builder.start();
+        use_engine(&engine);
+        engine.free();
     }
     assert!(shared.end_if_unused());
     shared.stop();

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 const DISPATCHER: &str = "kvl-dispatch";
 
-/// The callbacks that the test calls, in the order of their names.
+/// All callbacks except that for the victims of a put, sorted.
 const CALLBACKS: [&str; 10] = [
     "batch",
     "cancel hook",
@@ -33,7 +33,7 @@ const CALLBACKS: [&str; 10] = [
     "validator",
 ];
 
-/// Settings: one request at a time, and one retry after a short pause.
+/// One request at a time, and one retry after a pause of 10 ms.
 fn one_slot_and_one_retry(settings: &mut Settings) {
     settings.tasks.max_running = 1;
     settings.fetch.retry.count = Some(1);
@@ -105,7 +105,7 @@ fn l01_fault07_fault26_every_function_may_be_called_from_every_callback() {
     let (provider, validator, cost, removal, record) = (by(), by(), by(), by(), by());
     let is_set = Arc::new(AtomicBool::new(false));
     let sets = is_set.clone();
-    let world = test_engine()
+    let engine = test_engine()
         .hooks(|hooks| {
             hooks.validator = Some(Arc::new(HostFunction(move |_: &[u8]| {
                 validator.call_everything("validator");
@@ -123,13 +123,13 @@ fn l01_fault07_fault26_every_function_may_be_called_from_every_callback() {
             if ticket.keys()[0] == *b"unwanted" {
                 let waits = Arc::new((Mutex::new(false), std::sync::Condvar::new()));
                 let received = waits.clone();
-                let request = move |why: Cancel| {
+                let hook = move |why: Cancel| {
                     assert_eq!(why, Cancel::Unwanted);
                     nested.call_everything("cancel hook");
                     *received.0.lock().expect("no panic") = true;
                     received.1.notify_all();
                 };
-                assert_eq!(hook_on(ticket, request), Status::OK);
+                assert_eq!(hook_on(ticket, hook), Status::OK);
                 sets.store(true, Ordering::SeqCst);
                 let notified = waits.0.lock().expect("no panic");
                 drop(waits.1.wait_while(notified, |notified| !*notified).expect("no panic"));
@@ -139,38 +139,39 @@ fn l01_fault07_fault26_every_function_may_be_called_from_every_callback() {
             ticket.resolve(0, value("v"), StoreTerms::default());
         })
         .start();
-    assert!(nested.core.set(Arc::downgrade(&world.core)).is_ok());
+    assert!(nested.core.set(Arc::downgrade(&engine.core)).is_ok());
 
     let events = by();
-    world.fetch_then("k", move |_| events.call_everything("result")).outcome();
+    engine.fetch_then("k", move |_| events.call_everything("result")).outcome();
     let events = by();
     let then = move |received: &Received| match received {
         Received::Progress { .. } => events.call_everything("progress"),
         _ => events.call_everything("batch"),
     };
-    world.try_ask(Form::All, &["a", "b"], |_| {}, Arc::new(FetchHandle::new()), 1, Some(Box::new(then))).expect("open").results();
-    let unwanted = world.fetch("unwanted");
+    engine.try_ask(Form::All, &["a", "b"], |_| {}, Arc::new(FetchHandle::new()), 1, Some(Box::new(then))).expect("open").results();
+    let unwanted = engine.fetch("unwanted");
     until("the hook is set", || is_set.load(Ordering::SeqCst));
     unwanted.cancel();
     let end = by();
     let ends = DropLog::with(move || end.call_everything("destructor"));
-    world.put_answer("object", ends.value());
-    world.remove("object");
+    engine.put_answer("object", ends.value());
+    engine.remove("object");
     // A callback that is still running may resize the store, and then there would be no victim.
     let done = |count| nested.done.lock().expect("no panic").len() == count;
     until("each callback but the victim's has been called", || done(CALLBACKS.len()));
     let victim = by();
-    world.core.resize(1, None).expect("open");
-    world.put("first", "v");
+    engine.core.resize(1, None).expect("open");
+    engine.put("first", "v");
     let mut named = |_: &kvlight::cache::Departure| victim.call_everything("victim");
-    world.core.put(b"second", NewEntry::new(value("v")), Some(&mut named), &mut Departures::new()).expect("open");
+    engine.core.put(b"second", NewEntry::new(value("v")), Some(&mut named), &mut Departures::new()).expect("open");
     until("each callback has been called", || done(CALLBACKS.len() + 1));
     let mut done = nested.done.lock().expect("no panic").clone();
     done.sort_unstable();
     assert_eq!(done, [&CALLBACKS[..], &["victim"]].concat());
-    world.free();
+    engine.free();
 }
 
+/// Sets a cancel hook.
 fn hook_on(ticket: &kvlight::engine::request::Ticket, notify: impl Fn(Cancel) + Send + 'static) -> Status {
     struct Hook<F>(F);
     impl<F: Fn(Cancel) + Send + 'static> kvlight::engine::request::CancelHook for Hook<F> {
@@ -186,133 +187,133 @@ fn hook_on(ticket: &kvlight::engine::request::Ticket, notify: impl Fn(Cancel) + 
 
 #[test]
 fn l03_a_slow_callback_delays_neither_providers_nor_admission_nor_time() {
-    let world = test_engine().with(one_slot_and_one_retry).start();
+    let engine = test_engine().with(one_slot_and_one_retry).start();
     let (go_on, waits) = channel::<()>();
     let (begun, is_slow) = channel();
-    world.put("hit", "v");
-    let slow = world.fetch_then("hit", move |received| {
+    engine.put("hit", "v");
+    let slow = engine.fetch_then("hit", move |received| {
         if matches!(received, Received::Result { .. }) {
             begun.send(()).expect("the test listens");
             waits.recv_timeout(PATIENCE).expect("the test continues");
         }
     });
     is_slow.recv_timeout(PATIENCE).expect("the callback begins");
-    let other = world.fetch("k");
-    let request = world.request();
+    let other = engine.fetch("k");
+    let request = engine.request();
     request.fail("k", error(1));
     drop(request);
-    world.wait_until_only_flights(1);
-    world.advance(10);
-    world.request().answer_all();
-    until("the answer is stored", || world.peek("k") == "k!");
+    engine.wait_until_only_flights(1);
+    engine.advance(10);
+    engine.request().answer_all();
+    until("the answer is stored", || engine.peek("k") == "k!");
     other.expect_no_event();
     go_on.send(()).expect("the callback waits");
     assert_eq!((slow.text(), other.text()), ("v".into(), "k!".into()));
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn l03_endless_removals_do_not_delay_results() {
     let core: Arc<OnceLock<Weak<Core>>> = Arc::default();
-    let (engine, enough) = (core.clone(), Arc::new(AtomicBool::new(false)));
+    let (weak, enough) = (core.clone(), Arc::new(AtomicBool::new(false)));
     let ends = enough.clone();
     // Each reported removal causes the next one.
     let listener = move |_: &kvlight::cache::Departure| {
-        if let (Some(core), false) = (engine.get().and_then(Weak::upgrade), ends.load(Ordering::SeqCst)) {
+        if let (Some(core), false) = (weak.get().and_then(Weak::upgrade), ends.load(Ordering::SeqCst)) {
             core.put(b"k", NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
             core.remove(b"k").expect("open");
         }
     };
-    let world = test_engine().hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener)))).echo().start();
-    assert!(core.set(Arc::downgrade(&world.core)).is_ok());
-    world.put("k", "v");
-    world.remove("k");
+    let engine = test_engine().hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener)))).echo().start();
+    assert!(core.set(Arc::downgrade(&engine.core)).is_ok());
+    engine.put("k", "v");
+    engine.remove("k");
     for n in 0..10 {
-        assert_eq!(world.fetch(&format!("k{n}")).text(), format!("k{n}!"));
+        assert_eq!(engine.fetch(&format!("k{n}")).text(), format!("k{n}!"));
     }
     enough.store(true, Ordering::SeqCst);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn l04_a_value_found_by_a_refused_fetch_is_dropped_under_no_lock() {
     let core: Arc<OnceLock<Weak<Core>>> = Arc::default();
-    let engine = core.clone();
+    let weak = core.clone();
     // Between the lookup and the entry into the table, the engine closes and the value that was found is removed.
     let validator = move |key: &[u8]| {
-        if let (b"absent", Some(core)) = (key, engine.get().and_then(Weak::upgrade)) {
+        if let (b"absent", Some(core)) = (key, weak.get().and_then(Weak::upgrade)) {
             core.remove(b"object").expect("open");
             core.close(None, None);
         }
         true
     };
-    let world = test_engine().hooks(|hooks| hooks.validator = Some(Arc::new(HostFunction(validator)))).start();
-    assert!(core.set(Arc::downgrade(&world.core)).is_ok());
-    let engine = core.clone();
+    let engine = test_engine().hooks(|hooks| hooks.validator = Some(Arc::new(HostFunction(validator)))).start();
+    assert!(core.set(Arc::downgrade(&engine.core)).is_ok());
+    let weak = core.clone();
     let ends = DropLog::with(move || {
-        // Would wait forever under the table's lock.
-        let core = engine.get().and_then(Weak::upgrade).expect("the engine is not freed yet");
+        // This would wait forever under the table's lock.
+        let core = weak.get().and_then(Weak::upgrade).expect("the engine is not freed yet");
         let _ = core.stats();
     });
-    world.put_answer("object", ends.value());
-    let refused = world.try_ask(Form::All, &["object", "absent"], |_| {}, Arc::new(FetchHandle::new()), 0, None);
+    engine.put_answer("object", ends.value());
+    let refused = engine.try_ask(Form::All, &["object", "absent"], |_| {}, Arc::new(FetchHandle::new()), 0, None);
     assert_eq!(refused.err(), Some(Status::ERR_CLOSED));
     until("the object has ended", || ends.count() == 1);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn l04_drops_by_the_library_run_where_callbacks_run_and_under_no_lock() {
-    let world = test_engine().with(|settings| settings.cache.capacity = 2).start();
-    let core = Arc::downgrade(&world.core);
+    let engine = test_engine().with(|settings| settings.cache.capacity = 2).start();
+    let core = Arc::downgrade(&engine.core);
     let ends = DropLog::with(move || {
-        // Would wait forever under the table's lock or the shard's.
+        // This would wait forever under the table's lock or the shard's.
         let core = core.upgrade().expect("the engine is not freed yet");
         let _ = (core.len(), core.stats());
     });
-    world.put_answer("a", ends.value());
-    world.put_answer("a", ends.value());
-    world.put_answer("b", ends.value());
-    world.put_answer("c", ends.value());
-    world.remove("b");
-    world.core.trim(0.0).expect("open");
+    engine.put_answer("a", ends.value());
+    engine.put_answer("a", ends.value());
+    engine.put_answer("b", ends.value());
+    engine.put_answer("c", ends.value());
+    engine.remove("b");
+    engine.core.trim(0.0).expect("open");
     let refused = StoreTerms { ttl: kvlight::base::Ttl::from_raw(0).expect("a TTL"), ..StoreTerms::default() };
-    world.core.put(b"d", NewEntry { terms: refused, ..NewEntry::new(ends.value()) }, None, &mut Departures::new()).expect("open");
+    engine.core.put(b"d", NewEntry { terms: refused, ..NewEntry::new(ends.value()) }, None, &mut Departures::new()).expect("open");
     until("all have ended", || ends.count() == 5);
     assert_eq!(ends.names(), [DISPATCHER; 5]);
-    let waiter = world.fetch("k");
-    let request = world.request();
+    let waiter = engine.fetch("k");
+    let request = engine.request();
     request.0.resolve(0, ends.value(), StoreTerms::default());
     assert_eq!(request.0.resolve(0, ends.value(), StoreTerms::default()), Status::ERR_ALREADY_ANSWERED);
     waiter.outcome();
     until("the refused one has ended", || ends.count() == 6);
     assert_eq!(ends.names()[5], DISPATCHER, "a refused value is dropped there too");
     request.finish();
-    world.core.clear().expect("open");
+    engine.core.clear().expect("open");
     until("all have ended", || ends.count() == 7);
     assert_eq!(ends.names()[6], DISPATCHER);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn l04_the_entries_are_dropped_before_free_returns() {
     let ends = DropLog::new();
-    let world = test_engine().start();
+    let engine = test_engine().start();
     for n in 0..10 {
-        world.put_answer(&format!("k{n}"), ends.value());
+        engine.put_answer(&format!("k{n}"), ends.value());
     }
-    world.free();
+    engine.free();
     assert_eq!(ends.names(), [DISPATCHER; 10]);
 }
 
 #[test]
 fn l04_a_context_is_destroyed_once_where_callbacks_run_and_after_fetch_and_request() {
-    let world = test_engine().start();
+    let engine = test_engine().start();
     let ends = DropLog::new();
     let handle = Arc::new(FetchHandle::new());
     assert!(handle.set_context(ends.object()).is_ok());
-    let waiter = world.try_ask(Form::Each, &["k"], |_| {}, handle, 0, None).expect("accepted");
-    let request = world.request();
+    let waiter = engine.try_ask(Form::Each, &["k"], |_| {}, handle, 0, None).expect("accepted");
+    let request = engine.request();
     assert!(request.0.context(0).is_some_and(|context| !context.pointer().is_null()));
     request.answer("k", "v");
     waiter.outcome();
@@ -322,56 +323,56 @@ fn l04_a_context_is_destroyed_once_where_callbacks_run_and_after_fetch_and_reque
     drop(request);
     until("it has ended", || ends.count() == 1);
     assert!(ends.threads() == [here] || ends.names() == [DISPATCHER], "on the thread that dropped the last reference: {:?}", ends.names());
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn l04_no_host_code_runs_on_the_timers_thread() {
     // A blocking fetch that times out ends on the timer's thread. Its context must not be destroyed there.
-    let world = test_engine().with_system_clock().start();
+    let engine = test_engine().with_system_clock().start();
     let ends = DropLog::new();
     let handle = Arc::new(FetchHandle::new());
     assert!(handle.set_context(ends.object()).is_ok());
-    let mut settings = world.fetch_settings();
+    let mut settings = engine.fetch_settings();
     settings.timeout = Some(Duration::from_millis(2));
     let call = FetchCall { form: Form::Each, settings: Arc::new(settings).into(), progress_step: 0, handle: Some(&handle), at_once: true };
-    let asked = world.core.fetch_wait([&b"k"[..]].into_iter(), &call).expect("accepted");
+    let asked = engine.core.fetch_wait([&b"k"[..]].into_iter(), &call).expect("accepted");
     assert!(matches!(asked, FetchAnswer::Now(outcome) if text_of(&outcome) == "ERR_TIMEOUT"));
-    // Whether the provider was called within those 2 ms depends on the scheduler: a request of which no key is wanted is not handed out.
+    // No request is expected: if the 2 ms pass before the provider is called, nobody wants the key any more, and it is not called.
     drop(handle);
-    world.free();
+    engine.free();
     assert_eq!(ends.count(), 1);
     assert!(!ends.names().contains(&"kvl-timer".to_owned()), "{:?}", ends.names());
 }
 
 #[test]
 fn l04_expired_objects_are_unlinked_by_the_timer_and_dropped_by_the_dispatcher() {
-    let world = test_engine().with(|settings| settings.cache.ttl_ms = Some(1)).with_system_clock().start();
+    let engine = test_engine().with(|settings| settings.cache.ttl_ms = Some(1)).with_system_clock().start();
     let ends = DropLog::new();
-    world.put_answer("k", ends.value());
+    engine.put_answer("k", ends.value());
     until("it has expired and ended untouched", || ends.count() == 1);
     assert_eq!(ends.names(), [DISPATCHER]);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn l05_close_is_reported_when_all_is_done_and_calls_are_refused_from_then_on() {
-    let world = test_engine().with(|settings| settings.tasks.max_running = 1).start();
-    let (running, waiting) = (world.fetch("running"), world.fetch("waiting"));
-    let request = world.request();
-    let closed = world.close(None);
+    let engine = test_engine().with(|settings| settings.tasks.max_running = 1).start();
+    let (running, waiting) = (engine.fetch("running"), engine.fetch("waiting"));
+    let request = engine.request();
+    let closed = engine.close(None);
     assert_eq!((running.text(), waiting.text()), ("ERR_CLOSED".into(), "ERR_CLOSED".into()));
     expect_closed(&closed);
     assert_eq!(request.0.cancel_reason(), Cancel::Closed as u32);
-    assert_eq!(world.put("k", "v"), Status::ERR_CLOSED);
-    assert_eq!(world.refresh(&["k"]), Err(Status::ERR_CLOSED));
-    let refused = world.try_ask(Form::Each, &["k"], |_| {}, Arc::new(FetchHandle::new()), 0, None);
+    assert_eq!(engine.put("k", "v"), Status::ERR_CLOSED);
+    assert_eq!(engine.refresh(&["k"]), Err(Status::ERR_CLOSED));
+    let refused = engine.try_ask(Form::Each, &["k"], |_| {}, Arc::new(FetchHandle::new()), 0, None);
     assert_eq!(refused.err(), Some(Status::ERR_CLOSED));
-    assert_eq!(world.lookup("k"), "MISS", "lookups still work");
-    expect_closed(&world.close(None));
-    expect_closed(&world.close(Some(None)));
+    assert_eq!(engine.lookup("k"), "MISS", "lookups still work");
+    expect_closed(&engine.close(None));
+    expect_closed(&engine.close(Some(None)));
     drop(request);
-    world.free();
+    engine.free();
 }
 
 #[test]
@@ -380,20 +381,19 @@ fn l05_close_waits_for_running_provider_calls() {
     let waits = Mutex::new(waits);
     let (begun, is_in) = channel();
     let begun = Mutex::new(begun);
-    let world = test_engine()
+    let engine = test_engine()
         .answered_by(move |_| {
             begun.lock().expect("no panic").send(()).expect("the test listens");
             waits.lock().expect("no panic").recv_timeout(PATIENCE).expect("the test continues");
         })
         .start();
-    let waiter = world.fetch("k");
+    let waiter = engine.fetch("k");
     is_in.recv_timeout(PATIENCE).expect("the provider is called");
-    let closed = world.close(None);
+    let closed = engine.close(None);
     assert_eq!(waiter.text(), "ERR_CLOSED", "the fetch does not wait for the provider");
     assert!(closed.try_recv().is_err(), "the provider's call is still running");
     let freed = Arc::new(AtomicBool::new(false));
-    let core = world.core.clone();
-    let (is_freed, calls) = (freed.clone(), world);
+    let (core, is_freed) = (engine.core.clone(), freed.clone());
     let freeing = std::thread::spawn(move || {
         core.free();
         is_freed.store(true, Ordering::SeqCst);
@@ -402,57 +402,56 @@ fn l05_close_waits_for_running_provider_calls() {
     go_on.send(()).expect("the provider waits");
     freeing.join().expect("no panic");
     expect_closed(&closed);
-    drop(calls);
 }
 
 #[test]
 fn l05_a_drain_finishes_accepted_work() {
-    let world = test_engine().with(one_slot_and_one_retry).start();
-    let (first, second) = (world.fetch("first"), world.fetch("second"));
-    let closed = world.close(Some(None));
-    let refused = world.try_ask(Form::Each, &["k"], |_| {}, Arc::new(FetchHandle::new()), 0, None);
+    let engine = test_engine().with(one_slot_and_one_retry).start();
+    let (first, second) = (engine.fetch("first"), engine.fetch("second"));
+    let closed = engine.close(Some(None));
+    let refused = engine.try_ask(Form::Each, &["k"], |_| {}, Arc::new(FetchHandle::new()), 0, None);
     assert_eq!(refused.err(), Some(Status::ERR_CLOSED));
-    let request = world.request();
+    let request = engine.request();
     request.fail("first", error(1));
     drop(request);
-    world.request().answer_all();
+    engine.request().answer_all();
     assert_eq!(second.text(), "second!");
-    world.wait_until_only_flights(1);
+    engine.wait_until_only_flights(1);
     assert!(closed.try_recv().is_err());
-    world.advance(10);
-    world.request().answer_all();
+    engine.advance(10);
+    engine.request().answer_all();
     assert_eq!(first.text(), "first!", "retries included");
     expect_closed(&closed);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn l05_a_drain_ends_at_its_deadline_and_a_second_close_can_only_shorten_it() {
-    let world = test_engine().start();
-    let waiter = world.fetch("k");
-    let request = world.request();
+    let engine = test_engine().start();
+    let waiter = engine.fetch("k");
+    let request = engine.request();
     let closed = [
-        world.close(Some(Some(Duration::from_millis(100)))),
-        world.close(Some(None)),
-        world.close(Some(Some(Duration::from_millis(50)))),
-        world.close(Some(Some(Duration::from_millis(70)))),
+        engine.close(Some(Some(Duration::from_millis(100)))),
+        engine.close(Some(None)),
+        engine.close(Some(Some(Duration::from_millis(50)))),
+        engine.close(Some(Some(Duration::from_millis(70)))),
     ];
-    world.advance(49);
+    engine.advance(49);
     waiter.expect_no_event();
-    world.advance(1);
+    engine.advance(1);
     assert_eq!(waiter.text(), "ERR_CLOSED");
     drop(request);
     closed.iter().for_each(expect_closed);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn l05_fault13_an_engine_freed_with_loads_in_progress_settles_every_fetch() {
-    let world = test_engine().with(|settings| settings.tasks.max_running = 2).start();
-    let waiters: Vec<Waiter> = (0..50).map(|n| world.fetch(&format!("k{n}"))).collect();
-    let batch = world.fetch_all(&["a", "b"]);
-    let requests = [world.request(), world.request()];
-    world.free();
+    let engine = test_engine().with(|settings| settings.tasks.max_running = 2).start();
+    let waiters: Vec<Waiter> = (0..50).map(|n| engine.fetch(&format!("k{n}"))).collect();
+    let batch = engine.fetch_all(&["a", "b"]);
+    let requests = [engine.request(), engine.request()];
+    engine.free();
     waiters.iter().for_each(|waiter| assert_eq!(waiter.text(), "ERR_CLOSED"));
     assert_eq!(batch.batch().1, "ERR_CLOSED");
     drop(requests);
@@ -508,7 +507,7 @@ fn l05_fault37_dispose_is_allowed_in_every_callback_with_the_last_reference() {
         let (validator, removal, record, cost, provider, end) = (by(), by(), by(), by(), by(), by());
         let is_hooked = Arc::new(AtomicBool::new(false));
         let hooked = is_hooked.clone();
-        let world = test_engine()
+        let engine = test_engine()
             .hooks(|hooks| {
                 hooks.validator = Some(Arc::new(HostFunction(move |_: &[u8]| {
                     validator.at("validator");
@@ -539,8 +538,8 @@ fn l05_fault37_dispose_is_allowed_in_every_callback_with_the_last_reference() {
                 ticket.resolve(0, value("v"), StoreTerms::default());
             })
             .start();
-        let core = Arc::downgrade(&world.core);
-        *disposer.core.lock().expect("no panic") = Some(world.core);
+        let core = Arc::downgrade(&engine.core);
+        *disposer.core.lock().expect("no panic") = Some(engine.core);
 
         let ends = DropLog::with(move || end.at("destructor"));
         let object = ends.value();
@@ -590,7 +589,7 @@ fn l05_no_callback_starts_after_free_whatever_other_threads_do() {
             }
         };
         let (removal, cancel, provide) = (check(), check(), check());
-        let world = test_engine()
+        let engine = test_engine()
             .with(|settings| settings.cache.capacity = 4)
             .hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(move |_: &kvlight::cache::Departure| removal()))))
             .answered_by(move |ticket| {
@@ -601,7 +600,7 @@ fn l05_no_callback_starts_after_free_whatever_other_threads_do() {
             .start();
         std::thread::scope(|scope| {
             for thread in 0..2 {
-                let core = world.core.clone();
+                let core = engine.core.clone();
                 scope.spawn(move || {
                     for n in 0.. {
                         let key = format!("{thread}{}", n % 9);
@@ -625,10 +624,10 @@ fn l05_no_callback_starts_after_free_whatever_other_threads_do() {
             for _ in 0..round {
                 std::thread::yield_now();
             }
-            world.core.clone().free();
+            engine.core.clone().free();
             freed.store(true, Ordering::SeqCst);
         });
-        assert_eq!(late.load(Ordering::SeqCst), 0, "callbacks after free returned");
+        assert_eq!(late.load(Ordering::SeqCst), 0, "callbacks that started after free had returned");
     }
 }
 
@@ -652,10 +651,10 @@ fn l05_on_a_shared_runtime_the_hooks_are_released_when_free_returns() {
             let _kept = &kept;
             true
         });
-        let world = builder.hooks(|hooks| hooks.validator = Some(Arc::new(validator))).start();
-        world.put("k", "v");
-        assert_eq!(world.fetch("l").text(), "l!");
-        world.free();
+        let engine = builder.hooks(|hooks| hooks.validator = Some(Arc::new(validator))).start();
+        engine.put("k", "v");
+        assert_eq!(engine.fetch("l").text(), "l!");
+        engine.free();
         freed.store(true, Ordering::SeqCst);
         assert!(ended.try_recv().is_ok(), "the validator's user data is released");
     }
@@ -665,15 +664,15 @@ fn l05_on_a_shared_runtime_the_hooks_are_released_when_free_returns() {
 
 #[test]
 fn l05_fault41_a_hook_set_after_the_cancel_is_refused_and_one_that_holds_its_request_is_released_with_it() {
-    let world = test_engine().start();
-    let waiter = world.fetch("k");
-    let request = world.request();
+    let engine = test_engine().start();
+    let waiter = engine.fetch("k");
+    let request = engine.request();
     waiter.cancel();
     assert_eq!(request.on_cancel(|_| panic!("the hook must not be called")), Status::ERR_CANCELLED);
     drop(request);
 
-    let waiter = world.fetch("l");
-    let request = Arc::new(world.request());
+    let waiter = engine.fetch("l");
+    let request = Arc::new(engine.request());
     let held = request.clone();
     let (notify, notified) = channel();
     let hook = move |why: Cancel| {
@@ -686,33 +685,33 @@ fn l05_fault41_a_hook_set_after_the_cancel_is_refused_and_one_that_holds_its_req
     waiter.cancel();
     assert_eq!(notified.recv_timeout(PATIENCE), Ok(Cancel::Unwanted));
     // The hook was the last holder of the request. Dropping it finishes the request.
-    world.wait_until_idle();
+    engine.wait_until_idle();
 
-    let finished = world.fetch("m");
-    let request = Arc::new(world.request());
+    let finished = engine.fetch("m");
+    let request = Arc::new(engine.request());
     let held = request.clone();
     assert_eq!(request.on_cancel(move |_| drop(held.keys())), Status::OK);
     request.answer("m", "v");
     request.finish();
     assert_eq!(Arc::strong_count(&request), 1, "the finish released the hook");
     assert_eq!(finished.text(), "v");
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn l05_the_hook_receives_the_reason_of_a_timeout_and_of_a_close() {
-    let world = test_engine().with(|settings| settings.fetch.attempt_timeout = Some(Duration::from_millis(10))).start();
+    let engine = test_engine().with(|settings| settings.fetch.attempt_timeout = Some(Duration::from_millis(10))).start();
     let (notify, notified) = channel();
-    let waiter = world.fetch("k");
-    let (first, other) = (world.request(), notify.clone());
+    let waiter = engine.fetch("k");
+    let (first, other) = (engine.request(), notify.clone());
     first.on_cancel(move |why| other.send(why).expect("the test listens"));
-    world.advance(10);
+    engine.advance(10);
     assert_eq!(notified.recv_timeout(PATIENCE), Ok(Cancel::Timeout));
     assert_eq!(waiter.text(), "ERR_TIMEOUT");
-    let waiter = world.fetch("l");
-    let second = world.request();
+    let waiter = engine.fetch("l");
+    let second = engine.request();
     second.on_cancel(move |why| notify.send(why).expect("the test listens"));
-    world.free();
+    engine.free();
     assert_eq!(notified.recv_timeout(PATIENCE), Ok(Cancel::Closed));
     assert_eq!(waiter.text(), "ERR_CLOSED");
     drop((first, second));
@@ -720,7 +719,7 @@ fn l05_the_hook_receives_the_reason_of_a_timeout_and_of_a_close() {
 
 /// Each function of the host panics once.
 fn panics_everywhere() {
-    let world = test_engine()
+    let engine = test_engine()
         .hooks(|hooks| {
             hooks.validator =
                 Some(Arc::new(HostFunction(|key: &[u8]| if key == b"validator" { panic!("of the validator") } else { true })));
@@ -749,14 +748,14 @@ fn panics_everywhere() {
             ticket.resolve(0, value("v"), StoreTerms::default());
         })
         .start();
-    assert_eq!(world.lookup("validator"), "INVALID_KEY");
-    assert_eq!(world.put("cost", "value"), Status::OK);
-    world.put("removal", "v");
-    world.remove("removal");
-    assert_eq!(world.lookup("record"), "MISS");
-    assert_eq!(world.fetch("provider").text(), "ERR_UNANSWERED");
-    let hooked = world.fetch("hook");
-    until("its provider's call came back", || world.stats().gauges.running == 0 && world.calls() == 2);
+    assert_eq!(engine.lookup("validator"), "INVALID_KEY");
+    assert_eq!(engine.put("cost", "value"), Status::OK);
+    engine.put("removal", "v");
+    engine.remove("removal");
+    assert_eq!(engine.lookup("record"), "MISS");
+    assert_eq!(engine.fetch("provider").text(), "ERR_UNANSWERED");
+    let hooked = engine.fetch("hook");
+    until("its provider's call came back", || engine.stats().gauges.running == 0 && engine.calls() == 2);
     hooked.cancel();
 
     struct Panics(Sender<()>, bool);
@@ -786,12 +785,12 @@ fn panics_everywhere() {
         let handle = Arc::new(FetchHandle::new());
         let call = FetchCall {
             form,
-            settings: world.core.fetch_settings().clone().into(),
+            settings: engine.core.fetch_settings().clone().into(),
             progress_step: 1,
             handle: Some(&handle),
             at_once: false,
         };
-        let asked = world.core.fetch([&b"a"[..], b"b", b"c"].into_iter(), &call, || Box::new(Panics(sender, ends_badly)));
+        let asked = engine.core.fetch([&b"a"[..], b"b", b"c"].into_iter(), &call, || Box::new(Panics(sender, ends_badly)));
         assert!(matches!(asked, Ok(FetchAnswer::Pending)));
         assert!(handle.wait(Some(PATIENCE)), "the fetch ends nevertheless");
         assert_eq!(received.iter().count(), calls, "each position was reported, and the user data released");
@@ -807,14 +806,14 @@ fn panics_everywhere() {
         }
     }
     // The engine continues.
-    assert_eq!(world.fetch("k").text(), "v");
-    assert_eq!(world.lookup("k"), "v");
-    world.core.close(None, Some(Box::new(PanickingListener)));
-    expect_closed(&world.close(None));
-    world.free();
+    assert_eq!(engine.fetch("k").text(), "v");
+    assert_eq!(engine.lookup("k"), "v");
+    engine.core.close(None, Some(Box::new(PanickingListener)));
+    expect_closed(&engine.close(None));
+    engine.free();
 }
 
-/// The same test runs twice: here, and in a child process whose standard error is read.
+/// Runs itself in a child process, whose standard error it reads.
 #[test]
 fn l07_a_panic_of_the_host_is_caught_at_the_call_is_not_printed_and_the_engine_continues() {
     const CHILD: &str = "KVL_TEST_ENGINE_PANICS_CHILD";
@@ -835,56 +834,56 @@ fn l07_a_panic_of_the_host_is_caught_at_the_call_is_not_printed_and_the_engine_c
 
 #[test]
 fn l07_a_panic_inside_a_shard_empties_only_that_shard() {
-    let world = test_engine().start();
-    world.put("k", "v");
+    let engine = test_engine().start();
+    engine.put("k", "v");
     let broken = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        kvlight::base::panics::catch_panic(|| world.core.get_with(b"k", |_| panic!("under the shard's lock")).map(|seen| seen.is_ok()))
+        kvlight::base::panics::catch_panic(|| engine.core.get_with(b"k", |_| panic!("under the shard's lock")).map(|seen| seen.is_ok()))
     }));
     assert!(matches!(broken, Ok(Err(_))));
-    assert_eq!((world.lookup("k"), world.core.len(), world.core.cost()), ("MISS".into(), 0, 0));
-    let waiter = world.fetch("k");
-    world.request().answer_all();
-    assert_eq!((waiter.text(), world.lookup("k")), ("k!".into(), "k!".into()));
-    world.free();
+    assert_eq!((engine.lookup("k"), engine.core.len(), engine.core.cost()), ("MISS".into(), 0, 0));
+    let waiter = engine.fetch("k");
+    engine.request().answer_all();
+    assert_eq!((waiter.text(), engine.lookup("k")), ("k!".into(), "k!".into()));
+    engine.free();
 }
 
 #[test]
 fn l09_a_key_that_is_too_long_fails_only_its_own_position() {
-    let world = test_engine().start();
+    let engine = test_engine().start();
     let long = "x".repeat(65_536);
     let longest = "y".repeat(65_535);
-    let waiter = world.fetch_all(&["a", &long, &longest, ""]);
+    let waiter = engine.fetch_all(&["a", &long, &longest, ""]);
     for _ in 0..3 {
-        world.request().answer_all();
+        engine.request().answer_all();
     }
     assert_eq!(waiter.batch().0, ["a!", "ERR_KEY_TOO_LONG", &format!("{longest}!"), "!"]);
-    assert_eq!(world.core.trim(1.5), Err(Status::ERR_INVALID_ARG));
-    assert_eq!(world.core.trim(f64::NAN), Err(Status::ERR_INVALID_ARG));
-    assert_eq!(world.core.len(), 3, "nothing changed");
-    world.free();
+    assert_eq!(engine.core.trim(1.5), Err(Status::ERR_INVALID_ARG));
+    assert_eq!(engine.core.trim(f64::NAN), Err(Status::ERR_INVALID_ARG));
+    assert_eq!(engine.core.len(), 3, "nothing changed");
+    engine.free();
 }
 
 #[test]
-fn l09_a_fetch_handle_can_be_used_for_one_fetch() {
-    let world = test_engine().start();
-    let waiter = world.fetch("k");
-    let again = world.try_ask(Form::Each, &["k"], |_| {}, waiter.handle.clone(), 0, None);
+fn l09_a_fetch_handle_can_be_used_for_one_fetch_only() {
+    let engine = test_engine().start();
+    let waiter = engine.fetch("k");
+    let again = engine.try_ask(Form::Each, &["k"], |_| {}, waiter.handle.clone(), 0, None);
     assert_eq!(again.err(), Some(Status::ERR_ALREADY_USED));
     assert!(waiter.handle.set_context(DropLog::new().object()).is_err());
-    world.request().answer_all();
+    engine.request().answer_all();
     assert_eq!(waiter.text(), "k!");
-    let again = world.try_ask(Form::Each, &["k"], |_| {}, waiter.handle.clone(), 0, None);
+    let again = engine.try_ask(Form::Each, &["k"], |_| {}, waiter.handle.clone(), 0, None);
     assert_eq!(again.err(), Some(Status::ERR_ALREADY_USED));
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn s16_a_value_stays_readable_after_its_entry_and_its_engine_are_gone() {
-    let world = test_engine().start();
-    world.put("k", "kept");
-    let Ok(kvlight::engine::cache::Lookup::Value(kept)) = world.core.get(b"k") else { panic!("the key has an entry") };
-    world.remove("k");
-    world.free();
+    let engine = test_engine().start();
+    engine.put("k", "kept");
+    let Ok(kvlight::engine::cache::Lookup::Value(kept)) = engine.core.get(b"k") else { panic!("the key has an entry") };
+    engine.remove("k");
+    engine.free();
     assert_eq!(kept.as_bytes(), Some(&b"kept"[..]));
 }
 
@@ -900,13 +899,13 @@ fn l05_an_engine_without_a_provider_is_refused_and_its_hooks_are_released() {
 
 #[test]
 fn l05_a_request_that_is_finished_and_dropped_is_finished_once() {
-    let world = test_engine().start();
-    let waiter = world.fetch("k");
-    let request = world.request();
+    let engine = test_engine().start();
+    let waiter = engine.fetch("k");
+    let request = engine.request();
     assert_eq!(request.0.finish(Unanswered::Failed(error(9))), Status::OK);
     assert_eq!(request.finish(), Status::ERR_ALREADY_ANSWERED);
     drop(request);
     assert_eq!(waiter.outcome().error().map(|error| error.code()), Some(9));
-    world.wait_until_idle();
-    world.free();
+    engine.wait_until_idle();
+    engine.free();
 }

@@ -1,5 +1,5 @@
-//! The host's other functions: validator, cost function, removal listener and record listener; and statistics and the manual clock (rules
-//! S03, S10 to S12, S15).
+//! The host's functions except the provider: validator, cost function, removal listener and record listener. Also statistics and the manual
+//! clock (rules S03, S10 to S12, S15).
 
 use super::engine_fixture::*;
 use kvlight::base::config::ReadMode;
@@ -35,7 +35,7 @@ fn s10_the_validator_runs_once_for_each_position_in_order_on_the_calling_thread(
         note.lock().expect("no panic").push((word(key), std::thread::current().id()));
         !key.starts_with(b"bad")
     };
-    let world = test_engine().hooks(|hooks| hooks.validator = Some(Arc::new(HostFunction(validator)))).start();
+    let engine = test_engine().hooks(|hooks| hooks.validator = Some(Arc::new(HostFunction(validator)))).start();
     let here = std::thread::current().id();
     let keys = |asked: &Seen<(String, ThreadId)>| {
         let calls = take(asked);
@@ -43,13 +43,13 @@ fn s10_the_validator_runs_once_for_each_position_in_order_on_the_calling_thread(
         calls.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
     };
 
-    assert_eq!((world.lookup("bad"), keys(&asked)), ("INVALID_KEY".into(), vec!["bad".into()]));
-    assert_eq!((world.put("bad", "v"), keys(&asked)), (Status::INVALID_KEY, vec!["bad".into()]));
-    assert_eq!((world.put("good", "v"), keys(&asked)), (Status::OK, vec!["good".into()]));
+    assert_eq!((engine.lookup("bad"), keys(&asked)), ("INVALID_KEY".into(), vec!["bad".into()]));
+    assert_eq!((engine.put("bad", "v"), keys(&asked)), (Status::INVALID_KEY, vec!["bad".into()]));
+    assert_eq!((engine.put("good", "v"), keys(&asked)), (Status::OK, vec!["good".into()]));
 
-    let waiter = world.fetch_all(&["good", "bad1", "new", "bad1", "bad2"]);
-    assert_eq!(keys(&asked), ["good", "bad1", "new", "bad1", "bad2"], "once for each position, duplicates each, in order");
-    let request = world.request();
+    let waiter = engine.fetch_all(&["good", "bad1", "new", "bad1", "bad2"]);
+    assert_eq!(keys(&asked), ["good", "bad1", "new", "bad1", "bad2"], "once for each position, duplicates included, in order");
+    let request = engine.request();
     assert_eq!(request.keys(), ["new"], "an invalid key costs no provider call");
     assert_eq!(request.supply("bad3", "v"), Status::INVALID_KEY);
     assert_eq!(request.supply("extra", "v"), Status::OK);
@@ -58,32 +58,32 @@ fn s10_the_validator_runs_once_for_each_position_in_order_on_the_calling_thread(
     request.finish();
     assert_eq!(waiter.batch().0, ["v", "INVALID_KEY", "v", "INVALID_KEY", "INVALID_KEY"]);
 
-    assert_eq!(world.refresh(&["bad", "good"]), Ok(()));
+    assert_eq!(engine.refresh(&["bad", "good"]), Ok(()));
     assert_eq!(keys(&asked), ["bad", "good"]);
-    assert_eq!(world.request().keys(), ["good"]);
+    assert_eq!(engine.request().keys(), ["good"]);
 
-    world.peek("bad");
-    world.remove("bad");
+    engine.peek("bad");
+    engine.remove("bad");
     assert_eq!(keys(&asked), Vec::<String>::new(), "peek and remove do not call the validator");
-    let closed = world.close(None);
+    let closed = engine.close(None);
     expect_closed(&closed);
-    assert_eq!(world.put("good", "v"), Status::ERR_CLOSED);
+    assert_eq!(engine.put("good", "v"), Status::ERR_CLOSED);
     assert_eq!(keys(&asked), Vec::<String>::new(), "a closed engine does not call the validator");
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn s10_an_invalid_key_takes_no_slot() {
-    let world = test_engine()
+    let engine = test_engine()
         .with(|settings| settings.tasks.max_running = 1)
         .hooks(|hooks| hooks.validator = Some(Arc::new(HostFunction(|key: &[u8]| key != b"bad"))))
         .start();
-    assert_eq!(world.fetch("bad").text(), "INVALID_KEY");
-    assert_eq!(world.fetch_now("bad"), Some("INVALID_KEY".into()));
-    let waiter = world.fetch("good");
-    world.request().answer_all();
-    assert_eq!((waiter.text(), world.calls()), ("good!".into(), 1));
-    world.free();
+    assert_eq!(engine.fetch("bad").text(), "INVALID_KEY");
+    assert_eq!(engine.fetch_now("bad"), Some("INVALID_KEY".into()));
+    let waiter = engine.fetch("good");
+    engine.request().answer_all();
+    assert_eq!((waiter.text(), engine.calls()), ("good!".into(), 1));
+    engine.free();
 }
 
 #[test]
@@ -94,14 +94,14 @@ fn s03_the_cost_function_is_called_once_for_each_value_and_a_stated_cost_beats_i
         note.lock().expect("no panic").push(word(key));
         1000
     };
-    let world = test_engine().hooks(|hooks| hooks.cost = Some(Arc::new(HostFunction(cost)))).start();
-    world.put("put", "v");
-    let waiter = world.fetch("loaded");
-    world.request().answer_all();
+    let engine = test_engine().hooks(|hooks| hooks.cost = Some(Arc::new(HostFunction(cost)))).start();
+    engine.put("put", "v");
+    let waiter = engine.fetch("loaded");
+    engine.request().answer_all();
     assert!(waiter.outcome().cost >= 1000);
     assert_eq!(take(&asked), ["put", "loaded"]);
-    let before = world.core.cost();
-    world
+    let before = engine.core.cost();
+    engine
         .core
         .put(
             b"own",
@@ -110,10 +110,10 @@ fn s03_the_cost_function_is_called_once_for_each_value_and_a_stated_cost_beats_i
             &mut Departures::new(),
         )
         .expect("open");
-    world.put_answer("null", Answer::Null);
+    engine.put_answer("null", Answer::Null);
     assert_eq!(take(&asked), Vec::<String>::new());
-    assert!(world.core.cost() - before < 1000);
-    world.free();
+    assert!(engine.core.cost() - before < 1000);
+    engine.free();
 }
 
 #[test]
@@ -125,35 +125,35 @@ fn s11_the_listener_receives_each_value_once_and_those_of_a_key_in_store_order()
     let received: Seen<(String, String, Cause)> = seen();
     let note = received.clone();
     let listener = move |left: &kvlight::cache::Departure| note.lock().expect("no panic").push(departed(left));
-    let world = test_engine()
+    let engine = test_engine()
         .with(|settings| settings.cache.capacity = (THREADS * KEYS / 2) as u64)
         .hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener))))
         .start();
     std::thread::scope(|scope| {
         for thread in 0..THREADS {
-            let world = &world;
+            let engine = &engine;
             scope.spawn(move || {
                 for round in 0..ROUNDS {
                     let key = format!("{thread}/{}", round % KEYS);
                     match round % 5 {
-                        4 => drop(world.core.remove(key.as_bytes()).expect("open")),
-                        _ => assert_eq!(world.put(&key, &round.to_string()), Status::OK),
+                        4 => drop(engine.core.remove(key.as_bytes()).expect("open")),
+                        _ => assert_eq!(engine.put(&key, &round.to_string()), Status::OK),
                     }
                 }
             });
         }
     });
-    world.core.clear().expect("open");
+    engine.core.clear().expect("open");
     let given = THREADS * ROUNDS / 5 * 4;
     until("every value is reported", || received.lock().expect("no panic").len() >= given);
-    world.free();
+    engine.free();
     let received = take(&received);
     assert_eq!(received.len(), given, "each value is reported once");
     let mut last: HashMap<String, i64> = HashMap::new();
     for (key, round, _) in received {
         let round: i64 = round.parse().expect("a number was put");
         let before = last.insert(key.clone(), round).unwrap_or(-1);
-        assert!(before < round, "{key}: {round} left after {before}, which was put before it");
+        assert!(before < round, "{key}: {round} was reported after {before}, but was put earlier");
     }
 }
 
@@ -162,25 +162,25 @@ fn s11_each_removal_has_its_cause_and_answers_of_the_provider_are_reported_too()
     let received: Seen<(String, String, Cause)> = seen();
     let note = received.clone();
     let listener = move |left: &kvlight::cache::Departure| note.lock().expect("no panic").push(departed(left));
-    let world = test_engine()
+    let engine = test_engine()
         .with(|settings| settings.cache.capacity = 2)
         .hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener))))
         .start();
-    let waiter = world.fetch("loaded");
-    world.request().answer_all();
+    let waiter = engine.fetch("loaded");
+    engine.request().answer_all();
     waiter.outcome();
-    world.put("loaded", "again");
-    world.put("b", "b");
-    world.put("c", "c");
-    world.remove("b");
+    engine.put("loaded", "again");
+    engine.put("b", "b");
+    engine.put("c", "c");
+    engine.remove("b");
     let put_for = |key: &[u8], text: &str, ms: i64| {
         let stated = StoreTerms { ttl: kvlight::base::Ttl::from_raw(ms).expect("a TTL"), ..StoreTerms::default() };
-        world.core.put(key, NewEntry { terms: stated, ..NewEntry::new(value(text)) }, None, &mut Departures::new()).expect("open");
+        engine.core.put(key, NewEntry { terms: stated, ..NewEntry::new(value(text)) }, None, &mut Departures::new()).expect("open");
     };
     put_for(b"short", "s", 10);
-    world.advance(10);
+    engine.advance(10);
     put_for(b"no", "n", 0);
-    world.core.clear().expect("open");
+    engine.core.clear().expect("open");
     let expected = [
         ("loaded", "loaded!", Cause::Replaced),
         ("loaded", "again", Cause::Capacity),
@@ -193,7 +193,7 @@ fn s11_each_removal_has_its_cause_and_answers_of_the_provider_are_reported_too()
     let received = take(&received);
     let received: Vec<(&str, &str, Cause)> = received.iter().map(|(key, word, cause)| (&**key, &**word, *cause)).collect();
     assert_eq!(received, expected);
-    world.free();
+    engine.free();
 }
 
 #[test]
@@ -204,10 +204,10 @@ fn s11_an_engine_calls_its_listener_where_callbacks_run_and_a_bare_cache_on_the_
     let listener = Arc::new(HostFunction(listener));
     let here = std::thread::current().id();
     let given = listener.clone();
-    let world = test_engine().hooks(move |hooks| hooks.removal = Some(given)).start();
-    world.put("k", "v");
-    world.remove("k");
-    world.free();
+    let engine = test_engine().hooks(move |hooks| hooks.removal = Some(given)).start();
+    engine.put("k", "v");
+    engine.remove("k");
+    engine.free();
     let notified = take(&threads);
     assert!(notified.len() == 1 && notified[0] != here, "free waits for recorded removals: {notified:?}");
 
@@ -250,14 +250,14 @@ fn s12_the_record_listener_receives_each_position_in_order_on_the_calling_thread
     let received: Seen<(Status, String, ThreadId)> = seen();
     let note = received.clone();
     let record = move |record: Status, key: &[u8]| note.lock().expect("no panic").push((record, word(key), std::thread::current().id()));
-    let world = test_engine()
+    let engine = test_engine()
         .hooks(|hooks| {
             hooks.record = Some(Arc::new(HostFunction(record)));
             hooks.validator = Some(Arc::new(HostFunction(|key: &[u8]| key != b"bad")));
         })
         .start();
-    world.put("v", "v");
-    world.put_answer("n", Answer::Null);
+    engine.put("v", "v");
+    engine.put_answer("n", Answer::Null);
     take(&received);
     let here = std::thread::current().id();
     let expected = [
@@ -268,54 +268,54 @@ fn s12_the_record_listener_receives_each_position_in_order_on_the_calling_thread
         (Status::MISS, "new".to_owned(), here),
     ];
     for form in [Form::Each, Form::All] {
-        let waiter = world.ask(form, &["new", "v", "bad", "n", "new"], |_| {});
+        let waiter = engine.ask(form, &["new", "v", "bad", "n", "new"], |_| {});
         assert_eq!(take(&received), expected);
         waiter.cancel();
     }
-    let call = FetchCall { form: Form::All, ..world.call(true) };
-    let asked = world.core.fetch([&b"v"[..], b"bad", b"n"].into_iter(), &call, || Box::new(NullReceiver));
+    let call = FetchCall { form: Form::All, ..engine.call(true) };
+    let asked = engine.core.fetch([&b"v"[..], b"bad", b"n"].into_iter(), &call, || Box::new(NullReceiver));
     assert!(matches!(asked, Ok(FetchAnswer::Ready(_))));
     assert_eq!(take(&received), expected[1..4]);
-    world.lookup("v");
-    world.peek("v");
-    world.remove("v");
+    engine.lookup("v");
+    engine.peek("v");
+    engine.remove("v");
     assert_eq!(take(&received), [(Status::VALUE, "v".to_owned(), here)], "peek and remove are not lookups");
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn s12_the_record_listener_and_the_statistics_agree_whatever_is_stored_meanwhile() {
-    // An answer may be stored between a fetch's lookup and its entry into the table: then the position is a hit after all, in the
-    // statistics and for the listener.
+    // An answer may be stored after a fetch's lookup, but before the fetch takes the table's lock: then the position is a hit after all, in
+    // the statistics and for the listener.
     let (hits, misses) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (hit, miss) = (hits.clone(), misses.clone());
     let record = move |record: Status, _: &[u8]| {
         let count = if record == Status::MISS { &miss } else { &hit };
         count.fetch_add(1, Ordering::SeqCst);
     };
-    let world = test_engine()
+    let engine = test_engine()
         .with(|settings| settings.tasks.max_running = 8)
         .hooks(|hooks| hooks.record = Some(Arc::new(HostFunction(record))))
         .echo()
         .start();
     std::thread::scope(|scope| {
         for thread in 0..4 {
-            let world = &world;
+            let engine = &engine;
             scope.spawn(move || {
                 for n in 0..3000 {
                     if n % 7 == thread {
-                        world.remove(&format!("k{}", n % 5));
+                        engine.remove(&format!("k{}", n % 5));
                     }
-                    world.fetch(&format!("k{}", n % 5)).outcome();
+                    engine.fetch(&format!("k{}", n % 5)).outcome();
                 }
             });
         }
     });
-    world.wait_until_idle();
-    let stats = world.stats();
+    engine.wait_until_idle();
+    let stats = engine.stats();
     assert_eq!((stats.store.hits as usize, stats.misses() as usize), (hits.load(Ordering::SeqCst), misses.load(Ordering::SeqCst)));
     assert_eq!(stats.store.hits + stats.misses(), 4 * 3000, "each position is one lookup");
-    world.free();
+    engine.free();
 }
 
 #[test]
@@ -325,23 +325,23 @@ fn s12_l01_the_record_listener_runs_under_no_lock() {
     let record = move |_: Status, key: &[u8]| {
         let core = cache.lock().expect("no panic").clone();
         if let Some(core) = core.filter(|_| key == b"k") {
-            // Would wait forever if the table's lock or a shard's were held.
+            // This would wait forever under the table's lock or a shard's.
             core.put(b"inner", NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");
             core.stats();
         }
     };
-    let world = test_engine().hooks(|hooks| hooks.record = Some(Arc::new(HostFunction(record)))).start();
-    *core.lock().expect("no panic") = Some(world.core.clone());
-    let waiter = world.fetch("k");
-    assert_eq!(world.peek("inner"), "v");
+    let engine = test_engine().hooks(|hooks| hooks.record = Some(Arc::new(HostFunction(record)))).start();
+    *core.lock().expect("no panic") = Some(engine.core.clone());
+    let waiter = engine.fetch("k");
+    assert_eq!(engine.peek("inner"), "v");
     waiter.cancel();
     *core.lock().expect("no panic") = None;
-    world.free();
+    engine.free();
 }
 
-/// Checks the identities of rule S12 when nothing is in progress.
-fn check_identities(world: &EngineFixture, positions: u64) {
-    let stats = world.stats();
+/// Checks the identities of rule S12 when nothing is in progress. `positions` is how many keys were looked up or fetched.
+fn check_identities(engine: &EngineFixture, positions: u64) {
+    let stats = engine.stats();
     let (store, tasks, gauges) = (&stats.store, &stats.tasks, &stats.gauges);
     assert_eq!(store.hits + store.null_hits + stats.misses() + store.invalid_keys, positions, "lookups: {stats:?}");
     let ended = tasks.flights_succeeded + tasks.flights_failed + tasks.flights_lost + tasks.flights_cancelled;
@@ -353,7 +353,7 @@ fn check_identities(world: &EngineFixture, positions: u64) {
 
 #[test]
 fn s12_every_lookup_miss_and_load_is_counted_in_exactly_one_class() {
-    let world = test_engine()
+    let engine = test_engine()
         .with(|settings| {
             settings.tasks.max_running = 2;
             settings.tasks.batch_max_keys = 3;
@@ -377,7 +377,7 @@ fn s12_every_lookup_miss_and_load_is_counted_in_exactly_one_class() {
     let positions: u64 = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4u64)
             .map(|thread| {
-                let world = &world;
+                let engine = &engine;
                 scope.spawn(move || {
                     let mut asked = 0;
                     for round in 0..400u64 {
@@ -385,7 +385,7 @@ fn s12_every_lookup_miss_and_load_is_counted_in_exactly_one_class() {
                         let keys: Vec<String> = (0..round % 6).map(key).collect();
                         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
                         asked += keys.len() as u64;
-                        let waiter = world.ask(Form::All, &keys, |settings| {
+                        let waiter = engine.ask(Form::All, &keys, |settings| {
                             if round % 11 == 0 {
                                 settings.read = ReadMode::CacheOnly;
                             }
@@ -394,10 +394,10 @@ fn s12_every_lookup_miss_and_load_is_counted_in_exactly_one_class() {
                             waiter.cancel();
                         }
                         assert_eq!(waiter.batch().0.len(), keys.len());
-                        world.lookup(&key(9));
+                        engine.lookup(&key(9));
                         asked += 1;
                         if round % 17 == 0 {
-                            world.advance(1);
+                            engine.advance(1);
                         }
                     }
                     asked
@@ -406,37 +406,37 @@ fn s12_every_lookup_miss_and_load_is_counted_in_exactly_one_class() {
             .collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
     });
-    world.wait_until_idle();
-    check_identities(&world, positions);
-    world.free();
+    engine.wait_until_idle();
+    check_identities(&engine, positions);
+    engine.free();
 }
 
 #[test]
 fn s12_each_event_is_counted_in_exactly_one_window() {
-    let world = test_engine().with(|settings| settings.tasks.max_running = 4).echo().start();
-    let first = world.stats().window_id;
-    world.core.reset_stats();
-    world.fetch("a").outcome();
-    world.lookup("a");
-    world.wait_until_idle();
-    let stats = world.stats();
+    let engine = test_engine().with(|settings| settings.tasks.max_running = 4).echo().start();
+    let first = engine.stats().window_id;
+    engine.core.reset_stats();
+    engine.fetch("a").outcome();
+    engine.lookup("a");
+    engine.wait_until_idle();
+    let stats = engine.stats();
     assert_eq!((stats.window_id, stats.store.hits, stats.misses(), stats.tasks.flights_succeeded), (first + 1, 1, 1, 1));
-    world.advance(5);
-    world.core.reset_stats();
-    world.advance(7);
-    let stats = world.stats();
+    engine.advance(5);
+    engine.core.reset_stats();
+    engine.advance(7);
+    let stats = engine.stats();
     assert_eq!((stats.window_id, stats.window_ms, stats.store.hits, stats.misses(), stats.entries), (first + 2, 7, 0, 0, 1));
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn s12_json_and_openmetrics_are_well_formed_and_agree() {
-    let world = test_engine().echo().start();
-    world.fetch("a").outcome();
-    world.lookup("a");
-    world.lookup("a");
-    world.wait_until_idle();
-    let stats = world.stats();
+    let engine = test_engine().echo().start();
+    engine.fetch("a").outcome();
+    engine.lookup("a");
+    engine.lookup("a");
+    engine.wait_until_idle();
+    let stats = engine.stats();
     let json: serde_json::Value = serde_json::from_str(&stats.to_json()).expect("valid JSON");
     assert_eq!(json["lookups"]["hits"], 2);
     assert_eq!(json["lookups"]["misses"], 1);
@@ -476,41 +476,41 @@ fn s12_json_and_openmetrics_are_well_formed_and_agree() {
         }
     }
     assert!(text.contains("kvlight_lookups_total{result=\"hit\"} 2\n"));
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn s12_the_samples_of_a_metric_add_up_to_its_total() {
-    let world = test_engine()
+    let engine = test_engine()
         .with(|settings| {
             settings.fetch.retry.count = Some(1);
             settings.fetch.retry.fixed = std::time::Duration::ZERO;
         })
         .start();
-    world.put("a", "1");
-    world.put("a", "2");
-    world.put("b", "1");
-    let waiter = world.fetch("c");
-    world.request().fail("c", error(1));
-    world.request().answer("c", "v");
+    engine.put("a", "1");
+    engine.put("a", "2");
+    engine.put("b", "1");
+    let waiter = engine.fetch("c");
+    engine.request().fail("c", error(1));
+    engine.request().answer("c", "v");
     assert_eq!(waiter.text(), "v");
-    world.wait_until_idle();
-    let stats = world.stats();
+    engine.wait_until_idle();
+    let stats = engine.stats();
     let text = stats.to_openmetrics();
     let sum = |metric: &str| -> u64 {
-        let of_it = text.lines().filter(|line| line.strip_prefix(metric).is_some_and(|rest| rest.starts_with("_total")));
-        of_it.map(|line| line.rsplit_once(' ').expect("a value").1.parse::<u64>().expect("a number")).sum()
+        let samples = text.lines().filter(|line| line.strip_prefix(metric).is_some_and(|rest| rest.starts_with("_total")));
+        samples.map(|line| line.rsplit_once(' ').expect("a value").1.parse::<u64>().expect("a number")).sum()
     };
     assert_eq!((sum("kvlight_inserts"), stats.store.inserts), (4, 4));
     assert_eq!((sum("kvlight_attempts"), stats.tasks.attempts), (2, 2));
     assert_eq!((sum("kvlight_requests"), stats.tasks.requests), (2, 2));
     assert_eq!((sum("kvlight_lookups"), stats.misses()), (1, 1));
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn s15_an_advance_moves_every_kind_of_time_and_returns_when_everything_due_was_fired() {
-    let world = test_engine()
+    let engine = test_engine()
         .with(|settings| {
             settings.cache.ttl_ms = Some(100);
             settings.fetch.retry.count = Some(2);
@@ -518,42 +518,42 @@ fn s15_an_advance_moves_every_kind_of_time_and_returns_when_everything_due_was_f
             settings.fetch.timeout = Some(std::time::Duration::from_millis(500));
         })
         .start();
-    world.put("k", "v");
-    let waiter = world.fetch("failing");
+    engine.put("k", "v");
+    let waiter = engine.fetch("failing");
     for attempt in 1..=2 {
-        let request = world.request();
+        let request = engine.request();
         assert_eq!(request.0.attempt(0), Some(attempt));
         request.fail("failing", error(1));
         drop(request);
-        world.wait_until_only_flights(1);
-        world.advance(29);
-        assert!(world.request_now().is_none(), "the pause has not ended");
-        world.advance(1);
+        engine.wait_until_only_flights(1);
+        engine.advance(29);
+        assert!(engine.request_now().is_none(), "the pause has not ended");
+        engine.advance(1);
     }
-    let hung = world.request();
-    assert_eq!(world.lookup("k"), "v");
-    world.advance(40);
-    assert_eq!((world.lookup("k"), world.core.len()), ("MISS".into(), 0));
-    world.advance(400);
+    let hung = engine.request();
+    assert_eq!(engine.lookup("k"), "v");
+    engine.advance(40);
+    assert_eq!((engine.lookup("k"), engine.core.len()), ("MISS".into(), 0));
+    engine.advance(400);
     assert_eq!(waiter.text(), "ERR_TIMEOUT");
     drop(hung);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn s15_one_clock_moves_several_engines() {
     let clock = Clock::manual(Millis(0));
-    let worlds: Vec<EngineFixture> = (0..3)
+    let engines: Vec<EngineFixture> = (0..3)
         .map(|_| {
-            let mut beginning = test_engine().with(|settings| settings.cache.ttl_ms = Some(10));
-            beginning.plan.clock = Some(clock.clone());
-            beginning.start()
+            let mut builder = test_engine().with(|settings| settings.cache.ttl_ms = Some(10));
+            builder.plan.clock = Some(clock.clone());
+            builder.start()
         })
         .collect();
-    worlds.iter().for_each(|world| assert_eq!(world.put("k", "v"), Status::OK));
-    worlds[0].advance(9);
-    assert!(worlds.iter().all(|world| world.peek("k") == "v"));
-    worlds[2].advance(1);
-    assert!(worlds.iter().all(|world| world.peek("k") == "MISS"));
-    worlds.into_iter().for_each(EngineFixture::free);
+    engines.iter().for_each(|engine| assert_eq!(engine.put("k", "v"), Status::OK));
+    engines[0].advance(9);
+    assert!(engines.iter().all(|engine| engine.peek("k") == "v"));
+    engines[2].advance(1);
+    assert!(engines.iter().all(|engine| engine.peek("k") == "MISS"));
+    engines.into_iter().for_each(EngineFixture::free);
 }

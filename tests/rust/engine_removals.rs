@@ -1,4 +1,4 @@
-//! The number of removals that are not reported yet is bounded, whichever threads write and however slow the host is (rule S11a).
+//! Pending removals, which are not reported yet: their number is bounded, whichever threads write and however slow the host is (rule S11a).
 
 use super::engine_fixture::*;
 use kvlight::base::{Answer, Status};
@@ -13,12 +13,12 @@ use std::time::Duration;
 const WRITERS: usize = 3;
 const PUTS: usize = 2_000;
 const CAPACITY: usize = 8;
-/// The largest number that may be pending for a store of this size.
+/// The largest number of removals that may be pending for a store of this size.
 const PENDING: usize = 16;
-/// The number of writers that may pass at the same time, and of removals that are being reported.
+/// By how much that number may be exceeded: writers may pass at the same time, and removals that are being reported still count.
 const SLACK: usize = 2 * WRITERS + 2;
 
-/// Takes longer than a put, and no longer on a busy machine: who yields there may have to wait until writers no longer do.
+/// Takes longer than a put. It spins, since a thread that yields on a busy machine may run again only when the writers are done.
 fn work() {
     for _ in 0..2_000 {
         std::hint::spin_loop();
@@ -51,8 +51,8 @@ fn pending(puts: usize, received: usize) -> usize {
     puts.saturating_sub(received + CAPACITY)
 }
 
-fn note_most(most: &AtomicUsize, is: usize) {
-    most.fetch_max(is, Ordering::SeqCst);
+fn note_most(most: &AtomicUsize, number: usize) {
+    most.fetch_max(number, Ordering::SeqCst);
 }
 
 #[test]
@@ -63,14 +63,14 @@ fn s11a_writers_wait_for_a_slower_listener() {
         work();
         note.fetch_add(1, Ordering::SeqCst);
     };
-    let world = test_engine()
+    let engine = test_engine()
         .with(|s| s.cache.capacity = CAPACITY as u64)
         .hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener))))
         .start();
-    write(&world.core, || value("v"), |puts| note_most(&worst, pending(puts, received.load(Ordering::SeqCst))));
+    write(&engine.core, || value("v"), |puts| note_most(&worst, pending(puts, received.load(Ordering::SeqCst))));
     let worst = worst.into_inner();
     assert!(worst <= PENDING + SLACK, "{worst} were pending at once");
-    world.free();
+    engine.free();
     assert_eq!(received.load(Ordering::SeqCst), WRITERS * PUTS - CAPACITY, "each departure was reported");
 }
 
@@ -78,11 +78,11 @@ fn s11a_writers_wait_for_a_slower_listener() {
 fn s11a_writers_drop_values_themselves_without_a_listener() {
     let worst = AtomicUsize::new(0);
     let ends = DropLog::with(work);
-    let world = test_engine().with(|s| s.cache.capacity = CAPACITY as u64).start();
-    write(&world.core, || ends.value(), |puts| note_most(&worst, pending(puts, ends.count())));
+    let engine = test_engine().with(|s| s.cache.capacity = CAPACITY as u64).start();
+    write(&engine.core, || ends.value(), |puts| note_most(&worst, pending(puts, ends.count())));
     let worst = worst.into_inner();
     assert!(worst <= PENDING + SLACK, "{worst} were pending at once");
-    world.free();
+    engine.free();
     assert_eq!(ends.count(), WRITERS * PUTS);
 }
 
@@ -95,7 +95,7 @@ fn s11a_providers_are_throttled_too() {
         note.fetch_add(1, Ordering::SeqCst);
     };
     let (seen, most) = (received.clone(), worst.clone());
-    let world = test_engine()
+    let engine = test_engine()
         .with(|settings| settings.cache.capacity = CAPACITY as u64)
         .hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener))))
         .answered_by(move |ticket| {
@@ -108,29 +108,33 @@ fn s11a_providers_are_throttled_too() {
         .start();
     let keys: Vec<String> = (0..WRITERS * PUTS).map(|number| number.to_string()).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    world.fetch_all(&keys).batch();
-    // Four threads of the provider, with a full request each.
+    engine.fetch_all(&keys).batch();
+    // Four threads of the provider, with up to 20 removals each.
     let worst = worst.load(Ordering::SeqCst);
     assert!(worst <= PENDING + 4 * 20, "{worst} were pending at once");
-    world.free();
+    engine.free();
     assert_eq!(received.load(Ordering::SeqCst), WRITERS * PUTS - CAPACITY);
 }
 
 /// What the listener of a cache without an engine has received.
 #[derive(Default)]
 struct ListenerLog {
+    /// Whether the listener is being called.
     running: AtomicBool,
     by_thread: Mutex<HashMap<ThreadId, usize>>,
+    /// The last value of each key.
     numbers: Mutex<HashMap<Vec<u8>, u64>>,
     count: AtomicUsize,
 }
 
 impl ListenerLog {
+    /// How many removals were reported on the current thread.
     fn here(&self) -> usize {
         self.by_thread.lock().expect("no panic").get(&std::thread::current().id()).copied().unwrap_or(0)
     }
 }
 
+/// A cache without an engine, whose listener writes to the log. Its values are numbers, which must grow for each key.
 fn bare_cache(received: &Arc<ListenerLog>) -> Arc<Core> {
     let note = received.clone();
     let listener = move |left: &Departure| {
@@ -165,7 +169,7 @@ fn s11a_no_put_on_a_bare_cache_reports_many_removals_of_others() {
             scope.spawn(move || {
                 for round in 0..PUTS {
                     let before = received.here();
-                    // A few keys, each written by one thread. All threads cause their removals.
+                    // Each key is written by one thread, but the puts of all threads remove it.
                     put(cache, &format!("{writer} {}", round % CAPACITY), number(round as u64));
                     note_most(most_at_once, received.here() - before);
                     note_most(worst, pending(puts.fetch_add(1, Ordering::SeqCst) + 1, received.count.load(Ordering::SeqCst)));
@@ -189,7 +193,8 @@ fn s11a_removals_of_a_clear_are_reported_before_the_call_returns() {
     assert_eq!(received.here(), CAPACITY, "on this thread");
 }
 
-/// A program that holds its own lock around its puts, and whose listener takes that lock. With an engine these are two threads.
+/// As in a program that holds a lock of its own around its puts, and whose listener takes that lock. With an engine, the two run on different
+/// threads.
 #[test]
 fn s11a_a_listener_that_waits_for_the_writer_delays_it_once() {
     let lock = Arc::new(Mutex::new(()));
@@ -199,16 +204,16 @@ fn s11a_a_listener_that_waits_for_the_writer_delays_it_once() {
         let _held = theirs.lock().expect("no panic");
         note.fetch_add(1, Ordering::SeqCst);
     };
-    let world = test_engine()
+    let engine = test_engine()
         .with(|s| s.cache.capacity = CAPACITY as u64)
         .hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener))))
         .start();
     let held = lock.lock().expect("no panic");
     let began = std::time::Instant::now();
-    (0..200).for_each(|number| put(&world.core, &number.to_string(), value("v")));
+    (0..200).for_each(|number| put(&engine.core, &number.to_string(), value("v")));
     assert!(began.elapsed() < Duration::from_secs(60), "each put waited");
     drop(held);
-    world.free();
+    engine.free();
     assert_eq!(received.load(Ordering::SeqCst), 200 - CAPACITY);
 }
 
@@ -222,18 +227,18 @@ fn s11a_pending_removals_are_a_gauge() {
             on.wait();
         }
     };
-    let world = test_engine().hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener)))).start();
+    let engine = test_engine().hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener)))).start();
     for key in ["a", "b", "c"] {
-        world.put(key, "value");
-        world.remove(key);
+        engine.put(key, "value");
+        engine.remove(key);
     }
     reached.wait();
     let value = kvlight::base::Answer::Value(kvlight::base::Value::bytes(b"value").expect("memory"));
     let entry = kvlight::cache::cost_of(&kvlight::base::Record::new(b"a", value), None, 0);
-    assert_eq!(world.stats().pending_removals, (2, 2 * entry), "one is being reported");
+    assert_eq!(engine.stats().pending_removals, (2, 2 * entry), "one is being reported");
     go.wait();
-    until("nothing is pending", || world.stats().pending_removals == (0, 0));
-    world.free();
+    until("nothing is pending", || engine.stats().pending_removals == (0, 0));
+    engine.free();
 }
 
 #[test]
@@ -245,14 +250,14 @@ fn s11a_many_removals_at_once_do_not_delay_a_later_put_for_long() {
         note.fetch_add(1, Ordering::SeqCst);
     };
     let many = 5_000;
-    let world =
+    let engine =
         test_engine().with(|s| s.cache.capacity = many).hooks(|hooks| hooks.removal = Some(Arc::new(HostFunction(listener)))).start();
-    (0..many).for_each(|number| put(&world.core, &number.to_string(), value("v")));
-    world.core.clear().expect("open");
+    (0..many).for_each(|number| put(&engine.core, &number.to_string(), value("v")));
+    engine.core.clear().expect("open");
     let before = received.load(Ordering::SeqCst);
-    put(&world.core, "k", value("v"));
+    put(&engine.core, "k", value("v"));
     let waited_for = received.load(Ordering::SeqCst) - before;
     assert!(waited_for < many as usize / 2, "a put waited for {waited_for} removals that it did not cause");
-    world.free();
+    engine.free();
     assert_eq!(received.load(Ordering::SeqCst), many as usize);
 }

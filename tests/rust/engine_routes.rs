@@ -1,5 +1,5 @@
-//! All eight mixtures of routes against one model (rules L02a, L05b): wherever things run, the same calls have the same outcomes, each
-//! entry leaves once and for the same reason, and the notice of the close is delivered last.
+//! All eight mixtures of the routes for results, requests and removals, against one model (rules L02a, L05b): wherever callbacks run, the same
+//! calls have the same outcomes, each entry leaves once and for the same reason, and the notice of the close is delivered last.
 
 use kvlight::base::config::{FetchSettings, ReadMode, Settings};
 use kvlight::base::{Answer, Error, Status, StoreTerms, Value};
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const KEYS: u64 = 12;
 const STEPS: u32 = 60;
 const SEEDS: u64 = 12;
-/// Only a broken engine takes this long.
+/// How long a test waits for a message. Only a broken engine takes this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Random numbers that are the same for the same seed (SplitMix64).
@@ -35,11 +35,12 @@ impl Random {
     }
 }
 
-/// The provider's data: version `n` of each key. Every fifth key fails, every seventh does not exist.
+/// The provider's data, as the number of its version. Every fifth key fails; of the others, every seventh does not exist.
 #[derive(Default)]
 struct ProviderData(Mutex<u64>);
 
 impl ProviderData {
+    /// The text of a key, or the code of its error.
     fn of(&self, key: u64) -> Result<Option<String>, i64> {
         match key {
             key if key % 5 == 4 => Err(key as i64),
@@ -79,7 +80,7 @@ impl Provider for ModelProvider {
     }
 }
 
-/// The departures, by key and in order.
+/// The departures of each key, in order.
 type Left = BTreeMap<u64, Vec<(String, Cause)>>;
 
 struct DepartureRecorder(Arc<Mutex<Left>>);
@@ -134,8 +135,11 @@ struct ModelRun {
     queues: Vec<Arc<HostQueue>>,
     truth: Arc<ProviderData>,
     left: Arc<Mutex<Left>>,
+    /// The texts that must be in the store.
     model: HashMap<u64, String>,
+    /// The departures that must have been reported.
     expected: Left,
+    /// The description of this run, for messages.
     what: String,
 }
 
@@ -167,7 +171,7 @@ impl ModelRun {
         ModelRun { core, queues, truth, left, model: HashMap::new(), expected: Left::new(), what }
     }
 
-    /// The message that arrives by `inbox`, while all queues are read.
+    /// Reads all queues until a message arrives in `inbox`, and returns that.
     fn read_until<T>(&self, inbox: &Inbox<T>) -> T {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -194,28 +198,18 @@ impl ModelRun {
         self.model.insert(key, text);
     }
 
-    /// The expected outcome of one position. `loaded`: the keys that this very call has loaded.
-    fn expect(&mut self, key: u64, read: ReadMode, loaded: &mut Vec<u64>) -> (String, Source) {
-        if loaded.contains(&key) {
-            let outcome = self.truth.of(key);
-            return match outcome {
-                Ok(known) => (known.unwrap_or("null".into()), Source::Joined),
-                // A remembered error does not say which fetch loaded it.
-                Err(code) => (format!("{:?} {code}", Status::ERR_PROVIDER), Source::Joined),
-            };
+    /// The expected outcome of a position that is loaded. `loaded`: the keys that earlier positions of the same call have loaded.
+    fn load(&mut self, key: u64, loaded: &mut Vec<u64>) -> (String, Source) {
+        let source = if loaded.contains(&key) { Source::Joined } else { Source::Provider };
+        let text = match self.truth.of(key) {
+            Ok(known) => known.unwrap_or("null".into()),
+            Err(code) => return (format!("{:?} {code}", Status::ERR_PROVIDER), source),
+        };
+        if source == Source::Provider {
+            loaded.push(key);
+            self.stores(key, text.clone());
         }
-        if let (Some(text), false) = (self.model.get(&key), read == ReadMode::Refresh) {
-            return (text.clone(), Source::Store);
-        }
-        loaded.push(key);
-        match self.truth.of(key) {
-            Ok(known) => {
-                let text = known.unwrap_or("null".into());
-                self.stores(key, text.clone());
-                (text, Source::Provider)
-            }
-            Err(code) => (format!("{:?} {code}", Status::ERR_PROVIDER), Source::Provider),
-        }
+        (text, source)
     }
 
     fn fetch(&mut self, keys: &[u64], read: ReadMode) {
@@ -225,13 +219,13 @@ impl ModelRun {
         let names: Vec<Vec<u8>> = keys.iter().map(|key| name(*key)).collect();
         let (sender, inbox) = channel();
         self.core.fetch(names.iter().map(Vec::as_slice), &call, || Box::new(OutcomeSender(sender))).expect("it is open");
-        // The store is looked up for all keys first.
+        // All keys are looked up in the store before one is loaded.
         let mut loaded = Vec::new();
         let hits: Vec<Option<String>> = keys.iter().map(|key| self.model.get(key).filter(|_| read != ReadMode::Refresh).cloned()).collect();
         let expected: Vec<(String, Source)> = keys
             .iter()
             .zip(hits)
-            .map(|(key, hit)| hit.map_or_else(|| self.expect(*key, ReadMode::Refresh, &mut loaded), |text| (text, Source::Store)))
+            .map(|(key, hit)| hit.map_or_else(|| self.load(*key, &mut loaded), |text| (text, Source::Store)))
             .collect();
         assert_eq!(self.read_until(&inbox), expected, "{}: {keys:?}", self.what);
     }
@@ -283,9 +277,9 @@ fn l02a_every_mixture_of_routes_has_the_same_outcomes() {
     for mixture in 0..8 {
         for apart in [false, true] {
             for seed in 0..SEEDS {
-                let (mut play, mut random) = (ModelRun::new(mixture, apart, seed), Random(seed));
-                (0..STEPS).for_each(|_| play.step(&mut random));
-                play.end();
+                let (mut run, mut random) = (ModelRun::new(mixture, apart, seed), Random(seed));
+                (0..STEPS).for_each(|_| run.step(&mut random));
+                run.end();
             }
         }
     }
@@ -295,6 +289,7 @@ fn l02a_every_mixture_of_routes_has_the_same_outcomes() {
 fn f20_remembered_errors_without_an_object_are_not_sent_to_the_queue() {
     let mut settings = Settings::default();
     settings.cache.error_ttl_ms = 60_000;
+    // All three routes lead to one queue.
     let mut run = ModelRun::with(7, false, 0, settings);
     run.fetch(&[4], ReadMode::Normal);
     while run.queues[0].poll(1, Some(Duration::from_millis(20))).is_ok() {}

@@ -28,7 +28,7 @@ impl Folder {
     }
 
     fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.0).expect("the file exists");
+        let entries = fs::read_dir(&self.0).expect("the folder exists");
         entries.map(|entry| entry.expect("it can be listed").file_name().to_string_lossy().into_owned()).collect()
     }
 }
@@ -76,11 +76,11 @@ fn save(core: &Core, path: &Path) -> Result<Transfer, Status> {
 
 fn load(core: &Core, path: &Path) -> (Transfer, Status) {
     let mut done = Transfer::default();
-    let went = core.load(path, &mut done, &mut |_| true);
-    (done, went.map_or_else(|error| error.status(), |()| Status::OK))
+    let result = core.load(path, &mut done, &mut |_| true);
+    (done, result.map_or_else(|error| error.status(), |()| Status::OK))
 }
 
-/// The values in the order of their eviction, from the first to the last.
+/// Removes all values in the order in which they would be evicted, and returns them.
 fn eviction_order(core: &Core) -> Vec<String> {
     let next = || match core.pop().expect("an open cache") {
         Lookup::Value(value) => Some(String::from_utf8_lossy(value.as_bytes().expect("bytes")).into_owned()),
@@ -103,7 +103,7 @@ fn s18_a_saved_cache_loads_with_its_ttls_costs_priorities_and_order() {
     assert_eq!(saved.bytes, fs::metadata(folder.file()).expect("the file exists").len());
     assert_eq!(folder.names(), ["cache.kvl"]);
 
-    // The default TTL of the second cache has jitter: a saved entry keeps its own expiry, to the millisecond.
+    // The default TTL of the second cache has jitter, but a saved entry keeps its own expiry, to the millisecond.
     let other = cache_of(CacheSettings { ttl_ms: Some(60_000), ttl_jitter_ms: 10_000, ..CacheSettings::default() });
     let (done, status) = load(&other, &folder.file());
     assert_eq!((done, status), (saved, Status::OK));
@@ -149,7 +149,7 @@ fn s18_many_entries_in_many_shards_are_all_restored_and_nearly_in_order() {
     let same = cache_of(CacheSettings { capacity: 40_000, shards: Some(1), ..CacheSettings::default() });
     assert_eq!(load(&same, &folder.file()).1, Status::OK);
     assert!((0..MANY).all(|number| text_of(&same, &format!("key {number}")) == Some(number.to_string())));
-    // If there is room for half, the most recently used entries stay: nearly, since each shard knows only its own order.
+    // If there is room for half, the most recently used entries stay; not all of them, since each shard knows only its own order.
     let small = cache_of(CacheSettings { capacity: MANY as u64 / 2, shards: Some(1), ..CacheSettings::default() });
     let (done, status) = load(&small, &folder.file());
     assert_eq!((done.entries, status, small.len()), (MANY as u64, Status::OK, MANY as u64 / 2));
@@ -226,7 +226,7 @@ fn s18_a_truncated_file_is_distinguished_from_a_damaged_one() {
     };
     for length in 0..whole.len() {
         let (status, entries) = status_of(&whole[..length]);
-        // The last block before the end is complete before the end marker is.
+        // If only the end marker is cut, the block before it is complete.
         let expected = if length + kvlight::cache::saved::BLOCK_HEAD >= whole.len() { 3 } else { 0 };
         assert_eq!((status, entries), (Status::ERR_TRUNCATED, expected), "cut off after {length}");
     }

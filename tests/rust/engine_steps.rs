@@ -1,4 +1,4 @@
-//! An engine does long work in steps (rule S19), and whatever other threads do in between, each fetch receives everything once.
+//! An engine does long work in steps (rule S19). Whatever other threads do in between, each fetch receives all of its results once.
 
 use super::engine_fixture::{test_engine, until, value};
 use kvlight::base::{Status, StoreTerms};
@@ -21,31 +21,31 @@ fn refs(names: &[String]) -> Vec<&str> {
 
 #[test]
 fn s19_f02_very_many_keys_are_all_delivered_while_others_write() {
-    let world = test_engine().with(|settings| settings.tasks.batch_max_keys = 20).echo().start();
+    let engine = test_engine().with(|settings| settings.tasks.batch_max_keys = 20).echo().start();
     let names = names();
     let keys = refs(&names);
     thread::scope(|threads| {
-        let writer = threads.spawn(|| (0..MANY).step_by(7).for_each(|nth| assert_eq!(world.put(&names[nth], "put"), Status::OK)));
+        let writer = threads.spawn(|| (0..MANY).step_by(7).for_each(|nth| assert_eq!(engine.put(&names[nth], "put"), Status::OK)));
         for round in 0..4 {
             let form = if round % 2 == 0 { Form::Each } else { Form::All };
-            let waiter = world.ask(form, &keys, |settings| settings.read = kvlight::base::config::ReadMode::Normal);
+            let waiter = engine.ask(form, &keys, |settings| settings.read = kvlight::base::config::ReadMode::Normal);
             let outcomes = if form == Form::Each { waiter.each(MANY) } else { waiter.batch().0 };
             for (name, said) in names.iter().zip(outcomes) {
                 assert!(said == format!("{name}!") || said == "put", "{name} is {said}");
             }
-            assert_eq!(world.core.clear(), Ok(()));
+            assert_eq!(engine.core.clear(), Ok(()));
         }
         writer.join().expect("it writes");
     });
-    world.wait_until_idle();
-    world.free();
+    engine.wait_until_idle();
+    engine.free();
 }
 
 #[test]
 fn s19_s12_each_position_is_recorded_once_although_it_is_looked_up_again() {
     let records: Arc<Mutex<HashMap<Vec<u8>, Vec<Status>>>> = Arc::default();
     let known = records.clone();
-    let world = test_engine()
+    let engine = test_engine()
         .hooks(move |hooks| {
             hooks.record = Some(Arc::new(super::engine_fixture::HostFunction(move |status: Status, key: &[u8]| {
                 known.lock().expect("no panic").entry(key.to_vec()).or_default().push(status);
@@ -55,40 +55,40 @@ fn s19_s12_each_position_is_recorded_once_although_it_is_looked_up_again() {
         .echo()
         .start();
     let names = names();
-    let waiter = world.ask(Form::All, &refs(&names), |_| {});
+    let waiter = engine.ask(Form::All, &refs(&names), |_| {});
     assert_eq!(waiter.batch().1, "OK");
     let records = records.lock().expect("no panic");
     assert!(names.iter().all(|name| records[name.as_bytes()] == [Status::MISS]));
     drop(records);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn s19_f09_a_cancel_during_the_call_takes_effect_with_its_last_step() {
-    let world = test_engine().with(|settings| settings.tasks.max_running = 1).start();
+    let engine = test_engine().with(|settings| settings.tasks.max_running = 1).start();
     let names = names();
     let handle = Arc::new(FetchHandle::new());
     thread::scope(|threads| {
         // The provider has the first key as soon as the first step is done.
         let canceller = threads.spawn(|| {
-            let request = world.request();
+            let request = engine.request();
             handle.cancel();
             request
         });
-        let waiter = world.try_ask(Form::Each, &refs(&names), |_| {}, handle.clone(), 0, None).expect("it is accepted");
+        let waiter = engine.try_ask(Form::Each, &refs(&names), |_| {}, handle.clone(), 0, None).expect("it is accepted");
         let request = canceller.join().expect("it cancels");
         assert!(waiter.each(MANY).iter().all(|said| said == "ERR_CANCELLED"));
         assert_eq!(request.finish(), Status::OK);
     });
-    world.wait_until_idle();
-    assert_eq!((world.calls(), world.stats().tasks.fetch_cancels), (1, 1));
-    world.free();
+    engine.wait_until_idle();
+    assert_eq!((engine.calls(), engine.stats().tasks.fetch_cancels), (1, 1));
+    engine.free();
 }
 
 #[test]
 fn s19_l05_a_close_amid_the_calls_of_others_settles_all_of_them() {
     for _ in 0..10 {
-        let world = test_engine()
+        let engine = test_engine()
             .with(|settings| (settings.tasks.batch_max_keys, settings.tasks.max_running) = (50, 3))
             .answered_by(|ticket| {
                 ticket.resolve(0, value("v"), StoreTerms::default());
@@ -97,11 +97,11 @@ fn s19_l05_a_close_amid_the_calls_of_others_settles_all_of_them() {
         let (names, accepted) = (names(), AtomicUsize::new(0));
         let closed = thread::scope(|threads| {
             for form in [Form::Each, Form::All] {
-                let (world, names, accepted) = (&world, &names, &accepted);
+                let (engine, names, accepted) = (&engine, &names, &accepted);
                 threads.spawn(move || {
                     for _ in 0..1_000 {
-                        let refresh = world.refresh(&refs(names));
-                        match world.try_ask(form, &refs(names), |_| {}, Arc::new(FetchHandle::new()), 100, None) {
+                        let refresh = engine.refresh(&refs(names));
+                        match engine.try_ask(form, &refs(names), |_| {}, Arc::new(FetchHandle::new()), 100, None) {
                             Ok(waiter) => {
                                 accepted.fetch_add(1, SeqCst);
                                 let outcomes = if form == Form::Each { waiter.each(MANY) } else { waiter.batch().0 };
@@ -117,21 +117,21 @@ fn s19_l05_a_close_amid_the_calls_of_others_settles_all_of_them() {
                 });
             }
             until("both ask", || accepted.load(SeqCst) >= 2);
-            world.close(None)
+            engine.close(None)
         });
         super::engine_fixture::expect_closed(&closed);
-        assert_eq!(world.stats().gauges.in_flight, 0);
-        world.free();
+        assert_eq!(engine.stats().gauges.in_flight, 0);
+        engine.free();
     }
 }
 
 #[test]
 fn s19_f16a_very_many_keys_of_one_request_are_finished_by_several_threads_at_once() {
-    let world =
+    let engine =
         test_engine().with(|settings| (settings.tasks.batch_max_keys, settings.tasks.omitted_is_null) = (MANY as u32, true)).start();
     let names = names();
-    let waiter = world.ask(Form::Each, &refs(&names), |_| {});
-    let request = world.request();
+    let waiter = engine.ask(Form::Each, &refs(&names), |_| {});
+    let request = engine.request();
     let finished: Vec<Status> = thread::scope(|threads| {
         let finishers: Vec<_> = (0..3).map(|_| threads.spawn(|| request.finish())).collect();
         let late = threads.spawn(|| request.answer(&names[MANY - 1], "v"));
@@ -143,5 +143,5 @@ fn s19_f16a_very_many_keys_of_one_request_are_finished_by_several_threads_at_onc
     let outcomes = waiter.each(MANY);
     assert!(outcomes[..MANY - 1].iter().all(|said| said == "NULL"));
     drop(request);
-    world.free();
+    engine.free();
 }

@@ -185,7 +185,8 @@ impl Waiter {
         (batch.outcomes.iter().map(text_of).collect(), ended)
     }
 
-    /// The texts of a fetch of each of `n` positions, by position. Checks that only the last one is marked, and the end.
+    /// The texts of a fetch of `n` positions with one event each, by position. Checks that only the last event is marked as the last, and the
+    /// end like [`Waiter::outcome`].
     pub fn each(&self, n: usize) -> Vec<String> {
         let mut words = vec![None; n];
         for nth in 1..=n {
@@ -449,7 +450,7 @@ impl EngineFixture {
         (**self.core.fetch_settings()).clone()
     }
 
-    /// Starts a fetch. `Err` is the status of a call that was refused.
+    /// Starts a fetch that calls `then` in each callback. `step` is its progress step. `Err` is the status of a call that was refused.
     pub fn try_ask(
         &self,
         form: Form,
@@ -495,7 +496,7 @@ impl EngineFixture {
         self.ask(Form::All, keys, |_| {})
     }
 
-    /// Fetches a key, and returns the result if the call itself does.
+    /// The text of a fetch that the call itself answers; `None` if the call does not.
     pub fn fetch_now(&self, key: &str) -> Option<String> {
         let call = self.call(true);
         match self.core.fetch([key.as_bytes()].into_iter(), &call, || Box::new(NullReceiver)).expect("accepted") {
@@ -504,7 +505,7 @@ impl EngineFixture {
         }
     }
 
-    /// A call with default settings.
+    /// A call for a fetch with the engine's settings. `at_once`: the call itself may return the result.
     pub fn call(&self, at_once: bool) -> FetchCall<'static> {
         FetchCall { form: Form::Each, settings: self.core.fetch_settings().clone().into(), progress_step: 0, handle: None, at_once }
     }
@@ -555,7 +556,7 @@ impl EngineFixture {
         });
     }
 
-    /// Closes the engine. The returned channel receives "closed".
+    /// Closes the engine, with or without a drain like [`Core::close`]. The returned channel receives "closed".
     pub fn close(&self, drain: Option<Option<Duration>>) -> Inbox<&'static str> {
         let (sender, closed) = channel();
         self.core.close(drain, Some(Box::new(CloseRecorder(sender))));
@@ -599,7 +600,7 @@ impl DropLog {
     }
 
     unsafe extern "C-unwind" fn end(pointer: *mut std::ffi::c_void) {
-        // SAFETY: `object` below gave up an `Arc` for this pointer, and this runs once for it.
+        // SAFETY: `object` below gave up an `Arc` for this pointer, and this function is called once for each.
         let ends = unsafe { Arc::from_raw(pointer.cast_const().cast::<DropLog>()) };
         assert!(kvlight::base::process::must_not_wait(), "a destructor runs as host code");
         if let Some(then) = &ends.then {
@@ -608,7 +609,7 @@ impl DropLog {
         ends.threads.lock().expect("no panic").push((std::thread::current().id(), thread_name()));
     }
 
-    /// An object whose destruction is recorded here.
+    /// An object whose destruction is recorded in this log.
     pub fn object(self: &Arc<DropLog>) -> Object {
         let end: FreeFn = DropLog::end;
         Object::new(Arc::into_raw(self.clone()).cast_mut().cast(), Some(end))
