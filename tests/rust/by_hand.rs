@@ -1,5 +1,5 @@
-//! Places that are written by hand and repeat a closed set of the interface: a new member must reach each of them, or be among those that the place
-//! leaves out. Nothing else would fail there, since each place has an answer for members that it does not know.
+//! Code and pages that repeat parts of the interface by hand, such as the causes of removal: a new one must be added to each such place, or to the
+//! list of what that place leaves out. No other test would notice, since each place has a default for what it does not know.
 
 use super::generated::api::Api;
 use super::generated::camel_case;
@@ -10,7 +10,7 @@ use kvlight::task::breaker::BreakerState;
 use kvlight::task::{Cancel, Source};
 use std::fs;
 
-/// The sets, by the beginning of their constants' names. A constant belongs to the set with the longest beginning.
+/// The closed sets of constants, by the prefix of their names. A constant belongs to the set with the longest matching prefix.
 const SETS: &[&str] =
     &["BREAKER", "BREAKER_FORCE", "CANCEL", "CAUSE", "COUNT", "ERROR_F", "EVENT", "KIND", "L2", "L2_F", "L2_TTL", "PUT_F", "SOURCE"];
 
@@ -25,11 +25,11 @@ enum Spelling {
 
 use Spelling::{Constant, Word};
 
-/// A set, the files that write out its members, how, and the members that they leave out.
+/// A set, the files that together name its members, how they spell them, and the members that they leave out.
 type Place = (&'static str, &'static [&'static str], Spelling, &'static [&'static str]);
 
 const PLACES: &[Place] = &[
-    // The events that a package reads from its queue. Left out is what it never asks for, or what its native part handles.
+    // The events that a package reads from its queue. It leaves out events that it never asks for, or that its native part handles.
     ("EVENT", &["bindings/csharp/src/Engine.cs"], Constant, &[]),
     ("EVENT", &["bindings/go/pump.go", "bindings/go/shim.h"], Constant, &["PROGRESS", "REMOVAL", "CLOSED"]),
     ("EVENT", &["bindings/java/src/kvlight/Engine.java"], Constant, &[]),
@@ -92,7 +92,7 @@ const PLACES: &[Place] = &[
         &["KEEP_TTL"],
     ),
     ("PUT_F", &["include/kvlight.hpp"], Constant, &[]),
-    // The state of the circuit breaker, and what can be forced.
+    // The states of the circuit breaker, and what it can be forced to.
     ("BREAKER", &["bindings/csharp/src/Tasks.cs"], Constant, &[]),
     ("BREAKER", &["bindings/go/kvlight.go"], Constant, &[]),
     ("BREAKER", &["bindings/java/src/kvlight/BreakerState.java"], Constant, &["CLOSED"]),
@@ -113,11 +113,11 @@ const PLACES: &[Place] = &[
     ("BREAKER_FORCE", &["bindings/ruby/lib/kvlight/tasks.rb"], Constant, &[]),
 ];
 
-/// Constants and the words for them.
+/// Constants and the cases for them.
 type Renamed = &'static [(&'static str, &'static str)];
 
-/// Enums of Swift, which repeat the numbers of a set: the file, the enum, the set, and the cases whose names differ from the constants',
-/// among them "nil" for what is no case.
+/// Swift's enums with the numbers of a set: the file, the enum, the set, and the cases whose names differ from the constants' ("nil" for a
+/// constant without a case).
 const SWIFT_ENUMS: &[(&str, &str, &str, Renamed)] = &[
     ("BatchOutcome.swift", "OutcomeSource", "SOURCE", &[("L2", "secondTier")]),
     ("CacheRecord.swift", "RemovalCause", "CAUSE", &[]),
@@ -126,7 +126,7 @@ const SWIFT_ENUMS: &[(&str, &str, &str, Renamed)] = &[
     ("Protection.swift", "ForcedState", "BREAKER_FORCE", &[("NONE", "nil")]),
 ];
 
-/// Programs that take every number up to the last of a set for a member.
+/// Programs that accept every number up to the last member of a set. They must name the last one.
 const UP_TO_THE_LAST: &[(&str, &[&str])] =
     &[("CAUSE", &["tests/programs/c/cache.c", "tests/programs/fuzz/machine.c", "tests/programs/soak/entry.c"])];
 
@@ -150,7 +150,7 @@ const NOT_IN_SWIFT: &[&str] = &[
     "urgency",
 ];
 
-/// The settings that the fuzzer does not choose, by their names' beginnings.
+/// The settings that the fuzzer does not choose, by the prefix of their names.
 const NOT_IN_FUZZER: &[&str] = &[
     "cache.timer",
     "cache.hash",
@@ -175,7 +175,7 @@ fn text_of(path: &str) -> String {
     fs::read_to_string(here().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The members of a set without its beginning, and their numbers.
+/// The members of a set, without its prefix, and their numbers.
 fn members(api: &Api, set: &str) -> Vec<(String, i64)> {
     let of = |name: &str| {
         SETS.iter().filter(|set| name.strip_prefix(**set).is_some_and(|rest| rest.starts_with('_'))).max_by_key(|set| set.len())
@@ -194,7 +194,7 @@ fn names(text: &str, name: &str) -> bool {
 }
 
 #[test]
-fn each_place_written_by_hand_has_every_member_of_its_set() {
+fn each_place_written_by_hand_has_every_member_of_its_set_that_it_does_not_leave_out() {
     let (api, mut wrong) = (Api::read(), Vec::new());
     for (set, files, spelling, left_out) in PLACES {
         let texts: Vec<String> = files.iter().map(|path| text_of(path)).collect();
@@ -205,17 +205,14 @@ fn each_place_written_by_hand_has_every_member_of_its_set() {
                 Constant => names(text, &format!("{set}_{member}")),
                 Word => ["\"", "'"].iter().any(|quote| text.contains(&format!("{quote}{}{quote}", member.to_lowercase()))),
             };
-            let is_left_out = left_out.contains(&&**member);
-            // The words of a declared type are a file of their own.
-            let is_there = if matches!(spelling, Word) { texts.iter().all(has) } else { texts.iter().any(has) };
-            match (is_there, is_left_out) {
+            match (texts.iter().any(has), left_out.contains(&&**member)) {
                 (false, false) => wrong.push(format!("{}: there is no KVL_{set}_{member}", files.join(", "))),
                 (true, true) => wrong.push(format!("{}: KVL_{set}_{member} is not left out any more", files.join(", "))),
                 _ => {}
             }
         }
     }
-    assert!(wrong.is_empty(), "closed sets that places written by hand repeat:\n  {}", wrong.join("\n  "));
+    assert!(wrong.is_empty(), "places written by hand that differ from their set:\n  {}", wrong.join("\n  "));
 }
 
 #[test]
@@ -243,7 +240,7 @@ fn each_enum_of_swift_has_the_cases_and_numbers_of_its_set() {
 }
 
 #[test]
-fn each_program_that_counts_up_to_the_last_of_a_set_names_the_last() {
+fn each_program_that_compares_with_the_last_of_a_set_names_the_last() {
     let api = Api::read();
     for (set, files) in UP_TO_THE_LAST {
         let (last, _) = members(&api, set).into_iter().max_by_key(|(_, number)| *number).expect("a set has members");
@@ -273,9 +270,9 @@ fn every_cause_of_removal_has_its_two_statistics() {
     }
 }
 
-/// The statuses with which loads end are numbered from -300 on. Others have a default in these places.
+/// The statuses of loads that end without an answer are -300 to -399. For others, these places have a default.
 #[test]
-fn every_status_with_which_loads_end_is_told_apart() {
+fn every_status_of_a_load_is_told_apart() {
     let api = Api::read();
     let places: &[&[&str]] = &[
         &["src/typed/error.rs"],
@@ -297,7 +294,7 @@ fn every_status_with_which_loads_end_is_told_apart() {
     }
 }
 
-/// They compare the sum with the number of misses.
+/// Both programs compare the sum with the number of misses.
 #[test]
 fn every_fate_of_a_miss_is_summed_where_misses_are_checked() {
     let api = Api::read();
@@ -356,7 +353,7 @@ fn swift_has_every_setting_and_word_that_it_does_not_leave_out() {
     assert!(NOT_IN_SWIFT.iter().all(|name| api.settings().any(|setting| setting.name() == *name)), "what is left out exists");
 }
 
-/// Of the words of a setting it states each but the default.
+/// Of a setting's words the fuzzer has each but the default.
 #[test]
 fn the_fuzzer_chooses_every_setting_that_it_does_not_leave_out_and_every_word() {
     let (api, machine) = (Api::read(), text_of("tests/programs/fuzz/machine.c"));
@@ -372,7 +369,7 @@ fn the_fuzzer_chooses_every_setting_that_it_does_not_leave_out_and_every_word() 
     }
 }
 
-/// The projects beside the library know the interface only from the header: their numbers are copies.
+/// The projects beside the library know the interface only from the header, so the numbers in their `kvlight.rs` are copies.
 #[test]
 fn the_numbers_of_the_projects_are_those_of_the_header() {
     if !projects::are_there() {
@@ -383,6 +380,7 @@ fn the_numbers_of_the_projects_are_those_of_the_header() {
     }
 }
 
+/// Compares the statuses of a file, the constants whose comments name KVL_ constants, and the kinds of requests.
 fn compare_numbers(path: &str) {
     let (api, text) = (Api::read(), text_of(path));
     let number_of = |name: &str| {
@@ -410,7 +408,7 @@ fn compare_numbers(path: &str) {
     assert!(compared > 10, "the numbers were read: {compared}");
 }
 
-/// The names in the first column of a table of redis/include/kvlight_redis.h.
+/// The names in the first column of the table of redis/include/kvlight_redis.h with this heading.
 fn names_in_header_of_redis(table: &str) -> Vec<String> {
     let header = text_of("redis/include/kvlight_redis.h");
     let (_, rows) = header.split_once(table).unwrap_or_else(|| panic!("kvlight_redis.h has the table {table}"));

@@ -1,5 +1,5 @@
-//! Checks that the documents are correct: their programs compile, run and print the documented output; their links have targets; the tests
-//! that they name exist.
+//! Checks that the documents are correct: their programs compile, run and print the documented output; their links have targets; the
+//! settings, functions, tests and paths that they name exist; and their lists and tables are complete.
 //!
 //! A block marked `c`, `cpp` or `python` is a complete program (`languages.rs`). If the next block after it is marked `text`, that is its output.
 
@@ -24,7 +24,7 @@ struct Page {
     text: String,
 }
 
-/// All Markdown pages at the top, under docs, and at the top of each package.
+/// All Markdown pages at the top and below docs, and the README of each package and project.
 fn pages() -> Vec<Page> {
     let (mut folders, mut pages) = (vec![here().join("docs")], Vec::new());
     let mut files: Vec<PathBuf> = list(here());
@@ -75,18 +75,6 @@ fn blocks(text: &str) -> Vec<Block<'_>> {
     found
 }
 
-/// A folder with the library, under the names with which it is linked and loaded.
-fn installed() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs");
-    fs::create_dir_all(&folder).expect("the target folder can be written");
-    let built = library::shared();
-    let soname = format!("libkvlight.so.{}.{}", env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
-    for name in ["libkvlight.so", &soname] {
-        fs::copy(&built, folder.join(name)).expect("the target folder can be written");
-    }
-    folder
-}
-
 fn run(command: &mut Command, place: &str) -> String {
     library::run(command).unwrap_or_else(|error| panic!("{place}: {error}"))
 }
@@ -133,7 +121,7 @@ fn program_of(source: &Path, language: &str, folder: &Path, place: &str) -> Comm
 
 #[test]
 fn every_program_in_the_documents_compiles_runs_and_prints_the_documented_output() {
-    let folder = installed();
+    let folder = library::installed_in("docs");
     let (mut programs, mut wrong) = (0, Vec::new());
     for page in pages() {
         let blocks = blocks(&page.text);
@@ -219,7 +207,7 @@ fn settings() -> Vec<String> {
 }
 
 #[test]
-fn every_dependency_has_its_line() {
+fn every_dependency_is_explained_and_used_where_the_table_says() {
     let manifest = fs::read_to_string(here().join("Cargo.toml")).expect("the file exists");
     let architecture = fs::read_to_string(here().join("ARCHITECTURE.md")).expect("the file exists");
     let chapter = architecture
@@ -239,7 +227,6 @@ fn every_dependency_has_its_line() {
         }
     }
     assert!(count > 10, "the list was read: {count}");
-    // And the places where a dependency is said to be used do use it.
     let rows = chapter.lines().filter(|line| line.starts_with('|') && line.contains('`'));
     let mut places = 0;
     for cells in rows.map(|line| line.split('|').collect::<Vec<_>>()) {
@@ -366,7 +353,7 @@ fn every_name_of_the_library_is_in_its_header() {
     assert!(unused.is_empty(), "not named any more: {unused:?}");
 }
 
-/// Variables of the environment and of the build.
+/// Variables of the environment and of the build, and the prefix alone.
 const NOT_OF_THE_HEADER: &[&str] = &[
     "kvl_",
     "KVL_SWIFT_TREE",
@@ -379,6 +366,7 @@ const NOT_OF_THE_HEADER: &[&str] = &[
     "kvl_race",
 ];
 
+/// Appends the text of all files below a folder to `found`.
 fn sources_below(folder: &str, found: &mut String) {
     for path in list(&here().join(folder)) {
         let name = path.strip_prefix(here()).expect("the file is in the repository").to_string_lossy().into_owned();
@@ -418,8 +406,8 @@ fn is_test_name(word: &str) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
 }
 
-/// The functions behind the rows of the table "What each package has": of the C interface (one or the other), and of the
-/// typed interface of Rust ("" where it has none).
+/// The rows of the table "What each package has", each with the function of the C interface behind it (`|` separates alternatives) and that
+/// of the typed interface of Rust ("" if it has none).
 const FEATURES: &[(&str, &str, &str)] = &[
     ("a cache without a provider", "cache_new", "build_cache"),
     ("a manual clock", "config_set_clock", "clock"),
@@ -498,11 +486,11 @@ fn every_cell_of_the_table_of_features_is_what_the_package_does() {
     assert!(wrong.is_empty(), "these cells should be\n  {}", wrong.join("\n  "));
 }
 
-/// Where it is stated how many scenarios there are, beside the languages' own places.
+/// Where it is stated how many scenarios there are, in addition to the places in `languages.rs`. N stands for the number.
 const COUNTS_OF_SCENARIOS: &[(&str, &str)] = &[("tests/tiers/hosts/run", "scenarios=N\n"), ("tests/tiers/platforms/run", "scenarios=N\n")];
 
-/// The scenarios of each language are those of the C program, under the same names and in the same order. In Swift their numbers are in the names
-/// of its tests.
+/// The scenarios of each language are those of the C program, under the same names and in the same order. In Swift each is a test whose name has
+/// its number.
 #[test]
 fn every_language_has_and_counts_all_scenarios() {
     let text_of = |path: &str| fs::read_to_string(here().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -558,7 +546,7 @@ fn every_platform_that_is_tested_is_in_the_table_of_platforms() {
     for row in &rows[1..] {
         assert!(platforms.iter().any(|platform| is_of(row, platform)), "tests/tiers/platforms/run has no platform for {row}");
         let is_quick = quick.iter().any(|platform| is_of(row, platform));
-        assert!(is_quick != row.ends_with("| no |"), "is it in the quick form? {is_quick}, and README.md says {row}");
+        assert!(is_quick != row.ends_with("| no |"), "part of the quick form: {is_quick}, but README.md says {row}");
     }
 }
 
@@ -586,7 +574,7 @@ fn every_setting_is_in_the_page_about_tuning() {
     assert!(missing.is_empty(), "docs/TUNING.md does not say when to change {missing:?}");
 }
 
-/// Whether a text has a version that is no part of a longer one, as 0.2.1 is of 25.0.2.1 and of 0.2.17.
+/// Whether a text has a version, and not only as a part of a longer one: 0.2.1 is a part of 25.0.2.1 and of 0.2.17.
 fn has_version(text: &str, version: &str) -> bool {
     let is_digit = |c: char| c.is_ascii_digit();
     text.match_indices(version).any(|(at, _)| {
@@ -596,7 +584,7 @@ fn has_version(text: &str, version: &str) -> bool {
 }
 
 #[test]
-fn the_parser_of_versions_takes_whole_ones() {
+fn only_a_whole_version_is_found() {
     assert!(["0.2.1", "kvlight-0.2.1.gem", "Version 0.2.1.", "\"v0.2.1\", 25"].iter().all(|text| has_version(text, "0.2.1")));
     assert!(!["25.0.2.1", "10.2.1", "0.2.17", "0.2.1.4", "0.2"].iter().any(|text| has_version(text, "0.2.1")));
 }
@@ -608,10 +596,10 @@ fn every_file_with_the_version_is_in_the_steps_of_a_release() {
     let (_, steps) = steps.split_once("1. The version").expect("the first step is about the version");
     let step = steps.split("\n2. ").next().unwrap_or_default();
     let mut git = Command::new("git");
-    // Inside another repository, of which this folder is no part, git would list nothing: it fails if it does not know Cargo.toml.
+    // If this folder is inside another repository but no part of it, git would list nothing. Asked for Cargo.toml as well, it fails instead.
     git.args(["ls-files", "--error-unmatch", "--", "Cargo.toml", "."]).current_dir(here());
     let Ok(files) = library::run(&mut git) else {
-        println!("NOT RUN: without git nothing tells the files of the repository from what was built among them");
+        println!("NOT RUN: without git the files of the repository cannot be told from built ones");
         return;
     };
     let mut found = 0;
@@ -636,8 +624,8 @@ fn the_parser_of_pages_finds_blocks_and_test_names() {
     assert!(is_test_name("f07_stored_before_told") && is_test_name("f16a_withdrawn") && !is_test_name("fn07_x") && !is_test_name("f07_ x"));
 }
 
-/// Where things are must be up to date: each path that the documents for contributors name exists. A word in capitals stands for any name, as
-/// in `bindings/LANGUAGE/tests/run.sh`, and a path may lack its first folders or its extension.
+/// Each path that the documents for contributors name exists. A word in capitals stands for any name, as in
+/// `bindings/LANGUAGE/tests/run.sh`. A path may lack its first folders or its extension.
 #[test]
 fn every_path_that_is_named_exists() {
     if !projects::are_there() {
@@ -687,7 +675,7 @@ fn paths() -> Vec<String> {
     found
 }
 
-/// Whether a path, with or without its extension, ends with a pattern that begins with a whole name.
+/// Whether the last names of a path, with or without its extension, are like a pattern.
 fn ends_with_path(path: &str, pattern: &str) -> bool {
     let bare = path.rsplit_once('.').map_or(path, |(bare, _)| bare);
     [path, bare].iter().any(|path| {

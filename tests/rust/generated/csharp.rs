@@ -44,13 +44,13 @@ fn native(api: &Api) -> String {
     }
     text.push_str("\n#pragma warning disable 649 // The loader sets the fields.\n");
     for function in api.functions() {
-        let taken: Vec<String> = function
+        let parameters: Vec<String> = function
             .list("parameters")
-            .map(|parameter| format!("{} @{}", csharp(api, parameter.text("type")), camel_case(parameter.name())))
+            .map(|parameter| format!("{} @{}", csharp_type(api, parameter.text("type")), camel_case(parameter.name())))
             .collect();
         text.push_str("        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]\n");
-        let result = csharp(api, function.text("result"));
-        let _ = writeln!(text, "        internal delegate {result} {}_fn({});", function.name(), taken.join(", "));
+        let result = csharp_type(api, function.text("result"));
+        let _ = writeln!(text, "        internal delegate {result} {}_fn({});", function.name(), parameters.join(", "));
         let _ = writeln!(text, "        internal static {0}_fn {0};", function.name());
     }
     text.push_str("#pragma warning restore 649\n    }\n}\n");
@@ -145,7 +145,7 @@ fn statistics(api: &Api) -> String {
 }
 
 /// The C# type of a number, a handle or an address.
-fn csharp(api: &Api, type_name: &str) -> &'static str {
+fn csharp_type(api: &Api, type_name: &str) -> &'static str {
     let named = api.types().find(|named| named.name() == type_name && named.text("kind") == "number");
     match named.map_or(type_name, |named| named.text("of")) {
         "void" => "void",

@@ -3,8 +3,9 @@
 use super::api::{Api, Entry};
 use std::fmt::Write as _;
 
-/// The sizes and alignments of a processor that differ between processors.
+/// What differs between processors, in bytes.
 struct Processor {
+    /// The size and the alignment of a pointer.
     pointer: usize,
     align_of_8_bytes: usize,
 }
@@ -14,6 +15,7 @@ pub fn files(api: &Api) -> Vec<(&'static str, String)> {
     vec![("tests/tiers/platforms/layout-linux-armv7.txt", of(8)), ("tests/tiers/platforms/layout-linux-i686.txt", of(4))]
 }
 
+/// A line for each number type, struct and field.
 fn text(api: &Api, processor: &Processor) -> String {
     let mut text = String::new();
     for alias in api.types().filter(|known| known.text("kind") == "number") {

@@ -1,4 +1,4 @@
-//! PHP: the declarations for FFI, which a server preloads, constants, and the settings as the shapes of arrays.
+//! PHP: the declarations for FFI, which a server preloads; the constants; and the settings as array shapes.
 
 use super::api::{Api, Entry};
 use super::c::{self, Place};
@@ -35,8 +35,8 @@ fn native(api: &Api) -> String {
     text
 }
 
-/// PHP passes strings for parameters that are constant char pointers, and converts a returned one to a string. Where the library carries a
-/// pointer without dereferencing it, an id is passed.
+/// PHP passes a string for a parameter of type `const char *`, so constant bytes are declared like this. It also converts a returned
+/// `const char *` to a string, so bytes that are returned are not. For a `void *`, which the library only carries, PHP passes an id.
 fn spell_type(type_name: &str, place: Place) -> &str {
     match type_name {
         "const uint8_t *" if place == Place::Parameter => "const char *",

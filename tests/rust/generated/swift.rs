@@ -1,4 +1,4 @@
-//! Swift: the statistics as a struct. Its settings and enums are written by hand, and compared by `tests/rust/by_hand.rs`.
+//! Swift: the statistics as a struct. Swift's settings and enums are written by hand, and compared by `tests/rust/by_hand.rs`.
 
 use super::api::Api;
 use super::camel_case;
