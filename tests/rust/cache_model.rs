@@ -425,6 +425,7 @@ fn any_priority(many: bool) -> BoxedStrategy<f64> {
     prop_oneof![1 => Just(0.0), 1 => others].boxed()
 }
 
+/// `many`: for a store that is to have many entries of different priorities.
 fn any_op(many: bool) -> impl Strategy<Value = Op> {
     let keys = if many { 0..80u8 } else { 0..KEYS };
     let cost = prop_oneof![8 => 0..200u64, 1 => 200..5_000u64];

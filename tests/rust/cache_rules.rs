@@ -98,10 +98,6 @@ impl Fixture {
     }
 }
 
-fn is_stored(put: PutOutcome) -> bool {
-    put.is_stored()
-}
-
 /// Expected departures, in the form of [`Fixture::left`].
 fn departures(left: &[(&str, Cause)]) -> Vec<(String, Cause)> {
     left.iter().map(|(key, cause)| ((*key).to_owned(), *cause)).collect()
@@ -127,7 +123,7 @@ fn s01_keys_of_every_length_are_distinct() {
     let mut fixture = Fixture::of_capacity(100);
     let keys: Vec<String> = [0, 1, 21, 22, 23, 24, 1_000, 65_535].map(|len| "k".repeat(len)).into();
     for key in &keys {
-        assert!(is_stored(fixture.put(key, &key.len().to_string())));
+        assert!(fixture.put(key, &key.len().to_string()).is_stored());
     }
     for key in &keys {
         assert_eq!(fixture.lookup(key), Some(key.len().to_string()));
@@ -161,7 +157,7 @@ fn s02_huge_limits_are_accepted() {
     for shards in [None, Some(4_096)] {
         let settings = CacheSettings { capacity: u64::MAX, cost_limit: Some(u64::MAX), shards, ..CacheSettings::default() };
         let mut fixture = Fixture::new(settings);
-        assert!(is_stored(fixture.put("a", "1")));
+        assert!(fixture.put("a", "1").is_stored());
         assert_eq!((fixture.store.capacity(), fixture.store.cost_limit(), fixture.len()), (u64::MAX, Some(u64::MAX), 1));
     }
 }
@@ -171,7 +167,7 @@ fn s02_every_shard_has_room_for_an_entry() {
     let mut fixture = Fixture::new(CacheSettings { capacity: 3, shards: Some(64), ..CacheSettings::default() });
     assert_eq!(fixture.store.shards(), 3);
     for i in 0..50 {
-        assert!(is_stored(fixture.put(&format!("key {i}"), "")), "every key is stored");
+        assert!(fixture.put(&format!("key {i}"), "").is_stored(), "every key is stored");
     }
     assert!(fixture.len() <= 3);
 }
@@ -244,7 +240,7 @@ fn s04_a_value_above_the_maximum_cost_is_not_stored_and_the_older_one_is_removed
     assert_eq!(fixture.put_cost("key", most), PutOutcome::TooLarge);
     assert!(!fixture.has("key") && fixture.has("other"));
     assert_eq!(fixture.left(), departures(&[("key", Cause::Replaced), ("key", Cause::Refused)]));
-    assert!(is_stored(fixture.put_cost("key", most - 3 - ENTRY_COST)), "a value of exactly the maximum cost");
+    assert!(fixture.put_cost("key", most - 3 - ENTRY_COST).is_stored(), "a value of exactly the maximum cost");
     assert_eq!(fixture.len(), 1, "it is the only entry");
 }
 
@@ -254,7 +250,7 @@ fn s04_the_maximum_cost_is_the_same_for_every_shard() {
     assert_eq!(fixture.store.max_cost(), 250);
     for i in 0..9 {
         let key = i.to_string();
-        assert!(is_stored(fixture.put_cost(&key, 250 - 1 - ENTRY_COST)));
+        assert!(fixture.put_cost(&key, 250 - 1 - ENTRY_COST).is_stored());
         assert_eq!(fixture.put_cost(&key, 251 - 1 - ENTRY_COST), PutOutcome::TooLarge);
     }
 }
@@ -359,7 +355,7 @@ fn s05_priorities_are_ordered_as_numbers() {
     fixture.put_priority("zero", 0.0);
     fixture.put_priority("minus zero", -0.0);
     fixture.put_priority("infinite", f64::INFINITY);
-    assert!(is_stored(fixture.put_priority("new", -0.0)), "-0 equals 0");
+    assert!(fixture.put_priority("new", -0.0).is_stored(), "-0 equals 0");
     assert_eq!(fixture.left(), departures(&[("zero", Cause::Capacity)]));
     assert_eq!(fixture.put_priority("low", f64::NEG_INFINITY), PutOutcome::Refused);
     assert_eq!(fixture.put_priority("none", f64::NAN), PutOutcome::Refused);
@@ -371,9 +367,9 @@ fn s05a_any_number_of_priorities_may_be_in_use() {
     // In an order that is neither ascending nor descending.
     let priority_of = |i: u32| f64::from(i * 617 % 1_000) * 0.5;
     for i in 0..1_000 {
-        assert!(is_stored(fixture.put_priority(&i.to_string(), priority_of(i))), "priority {i}");
+        assert!(fixture.put_priority(&i.to_string(), priority_of(i)).is_stored(), "priority {i}");
     }
-    assert!(is_stored(fixture.put_priority("0", 12_345.678)), "an existing key with a new priority");
+    assert!(fixture.put_priority("0", 12_345.678).is_stored(), "an existing key with a new priority");
     assert!(fixture.has("0"));
     assert!(fixture.left() == departures(&[("0", Cause::Replaced)]));
     let mut leaving: Vec<u32> = (1..1_000).collect();
@@ -399,7 +395,7 @@ fn s05a_among_many_priorities_only_lower_ones_are_evicted() {
     let cost = 500 * (1_000 + ENTRY_COST) - ENTRY_COST - 3;
     assert_eq!(fixture.put_entry("new", of(498.5, cost)), PutOutcome::Refused, "evicting 499 entries is not enough");
     assert_eq!(fixture.left(), departures(&[("new", Cause::Refused)]));
-    assert!(is_stored(fixture.put_entry("new", of(499.5, cost))));
+    assert!(fixture.put_entry("new", of(499.5, cost)).is_stored());
     let left: Vec<String> = fixture.left().into_iter().map(|(key, _)| key).collect();
     assert_eq!(left, (0..500).map(|i| i.to_string()).collect::<Vec<_>>());
 }
@@ -440,7 +436,7 @@ fn s05_expired_entries_make_room_before_live_ones() {
 fn s05_a_put_removes_as_many_expired_entries_as_it_needs() {
     let one = 2 + ENTRY_COST;
     let mut fixture = Fixture::of_cost(21 * one);
-    assert!(is_stored(fixture.put_cost("no", 0)), "this entry is alive, and the least recently used");
+    assert!(fixture.put_cost("no", 0).is_stored(), "this entry is alive, and the least recently used");
     for i in 10..30 {
         fixture.put_entry(
             &i.to_string(),
@@ -451,7 +447,7 @@ fn s05_a_put_removes_as_many_expired_entries_as_it_needs() {
         );
     }
     fixture.advance(10);
-    assert!(is_stored(fixture.put_cost("in", 19 * one)), "this needs more removals than the 8 of every write");
+    assert!(fixture.put_cost("in", 19 * one).is_stored(), "this needs more removals than the 8 of every write");
     assert!(fixture.has("no"));
     assert!(fixture.left().iter().all(|(_, cause)| *cause == Cause::Expired));
 }
@@ -515,7 +511,7 @@ fn s06_ttl_0_does_not_store_and_removes_the_existing_entry() {
     let mut fixture = Fixture::new(CacheSettings { ttl_ms: Some(0), null_ttl_ms: Some(0), ..CacheSettings::default() });
     assert_eq!(fixture.put("value", "v"), PutOutcome::Refused, "a default of 0 does not store either");
     assert_eq!(fixture.put_entry("null", NewEntry::new(Answer::Null)), PutOutcome::Refused);
-    assert!(is_stored(fixture.put_ttl("stated", 5)));
+    assert!(fixture.put_ttl("stated", 5).is_stored());
 }
 
 #[test]
@@ -841,7 +837,7 @@ fn s14a_a_resize_trims_before_it_returns() {
     assert_eq!((fixture.len(), fixture.cost(), fixture.store.max_cost()), (2, 2 * one, 2 * one));
     assert_eq!(fixture.left(), departures(&[("6", Cause::Trimmed), ("7", Cause::Trimmed)]));
     fixture.store.resize(100, None, &fixture.clock, &mut fixture.left);
-    (0..200).for_each(|i| assert!(is_stored(fixture.put(&i.to_string(), ""))));
+    (0..200).for_each(|i| assert!(fixture.put(&i.to_string(), "").is_stored()));
     assert_eq!(fixture.len(), 100);
 }
 
@@ -929,7 +925,7 @@ fn l07_a_panic_in_a_shard_empties_only_that_shard() {
 #[test]
 fn s08_a_store_with_sip_works_like_any_other() {
     let mut fixture = Fixture::new(CacheSettings { hash: Hash::Sip, capacity: 1_000, shards: Some(3), ..CacheSettings::default() });
-    (0..500).for_each(|i| assert!(is_stored(fixture.put(&i.to_string(), &i.to_string()))));
+    (0..500).for_each(|i| assert!(fixture.put(&i.to_string(), &i.to_string()).is_stored()));
     assert!((0..500).filter(|i| fixture.lookup(&i.to_string()) == Some(i.to_string())).count() > 450);
 }
 
@@ -952,15 +948,15 @@ fn fault01_overwrite_remove_and_expiry_subtract_the_cost() {
         fixture.advance(20);
         assert!(fixture.lookup("b").is_none());
     }
-    assert!(is_stored(fixture.put_cost("d", 100)));
+    assert!(fixture.put_cost("d", 100).is_stored());
     assert!(fixture.left().iter().all(|(_, cause)| !matches!(cause, Cause::Cost | Cause::Refused)));
 }
 
 #[test]
 fn fault02_a_null_victim_does_not_end_the_eviction() {
     let mut fixture = Fixture::of_cost(1_100);
-    (0..8).for_each(|i| assert!(is_stored(fixture.put_entry(&i.to_string(), NewEntry::new(Answer::Null)))));
-    assert!(is_stored(fixture.put_cost("big", 800)));
+    (0..8).for_each(|i| assert!(fixture.put_entry(&i.to_string(), NewEntry::new(Answer::Null)).is_stored()));
+    assert!(fixture.put_cost("big", 800).is_stored());
     assert!(fixture.cost() <= 1_100);
     assert_eq!(fixture.left().len(), 7, "seven nulls made enough room");
 }
@@ -993,7 +989,7 @@ fn fault04_a_refused_insert_leaves_no_expiry_behind() {
 #[test]
 fn fault05_no_expired_entry_survives_a_purge_after_removals_from_the_middle() {
     let mut fixture = Fixture::of_capacity(1_000);
-    (0..300).for_each(|i| assert!(is_stored(fixture.put_ttl(&i.to_string(), 10 + i))));
+    (0..300).for_each(|i| assert!(fixture.put_ttl(&i.to_string(), 10 + i).is_stored()));
     (0..300).filter(|i| i % 3 == 1).for_each(|i| assert!(fixture.remove(&i.to_string())));
     fixture.advance(400);
     assert_eq!(fixture.store.remove_expired(&fixture.clock, &mut fixture.left), 200);
@@ -1075,7 +1071,7 @@ fn fault08_no_entry_is_stored_already_expired_whatever_the_jitter() {
     for ttl in [1, 2, 3, 10] {
         for i in 0..1_000 {
             let key = format!("{ttl} {i}");
-            assert!(is_stored(fixture.put_ttl(&key, ttl)));
+            assert!(fixture.put_ttl(&key, ttl).is_stored());
             assert!(fixture.has(&key), "ttl {ttl}");
         }
     }
@@ -1094,8 +1090,8 @@ fn fault27_costs_beyond_32_and_64_bits_add_up() {
     fixture.remove("d");
     assert_eq!(fixture.cost(), (1 << 34) + 2 + 2 * ENTRY_COST);
     let mut fixture = Fixture::of_cost(u64::MAX);
-    assert!(is_stored(fixture.put_cost("a", u64::MAX)));
-    assert!(is_stored(fixture.put_cost("b", 1)));
+    assert!(fixture.put_cost("a", u64::MAX).is_stored());
+    assert!(fixture.put_cost("b", 1).is_stored());
     assert_eq!((fixture.len(), fixture.left()), (1, departures(&[("a", Cause::Cost)])));
 }
 

@@ -51,12 +51,12 @@ programs! { errors fetching labels lifetimes second_tier values }
 
 #[test]
 fn every_cpp_program_is_run() {
-    assert_eq!(named("tests/programs/cpp"), PROGRAMS, "name each program in `programs!`, in order");
+    assert_eq!(sources_in("tests/programs/cpp"), PROGRAMS, "name each program in `programs!`, in order");
 }
 
 #[test]
 fn every_cpp_example_is_run() {
-    for name in named("examples/cpp") {
+    for name in sources_in("examples/cpp") {
         let source = Path::new("examples/cpp").join(&name).with_extension("cpp");
         for (compiler, standard) in [("g++", "c++17"), ("g++", "c++20"), ("clang++-19", "c++20")] {
             if let Some(program) = compile(&source, compiler, standard, "-fexceptions") {
@@ -70,7 +70,8 @@ fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn named(folder: &str) -> Vec<String> {
+/// The names of the sources in a folder, without extension and sorted.
+fn sources_in(folder: &str) -> Vec<String> {
     let files = fs::read_dir(here().join(folder)).expect("the folder can be listed");
     let mut names: Vec<String> = files
         .map(|entry| entry.expect("the folder can be listed").path())
@@ -139,7 +140,7 @@ fn part(name: &str) -> PathBuf {
 }
 
 /// Runs a compiler with the options that all parts have. Returns false if it is not installed; in CI it must be.
-fn compiled(compiler: &str, arguments: &[&str], out: &Path) -> bool {
+fn compile_part(compiler: &str, arguments: &[&str], out: &Path) -> bool {
     if Command::new(compiler).arg("--version").output().is_err() {
         assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{compiler} is missing, and CI runs every compiler");
         eprintln!("NOT RUN: {compiler} is missing");
@@ -181,7 +182,7 @@ fn an_object_keeps_its_type_across_shared_objects() {
     for (nth, ([made_by, rtti], read_by, options)) in builds.into_iter().enumerate() {
         let folder = installed().join(format!("shapes{nth}"));
         fs::create_dir_all(&folder).expect("the target folder can be written");
-        if !compiled(made_by, &["-shared", "-fPIC", "-fvisibility=hidden", rtti, library], &folder.join("libshapes.so")) {
+        if !compile_part(made_by, &["-shared", "-fPIC", "-fvisibility=hidden", rtti, library], &folder.join("libshapes.so")) {
             continue;
         }
         let (out, at) = (folder.join("identity"), folder.to_str().expect("the path is UTF-8"));
@@ -189,7 +190,7 @@ fn an_object_keeps_its_type_across_shared_objects() {
         let mut all = vec!["-fvisibility=hidden", "-ffunction-sections", "-fdata-sections", program, "-L", at, "-lshapes", &run_path];
         all.extend(options);
         all.extend((rtti == "-fno-rtti").then_some("-DSHAPES_WITHOUT_RTTI"));
-        if compiled(read_by, &all, &out) {
+        if compile_part(read_by, &all, &out) {
             all_hold(&out);
         }
     }
@@ -207,13 +208,13 @@ fn files_with_and_without_exceptions_can_be_linked_together() {
             .filter(|(name, exceptions, object)| {
                 let source = part(name).with_extension("cpp");
                 // Not optimised, so that no function is inlined.
-                compiled(compiler, &["-c", "-O0", exceptions, source.to_str().expect("the path is UTF-8")], object)
+                compile_part(compiler, &["-c", "-O0", exceptions, source.to_str().expect("the path is UTF-8")], object)
             })
             .map(|(_, _, object)| object)
             .collect();
         for (nth, order) in [[0, 1], [1, 0]].into_iter().enumerate().filter(|_| objects.len() == 2) {
             let program = folder.join(format!("program{nth}"));
-            compiled(compiler, &order.map(|object: usize| objects[object].to_str().expect("the path is UTF-8")), &program);
+            compile_part(compiler, &order.map(|object: usize| objects[object].to_str().expect("the path is UTF-8")), &program);
             all_hold(&program);
         }
     }
@@ -224,7 +225,7 @@ fn macros_of_other_headers_do_no_harm() {
     let source = part("macros.cpp");
     for (compiler, standard) in [("g++", "-std=gnu++17"), ("clang++-19", "-std=c++20")] {
         let program = installed().join(format!("macros_{compiler}"));
-        if compiled(compiler, &[standard, source.to_str().expect("the path is UTF-8")], &program) {
+        if compile_part(compiler, &[standard, source.to_str().expect("the path is UTF-8")], &program) {
             all_hold(&program);
         }
     }

@@ -374,7 +374,7 @@ impl EngineBuilder {
         self
     }
 
-    /// Answers requests with `by`, on provider threads; they are finished when it returns.
+    /// Answers requests with `by`, on provider threads. A request is finished when `by` returns.
     pub fn answered_by(mut self, by: impl Fn(&Ticket) + Send + Sync + 'static) -> Self {
         self.by = Some(Box::new(by));
         self
