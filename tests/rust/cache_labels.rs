@@ -160,7 +160,7 @@ fn r11_s03_labels_add_to_the_cost_of_their_entry() {
 }
 
 #[test]
-fn r11_a_tag_takes_its_entries_and_no_others_with_it() {
+fn r11_removing_a_tag_removes_its_entries_and_no_others() {
     for shards in [1, 4] {
         let mut fixture = Fixture::new(CacheSettings { shards: Some(shards), ..graceful() });
         for (key, tags) in [("1", &["a"][..]), ("2", &["a", "b"]), ("3", &["b"]), ("4", &[])] {

@@ -173,7 +173,7 @@ fn s02_every_shard_has_room_for_an_entry() {
 }
 
 #[test]
-fn s03_the_cost_is_the_stated_cost_the_key_and_the_published_constant() {
+fn s03_the_cost_is_the_sum_of_the_stated_cost_the_key_and_the_published_constant() {
     let mut fixture = Fixture::of_capacity(8);
     fixture.put("four", "123");
     assert_eq!(fixture.cost(), default_cost("four", "123"));

@@ -309,7 +309,7 @@ fn r05_only_the_first_use_after_a_share_of_the_ttl_is_due() {
 }
 
 #[test]
-fn r05_unused_entries_are_not_due_and_a_plain_lookup_does_not_change_that() {
+fn r05_after_plain_lookups_an_entry_is_still_due() {
     let mut fixture = eager(|_| {});
     fixture.put("k", StoreTerms::default());
     fixture.advance(90);

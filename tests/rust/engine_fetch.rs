@@ -90,7 +90,7 @@ fn f02_a_callback_never_runs_inside_the_call_even_for_a_hit() {
 }
 
 #[test]
-fn f02_put_and_cancel_never_run_the_callbacks_of_the_fetches_they_settle() {
+fn f02_put_and_cancel_never_run_the_callbacks_of_the_fetches_that_they_settle() {
     let engine = test_engine().with(|settings| settings.tasks.max_running = 1).start();
     let busy = engine.fetch("busy");
     let held = engine.request();

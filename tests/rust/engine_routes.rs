@@ -95,7 +95,7 @@ impl RemovalListener for DepartureRecorder {
 /// Sends the outcome of each position, with its source.
 struct OutcomeSender(Sender<Vec<(String, Source)>>);
 
-fn said(outcome: &Outcome) -> (String, Source) {
+fn text_and_source(outcome: &Outcome) -> (String, Source) {
     let words = match outcome.error() {
         Some(error) => format!("{:?} {}", error.status(), error.code()),
         None => match &outcome.verdict {
@@ -109,10 +109,10 @@ fn said(outcome: &Outcome) -> (String, Source) {
 impl Receiver for OutcomeSender {
     fn result(&mut self, _index: usize, _key: &[u8], outcome: &Outcome, last: bool) {
         assert!(last, "one position has one event");
-        let _ = self.0.send(vec![said(outcome)]);
+        let _ = self.0.send(vec![text_and_source(outcome)]);
     }
     fn batch(&mut self, results: Results) {
-        let _ = self.0.send(results.batch.outcomes.iter().map(said).collect());
+        let _ = self.0.send(results.batch.outcomes.iter().map(text_and_source).collect());
     }
     fn progress(&mut self, _done: usize, _failed: usize, _total: usize) {}
 }
