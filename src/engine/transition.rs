@@ -197,7 +197,7 @@ impl Core {
             }
             let has_effects = !out.is_empty();
             // The store has recorded removals already; their delivery still has to be sent.
-            let leaves_no_work = (!has_effects || out.is_counted()) && !self.removals.has_listener() && ends_silently(store.left);
+            let leaves_no_work = (!has_effects || out.only_sends()) && !self.removals.has_listener() && ends_silently(store.left);
             if !leaves_no_work {
                 self.life.begin(CallSite::Threads);
             }

@@ -26,7 +26,7 @@ pub struct Breaker {
     era: Era,
 }
 
-/// The number of a state, which distinguishes requests handed out in this state from earlier ones.
+/// The number of a period between two changes of state. It distinguishes requests handed out in this period from earlier ones.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Era(u32);
 
@@ -126,7 +126,7 @@ impl Breaker {
         if matches!(self.state, State::Open { until } if until <= now) {
             self.enter(State::HalfOpen { handed: 0, succeeded: 0, since: now });
         }
-        // Probes that hang must not keep it half open for ever: one more is let through after each further `open_ms`.
+        // Probes that hang must not keep the breaker half open for ever: one more is let through after each further `open_ms`.
         let another = |since: Moment| since.after(self.settings.open) <= now;
         matches!(self.state, State::HalfOpen { handed, since, .. } if handed < self.settings.probes || another(since))
     }
@@ -179,7 +179,7 @@ impl Breaker {
                     self.enter(State::Closed(OutcomeWindow::default()));
                 }
             }
-            // While it is open no request is handed out, and older requests belong to another era.
+            // While the breaker is open no request is handed out, and older requests belong to another era.
             State::Open { .. } => {}
         }
         false
@@ -203,6 +203,7 @@ impl Breaker {
 #[derive(Debug, Default)]
 struct OutcomeWindow {
     slices: [WindowSlice; SLICES],
+    /// The number of failures since the last success.
     consecutive: u32,
 }
 
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn r07_it_opens_once_enough_requests_failed() {
+    fn r07_the_breaker_opens_once_enough_requests_failed() {
         let mut breaker = opened(0);
         assert_eq!(breaker.state(Moment(0)), BreakerState::Open);
         assert!(!breaker.admits(|| Moment(5 * SECOND - 1)));
@@ -304,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn r07_consecutive_failures_open_it_whatever_the_ratio() {
+    fn r07_consecutive_failures_open_the_breaker_whatever_the_ratio() {
         let mut breaker = Breaker::new(&BreakerSettings { failure_ratio: 0.0, consecutive: 3, ..settings() });
         for ending in
             [RequestOutcome::Failed, RequestOutcome::Failed, RequestOutcome::Succeeded, RequestOutcome::Failed, RequestOutcome::Failed]
@@ -315,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn r07_probes_close_it_or_open_it_again() {
+    fn r07_probes_close_the_breaker_or_open_it_again() {
         let mut breaker = opened(0);
         let now = Moment(5 * SECOND);
         assert_eq!(breaker.state(now), BreakerState::HalfOpen);
@@ -359,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn r07_probes_that_hang_do_not_keep_it_half_open_for_ever() {
+    fn r07_probes_that_hang_do_not_keep_the_breaker_half_open_for_ever() {
         let mut breaker = opened(0);
         let mut now = 5 * SECOND;
         assert!(breaker.admits(|| Moment(now)));

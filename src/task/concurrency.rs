@@ -7,7 +7,8 @@
 //!
 //! The latency of a provider varies by itself, often by as much as its mean. Three things keep chance from moving the limit away: a window
 //! lasts until its mean is precise; a window that is too slow by chance moves the limit down no further than one that is too fast moves it
-//! up; and all means are compared with a mean, not with the fastest window, which is too fast the more the latency varies.
+//! up; and all means are compared with a mean, not with the fastest window, because the more the latency varies, the more that one is a
+//! matter of chance.
 
 use crate::base::Moment;
 use std::time::Duration;
@@ -47,26 +48,29 @@ struct Window {
     was_full: bool,
 }
 
-/// The factor by which the latency exceeds the unloaded one where the limit settles, and thus that by which the limit exceeds the number
-/// of requests that the provider can take.
+/// The limit settles where the latency is this many times the unloaded one. The limit then is as many times the number of requests that the
+/// provider can work on at once.
 const TOLERANCE: f64 = 1.1;
-/// The part by which a window's mean may be wrong (its standard error), and the number of requests after which it ends in any case.
+/// A window ends when the standard error of its mean is at most this part of the mean.
 const PRECISION: f64 = 0.05;
+/// The number of requests after which a window ends in any case.
 const LONGEST: u32 = 2_000;
-/// The number of standard errors by which two means differ other than by chance.
+/// If two means differ by more standard errors than this, they do not differ by chance.
 const CERTAIN: f64 = 4.0;
 /// The number of standard errors by which a window may be too slow without ending the ramp.
 const DOUBT: f64 = 2.0;
-/// The part of the way by which the unloaded latency moves towards a measured one, and the variance towards that of a window.
+/// The part of the way that the unloaded latency moves towards a measured one, and the variance towards that of a window.
 const FORGETTING: f64 = 0.2;
-/// The factor by which a window raises the limit at most, and lowers it at most, before smoothing.
+/// The largest factor by which a window changes the limit, before smoothing.
 const MOST_GROWTH: f64 = 1.2;
+/// The smallest factor by which a window changes the limit, before smoothing.
 const MOST_SHRINKING: f64 = 0.5;
 /// The number of windows in which the limit does not grow after a timeout.
 const REST: u32 = 10;
-/// The number of windows between two measurements, and the part of the limit that is left while measuring. It must be less than 1 /
-/// TOLERANCE: then an unloaded latency that is too high, as it was measured under load, comes down with each measurement.
+/// The number of windows between two measurements.
 const MEASURE_AFTER: u32 = 10;
+/// The part of the limit that is left while measuring. It must be less than 1 / TOLERANCE. Then an unloaded latency that is too high,
+/// because it was measured under load, comes down with each measurement.
 const MEASURE_AT: f64 = 0.7;
 /// If a measured latency exceeds the unloaded one by this factor, the provider has changed, and the limit is searched for again.
 const CHANGED: f64 = 1.5;
@@ -151,9 +155,9 @@ impl Concurrency {
         }
         self.unloaded = Some(unloaded);
         let gradient = TOLERANCE * unloaded / latency;
-        // It takes long to grow again after a ramp that ended by chance.
+        // A ramp that ended by chance would cost much time, so the latency must clearly have risen.
         self.is_ramping &= latency - DOUBT * error <= TOLERANCE * unloaded;
-        // The square root is half of the way, in proportion, which smooths.
+        // The square root smooths: it goes half of the way, in proportion.
         let factor = if self.is_ramping { 2.0 } else { gradient.clamp(MOST_SHRINKING, MOST_GROWTH).sqrt() };
         let may_grow = self.rest == 0 && self.window.was_full;
         self.rest = self.rest.saturating_sub(1);
@@ -220,7 +224,7 @@ mod tests {
 
     const SPREADS: [Spread; 5] = [Uniform(0.0), Uniform(0.4), Uniform(0.8), Exponential(0.5), Exponential(0.0)];
 
-    /// The highest limit, where a test is not about it.
+    /// The highest limit in the tests that are not about it.
     const MOST: u32 = 300;
 
     /// A simulated provider with this many servers, each of which takes about the given time for a request; further requests wait for a

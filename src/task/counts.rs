@@ -27,7 +27,7 @@ pub struct TaskCounts {
     pub breaker_refused: u64,
     /// Keys of refreshes that found the queue full, with `queue.overflow` = `reject`. They are reported nowhere else.
     pub refreshes_refused: u64,
-    /// Positions that received a fallback because the load failed, or because it took too long. A third reason is a fate of a miss.
+    /// Positions that received a fallback because the load failed, or because it took too long. `misses.throttled` counts the third reason.
     pub stale_error: u64,
     pub stale_timeout: u64,
     /// Refreshes ahead: started = succeeded + failed + dropped + in flight, except that dropped also counts refreshes that were not
@@ -36,11 +36,11 @@ pub struct TaskCounts {
     pub ahead_succeeded: u64,
     pub ahead_failed: u64,
     pub ahead_dropped: u64,
-    /// Requests that repeated others; those of them that answered a key first or took one over; and those that ended without doing either.
+    /// Requests that repeated others; how many of them answered a key first or took one over; how many ended without doing either.
     pub hedges_started: u64,
     pub hedges_won: u64,
     pub hedges_lost: u64,
-    /// Requests that read from the second tier; then keys, by what came of their look.
+    /// Requests that read from the second tier; then keys, by the result of their look.
     pub tier_reads: u64,
     pub tier_hits: u64,
     pub tier_misses: u64,
@@ -49,16 +49,17 @@ pub struct TaskCounts {
     pub tier_errors: u64,
     pub tier_timeouts: u64,
     pub tier_bypassed: u64,
-    /// Keys that waited for a load of another process, and those that took its lease over.
+    /// Keys that waited for a load of another process, and keys whose lease was taken over from it.
     pub tier_waited: u64,
     pub tier_stolen: u64,
-    /// Keys that were written to the second tier, or filled; fills that were refused, and fills that were not even sent.
+    /// Keys written to the second tier; writes and fills that failed; keys filled; fills that were refused, and fills that were not even
+    /// sent.
     pub tier_writes: u64,
     pub tier_write_errors: u64,
     pub tier_fills: u64,
     pub tier_fills_refused: u64,
     pub tier_fills_dropped: u64,
-    /// Times that too many keys waited to be written, and that the second tier was avoided because it failed.
+    /// How often too many keys waited to be written, and how often the library began to avoid the second tier because it failed.
     pub tier_overflows: u64,
     pub tier_opened: u64,
     pub fetch_timeouts: u64,
@@ -69,7 +70,7 @@ pub struct TaskCounts {
     pub batch_size: Histogram,
 }
 
-/// Positions of fetches that the store did not answer, by their fate: how they continued. Each has one fate.
+/// Positions of fetches that the store did not answer, by their fate: how they continued. Each position has one fate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)] // the names say what is counted
 pub struct MissCounts {
@@ -135,7 +136,7 @@ impl Default for Histogram {
     }
 }
 
-/// Current levels.
+/// What there is at this moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gauges {
     /// Keys that wait with a place, and keys that wait for another attempt.

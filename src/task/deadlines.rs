@@ -17,11 +17,11 @@ pub enum Due {
     Hedge(RequestId),
     /// The pause of the flight ends.
     Retry(FlightId),
-    /// The oldest key has lingered long enough for a fuller request.
+    /// The oldest waiting key has lingered long enough: a request is formed even if it is not full.
     Linger,
     /// The oldest remembered error expires.
     ErrorMemory,
-    /// The first of the keys that are not to be loaded may be loaded again.
+    /// The first of the throttled keys may be loaded again.
     Throttle,
     /// The rate limit allows another request.
     Rate,
@@ -46,12 +46,12 @@ pub struct DeadlineId {
 #[derive(Default)]
 pub struct Deadlines {
     timers: BTreeMap<DeadlineId, Due>,
-    /// The number of deadlines that were ever set, which numbers the next one.
+    /// The number of deadlines that were ever set.
     set: u64,
 }
 
 impl Deadlines {
-    /// Sets a deadline. One at `Moment::NEVER` is not stored.
+    /// Sets a deadline. A deadline at `Moment::NEVER` is not stored.
     pub fn set(&mut self, at: Moment, due: Due) -> DeadlineId {
         self.set += 1;
         let timer = DeadlineId { at, nth: self.set };

@@ -1,7 +1,7 @@
 //! The demand for a flight's key: how many waiters and refreshes want it, and with which urgency (rules F09, F13, F19).
 //!
-//! A flight has the highest urgency among these. It rises when a more urgent waiter joins, and falls when that waiter leaves. Nearly always
-//! all have the same urgency, so lower ones are counted separately.
+//! A flight is as urgent as the most urgent of them. Its urgency rises when a more urgent waiter joins, and falls when that waiter leaves.
+//! Nearly always all have the same urgency, so those of lower urgencies are counted separately.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ impl Demand {
         self.urgency
     }
 
-    /// Whether dropping it frees nothing.
+    /// Whether dropping the demand frees no memory.
     #[inline(always)]
     pub fn owns_nothing(&self) -> bool {
         self.less_urgent.is_none()
@@ -60,7 +60,7 @@ impl Demand {
 
     /// Whether there is no wish.
     pub fn is_empty(&self) -> bool {
-        // Any wishes that are left include the most urgent one.
+        // If any wishes are left, the most urgent one is among them.
         self.most_urgent == 0
     }
 
@@ -132,7 +132,8 @@ impl Demand {
         }
     }
 
-    /// Whether the counts are consistent and include these wishes; any further ones are refreshes. Used in checks.
+    /// Whether the counts are consistent and include `wishes`, those of the waiters; joiners and refreshes have further ones. Used in
+    /// checks.
     pub fn covers(&self, wishes: impl Iterator<Item = Wish> + Clone) -> bool {
         let less = || self.less_urgent.iter().flat_map(|less| &less.by_urgency);
         let known = |urgency: i32| match less().find(|(level, _)| **level == urgency) {
@@ -166,7 +167,7 @@ mod tests {
         }
         for nth in [2, 1, 2, 3, 0, 1, 0] {
             demand.remove(wishes.remove(nth));
-            assert!(demand.covers(wishes.iter().copied()), "after step {nth}");
+            assert!(demand.covers(wishes.iter().copied()), "after the removal of number {nth}");
             assert_eq!((demand.total(), demand.is_deferrable()), (wishes.len() as u32, wishes.iter().any(|wish| wish.is_deferrable)));
             if let Some(highest) = wishes.iter().map(|wish| wish.urgency).max() {
                 assert_eq!(demand.urgency(), highest);
@@ -174,6 +175,6 @@ mod tests {
         }
         assert!(demand.is_empty());
         demand.add(wish(-7, false));
-        assert_eq!(demand.urgency(), -7, "no more urgent wish is left");
+        assert_eq!(demand.urgency(), -7, "the wishes that have left no longer count");
     }
 }

@@ -3,17 +3,17 @@
 use super::fifo_map::{Emptied, FifoMap, Remembered};
 use crate::base::{Error, Key, Millis};
 
-/// The overhead that is counted for an error besides its key and its message, in bytes: what the heap uses for the error and for its nodes
-/// of the map's trees, which are at least half full.
+/// What is counted for an error besides its key and its message, in bytes: the memory of the error itself and its share of the nodes of the
+/// map's trees, which are at least half full.
 const OVERHEAD: u64 = 320;
-/// All errors together may use this number of bytes for each of `capacity`. The average message is far shorter.
+/// All errors together may use `capacity` times this number of bytes. The average message is far shorter.
 const BYTES_EACH: u64 = 1024;
 /// The number of expired errors that are removed at a time (rule S19).
 const STEP: usize = 256;
 
-/// Recent errors, by key. A fetch of such a key receives the error again, without a load.
+/// Recent errors, by key. A fetch of a key that is remembered here receives the error again, without a load.
 pub struct ErrorMemory {
-    /// All have the same TTL, so the oldest is the first to expire.
+    /// All errors have the same TTL, so the oldest is the first to expire.
     errors: FifoMap<RecentFailure>,
     ttl_ms: u64,
     /// The maximum number of errors; 0 if none are remembered.
@@ -70,17 +70,17 @@ impl ErrorMemory {
     /// Forgets the error of `key`, if there is one, and passes it to `gone`.
     pub fn forget(&mut self, key: &[u8], gone: &mut impl FnMut(Error)) {
         if let Some(forgotten) = self.errors.remove(key) {
-            self.forgotten(key, forgotten, gone);
+            self.pass_on(key, forgotten, gone);
         }
     }
 
     fn forget_oldest(&mut self, gone: &mut impl FnMut(Error)) {
         if let Some((key, forgotten)) = self.errors.pop_oldest() {
-            self.forgotten(&key, forgotten, gone);
+            self.pass_on(&key, forgotten, gone);
         }
     }
 
-    fn forgotten(&mut self, key: &[u8], forgotten: RecentFailure, gone: &mut impl FnMut(Error)) {
+    fn pass_on(&mut self, key: &[u8], forgotten: RecentFailure, gone: &mut impl FnMut(Error)) {
         self.bytes -= bytes_of(key, &forgotten.error);
         gone(forgotten.error);
     }
@@ -90,7 +90,7 @@ impl ErrorMemory {
         self.errors.oldest().map(|(_, oldest)| oldest.until)
     }
 
-    /// Forgets some of the expired errors. If there are more, [`ErrorMemory::next_end`] is not after `now`.
+    /// Forgets expired errors, at most [`STEP`] of them. If there are more, [`ErrorMemory::next_end`] is not after `now`.
     pub fn expire(&mut self, now: Millis, gone: &mut impl FnMut(Error)) {
         for _ in 0..STEP {
             if self.next_end().is_none_or(|end| end > now) {
@@ -117,81 +117,81 @@ impl ErrorMemory {
 mod tests {
     use super::*;
 
-    fn remembers(failures: &mut ErrorMemory) -> bool {
+    fn remembers(memory: &mut ErrorMemory) -> bool {
         let error = Error::of_provider(1, b"no", true, None);
-        failures.remember(&Key::new(b"k"), &error, Millis(10), &mut |_| {});
-        failures.recall(b"k", Millis(10), &mut |_| {}).is_some()
+        memory.remember(&Key::new(b"k"), &error, Millis(10), &mut |_| {});
+        memory.recall(b"k", Millis(10), &mut |_| {}).is_some()
     }
 
     #[test]
     fn f20_without_a_ttl_or_capacity_nothing_is_remembered() {
         for (ttl_ms, capacity, wanted) in [(0, 5, false), (5, 0, false), (1, 1, true)] {
-            let mut failures = ErrorMemory::new(ttl_ms, capacity);
-            assert_eq!((failures.capacity > 0, remembers(&mut failures)), (wanted, wanted), "TTL {ttl_ms} ms, capacity {capacity}");
+            let mut memory = ErrorMemory::new(ttl_ms, capacity);
+            assert_eq!((memory.capacity > 0, remembers(&mut memory)), (wanted, wanted), "TTL {ttl_ms} ms, capacity {capacity}");
         }
     }
 
     #[test]
     fn f20_each_forgotten_error_is_passed_to_the_caller() {
-        let (mut failures, mut gone) = (ErrorMemory::new(5, 1), 0);
+        let (mut memory, mut gone) = (ErrorMemory::new(5, 1), 0);
         let error = Error::of_provider(1, b"no", true, None);
         let mut count = |_| gone += 1;
-        failures.remember(&Key::new(b"a"), &error, Millis(10), &mut count);
-        failures.remember(&Key::new(b"b"), &error, Millis(10), &mut count);
-        assert!(failures.recall(b"b", Millis(15), &mut count).is_none(), "the error has expired");
-        failures.forget(b"b", &mut |_| panic!("the expired error is still remembered"));
-        failures.remember(&Key::new(b"c"), &error, Millis(10), &mut count);
-        failures.forget(b"c", &mut count);
+        memory.remember(&Key::new(b"a"), &error, Millis(10), &mut count);
+        memory.remember(&Key::new(b"b"), &error, Millis(10), &mut count);
+        assert!(memory.recall(b"b", Millis(15), &mut count).is_none(), "the error has expired");
+        memory.forget(b"b", &mut |_| panic!("the expired error is still remembered"));
+        memory.remember(&Key::new(b"c"), &error, Millis(10), &mut count);
+        memory.forget(b"c", &mut count);
         assert_eq!(gone, 3);
-        failures.remember(&Key::new(b"d"), &error, Millis(10), &mut |_| {});
-        assert!(failures.clear().is_some() && failures.clear().is_none());
-        assert!(failures.is_empty());
+        memory.remember(&Key::new(b"d"), &error, Millis(10), &mut |_| {});
+        assert!(memory.clear().is_some() && memory.clear().is_none());
+        assert!(memory.is_empty());
     }
 
     #[test]
     fn s20_errors_are_bounded_in_bytes() {
-        let mut failures = ErrorMemory::new(5, 100);
+        let mut memory = ErrorMemory::new(5, 100);
         let long = Error::of_provider(1, &[b'x'; 10_000], true, None);
         for number in 0..100u32 {
-            failures.remember(&Key::new(&number.to_le_bytes()), &long, Millis(0), &mut |_| {});
+            memory.remember(&Key::new(&number.to_le_bytes()), &long, Millis(0), &mut |_| {});
         }
-        assert_eq!(failures.errors.len(), 9, "9 errors of about 10 KB fit");
-        assert!(failures.bytes <= 100 * BYTES_EACH);
-        assert!(failures.recall(&99u32.to_le_bytes(), Millis(1), &mut |_| {}).is_some(), "the youngest errors are remembered");
-        drop(failures.clear());
-        assert_eq!(failures.bytes, 0);
+        assert_eq!(memory.errors.len(), 9, "9 errors of about 10 KB fit");
+        assert!(memory.bytes <= 100 * BYTES_EACH);
+        assert!(memory.recall(&99u32.to_le_bytes(), Millis(1), &mut |_| {}).is_some(), "the youngest errors are remembered");
+        drop(memory.clear());
+        assert_eq!(memory.bytes, 0);
     }
 
     #[test]
     fn s20_both_copies_of_a_long_key_are_counted() {
         for (key_len, message_len) in [(300, 700), (20_000, 0), (40, 8_000)] {
-            let mut failures = ErrorMemory::new(5, 100);
+            let mut memory = ErrorMemory::new(5, 100);
             for number in 0..200u32 {
                 let mut key = vec![b'k'; key_len];
                 key[..4].copy_from_slice(&number.to_le_bytes());
                 let error = Error::of_provider(1, &vec![b'x'; message_len], true, None);
-                failures.remember(&Key::new(&key), &error, Millis(0), &mut |_| {});
+                memory.remember(&Key::new(&key), &error, Millis(0), &mut |_| {});
             }
-            let held = failures.errors.key_bytes() + failures.errors.len() * (message_len + 256);
+            let held = memory.errors.key_bytes() + memory.errors.len() * (message_len + 256);
             assert!(held as u64 <= 100 * BYTES_EACH, "keys of {key_len} bytes, messages of {message_len}: {held} bytes");
         }
     }
 
     #[test]
     fn s20_expired_errors_are_removed_in_steps() {
-        let (mut failures, mut gone) = (ErrorMemory::new(5, 10_000), 0);
+        let (mut memory, mut gone) = (ErrorMemory::new(5, 10_000), 0);
         let error = Error::of_provider(1, b"no", true, None);
         for number in 0..1_000u32 {
-            failures.remember(&Key::new(&number.to_le_bytes()), &error, Millis(0), &mut |_| {});
+            memory.remember(&Key::new(&number.to_le_bytes()), &error, Millis(0), &mut |_| {});
         }
-        failures.remember(&Key::new(b"younger"), &error, Millis(1), &mut |_| {});
-        failures.expire(Millis(4), &mut |_| gone += 1);
-        assert_eq!((gone, failures.next_end()), (0, Some(Millis(5))));
-        failures.expire(Millis(5), &mut |_| gone += 1);
+        memory.remember(&Key::new(b"younger"), &error, Millis(1), &mut |_| {});
+        memory.expire(Millis(4), &mut |_| gone += 1);
+        assert_eq!((gone, memory.next_end()), (0, Some(Millis(5))));
+        memory.expire(Millis(5), &mut |_| gone += 1);
         assert_eq!(gone, STEP);
-        (0..3).for_each(|_| failures.expire(Millis(5), &mut |_| gone += 1));
-        assert_eq!((gone, failures.next_end()), (1_000, Some(Millis(6))));
-        failures.expire(Millis(6), &mut |_| gone += 1);
-        assert_eq!((gone, failures.next_end(), failures.bytes), (1_001, None, 0));
+        (0..3).for_each(|_| memory.expire(Millis(5), &mut |_| gone += 1));
+        assert_eq!((gone, memory.next_end()), (1_000, Some(Millis(6))));
+        memory.expire(Millis(6), &mut |_| gone += 1);
+        assert_eq!((gone, memory.next_end(), memory.bytes), (1_001, None, 0));
     }
 }

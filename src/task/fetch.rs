@@ -1,4 +1,4 @@
-//! A fetch: one call that requests one or several keys. Each of them is a position.
+//! A fetch: one call that requests one or several keys. Each listed key is a position.
 
 use super::FlightId;
 use super::deadlines::DeadlineId;
@@ -39,7 +39,7 @@ pub struct Fetch<H: Host> {
     pub mode: BatchMode,
     /// What happens to a running load if this fetch is its last waiter and times out (rule F10a).
     pub on_timeout: LeavePolicy,
-    /// The same if the fetch is cancelled.
+    /// What happens to it if this fetch is its last waiter and is cancelled.
     pub on_cancel: LeavePolicy,
     pub positions: SmallVec<[Position; 1]>,
     /// The number of positions that are not settled.
@@ -60,7 +60,7 @@ pub struct Fetch<H: Host> {
     pub progress_at: usize,
     /// The deadline of the fetch's timeout.
     pub deadline: Option<DeadlineId>,
-    /// The deadline at which it stops waiting for loads, and receives fallbacks.
+    /// The deadline at which the fetch stops waiting for loads, and receives fallbacks.
     pub stale_at: Option<DeadlineId>,
     /// What the fetch adds to the demand for each of its keys.
     pub wish: Wish,

@@ -1,4 +1,4 @@
-//! Values by key that remembers the order in which they were added.
+//! A map that remembers the order in which its values were added.
 //!
 //! Trees rather than hash tables: a hash table that grows moves all of its elements in one hold of the table's lock (rule S19).
 
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// A value of a [`FifoMap`].
 pub trait Remembered: Send + 'static {
-    /// Whether dropping it may run host code. Always the same of one value.
+    /// Whether dropping it may run host code. The answer never changes for a value.
     fn runs_host_code_on_drop(&self) -> bool;
 }
 
@@ -60,7 +60,7 @@ impl<V: Remembered> FifoMap<V> {
         self.by_age.insert(self.added, key.clone());
         older.map(|(nth, value)| {
             self.by_age.remove(&nth);
-            self.left(value)
+            self.uncount(value)
         })
     }
 
@@ -68,10 +68,11 @@ impl<V: Remembered> FifoMap<V> {
     pub fn remove(&mut self, key: &[u8]) -> Option<V> {
         let (nth, value) = self.by_key.remove(key)?;
         self.by_age.remove(&nth);
-        Some(self.left(value))
+        Some(self.uncount(value))
     }
 
-    fn left(&mut self, value: V) -> V {
+    /// Subtracts a removed value from the counts.
+    fn uncount(&mut self, value: V) -> V {
         self.with_host_code -= usize::from(value.runs_host_code_on_drop());
         value
     }
@@ -86,10 +87,10 @@ impl<V: Remembered> FifoMap<V> {
     pub fn pop_oldest(&mut self) -> Option<(Key, V)> {
         let (_, key) = self.by_age.pop_first()?;
         let (_, value) = self.by_key.remove(&*key)?;
-        Some((key, self.left(value)))
+        Some((key, self.uncount(value)))
     }
 
-    /// The length of all keys that it holds, in bytes.
+    /// The total length of the keys in both trees, in bytes.
     #[cfg(test)]
     pub fn key_bytes(&self) -> usize {
         self.by_key.keys().chain(self.by_age.values()).map(|key| key.len()).sum()
@@ -119,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn s19_the_map_is_a_list_in_the_order_of_addition(steps in prop::collection::vec((0..4u8, 0..9u8), 1..200)) {
+        fn s19_the_map_behaves_like_a_list_in_the_order_of_addition(steps in prop::collection::vec((0..4u8, 0..9u8), 1..200)) {
             let (mut map, mut list) = (FifoMap::new(), Vec::<(u8, usize)>::new());
             for (nth, (step, name)) in steps.into_iter().enumerate() {
                 let at = list.iter().position(|(other, _)| *other == name);

@@ -21,9 +21,9 @@ pub struct Flight<H: Host> {
     /// The positions that wait. Those that left stay in the list until there are many of them. They are settled already, so settling them
     /// again does nothing.
     pub waiters: SmallVec<[Waiter; 1]>,
-    /// The fetches that wait for its end and have no record of their own; `None` if there are none.
+    /// The fetches that wait for the flight and have no record of their own; `None` if there are none.
     pub joiners: Option<Box<Joiners<H>>>,
-    /// The present demand: waiters that have not left, joiners and refreshes, which never leave.
+    /// The present demand: that of waiters which have not left, and that of joiners and refreshes, which never leave.
     pub demand: Demand,
     /// Whether the running attempt continues without demand, because the last waiter to leave chose that (rule F10a). If another fetch
     /// joins, the last one to leave decides again.
@@ -43,7 +43,7 @@ pub struct Flight<H: Host> {
     pub retry: Option<Arc<FetchSettings>>,
     /// The highest priority among the fetches that joined.
     pub priority: Priority,
-    /// The fetch that started it.
+    /// The fetch that started the flight.
     pub owner: FetchId,
     /// The flight's position in that fetch.
     pub position: u32,
@@ -52,15 +52,15 @@ pub struct Flight<H: Host> {
 /// The phase of a flight.
 #[derive(Clone, Copy, Debug)]
 pub enum Phase {
-    /// The fetch that starts it is about to put it into a new request.
+    /// The fetch that starts the flight is about to put it into a new request.
     Opening,
-    /// It is looked up in the second tier, or waits for that.
+    /// Its key is looked up in the second tier, or waits for that.
     Looking,
     /// It waits in the queue, with or without a place, at the position of its fetch.
     Queued,
     /// It waits in the queue for another attempt.
     Retried { queue_position: QueuePosition },
-    /// The provider has it, as the part `index` of the request.
+    /// The provider has it, as part number `index` of the request.
     Running { request: RequestId, index: u32 },
     /// It failed, and pauses before the next attempt.
     Backoff { timer: DeadlineId },
@@ -71,9 +71,9 @@ pub enum Phase {
 pub enum Standing {
     /// Fetches of its key join it.
     Current,
-    /// The key was written while the provider had it. It settles the positions that had joined before, and its answer is not stored.
+    /// The key was written during the load. The flight settles the positions that had joined before, and its answer is not stored.
     Overtaken {
-        /// The number of that write among the writes of the key. The flight could be joined until then.
+        /// The number of that write among the writes of the key. The flight could be joined until that write.
         write: NonZeroU64,
     },
 }
@@ -102,7 +102,7 @@ pub struct EndedFlight<H: Host> {
 }
 
 /// Fetches that joined a flight and that nothing can end earlier: each is of one key, without a handle, a time limit or progress. Such a
-/// fetch needs no record of its own: the flight counts its demand, which ends with the flight.
+/// fetch needs no record of its own, because its demand, which the flight counts, ends with the flight.
 pub struct Joiners<H: Host> {
     pub key: Key,
     pub list: Vec<H::Joiner>,
@@ -123,7 +123,7 @@ impl Priority {
         Some(self.0).filter(|priority| !priority.is_nan())
     }
 
-    /// The higher of the two. No priority is lower than any.
+    /// The higher of the two. Any priority is higher than none.
     pub fn max(self, other: Priority) -> Priority {
         Priority(self.0.max(other.0))
     }
@@ -168,7 +168,7 @@ impl<H: Host> Flight<H> {
         }
     }
 
-    /// Whether dropping it frees and releases nothing.
+    /// Whether dropping the flight frees and releases nothing.
     #[inline(always)]
     pub fn owns_nothing(&self) -> bool {
         let Flight {
@@ -193,7 +193,7 @@ impl<H: Host> Flight<H> {
         !waiters.spilled() && joiners.is_none() && demand.owns_nothing() && last_error.is_none() && retry.is_none()
     }
 
-    /// How many joiners it has.
+    /// The number of joiners.
     pub fn joined(&self) -> usize {
         self.joiners.as_ref().map_or(0, |joiners| joiners.list.len())
     }
@@ -214,7 +214,7 @@ pub struct KeyState {
     pub hash: u64,
     /// The flight that fetches join.
     pub current: Option<FlightId>,
-    /// Flights that were overtaken by a write and still have waiters.
+    /// The flights that a write has overtaken and that have not ended.
     pub overtaken: SmallVec<[FlightId; 1]>,
     /// The number of times that the key was put, removed or cleared since this state was created.
     pub writes: u64,
@@ -224,8 +224,8 @@ pub struct KeyState {
     pub holders: u32,
 }
 
-/// How often a key had been written when an attempt began, and the number of the attempt. They decide whether its answer may be stored
-/// (rules F08, F10).
+/// How often a key had been written when an attempt began, and the number of the attempt. These two numbers decide whether the attempt's
+/// answer may be stored (rules F08, F10).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Stamp {
     writes: u64,
@@ -234,13 +234,13 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// The attempt's number among all.
+    /// The number of the attempt among all attempts.
     pub fn attempt(&self) -> u64 {
         self.attempt
     }
 
-    /// Whether the attempt began after the last waiter had joined the flight that was overtaken by this write. Then its answer is not older
-    /// than any of their calls.
+    /// Whether the attempt began after the last waiter had joined the flight that was overtaken by this write. If so, the answer is not
+    /// older than the call of any waiter.
     pub fn is_after_last_join(&self, overtaken_by: NonZeroU64) -> bool {
         self.writes >= overtaken_by.get() - 1
     }
@@ -253,15 +253,15 @@ impl KeyState {
         KeyState { key, hash, current: Some(flight), overtaken: SmallVec::new(), writes: 0, loaded_by: 0, holders: 1 }
     }
 
-    /// Whether dropping it frees nothing.
+    /// Whether dropping the state frees nothing.
     #[inline(always)]
     pub fn owns_nothing(&self) -> bool {
         let KeyState { key, overtaken, hash: _, current: _, writes: _, loaded_by: _, holders: _ } = self;
         key.owns_nothing() && !overtaken.spilled()
     }
 
-    /// The stamp of an attempt that begins now, of a flight with this standing. An overtaken flight gets a stamp that is never whole: its
-    /// answers are not stored, not even that of a later attempt, because a newer flight loads the key for the store.
+    /// The stamp of an attempt that begins now, of a flight with this standing. An overtaken flight gets a stamp that is never whole: none
+    /// of its answers is stored, not even the answer of a later attempt, because a newer flight loads the key for the store.
     pub fn stamp_of(&self, standing: Standing, attempt: u64) -> Stamp {
         let writes = if standing == Standing::Current { self.writes } else { u64::MAX };
         Stamp { writes, attempt }

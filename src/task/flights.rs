@@ -173,7 +173,7 @@ impl<H: Host> Flights<H> {
         self.overtaken += 1;
     }
 
-    /// Removes a flight, and returns what `keep` takes out of it. Its reference to the state of its key becomes the caller's.
+    /// Removes a flight, and returns what `keep` takes out of it. The caller must release the flight's reference to the state of its key.
     pub fn remove<R>(&mut self, id: FlightId, keep: impl FnOnce(&mut Flight<H>) -> R) -> Option<R> {
         let (flight, state) = self.get_with_key(id)?;
         let (standing, kept) = (flight.standing, keep(flight));
@@ -192,11 +192,11 @@ impl<H: Host> Flights<H> {
         Some(kept)
     }
 
-    /// Removes a flight, and its reference to the state of its key.
+    /// Does what [`Flights::remove`] does, and releases the reference to the state of the key.
     #[inline(always)]
     pub fn remove_and_release<R>(&mut self, id: FlightId, keep: impl FnOnce(&mut Flight<H>) -> R) -> Option<R> {
         let mut keep = Some(keep);
-        // Usually nothing is left of the key afterwards, so both are removed in one step.
+        // Usually nothing is left of the key afterwards, so that the flight and the state are removed in one step.
         let only = self.records.vacate(
             record_of(id),
             #[inline(always)]
@@ -204,7 +204,7 @@ impl<H: Host> Flights<H> {
                 let record = place.as_mut().filter(|record| record.is_held_by_first_alone())?;
                 let (hash, kept) = (record.state.hash, keep.take()?(record.first.as_mut()?));
                 if record.owns_nothing() {
-                    // Nearly always. To find that out is quicker than to drop each part.
+                    // This is nearly always so, and finding it out is quicker than dropping each part.
                     std::mem::forget(place.take());
                 } else {
                     *place = None;
@@ -256,12 +256,12 @@ impl<H: Host> Flights<H> {
         self.records.iter().map(|(id, record)| (id, &record.state))
     }
 
-    /// The first key state at or after a place, with the place after it: for visiting all key states a few at a time.
+    /// The first key state at or after `place`, preceded by the place after it: for visiting all key states a few at a time.
     pub fn key_state_from(&self, place: usize) -> Option<(usize, KeyStateId)> {
         self.records.id_from(place)
     }
 
-    /// The first flight at or after a place, with the place after it: for visiting all flights a few at a time.
+    /// The first flight at or after `place`, preceded by the place after it: for visiting all flights a few at a time.
     pub fn flight_from(&self, place: usize) -> Option<(usize, FlightId)> {
         /// The places of further flights come after all places that a record can have.
         const FURTHER: usize = 1 << (u32::BITS - 1);
@@ -300,13 +300,13 @@ impl<H: Host> Flights<H> {
 }
 
 impl<H: Host> KeyRecord<H> {
-    /// Whether its first flight is current, and nothing else refers to the key.
+    /// Whether the first flight is current, and nothing else refers to the state.
     #[inline(always)]
     fn is_held_by_first_alone(&self) -> bool {
         self.state.holders == 1 && self.first.as_ref().is_some_and(|flight| flight.standing == Standing::Current)
     }
 
-    /// Whether dropping it frees and releases nothing.
+    /// Whether dropping the record frees and releases nothing.
     #[inline(always)]
     fn owns_nothing(&self) -> bool {
         self.state.owns_nothing() && self.first.as_ref().is_none_or(Flight::owns_nothing)

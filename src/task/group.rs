@@ -26,11 +26,11 @@ enum GroupKeys {
     Many(Box<Many>),
 }
 
-/// Keys nearly always arrive in the order of their positions, and are then appended to a list. A key whose urgency changed may arrive
-/// between others, and goes to a tree, as does one for which the list has no memory. Removing a key from the middle of the list costs no more than finding it: its slot becomes empty (a
-/// null flight), and is dropped once it is at either end of the list.
+/// Keys nearly always arrive in the order of their positions, and are then appended to a list. A key goes to a tree instead if it arrives
+/// between others, because its urgency changed, or if there is no memory for a longer list. Removing a key from the middle of the list
+/// costs no more than finding it: its slot becomes empty (a null flight), and is dropped once it is at either end of the list.
 struct Many {
-    /// Ordered by position, starting at `first`. The first and the last slot are not empty.
+    /// Ordered by position. The slots at `first` and at the end are not empty; those before `first` are no longer used.
     listed: Vec<WaitingKey>,
     first: usize,
     /// Keys that arrived between others, by position.
@@ -43,7 +43,7 @@ impl Group {
         Group { keys: GroupKeys::One(key), len: 1, places: 0, most_places }
     }
 
-    /// Whether its keys wait for another attempt.
+    /// Whether the keys wait for another attempt.
     pub fn is_retried(&self) -> bool {
         self.most_places == 0
     }
@@ -53,7 +53,7 @@ impl Group {
         self.len - self.places
     }
 
-    /// The number of further places that its keys could hold.
+    /// The number of further places that the keys could hold.
     #[inline]
     pub fn lacks(&self) -> usize {
         self.len.min(self.most_places).saturating_sub(self.places)
@@ -92,7 +92,7 @@ impl Group {
         }
     }
 
-    /// Removes the key of this position. If it is the only one, the caller removes the group instead.
+    /// Removes the key at `position`. If it was the last key, the caller must drop the group.
     #[inline]
     pub fn remove(&mut self, position: u32) {
         self.len -= 1;
@@ -101,7 +101,8 @@ impl Group {
         }
     }
 
-    /// Moves keys from the front to `popped` until that has `most` keys, or until `may_go` refuses one. Returns whether a key was refused.
+    /// Moves keys from the front to `popped` until `popped` has `most` keys, or until `may_go` refuses one. Returns whether a key was
+    /// refused.
     #[inline]
     pub fn pop(&mut self, most: usize, popped: &mut Vec<FlightId>, mut may_go: impl FnMut(&[FlightId], FlightId) -> bool) -> bool {
         if let GroupKeys::Many(many) = &mut self.keys
@@ -139,7 +140,7 @@ impl Group {
 }
 
 impl Many {
-    /// Returns the key that comes first in the order of `is_before`.
+    /// The key at one end of the group: the one of the two that comes first in the order of `is_before`.
     fn end(&self, listed: Option<&WaitingKey>, between: Option<(&u32, &FlightId)>, is_before: fn(&u32, &u32) -> bool) -> WaitingKey {
         let between = between.map(|(position, flight)| WaitingKey { position: *position, flight: *flight });
         match (listed.copied(), between) {
@@ -160,7 +161,7 @@ impl Many {
         }
     }
 
-    /// [`Group::pop`] if no key arrived between others.
+    /// Does what [`Group::pop`] does, when all keys are in the list.
     #[inline]
     fn pop_listed(&mut self, most: usize, popped: &mut Vec<FlightId>, mut may_go: impl FnMut(&[FlightId], FlightId) -> bool) -> bool {
         let mut is_refused = false;
@@ -200,6 +201,7 @@ impl Many {
         }
     }
 
+    /// Drops the empty slots at both ends of the list.
     fn trim(&mut self) {
         while self.listed.get(self.first).is_some_and(|key| key.flight == FlightId::NULL) {
             self.first += 1;
@@ -227,7 +229,7 @@ mod tests {
             let mut known: BTreeMap<u32, FlightId> = BTreeMap::new();
             let mut group: Option<Group> = None;
             for nth in 0..200u32 {
-                // Most arrive in order, some between others.
+                // Most keys arrive in order, some between others.
                 let position = if draw(4) == 0 { draw(400) as u32 } else { 400 + nth };
                 if draw(5) < 3 && !known.contains_key(&position) {
                     let key = WaitingKey { position, flight: flights.insert_with_key(|_| ()) };
@@ -239,7 +241,7 @@ mod tests {
                 } else if draw(4) == 0
                     && let Some(some) = &mut group
                 {
-                    // One of the keys may be refused, and ends the popping.
+                    // A key may be refused, which ends the popping.
                     let (most, refused) = (1 + draw(6), known.values().nth(draw(9)).copied());
                     let first: Vec<(u32, FlightId)> = known.iter().take(most).map(|(position, flight)| (*position, *flight)).collect();
                     let expected: Vec<(u32, FlightId)> = first.iter().copied().take_while(|(_, flight)| Some(*flight) != refused).collect();

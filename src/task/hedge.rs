@@ -9,14 +9,14 @@ use std::time::Duration;
 /// The role of a request in hedging.
 #[derive(PartialEq, Eq, Debug)]
 pub enum Hedge {
-    /// Nothing.
+    /// No role.
     None,
-    /// It is handed out once more when this deadline fires.
+    /// The request is handed out once more when this deadline fires.
     Due(DeadlineId),
-    /// This other request repeats its open keys.
+    /// This other request repeats the open keys of the request.
     By(RequestId),
-    /// It repeats keys of another request. `indexes`: their indexes in that request, ascending. `won`: whether it answered one of them
-    /// first, or took over one that failed in the other request.
+    /// The request is a hedge: it repeats keys of another request. `indexes`: their indexes in that request, ascending. `won`: whether the
+    /// hedge answered one of them first, or took over one that failed in the other request.
     Repeats { indexes: Vec<u32>, won: bool },
 }
 
@@ -72,8 +72,8 @@ impl Hedging {
     }
 }
 
-/// The latencies of recent requests: the histogram that is being filled, and the full one before it. Buckets are sixteenths of a power of
-/// two, so a percentile is at most 6 percent too high.
+/// The latencies of recent requests: the histogram that is being filled, and the full one before it. Each power of two has sixteen buckets,
+/// so a percentile is at most 6 percent too high.
 struct Latencies {
     filling: Counts,
     full: Counts,
@@ -83,11 +83,11 @@ type Counts = [u32; BUCKETS];
 
 /// The number of latencies in a full histogram.
 const WINDOW: u32 = 512;
-/// The number of latencies below which there is no percentile.
+/// The fewest latencies from which a percentile is computed.
 const MIN_KNOWN: u32 = 32;
 /// The number of buckets for each power of two.
 const STEPS: u64 = 16;
-/// Enough for 2^40 microseconds, twelve days.
+/// Enough buckets for 2^40 microseconds, twelve days.
 const BUCKETS: usize = 36 * STEPS as usize + STEPS as usize;
 
 impl Default for Latencies {
@@ -120,7 +120,7 @@ impl Latencies {
     }
 }
 
-/// The first 16 buckets hold one value each, then each power of two has 16.
+/// The bucket of a latency. The first 16 buckets hold one value each; after that, each power of two has 16 buckets.
 fn bucket_of(micros: u64) -> usize {
     if micros < STEPS {
         return micros as usize;
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn r09_the_delay_is_the_percentile_of_the_last_requests() {
+    fn r09_the_delay_is_the_percentile_of_recent_latencies() {
         let mut hedging = hedging(0, 0.9, 0.05);
         (0..31).for_each(|_| hedging.note_latency(Duration::from_millis(1)));
         assert_eq!(hedging.delay(), None, "31 requests say nothing yet");

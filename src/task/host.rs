@@ -29,7 +29,7 @@ pub trait EventSink: Clone {
     /// Appends an event. Returns true if the event sink must be scheduled for delivery now.
     #[must_use]
     fn post(&self, event: Event) -> bool;
-    /// Updates the number of settled positions, and of those that failed.
+    /// Updates the number of settled positions, and how many of them failed.
     fn progress(&self, done: usize, failed: usize);
 }
 
@@ -51,20 +51,20 @@ pub enum Event {
     Progress {
         /// The number of settled positions.
         done: usize,
-        /// The number of those that failed.
+        /// How many of them failed.
         failed: usize,
         /// The number of positions.
         total: usize,
     },
 }
 
-/// The outcome of a load for its joiners: the fetches of its key that joined it and that nothing could end earlier.
+/// The outcome of a load for its *joiners*: fetches of one key that joined the load, and that nothing else could have ended.
 pub struct Joined<J> {
     /// The key.
     pub key: Key,
     /// Its outcome.
     pub outcome: Outcome,
-    /// Their receivers, in the order in which they joined.
+    /// The receivers of the joiners, in the order in which these joined.
     pub joiners: Vec<J>,
 }
 
@@ -87,7 +87,7 @@ variants! {
     /// Why a request is no longer wanted. The numbers are part of the C API.
     #[repr(u32)]
     pub enum Cancel {
-        /// None of its keys is wanted any more.
+        /// None of the request's keys is wanted any more.
         Unwanted = 1,
         /// The attempt timed out.
         Timeout = 2,
@@ -107,12 +107,13 @@ pub struct FillResult {
 
 /// The part of the store that loading needs. Called under the table's lock.
 pub trait AnswerStore {
-    /// Looks `key` up, which has this hash by the table's hasher. An entry that is found counts as a hit and as a use; a miss is not counted.
+    /// Looks `key` up. `hash` is its hash by the table's hasher. An entry that is found counts as a hit and as a use; a miss is not
+    /// counted.
     fn probe(&mut self, hash: u64, key: &[u8]) -> Option<Outcome>;
-    /// Stores an answer, of which the caller keeps a reference. Exclusive access allows sharing it without synchronisation. `hash` is the
-    /// hash of the key by the table's hasher. The labels are taken out of the terms.
+    /// Stores another reference to the caller's answer. Since the answer is borrowed exclusively, that need not cost an atomic operation.
+    /// `hash` is the hash of the key by the table's hasher. The labels are taken out of the terms.
     fn fill(&mut self, hash: u64, key: &[u8], answer: &mut Answer, terms: &mut StoreTerms) -> FillResult;
-    /// Returns the expired entry of `key` that is kept as a fallback (rule R01). Does not count as a hit.
+    /// Returns the expired entry of `key` that is kept as a fallback (rule R01). This does not count as a hit.
     fn stale(&mut self, key: &[u8]) -> Option<Outcome>;
     /// Removes the fallback of `key`.
     fn remove_stale(&mut self, key: &[u8]);
@@ -142,9 +143,9 @@ pub struct Effects<H: Host> {
     pub handed: Vec<H::Request>,
     /// Requests whose provider must be notified that they are no longer wanted.
     pub cancelled: Vec<(H::Request, Cancel)>,
-    /// Requests for the second tier; `None`: there are none.
+    /// Requests for the second tier; `None` if there are none.
     pub tier: Option<Box<Vec<TierHandout>>>,
-    /// References to objects of the host that may be the last ones: to be dropped where callbacks run, with no lock held.
+    /// What must be dropped where callbacks run, with no lock held.
     pub deferred_drops: Vec<DeferredDrop<H>>,
     /// How much more may be done in this hold of the lock, in units of about one key (rule S19). The rest is done in later holds.
     pub budget: usize,
@@ -153,7 +154,7 @@ pub struct Effects<H: Host> {
 /// The number of keys that one hold of the table's lock works on. Only a single request of more keys exceeds it.
 pub const STEP: usize = 256;
 
-/// A reference whose drop may run host code. It is kept only to be dropped.
+/// Something that is kept only to be dropped later, because its drop may run host code or take long.
 pub enum DeferredDrop<H: Host> {
     /// An answer that was not wanted, or that has been delivered to every waiter.
     Answer(Answer),
@@ -165,7 +166,8 @@ pub enum DeferredDrop<H: Host> {
     Sink(H::Sink),
     /// The handle of a request that has ended.
     Request(H::Request),
-    /// What waited to be written to the second tier, or was remembered of failed keys and has objects: any number of answers and errors.
+    /// Any number of answers that waited to be written to the second tier, or of remembered errors. At least one holds an object of the
+    /// host.
     Waiting(Box<dyn Send>),
     /// Much of the table's own memory, which takes long to free.
     Memory(Box<dyn Send>),
@@ -205,8 +207,8 @@ impl<H: Host> Effects<H> {
         is_nothing_sent && cancelled.is_empty() && tier.is_none() && deferred_drops.is_empty()
     }
 
-    /// Whether there is nothing to do but to send what is counted as pending by itself: results and requests.
-    pub fn is_counted(&self) -> bool {
+    /// Whether there is nothing to do but to send results and requests. These are counted as pending until they have been delivered.
+    pub fn only_sends(&self) -> bool {
         let Effects { scheduled: _, joined: _, handed: _, cancelled, tier, deferred_drops, budget: _ } = self;
         cancelled.is_empty() && tier.is_none() && deferred_drops.is_empty()
     }
@@ -217,9 +219,9 @@ impl<H: Host> Effects<H> {
         self.tier.get_or_insert_default().push(request);
     }
 
-    /// Takes `many` from the budget. Returns false, and takes nothing, if less is left.
+    /// Spends `many` of the budget. Returns false, and spends nothing, if less is left.
     #[inline(always)]
-    pub(super) fn takes(&mut self, many: usize) -> bool {
+    pub(super) fn spend(&mut self, many: usize) -> bool {
         let suffices = many <= self.budget;
         self.budget -= if suffices { many } else { 0 };
         suffices
@@ -240,6 +242,7 @@ impl<H: Host> Effects<H> {
         }
     }
 
+    /// Drops what an outcome refers to after unlocking.
     pub(super) fn defer_outcome_drop(&mut self, outcome: Outcome) {
         match outcome.verdict {
             super::Verdict::Value(value) => self.deferred_drops.push(DeferredDrop::Answer(Answer::Value(value))),

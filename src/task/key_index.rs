@@ -1,7 +1,7 @@
 //! Finds the key state of a key: a hash table in parts, so that no single step of growing or shrinking takes long (rules S19, S20).
 //!
 //! Each part is an open-addressed table with linear probing, at most half full (Knuth, volume 3, 6.4, algorithms L and R): a search, an
-//! insertion and a removal read one or two neighbouring slots each.
+//! insertion and a removal usually read one or two neighbouring slots each.
 
 use super::KeyStateId;
 
@@ -27,7 +27,7 @@ struct IndexPart {
     len: usize,
 }
 
-/// Stores the hash, so that most mismatches are detected, and entries are moved, without reading the key state.
+/// A key state with the hash of its key: with the hash at hand, most mismatches are detected, and entries moved, without reading the state.
 #[derive(Clone, Copy)]
 struct IndexSlot {
     hash: u64,
@@ -48,7 +48,7 @@ impl KeyIndex {
         self.len
     }
 
-    /// Selects the part by bits from the middle, because the table within a part uses the lowest ones.
+    /// Selects the part by bits from the middle of the hash, because the table within a part uses the lowest bits.
     #[inline(always)]
     fn part(hash: u64) -> usize {
         (hash >> 32) as usize % PARTS
@@ -120,7 +120,7 @@ impl IndexPart {
         (at + 1) & self.slots.len().wrapping_sub(1)
     }
 
-    /// Puts an entry into the first free slot from its home on. There is one.
+    /// Puts an entry into the first free slot from its home on. The part must have a free slot.
     #[inline(always)]
     fn enter(&mut self, entry: IndexSlot) {
         let mut at = self.home(entry.hash);
@@ -147,6 +147,7 @@ impl IndexPart {
         self.slots[gap] = FREE;
     }
 
+    /// Gives the part this number of slots, a power of two.
     #[cold]
     #[inline(never)]
     fn resize(&mut self, slots: usize) {

@@ -12,14 +12,16 @@
 //!
 //! A *flight* is one load of one key, shared by every fetch that wants the key. It is *current* (fetches can join it) or *overtaken* (the
 //! key was written meanwhile: the flight still settles its waiters, but its answer is not stored and no fetch can join it). Once no key of
-//! a request is wanted, the request is cancelled: its flights end, and its parts become *unwanted*: their answers may still be stored, but
+//! a request is wanted, the request is cancelled. Its flights end, and its parts become *unwanted*: their answers may still be stored, but
 //! settle no position. An attempt that times out leaves a *late* part, whose answer is still used if nothing newer was written.
 //!
 //! Reading order: [`outcome`] (what is delivered), [`host`] (the interface to the floor above), [`flight`], [`fetch`], [`request`] (the
-//! three nouns), [`flights`] (all flights and key states, over [`key_index`]), [`demand`] (which fetches want a flight), [`queue`] of [`group`]s,
-//! [`deadlines`], [`retry`], [`hedge`], [`breaker`], [`rate`], [`concurrency`], [`error_memory`], [`throttle`], [`recent`], [`removed_tags`],
-//! [`second_tier`], [`counts`], then [`table`], with one file for each event. Structures that know nothing of loads: [`slab`], [`fifo_map`]. Rules F06 to
-//! F20; the full table of states is in ARCHITECTURE.md.
+//! three nouns), [`flights`] (all flights and key states, over [`key_index`]), [`demand`] (which fetches want a flight), [`queue`] of
+//! [`group`]s, [`deadlines`], [`retry`], [`hedge`], [`breaker`], [`rate`], [`concurrency`], [`error_memory`], [`throttle`], [`recent`],
+//! [`removed_tags`], [`second_tier`], [`counts`], then [`table`], with one file for each event. Two structures know nothing of loads:
+//! [`slab`], [`fifo_map`].
+//!
+//! Rules: F06 to F20. The full table of states is in ARCHITECTURE.md.
 
 pub mod breaker;
 mod concurrency;

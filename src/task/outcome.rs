@@ -112,8 +112,8 @@ impl Outcome {
         }
     }
 
-    /// The error with which an all-or-nothing batch with this outcome ends before it begins: the key is too long, or the validator refused
-    /// it.
+    /// The error with which this outcome ends an all-or-nothing batch before anything is loaded: the key is too long, or the validator
+    /// refused it. `None` for any other outcome.
     pub fn refusal(&self) -> Option<Error> {
         match &self.verdict {
             Verdict::Failed(error) => Some(error.clone()),
@@ -134,7 +134,7 @@ impl Outcome {
         }
     }
 
-    /// The status that reports it to the program.
+    /// The status that reports this outcome to the program.
     pub fn status(&self) -> Status {
         match &self.verdict {
             Verdict::Value(_) => Status::VALUE,
@@ -162,6 +162,6 @@ impl From<Answer> for Verdict {
 pub struct BatchOutcome {
     /// One for each position, in the order of the call.
     pub outcomes: Vec<Outcome>,
-    /// The reason if the fetch as a whole ended early.
+    /// Why the fetch as a whole ended early, if it did.
     pub ended: Option<Error>,
 }

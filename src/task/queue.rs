@@ -24,6 +24,7 @@ use std::time::Duration;
 /// The position of a group (the keys of one fetch at one urgency) in the whole order. The lowest is served first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rank {
+    /// The negative urgency; with ageing the virtual deadline, in nanoseconds.
     before: i64,
     sequence: u64,
 }
@@ -124,7 +125,7 @@ pub struct WaitQueue {
     len: usize,
     /// The number of retried keys, which need no places.
     retried: usize,
-    /// The number of other keys by the time at which they were requested, because linger needs the oldest key at every event. `None`
+    /// How many of the other keys were requested at which time, because linger needs the oldest of these keys at every event. `None`
     /// without linger.
     ages: Option<BTreeMap<Moment, usize>>,
 }
@@ -143,15 +144,15 @@ struct QueuePlaces {
     lacking: BTreeSet<Rank>,
 }
 
-/// The progress of a fetch that searches for keys to give up their places. It visits each group once, also if it takes several holds of the
-/// lock; groups that came behind those it has passed are not searched.
+/// How far a fetch has come in its search for keys that give up their places. The search visits each group once, even if it takes several
+/// holds of the lock. Groups that have come behind the visited ones meanwhile are not searched.
 #[derive(Clone, Copy, Default)]
 pub struct Search {
     passed: Option<Rank>,
 }
 
 impl Search {
-    /// Skips the keys of this rank from now on.
+    /// Skips the group of this rank from now on.
     pub fn pass(&mut self, rank: Rank) {
         self.passed = Some(rank);
     }
@@ -260,7 +261,8 @@ impl WaitQueue {
         is_retried
     }
 
-    /// Moves keys from the front to `popped` until that has `most` keys, or until `may_go` refuses one.
+    /// Moves keys from the front to `popped` until `popped` has `most` keys, or until `may_go` refuses one. The arguments of `may_go` are
+    /// the keys popped so far and the next one.
     #[inline]
     pub fn pop(&mut self, most: usize, popped: &mut Vec<FlightId>, mut may_go: impl FnMut(&[FlightId], FlightId) -> bool) {
         while popped.len() < most
@@ -281,12 +283,13 @@ impl WaitQueue {
         }
     }
 
-    /// Whether the queue stores the times at which keys were requested. If so, `forget_age` must be called for the keys that `pop` takes.
+    /// Whether the queue stores the times at which keys were requested. If so, `forget_age` must be called for each key that `pop` takes,
+    /// except retried ones.
     pub fn has_ages(&self) -> bool {
         self.ages.is_some()
     }
 
-    /// Forgets the time at which a popped key was requested, unless it was a retried one.
+    /// Forgets the time at which a key was requested that has left the queue and is not a retried one.
     pub fn forget_age(&mut self, requested_at: Moment) {
         let Some(ages) = &mut self.ages else { return };
         if let Entry::Occupied(mut entry) = ages.entry(requested_at) {
@@ -308,7 +311,7 @@ impl WaitQueue {
         !self.places.are_held() && !self.places.lacking.is_empty()
     }
 
-    /// Gives free places to keys that wait without one, in order.
+    /// Gives free places to keys that wait without a place, in order.
     pub fn refill(&mut self) {
         while self.can_refill()
             && let Some(rank) = self.places.lacking.pop_first()
@@ -436,7 +439,7 @@ mod tests {
         COMPARISONS.get() - before
     }
 
-    /// The queue, in which single fetches of seven urgencies hold all places.
+    /// A queue in which single fetches of seven urgencies hold all places.
     fn full(order: QueueOrder, places: u32, flight: FlightId) -> WaitQueue {
         let settings = TaskSettings { queue_max_keys: places, queue_order: order, ..Settings::default().tasks };
         let mut queue = WaitQueue::new(&settings);

@@ -1,7 +1,8 @@
 //! The rate limit of requests: a token bucket (rule R08).
 //!
 //! The bucket is represented by one number, the time at which it will be full again (the generic cell rate algorithm, ITU-T I.371). Handing
-//! out a request moves that time one interval into the future. A token is available as long as it is no more than a burst ahead of now.
+//! out a request moves that time one interval into the future. A token is available as long as the time is at most `burst` - 1 intervals
+//! ahead of now.
 
 use crate::base::Moment;
 use crate::base::config::RateSettings;
@@ -52,7 +53,7 @@ impl Rate {
     }
 }
 
-/// In seconds: a year. A slower rate is treated as one request a year.
+/// One year, in seconds. A slower rate is treated as one request a year.
 const MAX_INTERVAL: f64 = 365.0 * 86_400.0;
 
 #[cfg(test)]

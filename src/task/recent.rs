@@ -23,8 +23,8 @@ pub struct RecentWrites {
 }
 
 impl RecentWrites {
-    /// Returns a new tick, for a request that is handed out now.
-    pub fn now(&mut self) -> Tick {
+    /// Returns a new tick, for a write or for a request that is handed out.
+    pub fn next_tick(&mut self) -> Tick {
         self.tick.0 += 1;
         self.tick
     }
@@ -40,9 +40,9 @@ impl RecentWrites {
         }
     }
 
-    /// Records a write of the key with this hash. `watched` is whether the provider has any request.
+    /// Records a write of the key with this hash. `watched` says whether the provider has any request.
     pub fn write(&mut self, hash: u64, watched: bool) {
-        let now = self.now();
+        let now = self.next_tick();
         if !watched {
             self.forget_all(now);
             return;
@@ -55,7 +55,7 @@ impl RecentWrites {
 
     /// Records a write of all keys.
     pub fn write_all(&mut self) {
-        let now = self.now();
+        let now = self.next_tick();
         self.forget_all(now);
     }
 
@@ -83,11 +83,11 @@ mod tests {
     #[test]
     fn f15_forgotten_writes_count_as_recent() {
         let mut recent = RecentWrites::default();
-        let handed = recent.now();
+        let handed = recent.next_tick();
         recent.write(1, false);
         assert!(recent.is_written_since(1, handed) && recent.is_written_since(2, handed), "without requests no writes are stored");
 
-        let handed = recent.now();
+        let handed = recent.next_tick();
         (0..MOST as u64).for_each(|hash| recent.write(hash, true));
         assert_eq!(recent.written.len(), MOST);
         assert!(recent.is_written_since(0, handed) && !recent.is_written_since(MOST as u64, handed));

@@ -1,22 +1,23 @@
-//! Tags that the program removed while requests were with the provider (rule R11): answers to those requests that carry one of them are not
-//! stored.
+//! Tags that the program removed while requests were with the provider (rule R11). An answer to one of those requests is not stored if it
+//! carries one of these tags.
 
 use crate::base::Labels;
 use std::collections::BTreeMap;
 
-/// How many tags are remembered one by one.
+/// The most tags that are remembered one by one.
 const MOST: usize = 256;
 
-/// By tag, the number of the last attempt that had begun when it was removed.
+/// For each removed tag, the number of the last attempt that had begun before the removal.
 #[derive(Default)]
 pub struct RemovedTags {
     by_tag: BTreeMap<Box<[u8]>, u64>,
-    /// The same for all tags together, once there were too many to remember.
+    /// The same number for all tags together, from when there were too many of them; 0 before that.
     any: u64,
 }
 
 impl RemovedTags {
-    /// Records the removal of `tag`. `last` is the number of the youngest attempt, `oldest` that of the oldest one that has not ended.
+    /// Records the removal of `tag`. `last` is the number of the youngest attempt, `oldest` the number of the oldest attempt that has not
+    /// ended.
     pub fn note(&mut self, tag: &[u8], last: u64, oldest: u64) {
         self.by_tag.retain(|_, removed_at| *removed_at >= oldest);
         if self.by_tag.len() >= MOST {
@@ -48,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn r11_an_attempt_that_began_before_is_covered_and_a_later_one_is_not() {
+    fn r11_the_removal_of_a_tag_covers_earlier_attempts_and_no_later_ones() {
         let mut removed = RemovedTags::default();
         removed.note(b"a", 5, 3);
         for (tags, attempt, covered) in [(&["a"][..], 5, true), (&["b", "a"], 3, true), (&["a"], 6, false), (&["b"], 3, false)] {
@@ -59,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn r11_what_is_remembered_is_bounded_and_forgets_no_removal() {
+    fn r11_the_list_of_removed_tags_is_bounded_and_still_covers_every_removal() {
         let mut removed = RemovedTags::default();
         for nth in 0..10_000_u64 {
             removed.note(format!("tag {nth}").as_bytes(), nth + 1, 1);

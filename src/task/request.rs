@@ -24,7 +24,7 @@ pub struct Request<R> {
     pub time: Time,
     /// When the request was created.
     pub formed: Moment,
-    /// When it was handed out, in the order of the recorded writes.
+    /// The same moment, in the order of the recorded writes.
     pub handed: Tick,
     /// The era of the circuit breaker when the request was handed out.
     pub era: Era,
@@ -32,7 +32,7 @@ pub struct Request<R> {
     pub is_finishing: bool,
     /// Whether a key of it failed with an error that is not permanent.
     pub failed: bool,
-    /// Whether it was cancelled before any of its keys was answered. Then its end says nothing about the provider.
+    /// Whether it was cancelled before any of its keys was answered, so that its end says nothing about the provider.
     pub is_withdrawn: bool,
     /// The number of the request among all attempts, which the stamps of its parts contain.
     pub attempt: u64,
@@ -48,7 +48,7 @@ pub enum Part {
     Unwanted(FlightRemains),
     /// The attempt timed out. An answer settles the flight in any phase if the key was not written since.
     Late { remains: FlightRemains, flight: FlightId },
-    /// It repeats a key of another request, which holds the open part. An answer settles the flight (rule R09).
+    /// The part repeats a key of another request, which holds the open part. An answer settles the flight (rule R09).
     Hedge { remains: FlightRemains, flight: FlightId },
     /// The part has been answered.
     Answered,
@@ -102,7 +102,7 @@ pub enum Hold {
 pub struct Issue {
     /// When it is created.
     pub formed: Moment,
-    /// The same, in the order of the recorded writes.
+    /// The same moment, in the order of the recorded writes.
     pub handed: Tick,
     pub era: Era,
     /// Its number among all attempts.
@@ -180,7 +180,7 @@ impl Slots {
 
     /// Records that a request that was handed out at `handed` succeeded.
     #[inline]
-    pub fn note_end(&mut self, handed: Moment, now: Moment) {
+    pub fn note_success(&mut self, handed: Moment, now: Moment) {
         if let Some(concurrency) = &mut self.concurrency {
             concurrency.ended(handed, now, self.running);
             self.max_running = concurrency.limit();

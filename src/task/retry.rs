@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn f11_the_four_shapes() {
+    fn f11_each_of_the_four_shapes_has_its_pauses() {
         assert_eq!(pauses(&retry(RetryShape::Fixed), 3), [30, 30, 30]);
         assert_eq!(pauses(&retry(RetryShape::Exponential), 6), [100, 200, 400, 800, 1000, 1000]);
         assert_eq!(pauses(&retry(RetryShape::ExponentialThenFixed), 4), [100, 200, 30, 30]);
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn f11_a_pause_saturates() {
+    fn f11_a_huge_pause_saturates() {
         let huge = RetrySettings { factor: 1e6, cap: Duration::MAX, ..retry(RetryShape::Exponential) };
         assert!(huge.pause(u32::MAX, &mut Random::new(Some(1))) >= Duration::from_secs(1_000_000_000_000));
     }

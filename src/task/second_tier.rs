@@ -16,9 +16,10 @@
 //!                                Expired ── never served ──▶ ended  Late ── finished ──▶ ended: keys that were written since are removed
 //! ```
 //!
-//! At most `l2.max_requests` requests read at a time, and one writes: so two writes of a key cannot overtake each other, unless the host takes
-//! longer than `l2.write_timeout_ms` for the first. Writes go before fills. A dirty key is not looked up (rule T06), nor is one that a late request
-//! may overwrite. Nothing of this delays a caller but a look, and that for `l2.timeout_ms` at most.
+//! At most `l2.max_requests` requests read at a time, and only one writes. So two writes of a key cannot overtake each other, unless the
+//! host takes longer than `l2.write_timeout_ms` for the first. Writes go before fills. A dirty key is not looked up (rule T06), nor is a
+//! key that a late request may overwrite. A caller is delayed only by looks, each for `l2.timeout_ms` at most, and by the load of another
+//! process, for `l2.wait_ms` at most.
 
 use super::deadlines::DeadlineId;
 use super::flight::Stamp;
@@ -40,11 +41,11 @@ use write_behind::WriteBehind;
 /// What the host's second tier can do beyond reading and writing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct TierAbilities {
-    /// A fill is done only if the key still is as the read had found it.
+    /// It stores a fill only if the key is still as the read found it.
     pub is_conditional: bool,
-    /// A read of an absent key grants a token that no other read of it has: without one there is no fill.
+    /// For an absent key it gives a token to one read at a time. Without a token the key is not filled.
     pub grants_leases: bool,
-    /// It makes bytes of objects, and objects of bytes.
+    /// It converts objects to bytes, and bytes to objects.
     pub takes_objects: bool,
 }
 
@@ -52,9 +53,9 @@ pub struct TierAbilities {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum TierRequestKind {
-    /// What it has of the keys.
+    /// To return the entries of keys.
     Read = 1,
-    /// To store entries that were loaded, each if its key is as it was read.
+    /// To store entries that were loaded, each only if its key is still as it was read.
     Fill = 2,
     /// To store entries that were put.
     Write = 3,
@@ -71,7 +72,7 @@ pub(super) enum Found {
     Nothing,
 }
 
-/// What a read found of a key, as the host names it: a lease, a version. A fill is conditional on it.
+/// The host's name for what a read found of a key: a lease, or a version. A fill is conditional on it.
 pub type Token = Box<[u8]>;
 
 /// An entry that is to be stored.
@@ -79,9 +80,9 @@ pub type Token = Box<[u8]>;
 pub struct OutgoingEntry {
     /// The value, or null.
     pub answer: Answer,
-    /// Its TTL in milliseconds; `None`: it does not expire.
+    /// Its TTL in milliseconds; `None` if it does not expire.
     pub ttl_ms: Option<u64>,
-    /// How long its load took, in milliseconds.
+    /// How long its load took, in milliseconds; 0 if it was put.
     pub load_ms: u64,
     /// For a fill: the token of the read.
     pub token: Token,
@@ -90,15 +91,15 @@ pub struct OutgoingEntry {
 /// A request for the second tier.
 #[derive(Debug)]
 pub struct TierHandout {
-    /// The id by which its answers refer to it.
+    /// The id by which the host's answers refer to it.
     pub id: TierRequestId,
     /// What is asked.
     pub kind: TierRequestKind,
-    /// The keys, each once; none of a clear.
+    /// The keys, each once; a clear has none.
     pub keys: PackedKeys,
     /// For a write and a fill: the entry of each key.
     pub entries: Vec<OutgoingEntry>,
-    /// For a read: the keys whose lease may be taken from the process that has it, by their indexes, in order.
+    /// For a read: the indexes, ascending, of the keys whose lease may be taken from the process that has it.
     pub steals: Vec<u32>,
 }
 
@@ -111,11 +112,11 @@ pub(super) enum TierRequest {
 /// Keys that are being looked up.
 pub(super) struct Look {
     pub parts: Vec<LookPart>,
-    /// `None`: the time is over, or there is no limit.
+    /// `None` if the time is over, or if there is no limit.
     pub timer: Option<DeadlineId>,
     pub answered: usize,
     pub failed: usize,
-    /// Whether it timed out: its keys have gone to the provider.
+    /// Whether the request timed out, so that its keys have gone to the provider.
     pub is_late: bool,
 }
 
@@ -125,7 +126,7 @@ pub(super) enum LookPart {
         flight: FlightId,
         stamp: Stamp,
     },
-    /// Looked up without success: it goes to the provider together with the other keys of the request.
+    /// The key was not found: it goes to the provider together with the others of this request that were not found.
     Missed(FlightId),
     Answered,
 }
@@ -137,9 +138,9 @@ pub(super) enum SendStage {
     Waiting,
     /// The host has it.
     Taken,
-    /// Its time was over before the host took it: it is never served.
+    /// Its time was over before the host took it. It is never served.
     Expired,
-    /// Its time was over when the host had taken it: it has failed, but may still write.
+    /// Its time was over after the host had taken it. It has failed, but may still write.
     Late,
 }
 
@@ -147,20 +148,20 @@ pub(super) enum SendStage {
 pub(super) struct Sent {
     pub kind: TierRequestKind,
     pub stage: SendStage,
-    /// `None`: the time is over, or has no end.
+    /// `None` if the time is over, or if there is no limit.
     pub timer: Option<DeadlineId>,
-    /// The keys, with the number of the write that is sent.
+    /// The keys, each with the number of the write that is sent; 0 for a fill.
     pub keys: Vec<(Key, u64)>,
-    /// The number of the last write when it was formed.
+    /// The number of the last write when the request was formed.
     pub formed_at: u64,
-    /// What came of each key.
+    /// The result of each key.
     pub results: Vec<StoreResult>,
 }
 
-/// What came of a key that was to be written.
+/// The result of writing a key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum StoreResult {
-    /// Unless the host says something else, it is done when the request is finished.
+    /// Written. This is also the result of a key of which the host says nothing before it finishes the request.
     Done,
     Refused,
     Failed,
@@ -172,7 +173,7 @@ impl Sent {
         Sent { kind, stage: SendStage::Waiting, timer: None, keys, formed_at, results }
     }
 
-    /// The host takes it. False: its time is over.
+    /// Records that the host takes the request. Returns false if the request's time is over.
     pub fn take(&mut self) -> bool {
         if self.stage == SendStage::Waiting {
             self.stage = SendStage::Taken;
@@ -180,14 +181,14 @@ impl Sent {
         !self.is_over()
     }
 
-    /// Its time is over.
+    /// Records that the time of the request is over: all of it has failed.
     pub fn time_out(&mut self) {
         self.stage = if self.stage == SendStage::Taken { SendStage::Late } else { SendStage::Expired };
         self.timer = None;
         self.fail();
     }
 
-    /// All of it has failed.
+    /// Records that every key has failed.
     pub fn fail(&mut self) {
         self.results.fill(StoreResult::Failed);
     }
@@ -197,17 +198,17 @@ impl Sent {
         self.results.iter().filter(|other| **other == result).count() as u64
     }
 
-    /// Whether its time is over.
+    /// Whether the time of the request is over.
     pub fn is_over(&self) -> bool {
         matches!(self.stage, SendStage::Expired | SendStage::Late)
     }
 }
 
-/// What is to be known of a flight beyond its phase.
+/// What is remembered of a flight beyond its phase.
 pub(super) enum Mark {
     /// It loads in any case: the look is only to find out what a fill may replace.
     Reloads,
-    /// Its answer may be filled, with this token, unless everything was cleared after this clear.
+    /// Its answer may be filled with this token, unless a clear has followed the one with the number `cleared`.
     Fills { token: Token, cleared: u64 },
 }
 
@@ -219,21 +220,20 @@ pub(super) struct SecondTier {
     pub waiting: VecDeque<FlightId>,
     /// The flights whose look has ended, or that are not looked up after all: they go to the provider.
     pub looked: VecDeque<FlightId>,
-    /// The search for places of those that this fetch started, until all have gone on.
+    /// How far the search for places has come for the flights in `looked` that this fetch started. `None` once `looked` is empty.
     pub search: Option<(FetchId, Search)>,
     /// The flights whose key another process loads.
     pub polls: Polls,
     /// The requests that the host has.
     pub requests: IdSlab<TierRequestId, TierRequest>,
-    /// How many of them read, including those that timed out and were not finished.
+    /// How many of the requests read, including those that timed out and were not finished.
     pub reading: u32,
-    /// How many of these timed out.
+    /// How many of the reading requests timed out.
     pub late: u32,
-    /// What is to be known of a flight beyond its phase.
     pub marks: BTreeMap<FlightId, Mark>,
     pub behind: WriteBehind,
     pub breaker: TierBreaker,
-    /// Whether work of a later hold of the lock was begun for it.
+    /// Whether long work was begun to go on in a later hold of the lock.
     pub goes_on_later: bool,
 }
 
@@ -273,14 +273,14 @@ impl SecondTier {
         self.marks.keys().copied().chain(self.polls.flights())
     }
 
-    /// Whether the requests that write are counted rightly. For checks.
+    /// Whether the counts of requests that write are right. For checks.
     pub fn is_counted(&self) -> bool {
         let is_late = |request: &&TierRequest| matches!(request, TierRequest::Sent(sent) if sent.is_over());
         let is_sent = |id| matches!(self.requests.get(id), Some(TierRequest::Sent(sent)) if !sent.is_over());
         self.requests.values().filter(is_late).count() == self.behind.late_requests as usize && self.behind.sent.is_none_or(is_sent)
     }
 
-    /// How many deadlines are set for it. For checks.
+    /// How many deadlines are set for the second tier. For checks.
     pub fn deadlines(&self) -> usize {
         let timed = |request: &&TierRequest| match request {
             TierRequest::Look(look) => look.timer.is_some(),
@@ -290,23 +290,24 @@ impl SecondTier {
         self.requests.values().filter(timed).count() + single
     }
 
-    /// Whether a key that missed is looked up.
+    /// Whether a key that missed in the store is to be looked up.
     pub fn looks_up(&self, key: &[u8], now: Moment) -> bool {
         self.waiting.len() + self.polls.len() < self.settings.max_asking as usize && !self.behind.is_dirty(key) && self.breaker.admits(now)
     }
 
-    /// What a look has found gives this right to fill.
+    /// The token with which a key may be filled after a look with this result; `None` if it must not be filled.
     pub fn right_of(&self, found: Found, token: Token) -> Option<Token> {
         let TierAbilities { is_conditional, grants_leases, .. } = self.abilities;
         match (is_conditional, found) {
             (false, _) => Some(Token::default()),
-            // Without a lease of an absent key there is no fill (rule T03). Without leases at all, "still absent" must do.
+            // Where leases are granted, an absent key is filled only with one (rule T03). Elsewhere it suffices that the key is still
+            // absent.
             (true, Found::Nothing) => Some(token).filter(|token| !grants_leases || !token.is_empty()),
             (true, Found::Entry) => Some(token).filter(|token| !token.is_empty()),
         }
     }
 
-    /// Whether the answer may leave this process.
+    /// Whether the second tier takes this answer. It takes an object only if it can convert objects.
     pub fn takes(&self, answer: &Answer) -> bool {
         answer.value().is_none_or(|value| match value.kind() {
             Kind::Bytes => true,
@@ -314,7 +315,7 @@ impl SecondTier {
         })
     }
 
-    /// Ends everything. Returns what is to be dropped once the lock is released.
+    /// Gives up everything that is read or waits to be written. Returns what is to be dropped once the lock is released.
     #[must_use]
     pub fn close(&mut self) -> Box<dyn Send> {
         let requests = self.requests.drain();
@@ -326,7 +327,8 @@ impl SecondTier {
         Box::new((self.behind.lose(), self.behind.forget_late(), requests, std::mem::take(&mut self.marks)))
     }
 
-    /// What remains of its TTL for the second tier; `None`: it does not expire.
+    /// The TTL of an entry in the second tier, in milliseconds; `None` if it does not expire. `ttl_left_ms` is what is left of its TTL in
+    /// the store, negative if it does not expire there.
     pub fn ttl_of(&self, ttl_left_ms: i64) -> Option<u64> {
         let own = u64::try_from(ttl_left_ms).ok();
         match (own, self.settings.ttl_ms) {

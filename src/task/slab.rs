@@ -1,20 +1,20 @@
 //! A slab: items found by ids that are never reused, in blocks that are freed when they are empty (rule S20).
 //!
-//! An id consists of a place and a serial number. Each item has a new serial number, so that the id of a removed item finds nothing, even
-//! after its place was reused, or its block freed and allocated again. Items do not move when the slab grows or shrinks. Growing allocates
-//! no more than one block.
+//! An id consists of a place and a serial number. Each item has a new serial number (they start again after 2^32 items), so that the id of
+//! a removed item finds nothing, even after its place was reused, or its block freed and allocated again. Items do not move when the slab
+//! grows or shrinks. Growing allocates no more than one block.
 
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::ops::{Index, IndexMut};
 
-/// The number of places in a block.
+/// The number of places in a block. Places within a block are stored in a `u8`.
 const BLOCK: usize = 128;
 
 /// A place, and the serial number of the item in it.
 ///
-/// One word, with the place in its upper half, so that ids are compared at once.
+/// Both are in one word, the place in its upper half, so that ids are compared by one instruction.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RawId(NonZeroU64);
 
@@ -37,7 +37,7 @@ impl RawId {
         self.0.get() as u32
     }
 
-    /// Set in the ids of a second slab of the same type. No slab has this many places.
+    /// The bit that marks ids of a second slab of the same type. No slab has so many places that it is set otherwise.
     const MARK: u64 = 1 << 63;
 
     /// Marks this id, for an owner of two slabs with ids of one type. A marked id finds nothing in its own slab.
@@ -72,7 +72,7 @@ pub struct IdSlab<I, T> {
     open: BTreeSet<usize>,
     /// The open block from which places are taken. When it is full, the first open block is next, so that blocks at the end become empty.
     filling: usize,
-    /// The freed blocks that have a later block.
+    /// The freed blocks that have a later block in use.
     freed_within: BTreeSet<usize>,
     len: usize,
     last_serial: u32,
@@ -84,7 +84,7 @@ type Block<T> = Box<[IdSlot<T>; BLOCK]>;
 struct IdSlot<T> {
     /// The serial number of the item in this place; 0 if there is none.
     serial: u32,
-    /// The free place after this one.
+    /// While this place is free: the next free place of the block.
     next_free: u8,
     value: Option<T>,
 }
@@ -93,7 +93,7 @@ struct IdSlot<T> {
 #[derive(Clone, Copy, Default)]
 struct BlockSpace {
     free: u8,
-    /// The place that is used next.
+    /// The place that is taken next.
     first_free: u8,
 }
 
@@ -122,7 +122,7 @@ impl<I: Id, T> IdSlab<I, T> {
         self.len == 0
     }
 
-    /// Adds an item. It is constructed in place, which saves a copy.
+    /// Adds the item that `make` constructs for its new id. It is constructed in place, which saves a copy.
     #[inline(always)]
     pub fn insert_with_key(&mut self, make: impl FnOnce(I) -> T) -> I {
         self.last_serial = self.last_serial.checked_add(1).unwrap_or(1);
@@ -207,7 +207,7 @@ impl<I: Id, T> IdSlab<I, T> {
         self.vacate(id, Option::take)
     }
 
-    /// Removes an item by `take`, which empties its place. If that returns `None`, the item must still be there, and stays.
+    /// Removes an item by means of `take`, which empties the item's place. If `take` returns `None`, it must have left the item there.
     #[inline(always)]
     pub fn vacate<R>(&mut self, id: I, take: impl FnOnce(&mut Option<T>) -> Option<R>) -> Option<R> {
         let (place, serial) = (id.raw().place() as usize, id.raw().serial());
@@ -230,8 +230,8 @@ impl<I: Id, T> IdSlab<I, T> {
         Some(taken)
     }
 
-    /// Frees an empty block, unless it is the only one with free places, because adding and removing in turn must not allocate and free
-    /// blocks.
+    /// Frees an empty block, unless it is the only one with free places: otherwise adding and removing in turn would allocate and free a
+    /// block each time.
     #[cold]
     fn free_block(&mut self, nth: usize) {
         if self.open.len() == 1 {
@@ -267,7 +267,7 @@ impl<I: Id, T> IdSlab<I, T> {
         self.iter().map(|(id, _)| id)
     }
 
-    /// The first item at or after a place, with the place after it: for visiting all items a few at a time.
+    /// The id of the first item at or after `place`, preceded by the place after that item: for visiting all items a few at a time.
     pub fn id_from(&self, place: usize) -> Option<(usize, I)> {
         let mut place = place;
         while let Some(block) = self.blocks.get(place / BLOCK) {

@@ -4,14 +4,16 @@ use crate::base::Moment;
 use crate::base::config::SecondTierSettings;
 use std::time::Duration;
 
-/// Keeps requests from a second tier that fails: after so many failures in a row, for a time that doubles with each further one.
+/// Keeps requests from a second tier that fails: after a number of failures in a row, for a time that doubles with each further failure.
 pub(in crate::task) struct TierBreaker {
+    /// The number of failures in a row that open the breaker; 0: it never opens.
     after: u32,
     first: Duration,
     cap: Duration,
     failures: u32,
+    /// How long the breaker stays open when it opens next.
     pause: Duration,
-    /// Until then nothing is sent. After that the next request decides.
+    /// Nothing is sent until this time; after it, the next request decides. `None` while the breaker is closed.
     until: Option<Moment>,
 }
 
@@ -26,7 +28,7 @@ impl TierBreaker {
         self.until.is_none_or(|until| until <= now)
     }
 
-    /// Whether it is open, or one request decides whether it stays so.
+    /// Whether the breaker is open, or the next request decides whether it opens again.
     pub fn is_tripped(&self) -> bool {
         self.until.is_some()
     }
@@ -36,12 +38,12 @@ impl TierBreaker {
         self.until.unwrap_or(now).max(now)
     }
 
-    /// A request succeeded.
+    /// Records that a request succeeded.
     pub fn succeeded(&mut self) {
         (self.failures, self.pause, self.until) = (0, self.first, None);
     }
 
-    /// A request failed. Returns true if that opened the breaker.
+    /// Records that a request failed. Returns true if that opened the breaker.
     pub fn failed(&mut self, now: Moment) -> bool {
         self.failures = self.failures.saturating_add(1);
         if self.failures < self.after || self.after == 0 || !self.admits(now) {

@@ -1,4 +1,4 @@
-//! Keys that another process loads: they are looked up again until its answer is there, or for `l2.wait_ms` (rule T10).
+//! Keys that another process loads: they are looked up again until the answer is there, for `l2.wait_ms` at most (rule T10).
 
 use crate::base::Moment;
 use crate::task::FlightId;
@@ -6,6 +6,7 @@ use crate::task::deadlines::DeadlineId;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// The shortest and the longest pause between two looks.
 const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_millis(50);
 
@@ -13,28 +14,29 @@ const LONGEST: Duration = Duration::from_millis(50);
 #[derive(Default)]
 pub(in crate::task) struct Polls {
     waits: BTreeMap<FlightId, Wait>,
-    /// The next look of each flight. Those that have ended since are skipped.
+    /// The next look of each flight, by its time and its number. Flights that have ended since are skipped.
     next: BTreeMap<(Moment, u64), FlightId>,
     nth: u64,
-    /// The deadline of the first of them.
+    /// The deadline of the first look in `next`.
     pub timer: Option<DeadlineId>,
 }
 
 /// How a flight waits.
 struct Wait {
     until: Moment,
-    /// The look that is under way may take the lease over: it is the last one.
+    /// Whether the look that is under way is the last one, which may take the lease over.
     is_last: bool,
 }
 
 impl Polls {
-    /// Another process loads the flight's key. Returns whether the flight waits for it: not after its last look, nor if there is no time to wait.
+    /// Another process loads the flight's key. Returns whether the flight waits for that load. It does not after its last look, nor if
+    /// `most`, the longest wait, is zero.
     pub fn wait(&mut self, flight: FlightId, now: Moment, most: Duration) -> bool {
         if most.is_zero() || self.is_last(flight) {
             return false;
         }
         let until = self.waits.entry(flight).or_insert_with(|| Wait { until: now.after(most), is_last: false }).until;
-        // The longer it takes, the less often: each poll adds a quarter to the wait at most.
+        // The longer the wait, the rarer the looks: each pause is a quarter of the wait so far.
         let began = until.before(most);
         let pause = (now.since(began) / 4).clamp(SHORTEST, LONGEST);
         self.nth += 1;
@@ -74,18 +76,18 @@ impl Polls {
         self.next.len()
     }
 
-    /// When the next of them is due.
+    /// When the next look is due.
     pub fn next_at(&self) -> Option<Moment> {
         self.next.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// The next flight that is due.
+    /// Removes and returns the next flight whose look is due.
     pub fn pop(&mut self, now: Moment) -> Option<FlightId> {
         let first = self.next.first_entry().filter(|first| first.key().0 <= now)?;
         Some(first.remove())
     }
 
-    /// The flight has ended.
+    /// Forgets how long a flight has waited, because it has ended.
     pub fn forget(&mut self, flight: FlightId) {
         self.waits.remove(&flight);
     }

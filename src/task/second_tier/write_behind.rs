@@ -7,33 +7,35 @@ use crate::task::TierRequestId;
 use crate::task::deadlines::DeadlineId;
 use std::collections::BTreeMap;
 
-/// What is to be written behind the callers' backs. In trees: a hash table that grows moves all of its elements in one hold (rule S19).
+/// The writes, the fills and the clear that wait, and what is known of late requests. Trees rather than hash tables: a hash table that
+/// grows moves all of its elements in one hold of the lock (rule S19).
 #[derive(Default)]
 pub(in crate::task) struct WriteBehind {
     dirty: BTreeMap<Key, Dirty>,
     /// The dirty keys by their oldest write that is not in the second tier.
     order: BTreeMap<u64, Key>,
     fills: BTreeMap<Key, Fill>,
-    /// Their keys by their numbers.
+    /// The keys of the fills, by the numbers of the fills.
     fill_order: BTreeMap<u64, Key>,
     /// The number of the last fill.
     filled: u64,
     /// The number of the last write.
     pub written: u64,
-    /// The first write that was given up; `None`: none was.
+    /// The first write that was given up; `None` if none was.
     lost_from: Option<u64>,
-    /// The clear that is not in the second tier yet: until then every key is dirty.
+    /// The clear that is not in the second tier yet. Until it is, every key is dirty.
     clear: Option<DirtyClear>,
-    /// The bytes of the values that wait to be written, and of those that wait to be filled.
+    /// The bytes of the values that wait to be written.
     bytes: usize,
+    /// The bytes of the values that wait to be filled.
     fill_bytes: usize,
-    /// The request that writes.
+    /// The request that is under way; `None` if none is, or if it is late.
     pub sent: Option<TierRequestId>,
     /// When a write that failed is sent again.
     pub retry: Option<DeadlineId>,
-    /// How many requests that write are with the host although their time is over.
+    /// How many requests that write have not ended although their time is over.
     pub late_requests: u32,
-    /// Their keys, where the late request may overwrite something newer.
+    /// The keys of those late requests that may overwrite something newer.
     late: BTreeMap<Key, LateKey>,
     /// The number of the last clear.
     pub cleared: u64,
@@ -43,7 +45,7 @@ pub(in crate::task) struct WriteBehind {
 #[derive(Default)]
 struct LateKey {
     requests: u32,
-    /// The number of the last write when the first of them was formed.
+    /// The number of the last write when the first of these requests was formed.
     formed_at: u64,
     is_written_since: bool,
 }
@@ -56,26 +58,26 @@ impl LateKey {
 
 #[derive(Clone, Copy)]
 struct DirtyClear {
-    /// The oldest write that is not in the second tier: this one, or one whose place it took.
+    /// The number of the oldest write that is not in the second tier: the clear itself, or a write that it has made obsolete.
     since: u64,
-    /// Its number.
+    /// The number of the clear.
     version: u64,
 }
 
 struct Dirty {
-    /// Its oldest write that is not in the second tier.
+    /// The number of the key's oldest write that is not in the second tier.
     since: u64,
-    /// Its latest write.
+    /// The number of its latest write.
     version: u64,
     op: Op,
-    /// Set while it is sent: the first write after that.
+    /// `Some` while the key is being sent. It then contains the number of the first write since the key was sent, if there was one.
     sent: Option<Option<u64>>,
-    /// How many times in a row its value, or an earlier one, could not be written.
+    /// How many times in a row the value of the key, or an earlier one, could not be written.
     failures: u32,
 }
 
-/// After so many failures in a row to write values of a key, it is removed instead: the second tier may not take such values. Newer values
-/// share the count, or the outdated entry of a key that is written often would stay.
+/// After this many failures in a row to write a key, the key is removed from the second tier instead, which may not take such values. A
+/// newer value does not restart the count: otherwise the outdated entry of a key that is written often would stay.
 const MOST_FAILURES: u32 = 3;
 
 enum Op {
@@ -103,7 +105,7 @@ impl Op {
     }
 }
 
-/// How much of its TTL is left to an entry that waits since `at`; `Err` if nothing is.
+/// Subtracts from an entry's TTL the time for which it has waited since `at`; `Err` if nothing is left.
 fn aged(entry: &mut OutgoingEntry, at: Millis, now: Millis) -> Result<(), ()> {
     if let Some(ttl) = &mut entry.ttl_ms {
         *ttl = ttl.saturating_sub(now.since(at));
@@ -114,7 +116,7 @@ fn aged(entry: &mut OutgoingEntry, at: Millis, now: Millis) -> Result<(), ()> {
     Ok(())
 }
 
-/// Whether what a late request writes may replace something newer. A removal, a clear and a conditional fill cannot.
+/// Whether the request is late, and may replace something newer. A removal, a clear and a conditional fill cannot.
 fn overwrites(sent: &Sent, is_conditional: bool) -> bool {
     sent.stage == SendStage::Late
         && match sent.kind {
@@ -124,7 +126,7 @@ fn overwrites(sent: &Sent, is_conditional: bool) -> bool {
         }
 }
 
-/// What the caller must drop once the lock is released.
+/// Receives the answers that the caller must drop once the lock is released.
 pub(in crate::task) type Dropped<'a> = &'a mut dyn FnMut(Answer);
 
 impl WriteBehind {
@@ -143,7 +145,7 @@ impl WriteBehind {
         self.pending() == 0 && self.sent.is_none()
     }
 
-    /// Whether every write up to this number is in the second tier; `None`: some will never be.
+    /// Whether every write up to this number is in the second tier; `None` if one of them was given up.
     pub fn has_written(&self, upto: u64) -> Option<bool> {
         if self.lost_from.is_some_and(|lost| lost <= upto) {
             return None;
@@ -151,13 +153,13 @@ impl WriteBehind {
         Some(self.oldest().is_none_or(|oldest| oldest > upto))
     }
 
-    /// The oldest write that is not in the second tier.
+    /// The number of the oldest write that is not in the second tier.
     fn oldest(&self) -> Option<u64> {
         let clear = self.clear.iter().map(|clear| clear.since);
         clear.chain(self.order.first_key_value().map(|(since, _)| *since)).min()
     }
 
-    /// Discards what waits, and returns it, to be dropped once the lock is released.
+    /// Gives up what waits: the writes are lost. Returns it, to be dropped once the lock is released.
     #[must_use]
     pub fn lose(&mut self) -> Box<dyn Send> {
         let lost_from = self.lost_from.into_iter().chain(self.oldest()).min();
@@ -166,7 +168,7 @@ impl WriteBehind {
         waited
     }
 
-    /// Discards what a finished request has failed to write. What was written again since still waits.
+    /// Gives up what a finished request has failed to write. A key that was written again since still waits.
     pub fn lose_failed(&mut self, sent: &Sent, drop: Dropped<'_>) {
         for ((key, version), result) in sent.keys.iter().zip(&sent.results) {
             if *result != StoreResult::Failed {
@@ -188,7 +190,7 @@ impl WriteBehind {
         }
     }
 
-    /// The key was put, or removed. Returns false if there are too many dirty keys: then everything must be cleared.
+    /// The key was put or, if `entry` is `None`, removed. Returns false if there are too many dirty keys: then everything must be cleared.
     pub fn write(&mut self, key: &[u8], entry: Option<(OutgoingEntry, Millis)>, limits: &SecondTierSettings, drop: Dropped<'_>) -> bool {
         self.forget_fill(key, drop);
         self.written += 1;
@@ -239,8 +241,8 @@ impl WriteBehind {
         self.lost_from.get_or_insert(self.written);
     }
 
-    /// All keys were cleared. What waited is obsolete, but counts as written only with the clear.
-    /// Returns it, to be dropped once the lock is released.
+    /// All keys were cleared. What waited is obsolete, but counts as written only with the clear. Returns it, to be dropped once the lock
+    /// is released.
     #[must_use]
     pub fn clear_all(&mut self) -> Box<dyn Send> {
         self.written += 1;
@@ -251,7 +253,7 @@ impl WriteBehind {
         obsolete
     }
 
-    /// Forgets what waits.
+    /// Takes out what waits. What is known of requests, and all numbers, stay.
     fn give_up(&mut self) -> Box<dyn Send> {
         let waited = std::mem::take(self);
         let WriteBehind { dirty, order, fills, fill_order, filled, written, lost_from, sent, retry, late_requests, late, cleared, .. } =
@@ -261,7 +263,7 @@ impl WriteBehind {
         Box::new((dirty, order, fills, fill_order))
     }
 
-    /// An answer was loaded that may be filled. False if it is not: the key is dirty, or there is no room.
+    /// An answer was loaded that may be filled. Returns false if it is not, because the key is dirty or there is no room.
     pub fn fill(&mut self, key: &Key, entry: OutgoingEntry, at: Millis, limits: &SecondTierSettings, drop: Dropped<'_>) -> bool {
         let bytes = bytes_of(&entry.answer);
         let fits = bytes <= limits.max_value as usize && self.bytes + self.fill_bytes + bytes <= limits.pending_bytes as usize;
@@ -286,15 +288,15 @@ impl WriteBehind {
         }
     }
 
-    /// The same of all keys. Returns the fills, to be dropped once the lock is released.
+    /// Every key was written: no fill is done any more. Returns the fills, to be dropped once the lock is released.
     #[must_use]
     pub fn forget_fills(&mut self) -> Box<dyn Send> {
         self.fill_bytes = 0;
         Box::new((std::mem::take(&mut self.fills), std::mem::take(&mut self.fill_order)))
     }
 
-    /// Takes what is written next: the clear, else the oldest writes of one kind, else fills. Those that have expired are charged to `budget`.
-    /// `None`: there is nothing, or the budget is used up.
+    /// Returns what is written next, as a request: the clear, else the oldest writes of one kind, else fills. Fills that have expired are
+    /// dropped, and cost one unit of `budget` each. `None` if there is nothing to write, or the budget is used up.
     pub fn next(
         &mut self,
         most: usize,
@@ -314,7 +316,7 @@ impl WriteBehind {
                     let mut entry = entry.clone();
                     let is_alive = aged(&mut entry, *at, now).is_ok();
                     if let (false, Some(late)) = (is_alive, self.late.get_mut(key)) {
-                        // An earlier try to write it may still do so, and its entry would outlive this one.
+                        // A late request may still write this value, whose entry there would then live too long.
                         late.is_written_since = true;
                     }
                     is_alive.then_some(entry)
@@ -354,14 +356,14 @@ impl WriteBehind {
         Some((Sent::new(kind, keys, self.written), packed, entries))
     }
 
-    /// The time of a request is over; it has been counted as failed. If the host has it, its keys may still be written.
+    /// The time of a request is over, and the request was counted as failed. If the host has it, its keys may still be written.
     pub fn timed_out(&mut self, sent: &Sent, is_conditional: bool) {
         self.late_requests += 1;
         if !overwrites(sent, is_conditional) {
             return;
         }
         for (key, version) in &sent.keys {
-            // A fill has no number: if its key is dirty, it was written since.
+            // A fill has the number 0: if its key is dirty, the key was written since.
             let is_written_since = self.dirty.get(key).is_some_and(|dirty| dirty.version != *version);
             let late = self.late.entry(key.clone()).or_insert_with(|| LateKey { formed_at: sent.formed_at, ..LateKey::default() });
             late.requests += 1;
@@ -390,7 +392,8 @@ impl WriteBehind {
         overwritten
     }
 
-    /// Whether the key, or everything, is to be written in a later request than the one under way. If it is being written, it will be once more.
+    /// Whether the key, or everything, is to be written in a later request than the one under way. If the key is being written, it is
+    /// marked to be written once more.
     fn is_written_later(&mut self, key: &Key) -> bool {
         let Some(dirty) = self.dirty.get_mut(key) else { return self.clear.is_some() && self.sent.is_none() };
         if let Some(after) = &mut dirty.sent {
@@ -401,20 +404,20 @@ impl WriteBehind {
         true
     }
 
-    /// Forgets late requests. Returns what they were about, to be dropped once the lock is released.
+    /// Forgets late requests. Returns what was known of their keys, to be dropped once the lock is released.
     #[must_use]
     pub fn forget_late(&mut self) -> Box<dyn Send> {
         self.late_requests = 0;
         Box::new(std::mem::take(&mut self.late))
     }
 
-    /// A request that wrote is finished. What failed, or was written again, stays dirty.
+    /// A request that writes has ended. A key that failed, or was written again, stays dirty.
     pub fn ended(&mut self, sent: &Sent, drop: Dropped<'_>) {
         match sent.kind {
             TierRequestKind::Clear => {
                 let done = sent.keys[0].1;
                 if let (StoreResult::Done, Some(clear)) = (sent.results[0], self.clear) {
-                    // Another clear may have followed. What came before this one is written all the same.
+                    // Another clear may have followed, which is still to be written.
                     self.clear = (clear.version != done).then_some(DirtyClear { since: done + 1, ..clear });
                 }
             }
@@ -424,7 +427,7 @@ impl WriteBehind {
                     let Some(dirty) = self.dirty.get_mut(key).filter(|dirty| dirty.sent.is_some()) else { continue };
                     let after = dirty.sent.take().flatten();
                     if *result == StoreResult::Failed {
-                        // Of a request that the host has not even taken, it says nothing.
+                        // The failure of a request that the host never took says nothing about the value.
                         dirty.failures += u32::from(sent.stage != SendStage::Expired);
                         if dirty.failures >= MOST_FAILURES
                             && let Op::Put { entry, .. } = std::mem::replace(&mut dirty.op, Op::Remove)
@@ -435,7 +438,7 @@ impl WriteBehind {
                         continue;
                     }
                     if *result == StoreResult::Refused {
-                        // The older entry must not stay. A newer value may be taken.
+                        // The older entry must not stay: unless a newer value follows, the key is removed.
                         if after.is_none()
                             && let Op::Put { entry, .. } = std::mem::replace(&mut dirty.op, Op::Remove)
                         {

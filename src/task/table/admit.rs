@@ -101,9 +101,9 @@ impl<H: Host> Table<H> {
         displaced
     }
 
-    /// Takes the place of the last key in the order that yields to a newcomer of this rank, skipping keys that `is_own` names, each of which
-    /// costs one unit of the budget. The key that loses its place is deferred if it can be; otherwise its waiters are settled with
-    /// QUEUE_FULL.
+    /// Takes the place of the last key in the order that yields to a newcomer of this rank. Keys for which `is_own` returns true are
+    /// skipped, and cost one unit of the budget each. The key that loses its place is deferred if it can be; otherwise its waiters are
+    /// settled with QUEUE_FULL.
     pub(super) fn displace<S: AnswerStore>(
         &mut self,
         newcomer: Rank,
@@ -116,7 +116,7 @@ impl<H: Host> Table<H> {
             let flight = &self.flights[last.flight];
             if is_own(self, flight) {
                 search.pass(rank);
-                if !cx.out.takes(1) {
+                if !cx.out.spend(1) {
                     return Displaced::NotYet;
                 }
                 continue;
@@ -208,7 +208,8 @@ impl<H: Host> Table<H> {
             || (!linger.is_zero() && self.queue.oldest().is_some_and(|oldest| oldest.after(linger) <= cx.now.moment()))
     }
 
-    /// Lets new keys gather for fuller requests, or hands out those that have (rule F14a). A drain has no new keys to wait for.
+    /// From now on lets new keys gather for fuller requests, or, if `gathers` is false, hands out those that have gathered (rule F14a). A
+    /// drain has no new keys to wait for.
     pub fn gather<S: AnswerStore>(&mut self, gathers: bool, cx: &mut TableContext<'_, H, S>) {
         self.gathers = gathers && self.life == Acceptance::Open;
         if !self.gathers {
@@ -285,7 +286,7 @@ impl<H: Host> Table<H> {
     pub(super) fn issue(&mut self, formed: Moment) -> Issue {
         self.take_token(formed);
         self.attempts += 1;
-        Issue { formed, handed: self.recent.now(), era: self.breaker.handed(formed), attempt: self.attempts, hold: self.slots.take() }
+        Issue { formed, handed: self.recent.next_tick(), era: self.breaker.handed(formed), attempt: self.attempts, hold: self.slots.take() }
     }
 
     /// Creates a request from flights that are not in the queue.

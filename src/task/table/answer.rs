@@ -104,6 +104,7 @@ impl<H: Host> Table<H> {
         self.conclude(cx);
     }
 
+    /// Handles a value or null for a part that was not open.
     #[inline(never)]
     fn other_part_resolved<S: AnswerStore>(
         &mut self,
@@ -203,7 +204,7 @@ impl<H: Host> Table<H> {
         let flights = &mut self.flights;
         match only_waiter {
             Some(waiter) if waiter.fetch == owner => {
-                // Nearly always: nothing else of the flight needs to be moved.
+                // This is nearly always so, and then nothing else of the flight needs to be moved.
                 flights.remove_and_release(id, |_| ());
                 self.settle(waiter.fetch, waiter.position, outcome, cx.out);
             }
@@ -215,7 +216,7 @@ impl<H: Host> Table<H> {
         was_wanted
     }
 
-    /// Ends a flight with an answer.
+    /// Ends a flight with an answer that the caller has stored, or that is not stored.
     #[inline(always)]
     pub(super) fn end_with<S>(
         &mut self,
@@ -248,13 +249,14 @@ impl<H: Host> Table<H> {
         terms.default_priority(remains.priority);
         let key_state = &mut self.flights[remains.key_state];
         key_state.loaded(remains.stamp);
-        // As in `settle_current`.
+        // Only other requests need to know of this write, as in `settle_current`.
         if self.requests.len() > 1 {
             self.recent.write(key_state.hash, true);
         }
         cx.store.fill(key_state.hash, &key_state.key, answer, terms)
     }
 
+    /// Forgets the remembered error of a key, and allows loading it again.
     #[inline]
     fn forget_failure<S>(&mut self, key_state: KeyStateId, cx: &mut TableContext<'_, H, S>) {
         if self.error_memory.is_empty() && self.throttled.is_empty() {

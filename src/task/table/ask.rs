@@ -125,9 +125,9 @@ pub(super) struct FetchContext<'a> {
 pub(super) enum Asked {
     /// It is settled or waits for a flight.
     Processed,
-    /// Nothing: the sorted hashes of the fetch's keys are needed first. Only for a fetch in steps.
+    /// Nothing yet: the sorted hashes of the fetch's keys are needed first. Only for a fetch in steps.
     NeedsSortedKeys,
-    /// Nothing: the search for a key that gives up its place goes on in the next hold. Only for a fetch in steps.
+    /// Nothing yet: the search for a key that gives up its place goes on in the next hold. Only for a fetch in steps.
     Searching,
 }
 
@@ -244,6 +244,7 @@ impl<H: Host> Table<H> {
         Asked::Processed
     }
 
+    /// Ends the arrival of a fetch, once all its keys are processed. Returns its id if any position is still open.
     #[inline(always)]
     pub(super) fn conclude_ask<S: AnswerStore>(
         &mut self,
@@ -277,7 +278,7 @@ impl<H: Host> Table<H> {
             return Asked::Processed;
         }
         if asking.steps.is_some() && self.life == Acceptance::Closed {
-            // The close settles it.
+            // The close settles the position.
             self.counts.misses.unasked += 1;
             return Asked::Processed;
         }
@@ -546,14 +547,14 @@ impl<H: Host> Table<H> {
     }
 }
 
-/// A key without a current flight, and the position for which it will be loaded.
+/// A key without a current flight, for which a position is about to start one.
 struct NewKey<'k> {
     /// The state of the key, if it has one.
     key_state: Option<KeyStateId>,
     hash: u64,
     key: &'k [u8],
     position: u32,
-    /// Whether it is looked up in the second tier first.
+    /// Whether the key is looked up in the second tier first.
     looks: bool,
 }
 

@@ -1,7 +1,7 @@
 //! The order in which the positions of a very large fetch are processed: all positions of one key follow each other.
 //!
-//! Otherwise the load of the first position could end between two steps, and a later position would start another load of the same key
-//! (rule F06).
+//! If they did not, the load of the first position could end between two steps, and a later position would start another load of the same
+//! key (rule F06).
 
 use super::Probe;
 use crate::base::{CallKeys, KeyHasher};
@@ -10,7 +10,7 @@ use crate::base::{CallKeys, KeyHasher};
 pub struct AskOrder {
     /// In the order of the call.
     hashes: Vec<u64>,
-    /// Empty if no key is listed twice: the order is then that of the call.
+    /// The positions in the order of processing. Empty if no key is listed twice: the order is then that of the call.
     places: Vec<OrderedPosition>,
 }
 
@@ -75,8 +75,8 @@ impl AskOrder {
     }
 }
 
-/// The positions that repeat a key, each with the first position of that key, in this order. Different keys of one hash count as repeated,
-/// which does no harm.
+/// Pairs of the first position of a key and a later position that repeats the key, in ascending order. Different keys of one hash count as
+/// repeated, which does no harm. `None` if there is no memory.
 fn repeated_positions(hashes: &[u64]) -> Option<Vec<(u32, u32)>> {
     // A bitmap in place of a set of hashes. A key whose bit is set already is a candidate: it repeats an earlier key, or by chance only its
     // bit.

@@ -23,13 +23,13 @@ pub struct FetchInSteps {
     deadline: Option<Moment>,
     /// The next place in `order`.
     next: usize,
-    /// How far it has searched for keys that give up their places.
+    /// How far the fetch has searched for keys that give up their places.
     search: Search,
     order: AskOrder,
     own_keys: OwnKeys,
 }
 
-/// The sorted hashes of a fetch's own keys, once they are needed: these keys must not give up their places to it (rule F13g).
+/// The sorted hashes of a fetch's own keys, once they are needed: these keys must not give up their places to the fetch (rule F13g).
 pub(super) type OwnKeys = Option<Vec<u64>>;
 
 /// What is left to do after a step.
@@ -73,7 +73,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Processes the next keys. `keys` are the same in each step; `reprobe` is true if the store was written since they were looked up.
+    /// Processes the next keys. `keys` must be the same in each step; `reprobe` is true if the store was written since they were looked up.
     pub fn ask_more<S: AnswerStore>(
         &mut self,
         asking: &mut FetchInSteps,
@@ -104,13 +104,13 @@ impl<H: Host> Table<H> {
         // A request is filled in one hold, in the order of the keys (rule F14).
         let most = next.saturating_add(cx.out.budget).saturating_add(self.settings.batch_max_keys as usize);
         if !self.fetches.contains_key(id) || (self.life == Acceptance::Closed && !form.delivers()) {
-            // Within this hold it stays so, because the table keeps a fetch while it is processed.
+            // Checking this once is enough: within a hold, the table keeps a fetch that is being processed.
             *next = probes.len();
         }
         let mut needs_sorted_keys = false;
         while *next < probes.len().min(most) {
             // All positions of one key are processed in one hold.
-            if !cx.out.takes(1) && self.opening.is_empty() && !order.repeats(*next) {
+            if !cx.out.spend(1) && self.opening.is_empty() && !order.repeats(*next) {
                 break;
             }
             match self.ask_probed(&mut context, order.position(*next), keys, probes, cx) {

@@ -108,7 +108,7 @@ impl<H: Host> Table<H> {
     pub(super) fn attempt_due<S: AnswerStore>(&mut self, id: RequestId, cx: &mut TableContext<'_, H, S>) {
         let Some(request) = self.requests.get_mut(id) else { return };
         request.time = Time::Over;
-        // Even if every key is answered: a provider's call that does not return must not keep the slot.
+        // This happens even if every key is answered: a provider's call that does not return must not keep the slot.
         if request.hold == Hold::Slot {
             self.abandon(id, cx);
         }
@@ -181,7 +181,7 @@ impl<H: Host> Table<H> {
         self.begin_work(LongWork::Finish(rest));
     }
 
-    /// Frees what the request occupies.
+    /// Frees what the request occupies, and records its latency and its result.
     pub(super) fn release<S>(&mut self, id: RequestId, cx: &mut TableContext<'_, H, S>) {
         let request = &mut self.requests[id];
         let attempt = request.attempt;
@@ -198,7 +198,7 @@ impl<H: Host> Table<H> {
             let request = &self.requests[id];
             let says_something = request.is_taken() && !request.is_withdrawn;
             if says_something && !request.failed {
-                self.slots.note_end(request.formed, cx.now.moment());
+                self.slots.note_success(request.formed, cx.now.moment());
             }
             self.report_to_breaker(id, says_something, cx.now.moment());
         }

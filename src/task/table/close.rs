@@ -42,7 +42,7 @@ impl<H: Host> Table<H> {
     /// Settles everything with CLOSED. Keeps only the requests that the provider has.
     pub(super) fn end_all<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         self.life = Acceptance::Closed;
-        // Later steps end the flights that are left then: refreshes or joiners want them, or they continue without demand.
+        // Later steps end the flights that are left then: those that refreshes or joiners want, or that continue without demand.
         self.begin_work(LongWork::CloseFetches { from: 0 });
         cx.out.deferred_drops.extend(self.error_memory.clear().map(DeferredDrop::from));
         self.end_all_throttles(cx.out);

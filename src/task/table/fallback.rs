@@ -29,7 +29,7 @@ impl ThrottledKeys {
         ThrottledKeys { pauses, timer: None }
     }
 
-    /// Whether there is no such key.
+    /// Whether no key is throttled.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.pauses.is_empty()
@@ -49,7 +49,8 @@ impl ThrottledKeys {
 }
 
 impl<H: Host> Table<H> {
-    /// Returns the outcome for all waiters of a flight that failed for good and is still in the table.
+    /// Returns the outcome for all waiters of a flight that failed for good and is still in the table. Remembers the error and throttles the
+    /// key where the rules say so (rules F20, R03).
     pub(super) fn after_failure<S: AnswerStore>(&mut self, id: FlightId, error: Error, cx: &mut TableContext<'_, H, S>) -> Outcome {
         let flight = &self.flights[id];
         if flight.is_ahead {
@@ -154,7 +155,7 @@ impl<H: Host> Table<H> {
     /// Settles the positions of a fetch that has waited long enough with their fallbacks, if they have one. The loads continue.
     pub(super) fn deliver_fallbacks<S: AnswerStore>(&mut self, id: FetchId, cx: &mut TableContext<'_, H, S>) {
         let Some(count) = self.fetches.get(id).map(|fetch| fetch.positions.len()) else { return };
-        if !cx.out.takes(count) {
+        if !cx.out.spend(count) {
             return self.begin_work(LongWork::Fallbacks { fetch: id, next: 0 });
         }
         for position in 0..count {

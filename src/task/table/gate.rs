@@ -86,8 +86,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Reports the result of a request to the circuit breaker, once it has ended or timed out. `says_something`: whether its end tells
-    /// anything about the provider, which a request that nobody wanted does not, unless it failed before.
+    /// Reports the result of a request to the circuit breaker, once the request has ended or timed out. `says_something`: whether its end
+    /// says anything about the provider. The end of a request that nobody wanted does not, unless the request had failed before.
     pub(super) fn report_to_breaker(&mut self, id: RequestId, says_something: bool, now: Moment) {
         let request = &self.requests[id];
         let ending = if request.failed { RequestOutcome::Failed } else { RequestOutcome::Succeeded };

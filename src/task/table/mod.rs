@@ -2,12 +2,12 @@
 //!
 //! One file for each event: [`ask`](self) (a fetch arrives; one of very many keys: `ask_steps`, `ask_order`), `admit` (which keys get a
 //! slot or a place), `gate` (rate limit and circuit breaker), `attempt` (a request is taken, finished, or times out), `hedge` (a request is
-//! handed out once more), `second_tier` (keys are looked up, filled and written there), `answer` (the provider answers), `settle` (a position is settled, a fetch is cancelled, a waiter leaves), `write`
-//! (the host writes the cache), `time` (a deadline fires), `fallback` (a fallback is served because a load failed or takes too long),
-//! `close`. Work that takes several holds of the lock is in `steps`.
+//! handed out once more), `second_tier` (keys are looked up, filled and written there), `answer` (the provider answers), `settle` (a
+//! position is settled, a fetch is cancelled, a waiter leaves), `write` (the host writes the cache), `time` (a deadline fires), `fallback`
+//! (a fallback is served because a load failed or takes too long), `close`. Work that takes several holds of the lock is in `steps`.
 //!
 //! Every public method ends in `conclude`, which does what the event made possible or necessary elsewhere: it ends batches that failed as a
-//! whole, gives out free places, and forms requests. Until then ids may be those of removed items.
+//! whole, gives out free places, and forms requests. Before it has run, ids may be those of removed items.
 //!
 //! Invariants between public methods (verified by `check`):
 //! - A key state has at most one current flight.
@@ -17,7 +17,8 @@
 //! - A flight ends only after its answer is in the store.
 //! - An answer is stored only if its stamp is whole.
 //! - A key state lives as long as a flight, or a part that outlived its flight, refers to it.
-//! - No key waits while a slot is free, unless it lingers, gathers or waits for the rate limit; none waits without a place while one is free for it.
+//! - No key waits while a slot is free, unless it lingers, gathers or waits for the rate limit.
+//! - No key waits without a place while a place is free for it.
 
 mod admit;
 mod answer;
@@ -91,7 +92,7 @@ pub struct Table<H: Host> {
     rate_wait: Option<RateWait>,
     breaker: Breaker,
     hedging: Hedging,
-    /// The number of hedge parts: they repeat keys of other requests.
+    /// The number of hedge parts, which repeat keys of other requests.
     hedged: usize,
     deadlines: Deadlines,
     /// The deadline at which lingering keys are checked next.
@@ -104,7 +105,7 @@ pub struct Table<H: Host> {
     throttled: ThrottledKeys,
     recent: RecentWrites,
     removed_tags: RemovedTags,
-    /// `None`: there is none.
+    /// `None` if the engine has no second tier.
     tier: Option<Box<SecondTier>>,
     random: Random,
 
@@ -122,6 +123,7 @@ pub struct Table<H: Host> {
     arrivals: u64,
     /// The number of retries that entered the queue after a pause.
     retries: u64,
+    /// The number of requests that were formed, including looks in the second tier. The number of an attempt is that of its request.
     attempts: u64,
     errors: Errors,
     counts: TaskCounts,
@@ -221,7 +223,7 @@ impl<H: Host> Table<H> {
         self.life == Acceptance::Open
     }
 
-    /// Whether nothing is in progress: no fetch and no flight is left.
+    /// Whether nothing is in progress: no fetch and no flight is left, and nothing is to be written to the second tier.
     pub fn is_idle(&self) -> bool {
         self.fetches.is_empty() && self.flights.is_empty() && self.is_tier_idle()
     }
@@ -241,7 +243,7 @@ impl<H: Host> Table<H> {
         std::mem::take(&mut self.counts)
     }
 
-    /// The current levels.
+    /// What there is at this moment.
     pub fn gauges(&self) -> Gauges {
         Gauges {
             queued: (self.queue.len() - self.queue.deferred()) as u64,
@@ -265,7 +267,7 @@ impl<H: Host> Table<H> {
         self.hasher.hash(key)
     }
 
-    /// Removes a flight from the table and from its key state. The flight's reference to the key state becomes the caller's.
+    /// Removes a flight from the table and from its key state. The caller must release the flight's reference to the key state.
     fn take_flight(&mut self, id: FlightId) -> EndedFlight<H> {
         if rarely(self.tier.is_some()) {
             self.forget_look(id);

@@ -1,8 +1,8 @@
 //! The second tier: keys that missed are looked up there before they are queued for the provider; what is loaded or written here is written
 //! there behind the callers' backs (rules T01 to T15; the states are in `task::second_tier`).
 //!
-//! A look begins, like an attempt, with a stamp: a hit is stored and delivered only if nothing was written since (rule T02). Whatever else comes
-//! of it, even no answer, is a miss (rule T01).
+//! A look begins, like an attempt, with a stamp: a hit is stored and delivered only if nothing was written since (rule T02). Any other
+//! result of a look, even none at all, counts as a miss (rule T01).
 
 use super::steps::LongWork;
 use super::{Acceptance, AnswerStore, Host, Table, TableContext};
@@ -20,11 +20,11 @@ mod writes;
 pub enum TierAnswer {
     /// It has an entry: the answer, with the terms of storing it here, and the token of this entry.
     Hit(Answer, StoreTerms, Token),
-    /// It has none; the token is a lease, if it grants them.
+    /// It has no entry. The token is a lease, if the second tier grants leases.
     Miss(Token),
-    /// It has none, and another process has the lease.
+    /// It has no entry, and another process has the lease.
     Leased,
-    /// It has one that cannot be read.
+    /// It has an entry that cannot be read.
     Damaged(Token),
     /// It failed.
     Failed,
@@ -33,9 +33,9 @@ pub enum TierAnswer {
 /// How a request for the second tier ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TierEnd {
-    /// The host has finished it: what it has not failed is done.
+    /// The host has finished it. If it writes, every key for which the host reported nothing else is written.
     Finished,
-    /// The host has dropped it: what it has not answered has failed.
+    /// The host has dropped it without finishing it. If it writes, all of its keys have failed.
     Dropped,
 }
 
@@ -65,7 +65,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The time of a request is over.
+    /// Ends the time of a request.
     pub(super) fn tier_request_due<S>(&mut self, id: TierRequestId, cx: &mut TableContext<'_, H, S>) {
         match self.tier.as_ref().and_then(|tier| tier.requests.get(id)) {
             Some(TierRequest::Look(_)) => self.look_due(id, cx.now),
@@ -79,7 +79,7 @@ impl<H: Host> Table<H> {
         self.tier.as_ref().map_or(0, |tier| tier.behind.written)
     }
 
-    /// Whether the second tier has every write up to this number; `None`: some were given up.
+    /// Whether the second tier has every write up to this number; `None` if one of them was given up.
     pub fn has_tier_written(&self, upto: u64) -> Option<bool> {
         self.tier.as_ref().map_or(Some(true), |tier| tier.behind.has_written(upto))
     }
@@ -106,19 +106,19 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The work that [`Table::go_on_later`] began: `conclude` does it.
+    /// Does the long work that [`Table::go_on_later`] began, by leaving it to the `conclude` that follows.
     pub(super) fn end_tier_step(&mut self) {
         if let Some(tier) = &mut self.tier {
             tier.goes_on_later = false;
         }
     }
 
-    /// The status of a call on a request of the second tier that is not there.
+    /// The status of a call on a request of the second tier that no longer exists.
     fn tier_status(&self) -> Status {
         if self.life == Acceptance::Closed { Status::ERR_CLOSED } else { Status::ERR_ALREADY_ANSWERED }
     }
 
-    /// A request of the second tier ends.
+    /// The host ends a request of the second tier. Returns LATE for a request that writes and whose time was over.
     pub fn tier_finish<S: AnswerStore>(&mut self, id: TierRequestId, how: TierEnd, cx: &mut TableContext<'_, H, S>) -> Status {
         let closed = self.tier_status();
         match self.tier.as_mut().and_then(|tier| tier.requests.remove(id)) {

@@ -48,7 +48,7 @@ impl<H: Host> Table<H> {
         // The last waiter gets the original. Most flights have one waiter, which then needs no second reference.
         let last = flight.waiters.split_last();
         match last {
-            Some((_, others)) if rarely(!out.takes(others.len())) => {
+            Some((_, others)) if rarely(!out.spend(others.len())) => {
                 let EndedFlight { waiters, owner, .. } = flight;
                 return self.begin_work(LongWork::Settle(Box::new(Settlement { waiters, outcome, owner, next: 0 })));
             }
@@ -108,7 +108,7 @@ impl<H: Host> Table<H> {
         };
         let error = error.clone();
         let ends_whole = fetch.open > 0 && fetch.ended.is_none();
-        if rarely(!cx.out.takes(fetch.positions.len())) {
+        if rarely(!cx.out.spend(fetch.positions.len())) {
             fetch.is_ending = true;
             if ends_whole {
                 fetch.ended = Some(error.clone());

@@ -45,15 +45,15 @@ pub(super) enum LongWork {
     Overtake { from: usize },
     /// The engine closes: the fetches from this place on are still to be ended.
     CloseFetches { from: usize },
-    /// After that: the joiners of the flights from this place on are still to be settled.
+    /// The engine closes, and its fetches have ended: the joiners of the flights from this place on are still to be settled.
     CloseJoiners { from: usize },
-    /// After that: the requests from this place on are still to be cancelled.
+    /// The engine closes, and its joiners are settled: the requests from this place on are still to be cancelled.
     CloseRequests { from: usize },
-    /// After that: the waiting flights from this place on are still to be ended.
+    /// The engine closes, and its requests are cancelled: the waiting flights from this place on are still to be ended.
     CloseFlights { from: usize },
     /// Requests can be formed, or keys that wait are to be refused.
     Form,
-    /// Keys are looked up in the second tier, or have been.
+    /// Keys wait for a look in the second tier or have had one, or fills have expired.
     SecondTier,
     /// The urgency of a fetch changed: its positions from this one on still have the earlier one.
     Urgency { fetch: FetchId, before: Wish, after: Wish, next: usize },
@@ -92,11 +92,11 @@ pub(super) struct Backlog {
     work: VecDeque<LongWork>,
     /// The number of pieces of long work that ever began.
     begun: u64,
-    /// The number of those that are done.
+    /// How many of these are done.
     done: u64,
     /// Whether work began since `conclude` last looked.
     is_new: bool,
-    /// Whether `LongWork::Form` is among them.
+    /// Whether `LongWork::Form` is in `work`.
     forms: bool,
 }
 
@@ -115,7 +115,7 @@ impl Backlog {
         std::mem::take(&mut self.is_new)
     }
 
-    /// The work on this request's finish, if there is any. For checks.
+    /// Whether this request is being finished in steps. For checks.
     pub fn finishes(&self, id: RequestId) -> bool {
         self.work.iter().any(|work| matches!(work, LongWork::Finish(finish) if finish.request == id))
     }
@@ -190,7 +190,7 @@ impl<H: Host> Table<H> {
             LongWork::Finish(finish) => self.finish_more(finish, cx).map(LongWork::Finish),
             LongWork::Overtake { mut from } => {
                 while let Some((next, key_state)) = self.flights.key_state_from(from) {
-                    if !cx.out.takes(1) {
+                    if !cx.out.spend(1) {
                         return Some(LongWork::Overtake { from });
                     }
                     from = next;
@@ -201,19 +201,19 @@ impl<H: Host> Table<H> {
             }
             LongWork::CloseFetches { mut from } => {
                 while let Some((next, fetch)) = self.fetches.id_from(from) {
-                    if !cx.out.takes(1) {
+                    if !cx.out.spend(1) {
                         return Some(LongWork::CloseFetches { from });
                     }
                     from = next;
                     self.end_fetch(fetch, EndReason::Close, cx);
                 }
-                // This comes after the long work that ends those fetches.
+                // This is done after the long work that `end_fetch` may have begun.
                 self.begin_work(LongWork::CloseJoiners { from: 0 });
                 None
             }
             LongWork::CloseJoiners { mut from } => {
                 while let Some((next, id)) = self.flights.flight_from(from) {
-                    if !cx.out.takes(1) {
+                    if !cx.out.spend(1) {
                         return Some(LongWork::CloseJoiners { from });
                     }
                     from = next;
@@ -228,7 +228,7 @@ impl<H: Host> Table<H> {
             }
             LongWork::CloseRequests { mut from } => {
                 while let Some((next, request)) = self.requests.id_from(from) {
-                    if !cx.out.takes(1) {
+                    if !cx.out.spend(1) {
                         return Some(LongWork::CloseRequests { from });
                     }
                     from = next;
@@ -241,7 +241,7 @@ impl<H: Host> Table<H> {
             }
             LongWork::CloseFlights { mut from } => {
                 while let Some((next, flight)) = self.flights.flight_from(from) {
-                    if !cx.out.takes(1) {
+                    if !cx.out.spend(1) {
                         return Some(LongWork::CloseFlights { from });
                     }
                     from = next;
@@ -257,14 +257,14 @@ impl<H: Host> Table<H> {
                 None
             }
             LongWork::Form => {
-                // `conclude` forms them.
+                // `conclude` forms the requests.
                 self.backlog.forms = false;
                 None
             }
             LongWork::Urgency { fetch, before, after, mut next } => {
                 let count = self.fetches.get(fetch).map_or(0, |fetch| fetch.positions.len());
                 while next < count {
-                    if !cx.out.takes(1) {
+                    if !cx.out.spend(1) {
                         return Some(LongWork::Urgency { fetch, before, after, next });
                     }
                     if let Position::Open(flight) = self.fetches[fetch].positions[next] {
@@ -276,7 +276,7 @@ impl<H: Host> Table<H> {
             }
             LongWork::Fallbacks { fetch, mut next } => {
                 while self.fetches.get(fetch).is_some_and(|fetch| next < fetch.positions.len()) {
-                    if !cx.out.takes(1) {
+                    if !cx.out.spend(1) {
                         return Some(LongWork::Fallbacks { fetch, next });
                     }
                     self.settle_with_fallback(fetch, next, cx);
@@ -290,7 +290,7 @@ impl<H: Host> Table<H> {
     /// Ends positions of a fetch, from the last to the first.
     pub(super) fn end_more<S: AnswerStore>(&mut self, mut end: FetchEnd, cx: &mut TableContext<'_, H, S>) -> Option<FetchEnd> {
         while end.left > 0 {
-            if !cx.out.takes(1) {
+            if !cx.out.spend(1) {
                 return Some(end);
             }
             end.left -= 1;
@@ -299,7 +299,7 @@ impl<H: Host> Table<H> {
             let Position::Open(flight) = fetch.positions[end.left] else { continue };
             let cause = self.flights.get(flight).and_then(|flight| flight.last_error.as_ref());
             if let (true, Some(cause)) = (end.ends_whole, cause) {
-                // The error of the whole batch has room for one cause, so the first key that has one provides it: it is reached last.
+                // The error of the whole batch has room for one cause: that of the first key that has one, which is reached last.
                 let caused = end.error.caused_by(cause);
                 let before = self.fetches[end.fetch].ended.replace(caused);
                 cx.out.defer_error_drop(before);
@@ -329,7 +329,8 @@ impl<H: Host> Table<H> {
         self.leave(flight, wish, how, out);
     }
 
-    /// What a position adds to the demand for its key: while the urgency of its fetch is being changed, it may still have the earlier one.
+    /// What a position adds to the demand for its key. While the urgency of its fetch is being changed, the position may still have the
+    /// earlier urgency.
     pub(super) fn wish_at(&self, id: FetchId, position: usize) -> Wish {
         let earlier = self.backlog.work.iter().find_map(|work| match work {
             LongWork::Urgency { fetch, before, next, .. } if *fetch == id && position >= *next => Some(*before),
@@ -341,7 +342,7 @@ impl<H: Host> Table<H> {
     /// Settles further positions that waited for a flight that has ended.
     fn settle_more(&mut self, mut settlement: Box<Settlement>, out: &mut Effects<H>) -> Option<Box<Settlement>> {
         while let Some(waiter) = settlement.waiters.get(settlement.next).copied() {
-            if !out.takes(1) {
+            if !out.spend(1) {
                 return Some(settlement);
             }
             settlement.next += 1;

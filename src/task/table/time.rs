@@ -12,7 +12,7 @@ impl<H: Host> Table<H> {
     /// Fires deadlines that are due. Returns true if more of them are due: the caller then lets waiting threads in, and calls again. No
     /// requests are formed before the last of them has fired.
     pub fn advance<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) -> bool {
-        while cx.out.takes(1)
+        while cx.out.spend(1)
             && let Some((at, due)) = self.deadlines.pop(cx.now.moment())
         {
             match due {

@@ -55,8 +55,8 @@ impl<H: Host> Table<H> {
         self.conclude(cx);
     }
 
-    /// The program removed or expired the entries with this tag: answers to requests that are with the provider are not stored if they
-    /// carry it (rule R11). Whether a running load's answer carries the tag is known only when it arrives, so the load can still be joined.
+    /// The program removed or expired the entries with this tag: an answer to a request that is with the provider now is not stored if it
+    /// carries the tag (rule R11). Whether it does is known only when it arrives, so running loads can still be joined.
     pub fn tag_removed(&mut self, tag: &[u8]) {
         match self.requests.values().map(|request| request.attempt).min() {
             Some(oldest) => self.removed_tags.note(tag, self.attempts, oldest),
@@ -77,7 +77,7 @@ impl<H: Host> Table<H> {
             let Some(write) = NonZeroU64::new(self.flights[key_state].writes) else { return };
             self.flights.overtake(id, write);
             if std::mem::take(&mut self.flights[id].continues) {
-                // It continued so that fetches could join it and its answer could be stored. Neither is possible now.
+                // The flight continued so that fetches could join it and its answer could be stored. Neither is possible now.
                 self.drop_wanted_key(request, out);
             }
         }

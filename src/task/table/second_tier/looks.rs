@@ -22,7 +22,7 @@ impl<H: Host> Table<H> {
         looks
     }
 
-    /// A new flight waits for a look.
+    /// A new flight waits for a look. With `reloads` its key is loaded whatever the look finds.
     pub(in crate::task::table) fn look_later(&mut self, flight: FlightId, reloads: bool) {
         let Some(tier) = &mut self.tier else { return };
         tier.waiting.push_back(flight);
@@ -31,7 +31,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// A fetch that loads in any case has joined a flight: what a look finds is not enough for it.
+    /// A fetch that wants its key loaded in any case has joined a flight: if the flight is looked up, it is loaded whatever the look finds.
     #[inline(never)]
     pub(in crate::task::table) fn reload(&mut self, flight: FlightId) {
         if let (Some(tier), Some(Phase::Looking)) = (&mut self.tier, self.flights.get(flight).map(|flight| flight.phase)) {
@@ -64,8 +64,8 @@ impl<H: Host> Table<H> {
         let Some(tier) = &mut self.tier else { return };
         tier.polls.timer = None;
         while tier.polls.next_at().is_some_and(|at| at <= now) {
-            if !cx.out.takes(1) {
-                // The rest in the next hold.
+            if !cx.out.spend(1) {
+                // The rest follows in the next hold.
                 tier.polls.timer = Some(self.deadlines.set(now, Due::TierPoll));
                 return;
             }
@@ -79,7 +79,7 @@ impl<H: Host> Table<H> {
         while let Some(tier) = &mut self.tier
             && !tier.looked.is_empty()
         {
-            if !cx.out.takes(1) {
+            if !cx.out.spend(1) {
                 return self.go_on_later();
             }
             let Some(id) = tier.looked.pop_front() else { return };
@@ -87,7 +87,7 @@ impl<H: Host> Table<H> {
                 && !self.pass_to_provider(id, cx)
                 && let Some(tier) = &mut self.tier
             {
-                // The budget is used up: its search for a place goes on in the next hold.
+                // The budget is used up: the search for this flight's place goes on in the next hold.
                 tier.looked.push_front(id);
             }
         }
@@ -104,7 +104,7 @@ impl<H: Host> Table<H> {
             if self.leave_queue(owner, 1) {
                 self.forget_fetch(owner, cx.out);
             }
-            // No part of it is anywhere: it may wait for a retry, or end.
+            // No request has a part of the flight, so that it may wait for a retry, or end.
             self.fail_unavailable(id, cx);
             return true;
         }
@@ -123,7 +123,7 @@ impl<H: Host> Table<H> {
             let is_deferrable = self.flights[id].demand.is_deferrable();
             match self.displace_for(id, is_deferrable, cx) {
                 Displaced::One => {}
-                // It waits without a place, at the same position in the order.
+                // The key waits without a place, at the same position in the order.
                 Displaced::Nobody | Displaced::NotYet if is_deferrable => {}
                 Displaced::Nobody => {
                     self.lose(id, cx);
@@ -141,8 +141,8 @@ impl<H: Host> Table<H> {
         true
     }
 
-    /// Takes a place for a flight that was looked up without success, as for a key of a fetch that arrives (rules F13b, F13d, F13g), unless it
-    /// needs none. Flights that one fetch started and that follow one another search once together.
+    /// Takes a place for a flight that was looked up without success, as for a key of a fetch that arrives (rules F13b, F13d, F13g), unless
+    /// the flight needs none. Successive flights that one fetch started share one search.
     fn displace_for<S: AnswerStore>(&mut self, id: FlightId, is_deferrable: bool, cx: &mut TableContext<'_, H, S>) -> Displaced {
         let flight = &self.flights[id];
         let owner = flight.owner;
@@ -176,7 +176,7 @@ impl<H: Host> Table<H> {
             }
             if tier.reading >= tier.settings.max_requests {
                 if tier.late >= tier.reading {
-                    // They may never end, and no deadline is left that would move the keys on (rule T01).
+                    // All of these requests are late. They may never end, and no deadline is left that would move the keys on (rule T01).
                     self.counts.tier_bypassed += tier.waiting.len() as u64;
                     tier.looked.append(&mut tier.waiting);
                 }
@@ -192,9 +192,9 @@ impl<H: Host> Table<H> {
             {
                 let found = self.flights.get_with_key(id).filter(|(flight, _)| matches!(flight.phase, Phase::Looking));
                 let Some((flight, key_state)) = found.filter(|(_, key_state)| !tier.behind.is_dirty(&key_state.key)) else {
-                    // It has ended, or its key was written meanwhile: then it is passed on.
+                    // The flight has ended, or its key was written meanwhile and is loaded without a look.
                     tier.looked.push_back(id);
-                    if !cx.out.takes(1) {
+                    if !cx.out.spend(1) {
                         break;
                     }
                     continue;
@@ -246,8 +246,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The second tier answers a key that is looked up. `index` is below the number of keys of the request. A lease that gives no right to fill is
-    /// late, and can be given back.
+    /// The second tier answers a key that is looked up. `index` must be below the number of keys of the request. Returns LATE also for a
+    /// lease that gives no right to fill, which the host can then give back.
     pub fn tier_answer<S: AnswerStore>(
         &mut self,
         id: TierRequestId,
@@ -299,8 +299,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The keys of a request that were looked up without success go to the provider together, so that they are one batch there too: as soon as
-    /// each key of the request has an answer.
+    /// Passes on the keys of a request that were looked up without success, once each key of the request has an answer: so they are one
+    /// batch for the provider too.
     fn pass_missed(&mut self, id: TierRequestId) {
         let Some(tier) = &mut self.tier else { return };
         let Some(TierRequest::Look(look)) = tier.requests.get_mut(id) else { return };
@@ -314,7 +314,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Returns whether the flight is to go to the provider.
+    /// Handles the answer to a look of a flight. Returns whether the flight is to go to the provider.
     pub(super) fn look_answered<S: AnswerStore>(
         &mut self,
         id: FlightId,
@@ -331,7 +331,7 @@ impl<H: Host> Table<H> {
                 if is_whole && !reloads {
                     self.counts.tier_hits += 1;
                     if !self.requests.is_empty() {
-                        // Requests that the provider has did not bring this answer.
+                        // To the requests that the provider has, this answer is a write.
                         self.recent.write(key_state.hash, true);
                     }
                     self.stop_waiting(id);
@@ -367,7 +367,7 @@ impl<H: Host> Table<H> {
         };
         self.counts.tier_misses += u64::from(found == Some(Found::Nothing));
         self.counts.tier_outdated += u64::from(found == Some(Found::Entry) && !is_whole);
-        // What was written since the look began has changed the second tier, too.
+        // A write since the look began has changed the second tier too.
         if let (Some(found), true) = (found, is_whole)
             && let Some(token) = tier.right_of(found, token)
         {
@@ -376,6 +376,7 @@ impl<H: Host> Table<H> {
         true
     }
 
+    /// The host has finished a look. Keys that it has not answered have failed.
     pub(super) fn look_finished(&mut self, look: Look, now: Moment) {
         let Some(tier) = &mut self.tier else { return };
         tier.reading -= 1;

@@ -1,8 +1,8 @@
 //! What was written or loaded here is passed on to the second tier (rules T03, T06, T07, T12, T15).
 //!
-//! One request writes at a time. If the host takes too long for it, it counts as failed, and what it was to write is sent again; but it may still
-//! arrive, after something newer. So a key that was written since is neither looked up nor filled until the late request has ended, and is then
-//! removed from the second tier. At most `l2.max_requests` late requests are with the host; while there are so many, nothing is sent.
+//! One request writes at a time. If the host takes too long for it, the request counts as failed, and its keys are sent again. But it may
+//! still write them, after something newer. So a key that was written since is neither looked up nor filled until the late request has
+//! ended, and is then removed from the second tier. While `l2.max_requests` requests are late, nothing is sent.
 
 use super::TierEnd;
 use crate::base::hint::rarely;
@@ -15,7 +15,7 @@ use crate::task::table::{Acceptance, Host, Table, TableContext};
 use crate::task::{FlightId, TierRequestId};
 
 impl<H: Host> Table<H> {
-    /// The host has put a key (`Some`: the answer, its TTL, and whether it may leave this process), or removed it. Called in the same hold of the
+    /// The host has put a key (`Some`: the answer, and what the store did with it), or removed it. Must be called in the same hold of the
     /// lock as the write itself, before [`Table::written`].
     pub fn write_behind<S>(&mut self, key: &[u8], put: Option<(&Answer, FillResult)>, cx: &mut TableContext<'_, H, S>) {
         if self.refuses_writes() {
@@ -30,15 +30,15 @@ impl<H: Host> Table<H> {
         self.form_write(cx);
     }
 
-    /// The latest write of a key is to be passed on: its entry, or `None`, its removal.
-    /// Returns false if all keys are to be cleared instead.
+    /// Passes on the latest write of a key: its entry or, if that is `None`, its removal. Returns false if all keys are to be cleared
+    /// instead.
     fn pass_on<S>(&mut self, key: &[u8], entry: Option<(OutgoingEntry, Millis)>, cx: &mut TableContext<'_, H, S>) -> bool {
         let Some(tier) = &mut self.tier else { return false };
         let drops = &mut cx.out.deferred_drops;
         let settings = &tier.settings;
         let is_known = tier.behind.write(key, entry, settings, &mut |answer| drops.push(DeferredDrop::Answer(answer)));
         if !is_known {
-            // Which keys are outdated cannot be remembered any more, so all are.
+            // Which keys are outdated cannot be remembered any more, so all count as outdated.
             self.counts.tier_overflows += 1;
             drops.push(DeferredDrop::Waiting(tier.behind.clear_all()));
         }
@@ -55,8 +55,8 @@ impl<H: Host> Table<H> {
         self.form_write(cx);
     }
 
-    /// Whether a write of now is not passed on: the engine is closed, or its drain has ended and nothing may begin any more (rule L05). If so,
-    /// records that it is lost.
+    /// Whether a write that happens now comes too late to be passed on: the engine is closed, or its drain has ended and nothing may begin
+    /// any more (rule L05). If so, records that the write is lost.
     pub(super) fn refuses_writes(&mut self) -> bool {
         let is_late = self.life == Acceptance::Closed || self.is_over();
         if let (true, Some(tier)) = (is_late, &mut self.tier) {
@@ -92,7 +92,7 @@ impl<H: Host> Table<H> {
         }
         if !tier.breaker.admits(now) {
             if self.life != Acceptance::Open {
-                // A drain does not wait for its next chance.
+                // A drain does not wait until requests may be sent again.
                 cx.out.deferred_drops.push(DeferredDrop::Waiting(tier.behind.lose()));
                 return;
             }
@@ -105,7 +105,7 @@ impl<H: Host> Table<H> {
         let next = tier.behind.next(most, cx.now.millis(), budget, &mut |answer| drops.push(DeferredDrop::Answer(answer)));
         let Some((sent, keys, entries)) = next else {
             if tier.behind.pending() > 0 {
-                // So far all of it had expired.
+                // All fills that fit into the budget had expired.
                 self.go_on_later();
             }
             return;
@@ -120,7 +120,7 @@ impl<H: Host> Table<H> {
         cx.out.hand_to_tier(TierHandout { id, kind, keys, entries, steals: Vec::new() });
     }
 
-    /// What failed may be written again.
+    /// The pause after a failure is over: what failed may be written again.
     pub(in crate::task::table) fn tier_retry_due(&mut self) {
         if let Some(tier) = &mut self.tier {
             tier.behind.retry = None;
@@ -142,6 +142,7 @@ impl<H: Host> Table<H> {
         Status::OK
     }
 
+    /// The host has ended a request that writes within its time.
     pub(super) fn write_finished<S>(&mut self, mut sent: Sent, how: TierEnd, cx: &mut TableContext<'_, H, S>) {
         if how == TierEnd::Dropped {
             sent.fail();
@@ -150,7 +151,7 @@ impl<H: Host> Table<H> {
         self.write_ended(&sent, cx);
     }
 
-    /// The host takes too long: the request has failed, as far as the table is concerned.
+    /// The host takes too long for a request that writes: as far as the table is concerned, it has failed.
     pub(super) fn write_due<S>(&mut self, id: TierRequestId, cx: &mut TableContext<'_, H, S>) {
         let Some(tier) = &mut self.tier else { return };
         let Some(TierRequest::Sent(place)) = tier.requests.get_mut(id) else { return };
@@ -180,7 +181,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// A request that writes is over: counts what came of it, and keeps what failed for later.
+    /// A request that writes has ended or timed out: counts its results, and keeps what failed for later.
     fn write_ended<S>(&mut self, sent: &Sent, cx: &mut TableContext<'_, H, S>) {
         let Some(tier) = &mut self.tier else { return };
         tier.behind.sent = None;
@@ -221,8 +222,8 @@ impl<H: Host> Table<H> {
     ) {
         let Some(tier) = &mut self.tier else { return };
         let Some(Mark::Fills { token, cleared }) = tier.marks.remove(&id) else { return };
-        // Tags end entries in this process only, so an entry that has some stays in it. A clear may
-        // have been passed on before it has overtaken every flight; hence the comparison of the clears.
+        // Tags end entries in this process only, so an entry with tags is not filled. A clear may have been passed on before it has
+        // overtaken every flight; hence the comparison of the clears.
         if filled.ttl_left_ms == 0 || is_tagged || cleared != tier.behind.cleared || !tier.takes(answer) {
             return;
         }
