@@ -1,9 +1,9 @@
 //! Caches across the ABI, with or without an engine: creation, lookups, release. The writes are in `cache_write.rs`.
 //!
 //! Host code that runs during a call (hooks, destructors) may release the very cache that the call uses. So a call that may run such code
-//! keeps the core while it runs. Even a lookup may run such code, when it empties a shard after a panic. A lookup of one key tries a fast
-//! path first, which runs no host code, cannot panic and does not wait, and therefore needs neither a reference to the core nor a guard. If the validator
-//! is the only host code, there is a path that keeps the core and needs no guard.
+//! holds a reference to the core (*keeps* it). Even a lookup may run such code, when it empties a shard after a panic. A lookup of one key
+//! tries a fast path first, which runs no host code, cannot panic and does not wait, and therefore needs neither a reference to the core
+//! nor a guard. If the validator is the only host code, there is a path that keeps the core and needs no guard.
 
 use super::config::Config;
 use super::constants::kvl_status_t;
@@ -54,7 +54,7 @@ pub(crate) fn check_settings(config: &Config) -> Result<(), Error> {
 }
 
 impl Caller {
-    /// Returns the object that `make` creates, or its error, if the caller has a place for one.
+    /// Returns to the caller the object that `make` creates, or the error with which `make` fails, if there is a place for an error.
     pub(crate) fn make<H: Handle>(
         &self,
         out_handle: *mut *mut H,
@@ -124,7 +124,7 @@ impl Caller {
             return None;
         }
         let key = self.key(key, key_len).ok()?;
-        // One access to the thread's storage for both.
+        // The pin and the lookup share one access to the thread's storage.
         ThreadState::with(
             #[inline(always)]
             |thread| {
@@ -183,8 +183,8 @@ pub unsafe extern "C" fn kvl_cache_new(
 /// Counts as a use of the entry and as a lookup.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
 /// @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL for every other outcome.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of
 ///         an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -228,9 +228,9 @@ fn get_slow(caller: &Caller, cache: *mut kvl_cache_t, key: *const u8, key_len: u
 /// Counts as a use of the entry and as a lookup, even if the buffer is too small.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len    bytes, at most KVL_KEY_MAX.
-/// @param buf        [out] `cap` bytes; may be NULL if that is 0.
+/// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
+/// @param buf        [out] `cap` bytes; may be NULL if `cap` is 0.
 /// @param cap        the size of the buffer in bytes.
 /// @param out_len    [out] the value's length in bytes, for KVL_VALUE and KVL_TRUNCATED; untouched otherwise.
 /// @return KVL_VALUE, KVL_TRUNCATED (nothing was copied: `cap` is less than the length), KVL_NULL, KVL_MISS, KVL_INVALID_KEY;
@@ -317,12 +317,13 @@ pub unsafe extern "C" fn kvl_cache_get_many(
 /// Looks an entry up without counting a use or a lookup, and without calling the validator.
 ///
 /// @param cache            [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key              [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len          bytes, at most KVL_KEY_MAX.
+/// @param key              [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len          the key's length in bytes, at most KVL_KEY_MAX.
 /// @param out_value        [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS; may be NULL.
 /// @param out_ttl_left_ms  [out] milliseconds until the entry expires if it is not used before, or KVL_TTL_NEVER; untouched on KVL_MISS;
 ///                         may be NULL.
-/// @param out_cost         [out] the cost of the entry, including its key and node, in bytes; untouched on KVL_MISS; may be NULL.
+/// @param out_cost         [out] the cost of the entry, including its key and the library's own memory for it, in bytes; untouched on
+///                         KVL_MISS; may be NULL.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
 ///         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -356,8 +357,8 @@ pub unsafe extern "C" fn kvl_cache_peek(
 /// Returns the status that kvl_cache_peek() would return, without the value.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
 ///         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -425,7 +426,7 @@ pub unsafe extern "C" fn kvl_cache_cost_limit(cache: *const kvl_cache_t) -> i64 
     guard_or(0, || caller.read(cache, |core| core.cost_limit().map_or(-1, view::signed)))
 }
 
-/// Returns the highest cost that one entry may have, including its key and node.
+/// Returns the highest cost that one entry may have, including its key and the library's own memory for it.
 ///
 /// @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
 /// @return bytes; 0 for NULL and for a cache from before a fork.
@@ -517,11 +518,11 @@ pub unsafe extern "C" fn kvl_cache_retain(cache: *mut kvl_cache_t) -> *mut kvl_c
     guard_or(cache, || caller.retain(cache))
 }
 
-/// Releases a reference. The cache ends with the last one, including those of readers and iterators; its entries are then dropped without a
-/// report to the removal listener.
+/// Releases a reference. The cache ends with its last reference, and readers and iterators hold references too. Its entries are then
+/// dropped without a report to the removal listener.
 ///
-/// The cache's own threads have ended when this returns, unless this is called inside a callback, or code of the program is running on
-/// them: this never waits for such code.
+/// When the last reference is released, the cache's own threads have ended when this returns, unless this is called inside a callback, or
+/// code of the program is running on them: this never waits for such code.
 ///
 /// @param cache [owned] from kvl_cache_new() or kvl_tasks_cache(); NULL is ignored.
 /// @threads any

@@ -83,17 +83,18 @@ impl Caller {
 /// for each entry.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. If it is a symbolic link, the file that it refers to
-///                       is replaced. The file is readable by its owner only, also if the older one was not.
+/// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. If it is a symbolic link, the file that it
+///                       points to is replaced. The file is readable by its owner only, even if the older one was not.
 /// @param on_progress    [borrowed] called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
 /// @param user_data      [borrowed] passed to `on_progress` as its first argument; may be NULL. The library does not free it.
 /// @param out_transfer   [out] the final progress, on failure too, filled up to `out_size` bytes; may be NULL.
 /// @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
 /// @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
 ///                       NULL.
-/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device or
-///         a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has no room for struct_size, a misaligned
-///         pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device
+///         or a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path
+///         of a file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was
+///         freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -154,8 +155,8 @@ pub unsafe extern "C" fn kvl_cache_load(
 /// or any other value the entry is skipped. To stop the save, return a number other than 0 from `on_progress`.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. If it is a symbolic link, the file that it refers to
-///                       is replaced. The file is readable by its owner only, also if the older one was not.
+/// @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. If it is a symbolic link, the file that it
+///                       points to is replaced. The file is readable by its owner only, even if the older one was not.
 /// @param encode         [borrowed] converts objects to bytes; not NULL.
 /// @param on_progress    [borrowed] called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
 /// @param user_data      [borrowed] passed to both functions as their first argument; may be NULL. The library does not free it.
@@ -163,10 +164,10 @@ pub unsafe extern "C" fn kvl_cache_load(
 /// @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
 /// @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
 ///                       NULL.
-/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device or
-///         a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`encode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has
-///         no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY,
-///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device
+///         or a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`encode` is NULL),
+///         KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has no room for struct_size, a misaligned
+///         pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]

@@ -1,7 +1,7 @@
 //! Caches across the ABI: the writes.
 //!
-//! All of these may run host code (hooks, destructors), so each call keeps the core: see `cache.rs`. A put keeps it only if it runs such
-//! code before it returns.
+//! All of these may run host code (hooks, destructors), so each call keeps the core: see `cache.rs`. A put keeps the core only if it may
+//! run such code before its last use of the core.
 
 use super::constants::{KVL_PUT_F_IF_ABSENT, KVL_PUT_F_IF_PRESENT, KVL_PUT_F_KEEP_TTL, kvl_status_t};
 use super::guard::{Caller, guard};
@@ -43,13 +43,13 @@ fn put(core: &Core, key: &[u8], mut entry: NewEntry, naming: Option<&mut dyn FnM
     let put = if naming.is_some() || core.puts_call_host() {
         put_kept(core, key, &mut entry, naming)
     } else {
-        // Dropped here, after the last use of the core: a value's destructor may be host code, which may release the cache. Not moved out,
-        // because the move would cost more than the drop.
+        // `left` is dropped here, after the last use of the core: a value's destructor may be host code, which may release the cache. It is
+        // not moved out, because the move would cost more than the drop.
         let mut left = Departures::new();
         core.put_plainly(key, &mut entry, &mut left)
     };
     if entry.is_spent() {
-        // Nearly always. To find that out is quicker than to drop each part.
+        // This is nearly always so, and finding it out is quicker than dropping each part.
         std::mem::forget(entry);
     }
     put
@@ -59,7 +59,7 @@ fn put(core: &Core, key: &[u8], mut entry: NewEntry, naming: Option<&mut dyn FnM
 #[inline(never)]
 fn put_kept(core: &Core, key: &[u8], entry: &mut NewEntry, naming: Option<&mut dyn FnMut(&Departure)>) -> Result<Status, Status> {
     let kept = core.pin();
-    // Dropped after the last use of the core, as above, and before the pin.
+    // `left` is dropped after the last use of the core, as above, and before the pin.
     let mut left = Departures::new();
     kept.put_from(key, entry, naming, &mut left)
 }
@@ -70,14 +70,15 @@ fn put_kept(core: &Core, key: &[u8], entry: &mut NewEntry, naming: Option<&mut d
 /// KVL_PUT_F_IF_ABSENT or KVL_PUT_F_IF_PRESENT does not hold, nothing changes, and loads in progress are not affected.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len        bytes, at most KVL_KEY_MAX.
+/// @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
 /// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
 /// @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
 /// @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
 ///         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
 ///         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
-///         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (the cache of an engine that was closed or freed),
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -99,8 +100,8 @@ pub unsafe extern "C" fn kvl_cache_put(
 /// stored under the same key, are not victims. The removal listener is called for all of them as well.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len        bytes, at most KVL_KEY_MAX.
+/// @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
 /// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
 /// @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
 /// @param on_victim      [borrowed] called for each victim, on this thread; not NULL.
@@ -108,8 +109,8 @@ pub unsafe extern "C" fn kvl_cache_put(
 /// @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
 ///         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
 ///         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER,
-///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (of an engine's cache),
-///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (the cache of an
+///         engine that was closed or freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -138,16 +139,16 @@ pub unsafe extern "C" fn kvl_cache_put_with_victims(
 /// Stores a copy of bytes under a key: creates a value and puts it, as kvl_cache_put() does, in one call.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len        bytes, at most KVL_KEY_MAX.
+/// @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
 /// @param data           [copied] `len` bytes; may be NULL if `len` is 0.
-/// @param len            bytes.
+/// @param len            the number of bytes.
 /// @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
 /// @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
 ///         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
 ///         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
-///         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also for a length larger than any memory), KVL_ERR_CLOSED (of an engine's
-///         cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also for a length larger than any memory), KVL_ERR_CLOSED (the cache of an
+///         engine that was closed or freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -170,8 +171,8 @@ pub unsafe extern "C" fn kvl_cache_put_bytes(
 /// until it returns neither KVL_CONFLICT nor KVL_MISS, loses no write of another thread.
 ///
 /// @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len        bytes, at most KVL_KEY_MAX.
+/// @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
 /// @param expected       [borrowed] the value that must be stored: this very handle, as kvl_cache_get() or kvl_cache_peek() returned it,
 ///                       not one with equal bytes; or kvl_value_null(); not NULL.
 /// @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
@@ -180,7 +181,7 @@ pub unsafe extern "C" fn kvl_cache_put_bytes(
 /// @return KVL_OK, KVL_CONFLICT (another value is stored), KVL_MISS (none is stored), KVL_REFUSED (too low a priority to make room, or TTL
 ///         0: the expected value is removed), KVL_TOO_LARGE (likewise; see kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an
 ///         invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG,
-///         KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (the cache of an engine that was closed or freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -209,8 +210,8 @@ pub unsafe extern "C" fn kvl_cache_compare_put(
 /// Counts as a use of the entry, so that an idle TTL restarts too, but not as a lookup. Loads in progress are not affected.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
 /// @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, or KVL_TTL_DEFAULT.
 /// @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_BAD_VALUE (a TTL of 0, also by default: use kvl_cache_remove(); or another
 ///         negative number), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was freed),
@@ -230,8 +231,8 @@ pub unsafe extern "C" fn kvl_cache_touch(cache: *mut kvl_cache_t, key: *const u8
 /// Removes the entry under a key.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
 /// @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine
 ///         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -248,8 +249,8 @@ pub unsafe extern "C" fn kvl_cache_remove(cache: *mut kvl_cache_t, key: *const u
 /// fallback.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
 /// @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine
 ///         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -284,8 +285,8 @@ pub unsafe extern "C" fn kvl_cache_remove_expired(cache: *mut kvl_cache_t, out_r
 /// Removes the entry under a key and returns its value. Does not count as a lookup.
 ///
 /// @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len    bytes, at most KVL_KEY_MAX.
+/// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
 /// @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
 ///         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.

@@ -56,7 +56,7 @@ fn advance(clock: &ManualClock, by_ms: u64) -> Result<Status, Status> {
 ///
 /// It replaces both clocks of an engine, for TTLs and for timeouts: kvl_config_set_clock().
 ///
-/// @param now_ms     its initial time in milliseconds, 0 or above.
+/// @param now_ms     the initial time in milliseconds, 0 or above.
 /// @param out_clock  [out, owned] the clock: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_PANIC.
 /// @threads any
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn kvl_clock_new_manual(now_ms: i64, out_clock: *mut *mut 
 
 /// Advances a clock, and returns when everything that became due has been fired: its events are queued or sent to the dispatcher.
 ///
-/// An advance waits for one on another thread that is in progress.
+/// If an advance is in progress on another thread, this waits for it.
 ///
 /// @param clock  [borrowed] from kvl_clock_new_manual().
 /// @param by_ms  milliseconds, 0 or above. Time stops at INT64_MAX. Timeouts and pauses are counted in nanoseconds, so none becomes due

@@ -1,7 +1,7 @@
 //! Configurations across the ABI: settings by name (`base::config`), and functions with their user data.
 //!
-//! The functions are behind `Arc`s, so that a configuration can be used for several engines and freed right after. Their user data is freed
-//! when the last of these is gone. A replaced function is dropped after the lock, because its destructor is host code.
+//! The functions are behind `Arc`s, so that a configuration can be used for several engines and freed right after. The user data of a
+//! function is freed with its last `Arc`. A replaced function is dropped after the lock is released, because that may run host code.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard, guard_or};
@@ -177,8 +177,8 @@ pub unsafe extern "C" fn kvl_config_new(out_config: *mut *mut kvl_config_t) -> k
 /// A refused setting changes nothing except the text of kvl_config_problem().
 ///
 /// @param config  [borrowed] from kvl_config_new().
-/// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
-/// @param value   [copied] NUL-terminated.
+/// @param key     [borrowed] the setting's name, NUL-terminated: kvl_config_keys_json().
+/// @param value   [copied] the value as text, NUL-terminated.
 /// @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_BAD_VALUE (type or range), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
 ///         KVL_ERR_PANIC.
 /// @threads one
@@ -190,12 +190,12 @@ pub unsafe extern "C" fn kvl_config_set(config: *mut kvl_config_t, key: *const c
     guard(|| caller.borrow(config)?.set(&caller.text(key)?, Input::Text(&caller.text(value)?)))
 }
 
-/// Sets one setting as an integer: 1 and 0 for those that are true or false.
+/// Sets one setting as an integer. A setting that is true or false takes 1 or 0.
 ///
 /// A refused setting changes nothing except the text of kvl_config_problem().
 ///
 /// @param config  [borrowed] from kvl_config_new().
-/// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+/// @param key     [borrowed] the setting's name, NUL-terminated: kvl_config_keys_json().
 /// @param value   the number, in the unit that the key names.
 /// @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_BAD_VALUE (type or range), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
 ///         KVL_ERR_PANIC.
@@ -213,7 +213,7 @@ pub unsafe extern "C" fn kvl_config_set_int(config: *mut kvl_config_t, key: *con
 /// A refused setting changes nothing except the text of kvl_config_problem().
 ///
 /// @param config  [borrowed] from kvl_config_new().
-/// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+/// @param key     [borrowed] the setting's name, NUL-terminated: kvl_config_keys_json().
 /// @param value   the number, in the unit that the key names.
 /// @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_BAD_VALUE (type or range), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
 ///         KVL_ERR_PANIC.
@@ -229,8 +229,8 @@ pub unsafe extern "C" fn kvl_config_set_real(config: *mut kvl_config_t, key: *co
 /// Returns the text of a setting: the value that was set, or its default.
 ///
 /// @param config    [borrowed] from kvl_config_new().
-/// @param key       [borrowed] its name, NUL-terminated.
-/// @param out_text  [out, owned] a value that holds its text in UTF-8: release it.
+/// @param key       [borrowed] the setting's name, NUL-terminated.
+/// @param out_text  [out, owned] a value that holds the text in UTF-8: release it.
 /// @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -250,7 +250,7 @@ pub unsafe extern "C" fn kvl_config_get(config: *const kvl_config_t, key: *const
     })
 }
 
-/// Returns a sentence about the first setting that was refused. If its name was unknown, the sentence has the nearest known one.
+/// Returns a sentence about the first setting that was refused. If its name was unknown, the sentence names the most similar setting.
 ///
 /// Creating a cache or an engine from such a configuration fails with the same sentence, so a program can set everything and check once.
 ///
@@ -276,7 +276,7 @@ pub unsafe extern "C" fn kvl_config_problem(config: *const kvl_config_t) -> *con
 /// @param function        [retained] NULL: requests are KVL_EVENT_REQUEST events of a queue, with `user_data`.
 /// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
 /// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
-///                        another function is set, or before this returns if it fails; may be NULL.
+///                        another function is set, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -303,7 +303,7 @@ pub unsafe extern "C" fn kvl_config_set_provider(
 /// @param function        [retained] NULL: every key is valid.
 /// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
 /// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
-///                        another function is set, or before this returns if it fails; may be NULL.
+///                        another function is set, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -330,7 +330,7 @@ pub unsafe extern "C" fn kvl_config_set_validator(
 /// @param function        [retained] NULL: the cost is the value's own, kvl_value_cost().
 /// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
 /// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
-///                        another function is set, or before this returns if it fails; may be NULL.
+///                        another function is set, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -349,18 +349,19 @@ pub unsafe extern "C" fn kvl_config_set_cost(
     })
 }
 
-/// Sets the function that is called for each value that has left the store, one call at a time, and for each key in the order of the store.
+/// Sets the function that is called for each value that has left the store: one call at a time, and for each key in the order in which its
+/// values left.
 ///
 /// For an engine it runs on the dispatcher. For a cache without an engine it runs inside the call that caused the removal, after that
 /// call's locks are released, or on the dispatcher for entries that expired by the timer. So it must not take a lock that the program holds
 /// while it writes: see DELIVERY. If it is slower than the writers of an engine, the writers are throttled (`removals.max_pending`): a
-/// writer waits for one call of it for at most a second.
+/// writer waits for one call of the listener for at most a second.
 ///
 /// @param config          [borrowed] from kvl_config_new().
 /// @param function        [retained] NULL: removals are KVL_EVENT_REMOVAL events of a queue, with `user_data`.
 /// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
 /// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
-///                        another function is set, or before this returns if it fails; may be NULL.
+///                        another function is set, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -387,7 +388,7 @@ pub unsafe extern "C" fn kvl_config_set_removal_listener(
 /// @param function        [retained] NULL: no listener.
 /// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
 /// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
-///                        another function is set, or before this returns if it fails; may be NULL.
+///                        another function is set, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -406,10 +407,10 @@ pub unsafe extern "C" fn kvl_config_set_record_listener(
     })
 }
 
-/// Sets the clock to use instead of the system's.
+/// Sets the clock to use instead of the system's clocks.
 ///
 /// @param config  [borrowed] from kvl_config_new().
-/// @param clock   [retained] from kvl_clock_new_manual(); NULL: the system's.
+/// @param clock   [retained] from kvl_clock_new_manual(); NULL: the system's clocks.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1

@@ -72,10 +72,10 @@ pub const KVL_QUEUE_F_RESULTS: u32 = 1;
 pub const KVL_QUEUE_F_PROVIDER: u32 = 2;
 /// Removals go to the queue.
 pub const KVL_QUEUE_F_REMOVALS: u32 = 4;
-/// All of these.
+/// The three flags above together.
 pub const KVL_QUEUE_F_ALL: u32 = 7;
-/// Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may well have a
-/// second tier that is called.
+/// Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may still
+/// have a second tier whose function is called.
 pub const KVL_QUEUE_F_L2: u32 = 8;
 
 /// Close at once: open positions are settled with KVL_ERR_CLOSED.
@@ -102,7 +102,7 @@ pub const KVL_L2_CLEAR: u32 = 5;
 pub const KVL_L2_F_CONDITIONAL: u32 = 1;
 /// A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.
 pub const KVL_L2_F_LEASES: u32 = 2;
-/// The second tier stores objects too: it makes bytes of them, and objects of the bytes. Without this, objects stay in the process.
+/// The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process.
 pub const KVL_L2_F_OBJECTS: u32 = 4;
 /// A TTL that a second tier does not know.
 pub const KVL_L2_TTL_UNKNOWN: i64 = -2;
@@ -161,7 +161,8 @@ pub const KVL_PUT_F_IF_ABSENT: u32 = 2;
 pub const KVL_PUT_F_IF_PRESENT: u32 = 4;
 /// A timeout: none.
 pub const KVL_FOREVER: i64 = -1;
-/// The library's own memory for an entry, in bytes. An entry whose value's cost is stated costs that, the length of its key, and this.
+/// The library's own memory for an entry, in bytes. If the cost of a value is stated, its entry costs that, plus the length of its key,
+/// plus this.
 pub const KVL_ENTRY_COST: u64 = 90;
 const _: () = assert!(KVL_ENTRY_COST == crate::cache::ENTRY_COST);
 /// An urgency: the default of a refresh.

@@ -12,7 +12,7 @@ impl Caller {
     /// Whether the buffer for the value overlaps the key.
     #[inline(always)]
     pub(super) fn overlap(key: *const u8, key_len: usize, buf: *const u8, cap: usize) -> bool {
-        // One begins inside the other. An empty one inside the other counts as an overlap too, which does no harm.
+        // They overlap if one begins inside the other. An empty one inside the other counts as an overlap too, which does no harm.
         let (key, buf) = (key.addr(), buf.addr());
         (buf.wrapping_sub(key) < key_len) | (key.wrapping_sub(buf) < cap)
     }
@@ -31,8 +31,8 @@ pub(super) struct ByteBuffer<'caller> {
     len: ScalarOut<'caller, usize>,
 }
 
-/// In bytes. Longer values are copied after the lock of their shard is released; for shorter ones, an additional reference would cost more
-/// than the copy.
+/// The length in bytes of the longest values that are copied under the lock of their shard: for these, an additional reference would cost
+/// more than the copy. Longer values are copied after the lock is released.
 const COPIED_UNDER_LOCK: usize = 4096;
 
 impl ByteBuffer<'_> {
@@ -64,7 +64,7 @@ impl ByteBuffer<'_> {
     #[inline(always)]
     fn copy(&self, bytes: &[u8]) {
         if !bytes.is_empty() {
-            // SAFETY: the caller promises `cap` bytes, which `see` found to be no fewer, and that nothing else uses them meanwhile.
+            // SAFETY: the caller promises `cap` bytes, which `see` found to be enough, and that nothing else uses them meanwhile.
             unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.buf, bytes.len()) };
         }
     }

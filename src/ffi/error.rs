@@ -18,15 +18,16 @@ impl Handle for kvl_error_t {
 
 /// In the flags of an error: it is not retried, whatever the retry policy is.
 pub const KVL_ERROR_F_PERMANENT: u32 = 1;
-/// In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (`stale.ttl_ms`), and is
+/// In the flags of an error: it forbids the fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is
 /// removed.
 pub const KVL_ERROR_F_NO_STALE: u32 = 2;
 
 /// Creates an error for a provider to fail with. Its status is KVL_ERR_PROVIDER.
 ///
 /// @param code         a number that the program chooses.
-/// @param message      [copied] `message_len` bytes of UTF-8 (invalid parts are replaced; a NUL ends it); may be NULL if that is 0.
-/// @param message_len  bytes.
+/// @param message      [copied] `message_len` bytes of UTF-8 (invalid parts are replaced; a NUL ends it); may be NULL if `message_len` is
+///                     0.
+/// @param message_len  the message's length in bytes.
 /// @param flags        0, or KVL_ERROR_F_* combined by `|`.
 /// @param out_error    [out, owned] the error: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_NO_MEMORY,
@@ -53,14 +54,15 @@ pub unsafe extern "C" fn kvl_error_new(
 /// Creates an error that carries an object of the program, for example an exception, to all waiting callers.
 ///
 /// @param code           a number that the program chooses.
-/// @param message        [copied] `message_len` bytes of UTF-8 (invalid parts are replaced; a NUL ends it); may be NULL if that is 0.
-/// @param message_len    bytes.
+/// @param message        [copied] `message_len` bytes of UTF-8 (invalid parts are replaced; a NUL ends it); may be NULL if `message_len` is
+///                       0.
+/// @param message_len    the message's length in bytes.
 /// @param flags          0, or KVL_ERROR_F_* combined by `|`.
 /// @param queue_or_null  [retained] the queue whose kvl_queue_poll() or kvl_queue_next() frees the object; NULL: the thread that drops the
 ///                       last reference frees it.
 /// @param object         [owned by the error] any pointer but NULL; the library never dereferences it.
-/// @param object_free    [retained] runs once with `object` when the last reference is dropped, or before this returns if it fails; may be
-///                       NULL (with a queue, KVL_EVENT_DROP then reports the drop). It does not run for a NULL object.
+/// @param object_free    [retained] runs once with `object` when the last reference is dropped, or before this returns if the call fails;
+///                       may be NULL (with a queue, KVL_EVENT_DROP then reports the drop). It does not run for a NULL object.
 /// @param out_error      [out, owned] the error: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_NO_MEMORY,
 ///         KVL_ERR_FORKED (the queue), KVL_ERR_PANIC.
@@ -162,7 +164,7 @@ pub unsafe extern "C" fn kvl_error_is_permanent(error: *const kvl_error_t) -> u3
 
 /// Sets how long a retry policy must wait at least before it retries a key that failed with this error, like HTTP's Retry-After. The pause
 /// is this one or the policy's, whichever is longer. `retry.budget_ms` still limits all attempts: an attempt that could begin only after
-/// the budget is not made. Keys that are not retried are not delayed.
+/// the end of the budget is not made. Keys that are not retried are not delayed.
 ///
 /// @param error     [borrowed] from kvl_error_new() or kvl_error_new_object(), and not passed to any other function yet.
 /// @param pause_ms  milliseconds, 0 or above.
@@ -185,7 +187,7 @@ pub unsafe extern "C" fn kvl_error_set_retry_after(error: *mut kvl_error_t, paus
 /// Returns the pause that the provider requested before the next attempt.
 ///
 /// @param error [borrowed] an error; may be NULL.
-/// @return milliseconds; -1 if it did not request one, and for NULL.
+/// @return milliseconds; -1 if the provider requested none, and for NULL.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -229,7 +231,7 @@ pub unsafe extern "C" fn kvl_error_retain(error: *mut kvl_error_t) -> *mut kvl_e
     guard_or(error, || caller.retain(error))
 }
 
-/// Releases a reference. The last one ends the error, whose object's destructor then runs on this thread.
+/// Releases a reference. Releasing the last one ends the error, whose object's destructor then runs on this thread.
 ///
 /// @param error [owned] an error; NULL is ignored.
 /// @threads any

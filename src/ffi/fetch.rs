@@ -38,8 +38,8 @@ pub unsafe extern "C" fn kvl_fetch_new(out_fetch: *mut *mut kvl_fetch_t) -> kvl_
 ///
 /// @param fetch         [borrowed] from kvl_fetch_new(), not used yet.
 /// @param context       [owned by the fetch] the object; may be NULL.
-/// @param context_free  [retained] frees `context` when the fetch and its requests no longer use it, or before this returns if it fails;
-///                      may be NULL.
+/// @param context_free  [retained] frees `context` when the fetch and its requests no longer use it, or before this returns if the call
+///                      fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_ALREADY_USED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn kvl_fetch_set_context(fetch: *mut kvl_fetch_t, context:
     let caller = unsafe { Caller::trusted() };
     guard(|| {
         let context = Object::new(context, context_free);
-        // Keeps the fetch: the destructor of a context, the previous one or this one, may release it.
+        // The fetch is kept: the destructor of the previous context, or of this one, may release it.
         caller.share(fetch.cast_const())?.set_context(context).map_err(|_| Status::ERR_ALREADY_USED)?;
         Ok(Status::OK)
     })
@@ -58,8 +58,8 @@ pub unsafe extern "C" fn kvl_fetch_set_context(fetch: *mut kvl_fetch_t, context:
 /// Sets the urgency of a fetch. Of the keys that wait for a slot, those with a higher urgency are loaded first. If it is not set, the
 /// setting `urgency` of the call's options or of the configuration applies.
 ///
-/// A key that several fetches want has the highest urgency among those that still want it: it rises when one joins, and falls when one
-/// leaves or lowers its own.
+/// A key that several fetches want has the highest urgency among the fetches that still want it. So its urgency may rise when a fetch
+/// joins, and fall when a fetch leaves or lowers its own urgency.
 ///
 /// @param fetch    [borrowed] from kvl_fetch_new(), before its call or while it is in progress.
 /// @param urgency  any number.
@@ -80,8 +80,8 @@ pub unsafe extern "C" fn kvl_fetch_set_urgency(fetch: *mut kvl_fetch_t, urgency:
 ///
 /// `load.on_cancel` decides whether a running load that no other fetch wants continues.
 ///
-/// Before the call that uses the fetch, it makes that call return KVL_ERR_CANCELLED. After the last event it has no effect. It may be
-/// called any number of times.
+/// A cancel before the call that uses the fetch makes that call return KVL_ERR_CANCELLED. A cancel after the last event has no effect. This
+/// may be called any number of times.
 ///
 /// @param fetch  [borrowed] from kvl_fetch_new().
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -125,7 +125,7 @@ pub unsafe extern "C" fn kvl_fetch_wait(fetch: *mut kvl_fetch_t, timeout_ms: i64
 ///
 /// @param fetch       [borrowed] from kvl_fetch_new().
 /// @param out_done    [out] the number of settled positions; may be NULL.
-/// @param out_failed  [out] the number of those that failed; may be NULL.
+/// @param out_failed  [out] how many of them failed; may be NULL.
 /// @param out_total   [out] the number of all positions, 0 before the call; may be NULL.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any

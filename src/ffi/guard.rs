@@ -2,15 +2,15 @@
 //! of code do without: exports in which nothing can panic ([`unguarded`]), and the fast paths of lookups (`Caller::try_fast`,
 //! `Caller::try_validated`).
 //!
-//! It does not check handles; they are checked where they are borrowed (`handle.rs`).
+//! The guard does not check handles; they are checked where they are borrowed (`handle.rs`).
 
 use super::constants::kvl_status_t;
 use crate::base::Status;
 use crate::base::panics::catch_panic;
 use crate::base::process::must_not_wait;
 
-/// Proof that the caller of an export keeps the promises of the header. Pointers of the caller are read only through its methods, so that an
-/// export asserts the promises once. What a method returns must not outlive it.
+/// Proof that the caller of an export keeps the promises of the header. Pointers of the caller are read only through its methods, so that
+/// an export asserts the promises once. What a method returns must not outlive it.
 pub(crate) struct Caller(());
 
 impl Caller {

@@ -1,8 +1,8 @@
 //! Handles: the Rust owner behind each opaque C type, and the conversions between the two.
 //!
-//! A C type names its owner once (`impl Handle for kvl_x_t`), and the compiler refuses a second one: `Box` for types with a single holder
+//! A C type names its owner once (`impl Handle for kvl_x_t`), and the compiler refuses a second owner: `Box` for types with a single holder
 //! (_new, _free), `Arc` and the counted types of `base` for shared ones (_retain, _release). A handle that was created before a fork is
-//! refused before its target is accessed (rule L06), and releasing it has no effect.
+//! refused before anything but its generation is read (rule L06), and releasing it has no effect.
 
 use super::guard::Caller;
 use crate::base::hint::rarely;

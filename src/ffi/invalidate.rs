@@ -21,10 +21,10 @@ use crate::engine::invalidate::Outdated;
 ///
 /// @param tasks  [borrowed] from kvl_tasks_new().
 /// @param keys   [borrowed] `n` slices; may be NULL if `n` is 0. Keys longer than KVL_KEY_MAX are skipped: no entry has one.
-/// @param n      the number of keys; 0 with KVL_INVALIDATE_F_ALL. They are not passed to the validator.
+/// @param n      the number of keys, which are not passed to the validator; 0 with KVL_INVALIDATE_F_ALL.
 /// @param flags  KVL_INVALIDATE_F_*, or 0.
-/// @return KVL_OK; KVL_ERR_INVALID_ARG (an unknown flag, keys with KVL_INVALIDATE_F_ALL), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the engine has
-///         ended), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_INVALID_ARG (an unknown flag, keys with KVL_INVALIDATE_F_ALL), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the engine
+///         has ended), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]

@@ -51,8 +51,8 @@ impl Handle for kvl_iterator_t {
 /// Creates an iterator over the entries of a cache, for one thread.
 ///
 /// Each key that has an entry from now until the last call is visited exactly once. Keys that get or lose their entry meanwhile may be
-/// visited or not. The iterator holds no lock between two calls, and only a few keys. It does not delay other threads, and neither they nor
-/// changes by its own thread disturb it. The order of the entries is unspecified.
+/// visited or not. Between two calls the iterator holds no lock, and only a few keys. It does not delay other threads, and may be used
+/// while its own thread or others change the cache. The order of the entries is unspecified.
 ///
 /// @param cache         [retained] from kvl_cache_new() or kvl_tasks_cache().
 /// @param out_iterator  [out, owned] the iterator: free it.
@@ -87,11 +87,11 @@ pub unsafe extern "C" fn kvl_iterator_next(iterator: *mut kvl_iterator_t, out_en
     // SAFETY: the caller keeps the promises of the header.
     let caller = unsafe { Caller::trusted() };
     guard(|| {
-        // Kept, because the destructor of the value in view may free the iterator (rule L04a).
+        // The iterator is kept, because the destructor of the value in view may free it (rule L04a).
         let iterator = caller.share(iterator.cast_const())?;
         let out = caller.struct_out(out_entry, out_size)?;
         iterator.show(None);
-        // Taken out of the lock: a shard in which code panicked is emptied by the next call, and its values are dropped here.
+        // Taken out of the lock, because `next` may run destructors: it empties a shard in which code panicked.
         let mut entries = std::mem::take(&mut *iterator.entries.lock());
         let next = entries.next(&iterator.cache);
         *iterator.entries.lock() = entries;

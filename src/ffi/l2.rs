@@ -58,22 +58,26 @@ impl Caller {
     }
 }
 
-/// Sets a second tier: a store that keys are looked up in before the provider is asked for them, and that receives what was loaded and written.
-/// Several processes may share one. It may be anything: a cache server, a database, a file.
+/// Sets a second tier: a store in which keys are looked up before the provider is asked for them, and which receives what was loaded and
+/// written. Several processes may share it. It may be anything: a cache server, a database, a file.
 ///
-/// Keys that the cache lacks are looked up first, many at a time (KVL_L2_READ). A hit is an answer like the provider's, with KVL_SOURCE_L2, for
-/// what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; failures of the second tier are never results.
-/// What the provider then answers is stored in the second tier (KVL_L2_FILL), after the callers have it. Puts and removals through this engine's
-/// cache are passed on, in order, one request at a time (KVL_L2_WRITE, KVL_L2_REMOVE, KVL_L2_CLEAR); until that is done, their keys are not looked
-/// up. What failed is sent again. Evictions, expiries and kvl_tasks_invalidate() are not passed on, entries with tags stay in the process, and so do
-/// objects without KVL_L2_F_OBJECTS, and touches do not change the second tier. `l2.*` are the limits.
+/// Keys that the cache lacks are looked up first, many at a time (KVL_L2_READ). A hit is an answer like the provider's, with KVL_SOURCE_L2,
+/// for what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; a failure of the second tier is never a
+/// result. What the provider then answers is stored in the second tier (KVL_L2_FILL), after the callers have it. A fill that fails is not
+/// repeated.
 ///
-/// A request that writes and takes longer than `l2.write_timeout_ms` has failed, and is sent again; one that was not taken from its queue until
-/// then is not handed out. If it had been taken, it may still write: until it is finished, those of its keys that were written since are not
-/// looked up, and then they are removed. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is written.
+/// Puts and removals through this engine's cache are passed on, in order, one request at a time (KVL_L2_WRITE, KVL_L2_REMOVE,
+/// KVL_L2_CLEAR), and sent again if they fail. Until they are passed on, their keys are not looked up. Evictions, expiries, touches and
+/// kvl_tasks_invalidate() are not passed on. Entries with tags stay in the process, and so do objects without KVL_L2_F_OBJECTS. The
+/// settings `l2.*` are the limits.
 ///
-/// What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write, in
-/// whichever process. Without KVL_L2_F_CONDITIONAL it may, until the TTL ends.
+/// A request that writes and takes longer than `l2.write_timeout_ms` has failed. If it was not taken from its queue by then, it is not
+/// handed out any more. If it was taken, it may still write: until it is finished, those of its keys that were written since are not looked
+/// up, and then they are removed from the second tier. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is
+/// written.
+///
+/// What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write,
+/// in whichever process. Without KVL_L2_F_CONDITIONAL it may, and the older value then stays until its TTL ends.
 ///
 /// @param config          [borrowed] from kvl_config_new().
 /// @param abilities       KVL_L2_F_*, or 0.
@@ -81,7 +85,7 @@ impl Caller {
 ///                        KVL_EVENT_L2 events of a queue (KVL_QUEUE_F_L2), with `user_data`.
 /// @param user_data       [retained] passed to `function` as its first argument; may be NULL.
 /// @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
-///                        another function is set, or before this returns if it fails; may be NULL.
+///                        another function is set, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (unknown `abilities`), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.2
@@ -153,11 +157,12 @@ pub unsafe extern "C" fn kvl_l2_request_keys(request: *const kvl_l2_request_t) -
 ///
 /// @param request        [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i              the key's index, below kvl_l2_request_len().
-/// @param out_data       [out, borrowed with the request] the entry: store these bytes as they are, and return them by kvl_l2_request_hit().
-/// @param out_len        [out] their number.
-/// @param out_ttl_ms     [out] its TTL from now on in milliseconds, or KVL_TTL_NEVER.
+/// @param out_data       [out, borrowed with the request] the entry: store these bytes as they are, and return them by
+///                       kvl_l2_request_hit().
+/// @param out_len        [out] the number of bytes.
+/// @param out_ttl_ms     [out] the TTL of the entry from now on in milliseconds, or KVL_TTL_NEVER.
 /// @param out_token      [out, borrowed with the request] for KVL_L2_FILL: the token that was given when the key was read; never NULL.
-/// @param out_token_len  [out] its length in bytes; 0 for KVL_L2_WRITE.
+/// @param out_token_len  [out] the length of the token in bytes; 0 for KVL_L2_WRITE.
 /// @return KVL_OK; KVL_ERR_WRONG_KIND (another kind of request; an object without kvl_l2_request_set_payload()), KVL_ERR_OUT_OF_RANGE,
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -187,11 +192,11 @@ pub unsafe extern "C" fn kvl_l2_request_entry(
     })
 }
 
-/// Returns the value that KVL_L2_WRITE or KVL_L2_FILL is to store under a key, so that bytes can be made of an object.
+/// Returns the value that KVL_L2_WRITE or KVL_L2_FILL is to store under a key, so that an object can be converted to bytes.
 ///
 /// @param request    [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i          the key's index, below kvl_l2_request_len().
-/// @param out_value  [out, owned] to be released by kvl_value_release(); NULL if the key is known to be absent.
+/// @param out_value  [out, owned] the value: release it; NULL if the key is known to be absent.
 /// @return KVL_VALUE, KVL_NULL; KVL_ERR_WRONG_KIND (another kind of request), KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
 ///         KVL_ERR_PANIC.
 /// @threads any
@@ -213,15 +218,15 @@ pub unsafe extern "C" fn kvl_l2_request_value(
     })
 }
 
-/// States the bytes that stand for an object in its entry, which kvl_l2_request_entry() then returns. An object of which no bytes can be made is
-/// answered with kvl_l2_request_refused().
+/// States the bytes that stand for an object in its entry. After that, kvl_l2_request_entry() returns the entry. For an object that cannot
+/// be converted to bytes, call kvl_l2_request_refused() instead.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i        the key's index, below kvl_l2_request_len().
 /// @param data     [copied] `len` bytes, in a format of the program's; may be NULL if `len` is 0.
-/// @param len      bytes.
-/// @return KVL_OK; KVL_ERR_WRONG_KIND (no object), KVL_ERR_ALREADY_ANSWERED (they are stated), KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER,
-///         KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param len      the number of bytes.
+/// @return KVL_OK; KVL_ERR_WRONG_KIND (no object), KVL_ERR_ALREADY_ANSWERED (bytes were stated before), KVL_ERR_OUT_OF_RANGE,
+///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -235,15 +240,15 @@ pub unsafe extern "C" fn kvl_l2_request_set_payload(request: *mut kvl_l2_request
     })
 }
 
-/// Reads an entry that the second tier has of a key. If it is of an object, the program makes the object of its bytes, and answers with
-/// kvl_l2_request_hit_object(); otherwise with kvl_l2_request_hit().
+/// Reads an entry that the second tier has of a key. If it is the entry of an object, create the object from its bytes, and answer with
+/// kvl_l2_request_hit_object(); otherwise answer with kvl_l2_request_hit().
 ///
 /// @param request   [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i         the key's index, below kvl_l2_request_len().
 /// @param data      [borrowed] the entry; may be NULL if `len` is 0.
-/// @param len       bytes.
-/// @param out_data  [out, borrowed from `data`] the bytes that stand for an object, or those of a value; NULL: there are none.
-/// @param out_len   [out] their number.
+/// @param len       the number of bytes.
+/// @param out_data  [out, borrowed from `data`] the bytes that stand for the object, or those of the value; NULL on KVL_NULL and KVL_MISS.
+/// @param out_len   [out] the number of these bytes.
 /// @return KVL_OK (an object), KVL_VALUE (bytes), KVL_NULL (the key is known to be absent), KVL_MISS (no entry of this key);
 ///         KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -274,17 +279,17 @@ pub unsafe extern "C" fn kvl_l2_request_payload(
     })
 }
 
-/// Answers a key of KVL_L2_READ: the second tier has this entry of an object. Otherwise as kvl_l2_request_hit(); an entry that is not of an
-/// object is a miss.
+/// Answers a key of KVL_L2_READ: the second tier has this entry of an object. An entry that is not of an object counts as a miss. In all
+/// other respects this is like kvl_l2_request_hit().
 ///
 /// @param request      [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i            the key's index, below kvl_l2_request_len().
 /// @param data         [borrowed] the entry as kvl_l2_request_entry() gave it.
-/// @param len          bytes.
+/// @param len          the number of bytes.
 /// @param ttl_left_ms  as in kvl_l2_request_hit().
 /// @param token        [copied] as in kvl_l2_request_hit().
-/// @param token_len    bytes.
-/// @param value        [retained] the object that the program made of kvl_l2_request_payload().
+/// @param token_len    the token's length in bytes.
+/// @param value        [retained] the object, which the program created from the bytes of kvl_l2_request_payload().
 /// @return as kvl_l2_request_hit().
 /// @threads any
 /// @since 0.2
@@ -309,17 +314,17 @@ pub unsafe extern "C" fn kvl_l2_request_hit_object(
     })
 }
 
-/// Answers a key of KVL_L2_READ: the second tier has this entry. If the bytes are not exactly an entry that was written for this key, or nothing
-/// is left of its TTL, it is a miss.
+/// Answers a key of KVL_L2_READ: the second tier has this entry. If the bytes are not exactly an entry that was written for this key, or
+/// nothing is left of its TTL, this counts as a miss.
 ///
 /// @param request      [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i            the key's index, below kvl_l2_request_len().
 /// @param data         [copied] the entry as kvl_l2_request_entry() gave it; may be NULL if `len` is 0.
-/// @param len          bytes.
-/// @param ttl_left_ms  how much of its TTL is left, in milliseconds; KVL_L2_TTL_UNKNOWN: as much as when it was written; KVL_TTL_NEVER: the
-///                     second tier does not end it, so likewise.
+/// @param len          the number of bytes.
+/// @param ttl_left_ms  how much of the entry's TTL is left, in milliseconds. KVL_L2_TTL_UNKNOWN, or KVL_TTL_NEVER if the second tier does
+///                     not expire it: as much as when it was written.
 /// @param token        [copied] stands for this very entry, for a fill that may replace it; may be NULL if `token_len` is 0.
-/// @param token_len    bytes; 0: no fill may replace it, with KVL_L2_F_CONDITIONAL.
+/// @param token_len    the token's length in bytes; 0: with KVL_L2_F_CONDITIONAL, no fill may replace the entry.
 /// @return KVL_OK, KVL_LATE (it took longer than `l2.timeout_ms`); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE,
 ///         KVL_ERR_INVALID_ARG (`ttl_left_ms`), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -356,9 +361,9 @@ fn ttl_left(ms: i64) -> Result<TtlLeft, Status> {
 /// @param request    [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i          the key's index, below kvl_l2_request_len().
 /// @param token      [copied] with KVL_L2_F_LEASES: the lease that was granted; may be NULL if `token_len` is 0.
-/// @param token_len  bytes; 0: none was granted, and what is loaded is not filled.
-/// @return as kvl_l2_request_hit(); KVL_LATE also if the lease will not be used, and may be given back: the key was written since the lookup began, or
-///         nobody waits for it any more.
+/// @param token_len  the token's length in bytes; 0: with KVL_L2_F_LEASES, none was granted, and what is loaded is not filled.
+/// @return as kvl_l2_request_hit(); KVL_LATE also if the lease will not be used, and may be given back: the key was written since the
+///         lookup began, or nobody waits for it any more.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -372,8 +377,8 @@ pub unsafe extern "C" fn kvl_l2_request_miss(request: *mut kvl_l2_request_t, i: 
 }
 
 /// Answers a key of KVL_L2_READ: the second tier has nothing, and has granted the lease to another process, which loads the key. With
-/// `l2.single_flight` the key is looked up again after a pause of 5 to 50 ms, until its answer is there, or for `l2.wait_ms`. Otherwise it is a miss
-/// without a lease.
+/// `l2.single_flight` the key is looked up again, with pauses of 5 to 50 ms, until there is an answer, for `l2.wait_ms` at most. Without
+/// `l2.single_flight` this counts as a miss without a lease.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i        the key's index, below kvl_l2_request_len().
@@ -387,8 +392,8 @@ pub unsafe extern "C" fn kvl_l2_request_leased(request: *mut kvl_l2_request_t, i
     guard(|| checked(caller.kept_l2(request)?.ticket.leased(i)?))
 }
 
-/// Returns whether KVL_L2_READ may take the lease of a key over: the key has waited for `l2.wait_ms` for the process that has the lease, which may
-/// have ended. A second tier that can grants a new lease then, in place of the old one (kvl_l2_request_miss()); if it answers
+/// Returns whether KVL_L2_READ may take the lease of a key over: the key has waited for `l2.wait_ms` for the process that has the lease,
+/// which may have ended. If the second tier can, it grants a new lease in place of the old one (kvl_l2_request_miss()). If it answers
 /// kvl_l2_request_leased() again, the key is loaded, and not filled.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
@@ -403,8 +408,8 @@ pub unsafe extern "C" fn kvl_l2_request_steals(request: *const kvl_l2_request_t,
     guard_or(0, || caller.borrow(request).map_or(0, |request| u32::from(request.ticket.is_steal(i))))
 }
 
-/// Reports that a key of KVL_L2_FILL was not stored, because the token does not belong to it any more; or that one of KVL_L2_WRITE was not, because
-/// its value cannot be stored there: then the key is removed there instead. That is no failure.
+/// Reports that a key was not stored. In KVL_L2_FILL, its token does not belong to it any more. In KVL_L2_WRITE, the second tier cannot
+/// store its value; the key is then removed from the second tier instead. Neither counts as a failure.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i        the key's index, below kvl_l2_request_len().
@@ -419,12 +424,14 @@ pub unsafe extern "C" fn kvl_l2_request_refused(request: *mut kvl_l2_request_t, 
     guard(|| checked(caller.kept_l2(request)?.ticket.refused(i)?))
 }
 
-/// Reports that the second tier has failed for a key: a miss of KVL_L2_READ; a key that is sent again of KVL_L2_WRITE, KVL_L2_REMOVE and, as key 0,
-/// KVL_L2_CLEAR. After `l2.break_after` requests in a row that failed, the second tier is not used for a while.
+/// Reports that the second tier has failed for a key. In KVL_L2_READ this counts as a miss. A key of KVL_L2_FILL is not filled. In the
+/// other kinds of request, the key is sent again. After `l2.break_after` requests in a row that failed, the second tier is not used for a
+/// while.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @param i        the key's index, below kvl_l2_request_len(); 0 for KVL_L2_CLEAR.
-/// @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -434,9 +441,10 @@ pub unsafe extern "C" fn kvl_l2_request_fail(request: *mut kvl_l2_request_t, i: 
     guard(|| checked(caller.kept_l2(request)?.ticket.fail(i)?))
 }
 
-/// Finishes a request: everything that it asked to write is stored, unless it was refused or has failed; what was not answered has failed.
+/// Finishes a request. If it writes, every key is written that was not reported as refused or failed. If it reads, every key without an
+/// answer has failed.
 ///
-/// If the last reference to a request is released before, the whole of it has failed.
+/// Releasing the last reference to a request that is not finished finishes it, too; but if it writes, all of its keys have failed then.
 ///
 /// @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
 /// @return KVL_OK, KVL_LATE (what it was to write has counted as failed, since it took longer than `l2.write_timeout_ms`);
@@ -479,8 +487,9 @@ pub unsafe extern "C" fn kvl_l2_request_release(request: *mut kvl_l2_request_t) 
 ///
 /// @param tasks       [borrowed] from kvl_tasks_new().
 /// @param timeout_ms  how long to wait, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
-/// @return KVL_OK; KVL_ERR_TIMEOUT, KVL_ERR_CLOSED (some of it was given up), KVL_ERR_UNSUPPORTED (requests for the second tier go to a queue,
-///         which this thread may have to read), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK; KVL_ERR_TIMEOUT, KVL_ERR_CLOSED (some of it was given up), KVL_ERR_UNSUPPORTED (requests for the second tier go to a
+///         queue, which this thread may have to read), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+///         KVL_ERR_PANIC.
 /// @threads outside
 /// @since 0.2
 #[unsafe(no_mangle)]

@@ -1,5 +1,5 @@
-//! Lookups of an engine, and lookups that return the object of a value without a reference to the value. Each tries the fast path first, as in
-//! `cache.rs`.
+//! Lookups of an engine, and lookups that return the object of a value without a reference to the value. All of them try the fast path
+//! first, as in `cache.rs`.
 
 use super::constants::kvl_status_t;
 use super::guard::{Caller, guard};
@@ -53,15 +53,15 @@ impl ObjectOut<'_> {
     }
 }
 
-/// Looks a key up and returns its value's object, without a reference to it.
+/// Looks a key up and returns the object of its value, without a reference to the value.
 ///
-/// Counts as a use of the entry and as a lookup, like kvl_cache_get(), and is faster. It is for objects that only name something of the program, such
-/// as the number of a place in a table: nothing keeps the value, so another thread may replace or remove it, and its object be destroyed,
-/// before this returns. Whether what the object names is still there, the program itself must know.
+/// Counts as a use of the entry and as a lookup, like kvl_cache_get(), and is faster. It is meant for objects that only name something of
+/// the program, such as the number of a place in a table. Nothing keeps the value: another thread may replace or remove it before this
+/// returns, and its object may then be destroyed. The program itself must know whether what the object names still exists.
 ///
 /// @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
-/// @param key         [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len     bytes, at most KVL_KEY_MAX.
+/// @param key         [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len     the key's length in bytes, at most KVL_KEY_MAX.
 /// @param out_object  [out] the object, for KVL_VALUE, if the value is one; untouched otherwise.
 /// @param out_value   [out, owned] the value, for KVL_VALUE, if it is bytes: release it; NULL otherwise. May be NULL: then bytes are
 ///                    KVL_ERR_WRONG_KIND.
@@ -121,7 +121,7 @@ fn get_object_slow(
 ///
 /// @param tasks      [borrowed] from kvl_tasks_new().
 /// @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
-/// @param key_len    bytes, 0 to KVL_KEY_MAX.
+/// @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
 /// @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_CLOSED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
 ///         KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -179,11 +179,11 @@ fn tasks_get_slow(
     })
 }
 
-/// Looks a key up like kvl_tasks_get(), and returns its value's object like kvl_cache_get_object(), without a reference to it.
+/// Looks a key up like kvl_tasks_get(), and returns the object of its value like kvl_cache_get_object(), without a reference to the value.
 ///
 /// @param tasks       [borrowed] from kvl_tasks_new().
 /// @param key         [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
-/// @param key_len     bytes, 0 to KVL_KEY_MAX.
+/// @param key_len     the key's length in bytes, at most KVL_KEY_MAX.
 /// @param out_object  [out] the object, for KVL_VALUE, if the value is one; untouched otherwise.
 /// @param out_value   [out, owned] the value, for KVL_VALUE, if it is bytes: release it; NULL otherwise. May be NULL: then bytes are
 ///                    KVL_ERR_WRONG_KIND.
@@ -226,7 +226,7 @@ fn tasks_get_object_slow(
 ) -> kvl_status_t {
     guard(|| {
         let out = caller.object_out(out_object, out_value)?;
-        // Kept, since host code may run: hooks, and the destructor of a value that was removed meanwhile.
+        // The engine is kept, since host code may run: hooks, and the destructor of a value that was removed meanwhile.
         let core = caller.share(tasks.cast_const())?;
         Ok(match core.get_uncounted_miss(caller.key(key, key_len)?)? {
             Lookup::Value(value) => {

@@ -2,9 +2,9 @@
 //! guard.
 //!
 //! Shared parts: `guard` (panics, thread class), `handle` (the owner behind each C type), `bytes` (pointers to slices), `notify` (user
-//! data), `receivers` (callbacks), `terms` (of an answer), `stats`. Declarations: `constants`, `types`. The others are nouns. build.rs
-//! generates the header from these files, in the order of its `SECTIONS`, so the readers of an export's doc comment are C programmers;
-//! `tests/rust/tidy.rs` checks its form.
+//! data), `receivers` (callbacks), `terms` (of an answer), `stats`. Declarations: `constants`, `types`. The other files are nouns. build.rs
+//! generates the header from all these files, in the order of its `SECTIONS`, so the readers of an export's doc comment are C programmers;
+//! `tests/rust/tidy.rs` checks the form of these comments.
 //!
 //! This module contains no rule of caching: it checks and converts arguments, and calls the modules below.
 #![allow(non_camel_case_types)] // C's naming convention

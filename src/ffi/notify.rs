@@ -8,7 +8,7 @@ use crate::base::Object;
 use crate::base::process::calling_host;
 use std::ffi::c_void;
 
-/// A callback with its user data. `F` is a callback type of the header. It may be NULL if the events are read from a queue instead.
+/// A callback with its user data. `F` is a callback type of the header. The callback may be NULL if its events are read from a queue.
 pub(crate) struct Notify<F> {
     function: F,
     user_data: Object,
@@ -30,7 +30,7 @@ impl<F: Copy> Notify<F> {
         self.user_data.pointer()
     }
 
-    /// Whether dropping it runs a host function.
+    /// Whether dropping the user data runs a host function.
     pub(crate) fn runs_host_code_on_drop(&self) -> bool {
         self.user_data.ends_where_dropped()
     }
@@ -56,7 +56,7 @@ mod tests {
 
     unsafe extern "C-unwind" fn count(user_data: *mut c_void) {
         assert!(must_not_wait(), "the destructor runs as host code");
-        // SAFETY: the test passes a counter that outlives the triple.
+        // SAFETY: the test passes a counter that outlives its `Notify`.
         unsafe { (*user_data.cast::<AtomicU32>()).fetch_add(1, Ordering::Relaxed) };
     }
 

@@ -22,7 +22,8 @@ pub(crate) struct Options {
 
 struct OptionParts {
     draft: Draft,
-    /// Why the last fetch was refused that contradicted itself or its engine. Does not refuse others.
+    /// The contradiction, within the options or with the settings of an engine, for which a fetch was last refused. It does not affect
+    /// other fetches.
     contradiction: Option<&'static CStr>,
     progress: Option<Progress>,
 }
@@ -42,7 +43,8 @@ impl Options {
         Options { generation: Generation::now(), parts: Mutex::new(parts) }
     }
 
-    /// The settings `base`, overridden by these options, and the progress. Fails if a setting was refused, or if they contradict each other.
+    /// The settings `base`, overridden by these options, and the progress. Fails if a setting was refused, or if they contradict each
+    /// other.
     pub(crate) fn over(&self, base: &FetchSettings) -> Result<(FetchSettings, Option<Progress>), Status> {
         let mut parts = self.parts.lock();
         match parts.draft.for_fetch(base) {
@@ -64,7 +66,7 @@ impl Options {
 impl OptionParts {
     fn problem(&self) -> Option<&CStr> {
         let refused = self.draft.problem().map(CString::as_c_str);
-        // What contradicts itself does so in any engine.
+        // Options that contradict each other do so in any engine.
         refused.or_else(|| self.draft.contradiction_of_options()).or(self.contradiction)
     }
 }
@@ -113,8 +115,8 @@ pub unsafe extern "C" fn kvl_options_new(out_options: *mut *mut kvl_options_t) -
 /// A refused setting changes nothing except the text of kvl_options_problem().
 ///
 /// @param options [borrowed] from kvl_options_new().
-/// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
-/// @param value   [copied] NUL-terminated.
+/// @param key     [borrowed] the setting's name, NUL-terminated: kvl_config_keys_json().
+/// @param value   [copied] the value as text, NUL-terminated.
 /// @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that only an engine has), KVL_ERR_BAD_VALUE (type or range),
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
@@ -126,12 +128,12 @@ pub unsafe extern "C" fn kvl_options_set(options: *mut kvl_options_t, key: *cons
     guard(|| caller.borrow(options)?.set(&caller.text(key)?, Input::Text(&caller.text(value)?)))
 }
 
-/// Sets one setting as an integer: 1 and 0 for those that are true or false.
+/// Sets one setting as an integer. A setting that is true or false takes 1 or 0.
 ///
 /// A refused setting changes nothing except the text of kvl_options_problem().
 ///
 /// @param options [borrowed] from kvl_options_new().
-/// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+/// @param key     [borrowed] the setting's name, NUL-terminated: kvl_config_keys_json().
 /// @param value   the number, in the unit that the key names.
 /// @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that only an engine has), KVL_ERR_BAD_VALUE (type or range),
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -149,7 +151,7 @@ pub unsafe extern "C" fn kvl_options_set_int(options: *mut kvl_options_t, key: *
 /// A refused setting changes nothing except the text of kvl_options_problem().
 ///
 /// @param options [borrowed] from kvl_options_new().
-/// @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+/// @param key     [borrowed] the setting's name, NUL-terminated: kvl_config_keys_json().
 /// @param value   the number, in the unit that the key names.
 /// @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that only an engine has), KVL_ERR_BAD_VALUE (type or range),
 ///         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -188,9 +190,10 @@ pub unsafe extern "C" fn kvl_options_set_progress(
     })
 }
 
-/// Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If none was,
-/// it is about settings that contradict each other, or else those of the engine for which a fetch was last refused: a `stale.timeout_ms` that
-/// is not below `timeout_ms`, that is combined with `read` = `cache_only`, or that is 0 with `read` = `no_store`.
+/// Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If none was
+/// refused, the sentence is about options that contradict each other; if there are none of these either, about the contradiction with its
+/// engine's settings for which a fetch was last refused. A contradiction is a `stale.timeout_ms` that is not below `timeout_ms`, that is
+/// combined with `read` = `cache_only`, or that is 0 with `read` = `no_store`.
 ///
 /// @param options [borrowed] from kvl_options_new(); may be NULL.
 /// @return UTF-8, NUL-terminated, borrowed until the options are freed; NULL if nothing was refused, for NULL, and for options from
@@ -203,7 +206,8 @@ pub unsafe extern "C" fn kvl_options_problem(options: *const kvl_options_t) -> *
     let caller = unsafe { Caller::trusted() };
     guard_or(null(), || {
         let options = caller.borrow(options).ok();
-        // The text outlives the lock: the first problem is kept until the options are freed and never changed, and a contradiction is a constant.
+        // The text outlives the lock: the first problem is kept until the options are freed and never changed, and a contradiction is a
+        // constant.
         options.and_then(|options| options.parts.lock().problem().map(CStr::as_ptr)).unwrap_or(null())
     })
 }

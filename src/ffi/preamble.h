@@ -4,16 +4,16 @@
  * This file is the specification. It is generated: `make generate` writes it, and a test compares it with the sources.
  *
  * OWNERSHIP
- *   A program holds handles: opaque pointers that a function whose name ends in _new, or an `out_` parameter, returned.
+ *   A program holds handles: opaque pointers that it receives through `out_` parameters.
  *   Arguments are copied or retained before the call returns, so the caller keeps its own handle and may free it at once. Only its
- *   own _free or _release ends a handle; both ignore NULL.
+ *   own _free, _release or _dispose ends a handle; all of them ignore NULL.
  *   Everything that a callback or an event shows is borrowed: until the callback returns, or until the next kvl_queue_next() on that
  *   queue. Values, errors, results and requests are reference counted: _retain keeps them for longer.
  *   Out handles are set to NULL before anything else happens, so cleanup code may release them whatever the call returned. Every
  *   other output is written only if the call succeeds (its status is 0 or above). Outputs do not overlap inputs, except that the
  *   key may lie in the buffer of kvl_cache_get_into().
- *   Each parameter is marked: [borrowed] used during the call only, [copied], [retained], [owned] by the library or, with [out], by the
- *   caller from now on, [out] written by the call.
+ *   Each pointer parameter is marked: [borrowed] is used during the call only, [copied] and [retained] as above, [out] is written by the
+ *   call, [owned] belongs to the library from now on or, with [out], to the caller.
  *
  * USER DATA
  *   A callback is passed as three arguments: the function, `user_data`, which is its first argument, and `user_data_free`, which frees
@@ -32,11 +32,12 @@
  * PROCESS
  *   Threads of the library block all signals except those that a fault raises (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
  *   SIGABRT), from before their first instruction, so that the program's handlers run on the program's threads. A process that a
- *   callback starts there by posix_spawn(), system() or popen() inherits that: use POSIX_SPAWN_SETSIGMASK with posix_spawn(). The child
- *   of a fork() inside a callback unblocks the signals automatically; it must end by exec or _exit, and not return from the callback.
- *   In the child of any fork, functions return KVL_ERR_FORKED for handles that were created before it, and their _free and _release
- *   have no effect; values and errors stay readable, and their objects are destroyed there when the last reference is released; new
- *   handles work.
+ *   callback starts on such a thread by posix_spawn(), system() or popen() inherits the blocked signals: use POSIX_SPAWN_SETSIGMASK
+ *   with posix_spawn(). The child of a fork() inside a callback unblocks the signals automatically; it must end by exec or _exit, and
+ *   not return from the callback.
+ *   In the child of any fork, functions return KVL_ERR_FORKED for handles that were created before the fork, and the _free and _release
+ *   of such handles have no effect. Values and errors stay readable, and their objects are destroyed in the child when the last
+ *   reference is released. New handles work.
  *   Windows has neither signals nor forks: none of that applies there. On every system the shared library stays loaded once a handle
  *   was created, even if the program unloads it, since threads may be running in it.
  *   The setting tasks.stack_bytes is the size of the stack of a provider thread. If the system refuses a thread, a request waits for a

@@ -228,8 +228,8 @@ pub unsafe extern "C" fn kvl_queue_new(flags: u32, out_queue: *mut *mut kvl_queu
 
 /// Returns a descriptor that is readable while events wait, for `poll`, `epoll` or an event loop.
 ///
-/// The program may read from it, and must then drain the queue until it returns KVL_EMPTY. The queue owns it: do not close it. Windows has
-/// no descriptor: see kvl_queue_handle().
+/// The program may read from the descriptor, and must then drain the queue until a call returns KVL_EMPTY. The queue owns the descriptor:
+/// do not close it. Windows has no descriptor: see kvl_queue_handle().
 ///
 /// @param queue   [borrowed] from kvl_queue_new().
 /// @param out_fd  [out] the descriptor, which is non-blocking.
@@ -251,7 +251,7 @@ pub unsafe extern "C" fn kvl_queue_fd(queue: *mut kvl_queue_t, out_fd: *mut i32)
 /// Returns the handle of an event that is set while events wait, for `WaitForSingleObject` and similar functions. Only on Windows:
 /// elsewhere this returns KVL_ERR_NO_FD, and there is kvl_queue_fd().
 ///
-/// The library sets and resets it; drain the queue until it returns KVL_EMPTY. The queue owns it: do not close it.
+/// The library sets and resets the event; drain the queue until a call returns KVL_EMPTY. The queue owns the handle: do not close it.
 ///
 /// @param queue       [borrowed] from kvl_queue_new().
 /// @param out_handle  [out] the HANDLE.
@@ -270,14 +270,14 @@ pub unsafe extern "C" fn kvl_queue_handle(queue: *mut kvl_queue_t, out_handle: *
     })
 }
 
-/// Sets a function to be called when the queue stops being empty, for executors. It replaces the previous function, which will not run any
+/// Sets a function to be called when the queue stops being empty, for executors. It replaces the previous function, which does not run any
 /// more.
 ///
 /// @param queue           [borrowed] from kvl_queue_new().
 /// @param function        [retained] runs on a thread of the library; it may only schedule a poll. NULL: no function.
 /// @param user_data       [retained] passed to `function` as its first argument.
-/// @param user_data_free  [retained] frees `user_data` with the queue, when the function is replaced, or before this returns if it fails;
-///                        may be NULL.
+/// @param user_data_free  [retained] frees `user_data` with the queue, when the function is replaced, or before this returns if the call
+///                        fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_NO_THREAD, KVL_ERR_REENTRANT, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads outside
 /// @since 0.1
@@ -304,7 +304,7 @@ pub unsafe extern "C" fn kvl_queue_set_wake(
 ///
 /// @param queue       [borrowed] from kvl_queue_new().
 /// @param max         the largest number of events to deliver; with 0 the call returns KVL_OK at once.
-/// @param timeout_ms  how long to wait for the first one, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
+/// @param timeout_ms  how long to wait for the first event, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
 /// @param out_ran     [out] the number of callbacks that ran; may be NULL.
 /// @return KVL_OK, KVL_EMPTY (no event within the timeout, or kvl_queue_wake()); KVL_ERR_NO_CALLBACK (the next event has no function: use
 ///         kvl_queue_next()), KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
@@ -332,11 +332,11 @@ pub unsafe extern "C" fn kvl_queue_poll(queue: *mut kvl_queue_t, max: usize, tim
 
 /// Takes out the next event. Calls no function of the program except destructors.
 ///
-/// Everything to which the event points is valid until the next kvl_queue_next() or kvl_queue_poll() on this queue; retain an object to
-/// keep it.
+/// Everything to which the event points is valid until the next kvl_queue_next() or kvl_queue_poll() on this queue; retain a value, an
+/// error, results or a request to keep it for longer.
 ///
 /// @param queue       [borrowed] from kvl_queue_new().
-/// @param timeout_ms  how long to wait for it, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
+/// @param timeout_ms  how long to wait for the event, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
 /// @param out_event   [out] the event.
 /// @param out_size    sizeof(kvl_event_t) as the program was compiled, in bytes.
 /// @return KVL_OK, KVL_EMPTY (no event within the timeout, or kvl_queue_wake()); KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT,
@@ -444,8 +444,8 @@ pub unsafe extern "C" fn kvl_queue_dispose(queue: *mut kvl_queue_t) {
 ///
 /// @param config  [borrowed] from kvl_config_new().
 /// @param queue   [retained] from kvl_queue_new(); NULL: threads of the library again.
-/// @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS and KVL_QUEUE_F_L2 combined by `|`; KVL_QUEUE_F_ALL for the
-///                first three.
+/// @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS and KVL_QUEUE_F_L2 combined by `|`; KVL_QUEUE_F_ALL for
+///                the first three.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (unknown bits, or none), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads one
 /// @since 0.1
@@ -479,7 +479,7 @@ pub unsafe extern "C" fn kvl_config_set_queue(config: *mut kvl_config_t, queue: 
 ///
 /// @param queue        [retained] from kvl_queue_new(). After it was freed, the object is destroyed where its last reference is dropped.
 /// @param object       [owned by the value] any pointer but NULL.
-/// @param cost         its cost, in bytes.
+/// @param cost         the object's cost, in bytes.
 /// @param object_free  [retained] frees `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the drop.
 /// @param out_value    [out, owned] the value: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.

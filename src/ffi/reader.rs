@@ -18,8 +18,8 @@ use std::ptr::{NonNull, null, null_mut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-/// The value in view, or none: the handle of a value, whose reference it holds. Exchanged in one step, so that mistaken use from two threads
-/// ends a view too early instead of releasing a value twice.
+/// The value in view, or none: a pointer that holds a reference to the value. It is exchanged in one step, so that mistaken use from two
+/// threads ends a view too early instead of releasing a value twice.
 struct View(AtomicPtr<()>);
 
 impl View {
@@ -73,13 +73,13 @@ impl Caller {
     }
 }
 
-/// The references that a call on a reader gives up. Their destructors may free the reader (rule L04a), so they are dropped once it is no longer
-/// accessed.
+/// The references that a call on a reader gives up. Their destructors may free the reader (rule L04a), so they are dropped once it is no
+/// longer accessed.
 #[must_use]
 struct GivenUp {
     /// What was in view before.
     before: Option<Value>,
-    /// An object that the caller has no place for.
+    /// An object for which the caller has no place.
     refused: Option<Value>,
 }
 
@@ -133,13 +133,13 @@ pub unsafe extern "C" fn kvl_reader_new(cache: *mut kvl_cache_t, out_reader: *mu
     })
 }
 
-/// Looks a key up and shows the value. It stays readable until the next call on this reader, even if its entry is removed meanwhile.
+/// Looks a key up and shows the value. The value stays readable until the next call on this reader, even if its entry is removed meanwhile.
 ///
 /// Counts as a use of the entry and as a lookup.
 ///
 /// @param reader      [borrowed] from kvl_reader_new().
-/// @param key         [borrowed] `key_len` bytes; may be NULL if that is 0.
-/// @param key_len     bytes, at most KVL_KEY_MAX.
+/// @param key         [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+/// @param key_len     the key's length in bytes, at most KVL_KEY_MAX.
 /// @param out_data    [out, borrowed until the next call on this reader] the bytes, not NULL even if there are 0 of them; NULL for an
 ///                    object and without a value.
 /// @param out_len     [out] their length in bytes; 0 for an object and without a value.

@@ -196,7 +196,7 @@ pub unsafe extern "C" fn kvl_request_context(request: *const kvl_request_t, i: u
     })
 }
 
-/// Returns the highest urgency among the keys when the request was formed.
+/// Returns the highest urgency that the keys had when the request was formed.
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
 /// @return the urgency; 0 for NULL.
@@ -209,7 +209,7 @@ pub unsafe extern "C" fn kvl_request_urgency(request: *const kvl_request_t) -> i
     guard_or(0, || caller.borrow(request).map_or(0, |request| request.urgency()))
 }
 
-/// Returns how much time the attempt has left: `attempt_timeout_ms`.
+/// Returns how much of `attempt_timeout_ms` the attempt has left.
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
 /// @return milliseconds, 0 when it has timed out; KVL_FOREVER if there is no timeout, or the request has ended.
@@ -240,8 +240,8 @@ pub unsafe extern "C" fn kvl_request_user_data(request: *const kvl_request_t) ->
 
 /// Returns whether the request is no longer wanted, and why.
 ///
-/// A provider may then stop and finish the request, which states nothing about the keys: kvl_request_finish(). It may still answer keys: an
-/// answer is stored unless something newer was stored.
+/// If it is no longer wanted, a provider may stop and finish it, which states nothing about the keys: kvl_request_finish(). It may also go
+/// on and answer keys: an answer is stored unless something newer was stored.
 ///
 /// @param request  [borrowed] from the provider's call or kvl_request_retain().
 /// @return KVL_CANCEL_NO if it is wanted, otherwise KVL_CANCEL_UNWANTED, KVL_CANCEL_TIMEOUT or KVL_CANCEL_CLOSED.
@@ -274,7 +274,8 @@ pub unsafe extern "C" fn kvl_request_is_wanted(request: *const kvl_request_t, i:
 /// @param request         [borrowed] from the provider's call or kvl_request_retain().
 /// @param function        [retained] called at most once, on the dispatcher thread, never after kvl_request_finish() has returned.
 /// @param user_data       [retained] passed to `function` as its first argument. It may hold a reference to the request.
-/// @param user_data_free  [retained] frees `user_data`: after `function`, at the finish, or before this returns if it fails; may be NULL.
+/// @param user_data_free  [retained] frees `user_data` after `function`, at the finish, or before this returns if the call fails; may be
+///                        NULL.
 /// @return KVL_OK; KVL_ERR_CANCELLED (the request is no longer wanted: `function` will not be called), KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED
 ///         (the request is finished), KVL_ERR_NO_CALLBACK, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
@@ -345,7 +346,7 @@ pub unsafe extern "C" fn kvl_request_resolve(
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
 /// @param i              the key's index.
 /// @param data           [copied] `len` bytes; may be NULL if `len` is 0.
-/// @param len            bytes.
+/// @param len            the number of bytes.
 /// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
 ///                       configuration.
 /// @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
@@ -378,7 +379,7 @@ pub unsafe extern "C" fn kvl_request_resolve_bytes(
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
 /// @param i              the key's index.
 /// @param object         [owned by the answer] any pointer but NULL.
-/// @param cost           its cost, in bytes.
+/// @param cost           the object's cost, in bytes.
 /// @param object_free    [retained] frees `object` when its last reference is dropped, which may be before this returns; may be NULL.
 /// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
 ///                       configuration.
@@ -455,12 +456,12 @@ pub unsafe extern "C" fn kvl_request_fail_text(
     })
 }
 
-/// Answers by key: one of the request's keys, or an extra one, which is stored unless that key was written or loaded since the request was
-/// handed out.
+/// Answers by key: one of the request's keys, or an extra key, whose answer is stored unless that key was written or loaded since the
+/// request was handed out.
 ///
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
 /// @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
-/// @param key_len        bytes, 0 to KVL_KEY_MAX.
+/// @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
 /// @param value          [retained] the answer, or kvl_value_null().
 /// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
 ///                       configuration.
@@ -490,9 +491,9 @@ pub unsafe extern "C" fn kvl_request_supply(
 ///
 /// @param request        [borrowed] from the provider's call or kvl_request_retain().
 /// @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
-/// @param key_len        bytes, 0 to KVL_KEY_MAX.
+/// @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
 /// @param data           [copied] `len` bytes; may be NULL if `len` is 0.
-/// @param len            bytes.
+/// @param len            the number of bytes.
 /// @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
 ///                       configuration.
 /// @return KVL_OK, KVL_LATE (the attempt had ended, or the extra answer is outdated); KVL_INVALID_KEY (an extra key that the validator
@@ -578,7 +579,7 @@ pub unsafe extern "C" fn kvl_request_retain(request: *mut kvl_request_t) -> *mut
     guard_or(request, || caller.retain(request))
 }
 
-/// Releases a reference. If the request is not finished, the last one finishes it: kvl_request_finish().
+/// Releases a reference. If the request is not finished, releasing the last reference finishes it: kvl_request_finish().
 ///
 /// @param request  [owned] from kvl_request_retain(); may be NULL.
 /// @threads any

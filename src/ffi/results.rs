@@ -71,7 +71,7 @@ impl ResultsHandle {
             }
             let view = |at: usize| view::of_outcome(at, keys.get(at).unwrap_or_default(), &outcomes[at], at + 1 == outcomes.len());
             views.extend((0..outcomes.len()).map(view));
-            // Another thread may have been first.
+            // Another thread may have set the views first. Then these are dropped.
             let _ = self.views.set(views);
         }
         self.views.get().map_or(&[], Vec::as_slice)
@@ -97,7 +97,7 @@ impl HasGeneration for ResultsHandle {
     }
 }
 
-/// Returns the number of results: that of the keys in the call.
+/// Returns the number of results, which is the number of keys in the call.
 ///
 /// @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
 /// @return the number; 0 for NULL.
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn kvl_results_array(results: *const kvl_results_t, out_st
     })
 }
 
-/// The kind as which the results from a source are counted, if they are.
+/// The KVL_COUNT_* that counts the results from a source; `None` if none does.
 fn count_of(source: Source) -> Option<u32> {
     match source {
         Source::Store => Some(KVL_COUNT_FROM_STORE),

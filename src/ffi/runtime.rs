@@ -10,7 +10,8 @@ use crate::runtime::threads::STACK_BYTES;
 use crate::runtime::{NoThread, Runtime};
 use std::sync::Arc;
 
-/// The target of a runtime handle. Configurations and engines hold the runtime itself; it may end before a configuration, or an engine that has ended.
+/// The target of a runtime handle. Configurations and engines hold the runtime itself. It may end while a configuration, or an engine that
+/// has ended, still holds it.
 pub(crate) struct RuntimeHandle {
     generation: Generation,
     runtime: Arc<Runtime>,
@@ -55,7 +56,7 @@ pub unsafe extern "C" fn kvl_runtime_new(out_runtime: *mut *mut kvl_runtime_t) -
 
 /// Ends a runtime and its threads, after everything that was sent to them has been delivered.
 ///
-/// With a configuration that still names it, nothing can be created any more: KVL_ERR_INVALID_HANDLE.
+/// From a configuration that still names the runtime, nothing can be created any more: KVL_ERR_INVALID_HANDLE.
 ///
 /// @param runtime [owned] from kvl_runtime_new(); NULL is ignored.
 /// @return KVL_OK; KVL_ERR_BUSY (a cache or an engine still uses it: release or free that first; the runtime continues), KVL_ERR_REENTRANT,

@@ -8,7 +8,8 @@ use crate::base::Status;
 
 /// Converts keys that are packed end to end in one buffer to slices, which point into that buffer.
 ///
-/// @param packed      [borrowed for as long as the slices are used] the keys, `packed_len` bytes in total; may be NULL if that is 0.
+/// @param packed      [borrowed for as long as the slices are used] the keys, `packed_len` bytes in total; may be NULL if `packed_len` is
+///                    0.
 /// @param packed_len  the total length in bytes.
 /// @param lens        [borrowed] `n` lengths in bytes, whose sum is `packed_len`; may be NULL if `n` is 0.
 /// @param n           the number of keys.

@@ -37,7 +37,7 @@ macro_rules! families {
 include!("../base/statistics_table.rs");
 
 impl Caller {
-    /// Writes as much of the statistics as `out_size` bytes hold. They are read only after the place for them was checked.
+    /// Writes as much of the statistics as `out_size` bytes hold. `stats` is called only after the place for them was checked.
     pub(crate) fn write_stats(
         &self,
         out_stats: *mut kvl_stats_t,
@@ -51,7 +51,7 @@ impl Caller {
     }
 }
 
-/// Creates a value of a text.
+/// Creates a value that holds a text.
 pub(crate) fn text(text: &str) -> Result<Answer, Status> {
     Value::bytes(text.as_bytes()).map(Answer::Value).map_err(|_| Status::ERR_NO_MEMORY)
 }

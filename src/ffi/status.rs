@@ -30,7 +30,7 @@ pub extern "C" fn kvl_status_message(status: kvl_status_t) -> *const c_char {
     guard_or(NONE.as_ptr(), || Status(status).row().map_or(NONE, |row| row.message).as_ptr())
 }
 
-/// Returns whether the same fetch may succeed when it is retried, so that a retry policy does so.
+/// Returns whether the same fetch may succeed when it is retried, so that a retry policy retries it.
 ///
 /// @param status any number.
 /// @return 1 if so, else 0.

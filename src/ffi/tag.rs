@@ -19,18 +19,18 @@ impl Caller {
     }
 }
 
-/// Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored while it runs, and
-/// reports them with KVL_CAUSE_TAG. Takes time in proportion to their number, and holds no lock for more than 64 of them at once.
+/// Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored while it runs.
+/// They are reported with KVL_CAUSE_TAG. Takes time in proportion to their number, and holds no lock for more than 64 of them at once.
 ///
 /// An answer to a request that the provider has now is not stored if it carries the tag, because it may be older than this call. Fetches
 /// that wait for the answer receive it, even those that join after this call.
 ///
 /// @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param tag          [borrowed] `tag_len` bytes.
-/// @param tag_len      bytes: 1 to KVL_LABEL_MAX.
+/// @param tag_len      the tag's length in bytes, 1 to KVL_LABEL_MAX.
 /// @param out_removed  [out] the number of entries removed that had not expired; written on KVL_OK. May be NULL.
-/// @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an engine
-///         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an
+///         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]
@@ -50,15 +50,15 @@ pub unsafe extern "C" fn kvl_cache_remove_tag(
 }
 
 /// Expires all entries with a tag, as kvl_cache_expire() does for one key: the next fetch of each key loads it, and its old value stays as
-/// a fallback for `stale.ttl_ms`. What leaves the store is reported with KVL_CAUSE_EXPIRED, not with KVL_CAUSE_TAG. In all other respects like
-/// kvl_cache_remove_tag().
+/// a fallback for `stale.ttl_ms`. What leaves the store is reported with KVL_CAUSE_EXPIRED, not with KVL_CAUSE_TAG. In all other respects
+/// this is like kvl_cache_remove_tag().
 ///
 /// @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
 /// @param tag          [borrowed] `tag_len` bytes.
-/// @param tag_len      bytes: 1 to KVL_LABEL_MAX.
+/// @param tag_len      the tag's length in bytes, 1 to KVL_LABEL_MAX.
 /// @param out_expired  [out] the number of entries expired; written on KVL_OK. May be NULL.
-/// @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an engine
-///         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an
+///         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]

@@ -28,7 +28,7 @@ impl Handle for kvl_tasks_t {
     type Owner = Arc<Core>;
 }
 
-/// Reads the common arguments of the fetch functions.
+/// Reads the common arguments of the fetch functions. `at_once`: whether the call itself may return the results.
 #[inline(always)]
 fn call_of<'a>(
     caller: &'a Caller,
@@ -75,6 +75,7 @@ fn maybe_fetch(caller: &Caller, fetch: *mut kvl_fetch_t) -> Result<Option<Arc<Fe
     if fetch.is_null() { Ok(None) } else { caller.share(fetch.cast_const()).map(Some) }
 }
 
+/// The status, and the value if there is one; the error of a position that failed.
 fn answer_of(outcome: Outcome) -> Result<(Status, Option<Answer>), Error> {
     let status = outcome.status();
     match outcome.verdict {
@@ -147,12 +148,13 @@ pub unsafe extern "C" fn kvl_tasks_cache(tasks: *mut kvl_tasks_t, out_cache: *mu
 ///
 /// @param tasks           [borrowed] from kvl_tasks_new().
 /// @param key             [copied] `key_len` bytes; may be NULL if `key_len` is 0.
-/// @param key_len         bytes, 0 to KVL_KEY_MAX.
+/// @param key_len         the key's length in bytes, at most KVL_KEY_MAX.
 /// @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
 /// @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
 /// @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
 /// @param user_data       [retained] passed to `function` as its first argument.
-/// @param user_data_free  [retained] frees `user_data`: after `function`, or before this returns unless KVL_PENDING; may be NULL.
+/// @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if the status is not KVL_PENDING; may be
+///                        NULL.
 /// @param out_value       [out, owned] set on KVL_VALUE: release it; NULL otherwise. May be NULL: then `function` is always called.
 /// @return KVL_PENDING; with `out_value` also KVL_VALUE, KVL_NULL, KVL_INVALID_KEY; KVL_ERR_CANCELLED (the fetch was cancelled before),
 ///         KVL_ERR_ALREADY_USED, KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
@@ -251,7 +253,8 @@ pub unsafe extern "C" fn kvl_tasks_fetch_each(
 /// @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
 /// @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
 /// @param user_data       [retained] passed to `function` as its first argument.
-/// @param user_data_free  [retained] frees `user_data`: after `function`, or before this returns unless KVL_PENDING; may be NULL.
+/// @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if the status is not KVL_PENDING; may be
+///                        NULL.
 /// @param out_ready       [out, owned] set on KVL_OK, if the cache had all keys: release it. May be NULL: then `function` is always called.
 /// @return KVL_PENDING; with `out_ready` also KVL_OK; KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
 ///         KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
@@ -293,15 +296,15 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all(
 ///
 /// @param tasks      [borrowed] from kvl_tasks_new().
 /// @param key        [copied] `key_len` bytes; may be NULL if `key_len` is 0.
-/// @param key_len    bytes, 0 to KVL_KEY_MAX.
+/// @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
 /// @param options    [copied] from kvl_options_new(), or NULL for the engine's settings.
 /// @param fetch      [retained] from kvl_fetch_new(), not used before, with which another thread can cancel the call; or NULL.
 /// @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
 /// @param out_error  [out, owned] for a status below 0 an error that describes it, also if the call was refused: release it; may be NULL.
 /// @return KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY; KVL_ERR_PROVIDER, KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
-///         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_UNAVAILABLE, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED,
-///         KVL_ERR_ALREADY_USED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
-///         KVL_ERR_NO_MEMORY, KVL_ERR_NO_THREAD, KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_UNAVAILABLE, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED (requests go
+///         to a queue, which this thread may have to read), KVL_ERR_ALREADY_USED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
+///         KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_NO_THREAD, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads outside
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -351,8 +354,9 @@ pub unsafe extern "C" fn kvl_tasks_fetch_wait(
 /// @param fetch        [retained] from kvl_fetch_new(), not used before, with which another thread can cancel the call; or NULL.
 /// @param out_results  [out, owned] set on KVL_OK: release it; NULL otherwise.
 /// @return KVL_OK, whatever the results of the keys: kvl_results_status(); KVL_ERR_CANCELLED (the fetch was cancelled before),
-///         KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED, KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
-///         KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+///         KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED (requests go to a queue, which this thread may have to read), KVL_ERR_ALREADY_USED,
+///         KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY,
+///         KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads outside
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -391,10 +395,10 @@ pub unsafe extern "C" fn kvl_tasks_fetch_all_wait(
 /// @param tasks    [borrowed] from kvl_tasks_new().
 /// @param keys     [copied] `n` slices; may be NULL if `n` is 0.
 /// @param n        the number of keys.
-/// @param options  [copied] from kvl_options_new(), or NULL for the engine's settings. What concerns waiting has no effect, since nobody waits.
-///                 Options that contradict each other are refused as for a fetch.
-/// @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG (`read` = `cache_only` or `no_store`, since a
-///         refresh loads and stores), KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+/// @param options  [copied] from kvl_options_new(), or NULL for the engine's settings. What concerns waiting has no effect, since nobody
+///                 waits. Options that contradict each other are refused, as for a fetch.
+/// @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG (`read` = `cache_only` or `no_store`,
+///         since a refresh loads and stores), KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1
 #[unsafe(no_mangle)]
@@ -418,11 +422,11 @@ pub unsafe extern "C" fn kvl_tasks_refresh(
 /// Lets the keys that are asked for from now on gather, or hands out those that have gathered.
 ///
 /// For hosts with an event loop: a turn of the loop that fetches begins with 1 and ends with 0, and the keys of all its fetches share
-/// requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full, or if a key is retried.
-/// With `batch.linger_us` keys also wait for that time to end. The keys that other threads ask for meanwhile gather, too.
+/// requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full, or if a key is
+/// retried. With `batch.linger_us` keys also wait for that time to end. The keys that other threads ask for meanwhile gather, too.
 ///
-/// A call that waits for a fetch (kvl_tasks_fetch_wait(), kvl_tasks_fetch_all_wait(), kvl_fetch_wait()) hands out what has gathered, since it
-/// could wait for itself otherwise; so does a close that drains. One that cancels ends it with KVL_ERR_CLOSED.
+/// A call that waits for a fetch (kvl_tasks_fetch_wait(), kvl_tasks_fetch_all_wait(), kvl_fetch_wait()) hands out what has gathered, since
+/// it could otherwise wait for itself. So does a close that drains. A close that cancels settles what has gathered with KVL_ERR_CLOSED.
 ///
 /// @param tasks    [borrowed] from kvl_tasks_new().
 /// @param gathers  1 to let keys gather, 0 to hand them out.
@@ -516,11 +520,11 @@ pub unsafe extern "C" fn kvl_tasks_stats_reset(tasks: *mut kvl_tasks_t) -> kvl_s
 ///
 /// @param tasks           [borrowed] from kvl_tasks_new().
 /// @param mode            KVL_CLOSE_CANCEL: open positions are settled with KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: accepted work continues.
-/// @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then open positions are settled with
-///                        KVL_ERR_CLOSED. 0 means KVL_CLOSE_CANCEL.
+/// @param deadline_ms     for KVL_CLOSE_DRAIN: for how long accepted work may continue, in milliseconds, or KVL_FOREVER; after that, open
+///                        positions are settled with KVL_ERR_CLOSED. 0 means KVL_CLOSE_CANCEL.
 /// @param function        [retained] called once when everything is done, on the dispatcher thread; may be NULL.
 /// @param user_data       [retained] passed to `function` as its first argument.
-/// @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if it fails; may be NULL.
+/// @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if the call fails; may be NULL.
 /// @return KVL_OK; KVL_ERR_INVALID_ARG (mode, deadline), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
 /// @threads any
 /// @since 0.1

@@ -20,8 +20,8 @@ impl Caller {
         if terms.is_null() { Ok(StoreTerms::default()) } else { self.stated_terms(terms, 0).map(|(terms, _)| terms) }
     }
 
-    /// Sets the terms and the condition of `entry`, which has none yet, to those of a put. NULL states none. `allowed`: the flags of
-    /// KVL_PUT_F_* that are accepted.
+    /// Sets the terms and the condition of `entry`, which has none yet, to those of a put. NULL states none. `allowed` are the KVL_PUT_F_*
+    /// that are accepted.
     #[inline(always)]
     pub(crate) fn state_terms(&self, terms: *const kvl_terms_t, allowed: u32, entry: &mut NewEntry) -> Result<(), Status> {
         if !terms.is_null() {
@@ -51,8 +51,8 @@ impl Caller {
         // Fields of a later version have the default 0; any other value demands something that this version cannot do.
         let (known, later) = stated.split_at(size.min(size_of::<kvl_terms_t>()));
         let mut whole = MaybeUninit::<kvl_terms_t>::zeroed();
-        // SAFETY: no more bytes are copied than the struct holds. It consists of numbers and pointers, so zeros are valid for fields that an earlier
-        // version lacks.
+        // SAFETY: no more bytes are copied than the struct holds. It consists of numbers and pointers, so zeros are valid for fields that
+        // an earlier version lacks.
         let terms = unsafe {
             std::ptr::copy_nonoverlapping(known.as_ptr(), whole.as_mut_ptr().cast::<u8>(), known.len());
             whole.assume_init()

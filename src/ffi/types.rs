@@ -94,8 +94,9 @@ pub struct kvl_slice_t {
 /// The terms on which an answer is stored. Begin with KVL_TERMS_INIT, then set the fields that differ from the defaults, as in `kvl_terms_t
 /// terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL instead of terms states none.
 ///
-/// Except for the flags of a put, no terms exclude each other, so that no answer is lost because of them. What is not stored (a TTL of 0, a fetch
-/// with `read` = `no_store`) has no terms. The grace of an entry that never expires begins when it is expired, for example by kvl_cache_expire().
+/// Except for the flags of a put, no terms exclude each other, so that no answer is lost because of them. What is not stored (a TTL of 0, a
+/// fetch with `read` = `no_store`) has no terms. The grace of an entry that never expires begins when it is expired, for example by
+/// kvl_cache_expire().
 ///
 /// Later versions append fields whose default is 0.
 #[repr(C)]
@@ -117,12 +118,12 @@ pub struct kvl_terms_t {
     /// grace. Since 0.2.
     pub stale_ttl_ms: i64,
     /// The version of the record, as the provider's source knows it (an ETag, for example), which kvl_request_stale() returns:
-    /// `version_len` bytes, copied; may be NULL if that is 0. Since 0.2.
+    /// `version_len` bytes, copied; may be NULL if `version_len` is 0. Since 0.2.
     pub version: *const u8,
     /// The length of `version` in bytes, at most KVL_LABEL_MAX; it is part of the cost. Since 0.2.
     pub version_len: usize,
-    /// The entry's tags, by which kvl_cache_remove_tag() finds it: `tags_len` slices of 1 to KVL_LABEL_MAX bytes, copied; may be NULL if that is 0.
-    /// Since 0.2.
+    /// The entry's tags, by which kvl_cache_remove_tag() finds it: `tags_len` slices of 1 to KVL_LABEL_MAX bytes, copied; may be NULL if
+    /// `tags_len` is 0. Since 0.2.
     pub tags: *const kvl_slice_t,
     /// The number of tags, at most KVL_TAGS_MAX; tags are part of the cost. Since 0.2.
     pub tags_len: usize,
@@ -166,14 +167,14 @@ pub struct kvl_result_t {
     pub data_len: usize,
     /// The value's object; NULL for bytes.
     pub object: *mut c_void,
-    /// The error if the status is below 0, and then never NULL; the same pointer for all fetches that waited. With KVL_F_STALE: the error
-    /// of the load, or NULL.
+    /// The error if the status is below 0, and then never NULL; the same pointer for all fetches that waited for the load. With
+    /// KVL_F_STALE: the error of the load, or NULL.
     pub error: *mut kvl_error_t,
-    /// Milliseconds since it was loaded or put; 0 for a new one.
+    /// Milliseconds since the answer was loaded or put; 0 for a new one.
     pub age_ms: i64,
-    /// Milliseconds until it expires; KVL_TTL_NEVER; 0 if it is not stored.
+    /// Milliseconds until the answer expires; KVL_TTL_NEVER; 0 if it is not stored.
     pub ttl_left_ms: i64,
-    /// Its cost, in bytes.
+    /// The cost of the entry, in bytes.
     pub cost: u64,
     /// KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY, or an error.
     pub status: kvl_status_t,
@@ -199,7 +200,7 @@ pub struct kvl_event_t {
     pub user_data: *mut c_void,
     /// The engine, borrowed; NULL for KVL_EVENT_DROP and for caches without an engine.
     pub tasks: *mut kvl_tasks_t,
-    /// For KVL_EVENT_RESULT, and for KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the next call, like all pointers here.
+    /// For KVL_EVENT_RESULT, and for KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the queue is read again, like all pointers here.
     pub result: *const kvl_result_t,
     /// For KVL_EVENT_RESULTS.
     pub results: *mut kvl_results_t,
@@ -223,7 +224,7 @@ pub struct kvl_event_t {
 pub type kvl_free_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
 /// Receives the result of one position; `result` is borrowed until the function returns.
 pub type kvl_result_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, result: *const kvl_result_t)>;
-/// Receives the results of a batch; `results` is borrowed until the function returns, kvl_results_retain() keeps it.
+/// Receives the results of a batch; `results` is borrowed until the function returns, and kvl_results_retain() keeps it for longer.
 pub type kvl_results_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, results: *mut kvl_results_t)>;
 /// Receives the progress of a batch, in positions.
 pub type kvl_progress_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, done: usize, failed: usize, total: usize)>;
@@ -233,9 +234,9 @@ pub type kvl_transfer_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_
 /// Returns a replacement for the value of `entry`, as a new reference; NULL skips the entry. `entry` is borrowed until the function
 /// returns; only its key and its value are filled in.
 pub type kvl_convert_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, entry: *const kvl_result_t) -> *mut kvl_value_t>;
-/// The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later.
+/// The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps the request for later.
 pub type kvl_provide_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_request_t)>;
-/// The second tier: serves `request`, now or later; kvl_l2_request_retain() keeps it for later.
+/// The second tier: serves `request`, now or later; kvl_l2_request_retain() keeps the request for later.
 pub type kvl_l2_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_l2_request_t)>;
 /// Reports that `request` is no longer wanted; `reason` is KVL_CANCEL_*.
 pub type kvl_cancel_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, request: *mut kvl_request_t, reason: u32)>;
@@ -245,7 +246,7 @@ pub type kvl_closed_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_vo
 pub type kvl_wake_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void)>;
 /// Returns whether a key is valid: not 0 if it is. Runs on the calling thread.
 pub type kvl_validate_fn = Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, key: *const u8, key_len: usize) -> u32>;
-/// Returns the cost of a value, in bytes. Runs on the thread that stores it.
+/// Returns the cost of a value, in bytes. Runs on the thread that stores the value.
 pub type kvl_cost_fn =
     Option<unsafe extern "C-unwind" fn(user_data: *mut c_void, key: *const u8, key_len: usize, value: *mut kvl_value_t) -> u64>;
 /// Reports that a value is no longer in the store; `entry` is borrowed until the function returns.

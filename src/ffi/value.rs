@@ -8,7 +8,7 @@ use crate::base::{Answer, Kind, Object, Status, Value};
 use std::ffi::c_void;
 use std::ptr::{NonNull, null, null_mut};
 
-/// The handle of the null value is its address. It is as wide and aligned as a pointer, so that a host's tagged pointer to it works.
+/// The address of this variable is the handle of the null value. It is as wide and aligned as a pointer, so that a host may tag the handle.
 static NULL: usize = 0;
 
 fn null_value() -> *mut kvl_value_t {
@@ -32,7 +32,7 @@ impl Owner for Answer {
         if raw == null_value().cast() {
             return Answer::Null;
         }
-        // SAFETY: the caller's promise: it came from `into_raw`, and since it is not the null value's handle, it is that of a value.
+        // SAFETY: the caller's promise: `raw` came from `into_raw`, and since it is not the null value's handle, it is that of a value.
         Answer::Value(unsafe { Value::from_raw(NonNull::new_unchecked(raw.cast())) })
     }
     // Plain memory, which is valid in the child of a fork too (rule S16).
@@ -71,7 +71,7 @@ pub extern "C" fn kvl_value_null() -> *mut kvl_value_t {
 /// Creates a value from a copy of bytes.
 ///
 /// @param data       [copied] `len` bytes; may be NULL if `len` is 0.
-/// @param len        bytes.
+/// @param len        the number of bytes.
 /// @param out_value  [out, owned] the value: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
 /// @threads any
@@ -90,11 +90,11 @@ pub unsafe extern "C" fn kvl_value_new_bytes(data: *const u8, len: usize, out_va
     })
 }
 
-/// Creates a value of bytes for the caller to fill in. They are 0 at first.
+/// Creates a value of bytes for the caller to fill in. The bytes are 0 at first.
 ///
 /// Write through `out_data` before the value is passed to any other function, and never after.
 ///
-/// @param len        bytes.
+/// @param len        the number of bytes.
 /// @param out_data   [out, borrowed with the value] the address of the `len` bytes.
 /// @param out_value  [out, owned] the value: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
@@ -112,12 +112,12 @@ pub unsafe extern "C" fn kvl_value_new_space(len: usize, out_data: *mut *mut u8,
     })
 }
 
-/// Creates a value of bytes without a copy: they stay where they are.
+/// Creates a value of bytes without a copy: the bytes stay where they are.
 ///
 /// @param data            [borrowed until user_data_free runs] `len` bytes, which do not change; may be NULL if `len` is 0.
-/// @param len             bytes.
+/// @param len             the number of bytes.
 /// @param user_data       [retained] passed to user_data_free; may be NULL.
-/// @param user_data_free  [retained] runs once when the last reference is dropped, or before this returns if it fails; may be NULL.
+/// @param user_data_free  [retained] runs once when the last reference is dropped, or before this returns if the call fails; may be NULL.
 /// @param out_value       [out, owned] the value: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY (a length larger than any memory), KVL_ERR_PANIC.
 /// @threads any
@@ -135,7 +135,7 @@ pub unsafe extern "C" fn kvl_value_new_extern(
     guard(|| {
         let owner = Object::new(user_data, user_data_free);
         let out = caller.out(out_value)?;
-        // A value's header can record at most half of the range.
+        // A value's header can record lengths up to half of `isize::MAX`.
         if isize::try_from(len).is_err() || len > isize::MAX as usize / 2 {
             return Err(Status::ERR_NO_MEMORY);
         }
@@ -149,9 +149,9 @@ pub unsafe extern "C" fn kvl_value_new_extern(
 /// Creates a value of an object of the program: a pointer, with its cost and its destructor.
 ///
 /// @param object       [owned by the value] any pointer but NULL; the library never dereferences it.
-/// @param cost         its cost, in bytes.
-/// @param object_free  [retained] runs once with `object`, on the thread that drops the last reference, or before this returns if
-///                     it fails; may be NULL. It does not run for a NULL object.
+/// @param cost         the object's cost, in bytes.
+/// @param object_free  [retained] runs once with `object`, on the thread that drops the last reference, or before this returns if the call
+///                     fails; may be NULL. It does not run for a NULL object.
 /// @param out_value    [out, owned] the value: release it.
 /// @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
 /// @threads any
@@ -195,7 +195,7 @@ pub unsafe extern "C" fn kvl_value_kind(value: *const kvl_value_t) -> u32 {
 /// Returns the bytes of a value.
 ///
 /// @param value    [borrowed] a value; may be NULL.
-/// @param out_len  [out] their length in bytes, 0 if there are none; may be NULL.
+/// @param out_len  [out] the number of bytes, 0 if there are none; may be NULL.
 /// @return the bytes, borrowed for as long as a reference to the value is held; not NULL even if there are 0 of them; NULL for objects, the
 ///         null value and NULL.
 /// @threads any
@@ -256,7 +256,7 @@ pub unsafe extern "C" fn kvl_value_retain(value: *mut kvl_value_t) -> *mut kvl_v
     unguarded(|| caller.retain(value))
 }
 
-/// Releases a reference. The last one ends the value, whose destructor then runs on this thread.
+/// Releases a reference. Releasing the last one ends the value, whose destructor then runs on this thread.
 ///
 /// @param value [owned] a value; NULL and the null value are ignored.
 /// @threads any

@@ -43,7 +43,7 @@ fn show_value(view: &mut kvl_result_t, value: &Value) {
     }
 }
 
-/// The view of one position.
+/// The view of the result of one position.
 #[inline(always)]
 pub(crate) fn of_outcome(index: usize, key: &[u8], outcome: &Outcome, last: bool) -> kvl_result_t {
     let mut view = kvl_result_t {
