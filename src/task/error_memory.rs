@@ -80,6 +80,7 @@ impl ErrorMemory {
         }
     }
 
+    /// Passes an error that was removed to `gone`.
     fn pass_on(&mut self, key: &[u8], forgotten: RecentFailure, gone: &mut impl FnMut(Error)) {
         self.bytes -= bytes_of(key, &forgotten.error);
         gone(forgotten.error);
@@ -90,7 +91,7 @@ impl ErrorMemory {
         self.errors.oldest().map(|(_, oldest)| oldest.until)
     }
 
-    /// Forgets expired errors, at most [`STEP`] of them. If there are more, [`ErrorMemory::next_end`] is not after `now`.
+    /// Forgets expired errors, at most `STEP` of them. If there are more, [`ErrorMemory::next_end`] is not after `now`.
     pub fn expire(&mut self, now: Millis, gone: &mut impl FnMut(Error)) {
         for _ in 0..STEP {
             if self.next_end().is_none_or(|end| end > now) {

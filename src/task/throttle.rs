@@ -1,7 +1,7 @@
 //! Keys that are not loaded again for a while, because a load failed and a fallback was served in its place (rule R03).
 //!
-//! All pauses have the same length, so that the first to begin is the first to end. The number of keys is limited without a bound of its
-//! own: only a failed load adds a key, and the key leaves when its pause ends.
+//! All pauses have the same length, so that the first to begin is the first to end. The list of keys needs no bound, because only a failed
+//! load adds a key, and the key leaves when its pause ends.
 
 use super::fifo_map::{Emptied, FifoMap, Remembered};
 use crate::base::{Error, Key, Moment};

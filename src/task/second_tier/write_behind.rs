@@ -159,7 +159,7 @@ impl WriteBehind {
         clear.chain(self.order.first_key_value().map(|(since, _)| *since)).min()
     }
 
-    /// Gives up what waits: the writes are lost. Returns it, to be dropped once the lock is released.
+    /// Gives up what waits: the writes are lost. Returns what waited, to be dropped once the lock is released.
     #[must_use]
     pub fn lose(&mut self) -> Box<dyn Send> {
         let lost_from = self.lost_from.into_iter().chain(self.oldest()).min();
@@ -316,7 +316,7 @@ impl WriteBehind {
                     let mut entry = entry.clone();
                     let is_alive = aged(&mut entry, *at, now).is_ok();
                     if let (false, Some(late)) = (is_alive, self.late.get_mut(key)) {
-                        // A late request may still write this value, whose entry there would then live too long.
+                        // A late request may still write this value, and its entry would then outlive the TTL.
                         late.is_written_since = true;
                     }
                     is_alive.then_some(entry)
@@ -385,16 +385,16 @@ impl WriteBehind {
             if is_over {
                 self.late.remove(key);
             }
-            if is_outdated && !self.is_written_later(key) {
+            if is_outdated && !self.write_again_if_dirty(key) {
                 overwritten.push(key.clone());
             }
         }
         overwritten
     }
 
-    /// Whether the key, or everything, is to be written in a later request than the one under way. If the key is being written, it is
-    /// marked to be written once more.
-    fn is_written_later(&mut self, key: &Key) -> bool {
+    /// Makes sure that a dirty key is written in a later request than the one under way. Returns whether the key will be, or everything, by
+    /// a clear.
+    fn write_again_if_dirty(&mut self, key: &Key) -> bool {
         let Some(dirty) = self.dirty.get_mut(key) else { return self.clear.is_some() && self.sent.is_none() };
         if let Some(after) = &mut dirty.sent {
             self.written += 1;

@@ -67,8 +67,8 @@ impl<H: Host> Table<H> {
     }
 
     /// Decides how the next new flight of the fetch is admitted while all places are held: to a place that another key gives up, without a
-    /// place, or not at all (rules F13a, F13b). `None` if the search for a place goes on in the next hold, which happens to fetches in steps
-    /// only.
+    /// place, or not at all (rules F13a, F13b). `None` if the search for a place goes on in the next hold, as only that of a fetch in steps
+    /// can.
     pub(super) fn admission_when_full<S: AnswerStore>(
         &mut self,
         asking: &mut FetchContext<'_>,

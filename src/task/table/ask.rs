@@ -390,7 +390,7 @@ impl<H: Host> Table<H> {
         let found = self.flights.find_with_current(hash, key);
         if let Some((_, Some(flight))) = found {
             if rarely(self.tier.is_some()) && !reads {
-                self.reload(flight);
+                self.mark_reload(flight);
             }
             self.join(flight, position, asking);
             return None;
@@ -536,7 +536,7 @@ impl<H: Host> Table<H> {
         }
         let Some((_, Some(id))) = self.flights.find_with_current(hash, key) else { return false };
         if rarely(self.tier.is_some()) && !settings.read.reads_store() {
-            self.reload(id);
+            self.mark_reload(id);
         }
         let wish = Wish { urgency, is_deferrable: false, stores: settings.read.stores() };
         self.add_demand(id, wish, settings.priority, true, |flight| {

@@ -49,8 +49,8 @@ impl ThrottledKeys {
 }
 
 impl<H: Host> Table<H> {
-    /// Returns the outcome for all waiters of a flight that failed for good and is still in the table. Remembers the error and throttles the
-    /// key where the rules say so (rules F20, R03).
+    /// Returns the outcome for all waiters of a flight that failed for good and is still in the table. Remembers the error and throttles
+    /// the key where the rules say so (rules F20, R03).
     pub(super) fn after_failure<S: AnswerStore>(&mut self, id: FlightId, error: Error, cx: &mut TableContext<'_, H, S>) -> Outcome {
         let flight = &self.flights[id];
         if flight.is_ahead {

@@ -358,8 +358,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Whether waiting keys can be affected: a request can be formed, a place is free for one of them, or the circuit breaker may refuse them.
-    /// False for nearly every answer, because all slots are taken while keys wait.
+    /// Whether an event may affect waiting keys: a request can be formed, a place is free for one of them, or the circuit breaker may
+    /// refuse them. False for nearly every answer, because all slots are taken while keys wait.
     #[inline]
     fn can_queue_move(&self) -> bool {
         self.slots.is_free() || self.queue.can_refill() || !self.breaker.is_closed()

@@ -56,7 +56,8 @@ impl<H: Host> Table<H> {
         self.tier.as_ref().map_or((0, false), |tier| (tier.behind.pending() as u64, tier.breaker.is_tripped()))
     }
 
-    /// The host is about to serve the request. Returns false if it must not: the engine is closed, or the request writes and its time is over.
+    /// The host is about to serve the request. Returns false if it must not, because the engine is closed, or because the request writes
+    /// and its time is over.
     pub fn take_tier_request(&mut self, id: TierRequestId) -> bool {
         match self.tier.as_mut().and_then(|tier| tier.requests.get_mut(id)) {
             Some(TierRequest::Look(_)) => true,
@@ -65,7 +66,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Ends the time of a request.
+    /// Handles the timeout of a request for the second tier.
     pub(super) fn tier_request_due<S>(&mut self, id: TierRequestId, cx: &mut TableContext<'_, H, S>) {
         match self.tier.as_ref().and_then(|tier| tier.requests.get(id)) {
             Some(TierRequest::Look(_)) => self.look_due(id, cx.now),

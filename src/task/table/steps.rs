@@ -63,7 +63,9 @@ pub(super) enum LongWork {
 
 pub(super) struct FetchEnd {
     pub fetch: FetchId,
+    /// The error with which its open positions are settled.
     pub error: Error,
+    /// What happens to loads that no other fetch wants.
     pub how: LeavePolicy,
     /// The positions before this one have not been processed.
     pub left: usize,
@@ -74,7 +76,9 @@ pub(super) struct FetchEnd {
 pub(super) struct Settlement {
     pub waiters: SmallVec<[Waiter; 1]>,
     pub outcome: Outcome,
+    /// The fetch that started the flight.
     pub owner: FetchId,
+    /// The index of the next waiter.
     pub next: usize,
 }
 
@@ -83,6 +87,7 @@ pub(super) struct Finish {
     /// Whether an omitted key becomes null; otherwise it fails with `error`.
     pub omitted_is_null: bool,
     pub error: Error,
+    /// The index of the next part.
     pub next: usize,
 }
 

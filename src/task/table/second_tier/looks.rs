@@ -33,7 +33,7 @@ impl<H: Host> Table<H> {
 
     /// A fetch that wants its key loaded in any case has joined a flight: if the flight is looked up, it is loaded whatever the look finds.
     #[inline(never)]
-    pub(in crate::task::table) fn reload(&mut self, flight: FlightId) {
+    pub(in crate::task::table) fn mark_reload(&mut self, flight: FlightId) {
         if let (Some(tier), Some(Phase::Looking)) = (&mut self.tier, self.flights.get(flight).map(|flight| flight.phase)) {
             tier.marks.entry(flight).or_insert(Mark::Reloads);
         }
@@ -96,8 +96,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// A flight that was looked up without success gets a slot or enters the queue, as if its fetch had arrived just now. Returns false if the
-    /// search for a place must go on in the next hold.
+    /// A flight that was looked up without success gets a slot or enters the queue, as if its fetch had arrived just now. Returns false if
+    /// the search for a place must go on in the next hold.
     fn pass_to_provider<S: AnswerStore>(&mut self, id: FlightId, cx: &mut TableContext<'_, H, S>) -> bool {
         if !self.is_provider_available(cx.now) {
             let owner = self.flights[id].owner;

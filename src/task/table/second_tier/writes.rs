@@ -1,8 +1,8 @@
 //! What was written or loaded here is passed on to the second tier (rules T03, T06, T07, T12, T15).
 //!
-//! One request writes at a time. If the host takes too long for it, the request counts as failed, and its keys are sent again. But it may
-//! still write them, after something newer. So a key that was written since is neither looked up nor filled until the late request has
-//! ended, and is then removed from the second tier. While `l2.max_requests` requests are late, nothing is sent.
+//! One request writes at a time. If the host takes too long for it, the request counts as failed, and its keys are sent again unless they
+//! are fills. But it may still write them, after something newer. So a key that was written since is neither looked up nor filled until the
+//! late request has ended, and is then removed from the second tier. While `l2.max_requests` requests are late, nothing is sent.
 
 use super::TierEnd;
 use crate::base::hint::rarely;
@@ -127,7 +127,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The second tier has failed to store a key; or it has refused to: the key was not as the read had found it, or it does not take such values.
+    /// The second tier has failed to store a key or, if `is_refused`, has refused to: the key was not as the read had found it, or the
+    /// second tier does not take such values.
     pub fn tier_not_done(&mut self, id: TierRequestId, index: usize, is_refused: bool) -> Status {
         let closed = self.tier_status();
         match self.tier.as_mut().and_then(|tier| tier.requests.get_mut(id)) {
