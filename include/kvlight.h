@@ -4,16 +4,16 @@
  * This file is the specification. It is generated: `make generate` writes it, and a test compares it with the sources.
  *
  * OWNERSHIP
- *   A program holds handles: opaque pointers that a function whose name ends in _new, or an `out_` parameter, returned.
+ *   A program holds handles: opaque pointers that it receives through `out_` parameters.
  *   Arguments are copied or retained before the call returns, so the caller keeps its own handle and may free it at once. Only its
- *   own _free or _release ends a handle; both ignore NULL.
+ *   own _free, _release or _dispose ends a handle; all of them ignore NULL.
  *   Everything that a callback or an event shows is borrowed: until the callback returns, or until the next kvl_queue_next() on that
  *   queue. Values, errors, results and requests are reference counted: _retain keeps them for longer.
  *   Out handles are set to NULL before anything else happens, so cleanup code may release them whatever the call returned. Every
  *   other output is written only if the call succeeds (its status is 0 or above). Outputs do not overlap inputs, except that the
  *   key may lie in the buffer of kvl_cache_get_into().
- *   Each parameter is marked: [borrowed] used during the call only, [copied], [retained], [owned] by the library or, with [out], by the
- *   caller from now on, [out] written by the call.
+ *   Each pointer parameter is marked: [borrowed] is used during the call only, [copied] and [retained] as above, [out] is written by the
+ *   call, [owned] belongs to the library from now on or, with [out], to the caller.
  *
  * USER DATA
  *   A callback is passed as three arguments: the function, `user_data`, which is its first argument, and `user_data_free`, which frees
@@ -32,11 +32,12 @@
  * PROCESS
  *   Threads of the library block all signals except those that a fault raises (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
  *   SIGABRT), from before their first instruction, so that the program's handlers run on the program's threads. A process that a
- *   callback starts there by posix_spawn(), system() or popen() inherits that: use POSIX_SPAWN_SETSIGMASK with posix_spawn(). The child
- *   of a fork() inside a callback unblocks the signals automatically; it must end by exec or _exit, and not return from the callback.
- *   In the child of any fork, functions return KVL_ERR_FORKED for handles that were created before it, and their _free and _release
- *   have no effect; values and errors stay readable, and their objects are destroyed there when the last reference is released; new
- *   handles work.
+ *   callback starts on such a thread by posix_spawn(), system() or popen() inherits the blocked signals: use POSIX_SPAWN_SETSIGMASK
+ *   with posix_spawn(). The child of a fork() inside a callback unblocks the signals automatically; it must end by exec or _exit, and
+ *   not return from the callback.
+ *   In the child of any fork, functions return KVL_ERR_FORKED for handles that were created before the fork, and the _free and _release
+ *   of such handles have no effect. Values and errors stay readable, and their objects are destroyed in the child when the last
+ *   reference is released. New handles work.
  *   Windows has neither signals nor forks: none of that applies there. On every system the shared library stays loaded once a handle
  *   was created, even if the program unloads it, since threads may be running in it.
  *   The setting tasks.stack_bytes is the size of the stack of a provider thread. If the system refuses a thread, a request waits for a
@@ -188,11 +189,11 @@ extern "C" {
 #define KVL_QUEUE_F_PROVIDER 2u
 /** Removals go to the queue. */
 #define KVL_QUEUE_F_REMOVALS 4u
-/** All of these. */
+/** The three flags above together. */
 #define KVL_QUEUE_F_ALL 7u
 /**
- * Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may well have a
- * second tier that is called.
+ * Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may still
+ * have a second tier whose function is called.
  */
 #define KVL_QUEUE_F_L2 8u
 
@@ -220,7 +221,7 @@ extern "C" {
 #define KVL_L2_F_CONDITIONAL 1u
 /** A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over. */
 #define KVL_L2_F_LEASES 2u
-/** The second tier stores objects too: it makes bytes of them, and objects of the bytes. Without this, objects stay in the process. */
+/** The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process. */
 #define KVL_L2_F_OBJECTS 4u
 /** A TTL that a second tier does not know. */
 #define KVL_L2_TTL_UNKNOWN (-2)
@@ -286,7 +287,10 @@ extern "C" {
 /** A timeout: none. */
 #define KVL_FOREVER (-1)
 
-/** The library's own memory for an entry, in bytes. An entry whose value's cost is stated costs that, the length of its key, and this. */
+/**
+ * The library's own memory for an entry, in bytes. If the cost of a value is stated, its entry costs that, plus the length of its key,
+ * plus this.
+ */
 #define KVL_ENTRY_COST 90u
 
 /** An urgency: the default of a refresh. */
@@ -427,8 +431,9 @@ typedef struct kvl_slice_t {
  * The terms on which an answer is stored. Begin with KVL_TERMS_INIT, then set the fields that differ from the defaults, as in `kvl_terms_t
  * terms = KVL_TERMS_INIT; terms.ttl_ms = 30000;`. NULL instead of terms states none.
  *
- * Except for the flags of a put, no terms exclude each other, so that no answer is lost because of them. What is not stored (a TTL of 0, a fetch
- * with `read` = `no_store`) has no terms. The grace of an entry that never expires begins when it is expired, for example by kvl_cache_expire().
+ * Except for the flags of a put, no terms exclude each other, so that no answer is lost because of them. What is not stored (a TTL of 0, a
+ * fetch with `read` = `no_store`) has no terms. The grace of an entry that never expires begins when it is expired, for example by
+ * kvl_cache_expire().
  *
  * Later versions append fields whose default is 0.
  */
@@ -452,14 +457,14 @@ typedef struct kvl_terms_t {
     int64_t stale_ttl_ms;
     /**
      * The version of the record, as the provider's source knows it (an ETag, for example), which kvl_request_stale() returns:
-     * `version_len` bytes, copied; may be NULL if that is 0. Since 0.2.
+     * `version_len` bytes, copied; may be NULL if `version_len` is 0. Since 0.2.
      */
     const uint8_t *version;
     /** The length of `version` in bytes, at most KVL_LABEL_MAX; it is part of the cost. Since 0.2. */
     size_t version_len;
     /**
-     * The entry's tags, by which kvl_cache_remove_tag() finds it: `tags_len` slices of 1 to KVL_LABEL_MAX bytes, copied; may be NULL if that is 0.
-     * Since 0.2.
+     * The entry's tags, by which kvl_cache_remove_tag() finds it: `tags_len` slices of 1 to KVL_LABEL_MAX bytes, copied; may be NULL if
+     * `tags_len` is 0. Since 0.2.
      */
     const kvl_slice_t *tags;
     /** The number of tags, at most KVL_TAGS_MAX; tags are part of the cost. Since 0.2. */
@@ -505,15 +510,15 @@ typedef struct kvl_result_t {
     /** The value's object; NULL for bytes. */
     void *object;
     /**
-     * The error if the status is below 0, and then never NULL; the same pointer for all fetches that waited. With KVL_F_STALE: the error
-     * of the load, or NULL.
+     * The error if the status is below 0, and then never NULL; the same pointer for all fetches that waited for the load. With
+     * KVL_F_STALE: the error of the load, or NULL.
      */
     kvl_error_t *error;
-    /** Milliseconds since it was loaded or put; 0 for a new one. */
+    /** Milliseconds since the answer was loaded or put; 0 for a new one. */
     int64_t age_ms;
-    /** Milliseconds until it expires; KVL_TTL_NEVER; 0 if it is not stored. */
+    /** Milliseconds until the answer expires; KVL_TTL_NEVER; 0 if it is not stored. */
     int64_t ttl_left_ms;
-    /** Its cost, in bytes. */
+    /** The cost of the entry, in bytes. */
     uint64_t cost;
     /** KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY, or an error. */
     kvl_status_t status;
@@ -537,7 +542,7 @@ typedef struct kvl_event_t {
     void *user_data;
     /** The engine, borrowed; NULL for KVL_EVENT_DROP and for caches without an engine. */
     kvl_tasks_t *tasks;
-    /** For KVL_EVENT_RESULT, and for KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the next call, like all pointers here. */
+    /** For KVL_EVENT_RESULT, and for KVL_EVENT_REMOVAL (key, value, cost). Borrowed until the queue is read again, like all pointers here. */
     const kvl_result_t *result;
     /** For KVL_EVENT_RESULTS. */
     kvl_results_t *results;
@@ -563,7 +568,7 @@ typedef void (*kvl_free_fn)(void *user_data);
 /** Receives the result of one position; `result` is borrowed until the function returns. */
 typedef void (*kvl_result_fn)(void *user_data, const kvl_result_t *result);
 
-/** Receives the results of a batch; `results` is borrowed until the function returns, kvl_results_retain() keeps it. */
+/** Receives the results of a batch; `results` is borrowed until the function returns, and kvl_results_retain() keeps it for longer. */
 typedef void (*kvl_results_fn)(void *user_data, kvl_results_t *results);
 
 /** Receives the progress of a batch, in positions. */
@@ -581,10 +586,10 @@ typedef int32_t (*kvl_transfer_fn)(void *user_data, const kvl_transfer_t *progre
  */
 typedef kvl_value_t *(*kvl_convert_fn)(void *user_data, const kvl_result_t *entry);
 
-/** The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps it for later. */
+/** The provider: answers the keys of `request`, now or later; kvl_request_retain() keeps the request for later. */
 typedef void (*kvl_provide_fn)(void *user_data, kvl_request_t *request);
 
-/** The second tier: serves `request`, now or later; kvl_l2_request_retain() keeps it for later. */
+/** The second tier: serves `request`, now or later; kvl_l2_request_retain() keeps the request for later. */
 typedef void (*kvl_l2_fn)(void *user_data, kvl_l2_request_t *request);
 
 /** Reports that `request` is no longer wanted; `reason` is KVL_CANCEL_*. */
@@ -599,7 +604,7 @@ typedef void (*kvl_wake_fn)(void *user_data);
 /** Returns whether a key is valid: not 0 if it is. Runs on the calling thread. */
 typedef uint32_t (*kvl_validate_fn)(void *user_data, const uint8_t *key, size_t key_len);
 
-/** Returns the cost of a value, in bytes. Runs on the thread that stores it. */
+/** Returns the cost of a value, in bytes. Runs on the thread that stores the value. */
 typedef uint64_t (*kvl_cost_fn)(void *user_data, const uint8_t *key, size_t key_len, kvl_value_t *value);
 
 /** Reports that a value is no longer in the store; `entry` is borrowed until the function returns. */
@@ -854,7 +859,7 @@ KVL_API const char *kvl_status_name(kvl_status_t status);
 KVL_API const char *kvl_status_message(kvl_status_t status);
 
 /**
- * Returns whether the same fetch may succeed when it is retried, so that a retry policy does so.
+ * Returns whether the same fetch may succeed when it is retried, so that a retry policy retries it.
  *
  * @param status any number.
  * @return 1 if so, else 0.
@@ -900,7 +905,7 @@ KVL_API kvl_status_t kvl_runtime_new(kvl_runtime_t **out_runtime);
 /**
  * Ends a runtime and its threads, after everything that was sent to them has been delivered.
  *
- * With a configuration that still names it, nothing can be created any more: KVL_ERR_INVALID_HANDLE.
+ * From a configuration that still names the runtime, nothing can be created any more: KVL_ERR_INVALID_HANDLE.
  *
  * @param runtime [owned] from kvl_runtime_new(); NULL is ignored.
  * @return KVL_OK; KVL_ERR_BUSY (a cache or an engine still uses it: release or free that first; the runtime continues), KVL_ERR_REENTRANT,
@@ -917,7 +922,7 @@ KVL_API kvl_status_t kvl_runtime_free(kvl_runtime_t *runtime);
  *
  * It replaces both clocks of an engine, for TTLs and for timeouts: kvl_config_set_clock().
  *
- * @param now_ms     its initial time in milliseconds, 0 or above.
+ * @param now_ms     the initial time in milliseconds, 0 or above.
  * @param out_clock  [out, owned] the clock: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (below 0), KVL_ERR_PANIC.
  * @threads any
@@ -928,7 +933,7 @@ KVL_API kvl_status_t kvl_clock_new_manual(int64_t now_ms, kvl_clock_t **out_cloc
 /**
  * Advances a clock, and returns when everything that became due has been fired: its events are queued or sent to the dispatcher.
  *
- * An advance waits for one on another thread that is in progress.
+ * If an advance is in progress on another thread, this waits for it.
  *
  * @param clock  [borrowed] from kvl_clock_new_manual().
  * @param by_ms  milliseconds, 0 or above. Time stops at INT64_MAX. Timeouts and pauses are counted in nanoseconds, so none becomes due
@@ -989,8 +994,8 @@ KVL_API kvl_status_t kvl_config_new(kvl_config_t **out_config);
  * A refused setting changes nothing except the text of kvl_config_problem().
  *
  * @param config  [borrowed] from kvl_config_new().
- * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
- * @param value   [copied] NUL-terminated.
+ * @param key     [borrowed] the setting's name, NUL-terminated: kvl_config_keys_json().
+ * @param value   [copied] the value as text, NUL-terminated.
  * @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_BAD_VALUE (type or range), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
  *         KVL_ERR_PANIC.
  * @threads one
@@ -999,12 +1004,12 @@ KVL_API kvl_status_t kvl_config_new(kvl_config_t **out_config);
 KVL_API kvl_status_t kvl_config_set(kvl_config_t *config, const char *key, const char *value);
 
 /**
- * Sets one setting as an integer: 1 and 0 for those that are true or false.
+ * Sets one setting as an integer. A setting that is true or false takes 1 or 0.
  *
  * A refused setting changes nothing except the text of kvl_config_problem().
  *
  * @param config  [borrowed] from kvl_config_new().
- * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+ * @param key     [borrowed] the setting's name, NUL-terminated: kvl_config_keys_json().
  * @param value   the number, in the unit that the key names.
  * @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_BAD_VALUE (type or range), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
  *         KVL_ERR_PANIC.
@@ -1019,7 +1024,7 @@ KVL_API kvl_status_t kvl_config_set_int(kvl_config_t *config, const char *key, i
  * A refused setting changes nothing except the text of kvl_config_problem().
  *
  * @param config  [borrowed] from kvl_config_new().
- * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+ * @param key     [borrowed] the setting's name, NUL-terminated: kvl_config_keys_json().
  * @param value   the number, in the unit that the key names.
  * @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_BAD_VALUE (type or range), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
  *         KVL_ERR_PANIC.
@@ -1032,8 +1037,8 @@ KVL_API kvl_status_t kvl_config_set_real(kvl_config_t *config, const char *key, 
  * Returns the text of a setting: the value that was set, or its default.
  *
  * @param config    [borrowed] from kvl_config_new().
- * @param key       [borrowed] its name, NUL-terminated.
- * @param out_text  [out, owned] a value that holds its text in UTF-8: release it.
+ * @param key       [borrowed] the setting's name, NUL-terminated.
+ * @param out_text  [out, owned] a value that holds the text in UTF-8: release it.
  * @return KVL_OK; KVL_ERR_UNKNOWN_KEY, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1041,7 +1046,7 @@ KVL_API kvl_status_t kvl_config_set_real(kvl_config_t *config, const char *key, 
 KVL_API kvl_status_t kvl_config_get(const kvl_config_t *config, const char *key, kvl_value_t **out_text);
 
 /**
- * Returns a sentence about the first setting that was refused. If its name was unknown, the sentence has the nearest known one.
+ * Returns a sentence about the first setting that was refused. If its name was unknown, the sentence names the most similar setting.
  *
  * Creating a cache or an engine from such a configuration fails with the same sentence, so a program can set everything and check once.
  *
@@ -1060,7 +1065,7 @@ KVL_API const char *kvl_config_problem(const kvl_config_t *config);
  * @param function        [retained] NULL: requests are KVL_EVENT_REQUEST events of a queue, with `user_data`.
  * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
  * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
- *                        another function is set, or before this returns if it fails; may be NULL.
+ *                        another function is set, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1076,7 +1081,7 @@ KVL_API kvl_status_t kvl_config_set_provider(kvl_config_t *config, kvl_provide_f
  * @param function        [retained] NULL: every key is valid.
  * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
  * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
- *                        another function is set, or before this returns if it fails; may be NULL.
+ *                        another function is set, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1092,7 +1097,7 @@ KVL_API kvl_status_t kvl_config_set_validator(kvl_config_t *config, kvl_validate
  * @param function        [retained] NULL: the cost is the value's own, kvl_value_cost().
  * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
  * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
- *                        another function is set, or before this returns if it fails; may be NULL.
+ *                        another function is set, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1100,18 +1105,19 @@ KVL_API kvl_status_t kvl_config_set_validator(kvl_config_t *config, kvl_validate
 KVL_API kvl_status_t kvl_config_set_cost(kvl_config_t *config, kvl_cost_fn function, void *user_data, kvl_free_fn user_data_free);
 
 /**
- * Sets the function that is called for each value that has left the store, one call at a time, and for each key in the order of the store.
+ * Sets the function that is called for each value that has left the store: one call at a time, and for each key in the order in which its
+ * values left.
  *
  * For an engine it runs on the dispatcher. For a cache without an engine it runs inside the call that caused the removal, after that
  * call's locks are released, or on the dispatcher for entries that expired by the timer. So it must not take a lock that the program holds
  * while it writes: see DELIVERY. If it is slower than the writers of an engine, the writers are throttled (`removals.max_pending`): a
- * writer waits for one call of it for at most a second.
+ * writer waits for one call of the listener for at most a second.
  *
  * @param config          [borrowed] from kvl_config_new().
  * @param function        [retained] NULL: removals are KVL_EVENT_REMOVAL events of a queue, with `user_data`.
  * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
  * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
- *                        another function is set, or before this returns if it fails; may be NULL.
+ *                        another function is set, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1131,7 +1137,7 @@ kvl_status_t kvl_config_set_removal_listener(kvl_config_t *config,
  * @param function        [retained] NULL: no listener.
  * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
  * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
- *                        another function is set, or before this returns if it fails; may be NULL.
+ *                        another function is set, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1143,10 +1149,10 @@ kvl_status_t kvl_config_set_record_listener(kvl_config_t *config,
                                             kvl_free_fn user_data_free);
 
 /**
- * Sets the clock to use instead of the system's.
+ * Sets the clock to use instead of the system's clocks.
  *
  * @param config  [borrowed] from kvl_config_new().
- * @param clock   [retained] from kvl_clock_new_manual(); NULL: the system's.
+ * @param clock   [retained] from kvl_clock_new_manual(); NULL: the system's clocks.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
@@ -1194,8 +1200,8 @@ KVL_API kvl_status_t kvl_options_new(kvl_options_t **out_options);
  * A refused setting changes nothing except the text of kvl_options_problem().
  *
  * @param options [borrowed] from kvl_options_new().
- * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
- * @param value   [copied] NUL-terminated.
+ * @param key     [borrowed] the setting's name, NUL-terminated: kvl_config_keys_json().
+ * @param value   [copied] the value as text, NUL-terminated.
  * @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that only an engine has), KVL_ERR_BAD_VALUE (type or range),
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
@@ -1204,12 +1210,12 @@ KVL_API kvl_status_t kvl_options_new(kvl_options_t **out_options);
 KVL_API kvl_status_t kvl_options_set(kvl_options_t *options, const char *key, const char *value);
 
 /**
- * Sets one setting as an integer: 1 and 0 for those that are true or false.
+ * Sets one setting as an integer. A setting that is true or false takes 1 or 0.
  *
  * A refused setting changes nothing except the text of kvl_options_problem().
  *
  * @param options [borrowed] from kvl_options_new().
- * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+ * @param key     [borrowed] the setting's name, NUL-terminated: kvl_config_keys_json().
  * @param value   the number, in the unit that the key names.
  * @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that only an engine has), KVL_ERR_BAD_VALUE (type or range),
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -1224,7 +1230,7 @@ KVL_API kvl_status_t kvl_options_set_int(kvl_options_t *options, const char *key
  * A refused setting changes nothing except the text of kvl_options_problem().
  *
  * @param options [borrowed] from kvl_options_new().
- * @param key     [borrowed] its name, NUL-terminated: kvl_config_keys_json().
+ * @param key     [borrowed] the setting's name, NUL-terminated: kvl_config_keys_json().
  * @param value   the number, in the unit that the key names.
  * @return KVL_OK; KVL_ERR_UNKNOWN_KEY (also for a setting that only an engine has), KVL_ERR_BAD_VALUE (type or range),
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -1248,9 +1254,10 @@ KVL_API kvl_status_t kvl_options_set_real(kvl_options_t *options, const char *ke
 KVL_API kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progress_fn function, size_t step_keys);
 
 /**
- * Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If none was,
- * it is about settings that contradict each other, or else those of the engine for which a fetch was last refused: a `stale.timeout_ms` that
- * is not below `timeout_ms`, that is combined with `read` = `cache_only`, or that is 0 with `read` = `no_store`.
+ * Returns a sentence about the first setting that was refused: every fetch with such options fails with KVL_ERR_BAD_VALUE. If none was
+ * refused, the sentence is about options that contradict each other; if there are none of these either, about the contradiction with its
+ * engine's settings for which a fetch was last refused. A contradiction is a `stale.timeout_ms` that is not below `timeout_ms`, that is
+ * combined with `read` = `cache_only`, or that is 0 with `read` = `no_store`.
  *
  * @param options [borrowed] from kvl_options_new(); may be NULL.
  * @return UTF-8, NUL-terminated, borrowed until the options are freed; NULL if nothing was refused, for NULL, and for options from
@@ -1258,8 +1265,7 @@ KVL_API kvl_status_t kvl_options_set_progress(kvl_options_t *options, kvl_progre
  * @threads one
  * @since 0.1
  */
-KVL_API
-const char *kvl_options_problem(const kvl_options_t *options);
+KVL_API const char *kvl_options_problem(const kvl_options_t *options);
 
 /**
  * Frees options. Fetches that were started with them continue.
@@ -1288,7 +1294,7 @@ KVL_API kvl_value_t *kvl_value_null(void);
  * Creates a value from a copy of bytes.
  *
  * @param data       [copied] `len` bytes; may be NULL if `len` is 0.
- * @param len        bytes.
+ * @param len        the number of bytes.
  * @param out_value  [out, owned] the value: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
  * @threads any
@@ -1297,11 +1303,11 @@ KVL_API kvl_value_t *kvl_value_null(void);
 KVL_API kvl_status_t kvl_value_new_bytes(const uint8_t *data, size_t len, kvl_value_t **out_value);
 
 /**
- * Creates a value of bytes for the caller to fill in. They are 0 at first.
+ * Creates a value of bytes for the caller to fill in. The bytes are 0 at first.
  *
  * Write through `out_data` before the value is passed to any other function, and never after.
  *
- * @param len        bytes.
+ * @param len        the number of bytes.
  * @param out_data   [out, borrowed with the value] the address of the `len` bytes.
  * @param out_value  [out, owned] the value: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_PANIC.
@@ -1311,12 +1317,12 @@ KVL_API kvl_status_t kvl_value_new_bytes(const uint8_t *data, size_t len, kvl_va
 KVL_API kvl_status_t kvl_value_new_space(size_t len, uint8_t **out_data, kvl_value_t **out_value);
 
 /**
- * Creates a value of bytes without a copy: they stay where they are.
+ * Creates a value of bytes without a copy: the bytes stay where they are.
  *
  * @param data            [borrowed until user_data_free runs] `len` bytes, which do not change; may be NULL if `len` is 0.
- * @param len             bytes.
+ * @param len             the number of bytes.
  * @param user_data       [retained] passed to user_data_free; may be NULL.
- * @param user_data_free  [retained] runs once when the last reference is dropped, or before this returns if it fails; may be NULL.
+ * @param user_data_free  [retained] runs once when the last reference is dropped, or before this returns if the call fails; may be NULL.
  * @param out_value       [out, owned] the value: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY (a length larger than any memory), KVL_ERR_PANIC.
  * @threads any
@@ -1333,9 +1339,9 @@ kvl_status_t kvl_value_new_extern(const uint8_t *data,
  * Creates a value of an object of the program: a pointer, with its cost and its destructor.
  *
  * @param object       [owned by the value] any pointer but NULL; the library never dereferences it.
- * @param cost         its cost, in bytes.
- * @param object_free  [retained] runs once with `object`, on the thread that drops the last reference, or before this returns if
- *                     it fails; may be NULL. It does not run for a NULL object.
+ * @param cost         the object's cost, in bytes.
+ * @param object_free  [retained] runs once with `object`, on the thread that drops the last reference, or before this returns if the call
+ *                     fails; may be NULL. It does not run for a NULL object.
  * @param out_value    [out, owned] the value: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_PANIC.
  * @threads any
@@ -1357,7 +1363,7 @@ KVL_API uint32_t kvl_value_kind(const kvl_value_t *value);
  * Returns the bytes of a value.
  *
  * @param value    [borrowed] a value; may be NULL.
- * @param out_len  [out] their length in bytes, 0 if there are none; may be NULL.
+ * @param out_len  [out] the number of bytes, 0 if there are none; may be NULL.
  * @return the bytes, borrowed for as long as a reference to the value is held; not NULL even if there are 0 of them; NULL for objects, the
  *         null value and NULL.
  * @threads any
@@ -1396,7 +1402,7 @@ KVL_API uint64_t kvl_value_cost(const kvl_value_t *value);
 KVL_API kvl_value_t *kvl_value_retain(kvl_value_t *value);
 
 /**
- * Releases a reference. The last one ends the value, whose destructor then runs on this thread.
+ * Releases a reference. Releasing the last one ends the value, whose destructor then runs on this thread.
  *
  * @param value [owned] a value; NULL and the null value are ignored.
  * @threads any
@@ -1419,7 +1425,7 @@ KVL_API void kvl_value_release_many(kvl_value_t **values, size_t n);
 /** In the flags of an error: it is not retried, whatever the retry policy is. */
 #define KVL_ERROR_F_PERMANENT 1u
 /**
- * In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (`stale.ttl_ms`), and is
+ * In the flags of an error: it forbids the fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is
  * removed.
  */
 #define KVL_ERROR_F_NO_STALE 2u
@@ -1428,8 +1434,9 @@ KVL_API void kvl_value_release_many(kvl_value_t **values, size_t n);
  * Creates an error for a provider to fail with. Its status is KVL_ERR_PROVIDER.
  *
  * @param code         a number that the program chooses.
- * @param message      [copied] `message_len` bytes of UTF-8 (invalid parts are replaced; a NUL ends it); may be NULL if that is 0.
- * @param message_len  bytes.
+ * @param message      [copied] `message_len` bytes of UTF-8 (invalid parts are replaced; a NUL ends it); may be NULL if `message_len` is
+ *                     0.
+ * @param message_len  the message's length in bytes.
  * @param flags        0, or KVL_ERROR_F_* combined by `|`.
  * @param out_error    [out, owned] the error: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_NO_MEMORY,
@@ -1443,14 +1450,15 @@ KVL_API kvl_status_t kvl_error_new(int64_t code, const char *message, size_t mes
  * Creates an error that carries an object of the program, for example an exception, to all waiting callers.
  *
  * @param code           a number that the program chooses.
- * @param message        [copied] `message_len` bytes of UTF-8 (invalid parts are replaced; a NUL ends it); may be NULL if that is 0.
- * @param message_len    bytes.
+ * @param message        [copied] `message_len` bytes of UTF-8 (invalid parts are replaced; a NUL ends it); may be NULL if `message_len` is
+ *                       0.
+ * @param message_len    the message's length in bytes.
  * @param flags          0, or KVL_ERROR_F_* combined by `|`.
  * @param queue_or_null  [retained] the queue whose kvl_queue_poll() or kvl_queue_next() frees the object; NULL: the thread that drops the
  *                       last reference frees it.
  * @param object         [owned by the error] any pointer but NULL; the library never dereferences it.
- * @param object_free    [retained] runs once with `object` when the last reference is dropped, or before this returns if it fails; may be
- *                       NULL (with a queue, KVL_EVENT_DROP then reports the drop). It does not run for a NULL object.
+ * @param object_free    [retained] runs once with `object` when the last reference is dropped, or before this returns if the call fails;
+ *                       may be NULL (with a queue, KVL_EVENT_DROP then reports the drop). It does not run for a NULL object.
  * @param out_error      [out, owned] the error: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (unknown flags, a length larger than any memory), KVL_ERR_NO_MEMORY,
  *         KVL_ERR_FORKED (the queue), KVL_ERR_PANIC.
@@ -1520,7 +1528,7 @@ KVL_API uint32_t kvl_error_is_permanent(const kvl_error_t *error);
 /**
  * Sets how long a retry policy must wait at least before it retries a key that failed with this error, like HTTP's Retry-After. The pause
  * is this one or the policy's, whichever is longer. `retry.budget_ms` still limits all attempts: an attempt that could begin only after
- * the budget is not made. Keys that are not retried are not delayed.
+ * the end of the budget is not made. Keys that are not retried are not delayed.
  *
  * @param error     [borrowed] from kvl_error_new() or kvl_error_new_object(), and not passed to any other function yet.
  * @param pause_ms  milliseconds, 0 or above.
@@ -1535,7 +1543,7 @@ KVL_API kvl_status_t kvl_error_set_retry_after(kvl_error_t *error, int64_t pause
  * Returns the pause that the provider requested before the next attempt.
  *
  * @param error [borrowed] an error; may be NULL.
- * @return milliseconds; -1 if it did not request one, and for NULL.
+ * @return milliseconds; -1 if the provider requested none, and for NULL.
  * @threads any
  * @since 0.2
  */
@@ -1564,7 +1572,7 @@ KVL_API kvl_error_t *kvl_error_cause(const kvl_error_t *error);
 KVL_API kvl_error_t *kvl_error_retain(kvl_error_t *error);
 
 /**
- * Releases a reference. The last one ends the error, whose object's destructor then runs on this thread.
+ * Releases a reference. Releasing the last one ends the error, whose object's destructor then runs on this thread.
  *
  * @param error [owned] an error; NULL is ignored.
  * @threads any
@@ -1577,7 +1585,8 @@ KVL_API void kvl_error_release(kvl_error_t *error);
 /**
  * Converts keys that are packed end to end in one buffer to slices, which point into that buffer.
  *
- * @param packed      [borrowed for as long as the slices are used] the keys, `packed_len` bytes in total; may be NULL if that is 0.
+ * @param packed      [borrowed for as long as the slices are used] the keys, `packed_len` bytes in total; may be NULL if `packed_len` is
+ *                    0.
  * @param packed_len  the total length in bytes.
  * @param lens        [borrowed] `n` lengths in bytes, whose sum is `packed_len`; may be NULL if `n` is 0.
  * @param n           the number of keys.
@@ -1613,8 +1622,8 @@ KVL_API kvl_status_t kvl_cache_new(const kvl_config_t *config, kvl_cache_t **out
  * Counts as a use of the entry and as a lookup.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
  * @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL for every other outcome.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of
  *         an engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -1629,9 +1638,9 @@ KVL_API kvl_status_t kvl_cache_get(kvl_cache_t *cache, const uint8_t *key, size_
  * Counts as a use of the entry and as a lookup, even if the buffer is too small.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len    bytes, at most KVL_KEY_MAX.
- * @param buf        [out] `cap` bytes; may be NULL if that is 0.
+ * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
+ * @param buf        [out] `cap` bytes; may be NULL if `cap` is 0.
  * @param cap        the size of the buffer in bytes.
  * @param out_len    [out] the value's length in bytes, for KVL_VALUE and KVL_TRUNCATED; untouched otherwise.
  * @return KVL_VALUE, KVL_TRUNCATED (nothing was copied: `cap` is less than the length), KVL_NULL, KVL_MISS, KVL_INVALID_KEY;
@@ -1668,12 +1677,13 @@ kvl_status_t kvl_cache_get_many(kvl_cache_t *cache,
  * Looks an entry up without counting a use or a lookup, and without calling the validator.
  *
  * @param cache            [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key              [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len          bytes, at most KVL_KEY_MAX.
+ * @param key              [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len          the key's length in bytes, at most KVL_KEY_MAX.
  * @param out_value        [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS; may be NULL.
  * @param out_ttl_left_ms  [out] milliseconds until the entry expires if it is not used before, or KVL_TTL_NEVER; untouched on KVL_MISS;
  *                         may be NULL.
- * @param out_cost         [out] the cost of the entry, including its key and node, in bytes; untouched on KVL_MISS; may be NULL.
+ * @param out_cost         [out] the cost of the entry, including its key and the library's own memory for it, in bytes; untouched on
+ *                         KVL_MISS; may be NULL.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
  *         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -1691,8 +1701,8 @@ kvl_status_t kvl_cache_peek(kvl_cache_t *cache,
  * Returns the status that kvl_cache_peek() would return, without the value.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
  *         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -1741,7 +1751,7 @@ KVL_API size_t kvl_cache_capacity(const kvl_cache_t *cache);
 KVL_API int64_t kvl_cache_cost_limit(const kvl_cache_t *cache);
 
 /**
- * Returns the highest cost that one entry may have, including its key and node.
+ * Returns the highest cost that one entry may have, including its key and the library's own memory for it.
  *
  * @param cache [borrowed] from kvl_cache_new() or kvl_tasks_cache(); may be NULL.
  * @return bytes; 0 for NULL and for a cache from before a fork.
@@ -1806,11 +1816,11 @@ KVL_API kvl_status_t kvl_cache_stats_reset(kvl_cache_t *cache);
 KVL_API kvl_cache_t *kvl_cache_retain(kvl_cache_t *cache);
 
 /**
- * Releases a reference. The cache ends with the last one, including those of readers and iterators; its entries are then dropped without a
- * report to the removal listener.
+ * Releases a reference. The cache ends with its last reference, and readers and iterators hold references too. Its entries are then
+ * dropped without a report to the removal listener.
  *
- * The cache's own threads have ended when this returns, unless this is called inside a callback, or code of the program is running on
- * them: this never waits for such code.
+ * When the last reference is released, the cache's own threads have ended when this returns, unless this is called inside a callback, or
+ * code of the program is running on them: this never waits for such code.
  *
  * @param cache [owned] from kvl_cache_new() or kvl_tasks_cache(); NULL is ignored.
  * @threads any
@@ -1827,14 +1837,15 @@ KVL_API void kvl_cache_release(kvl_cache_t *cache);
  * KVL_PUT_F_IF_ABSENT or KVL_PUT_F_IF_PRESENT does not hold, nothing changes, and loads in progress are not affected.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len        bytes, at most KVL_KEY_MAX.
+ * @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
  * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
  * @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
  * @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
  *         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
  *         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
- *         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (the cache of an engine that was closed or freed),
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -1852,8 +1863,8 @@ kvl_status_t kvl_cache_put(kvl_cache_t *cache,
  * stored under the same key, are not victims. The removal listener is called for all of them as well.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len        bytes, at most KVL_KEY_MAX.
+ * @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
  * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
  * @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
  * @param on_victim      [borrowed] called for each victim, on this thread; not NULL.
@@ -1861,8 +1872,8 @@ kvl_status_t kvl_cache_put(kvl_cache_t *cache,
  * @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
  *         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
  *         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NO_CALLBACK (`on_victim` is NULL), KVL_ERR_NULL_POINTER,
- *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (of an engine's cache),
- *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (the cache of an
+ *         engine that was closed or freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -1879,16 +1890,16 @@ kvl_status_t kvl_cache_put_with_victims(kvl_cache_t *cache,
  * Stores a copy of bytes under a key: creates a value and puts it, as kvl_cache_put() does, in one call.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len        bytes, at most KVL_KEY_MAX.
+ * @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
  * @param data           [copied] `len` bytes; may be NULL if `len` is 0.
- * @param len            bytes.
+ * @param len            the number of bytes.
  * @param terms_or_null  [borrowed] the terms on which it is stored; NULL: the configuration's.
  * @return KVL_OK, KVL_REFUSED (too low a priority to make room, capacity 0, or TTL 0), KVL_TOO_LARGE (see kvl_cache_max_cost()),
  *         KVL_CONFLICT (there is an entry, with KVL_PUT_F_IF_ABSENT), KVL_MISS (there is none, with KVL_PUT_F_IF_PRESENT),
  *         KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not
- *         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also for a length larger than any memory), KVL_ERR_CLOSED (of an engine's
- *         cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         aligned), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NO_MEMORY (also for a length larger than any memory), KVL_ERR_CLOSED (the cache of an
+ *         engine that was closed or freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -1907,8 +1918,8 @@ kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
  * until it returns neither KVL_CONFLICT nor KVL_MISS, loses no write of another thread.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key            [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len        bytes, at most KVL_KEY_MAX.
+ * @param key            [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
  * @param expected       [borrowed] the value that must be stored: this very handle, as kvl_cache_get() or kvl_cache_peek() returned it,
  *                       not one with equal bytes; or kvl_value_null(); not NULL.
  * @param value          [retained] a value, or kvl_value_null() for "known to be absent"; not NULL.
@@ -1917,7 +1928,7 @@ kvl_status_t kvl_cache_put_bytes(kvl_cache_t *cache,
  * @return KVL_OK, KVL_CONFLICT (another value is stored), KVL_MISS (none is stored), KVL_REFUSED (too low a priority to make room, or TTL
  *         0: the expected value is removed), KVL_TOO_LARGE (likewise; see kvl_cache_max_cost()), KVL_INVALID_KEY; KVL_ERR_BAD_VALUE (an
  *         invalid term), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned), KVL_ERR_KEY_TOO_LONG,
- *         KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (of an engine's cache), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         KVL_ERR_NO_MEMORY, KVL_ERR_CLOSED (the cache of an engine that was closed or freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -1935,8 +1946,8 @@ kvl_status_t kvl_cache_compare_put(kvl_cache_t *cache,
  * Counts as a use of the entry, so that an idle TTL restarts too, but not as a lookup. Loads in progress are not affected.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
  * @param ttl_ms     milliseconds above 0, KVL_TTL_NEVER, or KVL_TTL_DEFAULT.
  * @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_BAD_VALUE (a TTL of 0, also by default: use kvl_cache_remove(); or another
  *         negative number), KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that was freed),
@@ -1950,8 +1961,8 @@ KVL_API kvl_status_t kvl_cache_touch(kvl_cache_t *cache, const uint8_t *key, siz
  * Removes the entry under a key.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
  * @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine
  *         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -1965,8 +1976,8 @@ KVL_API kvl_status_t kvl_cache_remove(kvl_cache_t *cache, const uint8_t *key, si
  * fallback.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
  * @return KVL_OK, KVL_MISS (there was no live entry); KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine
  *         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -1989,8 +2000,8 @@ KVL_API kvl_status_t kvl_cache_remove_expired(kvl_cache_t *cache, size_t *out_re
  * Removes the entry under a key and returns its value. Does not count as a lookup.
  *
  * @param cache      [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key        [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len    bytes, at most KVL_KEY_MAX.
+ * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
  * @param out_value  [out, owned] the value, or kvl_value_null(): release it; NULL on KVL_MISS.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS; KVL_ERR_NULL_POINTER, KVL_ERR_KEY_TOO_LONG, KVL_ERR_CLOSED (the cache of an engine that
  *         was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2065,46 +2076,38 @@ KVL_API kvl_status_t kvl_cache_resize(kvl_cache_t *cache, size_t capacity, int64
 /* ---- The cache: tags, and all entries ------------------------------------------------------------------------------ */
 
 /**
- * Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored while it runs, and
- * reports them with KVL_CAUSE_TAG. Takes time in proportion to their number, and holds no lock for more than 64 of them at once.
+ * Removes all entries with a tag (`tags` of kvl_terms_t) that exist when this is called, and perhaps some that are stored while it runs.
+ * They are reported with KVL_CAUSE_TAG. Takes time in proportion to their number, and holds no lock for more than 64 of them at once.
  *
  * An answer to a request that the provider has now is not stored if it carries the tag, because it may be older than this call. Fetches
  * that wait for the answer receive it, even those that join after this call.
  *
  * @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param tag          [borrowed] `tag_len` bytes.
- * @param tag_len      bytes: 1 to KVL_LABEL_MAX.
+ * @param tag_len      the tag's length in bytes, 1 to KVL_LABEL_MAX.
  * @param out_removed  [out] the number of entries removed that had not expired; written on KVL_OK. May be NULL.
- * @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an engine
- *         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an
+ *         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_cache_remove_tag(kvl_cache_t *cache,
-                                  const uint8_t *tag,
-                                  size_t tag_len,
-                                  size_t *out_removed);
+KVL_API kvl_status_t kvl_cache_remove_tag(kvl_cache_t *cache, const uint8_t *tag, size_t tag_len, size_t *out_removed);
 
 /**
  * Expires all entries with a tag, as kvl_cache_expire() does for one key: the next fetch of each key loads it, and its old value stays as
- * a fallback for `stale.ttl_ms`. What leaves the store is reported with KVL_CAUSE_EXPIRED, not with KVL_CAUSE_TAG. In all other respects like
- * kvl_cache_remove_tag().
+ * a fallback for `stale.ttl_ms`. What leaves the store is reported with KVL_CAUSE_EXPIRED, not with KVL_CAUSE_TAG. In all other respects
+ * this is like kvl_cache_remove_tag().
  *
  * @param cache        [borrowed] from kvl_cache_new() or kvl_tasks_cache().
  * @param tag          [borrowed] `tag_len` bytes.
- * @param tag_len      bytes: 1 to KVL_LABEL_MAX.
+ * @param tag_len      the tag's length in bytes, 1 to KVL_LABEL_MAX.
  * @param out_expired  [out] the number of entries expired; written on KVL_OK. May be NULL.
- * @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an engine
- *         that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK, also if no entry has the tag; KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (the length), KVL_ERR_CLOSED (the cache of an
+ *         engine that was freed), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_cache_expire_tag(kvl_cache_t *cache,
-                                  const uint8_t *tag,
-                                  size_t tag_len,
-                                  size_t *out_expired);
+KVL_API kvl_status_t kvl_cache_expire_tag(kvl_cache_t *cache, const uint8_t *tag, size_t tag_len, size_t *out_expired);
 
 /**
  * Expires all entries, as kvl_cache_expire() does for one key: their values stay as fallbacks for `stale.ttl_ms`. Loads in progress are
@@ -2130,17 +2133,18 @@ KVL_API kvl_status_t kvl_cache_expire_all(kvl_cache_t *cache);
  * for each entry.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. If it is a symbolic link, the file that it refers to
- *                       is replaced. The file is readable by its owner only, also if the older one was not.
+ * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. If it is a symbolic link, the file that it
+ *                       points to is replaced. The file is readable by its owner only, even if the older one was not.
  * @param on_progress    [borrowed] called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
  * @param user_data      [borrowed] passed to `on_progress` as its first argument; may be NULL. The library does not free it.
  * @param out_transfer   [out] the final progress, on failure too, filled up to `out_size` bytes; may be NULL.
  * @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
  * @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
  *                       NULL.
- * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device or
- *         a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has no room for struct_size, a misaligned
- *         pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device
+ *         or a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path
+ *         of a file, `out_size` has no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was
+ *         freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -2193,8 +2197,8 @@ kvl_status_t kvl_cache_load(kvl_cache_t *cache,
  * or any other value the entry is skipped. To stop the save, return a number other than 0 from `on_progress`.
  *
  * @param cache          [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. If it is a symbolic link, the file that it refers to
- *                       is replaced. The file is readable by its owner only, also if the older one was not.
+ * @param path           [borrowed] the name of the file, NUL-terminated; UTF-8 on Windows. If it is a symbolic link, the file that it
+ *                       points to is replaced. The file is readable by its owner only, even if the older one was not.
  * @param encode         [borrowed] converts objects to bytes; not NULL.
  * @param on_progress    [borrowed] called on this thread after each block of 256 KiB or more, and at the end; may be NULL.
  * @param user_data      [borrowed] passed to both functions as their first argument; may be NULL. The library does not free it.
@@ -2202,10 +2206,10 @@ kvl_status_t kvl_cache_load(kvl_cache_t *cache,
  * @param out_size       sizeof(kvl_transfer_t) as the program was compiled, in bytes.
  * @param out_error      [out, owned] on failure an error that describes it, with the system's error number as its code: release it; may be
  *                       NULL.
- * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device or
- *         a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`encode` is NULL), KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has
- *         no room for struct_size, a misaligned pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY,
- *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_IO (the file system refuses: no such folder, no space, no permission; or the path is that of a folder, a device
+ *         or a pipe, which stays), KVL_ERR_CANCELLED (`on_progress` stopped it), KVL_ERR_NO_CALLBACK (`encode` is NULL),
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_INVALID_ARG (not the path of a file, `out_size` has no room for struct_size, a misaligned
+ *         pointer), KVL_ERR_CLOSED (the cache of an engine that was freed), KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
@@ -2267,13 +2271,13 @@ kvl_status_t kvl_cache_load_decoded(kvl_cache_t *cache,
 KVL_API kvl_status_t kvl_reader_new(kvl_cache_t *cache, kvl_reader_t **out_reader);
 
 /**
- * Looks a key up and shows the value. It stays readable until the next call on this reader, even if its entry is removed meanwhile.
+ * Looks a key up and shows the value. The value stays readable until the next call on this reader, even if its entry is removed meanwhile.
  *
  * Counts as a use of the entry and as a lookup.
  *
  * @param reader      [borrowed] from kvl_reader_new().
- * @param key         [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len     bytes, at most KVL_KEY_MAX.
+ * @param key         [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len     the key's length in bytes, at most KVL_KEY_MAX.
  * @param out_data    [out, borrowed until the next call on this reader] the bytes, not NULL even if there are 0 of them; NULL for an
  *                    object and without a value.
  * @param out_len     [out] their length in bytes; 0 for an object and without a value.
@@ -2316,8 +2320,8 @@ KVL_API void kvl_reader_free(kvl_reader_t *reader);
  * Creates an iterator over the entries of a cache, for one thread.
  *
  * Each key that has an entry from now until the last call is visited exactly once. Keys that get or lose their entry meanwhile may be
- * visited or not. The iterator holds no lock between two calls, and only a few keys. It does not delay other threads, and neither they nor
- * changes by its own thread disturb it. The order of the entries is unspecified.
+ * visited or not. Between two calls the iterator holds no lock, and only a few keys. It does not delay other threads, and may be used
+ * while its own thread or others change the cache. The order of the entries is unspecified.
  *
  * @param cache         [retained] from kvl_cache_new() or kvl_tasks_cache().
  * @param out_iterator  [out, owned] the iterator: free it.
@@ -2390,12 +2394,13 @@ KVL_API kvl_status_t kvl_tasks_cache(kvl_tasks_t *tasks, kvl_cache_t **out_cache
  *
  * @param tasks           [borrowed] from kvl_tasks_new().
  * @param key             [copied] `key_len` bytes; may be NULL if `key_len` is 0.
- * @param key_len         bytes, 0 to KVL_KEY_MAX.
+ * @param key_len         the key's length in bytes, at most KVL_KEY_MAX.
  * @param options         [copied] from kvl_options_new(), or NULL for the engine's settings.
  * @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
  * @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
  * @param user_data       [retained] passed to `function` as its first argument.
- * @param user_data_free  [retained] frees `user_data`: after `function`, or before this returns unless KVL_PENDING; may be NULL.
+ * @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if the status is not KVL_PENDING; may be
+ *                        NULL.
  * @param out_value       [out, owned] set on KVL_VALUE: release it; NULL otherwise. May be NULL: then `function` is always called.
  * @return KVL_PENDING; with `out_value` also KVL_VALUE, KVL_NULL, KVL_INVALID_KEY; KVL_ERR_CANCELLED (the fetch was cancelled before),
  *         KVL_ERR_ALREADY_USED, KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
@@ -2456,7 +2461,8 @@ kvl_status_t kvl_tasks_fetch_each(kvl_tasks_t *tasks,
  * @param fetch           [retained] from kvl_fetch_new(), not used before, with which to cancel the call; or NULL.
  * @param function        [retained] called once after KVL_PENDING, on the dispatcher thread; never inside this call.
  * @param user_data       [retained] passed to `function` as its first argument.
- * @param user_data_free  [retained] frees `user_data`: after `function`, or before this returns unless KVL_PENDING; may be NULL.
+ * @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if the status is not KVL_PENDING; may be
+ *                        NULL.
  * @param out_ready       [out, owned] set on KVL_OK, if the cache had all keys: release it. May be NULL: then `function` is always called.
  * @return KVL_PENDING; with `out_ready` also KVL_OK; KVL_ERR_CANCELLED (the fetch was cancelled before), KVL_ERR_ALREADY_USED,
  *         KVL_ERR_NO_CALLBACK, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
@@ -2480,15 +2486,15 @@ kvl_status_t kvl_tasks_fetch_all(kvl_tasks_t *tasks,
  *
  * @param tasks      [borrowed] from kvl_tasks_new().
  * @param key        [copied] `key_len` bytes; may be NULL if `key_len` is 0.
- * @param key_len    bytes, 0 to KVL_KEY_MAX.
+ * @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
  * @param options    [copied] from kvl_options_new(), or NULL for the engine's settings.
  * @param fetch      [retained] from kvl_fetch_new(), not used before, with which another thread can cancel the call; or NULL.
  * @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
  * @param out_error  [out, owned] for a status below 0 an error that describes it, also if the call was refused: release it; may be NULL.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS (cache-only), KVL_INVALID_KEY; KVL_ERR_PROVIDER, KVL_ERR_TIMEOUT, KVL_ERR_CANCELLED,
- *         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_UNAVAILABLE, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED,
- *         KVL_ERR_ALREADY_USED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
- *         KVL_ERR_NO_MEMORY, KVL_ERR_NO_THREAD, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         KVL_ERR_QUEUE_FULL, KVL_ERR_UNANSWERED, KVL_ERR_UNAVAILABLE, KVL_ERR_CLOSED; KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED (requests go
+ *         to a queue, which this thread may have to read), KVL_ERR_ALREADY_USED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
+ *         KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_NO_THREAD, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads outside
  * @since 0.1
  */
@@ -2511,8 +2517,9 @@ kvl_status_t kvl_tasks_fetch_wait(kvl_tasks_t *tasks,
  * @param fetch        [retained] from kvl_fetch_new(), not used before, with which another thread can cancel the call; or NULL.
  * @param out_results  [out, owned] set on KVL_OK: release it; NULL otherwise.
  * @return KVL_OK, whatever the results of the keys: kvl_results_status(); KVL_ERR_CANCELLED (the fetch was cancelled before),
- *         KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED, KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()),
- *         KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ *         KVL_ERR_REENTRANT, KVL_ERR_UNSUPPORTED (requests go to a queue, which this thread may have to read), KVL_ERR_ALREADY_USED,
+ *         KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY,
+ *         KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads outside
  * @since 0.1
  */
@@ -2534,28 +2541,24 @@ kvl_status_t kvl_tasks_fetch_all_wait(kvl_tasks_t *tasks,
  * @param tasks    [borrowed] from kvl_tasks_new().
  * @param keys     [copied] `n` slices; may be NULL if `n` is 0.
  * @param n        the number of keys.
- * @param options  [copied] from kvl_options_new(), or NULL for the engine's settings. What concerns waiting has no effect, since nobody waits.
- *                 Options that contradict each other are refused as for a fetch.
- * @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG (`read` = `cache_only` or `no_store`, since a
- *         refresh loads and stores), KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param options  [copied] from kvl_options_new(), or NULL for the engine's settings. What concerns waiting has no effect, since nobody
+ *                 waits. Options that contradict each other are refused, as for a fetch.
+ * @return KVL_OK; KVL_ERR_CLOSED, KVL_ERR_BAD_VALUE (kvl_options_problem()), KVL_ERR_INVALID_ARG (`read` = `cache_only` or `no_store`,
+ *         since a refresh loads and stores), KVL_ERR_NULL_POINTER, KVL_ERR_NO_MEMORY, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
  */
-KVL_API
-kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks,
-                               const kvl_slice_t *keys,
-                               size_t n,
-                               const kvl_options_t *options);
+KVL_API kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, const kvl_options_t *options);
 
 /**
  * Lets the keys that are asked for from now on gather, or hands out those that have gathered.
  *
  * For hosts with an event loop: a turn of the loop that fetches begins with 1 and ends with 0, and the keys of all its fetches share
- * requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full, or if a key is retried.
- * With `batch.linger_us` keys also wait for that time to end. The keys that other threads ask for meanwhile gather, too.
+ * requests. Meanwhile a request is formed if there are keys for a full one (`batch.max_keys`), if the queue is full, or if a key is
+ * retried. With `batch.linger_us` keys also wait for that time to end. The keys that other threads ask for meanwhile gather, too.
  *
- * A call that waits for a fetch (kvl_tasks_fetch_wait(), kvl_tasks_fetch_all_wait(), kvl_fetch_wait()) hands out what has gathered, since it
- * could wait for itself otherwise; so does a close that drains. One that cancels ends it with KVL_ERR_CLOSED.
+ * A call that waits for a fetch (kvl_tasks_fetch_wait(), kvl_tasks_fetch_all_wait(), kvl_fetch_wait()) hands out what has gathered, since
+ * it could otherwise wait for itself. So does a close that drains. A close that cancels settles what has gathered with KVL_ERR_CLOSED.
  *
  * @param tasks    [borrowed] from kvl_tasks_new().
  * @param gathers  1 to let keys gather, 0 to hand them out.
@@ -2563,9 +2566,7 @@ kvl_status_t kvl_tasks_refresh(kvl_tasks_t *tasks,
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_tasks_gather(kvl_tasks_t *tasks,
-                              uint32_t gathers);
+KVL_API kvl_status_t kvl_tasks_gather(kvl_tasks_t *tasks, uint32_t gathers);
 
 /**
  * Returns the counters since the last reset, and the current gauges, of lookups, store and loads.
@@ -2620,11 +2621,11 @@ KVL_API kvl_status_t kvl_tasks_stats_reset(kvl_tasks_t *tasks);
  *
  * @param tasks           [borrowed] from kvl_tasks_new().
  * @param mode            KVL_CLOSE_CANCEL: open positions are settled with KVL_ERR_CLOSED. KVL_CLOSE_DRAIN: accepted work continues.
- * @param deadline_ms     for KVL_CLOSE_DRAIN: for how long, in milliseconds, or KVL_FOREVER; then open positions are settled with
- *                        KVL_ERR_CLOSED. 0 means KVL_CLOSE_CANCEL.
+ * @param deadline_ms     for KVL_CLOSE_DRAIN: for how long accepted work may continue, in milliseconds, or KVL_FOREVER; after that, open
+ *                        positions are settled with KVL_ERR_CLOSED. 0 means KVL_CLOSE_CANCEL.
  * @param function        [retained] called once when everything is done, on the dispatcher thread; may be NULL.
  * @param user_data       [retained] passed to `function` as its first argument.
- * @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if it fails; may be NULL.
+ * @param user_data_free  [retained] frees `user_data` after `function`, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (mode, deadline), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -2661,15 +2662,15 @@ KVL_API void kvl_tasks_dispose(kvl_tasks_t *tasks);
 /* ---- Lookups of an engine, and of objects without a reference ------------------------------------------------------ */
 
 /**
- * Looks a key up and returns its value's object, without a reference to it.
+ * Looks a key up and returns the object of its value, without a reference to the value.
  *
- * Counts as a use of the entry and as a lookup, like kvl_cache_get(), and is faster. It is for objects that only name something of the program, such
- * as the number of a place in a table: nothing keeps the value, so another thread may replace or remove it, and its object be destroyed,
- * before this returns. Whether what the object names is still there, the program itself must know.
+ * Counts as a use of the entry and as a lookup, like kvl_cache_get(), and is faster. It is meant for objects that only name something of
+ * the program, such as the number of a place in a table. Nothing keeps the value: another thread may replace or remove it before this
+ * returns, and its object may then be destroyed. The program itself must know whether what the object names still exists.
  *
  * @param cache       [borrowed] from kvl_cache_new() or kvl_tasks_cache().
- * @param key         [borrowed] `key_len` bytes; may be NULL if that is 0.
- * @param key_len     bytes, at most KVL_KEY_MAX.
+ * @param key         [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
+ * @param key_len     the key's length in bytes, at most KVL_KEY_MAX.
  * @param out_object  [out] the object, for KVL_VALUE, if the value is one; untouched otherwise.
  * @param out_value   [out, owned] the value, for KVL_VALUE, if it is bytes: release it; NULL otherwise. May be NULL: then bytes are
  *                    KVL_ERR_WRONG_KIND.
@@ -2692,7 +2693,7 @@ kvl_status_t kvl_cache_get_object(kvl_cache_t *cache,
  *
  * @param tasks      [borrowed] from kvl_tasks_new().
  * @param key        [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
- * @param key_len    bytes, 0 to KVL_KEY_MAX.
+ * @param key_len    the key's length in bytes, at most KVL_KEY_MAX.
  * @param out_value  [out, owned] set on KVL_VALUE: release it; NULL otherwise.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS, KVL_INVALID_KEY; KVL_ERR_CLOSED, KVL_ERR_KEY_TOO_LONG, KVL_ERR_NULL_POINTER,
  *         KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2702,11 +2703,11 @@ kvl_status_t kvl_cache_get_object(kvl_cache_t *cache,
 KVL_API kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
 
 /**
- * Looks a key up like kvl_tasks_get(), and returns its value's object like kvl_cache_get_object(), without a reference to it.
+ * Looks a key up like kvl_tasks_get(), and returns the object of its value like kvl_cache_get_object(), without a reference to the value.
  *
  * @param tasks       [borrowed] from kvl_tasks_new().
  * @param key         [borrowed] `key_len` bytes; may be NULL if `key_len` is 0.
- * @param key_len     bytes, 0 to KVL_KEY_MAX.
+ * @param key_len     the key's length in bytes, at most KVL_KEY_MAX.
  * @param out_object  [out] the object, for KVL_VALUE, if the value is one; untouched otherwise.
  * @param out_value   [out, owned] the value, for KVL_VALUE, if it is bytes: release it; NULL otherwise. May be NULL: then bytes are
  *                    KVL_ERR_WRONG_KIND.
@@ -2739,18 +2740,14 @@ kvl_status_t kvl_tasks_get_object(kvl_tasks_t *tasks,
  *
  * @param tasks  [borrowed] from kvl_tasks_new().
  * @param keys   [borrowed] `n` slices; may be NULL if `n` is 0. Keys longer than KVL_KEY_MAX are skipped: no entry has one.
- * @param n      the number of keys; 0 with KVL_INVALIDATE_F_ALL. They are not passed to the validator.
+ * @param n      the number of keys, which are not passed to the validator; 0 with KVL_INVALIDATE_F_ALL.
  * @param flags  KVL_INVALIDATE_F_*, or 0.
- * @return KVL_OK; KVL_ERR_INVALID_ARG (an unknown flag, keys with KVL_INVALIDATE_F_ALL), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the engine has
- *         ended), KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_INVALID_ARG (an unknown flag, keys with KVL_INVALIDATE_F_ALL), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED (the engine
+ *         has ended), KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_tasks_invalidate(kvl_tasks_t *tasks,
-                                  const kvl_slice_t *keys,
-                                  size_t n,
-                                  uint32_t flags);
+KVL_API kvl_status_t kvl_tasks_invalidate(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, uint32_t flags);
 
 /* ---- The circuit breaker ------------------------------------------------------------------------------------------- */
 
@@ -2765,8 +2762,9 @@ kvl_status_t kvl_tasks_invalidate(kvl_tasks_t *tasks,
 KVL_API uint32_t kvl_tasks_breaker_state(kvl_tasks_t *tasks);
 
 /**
- * Forces the circuit breaker open or closed, whatever the provider does, or removes the override. After that the breaker is closed and its
- * window is empty. While it is forced open, keys that wait for the provider fail with KVL_ERR_UNAVAILABLE and are not retried.
+ * Forces the circuit breaker open or closed, whatever the provider does, or removes the override. Without the override the breaker is
+ * closed at first, and its window is empty. While it is forced open, keys that wait for the provider fail with KVL_ERR_UNAVAILABLE and are
+ * not retried.
  *
  * @param tasks  [borrowed] from kvl_tasks_new().
  * @param force  KVL_BREAKER_FORCE_*.
@@ -2793,8 +2791,8 @@ KVL_API kvl_status_t kvl_fetch_new(kvl_fetch_t **out_fetch);
  *
  * @param fetch         [borrowed] from kvl_fetch_new(), not used yet.
  * @param context       [owned by the fetch] the object; may be NULL.
- * @param context_free  [retained] frees `context` when the fetch and its requests no longer use it, or before this returns if it fails;
- *                      may be NULL.
+ * @param context_free  [retained] frees `context` when the fetch and its requests no longer use it, or before this returns if the call
+ *                      fails; may be NULL.
  * @return KVL_OK; KVL_ERR_ALREADY_USED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.1
@@ -2805,8 +2803,8 @@ KVL_API kvl_status_t kvl_fetch_set_context(kvl_fetch_t *fetch, void *context, kv
  * Sets the urgency of a fetch. Of the keys that wait for a slot, those with a higher urgency are loaded first. If it is not set, the
  * setting `urgency` of the call's options or of the configuration applies.
  *
- * A key that several fetches want has the highest urgency among those that still want it: it rises when one joins, and falls when one
- * leaves or lowers its own.
+ * A key that several fetches want has the highest urgency among the fetches that still want it. So its urgency may rise when a fetch
+ * joins, and fall when a fetch leaves or lowers its own urgency.
  *
  * @param fetch    [borrowed] from kvl_fetch_new(), before its call or while it is in progress.
  * @param urgency  any number.
@@ -2821,8 +2819,8 @@ KVL_API kvl_status_t kvl_fetch_set_urgency(kvl_fetch_t *fetch, int32_t urgency);
  *
  * `load.on_cancel` decides whether a running load that no other fetch wants continues.
  *
- * Before the call that uses the fetch, it makes that call return KVL_ERR_CANCELLED. After the last event it has no effect. It may be
- * called any number of times.
+ * A cancel before the call that uses the fetch makes that call return KVL_ERR_CANCELLED. A cancel after the last event has no effect. This
+ * may be called any number of times.
  *
  * @param fetch  [borrowed] from kvl_fetch_new().
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
@@ -2848,7 +2846,7 @@ KVL_API kvl_status_t kvl_fetch_wait(kvl_fetch_t *fetch, int64_t timeout_ms);
  *
  * @param fetch       [borrowed] from kvl_fetch_new().
  * @param out_done    [out] the number of settled positions; may be NULL.
- * @param out_failed  [out] the number of those that failed; may be NULL.
+ * @param out_failed  [out] how many of them failed; may be NULL.
  * @param out_total   [out] the number of all positions, 0 before the call; may be NULL.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -2897,7 +2895,7 @@ KVL_API void kvl_fetch_release(kvl_fetch_t *fetch);
 #define KVL_COUNT_FROM_L2 8u
 
 /**
- * Returns the number of results: that of the keys in the call.
+ * Returns the number of results, which is the number of keys in the call.
  *
  * @param results  [borrowed] from a callback or kvl_tasks_fetch_all().
  * @return the number; 0 for NULL.
@@ -3063,7 +3061,7 @@ KVL_API uint32_t kvl_request_attempt(const kvl_request_t *request, size_t i);
 KVL_API void *kvl_request_context(const kvl_request_t *request, size_t i);
 
 /**
- * Returns the highest urgency among the keys when the request was formed.
+ * Returns the highest urgency that the keys had when the request was formed.
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
  * @return the urgency; 0 for NULL.
@@ -3073,7 +3071,7 @@ KVL_API void *kvl_request_context(const kvl_request_t *request, size_t i);
 KVL_API int32_t kvl_request_urgency(const kvl_request_t *request);
 
 /**
- * Returns how much time the attempt has left: `attempt_timeout_ms`.
+ * Returns how much of `attempt_timeout_ms` the attempt has left.
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
  * @return milliseconds, 0 when it has timed out; KVL_FOREVER if there is no timeout, or the request has ended.
@@ -3095,8 +3093,8 @@ KVL_API void *kvl_request_user_data(const kvl_request_t *request);
 /**
  * Returns whether the request is no longer wanted, and why.
  *
- * A provider may then stop and finish the request, which states nothing about the keys: kvl_request_finish(). It may still answer keys: an
- * answer is stored unless something newer was stored.
+ * If it is no longer wanted, a provider may stop and finish it, which states nothing about the keys: kvl_request_finish(). It may also go
+ * on and answer keys: an answer is stored unless something newer was stored.
  *
  * @param request  [borrowed] from the provider's call or kvl_request_retain().
  * @return KVL_CANCEL_NO if it is wanted, otherwise KVL_CANCEL_UNWANTED, KVL_CANCEL_TIMEOUT or KVL_CANCEL_CLOSED.
@@ -3123,7 +3121,8 @@ KVL_API uint32_t kvl_request_is_wanted(const kvl_request_t *request, size_t i);
  * @param request         [borrowed] from the provider's call or kvl_request_retain().
  * @param function        [retained] called at most once, on the dispatcher thread, never after kvl_request_finish() has returned.
  * @param user_data       [retained] passed to `function` as its first argument. It may hold a reference to the request.
- * @param user_data_free  [retained] frees `user_data`: after `function`, at the finish, or before this returns if it fails; may be NULL.
+ * @param user_data_free  [retained] frees `user_data` after `function`, at the finish, or before this returns if the call fails; may be
+ *                        NULL.
  * @return KVL_OK; KVL_ERR_CANCELLED (the request is no longer wanted: `function` will not be called), KVL_ERR_ALREADY_USED, KVL_ERR_CLOSED
  *         (the request is finished), KVL_ERR_NO_CALLBACK, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -3164,7 +3163,7 @@ KVL_API kvl_status_t kvl_request_resolve(kvl_request_t *request, size_t i, kvl_v
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
  * @param i              the key's index.
  * @param data           [copied] `len` bytes; may be NULL if `len` is 0.
- * @param len            bytes.
+ * @param len            the number of bytes.
  * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
  *                       configuration.
  * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was); KVL_ERR_BAD_VALUE (an invalid term),
@@ -3186,7 +3185,7 @@ kvl_status_t kvl_request_resolve_bytes(kvl_request_t *request,
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
  * @param i              the key's index.
  * @param object         [owned by the answer] any pointer but NULL.
- * @param cost           its cost, in bytes.
+ * @param cost           the object's cost, in bytes.
  * @param object_free    [retained] frees `object` when its last reference is dropped, which may be before this returns; may be NULL.
  * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
  *                       configuration.
@@ -3233,12 +3232,12 @@ KVL_API kvl_status_t kvl_request_fail(kvl_request_t *request, size_t i, kvl_erro
 KVL_API kvl_status_t kvl_request_fail_text(kvl_request_t *request, size_t i, int64_t code, const char *message, uint32_t flags);
 
 /**
- * Answers by key: one of the request's keys, or an extra one, which is stored unless that key was written or loaded since the request was
- * handed out.
+ * Answers by key: one of the request's keys, or an extra key, whose answer is stored unless that key was written or loaded since the
+ * request was handed out.
  *
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
  * @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
- * @param key_len        bytes, 0 to KVL_KEY_MAX.
+ * @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
  * @param value          [retained] the answer, or kvl_value_null().
  * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
  *                       configuration.
@@ -3260,9 +3259,9 @@ kvl_status_t kvl_request_supply(kvl_request_t *request,
  *
  * @param request        [borrowed] from the provider's call or kvl_request_retain().
  * @param key            [copied] `key_len` bytes; may be NULL if `key_len` is 0.
- * @param key_len        bytes, 0 to KVL_KEY_MAX.
+ * @param key_len        the key's length in bytes, at most KVL_KEY_MAX.
  * @param data           [copied] `len` bytes; may be NULL if `len` is 0.
- * @param len            bytes.
+ * @param len            the number of bytes.
  * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
  *                       configuration.
  * @return KVL_OK, KVL_LATE (the attempt had ended, or the extra answer is outdated); KVL_INVALID_KEY (an extra key that the validator
@@ -3325,7 +3324,7 @@ KVL_API kvl_status_t kvl_request_finish_error(kvl_request_t *request, kvl_error_
 KVL_API kvl_request_t *kvl_request_retain(kvl_request_t *request);
 
 /**
- * Releases a reference. If the request is not finished, the last one finishes it: kvl_request_finish().
+ * Releases a reference. If the request is not finished, releasing the last reference finishes it: kvl_request_finish().
  *
  * @param request  [owned] from kvl_request_retain(); may be NULL.
  * @threads any
@@ -3336,17 +3335,17 @@ KVL_API void kvl_request_release(kvl_request_t *request);
 /* ---- Conditional loads --------------------------------------------------------------------------------------------- */
 
 /**
- * Returns what the store has of one key of the request, fresh or expired. A provider can then ask its source whether the record has changed
- * since, and answer kvl_request_not_modified() if it has not.
+ * Returns what the store has of one key of the request, fresh or expired. A provider can then ask its source whether the record has
+ * changed since, and answer kvl_request_not_modified() if it has not.
  *
- * The first call for a key decides: later calls return the same, even if the entry is replaced or removed meanwhile.
+ * Later calls for the same key return what the first call returned, even if the entry is replaced or removed meanwhile.
  *
  * @param request      [borrowed] from the provider's call or kvl_request_retain().
  * @param i            the key's index.
  * @param out_value    [out, owned] set on KVL_VALUE: release it; NULL otherwise. May be NULL.
- * @param out_age_ms   [out] milliseconds since it was loaded or put; written on KVL_VALUE and KVL_NULL. May be NULL.
- * @param out_version  [out, borrowed with the request] `version` of the terms on which it was stored; `len` is 0 if they had none. Written
- *                     on KVL_VALUE and KVL_NULL. May be NULL.
+ * @param out_age_ms   [out] milliseconds since the entry was loaded or put; written on KVL_VALUE and KVL_NULL. May be NULL.
+ * @param out_version  [out, borrowed with the request] `version` of the terms on which the entry was stored; `len` is 0 if they had none.
+ *                     Written on KVL_VALUE and KVL_NULL. May be NULL.
  * @return KVL_VALUE, KVL_NULL, KVL_MISS (the store has nothing of the key); KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
  *         KVL_ERR_PANIC.
  * @threads any
@@ -3370,8 +3369,8 @@ kvl_status_t kvl_request_stale(kvl_request_t *request,
  * @param i              the key's index.
  * @param terms_or_null  [borrowed] the terms on which it is stored (with a TTL of 0 it is not stored); NULL: those of the fetch and the
  *                       configuration.
- * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was), KVL_MISS (the store had nothing of the
- *         key, which is not answered); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
+ * @return KVL_OK, KVL_LATE (the attempt had ended; the answer is stored unless something newer was), KVL_MISS (the store had nothing of
+ *         the key, which is not answered); KVL_ERR_BAD_VALUE (an invalid term), KVL_ERR_INVALID_ARG (`terms_or_null` is not aligned),
  *         KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_CLOSED, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
@@ -3381,22 +3380,26 @@ KVL_API kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, 
 /* ---- A second tier ------------------------------------------------------------------------------------------------- */
 
 /**
- * Sets a second tier: a store that keys are looked up in before the provider is asked for them, and that receives what was loaded and written.
- * Several processes may share one. It may be anything: a cache server, a database, a file.
+ * Sets a second tier: a store in which keys are looked up before the provider is asked for them, and which receives what was loaded and
+ * written. Several processes may share it. It may be anything: a cache server, a database, a file.
  *
- * Keys that the cache lacks are looked up first, many at a time (KVL_L2_READ). A hit is an answer like the provider's, with KVL_SOURCE_L2, for
- * what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; failures of the second tier are never results.
- * What the provider then answers is stored in the second tier (KVL_L2_FILL), after the callers have it. Puts and removals through this engine's
- * cache are passed on, in order, one request at a time (KVL_L2_WRITE, KVL_L2_REMOVE, KVL_L2_CLEAR); until that is done, their keys are not looked
- * up. What failed is sent again. Evictions, expiries and kvl_tasks_invalidate() are not passed on, entries with tags stay in the process, and so do
- * objects without KVL_L2_F_OBJECTS, and touches do not change the second tier. `l2.*` are the limits.
+ * Keys that the cache lacks are looked up first, many at a time (KVL_L2_READ). A hit is an answer like the provider's, with KVL_SOURCE_L2,
+ * for what is left of its TTL. After a miss, a failure, or `l2.timeout_ms`, the provider is asked; a failure of the second tier is never a
+ * result. What the provider then answers is stored in the second tier (KVL_L2_FILL), after the callers have it. A fill that fails is not
+ * repeated.
  *
- * A request that writes and takes longer than `l2.write_timeout_ms` has failed, and is sent again; one that was not taken from its queue until
- * then is not handed out. If it had been taken, it may still write: until it is finished, those of its keys that were written since are not
- * looked up, and then they are removed. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is written.
+ * Puts and removals through this engine's cache are passed on, in order, one request at a time (KVL_L2_WRITE, KVL_L2_REMOVE,
+ * KVL_L2_CLEAR), and sent again if they fail. Until they are passed on, their keys are not looked up. Evictions, expiries, touches and
+ * kvl_tasks_invalidate() are not passed on. Entries with tags stay in the process, and so do objects without KVL_L2_F_OBJECTS. The
+ * settings `l2.*` are the limits.
  *
- * What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write, in
- * whichever process. Without KVL_L2_F_CONDITIONAL it may, until the TTL ends.
+ * A request that writes and takes longer than `l2.write_timeout_ms` has failed. If it was not taken from its queue by then, it is not
+ * handed out any more. If it was taken, it may still write: until it is finished, those of its keys that were written since are not looked
+ * up, and then they are removed from the second tier. At most `l2.max_requests` such requests are left unfinished; beyond that nothing is
+ * written.
+ *
+ * What a fill may overwrite depends on `abilities`. With KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES no older load overwrites a newer write,
+ * in whichever process. Without KVL_L2_F_CONDITIONAL it may, and the older value then stays until its TTL ends.
  *
  * @param config          [borrowed] from kvl_config_new().
  * @param abilities       KVL_L2_F_*, or 0.
@@ -3404,7 +3407,7 @@ KVL_API kvl_status_t kvl_request_not_modified(kvl_request_t *request, size_t i, 
  *                        KVL_EVENT_L2 events of a queue (KVL_QUEUE_F_L2), with `user_data`.
  * @param user_data       [retained] passed to `function` as its first argument; may be NULL.
  * @param user_data_free  [retained] runs once with `user_data`: when the configuration and everything created from it are gone, when
- *                        another function is set, or before this returns if it fails; may be NULL.
+ *                        another function is set, or before this returns if the call fails; may be NULL.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (unknown `abilities`), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.2
@@ -3451,11 +3454,12 @@ KVL_API const kvl_slice_t *kvl_l2_request_keys(const kvl_l2_request_t *request);
  *
  * @param request        [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i              the key's index, below kvl_l2_request_len().
- * @param out_data       [out, borrowed with the request] the entry: store these bytes as they are, and return them by kvl_l2_request_hit().
- * @param out_len        [out] their number.
- * @param out_ttl_ms     [out] its TTL from now on in milliseconds, or KVL_TTL_NEVER.
+ * @param out_data       [out, borrowed with the request] the entry: store these bytes as they are, and return them by
+ *                       kvl_l2_request_hit().
+ * @param out_len        [out] the number of bytes.
+ * @param out_ttl_ms     [out] the TTL of the entry from now on in milliseconds, or KVL_TTL_NEVER.
  * @param out_token      [out, borrowed with the request] for KVL_L2_FILL: the token that was given when the key was read; never NULL.
- * @param out_token_len  [out] its length in bytes; 0 for KVL_L2_WRITE.
+ * @param out_token_len  [out] the length of the token in bytes; 0 for KVL_L2_WRITE.
  * @return KVL_OK; KVL_ERR_WRONG_KIND (another kind of request; an object without kvl_l2_request_set_payload()), KVL_ERR_OUT_OF_RANGE,
  *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -3471,11 +3475,11 @@ kvl_status_t kvl_l2_request_entry(const kvl_l2_request_t *request,
                                   size_t *out_token_len);
 
 /**
- * Returns the value that KVL_L2_WRITE or KVL_L2_FILL is to store under a key, so that bytes can be made of an object.
+ * Returns the value that KVL_L2_WRITE or KVL_L2_FILL is to store under a key, so that an object can be converted to bytes.
  *
  * @param request    [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i          the key's index, below kvl_l2_request_len().
- * @param out_value  [out, owned] to be released by kvl_value_release(); NULL if the key is known to be absent.
+ * @param out_value  [out, owned] the value: release it; NULL if the key is known to be absent.
  * @return KVL_VALUE, KVL_NULL; KVL_ERR_WRONG_KIND (another kind of request), KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
  *         KVL_ERR_PANIC.
  * @threads any
@@ -3484,34 +3488,30 @@ kvl_status_t kvl_l2_request_entry(const kvl_l2_request_t *request,
 KVL_API kvl_status_t kvl_l2_request_value(const kvl_l2_request_t *request, size_t i, kvl_value_t **out_value);
 
 /**
- * States the bytes that stand for an object in its entry, which kvl_l2_request_entry() then returns. An object of which no bytes can be made is
- * answered with kvl_l2_request_refused().
+ * States the bytes that stand for an object in its entry. After that, kvl_l2_request_entry() returns the entry. For an object that cannot
+ * be converted to bytes, call kvl_l2_request_refused() instead.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i        the key's index, below kvl_l2_request_len().
  * @param data     [copied] `len` bytes, in a format of the program's; may be NULL if `len` is 0.
- * @param len      bytes.
- * @return KVL_OK; KVL_ERR_WRONG_KIND (no object), KVL_ERR_ALREADY_ANSWERED (they are stated), KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER,
- *         KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @param len      the number of bytes.
+ * @return KVL_OK; KVL_ERR_WRONG_KIND (no object), KVL_ERR_ALREADY_ANSWERED (bytes were stated before), KVL_ERR_OUT_OF_RANGE,
+ *         KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_l2_request_set_payload(kvl_l2_request_t *request,
-                                        size_t i,
-                                        const uint8_t *data,
-                                        size_t len);
+KVL_API kvl_status_t kvl_l2_request_set_payload(kvl_l2_request_t *request, size_t i, const uint8_t *data, size_t len);
 
 /**
- * Reads an entry that the second tier has of a key. If it is of an object, the program makes the object of its bytes, and answers with
- * kvl_l2_request_hit_object(); otherwise with kvl_l2_request_hit().
+ * Reads an entry that the second tier has of a key. If it is the entry of an object, create the object from its bytes, and answer with
+ * kvl_l2_request_hit_object(); otherwise answer with kvl_l2_request_hit().
  *
  * @param request   [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i         the key's index, below kvl_l2_request_len().
  * @param data      [borrowed] the entry; may be NULL if `len` is 0.
- * @param len       bytes.
- * @param out_data  [out, borrowed from `data`] the bytes that stand for an object, or those of a value; NULL: there are none.
- * @param out_len   [out] their number.
+ * @param len       the number of bytes.
+ * @param out_data  [out, borrowed from `data`] the bytes that stand for the object, or those of the value; NULL on KVL_NULL and KVL_MISS.
+ * @param out_len   [out] the number of these bytes.
  * @return KVL_OK (an object), KVL_VALUE (bytes), KVL_NULL (the key is known to be absent), KVL_MISS (no entry of this key);
  *         KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -3526,17 +3526,17 @@ kvl_status_t kvl_l2_request_payload(const kvl_l2_request_t *request,
                                     size_t *out_len);
 
 /**
- * Answers a key of KVL_L2_READ: the second tier has this entry of an object. Otherwise as kvl_l2_request_hit(); an entry that is not of an
- * object is a miss.
+ * Answers a key of KVL_L2_READ: the second tier has this entry of an object. An entry that is not of an object counts as a miss. In all
+ * other respects this is like kvl_l2_request_hit().
  *
  * @param request      [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i            the key's index, below kvl_l2_request_len().
  * @param data         [borrowed] the entry as kvl_l2_request_entry() gave it.
- * @param len          bytes.
+ * @param len          the number of bytes.
  * @param ttl_left_ms  as in kvl_l2_request_hit().
  * @param token        [copied] as in kvl_l2_request_hit().
- * @param token_len    bytes.
- * @param value        [retained] the object that the program made of kvl_l2_request_payload().
+ * @param token_len    the token's length in bytes.
+ * @param value        [retained] the object, which the program created from the bytes of kvl_l2_request_payload().
  * @return as kvl_l2_request_hit().
  * @threads any
  * @since 0.2
@@ -3552,17 +3552,17 @@ kvl_status_t kvl_l2_request_hit_object(kvl_l2_request_t *request,
                                        kvl_value_t *value);
 
 /**
- * Answers a key of KVL_L2_READ: the second tier has this entry. If the bytes are not exactly an entry that was written for this key, or nothing
- * is left of its TTL, it is a miss.
+ * Answers a key of KVL_L2_READ: the second tier has this entry. If the bytes are not exactly an entry that was written for this key, or
+ * nothing is left of its TTL, this counts as a miss.
  *
  * @param request      [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i            the key's index, below kvl_l2_request_len().
  * @param data         [copied] the entry as kvl_l2_request_entry() gave it; may be NULL if `len` is 0.
- * @param len          bytes.
- * @param ttl_left_ms  how much of its TTL is left, in milliseconds; KVL_L2_TTL_UNKNOWN: as much as when it was written; KVL_TTL_NEVER: the
- *                     second tier does not end it, so likewise.
+ * @param len          the number of bytes.
+ * @param ttl_left_ms  how much of the entry's TTL is left, in milliseconds. KVL_L2_TTL_UNKNOWN, or KVL_TTL_NEVER if the second tier does
+ *                     not expire it: as much as when it was written.
  * @param token        [copied] stands for this very entry, for a fill that may replace it; may be NULL if `token_len` is 0.
- * @param token_len    bytes; 0: no fill may replace it, with KVL_L2_F_CONDITIONAL.
+ * @param token_len    the token's length in bytes; 0: with KVL_L2_F_CONDITIONAL, no fill may replace the entry.
  * @return KVL_OK, KVL_LATE (it took longer than `l2.timeout_ms`); KVL_ERR_ALREADY_ANSWERED, KVL_ERR_WRONG_KIND, KVL_ERR_OUT_OF_RANGE,
  *         KVL_ERR_INVALID_ARG (`ttl_left_ms`), KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any
@@ -3583,22 +3583,18 @@ kvl_status_t kvl_l2_request_hit(kvl_l2_request_t *request,
  * @param request    [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i          the key's index, below kvl_l2_request_len().
  * @param token      [copied] with KVL_L2_F_LEASES: the lease that was granted; may be NULL if `token_len` is 0.
- * @param token_len  bytes; 0: none was granted, and what is loaded is not filled.
- * @return as kvl_l2_request_hit(); KVL_LATE also if the lease will not be used, and may be given back: the key was written since the lookup began, or
- *         nobody waits for it any more.
+ * @param token_len  the token's length in bytes; 0: with KVL_L2_F_LEASES, none was granted, and what is loaded is not filled.
+ * @return as kvl_l2_request_hit(); KVL_LATE also if the lease will not be used, and may be given back: the key was written since the
+ *         lookup began, or nobody waits for it any more.
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_l2_request_miss(kvl_l2_request_t *request,
-                                 size_t i,
-                                 const uint8_t *token,
-                                 size_t token_len);
+KVL_API kvl_status_t kvl_l2_request_miss(kvl_l2_request_t *request, size_t i, const uint8_t *token, size_t token_len);
 
 /**
  * Answers a key of KVL_L2_READ: the second tier has nothing, and has granted the lease to another process, which loads the key. With
- * `l2.single_flight` the key is looked up again after a pause of 5 to 50 ms, until its answer is there, or for `l2.wait_ms`. Otherwise it is a miss
- * without a lease.
+ * `l2.single_flight` the key is looked up again, with pauses of 5 to 50 ms, until there is an answer, for `l2.wait_ms` at most. Without
+ * `l2.single_flight` this counts as a miss without a lease.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i        the key's index, below kvl_l2_request_len().
@@ -3606,13 +3602,11 @@ kvl_status_t kvl_l2_request_miss(kvl_l2_request_t *request,
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_l2_request_leased(kvl_l2_request_t *request,
-                                   size_t i);
+KVL_API kvl_status_t kvl_l2_request_leased(kvl_l2_request_t *request, size_t i);
 
 /**
- * Returns whether KVL_L2_READ may take the lease of a key over: the key has waited for `l2.wait_ms` for the process that has the lease, which may
- * have ended. A second tier that can grants a new lease then, in place of the old one (kvl_l2_request_miss()); if it answers
+ * Returns whether KVL_L2_READ may take the lease of a key over: the key has waited for `l2.wait_ms` for the process that has the lease,
+ * which may have ended. If the second tier can, it grants a new lease in place of the old one (kvl_l2_request_miss()). If it answers
  * kvl_l2_request_leased() again, the key is loaded, and not filled.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
@@ -3621,13 +3615,11 @@ kvl_status_t kvl_l2_request_leased(kvl_l2_request_t *request,
  * @threads any
  * @since 0.2
  */
-KVL_API
-uint32_t kvl_l2_request_steals(const kvl_l2_request_t *request,
-                               size_t i);
+KVL_API uint32_t kvl_l2_request_steals(const kvl_l2_request_t *request, size_t i);
 
 /**
- * Reports that a key of KVL_L2_FILL was not stored, because the token does not belong to it any more; or that one of KVL_L2_WRITE was not, because
- * its value cannot be stored there: then the key is removed there instead. That is no failure.
+ * Reports that a key was not stored. In KVL_L2_FILL, its token does not belong to it any more. In KVL_L2_WRITE, the second tier cannot
+ * store its value; the key is then removed from the second tier instead. Neither counts as a failure.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i        the key's index, below kvl_l2_request_len().
@@ -3636,28 +3628,27 @@ uint32_t kvl_l2_request_steals(const kvl_l2_request_t *request,
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_l2_request_refused(kvl_l2_request_t *request,
-                                    size_t i);
+KVL_API kvl_status_t kvl_l2_request_refused(kvl_l2_request_t *request, size_t i);
 
 /**
- * Reports that the second tier has failed for a key: a miss of KVL_L2_READ; a key that is sent again of KVL_L2_WRITE, KVL_L2_REMOVE and, as key 0,
- * KVL_L2_CLEAR. After `l2.break_after` requests in a row that failed, the second tier is not used for a while.
+ * Reports that the second tier has failed for a key. In KVL_L2_READ this counts as a miss. A key of KVL_L2_FILL is not filled. In the
+ * other kinds of request, the key is sent again. After `l2.break_after` requests in a row that failed, the second tier is not used for a
+ * while.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @param i        the key's index, below kvl_l2_request_len(); 0 for KVL_L2_CLEAR.
- * @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK, KVL_LATE; KVL_ERR_ALREADY_ANSWERED, KVL_ERR_OUT_OF_RANGE, KVL_ERR_NULL_POINTER, KVL_ERR_CLOSED, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
  * @threads any
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_l2_request_fail(kvl_l2_request_t *request,
-                                 size_t i);
+KVL_API kvl_status_t kvl_l2_request_fail(kvl_l2_request_t *request, size_t i);
 
 /**
- * Finishes a request: everything that it asked to write is stored, unless it was refused or has failed; what was not answered has failed.
+ * Finishes a request. If it writes, every key is written that was not reported as refused or failed. If it reads, every key without an
+ * answer has failed.
  *
- * If the last reference to a request is released before, the whole of it has failed.
+ * Releasing the last reference to a request that is not finished finishes it, too; but if it writes, all of its keys have failed then.
  *
  * @param request  [borrowed] from the second tier's call or kvl_l2_request_retain().
  * @return KVL_OK, KVL_LATE (what it was to write has counted as failed, since it took longer than `l2.write_timeout_ms`);
@@ -3691,14 +3682,13 @@ KVL_API void kvl_l2_request_release(kvl_l2_request_t *request);
  *
  * @param tasks       [borrowed] from kvl_tasks_new().
  * @param timeout_ms  how long to wait, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
- * @return KVL_OK; KVL_ERR_TIMEOUT, KVL_ERR_CLOSED (some of it was given up), KVL_ERR_UNSUPPORTED (requests for the second tier go to a queue,
- *         which this thread may have to read), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK; KVL_ERR_TIMEOUT, KVL_ERR_CLOSED (some of it was given up), KVL_ERR_UNSUPPORTED (requests for the second tier go to a
+ *         queue, which this thread may have to read), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED,
+ *         KVL_ERR_PANIC.
  * @threads outside
  * @since 0.2
  */
-KVL_API
-kvl_status_t kvl_tasks_l2_sync(kvl_tasks_t *tasks,
-                               int64_t timeout_ms);
+KVL_API kvl_status_t kvl_tasks_l2_sync(kvl_tasks_t *tasks, int64_t timeout_ms);
 
 /* ---- The queue: events for a thread of the program ----------------------------------------------------------------- */
 
@@ -3719,8 +3709,8 @@ KVL_API kvl_status_t kvl_queue_new(uint32_t flags, kvl_queue_t **out_queue);
 /**
  * Returns a descriptor that is readable while events wait, for `poll`, `epoll` or an event loop.
  *
- * The program may read from it, and must then drain the queue until it returns KVL_EMPTY. The queue owns it: do not close it. Windows has
- * no descriptor: see kvl_queue_handle().
+ * The program may read from the descriptor, and must then drain the queue until a call returns KVL_EMPTY. The queue owns the descriptor:
+ * do not close it. Windows has no descriptor: see kvl_queue_handle().
  *
  * @param queue   [borrowed] from kvl_queue_new().
  * @param out_fd  [out] the descriptor, which is non-blocking.
@@ -3734,7 +3724,7 @@ KVL_API kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
  * Returns the handle of an event that is set while events wait, for `WaitForSingleObject` and similar functions. Only on Windows:
  * elsewhere this returns KVL_ERR_NO_FD, and there is kvl_queue_fd().
  *
- * The library sets and resets it; drain the queue until it returns KVL_EMPTY. The queue owns it: do not close it.
+ * The library sets and resets the event; drain the queue until a call returns KVL_EMPTY. The queue owns the handle: do not close it.
  *
  * @param queue       [borrowed] from kvl_queue_new().
  * @param out_handle  [out] the HANDLE.
@@ -3745,14 +3735,14 @@ KVL_API kvl_status_t kvl_queue_fd(kvl_queue_t *queue, int32_t *out_fd);
 KVL_API kvl_status_t kvl_queue_handle(kvl_queue_t *queue, void **out_handle);
 
 /**
- * Sets a function to be called when the queue stops being empty, for executors. It replaces the previous function, which will not run any
+ * Sets a function to be called when the queue stops being empty, for executors. It replaces the previous function, which does not run any
  * more.
  *
  * @param queue           [borrowed] from kvl_queue_new().
  * @param function        [retained] runs on a thread of the library; it may only schedule a poll. NULL: no function.
  * @param user_data       [retained] passed to `function` as its first argument.
- * @param user_data_free  [retained] frees `user_data` with the queue, when the function is replaced, or before this returns if it fails;
- *                        may be NULL.
+ * @param user_data_free  [retained] frees `user_data` with the queue, when the function is replaced, or before this returns if the call
+ *                        fails; may be NULL.
  * @return KVL_OK; KVL_ERR_NO_THREAD, KVL_ERR_REENTRANT, KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads outside
  * @since 0.1
@@ -3764,7 +3754,7 @@ KVL_API kvl_status_t kvl_queue_set_wake(kvl_queue_t *queue, kvl_wake_fn function
  *
  * @param queue       [borrowed] from kvl_queue_new().
  * @param max         the largest number of events to deliver; with 0 the call returns KVL_OK at once.
- * @param timeout_ms  how long to wait for the first one, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
+ * @param timeout_ms  how long to wait for the first event, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
  * @param out_ran     [out] the number of callbacks that ran; may be NULL.
  * @return KVL_OK, KVL_EMPTY (no event within the timeout, or kvl_queue_wake()); KVL_ERR_NO_CALLBACK (the next event has no function: use
  *         kvl_queue_next()), KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT, KVL_ERR_INVALID_ARG, KVL_ERR_NULL_POINTER,
@@ -3777,11 +3767,11 @@ KVL_API kvl_status_t kvl_queue_poll(kvl_queue_t *queue, size_t max, int64_t time
 /**
  * Takes out the next event. Calls no function of the program except destructors.
  *
- * Everything to which the event points is valid until the next kvl_queue_next() or kvl_queue_poll() on this queue; retain an object to
- * keep it.
+ * Everything to which the event points is valid until the next kvl_queue_next() or kvl_queue_poll() on this queue; retain a value, an
+ * error, results or a request to keep it for longer.
  *
  * @param queue       [borrowed] from kvl_queue_new().
- * @param timeout_ms  how long to wait for it, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
+ * @param timeout_ms  how long to wait for the event, in milliseconds; 0: do not wait; KVL_FOREVER: without limit.
  * @param out_event   [out] the event.
  * @param out_size    sizeof(kvl_event_t) as the program was compiled, in bytes.
  * @return KVL_OK, KVL_EMPTY (no event within the timeout, or kvl_queue_wake()); KVL_ERR_BUSY (another thread reads), KVL_ERR_REENTRANT,
@@ -3833,23 +3823,20 @@ KVL_API void kvl_queue_dispose(kvl_queue_t *queue);
  *
  * @param config  [borrowed] from kvl_config_new().
  * @param queue   [retained] from kvl_queue_new(); NULL: threads of the library again.
- * @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS and KVL_QUEUE_F_L2 combined by `|`; KVL_QUEUE_F_ALL for the
- *                first three.
+ * @param what    KVL_QUEUE_F_RESULTS, KVL_QUEUE_F_PROVIDER, KVL_QUEUE_F_REMOVALS and KVL_QUEUE_F_L2 combined by `|`; KVL_QUEUE_F_ALL for
+ *                the first three.
  * @return KVL_OK; KVL_ERR_INVALID_ARG (unknown bits, or none), KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads one
  * @since 0.1
  */
-KVL_API
-kvl_status_t kvl_config_set_queue(kvl_config_t *config,
-                                  kvl_queue_t *queue,
-                                  uint32_t what);
+KVL_API kvl_status_t kvl_config_set_queue(kvl_config_t *config, kvl_queue_t *queue, uint32_t what);
 
 /**
  * Creates a value of an object that is destroyed where a queue is read, whichever thread drops the last reference.
  *
  * @param queue        [retained] from kvl_queue_new(). After it was freed, the object is destroyed where its last reference is dropped.
  * @param object       [owned by the value] any pointer but NULL.
- * @param cost         its cost, in bytes.
+ * @param cost         the object's cost, in bytes.
  * @param object_free  [retained] frees `object` inside kvl_queue_poll() or kvl_queue_next(); NULL: KVL_EVENT_DROP reports the drop.
  * @param out_value    [out, owned] the value: release it.
  * @return KVL_OK; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.

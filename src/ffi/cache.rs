@@ -43,6 +43,7 @@ impl Owner for CacheRef {
 
 impl SharedOwner for CacheRef {}
 
+/// Converts a number to C's `size_t`, saturating.
 fn size(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

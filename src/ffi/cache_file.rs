@@ -46,6 +46,7 @@ impl TransferCall {
 }
 
 impl Caller {
+    /// Saves or loads by `work`, and returns the final progress and the error to the caller.
     fn transfer(
         &self,
         call: &TransferCall,
@@ -64,6 +65,7 @@ impl Caller {
         })
     }
 
+    /// Checks the arguments of a save or a load.
     fn prepared<'a>(&'a self, call: &TransferCall) -> Result<(Pin<'a>, &'a Path), Error> {
         let core = self.kept(call.cache).map_err(Error::of)?;
         if !call.out.0.is_null() {

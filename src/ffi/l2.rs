@@ -18,7 +18,7 @@ use std::ptr::null;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The target of a handle: the ticket, and the keys in C's form, created on first use.
+/// The target of a handle of a request: the ticket, and the keys in C's form, created on first use.
 pub(crate) struct L2RequestHandle {
     ticket: TierTicket,
     slices: OnceLock<KeySlices>,
@@ -53,6 +53,7 @@ impl Handle for kvl_l2_request_t {
 }
 
 impl Caller {
+    /// Returns a reference that keeps a request during a call that may run host code, which may release the last handle (rule L04a).
     fn kept_l2(&self, request: *mut kvl_l2_request_t) -> Result<Arc<L2RequestHandle>, Status> {
         self.share(request.cast_const())
     }

@@ -105,6 +105,7 @@ impl EventView {
         EventView { event, _result: None, _borrowed: None, _ends: None, _core: core }
     }
 
+    /// The view of what was taken from the queue; `None` if nothing is left to report.
     fn of(polled: Box<dyn Any>) -> Option<EventView> {
         let polled = match polled.downcast::<PolledEvent>() {
             Ok(polled) => *polled,

@@ -102,9 +102,9 @@ namespace Kvlight
         internal const int QUEUE_F_PROVIDER = 2;
         /// <summary>Removals go to the queue.</summary>
         internal const int QUEUE_F_REMOVALS = 4;
-        /// <summary>All of these.</summary>
+        /// <summary>The three flags above together.</summary>
         internal const int QUEUE_F_ALL = 7;
-        /// <summary>Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may well have a second tier that is called.</summary>
+        /// <summary>Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may still have a second tier whose function is called.</summary>
         internal const int QUEUE_F_L2 = 8;
         /// <summary>Close at once: open positions are settled with KVL_ERR_CLOSED.</summary>
         internal const int CLOSE_CANCEL = 0;
@@ -128,7 +128,7 @@ namespace Kvlight
         internal const int L2_F_CONDITIONAL = 1;
         /// <summary>A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.</summary>
         internal const int L2_F_LEASES = 2;
-        /// <summary>The second tier stores objects too: it makes bytes of them, and objects of the bytes. Without this, objects stay in the process.</summary>
+        /// <summary>The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process.</summary>
         internal const int L2_F_OBJECTS = 4;
         /// <summary>A TTL that a second tier does not know.</summary>
         internal const int L2_TTL_UNKNOWN = -2;
@@ -180,7 +180,7 @@ namespace Kvlight
         internal const int PUT_F_IF_PRESENT = 4;
         /// <summary>A timeout: none.</summary>
         internal const int FOREVER = -1;
-        /// <summary>The library's own memory for an entry, in bytes. An entry whose value's cost is stated costs that, the length of its key, and this.</summary>
+        /// <summary>The library's own memory for an entry, in bytes. If the cost of a value is stated, its entry costs that, plus the length of its key, plus this.</summary>
         internal const int ENTRY_COST = 90;
         /// <summary>An urgency: the default of a refresh.</summary>
         internal const int URGENCY_BACKGROUND = -1000;
@@ -244,7 +244,7 @@ namespace Kvlight
         internal const int EVENT_L2 = 9;
         /// <summary>In the flags of an error: it is not retried, whatever the retry policy is.</summary>
         internal const int ERROR_F_PERMANENT = 1;
-        /// <summary>In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (stale.ttl_ms), and is removed.</summary>
+        /// <summary>In the flags of an error: it forbids the fallback. The expired entry (stale.ttl_ms) is not served instead of the error, and is removed.</summary>
         internal const int ERROR_F_NO_STALE = 2;
         /// <summary>Positions that have a value.</summary>
         internal const int COUNT_VALUES = 0;

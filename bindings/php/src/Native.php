@@ -207,9 +207,9 @@ final class Native
     public const QUEUE_F_PROVIDER = 2;
     /** Removals go to the queue. */
     public const QUEUE_F_REMOVALS = 4;
-    /** All of these. */
+    /** The three flags above together. */
     public const QUEUE_F_ALL = 7;
-    /** Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may well have a second tier that is called. */
+    /** Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may still have a second tier whose function is called. */
     public const QUEUE_F_L2 = 8;
     /** Close at once: open positions are settled with KVL_ERR_CLOSED. */
     public const CLOSE_CANCEL = 0;
@@ -233,7 +233,7 @@ final class Native
     public const L2_F_CONDITIONAL = 1;
     /** A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over. */
     public const L2_F_LEASES = 2;
-    /** The second tier stores objects too: it makes bytes of them, and objects of the bytes. Without this, objects stay in the process. */
+    /** The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process. */
     public const L2_F_OBJECTS = 4;
     /** A TTL that a second tier does not know. */
     public const L2_TTL_UNKNOWN = -2;
@@ -285,7 +285,7 @@ final class Native
     public const PUT_F_IF_PRESENT = 4;
     /** A timeout: none. */
     public const FOREVER = -1;
-    /** The library's own memory for an entry, in bytes. An entry whose value's cost is stated costs that, the length of its key, and this. */
+    /** The library's own memory for an entry, in bytes. If the cost of a value is stated, its entry costs that, plus the length of its key, plus this. */
     public const ENTRY_COST = 90;
     /** An urgency: the default of a refresh. */
     public const URGENCY_BACKGROUND = -1000;
@@ -349,7 +349,7 @@ final class Native
     public const EVENT_L2 = 9;
     /** In the flags of an error: it is not retried, whatever the retry policy is. */
     public const ERROR_F_PERMANENT = 1;
-    /** In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (`stale.ttl_ms`), and is removed. */
+    /** In the flags of an error: it forbids the fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is removed. */
     public const ERROR_F_NO_STALE = 2;
     /** Positions that have a value. */
     public const COUNT_VALUES = 0;

@@ -52,8 +52,8 @@ module Kvlight
   QUEUE_F_RESULTS = 1 # Results, progress, the notice of a close, and the freeing of the fetches' user data go to the queue.
   QUEUE_F_PROVIDER = 2 # Requests and cancel hooks go to the queue.
   QUEUE_F_REMOVALS = 4 # Removals go to the queue.
-  QUEUE_F_ALL = 7 # All of these.
-  QUEUE_F_L2 = 8 # Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may well have a second tier that is called.
+  QUEUE_F_ALL = 7 # The three flags above together.
+  QUEUE_F_L2 = 8 # Requests for the second tier go to the queue. Not part of KVL_QUEUE_F_ALL: a program that drives everything else by its queue may still have a second tier whose function is called.
   CLOSE_CANCEL = 0 # Close at once: open positions are settled with KVL_ERR_CLOSED.
   CLOSE_DRAIN = 1 # Close when accepted work is done, or at the deadline.
   INVALIDATE_F_ALL = 1 # Invalidates all keys; none is passed.
@@ -65,7 +65,7 @@ module Kvlight
   L2_CLEAR = 5 # To remove all keys; none is named.
   L2_F_CONDITIONAL = 1 # The second tier compares: a fill is done only if its token still belongs to the key.
   L2_F_LEASES = 2 # A read of an absent key grants a token that no other read of it is given, until the key is written or the token's time is over.
-  L2_F_OBJECTS = 4 # The second tier stores objects too: it makes bytes of them, and objects of the bytes. Without this, objects stay in the process.
+  L2_F_OBJECTS = 4 # The second tier stores objects too: the program converts them to bytes and back. Without this, objects stay in the process.
   L2_TTL_UNKNOWN = -2 # A TTL that a second tier does not know.
   BREAKER_CLOSED = 0 # The circuit breaker lets requests through.
   BREAKER_OPEN = 1 # The circuit breaker keeps requests from the provider.
@@ -91,7 +91,7 @@ module Kvlight
   PUT_F_IF_ABSENT = 2 # A put takes place only if the key has no live entry; otherwise it returns KVL_CONFLICT. A null is an entry.
   PUT_F_IF_PRESENT = 4 # A put takes place only if the key has a live entry; otherwise it returns KVL_MISS. A null is an entry.
   FOREVER = -1 # A timeout: none.
-  ENTRY_COST = 90 # The library's own memory for an entry, in bytes. An entry whose value's cost is stated costs that, the length of its key, and this.
+  ENTRY_COST = 90 # The library's own memory for an entry, in bytes. If the cost of a value is stated, its entry costs that, plus the length of its key, plus this.
   URGENCY_BACKGROUND = -1000 # An urgency: the default of a refresh.
   LABEL_MAX = 255 # The longest version of a record, and the longest tag, in bytes.
   TAGS_MAX = 16 # The most tags of an entry.
@@ -123,7 +123,7 @@ module Kvlight
   EVENT_CLOSED = 8 # An engine is closed. It is the engine's last event.
   EVENT_L2 = 9 # The second tier has a request to serve.
   ERROR_F_PERMANENT = 1 # In the flags of an error: it is not retried, whatever the retry policy is.
-  ERROR_F_NO_STALE = 2 # In the flags of an error: it also forbids the fallback. The stale entry is not served instead of the error (`stale.ttl_ms`), and is removed.
+  ERROR_F_NO_STALE = 2 # In the flags of an error: it forbids the fallback. The expired entry (`stale.ttl_ms`) is not served instead of the error, and is removed.
   COUNT_VALUES = 0 # Positions that have a value.
   COUNT_NULLS = 1 # Positions that are known to be absent.
   COUNT_INVALID = 2 # Positions whose key the validator refused.
