@@ -5,10 +5,11 @@ using System.Threading.Tasks;
 
 namespace Kvlight
 {
-    /// <summary>The configuration of a Tasks or a Cache: how its keys become bytes, the library's settings, each a property of the same name, and a
-    /// few functions: <c>new Config&lt;string, User&gt;(Keys.Strings) { CacheCapacity = 10000 }</c>. It can create several; later changes do not
-    /// affect those that exist. Not safe for use by several threads while it is changed.</summary> <typeparam name="K">The type of the
-    /// keys.</typeparam> <typeparam name="V">The type of the values: any objects, which stay in .NET.</typeparam>
+    /// <summary>The configuration of a Tasks or a Cache: the form of its keys, the library's settings as properties, and functions of the program.
+    /// For example: <c>new Config&lt;string, User&gt;(Keys.Strings) { CacheCapacity = 10000 }</c>. One Config can create several Tasks and Caches;
+    /// changing it does not affect those that exist. Not safe for use by several threads while it is changed.</summary>
+    /// <typeparam name="K">The type of the keys.</typeparam>
+    /// <typeparam name="V">The type of the values: any objects, which stay in .NET.</typeparam>
     public sealed class Config<K, V> : Settings
     {
         /// <summary>Creates a configuration in which every setting has its default.</summary>
@@ -19,33 +20,33 @@ namespace Kvlight
         }
 
         /// <summary>A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the
-        /// thread pool. It is not called for a Tasks or a Cache that was collected without having been disposed of; nor for a value that is being
-        /// passed to the second tier, or at which an enumerator stands, when all is freed.</summary>
+        /// thread pool. It is not called for a Tasks or a Cache that was collected without Dispose, nor for a value that the second tier or an
+        /// enumerator is still using when everything is freed.</summary>
         public Action<V> Dropped { get; set; }
 
-        /// <summary>A function that is called once with the key and the value of each entry that has left the cache, and why; the value is null if
-        /// the key was known to be absent. One call at a time, for each key in the order in which that happened, on the thread pool. It must be as
-        /// fast as the writers on average: entries wait for it in this process's memory, without a limit, and RemovalsMaxPending holds nobody back
-        /// for them. A fetch may still hold the value: Dropped says when nothing does. What a Cache has when it is disposed of has left it, what a
-        /// Tasks has then has not. It is not called for a Tasks or a Cache that was collected without having been disposed of.</summary>
+        /// <summary>A function that is called once for each entry that has left the cache, with its key, its value, and the cause; the value is null
+        /// if the key was known to be absent. One call at a time, on the thread pool; the entries of a key come in the order in which they left. It
+        /// must be as fast as the writers on average: the entries that wait for it take up memory without a limit, whatever RemovalsMaxPending is. A
+        /// fetch may still hold the value: Dropped is called when nothing does. Disposing of a Cache removes its entries and reports them; disposing
+        /// of a Tasks does not report any. It is not called for a Tasks or a Cache that was collected without Dispose.</summary>
         public Action<K, V, RemovalCause> Removed { get; set; }
 
-        /// <summary>Returns whether a key is valid. A key that is not is never stored and never given to the provider: lookups and fetches find
-        /// nothing (the status of its result is Status.InvalidKey), and Put returns false. Runs for each key that is looked up, fetched or stored, on
-        /// the calling thread, and must be fast. A key for which it throws is not valid, and the exception goes to FailureHandler. Without it every
-        /// key is valid.</summary>
+        /// <summary>Returns whether a key is valid. An invalid key is never stored and never given to the provider: lookups and fetches of it find
+        /// nothing (its result has Status.InvalidKey), and Put returns false. Runs for each key that is looked up, fetched or stored, on the calling
+        /// thread, and must be fast. If it throws, the key is invalid, and the exception goes to FailureHandler. Without a validator every key is
+        /// valid.</summary>
         public Func<K, bool> Validator { get; set; }
 
-        /// <summary>Returns the cost of a value in bytes, if CacheCostLimit is set. Without it values cost 0, unless their terms say
+        /// <summary>Returns the cost of a value in bytes, if CacheCostLimit is set. Without this function values cost 0, unless their terms say
         /// otherwise.</summary>
         public Func<V, long> Cost { get; set; }
 
         /// <summary>Receives the exceptions of functions that nobody waits for: Dropped, Removed, Validator, the consumer of FetchEachAsync,
-        /// Progress, the second tier, Encode and Decode. Without it they are written to the standard error.</summary>
+        /// Progress, the second tier, Encode and Decode. Without a handler they are written to standard error.</summary>
         public Action<Exception> FailureHandler { get; set; }
 
-        /// <summary>Where providers and the second tier run. Without it they have threads of their own, so that callers that block every thread of
-        /// the pool still get their answers.</summary>
+        /// <summary>Where providers and the second tier run. Without a scheduler they have threads of their own, so that callers that block every
+        /// thread of the pool still get their answers.</summary>
         public TaskScheduler Scheduler { get; set; }
 
         /// <summary>A clock for tests of time, instead of the system's.</summary>
@@ -56,23 +57,24 @@ namespace Kvlight
         public ISecondTier SecondTier { get; set; }
 
         /// <summary>Instead of SecondTier: a Redis or Valkey server, as in <c>redis://user:password@host:6379/0?prefix=shop</c>, whose options are
-        /// those of kvlight_redis.h. Each Tasks connects to it, and what other processes write is invalidated. It needs libkvlight_redis, which the
-        /// environment variable KVL_REDIS_LIBRARY may name: without it, creating the Tasks throws a DllNotFoundException that says how to fix
-        /// it.</summary>
+        /// those of kvlight_redis.h. Each Tasks connects to the server, and invalidates what other processes write. This needs libkvlight_redis,
+        /// whose path may be in the environment variable KVL_REDIS_LIBRARY. If the library is not found, creating the Tasks throws a
+        /// DllNotFoundException that says how to fix that.</summary>
         public string L2Url { get; set; }
 
         /// <summary>Returns the bytes of a value for the second tier; a value for which it throws stays in this process.</summary>
         public Func<V, byte[]> Encode { get; set; }
 
-        /// <summary>Returns the value that has the bytes, for the second tier; an entry for which it throws, or returns null, counts as not
+        /// <summary>Returns the value that Encode turned into these bytes; if it throws or returns null, the second tier's entry counts as not
         /// found.</summary>
         public Func<byte[], V> Decode { get; set; }
 
         internal Keys<K> Keys { get; }
 
         /// <summary>Creates a cache whose provider answers many keys with a dictionary. A key that is missing there, or whose value is null, is
-        /// remembered as absent, and keys that were not asked for are ignored.</summary> <param name="provider">Returns the values of keys; may
-        /// block.</param> <returns>The cache with its provider; dispose of it.</returns>
+        /// remembered as absent, and keys that were not asked for are ignored.</summary>
+        /// <param name="provider">Returns the values of keys; may block.</param>
+        /// <returns>The cache with its provider; dispose of it.</returns>
         public Tasks<K, V> Load(Func<IReadOnlyList<K>, IReadOnlyDictionary<K, V>> provider)
         {
             if (provider == null)
@@ -96,8 +98,9 @@ namespace Kvlight
         }
 
         /// <summary>Creates a cache whose provider answers one key; null means that there is no such record. Each request has one key, unless
-        /// BatchMaxKeys says otherwise; then they are answered one after the other.</summary> <param name="provider">Returns the value of a key. The
-        /// token is cancelled when no caller wants the key any longer.</param> <returns>The cache with its provider; dispose of it.</returns>
+        /// BatchMaxKeys says otherwise; then its keys are loaded one after the other.</summary>
+        /// <param name="provider">Returns the value of a key. The token is cancelled when no caller wants the key any longer.</param>
+        /// <returns>The cache with its provider; dispose of it.</returns>
         public Tasks<K, V> LoadOneAsync(Func<K, CancellationToken, Task<V>> provider)
         {
             if (provider == null)
@@ -135,8 +138,8 @@ namespace Kvlight
     /// any number of fetches, by any thread, as long as nobody changes it.</summary>
     public sealed unsafe class FetchOptions : FetchSettings
     {
-        /// <summary>Receives the progress of a batch: how many keys are settled, how many of these failed, and how many there are. Runs on the thread
-        /// pool, one call at a time; the task of the fetch completes after the last, unless its token is cancelled.</summary>
+        /// <summary>Receives the progress of a batch: how many keys are settled, how many of these failed, and how many keys there are. Runs on the
+        /// thread pool, one call at a time; the task of the fetch completes after the last call, unless its token is cancelled.</summary>
         public Action<long, long, long> Progress { get; set; }
 
         /// <summary>The minimum number of keys that settle between two reports of progress.</summary>
@@ -145,7 +148,7 @@ namespace Kvlight
         /// <summary>Whether these options change nothing.</summary>
         internal static bool AreNone(FetchOptions options) => options == null || (options.IsEmpty && options.Progress == null);
 
-        /// <summary>Creates a kvl_options_t, to be freed; zero if nothing is set.</summary>
+        /// <summary>Creates a kvl_options_t, which the caller frees; zero if nothing is set.</summary>
         internal static IntPtr Create(FetchOptions options)
         {
             if (AreNone(options))
@@ -185,8 +188,9 @@ namespace Kvlight
         /// <summary>The time in milliseconds.</summary>
         public long NowMs => handle.Use(clock => NativeApi.kvl_clock_now_ms(clock), 0);
 
-        /// <summary>Advances the clock. When it returns, everything that became due has been fired; the tasks of the results may complete a moment
-        /// later.</summary> <param name="ms">Milliseconds, 0 or above.</param>
+        /// <summary>Advances the clock. When this returns, everything that became due has happened in the library; the tasks of the affected fetches
+        /// may complete a moment later.</summary>
+        /// <param name="ms">Milliseconds, 0 or above.</param>
         public void Advance(long ms) => KvlightException.Check(handle.Use(clock => NativeApi.kvl_clock_advance(clock, ms), 0));
 
         internal void SetIn(IntPtr config) => KvlightException.Check(handle.Use(clock => NativeApi.kvl_config_set_clock(config, clock), 0));

@@ -11,26 +11,26 @@ namespace Kvlight
     /// <summary>Receives the events of an engine: a Tasks or a Cache.</summary>
     internal interface IOwner
     {
-        /// <summary>Hands a request to the provider, on the pump's thread.</summary>
+        /// <summary>Receives a request for the provider, on the pump's thread.</summary>
         void Ask(IntPtr request);
 
-        /// <summary>Hands a request to the second tier, on the pump's thread.</summary>
+        /// <summary>Receives a request for the second tier, on the pump's thread.</summary>
         void AskSecondTier(IntPtr request);
 
-        /// <summary>Passes a value that nothing refers to any longer to the program's function Dropped.</summary>
+        /// <summary>Receives a value that the library no longer holds, for the program's function Dropped.</summary>
         void Drop(object value);
 
-        /// <summary>Hands an entry that has left the cache to the program.</summary>
+        /// <summary>Receives an entry that has left the cache, for the program's function Removed.</summary>
         void Remove(byte[] key, object value, RemovalCause cause);
 
         /// <summary>Asks the program whether a key is valid, on the thread of a call.</summary>
         bool IsValid(byte[] key);
     }
 
-    /// <summary>The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs
-    /// no code of the program. The engine refers to the Tasks or the Cache weakly: one that the program drops without Dispose is collected, which
-    /// ends the engine. States: open; closing, after Close; ended, when the pump has freed all. The gate keeps calls from using handles that have
-    /// been freed.</summary>
+    /// <summary>What is behind a Tasks or a Cache (the owner): the library's handles, the queue of its events, and the pump, a thread that reads the
+    /// queue. The pump runs no code of the program. The engine refers to its owner weakly, so that an owner that is dropped without Dispose is
+    /// collected, which ends the engine. States: open; closing, after Close; ended, when the pump has freed the handles. The gate keeps calls from
+    /// using freed handles.</summary>
     internal sealed unsafe class Engine
     {
         /// <summary>The values and the provider's exceptions that the library holds.</summary>
@@ -39,17 +39,17 @@ namespace Kvlight
         /// <summary>The fetches in progress: each is a Pending.</summary>
         internal readonly ObjectTable Pendings = new ObjectTable();
 
-        /// <summary>Weak references to the requests whose provider holds their token.</summary>
+        /// <summary>Weak references to the sources of the cancellation tokens that providers have asked their requests for.</summary>
         internal readonly ObjectTable Hooks = new ObjectTable();
 
-        /// <summary>Runs the program's functions that belong to all fetches, one at a time.</summary>
+        /// <summary>Runs Dropped and Removed, and reports what fails on the pump, one call at a time.</summary>
         internal readonly Serial Serial;
 
-        /// <summary>The engines whose pumps run, to stop them when the process or the application domain ends: the end would wait for a thread that
-        /// is inside the library. Also the lock.</summary>
+        /// <summary>The engines whose pumps run. They are stopped when the process or the application domain ends, which would otherwise wait for a
+        /// thread that is inside the library. Also the lock of this set.</summary>
         private static readonly HashSet<Engine> Running = new HashSet<Engine>();
 
-        /// <summary>How many functions of the program this thread is running inside a gate: their engine cannot end before they return.</summary>
+        /// <summary>How many of the program's functions this thread is running inside a gate. Their engine cannot end before they return.</summary>
         [ThreadStatic]
         private static int lent;
 
@@ -59,14 +59,14 @@ namespace Kvlight
         private WeakReference<IOwner> owner;
         private Thread pump;
 
-        /// <summary>A store that drains, so that it is not collected before the end: the pump refers to this engine.</summary>
+        /// <summary>A Tasks that drains: the pump refers to this engine, which so keeps the Tasks from being collected before the end.</summary>
         private volatile object held;
 
         private volatile bool isOpen = true;
         private volatile bool isEnding;
         private volatile bool isAbandoned;
 
-        /// <summary>The delegate that the library calls to validate a key: it must exist for as long as the library may call it. Null without a
+        /// <summary>The delegate that the library calls to validate a key, kept here for as long as it may be called. Null without a
         /// validator.</summary>
         private Validate validate;
 
@@ -89,7 +89,7 @@ namespace Kvlight
 
         internal IntPtr Cache { get; private set; }
 
-        /// <summary>The connection of Config.L2Url, or null. It uses the engine until it is stopped.</summary>
+        /// <summary>The connection to the server of Config.L2Url, or null. It uses the engine until Stop is called.</summary>
         internal RedisTier Server { get; private set; }
 
         /// <summary>Whether a fetch without options looks in the store first.</summary>
@@ -99,13 +99,13 @@ namespace Kvlight
 
         internal Task Ended => ended.Task;
 
-        /// <summary>Opens an engine, or a cache if there is to be no provider.</summary>
+        /// <summary>Opens an engine of the library or, without a provider, only a cache.</summary>
         internal static Engine Open<K, V>(Config<K, V> settings, bool hasProvider, bool answersOne)
         {
             if (settings.SecondTier != null && settings.L2Url != null)
                 throw new ArgumentException("kvlight: SecondTier and L2Url exclude each other: there is one second tier");
             if ((settings.SecondTier != null || settings.L2Url != null) && (settings.Encode == null || settings.Decode == null))
-                throw new ArgumentException("kvlight: a second tier needs Encode and Decode, which make bytes of values and values of bytes");
+                throw new ArgumentException("kvlight: a second tier needs Encode and Decode, which turn values into bytes and bytes into values");
             Library.Require();
             var engine = new Engine(settings.FailureHandler);
             IntPtr made;
@@ -169,7 +169,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Throws an exception with the library's message if settings contradict each other.</summary>
+        /// <summary>Creates the engine or the cache. Throws an exception with the library's message if settings contradict each other.</summary>
         private void Create(IntPtr config, bool hasProvider)
         {
             IntPtr made, why = IntPtr.Zero;
@@ -222,7 +222,7 @@ namespace Kvlight
 
         internal void Leave() => gate.Leave();
 
-        /// <summary>Calls a function of the program between Enter and Leave: it may call Dispose, which does not wait then.</summary>
+        /// <summary>Calls a function of the program between Enter and Leave. If that function calls Dispose, Dispose does not wait.</summary>
         internal static T Lend<T>(Func<T> function)
         {
             lent++;
@@ -236,8 +236,8 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the handle was
-        /// dropped.</summary>
+        /// <summary>Creates a kvl_value_t; null becomes the library's null. The object is kept until the queue reports that the library dropped
+        /// it.</summary>
         internal IntPtr NewValue(object value, long cost)
         {
             if (value == null)
@@ -313,7 +313,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Returns the object of a kvl_value_t, and releases it.</summary>
+        /// <summary>Releases a kvl_value_t, and returns its object.</summary>
         internal object Taken(IntPtr value)
         {
             object found = Objects.Find(NativeApi.kvl_value_object(value).ToInt64());
@@ -339,8 +339,8 @@ namespace Kvlight
             Console.Error.WriteLine("kvlight: a function of the program has failed: " + error);
         }
 
-        /// <summary>Starts to close, at once or after a drain of this many milliseconds (-1: without a limit). Never waits. May be called
-        /// again.</summary>
+        /// <summary>Starts to close: at once (0), or once the accepted work is done, for which it has this many milliseconds (-1: without a limit).
+        /// Never waits. May be called again.</summary>
         internal void Close(long drainMs)
         {
             if (!gate.Enter())
@@ -363,7 +363,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Keeps a store that drains alive until the end.</summary>
+        /// <summary>Keeps a Tasks that drains alive until the end.</summary>
         internal void Hold(object store) => held = store;
 
         /// <summary>Waits for the end, unless the calling thread is one that the end waits for.</summary>
@@ -373,7 +373,7 @@ namespace Kvlight
                 ended.Task.Wait();
         }
 
-        /// <summary>Stops all pumps, and waits a while for each. What they would have freed is freed by the end of the process.</summary>
+        /// <summary>Stops all pumps, and waits at most a second for each. What they would have freed is freed by the end of the process.</summary>
         private static void StopAll()
         {
             Engine[] engines;
@@ -432,15 +432,15 @@ namespace Kvlight
                     Free();
             }
             if (NativeApi.kvl_queue_free(Queue) < 0)
-                NativeApi.kvl_queue_dispose(Queue); // A cache that an iterator holds still refers to it.
+                NativeApi.kvl_queue_dispose(Queue); // An iterator holds the cache, which still refers to the queue.
             GC.KeepAlive(held);
             held = null;
             Serial.Run(() => ended.TrySetResult(true));
         }
 
-        /// <summary>Overwrites what calls have left on the stack. Mono's collector scans stacks conservatively: it takes every word that looks like a
-        /// reference for one; and a thread that waits for its next event or job still has remnants of the last one there, so that a dropped Tasks
-        /// would never be collected.</summary>
+        /// <summary>Overwrites what calls have left on the stack. Mono's collector scans stacks conservatively: every word that looks like a
+        /// reference counts as one. A thread that waits for its next event or job still has remnants of the last one on its stack, so that a dropped
+        /// Tasks would never be collected.</summary>
         [MethodImpl(MethodImplOptions.NoInlining)]
         internal static void Erase()
         {
@@ -474,7 +474,7 @@ namespace Kvlight
                             *(long*)(memory + NativeApi.Event.TOTAL));
                         break;
                     case NativeApi.EVENT_REQUEST:
-                        // If the owner was collected, nobody can answer, but no caller waits any more either.
+                        // If the owner was collected, nobody can answer, and no caller waits for an answer.
                         if (owner.TryGetTarget(out IOwner asked))
                             asked.Ask(*(IntPtr*)(memory + NativeApi.Event.REQUEST));
                         break;
@@ -492,13 +492,13 @@ namespace Kvlight
                             holder.Drop(dropped);
                         break;
                     case NativeApi.EVENT_REMOVAL:
-                        // The object is in the table until the event of its drop is read, which follows.
+                        // The object stays in the table until its EVENT_DROP is read, which follows.
                         byte* entry = *(byte**)(memory + NativeApi.Event.RESULT);
-                        if (owner.TryGetTarget(out IOwner lost))
+                        if (owner.TryGetTarget(out IOwner listener))
                         {
                             byte[] key = Utf8.Copy(*(byte**)(entry + NativeApi.Result.KEY), *(long*)(entry + NativeApi.Result.KEY_LEN));
                             object left = Objects.Find(*(long*)(entry + NativeApi.Result.OBJECT));
-                            lost.Remove(key, left, (RemovalCause)(*(int*)(memory + NativeApi.Event.CAUSE)));
+                            listener.Remove(key, left, (RemovalCause)(*(int*)(memory + NativeApi.Event.CAUSE)));
                         }
                         break;
                     case NativeApi.EVENT_CLOSED:
@@ -508,7 +508,7 @@ namespace Kvlight
             }
             catch (Exception e)
             {
-                // Out of memory, for example: this event is lost, but not those that follow.
+                // Out of memory, for example. This event is lost, but not the next ones.
                 if (ending != null)
                     ending.Abandon(e);
                 else
@@ -516,7 +516,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Cancels a token on the thread pool, since that may run functions of the program.</summary>
+        /// <summary>Cancels a token on the thread pool, since the program's functions that are registered with it run then.</summary>
         internal void Cancel(CancellationTokenSource source) => ThreadPool.QueueUserWorkItem(_ =>
         {
             try
@@ -529,14 +529,15 @@ namespace Kvlight
             }
         });
 
-        /// <summary>Frees the handles when no call uses them. That drops the values of the cache, and the pump reads the events.</summary>
+        /// <summary>Frees the handles once no call uses them. The library then drops the values of the cache, and the pump reads the events of
+        /// that.</summary>
         private void Free()
         {
             if (isEnding)
                 return;
             gate.Shut();
             if (Tasks == IntPtr.Zero)
-                NativeApi.kvl_cache_clear(Cache); // An iterator may still hold the cache, but the values are dropped now.
+                NativeApi.kvl_cache_clear(Cache); // Drops the values even if an iterator still holds the cache.
             Server?.Stop();
             NativeApi.kvl_cache_release(Cache);
             NativeApi.kvl_tasks_free(Tasks);
@@ -544,8 +545,8 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Runs jobs on the thread pool, one at a time, in the order in which they come. One that fails does not keep the others from
-    /// running.</summary>
+    /// <summary>Runs jobs on the thread pool, one at a time, in the order in which they come. The exception of a job is reported, and the next job
+    /// runs.</summary>
     internal sealed class Serial
     {
         private readonly Action<Exception> failed;

@@ -2,8 +2,8 @@ using System;
 
 namespace Kvlight
 {
-    /// <summary>An error of the library. An exception that a provider throws reaches every waiting caller unchanged, not as a KvlightException. The
-    /// inner exception is that of the provider's last attempt before the timeout or the end of the fetch, if one had failed.</summary>
+    /// <summary>An error of the library. An exception that a provider throws reaches every waiting caller unchanged, not as a KvlightException. The inner
+    /// exception is that of the last attempt that the provider failed before the fetch ended; null if there was none.</summary>
     public sealed class KvlightException : Exception
     {
         internal KvlightException(Status status, string message, Exception cause)
@@ -30,7 +30,7 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Thrown by a provider, itself or as a subclass: the key is not retried, whatever the settings of retries are.</summary>
+    /// <summary>Thrown by a provider: the key is not retried, whatever the settings of retries are. May be subclassed.</summary>
     public class PermanentException : Exception
     {
         /// <summary>Creates an exception.</summary>
@@ -42,7 +42,7 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Like PermanentException, but an older value is invalid too: it leaves the store, and is not served as a fallback
+    /// <summary>Like PermanentException, and an older value is invalid too: it is removed from the cache, and not served as a fallback
     /// (StaleTtlMs).</summary>
     public class GoneException : PermanentException
     {
@@ -55,12 +55,12 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Thrown by a provider, itself or as a subclass: a retry waits for at least a pause, like HTTP's Retry-After.</summary>
+    /// <summary>Thrown by a provider: a retry waits for at least the given pause, like HTTP's Retry-After. May be subclassed.</summary>
     public class RetryAfterException : Exception
     {
         /// <summary>Creates an exception.</summary>
         /// <param name="message">What has failed.</param>
-        /// <param name="afterMs">The pause before the next attempt, in milliseconds, 0 or above.</param>
+        /// <param name="afterMs">The shortest pause before the next attempt, in milliseconds, 0 or above.</param>
         public RetryAfterException(string message, long afterMs)
             : base(message)
         {
@@ -69,7 +69,7 @@ namespace Kvlight
             AfterMs = afterMs;
         }
 
-        /// <summary>The pause before the next attempt, in milliseconds.</summary>
+        /// <summary>The shortest pause before the next attempt, in milliseconds.</summary>
         public long AfterMs { get; }
     }
 }

@@ -13,7 +13,7 @@ namespace Kvlight
         /// <summary>How many calls are inside; plus ShutMark once it is shut.</summary>
         private int inside;
 
-        /// <summary>Returns whether the caller is inside, and must leave.</summary>
+        /// <summary>Returns whether the caller is inside. If it is, it must call Leave.</summary>
         internal bool Enter()
         {
             if (Interlocked.Increment(ref inside) > 0)

@@ -3,14 +3,15 @@ using System.Text;
 
 namespace Kvlight
 {
-    /// <summary>How keys are written as bytes, which is what the library compares. Its functions may run on any thread.</summary>
+    /// <summary>A form of keys: how a key becomes bytes, which are what the library compares, and bytes a key. Its functions may run on any
+    /// thread.</summary>
     /// <typeparam name="K">The type of the keys.</typeparam>
     public sealed class Keys<K>
     {
         private readonly Func<K, byte[]> encode;
         private readonly Func<byte[], K> decode;
 
-        /// <summary>Keys of any type. Equal keys must have equal bytes, and others must not.</summary>
+        /// <summary>Keys of any type. Equal keys must have equal bytes, and different keys different bytes.</summary>
         /// <param name="encode">Returns the bytes of a key, at most 65,535.</param>
         /// <param name="decode">Returns the key that has the bytes, for providers and iteration.</param>
         public Keys(Func<K, byte[]> encode, Func<byte[], K> decode)
@@ -35,8 +36,8 @@ namespace Kvlight
         /// <summary>Strings, in UTF-8. A string with half of a surrogate pair is refused, since UTF-8 has no form for it.</summary>
         public static readonly Keys<string> Strings = new Keys<string>(Utf8.Bytes, Encoding.UTF8.GetString);
 
-        /// <summary>Arrays of bytes. Arrays are compared by identity: a provider that returns a dictionary uses the arrays that it was given as
-        /// keys.</summary>
+        /// <summary>Arrays of bytes. A dictionary compares arrays by identity, so the one that a provider returns must have the very arrays that it
+        /// was given as keys.</summary>
         public static readonly Keys<byte[]> Bytes = new Keys<byte[]>(key => (byte[])key.Clone(), bytes => bytes);
 
         /// <summary>Numbers of 32 bits, as 4 bytes.</summary>

@@ -13,7 +13,7 @@ namespace Kvlight
         private static string loadedFrom;
         private static string failure;
 
-        /// <summary>Returns where the library was loaded from. If it could not be loaded, each call throws the reason.</summary>
+        /// <summary>Loads the library, the first time, and returns its path. If it could not be loaded, each call throws the reason.</summary>
         internal static string Require()
         {
             lock (Lock)
@@ -56,8 +56,8 @@ namespace Kvlight
             throw new DllNotFoundException($"kvlight: no library found; tried {string.Join(", ", tried)}; set KVL_LIBRARY to its path");
         }
 
-        /// <summary>Where to look for the library: the named file; otherwise the folders of a NuGet package, the system's, and that of a
-        /// checkout.</summary>
+        /// <summary>Where to look for the library: the file that KVL_LIBRARY names; otherwise beside the assembly, in the folders of a NuGet package,
+        /// on the system's library path, and in the checkout that contains the assembly.</summary>
         private static IEnumerable<string> Candidates()
         {
             string named = Environment.GetEnvironmentVariable("KVL_LIBRARY");
@@ -136,7 +136,7 @@ namespace Kvlight
             return null;
         }
 
-        // The library is never closed: its threads may run in it.
+        // No library is ever closed: its threads may be running.
 
         private static IntPtr Open(string path, out string why)
         {
@@ -150,7 +150,7 @@ namespace Kvlight
             }
             // RTLD_NOW, and RTLD_LOCAL: it is 0 on Linux, and 4 on macOS, where 0 would mean RTLD_GLOBAL.
             int nowAndLocal = IsMac ? 2 | 4 : 2;
-            dlerror(); // Bound here: binding it after dlopen would discard the error of that.
+            dlerror(); // The runtime looks a function up when it is first called. For dlerror that would discard the error of dlopen.
             IntPtr opened = dlopen(path, nowAndLocal);
             if (opened == IntPtr.Zero)
             {

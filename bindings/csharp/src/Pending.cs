@@ -5,11 +5,11 @@ using System.Threading.Tasks;
 
 namespace Kvlight
 {
-    /// <summary>A fetch in progress. The pump delivers its results and, by referring to the fetch, keeps the Tasks that it belongs to from being
-    /// collected. Continuations of the fetch's task run on the thread pool, never on the pump.</summary>
+    /// <summary>A fetch in progress. The pump delivers its results; until then Engine.Pendings refers to the fetch, and the fetch to its Tasks, which
+    /// keeps the Tasks from being collected. Continuations of the fetch's task run on the thread pool, never on the pump.</summary>
     internal abstract unsafe class Pending
     {
-        /// <summary>Keeps the Tasks alive.</summary>
+        /// <summary>The Tasks, which is so kept alive.</summary>
         private readonly object owner;
 
         private readonly Engine engine;
@@ -18,7 +18,7 @@ namespace Kvlight
         private CancellationTokenRegistration registration;
         private bool isSettled;
 
-        /// <summary>Runs the reports of progress, one at a time, and after them what ends the fetch.</summary>
+        /// <summary>Runs the reports of progress, one at a time, and after them what completes the fetch's task. Null without such reports.</summary>
         private Serial order;
 
         protected Pending(Engine engine, object owner)
@@ -102,7 +102,7 @@ namespace Kvlight
         internal static TaskCompletionSource<T> Source<T>() => new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    /// <summary>One key.</summary>
+    /// <summary>A fetch of one key.</summary>
     internal sealed unsafe class PendingOne<V> : Pending
     {
         internal readonly TaskCompletionSource<V> Source = Source<V>();
@@ -131,7 +131,7 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Several keys, all results together.</summary>
+    /// <summary>A fetch of several keys whose results are delivered together.</summary>
     internal sealed unsafe class PendingAll<K, V> : Pending
     {
         internal readonly TaskCompletionSource<IReadOnlyList<Result<K, V>>> Source = Source<IReadOnlyList<Result<K, V>>>();
@@ -167,7 +167,7 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Several keys, each result as it settles.</summary>
+    /// <summary>A fetch of several keys; each result is delivered as soon as it is known.</summary>
     internal sealed unsafe class PendingEach<K, V> : Pending
     {
         internal readonly TaskCompletionSource<bool> Source = Source<bool>();

@@ -5,15 +5,15 @@ using System.Runtime.InteropServices;
 
 namespace Kvlight
 {
-    /// <summary>The second tier of Config.L2Url: a connection to a Redis or Valkey server, by libkvlight_redis. It carries requests out by
-    /// itself.</summary> <remarks>libkvlight_redis is linked with libkvlight; the loader takes the copy that Library has loaded, since it has the
-    /// same name.</remarks>
+    /// <summary>The second tier of Config.L2Url: a connection to a Redis or Valkey server, by libkvlight_redis, which serves the requests.</summary>
+    /// <remarks>libkvlight_redis is linked with libkvlight. The loader gives it the copy that Library has loaded, since that has the name it asks
+    /// for.</remarks>
     internal sealed unsafe class RedisTier
     {
         /// <summary>The functions of kvlight_redis.h.</summary>
         private static class Api
         {
-#pragma warning disable 649 // Set by Library.Bind.
+#pragma warning disable 649 // Set by Library.BindAll.
             internal delegate int kvl_redis_open_fn(void* url, void* library, IntPtr* outRedis, IntPtr* outError);
             internal static kvl_redis_open_fn kvl_redis_open;
             internal delegate int kvl_redis_serve_fn(IntPtr redis, IntPtr request, Found** outFound, UIntPtr* outLen);
@@ -46,12 +46,12 @@ namespace Kvlight
         private static readonly object Lock = new object();
         private static bool isBound;
 
-        /// <summary>The flags that state its abilities to the library.</summary>
+        /// <summary>The KVL_L2_F flags that state to the library what this second tier can do.</summary>
         internal const int Abilities = NativeApi.L2_F_OBJECTS | NativeApi.L2_F_CONDITIONAL | NativeApi.L2_F_LEASES;
 
         private readonly IntPtr handle;
 
-        /// <summary>Connects, in the background.</summary>
+        /// <summary>Starts to connect, in the background.</summary>
         internal RedisTier(string url)
         {
             Bind();
@@ -69,7 +69,7 @@ namespace Kvlight
             handle = made;
         }
 
-        /// <summary>When this is collected, none of its methods is running.</summary>
+        /// <summary>None of the methods is running now: each keeps this object alive until its end.</summary>
         ~RedisTier()
         {
             if (handle != IntPtr.Zero)
@@ -99,7 +99,7 @@ namespace Kvlight
         }
 
         /// <summary>Where the library may be: at the path in KVL_REDIS_LIBRARY; without it, beside the assembly, on the system's library path, and in
-        /// the checkout that contains it.</summary>
+        /// the checkout that contains the assembly.</summary>
         private static IEnumerable<string> Candidates()
         {
             string named = Environment.GetEnvironmentVariable("KVL_REDIS_LIBRARY");
@@ -122,21 +122,22 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Invalidates in the engine what other processes write, until the stop.</summary>
+        /// <summary>Invalidates in the engine what other processes write, until Stop is called.</summary>
         internal void Attach(IntPtr tasks)
         {
             KvlightException.Check(Api.kvl_redis_attach(handle, tasks));
             GC.KeepAlive(this);
         }
 
-        /// <summary>Ends the connection, and waits for its thread. After that no engine is used.</summary>
+        /// <summary>Ends the connection, and waits for its thread. After that the connection uses no engine.</summary>
         internal void Stop()
         {
             Api.kvl_redis_stop(handle);
             GC.KeepAlive(this);
         }
 
-        /// <summary>Serves a request from the server, and waits for that. Returns whether the server did.</summary>
+        /// <summary>Lets the server serve a request, and waits for it. Calls a function with the index of each key that was found, and its entry.
+        /// Returns whether the request was served.</summary>
         internal bool Serve(IntPtr request, Action<int, TierFound> onFound)
         {
             Found* found = null;

@@ -5,9 +5,10 @@ using System.Threading;
 
 namespace Kvlight
 {
-    /// <summary>Keys for a provider to answer, now or later, from any thread. Finish ends the request: until then its slot is taken
-    /// (tasks.max_running). The open keys of a request that is dropped unfinished fail with Status.ErrUnanswered when it is collected. After the
-    /// Tasks was disposed of, answers throw a KvlightException with Status.ErrClosed.</summary> <typeparam name="K">The type of the keys.</typeparam>
+    /// <summary>Keys for a provider to answer, now or later, from any thread. Until Finish is called the request counts as running (TasksMaxRunning).
+    /// If a request is dropped unfinished, the keys without an answer fail with Status.ErrUnanswered when it is collected. After Dispose of the
+    /// Tasks, answers throw a KvlightException with Status.ErrClosed.</summary>
+    /// <typeparam name="K">The type of the keys.</typeparam>
     /// <typeparam name="V">The type of the values.</typeparam>
     public sealed unsafe class Request<K, V>
     {
@@ -27,7 +28,7 @@ namespace Kvlight
         /// <summary>The keys, without duplicates.</summary>
         public IReadOnlyList<K> Keys { get; private set; }
 
-        /// <summary>A token that is cancelled when no caller wants the request any longer, before it is finished.</summary>
+        /// <summary>A token that is cancelled when the request is no longer wanted (IsCancelled), unless it was finished before.</summary>
         public CancellationToken CancellationToken
         {
             get
@@ -50,14 +51,15 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Whether no caller wants the request any longer, because all have left, the attempt timed out, or the Tasks was closed; false once
-        /// it is finished.</summary>
+        /// <summary>Whether the request is no longer wanted, because all callers have left, the attempt timed out, or the Tasks was closed. False
+        /// once the request is finished.</summary>
         public bool IsCancelled => handle.Use(request => NativeApi.kvl_request_is_cancelled(request), 0u) != NativeApi.CANCEL_NO;
 
-        /// <summary>The highest urgency among the keys; 0 once it is finished.</summary>
+        /// <summary>The highest urgency among the keys; 0 once the request is finished.</summary>
         public int Urgency => handle.Use(request => NativeApi.kvl_request_urgency(request), 0);
 
-        /// <summary>How much time the attempt has left (AttemptTimeoutMs), in milliseconds; -1: there is no limit.</summary>
+        /// <summary>How much time the attempt has left (AttemptTimeoutMs), in milliseconds; -1: there is no limit, or the request is
+        /// finished.</summary>
         public long TimeLeftMs => handle.Use(request => NativeApi.kvl_request_time_left_ms(request), -1L);
 
         /// <summary>Answers one key.</summary>
@@ -118,23 +120,25 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Answers one key with what Stale returns: the record has not changed. The value gets a new TTL, and keeps its version and its tags
-        /// unless the terms state others.</summary> <param name="key">One of the keys.</param> <param name="terms">The terms; null: none. The value
-        /// keeps its cost, whatever they say.</param> <returns>Whether the answer was in time.</returns>
+        /// <summary>Answers one key with the stored value that Stale returns, since the record has not changed. The value gets a new TTL, and keeps
+        /// its version and its tags unless the terms state others.</summary>
+        /// <param name="key">One of the keys.</param>
+        /// <param name="terms">The terms; null: none. Their cost is ignored: the value keeps its own.</param>
+        /// <returns>Whether the answer was in time.</returns>
         public bool NotModified(K key, Terms terms = null)
         {
             int at = Position(key);
             int status = Call(request => Terms.With(terms, packed => NativeApi.kvl_request_not_modified(request, at, packed)));
             if (status == NativeApi.MISS)
-                throw new InvalidOperationException($"kvlight: the store has nothing of the key {key} that could be unmodified");
+                throw new InvalidOperationException($"kvlight: NotModified: the store has no entry for the key {key}");
             return status == NativeApi.OK;
         }
 
         /// <summary>Finishes the request: keys without an answer are remembered as absent. Has no effect if the Tasks was closed.</summary>
         public void Finish() => End(() => Call(request => NativeApi.kvl_request_finish_nulls(request)));
 
-        /// <summary>Finishes the request: keys without an answer fail. Has no effect if the Tasks was closed.</summary>
-        /// <param name="error">Reaches every caller that waits for one of them, unchanged.</param>
+        /// <summary>Finishes the request: keys without an answer fail with an exception. Has no effect if the Tasks was closed.</summary>
+        /// <param name="error">Reaches every caller that waits for one of these keys, unchanged.</param>
         public void Finish(Exception error) => End(() => WithError(error, (request, made) => NativeApi.kvl_request_finish_error(request, made)));
 
         /// <summary>Returns the number of the attempt that loads a key.</summary>
@@ -155,8 +159,8 @@ namespace Kvlight
             return handle.Use(request => NativeApi.kvl_request_is_wanted(request, at), 0u) != 0;
         }
 
-        /// <summary>Reports that the provider is still working, which restarts the timeout of the attempt.</summary>
-        /// <returns>Whether that was in time.</returns>
+        /// <summary>Reports that the provider is still working. The timeout of the attempt starts again.</summary>
+        /// <returns>Whether the attempt had not ended yet.</returns>
         public bool Heartbeat() => Call(request => NativeApi.kvl_request_heartbeat(request)) == NativeApi.OK;
 
         /// <summary>Reads the keys. Runs on the provider's thread, since decoding them may run code of the program.</summary>
@@ -173,7 +177,7 @@ namespace Kvlight
             Keys = keys.AsReadOnly();
         }
 
-        /// <summary>Fails the open keys, unless the request was finished or the cache closed meanwhile: then every waiter has its outcome.</summary>
+        /// <summary>Fails the keys without an answer. If the request was finished or the Tasks closed meanwhile, there are none.</summary>
         internal void GiveUp(Exception error)
         {
             try
@@ -200,8 +204,8 @@ namespace Kvlight
             Finish();
         }
 
-        /// <summary>Finishes the request and releases the handle. Answering the last open key ends a Tasks that is closing, so it may have ended
-        /// before.</summary>
+        /// <summary>Finishes the request and releases the handle. A Tasks that is closing ends once the last key has an answer, so it may have ended
+        /// already.</summary>
         private void End(Func<int> finish)
         {
             try

@@ -53,7 +53,8 @@ namespace Kvlight
         public bool IsStale { get; }
 
         /// <summary>Returns the value, or the default of its type if there is none (null, miss, invalid key); throws the error of a key that
-        /// failed.</summary> <returns>The value.</returns>
+        /// failed.</summary>
+        /// <returns>The value.</returns>
         public V OrThrow()
         {
             if (Status < 0)
@@ -83,7 +84,7 @@ namespace Kvlight
         public string Version { get; }
     }
 
-    /// <summary>An exception of a provider, in the table that also has the values.</summary>
+    /// <summary>A provider's exception in Engine.Objects; the type tells it from the values there.</summary>
     internal sealed class Raised
     {
         internal readonly Exception Exception;
@@ -94,7 +95,7 @@ namespace Kvlight
         }
     }
 
-    /// <summary>Reads a kvl_result_t. It stays valid until this returns, and so do its objects.</summary>
+    /// <summary>Reads a kvl_result_t. The caller keeps it, and the objects that it refers to, valid during the call.</summary>
     internal static unsafe class Outcome
     {
         internal static int StatusOf(byte* result) => *(int*)(result + NativeApi.Result.STATUS);
@@ -122,7 +123,7 @@ namespace Kvlight
                 (*(int*)(result + NativeApi.Result.FLAGS) & NativeApi.F_STALE) != 0);
         }
 
-        /// <summary>The exception of a kvl_error_t: the provider's own object, or one of the library's.</summary>
+        /// <summary>The exception for a kvl_error_t: the provider's own, or a KvlightException.</summary>
         private static Exception Error(ObjectTable objects, IntPtr error)
         {
             if (objects.Find(NativeApi.kvl_error_object(error).ToInt64()) is Raised raised)

@@ -5,15 +5,15 @@ namespace Kvlight
 {
     /// <summary>A second tier: a store in which keys are looked up before the provider is called, and which receives what was loaded and put. Several
     /// processes may share one; Config.SecondTier sets it. Its methods are called where providers run (Config.Scheduler), several at a time, and may
-    /// block. A method that throws has failed: the provider is called, and what was to be written is written again. No caller of the cache sees the
+    /// block. If a method throws, the keys of a read are misses, and what was to be written is written again later. No caller of the cache sees the
     /// exception; it is passed to Config.FailureHandler.</summary>
     public interface ISecondTier
     {
         /// <summary>Whether Fill stores an entry only if its token still belongs to the key.</summary>
         bool IsConditional { get; }
 
-        /// <summary>Whether Read grants a lease (a token) for a key without an entry, to one reader at a time. If IsConditional is true too, no older
-        /// load ever replaces a newer write, in whichever process.</summary>
+        /// <summary>Whether Read grants a lease (a token) for a key without an entry, to one reader at a time. If IsConditional is true too, an older
+        /// load never replaces a newer write, in any process.</summary>
         bool GrantsLeases { get; }
 
         /// <summary>Looks keys up.</summary>
@@ -23,7 +23,7 @@ namespace Kvlight
 
         /// <summary>Stores what was loaded: if IsConditional, only entries whose token still belongs to the key.</summary>
         /// <param name="entries">The entries.</param>
-        /// <returns>For each entry whether it was stored, in their order; null: all were.</returns>
+        /// <returns>For each entry, in their order, whether it was stored; null: all were.</returns>
         IReadOnlyList<bool> Fill(IReadOnlyList<TierEntry> entries);
 
         /// <summary>Stores what was put.</summary>
@@ -68,23 +68,23 @@ namespace Kvlight
         /// <summary>The key.</summary>
         public byte[] Key { get; }
 
-        /// <summary>To be stored unchanged, and passed to TierFound.Hit when the key is read.</summary>
+        /// <summary>The bytes to store, and to pass unchanged to TierFound.Hit when the key is read.</summary>
         public byte[] Data { get; }
 
-        /// <summary>Its TTL from now on, in milliseconds; -1: it does not expire.</summary>
+        /// <summary>The entry's TTL from now on, in milliseconds; -1: it does not expire.</summary>
         public long TtlMs { get; }
 
-        /// <summary>For a fill, the token that the read of the key returned; empty for a write.</summary>
+        /// <summary>For Fill, the token that Read returned for the key; empty for Write.</summary>
         public byte[] Token { get; }
     }
 
     /// <summary>The result of looking a key up in a second tier.</summary>
     public sealed class TierFound
     {
-        /// <summary>The remaining TTL is unknown: the full TTL with which the entry was written is assumed.</summary>
+        /// <summary>A remaining TTL that is unknown: the library assumes the full TTL that the entry was written with.</summary>
         public const long TtlUnknown = NativeApi.L2_TTL_UNKNOWN;
 
-        /// <summary>The key has no entry, and another process has its lease: it is looked up again, for at most L2WaitMs.</summary>
+        /// <summary>The key has no entry, and another process has its lease. The library looks the key up again, for at most L2WaitMs.</summary>
         public static readonly TierFound Leased = new TierFound(null, 0, Array.Empty<byte>());
 
         private TierFound(byte[] data, long ttlLeftMs, byte[] token)
@@ -103,7 +103,7 @@ namespace Kvlight
         /// <summary>The key has an entry.</summary>
         /// <param name="data">The data of its entry.</param>
         /// <param name="ttlLeftMs">What is left of its TTL, in milliseconds; -1: it does not expire.</param>
-        /// <param name="token">Identifies this entry, for a fill that may replace it; null: there is no token.</param>
+        /// <param name="token">Identifies this very entry, for a Fill that may replace it; null: there is no token.</param>
         /// <returns>What is known of the key.</returns>
         public static TierFound Hit(byte[] data, long ttlLeftMs = TtlUnknown, byte[] token = null) =>
             new TierFound(data ?? throw new ArgumentNullException(nameof(data)), ttlLeftMs, token);

@@ -4,9 +4,9 @@ using System.Globalization;
 
 namespace Kvlight
 {
-    /// <summary>Settings by their names. The subclasses have a property for each setting; Set takes any by name, for settings that come from a file.
-    /// An invalid setting is refused where the settings are used, with a message that says what is wrong. Not safe for use by several threads while
-    /// it is changed.</summary>
+    /// <summary>Settings by their names. The subclasses have a property for each setting; Set takes the name of any setting, for example from a file.
+    /// An invalid setting is refused when the settings are used, with a message that says what is wrong. Not safe for use by several threads while it
+    /// is changed.</summary>
     public abstract unsafe class SettingValues
     {
         private readonly Dictionary<string, object> values = new Dictionary<string, object>();
@@ -54,7 +54,7 @@ namespace Kvlight
 
         internal void SetWord(string name, int? value, params string[] words) => Put(name, value == null ? null : words[value.Value]);
 
-        /// <summary>Writes the settings into a kvl_config_t, or else a kvl_options_t.</summary>
+        /// <summary>Writes the settings into a kvl_config_t, or else a kvl_options_t. Throws if one of them is invalid.</summary>
         internal void WriteTo(IntPtr handle, bool isConfig)
         {
             foreach (KeyValuePair<string, object> pair in values)

@@ -7,8 +7,9 @@ using System.Linq;
 namespace Kvlight
 {
     /// <summary>What Cache and Tasks have in common: the entries. A value of null means that the key is known to be absent. All methods may be called
-    /// on any thread, and none waits for a provider; after Dispose they throw a KvlightException with Status.ErrClosed.</summary> <typeparam
-    /// name="K">The type of the keys.</typeparam> <typeparam name="V">The type of the values.</typeparam>
+    /// on any thread, and none waits for a provider; after Dispose they throw a KvlightException with Status.ErrClosed.</summary>
+    /// <typeparam name="K">The type of the keys.</typeparam>
+    /// <typeparam name="V">The type of the values.</typeparam>
     public abstract unsafe class Store<K, V> : IOwner, IEnumerable<KeyValuePair<K, V>>, IDisposable
     {
         private readonly Action<V> dropped;
@@ -26,7 +27,7 @@ namespace Kvlight
             cost = config.Cost;
         }
 
-        /// <summary>Closes what was dropped without Dispose, without waiting.</summary>
+        /// <summary>Closes a Tasks or a Cache that was dropped without Dispose. Does not wait.</summary>
         ~Store()
         {
             try
@@ -45,7 +46,7 @@ namespace Kvlight
         /// <summary>The total cost of the entries, in bytes.</summary>
         public long TotalCost => OnCache(cache => NativeApi.kvl_cache_cost(cache));
 
-        /// <summary>Whether it was closed.</summary>
+        /// <summary>Whether the Tasks or the Cache was closed.</summary>
         public bool IsClosed => !Engine.IsOpen;
 
         internal Engine Engine { get; }
@@ -86,9 +87,9 @@ namespace Kvlight
             return found;
         }
 
-        /// <summary>Returns whether a key is in the cache, known to be absent or not. Counts neither as a use nor as a lookup.</summary>
+        /// <summary>Returns whether a key has an entry, even one that says that it is absent. This counts neither as a use nor as a lookup.</summary>
         /// <param name="key">The key.</param>
-        /// <returns>Whether it has an entry.</returns>
+        /// <returns>Whether the key has an entry.</returns>
         public bool Contains(K key)
         {
             int status = OnKey(key, (cache, at, length) => NativeApi.kvl_cache_contains(cache, (byte*)at, length));
@@ -99,7 +100,7 @@ namespace Kvlight
         /// <param name="key">The key.</param>
         /// <param name="value">The value; null: the key is known to be absent.</param>
         /// <param name="terms">How long it is kept, under which condition it is stored, and so on; null: no terms.</param>
-        /// <returns>Whether it was stored: the condition may not hold, or the cache may have no room for it.</returns>
+        /// <returns>Whether it was stored. If not, the condition did not hold, the key is invalid, or the cache has no room for it.</returns>
         public bool Put(K key, V value, Terms terms = null)
         {
             long stated = CostOf(value, terms);
@@ -187,10 +188,12 @@ namespace Kvlight
         }
 
         /// <summary>Expires an entry now: the next fetch of the key loads it. Until then the entry is kept as a fallback, if StaleTtlMs is
-        /// set.</summary> <param name="key">The key.</param> <returns>Whether there was an entry.</returns>
+        /// set.</summary>
+        /// <param name="key">The key.</param>
+        /// <returns>Whether there was an entry.</returns>
         public bool Expire(K key) => OnKey(key, (cache, at, length) => NativeApi.kvl_cache_expire(cache, (byte*)at, length)) == NativeApi.OK;
 
-        /// <summary>Removes all entries with a tag. Running loads do not store an answer with it.</summary>
+        /// <summary>Removes all entries with a tag. Running loads do not store answers with this tag.</summary>
         /// <param name="tag">The tag.</param>
         /// <returns>The number of entries.</returns>
         public long RemoveTag(string tag) => OnTag(tag, (cache, at, length, count) => NativeApi.kvl_cache_remove_tag(cache, (byte*)at, length, (void*)count));
@@ -226,12 +229,14 @@ namespace Kvlight
         public long Save(string path, Func<V, byte[]> encode) => new Transfer().Save(this, path, encode ?? throw new ArgumentNullException(nameof(encode)));
 
         /// <summary>Stores the entries of a saved file, except those whose key has an entry already. Entries that come before a damaged part of the
-        /// file are stored.</summary> <param name="path">The file.</param> <param name="decode">Returns the value that has the bytes; if it throws,
-        /// the load fails with that exception.</param> <returns>The number of entries stored.</returns>
+        /// file are stored.</summary>
+        /// <param name="path">The file.</param>
+        /// <param name="decode">Returns the value that has the bytes; if it throws, the load fails with that exception.</param>
+        /// <returns>The number of entries stored.</returns>
         public long Load(string path, Func<byte[], V> decode) => new Transfer().Load(this, path, decode ?? throw new ArgumentNullException(nameof(decode)));
 
-        /// <summary>Enumerates the entries. A key that is in the cache throughout is visited exactly once, whatever other threads or this one change
-        /// meanwhile. Nothing is loaded, or counted as used.</summary>
+        /// <summary>Enumerates the entries. A key that is in the cache throughout is visited exactly once, whatever this thread or others change
+        /// meanwhile. Nothing is loaded, and nothing counts as used.</summary>
         /// <returns>An enumerator, for one thread.</returns>
         public IEnumerator<KeyValuePair<K, V>> GetEnumerator()
         {
@@ -314,9 +319,9 @@ namespace Kvlight
         public void ResetStats() => OnCache(cache => KvlightException.Check(Engine.Tasks == IntPtr.Zero
             ? NativeApi.kvl_cache_stats_reset(cache) : NativeApi.kvl_tasks_stats_reset(Engine.Tasks)));
 
-        /// <summary>Closes it, and waits until all is freed; by then Dropped and Removed have been called for every value, with the exceptions
-        /// that their descriptions name. Fetches in progress end with Status.ErrClosed. May be called again, and by a function of the program: it does not
-        /// wait where it would be waiting for that very function to return.</summary>
+        /// <summary>Closes the Tasks or the Cache, and waits until everything is freed. By then Dropped and Removed have been called for every value,
+        /// with the exceptions that their descriptions name. Fetches in progress end with Status.ErrClosed. May be called again, and by a function of
+        /// the program: where it would have to wait for that function to return, it does not wait.</summary>
         public void Dispose()
         {
             Engine.Close(0);
@@ -354,14 +359,14 @@ namespace Kvlight
 
         internal byte[][] BytesOf(IEnumerable<K> keys) => keys.Select(Keys.Bytes).ToArray();
 
-        /// <summary>Ends a call. It also keeps this object from being collected, and so closed, during the call.</summary>
+        /// <summary>Ends a call. Also keeps this object from being collected, and so closed, during the call.</summary>
         internal void Leave()
         {
             Engine.Leave();
             GC.KeepAlive(this);
         }
 
-        /// <summary>Looks a key up; returns the status. With isForFetch a miss is not counted: the fetch that follows counts it.</summary>
+        /// <summary>Looks a key up; returns the status. If isForFetch, a miss is not counted: the fetch that follows counts it.</summary>
         internal int Find(byte[] key, bool isForFetch, out object value)
         {
             IntPtr found;
@@ -450,8 +455,9 @@ namespace Kvlight
     }
 
     /// <summary>A cache without a provider: <c>new Config&lt;string, User&gt;(Keys.Strings) { CacheCapacity = 1000 }.Cache()</c>. Safe for use by
-    /// several threads. One that is dropped without Dispose is closed by the garbage collector.</summary> <typeparam name="K">The type of the
-    /// keys.</typeparam> <typeparam name="V">The type of the values.</typeparam>
+    /// several threads. One that is dropped without Dispose is closed by the garbage collector.</summary>
+    /// <typeparam name="K">The type of the keys.</typeparam>
+    /// <typeparam name="V">The type of the values.</typeparam>
     public sealed class Cache<K, V> : Store<K, V>
     {
         internal Cache(Config<K, V> config)

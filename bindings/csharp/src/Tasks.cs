@@ -20,9 +20,11 @@ namespace Kvlight
     }
 
     /// <summary>A cache with a provider: each key is loaded once, in batches, however many callers want it. Config creates it. All methods may be
-    /// called on any thread. One that is dropped without Dispose is closed by the garbage collector, when no fetch is in progress. A task fails with
-    /// the provider's exception unchanged, or with a KvlightException; cancelling its token cancels this fetch and no other.</summary> <typeparam
-    /// name="K">The type of the keys.</typeparam> <typeparam name="V">The type of the values; null: there is no such record.</typeparam>
+    /// called on any thread. A Tasks that is dropped without Dispose is closed by the garbage collector, when no fetch is in progress. The task of a
+    /// fetch fails with the provider's exception, unchanged, or with a KvlightException. Cancelling the token of a fetch cancels this fetch and no
+    /// other.</summary>
+    /// <typeparam name="K">The type of the keys.</typeparam>
+    /// <typeparam name="V">The type of the values; null: there is no such record.</typeparam>
     public sealed class Tasks<K, V> : Store<K, V>
     {
         private readonly Func<Request<K, V>, Task> provider;
@@ -43,8 +45,9 @@ namespace Kvlight
         }
 
         /// <summary>The state of the connection to the server of Config.L2Url: whether it is connected, and if not, what is wrong and how to fix
-        /// it.</summary> <returns>The members of kvl_redis_state, as JSON.</returns> <exception cref="InvalidOperationException">There is no such
-        /// server.</exception>
+        /// it.</summary>
+        /// <returns>The members of kvl_redis_state, as JSON.</returns>
+        /// <exception cref="InvalidOperationException">There is no such server.</exception>
         public string L2State() => (Engine.Server ?? throw new InvalidOperationException("kvlight: these Tasks have no L2Url")).State();
 
         /// <summary>The state of the circuit breaker (BreakerFailureRatio, BreakerConsecutive).</summary>
@@ -64,7 +67,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Fetches one key. A key that is in the cache is answered at once, by a task that is complete.</summary>
+        /// <summary>Fetches one key. If the key is in the cache, the task that is returned is already complete.</summary>
         /// <param name="key">The key.</param>
         /// <param name="options">The settings of this fetch; null: none.</param>
         /// <param name="cancellationToken">Cancels this fetch.</param>
@@ -175,7 +178,7 @@ namespace Kvlight
         /// <param name="keys">The keys; duplicates are allowed.</param>
         /// <param name="consumer">Receives the result of each position, one call at a time, on the thread pool.</param>
         /// <param name="options">The settings of this fetch; null: none.</param>
-        /// <param name="cancellationToken">Cancels this fetch: what is open ends, with a result for each position.</param>
+        /// <param name="cancellationToken">Cancels this fetch: the consumer still receives a result for each position.</param>
         /// <returns>A task that completes after the last call.</returns>
         public unsafe Task FetchEachAsync(IEnumerable<K> keys, Action<Result<K, V>> consumer, FetchOptions options = null,
             CancellationToken cancellationToken = default(CancellationToken))
@@ -204,7 +207,8 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Reloads keys in the background. The current values are served until then, and stay if the reload fails.</summary>
+        /// <summary>Reloads keys in the background. Their current values are served until the new ones are there, and stay if the reload
+        /// fails.</summary>
         /// <param name="keys">The keys.</param>
         /// <param name="options">The settings of the reload; null: none.</param>
         public unsafe void Refresh(IEnumerable<K> keys, FetchOptions options = null)
@@ -230,11 +234,12 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Another process has changed keys: their values leave this process, and the answers of running loads of them are not
-        /// stored.</summary> <param name="keys">The keys.</param>
+        /// <summary>Reports that another process has changed keys: their values leave this process, and the answers of running loads of these keys
+        /// are not stored.</summary>
+        /// <param name="keys">The keys.</param>
         public void Invalidate(IEnumerable<K> keys) => Invalidate(BytesOf(keys), 0);
 
-        /// <summary>Another process may have changed any key: everything leaves this process.</summary>
+        /// <summary>Reports that another process may have changed any key: all values leave this process.</summary>
         public void InvalidateAll() => Invalidate(Array.Empty<byte[]>(), NativeApi.INVALIDATE_F_ALL);
 
         private unsafe void Invalidate(byte[][] bytes, int flags)
@@ -270,8 +275,9 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Closes the cache once all accepted work is done. Fetches that are still open after the given time end with Status.ErrClosed. A
-        /// later Dispose shortens the time.</summary> <param name="drainMs">For how long at most, in milliseconds; -1: without a limit.</param>
+        /// <summary>Closes the Tasks once all accepted work is done. Fetches that are still open after the given time end with Status.ErrClosed. A
+        /// later Dispose ends them at once.</summary>
+        /// <param name="drainMs">For how long at most, in milliseconds; -1: without a limit.</param>
         /// <returns>A task that completes when all is freed.</returns>
         public Task CloseAsync(long drainMs = -1)
         {
@@ -289,7 +295,8 @@ namespace Kvlight
             }
             catch (Exception e)
             {
-                request.GiveUp(e); // The scheduler, or the system, refuses.
+                // The scheduler, or the system, refuses to run it.
+                request.GiveUp(e);
             }
         }
 
@@ -302,8 +309,9 @@ namespace Kvlight
             }
             catch (Exception e)
             {
-                Engine.Serial.Run(() => Engine.Report(e)); // The pump runs no code of the program.
-                request.GiveUp(); // The scheduler, or the system, refuses.
+                // The scheduler, or the system, refuses to run it.
+                Engine.Serial.Run(() => Engine.Report(e)); // Elsewhere, since the pump runs no code of the program.
+                request.GiveUp();
             }
         }
 
@@ -315,7 +323,7 @@ namespace Kvlight
                 Task.Factory.StartNew(job, CancellationToken.None, TaskCreationOptions.DenyChildAttach, scheduler);
         }
 
-        /// <summary>Runs the provider. Its waiters are answered, however it ends.</summary>
+        /// <summary>Runs the provider for a request. If the provider throws, the keys without an answer fail.</summary>
         private async Task Run(Request<K, V> request)
         {
             try
@@ -330,7 +338,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Starts a fetch; returns the status of the call.</summary>
+        /// <summary>Starts a fetch; returns the status of `start`. If that is not PENDING, no event follows.</summary>
         private unsafe int Start(Pending pending, FetchOptions options, CancellationToken token, Func<IntPtr, IntPtr, IntPtr, int> start)
         {
             IntPtr stated = FetchOptions.Create(options);

@@ -17,8 +17,8 @@ namespace Kvlight
         IfPresent,
     }
 
-    /// <summary>The terms on which a value is stored. What is null is left to the settings: <c>new Terms { TtlMs = 5000, Tags = new[] { "shelf 7" }
-    /// }</c>.</summary>
+    /// <summary>The terms on which a value is stored. A property that is null leaves the matter to the settings. For example: <c>new Terms { TtlMs =
+    /// 5000, Tags = new[] { "shelf 7" } }</c>.</summary>
     public sealed unsafe class Terms
     {
         /// <summary>A TTL: the entry never expires.</summary>

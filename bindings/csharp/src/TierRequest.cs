@@ -13,7 +13,7 @@ namespace Kvlight
         private readonly Func<byte[], V> decode;
         private readonly IntPtr handle;
 
-        /// <summary>Called on the pump's thread. Serve or GiveUp releases it.</summary>
+        /// <summary>Called on the pump's thread. Either Serve or GiveUp must be called, once: it releases the request.</summary>
         internal TierRequest(Tasks<K, V> tasks, ISecondTier tier, Func<V, byte[]> encode, Func<byte[], V> decode, IntPtr borrowed)
         {
             this.tasks = tasks;
@@ -24,7 +24,7 @@ namespace Kvlight
             handle = NativeApi.kvl_l2_request_retain(borrowed);
         }
 
-        /// <summary>Serves the request, which is finished in any case.</summary>
+        /// <summary>Serves the request, and releases it in any case.</summary>
         internal void Serve()
         {
             uint kind = NativeApi.kvl_l2_request_kind(handle);
@@ -47,7 +47,7 @@ namespace Kvlight
             }
             finally
             {
-                // Keys of a read without an answer fail when it is finished. A write that is released unfinished has failed as a whole.
+                // Finishing a read fails its keys without an answer. A write that is released unfinished has failed as a whole.
                 if (isDone || kind == NativeApi.L2_READ)
                     NativeApi.kvl_l2_request_finish(handle);
                 NativeApi.kvl_l2_request_release(handle);
@@ -57,17 +57,17 @@ namespace Kvlight
         /// <summary>Ends the request without serving it: it has failed as a whole.</summary>
         internal void GiveUp() => NativeApi.kvl_l2_request_release(handle);
 
-        /// <summary>Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. Returns
-        /// whether it did.</summary>
+        /// <summary>Lets a Redis or Valkey server serve the request. Failures are not reported: a read that fails is a miss, and a write is repeated.
+        /// Returns whether the request was served.</summary>
         private bool CarryOut(RedisTier server, int kind)
         {
             if (kind == NativeApi.L2_FILL || kind == NativeApi.L2_WRITE)
             {
                 int count = checked((int)NativeApi.kvl_l2_request_len(handle));
-                int stated = 0;
+                int payloads = 0;
                 for (int i = 0; i < count; i++)
-                    stated += HasPayload(i) ? 1 : 0;
-                if (stated == 0)
+                    payloads += EncodePayload(i) ? 1 : 0;
+                if (payloads == 0)
                     return true;
             }
             return server.Serve(handle, (at, found) =>
@@ -197,7 +197,7 @@ namespace Kvlight
             var entries = new List<TierEntry>();
             for (int i = 0; i < keys.Count; i++)
             {
-                if (!HasPayload(i))
+                if (!EncodePayload(i))
                     continue;
                 places.Add(i);
                 entries.Add(Entry(i, keys[i]));
@@ -219,8 +219,9 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Sets the bytes of an object. An object that cannot be encoded is refused and left out.</summary>
-        private bool HasPayload(int at)
+        /// <summary>Encodes the value at an index, if it is an object. Returns whether there is something to store: an object that cannot be encoded
+        /// is refused.</summary>
+        private bool EncodePayload(int at)
         {
             IntPtr value;
             int status = NativeApi.kvl_l2_request_value(handle, at, &value);

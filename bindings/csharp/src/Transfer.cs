@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 
 namespace Kvlight
 {
-    /// <summary>A save or a load. The library calls the program's function on the thread of the call, and an exception that it throws stops the
-    /// transfer.</summary>
+    /// <summary>A save to a file or a load from it. The library calls the program's function on the calling thread. If that function throws, the
+    /// transfer stops, and Save or Load throws the same exception.</summary>
     internal sealed unsafe class Transfer
     {
         private Exception failure;

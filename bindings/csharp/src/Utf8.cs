@@ -12,7 +12,7 @@ namespace Kvlight
         /// <summary>The bytes of a key or a label; throws if the text has half of a surrogate pair.</summary>
         internal static byte[] Bytes(string text) => Strict.GetBytes(text);
 
-        /// <summary>The bytes of a text, with a NUL behind them.</summary>
+        /// <summary>The bytes of a text, followed by a NUL.</summary>
         internal static byte[] Terminated(string text) => Encoding.UTF8.GetBytes(text + "\0");
 
         internal static string Text(byte* text)
@@ -31,7 +31,7 @@ namespace Kvlight
             return bytes;
         }
 
-        /// <summary>The text of a kvl_value_t, which it releases.</summary>
+        /// <summary>Releases a kvl_value_t, and returns its text.</summary>
         internal static string TextOf(IntPtr value)
         {
             try

@@ -4,8 +4,8 @@ using System.Threading;
 
 namespace Kvlight
 {
-    /// <summary>Threads for providers and second tiers. Those of the pool are not used, since all of them may be blocked by callers that wait for
-    /// these very functions. A thread that is idle is used again, and ends after a while.</summary>
+    /// <summary>Threads for providers and second tiers. The thread pool is not used, since callers that wait for providers may block all of its
+    /// threads. An idle thread takes the next job, and ends if none comes within IdleMs.</summary>
     internal static class Workers
     {
         private const int IdleMs = 2000;
@@ -15,7 +15,7 @@ namespace Kvlight
 
         private static int idle;
 
-        /// <summary>Runs a job, which throws nothing, at once. Throws if the system refuses a thread.</summary>
+        /// <summary>Runs a job at once. Throws if the system refuses a thread; the job itself must not throw.</summary>
         internal static void Run(Action job)
         {
             lock (Jobs)
@@ -27,7 +27,7 @@ namespace Kvlight
                     return;
                 }
             }
-            // In an array that is emptied, so that the thread does not keep its first job alive.
+            // Work takes the first job out of the array, so that the thread does not keep the job alive.
             Action[] first = { job };
             new Thread(() => Work(first)) { IsBackground = true, Name = "kvlight worker" }.Start();
         }
