@@ -25,7 +25,7 @@ mkdir -p "$work/runtimes/$platform/native"
 cp -L "$KVL_LIB_DIR/$file" "$work/runtimes/$platform/native/"
 strip --strip-debug "$work/runtimes/$platform/native/$file" 2>/dev/null || true
 cp "$here/README.md" "$here/Kvlight.nuspec" "$top"/LICENSE-* "$work/"
-# A package is an archive with its description, the types of its parts, and the relation that says which part is the description.
+# A package is a zip archive. Beside the files it has a list of their types, and a relation that says which file describes the package.
 cat >"$work/[Content_Types].xml" <<'XML'
 <?xml version="1.0" encoding="utf-8"?>
 <Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">

@@ -10,10 +10,11 @@ using System.Threading;
 using System.Threading.Tasks;
 using Kvlight;
 
-/// <summary>What goes wrong: functions of the program that fail, objects that are dropped without Dispose, libraries that do not load.</summary>
+/// <summary>What goes wrong: functions of the program that throw or close, objects that are dropped without Dispose, libraries that do not
+/// load.</summary>
 internal static class Faults
 {
-    /// <summary>A value whose Equals is a function of the test.</summary>
+    /// <summary>A value whose Equals calls a function of the test.</summary>
     private sealed class Equal
     {
         private readonly Action compared;
@@ -32,7 +33,7 @@ internal static class Faults
         public override int GetHashCode() => 0;
     }
 
-    /// <summary>An exception whose message is a function of the test.</summary>
+    /// <summary>An exception whose Message calls a function of the test.</summary>
     private sealed class DisposingException : Exception
     {
         private readonly Action asked;
@@ -77,7 +78,7 @@ internal static class Faults
             foreach (string what in new[] { "dropped", "consumer", "progress" })
                 Tap.Check(reported.Any(error => error.Message == what), what + " is reported");
         });
-        tap.Test("what a provider throws, and what it must not return", () =>
+        tap.Test("a provider that throws, one that returns null, and one that is cancelled", () =>
         {
             var broken = new TimeoutException("broken");
             using (Tasks<string, string> tasks = Scenarios.Config().Load(keys => keys[0] == "a" ? throw broken : (IReadOnlyDictionary<string, string>)null))
@@ -107,7 +108,7 @@ internal static class Faults
                 Tap.BusyUntil(() => left.IsCanceled && tasks.Stats().Running == 0);
             }
         });
-        tap.Test("an error that says when to retry", () =>
+        tap.Test("a provider's exception states the pause before the retry", () =>
         {
             var clock = new ManualClock();
             var asked = new BlockingCollection<int>();
@@ -131,7 +132,7 @@ internal static class Faults
                 Tap.Equal(fetched.Result, "A", "the value");
             }
         });
-        tap.Test("close inside a provider, a continuation, and functions for dropped values and of Save", () =>
+        tap.Test("Dispose is called in a provider, in a continuation, in Dropped, and in the function of Save", () =>
         {
             for (int i = 0; i < 10; i++)
             {
@@ -173,7 +174,7 @@ internal static class Faults
             saved.Dispose();
             File.Delete(file);
         });
-        tap.Test("l05 close inside Equals, a form of keys, and the message of an exception", () =>
+        tap.Test("l05 Dispose in Equals, in a form of keys, or in an exception's Message does not wait for itself", () =>
         {
             Cache<string, object> compared = new Config<string, object>(Keys.Strings).Cache();
             compared.Put("a", new Equal(() => compared.Dispose()));
@@ -209,19 +210,19 @@ internal static class Faults
                         // The Tasks may have been closed before this call.
                     }
                 });
-                Tap.Check(done.Wait(20000), "it waits for itself");
+                Tap.Check(done.Wait(20000), "Dispose waits for itself");
             }
             compared.Dispose();
             read.Dispose();
             failing.Dispose();
         });
-        tap.Test("f01 a result that cannot be read fails its fetch", () =>
+        tap.Test("f01 a result whose object is missing fails its fetch", () =>
         {
             var reported = new ConcurrentQueue<Exception>();
             using (Tasks<string, int> tasks = new Config<string, int>(Keys.Strings) { FailureHandler = reported.Enqueue }.Load(keys => null))
             {
                 tasks.Put("a", 1);
-                // Removes the object of the value from the package's table, so that the library has a number without an object.
+                // Removes the value from the package's table, so that the library has a number without an object.
                 object engine = Hidden(tasks, "Engine"), objects = Hidden(engine, "Objects");
                 objects.GetType().GetMethod("Remove", Any).Invoke(objects, new object[] { 1L });
                 Task each = tasks.FetchEachAsync(new[] { "a" }, result => { });
@@ -235,7 +236,7 @@ internal static class Faults
         });
         tap.Test("f01 callers that block every thread of the pool are answered", () =>
         {
-            // Runs in a separate process, which has a small pool.
+            // In a process of its own, which makes its pool small.
             Tap.Equal(Child("crowd", null), "all answered\n", "what it says");
         });
         tap.Test("a drain lets accepted work finish", () =>
@@ -251,7 +252,7 @@ internal static class Faults
             Tap.Equal(fetched.Result, "A", "the value");
             end.Wait();
         });
-        tap.Test("many threads fetch, and Dispose comes in between", () =>
+        tap.Test("threads that fetch while Dispose is called end with CLOSED", () =>
         {
             Tasks<string, string> tasks = Scenarios.Users(new Config<string, string>(Keys.Strings) { CacheCapacity = 100 });
             var ends = new BlockingCollection<Status>();
@@ -293,7 +294,7 @@ internal static class Faults
         }
     });
 
-    // Objects are dropped in methods of their own, deep in the stack, so that the conservative collector finds nothing that looks like a reference.
+    // These methods keep references off the test's own stack, where Mono's conservative collector would find them.
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static void DropSome()
     {
@@ -351,10 +352,10 @@ internal static class Faults
                 Tap.CollectedUntil(() => fetched.IsCompleted, "the request is not finished");
                 Tap.Equal(fetched.Result[1].Status, Status.ErrUnanswered, "the open key");
                 object hooks = Hidden(Hidden(tasks, "Engine"), "Hooks");
-                Tap.Check(hooks.GetType().GetMethod("Find", Any).Invoke(hooks, new object[] { 1L }) == null, "nothing is left of it");
+                Tap.Check(hooks.GetType().GetMethod("Find", Any).Invoke(hooks, new object[] { 1L }) == null, "its cancel hook is removed");
             }
         });
-        tap.Test("l05 what is dropped while it drains is drained", () =>
+        tap.Test("l05 a Tasks that is dropped while it drains finishes its work", () =>
         {
             var clock = new ManualClock();
             var attempts = new BlockingCollection<int>();
@@ -367,7 +368,7 @@ internal static class Faults
             });
             thread.Start();
             thread.Join();
-            // Waits for the end of the threads that ran the providers, whose stacks may refer to the stores.
+            // The threads that ran the providers may have references to the stores on their stacks: they end when they have been idle for 2 seconds.
             var began = Stopwatch.StartNew();
             Tap.CollectedUntil(() => began.ElapsedMilliseconds > 3000, "");
             clock.Advance(1000);
@@ -408,7 +409,7 @@ internal static class Faults
                 Tap.CollectedUntil(() => references.Count(reference => reference.IsAlive) <= 2, "removed objects stay");
             }
         });
-        tap.Test("300 engines, one after the other", () =>
+        tap.Test("300 engines open and close, one after the other", () =>
         {
             for (int i = 0; i < 300; i++)
             {
@@ -420,7 +421,7 @@ internal static class Faults
 
     private static void Loading(Tap tap)
     {
-        tap.Test("a library that does not load: the real cause, each time", () =>
+        tap.Test("a library that does not load: each attempt states the real cause", () =>
         {
             string said = Child("twice", "/nowhere/libkvlight.so");
             Tap.Equal(said.Split(new[] { "kvlight: no library found; tried /nowhere/libkvlight.so (" }, StringSplitOptions.None).Length, 3, said);
@@ -428,7 +429,7 @@ internal static class Faults
             if (other != null)
                 Tap.Check((said = Child("twice", other)).Contains(other + " is 0.1.0"), said);
         });
-        tap.Test("an assembly that was loaded from bytes, which is at no place, looks in the program's folder", () =>
+        tap.Test("an assembly that was loaded from bytes has no location, and looks in the program's folder", () =>
             Tap.Equal(Child("bytes", ""), "loaded\n", "what it says"));
         tap.Test("the process exits with fetches in progress", () => Child("exit", null));
         tap.Test("two application domains", () =>
@@ -474,7 +475,7 @@ internal static class Faults
         }
         catch (TargetInvocationException e) when (e.InnerException is DllNotFoundException)
         {
-            // There is no library in that folder; what matters is that it was looked for.
+            // There is no library in that folder; what matters is that the package looked there.
         }
         Console.WriteLine("loaded");
         return 0;
@@ -517,7 +518,7 @@ internal static class Faults
         return 0;
     }
 
-    /// <summary>Runs this program in a process of its own; returns its output.</summary>
+    /// <summary>Runs this program with an argument in a process of its own, where KVL_LIBRARY names a library (null: as here). Returns its output.</summary>
     private static string Child(string what, string library)
     {
         var start = new ProcessStartInfo("mono", $"\"{typeof(Faults).Assembly.Location}\" {what}") { UseShellExecute = false, RedirectStandardOutput = true };

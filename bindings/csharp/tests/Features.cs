@@ -8,7 +8,7 @@ using System.Threading;
 using System.Threading.Tasks;
 using Kvlight;
 
-/// <summary>Settings, keys, conditions, tags, versions, iteration, files, the breaker, statistics.</summary>
+/// <summary>Settings, keys, conditions, iteration, files, limits, tags, versions, fallbacks, listeners, the breaker, progress, statistics.</summary>
 internal static class Features
 {
     internal static void Add(Tap tap)
@@ -21,7 +21,7 @@ internal static class Features
 
     private static void Store(Tap tap)
     {
-        tap.Test("a wrong setting is refused with a sentence", () =>
+        tap.Test("a wrong setting is refused with a message", () =>
         {
             Config<string, string> config = Scenarios.Config();
             config.Set("cache.capacty", 10);
@@ -58,7 +58,7 @@ internal static class Features
                 Tap.Thrown<ArgumentException>("half a surrogate pair", () => tasks.FetchAsync("a\ud800"));
             }
         });
-        tap.Test("puts under a condition, replacements and touches", () =>
+        tap.Test("conditional puts, replacements and touches", () =>
         {
             using (Cache<string, string> cache = Scenarios.Config().Cache())
             {
@@ -167,7 +167,7 @@ internal static class Features
                 Tap.Thrown<KvlightException>("a long version", () => cache.Put("a", "b", new Terms { Version = new string('v', 256) }));
             }
         });
-        tap.Test("r12 tags and all entries expire and stay as fallbacks", () =>
+        tap.Test("r12 entries expired by tag, or all at once, stay as fallbacks", () =>
         {
             bool isDown = false;
             var config = new Config<string, string>(Keys.Strings) { CacheTtlMs = 60000, StaleTtlMs = 60000 };
@@ -350,7 +350,7 @@ internal static class Features
                 "what left");
             Tap.EqualLists(dropped, new[] { "1", "2", "3", "4", "5", "6", "7" }, "dropped");
         });
-        tap.Test("s11 a removal listener of an engine may use it, and one that throws harms nothing else", () =>
+        tap.Test("s11 a removal listener may use its engine, and one that throws harms nothing else", () =>
         {
             var reported = new BlockingCollection<string>();
             var failures = new ConcurrentQueue<Exception>();
@@ -406,7 +406,7 @@ internal static class Features
                 Tap.Equal(tasks.Count, 0, "all");
             }
         });
-        tap.Test("results one by one, progress, and what a request says", () =>
+        tap.Test("results one by one, progress, and the properties of a request", () =>
         {
             BlockingCollection<Request<string, string>> requests = Scenarios.Requests();
             var config = new Config<string, string>(Keys.Strings) { BatchMaxKeys = 1, AttemptTimeoutMs = 60000 };

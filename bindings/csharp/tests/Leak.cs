@@ -5,7 +5,8 @@ using System.Linq;
 using System.Threading;
 using Kvlight;
 
-/// <summary>Calls each kind of function many times (KVL_CALLS, a million unless it is set), and fails if the process grows by more than a limit.</summary>
+/// <summary>Makes KVL_CALLS calls of many kinds (a million unless it is set), and fails if the process grows by more than BytesPerCall for each, and
+/// by more than 8 MiB.</summary>
 internal static class Leak
 {
     private const int BytesPerCall = 16;

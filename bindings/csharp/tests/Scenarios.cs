@@ -11,7 +11,8 @@ internal static class Scenarios
 {
     internal static Config<string, string> Config() => new Config<string, string>(Keys.Strings);
 
-    /// <summary>A provider that answers "user KEY" for keys that do not begin with "no", and notes the keys.</summary>
+    /// <summary>Creates a cache whose provider answers "user KEY", and nothing for keys that begin with "no". Adds the keys asked for to
+    /// `loaded`.</summary>
     internal static Tasks<string, string> Users(Config<string, string> config, ConcurrentQueue<string> loaded = null) => config.Load(keys =>
     {
         foreach (string key in keys)
@@ -19,7 +20,7 @@ internal static class Scenarios
         return keys.Where(key => !key.StartsWith("no", StringComparison.Ordinal)).ToDictionary(key => key, key => "user " + key);
     });
 
-    /// <summary>A provider that answers nothing, and its requests.</summary>
+    /// <summary>Creates a cache whose provider answers nothing, and adds each request to `requests`.</summary>
     internal static Tasks<string, string> Held(Config<string, string> config, BlockingCollection<Request<string, string>> requests) => config.Provide(request =>
     {
         requests.Add(request);
@@ -28,7 +29,7 @@ internal static class Scenarios
 
     internal static BlockingCollection<Request<string, string>> Requests() => new BlockingCollection<Request<string, string>>();
 
-    /// <summary>The result of a key, while this thread is busy.</summary>
+    /// <summary>Fetches a key, and keeps this thread busy until the result is delivered.</summary>
     internal static Result<string, V> Delivered<V>(Tasks<string, V> tasks, string key, FetchOptions options = null)
     {
         Result<string, V> result = null;
@@ -76,7 +77,7 @@ internal static class Scenarios
             var loaded = new ConcurrentQueue<string>();
             using (Tasks<string, string> tasks = Users(Config(), loaded))
             {
-                Tap.Check(!tasks.TryGet("7", out _), "a look");
+                Tap.Check(!tasks.TryGet("7", out _), "a lookup");
                 Tap.Equal(Delivered(tasks, "7", new FetchOptions { Read = Read.CacheOnly }).Status, Status.Miss, "a fetch of the store only");
                 Tap.Equal(loaded.Count, 0, "keys loaded");
                 Tap.Equal(tasks.Fetch("7"), "user 7", "a fetch");

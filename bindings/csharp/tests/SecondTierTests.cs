@@ -7,10 +7,10 @@ using System.Threading;
 using System.Threading.Tasks;
 using Kvlight;
 
-/// <summary>The second tier: a store that several caches share (rules T01 to T15).</summary>
+/// <summary>The second tier: a store that several caches share.</summary>
 internal static class SecondTierTests
 {
-    /// <summary>A store in memory that grants leases and compares.</summary>
+    /// <summary>A store in memory that grants leases, and compares tokens.</summary>
     private sealed class MemoryTier : ISecondTier
     {
         private sealed class Row
@@ -143,12 +143,12 @@ internal static class SecondTierTests
                 Tap.BusyUntil(() => tier.Has("k"));
                 request.Resolve("k", new[] { "old" });
                 request.Finish();
-                Tap.Equal(fetched.Result[0], "old", "it was asked for before");
+                Tap.Equal(fetched.Result[0], "old", "a fetch that began before the write");
                 Tap.BusyUntil(() => tier.Calls.Contains("fill"));
                 Tap.Equal(reads.Fetch("k")[0], "new", "what the tier has after the fill");
             }
         });
-        tap.Test("t10 whoever has no lease waits for the answer of the one who has", () =>
+        tap.Test("t10 a cache without the lease waits for the answer of the one that has it", () =>
         {
             var tier = new MemoryTier();
             var requests = new BlockingCollection<Request<string, string[]>>();
@@ -165,7 +165,7 @@ internal static class SecondTierTests
                 Tap.Equal($"{first.Result[0]} {found.Source} {found.Value[0]}", "once L2 once", "what both have");
             }
         });
-        tap.Test("t06 its failures are misses, and are reported", () =>
+        tap.Test("t06 failures of the second tier are misses, and are reported", () =>
         {
             var reported = new ConcurrentQueue<Exception>();
             Config<string, string[]> config = Config(new MemoryTier { IsDown = true });
@@ -184,15 +184,15 @@ internal static class SecondTierTests
             {
                 writes.Put("b", new[] { "theirs" });
                 Tap.BusyUntil(() => tier.Has("b"));
-                Tap.Equal(tasks.Fetch("b")[0], "row b", "an entry that no value can be made of");
+                Tap.Equal(tasks.Fetch("b")[0], "row b", "an entry that cannot be decoded");
                 tasks.Put("c", new[] { "stays here" });
                 Tap.BusyUntil(() => reported.Any(error => error.Message == "encode"));
-                Tap.Equal(tasks.Get("c")[0], "stays here", "a value of which no bytes can be made");
+                Tap.Equal(tasks.Get("c")[0], "stays here", "a value that cannot be encoded");
             }
             config.Decode = null;
-            Tap.Thrown<ArgumentException>("without a function", () => Rows(config));
+            Tap.Thrown<ArgumentException>("a second tier without Decode", () => Rows(config));
         });
-        tap.Test("t01 a hit that comes after the close is no failure of the second tier", () =>
+        tap.Test("t01 a hit that comes after the close does not count as a failure of the second tier", () =>
         {
             var tier = new MemoryTier();
             using (Tasks<string, string[]> writes = Rows(Config(tier)))

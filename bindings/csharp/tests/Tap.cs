@@ -5,10 +5,11 @@ using System.Diagnostics;
 using System.Linq;
 using System.Threading;
 
-/// <summary>A runner of tests: each prints a line of TAP; the first tests are the scenarios that every language has, which the ROW line counts.</summary>
+/// <summary>Runs tests, and prints a line of TAP for each. In the program of the scenarios, which every language has, a ROW line counts those that
+/// passed.</summary>
 internal sealed class Tap
 {
-    /// <summary>How many scenarios every language has; they come first.</summary>
+    /// <summary>How many scenarios every language has. In their program they are the first tests.</summary>
     private const int Shared = 12;
 
     private readonly List<KeyValuePair<string, Action>> tests = new List<KeyValuePair<string, Action>>();
@@ -54,12 +55,13 @@ internal sealed class Tap
         var began = Stopwatch.StartNew();
         while (!condition())
         {
-            Check(began.ElapsedMilliseconds < 60000, "a minute has passed, and what was waited for has not come");
+            Check(began.ElapsedMilliseconds < 60000, "waited for a minute in vain");
             Thread.Yield();
         }
     }
 
-    private static int Busy(int depth) => depth == 0 ? Thread.CurrentThread.ManagedThreadId : Busy(depth - 1) + 1;
+    /// <summary>Overwrites the stack by calling itself.</summary>
+    private static int Descend(int depth) => depth == 0 ? Thread.CurrentThread.ManagedThreadId : Descend(depth - 1) + 1;
 
     internal static T Taken<T>(BlockingCollection<T> queue) =>
         queue.TryTake(out T one, 60000) ? one : throw new Exception("nothing came");
@@ -70,25 +72,25 @@ internal sealed class Tap
         for (int i = 0; !condition(); i++)
         {
             Check(i < 500, what);
-            // Jobs for the threads of the pool, whose stacks otherwise keep what the last jobs referred to: Mono's collector is conservative there.
+            // Overwrites the stacks of the pool's threads, where Mono's conservative collector still finds what the last jobs referred to.
             for (int n = 0; n < 20; n++)
-                ThreadPool.QueueUserWorkItem(_ => Busy(20));
+                ThreadPool.QueueUserWorkItem(_ => Descend(20));
             GC.Collect();
             GC.WaitForPendingFinalizers();
             Thread.Sleep(10);
         }
     }
 
-    /// <summary>Runs the tests. The row is for the table of the scenarios. Returns the exit code.</summary>
+    /// <summary>Runs the tests; returns the exit code. `row` is the beginning of the ROW line; null: there is none.</summary>
     internal int Run(string row)
     {
-        int first = 0, failed = 0;
+        int shared = 0, failed = 0;
         for (int i = 0; i < tests.Count; i++)
         {
             try
             {
                 tests[i].Value();
-                first += i < Shared ? 1 : 0;
+                shared += i < Shared ? 1 : 0;
                 Console.WriteLine($"ok {i + 1} - {tests[i].Key}");
             }
             catch (Exception e)
@@ -99,7 +101,7 @@ internal sealed class Tap
         }
         Console.WriteLine("1.." + tests.Count);
         if (row != null)
-            Console.WriteLine($"ROW {row} | {first} of {Shared}");
+            Console.WriteLine($"ROW {row} | {shared} of {Shared}");
         return failed == 0 ? 0 : 1;
     }
 }

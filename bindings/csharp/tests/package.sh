@@ -1,6 +1,6 @@
 #!/bin/sh
-# Unpacks the NuGet package of a folder as a program has it, and runs from there the program of docs/HOSTS.md, the scenarios, the tests, and a million
-# calls: `package.sh FOLDER`.
+# `package.sh FOLDER`: lays out the NuGet package in FOLDER as a build does beside a program, and runs there the example, the scenarios, the tests,
+# and a million calls.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../.." && pwd)
@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 unset KVL_LIBRARY LD_LIBRARY_PATH
 python3 -m zipfile -e "$package" "$work/package"
-# What a build copies beside the program.
+# A build copies these beside the program.
 mkdir "$work/program"
 cp "$work/package/lib/netstandard2.0/Kvlight.dll" "$work/program/"
 cp -r "$work/package/runtimes" "$work/program/"

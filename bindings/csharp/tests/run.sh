@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs kvlight under Mono: the scenarios and the tests. Reads KVL_LIB_DIR, where the library is. With KVL_CALLS=N also N calls, to find leaks.
+# Runs the example, the tests and the scenarios under Mono. KVL_LIB_DIR says where the library is. With KVL_CALLS=N it also makes N calls, to find leaks.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH= cd -- "$here/../../.." && pwd)
@@ -14,7 +14,7 @@ mcs -langversion:7.2 -warn:4 -warnaserror -r:"$beside/Kvlight.dll" -out:"$beside
 
 echo "# the example, with the library found by its name"
 (unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" mono "$beside/Hello.exe")
-echo "# the same beside a checkout"
+echo "# the example, with the library found in a checkout"
 mkdir -p "$work/target/release"
 cp -L "$KVL_LIB_DIR/libkvlight.so" "$work/target/release/"
 (unset KVL_LIBRARY && mono "$beside/Hello.exe" >/dev/null)
