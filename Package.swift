@@ -1,12 +1,12 @@
 // swift-tools-version: 6.0
-// The Swift face of kvlight. The library itself is the system's, found through pkg-config (`make install`); on Apple's systems it comes as an
+// The Swift packages of kvlight. The library itself is found through pkg-config (`make install`); on Apple's systems it comes as an
 // XCFramework.
 
 import PackageDescription
 
 #if os(macOS)
-/// Where a release has its framework, and the checksum of that file (SHA256SUMS); nil in a checkout, where `make xcframework` on any system
-/// makes it. packaging/PUBLISH.md.
+/// Where a release has its framework, and the checksum of that file (SHA256SUMS): see packaging/PUBLISH.md. nil in a checkout, where
+/// `make xcframework` makes the framework, on any system.
 let released: (url: String, checksum: String)? = nil
 
 let library: Target =

@@ -52,7 +52,7 @@ public struct Outcome<K: KVLightKey, Element: Sendable>: Sendable {
     }
 }
 
-/// The outcome of a batch: each position, and their counts and errors.
+/// The outcome of a batch: all positions, with counts and errors.
 public struct BatchOutcome<K: KVLightKey, Element: Sendable>: Sendable {
     /// The number of positions by outcome.
     public struct Counts: Hashable, Sendable {

@@ -11,11 +11,11 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
         case sip
     }
 
-    /// Which entries leave first when there is no room, among those of the lowest priority.
+    /// Which of the entries of the lowest priority are evicted first.
     public enum EvictionPolicy: String, Sendable {
-        /// Exactly the least recently used.
+        /// The least recently used.
         case leastRecentlyUsed = "lru"
-        /// Those that were used once or never since they were stored, before those that are used again and again.
+        /// Those that were used at most once since they were stored, before those that are used again and again.
         case s3fifo
     }
 
@@ -23,7 +23,7 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var capacity = 1024
     /// The maximum total cost of the entries, in bytes; `nil` is no limit.
     public var costLimit: Int?
-    /// The number of shards, each with its own lock; `nil` chooses it by the size.
+    /// The number of shards, each with its own lock; `nil` chooses a number by the size.
     public var shards: Int?
     /// The time until an element expires, unless it is stored with a time of its own.
     public var timeToLive = TimeToLive.never
@@ -37,18 +37,19 @@ public struct CacheConfiguration<K: KVLightKey, Element: Sendable>: Sendable {
     public var staleFor = Duration.zero
     /// How long a fetch that has a fallback waits for the load: `nil` is until the load ends, zero is not at all.
     public var staleAfter: Duration?
-    /// How long a key is not loaded after a failure that a fallback covered; its fetches receive the fallback at once.
+    /// How long a key is not loaded again after a load failed and a fallback was served; meanwhile its fetches receive the fallback at
+    /// once.
     public var staleRetry = Duration.seconds(1)
-    /// The part of its time to live, 0 to 1, after which a use of an element reloads it in the background; 0 is never.
+    /// The part of an element's time to live, 0 to 1, after which a use of the element reloads it in the background; 0 is never.
     public var refreshAfter = 0.0
     /// The age after which a use of an element reloads it, in place of ``refreshAfter``.
     public var refreshAge: Duration?
     /// The pause after a failed refresh until the next one.
     public var refreshRetry = Duration.seconds(1)
-    /// The maximum part of that time, 0 to 1, by which a refresh is earlier. It is drawn for each element, so that elements that were stored
-    /// together are not reloaded together.
+    /// The maximum part of the time until a refresh, 0 to 1, by which the refresh comes earlier. The part is random for each element, so
+    /// that elements that were stored together are not reloaded together.
     public var refreshJitter = 0.0
-    /// Whether a timer frees the memory of expired entries. Without it each write frees that of a few.
+    /// Whether a timer frees the memory of expired entries. Without a timer each write frees a few of them.
     public var usesTimer = true
     /// The seed of hashing and jitter, to make tests repeatable; `nil` is a random one.
     public var seed: Int?

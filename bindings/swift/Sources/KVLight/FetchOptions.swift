@@ -79,7 +79,7 @@ public struct FetchOptions: Sendable {
         self.progress = progress
     }
 
-    /// These options with another timeout, if one is given.
+    /// These options with this timeout, if one is given.
     @usableFromInline
     func waiting(_ timeout: Duration?) -> FetchOptions {
         guard let timeout else { return self }

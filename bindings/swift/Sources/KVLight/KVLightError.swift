@@ -5,7 +5,7 @@ import Foundation
 
 /// Why a fetch failed. What the provider throws reaches callers unchanged, and a cancelled fetch throws `CancellationError`.
 public enum KVLightError: Error, Hashable, Sendable {
-    /// No answer arrived in time: the ``FetchOptions/timeout`` or that of the attempt has passed.
+    /// No answer arrived within the timeout of the fetch (``FetchOptions/timeout``) or of the attempt.
     case timeout
     /// The queue was full: raise `maximumQueuedKeys` or `maximumRunningRequests`, or request fewer keys at once.
     case queueFull
@@ -42,15 +42,15 @@ public enum KVLightError: Error, Hashable, Sendable {
 extension KVLightError: LocalizedError, CustomStringConvertible {
     public var description: String {
         switch self {
-        case .timeout: "The time given was over before an answer came."
+        case .timeout: "No answer came within the timeout."
         case .queueFull: "Too many keys are waiting: raise maximumQueuedKeys or maximumRunningRequests, or ask for fewer at once."
         case .unanswered: "The provider finished without an answer for this key."
         case .closed: "The cache has been closed."
-        case .unavailable: "The provider fails too often, and is left alone for a while."
+        case .unavailable: "The provider fails too often, and is not called for a while."
         case .keyTooLong: "A key has at most 65,535 bytes."
         case .provider(let code, ""): "The provider failed with code \(code)."
         case .provider(_, let message): message
-        case .undecodableKey: "The bytes of a key lead back to no key: init(keyBytes:) refuses what withKeyBytes(_:) says."
+        case .undecodableKey: "A key cannot be decoded: init(keyBytes:) refuses the bytes of withKeyBytes(_:)."
         case .other(let status): String(cString: kvl_status_message(status))
         }
     }
@@ -107,7 +107,7 @@ public struct RetryLater: Error {
 /// Why a server cannot be shared, and how to fix that: its URL is wrong, or libkvlight_redis cannot be loaded.
 public struct SharingError: Error, LocalizedError, CustomStringConvertible {
     public let description: String
-    /// With which an engine refuses calls for this reason.
+    /// The status of every call of an engine that has no connection for this reason.
     let status: kvl_status_t
 
     public var errorDescription: String? { description }

@@ -4,9 +4,8 @@ import Foundation
 
 /// A key of a ``MemoryCache`` or of ``KVLightTasks``: a value with an identity in bytes.
 ///
-/// Equal keys have equal bytes, different keys have different bytes, and the bytes can be decoded to the key or to an equal one.
-/// Strings, integers, `UUID`, `Data` and `URL` are keys; a type whose raw value is a key, or which is `Codable`, becomes one by
-/// one line:
+/// Equal keys have equal bytes, different keys have different bytes, and the bytes can be decoded to the key or to an equal one. Strings,
+/// integers, `UUID`, `Data` and `URL` are keys; a type whose raw value is a key, or which is `Codable`, becomes a key with one line:
 ///
 /// ```swift
 /// enum Planet: String { case earth, mars }
@@ -18,8 +17,8 @@ import Foundation
 ///
 /// A key has at most 65,535 bytes; a longer one fails with ``KVLightError/keyTooLong``.
 ///
-/// A provider receives the key in the spelling of the caller. In a removal listener, where no caller waits, and if equal keys with different
-/// spellings are requested at the same time, it is one of the equal ones.
+/// A provider receives the key in the spelling of the caller. If equal keys with different spellings are requested at the same time, it
+/// receives one of them. A removal listener may receive the key in any spelling.
 public protocol KVLightKey: Hashable, Sendable {
     /// Calls `body` with the bytes that identify this key. They are valid until it returns.
     func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R
@@ -50,13 +49,13 @@ extension KVLightKey where Self: RawRepresentable, RawValue: KVLightKey {
     }
 }
 
-/// A `Codable` key is identified by its encoding as JSON in a canonical form: strings composed, zero without a sign, sets and
-/// dictionaries sorted. Keys with equal encodings are therefore one key. A type whose `==` also ignores case or a property has to
-/// implement the protocol itself, with bytes that equal keys have in common. This is also faster.
+/// A `Codable` key is identified by its encoding as JSON in a canonical form: strings composed, zero without a sign, sets and dictionaries
+/// sorted. Keys with equal encodings are therefore one key. A type whose `==` also ignores case or a property has to implement the protocol
+/// itself, with bytes that equal keys have in common. Such an implementation is also faster.
 extension KVLightKey where Self: Codable {
     public func withKeyBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
         guard let text = try? CanonicalJSON.text(of: self) else {
-            preconditionFailure("a key that cannot be encoded is no key: \(self)")
+            preconditionFailure("a key cannot be encoded: \(self)")
         }
         return try text.bytes.withUnsafeBytes(body)
     }

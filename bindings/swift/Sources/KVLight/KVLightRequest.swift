@@ -19,7 +19,8 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         case accepted
         /// The attempt had timed out. The element is stored if nothing newer is.
         case late
-        /// The key has an answer already, the engine has closed, a tag or the version is too long, or there is no element that could be unmodified.
+        /// The key has an answer already, the index is out of range, the engine has closed, a tag or the version is too long, or there is
+        /// no stored entry for `notModified`.
         case refused
     }
 
@@ -83,7 +84,7 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         handle.onCancel(cancelled)
     }
 
-    /// Reports that the provider is still working, which restarts the timeout of the attempt.
+    /// Reports that the provider is still working. The timeout of the attempt starts again.
     public func heartbeat() {
         kvl_request_heartbeat(handle.raw)
     }
@@ -117,8 +118,8 @@ public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
         return Stale(element: held.element, age: .milliseconds(held.age), version: held.version)
     }
 
-    /// Answers the key at `index` with the element that ``stale(at:)`` returns: the record has not changed. The element gets a new time to live, and
-    /// keeps its tags and version unless others are stated.
+    /// Answers the key at `index` with the stored element that ``stale(at:)`` returns, since the record has not changed. The element gets a
+    /// new time to live, and keeps its tags and version unless others are stated.
     @discardableResult
     public func notModified(
         at index: Int, expiredIn ttl: TimeToLive = .default, priority: Double? = nil, staleFor stale: Duration? = nil, tags: [String] = [],

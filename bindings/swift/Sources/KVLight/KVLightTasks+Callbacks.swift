@@ -1,7 +1,7 @@
 // Fetches that call back.
 //
-// A closure is called once for each position, or once for all, and never inside the fetch call itself: if the library does not
-// accept a call, the closure is called from a queue.
+// A closure is called once for each position, or once for all, and never inside the fetch call itself. For a single resident key, and for a
+// call that the library does not accept, the closure is called from a queue.
 
 import CKVLight
 import Dispatch
@@ -37,7 +37,7 @@ public final class KVLightFetch: Sendable {
     public var progress: FetchProgress { handle?.progress ?? FetchProgress(done: 1, failed: 0, total: 1) }
 }
 
-/// Where closures are called: on the configured queue, or directly.
+/// Calls closures on the configured queue or, without one, one at a time on the thread that delivers.
 struct Delivery: Sendable {
     let queue: DispatchQueue?
     private let turns = Turns()
@@ -63,7 +63,7 @@ struct Delivery: Sendable {
     }
 }
 
-/// Runs one closure at a time, on the library's thread, or on a queue for results that are known when the call is made.
+/// Runs one closure at a time: on the library's thread, or on a global queue if the result is known when the call is made.
 private final class Turns: @unchecked Sendable {
     private let turn = NSLock()
     private let lock = NSLock()
@@ -102,7 +102,7 @@ private final class Turns: @unchecked Sendable {
         }
     }
 
-    /// How often a thread without work lets others run before it ends. To start one again takes as long as several callbacks.
+    /// How often a thread without work lets others run before it ends. Starting another one takes as long as several callbacks.
     private static var patience: Int { 4 }
 }
 

@@ -18,15 +18,15 @@ extension KVLightTasks {
         public var cache: CacheConfiguration<K, Element>
         /// The maximum number of requests that the provider has at a time.
         public var maximumRunningRequests = 4
-        /// The minimum of an adaptive limit: the limit of running requests then follows their latency, between this number, with which it
-        /// starts, and ``maximumRunningRequests``. `nil`: the limit is always ``maximumRunningRequests``.
+        /// If set, the limit of running requests adapts to their latency: it starts with this number, and stays between it and
+        /// ``maximumRunningRequests``. `nil`: the limit is always ``maximumRunningRequests``.
         public var minimumRunningRequests: Int?
         /// The maximum number of timed-out requests that the provider may still be working on while their slots are used again.
         public var maximumAbandonedRequests = 4
         /// The number of places in the queue: the maximum number of waiting keys of single fetches.
         public var maximumQueuedKeys = 65_536
         public var queueOrder = QueueOrder.fifo
-        /// The part of the places, 0 to 1, that one fetch may hold, at least one place; its other keys wait without a place.
+        /// The part of the places, 0 to 1, that one fetch may hold, at least one place. See ``keysWaitWithTheirFetch`` for its other keys.
         public var queueShare = 0.5
         /// Whether keys of a fetch of many keys that get no place wait without one; otherwise they fail with ``KVLightError/queueFull``.
         public var keysWaitWithTheirFetch = true
@@ -52,7 +52,7 @@ extension KVLightTasks {
         /// The priority with which answers are stored.
         public var elementPriority = 0.0
         /// Where the closures of fetches and of their progress are called. `nil` is a thread of the library, or a global queue for resident
-        /// keys; one at a time in any case, so that a slow closure delays the others.
+        /// keys; then one closure runs at a time, and a slow one delays the others.
         public var callbackQueue: DispatchQueue?
 
         public init(

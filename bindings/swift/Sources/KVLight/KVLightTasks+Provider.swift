@@ -1,10 +1,11 @@
 // The provider: six forms, and two for special needs.
 
 extension KVLightTasks {
-    /// The function that loads the keys that are not in the store: one key or many, by a return value, an `async` one, or a callback.
+    /// The function that loads the keys that are not in the store: one key or many, as a synchronous function, an `async` one, or one that
+    /// calls back.
     ///
-    /// An `async` provider runs as a `Task` at the caller's priority, and is cancelled when the last waiting caller has left. A
-    /// synchronous one runs on a thread that may block. An error that it throws reaches every waiting caller unchanged.
+    /// An `async` provider runs as a `Task` at the caller's priority, and is cancelled when the last waiting caller has left. A synchronous
+    /// provider runs on a thread that it may block. An error that a provider throws reaches every waiting caller unchanged.
     public struct Provider: Sendable {
         let maximumBatchCount: Int
         let answer: @Sendable (RequestHandle, RequestContext<K, Element>) -> Void

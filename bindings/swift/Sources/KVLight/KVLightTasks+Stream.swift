@@ -16,7 +16,7 @@ public struct KVLightStream<K: KVLightKey, Element: Sendable>: AsyncSequence, Se
         /// - Throws: `CancellationError` if the task was cancelled; ``KVLightError`` if the fetch was not accepted.
         public mutating func next() async throws -> (K, Result<Element?, any Error>)? {
             guard let next = try await base.next() else {
-                // The stream below ends silently when its task is cancelled.
+                // The underlying stream ends without an error when its task is cancelled.
                 try Task.checkCancellation()
                 return nil
             }

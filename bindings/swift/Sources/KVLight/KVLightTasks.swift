@@ -33,7 +33,7 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
     struct Settings: Sendable {
         /// Whether a fetch without options starts with a lookup in the store.
         let readsStore: Bool
-        /// Whether there is a validator, which a fetch calls once for each position: then no lookup goes before.
+        /// Whether there is a validator. A fetch calls it once for each position, so it then makes no separate lookup first.
         let validates: Bool
         let deliver: Delivery
     }
@@ -84,28 +84,29 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         return fetch
     }
 
-    /// Reloads keys, or joins loads of them in progress, and delivers nothing. Until then other fetches get the current elements; if a load
-    /// fails, the current element stays.
+    /// Reloads keys, or joins loads of them in progress, and delivers nothing. Until the reload is done, other fetches get the current
+    /// elements; if it fails, the current element stays.
     public func refresh(keys: [K], options: FetchOptions = FetchOptions()) throws {
         spellings.holdInBackground(keys)
         let status = engine.refresh(PackedKeys(keys), options: OptionsHandle(options))
         guard status == KVL_OK else { throw thrown(status) }
     }
 
-    /// Another process has changed these keys: their elements leave this process, and the answers of running loads of them are not stored.
+    /// Reports that another process has changed these keys: their elements leave this process, and the answers of running loads of these
+    /// keys are not stored.
     public func invalidate(keys: [K]) throws {
         let status = engine.invalidate(PackedKeys(keys))
         guard status == KVL_OK else { throw thrown(status) }
     }
 
-    /// Another process may have changed any key: everything leaves this process.
+    /// Reports that another process may have changed any key: all elements leave this process.
     public func invalidateAll() throws {
         let status = engine.invalidateAll()
         guard status == KVL_OK else { throw thrown(status) }
     }
 
-    /// Waits until the second tier has everything that was written to the store before this call; `nil` is without limit. Returns whether it has.
-    /// Throws ``KVLightError/closed`` if some of it was given up.
+    /// Waits until the second tier has everything that was written to the store before this call, for at most `time`; `nil` is without
+    /// limit. Returns whether the second tier has it. Throws ``KVLightError/closed`` if some of it was given up.
     public func syncSecondTier(within time: Duration? = nil) async throws -> Bool {
         let milliseconds = time.map { $0.milliseconds() } ?? Int64(KVL_FOREVER)
         // The wait blocks its thread.

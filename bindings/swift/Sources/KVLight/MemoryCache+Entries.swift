@@ -4,7 +4,7 @@ import CKVLight
 import Foundation
 
 extension MemoryCache {
-    /// The element type of the cache, for use where `Element` means that of the sequence.
+    /// The element type of the cache, for ``Entries``, where `Element` is the element type of the sequence.
     typealias Stored = Element
 
     /// One entry, at the time at which the iteration reaches it.

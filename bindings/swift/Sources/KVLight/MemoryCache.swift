@@ -89,10 +89,10 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     /// Stores `element`, or that there is none.
     ///
     /// - Parameters:
-    ///   - priority: entries of lower priority are evicted first; among equal ones the least recently used.
+    ///   - priority: entries of lower priority are evicted first; ``CacheConfiguration/evictionPolicy`` decides among equal ones.
     ///   - ttl: the time until the element expires.
-    ///   - stale: how long it is kept after that as a fallback; `nil` is as the configuration says, zero is not at all.
-    ///   - tags: at most 16 names, each of 1 to 255 bytes of UTF-8, by which ``removeTag(_:)`` and ``expireTag(_:)`` find it.
+    ///   - stale: how long the expired element is kept as a fallback; `nil` is as the configuration says, zero is not at all.
+    ///   - tags: at most 16 names, each of 1 to 255 bytes of UTF-8, by which ``removeTag(_:)`` and ``expireTag(_:)`` find the element.
     ///   - version: the version of the record, which ``KVLightRequest/stale(at:)`` returns: at most 255 bytes of UTF-8.
     /// - Returns: the elements that were evicted for it, or `element` itself if it was not stored, because its cost is too high, only entries
     ///   of higher priority could make room, or a tag or the version is out of range. Expired elements and the one that was replaced are not included.
@@ -130,8 +130,8 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         return status == KVL_OK
     }
 
-    /// Stores the element that `change` returns for the current one, which is `nil` if there is none. If another thread writes meanwhile, `change` is
-    /// called again, so that no write is lost.
+    /// Stores the element that `change` returns for the current one, which is `nil` if there is none. If another thread writes to the key
+    /// meanwhile, `change` is called again, so that no write is lost.
     /// - Returns: the last result of `change`.
     @discardableResult
     public func update(
@@ -168,7 +168,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         handle.expireAll()
     }
 
-    /// Removes all entries with a tag. A load in progress does not store its answer if that has the tag.
+    /// Removes all entries with a tag. Loads in progress do not store answers with this tag.
     /// - Returns: the number of entries removed.
     @discardableResult
     public func removeTag(_ tag: String) -> Int {
@@ -181,7 +181,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
         result(handle.take(key)).element
     }
 
-    /// Removes the next entry to be evicted, the least recently used one of the lowest priority, and returns it.
+    /// Removes the next entry to be evicted and returns its element.
     @discardableResult
     public func removeElement() -> Element? {
         result(handle.pop()).element

@@ -2,7 +2,7 @@
 
 import CKVLight
 
-/// The circuit breaker, which pauses calls of a failing provider. It counts requests. A permanent error is no failure of the provider.
+/// The circuit breaker, which pauses calls of a failing provider. It counts requests. A permanent error does not count as a failure.
 public struct CircuitBreaker: Hashable, Sendable {
     /// The condition that opens the circuit breaker.
     public enum Trip: Hashable, Sendable {

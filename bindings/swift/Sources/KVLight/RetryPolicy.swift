@@ -57,7 +57,7 @@ public struct RetryPolicy: Hashable, Sendable {
         RetryPolicy(limit: .times(times), pauses: .exponential(first: first))
     }
 
-    /// Writes the policy under the setting names that are the same in a configuration and in options.
+    /// Writes the policy to a configuration or to options, where the settings have the same names.
     func write(integer: (String, Int64) -> Void, real: (String, Double) -> Void, word: (String, String) -> Void) {
         switch limit {
         case .times(let count): integer("retry.count", min(max(Int64(count), 0), Int64(UInt32.max)))

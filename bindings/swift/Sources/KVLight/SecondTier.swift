@@ -14,19 +14,19 @@ public struct TierKey: Hashable, Sendable {
 public struct TierEntry: Hashable, Sendable {
     /// The key's bytes.
     public let key: [UInt8]
-    /// To be stored as it is.
+    /// The bytes to store unchanged.
     public let data: [UInt8]
-    /// Its time to live from now on; `nil`: it does not expire.
+    /// The entry's time to live from now on; `nil`: it does not expire.
     public let timeToLive: Duration?
     /// For a fill: the token that the read of the key gave; empty for a write.
     public let token: [UInt8]
 }
 
-/// What a second tier has of a key.
+/// What a second tier has under a key.
 public enum TierFound: Sendable {
     /// How much of an entry's time to live is left.
     public enum TimeLeft: Hashable, Sendable {
-        /// As much as when it was written: the second tier does not know.
+        /// The second tier does not know: taken to be as much as when the entry was written.
         case unknown
         /// It does not expire.
         case never
@@ -34,9 +34,9 @@ public enum TierFound: Sendable {
         case remaining(Duration)
     }
 
-    /// The `data` of an entry, and a token that stands for this very entry, for a fill that may replace it; empty: none may.
+    /// The `data` of an entry, and a token that identifies this very entry for a fill that may replace it; empty: no fill may.
     case entry(data: [UInt8], left: TimeLeft = .unknown, token: [UInt8] = [])
-    /// Nothing, with the lease if one was granted.
+    /// Nothing, and the token of the lease if one was granted.
     case nothing(token: [UInt8] = [])
     /// Nothing, and somebody else has the lease: the key is looked up again, for at most ``Sharing/waitForOthers``.
     case leased
@@ -47,13 +47,13 @@ public enum TierFound: Sendable {
 /// A store that keys are looked up in before the provider is asked for them, and that receives what was loaded and written: a cache server, a
 /// database, a folder. Several processes may share one.
 ///
-/// Its methods run in tasks, several at a time. An error that one throws, and a list of the wrong length, are failures of the second tier alone: the
+/// Its methods run in tasks, several at a time. If one throws, or returns a list of the wrong length, no caller of the engine fails: the
 /// provider is asked, and what was to be written is written again.
 public protocol SecondTier: Sendable {
     /// Whether ``fill(_:)`` stores an entry only if its token still belongs to the key. Asked once.
     var isConditional: Bool { get }
-    /// Whether ``read(_:)`` gives a token for a key that is not there, to one reader at a time. Asked once. With both, no older load ever replaces a
-    /// newer write, in whichever process.
+    /// Whether ``read(_:)`` gives a token for a key that is not there, to one reader at a time. Asked once. With both, an older load never
+    /// replaces a newer write, in any process.
     var grantsLeases: Bool { get }
 
     /// Looks keys up. The answers are in the order of the keys.
@@ -85,7 +85,7 @@ public struct Sharing<Element: Sendable>: Sendable {
     public var encode: @Sendable (Element) throws -> [UInt8]
     /// Returns the element that has the bytes. An entry for which it throws counts as not found.
     public var decode: @Sendable ([UInt8]) throws -> Element
-    /// Receives the errors of the second tier, of `encode` and of `decode`, in their tasks. No caller of the engine does.
+    /// Receives the errors of the second tier, of `encode` and of `decode`, where they occur. Callers of the engine do not receive them.
     public var failed: @Sendable (any Error) -> Void
     /// How long a lookup may take; then the provider is asked. `nil` is without limit.
     public var timeout: Duration? = .milliseconds(50)
@@ -108,17 +108,17 @@ public struct Sharing<Element: Sendable>: Sendable {
         self.failed = failed
     }
 
-    /// Shares through a Redis or Valkey server, such as `redis://user:password@cache.example.org:6379/0?prefix=shop`; kvlight_redis.h lists the options
-    /// of its URL. Each engine has a connection of its own, which ends with it: what other processes write is invalidated in it. A failure of the
-    /// server is reported by ``KVLightTasks/secondTierState()`` alone.
+    /// Shares through a Redis or Valkey server, such as `redis://user:password@cache.example.org:6379/0?prefix=shop`; kvlight_redis.h lists
+    /// the options of its URL. Each engine has a connection of its own, which ends with the engine, and invalidates in it what other
+    /// processes write. Only ``KVLightTasks/secondTierState()`` reports failures of the server.
     ///
-    /// It needs libkvlight_redis, which is loaded from where `KVL_REDIS_LIBRARY` says or else from the system's libraries. Throws a ``SharingError``
-    /// if it cannot be loaded, or if the URL is wrong.
+    /// This needs libkvlight_redis, which is loaded from the path in `KVL_REDIS_LIBRARY` or else from the system's libraries. Throws a
+    /// ``SharingError`` if it cannot be loaded, or if the URL is wrong.
     public init(
         l2URL: String, encode: @escaping @Sendable (Element) throws -> [UInt8],
         decode: @escaping @Sendable ([UInt8]) throws -> Element, failed: @escaping @Sendable (any Error) -> Void = { _ in }
     ) throws {
-        // Ended at once: an engine cannot throw when it is created, and this can.
+        // Opened only to check the URL and the library, since creating an engine cannot throw.
         _ = try RedisTier(l2URL)
         store = .server(url: l2URL)
         self.encode = encode
@@ -155,16 +155,16 @@ public struct Sharing<Element: Sendable>: Sendable {
         }
     }
 
-    /// Serves a request from a server. Its failures are misses, or are written again, and are not reported.
+    /// Lets a server serve a request. Failures are not reported: a lookup that fails is a miss, and a write is repeated.
     private func serve(_ request: TierRequestHandle, from server: RedisTier, _ pricing: Pricing<Element>) {
         if request.kind == KVL_L2_FILL || request.kind == KVL_L2_WRITE {
             for i in request.keys.indices { setPayload(request, i) }
         }
-        // A lookup fails when its request is finished, and all else when its request is released unfinished.
+        // Finishing a lookup fails its keys without an answer. Any other request fails as a whole if it is released unfinished.
         if request.carryOut(by: server, makeElement: { madeValue($0, pricing) }) || request.kind == KVL_L2_READ { request.finish() }
     }
 
-    /// Serves a request. However that ends, the request does.
+    /// Serves a request, and ends it in any case.
     private func serve(_ request: TierRequestHandle, from tier: any SecondTier, _ pricing: Pricing<Element>) async {
         do {
             switch request.kind {
@@ -181,7 +181,7 @@ public struct Sharing<Element: Sendable>: Sendable {
             }
             request.finish()
         } catch {
-            // A lookup fails when its request is finished, and all else when its request is released unfinished.
+            // Finishing a lookup fails its keys without an answer. Any other request fails as a whole if it is released unfinished.
             if request.kind == KVL_L2_READ { request.finish() }
             failed(error)
         }
@@ -200,7 +200,7 @@ public struct Sharing<Element: Sendable>: Sendable {
         }
     }
 
-    /// Makes an owned value of the bytes of an element; `nil`: they are not those of one.
+    /// Makes a value from the bytes of an element, for the caller to release; `nil` if they cannot be decoded.
     private func madeValue(_ payload: [UInt8], _ pricing: Pricing<Element>) -> OpaquePointer? {
         do {
             let element = try decode(payload)
@@ -211,7 +211,8 @@ public struct Sharing<Element: Sendable>: Sendable {
         }
     }
 
-    /// Sets the bytes of an element that is to be stored, or refuses it. Returns whether it is still to be stored: a null is, without bytes.
+    /// Sets the encoded element that is to be stored under key `i`, or refuses the key. Returns whether there is something to store; a null
+    /// is, without bytes.
     @discardableResult
     private func setPayload(_ request: TierRequestHandle, _ i: Int) -> Bool {
         do {

@@ -18,10 +18,10 @@ public struct TimeToLive: Hashable, Sendable {
         TimeToLive(milliseconds: duration.milliseconds())
     }
 
-    /// `seconds(60)`.
+    /// The given number of seconds.
     public static func seconds(_ seconds: Int) -> TimeToLive { after(.seconds(seconds)) }
 
-    /// `milliseconds(250)`.
+    /// The given number of milliseconds.
     public static func milliseconds(_ milliseconds: Int) -> TimeToLive { after(.milliseconds(milliseconds)) }
 
     /// The value for a configuration, where ``default`` means ``never``.

@@ -12,7 +12,7 @@ public enum CacheRecord {
 
 /// Counts lookups, and reports each.
 public struct CacheStatistics {
-    /// Called with the counters after each record.
+    /// Called after each lookup is counted, with the counters and the result of the lookup.
     public var report: ((Self, CacheRecord) -> Void)?
 
     /// A different number for each instance and after each reset; never 0.

@@ -1,8 +1,8 @@
 // Runs callbacks on global queues, any number at the same time, so that one may wait for another.
 //
 // A block for each callback would be slow, since most return at once. So a worker runs callback after callback, and before each it starts
-// another worker if more callbacks are waiting. A callback that blocks therefore does not delay the others. To start a worker takes as long as
-// several callbacks, so a worker without work first lets other threads run a few times, and counts as started meanwhile.
+// another worker if more callbacks are waiting. A callback that blocks therefore does not delay the others. Starting a worker takes as long
+// as several callbacks, so a worker without work first lets other threads run a few times; meanwhile it counts as just started.
 
 import Dispatch
 import Foundation
@@ -47,9 +47,9 @@ final class CallbackPool: @unchecked Sendable {
     }
 
     private struct Worker {
-        /// Whether it is the one of `isWorkerComing`.
+        /// Whether this is the worker that `isWorkerComing` stands for.
         var isComing = true
-        /// How often it waits for a callback before it ends.
+        /// How often the worker still waits for a callback before it ends.
         var patience = 4
     }
 
@@ -65,7 +65,7 @@ final class CallbackPool: @unchecked Sendable {
                 waiting.removeAll(keepingCapacity: waiting.count < 1024)
                 taken = 0
                 if !worker.isComing {
-                    // One that waits is enough.
+                    // One worker that waits is enough.
                     if isWorkerComing { return .end }
                     worker = Worker()
                     isWorkerComing = true

@@ -3,8 +3,8 @@
 // Keys are compared by Swift's equality, not by bytes. A key is pinned while a fetch or a write uses it. When the table has doubled in size
 // it is swept: keys that are neither pinned nor stored are removed.
 //
-// A lookup in the table takes as long as one in the store. So Swift's integers, which are equal if their bits are, are numbers themselves,
-// and not in the table.
+// A lookup in the table takes as long as one in the store. So Swift's integers, which are equal if their bits are, are not in the table:
+// their bits are their numbers.
 
 import Foundation
 import KVLight
@@ -27,7 +27,7 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
 
     private static var smallestSweep: Int { 1024 }
 
-    /// Whether `K` is an integer of Swift: its keys are their own numbers.
+    /// Whether `K` is an integer of Swift, whose keys are their own numbers.
     @inlinable
     static var areNumbers: Bool {
         K.self == Int.self || K.self == UInt.self || K.self == Int64.self || K.self == UInt64.self || K.self == Int32.self
@@ -73,7 +73,8 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
         Self.areNumbers ? withUnsafeBytes(of: number) { $0.load(as: K.self) } : lock.withLock { entries[number]?.key }
     }
 
-    /// The number of a key that is stored or in use. The key is not pinned: numbers are not reused, so a removed one finds nothing.
+    /// The number of a key that is stored or in use. The key is not pinned. Numbers are not reused, so a lookup by a removed number finds
+    /// nothing.
     @inlinable
     func number(of key: K) -> UInt64? {
         Self.areNumbers ? Self.bits(key) : lock.withLock { numbers[key] }
@@ -101,7 +102,7 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
             return entries.compactMap { $0.value.pins == 0 ? ($0.key, $0.value.stamp) : nil }
         }
         let gone = idle.filter { !stored($0.number) }
-        // Keys may run code of the program when they are released: after the lock.
+        // Keys may run code of the program when they are released, so that happens after the lock is.
         var forgotten: [K] = []
         lock.withLock {
             for (number, stamp) in gone {

@@ -77,7 +77,7 @@ extension MemoryCache {
             config.set("cache.ttl_jitter_ms", Milliseconds.roundedDown(ttlRandomizationRange))
         }
 
-        /// All settings, for an engine. It validates keys itself, and counts lookups if there is a listener.
+        /// All settings, for an engine. The engine validates keys itself, and counts lookups if there is a `report`.
         func write(to config: borrowing ConfigHandle, keys: KeyTable<Key>, report: ((CacheStatistics, CacheRecord) -> Void)?) {
             writeStore(to: config)
             if validates {
@@ -120,7 +120,7 @@ struct StoreTerms<Element> {
         defaultNullTTL = Milliseconds.timeToLive(configuration.defaultTTLForNullElement)
     }
 
-    /// 0 stands for not at all.
+    /// In milliseconds; 0: the element is not stored.
     func timeToLive(_ seconds: TimeInterval?, isNull: Bool) -> Int64 {
         seconds.map(Milliseconds.timeToLive) ?? (isNull ? defaultNullTTL : defaultTTL)
     }

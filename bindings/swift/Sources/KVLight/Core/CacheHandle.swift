@@ -16,7 +16,7 @@ package final class CacheHandle: @unchecked Sendable {
     // The handle of the library may be used from any thread; it is set once.
     @usableFromInline package let raw: OpaquePointer?
 
-    /// The engine that owns the cache, kept alive as long as the cache is held.
+    /// The engine that owns the cache, which this handle keeps alive; `nil` for a cache without an engine.
     private let engine: EngineHandle?
 
     package init(_ config: borrowing ConfigHandle) {
@@ -77,7 +77,7 @@ package final class CacheHandle: @unchecked Sendable {
             var held: OpaquePointer?
             let found = withBytes(of: key) { kvl_cache_peek(raw, $0, $1, &held, nil, nil) }
             defer { kvl_value_release(held) }
-            // The type is stated, since an optional of it would be inferred otherwise.
+            // Without the type, Swift would infer an optional of it.
             let changed = try change(found == KVL_VALUE ? element(of: held, as: Element.self) : nil)
             let value = makeValue(changed, cost: cost(changed))
             defer { kvl_value_release(value) }
@@ -120,8 +120,8 @@ package final class CacheHandle: @unchecked Sendable {
         return count
     }
 
-    /// Like `put`, but also returns the elements evicted to make room, or the element itself if it was not stored. The element that it
-    /// replaces is not among them.
+    /// Like `put`, but also returns the elements evicted to make room, or the element itself if it was not stored. A replaced element is
+    /// not returned.
     package func putReturningVictims<Element>(
         _ element: Element?, for key: some KVLightKey, ttl: Int64, priority: Double, cost: UInt64, stale: Int64 = 0, tags: [String] = [],
         version: String = ""
@@ -203,7 +203,7 @@ package final class CacheHandle: @unchecked Sendable {
     }
 }
 
-/// The elements that one put has evicted, behind an untyped pointer.
+/// The elements that one put has evicted. This class, which has no type parameter, is what the C callback receives.
 private class AnyVictims {
     func add(_ object: UnsafeMutableRawPointer) {}
 }

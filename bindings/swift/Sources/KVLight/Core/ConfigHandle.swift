@@ -2,7 +2,7 @@
 
 import CKVLight
 
-/// The user data of a function that the library calls: a provider, a validator, a listener.
+/// A Swift function as the user data of a C callback: a provider, a validator, a listener.
 package final class Hook<Function> {
     package let function: Function
 
@@ -102,7 +102,7 @@ package struct ConfigHandle: ~Copyable {
         check(kvl_config_problem(raw) == nil ? KVL_OK : KVL_ERR_BAD_VALUE)
     }
 
-    /// Every value has been clamped to its range, so that a rejected setting is a defect of this module.
+    /// Every value has been clamped to its range, so a rejected setting is a bug in this module.
     private func check(_ status: kvl_status_t) {
         precondition(status == KVL_OK, kvl_config_problem(raw).map { String(cString: $0) } ?? "a setting was refused")
     }

@@ -1,4 +1,4 @@
-// An engine of the library, with the immediate result of each call.
+// An engine of the library. Most functions return what the library's call returns at once.
 
 import CKVLight
 import Dispatch
@@ -8,13 +8,14 @@ package final class EngineHandle: @unchecked Sendable {
     // The handle of the library may be used from any thread; it is set once.
     @usableFromInline let raw: OpaquePointer?
 
-    /// Why there is no engine: the system refused its threads. Every call then fails with this.
+    /// Why there is no engine if `raw` is `nil`: the system refused its threads, or there is no connection to a server. Every call then
+    /// fails with this status.
     private let refusal: kvl_status_t
 
-    /// The connection to the server that is its second tier.
+    /// The connection to the server that is the second tier; `nil` if none is.
     let server: RedisTier?
 
-    /// `connection`: the outcome of connecting to a server, if that is to be the second tier.
+    /// `connection`: the outcome of opening the connection to a server, if a server is to be the second tier.
     package init(_ config: borrowing ConfigHandle, connection: Result<RedisTier, SharingError>? = nil) {
         if case .failure(let error) = connection {
             (raw, refusal, server) = (nil, error.status, nil)
@@ -25,14 +26,14 @@ package final class EngineHandle: @unchecked Sendable {
         var why: OpaquePointer?
         refusal = kvl_tasks_new(config.raw, &made, &why)
         raw = made
-        // Values out of range have been clamped, so it is settings that contradict each other.
+        // Values out of range have been clamped, so this status means that settings contradict each other.
         precondition(refusal != KVL_ERR_BAD_VALUE, kvl_error_message(why).map { String(cString: $0) } ?? "the configuration was refused")
         kvl_error_release(why)
         if let made { server?.attach(made) }
     }
 
     deinit {
-        // The connection uses the engine until it has ended.
+        // The connection uses the engine, so it ends first.
         nonisolated(unsafe) let raw = raw
         EngineHandle.end(server) { kvl_tasks_dispose(raw) }
     }
@@ -60,7 +61,7 @@ package final class EngineHandle: @unchecked Sendable {
         )
     }
 
-    /// Fetches many keys and delivers each by itself: a call for each key if the status is `KVL_PENDING`, and none otherwise.
+    /// Fetches many keys. Calls `receiver` once for each key if the status is `KVL_PENDING`, and never otherwise.
     package func fetchEach(
         _ keys: PackedKeys, options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver
     ) -> kvl_status_t {
@@ -72,7 +73,8 @@ package final class EngineHandle: @unchecked Sendable {
         )
     }
 
-    /// Fetches many keys and delivers them together: as `ready` if all were resident and `atOnce` is set, otherwise through `receiver`.
+    /// Fetches many keys and delivers their results together: as `ready` if all were resident and `atOnce` is set, otherwise through
+    /// `receiver`.
     package func fetchAll(
         _ keys: PackedKeys, options: borrowing OptionsHandle, handle: FetchHandle?, receiver: Receiver, atOnce: Bool
     ) -> (status: kvl_status_t, ready: ResultsHandle?) {
@@ -101,7 +103,8 @@ package final class EngineHandle: @unchecked Sendable {
         answered(kvl_tasks_invalidate(raw, nil, 0, KVL_INVALIDATE_F_ALL))
     }
 
-    /// Calls `done` once, when no code of the program is running any longer, and the connection to a server has ended.
+    /// Calls `done` once, when every fetch is settled, no code of the program is running for the engine, and the connection to a server has
+    /// ended.
     func close(mode: UInt32, deadline: Int64, done: @escaping @Sendable () -> Void) {
         let call: kvl_closed_fn = { hook in inAutoreleasePool { borrowed(hook, as: Hook<@Sendable () -> Void>.self).function() } }
         // Keeps the engine until `done` has returned.
@@ -109,8 +112,8 @@ package final class EngineHandle: @unchecked Sendable {
         if kvl_tasks_close(raw, mode, deadline, call, retained(Hook(end)), releaseObject) != KVL_OK { end() }
     }
 
-    /// Ends the connection to a server, if there is one, and then calls `done`. That waits for the connection's thread, so it is not done on the
-    /// calling thread, which may be that one or another of the library.
+    /// Ends the connection to a server, if there is one, and then calls `done`. The end waits for the connection's thread. A queue does so,
+    /// since the calling thread may be that one or another thread of the library.
     private static func end(_ server: RedisTier?, then done: @escaping @Sendable () -> Void) {
         guard let server else { return done() }
         DispatchQueue.global().async {
@@ -119,7 +122,7 @@ package final class EngineHandle: @unchecked Sendable {
         }
     }
 
-    /// Waits until the second tier has everything that was written before.
+    /// Blocks until the second tier has everything that was written before, for at most this time.
     func syncSecondTier(_ milliseconds: Int64) -> kvl_status_t {
         answered(kvl_tasks_l2_sync(raw, milliseconds))
     }

@@ -7,12 +7,12 @@ import ObjectiveC
 #endif
 
 package enum Library {
-    /// Checked before any other use of the library: one with another ABI would misread its arguments.
+    /// Checked before any other use of the library: a library with another ABI would misread its arguments.
     static let isChecked: Void = {
         if let mismatch = mismatch(loaded: kvl_version_number(), compiled: UInt32(KVL_VERSION_NUMBER)) { preconditionFailure(mismatch) }
     }()
 
-    /// Why the two are incompatible; `nil` if they are compatible. Before 1.0 each minor version has its own ABI.
+    /// Why two version numbers are incompatible; `nil` if they are compatible. Before 1.0 each minor version has its own ABI.
     package static func mismatch(loaded: UInt32, compiled: UInt32) -> String? {
         func parts(_ number: UInt32) -> (abi: UInt32, text: String) {
             let (major, minor, patch) = (number / 1_000_000, number / 1000 % 1000, number % 1000)

@@ -1,15 +1,15 @@
-// A server that processes share: libkvlight_redis, which is loaded when it is asked for.
+// A Redis or Valkey server as the second tier, through libkvlight_redis, which is loaded at the first use.
 
 import CKVLight
 import Foundation
 
-/// The connection of one engine to a server. It carries requests out by itself.
+/// The connection of one engine to a server, which serves the engine's requests.
 package final class RedisTier: @unchecked Sendable {
     // The library allows calls from any thread.
     private let functions: RedisFunctions
     private let raw: OpaquePointer?
 
-    /// Connects, in the background.
+    /// Starts to connect, in the background.
     package init(_ url: String, paths: [String] = RedisTier.paths) throws(SharingError) {
         functions = try RedisTier.loaded(paths)
         var (made, why): (OpaquePointer?, OpaquePointer?)
@@ -48,18 +48,19 @@ package final class RedisTier: @unchecked Sendable {
         throw SharingError(description: sentence, status: KVL_ERR_UNSUPPORTED)
     }
 
-    /// Invalidates in the engine what other processes write, until the stop.
+    /// Invalidates in the engine what other processes write, until `stop` is called.
     func attach(_ engine: OpaquePointer) {
         _ = functions.attach(raw, engine)
     }
 
-    /// Ends the connection, and waits for its thread. Afterwards no engine is used. Not for callbacks of the library.
+    /// Ends the connection, and waits for its thread. Afterwards the connection uses no engine. Not to be called in a callback of the
+    /// library.
     func stop() {
         functions.stop(raw)
     }
 
-    /// Has the server carry a request out, and waits for that. Calls `hit` for each element that was found, with its index, its entry, what is left
-    /// of its time to live, and its token. Returns whether the server did.
+    /// Lets the server serve a request, and waits for it. Calls `hit` for each key that was found, with its index, its entry, the
+    /// milliseconds that are left of its time to live, and its token. Returns whether the request was served.
     func serve(_ request: OpaquePointer, hit: (Int, [UInt8], Int64, [UInt8]) -> Void) -> Bool {
         var found: UnsafeMutableRawPointer?
         var count = 0
@@ -109,7 +110,7 @@ private struct RedisFunctions {
     let stop: End
     let free: End
 
-    /// `nil`: the library lacks one.
+    /// `nil` if the library lacks one of the functions.
     init?(_ library: UnsafeMutableRawPointer) {
         func function<F>(_ name: String, as type: F.Type) -> F? {
             dlsym(library, "kvl_redis_\(name)").map { unsafeBitCast($0, to: type) }
@@ -123,8 +124,8 @@ private struct RedisFunctions {
     }
 }
 
-/// A `kvl_redis_library_t`: the functions of the kvlight that this program contains or is linked with, to which its engines and requests belong.
-/// libkvlight_redis is linked with the shared library, which in a program that contains kvlight is another copy.
+/// A `kvl_redis_library_t`: the functions of the libkvlight that this program uses, which made its engines and requests. libkvlight_redis
+/// itself is linked with the shared library. That is a second copy if the program contains the static one.
 private struct ProgramFunctions {
     typealias Request = OpaquePointer
     typealias Bytes = UnsafePointer<UInt8>

@@ -109,7 +109,7 @@ struct StatedTerms {
     var version: String
 
     func with<R>(_ body: (UnsafePointer<kvl_terms_t>) -> R) -> R {
-        // Without a priority: that of the fetch.
+        // The value of KVL_PRIORITY_DEFAULT: the priority of the fetch.
         let stated = priority.flatMap { $0.isNaN ? nil : $0 } ?? -Double.greatestFiniteMagnitude
         let terms = terms(ttl: ttl.milliseconds, priority: stated, stale: staleMilliseconds(stale))
         return withLabels(terms, version: version, tags: tags, body)

@@ -1,4 +1,4 @@
-// The spellings of requested keys whose bytes lead to an equal key with another spelling.
+// The spellings of requested keys that cannot be restored from their bytes.
 //
 // "é" may be one scalar or two, and a file system may distinguish them: the provider has to receive the key as the caller wrote it. The
 // library has only the bytes, which are the same for both. This keeps the spelling while a caller waits.
@@ -34,8 +34,8 @@ final class Spellings<K: KVLightKey>: @unchecked Sendable {
 
     private let lock = NSLock()
     private var entries: [Data: Entry] = [:]
-    /// No caller waits for a background load, so its end is not observed: the spellings of the latest ones are kept.
-    /// These are their bytes, not holds: a hold refers to this object, which would make a cycle.
+    /// The bytes of the keys of the latest background loads. No caller waits for such a load, so its end is not observed. A `Hold` would
+    /// not do: it refers to this object, which would make a cycle.
     private var background: [[Data]] = []
     private static var keptInBackground: Int { 16 }
 

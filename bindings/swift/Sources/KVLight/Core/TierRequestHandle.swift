@@ -1,8 +1,8 @@
-// A request for the second tier, held until it is served. Releasing the last reference fails what an unfinished one has not answered.
+// A request for the second tier, held until it is served. If the last reference is released before `finish`, the whole request has failed.
 
 import CKVLight
 
-/// That an answer comes late, or after the close, is not the second tier's fault: the statuses of the answers are not looked at.
+/// The statuses of answers are ignored: an answer that comes late or after the close is not the second tier's fault.
 final class TierRequestHandle: @unchecked Sendable {
     // The handle of the library may be used from any thread.
     private let raw: OpaquePointer
@@ -28,7 +28,8 @@ final class TierRequestHandle: @unchecked Sendable {
         kvl_l2_request_finish(raw)
     }
 
-    /// Has a server carry the request out. What it has found is passed to ``hit(_:_:_:_:makeElement:)``. Returns whether the server did.
+    /// Lets a server serve the request, and answers the keys that it found by ``hit(_:_:_:_:makeElement:)``. Returns whether the request
+    /// was served.
     func carryOut(by server: RedisTier, makeElement: ([UInt8]) -> OpaquePointer?) -> Bool {
         server.serve(raw) { i, data, left, token in hit(i, data, left, token, makeElement: makeElement) }
     }
@@ -49,7 +50,8 @@ final class TierRequestHandle: @unchecked Sendable {
         kvl_l2_request_refused(raw, i)
     }
 
-    /// Answers with an entry. `makeElement` makes an owned value of the bytes of an element; `nil`: there is no entry.
+    /// Answers with an entry. `makeElement` makes a value from the bytes of an element, which this releases; if it returns `nil`, there is
+    /// no entry.
     func hit(_ i: Int, _ data: [UInt8], _ left: Int64, _ token: [UInt8], makeElement: ([UInt8]) -> OpaquePointer?) {
         var payload: UnsafePointer<UInt8>?
         var count = 0
@@ -59,14 +61,14 @@ final class TierRequestHandle: @unchecked Sendable {
                 kvl_l2_request_hit_object(raw, i, entry.baseAddress, entry.count, left, token, token.count, value)
                 kvl_value_release(value)
             } else {
-                // A null is an entry as it is; bytes of another program, and of what no element can be made, are none.
+                // A null needs no element. Bytes of another program, and those that cannot be decoded, count as no entry: 0 bytes.
                 let count = status == KVL_NULL ? entry.count : 0
                 kvl_l2_request_hit(raw, i, entry.baseAddress, count, left, token, token.count)
             }
         }
     }
 
-    /// Sets the bytes of the element that is to be stored; a null has none.
+    /// Sets the encoded element that is to be stored under key `i`; a null has none.
     func setPayload(_ i: Int, encode: (OpaquePointer?) throws -> [UInt8]) throws {
         var value: OpaquePointer?
         guard kvl_l2_request_value(raw, i, &value) == KVL_VALUE else { return }
@@ -75,7 +77,7 @@ final class TierRequestHandle: @unchecked Sendable {
         kvl_l2_request_set_payload(raw, i, payload, payload.count)
     }
 
-    /// What is to be stored.
+    /// What is to be stored under key `i`.
     func entry(_ i: Int) -> TierEntry? {
         var (data, token): (UnsafePointer<UInt8>?, UnsafePointer<UInt8>?)
         var (count, tokenCount) = (0, 0)
