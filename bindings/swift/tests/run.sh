@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The scenarios in Swift: bindings/swift/tests/KVLightTests/ScenarioTests.swift. With KVL_CALLS also the loops of MemoryTests.swift.
+# Runs the scenarios in Swift: bindings/swift/tests/KVLightTests/ScenarioTests.swift. With KVL_CALLS it also runs the loops of
+# MemoryTests.swift.
 set -uo pipefail
 cd "$(dirname "$0")/../../.." || exit 1
 bindings/swift/toolchain --where >/dev/null || exit 1

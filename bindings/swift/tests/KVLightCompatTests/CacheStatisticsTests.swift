@@ -69,7 +69,7 @@ import Testing
         box.update { $0 = nil }
     }
 
-    @Test func retryCountsCountDown() {
+    @Test func aRetryCountCountsDown() {
         let three: RetryCount = 3
         #expect(three.shouldRetry && three.timeInterval == 0)
         #expect(three.next().next().shouldRetry && !three.next().next().next().shouldRetry)

@@ -52,7 +52,7 @@ import Testing
         #expect(delivered.current.sorted() == ["a1", "a1", "bb2", "ccc3"])
     }
 
-    @Test func oneCallbackForAll() {
+    @Test func aBatchCallbackIsCalledOnceForAllKeys() {
         let manager = Manager { (key: String) throws -> Int? in
             if key == "bad" { throw Broken() }
             return key == "nil" ? nil : key.count
@@ -67,7 +67,7 @@ import Testing
         #expect(delivered.current.map(\.0) == ["a", "bad", "nil", "a"])
         #expect((try? delivered.current[3].1.get()) == 1)
         #expect(throws: Broken.self) { try delivered.current[1].1.get() }
-        if case .success(let absence) = delivered.current[2].1 { #expect(absence == nil) } else { Issue.record("an absence is no failure") }
+        if case .success(let absence) = delivered.current[2].1 { #expect(absence == nil) } else { Issue.record("an absence was a failure") }
     }
 
     @Test func aBatchWithoutKeysIsAnsweredAfterTheCall() {

@@ -6,7 +6,7 @@ import Testing
 @testable import KVLightCompat
 
 @Suite struct CompatCacheTests {
-    @Test func theFourOutcomes() {
+    @Test func aLookupHasFourOutcomes() {
         let cache = MemoryCache<String, Int>(configuration: .init(keyValidator: { !$0.isEmpty }))
         cache.set(element: 1, for: "one")
         cache.set(element: nil, for: "nil")
@@ -51,7 +51,7 @@ import Testing
         cache.set(element: .some(nil), for: "inner")
         cache.set(element: .none, for: "outer")
         if case .hitNonNullElement(let element) = cache.getElement(for: "inner") { #expect(element == nil) } else {
-            Issue.record("an optional element is not an absence")
+            Issue.record("an optional element was an absence")
         }
         if case .hitNullElement = cache.getElement(for: "outer") {} else { Issue.record("an absence was kept as an element") }
     }

@@ -30,7 +30,7 @@ import Testing
         #expect(cache.count == 640)
     }
 
-    @Test(arguments: [CacheConfiguration<String, Int>.Hash.fast, .sip]) func bothHashesFind(hash: CacheConfiguration<String, Int>.Hash) {
+    @Test(arguments: [CacheConfiguration<String, Int>.Hash.fast, .sip]) func eachHashFindsItsKeys(hash: CacheConfiguration<String, Int>.Hash) {
         var configuration = CacheConfiguration<String, Int>()
         configuration.hash = hash
         configuration.seed = 42
@@ -51,7 +51,7 @@ import Testing
         #expect(cache.cost > 500)
     }
 
-    @Test func aNegativeCostIsNone() {
+    @Test func aNegativeCostCountsAsZero() {
         let free = MemoryCache<Int, Int>(configuration: .init(cost: { _ in -100 }))
         let zero = MemoryCache<Int, Int>(configuration: .init(cost: { _ in 0 }))
         free.set(element: 1, for: 1)

@@ -50,7 +50,7 @@ import Testing
         #expect(delivered.current.sorted() == ["a=value of a", "a=value of a", "b=value of b", "no c=-"])
     }
 
-    @Test func f05_oneCallForAll() async {
+    @Test func f05_aBatchCallbackIsCalledOnceForAllKeys() async {
         let posts = echo()
         let results: [(String, Result<String?, any Error>)] = await withCheckedContinuation { done in
             posts.fetch(keys: ["b", "a", "b"]) { (all: [(String, Result<String?, any Error>)]) in done.resume(returning: all) }

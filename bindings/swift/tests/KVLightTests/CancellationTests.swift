@@ -5,7 +5,7 @@ import KVLight
 import Testing
 
 @Suite struct CancellationTests {
-    @Test func f09_beforeItStarts() async {
+    @Test func f09_aTaskThatIsCancelledBeforeItsFetchLoadsNothing() async {
         let calls = Locked<[[String]]>([])
         let posts = echo(calls: calls)
         posts.cache.set(element: "resident", for: "resident")
@@ -36,7 +36,7 @@ import Testing
         #expect(try await staying.value == "value of k")
     }
 
-    @Test func f09_afterItIsDone() async throws {
+    @Test func f09_aCancelAfterTheFetchChangesNothing() async throws {
         let posts = echo()
         let task = Task { try await posts.fetch(key: "k") }
         #expect(try await task.value == "value of k")
@@ -44,7 +44,7 @@ import Testing
         #expect(try await task.value == "value of k")
     }
 
-    @Test func f09_aCancelOfABatchSettlesTheOpenKeys() async {
+    @Test func f09_cancellingABatchSettlesItsOpenKeys() async {
         let gate = Gate()
         let posts = gated(gate)
         posts.cache.set(element: "there", for: "resident")
@@ -57,7 +57,7 @@ import Testing
         await gate.open()
     }
 
-    @Test func f09_insideATaskGroup() async {
+    @Test func f09_cancellingATaskGroupEndsItsFetches() async {
         let gate = Gate()
         let posts = gated(gate)
         let ended = await withTaskGroup(of: Bool.self) { group in
@@ -75,7 +75,7 @@ import Testing
         await gate.open()
     }
 
-    @Test func f09_ofAsyncLet() async throws {
+    @Test func f09_leavingTheScopeOfAsyncLetEndsItsFetches() async throws {
         let gate = Gate()
         let posts = gated(gate)
         func leaveEarly() async throws {
@@ -135,7 +135,7 @@ import Testing
                 }
             }
             for waiter in waiters { await waiter.value }
-            #expect(elements.current + cancelled.current == 10_000, "\(others.current) fetches ended otherwise")
+            #expect(elements.current + cancelled.current == 10_000, "\(others.current) fetches ended with another error")
             #expect(tasks.statistics.queued == 0)
             await tasks.close()
         }

@@ -27,7 +27,7 @@ import Testing
                 woken.update { $0.append(i) }
             }
         }
-        // A task that sleeps after its deadline returns at once.
+        // A task that began to sleep after its deadline would return at once, so the clock moves when all three sleep.
         #expect(await eventually { clock.sleeping == 3 })
         clock.advance(by: .milliseconds(999))
         #expect(clock.sleeping == 3)
@@ -37,7 +37,7 @@ import Testing
         clock.advance(by: .seconds(10))
         for sleeper in sleepers { try await sleeper.value }
         #expect(Set(woken.current) == [1, 2, 3])
-        // Deadlines that have passed.
+        // A deadline that has passed.
         try await clock.sleep(until: .init(offset: .seconds(1)))
     }
 

@@ -1,4 +1,4 @@
-// Iteration over the entries, and files.
+// Iteration over the entries, and saving them to files.
 
 import Foundation
 import KVLight

@@ -5,7 +5,8 @@ import KVLight
 import Testing
 
 @Suite struct FetchManyTests {
-    private let bad = KVLightTasks<String, Int>(
+    /// The keys "bad" and "worse" fail, and "no" is absent.
+    private let partlyFailing = KVLightTasks<String, Int>(
         provider: .results { keys in
             Dictionary(
                 uniqueKeysWithValues: keys.map { key in
@@ -17,28 +18,28 @@ import Testing
                 })
         })
 
-    @Test func asADictionaryAbsencesHaveAnEntry() async throws {
-        let map = try await bad.fetch(keys: ["a", "no", "a"]) as [String: Int?]
+    @Test func aDictionaryHasAnEntryForAnAbsence() async throws {
+        let map = try await partlyFailing.fetch(keys: ["a", "no", "a"]) as [String: Int?]
         #expect(map.count == 2)
         #expect(map["a"] == .some(.some(1)) && map["no"] == .some(.none) && map["other"] == nil)
     }
 
-    @Test func asPairsTheOrderAndTheDuplicatesStay() async throws {
-        let list = try await bad.fetch(keys: ["bb", "a", "bb", "no"]) as [(String, Int?)]
+    @Test func pairsKeepTheOrderAndTheDuplicates() async throws {
+        let list = try await partlyFailing.fetch(keys: ["bb", "a", "bb", "no"]) as [(String, Int?)]
         #expect(list.map(\.0) == ["bb", "a", "bb", "no"] && list.map(\.1) == [2, 1, 2, nil])
     }
 
     @Test func f05_aBatchWithoutKeysIsAnswered() async throws {
-        #expect(try await (bad.fetch(keys: []) as [String: Int?]).isEmpty)
-        #expect(try await (bad.fetch(keys: []) as [(String, Int?)]).isEmpty)
-        #expect(await bad.results(for: []).isEmpty)
-        for try await _ in bad.stream(keys: []) { Issue.record("a result of no key") }
+        #expect(try await (partlyFailing.fetch(keys: []) as [String: Int?]).isEmpty)
+        #expect(try await (partlyFailing.fetch(keys: []) as [(String, Int?)]).isEmpty)
+        #expect(await partlyFailing.results(for: []).isEmpty)
+        for try await _ in partlyFailing.stream(keys: []) { Issue.record("a result of no key") }
     }
 
     @Test func f17_theFirstErrorIsThrown() async {
-        await #expect(throws: Broken(reason: "bad")) { try await bad.fetch(keys: ["a", "bad", "no"]) as [String: Int?] }
+        await #expect(throws: Broken(reason: "bad")) { try await partlyFailing.fetch(keys: ["a", "bad", "no"]) as [String: Int?] }
         await #expect(throws: Broken.self) {
-            try await bad.fetch(keys: ["a", "bad", "worse"], options: FetchOptions(batchMode: .partial)) as [(String, Int?)]
+            try await partlyFailing.fetch(keys: ["a", "bad", "worse"], options: FetchOptions(batchMode: .partial)) as [(String, Int?)]
         }
     }
 
@@ -73,15 +74,15 @@ import Testing
     }
 
     @Test func f17_partialDeliversTheOtherKeys() async {
-        let results = await bad.results(for: ["a", "bad", "no", "a"])
+        let results = await partlyFailing.results(for: ["a", "bad", "no", "a"])
         #expect(results.map(\.0) == ["a", "bad", "no", "a"])
         #expect((try? results[3].1.get()) == 1)
         #expect(throws: Broken(reason: "bad")) { try results[1].1.get() }
     }
 
     @Test func f18_anOutcomeCountsAndListsErrors() async throws {
-        bad.cache.set(element: 9, for: "resident")
-        let outcome = try await bad.outcomes(for: ["a", "a", "bad", "worse", "bad", "no", "resident"])
+        partlyFailing.cache.set(element: 9, for: "resident")
+        let outcome = try await partlyFailing.outcomes(for: ["a", "a", "bad", "worse", "bad", "no", "resident"])
         #expect(outcome.counts.elements == 3 && outcome.counts.nulls == 1 && outcome.counts.failures == 3)
         #expect(outcome.counts.fromStore == 1)
         #expect(outcome.errors.count == 2)
@@ -90,8 +91,8 @@ import Testing
     }
 
     @Test func f22_anOutcomeHasItsSource() async throws {
-        bad.cache.set(element: 9, for: "resident", expiredIn: .seconds(1000))
-        let outcome = try await bad.outcomes(for: ["resident", "fresh"])
+        partlyFailing.cache.set(element: 9, for: "resident", expiredIn: .seconds(1000))
+        let outcome = try await partlyFailing.outcomes(for: ["resident", "fresh"])
         let (resident, fresh) = (outcome.positions[0], outcome.positions[1])
         #expect(resident.source == .store && fresh.source == .provider)
         #expect(resident.attempts == 0 && fresh.attempts == 1)
@@ -126,7 +127,7 @@ import Testing
         await gate.open()
     }
 
-    @Test func f03_progressNeverFallsAndEndsWithTheTotal() async {
+    @Test func f03_progressNeverDecreasesAndEndsWithTheTotal() async {
         let gate = Gate()
         let tasks = KVLightTasks(
             config: .init(
@@ -197,7 +198,7 @@ import Testing
         #expect(tasks.cache.isEmpty, "an omitted key is remembered as absent")
     }
 
-    @Test func f16_anOmittedKeyMayBeAbsent() async throws {
+    @Test func f16_anOmittedKeyIsAbsentIfSoConfigured() async throws {
         var config = KVLightTasks<String, Int>.Config(provider: .batch { _ in [:] })
         config.omittedKeysAreNull = true
         let tasks = KVLightTasks(config: config)

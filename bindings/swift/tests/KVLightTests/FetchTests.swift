@@ -31,7 +31,7 @@ import Testing
         await gate.open()
     }
 
-    @Test func f10_anAttemptThatTakesTooLongIsRetried() async throws {
+    @Test func f10_anAttemptThatTimesOutIsRetried() async throws {
         let clock = ManualClock()
         let calls = Locked(0)
         let gate = Gate()
@@ -222,7 +222,7 @@ import Testing
     }
 }
 
-/// An actor that counts how often it is entered.
+/// An actor that counts how often it is entered: each hop away from it ends with an entry.
 actor Homebody {
     private final class Executor: SerialExecutor {
         let entries = Locked(0)

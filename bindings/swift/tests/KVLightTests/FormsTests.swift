@@ -1,11 +1,11 @@
-// The short forms of common calls.
+// The short forms of common calls, prefetches, and the check of the library's version.
 
 import Foundation
 import KVLight
 import Testing
 
 @Suite struct FormsTests {
-    @Test func manyKeysHaveOneNameForEachForm() async throws {
+    @Test func fetchesOfManyKeysReturnADictionaryOrPairs() async throws {
         let posts = echo()
         let values = try await posts.values(for: ["a", "no b", "a"])
         #expect(values == ["a": "value of a", "no b": nil])
@@ -80,7 +80,6 @@ import Testing
         #expect(calls.current == [["a"], ["d"]])
     }
 
-    /// Any number of concurrent tasks get their answers.
     @Test func f13f_eachOfAThousandConcurrentFetchesGetsItsAnswer() async throws {
         let posts = KVLightTasks<Int, Int> { key in
             await Task.yield()

@@ -3,7 +3,7 @@
 import KVLight
 import Testing
 
-/// An engine whose provider is given the requests.
+/// An engine whose provider calls `answer` with each request.
 private func answering(
     _ change: (inout KVLightTasks<String, Tracked>.Config) -> Void = { _ in },
     _ answer: @escaping @Sendable (KVLightRequest<String, Tracked>) -> Void
@@ -44,7 +44,7 @@ private func answering(
         #expect(await eventually { live.current == 0 })
     }
 
-    @Test func r12_tagsAndAllEntriesExpireAndStayAsFallbacks() async throws {
+    @Test func r12_entriesExpiredByTagOrAllAtOnceStayAsFallbacks() async throws {
         let isDown = Locked(false)
         let live = Locked(0)
         let keeps: (inout KVLightTasks<String, Tracked>.Config) -> Void = {

@@ -1,5 +1,5 @@
-// Memory stays flat, however often each thing is done. KVL_CALLS says how often. Without it these are left out, because they measure the
-// whole process: bindings/swift/tests/run.sh runs them alone.
+// Memory stays flat over KVL_CALLS calls of each kind. Without that variable these tests are left out, because they measure the whole
+// process: bindings/swift/tests/run.sh runs them alone.
 
 import Foundation
 import KVLight
@@ -12,7 +12,7 @@ private func residentBytes() -> Int {
     return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 4096
 }
 
-/// An engine whose provider answers a value for each key. Unlike that of `echo`, it records nothing.
+/// An engine whose provider answers a value for each key. Unlike that of `echo`, this provider records nothing.
 private func values(_ change: (inout KVLightTasks<String, String>.Config) -> Void = { _ in }) -> KVLightTasks<String, String> {
     var config = KVLightTasks<String, String>.Config(
         provider: .batch(maximumBatchCount: 20) { keys in Dictionary(uniqueKeysWithValues: keys.map { ($0, "value of \($0)") }) })

@@ -48,7 +48,7 @@ private func scripted(
         #expect(!fresh.isStale && fresh.loadError == nil)
     }
 
-    @Test func r04_aTimeoutOfZeroServesTheFallbackAtOnce() async throws {
+    @Test func r04_aFetchThatDoesNotWaitReceivesTheFallbackAtOnce() async throws {
         let gate = Gate()
         let tasks = gated(gate) {
             $0.cache.timeToLive = .seconds(60)

@@ -120,7 +120,7 @@ import Testing
             for start in stride(from: 0, to: 100, by: 10) {
                 _ = try await posts.fetch(keys: Array(start..<start + 10)) as [(Int, Tracked?)]
             }
-            #expect(await eventually { live.current == 10 }, "\(live.current) elements live, of which 10 are stored")
+            #expect(await eventually { live.current == 10 }, "\(live.current) elements live, but 10 are stored")
             await posts.close()
         }
         #expect(await eventually { live.current == 0 }, "\(live.current) elements outlived their engine")

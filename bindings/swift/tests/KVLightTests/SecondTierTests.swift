@@ -1,10 +1,10 @@
-// A second tier that engines share (rules T01 to T15).
+// A second tier that engines share.
 
 import Foundation
 import KVLight
 import Testing
 
-/// A store in memory that grants leases and compares.
+/// A store in memory that grants leases, and compares tokens.
 final class MemoryTier: SecondTier, @unchecked Sendable {
     private struct Row {
         var token: [UInt8]
@@ -77,7 +77,7 @@ final class MemoryTier: SecondTier, @unchecked Sendable {
 }
 
 @Suite struct SecondTierTests {
-    /// An engine over the tier. "secret" has no bytes, and "lost" no element for its bytes.
+    /// An engine with this second tier. The element "secret" cannot be encoded, and "lost" cannot be decoded.
     private func engine(_ tier: MemoryTier, calls: Locked<[[String]]> = Locked([]), failures: Locked<Int> = Locked(0)) -> KVLightTasks<String, String> {
         echo(calls: calls) { config in
             var sharing = Sharing<String>(
@@ -119,7 +119,7 @@ final class MemoryTier: SecondTier, @unchecked Sendable {
         #expect(!tier.has("x"))
     }
 
-    @Test func t13_whatHasNoBytesStaysHereAndWhatHasNoElementIsNoEntry() async throws {
+    @Test func t13_anElementThatCannotBeEncodedStaysHereAndAnEntryThatCannotBeDecodedIsAMiss() async throws {
         let tier = MemoryTier()
         let failures = Locked(0)
         let (a, b) = (engine(tier), engine(tier, failures: failures))
@@ -134,7 +134,7 @@ final class MemoryTier: SecondTier, @unchecked Sendable {
         #expect(failures.current > 0)
     }
 
-    @Test func t01_whateverItDoesWrongIsAMiss() async throws {
+    @Test func t01_failuresOfTheSecondTierAreMisses() async throws {
         let tier = MemoryTier()
         let failures = Locked(0)
         let a = engine(tier, failures: failures)
@@ -164,7 +164,7 @@ final class MemoryTier: SecondTier, @unchecked Sendable {
         #expect(await eventually { live.current == 0 })
     }
 
-    @Test func t18_aServerWithoutItsLibraryIsRefusedWithTheRemedy() {
+    @Test func t18_aMissingRedisLibraryIsReportedWithHowToFixIt() {
         let nowhere = "/nowhere/libkvlight_redis.so"
         do {
             _ = try RedisTier("redis://:secret@localhost/?prefix=p", paths: [nowhere])

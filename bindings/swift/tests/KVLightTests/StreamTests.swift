@@ -25,7 +25,7 @@ import Testing
         #expect(try await iterator.next() == nil)
     }
 
-    @Test func oneFailureDoesNotEndIt() async throws {
+    @Test func aFailureDoesNotEndTheStream() async throws {
         let tasks = KVLightTasks<String, Int>(
             provider: .single { (key: String) throws -> Int? in
                 if key == "bad" { throw Broken() }
@@ -60,7 +60,7 @@ import Testing
         #expect(await eventually { cancelled.current == 1 })
     }
 
-    @Test func cancellingItsTaskThrows() async {
+    @Test func cancellingTheTaskOfAStreamThrows() async {
         let gate = Gate()
         let posts = gated(gate)
         let task = Task { for try await _ in posts.stream(keys: ["k"]) {} }
@@ -70,7 +70,7 @@ import Testing
         await gate.open()
     }
 
-    @Test func aClosedEngineThrows() async {
+    @Test func aStreamOfAClosedEngineThrows() async {
         let posts = echo()
         await posts.close()
         await #expect(throws: KVLightError.closed) { for try await _ in posts.stream(keys: ["k"]) {} }

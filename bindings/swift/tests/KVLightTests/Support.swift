@@ -38,7 +38,7 @@ actor Gate {
     }
 }
 
-/// An element whose deinitialisation is counted.
+/// An element that is counted while it lives.
 final class Tracked: Sendable {
     let name: String
     private let live: Locked<Int>
@@ -56,10 +56,10 @@ struct Broken: Error, Equatable {
     var reason = "broken"
 }
 
-/// An error with an identity.
+/// An error with an identity, to check that callers receive the very same one.
 final class Fault: Error, Sendable {}
 
-/// Waits until `condition` holds: the last actions of a thread of the library have no callback to wait for.
+/// Waits until `condition` holds, since the last actions of the library's threads have no callback to wait for. Returns whether it does.
 func eventually(within seconds: Double = 20, _ condition: () async -> Bool) async -> Bool {
     let end = Date().addingTimeInterval(seconds)
     while Date() < end {
@@ -69,7 +69,7 @@ func eventually(within seconds: Double = 20, _ condition: () async -> Bool) asyn
     return await condition()
 }
 
-/// An engine whose provider answers `"value of <key>"`, and counts its calls.
+/// An engine whose provider answers "value of KEY", or `nil` for keys that begin with "no ", and adds the keys of each call to `calls`.
 func echo(
     calls: Locked<[[String]]> = Locked([]), batch: Int = 20, _ change: (inout KVLightTasks<String, String>.Config) -> Void = { _ in }
 ) -> KVLightTasks<String, String> {
@@ -82,7 +82,7 @@ func echo(
     return KVLightTasks(config: config)
 }
 
-/// An engine whose provider waits behind a gate.
+/// An engine whose provider adds the keys of each call to `calls`, waits until `gate` is open, and answers "value of KEY".
 func gated(
     _ gate: Gate, calls: Locked<[[String]]> = Locked([]), batch: Int = 20,
     _ change: (inout KVLightTasks<String, String>.Config) -> Void = { _ in }
