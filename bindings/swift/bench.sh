@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Measures the Swift package, optimised, in ns for each key.
 #
-# KVL_SWIFT_ORIGINAL, on Linux, is a checkout of the library whose interface KVLightCompat has. It is then measured in the same run, by the same text,
-# from a copy in the build folder; nothing of it belongs to this project. Its own code remains as it is: Bench/Original is added to it.
+# KVL_SWIFT_ORIGINAL, on Linux, is a checkout of the library whose interface KVLightCompat has. That library is then measured in the same
+# run, by the same program text. It is compiled from a copy in the build folder, to which Bench/Original is added. Nothing of it belongs to
+# this project.
 set -euo pipefail
 original=${KVL_SWIFT_ORIGINAL:+$(realpath "$KVL_SWIFT_ORIGINAL")}
 cd "$(dirname "$0")/../.."

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the Swift package against this checkout's library and runs all its tests; ends with `N passed, N failed`.
 #
-# Four tiers: the package under strict concurrency with warnings as errors; its tests; the example against the output of standard
-# tools; the same tests under AddressSanitizer, which also looks for leaks ($KVL_SWIFT_QUICK leaves that out).
+# Four tiers: the package under strict concurrency with warnings as errors; its tests; the example, whose count must be that of `wc`; the
+# tests again under AddressSanitizer, which also looks for leaks ($KVL_SWIFT_QUICK leaves this tier out).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 strict=(-Xswiftc -warnings-as-errors)
@@ -50,6 +50,7 @@ tier() {
         row "$name" 0 1
         return
     fi
+    # All tests are Swift Testing's, and XCTest's discovery of tests leaks a little.
     in_swift env ${SANITIZER_OPTIONS:-} timeout -s KILL 900 \
         swift test --disable-xctest --skip-build --scratch-path "$folder" "${strict[@]}" "$@" >"$log" 2>&1
     status=$?
@@ -97,7 +98,6 @@ strictly
 tier "swift test" plain
 example
 if [ -z "${KVL_SWIFT_QUICK:-}" ]; then
-    # XCTest's own discovery leaks a little; the tests are Swift Testing's.
     SANITIZER_OPTIONS="ASAN_OPTIONS=detect_leaks=1" tier "AddressSanitizer" asan --sanitize=address
 fi
 finish

@@ -1,11 +1,12 @@
-// What is measured of KVLightCompat; with another import, the same is measured of the library whose interface it has (bench.sh).
+// The calls of KVLightCompat that are measured. With another import, bench.sh measures the same calls of the library whose interface
+// KVLightCompat has.
 
 import KVLightCompat
 
 public final class Cases: @unchecked Sendable {
     private let cache: MemoryCache<Int, String>
     private let manager: KVLightTasksManager<Int, String>
-    /// Used up by one call of `fetchAbsent`.
+    /// The manager for the next call of `fetchAbsent`.
     private var empty: KVLightTasksManager<Int, String>?
 
     public init(resident keys: [Int]) async {
@@ -42,8 +43,8 @@ public final class Cases: @unchecked Sendable {
         _ = await manager.asyncFetch(keys: keys)
     }
 
-    /// Prepares `fetchAbsent`, which is measured without this.
-    public func forgetAll() {
+    /// Creates the manager for `fetchAbsent`, outside the measurement.
+    public func prepareFetchAbsent() {
         // An instant provider, so that the library is measured and not the creation of elements.
         let element: String? = "post"
         empty = Self.manager { _ in element }

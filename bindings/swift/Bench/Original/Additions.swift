@@ -1,5 +1,5 @@
-// Compiled into the module of the library whose interface KVLightCompat has, when bench.sh measures that library as well: an initialiser
-// that is not public there, and on other systems than Apple's what the library expects of them.
+// When bench.sh also measures the library whose interface KVLightCompat has, it compiles this file into that library's module. The file
+// adds a public initialiser that the library lacks and, on systems other than Apple's, the functions of Apple's that it calls.
 
 import Foundation
 
@@ -21,7 +21,7 @@ struct mach_timebase_info_data_t {
     var denom: UInt32 = 1
 }
 
-/// Ticks are nanoseconds.
+/// A tick is a nanosecond here, so both parts of the ratio stay 1.
 func mach_timebase_info(_ info: inout mach_timebase_info_data_t) {
     info = mach_timebase_info_data_t()
 }

@@ -1,8 +1,8 @@
 // Measures the Swift package: `bindings/swift/bench.sh` runs it optimised.
 //
 // Medians of interleaved rounds, in nanoseconds for each key: elapsed time, and processor time of all threads, which is more reliable on a
-// busy machine. Resident keys are compared with a dictionary behind a lock, which is what a program without a library would use, and all
-// work, if bench.sh has a checkout of it, with the library whose interface KVLightCompat has.
+// busy machine. Lookups of resident keys are compared with a dictionary behind a lock, which is what a program without a library would use.
+// If bench.sh has a checkout of the library whose interface KVLightCompat has, the work in `compared` is measured with that library too.
 
 import CompatCases
 import Foundation
@@ -24,8 +24,10 @@ final class LockedDictionary: @unchecked Sendable {
     }
 }
 
+/// The number of resident keys.
 let resident = 100_000
 
+/// Nanoseconds for each key: elapsed, and of processor time.
 struct Figure {
     var clock: Double
     var processor: Double
@@ -38,7 +40,7 @@ func processor() -> Double {
     return Double(time.tv_sec) * 1e9 + Double(time.tv_nsec)
 }
 
-/// Waits until no thread works any longer: what was measured before may still be releasing its entries.
+/// Waits until no thread works any longer, since what was measured before may still be releasing its entries: less than 0.5 ms of processor time in 20 ms, twice in a row.
 func allQuiet() async {
     var quiet = 0
     while quiet < 2 {
@@ -48,6 +50,7 @@ func allQuiet() async {
     }
 }
 
+/// Runs `work`, which is to handle this number of keys.
 func nanoseconds(_ keys: Int, _ work: () async throws -> Void) async rethrows -> Figure {
     await allQuiet()
     let clock = ContinuousClock()
@@ -90,7 +93,7 @@ protocol Manager {
     func await(_ keys: [Int]) async
     func callBack(_ keys: [Int], _ delivered: @escaping @Sendable () -> Void)
     func awaitAll(_ keys: [Int]) async
-    func forgetAll()
+    func prepareFetchAbsent()
     func fetchAbsent(_ keys: [Int]) async
 }
 
@@ -99,7 +102,7 @@ extension CompatCases.Cases: Manager {}
 extension OriginalCases.Cases: Manager {}
 #endif
 
-/// What all three do, by the name that it has for KVLight.
+/// The work that is measured of all three libraries: its name in the table for KVLight, and for the two managers.
 let compared: [(work: String, managers: String)] = [
     ("getElement, Int key, of 1,000", "getElement, of 1,000"),
     ("getElement, Int key, of 100,000", "getElement, of 100,000"),
@@ -163,7 +166,7 @@ struct Bench {
         let texts = Cache<String, String>(configuration: .init(capacity: 1_000_000))
         let locked = LockedDictionary()
         let names = (0..<resident).map { "the post with the number \($0)" }
-        // One after the other, so that the memory of each lies together.
+        // Filled one after the other, so that the memory of each lies together.
         for key in 0..<resident { cache.set(element: "post \(key)", for: key) }
         for key in 0..<resident { texts.set(element: "post \(key)", for: names[key]) }
         for key in 0..<resident { locked[key] = "post \(key)" }
@@ -182,7 +185,7 @@ struct Bench {
         var table = Table()
 
         for round in 0..<7 {
-            // All of them, which do not fit into a processor's cache, and a thousand, which do.
+            // All resident keys, which do not fit into a processor's cache, and a thousand of them, which do.
             for (keys, which) in [(order, "of 100,000"), (hot, "of 1,000")] {
                 table.add("dictionary behind a lock, \(which)", await nanoseconds(resident) {
                     for key in keys where locked[key] == nil { fatalError() }
@@ -247,7 +250,7 @@ struct Bench {
             })
             await absent.close()
             for (name, manager) in managers {
-                manager.forgetAll()
+                manager.prepareFetchAbsent()
                 table.add("\(name): asyncFetch, 100,000 absent by 64", await nanoseconds(100_000) { await manager.fetchAbsent(strangers) })
             }
         }
