@@ -59,7 +59,8 @@ namespace Kvlight
         private WeakReference<IOwner> owner;
         private Thread pump;
 
-        /// <summary>A Tasks that drains: the pump refers to this engine, which so keeps the Tasks from being collected before the end.</summary>
+        /// <summary>A Tasks that drains. The pump refers to this engine, so this reference keeps the Tasks from being collected before the
+        /// end.</summary>
         private volatile object held;
 
         private volatile bool isOpen = true;
@@ -516,7 +517,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>Cancels a token on the thread pool, since the program's functions that are registered with it run then.</summary>
+        /// <summary>Cancels a token on the thread pool, since that runs functions that the program has registered with it.</summary>
         internal void Cancel(CancellationTokenSource source) => ThreadPool.QueueUserWorkItem(_ =>
         {
             try

@@ -2,8 +2,8 @@ using System;
 
 namespace Kvlight
 {
-    /// <summary>An error of the library. An exception that a provider throws reaches every waiting caller unchanged, not as a KvlightException. The inner
-    /// exception is that of the last attempt that the provider failed before the fetch ended; null if there was none.</summary>
+    /// <summary>An error of the library. An exception that a provider throws reaches every waiting caller unchanged, not as a KvlightException.
+    /// The inner exception is that of the last failed attempt before the fetch ended; null if no attempt had failed.</summary>
     public sealed class KvlightException : Exception
     {
         internal KvlightException(Status status, string message, Exception cause)

@@ -9,7 +9,7 @@ namespace Kvlight
     /// keeps the Tasks from being collected. Continuations of the fetch's task run on the thread pool, never on the pump.</summary>
     internal abstract unsafe class Pending
     {
-        /// <summary>The Tasks, which is so kept alive.</summary>
+        /// <summary>The Tasks. This reference keeps it alive.</summary>
         private readonly object owner;
 
         private readonly Engine engine;

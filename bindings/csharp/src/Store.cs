@@ -40,7 +40,7 @@ namespace Kvlight
             }
         }
 
-        /// <summary>The number of entries, those of keys known to be absent included.</summary>
+        /// <summary>The number of entries, including those of keys known to be absent.</summary>
         public long Count => OnCache(cache => NativeApi.kvl_cache_len(cache));
 
         /// <summary>The total cost of the entries, in bytes.</summary>

@@ -50,7 +50,7 @@ final class TierRequestHandle: @unchecked Sendable {
         kvl_l2_request_refused(raw, i)
     }
 
-    /// Answers with an entry. `makeElement` makes a value from the bytes of an element, which this releases; if it returns `nil`, there is
+    /// Answers with an entry. `makeElement` makes a value from the bytes of an element, and this function releases that value; `nil` stands for
     /// no entry.
     func hit(_ i: Int, _ data: [UInt8], _ left: Int64, _ token: [UInt8], makeElement: ([UInt8]) -> OpaquePointer?) {
         var payload: UnsafePointer<UInt8>?
