@@ -117,7 +117,7 @@ extension RetryCount.IntervalProxy {
 
     private var pauses: RetryPolicy.Pauses {
         switch self {
-        case .fixed(let interval), .exponentialBackoffAfterFixed(let interval, _, _, 1):
+        case .fixed(let interval):
             .fixed(Self.pause(interval))
         case .exponentialBackoff(let first, let rate), .exponentialBackoffAfterFixed(let first, _, 0, let rate):
             .exponential(first: Self.pause(first), factor: rate)

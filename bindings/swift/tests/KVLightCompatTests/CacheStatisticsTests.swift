@@ -1,4 +1,4 @@
-// The earlier library's counters.
+// The earlier library's counters and retry counts.
 
 import Foundation
 import Testing
@@ -93,5 +93,14 @@ import Testing
                 == [1, 1, 1, 2, 4])
         #expect(
             pauses(.exponentialBackoff(initialTimeInterval: 1e308, scaleRate: 10), 2)[1] == .greatestFiniteMagnitude)
+    }
+    @Test func fixedPausesBeforeExponentialOnesHaveTheirOwnLengthWhateverTheRate() {
+        for rate in [1.0, 2.0] {
+            let proxy = RetryCount.IntervalProxy.exponentialBackoffAfterFixed(
+                initialTimeInterval: 1, originalInitialInterval: 9, maxFixedCount: 2, scaleRate: rate)
+            #expect(
+                RetryCount.infinity(intervalProxy: proxy).policy.pauses
+                    == .fixedThenExponential(.seconds(9), count: 2, first: .seconds(9), factor: rate))
+        }
     }
 }
