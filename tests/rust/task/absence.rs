@@ -7,8 +7,8 @@ use kvlight::base::config::{BatchMode, ReadMode};
 use kvlight::task::{Form, TakeResult, Unanswered};
 
 /// The two ways of finishing a request so that unanswered keys become null.
-fn silences() -> [(&'static str, Unanswered); 2] {
-    [("by omission", Unanswered::Unanswered), ("by the rest is null", Unanswered::Null)]
+fn silent_finishes() -> [(&'static str, Unanswered); 2] {
+    [("by omission", Unanswered::Unanswered), ("by stating that the rest is null", Unanswered::Null)]
 }
 
 fn harness() -> Harness {
@@ -23,7 +23,7 @@ fn manual_harness() -> Harness {
 
 #[test]
 fn f16a_a_request_withdrawn_before_it_is_taken_makes_no_nulls() {
-    for (how, rest) in silences() {
+    for (how, rest) in silent_finishes() {
         let mut harness = manual_harness();
         let waiter = harness.fetch_with("k", |options| options.fetch.timeout = Some(ms(10)));
         let cancelled = harness.fetch("l");
@@ -34,14 +34,18 @@ fn f16a_a_request_withdrawn_before_it_is_taken_makes_no_nulls() {
             harness.finish_with(nth, rest.clone());
         }
         assert_eq!((waiter.outcome(), cancelled.outcome()), (failed_with(Status::ERR_TIMEOUT), failed_with(Status::ERR_CANCELLED)));
-        assert_eq!([harness.lookup("k"), harness.lookup("l")], [Summary::Miss, Summary::Miss], "{how}: the keys were not looked up");
+        assert_eq!(
+            [harness.lookup("k"), harness.lookup("l")],
+            [Summary::Miss, Summary::Miss],
+            "{how}: the provider did not look for the keys"
+        );
         assert_eq!(harness.fetch("k").outcome(), Summary::Pending, "{how}");
     }
 }
 
 #[test]
 fn f16a_a_request_that_was_not_taken_is_unanswered_even_for_waiters() {
-    for (how, rest) in silences() {
+    for (how, rest) in silent_finishes() {
         let mut harness = manual_harness();
         let waiter = harness.fetch("k");
         harness.finish_with(0, rest);
@@ -51,7 +55,7 @@ fn f16a_a_request_that_was_not_taken_is_unanswered_even_for_waiters() {
 
 #[test]
 fn f16a_a_finish_after_a_cancel_makes_no_nulls() {
-    for (how, rest) in silences() {
+    for (how, rest) in silent_finishes() {
         let mut harness = harness();
         let waiter = harness.fetch_each(&["a", "b"]);
         harness.answer(0, "a", "1");
@@ -63,7 +67,7 @@ fn f16a_a_finish_after_a_cancel_makes_no_nulls() {
 
 #[test]
 fn f16a_a_cancelled_refresh_does_not_change_the_value() {
-    for (how, rest) in silences() {
+    for (how, rest) in silent_finishes() {
         let mut harness = harness();
         harness.put("k", "good");
         let refresh = harness.fetch_with("k", |options| options.fetch.read = ReadMode::Refresh);
@@ -75,7 +79,7 @@ fn f16a_a_cancelled_refresh_does_not_change_the_value() {
 
 #[test]
 fn f16a_a_batch_that_failed_as_a_whole_makes_no_nulls() {
-    for (how, rest) in silences() {
+    for (how, rest) in silent_finishes() {
         let mut harness = harness();
         let waiter = harness.ask(Form::All, &["a", "b"], |options| options.fetch.batch_mode = BatchMode::AllOrNothing);
         harness.fail(0, "a", 7);
@@ -89,7 +93,7 @@ fn f16a_a_batch_that_failed_as_a_whole_makes_no_nulls() {
 fn f16a_a_finish_after_the_attempt_timeout_leaves_the_key_to_its_retry() {
     // The key is in backoff, or the provider has it again.
     for (where_it_is, advance) in [("in backoff", 0), ("in its second attempt", 5)] {
-        for (how, rest) in silences() {
+        for (how, rest) in silent_finishes() {
             let mut harness = Harness::with(|settings| {
                 settings.tasks.omitted_is_null = true;
                 settings.fetch.attempt_timeout = Some(ms(10));
@@ -109,7 +113,7 @@ fn f16a_a_finish_after_the_attempt_timeout_leaves_the_key_to_its_retry() {
 
 #[test]
 fn f16a_a_finish_after_the_last_attempt_timeout_or_the_close_stores_nothing() {
-    for (how, rest) in silences() {
+    for (how, rest) in silent_finishes() {
         let mut harness = Harness::with(|settings| {
             settings.tasks.omitted_is_null = true;
             settings.fetch.attempt_timeout = Some(ms(10));
@@ -126,7 +130,7 @@ fn f16a_a_finish_after_the_last_attempt_timeout_or_the_close_stores_nothing() {
 
 #[test]
 fn f16a_only_the_wanted_keys_of_a_request_become_null() {
-    for (how, rest) in silences() {
+    for (how, rest) in silent_finishes() {
         let mut harness = Harness::with(|settings| {
             settings.tasks.omitted_is_null = true;
             settings.tasks.max_running = 1;
@@ -146,7 +150,7 @@ fn f16a_only_the_wanted_keys_of_a_request_become_null() {
 
 #[test]
 fn f16a_an_unwanted_key_that_is_wanted_again_may_become_null() {
-    for (how, rest) in silences() {
+    for (how, rest) in silent_finishes() {
         let mut harness = harness();
         let both = harness.fetch_each(&["a", "b"]);
         let stays = harness.fetch("a");
@@ -159,7 +163,7 @@ fn f16a_an_unwanted_key_that_is_wanted_again_may_become_null() {
 
 #[test]
 fn f16a_a_refresh_wants_its_key() {
-    for (how, rest) in silences() {
+    for (how, rest) in silent_finishes() {
         let mut harness = harness();
         harness.put("k", "deleted since");
         harness.refresh("k");
@@ -170,7 +174,7 @@ fn f16a_a_refresh_wants_its_key() {
 
 #[test]
 fn f16a_a_finish_does_not_replace_another_answer_by_null() {
-    for (how, rest) in silences() {
+    for (how, rest) in silent_finishes() {
         let mut harness = Harness::with(|settings| {
             settings.tasks.omitted_is_null = true;
             settings.fetch.attempt_timeout = Some(ms(10));
@@ -214,7 +218,7 @@ fn f16a_a_finish_with_an_error_fails_only_open_keys() {
 
 #[test]
 fn s12a_an_omitted_answer_is_not_counted_as_late() {
-    for (how, rest) in silences() {
+    for (how, rest) in silent_finishes() {
         let mut harness = Harness::with(|settings| settings.fetch.attempt_timeout = Some(ms(10)));
         let cancelled = harness.fetch_each(&["a", "b"]);
         harness.cancel(&cancelled);

@@ -1,4 +1,4 @@
-//! Slots and requests (rules F12, F14).
+//! Slots and requests (rules F12, F14, F14a).
 
 use super::harness::{Harness, Summary, failed_with, keys, ms, refs, value};
 use kvlight::base::Status;
@@ -269,7 +269,7 @@ fn f14a_keys_that_gathered_while_all_slots_were_taken_are_handed_out_at_once() {
 }
 
 #[test]
-fn f14a_a_retry_does_not_gather_and_takes_along_what_has() {
+fn f14a_a_retry_does_not_gather_and_takes_gathering_keys_along() {
     let mut harness = Harness::with(|settings| settings.fetch.retry.count = Some(1));
     harness.fetch("a");
     harness.gather(true);
@@ -298,5 +298,5 @@ fn f14a_keys_that_have_gathered_still_linger() {
     assert_eq!(harness.requests.len(), 0, "the linger time of the key has not ended");
     harness.gather(true);
     harness.advance(10);
-    assert_eq!(harness.handed(), [["a"]], "it has, although keys gather");
+    assert_eq!(harness.handed(), [["a"]], "the linger time has ended, although keys gather");
 }

@@ -55,7 +55,7 @@ fn r05_a_refresh_ahead_takes_no_place_from_others_and_is_dropped_without_one() {
     harness.refresh_ahead("k");
     harness.fetch("urgent");
     let counts = harness.table.counts();
-    assert_eq!((counts.ahead_started, counts.ahead_dropped, counts.flights_lost), (1, 1, 1), "it gives its place to a fetch");
+    assert_eq!((counts.ahead_started, counts.ahead_dropped, counts.flights_lost), (1, 1, 1), "a refresh ahead gives its place to a fetch");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn r05_refreshes_ahead_share_a_request_with_other_keys() {
     harness.fetch("d");
     harness.answer(0, "running", "v");
     harness.finish(0);
-    assert_eq!(harness.handed()[1], ["d", "a", "b", "c"], "they come after the key of a fetch");
+    assert_eq!(harness.handed()[1], ["d", "a", "b", "c"], "refreshes ahead come after the key of a fetch");
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn r05_if_a_refresh_ahead_fails_the_entry_stays_and_the_store_is_notified() {
     harness.finish(1);
     assert_eq!((harness.store.failed_refreshes(), harness.lookup("k")), (vec!["k".to_owned()], value("old")));
     assert_eq!((harness.table.counts().ahead_failed, harness.table.counts().stale_error), (1, 0));
-    assert_eq!(harness.table.next_due(), None, "a fresh entry is not a fallback, so the key is not paused");
+    assert_eq!(harness.table.next_due(), None, "a fresh entry is not a fallback, so the key is not throttled");
 }
 
 #[test]

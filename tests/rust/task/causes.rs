@@ -166,7 +166,7 @@ fn f10b_an_answer_after_failures_has_no_error() {
     assert_eq!((waiter.outcome(), waiter.details(0).attempts), (value("v"), 2));
 }
 
-/// Fails the only key of request `nth`, and requests a pause.
+/// Fails `k`, the only key of request `nth`, with an error that requests a pause.
 fn fail_with_pause(harness: &mut Harness, nth: usize, pause_ms: u64) {
     let mut error = Error::of_provider(429, b"too many requests", false, None);
     assert!(error.set_pause(ms(pause_ms)));

@@ -1,4 +1,5 @@
-//! The table of states, cell by cell: what fetches, slots and the provider do to a flight of `k` in each state.
+//! The table of states, cell by cell: what fetches, slots and the provider do to a flight of `k` in each state. A late answer is *whole* if
+//! nothing was written since its attempt began, and otherwise *broken*.
 
 use super::harness::{Harness, Summary, failed_with, ms, value};
 use super::scene::*;
@@ -101,7 +102,7 @@ fn cell_answer_on_overtaken_delivers_and_does_not_store() {
 }
 
 #[test]
-fn cell_answer_on_unwanted_stores_and_delivers_nothing() {
+fn cell_answer_on_unwanted_is_stored_and_not_delivered() {
     let mut scene = Scene::new(Unwanted);
     assert_eq!(scene.harness.answer(scene.request, "k", "v"), Status::LATE);
     assert_eq!((scene.outcome(), scene.harness.lookup("k")), (failed_with(Status::ERR_CANCELLED), value("v")));
@@ -123,7 +124,11 @@ fn cell_error_with_retry_left_on_running_and_overtaken_backs_off() {
         scene.harness.advance(100);
         assert_eq!(scene.loads(), 2, "{state:?}");
         scene.harness.answer(scene.request + 1, "k", "v");
-        assert_eq!((scene.outcome(), scene.harness.lookup("k")), (value("v"), stored), "{state:?} does not change its standing");
+        assert_eq!(
+            (scene.outcome(), scene.harness.lookup("k")),
+            (value("v"), stored),
+            "{state:?}: a retry of an overtaken flight is overtaken too"
+        );
     }
 }
 
@@ -252,7 +257,7 @@ fn cell_broken_late_answer_on_overtaken_settles_its_own_flight_and_does_not_stor
 }
 
 #[test]
-fn cell_late_answer_of_an_overtaken_flights_second_attempt_settles_it_and_does_not_store() {
+fn cell_late_answer_of_an_overtaken_flight_that_has_failed_is_not_stored() {
     let mut scene = Scene::new(OvertakenBackoff);
     scene.harness.advance(100);
     let second = scene.harness.requests.len() - 1;
@@ -273,7 +278,7 @@ fn cell_late_error_is_dropped_everywhere() {
 }
 
 #[test]
-fn cell_backoff_due_precedes_keys_of_equal_urgency_and_keeps_its_standing() {
+fn cell_backoff_due_precedes_keys_of_equal_urgency_and_stays_overtaken_if_it_was() {
     for (state, stored) in [(Backoff, value("v")), (OvertakenBackoff, Summary::Miss)] {
         let mut scene = Scene::new(state);
         scene.harness.fetch("busy too");
@@ -288,7 +293,7 @@ fn cell_backoff_due_precedes_keys_of_equal_urgency_and_keeps_its_standing() {
     }
 }
 
-/// Found by the model: the late attempt began before a first write, a fetch joined after that write, and then there was a second write.
+/// The model test found this: the late attempt began before a first write, a fetch joined after that write, and then there was a second write.
 #[test]
 fn cell_late_answer_on_overtaken_is_refused_if_a_fetch_joined_after_an_earlier_write() {
     let mut harness = Harness::with(|settings| {

@@ -146,7 +146,7 @@ fn cell_drain_lets_everything_continue() {
 }
 
 #[test]
-fn cell_close_cancel_and_the_end_of_a_drain_settle_with_closed() {
+fn cell_close_and_the_end_of_a_drain_settle_with_closed() {
     let closes: [fn(&mut Harness); 2] = [
         |harness| harness.close(),
         |harness| {

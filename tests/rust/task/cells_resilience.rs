@@ -8,7 +8,7 @@ use kvlight::base::config::Settings;
 use kvlight::task::ProviderAnswer;
 use kvlight::task::breaker::{BreakerOverride, BreakerState};
 
-fn opens_breaker(scene: &mut Scene) {
+fn open_breaker(scene: &mut Scene) {
     scene.harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
 }
 
@@ -17,7 +17,7 @@ fn r07_cell_breaker_opens_on_deferred_and_queued_refuses_them() {
     for state in [Deferred, Queued] {
         let mut scene = Scene::new(state);
         let loads = scene.loads();
-        opens_breaker(&mut scene);
+        open_breaker(&mut scene);
         assert_eq!(scene.outcome(), failed_with(Status::ERR_UNAVAILABLE), "{state:?}");
         let gauges = scene.harness.table.gauges();
         assert_eq!((scene.loads(), gauges.queued, gauges.deferred, gauges.running), (loads, 0, 0, 2), "{state:?}");
@@ -30,7 +30,7 @@ fn r02_r07_cell_breaker_opens_on_queued_with_a_fallback_serves_it() {
     scene.harness.put("k", "old");
     scene.harness.store.make_stale("k");
     let waiter = scene.harness.fetch("k");
-    opens_breaker(&mut scene);
+    open_breaker(&mut scene);
     assert_eq!(waiter.outcome(), stale("old", Some(Status::ERR_UNAVAILABLE)));
 }
 
@@ -39,7 +39,7 @@ fn r07_cell_breaker_opens_on_running_overtaken_unwanted_leaves_them() {
     for (state, stored) in [(Running, value("v")), (Overtaken, Summary::Miss), (Unwanted, value("v"))] {
         let mut scene = Scene::new(state);
         let before = scene.outcome();
-        opens_breaker(&mut scene);
+        open_breaker(&mut scene);
         assert_eq!(scene.outcome(), before, "{state:?}");
         assert!(!scene.harness.hooks.iter().any(|(nth, _)| *nth == scene.request) || state == Unwanted, "{state:?} is not cancelled");
         scene.harness.answer(scene.request, "k", "v");
@@ -53,7 +53,7 @@ fn r07_cell_breaker_opens_on_backoff_refuses_it_when_it_is_due() {
     for state in [Backoff, OvertakenBackoff] {
         let mut scene = Scene::new(state);
         let loads = scene.loads();
-        opens_breaker(&mut scene);
+        open_breaker(&mut scene);
         assert_eq!(scene.outcome(), Summary::Pending, "{state:?}");
         scene.harness.advance(100);
         assert_eq!((scene.outcome(), scene.loads()), (failed_with(Status::ERR_UNAVAILABLE), loads), "{state:?}");
@@ -115,7 +115,7 @@ fn r08_cell_token_due_on_queued_and_deferred_hands_the_first_out() {
     assert_eq!(harness.requests.len(), 1);
     harness.advance(1);
     let gauges = harness.table.gauges();
-    assert_eq!((harness.requests.len(), gauges.queued, gauges.deferred), (2, 1, 0), "the other one has its place");
+    assert_eq!((harness.requests.len(), gauges.queued, gauges.deferred), (2, 1, 0), "the other key has taken its place");
     harness.advance(100);
     for (nth, key) in [(1, "k"), (2, "l")] {
         assert_eq!(harness.requests[nth].handout.attempts, [1]);
@@ -190,7 +190,7 @@ fn r08_cell_token_due_on_a_retry_that_waits_for_it_hands_it_out_first() {
 }
 
 /// The entry of `k` has expired, and a fetch waits for its load no longer than 50 ms. A retry begins 80 ms after a failure.
-fn soft() -> (Harness, super::harness::Waiter) {
+fn with_soft_timeout() -> (Harness, super::harness::Waiter) {
     let mut harness = Harness::with(|settings| {
         settings.fetch.stale_timeout = Some(ms(50));
         (settings.fetch.retry.count, settings.fetch.retry.fixed) = (Some(1), ms(80));
@@ -203,7 +203,7 @@ fn soft() -> (Harness, super::harness::Waiter) {
 
 #[test]
 fn r04_cell_soft_timeout_on_overtaken_serves_the_fallback_and_the_load_goes_on_without_storing() {
-    let (mut harness, waiter) = soft();
+    let (mut harness, waiter) = with_soft_timeout();
     // The entry of the key expires, and stays as a fallback.
     harness.expire("k");
     harness.advance(50);
@@ -221,7 +221,7 @@ fn r04_cell_soft_timeout_on_overtaken_serves_the_fallback_and_the_load_goes_on_w
 
 #[test]
 fn r04_cell_soft_timeout_on_overtaken_without_a_fallback_keeps_waiting() {
-    let (mut harness, waiter) = soft();
+    let (mut harness, waiter) = with_soft_timeout();
     harness.remove("k");
     harness.advance(50);
     assert_eq!(waiter.outcome(), Summary::Pending, "the fallback was removed");
@@ -232,7 +232,7 @@ fn r04_cell_soft_timeout_on_overtaken_without_a_fallback_keeps_waiting() {
 #[test]
 fn r04_cell_soft_timeout_on_backoff_serves_the_fallback_and_the_load_is_retried() {
     for (overtakes, stored) in [(false, value("new")), (true, Summary::Miss)] {
-        let (mut harness, waiter) = soft();
+        let (mut harness, waiter) = with_soft_timeout();
         if overtakes {
             harness.expire("k");
         }
@@ -242,7 +242,7 @@ fn r04_cell_soft_timeout_on_backoff_serves_the_fallback_and_the_load_is_retried(
         harness.advance(1);
         assert_eq!(waiter.outcome(), stale("old", None), "overtaken: {overtakes}");
         harness.advance(30);
-        assert_eq!(harness.requests.len(), 2, "overtaken: {overtakes}: the load is wanted, as by a refresh");
+        assert_eq!(harness.requests.len(), 2, "overtaken: {overtakes}: the load goes on, like that of a refresh");
         harness.answer(1, "k", "new");
         assert_eq!(harness.lookup("k"), stored, "overtaken: {overtakes}");
         assert!(harness.table.is_idle());
@@ -264,7 +264,7 @@ fn r09_cell_hedge_on_overtaken_repeats_it_and_neither_answer_is_stored() {
         harness.answer(fast, "k", "first");
         harness.answer(1 - fast, "k", "second");
         assert_eq!((waiter.outcome(), harness.lookup("k")), (value("first"), Summary::Miss), "request {fast} answers first");
-        assert_eq!(newcomer.outcome(), Summary::Pending, "it asked after the remove");
+        assert_eq!(newcomer.outcome(), Summary::Pending, "the newcomer asked after the removal");
         harness.answer(2, "k", "new");
         assert_eq!((newcomer.outcome(), harness.lookup("k")), (value("new"), value("new")));
     }
@@ -281,7 +281,7 @@ fn r11_cell_tag_removed_on_overtaken_leaves_it_and_it_is_not_stored() {
     let current = scene.harness.requests.len() - 1;
     for (nth, text) in [(scene.request, "overtaken"), (current, "current")] {
         scene.harness.give(nth, "k", answer(text));
-        assert_eq!(scene.harness.lookup("k"), Summary::Miss, "{text}: it began before the removal, and carries the tag");
+        assert_eq!(scene.harness.lookup("k"), Summary::Miss, "{text}: the load began before the removal, and the answer carries the tag");
     }
     assert_eq!([scene.outcome(), newcomer.outcome()], [value("overtaken"), value("current")]);
     let after = scene.harness.fetch("k");

@@ -35,7 +35,7 @@ fn l05_a_drain_ends_at_its_deadline() {
 }
 
 #[test]
-fn l05_a_second_close_may_only_shorten() {
+fn l05_a_second_close_may_only_shorten_the_drain() {
     let mut harness = Harness::new();
     let waiter = harness.fetch("a");
     harness.drain(100);
@@ -55,7 +55,7 @@ fn l05_a_second_close_may_only_shorten() {
 }
 
 #[test]
-fn l05_close_cancel_settles_all_and_is_idempotent() {
+fn l05_a_close_without_a_drain_settles_all_and_is_idempotent() {
     let mut harness = Harness::with(|settings| {
         settings.tasks.max_running = 1;
         settings.tasks.batch_max_keys = 1;
@@ -78,7 +78,7 @@ fn l05_close_cancel_settles_all_and_is_idempotent() {
 }
 
 #[test]
-fn l05_cancel_in_a_drain_ends_it() {
+fn l05_a_close_without_a_drain_ends_a_running_drain() {
     let mut harness = Harness::new();
     let waiter = harness.fetch("a");
     harness.drain(1_000);
@@ -110,7 +110,7 @@ fn l05_a_hung_request_does_not_prolong_a_drain() {
     assert_eq!((waiter.outcome(), harness.table.is_idle()), (failed_with(Status::ERR_TIMEOUT), true));
 }
 
-/// Does what the engine does after it has caught a panic under the lock. Returns the cancellations.
+/// Does what the engine does after it has caught a panic under the lock. Returns the reasons of the cancelled requests.
 fn fail_table(harness: &mut Harness) -> Vec<Cancel> {
     let mut out = Effects::default();
     harness.table.fail_everything(&mut out);

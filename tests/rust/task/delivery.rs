@@ -1,4 +1,4 @@
-//! What is delivered to a fetch, and how often (rules F01, F03 to F05, F17, F18, F22).
+//! What is delivered to a fetch, and how often (rules F01, F03 to F05, F17, F18, F20, F22).
 
 use super::harness::{Harness, Summary, failed_with, keys, provider_error, refs, value};
 use kvlight::base::config::{BatchMode, ReadMode};

@@ -1,4 +1,4 @@
-//! Faults of earlier systems of this kind that must not occur here, under the numbers by which they were first listed.
+//! Faults of earlier systems that must not occur here, under their numbers in docs/CONTRACT.md.
 
 use super::harness::{Harness, Summary, bytes, failed_with, keys, ms, provider_error, refs, value};
 use kvlight::base::config::{LeavePolicy, QueueOrder};
@@ -13,7 +13,7 @@ fn fault09_failed_loads_do_not_leak_slots() {
     for nth in 0..100 {
         let waiter = harness.fetch("k");
         harness.fail(nth, "k", 7);
-        assert_eq!(waiter.outcome(), Summary::Error(7), "load {nth} failed in a slot that is free again");
+        assert_eq!(waiter.outcome(), Summary::Error(7), "load {nth} finds a free slot, and fails");
     }
     assert_eq!(harness.table.gauges().running, 0);
 }
@@ -323,7 +323,7 @@ fn fault41_a_cancelled_request_reports_that_it_is_not_wanted() {
     let id = harness.requests[0].id;
     assert!(harness.table.is_wanted(id, 0));
     harness.cancel(&waiter);
-    assert!(!harness.table.is_wanted(id, 0), "a hook set now would never be called");
+    assert!(!harness.table.is_wanted(id, 0), "a cancel hook that is set now would never be called");
     assert_eq!(harness.hooks, [(0, Cancel::Unwanted)]);
     harness.finish(0);
     assert!(!harness.table.is_wanted(id, 0), "a request that has ended is not wanted");

@@ -113,7 +113,7 @@ fn adapts(settings: &mut Settings) {
     settings.fetch.attempt_timeout = Some(ms(1_000));
 }
 
-/// Answers all running requests in rounds of 10 ms.
+/// In each round lets 10 ms pass, and answers all requests from number `done` on.
 fn answer_all(harness: &mut Harness, done: &mut usize, rounds: usize) {
     for _ in 0..rounds {
         harness.advance(10);
@@ -246,14 +246,14 @@ fn r07_r10_a_cancelled_request_says_nothing_about_the_provider() {
     let probe = harness.fetch("probe");
     harness.cancel(&probe);
     harness.finish(2);
-    assert_eq!(state(&harness), BreakerState::HalfOpen, "the provider gave up, and has answered nothing");
+    assert_eq!(state(&harness), BreakerState::HalfOpen, "a cancelled probe without an answer proves nothing");
     let waiter = harness.fetch("another");
     assert_eq!(harness.handed()[3..], [["another"]], "another probe takes its place");
     harness.fail(3, "another", 503);
     harness.finish(3);
     assert_eq!((waiter.outcome(), state(&harness)), (Summary::Error(503), BreakerState::Open));
 
-    // A key of this one was answered before nobody wanted the other.
+    // One key of the probe is answered before the other key becomes unwanted.
     let mut harness = Harness::with(|settings| {
         breaks_after(1)(settings);
         settings.tasks.batch_max_keys = 2;

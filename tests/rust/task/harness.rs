@@ -31,7 +31,7 @@ extern "C-unwind" fn end(_: *mut c_void) {
     note_end();
 }
 
-/// Counts a destructor of the host that runs under the table's lock.
+/// Called by the destructors of the host. Counts those that run under the table's lock.
 pub fn note_end() {
     ENDED_UNDER_LOCK.set(ENDED_UNDER_LOCK.get() + usize::from(UNDER_LOCK.get()));
 }
@@ -276,14 +276,14 @@ impl Harness {
         }
     }
 
-    /// The same with a second tier.
+    /// As `with`, and with a second tier.
     pub fn with_tier(abilities: TierAbilities, set: impl FnOnce(&mut Settings)) -> Harness {
         let mut harness = Harness::with(set);
         harness.table.use_second_tier(&harness.settings.second_tier, abilities);
         harness
     }
 
-    /// Runs one operation on the table and applies its effects.
+    /// Runs one operation on the table and all that follows from it: the provider's calls and, unless `is_slow`, the long work.
     pub fn step<T>(&mut self, operation: impl FnOnce(&mut Table<TestHost>, &mut TableContext<'_, TestHost, TestStore>) -> T) -> T {
         let result = self.act(operation);
         self.run_untaken();
@@ -311,6 +311,7 @@ impl Harness {
         self.has_long_work()
     }
 
+    /// Runs one operation in one hold of the lock, checks the table, and applies the effects.
     fn act<T>(&mut self, operation: impl FnOnce(&mut Table<TestHost>, &mut TableContext<'_, TestHost, TestStore>) -> T) -> T {
         let (now, mut out) = (Now::of(&self.clock), Effects::default());
         out.budget = self.budget;
@@ -332,7 +333,7 @@ impl Harness {
         {
             panic!("the table is inconsistent: {broken}");
         }
-        // Every field is named, so that the compiler asks for a new one.
+        // Every field is named, so that the compiler asks what happens to a new one.
         let Effects { scheduled, joined, handed, cancelled, tier, deferred_drops, budget: _ } = out;
         scheduled.iter().for_each(RecordingSink::deliver);
         for joined in &joined {
@@ -439,11 +440,11 @@ impl Harness {
                 _ => Probe::Missed { hash: self.table.hash(key.as_bytes()) },
             });
         }
-        let post = RecordingSink::new(keys, &self.store);
+        let recording = RecordingSink::new(keys, &self.store);
         let deadline = options.fetch.timeout.map(|timeout| self.clock.moment().after(timeout));
         let settings = Arc::new(options.fetch);
         let refusal = refusal_of_all(form, &settings, &probes);
-        let sink = form.delivers().then(|| post.clone());
+        let sink = form.delivers().then(|| recording.clone());
         let reservation = Reservation::try_new(keys.len(), form).expect("memory");
         let (urgency, progress_step, context, settings) = (options.urgency, options.progress_step, options.context, &settings);
         let none = PackedKeys::default();
@@ -466,7 +467,7 @@ impl Harness {
             let progress = table.ask_more(&mut asking, &CallKeys::Many(&packed), &mut probes, true, cx);
             (asking, progress)
         });
-        LongAsk { asking, keys: packed, probes, post, progress }
+        LongAsk { asking, keys: packed, probes, recording, progress }
     }
 
     /// Does another step. Returns false once all keys are processed.
@@ -482,11 +483,11 @@ impl Harness {
         *progress != AskProgress::Done
     }
 
-    /// The last step.
+    /// Does the last step.
     pub fn ask_last(&mut self, long: LongAsk) -> Waiter {
-        let LongAsk { asking, post, .. } = long;
+        let LongAsk { asking, recording, .. } = long;
         let id = self.step(|table, cx| table.end_ask(asking, cx));
-        Waiter { id, sink: post }
+        Waiter { id, sink: recording }
     }
 
     pub fn fetch(&mut self, key: &str) -> Waiter {
@@ -499,7 +500,7 @@ impl Harness {
         set(&mut options);
         let sink = RecordingSink::new(&[key], &self.store);
         let Options { fetch, urgency, missed_before, .. } = options;
-        // Stays here if it does not join: no object of the program may be dropped under the lock.
+        // The joiner stays here if there is nothing to join: no object of the program may be dropped under the lock.
         let (key, mut joiner) = (key.as_bytes(), Some(sink.clone()));
         let joins = self.step(|table, _| {
             let request = JoinRequest { hash: table.hash(key), key, reprobe: missed_before, settings: &fetch, urgency };
@@ -590,7 +591,7 @@ impl Harness {
         self.give(nth, key, ProviderAnswer::Answer(Answer::Null, StoreTerms::default()))
     }
 
-    /// A retriable error.
+    /// Answers with an error that may be retried.
     pub fn fail(&mut self, nth: usize, key: &str, code: i64) -> Status {
         self.give(nth, key, ProviderAnswer::Failed(provider_error(code, false)))
     }
@@ -660,7 +661,7 @@ impl Harness {
         });
     }
 
-    /// Another process wrote the key.
+    /// Another process wrote the key, and its notice arrives.
     pub fn invalidate(&mut self, key: &str) {
         self.step(|table, cx| {
             cx.store.take_out(key.as_bytes());
@@ -693,7 +694,7 @@ impl Harness {
         self.advance_by(ms, |_| {});
     }
 
-    /// The same; `between` runs whenever the lock was released while deadlines were still to fire.
+    /// As `advance`; `between` runs whenever the lock was released while deadlines were still to fire.
     pub fn advance_by(&mut self, ms: u64, mut between: impl FnMut(&mut Harness)) {
         let goal = self.manual.millis().after(ms);
         let mut stands = 0;
@@ -764,7 +765,7 @@ pub struct LongAsk {
     asking: FetchInSteps,
     keys: PackedKeys,
     probes: Vec<Probe>,
-    post: RecordingSink,
+    recording: RecordingSink,
     progress: AskProgress,
 }
 

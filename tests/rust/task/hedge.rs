@@ -13,7 +13,7 @@ fn hedges(settings: &mut Settings) {
     settings.tasks.max_running = 4;
 }
 
-/// Request 0 has the keys "a" and "b" for 10 ms, and request 1 has those that it has not answered.
+/// Request 0 has had the keys "a" and "b" for 10 ms. Request 1, its hedge, has just been handed out with both.
 fn hedged(set: impl FnOnce(&mut Settings)) -> (Harness, Waiter) {
     let mut harness = Harness::with(|settings| {
         hedges(settings);
@@ -34,7 +34,7 @@ fn counts(harness: &Harness) -> (u64, u64, u64) {
 fn r09_the_first_answer_settles_and_the_other_request_is_cancelled() {
     let (mut harness, waiter) = hedged(|_| {});
     assert_eq!(harness.answer(1, "a", "second"), Status::OK);
-    assert!(harness.hooks.is_empty(), "\"b\" is wanted of both");
+    assert!(harness.hooks.is_empty(), "both requests still have \"b\"");
     assert_eq!(harness.answer(0, "b", "first"), Status::OK);
     assert_eq!(waiter.batch().map(|(outcomes, _)| outcomes), Some(vec![value("second"), value("first")]));
     assert_eq!(harness.hooks, [(1, Cancel::Unwanted), (0, Cancel::Unwanted)]);
@@ -100,7 +100,7 @@ fn r09_an_attempt_timeout_leaves_the_key_to_the_other_request() {
 }
 
 #[test]
-fn r09_both_time_out() {
+fn r09_a_key_fails_when_both_requests_time_out() {
     let (mut harness, waiter) = hedged(|settings| settings.fetch.attempt_timeout = Some(ms(50)));
     harness.advance(60);
     let timeout = || failed_with(Status::ERR_TIMEOUT);
@@ -212,5 +212,5 @@ fn r09_the_delay_follows_what_requests_take() {
     harness.advance(4);
     assert_eq!(harness.handed().len(), 41);
     harness.advance(2);
-    assert_eq!(harness.handed().len(), 42, "after the 5 ms that nearly all requests took");
+    assert_eq!(harness.handed().len(), 42, "hedged after the 5 ms that nearly all requests took");
 }

@@ -1,4 +1,5 @@
-//! Fetches that join a load and that nothing can end before it: the table keeps only their receivers (rules F06, F08, F09, F13, L05).
+//! Fetches that join a load and cannot end before it: the table keeps only their receivers (rules F06, F08, F09, F11, F13, F19, R02, L05,
+//! L07).
 
 use super::harness::{Harness, Options, Summary, Waiter, failed_with, ms, stale, value};
 use kvlight::base::Status;
@@ -26,14 +27,14 @@ fn f06_a_joiner_gets_the_outcome_of_the_load() {
 }
 
 #[test]
-fn f06_no_load_is_joined_that_has_ended_or_whose_answer_may_be_in_the_store() {
+fn f06_a_load_that_has_ended_or_whose_answer_may_be_in_the_store_is_not_joined() {
     let mut harness = Harness::new();
     assert!(harness.join("k", |_| {}).is_none(), "there is no load");
     harness.fetch("k");
     assert!(harness.join("k", |options| options.fetch.read = ReadMode::CacheOnly).is_none());
-    assert!(harness.join("k", |options| options.missed_before = true).is_none(), "it may have been stored since");
+    assert!(harness.join("k", |options| options.missed_before = true).is_none(), "the answer may have been stored since");
     let forced = |options: &mut Options| (options.missed_before, options.fetch.read) = (true, ReadMode::Refresh);
-    let joined = harness.join("k", forced).expect("it does not read the cache");
+    let joined = harness.join("k", forced).expect("a refresh does not read the store");
     harness.answer(0, "k", "v");
     assert_eq!(joined.outcome(), value("v"));
     assert!(harness.join("k", |_| {}).is_none(), "the load has ended");
@@ -65,7 +66,7 @@ fn f13c_a_joiner_raises_the_urgency_of_its_key() {
     let mut harness = Harness::with(|settings| (settings.tasks.max_running, settings.tasks.batch_max_keys) = (1, 1));
     harness.fetch("before");
     let (one, other) = (harness.fetch("one"), harness.fetch("other"));
-    let joined = harness.join("other", |options| options.urgency = 5).expect("it waits");
+    let joined = harness.join("other", |options| options.urgency = 5).expect("there is a load to join");
     harness.answer(0, "before", "b");
     harness.finish(0);
     harness.answer(1, "other", "o");
@@ -76,7 +77,7 @@ fn f13c_a_joiner_raises_the_urgency_of_its_key() {
 fn f19_a_joiner_adds_its_priority_and_its_wish_to_store() {
     let mut harness = Harness::new();
     harness.fetch_with("k", |options| options.fetch.read = ReadMode::NoStore);
-    harness.join("k", |options| options.fetch.priority = Some(4.0)).expect("it is under way");
+    harness.join("k", |options| options.fetch.priority = Some(4.0)).expect("there is a load to join");
     harness.answer(0, "k", "v");
     assert_eq!((harness.lookup("k"), harness.store.priority("k")), (value("v"), Some(4.0)));
 }
@@ -87,7 +88,7 @@ fn f08_a_write_treats_joiners_as_it_treats_other_waiters() {
     let running = harness.fetch("k");
     let joined = join(&mut harness, "k");
     harness.put("k", "newer");
-    assert_eq!(joined.outcome(), Summary::Pending, "its load is overtaken and serves it");
+    assert_eq!(joined.outcome(), Summary::Pending, "an overtaken load still serves its joiners");
     assert!(harness.join("k", |_| {}).is_none(), "an overtaken load is not joined");
     harness.fetch("waits");
     let waiting = join(&mut harness, "waits");
@@ -176,6 +177,6 @@ fn l07_a_panic_of_the_table_settles_joiners() {
     harness.table.fail_everything(&mut out);
     let settled: Vec<_> = out.joined.iter().map(|load| (load.key.to_vec(), load.outcome.status(), load.joiners.len())).collect();
     assert_eq!(settled, [(b"k".to_vec(), Status::ERR_PANIC, 1)]);
-    assert_eq!(joined.outcome(), Summary::Pending, "the harness has not delivered it");
+    assert_eq!(joined.outcome(), Summary::Pending, "this harness has not delivered the result");
     assert!(harness.table.is_idle());
 }

@@ -1,4 +1,4 @@
-//! Answers with tags and answers that say that nothing has changed (rules R06, R11), as the table sees them.
+//! Answers with tags, and answers that the value has not changed (rules R06, R11), as far as the table is concerned.
 
 use super::harness::{Harness, Summary, bytes, tagged, value};
 use kvlight::base::{Answer, Status, StoreTerms};
@@ -11,19 +11,19 @@ impl Harness {
 }
 
 #[test]
-fn r11_a_load_that_began_before_is_not_stored_if_its_answer_carries_the_tag() {
+fn r11_a_load_that_began_before_a_tag_was_removed_is_not_stored_if_its_answer_carries_the_tag() {
     let mut harness = Harness::new();
     let waiters = [harness.fetch("tagged"), harness.fetch("other"), harness.fetch("plain")];
     harness.remove_tag("a");
     harness.answer_tagged(0, "tagged", "old", &["b", "a"]);
     harness.answer_tagged(1, "other", "v", &["b"]);
     harness.answer(2, "plain", "v");
-    assert_eq!(waiters.map(|waiter| waiter.outcome()), [value("old"), value("v"), value("v")], "who waits gets it");
+    assert_eq!(waiters.map(|waiter| waiter.outcome()), [value("old"), value("v"), value("v")], "every waiter gets its answer");
     assert_eq!(["tagged", "other", "plain"].map(|key| harness.lookup(key)), [Summary::Miss, value("v"), value("v")]);
 }
 
 #[test]
-fn r11_a_load_that_begins_afterwards_is_stored() {
+fn r11_a_load_that_begins_after_a_tag_was_removed_is_stored() {
     let mut harness = Harness::with(|settings| (settings.tasks.max_running, settings.tasks.batch_max_keys) = (1, 1));
     harness.fetch("busy");
     let queued = harness.fetch("k");
@@ -33,7 +33,7 @@ fn r11_a_load_that_begins_afterwards_is_stored() {
     harness.answer_tagged(1, "k", "new", &["a"]);
     harness.finish(1);
     assert_eq!((queued.outcome(), harness.lookup("k"), harness.lookup("busy")), (value("new"), value("new"), Summary::Miss));
-    // While no request is with the provider, nothing is remembered.
+    // While no request is with the provider, the table does not remember removed tags.
     harness.remove_tag("a");
     harness.fetch("later");
     harness.answer_tagged(2, "later", "v", &["a"]);
@@ -63,7 +63,7 @@ fn r11_f10_late_unwanted_and_extra_answers_are_not_stored_either() {
 }
 
 #[test]
-fn r06_f08_what_has_not_changed_is_not_stored_over_a_write() {
+fn r06_f08_an_unmodified_answer_is_not_stored_over_a_write() {
     let mut harness = Harness::new();
     let waiter = harness.fetch("k");
     harness.put("k", "newer");

@@ -1,4 +1,4 @@
-//! What happens to a load whose waiters leave (rules F09, F10a), and the errors of waiters that leave after failed attempts (rule F10b).
+//! What happens to a load whose waiters leave (rules F09, F10a).
 
 use super::harness::{Harness, NamedEvent, Summary, Waiter, failed_with, ms, value};
 use kvlight::base::Status;

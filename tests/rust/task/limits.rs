@@ -1,8 +1,8 @@
 //! A reference for the limits between the queue and the provider: the circuit breaker (R07), the rate limit (R08) and the limit of
 //! concurrent requests (R10). After each hold of the lock it compares what the table did with what the provider and the clock allow.
 //!
-//! Whether a request counts as failed is known for nearly all. For the others both are allowed: *must* says what follows if every such
-//! request counts in the table's favour, and *may* what follows if none does.
+//! It is not always known whether a request counts as failed. The breaker *must* open if it would even without the uncertain failures, and
+//! *may* open if it would with them.
 
 use super::harness::{Harness, TestHost};
 use kvlight::base::config::{BreakerSettings, ConcurrencyLimit, Settings};
@@ -77,7 +77,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// `settings`: the rate is such that a token is due after a whole number of milliseconds.
+    /// The rate in `settings` must be such that the time between two tokens is a whole number of milliseconds.
     pub fn new(settings: &Settings) -> Limits {
         let tasks = &settings.tasks;
         let most = u64::from(tasks.max_running);
@@ -94,7 +94,7 @@ impl Limits {
         }
     }
 
-    /// Before a hold of the lock.
+    /// Called before each hold of the lock.
     pub fn begin(&mut self, table: &Table<TestHost>, keys_of: impl Fn(usize) -> usize) {
         let counts = table.counts();
         self.before = Before {
@@ -108,7 +108,7 @@ impl Limits {
         }
     }
 
-    /// After a hold of the lock, which handed out these requests and cancelled those.
+    /// Called after each hold of the lock, with the requests that it handed out and those that it cancelled.
     pub fn end(&mut self, harness: &Harness, handed: Range<usize>, cancelled: &[(usize, Cancel)]) {
         let now = harness.now_ms();
         if self.closes_at.is_some_and(|end| end <= now) {
@@ -123,7 +123,7 @@ impl Limits {
         let hedges = counts.hedges_started - self.before.hedges;
         let opens = self.breaker.is_open();
         assert!(!opens || handed.len() as u64 <= hedges, "a request was formed while the breaker was open");
-        // Deadlines that are due together: a hedge was handed out before the timeout that opened the breaker.
+        // If deadlines are due together, a hedge may be handed out before the timeout that opens the breaker.
         assert!(!opens || handed.is_empty() || era != self.breaker.era, "a hedge was handed out while the breaker was open");
         self.breaker.handed(handed.len() as u64, now);
         assert!(counts.breaker_refused == self.before.refused || self.breaker.may_refuse(), "a key was refused: {:?}", self.breaker.phase);
@@ -143,7 +143,7 @@ impl Limits {
         self.holders.extend(handed.map(holder));
     }
 
-    /// Between two events: whatever can be handed out has been.
+    /// Called between two events: checks that whatever can be handed out has been.
     pub fn at_rest(&mut self, harness: &Harness) {
         let now = harness.now_ms();
         if self.closes_at.is_some_and(|end| end <= now) || harness.has_long_work() {
@@ -188,11 +188,11 @@ impl Limits {
     }
 }
 
-/// Tokens, counted in milliseconds: one comes every `interval`.
+/// The tokens of the rate limit, measured in milliseconds: one token is worth `interval`.
 struct Bucket {
     interval: u64,
     most: u64,
-    /// The available tokens, in milliseconds.
+    /// What was available at the time `at`.
     level: u64,
     at: u64,
 }
@@ -219,7 +219,7 @@ impl Bucket {
 
 #[derive(Debug)]
 enum Phase {
-    /// The requests that have ended since it was closed.
+    /// The requests that have ended since the breaker was closed, with the times of their ends.
     Closed(Vec<(u64, Outcome)>),
     Open {
         until: u64,
@@ -261,7 +261,7 @@ impl Breaker {
         self.settings.open.as_millis() as u64
     }
 
-    /// Time passes.
+    /// Makes an open breaker half open, if it is time.
     fn pass(&mut self, now: u64) {
         if let Phase::Open { until } = self.phase
             && until <= now
@@ -270,7 +270,7 @@ impl Breaker {
         }
     }
 
-    /// These requests ended in one hold of the lock, which opened the breaker `opened` times and left it in `state`.
+    /// These requests, each with its era, ended in one hold of the lock, which opened the breaker `opened` times and left it in `state`.
     fn ended(&mut self, outcomes: &[(u32, Outcome)], now: u64, opened: u64, state: BreakerState) {
         let (mut must_open, mut may_open) = (false, false);
         for (_, outcome) in outcomes.iter().filter(|(era, _)| *era == self.era) {
@@ -324,7 +324,7 @@ impl Breaker {
     }
 }
 
-/// Whether these results open a breaker, even if each unknown one counts against that.
+/// Whether these results open a breaker whatever the unknown ones are.
 fn must_open_after(history: &[(u64, Outcome)], now: u64, settings: &BreakerSettings) -> bool {
     let (certain, possible) = windows(settings);
     let failed = count(history, now, certain, &[Outcome::Failed]);
@@ -333,7 +333,7 @@ fn must_open_after(history: &[(u64, Outcome)], now: u64, settings: &BreakerSetti
     is_row(history, &[Outcome::Failed], settings) || is_share(failed, requests, failed + succeeded, settings)
 }
 
-/// Whether these results open a breaker if each unknown one counts for that.
+/// Whether these results open a breaker if the unknown ones are failures.
 fn may_open_after(history: &[(u64, Outcome)], now: u64, settings: &BreakerSettings) -> bool {
     let (certain, possible) = windows(settings);
     let failed = count(history, now, possible, &[Outcome::Failed, Outcome::Unknown]);
@@ -342,8 +342,8 @@ fn may_open_after(history: &[(u64, Outcome)], now: u64, settings: &BreakerSettin
     is_row(history, &[Outcome::Failed, Outcome::Unknown], settings) || is_share(failed, requests, failed + succeeded, settings)
 }
 
-/// Two ages in milliseconds: below the first a result counts in any case, from the second on it no longer does. The window consists of ten slices, the
-/// oldest of which leaves as a whole.
+/// Two ages in milliseconds. Below the first a result certainly counts, and from the second on it certainly does not. In between it may: the window
+/// consists of ten slices, and a slice leaves as a whole.
 fn windows(settings: &BreakerSettings) -> (u64, u64) {
     let window = settings.window.as_millis() as u64;
     (window - window / 10, window)
@@ -353,12 +353,13 @@ fn count(history: &[(u64, Outcome)], now: u64, window: u64, wanted: &[Outcome]) 
     history.iter().filter(|(at, outcome)| now - at < window && wanted.contains(outcome)).count() as f64
 }
 
-/// Whether the last requests failed, and are enough in a row to open the breaker.
+/// Whether enough of the last requests failed in a row to open the breaker.
 fn is_row(history: &[(u64, Outcome)], failures: &[Outcome], settings: &BreakerSettings) -> bool {
     let failed = history.iter().rev().take_while(|(_, outcome)| failures.contains(outcome)).count();
     settings.consecutive > 0 && failed >= settings.consecutive as usize
 }
 
+/// Whether `requests` are enough for the share of failures to count, and `failed` is a large enough share of `of` to open the breaker.
 fn is_share(failed: f64, requests: f64, of: f64, settings: &BreakerSettings) -> bool {
     settings.failure_ratio > 0.0 && requests >= f64::from(settings.min_requests) && failed >= settings.failure_ratio * of
 }

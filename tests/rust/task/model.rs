@@ -28,18 +28,19 @@ enum Event {
     Refresh(Vec<usize>),
     /// An entry is used shortly before its expiry.
     RefreshAhead(usize),
-    /// The entries with the tag of these keys are removed.
+    /// The entries with a tag are removed.
     RemoveTag(usize),
     /// The provider reads the stored entry of a key of a request.
     Look(usize, usize),
     Answer(usize, usize, Reply),
     Extra(usize, usize),
-    Finish(usize, Close),
+    Finish(usize, Rest),
     Put(usize),
     Remove(usize),
     Clear,
-    /// An entry expires and its grace begins: by its TTL, or because the host expires it.
+    /// An entry reaches the end of its TTL, and its grace begins.
     Age(usize),
+    /// The host expires an entry, and its grace begins.
     Expire(usize),
     Cancel(usize),
     Urgency(usize, i32),
@@ -67,6 +68,7 @@ struct Call {
     stale_ms: Option<u64>,
     retries: u32,
     pause_ms: u64,
+    /// After how many keys progress is reported; 0: not at all.
     step: usize,
     missed_before: bool,
     /// Whether a running load continues when the fetch times out, and when it is cancelled.
@@ -77,14 +79,15 @@ struct Call {
 enum Reply {
     Value,
     Null,
-    /// The provider answers that the entry that it has read has not changed; nothing if it has read none.
+    /// The provider answers that the entry has not changed since it read it. If there was none to read, it does not answer.
     NotModified,
     Failed,
     FailedForGood,
 }
 
+/// What a finish says of the keys without an answer.
 #[derive(Clone, Copy, Debug)]
-enum Close {
+enum Rest {
     Unanswered,
     Null,
     Failed,
@@ -100,7 +103,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         14 => (some.clone(), some.clone(), reply()).prop_map(|(request, key, reply)| Event::Answer(request, key, reply)),
         3 => (some.clone(), some.clone()).prop_map(|(request, key)| Event::Look(request, key)),
         3 => (some.clone(), 0..7usize).prop_map(|(request, key)| Event::Extra(request, key)),
-        5 => (some.clone(), prop_oneof![Just(Close::Unanswered), Just(Close::Null), Just(Close::Failed)])
+        5 => (some.clone(), prop_oneof![Just(Rest::Unanswered), Just(Rest::Null), Just(Rest::Failed)])
             .prop_map(|(request, rest)| Event::Finish(request, rest)),
         3 => (0..7usize).prop_map(Event::Put),
         3 => (0..7usize).prop_map(Event::Remove),
@@ -196,7 +199,7 @@ struct Run {
     /// Keys of requests that have been answered.
     answered: HashSet<(usize, String)>,
     finished: HashSet<usize>,
-    /// The number of events.
+    /// The number of calls of `check_nulls`: the time to which all other steps refer.
     steps: usize,
     /// The step at which the provider last said that a key does not exist.
     absent: HashMap<String, usize>,
@@ -213,9 +216,9 @@ struct Run {
     closed: bool,
     /// Whether an operator ever opened the circuit breaker.
     forced: bool,
-    /// A fetch whose arrival is processed in steps, and its data once that is done.
+    /// A fetch whose arrival is being processed in steps, with its `call`, `at_step` and `writes` of [`SentFetch`].
     asking: Option<(LongAsk, Call, usize, Vec<u64>)>,
-    /// What finishes that are still processed in steps may mean.
+    /// What may be null because of answers and finishes that are still being processed in steps.
     lingering: Vec<Silence>,
 }
 
@@ -235,12 +238,13 @@ impl Run {
         *writes
     }
 
+    /// Picks one of the eight newest requests, which are the most interesting.
     fn request(&self, nth: usize) -> Option<usize> {
-        // Prefers the newest requests, which are the most interesting.
         let count = self.harness.requests.len();
         (count > 0).then(|| count - 1 - nth % count.min(8))
     }
 
+    /// Picks one of the twelve newest fetches.
     fn fetch(&self, nth: usize) -> Option<usize> {
         let count = self.fetches.len();
         (count > 0).then(|| count - 1 - nth % count.min(12))
@@ -297,7 +301,7 @@ impl Run {
                 for key in KEYS {
                     self.write(key);
                 }
-                // What a load stores before its key is reached is removed with the rest: to an observer the clear is one event.
+                // To an observer a clear is one event: what a load stores before the clear has reached its key is removed too.
                 let is_slow = std::mem::replace(&mut self.harness.is_slow, false);
                 self.harness.clear();
                 self.harness.is_slow = is_slow;
@@ -396,7 +400,7 @@ impl Run {
         self.fetches.push(SentFetch { call, waiter, at_step: self.steps, writes, cancelled: false });
     }
 
-    /// Another step of the fetch whose arrival is processed in steps, if there is one.
+    /// Does another step of the fetch whose arrival is being processed, if there is one.
     fn ask_more(&mut self) {
         let Some((mut long, call, at_step, writes)) = self.asking.take() else { return };
         if self.harness.ask_more(&mut long) {
@@ -407,7 +411,7 @@ impl Run {
         self.fetches.push(SentFetch { call, waiter, at_step, writes, cancelled: false });
     }
 
-    /// What the store had of the key when the provider first looked, fresh or stale.
+    /// The entry that the store had under the key, fresh or stale, when the provider first looked for this request.
     fn look(&mut self, request: usize, key: &str) -> Option<(Answer, StoreTerms)> {
         let known = self.known.entry((request, key.to_owned())).or_insert_with(|| self.harness.store.known(key));
         known.clone().map(|(answer, terms)| (answer, StoreTerms { labels: terms.labels, renews: true, ..StoreTerms::default() }))
@@ -439,15 +443,15 @@ impl Run {
         self.answered.insert((request, key.clone()));
     }
 
-    fn finish(&mut self, request: usize, rest: Close) {
+    fn finish(&mut self, request: usize, rest: Rest) {
         let silence = self.silence(request, rest);
         let before = self.nulls();
         self.harness.finish_with(
             request,
             match rest {
-                Close::Unanswered => Unanswered::Unanswered,
-                Close::Null => Unanswered::Null,
-                Close::Failed => Unanswered::Failed(provider_error(1, false)),
+                Rest::Unanswered => Unanswered::Unanswered,
+                Rest::Null => Unanswered::Null,
+                Rest::Failed => Unanswered::Failed(provider_error(1, false)),
             },
         );
         self.check_nulls(&before, &silence.absent, silence.is_unseen);
@@ -458,13 +462,13 @@ impl Run {
     }
 
     /// What the missing answers mean if the provider finishes this request now.
-    fn silence(&self, request: usize, rest: Close) -> Silence {
+    fn silence(&self, request: usize, rest: Rest) -> Silence {
         let is_seen = self.harness.requests[request].taken;
         let is_cancelled = self.harness.hooks.iter().any(|(nth, _)| *nth == request);
         let says_null = match rest {
-            Close::Unanswered => self.harness.settings.tasks.omitted_is_null,
-            Close::Null => true,
-            Close::Failed => false,
+            Rest::Unanswered => self.harness.settings.tasks.omitted_is_null,
+            Rest::Null => true,
+            Rest::Failed => false,
         };
         let lives = is_seen && !is_cancelled && !self.finished.contains(&request);
         // A fetch that joins a load while its request is being finished counts as having come before.
@@ -506,7 +510,7 @@ impl Run {
         Nulls { stored, delivered }
     }
 
-    /// Checks that everything that is null now and was not `before` may be null.
+    /// Checks that everything that is null or unanswered now, and was not `before`, may be so.
     fn check_nulls(&mut self, before: &Nulls, may_be_null: &[String], may_be_unanswered: bool) {
         let now = self.nulls();
         self.steps += 1;
@@ -520,8 +524,7 @@ impl Run {
         }
         for (nth, _, key, status) in now.delivered.difference(&before.delivered) {
             let sent = &self.fetches[*nth];
-            // The results of a batch appear together with its last one, whenever the others were settled.
-            // So may those that are settled in steps.
+            // The results of a batch appear together with its last one, and results in steps appear late: they may have been settled earlier.
             let since = if sent.call.all || self.harness.is_slow { sent.at_step } else { self.steps };
             match *status {
                 Status::NULL => {
@@ -548,8 +551,8 @@ impl Run {
         }
     }
 
-    /// Returns the number of the write of its key to which a value belongs, from its text.
-    fn age(&self, key: &str, text: &str) -> u64 {
+    /// Returns how often the key had been written when the value with this text was put, or its load was handed out.
+    fn version(&self, key: &str, text: &str) -> u64 {
         let (origin, nth) = text.split_once(' ').expect("values of the model have two or three words");
         if origin == "put" {
             return nth.parse().expect("a number");
@@ -561,7 +564,7 @@ impl Run {
     fn check_store(&self) {
         for key in KEYS {
             if let Summary::Value(text) = self.harness.lookup(key) {
-                assert_eq!(self.age(key, &text), self.writes(key), "{key} was written since, but the store has {text:?}");
+                assert_eq!(self.version(key, &text), self.writes(key), "{key} was written since, but the store has {text:?}");
                 let loaded_by = text.strip_prefix("request ").and_then(|nth| nth.parse::<usize>().ok());
                 let is_newer = loaded_by.is_none_or(|nth| nth >= self.removed_tags[tag_of(key)]);
                 assert!(is_newer, "the tag of {key} was removed since, but the store has {text:?}");
@@ -575,12 +578,12 @@ impl Run {
                 let key = KEYS[sent.call.keys[at]];
                 match summary {
                     Summary::Value(text) => {
-                        assert!(self.age(key, &text) >= sent.writes[at], "{key} received {text:?}, which is older than the call")
+                        assert!(self.version(key, &text) >= sent.writes[at], "{key} received {text:?}, which is older than the call")
                     }
                     Summary::Stale(kept, _) => {
                         if let Summary::Value(text) = *kept {
                             assert!(
-                                self.age(key, &text) >= sent.writes[at],
+                                self.version(key, &text) >= sent.writes[at],
                                 "{key} received {text:?}, which is older than an earlier write"
                             )
                         }
@@ -626,9 +629,9 @@ impl Run {
         }
         self.note_handed();
         let before = self.nulls();
-        let speaks = matches!(event, Event::Answer(..) | Event::Finish(..));
+        let checks_nulls = matches!(event, Event::Answer(..) | Event::Finish(..));
         self.apply(event);
-        if !speaks {
+        if !checks_nulls {
             self.check_nulls(&before, &[], false);
         }
         self.note_handed();
@@ -675,7 +678,7 @@ impl Run {
         self.harness.gather(false);
         for _ in 0..200 {
             for nth in 0..self.harness.requests.len() {
-                self.finish(nth, Close::Unanswered);
+                self.finish(nth, Rest::Unanswered);
             }
             self.note_handed();
             self.harness.advance(100);
@@ -711,7 +714,7 @@ impl Run {
             answered_at_once += (0..outcomes.len()).filter(at_once).count();
         }
         let counts = self.harness.table.counts();
-        // A position that was looked up and found may receive the end of its fetch instead, if that comes between two steps.
+        // If a fetch ends between two steps, a position that was a hit may receive that end instead of its value.
         let misses = (positions - answered_at_once) as u64;
         let may_be_less = self.harness.budget < STEP && counts.misses.total() < misses;
         assert!(counts.misses.total() == misses || may_be_less, "each miss is counted once: {counts:?}");

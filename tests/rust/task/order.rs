@@ -1,4 +1,4 @@
-//! What a fetch receives: one test for each row of the table in docs/OUTAGES.md (rule R13). In each, what the rows below need is present too.
+//! What a fetch receives: one test for each row of the table in docs/OUTAGES.md (rule R13). In each test, what the lower rows need is there too.
 
 use super::harness::{Harness, Summary, failed_with, ms, stale, value};
 use kvlight::base::Status;
@@ -34,7 +34,7 @@ fn r13_row_1_a_fresh_entry_comes_first() {
 #[test]
 fn r13_row_2_then_a_load_or_one_that_is_running() {
     let mut harness = after_a_failure(0);
-    // A write forgets the error, and expiring what was written leaves a fallback.
+    // A write makes the table forget the error, and expiring the written entry leaves a fallback.
     harness.put("k", "older");
     harness.expire("k");
     let waiters = [harness.fetch("k"), harness.fetch("k")];

@@ -34,8 +34,9 @@ struct Outage {
     fetched: usize,
     /// The requests that the provider has, with the times of their answers.
     running: Vec<(u64, usize)>,
-    /// When the entry of each key expires, and these times in order.
+    /// When the entry of each key expires.
     expires: HashMap<String, u64>,
+    /// The same times in order, and earlier ones of entries that were replaced.
     expiries: VecDeque<(u64, String)>,
     /// The fetches of the last 50 ms, with the times of their calls.
     waiters: VecDeque<(u64, Waiter)>,
@@ -52,7 +53,7 @@ impl Outage {
         harness.checks = false;
         let (running, expires, expiries) = (Vec::new(), HashMap::new(), VecDeque::new());
         let mut outage = Outage { harness, now: 0, fetched: 0, running, expires, expiries, waiters: VecDeque::new() };
-        // Every key is seen once, a few at a time.
+        // Every key has been seen. The entries expire one after the other.
         for key in 0..KEYS {
             outage.harness.put(&key.to_string(), "v");
             outage.stored(key.to_string(), key as u64 % TTL_MS + 1);
@@ -60,13 +61,14 @@ impl Outage {
         outage
     }
 
+    /// Notes that the entry of `key` was stored, and when it expires.
     fn stored(&mut self, key: String, expires: u64) {
         self.expires.insert(key.clone(), expires);
         let at = self.expiries.partition_point(|(other, _)| *other <= expires);
         self.expiries.insert(at, (expires, key));
     }
 
-    /// Lets the provider answer what is due, and entries expire.
+    /// Lets 1 ms pass: entries expire, and the provider gives the answers that are due.
     fn pass(&mut self, phase: Phase) {
         self.now += 1;
         self.harness.advance(1);
@@ -124,7 +126,7 @@ fn r02_r03_r04_r07_in_an_outage_every_fetch_of_a_key_once_seen_has_its_answer_by
     assert!(slow.stale > 0, "the soft timeout covers a slow provider: {slow:?}");
     let down = outage.run(Phase::Down, OUTAGE_MS);
     assert!(down.stale > down.fetches * 9 / 10, "nearly all entries have expired: {down:?}");
-    // What was running, what opened the breaker, and a probe after each `breaker.open_ms`.
+    // The calls that were running, those that opened the breaker, and a probe after each `breaker.open_ms`.
     let most = u64::from(MAX_RUNNING + CONSECUTIVE) + OUTAGE_MS / TTL_MS + 1;
     assert!(down.calls <= most, "{} calls reached the provider that was down, at most {most} should", down.calls);
     let normal = steady.calls * 2;

@@ -1,4 +1,4 @@
-//! What the provider may do: in which order, how often and how late it answers (rules F15, F16).
+//! What the provider may do: in which order, how often and how late it answers (rules F04, F09, F15, F16).
 
 use super::harness::{Harness, NamedEvent, Summary, bytes, failed_with, ms, provider_error, value};
 use kvlight::base::{Answer, Status, StoreTerms, Ttl};

@@ -15,7 +15,7 @@ pub enum Summary {
     Null,
     Miss,
     InvalidKey,
-    /// An expired value, and the status of the load's error.
+    /// An expired value, and the status of the load's error; `None`: the load takes too long.
     Stale(Box<Summary>, Option<Status>),
     /// The library's own error.
     Failed(Status),

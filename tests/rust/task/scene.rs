@@ -23,8 +23,8 @@ pub use State::*;
 pub const WAITING: [State; 3] = [Deferred, Queued, Backoff];
 pub const ALL: [State; Ended as usize + 1] = [Absent, Deferred, Queued, Running, Overtaken, Unwanted, Backoff, OvertakenBackoff, Ended];
 
-/// A harness in which the flight of `k` is in some state. There are two slots, requests of one key, two places of which a fetch may hold
-/// one, and one retry after 100 ms. Request 0 is with the provider all the time.
+/// A harness in which the flight of `k` is in some state. There are two slots, requests of one key, two places (a fetch may hold one of
+/// them), and one retry after 100 ms. The request for `busy` is with the provider all the time.
 pub struct Scene {
     pub harness: Harness,
     /// The fetch of `k`, which is its last position.
@@ -40,7 +40,7 @@ impl Scene {
         Scene::build(state, false)
     }
 
-    /// The same, after an earlier attempt for `k` timed out, whose answer may still arrive.
+    /// As `new`, but an earlier attempt for `k` has timed out, and its answer may still arrive.
     pub fn after_a_late_attempt(state: State) -> Scene {
         Scene::build(state, true)
     }
@@ -104,7 +104,7 @@ impl Scene {
         self.harness.handed().iter().filter(|keys| keys[..] == ["k"]).count()
     }
 
-    /// Lets the provider finish every request that it has or receives.
+    /// Lets a retry become due, and the provider answer and finish every request that it has or receives.
     pub fn finish_everything(&mut self, answer: &str) {
         self.harness.advance(100);
         let mut nth = 0;

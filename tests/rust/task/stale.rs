@@ -161,11 +161,11 @@ fn r03_after_a_covered_failure_the_key_is_not_loaded_for_a_while() {
     assert_eq!(waiter.outcome(), value("new"));
     let counts = harness.table.counts();
     assert_eq!((counts.stale_error, counts.misses.throttled, counts.misses.total()), (1, 11, 13));
-    assert_eq!(harness.table.next_due(), None, "a pause that ended leaves no deadline");
+    assert_eq!(harness.table.next_due(), None, "a throttling that has ended leaves no deadline");
 }
 
 #[test]
-fn r03_a_write_a_clear_and_a_refresh_end_the_pause() {
+fn r03_a_write_a_clear_and_a_refresh_end_the_throttling() {
     type Ends = fn(&mut Harness);
     let ends: [(&str, Ends); 5] = [
         ("put", |harness| {
@@ -187,7 +187,7 @@ fn r03_a_write_a_clear_and_a_refresh_end_the_pause() {
 }
 
 #[test]
-fn r03_without_a_fallback_there_is_no_pause() {
+fn r03_without_a_fallback_no_key_is_throttled() {
     let mut harness = Harness::new();
     for nth in 0..3 {
         let waiter = harness.fetch("k");

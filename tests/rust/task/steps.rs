@@ -68,7 +68,7 @@ fn s19_very_many_keys_are_asked_in_steps_and_all_are_answered() {
     let mut single = None;
     loop {
         if steps == 3 {
-            // Later steps see a write in between (F07), and so do loads that wait (F08).
+            // A write between two steps is seen by later steps (F07) and by loads that wait (F08).
             harness.put("k199", "put");
             harness.put("k60", "put");
             single = Some(harness.fetch_with("other", |options| options.urgency = 1));
@@ -88,7 +88,7 @@ fn s19_very_many_keys_are_asked_in_steps_and_all_are_answered() {
         assert_eq!(*said, value(if is_put { "put" } else { name }), "{name}");
     }
     assert_eq!(single.expect("it was asked").outcome(), value("other"));
-    assert_eq!(harness.requests[1].keys()[0], "other", "what is more urgent goes first, although it came in between");
+    assert_eq!(harness.requests[1].keys()[0], "other", "the more urgent key goes first, although it arrived between two steps");
     let order: Vec<String> = harness.handed().concat().into_iter().filter(|key| key != "other").collect();
     assert!(order.iter().eq(names.iter().filter(|name| *name != "k199" && *name != "k60")), "in the order asked (F14)");
     assert!(harness.table.is_idle());
@@ -134,7 +134,7 @@ fn s19_f13g_no_key_gives_its_place_to_another_of_its_own_fetch() {
             (settings.tasks.queue_max_keys, settings.tasks.queue_order) = (20, order);
         });
         harness.fetch("running");
-        // Single fetches hold all places, of keys that the large fetch asks for too, late in its list, and of others.
+        // Single fetches hold all places: half for keys at the end of the large fetch's list, and half for other keys.
         let own: Vec<Waiter> = (0..10).map(|nth| harness.fetch(&format!("k{}", MANY - 1 - nth))).collect();
         let others: Vec<Waiter> = (0..10).map(|nth| harness.fetch(&format!("other{nth}"))).collect();
         let names = keys(MANY);
@@ -147,7 +147,7 @@ fn s19_f13g_no_key_gives_its_place_to_another_of_its_own_fetch() {
     }
 }
 
-/// All places are held by keys that the large fetch wants too: it passes them once, however many steps it takes, and few in each.
+/// Keys that the large fetch wants too hold all places. Its search passes each of them once, and few in each step.
 #[test]
 fn s19_f13b_a_search_that_passes_many_keys_is_done_in_steps() {
     const HELD: usize = 20 * STEP;
@@ -244,9 +244,9 @@ fn s19_f17_a_batch_that_fails_as_a_whole_ends_in_steps() {
     assert_eq!(waiter.ended().code(), 7);
     assert_eq!(waiter.outcomes().iter().filter(|said| **said == failed_with(Status::ERR_CANCELLED)).count(), MANY - 1);
     harness.finish(0);
-    assert_eq!((harness.requests.len(), harness.table.is_idle()), (1, true), "nothing else of it is handed out");
+    assert_eq!((harness.requests.len(), harness.table.is_idle()), (1, true), "no other key of the batch is handed out");
 
-    // One whose key is refused starts no load at all.
+    // A batch with a refused key starts no load at all.
     let mut names = names;
     names[150] = "!refused".into();
     let waiter = harness.ask(Form::All, &refs(&names), |options| options.fetch.batch_mode = BatchMode::AllOrNothing);
@@ -290,7 +290,7 @@ fn s19_f16a_a_large_request_is_finished_in_steps_and_takes_no_answer_meanwhile()
         harness.answer(0, "k0", "v");
         (harness.is_slow, harness.most_in_a_hold) = (true, (0, 0));
         assert_eq!(harness.finish_with(0, rest), Status::OK);
-        assert_eq!(waiter.polled().0, STEP, "one of them was answered before");
+        assert_eq!(waiter.polled().0, STEP, "one of these was answered before");
         assert_eq!(harness.answer(0, "k199", "too late"), Status::ERR_ALREADY_ANSWERED);
         assert_eq!((harness.finish(0), harness.heartbeat(0), harness.extra(0, "x", "v")), {
             let over = Status::ERR_ALREADY_ANSWERED;
@@ -353,7 +353,7 @@ fn s19_l05_a_close_goes_in_steps_and_nothing_moves_meanwhile() {
 }
 
 #[test]
-fn s19_f08_a_clear_overtakes_in_steps_all_that_was_under_way_when_it_began() {
+fn s19_f08_a_clear_overtakes_in_steps_every_load_that_was_running_when_it_began() {
     let mut harness = harness(|settings| {
         (settings.tasks.max_running, settings.tasks.batch_max_keys) = (100, 20);
     });
@@ -363,7 +363,7 @@ fn s19_f08_a_clear_overtakes_in_steps_all_that_was_under_way_when_it_began() {
     // As the engine does: the loads first, the store once that is done.
     harness.step(|table, cx| table.cleared(cx));
     let joined = harness.fetch("k0");
-    assert_eq!(harness.requests.last().expect("a new load").keys(), ["k0"], "what was reached cannot be joined");
+    assert_eq!(harness.requests.last().expect("a new load").keys(), ["k0"], "a load that the clear has reached is not joined");
     harness.answer(9, "k190", "not reached");
     let steps = finish_work(&mut harness);
     assert!(steps >= MANY / STEP - 1, "{steps} steps");
@@ -371,12 +371,12 @@ fn s19_f08_a_clear_overtakes_in_steps_all_that_was_under_way_when_it_began() {
     harness.store.evict("k190");
     answer_all(&mut harness);
     assert_eq!(joined.outcome(), value("k0"));
-    assert!(names[1..].iter().all(|name| harness.lookup(name) == Summary::Miss), "nothing that was under way is stored");
-    assert!(waiter.outcomes().iter().all(|said| matches!(said, Summary::Value(_))), "and all positions are delivered");
+    assert!(names[1..].iter().all(|name| harness.lookup(name) == Summary::Miss), "no answer of an overtaken load stays stored");
+    assert!(waiter.outcomes().iter().all(|said| matches!(said, Summary::Value(_))), "all positions are delivered");
 }
 
 #[test]
-fn s19_r07_what_waits_is_refused_in_steps_when_the_breaker_opens() {
+fn s19_r07_waiting_keys_are_refused_in_steps_when_the_breaker_opens() {
     let (mut harness, waiter) = waiting(|_| {});
     harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
     assert!(waiter.polled().0 <= STEP + 20);
@@ -406,7 +406,7 @@ fn s19_f20_very_many_waiters_of_one_key_are_notified_in_steps() {
     let waiters: Vec<Waiter> = (0..MANY).map(|_| harness.fetch("k")).collect();
     (harness.is_slow, harness.most_in_a_hold) = (true, (0, 0));
     harness.answer(0, "k", "v");
-    assert_eq!((harness.lookup("k"), harness.fetch("k").outcome()), (value("v"), value("v")), "the answer is there first (F07)");
+    assert_eq!((harness.lookup("k"), harness.fetch("k").outcome()), (value("v"), value("v")), "the answer is stored first (F07)");
     harness.finish(0);
     // A fetch that is cancelled before its turn is notified of that, and only once.
     harness.cancel(&waiters[MANY - 1]);
@@ -427,7 +427,7 @@ fn s19_f13c_another_urgency_reaches_very_many_keys_in_steps() {
     let middle = harness.fetch("middle");
     harness.finish_with(0, Unanswered::Failed(provider_error(1, true)));
     assert_eq!(middle.outcome(), Summary::Pending);
-    assert_eq!(harness.requests[1].keys()[0], "middle", "the last urgency is what counts");
+    assert_eq!(harness.requests[1].keys()[0], "middle", "the last urgency counts");
     // A cancel in between subtracts the urgency that each position has at that time.
     harness.is_slow = true;
     harness.set_urgency(&waiter, 9);

@@ -69,13 +69,14 @@ struct Run {
     versions: BTreeMap<&'static str, u64>,
     /// For each request of the provider, the versions when it was handed out.
     provided: Vec<BTreeMap<&'static str, u64>>,
-    /// The same for each request of the second tier.
+    /// For each request for the second tier, the versions when it was handed out.
     looked: Vec<BTreeMap<&'static str, u64>>,
     waiters: Vec<Waiter>,
     is_closed: bool,
 }
 
 impl Run {
+    /// Counts a write of the key. Returns its version, as text.
     fn wrote(&mut self, key: &'static str) -> String {
         let version = self.versions.entry(key).or_default();
         *version += 1;
@@ -152,7 +153,7 @@ impl Run {
         }
         while self.looked.len() < self.harness.tier.len() {
             let nth = self.looked.len();
-            // Every second one is taken, so that requests end in both ways: taken, and never taken.
+            // Every second request is taken, so that some end after they were taken, and some without.
             if nth.is_multiple_of(2) {
                 let id = self.harness.tier[nth].id;
                 self.harness.step(|table, _| table.take_tier_request(id));
@@ -301,7 +302,7 @@ fn l05_a_removal_after_the_end_of_a_close_begins_nothing_and_is_lost() {
         assert!(harness.table.next_due().is_none_or(|due| drains && due > harness.in_ms(9_000)), "nothing is due but the end of the drain");
         assert_eq!(harness.table.tier_written(), 2, "the removal and the clear were counted");
         assert_eq!(harness.table.has_tier_written(0), Some(true));
-        assert_eq!(harness.table.has_tier_written(1), None, "it never will be");
+        assert_eq!(harness.table.has_tier_written(1), None, "the writes never will be");
     }
 }
 
@@ -315,7 +316,7 @@ fn t01_reads_that_have_timed_out_do_not_hold_up_later_keys() {
     assert_eq!(
         harness.handed().concat(),
         ["a", "b", "c"],
-        "both reads have timed out: no lookup of it could begin, so it goes to the provider"
+        "both reads have timed out, so no lookup of \"c\" can begin, and it goes to the provider"
     );
     assert_eq!(harness.table.counts().tier_bypassed, 1);
     // Once one of them is finished, keys are looked up again.
@@ -341,7 +342,7 @@ fn t01_a_read_that_is_never_finished_does_not_keep_the_second_tier_from_its_next
     harness.fetch("a");
     harness.advance(50);
     harness.fetch("b");
-    assert_eq!((harness.tier.len(), harness.requests.len()), (1, 2), "it is avoided");
+    assert_eq!((harness.tier.len(), harness.requests.len()), (1, 2), "the second tier is avoided");
     harness.advance(1_000);
     harness.fetch("c");
     assert_eq!((harness.tier.len(), harness.requests.len()), (2, 2), "one request decides");

@@ -61,7 +61,7 @@ fn t07_a_write_that_is_never_finished_counts_as_failed_and_is_sent_again() {
     assert_eq!(harness.step(|table, _| table.tier_not_done(id, 0, false)), Status::LATE);
     assert_eq!(finish(&mut harness, 0), Status::LATE);
     assert_eq!(finish(&mut harness, 0), Status::ERR_ALREADY_ANSWERED);
-    assert_eq!((harness.tier.len(), harness.table.counts().tier_write_errors), (3, 1), "the late one wrote what was there");
+    assert_eq!((harness.tier.len(), harness.table.counts().tier_write_errors), (3, 1), "the late write wrote the same value");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn t01_a_write_that_is_never_finished_does_not_keep_the_second_tier_from_its_nex
     harness.put("k", "1");
     take(&mut harness, 0);
     harness.advance(5_000);
-    assert!(harness.table.tier_gauges().1, "it is avoided");
+    assert!(harness.table.tier_gauges().1, "the second tier is avoided");
     harness.fetch("a");
     assert_eq!(kinds(&harness), [Write]);
     harness.advance(1_000);
@@ -152,7 +152,7 @@ fn t07_a_clear_while_a_write_is_late_is_followed_by_a_removal() {
     harness.clear();
     finish(&mut harness, 2);
     harness.fetch("k");
-    assert_eq!(kinds(&harness), [Write, Write, Clear], "it is not looked up");
+    assert_eq!(kinds(&harness), [Write, Write, Clear], "the key is not looked up");
     finish(&mut harness, 0);
     assert_eq!(kinds(&harness)[3], Remove);
 }
@@ -167,7 +167,7 @@ fn t07_a_write_whose_time_is_over_before_the_host_takes_it_is_never_served() {
     finish(&mut harness, 2);
     assert!(!take(&mut harness, 0));
     end(&mut harness, 0, TierEnd::Dropped);
-    assert_eq!(kinds(&harness), [Write; 3], "it cannot have overwritten anything");
+    assert_eq!(kinds(&harness), [Write; 3], "a write that was never served has overwritten nothing");
     harness.invalidate("k");
     harness.fetch("k");
     assert_eq!(kinds(&harness)[3], Read);
@@ -179,7 +179,7 @@ fn t07_a_write_that_waits_in_a_queue_that_nobody_reads_keeps_its_value() {
     harness.put("k", "v");
     harness.advance(30_000);
     assert!(harness.tier.len() > 4 && kinds(&harness).iter().all(|kind| *kind == Write), "{:?}", kinds(&harness));
-    assert!(!harness.table.tier_gauges().1, "that says nothing of the second tier");
+    assert!(!harness.table.tier_gauges().1, "writes that the host has not taken say nothing about the second tier");
     for nth in 0..harness.tier.len() - 1 {
         assert!(!take(&mut harness, nth));
         end(&mut harness, nth, TierEnd::Dropped);
@@ -299,7 +299,7 @@ fn l05_t01_a_drain_does_not_wait_for_a_second_tier_that_is_avoided() {
     miss(&mut harness, 0);
     harness.fetch("fails");
     end(&mut harness, 1, TierEnd::Dropped);
-    assert!(harness.table.tier_gauges().1, "it is avoided");
+    assert!(harness.table.tier_gauges().1, "the second tier is avoided");
     harness.drain(600_000);
     for nth in 0..harness.requests.len() {
         for key in harness.requests[nth].keys() {
@@ -346,7 +346,7 @@ fn t12_a_late_write_of_many_keys_ends_within_the_bounds() {
     harness.put("g", "1");
     assert_eq!(harness.table.tier_gauges().0, 3);
     finish(&mut harness, 1);
-    assert_eq!((harness.table.counts().tier_overflows, harness.table.tier_gauges().0), (1, 1), "all of it is cleared");
+    assert_eq!((harness.table.counts().tier_overflows, harness.table.tier_gauges().0), (1, 1), "the whole second tier is cleared");
 }
 
 /// An event of the property below.
@@ -361,9 +361,10 @@ enum Step {
     Do {
         nth: usize,
     },
+    /// The host ends a request.
     End {
         nth: usize,
-        how: bool,
+        does_first: bool,
     },
     Provide {
         nth: usize,
@@ -382,23 +383,26 @@ fn steps() -> impl Strategy<Value = Step> {
         2 => Just(Step::Invalidate),
         4 => Just(Step::Fetch),
         5 => nth.clone().prop_map(|nth| Step::Do { nth }),
-        5 => (nth.clone(), any::<bool>()).prop_map(|(nth, how)| Step::End { nth, how }),
+        5 => (nth.clone(), any::<bool>()).prop_map(|(nth, does_first)| Step::End { nth, does_first }),
         4 => nth.prop_map(|nth| Step::Provide { nth }),
         3 => prop_oneof![Just(60), Just(1_000), Just(5_000)].prop_map(|ms| Step::Advance { ms }),
     ]
 }
 
 /// One process, one key, and a second tier that compares nothing. The versions of the key grow with each write.
-struct EngineFixture {
+struct World {
     harness: Harness,
     version: u64,
+    /// The version at which each request was handed to the provider.
     provided: Vec<u64>,
+    /// The version in the second tier.
     cell: Option<u64>,
+    /// Which requests for the second tier the host has done, and which it has ended.
     is_done: Vec<bool>,
     is_ended: Vec<bool>,
 }
 
-impl EngineFixture {
+impl World {
     fn note(&mut self) {
         self.provided.resize(self.harness.requests.len(), self.version);
         self.is_done.resize(self.harness.tier.len(), false);
@@ -452,9 +456,9 @@ impl EngineFixture {
             Step::Invalidate => self.harness.invalidate("k"),
             Step::Fetch => drop(self.harness.fetch("k")),
             Step::Do { nth } => from_end(self.harness.tier.len(), nth).into_iter().for_each(|nth| self.do_request(nth)),
-            Step::End { nth, how } => {
+            Step::End { nth, does_first } => {
                 let Some(nth) = from_end(self.harness.tier.len(), nth) else { return };
-                if how {
+                if does_first {
                     self.do_request(nth);
                 }
                 if !std::mem::replace(&mut self.is_ended[nth], true) {
@@ -480,7 +484,7 @@ impl EngineFixture {
         for _ in 0..60 {
             while let Some(nth) = self.is_ended.iter().position(|is_ended| !is_ended) {
                 let from_end = self.is_ended.len() - nth - 1;
-                self.step(&Step::End { nth: from_end, how: true });
+                self.step(&Step::End { nth: from_end, does_first: true });
             }
             for nth in 0..self.harness.requests.len() {
                 self.step(&Step::Provide { nth });
@@ -490,7 +494,7 @@ impl EngineFixture {
                 return;
             }
         }
-        panic!("it never comes to rest");
+        panic!("the table never comes to rest");
     }
 }
 
@@ -505,7 +509,7 @@ proptest! {
             (settings.second_tier.max_requests, settings.second_tier.break_after) = (max_requests, break_after);
             settings.tasks.max_running = 2;
         });
-        let mut world = EngineFixture { harness, version: 0, provided: Vec::new(), cell: None, is_done: Vec::new(), is_ended: Vec::new() };
+        let mut world = World { harness, version: 0, provided: Vec::new(), cell: None, is_done: Vec::new(), is_ended: Vec::new() };
         steps.iter().for_each(|step| world.step(step));
         world.settle();
         prop_assert!(world.cell.is_none_or(|version| version == world.version), "{:?} is left, and {} was written", world.cell, world.version);

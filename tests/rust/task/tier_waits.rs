@@ -1,4 +1,4 @@
-//! Keys that another process loads (rule T10): they are looked up again until its answer is there, and for a bounded time.
+//! Keys that another process loads (rule T10): they are looked up again until their answer is there, for a bounded time.
 
 use super::harness::*;
 use kvlight::base::config::{Overflow, QueueOrder, Settings};
@@ -58,7 +58,7 @@ fn t10_a_key_that_another_process_loads_is_looked_up_again_until_its_answer_is_t
 }
 
 #[test]
-fn t10_the_longer_it_takes_the_less_often_it_is_looked_up_and_then_the_lease_is_taken_over() {
+fn t10_a_leased_key_is_looked_up_less_and_less_often_and_then_its_lease_is_taken_over() {
     let mut harness = with_tier(|_| {});
     let waiter = harness.fetch("k");
     let mut looks = Vec::new();
@@ -84,7 +84,7 @@ fn t10_the_longer_it_takes_the_less_often_it_is_looked_up_and_then_the_lease_is_
 }
 
 #[test]
-fn t10_t03_a_lease_that_is_not_given_up_lets_the_key_be_loaded_but_not_filled() {
+fn t10_t03_a_key_whose_lease_cannot_be_taken_over_is_loaded_but_not_filled() {
     let mut harness = with_tier(|settings| settings.second_tier.wait = ms(1));
     let waiter = harness.fetch("k");
     leased(&mut harness);
@@ -96,7 +96,7 @@ fn t10_t03_a_lease_that_is_not_given_up_lets_the_key_be_loaded_but_not_filled() 
 }
 
 #[test]
-fn t10_without_single_flight_or_a_time_to_wait_it_is_a_miss() {
+fn t10_without_single_flight_or_a_time_to_wait_a_leased_key_is_a_miss() {
     let off: [fn(&mut Settings); 2] = [|settings| settings.second_tier.single_flight = false, |settings| settings.second_tier.wait = ms(0)];
     for set in off {
         let mut harness = with_tier(set);
@@ -119,7 +119,7 @@ fn t10_the_polls_of_one_process_are_one_request() {
 }
 
 #[test]
-fn t10_f09_f10_who_waits_for_another_process_may_leave() {
+fn t10_f09_f10_a_fetch_that_waits_for_another_process_may_leave() {
     let mut harness = with_tier(|_| {});
     let cancelled = harness.fetch("a");
     leased(&mut harness);
@@ -170,7 +170,7 @@ fn t10_l05_a_close_ends_the_wait() {
 }
 
 #[test]
-fn t10_a_refresh_waits_for_nobody() {
+fn t10_a_refresh_waits_for_no_other_process() {
     let mut harness = with_tier(|_| {});
     harness.refresh("k");
     leased(&mut harness);
@@ -216,7 +216,7 @@ fn s19_t10_very_many_polls_are_begun_in_steps() {
     assert_eq!(harness.tier[before..].iter().map(|handout| handout.keys.len()).sum::<usize>(), 300);
 }
 
-/// All places are held by keys that the large fetch wants too: it passes them once, however many of its keys need a place, and few in each step.
+/// Keys that the large fetch wants too hold all places. However many other keys need a place, the search passes each of these once, and few in each step.
 #[test]
 fn s19_f13b_a_search_behind_the_second_tier_is_done_in_steps() {
     const STEP: usize = 16;
@@ -239,7 +239,7 @@ fn s19_f13b_a_search_behind_the_second_tier_is_done_in_steps() {
         let batch = harness.fetch_each(&refs(&names));
         (harness.is_slow, harness.budget) = (true, STEP);
         answer(&mut harness, || TierAnswer::Miss(Box::default()));
-        // The last answer and the finish.
+        // One hold for the last answer, and one for the finish.
         let mut holds = 2;
         while harness.go_on() {
             holds += 1;

@@ -1,4 +1,4 @@
-//! Timeouts, late answers and retries (rules F10, F11).
+//! Timeouts, late answers and retries (rules F10, F11, F11b, F13c).
 
 use super::harness::{Harness, Summary, failed_with, keys, ms, refs, value};
 use kvlight::base::Status;
