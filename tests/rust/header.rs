@@ -1,6 +1,6 @@
-//! Compares the generated files with those that are committed: the header, its description as data, the lists of settings and statistics,
-//! the tables of the bindings (one template for each language in tests/rust/generated); and the header with the symbols that the library
-//! exports. `make generate` (KVL_BLESS=1) writes the committed files. What is written by hand is compared in `by_hand`.
+//! Compares each generated file with the committed one: the header, its description as data, the lists of settings and statistics, and the
+//! tables of the bindings (one template for each language in tests/rust/generated). Also compares the header with the symbols that the
+//! library exports. `make generate` (KVL_BLESS=1) writes the committed files. What is written by hand is compared in `by_hand`.
 
 mod by_hand;
 mod generated;
@@ -99,7 +99,7 @@ fn the_layouts_of_32_bits_are_generated_from_the_interface() {
     compare_all(&layout::files(&Api::read()));
 }
 
-/// tests/tiers/abi/layout.txt is the output of two compilers for the header. The computed offsets and constants must agree with it.
+/// tests/tiers/abi/layout.txt is the output of two compilers for the header. The offsets and constants in api.json must agree with it.
 #[test]
 fn the_description_has_the_layout_that_compilers_compute() {
     let api = Api::read();

@@ -1,5 +1,5 @@
-//! What a store does to the heap, counted by the allocator for the thread of each test: the cost of an entry is the memory that it occupies
-//! (rule S03a), and no put moves much of it (rule S19).
+//! What a store does to the heap: the cost of an entry is the memory that it occupies (rule S03a), and no put moves a large block (rule
+//! S19). The allocator counts for each thread alone, so tests do not disturb each other.
 
 use kvlight::base::config::{CacheSettings, EvictionPolicy};
 use kvlight::base::{Answer, Clock, Millis, Object, StoreTerms, Ttl, Value};
@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::ptr::null_mut;
 
 thread_local! {
-    /// The heap memory that the thread holds.
+    /// The heap memory that the thread holds, in bytes.
     static HELD: Cell<u64> = const { Cell::new(0) };
     /// The size of the largest block that was moved to another address, in bytes.
     static LARGEST_MOVED: Cell<usize> = const { Cell::new(0) };
@@ -22,7 +22,7 @@ fn held_for(layout: Layout) -> u64 {
     (layout.size() as u64 + 8).div_ceil(16).max(2) * 16
 }
 
-// SAFETY: every call is passed on to the system's allocator; besides, a number is counted.
+// SAFETY: every call is passed on to the system's allocator, unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.set(HELD.get().wrapping_add(held_for(layout)));
@@ -47,7 +47,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A shape of entries, and whether the host states a cost for bytes outside of the heap.
+/// Makes the answer, with a value of `len` bytes, for an entry under `key`.
 type Make = fn(key: &[u8], len: usize) -> Answer;
 
 static OUTSIDE: [u8; 4096] = [0; 4096];
@@ -73,8 +73,8 @@ fn null(_: &[u8], _: usize) -> Answer {
     Answer::Null
 }
 
-/// Puts `entries` of a shape into a store. Returns the heap memory of the store and the cost of its entries, without memory outside of the
-/// heap.
+/// Puts `entries` entries into a new store. Returns by how much that made the heap grow, and what the entries cost. If their values are
+/// `outside` of the heap, the bytes of the values are not counted as cost.
 fn fill(make: Make, key_len: usize, len: usize, outside: bool, entries: u64, settings: &CacheSettings) -> (u64, u64) {
     let (clock, mut left) = (Clock::manual(Millis(0)), Departures::new());
     let store = Store::new(settings, None);
@@ -123,7 +123,7 @@ fn s03a_an_entry_costs_what_the_heap_holds_for_it() {
             if settings.capacity == full.capacity {
                 assert!(
                     (0.99..1.01).contains(&ratio),
-                    "{shape}: a full store costs what it holds, to what the tables are rounded by: {ratio:.4}"
+                    "{shape}: a full store costs what it holds, but for the rounding of its tables: {ratio:.4}"
                 );
             }
         }
@@ -138,7 +138,7 @@ fn s03a_an_entry_costs_what_the_heap_holds_for_it() {
 /// The terms of an entry, by its number.
 type Terms = fn(u64) -> StoreTerms;
 
-/// Whatever the terms of the entries, and also when the first entry with such terms comes late.
+/// This holds whatever the terms of the entries are, and also if the first entry with terms comes late.
 #[test]
 fn s19_no_put_moves_more_than_a_small_block() {
     const MANY: u64 = 300_000;

@@ -1,5 +1,5 @@
-//! A lookup that hits needs nothing from the system: no memory, no precise clock, no waiting. Counted from outside, in a program whose own
-//! `malloc`, `clock_gettime` and similar functions replace those of libc (tests/programs/hits/hits.c).
+//! A lookup that hits needs nothing from the system: no memory, no precise clock, no waiting. tests/programs/hits/hits.c counts the calls:
+//! its own `malloc`, `clock_gettime` and similar functions replace those of libc.
 
 use super::library;
 

@@ -1,26 +1,26 @@
 //! The languages of the project: what the tests of documents, proofs and packages know of each. A new language is a row here.
 
-// Some test programs use only a part of it.
+// Some test programs use only a part of this module.
 #![allow(dead_code)]
 
 pub struct Language {
-    /// As tables of the documents name it.
+    /// Its name in the tables of the documents.
     pub name: &'static str,
     /// Its folder in `bindings`, or else in `tests/programs/scenarios`; "" for Rust, which has no scenarios.
     pub folder: &'static str,
-    /// How its blocks in documents are marked.
+    /// The word that marks its blocks in documents, after the three backticks.
     pub mark: &'static str,
     pub extensions: &'static [&'static str],
-    /// The words before the name of a test where it is defined.
+    /// The words that stand before the name of a test in its definition.
     pub definers: &'static [&'static str],
-    /// What its blocks in documents are quoted from: programs that its own tests run, since its toolchain is not installed everywhere. Empty:
-    /// its blocks are complete programs, which `docs.rs` runs.
+    /// The folders from whose programs its blocks in documents are quoted. Its own tests run those programs, since its toolchain is not
+    /// installed everywhere. Empty: its blocks are complete programs, which `docs.rs` runs.
     pub quoted: &'static [&'static str],
-    /// The files or folders of its sources, and the generated list of all functions among them.
+    /// The files or folders of its sources, and the name of the file among them that is the generated list of all functions; "" if there is none.
     pub sources: (&'static [&'static str], &'static str),
     /// The file with its scenarios.
     pub scenarios: &'static str,
-    /// Where it is stated how many scenarios there are, and how: N stands for the number.
+    /// The file that states the number of its scenarios, and the text there, with N for the number.
     pub count: (&'static str, &'static str),
 }
 
@@ -159,7 +159,7 @@ pub const LANGUAGES: &[Language] = &[
     },
 ];
 
-/// Whether the source files of a language end with this.
+/// Whether this is the extension of some language's source files.
 pub fn is_extension(extension: &str) -> bool {
     LANGUAGES.iter().any(|language| language.extensions.contains(&extension))
 }

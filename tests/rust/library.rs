@@ -1,6 +1,6 @@
-//! The shared library for C programs: built by cargo like the tests, with its own name.
+//! The shared library for C programs: built by cargo with the settings of the tests, and copied to where a program can load it.
 
-// Some test programs use only a part of it.
+// Some test programs use only a part of this module.
 #![allow(dead_code)]
 
 use std::fs;
@@ -45,7 +45,7 @@ pub fn target() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("the folder for tests' files is in the target folder")
 }
 
-/// The output of a program, or the reason why it failed.
+/// Runs a program. Returns all that it printed, or how it failed.
 pub fn run(program: &mut Command) -> Result<String, String> {
     let output = program.output().map_err(|error| format!("{program:?}: {error}"))?;
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -16,25 +16,21 @@ fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The running example program; it is ended when this is dropped.
+/// The running example program. Dropping this kills the program.
 struct Metrics {
     program: Child,
     address: String,
 }
 
 impl Metrics {
-    /// Starts it without outages, except those caused by a signal.
+    /// Starts the program with no outages but those that a signal causes. `name` is the folder that it is built in.
     fn start(name: &str) -> Metrics {
         Metrics::with_outages(name, "0")
     }
 
+    /// Starts the program with outages of this many seconds.
     fn with_outages(name: &str, outages: &str) -> Metrics {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&folder).expect("the target folder can be written");
-        let built = library::shared();
-        for name in ["libkvlight.so", "libkvlight.so.0.2"] {
-            fs::copy(&built, folder.join(name)).expect("the target folder can be written");
-        }
+        let folder = library::installed_in(name);
         let program = folder.join("metrics");
         let mut gcc = Command::new("gcc");
         gcc.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O2", "-I"]).arg(here().join("include"));
@@ -68,12 +64,12 @@ impl Metrics {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address).as_bytes())
     }
 
-    /// The statistics, as soon as a condition holds.
+    /// The statistics, as soon as they meet a condition.
     fn stats_when(&self, is_so: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         self.json_when("/stats.json", is_so)
     }
 
-    /// What callers see of both engines, as soon as a condition holds.
+    /// What the callers of both engines see, as soon as it meets a condition. One engine has the settings for outages, the other has not.
     fn comparison_when(&self, is_so: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         self.json_when("/comparison.json", is_so)
     }
@@ -158,7 +154,7 @@ fn a_slow_client_delays_no_other() {
     let mut dripping = TcpStream::connect(&metrics.address).expect("the program listens");
     dripping.set_read_timeout(Some(Duration::from_millis(50))).expect("a timeout");
     let mut answer = Vec::new();
-    // A hundred times as long as the example waits.
+    // Up to 200 s, a hundred times as long as the example waits.
     let is_disconnected = (0..4000).any(|_| {
         let _ = dripping.write_all(b"x");
         match dripping.read_to_end(&mut answer) {
@@ -179,7 +175,7 @@ fn the_page_fetches_nothing_but_the_statistics() {
     assert_eq!(page.matches("fetch(").count(), 1);
 }
 
-/// What the page has drawn of a running engine, once it has seen enough; otherwise what is missing.
+/// A script that waits until every chart of the page is drawn, or for a minute, and returns what is drawn.
 const DRAWN: &str = r#"new Promise(done => {
     let looks = 0;
     const look = () => {
@@ -224,7 +220,7 @@ fn s12_the_page_draws_a_running_engine_on_a_desktop_and_on_a_phone() {
     assert_eq!(browser.value(said), json!("trouble"));
 }
 
-/// Waits until the page says this of the circuit breaker, and returns what it says.
+/// A script that waits until the page says this of the circuit breaker, or for 30 s, and returns what the page says.
 fn breaker_is(words: &str) -> String {
     format!(
         "new Promise(done => {{ let looks = 0; const look = () => {{ const said = document.getElementById('breaker').textContent; \
@@ -248,7 +244,7 @@ fn r07_r14_an_outage_is_counted_and_shown() {
     let stats = metrics.stats_when(|stats| stats["breaker"]["state"] == json!(1) && stats["stale"]["error"].as_u64() > Some(0));
     assert!(stats["breaker"]["opened"].as_u64() > Some(0), "{stats}");
     if let Some(browser) = &mut browser {
-        // The page is asked until it says so: from time to time the breaker is half open for a moment.
+        // From time to time the breaker is half open for a moment, so this waits.
         assert_eq!(browser.value(&breaker_is("circuit breaker open")), json!("circuit breaker open"));
         assert_eq!(browser.value("document.getElementById('breaker').className"), json!("trouble"));
         assert_eq!(browser.value("document.getElementById('outage').textContent"), json!("the provider is down"));

@@ -26,7 +26,7 @@ fn r02_r13_in_a_short_outage_no_fetch_of_a_key_once_seen_fails() {
     // From the end of the row: provider calls, p99, stale, failed, fetches.
     assert!(row("down", "as it comes")[3] > 0.0, "without these settings, fetches fail: {printed}");
     assert!(row("down", "resilient")[2] > 0.0, "stale entries are served: {printed}");
-    // How many fewer there are, and how soon callers have their answers, depends on the machine: task/outage.rs proves both under a manual clock.
+    // How many calls are saved, and how soon callers have their answers, depends on the machine: task/outage.rs proves both under a manual clock.
     let [calls, without] = ["resilient", "as it comes"].map(|cache| row("down", cache)[0]);
     assert!(calls < without, "{calls} calls in the outage are not below {without}: {printed}");
 }

@@ -1,6 +1,7 @@
-//! Checks that every rule of docs/CONTRACT.md, and every fault of earlier systems there, has a test whose name has its number.
+//! Checks that each rule and each fault in docs/CONTRACT.md has a test with its number in its name. A rule without a test fails here, unless
+//! it is in OPEN.
 //!
-//! `make proof` writes the list of them to target/proof.md. A rule without a test fails here, unless it is in OPEN.
+//! `make proof` writes the list of the tests of each rule to target/proof.md.
 
 mod languages;
 mod projects;
@@ -12,8 +13,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Rules that have no test yet. A test below fails when one of them gets a test, so that no rule stays in the list for longer than
-/// necessary.
+/// Rules that have no test yet. Once one of them has a test, a test below fails until the rule is removed from here.
 const OPEN: &[&str] = &[];
 
 const FOLDERS: &[&str] = &["src", "tests", "bindings", "examples"];
@@ -31,7 +31,7 @@ fn files() -> Vec<PathBuf> {
             let path = entry.expect("folders can be listed").path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if path.is_dir() {
-                // Built or fetched files, not sources of the project.
+                // Skips folders of built or fetched files.
                 if !name.starts_with('.') && !["node_modules", "target", "build", "__pycache__"].contains(&&*name) {
                     folders.push(path);
                 }
@@ -82,12 +82,13 @@ fn number_of(part: &str) -> u32 {
 /// The tests of each number, by file.
 type Proofs = BTreeMap<String, BTreeMap<String, BTreeSet<String>>>;
 
+/// Adds the tests that `text`, the content of `file`, defines.
 fn note(text: &str, file: &str, proofs: &mut Proofs) {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     for line in text.lines() {
         let words: Vec<&str> = line.split(|c: char| !is_part(c)).filter(|word| !word.is_empty()).collect();
         for pair in words.windows(2).filter(|pair| LANGUAGES.iter().any(|language| language.definers.contains(&pair[0]))) {
-            // Where only people read the names, the number is in a comment behind: `def exit_while_unwinding():  # f35`.
+            // The number can also be in a comment behind the name: `def exit_while_unwinding():  # f35`.
             let behind = line.split(['#', '/']).skip(1).flat_map(|comment| numbers(comment.trim().trim_end_matches(['*', ' '])));
             for number in numbers(pair[1]).into_iter().chain(behind.map(fault_beyond_rules)) {
                 proofs.entry(number).or_default().entry(file.to_owned()).or_default().insert(pair[1].to_owned());
@@ -96,7 +97,7 @@ fn note(text: &str, file: &str, proofs: &mut Proofs) {
     }
 }
 
-/// The rules of fetching end at F22; a higher number is that of a fault.
+/// Turns `f35` into `fault35`: the rules of fetching end at F22, so a higher number is a fault's.
 fn fault_beyond_rules(number: String) -> String {
     match number.strip_prefix('f').filter(|digits| digits.len() == 2 && number_of(digits) > 22) {
         Some(digits) => format!("fault{digits}"),
@@ -126,7 +127,7 @@ struct NumberedRule {
 
 fn contract() -> Vec<NumberedRule> {
     let text = fs::read_to_string(here().join("docs/CONTRACT.md")).expect("docs/CONTRACT.md exists");
-    let promise = |line: &str| {
+    let rule_in = |line: &str| {
         if let Some((number, words)) = line.strip_prefix("- **").and_then(|rest| rest.split_once("** ")) {
             return Some(NumberedRule { number: number.to_ascii_lowercase(), words: words.to_owned() });
         }
@@ -134,7 +135,7 @@ fn contract() -> Vec<NumberedRule> {
         let at: u32 = at.parse().ok()?;
         Some(NumberedRule { number: format!("fault{at:02}"), words: words.to_owned() })
     };
-    let rules: Vec<NumberedRule> = text.lines().filter_map(promise).collect();
+    let rules: Vec<NumberedRule> = text.lines().filter_map(rule_in).collect();
     assert!(rules.len() > 80, "the rules were found");
     rules
 }
@@ -157,7 +158,7 @@ fn is_proved(number: &str, proofs: &Proofs) -> bool {
 }
 
 fn all_numbers() -> Vec<String> {
-    contract().into_iter().map(|promise| promise.number).collect()
+    contract().into_iter().map(|rule| rule.number).collect()
 }
 
 #[test]
@@ -177,7 +178,7 @@ fn no_test_has_the_number_of_an_unknown_rule() {
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
-/// Writes the list for `make proof` to the build folder only: the names of the tests are the source.
+/// Writes the list for `make proof`. It is not committed, because the names of the tests are its source.
 #[test]
 fn the_list_of_proofs_is_written() {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| here().join("target"), PathBuf::from);

@@ -1,5 +1,5 @@
-//! Rules for the sources, checked by tests: layers, where `unsafe` is allowed and how it is justified, the documentation of exports, the
-//! length of files.
+//! Rules for the sources, checked by tests: layers, where `unsafe` is allowed and how it is justified, where code for single systems is, the
+//! documentation and the guard of exports, names of types, lists of modules, the length of files.
 //!
 //! The tests read the sources as text. Comments and strings are removed where only code counts, so that words in them break no rule.
 
@@ -31,6 +31,7 @@ const UNSAFE_ALLOWED: &[&str] = &[
 /// Crates that start threads or pass events between them. Only the runtime may name them.
 const THREAD_CRATES: &[&str] = &["tokio", "crossbeam"];
 
+/// In lines.
 const LONGEST_FILE: usize = 600;
 
 struct Source {
@@ -45,7 +46,7 @@ impl Source {
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
-    /// The number of modules between the crate's root and this file.
+    /// How many `super::` lead from this file to the crate's root.
     fn depth(&self) -> usize {
         let folders = self.path.matches('/').count();
         if self.path.ends_with("/mod.rs") { folders } else { folders + 1 }
@@ -140,7 +141,7 @@ fn modules_named(source: &Source) -> Vec<String> {
     for root in &roots {
         for (at, _) in code.match_indices(root.as_str()) {
             let rest = &code[at + root.len()..];
-            // One name, or several in braces: of the latter, the first name of each at the outermost level.
+            // One path, or several in braces. Only the first name of each path counts, so inner braces are left out.
             let mut level = 0;
             let mut outermost = String::new();
             for c in rest.chars() {
@@ -228,7 +229,7 @@ fn unsafe_is_used_only_where_allowed_and_is_justified() {
     }
     for allowed in UNSAFE_ALLOWED {
         if !sources().iter().any(|source| source.path.starts_with(allowed) && has_word(&source.code(), "unsafe")) {
-            complaints.push(format!("src/{allowed}: allowed, and has none"));
+            complaints.push(format!("src/{allowed}: unsafe is allowed, but there is none"));
         }
     }
     complain("Every unsafe is in an allowed place and has its reason", &complaints);
@@ -264,7 +265,7 @@ fn modules_declared(text: &str) -> Vec<&str> {
     declared
 }
 
-/// Many files with modules say at their top what each is for.
+/// Many files with modules say at their top what each module is for.
 #[test]
 fn a_list_of_modules_is_complete() {
     if !projects::are_there() {
@@ -283,7 +284,7 @@ fn a_list_of_modules_is_complete() {
         let top: String = source.text.lines().take_while(|line| line.starts_with("//!")).collect();
         let declared = modules_declared(&source.text);
         let missing: Vec<_> = declared.iter().filter(|name| !top.contains(&format!("`{name}`"))).collect();
-        // The top of a file that names few of its modules is no list of them.
+        // A file whose top names half of its modules or fewer has no list of them.
         if declared.len() > 2 && missing.len() * 2 < declared.len() {
             lists += 1;
             complaints.extend(missing.iter().map(|name| format!("src/{}: what is {name} for?", source.path)));
@@ -309,7 +310,7 @@ fn types_defined(code: &str) -> Vec<&str> {
 fn a_type_name_has_one_meaning() {
     let (mut complaints, mut seen) = (Vec::new(), std::collections::BTreeMap::new());
     let sources = sources();
-    // Each system defines its own type under the same name there.
+    // In base/platform each system defines its own type under the same name.
     for source in sources.iter().filter(|source| !source.path.starts_with("base/platform/")) {
         for name in types_defined(&source.code()) {
             if let Some(before) = seen.insert(name.to_owned(), &source.path).filter(|before| *before != &source.path) {
@@ -410,13 +411,14 @@ fn exports(text: &str) -> Vec<Export<'_>> {
 }
 
 impl Export<'_> {
-    /// The text of a tag, up to the next.
+    /// The text after the tag `@name`, up to the next tag.
     fn section(&self, name: &str) -> Option<String> {
         let (_, rest) = self.docs.split_once(&format!("@{name}"))?;
         let text = rest.split("\n@").next().unwrap_or_default();
         Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
+    /// What the documentation lacks.
     fn lacks(&self) -> Vec<String> {
         let mut lacks = Vec::new();
         let sentence = self.docs.split("\n\n").next().unwrap_or_default().split("\n@").next().unwrap_or_default();

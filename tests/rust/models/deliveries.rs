@@ -9,6 +9,7 @@ use std::io::Read;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
+/// A delivery that calls one function, and is one event for a host that reads.
 struct CountedDelivery;
 
 /// A delivery that calls no function.
@@ -32,7 +33,7 @@ impl Deliverable for CountedDelivery {
     }
 }
 
-/// A waiting reader receives every delivery. Otherwise the model would report a deadlock.
+/// If a delivery were lost, the reader would wait for ever, and loom would report a deadlock.
 #[test]
 fn l02_a_waiting_reader_receives_every_delivery() {
     explore("a reader that waits", 3, || {
@@ -130,7 +131,8 @@ fn l02_a_host_that_reads_the_descriptor_receives_every_delivery() {
     });
 }
 
-/// The same for a host that polls the queue, also if the delivery calls no function and another one arrives just then.
+/// A host that polls instead of reading misses nothing either, even if the first delivery calls no function and another one arrives
+/// meanwhile.
 #[test]
 fn l02_a_host_that_polls_when_the_descriptor_is_readable_misses_nothing() {
     explore("a descriptor that is read, and a queue that is polled", 3, || {

@@ -1,5 +1,5 @@
 //! Whole engines: cancel against settle, close against submit, put against load, join against finish, removals, and the end of an engine
-//! against deliveries. Each model of a fetch is explored with all events in one queue, and with a separate queue for each kind.
+//! against deliveries. Most models of a fetch are explored with all events in one queue, and with a separate queue for each kind.
 
 use super::explore;
 use kvlight::base::config::Settings;
@@ -167,8 +167,8 @@ fn f09_a_cancel_during_the_call_is_not_lost() {
         harness.drain();
         let events = harness.events();
         match accepted {
-            // If it was cancelled before, there is no event. Otherwise the cancel finds it in the table, because nothing was delivered
-            // before.
+            // If the cancel came first, the fetch is refused and there is no event. Otherwise the cancel finds the fetch in the table,
+            // because nothing has been delivered yet.
             Err(status) => assert!(status == Status::ERR_CANCELLED && events.is_empty(), "{status:?} {events:?}"),
             Ok(()) => assert_eq!(events, [("a", Status::ERR_CANCELLED)]),
         }
@@ -303,6 +303,7 @@ fn l05b_the_close_event_follows_pending_removals() {
     });
 }
 
+/// Records the value of each entry that leaves.
 struct Departed(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl RemovalListener for Departed {

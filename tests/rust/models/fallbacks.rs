@@ -1,5 +1,5 @@
-//! Fallbacks and tokens, where they cross threads: the failure, the soft timeout and the answer of a load against each other and against
-//! writes; a token that becomes due against fetches and cancels; expiring a key against its load.
+//! Fallbacks, and tokens of the rate limit, where threads meet: the failure, the soft timeout and the answer of a load against each other
+//! and against writes; a token that becomes due against fetches and cancels; expiring a key against its load.
 
 use super::explore;
 use super::resilience::{Harness, Received, advance, failure, fetch, fetch_with, put, text_of, value};
@@ -20,7 +20,7 @@ fn stale_old(failure: Status) -> Received {
 }
 
 #[test]
-fn r02_r03_a_failure_concurrent_with_a_put_serves_what_was_stale_and_pauses_nothing() {
+fn r02_r03_a_failure_concurrent_with_a_put_gives_the_fallback_or_the_error_and_throttles_nothing() {
     explore("covered failure against put", 3, || {
         let (harness, request) = Harness::aged(|_| {});
         let writer = {
@@ -37,7 +37,7 @@ fn r02_r03_a_failure_concurrent_with_a_put_serves_what_was_stale_and_pauses_noth
         advance(&harness.clock, 20);
         harness.fetch("b", b"k");
         harness.drain();
-        assert!(harness.request().is_some(), "the put ended the pause, or the failure began none");
+        assert!(harness.request().is_some(), "the put ended the throttling, or the failure began none");
         harness.end();
     });
 }
@@ -73,13 +73,13 @@ fn r03_a_fetch_concurrent_with_a_covered_failure_starts_no_second_load() {
         drop(request);
         other.join().expect("the thread ends");
         harness.drain();
-        assert!(harness.request().is_none(), "the fetch joined the load, or found the key paused");
+        assert!(harness.request().is_none(), "the fetch joined the load, or found the key throttled");
         assert_eq!([harness.received("a"), harness.received("b")], [stale_old(Status::ERR_PROVIDER), stale_old(Status::ERR_PROVIDER)]);
         harness.end();
     });
 }
 
-/// The fetch "a" waits for a load no longer than 50 ms, which end concurrently with `end`. Returns what it received.
+/// The soft timeout of the fetch "a", 50 ms, passes while `end` ends its request. Returns what "a" received.
 fn at_the_soft_timeout(end: impl FnOnce(kvlight::engine::request::Ticket)) -> (Harness, Received) {
     let (harness, request) = Harness::aged(|settings| settings.fetch.stale_timeout = Some(ms(50)));
     let timer = {
@@ -116,12 +116,12 @@ fn r02_r04_the_soft_timeout_concurrent_with_a_failure_serves_the_fallback_once()
         assert!(received == Received::Stale("old".into(), None) || received == stale_old(Status::ERR_PROVIDER), "{received:?}");
         harness.fetch("b", b"k");
         harness.drain();
-        assert_eq!(harness.received("b"), stale_old(Status::ERR_PROVIDER), "the failure pauses the key for every caller");
+        assert_eq!(harness.received("b"), stale_old(Status::ERR_PROVIDER), "the failure throttles the key for every caller");
         harness.end();
     });
 }
 
-/// One request in 100 ms, of one key. The token of the first is taken.
+/// One request of one key every 100 ms; the first one at once.
 fn rated(settings: &mut Settings) {
     (settings.tasks.rate.requests_per_s, settings.tasks.rate.burst) = (10.0, 1);
     settings.tasks.batch_max_keys = 1;

@@ -1,11 +1,11 @@
-//! A protocol for lookups without a lock, as a model before there is such a thing in the store: docs/adr/0010-lookups-without-a-lock.md.
+//! A protocol for lookups without a lock, which the store does not have: docs/adr/0010-lookups-without-a-lock.md.
 //!
 //! The parts are a hazard slot for each reading thread, a shared place with the address of an entry or of a table, a list of retired entries,
 //! and a queue in which a reader notes its uses for the next holder of the shard's lock. Memory is a loom cell for each entry. Freeing it is a write
 //! to the cell, which loom reports if a reader may still be reading it.
 //!
-//! Each model is explored to the end as it should be, and then with each barrier left out and each order weakened that it needs: loom must
-//! find the failure.
+//! Each model is explored with the sound protocol, where loom must find nothing. Then the barriers are left out and the memory orders
+//! weakened, one at a time, and loom must find the failure.
 
 use super::explore;
 use loom::cell::UnsafeCell;
@@ -19,8 +19,8 @@ use std::sync::Arc;
 /// What each step of the protocol guarantees.
 #[derive(Clone, Copy)]
 struct Protocol {
-    /// The reader's barrier, between its publication and its second look. In the product only the compiler would see it, because of the
-    /// writer's barrier, which is one in all threads. A model has no system calls: both are what they amount to.
+    /// The reader's barrier, between publishing an address and looking a second time. In the library it would only stop the compiler,
+    /// because the writer's barrier, a system call, acts on all threads. A model has no system calls, so both are fences here.
     light: bool,
     /// The writer's barrier, between taking an address out of use and looking at the slots.
     heavy: bool,
@@ -28,14 +28,17 @@ struct Protocol {
     leave: Ordering,
     /// The load by which a writer looks at a slot.
     look: Ordering,
-    /// Taking a slot, and giving it back.
+    /// Taking a slot.
     claim: Ordering,
+    /// Giving a slot back.
     give_back: Ordering,
-    /// Appending a use, and seeing that there is one.
+    /// Appending a use.
     note: Ordering,
+    /// Seeing that a use was appended.
     see_noted: Ordering,
-    /// Taking uses out, and seeing that there is room again.
+    /// Taking uses out.
     take: Ordering,
+    /// Seeing that uses were taken out, so that there is room again.
     see_taken: Ordering,
 }
 
@@ -52,9 +55,11 @@ const SOUND: Protocol = Protocol {
     see_taken: Acquire,
 };
 
-/// What one thread is reading, as numbers: 0 for nothing.
+/// What one thread is reading.
 struct HazardSlot {
+    /// 1 while a thread has the slot, otherwise 0.
     owner: AtomicUsize,
+    /// 0: nothing.
     address: AtomicUsize,
 }
 
@@ -100,7 +105,7 @@ impl HazardSlots {
 
 const FREED: u32 = 0xdead;
 
-/// Entries by number, which is their address: 1 and 2. The shared place holds 0 or one of them.
+/// Two entries, with the addresses 1 and 2. The shared place holds one of these, or 0.
 struct Store {
     slots: HazardSlots,
     shared: AtomicUsize,
@@ -118,7 +123,7 @@ impl Store {
         })
     }
 
-    /// A lookup. `None` means that it has to take the lock.
+    /// A lookup without the lock; `None` if it has to take the lock.
     fn look_up(&self, slot: usize) -> Option<u32> {
         let address = self.shared.load(Acquire);
         if address == 0 {
@@ -137,7 +142,7 @@ impl Store {
         seen
     }
 
-    /// Replaces the entry. The former one is retired.
+    /// Replaces the entry in the shared place, and retires the former one.
     fn replace(&self, by: usize) {
         let former = self.shared.swap(by, AcqRel);
         self.retired.lock().unwrap().push(former);
@@ -158,7 +163,7 @@ impl Store {
         }
     }
 
-    /// Waits until no reader protects a table, which was taken out of use.
+    /// Waits until no reader protects `table`, which is out of use already.
     fn wait_for_readers(&self, table: usize) {
         self.slots.heavy_barrier();
         for slot in 0..2 {
@@ -204,7 +209,7 @@ fn reclaimed_by_another(protocol: Protocol) {
     reclaiming.join().unwrap();
 }
 
-/// A table, for which entry 1 stands, is withdrawn, waited for and freed.
+/// A table is withdrawn, and freed once no reader protects it. Entry 1 stands for the table.
 fn table_withdrawn(protocol: Protocol) {
     let store = Store::new(protocol);
     let slot = store.slots.claim().expect("a slot");
@@ -236,7 +241,7 @@ fn slot_changes_hands(protocol: Protocol) {
     writer.join().unwrap();
 }
 
-/// One more than the uses that a queue holds.
+/// The places of a queue, one of which stays empty.
 const PLACES: usize = 3;
 
 /// A queue of uses: one writer without a lock, and one reader at a time, under the shard's lock.
@@ -244,10 +249,12 @@ struct Uses {
     slots: HazardSlots,
     end: AtomicUsize,
     start: AtomicUsize,
-    /// Plain memory, so that loom reports a place that is written while it may still be read. It does not delay loads of atomics.
+    /// Plain memory, so that loom reports a place that is written while it may still be read. With atomics loom would miss that, since it
+    /// never delays a load.
     places: [UnsafeCell<usize>; PLACES],
-    /// What was taken out; its lock is the shard's.
+    /// What was taken out. The mutex stands for the shard's lock.
     taken: Mutex<Vec<usize>>,
+    /// How many uses were noted.
     noted: AtomicUsize,
 }
 
@@ -303,7 +310,7 @@ fn uses_taken(protocol: Protocol) {
 /// The queue goes from a thread that ends to the next owner of its slot.
 fn uses_of_an_ended_thread(protocol: Protocol) {
     let uses = Uses::new(protocol);
-    // Only the first slot is left.
+    // Only the first slot is free.
     uses.slots.slots[1].owner.store(1, Relaxed);
     let use_once = |uses: &Uses| {
         if uses.slots.claim().is_some() {
@@ -336,7 +343,7 @@ fn each_use_without_a_lock_is_applied_once_and_in_order() {
     explore("uses of an ended thread", 4, || uses_of_an_ended_thread(SOUND));
 }
 
-/// loom finds what goes wrong without each of the barriers and orders. Otherwise the models above would prove nothing about them.
+/// loom finds a failure without any one of the barriers and orders. Otherwise the models above would prove nothing about it.
 #[test]
 fn every_barrier_and_order_of_lookups_without_a_lock_is_needed() {
     let (light, heavy) = (Protocol { light: false, ..SOUND }, Protocol { heavy: false, ..SOUND });
@@ -361,6 +368,6 @@ fn every_barrier_and_order_of_lookups_without_a_lock_is_needed() {
         println!("{name}: {}", if outcome.is_err() { "loom finds the failure" } else { "NOT FOUND" });
         outcome.is_err()
     };
-    let missed: Vec<_> = weakened.iter().filter(|one| !found(one)).map(|(name, ..)| *name).collect();
+    let missed: Vec<_> = weakened.iter().filter(|case| !found(case)).map(|(name, ..)| *name).collect();
     assert!(missed.is_empty(), "loom found nothing: {missed:?}");
 }

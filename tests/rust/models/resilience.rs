@@ -1,5 +1,5 @@
-//! What protects callers from a provider, where it crosses threads: two requests for the same key (hedging), the circuit breaker against
-//! fetches, the first use of an entry that is to be refreshed, tags and unmodified answers against loads.
+//! What protects callers from a slow or failing provider, where threads meet: two requests for the same key (hedging), the circuit breaker
+//! against fetches, the first use of an entry that is to be refreshed, tags and unmodified answers against loads.
 
 use super::explore;
 use kvlight::base::config::Settings;
@@ -54,7 +54,7 @@ pub fn failure() -> Error {
 #[derive(PartialEq, Eq, Debug)]
 pub enum Received {
     Value(String),
-    /// The fallback, because of this failure.
+    /// The fallback, and the failure that it covers; `None`: none yet, at the soft timeout.
     Stale(String, Option<Status>),
     Failed(Status),
 }
@@ -80,7 +80,7 @@ impl Harness {
         Harness { core: Core::engine(plan).expect("it needs no threads"), queue, provider, clock, log: EventLog::default() }
     }
 
-    /// With an entry of `k` that has been in its grace for 10 ms, and a request for it, of the fetch "a".
+    /// A harness with an entry of `k` that has been in its grace for 10 ms, and the request of the fetch "a" for `k`.
     pub fn aged(set: impl FnOnce(&mut Settings)) -> (Harness, Ticket) {
         let harness = Harness::new(|settings| {
             (settings.cache.ttl_ms, settings.cache.stale_ttl_ms) = (Some(10), 1_000);
@@ -94,12 +94,12 @@ impl Harness {
         (harness, request)
     }
 
-    /// Puts a value of `k`.
+    /// Puts `text` under `k`.
     pub fn put(&self, text: &str) {
         put(&self.core, text);
     }
 
-    /// With a fetch of `k` as "a" that was hedged, and the two requests for it.
+    /// A harness with a fetch "a" of `k` that was hedged, and the two requests for `k`.
     fn hedged() -> (Harness, Ticket, Ticket) {
         let harness = Harness::new(hedging);
         harness.fetch("a", b"k");
@@ -118,7 +118,7 @@ impl Harness {
         while self.queue.poll(usize::MAX, Some(Duration::ZERO)).is_ok() {}
     }
 
-    /// The oldest request that the provider keeps.
+    /// Takes the oldest request that the provider keeps.
     pub fn request(&self) -> Option<Ticket> {
         let mut kept = self.provider.0.lock().expect("the requests");
         (!kept.is_empty()).then(|| kept.remove(0))
@@ -130,7 +130,7 @@ impl Harness {
         events
     }
 
-    /// What one fetch received.
+    /// What the fetch `name` received.
     pub fn received(&self, name: &str) -> Received {
         let log = self.log.lock().expect("the log");
         let mut outcomes = log.iter().filter(|(of, _)| *of == name).map(|(_, outcome)| outcome);
@@ -170,7 +170,7 @@ pub fn advance(clock: &Clock, by_ms: u64) {
     }
 }
 
-/// Puts a value of `k`.
+/// Puts `text` under `k`.
 pub fn put(core: &Core, text: &str) {
     assert_eq!(core.put(b"k", NewEntry::new(value(text)), None, &mut Departures::new()).expect("the engine is open"), Status::OK);
 }
