@@ -1,4 +1,5 @@
-//! A second tier behind engines (rules T01 to T15): a store in memory that several engines share, or whose requests the test serves itself.
+//! A second tier behind engines (rules T01 to T15): either a store in memory that several engines share, or one whose requests the test
+//! serves itself.
 
 use super::engine_fixture::*;
 use kvlight::base::config::ReadMode;
@@ -22,15 +23,16 @@ const LEASES: TierAbilities = TierAbilities { is_conditional: true, grants_lease
 #[derive(Clone)]
 struct Held {
     token: u64,
+    /// The bytes and the TTL in milliseconds. `None`: there is only the lease.
     entry: Option<(Vec<u8>, Option<u64>)>,
 }
 
-/// Whether a call of the store was accepted: the test may close the engine at the same time.
+/// Whether a call by the store ended well. That includes ERR_CLOSED, since the test may close the engine at the same time.
 fn is_done(status: Status) -> bool {
     [Status::OK, Status::ERR_CLOSED].contains(&status)
 }
 
-/// A store in memory that grants leases and compares.
+/// A store in memory that grants leases, and accepts a fill only with the token of the lease.
 #[derive(Default)]
 struct MemoryTier {
     held: Mutex<HashMap<Vec<u8>, Held>>,
@@ -75,7 +77,7 @@ impl SecondTierStore for MemoryTier {
                         Some(Held { token, entry: Some((data, ttl)) }) => {
                             request.hit(index, &data, ttl.map_or(TtlLeft::Never, TtlLeft::Millis), &token.to_le_bytes())
                         }
-                        // Another engine loads it, so this one gets no lease.
+                        // Another engine loads the key, so this one gets no lease.
                         Some(Held { entry: None, .. }) => request.miss(index, &[]),
                         None => {
                             held.insert(key.clone(), Held { token, entry: None });
@@ -143,7 +145,7 @@ fn with_manual(abilities: TierAbilities) -> (EngineBuilder, TierRequests) {
     (test_engine().hooks(|hooks| hooks.second_tier = Some((tier, abilities))), TierRequests(requests))
 }
 
-/// An entry as an engine writes it, taken from a write of its own.
+/// The bytes of an entry without a TTL, as an engine writes it.
 fn entry_of(key: &str, text: &str) -> Vec<u8> {
     kvlight::tier::entry::TierEntry { value: Some(text.as_bytes()), is_object: false, ttl_ms: None, load_ms: 0, identity: [0; 12] }
         .encode(key.as_bytes())
@@ -154,7 +156,7 @@ fn hit(ticket: &TierTicket, key: &str, text: &str) -> Status {
 }
 
 #[test]
-fn t02_an_entry_that_was_written_with_a_ttl_ends_whatever_its_store_says() {
+fn t02_an_entry_that_was_written_with_a_ttl_expires_whatever_its_store_says() {
     let (builder, tier) = with_manual(PLAIN);
     let world = builder.start();
     let entry = kvlight::tier::entry::TierEntry { value: Some(b"v"), is_object: false, ttl_ms: Some(70), load_ms: 0, identity: [0; 12] };
@@ -216,7 +218,7 @@ fn t02_the_jitter_of_ttls_only_shortens_what_is_left_of_one() {
 }
 
 #[test]
-fn t01_a_miss_a_failure_and_damage_are_no_results() {
+fn t01_after_a_miss_a_failure_or_damage_the_provider_is_asked() {
     let (builder, tier) = with_manual(PLAIN);
     let world = builder.with(|settings| settings.second_tier.break_after = 0).echo().start();
     type Fails = fn(TierTicket);
@@ -233,7 +235,7 @@ fn t01_a_miss_a_failure_and_damage_are_no_results() {
         answer(tier.next(TierRequestKind::Read));
         let outcome = waiter.outcome();
         assert_eq!((text_of(&outcome), outcome.source), (format!("{key}!"), Source::Provider));
-        // A key without a valid entry there is filled with the answer.
+        // If the second tier answered and has no valid entry, it is filled.
         if ["miss", "damage", "expired"].contains(&key) {
             assert_eq!(tier.next(TierRequestKind::Fill).finish(), Status::OK);
         }
@@ -324,10 +326,10 @@ fn t03_f08_an_older_load_never_replaces_a_newer_write_in_any_process() {
         }
         assert_eq!(writes.core.sync_second_tier(None), Ok(true));
         old.answer("k", "old");
-        assert_eq!(waiter.text(), "old", "who asked before the write may receive what was before it");
+        assert_eq!(waiter.text(), "old", "a fetch from before the write may receive the older value");
         until("the fill was refused", || loads.stats().tasks.tier_fills_refused == 1);
         assert_eq!(tier.has("k"), write == "put");
-        // Once it is notified of the write, the process that loaded does not keep the old value either.
+        // Once the process that loaded is notified of the write, it does not keep the old value either.
         assert_eq!(loads.core.invalidate([&b"k"[..]].into_iter(), kvlight::engine::invalidate::Outdated::Removed), Ok(()));
         let waiter = loads.fetch("k");
         if write == "put" {
@@ -367,7 +369,7 @@ fn t01_the_misses_of_one_call_are_one_request() {
     assert_eq!(read.hit(1, &entry_of("c", "found"), TtlLeft::Never, b""), Ok(Status::OK));
     assert_eq!(read.finish(), Status::OK);
     let request = world.request();
-    assert_eq!(request.keys(), ["a", "d"], "what is not found is one request, too");
+    assert_eq!(request.keys(), ["a", "d"], "the keys that were not found are one request, too");
     request.answer_all();
     assert_eq!(waiter.batch().0, ["a!", "here", "found", "a!", "d!"]);
     world.free();
@@ -466,7 +468,7 @@ fn t07_l05_a_drain_writes_what_waits() {
 }
 
 #[test]
-fn l05_l05b_what_is_removed_while_an_engine_closes_does_not_keep_it_from_its_end() {
+fn l05_l05b_a_removal_while_an_engine_closes_does_not_keep_it_from_ending() {
     let (builder, tier) = with_manual(PLAIN);
     let world = builder.start();
     let waiter = world.fetch("k");
@@ -483,7 +485,7 @@ fn l05_l05b_what_is_removed_while_an_engine_closes_does_not_keep_it_from_its_end
 }
 
 #[test]
-fn l05_t07_what_is_removed_after_the_end_of_a_drain_is_not_passed_on_and_a_sync_says_so() {
+fn l05_t07_a_removal_after_the_end_of_a_drain_is_not_passed_on_and_a_sync_says_so() {
     let (builder, tier) = with_manual(PLAIN);
     let world = builder.start();
     expect_closed(&world.close(Some(None)));
@@ -495,7 +497,7 @@ fn l05_t07_what_is_removed_after_the_end_of_a_drain_is_not_passed_on_and_a_sync_
 }
 
 #[test]
-fn t06_a_key_whose_write_is_not_through_is_not_looked_up_nor_filled() {
+fn t06_a_key_is_neither_looked_up_nor_filled_until_its_write_has_arrived() {
     let (builder, tier) = with_manual(PLAIN);
     let world = builder.echo().start();
     assert_eq!(world.remove("k"), Status::MISS);
@@ -579,7 +581,7 @@ fn t12_more_writes_than_can_wait_clear_everything() {
     world.put("b", "2");
     world.put("c", "3");
     assert_eq!(world.stats().tasks.tier_overflows, 1);
-    assert_eq!(world.fetch("d").outcome().source, Source::Provider, "until then nothing is looked up");
+    assert_eq!(world.fetch("d").outcome().source, Source::Provider, "nothing is looked up before the clear");
     assert_eq!(write.finish(), Status::OK);
     let clear = tier.next(TierRequestKind::Clear);
     assert!(clear.keys().is_empty());
@@ -625,7 +627,7 @@ fn t02_nulls_are_shared_and_tagged_entries_and_objects_are_not() {
     let terms = StoreTerms { labels, ..StoreTerms::default() };
     let entry = NewEntry { terms, ..NewEntry::new(value("v")) };
     assert_eq!(world.core.put(b"tagged", entry, None, &mut Departures::new()), Ok(Status::OK));
-    assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK, "what is there is outdated");
+    assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK, "the entry in the second tier is outdated");
     let drops = DropLog::new();
     assert_eq!(world.put_answer("object", drops.value()), Status::OK);
     assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK);
@@ -706,7 +708,7 @@ fn t12_a_bounded_number_of_requests_read_at_a_time() {
     assert_eq!(hit(&read, "a", "1"), Status::OK);
     assert_eq!(read.finish(), Status::OK);
     let read = tier.next(TierRequestKind::Read);
-    assert_eq!(read.keys().iter().collect::<Vec<_>>(), [b"b", b"c"], "those that waited are one request");
+    assert_eq!(read.keys().iter().collect::<Vec<_>>(), [b"b", b"c"], "the keys that waited are one request");
     assert_eq!(first.text(), "1");
     // A request that takes too long still counts towards the limit, and keys that wait for a request go to the provider.
     let fourth = world.fetch("d");
@@ -794,7 +796,7 @@ fn t01_very_many_keys_are_looked_up_in_requests_of_a_bounded_size() {
 }
 
 #[test]
-fn t02_an_answer_of_nothing_stored_is_not_filled() {
+fn t02_an_answer_that_is_not_stored_is_not_filled() {
     let (builder, tier) = with_manual(PLAIN);
     let world = builder.with(|settings| settings.cache.ttl_ms = Some(0)).start();
     let waiter = world.fetch("k");

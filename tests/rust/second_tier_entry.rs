@@ -1,4 +1,4 @@
-//! The format of entries in a second tier: whatever is not exactly an entry of this key is none (rule T13).
+//! The format of entries in a second tier: bytes that are not exactly an entry of the given key are rejected (rule T13).
 
 use kvlight::tier::entry::{HEADER, NoEntry, TierEntry};
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ fn t13_an_entry_reads_as_it_was_written() {
         assert_eq!(TierEntry::decode(b"key", &bytes), Ok(entry));
     }
     let longest = TierEntry { ttl_ms: Some(u32::MAX), ..ENTRY }.encode(b"key");
-    assert_eq!(TierEntry::decode(b"key", &longest).map(|entry| entry.ttl_ms), Ok(Some(u32::MAX - 1)), "long, but not for ever");
+    assert_eq!(TierEntry::decode(b"key", &longest).map(|entry| entry.ttl_ms), Ok(Some(u32::MAX - 1)), "the longest TTL is still finite");
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn t13_each_flipped_bit_is_noticed() {
 }
 
 #[test]
-fn t13_each_other_byte_is_noticed() {
+fn t13_each_changed_byte_is_noticed() {
     let bytes = ENTRY.encode(b"key");
     for at in 0..bytes.len() {
         for byte in (0..=u8::MAX).filter(|byte| *byte != bytes[at]) {

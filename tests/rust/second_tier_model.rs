@@ -1,11 +1,11 @@
 //! The protocol between processes, explored exhaustively (rules T01 to T12 and T15): two of three processes fetch a key through a second tier, and one
-//! writes it, in every order of lookups, leases, fills, changes, notices, evictions and failures. Once everything is idle, no process and not the second
-//! tier may keep an old value; no fetch may fail, wait forever, or load what its lookup has found. If any one rule is broken, an order is found in which
-//! that happens: so each rule is needed, and the exploration would notice its loss.
+//! writes it, in every order of lookups, leases, fills, changes, notices, evictions and failures. Once everything is idle, neither a process nor the
+//! second tier may keep an old value; no fetch may fail, wait for ever, or load what its lookup has found. Then the rules are broken, one at a time: an
+//! order in which one of these things happens must be found, so each rule is needed, and the exploration would notice its loss.
 //!
 //! What cannot be seen here has tests of its own:
 //!
-//! - T12 also bounds and counts what waits. Here it is only too much, at any moment; the numbers are in `second_tier.rs`.
+//! - T12 also bounds and counts what waits. Here too much may wait at any moment; the numbers are in `second_tier.rs`.
 //! - T13 is about the bytes of an entry (`second_tier_entry.rs`); here an entry is the number of a write.
 //! - T14 is about times, and here there are none: an entry may leave the second tier at any moment (an eviction), and a lease be taken over at any
 //!   moment. No process can rely on a clock, so there is nothing to break. `tests/tiers/redis/stories.py` has entries that expire.
@@ -14,11 +14,11 @@
 use foldhash::fast::FixedState;
 use std::collections::HashSet;
 
-/// The process that writes. The notices are for the others.
+/// The process that writes. Notices go to the others.
 const WRITER: usize = 2;
 const PROCESSES: usize = 3;
 
-/// The value of the key in the second tier. Values are numbered by their writes; 0 is the first.
+/// What the second tier has under the key. Values are numbered by their writes; 0 is the one from before the first write.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Cell {
     Empty,
@@ -27,7 +27,7 @@ enum Cell {
     Entry(u8),
 }
 
-/// What the store of a process has.
+/// What the store of a process has under the key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Held {
     Nothing,
@@ -69,9 +69,9 @@ enum Broken {
     ExpiredEntriesAreReturned,
     /// T10: a lease is never taken over.
     LeasesAreKept,
-    /// T11: if one key of a request cannot be looked up, none of its keys counts as found.
+    /// T11: if one key of a request cannot be looked up, no key of the request counts as found.
     RequestsFailAsAWhole,
-    /// T12: if more keys wait than can be remembered, they are forgotten.
+    /// T12: if more keys wait than can be remembered, they are forgotten and nothing is cleared.
     OverflowsAreForgotten,
     /// T12: no notice tells the other processes that an overflow has cleared the second tier.
     ClearsAreSilent,
@@ -110,7 +110,7 @@ const ALL_BROKEN: [Broken; 22] = [
     Broken::FillsFailFetches,
 ];
 
-/// How often something may go wrong.
+/// How often each fault may still happen.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 struct Faults {
     /// The second tier loses its value.
@@ -131,7 +131,7 @@ struct Faults {
     lost_notices: u8,
 }
 
-/// What is explored. All of it at once would be too many states.
+/// What one exploration is about. All faults and all processes at once would be too many states.
 #[derive(Clone, Copy, Debug)]
 struct World {
     faults: Faults,
@@ -146,7 +146,7 @@ struct World {
 
 fn worlds() -> Vec<World> {
     let none = Faults::default();
-    let of_two = [
+    let for_two_readers = [
         Faults { evictions: 2, ..none },
         Faults { evictions: 1, failed_lookups: 1, ..none },
         Faults { failed_neighbours: 1, ..none },
@@ -156,20 +156,21 @@ fn worlds() -> Vec<World> {
         Faults { overflows: 1, ..none },
         Faults { evictions: 1, lost_notices: 1, ..none },
     ];
-    let of_writer = [
+    let for_reader_and_writer = [
         Faults { evictions: 1, ..none },
         Faults { failed_writes: 1, ..none },
         Faults { late_writes: 1, ..none },
         Faults { overflows: 1, ..none },
     ];
-    let all = of_two.map(|faults| (faults, [0, 1])).into_iter().chain(of_writer.map(|faults| (faults, [0, WRITER])));
+    let for_two_readers = for_two_readers.map(|faults| (faults, [0, 1]));
+    let all = for_two_readers.into_iter().chain(for_reader_and_writer.map(|faults| (faults, [0, WRITER])));
     let mut worlds = Vec::new();
     for (faults, fetching) in all {
         for (puts, waits) in [(false, false), (false, true), (true, false), (true, true)] {
             worlds.push(World { faults, fetching, puts, writes: 1 + faults.late_writes, waits });
         }
     }
-    // The largest last: most broken rules are noticed before them.
+    // The largest worlds come last: most broken rules are noticed in a smaller one.
     worlds.sort_by_key(|world| (world.writes, world.faults.evictions));
     worlds
 }
@@ -195,7 +196,7 @@ enum Fetch {
         value: u8,
         is_whole: bool,
     },
-    /// It waits for its fill, which no fetch does if the rules hold.
+    /// It waits for its fill, as no fetch does while the rules hold.
     Filling,
     Done,
     Failed,
@@ -211,21 +212,21 @@ enum Fill {
         is_leased: bool,
         value: u8,
     },
-    /// It is never carried out.
+    /// The second tier never carries it out.
     Hanging,
 }
 
 /// A step of the writer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Step {
-    /// The source has this value.
+    /// The source gets this value.
     Commit(u8),
-    /// The writer's own store has it, or nothing.
+    /// The writer's own store gets this value or, if the write is a removal, nothing.
     Store(u8),
-    /// The second tier has it; `None`: it has nothing.
+    /// The second tier gets this value; `None`: its entry is removed.
     Change(Option<u8>),
     Notify,
-    /// The second tier has nothing, of any key.
+    /// The entries of all keys in the second tier are removed.
     Clear,
     /// The others are told that any key may have changed.
     NotifyOfClear,
@@ -265,13 +266,14 @@ struct State {
     steps: Steps,
     /// A put that counts as failed and may still arrive.
     late: Option<u8>,
-    /// How many notices are on their way to each process, and which process has missed one.
+    /// How many notices are on their way to each process.
     in_flight: [u8; PROCESSES],
+    /// Whether each process has missed a notice.
     has_gap: [bool; PROCESSES],
     left: Faults,
 }
 
-/// What the exploration has found.
+/// What is wrong with a state.
 #[derive(Debug)]
 #[expect(dead_code, reason = "it is printed if a test fails")]
 enum Wrong {
@@ -282,8 +284,8 @@ enum Wrong {
 }
 
 impl State {
-    /// What there may be at first.
-    fn firsts(world: World, broken: Option<Broken>) -> Vec<State> {
+    /// Every possible initial state.
+    fn initial(world: World, broken: Option<Broken>) -> Vec<State> {
         let mut steps = Steps::default();
         for value in (1..=world.writes).rev() {
             let (change, notice) = (Step::Change(Some(value).filter(|value| world.puts || *value < world.writes)), Step::Notify);
@@ -379,7 +381,7 @@ impl State {
             (Fetch::Idle, _) if process == WRITER && self.is_dirty(broken) && broken != Some(Broken::DirtyKeysAreLookedUp) => {
                 add(&|next| next.fetches[process] = Fetch::Missed { seen: Cell::Empty, is_leased: false });
             }
-            // It waits and looks again; in the end it takes the lease over.
+            // It waits for as long as another process has the lease.
             (Fetch::Idle, _) if matches!(self.cell, Cell::Lease(_)) && world.waits && broken == Some(Broken::LeasesAreKept) => {}
             (Fetch::Idle, _) => {
                 add(&|next| next.look_up(process, world, broken));
@@ -506,7 +508,7 @@ impl State {
             add(&|next| {
                 let is_changed_later = next.steps.iter().any(|step| matches!(step, Step::Change(_)));
                 if next.is_late_outdated() && !is_changed_later && broken != Some(Broken::LateWritesStay) {
-                    // Before a notice that is still to be sent, if there is one.
+                    // These come before a notice that is still to be sent.
                     next.steps.push(Step::Notify);
                     next.steps.push(Step::Change(None));
                 }
@@ -532,14 +534,14 @@ impl State {
         self.cell = Cell::Lease(process);
     }
 
-    /// The answer of a fetch is stored in its process.
+    /// Stores the answer of a fetch in its process, unless something was written meanwhile.
     fn store(&mut self, process: usize, value: u8, is_whole: bool, broken: Option<Broken>) {
         if is_whole || broken == Some(Broken::AnswersAreStoredInAnyCase) {
             self.stores[process] = Held::Fresh(value);
         }
     }
 
-    /// The next change, and its notice, cannot be remembered: everything is cleared instead.
+    /// Replaces the next change and its notice, which cannot be remembered, by a clear.
     fn forget_change(&mut self, broken: Option<Broken>) {
         self.left.overflows -= 1;
         self.steps.pop();
@@ -562,7 +564,7 @@ impl State {
         }
     }
 
-    /// Whether the second tier may have something older than the writer about the key.
+    /// Whether the second tier may have an older value of the key than the writer.
     fn is_dirty(&self, broken: Option<Broken>) -> bool {
         let is_write = |step: &Step| matches!(step, Step::Store(_) | Step::Change(_) | Step::Clear);
         let is_waiting = match self.steps.iter().rev().find(is_write) {
@@ -596,9 +598,9 @@ impl State {
     }
 }
 
-/// The number of states, or a wrong one.
+/// Explores every state. Returns their number, or what is wrong with one.
 fn explore(world: World, broken: Option<Broken>) -> Result<usize, Box<Wrong>> {
-    let mut todo = State::firsts(world, broken);
+    let mut todo = State::initial(world, broken);
     let mut seen: HashSet<State, FixedState> = todo.iter().copied().collect();
     while let Some(state) = todo.pop() {
         if state.is_idle() && state.keeps_an_old_value() {

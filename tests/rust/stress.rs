@@ -60,20 +60,22 @@ impl Tally {
         }
     }
 
-    fn nothing_is_wrong(&self) {
+    fn expect_nothing_wrong(&self) {
         let wrong = self.wrong.lock().expect("no panic");
         assert!(wrong.is_empty(), "{} failed checks, first: {:?}", wrong.len(), &wrong[..wrong.len().min(5)]);
     }
 }
 
-/// The receiver of a fetch: checks that each position is reported once, and that it is dropped after the last.
+/// The receiver of a fetch: checks that each position is reported once, and that the receiver is dropped after the last event.
 struct CheckingReceiver {
     tally: Arc<Tally>,
     keys: Vec<Vec<u8>>,
     reported: Vec<bool>,
+    /// How many events were marked as the last.
     last: u32,
     /// Set before the fetch is cancelled.
     cancelled: Arc<AtomicBool>,
+    /// Whether the failure of one key cancels the others.
     may_cancel_itself: bool,
     closing: Arc<AtomicBool>,
     in_progress: Arc<AtomicU64>,
@@ -81,7 +83,7 @@ struct CheckingReceiver {
 }
 
 impl CheckingReceiver {
-    fn position(&mut self, index: usize, outcome: &Outcome) {
+    fn check_position(&mut self, index: usize, outcome: &Outcome) {
         let tally = &self.tally;
         tally.reported.fetch_add(1, Ordering::Relaxed);
         tally.check(self.last == 0, || format!("position {index} after the last event"));
@@ -112,7 +114,7 @@ impl CheckingReceiver {
 
 impl Receiver for CheckingReceiver {
     fn result(&mut self, index: usize, key: &[u8], outcome: &Outcome, last: bool) {
-        self.position(index, outcome);
+        self.check_position(index, outcome);
         self.tally.check(key == self.keys[index], || format!("position {index} under another key"));
         self.last += u32::from(last);
     }
@@ -121,7 +123,7 @@ impl Receiver for CheckingReceiver {
         let count = results.batch.outcomes.len();
         self.tally.check(count == self.keys.len(), || format!("{count} results of {}", self.keys.len()));
         for (index, outcome) in results.batch.outcomes.iter().enumerate() {
-            self.position(index, outcome);
+            self.check_position(index, outcome);
         }
         self.last += 1;
     }
@@ -217,7 +219,7 @@ impl Provider for MisbehavingProvider {
     }
 }
 
-/// Answers the requests that it is sent, on its own thread.
+/// Answers requests on a thread that is not the provider's, until the channel is closed.
 fn answer_elsewhere(tickets: &Mutex<Inbox<Ticket>>, seed: u64) {
     let mut random = Random::new(Some(seed));
     loop {
@@ -230,7 +232,7 @@ fn answer_elsewhere(tickets: &Mutex<Inbox<Ticket>>, seed: u64) {
     }
 }
 
-/// Answers after the timeout.
+/// Answers each request after its attempt has timed out, which cancels the request.
 fn answer_late(tickets: &Inbox<Ticket>) {
     let mut random = Random::new(Some(99));
     while let Ok(ticket) = tickets.recv() {
@@ -280,7 +282,7 @@ impl Stage {
         plan.settings.cache.error_ttl_ms = 1;
         plan.settings.tasks.max_running = 8;
         plan.settings.tasks.max_abandoned = 8;
-        // So few places, taken by the newest keys, that keys of single fetches lose theirs.
+        // There are few places and the newest keys take them, so keys of single fetches lose theirs.
         plan.settings.tasks.queue_max_keys = 2;
         plan.settings.tasks.queue_order = QueueOrder::Lifo;
         plan.settings.fetch.attempt_timeout = Some(Duration::from_millis(5));
@@ -300,7 +302,7 @@ impl Stage {
         });
     }
 
-    /// The part of one thread: fetches this many positions, or until the engine is closed.
+    /// Fetches `positions` positions, or fewer if the engine is closed. Writes now and then.
     fn ask(&self, seed: u64, positions: u64) {
         let mut random = Random::new(Some(seed));
         let in_progress = Arc::new(AtomicU64::new(0));
@@ -386,7 +388,7 @@ impl Stage {
         true
     }
 
-    /// Cancels the fetches that it is sent, until `over`.
+    /// Cancels the marked fetches until `over` is set.
     fn cancel(&self, over: &AtomicBool) {
         while !over.load(Ordering::SeqCst) {
             let marked = std::mem::take(&mut *self.marked.lock().expect("no panic"));
@@ -414,10 +416,10 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
             over.store(true, Ordering::SeqCst);
             storm.join().expect("no panic");
         });
-        stage.tally.nothing_is_wrong();
+        stage.tally.expect_nothing_wrong();
         assert_eq!(stage.tally.reported.load(Ordering::SeqCst), POSITIONS, "each position is reported once");
 
-        // Some requests are never answered. All others have freed their slots, and so have these, because they have timed out.
+        // The requests that are never answered have freed their slots like all others, because they have timed out.
         let never = stage.provider.never.lock().expect("no panic").len() as u64;
         assert_eq!(never, NEVER as u64);
         until("no load is in progress", || {
@@ -447,7 +449,7 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
             assert!(count > 0, "the run had {what}: {stats:?}");
         }
 
-        // Entries would continue to expire, so the rest is stored again with no TTL.
+        // Entries would expire during the checks below, so a thousand are stored without a TTL, and all others expire first.
         for number in 0..1000 {
             let stated = StoreTerms { ttl: kvlight::base::Ttl::from_raw(-1).expect("a TTL"), ..StoreTerms::default() };
             let key = key(number);
@@ -456,7 +458,7 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
                 Ok(Status::OK)
             );
         }
-        until("all that ends has ended", || stage.core.len() == 1000);
+        until("all entries with a TTL have expired", || stage.core.len() == 1000);
         let peeked = (0..KEYS).filter_map(|number| stage.core.peek(&key(number)).expect("open"));
         assert_eq!(stage.core.cost(), peeked.map(|hit| hit.cost).sum::<u64>(), "the total cost is exact");
         let stats = stage.core.stats();
@@ -469,7 +471,7 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
             assert!(stage.fetch(vec![format!("new{number}").into_bytes()], &mut random, &in_progress));
         }
         until("new fetches end", || in_progress.load(Ordering::SeqCst) == 0);
-        stage.tally.nothing_is_wrong();
+        stage.tally.expect_nothing_wrong();
         stage.closing.store(true, Ordering::SeqCst);
         stage.core.clone().free();
     });
@@ -513,7 +515,7 @@ fn stress_l05_f01_an_engine_that_is_closed_meanwhile_settles_every_accepted_fetc
                 over.store(true, Ordering::SeqCst);
                 storm.join().expect("no panic");
             });
-            stage.tally.nothing_is_wrong();
+            stage.tally.expect_nothing_wrong();
             assert_eq!(stage.tally.silent.load(Ordering::SeqCst), 0, "every accepted fetch was settled");
         });
     }

@@ -44,7 +44,7 @@ fn doubling(calls: &Arc<AtomicUsize>) -> Builder<u64, u64> {
 }
 
 #[test]
-fn f01_values_and_absences_in_order_by_blocking_calls_and_by_futures() {
+fn f01_blocking_calls_and_futures_return_values_and_absences_in_order() {
     let calls = Arc::new(AtomicUsize::new(0));
     let tasks = doubling(&calls).build().expect("an engine");
     assert_eq!(tasks.fetch_wait(&4).expect("a value").as_deref(), Some(&8));
@@ -178,12 +178,12 @@ fn r06_a_record_that_has_not_changed_keeps_its_value() {
         .provider(move |request| {
             let held = request.stale(0);
             let is_same = held.as_ref().is_some_and(|entry| entry.version == "v1");
-            // Before the answer, after which the test goes on.
+            // Noted before the answer, because the test goes on after that.
             noted.lock().expect("no panic").push(held.map(|entry| (entry.value, entry.age)));
             if is_same {
                 assert!(request.not_modified(0, EntryTerms::default()));
             } else {
-                assert!(!request.not_modified(0, EntryTerms::default()), "the cache has nothing of it");
+                assert!(!request.not_modified(0, EntryTerms::default()), "there is no entry to renew");
                 let terms = EntryTerms { version: "v1".to_owned(), tags: vec!["tag".to_owned()], ..EntryTerms::default() };
                 assert!(request.resolve_with(0, "answer".to_owned(), terms));
             }
@@ -195,8 +195,8 @@ fn r06_a_record_that_has_not_changed_keeps_its_value() {
     let again = tasks.fetch_wait(&1).expect("an answer").expect("a value");
     assert!(Arc::ptr_eq(&first, &again));
     assert_eq!(*seen.lock().expect("no panic"), [None, Some((Some(first), Duration::from_millis(150)))]);
-    assert!(matches!(tasks.cache().get(&1), CacheState::Value(_)), "it is fresh again");
-    assert_eq!(tasks.cache().remove_tag("tag"), 1, "it kept its tags");
+    assert!(matches!(tasks.cache().get(&1), CacheState::Value(_)), "the entry is fresh again");
+    assert_eq!(tasks.cache().remove_tag("tag"), 1, "the entry kept its tags");
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn r04_f19_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback() {
     assert_eq!(tasks.fetch_wait_with(&1, &at_once).expect("the fallback").as_deref(), Some(&7));
     let detailed = block_on(tasks.fetch_with(&1, &at_once).detailed()).expect("the fallback");
     assert_eq!((detailed.value.as_deref(), detailed.source, detailed.is_stale), (Some(&7), Source::Stale, true));
-    assert!(detailed.failure.is_none(), "its load has not failed");
+    assert!(detailed.failure.is_none(), "the load has not failed");
     let request = requests.recv().expect("one load for both");
     assert!(request.is_wanted(0));
 
@@ -290,7 +290,7 @@ fn r04_f19_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback() {
     assert!(plain.as_mut().poll(&mut Context::from_waker(&waker)).is_pending(), "the options were those of another fetch");
     assert!(request.resolve(0, 9));
     assert_eq!(block_on(plain).expect("an answer").as_deref(), Some(&9));
-    assert_eq!(tasks.fetch_wait_with(&1, &at_once).expect("a value").as_deref(), Some(&9), "the load was stored");
+    assert_eq!(tasks.fetch_wait_with(&1, &at_once).expect("a value").as_deref(), Some(&9), "the answer was stored");
     let all = tasks.fetch_all_wait_with(&[1, 2], &at_once).expect("a batch");
     assert_eq!(all.into_iter().map(|found| found.expect("an answer").as_deref().copied()).collect::<Vec<_>>(), [Some(9), Some(8)]);
 }
@@ -301,7 +301,7 @@ fn f19_options_state_urgency_reading_and_retries_of_one_call() {
     let (tasks, requests) = by_hand(&clock);
     let reading = |how| FetchOptions::new().set("read", how);
     assert_eq!(tasks.fetch_wait_with(&1, &reading("cache_only")).expect("a miss"), None);
-    assert!(requests.try_recv().is_err(), "it loads nothing");
+    assert!(requests.try_recv().is_err(), "a fetch from the cache only loads nothing");
 
     tasks.refresh_with(&[1], &FetchOptions::new().set("urgency", 5).set("retry.count", 1).set("retry.fixed_ms", 0)).expect("open");
     let request = requests.recv().expect("a request");
@@ -333,7 +333,7 @@ fn f03_a_batch_reports_its_progress() {
     assert!(seen.iter().all(|each| each.total == 4) && seen.is_sorted_by_key(|each| each.done), "{seen:?}");
     assert_eq!(seen.last(), Some(&FetchProgress { done: 4, failed: 1, total: 4 }));
     let found = block_on(tasks.fetch_all_with(&[1, 2], &options)).expect("a batch");
-    assert!(found.iter().all(Result::is_ok) && seen.len() <= 2, "what is in the cache is no progress");
+    assert!(found.iter().all(Result::is_ok) && seen.len() <= 2, "hits are not reported as progress");
 }
 
 #[test]
@@ -360,7 +360,7 @@ fn l09b_r04_options_that_cannot_work_fail_their_call_with_a_sentence() {
     assert_refused(&FetchOptions::new().set("cache.capacity", 5), "applies to the whole engine");
     assert_refused(&FetchOptions::new().set("stale.timeout_ms", 6).set("timeout_ms", 5), "before it receives the fallback");
     assert_refused(&FetchOptions::new().set("stale.timeout_ms", 6).set("read", "cache_only"), "nothing is loaded");
-    assert!(requests.try_recv().is_err(), "none of them was loaded");
+    assert!(requests.try_recv().is_err(), "nothing was loaded");
     for row in TABLE.iter().filter(|row| row.per_fetch) {
         tasks.cache().put(&1, 1).expect("open");
         tasks.fetch_wait_with(&1, &FetchOptions::new().set(row.name, row.default)).expect(row.name);
@@ -426,10 +426,10 @@ fn t05_what_another_process_has_changed_is_loaded_again() {
     let tasks = doubling(&calls).build().expect("an engine");
     tasks.fetch_all_wait(&[2, 4, 5]).expect("a batch");
     tasks.invalidate(&[4, 5]).expect("open");
-    assert!(matches!(tasks.cache().get(&2), CacheState::Value(_)), "it was not invalidated");
+    assert!(matches!(tasks.cache().get(&2), CacheState::Value(_)), "2 was not invalidated");
     assert!(matches!(tasks.cache().get(&4), CacheState::Unknown));
     assert_eq!(tasks.fetch_wait(&4).expect("a value").as_deref(), Some(&8));
-    assert_eq!(calls.load(Ordering::Relaxed), 2, "it was loaded again");
+    assert_eq!(calls.load(Ordering::Relaxed), 2, "4 was loaded again");
     tasks.invalidate_all().expect("open");
     assert!(matches!(tasks.cache().get(&2), CacheState::Unknown));
     let other_handle = tasks.clone();

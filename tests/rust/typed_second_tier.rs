@@ -8,10 +8,10 @@ use std::time::Duration;
 
 const PATIENCE: Option<Duration> = Some(Duration::from_secs(60));
 
-/// A lease, or an entry with its TTL; and the token of either.
+/// The token, and the entry with its TTL in milliseconds; `None`: a lease.
 type Row = (Vec<u8>, Option<(Vec<u8>, Option<u64>)>);
 
-/// A store in memory that grants leases and compares.
+/// A store in memory that grants leases, and accepts a fill only with the token of the lease.
 #[derive(Clone, Default)]
 struct Memory(Arc<Inner>);
 
@@ -104,7 +104,8 @@ impl TierStore for Memory {
     }
 }
 
-/// An engine over the store, whose provider makes values of the keys. "secret" has no bytes, and "lost" no value for its bytes.
+/// An engine over the store. Its provider makes a value of every key but "nothing". The value "secret" cannot be turned into bytes, nor the
+/// bytes "lost" into a value.
 fn engine(tier: &Memory, loads: &Arc<AtomicUsize>, prefix: &'static str) -> Tasks<String, String> {
     let loads = loads.clone();
     Tasks::builder()
@@ -143,10 +144,10 @@ fn t02_one_engine_finds_what_another_has_loaded_and_put() {
     let (tier, loads) = (Memory::default(), Arc::default());
     let (a, b) = (engine(&tier, &loads, "a"), engine(&tier, &loads, "b"));
     assert_eq!(text(&a, "x").as_deref(), Some("a x"));
-    eventually("it is filled", || tier.has_entry("x"));
+    eventually("x is filled", || tier.has_entry("x"));
     assert_eq!(text(&b, "x").as_deref(), Some("a x"), "b finds it");
     assert_eq!(text(&a, "nothing"), None);
-    eventually("that it is absent is filled too", || tier.has_entry("nothing"));
+    eventually("an absence is filled too", || tier.has_entry("nothing"));
     assert_eq!(text(&b, "nothing"), None);
     assert_eq!(loads.load(Ordering::SeqCst), 2);
     assert!(a.cache().put("x", "put".to_owned()).expect("an open engine"));
@@ -162,7 +163,7 @@ fn t02_one_engine_finds_what_another_has_loaded_and_put() {
 }
 
 #[test]
-fn t13_what_has_no_bytes_stays_here_and_what_has_no_value_is_no_entry() {
+fn t13_a_value_without_bytes_is_not_shared_and_bytes_without_a_value_are_no_entry() {
     let (tier, loads) = (Memory::default(), Arc::default());
     let (a, b) = (engine(&tier, &loads, "a"), engine(&tier, &loads, "b"));
     assert!(a.cache().put("x", "public".to_owned()).expect("an open engine"));
@@ -170,14 +171,14 @@ fn t13_what_has_no_bytes_stays_here_and_what_has_no_value_is_no_entry() {
     assert!(a.sync_second_tier(PATIENCE).expect("an open engine"));
     assert!(a.cache().put("x", "secret".to_owned()).expect("an open engine"));
     assert!(a.sync_second_tier(PATIENCE).expect("an open engine"));
-    assert!(!tier.has_entry("x") && tier.has_entry("y"), "the older value is gone there");
+    assert!(!tier.has_entry("x") && tier.has_entry("y"), "the older value of x has left the second tier");
     assert_eq!(text(&a, "x").as_deref(), Some("secret"));
     assert_eq!(text(&b, "x").as_deref(), Some("b x"));
     assert_eq!(text(&b, "y").as_deref(), Some("b y"), "no value can be made of its bytes");
 }
 
 #[test]
-fn t01_whatever_it_does_wrong_is_a_miss() {
+fn t01_whatever_a_second_tier_does_wrong_is_a_miss() {
     let (tier, loads) = (Memory::default(), Arc::default());
     let a = engine(&tier, &loads, "a");
     for (nth, fault) in [&tier.0.is_down, &tier.0.answers_too_few, &tier.0.panics].into_iter().enumerate() {
