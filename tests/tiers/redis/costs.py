@@ -13,7 +13,7 @@ from world import PATIENT, Proxy, answer_automatically, eventually, two
 WAITING = (*PATIENT, "l2.wait_ms=19000")
 
 
-def t19_a_hit_costs_one_command_and_a_miss_a_lease_more(world):
+def t19_a_hit_costs_one_command_and_a_miss_one_more_for_its_lease(world):
     server, a, b = two(world)
     answer_automatically(a, b)
     a.fetch_many(64)
@@ -30,7 +30,7 @@ def t19_a_hit_costs_one_command_and_a_miss_a_lease_more(world):
 def t01_in_the_demo_of_a_cluster_no_fetch_fails_and_nothing_old_stays(world):
     with tempfile.TemporaryDirectory(prefix="kvl-redis-") as folder:
         demo = subprocess.run([os.environ["KVL_REDIS_DEMO"], "4", "3"], capture_output=True, text=True, timeout=100, env={**os.environ, "TMPDIR": folder})
-        assert os.listdir(folder) == [], "it removes what it has made"
+        assert os.listdir(folder) == [], "the demo removes what it has made"
     assert demo.returncode == 0, demo
     assert "failed fetches: 0\n" in demo.stdout and "old versions: none, " in demo.stdout, demo
     assert "killed" in demo.stdout and len(re.findall(r"^[012] +[1-9]", demo.stdout, re.M)) >= 3, demo
@@ -65,8 +65,10 @@ class Turnstile(Proxy):
     def __init__(self, server):
         self.changed = threading.Condition()
         self.turns, self.allowed = 0, None
-        # By the connection of a process: whether the server spoke last; and the connections by which the log is read.
-        self.server_spoke, self.logs = {}, set()
+        # Whether the server spoke last, by the connection of a process.
+        self.server_spoke = {}
+        # The connections by which processes read the log.
+        self.logs = set()
         super().__init__(server)
 
     def let_through(self, turns):
@@ -121,7 +123,7 @@ def t19_a_hit_is_one_round_trip(world):
     _, turnstile, b = behind_a_turnstile(world)
     turnstile.let_through(1)
     assert b.fetch("x") == ("l2", "from_a") and turnstile.passed() == 1
-    assert b.fetch("x") == ("store", "from_a") and turnstile.passed() == 1, "and none after that"
+    assert b.fetch("x") == ("store", "from_a") and turnstile.passed() == 1, "a hit in the store is no round trip"
 
 
 def t19_t15_a_miss_is_two_round_trips_and_the_fill_follows_the_answer(world):
@@ -132,7 +134,7 @@ def t19_t15_a_miss_is_two_round_trips_and_the_fill_follows_the_answer(world):
     assert b.l2()["fills"] == 0
     turnstile.let_through(None)
     b.filled()
-    eventually("it is in the server", lambda: server.call("GET", "p:1:k:y").endswith(b"from_a"))
+    eventually("the entry is in the server", lambda: server.call("GET", "p:1:k:y").endswith(b"from_a"))
     assert turnstile.passed() == 1
 
 

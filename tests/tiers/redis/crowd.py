@@ -24,8 +24,9 @@ from world import PATIENCE, Cluster, eventually, kill_all, started
 PROGRAM = os.environ["KVL_REDIS_CROWD"]
 PROCESSES = 8
 RECORDS = 400
+# By how much an answer may be outdated while there is no fault (see crowd.c).
 ALLOWED_MS = 50
-# For how long processes remember their writes, to repeat them. So long after a fault they have recovered from it.
+# For how long processes remember their writes in order to repeat them. This long after a fault they must have recovered from it.
 JOURNAL_MS = 2000
 OPTIONS = f"prefix=p&blind_ms=1000&journal_ms={JOURNAL_MS}&lease_ms=2000&command_ms=500&connect_ms=1000&reconnect_cap_ms=250"
 SETTINGS = ("timeout_ms=20000", "l2.wait_ms=300", "l2.break_ms=50", "l2.break_cap_ms=400")
@@ -40,6 +41,7 @@ class Board:
 
     def __init__(self, folder):
         self.path = os.path.join(folder, "board")
+        # Room for 16 reports, and 18 numbers for each record.
         size = 8 * (len(HEADER) + 16 * len(REPORT) + RECORDS * 18)
         with open(self.path, "wb") as file:
             file.truncate(size)
@@ -233,7 +235,7 @@ class Crowd:
             self.cluster.end_move(slot, source, target, [node for node in primaries if node not in (source, target)])
 
     def evict(self):
-        """Leaves room for only a part of the entries, so that the servers evict any of them."""
+        """Leaves room for only a part of the entries, so that the servers evict others."""
         for node in self.primaries():
             used = int(node.call("INFO", "memory").decode().split("used_memory:")[1].split("\r\n")[0])
             node.call("CONFIG", "SET", "maxmemory-policy", self.chance.choice(["allkeys-lru", "allkeys-random"]))

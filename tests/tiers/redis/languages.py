@@ -1,8 +1,8 @@
-"""The packages of the languages with their option for a server (`l2_url`): two processes of each share a server.
+"""The packages of the languages with their option for a server (`l2_url`): two processes of each language share a server.
 
     languages.py FOLDER [LANGUAGE ...]
 
-FOLDER is for what is built. A language whose tools are missing is named. The last line counts the others.
+The packages are built in FOLDER. A language whose tools are missing is named, and its stories are not counted in the last line of the output.
 """
 
 import functools
@@ -23,25 +23,25 @@ FOLDER = os.path.abspath(sys.argv[1])
 
 
 def run(*command, folder=None, **environment):
-    """Runs a command; if it fails, says what it said."""
+    """Runs a command, and raises an error with its output if it fails."""
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, **environment})
     assert ended.returncode == 0, f"{' '.join(command)}: {ended.stdout}{ended.stderr}"
 
 
-def built(name):
+def build_folder(name):
     folder = os.path.join(FOLDER, name)
     os.makedirs(folder, exist_ok=True)
     return folder
 
 
 def python():
-    into = built("python")
+    into = build_folder("python")
     run(os.path.join(TOP, "bindings/python/build.sh"), into)
     return [sys.executable, os.path.join(PROGRAMS, "python.py")], {"PYTHONPATH": into}
 
 
 def node():
-    addon = os.path.join(built("node"), "kvlight.node")
+    addon = os.path.join(build_folder("node"), "kvlight.node")
     run(os.path.join(TOP, "bindings/node/build.sh"), addon)
     return ["node", os.path.join(PROGRAMS, "node.cjs")], {"KVL_NODE_ADDON": addon}
 
@@ -59,14 +59,14 @@ def lua():
 
 
 def pkg_config(into):
-    """Makes pkg-config find the library by a file in a folder."""
+    """Writes a file to a folder by which pkg-config finds the library."""
     libraries, include = os.environ["KVL_LIB_DIR"], os.environ["KVL_INCLUDE_DIR"]
     with open(os.path.join(into, "kvlight.pc"), "w") as file:
         file.write(f"Name: kvlight\nDescription: a loading cache\nVersion: 0\nCflags: -I{include}\nLibs: -L{libraries} -lkvlight\n")
 
 
 def go():
-    into = built("go")
+    into = build_folder("go")
     pkg_config(into)
     program = os.path.join(into, "program")
     run("go", "build", "-o", program, ".", folder=os.path.join(PROGRAMS, "go"), PKG_CONFIG_PATH=into, GOFLAGS="-mod=mod", GOPROXY="off")
@@ -74,7 +74,7 @@ def go():
 
 
 def java():
-    into = built("java")
+    into = build_folder("java")
     run(os.path.join(TOP, "bindings/java/build.sh"), into)
     jna = os.environ.get("KVL_JNA", "/usr/share/java/jna.jar")
     run("javac", "-cp", f"{into}:{jna}", "-d", into, os.path.join(PROGRAMS, "Worker.java"))
@@ -82,7 +82,7 @@ def java():
 
 
 def csharp():
-    into = built("csharp")
+    into = build_folder("csharp")
     run(os.path.join(TOP, "bindings/csharp/build.sh"), into)
     program = os.path.join(into, "Worker.exe")
     run("mcs", f"-r:{into}/Kvlight.dll", f"-out:{program}", os.path.join(PROGRAMS, "Worker.cs"))
@@ -90,7 +90,7 @@ def csharp():
 
 
 def cpp():
-    program = os.path.join(built("cpp"), "worker")
+    program = os.path.join(build_folder("cpp"), "worker")
     folders = [os.environ["KVL_LIB_DIR"], os.path.dirname(os.environ["KVL_REDIS_LIBRARY"])]
     includes = [os.environ["KVL_INCLUDE_DIR"], os.path.join(TOP, "redis/include")]
     run("g++", "-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", *(f"-I{folder}" for folder in includes), os.path.join(PROGRAMS, "cpp.cpp"),
@@ -99,18 +99,18 @@ def cpp():
 
 
 def swift():
-    into = built("swift")
+    into = build_folder("swift")
     pkg_config(into)
     run(SWIFT, "swift", "build", "--package-path", os.path.join(PROGRAMS, "swift"), "--scratch-path", into, PKG_CONFIG_PATH=into)
     return [SWIFT, os.path.join(into, "debug/worker")], {}
 
 
 def has(tool):
-    """Whether a tool is there. Swift's may be in a tree of its own, which is set up for that."""
+    """Whether a tool is on the path. Swift's may be in a tree of its own instead."""
     return shutil.which(tool) is not None or tool == "swift" and subprocess.run([SWIFT, "--where"], stdout=subprocess.DEVNULL).returncode == 0
 
 
-# What must be on the path, and what builds the package and returns the command and its environment.
+# The tool that must be there, and the function that builds the package and returns the worker's command and its environment.
 LANGUAGES = {
     "python": ("python3", python),
     "node": ("node", node),
@@ -127,7 +127,7 @@ LANGUAGES = {
 # Languages whose programs are linked with the library: if it is missing, the loader says so.
 LINKED = {"cpp"}
 
-# The commands with which their programs end the engine.
+# The commands by which the worker of a language ends its engine.
 ENDING = {"cpp": ["leave"], "swift": ["leave", "drop"]}
 
 
@@ -144,10 +144,10 @@ def shares(world, command, environment):
     a.do("put x later")
     eventually("the other process is notified of the put", lambda: b.fetch("x")[1] == "later")
     assert a.fetch("x")[1] == "later"
-    eventually("it counts it", lambda: b.state()["heard"] == 1)
+    eventually("b counts the notice", lambda: b.state()["heard"] == 1)
     server.kill()
     eventually("the loss is noticed", lambda: not b.state()["connected"])
-    assert b.fetch("y")[1] == "b" and a.fetch("z")[1] == "a", "without the server"
+    assert b.fetch("y")[1] == "b" and a.fetch("z")[1] == "a", "without the server each loads by itself"
     assert b.state()["problem"] is not None
     server.start()
     a.connected()
@@ -164,13 +164,13 @@ def is_entry(server, key):
 
 
 def refuses(world, command, environment):
-    """A URL that is wrong: what is wrong, and what helps."""
+    """If the URL is wrong, the error says what is wrong and what helps."""
     said = world.worker("redis://:secret@localhost/", wait=False, command=command, environment=environment).first
     assert said.startswith("refused") and "prefix" in said and "secret" not in said, said
 
 
 def needs(world, command, environment):
-    """A library that is missing: where it was looked for, and what helps. A variable that is empty counts as unset."""
+    """If the library is missing, the error says where it was looked for and what helps. A variable that is empty counts as unset."""
     nowhere = {**environment, "KVL_REDIS_LIBRARY": "/nowhere/libkvlight_redis.so"}
     said = world.worker("redis://localhost/?prefix=p", wait=False, command=command, environment=nowhere).first
     assert "/nowhere/libkvlight_redis.so" in said and "make redis" in said and "KVL_REDIS_LIBRARY" in said, said
@@ -184,14 +184,14 @@ def ends_whole(world, command, environment, ending):
     worker = world.worker(world.server().url(), command=command, environment=environment)
 
     def sockets():
-        # What a language polls with for itself stays.
+        # Other descriptors may be the language's own, which stay.
         return [link for link in worker.sockets() if link.startswith("socket:")]
 
     leaves(worker, sockets, 2, ending)
 
 
 def engines_of_one_config(world, command, environment):
-    """Each engine of a configuration has a connection of its own, which ends with it, also if another engine is moved into its place."""
+    """Each engine of a configuration has a connection of its own. The connection ends with the engine, even if another engine is moved into its place."""
     server = world.server()
     worker = world.worker(server.url(), command=command, environment=environment)
     worker.do("auto a")
@@ -217,12 +217,12 @@ def engines_of_one_config(world, command, environment):
 
 
 def with_bytes(story):
-    """A story of C++ whose values are bytes: kvl::redis has no functions, and join() ends the engine."""
+    """The story for C++ with values that are bytes: kvl::redis needs no functions to convert them, and join() ends the engine."""
     return lambda world, command, environment: story(world, [*command, "bytes"], environment)
 
 
 def ends_without_close(world, command, environment):
-    """What PHP destroys by itself, in an order of its own: a collected cycle, and what is there at the end."""
+    """PHP destroys objects in an order of its own, in a collected cycle and at the end of the program. Both ways end the connection."""
     program = os.path.join(PROGRAMS, "php_ends.php")
     url = world.server().url()
     for what in ("cycle", "exit"):

@@ -65,7 +65,7 @@ def t13_a_large_value_is_compressed_and_found_by_those_that_compress_nothing(wor
     b.do(f"put large {large}")
     b.synced()
     assert server.call("STRLEN", ENTRY + "large") > len(large)
-    eventually("a hears of it", lambda: a.state()["heard"] == 1)
+    eventually("a has received the notice", lambda: a.state()["heard"] == 1)
     assert a.fetch("large") == ("l2", large)
 
 
@@ -85,7 +85,7 @@ def t13_a_compressed_value_that_is_damaged_or_too_long_is_a_miss(world):
     answer_automatically(c)
     assert c.fetch("long") == ("l2", large)
     assert c.fetch("cut")[0] == "provider" and c.fetch("bomb")[0] == "provider"
-    assert b.fetch("long") == ("provider", "from_b"), "it is longer than this process takes"
+    assert b.fetch("long") == ("provider", "from_b"), "the value is longer than this process accepts"
     b.do(f"put whole {large}")
     b.synced()
     assert server.call("STRLEN", ENTRY + "whole") > len(large)
@@ -161,7 +161,7 @@ def t10_many_processes_load_each_cold_key_once(world):
     assert loads == 100, loads
 
 
-def t10_a_process_that_has_died_is_not_waited_for_longer_than_that(world):
+def t10_a_process_that_has_died_is_waited_for_no_longer_than_l2_wait_ms(world):
     server = world.server()
     a, b = (world.worker(server.url(lease_ms=60000), *PATIENT, "l2.wait_ms=200") for _ in range(2))
     a.start_load("x")
@@ -169,7 +169,7 @@ def t10_a_process_that_has_died_is_not_waited_for_longer_than_that(world):
     answer_automatically(b)
     assert b.fetch("x") == ("provider", "from_a")
     b.filled()
-    assert b.l2()["fills"] == 1, "it has taken the lease over"
+    assert b.l2()["fills"] == 1, "b has taken the lease over"
 
 
 def t10_a_process_does_not_wait_for_its_own_load_that_has_failed(world):
@@ -205,7 +205,7 @@ def t10_a_lease_is_given_back_when_another_process_overtakes_its_load(world):
     server.call("XADD", LOG, "*", "k", "x")
     eventually("the lease is given back", lambda: not server.call("EXISTS", ENTRY + "x"))
     # Otherwise the notice would overtake the load of b too.
-    eventually("b has received it", lambda: b.state()["heard"] == 1)
+    eventually("b has received the notice", lambda: b.state()["heard"] == 1)
     answer_automatically(b)
     assert b.fetch("x") == ("provider", "from_a")
     b.filled()
@@ -227,7 +227,7 @@ def t10_a_lease_that_was_granted_too_late_is_given_back(world):
     a.tell("answer x 1")
     assert a.result("x") == ("provider", "1")
     server.go_on()
-    eventually("it was granted and given back", lambda: a.state()["leases"] == 1 and not server.call("EXISTS", ENTRY + "x"))
+    eventually("the lease was granted and given back", lambda: a.state()["leases"] == 1 and not server.call("EXISTS", ENTRY + "x"))
 
 
 def t10_a_lease_of_a_lookup_that_was_overtaken_is_given_back(world):
@@ -235,11 +235,11 @@ def t10_a_lease_of_a_lookup_that_was_overtaken_is_given_back(world):
     a = world.worker(server.url(lease_ms=600000, command_ms=20000, connect_ms=20000), *PATIENT)
     server.pause()
     a.tell("fetch x")
-    eventually("it is looked up", lambda: a.l2()["reads"] == 1)
+    eventually("x is looked up", lambda: a.l2()["reads"] == 1)
     assert a.do("invalidate") == 0
     server.go_on()
     a.expect("load x")
-    eventually("it was granted and given back", lambda: a.state()["leases"] == 1 and not server.call("EXISTS", ENTRY + "x"))
+    eventually("the lease was granted and given back", lambda: a.state()["leases"] == 1 and not server.call("EXISTS", ENTRY + "x"))
     a.tell("answer x 1")
     assert a.result("x") == ("provider", "1")
 
@@ -281,7 +281,7 @@ def t03_a_removal_of_another_process_beats_an_older_load(world):
     a.start_load("x")
     b.do("remove x")
     b.synced()
-    eventually("it is received", lambda: a.state()["heard"] >= 1)
+    eventually("the removal is received", lambda: a.state()["heard"] >= 1)
     a.tell("answer x old")
     assert a.result("x") == ("provider", "old")
     answer_automatically(a, b)
@@ -300,12 +300,12 @@ def t03_a_clear_of_another_process_beats_an_older_load(world):
     assert a.result("x") == ("provider", "old")
     c = world.worker(server.url(), *PATIENT)
     answer_automatically(c)
-    assert c.fetch("x") == ("provider", "from_a"), "what was loaded before the clear is not there"
+    assert c.fetch("x") == ("provider", "from_a"), "what was loaded before the clear has not filled the server"
 
 
 def t03_no_process_ever_goes_back_to_an_older_value(world):
-    """Writes by processes in turn, of keys that all read, while the server is killed, stopped, emptied and cut off: what each process sees of a
-    key never becomes older, and all of them see the last write in the end."""
+    """Processes write keys that all of them read, while the server is killed, stopped, emptied and cut off. No process ever sees an older value of a key
+    than it has seen before, and in the end all of them see the last write."""
     server = world.server()
     options = {"reconnect_cap_ms": 50, "command_ms": 200, "connect_ms": 200, "blind_ms": 500}
     settings = ("l2.timeout_ms=100", "l2.break_ms=20", "l2.break_cap_ms=50", "l2.wait_ms=100", "timeout_ms=20000")
@@ -322,7 +322,7 @@ def t03_no_process_ever_goes_back_to_an_older_value(world):
 
     for version in range(1, 61):
         fault = chance.choice(["none", "none", "none", "kill", "stop", "empty", "cut"])
-        # The source, which is what the providers answer, changes before the write announces that.
+        # The source, from which the providers answer, changes before the write announces the change.
         for worker in workers:
             worker.do(f"auto {version}")
         if fault == "kill":
@@ -347,7 +347,7 @@ def t03_no_process_ever_goes_back_to_an_older_value(world):
                 eventually("every process sees the last write", lambda: look(worker, key) == version)
 
 
-# ---- Others' writes are invalidated
+# ---- What others write is invalidated
 
 
 def t04_the_notice_follows_the_change(world):
@@ -379,7 +379,7 @@ def t05_what_another_process_writes_is_invalidated(world):
     a.synced()
     eventually("the other process has the new value", lambda: b.fetch("x")[1] == "new")
     b.do("auto newer")
-    eventually("its own write is received", lambda: a.state()["own"] == 1)
+    eventually("a has received its own write", lambda: a.state()["own"] == 1)
     assert a.fetch("x") == ("store", "new"), "its own write is skipped"
     assert a.do("remove x") >= 0
     a.synced()
@@ -422,7 +422,7 @@ def t05_another_program_can_announce_its_writes(world):
     a.filled()
     server.call("DEL", ENTRY + "x")
     server.call("XADD", LOG, "MAXLEN", "~", 100000, "*", "k", "x")
-    eventually("it is received", lambda: a.state()["heard"] == 1)
+    eventually("the notice is received", lambda: a.state()["heard"] == 1)
     assert a.fetch("x") == ("provider", "from_a")
 
 
@@ -469,9 +469,9 @@ def t07_a_server_that_restarts_with_old_data_gets_the_last_writes_again(world):
     a.synced()
     server.kill()
     server.start()
-    assert server.call("EXISTS", "witness"), "it has the old copy"
+    assert server.call("EXISTS", "witness"), "the server has the old copy"
     a.connected()
-    eventually("it is repeated", lambda: not server.call("EXISTS", ENTRY + "x"))
+    eventually("the last write is repeated", lambda: not server.call("EXISTS", ENTRY + "x"))
     c = world.worker(server.url(), *PATIENT)
     answer_automatically(c)
     assert c.fetch("x") == ("provider", "from_a")
@@ -487,13 +487,13 @@ def old_copy_returns(world, **options):
     for key in ("x", "y", "z"):
         assert a.do(f"put {key} new") == 0
     a.synced()
-    eventually("they are received", lambda: b.state()["heard"] >= 6)
+    eventually("the writes are received", lambda: b.state()["heard"] >= 6)
     sessions = [worker.state()["sessions"] for worker in (a, b)]
     server.kill()
     server.start()
-    assert server.call("GET", ENTRY + "y").endswith(b"old"), "it has the old copy"
+    assert server.call("GET", ENTRY + "y").endswith(b"old"), "the server has the old copy"
     for worker, before in zip((a, b), sessions):
-        eventually("it is connected again", lambda: worker.state()["sessions"] > before)
+        eventually("the worker is connected again", lambda: worker.state()["sessions"] > before)
         worker.connected()
     return server, a, b
 
@@ -508,7 +508,7 @@ def t07_a_server_that_returns_with_an_old_copy_is_not_believed(world):
     c = world.worker(server.url(), *PATIENT)
     c.do("auto new")
     assert c.fetch("x")[1] == "new"
-    assert server.call("GET", LOG + ":epoch") == before, "once is enough"
+    assert server.call("GET", LOG + ":epoch") == before, "the epoch changes only once"
 
 
 def t07_a_server_with_an_old_copy_is_believed_if_the_program_says_so(world):
@@ -539,7 +539,7 @@ def t07_the_last_of_several_writes_stays_though_the_server_stood_still(world):
     # Each write is sent over a connection that is then given up; the write's bytes are still on their way to the server.
     for nth in range(5):
         assert writer.do(f"put x {nth}") == 0
-        eventually("it could not be written", lambda: writer.l2()["write_errors"] > nth)
+        eventually("the write has failed", lambda: writer.l2()["write_errors"] > nth)
     assert writer.do("put x last") == 0
     server.go_on()
     writer.synced()
@@ -590,7 +590,7 @@ def t01_a_full_server_is_no_error(world):
     a = world.worker(server.url(), *PATIENT)
     a.do("auto " + "v" * 20000)
     assert all(result[0] == "provider" for result in a.fetch_many(300))
-    eventually("some of it does not fit", lambda: a.l2()["errors"] + a.l2()["write_errors"] + a.l2()["fills_refused"] > 0)
+    eventually("some values do not fit", lambda: a.l2()["errors"] + a.l2()["write_errors"] + a.l2()["fills_refused"] > 0)
     assert a.do("put x 1") == 0 and a.fetch("x") == ("store", "1")
     server.call("CONFIG", "SET", "maxmemory", "100mb")
     a.synced()
@@ -610,27 +610,27 @@ def t03_evictions_bring_nothing_old_back(world):
     assert c.fetch("x")[1] != "old"
 
 
-def t18_a_wrong_password_is_a_sentence_without_it(world):
+def t18_a_wrong_password_is_reported_in_a_sentence_that_does_not_name_it(world):
     server = world.server("--requirepass", "right")
     for url, says in ((server.url(**{"pass": "secret"}), "refused user and password"), (server.url(), "asks for a password")):
         a = world.worker(url, *PATIENT, wait=False)
         answer_automatically(a)
         assert a.fetch("key_of_the_program") == ("provider", "from_a")
-        eventually("it says why", lambda: says in (a.state()["problem"] or ""))
+        eventually("the worker says why", lambda: says in (a.state()["problem"] or ""))
         problem = a.state()["problem"]
         assert "secret" not in problem and "key_of_the_program" not in problem, problem
     b = world.worker(server.url(**{"pass": "right"}), *PATIENT)
     assert b.state()["problem"] is None
 
 
-def t18_a_user_without_rights_is_a_sentence(world):
+def t18_a_user_without_rights_is_reported_in_a_sentence(world):
     server = world.server()
     rights = ["+hello", "+client", "+info", "+time", "+script", "+get", "+mget", "+xread", "+xrange", "+multi", "+exec", "~p:*"]
     server.call("ACL", "SETUSER", "poor", "on", ">pw", *rights)
     a = world.worker(server.url(user="poor", **{"pass": "pw"}), *PATIENT, wait=False)
     answer_automatically(a)
     assert a.fetch("x") == ("provider", "from_a")
-    eventually("it says why", lambda: "ACL" in (a.state()["problem"] or ""))
+    eventually("the worker says why", lambda: "ACL" in (a.state()["problem"] or ""))
     server.call("ACL", "SETUSER", "poor", "+set", "+unlink", "+getrange", "+xadd", "+evalsha", "+ping")
     a.connected()
     assert a.do("put x 1") == 0
@@ -659,11 +659,11 @@ def t18_a_connection_may_be_encrypted_and_a_certificate_must_be_trusted(world):
     stranger = world.worker(url, *PATIENT, wait=False)
     answer_automatically(stranger)
     assert stranger.fetch("x") == ("provider", "from_a")
-    eventually("it says why", lambda: "is not trusted" in (stranger.state()["problem"] or ""))
+    eventually("the worker says why", lambda: "is not trusted" in (stranger.state()["problem"] or ""))
     shutil.rmtree(folder)
 
 
-def t13_a_bad_url_is_a_sentence(world):
+def t13_a_bad_url_is_reported_in_a_sentence(world):
     a = world.worker("redis://:secret@localhost/", wait=False)
     assert a.first.startswith("refused -4 The URL needs the option prefix"), a.first
     assert "secret" not in a.first
@@ -682,9 +682,9 @@ def t08_what_was_written_while_a_process_slept_is_caught_up(world):
         a.do(f"put x new_{nth}")
         a.synced()
     b.process.send_signal(signal.SIGCONT)
-    eventually("it is received", lambda: b.state()["heard"] >= 5)
+    eventually("the notice is received", lambda: b.state()["heard"] >= 5)
     assert b.fetch("x")[1] == "new_4"
-    assert b.fetch("y") == ("store", "from_b"), "nothing else has left"
+    assert b.fetch("y") == ("store", "from_b"), "no other entry has left"
     assert b.state()["gaps"] == 0
 
 
@@ -713,7 +713,7 @@ def t09_after_a_gap_nothing_is_answered_without_a_lookup(world):
     server.call("XADD", LOG, "*", "s", "nobody")
     eventually("the gap is noticed", lambda: b.state()["gaps"] >= 1 and b.state()["listening"])
     for nth in range(50):
-        assert b.fetch(f"k{nth}") == ("l2", "from_b"), "it is still in the server"
+        assert b.fetch(f"k{nth}") == ("l2", "from_b"), "the entry is still in the server"
 
 
 def t08_a_process_that_cannot_read_the_log_looks_up_again(world):
@@ -725,32 +725,32 @@ def t08_a_process_that_cannot_read_the_log_looks_up_again(world):
     # Not 0: on a busy machine the first connection may have taken so long that it was blind already.
     before = a.state()["blind"]
     server.kill()
-    eventually("it knows that it cannot read the log", lambda: a.state()["blind"] > before)
+    eventually("the worker knows that it cannot read the log", lambda: a.state()["blind"] > before)
     assert a.fetch("x") == ("provider", "from_a")
     # What a has loaded since then may be outdated as well.
     before = a.state()["blind"]
-    eventually("it cannot read the log for longer", lambda: a.state()["blind"] > before)
+    eventually("the worker is blind for longer", lambda: a.state()["blind"] > before)
     assert a.fetch("x") == ("provider", "from_a")
 
 
-def t08_a_log_that_may_not_be_read_is_a_sentence_and_everything_is_looked_up_again(world):
+def t08_a_log_that_may_not_be_read_is_reported_and_everything_is_looked_up_again(world):
     server = world.server()
     rights = ["+@all", "-xrange", "~p:*"]
     server.call("ACL", "SETUSER", "poor", "on", ">pw", *rights)
     a = world.worker(server.url(user="poor", blind_ms=2000, **{"pass": "pw"}), *PATIENT, wait=False)
     answer_automatically(a)
-    eventually("it is connected", lambda: a.state()["connected"])
+    eventually("a is connected", lambda: a.state()["connected"])
     assert a.fetch("x")[1] == "from_a"
-    eventually("it knows that it cannot read the log", lambda: a.state()["blind"] > 0)
-    eventually("it says why", lambda: "XRANGE" in (a.state()["problem"] or ""))
+    eventually("the worker knows that it cannot read the log", lambda: a.state()["blind"] > 0)
+    eventually("the worker says why", lambda: "XRANGE" in (a.state()["problem"] or ""))
     server.call("DEL", ENTRY + "x")
-    assert a.fetch("x") == ("provider", "from_a"), "what it had has expired"
+    assert a.fetch("x") == ("provider", "from_a"), "the entry that it had has expired"
     state = a.state()
     assert not state["listening"], state
     tries = server.executed("xadd") + server.executed("multi")
     assert tries < 30, f"the pauses grow: {tries}"
     server.call("ACL", "SETUSER", "poor", "-xread", "+xrange")
-    eventually("it says why", lambda: "XREAD" in (a.state()["problem"] or ""))
+    eventually("the worker says why", lambda: "XREAD" in (a.state()["problem"] or ""))
     server.call("ACL", "SETUSER", "poor", "+xread")
     a.connected()
     assert a.state()["problem"] is None, a.state()
@@ -775,7 +775,7 @@ def t13_whatever_is_under_a_key_is_a_miss_at_most(world):
         assert b.fetch("x") == ("provider", "from_a"), damage
         b.filled(fills + 1)
         b.do("invalidate")
-        assert b.fetch("x")[0] == "l2", f"it is repaired: {damage}"
+        assert b.fetch("x")[0] == "l2", f"the entry is repaired: {damage}"
 
 
 def t13_another_version_of_the_format_has_keys_of_its_own(world):
@@ -788,7 +788,7 @@ def t13_another_version_of_the_format_has_keys_of_its_own(world):
     assert server.keys() == {b"p:2:k:x", b"p:1:k:x", LOG.encode(), b"p:1:{log}:epoch"}
 
 
-def t11_a_failure_of_one_key_is_not_one_of_the_others(world):
+def t11_a_failure_of_one_key_does_not_affect_the_others(world):
     server, a, b = two(world)
     answer_automatically(a, b)
     a.fetch_many(10)
@@ -813,7 +813,7 @@ def t14_entries_expire_by_the_clock_of_the_server(world):
     server.call("SET", ENTRY + "x", late)
     b.do("invalidate")
     answer_automatically(b)
-    assert b.fetch("x") == ("provider", "from_a"), "it had expired long ago by the server's clock"
+    assert b.fetch("x") == ("provider", "from_a"), "the entry had expired long ago by the server's clock"
 
 
 # ---- A cluster
@@ -831,7 +831,7 @@ def t15_a_cluster_is_used_like_one_server(world):
     for key in spread():
         assert a.result(key) == ("provider", "from_a")
     a.filled(60)
-    assert all(node.call("DBSIZE") > 1 for node in cluster.nodes), "each server has some of them"
+    assert all(node.call("DBSIZE") > 1 for node in cluster.nodes), "each server has some of the entries"
     b.tell("many 0 60")
     for key in spread():
         assert b.result(key) == ("l2", "from_a")
@@ -840,7 +840,7 @@ def t15_a_cluster_is_used_like_one_server(world):
         assert a.do(f"put {key} new") == 0
     a.synced()
     for key in spread(10):
-        eventually("it is received", lambda: b.fetch(key)[1] == "new")
+        eventually("the notice is received", lambda: b.fetch(key)[1] == "new")
     assert a.do("clear") == 0
     a.synced()
     eventually("the clear is received", lambda: b.fetch("k50")[1] == "new")
@@ -883,7 +883,7 @@ def t08_a_clear_that_was_missed_is_known_after_the_gap_in_a_cluster(world):
     eventually("the other one goes on", lambda: a.state()["gaps"] >= 1 and a.state()["listening"])
     a.do("put y new")
     a.synced()
-    eventually("it is received", lambda: b.state()["heard"] >= 1)
+    eventually("the notice is received", lambda: b.state()["heard"] >= 1)
     assert b.fetch("y") == ("l2", "new")
 
 
@@ -900,7 +900,7 @@ def t08_the_last_of_two_clears_counts_in_a_cluster(world):
     eventually("both are received", lambda: a.state()["heard"] >= 1)
     b.do("put x new")
     b.synced()
-    eventually("it is received", lambda: a.state()["heard"] >= 2)
+    eventually("the notice is received", lambda: a.state()["heard"] >= 2)
     assert a.fetch("x") == ("l2", "new")
 
 
@@ -911,13 +911,13 @@ def t15_an_evicted_epoch_is_replaced_for_all_in_a_cluster(world):
     b.fetch("x")
     b.filled()
     assert a.do("put z 1") == 0
-    eventually("it has received everything before that, and the epoch too", lambda: a.state()["own"] == 1)
+    eventually("a has received everything before its put, and the epoch too", lambda: a.state()["own"] == 1)
     assert a.fetch("x") == ("l2", "from_b")
     cluster.nodes[0].call("DEL", LOG + ":epoch")
     assert a.do("put y new") == 0
     a.synced()
     # y is written twice: the first time under the epoch that no longer existed.
-    eventually("it is received", lambda: b.state()["heard"] >= 3)
+    eventually("the notice is received", lambda: b.state()["heard"] >= 3)
     assert b.fetch("y") == ("l2", "new")
 
 
@@ -941,7 +941,7 @@ def t11_a_server_of_a_cluster_that_is_down_fails_its_keys_alone(world):
             assert source == ("provider" if key in lost else "l2"), f"{key}: {source}"
         b.do("invalidate")
     victim.start()
-    eventually("it is used again", lambda: b.state()["connected"])
+    eventually("the server is used again", lambda: b.state()["connected"])
 
 
 def t11_keys_that_move_to_another_server_are_misses_at_most(world):
@@ -964,7 +964,7 @@ def t11_keys_that_move_to_another_server_are_misses_at_most(world):
         b.do("invalidate")
         return b.fetch("x")[0] == "l2"
 
-    eventually("it is found where it is now", found)
+    eventually("x is found in the other server", found)
     assert a.do("put x new") == 0
     a.synced()
     c = world.worker(cluster.url(), *PATIENT)
@@ -972,7 +972,7 @@ def t11_keys_that_move_to_another_server_are_misses_at_most(world):
 
 
 def a_copy_takes_over(world, more=lambda writer: None, **options):
-    """A replica that lacks the last writes takes over from a server that does not have the log. `more` makes further writes after those."""
+    """A replica that lacks the last writes takes over from a server that does not have the log. `more` makes further writes that it lacks."""
     cluster = world.cluster(3, 3)
     a, b = (world.worker(cluster.url(connect_ms=1000, reconnect_cap_ms=50, **options), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
     keys = spread(12)
@@ -993,7 +993,7 @@ def a_copy_takes_over(world, more=lambda writer: None, **options):
     victim.kill()
     copy.go_on()
     eventually("the replica takes over", lambda: b"role:master" in copy.call("INFO", "replication"))
-    eventually("the process knows", lambda: a.state()["sessions"] > sessions and a.state()["connected"])
+    eventually("the process knows the new primary", lambda: a.state()["sessions"] > sessions and a.state()["connected"])
     b.do("auto new")
 
     def is_new(key):
@@ -1004,7 +1004,7 @@ def a_copy_takes_over(world, more=lambda writer: None, **options):
         eventually("nothing old is left", lambda: is_new(key))
     c = world.worker(cluster.url(connect_ms=1000), *PATIENT, wait=False)
     c.do("auto new")
-    eventually("a new process works with those that are left", lambda: c.state()["connected"])
+    eventually("a new process works with the servers that are left", lambda: c.state()["connected"])
     for key in keys:
         assert c.fetch(key)[1] == "new"
 
@@ -1034,7 +1034,7 @@ def t07_t08_a_copy_of_the_log_that_takes_over_is_told_again_of_all_keys(world):
     for key in keys:
         assert a.do(f"put {key} old") == 0
     a.synced()
-    eventually("they are received", lambda: b.state()["heard"] >= len(keys))
+    eventually("the writes are received", lambda: b.state()["heard"] >= len(keys))
     for key in keys:
         assert b.fetch(key) == ("l2", "old")
     # The replica has what was written until now. It receives nothing of what follows.
@@ -1051,10 +1051,10 @@ def t07_t08_a_copy_of_the_log_that_takes_over_is_told_again_of_all_keys(world):
     victim.kill()
     copy.go_on()
     eventually("the replica takes over", copy.is_primary)
-    eventually("the process knows", lambda: a.state()["sessions"] > sessions and a.state()["connected"])
+    eventually("the process knows the new primary", lambda: a.state()["sessions"] > sessions and a.state()["connected"])
     b.process.send_signal(signal.SIGCONT)
     for key in keys:
-        eventually("the other process is notified of it", lambda: b.fetch(key) != ("store", "old"))
+        eventually("the other process is notified of the write", lambda: b.fetch(key) != ("store", "old"))
         assert b.fetch(key)[1] == "new"
 
 
@@ -1066,7 +1066,7 @@ def t17_nothing_is_left_after_the_end(world):
     answer_automatically(a)
     a.fetch("x")
     leaves(a, a.sockets, 3)
-    assert a.fetch("y") == ("provider", "from_a"), "the engine works without it"
+    assert a.fetch("y") == ("provider", "from_a"), "the engine works without its server"
 
 
 def t17_a_child_of_a_fork_uses_nothing(world):
@@ -1118,13 +1118,13 @@ def t07_sentinel_names_the_primary_and_a_failover_is_followed(world):
     assert b.fetch("x") == ("l2", "from_a")
     a.do("put y before")
     a.synced()
-    eventually("b hears of it", lambda: b.state()["heard"] == 1)
+    eventually("b has received the notice", lambda: b.state()["heard"] == 1)
     watched.primary.kill()
     # No caller sees an error while there is no primary.
     assert a.fetch("z1")[1] == "from_a" and b.fetch("z2")[1] == "from_b"
     eventually("the replica takes over", lambda: has_role(watched.replica, "master"))
     for worker in (a, b):
-        eventually("it is followed", lambda: all(worker.state()[name] for name in ("connected", "listening")))
+        eventually("the worker uses the new primary", lambda: all(worker.state()[name] for name in ("connected", "listening")))
     a.do("put w after")
     a.synced()
     eventually("b has the answer", lambda: b.fetch("w")[1] == "after")
@@ -1145,7 +1145,7 @@ def t07_the_former_primary_that_returns_as_a_replica_is_not_used(world):
     a.do("put x 1")
     a.synced()
     assert watched.replica.call("EXISTS", ENTRY + "x") == 1
-    eventually("all is well", lambda: a.state()["problem"] is None)
+    eventually("no problem is left", lambda: a.state()["problem"] is None)
 
 
 def t05_the_log_is_read_in_the_primary_though_the_former_one_still_answers(world):
@@ -1166,7 +1166,7 @@ def t05_the_log_is_read_in_the_primary_though_the_former_one_still_answers(world
     assert a.do("put x new") == 0
     a.synced()
     assert watched.replica.call("EXISTS", ENTRY + "x") == 1 and has_role(watched.primary, "master")
-    eventually("the other process is notified of it", lambda: b.fetch("x")[1] == "new")
+    eventually("the other process is notified of the write", lambda: b.fetch("x")[1] == "new")
 
 
 def t18_sentinels_and_servers_have_passwords_of_their_own(world):
@@ -1176,14 +1176,14 @@ def t18_sentinels_and_servers_have_passwords_of_their_own(world):
     assert a.fetch("x") == ("provider", "from_a")
     a.filled()
     wrong = world.worker(watched.url(user=":of_the_server@", sentinel_pass="wrong"), *PATIENT, wait=False)
-    eventually("what is wrong is said", lambda: "password" in (wrong.state()["problem"] or ""))
+    eventually("the worker says what is wrong", lambda: "password" in (wrong.state()["problem"] or ""))
     unknown = world.worker(watched.url(user=":of_the_server@", sentinel_pass="of_the_sentinel", sentinel="other"), *PATIENT, wait=False)
-    eventually("what is wrong is said", lambda: "option sentinel" in (unknown.state()["problem"] or ""))
+    eventually("the worker says what is wrong", lambda: "option sentinel" in (unknown.state()["problem"] or ""))
     for worker in (wrong, unknown):
         assert "of_the_" not in json.dumps(worker.state())
 
 
-def t07_a_server_of_a_cluster_that_returns_first_ends_what_was_left_there(world):
+def t07_when_a_server_of_a_cluster_is_used_again_connections_left_there_are_ended_first(world):
     cluster = world.cluster(2)
     first, second = cluster.nodes
     for node in cluster.nodes:
@@ -1214,10 +1214,10 @@ def t07_a_server_of_a_cluster_that_returns_first_ends_what_was_left_there(world)
     give(first, second)
     eventually("the second server is left", lambda: a.do(f"put {key} 2") == 0 and first.call("EXISTS", ENTRY + key) == 1)
     # Only this story's own connection is left, since the log has moved too.
-    eventually("its links are closed", lambda: second.call("CLIENT", "LIST").count(b"cmd=") == 1)
+    eventually("the links to the second server are closed", lambda: second.call("CLIENT", "LIST").count(b"cmd=") == 1)
     before = second.executed("client|kill")
     give(second, first)
-    eventually("it is used again", lambda: a.do(f"put {key} 3") == 0 and second.call("EXISTS", ENTRY + key) == 1)
+    eventually("the second server is used again", lambda: a.do(f"put {key} 3") == 0 and second.call("EXISTS", ENTRY + key) == 1)
     assert second.executed("client|kill") > before
 
 

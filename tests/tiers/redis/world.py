@@ -31,6 +31,7 @@ ALL = []
 
 
 def started(process):
+    """Records a process for kill_all, and returns it."""
     ALL.append(process)
     return process
 
@@ -245,10 +246,10 @@ class Cluster:
             node.call("CLUSTER", "SET-CONFIG-EPOCH", nth + 1)
         for node in self.nodes[1:]:
             self.nodes[0].call("CLUSTER", "MEET", "127.0.0.1", node.port)
-        eventually("all know all", lambda: all(node.known_servers() == len(self.nodes) and node.is_ok() for node in self.nodes))
+        eventually("all servers know each other", lambda: all(node.known_servers() == len(self.nodes) and node.is_ok() for node in self.nodes))
         for nth, node in enumerate(self.nodes[primaries:]):
             node.call("CLUSTER", "REPLICATE", self.nodes[nth].call("CLUSTER", "MYID"))
-            eventually("it follows", lambda: b"master_link_status:up" in node.call("INFO", "replication"))
+            eventually("the replica follows", lambda: b"master_link_status:up" in node.call("INFO", "replication"))
 
     def agrees(self):
         """Whether all servers say the same of the cluster: which of them are primaries, their epochs and their slots, and that no slot is moving."""
@@ -345,11 +346,11 @@ class Watched:
             self.servers.append(PortServer(*own))
             self.servers.append(PortServer(*own, of=self.servers[0]))
             self.primary, self.replica = self.servers
-            eventually("it follows", lambda: b"master_link_status:up" in self.ask(self.replica, "INFO", "replication"))
+            eventually("the replica follows", lambda: b"master_link_status:up" in self.ask(self.replica, "INFO", "replication"))
             self.sentinels = [SentinelServer(self.primary, sentinels // 2 + 1, password, own_password) for _ in range(sentinels)]
             self.servers += self.sentinels
             # A failover needs a majority of the Sentinels that know of each other, and a replica known to them.
-            eventually("they know each other", lambda: all(self.knows(sentinel) for sentinel in self.sentinels))
+            eventually("the Sentinels know each other", lambda: all(self.knows(sentinel) for sentinel in self.sentinels))
         except BaseException:
             self.end()
             raise
@@ -545,7 +546,7 @@ class Worker:
         return int(self.expect("ok").split(" ")[1])
 
     def fetch(self, key):
-        """Fetches a key that needs no command to answer it: it is found, or the worker answers loads automatically. Returns the source and the value."""
+        """Fetches a key that is found, or whose load the worker answers automatically. Returns the source and the value."""
         self.tell(f"fetch {key}")
         return self.result(key)
 
@@ -571,7 +572,7 @@ class Worker:
         return json.loads(self.expect("state").split(" ", 1)[1])
 
     def connected(self):
-        eventually("it is connected", lambda: all(self.state()[name] for name in ("connected", "listening")))
+        eventually("the worker is connected", lambda: all(self.state()[name] for name in ("connected", "listening")))
 
     def filled(self, count=1):
         """Waits until the answers of `count` loads are in the server or were refused there."""
@@ -581,7 +582,8 @@ class Worker:
         assert self.do("sync 20000") == 0
 
     def own(self, what, read):
-        """Of each of its threads (`task`) or descriptors (`fd`), what `read` says of the path. A launcher's child counts as it."""
+        """Yields what `read` returns for the path of each of the worker's threads (`task`) or descriptors (`fd`). If the process is a launcher, the worker is
+        one of its children, so these count too."""
         all_of_it = [self.process.pid, *children_of(self.process.pid)]
         for path in (path for pid in all_of_it for path in listed(f"/proc/{pid}/{what}")):
             try:
@@ -590,11 +592,11 @@ class Worker:
                 pass  # it has ended since it was listed
 
     def threads(self):
-        """Its threads that serve connections."""
+        """The names of the worker's threads that serve connections."""
         return [name for name in self.own("task", name_of_thread) if name == "kvl-redis"]
 
     def sockets(self):
-        """What it has for connections, as links."""
+        """The worker's descriptors for connections, as links of /proc."""
         return [link for link in self.own("fd", os.readlink) if link.startswith("socket:") or "eventpoll" in link]
 
     def end(self):
@@ -602,7 +604,7 @@ class Worker:
         self.process.stdin.close()
         status = self.process.wait(PATIENCE)
         said = self.process.stderr.read()
-        assert status == 0, f"it ended with {status}: {said}"
+        assert status == 0, f"the worker ended with {status}: {said}"
         return said
 
     def kill(self):
@@ -640,9 +642,10 @@ def eventually(what, holds, patience=PATIENCE):
 
 
 def leaves(worker, sockets, least, ending="leave"):
-    """Tells a worker by `ending` to leave its server: then its thread `kvl-redis` and what `sockets` returns are gone, of which there were at least `least`."""
+    """Tells a worker by the command `ending` to leave its server. Before, it has its thread `kvl-redis`, and `sockets` returns at least `least`; afterwards both
+    are gone."""
     # A connection may just be reconnecting, on a busy machine.
-    eventually("it has a thread and sockets", lambda: len(worker.threads()) == 1 and len(sockets()) >= least)
+    eventually("the worker has a thread and sockets", lambda: len(worker.threads()) == 1 and len(sockets()) >= least)
     assert worker.do(ending) == 0
     # The kernel removes a thread a little after others have seen its end; and a thread of the engine may just be handing it a request.
     eventually("thread and sockets have left", lambda: worker.threads() == [] and sockets() == [])
