@@ -56,15 +56,15 @@ flags_of() {
     watched+=" -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
     case $1 in
     asan) echo "-Zsanitizer=address $watched" ;;
-    # std itself is not rebuilt, so the detector does not see its locks: the cfg replaces them by those of parking_lot. Nor does it see
-    # fences: tests/tiers/race/fences.c.
+    # std itself is not rebuilt, so the detector does not see its locks: the cfg replaces them by those of parking_lot. Nor does the detector
+    # understand fences: tests/tiers/race/fences.c replaces them.
     tsan) echo "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg kvl_race -Clink-arg=-Wl,--wrap=__tsan_atomic64_fetch_sub" ;;
     coverage) echo "-Cinstrument-coverage" ;;
     full) echo "" ;;
     esac
 }
 
-# build_library KIND PROJECT TARGET: builds one kind of the library, from any copy of the project.
+# build_library KIND PROJECT TARGET: builds one kind of the library, from any copy of the project, and prints its folder.
 build_library() {
     local kind=$1 project=$2 into=$3/$1
     # With assertions and overflow checks, since these builds look for errors. abidiff needs full debug information.
@@ -78,7 +78,7 @@ build_library() {
     echo "$folder"
 }
 
-# library KIND: builds one kind of this project's library in its target folder.
+# library KIND: builds one kind of this project's library in its target folder, and prints the library's folder.
 library() {
     build_library "$1" "$PWD" "$target" 2>"$target/library-$1.log" || { tail -n 20 "$target/library-$1.log" >&2; return 1; }
 }

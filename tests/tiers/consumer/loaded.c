@@ -1,5 +1,5 @@
-/* A program that is not linked against the library: it loads it by its SONAME, looks its functions up by name, and closes it.
- * Prints the value that it read. */
+/* A program that is not linked against the library: it loads the library by its SONAME, looks functions up by name, prints a value that
+ * it has put into a cache, and closes the library. */
 #include <kvlight.h>
 
 #include <dlfcn.h>
@@ -47,6 +47,6 @@ int main(int argc, char **argv)
     kvl_value_release_(value);
     kvl_cache_release_(cache);
     kvl_config_free_(config);
-    /* It is not unmapped, since its threads and fork handlers may still run (NODELETE): closing it must be harmless. */
+    /* The library stays mapped (NODELETE), since its threads and fork handlers may still run: closing it must be harmless. */
     return dlclose(library);
 }

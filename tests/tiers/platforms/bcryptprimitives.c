@@ -1,4 +1,4 @@
-/* For tests under wine only, installed in the program's folder: older versions of wine have no bcryptprimitives.dll, from which the Rust
+/* For tests under wine only, installed among wine's libraries: older versions of wine have no bcryptprimitives.dll, from which the Rust
  * standard library takes its random numbers. This one calls a library that they have. */
 #include <windows.h>
 #include <bcrypt.h>

@@ -1,8 +1,9 @@
 /* Linked into programs under the race detector, which does not understand fences.
  *
- * The last owner of an `Arc` detects that by a decrement with release ordering, followed by an acquire fence. The library is linked so
- * that its decrements are replaced by these (`--wrap`, tests/tiers/shell.sh), in which a decrement that releases also acquires, which
- * has the effect of the fence and which the detector understands. Other decrements are unchanged, so a missing release is detected. */
+ * An owner of an `Arc` finds out that it is the last one by a decrement with release ordering, and then executes an acquire fence. The
+ * library is linked so that the function below replaces its decrements (`--wrap`, tests/tiers/shell.sh). There a decrement that releases
+ * also acquires: that has the effect of the fence, and the detector understands it. Other decrements are unchanged, so a missing release
+ * is detected. */
 #include <stdint.h>
 
 enum { RELEASE = 3, ACQUIRE_RELEASE = 4 };

@@ -1,5 +1,5 @@
-/* Linked into programs under the race detector. The detector starts its own thread with the program's first one; programs that count
- * threads do so after that. */
+/* Linked into programs under the race detector, which starts a thread of its own when the program starts its first one. This starts one
+ * before `main`, so that the detector's thread is there before a program counts threads. */
 #include <pthread.h>
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 // swift-tools-version: 6.0
-// An independent package, which depends on a version of this one by the address of its repository, which the test fills in.
+// An independent package, which depends on a version of kvlight's package. The test fills in the version and the address of the repository.
 
 import PackageDescription
 

@@ -12,7 +12,7 @@ pub fn run(list: &Path, [seed, count, seconds]: [u64; 3], programs: &[&str]) {
     let mut rows: Vec<&str> = text.lines().collect();
     rows.sort_by_cached_key(|row| lot(row, seed));
     rows.truncate(count as usize);
-    // A program that fails without an active mutant would kill every mutant, and so would a limit that a busy machine exceeds.
+    // Runs each program without a mutant first. One that fails even so would kill every mutant, and so would one that always exceeds its limit.
     let limits = programs.iter().map(|program| {
         let begun = Instant::now();
         assert!(passes(program, "0", Duration::from_secs(3600)), "{program} fails without any mutant");

@@ -34,6 +34,7 @@ impl Planter<'_> {
         Some(number)
     }
 
+    /// Plants early returns at the start of a function, one for each value that it might return instead.
     fn body(&mut self, signature: &Signature, block: &mut Block) {
         if signature.constness.is_some() || block.stmts.is_empty() {
             return;
@@ -65,6 +66,7 @@ fn values_of(returned: &Type) -> Vec<Expr> {
     }
 }
 
+/// The operator that a mutant has in place of this one.
 fn other(operator: &BinOp) -> Option<BinOp> {
     Some(match operator {
         BinOp::Add(_) => parse_quote!(-),

@@ -1,4 +1,4 @@
-//! Rewrites the sources until they compile: mutants that do not are barred, a few at a time.
+//! Rewrites the sources until they compile. Mutants that do not compile are barred, a few at a time.
 
 use crate::operators::{Mutant, Planter};
 use std::collections::{BTreeMap, HashSet};
@@ -70,7 +70,8 @@ fn plant(sound: &BTreeMap<PathBuf, String>, barred: &HashSet<u32>) -> Vec<(PathB
     all
 }
 
-/// The mutants near a compiler error. If there are none, the compiler's output is shown.
+/// The mutants that do not compile: those on the lines of the compiler's errors or closely above. Panics with the compiler's output if it fails
+/// and no mutant is there.
 fn failing(project: &Path, planted: &[(PathBuf, Vec<Mutant>)]) -> HashSet<u32> {
     let output = Command::new("cargo")
         .args(["check", "--lib", "--message-format=json", "--manifest-path"])
