@@ -378,7 +378,7 @@ static void s06_an_entry_expires_at_the_end_of_its_ttl(void)
     kvl_clock_release(clock);
 }
 
-static void s07_without_a_timer_writes_and_remove_expired_free_memory(void)
+static void s07_without_a_timer_memory_is_freed_by_writes_and_by_remove_expired(void)
 {
     struct removals removals;
     kvl_clock_t *clock = NULL;
@@ -818,7 +818,7 @@ int main(void)
     s04_a_value_that_is_too_large_is_not_stored();
     s05_the_lowest_priority_is_evicted_first_and_then_the_least_recently_used();
     s06_an_entry_expires_at_the_end_of_its_ttl();
-    s07_without_a_timer_writes_and_remove_expired_free_memory();
+    s07_without_a_timer_memory_is_freed_by_writes_and_by_remove_expired();
     s09_idle_entries_expire();
     s11_each_removed_value_is_reported_once();
     s11_freeing_a_cache_reports_no_removals();

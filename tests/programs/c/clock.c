@@ -2,7 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "engine.h"
 
-/* An advance by `by` beyond the end of the range returns, and the clock stays at the end. `span` is every TTL, timeout and pause, in ms. */
+/* An advance by `by` beyond the end of the range returns, and the clock stays at the end. `span` is the length of each TTL, timeout and pause. */
 static void l09a_a_clock_saturates_at_the_end_of_its_range(int64_t start, int64_t span, int64_t by)
 {
     struct fixture fixture;

@@ -104,7 +104,7 @@ static void r06_an_unmodified_value_gets_a_new_ttl(void)
     CHECK(fetch_object(tasks) == record.text);
     CHECK(record.checks == 4);
     STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
-    /* A clear during the load overtakes it, so that its answer is not stored. */
+    /* The clear overtook the load, so the answer was not stored. */
     CHECK(stats.entries == 0 && stats.removed_replaced == 1 && stats.removed_cleared == 1);
     kvl_cache_release(cache);
     STATUS(kvl_tasks_free(tasks), KVL_OK);

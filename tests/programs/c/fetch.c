@@ -20,7 +20,7 @@ static void f09_a_fetch_cancelled_before_the_call_starts_nothing(void)
     free_engine(&fixture);
 }
 
-static void f09_a_fetch_can_be_cancelled_while_it_waits_and_after(void)
+static void f09_a_fetch_can_be_cancelled_while_it_waits_and_afterwards(void)
 {
     struct fixture fixture;
     struct recorder mine, theirs;
@@ -283,7 +283,7 @@ int main(void)
 {
     use_all();
     f09_a_fetch_cancelled_before_the_call_starts_nothing();
-    f09_a_fetch_can_be_cancelled_while_it_waits_and_after();
+    f09_a_fetch_can_be_cancelled_while_it_waits_and_afterwards();
     f09_releasing_a_fetch_does_not_cancel_it();
     f13_urgency_can_be_set_before_and_while_a_fetch_waits();
     l04_a_context_is_freed_once();

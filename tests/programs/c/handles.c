@@ -1,5 +1,5 @@
-/* Handles that are released inside the call that uses them: by a hook, a listener, a destructor, or a free function (rule L04a). Valgrind finds
- * any use after free. */
+/* Handles that are released inside the call that uses them: by a hook, a listener, a destructor, or a function that frees user data (rule
+ * L04a). Valgrind finds any use after free. */
 #include "check.h"
 #include <pthread.h>
 #include <stdlib.h>

@@ -89,7 +89,7 @@ static void s18_an_entry_that_stays_is_returned_once_and_an_iterator_keeps_the_c
         memcpy(&number, entry.data, sizeof number);
         if (number < KEPT)
             times_returned[number]++;
-        /* New entries may be returned too. Every second one that is returned is removed again. */
+        /* New entries may be returned too. Those with odd numbers are removed again. */
         if (next < 10 * KEPT)
             put_number(cache, next++);
         if (number >= KEPT && number % 2) {

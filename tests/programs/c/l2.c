@@ -416,7 +416,7 @@ static void check_queue_is_empty(kvl_queue_t *queue)
     STATUS(kvl_queue_next(queue, 0, &event, sizeof event), KVL_EMPTY);
 }
 
-static void t02_objects_are_stored_as_the_bytes_that_the_program_makes_of_them(void)
+static void t02_the_program_converts_objects_to_the_bytes_that_are_stored(void)
 {
     struct fixture fixture;
     struct recorder recorder;
@@ -580,7 +580,7 @@ int main(void)
     t01_no_fetch_notices_that_the_second_tier_is_down();
     l02_requests_are_events_of_a_queue();
     l05_after_a_close_no_request_is_served();
-    t02_objects_are_stored_as_the_bytes_that_the_program_makes_of_them();
+    t02_the_program_converts_objects_to_the_bytes_that_are_stored();
     t07_a_write_that_takes_too_long_is_sent_again();
     l09_bad_calls_are_refused();
     DONE();

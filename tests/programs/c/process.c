@@ -6,11 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Library threads must not block the first, and must block the second. */
+/* Library threads must leave `faults` unblocked, and must block `others`. */
 static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
 static const int others[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGPIPE, SIGALRM };
 
-/* The number of signals that this thread blocks or leaves unblocked by mistake. */
+/* The number of signals that this thread blocks but must not, or must block but does not. */
 static int wrong_signals(void)
 {
     sigset_t blocked;
@@ -176,7 +176,7 @@ static unsigned char in_a_fork(unsigned char (*child)(void *), void *argument)
     fflush(stdout);
     pid = fork();
     if (pid == 0) {
-        /* Fails, instead of hanging, if the child waits for a lock of the parent. */
+        /* Ends the child after a minute if it waits for a lock that a thread of the parent held. */
         alarm(60);
         wrong = child(argument);
         /* Killed, instead of exiting, because a leak checker would report the memory copied from the parent. */

@@ -225,7 +225,7 @@ static void put_object(struct story *story, const char *key)
     kvl_value_release(value);
 }
 
-/* Waits until functions of the kind were called `wanted` times. Reads the queues meanwhile, as an event loop does, if the kind is routed there. */
+/* Waits for `wanted` calls of the kind. If the kind is routed to a queue, reads the queues meanwhile, as an event loop does. */
 static void read_until(struct story *story, enum callback kind, int wanted)
 {
     if (story->mixture & routed_by[kind]) {

@@ -11,8 +11,8 @@ struct listener {
     pthread_cond_t changed;
     int calls, freed, is_blocked;
     pthread_t thread;       /* of the last call */
-    kvl_runtime_t *runtime; /* freed in each call, which must fail; may be NULL */
-    kvl_status_t freeing;   /* the status of that */
+    kvl_runtime_t *runtime; /* the listener tries to free it; may be NULL */
+    kvl_status_t freeing;   /* what that returned */
     kvl_cache_t *release;   /* released in the next call; may be NULL */
 };
 

@@ -119,7 +119,7 @@ static void r02_a_stale_value_is_delivered_with_the_error_of_the_load(void)
     STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.stale_error == 2 && stats.stale_throttled == 2 && stats.misses_throttled == 2 && stats.hits == 0);
 
-    /* An error that forbids the fallback. */
+    /* An error that forbids the fallback also removes the entry. */
     source.flags = KVL_ERROR_F_NO_STALE | KVL_ERROR_F_PERMANENT;
     STATUS(kvl_clock_advance(clock, 1000), KVL_OK);
     CHECK(fetch(tasks, "k").status == KVL_ERR_PROVIDER);

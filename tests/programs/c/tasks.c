@@ -729,7 +729,7 @@ static void l01_blocking_calls_are_rejected_inside_every_callback(void)
     recorder_init(&recorder, &fixture);
     STATUS(kvl_tasks_close(fixture.tasks, KVL_CLOSE_CANCEL, 0, inside_closed, &recorder, NULL), KVL_OK);
     wait_for_free(&recorder);
-    CHECK(callbacks_run == 10); /* and one each of validator, cost, removal, free and closed */
+    CHECK(callbacks_run == 10); /* and one each of validator, cost function, removal listener, destructor and close */
     free_engine(&fixture);
 }
 

@@ -3,7 +3,7 @@
  * threads uses random numbers instead of the bytes, calls only functions of its request, and must have ended when the engine is closed.
  *
  *   machine.c   the calls
- *   promises.c  the checks after every call: each fetch is delivered exactly once, costs add up, no internal error
+ *   promises.c  the checks: each fetch is delivered exactly once, costs add up, no internal error
  */
 #ifndef KVL_FUZZ_MACHINE_H
 #define KVL_FUZZ_MACHINE_H
@@ -79,7 +79,7 @@ enum { INVALID = 10, TOO_LONG = 11 };
 /* Checks that costs add up and limits hold. */
 void check_store(struct machine *machine);
 
-/* One call, from inside a callback. */
+/* Makes one call that the bytes select. Callbacks use it too. */
 void machine_step(struct machine *machine);
 
 #endif

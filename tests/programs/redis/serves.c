@@ -86,7 +86,7 @@ static void serve(void *user_data, kvl_l2_request_t *request)
         kvl_value_release(value);
     }
     kvl_redis_found_free(found, n);
-    /* A write that is not finished has failed, and is sent again. */
+    /* A write that was not served is released unfinished, and so fails. */
     if (status >= 0 || kind == KVL_L2_READ)
         kvl_l2_request_finish(request);
 }

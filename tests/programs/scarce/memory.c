@@ -689,7 +689,7 @@ static int run_story(const struct story *story, int nth)
     return counts[2];
 }
 
-static void l09a_memory_that_is_refused(const struct story *story)
+static void l09a_a_story_ends_well_whichever_allocation_is_refused(const struct story *story)
 {
     int nth = 0;
     while (run_story(story, nth) != 0)
@@ -709,6 +709,6 @@ int main(int argc, char **argv)
         least = strtoul(argv[2], NULL, 10);
     for (i = 0; i < COUNT(stories); i++)
         if (argc < 2 || strcmp(argv[1], stories[i].name) == 0)
-            l09a_memory_that_is_refused(&stories[i]);
+            l09a_a_story_ends_well_whichever_allocation_is_refused(&stories[i]);
     DONE();
 }

@@ -64,7 +64,7 @@ struct entry {
 
     /* requests that the provider holds; never more than there are slots */
     atomic_int with_provider;
-    /* requests of which the first key failed because the provider was down */
+    /* requests whose first key failed because the provider was down */
     atomic_ullong failed_while_down;
     struct provider *provider;
 
