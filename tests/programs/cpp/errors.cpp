@@ -1,4 +1,4 @@
-// Errors: exceptions of a provider reach callers unchanged, and errors of the library have its message.
+// Errors: exceptions of a provider reach callers unchanged, and errors of the library have a message.
 #include "check.hpp"
 
 #include <thread>

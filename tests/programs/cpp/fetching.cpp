@@ -167,7 +167,7 @@ void f09_a_provider_is_notified_when_no_fetch_waits()
 }
 
 #if KVL_COROUTINES
-// A minimal coroutine with a future for its end.
+// A minimal coroutine, whose future is ready when it has ended.
 struct routine {
     struct promise_type {
         std::promise<int> done;
@@ -187,7 +187,7 @@ struct routine {
 
 routine fetch_keys(const kvl::tasks &tasks)
 {
-    // Not a braced list inside co_await: gcc 12 fails to compile that.
+    // Not a braced list inside co_await, which gcc 12 fails to compile.
     const kvl::keys several{"c", "d", "c"};
     int good = 0;
     for (int again = 0; again < 2; again++) {

@@ -100,7 +100,7 @@ void an_engine_keeps_its_queue()
         CHECK(tasks->fetch("c", [&](const kvl::result &) { delivered++; }) == KVL_PENDING);
     } // the engine holds the queue
     tasks->cache().put("d", "e");
-    tasks.reset(); // the queue is freed with the engine, and unread events are dropped or delivered
+    tasks.reset(); // the queue is freed with the engine; unread events may be dropped
     kvl::queue queue;
     kvl::tasks first(echo().deliver_to(queue)), second(echo().deliver_to(queue));
     first = std::move(second);

@@ -30,7 +30,7 @@ static std::pair<int, std::string> in_a_child(void (*run)())
 
 int main()
 {
-    // First in the child: a process that has threads should not fork.
+    // The child comes first, since a process that has threads should not fork.
     auto [status, said] = in_a_child([] { fails_without_exceptions(); });
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     CHECK(said == "kvlight: bad key\n");

@@ -190,7 +190,7 @@ static int drain(struct host *host, int64_t timeout_ms)
 void host_await(struct host *host, const size_t *counter, size_t wanted)
 {
     if (host->mode != MODE_THREAD) {
-        /* The next read frees the last event and its user data, which may change the counter. So that read does not wait:
+        /* The next read frees the last event and its user data, which may change the counter. So the first read does not wait:
            otherwise the counter could change inside a call that then waits for ever. */
         while (host_read(host, counter) < wanted)
             if (!drain(host, 0) && host_read(host, counter) < wanted)

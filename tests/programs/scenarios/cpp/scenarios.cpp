@@ -255,7 +255,7 @@ void close_while_loading(bool polled)
     CHECK(future.get().error().status() == KVL_ERR_CLOSED);
     CHECK(engine.tasks->fetch("a", [](const kvl::result &) {}) == KVL_ERR_CLOSED);
     CHECK(engine.tasks->fetch_future("a").get().error().status() == KVL_ERR_CLOSED);
-    engine.tasks.reset(); // dispose
+    engine.tasks.reset(); // disposes of the engine
     CHECK(held.resolve(0, "late") != KVL_OK); // the request rejects answers, but stays valid
 }
 
