@@ -200,16 +200,21 @@ impl ModelRun {
 
     /// The expected outcome of a position that is loaded. `loaded`: the keys that earlier positions of the same call have loaded.
     fn load(&mut self, key: u64, loaded: &mut Vec<u64>) -> (String, Source) {
-        let source = if loaded.contains(&key) { Source::Joined } else { Source::Provider };
-        let text = match self.truth.of(key) {
-            Ok(known) => known.unwrap_or("null".into()),
-            Err(code) => return (format!("{:?} {code}", Status::ERR_PROVIDER), source),
-        };
-        if source == Source::Provider {
+        let is_joined = loaded.contains(&key);
+        if !is_joined {
             loaded.push(key);
-            self.stores(key, text.clone());
         }
-        (text, source)
+        let text = match self.truth.of(key) {
+            Ok(known) => {
+                let text = known.unwrap_or("null".into());
+                if !is_joined {
+                    self.stores(key, text.clone());
+                }
+                text
+            }
+            Err(code) => format!("{:?} {code}", Status::ERR_PROVIDER),
+        };
+        (text, if is_joined { Source::Joined } else { Source::Provider })
     }
 
     fn fetch(&mut self, keys: &[u64], read: ReadMode) {
