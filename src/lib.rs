@@ -1,11 +1,11 @@
 //! kvlight: a loading cache for every language, behind a C ABI.
 //!
-//! A program asks for keys; kvlight answers from memory and fetches what is missing from the program's own provider: each key once however
-//! many callers ask, many keys in one request, a bounded number of requests at a time.
+//! A program asks for keys; kvlight answers from memory, and asks the program's own provider for what is missing: for each key once,
+//! however many callers want it, for many keys in one request, and with a bounded number of requests at a time.
 //!
 //! **For Rust programs**: [`Tasks`], [`TypedCache`] and [`Builder`], described in [`typed`].
 //!
-//! The other rooms, from the ground up; a room imports only from those above it in this list:
+//! The other rooms. Each imports only from rooms that are listed before it:
 //!
 //! - [`base`]: keys, values, errors, statuses, configuration, clocks.
 //! - [`cache`]: the store. Pure data: `now` is an argument.

@@ -20,7 +20,7 @@ impl Answer {
         }
     }
 
-    /// The value, if it is one.
+    /// The value; `None` for null.
     pub fn value(&self) -> Option<&Value> {
         match self {
             Answer::Value(value) => Some(value),
@@ -28,7 +28,7 @@ impl Answer {
         }
     }
 
-    /// The value, taken out, if it is one.
+    /// Turns the answer into its value; `None` for null.
     pub fn into_value(self) -> Option<Value> {
         match self {
             Answer::Value(value) => Some(value),
@@ -59,12 +59,12 @@ impl Answer {
         std::mem::replace(self, Answer::Null)
     }
 
-    /// Whether destroying it runs no host code and reports no DROP event.
+    /// Whether destroying the answer runs no host code and reports no DROP event.
     pub fn ends_silently(&self) -> bool {
         self.value().is_none_or(Value::ends_silently)
     }
 
-    /// Whether dropping the last reference runs host code on the dropping thread, which must be one that may run callbacks.
+    /// Whether dropping the last reference runs host code on the dropping thread. Such an answer is dropped only where callbacks may run.
     pub fn runs_host_code_on_drop(&self) -> bool {
         self.value().is_some_and(Value::runs_host_code_on_drop)
     }

@@ -1,4 +1,5 @@
-//! The two clocks (rule S15): suspend-aware time for TTLs, monotonic time for timeouts; and a manual clock for both.
+//! The two clocks (rule S15): suspend-aware time for TTLs, monotonic time for timeouts. Also a manual clock for both, and the time of one
+//! operation.
 
 use super::sync::Mutex;
 use super::sync::atomic::{AtomicU64, Ordering};
@@ -35,7 +36,7 @@ impl Clock {
         Clock::Manual(Arc::new(ManualClock::new(now)))
     }
 
-    /// The time for TTLs. Cheap to read, includes the time that the machine sleeps, and up to a few milliseconds behind
+    /// The time for TTLs. Cheap to read. It includes the time that the machine sleeps, and may be a few milliseconds behind
     /// ([`Clock::present`]).
     pub fn millis(&self) -> Millis {
         match self {
@@ -88,7 +89,7 @@ impl Clock {
 }
 
 /// The system's clocks. No system clock is both suspend-aware and coarse, so the coarse monotonic clock is read, and the time that the
-/// machine was suspended is added. The latter is measured every half second of running time.
+/// machine was suspended is added. That time is measured again once half a second of running time has passed.
 pub struct SystemClock {
     asleep_ms: AtomicU64,
     measured_at_ms: AtomicU64,
@@ -159,12 +160,12 @@ impl ManualClock {
 
     fn moment(&self) -> Moment {
         // Never `Moment::NEVER`, because a deadline of "never" would then be due.
-        Moment(self.millis().since(self.started).saturating_mul(NANOS)).min(Moment(Moment::NEVER.0 - 1))
+        Moment(self.millis().since(self.started).saturating_mul(NANOS_PER_MS)).min(Moment(Moment::NEVER.0 - 1))
     }
 
     /// The first whole millisecond that is not before `due`. Deadlines can lie between milliseconds (linger).
     pub fn millis_at(&self, due: Moment) -> Millis {
-        self.started.after(due.0.div_ceil(NANOS))
+        self.started.after(due.0.div_ceil(NANOS_PER_MS))
     }
 
     /// Registers an object to be fired when time is advanced.
@@ -195,7 +196,7 @@ impl ManualClock {
 }
 
 /// Nanoseconds in a millisecond.
-const NANOS: u64 = 1_000_000;
+const NANOS_PER_MS: u64 = 1_000_000;
 
 /// The time of one operation: read when it is first needed, then constant. Most operations do not need it.
 pub struct Now<'a> {
@@ -228,8 +229,8 @@ impl<'a> Now<'a> {
         })
     }
 
-    /// The milliseconds left until `end`, at least 1. For an entry that has not ended: the coarse clock by which that was decided may be
-    /// behind.
+    /// The milliseconds left until `end`, when an entry that is still live expires. At least 1: the precise clock may already be at `end`,
+    /// since the coarse clock, which decided that the entry is live, may be behind.
     pub fn left_until(&self, end: Millis) -> u64 {
         end.since(self.clock.latest()).max(1)
     }

@@ -50,6 +50,7 @@ enum SettingValue {
     Int(i64),
     Real(f64),
     Bool(bool),
+    /// The index of the word in its domain.
     Word(usize),
 }
 
@@ -88,6 +89,7 @@ impl SettingValue {
 }
 
 const MAX: i64 = i64::MAX;
+/// The largest number of a setting of 32 bits.
 const COUNT: i64 = u32::MAX as i64;
 const ANY: f64 = f64::INFINITY;
 const LEAST_URGENT: i64 = i32::MIN as i64;
@@ -310,7 +312,7 @@ impl Draft {
         self.problem.as_ref()
     }
 
-    /// Writes one setting. Returns the reason if it was refused.
+    /// Writes one setting. Returns a status if it was refused; [`Draft::problem`] says why.
     pub fn set(&mut self, name: &str, input: Input<'_>) -> Result<(), Status> {
         let outcome = self.try_set(name, input);
         if let Err((_, sentence)) = &outcome {
@@ -365,7 +367,7 @@ impl Draft {
     }
 }
 
-/// Returns the text of a number, or `None` if it has a plus sign or spaces, so that there is one form for each setting.
+/// The text of a number; `None` if it begins with a plus sign or contains spaces.
 fn bare(text: &str) -> Option<&str> {
     (!text.starts_with('+') && !text.contains(char::is_whitespace)).then_some(text)
 }
@@ -427,7 +429,8 @@ impl SettingRow {
         }
     }
 
-    /// With 0, a timeout or an idle TTL would expire before it begins. The wait for a load before a fallback is served may be 0.
+    /// Whether 0 is refused although it is in the range. With 0, a timeout or a TTL would be over before it begins; but `stale.timeout_ms`
+    /// may be 0.
     fn refuses_zero(&self) -> bool {
         matches!(self.name, "timeout_ms" | "attempt_timeout_ms" | "cache.idle_ttl_ms" | "l2.timeout_ms" | "l2.ttl_ms" | "l2.local_ttl_ms")
     }
@@ -468,8 +471,8 @@ fn row(name: &str) -> Option<&'static SettingRow> {
     TABLE.iter().find(|row| row.name == name)
 }
 
-/// The setting to suggest for an unknown name: the one of that name without its group, or else the one with the closest name (by
-/// Levenshtein distance), if at least half of it is right.
+/// The setting to suggest for an unknown name: the first one whose name without its group is this name, or else the one with the closest
+/// name (by Levenshtein distance), if at least half of it is right.
 fn nearest(name: &str) -> Option<&'static str> {
     let without_group = |row: &&SettingRow| row.name.split_once('.').is_some_and(|(_, last)| last == name);
     let near = || TABLE.iter().map(|row| (edits(name, row.name), row)).min_by_key(|(edits, _)| *edits);
@@ -478,6 +481,7 @@ fn nearest(name: &str) -> Option<&'static str> {
     row.map(|row| row.name)
 }
 
+/// The Levenshtein distance. Of `from`, which may be of any length, only the first 64 characters count.
 fn edits(from: &str, to: &str) -> usize {
     let (from, to): (Vec<char>, Vec<char>) = (from.chars().take(64).collect(), to.chars().collect());
     let mut row: Vec<usize> = (0..=to.len()).collect();
@@ -521,7 +525,7 @@ mod tests {
         for row in TABLE {
             draft.set(row.name, Input::Text(row.default)).expect(row.name);
         }
-        // Only these distinguish "0" from "not stated".
+        // Only these two distinguish "0" from "not stated".
         (draft.settings.fetch.priority, draft.settings.fetch.urgency) = (None, None);
         assert_eq!(format!("{:?}", draft.settings()), format!("{:?}", Settings::default()));
     }

@@ -35,8 +35,8 @@ impl Error {
         Error(Arc::new(Body { status, code, message, permanent: false, pause: None, forbids_stale: false, object: None, cause: None }))
     }
 
-    /// A copy of this error with a cause, which is the provider's earlier error. A cause has no cause itself: if `cause` has one, that
-    /// error is used instead (rule F10b).
+    /// A copy of this error, with the provider's earlier error as its cause. A cause has no cause itself: if `cause` has one, the copy
+    /// gets that one (rule F10b).
     pub fn caused_by(&self, cause: &Error) -> Error {
         let cause = cause.cause().unwrap_or(cause).clone();
         Error(Arc::new(Body {
@@ -51,12 +51,12 @@ impl Error {
         }))
     }
 
-    /// Creates an error of the provider. `message` is converted to UTF-8; it ends at the first NUL.
+    /// Creates an error of the provider. The message is converted to UTF-8, and ends at its first NUL.
     pub fn of_provider(code: i64, message: &[u8], permanent: bool, object: Option<Object>) -> Error {
         Error::with_message(code, c_text(message), permanent, object)
     }
 
-    /// Like [`Error::of_provider`], but without memory for the message there is no error.
+    /// Like [`Error::of_provider`], but fails if there is no memory for the message.
     pub fn try_of_provider(code: i64, message: &[u8], permanent: bool, object: Option<Object>) -> Result<Error, NoMemory> {
         Ok(Error::with_message(code, try_c_text(message)?, permanent, object))
     }
@@ -86,7 +86,7 @@ impl Error {
         self
     }
 
-    /// Whether a retry policy may try again after it.
+    /// Whether a retry policy may try again after this error.
     pub fn is_retriable(&self) -> bool {
         !self.0.permanent && self.0.status.is_retriable()
     }

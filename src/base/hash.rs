@@ -53,8 +53,8 @@ impl KeyHasher {
     }
 }
 
-/// Makes all bits of a hash depend on the lower half. The last step of foldhash is one multiplication: of keys that are a counter with a
-/// constant behind it, the lower halves of the hashes are multiples of one number, which under some secrets lie in a few short runs.
+/// Makes all bits of a hash depend on the lower half. The last step of foldhash is one multiplication. If keys are a counter followed by a
+/// constant, the lower halves of their hashes are multiples of one number, and under some secrets these lie in a few short runs.
 #[inline(always)]
 fn spread(hash: u64) -> u64 {
     hash ^ (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32)
@@ -82,8 +82,8 @@ pub(crate) mod tests {
         0xb8e1_afed_6a26_7e96,
     ];
 
-    /// Keys of `len` bytes that differ in a number and end in a constant of foldhash (keys of 20 bytes and more in two copies of it), so
-    /// that under its published seed they all have the same hash.
+    /// Keys of `len` bytes that begin with different numbers and end in `PUBLISHED[constant]`, which keys of 20 bytes or more contain
+    /// twice. Under the published seed all of them have the same hash.
     pub(crate) fn colliding_keys(len: usize, constant: usize, count: u32) -> Vec<Vec<u8>> {
         let key = |number: u32| {
             let mut key = vec![b'a'; len];

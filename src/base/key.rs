@@ -19,8 +19,9 @@ enum Bytes {
     Heap(Box<[u8]>),
 }
 
-/// A key of 8 or 16 bytes, given as words. It is written in the same pieces in which a [`Key`] is moved afterwards, because reading other
-/// pieces than were just written stalls the processor. This also avoids a call to `memcpy`.
+/// The inline bytes of a key of 16 bytes, given as two words; for a key of 8 bytes `second` is 0. They are written in the pieces in which a
+/// [`Key`] is moved afterwards, because reading pieces other than those just written stalls the processor. This also avoids a call to
+/// `memcpy`.
 #[inline(always)]
 fn inline_of(first: u64, second: u64) -> [u8; INLINE] {
     let mut inline = [0; INLINE];
@@ -53,7 +54,7 @@ impl Key {
         }
     }
 
-    /// Whether it equals `key`. Common lengths are compared as words, because a call to `memcmp` costs more.
+    /// Whether its bytes equal `key`. Common lengths are compared as words, because a call to `memcmp` costs more.
     #[inline(always)]
     pub fn is(&self, key: &[u8]) -> bool {
         let Bytes::Inline { len, bytes } = &self.0 else { return self.as_bytes() == key };
@@ -68,7 +69,7 @@ impl Key {
         }
     }
 
-    /// Whether it is inside the handle, so that dropping it frees nothing.
+    /// Whether the bytes are inside the handle, so that dropping the key frees nothing.
     #[inline(always)]
     pub fn owns_nothing(&self) -> bool {
         matches!(self.0, Bytes::Inline { .. })
@@ -146,7 +147,7 @@ impl PackedKeys {
         Some(packed)
     }
 
-    /// Appends a key. Not inlined, because the compiler would then merge both branches into one call to `memcpy`.
+    /// Appends a key. Not inlined: otherwise the compiler merges both branches into one call to `memcpy`.
     #[inline(never)]
     pub fn push(&mut self, key: &[u8]) {
         match key.first_chunk::<16>() {
@@ -157,7 +158,7 @@ impl PackedKeys {
         self.ends.push(self.bytes.len());
     }
 
-    /// Appends a key, or nothing if there is no memory for its bytes. That for the number of keys was reserved by
+    /// Appends a key, or nothing if there is no memory for its bytes. Room for its end was reserved by
     /// [`PackedKeys::try_with_capacity`].
     #[inline(always)]
     pub fn try_push(&mut self, key: &[u8]) -> Result<(), NoMemory> {

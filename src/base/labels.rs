@@ -11,8 +11,8 @@ pub const TAGS_MAX: usize = 16;
 
 /// The version and the tags of an entry. At least one of the two is present: an entry with neither has no `Labels`.
 ///
-/// Layout: the version (may be empty), then the tags (never empty), each preceded by its length in one byte. Boxed twice, so that the terms of
-/// an entry without labels contain one null pointer instead of two words.
+/// Layout: the version (may be empty), then the tags (never empty), each preceded by its length in one byte. Boxed twice, so that the terms
+/// of an entry without labels contain one null pointer instead of two words.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Labels(Box<Box<[u8]>>);
 
@@ -22,7 +22,7 @@ impl Labels {
     /// Packs a version, which is empty if there is none, and tags. `None`: there is neither. A repeated tag is stored once, but each
     /// mention counts towards [`TAGS_MAX`].
     ///
-    /// BAD_VALUE: a label is too long, a tag is empty, or there are too many.
+    /// BAD_VALUE: a label is too long, a tag is empty, or there are too many tags.
     pub fn new<'a>(version: &[u8], tags: impl Iterator<Item = &'a [u8]>) -> Result<Option<Labels>, Status> {
         let mut packed = Vec::new();
         let mut count = 0;
@@ -39,7 +39,7 @@ impl Labels {
         Ok((packed.len() > 1).then(|| Labels(Box::new(packed.into()))))
     }
 
-    /// Unpacks bytes from [`Labels::packed`]; `None` if they are not exactly what it would return.
+    /// Unpacks bytes that [`Labels::packed`] returned; `None` for any other bytes.
     pub fn of_packed(packed: &[u8]) -> Option<Labels> {
         let mut rest = packed;
         let mut parts = Vec::new();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn r11_too_many_and_too_long_are_refused() {
+    fn r11_too_many_tags_and_too_long_labels_are_refused() {
         let (long, longest) = ("x".repeat(256), "x".repeat(255));
         assert!(labels(&longest, &[&longest]).is_ok());
         for refused in [labels(&long, &[]), labels("", &[&long]), labels("", &[""]), labels("", &["a"; 17])] {

@@ -1,4 +1,4 @@
-//! Memory that may be refused: large allocations ask for it, and end in a status instead of the process (rule L09a).
+//! Memory that the system may refuse: a large allocation then ends in a status, instead of ending the process (rule L09a).
 
 use std::collections::TryReserveError;
 

@@ -11,7 +11,7 @@ pub type FreeFn = unsafe extern "C-unwind" fn(*mut c_void);
 pub trait DropSite: Send + Sync {
     /// Takes over an object that has no references left. Never blocks. Runs the destructor itself only if no other thread will.
     fn accept(&self, object: UnownedObject);
-    /// The process in which it was created.
+    /// The process in which the site was created.
     fn generation(&self) -> Generation;
 }
 
@@ -74,7 +74,7 @@ impl Object {
         self.pointer
     }
 
-    /// Whether dropping it runs the host's destructor on the dropping thread.
+    /// Whether dropping the object runs the host's destructor on the dropping thread.
     pub fn ends_where_dropped(&self) -> bool {
         self.free.is_some() && self.site.is_none()
     }
@@ -86,7 +86,7 @@ impl Drop for Object {
         match self.site.take() {
             Some(site) => {
                 site.accept(unowned);
-                // In the child of a fork, the destructor would run on an object that threads of the parent may have been using (rule L06).
+                // In the child of a fork the site is leaked: threads of the parent may have been using it at the fork (rule L06).
                 if site.generation().is_stale() {
                     std::mem::forget(site);
                 }

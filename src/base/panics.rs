@@ -5,7 +5,7 @@ use super::process::ThreadState;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::{Once, OnceLock};
 
-/// A panic was caught. The caller must repair the state that it left.
+/// A panic was caught. The caller must repair the state that the panic left.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CaughtPanic;
 
@@ -43,8 +43,8 @@ fn contain<R>(state: &ThreadState, run: impl FnOnce() -> R) -> Result<R, CaughtP
     outcome.map_err(|_| CaughtPanic)
 }
 
-/// Like [`catch_panic`], for code that already runs inside it, as all code called by the engine does: it does not access the thread's
-/// storage.
+/// Like [`catch_panic`], but without access to the thread's storage: for code that runs inside `catch_panic` already, as everything that
+/// the engine calls does.
 #[inline]
 pub fn catch_panic_within<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> {
     catch_unwind(AssertUnwindSafe(run)).map_err(|_| CaughtPanic)
@@ -53,8 +53,8 @@ pub fn catch_panic_within<R>(run: impl FnOnce() -> R) -> Result<R, CaughtPanic> 
 type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
 static INSTALL: Once = Once::new();
-// In a static instead of a closure: a closure without captures is boxed without an allocation, so that no memory is left at the end of the
-// program (rule L08).
+// A static, so that the new hook captures nothing: a closure without captures is boxed without an allocation, and no memory is left at the
+// end of the program (rule L08).
 static PREVIOUS: OnceLock<Hook> = OnceLock::new();
 
 /// Installs, once, a panic hook that ignores contained panics and passes other panics on to the previous hook.
@@ -67,7 +67,7 @@ fn be_silent() {
 
 #[cold]
 fn install() {
-    // The standard library refuses to change the hook on a panicking thread. A later call will install it.
+    // The standard library refuses to change the hook on a panicking thread. A later call installs it.
     if std::thread::panicking() {
         return;
     }

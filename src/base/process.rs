@@ -16,13 +16,13 @@ thread_local! {
     };
 }
 
-/// All that the library knows of a thread. In one place, since each access to it costs a call in a shared library. It has no destructor, so
-/// it is always there, even while the thread ends.
+/// What the library keeps for a thread. In one variable, since in a shared library each access to a thread's storage costs a call. It has
+/// no destructor, so it can be used even while the thread ends.
 pub struct ThreadState {
     context: Cell<ThreadContext>,
-    /// Whether a panic is caught, and prints no message.
+    /// Whether a panic on this thread is caught, and prints no message.
     pub(super) contains_panics: Cell<bool>,
-    /// See [`ThreadState::number`]; 0 until that is called.
+    /// See [`ThreadState::number`]; 0 until that is called for the first time.
     number: Cell<usize>,
 }
 
@@ -98,14 +98,14 @@ pub fn calling_host<R>(run: impl FnOnce() -> R) -> R {
     ThreadState::with(|state| state.call_host(run))
 }
 
-/// Marks the current thread as one of the library, so that code on it is refused whatever waits for the library. `hidden` contains the
-/// signals that it blocks and the program does not.
+/// Marks the current thread as one of the library, so that functions which wait for the library refuse to be called on it. `hidden`
+/// contains the signals that the thread blocks and the program does not.
 pub fn claim_thread(hidden: SignalSet) {
     ThreadState::with(|state| state.context.set(ThreadContext { owner: ThreadOwner::Library, ..state.context.get().in_this_process() }));
     HIDDEN.with(|signals| signals.set(Some(hidden)));
 }
 
-/// Whether a function marked `outside` must refuse the call, because the thread is inside a callback or belongs to the library.
+/// Whether a function marked `@threads outside` must refuse the call, because the thread is inside a callback or belongs to the library.
 pub fn must_not_wait() -> bool {
     let context = ThreadState::with(|state| state.context.get().in_this_process());
     context.callbacks > 0 || context.owner == ThreadOwner::Library

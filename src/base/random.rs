@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shared_generator_draws_the_same_numbers() {
+    fn a_shared_generator_draws_the_same_numbers_as_an_unshared_one() {
         let (mut alone, shared) = (Random::new(Some(5)), SharedRandom::new(Some(5)));
         (0..100).for_each(|most| assert_eq!(alone.up_to(most), shared.up_to(most)));
     }

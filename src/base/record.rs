@@ -40,7 +40,7 @@ unsafe impl Send for Address {}
 // SAFETY: as above.
 unsafe impl Sync for Address {}
 
-/// The key and the answer of an entry that has left its store, in the same block. That may be an entry again by now, even of another
+/// The key and the answer of an entry that has left its store, in the same block. The block may be an entry again by now, even of another
 /// store, so only what never changes is read from it.
 pub struct FormerRecord(NonNull<Header>);
 
@@ -129,18 +129,18 @@ pub(super) unsafe fn fill(header: NonNull<Header>, key: &[u8]) {
 }
 
 impl Record {
-    /// Creates an entry without expiry. It uses the value's own block if that was made for this key and is not an entry yet.
+    /// Creates an entry without expiry. It uses the value's own block if that block was made for this key and is not an entry.
     #[inline]
     pub fn new(key: &[u8], answer: Answer) -> Record {
         match answer {
-            Answer::Value(value) if Record::can_be(&value, key) => Record(value.into_raw()),
+            Answer::Value(value) if Record::claim(&value, key) => Record(value.into_raw()),
             answer => Record::separate(key, answer),
         }
     }
 
-    /// Turns the value's block into an entry of `key` if possible. Returns whether it is one now.
+    /// Makes the value's block an entry of `key`, if it was made for that key and is not an entry. Returns whether it did.
     #[inline]
-    fn can_be(value: &Value, key: &[u8]) -> bool {
+    fn claim(value: &Value, key: &[u8]) -> bool {
         let header = value.header();
         // SAFETY: a block with this tag has a head, and exists as long as the value.
         let is_its_key = header.shape().tag() == ENTRY_BYTES && unsafe { has_key(value.as_raw(), key) };
@@ -200,15 +200,15 @@ impl Record {
         unsafe { has_key(self.0, key) }
     }
 
-    /// When it expires by its TTL; [`Millis::NEVER`] if it does not. For an entry that is refreshed ahead, the earlier time at which that
-    /// begins.
+    /// When the entry expires by its TTL; [`Millis::NEVER`] if it does not. For an entry that is refreshed ahead, the earlier time from
+    /// which a use starts the refresh.
     #[inline(always)]
     pub fn deadline(&self) -> Millis {
         // SAFETY: the block has a head, and the deadline does not change while `self` is borrowed.
         unsafe { *self.0.cast::<Head>().as_ref().deadline.get() }
     }
 
-    /// Sets when it expires.
+    /// Sets the deadline.
     #[inline]
     pub fn set_deadline(&mut self, deadline: Millis) {
         // SAFETY: the block has a head, and `self` is the only record that reaches the deadline.
@@ -235,7 +235,7 @@ impl Record {
         unsafe { self.0.as_ref() }.stored.load(Ordering::Relaxed) - 1
     }
 
-    /// Gives it a number.
+    /// Gives the entry a number.
     #[inline]
     pub fn set_number(&mut self, number: u32) {
         // SAFETY: as above.
@@ -246,7 +246,7 @@ impl Record {
     #[inline(always)]
     pub fn leave(self) -> FormerRecord {
         let record = ManuallyDrop::new(self);
-        // SAFETY: a record's block exists as long as the record. Release: see `can_be`. No one reads this of a block that is not a value.
+        // SAFETY: a record's block exists as long as the record. Release: see `claim`. In a block that is not a value, nobody reads this.
         unsafe { record.0.as_ref() }.stored.store(0, Ordering::Release);
         FormerRecord(record.0)
     }
@@ -261,7 +261,7 @@ impl Record {
         }
     }
 
-    /// Prefetches the allocator's header and the first bytes, because the record will soon be read or dropped.
+    /// Prefetches the allocator's header and the first bytes, for a record that will soon be read or dropped.
     #[inline(always)]
     pub fn prefetch(&self) {
         let start = self.0.as_ptr().cast::<u8>().cast_const();
@@ -271,8 +271,8 @@ impl Record {
     }
 }
 
-/// Whether the key in a block is `key`. Common lengths are compared as words: a call to `memcmp` costs more, and loads wider than a word stall if
-/// the words have only just been written.
+/// Whether the key in a block is `key`. Common lengths are compared as words: a call to `memcmp` costs more, and loads wider than a word
+/// stall if the words have only just been written.
 ///
 /// # Safety
 /// The block has a head, and exists.

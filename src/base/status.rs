@@ -49,7 +49,7 @@ impl Status {
         self.0 < 0
     }
 
-    /// Whether a retry policy tries again after it, unless the error is marked as permanent.
+    /// Whether a retry policy tries again after this status, unless the error is marked as permanent.
     pub fn is_retriable(self) -> bool {
         self.row().is_some_and(|row| row.retriable)
     }

@@ -1,8 +1,9 @@
-//! Chooses between the locks and cells of the standard library, of the model checker, and of parking_lot for the race detector. No other file does.
+//! Chooses between the locks and cells of the standard library, of the model checker, and of parking_lot and once_cell for the race
+//! detector. No other file does.
 //!
 //! Normally the locks are the standard library's. They allocate no memory, so that none is left once a program has freed its handles (rule
 //! L08). But the standard library is compiled without the race detector (tests/tiers/race), which therefore cannot see which thread waited
-//! for which; parking_lot and once_cell are compiled with it.
+//! for which. parking_lot and once_cell are compiled with the detector.
 
 #[cfg(kvl_model)]
 pub use loom::sync::{Condvar, MutexGuard, atomic};
@@ -126,7 +127,7 @@ pub fn wait_timeout<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout
 /// Polls for some microseconds, yielding to other threads, before the caller goes to sleep, because waking up takes longer.
 #[cfg(not(kvl_model))]
 pub fn linger<R>(mut look: impl FnMut() -> Option<R>) -> Option<R> {
-    /// Polls with 1, 2, 4, ... pauses in between, then the same number of times with yields.
+    /// The number of polls that 1, 2, 4, ... pauses follow, and then of polls that a yield follows.
     const ROUNDS: u32 = 6;
     for round in 0..2 * ROUNDS {
         if let found @ Some(_) = look() {

@@ -1,6 +1,6 @@
 //! Values: reference-counted handles to bytes or to an object of the host. Immutable once shared.
 //!
-//! Each is one allocation behind one thin pointer, because that pointer crosses the C ABI, and every entry pays for its size:
+//! Each value is one allocation behind one thin pointer: the pointer crosses the C ABI, and every entry of a store holds one.
 //!
 //!   bytes     [ refs | kind, len | data ... ]
 //!   entry     [ refs | kind, len, key's len | deadline | key, padded | data ... ]
@@ -270,7 +270,7 @@ impl Value {
     pub fn as_bytes(&self) -> Option<&[u8]> {
         let shape = self.header().shape;
         if shape.0 & DATA == 0 {
-            // SAFETY: for these two kinds the data are in the same allocation, and were initialised when it was made.
+            // SAFETY: with these tags the data are in the block, and were initialised when it was made.
             return Some(unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<u8>().add(shape.data_at()), shape.len()) });
         }
         self.external_bytes()
@@ -409,7 +409,7 @@ impl Value {
         (value.header().refs.fetch_sub(1, Ordering::Release) == 1).then(|| LastReference(value))
     }
 
-    /// No other reference is left: frees the value. Called once.
+    /// Frees the value, which has no references left. Called once.
     #[inline(never)]
     fn end(&self) {
         // What other holders did with the value must happen before its destruction.
@@ -477,7 +477,7 @@ mod tests {
     }
 
     #[test]
-    fn l04_a_reference_counts_whether_it_was_shared_alone_or_not() {
+    fn l04_each_share_and_each_clone_adds_one_reference() {
         let ended = AtomicUsize::new(0);
         let mut value = Value::object_with(std::ptr::from_ref(&ended).cast_mut().cast(), 7, Some(count));
         let others = [value.share(), value.share(), value.clone()];

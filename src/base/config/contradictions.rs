@@ -72,8 +72,8 @@ impl Draft {
         self.contradiction_in(&self.over(&FetchSettings::default()))
     }
 
-    /// A sentence that says why a fetch with the settings `settings`, of the engine and these options, is refused: the soft timeout that the
-    /// options state can never be of use.
+    /// A sentence that says why a fetch with these options is refused: the soft timeout that they state could never take effect under
+    /// `settings`, which are those of the engine with the options over them.
     ///
     /// A soft timeout that only the configuration states refuses no fetch: a program may shorten `timeout_ms` of single fetches to the time
     /// that it has left, which must not become an error.
@@ -171,7 +171,8 @@ mod tests {
             assert_eq!(problem(good), None, "{good}");
         }
     }
-    /// The sentence with which a fetch is refused that has the options `options` in an engine with the settings `config`.
+
+    /// The sentence with which an engine that has the settings `config` refuses a fetch with `options`; `None` if it accepts the fetch.
     fn problem_of_fetch(config: &str, options: &str) -> Option<String> {
         let draft = |scope, text: &str| {
             let mut draft = Draft::new(scope);

@@ -110,7 +110,7 @@ pub struct TaskSettings {
 
 /// How a second tier is read and written (rules T01 to T15).
 #[derive(Clone, Debug, PartialEq)]
-#[allow(missing_docs)] // each field is a row of the table below, with its sentence
+#[allow(missing_docs)] // each field is described in its row of the table in `config`
 pub struct SecondTierSettings {
     pub timeout: Option<Duration>,
     pub write_timeout: Duration,
@@ -240,7 +240,7 @@ variants! {
 }
 
 impl ReadMode {
-    /// Whether an entry of the store is the result.
+    /// Whether an entry in the store is the result.
     #[inline(always)]
     pub fn reads_store(self) -> bool {
         match self {

@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 // The coarse variants (_FAST) do not say how far behind they may be.
 pub(super) use libc::{CLOCK_MONOTONIC as SUSPEND_AWARE, CLOCK_MONOTONIC as RUNNING, CLOCK_MONOTONIC as RUNNING_COARSE};
 
+/// There are no eventfds.
 pub(super) fn event_fd() -> Option<OwnedFd> {
     None
 }

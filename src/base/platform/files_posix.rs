@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Converts a file name passed by a C program, which may contain any bytes.
+/// Converts a file name of a C program, which may contain any bytes. Never `None`.
 pub fn path_of(path: &CStr) -> Option<&Path> {
     Some(Path::new(OsStr::from_bytes(path.to_bytes())))
 }

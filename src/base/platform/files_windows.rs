@@ -5,7 +5,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
 
-/// Converts a file name of a C program, which must be UTF-8.
+/// Converts a file name of a C program; `None` if it is not UTF-8.
 pub fn path_of(path: &CStr) -> Option<&Path> {
     path.to_str().ok().map(Path::new)
 }

@@ -35,7 +35,7 @@ pub fn coarse_step_ns() -> u64 {
 #[inline]
 fn read(clock: libc::clockid_t) -> Moment {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `now` is valid for writing, and the system has the clocks that its file names.
+    // SAFETY: `now` is valid for writing, and the system has the clocks that its module `system` names.
     unsafe { libc::clock_gettime(clock, &mut now) };
     Moment(nanoseconds(now))
 }
@@ -171,7 +171,7 @@ impl ReadyFlag {
     /// Makes the descriptor unreadable.
     pub fn lower(&self) {
         let mut buffer = [0; 8];
-        // Reads until nothing is left. The host may have read some of it, or all.
+        // The host may have read some of the pipe already, or all.
         while (&self.reader).read(&mut buffer).is_ok_and(|read| read > 0) {
             if self.writer.is_none() {
                 return;

@@ -2,8 +2,8 @@
 //! could block.
 //!
 //! std's waits do not count the time that the machine sleeps, but std's `Instant` does. So timeouts are measured by the "unbiased"
-//! interrupt time. Its precise reading, and the interrupt time that includes sleep, are looked up by name at run time, because no import
-//! library that every compiler ships contains them.
+//! interrupt time. The functions for its precise reading, and for the interrupt time that includes sleep, are looked up by name at run
+//! time, because not every compiler has an import library that contains them.
 
 use super::NoReadyFlag;
 use crate::base::Moment;
