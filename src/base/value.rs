@@ -1,6 +1,6 @@
 //! Values: reference-counted handles to bytes or to an object of the host. Immutable once shared.
 //!
-//! Each value is one allocation behind one thin pointer: the pointer crosses the C ABI, and every entry of a store holds one.
+//! Each value is one allocation behind one thin pointer, which crosses the C ABI. Every entry pays for the header, so it is small:
 //!
 //!   bytes     [ refs | kind, len | data ... ]
 //!   entry     [ refs | kind, len, key's len | deadline | key, padded | data ... ]

@@ -34,11 +34,11 @@ pub struct DeliveryResult {
 
 /// The part of an item that remains after a delivery.
 pub enum Remainder {
-    /// None. The item is in no queue until it is sent again.
+    /// Nothing remains. The item is in no queue until it is sent again.
     Nothing,
     /// More than the requested number of events: this item must be delivered further.
     More(Arc<dyn Deliverable>),
-    /// This item. Its next event has no function to call.
+    /// This item, whose next event has no function to call.
     NoFunction(Arc<dyn Deliverable>),
 }
 
@@ -140,7 +140,7 @@ impl DispatcherState {
             match self.queue.take(None) {
                 Some(item) => match deliver(item, BURST) {
                     Remainder::More(rest) => self.queue.send(rest),
-                    // Nothing, or an event without a function to receive it: it cannot be taken here, so what is left is dropped.
+                    // Nothing remains, or an event without a function. Nobody can take that event here, so what is left is dropped.
                     done => {
                         let _ = catch_panic(|| drop(done));
                         self.undelivered.fetch_sub(1, Ordering::AcqRel);
@@ -153,8 +153,8 @@ impl DispatcherState {
     }
 }
 
-/// The number of events of one item that are delivered before the next item gets its turn. Without it an endless item, such as removals
-/// under constant writes, would delay the others forever.
+/// The number of events of one item that are delivered before the next item gets its turn. Without a limit an endless item, such as
+/// removals under constant writes, would delay the others forever.
 const BURST: usize = 256;
 
 fn deliver(item: Arc<dyn Deliverable>, most: usize) -> Remainder {

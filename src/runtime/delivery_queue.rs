@@ -16,7 +16,7 @@ pub struct DeliveryQueue {
     sender: Sender<Arc<dyn Deliverable>>,
     receiver: Receiver<Arc<dyn Deliverable>>,
     sleepers: AtomicUsize,
-    /// Whether the reader must stop waiting although no delivery arrived. Kept until it waits, so that a wake just before is not lost.
+    /// Whether the reader must stop waiting although no delivery arrived. Stays set until the reader waits, so that no wake is lost.
     woken: Mutex<bool>,
     wakeup: Condvar,
 }

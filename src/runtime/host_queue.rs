@@ -4,9 +4,9 @@
 //! The host notices waiting deliveries by a descriptor that is readable meanwhile, by a wake function, or by waiting in [`HostQueue::poll`]
 //! or [`HostQueue::next`]. Sending never blocks, and nothing is lost: a delivery stays until it is read, or until the queue is freed.
 //!
-//! The flag is raised and lowered under one lock: a sender raises it after it has sent, and a reader that finds nothing lowers it. If the
-//! reader checked outside of the lock, it could lower the flag although a delivery had just arrived. A reader does not report an empty
-//! queue while the flag is up, because the host was notified of that rise and would not be notified again.
+//! A flag says whether the host was notified. It is raised and lowered under one lock: a sender raises it after it has sent, and a reader
+//! that finds nothing lowers it. If the reader checked outside of the lock, it could lower the flag although a delivery had just arrived. A
+//! reader does not report an empty queue while the flag is up, because the host was notified of that rise and would not be notified again.
 
 use super::delivery::{AnyEvent, Deliverable, DeliveryResult, PullResult, Remainder};
 use super::delivery_queue::DeliveryQueue;
@@ -32,24 +32,27 @@ pub struct HostQueue {
     /// A delivery of which some events, but not all, were read.
     begun: Mutex<Option<Arc<dyn Deliverable>>>,
     signal: Mutex<Signal>,
-    /// Whether the host uses a descriptor or a wake function.
-    signals: AtomicBool,
+    /// Whether the host uses a descriptor or a wake function. Without either the flag stays down.
+    is_signalling: AtomicBool,
     /// The number of engines and caches that send to the queue.
     attached: AtomicUsize,
     freed: AtomicBool,
     pipe: bool,
 }
 
+/// What notifies the host.
 #[derive(Default)]
 struct Signal {
+    /// The flag: whether the host was notified since the queue was last found empty.
     raised: bool,
+    /// The descriptor or handle, ready while the flag is up.
     flag: Option<ReadyFlag>,
     waker: Option<Waker>,
 }
 
 /// Notifies the host that a queue is no longer empty.
 pub trait WakeHook: Send {
-    /// Called when the queue is no longer empty.
+    /// Called on a thread of its own.
     fn wake(&mut self);
 }
 
@@ -73,7 +76,7 @@ impl HostQueue {
             reading: AtomicBool::new(false),
             begun: Mutex::new(None),
             signal: Mutex::default(),
-            signals: AtomicBool::new(false),
+            is_signalling: AtomicBool::new(false),
             attached: AtomicUsize::new(0),
             freed: AtomicBool::new(false),
             pipe,
@@ -102,7 +105,7 @@ impl HostQueue {
             return drop(item);
         }
         self.deliveries.send(item);
-        if self.signals.load(Ordering::Acquire) {
+        if self.is_signalling.load(Ordering::Acquire) {
             self.raise();
         }
         // The queue may have been freed meanwhile, after its deliveries were dropped. SeqCst, so that one of the two threads sees the
@@ -124,7 +127,7 @@ impl HostQueue {
     /// Lowers the flag if nothing is waiting. Returns false if something is waiting while the flag is up: the host has been notified of it
     /// already.
     fn lower_if_empty(&self) -> bool {
-        if !self.signals.load(Ordering::Acquire) {
+        if !self.is_signalling.load(Ordering::Acquire) {
             return true;
         }
         let mut signal = self.signal.lock();
@@ -142,7 +145,7 @@ impl HostQueue {
     /// Whether the flag is up, for the models in the tests. Turns signalling on.
     #[doc(hidden)]
     pub fn is_raised(&self) -> bool {
-        self.signals.store(true, Ordering::SeqCst);
+        self.is_signalling.store(true, Ordering::SeqCst);
         self.signal.lock().raised
     }
 
@@ -161,7 +164,7 @@ impl HostQueue {
         if signal.flag.is_none() {
             signal.flag = Some(ReadyFlag::new(self.pipe)?);
             // As in `set_wake`: later senders signal, and earlier deliveries are signalled here.
-            self.signals.store(true, Ordering::SeqCst);
+            self.is_signalling.store(true, Ordering::SeqCst);
             signal.raised = !self.is_empty();
             if signal.raised {
                 signal.flag.iter().for_each(ReadyFlag::raise);
@@ -177,7 +180,7 @@ impl HostQueue {
         let before = {
             let mut signal = self.signal.lock();
             let before = std::mem::replace(&mut signal.waker, waker);
-            self.signals.store(true, Ordering::SeqCst);
+            self.is_signalling.store(true, Ordering::SeqCst);
             if !self.is_empty() {
                 signal.raised = true;
                 signal.flag.iter().for_each(ReadyFlag::raise);
@@ -205,8 +208,8 @@ impl HostQueue {
                 if self.lower_if_empty() {
                     break;
                 }
-                // The delivery arrived while the flag was still up, so the host was not notified: if the queue were reported empty, it
-                // would miss the delivery.
+                // The delivery arrived while the flag was still up, so the host was not notified: if the queue were reported empty, the
+                // host would miss the delivery.
                 patience = Some(Duration::ZERO);
                 continue;
             };
@@ -282,7 +285,7 @@ impl HostQueue {
         signal
     }
 
-    /// Whether it was freed, which a callback may have done.
+    /// Whether the queue was freed, which a callback may have done.
     pub fn is_freed(&self) -> bool {
         self.freed.load(Ordering::SeqCst)
     }
@@ -302,7 +305,7 @@ struct ReadGuard<'a>(&'a HostQueue);
 impl Drop for ReadGuard<'_> {
     fn drop(&mut self) {
         self.0.reading.store(false, Ordering::Release);
-        // The queue was freed by a callback that this reader called.
+        // The queue was freed during the read, for example by a callback, so nobody reads what this reader has put back.
         if self.0.is_freed() {
             self.0.drop_all();
         }
@@ -356,7 +359,7 @@ impl Deliverable for ObjectDrop {
 
 impl Drop for ObjectDrop {
     fn drop(&mut self) {
-        // A queue was freed with this delivery in it.
+        // The object is still here if a queue was freed with this delivery in it.
         let object = self.0.lock().take();
         object.into_iter().for_each(UnownedObject::end);
     }
@@ -434,7 +437,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc::{Receiver, Sender, channel};
 
-    /// Counts `calls` calls, and closes a channel when it is dropped.
+    /// A delivery that claims to have made `calls` calls. It closes a channel when it is dropped.
     struct CallCounter {
         calls: usize,
         _dropped: Sender<()>,

@@ -60,18 +60,18 @@ const REINFORCE_EVERY: Duration = Duration::from_millis(100);
 struct Providers {
     pool: Pool,
     /// Whether the timer is trying to start more threads.
-    is_short: AtomicBool,
+    is_reinforcing: AtomicBool,
 }
 
 impl Providers {
     /// Records that the timer tries to start more threads. Returns false if it was doing so already.
     fn begin_to_reinforce(&self) -> bool {
-        !self.is_short.swap(true, Ordering::AcqRel)
+        !self.is_reinforcing.swap(true, Ordering::AcqRel)
     }
 
     fn reinforce(&self) -> Repeat {
-        // Cleared before the check: a thread that finds the pool short afterwards starts the retries again.
-        self.is_short.store(false, Ordering::Release);
+        // Cleared before the pool is asked: a thread that finds it short of threads afterwards makes the timer try again.
+        self.is_reinforcing.store(false, Ordering::Release);
         let is_short = self.pool.reinforce() == Staffing::Short;
         if is_short && self.begin_to_reinforce() { Repeat::Again } else { Repeat::Done }
     }
@@ -81,7 +81,7 @@ impl Runtime {
     /// Starts the timer thread. The other threads start when they are needed. The dispatcher's has a stack of `stack_bytes`.
     pub fn start(stack_bytes: usize) -> Result<Arc<Runtime>, NoThread> {
         let (timer, timing) = Timer::start()?;
-        let providers = Arc::new(Providers { pool: Pool::new(KEEP_ALIVE), is_short: AtomicBool::new(false) });
+        let providers = Arc::new(Providers { pool: Pool::new(KEEP_ALIVE), is_reinforcing: AtomicBool::new(false) });
         let (dispatcher, timing) = (Dispatcher::new(stack_bytes), Mutex::new(Some(timing)));
         Ok(Arc::new(Runtime { timer, dispatcher, providers, timing, attached: AtomicUsize::new(0) }))
     }
@@ -116,8 +116,7 @@ impl Runtime {
         self.attached.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// Marks the runtime as ended if it has no users, and returns whether that was so. If it was, [`Runtime::stop`] does not wait for host
-    /// code.
+    /// Marks the runtime as ended if it has no users. Returns whether it had none: then [`Runtime::stop`] does not wait for host code.
     pub fn end_if_unused(&self) -> bool {
         self.attached.compare_exchange(0, ENDED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -126,7 +125,7 @@ impl Runtime {
     /// library thread or in a callback, where it would wait for itself.
     pub fn stop(&self) {
         self.timer.stop();
-        // The threads that send end first, then the dispatcher, so that everything is delivered on its thread.
+        // The threads that send end first, then the dispatcher, so that everything is delivered on the dispatcher's thread.
         join(self.timing.lock().take());
         self.providers.pool.stop();
         join(self.dispatcher.stop());

@@ -1,4 +1,4 @@
-//! Threads for the provider. They are started when a job finds none idle, kept for a while without work, and joined with the runtime.
+//! Threads for the provider. They are started when a job finds none idle, kept for a while without work, and joined when the runtime ends.
 //!
 //! ```text
 //!   run ── a thread is idle ──▶ it takes the job
@@ -46,8 +46,8 @@ struct StackGroup {
     state: Mutex<GroupState>,
     /// Signalled when there is a job, or the pool ends.
     work: Condvar,
-    /// Signalled when no thread is being started.
-    settled: Condvar,
+    /// Signalled each time that a thread has been started or refused.
+    start_ended: Condvar,
 }
 
 #[derive(Default)]
@@ -61,7 +61,7 @@ struct GroupState {
     starting: usize,
     handles: HashMap<u64, JoinHandle<()>>,
     started: u64,
-    /// The last thread that ended for lack of work. The next one to end joins it.
+    /// The last thread that ended. The next one to end joins it.
     left: Option<JoinHandle<()>>,
     ended: bool,
 }
@@ -93,7 +93,7 @@ impl Pool {
         group
     }
 
-    /// Ends the threads once all jobs are done, and waits for that unless waiting is not allowed on this thread.
+    /// Ends the threads once all jobs are done. Waits for that, unless this thread must not wait.
     pub(super) fn stop(&self) {
         let groups = self.groups.lock().clone();
         groups.iter().for_each(|group| group.stop());
@@ -102,8 +102,8 @@ impl Pool {
 
 impl StackGroup {
     fn new(stack_bytes: usize, keep_alive: Duration) -> StackGroup {
-        let (work, settled) = (Condvar::new(), Condvar::new());
-        StackGroup { stack_bytes, keep_alive, state: Mutex::default(), work, settled }
+        let (work, start_ended) = (Condvar::new(), Condvar::new());
+        StackGroup { stack_bytes, keep_alive, state: Mutex::default(), work, start_ended }
     }
 
     fn run(self: &Arc<StackGroup>, job: Box<dyn Job>) -> Staffing {
@@ -137,7 +137,7 @@ impl StackGroup {
         let started = threads::start("kvl-provider", self.stack_bytes, move || group.work(id));
         let mut state = self.state.lock();
         state.starting -= 1;
-        self.settled.notify_all();
+        self.start_ended.notify_all();
         let Err(NoThread) = started.map(|thread| drop(state.handles.insert(id, thread))) else { return Staffing::Fully };
         state.alive -= 1;
         if state.alive > 0 {
@@ -160,7 +160,7 @@ impl StackGroup {
         let own = state.handles.remove(&id);
         let before = std::mem::replace(&mut state.left, own);
         drop(state);
-        // That thread has removed its handle from the list, so it has ended or is about to.
+        // The thread before has removed its own handle too, so it has ended or is about to.
         before.into_iter().for_each(|thread| drop(thread.join()));
     }
 
@@ -197,7 +197,7 @@ impl StackGroup {
             return;
         }
         while state.starting > 0 {
-            state = wait(&self.settled, state);
+            state = wait(&self.start_ended, state);
         }
         let mut threads: Vec<_> = state.handles.drain().map(|(_, thread)| thread).collect();
         threads.extend(state.left.take());

@@ -1,5 +1,5 @@
-//! The timer thread. It sleeps until the earliest deadline of all watched objects, or for [`LOOK_EVERY`] at most; without a deadline it does
-//! not wake.
+//! The timer thread. It sleeps until the earliest deadline of all watched objects, or for [`LOOK_EVERY`] at most; without a deadline it
+//! does not wake.
 //!
 //! Each watched object has an alarm. Code that makes the object due earlier sets the alarm; code that makes it due later does nothing, and
 //! the timer notices that when it wakes.
@@ -236,15 +236,16 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm, look_every: D
     }
 }
 
-/// How early the timer wakes before a deadline. Tokio counts in whole milliseconds, so that it may wake 2 ms late; the rest is waited for
-/// in naps.
+/// How early Tokio is asked to wake before a deadline: it counts in whole milliseconds, and may wake 2 ms late. The rest of the time is
+/// spent in naps.
 const EARLY: Duration = Duration::from_millis(2);
 
 /// The longest single sleep of the timer's thread before a near deadline, and therefore the longest delay until it notices an earlier one.
 const NAP: Duration = Duration::from_micros(200);
 
 thread_local! {
-    /// The number of naps of this timer's thread. Of all that wait for a near deadline, one naps in each round, and the others see that.
+    /// The number of naps of this timer's thread. If several objects wait for a near deadline, one of them naps in each round, and the
+    /// others see that.
     static NAPS: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -304,12 +305,12 @@ mod tests {
         let sleeper = Arc::new(Sleeper::default());
         let timed = Arc::downgrade(&sleeper) as Weak<dyn Timed>;
         let clock = Clock::manual(crate::base::Millis(5));
-        let seconds = Duration::from_secs(5);
+        let limit = Duration::from_secs(5);
         runtime.block_on(async {
             runtime.spawn(watch(timed, clock, Alarm::new(), Duration::from_millis(1)));
             yield_now().await;
             sleeper.has_slept.store(true, Ordering::SeqCst);
-            assert!(timeout(seconds, sleeper.fired.notified()).await.is_ok(), "the timer still sleeps");
+            assert!(timeout(limit, sleeper.fired.notified()).await.is_ok(), "the timer still sleeps");
         });
     }
 }

@@ -1,4 +1,4 @@
-//! CRC-32C (Castagnoli), as in iSCSI, ext4 and SSE 4.2. A checksum against damage, not against people.
+//! CRC-32C (Castagnoli), as in iSCSI, ext4 and SSE 4.2. It detects damage, not forgery.
 
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 
@@ -18,7 +18,7 @@ const TABLE: [u32; 256] = {
     table
 };
 
-/// The checksum of all parts, one after the other.
+/// The checksum of the parts, as if they were one text.
 pub fn crc32c(parts: &[&[u8]]) -> u32 {
     let step = |crc: u32, byte: &u8| (crc >> 8) ^ TABLE[usize::from(crc as u8 ^ byte)];
     !parts.iter().flat_map(|part| part.iter()).fold(!0, step)

@@ -5,17 +5,17 @@
 //!    1   1  format 1
 //!    2   1  kind: 2 a null, 3 bytes, 4 an object as bytes that the program made of it
 //!    3   1  flags: none is defined; an entry with one is of a later version
-//!    4  12  identity: random, of this write
-//!   16   8  0, for the clock of a store that has one
+//!    4  12  identity of this write: random
+//!   16   8  0; reserved for the clock of a store that has one
 //!   24   4  TTL when it was written, in milliseconds; 0xFFFFFFFF: it does not expire
 //!   28   4  how long its load took, in milliseconds; 0: it was put
-//!   32   4  0, for a generation of all entries
-//!   36   4  CRC-32C of the key and of everything here but itself
+//!   32   4  0; reserved for a generation of all entries
+//!   36   4  CRC-32C of the length of the key (4 bytes), the key, bytes 0 to 35, and the value
 //!   40      the bytes of the value
 //! ```
 //!
-//! The key is part of the checksum, so that an entry under a wrong key is damaged too. Whatever is damaged, cut off, of a later version or of
-//! another key is no entry: a miss, never an error.
+//! The key is part of the checksum, so that an entry under a wrong key is damaged too. Whatever is damaged, cut off, of a later version or
+//! of another key is no entry: a miss, never an error.
 
 use super::crc::crc32c;
 
@@ -32,7 +32,7 @@ const NEVER: u32 = u32::MAX;
 /// The identity of one write.
 pub type Identity = [u8; 12];
 
-/// What an entry says.
+/// The content of an entry.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TierEntry<'a> {
     /// The value's bytes; `None`: the key is known to be absent.
@@ -41,7 +41,7 @@ pub struct TierEntry<'a> {
     pub is_object: bool,
     /// Its TTL when it was written, in milliseconds; `None`: it does not expire.
     pub ttl_ms: Option<u32>,
-    /// How long its load took, in milliseconds.
+    /// How long its load took, in milliseconds; 0: it was put.
     pub load_ms: u32,
     /// Which write it is.
     pub identity: Identity,
@@ -90,7 +90,8 @@ impl<'a> TierEntry<'a> {
     }
 }
 
-/// The key's length is part of it: where the key ends and the entry begins makes a difference.
+/// The checksum of an entry under `key`. It includes the key's length, since the same bytes can be divided into key and entry in several
+/// ways.
 fn checksum(key: &[u8], header: &[u8], value: &[u8]) -> u32 {
     crc32c(&[&(key.len() as u32).to_le_bytes(), key, header, value])
 }
