@@ -40,8 +40,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
         Builder { draft: Draft::new(Scope::Engine), hooks: Hooks::default(), clock: None, types: PhantomData }
     }
 
-    /// Sets one setting by its name in `docs/CONFIGURATION.md`. If the name or the value is refused, [`Builder::build`] fails and describes
-    /// it.
+    /// Sets one setting by its name in `docs/CONFIGURATION.md`. If the name or the value is refused, [`Builder::build`] fails, and its
+    /// error says why.
     pub fn set(mut self, name: &str, value: impl IntoSetting) -> Builder<K, V> {
         // The draft remembers the first refused setting.
         let _ = self.draft.set(name, Input::Text(&value.to_text(name)));
@@ -85,10 +85,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
         })
     }
 
-    /// Sets a store behind the engine, which several processes may share: keys are looked up there before the provider is asked, and what is
-    /// loaded and put is stored there. `encode` makes bytes of a value (`None`: it stays in this process), and `decode` a value of these
-    /// bytes (`None`: it is no entry). Entries with tags stay in this process. Tell the engine of what other processes write with
-    /// [`Tasks::invalidate`].
+    /// Sets a store behind the engine, which several processes may share: keys are looked up there before the provider is asked, and what
+    /// is loaded and put is stored there. `encode` turns a value into bytes (`None`: the value stays in this process), and `decode` turns
+    /// such bytes into a value (`None`: the key counts as missing). Entries with tags stay in this process. When another process has
+    /// written a key, call [`Tasks::invalidate`].
     pub fn second_tier(
         mut self,
         tier: impl TierStore,
@@ -101,15 +101,15 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
         self
     }
 
-    /// Sets the function that computes the cost of a value, in the unit of `cache.cost_limit`. Without it, only the fixed cost of the entry
-    /// counts.
+    /// Sets the function that computes the cost of a value, in the unit of `cache.cost_limit`. A value without a cost, from
+    /// this function or its terms, adds nothing to the cost of its entry.
     pub fn cost(mut self, cost: impl Fn(&V) -> u64 + Send + Sync + 'static) -> Builder<K, V> {
         self.hooks.cost = Some(Arc::new(CostClosure(move |value: &Value| cost(&shared::<V>(value)))));
         self
     }
 
     /// Sets a function that is called once for each value that leaves the cache, with the reason. It runs on the dispatcher's thread;
-    /// without a provider, on the thread that removed the value, or on the dispatcher's if it expired.
+    /// without a provider, on the thread that removed the value, or on the dispatcher's if the value expired.
     pub fn on_removal(mut self, removed: impl Fn(K, Arc<V>, Cause) + Send + Sync + 'static) -> Builder<K, V> {
         self.hooks.removal = Some(Arc::new(RemovalClosure(move |departure: &Departure| {
             if let Answer::Value(value) = &*departure.answer() {

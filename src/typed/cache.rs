@@ -26,14 +26,14 @@ impl<K: CacheKey, V> Clone for TypedCache<K, V> {
     }
 }
 
-/// The cache's knowledge of a key.
+/// What the cache knows about a key.
 #[derive(Debug)]
 pub enum CacheState<V> {
-    /// It has a value.
+    /// The key has a value.
     Value(Arc<V>),
-    /// It is known to be absent.
+    /// The key is known to be absent.
     Absent,
-    /// The cache has no entry for it.
+    /// The cache has no entry for the key.
     Unknown,
 }
 
@@ -47,13 +47,13 @@ impl<V> CacheState<V> {
 /// The terms on which an entry is stored. For each that is `None`, the settings apply.
 #[derive(Clone, Debug, Default)]
 pub struct EntryTerms {
-    /// Its time to live. `Duration::MAX`: it never expires; zero: it is not stored.
+    /// The entry's time to live. `Duration::MAX`: it never expires; zero: it is not stored.
     pub ttl: Option<Duration>,
     /// Entries with a lower priority are evicted before those with a higher one.
     pub priority: Option<f64>,
     /// The cost of the value, in the unit of `cache.cost_limit`.
     pub cost: Option<u64>,
-    /// How long it stays as a fallback after it expires; zero: it does not.
+    /// How long the entry stays as a fallback after it expires; zero: it does not.
     pub stale_ttl: Option<Duration>,
     /// The version of the record, for example an ETag, at most 255 bytes: [`super::LoadRequest::stale`] returns it. Empty: none.
     pub version: String,
@@ -62,7 +62,7 @@ pub struct EntryTerms {
 }
 
 impl EntryTerms {
-    /// The library's form of these terms; BAD_VALUE: the version or a tag is out of range.
+    /// The library's form of these terms. BAD_VALUE: the version or a tag is out of range.
     pub(super) fn stated(&self) -> Result<StoreTerms, Status> {
         let ttl = self.ttl.map(|ttl| if ttl == Duration::MAX { Ttl::Never } else { Ttl::of_ms(whole_millis(ttl)) });
         let labels = Labels::new(self.version.as_bytes(), self.tags.iter().map(String::as_bytes))?;
@@ -106,7 +106,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
     }
 
     /// Stores `value` under `key`, replaces an existing entry, and overtakes a load of the key in progress. Returns false if the value was
-    /// not stored, because it is larger than the cache, or because only entries of a higher priority could make room.
+    /// not stored: it costs more than a shard's part of `cache.cost_limit`, only entries of a higher priority could make room, or the
+    /// capacity or the TTL is 0.
     pub fn put<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -123,7 +124,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.store(key, answer, terms)
     }
 
-    /// Stores that `key` is absent.
+    /// Stores that `key` is absent. Returns false if that was not stored, as [`TypedCache::put`] does.
     pub fn put_absent<Q: KeyBytes + ?Sized>(&self, key: &Q) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -160,8 +161,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         key.with_bytes(|key| self.cache.remove(key)) == Ok(Status::OK)
     }
 
-    /// Expires the entry of `key` now: the next fetch of the key loads it. Until then the entry stays as a fallback, if `stale.ttl_ms` is set.
-    /// Returns whether there was an entry.
+    /// Expires the entry of `key` now: the next fetch of the key loads it. Until then the entry stays as a fallback, if `stale.ttl_ms` is
+    /// set. Returns whether there was an entry.
     pub fn expire<Q: KeyBytes + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -169,7 +170,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         key.with_bytes(|key| self.cache.expire(key)) == Ok(Status::OK)
     }
 
-    /// Removes all entries with a tag, and returns their number. Loads in progress do not store an answer with it.
+    /// Removes all entries with a tag, and returns their number. Loads in progress do not store an answer that has the tag.
     pub fn remove_tag(&self, tag: &str) -> usize {
         // A closed cache has no entries.
         self.cache.remove_tag(tag.as_bytes()).unwrap_or(0)
@@ -201,7 +202,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.len() == 0
     }
 
-    /// Changes the limits, and evicts entries that no longer fit before this returns.
+    /// Changes the limits (`None`: the cost is not limited). Entries that no longer fit are evicted before this returns.
     pub fn resize(&self, capacity: u64, cost_limit: Option<u64>) -> Result<(), FetchError> {
         self.cache.resize(capacity, cost_limit).map_err(FetchError::of)
     }

@@ -51,7 +51,7 @@ pub struct DetailedFetch<V>(FetchFuture<V>);
 pub struct DetailedBatch<V>(BatchFuture<V>);
 
 impl<V> FetchFuture<V> {
-    pub(super) fn new(core: Arc<Core>, key: Vec<u8>, options: OwnOptions) -> FetchFuture<V> {
+    pub(super) fn new(core: Arc<Core>, key: Vec<u8>, options: CheckedOptions) -> FetchFuture<V> {
         FetchFuture { call: PendingCall::new(core, Form::Each, vec![key], options), value: PhantomData }
     }
 
@@ -66,7 +66,7 @@ impl<V> FetchFuture<V> {
 }
 
 impl<V> BatchFuture<V> {
-    pub(super) fn new(core: Arc<Core>, keys: Vec<Vec<u8>>, options: OwnOptions) -> BatchFuture<V> {
+    pub(super) fn new(core: Arc<Core>, keys: Vec<Vec<u8>>, options: CheckedOptions) -> BatchFuture<V> {
         BatchFuture { call: PendingCall::new(core, Form::All, keys, options), value: PhantomData }
     }
 
@@ -108,7 +108,7 @@ impl<V: Send + Sync + 'static> Future for DetailedBatch<V> {
     }
 }
 
-/// The outcome of a fetch of one key, in whichever form.
+/// The outcome of a fetch of one key, whether it was made as [`Form::Each`] or [`Form::All`].
 pub(super) fn only_outcome(answer: FetchAnswer) -> Outcome {
     match answer {
         FetchAnswer::Now(outcome) => outcome,
@@ -118,7 +118,7 @@ pub(super) fn only_outcome(answer: FetchAnswer) -> Outcome {
 }
 
 /// The options of a call; an error if they were refused.
-pub(super) type OwnOptions = Result<CallOptions, FetchError>;
+pub(super) type CheckedOptions = Result<CallOptions, FetchError>;
 
 /// One call of the engine, from its creation until its answer is taken.
 struct PendingCall {
@@ -130,7 +130,7 @@ struct PendingCall {
 
 enum CallStage {
     /// The future was never polled.
-    New(OwnOptions),
+    New(CheckedOptions),
     /// The answer will be put into the slot.
     Running { handle: Arc<FetchHandle>, slot: Arc<Mutex<AnswerSlot>> },
     /// The answer was taken.
@@ -145,7 +145,7 @@ struct AnswerSlot {
 }
 
 impl PendingCall {
-    fn new(core: Arc<Core>, form: Form, keys: Vec<Vec<u8>>, options: OwnOptions) -> PendingCall {
+    fn new(core: Arc<Core>, form: Form, keys: Vec<Vec<u8>>, options: CheckedOptions) -> PendingCall {
         PendingCall { core, form, keys, stage: CallStage::New(options) }
     }
 
@@ -174,7 +174,7 @@ impl PendingCall {
             CallStage::Running { slot, .. } => {
                 let mut held = slot.lock();
                 let Some(answer) = held.answer.take() else {
-                    // In most cases the same task polls again.
+                    // Usually the same task polls again, and its waker is already here.
                     if !held.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
                         let before = held.waker.replace(context.waker().clone());
                         drop(held);

@@ -20,9 +20,9 @@ pub struct Fetched<V> {
     pub age: Duration,
     /// The time until the value expires: `Duration::MAX` if it never does, zero if it is not stored or has expired.
     pub ttl_left: Duration,
-    /// The value has expired and is served as a fallback (`stale.ttl_ms`).
+    /// Whether the value has expired and is served as a fallback (`stale.ttl_ms`).
     pub is_stale: bool,
-    /// The error of the load in whose place a stale value is served; `None` if that load has not failed but takes longer than
+    /// The error of the load, if a stale value is served in its place. `None` if the load has not failed but takes longer than
     /// `stale.timeout_ms`, and if the value is not stale.
     pub failure: Option<FetchError>,
 }

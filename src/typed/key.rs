@@ -2,7 +2,7 @@
 
 /// The bytes by which a key is looked up, at most 65,535. Two values are the same key if their bytes are equal.
 ///
-/// A type as which a [`CacheKey`] can be borrowed must have the same bytes as the key: `str` has those of `String`.
+/// If a [`CacheKey`] can be borrowed as this type, both must have the same bytes, as `String` and `str` do.
 pub trait KeyBytes {
     /// Calls `use_bytes` with the bytes.
     fn with_bytes<R>(&self, use_bytes: impl FnOnce(&[u8]) -> R) -> R;

@@ -21,13 +21,13 @@
 //! ```
 //!
 //! In async code, use `capitals.fetch("France").await`. [`Tasks::fetch`] returns a future that starts when it is first polled, cancels its
-//! fetch when it is dropped, and works with any executor. `capitals.fetch("France").detailed().await` also says where the value came from, how
-//! old it is, and whether it is stale.
+//! fetch when it is dropped, and works with any executor. `capitals.fetch("France").detailed().await` also says where the value came from,
+//! how old it is, and whether it is stale.
 //!
 //! - [`Tasks`]: an engine, which is a cache with a provider. [`Builder`] creates it.
 //! - [`FetchOptions`]: settings for single calls, such as a time limit, retries, or how long to wait before an expired value is served.
 //! - [`TypedCache`]: a cache without a provider, or an engine's cache, for reading and writing.
-//! - [`LoadRequest`]: the keys that a provider is to answer, now or later, on any thread; with [`StaleEntry`], what the cache has of them.
+//! - [`LoadRequest`]: the keys that a provider is to answer, now or later, on any thread. [`StaleEntry`]: what the cache has of such a key.
 //! - [`TierStore`]: a store behind an engine that several processes may share ([`Builder::second_tier`]).
 //! - [`CacheKey`]: types that can be keys. [`FetchError`]: the reason why a fetch failed.
 //!

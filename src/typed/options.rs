@@ -7,8 +7,8 @@ use crate::base::config::{Draft, FetchRefusal, FetchSettings, Input, Scope};
 use std::fmt;
 use std::sync::Arc;
 
-/// Settings for single calls, in place of the engine's. Those that `docs/CONFIGURATION.md` marks *per fetch* can be set; for each that is not
-/// set, the engine's applies.
+/// Settings for single calls. Those that `docs/CONFIGURATION.md` marks *per fetch* can be set. For the settings that these options do not
+/// set, the engine's values apply.
 ///
 /// ```
 /// # use kvlight::{FetchError, FetchOptions, Tasks};
@@ -34,22 +34,22 @@ pub struct FetchOptions {
 /// The progress of a fetch of several keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FetchProgress {
-    /// The positions that are settled.
+    /// How many positions are settled.
     pub done: usize,
-    /// Those of them that failed.
+    /// How many of the settled positions have failed.
     pub failed: usize,
-    /// All positions.
+    /// How many positions there are.
     pub total: usize,
 }
 
-/// A function that receives the progress, each time that so many more positions are settled.
+/// A function that receives the progress each time that `step` more positions are settled.
 #[derive(Clone)]
 pub(super) struct ProgressReport {
     pub step: usize,
     pub function: Arc<dyn Fn(FetchProgress) + Send + Sync>,
 }
 
-/// What a call with options does otherwise than one without.
+/// The options of one call, checked.
 #[derive(Default)]
 pub(super) struct CallOptions {
     /// `None`: the engine's.
@@ -83,15 +83,15 @@ impl FetchOptions {
         self
     }
 
-    /// Sets a function that receives the progress of a future: each time that `step` more positions are settled, and when all are. It runs on
-    /// the dispatcher's thread, and not if the call itself finds everything in the cache. Calls that block report no progress. A step of 0 is
-    /// taken as 1.
+    /// Sets a function that receives the progress of a future: each time that `step` more positions are settled, and when all are. It runs
+    /// on the dispatcher's thread. It is not called if the call itself finds everything in the cache. Calls that block report no progress.
+    /// A step of 0 is taken as 1.
     pub fn on_progress(mut self, step: usize, report: impl Fn(FetchProgress) + Send + Sync + 'static) -> FetchOptions {
         self.progress = Some(ProgressReport { step: step.max(1), function: Arc::new(report) });
         self
     }
 
-    /// What a future with these options does in an engine with the settings `base`.
+    /// The options of a future in an engine with the settings `base`.
     pub(super) fn for_call(&self, base: &FetchSettings) -> Result<CallOptions, FetchError> {
         Ok(CallOptions { settings: Some(self.over(base)?), progress: self.progress.clone() })
     }

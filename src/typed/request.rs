@@ -68,8 +68,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         terms.stated().is_ok_and(|terms| self.ticket.resolve(index, value, terms) == Status::OK)
     }
 
-    /// What the cache has of the key at `index`, expired or not. A provider can ask its source whether the record has changed since, and
-    /// answer [`LoadRequest::not_modified`] if it has not.
+    /// What the cache has of the key at `index`, expired or not; `None` if it has no entry. A provider can ask its source whether the
+    /// record has changed since, and answer [`LoadRequest::not_modified`] if it has not.
     pub fn stale(&self, index: usize) -> Option<StaleEntry<V>> {
         let known = self.ticket.known(index).ok()??;
         let version = known.labels.as_ref().map(|labels| String::from_utf8_lossy(labels.version()).into_owned());
@@ -77,8 +77,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         Some(StaleEntry { value: known.answer.value().map(shared), age, version: version.unwrap_or_default() })
     }
 
-    /// Answers the key at `index` with what [`LoadRequest::stale`] returns: the record has not changed. The same value gets a new lifetime, and keeps
-    /// its version and its tags unless the terms state others. Refused also if the cache has no entry of the key.
+    /// Answers the key at `index` with what [`LoadRequest::stale`] returns: the record has not changed. The same value gets a new lifetime,
+    /// and keeps its version and its tags unless the terms state others. Refused also if the cache has no entry of the key.
     pub fn not_modified(&self, index: usize, terms: EntryTerms) -> bool {
         terms.stated().and_then(|terms| self.ticket.not_modified(index, terms)) == Ok(Status::OK)
     }
@@ -88,8 +88,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.resolve_absent_with(index, EntryTerms::default())
     }
 
-    /// Answers that the key at `index` is absent, with the given terms: for example how long that is known, and how long it stays as a
-    /// fallback. Refused if the version or a tag is out of range.
+    /// Answers that the key at `index` is absent, with the given terms: for example how long that is known, and how long it stays a
+    /// fallback after that. Refused if the version or a tag is out of range.
     pub fn resolve_absent_with(&self, index: usize, terms: EntryTerms) -> bool {
         terms.stated().is_ok_and(|terms| self.ticket.resolve(index, Answer::Null, terms) == Status::OK)
     }
@@ -104,20 +104,21 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.ticket.fail(index, of_provider(Arc::from(error.into()), true)) == Status::OK
     }
 
-    /// Fails the key at `index` like [`LoadRequest::fail_permanently`]. An older value is invalid too: it is removed from the cache, and not
-    /// served as a fallback (`stale.ttl_ms`).
+    /// Fails the key at `index` like [`LoadRequest::fail_permanently`]. An older value is invalid too: it is removed from the cache, and
+    /// not served as a fallback (`stale.ttl_ms`).
     pub fn fail_gone(&self, index: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> bool {
         self.ticket.fail(index, of_provider(Arc::from(error.into()), true).forbidding_stale()) == Status::OK
     }
 
-    /// Fails the key at `index`. A retry waits at least this long, as with HTTP's Retry-After.
+    /// Fails the key at `index`. A retry waits for at least `pause`, as with HTTP's Retry-After.
     pub fn fail_with_pause(&self, index: usize, error: impl Into<Box<dyn std::error::Error + Send + Sync>>, pause: Duration) -> bool {
         let mut error = of_provider(Arc::from(error.into()), false);
         error.set_pause(pause);
         self.ticket.fail(index, error) == Status::OK
     }
 
-    /// Answers by key. A key that is not in this request is stored unless the cache or a load has something newer for it.
+    /// Answers a key that is given itself instead of its index. A key that is not in this request is stored unless the cache or a load
+    /// has something newer for it.
     pub fn supply<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> bool
     where
         K: Borrow<Q>,
@@ -125,7 +126,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.supply_with(key, value, EntryTerms::default())
     }
 
-    /// Answers by key like [`LoadRequest::supply`], with the given terms. Refused if the version or a tag is out of range.
+    /// Like [`LoadRequest::supply`], with the given terms. Refused if the version or a tag is out of range.
     pub fn supply_with<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>, terms: EntryTerms) -> bool
     where
         K: Borrow<Q>,
@@ -134,7 +135,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.supply_answer(key, answer, terms)
     }
 
-    /// Answers by key, like [`LoadRequest::supply`], that a record is absent.
+    /// Like [`LoadRequest::supply`], but answers that the key is absent.
     pub fn supply_absent<Q: KeyBytes + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -180,7 +181,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.ticket.cancel_reason() != 0
     }
 
-    /// Restarts the attempt's timeout (`attempt_timeout_ms`).
+    /// Restarts the attempt's timeout (`attempt_timeout_ms`). Returns false if the attempt is over.
     pub fn heartbeat(&self) -> bool {
         self.ticket.heartbeat() == Status::OK
     }

@@ -26,7 +26,7 @@ pub struct WantedKey<'a> {
 pub struct SharedEntry<'a> {
     /// The key's bytes.
     pub key: &'a [u8],
-    /// To be stored as it is.
+    /// The bytes to store, unchanged.
     pub data: &'a [u8],
     /// Its TTL from now on, in milliseconds; `None`: it does not expire.
     pub ttl_ms: Option<u64>,
@@ -43,7 +43,7 @@ pub enum TierFound {
         data: Vec<u8>,
         /// How much of its TTL is left.
         ttl_left: TtlLeft,
-        /// Stands for this very entry, for a fill that may replace it; empty: none may.
+        /// Identifies this very entry: a fill with this token may replace it. Empty: no fill may.
         token: Vec<u8>,
     },
     /// Nothing.
@@ -51,7 +51,7 @@ pub enum TierFound {
         /// The lease, if one was granted; else empty.
         token: Vec<u8>,
     },
-    /// Nothing, and somebody else has the lease: the key is looked up again, for at most `l2.wait_ms`.
+    /// Nothing, and another process has the lease: the key is looked up again, for at most `l2.wait_ms`.
     Leased,
     /// The key cannot be looked up.
     Failed,
@@ -68,8 +68,8 @@ pub trait TierStore: Send + Sync + 'static {
         false
     }
 
-    /// Whether [`TierStore::read`] gives a token for a key that is not there, to one reader at a time. Asked once. With both, no older load
-    /// ever replaces a newer write, in whichever process.
+    /// Whether [`TierStore::read`] gives a token for a key that is not there, to one reader at a time. Asked once. If this and
+    /// [`TierStore::is_conditional`] are true, no older load ever replaces a newer write, in whichever process.
     fn grants_leases(&self) -> bool {
         false
     }
@@ -77,7 +77,8 @@ pub trait TierStore: Send + Sync + 'static {
     /// Looks keys up. The answers are in the order of the keys.
     fn read(&self, keys: &[WantedKey<'_>]) -> Result<Vec<TierFound>, TierError>;
 
-    /// Stores what was loaded; if it is conditional, only what has the token of its key. Returns whether each entry was stored.
+    /// Stores what was loaded; if [`TierStore::is_conditional`], only entries whose token still belongs to the key. Returns whether each
+    /// entry was stored.
     fn fill(&self, entries: &[SharedEntry<'_>]) -> Result<Vec<bool>, TierError>;
 
     /// Stores what was put.
@@ -90,7 +91,7 @@ pub trait TierStore: Send + Sync + 'static {
     fn clear(&self) -> Result<(), TierError>;
 }
 
-/// A second tier with the functions that make bytes of values, and values of bytes.
+/// A second tier with the functions that turn values into bytes, and bytes into values.
 pub(super) struct Sharing<T, E, D> {
     pub tier: T,
     pub encode: E,
@@ -131,7 +132,7 @@ where
             TierRequestKind::Remove => self.sharing.tier.remove(&keys),
             TierRequestKind::Clear => self.sharing.tier.clear(),
         };
-        // What was not answered of a look fails with the finish; so does the whole of a write that is dropped unfinished.
+        // A look is finished even if it failed: the finish fails the keys without an answer. A write fails by being dropped unfinished.
         if done.is_ok() || kind == TierRequestKind::Read {
             request.finish();
         }
@@ -152,7 +153,7 @@ where
         if found.len() != keys.len() {
             return Err(format!("a second tier answered {} keys with {}", keys.len(), found.len()).into());
         }
-        // That an answer comes late, or after the close, is not the second tier's fault.
+        // An answer that comes late, or after the close, is refused. That is not the second tier's fault.
         for (index, found) in found.into_iter().enumerate() {
             let _ = match found {
                 TierFound::Hit { data, ttl_left, token } => self.hit(request, index, &data, ttl_left, &token),
@@ -164,7 +165,7 @@ where
         Ok(())
     }
 
-    /// Answers with what an entry says. One that is of no value of this program is no entry.
+    /// Answers a key with an entry. If no value can be made of its bytes, empty data are passed on, which count as a damaged entry.
     fn hit(
         &self,
         request: &TierTicket,
@@ -189,7 +190,7 @@ where
         for (index, key) in keys.iter().enumerate() {
             let payload = match request.value(index).ok().map(|answer| answer.value()) {
                 Some(Some(value)) => self.payload(value),
-                // The key is known to be absent, which needs no bytes of the program's.
+                // A null needs no bytes from the program.
                 _ => None,
             };
             if let Some(payload) = payload {
@@ -200,7 +201,7 @@ where
                     places.push(index);
                     entries.push(SharedEntry { key, data: entry.data, ttl_ms: entry.ttl_ms, token: entry.token });
                 }
-                // No bytes can be made of it.
+                // The program could make no bytes of the value.
                 Err(_) => drop(request.refused(index)),
             }
         }

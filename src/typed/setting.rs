@@ -1,4 +1,4 @@
-//! The values of settings as Rust programs have them.
+//! The values of settings, as Rust programs state them.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -15,7 +15,7 @@ impl IntoSetting for Duration {
         let unit = match name.rsplit_once('_') {
             Some((_, "ms")) => 1_000_000,
             Some((_, "us")) => 1_000,
-            // Refused by the setting, which takes no time.
+            // The setting refuses this text, since it is no duration.
             _ => return format!("{self:?}").into(),
         };
         if *self == Duration::MAX { "-1".into() } else { self.as_nanos().div_ceil(unit).to_string().into() }

@@ -111,7 +111,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        of_outcome(self.wait_for_one(Form::Each, key, self.own(options)?.into())?)
+        of_outcome(self.wait_for_one(Form::Each, key, self.settings_with(options)?.into())?)
     }
 
     /// Like [`Tasks::fetch_wait_with`], but the result also says where the value came from, how old it is, and whether it is stale.
@@ -120,7 +120,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         K: Borrow<Q>,
     {
         // Only a fetch of many keys gets the age of values that the call itself finds.
-        Fetched::new(self.wait_for_one(Form::All, key, self.own(options)?.into())?)
+        Fetched::new(self.wait_for_one(Form::All, key, self.settings_with(options)?.into())?)
     }
 
     /// Like [`Tasks::fetch_all`], but blocks the calling thread, with the restriction of [`Tasks::fetch_wait`].
@@ -144,10 +144,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        Ok(self.wait_for_all(&copied(keys), self.own(options)?.into())?.into_iter().map(of_outcome).collect())
+        Ok(self.wait_for_all(&copied(keys), self.settings_with(options)?.into())?.into_iter().map(of_outcome).collect())
     }
 
-    /// Like [`Tasks::fetch_all_wait_with`], with results as of [`Tasks::fetch_wait_detailed`].
+    /// Like [`Tasks::fetch_all_wait_with`], with the details of [`Tasks::fetch_wait_detailed`].
     pub fn fetch_all_wait_detailed<'k, Q: KeyBytes + ?Sized + 'k>(
         &self,
         keys: impl IntoIterator<Item = &'k Q>,
@@ -156,11 +156,11 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     where
         K: Borrow<Q>,
     {
-        Ok(self.wait_for_all(&copied(keys), self.own(options)?.into())?.into_iter().map(Fetched::new).collect())
+        Ok(self.wait_for_all(&copied(keys), self.settings_with(options)?.into())?.into_iter().map(Fetched::new).collect())
     }
 
     /// The settings of a fetch with these options.
-    fn own(&self, options: &FetchOptions) -> Result<Arc<FetchSettings>, FetchError> {
+    fn settings_with(&self, options: &FetchOptions) -> Result<Arc<FetchSettings>, FetchError> {
         options.over(self.core().fetch_settings())
     }
 
@@ -188,7 +188,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         self.core().fetch_wait(keys, &call).map_err(FetchError::of)
     }
 
-    /// Reloads keys in the background. The cache keeps its current entries until the new ones are stored, and if the load fails.
+    /// Reloads keys in the background. The cache keeps its current entries until the new ones are stored, also if the load fails.
     pub fn refresh<'k, Q: KeyBytes + ?Sized + 'k>(&self, keys: impl IntoIterator<Item = &'k Q>) -> Result<(), FetchError>
     where
         K: Borrow<Q>,
@@ -196,8 +196,9 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         self.refresh_by(&copied(keys), self.core().refresh_settings())
     }
 
-    /// Like [`Tasks::refresh`], with the given options: for example an `urgency`, or retries. Fails with `read` = `cache_only` or `no_store`.
-    /// Options about waiting have no effect, since nobody waits for a refresh; those that contradict each other are refused as for a fetch.
+    /// Like [`Tasks::refresh`], with the given options: for example an `urgency`, or retries. Fails with `read` = `cache_only` or
+    /// `no_store`. Options about waiting have no effect, since nobody waits for a refresh; those that contradict each other are refused as
+    /// for a fetch.
     pub fn refresh_with<'k, Q: KeyBytes + ?Sized + 'k>(
         &self,
         keys: impl IntoIterator<Item = &'k Q>,
@@ -213,8 +214,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         self.core().refresh(keys.iter().map(Vec::as_slice), settings).map_err(FetchError::of)
     }
 
-    /// Invalidates keys that another process has changed: their entries are removed, and their loads in progress still answer those who wait
-    /// but are not stored. Call it after the change, never before.
+    /// Invalidates keys that another process has changed: their entries are removed, and their loads in progress still answer those who
+    /// wait but are not stored. Call it after the change, never before.
     pub fn invalidate<'k, Q: KeyBytes + ?Sized + 'k>(&self, keys: impl IntoIterator<Item = &'k Q>) -> Result<(), FetchError>
     where
         K: Borrow<Q>,
@@ -229,7 +230,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     }
 
     /// Waits until the second tier has everything that was put, removed or cleared before this call, for at most `timeout` (`None`: without
-    /// limit). Returns whether it has; fails if some of it was given up. Inside the provider or a callback it fails with
+    /// limit). Returns false if `timeout` was over first. Fails if some of it was given up. Inside the provider or a callback it fails with
     /// [`super::ErrorKind::WouldDeadlock`].
     pub fn sync_second_tier(&self, timeout: Option<Duration>) -> Result<bool, FetchError> {
         if must_not_wait() {
