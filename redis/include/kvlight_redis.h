@@ -1,9 +1,9 @@
 /*
  * kvlight_redis.h: a second tier for kvlight on Redis (7.0 and later) or Valkey (7.2 and later).
  *
- * Processes that use the same server and the same prefix share their answers: what one process has loaded, the others find there; where possible, one
- * of them loads a key for all; and when one writes a key, the others are notified within milliseconds. A failure of the server never fails a fetch: without it each
- * process works with its own cache and its provider.
+ * Processes that use the same server and the same prefix share their answers: what one process has loaded, the others find there; where
+ * possible, one of them loads a key for all; and when one writes a key, the others are notified within milliseconds. A failure of the
+ * server never fails a fetch: without it each process works with its own cache and its provider.
  *
  *     kvl_redis_t *redis = NULL;
  *     kvl_redis_use(config, "redis://user:password@cache.example.org:6379/0?prefix=shop", &redis, &error);
@@ -14,9 +14,9 @@
  *     kvl_redis_free(redis);
  *     kvl_tasks_free(tasks);
  *
- * Link with -lkvlight_redis -lkvlight; pkg-config knows it as kvlight-redis. One thread serves each kvl_redis_t: `kvl-redis`. While the host name of
- * a URL is being looked up, and some seconds more, it has a second one for that. They block all signals but those of faults. `kvl-redis` runs the cost
- * function of the configuration, which is called where answers are given.
+ * Link with -lkvlight_redis -lkvlight; the name for pkg-config is kvlight-redis. Each kvl_redis_t has a thread, `kvl-redis`, and while a
+ * host name is being looked up, and for some seconds after that, a second one. Both block all signals but those of faults. The cost
+ * function of the configuration runs on `kvl-redis`, since it is called where answers are given.
  *
  * The words [owned], [borrowed], [copied], [out] and @threads mean what they do in kvlight.h.
  */
@@ -36,23 +36,23 @@ typedef struct kvl_redis_t kvl_redis_t;
  * Makes a server the second tier of a configuration (kvl_config_set_l2), and starts to connect. It does not wait for the connection, which
  * is made in the background and remade whenever it is lost; while there is none, keys are loaded as without a second tier.
  *
- * The URL is redis://, rediss:// (TLS), valkey://, valkeys:// or unix://, as in redis://user:password@host:6379/0?prefix=shop. Of a cluster it names
- * one server, or several separated by commas, of which one must be reachable at the start: redis://one:6379,two:6379/?prefix=shop. With
- * `sentinel` its hosts are Sentinels, which know the primary. Its options:
+ * The URL is redis://, rediss:// (TLS), valkey://, valkeys:// or unix://, as in redis://user:password@host:6379/0?prefix=shop. For a
+ * cluster it names one server, or several separated by commas; one of them must be reachable at the start:
+ * redis://one:6379,two:6379/?prefix=shop. With `sentinel` its hosts are Sentinels, which know the primary. The options of the URL:
  *
  * | option | default | meaning |
  * |---|---|---|
  * | prefix | required | the prefix of all keys in the server: processes with the same prefix share their entries |
  * | sentinel | | the name by which the Sentinels of the URL know the primary; user, password and database of the URL are those of the primary |
  * | sentinel_user, sentinel_pass | | user and password of the Sentinels |
- * | lease_ms | 10000 | how long a process may take to load a key before another process may load it for the server too; 10 or more |
+ * | lease_ms | 10000 | how long a process may take to load a key; after that another process may load it for the server; 10 or more |
  * | notify_ms | 10 | the pause after each read of the log of writes: a longer one costs the server less |
  * | log_entries | 100000 | the approximate number of writes that the server keeps for processes that lost their connection |
  * | blind_ms | 5000 | while the log of writes cannot be read, everything that the process has cached is looked up again each time that this much time has passed; 10 or more, -1: never. A silent server is noticed after 1 s + command_ms at the earliest |
  * | journal_ms | 10000 | writes that are at most this old are repeated after a reconnection, if the server may have lost them |
  * | on_restart | clear | after a server has restarted with a file of its data (an RDB), which may be old: `clear` makes everything in the servers absent, `trust` uses it |
  * | compress_min | -1 | entries of at least this many bytes are stored compressed (LZ4), if they become at least an eighth smaller; -1: none |
- * | plain_max | 67108864 | the longest entry that is decompressed, in bytes: a longer one is a miss, and this process stores it uncompressed |
+ * | plain_max | 67108864 | the longest entry that is decompressed, in bytes: a longer one that is stored compressed is a miss, and this process stores longer ones uncompressed |
  * | connect_ms | 1000 | how long a connection may take |
  * | command_ms | 500 | how long the server may take for a command before the library reconnects. A fetch waits for l2.timeout_ms at most |
  * | reconnect_cap_ms | 5000 | the longest pause between two attempts to connect |
@@ -69,8 +69,9 @@ typedef struct kvl_redis_t kvl_redis_t;
 KVL_API kvl_status_t kvl_redis_use(kvl_config_t *config, const char *url, kvl_redis_t **out_redis, kvl_error_t **out_error);
 
 /**
- * The functions of kvlight that kvl_redis_open() is to use: those of the copy of kvlight to which the program's handles belong. A program that contains kvlight, rather
- * than being linked with the shared library, passes its own: `static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;`
+ * The functions of kvlight that kvl_redis_open() is to use: those of the copy of kvlight to which the program's handles belong. A program
+ * that contains kvlight, rather than being linked with the shared library, passes its own:
+ * `static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;`
  */
 typedef struct kvl_redis_library_t {
     /** sizeof(kvl_redis_library_t) */
@@ -100,7 +101,7 @@ typedef struct kvl_redis_library_t {
     kvl_l2_request_fail, kvl_l2_request_finish, kvl_l2_request_retain, kvl_l2_request_release, kvl_tasks_invalidate, kvl_value_new_bytes, \
     kvl_error_new }
 
-/** An entry of an object that was found in the server. */
+/** The entry of an object, as kvl_redis_serve() found it in the server. */
 typedef struct kvl_redis_found_t {
     /** The index of its key in the request. */
     size_t index;
@@ -116,8 +117,8 @@ typedef struct kvl_redis_found_t {
 
 /**
  * Connects to a server for a program whose values are objects: such a program serves the second tier itself, since it alone can encode an
- * object, and passes each request to kvl_redis_serve(). It calls kvl_config_set_l2() with KVL_L2_F_CONDITIONAL, KVL_L2_F_LEASES and
- * KVL_L2_F_OBJECTS. Otherwise as kvl_redis_use().
+ * object, and passes each request to kvl_redis_serve(). The program calls kvl_config_set_l2() with KVL_L2_F_CONDITIONAL, KVL_L2_F_LEASES
+ * and KVL_L2_F_OBJECTS. Otherwise as kvl_redis_use().
  *
  * @param url        [copied] as in kvl_redis_use().
  * @param library    [copied] the functions of the program's kvlight; NULL: of the shared library that libkvlight_redis is linked with.
@@ -130,16 +131,16 @@ typedef struct kvl_redis_found_t {
 KVL_API kvl_status_t kvl_redis_open(const char *url, const kvl_redis_library_t *library, kvl_redis_t **out_redis, kvl_error_t **out_error);
 
 /**
- * Serves a request of the second tier from the server, and waits for that: for `command_ms` of the URL at most, several times if the request takes
- * several round trips. Before that the program sets the bytes of each object that is to be stored (kvl_l2_request_set_payload()), or refuses it.
- * All keys are answered except those whose objects were found: the program decodes these and answers their keys. Then it finishes the request.
+ * Serves a request of the second tier from the server, and waits for that: for at most `command_ms` of the URL for each round trip. Before
+ * the call the program sets the bytes of each object that is to be stored (kvl_l2_request_set_payload()), or refuses it. All keys are
+ * answered except those whose objects were found: the program decodes these and answers their keys. Then it finishes the request.
  *
  * @param redis      [borrowed] from kvl_redis_open().
  * @param request    [borrowed] a request of the second tier.
  * @param out_found  [out, owned] the objects that were found: free them by kvl_redis_found_free(); NULL if there are none.
  * @param out_len    [out] their number.
- * @return KVL_OK: finish the request; KVL_ERR_UNAVAILABLE (the server did not, kvl_redis_state() says why), KVL_ERR_CLOSED (after kvl_redis_stop()):
- *         finish a KVL_L2_READ, and release others unfinished; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK: finish the request; KVL_ERR_UNAVAILABLE (the server did not serve it, kvl_redis_state() says why), KVL_ERR_CLOSED
+ *         (after kvl_redis_stop()): finish a KVL_L2_READ, and release others unfinished; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any, several at a time
  * @since 0.2
  */
@@ -156,8 +157,8 @@ KVL_API kvl_status_t kvl_redis_serve(kvl_redis_t *redis, kvl_l2_request_t *reque
 KVL_API void kvl_redis_found_free(kvl_redis_found_t *found, size_t len);
 
 /**
- * Invalidates the keys that other processes write in an engine from now on (kvl_tasks_invalidate). Attach every engine that is created from the configuration, at
- * once: what it has loaded before is looked up again when it is next fetched.
+ * Attaches an engine: the keys that other processes write from now on are invalidated in it (kvl_tasks_invalidate). Attach every engine as
+ * soon as it is created from the configuration: what it has loaded before is looked up again when it is next fetched.
  *
  * If several engines are attached, the writes of each are also invalidated in the others.
  *
@@ -181,7 +182,7 @@ KVL_API kvl_status_t kvl_redis_attach(kvl_redis_t *redis, kvl_tasks_t *tasks);
  * | leases | how many leases this process was granted |
  * | busy | how often another process was loading a key that this one looked up |
  * | heard, own | how many keys of other processes' writes, and of its own, were read from the log |
- * | gaps, blind | how often entries of the log may have been missed, and how often the log could not be read for blind_ms: then everything cached is looked up again |
+ * | gaps, blind | how often entries of the log may have been missed, and how often the log could not be read for blind_ms: in both cases everything cached is looked up again |
  *
  * @param redis     [borrowed] from kvl_redis_use() or kvl_redis_open().
  * @param out_text  [out, owned] a value that holds the text in UTF-8: release it.
@@ -204,8 +205,8 @@ KVL_API void kvl_redis_stop(kvl_redis_t *redis);
 /**
  * Ends the connection at once, and waits for its thread. Afterwards no attached engine is used any more: free the engines then, not before.
  *
- * What an engine has not written yet is lost. To have it written, call kvl_tasks_close() with KVL_CLOSE_DRAIN, a deadline and a
- * function, and wait until that function has run; or kvl_tasks_l2_sync(), which waits for puts, removals and clears, but not for what was loaded.
+ * What an engine has not written yet is lost. To have it written, call kvl_tasks_close() with KVL_CLOSE_DRAIN, a deadline and a function,
+ * and wait until that function has run; or kvl_tasks_l2_sync(), which waits for puts, removals and clears, but not for what was loaded.
  *
  * @param redis  [owned] from kvl_redis_use() or kvl_redis_open(); NULL is ignored. No other call may be using it, nor use it again. Must not be called from callbacks.
  * @threads outside

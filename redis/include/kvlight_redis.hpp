@@ -6,7 +6,8 @@
  *         .second_tier(kvl::redis("redis://cache.example.org:6379/?prefix=shop"))
  *         .load([](std::string_view id) -> std::optional<std::string> { return query(id); }));
  *
- * Link with -lkvlight_redis -lkvlight; pkg-config knows it as kvlight-redis. Programs that do not include this header need no libkvlight_redis.
+ * Link with -lkvlight_redis -lkvlight; the name for pkg-config is kvlight-redis. Programs that do not include this header need no
+ * libkvlight_redis.
  */
 #ifndef KVLIGHT_REDIS_HPP
 #define KVLIGHT_REDIS_HPP
@@ -38,7 +39,7 @@ public:
     explicit redis(std::string url) : url_(std::move(url)) {}
     /* Objects are shared too. `encode(const kvl::value &)` returns the bytes of an object, or an optional of them; `decode(std::string_view)` returns the
        object that has the bytes, as a provider does. Both are called on threads of the library, several at a time. An object for which `encode` returns
-       nothing or throws stays in its process; bytes for which `decode` does are a miss. */
+       nothing or throws stays in its process; bytes for which `decode` returns nothing or throws are a miss. */
     template <class Encode, class Decode> redis(std::string url, Encode encode, Decode decode)
         : url_(std::move(url)),
           functions_(std::make_shared<const functions>(
@@ -70,7 +71,7 @@ private:
         std::function<value(std::string_view)> decode;
     };
 
-    /* Requests may still come when the connection has ended, so it is freed with the last of the two. */
+    /* Its destructor ends the connection and does not free it: requests may still come, and the converter has a reference too. */
     class connection final : public l2_connection {
     public:
         explicit connection(std::shared_ptr<kvl_redis_t> opened) noexcept : handle_(std::move(opened)) {}
@@ -92,12 +93,12 @@ private:
         std::shared_ptr<const functions> by;
 
         /* Sets the bytes of an object that is to be stored, or refuses it. */
-        void state(kvl_l2_request_t *request, size_t i) const
+        void encode(kvl_l2_request_t *request, size_t i) const
         {
-            kvl_value_t *is = nullptr;
-            if (kvl_l2_request_value(request, i, &is) != KVL_VALUE)
+            kvl_value_t *raw = nullptr;
+            if (kvl_l2_request_value(request, i, &raw) != KVL_VALUE)
                 return;
-            const value object = value::own(is);
+            const value object = value::own(raw);
             if (kvl_value_object(object.c_handle()) == nullptr)
                 return;
             if (const std::optional<std::string> bytes = attempted<std::optional<std::string>>([&] { return by->encode(object); }))
@@ -141,20 +142,20 @@ private:
         const uint32_t kind = kvl_l2_request_kind(request);
         if (kind == KVL_L2_FILL || kind == KVL_L2_WRITE)
             for (size_t i = 0, n = kvl_l2_request_len(request); i < n; i++)
-                by.state(request, i);
+                by.encode(request, i);
         kvl_redis_found_t *found = nullptr;
         size_t len = 0;
         const kvl::status s = kvl_redis_serve(by.handle.get(), request, &found, &len);
         for (size_t i = 0; i < len; i++)
             by.answer(request, found[i]);
         kvl_redis_found_free(found, len);
-        /* What is not finished has failed; a lookup fails by being finished. */
+        /* A lookup is finished even if it failed, which fails its unanswered keys; other requests fail by not being finished. */
         if (s == KVL_OK || kind == KVL_L2_READ)
             kvl_l2_request_finish(request);
     }
 
     std::string url_;
-    /* Null: none. Shared by the engines, which are created under a lock: the program's functions must not be copied there. */
+    /* Null: objects stay in their process. Shared, since connect() runs under a lock, where the program's functions must not be copied. */
     std::shared_ptr<const functions> functions_;
 };
 

@@ -18,7 +18,7 @@ use tokio::sync::mpsc::unbounded_channel;
 /// `kvl_redis_t`.
 pub struct Redis {
     shared: Arc<Shared>,
-    /// `None` once the thread was ended. Nothing but taking it is done under the lock.
+    /// `None` once the thread has been ended. The lock is held only to take or look at this.
     thread: Mutex<Option<JoinHandle<()>>>,
     /// The process that made this. In a forked child there is no such thread.
     process: u32,
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn kvl_redis_use(
             // SAFETY: the caller promises a configuration. The user data is one reference to what is shared, which `release` gives back.
             match unsafe { kvlight::set_second_tier(config, serve, user_data, release) } {
                 kvlight::OK => Ok(redis),
-                status => Err(refused(status, "The configuration took no second tier.")),
+                status => Err(refused(status, "The configuration did not accept a second tier.")),
             }
         });
         // SAFETY: the caller promises that both may be written to.
@@ -113,8 +113,8 @@ fn make(url: &CStr, library: Library) -> Result<Redis, Refused> {
     let (sender, commands) = unbounded_channel();
     let shared = Arc::new(Shared::new(settings, library, sender));
     let of_thread = shared.clone();
-    // Whether the thread has what it needs. The first result counts, so the reason for a failure is not replaced by the fact that the thread has
-    // ended.
+    // Whether the thread has what it needs. The first result counts, so the reason for a failure is not replaced by the fact that the
+    // thread has ended.
     let start: Arc<Event<io::Result<()>>> = Arc::new(Event::new());
     let started = start.clone();
     let thread = without_signals(|| {
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn kvl_redis_serve(
             out_found.write(std::ptr::null_mut());
             out_len.write(0);
         }
-        // SAFETY: the caller promises one that was not freed.
+        // SAFETY: the caller promises a connection that was not freed.
         let redis = unsafe { &*redis };
         if redis.process != std::process::id() {
             return kvlight::ERR_FORKED;
@@ -221,7 +221,7 @@ pub unsafe extern "C" fn kvl_redis_attach(redis: *mut Redis, tasks: *mut Tasks) 
         if redis.is_null() || tasks.is_null() {
             return kvlight::ERR_NULL_POINTER;
         }
-        // SAFETY: the caller promises one that was not freed.
+        // SAFETY: the caller promises a connection that was not freed.
         let redis = unsafe { &*redis };
         if redis.process != std::process::id() {
             return kvlight::ERR_FORKED;
@@ -239,7 +239,7 @@ pub unsafe extern "C" fn kvl_redis_state(redis: *const Redis, out_text: *mut *mu
         if redis.is_null() || out_text.is_null() {
             return kvlight::ERR_NULL_POINTER;
         }
-        // SAFETY: the caller promises one that was not freed.
+        // SAFETY: the caller promises a connection that was not freed.
         let redis = unsafe { &*redis };
         if redis.process != std::process::id() {
             return kvlight::ERR_FORKED;
@@ -255,7 +255,7 @@ pub unsafe extern "C" fn kvl_redis_state(redis: *const Redis, out_text: *mut *mu
 pub unsafe extern "C" fn kvl_redis_stop(redis: *mut Redis) {
     guarded(|| {
         if !redis.is_null() {
-            // SAFETY: the caller promises one that was not freed.
+            // SAFETY: the caller promises a connection that was not freed.
             unsafe { &*redis }.stop();
         }
         kvlight::OK
@@ -268,7 +268,7 @@ pub unsafe extern "C" fn kvl_redis_stop(redis: *mut Redis) {
 pub unsafe extern "C" fn kvl_redis_free(redis: *mut Redis) {
     guarded(|| {
         if !redis.is_null() {
-            // SAFETY: the caller promises one that was not freed, and does not use it again.
+            // SAFETY: the caller promises a connection that was not freed, and does not use it again.
             drop(unsafe { Box::from_raw(redis) });
         }
         kvlight::OK

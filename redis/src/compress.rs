@@ -5,8 +5,8 @@
 //!    4      an LZ4 block
 //! ```
 //!
-//! What comes from the server is not trusted: no more memory is allocated than `plain_max` of the URL allows, nor than a block of this length can
-//! fill.
+//! What comes from the server is not trusted: no more memory is allocated than `plain_max` of the URL allows, nor than a block of this
+//! length can fill.
 
 use lz4_flex::block;
 
@@ -17,7 +17,7 @@ const MOST_PER_BYTE: usize = 256;
 /// A compressed entry has at most this many eighths of the entry's own length; otherwise the entry is stored as it is.
 const MOST_EIGHTHS: usize = 7;
 
-/// Compresses an entry of at least `least` bytes; `None`: it is shorter, would hardly become shorter, or `least` is `None`.
+/// Compresses an entry of at least `least` bytes; `None`: the entry has fewer bytes, or would hardly become smaller, or `least` is `None`.
 pub fn compressed(entry: &[u8], least: Option<usize>) -> Option<Vec<u8>> {
     let len = u32::try_from(entry.len()).ok()?;
     least.filter(|least| entry.len() >= *least)?;
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn t13_a_bomb_takes_no_memory() {
+    fn t13_a_decompression_bomb_takes_no_memory() {
         let data = compressed(&vec![0; MOST], Some(0)).expect("zeros are compressed");
         assert!(data.len() < MOST / 200, "a small part stands for all");
         assert_eq!(plain(&data, MOST - 1), None, "longer than is allowed");
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn t13_what_is_cut_off_or_damaged_is_no_entry_of_another_length() {
+    fn t13_cut_off_or_damaged_data_never_become_an_entry_of_another_length() {
         let entry = text(2_000);
         let data = compressed(&entry, Some(0)).expect("it is compressed");
         for len in 0..data.len() {
@@ -91,7 +91,7 @@ mod tests {
             for bit in 0..8 {
                 let mut damaged = data.clone();
                 damaged[at] ^= 1 << bit;
-                // A byte of the text itself may be another one: the checksum in the entry finds that.
+                // The entry may have other bytes: its own checksum finds that.
                 assert!(plain(&damaged, MOST).is_none_or(|plain| plain.len() == entry.len()), "byte {at}");
             }
         }

@@ -1,6 +1,6 @@
 //! CRC-16/XMODEM, by which a cluster distributes keys among slots, and by which damage to a header is noticed.
 
-/// What each byte adds. A bit at a time would take long for keys of many kilobytes.
+/// What each byte adds to the checksum. To compute it bit by bit would take long for keys of many kilobytes.
 const TABLE: [u16; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;

@@ -17,12 +17,12 @@ enum State<T> {
 }
 
 impl<T> Event<T> {
-    /// It has not happened yet.
+    /// Creates an event that has not happened yet.
     pub fn new() -> Event<T> {
         Event { state: Mutex::new(State::Awaited), is_set: Condvar::new() }
     }
 
-    /// It happens now, with this value. The first one counts.
+    /// Makes the event happen, with this value. Only the first call counts.
     pub fn set(&self, value: T) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Awaited = *state {
@@ -31,7 +31,7 @@ impl<T> Event<T> {
         }
     }
 
-    /// Waits for it, and takes its value. To be called once.
+    /// Waits for the event, and takes its value. To be called once.
     pub fn wait(&self) -> T {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {

@@ -14,16 +14,17 @@ pub struct Journal {
     keys: VecDeque<(u64, Box<[u8]>)>,
     /// The total length of the keys.
     bytes: usize,
-    /// Whether all keys were cleared, or too many were written: everything is to be cleared again when the server that has the epoch returns.
+    /// Whether all keys were cleared, or too many were written: everything is to be cleared again when the server that has the epoch
+    /// returns.
     pub is_everything: bool,
-    /// Whether too many keys were written since the last clear. Any server may lack some of them, so the clear is to be repeated when any server
-    /// returns, not only the one that has the epoch.
+    /// Whether too many keys were written since the last clear. Any server may lack some of them, so the clear is to be repeated when any
+    /// server returns, not only the one that has the epoch.
     pub has_overflowed: bool,
     everything_at: u64,
 }
 
 impl Journal {
-    /// Records that these keys are written now.
+    /// Records that these keys are written now. `kept` is how long writes are remembered; zero: not at all.
     pub fn add<'a>(&mut self, keys: impl Iterator<Item = &'a [u8]>, now_ms: u64, kept: Duration) {
         if kept.is_zero() {
             return;
@@ -52,7 +53,8 @@ impl Journal {
         }
     }
 
-    /// Forgets what was written more than `kept` ago. Not to be called while a server is unreachable: its replacement may lack older writes.
+    /// Forgets what was written more than `kept` ago. Not to be called while a server is unreachable: its replacement may lack older
+    /// writes.
     pub fn forget_old(&mut self, now_ms: u64, kept: Duration) {
         let kept = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
         let is_old = |at: u64| now_ms.saturating_sub(at) >= kept;
@@ -65,7 +67,7 @@ impl Journal {
     }
 
     /// Whether something was written in the last `kept`.
-    pub fn is_in_use(&self, now_ms: u64, kept: Duration) -> bool {
+    pub fn has_recent_writes(&self, now_ms: u64, kept: Duration) -> bool {
         let kept = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
         let last = self.keys.back().map(|(at, _)| *at).max(self.is_everything.then_some(self.everything_at));
         last.is_some_and(|at| now_ms.saturating_sub(at) < kept)
@@ -101,7 +103,7 @@ mod tests {
         assert!(journal.is_everything);
         add(&mut journal, "e", 230);
         assert!(!journal.is_everything, "the clear is old enough");
-        assert!(journal.is_in_use(329, KEPT) && !journal.is_in_use(330, KEPT));
+        assert!(journal.has_recent_writes(329, KEPT) && !journal.has_recent_writes(330, KEPT));
         journal.add([&b"f"[..]].into_iter(), 400, KEPT);
         assert_eq!(journal.keys().count(), 3, "only forget_old forgets");
         journal.forget_old(500, KEPT);
@@ -116,7 +118,7 @@ mod tests {
             add(&mut journal, &nth.to_string(), 0);
         }
         assert!(journal.is_everything && journal.keys().next().is_none(), "too many keys count as a clear");
-        assert!(journal.has_overflowed, "which every server must repeat");
+        assert!(journal.has_overflowed, "a clear that is repeated when any server returns");
         journal.add_all(1, KEPT);
         assert!(
             journal.is_everything && !journal.has_overflowed,
@@ -132,6 +134,6 @@ mod tests {
         let mut journal = Journal::default();
         let long = vec![b'k'; 1 << 16];
         journal.add((0..=MOST_BYTES >> 16).map(|_| &long[..]), 0, KEPT);
-        assert!(journal.is_everything && journal.keys().next().is_none(), "so do too many bytes of keys");
+        assert!(journal.is_everything && journal.keys().next().is_none(), "too many bytes of keys count as a clear");
     }
 }

@@ -56,8 +56,8 @@ unsafe extern "C" {
     ) -> Status;
 }
 
-/// Declares functions of kvlight.h, and `kvl_redis_library_t`, which has a pointer to each: a program may contain several copies of kvlight, and a
-/// handle belongs to the copy that made it.
+/// Declares functions of kvlight.h, and `kvl_redis_library_t`, which has a pointer to each: a program may contain several copies of
+/// kvlight, and a handle belongs to the copy that made it.
 macro_rules! library {
     ($($field:ident = $function:ident($($argument:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
         unsafe extern "C" {
@@ -177,20 +177,20 @@ impl Engine {
         Engine { tasks, invalidate: library.tasks_invalidate }
     }
 
-    /// Another process has changed these keys.
+    /// Invalidates these keys, which another process has changed.
     pub fn invalidate(self, keys: &[&[u8]]) {
         let slices: Vec<Slice> = keys.iter().map(|key| Slice { data: key.as_ptr(), len: key.len() }).collect();
         // SAFETY: the engine is attached, so it exists; the slices outlive the call.
         unsafe { (self.invalidate)(self.tasks, slices.as_ptr(), slices.len(), 0) };
     }
 
-    /// Another process has changed all keys.
+    /// Invalidates all keys, which another process has changed.
     pub fn invalidate_all(self) {
         // SAFETY: the engine is attached, so it exists.
         unsafe { (self.invalidate)(self.tasks, std::ptr::null(), 0, ALL) };
     }
 
-    /// What other processes have changed is unknown.
+    /// Expires all entries, since it is unknown what other processes have changed.
     pub fn expire_all(self) {
         // SAFETY: the engine is attached, so it exists.
         unsafe { (self.invalidate)(self.tasks, std::ptr::null(), 0, ALL | EXPIRE) };
@@ -215,8 +215,8 @@ pub struct Entry<'a> {
     pub token: &'a [u8],
 }
 
-/// `kvl_redis_found_t`: the entry of an object that was found. The program makes the object, and answers the key. The bytes are boxes of this
-/// library.
+/// `kvl_redis_found_t`: the entry of an object that was found. The program makes the object, and answers the key. The bytes are boxes of
+/// this library.
 #[repr(C)]
 pub struct Found {
     index: usize,
@@ -257,10 +257,10 @@ struct Caller {
 
 /// A request of the second tier. If it is dropped before it is finished, all of it has failed.
 ///
-/// | whose | finished by | objects that were found |
+/// | the request came from | it is finished by | objects that were found |
 /// |---|---|---|
-/// | kvlight called the second tier with it | this | there are none: this second tier does not accept objects |
-/// | the program has passed it, and waits | the program, after it has received the outcome | are part of the outcome |
+/// | kvlight, which called the second tier | [`Request::finish`] | there are none: this second tier does not accept objects |
+/// | the program, which waits for the outcome | the program, after it has received the outcome | are part of the outcome |
 pub struct Request {
     handle: *mut L2Request,
     library: Library,
@@ -329,7 +329,7 @@ impl Request {
         }
     }
 
-    /// The key has this entry.
+    /// Answers that the key has this entry.
     pub fn hit(&self, i: usize, entry: &[u8], left_ms: Option<u64>, token: &[u8]) {
         let left = left_ms.map_or(NEVER, |left| i64::try_from(left).unwrap_or(i64::MAX));
         if let Some(caller) = &self.caller
@@ -342,21 +342,21 @@ impl Request {
         unsafe { (self.library.l2_request_hit)(self.handle, i, entry.as_ptr(), entry.len(), left, token.as_ptr(), token.len()) };
     }
 
-    /// Whether an entry is of an object, which the program makes.
+    /// Whether an entry is that of an object.
     fn is_of_object(&self, i: usize, entry: &[u8]) -> bool {
         let (mut payload, mut len) = (std::ptr::null(), 0);
         // SAFETY: the request is retained; what is written points into the entry, and is not used.
         unsafe { (self.library.l2_request_payload)(self.handle, i, entry.as_ptr(), entry.len(), &mut payload, &mut len) == OK }
     }
 
-    /// The key has no entry. With a token it may be filled. Returns whether the token will be used: the answer did not come too late, and the key is
-    /// still wanted.
+    /// Answers that the key has no entry; with a token, that the key may be filled. Returns whether the token will be used: the answer did
+    /// not come too late, and the key is still wanted.
     pub fn miss(&self, i: usize, token: &[u8]) -> bool {
         // SAFETY: the request is retained; the token is copied.
         unsafe { (self.library.l2_request_miss)(self.handle, i, token.as_ptr(), token.len()) == OK }
     }
 
-    /// The key has no entry, and another process loads it.
+    /// Answers that the key has no entry, and that another process loads it.
     pub fn leased(&self, i: usize) {
         // SAFETY: the request is retained.
         unsafe { (self.library.l2_request_leased)(self.handle, i) };
@@ -368,19 +368,19 @@ impl Request {
         unsafe { (self.library.l2_request_steals)(self.handle, i) != 0 }
     }
 
-    /// The key was written meanwhile and is not filled.
+    /// Reports that the key is not stored: it was written meanwhile.
     pub fn refuse(&self, i: usize) {
         // SAFETY: the request is retained.
         unsafe { (self.library.l2_request_refused)(self.handle, i) };
     }
 
-    /// The key could not be read or written.
+    /// Reports that the key could not be read or written.
     pub fn fail(&self, i: usize) {
         // SAFETY: the request is retained.
         unsafe { (self.library.l2_request_fail)(self.handle, i) };
     }
 
-    /// Everything is done, except for keys that were refused or have failed.
+    /// Reports that everything is done, except for keys that were refused or have failed.
     pub fn finish(self) {
         match &self.caller {
             Some(caller) => caller.outcome.set(Some(caller.found.take())),

@@ -1,5 +1,5 @@
-//! The leases that this process was granted and has not used. The answer of a load that a notice has overtaken is not stored, so the lease is given
-//! back: otherwise every other process that wants the key would wait for it, for l2.wait_ms.
+//! The leases that this process was granted and has not used. The answer of a load that a notice has overtaken is not stored, so the lease
+//! is given back: otherwise every other process that wants the key would wait for it, for l2.wait_ms.
 
 use crate::serve::add_replace;
 use crate::stored::Token;
@@ -8,7 +8,7 @@ use redis::Pipeline;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// The maximum number of leases that are remembered. Others are not given back: they expire after lease_ms.
+/// The maximum number of leases that are remembered. Leases beyond it are not given back: they expire after lease_ms.
 const MOST: usize = 65_536;
 
 /// Leases by key.

@@ -1,5 +1,5 @@
-//! The connection to a server. It is made in the background, and remade when it is lost, with this library's own deadlines. No request waits for it:
-//! without a link requests fail at once, which is a miss.
+//! The connection to a server. It is made in the background, and remade when it is lost, with this library's own deadlines. No request
+//! waits for it: without a link requests fail at once, which is a miss.
 //!
 //! ```text
 //!   no link ── connected, set up, journal repeated ──▶ link (session n)
@@ -10,8 +10,8 @@
 //! Each connection is a *session*, with a number. A lease is valid only in the session in which it was taken: the next one may
 //! meet another server, or one that has lost writes.
 //!
-//! A connection that is given up may still have commands in flight, which a server that was only suspended would execute later. So the
-//! next session first has the server close that connection (CLIENT KILL): a write of the old session cannot follow one of the new (rule T07).
+//! A connection that is given up may still have commands in flight, which a server that was only suspended would execute later. So the next
+//! session first has the server close that connection (CLIENT KILL): a write of the old session cannot follow one of the new (rule T07).
 
 use crate::nodes::Node;
 use crate::random::fraction;
@@ -24,14 +24,14 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// Replaces the value of a key if it still begins with the name that was read: that of a lease, or of an entry. With a TTL of 0 the new value does
-/// not expire. If the new value is empty, the key is removed.
+/// Replaces the value of a key if it still begins with the name that was read: that of a lease, or of an entry. With a TTL of 0 the new
+/// value does not expire. If the new value is empty, the key is removed.
 pub const REPLACE: &str = "if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then redis.call('UNLINK', KEYS[1]) return 1 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1";
 
-/// Begins another epoch and announces it, unless KEYS[1] exists: the record that this was done.
+/// Begins another epoch and announces it, unless KEYS[1] exists, the record that this has been done.
 const BEGIN_ANEW: &str = "if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', 3600) then return 0 end
 redis.call('SET', KEYS[2], ARGV[1])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 's', ARGV[3], 'c', ARGV[1])
@@ -62,8 +62,8 @@ pub struct FormerLink {
     made_at: u64,
 }
 
-/// Former links to servers whose keys have moved to others. Such a server may only have been stopped: when keys move back to it, it may still execute
-/// commands that this process sent before. The oldest links are dropped.
+/// Former links to servers whose keys have moved to others. Such a server may only have been suspended: when keys move back to it, it may
+/// still execute commands that this process sent before. The oldest links are dropped.
 #[derive(Default)]
 pub struct FormerLinks {
     links: VecDeque<(Address, Rc<FormerLink>)>,
@@ -131,8 +131,8 @@ fn explained(error: &RedisError) -> Problem {
         }
         _ if said.contains("certificate") => {
             format!(
-                "The certificate of the server is not trusted ({said}). The system's certificates are, or those in the file that the environment \
-                 variable SSL_CERT_FILE names; and the URL must have the name that is in the certificate."
+                "The certificate of the server is not trusted ({said}). The system's certificates are trusted, or those in the file that the \
+                 environment variable SSL_CERT_FILE names; and the URL must name the host as the certificate does."
             )
         }
         _ => format!("The connection failed: {said}. Is it the right port, and TLS (rediss://) where the server wants it?"),
@@ -221,6 +221,8 @@ impl Pause {
     }
 }
 
+/// Connects to a server, checks it, ends the former connection, and repeats writes that the server may lack. Also returns what is
+/// remembered of the new connection once it is given up.
 async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> Result<(Link, FormerLink), Problem> {
     let mut connection = open(worker, &node.client).await?;
     let has_epoch = worker.node_of(&worker.names.epoch).is_some_and(|of_epoch| Rc::ptr_eq(&of_epoch, node));
@@ -287,8 +289,9 @@ async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> 
     Ok((link, FormerLink { client: *client, server, made_at: worker.now_ms() }))
 }
 
-/// Whether a server was started again in the last `age_ms`, with a copy of its data from a file: then it has forgotten all writes since the file was
-/// written, which may be long ago. A log of its own writes (`appendonly`) lacks the last second at most. `about` is what INFO says.
+/// Whether a server was started again in the last `age_ms`, with a copy of its data from a file: then it has forgotten all writes since the
+/// file was written, which may be long ago. A log of its own writes (`appendonly`) lacks the last second at most. `about` is what INFO
+/// says.
 fn has_loaded_a_copy(about: &[u8], age_ms: u64) -> bool {
     let number = |name: &str| str::from_utf8(info(about, name)?).ok()?.parse::<u64>().ok();
     let is_younger = number("uptime_in_seconds").is_none_or(|uptime| uptime <= age_ms / 1000 + 1);
@@ -314,8 +317,8 @@ async fn begin_anew(worker: &Worker, link: &mut Link, process: &[u8]) -> Result<
     Ok(())
 }
 
-/// Sets a new epoch in place of a missing one, unless another process has done so. In a cluster it is announced in the log, since lookups there do
-/// not read the epoch.
+/// Sets a new epoch in place of a missing one, unless another process has done so. In a cluster it is announced in the log, since lookups
+/// there do not read the epoch.
 async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> Result<Epoch, Problem> {
     let epoch = crate::random::random();
     let mut set = Pipeline::new();
@@ -339,9 +342,9 @@ async fn new_epoch(worker: &Worker, connection: &mut MultiplexedConnection) -> R
     }
 }
 
-/// Repeats the last writes on a server that may lack them, for example after a failover to a replica that had not received them. Their keys are
-/// removed and announced once more, so that no older entries of them remain. If the server has the log, notices about keys of any server may be
-/// missing: all keys are announced once more.
+/// Repeats the last writes on a server that may lack them, for example after a failover to a replica that had not received them. Their keys
+/// are removed and announced once more, so that no older entries of them remain. If the server has the log, notices about keys of any
+/// server may be missing: all keys are announced once more.
 async fn repeat_writes(worker: &Worker, link: &mut Link) -> Result<(), Problem> {
     let journal = worker.journal.borrow().clone();
     let is_here = |name: &[u8]| worker.node_of(name).is_some_and(|node| Rc::ptr_eq(&node, &link.node));
@@ -454,7 +457,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn t07_a_server_with_an_old_copy_is_known_by_what_it_says() {
+    fn t07_a_server_that_loaded_an_old_copy_is_recognised_by_its_info() {
         let about = |uptime: u64, keys: u64, aof: u64| {
             format!("# Server\r\nuptime_in_seconds:{uptime}\r\n# Persistence\r\nrdb_last_load_keys_loaded:{keys}\r\naof_enabled:{aof}\r\n")
                 .into_bytes()

@@ -1,5 +1,5 @@
-//! The log of writes: a stream in the server, kept short. Every write adds an entry after it is done; every process reads them on a connection of
-//! its own, and invalidates in its engines the keys that were written.
+//! The log of writes: a stream in the server, kept short. Every write adds an entry after it is done; every process reads them on a
+//! connection of its own, and invalidates in its engines the keys that were written.
 //!
 //! ```text
 //!   no connection ── connected ──▶ is the last entry that was read still there?
@@ -9,10 +9,12 @@
 //!      ╰────────── a command failed, or took too long, or the log is in another server ◀── following
 //! ```
 //!
-//! A read is a transaction of two commands: one asks for the entry that was read last, the other for those after it. The log is trimmed from its
-//! old end alone, so if that entry is still there, nothing was missed. This also holds after a restart, a flush or a failover (rule T08).
+//! A read is a transaction of two commands: one asks for the entry that was read last, the other for those after it. The log is trimmed
+//! from its old end alone, so if that entry is still there, nothing was missed. This also holds after a restart, a flush or a failover
+//! (rule T08).
 //!
-//! Entries that expire stay as fallbacks for their grace, and each is looked up again when it is next fetched, so that not all are loaded at once.
+//! Entries that expire stay as fallbacks for their grace, and each is looked up again when it is next fetched, so that not all are loaded
+//! at once.
 
 use crate::leases::give_back;
 use crate::link::{Pause, Problem, bytes, is_primary, open, refusal, run};
@@ -29,8 +31,8 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use tokio::time::{sleep, timeout};
 
-/// How long the server waits for an entry before it replies that there is none. If no reply has come `command_ms` after that, the connection is given
-/// up.
+/// How long the server waits for an entry before it replies that there is none. If no reply has come `command_ms` after that, the
+/// connection is given up.
 const WAIT: Duration = Duration::from_millis(1_000);
 /// How many entries are read at once.
 const LOG_BATCH: usize = 4_096;
@@ -77,8 +79,8 @@ pub async fn follow(worker: Rc<Worker>) {
     }
 }
 
-/// Expires all entries, since the log has not been read for `blind_ms`. What is loaded from now on may be outdated as well, by writes that this
-/// process does not hear of: so it expires in turn.
+/// Expires all entries, since the log has not been read for `blind_ms`. What is loaded from now on may be outdated as well, by writes that
+/// this process does not hear of: so it expires in turn.
 fn expire_unread(worker: &Worker) {
     // A clear may have been missed, too.
     worker.epoch.forget();
@@ -205,8 +207,8 @@ fn check(worker: &Worker, what: &str, replies: &[Value]) -> Result<(), Problem> 
     }
 }
 
-/// Reads the epoch, since a clear may have been missed. If there is none, the next lookup sets it. Fails if the server does not allow the log to be
-/// read.
+/// Reads the epoch, since a clear may have been missed. If there is none, the next lookup sets it. Fails if the server does not allow the
+/// log to be read.
 async fn learn_epoch(worker: &Worker, connection: &mut MultiplexedConnection, position: &Option<Position>) -> Result<(), Problem> {
     let Some(last) = position else { return Ok(()) };
     let mut commands = Pipeline::new();
@@ -221,7 +223,7 @@ async fn learn_epoch(worker: &Worker, connection: &mut MultiplexedConnection, po
     Ok(())
 }
 
-/// Waits for the next entry, and then a little for more of them; or for [`WAIT`].
+/// Waits for the next entry, for at most [`WAIT`]. After an entry, waits for `notify_ms`, so that the next read finds more.
 async fn wait(worker: &Worker, connection: &mut MultiplexedConnection, position: &Option<Position>) -> Result<(), Problem> {
     let Some(last) = position else { return Ok(()) };
     let mut commands = Pipeline::new();

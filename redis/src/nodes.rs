@@ -6,8 +6,8 @@
 //!      ╰─ no answer: pause
 //! ```
 //!
-//! A key that moves to another node belongs to a new session there: its leases are void, and its last writes are repeated, since the node may have
-//! been a replica that had not received them.
+//! A key that moves to another node belongs to a new session there: its leases are void, and its last writes are repeated, since the node
+//! may have been a replica that had not received them.
 
 use crate::crc::crc16;
 use crate::link::{self, Address, FormerLink, Link, Pause, Problem, bytes, open};
@@ -26,7 +26,7 @@ use tokio::time::{sleep, timeout};
 const SLOTS: u16 = 16_384;
 /// The interval at which the slots are fetched again, even if nothing seems wrong.
 const REFRESH: Duration = Duration::from_secs(10);
-/// The interval at which servers with recent writes are pinged.
+/// The interval at which the servers are pinged while the journal has recent writes.
 const WATCH_PAUSE: Duration = Duration::from_millis(500);
 /// The shortest time between two fetches of the slots.
 const REFRESH_PAUSE: Duration = Duration::from_millis(100);
@@ -283,7 +283,7 @@ pub async fn keep_all(worker: Rc<Worker>) {
 pub async fn watch(worker: Rc<Worker>) {
     loop {
         worker.has_written.notified().await;
-        while worker.journal.borrow().is_in_use(worker.now_ms(), worker.settings.journal) {
+        while worker.journal.borrow().has_recent_writes(worker.now_ms(), worker.settings.journal) {
             sleep(WATCH_PAUSE).await;
             let links = worker.topology.borrow().links();
             let mut ping = Pipeline::new();
@@ -332,7 +332,8 @@ fn primary_of(reply: &Value) -> Option<SlotRange> {
     Some(SlotRange { first: 0, last: SLOTS - 1, host: part(0)?.to_owned(), port: part(1)?.parse().ok()? })
 }
 
-/// Parses the reply to CLUSTER SLOTS. `host` is the server that replied, for a range whose server is not named: one that does not know its own name.
+/// Parses the reply to CLUSTER SLOTS. `host` is the address that was asked. It stands for a server that the reply does not name, since a
+/// server may not know its own name.
 fn slots_of(reply: &Value, host: &str) -> Option<Vec<SlotRange>> {
     let Value::Array(ranges) = reply else { return None };
     let range = |range: &Value| -> Option<SlotRange> {
@@ -348,7 +349,7 @@ fn slots_of(reply: &Value, host: &str) -> Option<Vec<SlotRange>> {
     ranges.iter().map(range).collect()
 }
 
-/// The connection parameters of the seed with another node's address.
+/// The connection parameters of `seed`, a server of the URL, with the address of another server.
 fn info_of(seed: &ConnectionInfo, host: &str, port: u16) -> ConnectionInfo {
     let addr = match seed.addr() {
         ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
@@ -359,7 +360,8 @@ fn info_of(seed: &ConnectionInfo, host: &str, port: u16) -> ConnectionInfo {
     seed.clone().set_addr(addr)
 }
 
-/// Applies a new slot map: connects to new nodes, and drops the links to those that have left. The writes of keys that have moved are repeated.
+/// Applies a new slot map: connects to new nodes, and drops the links to those that have left. The writes of keys that have moved are
+/// repeated.
 fn apply(worker: &Rc<Worker>, slots: &[SlotRange]) {
     let mut before = match worker.topology.take() {
         Topology::Cluster(cluster) => cluster,

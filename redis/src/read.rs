@@ -3,13 +3,13 @@
 //! ```text
 //!   look ──┬─ an entry ──────────────▶ hit
 //!          ├─ nothing, or outdated ──▶ request a lease ───────┬─ granted ─▶ miss, with the lease
-//!          │                                                  ╰─ an entry, or another process's lease: as here
+//!          │                                                  ╰─ an entry, or another process's lease: as above
 //!          ╰─ another process's lease ─▶ kvlight looks again later; after l2.wait_ms it allows the lease to be taken over
 //! ```
 //!
-//! If an engine finds its own lease, the load for it has ended without a fill, since an engine has one load of a key at a time: the lease is
-//! replaced. A lease that was granted when kvlight waited no longer, or after the key was written, is given back. Each key is answered as soon as it
-//! is known.
+//! If an engine finds its own lease, the load for it has ended without a fill, since an engine has one load of a key at a time: the lease
+//! is replaced. A lease that was granted when kvlight did not wait any more, or after the key was written, is given back. Each key is
+//! answered as soon as it is known.
 
 use crate::compress;
 use crate::kvlight::Request;
@@ -119,8 +119,8 @@ impl Reader<'_> {
         Some(())
     }
 
-    /// Whether a lease was granted for an earlier load by the engine that asks. With several engines in this process, another one may be using the
-    /// lease.
+    /// Whether a lease was granted to the engine that asks, for an earlier load. False with several engines in this process: another one
+    /// may be using the lease.
     fn is_own(&self, lease: &[u8]) -> bool {
         let shared = &self.worker.shared;
         shared.has_one_engine() && stored::is_lease_of(lease, shared.source)

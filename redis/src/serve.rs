@@ -8,11 +8,12 @@
 //! | remove | `UNLINK KEY` each, then `XADD` | 1 |
 //! | clear | `SET epoch`, then `XADD` | 1 |
 //!
-//! In a cluster the servers are sent the commands for their own keys in parallel; the log is written once all have replied, which costs a second
-//! round trip. A key whose server is unreachable fails, and so does one that has moved to another server (rule T11): no other key waits for it.
+//! In a cluster the servers are sent the commands for their own keys in parallel; the log is written once all have replied, which costs a
+//! second round trip. A key whose server is unreachable fails, and so does one that has moved to another server (rule T11): no other key
+//! waits for it.
 //!
-//! A read to which no server replies, a fill whose servers all have no link, or a change that cannot be announced in the log fails as a whole:
-//! kvlight treats that as a miss, or writes again.
+//! A read to which no server replies, a fill whose servers all have no link, or a change that cannot be announced in the log fails as a
+//! whole: kvlight treats that as a miss, or writes again.
 
 use crate::journal::Journal;
 use crate::kvlight::{Kind, Request};
@@ -30,7 +31,7 @@ use tokio::time::sleep;
 const EPOCH_ATTEMPTS: usize = 4;
 /// How many times the removal of keys that have moved is tried, at most.
 const REPEAT_ATTEMPTS: usize = 20;
-/// The pause after each try.
+/// The pause after each such try.
 const REPEAT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Serves a request, and finishes it unless it has failed as a whole.
@@ -76,7 +77,7 @@ pub fn names(worker: &Worker, request: &Request) -> Vec<Vec<u8>> {
     request.keys().map(|key| worker.names.entry(key)).collect()
 }
 
-/// A server may reply that it does not hold a key, does not hold it yet, or holds it no longer: then the slot map is fetched again.
+/// Has the slots fetched again if a server replies that it does not hold a key, does not hold it yet, or holds it no longer.
 pub fn note_move(worker: &Worker, reply: &Value) {
     if let Value::ServerError(error) = reply
         && ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY"].contains(&error.code())
@@ -103,7 +104,7 @@ fn expiry(worker: &Worker, link: &Link, ttl_ms: Option<u64>) -> (Option<u64>, u6
     (ttl_ms.map(|ttl| link.node.server_ms(worker.now_ms()).saturating_add(ttl)), ttl_ms.unwrap_or(0))
 }
 
-/// An entry, as it is stored. One that this process would not decompress is not compressed.
+/// An entry, as it is stored. It stays uncompressed if this process would not decompress it.
 fn new_entry(worker: &Worker, epoch: Epoch, expires_at: Option<u64>, data: &[u8]) -> Vec<u8> {
     let settings = &worker.settings;
     stored::new_entry(epoch, expires_at, data, settings.compress_min.filter(|_| data.len() <= settings.plain_max))
@@ -179,7 +180,7 @@ async fn write(worker: &Worker, request: &Request) -> Option<()> {
                 commands.arg("PX").arg(ttl_ms);
             }
         };
-        let Changed { replies, epoch: now } = changed(worker, request, change).await?;
+        let Changed { replies, epoch: now } = apply_change(worker, request, change).await?;
         match now {
             Some(now) if now == epoch => {
                 worker.epoch.learn(now, round);
@@ -198,7 +199,7 @@ async fn remove(worker: &Worker, request: &Request) -> Option<()> {
     let change = |commands: &mut Pipeline, _: &Link, _: usize, name: &[u8]| {
         commands.cmd("UNLINK").arg(name);
     };
-    let Changed { replies, .. } = changed(worker, request, change).await?;
+    let Changed { replies, .. } = apply_change(worker, request, change).await?;
     finish_change(worker, request, &replies);
     Some(())
 }
@@ -212,7 +213,7 @@ struct Changed {
 }
 
 /// Changes the keys of a request, and sends the notice after that (rule T04). `None`: the notice could not be sent, or had no reply.
-async fn changed(worker: &Worker, request: &Request, change: impl Fn(&mut Pipeline, &Link, usize, &[u8])) -> Option<Changed> {
+async fn apply_change(worker: &Worker, request: &Request, change: impl Fn(&mut Pipeline, &Link, usize, &[u8])) -> Option<Changed> {
     let names = names(worker, request);
     let of_log = worker.link_of(&worker.names.log)?;
     worker.note_write(|journal, now_ms, kept| journal.add(request.keys(), now_ms, kept));
@@ -308,7 +309,8 @@ async fn clear(worker: &Worker, request: &Request) -> Option<()> {
     Some(())
 }
 
-/// Removes keys that have moved to another server, and announces them once more: that server may have been a replica that lacks the last writes.
+/// Removes keys that have moved to another server, and announces them once more: that server may have been a replica that lacks the last
+/// writes.
 pub async fn repeat_moved(worker: Rc<Worker>, mut keys: Vec<Vec<u8>>) {
     for _ in 0..REPEAT_ATTEMPTS {
         let names: Vec<Vec<u8>> = keys.iter().map(|key| worker.names.entry(key)).collect();

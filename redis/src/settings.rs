@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct Settings {
     /// The server, and the user who connects. For a cluster some of its servers, of which one must be reachable at the start.
     pub servers: Vec<ConnectionInfo>,
-    /// How the primary is found; `None`: the servers are used themselves.
+    /// How the primary is found; `None`: `servers` have the keys themselves.
     pub sentinel: Option<Sentinel>,
     /// The prefix of all keys in the server.
     pub prefix: Vec<u8>,
@@ -123,8 +123,7 @@ impl Settings {
         }
         if settings.servers.iter().any(|server| !server.addr().is_supported()) {
             return Err(
-                "This library was built without TLS: build it with the feature tls, which is in the default ones, or use redis://."
-                    .to_owned(),
+                "This library was built without TLS: build it with the feature tls, which is on by default, or use redis://.".to_owned()
             );
         }
         Ok(settings)
@@ -171,7 +170,7 @@ fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, String>
     number.ok_or_else(|| format!("The option {name} of the URL must be a whole number from {least} to {most}."))
 }
 
-/// A number of bytes, in this machine's own size.
+/// A number of bytes, at most as many as this machine can address.
 fn bytes(name: &str, value: &str, most: u64) -> Result<usize, String> {
     number(name, value, 0, most).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
@@ -213,8 +212,8 @@ pub struct Names {
 }
 
 impl Names {
-    /// The names with this prefix. The 1 is the version of the format: another version uses other keys. The braces keep log and epoch together in one
-    /// server of a cluster.
+    /// The names with this prefix. The 1 is the version of the format: another version uses other keys. The braces keep log and epoch
+    /// together in one server of a cluster.
     pub fn new(prefix: &[u8]) -> Names {
         let with = |end: &str| [prefix, b":1:", end.as_bytes()].concat();
         Names { entry: with("k:"), log: with("{log}"), epoch: with("{log}:epoch") }

@@ -3,7 +3,7 @@
 /// Runs an action, such as starting a thread, with all signals blocked except those of faults: a new thread inherits that.
 #[cfg(unix)]
 pub fn without_signals<T>(action: impl FnOnce() -> T) -> T {
-    // SAFETY: plain calls on sets that are initialised by them.
+    // SAFETY: the calls initialise both sets before they read them, and change only this thread's mask.
     unsafe {
         let mut blocked: libc::sigset_t = std::mem::zeroed();
         let mut before: libc::sigset_t = std::mem::zeroed();
@@ -20,7 +20,7 @@ pub fn without_signals<T>(action: impl FnOnce() -> T) -> T {
     }
 }
 
-/// The same on systems without signals.
+/// Runs an action. This system has no signals to block.
 #[cfg(not(unix))]
 pub fn without_signals<T>(action: impl FnOnce() -> T) -> T {
     action()

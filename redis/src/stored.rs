@@ -10,8 +10,8 @@
 //!   34      of an entry: the bytes from kvlight, unchanged or compressed (`compress`); they have a checksum of their own
 //! ```
 //!
-//! A damaged value is a miss, like one that another program wrote (rule T13). The first 26 bytes are the *name* of the value: no two writes have the
-//! same. A change that depends on what was read compares the name alone.
+//! A damaged value is a miss, like one that another program wrote (rule T13). The first 26 bytes are the *name* of the value: no two writes
+//! have the same. A change that depends on what was read compares the name alone.
 
 use crate::compress::compressed;
 use crate::crc::crc16;
@@ -40,12 +40,12 @@ impl KnownEpoch {
         self.round.set(self.round.get() + 1);
     }
 
-    /// A number to be noted before the server is asked for the epoch.
+    /// A number to be noted before the server is asked for the epoch, for [`KnownEpoch::learn`].
     pub fn round(&self) -> u64 {
         self.round.get()
     }
 
-    /// Takes what the server replied, unless another epoch may have begun since this round.
+    /// Takes the epoch that the server replied, unless another one may have begun since `round` was noted.
     pub fn learn(&self, epoch: Epoch, round: u64) {
         if round == self.round.get() {
             self.epoch.set(Some(epoch));
@@ -157,7 +157,8 @@ pub fn epoch_of(name: &Name) -> Epoch {
     epoch
 }
 
-/// The token that a read passes to kvlight and a fill receives: the name that must still be under the key, and how long the right to fill lasts.
+/// The token that a read passes to kvlight and a fill receives: the name that must still be under the key, and how long the right to fill
+/// lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Token {
     /// The lease, or the entry that was found.

@@ -1,5 +1,5 @@
-//! The thread `kvl-redis`: it serves requests, maintains the links and reads the log. Its tasks run on one thread, so what they share needs no
-//! lock. It sleeps unless something arrives.
+//! The thread `kvl-redis`: it serves requests, maintains the links and reads the log. Its tasks run on one thread, so what they share needs
+//! no lock. It sleeps unless something arrives.
 
 use crate::journal::Journal;
 use crate::leases::Leases;
@@ -75,8 +75,8 @@ pub fn run(runtime: Runtime, clients: Vec<Client>, shared: Arc<Shared>, mut comm
     worker.shared.is_connected.store(false, Ordering::Relaxed);
     worker.shared.is_listening.store(false, Ordering::Relaxed);
     worker.topology.take().close();
-    // The channel exists as long as its senders, and a waker left in it would keep the runtime's descriptors open, so the waker is replaced by one
-    // that does nothing.
+    // The channel exists as long as its senders, and a waker left in it would keep the runtime's descriptors open, so the waker is replaced
+    // by one that does nothing.
     commands.close();
     while let Poll::Ready(Some(_)) = commands.poll_recv(&mut Context::from_waker(Waker::noop())) {}
     // Requests that are being served fail here; those in the queue failed in the loop above.
@@ -175,7 +175,7 @@ impl Worker {
         self.has_written.notify_one();
     }
 
-    /// The time until which a lease that is requested now may be used: well before it expires in the server.
+    /// Until when a lease that is requested now may be used, in milliseconds of this process's clock: well before it expires in the server.
     pub fn lease_until(&self) -> u64 {
         let lease = u64::try_from(self.settings.lease.as_millis()).unwrap_or(u64::MAX);
         self.now_ms().saturating_add(lease / 5 * 4)
