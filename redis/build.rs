@@ -1,4 +1,4 @@
-//! Links libkvlight_redis with libkvlight, and sets the name and the link options of the former.
+//! Sets how libkvlight_redis is linked: with libkvlight, and under which name.
 //!
 //! KVL_LIB_DIR is the folder of libkvlight; by default the one where `make build` puts it.
 
@@ -17,8 +17,8 @@ fn main() {
     if system == "macos" {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libkvlight_redis.dylib");
     } else if ["linux", "android", "freebsd"].contains(&system.as_str()) {
-        // So that libkvlight_redis finds the libkvlight beside it in a language's package. If the package has loaded one already, the loader
-        // takes that.
+        // So that libkvlight_redis finds the libkvlight beside it in a language's package. If the package has loaded one already, the
+        // loader takes that.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-rpath,$ORIGIN");
         // nodelete: this library's thread may still be running when a host unloads the plugin that uses it.
         for option in [&format!("-soname,libkvlight_redis.so.{version}"), "-z,nodelete", "-z,relro", "-z,now"] {

@@ -69,8 +69,8 @@ typedef struct kvl_redis_t kvl_redis_t;
 KVL_API kvl_status_t kvl_redis_use(kvl_config_t *config, const char *url, kvl_redis_t **out_redis, kvl_error_t **out_error);
 
 /**
- * The functions of kvlight that kvl_redis_open() is to use: those of the copy of kvlight to which the program's handles belong. A program
- * that contains kvlight, rather than being linked with the shared library, passes its own:
+ * The functions of kvlight that kvl_redis_open() is to use: those of the copy of kvlight that made the program's handles. A program that
+ * contains kvlight, rather than being linked with the shared library, passes its own:
  * `static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;`
  */
 typedef struct kvl_redis_library_t {
@@ -139,8 +139,8 @@ KVL_API kvl_status_t kvl_redis_open(const char *url, const kvl_redis_library_t *
  * @param request    [borrowed] a request of the second tier.
  * @param out_found  [out, owned] the objects that were found: free them by kvl_redis_found_free(); NULL if there are none.
  * @param out_len    [out] their number.
- * @return KVL_OK: finish the request; KVL_ERR_UNAVAILABLE (the server did not serve it, kvl_redis_state() says why), KVL_ERR_CLOSED
- *         (after kvl_redis_stop()): finish a KVL_L2_READ, and release others unfinished; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
+ * @return KVL_OK: finish the request; KVL_ERR_UNAVAILABLE (the server did not serve it, kvl_redis_state() says why), KVL_ERR_CLOSED (after
+ *         kvl_redis_stop()): finish a KVL_L2_READ, and release others unfinished; KVL_ERR_NULL_POINTER, KVL_ERR_FORKED, KVL_ERR_PANIC.
  * @threads any, several at a time
  * @since 0.2
  */

@@ -1,4 +1,4 @@
-//! CRC-16/XMODEM, by which a cluster distributes keys among slots, and by which damage to a header is noticed.
+//! CRC-16/XMODEM. A cluster distributes keys among its slots by this checksum, and it shows damage to the header of a stored value.
 
 /// What each byte adds to the checksum. To compute it bit by bit would take long for keys of many kilobytes.
 const TABLE: [u16; 256] = {

@@ -104,7 +104,8 @@ library! {
 }
 
 impl Library {
-    /// Copies the functions that a program has passed; for null, those that are linked. `None`: the program knows fewer functions.
+    /// Copies the functions that a program has passed; for null, those that are linked. `None`: the program passed fewer functions than
+    /// this library needs.
     ///
     /// # Safety
     /// `library` is null, or as many bytes as its first field says may be read.
@@ -314,7 +315,7 @@ impl Request {
         slices.iter().map(|slice| unsafe { bytes_of(slice.data, slice.len) })
     }
 
-    /// The entry to store under a key. `None`: it is an object of which the program could make no bytes.
+    /// The entry to store under a key. `None`: it is an object, and the program could make no bytes of it.
     pub fn entry(&self, i: usize) -> Option<Entry<'_>> {
         let (mut data, mut len, mut ttl_ms) = (std::ptr::null(), 0, 0);
         let (mut token, mut token_len) = (std::ptr::null(), 0);

@@ -298,7 +298,7 @@ fn has_loaded_a_copy(about: &[u8], age_ms: u64) -> bool {
     is_younger && number("rdb_last_load_keys_loaded") != Some(0) && number("aof_enabled") != Some(1)
 }
 
-/// Begins another epoch, in which nothing from before is valid, unless another process has done so for this server process.
+/// Begins another epoch, so that nothing from before is valid, unless another process has done so for this server process.
 async fn begin_anew(worker: &Worker, link: &mut Link, process: &[u8]) -> Result<(), Problem> {
     let mut of_log = match worker.node_of(&worker.names.log) {
         Some(node) if !Rc::ptr_eq(&node, &link.node) => node.link().ok_or("The server of the log is not there.")?.connection,

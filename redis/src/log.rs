@@ -188,7 +188,7 @@ async fn look(worker: &Rc<Worker>, connection: &mut MultiplexedConnection, posit
     Ok(if entries.len() < LOG_BATCH { Look::End } else { Look::More })
 }
 
-/// Adds an entry from which this process follows the log, and returns its identifier: a position must be an entry that exists.
+/// Adds an entry to begin at, and returns its identifier: a position must be an entry that exists.
 async fn begin(worker: &Worker, connection: &mut MultiplexedConnection) -> Result<Position, Problem> {
     let mut commands = Pipeline::new();
     worker.add_log_entry(&mut commands);

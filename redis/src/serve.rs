@@ -12,8 +12,8 @@
 //! second round trip. A key whose server is unreachable fails, and so does one that has moved to another server (rule T11): no other key
 //! waits for it.
 //!
-//! A read to which no server replies, a fill whose servers all have no link, or a change that cannot be announced in the log fails as a
-//! whole: kvlight treats that as a miss, or writes again.
+//! A request fails as a whole if no server replies to a read, if no server of a fill has a link, or if a change cannot be announced in the
+//! log: kvlight treats that as a miss, or writes again.
 
 use crate::journal::Journal;
 use crate::kvlight::{Kind, Request};
@@ -133,7 +133,7 @@ async fn fill_group(worker: &Worker, request: &Request, group: &Group, names: &[
     let mut commands = Pipeline::new();
     let mut sent = Vec::new();
     for i in keys {
-        // An object of which the program could make no bytes was refused already.
+        // Without an entry it is an object that the program could not encode, and has refused already.
         let Some(entry) = request.entry(*i) else { continue };
         let token = Token::from_bytes(entry.token)
             .filter(|token| token.session == link.session && token.until > worker.now_ms() && stored::epoch_of(&token.name) == epoch);
@@ -169,7 +169,7 @@ async fn write(worker: &Worker, request: &Request) -> Option<()> {
         let round = worker.epoch.round();
         let epoch = current_epoch(worker).await?;
         let change = |commands: &mut Pipeline, link: &Link, i: usize, name: &[u8]| {
-            // An object of which no bytes could be made cannot be stored, but the older entry must go all the same.
+            // The program could not encode the object, so nothing is stored; but the older entry must go.
             let Some(entry) = request.entry(i) else {
                 commands.cmd("UNLINK").arg(name);
                 return;

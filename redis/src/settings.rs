@@ -6,13 +6,13 @@ use std::time::Duration;
 /// The settings of a URL.
 #[derive(Clone)]
 pub struct Settings {
-    /// The server, and the user who connects. For a cluster some of its servers, of which one must be reachable at the start.
+    /// The server, and the user who connects. For a cluster some of its servers: one of them must be reachable at the start.
     pub servers: Vec<ConnectionInfo>,
     /// How the primary is found; `None`: `servers` have the keys themselves.
     pub sentinel: Option<Sentinel>,
     /// The prefix of all keys in the server.
     pub prefix: Vec<u8>,
-    /// How long a process may take for a load for which it has a lease.
+    /// How long a lease lasts: a process may take this long to load the key.
     pub lease: Duration,
     /// The pause after each read of the log, so that one read returns more entries.
     pub notify: Duration,

@@ -1,6 +1,6 @@
 //! Keeps signals away from this library's thread: they are for the program's threads.
 
-/// Runs an action, such as starting a thread, with all signals blocked except those of faults: a new thread inherits that.
+/// Runs an action, such as starting a thread, with all signals blocked except those of faults: a thread that it starts inherits the mask.
 #[cfg(unix)]
 pub fn without_signals<T>(action: impl FnOnce() -> T) -> T {
     // SAFETY: the calls initialise both sets before they read them, and change only this thread's mask.

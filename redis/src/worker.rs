@@ -46,7 +46,7 @@ pub struct Worker {
     pub has_written: Notify,
     /// Whether the problem that is shown is a write that the server refused.
     pub refuses_writes: Cell<bool>,
-    /// Whether the log has been read yet.
+    /// Whether the log has been followed before: to begin anew is then a gap.
     pub has_heard: Cell<bool>,
     /// When the log was last read, or when all entries were last expired because it could not be read.
     pub current_at: Cell<Instant>,

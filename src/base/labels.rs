@@ -73,7 +73,7 @@ impl Labels {
         tags_in(&self.0)
     }
 
-    /// The labels of a renewed value: a version or tags stated now replace the older ones; whatever is not stated is kept.
+    /// The labels of a renewed value: a version or tags that are stated now replace the older ones; what is not stated is kept.
     pub fn renewed(stated: Option<Labels>, older: Option<&Labels>) -> Option<Labels> {
         let (Some(stated), Some(older)) = (&stated, older) else { return stated.or_else(|| older.cloned()) };
         let version = if stated.version().is_empty() { older.version() } else { stated.version() };

@@ -33,7 +33,7 @@ impl ThreadState {
         HERE.with(look)
     }
 
-    /// A number of the thread, different from those of all other threads (until there have been as many as there are numbers).
+    /// A number that no other thread has (until there have been as many threads as there are numbers).
     #[inline(always)]
     pub fn number(&self) -> usize {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
@@ -113,7 +113,7 @@ pub fn must_not_wait() -> bool {
 
 static FORKS: AtomicU32 = AtomicU32::new(0);
 
-/// The number of forks between the first process and the one in which a handle was created.
+/// Identifies the process that created a handle: the number of forks between the first process and that one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Generation(u32);
 

@@ -342,7 +342,7 @@ impl FormerRecord {
         unsafe { answer_of(self.0) }
     }
 
-    /// Frees a block that is not a value, and drops the value to which it points.
+    /// Frees a block that is not a value, and drops the value that it points to, if any.
     #[cold]
     #[inline(never)]
     fn end_separate(&self) {

@@ -348,7 +348,7 @@ impl Value {
     #[inline]
     pub fn share(&mut self) -> Value {
         let refs = &self.header().refs;
-        // Acquire: what former holders did must happen before the destruction to which the new reference may lead.
+        // Acquire: what former holders did must happen before the value is destroyed, perhaps through the new reference.
         if refs.load(Ordering::Acquire) != 1 {
             return self.clone();
         }

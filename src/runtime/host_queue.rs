@@ -29,7 +29,7 @@ pub struct HostQueue {
     deliveries: DeliveryQueue,
     /// Whether a thread is reading. Only one may at a time.
     reading: AtomicBool,
-    /// A delivery of which some events, but not all, were read.
+    /// A delivery that was begun: some of its events were read, but not all.
     begun: Mutex<Option<Arc<dyn Deliverable>>>,
     signal: Mutex<Signal>,
     /// Whether the host uses a descriptor or a wake function. Without either the flag stays down.
@@ -328,7 +328,7 @@ impl DropSite for HostQueue {
     }
 }
 
-/// An object that was sent to the queue to which it is bound.
+/// An object on its way through the queue that it is bound to.
 struct ObjectDrop(Mutex<Option<UnownedObject>>);
 
 impl Deliverable for ObjectDrop {

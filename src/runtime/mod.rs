@@ -48,7 +48,7 @@ pub struct Runtime {
     attached: AtomicUsize,
 }
 
-/// The count of a runtime to which nothing can be attached any more.
+/// In place of the number: the runtime has ended, and nothing can be attached any more.
 const ENDED: usize = usize::MAX;
 
 /// How long a provider thread stays alive without work.

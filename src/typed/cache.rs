@@ -44,7 +44,7 @@ impl<V> CacheState<V> {
     }
 }
 
-/// The terms on which an entry is stored. For each that is `None`, the settings apply.
+/// The terms on which an entry is stored. In place of a term that is `None`, the settings apply.
 #[derive(Clone, Debug, Default)]
 pub struct EntryTerms {
     /// The entry's time to live. `Duration::MAX`: it never expires; zero: it is not stored.

@@ -67,7 +67,7 @@ impl Draft {
         self.contradiction_in(&settings).map_or(Ok(settings), |sentence| Err(FetchRefusal::Contradiction(sentence)))
     }
 
-    /// A sentence about these options if they contradict each other, in whatever engine.
+    /// A sentence about these options if they contradict each other whatever the engine's settings are.
     pub fn contradiction_of_options(&self) -> Option<&'static CStr> {
         self.contradiction_in(&self.over(&FetchSettings::default()))
     }
