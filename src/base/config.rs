@@ -158,7 +158,7 @@ pub static TABLE: &[SettingRow] = rows! {
         |s, v| s.tasks.queue_overflow = v.word(&Overflow::ALL);
     "batch.max_keys" Int(1, 1_000_000), "20", engine, "The maximum number of keys in a request; 1 for a provider that answers one key at a time.",
         |s, v| s.tasks.batch_max_keys = v.small();
-    "batch.linger_us" Int(0, 3_600_000_000), "0", engine, "How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds.",
+    "batch.linger_us" Int(0, 3_600_000_000), "0", engine, "How long a key waits for others to join its request, in microseconds.",
         |s, v| s.tasks.batch_linger = Duration::from_micros(v.count());
     "batch.omitted_is_null" Bool, "false", engine, "Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing.",
         |s, v| s.tasks.omitted_is_null = v.bool();

@@ -409,7 +409,7 @@ namespace Kvlight
             set => Put("batch.max_keys", value);
         }
 
-        /// <summary>How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Default: 0.</summary>
+        /// <summary>How long a key waits for others to join its request, in microseconds. Default: 0.</summary>
         public long? BatchLingerUs
         {
             get => GetLong("batch.linger_us");

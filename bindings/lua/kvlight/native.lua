@@ -47,7 +47,7 @@
 ---@field ["queue.share"]? number The share of the places that the keys of one fetch may take at one urgency, at least one place; its other keys wait without a place. Default: 0.5.
 ---@field ["queue.overflow"]? "wait"|"reject" What happens to the keys of a refresh, or of a fetch of several keys, that find no place or lose it: wait lets them wait without one; reject fails each of them with KVL_ERR_QUEUE_FULL, as happens to the key of a single fetch; queue.share then has no effect. Default: wait.
 ---@field ["batch.max_keys"]? integer The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20.
----@field ["batch.linger_us"]? integer How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Default: 0.
+---@field ["batch.linger_us"]? integer How long a key waits for others to join its request, in microseconds. Default: 0.
 ---@field ["batch.omitted_is_null"]? boolean Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false.
 ---@field ["rate.requests_per_s"]? number The maximum number of requests to the provider per second; 0 is no limit. A key that waits for this holds no slot. Default: 0.
 ---@field ["rate.burst"]? integer How many requests may be handed out at once after an idle time, with rate.requests_per_s. Default: 1.

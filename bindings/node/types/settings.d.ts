@@ -90,7 +90,7 @@ export interface Settings extends FetchSettings {
   'queue.overflow'?: 'wait' | 'reject';
   /** The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20. */
   'batch.max_keys'?: number;
-  /** How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Default: 0. */
+  /** How long a key waits for others to join its request, in microseconds. Default: 0. */
   'batch.linger_us'?: number;
   /** Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false. */
   'batch.omitted_is_null'?: boolean;

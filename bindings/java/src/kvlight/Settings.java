@@ -356,7 +356,7 @@ public abstract class Settings<S extends Settings<S>> extends FetchSettings<S> {
     }
 
     /**
-     * How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Default: 0.
+     * How long a key waits for others to join its request, in microseconds. Default: 0.
      *
      * @param value the value
      * @return this

@@ -310,7 +310,7 @@ class Settings(FetchSettings, total=False):
     """The maximum number of keys in a request; 1 for a provider that answers one key at a time. Default: 20."""
 
     batch_linger_us: int
-    """How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Default: 0."""
+    """How long a key waits for others to join its request, in microseconds. Default: 0."""
 
     batch_omitted_is_null: bool
     """Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. Default: false."""

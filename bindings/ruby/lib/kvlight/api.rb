@@ -187,7 +187,7 @@ module Kvlight
     queue_overflow: "queue.overflow",
     # The maximum number of keys in a request; 1 for a provider that answers one key at a time. Integer; default: 20.
     batch_max_keys: "batch.max_keys",
-    # How long a key waits for others to join its request, in microseconds, rounded up to whole milliseconds. Integer; default: 0.
+    # How long a key waits for others to join its request, in microseconds. Integer; default: 0.
     batch_linger_us: "batch.linger_us",
     # Whether a key that the provider leaves unanswered, while its answer is wanted, becomes null instead of failing. true or false; default: false.
     batch_omitted_is_null: "batch.omitted_is_null",
