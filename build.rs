@@ -78,14 +78,15 @@ macro_rules! families {
 }
 include!("src/base/statistics_table.rs");
 
-/// The beginning of kvl_stats_t in the header. The other fields are the rows of that table.
-const STATS_ABOUT: &str = "
+/// The beginning of kvl_stats_t in the header. The other fields are the rows of the table of statistics.
+const STATS_BEGINNING: &str = "
 /**
- * The counters since the last reset, and the current gauges. The library fills as much as the caller's size holds; later versions append fields.
+ * The counters since the last reset, and the current gauges. The library fills as much as the caller's size holds; later versions append
+ * fields.
  *
- * The number of lookups is hits + null_hits + misses + invalid_keys. The misses of fetches are the sum of the misses_ fields; the others are those of
- * calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled + in_flight.
- * A cache without an engine has no loads. docs/STATISTICS.md lists the names of the same numbers in JSON and OpenMetrics.
+ * The number of lookups is hits + null_hits + misses + invalid_keys. The misses of fetches are the sum of the misses_ fields; calls that do
+ * not load cause the others. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled +
+ * in_flight. A cache without an engine has no loads. docs/STATISTICS.md lists the names of the same numbers in JSON and OpenMetrics.
  */
 typedef struct kvl_stats_t {
     /** The number of bytes that the library has filled. */
@@ -115,7 +116,7 @@ fn main() {
 /// Sets the name by which programs load the shared library, and keeps it loaded. Each linker has its own options for that.
 fn set_library_name() {
     let link = |option: &str| println!("cargo:rustc-cdylib-link-arg=-Wl,{option}");
-    // cargo-c names the library itself, and its links would not match this name.
+    // cargo-c names the library itself, and the links that it installs would not match this name.
     let is_named = env::var_os("CARGO_FEATURE_CAPI").is_some();
     if var("CARGO_CFG_TARGET_VENDOR") == "apple" {
         // Otherwise the name is a path in the folder of this build, and programs find the library nowhere else.
@@ -141,7 +142,7 @@ fn set_library_name() {
     }
 }
 
-/// Before 1.0 every minor version may change the ABI, so it is part of the name.
+/// Before 1.0 the name contains the minor version, since each minor version may change the ABI.
 fn soname() -> String {
     match version() {
         [0, minor, _] => format!("libkvlight.so.0.{minor}"),
@@ -169,7 +170,7 @@ fn make_header() -> String {
         text.push_str(&declarations(file));
         if *file == "types" {
             text.push_str(TERMS_INIT);
-            text.push_str(STATS_ABOUT);
+            text.push_str(STATS_BEGINNING);
             for Statistic { name, about, .. } in STATISTICS {
                 put(&mut text, format_args!("    /** {about} */\n    uint64_t {name};\n"));
             }
@@ -214,7 +215,7 @@ fn in_house_style(printed: &str) -> String {
         match constant {
             Some((name, number)) if number.starts_with('-') => put(&mut text, format_args!("#define {name} ({number})\n")),
             Some((name, number)) => put(&mut text, format_args!("#define {name} {number}u\n")),
-            // Of a handle or a struct, not of a function that returns a pointer to one.
+            // This declares a handle or a struct, not a function that returns a pointer to one: `struct` is needed.
             None if line.starts_with("typedef struct") && !line.contains("(*") => put(&mut text, format_args!("{line}\n")),
             None => put(&mut text, format_args!("{}\n", line.replace("struct kvl_", "kvl_"))),
         }
@@ -232,6 +233,7 @@ fn family(name: &str) -> Vec<&str> {
     name.split('_').take(2).collect()
 }
 
+/// The name of the public struct or type alias that a line of Rust declares.
 fn declared_type(line: &str) -> Option<String> {
     let rest = line.strip_prefix("pub struct ").or_else(|| line.strip_prefix("pub type "))?;
     Some(rest.split(|c: char| !c.is_alphanumeric() && c != '_').next()?.to_owned())

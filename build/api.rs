@@ -1,17 +1,18 @@
 //! Describes the C interface as data, for bindings that are generated: `api/api.json`.
 //!
-//! Everything is parsed from the text of the header, which build.rs has just written in one regular style. tests/rust/header.rs adds
-//! the settings, whose table is code of the library.
-//! Sizes and offsets are those of 64-bit systems; tests/tiers/abi compares them with those that two compilers compute.
+//! Everything but the statistics is parsed from the text of the header, which build.rs has just written in one regular style.
+//! tests/rust/header.rs adds the settings, whose table is code of the library. Sizes and offsets are those of 64-bit systems;
+//! tests/tiers/abi compares them with those that two compilers compute.
 
 use serde_json::{Map, Value, json};
 
-/// The size of a C type in bytes. Every scalar of the interface is aligned to its size.
+/// The size and the alignment of a C type, in bytes.
 struct Layout {
     size: usize,
     align: usize,
 }
 
+/// The scalars of the interface and their sizes in bytes. Each is aligned to its size.
 const SCALARS: &[(&str, usize)] =
     &[("uint8_t", 1), ("int32_t", 4), ("uint32_t", 4), ("int64_t", 8), ("uint64_t", 8), ("size_t", 8), ("double", 8)];
 const POINTER: usize = 8;
@@ -110,7 +111,7 @@ impl Reader {
         }
     }
 
-    /// A status if it is in the library's table of statuses, otherwise one of the closed sets.
+    /// Reads a status if the library's table of statuses has the name, otherwise a constant of a closed set.
     fn read_constant(&mut self, define: &str, comment: &str) {
         let Some((name, number)) = define.split_once(' ') else { return };
         let number = number.trim_matches(['(', ')']).trim_end_matches('u');
@@ -124,7 +125,7 @@ impl Reader {
         }
     }
 
-    /// A named number type, or a callback type.
+    /// Reads a named number type, or a callback type.
     fn read_alias(&mut self, rest: &str, comment: &str) {
         let rest = one_line(rest.trim_end_matches(';'));
         if let Some((result, rest)) = rest.split_once("(*") {
