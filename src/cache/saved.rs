@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   head     "KVLSAVED", version u32, 0 u32, number of entries u64, check u64
-//!   block    length u64, entries u32, check of these u32, check of the body u64, body
+//!   block    length u64, entries u32, check of both u32, check of the body u64, body
 //!   ...
 //!   end      a block of length 0 without entries, and nothing after it
 //!   entry    flags u8, key's length u16, [TTL left in ms u64], [cost u64], [priority f64], [value's length u64], [labels' length u64],

@@ -69,7 +69,7 @@ struct Pending {
     departures: VecDeque<Departure>,
     cost: u128,
     bounds: Bounds,
-    /// The number of removals that were reported. All removals are numbered in their order, from 1 on.
+    /// The number of removals whose report has at least begun. All removals are numbered in their order, from 1 on.
     reported: u64,
     /// The number of the last removal that waiting writers have claimed.
     claimed: u64,
@@ -91,7 +91,7 @@ struct Pending {
 /// The state of the delivery for pending removals.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Sending {
-    /// There is none.
+    /// There is no delivery.
     #[default]
     No,
     /// The thread that made this claim is about to send it.
@@ -265,8 +265,8 @@ impl Removals {
         self.progressed.notify_all();
     }
 
-    /// Throttles a writer while more is pending than may be: it waits until others have reported two removals for each of its `written`
-    /// entries, or drops as many values itself. Must not be called on the dispatcher or inside a callback.
+    /// Throttles a writer while more is pending than the bounds allow: it waits until others have reported two removals for each of its
+    /// `written` entries, or drops as many values itself. Must not be called on the dispatcher or inside a callback.
     #[cold]
     pub(super) fn throttle(&self, written: u64) {
         if self.listener.is_none() {
@@ -282,7 +282,7 @@ impl Removals {
         }
     }
 
-    /// Waits until a removal was reported or a turn has ended. Returns `None` if the listener takes too long.
+    /// Waits until another report begins, a turn begins or ends, or the engine has ended. Returns `None` if the listener takes too long.
     fn wait_for_progress<'a>(&self, mut pending: MutexGuard<'a, Pending>) -> Option<MutexGuard<'a, Pending>> {
         let (before, turn) = (pending.reported, pending.is_turn_taken);
         if pending.stuck_at == Some(before) {

@@ -312,7 +312,7 @@ impl Core {
     }
 
     /// Reports the departures of a cache without an engine, on this thread unless removals go to a queue. For `all` see
-    /// [`Removals::deliver_here`].
+    /// [`Removals::deliver_here`](super::removals::Removals::deliver_here).
     #[inline]
     pub(super) fn report_removals(&self, all: bool) {
         if !self.removals.has_listener() {

@@ -264,7 +264,7 @@ impl BucketTable {
         }
     }
 
-    /// See [`Index::walk`]. Ends after the last bucket whose first tag is below `end`.
+    /// See [`Index::walk`](super::Index::walk). Ends after the last bucket whose first tag is below `end`.
     pub(super) fn walk(&self, from: u32, end: u64, most: usize, mut show: impl FnMut(Address)) -> u64 {
         let (mut shown, mut home) = (0, self.home(from));
         for looked_at in 0.. {

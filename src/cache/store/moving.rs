@@ -32,7 +32,7 @@ use std::ops::Range;
 /// A shard whose entries are on their way to other shards.
 struct LeavingShard {
     shard: Shard,
-    /// The number of its entries when it began to leave.
+    /// The number of entries when the shard began to leave.
     entries: u64,
 }
 
@@ -41,13 +41,14 @@ pub(super) struct MovingGroup {
     /// The layouts before and after the group began to move.
     before: Layout,
     after: Layout,
-    /// The numbers of the shards that its entries come from, and of those that they go to.
+    /// The numbers of the shards that the group's entries come from, and of the shards that they go to.
     sources: Range<usize>,
     targets: Range<usize>,
-    /// One for each source.
+    /// One shard for each of `sources`.
     leaving: Vec<LeavingShard>,
     /// The number of entries when it began to move.
     entries: u64,
+    /// Whether there is an idle TTL.
     are_uses_timed: bool,
 }
 
