@@ -404,7 +404,7 @@ impl Stage {
 }
 
 #[test]
-fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads() {
+fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads_are_each_reported_once() {
     const POSITIONS: u64 = 1_000_000;
     Stage::with(|stage| {
         let over = AtomicBool::new(false);

@@ -171,7 +171,7 @@ fn cell_finish_without_answer_on_unwanted_ends_it() {
 }
 
 #[test]
-fn cell_attempt_deadline_on_running_and_overtaken_is_an_error_timeout() {
+fn cell_attempt_deadline_on_running_and_overtaken_is_a_timeout_error() {
     for state in [Running, Overtaken] {
         let mut scene = Scene::new(state);
         scene.harness.advance(1_000);
@@ -215,7 +215,7 @@ fn cell_whole_late_answer_on_running_makes_the_running_attempt_unwanted() {
 }
 
 #[test]
-fn cell_whole_late_answer_on_unwanted_absent_ended_is_stored() {
+fn cell_whole_late_answer_on_unwanted_and_absent_is_stored() {
     for state in [Absent, Unwanted] {
         let mut scene = Scene::after_a_late_attempt(state);
         scene.harness.answer(0, "k", "late");

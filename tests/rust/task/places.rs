@@ -133,7 +133,7 @@ fn f13a_a_key_wanted_only_by_single_fetches_may_be_lost() {
 }
 
 #[test]
-fn f13b_a_new_key_takes_the_place_only_of_a_less_urgent_or_with_lifo_older_key() {
+fn f13b_a_new_key_takes_a_place_only_from_a_less_urgent_key_or_with_lifo_an_older_one() {
     for order in QueueOrder::ALL {
         let mut harness = Harness::with(narrow(1, order));
         harness.fetch("busy");
@@ -148,7 +148,7 @@ fn f13b_a_new_key_takes_the_place_only_of_a_less_urgent_or_with_lifo_older_key()
 }
 
 #[test]
-fn f13b_the_least_urgent_key_loses_its_place_with_fifo_the_newest_with_lifo_the_oldest() {
+fn f13b_of_the_least_urgent_keys_the_newest_loses_its_place_with_fifo_and_the_oldest_with_lifo() {
     for order in QueueOrder::ALL {
         let mut harness = Harness::with(narrow(4, order));
         harness.fetch("busy");
