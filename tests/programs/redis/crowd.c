@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 enum { RECORDS = 400, PROCESSES = 16, KEPT = 8, MOST_PENDING = 4096, VALUE = 1024 };
+/* The phases. WORK: read and write. SETTLE: wait until all writes are acknowledged. CHECK: compare every record with the source. */
 enum { WAIT, WORK, SETTLE, CHECK, END };
 
 /* A write that was acknowledged, and when, in ns. */
@@ -36,15 +37,20 @@ struct acknowledged {
     atomic_ullong version, at;
 };
 
+/* A record of the source: its version, and which of its versions were acknowledged last. */
 struct record {
     atomic_ullong version, acknowledged;
     struct acknowledged last[KEPT];
 };
 
+/* What one process reports. `old`: how many records differed from the source in the last round of CHECK. `settled`: whether all writes are
+ * acknowledged. `stall_ns`: how long the machine delayed the process. */
 struct report {
-    atomic_ullong fetches, writes, acknowledged, failed, violations, old_in_faults, oldest_ns, oldest_in_faults_ns, old, settled, connected, loads, found, stall_ns, rounds,
-        unused;
+    atomic_ullong fetches, writes, acknowledged, failed, violations, old_in_faults, oldest_ns, oldest_in_faults_ns, old, settled, connected, loads,
+        found, stall_ns, rounds, unused;
 };
+
+/* The last fault began at `fault_from` (0: there was none) and ended at `fault_until` (0: it lasts), in ns of the monotonic clock. */
 
 struct board {
     atomic_ullong phase, processes, allowed_ns, heal_ns, fault_from, fault_until, server_stall_ns, unused;
@@ -85,8 +91,8 @@ static void pause_us(long us)
 /* Raises a number, which others may raise too. */
 static void raise_to(atomic_ullong *number, unsigned long long to)
 {
-    unsigned long long is = atomic_load(number);
-    while (is < to && !atomic_compare_exchange_weak(number, &is, to)) {
+    unsigned long long current = atomic_load(number);
+    while (current < to && !atomic_compare_exchange_weak(number, &current, to)) {
     }
 }
 
