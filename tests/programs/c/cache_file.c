@@ -30,7 +30,8 @@ static kvl_cache_t *new_cache(void)
 
 struct watcher {
     uint64_t entries, bytes;
-    int calls, stop_at;
+    int calls;
+    int stop_at; /* the call that stops the transfer; 0: none */
 };
 
 static int32_t watch(void *user_data, const kvl_transfer_t *progress)
