@@ -2,7 +2,7 @@
 //! `cache.policy` = `s3fifo`, the reference of `cache_policy.rs`.
 //!
 //! Runs any sequence of operations on a manual clock. After each, the outcome, the departures in order with their causes, and the ledger
-//! are compared. The store is free only in how early it removes expired entries; the model follows that, and checks that they had expired.
+//! are compared. Only the store decides when an expired entry is removed; the model then removes it too, and checks that it had expired.
 
 use crate::cache_policy::{Reference, Scarce};
 use kvlight::base::config::{CacheSettings, EvictionPolicy};
@@ -342,7 +342,7 @@ struct Given {
     when: When,
     priority: f64,
     labels: u8,
-    /// Whether it is the value that the key already has.
+    /// Whether the value is the one that the key already has.
     renews: bool,
 }
 
@@ -352,9 +352,9 @@ enum When {
     Always,
     Absent,
     Present,
-    /// If the key holds the value that it does hold: true unless the key is absent.
+    /// The key must have the value that is stored for it: true unless the key is absent.
     HoldsThis,
-    /// If the key holds a value that it does not hold: always false.
+    /// The key must have a value that is not stored for it: always false.
     HoldsAnother,
 }
 
@@ -371,7 +371,7 @@ enum Op {
         naming: bool,
         labels: u8,
     },
-    /// Puts the value that the key has once more, with the same labels (`None`) or with others.
+    /// Puts the key's own value again, with the same labels (`None`) or with others.
     Renew {
         key: u8,
         cost: u64,

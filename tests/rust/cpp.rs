@@ -17,8 +17,8 @@ const BUILDS: [(&str, &str, &str); 5] = [
     ("g++", "c++23", "-fexceptions"),
 ];
 
-/// Warnings that careful projects enable, since a warning in a header appears in the projects that include it. The last is for the checks
-/// of our own tests.
+/// Warnings that careful projects enable, since a warning in a header appears in the projects that include it. The last turns off one that
+/// the checks of our own tests would cause.
 const WARNINGS: &[&str] = &[
     "-Wall",
     "-Wextra",

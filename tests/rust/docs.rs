@@ -152,7 +152,7 @@ fn quoted() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
 #[test]
 fn programs_that_are_not_run_here_are_quoted_from_tested_ones() {
     let mut shown = Vec::new();
-    // The page of the Swift package shows fragments, for types of an imaginary program.
+    // The page of the Swift package shows fragments that use types of an imaginary program.
     for page in pages().into_iter().filter(|page| !page.path.ends_with("swift/README.md")) {
         for block in blocks(&page.text) {
             let place = format!("{}:{}", page.path.display(), block.line);
@@ -174,7 +174,7 @@ fn programs_that_are_not_run_here_are_quoted_from_tested_ones() {
     assert!(quoted().all(|(mark, _)| shown.contains(&mark)), "only these are shown: {shown:?}");
 }
 
-/// Targets are recognised in words between backticks and in blocks for a shell.
+/// Targets are recognised in text between backticks and in blocks for a shell.
 #[test]
 fn every_target_of_make_that_is_named_exists() {
     let makefile = fs::read_to_string(here().join("Makefile")).expect("the file exists");
@@ -566,7 +566,7 @@ fn every_page_of_the_manual_is_listed() {
     }
 }
 
-/// The list of settings says what each does; this page, when to change it.
+/// docs/CONFIGURATION.md says what each setting does; docs/TUNING.md says when to change it.
 #[test]
 fn every_setting_is_in_the_page_about_tuning() {
     let page = fs::read_to_string(here().join("docs/TUNING.md")).expect("the file exists");

@@ -239,7 +239,7 @@ fn l03_endless_removals_do_not_delay_results() {
 fn l04_a_value_found_by_a_refused_fetch_is_dropped_under_no_lock() {
     let core: Arc<OnceLock<Weak<Core>>> = Arc::default();
     let weak = core.clone();
-    // Between the lookup and the entry into the table, the engine closes and the value that was found is removed.
+    // After `object` was looked up, and before the fetch takes the table's lock, the engine closes and `object` is removed.
     let validator = move |key: &[u8]| {
         if let (b"absent", Some(core)) = (key, weak.get().and_then(Weak::upgrade)) {
             core.remove(b"object").expect("open");
@@ -457,7 +457,7 @@ fn l05_fault13_an_engine_freed_with_loads_in_progress_settles_every_fetch() {
     drop(requests);
 }
 
-/// Gives up an engine in one of the callbacks.
+/// Disposes of an engine in the callback `place`.
 struct DisposeAt {
     place: &'static str,
     core: Mutex<Option<Arc<Core>>>,
@@ -477,7 +477,7 @@ impl DisposeAt {
     }
 }
 
-/// A fetch's receiver that gives up its engine.
+/// A fetch's receiver that disposes of its engine.
 struct DisposingReceiver(Arc<DisposeAt>);
 
 impl Receiver for DisposingReceiver {

@@ -169,7 +169,7 @@ fn s11a_no_put_on_a_bare_cache_reports_many_removals_of_others() {
             scope.spawn(move || {
                 for round in 0..PUTS {
                     let before = received.here();
-                    // Each key is written by one thread, but the puts of all threads remove it.
+                    // Each key is written by one thread, but the puts of all threads evict it.
                     put(cache, &format!("{writer} {}", round % CAPACITY), number(round as u64));
                     note_most(most_at_once, received.here() - before);
                     note_most(worst, pending(puts.fetch_add(1, Ordering::SeqCst) + 1, received.count.load(Ordering::SeqCst)));

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// A separate folder for each test, which is deleted with it.
+/// A test's own folder, which is deleted at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -165,7 +165,7 @@ fn is_handle(api: &Api, pointer: &str) -> bool {
     api.types().any(|named| named.name() == name && named.text("kind") == "handle")
 }
 
-/// A description as an XML comment takes it.
+/// A description, escaped for an XML comment.
 fn doc(about: &str) -> String {
     about.replace('`', "").replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -1,4 +1,4 @@
-//! Files that are generated from the description of the interface: one template for each language.
+//! Files that are generated from the description of the interface: a template for each language, and the layouts of structs.
 
 pub mod api;
 pub mod c;
