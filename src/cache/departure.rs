@@ -49,7 +49,7 @@ impl Cause {
 /// A value that left the store, or was never stored.
 #[derive(Clone, Debug)]
 pub struct Departure {
-    /// The key under which it was put, and the answer.
+    /// The key and the answer.
     pub record: FormerRecord,
     /// The cost of the whole entry, in bytes.
     pub cost: u64,
@@ -64,7 +64,7 @@ pub struct Departure {
 }
 
 impl Departure {
-    /// The key under which it was put.
+    /// The key.
     #[inline]
     pub fn key(&self) -> &[u8] {
         self.record.key()

@@ -67,7 +67,7 @@ impl TableHint {
     }
 }
 
-/// A larger table, to which the records are being moved.
+/// A larger table that is taking over the records.
 struct Growth {
     table: BucketTable,
     /// The bucket of the smaller table whose records are moved next.
@@ -207,7 +207,7 @@ impl Index {
         Ok(())
     }
 
-    /// The size to which a full table grows: by a quarter only, because unused slots are not part of any entry's cost (rule S03a); but to
+    /// The next size of a full table: larger by a quarter only, because unused slots are not part of any entry's cost (rule S03a); but to
     /// what the limit needs if that is not much more.
     fn next_size(&self, size: u64, limit: u64) -> u64 {
         let most = Index::buckets_for(limit);

@@ -1,5 +1,5 @@
-//! The levels of a shard: one for each priority in use, of which there may be any number (rule S05a). Finds the lowest level, and the total
-//! of all entries up to a given priority.
+//! The levels of a shard: one for each priority in use, and there may be any number of them (rule S05a). Finds the lowest level, and the
+//! total of all entries up to a given priority.
 //!
 //! A treap (Seidel and Aragon, "Randomized search trees", 1996): a search tree by priority, and a heap by random weights, which keep it
 //! balanced in whatever order priorities are added and removed. Each level stores the sum over its subtree, so that every query takes O(log

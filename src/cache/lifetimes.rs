@@ -66,7 +66,7 @@ impl Lifetimes {
         }
     }
 
-    /// The time under which the wheel files the entry; `deadline` is the one in its record, which is used if there is no time here.
+    /// The time under which the wheel files the entry. Without a time here, it is `deadline`, the one in the entry's record.
     pub fn time(&self, place: Place, deadline: Millis) -> Millis {
         match self.lifetimes[place.index()].time {
             0 => deadline,

@@ -200,7 +200,7 @@ impl Slab {
         Slab::next_capacity(capacity, limit).min(usize::try_from(limit).unwrap_or(usize::MAX)).max(capacity)
     }
 
-    /// The capacity to which a slab grows that has `len` nodes, all of them in use.
+    /// The next capacity of a slab with `len` nodes, all of them in use.
     fn next_capacity(len: usize, limit: u64) -> usize {
         // Grows by an eighth, and not beyond the capacity. Doubling, as a vector does, could leave half of the memory unused, which is not
         // part of any entry's cost (rule S03a).

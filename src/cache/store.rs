@@ -94,8 +94,8 @@ impl Store {
         self.sink.as_deref()
     }
 
-    /// The part of a hash that selects the shard: bits 16 to 47, of which the highest count most. The index within a shard uses the lowest
-    /// 32 bits in the same manner.
+    /// The part of a hash that selects the shard: bits 16 to 47, above all the highest of them. The index within a shard uses the lowest 32
+    /// bits in the same manner.
     #[inline(always)]
     pub(super) fn middle_of(hash: u64) -> u32 {
         (hash >> 16) as u32

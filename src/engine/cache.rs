@@ -29,7 +29,7 @@ pub enum Lookup {
 }
 
 impl Lookup {
-    /// The status by which the C API reports the result.
+    /// The status for the result in the C API.
     #[inline]
     pub fn status(&self) -> Status {
         match self {
@@ -326,7 +326,7 @@ impl Core {
     ) -> Result<Status, Status> {
         self.check_open()?;
         if !self.is_valid(key) {
-            // Not a lookup, so not counted as one.
+            // This is no lookup, and is not counted as one.
             return Ok(Status::INVALID_KEY);
         }
         self.state_cost(key, &entry.answer, &mut entry.terms);

@@ -27,7 +27,7 @@ pub struct FetchCall<'a> {
     pub settings: CallSettings<'a>,
     /// Progress is reported each time that this many more positions are settled; 0 means never.
     pub progress_step: usize,
-    /// The handle with which the host cancels the fetch and waits for it.
+    /// The host's handle, to cancel the fetch and to wait for it.
     pub handle: Option<&'a Arc<FetchHandle>>,
     /// Whether the call itself may return the results if all are in the store. No event follows then.
     pub at_once: bool,

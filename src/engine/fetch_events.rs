@@ -145,7 +145,7 @@ impl FetchEvents {
         self.pending.lock().scheduled = true;
     }
 
-    /// Lets deliveries begin; true if one must be scheduled now. Called under the table's lock, under which events are posted.
+    /// Lets deliveries begin; true if one must be scheduled now. Called under the table's lock, like the posting of events.
     #[must_use]
     pub(super) fn release(&self) -> bool {
         let mut held = self.pending.lock();

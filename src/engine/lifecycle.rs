@@ -86,7 +86,7 @@ pub(super) struct ClosingState {
     pub sent: bool,
 }
 
-/// Where host code runs: by which route something reaches the host.
+/// Where host code runs, that is, how something reaches the host.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CallSite {
     /// On threads of the library.

@@ -26,8 +26,8 @@ pub(super) struct Loads {
 }
 
 impl Loads {
-    /// Creates the loads of an engine. The table uses the store's hasher, so that an answer is stored under the hash with which its key was
-    /// requested.
+    /// Creates the loads of an engine. The table uses the store's hasher, so that the hash of a requested key also serves to store its
+    /// answer.
     pub(super) fn new(host: EngineHost, settings: &Settings, hooks: &Hooks, store: &Store) -> Loads {
         let mut table = Table::with_hasher(host, settings, store.hasher().clone());
         if let Some((_, abilities)) = &hooks.second_tier {

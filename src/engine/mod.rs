@@ -181,7 +181,7 @@ fn call_site_of(route: &Option<Arc<HostQueue>>) -> CallSite {
     if route.is_some() { CallSite::Queue } else { CallSite::Threads }
 }
 
-/// The arguments from which a cache or an engine is created.
+/// The arguments for creating a cache or an engine.
 #[derive(Default)]
 pub struct Plan {
     /// The configuration.

@@ -33,7 +33,7 @@ impl Core {
     }
 }
 
-/// The status by which the C API reports the outcome of a put.
+/// The status for the outcome of a put in the C API.
 #[inline(always)]
 pub(super) fn status_of(put: PutOutcome) -> Result<Status, Status> {
     match put {

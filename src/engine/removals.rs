@@ -197,7 +197,8 @@ impl Removals {
         }
     }
 
-    /// Takes those of `left` whose drop runs host code, and drops the others. After the end of the engine, returns the former.
+    /// Keeps those of `left` whose drop runs host code, and drops the others. After the end of the engine, returns them instead of keeping
+    /// them.
     pub(super) fn keep(&self, left: Departures) -> Result<(), Departures> {
         let (kept, others): (Departures, Departures) = left.into_iter().partition(|departure| departure.answer().runs_host_code_on_drop());
         drop(others);
@@ -245,7 +246,7 @@ impl Removals {
         Arc::new(RemovalDelivery { removals: self.clone(), engine, is_done: AtomicBool::new(false) })
     }
 
-    /// Discards all pending removals: the queue to which the delivery was sent was freed unread.
+    /// Discards all pending removals: a queue was freed before the delivery in it was read.
     fn forget(&self) {
         let departures = {
             let mut pending = self.pending.lock();

@@ -30,7 +30,7 @@ pub struct ProviderRequest {
     /// 0, or a [`Cancel`].
     cancelled: AtomicU32,
     hook: Mutex<HookState>,
-    /// The delivery in the program's queue, if there is one, by which the request can be withdrawn.
+    /// The delivery in the program's queue, if there is one; needed to withdraw the request.
     delivery: OnceLock<Weak<RequestDelivery>>,
     by_key: OnceLock<HashMap<Vec<u8>, usize>>,
     /// What the store had of each key when the provider first asked for that.
@@ -397,8 +397,8 @@ impl Drop for Ticket {
 }
 
 impl Core {
-    /// Adds the value's cost to the terms, before any lock is taken (rule S03): the stated cost, else the cost function's, else `None`,
-    /// with which the store computes it.
+    /// Adds the value's cost to the terms, before any lock is taken (rule S03): the stated cost, else the cost function's. If there
+    /// is neither, the store computes the cost.
     #[inline(always)]
     pub(super) fn state_cost(&self, key: &[u8], answer: &Answer, terms: &mut StoreTerms) {
         if let (Some(function), Answer::Value(value), None) = (&self.hooks.cost, answer, terms.cost) {

@@ -35,9 +35,9 @@ pub struct TierTicket {
 /// How much of an entry's TTL is left in the second tier.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TtlLeft {
-    /// The second tier does not say. Taken as the whole TTL with which the entry was written.
+    /// The second tier does not say. The TTL in the entry counts in full.
     Unknown,
-    /// The second tier does not expire the entry. Taken likewise.
+    /// The second tier does not expire the entry. The TTL in the entry counts in full.
     Never,
     /// This many milliseconds; 0 if the entry has expired.
     Millis(u64),
@@ -164,7 +164,7 @@ impl TierTicket {
         TierAnswer::Hit(answer, terms, token.into())
     }
 
-    /// The terms with which an entry that was found is stored in this process.
+    /// The terms of storing a found entry in this process.
     fn terms(&self, key: &[u8], entry: &TierEntry<'_>, left: TtlLeft, answer: &Answer) -> StoreTerms {
         let written = entry.ttl_ms.map(u64::from);
         let left = match left {
@@ -246,8 +246,8 @@ impl Drop for TierTicket {
     }
 }
 
-/// The TTL with which an entry lives for at most `left_ms`, even with the store's jitter, which is at most half of the TTL either way. So
-/// what was found does not outlive the entry in the second tier.
+/// A TTL that, even with the store's jitter, ends within `left_ms`, so that what was found does not outlive the entry in the second tier.
+/// The jitter is at most half of the TTL, either way.
 fn before_jitter(left_ms: u64, jitter_ms: u64) -> u64 {
     (left_ms - jitter_ms.min(left_ms.div_ceil(3))).max(left_ms.min(1))
 }

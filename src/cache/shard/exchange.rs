@@ -15,7 +15,7 @@ use crate::base::{Millis, Present, Record, Ttl};
 pub(super) struct PutPlan {
     /// The older entry under the key.
     pub found: Option<Place>,
-    /// The end that the entry has instead of one by its TTL: that of the older entry, or that of a saved one.
+    /// An end that replaces the one set by the TTL: the older entry's, or a saved entry's.
     kept_end: Option<Millis>,
     ttl: Ttl,
     pub priority: f64,

@@ -444,7 +444,7 @@ mod tests {
                 }
                 _ => self.check_rarely(),
             }
-            // Of the entries that have expired, some have left already.
+            // Some of the expired entries have left already.
             let first = self.known.borrow().values().map(|(_, end)| *end).filter(|end| *end > self.now()).min();
             let due = self.store.next_due().unwrap_or(Millis::NEVER).0;
             assert!(first.is_none_or(|first| due <= first), "the timer sleeps beyond an expiry: {due}, {first:?}");

@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn s02a_s19_no_hold_moves_more_than_the_entries_of_a_step() {
-        // With a limit of cost, a shard of a mebibyte has many small entries.
+        // The number of shards follows from the cost limit here, and a shard of a mebibyte has many small entries.
         let settings = CacheSettings { capacity: 1 << 20, cost_limit: Some(64 << 20), ..CacheSettings::default() };
         let (store, clock) = store_of(settings);
         (0..20_000).for_each(|number| assert!(put(&store, &clock, number).is_stored()));

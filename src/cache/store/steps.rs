@@ -284,7 +284,7 @@ mod tests {
         }
     }
 
-    /// A store with 64 shards and 4,000 entries, of which half expire at 1,000 ms.
+    /// A store with 64 shards and 4,000 entries. Half of the entries expire at 1,000 ms.
     fn divided() -> (Store, Clock) {
         let settings = CacheSettings { capacity: 65_536, shards: Some(64), ..CacheSettings::default() };
         let (store, clock) = (Store::new(&settings, None), Clock::manual(Millis(0)));
