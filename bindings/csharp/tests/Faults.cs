@@ -518,7 +518,8 @@ internal static class Faults
         return 0;
     }
 
-    /// <summary>Runs this program with an argument in a process of its own, where KVL_LIBRARY names a library (null: as here). Returns its output.</summary>
+    /// <summary>Runs this program with an argument in a process of its own, with this KVL_LIBRARY (null: that of this process). Returns its
+    /// output.</summary>
     private static string Child(string what, string library)
     {
         var start = new ProcessStartInfo("mono", $"\"{typeof(Faults).Assembly.Location}\" {what}") { UseShellExecute = false, RedirectStandardOutput = true };

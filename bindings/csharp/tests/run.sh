@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs the example, the tests and the scenarios under Mono. KVL_LIB_DIR says where the library is. With KVL_CALLS=N it also makes N calls, to find leaks.
+# Runs the example, the tests and the scenarios under Mono. KVL_LIB_DIR says where the library is. With KVL_CALLS=N it also makes N calls,
+# to find leaks.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 root=$(CDPATH= cd -- "$here/../../.." && pwd)

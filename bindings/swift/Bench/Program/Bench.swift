@@ -40,7 +40,8 @@ func processor() -> Double {
     return Double(time.tv_sec) * 1e9 + Double(time.tv_nsec)
 }
 
-/// Waits until no thread works any longer, since what was measured before may still be releasing its entries: less than 0.5 ms of processor time in 20 ms, twice in a row.
+/// Waits until no thread works any longer: less than 0.5 ms of processor time in 20 ms, twice in a row. What was measured before may still
+/// be releasing its entries.
 func allQuiet() async {
     var quiet = 0
     while quiet < 2 {
