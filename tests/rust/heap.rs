@@ -119,11 +119,14 @@ fn s03a_an_entry_costs_what_the_heap_holds_for_it() {
         for (entries, settings) in by_policy.iter().map(|settings| (8_000, settings)).chain(others) {
             let (held, cost) = fill(make, key_len, len, outside, entries, settings);
             let ratio = held as f64 / cost as f64;
-            assert!((0.90..1.10).contains(&ratio), "{shape}, {entries} entries: the heap holds {held}, they cost {cost}: {ratio:.3}");
+            assert!(
+                (0.90..1.10).contains(&ratio),
+                "{shape}, {entries} entries: the heap holds {held}, and the entries cost {cost}: {ratio:.3}"
+            );
             if settings.capacity == full.capacity {
                 assert!(
                     (0.99..1.01).contains(&ratio),
-                    "{shape}: a full store costs what it holds, but for the rounding of its tables: {ratio:.4}"
+                    "{shape}: the entries of a full store cost what the heap holds, but for the rounding of tables: {ratio:.4}"
                 );
             }
         }

@@ -33,7 +33,7 @@ fn read(path: impl AsRef<Path>) -> String {
 fn pages_of(folder: &Path) -> Vec<PathBuf> {
     let mut pages = Vec::new();
     for entry in fs::read_dir(folder).expect("the folder exists") {
-        let path = entry.expect("it can be listed").path();
+        let path = entry.expect("the folder can be listed").path();
         if path.is_dir() && !path.ends_with("_static") {
             pages.extend(pages_of(&path));
         } else if path.extension().is_some_and(|extension| extension == "html") {
@@ -98,7 +98,7 @@ fn every_page_fits_a_phone_and_a_desktop_in_light_and_dark() {
             assert_eq!(browser.overflow(), json!(0), "{} at a width of {width} is wider than the screen", page.display());
             seen.push(browser.value(back));
         }
-        assert_ne!(seen[0], seen[1], "{}: its colours follow the reader's scheme", page.display());
+        assert_ne!(seen[0], seen[1], "{}: the colours follow the reader's scheme", page.display());
     }
     assert!(browser.complaints().is_empty(), "{:?}", browser.complaints());
 }

@@ -44,7 +44,7 @@ impl Metrics {
             .stdout(Stdio::piped());
         let mut program = command.spawn().expect("the program runs");
         let mut line = String::new();
-        BufReader::new(program.stdout.take().expect("its output is piped")).read_line(&mut line).expect("the program prints its address");
+        BufReader::new(program.stdout.take().expect("the output is piped")).read_line(&mut line).expect("the program prints its address");
         let address = line.trim().strip_prefix("http://").and_then(|rest| rest.strip_suffix('/')).expect("an address").to_owned();
         assert!(address.starts_with("127.0.0.1:"), "only this machine can connect: {address}");
         Metrics { program, address }

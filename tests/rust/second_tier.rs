@@ -55,7 +55,7 @@ impl MemoryTier {
     }
 
     fn until_it_has(&self, key: &str) {
-        until("it is filled", || self.has(key));
+        until("the key is filled", || self.has(key));
     }
 }
 
@@ -99,7 +99,7 @@ impl SecondTierStore for MemoryTier {
                     held.insert(key.clone(), Held { token: self.token(), entry: Some((entry.data.to_vec(), entry.ttl_ms)) });
                 }
                 TierRequestKind::Remove => drop(held.remove(key)),
-                TierRequestKind::Clear => unreachable!("it has no keys"),
+                TierRequestKind::Clear => unreachable!("a clear has no keys"),
             }
         }
         if request.kind() == TierRequestKind::Clear {
@@ -178,7 +178,7 @@ fn t02_what_one_engine_loaded_another_finds() {
     tier.until_it_has("k");
     let outcome = second.fetch("k").outcome();
     assert_eq!((text_of(&outcome), outcome.source, outcome.attempts), ("k!".into(), Source::SecondTier, 0));
-    assert_eq!((second.calls(), second.lookup("k").as_str()), (0, "k!"), "it is in the store now");
+    assert_eq!((second.calls(), second.lookup("k").as_str()), (0, "k!"), "the hit is in the store now");
     assert_eq!(second.stats().tasks.tier_hits, 1);
     first.free();
     second.free();
@@ -456,7 +456,7 @@ fn t07_l05_a_drain_writes_what_waits() {
     let write = tier.next(TierRequestKind::Write);
     world.put("b", "2");
     let closed = world.close(Some(None));
-    assert!(closed.try_recv().is_err(), "it is not closed yet");
+    assert!(closed.try_recv().is_err(), "the drain waits for both writes");
     assert_eq!(write.finish(), Status::OK);
     drop(write);
     let write = tier.next(TierRequestKind::Write);
@@ -742,7 +742,7 @@ fn t05_what_others_wrote_and_what_the_store_lost_is_not_passed_on() {
         world.put(key, "v");
     }
     assert_eq!(world.core.sync_second_tier(None), Ok(true));
-    assert!(tier.has("a"), "it was evicted here alone");
+    assert!(tier.has("a"), "an eviction here removes nothing there");
     tier.log();
     world.core.trim_to(0).expect("open");
     world.core.invalidate_all(kvlight::engine::invalidate::Outdated::Expired).expect("open");

@@ -275,7 +275,7 @@ struct State {
 
 /// What is wrong with a state.
 #[derive(Debug)]
-#[expect(dead_code, reason = "it is printed if a test fails")]
+#[expect(dead_code, reason = "printed if a test fails")]
 enum Wrong {
     OldValue(State),
     FailedFetch(State),

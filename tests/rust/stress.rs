@@ -142,7 +142,7 @@ impl Drop for CheckingReceiver {
             self.tally.silent.fetch_add(1, Ordering::SeqCst);
         } else {
             let all = !self.reported.contains(&false) && self.last == 1;
-            self.tally.check(all, || format!("it ended with {:?} reported, and {} last events", self.reported, self.last));
+            self.tally.check(all, || format!("a fetch ended with {:?} reported, and {} last events", self.reported, self.last));
         }
         self.tally.ended.fetch_add(1, Ordering::SeqCst);
         self.in_progress.fetch_sub(1, Ordering::SeqCst);

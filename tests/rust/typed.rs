@@ -100,7 +100,7 @@ impl std::error::Error for Down {}
 fn f20_the_providers_error_reaches_every_caller_as_the_same_object() {
     let tasks: Tasks<u8, ()> = Tasks::builder().load(|_: &[u8]| Err::<HashMap<u8, ()>, _>(Down(7))).build().expect("an engine");
     let found = tasks.fetch_all_wait(&[1, 2]).expect("a batch");
-    let errors: Vec<&FetchError> = found.iter().map(|found| found.as_ref().expect_err("it failed")).collect();
+    let errors: Vec<&FetchError> = found.iter().map(|found| found.as_ref().expect_err("the load failed")).collect();
     assert!(errors[0].is_same(errors[1]));
     assert_eq!((errors[0].kind(), errors[0].to_string()), (ErrorKind::Provider, "down for 7 s".to_owned()));
     assert_eq!(errors[0].provider_error().and_then(|error| error.downcast_ref::<Down>()).map(|down| down.0), Some(7));
@@ -434,7 +434,7 @@ fn t05_what_another_process_has_changed_is_loaded_again() {
     assert!(matches!(tasks.cache().get(&2), CacheState::Unknown));
     let other_handle = tasks.clone();
     tasks.shut_down();
-    assert_eq!(other_handle.invalidate(&[2]).expect_err("it is closed").kind(), ErrorKind::Closed);
+    assert_eq!(other_handle.invalidate(&[2]).expect_err("the engine is closed").kind(), ErrorKind::Closed);
 }
 
 #[test]
@@ -499,7 +499,7 @@ fn l01_a_blocking_call_inside_the_provider_is_refused() {
     let tasks: Tasks<u8, u8> = Tasks::builder()
         .load(move |keys: &[u8]| {
             let tasks = seen.lock().expect("no panic").clone().expect("the handle is set");
-            let refused = tasks.fetch_wait(&9).expect_err("it would wait for itself");
+            let refused = tasks.fetch_wait(&9).expect_err("the provider would wait for itself");
             assert_eq!(refused.kind(), ErrorKind::WouldDeadlock);
             Ok::<_, Down>(keys.iter().map(|key| (*key, 1)).collect())
         })

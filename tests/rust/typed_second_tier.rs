@@ -27,7 +27,7 @@ struct Inner {
 impl Memory {
     fn check(&self) -> Result<(), TierError> {
         assert!(!self.0.panics.load(Ordering::SeqCst), "a second tier that panics");
-        if self.0.is_down.load(Ordering::SeqCst) { Err("it is down".into()) } else { Ok(()) }
+        if self.0.is_down.load(Ordering::SeqCst) { Err("the store is down".into()) } else { Ok(()) }
     }
 
     fn token(&self) -> Vec<u8> {
@@ -132,7 +132,7 @@ fn eventually(what: &str, holds: impl Fn() -> bool) {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    panic!("it did not happen: {what}");
+    panic!("this did not happen: {what}");
 }
 
 fn text(tasks: &Tasks<String, String>, key: &str) -> Option<String> {

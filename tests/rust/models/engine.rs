@@ -99,7 +99,7 @@ impl Harness {
         let routes = Routes { results: next(), provider: next(), removals: next(), second_tier: None };
         let plan =
             Plan { settings: Settings::default(), hooks, clock: Some(Clock::manual(Millis(0))), runtime: None, routes: routes.clone() };
-        Harness { core: Core::engine(plan).expect("it needs no threads"), routes, provider, removed, log: EventLog::default() }
+        Harness { core: Core::engine(plan).expect("an engine without threads"), routes, provider, removed, log: EventLog::default() }
     }
 
     fn fetch(&self, name: &'static str, handle: Option<&Arc<FetchHandle>>) -> Result<(), Status> {

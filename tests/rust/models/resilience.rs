@@ -77,7 +77,7 @@ impl Harness {
         let routes = Routes { results: route(), provider: route(), removals: route(), second_tier: None };
         let clock = Clock::manual(Millis(0));
         let plan = Plan { settings, hooks, clock: Some(clock.clone()), runtime: None, routes };
-        Harness { core: Core::engine(plan).expect("it needs no threads"), queue, provider, clock, log: EventLog::default() }
+        Harness { core: Core::engine(plan).expect("an engine without threads"), queue, provider, clock, log: EventLog::default() }
     }
 
     /// A harness with an entry of `k` that has been in its grace for 10 ms, and the request of the fetch "a" for `k`.

@@ -80,7 +80,7 @@ fn r05_if_a_refresh_ahead_fails_the_entry_stays_and_the_store_is_notified() {
     harness.fail(0, "k", 503);
     harness.finish(0);
     harness.advance(10);
-    assert_eq!((harness.requests.len(), harness.store.failed_refreshes().len()), (2, 0), "it is retried like any other load");
+    assert_eq!((harness.requests.len(), harness.store.failed_refreshes().len()), (2, 0), "the load is retried like any other");
     harness.fail(1, "k", 503);
     harness.finish(1);
     assert_eq!((harness.store.failed_refreshes(), harness.lookup("k")), (vec!["k".to_owned()], value("old")));

@@ -30,7 +30,7 @@ fn f10b_a_timeout_reports_the_number_of_attempts_and_the_last_error() {
     harness.fail(1, "k", 8);
     harness.advance(50);
     let outcome = waiter.details(0);
-    assert_eq!((chain(outcome.error().expect("it failed")), outcome.attempts), ((Status::ERR_TIMEOUT, Some(8)), 2));
+    assert_eq!((chain(outcome.error().expect("the fetch failed")), outcome.attempts), ((Status::ERR_TIMEOUT, Some(8)), 2));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn f10b_without_a_failed_attempt_there_is_no_cause() {
     let waiter = harness.fetch_with("k", |options| options.fetch.timeout = Some(ms(50)));
     harness.advance(50);
     let outcome = waiter.details(0);
-    assert_eq!((chain(outcome.error().expect("it failed")), outcome.attempts), ((Status::ERR_TIMEOUT, None), 1));
+    assert_eq!((chain(outcome.error().expect("the fetch failed")), outcome.attempts), ((Status::ERR_TIMEOUT, None), 1));
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn f10b_the_timeout_of_the_last_attempt_does_not_hide_the_providers_error() {
     harness.advance(100);
     harness.advance(10);
     let outcome = waiter.details(0);
-    assert_eq!((chain(outcome.error().expect("it failed")), outcome.attempts), ((Status::ERR_TIMEOUT, Some(7)), 3));
+    assert_eq!((chain(outcome.error().expect("the fetch failed")), outcome.attempts), ((Status::ERR_TIMEOUT, Some(7)), 3));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn f10b_a_load_that_continues_keeps_its_cause_for_later_fetches() {
     let second = harness.fetch_with("k", |options| options.fetch.timeout = Some(ms(10)));
     harness.advance(10);
     let outcome = second.details(0);
-    assert_eq!((chain(outcome.error().expect("it failed")), outcome.attempts), ((Status::ERR_TIMEOUT, Some(7)), 2));
+    assert_eq!((chain(outcome.error().expect("the fetch failed")), outcome.attempts), ((Status::ERR_TIMEOUT, Some(7)), 2));
 }
 
 #[test]

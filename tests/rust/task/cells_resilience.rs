@@ -77,7 +77,7 @@ fn r07_cell_breaker_opens_on_queued_with_a_retry_left_pauses_it_until_the_breake
     harness.advance(999);
     assert_eq!(harness.requests.len(), 1);
     harness.advance(1);
-    assert_eq!(harness.handed()[1..], [["k"]], "it is the probe");
+    assert_eq!(harness.handed()[1..], [["k"]], "the key is the probe");
     harness.answer(1, "k", "v");
     harness.finish(1);
     assert_eq!((waiter.outcome(), harness.table.breaker_state(harness.clock.moment())), (value("v"), BreakerState::Closed));
@@ -186,7 +186,7 @@ fn r08_cell_token_due_on_a_retry_that_waits_for_it_hands_it_out_first() {
     assert_eq!((harness.requests.len(), harness.table.gauges().queued), (2, 1), "a retry needs a token too");
     harness.advance(100);
     harness.answer(2, "k", "v");
-    assert_eq!((waiter.outcome(), harness.lookup("k")), (value("v"), Summary::Miss), "it stays overtaken");
+    assert_eq!((waiter.outcome(), harness.lookup("k")), (value("v"), Summary::Miss), "the flight stays overtaken");
 }
 
 /// The entry of `k` has expired, and a fetch waits for its load no longer than 50 ms. A retry begins 80 ms after a failure.
@@ -258,7 +258,7 @@ fn r09_cell_hedge_on_overtaken_repeats_it_and_neither_answer_is_stored() {
         let waiter = harness.fetch("k");
         harness.remove("k");
         harness.advance(10);
-        assert_eq!(harness.handed(), [["k"], ["k"]], "its waiter still wants it");
+        assert_eq!(harness.handed(), [["k"], ["k"]], "the waiter still wants the key");
         let newcomer = harness.fetch("k");
         assert_eq!(harness.requests.len(), 3, "an overtaken flight is not joined, nor is its hedge");
         harness.answer(fast, "k", "first");

@@ -504,7 +504,7 @@ impl Harness {
         let (key, mut joiner) = (key.as_bytes(), Some(sink.clone()));
         let joins = self.step(|table, _| {
             let request = JoinRequest { hash: table.hash(key), key, reprobe: missed_before, settings: &fetch, urgency };
-            table.join_alone(&request, || joiner.take().expect("it joins once"))
+            table.join_alone(&request, || joiner.take().expect("a joiner joins once"))
         });
         joins.then_some(Waiter { id: None, sink })
     }

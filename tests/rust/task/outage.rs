@@ -73,7 +73,7 @@ impl Outage {
         self.now += 1;
         self.harness.advance(1);
         while self.expiries.front().is_some_and(|(at, _)| *at <= self.now) {
-            let (at, key) = self.expiries.pop_front().expect("it was looked at");
+            let (at, key) = self.expiries.pop_front().expect("there is one");
             if self.expires[&key] == at {
                 self.harness.store.make_stale(&key);
             }
@@ -105,7 +105,7 @@ impl Outage {
             tally.calls += (self.harness.requests.len() - handed) as u64;
             handed = self.harness.requests.len();
             while self.waiters.front().is_some_and(|(at, _)| at + SOFT_TIMEOUT_MS <= self.now) {
-                let (at, waiter) = self.waiters.pop_front().expect("it was looked at");
+                let (at, waiter) = self.waiters.pop_front().expect("there is one");
                 let outcome = waiter.outcome();
                 let is_good = matches!(outcome, Summary::Value(_) | Summary::Stale(..));
                 assert!(is_good, "{SOFT_TIMEOUT_MS} ms after its call at {at} ms, a fetch has {outcome:?}");

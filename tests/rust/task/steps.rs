@@ -87,7 +87,7 @@ fn s19_very_many_keys_are_asked_in_steps_and_all_are_answered() {
         let is_put = name == "k199" || name == "k60";
         assert_eq!(*said, value(if is_put { "put" } else { name }), "{name}");
     }
-    assert_eq!(single.expect("it was asked").outcome(), value("other"));
+    assert_eq!(single.expect("the fetch was started").outcome(), value("other"));
     assert_eq!(harness.requests[1].keys()[0], "other", "the more urgent key goes first, although it arrived between two steps");
     let order: Vec<String> = harness.handed().concat().into_iter().filter(|key| key != "other").collect();
     assert!(order.iter().eq(names.iter().filter(|name| *name != "k199" && *name != "k60")), "in the order asked (F14)");
@@ -224,7 +224,7 @@ fn s19_f10_a_timeout_of_very_many_keys_goes_in_steps() {
     harness.most_in_a_hold = (0, 0);
     harness.advance(10);
     assert!(harness.most_in_a_hold.0 <= STEP);
-    let (outcomes, status) = waiter.batch().expect("it is over");
+    let (outcomes, status) = waiter.batch().expect("the batch has ended");
     assert_eq!((outcomes.len(), status), (MANY, Status::ERR_TIMEOUT));
     assert!(outcomes.iter().all(|said| *said == failed_with(Status::ERR_TIMEOUT)));
     assert_eq!(waiter.ended().cause().map(|cause| cause.code()), Some(503), "the cause of the first key that has one (F10b)");

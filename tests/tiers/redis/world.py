@@ -637,7 +637,7 @@ def children_of(pid):
 def eventually(what, holds, patience=PATIENCE):
     until = time.monotonic() + patience
     while not holds():
-        assert time.monotonic() < until, f"it did not happen: {what}"
+        assert time.monotonic() < until, f"this did not happen: {what}"
         time.sleep(0.005)
 
 
