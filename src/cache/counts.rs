@@ -23,9 +23,9 @@ pub struct StoreCounts {
 /// The number and the total cost of the entries that left for one cause.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Tally {
-    /// Their number.
+    /// The number of these entries.
     pub entries: u64,
-    /// Their total cost in bytes, saturating.
+    /// The total cost of these entries in bytes, saturating.
     pub cost: u64,
 }
 

@@ -192,8 +192,8 @@ impl Index {
         let size = self.growth.as_ref().map_or(self.table.size, |growth| growth.table.size) as u64;
         let (wanted, stretched) = (self.next_size(size, limit), Index::capacity_of(size * 9 / 8));
         if (self.growth.is_some() || wanted < size * 9 / 8) && self.capacity < stretched {
-            // Only after a resize: the limit was, or is, hardly above the present room. Growing is paid for by insertions, so it must not
-            // happen again after only a few of them. Until then the table becomes a little fuller.
+            // This happens only after a resize: the limit was, or is, hardly above the present room. Growing is paid for by insertions, so
+            // it must not happen again after only a few of them. Until then the table becomes a little fuller.
             self.capacity = stretched;
             return Ok(());
         }

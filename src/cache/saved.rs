@@ -216,7 +216,7 @@ pub struct SavedEntry<'a> {
     pub ttl_left_ms: Option<u64>,
     /// Whether the value stands for an object.
     pub is_encoded: bool,
-    /// Its version and its tags.
+    /// The version and the tags of the entry.
     pub labels: Option<Labels>,
 }
 

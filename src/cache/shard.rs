@@ -362,7 +362,7 @@ impl Shard {
                 let cost = self.own_cost_of(&record, &entry, plan);
                 (record, cost)
             }
-            // Only after the older entry has left, because the new value may be in that entry's record.
+            // Made only after the older entry has left, because the new value may be in that entry's record.
             None => self.record_of(key, &mut entry, plan),
         };
         let labels = entry.terms.labels.take();

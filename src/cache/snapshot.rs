@@ -35,7 +35,7 @@ pub struct CopiedEntry {
     pub priority: f64,
     /// The time to live that is left, in milliseconds; `None` if the entry does not expire. Ignores an idle TTL.
     pub ttl_left_ms: Option<u64>,
-    /// Its version and its tags.
+    /// The version and the tags of the entry.
     pub labels: Option<Labels>,
 }
 

@@ -110,7 +110,7 @@ impl Core {
     /// Releases the engine: closes it, and lets it end when it is idle. Never waits.
     pub fn dispose(self: Arc<Core>) {
         {
-            // Under the lock, so that either the delivery of the notice sees the disposal, or the close sees that delivery.
+            // Done under the lock, so that either the delivery of the notice sees the disposal, or the close sees that delivery.
             let _ending = self.life.ending.lock();
             self.life.give_up(Ownership::Disposed);
         }

@@ -182,7 +182,7 @@ impl FetchEvents {
             Event::Result { index, outcome, last } => {
                 let key = keys.get(index);
                 call_host(|| receiver.result(index, key, &outcome, last));
-                // Dropped here, where callbacks run: it may be the last reference to the value.
+                // The outcome is dropped here, where callbacks run: it may have the last reference to the value.
                 if outcome.runs_host_code_on_drop() {
                     call_host(|| drop(outcome));
                 }

@@ -34,7 +34,7 @@ enum Stage {
     Unused,
     /// Cancelled before it was used.
     Cancelled,
-    /// A call uses it, and has not put the fetch into the table yet.
+    /// A call uses the handle, and has not put the fetch into the table yet.
     Starting { cancelled: bool },
     /// The fetch is in progress.
     Active { core: Arc<Core>, id: FetchId },
@@ -151,7 +151,7 @@ impl FetchHandle {
             self.notify(&inner);
             (before, inner.context.take())
         };
-        // Dropped after the lock, because it may hold the last reference to the engine.
+        // The former stage may hold the last reference to the engine, so it is dropped after the lock is released.
         drop(before);
         context
     }

@@ -109,7 +109,7 @@ pub trait CloseListener: Send {
 pub struct Results {
     /// The keys, in the order of the call.
     pub keys: crate::base::PackedKeys,
-    /// Their outcomes, in the same order.
+    /// The outcomes of the keys, in the same order.
     pub batch: BatchOutcome,
 }
 

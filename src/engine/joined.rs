@@ -77,7 +77,8 @@ impl Deliverable for JoinedDelivery {
         self.core.end_joined(count);
         let remainder = match (is_over, is_callable) {
             (true, _) => {
-                // Dropped here, where callbacks run, and before the guard: it holds the engine, and perhaps the last reference to a value.
+                // This delivery is dropped here, where callbacks run, and before the guard: it holds the engine, and perhaps the last
+                // reference to a value.
                 drop(self);
                 Remainder::Nothing
             }

@@ -71,11 +71,11 @@ pub enum PolledEvent {
 pub enum FetchEvent {
     /// One position is settled.
     Result {
-        /// Its index in the call.
+        /// The index of the position in the call.
         index: usize,
-        /// Its key.
+        /// The key of the position.
         key: Vec<u8>,
-        /// Its outcome.
+        /// The outcome of the position.
         outcome: Outcome,
         /// Whether no further event of the fetch follows.
         last: bool,

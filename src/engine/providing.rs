@@ -90,7 +90,7 @@ impl Core {
             let id = ticket.id();
             // A panic of the library must neither be printed nor keep the engine from ending.
             if self.removals.must_throttle() {
-                // Before the call and not after it: another request may use the slot long before the call returns.
+                // The thread is throttled before the call and not after it: another request may use the slot long before the call returns.
                 let _ = catch_panic(|| self.throttle_writer_now(ticket.keys().len()));
             }
             let _ = catch_panic(|| self.provide(ticket));

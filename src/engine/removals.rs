@@ -94,9 +94,9 @@ enum Sending {
     /// There is no delivery.
     #[default]
     No,
-    /// The thread that made this claim is about to send it.
+    /// The thread that made this claim is about to send the delivery.
     Claimed(Claim),
-    /// It was sent, and is not finished.
+    /// The delivery was sent, and is not finished.
     Sent,
 }
 

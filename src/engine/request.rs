@@ -41,9 +41,9 @@ pub struct ProviderRequest {
 pub struct KnownEntry {
     /// The value, or null.
     pub answer: Answer,
-    /// Its age, in milliseconds.
+    /// The age of the entry, in milliseconds.
     pub age_ms: u64,
-    /// Its version and its tags.
+    /// The version and the tags of the entry.
     pub labels: Option<Labels>,
 }
 

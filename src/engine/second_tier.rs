@@ -69,7 +69,7 @@ impl TierTicket {
         self.core.loads().table.lock().take_tier_request(self.handout.id)
     }
 
-    /// What is asked.
+    /// What the second tier is to do.
     pub fn kind(&self) -> TierRequestKind {
         self.handout.kind
     }

@@ -30,7 +30,7 @@ impl Host for EngineHost {
 
     fn request(&self, handout: Handout<Arc<Object>>) -> Arc<ProviderRequest> {
         let core = self.0.upgrade().expect("the table is used through its engine");
-        // Under the table's lock, before another thread can find the table idle.
+        // This runs under the table's lock, before another thread can find the table idle.
         core.life.begin(core.routes.provider_at());
         Arc::new(ProviderRequest::new(core, handout))
     }
@@ -84,7 +84,7 @@ impl AnswerStore for StoreAccess<'_> {
 
     fn stale(&mut self, key: &[u8]) -> Option<Outcome> {
         let hit = catch_panic_within(|| self.core.store.stale(key, self.now.clock())).unwrap_or_default()?;
-        // It has expired, even if its end lies within the present millisecond.
+        // The entry has expired, even if its end lies within the present millisecond.
         Some(Outcome { ttl_left_ms: 0, ..outcome_of(hit, self.now) })
     }
 

@@ -97,7 +97,7 @@ impl Shard {
         let used = self.used_at(place);
         let (end, grace_ms, stale_until, importance);
         if self.is_stale(place) {
-            // It has no priority and no time of use; any grace above 0 makes `take_in` treat it as one with a lifetime.
+            // A stale entry has no priority and no time of use. Any grace above 0 makes `take_in` record a lifetime for it.
             (end, grace_ms, stale_until) = (used, 1, Some(self.leaves_at(place)));
             importance = Importance { priority: 0.0, queue_state: self.order.queue_state_of_returning() };
         } else {

@@ -107,7 +107,7 @@ impl Store {
                 ended = self.move_some(&mut moving, &mut left);
                 true
             } else if layout.has_begun_all() {
-                // Only if a panic ended the last group.
+                // This happens only if a panic has ended the last group.
                 self.set_layout(layout.ended());
                 true
             } else if layout.is_changing() {
@@ -182,7 +182,7 @@ impl Store {
         let mut held: Vec<_> = concerned.map(|index| (index, self.locked_shards[index].hold(self.sink(), left))).collect();
         let sources = || group.sources.clone();
         let due = held.iter().filter(|(index, _)| sources().contains(index)).map(|(_, shard)| shard.next_due()).min();
-        // Before the shards announce that nothing in them expires: see `Store::next_due`.
+        // Set before the shards announce that nothing in them expires: see `Store::next_due`.
         self.moving_due.store(due.unwrap_or(Millis::NEVER).0, Ordering::SeqCst);
         let (mut spare, mut leaving) = (None::<ShardLimits>, Vec::with_capacity(group.sources.len()));
         for (_, shard) in held.iter_mut().filter(|(index, _)| sources().contains(index)) {
@@ -218,11 +218,10 @@ impl Store {
         }
         let has_arrived = group.leaving.iter().all(|leaving| leaving.shard.entries() == 0);
         if has_arrived && let Some(target) = targets.first_mut() {
-            // A leaving shard has limits left only if a panic has emptied it.
+            // Only a leaving shard that a panic has emptied has limits and counts left: those of its departures.
             let over = group.leaving.iter().map(|leaving| leaving.shard.limits());
             let limits = over.fold(target.limits(), ShardLimits::and);
             target.set_limits(limits);
-            // That panic's departures are counted there.
             group.leaving.iter_mut().for_each(|leaving| target.take_counts_of(&mut leaving.shard));
         }
         let outgrown: Vec<_> = targets.iter_mut().map(|shard| shard.take_outgrown()).collect();
@@ -232,7 +231,7 @@ impl Store {
         if !has_arrived {
             return None;
         }
-        // After the shards have announced what expires in them: see `Store::next_due`.
+        // Reset after the shards have announced what expires in them: see `Store::next_due`.
         self.moving_due.store(Millis::NEVER.0, Ordering::SeqCst);
         if group.after.has_begun_all() {
             self.set_layout(group.after.ended());
