@@ -49,7 +49,7 @@ function flagsAndPauseOf(error) {
   return [flags, error instanceof RetryAfterError ? Math.min(Math.ceil(error.after_ms), Number.MAX_SAFE_INTEGER) : -1];
 }
 
-/** Turns an exception of the addon, which has a status, into a KvlightError. Returns what a function of the program threw, which has none, as it is. */
+/** Turns an exception of the addon into a KvlightError. An exception of a function of the program, which has no status, is returned as it is. */
 function translateError(error) {
   return typeof error?.kvl_status === 'number' ? new KvlightError(error.kvl_status, error.message) : error;
 }

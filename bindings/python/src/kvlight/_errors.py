@@ -1,4 +1,4 @@
-"""The library's exceptions, and those with which a provider says more. What a provider raises reaches callers unchanged."""
+"""The library's exceptions, and three that a provider can raise. Whatever a provider raises reaches callers unchanged."""
 
 from __future__ import annotations
 

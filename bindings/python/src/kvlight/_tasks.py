@@ -442,7 +442,7 @@ class Tasks(Store[K, V], _native.Engine):
             raise
 
     def _report(self, what: str, exception: BaseException) -> None:
-        """Reports an exception of a function of the program that reaches no caller."""
+        """Reports an exception that a function of the program has raised and that reaches no caller."""
         context = {"message": f"kvlight: {what}", "exception": exception}
         if self._loop is not None:
             self._loop.call_exception_handler(context)
