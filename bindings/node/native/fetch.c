@@ -9,7 +9,7 @@ static void finalize_fetch(napi_env env, void *fetch, void *hint)
     kvl_fetch_release(fetch);
 }
 
-/* newFetch(): a handle, by which a fetch can be cancelled. */
+/* newFetch(): a handle for cancelling a fetch. */
 napi_value new_fetch(napi_env env, napi_callback_info info)
 {
     (void)info;

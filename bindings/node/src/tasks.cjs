@@ -146,7 +146,10 @@ class Tasks extends Store {
     callAddon(() => this.engine.forceBreaker(FORCE.get(state)));
   }
 
-  /** The state of the connection to the server of `l2Url`: whether it is connected, and if not, what is wrong and how to fix it; the members of kvl_redis_state. */
+  /**
+   * The state of the connection to the server of `l2Url`, with the members of kvl_redis_state: whether it is `connected`, and if not, what is wrong and how
+   * to fix it (`problem`).
+   */
   l2State() {
     if (!(this.#tier?.tier instanceof RedisTier)) {
       throw new Error('kvlight: these Tasks have no `l2Url`');

@@ -32,10 +32,10 @@ typedef struct DropStack {
     bool is_main;             /* this is the main interpreter, the only one that runs pending calls */
 } DropStack;
 
-/* An object that the library holds. The library knows the address of the box. */
+/* A box around an object. What the library holds is the address of the box. */
 struct Box {
     PyObject *object;
-    PyObject *traceback; /* of an exception: the traceback with which it was first raised; otherwise NULL */
+    PyObject *traceback; /* of an exception: its traceback when it was first raised; otherwise NULL */
     DropStack *drops;
     Box *next;
 };
@@ -65,20 +65,21 @@ static inline void drops_release_pending(DropStack *drops)
 }
 
 /* Calls the library, then releases the objects that were dropped meanwhile. */
-#define CALL_LIBRARY(drops, call)                                                                                                                \
+#define CALL_LIBRARY(drops, call)                                                                                                          \
     do {                                                                                                                                   \
-        releases_own_drops++;                                                                                                                    \
+        releases_own_drops++;                                                                                                              \
         call;                                                                                                                              \
-        releases_own_drops--;                                                                                                                    \
-        drops_release_pending(drops);                                                                                                                 \
+        releases_own_drops--;                                                                                                              \
+        drops_release_pending(drops);                                                                                                      \
     } while (0)
 
 /* ---- The module's state (module.c) ---- */
 
+/* Names in Python that the module uses: State has each as a string, s_NAME. */
 #define NAMES(X)                                                                                                                           \
-    X(_end_turn) X(acquire) X(after_ms) X(_own_loop) X(_module) X(_provide) X(_report) X(_serve) X(add_done_callback) X(bytes) X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled)            \
-    X(cost) X(create_future) X(exception) X(is_closed) X(is_running) X(keys) X(priority) X(release) X(remove_reader) X(result)     \
-    X(set_exception) X(set_result) X(stale_ttl_ms) X(tags) X(ttl_ms) X(value) X(version)
+    X(_end_turn) X(acquire) X(after_ms) X(_own_loop) X(_module) X(_provide) X(_report) X(_serve) X(add_done_callback) X(bytes)             \
+    X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled) X(cost) X(create_future) X(exception) X(is_closed) X(is_running) X(keys)   \
+    X(priority) X(release) X(remove_reader) X(result) X(set_exception) X(set_result) X(stale_ttl_ms) X(tags) X(ttl_ms) X(value) X(version)
 
 typedef struct {
     DropStack *drops;
@@ -98,7 +99,7 @@ State *state_of_type(PyTypeObject *type, PyObject **module);
 PyObject *raise_status(State *state, kvl_status_t status, const char *message);
 /* Like raise_status(), with the message of an error, which may be NULL. */
 PyObject *raise_error(State *state, kvl_status_t status, const kvl_error_t *error);
-/* Returns the exception for an error of the library, a new reference, with the traceback with which it was first raised. */
+/* Returns the exception for an error of the library, a new reference. Its traceback is again the one that it had when it was first raised. */
 PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error);
 /* Creates an error that carries an exception; NULL with an exception set on failure. */
 kvl_error_t *error_of(State *state, PyObject *exception);

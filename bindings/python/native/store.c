@@ -127,10 +127,10 @@ Store *store_check_open(Store *self)
 /* Declares `key` with the encoded bytes of `object`. Returns `failed` from the calling function on failure. */
 #define KEY(self, object, failed)                                                                                                          \
     Bytes key;                                                                                                                             \
-    if (!store_check_open(self))                                                                                                                \
+    if (!store_check_open(self))                                                                                                           \
         return failed;                                                                                                                     \
     bytes_start(&key);                                                                                                                     \
-    if (key_encode((self)->state, (self)->encode, object, &key) < 0 || !store_check_open(self)) {                                              \
+    if (key_encode((self)->state, (self)->encode, object, &key) < 0 || !store_check_open(self)) {                                          \
         bytes_end(&key);                                                                                                                   \
         return failed;                                                                                                                     \
     }
@@ -315,13 +315,14 @@ static PyObject *store_take(Store *self, PyObject *args)
     return default_value;
 }
 
-/* Makes a call that may take long without the interpreter's lock, on its own reference to the cache, which another thread may close meanwhile. */
-#define WITHOUT_GIL(self, call)                                                                                                              \
-    if (!store_check_open(self))                                                                                                                \
+/* Makes a call that may take long, without the interpreter's lock. Another thread may close the store meanwhile, so the call has a reference of its own to
+ * the cache. Returns NULL from the calling function on failure. */
+#define WITHOUT_GIL(self, call)                                                                                                            \
+    if (!store_check_open(self))                                                                                                           \
         return NULL;                                                                                                                       \
     kvl_cache_t *cache = kvl_cache_retain((self)->cache);                                                                                  \
     kvl_status_t status;                                                                                                                   \
-    CALL_LIBRARY((self)->state->drops, Py_BEGIN_ALLOW_THREADS status = call; kvl_cache_release(cache); Py_END_ALLOW_THREADS);                    \
+    CALL_LIBRARY((self)->state->drops, Py_BEGIN_ALLOW_THREADS status = call; kvl_cache_release(cache); Py_END_ALLOW_THREADS);              \
     if (status < 0)                                                                                                                        \
         return raise_status((self)->state, status, NULL);
 

@@ -21,8 +21,8 @@ def resident_kib
   File.read("/proc/self/status")[/VmRSS:\s+(\d+)/, 1].to_i
 end
 
-# The KiB by which the process grows when the same work is repeated: the least growth of up to three rounds, since a leak grows in every round, an
-# allocator only in some. Less than 3000 KiB ends the rounds.
+# The KiB by which the process grows when the same work is repeated. This is the least growth of up to three rounds, since a leak grows in every round,
+# an allocator only in some. A round that grows by less than 3000 KiB is the last.
 def growth
   yield
   least = nil

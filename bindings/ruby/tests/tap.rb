@@ -1,9 +1,9 @@
 # frozen_string_literal: true
 
-# Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The row that tests/tiers/hosts/run prints says how many of the first
-# scenarios passed, those that every language has.
+# Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The row that tests/tiers/hosts/run prints says how many of the
+# scenarios passed that every language has; they come first.
 module Tap
-  # How many scenarios every language has; they come first.
+  # How many scenarios every language has.
   SHARED = 12
   SCENARIOS = [] # rubocop:disable Style/MutableConstant
 

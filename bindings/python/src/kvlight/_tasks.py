@@ -347,7 +347,7 @@ class Tasks(Store[K, V], _native.Engine):
         return waiter.take()
 
     def _on_loop(self, coroutine: Coroutine[Any, Any, _T], keys: Sequence[Any] = ()) -> _T:
-        """Runs a coroutine on the loop, and waits for its result on this thread, which must be another. `keys` are those that the coroutine fetches."""
+        """Runs a coroutine on the loop, and waits for its result on this thread, which is not the loop's. `keys`: what the coroutine fetches."""
         loop = cast(asyncio.AbstractEventLoop, self._loop)
         try:
             is_on_loop = asyncio.get_running_loop() is loop

@@ -160,8 +160,8 @@ module Kvlight
       nil
     end
 
-    # The state of the connection to the server of `l2_url`, as a Hash: whether it is `connected`, and if not, what is wrong and how to fix it (`problem`); the members of
-    # kvl_redis_state.
+    # The state of the connection to the server of `l2_url`, as a Hash with the members of kvl_redis_state: whether it is `connected`, and if not, what is
+    # wrong and how to fix it (`problem`).
     def l2_state
       (@tier&.server or raise ArgumentError, "kvlight: these Tasks have no l2_url:").state
     end
