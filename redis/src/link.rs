@@ -37,7 +37,7 @@ redis.call('SET', KEYS[2], ARGV[1])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 's', ARGV[3], 'c', ARGV[1])
 return 1";
 
-/// The oldest server that has SET with NX and GET together.
+/// The oldest major version that has SET with NX and GET together.
 const OLDEST: u32 = 7;
 /// The first pause before another attempt to connect.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -54,11 +54,11 @@ pub struct Link {
     pub script: Rc<[u8]>,
 }
 
-/// A connection that was given up, and may still have commands in flight.
+/// What is kept of a connection, to end it when the next one is made: it may still have commands in flight.
 pub struct FormerLink {
     client: i64,
     server: ServerIdentity,
-    /// When it was made.
+    /// When it was made, in milliseconds of this process's clock.
     made_at: u64,
 }
 

@@ -47,7 +47,7 @@ pub struct Node {
     pub client: Client,
     /// Notified each time its link is lost.
     pub lost: Notify,
-    /// Whether it takes over keys of another one, so that the last writes must be repeated before it is used.
+    /// Whether this server takes over keys of another one, so that the last writes must be repeated before it is used.
     pub takes_over: Cell<bool>,
     link: RefCell<Option<Link>>,
     /// The last link that was made, also once it is lost: its commands may still be on their way.
@@ -60,7 +60,7 @@ pub struct Node {
 struct ServerTime {
     /// In milliseconds since 1970.
     server_ms: u64,
-    /// When it was read, by the clock of this process.
+    /// When it was read, in milliseconds of this process's clock.
     read_at: u64,
 }
 
@@ -100,12 +100,12 @@ impl Node {
     /// Drops the link of this session. Returns whether it was still the current one.
     pub fn lose(&self, session: u64) -> bool {
         let mut link = self.link.borrow_mut();
-        let is_it = link.as_ref().is_some_and(|link| link.session == session);
-        if is_it {
+        let is_current = link.as_ref().is_some_and(|link| link.session == session);
+        if is_current {
             *link = None;
             self.lost.notify_one();
         }
-        is_it
+        is_current
     }
 
     /// Drops the link, for good. A link refers to its server, so a server is freed only after this.

@@ -52,7 +52,7 @@ pub struct Shared {
     pub settings: Settings,
     /// The copy of kvlight that the requests and engines belong to.
     pub library: Library,
-    /// Names this process in the log.
+    /// Identifies this process, in the log and as a holder of leases.
     pub source: [u8; 8],
     /// The counters.
     pub counts: Counts,

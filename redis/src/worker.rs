@@ -56,7 +56,9 @@ pub struct Worker {
     pub topology: RefCell<Topology>,
     /// Notified when the topology seems outdated.
     pub moved: Notify,
+    /// The number of the last session.
     sessions: Cell<u64>,
+    /// The start of this process's clock.
     began: Instant,
 }
 

@@ -347,7 +347,7 @@ impl Draft {
         Ok(())
     }
 
-    /// The current text of a setting: the value that was set, or the default.
+    /// The current text of a setting: the value that was set, or the default; `None` if there is no such setting.
     pub fn get(&self, name: &str) -> Option<&str> {
         let row = row(name)?;
         let stated = self.stated.iter().find(|(stated, _)| *stated == row.name);

@@ -1,5 +1,5 @@
-//! The context of the current thread and process: whether the thread is inside a callback or belongs to the library, and how often the
-//! process was forked.
+//! The context of the current thread and process: whether the thread is inside a callback or belongs to the library, which signals the
+//! library blocks on it, and how often the process was forked.
 
 use super::platform::{self, SignalSet};
 use std::cell::Cell;

@@ -1,4 +1,4 @@
-//! A queue of deliveries that a reader can wait on. The dispatcher thread and the host's queue share it.
+//! A queue of deliveries that a reader can wait on. The dispatcher thread has one, and so has each queue of the host.
 //!
 //! The channel is used only without blocking. Its blocking calls keep a thread handle in the local storage of the calling thread, which a
 //! host's main thread never frees (rule L08), so the reader waits on a condition variable here. A sender takes no lock unless the reader

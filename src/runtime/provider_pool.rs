@@ -153,7 +153,7 @@ impl StackGroup {
     /// The body of a thread of the pool: runs jobs.
     fn work(&self, id: u64) {
         while let Some(job) = self.next() {
-            // The panic was handled where it happened, and must not end the thread.
+            // A panic was handled where it happened, and must not end the thread.
             let _ = catch_panic(|| job.run());
         }
         let mut state = self.state.lock();

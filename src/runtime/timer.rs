@@ -214,7 +214,7 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm, look_every: D
         let Some(object) = timed.upgrade() else { return };
         alarm.armed.store(AWAKE, Ordering::SeqCst);
         if object.next_due().is_some_and(|due| due <= clock.moment()) {
-            // The panic was reported where it happened. The timer continues for the other objects.
+            // A panic was handled where it happened. The timer continues for the other objects.
             let _ = catch_panic(|| object.fire());
         }
         let due = object.next_due().unwrap_or(Moment::NEVER);
