@@ -55,7 +55,7 @@ typedef struct kvl_redis_t kvl_redis_t;
  * | plain_max | 67108864 | the longest entry that is decompressed, in bytes: a longer one that is stored compressed is a miss, and this process stores longer ones uncompressed |
  * | connect_ms | 1000 | how long a connection may take |
  * | command_ms | 500 | how long the server may take for a command before the library reconnects. A fetch waits for l2.timeout_ms at most |
- * | reconnect_cap_ms | 5000 | the longest pause between two attempts to connect |
+ * | reconnect_cap_ms | 5000 | the longest pause between two attempts to connect; each is lengthened or shortened at random by up to a fifth |
  * | db, user, pass, protocol | | for unix://, whose URL has no other place for them; protocol is resp2 or resp3 |
  *
  * @param config     [borrowed] from kvl_config_new(), before an engine is created from it.

@@ -203,7 +203,7 @@ pub struct Pause {
 }
 
 impl Pause {
-    /// Up to `cap`.
+    /// Pauses of up to `cap`, before the jitter.
     pub fn new(cap: Duration) -> Pause {
         Pause { next: FIRST_PAUSE.min(cap), cap }
     }
