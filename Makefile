@@ -14,8 +14,8 @@ DIR ?= /usr/include
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SONAME := libkvlight.so.$(shell echo $(VERSION) | cut -d. -f1,2)
-# The libraries that rustc lists for a static library (`make test` compares), except -lgcc_s: each compiler links its own unwinder,
-# and with -static there is no libgcc_s.
+# The libraries that rustc lists for a static library (`make test` compares the lists), except -lgcc_s: each compiler links its own
+# unwinder, and with -static there is no libgcc_s.
 LIBS_PRIVATE := $(if $(filter Darwin,$(shell uname -s)),-liconv -lSystem -lc -lm,-lutil -lrt -lpthread -lm -ldl -lc)
 # Recipes read paths from the environment, so that blanks and quotes in them are harmless.
 export KVL_TARGET := $(if $(filter /%,$(firstword $(TARGET))),$(TARGET),$(CURDIR)/$(TARGET))
@@ -25,16 +25,16 @@ help: ## List these targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target about; do \
 		printf '  make %-18s %s\n' "$$target" "$$about"; done
 
-# Without the Rust library: if cargo builds it too, it omits the link-time optimisation (`lto` in Cargo.toml).
+# Not the Rust library: cargo omits the link-time optimisation (`lto` in Cargo.toml) if it builds that too.
 build: ## Build the shared and the static library, optimised, into target/release.
 	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib
 
-stage: build ## Install into target/stage: the tests and demos link it.
+stage: build ## Install into target/stage, which the tests and demos link.
 	@PREFIX="$$KVL_STAGE" LIBDIR="$$KVL_STAGE/lib" INCLUDEDIR="$$KVL_STAGE/include" DOCDIR="$$KVL_STAGE/share/doc/kvlight" \
 		MANDIR="$$KVL_STAGE/share/man" DESTDIR= packaging/install install
 
 .PHONY: redis
-# More options for cargo, such as --no-default-features: without TLS.
+# More options for cargo, such as --no-default-features, which leaves out TLS.
 REDIS_OPTIONS ?=
 redis: stage ## Build libkvlight_redis, a second tier on Redis or Valkey, into target/redis/release.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" $(CARGO) build --release --manifest-path redis/Cargo.toml --target-dir "$$KVL_TARGET/redis" $(REDIS_OPTIONS)
@@ -68,7 +68,7 @@ PROCESSES ?= 4
 SONAME_REDIS := $(SONAME:libkvlight.so.%=libkvlight_redis.so.%)
 
 .PHONY: demo-cluster
-demo-cluster: redis ## Start a cluster of Redis, share it among processes, kill a primary on the way: make demo-cluster PROCESSES=...
+demo-cluster: redis ## Start a cluster of Redis, share it among processes, and kill a primary meanwhile: make demo-cluster PROCESSES=...
 	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || [ -n "$$KVL_REDIS_SERVER" ] || packaging/tools redis-server
 	@mkdir -p "$$KVL_TARGET/demo" && ln -sf libkvlight_redis.so "$$KVL_TARGET/redis/release/$(SONAME_REDIS)"
 	cc -std=c11 -O2 -Wall -Wextra -Iredis/include examples/c/cluster.c -o "$$KVL_TARGET/demo/cluster" -L"$$KVL_TARGET/redis/release" \
@@ -90,7 +90,7 @@ test-abi: ## Compare layout, constants and symbols with the recorded ones.
 test-memory: ## Run the C programs and a soak under AddressSanitizer.
 	tests/tiers/run memory
 
-test-race: ## Run the same under ThreadSanitizer.
+test-race: ## Run the C programs and a soak under ThreadSanitizer.
 	tests/tiers/run race
 
 test-soak: ## Run one workload with every form of delivery and every fault; then a thousand engines.
@@ -112,10 +112,10 @@ test-swift: ## Run the Swift package's tests alone.
 	tests/tiers/run swift
 
 .PHONY: bench bench-quick bench-instructions bench-swift bench-python bench-redis bench-hosts performance
-bench: build ## Compare with other caches, three times, with tables, plots and JSON in target/bench: ten minutes.
+bench: build ## Compare with other caches, three times; tables, plots and JSON are in target/bench. Ten minutes.
 	bench/run
 
-bench-quick: build ## The same once, with fewer rounds, and up to a million entries: about 3 minutes.
+bench-quick: build ## Compare with other caches once, with fewer rounds and at most a million entries. About 3 minutes.
 	bench/run --quick
 
 bench-instructions: ## Count the instructions of single operations under callgrind, and compare with bench/instructions.txt.
@@ -124,14 +124,14 @@ bench-instructions: ## Count the instructions of single operations under callgri
 performance: ## Copy the tables of the last make bench into README.md and docs/PERFORMANCE.md.
 	bench/publish "$$KVL_TARGET/bench"
 
-bench-swift: ## Measure the Swift package; on Linux, KVL_SWIFT_ORIGINAL=FOLDER adds KVLightCompat's original. The next make bench includes the figures.
+bench-swift: ## Measure the Swift package; on Linux, KVL_SWIFT_ORIGINAL=FOLDER adds the library that KVLightCompat imitates. The next make bench includes the figures.
 	@mkdir -p "$$KVL_TARGET/bench"
 	set -o pipefail; bindings/swift/bench.sh | tee "$$KVL_TARGET/bench/swift.new" && mv "$$KVL_TARGET/bench/swift.new" "$$KVL_TARGET/bench/swift.txt"
 
 bench-hosts: stage ## Compare the packages of the languages with the usual caches of each language; needs pip, npm and, as root, apt.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_INCLUDE_DIR="$$KVL_STAGE/include" bench/hosts/run "$$KVL_TARGET/bench/hosts"
 
-bench-redis: redis ## Measure how soon 8 and 100 processes hear of another one's writes through a server, which it starts.
+bench-redis: redis ## Measure how soon 8 and 100 processes hear of another process's writes through a server, which it starts.
 	KVL_LIB_DIR="$$KVL_STAGE/lib" KVL_REDIS_LIB_DIR="$$KVL_TARGET/redis/release" bench/redis
 
 bench-python: stage ## Compare the Python module with aiodataloader and cachetools.
@@ -141,7 +141,7 @@ bench-python: stage ## Compare the Python module with aiodataloader and cachetoo
 test-platforms: ## Build for other systems and processors; run the C tests, the scenarios and a soak where an emulator can run them.
 	tests/tiers/run platforms
 
-test-platforms-quick: ## The part of test-platforms that make test includes: big-endian, 32 bits and Windows, in two minutes.
+test-platforms-quick: ## Run the part of test-platforms that make test includes: big-endian, 32 bits and Windows, in two minutes.
 	tests/tiers/run platforms-quick
 
 dist: ## Create the archives of a release in target/dist: Linux (glibc 2.17, musl), Windows, macOS, an XCFramework; SHA256SUMS.
@@ -158,7 +158,7 @@ test-recipes: ## Run the recipes for Conan, vcpkg and Homebrew, and build a prog
 deb: build ## Create Debian packages of the library for this machine in target/deb/packages.
 	packaging/deb "$$KVL_TARGET/deb/packages"
 
-test-deb: ## Install the Debian packages in a minimal system, and build and run a program there (root).
+test-deb: ## Install the Debian packages in a minimal system, and build and run a program there. Needs root.
 	tests/tiers/deb/run
 
 xcframework: ## Create target/kvlight.xcframework, which Package.swift uses on Apple's systems.
@@ -205,7 +205,7 @@ proof: ## List every rule with its tests.
 	@$(CARGO) test --quiet --test proof >/dev/null
 	@cat "$$KVL_TARGET/proof.md"
 
-lint: ## Check formatting and run clippy, warnings being errors.
+lint: ## Check the formatting and run clippy. Warnings are errors.
 	tests/tiers/lint/run
 
 tools: ## Install what the tests need: Debian packages, as root.

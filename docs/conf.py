@@ -24,7 +24,7 @@ include_patterns = ["*.md", "docs/*.md", "docs/adr/*.md", "docs/api.rst", "bindi
 exclude_patterns = ["target", "**/node_modules"]
 templates_path = ["_templates"]
 
-# GitHub's way of naming the headings of a page.
+# Headings down to this level get the anchors that GitHub gives them.
 myst_heading_anchors = 4
 
 html_theme = "furo"
@@ -45,7 +45,7 @@ suppress_warnings = ["duplicate_declaration.c"]
 
 
 def sections():
-    """The sections of the header: what stands in its banners."""
+    """The titles in the banners of the header."""
     return re.findall(r"^/\* -{4} (.*?) -+ \*/$", HEADER.read_text(), re.M)
 
 
@@ -59,7 +59,7 @@ def banner_to_group(match):
 
 
 def read_header(out):
-    """Doxygen reads a copy whose banners open groups, and writes XML."""
+    """Runs Doxygen on a copy of the header whose banners open groups. Returns the folder with its XML."""
     out.mkdir(parents=True, exist_ok=True)
     text = HEADER.read_text()
     text = re.sub(r"^/\* -{4} (.*?) -+ \*/$", banner_to_group, text, flags=re.M).replace("/** @} */\n", "", 1)
@@ -94,7 +94,7 @@ def add_reference(_app, docname, source):
 
 
 def unlink_the_outside(app, doctree):
-    """A link into the checkout that is no page of the manual, to a folder or to a package's README, stays as text. It must exist all the same."""
+    """Turns links to files and folders that are no pages of the manual into text. Their targets must exist all the same."""
     pages = app.env.found_docs
     for node in list(doctree.findall(addnodes.pending_xref)):
         target = node.get("reftarget", "").split("#")[0]
