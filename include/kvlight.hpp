@@ -11,16 +11,16 @@
  *
  * HANDLES    can be moved; those that the library counts (value, error, request, results, fetch, cache) can also be copied. The
  *            destructor of `tasks` calls kvl_tasks_dispose(), which does not wait for providers and callbacks: they may still run after it.
- *            join() calls kvl_tasks_free(), which waits until none runs: call it before variables end that lambdas refer to.
- *            With a kvl::redis the destructor and join() first end the connection and wait for its thread. So then the engine must not
- *            be destroyed in a callback either.
+ *            join() calls kvl_tasks_free(), which waits until none runs: call it before variables that lambdas refer to are destroyed.
+ *            With a kvl::redis the destructor and join() first end the connection and wait for its thread, so such an engine must not
+ *            be destroyed in a callback.
  * KEYS       are bytes: anything that converts to std::string_view.
  * VALUES     Text is stored as bytes, and everything else as an object, which std::shared_ptr owns and value::get<Type>() returns. An
  *            empty optional, a null shared_ptr and nullptr mean that the key is absent.
  *            get<Type>() compares the identity of the type, also across shared libraries; without RTTI, Type then needs default visibility.
  * FAILURE    Fetches return an expected. expected::value() throws the error: an exception of a provider reaches every waiting caller as
- *            the same object. A constructor throws kvl::failure with the library's message. Without exceptions, tasks::make() and
- *            cache::make() return an expected, and everything that would throw ends the program with that message. Files with and
+ *            the same object. A constructor throws kvl::failure with the library's message. Without exceptions, use tasks::make() and
+ *            cache::make(), which return an expected; everything that would throw ends the program with the message. Files with and
  *            without exceptions may be linked together. Their kvl types differ, so they must exchange C handles.
  * CALLBACKS  run on the library's dispatcher thread, or where a queue is polled. If one throws, std::terminate is called.
  * COROUTINES are resumed there too. Coroutines and callbacks must not call fetch_wait() or join(), which would wait for themselves.
@@ -122,8 +122,8 @@ template <class Type> struct KVL_VISIBLE tag {
 };
 
 /* The identity of a type. With RTTI it is the one that exceptions use: it is valid across shared libraries whatever their visibility,
-   and between compilers of one ABI. Without RTTI it is an address, which shared libraries have in common if the type has default
-   visibility. It is the address of a writable variable, so no linker merges it with another one. */
+   and between compilers of one ABI. Without RTTI it is the address of a variable, which shared libraries have in common if the type has
+   default visibility. The variable is writable, so no linker merges it with that of another type. */
 struct identity {
     const void *address;
     const std::type_info *info; /* null without RTTI */
@@ -138,7 +138,7 @@ struct identity {
 
 private:
     /* Two files may each have a type of the same name in an unnamed namespace or in a function. g++ marks the names of such types, so
-       that they are never equal; clang++ does not. It writes a `Z` before the function in the name of a type, besides any other `Z`. */
+       that they are never equal; clang++ does not. clang++ writes a `Z` before the function in the name of a type, besides any other `Z`. */
     bool is_of_the_whole_program() const noexcept
     {
         const char *name = info->name();
@@ -153,7 +153,7 @@ private:
     }
 };
 
-/* The C object of an object: its type and a reference to it. */
+/* What the library holds for an object of the program: its type and a reference to it. */
 struct box {
     identity type;
     std::shared_ptr<const void> object;
@@ -191,7 +191,7 @@ inline std::string_view text(const uint8_t *data, size_t len) noexcept { return 
 template <class Type> objects::identity identity_of() noexcept
 {
 #if KVL_RTTI
-    /* Not that of the type itself, which may be incomplete. */
+    /* Not the type_info of Type itself, which may be incomplete. */
     const std::type_info *info = &typeid(tag<Type>);
 #else
     const std::type_info *info = nullptr;
@@ -213,7 +213,7 @@ template <class Type> std::shared_ptr<const Type> unboxed(void *from_library) no
     return std::static_pointer_cast<const Type>(is->object);
 }
 
-/* Closures are erased to a pointer, a function and this. */
+/* Frees a closure, which the library holds as a pointer, a function that calls it, and this. */
 template <class Function> void end(void *closure) noexcept { delete static_cast<Function *>(closure); }
 
 /* A handle that the library counts: Retain and Release are its functions. */
@@ -303,7 +303,7 @@ public:
         kvl_error_new(code, message.data(), message.size(), KVL_ERROR_F_PERMANENT | KVL_ERROR_F_NO_STALE, &made);
         return own(KVL_ERR_PROVIDER, made);
     }
-    /* An error of what a program has instead: an exception, a std::error_code or text. */
+    /* Creates an error from an exception, a std::error_code or text. */
     template <class Failure> static error of_any(const Failure &why)
     {
         if constexpr (std::is_convertible_v<const Failure &, std::string_view>)
@@ -332,7 +332,7 @@ public:
         kvl_error_t *behind = kvl_error_cause(handle_.get());
         return behind != nullptr ? std::optional<error>(share(behind)) : std::nullopt;
     }
-    /* The pause that the provider requests before the next attempt; below 0: none. */
+    /* The pause that the provider requests before the next attempt; negative if it requests none. */
     std::chrono::milliseconds retry_after() const noexcept { return std::chrono::milliseconds(kvl_error_retry_after_ms(handle_.get())); }
     /* Requests a pause. Only for an error that was just created: it has no effect once there are other references. */
     error &&retry_after(std::chrono::milliseconds pause) &&
@@ -488,7 +488,7 @@ public:
     static value share(kvl_value_t *borrowed) noexcept { return value(handle::share(borrowed)); }
     static value own(kvl_value_t *owned) noexcept { return owned ? value(handle(owned)) : value(); }
 
-    /* Whether it is not null. */
+    /* Whether there is a value: false for null. */
     explicit operator bool() const noexcept { return !is_null(); }
     bool is_null() const noexcept { return handle_.get() == nullptr || handle_.get() == kvl_value_null(); }
     /* The bytes, valid for as long as this value exists; empty for objects. */
@@ -533,7 +533,7 @@ struct terms {
     terms &if_absent() { return flags |= KVL_PUT_F_IF_ABSENT, *this; }
     /* A put takes place only if there is an entry; otherwise it returns KVL_MISS. */
     terms &if_present() { return flags |= KVL_PUT_F_IF_PRESENT, *this; }
-    /* Points at what these terms point at, and at these terms. */
+    /* Contains pointers into these terms and to what they refer to. */
     kvl_terms_t c_terms() const noexcept
     {
         return {sizeof(kvl_terms_t), ttl_ms, priority, cost, flags, 0, stale_ttl_ms, detail::bytes(version), version.size(), tags.data(), tags.size()};
@@ -546,7 +546,7 @@ namespace detail {
 
 template <class Range> using element_of = decltype(*std::begin(std::declval<const Range &>()));
 
-/* Whether a view of the element is still valid after the iterator has moved on: the range has the element, or it is a view itself. */
+/* Whether a view of the element is still valid after the iterator has moved on: the range owns the element, or the element is a view. */
 template <class Element> constexpr bool outlives_iterator = std::is_lvalue_reference_v<Element> || std::is_trivially_copyable_v<Element>;
 
 } // namespace detail
@@ -585,11 +585,11 @@ private:
 struct stale_entry {
     kvl::value value; /* null if the key is known to be absent */
     milliseconds age;
-    std::string_view version; /* the one that was stated with it, "" if none was; valid for as long as the request exists */
+    std::string_view version; /* as stated with the value, "" if none was; valid for as long as the request exists */
 };
 
-/* Keys to be answered. It may be copied, moved to another thread and answered later; the last copy that is destroyed finishes the
-   request. Answering returns a status: a provider need not avoid KVL_LATE and KVL_ERR_ALREADY_ANSWERED. */
+/* Keys to be answered. A request may be copied, moved to another thread and answered later; the destruction of its last copy finishes
+   it. The functions that answer return a status; a provider may ignore KVL_LATE and KVL_ERR_ALREADY_ANSWERED. */
 class request {
 public:
     explicit request(kvl_request_t *borrowed) noexcept : handle_(handle::share(borrowed)) {}
@@ -614,7 +614,7 @@ public:
         return left == KVL_FOREVER ? std::nullopt : std::optional(milliseconds(left));
     }
     status heartbeat() const noexcept { return kvl_request_heartbeat(handle_.get()); }
-    /* `hook(reason)` runs once if the request is no longer wanted before it is finished. */
+    /* `hook(reason)` runs once, if callers lose interest in the request before it is finished. */
     template <class Function> status on_cancel(Function &&hook) const
     {
         using closure = std::decay_t<Function>;
@@ -623,7 +623,7 @@ public:
             new closure(std::forward<Function>(hook)), detail::end<closure>);
     }
 
-    /* Answers a key with text, an object, an optional of one of these, nullptr or an expected of one of these (kvl::expected, or
+    /* Answers a key with text, an object, nullptr, an optional of one of these, or an expected of one of these (kvl::expected, or
        std::expected in C++23); an error fails the key. */
     template <class Type> status resolve(size_t i, Type &&answer, const terms &on = {}) const
     {
@@ -639,7 +639,7 @@ public:
     {
         return answer ? resolve(i, *std::move(answer), on) : fail(i, answer.error());
     }
-    /* What the store has of a key; empty if it has nothing. A provider can ask its source whether the record has changed since. */
+    /* What the store has of a key; empty if it has nothing. With its version, a provider can ask whether the record has changed since. */
     std::optional<stale_entry> stale(size_t i) const noexcept
     {
         kvl_value_t *is = nullptr;
@@ -651,7 +651,7 @@ public:
         return stale_entry{value::own(is), milliseconds(age_ms), detail::text(version.data, version.len)};
     }
     /* Answers a key with what stale() returns: the record has not changed. The same value gets a new TTL, and keeps its version and its tags
-       unless the terms state others. KVL_MISS if the store has nothing of the key, which is then not answered. */
+       unless the terms state others. Returns KVL_MISS, without an answer, if the store has nothing of the key. */
     status not_modified(size_t i, const terms &on = {}) const noexcept
     {
         const kvl_terms_t stated = on.c_terms();
@@ -687,7 +687,7 @@ private:
 
 namespace detail {
 
-/* Lets no exception escape: it becomes the error of every key without an answer. */
+/* Calls a provider. An exception becomes the error of every key without an answer. */
 template <class Function> void provide(void *closure, kvl_request_t *handle) noexcept
 {
 #if KVL_EXCEPTIONS
@@ -731,11 +731,11 @@ template <class Function> struct one_by_one {
 struct l2_entry {
     std::string_view data; /* to be stored as it is */
     std::optional<milliseconds> ttl; /* from now on; empty: it does not expire */
-    std::string_view token; /* of a fill: the one that the read of the key was given */
+    std::string_view token; /* of a fill: the token that the read of the key passed to hit() or miss() */
 };
 
-/* Keys to look up, to store or to remove. It may be copied, moved to another thread and served later; if it was not finished, the last copy
-   that is destroyed fails it. Its functions return a status: a second tier need not avoid KVL_LATE and KVL_ERR_CLOSED. */
+/* Keys to look up, to store or to remove. A request may be copied, moved to another thread and served later; if it was not finished, the
+   destruction of its last copy fails it. Its functions return a status; a second tier may ignore KVL_LATE and KVL_ERR_CLOSED. */
 class l2_request {
 public:
     explicit l2_request(kvl_l2_request_t *borrowed) noexcept : handle_(handle::share(borrowed)) {}
@@ -751,7 +751,7 @@ public:
             all.push_back((*this)[i]);
         return all;
     }
-    /* Of KVL_L2_FILL and KVL_L2_WRITE: what to store. Empty for other requests, and for objects. */
+    /* For KVL_L2_FILL and KVL_L2_WRITE: what to store. Empty for other requests, and for objects. */
     std::optional<l2_entry> entry(size_t i) const noexcept
     {
         const uint8_t *data = nullptr, *token = nullptr;
@@ -762,32 +762,32 @@ public:
         return l2_entry{detail::text(data, len), ttl_ms == KVL_TTL_NEVER ? std::nullopt : std::optional(milliseconds(ttl_ms)),
                         detail::text(token, token_len)};
     }
-    /* KVL_L2_READ: it has this entry. `ttl_left` as in l2_entry; if nothing is left of it, it is a miss. The token stands for this very entry. */
+    /* KVL_L2_READ: the second tier has this entry. `ttl_left` is as in l2_entry; 0 is a miss. The token stands for this very entry. */
     status hit(size_t i, std::string_view data, std::optional<milliseconds> ttl_left, std::string_view token = {}) const noexcept
     {
         return hit_for(i, data, !ttl_left ? KVL_TTL_NEVER : ttl_left->count() > 0 ? ttl_left->count() : 0, token);
     }
-    /* The same if it does not know how much of the TTL is left. */
+    /* The same, if the second tier does not know how much of the TTL is left. */
     status hit(size_t i, std::string_view data, std::string_view token = {}) const noexcept
     {
         return hit_for(i, data, KVL_L2_TTL_UNKNOWN, token);
     }
-    /* A number is no time: 0 would be a token without a text. */
+    /* A number is not a time. Without this, 0 would convert to a null pointer, and be taken for the token. */
     status hit(size_t i, std::string_view data, int ttl_left, std::string_view token = {}) const noexcept = delete;
-    /* KVL_L2_READ: it has nothing; the token is the lease, if it has granted one. */
+    /* KVL_L2_READ: the second tier has nothing; the token is the lease, if it has granted one. */
     status miss(size_t i, std::string_view token = {}) const noexcept
     {
         return kvl_l2_request_miss(handle_.get(), i, detail::bytes(token), token.size());
     }
-    /* KVL_L2_READ: it has nothing, and another process has the lease. */
+    /* KVL_L2_READ: the second tier has nothing, and another process has the lease. */
     status leased(size_t i) const noexcept { return kvl_l2_request_leased(handle_.get(), i); }
-    /* KVL_L2_READ: the lease of another process may be taken over, since it was waited for long enough. */
+    /* KVL_L2_READ: whether the lease of another process may be taken over, because this one has waited long enough. */
     bool steals(size_t i) const noexcept { return kvl_l2_request_steals(handle_.get(), i) != 0; }
     /* KVL_L2_FILL: not stored, because the key is not as it was read. KVL_L2_WRITE: not stored; the key is removed instead. */
     status refused(size_t i) const noexcept { return kvl_l2_request_refused(handle_.get(), i); }
-    /* It has failed for this key; 0 for KVL_L2_CLEAR. */
+    /* The second tier has failed for this key. For KVL_L2_CLEAR, `i` is 0. */
     status fail(size_t i) const noexcept { return kvl_l2_request_fail(handle_.get(), i); }
-    /* All of it is done, but for what was refused or has failed. */
+    /* Everything is done, except for keys that were refused or have failed. */
     status finish() const noexcept { return kvl_l2_request_finish(handle_.get()); }
     kvl_l2_request_t *get() const noexcept { return handle_.get(); }
 
@@ -803,7 +803,7 @@ private:
 
 namespace detail {
 
-/* Lets no exception escape: what was not answered has failed, and nothing counts as written. */
+/* Calls a second tier. After an exception, keys that were not answered have failed, and nothing counts as written. */
 template <class Function> void serve(void *closure, kvl_l2_request_t *handle) noexcept
 {
 #if KVL_EXCEPTIONS
@@ -823,7 +823,7 @@ template <class Function> void serve(void *closure, kvl_l2_request_t *handle) no
 
 } // namespace detail
 
-/* The connection of one engine to a server that processes share. Its destructor ends it and waits for that; afterwards it uses the engine no more. */
+/* The connection of one engine to a server that processes share. The destructor ends it, and waits until it no longer uses the engine. */
 class l2_connection {
 public:
     l2_connection() = default;
@@ -839,13 +839,14 @@ public:
 class l2_server {
 public:
     virtual ~l2_server() = default;
-    /* Makes the server the second tier of a configuration, of which one engine is created before the next call for it. */
+    /* Makes the server the second tier of a configuration. Then create one engine, before the next call for that configuration. */
     virtual expected<std::unique_ptr<l2_connection>> connect(kvl_config_t *of) const = 0;
 };
 
 namespace detail {
 
-/* The server of a configuration. The configuration has the connection of the engine that is being created, so its engines are created one at a time. */
+/* The server of a configuration. The configuration refers to the connection of the engine that is being created, so engines are created one
+   at a time. */
 struct l2_place {
     explicit l2_place(std::unique_ptr<const l2_server> is) noexcept : server(std::move(is)) {}
     std::unique_ptr<const l2_server> server;
@@ -977,8 +978,8 @@ private:
     detail::owned<kvl_clock_t, kvl_clock_release> handle_;
 };
 
-/* Events for a thread of the program, which polls. Copies share the queue, and so do engines and caches whose config names it. It is
-   freed with the last of these, after it was drained. The last must not be destroyed inside a callback. */
+/* Events for a thread of the program, which polls. Copies share the queue, and so do engines and caches whose config names it. The last
+   of these that is destroyed drains and frees the queue, so it must not be destroyed inside a callback. */
 class queue {
 public:
     explicit queue(uint32_t flags = 0)
@@ -1071,9 +1072,10 @@ public:
         return provider(detail::one_by_one<std::decay_t<Function>>{std::forward<Function>(load)});
     }
     template <class Function> config &&load(Function &&load) && { return std::move(this->load(std::forward<Function>(load))); }
-    /* `serve(kvl::l2_request)` is a store that several processes may share, asked before the provider. It serves requests on threads of the
-       library, several at a time, now or later. An exception fails the request. `abilities`: KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES; a second tier
-       that also takes objects (KVL_L2_F_OBJECTS) uses the functions of kvlight.h with l2_request::get().
+    /* `serve(kvl::l2_request)` is a store that several processes may share, asked before the provider. It is called on threads of the
+       library, several at a time, and may serve a request now or later. An exception fails the request. `abilities`:
+       KVL_L2_F_CONDITIONAL and KVL_L2_F_LEASES; a second tier that also takes objects (KVL_L2_F_OBJECTS) uses the functions of
+       kvlight.h with l2_request::get().
        Instead of a function it may be a kvl::redis (kvlight_redis.hpp): a server, to which each engine then has a connection of its own. */
     template <class Function> config &second_tier(Function &&serve, [[maybe_unused]] uint32_t abilities = 0) &
     {
@@ -1200,7 +1202,7 @@ private:
     handle handle_;
 };
 
-/* The manner of one call: its options, a handle to cancel it, or both. */
+/* How one call is made: with options, with a handle to cancel it, or with both. */
 struct how {
     how() noexcept = default;
     how(const kvl::options &is) noexcept : options(&is) {}
@@ -1218,8 +1220,8 @@ struct how {
 
 /* ---- The cache ------------------------------------------------------------------------------------------------------- */
 
-/* Iterates over all entries of a cache: `for (kvl::result entry : cache.entries())`. An entry is a view until the next one. Each key that
-   has an entry throughout is visited once, whatever other threads or the loop's body do. Counts no use of the entry. For one thread. */
+/* Iterates over all entries of a cache: `for (kvl::result entry : cache.entries())`. An entry is a view, valid until the next one. Each key
+   that has an entry throughout is visited once, whatever other threads or the loop's body do. A visit is no use of the entry. For one thread. */
 class entries {
 public:
     class iterator {
@@ -1331,7 +1333,7 @@ public:
         detail::raise_if_failed(s);
         return s == KVL_OK;
     }
-    /* Expires the entry now: the next fetch loads the key, and the old value stays as a fallback until then. */
+    /* Expires the entry now: the next fetch loads the key, and the old value stays as a fallback until a load succeeds. */
     bool expire(std::string_view key) const
     {
         status s = kvl_cache_expire(handle_.get(), detail::bytes(key), key.size());
@@ -1438,11 +1440,13 @@ public:
         return *this;
     }
 
-    /* Frees the engine, and waits for code of the program that is running. In a callback that is refused (KVL_ERR_REENTRANT), and nothing changes. */
+    /* Frees the engine, and waits for code of the program that is running. Inside a callback it is refused with KVL_ERR_REENTRANT, and
+       nothing changes. */
     void join()
     {
         if (connection_ != nullptr) {
-            /* The connection uses the engine, so it is ended first, but only if kvl_tasks_free() will not be refused: this is refused likewise. */
+            /* The connection uses the engine, so it ends first, but only if kvl_tasks_free() will not be refused: kvl_tasks_l2_sync() is
+               refused in the same cases. */
             const status s = kvl_tasks_l2_sync(handle_.get(), 0);
             if (s == KVL_ERR_REENTRANT || s == KVL_ERR_FORKED)
                 error(s).raise();
@@ -1495,7 +1499,8 @@ public:
         return kvl_tasks_fetch_all(handle_.get(), all.data(), all.size(), by.settings(), by.fetch, tell_all<closure>,
                                    new closure(std::forward<Function>(callback)), detail::end<closure>, nullptr);
     }
-    /* Like the above, and `progress(done, failed, total)` is called each time that at least `step` more positions are settled, 1 or above. */
+    /* Like the above, and `progress(done, failed, total)` is called each time that at least `step` (1 or more) further positions are
+     * settled. */
     template <class Function, class Progress>
     [[nodiscard]] status fetch_all(const keys &all, Function &&callback, Progress &&progress, size_t step, options settings = {},
                                    const kvl::fetch *by = nullptr) const
@@ -1515,7 +1520,7 @@ public:
                                    new closure{std::forward<Function>(callback), std::forward<Progress>(progress)}, detail::end<closure>, nullptr);
     }
 
-    /* Fails inside a callback with KVL_ERR_REENTRANT, and if requests go to a queue with KVL_ERR_UNSUPPORTED. */
+    /* Fails with KVL_ERR_REENTRANT inside a callback, and with KVL_ERR_UNSUPPORTED if requests go to a queue. */
     expected<value> fetch_wait(std::string_view key, const how &by = {}) const
     {
         kvl_value_t *found = nullptr;
@@ -1576,9 +1581,9 @@ public:
     }
     /* Another process has changed these keys: their entries leave this process, and running loads of them are not stored. */
     void invalidate(const keys &all) const { detail::raise_if_failed(kvl_tasks_invalidate(handle_.get(), all.data(), all.size(), 0)); }
-    /* Another process may have changed any key: everything leaves. */
+    /* Another process may have changed any key: all entries leave this process. */
     void invalidate_all() const { detail::raise_if_failed(kvl_tasks_invalidate(handle_.get(), nullptr, 0, KVL_INVALIDATE_F_ALL)); }
-    /* Waits until the second tier has everything that was put, removed or cleared before. Returns false if the time is over first. */
+    /* Waits until the second tier has everything that was put, removed or cleared before. Returns false if `timeout` is over first. */
     bool sync_second_tier(std::optional<milliseconds> timeout = std::nullopt) const
     {
         status s = kvl_tasks_l2_sync(handle_.get(), timeout ? timeout->count() : KVL_FOREVER);
@@ -1640,7 +1645,8 @@ private:
             return value();
         return by.refused(s);
     }
-    /* The answer from the cache, which needs no closure. Empty if the call has options, or the engine settings, which may exclude it. */
+    /* The answer from the cache, which needs no closure. Empty if the cache has none, or if options or settings may forbid to look there.
+     * */
     std::optional<expected<value>> resident(std::string_view key, const how &by) const
     {
         if (!by.is_plain() || !looks_first_)
@@ -1659,8 +1665,8 @@ private:
 };
 
 #if KVL_COROUTINES
-/* It is in the coroutine's frame, which may be destroyed as soon as the call has returned KVL_PENDING, because another thread resumes
-   the coroutine. So no member is accessed after that. */
+/* The awaiter is in the coroutine's frame. As soon as a call is pending, another thread may resume the coroutine and destroy the frame. So
+ * no member is accessed after the call. */
 class tasks::one_awaiter {
 public:
     one_awaiter(const tasks &of, std::string_view key, const how &by) noexcept : of_(of), key_(key), by_(by) {}
