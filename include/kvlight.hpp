@@ -1500,7 +1500,7 @@ public:
                                    new closure(std::forward<Function>(callback)), detail::end<closure>, nullptr);
     }
     /* Like the above, and `progress(done, failed, total)` is called each time that at least `step` (1 or more) further positions are
-     * settled. */
+       settled. */
     template <class Function, class Progress>
     [[nodiscard]] status fetch_all(const keys &all, Function &&callback, Progress &&progress, size_t step, options settings = {},
                                    const kvl::fetch *by = nullptr) const
@@ -1645,8 +1645,7 @@ private:
             return value();
         return by.refused(s);
     }
-    /* The answer from the cache, which needs no closure. Empty if the cache has none, or if options or settings may forbid to look there.
-     * */
+    /* The answer from the cache, which needs no closure. Empty if the cache has none, or if options or settings may forbid to look. */
     std::optional<expected<value>> resident(std::string_view key, const how &by) const
     {
         if (!by.is_plain() || !looks_first_)
@@ -1665,8 +1664,8 @@ private:
 };
 
 #if KVL_COROUTINES
-/* The awaiter is in the coroutine's frame. As soon as a call is pending, another thread may resume the coroutine and destroy the frame. So
- * no member is accessed after the call. */
+/* The awaiter is in the coroutine's frame. As soon as a call is pending, another thread may resume the coroutine and destroy the frame.
+   So no member is accessed after the call. */
 class tasks::one_awaiter {
 public:
     one_awaiter(const tasks &of, std::string_view key, const how &by) noexcept : of_(of), key_(key), by_(by) {}
