@@ -1,4 +1,4 @@
-/* Shared by the drivers: time, keys, and the rule by which a run counts. */
+/* Shared by the drivers: time, keys, and the rule that decides which runs count. */
 #ifndef KVL_BENCH_COMMON_H
 #define KVL_BENCH_COMMON_H
 
@@ -24,7 +24,7 @@ static inline uint64_t clock_ns(clockid_t id)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* The times of a thread at the beginning of a run, or during it. */
+/* A thread's times in nanoseconds, at the beginning of a run or during it: on the clock, on a processor, and waiting for a processor. */
 struct watch {
     uint64_t wall, cpu, queued;
 };
@@ -69,8 +69,9 @@ static inline struct watch watch_end(struct watch begin)
     return passed;
 }
 
-/* A run counts only if its thread had a processor throughout. If it runs alone, all other time was taken from it; next to other
-   threads it may have waited for a lock, which is part of the measurement, so only time in the run queue disqualifies it. */
+/* A run counts only if its thread had a processor for all but a fiftieth of the time. If the thread runs alone, all other time was taken
+   from it. Beside other threads it may have waited for a lock, which is part of the measurement, so only time in the run queue counts as
+   taken. */
 static inline int had_its_processor(struct watch passed, int alone)
 {
     uint64_t lost = alone && passed.wall > passed.cpu ? passed.wall - passed.cpu : passed.queued;

@@ -10,7 +10,7 @@
  *                    Everything on one thread, with events polled from a queue, like the peers' executor
  *
  * Prints, per round and subject, `run SUBJECT NANOSECONDS`, and `lost SUBJECT` for each run that is discarded because this
- * thread did not have a processor throughout; it is repeated. No round begins after SECONDS.
+ * thread did not have a processor throughout. Such a run is repeated. No round begins after SECONDS.
  */
 #include "common.h"
 
@@ -186,7 +186,8 @@ static int counts(const struct work *work, struct watch passed)
     return work->n == TRIPS || (work->alone ? had_its_processor(passed, 1) : passed.queued * 4 <= passed.wall);
 }
 
-/* Each subject runs once untimed before: the processor's caches are full of other subjects' data, and its threads are asleep. */
+/* Runs a subject once untimed before it is measured: the processor's caches are full of other subjects' data, and its threads are
+   asleep. */
 static void run(const struct work *work, const struct subject *subject)
 {
     subject->once(work->n);
@@ -210,7 +211,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[1], works[i].name) == 0)
             work = &works[i];
     if (!work)
-        DIE("what is %s?", argv[1]);
+        DIE("there is no work %s", argv[1]);
     size_t rounds = strtoul(argv[2], NULL, 10), subjects = 0;
     while (work->subjects[subjects].name)
         subjects++;

@@ -99,20 +99,20 @@ static void get_many(const uint8_t *key)
     kvl_value_release_many(found, MANY);
 }
 
-/* Runs a section. Each call of its function counts as `one` operations. */
-static void section(const char *name, size_t ops, size_t one, void (*work)(const uint8_t *))
+/* Runs a section: `calls` calls of `work`, each of which counts as `ops_per_call` operations. */
+static void section(const char *name, size_t calls, size_t ops_per_call, void (*work)(const uint8_t *))
 {
-    /* Runs once before, to create what is created at first use, and what only later operations reuse. It is collected too, into a separate
-       dump: callgrind resets its counts only when it dumps them. */
+    /* A warm-up creates what is created at first use, and what later operations reuse. It is collected too, into a separate dump, because
+       callgrind resets its counts only when it dumps them. */
     CALLGRIND_TOGGLE_COLLECT;
-    for (size_t i = 0; i < ops / 4 + 1; i++)
+    for (size_t i = 0; i < calls / 4 + 1; i++)
         work(keys[i % ENTRIES]);
     CALLGRIND_DUMP_STATS_AT("before");
-    for (size_t i = 0; i < ops; i++)
+    for (size_t i = 0; i < calls; i++)
         work(keys[i * 7 % ENTRIES]);
     CALLGRIND_TOGGLE_COLLECT;
     CALLGRIND_DUMP_STATS_AT(name);
-    printf("%s %zu\n", name, ops * one);
+    printf("%s %zu\n", name, calls * ops_per_call);
 }
 
 /* ---- the engine ----------------------------------------------------------------------------------------------------- */

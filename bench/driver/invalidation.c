@@ -2,12 +2,13 @@
  *
  *     invalidation URL PROCESSES WRITES_PER_SECOND SECONDS
  *
- * Each process has an engine that holds the same records. Another process writes at a steady rate: every 20th write goes to the next of these
- * records, so each is written once, and the others go to records that no process holds. The time from the call of the put until a process's removal listener has
- * the old value is one delay: so the writer's queue, the server, the log's pause (`notify_ms`) and the listener's thread are part of it.
+ * Each process has an engine that holds the same records. One more process writes at a steady rate. Every 20th write goes to the next of
+ * these records, so each of them is written once; the other writes go to records that no process holds. A delay is the time from the call
+ * of the put until a process's removal listener has the old value. It includes the writer's queue, the server, the log's pause
+ * (`notify_ms`) and the listener's thread.
  *
- * Prints PROCESSES WRITES_PER_SECOND, the rate that was reached, the share of the delays that were observed, p50, p99 and the longest in ms, and how much of
- * the machine was idle in %.
+ * Prints PROCESSES, WRITES_PER_SECOND, the rate that was reached, the percentage of delays that were observed, p50, p99 and the longest
+ * delay in ms, and the percentage of the machine that was idle.
  */
 #define _DEFAULT_SOURCE
 #include <kvlight_redis.h>
@@ -205,7 +206,7 @@ int main(int argc, char **argv)
         return perror("mmap"), 1;
     board->records = (writes + ONE_IN - 1) / ONE_IN;
     for (int i = 0; i < processes; i++)
-        /* Nothing of kvlight exists in this process yet. */
+        /* Before this process creates anything of kvlight, whose handles do not work after a fork. */
         if (fork() == 0)
             listen_to(argv[1]);
     while (atomic_load(&board->ready) < processes && waitpid(-1, NULL, WNOHANG) == 0)

@@ -141,7 +141,7 @@ static int load_ms = LOAD_MS, has_leases = 1;
 static struct {
     uint64_t fetches, answered, local, loads, lookups, keys_looked_up, hits, leased, fills, log_reads, received, held, written;
     double busy_s; /* the CPU time of invalidations */
-    uint64_t late[MOST_LATE], waited[MOST_LATE];
+    uint64_t late[MOST_LATE], waited[MOST_LATE]; /* numbers of notices and fetches, by milliseconds */
 } seen;
 
 static double processor_s(void)
@@ -165,6 +165,7 @@ static double fraction(void)
     return (double)(random_bits() >> 11) / 9007199254740992.0;
 }
 
+/* The integral of x^-EXPONENT from 1 to x. */
 static double area(double x)
 {
     return (pow(x, 1 - EXPONENT) - 1) / (1 - EXPONENT);
@@ -282,7 +283,7 @@ static void look_up(struct event *event_, int claims)
             left++;
         } else {
             *cell = (struct cell){ .key = cell->key, .token = ++tokens, .epoch = epoch, .lease_until = now_ms + LEASE_MS, .holder = event_->process };
-            /* Nobody waits for it any more, or the key has been written since the lookup began. */
+            /* Nobody waits for the key any more, or it has been written since the lookup began. */
             if (kvl_l2_request_miss(request, i, (const uint8_t *)&cell->token, sizeof cell->token) != KVL_OK)
                 give_back(event_->process, key_of(&keys[i]));
             else
@@ -502,7 +503,7 @@ static void show_fan_out(int seconds)
     event(READ_LOG, 1, sleeper);
     while (sleeper->is_cut_off)
         tick();
-    printf("  one that was cut off for that time catches up on %zu changes in %d ms, which costs %.1f ms of CPU\n", missed,
+    printf("  a process that was cut off for that time catches up on %zu changes in %d ms, which costs %.1f ms of CPU\n", missed,
            (int)(now_ms - began), seen.busy_s * 1e3);
 }
 

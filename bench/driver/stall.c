@@ -145,7 +145,8 @@ static void clear(void) { must(kvl_cache_clear(cache)); }
 static void trim(void) { must(kvl_cache_trim(cache, 0.01)); }
 static void resize(void) { must(kvl_cache_resize(cache, 9, -1)); }
 
-/* The cost limit changes the number of shards, since each shard has a mebibyte of it at least. A quarter of the entries fit both limits. */
+/* The cost limit changes the number of shards, since each shard's part of it is at least a mebibyte. A quarter of the entries fit both
+   limits. */
 static int64_t limit_for_a_quarter(void) { return (int64_t)(entries / 4 * 192); }
 static void change_shards(void)
 {
@@ -170,7 +171,7 @@ static void walk(void)
 }
 static void save(void) { must(kvl_cache_save(cache, "/dev/shm/kvlight-stall", NULL, NULL, NULL, 0, NULL)); }
 
-/* an engine for the cache, whose provider keeps its only request, or fails every key of it once */
+/* an engine, and a provider that keeps the only request, or first fails each of its keys once */
 
 static kvl_tasks_t *tasks;
 static kvl_fetch_t *fetch;

@@ -7,7 +7,7 @@
  *         uniform   all keys fit; drawn evenly
  *         churn     every key is new: a miss, a put, and an eviction
  *         careful   like resident, with a time to live, a validator and statistics
- *         tail      like resident, while another thread puts new keys: the longest of 1,000 lookups. Counts THREADS as 2
+ *         tail      like resident, while another thread puts new keys: the time that one lookup in 1,000 exceeds. THREADS is ignored
  *         trace     no time: the share of hits, with room for a tenth of the keys; FORM names the trace (traces.h)
  *         bytes     no time: heap bytes per entry when full
  * FORM    retained (a reference is taken and released), copied, batch (64 keys a call; the peers: 64 calls), view (read through a
@@ -43,7 +43,7 @@ struct subject {
     void (*release)(void *value);
     void *cache;
     kvl_reader_t *readers[2]; /* kvlight's, one for each thread */
-    size_t turn[2]; /* the position of each thread among the draws: half of them apart */
+    size_t turn[2]; /* each thread's position among the draws; the two begin half of the draws apart */
     size_t asked, hit; /* in the timed runs */
     double ns; /* processor time of an operation in the last run */
 };
@@ -206,7 +206,7 @@ static enum form form;
 static enum work work;
 static int threads;
 
-/* Each run returns its number of hits. */
+/* Each of these functions makes `ops` lookups and returns the number of hits. */
 
 static size_t run_retained(struct subject *subject, int thread, size_t ops)
 {
@@ -380,7 +380,7 @@ static void *run_one(void *argument)
 /* Nanoseconds per operation of one thread, or 0 if a thread did not have a processor throughout. */
 static double measure(struct subject *subject)
 {
-    /* A millisecond, and one more before it: on a shared machine, few longer runs are undisturbed. */
+    /* For about a millisecond, after an untimed run as long: on a shared machine, few longer runs are undisturbed. */
     size_t ops = subject->ns > 0 ? (size_t)(1200000 / subject->ns) / STEP * STEP : 4096;
     ops = ops < 512 ? 512 : ops > 2 * WARMING ? 2 * WARMING : ops;
     atomic_int ready = 0;
@@ -470,7 +470,7 @@ static void fill(struct subject *subject, size_t capacity)
     for (int thread = 0; thread < 2 && form == VIEW && subject == subjects; thread++)
         if (kvl_reader_new(subject->cache, &subject->readers[thread]) != KVL_OK)
             DIE("kvl_reader_new");
-    /* Some peers record uses and process them later: this lets them do it here, so that no run pays for the filling. */
+    /* Some peers record uses and process them later. len() makes them do so now, so that no run pays for the filling. */
     subject->len(subject->cache);
     /* With room for a tenth, the set of stored keys becomes stable only after some time. */
     for (int thread = 0; thread < 2 && work == TENTH; thread++)
@@ -518,7 +518,7 @@ static int number_of(const char *name, const char *const *names)
     for (int i = 0; names[i]; i++)
         if (strcmp(names[i], name) == 0)
             return i;
-    DIE("what is %s?", name);
+    DIE("unknown: %s", name);
 }
 
 int main(int argc, char **argv)

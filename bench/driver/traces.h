@@ -1,5 +1,5 @@
 /* Traces: sequences of keys, to compare which keys caches keep. A trace depends only on its name (or file), the number of keys and the
- * capacity, so every subject and every run has the same.
+ * capacity, so it is the same for every subject and in every run.
  *
  *   zipf-0.7 ... zipf-1.1   drawn by Zipf's law with this exponent
  *   scan                    zipf-0.9, and from time to time a scan of keys that are not used again

@@ -1,5 +1,5 @@
-//! The peers as C functions, with the checks of arguments that kvlight makes, so that a peer does not save their time, and its statuses. Values of the
-//! benchmark are shorter than a key may be, so that one check does for both.
+//! The peers as C functions that return kvlight's statuses. They check their arguments as kvlight does, so that no peer saves that time.
+//! The benchmark's values are shorter than the longest key, so one check serves for both.
 
 use crate::bytes::{Value, value};
 use crate::peers::{Floor, Lru, LruSharded, Moka, Papaya, Peer, Quick};

@@ -21,7 +21,7 @@ type MokaCache = moka::future::Cache<Key, Value, RandomState>;
 
 const BYTES: [u8; 64] = [7; 64];
 
-/// The same as the driver's, and more than the keys of all rounds, so that nothing is evicted.
+/// The same as in bench/driver/fetch.c, and more than the keys of all rounds, so that nothing is evicted.
 const CAPACITY: usize = 1 << 20;
 
 static QUICK: LazyLock<QuickCache> = LazyLock::new(|| {
@@ -150,8 +150,8 @@ extern "C" fn load_channel_crossbeam(n: usize) -> f64 {
     collect(answers.into_iter(), n, began)
 }
 
-/// Like [`load_channel_std`], with 64 keys for each message, as in a program that knows all its keys beforehand. Keys are not shared with
-/// other callers, and cannot be cancelled.
+/// Like [`load_channel_std`], with 64 keys for each message, as in a program that knows all its keys beforehand. Loads are not shared
+/// with other callers, and cannot be cancelled.
 #[unsafe(no_mangle)]
 extern "C" fn load_channel_by_64(n: usize) -> f64 {
     let (batches, keys) = (&*BY_BATCH, fresh_keys(n));

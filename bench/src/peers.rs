@@ -1,4 +1,4 @@
-//! One type per peer. `show` is a lookup that copies the value, if possible without taking a reference.
+//! One type for each peer.
 
 use crate::bytes::{Key, Slice, Value};
 use foldhash::fast::RandomState;
@@ -10,6 +10,7 @@ pub trait Peer: Sync {
     /// `with_ttl`: with a time to live, if the peer has one.
     fn new(capacity: usize, with_ttl: bool) -> Self;
     fn get(&self, key: &[u8]) -> Option<Value>;
+    /// Passes the value's bytes to `see`, if possible without taking a reference. Returns whether the key was found.
     fn show(&self, key: &[u8], see: impl FnOnce(&[u8])) -> bool {
         self.get(key).map(|value| see(&value.slice)).is_some()
     }
@@ -91,7 +92,7 @@ impl Peer for Papaya {
 type List = lru::LruCache<Key, Value, RandomState>;
 
 fn list(capacity: usize, hasher: RandomState) -> List {
-    // Not `new`, which allocates all memory in advance: it should grow like the others.
+    // Not with `new`, which allocates all memory in advance: the list should grow like the other peers.
     let mut list = lru::LruCache::unbounded_with_hasher(hasher);
     list.resize(capacity.max(1).try_into().expect("at least 1"));
     list

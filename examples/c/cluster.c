@@ -1,13 +1,14 @@
-/* cluster: processes that share a cache through a cluster of Redis or Valkey, of which a primary is killed while they work.
+/* cluster: processes that share a cache through a cluster of Redis or Valkey, while one of its primaries is killed.
  *
  *     cluster [SECONDS [PROCESSES]]      20 and 4 by default
  *
- * It starts three primaries and a replica of each on the loopback interface, and processes with an engine each. They read and write 2,000 records
- * of a small source, which counts the versions of each. After a third of the time a primary is killed with -9, and after two thirds it is started again.
+ * It starts three primaries and a replica of each on the loopback interface, and processes with an engine each. The processes
+ * read and write 2,000 records of a small source, which counts the versions of each record. After a third of the time a primary is killed
+ * with -9, and after two thirds it is started again.
  *
  * Each second a table shows, for each process: the records it has loaded from the source; its fetches that its own store answered, and those that the
- * servers did; how many changes of the others it has learned of, and how long after the change; what waits to be written; how often
- * it had to look everything up again, since it may have missed a change; and the fetches that failed. In the end no process may have an
+ * servers answered; how many changes by other processes it has learned of, and how long after the change; how many writes wait; how often
+ * it had to look everything up again because it may have missed a change; and its failed fetches. In the end no process may have an
  * old value, and no fetch may have failed: otherwise the program exits with 1.
  *
  *     make demo-cluster
@@ -35,7 +36,7 @@ struct record {
 struct report {
     atomic_ulong loads, local, shared, heard, gaps, waiting, failed;
     atomic_int is_connected, is_settled;
-    atomic_long old; /* records of which it had an old version when it last looked at all; -1: it has not yet */
+    atomic_long old; /* the records that were old when it last looked at all of them; -1 before it has */
     atomic_uint delays[STEPS];
 };
 
@@ -89,7 +90,7 @@ static uint64_t version_of(const uint8_t *data, size_t len)
     return version;
 }
 
-/* The provider: reads the source, which takes a little. */
+/* The provider: reads the source, which takes SOURCE_MS. */
 static void provide(void *user_data, kvl_request_t *request)
 {
     const kvl_slice_t *keys = kvl_request_keys(request);
@@ -118,7 +119,7 @@ static void removed(void *user_data, const kvl_result_t *entry, kvl_cause_t caus
     }
 }
 
-/* The version of a record that a fetch answers. */
+/* Fetches a record and returns its version, or 0 if the fetch failed. */
 static uint64_t fetched(struct process *process, unsigned record)
 {
     char name[32];
@@ -246,7 +247,7 @@ static void run_process(int id, const char *url)
 
 /* ---- The table */
 
-/* The delay in milliseconds below which the given part of a histogram stays; those of all processes if `id` is negative. */
+/* The delay in milliseconds that the given part of a process's delays does not exceed; of all processes' if `id` is negative. */
 static double delay(int id, double part)
 {
     uint64_t all = 0, seen = 0;
@@ -284,7 +285,7 @@ static int show_table(struct servers *servers, uint64_t began, const char *what)
     return lines;
 }
 
-/* Shows the table for a time, over the one before if this is a terminal; with the delays of this time alone. */
+/* Shows the table each second for a time, on a terminal in place of the one before. The delays are those of this time alone. */
 static void show(struct servers *servers, uint64_t began, const char *what, double seconds)
 {
     static int lines;

@@ -1,7 +1,7 @@
 /* The servers of cluster.c: a cluster of Redis or Valkey on the loopback interface, in a temporary folder. It is for tests and demos: it stores
  * nothing on disk, and any program on this machine can use it.
  *
- *     servers_start(&servers, 3, 3)    starts three primaries and three replicas, one of each; 0 if that failed
+ *     servers_start(&servers, 3, 3)    starts three primaries and a replica of each; returns 0 if that failed
  *     servers_call(server, command)    sends a command; returns its reply, which is valid until the next call, or NULL
  *     servers_kill(server)             kill -9
  *     servers_restart(server)          starts it again without data; it becomes a replica of the server that took its slots over
@@ -47,8 +47,8 @@ static void pause_ms(long ms)
     nanosleep(&span, NULL);
 }
 
-/* In a forked child: on Linux it is killed when its parent ends, however that ends; elsewhere it outlives a parent that was killed. Ends at once if the
- * parent is gone already. */
+/* Called in a forked child. On Linux the child is killed when its parent ends, in whatever way; elsewhere it outlives a parent that was
+ * killed. If the parent is gone already, the child ends at once. */
 static void end_with_parent(pid_t parent)
 {
 #ifdef __linux__

@@ -262,8 +262,8 @@ int main(int argc, char **argv)
     run(&passes[0], tasks, files, file_count, options);
     run(&passes[1], tasks, files, file_count, options);
 
-    /* Half of the files twice, next to a fetch of the same files that is cancelled at once: that one gets CANCELLED, and the pass
-       loses nothing by it. */
+    /* Half of the files twice, next to a fetch of the same files that is cancelled at once. The cancelled fetch gets CANCELLED, and
+       the pass loses nothing. */
     size_t half = file_count / 2;
     kvl_slice_t *twice = calloc(2 * half + 1, sizeof *twice);
     if (!twice)

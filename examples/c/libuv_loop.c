@@ -117,7 +117,7 @@ static void on_readable(uv_poll_t *handle, int status, int events)
     (void)events;
     if (status < 0)
         DIE("%s", uv_strerror(status));
-    /* Runs a bounded number: if there are more, the descriptor stays readable. */
+    /* Runs a bounded number of callbacks: if there are more, the descriptor stays readable. */
     CHECK(kvl_queue_poll(program->queue, 256, 0, NULL));
 }
 

@@ -43,7 +43,7 @@ enum { RESILIENT, PLAIN, ENGINES };
 /* A histogram of waiting times: each bucket's upper bound is a fifth above the one before. */
 enum { BUCKETS = 64, FIRST_US = 100 };
 
-/* One engine, and what its callers see. `calls` counts calls of its provider, `waits` fetches, the others keys. */
+/* One engine, and what its callers see. `calls` counts calls of its provider, `waits` fetches by waiting time; the others count keys. */
 struct subject {
     kvl_tasks_t *tasks;
     atomic_ulong calls, keys, failed, stale;
@@ -102,7 +102,7 @@ static void provide(void *user_data, kvl_request_t *request)
     kvl_request_finish(request);
 }
 
-/* One fetch: of which engine, and when it began. */
+/* One fetch: its engine, and when it began. */
 struct visit {
     struct subject *subject;
     int64_t since_us;

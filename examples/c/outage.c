@@ -48,7 +48,7 @@ static void sleep_ms(long ms)
     nanosleep(&span, NULL);
 }
 
-/* The provider of both caches, which its user data distinguishes. */
+/* The provider of both caches. Its user data says which of them calls it. */
 static void provide(void *user_data, kvl_request_t *request)
 {
     int *cache = user_data, at = atomic_load(&phase);

@@ -99,7 +99,8 @@ int main(int argc, char **argv)
         kvl_value_release(value);
     }
 
-    /* What was loaded is written to the server after the callers have it. The close does not wait for that by itself; kvl_redis_free would give it up. */
+    /* What was loaded is written to the server after the callers have it. kvl_tasks_close does not wait for that, and kvl_redis_free gives
+       up what is not written yet. */
     kvl_tasks_close(tasks, KVL_CLOSE_DRAIN, 5000, closed, &is_closed, NULL);
     while (!atomic_load(&is_closed))
         pause_5_ms();

@@ -121,7 +121,7 @@ static void serve(void *user_data, kvl_l2_request_t *request)
     for (size_t i = 0; kind == KVL_L2_CLEAR && i < ROWS; i++)
         forget(&store->rows[i]);
     pthread_mutex_unlock(&store->lock);
-    /* The notice is sent after the change, and to every engine: one that wrote reads its own write from here again. */
+    /* The notice is sent after the change, and to every engine: the one that wrote looks its own write up here again. */
     if (kind == KVL_L2_WRITE || kind == KVL_L2_REMOVE || kind == KVL_L2_CLEAR) {
         for (size_t i = 0; i < 2; i++)
             kvl_tasks_invalidate(store->engines[i], keys, n, kind == KVL_L2_CLEAR ? KVL_INVALIDATE_F_ALL : 0);
@@ -156,7 +156,7 @@ static void show(const char *name, kvl_tasks_t *tasks, const char *key)
     kvl_error_release(error);
 }
 
-/* Waits until what was loaded has arrived in the store, which happens behind the caller's back. */
+/* Waits until what was loaded has arrived in the store, which happens after the caller has its answer. */
 static void wait_for_fills(kvl_tasks_t *tasks)
 {
     kvl_stats_t stats;

@@ -1,4 +1,4 @@
-/* SHA-256 after FIPS 180-4, as much as an example needs that depends on a C compiler alone. */
+/* SHA-256 (FIPS 180-4), so that the examples need nothing but a C compiler. */
 #ifndef SHA256_H
 #define SHA256_H
 

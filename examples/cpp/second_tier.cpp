@@ -15,9 +15,9 @@
 class shared_store {
 public:
     // Called with the keys that were written; with none after a clear.
-    using news = std::function<void(const std::vector<std::string_view> &)>;
+    using listener = std::function<void(const std::vector<std::string_view> &)>;
 
-    void tell(news who) { told_.push_back(std::move(who)); }
+    void add(listener told) { listeners_.push_back(std::move(told)); }
 
     // Called on threads of the library, several at a time.
     void serve(const kvl::l2_request &request)
@@ -37,8 +37,8 @@ public:
         }
         // The notice is sent after the change, never before.
         if (request.kind() != KVL_L2_READ && request.kind() != KVL_L2_FILL)
-            for (const news &who : told_)
-                who(request.keys());
+            for (const listener &told : listeners_)
+                told(request.keys());
         request.finish();
     }
 
@@ -79,7 +79,7 @@ private:
     std::mutex lock_;
     std::map<std::string, row> rows_;
     uint64_t tokens_ = 0;
-    std::vector<news> told_;
+    std::vector<listener> listeners_;
 };
 
 kvl::config engine(shared_store &store, const char *name)
@@ -105,7 +105,7 @@ int main()
     shared_store store;
     kvl::tasks first(engine(store, "A")), second(engine(store, "B"));
     for (const kvl::tasks *rows : {&first, &second})
-        store.tell([rows](const std::vector<std::string_view> &keys) { keys.empty() ? rows->invalidate_all() : rows->invalidate(keys); });
+                store.add([rows](const std::vector<std::string_view> &keys) { keys.empty() ? rows->invalidate_all() : rows->invalidate(keys); });
 
     show("A", first, "user:7");
     while (first.stats().l2_fills + first.stats().l2_fills_refused == 0)

@@ -16,7 +16,7 @@ from typing import Any, Union
 import kvlight
 
 LEASE_S = 10.0
-"""How long a reader may take to load a key before another one may fill it."""
+"""How long a reader may take to load a key before another reader gets the lease."""
 
 
 Found = Union[kvlight.Hit, kvlight.Vacant, kvlight.Leased]

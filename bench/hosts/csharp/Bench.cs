@@ -20,7 +20,7 @@ static class Bench
     [DllImport("kvlight")]
     static extern uint kvl_version_number();
 
-    /// <summary>The processor time of all threads in microseconds. Mono's own counts in steps of ten milliseconds.</summary>
+    /// <summary>The processor time of all threads in microseconds. Mono's own clock has steps of ten milliseconds.</summary>
     [DllImport("libc")]
     static extern IntPtr clock();
 

@@ -31,7 +31,7 @@ final class Bench {
 
     private static native int kvl_version_number();
 
-    /** The processor time of all threads in microseconds, from the C library. Java's own counts in steps of ten milliseconds. */
+    /** The processor time of all threads in microseconds, from the C library. Java's own clock has steps of ten milliseconds. */
     private static native long clock();
 
     private static void repeated(List<String> keys, Consumer<String> call) {

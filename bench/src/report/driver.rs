@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ratios_are_of_rounds_and_not_of_medians() {
+    fn a_ratio_is_the_median_of_the_ratios_of_rounds() {
         let text = "round\nrun kvlight 10\nrun moka 40\nround\nlost moka\nrun kvlight 1000\nround\nrun kvlight 100\nrun moka 200\n\
                     round\nrun kvlight 20\nrun moka 60\nshare kvlight 0.5\n";
         let rounds = read(text).expect("it can be read");

@@ -1,7 +1,7 @@
 //! Runs the drivers, and writes their figures as tables, plots and JSON.
 //!
-//!     report [--quick] FOLDER       FOLDER holds the drivers `store` and `fetch`, and takes the results. If `make bench-swift` has
-//!                                   left its figures there (`swift.txt`), they are taken in
+//!     report [--quick] FOLDER       FOLDER holds the drivers `store` and `fetch`, and receives the results. If `make bench-swift` has
+//!                                   left its figures there (`swift.txt`), they are included
 //!
 //! - [`work`]: the measurements and their goals. [`driver`]: one run of a driver, and medians.
 //! - [`write`]: tables and JSON. [`plot`]: the plots.
@@ -30,6 +30,7 @@ pub struct Row {
     pub ours: f64,
     pub theirs: f64,
     pub ratio: f64,
+    /// The goal for the ratio, if there is one.
     pub asked: Option<f64>,
 }
 
@@ -56,7 +57,7 @@ pub struct Found {
     pub traces: Vec<(String, Vec<(&'static str, f64)>)>,
     /// Measurements without a figure, because no run was undisturbed.
     pub missing: Vec<String>,
-    /// The number of those that have a goal.
+    /// How many of the missing measurements have a goal.
     pub asked_and_missing: usize,
     pub counted: usize,
     pub thrown_out: usize,
@@ -82,7 +83,8 @@ impl Found {
         self.rows.push(Row { chapter, work, label, threads, peer, ours, theirs, ratio, asked });
     }
 
-    fn beside(&mut self, subject: &Subject, rounds: &Rounds, peers: &[&str], asked: &[(&str, f64)]) {
+    /// Adds a row for each peer.
+    fn push_peers(&mut self, subject: &Subject, rounds: &Rounds, peers: &[&str], asked: &[(&str, f64)]) {
         self.counted += rounds.counted;
         self.thrown_out += rounds.thrown_out;
         for peer in peers {
@@ -91,7 +93,8 @@ impl Found {
         }
     }
 
-    fn bound(&mut self, subject: &Subject, rounds: &Rounds, most: f64) {
+    /// Adds a row that compares kvlight's figure with the goal `most`.
+    fn push_bound(&mut self, subject: &Subject, rounds: &Rounds, most: f64) {
         let ours = rounds.median("kvlight");
         self.push(subject, "bound", ours.map(|ours| driver::Compared { ours, theirs: most, ratio: most / ours }), Some(1.0));
     }
@@ -123,7 +126,7 @@ const RUNS: usize = 3;
 /// How many times a measurement is repeated if the machine was too busy.
 const AGAIN: usize = 2;
 
-/// Runs a driver, and repeats that if no round has figures of kvlight and of every peer.
+/// Runs a driver, and again while a peer has no round in which both the peer and kvlight have a figure.
 fn run_undisturbed(driver: &Path, arguments: &[&str], peers: &[&str]) -> Result<Rounds, String> {
     let mut rounds = run(driver, arguments)?;
     for _ in 0..AGAIN {
@@ -160,7 +163,7 @@ fn measure_once(folder: &Path, quick: bool, runs: usize, progress: &mut Progress
         let arguments = [item.work, item.form, &threads, &keys, rounds, seconds, &list(item.subjects)];
         let rounds = run_undisturbed(&store, &arguments, item.subjects)?;
         let subject = Subject { chapter: item.chapter, work: &name, label: item.label, threads: item.threads };
-        found.beside(&subject, &rounds, item.subjects, item.asked);
+        found.push_peers(&subject, &rounds, item.subjects, item.asked);
         if item.work == "tenth" && item.threads == 1 {
             let subjects = ["kvlight"].iter().chain(item.subjects);
             found.shares = subjects.filter_map(|subject| Some((*subject, rounds.share(subject)?))).collect();
@@ -175,15 +178,15 @@ fn measure_once(folder: &Path, quick: bool, runs: usize, progress: &mut Progress
     progress.tell("heap bytes an entry");
     let subject = Subject { chapter: Chapter::Memory, work: "heap bytes an entry", label: "heap bytes an entry", threads: 1 };
     let rounds = run(&store, &["bytes", "retained", "1", &keys, "1", "0", &list(work::BYTES_SUBJECTS)])?;
-    found.bound(&subject, &rounds, work::MOST_BYTES);
-    found.beside(&subject, &rounds, work::BYTES_SUBJECTS, &[]);
+    found.push_bound(&subject, &rounds, work::MOST_BYTES);
+    found.push_peers(&subject, &rounds, work::BYTES_SUBJECTS, &[]);
     for item in work::FETCH {
         progress.tell(item.name);
         let (rounds, seconds) = if quick { ("41", "3") } else { ("201", "12") };
         let rounds = run_undisturbed(&fetch, &[item.work, rounds, seconds], item.subjects)?;
         let subject = Subject { chapter: Chapter::Fetching, work: item.name, label: item.label, threads: 1 };
-        found.bound(&subject, &rounds, item.most);
-        found.beside(&subject, &rounds, item.subjects, &[]);
+        found.push_bound(&subject, &rounds, item.most);
+        found.push_peers(&subject, &rounds, item.subjects, &[]);
     }
     for &entries in sizes {
         progress.tell(&format!("a copied hit among {}, drawn evenly", write::spelled(entries)));
@@ -192,7 +195,7 @@ fn measure_once(folder: &Path, quick: bool, runs: usize, progress: &mut Progress
         let rounds = run_undisturbed(&store, &["uniform", "copied", "1", &count, rounds, seconds, &subjects], work::SIZE_SUBJECTS)?;
         let (name, label) = (format!("uniform, copied, {entries} entries"), format!("copied out, of {}", write::spelled(entries)));
         let subject = Subject { chapter: Chapter::Lookups, work: &name, label: &label, threads: 1 };
-        found.beside(&subject, &rounds, work::SIZE_SUBJECTS, &[]);
+        found.push_peers(&subject, &rounds, work::SIZE_SUBJECTS, &[]);
         for subject in ["kvlight"].iter().chain(work::SIZE_SUBJECTS) {
             found.sizes.extend(rounds.median(subject).map(|ns| Size { subject, entries, ns }));
         }
@@ -277,7 +280,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_several_runs_the_row_in_the_middle_is_published() {
+    fn the_median_row_of_several_runs_is_published() {
         let run = |ratios: &[(&str, f64)]| {
             let subject = Subject { chapter: Chapter::Lookups, work: "work", label: "label", threads: 1 };
             let mut found = Found { counted: 1, ..Found::default() };

@@ -34,7 +34,7 @@ fn open(width: usize, height: usize, title: &str) -> String {
     )
 }
 
-/// A line for each work; on it a dot for each peer, at kvlight's speed-up over it. Logarithmic.
+/// A line for each work; on it a dot for each peer, at kvlight's speed-up over that peer. Logarithmic.
 pub fn ratios(rows: &[Row]) -> String {
     const LEFT: f64 = 345.0;
     const RIGHT: f64 = 900.0;
@@ -73,7 +73,7 @@ pub fn ratios(rows: &[Row]) -> String {
     }
     let _ = writeln!(
         svg,
-        "<text class=\"small\" x=\"12\" y=\"{}\">upright stroke: what is asked beside the peer of its colour; hollow: not reached</text>",
+        "<text class=\"small\" x=\"12\" y=\"{}\">upright stroke: the goal beside the peer of its colour; hollow dot: not reached</text>",
         48 + legend_lines * 18
     );
     let mut power = least;
@@ -184,7 +184,7 @@ pub fn by_size(sizes: &[Size]) -> String {
     svg
 }
 
-/// A bar for each cache, for the bytes of heap for each entry.
+/// A bar for each cache: its bytes of heap for each entry.
 pub fn memory(rows: &[Row]) -> String {
     let rows: Vec<&Row> = rows.iter().filter(|row| row.chapter == Chapter::Memory).collect();
     let ours = rows.first().map(|row| ("kvlight", row.ours));
@@ -204,7 +204,7 @@ pub fn memory(rows: &[Row]) -> String {
         let _ = writeln!(svg, "<line x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"34\" y2=\"{bottom}\" stroke=\"#111\" stroke-dasharray=\"4,3\"/>");
         let _ = writeln!(
             svg,
-            "<text class=\"small\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">asked: {:.0}</text>",
+            "<text class=\"small\" x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">goal: {:.0}</text>",
             bottom + 12,
             bound.theirs
         );

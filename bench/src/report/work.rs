@@ -37,10 +37,10 @@ impl Chapter {
     }
 }
 
-/// The hash table alone is the lower bound: no lock, no order, no limit.
+/// hashbrown's table alone is the lower bound: no lock, no order, no limit.
 const ALL: &[&str] = &["quick_cache", "moka", "lru_mutex", "lru_sharded", "papaya", "hashbrown"];
 const BOUNDED: &[&str] = &["quick_cache", "moka", "lru_mutex", "lru_sharded"];
-/// With `cache.policy` = `s3fifo` beside them.
+/// The bounded peers, and kvlight with `cache.policy` = `s3fifo`.
 const POLICIES: &[&str] = &["kvlight_s3fifo", "quick_cache", "moka", "lru_mutex", "lru_sharded"];
 /// quick_cache has no time to live, and is included to show what that saves.
 const CAREFUL: &[&str] = &["moka", "quick_cache"];

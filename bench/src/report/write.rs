@@ -150,7 +150,7 @@ fn table(found: &Found, quick: bool) -> String {
     text
 }
 
-/// The rows of the README, by label and threads: one of each kind. With several peers, the one that is listed first.
+/// The rows of the README, by label and threads: one of each kind. If several peers have a goal, the row of the first is shown.
 const SHORT: &[(&str, u32)] = &[
     ("a reference taken and given back", 1),
     ("miss, put, evict", 1),
