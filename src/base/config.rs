@@ -286,8 +286,7 @@ pub enum Scope {
     Fetch,
 }
 
-/// Settings under construction. A refused setting changes nothing, and the first problem is remembered, so that a program can set many and
-/// check once.
+/// Settings under construction. A refused setting changes nothing. A program may set many and check once: the first problem is kept.
 #[derive(Clone, Debug)]
 pub struct Draft {
     settings: Settings,
@@ -354,8 +353,7 @@ impl Draft {
         Some(stated.map_or(row.default, |(_, text)| text))
     }
 
-    /// Returns `base`, overridden by the settings that were set here. The terms of an answer override options, and options override the
-    /// configuration (rule F19).
+    /// Returns `base`, overridden by the settings here. So terms override options, and options override the configuration (rule F19).
     fn over(&self, base: &FetchSettings) -> FetchSettings {
         let mut all = Settings { fetch: base.clone(), ..Settings::default() };
         for (name, text) in &self.stated {
@@ -471,8 +469,7 @@ fn row(name: &str) -> Option<&'static SettingRow> {
     TABLE.iter().find(|row| row.name == name)
 }
 
-/// The setting to suggest for an unknown name: the first one whose name without its group is this name, or else the one with the closest
-/// name (by Levenshtein distance), if at least half of it is right.
+/// The setting to suggest for an unknown name: the first with this name in any group, or else the closest, if at least half of it is right.
 fn nearest(name: &str) -> Option<&'static str> {
     let without_group = |row: &&SettingRow| row.name.split_once('.').is_some_and(|(_, last)| last == name);
     let near = || TABLE.iter().map(|row| (edits(name, row.name), row)).min_by_key(|(edits, _)| *edits);
