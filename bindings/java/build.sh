@@ -1,6 +1,6 @@
 #!/bin/sh
-# Compiles the package: `build.sh FOLDER`. Where javac or JNA are missing, installs Debian's packages as root. Without a FOLDER it prints the path of
-# JNA's jar (KVL_JNA names another one).
+# Compiles the package into a folder: `build.sh FOLDER`. If javac or JNA is missing, installs Debian's packages as root. Without a FOLDER, only prints the
+# path of JNA's jar, which KVL_JNA may set.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 : "${KVL_JNA:=/usr/share/java/jna.jar}"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the jar of this platform, with the library inside, and those of the sources and of the Javadoc, into a folder: `package.sh FOLDER`. Reads
-# KVL_LIB_DIR.
+# Builds into a folder the jar of this platform, with the library inside, and the jars of the sources and the Javadoc: `package.sh FOLDER`. KVL_LIB_DIR
+# says where the library is.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../.." && pwd)

@@ -42,7 +42,7 @@ final class Faults {
         }
         Tap tap = new Tap();
         failures(tap);
-        lives(tap);
+        lifetimes(tap);
         loading(tap);
         tap.run(arguments, null);
     }
@@ -71,7 +71,7 @@ final class Faults {
                 Tap.check(reported.stream().anyMatch(error -> error.getMessage().equals(what)), what + " is reported: " + reported);
             }
         });
-        tap.test("what a provider throws, and what it must not return", () -> {
+        tap.test("a caller receives the very exception of the provider, and an error if it returns null", () -> {
             StackOverflowError error = new StackOverflowError("deep");
             AtomicReference<Throwable> next = new AtomicReference<>(error);
             try (Tasks<String, String> tasks = Scenarios.config().load(keys -> {
@@ -91,7 +91,7 @@ final class Faults {
                 Tap.check(Tap.thrown(CompletionException.class, "fetchWait", () -> tasks.fetchWait("a")).getCause() == checked, "the very exception");
             }
         });
-        tap.test("errors that are not retried, or later, or end the fallback", () -> {
+        tap.test("an error may prevent retries, delay them, or end the fallback", () -> {
             AtomicInteger calls = new AtomicInteger();
             try (Tasks<String, String> tasks = Scenarios.config().retryCount(5).load(keys -> {
                 calls.incrementAndGet();
@@ -129,20 +129,20 @@ final class Faults {
                 Tap.busyUntil(() -> !tasks.contains("a") && tasks.stats().entries() == 0);
             }
         });
-        tap.test("executors that reject", () -> {
-            ExecutorService gone = Executors.newSingleThreadExecutor();
-            gone.shutdown();
-            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().executor(gone), Scenarios.list())) {
+        tap.test("executors may reject jobs", () -> {
+            ExecutorService shut = Executors.newSingleThreadExecutor();
+            shut.shutdown();
+            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().executor(shut), Scenarios.list())) {
                 Tap.check(tasks.fetch("a").handle((value, error) -> error).join() instanceof RejectedExecutionException, "of providers");
             }
             AtomicInteger dropped = new AtomicInteger();
-            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().callbackExecutor(gone).dropped(value -> dropped.incrementAndGet()),
+            try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().callbackExecutor(shut).dropped(value -> dropped.incrementAndGet()),
                     Scenarios.list())) {
                 Tap.equal(tasks.fetch("a").join(), "user a", "of callbacks");
             }
             Tap.equal(dropped.get(), 1, "values dropped");
         });
-        tap.test("a value that is dropped inside a function for dropped values, and close there", () -> {
+        tap.test("a function for dropped values may close, and still receives the values that this drops", () -> {
             AtomicReference<Tasks<String, String>> self = new AtomicReference<>();
             BlockingQueue<String> dropped = new LinkedBlockingQueue<>();
             Tasks<String, String> tasks = Scenarios.users(Scenarios.config().cacheCapacity(1).dropped(value -> {
@@ -155,7 +155,7 @@ final class Faults {
             Tap.equal(Tap.taken(dropped) + Tap.taken(dropped), "AB", "both are dropped");
             tasks.close();
         });
-        tap.test("close inside a provider, a callback and a function of save", () -> {
+        tap.test("a provider, a callback and the function of a save may close", () -> {
             for (int i = 0; i < 20; i++) {
                 AtomicReference<Tasks<String, String>> self = new AtomicReference<>();
                 Tasks<String, String> tasks = Scenarios.config().load(keys -> {
@@ -179,7 +179,7 @@ final class Faults {
             cache.close();
             Files.delete(file);
         });
-        tap.test("close inside callbacks on the only thread of their executor", () -> {
+        tap.test("callbacks may close on the only thread of their executor", () -> {
             for (boolean reports : new boolean[] {false, true}) {
                 ExecutorService only = Executors.newSingleThreadExecutor();
                 AtomicInteger dropped = new AtomicInteger();
@@ -197,14 +197,14 @@ final class Faults {
                 only.shutdown();
             }
         });
-        tap.test("close on the only thread of the executor for callbacks, without a function for dropped values", () -> {
+        tap.test("other code may close on the only thread for callbacks, if there is no function for dropped values", () -> {
             ExecutorService only = Executors.newSingleThreadExecutor();
             Tasks<String, String> tasks = Scenarios.users(Scenarios.config().callbackExecutor(only), Scenarios.list());
             Tap.equal(tasks.fetchWait("a"), "user a", "the value");
             only.submit(tasks::close).get(60, TimeUnit.SECONDS);
             only.shutdown();
         });
-        tap.test("an executor that has no thread", () -> {
+        tap.test("callbacks run although their executor gets no thread", () -> {
             AtomicInteger dropped = new AtomicInteger();
             try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().dropped(value -> dropped.incrementAndGet()).callbackExecutor(job -> {
                 throw new OutOfMemoryError("unable to create native thread");
@@ -214,7 +214,7 @@ final class Faults {
             }
             Tap.equal(dropped.get(), 1, "values dropped");
         });
-        tap.test("close inside equals", () -> {
+        tap.test("equals may close the cache during a replace", () -> {
             AtomicReference<Cache<String, Object>> self = new AtomicReference<>();
             Object value = new Object() {
                 @Override
@@ -250,7 +250,7 @@ final class Faults {
 
     // -- Lifetimes --------------------------------------------------------------------------------------------------------
 
-    /** The threads of the library and of the package that belong to one Tasks or Cache, by the names that the system has. */
+    /** How many threads the Tasks and Caches of this process have, those of the library included, by their names in the system. */
     static long threads() {
         try (Stream<Path> all = Files.list(Path.of("/proc/self/task"))) {
             return all.filter(task -> {
@@ -266,7 +266,7 @@ final class Faults {
         }
     }
 
-    /** The descriptors by which the library wakes the readers of queues. */
+    /** How many descriptors are of the kinds with which the library wakes the readers of queues. */
     static long descriptors() {
         try (Stream<Path> all = Files.list(Path.of("/proc/self/fd"))) {
             return all.filter(descriptor -> {
@@ -299,8 +299,8 @@ final class Faults {
         return tasks.closeAfter(-1);
     }
 
-    private static void lives(Tap tap) {
-        tap.test("what is dropped without close leaves no thread and no descriptor", () -> {
+    private static void lifetimes(Tap tap) {
+        tap.test("a Tasks or a Cache that is dropped without close leaves no thread and no descriptor", () -> {
             long before = descriptors();
             List<CompletableFuture<String>> kept = new ArrayList<>();
             for (int i = 0; i < 10; i++) {
@@ -330,7 +330,7 @@ final class Faults {
             request.finish();
             Tap.equal(fetched.join(), "A", "the value");
         });
-        tap.test("l05 what is dropped while it drains is drained", () -> {
+        tap.test("l05 a Tasks that is dropped while it drains is drained", () -> {
             ManualClock clock = new ManualClock(0);
             BlockingQueue<Integer> attempts = new LinkedBlockingQueue<>();
             CompletableFuture<Void> end = closeOneThatRetries(clock, attempts);
@@ -351,7 +351,7 @@ final class Faults {
             Tap.equal(List.copyOf(dropped), List.of("A"), "dropped when close returns");
             java.lang.ref.Reference.reachabilityFence(entries);
         });
-        tap.test("a request that is dropped unfinished is finished", () -> {
+        tap.test("a request that is dropped unfinished fails its open keys", () -> {
             try (Tasks<String, String> tasks = Scenarios.config().provide(request -> request.resolve("a", "A"))) {
                 CompletableFuture<List<kvlight.Result<String, String>>> fetched = tasks.results(List.of("a", "b"));
                 Tap.collectedUntil(fetched::isDone, "the request is not finished");
@@ -374,7 +374,7 @@ final class Faults {
                 Tap.collectedUntil(() -> references.stream().allMatch(reference -> reference.get() == null), "removed objects stay");
             }
         });
-        tap.test("1,000 engines, one after the other", () -> {
+        tap.test("1,000 engines in a row leave no thread", () -> {
             for (int i = 0; i < 1000; i++) {
                 try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config(), Scenarios.list())) {
                     Tap.equal(tasks.fetchWait("a"), "user a", "value");
@@ -387,7 +387,7 @@ final class Faults {
     // -- Loading ------------------------------------------------------------------------------------------------------
 
     private static void loading(Tap tap) {
-        tap.test("two class loaders", () -> {
+        tap.test("two class loaders can each load the package", () -> {
             URL[] places = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator)).filter(place -> !place.contains("jna")).map(place -> {
                 try {
                     return Path.of(place).toUri().toURL();
@@ -414,7 +414,7 @@ final class Faults {
                 }
             }
         });
-        tap.test("a library that does not load: the real cause, each time", () -> {
+        tap.test("each use of a library that does not load throws the real cause", () -> {
             String said = child(List.of("-Dkvlight.library=/nowhere/libkvlight.so"), "Faults$Twice", 0);
             Tap.equal(said.split("kvlight: no library found; tried /nowhere/libkvlight.so \\(", -1).length, 3, said);
             Tap.check(said.contains("KVL_LIBRARY"), said);
@@ -430,11 +430,11 @@ final class Faults {
             direct.setAccessible(true);
             boolean isOld = Runtime.version().feature() < 22;
             boolean isAllowed = java.lang.management.ManagementFactory.getRuntimeMXBean().getInputArguments().contains("--enable-native-access=ALL-UNNAMED");
-            if (isOld || isAllowed) { // On a newer Java without the option it depends on warnings that were printed before.
+            if (isOld || isAllowed) { // A newer Java without the option allows it after its first warning.
                 Tap.equal(direct.invoke(null), !isOld, "direct");
             }
         });
-        tap.test("without JNA: a sentence", () -> {
+        tap.test("without JNA the error says so", () -> {
             String places = Stream.of(System.getProperty("java.class.path").split(File.pathSeparator)).filter(place -> !place.contains("jna"))
                     .reduce((one, other) -> one + File.pathSeparator + other).orElseThrow();
             String said = child(List.of("-cp", places), "Faults$Twice", 0);
@@ -481,7 +481,7 @@ final class Faults {
         }).fetch("slow");
     }
 
-    /** Runs a class in a JVM of its own; returns its output. */
+    /** Runs a class in a JVM of its own, which must exit with this code; returns its output. */
     private static String child(List<String> options, String name, int code, String... arguments) throws Exception {
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));
@@ -490,7 +490,7 @@ final class Faults {
         command.addAll(List.of(arguments));
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         String said = new String(process.getInputStream().readAllBytes());
-        Tap.check(process.waitFor(60, TimeUnit.SECONDS), "it does not end");
+        Tap.check(process.waitFor(60, TimeUnit.SECONDS), "the child does not end");
         Tap.equal(process.exitValue(), code, said);
         return said;
     }

@@ -28,7 +28,7 @@ import kvlight.Status;
 import kvlight.Tasks;
 import kvlight.Terms;
 
-/** Tags, versions, iteration, files, the breaker, invalidation, statistics. */
+/** Tags, versions, iteration, files, validators and listeners, the breaker, invalidation, progress, requests, statistics. */
 final class Features {
     private Features() {}
 
@@ -67,7 +67,7 @@ final class Features {
                 Tap.equal(cache.stats().removedTag(), 2L, "counted");
             }
         });
-        tap.test("r11 an answer has tags, and a running load with a removed tag is not stored", () -> {
+        tap.test("r11 an answer has tags, and is not stored if one of them was removed during the load", () -> {
             BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();
             try (Tasks<String, String> tasks = Scenarios.held(Scenarios.config(), requests)) {
                 for (int i = 0; i < 2; i++) {
@@ -122,7 +122,7 @@ final class Features {
                 Tap.check(refused.status() == Status.ERR_BAD_VALUE && refused.getMessage().contains("stale.timeout_ms"), refused.getMessage());
             }
         });
-        tap.test("a result returns its value or throws its error, and a pause is stated", () -> {
+        tap.test("a result returns its value or throws its error, and a RetryAfter states a pause", () -> {
             IllegalStateException down = new IllegalStateException("down");
             try (Tasks<String, String> tasks = Scenarios.config().load(keys -> {
                 throw down;
@@ -168,7 +168,7 @@ final class Features {
         tap.test("r06 not modified without a value throws and answers nothing", () -> {
             AtomicReference<Throwable> why = new AtomicReference<>();
             try (Tasks<String, Row> tasks = config().provide(request -> {
-                why.set(Tap.thrown(IllegalStateException.class, "nothing is held", () -> request.notModified("a")));
+                why.set(Tap.thrown(IllegalStateException.class, "no entry", () -> request.notModified("a")));
                 Tap.thrown(IllegalArgumentException.class, "another key", () -> request.notModified("b"));
                 request.resolve("a", null);
                 request.finish();
@@ -178,7 +178,7 @@ final class Features {
                 Tap.check(why.get() != null, "it was thrown");
             }
         });
-        tap.test("r11 labels that are none are refused", () -> {
+        tap.test("r11 invalid tags and versions are refused", () -> {
             try (Cache<String, String> cache = Scenarios.config().cache()) {
                 String[] many = new String[17];
                 java.util.Arrays.fill(many, "t");
@@ -249,7 +249,7 @@ final class Features {
             }
             Files.delete(file);
         });
-        tap.test("limits, costs, and the order of eviction", () -> {
+        tap.test("limits and costs hold, and eviction has an order", () -> {
             List<String> dropped = Scenarios.list();
             try (Cache<String, String> cache = Scenarios.config().cacheCapacity(4).cacheShards(1).dropped(dropped::add).cache()) {
                 cache.put("low", "low", Terms.NONE.priority(-1));
@@ -271,7 +271,7 @@ final class Features {
                 Tap.check(!cache.put("c", "", Terms.NONE.cost(5000)), "none has room");
             }
         });
-        tap.test("a clock for tests of time", () -> {
+        tap.test("a manual clock moves only when it is advanced", () -> {
             ManualClock clock = new ManualClock(1000);
             try (Cache<String, String> cache = Scenarios.config().cacheTtlMs(100).clock(clock).cache()) {
                 cache.put("a", "A");
@@ -382,7 +382,7 @@ final class Features {
     }
 
     private static void control(Tap tap) {
-        tap.test("the breaker, refresh and invalidation", () -> {
+        tap.test("the breaker can be forced, and keys refreshed and invalidated", () -> {
             List<String> loaded = Scenarios.list();
             try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().breakerConsecutive(3), loaded)) {
                 Tap.equal(tasks.breaker(), BreakerState.CLOSED, "the state");
@@ -400,7 +400,7 @@ final class Features {
                 Tap.equal(tasks.size(), 0L, "all");
             }
         });
-        tap.test("results one by one, and progress", () -> {
+        tap.test("fetchEach reports results one by one, and progress", () -> {
             BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();
             try (Tasks<String, String> tasks = Scenarios.held(Scenarios.config().batchMaxKeys(1), requests)) {
                 tasks.put("b", "B");
@@ -439,7 +439,7 @@ final class Features {
                 Tap.equal(tasks.fetch("a", options).join() + reports.get(), "user a1", "reports");
             }
         });
-        tap.test("what a request says", () -> {
+        tap.test("a request tells its keys, attempt, urgency and time, and when it is cancelled", () -> {
             BlockingQueue<Request<String, String>> requests = new LinkedBlockingQueue<>();
             try (Tasks<String, String> tasks = Scenarios.held(Scenarios.config().attemptTimeoutMs(60_000), requests)) {
                 CompletableFuture<String> fetched = tasks.fetch("a", new FetchOptions().urgency(7));
@@ -458,7 +458,7 @@ final class Features {
                 Tap.check(!request.isCancelled() && request.timeLeftMs() == -1 && request.attempt("a") == 0, "it is finished");
             }
         });
-        tap.test("statistics", () -> {
+        tap.test("statistics count until they are reset", () -> {
             try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config(), Scenarios.list())) {
                 tasks.fetchAll(List.of("a", "b", "no")).join();
                 tasks.get("a");

@@ -10,7 +10,7 @@ import kvlight.Terms;
 
 /** Calls each kind of function many times (KVL_CALLS, a million unless it is set), and fails if the process grows by more than a limit. */
 final class Leak {
-    /** Bytes that a call may leave behind: the rest is the JVM's own, such as compiled code. */
+    /** How many bytes the process may grow by for each call: the JVM's own memory, such as compiled code, grows too. */
     private static final int PER_CALL = 16;
 
     private static final int PARTS = 5;
@@ -20,6 +20,7 @@ final class Leak {
     private Leak() {}
 
     private static long residentBytes() throws Exception {
+        // statm counts pages.
         return Long.parseLong(Files.readString(Path.of("/proc/self/statm")).split(" ")[1]) * 4096;
     }
 
@@ -75,7 +76,7 @@ final class Leak {
         int count = Integer.parseInt(System.getenv().getOrDefault("KVL_CALLS", "1000000"));
         try (Tasks<String, Object> tasks = open()) {
             calls(tasks, Math.max(count / 5, 100_000));
-            // A leak grows in each part; the JVM itself grows in some, when it compiles or starts threads.
+            // A leak grows in each part; the JVM itself only in some, when it compiles or starts threads.
             long least = Long.MAX_VALUE;
             for (int part = 0; part < PARTS; part++) {
                 System.gc();
@@ -84,7 +85,7 @@ final class Leak {
                 System.gc();
                 least = Math.min(least, residentBytes() - before);
             }
-            System.out.println("# " + count + " calls in " + PARTS + " parts: " + least / 1024 + " KiB more after the best of them");
+            System.out.println("# " + count + " calls in " + PARTS + " parts: " + least / 1024 + " KiB more after the part that grew least");
             if (least > Math.max((long) PER_CALL * count / PARTS, 1 << 20)) {
                 System.out.println("not ok - " + (double) least * PARTS / count + " bytes a call");
                 System.exit(1);

@@ -27,7 +27,7 @@ import kvlight.Status;
 import kvlight.Tasks;
 import kvlight.Terms;
 
-/** The scenarios that every language has, and tests specific to Java. Prints TAP; run.sh says where the library is. */
+/** The scenarios that every language has, and tests specific to Java. Prints TAP; run.sh sets where the library is. */
 final class Scenarios {
     private Scenarios() {}
 
@@ -49,7 +49,7 @@ final class Scenarios {
         return Collections.synchronizedList(new ArrayList<>());
     }
 
-    /** An engine whose provider leaves its requests unanswered, for the test to answer. */
+    /** A Tasks whose provider leaves its requests to the test, which takes them from the queue. */
     static Tasks<String, String> held(Config<String, String> config, BlockingQueue<Request<String, String>> requests) {
         return config.provide(requests::add);
     }
@@ -70,7 +70,7 @@ final class Scenarios {
     public static void main(String[] arguments) {
         Tap tap = new Tap();
         shared(tap);
-        further(tap);
+        specific(tap);
         tap.run(arguments, "Java | " + System.getProperty("java.version") + " | queue");
     }
 
@@ -100,7 +100,7 @@ final class Scenarios {
         tap.test("miss", () -> {
             List<String> loaded = list();
             try (Tasks<String, String> tasks = users(config(), loaded)) {
-                Tap.equal(tasks.get("7"), null, "a look");
+                Tap.equal(tasks.get("7"), null, "a lookup");
                 FetchOptions storeOnly = new FetchOptions().read(FetchOptions.Read.CACHE_ONLY);
                 Tap.equal(delivered(tasks, "7", storeOnly).status(), Status.MISS, "a fetch of the store only");
                 Tap.equal(loaded.size(), 0, "keys loaded");
@@ -251,7 +251,7 @@ final class Scenarios {
         });
     }
 
-    private static void further(Tap tap) {
+    private static void specific(Tap tap) {
         tap.test("a wrong setting is refused with a sentence", () -> {
             KvlightException unknown = Tap.thrown(KvlightException.class, "a setting", () -> users(config().set("cache.capacty", 10), list()));
             Tap.check(unknown.getMessage().contains("cache.capacity"), unknown.getMessage());
@@ -264,7 +264,7 @@ final class Scenarios {
                 Tap.thrown(NullPointerException.class, "null", () -> tasks.fetch(null));
             }
         });
-        tap.test("providers of one key, and those that return futures", () -> {
+        tap.test("a provider may answer one key, or with a future", () -> {
             BlockingQueue<CompletableFuture<Map<String, String>>> futures = new LinkedBlockingQueue<>();
             try (Tasks<String, String> tasks = config().loadAsync(keys -> {
                 CompletableFuture<Map<String, String>> future = new CompletableFuture<>();
@@ -292,7 +292,7 @@ final class Scenarios {
                 Tap.equal(tasks.fetchMap(List.of("a", "no")).join(), new HashMap<>(Map.of("a", "aa")) {{ put("no", null); }}, "values");
             }
         });
-        tap.test("keys of other types, and of any bytes", () -> {
+        tap.test("keys may have other types and any bytes", () -> {
             try (Tasks<byte[], String> tasks = new Config<byte[], String>(Keys.BYTES).load(keys -> {
                 Map<byte[], String> rows = new IdentityHashMap<>();
                 keys.forEach(key -> rows.put(key, Arrays.toString(key)));
@@ -311,7 +311,7 @@ final class Scenarios {
             }
             Keys<Integer> decimal = Keys.of(key -> key.toString().getBytes(StandardCharsets.UTF_8), bytes -> Integer.valueOf(new String(bytes, StandardCharsets.UTF_8)));
             try (Tasks<Integer, String> tasks = new Config<Integer, String>(decimal).loadOne(key -> "n" + key)) {
-                Tap.equal(tasks.fetch(17).join(), "n17", "a form of the program's");
+                Tap.equal(tasks.fetch(17).join(), "n17", "keys in a form of the program's own");
             }
             try (Tasks<String, String> tasks = users(config(), list())) {
                 for (String key : List.of("", "a\0b", "é", "😀", "x".repeat(65_535))) {
@@ -323,7 +323,7 @@ final class Scenarios {
                 Tap.thrown(IllegalArgumentException.class, "half a surrogate pair", () -> tasks.fetch("a\ud800"));
             }
         });
-        tap.test("puts under a condition, replacements and touches", () -> {
+        tap.test("puts may have a condition, and entries may be replaced and touched", () -> {
             try (Tasks<String, String> tasks = users(config(), list())) {
                 Tap.check(!tasks.put("a", "new", Terms.NONE.ifPresent()), "only if present, and it is not");
                 Tap.check(tasks.put("a", "first", Terms.NONE.ifAbsent()), "only if absent");
@@ -340,7 +340,7 @@ final class Scenarios {
                 Tap.equal(tasks.size(), 1L, "entries");
             }
         });
-        tap.test("many threads fetch, and close comes in between", () -> {
+        tap.test("a close while many threads fetch ends all their fetches", () -> {
             Tasks<String, String> tasks = users(config().cacheCapacity(100), list());
             List<CompletableFuture<Status>> ends = new ArrayList<>();
             for (int n = 0; n < 8; n++) {

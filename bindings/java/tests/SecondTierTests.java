@@ -22,7 +22,7 @@ import kvlight.Tasks;
 final class SecondTierTests {
     private SecondTierTests() {}
 
-    /** A store in memory that grants leases and compares. */
+    /** A store in memory that grants leases and compares tokens. */
     private static class MemoryTier implements SecondTier {
         private record Row(byte[] token, Entry entry) {}
 
@@ -31,19 +31,21 @@ final class SecondTierTests {
         private long tokens;
         volatile boolean isDown;
 
-        private void called(String what) {
+        /** Notes a call; throws if the tier is down. */
+        private void enter(String what) {
             calls.add(what);
             if (isDown) {
                 throw new IllegalStateException("down");
             }
         }
 
-        private byte[] token() {
+        private byte[] newToken() {
             return Long.toString(++tokens).getBytes();
         }
 
+        /** Stores an entry under a new token; returns true. */
         private boolean keep(Entry entry) {
-            rows.put(entry.key(), new Row(token(), entry));
+            rows.put(entry.key(), new Row(newToken(), entry));
             return true;
         }
 
@@ -64,12 +66,12 @@ final class SecondTierTests {
 
         @Override
         public synchronized List<Found> read(List<Wanted> keys) {
-            called("read");
+            enter("read");
             List<Found> found = new ArrayList<>();
             for (Wanted wanted : keys) {
                 Row row = rows.get(wanted.key());
                 if (row == null) {
-                    row = new Row(token(), null);
+                    row = new Row(newToken(), null);
                     rows.put(wanted.key(), row);
                     found.add(new Vacant(row.token));
                 } else {
@@ -81,7 +83,7 @@ final class SecondTierTests {
 
         @Override
         public synchronized List<Boolean> fill(List<Entry> entries) {
-            called("fill");
+            enter("fill");
             return entries.stream().map(entry -> {
                 Row row = rows.get(entry.key());
                 return row != null && Arrays.equals(row.token, entry.token()) && keep(entry);
@@ -90,19 +92,19 @@ final class SecondTierTests {
 
         @Override
         public synchronized void write(List<Entry> entries) {
-            called("write");
+            enter("write");
             entries.forEach(this::keep);
         }
 
         @Override
         public synchronized void remove(List<byte[]> keys) {
-            called("remove");
+            enter("remove");
             keys.forEach(rows::remove);
         }
 
         @Override
         public synchronized void clear() {
-            called("clear");
+            enter("clear");
             rows.clear();
         }
     }
@@ -156,7 +158,7 @@ final class SecondTierTests {
                 request.finish();
                 Tap.equal(fetched.join().toString(), "old", "it was asked for before");
                 Tap.equal(loads.fetch("k").join().toString(), "new", "the next");
-                loads.fetch("filled"); // a fill of the old one would come with its own, or before it
+                loads.fetch("filled"); // its fill comes after one of the old value, or together with it
                 Request<String, StringBuilder> later = Tap.taken(requests);
                 later.resolve("filled", new StringBuilder("row"));
                 later.finish();
@@ -164,7 +166,7 @@ final class SecondTierTests {
                 Tap.equal(Collections.frequency(tier.calls, "fill"), 1, "the old one is not stored");
             }
         });
-        tap.test("t06 its failures are misses, and are reported", () -> {
+        tap.test("t06 failures of the second tier are misses, and are reported", () -> {
             MemoryTier tier = new MemoryTier();
             tier.isDown = true;
             List<Throwable> reported = Scenarios.list();
@@ -185,14 +187,14 @@ final class SecondTierTests {
                 Tap.equal(tasks.get("c").toString(), "stays here", "a value of which no bytes can be made");
             }
         });
-        tap.test("t07 a removal that fails is repeated, whatever became of the list of its keys", () -> {
+        tap.test("t07 a removal that fails is repeated with all its keys, even if the tier has emptied the list", () -> {
             BlockingQueue<Integer> reached = new LinkedBlockingQueue<>();
-            BlockingQueue<Boolean> on = new LinkedBlockingQueue<>();
+            BlockingQueue<Boolean> fails = new LinkedBlockingQueue<>();
             MemoryTier tier = new MemoryTier() {
                 @Override
                 public void remove(List<byte[]> keys) {
                     reached.add(keys.size());
-                    if (Tap.taken(on)) {
+                    if (Tap.taken(fails)) {
                         keys.clear();
                         throw new IllegalStateException("down");
                     }
@@ -205,15 +207,15 @@ final class SecondTierTests {
                 Tap.busyUntil(() -> keys.stream().allMatch(tier::has));
                 tasks.remove("a");
                 Tap.taken(reached);
-                keys.forEach(tasks::remove); // together, when the first is done
-                on.addAll(List.of(false, true));
-                on.addAll(Collections.nCopies(20, false));
+                keys.forEach(tasks::remove); // the next request has them all: it waits for the first
+                fails.addAll(List.of(false, true));
+                fails.addAll(Collections.nCopies(20, false));
                 Tap.busyUntil(() -> keys.stream().noneMatch(tier::has));
             }
         });
         tap.test("t01 a hit that comes after the close is no failure of the second tier", () -> {
             List<Throwable> reported = Scenarios.list();
-            BlockingQueue<Boolean> on = new LinkedBlockingQueue<>();
+            BlockingQueue<Boolean> mayDecode = new LinkedBlockingQueue<>();
             BlockingQueue<Boolean> reached = new LinkedBlockingQueue<>();
             CountDownLatch answered = new CountDownLatch(1);
             MemoryTier tier = new MemoryTier();
@@ -226,13 +228,13 @@ final class SecondTierTests {
                 answered.countDown();
             }).start()).secondTier(tier, value -> new byte[0], bytes -> {
                 reached.add(true);
-                return Tap.taken(on) ? new StringBuilder(new String(bytes)) : null;
+                return Tap.taken(mayDecode) ? new StringBuilder(new String(bytes)) : null;
             });
             Tasks<String, StringBuilder> tasks = rows(config);
             CompletableFuture<StringBuilder> fetched = tasks.fetch("k");
             Tap.taken(reached);
             tasks.close();
-            on.add(true);
+            mayDecode.add(true);
             answered.await();
             Tap.equal(Scenarios.statusOf(fetched.handle((value, error) -> error).join()), Status.ERR_CLOSED, "the fetch");
             Tap.equal(reported, List.of(), "what is reported");

@@ -5,7 +5,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 
-/** A runner of tests: each prints a line of TAP; the first tests, which every language has as scenarios, are counted for the table. */
+/** A runner of tests that prints TAP. The first tests are the scenarios that every language has; a row for the table of scenarios counts them. */
 final class Tap {
     /** A test. */
     interface Test {
@@ -52,12 +52,13 @@ final class Tap {
     static void busyUntil(BooleanSupplier condition) {
         long began = System.nanoTime();
         while (!condition.getAsBoolean()) {
-            check(System.nanoTime() - began < 60_000_000_000L, "a minute has passed, and what was waited for has not come");
+            check(System.nanoTime() - began < 60_000_000_000L, "the condition does not hold after a minute");
             Thread.onSpinWait();
             Thread.yield();
         }
     }
 
+    /** Takes the next element of a queue; fails if none comes within a minute. */
     static <T> T taken(BlockingQueue<T> queue) {
         try {
             T one = queue.poll(60, TimeUnit.SECONDS);
@@ -68,7 +69,7 @@ final class Tap {
         }
     }
 
-    /** Collects garbage until a condition holds. */
+    /** Collects garbage until a condition holds; fails after 600 times. */
     static void collectedUntil(BooleanSupplier condition, String what) throws InterruptedException {
         for (int i = 0; !condition.getAsBoolean(); i++) {
             check(i < 600, what);
@@ -77,11 +78,13 @@ final class Tap {
         }
     }
 
-    /** Runs the tests, those whose name contains an argument if there are any, and ends the JVM. The row is for the table of the scenarios. */
+    /**
+     * Runs the tests whose name contains the first argument, or all, and ends the JVM. `row` begins the row for the table of scenarios; null: none.
+     */
     void run(String[] arguments, String row) {
         int passed = 0;
         int failed = 0;
-        int first = 0;
+        int scenarios = 0;
         for (int i = 0; i < tests.size(); i++) {
             Named named = tests.get(i);
             if (arguments.length > 0 && !named.name.contains(arguments[0])) {
@@ -90,7 +93,7 @@ final class Tap {
             try {
                 named.test.run();
                 passed++;
-                first += i < SHARED ? 1 : 0;
+                scenarios += i < SHARED ? 1 : 0;
                 System.out.println("ok " + (i + 1) + " - " + named.name);
             } catch (Throwable e) {
                 failed++;
@@ -101,7 +104,7 @@ final class Tap {
         }
         System.out.println("1.." + (passed + failed));
         if (row != null) {
-            System.out.println("ROW " + row + " | " + first + " of " + SHARED);
+            System.out.println("ROW " + row + " | " + scenarios + " of " + SHARED);
         }
         System.exit(failed == 0 ? 0 : 1);
     }

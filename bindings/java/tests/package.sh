@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs from the jar of a folder, with JNA and nothing else, the program of docs/HOSTS.md, the scenarios, the tests, and a million calls:
-# `package.sh FOLDER`.
+# Tests the jar in a folder, with nothing but JNA beside it: `package.sh FOLDER`. Runs the program of docs/HOSTS.md, the scenarios, the tests, and a
+# million calls.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../.." && pwd)
@@ -23,6 +23,6 @@ run Features
 run SecondTierTests
 run Faults
 run -Xms64m -Xmx64m -XX:+AlwaysPreTouch Leak
-# The library is unpacked to be loaded, and nothing of it is left.
+# The library is unpacked to be loaded, and the copy is deleted.
 [ -z "$(find "$work/temporary" -name 'kvlight-*')" ]
 echo "ok - nothing is left in the folder for temporary files"

@@ -5,7 +5,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /** A job on the executor for callbacks. It runs once, even if the executor accepts it and then throws. */
 final class CallbackJob implements Runnable {
-    /** How many jobs on an executor of the program this thread is running, one inside the other: that executor may have no other thread. */
+    /** How many nested jobs of executors of the program this thread is in. Such an executor may have no other thread. */
     private static final ThreadLocal<int[]> INSIDE = ThreadLocal.withInitial(() -> new int[1]);
 
     private final Runnable job;
@@ -22,8 +22,8 @@ final class CallbackJob implements Runnable {
     }
 
     /**
-     * Runs a job on an executor; on this thread if the executor rejects the job, or has no thread for it. Throws what an executor throws after it has
-     * begun the job.
+     * Runs a job on an executor, or on this thread if the executor rejects the job, or has no thread for it. Throws what the executor throws
+     * after it has begun the job.
      */
     static void execute(Executor executor, Runnable job) {
         CallbackJob once = new CallbackJob(job, executor != Pools.CALLBACKS);

@@ -13,7 +13,7 @@ final class Cleanup {
 
     private Cleanup() {}
 
-    /** Runs an action when an object was collected, or when it is asked to. The action must not refer to the object. */
+    /** Runs an action once: when the object has been collected, or when {@code clean} is called. The action must not refer to the object. */
     static Cleaner.Cleanable register(Object object, Runnable action) {
         return CLEANER.register(object, action);
     }

@@ -19,7 +19,8 @@ import java.util.function.ToLongFunction;
  * try (Tasks<String, User> users = config.load(ids -> database.users(ids))) { ... }
  * }</pre>
  *
- * <p>It can create several; later changes do not affect those that exist. Not safe for use by several threads while it is changed.
+ * <p>One configuration can create several of them; later changes do not affect those that exist. Not safe for use by several threads while it is
+ * changed.
  *
  * @param <K> the type of the keys
  * @param <V> the type of the values: any objects, which stay in Java
@@ -90,7 +91,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * Receives what is no longer in the cache.
+     * Receives the entries that have left the cache.
      *
      * @param <K> the type of the keys
      * @param <V> the type of the values
@@ -101,9 +102,9 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
          * Called once for each value, or absence, that has left the cache or was refused by it. A fetch may still hold the value: {@link #dropped}
          * says when nothing does.
          *
-         * @param key its key
-         * @param value the value; null: the key was known to be absent
-         * @param cause why it is no longer there
+         * @param key the key of the entry
+         * @param value its value; null: the key was known to be absent
+         * @param cause why the entry is not in the cache
          */
         void removed(K key, V value, RemovalCause cause);
     }
@@ -118,7 +119,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * Where providers run. The default is threads of the Tasks, as many as there are requests (tasks.max_running); an executor of virtual threads
+     * Where providers run. The default is threads of the Tasks, one for each running request (tasks.max_running); an executor of virtual threads
      * does as well.
      *
      * @param executor runs providers; a request that it rejects fails
@@ -145,8 +146,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     /**
      * A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the executor for
      * callbacks. It is not called for a Tasks or a Cache that was collected without having been closed, and not for values that are being passed to
-     * the second tier when it is closed. {@link Store#close} waits for the calls, unless a function that runs on the executor calls it: other code
-     * that runs on the executor's only thread must not close.
+     * the second tier at the close. {@link Store#close} waits for the calls, unless it is called by a function that the cache itself runs on this
+     * executor. If the executor has only one thread, other code must not close there.
      *
      * @param function receives values, to close them for example
      * @return this
@@ -157,12 +158,11 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * A function that is called with each entry that has left the cache, and why, one call at a time, for each key in the order in which that
-     * happened, on the executor for callbacks. What a Cache has when it is closed has left it, what a Tasks has then has not. Otherwise as for {@link
-     * #dropped}: not called for a Tasks or a Cache that was collected without having been closed, and {@link Store#close} waits for the calls.
+     * A function that is called with each entry that has left the cache, and the cause: on the executor for callbacks, one call at a time, in the order
+     * of the removals of each key. Closing a Cache removes its entries; the entries that a Tasks has when it is closed are not reported. As with
+     * {@link #dropped}, there are no calls for a Tasks or a Cache that was collected without having been closed, and {@link Store#close} waits.
      *
-     * <p>It must be as fast as the writers on average: entries wait for it in this process's memory, without a limit, and {@link #removalsMaxPending}
-     * holds nobody back for them.
+     * <p>The function must keep up with the writers: entries wait for it in memory without a limit, and {@link #removalsMaxPending} does not count them.
      *
      * @param listener receives the entries
      * @return this
@@ -173,8 +173,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * Which keys are valid. A key that is not is never stored and never given to the provider: a lookup and a fetch of it return null
-     * ({@link Result#status} is {@link Status#INVALID_KEY}), and a put of it returns false. Without it every key is valid.
+     * Which keys are valid. An invalid key is never stored and never given to the provider: a lookup and a fetch of it return null
+     * ({@link Result#status} is {@link Status#INVALID_KEY}), and a put of it returns false. Without a validator every key is valid.
      *
      * @param function returns whether a key is valid; runs for each key that is looked up, fetched or stored, on the calling thread, and must be fast. A key
      *         for which it throws is not valid, and the exception goes to the {@link #failureHandler}.
@@ -186,7 +186,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * What values cost, if {@link #cacheCostLimit} is set. Without it they cost 0, unless {@link Terms#cost} says otherwise.
+     * What values cost, if {@link #cacheCostLimit} is set. Without this function they cost 0, unless {@link Terms#cost} says otherwise.
      *
      * @param function returns the cost of a value, in bytes; runs where the value is stored
      * @return this
@@ -197,8 +197,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * What to do with an exception of a function that nobody waits for: one of {@link #dropped}, {@link #removalListener}, {@link #validator}, {@link
-     * Tasks#fetchEach}, {@link FetchOptions#progress} or {@link Request#onCancel}. The default is a warning in the log "kvlight" of {@link
+     * What to do with an exception that no caller receives: one of {@link #dropped}, {@link #removalListener}, {@link #validator}, {@link #secondTier},
+     * {@link Tasks#fetchEach}, {@link FetchOptions#progress} or {@link Request#onCancel}. The default is a warning in the log "kvlight" of {@link
      * System.Logger}.
      *
      * @param handler receives the exceptions, on any thread
@@ -221,7 +221,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * A store behind the cache, which several processes may share: keys are looked up there before the provider is called, and what is loaded and put
+     * A store behind the cache, which several processes may share: keys are looked up there before the provider is called, and what is loaded or put
      * is stored there. Only for a {@link Tasks}. Entries with tags stay in this process.
      *
      * @param tier the store; its methods run on the executor for providers
@@ -264,8 +264,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * Creates a cache whose provider answers one key. Each request has one key, unless {@link #batchMaxKeys} says otherwise; then they are answered
-     * one after the other.
+     * Creates a cache whose provider answers one key. Each request has one key, unless {@link #batchMaxKeys} says otherwise; then its keys are
+     * answered one after the other.
      *
      * @param loader the provider
      * @return the cache with its provider; close it

@@ -12,15 +12,15 @@ import java.util.function.Consumer;
 
 /**
  * The library's engine, or a cache without one; the queue of its events; and the pump, the thread that reads the queue. The pump runs no code of the
- * program. The engine refers to the Tasks or the Cache weakly, so that one that the program drops without close is collected, which ends the engine.
+ * program. The engine refers weakly to its Tasks or Cache: if the program drops that without closing it, it is collected, which ends the engine.
  *
  * <p>States: open; closing, after {@link #close}; ended, when the pump has freed all. The gate keeps calls from using handles that have been freed.
  */
 final class Engine {
     private static final System.Logger LOG = System.getLogger("kvlight");
 
-    /** How many calls that may run code of the program the thread is in: their engine cannot end before they have returned. */
-    private static final ThreadLocal<int[]> LENT = ThreadLocal.withInitial(() -> new int[1]);
+    /** How many nested calls that run code of the program the thread is in. An engine cannot end before such calls of its own have returned. */
+    private static final ThreadLocal<int[]> PROGRAM_CALLS = ThreadLocal.withInitial(() -> new int[1]);
 
     /** The values and the provider's exceptions that the library holds. */
     final ObjectTable objects = new ObjectTable();
@@ -37,11 +37,11 @@ final class Engine {
     final SerialExecutor serial;
 
     private final Executor callbacks;
-    /** Whether the program has a function for values that leave, so that the end waits for the executor for callbacks. */
+    /** Whether the program has a function for dropped values or removals: then the end waits for the executor for callbacks. */
     private final boolean reportsDrops;
     /** The function that the library calls to validate a key: it must exist for as long as the library may call it. Null without a validator. */
     private final Validation validation;
-    private final Consumer<Throwable> failed;
+    private final Consumer<Throwable> failureHandler;
     private final Runnable atEnd;
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private final boolean looksFirst;
@@ -54,7 +54,7 @@ final class Engine {
     private volatile boolean isOpen = true;
     private volatile boolean isEnding;
     private Thread pump;
-    /** A store that drains, so that it is not collected before the end: the pump refers to this engine. */
+    /** A store that drains. The pump refers to this engine, and so keeps the store from being collected before the end. */
     private volatile Store<?, ?> held;
 
     /** Opens a cache without a provider. */
@@ -70,7 +70,7 @@ final class Engine {
     private Engine(Config<?, ?> config, boolean hasProvider, String single, Runnable atEnd) {
         Library.require();
         callbacks = config.callbackExecutor();
-        failed = config.failureHandler();
+        failureHandler = config.failureHandler();
         reportsDrops = config.dropped() != null || config.removalListener() != null;
         validation = config.validator() == null ? null : new Validation(this::isValid);
         serial = new SerialExecutor(this::callBack, this::report);
@@ -218,7 +218,7 @@ final class Engine {
         }
     }
 
-    /** The message of an exception. The method may be code of the program, and throw. */
+    /** The message of an exception. Its getMessage may be code of the program, and throw. */
     private static String messageOf(Throwable exception) {
         try {
             String message = exception.getMessage();
@@ -231,38 +231,38 @@ final class Engine {
     /** Asks the program whether a key is valid: on the thread of a call, inside the gate. */
     private boolean isValid(byte[] key) {
         Store<?, ?> store = owner.get();
-        lend();
+        enterProgram();
         try {
             return store == null || store.isValid(key);
         } catch (Throwable e) {
             report(e);
             return false;
         } finally {
-            takeBack();
+            leaveProgram();
         }
     }
 
-    /** Notes that the thread may run code of the program inside a call: close does not wait there. */
-    static void lend() {
-        LENT.get()[0]++;
+    /** Notes that the thread runs code of the program inside a call, where close must not wait. Ended by {@link #leaveProgram}. */
+    static void enterProgram() {
+        PROGRAM_CALLS.get()[0]++;
     }
 
-    static void takeBack() {
-        LENT.get()[0]--;
+    static void leaveProgram() {
+        PROGRAM_CALLS.get()[0]--;
     }
 
     // -- For results --------------------------------------------------------------------------------------------------
 
-    /** Runs code that may run the program's, on the executor for callbacks. */
+    /** Runs a job that may run code of the program, on the executor for callbacks. */
     void callBack(Runnable job) {
         CallbackJob.execute(callbacks, job);
     }
 
-    /** Reports an exception of one of the program's functions that nobody waits for. */
+    /** Reports an exception of the program's code that no caller receives. */
     void report(Throwable error) {
         try {
-            if (failed != null) {
-                failed.accept(error);
+            if (failureHandler != null) {
+                failureHandler.accept(error);
                 return;
             }
             LOG.log(System.Logger.Level.WARNING, "a function given to kvlight has failed", error);
@@ -297,7 +297,7 @@ final class Engine {
         held = store;
     }
 
-    /** Completes when all is freed and the program's functions for dropped values have run. */
+    /** Completes when all is freed and the program's functions for dropped values and removals have run. */
     CompletableFuture<Void> ended() {
         return ended.copy();
     }
@@ -305,7 +305,7 @@ final class Engine {
     /** Waits for the end, unless the calling thread is one that the end waits for. */
     void awaitEnd() {
         boolean holdsExecutor = reportsDrops && CallbackJob.isInside();
-        if (!holdsExecutor && !serial.isCurrent() && LENT.get()[0] == 0 && Thread.currentThread() != pump) {
+        if (!holdsExecutor && !serial.isCurrent() && PROGRAM_CALLS.get()[0] == 0 && Thread.currentThread() != pump) {
             ended.join();
         }
     }
@@ -370,8 +370,8 @@ final class Engine {
                         callBack(hook);
                     }
                 }
-                case NativeApi.EVENT_DROP -> drop(objects.remove(id));
-                case NativeApi.EVENT_REMOVAL -> remove(Memory.view(event.getLong(NativeApi.Event.RESULT), NativeApi.Result.SIZE),
+                case NativeApi.EVENT_DROP -> reportDrop(objects.remove(id));
+                case NativeApi.EVENT_REMOVAL -> reportRemoval(Memory.view(event.getLong(NativeApi.Event.RESULT), NativeApi.Result.SIZE),
                         event.getInt(NativeApi.Event.CAUSE));
                 case NativeApi.EVENT_CLOSED -> free();
                 default -> { } // An event of a later version.
@@ -391,8 +391,8 @@ final class Engine {
         }
     }
 
-    /** Reports an entry that has left. Its object is in the table until the event of its drop is read, which follows. */
-    private void remove(ByteBuffer entry, int cause) {
+    /** Reports an entry that has left. Its object is still in the table: only the event of its drop, which follows, removes it there. */
+    private void reportRemoval(ByteBuffer entry, int cause) {
         Store<?, ?> store = owner.get();
         if (store != null) {
             byte[] key = Memory.bytes(entry.getLong(NativeApi.Result.KEY), entry.getLong(NativeApi.Result.KEY_LEN));
@@ -400,14 +400,14 @@ final class Engine {
         }
     }
 
-    private void drop(Object object) {
+    private void reportDrop(Object object) {
         Store<?, ?> store = owner.get();
         if (store != null && object != null && !(object instanceof Outcome.Raised)) {
             store.drop(object);
         }
     }
 
-    /** Frees the handles when no call uses them. That drops the values of the cache, and the pump reads the events. */
+    /** Waits until no call uses the handles, and frees them. That drops the values of the cache; the pump still reads the events about them. */
     private void free() {
         if (isEnding) {
             return;

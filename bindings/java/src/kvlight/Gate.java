@@ -15,7 +15,7 @@ final class Gate {
 
     private volatile Thread closer;
 
-    /** Returns whether the caller is inside, and must leave. */
+    /** Returns whether the caller is now inside; if so, it must leave. */
     boolean enter() {
         if (inside.incrementAndGet() > 0) {
             return true;

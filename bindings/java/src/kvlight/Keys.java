@@ -16,8 +16,8 @@ public final class Keys<K> {
     public static final Keys<String> STRINGS = new Keys<>(Keys::utf8, bytes -> new String(bytes, StandardCharsets.UTF_8));
 
     /**
-     * Arrays of bytes. Java compares arrays by identity: a provider that returns a map uses the arrays that it was given as keys, or a TreeMap
-     * with {@code Arrays::compare}.
+     * Arrays of bytes. Java compares arrays by identity: the keys of a map that a provider returns must be the arrays that it was given, or the map a
+     * TreeMap with {@code Arrays::compare}.
      */
     public static final Keys<byte[]> BYTES = new Keys<>(byte[]::clone, byte[]::clone);
 
@@ -39,7 +39,7 @@ public final class Keys<K> {
     }
 
     /**
-     * Keys of any type. Equal keys must have equal bytes, and others must not.
+     * Keys of any type. Equal keys must have equal bytes, and different keys different bytes.
      *
      * @param encode returns the bytes of a key, at most 65,535
      * @param decode returns the key that has the bytes, for providers and iteration

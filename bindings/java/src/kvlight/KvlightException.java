@@ -1,13 +1,12 @@
 package kvlight;
 
 /**
- * An error of the library. An exception that a provider throws reaches every waiting caller unchanged, not as a KvlightException. The cause is the
- * exception of the provider's last attempt before the timeout or the end of the fetch, if one had failed.
+ * An error of the library. An exception that a provider throws reaches every waiting caller unchanged, not as a KvlightException. If the provider had
+ * failed before, say, a timeout, the exception of its last failed attempt is the cause.
  */
 public final class KvlightException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
-    /** The status. */
     private final Status status;
 
     KvlightException(Status status, String message, Throwable cause) {

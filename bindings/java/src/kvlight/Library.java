@@ -21,7 +21,7 @@ final class Library {
     /** The library: referenced for as long as its functions may be called. */
     private static NativeLibrary library;
 
-    /** Why it could not be loaded. */
+    /** Why the library could not be loaded; null if it was. */
     private static UnsatisfiedLinkError failure;
 
     static {
@@ -87,7 +87,7 @@ final class Library {
         return found;
     }
 
-    /** Unpacks the library. The file is deleted as soon as it is loaded, or where that is impossible when the JVM ends. */
+    /** Unpacks the library. The file is deleted as soon as it is loaded or, where that is impossible, when the JVM ends. */
     private static String fromJar(InputStream content, String file, List<String> tried) throws IOException {
         Path folder = Files.createTempDirectory("kvlight-");
         Path unpacked = folder.resolve(file);
@@ -104,7 +104,7 @@ final class Library {
         }
     }
 
-    /** A library that was built in the checkout that contains these classes, below a folder of `target`. */
+    /** The path of a library built in the checkout that contains these classes, in this folder of `target`; null if they are in no checkout. */
     static Path inCheckout(String folder, String file) {
         try {
             CodeSource source = Library.class.getProtectionDomain().getCodeSource();

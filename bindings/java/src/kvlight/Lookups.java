@@ -5,7 +5,7 @@ import java.lang.invoke.MethodHandle;
 import java.lang.reflect.Array;
 
 /**
- * The two calls that a lookup makes. On Java 22 and later they go through Java's own interface to C (java.lang.foreign), if the program has enabled
+ * The two native functions that look up a key. On Java 22 and later they go through Java's own interface to C (java.lang.foreign), if the program has enabled
  * native access for the module of this package: such a call takes a few nanoseconds, where one through JNA takes fifty or more. The package is
  * compiled for Java 17, so that interface is reached by reflection, once.
  */
@@ -24,7 +24,7 @@ final class Lookups {
         return OF_CACHE != null && OF_TASKS != null;
     }
 
-    /** Calls kvl_cache_get_object, without a place for bytes. */
+    /** Calls kvl_cache_get_object, without the output for values that are bytes. */
     static int ofCache(long cache, long key, long length, long out) {
         if (OF_CACHE == null) {
             return NativeApi.kvl_cache_get_object(cache, key, length, out, 0);
@@ -36,7 +36,7 @@ final class Lookups {
         }
     }
 
-    /** Calls kvl_tasks_get_object, without a place for bytes. */
+    /** Calls kvl_tasks_get_object, without the output for values that are bytes. */
     static int ofTasks(long tasks, long key, long length, long out) {
         if (OF_TASKS == null) {
             return NativeApi.kvl_tasks_get_object(tasks, key, length, out, 0);

@@ -8,7 +8,7 @@ import java.nio.ByteOrder;
 final class Memory {
     private Memory() {}
 
-    /** A view of bytes at an address, valid for as long as the library says. */
+    /** A view of bytes at an address, valid only until the library frees them. */
     static ByteBuffer view(long address, long size) {
         return new Pointer(address).getByteBuffer(0, size).order(ByteOrder.nativeOrder());
     }

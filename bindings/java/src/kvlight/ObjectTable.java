@@ -4,22 +4,24 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
  * The program's objects, by the numbers under which the library knows them. Any thread may look one up while others add and remove: a lookup takes
- * no lock. A number is a place, from 1, and in the upper 32 bits how often that place was used before, so that no number is reused.
+ * no lock. The lower 32 bits of a number are a place, counted from 1; the upper 32 bits say how often the place was used before. So a number does not
+ * return until its place has been used 2^32 times.
  */
 final class ObjectTable {
     /** An object and its number. */
     private record Kept(long number, Object object) {}
 
-    private static final int FIRST = 256;
+    private static final int FIRST_CHUNK_SIZE = 256;
 
-    /** Chunk i has room for FIRST << i objects, and is never moved, so that a lookup can read it without the lock. */
+    /** Chunk i has room for FIRST_CHUNK_SIZE << i objects, and is never moved, so that a lookup can read it without the lock. */
     private final AtomicReferenceArray<AtomicReferenceArray<Kept>> chunks = new AtomicReferenceArray<>(24);
 
     private final Object lock = new Object();
-    /** For each empty place, its next number. */
+    /** The next number of each place that has become free. */
     private long[] free = new long[16];
 
     private int freeCount;
+    /** How many places have ever been used. */
     private int places;
 
     /** Adds an object; returns its number, which is not 0. */
@@ -31,7 +33,7 @@ final class ObjectTable {
             } else {
                 int chunk = chunkOf(places);
                 if (chunks.get(chunk) == null) {
-                    chunks.set(chunk, new AtomicReferenceArray<>(FIRST << chunk));
+                    chunks.set(chunk, new AtomicReferenceArray<>(FIRST_CHUNK_SIZE << chunk));
                 }
                 number = ++places;
             }
@@ -68,9 +70,9 @@ final class ObjectTable {
         }
     }
 
-    /** The chunk of a place, which begins at 0. */
+    /** The chunk of a place, here counted from 0. */
     private static int chunkOf(int place) {
-        return 31 - Integer.numberOfLeadingZeros(place / FIRST + 1);
+        return 31 - Integer.numberOfLeadingZeros(place / FIRST_CHUNK_SIZE + 1);
     }
 
     private Kept get(long number) {
@@ -80,12 +82,12 @@ final class ObjectTable {
         int place = (int) number - 1;
         int chunk = chunkOf(place);
         AtomicReferenceArray<Kept> slots = chunks.get(chunk);
-        return slots == null ? null : slots.get(place - FIRST * ((1 << chunk) - 1));
+        return slots == null ? null : slots.get(place - FIRST_CHUNK_SIZE * ((1 << chunk) - 1));
     }
 
     private void set(long number, Kept kept) {
         int place = (int) number - 1;
         int chunk = chunkOf(place);
-        chunks.get(chunk).set(place - FIRST * ((1 << chunk) - 1), kept);
+        chunks.get(chunk).set(place - FIRST_CHUNK_SIZE * ((1 << chunk) - 1), kept);
     }
 }

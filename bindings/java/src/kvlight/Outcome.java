@@ -10,7 +10,7 @@ final class Outcome {
     /** An exception of a provider, in the table that also has the values. */
     record Raised(Throwable exception) {}
 
-    /** Reads the kvl_result_t at an offset of a view. The result stays valid until this returns, and so do its objects. */
+    /** Reads the kvl_result_t at an offset of a view. The caller keeps the result, and so its objects, valid until this returns. */
     static <K, V> Result<K, V> read(ObjectTable objects, ByteBuffer from, int at, K key) {
         int status = from.getInt(at + NativeApi.Result.STATUS);
         long error = from.getLong(at + NativeApi.Result.ERROR);
@@ -43,7 +43,7 @@ final class Outcome {
         return KvlightException.of(NativeApi.kvl_error_status(error), message, cause == 0 ? null : error(objects, cause));
     }
 
-    /** The exception as one that any method may throw: a checked one becomes the cause of a CompletionException. */
+    /** The exception as one that any method may throw: a checked one becomes the cause of a CompletionException. An Error is thrown at once. */
     static RuntimeException unchecked(Throwable error) {
         if (error instanceof Error fatal) {
             throw fatal;

@@ -17,7 +17,7 @@ import java.util.function.Function;
 abstract class Pending<K, V> {
     final Tasks<K, V> tasks;
 
-    /** The kvl_fetch_t; 0 once the fetch can no longer be cancelled. Guarded by the object. */
+    /** The kvl_fetch_t; 0 once the fetch can no longer be cancelled. Guarded by this object. */
     private long handle;
 
     private FetchOptions.Progress progress;
@@ -32,15 +32,15 @@ abstract class Pending<K, V> {
     final synchronized void begin(long handle, FetchOptions options) {
         this.handle = handle;
         progress = options == null ? null : options.progress();
-        order = progress == null ? null : inOrder();
+        order = progress == null ? null : newSerialExecutor();
     }
 
     /** Creates an executor that runs jobs of the program in order. */
-    final SerialExecutor inOrder() {
+    final SerialExecutor newSerialExecutor() {
         return new SerialExecutor(tasks.engine::callBack, tasks.engine::report);
     }
 
-    /** Runs what may run code of the program: after all reports of progress. */
+    /** Runs a job that may run code of the program, after all reports of progress. */
     void callBack(Runnable job) {
         if (order == null) {
             tasks.engine.callBack(job);
@@ -63,11 +63,11 @@ abstract class Pending<K, V> {
     }
 
     void result(ByteBuffer result, boolean isLast) {
-        throw new IllegalStateException("kvlight: a result of a batch");
+        throw new IllegalStateException("kvlight: a single result for a batch");
     }
 
     void results(long results) {
-        throw new IllegalStateException("kvlight: the results of a single key");
+        throw new IllegalStateException("kvlight: the results of a batch for a single key");
     }
 
     /** Ends a fetch whose results could not be read. */
@@ -115,7 +115,7 @@ abstract class Pending<K, V> {
     /** One key. */
     static final class One<K, V> extends Pending<K, V> {
         final Cancellable<V> future = new Cancellable<>(this);
-        /** Whether only a thread that waits for it uses the future, so that completing it runs no code of the program. */
+        /** Whether nobody but a waiting thread has the future: then completing it runs no code of the program. */
         private final boolean isPrivate;
 
         One(Tasks<K, V> tasks, boolean isPrivate) {
@@ -226,7 +226,7 @@ abstract class Pending<K, V> {
             super(tasks);
             this.keys = keys;
             this.consumer = consumer;
-            order = inOrder();
+            order = newSerialExecutor();
         }
 
         @Override

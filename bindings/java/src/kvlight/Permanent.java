@@ -1,6 +1,6 @@
 package kvlight;
 
-/** Thrown by a provider, itself or as a subclass: the key is not retried, whatever the settings of retries are. */
+/** A provider throws it, or a subclass, so that the key is not retried, whatever the settings of retries are. */
 public class Permanent extends RuntimeException {
     private static final long serialVersionUID = 1;
 

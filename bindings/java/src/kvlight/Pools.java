@@ -6,25 +6,25 @@ import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
-/** The threads that run code of the program unless it states executors. All are daemons, and end when they have been idle for some seconds. */
+/** The threads that run the program's code where it sets no executor. All are daemons, and end when they have been idle for some seconds. */
 final class Pools {
     private static final int IDLE_SECONDS = 5;
     /** The maximum number of threads for callbacks, including those that replace blocked ones. */
-    private static final int MOST = 256;
+    private static final int MAX_CALLBACK_THREADS = 256;
 
     /**
-     * Callbacks: a pool of its own, since the common pool has one thread on a machine of two cores. It starts another thread for one that waits for a
-     * future.
+     * Runs callbacks: a pool of its own, since the common pool has one thread on a machine of two cores. It starts another thread whenever one of its
+     * threads waits for a future.
      */
     static final ForkJoinPool CALLBACKS = new ForkJoinPool(Math.max(2, Runtime.getRuntime().availableProcessors()), pool -> {
         var thread = ForkJoinPool.defaultForkJoinWorkerThreadFactory.newThread(pool);
         thread.setName("kvlight callback");
         return thread;
-    }, null, true, 0, MOST, 1, null, IDLE_SECONDS, TimeUnit.SECONDS);
+    }, null, true, 0, MAX_CALLBACK_THREADS, 1, null, IDLE_SECONDS, TimeUnit.SECONDS);
 
     private Pools() {}
 
-    /** Threads for the providers of one Tasks. It needs no limit: the library limits the requests, tasks.max_running and tasks.max_abandoned. */
+    /** Threads for the providers of one Tasks. They need no limit: tasks.max_running and tasks.max_abandoned limit the requests. */
     static ExecutorService providers() {
         return new ThreadPoolExecutor(0, Integer.MAX_VALUE, IDLE_SECONDS, TimeUnit.SECONDS, new SynchronousQueue<>(), job -> {
             Thread thread = new Thread(job, "kvlight provider");

@@ -9,7 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The second tier of {@link Config#l2Url}: a connection to a Redis or Valkey server, by libkvlight_redis. It carries requests out by itself.
+ * The second tier of {@link Config#l2Url}: a connection to a Redis or Valkey server. libkvlight_redis serves the requests.
  *
  * <p>libkvlight_redis is linked with libkvlight; the loader takes the copy that {@link Library} has loaded, since it has the same name.
  */
@@ -35,7 +35,7 @@ final class RedisTier {
                     + ". Build it by `make redis` in kvlight's sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path.");
         }
 
-        /** Where the library may be: at the path in KVL_REDIS_LIBRARY; without it, on the system's path, or in the checkout that contains these classes. */
+        /** Where the library may be: where the property or KVL_REDIS_LIBRARY says; else on the system's path, or in the checkout with these classes. */
         private static List<String> paths() {
             String named = System.getProperty("kvlight.redis.library", System.getenv("KVL_REDIS_LIBRARY"));
             if (named != null && !named.isEmpty()) {
@@ -69,7 +69,7 @@ final class RedisTier {
     /** A kvl_redis_found_t: index, data, len, ttl_left_ms, token, token_len. */
     private static final int FOUND_SIZE = 48;
 
-    /** Receives an object that was found. */
+    /** Receives the entry of an object that was found for the key at a position of the request. */
     interface OnFound {
         void found(int at, SecondTier.Hit hit);
     }
@@ -96,16 +96,16 @@ final class RedisTier {
             handle = scratch.longAt(0);
         }
         long freed = handle;
-        // When this is collected, none of its methods is running.
+        // When this object is collected, none of its methods is running.
         Cleanup.register(this, () -> Api.kvl_redis_free(freed));
     }
 
-    /** The flags that state its abilities to the library. */
+    /** The flags that state the abilities of this tier to the library. */
     static int abilities() {
         return NativeApi.L2_F_OBJECTS | NativeApi.L2_F_CONDITIONAL | NativeApi.L2_F_LEASES;
     }
 
-    /** Invalidates in the engine what other processes write, until the stop. */
+    /** From now on until {@link #stop}, what other processes write is invalidated in the engine. */
     void attach(long tasks) {
         try {
             KvlightException.check(Api.kvl_redis_attach(handle, tasks));
@@ -114,7 +114,7 @@ final class RedisTier {
         }
     }
 
-    /** Ends the connection, and waits for its thread. After that no engine is used. */
+    /** Ends the connection, and waits for its thread. Afterwards it does not use the engine. */
     void stop() {
         try {
             Api.kvl_redis_stop(handle);
@@ -123,7 +123,7 @@ final class RedisTier {
         }
     }
 
-    /** Serves a request from the server, and waits for that. Returns whether the server did. */
+    /** Serves a request, and waits for the server. Returns whether that succeeded. */
     boolean serve(long request, OnFound onFound) {
         try (Scratch scratch = Scratch.of(0)) {
             scratch.clear(2);

@@ -76,7 +76,7 @@ public final class Request<K, V> {
      *
      * @param key the key; one that was not asked for is stored as well
      * @param value its value; null: there is no such record
-     * @return whether the answer was in time; a late one is stored nevertheless, unless something newer is
+     * @return whether the answer was in time; a late one is stored nevertheless, unless something newer is stored
      */
     public boolean resolve(K key, V value) {
         return resolve(key, value, Terms.NONE);
@@ -88,7 +88,7 @@ public final class Request<K, V> {
      * @param key the key; one that was not asked for is stored as well
      * @param value its value; null: there is no such record
      * @param terms how long it is kept, its version and tags, and so on
-     * @return whether the answer was in time; a late one is stored nevertheless, unless something newer is
+     * @return whether the answer was in time; a late one is stored nevertheless, unless something newer is stored
      */
     public boolean resolve(K key, V value, Terms terms) {
         byte[] bytes = tasks.keys.bytes(key);
@@ -109,7 +109,7 @@ public final class Request<K, V> {
     }
 
     /**
-     * Returns the stored entry of a key, expired or not. A provider can ask its source whether the record has changed since.
+     * Returns the stored entry of a key, expired or not. With it a provider can ask its source whether the record has changed.
      *
      * @param key one of the keys
      * @return the value, its age and its version; null if the store has no entry of the key
@@ -158,7 +158,7 @@ public final class Request<K, V> {
             long stated = packed == null ? 0 : packed.write(scratch);
             int status = call(request -> NativeApi.kvl_request_not_modified(request, at, stated));
             if (status == NativeApi.MISS) {
-                throw new IllegalStateException("kvlight: the store has nothing of the key " + key + " that could be unmodified");
+                throw new IllegalStateException("kvlight: the store has nothing of the key " + key + " that could be unchanged");
             }
             return status == NativeApi.OK;
         } finally {
@@ -284,7 +284,7 @@ public final class Request<K, V> {
 
     // -- For Tasks and Config -----------------------------------------------------------------------------------------
 
-    /** Runs the provider. However that ends, its waiters are answered. */
+    /** Runs the provider. If it throws, the open keys fail. */
     void run(Config.Provider<K, V> provider) {
         try {
             keys = readKeys();
@@ -315,7 +315,7 @@ public final class Request<K, V> {
         finish();
     }
 
-    /** Answers all keys from a map that comes later; cancels its future when the request is no longer wanted. */
+    /** Answers all keys from a map that comes later; cancels the future of it when the request is no longer wanted. */
     void answerLater(CompletionStage<? extends Map<K, V>> stage) {
         cancelWhenUnwanted(List.of(stage.toCompletableFuture()));
         stage.whenComplete((rows, error) -> {
@@ -378,7 +378,7 @@ public final class Request<K, V> {
     }
 
     private void cancelWhenUnwanted(List<? extends CompletableFuture<?>> futures) {
-        // Weakly, so that a future that the provider has lost does not keep the Tasks alive.
+        // Weak references, so that a future that the provider has lost does not keep the Tasks alive.
         List<WeakReference<CompletableFuture<?>>> weak = new ArrayList<>();
         futures.forEach(future -> weak.add(new WeakReference<>(future)));
         hook(() -> weak.forEach(one -> {
@@ -503,7 +503,7 @@ public final class Request<K, V> {
         }
     }
 
-    /** A query, whose result is 0 once the request is finished. */
+    /** Makes a query; the result is 0 once the request is finished. */
     private int ask(Call call) {
         synchronized (handle) {
             return handle.request == 0 ? 0 : call.call(handle.request);

@@ -4,10 +4,10 @@ package kvlight;
  * The result of one key.
  *
  * @param key the key
- * @param value the value; null if there is no such record, and if the key failed
- * @param error the exception, if the key failed: the provider's own, or a {@link KvlightException}. If {@code isStale}, the one with which the load
- *     failed, or null if it took too long ({@link FetchSettings#staleTimeoutMs})
- * @param status {@link Status#VALUE}, {@link Status#NULL}, {@link Status#MISS}, or the status of the error
+ * @param value the value; null if there is no such record, or if the key failed
+ * @param error the exception, if the key failed: the provider's own, or a {@link KvlightException}. If {@code isStale}, the exception of the load,
+ *     or null if the load took too long ({@link FetchSettings#staleTimeoutMs})
+ * @param status {@link Status#VALUE}, {@link Status#NULL}, {@link Status#MISS}, {@link Status#INVALID_KEY}, or the status of the error
  * @param source where the result came from
  * @param attempts how many attempts the load made; 0 if there was no load
  * @param ageMs milliseconds since the value was loaded or put

@@ -1,6 +1,6 @@
 package kvlight;
 
-/** Thrown by a provider, itself or as a subclass: a retry waits for at least a pause, like HTTP's Retry-After. */
+/** A provider throws it, or a subclass, to state how long a retry must wait at least, like HTTP's Retry-After. */
 public class RetryAfter extends RuntimeException {
     private static final long serialVersionUID = 1;
 

@@ -16,7 +16,7 @@ final class Scratch implements AutoCloseable {
     /** The bytes of the outputs. */
     static final int HEAD = 64;
 
-    private static final int USUAL = 4096;
+    private static final int USUAL_SIZE = 4096;
     /** Distance between places, in references, so that threads do not share cache lines. */
     private static final int STRIDE = 16;
 
@@ -38,12 +38,12 @@ final class Scratch implements AutoCloseable {
             throw new IllegalArgumentException("kvlight: the arguments have more than 2 GiB");
         }
         int size = HEAD + bytes + 8;
-        if (size > USUAL) {
+        if (size > USUAL_SIZE) {
             return new Scratch(size);
         }
         Scratch spare = SPARE.getAndSet(place(), null);
         if (spare == null) {
-            return new Scratch(USUAL);
+            return new Scratch(USUAL_SIZE);
         }
         spare.used = HEAD;
         return spare;
@@ -63,7 +63,7 @@ final class Scratch implements AutoCloseable {
         return memory.getLong(i * 8);
     }
 
-    /** Sets those outputs to 0 that a call may leave unchanged. */
+    /** Sets the first outputs to 0, for a call that may leave them unchanged. */
     void clear(int outputs) {
         for (int i = 0; i < outputs; i++) {
             memory.putLong(i * 8, 0);
@@ -99,7 +99,7 @@ final class Scratch implements AutoCloseable {
         return at;
     }
 
-    /** The room that {@link #slices} takes. */
+    /** The room that {@link #slices} takes; -1 if it is too much for {@link #of}. */
     static int sizeOf(byte[][] keys) {
         long size = 8;
         for (byte[] key : keys) {
@@ -122,7 +122,7 @@ final class Scratch implements AutoCloseable {
     /** Returns the memory for reuse. */
     @Override
     public void close() {
-        if (memory.capacity() == USUAL) {
+        if (memory.capacity() == USUAL_SIZE) {
             SPARE.set(place(), this);
         }
     }

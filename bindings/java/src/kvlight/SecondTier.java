@@ -6,8 +6,9 @@ import java.util.List;
  * A second tier: a store in which keys are looked up before the provider is called, and which receives what was loaded and put. Several processes
  * may share one, such as a cache server, a database or a file. {@link Config#secondTier} sets it.
  *
- * <p>Its methods are called on the executor for providers, several at a time, and may block. A method that throws has failed: the provider is called,
- * and what was to be written is written again. No caller of the cache sees the exception; it is passed to {@link Config#failureHandler}.
+ * <p>Its methods are called on the executor for providers, several at a time, and may block. A method that throws has failed: after a
+ * read the provider is called, and a write, a removal or a clear is sent again. No caller of the cache sees the exception; it is passed to {@link
+ * Config#failureHandler}.
  */
 public interface SecondTier {
     /**
@@ -35,12 +36,12 @@ public interface SecondTier {
      * The key has an entry.
      *
      * @param data the data of its {@link Entry}
-     * @param ttlLeftMs what is left of its TTL, in milliseconds; -1: it does not expire; -2: unknown, so the full TTL with which it was written is assumed
+     * @param ttlLeftMs what is left of its TTL, in milliseconds; -1: the tier does not expire it; -2: unknown. With -1 and -2, its full TTL is taken as left
      * @param token identifies this entry, for a fill that may replace it; empty: there is no token
      */
     record Hit(byte[] data, long ttlLeftMs, byte[] token) implements Found {
         /**
-         * A hit of which neither the remaining TTL nor a token is known.
+         * A hit without a token, whose remaining TTL is unknown.
          *
          * @param data the data of its {@link Entry}
          */
@@ -69,8 +70,8 @@ public interface SecondTier {
     }
 
     /**
-     * Returns whether {@link #read} grants a lease (a token) for a key without an entry, to one reader at a time. With both, no older load ever
-     * replaces a newer write, in whichever process.
+     * Returns whether {@link #read} grants a lease (a token) for a key without an entry, to one reader at a time. With leases and
+     * {@link #isConditional}, no older load ever replaces a newer write, in whichever process.
      *
      * @return whether it grants leases
      */

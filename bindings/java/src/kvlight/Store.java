@@ -185,7 +185,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
             } finally {
                 leave();
             }
-            // The program's code, so outside of the gate.
+            // equals is code of the program, so it runs outside the gate.
             if (!Objects.equals(stored, expected)) {
                 return false;
             }
@@ -434,9 +434,9 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     // -- The end ------------------------------------------------------------------------------------------------------
 
     /**
-     * Closes it, and waits until all is freed; the functions of {@link Config#dropped} and {@link Config#removalListener} have run then. Fetches in
-     * progress end with {@link Status#ERR_CLOSED}; their futures are completed on the executor for callbacks. May be called again, and by a function
-     * of the program: it then does not wait if the end itself waits for that function.
+     * Closes the cache, and waits until all is freed and the functions of {@link Config#dropped} and {@link Config#removalListener} have run. Fetches in
+     * progress end with {@link Status#ERR_CLOSED}; their futures are completed on the executor for callbacks. May be called again. A function of the
+     * program may call it too: if the end waits for that function, the call does not wait for the end.
      */
     @Override
     public void close() {
@@ -445,7 +445,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
     }
 
     /**
-     * Returns whether it was closed.
+     * Returns whether the cache was closed.
      *
      * @return whether close was called
      */
@@ -487,7 +487,10 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         return terms.cost() >= 0 ? terms.cost() : value == null || cost == null ? 0 : cost.applyAsLong(value);
     }
 
-    /** Returns the value of a key, null if it is known to be absent, MISSING if it is not in the cache, or INVALID. A fetch that follows counts a miss. */
+    /**
+     * Returns the value of a key, null if it is known to be absent, MISSING if it is not in the cache, or INVALID. If `isForFetch`, a miss is not
+     * counted here: the fetch that follows counts it.
+     */
     final Object find(byte[] key, boolean isForFetch) {
         enter();
         try (Scratch scratch = Scratch.of(key.length)) {
@@ -530,7 +533,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         }
     }
 
-    /** Asks the program whether a key is valid. Inside a call of the library. */
+    /** Asks the program whether a key is valid. Runs inside a call of the library. */
     final boolean isValid(byte[] key) {
         return validator == null || validator.test(keys.key(key));
     }
@@ -550,7 +553,7 @@ public abstract sealed class Store<K, V> implements Iterable<Map.Entry<K, V>>, A
         }
     }
 
-    /** A call for one tag, with the place of a number. */
+    /** A call for one tag; `out` receives the number of entries. */
     interface OnTag {
         int call(long cache, long tag, long length, long out);
     }

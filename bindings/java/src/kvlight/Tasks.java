@@ -15,7 +15,7 @@ import java.util.function.Function;
 
 /**
  * A cache with a provider: each key is loaded once, in batches, however many callers want it. {@link Config} creates it. All methods may be called on
- * any thread. One that is dropped without close is closed by the garbage collector, when no fetch is in progress.
+ * any thread. A Tasks that is dropped without being closed is closed by the garbage collector, when no fetch is in progress.
  *
  * <p>A future is completed on the executor for callbacks ({@link Config#callbackExecutor}), and fails with the provider's exception unchanged, or
  * with a {@link KvlightException}. Cancelling it cancels this fetch and no other.
@@ -227,7 +227,7 @@ public final class Tasks<K, V> extends Store<K, V> {
     }
 
     /**
-     * Another process has changed keys: their values leave this process, and the answers of running loads of them are not stored.
+     * Tells the cache that another process has changed keys: their values leave this process, and running loads of them do not store their answers.
      *
      * @param keys the keys
      */
@@ -235,7 +235,7 @@ public final class Tasks<K, V> extends Store<K, V> {
         invalidate(bytesOf(new ArrayList<>(keys)), 0);
     }
 
-    /** Another process may have changed any key: everything leaves this process. */
+    /** Tells the cache that another process may have changed any key: everything leaves this process. */
     public void invalidateAll() {
         invalidate(new byte[0][], NativeApi.INVALIDATE_F_ALL);
     }
@@ -271,7 +271,7 @@ public final class Tasks<K, V> extends Store<K, V> {
      */
     public void forceBreaker(BreakerState state) {
         if (state == BreakerState.HALF_OPEN) {
-            throw new IllegalArgumentException("kvlight: the circuit breaker is forced OPEN or CLOSED, or left to itself: null");
+            throw new IllegalArgumentException("kvlight: the circuit breaker can be forced OPEN or CLOSED; null leaves it to itself");
         }
         int force = state == null ? NativeApi.BREAKER_FORCE_NONE
                 : state == BreakerState.OPEN ? NativeApi.BREAKER_FORCE_OPEN : NativeApi.BREAKER_FORCE_CLOSED;
@@ -287,7 +287,7 @@ public final class Tasks<K, V> extends Store<K, V> {
      * Closes the cache once all accepted work is done. Fetches that are still open after the given time end with {@link Status#ERR_CLOSED}. A later
      * {@link #close} shortens the time.
      *
-     * @param drainMs for how long at most, in milliseconds; -1: without a limit
+     * @param drainMs how long that may take, in milliseconds; -1: without a limit
      * @return a future that completes when all is freed
      */
     public CompletableFuture<Void> closeAfter(long drainMs) {

@@ -9,11 +9,11 @@ import java.util.Objects;
  *
  * @param ttlMs milliseconds until the value expires; {@link #NEVER}; {@link #DEFAULT}; 0: it is not stored, and an existing entry is removed
  * @param priority entries of a lower priority are evicted first; NaN: the default
- * @param cost the cost of the value in bytes; -1: what {@link Config#cost} returns, otherwise 0
+ * @param cost the cost of the value in bytes; -1: what {@link Config#cost} returns, or 0 without that
  * @param staleTtlMs milliseconds for which the expired value is kept as a fallback; 0: the setting; -1: not at all
  * @param version the version of the record, as the provider's source knows it, for example an ETag; at most 255 bytes of UTF-8
  * @param tags names by which {@link Store#removeTag} and {@link Store#expireTag} find the entry: at most 16, each of 1 to 255 bytes of UTF-8
- * @param keepsTtl whether a put that replaces an entry keeps its time of expiry; puts only
+ * @param keepsTtl whether a put that replaces an entry keeps the entry's time of expiry; puts only
  * @param condition when a put takes place; puts only
  */
 public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, String version, List<String> tags, boolean keepsTtl, Condition condition) {
@@ -45,7 +45,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
      * @param staleTtlMs milliseconds for which the expired value is kept as a fallback
      * @param version the version of the record
      * @param tags names of groups to which the entry belongs
-     * @param keepsTtl whether a put that replaces an entry keeps its time of expiry
+     * @param keepsTtl whether a put that replaces an entry keeps the entry's time of expiry
      * @param condition when a put takes place
      */
     public Terms {
@@ -115,7 +115,7 @@ public record Terms(long ttlMs, double priority, long cost, long staleTtlMs, Str
     }
 
     /**
-     * For a put that replaces an entry: it keeps its time of expiry.
+     * For a put that replaces an entry: the entry's time of expiry stays.
      *
      * @return new terms
      */

@@ -13,13 +13,14 @@ import java.util.function.Function;
  */
 final class TierRequest<V> {
     /**
-     * A second tier, or the URL of a server in place of it, and the functions that encode and decode values.
+     * A second tier, or the URL of a server in its place (the other one is null), and the functions that encode and decode values.
      *
      * @param <V> the type of the values
      */
     record Attached<V>(SecondTier tier, String url, Function<? super V, byte[]> encode, Function<byte[], ? extends V> decode) {
         int abilities() {
-            return url != null ? RedisTier.abilities() : NativeApi.L2_F_OBJECTS | (tier.isConditional() ? NativeApi.L2_F_CONDITIONAL : 0) | (tier.grantsLeases() ? NativeApi.L2_F_LEASES : 0);
+            return url != null ? RedisTier.abilities()
+                    : NativeApi.L2_F_OBJECTS | (tier.isConditional() ? NativeApi.L2_F_CONDITIONAL : 0) | (tier.grantsLeases() ? NativeApi.L2_F_LEASES : 0);
         }
     }
 
@@ -30,7 +31,7 @@ final class TierRequest<V> {
     private final Attached<V> attached;
     private final long handle;
 
-    /** Called on the pump's thread. {@link #serve} or {@link #giveUp} releases it. */
+    /** Called on the pump's thread. {@link #serve} or {@link #giveUp} releases the handle. */
     TierRequest(Tasks<?, V> tasks, Attached<V> attached, long borrowed) {
         this.tasks = tasks;
         engine = tasks.engine;
@@ -38,21 +39,21 @@ final class TierRequest<V> {
         handle = NativeApi.kvl_l2_request_retain(borrowed);
     }
 
-    /** Serves the request, which is finished in any case. */
+    /** Serves the request and releases it. */
     void serve() {
         int kind = NativeApi.kvl_l2_request_kind(handle);
         boolean isDone = false;
         try {
             if (engine.server() != null) {
-                isDone = carryOut(engine.server(), kind);
+                isDone = serveByServer(engine.server(), kind);
             } else {
-                ask(kind, readKeys());
+                serveByTier(kind, readKeys());
                 isDone = true;
             }
         } catch (Throwable e) {
             engine.report(e);
         } finally {
-            // Keys of a read without an answer fail when it is finished. A write that is released unfinished has failed as a whole.
+            // Finishing a read fails its keys without an answer. Another request that is released unfinished has failed as a whole.
             if (isDone || kind == NativeApi.L2_READ) {
                 NativeApi.kvl_l2_request_finish(handle);
             }
@@ -65,15 +66,15 @@ final class TierRequest<V> {
         NativeApi.kvl_l2_request_release(handle);
     }
 
-    /** Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. Returns whether it did. */
-    private boolean carryOut(RedisTier server, int kind) {
+    /** Lets a Redis or Valkey server serve the request. Returns whether it did; a failure is not reported. */
+    private boolean serveByServer(RedisTier server, int kind) {
         if (kind == NativeApi.L2_FILL || kind == NativeApi.L2_WRITE) {
             int count = Math.toIntExact(NativeApi.kvl_l2_request_len(handle));
-            int stated = 0;
+            int encoded = 0;
             for (int i = 0; i < count; i++) {
-                stated += hasPayload(i) ? 1 : 0;
+                encoded += encode(i) ? 1 : 0;
             }
-            if (stated == 0) {
+            if (encoded == 0) {
                 return true;
             }
         }
@@ -93,9 +94,9 @@ final class TierRequest<V> {
         return keys;
     }
 
-    private void ask(int kind, List<byte[]> keys) throws Exception {
+    private void serveByTier(int kind, List<byte[]> keys) throws Exception {
         switch (kind) {
-            case NativeApi.L2_READ -> look(keys);
+            case NativeApi.L2_READ -> read(keys);
             case NativeApi.L2_FILL, NativeApi.L2_WRITE -> store(kind, keys);
             case NativeApi.L2_REMOVE -> attached.tier.remove(keys);
             case NativeApi.L2_CLEAR -> attached.tier.clear();
@@ -103,7 +104,7 @@ final class TierRequest<V> {
         }
     }
 
-    private void look(List<byte[]> keys) throws Exception {
+    private void read(List<byte[]> keys) throws Exception {
         List<SecondTier.Wanted> wanted = new ArrayList<>(keys.size());
         for (int i = 0; i < keys.size(); i++) {
             wanted.add(new SecondTier.Wanted(keys.get(i), NativeApi.kvl_l2_request_steals(handle, i) != 0));
@@ -135,18 +136,18 @@ final class TierRequest<V> {
         byte[] token = hit.token();
         try (Scratch scratch = Scratch.of(data.length + token.length)) {
             long bytes = scratch.bytes(data);
-            long stamp = scratch.bytes(token);
+            long tokenBytes = scratch.bytes(token);
             scratch.clear(2);
             int status = NativeApi.kvl_l2_request_payload(handle, at, bytes, data.length, scratch.out(0), scratch.out(1));
             checkAnswer(status);
             if (status == NativeApi.NULL) {
-                checkAnswer(NativeApi.kvl_l2_request_hit(handle, at, bytes, data.length, hit.ttlLeftMs(), stamp, token.length));
+                checkAnswer(NativeApi.kvl_l2_request_hit(handle, at, bytes, data.length, hit.ttlLeftMs(), tokenBytes, token.length));
                 return;
             }
             V value = status == NativeApi.OK ? decoded(Memory.bytes(scratch.longAt(0), scratch.longAt(1))) : null;
             if (value == null) {
-                // No entry of this key, or one that cannot be decoded.
-                checkAnswer(NativeApi.kvl_l2_request_hit(handle, at, 0, 0, hit.ttlLeftMs(), stamp, token.length));
+                // The data is no entry of this key, or the entry cannot be decoded: the library counts a miss.
+                checkAnswer(NativeApi.kvl_l2_request_hit(handle, at, 0, 0, hit.ttlLeftMs(), tokenBytes, token.length));
                 return;
             }
             long cost = tasks.costOf(value, Terms.NONE);
@@ -156,7 +157,7 @@ final class TierRequest<V> {
             try {
                 long made = engine.newValue(value, cost, scratch);
                 try {
-                    checkAnswer(NativeApi.kvl_l2_request_hit_object(handle, at, bytes, data.length, hit.ttlLeftMs(), stamp, token.length, made));
+                    checkAnswer(NativeApi.kvl_l2_request_hit_object(handle, at, bytes, data.length, hit.ttlLeftMs(), tokenBytes, token.length, made));
                 } finally {
                     NativeApi.kvl_value_release(made);
                 }
@@ -179,7 +180,7 @@ final class TierRequest<V> {
         List<Integer> places = new ArrayList<>();
         List<SecondTier.Entry> entries = new ArrayList<>();
         for (int i = 0; i < keys.size(); i++) {
-            if (hasPayload(i)) {
+            if (encode(i)) {
                 places.add(i);
                 entries.add(entry(i, keys.get(i)));
             }
@@ -202,8 +203,8 @@ final class TierRequest<V> {
         }
     }
 
-    /** Sets the bytes of an object. An object that cannot be encoded is refused and left out. */
-    private boolean hasPayload(int at) {
+    /** Sets the bytes of the object at a position. Returns false if they cannot be made: then the entry is refused, and is to be left out. */
+    private boolean encode(int at) {
         V value;
         try (Scratch scratch = Scratch.of(0)) {
             scratch.clear(1);

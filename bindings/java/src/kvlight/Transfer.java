@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.Objects;
 import java.util.function.Function;
 
-/** A save or a load. The library calls the program's function on the thread of the call, through JNA, and an exception that it throws stops the transfer. */
+/** A save or a load. The library calls the program's function on the thread of the call, through JNA. An exception of the function stops the transfer. */
 final class Transfer {
     /** A kvl_convert_fn. */
     interface Convert extends Callback {
@@ -28,6 +28,7 @@ final class Transfer {
         int call(long cache, long path, long convert, long report, long userData, long out, long size, long error);
     }
 
+    /** What the program's function has thrown; null so far. */
     private Throwable failure;
 
     private Transfer() {}
@@ -73,7 +74,7 @@ final class Transfer {
         String sentence;
         long entries;
         store.enter();
-        Engine.lend();
+        Engine.enterProgram();
         try (Scratch scratch = Scratch.of(name.length() * 3 + NativeApi.Transfer.SIZE + 16)) {
             int done = scratch.struct(NativeApi.Transfer.SIZE);
             scratch.clear(1);
@@ -84,7 +85,7 @@ final class Transfer {
             NativeApi.kvl_error_release(why);
             entries = scratch.memory.getLong(done + NativeApi.Transfer.ENTRIES);
         } finally {
-            Engine.takeBack();
+            Engine.leaveProgram();
             store.leave();
             Reference.reachabilityFence(converted);
             Reference.reachabilityFence(reported);
