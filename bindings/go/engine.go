@@ -36,7 +36,7 @@ type engine[V any] struct {
 	cancels  sync.Map
 	lastID   uintptr
 	pumpDone chan struct{}
-	// A waiter for reuse, of a fetch whose key was resident.
+	// A waiter for reuse, of a fetch that was answered at once.
 	recycled atomic.Pointer[waiter[V]]
 }
 
@@ -91,9 +91,9 @@ func (e *engine[V]) close() {
 		return
 	}
 	e.tierCancel()
-	e.redis.stop() // it knows the engine until then
+	e.redis.stop() // the connection uses the engine until then
 	if C.kvl_tasks_free(tasks) == C.KVL_ERR_REENTRANT {
-		// Inside a function called by Save or Load, whose end the library would wait for.
+		// The caller is inside a Save or a Load, and the library would wait for the end of that.
 		go func() {
 			C.kvl_tasks_free(tasks)
 			e.end(queue)
@@ -140,8 +140,8 @@ func (e *engine[V]) withCache(use func(*C.kvl_cache_t) C.kvl_status_t) error {
 	})
 }
 
-// reportsChange makes a call and returns whether it changed something.
-func (e *engine[V]) reportsChange(change func(*C.kvl_cache_t) C.kvl_status_t) (isChanged bool, err error) {
+// tryChange makes a call and returns whether it changed something.
+func (e *engine[V]) tryChange(change func(*C.kvl_cache_t) C.kvl_status_t) (isChanged bool, err error) {
 	err = e.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		status := change(cache)
 		isChanged = status == C.KVL_OK
@@ -150,8 +150,8 @@ func (e *engine[V]) reportsChange(change func(*C.kvl_cache_t) C.kvl_status_t) (i
 	return isChanged, err
 }
 
-// countsChanges makes a call and returns how many entries it changed.
-func (e *engine[V]) countsChanges(change func(*C.kvl_cache_t, *C.size_t) C.kvl_status_t) (changed int, err error) {
+// countChanges makes a call and returns how many entries it changed.
+func (e *engine[V]) countChanges(change func(*C.kvl_cache_t, *C.size_t) C.kvl_status_t) (changed int, err error) {
 	err = e.withCache(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		var count C.size_t
 		status := change(cache, &count)
@@ -216,6 +216,7 @@ type waiter[V any] struct {
 	settled chan struct{}
 }
 
+// waiter returns a waiter for these keys, to be recycled or deleted.
 func (e *engine[V]) waiter(keys []string) *waiter[V] {
 	w := e.recycled.Swap(nil)
 	if w == nil {

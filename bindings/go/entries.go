@@ -10,9 +10,9 @@ import (
 	"unsafe"
 )
 
-// All iterates over the entries: `for entry := range users.All() { ... }`. Before Go 1.23, call it with a function that returns whether to
-// continue. A key that stays in the cache throughout appears exactly once, whatever other goroutines, or the loop itself, change. Loads nothing,
-// and does not count as a use. The iteration ends early if the cache is closed.
+// All iterates over the entries: `for entry := range users.All() { ... }`. Before Go 1.23, call what All returns with a function that returns
+// whether to continue. A key that stays in the cache throughout appears exactly once, whatever other goroutines, or the loop itself, change. It loads nothing,
+// and does not count as a use of the entries. The iteration ends early if the cache is closed.
 func (t *Tasks[V]) All() func(yield func(Result[V]) bool) {
 	return func(yield func(Result[V]) bool) {
 		defer runtime.KeepAlive(t)
@@ -54,14 +54,14 @@ func (e *FileError) Error() string { return "kvlight: " + e.Message }
 func (e *FileError) Unwrap() error { return e.Status }
 
 // Save writes the entries to a file, with their remaining TTLs, and returns their number. An existing file is replaced once the new one is
-// complete. encode turns values into bytes, as json.Marshal does; its first error ends the save. It may call the cache; if it closes the cache,
+// complete. encode turns values into bytes, as json.Marshal does; its first error ends the save. encode may call the cache; if it closes the cache,
 // the save fails with ErrClosed or completes.
 func (t *Tasks[V]) Save(path string, encode func(V) ([]byte, error)) (entries int, err error) {
 	return t.runTransfer(path, &transfer[V]{engine: t.engine, encode: encode}, true)
 }
 
 // Load stores the entries of a saved file, except those whose key has an entry already, and returns the number stored. decode reverses
-// encode; its first error ends the load, and the entries loaded before that stay in the cache. It may call the cache.
+// encode; its first error ends the load, and the entries loaded before that stay in the cache. decode may call the cache.
 func (t *Tasks[V]) Load(path string, decode func([]byte) (V, error)) (entries int, err error) {
 	return t.runTransfer(path, &transfer[V]{engine: t.engine, decode: decode}, false)
 }
@@ -83,7 +83,7 @@ func (t *Tasks[V]) runTransfer(path string, work *transfer[V], isSave bool) (int
 	var done C.kvl_transfer_t
 	var libraryError *C.kvl_error_t
 	defer func() { C.kvl_error_release(libraryError) }()
-	// The engine's lock is not held during the transfer: a Close that waits for it would block calls of the program's functions.
+	// The engine's lock is not held during the transfer: a Close that waits for it would block the calls that the program's functions make.
 	var cache *C.kvl_cache_t
 	if err := t.engine.withTasks(func(tasks *C.kvl_tasks_t) error { return check(C.kvl_tasks_cache(tasks, &cache)) }); err != nil {
 		return 0, err

@@ -75,8 +75,8 @@ func Test_s18_a_file_or_a_function_that_fails_returns_the_reason(t *testing.T) {
 	if _, err := tasks.Load(file, decodeUser); !errors.Is(err, kvlight.ErrCorrupt) {
 		t.Error(err)
 	}
-	no, calls := errors.New("no"), 0
-	if _, err := tasks.Save(file, func(user) ([]byte, error) { calls++; return nil, no }); err != no || calls != 1 {
+	refusal, calls := errors.New("no"), 0
+	if _, err := tasks.Save(file, func(user) ([]byte, error) { calls++; return nil, refusal }); err != refusal || calls != 1 {
 		t.Error(err, calls)
 	}
 	if _, err := tasks.Save(file, func(user) ([]byte, error) { panic("oh") }); err == nil || !strings.Contains(err.Error(), "oh") {
@@ -85,7 +85,7 @@ func Test_s18_a_file_or_a_function_that_fails_returns_the_reason(t *testing.T) {
 	if text, _ := os.ReadFile(file); string(text) != "something else" {
 		t.Error("a failed save has replaced the older file")
 	}
-	// A function that calls the cache and returns an empty encoding.
+	// A function may call the cache, and return no bytes.
 	if saved, err := tasks.Save(file, func(u user) ([]byte, error) { _, _, err := tasks.Get("a"); return nil, err }); saved != 2 || err != nil {
 		t.Error(saved, err)
 	}
@@ -94,10 +94,10 @@ func Test_s18_a_file_or_a_function_that_fails_returns_the_reason(t *testing.T) {
 		t.Error(loaded, err)
 	}
 	_ = tasks.Clear()
-	if _, err := tasks.Load(file, func([]byte) (user, error) { return user{}, no }); err != no {
+	if _, err := tasks.Load(file, func([]byte) (user, error) { return user{}, refusal }); err != refusal {
 		t.Error(err)
 	}
-	// A function that closes the cache ends the save, and neither call hangs.
+	// A function may close the cache: neither the save nor the close hangs.
 	_, _ = tasks.Put("a", user{"a", 1}, kvlight.Terms{})
 	if _, err := tasks.Save(file, func(user) ([]byte, error) { tasks.Close(); return nil, nil }); err != nil && err != kvlight.ErrClosed {
 		t.Error(err)
@@ -110,14 +110,14 @@ func Test_s18_a_file_or_a_function_that_fails_returns_the_reason(t *testing.T) {
 	}
 }
 
-func Test_s17_touch_expire_and_conditional_puts(t *testing.T) {
+func Test_s17_touch_expire_and_conditional_puts_return_whether_they_changed_something(t *testing.T) {
 	tasks := openTasks(t, echo, kvlight.Settings{"cache.ttl_ms": 60_000})
 	defer tasks.Close()
-	must := func(is bool, err error) bool {
+	must := func(isChanged bool, err error) bool {
 		if err != nil {
 			t.Error(err)
 		}
-		return is
+		return isChanged
 	}
 	if must(tasks.Put("a", "1", kvlight.Terms{OnlyIf: kvlight.Present})) || !must(tasks.Put("a", "1", kvlight.Terms{OnlyIf: kvlight.Absent})) ||
 		must(tasks.Put("a", "2", kvlight.Terms{OnlyIf: kvlight.Absent})) {
@@ -139,9 +139,9 @@ func Test_s17_touch_expire_and_conditional_puts(t *testing.T) {
 }
 
 func Test_r04_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback(t *testing.T) {
-	goOn := make(chan struct{})
+	proceed := make(chan struct{})
 	tasks := openTasks(t, func(_ context.Context, keys []string) (map[string]string, error) {
-		<-goOn
+		<-proceed
 		return map[string]string{keys[0]: "new"}, nil
 	}, kvlight.Settings{"cache.ttl_ms": 60_000, "stale.ttl_ms": 60_000})
 	defer tasks.Close()
@@ -159,7 +159,7 @@ func Test_r04_a_fetch_states_how_long_it_waits_before_it_is_served_a_fallback(t 
 	if value, _, err := tasks.Fetch(ctx, "a", kvlight.Settings{"stale.timeout_ms": 20}); value != "old" || err != nil {
 		t.Error(value, err)
 	}
-	close(goOn)
+	close(proceed)
 	if value := <-patient; value != "new" {
 		t.Error(value)
 	}
@@ -196,8 +196,8 @@ func Test_r02_a_fallback_is_served_when_the_provider_fails(t *testing.T) {
 	_, _ = tasks.Put("never", "never", kvlight.Terms{StaleTTL: -1})
 	fails.Store(true)
 	for _, key := range keys {
-		if wasIn, err := tasks.Expire(key); !wasIn || err != nil {
-			t.Error(key, wasIn, err)
+		if existed, err := tasks.Expire(key); !existed || err != nil {
+			t.Error(key, existed, err)
 		}
 	}
 	if value, found, err := tasks.Fetch(ctx, "a"); value != "a" || !found || err != nil {
@@ -240,15 +240,15 @@ func Test_r07_the_circuit_breaker_can_be_read_and_forced(t *testing.T) {
 	tasks := openTasks(t, func(context.Context, []string) (map[string]string, error) { return nil, errors.New("down") },
 		kvlight.Settings{"breaker.consecutive": 1})
 	defer tasks.Close()
-	is := func(wanted kvlight.BreakerState) {
+	expectState := func(wanted kvlight.BreakerState) {
 		t.Helper()
 		if state, err := tasks.Breaker(); state != wanted || err != nil {
 			t.Error(state, err)
 		}
 	}
-	is(kvlight.BreakerClosed)
+	expectState(kvlight.BreakerClosed)
 	_, _, _ = tasks.Fetch(ctx, "a")
-	is(kvlight.BreakerOpen)
+	expectState(kvlight.BreakerOpen)
 	if _, _, err := tasks.Fetch(ctx, "b"); !errors.Is(err, kvlight.ErrUnavailable) {
 		t.Error(err)
 	}
@@ -256,6 +256,6 @@ func Test_r07_the_circuit_breaker_can_be_read_and_forced(t *testing.T) {
 		if err := tasks.ForceBreaker(order); err != nil {
 			t.Error(err)
 		}
-		is(state)
+		expectState(state)
 	}
 }

@@ -9,7 +9,7 @@
 //	user, found, err := users.Fetch(ctx, "7")
 //	all, err := users.FetchAll(ctx, []string{"7", "8", "7"})
 //
-// A value can be any Go value, and stays in Go; the library holds a handle of it. An error of the provider reaches every waiting caller
+// A value can be any Go value, and stays in Go; the library holds a handle of the value. An error of the provider reaches every waiting caller
 // unchanged. One goroutine reads the library's queue; each call of the provider runs on a goroutine of its own.
 package kvlight
 
@@ -143,8 +143,8 @@ func (t *Tasks[V]) Refresh(keys []string, settings ...Settings) error {
 	return t.engine.refresh(keys, settings)
 }
 
-// Invalidate tells the engine that another process has changed these keys: their values leave this process, and the answers of running
-// loads of them are not stored.
+// Invalidate tells the engine that another process has changed these keys: their values leave this process, and running loads of
+// them do not store their answers.
 func (t *Tasks[V]) Invalidate(keys []string) error {
 	defer runtime.KeepAlive(t)
 	return t.engine.invalidate(keys, 0)
@@ -196,7 +196,7 @@ func (terms Terms) flags() C.uint32_t {
 	return flags
 }
 
-// milliseconds converts a duration; 0 becomes `unset`, and a negative one `never`.
+// milliseconds converts a duration: 0 to `unset`, a negative one to `never`, and one below a millisecond to 1.
 func milliseconds(d time.Duration, unset, never C.int64_t) C.int64_t {
 	switch {
 	case d == 0:
@@ -272,17 +272,17 @@ func (t *Tasks[V]) Put(key string, value V, terms Terms) (bool, error) {
 // PutNull stores the key as known to be absent.
 func (t *Tasks[V]) PutNull(key string, terms ...Terms) (bool, error) {
 	defer runtime.KeepAlive(t)
-	var native Terms
+	var stated Terms
 	if len(terms) > 0 {
-		native = terms[0]
+		stated = terms[0]
 	}
-	return t.engine.put(key, nil, native)
+	return t.engine.put(key, nil, stated)
 }
 
 // Touch gives an entry a new TTL, counted from now; negative for never, 0 for the TTL of the settings. It reports whether there was an entry.
 func (t *Tasks[V]) Touch(key string, ttl time.Duration) (existed bool, err error) {
 	defer runtime.KeepAlive(t)
-	return t.engine.reportsChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
+	return t.engine.tryChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		return C.kvl_cache_touch(cache, bytesOf(key), C.size_t(len(key)), milliseconds(ttl, C.KVL_TTL_DEFAULT, C.KVL_TTL_NEVER))
 	})
 }
@@ -291,7 +291,7 @@ func (t *Tasks[V]) Touch(key string, ttl time.Duration) (existed bool, err error
 // reports whether there was an entry.
 func (t *Tasks[V]) Expire(key string) (existed bool, err error) {
 	defer runtime.KeepAlive(t)
-	return t.engine.reportsChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
+	return t.engine.tryChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		return C.kvl_cache_expire(cache, bytesOf(key), C.size_t(len(key)))
 	})
 }
@@ -299,7 +299,7 @@ func (t *Tasks[V]) Expire(key string) (existed bool, err error) {
 // ExpireTag expires all entries with a tag, as Expire does for a key, and returns their number.
 func (t *Tasks[V]) ExpireTag(tag string) (expired int, err error) {
 	defer runtime.KeepAlive(t)
-	return t.engine.countsChanges(func(cache *C.kvl_cache_t, count *C.size_t) C.kvl_status_t {
+	return t.engine.countChanges(func(cache *C.kvl_cache_t, count *C.size_t) C.kvl_status_t {
 		return C.kvl_cache_expire_tag(cache, bytesOf(tag), C.size_t(len(tag)), count)
 	})
 }
@@ -313,7 +313,7 @@ func (t *Tasks[V]) ExpireAll() error {
 // RemoveTag removes all entries with a tag, and returns their number. A running load does not store its answer if that has the tag.
 func (t *Tasks[V]) RemoveTag(tag string) (removed int, err error) {
 	defer runtime.KeepAlive(t)
-	return t.engine.countsChanges(func(cache *C.kvl_cache_t, count *C.size_t) C.kvl_status_t {
+	return t.engine.countChanges(func(cache *C.kvl_cache_t, count *C.size_t) C.kvl_status_t {
 		return C.kvl_cache_remove_tag(cache, bytesOf(tag), C.size_t(len(tag)), count)
 	})
 }
@@ -321,7 +321,7 @@ func (t *Tasks[V]) RemoveTag(tag string) (removed int, err error) {
 // Remove removes an entry, and reports whether there was one.
 func (t *Tasks[V]) Remove(key string) (existed bool, err error) {
 	defer runtime.KeepAlive(t)
-	return t.engine.reportsChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
+	return t.engine.tryChange(func(cache *C.kvl_cache_t) C.kvl_status_t {
 		return C.kvl_cache_remove(cache, bytesOf(key), C.size_t(len(key)))
 	})
 }
@@ -355,7 +355,7 @@ func (t *Tasks[V]) Breaker() (state BreakerState, err error) {
 // BreakerOrder is the argument of ForceBreaker.
 type BreakerOrder uint32
 
-// States that ForceBreaker takes.
+// Orders that ForceBreaker takes.
 const (
 	// ForceNone returns the circuit breaker to automatic operation.
 	ForceNone   BreakerOrder = C.KVL_BREAKER_FORCE_NONE

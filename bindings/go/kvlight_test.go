@@ -57,7 +57,7 @@ func collectUntil(condition func() bool) bool {
 	return false
 }
 
-func entries(folder string) int {
+func countFiles(folder string) int {
 	list, _ := os.ReadDir(folder)
 	return len(list)
 }
@@ -213,18 +213,19 @@ func Test_l08_engines_that_are_never_closed_leak_no_thread_no_goroutine_and_no_d
 		}
 	}
 	drop()
+	// The pumps of the three engines end when these are collected.
 	base := runtime.NumGoroutine()
 	collectUntil(func() bool { return runtime.NumGoroutine() <= base-3 })
-	goroutines, descriptors := runtime.NumGoroutine(), entries("/proc/self/fd")
+	goroutines, descriptors := runtime.NumGoroutine(), countFiles("/proc/self/fd")
 	for i := 0; i < 20; i++ {
 		drop()
 	}
-	// Go keeps its own threads that have waited in C. The library's threads are recognized by their names.
+	// Go keeps those of its own threads that have waited in C, so the library's threads are counted by their names.
 	if !collectUntil(func() bool {
-		return runtime.NumGoroutine() <= goroutines && entries("/proc/self/fd") <= descriptors && libraryThreads() == 0
+		return runtime.NumGoroutine() <= goroutines && countFiles("/proc/self/fd") <= descriptors && libraryThreads() == 0
 	}) {
 		t.Errorf("%d goroutines became %d, %d descriptors %d, and %d threads of the library are left", goroutines, runtime.NumGoroutine(), descriptors,
-			entries("/proc/self/fd"), libraryThreads())
+			countFiles("/proc/self/fd"), libraryThreads())
 	}
 }
 
@@ -290,7 +291,7 @@ func Test_l05_many_goroutines_close_during_fetches(t *testing.T) {
 
 // ---- Memory ----
 
-func resident() int {
+func residentBytes() int {
 	text, _ := os.ReadFile("/proc/self/statm")
 	pages, _ := strconv.Atoi(strings.Fields(string(text))[1])
 	return pages * os.Getpagesize()
@@ -365,7 +366,7 @@ func Test_l08_memory_is_flat_over_gets_loads_options_and_failures(t *testing.T) 
 			var heap runtime.MemStats
 			runtime.ReadMemStats(&heap)
 			// Go decides when to return the free pages of its heap, so this does not count them.
-			return resident() - int(heap.HeapSys-heap.HeapReleased) + int(heap.HeapAlloc)
+			return residentBytes() - int(heap.HeapSys-heap.HeapReleased) + int(heap.HeapAlloc)
 		}
 		for i := 0; i < calls && i < 100_000; i++ {
 			work(i)
@@ -385,14 +386,14 @@ func Test_s18_iteration_returns_each_entry_once_whatever_the_loop_changes(t *tes
 	defer tasks.Close()
 	keys := testKeys(1000)
 	for _, key := range keys {
-		if isIn, err := tasks.Put(key, key, kvlight.Terms{}); !isIn || err != nil {
-			t.Fatal(isIn, err)
+		if isStored, err := tasks.Put(key, key, kvlight.Terms{}); !isStored || err != nil {
+			t.Fatal(isStored, err)
 		}
 	}
 	if _, err := tasks.PutNull("none"); err != nil {
 		t.Fatal(err)
 	}
-	staleEntries, nulls, added := map[string]int{}, 0, 0
+	visits, nulls, added := map[string]int{}, 0, 0
 	tasks.All()(func(entry kvlight.Result[string]) bool {
 		if entry.Found && entry.Value != entry.Key {
 			t.Errorf("%q holds %q", entry.Key, entry.Value)
@@ -400,29 +401,29 @@ func Test_s18_iteration_returns_each_entry_once_whatever_the_loop_changes(t *tes
 		if !entry.Found {
 			nulls++
 		}
-		staleEntries[entry.Key]++
+		visits[entry.Key]++
 		tasks.Put("new "+strconv.Itoa(added), "new "+strconv.Itoa(added), kvlight.Terms{})
 		added++
 		return true
 	})
 	for _, key := range keys {
-		if staleEntries[key] != 1 {
-			t.Errorf("%q was returned %d times", key, staleEntries[key])
+		if visits[key] != 1 {
+			t.Errorf("%q was returned %d times", key, visits[key])
 		}
 	}
 	if nulls != 1 {
 		t.Errorf("%d keys known to be absent", nulls)
 	}
-	few := 0
-	tasks.All()(func(kvlight.Result[string]) bool { few++; return few < 3 })
-	if few != 3 {
-		t.Errorf("the iteration stopped after %d entries", few)
+	visited := 0
+	tasks.All()(func(kvlight.Result[string]) bool { visited++; return visited < 3 })
+	if visited != 3 {
+		t.Errorf("the iteration stopped after %d entries", visited)
 	}
-	before := resident()
+	before := residentBytes()
 	for i := 0; i < 300; i++ {
 		tasks.All()(func(kvlight.Result[string]) bool { return true })
 	}
-	if growth := resident() - before; growth > 16<<20 && !isRaceDetected {
+	if growth := residentBytes() - before; growth > 16<<20 && !isRaceDetected {
 		t.Errorf("iterations have used %d bytes", growth)
 	}
 	tasks.Close()

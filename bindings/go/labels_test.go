@@ -16,8 +16,8 @@ func Test_r11_a_tag_removes_its_entries(t *testing.T) {
 	tasks := openTasks(t, noUsers, nil)
 	defer tasks.Close()
 	for key, tags := range map[string][]string{"1": {"odd", "small"}, "2": {"small"}, "3": {"odd"}} {
-		if isIn, err := tasks.Put(key, user{key, 0}, kvlight.Terms{Tags: tags}); !isIn || err != nil {
-			t.Fatal(isIn, err)
+		if isStored, err := tasks.Put(key, user{key, 0}, kvlight.Terms{Tags: tags}); !isStored || err != nil {
+			t.Fatal(isStored, err)
 		}
 	}
 	if removed, err := tasks.RemoveTag("odd"); removed != 2 || err != nil {
@@ -47,7 +47,7 @@ func withRequests(t *testing.T, provide func(*kvlight.Request[user]), settings k
 	return tasks
 }
 
-func Test_r11_an_answer_has_tags_and_a_running_load_with_a_removed_tag_is_not_stored(t *testing.T) {
+func Test_r11_an_answer_has_tags_and_is_not_stored_if_one_was_removed_during_the_load(t *testing.T) {
 	reached, proceed := make(chan struct{}, 2), make(chan struct{}, 2)
 	tasks := withRequests(t, func(request *kvlight.Request[user]) {
 		reached <- struct{}{}
@@ -128,7 +128,7 @@ func Test_r12_tags_and_all_entries_expire_and_stay_as_fallbacks(t *testing.T) {
 
 func Test_r06_a_record_that_has_not_changed_keeps_its_value(t *testing.T) {
 	versions := map[string]string{"a": "v1", "b": "w1"}
-	var staleEntries []kvlight.Stale[user]
+	var seen []kvlight.Stale[user]
 	calls := 0
 	var mu sync.Mutex // for the race detector: the library calls the provider for one request at a time
 	tasks := withRequests(t, func(request *kvlight.Request[user]) {
@@ -138,7 +138,7 @@ func Test_r06_a_record_that_has_not_changed_keeps_its_value(t *testing.T) {
 		for i, key := range request.Keys() {
 			stale, exists := request.Stale(i)
 			if exists {
-				staleEntries = append(staleEntries, stale)
+				seen = append(seen, stale)
 			}
 			if exists && stale.Version == versions[key] {
 				if err := request.NotModified(i, kvlight.Terms{TTL: time.Hour}); err != nil {
@@ -158,15 +158,15 @@ func Test_r06_a_record_that_has_not_changed_keeps_its_value(t *testing.T) {
 	_ = tasks.ExpireAll()
 	mu.Lock()
 	versions["b"] = "w2"
-	if len(staleEntries) != 0 {
-		t.Error(staleEntries)
+	if len(seen) != 0 {
+		t.Error(seen)
 	}
 	mu.Unlock()
 	results, err := tasks.Results(context.Background(), keys)
 	mu.Lock()
 	defer mu.Unlock()
-	if err != nil || len(staleEntries) != 2 || !staleEntries[0].Found || staleEntries[0].Value != (user{"a", 1}) || staleEntries[0].Version != "v1" || staleEntries[0].Age < 0 {
-		t.Error(err, staleEntries)
+	if err != nil || len(seen) != 2 || !seen[0].Found || seen[0].Value != (user{"a", 1}) || seen[0].Version != "v1" || seen[0].Age < 0 {
+		t.Error(err, seen)
 	}
 	if same := results[0]; same.Value != (user{"a", 1}) || same.IsStale || same.TTLLeft < time.Minute || same.Source != kvlight.FromProvider {
 		t.Error(same)
@@ -210,8 +210,8 @@ func Test_r11_invalid_labels_are_rejected(t *testing.T) {
 	if _, err := tasks.RemoveTag(""); err == nil {
 		t.Error("an empty tag was accepted")
 	}
-	if isIn, err := tasks.Put("a", user{}, kvlight.Terms{Tags: strings.Split(strings.Repeat("t", 16), ""), Version: long[1:]}); !isIn || err != nil {
-		t.Error(isIn, err)
+	if isStored, err := tasks.Put("a", user{}, kvlight.Terms{Tags: strings.Split(strings.Repeat("t", 16), ""), Version: long[1:]}); !isStored || err != nil {
+		t.Error(isStored, err)
 	}
 }
 

@@ -2,7 +2,7 @@
 
 package kvlight
 
-// Links the archive in this module, with its header: the published module has one for each platform.
+// Links the archive in this module, with its header: the published module has an archive for each platform.
 
 // #cgo CFLAGS: -I${SRCDIR}/lib
 // #cgo linux,amd64 LDFLAGS: ${SRCDIR}/lib/linux_amd64/libkvlight.a -lpthread -ldl -lm

@@ -6,17 +6,17 @@ import (
 	"sync/atomic"
 )
 
-// objects holds the program's values and errors, by the IDs under which the library holds them. A lookup takes no lock, and any goroutine may make
+// objects holds the program's values and errors, by the IDs under which the library knows them. A lookup takes no lock, and any goroutine may make
 // one while others add and remove. A lookup of an object that was removed finds nothing.
 //
-// An ID is the index of a slot, from 1, and in the bits above it the number of earlier uses of the slot. IDs of 32 bits do repeat; there, the caller of
-// a lookup holds the library's handle of the object meanwhile (go_get in shim.h).
+// The lower indexBits bits of an ID are the index of a slot, counted from 1; the bits above say how often the slot was used before. IDs of 32 bits do
+// repeat: there, the caller of a lookup holds the library's handle of the object until the lookup is done (go_get in shim.h).
 type objects[V any] struct {
-	// Chunk i has firstChunk << i slots. It is never moved or freed, so that a lookup can read it without the lock.
+	// Chunk i has firstChunkSize << i slots. It is never moved or freed, so that a lookup can read it without the lock.
 	chunks [indexBits]atomic.Pointer[[]atomic.Pointer[object[V]]]
 
 	mu sync.Mutex
-	// The IDs to use next: those of the empty slots.
+	// The next IDs of the slots that have become empty.
 	free []uintptr
 	// The number of slots, in use or empty.
 	slots uintptr
@@ -30,16 +30,16 @@ type object[V any] struct {
 }
 
 const (
-	indexBits  = 24 + bits.UintSize/64*8
-	indexMask  = 1<<indexBits - 1
-	firstChunk = 256
+	indexBits      = 24 + bits.UintSize/64*8
+	indexMask      = 1<<indexBits - 1
+	firstChunkSize = 256
 )
 
 // slot returns the slot with an index, counted from 0, or nil if there is none.
 func (o *objects[V]) slot(index uintptr) *atomic.Pointer[object[V]] {
-	chunk := bits.Len(uint(index/firstChunk+1)) - 1
+	chunk := bits.Len(uint(index/firstChunkSize+1)) - 1
 	if slots := o.chunks[chunk].Load(); slots != nil {
-		return &(*slots)[index-firstChunk*(1<<chunk-1)]
+		return &(*slots)[index-firstChunkSize*(1<<chunk-1)]
 	}
 	return nil
 }
@@ -51,9 +51,9 @@ func (o *objects[V]) add(added *object[V]) uintptr {
 	if last := len(o.free) - 1; last >= 0 {
 		added.id, o.free = o.free[last], o.free[:last]
 	} else if o.slots < indexMask {
-		chunk := bits.Len(uint(o.slots/firstChunk+1)) - 1
+		chunk := bits.Len(uint(o.slots/firstChunkSize+1)) - 1
 		if o.chunks[chunk].Load() == nil {
-			slots := make([]atomic.Pointer[object[V]], firstChunk<<chunk)
+			slots := make([]atomic.Pointer[object[V]], firstChunkSize<<chunk)
 			o.chunks[chunk].Store(&slots)
 		}
 		o.slots++

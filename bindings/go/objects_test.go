@@ -68,7 +68,7 @@ func Test_l04_each_value_is_dropped_once_and_errors_never(t *testing.T) {
 		}
 		return rows, failed
 	}, kvlight.Settings{"cache.capacity": 100, "batch.max_keys": 64},
-		// The pump calls this function, for one value at a time: so the map needs no lock.
+		// The pump calls this function for one value at a time, so the map needs no lock.
 		kvlight.Dropped(func(value int64) { counts[value]++; dropped.Add(1) }))
 	for i := 0; i < loads; i += 100 {
 		keys := make([]string, 100)
@@ -133,7 +133,7 @@ func Test_s01_a_lookup_that_hits_allocates_nothing(t *testing.T) {
 	runtime.KeepAlive(tasks)
 }
 
-func Test_l09_settings_of_any_number_type_and_durations(t *testing.T) {
+func Test_l09_settings_may_be_of_any_number_type_and_durations(t *testing.T) {
 	for name, settings := range map[string]kvlight.Settings{
 		"integers":  {"cache.capacity": int32(5), "batch.max_keys": uint(7), "tasks.max_running": uint8(2), "queue.max_keys": int64(9)},
 		"fractions": {"retry.jitter": float32(0.5), "refresh.after": 0.5, "cache.ttl_ms": 60_000},

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Creates FOLDER/go, which Go accepts as a module proxy, with the module and the archive of this platform: `package.sh FOLDER`. Reads KVL_LIB_DIR and KVL_INCLUDE_DIR.
+# Creates FOLDER/go, which Go accepts as a module proxy, with the module and the archive of this platform: `package.sh FOLDER`.
+# KVL_LIB_DIR and KVL_INCLUDE_DIR say where the library and its header are.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../.." && pwd)

@@ -43,7 +43,7 @@ const maxDrops = 256
 // pump reads the queue until it is empty and the cache is closed.
 func (e *engine[V]) pump(queue *C.kvl_queue_t) {
 	defer close(e.pumpDone)
-	// In C's memory, since its fields of pointer types hold IDs.
+	// The event is in C's memory, since its fields of pointer types hold IDs.
 	event := (*C.kvl_event_t)(C.malloc(C.sizeof_kvl_event_t))
 	defer C.free(unsafe.Pointer(event))
 	dropped := make([]C.uintptr_t, maxDrops)
@@ -67,7 +67,7 @@ func (e *engine[V]) pump(queue *C.kvl_queue_t) {
 	}
 }
 
-// handle handles an event. The memory that the event points to is valid until it returns.
+// handle handles an event. The memory that the event points to is valid only until handle returns.
 func (e *engine[V]) handle(event *C.kvl_event_t) {
 	id := idIn(&event.user_data)
 	switch event.kind {
@@ -169,7 +169,7 @@ func (e *EndedError) Is(target error) bool { return target == error(e.Status) }
 // Unwrap returns the cause.
 func (e *EndedError) Unwrap() error { return e.Cause }
 
-// failure returns the provider's error, or else the status, which has the error of the last attempt as its cause if there was one.
+// failure returns the provider's error, or else the status. If an attempt had failed before, the status is in an EndedError with its error.
 func (e *engine[V]) failure(status Status, err *C.kvl_error_t) error {
 	if id := C.go_error_object(err); id != 0 {
 		return e.objects.find(uintptr(id)).err

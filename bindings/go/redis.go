@@ -16,14 +16,14 @@ import (
 	"unsafe"
 )
 
-// redisTier is the connection of a Sharing with a URL: it carries requests out by itself, and needs libkvlight_redis, which it loads.
+// redisTier is the connection of a Sharing with a URL. libkvlight_redis, which it loads, serves the requests.
 type redisTier struct {
 	native *C.go_redis_t
 }
 
 var errNoURL = errors.New("kvlight: these Tasks have no Sharing with a URL")
 
-// redisPaths says where the library may be: at the path in KVL_REDIS_LIBRARY, or else on the system's library path.
+// redisPaths returns where the library may be: at the path in KVL_REDIS_LIBRARY, or else on the system's library path.
 func redisPaths() []string {
 	if path := os.Getenv("KVL_REDIS_LIBRARY"); path != "" {
 		return []string{path}
@@ -36,7 +36,7 @@ func redisPaths() []string {
 }
 
 func openRedis(url string) (*redisTier, error) {
-	// The error of dlopen is one of the thread, and so is that of the call that asks for it.
+	// dlerror returns the last error of its own thread, so it must run on the thread of dlopen.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	native := (*C.go_redis_t)(C.calloc(1, C.size_t(unsafe.Sizeof(C.go_redis_t{}))))
@@ -68,13 +68,13 @@ func (t *redisTier) connect(url string) error {
 	return errorWithMessage(Status(status), C.kvl_error_message(problem))
 }
 
-// attach lets the connection invalidate in the engine what other processes write, until stop.
+// attach lets the connection invalidate in the engine what other processes write, until stop is called.
 func (t *redisTier) attach(tasks *C.kvl_tasks_t) error {
 	defer runtime.KeepAlive(t)
 	return check(C.go_redis_attach(t.native, tasks))
 }
 
-// stop ends the connection and waits for its thread. It uses no engine any more.
+// stop ends the connection, if there is one, and waits for its thread. Afterwards the engine is not used.
 func (t *redisTier) stop() {
 	if t != nil {
 		C.go_redis_stop(t.native)
@@ -82,7 +82,7 @@ func (t *redisTier) stop() {
 	}
 }
 
-// serve serves a request from the server, and waits for that. It calls `hit` with each object that was found, and returns whether the server did.
+// serve serves a request and waits for the server. It calls `hit` with each object that was found, and returns whether the server answered.
 func (t *redisTier) serve(request *C.kvl_l2_request_t, hit func(C.size_t, TierFound) error) (bool, error) {
 	defer runtime.KeepAlive(t)
 	var found *C.kvl_redis_found_t
@@ -101,7 +101,7 @@ func (t *redisTier) serve(request *C.kvl_l2_request_t, hit func(C.size_t, TierFo
 	return true, nil
 }
 
-// ttlLeftOf is the time until an entry expires as a TierFound has it.
+// ttlLeftOf converts the milliseconds until an entry expires to TierFound.TTLLeft.
 func ttlLeftOf(ms C.int64_t) time.Duration {
 	switch ms {
 	case C.KVL_TTL_NEVER:
@@ -115,8 +115,8 @@ func ttlLeftOf(ms C.int64_t) time.Duration {
 	}
 }
 
-// L2State returns the state of the connection to the server of a Sharing with a URL: whether it is connected, and if not, what is wrong and how to fix it; the members of
-// kvl_redis_state.
+// L2State returns the state of the connection to the server of a Sharing with a URL: whether it is connected, and if not, what is wrong and how to fix it.
+// It has the members of kvl_redis_state.
 func (t *Tasks[V]) L2State() (state map[string]any, err error) {
 	defer runtime.KeepAlive(t)
 	if t.engine.redis == nil {

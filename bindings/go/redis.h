@@ -1,4 +1,4 @@
-/* libkvlight_redis, a second tier on Redis or Valkey, which is loaded when it is asked for (redis.go). */
+/* The calls of libkvlight_redis, a second tier on Redis or Valkey. It is loaded when a Sharing has a URL (redis.go). */
 #ifndef KVLIGHT_GO_REDIS_H
 #define KVLIGHT_GO_REDIS_H
 
@@ -30,7 +30,7 @@ static inline const char *go_redis_load(go_redis_t *redis, const char *path) {
     const char *why = dlerror();
     return why ? why : "it lacks a function";
 }
-/* Connects, with the functions of the copy of kvlight that is part of this program. */
+/* Connects. The library is to use the functions of the copy of kvlight that is part of this program. */
 static inline kvl_status_t go_redis_open(go_redis_t *redis, const char *url, kvl_error_t **out_error) {
     static const kvl_redis_library_t library = KVL_REDIS_LIBRARY_INIT;
     return redis->call.open(url, &library, &redis->handle, out_error);

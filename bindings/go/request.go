@@ -60,7 +60,7 @@ func (r *Request[V]) Keys() []string { return r.keys }
 // Context returns a context that is cancelled once no caller waits for the request any longer, or its attempt has timed out.
 func (r *Request[V]) Context() context.Context { return r.ctx }
 
-// Attempt returns the number of the i-th key's attempt, from 1.
+// Attempt returns the number of the i-th key's attempt, from 1; 0 once the request is finished.
 func (r *Request[V]) Attempt(i int) (attempt int) {
 	_ = r.withHandle(func(handle *C.kvl_request_t) C.kvl_status_t {
 		attempt = int(C.kvl_request_attempt(handle, C.size_t(i)))
@@ -186,6 +186,7 @@ func (r *Request[V]) FinishError(err error) error {
 	})
 }
 
+// withError calls a function with the handle and with the library's form of an error; ErrProvider stands for nil.
 func (r *Request[V]) withError(err error, use func(*C.kvl_request_t, *C.kvl_error_t) C.kvl_status_t) error {
 	if err == nil {
 		err = ErrProvider

@@ -14,15 +14,15 @@ import (
 
 // SecondTier is a store behind the cache that several processes may share: a cache server, a database, a folder. Keys that are not in the cache are
 // looked up in it before the provider is called, and it receives what was loaded and put. Its methods are called from several goroutines at a time.
-// The context ends when the cache is closed. An error or a panic of a method is a failure of the second tier alone: the provider is called, and what
-// was to be written is written again.
+// The context ends when the cache is closed. An error or a panic of a method is a failure of the second tier alone: after a Read the provider is
+// called, and a Write, a Remove or a Clear is sent again.
 type SecondTier interface {
-	// Abilities states what it can do. It is called once.
+	// Abilities states what the second tier can do. It is called once.
 	Abilities() TierAbilities
 	// Read looks keys up. A key that is not in the returned map was not found.
 	Read(ctx context.Context, keys []string) (map[string]TierFound, error)
-	// Fill stores what was loaded. With IsConditional only those entries whose token still belongs to their key, and it returns for each
-	// entry whether it was stored; otherwise it may return nil.
+	// Fill stores what was loaded: with IsConditional, only the entries whose token still belongs to their key. It returns for each entry whether
+	// it was stored; nil: all were.
 	Fill(ctx context.Context, entries []TierEntry) ([]bool, error)
 	// Write stores what was put.
 	Write(ctx context.Context, entries []TierEntry) error
@@ -32,7 +32,8 @@ type SecondTier interface {
 	Clear(ctx context.Context) error
 }
 
-// TierAbilities is what a second tier can do beyond reading and writing. With both, no older load ever replaces a newer write, in whichever process.
+// TierAbilities is what a second tier can do beyond reading and writing. With both abilities, no older load ever replaces a newer write, in whichever
+// process.
 type TierAbilities struct {
 	// IsConditional means that Fill stores an entry only if its token still belongs to the key.
 	IsConditional bool
@@ -50,15 +51,16 @@ type TierEntry struct {
 	Data []byte
 	// TTL is the time until the entry expires, from now on; TierTTLNever for never.
 	TTL time.Duration
-	// Token is, for Fill, the one that the read of the key returned.
+	// Token is, for Fill, the token that the read of the key returned.
 	Token []byte
 }
 
 // TierFound is the result of looking a key up in a second tier.
 type TierFound struct {
-	// Data is that of the entry; nil if there is none.
+	// Data is the Data of the entry; nil if there is none.
 	Data []byte
-	// TTLLeft is the time until the entry expires; TierTTLNever for never, 0 if it is not known. If it is negative otherwise, the entry has expired.
+	// TTLLeft is the time until the entry expires; TierTTLNever for never, 0 if it is not known. Any other negative time means that the entry
+	// has expired.
 	TTLLeft time.Duration
 	// Token identifies this very entry, so that a fill can replace it; without an entry it is the lease, if one was granted.
 	Token []byte
@@ -74,7 +76,8 @@ type Sharing[V any] struct {
 	// URL is set instead of a Tier: the URL of a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs libkvlight_redis;
 	// the options of the URL are those of kvlight_redis.h.
 	URL string
-	// Encode converts a value to bytes, and Decode converts them back. A value for which Encode fails stays in this process.
+	// Encode converts a value to bytes, and Decode converts them back. A value for which Encode fails stays in this process;
+	// an entry for which Decode fails counts as not found.
 	Encode func(V) ([]byte, error)
 	Decode func([]byte) (V, error)
 	// Failed is called with the errors of the second tier, of Encode and of Decode, on their goroutines; nil logs them.
@@ -91,7 +94,7 @@ func ShareThrough[V any](sharing Sharing[V]) Option[V] {
 	}
 }
 
-var errSharing = errors.New("kvlight: a Sharing has a Tier or a URL, and the functions Encode and Decode")
+var errSharing = errors.New("kvlight: a Sharing needs either a Tier or a URL, and the functions Encode and Decode")
 
 func (s *Sharing[V]) apply(config *C.kvl_config_t) error {
 	if (s.Tier == nil) == (s.URL == "") || s.Encode == nil || s.Decode == nil {
@@ -140,7 +143,7 @@ func (e *engine[V]) startTierRequest(handle *C.kvl_l2_request_t) {
 	go r.serve()
 }
 
-// serve serves the request. However that ends, the request does.
+// serve serves the request. Even if that fails, the request is finished.
 func (r *tierRequest[V]) serve() {
 	isDone := false
 	defer func() {
@@ -155,9 +158,9 @@ func (r *tierRequest[V]) serve() {
 	}()
 	err := error(nil)
 	if r.engine.redis != nil {
-		isDone, err = r.carryOut()
+		isDone, err = r.serveByServer()
 	} else {
-		err = r.ask(r.engine.tierContext)
+		err = r.serveByTier(r.engine.tierContext)
 		isDone = err == nil
 	}
 	if err != nil {
@@ -166,25 +169,25 @@ func (r *tierRequest[V]) serve() {
 	}
 }
 
-// carryOut serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. It returns whether it did.
-func (r *tierRequest[V]) carryOut() (bool, error) {
+// serveByServer lets a Redis or Valkey server serve the request. It returns whether that succeeded; a failure of the server is not reported.
+func (r *tierRequest[V]) serveByServer() (bool, error) {
 	if r.kind == C.KVL_L2_FILL || r.kind == C.KVL_L2_WRITE {
-		stated := 0
+		encoded := 0
 		for at := range r.keys {
 			if r.encode(C.size_t(at)) {
-				stated++
+				encoded++
 			} else {
 				C.kvl_l2_request_refused(r.handle, C.size_t(at))
 			}
 		}
-		if stated == 0 {
+		if encoded == 0 {
 			return true, nil
 		}
 	}
 	return r.engine.redis.serve(r.handle, r.hit)
 }
 
-// fail fails what was to be written. What was to be looked up fails with the finish.
+// fail fails all keys, or the clear. Those of a read need no call: the finish fails the ones without an answer.
 func (r *tierRequest[V]) fail() {
 	if r.kind == C.KVL_L2_READ {
 		return
@@ -195,7 +198,7 @@ func (r *tierRequest[V]) fail() {
 	}
 }
 
-func (r *tierRequest[V]) ask(ctx context.Context) error {
+func (r *tierRequest[V]) serveByTier(ctx context.Context) error {
 	tier := r.engine.sharing.Tier
 	switch r.kind {
 	case C.KVL_L2_READ:
@@ -204,7 +207,7 @@ func (r *tierRequest[V]) ask(ctx context.Context) error {
 			if err != nil {
 				break
 			}
-			err = r.found(C.size_t(i), found[key])
+			err = r.answer(C.size_t(i), found[key])
 		}
 		return err
 	case C.KVL_L2_REMOVE:
@@ -234,38 +237,38 @@ func (r *tierRequest[V]) ask(ctx context.Context) error {
 	return nil
 }
 
-// acceptable converts the status of an answer to an error. An answer that comes late or after the close is not the second tier's fault.
-func acceptable(status C.kvl_status_t) error {
+// checkAnswer returns the error of an answer's status. An answer that comes late or after the close is not the second tier's fault.
+func checkAnswer(status C.kvl_status_t) error {
 	if status == C.KVL_ERR_CLOSED || status == C.KVL_ERR_ALREADY_ANSWERED {
 		return nil
 	}
 	return check(status)
 }
 
-// withEnd returns the bytes with one more byte behind them, so that they have an address even if there are none, and their number.
-func withEnd(bytes []byte) (*C.uint8_t, C.size_t) {
+// addressOf copies bytes, with one more byte behind them so that there is always an address. It returns the address and their number.
+func addressOf(bytes []byte) (*C.uint8_t, C.size_t) {
 	copied := append(append(make([]byte, 0, len(bytes)+1), bytes...), 0)
 	return (*C.uint8_t)(&copied[0]), C.size_t(len(bytes))
 }
 
-func (r *tierRequest[V]) found(i C.size_t, found TierFound) error {
-	token, tokenLen := withEnd(found.Token)
+func (r *tierRequest[V]) answer(i C.size_t, found TierFound) error {
+	token, tokenLen := addressOf(found.Token)
 	switch {
 	case found.Err != nil:
 		r.engine.sharing.report(found.Err)
-		return acceptable(C.kvl_l2_request_fail(r.handle, i))
+		return checkAnswer(C.kvl_l2_request_fail(r.handle, i))
 	case found.Data != nil:
 		return r.hit(i, found)
 	case found.IsLeased:
-		return acceptable(C.kvl_l2_request_leased(r.handle, i))
+		return checkAnswer(C.kvl_l2_request_leased(r.handle, i))
 	default:
-		return acceptable(C.kvl_l2_request_miss(r.handle, i, token, tokenLen))
+		return checkAnswer(C.kvl_l2_request_miss(r.handle, i, token, tokenLen))
 	}
 }
 
 func (r *tierRequest[V]) hit(i C.size_t, found TierFound) error {
-	data, length := withEnd(found.Data)
-	token, tokenLen := withEnd(found.Token)
+	data, length := addressOf(found.Data)
+	token, tokenLen := addressOf(found.Token)
 	left := milliseconds(found.TTLLeft, C.KVL_L2_TTL_UNKNOWN, 0)
 	if found.TTLLeft == TierTTLNever {
 		left = C.KVL_TTL_NEVER
@@ -273,10 +276,10 @@ func (r *tierRequest[V]) hit(i C.size_t, found TierFound) error {
 	var payload C.size_t
 	switch status := C.go_l2_payload(r.handle, i, data, length, &payload); status {
 	case C.KVL_OK:
-		handle, err := r.decoded(found.Data[len(found.Data)-int(payload):])
+		handle, err := r.decode(found.Data[len(found.Data)-int(payload):])
 		if err == nil {
 			defer C.kvl_value_release(handle)
-			return acceptable(C.kvl_l2_request_hit_object(r.handle, i, data, length, left, token, tokenLen, handle))
+			return checkAnswer(C.kvl_l2_request_hit_object(r.handle, i, data, length, left, token, tokenLen, handle))
 		}
 		if errors.Is(err, ErrClosed) {
 			return nil
@@ -285,12 +288,12 @@ func (r *tierRequest[V]) hit(i C.size_t, found TierFound) error {
 		length = 0
 	case C.KVL_NULL:
 	default:
-		length = 0 // no value of this program
+		length = 0 // not an object's entry of this key: a miss
 	}
-	return acceptable(C.kvl_l2_request_hit(r.handle, i, data, length, left, token, tokenLen))
+	return checkAnswer(C.kvl_l2_request_hit(r.handle, i, data, length, left, token, tokenLen))
 }
 
-func (r *tierRequest[V]) decoded(payload []byte) (handle *C.kvl_value_t, err error) {
+func (r *tierRequest[V]) decode(payload []byte) (handle *C.kvl_value_t, err error) {
 	value, err := r.engine.sharing.Decode(append([]byte{}, payload...))
 	if err != nil {
 		return nil, err
@@ -302,7 +305,7 @@ func (r *tierRequest[V]) decoded(payload []byte) (handle *C.kvl_value_t, err err
 	return handle, err
 }
 
-// entries returns what is to be stored, with its places in the request. What cannot be encoded is refused and left out.
+// entries returns what is to be stored, and the places of these entries in the request. What cannot be encoded is refused and left out.
 func (r *tierRequest[V]) entries() (places []C.size_t, entries []TierEntry, err error) {
 	for at, key := range r.keys {
 		i := C.size_t(at)
@@ -321,7 +324,7 @@ func (r *tierRequest[V]) entries() (places []C.size_t, entries []TierEntry, err 
 	return places, entries, nil
 }
 
-// encode states the bytes of a value. It returns false if there are none.
+// encode sets the bytes of the i-th value. It returns false if they cannot be made.
 func (r *tierRequest[V]) encode(i C.size_t) bool {
 	var handle *C.kvl_value_t
 	object := C.go_l2_object(r.handle, i, &handle)
@@ -335,6 +338,6 @@ func (r *tierRequest[V]) encode(i C.size_t) bool {
 		r.engine.sharing.report(err)
 		return false
 	}
-	data, length := withEnd(payload)
+	data, length := addressOf(payload)
 	return C.kvl_l2_request_set_payload(r.handle, i, data, length) == C.KVL_OK
 }

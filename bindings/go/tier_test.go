@@ -15,7 +15,7 @@ import (
 	kvlight "github.com/kvlight/kvlight/bindings/go"
 )
 
-// memoryTier is a store in memory that grants leases and compares.
+// memoryTier is a store in memory that grants leases and compares tokens.
 type memoryTier struct {
 	mu     sync.Mutex
 	rows   map[string]*memoryRow
@@ -39,7 +39,7 @@ func (m *memoryTier) Abilities() kvlight.TierAbilities {
 	return kvlight.TierAbilities{IsConditional: true, GrantsLeases: true}
 }
 
-func (m *memoryTier) token() []byte {
+func (m *memoryTier) newToken() []byte {
 	m.tokens++
 	return []byte(fmt.Sprint(m.tokens))
 }
@@ -55,7 +55,7 @@ func (m *memoryTier) Read(ctx context.Context, keys []string) (map[string]kvligh
 		row := m.rows[key]
 		switch {
 		case row == nil:
-			m.rows[key] = &memoryRow{token: m.token()}
+			m.rows[key] = &memoryRow{token: m.newToken()}
 			found[key] = kvlight.TierFound{Token: m.rows[key].token}
 		case row.entry == nil:
 			found[key] = kvlight.TierFound{IsLeased: true}
@@ -76,7 +76,7 @@ func (m *memoryTier) Fill(_ context.Context, entries []kvlight.TierEntry) ([]boo
 	stored := make([]bool, len(entries))
 	for i := range entries {
 		if row := m.rows[entries[i].Key]; row != nil && bytes.Equal(row.token, entries[i].Token) {
-			m.rows[entries[i].Key] = &memoryRow{m.token(), &entries[i]}
+			m.rows[entries[i].Key] = &memoryRow{m.newToken(), &entries[i]}
 			stored[i] = true
 		}
 	}
@@ -90,7 +90,7 @@ func (m *memoryTier) Write(_ context.Context, entries []kvlight.TierEntry) error
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range entries {
-		m.rows[entries[i].Key] = &memoryRow{m.token(), &entries[i]}
+		m.rows[entries[i].Key] = &memoryRow{m.newToken(), &entries[i]}
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func (m *memoryTier) counts() (fills, clears int) {
 	return m.fills, m.clears
 }
 
-// A lookup may take as long as this machine needs.
+// A lookup in the second tier may take as long as this machine needs.
 var patient = kvlight.Settings{"l2.timeout_ms": time.Minute, "l2.wait_ms": time.Minute}
 
 func shareAsJSON(tier kvlight.SecondTier, failed func(error)) kvlight.Option[user] {
@@ -149,12 +149,12 @@ func eventually(t *testing.T, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("it does not happen")
+			t.Fatal("the condition does not hold after a minute")
 		}
 	}
 }
 
-func namesakes(_ context.Context, keys []string) (map[string]user, error) {
+func loadUsers(_ context.Context, keys []string) (map[string]user, error) {
 	users := map[string]user{}
 	for _, key := range keys {
 		if key != "nobody" {
@@ -166,7 +166,7 @@ func namesakes(_ context.Context, keys []string) (map[string]user, error) {
 
 func Test_t02_two_caches_share_what_one_loaded(t *testing.T) {
 	tier := newMemoryTier()
-	one, other := sharing(t, tier, namesakes, nil), sharing(t, tier, namesakes, nil)
+	one, other := sharing(t, tier, loadUsers, nil), sharing(t, tier, loadUsers, nil)
 	ctx := context.Background()
 	if _, err := one.FetchAll(ctx, []string{"a", "nobody"}); err != nil {
 		t.Fatal(err)
@@ -192,13 +192,13 @@ func Test_t02_two_caches_share_what_one_loaded(t *testing.T) {
 
 func Test_t03_a_write_beats_an_older_load(t *testing.T) {
 	tier := newMemoryTier()
-	reached, on := make(chan struct{}, 1), make(chan struct{}, 1)
+	reached, proceed := make(chan struct{}, 1), make(chan struct{}, 1)
 	slow := func(_ context.Context, keys []string) (map[string]user, error) {
 		reached <- struct{}{}
-		<-on
+		<-proceed
 		return map[string]user{keys[0]: {"old", 1}}, nil
 	}
-	loads, writes := sharing(t, tier, slow, nil), sharing(t, tier, namesakes, nil)
+	loads, writes := sharing(t, tier, slow, nil), sharing(t, tier, loadUsers, nil)
 	old := make(chan user)
 	go func() {
 		found, _, _ := loads.Fetch(context.Background(), "k")
@@ -208,7 +208,7 @@ func Test_t03_a_write_beats_an_older_load(t *testing.T) {
 	_, _ = writes.Put("k", user{"new", 2}, kvlight.Terms{})
 	eventually(t, func() bool { return tier.has("k") })
 	_ = loads.Invalidate([]string{"k"})
-	on <- struct{}{}
+	proceed <- struct{}{}
 	if found := <-old; found.Name != "old" { // it was asked for before
 		t.Error(found)
 	}
@@ -237,7 +237,7 @@ func Test_t03_a_tier_that_sorts_its_keys_answers_the_right_ones(t *testing.T) {
 		}
 		return nil, nil
 	}
-	if _, err := sharing(t, tier, namesakes, nil).FetchAll(context.Background(), []string{"b", "a"}); err != nil {
+	if _, err := sharing(t, tier, loadUsers, nil).FetchAll(context.Background(), []string{"b", "a"}); err != nil {
 		t.Fatal(err)
 	}
 	for i := 0; i < 2; i++ {
@@ -247,9 +247,9 @@ func Test_t03_a_tier_that_sorts_its_keys_answers_the_right_ones(t *testing.T) {
 	}
 }
 
-func Test_t02_only_an_entry_that_is_said_never_to_expire_does_not(t *testing.T) {
+func Test_t02_an_entry_never_expires_only_if_the_tier_says_so(t *testing.T) {
 	tier := newMemoryTier()
-	tasks := sharing(t, tier, namesakes, nil)
+	tasks := sharing(t, tier, loadUsers, nil)
 	_, _ = tasks.Put("k", user{"shared", 1}, kvlight.Terms{TTL: -1})
 	eventually(t, func() bool { return tier.has("k") })
 	entry := tier.rows["k"].entry
@@ -260,7 +260,7 @@ func Test_t02_only_an_entry_that_is_said_never_to_expire_does_not(t *testing.T) 
 		tier.read = func(context.Context, []string) (map[string]kvlight.TierFound, error) {
 			return map[string]kvlight.TierFound{"k": {Data: entry.Data, TTLLeft: left}}, nil
 		}
-		if found, _, err := sharing(t, tier, namesakes, nil).Fetch(context.Background(), "k"); found.Name != wanted || err != nil {
+		if found, _, err := sharing(t, tier, loadUsers, nil).Fetch(context.Background(), "k"); found.Name != wanted || err != nil {
 			t.Error(left, found, err)
 		}
 	}
@@ -268,11 +268,11 @@ func Test_t02_only_an_entry_that_is_said_never_to_expire_does_not(t *testing.T) 
 
 func Test_t10_one_of_two_caches_loads_a_key_and_the_other_waits_for_it(t *testing.T) {
 	tier := newMemoryTier()
-	on := make(chan struct{})
+	proceed := make(chan struct{})
 	var loads atomic.Int32
 	slow := func(_ context.Context, keys []string) (map[string]user, error) {
 		loads.Add(1)
-		<-on
+		<-proceed
 		return map[string]user{keys[0]: {"loaded once", 1}}, nil
 	}
 	both := []*kvlight.Tasks[user]{sharing(t, tier, slow, nil), sharing(t, tier, slow, nil)}
@@ -288,13 +288,13 @@ func Test_t10_one_of_two_caches_loads_a_key_and_the_other_waits_for_it(t *testin
 		second, _ := both[1].Stats()
 		return first.L2Waited+second.L2Waited == 1
 	})
-	close(on)
+	close(proceed)
 	if first, second := <-found, <-found; first.Name != "loaded once" || second != first || loads.Load() != 1 {
 		t.Error(first, second, loads.Load())
 	}
 }
 
-func Test_t01_whatever_it_does_wrong_no_caller_sees(t *testing.T) {
+func Test_t01_no_caller_sees_what_the_tier_does_wrong(t *testing.T) {
 	down := errors.New("down")
 	for name, read := range map[string]func() (map[string]kvlight.TierFound, error){
 		"an error": func() (map[string]kvlight.TierFound, error) { return nil, down },
@@ -302,7 +302,7 @@ func Test_t01_whatever_it_does_wrong_no_caller_sees(t *testing.T) {
 		"an error of a key": func() (map[string]kvlight.TierFound, error) {
 			return map[string]kvlight.TierFound{"k": {Err: down}}, nil
 		},
-		"no entry": func() (map[string]kvlight.TierFound, error) {
+		"bytes that are no entry": func() (map[string]kvlight.TierFound, error) {
 			return map[string]kvlight.TierFound{"k": {Data: []byte("no entry")}}, nil
 		},
 		"nothing at all": func() (map[string]kvlight.TierFound, error) { return nil, nil },
@@ -312,7 +312,7 @@ func Test_t01_whatever_it_does_wrong_no_caller_sees(t *testing.T) {
 			tier.read = func(context.Context, []string) (map[string]kvlight.TierFound, error) { return read() }
 			tier.fill = func([]kvlight.TierEntry) ([]bool, error) { return []bool{true, true, true}, nil }
 			reported := make(chan error, 10)
-			tasks := sharing(t, tier, namesakes, func(err error) { reported <- err })
+			tasks := sharing(t, tier, loadUsers, func(err error) { reported <- err })
 			if found, _, err := tasks.Fetch(context.Background(), "k"); found.Name != "loaded k" || err != nil {
 				t.Error(found, err)
 			}
@@ -334,7 +334,7 @@ func Test_t07_what_could_not_be_written_is_written_again(t *testing.T) {
 		}
 		return nil
 	}
-	tasks, err := kvlight.New(namesakes, kvlight.Settings{"l2.break_ms": 1}, shareAsJSON(tier, func(error) {}))
+	tasks, err := kvlight.New(loadUsers, kvlight.Settings{"l2.break_ms": 1}, shareAsJSON(tier, func(error) {}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +343,7 @@ func Test_t07_what_could_not_be_written_is_written_again(t *testing.T) {
 	eventually(t, func() bool { stats, _ := tasks.Stats(); return stats.L2Writes == 1 })
 }
 
-func Test_t01_one_that_is_slow_delays_a_fetch_by_its_time_limit_and_ends_with_the_cache(t *testing.T) {
+func Test_t01_a_slow_tier_delays_a_fetch_by_its_time_limit_and_its_calls_end_with_the_cache(t *testing.T) {
 	tier := newMemoryTier()
 	ended := make(chan struct{})
 	tier.read = func(ctx context.Context, _ []string) (map[string]kvlight.TierFound, error) {
@@ -351,7 +351,7 @@ func Test_t01_one_that_is_slow_delays_a_fetch_by_its_time_limit_and_ends_with_th
 		close(ended)
 		return nil, ctx.Err()
 	}
-	tasks, err := kvlight.New(namesakes, kvlight.Settings{"l2.timeout_ms": 1}, shareAsJSON(tier, func(error) {}))
+	tasks, err := kvlight.New(loadUsers, kvlight.Settings{"l2.timeout_ms": 1}, shareAsJSON(tier, func(error) {}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,11 +362,11 @@ func Test_t01_one_that_is_slow_delays_a_fetch_by_its_time_limit_and_ends_with_th
 	<-ended
 }
 
-func Test_t02_a_value_without_bytes_stays_in_the_process_and_replaces_its_entry(t *testing.T) {
+func Test_t02_a_value_that_cannot_be_encoded_stays_in_the_process_and_the_older_entry_is_removed(t *testing.T) {
 	tier := newMemoryTier()
 	unstorable := errors.New("not this one")
 	reported := make(chan error, 10)
-	tasks, err := kvlight.New(namesakes, patient, kvlight.ShareThrough(kvlight.Sharing[user]{
+	tasks, err := kvlight.New(loadUsers, patient, kvlight.ShareThrough(kvlight.Sharing[user]{
 		Tier: tier,
 		Encode: func(u user) ([]byte, error) {
 			if u.Name == "unstorable" {
@@ -393,8 +393,8 @@ func Test_t02_a_value_without_bytes_stays_in_the_process_and_replaces_its_entry(
 	}
 }
 
-func Test_l09_a_sharing_without_its_parts_is_refused(t *testing.T) {
-	if _, err := kvlight.New(namesakes, nil, kvlight.ShareThrough(kvlight.Sharing[user]{Tier: newMemoryTier()})); err == nil {
+func Test_l09_a_sharing_without_its_functions_is_refused(t *testing.T) {
+	if _, err := kvlight.New(loadUsers, nil, kvlight.ShareThrough(kvlight.Sharing[user]{Tier: newMemoryTier()})); err == nil {
 		t.Error("it is accepted")
 	}
 }

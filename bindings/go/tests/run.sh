@@ -1,5 +1,6 @@
 #!/bin/sh
-# `run.sh` runs the scenarios and the tests of the Go package, `run.sh stress [RUNS]` its stress program, with 100,000 fetches in each run.
+# `run.sh` runs the example, the tests, the stress program and the scenarios of the Go package; `run.sh stress [RUNS]` runs only the stress program,
+# RUNS times (20), each with 100,000 fetches.
 # Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, the folders of the library and its header.
 set -eu
 
@@ -40,7 +41,7 @@ echo "# tests, also under the race detector"
 (cd "$root/bindings/go" && go test -count=1 . && go test -race -count=1 .)
 go vet ./...
 go build -race -o "$work/stress" ./stress
-echo "# under the race detector"
+echo "# the stress program under the race detector"
 "$work/stress"
 go build -o "$work/scenarios" ./scenarios
 # cgocheck=2 enables Go's strictest checks of pointers that are passed to C.

@@ -45,7 +45,7 @@ func eventually(condition func() bool) {
 	}
 }
 
-// userTasks returns an engine whose provider answers "user <key>" for keys that do not begin with "no", and counters of keys and requests.
+// userTasks returns an engine whose provider answers "user <key>" for keys that do not begin with "no", and the number of keys it was asked for.
 func userTasks(settings kvlight.Settings) (*kvlight.Tasks[string], *atomic.Int64) {
 	loaded := new(atomic.Int64)
 	return must(kvlight.New(func(_ context.Context, keys []string) (map[string]string, error) {
@@ -330,7 +330,7 @@ func forgottenRequests() {
 	}
 }
 
-func closeAmongMany() {
+func closeDuringFetches() {
 	for round := 0; round < 3; round++ {
 		tasks, loaded := userTasks(kvlight.Settings{"cache.capacity": 50})
 		var all sync.WaitGroup
@@ -394,23 +394,23 @@ func main() {
 		{"a permanent error is not retried", permanentErrors},
 		{"keys of any bytes", keysOfAnyBytes},
 		{"a request that becomes unreachable is finished", forgottenRequests},
-		{"many goroutines fetch during a close", closeAmongMany},
+		{"many goroutines fetch during a close", closeDuringFetches},
 		{"a closed engine leaks no thread and no goroutine", noThreadIsLeft},
 	}
 	fmt.Printf("1..%d\n", len(scenarios))
-	passed, isGood := 0, true
+	sharedPassed, isGood := 0, true
 	for i, each := range scenarios {
 		if reason := failure(each.run); reason == "" {
 			fmt.Printf("ok %d - %s\n", i+1, each.name)
 			if i < shared {
-				passed++
+				sharedPassed++
 			}
 		} else {
 			isGood = false
 			fmt.Printf("not ok %d - %s\n# %s\n", i+1, each.name, reason)
 		}
 	}
-	fmt.Printf("ROW Go | %s | next | %d of %d\n", strings.TrimPrefix(runtime.Version(), "go"), passed, shared)
+	fmt.Printf("ROW Go | %s | next | %d of %d\n", strings.TrimPrefix(runtime.Version(), "go"), sharedPassed, shared)
 	if !isGood {
 		os.Exit(1)
 	}
