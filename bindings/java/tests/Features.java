@@ -215,7 +215,7 @@ final class Features {
                 Tap.equal(Tap.thrown(KvlightException.class, "afterwards", open::next).status(), Status.ERR_CLOSED, "of a closed cache");
             }
         });
-        tap.test("s22 a saved cache is loaded again", () -> {
+        tap.test("s18 a saved cache is loaded again", () -> {
             Path file = Files.createTempFile("kvlight-é", ".saved");
             try (Cache<String, Row> cache = config().cache()) {
                 cache.put("a", new Row("A"), Terms.NONE.ttlMs(60_000).tags("t"));
