@@ -7,7 +7,7 @@ description = {
   detailed = "For LuaJIT and OpenResty. Needs the shared library libkvlight, which is found by its name or by KVL_LIBRARY.",
   license = "MIT OR Apache-2.0",
 }
--- LuaJIT, which says that it is Lua 5.1.
+-- LuaJIT reports itself as Lua 5.1.
 dependencies = { "lua >= 5.1, < 5.2" }
 build = {
   type = "builtin",

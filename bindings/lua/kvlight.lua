@@ -11,7 +11,7 @@
 --   local rows = users:fetch_all { "7", "8", "7" } -- in the order of the keys; raises the first error
 --   users:close()
 --
--- All code of the program is called in poll(), on its own thread. fetch() polls while it waits, and yields in between if it runs in a coroutine. A
+-- All code of the program is called in poll(), on the thread that calls it. fetch() polls while it waits, and yields in between in a coroutine. A
 -- program with an event loop calls start() with a function, waits for fd() to become readable, and polls. For OpenResty there is kvlight.ngx. No Lua
 -- function is passed to the library: a call from one of its threads, or into Lua from a compiled trace, would break LuaJIT.
 

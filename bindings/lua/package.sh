@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the rock, which is of all platforms, into FOLDER: `package.sh FOLDER`.
+# Builds the rock, which is the same for all platforms, into a folder: `package.sh FOLDER`.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../.." && pwd)

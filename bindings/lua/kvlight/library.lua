@@ -44,8 +44,8 @@ end
 local C = load_library()
 M.C = C
 
--- An error of the library: status (a number), name (such as "KVL_ERR_TIMEOUT"), message, and cause, the error of the last attempt if one failed before
--- the fetch timed out or was ended. What the provider raises reaches every waiting caller unchanged, as the same value.
+-- An error of the library: status (a number), name (such as "KVL_ERR_TIMEOUT"), message and cause. If attempts had failed before, say, a timeout, the
+-- cause is the error of the last one. What the provider raises is not converted: every waiting caller gets the same value.
 local Error = {}
 Error.__index = Error
 Error.__tostring = function(self)
@@ -121,15 +121,15 @@ local CONDITIONS = { absent = K.PUT_F_IF_ABSENT, present = K.PUT_F_IF_PRESENT }
 
 local no_tags = {}
 local tag_slices = ffi.new("kvl_slice_t[?]", K.TAGS_MAX)
-local labelled_terms -- the terms whose strings the last converted terms point to, which must not be collected before the call
+local last_terms -- the terms with a version or tags that were converted last: keeps their strings, which the kvl_terms_t points to
 
-local function label_of(label)
+local function check_label(label)
   return type(label) == "string" and label or error("kvlight: versions and tags are strings, not a " .. type(label), 0)
 end
 
 -- Sets the version and the tags of a kvl_terms_t.
 local function write_labels(native, terms)
-  local version, tags = label_of(terms.version or ""), terms.tags or no_tags
+  local version, tags = check_label(terms.version or ""), terms.tags or no_tags
   if type(tags) ~= "table" then
     error("kvlight: tags must be a list of strings, not a " .. type(tags), 0)
   end
@@ -138,14 +138,14 @@ local function write_labels(native, terms)
   end
   native.version, native.version_len = version, #version
   for i, tag in ipairs(tags) do
-    tag_slices[i - 1].data, tag_slices[i - 1].len = label_of(tag), #tag
+    tag_slices[i - 1].data, tag_slices[i - 1].len = check_label(tag), #tag
   end
   native.tags, native.tags_len = tag_slices, #tags
-  labelled_terms = terms
+  last_terms = terms
 end
 
 -- Returns a tag; raises an error if it is no string.
-function M.tag(tag)
+function M.check_tag(tag)
   return type(tag) == "string" and tag or error("kvlight: tags are strings, not a " .. type(tag), 3)
 end
 
@@ -180,7 +180,7 @@ function M.terms(terms)
   return native_terms
 end
 
--- The ID that the library holds in the form of a pointer.
+-- Returns the ID that a pointer of the library stands for.
 function M.id_of(pointer)
   return tonumber(ffi.cast("uintptr_t", pointer))
 end

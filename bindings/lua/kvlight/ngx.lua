@@ -12,10 +12,10 @@ local library = require "kvlight.library"
 
 local M = { K = library.K, Error = library.Error, failure = library.failure }
 
--- How long the timer sleeps unless it is woken, in seconds: while fetches are in progress, so that events such as the end of a pause between attempts
--- are handled soon, and otherwise.
-local BUSY, IDLE = 0.002, 0.05
--- nginx frees a timer's memory only when the timer ends, so another timer takes over after this many turns.
+-- How long the timer sleeps unless it is woken, in seconds. While fetches are in progress that is short, since events such as the end of a pause between
+-- attempts do not wake it.
+local BUSY_SLEEP, IDLE_SLEEP = 0.002, 0.05
+-- nginx frees a timer's memory only when the timer ends, so another timer takes over after this many turns of its loop.
 local TURNS = 10000
 
 function M.tasks(settings)
@@ -34,14 +34,14 @@ function M.tasks(settings)
   function task_settings.wait(fetch)
     sleeping[fetch] = sleeping[fetch] or semaphore.new()
     pump:post()
-    sleeping[fetch]:wait(60)
+    sleeping[fetch]:wait(60) -- seconds; Fetch:wait() calls again if the fetch is not done by then
   end
   function task_settings.wake(fetch)
     if sleeping[fetch] then
       sleeping[fetch]:post()
     end
   end
-  -- The timer starts every provider, whichever thread polls: a light thread ends with the request that started it.
+  -- The timer starts every provider, whichever thread polls: a light thread ends with the HTTP request that started it.
   function task_settings.spawn(provide)
     ready[#ready + 1] = provide
     pump:post()
@@ -65,7 +65,7 @@ function M.tasks(settings)
           pump:post()
         end)
       end
-      pump:wait(next(result.fetches) and BUSY or IDLE)
+      pump:wait(next(result.fetches) and BUSY_SLEEP or IDLE_SLEEP)
     end
     assert(ngx.timer.at(0, run_pump))
   end

@@ -1,6 +1,6 @@
--- The second tier of `l2_url`: a connection to a Redis or Valkey server, by libkvlight_redis. It carries requests out by itself.
+-- The second tier of `l2_url`: a connection to a Redis or Valkey server. libkvlight_redis serves the requests.
 --
--- The library is linked with libkvlight; the one that is loaded is taken, since it has the same name.
+-- That library is linked with libkvlight; the loader takes the copy that is already loaded, since it has the same name.
 
 local ffi = require "ffi"
 local library = require "kvlight.library"
@@ -23,7 +23,7 @@ if not pcall(ffi.typeof, "kvl_redis_found_t") then
   ]]
 end
 
--- At the path in KVL_REDIS_LIBRARY; without it, on the system's library path, and in the checkout that contains this file.
+-- Where the library may be: at the path in KVL_REDIS_LIBRARY; without it, on the system's library path, or in the checkout that contains this file.
 local function paths()
   local override = os.getenv "KVL_REDIS_LIBRARY"
   if override and override ~= "" then
@@ -66,7 +66,7 @@ function M.open(url)
   return setmetatable({ handle = out[0] }, Redis)
 end
 
--- Ends the connection of a handle, and frees it; before the engine that is attached.
+-- Ends the connection of a handle, if there is one, and frees it. To be called before the attached engine is freed.
 function M.free(handle)
   if handle ~= nil then
     loaded.kvl_redis_free(handle)
@@ -77,13 +77,13 @@ function M.is_server(tier)
   return getmetatable(tier) == Redis
 end
 
--- Invalidates in the engine what other processes write, until the end.
+-- From now on, until the connection ends, what other processes write is invalidated in the engine.
 function Redis:attach(tasks)
   check(loaded.kvl_redis_attach(self.handle, tasks))
 end
 
--- Serves a request from the server, and waits for that. Returns a list of the objects that were found, with at, data, ttl_left_ms and token; nil if
--- the server did not carry it out.
+-- Serves a request, and waits for the server. Returns a list of the objects that were found, with at (the key's place, from 0), data, ttl_left_ms and
+-- token; nil if that failed.
 function Redis:serve(request)
   local out, count = ffi.new "kvl_redis_found_t *[1]", ffi.new "size_t[1]"
   if self.handle == nil or loaded.kvl_redis_serve(self.handle, request, out, count) < 0 then

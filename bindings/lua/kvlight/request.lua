@@ -91,7 +91,7 @@ function Request:is_cancelled()
   return C.kvl_request_is_cancelled(self.handle) ~= K.CANCEL_NO
 end
 
--- The number of the i-th key's attempt, from 1.
+-- The number of the i-th key's attempt, from 1; 0 once the request is finished.
 function Request:attempt(i)
   return C.kvl_request_attempt(self.handle, position(self, i))
 end
@@ -112,7 +112,7 @@ function Request:answer(rows)
       self:resolve(i, row)
     end
   end
-  -- Without this check, a row with the number 7 as its key would make the key "7" absent.
+  -- Without this check, a row under the number 7 would leave the key "7" absent.
   if not is_complete then
     for key in pairs(rows) do
       if type(key) ~= "string" then

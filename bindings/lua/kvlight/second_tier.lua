@@ -1,16 +1,17 @@
 -- The second tier: a store behind the cache that several processes may share. It is a table with the functions (called with ":")
---   read(keys)       looks keys up. Returns { key = found }: a string, the data of an entry; or a table with data, ttl_left_ms (-1: it does not
---                    expire; nil: not known) and token, which stands for this very entry; or without data: token, the lease if one was granted, or
---                    is_leased, if another process has it; or err, if it has failed for this key. A key left out was not found.
---   fill(entries)    stores what was loaded; entries have key, data, ttl_ms (-1: they do not expire) and token. If it is conditional, only what has the
---                    token of its key; returns a list of booleans: whether each was stored.
+--   read(keys)       looks keys up. Returns { key = found }. For an entry, `found` is its data, or a table with data, ttl_left_ms (-1: it does not
+--                    expire; nil: not known) and token, which stands for this very entry. For a key without an entry it is a table with token, the
+--                    lease if one was granted, or with is_leased, if another process has the lease. If the second tier has failed for the key, it is
+--                    a table with err. A key left out was not found.
+--   fill(entries)    stores what was loaded; entries have key, data, ttl_ms (-1: they do not expire) and token. If the second tier is conditional, it
+--                    stores only the entries whose token still belongs to their key. Returns a list of booleans, whether each was stored; nil: all were.
 --   write(entries)   stores what was put.
 --   remove(keys)     removes keys; some of them may not exist.
 --   clear()          removes all keys.
--- and the fields is_conditional and grants_leases. With both, no older load ever replaces a newer write, in whichever process.
+-- and the fields is_conditional and grants_leases. If both are true, no older load ever replaces a newer write, in whichever process.
 --
--- poll() calls them, as fetch() does while it waits. If one raises an error or returns something unexpected, it has failed: the provider is
--- called, and what was to be written is written again. No caller of the cache sees the error; it is passed to `on_error`.
+-- poll() calls these functions, also inside a fetch() that waits. A function that raises an error or returns something unexpected has failed: after a
+-- read the provider is called, and a write, a removal or a clear is sent again. No caller of the cache sees the error; it is passed to `on_error`.
 
 local bit = require "bit"
 local ffi = require "ffi"
@@ -37,22 +38,22 @@ function M.abilities(tier)
 end
 
 -- Checks the status of an answer. An answer that comes late or after the close is not the second tier's fault.
-local function checked(status)
+local function check_answer(status)
   if status ~= K.ERR_ALREADY_ANSWERED and status ~= K.ERR_CLOSED then
     check(status)
   end
   return status
 end
 
-local function text_of(name, value)
+local function check_text(name, value)
   if type(value) ~= "string" then
     error(("kvlight: the second tier returned a %s that is a %s, and not a string"):format(name, type(value)), 0)
   end
   return value
 end
 
--- Calls a function of the program that converts a value. Returns nil, and reports, if it raises an error.
-local function converted(request, convert, value)
+-- Calls `convert`, a function of the program or nil. Returns nil if there is none, or if it raises an error, which is reported.
+local function try_convert(request, convert, value)
   if not convert then
     return nil
   end
@@ -66,44 +67,44 @@ end
 
 local function hit(request, at, data, ttl_left_ms, token)
   local payload, size = ffi.new "const uint8_t *[1]", ffi.new "size_t[1]"
-  local status = checked(C.kvl_l2_request_payload(request.handle, at, data, #data, payload, size))
+  local status = check_answer(C.kvl_l2_request_payload(request.handle, at, data, #data, payload, size))
   if status == K.OK then
-    local value = converted(request, request.tasks.load_value, data:sub(#data - tonumber(size[0]) + 1))
+    local value = try_convert(request, request.tasks.load_value, data:sub(#data - tonumber(size[0]) + 1))
     -- Strings are stored as bytes, not as objects.
     if value ~= nil and type(value) ~= "string" then
       local handle = request.tasks:_new_value(value)
-      local said = C.kvl_l2_request_hit_object(request.handle, at, data, #data, ttl_left_ms, token, #token, handle)
+      local answered = C.kvl_l2_request_hit_object(request.handle, at, data, #data, ttl_left_ms, token, #token, handle)
       C.kvl_value_release(handle)
-      return checked(said)
+      return check_answer(answered)
     end
   end
   local is_entry = status == K.VALUE or status == K.NULL
-  return checked(C.kvl_l2_request_hit(request.handle, at, data, is_entry and #data or 0, ttl_left_ms, token, #token))
+  return check_answer(C.kvl_l2_request_hit(request.handle, at, data, is_entry and #data or 0, ttl_left_ms, token, #token))
 end
 
 local function answer(request, at, found)
   if type(found) == "string" then
     return hit(request, at, found, K.L2_TTL_UNKNOWN, "")
   elseif found == nil then
-    return checked(C.kvl_l2_request_miss(request.handle, at, "", 0))
+    return check_answer(C.kvl_l2_request_miss(request.handle, at, "", 0))
   elseif type(found) ~= "table" then
     error(("kvlight: the second tier found a %s, and not a string or a table"):format(type(found)), 0)
   elseif found.err ~= nil then
     return request.report(found.err) -- a key without an answer has failed
   end
-  local token = text_of("token", found.token or "")
+  local token = check_text("token", found.token or "")
   if found.data ~= nil then
-    return hit(request, at, text_of("data", found.data), found.ttl_left_ms or K.L2_TTL_UNKNOWN, token)
+    return hit(request, at, check_text("data", found.data), found.ttl_left_ms or K.L2_TTL_UNKNOWN, token)
   elseif found.is_leased then
-    return checked(C.kvl_l2_request_leased(request.handle, at))
+    return check_answer(C.kvl_l2_request_leased(request.handle, at))
   end
-  return checked(C.kvl_l2_request_miss(request.handle, at, token, #token))
+  return check_answer(C.kvl_l2_request_miss(request.handle, at, token, #token))
 end
 
--- States the bytes of an object. Without any the key is refused, and false is returned.
-local function state_payload(request, at)
+-- Sets the bytes of the object to be stored, if it is one. Returns false if they cannot be made: then the entry is refused, and is to be left out.
+local function encode(request, at)
   local out = ffi.new "kvl_value_t *[1]"
-  if checked(C.kvl_l2_request_value(request.handle, at, out)) ~= K.VALUE then
+  if check_answer(C.kvl_l2_request_value(request.handle, at, out)) ~= K.VALUE then
     return true
   end
   local value = request.tasks:_from_value(out[0])
@@ -111,12 +112,12 @@ local function state_payload(request, at)
   if type(value) == "string" then
     return true
   end
-  local bytes = converted(request, request.tasks.dump_value, value)
+  local bytes = try_convert(request, request.tasks.dump_value, value)
   if type(bytes) ~= "string" then
-    checked(C.kvl_l2_request_refused(request.handle, at))
+    check_answer(C.kvl_l2_request_refused(request.handle, at))
     return false
   end
-  checked(C.kvl_l2_request_set_payload(request.handle, at, bytes, #bytes))
+  check_answer(C.kvl_l2_request_set_payload(request.handle, at, bytes, #bytes))
   return true
 end
 
@@ -130,7 +131,7 @@ end
 local function store(request, tier, is_fill)
   local places, entries = {}, {}
   for at = 0, #request.keys - 1 do
-    if state_payload(request, at) then
+    if encode(request, at) then
       places[#places + 1], entries[#entries + 1] = at, entry_of(request, at)
     end
   end
@@ -147,19 +148,19 @@ local function store(request, tier, is_fill)
   end
   for nth, at in ipairs(places) do
     if not stored[nth] then
-      checked(C.kvl_l2_request_refused(request.handle, at))
+      check_answer(C.kvl_l2_request_refused(request.handle, at))
     end
   end
 end
 
--- Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. Returns whether it did.
-local function carry_out(request, server, kind)
+-- Lets a Redis or Valkey server serve the request. Returns whether that succeeded; a failure of the server is not reported.
+local function serve_by_server(request, server, kind)
   local is_store = kind == K.L2_FILL or kind == K.L2_WRITE
-  local stated = 0
+  local encoded = 0
   for at = 0, is_store and #request.keys - 1 or -1 do
-    stated = stated + (state_payload(request, at) and 1 or 0)
+    encoded = encoded + (encode(request, at) and 1 or 0)
   end
-  if is_store and stated == 0 then
+  if is_store and encoded == 0 then
     return true
   end
   local found = server:serve(request.handle)
@@ -169,14 +170,15 @@ local function carry_out(request, server, kind)
   return found ~= nil
 end
 
--- The second tier may change a list that it is given.
+-- Copies a list for the second tier, which may change it.
 local function copy_of(list)
   return { unpack(list) }
 end
 
-local function ask(request, tier, kind)
+-- Serves the request. Returns whether that succeeded, or raises an error.
+local function serve(request, tier, kind)
   if redis.is_server(tier) then
-    return carry_out(request, tier, kind)
+    return serve_by_server(request, tier, kind)
   elseif kind == K.L2_READ then
     local found = tier:read(copy_of(request.keys))
     if type(found) ~= "table" then
@@ -195,7 +197,7 @@ local function ask(request, tier, kind)
   return true
 end
 
--- Serves a request, whose handle is borrowed. However it ends, the request does. `report` is called with errors of the second tier.
+-- Serves a request, whose handle is borrowed, and ends it in any case. `report` is called with errors of the second tier.
 function M.serve(tasks, borrowed, report)
   local handle, kind, keys = C.kvl_l2_request_retain(borrowed), C.kvl_l2_request_kind(borrowed), {}
   local slices = C.kvl_l2_request_keys(handle)
@@ -203,11 +205,11 @@ function M.serve(tasks, borrowed, report)
     keys[i] = ffi.string(slices[i - 1].data, slices[i - 1].len)
   end
   local request = { tasks = tasks, handle = handle, keys = keys, report = report }
-  local ok, done = pcall(ask, request, tasks.second_tier, kind)
+  local ok, done = pcall(serve, request, tasks.second_tier, kind)
   if not ok then
     report(done)
   end
-  -- What was not answered of a read fails with the finish. A write that is released unfinished has failed as a whole.
+  -- Finishing a read fails its keys without an answer. Another request that is released unfinished has failed as a whole.
   if ok and done or kind == K.L2_READ then
     C.kvl_l2_request_finish(handle)
   end

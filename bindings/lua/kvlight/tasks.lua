@@ -37,7 +37,7 @@ Tasks.__index = Tasks
 local out_value = ffi.typeof "kvl_value_t *[1]"
 local out_error = ffi.typeof "kvl_error_t *[1]"
 local slices_of = ffi.typeof "kvl_slice_t[?]"
-local pair_of = ffi.typeof "struct { kvl_tasks_t *tasks; kvl_queue_t *queue; kvl_redis_t *redis; }"
+local handles_of = ffi.typeof "struct { kvl_tasks_t *tasks; kvl_queue_t *queue; kvl_redis_t *redis; }"
 local EVENT_SIZE = ffi.sizeof "kvl_event_t"
 local RESULT_SIZE = ffi.sizeof "kvl_result_t"
 local TRANSFER_SIZE = ffi.sizeof "kvl_transfer_t"
@@ -67,35 +67,35 @@ local function check_settings(settings)
     error("kvlight: `second_tier` and `l2_url` exclude each other: there is one second tier", 0)
   end
   if (settings.dump == nil) ~= (settings.load == nil) or (settings.dump and not (settings.second_tier or settings.l2_url)) then
-    error("kvlight: `dump` and `load` go together, with a `second_tier` or an `l2_url`: the one reads what the other wrote", 0)
+    error("kvlight: `dump` and `load` go together, with a `second_tier` or an `l2_url`: `load` reads what `dump` wrote", 0)
   end
   if type(settings.provider) ~= "function" then
     error("kvlight: `provider` is missing: a function that takes a list of keys and returns { key = value }", 0)
   end
 end
 
--- Ends the connection to a server, which knows the engine until then.
-local function end_server(pair)
-  redis.free(pair.redis)
-  pair.redis = nil
+-- Ends the connection to a server, which uses the engine until then.
+local function end_server(handles)
+  redis.free(handles.redis)
+  handles.redis = nil
 end
 
--- Frees an engine and its queue when they are garbage collected. This does not wait for code of the program, which runs only in poll().
-local function end_pair(pair)
-  end_server(pair)
-  C.kvl_tasks_free(pair.tasks)
-  C.kvl_queue_free(pair.queue)
-  pair.tasks, pair.queue = nil, nil
+-- Frees an engine, its queue and its connection when they are garbage collected. This does not wait for code of the program, which runs only in poll().
+local function free_handles(handles)
+  end_server(handles)
+  C.kvl_tasks_free(handles.tasks)
+  C.kvl_queue_free(handles.queue)
+  handles.tasks, handles.queue = nil, nil
 end
 
-local function report(message)
-  io.stderr:write("kvlight: a function given to start(), `dropped`, or the second tier, raised ", message, "\n")
+local function print_error(message)
+  io.stderr:write("kvlight: a function given to start(), `dropped` or the second tier raised ", message, "\n")
 end
 
 -- Besides the library's settings, which are those of docs/CONFIGURATION.md:
 --   provider  is called with a list of keys and the Request. It returns { key = value }, or nothing to answer later.
 --   dropped   is called with each value that is not a string once neither the cache nor a fetch holds it any longer.
---   on_error  is called with errors of functions passed to start() and of `dropped`, which are printed without it.
+--   on_error  is called with errors of functions passed to start(), of `dropped` and of the second tier. Without it they are printed.
 --   second_tier  is a store in which keys are looked up before the provider is called, and which several processes may share: see kvlight.second_tier.
 --   l2_url       instead of second_tier: a Redis or Valkey server, as in "redis://user:password@host:6379/0?prefix=shop". It needs libkvlight_redis;
 --                the options of the URL are those of kvlight_redis.h. poll() waits for the server while it serves a request.
@@ -107,20 +107,20 @@ end
 --   spawn     is called with a function that calls the provider, and runs it in a separate coroutine. Without it, providers run in poll().
 function M.new(settings)
   check_settings(settings)
-  local pair = ffi.gc(pair_of(), end_pair)
+  local handles = ffi.gc(handles_of(), free_handles)
   local out = ffi.new "kvl_queue_t *[1]"
   check(C.kvl_queue_new(0, out))
-  pair.queue = out[0]
+  handles.queue = out[0]
 
   local config_out = ffi.new "kvl_config_t *[1]"
   check(C.kvl_config_new(config_out))
   local config = ffi.gc(config_out[0], C.kvl_config_free)
   library.apply("kvl_config", config, settings, OWN)
-  check(C.kvl_config_set_queue(config, pair.queue, bit.bor(K.QUEUE_F_ALL, K.QUEUE_F_L2)))
+  check(C.kvl_config_set_queue(config, handles.queue, bit.bor(K.QUEUE_F_ALL, K.QUEUE_F_L2)))
   local tier = settings.second_tier
   if settings.l2_url ~= nil then
     tier = redis.open(settings.l2_url)
-    pair.redis = tier.handle
+    handles.redis = tier.handle
   end
   if tier ~= nil then
     check(C.kvl_config_set_l2(config, second_tier.abilities(tier), nil, nil, nil))
@@ -134,13 +134,13 @@ function M.new(settings)
     C.kvl_error_release(error_out[0])
     error(error_of(status, message), 0)
   end
-  pair.tasks = tasks_out[0]
-  if pair.redis ~= nil then
-    tier:attach(pair.tasks)
+  handles.tasks = tasks_out[0]
+  if handles.redis ~= nil then
+    tier:attach(handles.tasks)
   end
 
   return setmetatable({
-    pair = pair,
+    handles = handles,
     provider = settings.provider,
     dropped = settings.dropped,
     on_error = settings.on_error,
@@ -153,10 +153,10 @@ function M.new(settings)
     reads_store_first = (settings.read or "normal") == "normal", -- a fetch without options starts with a lookup in the store
     event = ffi.new "kvl_event_t",
     last_id = 0,
-    polls = 0, -- the number of poll() calls that are calling the program's code
+    polls = 0, -- how many nested poll() calls are handling an event
     fetches = {}, -- by ID, until their last event
     objects = {}, -- values by ID, until the library reports that it dropped them
-    errors = {}, -- errors of providers, in the same way
+    errors = {}, -- errors of providers by ID, likewise
   }, Tasks)
 end
 
@@ -166,10 +166,10 @@ function Tasks:_new_id()
 end
 
 function Tasks:_check_open()
-  if self.pair.tasks == nil then
+  if self.handles.tasks == nil then
     error(error_of(K.ERR_CLOSED), 0)
   end
-  return self.pair.tasks
+  return self.handles.tasks
 end
 
 -- Creates a handle for a value. A string becomes bytes, nil becomes null, and anything else an object that stays in Lua.
@@ -183,7 +183,7 @@ function Tasks:_new_value(value)
     check(C.kvl_value_new_bytes(value, #value, out))
   else
     local id, pointer = self:_new_id()
-    check(C.kvl_value_new_object_on(self.pair.queue, pointer, 0, nil, out))
+    check(C.kvl_value_new_object_on(self.handles.queue, pointer, 0, nil, out))
     self.objects[id] = value
   end
   return out[0]
@@ -200,7 +200,7 @@ function Tasks:_new_error(reason)
   local flags = (terms.permanent and K.ERROR_F_PERMANENT or 0) + (terms.no_stale and K.ERROR_F_NO_STALE or 0)
   local out = out_error()
   local id, pointer = self:_new_id()
-  check(C.kvl_error_new_object(terms.code or 0, message, #message, flags, self.pair.queue, pointer, nil, out))
+  check(C.kvl_error_new_object(terms.code or 0, message, #message, flags, self.handles.queue, pointer, nil, out))
   self.errors[id] = reason
   if terms.retry_after_ms then
     C.kvl_error_set_retry_after(out[0], terms.retry_after_ms)
@@ -218,13 +218,12 @@ local function from_value(self, value)
   return ffi.string(data, len[0])
 end
 
--- Returns the Lua value of a handle; for requests.
+-- Returns the Lua value of a handle, for other files of this module.
 function Tasks:_from_value(value)
   return from_value(self, value)
 end
 
-local from_error
-function from_error(self, native_error)
+local function from_error(self, native_error)
   local object = C.kvl_error_object(native_error)
   if object ~= nil then
     return self.errors[id_of(object)]
@@ -340,7 +339,7 @@ function Tasks:start_all(keys, options, on_result)
   end)
 end
 
--- What the last lookup found: read before any other code runs, so that one pair serves all caches.
+-- The outputs of a lookup. They are read before any other code runs, so one of each is enough for all caches.
 local found_object, found_bytes = ffi.new "void *[1]", out_value()
 
 -- Looks a key up, without calling the provider. Returns the value, and K.VALUE, K.NULL, K.MISS or K.INVALID_KEY.
@@ -436,14 +435,14 @@ function Tasks:refresh(keys, options)
   with_options(options, function(opts) check(C.kvl_tasks_refresh(tasks, list, n, opts)) end)
 end
 
--- Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored.
+-- Tells the cache that another process has changed these keys: their values leave this process, and running loads of them do not store their answers.
 function Tasks:invalidate(keys)
   local tasks = self:_check_open()
   local list, n = slices(keys)
   check(C.kvl_tasks_invalidate(tasks, list, n, 0))
 end
 
--- Another process may have changed any key: everything leaves this process.
+-- Tells the cache that another process may have changed any key: everything leaves this process.
 function Tasks:invalidate_all()
   check(C.kvl_tasks_invalidate(self:_check_open(), nil, 0, K.INVALIDATE_F_ALL))
 end
@@ -457,18 +456,18 @@ function Tasks:breaker()
 end
 
 -- Forces the circuit breaker "closed" or "open", whatever the provider does; nil returns it to automatic operation.
-function Tasks:force_breaker(apply)
-  local force = apply == nil and K.BREAKER_FORCE_NONE or FORCE[apply]
+function Tasks:force_breaker(state)
+  local force = state == nil and K.BREAKER_FORCE_NONE or FORCE[state]
   if not force then
     error('kvlight: force_breaker() takes "closed", "open", or nil for automatic operation', 2)
   end
   check(C.kvl_tasks_breaker_force(self:_check_open(), force))
 end
 
--- Makes a call and returns the number of entries that it changed.
+-- Changes the entries with a tag by a call of the library, and returns their number.
 local function change_tagged(self, change, tag)
   local count = ffi.new "size_t[1]"
-  library.tag(tag)
+  library.check_tag(tag)
   with_cache(self, function(cache) return change(cache, tag, #tag, count) end)
   return tonumber(count[0])
 end
@@ -524,7 +523,7 @@ local function transfer(self, call, path)
 end
 
 -- Iterates over the entries: `for key, value in cache:entries() do`, with nil for a key known to be absent. A key that stays in the cache
--- throughout appears exactly once, whatever the loop changes. Loads nothing, and does not count as a use.
+-- throughout appears exactly once, whatever the loop changes. It loads nothing, and does not count as a use of the entries.
 function Tasks:entries()
   local out = ffi.new "kvl_iterator_t *[1]"
   with_cache(self, function(cache) return C.kvl_iterator_new(cache, out) end)
@@ -567,9 +566,9 @@ local function call_back(self, call, argument)
   end
   trace = trace or type(raised)
   if not self.on_error then
-    report(trace)
+    print_error(trace)
   elseif not pcall(self.on_error, raised) then
-    report(trace .. "\n(and `on_error` raised an error)")
+    print_error(trace .. "\n(and `on_error` raised an error)")
   end
 end
 
@@ -629,9 +628,9 @@ end
 function Tasks:poll(timeout_ms)
   local count = 0
   local wait_ms = timeout_ms or 0
-  while self.pair.queue ~= nil do
+  while self.handles.queue ~= nil do
     local event = self.event
-    if check(C.kvl_queue_next(self.pair.queue, wait_ms, event, EVENT_SIZE)) == K.EMPTY then
+    if check(C.kvl_queue_next(self.handles.queue, wait_ms, event, EVENT_SIZE)) == K.EMPTY then
       break
     end
     count, wait_ms = count + 1, 0
@@ -665,11 +664,11 @@ function Tasks:_wait(fetch)
   end
 end
 
--- Waits until the second tier has everything that was put and loaded before, for at most `timeout_ms`, not counting the time that
--- its functions take. Returns whether it has. It polls meanwhile.
+-- Polls until the second tier has everything that was put and loaded before, for at most `timeout_ms`, not counting the time that
+-- its functions take. Returns whether it has everything.
 function Tasks:sync_second_tier(timeout_ms)
   local rounds = math.ceil(timeout_ms / 10)
-  self:poll() -- what was loaded is not counted as pending
+  self:poll() -- fills of what was loaded are not counted as pending before
   while self:stats().l2_pending > 0 do
     if rounds <= 0 then
       return false
@@ -680,7 +679,8 @@ function Tasks:sync_second_tier(timeout_ms)
   return true
 end
 
--- The state of the connection to the server of `l2_url`, as JSON: whether it is connected, and if not, what is wrong and how to fix it; the members of kvl_redis_state.
+-- The state of the connection to the server of `l2_url`, as JSON: whether it is connected, and if not, what is wrong and how to fix it.
+-- It has the members of kvl_redis_state.
 function Tasks:l2_state()
   if not redis.is_server(self.second_tier) then
     error("kvlight: these tasks have no `l2_url`", 0)
@@ -692,31 +692,31 @@ end
 function Tasks:fd()
   self:_check_open()
   local out = ffi.new "int32_t[1]"
-  check(C.kvl_queue_fd(self.pair.queue, out))
+  check(C.kvl_queue_fd(self.handles.queue, out))
   return out[0]
 end
 
 -- Closes the cache: fetches in progress fail with KVL_ERR_CLOSED during this call, and `dropped` is called with every object. May be called twice.
 function Tasks:close()
-  if self.pair.tasks ~= nil then
-    check(C.kvl_tasks_close(self.pair.tasks, K.CLOSE_CANCEL, 0, nil, nil, nil))
+  if self.handles.tasks ~= nil then
+    check(C.kvl_tasks_close(self.handles.tasks, K.CLOSE_CANCEL, 0, nil, nil, nil))
     while not self.is_closed do
       self:poll(100)
     end
   end
   -- A function that poll() called may have closed the cache too.
-  if self.pair.redis ~= nil then
+  if self.handles.redis ~= nil then
     self.second_tier.handle = nil
-    end_server(self.pair)
+    end_server(self.handles)
   end
-  if self.pair.tasks ~= nil then
-    check(C.kvl_tasks_free(self.pair.tasks))
-    self.pair.tasks = nil
+  if self.handles.tasks ~= nil then
+    check(C.kvl_tasks_free(self.handles.tasks))
+    self.handles.tasks = nil
   end
   self:poll()
-  if self.pair.queue ~= nil then
-    check(C.kvl_queue_free(self.pair.queue))
-    self.pair.queue = nil
+  if self.handles.queue ~= nil then
+    check(C.kvl_queue_free(self.handles.queue))
+    self.handles.queue = nil
   end
 end
 

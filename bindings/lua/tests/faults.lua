@@ -1,5 +1,5 @@
--- Functions that fail, coroutines that yield or are never resumed, caches that are never closed, millions of calls: none of these affects other
--- fetches. Prints TAP; run.sh sets the paths of the module and the library.
+-- What must not affect other fetches: functions that fail, coroutines that yield or are never resumed, caches that are never closed, millions of calls.
+-- Also fallbacks, the circuit breaker, retries, iteration and files. Prints TAP; run.sh sets the paths of the module and the library.
 
 local kvlight = require "kvlight"
 local K = kvlight.K
@@ -97,7 +97,7 @@ scenario("a provider's result that is no answer is rejected with a message", fun
   end
 end)
 
-scenario("a function that closes the cache", function()
+scenario("a function given to start may close the cache", function()
   local tasks = echo()
   local delivered = 0
   tasks:start("a", nil, function() tasks:close() end)
@@ -138,7 +138,7 @@ local function sleep(turns)
   end
 end
 
-scenario("a provider that yields, and coroutines that fetch the same key, other keys, and a batch of them", function()
+scenario("a provider may yield while coroutines fetch its key, another key and a batch", function()
   local calls = 0
   local tasks = echo {
     timeout_ms = 20000,
@@ -163,7 +163,7 @@ scenario("a provider that yields, and coroutines that fetch the same key, other 
   tasks:close()
 end)
 
-scenario("a request that another coroutine answers", function()
+scenario("another coroutine may answer a request", function()
   local requests = {}
   local tasks = echo { timeout_ms = 20000, provider = function(_, request) requests[#requests + 1] = request end }
   local values = run_in_turn {
@@ -270,7 +270,7 @@ end)
 scenario("caches that are never closed leak no thread and no descriptor", function()
   collectgarbage()
   local threads, descriptors = tap.threads_and_descriptors()
-  local function is_back()
+  local function none_is_left()
     local threads_now, descriptors_now = tap.threads_and_descriptors()
     return threads_now <= threads and descriptors_now <= descriptors
   end
@@ -284,12 +284,12 @@ scenario("caches that are never closed leak no thread and no descriptor", functi
   collectgarbage()
   collectgarbage()
   for _ = 1, 200 do
-    if is_back() then
+    if none_is_left() then
       break
     end
     ffi.C.usleep(20000)
   end
-  equal(is_back(), true, ("threads and descriptors: %d, %d -> %d, %d"):format(threads, descriptors, tap.threads_and_descriptors()))
+  equal(none_is_left(), true, ("threads and descriptors: %d, %d -> %d, %d"):format(threads, descriptors, tap.threads_and_descriptors()))
 end)
 
 scenario("the module can be loaded twice, as by a test runner that empties package.loaded", function()
@@ -307,7 +307,7 @@ scenario("the module can be loaded twice, as by a test runner that empties packa
   end
 end)
 
-scenario("a thousand fetches at once on the defaults", function()
+scenario("a thousand fetches at once are answered with the default settings", function()
   local tasks = echo()
   local fetches = {}
   for i = 1, 1000 do
@@ -342,7 +342,7 @@ scenario("memory does not grow", function()
     end
     return keys
   end
-  local function times(count, call)
+  local function repeated(count, call)
     return function()
       for i = 1, count do
         call(i)
@@ -352,19 +352,19 @@ scenario("memory does not grow", function()
   tasks:put("a", "bytes")
   tasks:put("b", {})
   local saved = os.tmpname()
-  -- How often the frequent operations are repeated; `make test-packages` says a million.
+  -- How often the frequent operations are repeated: `make test-packages` sets a million.
   local calls_set = tonumber(os.getenv "KVL_CALLS")
   local work = {
-    gets = times(calls_set or 200000, function() return tasks:get("a"), tasks:get("b"), tasks:get("none") end),
-    puts = times(calls_set or 50000, function(i) return tasks:put("p", "value", { ttl_ms = 1000 }), tasks:put("o", { i }) end),
-    ["single loads"] = times(calls_set or 20000, function(i) return tasks:fetch("key " .. last + i) end),
-    loads = times((calls_set or 50000) / 100, function() return tasks:fetch_all(many "key ") end),
-    failures = times((calls_set or 50000) / 100, function() return tasks:results(many "bad ") end),
-    entries = times(1000, function() for _ in tasks:entries() do end end),
-    options = times(calls_set or 20000, function(i) return tasks:fetch("a", { timeout_ms = 1000 + i }) end),
-    writes = times(20000, function() return tasks:put("w", "v", { stale_ttl_ms = 5 }), tasks:expire "w", tasks:force_breaker(nil), tasks:breaker() end),
-    files = times(200, function() return tasks:save(saved), tasks:load(saved), pcall(tasks.load, tasks, "/missing") end),
-    ["other calls"] = times(2000, function() return tasks:fd(), tasks:stats(), tasks:touch("a"), tasks:remove("none") end),
+    gets = repeated(calls_set or 200000, function() return tasks:get("a"), tasks:get("b"), tasks:get("none") end),
+    puts = repeated(calls_set or 50000, function(i) return tasks:put("p", "value", { ttl_ms = 1000 }), tasks:put("o", { i }) end),
+    ["single loads"] = repeated(calls_set or 20000, function(i) return tasks:fetch("key " .. last + i) end),
+    loads = repeated((calls_set or 50000) / 100, function() return tasks:fetch_all(many "key ") end),
+    failures = repeated((calls_set or 50000) / 100, function() return tasks:results(many "bad ") end),
+    entries = repeated(1000, function() for _ in tasks:entries() do end end),
+    options = repeated(calls_set or 20000, function(i) return tasks:fetch("a", { timeout_ms = 1000 + i }) end),
+    writes = repeated(20000, function() return tasks:put("w", "v", { stale_ttl_ms = 5 }), tasks:expire "w", tasks:force_breaker(nil), tasks:breaker() end),
+    files = repeated(200, function() return tasks:save(saved), tasks:load(saved), pcall(tasks.load, tasks, "/missing") end),
+    ["other calls"] = repeated(2000, function() return tasks:fd(), tasks:stats(), tasks:touch("a"), tasks:remove("none") end),
   }
   for name, calls in pairs(work) do
     calls()

@@ -24,7 +24,7 @@ scenario("r11 a tag removes its entries", function()
   tasks:close()
 end)
 
-scenario("r11 an answer has tags, and a running load with a removed tag is not stored", function()
+scenario("r11 an answer has tags, and is not stored if one of them was removed during the load", function()
   local request
   local tasks = kvlight.tasks { provider = function(_, the_request) request = the_request end }
   for _, is_removed in ipairs { true, false } do

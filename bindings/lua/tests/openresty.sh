@@ -1,6 +1,6 @@
 #!/bin/sh
 # Tests kvlight.ngx in a running nginx: two concurrent requests for one key, and a third that is answered meanwhile; a client that disconnects; a
-# reload. Uses Debian's nginx and Lua module. If they are not installed they are unpacked into a folder, since Debian's two LuaJITs cannot be
+# reload. Uses Debian's nginx and its Lua module. If these are not installed, they are unpacked into a folder, since Debian's two LuaJITs cannot be
 # installed together. KVL_LIBRARY is the path of the library.
 set -eu
 
@@ -113,10 +113,10 @@ meanwhile" "a fetch of another key while a provider sleeps"
 wait $one $two
 expect "$(cat "$work/one" "$work/two")" "user slow
 user slow" "two concurrent requests for one key"
-expect "$(get /loaded)" "a slow b" "the provider was called once for them"
+expect "$(get /loaded)" "a slow b" "the provider was called once for both"
 curl -s --max-time 0.1 --unix-socket "$work/socket" 'http://nginx/fetch?key=slow2' || true
 expect "$(get '/fetch?key=slow2')" "user slow2" "a fetch after a client that disconnected, whose provider continues"
-expect "$(get /loaded)" "a slow b slow2" "the provider was called once for them"
+expect "$(get /loaded)" "a slow b slow2" "the provider was called once for both clients"
 expect "$(get /batch)" "user a user b user a" "a batch"
 expect "$(get '/fetch?key=broken')" "failed: the database is down" "an error of the provider"
 kill -HUP "$(cat "$work/pid")"

@@ -1,4 +1,4 @@
--- The scenarios that every language has, and tests specific to LuaJIT, while the interpreter is busy: nothing here waits inside a C call, except where a scenario
+-- The scenarios that every language has, and tests specific to LuaJIT. The interpreter stays busy: nothing waits inside a C call, except where a scenario
 -- is about waiting. Prints TAP; run.sh sets the paths of the module and the library.
 
 local kvlight = require "kvlight"
@@ -7,7 +7,7 @@ local tap = require "tap"
 
 local busy_until, equal, scenario = tap.busy_until, tap.equal, tap.scenario
 
--- An engine whose provider answers "user <key>" for keys that do not begin with "no", and the keys that the provider was called with.
+-- Returns an engine whose provider answers "user <key>" for keys that do not begin with "no", and the list of the keys that it was called with.
 local function user_tasks(settings)
   local loaded = {}
   settings = settings or {}
@@ -24,7 +24,7 @@ local function user_tasks(settings)
   return kvlight.tasks(settings), loaded
 end
 
--- An engine whose provider leaves its requests unanswered, and those requests.
+-- Returns an engine whose provider leaves its requests unanswered, and the list of those requests.
 local function unanswered_tasks(settings)
   local requests = {}
   settings = settings or {}
@@ -50,7 +50,7 @@ scenario("hit", function()
   local tasks, loaded = user_tasks()
   equal(result_of(tasks, "7").value, "user 7", "loaded")
   equal(tasks:fetch("7"), "user 7", "from the store")
-  equal(#loaded, 1, "requests")
+  equal(#loaded, 1, "keys loaded")
   equal(tasks:stats().hits, 1, "hits")
   equal(tasks:put("8", "put"), true, "put")
   equal(tasks:fetch("8"), "put", "the value of the put")
@@ -61,7 +61,7 @@ scenario("null hit", function()
   local tasks, loaded = user_tasks()
   equal(result_of(tasks, "nobody").status, K.NULL, "loaded")
   equal(tasks:fetch("nobody"), nil, "from the store")
-  equal(#loaded, 1, "requests")
+  equal(#loaded, 1, "keys loaded")
   equal(tasks:stats().null_hits, 1, "null hits")
   tasks:close()
 end)
@@ -72,9 +72,9 @@ scenario("miss", function()
   equal(value, nil, "no value")
   equal(status, K.MISS, "a lookup")
   equal(result_of(tasks, "7", { read = "cache_only" }).status, K.MISS, "a cache-only fetch")
-  equal(#loaded, 0, "requests")
+  equal(#loaded, 0, "keys loaded")
   equal(result_of(tasks, "7").source, K.SOURCE_PROVIDER, "a fetch")
-  equal(#loaded, 1, "requests")
+  equal(#loaded, 1, "keys loaded")
   tasks:close()
 end)
 
@@ -274,7 +274,7 @@ scenario("an error reaches every caller as it was raised", function()
   equal(next(tasks.errors), nil, "remaining errors")
 end)
 
-scenario("conditional puts, and touches", function()
+scenario("puts may have a condition, and a touch gives an entry a new TTL", function()
   local tasks = user_tasks()
   equal(tasks:put("a", "new", { only_if = "present" }), false, "only if present, without an entry")
   equal(tasks:put("a", "first", { only_if = "absent" }), true, "only if absent")
@@ -288,7 +288,7 @@ scenario("conditional puts, and touches", function()
   tasks:close()
 end)
 
-scenario("keys and values of any bytes", function()
+scenario("keys and values may have any bytes", function()
   local tasks = user_tasks { provider = function(keys) return { [keys[1]] = keys[1] .. "\0\255" } end }
   for _, key in ipairs { "", "a\0b", "\255\254", ("x"):rep(65535) } do
     equal(result_of(tasks, key).value, key .. "\0\255", "value")
@@ -316,7 +316,7 @@ scenario("an engine that becomes unreachable is collected and ended", function()
   equal(next(engines), nil, "engines after a collection")
   local threads_left, descriptors_left = tap.threads_and_descriptors()
   equal(descriptors_left <= descriptors, true, ("descriptors: %d -> %d"):format(descriptors, descriptors_left))
-  -- The threads of 50 engines; those of the process's runtime may end a moment later.
+  -- Threads that are ending may be counted for a moment, but not those of half of the 50 engines.
   equal(threads_left < threads + 25, true, ("threads: %d -> %d"):format(threads, threads_left))
 end)
 

@@ -5,12 +5,12 @@ local tap = require "tap"
 
 local K, equal, scenario = kvlight.K, tap.equal, tap.scenario
 
--- A store in memory that grants leases and compares.
+-- A store in memory that grants leases and compares tokens.
 local function memory_tier()
   local rows, tokens = {}, 0
   local tier = { is_conditional = true, grants_leases = true, calls = {} }
 
-  local function token()
+  local function new_token()
     tokens = tokens + 1
     return "token " .. tokens
   end
@@ -21,7 +21,7 @@ local function memory_tier()
     for _, key in ipairs(keys) do
       local row = rows[key]
       if not row then
-        rows[key] = { token = token() }
+        rows[key] = { token = new_token() }
         found[key] = { token = rows[key].token }
       elseif row.entry then
         found[key] = { data = row.entry.data, ttl_left_ms = row.entry.ttl_ms, token = row.token }
@@ -38,7 +38,7 @@ local function memory_tier()
     for i, entry in ipairs(entries) do
       stored[i] = rows[entry.key] ~= nil and rows[entry.key].token == entry.token
       if stored[i] then
-        rows[entry.key] = { token = token(), entry = entry }
+        rows[entry.key] = { token = new_token(), entry = entry }
       end
     end
     return stored
@@ -47,7 +47,7 @@ local function memory_tier()
   function tier:write(entries)
     self.calls.write = true
     for _, entry in ipairs(entries) do
-      rows[entry.key] = { token = token(), entry = entry }
+      rows[entry.key] = { token = new_token(), entry = entry }
     end
   end
 
@@ -68,7 +68,7 @@ local function memory_tier()
   return tier
 end
 
--- A codec for tables of the form { name = … }.
+-- `dump` and `load_name` are a codec for tables of the form { name = … }.
 local function dump(value)
   return "name=" .. value.name
 end
@@ -89,7 +89,7 @@ local function nothing()
   return {}
 end
 
-scenario("t02 two caches share what one loaded, whatever it is", function()
+scenario("t02 two caches share the strings, objects and absences that one loaded", function()
   local tier = memory_tier()
   local one = sharing(tier, function() return { text = "bytes", object = { name = "Ada" } } end)
   local other = sharing(tier, nothing)
@@ -115,7 +115,7 @@ scenario("t02 two caches share what one loaded, whatever it is", function()
   other:close()
 end)
 
-scenario("t02 a value without bytes stays in the process and replaces its entry", function()
+scenario("t02 an object without a codec stays in the process, and the older entry is removed", function()
   local tier = memory_tier()
   local tasks = kvlight.tasks { provider = nothing, second_tier = tier }
   tasks:put("k", "bytes")
@@ -147,7 +147,7 @@ scenario("t03 a write beats an older load", function()
   writes:close()
 end)
 
-scenario("t01 whatever it does wrong no caller sees", function()
+scenario("t01 no caller sees what the second tier does wrong", function()
   local wrong = {
     function() error("down", 0) end,
     function() return nil end,
@@ -189,7 +189,7 @@ scenario("t07 what could not be written is written again", function()
   tasks:close()
 end)
 
-scenario("t03 t07 it may change the list of keys that it is given", function()
+scenario("t03 t07 the second tier may change the list of keys that it is given", function()
   local tier, fails = memory_tier(), 1
   local read, remove = tier.read, tier.remove
   function tier:read(keys)
@@ -228,7 +228,7 @@ scenario("t07 a sync waits for what was loaded", function()
   tasks:close()
 end)
 
-scenario("l09 what cannot be used is refused", function()
+scenario("l09 incomplete settings of a second tier are refused", function()
   equal(pcall(kvlight.tasks, { provider = nothing, second_tier = {} }), false, "no functions")
   equal(pcall(kvlight.tasks, { provider = nothing, second_tier = memory_tier(), dump = dump }), false, "half a codec")
   equal(pcall(kvlight.tasks, { provider = nothing, dump = dump, load = load_name }), false, "a codec alone")

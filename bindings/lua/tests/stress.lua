@@ -1,12 +1,12 @@
--- 100,000 fetches while the interpreter runs compiled code: single fetches, batches, objects, errors, cancels, late
--- answers. Each must settle exactly once. `luajit stress.lua SEED`; run.sh stress starts it many times.
+-- Fetches 100,000 keys while the interpreter runs compiled code: single fetches, batches, objects, errors, cancels, late
+-- answers. Each key must settle exactly once. `luajit stress.lua SEED`; `run.sh stress` starts it many times.
 
 local kvlight = require "kvlight"
 math.randomseed(tonumber(arg[1]) or 1)
 
 local FETCHES = 100000
 local started, delivered, errors, created, dropped = 0, 0, 0, 0, 0
-local later = {}
+local later = {} -- requests to be answered later
 
 local function answer(keys, request)
   for i, key in ipairs(keys) do

@@ -1,5 +1,5 @@
--- Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first ones, which every language has, are counted in the row that
--- tests/tiers/hosts/run prints.
+-- Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first scenarios, which every language has, are counted in a row for
+-- tests/tiers/hosts/run.
 
 local M = {}
 
@@ -22,7 +22,7 @@ function M.equal(got, wanted, what)
   end
 end
 
-local function lines_of(command)
+local function count_lines(command)
   local pipe = io.popen(command)
   local count = select(2, pipe:read("*a"):gsub("\n", ""))
   pipe:close()
@@ -34,7 +34,7 @@ function M.threads_and_descriptors()
   local file = assert(io.open("/proc/self/stat"))
   local pid = file:read("*a"):match("^%d+")
   file:close()
-  return lines_of("ls /proc/" .. pid .. "/task"), lines_of("ls /proc/" .. pid .. "/fd")
+  return count_lines("ls /proc/" .. pid .. "/task"), count_lines("ls /proc/" .. pid .. "/fd")
 end
 
 local scenarios = {}
@@ -45,9 +45,9 @@ end
 -- How many scenarios every language has; they come first.
 local SHARED = 12
 
--- Runs the scenarios, and ends the process. With `row`, also prints that row.
-function M.run(row)
-  local passed = 0
+-- Runs the scenarios, and ends the process. If `prints_row`, also prints the row.
+function M.run(prints_row)
+  local shared_passed = 0
   local failed = 0
   print("1.." .. #scenarios)
   for i, each in ipairs(scenarios) do
@@ -57,11 +57,11 @@ function M.run(row)
       print("# " .. tostring(reason):gsub("\n", "\n# "))
       failed = failed + 1
     elseif i <= SHARED then
-      passed = passed + 1
+      shared_passed = shared_passed + 1
     end
   end
-  if row then
-    print(("ROW LuaJIT | %s | next | %d of %d"):format(jit.version:gsub("^LuaJIT ", ""), passed, SHARED))
+  if prints_row then
+    print(("ROW LuaJIT | %s | next | %d of %d"):format(jit.version:gsub("^LuaJIT ", ""), shared_passed, SHARED))
   end
   os.exit(failed == 0 and 0 or 1, true)
 end
