@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the Composer package, which contains the library, into FOLDER: `package.sh FOLDER`. Reads KVL_LIB_DIR.
+# Builds the Composer package, which contains the library, into a folder: `package.sh FOLDER`. KVL_LIB_DIR says where the library is.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../.." && pwd)
@@ -14,6 +14,6 @@ cp -r "$here/src" "$here/kvlight.php" "$here/kvlight.ffi.h" "$here/preload.php" 
 cp -L "$KVL_LIB_DIR/libkvlight.so" "$package/lib/"
 . "$top/bindings/redis.sh"
 add_redis "$package/lib"
-# A package of a repository has its version from a tag. This one is installed from a folder, and so states its version.
+# A package in a repository gets its version from a tag. This package is installed from a folder, so it states its version.
 sed "s/^    \"type\"/    \"version\": \"$version\",\n&/" "$here/composer.json" >"$package/composer.json"
 tar -czf "$1/kvlight-php-$version.tar.gz" -C "$work" "kvlight-php-$version"

@@ -9,7 +9,7 @@ final class Error extends \RuntimeException
     /** The name of the status, such as "KVL_ERR_TIMEOUT". */
     public readonly string $name;
 
-    /** @param ?\Throwable $previous the exception of the last attempt, if one failed before the fetch timed out or was ended */
+    /** @param ?\Throwable $previous the exception of the last attempt, if attempts had failed before, say, a timeout */
     public function __construct(int $status, ?string $message = null, ?\Throwable $previous = null)
     {
         $ffi = Library::functions();

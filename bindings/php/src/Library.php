@@ -7,11 +7,11 @@ use FFI;
 use FFI\CData;
 
 /**
-* Finds and loads the library, and converts handles, statuses and bytes.
+ * Finds and loads the library, and converts handles, statuses and bytes.
  *
-* PHP's FFI has two defects. A first-class callable of a function, `$ffi->kvl_f(...)`, crashes PHP 8.2. And once an array is freed whose type
- * `$ffi->new()` has parsed, each earlier read of an element has leaked that type. The output parameters of the library's functions are
- * therefore created once and kept.
+ * PHP's FFI has two defects. A first-class callable of a function, `$ffi->kvl_f(...)`, crashes PHP 8.2. And an array from `$ffi->new()` leaks its
+ * type when it is freed, once for each read of an element before that. So the output parameters of the library's functions are created once
+ * and kept.
  */
 final class Library
 {
@@ -56,7 +56,7 @@ final class Library
         throw new \RuntimeException('kvlight: no library found; tried ' . implode(', ', $failures) . '; set KVL_LIBRARY to the path of the library');
     }
 
-    /** In the package, on the system's library path, and in the checkout that contains these files. */
+    /** Where the library may be: in the package, on the system's library path, or in the checkout that contains these files. */
     private static function defaultPaths(): array
     {
         $inPackage = dirname(__DIR__) . '/lib/libkvlight.so';
@@ -84,7 +84,7 @@ final class Library
         return $status < 0 ? throw new Error($status, $message) : $status;
     }
 
-    /** An output parameter of a type. Its value, `$out[0]`, is valid until the next use of the same type. */
+    /** The output parameter of a type. Its value, `$out[0]`, is valid until the same output parameter is used again. */
     public static function variable(string $type): CData
     {
         return self::$outs[$type] ??= self::functions()->new("{$type}[1]");
@@ -177,7 +177,7 @@ final class Library
         }
     }
 
-    /** Returns an array of kvl_slice_t for many keys, and the string that they point into, which must live as long as they are used. */
+    /** Returns a kvl_slice_t array of keys (null without keys), and the string that the slices point into: keep it for as long as they are used. */
     public static function slices(array $keys): array
     {
         $count = count($keys);

@@ -7,9 +7,9 @@ use FFI;
 use FFI\CData;
 
 /**
- * @internal The second tier of `l2Url`: a connection to a Redis or Valkey server, by libkvlight_redis. It carries requests out by itself.
+ * @internal The second tier of `l2Url`: a connection to a Redis or Valkey server. libkvlight_redis serves the requests.
  *
- * The library is linked with libkvlight; the one that Library has loaded is taken, since it has the same name.
+ * That library is linked with libkvlight; the loader takes the copy that Library has loaded, since it has the same name.
  */
 final class RedisTier
 {
@@ -27,7 +27,7 @@ final class RedisTier
     private static ?FFI $loaded = null;
 
     private readonly FFI $ffi;
-    /** null once it is freed: PHP destroys what a collected cycle or a script that ends has left in any order, this maybe before its Tasks */
+    /** null once it is freed, which may be before the Tasks: PHP destroys a cycle, or what a script leaves at its end, in any order */
     private ?CData $redis = null;
     private readonly CData $found;
     private readonly CData $count;
@@ -49,7 +49,7 @@ final class RedisTier
         $this->count = $this->ffi->new('size_t[1]');
     }
 
-    /** In a forked child this does nothing. */
+    /** Frees the connection; does nothing in a forked child. */
     public function __destruct()
     {
         if ($this->redis !== null) {
@@ -72,7 +72,7 @@ final class RedisTier
             . ". Build it by `make redis` in kvlight's sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path.");
     }
 
-    /** At the path in KVL_REDIS_LIBRARY; without it, in the package, on the system's library path, and in the checkout that contains these files. */
+    /** Where the library may be: as KVL_REDIS_LIBRARY says; else in the package, on the system's library path, or in the checkout with these files. */
     private static function paths(): array
     {
         $override = getenv('KVL_REDIS_LIBRARY');
@@ -84,13 +84,13 @@ final class RedisTier
         return is_file($inPackage) ? [$inPackage, ...$others] : $others;
     }
 
-    /** Invalidates in the engine what other processes write, until the stop. */
+    /** From now on until stop(), what other processes write is invalidated in the engine. */
     public function attach(CData $tasks): void
     {
         Library::check($this->ffi->kvl_redis_attach($this->redis, $tasks));
     }
 
-    /** Ends the connection, and waits for its thread. It uses no engine any more. */
+    /** Ends the connection, and waits for its thread. Afterwards it does not use the engine. */
     public function stop(): void
     {
         if ($this->redis !== null) {
@@ -99,9 +99,9 @@ final class RedisTier
     }
 
     /**
-     * Serves a request from the server, and waits for that.
+     * Serves a request, and waits for the server.
      *
-     * @return ?array<int, TierFound> the objects that were found, by their places; null if the server did not carry it out.
+     * @return ?array<int, TierFound> the objects that were found, by the places of their keys; null if that failed
      */
     public function serve(CData $request): ?array
     {

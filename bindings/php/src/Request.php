@@ -93,7 +93,7 @@ final class Request
 
     /**
      * Answers all keys from [key => value]: a missing key is null, and a Throwable in place of a value fails that key alone.
-     * Throws for a list of values without keys, with which every key would be cached as absent. Only with the key '0' can a list be an answer.
+     * Throws for a list of values, since every key would be cached as absent. Only if the key '0' was asked for can a list be right.
      */
     public function answer(array $rows): void
     {
@@ -117,7 +117,7 @@ final class Request
         return Library::functions()->kvl_request_is_cancelled($this->handle) !== Native::CANCEL_NO;
     }
 
-    /** The number of the attempt of the key at an index, from 1. */
+    /** The number of the attempt of the key at an index, from 1; 0 once the request is finished. */
     public function attempt(int $at): int
     {
         return Library::functions()->kvl_request_attempt($this->handle, $at);

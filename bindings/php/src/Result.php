@@ -20,8 +20,8 @@ final class Result
         /** Milliseconds until the value expires; -1 for never, 0 if it is not stored. */
         public readonly int $ttlLeftMs = 0,
         /**
-         * Whether the value has expired and is served as a fallback. $error is then the error of the load, or null if it took too long
-         * (stale.timeout_ms).
+         * Whether the value has expired and is served as a fallback. $error is then the error of the load, or null if the load took too
+         * long (stale.timeout_ms).
          */
         public readonly bool $isStale = false,
     ) {

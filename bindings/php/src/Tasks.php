@@ -34,13 +34,13 @@ final class Tasks
     private int $lastId = 0;
     /** whether a fetch without options starts with a lookup in the store */
     private readonly bool $readsStoreFirst;
-    /** the number of poll() calls that are calling the program's code */
+    /** how many nested poll() calls are handling an event */
     private int $polls = 0;
     /** @var array<int, Fetch> by ID, until their last event */
     private array $fetches = [];
     /** @var array<int, mixed> values by ID, until the library reports that it dropped them */
     private array $objects = [];
-    /** @var array<int, \Throwable> errors of providers, in the same way */
+    /** @var array<int, \Throwable> errors of providers by ID, likewise */
     private array $errors = [];
     /** @var \WeakMap<Request, bool> requests that are not finished */
     private readonly \WeakMap $open;
@@ -49,11 +49,11 @@ final class Tasks
      * @param callable $provider is called with a list of keys and the Request. It returns [key => value], or nothing to answer later.
      * @param array $settings those of docs/CONFIGURATION.md, by name.
      * @param ?callable $dropped is called with each value that is not a string once neither the cache nor a fetch holds it any longer.
-     * @param ?callable $onError is called with exceptions of functions passed to start() and of `$dropped`, which are logged without it.
+     * @param ?callable $onError is called with exceptions of functions passed to start(), of `$dropped` and of the second tier. Without it they are logged.
      * @param ?callable $wait for event loops: is called repeatedly with a Fetch that is not done, and lets other code and poll() run. Without it,
      *                        a wait polls.
-     * @param ?SecondTier $secondTier is a store that is asked before the provider, and that other processes may share.
-     * @param ?callable $dump makes a string of a value that is none, for the second tier, and `$load` a value of that string: serialize(...) and
+     * @param ?SecondTier $secondTier is a store in which keys are looked up before the provider is called, and which other processes may share.
+     * @param ?callable $dump converts a value that is not a string to a string for the second tier, and `$load` converts it back: serialize(...) and
      *                        unserialize(...). Without them such values stay in this process.
      * @param ?string $l2Url instead of `$secondTier`: a Redis or Valkey server, as in redis://user:password@host:6379/0?prefix=shop. It needs
      *                       libkvlight_redis; the options of the URL are those of kvlight_redis.h.
@@ -74,7 +74,7 @@ final class Tasks
             throw new \InvalidArgumentException('kvlight: secondTier and l2Url exclude each other: there is one second tier');
         }
         if (($dump === null) !== ($load === null) || ($dump !== null && $secondTier === null && $l2Url === null)) {
-            throw new \InvalidArgumentException('kvlight: dump and load go together, with a secondTier or an l2Url: the one reads what the other wrote');
+            throw new \InvalidArgumentException('kvlight: dump and load go together, with a secondTier or an l2Url: load reads what dump wrote');
         }
         foreach (array_intersect_key(self::UNSUPPORTED, $settings) as $name => $instead) {
             throw new \InvalidArgumentException("kvlight: $name is not available in PHP, whose functions cannot run on other threads: $instead");
@@ -165,14 +165,14 @@ final class Tasks
     /** Starts to fetch many keys; poll() calls `$onResult` once, with the list of their Results. */
     public function startAll(array $keys, ?callable $onResult = null, array $options = []): Fetch
     {
-        // Keys that look like numbers may be integers, since PHP converts such array keys.
+        // Keys that look like numbers may be integers here: PHP converts them where they are keys of an array.
         $keys = array_map(strval(...), array_values($keys));
         [$slices, $packed] = Library::slices($keys);
         return $this->startFetch($onResult, $options, fn ($options, $fetch, $id) => $this->ffi->kvl_tasks_fetch_all(
             $this->tasks(), $slices, count($keys), $options, $fetch, null, $id, null, null));
     }
 
-    /** The stored value; null if the key is not in the cache or known to be absent. Never calls the provider. */
+    /** The stored value; null if the key is not in the cache, or known to be absent. Never calls the provider. */
     public function get(string $key): mixed
     {
         return $this->lookup($key, $status);
@@ -248,7 +248,7 @@ final class Tasks
             $this->ffi->kvl_tasks_refresh($this->tasks(), $slices, count($keys), $nativeOptions)));
     }
 
-    /** Another process has changed these keys: their values leave this process, and the answers of running loads of them are not stored. */
+    /** Tells the cache that another process has changed these keys: their values leave this process, and running loads of them do not store their answers. */
     public function invalidate(array $keys): void
     {
         $keys = array_map(strval(...), array_values($keys));
@@ -256,7 +256,7 @@ final class Tasks
         Library::check($this->ffi->kvl_tasks_invalidate($this->tasks(), $slices, count($keys), 0));
     }
 
-    /** Another process may have changed any key: everything leaves this process. */
+    /** Tells the cache that another process may have changed any key: everything leaves this process. */
     public function invalidateAll(): void
     {
         Library::check($this->ffi->kvl_tasks_invalidate($this->tasks(), null, 0, Native::INVALIDATE_F_ALL));
@@ -297,7 +297,7 @@ final class Tasks
 
     /**
      * Iterates over the entries: `foreach ($tasks->entries() as $key => $value)`, with null for a key known to be absent. A key that stays in
-     * the cache throughout appears exactly once, whatever the loop changes. Loads nothing, and does not count as a use. Keys are strings.
+     * the cache throughout appears exactly once, whatever the loop changes. It loads nothing, and does not count as a use of the entries.
      */
     public function entries(): \Generator
     {
@@ -380,20 +380,20 @@ final class Tasks
     }
 
     /**
-     * Waits until the second tier has everything that was put and loaded before, for at most `$timeoutMs` milliseconds, and as long as its methods
-     * take beyond that. Returns whether it has. It polls meanwhile.
+     * Polls until the second tier has everything that was put and loaded before, for at most `$timeoutMs` milliseconds; a method of the second tier that
+     * is running then still ends. Returns whether it has everything.
      */
     public function syncSecondTier(int $timeoutMs): bool
     {
         $end = hrtime(true) + $timeoutMs * 1_000_000;
-        $this->poll(); // what was loaded is not counted as pending
+        $this->poll(); // fills of what was loaded are not counted as pending before
         while (($isPending = $this->stats()['now']['l2_pending'] > 0) && hrtime(true) < $end) {
             $this->poll(10);
         }
         return !$isPending;
     }
 
-    /** The state of the connection to the server of `l2Url`: whether it is connected, and if not, what is wrong and how to fix it; the members of kvl_redis_state. */
+    /** The state of the connection to the server of `l2Url`: whether it is connected, and if not, what is wrong and how to fix it. It has the members of kvl_redis_state. */
     public function l2State(): array
     {
         return $this->secondTier instanceof RedisTier ? $this->secondTier->state() : throw new \LogicException('kvlight: these Tasks have no l2Url');
@@ -435,15 +435,15 @@ final class Tasks
             return;
         }
         if (\Fiber::getCurrent() === null || count($this->open) === 0) {
-            // For a short time, so that PHP can handle signals in between.
+            // At most 100 ms at a time, so that PHP can handle signals in between.
             $this->poll(100);
         } elseif ($this->poll() === 0) {
-            // The fiber that has the request can continue only if this one does not block.
+            // The fiber that is to answer an open request can continue only if this one does not block.
             \Fiber::suspend();
         }
     }
 
-    /** @internal Counts a request as finished. Until then, or until it is released, it counts as open. */
+    /** @internal Notes that a request is finished: it is no longer open. */
     public function finished(Request $request): void
     {
         unset($this->open[$request]);
@@ -492,14 +492,14 @@ final class Tasks
 
     private function free(): void
     {
-        // None of these waits for code of the program, which runs only in poll(). In a forked child they do nothing.
+        // None of these calls waits for code of the program, which runs only in poll(). In a forked child they do nothing.
         $this->stopServer();
         $this->ffi->kvl_tasks_free($this->tasks);
         $this->ffi->kvl_queue_free($this->queue);
         $this->tasks = $this->queue = null;
     }
 
-    /** The connection to the server knows the engine until then. */
+    /** To be called before the engine is freed, which the connection to the server uses until then. */
     private function stopServer(): void
     {
         if (($this->secondTier ?? null) instanceof RedisTier) {
@@ -601,7 +601,7 @@ final class Tasks
         }
     }
 
-    private function report(\Throwable $error, string $what = 'a function given to start(), or `dropped`,'): void
+    private function report(\Throwable $error, string $what = 'a function given to start() or `dropped`'): void
     {
         try {
             if ($this->onError !== null) {

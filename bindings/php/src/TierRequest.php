@@ -15,7 +15,7 @@ final class TierRequest
     private readonly array $keys;
 
     /**
-     * @param CData $handle is valid until the next event is taken, and is not retained: the request is served at once.
+     * @param CData $handle is borrowed, and valid until the next event is taken: call serve() before that.
      * @param \Closure $report is called with errors of the second tier.
      */
     public function __construct(
@@ -37,20 +37,20 @@ final class TierRequest
         $this->keys = $keys;
     }
 
-    /** Serves the request, which is finished in any case. */
+    /** Serves the request, and finishes it in any case. */
     public function serve(): void
     {
         $this->ffi->kvl_l2_request_retain($this->handle);
         try {
-            $this->tier instanceof RedisTier ? $this->serveFrom($this->tier) : match ($this->kind) {
-                Native::L2_READ => $this->found($this->tier->read($this->keys)),
+            $this->tier instanceof RedisTier ? $this->serveByServer($this->tier) : match ($this->kind) {
+                Native::L2_READ => $this->answer($this->tier->read($this->keys)),
                 Native::L2_FILL, Native::L2_WRITE => $this->store(),
                 Native::L2_REMOVE => $this->tier->remove($this->keys),
                 Native::L2_CLEAR => $this->tier->clear(),
                 default => throw new \LogicException("kvlight: a request of a later version: $this->kind"),
             };
         } catch (\Throwable $error) {
-            $this->failWrites();
+            $this->failAll();
             ($this->report)($error);
         } finally {
             $this->ffi->kvl_l2_request_finish($this->handle);
@@ -58,24 +58,24 @@ final class TierRequest
         }
     }
 
-    /** Serves the request from a Redis or Valkey server. Its failures are misses, or are written again, and are not reported. */
-    private function serveFrom(RedisTier $server): void
+    /** Lets a Redis or Valkey server serve the request. Its failures are not reported. */
+    private function serveByServer(RedisTier $server): void
     {
         $isStore = $this->kind === Native::L2_FILL || $this->kind === Native::L2_WRITE;
-        if ($isStore && array_filter(array_keys($this->keys), $this->statePayload(...)) === []) {
+        if ($isStore && array_filter(array_keys($this->keys), $this->encode(...)) === []) {
             return;
         }
         $found = $server->serve($this->handle);
         if ($found === null) {
-            $this->failWrites();
+            $this->failAll();
         }
         foreach ($found ?? [] as $at => $one) {
             $this->hit($at, $one);
         }
     }
 
-    /** The keys that were to be looked up fail when the request is finished. */
-    private function failWrites(): void
+    /** Fails all keys, or the clear. Those of a read need no call: the finish fails the ones without an answer. */
+    private function failAll(): void
     {
         if ($this->kind !== Native::L2_READ) {
             for ($at = 0; $at < max(count($this->keys), 1); $at++) {
@@ -90,7 +90,7 @@ final class TierRequest
         return in_array($status, [Native::ERR_ALREADY_ANSWERED, Native::ERR_CLOSED], true) ? Native::OK : Library::check($status);
     }
 
-    private function found(array $rows): void
+    private function answer(array $rows): void
     {
         foreach ($this->keys as $at => $key) {
             $row = $rows[$key] ?? null;
@@ -119,7 +119,7 @@ final class TierRequest
         $length = Library::variable('size_t');
         $status = $this->check($this->ffi->kvl_l2_request_payload($this->handle, $at, $data, strlen($data), Library::variable('uint8_t *'), $length));
         if ($status === Native::OK) {
-            $value = $this->loaded($length[0] === 0 ? '' : substr($data, -$length[0]));
+            $value = $this->decode($length[0] === 0 ? '' : substr($data, -$length[0]));
             // Strings are stored as bytes, not as objects.
             if ($value !== null && !is_string($value)) {
                 $this->tasks->withValue($value, fn (CData $handle) => $this->check($this->ffi->kvl_l2_request_hit_object(
@@ -132,7 +132,7 @@ final class TierRequest
             $this->handle, $at, $data, $isEntry ? strlen($data) : 0, $found->ttlLeftMs, $token, strlen($token)));
     }
 
-    private function loaded(string $payload): mixed
+    private function decode(string $payload): mixed
     {
         try {
             return $this->load === null ? null : ($this->load)($payload);
@@ -144,7 +144,7 @@ final class TierRequest
 
     private function store(): void
     {
-        $places = array_values(array_filter(array_keys($this->keys), $this->statePayload(...)));
+        $places = array_values(array_filter(array_keys($this->keys), $this->encode(...)));
         if ($places === []) {
             return;
         }
@@ -167,8 +167,8 @@ final class TierRequest
         }
     }
 
-    /** Sets the bytes of an object. If it cannot be encoded, the key is refused, and false is returned. */
-    private function statePayload(int $at): bool
+    /** Sets the bytes of the object to be stored, if it is one. Returns false if they cannot be made: then the entry is refused, and is to be left out. */
+    private function encode(int $at): bool
     {
         $out = Library::variable('kvl_value_t *');
         if ($this->check($this->ffi->kvl_l2_request_value($this->handle, $at, $out)) !== Native::VALUE) {

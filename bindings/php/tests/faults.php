@@ -1,6 +1,6 @@
 <?php
-// Functions that throw, caches that are never closed, millions of calls: none of these affects other fetches. Prints TAP; run.sh sets the
-// path of the library.
+// What must not affect other fetches: functions that throw, caches that are never closed, millions of calls. Also fallbacks, the circuit breaker,
+// retries, iteration and files. Prints TAP; run.sh sets the path of the library.
 declare(strict_types=1);
 
 require __DIR__ . '/tap.php';
@@ -31,12 +31,12 @@ function residentKib(): int
 
 $scenarios = [];
 
-foreach (['Exception' => fn () => throw new Exception('mine'), 'Error' => fn () => intdiv(1, 0)] as $kind => $misuse) {
-    $scenarios["a function given to start that throws an $kind"] = function () use ($misuse) {
+foreach (['Exception' => fn () => throw new Exception('mine'), 'Error' => fn () => intdiv(1, 0)] as $kind => $fail) {
+    $scenarios["a function given to start that throws an $kind"] = function () use ($fail) {
         $failures = [];
         $tasks = echoTasks(onError: function (Throwable $error) use (&$failures) { $failures[] = $error; });
-        $tasks->start('a', $misuse);
-        $tasks->startAll(['b', 'c'], $misuse);
+        $tasks->start('a', $fail);
+        $tasks->startAll(['b', 'c'], $fail);
         equal($tasks->fetch('d'), ['d'], 'a fetch that polls');
         equal($tasks->fetchAll(['e', 'f']), [['e'], ['f']], 'a batch');
         while ($tasks->poll() > 0);
@@ -44,11 +44,11 @@ foreach (['Exception' => fn () => throw new Exception('mine'), 'Error' => fn () 
         $tasks->close();
     };
 
-    $scenarios["`dropped` that throws an $kind"] = function () use ($misuse) {
+    $scenarios["`dropped` that throws an $kind"] = function () use ($fail) {
         $dropped = $reported = 0;
         $tasks = echoTasks(
             settings: ['cache.capacity' => 1],
-            dropped: function () use (&$dropped, $misuse) { $dropped++; $misuse(); },
+            dropped: function () use (&$dropped, $fail) { $dropped++; $fail(); },
             onError: function () use (&$reported) { $reported++; },
         );
         foreach (['a', 'b', 'c'] as $key) {
@@ -58,8 +58,8 @@ foreach (['Exception' => fn () => throw new Exception('mine'), 'Error' => fn () 
         equal([$dropped, $reported], [3, 3], 'the numbers of calls and of reported exceptions');
     };
 
-    $scenarios["a provider that throws an $kind"] = function () use ($misuse) {
-        $tasks = new Tasks(fn (array $keys) => $keys === ['bad'] ? $misuse() : array_combine($keys, $keys), ['tasks.max_running' => 1]);
+    $scenarios["a provider that throws an $kind"] = function () use ($fail) {
+        $tasks = new Tasks(fn (array $keys) => $keys === ['bad'] ? $fail() : array_combine($keys, $keys), ['tasks.max_running' => 1]);
         $bad = $tasks->start('bad');
         equal($tasks->fetch('a'), 'a', 'another fetch');
         equal($bad->wait()->status, Native::ERR_PROVIDER, 'the status of the failed fetch');
@@ -67,7 +67,7 @@ foreach (['Exception' => fn () => throw new Exception('mine'), 'Error' => fn () 
     };
 }
 
-$scenarios['an onError that throws, and no onError'] = function () {
+$scenarios['an exception of a function is logged if onError throws, or is missing'] = function () {
     [$code, $output] = program(<<<'PHP'
         ini_set('error_log', '/dev/stderr');
         foreach ([null, fn () => throw new Exception('again')] as $onError) {
@@ -80,7 +80,7 @@ $scenarios['an onError that throws, and no onError'] = function () {
     equal([$code, substr_count($output, 'in a function'), substr_count($output, 'again') > 0], [0, 2, true], $output);
 };
 
-$scenarios['a provider\'s result that is no answer'] = function () {
+$scenarios['a provider\'s result that is no answer is rejected'] = function () {
     foreach (['text', 7, new stdClass(), ['a row'], ['a row', 'another']] as $wrong) {
         $tasks = new Tasks(fn (array $keys) => $wrong);
         equal(thrown(fn () => $tasks->fetch('a'))::class, TypeError::class, 'the exception');
@@ -95,7 +95,7 @@ $scenarios['a provider\'s result that is no answer'] = function () {
     $tasks->close();
 };
 
-$scenarios['a function that closes the cache'] = function () {
+$scenarios['a function given to start may close the cache'] = function () {
     $tasks = echoTasks();
     $delivered = [];
     $tasks->start('a', function () use ($tasks) { $tasks->close(); });
@@ -107,7 +107,7 @@ $scenarios['a function that closes the cache'] = function () {
     $tasks->close();
 };
 
-$scenarios['fibers: a suspended provider, and two fibers that fetch its key'] = function () {
+$scenarios['a provider may suspend its fiber while other fibers fetch its key and another'] = function () {
     $tasks = new Tasks(function (array $keys) {
         for ($i = 0; $i < 5; $i++) {
             Fiber::suspend();
@@ -144,7 +144,7 @@ $scenarios['an event loop waits through its function'] = function () {
         },
     );
     equal($tasks->fetch('a'), 'A', 'the value');
-    equal($waits >= 3, true, 'whether it was called');
+    equal($waits >= 3, true, 'whether the function was called');
     $stream = fopen('php://fd/' . $tasks->fd(), 'r');
     $late = $tasks->start('b');
     [$read, $write, $except] = [[$stream], null, null];
@@ -170,7 +170,7 @@ $scenarios['caches that are never closed leak no thread and no descriptor'] = fu
     equal($count()[0] <= $before[0] && $count()[1] <= $before[1], true, 'threads and descriptors: ' . json_encode([$before, $count()]));
 };
 
-$scenarios['two copies of the files in one process'] = function () {
+$scenarios['two copies of the package may be required in one process'] = function () {
     $copy = sys_get_temp_dir() . '/kvlight-copy-' . getmypid();
     mkdir("$copy/src", recursive: true);
     foreach ([...glob(PACKAGE . '/*.*'), ...glob(PACKAGE . '/src/*')] as $file) {
@@ -182,7 +182,7 @@ $scenarios['two copies of the files in one process'] = function () {
     equal([$code, $output], [0, 'A'], 'the program');
 };
 
-$scenarios['a thousand fetches at once on the defaults'] = function () {
+$scenarios['a thousand fetches at once are answered with the default settings'] = function () {
     $tasks = echoTasks();
     $fetches = array_map(fn (int $i) => $tasks->start("key $i"), range(1, 1000));
     equal(array_map(fn ($fetch) => $fetch->wait()->value(), $fetches), array_map(fn (int $i) => ["key $i"], range(1, 1000)), 'values');
@@ -312,7 +312,7 @@ $scenarios['memory does not grow'] = function () {
     $many = function (string $prefix) use (&$last) { return array_map(function () use ($prefix, &$last) { return $prefix . ++$last; }, range(1, 100)); };
     $tasks->put('a', 'bytes');
     $tasks->put('b', ['an object']);
-    // How often the frequent operations are repeated; `make test-packages` says a million.
+    // How often the frequent operations are repeated, if it is set: `make test-packages` sets a million.
     $calls = (int) getenv('KVL_CALLS');
     $work = [
         'gets' => function () use ($tasks, $calls) { for ($i = 0, $n = $calls ?: 200_000; $i < $n; $i++) { $tasks->get('a'); $tasks->get('b'); $tasks->get('none'); } },
@@ -341,11 +341,11 @@ $scenarios['memory does not grow'] = function () {
         'options' => function () use ($tasks, $calls) { for ($i = 1, $n = $calls ?: 20_000; $i < $n; $i++) { $tasks->fetch('a', ['timeout_ms' => $i + 1000]); } },
         'other calls' => function () use ($tasks) { for ($i = 0; $i < 2_000; $i++) { $tasks->fd(); $tasks->stats(); $tasks->touch('a'); $tasks->remove('none'); } },
     ];
-    foreach ($work as $name => $calls) {
-        equal(abs($growth = growth($calls)) < 100_000, true, "$name: PHP's memory has grown by $growth bytes");
+    foreach ($work as $name => $operation) {
+        equal(abs($growth = growth($operation)) < 100_000, true, "$name: PHP's memory has grown by $growth bytes");
     }
     $before = residentKib();
-    array_walk($work, fn (callable $calls) => $calls());
+    array_walk($work, fn (callable $operation) => $operation());
     equal(residentKib() - $before < 4000, true, 'the process has grown by ' . (residentKib() - $before) . ' KiB');
     $tasks->close();
 };

@@ -22,7 +22,7 @@ $scenarios['r11 a tag removes its entries'] = function () {
     $tasks->close();
 };
 
-$scenarios['r11 an answer has tags, and a running load with a removed tag is not stored'] = function () {
+$scenarios['r11 an answer has tags, and is not stored if one of them was removed during the load'] = function () {
     $request = null;
     $tasks = new Tasks(function (array $keys, Request $theRequest) use (&$request) { $request = $theRequest; });
     foreach ([true, false] as $isRemoved) {

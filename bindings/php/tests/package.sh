@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the package of FOLDER into an empty project, with Composer from a path, and runs there the program of docs/HOSTS.md, the scenarios and
-# the tests: `package.sh FOLDER`. The checkout's own copy of the package is not loaded.
+# Installs the package of a folder into an empty project, with Composer, and runs there the program of docs/HOSTS.md, the scenarios and the tests:
+# `package.sh FOLDER`. The checkout's own copy of the package is not loaded.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 top=$(CDPATH= cd -- "$here/../../.." && pwd)
@@ -20,7 +20,7 @@ COMPOSER_ALLOW_SUPERUSER=1 COMPOSER_DISABLE_NETWORK=1 COMPOSER_HOME=$work/compos
 rm -r "$work/package"
 KVL_PACKAGE=$work/project/vendor/kvlight/kvlight
 export KVL_PACKAGE
-# The example requires the checkout's copy. Replaces that by the project's autoloader, as a user's program has it.
+# The example requires the checkout's copy; a user's program requires the project's autoloader.
 sed "s#require .*kvlight.php';#require '$work/project/vendor/autoload.php';#" "$top/examples/php/hello.php" >hello.php
 "$top/bindings/hello.sh" PHP php hello.php
 cp -r "$here" "$work/tests"

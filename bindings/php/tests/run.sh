@@ -1,11 +1,11 @@
 #!/bin/sh
-# `run.sh` runs the scenarios and the tests of the PHP package, `run.sh stress [RUNS]` its stress program, with 100,000 fetches in each run.
-# Reads KVL_LIB_DIR and KVL_INCLUDE_DIR, the folders of the library and its header.
+# `run.sh` runs the demo, the scenarios and the tests of the PHP package; `run.sh stress [RUNS]` runs its stress program, RUNS times (20), each with
+# 100,000 fetches. Reads KVL_LIB_DIR, the folder of the library.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
-: "${KVL_LIB_DIR:=$root/target/release}" "${KVL_INCLUDE_DIR:=$root/include}"
+: "${KVL_LIB_DIR:=$root/target/release}"
 KVL_LIB_DIR=$(cd "$KVL_LIB_DIR" && pwd)
 
 "$root/packaging/tools" php php-fpm libfcgi-bin
@@ -23,7 +23,7 @@ fi
 
 echo "# the demo, with a library on the system's path"
 (unset KVL_LIBRARY && LD_LIBRARY_PATH="$KVL_LIB_DIR" php "$root/examples/php/demo.php")
-echo "# the demo with the library of a checkout, and with a KVL_LIBRARY that does not exist"
+echo "# the demo with the library of a checkout, and with a KVL_LIBRARY that names no file"
 checkout=$(mktemp -d)
 trap 'rm -rf "$checkout"' EXIT
 mkdir -p "$checkout/bindings" "$checkout/examples" "$checkout/target/release"

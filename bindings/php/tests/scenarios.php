@@ -1,5 +1,5 @@
 <?php
-// The scenarios that every language has, and tests specific to PHP, while the interpreter is busy: nothing here waits inside a C call, except where a scenario is
+// The scenarios that every language has, and tests specific to PHP. The interpreter stays busy: nothing waits inside a C call, except where a scenario is
 // about waiting. Prints TAP; run.sh sets the path of the library.
 declare(strict_types=1);
 
@@ -7,7 +7,7 @@ require __DIR__ . '/tap.php';
 
 use Kvlight\{Error, Native, Permanent, Request, Result, Tasks};
 
-/** The keys and the requests that a provider was called with. */
+/** The keys, or the requests, that a provider was called with. */
 final class ProviderCalls
 {
     public array $keys = [];
@@ -15,7 +15,7 @@ final class ProviderCalls
     public array $requests = [];
 }
 
-/** An engine whose provider answers "user <key>" for every key that does not begin with "no". */
+/** Returns an engine whose provider answers "user <key>" for every key that does not begin with "no", and notes the keys. */
 function userTasks(array $settings = [], ?ProviderCalls $calls = null): Tasks
 {
     return new Tasks(function (array $keys) use ($calls): array {
@@ -32,7 +32,7 @@ function userTasks(array $settings = [], ?ProviderCalls $calls = null): Tasks
     }, $settings);
 }
 
-/** An engine whose provider leaves its requests unanswered, for the test to answer. */
+/** Returns an engine whose provider leaves its requests unanswered, and notes them for the test to answer. */
 function unansweredTasks(ProviderCalls $calls, array $settings = []): Tasks
 {
     return new Tasks(function (array $keys, Request $request) use ($calls): void {
@@ -244,7 +244,7 @@ $scenarios['a permanent error is not retried'] = function () {
     $tasks->close();
 };
 
-$scenarios['conditional puts, and touches'] = function () {
+$scenarios['puts may have a condition, and a touch gives an entry a new TTL'] = function () {
     $tasks = userTasks();
     equal($tasks->put('a', 'new', ['only_if' => 'present']), false, 'only if present, without an entry');
     equal($tasks->put('a', 'first', ['only_if' => 'absent']), true, 'only if absent');
@@ -256,7 +256,7 @@ $scenarios['conditional puts, and touches'] = function () {
     $tasks->close();
 };
 
-$scenarios['keys and values of any bytes'] = function () {
+$scenarios['keys and values may have any bytes'] = function () {
     $tasks = new Tasks(fn (array $keys) => [$keys[0] => "$keys[0]\0\xff"]);
     foreach (['', "a\0b", "\xff\xfe", str_repeat('x', 65535)] as $key) {
         equal(resultOf($tasks, $key)->value, "$key\0\xff", 'value');
@@ -277,7 +277,7 @@ $scenarios['an engine that becomes unreachable is collected and ended'] = functi
     equal(count(glob('/proc/self/task/*')), 1, 'remaining threads');
 };
 
-$scenarios['a fork: the child\'s calls are rejected, it creates an engine of its own, and the parent continues'] = function () {
+$scenarios['after a fork the parent continues, and the child needs an engine of its own'] = function () {
     [$code, $output] = program(<<<'PHP'
         $requests = [];
         $tasks = new Kvlight\Tasks(function ($keys, $request) use (&$requests) { $requests[] = $request; });
@@ -307,8 +307,8 @@ $scenarios['a fork: the child\'s calls are rejected, it creates an engine of its
 $scenarios['the interpreter exits with fetches in progress'] = function () {
     $inProgress = <<<'PHP'
         $tasks = new Kvlight\Tasks(function ($keys, $request) {
-            global $stale;
-            $stale = $request;
+            global $kept;
+            $kept = $request;
             return in_array('a', $keys) ? ['a' => [1]] : null;
         });
         $tasks->fetch('a');
@@ -317,7 +317,7 @@ $scenarios['the interpreter exits with fetches in progress'] = function () {
         PHP;
     foreach (
         [
-            '' => 0, 'exit(0);' => 0, 'unset($tasks); gc_collect_cycles();' => 0, '$stale = null; $tasks = null;' => 0,
+            '' => 0, 'exit(0);' => 0, 'unset($tasks); gc_collect_cycles();' => 0, '$kept = null; $tasks = null;' => 0,
             'register_shutdown_function(fn () => $tasks->close());' => 0, 'throw new Exception("while exiting");' => 255,
             '$tasks->start("a", fn () => exit(9)); $tasks->fetchAll(["a", "a"]); while (true) { $tasks->poll(); }' => 9,
             'set_time_limit(1); while (true) { $tasks->poll(); }' => 255, 'posix_kill(posix_getpid(), SIGTERM); while (true) {}' => 143,
@@ -328,4 +328,4 @@ $scenarios['the interpreter exits with fetches in progress'] = function () {
     }
 };
 
-runScenarios($scenarios, row: true);
+runScenarios($scenarios, printsRow: true);

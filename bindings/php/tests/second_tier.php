@@ -9,7 +9,7 @@ use Kvlight\SecondTier;
 use Kvlight\Tasks;
 use Kvlight\TierFound;
 
-/** A store in memory that grants leases and compares. */
+/** A store in memory that grants leases and compares tokens. */
 class MemoryTier implements SecondTier
 {
     /** @var array<string, array{string, ?Kvlight\TierEntry}> */
@@ -34,7 +34,7 @@ class MemoryTier implements SecondTier
         foreach ($keys as $key) {
             [$token, $entry] = $this->rows[$key] ?? [null, null];
             if ($token === null) {
-                $this->rows[$key] = [$token = $this->token(), null];
+                $this->rows[$key] = [$token = $this->newToken(), null];
                 $found[$key] = TierFound::nothing($token);
             } else {
                 $found[$key] = $entry === null ? TierFound::leased() : TierFound::entry($entry->data, $entry->ttlMs, $token);
@@ -49,7 +49,7 @@ class MemoryTier implements SecondTier
         return array_map(function ($entry) {
             $isAsRead = ($this->rows[$entry->key][0] ?? null) === $entry->token;
             if ($isAsRead) {
-                $this->rows[$entry->key] = [$this->token(), $entry];
+                $this->rows[$entry->key] = [$this->newToken(), $entry];
             }
             return $isAsRead;
         }, $entries);
@@ -59,7 +59,7 @@ class MemoryTier implements SecondTier
     {
         $this->calls[] = 'write';
         foreach ($entries as $entry) {
-            $this->rows[$entry->key] = [$this->token(), $entry];
+            $this->rows[$entry->key] = [$this->newToken(), $entry];
         }
     }
 
@@ -82,7 +82,7 @@ class MemoryTier implements SecondTier
         return isset($this->rows[$key][1]);
     }
 
-    private function token(): string
+    private function newToken(): string
     {
         return 'token ' . ++$this->tokens;
     }
@@ -97,7 +97,7 @@ function sharing(SecondTier $tier, callable $provider, mixed ...$more): Tasks
 
 $scenarios = [];
 
-$scenarios['t02 two caches share what one loaded, whatever it is'] = function () {
+$scenarios['t02 two caches share the strings, arrays and absences that one loaded'] = function () {
     $tier = new MemoryTier();
     $rows = ['7' => 'text', 'array' => ['deep' => [1.5, true]], 'absent' => null];
     [$one, $other] = [sharing($tier, fn () => $rows), sharing($tier, fn () => [])];
@@ -117,7 +117,7 @@ $scenarios['t02 two caches share what one loaded, whatever it is'] = function ()
     $other->close();
 };
 
-$scenarios['t02 a value without bytes stays in the process and replaces its entry'] = function () {
+$scenarios['t02 a value that cannot be dumped stays in the process, and the older entry is removed'] = function () {
     $tier = new MemoryTier();
     $tasks = new Tasks(fn () => [], PATIENT, secondTier: $tier);
     $tasks->put('k', 'bytes');
@@ -146,17 +146,17 @@ $scenarios['t03 a write beats an older load'] = function () {
     $writes->close();
 };
 
-$scenarios['t01 whatever it does wrong no caller sees'] = function () {
+$scenarios['t01 no caller sees what the second tier does wrong'] = function () {
     $wrong = [new RuntimeException('down'), ['k' => 7], ['k' => 'no entry'], ['k' => TierFound::entry('no entry', -7)], ['k' => new RuntimeException('this key')]];
-    foreach ($wrong as $nth => $says) {
-        $tier = new class($says) extends MemoryTier {
-            public function __construct(private mixed $says)
+    foreach ($wrong as $nth => $answer) {
+        $tier = new class($answer) extends MemoryTier {
+            public function __construct(private mixed $answer)
             {
             }
 
             public function read(array $keys): array
             {
-                return is_array($this->says) ? $this->says : throw $this->says;
+                return is_array($this->answer) ? $this->answer : throw $this->answer;
             }
 
             public function fill(array $entries): ?array
@@ -168,7 +168,7 @@ $scenarios['t01 whatever it does wrong no caller sees'] = function () {
         $tasks = sharing($tier, fn () => ['k' => 'loaded'], onError: function (Throwable $error) use (&$reported) { $reported[] = $error; });
         equal($tasks->fetch('k'), 'loaded', "the fetch ($nth)");
         $tasks->close();
-        equal($says instanceof Throwable ? $reported[0] : null, $says instanceof Throwable ? $says : null, "what is reported ($nth)");
+        equal($answer instanceof Throwable ? $reported[0] : null, $answer instanceof Throwable ? $answer : null, "what is reported ($nth)");
     }
 };
 
@@ -206,9 +206,9 @@ $scenarios['t07 a sync waits for what was loaded'] = function () {
     $tasks->close();
 };
 
-$scenarios['l09 what cannot be used is refused'] = function () {
-    equal(thrown(fn () => new Tasks(fn () => [], dump: serialize(...), load: unserialize(...))) instanceof InvalidArgumentException, true, 'without a tier');
-    equal(thrown(fn () => new Tasks(fn () => [], secondTier: new MemoryTier(), dump: serialize(...))) instanceof InvalidArgumentException, true, 'half');
+$scenarios['l09 incomplete settings of a second tier are refused'] = function () {
+    equal(thrown(fn () => new Tasks(fn () => [], dump: serialize(...), load: unserialize(...))) instanceof InvalidArgumentException, true, 'a codec without a second tier');
+    equal(thrown(fn () => new Tasks(fn () => [], secondTier: new MemoryTier(), dump: serialize(...))) instanceof InvalidArgumentException, true, 'half of a codec');
 };
 
 runScenarios($scenarios);

@@ -1,6 +1,6 @@
 <?php
-// 100,000 fetches while the interpreter is busy: single fetches, batches, objects, errors, cancels, late answers. Each must settle
-// exactly once. `php stress.php SEED`; run.sh stress starts it many times.
+// Fetches 100,000 keys while the interpreter is busy: single fetches, batches, objects, errors, cancels, late answers. Each key must
+// settle exactly once. `php stress.php SEED`; `run.sh stress` starts it many times.
 declare(strict_types=1);
 
 require __DIR__ . '/tap.php';

@@ -1,6 +1,6 @@
 <?php
-// Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first ones, which every language has, are counted in the row that
-// tests/tiers/hosts/run prints.
+// Helpers for scenarios, and their runner. Each scenario prints a line of TAP. The first scenarios, which every language has, are counted in a row for
+// tests/tiers/hosts/run.
 declare(strict_types=1);
 
 /** The folder of the package, installed or in the checkout. */
@@ -10,7 +10,7 @@ require_once PACKAGE . '/kvlight.php';
 
 use Kvlight\Tasks;
 
-/** Keeps the interpreter busy, with non-blocking polls in between, until `$isDone()`. */
+/** Keeps the interpreter busy, with non-blocking polls in between, until `$isDone()` returns true. */
 function busyUntil(Tasks $tasks, callable $isDone): int
 {
     $sum = 0;
@@ -53,24 +53,24 @@ function program(string $text): array
 /** How many scenarios every language has; they come first. */
 const SHARED = 12;
 
-/** Runs the scenarios, and exits. With `$row`, also prints that row. */
-function runScenarios(array $scenarios, bool $row = false): never
+/** Runs the scenarios, and exits. If `$printsRow`, also prints the row. */
+function runScenarios(array $scenarios, bool $printsRow = false): never
 {
-    $failed = $passed = $i = 0;
+    $failed = $sharedPassed = $i = 0;
     echo '1..', count($scenarios), "\n";
     foreach ($scenarios as $name => $run) {
         $i++;
         try {
             $run();
             echo "ok $i - $name\n";
-            $passed += $i <= SHARED ? 1 : 0;
+            $sharedPassed += $i <= SHARED ? 1 : 0;
         } catch (Throwable $error) {
             echo "not ok $i - $name\n# ", str_replace("\n", "\n# ", (string) $error), "\n";
             $failed++;
         }
     }
-    if ($row) {
-        echo 'ROW PHP | ', PHP_VERSION, " | next | $passed of ", SHARED, "\n";
+    if ($printsRow) {
+        echo 'ROW PHP | ', PHP_VERSION, " | next | $sharedPassed of ", SHARED, "\n";
     }
     exit($failed === 0 ? 0 : 1);
 }
