@@ -16,3 +16,4 @@ cd "$work"
 luajit tests/scenarios.lua
 luajit tests/faults.lua
 luajit tests/labels.lua
+luajit tests/second_tier.lua

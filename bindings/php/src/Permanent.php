@@ -3,7 +3,7 @@ declare(strict_types=1);
 
 namespace Kvlight;
 
-/** A provider throws it, or returns it in place of a value, so that the key is not retried, whatever the retry settings say. */
+/** Thrown by a provider, or returned in place of a value, to prevent retries of the key, whatever the retry settings say. */
 class Permanent extends \RuntimeException
 {
 }

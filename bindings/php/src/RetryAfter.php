@@ -3,7 +3,7 @@ declare(strict_types=1);
 
 namespace Kvlight;
 
-/** A provider throws it, or returns it in place of a value, so that a retry waits at least `$afterMs`, like HTTP's Retry-After. */
+/** Thrown by a provider, or returned in place of a value, to make a retry wait at least `$afterMs`, like HTTP's Retry-After. */
 class RetryAfter extends \RuntimeException
 {
     public function __construct(string $message, public readonly int $afterMs, ?\Throwable $previous = null)

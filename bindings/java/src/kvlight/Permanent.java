@@ -1,6 +1,6 @@
 package kvlight;
 
-/** A provider throws it, or a subclass, so that the key is not retried, whatever the settings of retries are. */
+/** Thrown by a provider to prevent retries of the key, whatever the settings of retries are. It may throw a subclass. */
 public class Permanent extends RuntimeException {
     private static final long serialVersionUID = 1;
 

@@ -1,6 +1,6 @@
 package kvlight;
 
-/** A provider throws it, or a subclass, to state how long a retry must wait at least, like HTTP's Retry-After. */
+/** Thrown by a provider to state how long a retry must wait at least, like HTTP's Retry-After. It may throw a subclass. */
 public class RetryAfter extends RuntimeException {
     private static final long serialVersionUID = 1;
 
