@@ -16,7 +16,7 @@ public final class Keys<K> {
     public static final Keys<String> STRINGS = new Keys<>(Keys::utf8, bytes -> new String(bytes, StandardCharsets.UTF_8));
 
     /**
-     * Arrays of bytes. Java compares arrays by identity: the keys of a map that a provider returns must be the arrays that it was given, or the map a
+     * Arrays of bytes. Java compares arrays by identity: a provider that returns a map must put in the very arrays that it was given, or return a
      * TreeMap with {@code Arrays::compare}.
      */
     public static final Keys<byte[]> BYTES = new Keys<>(byte[]::clone, byte[]::clone);

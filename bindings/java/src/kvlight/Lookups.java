@@ -5,9 +5,9 @@ import java.lang.invoke.MethodHandle;
 import java.lang.reflect.Array;
 
 /**
- * The two native functions that look up a key. On Java 22 and later they go through Java's own interface to C (java.lang.foreign), if the program has enabled
- * native access for the module of this package: such a call takes a few nanoseconds, where one through JNA takes fifty or more. The package is
- * compiled for Java 17, so that interface is reached by reflection, once.
+ * The two native functions that look up a key. On Java 22 and later they are called through Java's own interface to C (java.lang.foreign), if the
+ * program has enabled native access for the module of this package: such a call takes a few nanoseconds, where one through JNA takes fifty or more.
+ * The package is compiled for Java 17, so that interface is reached by reflection, once.
  */
 final class Lookups {
     /** The first version with the interface. */

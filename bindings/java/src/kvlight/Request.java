@@ -315,7 +315,7 @@ public final class Request<K, V> {
         finish();
     }
 
-    /** Answers all keys from a map that comes later; cancels the future of it when the request is no longer wanted. */
+    /** Answers all keys from the map of a future; cancels the future when the request is no longer wanted. */
     void answerLater(CompletionStage<? extends Map<K, V>> stage) {
         cancelWhenUnwanted(List.of(stage.toCompletableFuture()));
         stage.whenComplete((rows, error) -> {
