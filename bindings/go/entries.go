@@ -10,9 +10,9 @@ import (
 	"unsafe"
 )
 
-// All iterates over the entries: `for entry := range users.All() { ... }`. Before Go 1.23, call what All returns with a function that returns
-// whether to continue. A key that stays in the cache throughout appears exactly once, whatever other goroutines, or the loop itself, change. It loads nothing,
-// and does not count as a use of the entries. The iteration ends early if the cache is closed.
+// All iterates over the entries: `for entry := range users.All() { ... }`. Before Go 1.23, call what All returns with a function that returns whether
+// to continue. A key that stays in the cache throughout appears exactly once, whatever other goroutines, or the loop itself, change. Nothing is
+// loaded, or counted as used. The iteration ends early if the cache is closed.
 func (t *Tasks[V]) All() func(yield func(Result[V]) bool) {
 	return func(yield func(Result[V]) bool) {
 		defer runtime.KeepAlive(t)

@@ -133,7 +133,7 @@ func Test_s01_a_lookup_that_hits_allocates_nothing(t *testing.T) {
 	runtime.KeepAlive(tasks)
 }
 
-func Test_l09_settings_may_be_of_any_number_type_and_durations(t *testing.T) {
+func Test_l09_settings_may_be_numbers_of_any_type_and_durations(t *testing.T) {
 	for name, settings := range map[string]kvlight.Settings{
 		"integers":  {"cache.capacity": int32(5), "batch.max_keys": uint(7), "tasks.max_running": uint8(2), "queue.max_keys": int64(9)},
 		"fractions": {"retry.jitter": float32(0.5), "refresh.after": 0.5, "cache.ttl_ms": 60_000},

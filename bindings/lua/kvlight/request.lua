@@ -91,7 +91,7 @@ function Request:is_cancelled()
   return C.kvl_request_is_cancelled(self.handle) ~= K.CANCEL_NO
 end
 
--- The number of the i-th key's attempt, from 1; 0 once the request is finished.
+-- The number of the i-th key's attempt, from 1.
 function Request:attempt(i)
   return C.kvl_request_attempt(self.handle, position(self, i))
 end

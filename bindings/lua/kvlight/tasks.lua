@@ -523,7 +523,7 @@ local function transfer(self, call, path)
 end
 
 -- Iterates over the entries: `for key, value in cache:entries() do`, with nil for a key known to be absent. A key that stays in the cache
--- throughout appears exactly once, whatever the loop changes. It loads nothing, and does not count as a use of the entries.
+-- throughout appears exactly once, whatever the loop changes. Nothing is loaded, or counted as used.
 function Tasks:entries()
   local out = ffi.new "kvl_iterator_t *[1]"
   with_cache(self, function(cache) return C.kvl_iterator_new(cache, out) end)
@@ -668,7 +668,7 @@ end
 -- its functions take. Returns whether it has everything.
 function Tasks:sync_second_tier(timeout_ms)
   local rounds = math.ceil(timeout_ms / 10)
-  self:poll() -- fills of what was loaded are not counted as pending before
+  self:poll() -- serves requests that are in the queue already: these are not counted as pending
   while self:stats().l2_pending > 0 do
     if rounds <= 0 then
       return false

@@ -117,7 +117,7 @@ final class Request
         return Library::functions()->kvl_request_is_cancelled($this->handle) !== Native::CANCEL_NO;
     }
 
-    /** The number of the attempt of the key at an index, from 1; 0 once the request is finished. */
+    /** The number of the attempt of the key at an index, from 1. */
     public function attempt(int $at): int
     {
         return Library::functions()->kvl_request_attempt($this->handle, $at);

@@ -15,7 +15,10 @@ interface SecondTier
     /** Whether fill() stores an entry only if its token still belongs to the key. */
     public function isConditional(): bool;
 
-    /** Whether read() grants a lease (a token) for a key without an entry, to one reader at a time. With conditional fills too, no older load replaces a newer write. */
+    /**
+     * Whether read() grants a lease (a token) for a key without an entry, to one reader at a time. With isConditional() too, no older load replaces a
+     * newer write.
+     */
     public function grantsLeases(): bool;
 
     /**

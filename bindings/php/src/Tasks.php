@@ -297,7 +297,7 @@ final class Tasks
 
     /**
      * Iterates over the entries: `foreach ($tasks->entries() as $key => $value)`, with null for a key known to be absent. A key that stays in
-     * the cache throughout appears exactly once, whatever the loop changes. It loads nothing, and does not count as a use of the entries.
+     * the cache throughout appears exactly once, whatever the loop changes. Nothing is loaded, or counted as used.
      */
     public function entries(): \Generator
     {
@@ -386,14 +386,17 @@ final class Tasks
     public function syncSecondTier(int $timeoutMs): bool
     {
         $end = hrtime(true) + $timeoutMs * 1_000_000;
-        $this->poll(); // fills of what was loaded are not counted as pending before
+        $this->poll(); // serves requests that are in the queue already: these are not counted as pending
         while (($isPending = $this->stats()['now']['l2_pending'] > 0) && hrtime(true) < $end) {
             $this->poll(10);
         }
         return !$isPending;
     }
 
-    /** The state of the connection to the server of `l2Url`: whether it is connected, and if not, what is wrong and how to fix it. It has the members of kvl_redis_state. */
+    /**
+     * The state of the connection to the server of `l2Url`: whether it is connected, and if not, what is wrong and how to fix it. It has the members of
+     * kvl_redis_state.
+     */
     public function l2State(): array
     {
         return $this->secondTier instanceof RedisTier ? $this->secondTier->state() : throw new \LogicException('kvlight: these Tasks have no l2Url');
