@@ -97,7 +97,7 @@ internal static class Features
                 Tap.Equal(Tap.Thrown<KvlightException>("afterwards", () => open.MoveNext()).Status, Status.ErrClosed, "of a closed cache");
             }
         });
-        tap.Test("s22 a saved cache is loaded again", () =>
+        tap.Test("s18 a saved cache is loaded again", () =>
         {
             string file = Path.GetTempFileName();
             var broken = new InvalidOperationException("broken");
