@@ -170,3 +170,61 @@ impl Lifetimes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Random;
+    use std::collections::VecDeque;
+
+    const PLACES: usize = 8;
+
+    fn place(index: usize) -> Place {
+        Place::of_number(index as u32)
+    }
+
+    /// The list from both ends, up to a length that only a broken one has.
+    fn listed(lifetimes: &Lifetimes) -> (Vec<usize>, Vec<usize>) {
+        let walk = |from: Place, next: fn(&Lifetime) -> Place| {
+            std::iter::successors(from.some(), |place| next(&lifetimes.lifetimes[place.index()]).some())
+                .map(Place::index)
+                .take(2 * PLACES)
+                .collect()
+        };
+        (walk(lifetimes.first, |lifetime| lifetime.after), walk(lifetimes.last, |lifetime| lifetime.before))
+    }
+
+    #[test]
+    fn s05_the_list_of_stale_entries_keeps_its_order_whatever_moves_in_it() {
+        let mut random = Random::new(Some(5));
+        let mut lifetimes = Lifetimes::new();
+        let mut expected = VecDeque::new();
+        lifetimes.try_grow(PLACES).expect("memory");
+        for _ in 0..10_000 {
+            let index = random.up_to(PLACES as u64 - 1) as usize;
+            let was_stale = expected.contains(&index);
+            let operation = if was_stale { random.up_to(2) } else { 3 };
+            expected.retain(|&other| other != index);
+            match operation {
+                0 => {
+                    lifetimes.renew(place(index));
+                    expected.push_back(index);
+                }
+                1 => {
+                    lifetimes.make_first(place(index));
+                    expected.push_front(index);
+                }
+                2 => assert!(lifetimes.leave(place(index), 1)),
+                _ => {
+                    lifetimes.enter(place(index), Millis(1), 1, PLACES);
+                    assert!(!lifetimes.leave(place(index), 1), "a fresh entry is in another list");
+                    lifetimes.begin_grace(place(index), Millis(2), 1);
+                    expected.push_back(index);
+                }
+            }
+            let forwards: Vec<usize> = expected.iter().copied().collect();
+            assert_eq!(listed(&lifetimes), (forwards.clone(), forwards.into_iter().rev().collect()));
+            assert_eq!(lifetimes.amount().entries, expected.len() as u64);
+        }
+    }
+}

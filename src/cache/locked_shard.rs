@@ -92,9 +92,7 @@ impl LockedShard {
     /// Releases the lock in a function of its own, so that this rare path does not cost the usual one registers during `look`.
     #[cold]
     #[inline(never)]
-    fn let_go(shard: MutexGuard<'_, Shard>) {
-        drop(shard);
-    }
+    fn let_go(_shard: MutexGuard<'_, Shard>) {}
 
     /// Runs `change` under the lock. `change` puts departures into `out`; the departure sink, if there is one, takes them from there, even
     /// after a panic.

@@ -387,6 +387,7 @@ enum Op {
     Lookup(u8),
     LookupWith(u8),
     LookupFast(u8),
+    HitFast(u8),
     Probe(u8),
     Peek(u8),
     Remove(u8),
@@ -451,6 +452,7 @@ fn any_op(many: bool) -> impl Strategy<Value = Op> {
         often(12) => keys.clone().prop_map(Op::Lookup),
         4 => keys.clone().prop_map(Op::LookupWith),
         8 => keys.clone().prop_map(Op::LookupFast),
+        8 => keys.clone().prop_map(Op::HitFast),
         4 => keys.clone().prop_map(Op::Probe),
         4 => keys.clone().prop_map(Op::Peek),
         4 => keys.clone().prop_map(Op::Remove),
@@ -657,6 +659,11 @@ impl Fixture {
                 let seen =
                     store.try_lookup_fast(&key_bytes(key), clock, id).unwrap_or_else(|| store.lookup_with(&key_bytes(key), clock, id));
                 assert_eq!(seen, model.lookup(key, true).map(|at| model.entries[at].id));
+            }
+            Op::HitFast(key) => {
+                // The same two paths without counting a miss.
+                let seen = store.try_hit_fast(&key_bytes(key), clock, id).unwrap_or_else(|| store.probe_with(&key_bytes(key), clock, id));
+                assert_eq!(seen, model.lookup(key, false).map(|at| model.entries[at].id));
             }
             Op::Probe(key) => {
                 let (hit, found) = (store.probe(&key_bytes(key), clock), model.lookup(key, false));
