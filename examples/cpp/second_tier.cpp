@@ -105,7 +105,7 @@ int main()
     shared_store store;
     kvl::tasks first(engine(store, "A")), second(engine(store, "B"));
     for (const kvl::tasks *rows : {&first, &second})
-                store.add([rows](const std::vector<std::string_view> &keys) { keys.empty() ? rows->invalidate_all() : rows->invalidate(keys); });
+        store.add([rows](const std::vector<std::string_view> &keys) { keys.empty() ? rows->invalidate_all() : rows->invalidate(keys); });
 
     show("A", first, "user:7");
     while (first.stats().l2_fills + first.stats().l2_fills_refused == 0)
