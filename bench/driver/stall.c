@@ -134,9 +134,10 @@ static void make_limited(int shards, int64_t cost_limit)
 
 static void make(int shards) { make_limited(shards, 0); }
 
+/* what the first thread does instead of a call: sleeps for as long as the call took */
 static double idle_ms;
 
-static void nothing(void)
+static void idle(void)
 {
     struct timespec pause = {(time_t)(idle_ms / 1e3), (long)(idle_ms * 1e6) % 1000000000};
     nanosleep(&pause, NULL);
@@ -304,7 +305,7 @@ static void measure(const char *name, int shards, void (*prepare)(int), void (*w
         prepare(shards);
         stalls[run] = longest_while(work, &times[run]);
         idle_ms = times[run] < 20 ? 20 : times[run];
-        noises[run] = longest_while(nothing, &unused);
+        noises[run] = longest_while(idle, &unused);
         over[run] = stalls[run] - noises[run];
         end();
     }

@@ -172,14 +172,14 @@ int main(int argc, char **argv)
 {
     long outage_ms = argc > 1 ? atol(argv[1]) : 10000;
     long lengths[PHASES] = { 0, outage_ms / 2, outage_ms / 4, outage_ms, outage_ms / 2 };
-    int names[CACHES] = { PLAIN, RESILIENT }, cache, key = 0, at;
+    int kinds[CACHES] = { PLAIN, RESILIENT }, cache, key = 0, at;
     unsigned long failed = 0;
     kvl_tasks_t *tasks[CACHES];
 
     if (outage_ms < 1)
         return fprintf(stderr, "outage [MILLISECONDS]\n"), 2;
     for (cache = 0; cache < CACHES; cache++)
-        if ((tasks[cache] = engine(&names[cache], outage_ms)) == NULL)
+        if ((tasks[cache] = engine(&kinds[cache], outage_ms)) == NULL)
             return 1;
     for (cache = 0; cache < CACHES; cache++) {
         for (key = 0; key < KEYS; key++)

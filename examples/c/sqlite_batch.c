@@ -85,7 +85,7 @@ static void fill(void)
 }
 
 /* The ids to look up, package by package. */
-static sqlite3_int64 *work(size_t *out_n)
+static sqlite3_int64 *ids_to_look_up(size_t *out_n)
 {
     sqlite3_stmt *ids = prepare("SELECT package.id FROM depends JOIN package USING (name) ORDER BY depends.package");
     sqlite3_int64 *all = NULL;
@@ -221,7 +221,7 @@ int main(int argc, char **argv)
         DIE("%s: %s", path, sqlite3_errmsg(database));
     fill();
     size_t n;
-    sqlite3_int64 *ids = work(&n);
+    sqlite3_int64 *ids = ids_to_look_up(&n);
     kvl_tasks_t *tasks = start();
     printf("%zu rows to look up, in %s\n%-28s %9s %9s\n", n, path, "", "queries", "ms");
     size_t bytes[4];
