@@ -4,8 +4,9 @@
 //   require 'kvlight.php';
 //
 //   $users = new Kvlight\Tasks(
-//       fn (array $ids) => $db->users($ids),     // called with the keys that are missing; returns [key => value], and keys
-//       ['cache.capacity' => 10_000],            // left out are remembered as absent
+//       // Called with the keys that are missing. Returns [key => value]; keys left out are remembered as absent.
+//       fn (array $ids) => $db->users($ids),
+//       ['cache.capacity' => 10_000],            // any setting of docs/CONFIGURATION.md
 //   );
 //   echo $users->fetch('7');                     // a value, or null: there is no such record
 //   $rows = $users->fetchAll(['7', '8', '7']);   // in the order of the keys; throws the first error

@@ -1,7 +1,8 @@
 -- kvlight for OpenResty: a light thread sleeps while it waits, so its worker serves other requests meanwhile.
 --
---   local users = require("kvlight.ngx").tasks { provider = function(keys) … end }   -- once for each worker: in init_worker_by_lua, or
---   local user = users:fetch("7")                                                     -- on first use in a module
+--   -- Once for each worker: in init_worker_by_lua, or on first use in a module.
+--   local users = require("kvlight.ngx").tasks { provider = function(keys) … end }
+--   local user = users:fetch("7")
 --
 -- A timer of nginx handles the events. Providers run in light threads of that timer and may use sockets. A client that disconnects does not
 -- end a provider.
