@@ -76,3 +76,22 @@ impl Throttle {
         self.pauses.take_all()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Object;
+    use std::ffi::c_void;
+
+    unsafe extern "C-unwind" fn ignore(_: *mut c_void) {}
+
+    #[test]
+    fn l01_r03_errors_with_an_object_of_the_program_are_dropped_where_its_code_may_run() {
+        for object in [None, Some(Object::new(std::ptr::null_mut(), Some(ignore)))] {
+            let has_object = object.is_some();
+            let mut throttle = Throttle::new(Duration::from_secs(1));
+            throttle.begin(&Key::new(b"a"), &Error::of_provider(7, b"", false, object), Moment(0), &mut drop);
+            assert_eq!(throttle.clear().expect("a pause").runs_host_code, has_object);
+        }
+    }
+}

@@ -42,6 +42,8 @@ fn r09_the_first_answer_settles_and_the_other_request_is_cancelled() {
     assert_eq!((harness.answer(0, "a", "late"), harness.answer(1, "b", "late")), (Status::LATE, Status::LATE));
     [0, 1].into_iter().for_each(|nth| assert_eq!(harness.finish(nth), Status::OK));
     assert_eq!(counts(&harness), (1, 1, 0));
+    let (all, sizes) = (harness.table.counts().requests, &harness.table.counts().batch_size);
+    assert_eq!((all, sizes.total(), sizes.sum), (2, 2, 4), "a hedge is a request, too");
     let gauges = harness.table.gauges();
     assert_eq!((gauges.running, gauges.in_flight), (0, 0));
 }

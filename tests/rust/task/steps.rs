@@ -123,6 +123,8 @@ fn s19_f01_a_close_between_two_steps_settles_what_was_asked_and_what_was_not() {
         harness.finish(0);
         assert!(harness.table.is_idle());
         assert_eq!((harness.requests.len(), harness.table.gauges().in_flight, harness.table.gauges().running), (1, 0, 0));
+        // A refresh looks nothing up, so that none of its keys was missed.
+        assert_eq!(harness.table.counts().misses.unasked > 0, form.delivers(), "{form:?}");
     }
 }
 
