@@ -1414,7 +1414,7 @@ KVL_API void kvl_value_release(kvl_value_t *value);
 /**
  * Releases a reference to each of several values, and sets their places to NULL.
  *
- * @param values  [owned] `n` places; those that are NULL are skipped; may be NULL, or `n` 0: then this has no effect.
+ * @param values  [owned] `n` places; those that contain NULL are skipped. If `values` is NULL or `n` is 0, this has no effect.
  * @param n       the number of places.
  * @threads any
  * @since 0.1
@@ -1820,8 +1820,8 @@ KVL_API kvl_cache_t *kvl_cache_retain(kvl_cache_t *cache);
  * Releases a reference. The cache ends with its last reference, and readers and iterators hold references too. Its entries are then
  * dropped without a report to the removal listener.
  *
- * When the last reference is released, the cache's own threads have ended when this returns, unless this is called inside a callback, or
- * code of the program is running on them: this never waits for such code.
+ * Releasing the last reference ends the cache's own threads before it returns, unless this is called inside a callback, or code of the
+ * program is running on them: this never waits for such code.
  *
  * @param cache [owned] from kvl_cache_new() or kvl_tasks_cache(); NULL is ignored.
  * @threads any
@@ -3663,7 +3663,7 @@ KVL_API kvl_status_t kvl_l2_request_finish(kvl_l2_request_t *request);
  * Retains a request, to serve it after the second tier's call, from any thread.
  *
  * @param request  [retained] from the second tier's call; NULL is ignored.
- * @return `request`.
+ * @return `request`: release it once more.
  * @threads any
  * @since 0.2
  */

@@ -522,8 +522,8 @@ pub unsafe extern "C" fn kvl_cache_retain(cache: *mut kvl_cache_t) -> *mut kvl_c
 /// Releases a reference. The cache ends with its last reference, and readers and iterators hold references too. Its entries are then
 /// dropped without a report to the removal listener.
 ///
-/// When the last reference is released, the cache's own threads have ended when this returns, unless this is called inside a callback, or
-/// code of the program is running on them: this never waits for such code.
+/// Releasing the last reference ends the cache's own threads before it returns, unless this is called inside a callback, or code of the
+/// program is running on them: this never waits for such code.
 ///
 /// @param cache [owned] from kvl_cache_new() or kvl_tasks_cache(); NULL is ignored.
 /// @threads any

@@ -462,7 +462,7 @@ pub unsafe extern "C" fn kvl_l2_request_finish(request: *mut kvl_l2_request_t) -
 /// Retains a request, to serve it after the second tier's call, from any thread.
 ///
 /// @param request  [retained] from the second tier's call; NULL is ignored.
-/// @return `request`.
+/// @return `request`: release it once more.
 /// @threads any
 /// @since 0.2
 #[unsafe(no_mangle)]

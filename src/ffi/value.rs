@@ -278,7 +278,7 @@ pub unsafe extern "C" fn kvl_value_release(value: *mut kvl_value_t) {
 
 /// Releases a reference to each of several values, and sets their places to NULL.
 ///
-/// @param values  [owned] `n` places; those that are NULL are skipped; may be NULL, or `n` 0: then this has no effect.
+/// @param values  [owned] `n` places; those that contain NULL are skipped. If `values` is NULL or `n` is 0, this has no effect.
 /// @param n       the number of places.
 /// @threads any
 /// @since 0.1

@@ -27,7 +27,7 @@ pub struct TaskCounts {
     pub breaker_refused: u64,
     /// Keys of refreshes that found the queue full, with `queue.overflow` = `reject`. They are reported nowhere else.
     pub refreshes_refused: u64,
-    /// Positions that received a fallback because the load failed, or because it took too long. `misses.throttled` counts the third reason.
+    /// Positions that received a fallback because the load failed, or because it took too long. Those of throttled keys are in `misses`.
     pub stale_error: u64,
     pub stale_timeout: u64,
     /// Refreshes ahead: started = succeeded + failed + dropped + in flight, except that dropped also counts refreshes that were not

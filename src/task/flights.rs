@@ -68,7 +68,7 @@ impl<H: Host> Flights<H> {
         self.by_key.find(hash, |id| self[id].key.is(key))
     }
 
-    /// Like [`Flights::find`], with the flight of the key that fetches join, if there is one.
+    /// Like [`Flights::find`], with the key's current flight, if it has one.
     #[inline(always)]
     pub fn find_with_current(&self, hash: u64, key: &[u8]) -> Option<(KeyStateId, Option<FlightId>)> {
         let current = Cell::new(None);

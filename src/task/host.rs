@@ -77,7 +77,7 @@ pub struct Handout<C> {
     pub keys: PackedKeys,
     /// The number of the attempt of each key's flight: 1, 2, ...
     pub attempts: Vec<u32>,
-    /// The context of the fetch that started each key's flight; empty if none has one.
+    /// For each key, the context of the fetch that started its flight; empty if no fetch has a context.
     pub contexts: Vec<Option<C>>,
     /// The highest urgency among the keys.
     pub urgency: i32,

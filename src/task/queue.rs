@@ -71,7 +71,7 @@ impl Ranking {
         Ranking { order: settings.queue_order, ageing }
     }
 
-    /// The position in the whole order of a key with this urgency and this position among those of equal urgency.
+    /// The position in the whole order, for a key with this urgency and this position among keys of equal urgency.
     #[inline]
     pub fn rank(self, urgency: i32, queue_position: QueuePosition) -> Rank {
         let before = match self.ageing {

@@ -152,7 +152,7 @@ impl<H: Host> Table<H> {
         status
     }
 
-    /// Settles a flight with its answer. Returns whether it was wanted. The flight and its key state are looked up only once.
+    /// Settles a flight with its answer. Returns whether the flight was wanted. The flight and its key state are looked up only once.
     ///
     /// The answer is in the store before the table's lock is released, and a fetch that missed repeats its lookup under that lock. So every
     /// fetch finds the flight or the answer (F07).

@@ -129,7 +129,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Ends the role in hedging of a request that is removed.
+    /// Ends the role that a removed request had in hedging.
     pub(super) fn end_hedge(&mut self, hedge: &Hedge) {
         match hedge {
             Hedge::Due(timer) => self.deadlines.cancel(*timer),

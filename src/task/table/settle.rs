@@ -15,11 +15,11 @@ use crate::task::{FetchId, FlightId, RequestId};
 /// Why the open positions of a fetch end.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum EndReason {
-    /// It timed out.
+    /// The fetch timed out.
     Timeout,
-    /// It was cancelled.
+    /// The fetch was cancelled.
     Cancel,
-    /// It is all-or-nothing, and one of its positions failed.
+    /// The fetch is all-or-nothing, and one of its positions failed.
     Failure,
     /// The engine is closing.
     Close,
@@ -97,8 +97,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Settles the open positions of a fetch and leaves their flights. Records `why` as the end of the whole fetch, unless it has one
-    /// already.
+    /// Settles the open positions of a fetch and leaves their flights. Records `why` as the end of the whole fetch, unless an earlier end
+    /// was recorded.
     pub(super) fn end_fetch<S: AnswerStore>(&mut self, id: FetchId, why: EndReason, cx: &mut TableContext<'_, H, S>) {
         let Some(fetch) = self.fetches.get_mut(id).filter(|fetch| !fetch.is_ending) else { return };
         let (error, how) = match why {
@@ -210,7 +210,7 @@ impl<H: Host> Table<H> {
     }
 }
 
-/// Adds the delivery of a flight's outcome to its joiners to the effects.
+/// Adds an effect: a flight's outcome is to be delivered to its joiners.
 #[inline(never)]
 pub(super) fn settle_joiners<H: Host>(joiners: Joiners<H>, mut outcome: Outcome, out: &mut Effects<H>) {
     if outcome.source == Source::Provider {
