@@ -5,7 +5,7 @@ use super::Core;
 use super::invalidate::Writer;
 use super::lifecycle::{CallSite, PendingCount};
 use super::plain_puts::status_of;
-use super::transition::filled_of;
+use super::transition::{EngineContext, EngineTable, filled_of};
 use crate::base::config::CacheSettings;
 use crate::base::hint::rarely;
 use crate::base::key::KEY_MAX;
@@ -358,20 +358,14 @@ impl Core {
             }
             // A shard that panicked is empty, and the table continues (rule L07). The new value is certainly not stored.
             let Ok(put) = catch_panic(|| self.put_into_store(key, entry, evicted, cx.store.left)) else {
-                table.write_behind(key, None, cx);
-                table.written(key, Write::Removed, cx);
+                self.conclude_write(table, key, Write::Removed, false, cx);
                 return Err(Status::ERR_PANIC);
             };
             if !put.took_place() {
                 return Ok(put);
             }
-            self.loads().note_written();
             cx.store.note_end(put);
-            let filled = filled_of(put, cx.now);
-            if rarely(table.has_second_tier()) {
-                table.write_behind(key, Some((&answer, filled)).filter(|_| !is_tagged), cx);
-            }
-            table.written(key, Write::Put(&answer, filled), cx);
+            self.conclude_write(table, key, Write::Put(&answer, filled_of(put, cx.now)), is_tagged, cx);
             Ok(put)
         })
     }
@@ -441,13 +435,24 @@ impl Core {
         }
         self.with_table(|table, cx| {
             let result = catch_panic(|| work(cx.store.left)).map_err(|_| Status::ERR_PANIC);
-            self.loads().note_written();
-            if rarely(table.has_second_tier()) {
-                table.write_behind(key, None, cx);
-            }
-            table.written(key, Write::Removed, cx);
+            self.conclude_write(table, key, Write::Removed, false, cx);
             result
         })
+    }
+
+    /// What follows each write of a key, in the same hold of the table: lookups made before it are repeated, the second tier learns of it,
+    /// and loads of the key are overtaken. An entry that `stays_here` is removed from the second tier instead of being written there.
+    #[inline(always)]
+    fn conclude_write(&self, table: &mut EngineTable, key: &[u8], write: Write<'_>, stays_here: bool, cx: &mut EngineContext<'_, '_>) {
+        self.loads().note_written();
+        if rarely(table.has_second_tier()) {
+            let put = match write {
+                Write::Put(answer, filled) if !stays_here => Some((answer, filled)),
+                Write::Put(..) | Write::Removed => None,
+            };
+            table.write_behind(key, put, cx);
+        }
+        table.written(key, write, cx);
     }
 
     /// Runs `work`, a change that does not affect loads, and releases the departures.
