@@ -225,7 +225,7 @@ pub fn as_markdown() -> String {
         let _ =
             writeln!(text, "| `{}` | `{}` | `{}{suffix}{}` | {} | {} |", row.name, row.path, row.family, row.labels(), row.kind, row.about);
     }
-    text.push_str("\nThere are also the window since the last reset (`window_id`, which changes with each reset, and `window_ms`, its length), `lookups.hit_rate` in JSON (the share of hits and null hits among the lookups of valid keys), and two histograms:\n\n| JSON | OpenMetrics | |\n|---|---|---|\n");
+    text.push_str("\nThere are also the window since the last reset (`window_id`, which changes with each reset, and `window_ms`, its length), `lookups.hit_rate` in JSON (the share of hits and null hits among the lookups of valid keys), and these histograms:\n\n| JSON | OpenMetrics | |\n|---|---|---|\n");
     for HistogramRow { path, family, about, .. } in HISTOGRAMS {
         let _ = writeln!(text, "| `{path}` | `{family}` | {about} |");
     }
