@@ -149,6 +149,18 @@ impl Body {
         self.permanent
     }
 
+    /// Whether the provider stated this error. It is remembered for its key (rule F20), its source is the provider, and a later error of
+    /// the library has it as the cause (rule F10b).
+    pub fn is_of_provider(&self) -> bool {
+        self.status == Status::ERR_PROVIDER
+    }
+
+    /// Whether the circuit breaker counts this error of a key against the provider (rule R07). A permanent error is an answer, and the
+    /// end of the engine is not the provider's fault.
+    pub fn counts_against_provider(&self) -> bool {
+        !self.permanent && self.status != Status::ERR_CLOSED
+    }
+
     /// The shortest pause before the next attempt, if the provider requested one.
     pub fn pause(&self) -> Option<Duration> {
         self.pause

@@ -8,7 +8,7 @@ use super::queue::QueuePosition;
 use super::request::FlightRemains;
 use super::{FetchId, FlightId, KeyStateId, RequestId};
 use crate::base::config::FetchSettings;
-use crate::base::{Error, Key, Moment, Status};
+use crate::base::{Error, Key, Moment};
 use smallvec::SmallVec;
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -152,8 +152,7 @@ impl<H: Host> Flight<H> {
     /// Returns the error that is not kept.
     #[must_use]
     pub fn note_error(&mut self, error: Error) -> Option<Error> {
-        let is_provider_error = |error: &Error| error.status() == Status::ERR_PROVIDER;
-        if self.last_error.as_ref().is_some_and(is_provider_error) && !is_provider_error(&error) {
+        if self.last_error.as_ref().is_some_and(|last| last.is_of_provider()) && !error.is_of_provider() {
             return Some(error);
         }
         self.last_error.replace(error)

@@ -126,6 +126,25 @@ const SWIFT_ENUMS: &[(&str, &str, &str, Renamed)] = &[
     ("Protection.swift", "ForcedState", "BREAKER_FORCE", &[("NONE", "nil")]),
 ];
 
+/// The fields of kvl_result_t that say of which key it is and what the answer is. Each package reads those that it needs.
+const KEY_AND_ANSWER: &[&str] = &["struct_size", "index", "key", "key_len", "value", "data", "data_len", "object", "error", "status"];
+
+/// The files that show the other fields of a result to a program: what stands before a field's name there, and the fields that are left
+/// out.
+const RESULTS: &[(&str, &str, &[&str])] = &[
+    ("bindings/csharp/src/Results.cs", "Result.", &["cost"]),
+    ("bindings/go/pump.go", "r.", &["cost"]),
+    ("bindings/java/src/kvlight/Outcome.java", "Result.", &["cost"]),
+    ("bindings/lua/kvlight/tasks.lua", "result.", &["cost"]),
+    ("bindings/node/native/events.c", "result->", &["cost"]),
+    ("bindings/php/src/Tasks.php", "$result->", &["cost"]),
+    ("bindings/python/native/waiter.c", "result->", &["cost"]),
+    ("bindings/ruby/lib/kvlight/tasks.rb", "result.", &["cost"]),
+    ("bindings/swift/Sources/KVLight/BatchOutcome.swift", "result.", &[]),
+    ("include/kvlight.hpp", "is_->", &["ttl_left_ms", "cost"]),
+    ("src/typed/fetched.rs", "outcome.", &["cost", "flags"]),
+];
+
 /// Programs that accept every number up to the last member of a set. They must name the last one.
 const UP_TO_THE_LAST: &[(&str, &[&str])] =
     &[("CAUSE", &["tests/programs/c/cache.c", "tests/programs/fuzz/machine.c", "tests/programs/soak/entry.c"])];
@@ -240,6 +259,27 @@ fn each_enum_of_swift_has_the_cases_and_numbers_of_its_set() {
 }
 
 #[test]
+fn each_interface_shows_every_field_of_a_result_that_it_does_not_leave_out() {
+    let (api, mut wrong) = (Api::read(), Vec::new());
+    let result = api.structs().find(|one| one.name() == "kvl_result_t").expect("the struct exists");
+    let fields: Vec<&str> = result.list("fields").map(|field| field.name()).filter(|name| !KEY_AND_ANSWER.contains(name)).collect();
+    assert!(fields.len() > 4, "the fields were read: {fields:?}");
+    for (path, before, left_out) in RESULTS {
+        let text = text_of(path);
+        for field in &fields {
+            // In Java and C# constants say where the fields are.
+            let spelled = if *before == "Result." { field.to_uppercase() } else { (*field).to_owned() };
+            match (names(&text, &format!("{before}{spelled}")), left_out.contains(field)) {
+                (false, false) => wrong.push(format!("{path}: {before}{spelled} is not read")),
+                (true, true) => wrong.push(format!("{path}: {field} is not left out any more")),
+                _ => {}
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "places written by hand that differ from kvl_result_t:\n  {}", wrong.join("\n  "));
+}
+
+#[test]
 fn each_program_that_compares_with_the_last_of_a_set_names_the_last() {
     let api = Api::read();
     for (set, files) in UP_TO_THE_LAST {
@@ -275,6 +315,7 @@ fn every_cause_of_removal_has_its_two_statistics() {
 fn every_status_of_a_load_is_told_apart() {
     let api = Api::read();
     let places: &[&[&str]] = &[
+        &["src/ffi/tasks.rs"],
         &["src/typed/error.rs"],
         &["bindings/go/native.go"],
         &["bindings/python/src/kvlight/_errors.py"],

@@ -57,7 +57,7 @@ impl<H: Host> Table<H> {
             cx.store.refresh_failed(&self.flights[flight.key_state].key);
         }
         let (key_state, is_current) = (flight.key_state, flight.standing == Standing::Current);
-        let is_of_provider = error.status() == Status::ERR_PROVIDER;
+        let is_of_provider = error.is_of_provider();
         let key = &self.flights[key_state].key;
         if is_current && is_of_provider {
             let drops = &mut cx.out.deferred_drops;

@@ -1,7 +1,7 @@
 //! The limits between the queue and the provider other than slots: the rate limit and the circuit breaker (rules R07, R08).
 
 use super::{AnswerStore, Host, RateWait, Table, TableContext};
-use crate::base::{Error, Moment, Now, Status};
+use crate::base::{Error, Moment, Now};
 use crate::task::breaker::{BreakerOverride, BreakerState, RequestOutcome};
 use crate::task::deadlines::Due;
 use crate::task::{FlightId, RequestId};
@@ -82,7 +82,7 @@ impl<H: Host> Table<H> {
     /// Marks the request as failed if the error of one of its keys indicates a failing provider.
     pub(super) fn note_failure(&mut self, id: RequestId, error: &Error) {
         if let Some(request) = self.requests.get_mut(id) {
-            request.failed |= !error.is_permanent() && error.status() != Status::ERR_CLOSED;
+            request.failed |= error.counts_against_provider();
         }
     }
 
