@@ -550,6 +550,17 @@ fn every_platform_that_is_tested_is_in_the_table_of_platforms() {
     }
 }
 
+#[test]
+fn every_archive_of_a_release_is_in_the_chapter_about_platforms() {
+    let read = |path: &str| fs::read_to_string(here().join(path)).expect("the file exists");
+    let (cross, readme) = (read("packaging/cross"), read("README.md"));
+    let archives = cross.split_once("\narchives=\"").and_then(|(_, rest)| rest.split_once('"')).expect("packaging/cross has the list").0;
+    assert!(archives.contains(' '), "the list was read: {archives}");
+    for archive in archives.split(' ') {
+        assert!(readme.contains(&format!("`{archive}`")), "README.md, Platforms: there is no archive {archive}");
+    }
+}
+
 /// Each page of the manual has its place in the list of the README and in the contents of the manual.
 #[test]
 fn every_page_of_the_manual_is_listed() {
