@@ -3,7 +3,7 @@
 use kvlight::base::config::{CacheSettings, Hash};
 use kvlight::base::sync::Mutex;
 use kvlight::base::{Answer, Clock, Millis, Record, StoreTerms, Ttl, Value};
-use kvlight::cache::{Cause, DepartureSink, Departures, END_COST, ENTRY_COST, NewEntry, PutOutcome, Store, cost_of};
+use kvlight::cache::{Cause, DepartureSink, Departures, END_COST, ENTRY_COST, NewEntry, PutOutcome, Store, TouchOutcome, cost_of};
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -593,6 +593,10 @@ fn s07_every_write_removes_up_to_8_expired_entries() {
     fixture.advance(10);
     assert!(!fixture.remove("absent"));
     assert_eq!(fixture.left(), departures(&[("b", Cause::Expired)]), "a remove counts as a write");
+    fixture.put_ttl("c", 10);
+    fixture.advance(10);
+    assert_eq!(fixture.store.touch(b"absent", None, &fixture.clock, &mut fixture.left), TouchOutcome::Missing);
+    assert_eq!(fixture.left(), departures(&[("c", Cause::Expired)]), "so does a touch");
 }
 
 #[test]
