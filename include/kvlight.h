@@ -2704,6 +2704,20 @@ kvl_status_t kvl_cache_get_object(kvl_cache_t *cache,
 KVL_API kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const uint8_t *key, size_t key_len, kvl_value_t **out_value);
 
 /**
+ * Returns whether a fetch without options begins with the lookup that kvl_tasks_get() makes. If so, a program may call kvl_tasks_get()
+ * first, and fetch the key only after KVL_MISS.
+ *
+ * It does not if the engine's setting `read` is `refresh`. Nor does it if there is a validator, which would run in both calls instead of
+ * once. What this returns does not change while the engine exists.
+ *
+ * @param tasks  [borrowed] from kvl_tasks_new().
+ * @return 1 if it does, else 0; 0 for NULL and in the child of a fork.
+ * @threads any
+ * @since 0.2
+ */
+KVL_API uint32_t kvl_tasks_reads_store_first(const kvl_tasks_t *tasks);
+
+/**
  * Looks a key up like kvl_tasks_get(), and returns the object of its value like kvl_cache_get_object(), without a reference to the value.
  *
  * @param tasks       [borrowed] from kvl_tasks_new().

@@ -313,6 +313,7 @@ kvl_status_t kvl_tasks_free(kvl_tasks_t *tasks);
 void kvl_tasks_dispose(kvl_tasks_t *tasks);
 kvl_status_t kvl_cache_get_object(kvl_cache_t *cache, const char *key, size_t key_len, void **out_object, kvl_value_t **out_value);
 kvl_status_t kvl_tasks_get(kvl_tasks_t *tasks, const char *key, size_t key_len, kvl_value_t **out_value);
+uint32_t kvl_tasks_reads_store_first(const kvl_tasks_t *tasks);
 kvl_status_t kvl_tasks_get_object(kvl_tasks_t *tasks, const char *key, size_t key_len, void **out_object, kvl_value_t **out_value);
 kvl_status_t kvl_tasks_invalidate(kvl_tasks_t *tasks, const kvl_slice_t *keys, size_t n, uint32_t flags);
 uint32_t kvl_tasks_breaker_state(kvl_tasks_t *tasks);

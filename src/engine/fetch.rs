@@ -261,7 +261,7 @@ impl Core {
             self.store.count_invalid_key();
             return Probe::Settled(Outcome::bare(Verdict::InvalidKey));
         }
-        if settings.read.reads_store()
+        if settings.reads_store()
             && let Some(hit) = probe()
         {
             return Probe::Settled(outcome(hit));

@@ -322,6 +322,12 @@ impl Core {
         &self.loads().fetch_settings
     }
 
+    /// Whether a fetch without options begins with a lookup in the store. With a validator it does not: the validator comes first, and runs
+    /// once for each position (rule S10). Only for engines.
+    pub fn reads_store_first(&self) -> bool {
+        self.hooks.validator.is_none() && self.fetch_settings().reads_store()
+    }
+
     /// The settings of a refresh that states none. Only for engines.
     pub fn refresh_settings(&self) -> &Arc<FetchSettings> {
         &self.loads().refresh_settings

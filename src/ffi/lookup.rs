@@ -1,8 +1,8 @@
-//! Lookups of an engine, and lookups that return the object of a value without a reference to the value. All of them try the fast path
-//! first, as in `cache.rs`.
+//! Lookups of an engine, whether a fetch may begin with one, and lookups that return the object of a value without a reference to the value.
+//! All lookups try the fast path first, as in `cache.rs`.
 
 use super::constants::kvl_status_t;
-use super::guard::{Caller, guard};
+use super::guard::{Caller, guard, guard_or};
 use super::handle::{HandleOut, ScalarOut};
 use super::types::{kvl_cache_t, kvl_tasks_t, kvl_value_t};
 use crate::base::{Answer, Status, Value};
@@ -177,6 +177,23 @@ fn tasks_get_slow(
             _ => status,
         })
     })
+}
+
+/// Returns whether a fetch without options begins with the lookup that kvl_tasks_get() makes. If so, a program may call kvl_tasks_get()
+/// first, and fetch the key only after KVL_MISS.
+///
+/// It does not if the engine's setting `read` is `refresh`. Nor does it if there is a validator, which would run in both calls instead of
+/// once. What this returns does not change while the engine exists.
+///
+/// @param tasks  [borrowed] from kvl_tasks_new().
+/// @return 1 if it does, else 0; 0 for NULL and in the child of a fork.
+/// @threads any
+/// @since 0.2
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kvl_tasks_reads_store_first(tasks: *const kvl_tasks_t) -> u32 {
+    // SAFETY: the caller keeps the promises of the header.
+    let caller = unsafe { Caller::trusted() };
+    guard_or(0, || caller.borrow(tasks).map_or(0, |core| u32::from(core.reads_store_first())))
 }
 
 /// Looks a key up like kvl_tasks_get(), and returns the object of its value like kvl_cache_get_object(), without a reference to the value.

@@ -1,5 +1,6 @@
-//! Values, errors, settings, clocks, slices and statuses at the C boundary: calls with mistaken arguments (NULL, unknown flags, lengths larger
-//! than any memory) and with handles from before a fork. Each call returns the status for its mistake and changes nothing (rules L06, L09).
+//! Values, errors, settings, clocks, slices, statuses and getters at the C boundary: calls with mistaken arguments (NULL, unknown flags, lengths
+//! larger than any memory) and with handles from before a fork. Each call returns the status for its mistake and changes nothing (rules L06,
+//! L09).
 //!
 //! No call here can cause a panic inside the guard; the tests in `src/ffi/guard.rs` and `src/base/panics.rs` do.
 
@@ -130,6 +131,7 @@ fn l09_getters_accept_null() {
         assert!(kvl_config_problem(null()).is_null());
         kvl_config_free(null_mut());
         assert!(kvl_options_problem(null()).is_null());
+        assert_eq!(lookup::kvl_tasks_reads_store_first(null()), 0);
         kvl_options_free(null_mut());
     }
 }

@@ -716,6 +716,9 @@ namespace Kvlight
         internal delegate int kvl_tasks_get_fn(IntPtr @tasks, byte* @key, long @keyLen, void* @outValue);
         internal static kvl_tasks_get_fn kvl_tasks_get;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate uint kvl_tasks_reads_store_first_fn(IntPtr @tasks);
+        internal static kvl_tasks_reads_store_first_fn kvl_tasks_reads_store_first;
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int kvl_tasks_get_object_fn(IntPtr @tasks, byte* @key, long @keyLen, void* @outObject, void* @outValue);
         internal static kvl_tasks_get_object_fn kvl_tasks_get_object;
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]

@@ -212,6 +212,27 @@ pub struct FetchSettings {
     pub stale_timeout: Option<Duration>,
 }
 
+impl FetchSettings {
+    /// Whether an entry in the store is the result.
+    #[inline(always)]
+    pub fn reads_store(&self) -> bool {
+        // Every field is named, so that the compiler asks whether a new one excludes stored entries.
+        let FetchSettings {
+            timeout: _,
+            attempt_timeout: _,
+            retry: _,
+            read,
+            priority: _,
+            urgency: _,
+            batch_mode: _,
+            on_timeout: _,
+            on_cancel: _,
+            stale_timeout: _,
+        } = self;
+        read.reads_store()
+    }
+}
+
 variants! {
     /// What happens to a running load when its last waiter leaves (rule F10a).
     pub enum LeavePolicy {
@@ -240,9 +261,9 @@ variants! {
 }
 
 impl ReadMode {
-    /// Whether an entry in the store is the result.
+    /// Whether an entry in the store is the result, as far as the mode decides: see [`FetchSettings::reads_store`].
     #[inline(always)]
-    pub fn reads_store(self) -> bool {
+    fn reads_store(self) -> bool {
         match self {
             ReadMode::Normal | ReadMode::CacheOnly | ReadMode::NoStore => true,
             ReadMode::Refresh => false,

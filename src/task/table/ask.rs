@@ -373,7 +373,7 @@ impl<H: Host> Table<H> {
             self.counts.misses.unasked += 1;
             return None;
         }
-        let reads = read.reads_store() && !asking.is_refresh();
+        let reads = asking.settings.reads_store() && !asking.is_refresh();
         if asking.reprobe && reads {
             // If a load stored its answer since the first lookup, it ended its flight in the same hold of the lock, and this lookup is a
             // hit (F07).
@@ -483,7 +483,7 @@ impl<H: Host> Table<H> {
                 self.hand_out_opening(cx);
             }
         } else if rarely(admission == Admission::Look) {
-            let reloads = asking.is_refresh() || !settings.read.reads_store();
+            let reloads = asking.is_refresh() || !settings.reads_store();
             self.look_later(flight, reloads);
         } else {
             queue.push(asking.rank, WaitingKey { position, flight }, asking.queue_position.requested_at);
@@ -531,11 +531,11 @@ impl<H: Host> Table<H> {
     pub fn join_alone(&mut self, request: &JoinRequest<'_>, joiner: impl FnOnce() -> H::Joiner) -> bool {
         let JoinRequest { hash, key, reprobe, settings, urgency } = *request;
         debug_assert!(settings.stale_timeout.is_none());
-        if !settings.read.loads() || (reprobe && settings.read.reads_store()) {
+        if !settings.read.loads() || (reprobe && settings.reads_store()) {
             return false;
         }
         let Some((_, Some(id))) = self.flights.find_with_current(hash, key) else { return false };
-        if rarely(self.tier.is_some()) && !settings.read.reads_store() {
+        if rarely(self.tier.is_some()) && !settings.reads_store() {
             self.mark_reload(id);
         }
         let wish = Wish { urgency, is_deferrable: false, stores: settings.read.stores() };

@@ -1,4 +1,4 @@
-/* Engines: creation, every form of fetch, and closing from anywhere (rules F01 to F05, F19 to F21, S12, L01, L02, L04 to L06, L09).
+/* Engines: creation, every form of fetch, and closing from anywhere (rules F01 to F05, F19 to F21, S10, S12, L01, L02, L04 to L06, L09).
  * Statuses not reached here: KVL_ERR_NO_MEMORY, KVL_ERR_NO_THREAD, KVL_ERR_PANIC. */
 #define _POSIX_C_SOURCE 200809L
 #include "../system.h"
@@ -484,6 +484,56 @@ static void f19_a_refresh_reloads_and_stores(void)
     free_engine(&fixture);
 }
 
+static uint32_t count_validation(void *user_data, const uint8_t *key, size_t key_len)
+{
+    (void)key;
+    (void)key_len;
+    ++*(int *)user_data;
+    return 1;
+}
+
+static void f19_a_fetch_without_options_reads_the_store_first_unless_the_engine_always_reloads(void)
+{
+    static const char *const modes[] = { "normal", "cache_only", "no_store", "refresh" };
+    size_t i;
+
+    for (i = 0; i < COUNT(modes); i++) {
+        int reloads = strcmp(modes[i], "refresh") == 0;
+        struct fixture fixture;
+        kvl_cache_t *cache = NULL;
+        kvl_value_t *value = NULL;
+        kvl_config_t *config = fixture_init(&fixture);
+
+        STATUS(kvl_config_set(config, "read", modes[i]), KVL_OK);
+        create_engine(&fixture, config);
+        CHECK(kvl_tasks_reads_store_first(fixture.tasks) == !reloads);
+        STATUS(kvl_tasks_cache(fixture.tasks, &cache), KVL_OK);
+        STATUS(kvl_cache_put_bytes(cache, KEY("k"), KEY("stored"), TERMS(KVL_TTL_NEVER, 0, KVL_COST_DEFAULT)), KVL_OK);
+        STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
+        CHECK(kvl_value_data(value, NULL)[0] == (reloads ? 'k' : 's') && fixture.calls == reloads);
+        kvl_value_release(value);
+        kvl_cache_release(cache);
+        free_engine(&fixture);
+    }
+    CHECK(kvl_tasks_reads_store_first(NULL) == 0);
+}
+
+static void s10_a_validator_comes_before_the_store(void)
+{
+    struct fixture fixture;
+    int validated = 0;
+    kvl_value_t *value = NULL;
+    kvl_config_t *config = fixture_init(&fixture);
+
+    STATUS(kvl_config_set_validator(config, count_validation, &validated, NULL), KVL_OK);
+    create_engine(&fixture, config);
+    CHECK(kvl_tasks_reads_store_first(fixture.tasks) == 0);
+    STATUS(kvl_tasks_fetch_wait(fixture.tasks, KEY("k"), NULL, NULL, &value, NULL), KVL_VALUE);
+    CHECK(validated == 1);
+    kvl_value_release(value);
+    free_engine(&fixture);
+}
+
 static void l04_a_call_that_fails_frees_its_user_data(void)
 {
     static const kvl_slice_t keys[] = { SLICE("k") }, null_inside[] = { { NULL, 3 } };
@@ -896,7 +946,7 @@ static unsigned char use_old_handles(struct fixture *fixture, kvl_config_t *conf
     FORKED(kvl_request_on_cancel(request, NULL, NULL, NULL));
     FORKED(kvl_results_status(results));
     FORKED(kvl_cache_get(cache, KEY("k"), &value));
-    wrong = (unsigned char)(wrong + (kvl_request_len(request) != 0) + (kvl_results_len(results) != 0));
+    wrong = (unsigned char)(wrong + (kvl_request_len(request) != 0) + (kvl_results_len(results) != 0) + (kvl_tasks_reads_store_first(tasks) != 0));
     /* Freeing has no effect. */
     FORKED(kvl_tasks_free(tasks));
     kvl_tasks_dispose(tasks);
@@ -977,6 +1027,8 @@ int main(void)
     f14a_a_wait_for_a_fetch_that_is_just_beginning_hands_out_what_has_gathered();
     f01_a_wait_for_a_fetch_ends_if_its_call_is_refused();
     f19_a_refresh_reloads_and_stores();
+    f19_a_fetch_without_options_reads_the_store_first_unless_the_engine_always_reloads();
+    s10_a_validator_comes_before_the_store();
     l04_a_call_that_fails_frees_its_user_data();
     s12_fetches_and_loads_are_counted();
     f08_a_put_to_the_engines_cache_overtakes_a_load();

@@ -402,6 +402,7 @@ static void call_engine(struct machine *machine)
     case 5:
         sane(kvl_queue_wake(machine->queue));
         sane(kvl_tasks_gather(machine->tasks, pick(machine, 2)));
+        MUST(kvl_tasks_reads_store_first(machine->tasks) == 0); /* there is a validator */
         break;
     case 6:
         if (pick(machine, 4) == 0) {

@@ -471,6 +471,7 @@ final class NativeApi {
     static native void kvl_tasks_dispose(long tasks);
     static native int kvl_cache_get_object(long cache, long key, long keyLen, long outObject, long outValue);
     static native int kvl_tasks_get(long tasks, long key, long keyLen, long outValue);
+    static native int kvl_tasks_reads_store_first(long tasks);
     static native int kvl_tasks_get_object(long tasks, long key, long keyLen, long outObject, long outValue);
     static native int kvl_tasks_invalidate(long tasks, long keys, long n, int flags);
     static native int kvl_tasks_breaker_state(long tasks);

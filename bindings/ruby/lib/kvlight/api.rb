@@ -424,6 +424,7 @@ module Kvlight
       kvl_tasks_dispose: [:VOID, %i[UINTPTR_T]],
       kvl_cache_get_object: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T]],
       kvl_tasks_get: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T]],
+      kvl_tasks_reads_store_first: [:UINT32_T, %i[UINTPTR_T]],
       kvl_tasks_get_object: [:INT32_T, %i[UINTPTR_T VOIDP SIZE_T UINTPTR_T UINTPTR_T]],
       kvl_tasks_invalidate: [:INT32_T, %i[UINTPTR_T UINTPTR_T SIZE_T UINT32_T]],
       kvl_tasks_breaker_state: [:UINT32_T, %i[UINTPTR_T]],
