@@ -1098,7 +1098,6 @@ public:
     template <class Function> config &validator(Function &&valid) &
     {
         using closure = std::decay_t<Function>;
-        validates_ = true;
         kvl_config_set_validator(
             handle_.get(),
             [](void *data, const uint8_t *key, size_t len) noexcept -> uint32_t {
@@ -1134,12 +1133,10 @@ public:
     const char *problem() const noexcept { return kvl_config_problem(handle_.get()); }
     kvl_config_t *get() const noexcept { return handle_.get(); }
     const std::vector<kvl::queue> &queues() const noexcept { return queues_; }
-    bool validates() const noexcept { return validates_; }
     /* The server that is the second tier; null if there is none. */
     detail::l2_place *server() const noexcept { return server_.get(); }
 
 private:
-    bool validates_ = false;
     std::unique_ptr<detail::l2_place> server_;
     std::vector<kvl::queue> queues_;
     detail::owned<kvl_config_t, kvl_config_free> handle_;
@@ -1424,7 +1421,7 @@ public:
             creating.unlock();
         if (s != KVL_OK)
             return error::own(s, why);
-        tasks engine(made, from.queues(), reads_store(from), std::move(connection));
+        tasks engine(made, from.queues(), std::move(connection));
         if (engine.connection_ != nullptr && (s = engine.connection_->attach(made)) != KVL_OK)
             return error(s);
         return engine;
@@ -1435,7 +1432,7 @@ public:
         tasks before(std::move(other)); /* destroys the old engine before its queues */
         std::swap(queues_, before.queues_);
         std::swap(handle_, before.handle_);
-        std::swap(looks_first_, before.looks_first_);
+        std::swap(reads_store_first_, before.reads_store_first_);
         std::swap(connection_, before.connection_);
         return *this;
     }
@@ -1615,15 +1612,8 @@ public:
     kvl_tasks_t *get() const noexcept { return handle_.get(); }
 
 private:
-    static bool reads_store(const config &from)
-    {
-        if (from.validates())
-            return false; /* a fetch calls the validator once for each position */
-        kvl_value_t *mode = nullptr;
-        return kvl_config_get(from.get(), "read", &mode) == KVL_OK && value::own(mode).bytes() == "normal";
-    }
-    tasks(kvl_tasks_t *owned, std::vector<kvl::queue> queues, bool looks_first, std::unique_ptr<l2_connection> connection)
-        : queues_(std::move(queues)), handle_(owned), looks_first_(looks_first), connection_(std::move(connection))
+    tasks(kvl_tasks_t *owned, std::vector<kvl::queue> queues, std::unique_ptr<l2_connection> connection)
+        : queues_(std::move(queues)), handle_(owned), reads_store_first_(kvl_tasks_reads_store_first(owned) != 0), connection_(std::move(connection))
     {
     }
 
@@ -1648,7 +1638,7 @@ private:
     /* The answer from the cache, which needs no closure. Empty if the cache has none, or if options or settings may forbid to look. */
     std::optional<expected<value>> resident(std::string_view key, const how &by) const
     {
-        if (!by.is_plain() || !looks_first_)
+        if (!by.is_plain() || !reads_store_first_)
             return std::nullopt;
         kvl_value_t *found = nullptr;
         status s = kvl_tasks_get(handle_.get(), detail::bytes(key), key.size(), &found);
@@ -1659,7 +1649,7 @@ private:
 
     std::vector<kvl::queue> queues_; /* first, so that they are destroyed after the engine */
     detail::owned<kvl_tasks_t, kvl_tasks_dispose> handle_;
-    bool looks_first_; /* the setting "read" lets a fetch look in the store */
+    bool reads_store_first_; /* whether a fetch without options may begin with kvl_tasks_get() */
     std::unique_ptr<l2_connection> connection_; /* last, so that it is destroyed before the engine */
 };
 

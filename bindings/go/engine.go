@@ -27,7 +27,7 @@ type engine[V any] struct {
 	queue *C.kvl_queue_t
 
 	objects objects[V]
-	// The setting "read" is "normal", so a fetch without settings can start with a lookup in the store.
+	// Whether a fetch without settings can start with a lookup in the store.
 	readsStoreFirst bool
 	// Tells the pump to stop once the queue is empty.
 	isEnding atomic.Bool
@@ -76,7 +76,7 @@ func (e *engine[V]) open(config *C.kvl_config_t) error {
 		}
 	}
 	e.tasks, e.queue = tasks, queue
-	e.readsStoreFirst = settingOf(config, "read") == "normal"
+	e.readsStoreFirst = C.kvl_tasks_reads_store_first(tasks) != 0
 	go e.pump(queue)
 	return nil
 }

@@ -172,20 +172,6 @@ func (s Settings) config() (*C.kvl_config_t, error) {
 	return config, nil
 }
 
-// settingOf reads a setting from a configuration.
-func settingOf(config *C.kvl_config_t, name string) string {
-	key := C.CString(name)
-	defer C.free(unsafe.Pointer(key))
-	var value *C.kvl_value_t
-	if C.kvl_config_get(config, key, &value) < 0 {
-		return ""
-	}
-	defer C.kvl_value_release(value)
-	var length C.size_t
-	data := C.kvl_value_data(value, &length)
-	return stringOf(data, length)
-}
-
 func (s Settings) options() (*C.kvl_options_t, error) {
 	if len(s) == 0 {
 		return nil, nil

@@ -94,7 +94,7 @@ namespace Kvlight
         internal RedisTier Server { get; private set; }
 
         /// <summary>Whether a fetch without options looks in the store first.</summary>
-        internal bool LooksFirst { get; private set; }
+        internal bool ReadsStoreFirst { get; private set; }
 
         internal bool IsOpen => isOpen;
 
@@ -150,11 +150,8 @@ namespace Kvlight
                     }
                     KvlightException.Check(NativeApi.kvl_config_set_provider(config, IntPtr.Zero, IntPtr.Zero, IntPtr.Zero));
                 }
-                fixed (byte* name = Utf8.Terminated("read"))
-                    KvlightException.Check(NativeApi.kvl_config_get(config, name, &made));
-                // With a validator each fetch goes to the library, which asks the validator once for each position.
-                engine.LooksFirst = settings.Validator == null && Utf8.TextOf(made) == "normal";
                 engine.Create(config, hasProvider);
+                engine.ReadsStoreFirst = NativeApi.kvl_tasks_reads_store_first(engine.Tasks) != 0;
                 engine.Server?.Attach(engine.Tasks);
                 return engine;
             }

@@ -79,7 +79,7 @@ namespace Kvlight
                 return Task.FromCanceled<V>(cancellationToken);
             try
             {
-                if (Engine.LooksFirst && FetchOptions.AreNone(options))
+                if (Engine.ReadsStoreFirst && FetchOptions.AreNone(options))
                 {
                     int found = Find(bytes, true, out object value);
                     if (found != NativeApi.MISS)

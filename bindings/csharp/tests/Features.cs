@@ -387,6 +387,17 @@ internal static class Features
 
     private static void Control(Tap tap)
     {
+        tap.Test("f19 an engine with read = refresh reloads stored keys", () =>
+        {
+            int loads = 0;
+            Config<string, string> config = Scenarios.Config();
+            config.Read = Read.Refresh;
+            using (Tasks<string, string> tasks = config.Load(keys => new Dictionary<string, string> { { "a", "load " + ++loads } }))
+            {
+                Tap.EqualLists(new[] { tasks.Fetch("a"), tasks.Fetch("a") }, new[] { "load 1", "load 2" }, "the values");
+                Tap.Equal(tasks.Fetch("a", new FetchOptions { Read = Read.Normal }), "load 2", "a fetch that reads the store");
+            }
+        });
         tap.Test("the breaker, refresh and invalidation", () =>
         {
             var loaded = new ConcurrentQueue<string>();

@@ -382,6 +382,14 @@ final class Features {
     }
 
     private static void control(Tap tap) {
+        tap.test("f19 an engine with read = refresh reloads stored keys", () -> {
+            AtomicInteger loads = new AtomicInteger();
+            Config<String, String> config = Scenarios.config().read(Config.Read.REFRESH);
+            try (Tasks<String, String> tasks = config.load(keys -> Map.of("a", "load " + loads.incrementAndGet()))) {
+                Tap.equal(List.of(tasks.fetch("a").join(), tasks.fetchWait("a")), List.of("load 1", "load 2"), "the values");
+                Tap.equal(tasks.fetch("a", new FetchOptions().read(FetchOptions.Read.NORMAL)).join(), "load 2", "a fetch that reads the store");
+            }
+        });
         tap.test("the breaker can be forced, and keys refreshed and invalidated", () -> {
             List<String> loaded = Scenarios.list();
             try (Tasks<String, String> tasks = Scenarios.users(Scenarios.config().breakerConsecutive(3), loaded)) {

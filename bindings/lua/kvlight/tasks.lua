@@ -150,7 +150,7 @@ function M.new(settings)
     second_tier = tier,
     dump_value = settings.dump,
     load_value = settings.load,
-    reads_store_first = (settings.read or "normal") == "normal", -- a fetch without options starts with a lookup in the store
+    reads_store_first = C.kvl_tasks_reads_store_first(handles.tasks) ~= 0, -- a fetch without options may start with get()
     event = ffi.new "kvl_event_t",
     last_id = 0,
     polls = 0, -- how many nested poll() calls are handling an event

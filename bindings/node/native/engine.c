@@ -497,6 +497,13 @@ static napi_value engine_stats(napi_env env, napi_callback_info info)
     return created == napi_ok ? text : throw_napi_error(env);
 }
 
+/* readsStoreFirst(): whether a fetch without options starts with a lookup in the store. */
+static napi_value engine_reads_store_first(napi_env env, napi_callback_info info)
+{
+    Engine *engine = engine_of(env, info, 0, NULL);
+    return engine ? boolean(env, kvl_tasks_reads_store_first(engine->tasks) != 0) : NULL;
+}
+
 /* ---- The circuit breaker ---- */
 
 /* breaker(): the state of the circuit breaker. */
@@ -529,7 +536,7 @@ napi_status engine_define(napi_env env, napi_value exports)
         METHOD("close", engine_close),     METHOD("dispose", engine_dispose),     METHOD("expire", engine_expire),
         METHOD("touch", engine_touch),     METHOD("iterate", engine_iterate),   METHOD("save", engine_save),
         METHOD("load", engine_load),       METHOD("breaker", engine_breaker),   METHOD("forceBreaker", engine_force_breaker),
-        METHOD("invalidate", engine_invalidate),
+        METHOD("invalidate", engine_invalidate), METHOD("readsStoreFirst", engine_reads_store_first),
         METHOD("removeTag", engine_remove_tag), METHOD("expireTag", engine_expire_tag), METHOD("expireAll", engine_expire_all),
     };
     napi_property_descriptor functions[] = {METHOD("newFetch", new_fetch), METHOD("cancelFetch", cancel_fetch)};

@@ -67,7 +67,7 @@ class Tasks extends Store {
     server?.attach(this.engine);
     this.#tier = tier;
     this.#provider = provider;
-    this.#readsStoreFirst = (settings.read ?? 'normal') === 'normal';
+    this.#readsStoreFirst = this.engine.readsStoreFirst();
   }
 
   /**

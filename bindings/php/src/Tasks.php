@@ -91,7 +91,6 @@ final class Tasks
         $this->dump = $dump === null ? null : $dump(...);
         $this->load = $load === null ? null : $load(...);
         $this->open = new \WeakMap();
-        $this->readsStoreFirst = ($settings['read'] ?? 'normal') === 'normal';
         $this->event = $this->ffi->new('kvl_event_t');
         $this->eventAt = FFI::addr($this->event);
         $this->eventSize = FFI::sizeof($this->event);
@@ -117,6 +116,7 @@ final class Tasks
                 throw new Error($status, $message);
             }
             $this->tasks = $out[0];
+            $this->readsStoreFirst = $this->ffi->kvl_tasks_reads_store_first($this->tasks) !== 0;
             if ($this->secondTier instanceof RedisTier) {
                 $this->secondTier->attach($this->tasks);
             }

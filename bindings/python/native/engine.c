@@ -1,22 +1,7 @@
 /* An engine: opening, closing, its circuit breaker, and the handling of its events. */
 #include "native.h"
 
-#include <string.h>
-
 /* ---- Opening and closing ---- */
-
-/* Whether a setting of a configuration has this value. */
-static bool setting_is(const kvl_config_t *config, const char *name, const char *value)
-{
-    kvl_value_t *text = NULL;
-    if (kvl_config_get(config, name, &text) < 0)
-        return false;
-    size_t len;
-    const uint8_t *data = kvl_value_data(text, &len);
-    bool is_equal = len == strlen(value) && memcmp(data, value, len) == 0;
-    kvl_value_release(text);
-    return is_equal;
-}
 
 static PyObject *engine_open(Engine *self, PyObject *args)
 {
@@ -48,7 +33,7 @@ static PyObject *engine_open(Engine *self, PyObject *args)
             self->redis = redis;
             status = redis_attach(redis, self->tasks);
         }
-        self->reads_store_first = setting_is(config, "read", "normal");
+        self->reads_store_first = kvl_tasks_reads_store_first(self->tasks) != 0;
     }
     if (status < 0)
         raise_status(state, status, error ? kvl_error_message(error) : NULL);

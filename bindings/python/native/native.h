@@ -175,7 +175,7 @@ struct Engine {
     Waiter *waiters;    /* the fetches in progress, as a list */
     Waiter *recycled;   /* a waiter for the next fetch, or NULL */
     size_t waiting;     /* the length of the list */
-    bool reads_store_first; /* `read` is normal, so a fetch without options can start with a lookup in the store */
+    bool reads_store_first; /* whether a fetch without options can start with a lookup in the store */
     bool gathers;           /* the keys that one turn of the loop asks for share requests */
     bool is_gathering;      /* in this turn keys gather, and the loop will call the pump's _end_turn() */
     unsigned long long last_request;

@@ -44,7 +44,7 @@ final class Engine {
     private final Consumer<Throwable> failureHandler;
     private final Runnable atEnd;
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
-    private final boolean looksFirst;
+    private final boolean readsStoreFirst;
     /** The connection of {@link Config#l2Url}, or null. It uses the engine until it is stopped. */
     private RedisTier server;
     private long queue;
@@ -103,10 +103,8 @@ final class Engine {
                 }
                 KvlightException.check(NativeApi.kvl_config_set_provider(made, 0, 0, 0));
             }
-            KvlightException.check(NativeApi.kvl_config_get(made, scratch.text("read"), scratch.out(0)));
-            // With a validator each fetch goes to the library, which asks the validator once for each position.
-            looksFirst = validation == null && Memory.textOf(scratch.longAt(0), scratch).equals("normal");
             create(made, hasProvider, scratch);
+            readsStoreFirst = NativeApi.kvl_tasks_reads_store_first(tasks) != 0;
             if (server != null) {
                 server.attach(tasks);
             }
@@ -171,8 +169,8 @@ final class Engine {
     }
 
     /** Whether a fetch without options looks in the store first. */
-    boolean looksFirst() {
-        return looksFirst;
+    boolean readsStoreFirst() {
+        return readsStoreFirst;
     }
 
     boolean isOpen() {

@@ -335,7 +335,7 @@ public final class Tasks<K, V> extends Store<K, V> {
 
     private CompletableFuture<V> begin(byte[] key, FetchOptions options, boolean isPrivate) {
         boolean isPlain = FetchOptions.areNone(options);
-        if (isPlain && engine.looksFirst()) {
+        if (isPlain && engine.readsStoreFirst()) {
             Object found = find(key, true);
             if (found != MISSING) {
                 return CompletableFuture.completedFuture(found == INVALID ? null : cast(found));

@@ -36,8 +36,6 @@ module Kvlight
       @dropped = dropped
       @on_error = on_error
       @encoding = encoding
-      # Whether a fetch without options starts with a lookup in the store.
-      @reads_store_first = (settings[:read] || settings["read"] || "normal").to_s == "normal"
       @fetches = ObjectTable.new
       @objects = ObjectTable.new # values and exceptions of providers that the library holds
       raise ArgumentError, "kvlight: second_tier: and l2_url: exclude each other: there is one second tier" if second_tier && l2_url
@@ -47,6 +45,8 @@ module Kvlight
 
       @tier = AttachedTier.new(second_tier, dump, load) if second_tier
       @engine = Engine.new(settings, @tier)
+      # Whether a fetch without options starts with a lookup in the store.
+      @reads_store_first = @engine.use { |tasks| Native.kvl_tasks_reads_store_first(tasks) != 0 }
       @providers = Workers.new("kvlight provider", @engine.max_requests)
       @callbacks = Workers.new("kvlight callbacks", 1)
       @servers = Workers.new("kvlight second tier", @engine.max_tier_requests)

@@ -98,7 +98,7 @@ extension KVLightTasks {
     func asksStoreFirst(_ options: FetchOptions) -> Bool {
         switch options.read {
         case .refresh: false
-        case nil: settings.readsStore && !settings.validates
+        case nil: settings.readsStoreFirst
         default: !settings.validates
         }
     }

@@ -32,7 +32,7 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
     /// The part of the configuration that fetches need.
     struct Settings: Sendable {
         /// Whether a fetch without options starts with a lookup in the store.
-        let readsStore: Bool
+        let readsStoreFirst: Bool
         /// Whether there is a validator. A fetch calls it once for each position, so it then makes no separate lookup first.
         let validates: Bool
         let deliver: Delivery
@@ -53,7 +53,7 @@ public final class KVLightTasks<K: KVLightKey, Element: Sendable>: Sendable {
         cache = MemoryCache(handle: store, pricing: config.cache.pricing, spellings: spellings)
         self.spellings = spellings
         self.settings = Settings(
-            readsStore: config.readMode != .refresh, validates: config.cache.keyValidator != nil, deliver: Delivery(queue: config.callbackQueue))
+            readsStoreFirst: engine.readsStoreFirst, validates: config.cache.keyValidator != nil, deliver: Delivery(queue: config.callbackQueue))
     }
 
     /// Creates an engine with the given provider, and defaults for all else.

@@ -127,6 +127,9 @@ package final class EngineHandle: @unchecked Sendable {
         answered(kvl_tasks_l2_sync(raw, milliseconds))
     }
 
+    /// Whether a fetch without options starts with the lookup that `get` makes.
+    var readsStoreFirst: Bool { kvl_tasks_reads_store_first(raw) != 0 }
+
     var breaker: UInt32 { kvl_tasks_breaker_state(raw) }
 
     func forceBreaker(_ order: UInt32) {
