@@ -83,7 +83,7 @@ mod tests {
     use crate::base::Object;
     use std::ffi::c_void;
 
-    unsafe extern "C-unwind" fn ignore(_: *mut c_void) {}
+    extern "C-unwind" fn ignore(_: *mut c_void) {}
 
     #[test]
     fn l01_r03_errors_with_an_object_of_the_program_are_dropped_where_its_code_may_run() {
