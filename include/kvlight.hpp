@@ -871,6 +871,13 @@ public:
     kvl_source_t source() const noexcept { return is_->source; }
     uint32_t attempts() const noexcept { return is_->attempts; }
     milliseconds age() const noexcept { return milliseconds(is_->age_ms); }
+    /* The time until the stored answer expires: empty if it never does, 0 if it is not stored. */
+    std::optional<milliseconds> ttl_left() const noexcept
+    {
+        return is_->ttl_left_ms == KVL_TTL_NEVER ? std::nullopt : std::optional<milliseconds>(is_->ttl_left_ms);
+    }
+    /* The cost of the entry, in bytes. */
+    uint64_t cost() const noexcept { return is_->cost; }
     /* Whether the value had expired and served as a fallback: `stale.ttl_ms`. */
     bool is_stale() const noexcept { return (is_->flags & KVL_F_STALE) != 0; }
     /* The error of the load in whose place a stale value was delivered; empty if the load has not failed, but takes too long. */

@@ -141,7 +141,7 @@ const RESULTS: &[(&str, &str, &[&str])] = &[
     ("bindings/python/native/waiter.c", "result->", &["cost"]),
     ("bindings/ruby/lib/kvlight/tasks.rb", "result.", &["cost"]),
     ("bindings/swift/Sources/KVLight/BatchOutcome.swift", "result.", &[]),
-    ("include/kvlight.hpp", "is_->", &["ttl_left_ms", "cost"]),
+    ("include/kvlight.hpp", "is_->", &[]),
     ("src/typed/fetched.rs", "outcome.", &["cost", "flags"]),
 ];
 
