@@ -11,8 +11,9 @@
 --   local rows = users:fetch_all { "7", "8", "7" } -- in the order of the keys; raises the first error
 --   users:close()
 --
--- All code of the program is called in poll(), on the thread that calls it. fetch() polls while it waits, and yields in between in a coroutine. A
--- program with an event loop calls start() with a function, waits for fd() to become readable, and polls. For OpenResty there is kvlight.ngx. No Lua
+-- The provider, and the other functions that kvlight was given, are called in poll(), on the thread that calls it. fetch() polls while it waits, and
+-- yields in between in a coroutine. A program with an event loop starts fetches with start(key, options, on_result), and calls poll() whenever fd() is
+-- readable, which calls on_result. `K` has the constants of kvlight.h, without KVL_. For OpenResty there is kvlight.ngx. No Lua
 -- function is passed to the library: a call from one of its threads, or into Lua from a compiled trace, would break LuaJIT.
 
 local library = require "kvlight.library"

@@ -37,7 +37,7 @@ impl Amount {
 }
 
 const NONE: u32 = u32::MAX;
-/// Up to this many numbers keep their memory when no level is in use, for a store that is emptied and filled repeatedly.
+/// When the last level goes, the memory for numbers is kept if there are at most this many: a store may be emptied and filled repeatedly.
 const MOST_KEPT: usize = 64;
 
 struct Level<L> {
@@ -171,7 +171,8 @@ impl<L: Default> Levels<L> {
         self.root != NONE && self.at(self.root).priority != priority
     }
 
-    /// Returns the number of the level of `priority`, and creates the level if needed. The caller must have turned -0 into 0.
+    /// Returns the number of the level of `priority`, and creates the level if needed. -0 and 0 are one level: the caller has turned
+    /// -0 into 0, so that [`Levels::priority`] never returns -0.
     #[inline]
     pub fn open(&mut self, priority: f64) -> u32 {
         // Most stores have a single level.
@@ -208,7 +209,7 @@ impl<L: Default> Levels<L> {
             }
             None => {
                 self.levels.push(Some(level));
-                u32::try_from(self.levels.len() - 1).expect("there are no more levels than entries")
+                u32::try_from(self.levels.len() - 1).expect("a shard has fewer than 2^32 entries, and no more levels than entries")
             }
         };
         match gap.parent {
@@ -442,7 +443,7 @@ mod tests {
         }
     }
 
-    /// A random tree of n levels is about 2 ln n deep, whatever the order in which priorities are added.
+    /// In a random tree of n nodes, here levels, a node is about 2 ln n deep on average, whatever the order in which priorities are added.
     #[test]
     fn s05a_each_operation_takes_logarithmically_many_steps() {
         const MANY: u32 = 50_000;
@@ -465,7 +466,7 @@ mod tests {
             assert_eq!(
                 (levels.lowest_priority(), levels.levels.capacity(), levels.free.capacity()),
                 (None, 0, 0),
-                "an empty tree keeps no memory (S20)"
+                "a tree that was large keeps no memory once it is empty (S20)"
             );
         }
     }

@@ -541,7 +541,7 @@ impl Core {
                 if writer == Writer::ThisProcess && rarely(table.has_second_tier()) {
                     table.clear_behind(cx);
                 }
-                table.cleared(cx);
+                table.clearing(cx);
             });
         }
         catch_panic(|| self.change_in_steps(work)).unwrap_or(Err(Status::ERR_PANIC))

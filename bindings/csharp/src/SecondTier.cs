@@ -5,7 +5,7 @@ namespace Kvlight
 {
     /// <summary>A second tier: a store in which keys are looked up before the provider is called, and which receives what was loaded and put. Several
     /// processes may share one; Config.SecondTier sets it. Its methods are called where providers run (Config.Scheduler), several at a time, and may
-    /// block. If a method throws, the keys of a read are misses, and what was to be written is written again later. No caller of the cache sees the
+    /// block. If Read throws, its keys are misses. If Write, Remove or Clear throws, it is called again later; a Fill is not repeated. No caller of the cache sees the
     /// exception; it is passed to Config.FailureHandler.</summary>
     public interface ISecondTier
     {
@@ -50,7 +50,8 @@ namespace Kvlight
         /// <summary>The key.</summary>
         public byte[] Key { get; }
 
-        /// <summary>Whether the key has waited so long for another process's lease (L2WaitMs) that a new lease may be granted.</summary>
+        /// <summary>Whether Read may grant a new lease although another process still has one, because the key has waited for L2WaitMs. If no process
+        /// has one, Read may always grant it.</summary>
         public bool MayTakeLease { get; }
     }
 
@@ -102,7 +103,8 @@ namespace Kvlight
 
         /// <summary>The key has an entry.</summary>
         /// <param name="data">The data of its entry.</param>
-        /// <param name="ttlLeftMs">What is left of its TTL, in milliseconds; -1: it does not expire.</param>
+        /// <param name="ttlLeftMs">What is left of its TTL, in milliseconds; -1: it does not expire in the second tier. With -1 and TtlUnknown, the TTL with
+        /// which it was written begins anew.</param>
         /// <param name="token">Identifies this very entry, for a Fill that may replace it; null: there is no token.</param>
         /// <returns>What is known of the key.</returns>
         public static TierFound Hit(byte[] data, long ttlLeftMs = TtlUnknown, byte[] token = null) =>

@@ -84,7 +84,7 @@ final class Features {
                 Tap.equal(tasks.removeTag("shelf"), 1L, "removed");
             }
         });
-        tap.test("r12 tags and all entries expire and stay as fallbacks", () -> {
+        tap.test("r12 the entries of a tag, or all entries, can be expired, and stay as fallbacks", () -> {
             AtomicBoolean isDown = new AtomicBoolean();
             try (Tasks<String, String> tasks = Scenarios.config().cacheTtlMs(60_000).staleTtlMs(60_000).provide(request -> {
                 if (isDown.get()) {
@@ -165,7 +165,7 @@ final class Features {
                 Tap.equal(tasks.removeTag("t"), 2L, "it kept its tags");
             }
         });
-        tap.test("r06 not modified without a value throws and answers nothing", () -> {
+        tap.test("r06 notModified() throws if no value is held, and answers nothing", () -> {
             AtomicReference<Throwable> why = new AtomicReference<>();
             try (Tasks<String, Row> tasks = config().provide(request -> {
                 why.set(Tap.thrown(IllegalStateException.class, "no entry", () -> request.notModified("a")));
@@ -306,9 +306,9 @@ final class Features {
             try (Tasks<String, String> tasks = Scenarios.users(config, loaded)) {
                 self.set(tasks);
                 Tap.equal(tasks.fetch("a").join() + tasks.fetchWait("bad 1"), "user anull", "fetches");
-                Tap.check(!tasks.put("bad 2", "x") && tasks.get("bad 2") == null && tasks.getOrDefault("bad 2", "other").equals("other"), "lookups");
+                Tap.check(!tasks.put("bad 2", "x") && tasks.get("bad 2") == null && tasks.getOrDefault("bad 2", "other").equals("other"), "a put and two lookups");
                 Tap.equal(tasks.getAll(List.of("a", "bad 3")), Map.of("a", "user a"), "many");
-                Tap.equal(tasks.stats().invalidKeys(), 4L, "counted");
+                Tap.equal(tasks.stats().invalidKeys(), 4L, "counted: four lookups, and no put");
                 int before = calls.get();
                 Tap.equal(tasks.results(List.of("bad 4", "b")).join().stream().map(Result::status).toList(), List.of(Status.INVALID_KEY, Status.VALUE),
                         "results");
@@ -377,7 +377,7 @@ final class Features {
                 Tap.equal(Tap.taken(reported), "again: user b", "a fetch inside");
                 Tap.check(failures.get(0) instanceof IllegalStateException, "the exception is reported");
             }
-            Tap.check(reported.isEmpty(), "the end of an engine is no removal: " + reported);
+            Tap.check(reported.isEmpty(), "closing an engine, unlike a cache, reports no removals: " + reported);
         });
     }
 

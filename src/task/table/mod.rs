@@ -366,7 +366,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Whether the provider has a request, so that writes must be recorded (`recent`).
-    fn is_watched(&self) -> bool {
+    fn has_requests(&self) -> bool {
         !self.requests.is_empty()
     }
 }

@@ -25,7 +25,7 @@ impl<H: Host> Table<H> {
     /// between the two.
     pub fn written<S: AnswerStore>(&mut self, key: &[u8], write: Write<'_>, cx: &mut TableContext<'_, H, S>) {
         let hash = self.hash(key);
-        self.recent.write(hash, self.is_watched());
+        self.recent.write(hash, self.has_requests());
         let drops = &mut cx.out.deferred_drops;
         self.error_memory.forget(key, &mut |error| drops.push(DeferredDrop::Error(error)));
         self.throttled.end(key, cx.out);
@@ -43,8 +43,8 @@ impl<H: Host> Table<H> {
         self.conclude(cx);
     }
 
-    /// The program removes or expires all keys. Called before the store does.
-    pub fn cleared<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
+    /// The program is about to remove or expire all keys. Called before the store changes, which it does in steps.
+    pub fn clearing<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         self.recent.write_all();
         cx.out.deferred_drops.extend(self.error_memory.clear().map(DeferredDrop::from));
         self.end_all_throttles(cx.out);
@@ -83,7 +83,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Settles the flights of a key that are not with the provider with an answer that did not come from their own attempts.
+    /// Gives an answer that did not come from their own attempts to those flights of a key that are not with the provider, and so settles them.
     pub(super) fn settle_waiting<S: AnswerStore>(
         &mut self,
         key_state: KeyStateId,

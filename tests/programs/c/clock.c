@@ -69,7 +69,7 @@ int main(void)
     CHECK(kvl_clock_now_ms(NULL) == 0);
     kvl_clock_release(NULL);
 
-    use_all();
+    silence_unused_warnings();
     for (i = 0; i < COUNT(starts); i++)
         for (j = 0; j < COUNT(spans); j++)
             for (k = 0; k < COUNT(steps); k++)

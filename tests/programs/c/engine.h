@@ -269,7 +269,7 @@ static kvl_options_t *option(const char *name, const char *value)
 }
 
 /* Silences warnings in programs that use only a part of this file. */
-static inline void use_all(void)
+static inline void silence_unused_warnings(void)
 {
     (void)fetch_recorded; (void)wait_for_free; (void)recorder_release; (void)option; (void)record_results; (void)record_progress; (void)answer; (void)next_request;
     (void)fixture_init; (void)create_engine; (void)free_engine;

@@ -281,7 +281,7 @@ static void l09_null_is_refused_or_ignored(void)
 
 int main(void)
 {
-    use_all();
+    silence_unused_warnings();
     f09_a_fetch_cancelled_before_the_call_starts_nothing();
     f09_a_fetch_can_be_cancelled_while_it_waits_and_afterwards();
     f09_releasing_a_fetch_does_not_cancel_it();

@@ -573,7 +573,7 @@ static void l09_bad_calls_are_refused(void)
 
 int main(void)
 {
-    use_all();
+    silence_unused_warnings();
     t02_two_engines_share_what_one_loaded();
     t03_an_older_load_does_not_come_back();
     t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it();

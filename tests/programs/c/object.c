@@ -29,7 +29,7 @@ static void provide(void *user_data, kvl_request_t *request)
         STATUS(kvl_request_resolve(request, i, value, NULL), KVL_OK);
         kvl_value_release(value);
     }
-    kvl_request_finish(request); /* the engine may be closed by now */
+    kvl_request_finish(request); /* its status is not checked: after the last answer the engine may be freed */
 }
 
 static uint32_t is_not_bad(void *user_data, const uint8_t *key, size_t len)
@@ -108,7 +108,7 @@ static void s12_lookups_return_objects_without_a_reference(kvl_validate_fn valid
     STATUS(kvl_tasks_stats(tasks, &stats, sizeof stats), KVL_OK);
     CHECK(stats.misses == 4 && stats.hits == 6 && stats.null_hits == 2 && stats.invalid_keys == (validator ? 2 : 0));
 
-    /* No lookup has kept a reference: the value is freed once it is removed. */
+    /* No lookup has kept a reference, so the removal ends the value. Its destructor runs on the dispatcher, which kvl_tasks_free() joins. */
     CHECK(freed == 0);
     STATUS(kvl_cache_remove(cache, KEY("object")), KVL_OK);
     STATUS(kvl_cache_get_object(cache, KEY("object"), &object, &value), KVL_MISS);

@@ -322,7 +322,7 @@ static void l06a_a_fork_inside_a_callback_leaves_both_processes_working(void)
 
 int main(void)
 {
-    use_all();
+    silence_unused_warnings();
     l08a_library_threads_block_all_signals_except_faults();
     l08a_a_provider_thread_has_the_configured_stack();
     l06a_an_object_bound_to_a_queue_is_freed_in_the_child_where_it_is_released(0);

@@ -1012,7 +1012,7 @@ static void l06_handles_return_forked_in_the_child(void)
 
 int main(void)
 {
-    use_all();
+    silence_unused_warnings();
     l09_an_engine_needs_a_provider_and_valid_settings();
     f01_f02_a_fetch_of_one_key_is_delivered_once();
     f04_fetch_each_delivers_one_event_for_each_key();

@@ -703,7 +703,7 @@ int main(int argc, char **argv)
 {
     size_t i;
 
-    use_all();
+    silence_unused_warnings();
     name_keys();
     if (argc > 2)
         least = strtoul(argv[2], NULL, 10);

@@ -234,7 +234,7 @@ static void l09a_a_request_without_a_thread_waits_for_a_thread_of_another_engine
 
 int main(void)
 {
-    use_all();
+    silence_unused_warnings();
     l08a_the_mask_is_set_before_a_thread_starts();
     l09a_a_call_that_needs_a_thread_returns_no_thread();
     l09a_a_request_without_a_thread_fails_and_the_next_is_served(1);

@@ -681,7 +681,7 @@ impl Harness {
         self.step(|table, cx| {
             let keys: Vec<Vec<u8>> = cx.store.entries.borrow().keys().cloned().collect();
             keys.iter().for_each(|key| cx.store.take_out(key));
-            table.cleared(cx);
+            table.clearing(cx);
         });
     }
 

@@ -363,7 +363,7 @@ fn s19_f08_a_clear_overtakes_in_steps_every_load_that_was_running_when_it_began(
     let waiter = harness.ask(Form::All, &refs(&names), |_| {});
     harness.is_slow = true;
     // As the engine does: the loads first, the store once that is done.
-    harness.step(|table, cx| table.cleared(cx));
+    harness.step(|table, cx| table.clearing(cx));
     let joined = harness.fetch("k0");
     assert_eq!(harness.requests.last().expect("a new load").keys(), ["k0"], "a load that the clear has reached is not joined");
     harness.answer(9, "k190", "not reached");

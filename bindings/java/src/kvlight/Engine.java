@@ -84,7 +84,7 @@ final class Engine {
             if (single != null) {
                 KvlightException.check(NativeApi.kvl_config_set_int(made, scratch.text(single), 1));
             }
-            config.state(SettingValues.Target.CONFIG, made);
+            config.writeTo(SettingValues.Target.CONFIG, made);
             config.setClock(made);
             if (validation != null) {
                 validation.setIn(made);

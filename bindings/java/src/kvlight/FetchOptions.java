@@ -11,7 +11,7 @@ public final class FetchOptions extends FetchSettings<FetchOptions> {
     private Progress progress;
     private long progressStep;
 
-    /** Receives the progress of a batch. */
+    /** Receives the progress of a fetch, of one key or many. */
     @FunctionalInterface
     public interface Progress {
         /**
@@ -28,7 +28,7 @@ public final class FetchOptions extends FetchSettings<FetchOptions> {
     public FetchOptions() {}
 
     /**
-     * Reports the progress of a batch.
+     * Reports the progress of the fetch.
      *
      * @param step the least number of keys that are settled between two reports, 1 or above
      * @param function receives the reports
@@ -63,7 +63,7 @@ public final class FetchOptions extends FetchSettings<FetchOptions> {
             handle = scratch.longAt(0);
         }
         try {
-            options.state(Target.OPTIONS, handle);
+            options.writeTo(Target.OPTIONS, handle);
             if (options.progress != null) {
                 KvlightException.check(NativeApi.kvl_options_set_progress(handle, 0, options.progressStep));
             }

@@ -57,7 +57,7 @@ public abstract class SettingValues<S extends SettingValues<S>> {
     }
 
     /** Writes the settings into a kvl_config_t or a kvl_options_t. */
-    final void state(Target target, long handle) {
+    final void writeTo(Target target, long handle) {
         values.forEach((name, value) -> {
             try (Scratch scratch = Scratch.of(name.length() * 3 + value.toString().length() * 3 + 2)) {
                 long key = scratch.text(name);

@@ -37,7 +37,8 @@ class Hit:
     data: bytes
     """The `data` of its entry."""
     ttl_left_ms: int = _UNKNOWN
-    """Milliseconds that are left of its TTL; -1: it does not expire; -2: not known, and taken to be as much as when it was stored."""
+    """Milliseconds that are left of its TTL; -1: the second tier does not expire it; -2: not known. With both, the TTL with which it was
+    written begins anew."""
     token: bytes = b""
     """Stands for this very entry, for a fill that may replace it."""
 

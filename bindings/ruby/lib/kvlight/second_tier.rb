@@ -9,8 +9,8 @@ module Kvlight
     # What is to be stored under a key: `data` as it is, for `ttl_ms` milliseconds from now on (-1: it does not expire). In a fill, `token` is
     # the token that the read of the key returned.
     Entry = Struct.new(:key, :data, :ttl_ms, :token, keyword_init: true)
-    # A key that was found: the `data` of its entry; the milliseconds that are left of its TTL (-1: it does not expire; -2 or nil: not known); and a
-    # token for this very entry, so that a fill can replace it.
+    # A key that was found: the `data` of its entry; the milliseconds that are left of its TTL (-1: the second tier does not expire it; -2 or nil:
+    # not known; with both, the TTL with which it was written begins anew); and a token for this very entry, so that a fill can replace it.
     Hit = Struct.new(:data, :ttl_left_ms, :token, keyword_init: true)
     # A key that was not found, with the lease if one was granted.
     Vacant = Struct.new(:token, keyword_init: true)

@@ -28,7 +28,7 @@ public enum TierFound: Sendable {
     public enum TimeLeft: Hashable, Sendable {
         /// The second tier does not know: taken to be as much as when the entry was written.
         case unknown
-        /// It does not expire.
+        /// The second tier does not expire it: taken to be as much as when the entry was written, too.
         case never
         /// This time; zero and less: it has expired.
         case remaining(Duration)

@@ -10,7 +10,7 @@ import Testing
         #expect(cache.capacity == 1024 && cache.costLimit == nil)
     }
 
-    @Test func valuesOutOfRangeAreClamped() {
+    @Test func valuesOutOfRangeAreAccepted_andLimitsAreClamped() {
         var configuration = CacheConfiguration<String, Int>(capacity: -5, costLimit: -5)
         configuration.shards = 1_000_000
         configuration.seed = -9
