@@ -118,7 +118,7 @@ pub fn wait_timeout<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, timeout:
     condvar.wait_timeout(guard, timeout).unwrap_or_else(|poisoned| poisoned.into_inner()).0
 }
 
-/// In a model time does not pass: another thread wakes the waiting one, or the model reports a deadlock.
+/// Time does not pass in a model: another thread wakes the waiting one, or the model reports a deadlock.
 #[cfg(kvl_model)]
 pub fn wait_timeout<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout: std::time::Duration) -> MutexGuard<'a, T> {
     wait(condvar, guard)
@@ -127,7 +127,7 @@ pub fn wait_timeout<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout
 /// Polls for some microseconds, yielding to other threads, before the caller goes to sleep, because waking up takes longer.
 #[cfg(not(kvl_model))]
 pub fn linger<R>(mut look: impl FnMut() -> Option<R>) -> Option<R> {
-    /// The number of polls that 1, 2, 4, ... pauses follow, and then of polls that a yield follows.
+    /// How many polls are followed by spins (1, 2, 4, ... of them), and after these, how many by a yield.
     const ROUNDS: u32 = 6;
     for round in 0..2 * ROUNDS {
         if let found @ Some(_) = look() {
@@ -141,7 +141,7 @@ pub fn linger<R>(mut look: impl FnMut() -> Option<R>) -> Option<R> {
     look()
 }
 
-/// In a model time does not pass: polls once.
+/// Time does not pass in a model: polls once.
 #[cfg(kvl_model)]
 pub fn linger<R>(look: impl FnOnce() -> Option<R>) -> Option<R> {
     look()

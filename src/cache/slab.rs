@@ -163,7 +163,7 @@ impl Slab {
         self.entries < limit && ((self.free == Place::NONE && self.is_used_up()) || self.index.must_grow())
     }
 
-    /// Whether there is no memory for another node. There is memory for at least as many links.
+    /// Whether every node that there is memory for exists. The links always have memory for at least as many nodes.
     #[inline(always)]
     fn is_used_up(&self) -> bool {
         self.nodes.len() == self.nodes.capacity()
@@ -175,7 +175,8 @@ impl Slab {
         if self.free == Place::NONE && self.is_used_up() { Slab::next_capacity(capacity, limit) } else { capacity }
     }
 
-    /// Gets memory for another entry. `limit` is the maximum number of entries. If there is no memory, nothing changes.
+    /// Gets memory for another entry. `limit` is the maximum number of entries. If memory runs out, no entry
+    /// changes; columns that have grown keep their memory.
     #[cold]
     pub fn try_grow(&mut self, limit: u64) -> Result<(), NoMemory> {
         let capacity = self.wanted_capacity(limit);
@@ -190,19 +191,20 @@ impl Slab {
         Ok(self.index.try_grow(limit)?)
     }
 
-    /// Does a part of the work for a limit that is about to rise to `limit`: see [`LinkArray::prepare`].
+    /// Copies a part of the links to a larger array, for a limit that is about to rise to `limit`. Returns whether there is more to copy:
+    /// see [`LinkArray::prepare`].
     pub fn prepare(&mut self, limit: u64) -> bool {
         self.links.prepare(|capacity| Slab::next_capacity_below(capacity, limit))
     }
 
-    /// Like [`Slab::next_capacity`], but never above the limit; `capacity` itself if the limit allows no more.
+    /// Like [`Slab::next_capacity`], but `capacity` itself if `limit` allows no more.
     fn next_capacity_below(capacity: usize, limit: u64) -> usize {
         Slab::next_capacity(capacity, limit).min(usize::try_from(limit).unwrap_or(usize::MAX)).max(capacity)
     }
 
-    /// The next capacity of a slab with `len` nodes, all of them in use.
+    /// The next capacity of a slab with `len` nodes, all of them in use: at most `limit`, but always room for one more node.
     fn next_capacity(len: usize, limit: u64) -> usize {
-        // Grows by an eighth, and not beyond the capacity. Doubling, as a vector does, could leave half of the memory unused, which is not
+        // An eighth more. Doubling, as a vector does, could leave half of the memory unused, which is not
         // part of any entry's cost (rule S03a).
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         len.saturating_add((len / 8).max(FIRST_GROWTH)).min(limit).max(len + 1)

@@ -90,6 +90,7 @@ def l08_memory_is_flat_over_writes_results_breakers_and_entries() -> None:
 
             async def writes(n: int) -> None:
                 for i in range(n // 4):
+                    tasks.put(i % 100, i)
                     tasks.put(i % 100, i, only_if="present", stale_ttl_ms=5)
                     tasks.touch(i % 100)
                     tasks.expire(i % 100)
@@ -121,6 +122,7 @@ def l08_memory_is_flat_over_writes_results_breakers_and_entries() -> None:
 
 @in_own_process
 def l08_memory_is_flat_over_engines_and_waits_without_a_loop() -> None:
+    # `with` gives each engine a thread of its own; the loop here only runs _check_flat.
     async def main() -> None:
         async def engines(n: int) -> None:
             for _ in range(n // 100):

@@ -120,15 +120,15 @@ static void s17_a_put_can_require_an_entry_or_none(void)
 static void s17_compare_put_replaces_only_the_expected_value(void)
 {
     struct fixture fixture = fixture_of(-1);
-    kvl_value_t *one = NULL, *same = NULL, *two = NULL;
+    kvl_value_t *one = NULL, *equal = NULL, *two = NULL;
     kvl_terms_t terms = KVL_TERMS_INIT;
 
     STATUS(kvl_value_new_bytes(KEY("1"), &one), KVL_OK);
-    STATUS(kvl_value_new_bytes(KEY("1"), &same), KVL_OK);
+    STATUS(kvl_value_new_bytes(KEY("1"), &equal), KVL_OK); /* the same bytes, but another value */
     STATUS(kvl_value_new_bytes(KEY("2"), &two), KVL_OK);
     STATUS(kvl_cache_compare_put(fixture.cache, KEY("k"), one, two, NULL), KVL_MISS);
     STATUS(kvl_cache_put(fixture.cache, KEY("k"), one, NULL), KVL_OK);
-    STATUS(kvl_cache_compare_put(fixture.cache, KEY("k"), same, two, NULL), KVL_CONFLICT);
+    STATUS(kvl_cache_compare_put(fixture.cache, KEY("k"), equal, two, NULL), KVL_CONFLICT);
     STATUS(kvl_cache_compare_put(fixture.cache, KEY("k"), kvl_value_null(), two, NULL), KVL_CONFLICT);
     STATUS(kvl_cache_compare_put(fixture.cache, KEY("k"), NULL, two, NULL), KVL_ERR_NULL_POINTER);
     STATUS(kvl_cache_compare_put(fixture.cache, KEY("k"), one, NULL, NULL), KVL_ERR_NULL_POINTER);
@@ -147,12 +147,12 @@ static void s17_compare_put_replaces_only_the_expected_value(void)
     STATUS(kvl_cache_compare_put(fixture.cache, KEY("k"), one, two, &terms), KVL_REFUSED);
     STATUS(kvl_cache_contains(fixture.cache, KEY("k")), KVL_MISS);
     kvl_value_release(one);
-    kvl_value_release(same);
+    kvl_value_release(equal);
     kvl_value_release(two);
     fixture_end(fixture);
 }
 
-static void s17_a_touch_renews_the_ttl_and_nothing_else(void)
+static void s17_a_touch_renews_the_ttl_and_keeps_the_value(void)
 {
     struct fixture fixture = fixture_of(-1);
     kvl_value_t *before = NULL, *after = NULL;
@@ -164,7 +164,7 @@ static void s17_a_touch_renews_the_ttl_and_nothing_else(void)
     STATUS(kvl_clock_advance(fixture.clock, 999), KVL_OK);
     STATUS(kvl_cache_touch(fixture.cache, KEY("k"), KVL_TTL_DEFAULT), KVL_OK);
     STATUS(kvl_cache_touch(fixture.cache, KEY("n"), KVL_TTL_DEFAULT), KVL_OK);
-    CHECK(ttl_left(fixture, "k") == 1000 && ttl_left(fixture, "n") == 60000);
+    CHECK(ttl_left(fixture, "k") == 1000 && ttl_left(fixture, "n") == 60000 /* the default of cache.null_ttl_ms */);
     STATUS(kvl_cache_peek(fixture.cache, KEY("k"), &after, NULL, NULL), KVL_VALUE);
     CHECK(after == before);
     STATUS(kvl_cache_touch(fixture.cache, KEY("k"), KVL_TTL_NEVER), KVL_OK);
@@ -206,7 +206,7 @@ int main(void)
     s17_a_put_can_keep_the_expiry_of_the_replaced_entry();
     s17_a_put_can_require_an_entry_or_none();
     s17_compare_put_replaces_only_the_expected_value();
-    s17_a_touch_renews_the_ttl_and_nothing_else();
+    s17_a_touch_renews_the_ttl_and_keeps_the_value();
     s17_a_touch_is_a_use();
     DONE();
 }

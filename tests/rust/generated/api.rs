@@ -1,15 +1,15 @@
-//! api/api.json, parsed for the templates.
+//! The description of the interface, which api/api.json should contain, parsed for the templates.
 
 use serde_json::Value;
 
-/// The whole description, as build.rs generated it from the sources, not the committed file.
+/// The whole description, from [`text`]: made from the sources, and not read from the committed file.
 pub struct Api(Value);
 
-/// One status, constant, struct, field, function, parameter or setting.
+/// One object of the description, such as a status, a function, one of its parameters, or a setting.
 #[derive(Clone, Copy)]
 pub struct Entry<'a>(&'a Value);
 
-/// The text of api/api.json: the declarations, which build.rs read from the header, and the library's table of settings.
+/// What api/api.json should contain: the description that build.rs has written, with the settings from the library's own table.
 pub fn text() -> String {
     let declared = std::fs::read_to_string(env!("KVL_API")).expect("build.rs writes the description");
     let settings: Vec<Value> = serde_json::from_str(&kvlight::base::config::as_json()).expect("the list of settings is JSON");

@@ -1,4 +1,5 @@
-//! Files that are generated from the description of the interface: a template for each language, and the layouts of structs.
+//! Generates files from the description of the interface: a template for each language, and one for the layouts of structs. These sources
+//! are written by hand.
 
 pub mod api;
 pub mod c;

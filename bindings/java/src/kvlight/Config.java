@@ -19,7 +19,7 @@ import java.util.function.ToLongFunction;
  * try (Tasks<String, User> users = config.load(ids -> database.users(ids))) { ... }
  * }</pre>
  *
- * <p>One configuration can create several of them; later changes do not affect those that exist. Not safe for use by several threads while it is
+ * <p>One configuration can create several Tasks and Caches; later changes do not affect those that exist. Not safe for use by several threads while it is
  * changed.
  *
  * @param <K> the type of the keys
@@ -120,7 +120,7 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
 
     /**
      * Where providers run. The default is threads of the Tasks, one for each running request (tasks.max_running); an executor of virtual threads
-     * does as well.
+     * is suitable too.
      *
      * @param executor runs providers; a request that it rejects fails
      * @return this
@@ -147,7 +147,8 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
      * A function that is called with each value when neither the cache nor a fetch holds it any longer, one call at a time, on the executor for
      * callbacks. It is not called for a Tasks or a Cache that was collected without having been closed, and not for values that are being passed to
      * the second tier at the close. {@link Store#close} waits for the calls, unless it is called by a function that the cache itself runs on this
-     * executor. If the executor has only one thread, other code must not close there.
+     * executor. Anything else that runs on an executor of a single thread must not call close: it would wait
+     * for calls that need this thread.
      *
      * @param function receives values, to close them for example
      * @return this
@@ -186,9 +187,9 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
     }
 
     /**
-     * What values cost, if {@link #cacheCostLimit} is set. Without this function they cost 0, unless {@link Terms#cost} says otherwise.
+     * What values cost, which {@link #cacheCostLimit} limits. Without this function they cost 0, unless {@link Terms#cost} says otherwise.
      *
-     * @param function returns the cost of a value, in bytes; runs where the value is stored
+     * @param function returns the cost of a value, in bytes; runs on the thread that stores the value
      * @return this
      */
     public Config<K, V> cost(ToLongFunction<? super V> function) {
@@ -237,9 +238,9 @@ public final class Config<K, V> extends Settings<Config<K, V>> {
 
     /**
      * A Redis or Valkey server as the second tier, in place of a {@link SecondTier}: each {@link Tasks} connects to it, and what other processes
-     * write is invalidated. It needs libkvlight_redis, which the system property {@code kvlight.redis.library} or the environment variable {@code
-     * KVL_REDIS_LIBRARY} may name: without it, creating the Tasks throws an {@link UnsatisfiedLinkError} that says how to fix it. Requests wait for
-     * the server on the executor for providers.
+     * write is invalidated. It needs libkvlight_redis: if that is not found, creating the Tasks throws an {@link UnsatisfiedLinkError} that says how to
+     * fix it. The system property {@code kvlight.redis.library} or the environment variable {@code KVL_REDIS_LIBRARY} can say where it is. Requests
+     * wait for the server on the executor for providers.
      *
      * @param url as in {@code redis://user:password@host:6379/0?prefix=shop}; its options are those of kvlight_redis.h
      * @param encode returns the bytes of a value; a value for which it throws stays in this process
