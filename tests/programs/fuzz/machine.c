@@ -63,7 +63,7 @@ static const kvl_terms_t *some_terms(struct machine *machine)
     terms.ttl_ms = some_number(machine);
     terms.priority = some_real(machine);
     terms.cost = some_number(machine);
-    terms.flags = pick(machine, 9);
+    terms.flags = pick(machine, 2 * KVL_PUT_F_IF_PRESENT + 1); /* every combination, and one value that is none */
     return &terms;
 }
 
