@@ -7,6 +7,7 @@ package kvlight;
 public final class KvlightException extends RuntimeException {
     private static final long serialVersionUID = 1;
 
+    /** The status. Documented, since it is part of the serialized form. */
     private final Status status;
 
     KvlightException(Status status, String message, Throwable cause) {
