@@ -143,7 +143,10 @@ impl Store {
         loop {
             let layout = self.layout_word();
             if rarely(layout.is_changing()) {
-                self.bring(hash, key);
+                match self.shard_while_changing(self.bring_for_read(hash, key), hash) {
+                    Some(shard) => return shard,
+                    None => continue,
+                }
             }
             let shard = self.locked_shards[layout.index(Store::middle_of(hash))].lock_for_read(self.sink());
             if !rarely(self.layout_word() != layout) {

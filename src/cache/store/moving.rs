@@ -36,6 +36,13 @@ struct LeavingShard {
     entries: u64,
 }
 
+/// When an entry was brought to its shard for a read.
+#[derive(Clone, Copy)]
+pub(super) struct Brought {
+    layout: Layout,
+    moves_begun: u64,
+}
+
 /// A group that moves.
 pub(super) struct MovingGroup {
     /// The layouts before and after the group began to move.
@@ -239,11 +246,26 @@ impl Store {
         moving.take()
     }
 
-    /// Brings the entry under `key` to its shard if the key is in the group that moves. The entry stays there as long as the layout does
-    /// not change.
+    /// Brings the entry under `key` to its shard, for a read of it.
     #[cold]
     #[inline(never)]
-    pub(super) fn bring(&self, hash: u64, key: &[u8]) {
+    pub(super) fn bring_for_read(&self, hash: u64, key: &[u8]) -> Brought {
+        let brought = Brought { layout: self.layout(), moves_begun: self.moves_begun() };
+        self.bring(hash, key);
+        brought
+    }
+
+    /// Locks the shard of an entry that was brought there; `None` if the entry may have begun to move again since.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn shard_while_changing(&self, brought: Brought, hash: u64) -> Option<MutexGuard<'_, Shard>> {
+        let shard = self.locked_shards[brought.layout.index(Store::middle_of(hash))].lock_for_read(self.sink());
+        // The layout alone would not tell: after a whole cycle of changes, the same group begins to move in the same layout.
+        (self.layout() == brought.layout && self.moves_begun() == brought.moves_begun).then_some(shard)
+    }
+
+    /// Brings the entry under `key` to its shard if the key is in the group that moves. The entry stays there until a group begins to move.
+    fn bring(&self, hash: u64, key: &[u8]) {
         if !self.layout().is_in_last_begun(Store::middle_of(hash)) {
             return;
         }
@@ -321,6 +343,8 @@ impl Store {
     }
 }
 
+#[cfg(test)]
+mod read_tests;
 #[cfg(test)]
 mod room_tests;
 
