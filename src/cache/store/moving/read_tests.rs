@@ -14,7 +14,7 @@ fn value() -> Answer {
 fn s02a_a_read_that_pauses_for_a_whole_cycle_of_changes_looks_again() {
     let settings = CacheSettings { capacity: 1 << 20, cost_limit: Some(MANY), ..CacheSettings::default() };
     let (store, clock) = (Store::new(&settings, None), Clock::manual(Millis(1_000)));
-    let (many, name) = (store.shards() as usize, key(7));
+    let (many, name) = (store.shards(), key(7));
     let hash = store.hasher.hash(&name);
     for number in 0..200 {
         assert!(store.put(&key(number), NewEntry::new(value()), &clock, &mut Departures::new()).is_stored());
