@@ -1,5 +1,5 @@
-//! Code and pages that repeat parts of the interface by hand, such as the causes of removal: a new one must be added to each such place, or to the
-//! list of what that place leaves out. No other test would notice, since each place has a default for what it does not know.
+//! Checks code and pages that repeat parts of the interface by hand, such as the causes of removal: a new cause must be added to each such
+//! place, or to the list of what that place leaves out. No other test would notice, since each place has a default for what it does not know.
 
 use super::generated::api::Api;
 use super::generated::camel_case;
@@ -126,7 +126,7 @@ const SWIFT_ENUMS: &[(&str, &str, &str, Renamed)] = &[
     ("Protection.swift", "ForcedState", "BREAKER_FORCE", &[("NONE", "nil")]),
 ];
 
-/// The fields of kvl_result_t that say of which key it is and what the answer is. Each package reads those that it needs.
+/// The fields of kvl_result_t that identify the key and give the answer. Each package reads those that it needs.
 const KEY_AND_ANSWER: &[&str] = &["struct_size", "index", "key", "key_len", "value", "data", "data_len", "object", "error", "status"];
 
 /// The files that show the other fields of a result to a program: what stands before a field's name there, and the fields that are left
@@ -312,7 +312,8 @@ fn every_cause_of_removal_has_its_two_statistics() {
     }
 }
 
-/// The statuses of loads that end without an answer are -300 to -399. For others, these places have a default.
+/// A load that ends without an answer has a status from -300 to -399. Each place below has a default for a status that it does not name, so no
+/// other test would notice a missing one.
 #[test]
 fn every_status_of_a_load_is_told_apart() {
     let api = Api::read();
@@ -396,7 +397,7 @@ fn swift_has_every_setting_and_word_that_it_does_not_leave_out() {
     assert!(NOT_IN_SWIFT.iter().all(|name| api.settings().any(|setting| setting.name() == *name)), "what is left out exists");
 }
 
-/// Of a setting's words the fuzzer has each but the default.
+/// The fuzzer need not name the default of a setting whose values are words.
 #[test]
 fn the_fuzzer_chooses_every_setting_that_it_does_not_leave_out_and_every_word() {
     let (api, machine) = (Api::read(), text_of("tests/programs/fuzz/machine.c"));

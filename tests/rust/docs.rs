@@ -142,7 +142,7 @@ fn every_program_in_the_documents_compiles_runs_and_prints_the_documented_output
     assert!(programs > 0, "README.md has a program");
 }
 
-/// The marks of the blocks that are quotations, and what they are quoted from.
+/// The marks of blocks that quote a tested program, each with the folders of those programs.
 fn quoted() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
     const CMAKE: (&str, &[&str]) = ("cmake", &["tests/tiers/consumer"]);
     let of_languages = LANGUAGES.iter().map(|language| (language.mark, language.quoted));
@@ -337,7 +337,7 @@ fn every_name_of_the_library_is_in_its_header() {
     let known: std::collections::BTreeSet<&str> = words(&header).collect();
     let manual = here().join("packaging/kvlight.3");
     let mut texts: Vec<(String, String)> = pages().into_iter().map(|page| (page.path.display().to_string(), page.text)).collect();
-    // The changelog also names removed ones.
+    // The changelog also names what was removed.
     texts.retain(|(place, _)| !place.ends_with("CHANGELOG.md"));
     texts.push(("packaging/kvlight.3".to_owned(), fs::read_to_string(manual).expect("the file exists")));
     let mut unknown = Vec::new();
@@ -353,7 +353,7 @@ fn every_name_of_the_library_is_in_its_header() {
     assert!(unused.is_empty(), "not named any more: {unused:?}");
 }
 
-/// Variables of the environment and of the build, and the prefix alone.
+/// Names with the library's prefix that are not in its header: variables of the environment and of the build, and the prefix alone.
 const NOT_OF_THE_HEADER: &[&str] = &[
     "kvl_",
     "KVL_SWIFT_TREE",
@@ -406,8 +406,8 @@ fn is_test_name(word: &str) -> bool {
         && bytes.iter().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_')
 }
 
-/// The rows of the table "What each package has", each with the function of the C interface behind it (`|` separates alternatives) and that
-/// of the typed interface of Rust ("" if it has none).
+/// The rows of the table "What each package has", each with the function of the C interface behind it (`|` separates alternatives) and the
+/// function of Rust's typed interface ("" if it has none).
 const FEATURES: &[(&str, &str, &str)] = &[
     ("a cache without a provider", "cache_new", "build_cache"),
     ("a manual clock", "config_set_clock", "clock"),
@@ -686,21 +686,21 @@ fn paths() -> Vec<String> {
     found
 }
 
-/// Whether the last names of a path, with or without its extension, are like a pattern.
+/// Whether a path or one of its ends, such as `b/c.rs` of `a/b/c.rs`, matches a pattern, with or without the extension.
 fn ends_with_path(path: &str, pattern: &str) -> bool {
     let bare = path.rsplit_once('.').map_or(path, |(bare, _)| bare);
     [path, bare].iter().any(|path| {
         let mut ends = std::iter::successors(Some(*path), |end| end.split_once('/').map(|(_, rest)| rest));
-        ends.any(|end| is_like(end, pattern))
+        ends.any(|end| matches(end, pattern))
     })
 }
 
-/// Whether a text is like a pattern, in which `*` stands for any text.
-fn is_like(text: &str, pattern: &str) -> bool {
+/// Whether a text matches a pattern, in which `*` stands for any text.
+fn matches(text: &str, pattern: &str) -> bool {
     match pattern.split_once('*') {
         None => text == pattern,
         Some((start, rest)) => {
-            text.strip_prefix(start).is_some_and(|text| (0..=text.len()).any(|at| text.is_char_boundary(at) && is_like(&text[at..], rest)))
+            text.strip_prefix(start).is_some_and(|text| (0..=text.len()).any(|at| text.is_char_boundary(at) && matches(&text[at..], rest)))
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Rules for the sources, checked by tests: layers, where `unsafe` is allowed and how it is justified, where code for single systems is, the
-//! documentation and the guard of exports, names of types, lists of modules, the length of files.
+//! Checks rules for the sources: layers, where `unsafe` and unwrap are allowed, which modules may start threads or contain code for a single
+//! system, the documentation and the guard of exports, names of types, lists of modules, the length of files.
 //!
 //! The tests read the sources as text. Comments and strings are removed where only code counts, so that words in them break no rule.
 
@@ -243,6 +243,7 @@ fn files_are_short_and_begin_with_their_purpose() {
         if lines > LONGEST_FILE {
             complaints.push(format!("src/{}: {lines} lines, at most {LONGEST_FILE}", source.path));
         }
+        // A file for `include!` cannot begin with `//!`.
         let included = source.text.starts_with("// ");
         if !source.text.starts_with("//! ") && !included {
             complaints.push(format!("src/{}: its first line does not state its purpose", source.path));
@@ -265,7 +266,7 @@ fn modules_declared(text: &str) -> Vec<&str> {
     declared
 }
 
-/// Many files with modules say at their top what each module is for.
+/// A file whose top says what its modules are for names all of them.
 #[test]
 fn a_list_of_modules_is_complete() {
     if !projects::are_there() {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+/// The root of the repository.
 pub fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -1,5 +1,5 @@
-//! C#: the functions as delegates, the offsets of structs, the constants, the settings as properties, the statuses and sources as enums, and the
-//! statistics as a class.
+//! C#: the functions as delegates, the offsets of structs, the constants, the settings as properties, the statuses, the sources and the causes of
+//! removals as enums, and the statistics as a class.
 
 use super::api::{Api, Entry};
 use super::camel_case;

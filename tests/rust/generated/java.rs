@@ -1,5 +1,5 @@
-//! Java: the functions for JNA's direct mapping, the offsets of structs, the constants, the settings as methods, the statuses and sources as enums, and
-//! the statistics as a record.
+//! Java: the functions for JNA's direct mapping, the offsets of structs, the constants, the settings as methods, the statuses, the sources and
+//! the causes of removals as enums, and the statistics as a record.
 
 use super::api::{Api, Entry};
 use super::camel_case;

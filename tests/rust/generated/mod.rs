@@ -1,5 +1,5 @@
-//! Generates files from the description of the interface: a template for each language, and one for the layouts of structs. These sources
-//! are written by hand.
+//! Templates that generate files from the description of the interface: one for each language, and one for the layouts of structs. The
+//! templates are written by hand.
 
 pub mod api;
 pub mod c;

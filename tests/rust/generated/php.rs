@@ -35,8 +35,8 @@ fn native(api: &Api) -> String {
     text
 }
 
-/// PHP passes a string for a parameter of type `const char *`, so constant bytes are declared like this. It also converts a returned
-/// `const char *` to a string, so bytes that are returned are not. For a `void *`, which the library only carries, PHP passes an id.
+/// PHP passes a string for a parameter of type `const char *`, so constant bytes are declared as such. It would also convert a
+/// returned `const char *` to a string, so returned bytes keep their own type. For a `void *`, which the library only carries, PHP passes an id.
 fn spell_type(type_name: &str, place: Place) -> &str {
     match type_name {
         "const uint8_t *" if place == Place::Parameter => "const char *",

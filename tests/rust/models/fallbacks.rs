@@ -1,5 +1,5 @@
-//! Fallbacks, and tokens of the rate limit, where threads meet: the failure, the soft timeout and the answer of a load against each other
-//! and against writes; a token that becomes due against fetches and cancels; expiring a key against its load.
+//! Races of fallbacks and of the rate limit: the failure, the soft timeout and the answer of a load against each other and against writes; a
+//! token that becomes due against fetches and cancels; expiring or removing a key against its load.
 
 use super::explore;
 use super::resilience::{Harness, Received, advance, failure, fetch, fetch_with, put, text_of, value};

@@ -98,7 +98,8 @@ impl HazardSlots {
         }
     }
 
-    fn protects(&self, slot: usize) -> usize {
+    /// The address that the slot protects, or 0.
+    fn protected_by(&self, slot: usize) -> usize {
         self.slots[slot].address.load(self.protocol.look)
     }
 }
@@ -157,7 +158,7 @@ impl Store {
     fn reclaim(&self) {
         let retired = std::mem::take(&mut *self.retired.lock().unwrap());
         self.slots.heavy_barrier();
-        let protected = [0, 1].map(|slot| self.slots.protects(slot));
+        let protected = [0, 1].map(|slot| self.slots.protected_by(slot));
         for address in retired {
             if protected.contains(&address) { self.retired.lock().unwrap().push(address) } else { self.free(address) }
         }
@@ -167,7 +168,7 @@ impl Store {
     fn wait_for_readers(&self, table: usize) {
         self.slots.heavy_barrier();
         for slot in 0..2 {
-            while self.slots.protects(slot) == table {
+            while self.slots.protected_by(slot) == table {
                 thread::yield_now();
             }
         }
@@ -343,7 +344,8 @@ fn each_use_without_a_lock_is_applied_once_and_in_order() {
     explore("uses of an ended thread", 4, || uses_of_an_ended_thread(SOUND));
 }
 
-/// loom finds a failure without any one of the barriers and orders. Otherwise the models above would prove nothing about it.
+/// loom finds a failure when any one of the barriers is left out or any one of the orders is weakened. If it did not, the models above would
+/// prove nothing about that barrier or order.
 #[test]
 fn every_barrier_and_order_of_lookups_without_a_lock_is_needed() {
     let (light, heavy) = (Protocol { light: false, ..SOUND }, Protocol { heavy: false, ..SOUND });

@@ -1,5 +1,5 @@
-//! What protects callers from a slow or failing provider, where threads meet: two requests for the same key (hedging), the circuit breaker
-//! against fetches, the first use of an entry that is to be refreshed, tags and unmodified answers against loads.
+//! Races of what protects callers from a slow or failing provider: two requests for the same key (hedging), the circuit breaker against
+//! fetches, two first uses of an entry that is to be refreshed. Also tags against loads, and unmodified answers against puts.
 
 use super::explore;
 use kvlight::base::config::Settings;
@@ -54,7 +54,7 @@ pub fn failure() -> Error {
 #[derive(PartialEq, Eq, Debug)]
 pub enum Received {
     Value(String),
-    /// The fallback, and the failure that it covers; `None`: none yet, at the soft timeout.
+    /// The fallback, and the failure that it covers. `None` at the soft timeout, when nothing has failed yet.
     Stale(String, Option<Status>),
     Failed(Status),
 }
