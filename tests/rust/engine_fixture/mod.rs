@@ -139,7 +139,7 @@ impl Drop for EventRecorder {
     }
 }
 
-/// A fetch in progress: its handle, and the events that are received.
+/// A fetch in progress: its handle, and its events as they arrive.
 pub struct Waiter {
     pub handle: Arc<FetchHandle>,
     received: Inbox<Received>,
@@ -218,7 +218,7 @@ impl Waiter {
         }
     }
 
-    /// The event that has arrived, if there is one, for tests in which none should.
+    /// An event that has arrived already, if there is one.
     pub fn try_next(&self) -> Option<Received> {
         self.received.try_recv().ok()
     }
@@ -230,7 +230,7 @@ impl Waiter {
 
 type Answerer = Box<dyn Fn(&Ticket) + Send + Sync>;
 
-/// The provider: sends each request to the test, or answers it with a function.
+/// The provider: sends each request to the test, or answers it with the function `by`.
 struct TestProvider {
     sender: Mutex<Sender<Request>>,
     by: Option<Answerer>,

@@ -1,4 +1,4 @@
-//! Slots and requests (rules F12, F14, F14a).
+//! Which keys share a request, when it is handed out, and how long it holds its slot (rules F12, F14, F14a).
 
 use super::harness::{Harness, Summary, failed_with, keys, ms, refs, value};
 use kvlight::base::Status;

@@ -113,7 +113,7 @@ fn adapts(settings: &mut Settings) {
     settings.fetch.attempt_timeout = Some(ms(1_000));
 }
 
-/// In each round lets 10 ms pass, and answers all requests from number `done` on.
+/// In each round, lets 10 ms pass and answers all requests from number `done` on.
 fn answer_all(harness: &mut Harness, done: &mut usize, rounds: usize) {
     for _ in 0..rounds {
         harness.advance(10);
@@ -201,7 +201,7 @@ fn r07_waiting_keys_are_refused_when_the_breaker_opens() {
 }
 
 #[test]
-fn r07_a_refused_key_is_retried_once_the_breaker_lets_requests_through() {
+fn r07_a_refused_key_is_retried_when_the_breaker_lets_requests_through() {
     let mut harness = broken(3);
     let waiter = harness.ask(Form::All, &["k"], |options| options.fetch.retry.count = Some(3));
     // A new fetch fails at once; a load that was in progress pauses.

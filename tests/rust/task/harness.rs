@@ -36,8 +36,7 @@ pub fn note_end() {
     ENDED_UNDER_LOCK.set(ENDED_UNDER_LOCK.get() + usize::from(UNDER_LOCK.get()));
 }
 
-/// An object owned by the host. The test fails if its destructor runs during an operation on the table, because that holds the lock (rule
-/// L01).
+/// An object owned by the host. The test fails if the destructor runs during an operation on the table, which holds the lock (rule L01).
 fn object() -> Object {
     Object::new(std::ptr::null_mut(), Some(end))
 }
@@ -52,7 +51,7 @@ pub fn provider_error(code: i64, permanent: bool) -> Error {
     Error::of_provider(code, b"the record is locked", permanent, Some(object()))
 }
 
-/// The store: keeps every entry, except those that must not be stored and those that the test expires.
+/// The store. It keeps every answer that may be stored, until the test removes it.
 #[derive(Clone, Default)]
 pub struct TestStore {
     entries: Rc<RefCell<Entries>>,
@@ -79,7 +78,7 @@ impl TestStore {
             .map_or(Summary::Miss, |stored| summary(&stored.answer.clone().into()))
     }
 
-    /// Removes an entry. The answer is dropped after the lock is released, as the store's departures are.
+    /// Removes an entry. Its answer is dropped after the lock is released, like the departures of the real store.
     fn take_out(&self, key: &[u8]) {
         self.removed.borrow_mut().extend(self.entries.borrow_mut().remove(key).map(|stored| stored.answer));
     }
@@ -224,7 +223,7 @@ pub struct Harness {
     pub checks: bool,
     /// The number of drops that were deferred until after the lock.
     pub deferred_drops: usize,
-    /// How much one hold of the lock may do.
+    /// How much one hold of the lock may do, in units of about one key.
     pub budget: usize,
     /// Whether long work stops after each step, so that the test decides when it continues.
     pub is_slow: bool,
@@ -525,7 +524,7 @@ impl Harness {
         self.ask(Form::Refresh, &[key], |_| {});
     }
 
-    /// Starts a refresh ahead, as the use of an entry that soon expires does.
+    /// Starts a refresh ahead, as the use of an entry that is about to expire does.
     pub fn refresh_ahead(&mut self, key: &str) {
         self.ask(Form::Ahead, &[key], |options| options.urgency = kvlight::base::config::BACKGROUND);
     }
@@ -694,7 +693,7 @@ impl Harness {
         self.advance_by(ms, |_| {});
     }
 
-    /// As `advance`; `between` runs whenever the lock was released while deadlines were still to fire.
+    /// As `advance`, and calls `between` whenever the lock is released although more deadlines are due.
     pub fn advance_by(&mut self, ms: u64, mut between: impl FnMut(&mut Harness)) {
         let goal = self.manual.millis().after(ms);
         let mut stands = 0;
@@ -773,7 +772,7 @@ pub fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// The names `k0`, `k1`, and so on, `n` of them.
+/// The keys `k0`, `k1`, and so on, `n` of them.
 pub fn keys(n: usize) -> Vec<String> {
     (0..n).map(|nth| format!("k{nth}")).collect()
 }

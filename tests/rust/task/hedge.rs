@@ -6,7 +6,7 @@ use kvlight::base::{Status, StoreTerms};
 use kvlight::task::breaker::BreakerOverride;
 use kvlight::task::{Cancel, ProviderAnswer, Unanswered};
 
-/// Hedges every request after 10 ms, with slots for both.
+/// Hedges every request after 10 ms. There are slots for the request and its hedge.
 fn hedges(settings: &mut Settings) {
     settings.tasks.hedge.after = ms(10);
     settings.tasks.hedge.max_ratio = 1.0;

@@ -1,4 +1,4 @@
-//! Answers with tags, and answers that the value has not changed (rules R06, R11), as far as the table is concerned.
+//! What the table does with tagged answers, and with answers that say that the value has not changed (rules R06, R11).
 
 use super::harness::{Harness, Summary, bytes, tagged, value};
 use kvlight::base::{Answer, Status, StoreTerms};

@@ -1,4 +1,5 @@
-//! What a fetch receives: one test for each row of the table in docs/OUTAGES.md (rule R13). In each test, what the lower rows need is there too.
+//! What a fetch receives: one test for each row of the table in docs/OUTAGES.md (rule R13). Each test also provides what the
+//! rows below its own would use, so that only the order decides.
 
 use super::harness::{Harness, Summary, failed_with, ms, stale, value};
 use kvlight::base::Status;
@@ -7,7 +8,7 @@ use kvlight::task::breaker::BreakerOverride;
 
 const FAILED: Option<Status> = Some(Status::ERR_PROVIDER);
 
-/// A harness in which the load of `k` failed a moment ago, and the error is remembered; `k` has expired. One retry, without a pause.
+/// A harness in which the load of `k` failed a moment ago, and the error is remembered; `k` has expired. A fetch retries once, without a pause.
 fn after_a_failure(throttle_ms: u64) -> Harness {
     let mut harness = Harness::with(|settings| {
         settings.cache.error_ttl_ms = 60_000;
@@ -62,7 +63,7 @@ fn r13_row_4_then_the_fallback_whatever_the_load_failed_with() {
     // A load failed shortly before: the fallback, with the error of that load.
     let mut harness = after_a_failure(1_000);
     assert_eq!((harness.fetch("k").outcome(), harness.requests.len()), (stale("old", FAILED), 1));
-    // This load fails finally: the fallback, with its error.
+    // The load fails finally: the fallback, with its error.
     let mut harness = after_a_failure(0);
     harness.put("k", "older");
     harness.expire("k");

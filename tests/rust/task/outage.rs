@@ -129,6 +129,7 @@ fn r02_r03_r04_r07_in_an_outage_every_fetch_of_a_key_once_seen_has_its_answer_by
     // The calls that were running, those that opened the breaker, and a probe after each `breaker.open_ms`.
     let most = u64::from(MAX_RUNNING + CONSECUTIVE) + OUTAGE_MS / TTL_MS + 1;
     assert!(down.calls <= most, "{} calls reached the provider that was down, at most {most} should", down.calls);
+    // The calls of a steady phase that is as long as the outage.
     let normal = steady.calls * 2;
     assert!(down.calls * 50 < normal, "{} calls in the outage are not below 2 % of {normal}", down.calls);
     outage.run(Phase::Back, OUTAGE_MS / 4);

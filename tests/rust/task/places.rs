@@ -1,4 +1,4 @@
-//! Which keys hold a place in the queue, wait without one, lose theirs, and are lost (rules F13 to F13g).
+//! Which keys hold a place in the queue, wait without one, lose their place, or are lost (rules F13 to F13g).
 
 use super::admission::narrow;
 use super::harness::{Harness, Summary, Waiter, failed_with, keys, ms, refs, value};

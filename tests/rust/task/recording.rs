@@ -1,4 +1,4 @@
-//! Records the events of a fetch in its event sink, and asserts that they are in order.
+//! An event sink for tests: records the events of a fetch, asserts that they are in order, and summarizes their outcomes.
 
 use super::harness::{TestStore, note_end};
 use kvlight::base::{Error, Status};
@@ -54,18 +54,18 @@ thread_local! {
     static SETTLED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// How many positions of all fetches have been settled so far.
+/// How many positions of all fetches have been settled on this thread so far.
 pub fn settled() -> usize {
     SETTLED.get()
 }
 
-/// One result, and the store when it was recorded.
+/// A result, as it was recorded.
 #[derive(Debug, Clone)]
 pub struct RecordedResult {
     pub index: usize,
     pub outcome: Outcome,
     pub last: bool,
-    /// The store's entry for the key at that time.
+    /// What a lookup of the key found when the result was recorded.
     pub in_store: Summary,
 }
 

@@ -23,11 +23,11 @@ pub use State::*;
 pub const WAITING: [State; 3] = [Deferred, Queued, Backoff];
 pub const ALL: [State; Ended as usize + 1] = [Absent, Deferred, Queued, Running, Overtaken, Unwanted, Backoff, OvertakenBackoff, Ended];
 
-/// A harness in which the flight of `k` is in some state. There are two slots, requests of one key, two places (a fetch may hold one of
-/// them), and one retry after 100 ms. The request for `busy` is with the provider all the time.
+/// A harness in which the flight of `k` is in some state. There are two slots, requests of one key, and two places, of which a fetch may
+/// hold one. `k` is retried once, after 100 ms. The request for `busy` is with the provider all the time.
 pub struct Scene {
     pub harness: Harness,
-    /// The fetch of `k`, which is its last position.
+    /// The fetch of `k`, whose last position is `k`.
     pub waiter: Waiter,
     /// The index of the request for `k`.
     pub request: usize,

@@ -18,7 +18,7 @@ fn aged(set: impl FnOnce(&mut Settings)) -> Harness {
     harness
 }
 
-/// A harness in which the load of `k` has just failed, so that it is not loaded again for a second.
+/// A harness in which a load of `k` has just failed, so that `k` is not loaded again for a second.
 fn throttled() -> Harness {
     let mut harness = aged(|_| {});
     let waiter = harness.fetch("k");

@@ -7,9 +7,11 @@ use kvlight::base::{Status, StoreTerms};
 use kvlight::task::breaker::BreakerOverride;
 use kvlight::task::{Form, ProviderAnswer, Source, TakeResult, Unanswered};
 
-/// Few keys and short steps, because the table checks its invariants after each of them.
+/// Few keys and short steps, because the table's invariants are checked after each step.
 const MANY: usize = 200;
 const STEP: usize = 16;
+/// The default of `batch.max_keys`. A hold that fills or refuses a request may exceed its budget by as many keys.
+const BATCH: usize = 20;
 
 fn harness(set: impl FnOnce(&mut Settings)) -> Harness {
     let mut harness = Harness::with(set);
@@ -17,7 +19,7 @@ fn harness(set: impl FnOnce(&mut Settings)) -> Harness {
     harness
 }
 
-/// One slot; requests have the default 20 keys.
+/// One slot, and requests of up to [`BATCH`] keys.
 fn one_slot(settings: &mut Settings) {
     settings.tasks.max_running = 1;
 }
@@ -42,7 +44,10 @@ fn finish_work(harness: &mut Harness) -> usize {
         steps += 1;
     }
     let (settled, started) = harness.most_in_a_hold;
-    assert!(settled <= STEP + 20 && started <= STEP + 20, "in one hold {settled} positions were settled and {started} flights started");
+    assert!(
+        settled <= STEP + BATCH && started <= STEP + BATCH,
+        "in one hold {settled} positions were settled and {started} flights started"
+    );
     steps
 }
 
@@ -79,8 +84,8 @@ fn s19_very_many_keys_are_asked_in_steps_and_all_are_answered() {
         steps += 1;
     }
     let waiter = harness.ask_last(long);
-    assert!(steps >= MANY / (STEP + 20), "{steps} steps");
-    assert!(harness.most_in_a_hold.1 <= STEP + 20, "{:?} in one hold", harness.most_in_a_hold);
+    assert!(steps >= MANY / (STEP + BATCH), "{steps} steps");
+    assert!(harness.most_in_a_hold.1 <= STEP + BATCH, "{:?} in one hold", harness.most_in_a_hold);
     answer_all(&mut harness);
     let outcomes = waiter.outcomes();
     for (name, said) in names.iter().zip(&outcomes) {
@@ -149,7 +154,7 @@ fn s19_f13g_no_key_gives_its_place_to_another_of_its_own_fetch() {
     }
 }
 
-/// Keys that the large fetch wants too hold all places. Its search passes each of them once, and few in each step.
+/// All places are held by keys that the large fetch wants too. Its search for places passes each holder once, and only a few in each step.
 #[test]
 fn s19_f13b_a_search_that_passes_many_keys_is_done_in_steps() {
     const HELD: usize = 20 * STEP;
@@ -187,7 +192,7 @@ fn s19_f09_a_cancel_of_very_many_keys_goes_in_steps_from_the_last_key_backwards(
     let outcomes = waiter.outcomes();
     assert_eq!(outcomes[5], value("in time"));
     // The finish settled the other keys of its request as unanswered before the cancel reached them; all others are cancelled.
-    assert!(outcomes[20..].iter().filter(|said| **said != failed_with(Status::ERR_CANCELLED)).count() <= 20, "{outcomes:?}");
+    assert!(outcomes[BATCH..].iter().filter(|said| **said != failed_with(Status::ERR_CANCELLED)).count() <= BATCH, "{outcomes:?}");
     assert!(outcomes.iter().all(|said| *said != Summary::Pending) && waiter.has_ended());
     answer_all(&mut harness);
     assert_eq!((joined.outcome(), late.outcome()), (value("k100"), value("k199")));
@@ -381,13 +386,13 @@ fn s19_f08_a_clear_overtakes_in_steps_every_load_that_was_running_when_it_began(
 fn s19_r07_waiting_keys_are_refused_in_steps_when_the_breaker_opens() {
     let (mut harness, waiter) = waiting(|_| {});
     harness.step(|table, cx| table.force_breaker(BreakerOverride::Open, cx));
-    assert!(waiter.polled().0 <= STEP + 20);
+    assert!(waiter.polled().0 <= STEP + BATCH);
     // A key that was not refused yet is not handed out either.
     harness.finish(0);
-    assert!(finish_work(&mut harness) >= MANY / (STEP + 20));
+    assert!(finish_work(&mut harness) >= MANY / (STEP + BATCH));
     assert_eq!(harness.requests.len(), 1);
     let refused = waiter.outcomes().iter().filter(|said| **said == failed_with(Status::ERR_UNAVAILABLE)).count();
-    assert_eq!((refused, waiter.has_ended()), (MANY - 20, true));
+    assert_eq!((refused, waiter.has_ended()), (MANY - BATCH, true));
     assert!(harness.table.is_idle());
 }
 

@@ -1,5 +1,5 @@
-//! The second tier in the table. First any sequence of events: the table's invariants hold after each of them, every position is settled once, and what the
-//! store has of a key is never older than the last write of that key (rules T01, T02, T06, T10, L05). Then single stories.
+//! The second tier in the table. The first test plays any sequence of events: the table's invariants hold after each, every position is settled once,
+//! and what the store has of a key is never older than the last write of that key (rules T01, T02, T06, T10, L05). The others test one rule each.
 
 use super::harness::*;
 use kvlight::base::config::QueueOrder;
@@ -153,7 +153,7 @@ impl Run {
         }
         while self.looked.len() < self.harness.tier.len() {
             let nth = self.looked.len();
-            // Every second request is taken, so that some end after they were taken, and some without.
+            // Every second request is taken, so that both taken and untaken requests end.
             if nth.is_multiple_of(2) {
                 let id = self.harness.tier[nth].id;
                 self.harness.step(|table, _| table.take_tier_request(id));
@@ -302,7 +302,7 @@ fn l05_a_removal_after_the_end_of_a_close_begins_nothing_and_is_lost() {
         assert!(harness.table.next_due().is_none_or(|due| drains && due > harness.in_ms(9_000)), "nothing is due but the end of the drain");
         assert_eq!(harness.table.tier_written(), 2, "the removal and the clear were counted");
         assert_eq!(harness.table.has_tier_written(0), Some(true));
-        assert_eq!(harness.table.has_tier_written(1), None, "the writes never will be");
+        assert_eq!(harness.table.has_tier_written(1), None, "they are given up");
     }
 }
 
@@ -378,7 +378,7 @@ fn t07_writes_that_a_clear_or_an_overflow_replaces_count_as_written_when_the_cle
         assert_eq!(harness.table.has_tier_written(upto), Some(false));
         harness.advance(1_000);
         assert_eq!((harness.tier.len(), harness.tier[1].kind), (2, TierRequestKind::Clear));
-        // Another clear while the first is in progress. A sync that began before the second one waits only for the first.
+        // Another clear begins while the first is in progress. A sync that began before it waits only for the first.
         harness.step(|table, cx| table.clear_behind(cx));
         assert_eq!(harness.table.has_tier_written(upto), Some(false));
         finish(&mut harness, 1, TierEnd::Finished);
@@ -390,7 +390,7 @@ fn t07_writes_that_a_clear_or_an_overflow_replaces_count_as_written_when_the_cle
     }
 }
 
-/// An engine with one slot and one place. One key has the slot, another one of urgency 0 the place; the second tier had neither.
+/// A table with one slot and one place. `runs` has the slot, and `queued`, with urgency 0, has the place. The second tier had neither key.
 fn crowded(order: QueueOrder) -> (Harness, Waiter) {
     let mut harness = Harness::with_tier(TierAbilities::default(), |settings| {
         (settings.tasks.max_running, settings.tasks.batch_max_keys) = (1, 1);
@@ -404,7 +404,7 @@ fn crowded(order: QueueOrder) -> (Harness, Waiter) {
     (harness, queued)
 }
 
-/// The latest request for the second tier finds nothing.
+/// Lets the latest request for the second tier find nothing.
 fn miss(harness: &mut Harness) {
     let id = harness.tier.last().expect("a request").id;
     harness.step(|table, cx| table.tier_answer(id, 0, TierAnswer::Miss(Box::default()), cx));
@@ -464,7 +464,7 @@ fn t07_a_value_that_the_second_tier_does_not_take_is_removed_instead_at_once() {
     assert_eq!(harness.step(|table, _| table.tier_not_done(id, 0, true)), Status::ERR_WRONG_KIND);
     harness.step(|table, cx| table.tier_finish(id, TierEnd::Finished, cx));
     assert_eq!((harness.table.counts().tier_writes, harness.table.counts().tier_write_errors), (1, 0));
-    // If a newer value was put meanwhile, that is written, and nothing removed.
+    // If a newer value was put meanwhile, it is written, and nothing is removed.
     harness.put("k", "v");
     harness.put("k", "newer");
     refuse(&mut harness, 2);

@@ -1,4 +1,4 @@
-//! A second tier that takes too long to write (rules T01, T06, T07): the write counts as failed and is sent again, and what a late one may have
+//! A second tier that takes too long to write (rules T01, T06, T07): the write counts as failed and is sent again, and what a late write may have
 //! overwritten is removed.
 
 use super::harness::*;
@@ -389,7 +389,7 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// One process, one key, and a second tier that compares nothing. The versions of the key grow with each write.
+/// One process, one key, and a second tier that compares nothing. The version of the key grows with each write.
 struct World {
     harness: Harness,
     version: u64,

@@ -17,7 +17,7 @@ fn names(harness: &Harness, nth: usize) -> Vec<String> {
     harness.tier[nth].keys.iter().map(|key| String::from_utf8_lossy(key).into_owned()).collect()
 }
 
-/// Answers all keys of the latest request, which must read, in the same way.
+/// Gives the same answer to all keys of the latest request, which must be a read.
 fn answer(harness: &mut Harness, given: impl Fn() -> TierAnswer) {
     let handout = harness.tier.last().expect("a request").clone();
     assert_eq!(handout.kind, TierRequestKind::Read);
@@ -216,7 +216,8 @@ fn s19_t10_very_many_polls_are_begun_in_steps() {
     assert_eq!(harness.tier[before..].iter().map(|handout| handout.keys.len()).sum::<usize>(), 300);
 }
 
-/// Keys that the large fetch wants too hold all places. However many other keys need a place, the search passes each of these once, and few in each step.
+/// All places are held by keys that the large fetch wants too. However many other keys need a place, the search passes each holder once,
+/// and only a few in each step.
 #[test]
 fn s19_f13b_a_search_behind_the_second_tier_is_done_in_steps() {
     const STEP: usize = 16;
