@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs a chapter's program, and compares its output with the one in docs/HOSTS.md: `hello.sh CHAPTER COMMAND ...`.
+# Runs the program of a chapter of docs/HOSTS.md, and compares its output with the one shown there: `hello.sh CHAPTER COMMAND ...`.
 set -eu
 top=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 chapter=$1

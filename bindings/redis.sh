@@ -1,6 +1,6 @@
-# Sourced by the scripts that build packages which contain the shared library.
+# Sourced by the scripts that build packages with the shared library inside.
 #
-#     add_redis FOLDER      puts libkvlight_redis into FOLDER too, if KVL_REDIS_LIBRARY names it, or it is in KVL_LIB_DIR
+#     add_redis FOLDER      also puts libkvlight_redis into FOLDER, if KVL_REDIS_LIBRARY names it or it is in KVL_LIB_DIR
 #
 # A package without it still takes `l2_url` on systems where libkvlight_redis is installed.
 add_redis() {

@@ -1,5 +1,5 @@
-# Sourced by the scripts of the tiers: builds the library in special forms (with a sanitizer, a planted error), and counts
-# checks.
+# Sourced by the scripts of the tiers: builds the library in special forms (with a sanitizer or a planted error), and runs and
+# counts checks.
 #
 #     . "$(dirname "$0")/../shell.sh"      changes to the project's folder
 #     here=$(library asan)                 builds libkvlight.so of that kind; prints its folder
@@ -49,15 +49,15 @@ counted_and_done() {
     exit
 }
 
-# The rustc flags of a kind. Kinds that instrument the code need unstable flags.
+# Prints the rustc flags for a kind of library. Those of the sanitizers are unstable.
 flags_of() {
     # The instrumentation that cargo-fuzz uses for libFuzzer. Without a fuzzer the counters have no effect.
     local watched="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"
     watched+=" -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
     case $1 in
     asan) echo "-Zsanitizer=address $watched" ;;
-    # std itself is not rebuilt, so the detector does not see its locks: the cfg replaces them by those of parking_lot. Nor does the detector
-    # understand fences: tests/tiers/race/fences.c replaces them.
+    # std itself is not rebuilt, so the detector does not see its locks: with this cfg the library uses parking_lot's instead. The detector does
+    # not understand fences either: tests/tiers/race/fences.c makes up for them.
     tsan) echo "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg kvl_race -Clink-arg=-Wl,--wrap=__tsan_atomic64_fetch_sub" ;;
     coverage) echo "-Cinstrument-coverage" ;;
     full) echo "" ;;
@@ -67,7 +67,7 @@ flags_of() {
 # build_library KIND PROJECT TARGET: builds one kind of the library, from any copy of the project, and prints its folder.
 build_library() {
     local kind=$1 project=$2 into=$3/$1
-    # With assertions and overflow checks, since these builds look for errors. abidiff needs full debug information.
+    # `full` is for abidiff, which needs full debug information. The others look for errors, so they have assertions and overflow checks.
     local -x CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=1
     [ "$kind" = full ] && CARGO_PROFILE_RELEASE_DEBUG=2
     [ "$kind" != full ] && local -x CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true

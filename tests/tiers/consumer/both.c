@@ -1,4 +1,4 @@
-/* A program with two static Rust libraries: kvlight, and the one of other.rs. */
+/* A program that links two static Rust libraries: kvlight, and that of other.rs. */
 #include <kvlight.h>
 #include <stdint.h>
 #include <stdio.h>

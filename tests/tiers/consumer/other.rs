@@ -1,4 +1,4 @@
-//! Another static Rust library, with common features: threads, caught panics, collections.
+//! Another static Rust library, which uses common parts of std: threads, caught panics, collections.
 
 use std::collections::HashMap;
 

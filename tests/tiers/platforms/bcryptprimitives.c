@@ -1,5 +1,5 @@
 /* For tests under wine only, installed among wine's libraries: older versions of wine have no bcryptprimitives.dll, from which the Rust
- * standard library takes its random numbers. This one calls a library that they have. */
+ * standard library takes its random numbers. This one calls bcrypt.dll, which they have. */
 #include <windows.h>
 #include <bcrypt.h>
 

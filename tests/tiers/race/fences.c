@@ -1,9 +1,9 @@
 /* Linked into programs under the race detector, which does not understand fences.
  *
- * An owner of an `Arc` finds out that it is the last one by a decrement with release ordering, and then executes an acquire fence. The
- * library is linked so that the function below replaces its decrements (`--wrap`, tests/tiers/shell.sh). There a decrement that releases
- * also acquires: that has the effect of the fence, and the detector understands it. Other decrements are unchanged, so a missing release
- * is detected. */
+ * The last owner of an `Arc` learns that it is the last from a decrement with release ordering, and then executes an acquire fence. The
+ * library is linked so that its decrements call the function below (`--wrap`, tests/tiers/shell.sh). Here a decrement that releases also
+ * acquires. This has the effect of the fence, and the detector understands it. Decrements with other orderings stay as they are, so a
+ * missing release is still detected. */
 #include <stdint.h>
 
 enum { RELEASE = 3, ACQUIRE_RELEASE = 4 };

@@ -21,7 +21,7 @@ function(vcpkg_execute_required_process)
   endif()
 endfunction()
 
-# vcpkg's function rewrites absolute paths, of which kvlight's file has none.
+# vcpkg's function rewrites absolute paths. kvlight's files must have none.
 function(vcpkg_fixup_pkgconfig)
   foreach(file IN ITEMS lib/pkgconfig/kvlight.pc debug/lib/pkgconfig/kvlight.pc)
     file(READ "${CURRENT_PACKAGES_DIR}/${file}" text)
@@ -41,7 +41,7 @@ function(vcpkg_install_copyright)
   file(WRITE "${CURRENT_PACKAGES_DIR}/share/${PORT}/copyright" "${text}")
 endfunction()
 
-# The checks of vcpkg that ports fail most often.
+# Those of vcpkg's checks that ports fail most often.
 function(check_as_vcpkg_does)
   if(EXISTS "${CURRENT_PACKAGES_DIR}/debug/include" OR EXISTS "${CURRENT_PACKAGES_DIR}/debug/share")
     message(FATAL_ERROR "headers and documents are not installed for each configuration")

@@ -1,4 +1,4 @@
-"""Stories that count: loads of many processes, commands and round trips, and the demo."""
+"""Stories that count loads, commands or round trips, and the story of the demo."""
 
 import os
 import re
@@ -65,14 +65,14 @@ class Turnstile(Proxy):
     def __init__(self, server):
         self.changed = threading.Condition()
         self.turns, self.allowed = 0, None
-        # Whether the server spoke last, by the connection of a process.
+        # For each connection of a process: whether the server spoke last.
         self.server_spoke = {}
         # The connections by which processes read the log.
         self.logs = set()
         super().__init__(server)
 
     def let_through(self, turns):
-        """Lets this many round trips through from now on; None: all."""
+        """Lets this many round trips through from now on, or all of them if it is None."""
         with self.changed:
             self.turns, self.allowed = 0, turns
             self.changed.notify_all()

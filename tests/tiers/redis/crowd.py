@@ -1,8 +1,8 @@
 """Eight processes read and write at random, while the servers they share are killed, stopped, emptied, filled up, moved and cut off.
 
-    crowd.py [SECONDS [CHANCE]]      each kind of damage once, or repeatedly for that many seconds; CHANCE is the seed, random by default
+    crowd.py [SECONDS [SEED]]      each kind of damage once, or repeatedly for that many seconds; SEED is random by default
 
-Each process runs tests/programs/redis/crowd.c, which checks each answer. This program does the damage, and prints a table. The same CHANCE does the same
+Each process runs tests/programs/redis/crowd.c, which checks each answer. This program does the damage, and prints a table. The same SEED does the same
 damage to the same servers.
 """
 
@@ -26,7 +26,7 @@ PROCESSES = 8
 RECORDS = 400
 # By how much an answer may be outdated while there is no fault (see crowd.c).
 ALLOWED_MS = 50
-# For how long processes remember their writes in order to repeat them. This long after a fault they must have recovered from it.
+# For how long processes remember their writes in order to repeat them. They must recover from a fault within the same time.
 JOURNAL_MS = 2000
 OPTIONS = f"prefix=p&blind_ms=1000&journal_ms={JOURNAL_MS}&lease_ms=2000&command_ms=500&connect_ms=1000&reconnect_cap_ms=250"
 SETTINGS = ("timeout_ms=20000", "l2.wait_ms=300", "l2.break_ms=50", "l2.break_cap_ms=400")
@@ -51,16 +51,16 @@ class Board:
     def set(self, name, value):
         struct.pack_into("<Q", self.memory, 8 * HEADER.index(name), value)
 
-    def of(self, process, name):
+    def read(self, process, name):
         return struct.unpack_from("<Q", self.memory, 8 * (len(HEADER) + process * len(REPORT) + REPORT.index(name)))[0]
 
     def all(self, name):
-        return [self.of(process, name) for process in range(PROCESSES)]
+        return [self.read(process, name) for process in range(PROCESSES)]
 
 
 class Crowd:
-    def __init__(self, folder, chance):
-        self.chance = random.Random(chance)
+    def __init__(self, folder, seed):
+        self.chance = random.Random(seed)
         self.board = Board(folder)
         self.board.set("processes", PROCESSES)
         self.board.set("allowed_ns", ALLOWED_MS * 1_000_000)
@@ -88,7 +88,7 @@ class Crowd:
         self.said[nth].extend(line.rstrip("\n") for line in self.processes[nth].stdout)
 
     def measure(self):
-        """Reports all the time how long the servers let a client wait: the longest wait of the last two seconds."""
+        """Keeps reporting the longest time, in the last two seconds, that a server let a client wait."""
         times = []
         while not self.is_over:
             for node in self.cluster.nodes:
@@ -136,7 +136,7 @@ class Crowd:
         except (OSError, RuntimeError):
             return False  # a server was killed, or is loading its primary's data
 
-    def be_whole(self):
+    def await_whole(self):
         try:
             eventually("the cluster is whole", self.is_whole)
         except AssertionError:
@@ -164,7 +164,7 @@ class Crowd:
         self.start_empty(victim)
 
     def restart_a_primary_with_an_old_copy(self):
-        """The copy is from before all writes that the processes would repeat."""
+        """The copy lacks writes that the processes no longer repeat."""
         victim = self.chance.choice(self.primaries())
         victim.call("SAVE")
         time.sleep(JOURNAL_MS / 1000 + 0.5)
@@ -185,10 +185,10 @@ class Crowd:
         victim.go_on()
 
     def cut_half_of_the_processes_off(self):
-        self.disturb(Fault("cut", self.some()))
+        self.disturb(Fault("cut", self.half()))
 
     def let_nothing_through_to_half_of_the_processes(self):
-        self.disturb(Fault("half_open", self.some()))
+        self.disturb(Fault("half_open", self.half()))
 
     def be_slow(self):
         self.disturb(Fault("slow", None, delay=0.08, rate=50_000))
@@ -212,7 +212,8 @@ class Crowd:
             client.ask("CONFIG", "SET", "masterauth", "", "requirepass", "")
             client.close()
 
-    def some(self):
+    def half(self):
+        """The pids of half of the processes."""
         return {process.pid for process in self.chance.sample(self.processes, PROCESSES // 2)}
 
     def disturb(self, fault):
@@ -220,7 +221,7 @@ class Crowd:
         time.sleep(1.6)
         self.proxy.set(None)
 
-    # ---- Faults that must not be seen in any answer
+    # ---- Changes of the data. Evicting and flushing may lose the log; a move must not be seen in any answer.
 
     def move_slots(self):
         """Moves slots with records to another server, a key at a time."""
@@ -235,7 +236,7 @@ class Crowd:
             self.cluster.end_move(slot, source, target, [node for node in primaries if node not in (source, target)])
 
     def evict(self):
-        """Leaves room for only a part of the entries, so that the servers evict others."""
+        """Leaves room for only a part of the entries, so that the servers evict the rest."""
         for node in self.primaries():
             used = int(node.call("INFO", "memory").decode().split("used_memory:")[1].split("\r\n")[0])
             node.call("CONFIG", "SET", "maxmemory-policy", self.chance.choice(["allkeys-lru", "allkeys-random"]))
@@ -251,7 +252,7 @@ class Crowd:
     # ---- The run
 
     def suffer(self, fault, must_heal):
-        self.be_whole()
+        self.await_whole()
         eventually("all are connected", self.are_connected)
         began = time.monotonic()
         if must_heal:
@@ -281,7 +282,7 @@ class Crowd:
                 self.suffer(fault, must_heal)
             if time.monotonic() > until:
                 break
-        self.be_whole()
+        self.await_whole()
         self.board.set("phase", SETTLE)
         eventually("all writes are acknowledged", lambda: self.are_connected() and all(self.board.all("settled")))
         self.board.set("phase", CHECK)
@@ -302,9 +303,9 @@ class Crowd:
         print(f"   old answers in a fault and until {JOURNAL_MS} ms after it: {total('old_in_faults')}, the oldest {worst('oldest_in_faults_ns'):.0f} ms", flush=True)
 
 
-def t01_t03_t07_t08_t09_no_answer_lacks_a_write_that_was_acknowledged_before(seconds, chance):
+def t01_t03_t07_t08_t09_no_answer_lacks_a_write_that_was_acknowledged_before(seconds, seed):
     with tempfile.TemporaryDirectory(prefix="kvl-redis-") as folder:
-        crowd = Crowd(folder, chance)
+        crowd = Crowd(folder, seed)
         try:
             crowd.start()
             crowd.run(seconds)
@@ -322,14 +323,14 @@ def t01_t03_t07_t08_t09_no_answer_lacks_a_write_that_was_acknowledged_before(sec
 def main():
     signal.signal(signal.SIGTERM, kill_all)
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 0
-    chance = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 30)
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 30)
     story = t01_t03_t07_t08_t09_no_answer_lacks_a_write_that_was_acknowledged_before
     try:
-        story(seconds, chance)
-        print(f"ok {story.__name__} ({chance})\n1 passed, 0 failed")
+        story(seconds, seed)
+        print(f"ok {story.__name__} ({seed})\n1 passed, 0 failed")
         return 0
     except Exception:
-        print(f"not ok {story.__name__} ({chance})\n{traceback.format_exc()}\n0 passed, 1 failed")
+        print(f"not ok {story.__name__} ({seed})\n{traceback.format_exc()}\n0 passed, 1 failed")
         return 1
 
 

@@ -110,7 +110,7 @@ def has(tool):
     return shutil.which(tool) is not None or tool == "swift" and subprocess.run([SWIFT, "--where"], stdout=subprocess.DEVNULL).returncode == 0
 
 
-# The tool that must be there, and the function that builds the package and returns the worker's command and its environment.
+# For each language: the tool that must be there, and the function that builds the package and returns the worker's command and its environment.
 LANGUAGES = {
     "python": ("python3", python),
     "node": ("node", node),
@@ -124,7 +124,7 @@ LANGUAGES = {
     "swift": ("swift", swift),
 }
 
-# Languages whose programs are linked with the library: if it is missing, the loader says so.
+# Languages whose programs are linked with libkvlight_redis: if that is missing, the loader says so.
 LINKED = {"cpp"}
 
 # The commands by which the worker of a language ends its engine.
@@ -170,7 +170,7 @@ def refuses(world, command, environment):
 
 
 def needs(world, command, environment):
-    """If the library is missing, the error says where it was looked for and what helps. A variable that is empty counts as unset."""
+    """If libkvlight_redis is missing, the error says where it was looked for and what helps. An empty variable counts as unset."""
     nowhere = {**environment, "KVL_REDIS_LIBRARY": "/nowhere/libkvlight_redis.so"}
     said = world.worker("redis://localhost/?prefix=p", wait=False, command=command, environment=nowhere).first
     assert "/nowhere/libkvlight_redis.so" in said and "make redis" in said and "KVL_REDIS_LIBRARY" in said, said
@@ -184,7 +184,7 @@ def ends_whole(world, command, environment, ending):
     worker = world.worker(world.server().url(), command=command, environment=environment)
 
     def sockets():
-        # Other descriptors may be the language's own, which stay.
+        # Other descriptors may be the language's own, and stay.
         return [link for link in worker.sockets() if link.startswith("socket:")]
 
     leaves(worker, sockets, 2, ending)
@@ -222,7 +222,7 @@ def with_bytes(story):
 
 
 def ends_without_close(world, command, environment):
-    """PHP destroys objects in an order of its own, in a collected cycle and at the end of the program. Both ways end the connection."""
+    """PHP destroys the objects of a collected cycle, and those left at the end of the program, in an order of its own. In both cases the connection ends."""
     program = os.path.join(PROGRAMS, "php_ends.php")
     url = world.server().url()
     for what in ("cycle", "exit"):

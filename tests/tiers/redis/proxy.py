@@ -22,7 +22,8 @@ logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 class Fault:
     """What happens to connections: `cut` (they are reset, and new ones refused), `half_open` (no data gets through, and neither end is notified), or `slow`
-    (each piece of data is late by `delay` seconds, and `rate` bytes a second get through). With `processes`, only to connections of these."""
+    (each piece of data is late by `delay` seconds, and `rate` bytes a second get through). `processes` are the pids whose connections are affected; None
+    means all."""
 
     def __init__(self, kind, processes=None, delay=0.0, rate=None):
         self.kind, self.processes, self.delay, self.rate = kind, processes, delay, rate
@@ -133,7 +134,7 @@ class FaultProxy:
 
 
 def owners(ports, processes):
-    """The process at the other end of each connection, by the connection's port; connections of other processes are left out."""
+    """Maps the port of each connection to the pid at its other end, if that is one of `processes`."""
     wanted = {f"{port:04X}": port for port in ports}
     with open("/proc/net/tcp") as table:
         rows = [line.split() for line in table][1:]

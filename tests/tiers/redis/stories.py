@@ -722,7 +722,7 @@ def t08_a_process_that_cannot_read_the_log_looks_up_again(world):
     answer_automatically(a)
     assert a.fetch("x") == ("provider", "from_a")
     assert a.fetch("x") == ("store", "from_a")
-    # Not 0: on a busy machine the first connection may have taken so long that it was blind already.
+    # Not 0: on a busy machine the first connection may have taken so long that the worker was blind already.
     before = a.state()["blind"]
     server.kill()
     eventually("the worker knows that it cannot read the log", lambda: a.state()["blind"] > before)
@@ -804,7 +804,7 @@ def t14_entries_expire_by_the_clock_of_the_server(world):
     a.synced()
     stored = server.call("GET", ENTRY + "x")
     expires_at = int.from_bytes(stored[26:32], "little")
-    # Both are a time of the server plus the TTL: they differ by the time that the command took to arrive.
+    # Each is the server's time plus the TTL. They differ by the time that the command took to arrive.
     assert abs(expires_at - server.call("PEXPIRETIME", ENTRY + "x")) < 30000
     eventually("the notice is received", lambda: b.state()["heard"] == 1)
     assert b.fetch("x") == ("l2", "short")
@@ -921,7 +921,7 @@ def t15_an_evicted_epoch_is_replaced_for_all_in_a_cluster(world):
     assert b.fetch("y") == ("l2", "new")
 
 
-def t11_a_server_of_a_cluster_that_is_down_fails_its_keys_alone(world):
+def t11_a_server_of_a_cluster_that_is_down_affects_its_own_keys_alone(world):
     cluster = world.cluster(3)
     a, b = (world.worker(cluster.url(), *PATIENT, "l2.break_after=0") for _ in range(2))
     answer_automatically(a, b)
@@ -972,7 +972,7 @@ def t11_keys_that_move_to_another_server_are_misses_at_most(world):
 
 
 def a_copy_takes_over(world, more=lambda writer: None, **options):
-    """A replica that lacks the last writes takes over from a server that does not have the log. `more` makes further writes that it lacks."""
+    """A replica that lacks the last writes takes over from a server that does not have the log. `more` makes further writes that the replica lacks."""
     cluster = world.cluster(3, 3)
     a, b = (world.worker(cluster.url(connect_ms=1000, reconnect_cap_ms=50, **options), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
     keys = spread(12)
@@ -1029,7 +1029,7 @@ def t07_t08_a_copy_of_the_log_that_takes_over_is_told_again_of_all_keys(world):
     a, b = (world.worker(cluster.url(connect_ms=1000, reconnect_cap_ms=50), *PATIENT, "l2.break_ms=50", "l2.break_cap_ms=50") for _ in range(2))
     victim = cluster.node_of(LOG)
     copy = cluster.nodes[3 + cluster.primaries.index(victim)]
-    # Keys of other servers, which lose nothing.
+    # These keys are in other servers, which lose nothing.
     keys = [key for key in spread() if cluster.node_of(ENTRY + key) is not victim][:8]
     for key in keys:
         assert a.do(f"put {key} old") == 0

@@ -196,7 +196,7 @@ def read_reply(replies):
 
 
 def certificates():
-    """A folder with ca.pem and, signed by it for localhost, server.pem and server.key."""
+    """Makes a folder with the certificate of an authority (ca.pem), and one that it has signed for localhost, with its key (server.pem, server.key)."""
     folder = tempfile.mkdtemp(prefix="kvl-redis-")
 
     def openssl(*arguments):
@@ -448,7 +448,7 @@ def on_free_port(start):
 
 
 def free_port():
-    """A free port, of those that the system gives to no client: while a server is down, no client may get its port."""
+    """A free port that the system gives to no client: a client must not get the port of a server that is down."""
     ports = ports_for_servers()
     for _ in range(1000):
         port = random.choice(ports)
@@ -462,8 +462,8 @@ BUS = 10_000
 
 
 def ports_for_servers():
-    """The ports that, with those of the bus, the system gives to no client. If there are none, all ports: a client may then take one
-    whose server is down."""
+    """The ports that the system gives to no client, and whose ports for the bus it gives to none either. If there are no such ports,
+    all ports: a client may then take that of a server that is down."""
     first, last = 32_768, 60_999
     try:
         with open("/proc/sys/net/ipv4/ip_local_port_range") as limits:
@@ -642,9 +642,9 @@ def eventually(what, holds, patience=PATIENCE):
 
 
 def leaves(worker, sockets, least, ending="leave"):
-    """Tells a worker by the command `ending` to leave its server. Before, it has its thread `kvl-redis`, and `sockets` returns at least `least`; afterwards both
-    are gone."""
-    # A connection may just be reconnecting, on a busy machine.
+    """Tells a worker by the command `ending` to leave its server. Before that, the worker has a thread `kvl-redis`, and `sockets` returns at least `least`
+    sockets; afterwards all are gone."""
+    # On a busy machine a connection may just be reconnecting.
     eventually("the worker has a thread and sockets", lambda: len(worker.threads()) == 1 and len(sockets()) >= least)
     assert worker.do(ending) == 0
     # The kernel removes a thread a little after others have seen its end; and a thread of the engine may just be handing it a request.

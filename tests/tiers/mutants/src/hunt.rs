@@ -1,4 +1,4 @@
-//! Activates mutants, each in separate processes, and runs the tests. A mutant that makes a test fail or hang is killed.
+//! Runs the tests for each mutant, in processes in which it alone is active. A mutant is killed if a test fails or hangs.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ pub fn run(list: &Path, [seed, count, seconds]: [u64; 3], programs: &[&str]) {
     let mut rows: Vec<&str> = text.lines().collect();
     rows.sort_by_cached_key(|row| lot(row, seed));
     rows.truncate(count as usize);
-    // Runs each program without a mutant first. One that fails even so would kill every mutant, and so would one that always exceeds its limit.
+    // Runs each program without a mutant first. A program that fails even so would kill every mutant, as would one that always exceeds its limit.
     let limits = programs.iter().map(|program| {
         let begun = Instant::now();
         assert!(passes(program, "0", Duration::from_secs(3600)), "{program} fails without any mutant");
@@ -38,8 +38,8 @@ pub fn run(list: &Path, [seed, count, seconds]: [u64; 3], programs: &[&str]) {
     println!("seed {seed}: {} tried, {} killed, {survivors} survived", rows.len(), rows.len() - survivors);
 }
 
-/// A mutant's place in the draw. It depends only on its description, not on the number of mutants or its line, so that changes elsewhere do
-/// not change which ones are drawn. FNV-1a (Fowler, Noll, Vo), mixed by SplitMix64 (Steele, Lea, Flood).
+/// A mutant's place in the draw. It depends on the mutant's file and description, not on its line or number, so that changes elsewhere do not
+/// change which mutants are drawn. FNV-1a (Fowler, Noll, Vo), mixed by SplitMix64 (Steele, Lea, Flood).
 fn lot(row: &str, seed: u64) -> u64 {
     let (_, mutant) = row.split_once('\t').expect("a row begins with a number");
     let (place, change) = mutant.split_once('\t').expect("a row has a place and a change");

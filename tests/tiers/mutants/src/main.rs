@@ -6,9 +6,9 @@
 //! ```text
 //! mutants plant PROJECT LIST FOLDER...   rewrites the sources under PROJECT/FOLDER and writes LIST; omits mutants that do not compile
 //! mutants hunt LIST SEED COUNT SECONDS PROGRAM...
-//!                                        activates COUNT of them, drawn by SEED, one after the other, and runs the test programs
-//!                                        with each until one fails or has taken SECONDS, or four times what it
-//!                                        takes without a mutant; prints those that survived
+//!                                        activates COUNT of them, drawn by SEED, and runs the test programs with each until one
+//!                                        fails or hangs: it may take SECONDS, or four times what it takes without a mutant if that
+//!                                        is more; prints the mutants that survived
 //! ```
 
 mod hunt;

@@ -11,22 +11,24 @@ use syn::{BinOp, Block, Expr, ReturnType, Signature, Stmt, Type, UnOp, parse_quo
 pub struct Mutant {
     pub number: u32,
     pub line: usize,
+    /// What the mutant changes, as survivors.md has it.
     pub about: String,
 }
 
 /// Plants errors in one file.
 pub struct Planter<'a> {
-    pub next: u32,
+    /// The last number that was given to a mutant.
+    pub last: u32,
     /// The numbers of mutants that do not compile.
     pub barred: &'a HashSet<u32>,
     pub planted: Vec<Mutant>,
 }
 
 impl Planter<'_> {
-    /// Returns the number of a new mutant; `None` if it is barred. Numbers are the same in every pass.
+    /// Returns the number of a new mutant; `None` if it is barred. A mutant has the same number each time the sources are rewritten.
     fn number(&mut self, at: Span, about: String) -> Option<u32> {
-        self.next += 1;
-        let number = self.next;
+        self.last += 1;
+        let number = self.last;
         if self.barred.contains(&number) {
             return None;
         }
@@ -52,7 +54,7 @@ impl Planter<'_> {
     }
 }
 
-/// Values that a function with that return type might return instead.
+/// Values that a function of a return type might return instead.
 fn values_of(returned: &Type) -> Vec<Expr> {
     let Type::Path(path) = returned else { return Vec::new() };
     let Some(last) = path.path.segments.last() else { return Vec::new() };

@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use syn::visit_mut::VisitMut;
 
-/// The code added to the rewritten sources, which checks whether a mutant is active.
-const AWAKE: &str = "
+/// The function that is added to the copy's src/lib.rs.
+const IS_ACTIVE: &str = "
 /// Whether a planted error is active.
 #[doc(hidden)]
 #[inline]
 pub fn mutant(number: u32) -> bool {
-    static AWAKE: std::sync::LazyLock<u32> =
+    static ACTIVE: std::sync::LazyLock<u32> =
         std::sync::LazyLock::new(|| std::env::var(\"KVL_MUTANT\").ok().and_then(|text| text.parse().ok()).unwrap_or(0));
-    *AWAKE == number
+    *ACTIVE == number
 }
 ";
 
@@ -25,7 +25,7 @@ pub fn run(project: &Path, list: &Path, folders: &[&str]) {
     files.sort();
     let sound: BTreeMap<PathBuf, String> = files.into_iter().map(|file| (file.clone(), read(&file))).collect();
     let library = project.join("src/lib.rs");
-    fs::write(&library, format!("#![allow(warnings, clippy::all)]\n{}{AWAKE}", read(&library).replace("#![warn(missing_docs)]", "")))
+    fs::write(&library, format!("#![allow(warnings, clippy::all)]\n{}{IS_ACTIVE}", read(&library).replace("#![warn(missing_docs)]", "")))
         .expect("the copy can be written");
 
     let mut barred = HashSet::new();
@@ -57,21 +57,21 @@ fn read(file: &Path) -> String {
 }
 
 fn plant(sound: &BTreeMap<PathBuf, String>, barred: &HashSet<u32>) -> Vec<(PathBuf, Vec<Mutant>)> {
-    let mut next = 0;
+    let mut last = 0;
     let mut all = Vec::new();
     for (file, text) in sound {
         let mut tree = syn::parse_file(text).expect("the project compiles");
-        let mut planter = Planter { next, barred, planted: Vec::new() };
+        let mut planter = Planter { last, barred, planted: Vec::new() };
         planter.visit_file_mut(&mut tree);
-        next = planter.next;
+        last = planter.last;
         fs::write(file, prettyplease::unparse(&tree)).expect("the copy can be written");
         all.push((file.clone(), planter.planted));
     }
     all
 }
 
-/// The mutants that do not compile: those on the lines of the compiler's errors or closely above. Panics with the compiler's output if it fails
-/// and no mutant is there.
+/// The mutants that do not compile: those on the lines of the compiler's errors or just above. Panics with the compiler's output if it reports
+/// errors only elsewhere.
 fn failing(project: &Path, planted: &[(PathBuf, Vec<Mutant>)]) -> HashSet<u32> {
     let output = Command::new("cargo")
         .args(["check", "--lib", "--message-format=json", "--manifest-path"])
