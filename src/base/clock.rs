@@ -122,9 +122,8 @@ impl SystemClock {
 
     #[cold]
     fn measure_sleep(&self, running: u64) {
-        // If the thread is descheduled between the two readings, the difference looks like more suspended time, never less.
-        // `fetch_max` would keep such an error for ever; a plain store corrects it half a second later. The time may then step
-        // back by that error, which all arithmetic on it tolerates.
+        // If the thread is descheduled between the two readings, the suspended time seems shorter than it is, never longer. The time may
+        // then step back by the error, which all arithmetic on it tolerates. The next measurement corrects the error.
         let asleep = platform::suspend_aware().0.saturating_sub(platform::running().0) / 1_000_000;
         self.asleep_ms.store(asleep, Ordering::Relaxed);
         self.measured_at_ms.store(running, Ordering::Relaxed);

@@ -353,7 +353,7 @@ impl Draft {
         Some(stated.map_or(row.default, |(_, text)| text))
     }
 
-    /// Returns `base`, overridden by the settings here. So terms override options, and options override the configuration (rule F19).
+    /// `base`, overridden by the settings that were set here (rule F19).
     fn over(&self, base: &FetchSettings) -> FetchSettings {
         let mut all = Settings { fetch: base.clone(), ..Settings::default() };
         for (name, text) in &self.stated {

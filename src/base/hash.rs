@@ -13,7 +13,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 /// The keyed hash function of one store, or of one table of loads.
 #[derive(Clone)]
 pub enum KeyHasher {
-    /// foldhash. Both of its seeds are secret: with the published shared seed, anyone can construct keys that collide whatever the first
+    /// foldhash. Both of its seeds are secret: with the published shared seed, anyone can construct keys that collide whatever the other
     /// seed is.
     Fast(FoldSeeds),
     /// SipHash-1-3.

@@ -112,7 +112,7 @@ impl PartialOrd for Key {
     }
 }
 
-/// By their bytes, like slices of bytes.
+/// Keys are ordered by their bytes, like slices.
 impl Ord for Key {
     fn cmp(&self, other: &Key) -> std::cmp::Ordering {
         self.as_bytes().cmp(other.as_bytes())

@@ -312,7 +312,7 @@ unsafe fn answer_of<'a>(block: NonNull<Header>) -> AnswerRef<'a> {
     let shape = unsafe { block.as_ref() }.shape();
     let answer = match shape.tag() {
         tag if !rarely(tag != ENTRY_BYTES) => Answer::Value(Value(block)),
-        // SAFETY: the data of such a block are a value. This is a second copy of it, which is not dropped.
+        // SAFETY: the data of such a block are a value. This copy of it is not dropped.
         ENTRY_VALUE => Answer::Value(unsafe { block.cast::<u8>().add(shape.data_at()).cast::<Value>().read() }),
         _ => Answer::Null,
     };

@@ -124,10 +124,10 @@ pub fn wait_timeout<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, _timeout
     wait(condvar, guard)
 }
 
-/// Polls for some microseconds, yielding to other threads, before the caller goes to sleep, because waking up takes longer.
+/// Calls `look` until it returns `Some`, for a few microseconds at most, so that the caller need not sleep: waking up takes longer.
 #[cfg(not(kvl_model))]
 pub fn linger<R>(mut look: impl FnMut() -> Option<R>) -> Option<R> {
-    /// How many polls are followed by spins (1, 2, 4, ... of them), and after these, how many by a yield.
+    /// The number of calls that are followed by spins (1, 2, 4, ... of them), and then of calls that are followed by a yield.
     const ROUNDS: u32 = 6;
     for round in 0..2 * ROUNDS {
         if let found @ Some(_) = look() {
@@ -141,7 +141,7 @@ pub fn linger<R>(mut look: impl FnMut() -> Option<R>) -> Option<R> {
     look()
 }
 
-/// Time does not pass in a model: polls once.
+/// Time does not pass in a model: calls `look` once.
 #[cfg(kvl_model)]
 pub fn linger<R>(look: impl FnOnce() -> Option<R>) -> Option<R> {
     look()

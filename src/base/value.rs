@@ -87,7 +87,7 @@ impl Shape {
         (self.0 >> (TAG_BITS + KEY_BITS)) as usize
     }
 
-    /// The offset of the data. A key is padded, so that they are aligned to 8 bytes.
+    /// The offset of the data. The key is padded, so that the data are aligned to 8 bytes.
     #[inline(always)]
     pub(super) fn data_at(self) -> usize {
         // The head adds 8 bytes, which is twice the bit of its tag: no branch that could be mispredicted.
@@ -158,8 +158,8 @@ pub(super) fn block(shape: Shape) -> Result<NonNull<Header>, NoMemory> {
     Ok(start)
 }
 
-/// The heap memory for an allocation of `size` bytes, in bytes: these and a word for the allocator, rounded up to 16 bytes, at least 32.
-/// This is exact for glibc; other allocators round differently and keep their own data elsewhere.
+/// The heap memory that an allocation of `size` bytes takes, in bytes: `size` and a word for the allocator, rounded up to a multiple of 16,
+/// at least 32. This is exact for glibc; other allocators round differently and keep their own data elsewhere.
 #[inline(always)]
 pub(super) fn heap_bytes(size: usize) -> u64 {
     (rounded_up(size + 8, 16) as u64).max(32)

@@ -1,7 +1,7 @@
 //! Enums that know all of their variants, so that nobody keeps a list of them.
 
-/// Declares an enum with the constant `ALL`: every variant, in the order of the declaration. If a setting has the enum's values, each
-/// variant has its word, and `WORDS` has the words in the same order.
+/// Declares an enum with the constant `ALL`: every variant, in the order of the declaration. If the variants are the values of a setting,
+/// each is declared with its word, and `WORDS` has the words in the same order.
 macro_rules! variants {
     ($(#[$about:meta])* pub enum $name:ident { $($(#[$each:meta])* $variant:ident = $word:literal,)* } words) => {
         variants! { $(#[$about])* pub enum $name { $($(#[$each])* $variant,)* } }

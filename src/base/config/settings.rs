@@ -166,9 +166,9 @@ pub struct BreakerSettings {
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)] // each field is described in its row of the table in `config`
 pub struct HedgeSettings {
-    /// Zero: by `percentile`.
+    /// Zero: `percentile` applies.
     pub after: Duration,
-    /// 0: by `after`.
+    /// 0: `after` applies.
     pub percentile: f64,
     pub max_ratio: f64,
 }
@@ -213,7 +213,7 @@ pub struct FetchSettings {
 }
 
 impl FetchSettings {
-    /// Whether an entry in the store is the result.
+    /// Whether an entry in the store answers the fetch.
     #[inline(always)]
     pub fn reads_store(&self) -> bool {
         // Every field is named, so that the compiler asks whether a new one excludes stored entries.
@@ -261,7 +261,7 @@ variants! {
 }
 
 impl ReadMode {
-    /// Whether an entry in the store is the result, as far as the mode decides: see [`FetchSettings::reads_store`].
+    /// Whether an entry in the store answers the fetch, as far as the mode decides: see [`FetchSettings::reads_store`].
     #[inline(always)]
     fn reads_store(self) -> bool {
         match self {

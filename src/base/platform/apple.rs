@@ -1,7 +1,7 @@
 //! macOS, iOS and related systems.
 //!
-//! CLOCK_MONOTONIC runs on while the machine sleeps here, and std's waits do not. If timeouts were measured by it, a phone would find all
-//! of them expired after a sleep. The clock that std itself reads is CLOCK_UPTIME_RAW.
+//! Here CLOCK_MONOTONIC runs on while the machine sleeps, and std's waits do not. If timeouts were measured by CLOCK_MONOTONIC, a phone
+//! would find all of them expired after a sleep. The clock that std itself reads is CLOCK_UPTIME_RAW.
 
 use std::ffi::c_void;
 use std::os::fd::OwnedFd;
