@@ -1,7 +1,7 @@
 //! kvlight: a loading cache for every language, behind a C ABI.
 //!
-//! A program asks for keys; kvlight answers from memory, and asks the program's own provider for what is missing: for each key once,
-//! however many callers want it, for many keys in one request, and with a bounded number of requests at a time.
+//! A program asks for keys; kvlight answers from memory, and asks the program's own provider for missing keys: once for each key, however
+//! many callers want it; for many keys in one request; and with a bounded number of requests at a time.
 //!
 //! **For Rust programs**: [`Tasks`], [`TypedCache`] and [`Builder`], described in [`typed`].
 //!

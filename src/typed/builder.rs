@@ -20,7 +20,7 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// The settings and functions of an engine or a cache.
+/// Collects the settings and functions of an engine or a cache, and creates it.
 #[must_use = "a builder has no effect before `build`"]
 pub struct Builder<K: CacheKey, V> {
     draft: Draft,
@@ -62,8 +62,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
         self
     }
 
-    /// Sets a provider in its simplest form: a function that receives the missing keys and returns their values. Keys without a value are
-    /// known to be absent; an error fails all keys. The function runs on a provider thread and may block.
+    /// Sets a provider in its simplest form: a function that receives the missing keys and returns their values. Keys that it leaves out
+    /// are known to be absent; an error fails all keys. The function runs on a provider thread and may block.
     pub fn load<E>(self, load: impl Fn(&[K]) -> Result<HashMap<K, V>, E> + Send + Sync + 'static) -> Builder<K, V>
     where
         K: Eq + Hash,
@@ -85,10 +85,10 @@ impl<K: CacheKey, V: Send + Sync + 'static> Builder<K, V> {
         })
     }
 
-    /// Sets a store behind the engine, which several processes may share: keys are looked up there before the provider is asked, and what
-    /// is loaded and put is stored there. `encode` turns a value into bytes (`None`: the value stays in this process), and `decode` turns
-    /// such bytes into a value (`None`: the key counts as missing). Entries with tags stay in this process. When another process has
-    /// written a key, call [`Tasks::invalidate`].
+    /// Sets a store behind the engine, which several processes may share: keys are looked up there before the provider is asked, and
+    /// values that are loaded or put are stored there too. `encode` turns a value into bytes (`None`: the value stays in this process), and
+    /// `decode` turns such bytes into a value (`None`: the key counts as missing). Entries with tags stay in this process. When another
+    /// process has written a key, call [`Tasks::invalidate`].
     pub fn second_tier(
         mut self,
         tier: impl TierStore,

@@ -44,7 +44,7 @@ impl<V> CacheState<V> {
     }
 }
 
-/// The terms on which an entry is stored. In place of a term that is `None`, the settings apply.
+/// The terms on which an entry is stored. A term that is `None` is taken from the settings.
 #[derive(Clone, Debug, Default)]
 pub struct EntryTerms {
     /// The entry's time to live. `Duration::MAX`: it never expires; zero: it is not stored.
@@ -115,7 +115,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.put_with(key, value, EntryTerms::default())
     }
 
-    /// Like [`TypedCache::put`], with the given terms. An error if the version or a tag is out of range.
+    /// Like [`TypedCache::put`], with the given terms. Fails if the version or a tag is out of range.
     pub fn put_with<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>, terms: EntryTerms) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -124,7 +124,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.store(key, answer, terms)
     }
 
-    /// Stores that `key` is absent. Returns false if that was not stored, as [`TypedCache::put`] does.
+    /// Stores that `key` is absent. Returns false if that was not stored, for the reasons given at [`TypedCache::put`].
     pub fn put_absent<Q: KeyBytes + ?Sized>(&self, key: &Q) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,
@@ -132,7 +132,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         self.put_absent_with(key, EntryTerms::default())
     }
 
-    /// Like [`TypedCache::put_absent`], with the given terms. An error if the version or a tag is out of range.
+    /// Like [`TypedCache::put_absent`], with the given terms. Fails if the version or a tag is out of range.
     pub fn put_absent_with<Q: KeyBytes + ?Sized>(&self, key: &Q, terms: EntryTerms) -> Result<bool, FetchError>
     where
         K: Borrow<Q>,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 /// The error of a provider.
 pub(super) type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
-/// The reason why a call or a fetch failed. Clones share it: all callers that waited for one load receive the same error.
+/// The reason why a call or a fetch failed. All callers that waited for one load receive clones of the same error.
 #[derive(Clone)]
 pub struct FetchError(Error);
 
@@ -30,7 +30,7 @@ pub enum ErrorKind {
     Unavailable,
     /// The cache or the engine is closed.
     Closed,
-    /// The key is longer than 65,535 bytes, or the validator refused it.
+    /// The key is longer than 65,535 bytes.
     InvalidKey,
     /// A setting was refused, and the message says which, and which values are accepted; or a term of an entry is out of range.
     BadSetting,
@@ -111,7 +111,7 @@ unsafe extern "C-unwind" fn drop_cause(pointer: *mut c_void) {
     drop(unsafe { Box::from_raw(pointer.cast::<Cause>()) });
 }
 
-/// The library's form of a provider's error. After a permanent one the key is not retried.
+/// The library's form of a provider's error. If it is `permanent`, the key is not retried.
 pub(super) fn of_provider(cause: Cause, permanent: bool) -> Error {
     let text = cause.to_string();
     let object = Object::new(Box::into_raw(Box::new(cause)).cast(), Some(drop_cause));

@@ -1,6 +1,6 @@
 //! The types that can be keys.
 
-/// A type that is looked up as a key, by its bytes: at most 65,535. Two values are the same key if their bytes are equal.
+/// A type that can be looked up as a key. A key has at most 65,535 bytes. Two values are the same key if their bytes are equal.
 ///
 /// If a [`CacheKey`] can be borrowed as this type, both must have the same bytes, as `String` and `str` do.
 pub trait KeyBytes {

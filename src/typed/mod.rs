@@ -27,7 +27,7 @@
 //! - [`Tasks`]: an engine, which is a cache with a provider. [`Builder`] creates it.
 //! - [`FetchOptions`]: settings for single calls, such as a time limit, retries, or how long to wait before an expired value is served.
 //! - [`TypedCache`]: a cache without a provider, or an engine's cache, for reading and writing.
-//! - [`LoadRequest`]: the keys that a provider is to answer, now or later, on any thread. [`StaleEntry`]: what the cache has of such a key.
+//! - [`LoadRequest`]: the keys that a provider is to answer, now or later, on any thread. [`StaleEntry`]: the cache's entry for such a key.
 //! - [`TierStore`]: a store behind an engine that several processes may share ([`Builder::second_tier`]).
 //! - [`CacheKey`]: types that can be keys. [`FetchError`]: the reason why a fetch failed.
 //!

@@ -34,7 +34,7 @@ pub struct FetchOptions {
 /// The progress of a fetch of several keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FetchProgress {
-    /// How many positions are settled.
+    /// How many positions in the list of keys are settled.
     pub done: usize,
     /// How many of the settled positions have failed.
     pub failed: usize,
@@ -96,7 +96,7 @@ impl FetchOptions {
         Ok(CallOptions { settings: Some(self.over(base)?), progress: self.progress.clone() })
     }
 
-    /// The settings of a call with these options, in place of `base`.
+    /// `base`, overridden by these options.
     pub(super) fn over(&self, base: &FetchSettings) -> Result<Arc<FetchSettings>, FetchError> {
         self.draft.for_fetch(base).map(Arc::new).map_err(|refusal| {
             let sentence = match refusal {

@@ -68,8 +68,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         terms.stated().is_ok_and(|terms| self.ticket.resolve(index, value, terms) == Status::OK)
     }
 
-    /// What the cache has of the key at `index`, expired or not; `None` if it has no entry. A provider can ask its source whether the
-    /// record has changed since, and answer [`LoadRequest::not_modified`] if it has not.
+    /// The cache's entry for the key at `index`, expired or not; `None` if there is none. A provider can ask its source whether the record
+    /// has changed since, and answer [`LoadRequest::not_modified`] if it has not.
     pub fn stale(&self, index: usize) -> Option<StaleEntry<V>> {
         let known = self.ticket.known(index).ok()??;
         let version = known.labels.as_ref().map(|labels| String::from_utf8_lossy(labels.version()).into_owned());
@@ -78,7 +78,7 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
     }
 
     /// Answers the key at `index` with what [`LoadRequest::stale`] returns: the record has not changed. The same value gets a new lifetime,
-    /// and keeps its version and its tags unless the terms state others. Refused also if the cache has no entry of the key.
+    /// and keeps its version and its tags unless the terms state others. Also refused if the cache has no entry for the key.
     pub fn not_modified(&self, index: usize, terms: EntryTerms) -> bool {
         terms.stated().and_then(|terms| self.ticket.not_modified(index, terms)) == Ok(Status::OK)
     }
@@ -88,8 +88,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.resolve_absent_with(index, EntryTerms::default())
     }
 
-    /// Answers that the key at `index` is absent, with the given terms: for example how long that is known, and how long it stays a
-    /// fallback after that. Refused if the version or a tag is out of range.
+    /// Answers that the key at `index` is absent, with the given terms: for example the TTL of this answer, and how long it then stays a
+    /// fallback. Refused if the version or a tag is out of range.
     pub fn resolve_absent_with(&self, index: usize, terms: EntryTerms) -> bool {
         terms.stated().is_ok_and(|terms| self.ticket.resolve(index, Answer::Null, terms) == Status::OK)
     }
@@ -117,8 +117,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> LoadRequest<K, V> {
         self.ticket.fail(index, error) == Status::OK
     }
 
-    /// Answers a key that is given itself instead of its index. A key that is not in this request is stored unless the cache or a load
-    /// has something newer for it.
+    /// Answers `key`, given itself instead of its index. If it is not in this request, the value is stored unless the cache or a load has
+    /// something newer for it.
     pub fn supply<Q: KeyBytes + ?Sized>(&self, key: &Q, value: impl Into<Arc<V>>) -> bool
     where
         K: Borrow<Q>,

@@ -9,7 +9,7 @@ use crate::task::second_tier::{TierAbilities, TierRequestKind};
 use std::error::Error;
 use std::sync::Arc;
 
-/// Why a second tier has failed. Nobody receives it: the provider is asked, and what was to be written is written again.
+/// Why a second tier has failed. No caller receives it: after a failed read the provider is asked, and a failed write is repeated.
 pub type TierError = Box<dyn Error + Send + Sync>;
 
 /// A key to look up.
@@ -34,7 +34,7 @@ pub struct SharedEntry<'a> {
     pub token: &'a [u8],
 }
 
-/// What a second tier has of a key.
+/// The answer of a second tier for one key.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TierFound {
     /// An entry.
@@ -46,12 +46,12 @@ pub enum TierFound {
         /// Identifies this very entry: a fill with this token may replace it. Empty: no fill may.
         token: Vec<u8>,
     },
-    /// Nothing.
+    /// No entry.
     Vacant {
-        /// The lease, if one was granted; else empty.
+        /// The token of the lease, if one was granted; else empty.
         token: Vec<u8>,
     },
-    /// Nothing, and another process has the lease: the key is looked up again, for at most `l2.wait_ms`.
+    /// No entry, and another process has the lease: the key is looked up again, for at most `l2.wait_ms`.
     Leased,
     /// The key cannot be looked up.
     Failed,
@@ -60,8 +60,8 @@ pub enum TierFound {
 /// A store that keys are looked up in before the provider is asked for them, and that receives what was loaded and put: a cache server, a
 /// database, a folder. Several processes may share one.
 ///
-/// Its methods are called on threads of the engine, several at a time, and may block. An error, a panic and a list of the wrong length are
-/// failures of the second tier alone.
+/// Its methods are called on threads of the engine, several at a time, and may block. An error, a panic or a list of the wrong length is a
+/// failure of the second tier, and does not fail a fetch.
 pub trait TierStore: Send + Sync + 'static {
     /// Whether [`TierStore::fill`] stores an entry only if its token still belongs to the key. Asked once.
     fn is_conditional(&self) -> bool {
@@ -132,7 +132,7 @@ where
             TierRequestKind::Remove => self.sharing.tier.remove(&keys),
             TierRequestKind::Clear => self.sharing.tier.clear(),
         };
-        // A look is finished even if it failed: the finish fails the keys without an answer. A write fails by being dropped unfinished.
+        // A read is finished even if it failed, which fails the keys without an answer. Any other request fails by being dropped.
         if done.is_ok() || kind == TierRequestKind::Read {
             request.finish();
         }
@@ -165,7 +165,7 @@ where
         Ok(())
     }
 
-    /// Answers a key with an entry. If no value can be made of its bytes, empty data are passed on, which count as a damaged entry.
+    /// Answers a key with an entry. If its bytes cannot be decoded, empty data are passed on, which count as a damaged entry.
     fn hit(
         &self,
         request: &TierTicket,
@@ -201,7 +201,7 @@ where
                     places.push(index);
                     entries.push(SharedEntry { key, data: entry.data, ttl_ms: entry.ttl_ms, token: entry.token });
                 }
-                // The program could make no bytes of the value.
+                // The value was not encoded.
                 Err(_) => drop(request.refused(index)),
             }
         }

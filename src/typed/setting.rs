@@ -15,7 +15,7 @@ impl IntoSetting for Duration {
         let unit = match name.rsplit_once('_') {
             Some((_, "ms")) => 1_000_000,
             Some((_, "us")) => 1_000,
-            // The setting refuses this text, since it is no duration.
+            // The setting takes no duration, and refuses this text.
             _ => return format!("{self:?}").into(),
         };
         if *self == Duration::MAX { "-1".into() } else { self.as_nanos().div_ceil(unit).to_string().into() }

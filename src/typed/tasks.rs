@@ -188,7 +188,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
         self.core().fetch_wait(keys, &call).map_err(FetchError::of)
     }
 
-    /// Reloads keys in the background. The cache keeps its current entries until the new ones are stored, also if the load fails.
+    /// Reloads keys in the background. The cache keeps its current entries until the new ones are stored; a failed load removes them only
+    /// with [`super::LoadRequest::fail_gone`].
     pub fn refresh<'k, Q: KeyBytes + ?Sized + 'k>(&self, keys: impl IntoIterator<Item = &'k Q>) -> Result<(), FetchError>
     where
         K: Borrow<Q>,
@@ -197,8 +198,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     }
 
     /// Like [`Tasks::refresh`], with the given options: for example an `urgency`, or retries. Fails with `read` = `cache_only` or
-    /// `no_store`. Options about waiting have no effect, since nobody waits for a refresh; those that contradict each other are refused as
-    /// for a fetch.
+    /// `no_store`. Options about waiting have no effect, since nobody waits for a refresh; options that contradict each other are refused
+    /// as for a fetch.
     pub fn refresh_with<'k, Q: KeyBytes + ?Sized + 'k>(
         &self,
         keys: impl IntoIterator<Item = &'k Q>,
@@ -230,8 +231,8 @@ impl<K: CacheKey, V: Send + Sync + 'static> Tasks<K, V> {
     }
 
     /// Waits until the second tier has everything that was put, removed or cleared before this call, for at most `timeout` (`None`: without
-    /// limit). Returns false if `timeout` was over first. Fails if some of it was given up. Inside the provider or a callback it fails with
-    /// [`super::ErrorKind::WouldDeadlock`].
+    /// limit). Returns false if `timeout` passed first. Fails if some of these changes were given up. Inside the provider or a callback it
+    /// fails with [`super::ErrorKind::WouldDeadlock`].
     pub fn sync_second_tier(&self, timeout: Option<Duration>) -> Result<bool, FetchError> {
         if must_not_wait() {
             return Err(FetchError::of(Status::ERR_REENTRANT));
