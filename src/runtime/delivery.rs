@@ -36,7 +36,7 @@ pub struct DeliveryResult {
 pub enum Remainder {
     /// Nothing remains. The item is in no queue until it is sent again.
     Nothing,
-    /// More than the requested number of events: this item must be delivered further.
+    /// The events beyond the requested number: this item must be delivered next.
     More(Arc<dyn Deliverable>),
     /// This item, whose next event has no function to call.
     NoFunction(Arc<dyn Deliverable>),
@@ -126,7 +126,7 @@ impl Dispatcher {
         self.inner.undelivered.load(Ordering::Acquire) > 0
     }
 
-    /// Makes the thread end after it has delivered everything that was sent. Returns it to be joined.
+    /// Makes the thread end after it has delivered everything that was sent. Returns it to be joined; `None` if it never started.
     pub(super) fn stop(&self) -> Option<JoinHandle<()>> {
         *self.inner.phase.lock() = DispatcherPhase::Stopped;
         self.inner.queue.wake();
@@ -193,7 +193,7 @@ impl DeliveryGate {
 impl Deliverable for DeliveryGate {
     fn deliver(self: Arc<Self>, _most: usize) -> DeliveryResult {
         let item = self.item.lock().take();
-        // Completely, because the sender waits for that.
+        // All events at once, because the sender waits for them.
         item.into_iter().for_each(deliver_all_of);
         *self.delivered.lock() = true;
         self.open.notify_all();

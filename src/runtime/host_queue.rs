@@ -1,8 +1,9 @@
 //! The host's queue (rule L02): deliveries wait in it until a thread of the host polls for them, so that a single-threaded host is never
 //! called on another thread.
 //!
-//! The host notices waiting deliveries by a descriptor that is readable meanwhile, by a wake function, or by waiting in [`HostQueue::poll`]
-//! or [`HostQueue::next`]. Sending never blocks, and nothing is lost: a delivery stays until it is read, or until the queue is freed.
+//! The host notices waiting deliveries by a descriptor that is readable while there are any, by a wake function, or by waiting in
+//! [`HostQueue::poll`] or [`HostQueue::next`]. Sending never blocks, and nothing is lost: a delivery stays until it is read, or until the
+//! queue is freed.
 //!
 //! A flag says whether the host was notified. It is raised and lowered under one lock: a sender raises it after it has sent, and a reader
 //! that finds nothing lowers it. If the reader checked outside of the lock, it could lower the flag although a delivery had just arrived. A
@@ -305,7 +306,7 @@ struct ReadGuard<'a>(&'a HostQueue);
 impl Drop for ReadGuard<'_> {
     fn drop(&mut self) {
         self.0.reading.store(false, Ordering::Release);
-        // The queue was freed during the read, for example by a callback, so nobody reads what this reader has put back.
+        // If the queue was freed during the read, for example by a callback, nobody will read what this reader has put back.
         if self.0.is_freed() {
             self.0.drop_all();
         }

@@ -33,7 +33,7 @@ use timer::{Repeat, Timer};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NoThread;
 
-/// The runtime has been ended.
+/// The runtime has ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RuntimeEnded;
 
@@ -48,7 +48,7 @@ pub struct Runtime {
     attached: AtomicUsize,
 }
 
-/// In place of the number: the runtime has ended, and nothing can be attached any more.
+/// The value of `attached` once the runtime has ended: nothing can be attached any more.
 const ENDED: usize = usize::MAX;
 
 /// How long a provider thread stays alive without work.
@@ -56,7 +56,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// The interval between attempts to start a thread while a job waits for one.
 const REINFORCE_EVERY: Duration = Duration::from_millis(100);
 
-/// The threads of providers.
+/// The provider threads.
 struct Providers {
     pool: Pool,
     /// Whether the timer is trying to start more threads.
@@ -78,7 +78,7 @@ impl Providers {
 }
 
 impl Runtime {
-    /// Starts the timer thread. The other threads start when they are needed. The dispatcher's has a stack of `stack_bytes`.
+    /// Starts the timer thread. The other threads start when they are needed. The dispatcher thread has a stack of `stack_bytes`.
     pub fn start(stack_bytes: usize) -> Result<Arc<Runtime>, NoThread> {
         let (timer, timing) = Timer::start()?;
         let providers = Arc::new(Providers { pool: Pool::new(KEEP_ALIVE), is_reinforcing: AtomicBool::new(false) });
@@ -173,8 +173,8 @@ fn join(thread: Option<JoinHandle<()>>) {
     }
 }
 
-/// Lets a thread end without being joined. The race detector does not see how std, which is not instrumented, orders this drop before it
-/// frees the handle; in builds for it, the handle is kept.
+/// Lets a thread end without being joined. In builds for the race detector, the handle is leaked: std is not instrumented, so the detector
+/// would report the drop as a race with the end of the thread.
 fn detach(thread: JoinHandle<()>) {
     if cfg!(kvl_race) { std::mem::forget(thread) } else { drop(thread) }
 }

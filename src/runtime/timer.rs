@@ -236,7 +236,7 @@ async fn watch(timed: Weak<dyn Timed>, clock: Clock, alarm: Alarm, look_every: D
     }
 }
 
-/// How early Tokio is asked to wake before a deadline: it counts in whole milliseconds, and may wake 2 ms late. The rest of the time is
+/// How long before a deadline Tokio is asked to wake. Tokio counts in whole milliseconds, and may wake 2 ms late. The rest of the time is
 /// spent in naps.
 const EARLY: Duration = Duration::from_millis(2);
 
