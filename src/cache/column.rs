@@ -1,4 +1,4 @@
-//! A vector that does not move its elements when it grows, so that growing takes no longer the more there are (rule S19).
+//! A vector that moves at most [`PART`] elements when it grows, so that growing takes no longer the more elements there are (rule S19).
 //!
 //! The elements are in parts of [`PART`] elements. Only the last part may be smaller, and only that one grows. Reading an element takes one
 //! memory access more than in a vector: the address of its part, in a list that is short enough to be in the processor's cache.

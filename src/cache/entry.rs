@@ -73,8 +73,7 @@ impl Condition {
     }
 }
 
-/// A [`NewEntry`] whose parts are where the caller has them, so that none is moved on the way to the store. The store takes the answer and
-/// the labels out of them.
+/// References to the parts of a [`NewEntry`], so that none is moved on the way to the store. The store takes the answer and the labels.
 pub(super) struct EntryParts<'a> {
     pub answer: &'a mut Answer,
     pub terms: &'a mut StoreTerms,

@@ -72,8 +72,9 @@ impl Uses {
         }
     }
 
-    /// Moves an entry to the beginning of the list, behind those that were used before it: at most `PASSED`. (There are more only if many
-    /// entries are peeked at while the number of shards changes. Then some expire a little later than they could.)
+    /// Moves an entry to the beginning of the list, behind the entries that were used before it, but behind at most `PASSED` of them.
+    /// (There are more only if many entries are peeked at while the number of shards changes. Then some expire a little later than they
+    /// could.)
     pub fn make_oldest(&mut self, place: Place) {
         const PASSED: usize = 64;
         self.unlink(place);

@@ -102,7 +102,7 @@ impl Index {
     pub fn find(&self, hash: u64, is_it: impl Fn(Address) -> bool) -> Option<Address> {
         let tag = hash as u32;
         work::probe();
-        // Every bucket of this table is in use. If there are none, the search ends here.
+        // All buckets of this table are in use, so their number is its size. Without buckets, the search ends here.
         let buckets = &self.table.buckets;
         let bucket = buckets.get(home(tag, buckets.len()))?;
         let guess = bucket.guess(tag);
@@ -222,8 +222,8 @@ impl Index {
         let end = self.table.size.min(next.saturating_add(most));
         let is_all = end == self.table.size;
         self.moved = if is_all { ALL_TAGS } else { self.table.first_tag(end) };
-        // Begins to use the larger table's buckets before records arrive in them; also the buckets in which none does, so that no later
-        // step has to.
+        // Begins to use the buckets of the larger table that these records belong in. Some of them stay empty, but then no later step has
+        // to begin to use them.
         larger.reach(if is_all { larger.size - 1 } else { larger.home(self.moved as u32) });
         while *next < end {
             self.table.move_home(*next, larger);

@@ -26,7 +26,7 @@ pub const BLOCK_HEAD: usize = 24;
 /// A block is written when its body has this length, in bytes.
 pub const BLOCK: usize = 256 << 10;
 
-/// The most that an entry needs beside its key, value and labels, in bytes.
+/// The most that an entry needs besides its key, value and labels, in bytes.
 const LONGEST_ENTRY_HEAD: usize = 1 + 2 + 5 * 8;
 
 const HAS_VALUE: u8 = 1;

@@ -163,7 +163,7 @@ impl Slab {
         self.entries < limit && ((self.free == Place::NONE && self.is_used_up()) || self.index.must_grow())
     }
 
-    /// Whether every node that there is memory for exists. The links always have memory for at least as many nodes.
+    /// Whether all memory for nodes is used. The links always have memory for at least as many nodes.
     #[inline(always)]
     fn is_used_up(&self) -> bool {
         self.nodes.len() == self.nodes.capacity()

@@ -1,8 +1,8 @@
 //! A column in which only some nodes have an element, such as the links of the timing wheel, which only entries with a TTL need.
 //!
-//! Each of its parts gets memory when the first of its elements is needed. So little is done at once (rule S19), both when a column grows
-//! and when the first of many entries needs one. If there is no memory for the list of the parts, the caller gets an error (rule L09a); if
-//! there is none for a part, which is small, the program ends.
+//! Each of its parts gets memory when the first of the part's elements is needed. So little is done at once (rule S19), whether a column
+//! grows or gets its first element. If there is no memory for the list of the parts, the caller gets an error (rule L09a); if there is none
+//! for a part, which is small, the program ends.
 
 use crate::base::NoMemory;
 use crate::base::hint::rarely;

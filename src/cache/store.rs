@@ -23,8 +23,8 @@ use crate::base::sync::{Mutex, MutexGuard};
 use crate::base::{Answer, Clock, KeyHasher, Labels, Millis, Present, StoreTerms, Ttl};
 use std::sync::Arc;
 
-/// A bounded memory of answers. Every method may be called from any thread. Methods call no code of the caller but the [`DepartureSink`]
-/// and the `see` functions of some lookups.
+/// A bounded memory of answers. Every method may be called from any thread. The only code of the caller that runs under a lock is the
+/// [`DepartureSink`] and the `see` functions of some lookups.
 ///
 /// Methods that change something take a collection for departures. With a departure sink it stays empty; without one, the caller drops or
 /// delivers its contents once it holds no lock.
@@ -228,7 +228,7 @@ impl Store {
         self.read(key, clock, LookupKind::Lookup, Hit::of)
     }
 
-    /// Like [`Store::lookup`], but does not count a miss: the caller does, by what becomes of it (a load started, joined and so on).
+    /// Like [`Store::lookup`], but does not count a miss: the caller counts it by its outcome (a load started, joined and so on).
     #[inline]
     pub fn probe(&self, key: &[u8], clock: &Clock) -> Option<Hit> {
         self.read(key, clock, LookupKind::Probe, Hit::of)
@@ -291,7 +291,7 @@ impl Store {
         )
     }
 
-    /// Prefetches for a lookup that follows soon of a key with this hash. Looking up many keys is faster if each is prefetched some keys
+    /// Prefetches for a lookup of a key with this hash, which follows soon. Looking up many keys is faster if each is prefetched some keys
     /// ahead.
     #[inline(always)]
     pub fn prefetch(&self, hash: u64) {
@@ -335,8 +335,8 @@ impl Store {
         self.put_parts(hash, key, EntryParts { answer, terms, condition: &Condition::None, leaving: None }, present, clock, out)
     }
 
-    /// A put of `entry`. The rare path, while the number of shards changes, gets these parts and no closure, for which the usual path would
-    /// have to write them to memory.
+    /// Puts `entry`. The rare path, taken while the number of shards changes, gets these parts and no closure: to make one, the usual path
+    /// would have to write them to memory.
     #[inline(always)]
     fn put_parts(&self, hash: u64, key: &[u8], entry: EntryParts<'_>, present: Present, clock: &Clock, out: &mut Departures) -> PutOutcome {
         let _hold = LockScope::begin();

@@ -392,7 +392,6 @@ mod tests {
         assert_eq!(due(&mut wheel, &[20], 30), [0]);
     }
 
-    /// However the expiry times are distributed.
     #[test]
     fn s19_an_insertion_or_a_take_visits_no_more_than_a_few_lists() {
         const MANY: usize = 100_000;

@@ -64,9 +64,9 @@ impl PutPlan {
 }
 
 impl Shard {
-    /// Whether the entry may take over a node. All entries of the shard, and this one, must have the same priority and nothing else but an
-    /// expiry time, and none may be on its way here. The value must not be the one that is stored already: its block can become the new
-    /// entry only after the older one has left.
+    /// Whether the entry may take over a node. All entries of the shard, and this one, must have the same priority, no grace, no refresh
+    /// time and no labels, and no entries may be moving here. The value must not be the one that is stored under the key already: its block
+    /// can become the new entry only after the older one has left.
     #[inline(always)]
     pub(super) fn may_exchange(&self, entry: &EntryParts<'_>, plan: &PutPlan) -> bool {
         let is_plain = self.lifetimes.is_none()

@@ -1,4 +1,4 @@
-//! The labels of entries, which are their versions and tags: recording them, finding the known entry of a key with them, renewing an entry
+//! The labels of entries, which are their versions and tags: recording them, finding an entry together with its labels, renewing an entry
 //! whose value is unchanged (rule R06), and removing or expiring all entries with a tag (rule R11).
 
 use super::super::departure::{Cause, Departures};
@@ -87,8 +87,8 @@ impl Shard {
         PutOutcome::Stored { cost, expires_at: finite(self.note_lifetime(place, deadline, grace_ms, used)) }
     }
 
-    /// One step of removing or expiring the entries with a tag: from place number `from` on, at most as many as one hold of the lock may
-    /// handle. Advances `from`; adds the number of live ones to `count`.
+    /// Removes or expires entries with a tag, from place number `from` on, as many as one hold of the lock may handle. Advances `from`, and
+    /// adds the number of live entries to `count`. Returns whether there may be more.
     pub fn tag_step(&mut self, tag: &[u8], fate: TagFate, from: &mut u32, count: &mut usize, now: Millis, out: &mut Departures) -> bool {
         for _ in 0..step_of(out) {
             let next = self.labels.as_ref().and_then(|index| index.next_with(tag, *from, &self.hasher));

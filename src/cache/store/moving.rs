@@ -8,8 +8,8 @@
 //! ```
 //!
 //! While a group moves, an operation on one of its keys first brings the key's entry to the key's target. So the operation finds the entry,
-//! and works on one shard like any other. The entries that have not arrived come before all of the target in the order of use: a put that
-//! lacks room evicts from them first. An operation on all entries first moves the rest of the group.
+//! and works on one shard like any other. The entries that have not arrived count as less recently used than those of the target: a put
+//! that lacks room evicts from them first. An operation on all entries first moves the rest of the group.
 //!
 //! The lock of [`Store::moving`] protects the group. It is taken before the locks of shards: by operations on keys of the group that moves,
 //! by the steps, and by changes of the layout. While the number of shards does not change, only a resize takes it.
@@ -36,7 +36,7 @@ struct LeavingShard {
     entries: u64,
 }
 
-/// When an entry was brought to its shard for a read.
+/// The layout, and [`Store::moves_begun`], just before an entry was brought to its shard for a read.
 #[derive(Clone, Copy)]
 pub(super) struct Brought {
     layout: Layout,

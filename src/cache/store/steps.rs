@@ -189,7 +189,7 @@ mod tests {
     use std::cell::Cell;
 
     const MANY: u32 = 10_000;
-    /// More than the entries of one step, together with those that the timing wheel moves down a level meanwhile.
+    /// An upper bound of the entries in one hold: those of a step, and those that the timing wheel moves down a level meanwhile.
     const SMALL: u64 = 256;
 
     fn key(number: u32) -> [u8; 4] {
