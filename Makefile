@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DESTDIR ?=
-# A folder that exists on every machine, for the demo.
+# The folder that the demo digests.
 DIR ?= /usr/include
 
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
@@ -25,7 +25,7 @@ help: ## List these targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target about; do \
 		printf '  make %-18s %s\n' "$$target" "$$about"; done
 
-# Not the Rust library: cargo omits the link-time optimisation (`lto` in Cargo.toml) if it builds that too.
+# Without the Rust library: if cargo built that too, it would omit the link-time optimisation (`lto` in Cargo.toml).
 build: ## Build the shared and the static library, optimised, into target/release.
 	$(CARGO) rustc --release --lib --crate-type cdylib,staticlib
 
@@ -51,24 +51,24 @@ demo: stage ## Digest the files of a folder through the library: make demo DIR=.
 OUTAGE ?= 10000
 
 .PHONY: scale
-scale: stage ## Simulate a thousand processes that share a second tier, in one thread: about a minute of a processor.
+scale: stage ## Simulate, in one thread, a thousand processes that share a second tier. Takes about a minute.
 	@mkdir -p "$$KVL_TARGET/demo"
 	cc -std=c11 -O2 -Wall -Wextra bench/driver/scale.c -o "$$KVL_TARGET/demo/scale" $(LINKED) -lm
 	"$$KVL_TARGET/demo/scale"
 
 .PHONY: outage
-outage: stage ## Show an outage of ten seconds behind two caches, one of them prepared for it: make outage OUTAGE=...
+outage: stage ## Show how two caches, one of them prepared, get through an outage of ten seconds: make outage OUTAGE=...
 	@mkdir -p "$$KVL_TARGET/demo"
 	cc -std=c11 -O2 -Wall -Wextra examples/c/outage.c -o "$$KVL_TARGET/demo/outage" $(LINKED)
 	"$$KVL_TARGET/demo/outage" "$(OUTAGE)"
 
-# How long the demo of a cluster takes, in seconds, and how many processes share its servers.
+# How long the demo of a cluster takes, in seconds, and how many processes share the cluster.
 DEMO_SECONDS ?= 20
 PROCESSES ?= 4
 SONAME_REDIS := $(SONAME:libkvlight.so.%=libkvlight_redis.so.%)
 
 .PHONY: demo-cluster
-demo-cluster: redis ## Start a cluster of Redis, share it among processes, and kill a primary meanwhile: make demo-cluster PROCESSES=...
+demo-cluster: redis ## Start a Redis cluster that several processes share, and kill a primary: make demo-cluster PROCESSES=...
 	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || [ -n "$$KVL_REDIS_SERVER" ] || packaging/tools redis-server
 	@mkdir -p "$$KVL_TARGET/demo" && ln -sf libkvlight_redis.so "$$KVL_TARGET/redis/release/$(SONAME_REDIS)"
 	cc -std=c11 -O2 -Wall -Wextra -Iredis/include examples/c/cluster.c -o "$$KVL_TARGET/demo/cluster" -L"$$KVL_TARGET/redis/release" \
@@ -78,13 +78,13 @@ demo-cluster: redis ## Start a cluster of Redis, share it among processes, and k
 test: ## Run all tests; the last line has the counts.
 	tests/tiers/run all
 
-test-rust: ## Run the tests of cargo alone: Rust, C, the header, the demo.
+test-rust: ## Run only the tests that cargo runs: Rust, C, C++, the header, the demos.
 	tests/tiers/run rust
 
-test-models: ## Run the models of the engine with every interleaving of threads (loom).
+test-models: ## Run the models of the engine under loom, in every interleaving with two to four preemptions at most.
 	tests/tiers/run models
 
-test-abi: ## Compare layout, constants and symbols with the recorded ones.
+test-abi: ## Compare the layout of structs, the constants and the symbols with the recorded ones.
 	tests/tiers/run abi
 
 test-memory: ## Run the C programs and a soak under AddressSanitizer.
@@ -93,7 +93,7 @@ test-memory: ## Run the C programs and a soak under AddressSanitizer.
 test-race: ## Run the C programs and a soak under ThreadSanitizer.
 	tests/tiers/run race
 
-test-soak: ## Run one workload with every form of delivery and every fault; then a thousand engines.
+test-soak: ## Run one workload with every form of delivery and every fault; then create and free a thousand engines.
 	tests/tiers/run soak
 
 test-fuzz: ## Run the C API, the settings, the statistics and entries of a second tier with 32,000 random inputs, the same in each run.
@@ -112,10 +112,10 @@ test-swift: ## Run the Swift package's tests alone.
 	tests/tiers/run swift
 
 .PHONY: bench bench-quick bench-instructions bench-swift bench-python bench-redis bench-hosts performance
-bench: build ## Compare with other caches, three times; tables, plots and JSON are in target/bench. Ten minutes.
+bench: build ## Compare with other caches, three times; tables, plots and JSON are in target/bench. Takes ten minutes.
 	bench/run
 
-bench-quick: build ## Compare with other caches once, with fewer rounds and at most a million entries. About 3 minutes.
+bench-quick: build ## Compare with other caches once, with fewer rounds and at most a million entries. Takes about three minutes.
 	bench/run --quick
 
 bench-instructions: ## Count the instructions of single operations under callgrind, and compare with bench/instructions.txt.
@@ -186,7 +186,7 @@ check-generated: ## Compare the generated files with the committed ones.
 	$(CARGO) test --test header the_
 
 .PHONY: dashboard docs proof test-install
-# The port of the live page.
+# The port on which the dashboard is served.
 PORT ?= 9464
 
 dashboard: stage ## Serve metrics and a live page of an engine under load on the loopback interface: make dashboard PORT=...
@@ -227,7 +227,7 @@ stage install uninstall: export LIBS_PRIVATE := $(LIBS_PRIVATE)
 install: ## Install libraries, headers, pkg-config file, CMake package: make install PREFIX=... DESTDIR=...
 	@packaging/install install
 
-uninstall: ## Remove the installed files: with the same PREFIX and DESTDIR.
+uninstall: ## Remove the installed files; PREFIX and DESTDIR must be those of the installation.
 	@packaging/install uninstall
 
 clean: ## Remove everything that was built.

@@ -18,7 +18,7 @@ const TABLE: [u32; 256] = {
     table
 };
 
-/// The checksum of the parts, as if they were one text.
+/// The checksum of the parts, as if they were one sequence of bytes.
 pub fn crc32c(parts: &[&[u8]]) -> u32 {
     let step = |crc: u32, byte: &u8| (crc >> 8) ^ TABLE[usize::from(crc as u8 ^ byte)];
     !parts.iter().flat_map(|part| part.iter()).fold(!0, step)

@@ -14,8 +14,8 @@
 //!   40      the bytes of the value
 //! ```
 //!
-//! The key is part of the checksum, so that an entry under a wrong key is damaged too. Whatever is damaged, cut off, of a later version or
-//! of another key is no entry: a miss, never an error.
+//! The key is part of the checksum, so that an entry under a wrong key counts as damaged. Bytes that are damaged, cut off, of a later
+//! version or of another key are no entry: reading them is a miss, never an error.
 
 use super::crc::crc32c;
 
@@ -29,7 +29,7 @@ const OBJECT: u8 = 4;
 const CRC_AT: usize = 36;
 const NEVER: u32 = u32::MAX;
 
-/// The identity of one write.
+/// Random bytes that identify one write.
 pub type Identity = [u8; 12];
 
 /// The content of an entry.
@@ -43,7 +43,7 @@ pub struct TierEntry<'a> {
     pub ttl_ms: Option<u32>,
     /// How long its load took, in milliseconds; 0: it was put.
     pub load_ms: u32,
-    /// Which write it is.
+    /// Identifies the write.
     pub identity: Identity,
 }
 
@@ -52,7 +52,7 @@ pub struct TierEntry<'a> {
 pub struct NoEntry;
 
 impl<'a> TierEntry<'a> {
-    /// The entry as bytes. A TTL that is too long for the format is shortened to the longest.
+    /// The entry as bytes. A TTL that is too long for the format is shortened to the longest possible.
     pub fn encode(&self, key: &[u8]) -> Vec<u8> {
         let value = self.value.unwrap_or_default();
         let mut bytes = Vec::with_capacity(HEADER + value.len());
