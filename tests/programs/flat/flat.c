@@ -1,5 +1,5 @@
-/* Repeating any operation in C does not increase memory (rule L08). KVL_CALLS is how often a cheap operation is repeated; `make test-long` says a
- * million times. Costlier ones are repeated once for every 100 to 1,000 of these. The measure is the number of bytes that the C library has
+/* Repeating any operation in C does not increase memory (rule L08). KVL_CALLS is how often a cheap operation is repeated; `make test-long` sets a
+ * million. A costly operation is repeated once for every 100 to 1,000 of these. The measure is the number of bytes that the C library has
  * allocated, so that even one byte leaked by each cheap call is noticed. */
 #define _GNU_SOURCE
 #include "../c/engine.h"
@@ -20,6 +20,7 @@ static size_t in_use(void)
     return all.uordblks + all.hblkhd;
 }
 
+/* Writes the key of a number, and returns its length. */
 static size_t name(char *key, const char *prefix, long i)
 {
     return (size_t)snprintf(key, KEY_ROOM, "%s%ld", prefix, i);

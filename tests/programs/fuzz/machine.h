@@ -36,7 +36,7 @@ struct machine {
     /* the thread that the bytes drive, and the random state of the other threads */
     pthread_t driver;
     atomic_uint_least64_t drawn;
-    /* how many calls of machine_step() are inside one another */
+    /* how deeply calls of machine_step() are nested */
     int depth;
     bool closed;
     /* what was created or promised, and what was freed or reported */

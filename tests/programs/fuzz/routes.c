@@ -1,4 +1,4 @@
-/* Fuzz target: any sequence of calls, with any combination of routes: the first byte selects the events that are routed to the queue. */
+/* Fuzz target: any sequence of calls, with any combination of routes. The first byte selects the events that are routed to the queue. */
 #include "machine.h"
 
 static void check_nothing(struct machine *machine)

@@ -223,7 +223,7 @@ static void provide(void *user_data, kvl_request_t *request)
     kvl_request_finish_nulls(request);
 }
 
-static void all_hits(int64_t ttl_ms)
+static void all_lookups(int64_t ttl_ms)
 {
     kvl_config_t *config = NULL;
     STATUS(kvl_config_new(&config), KVL_OK);
@@ -286,7 +286,7 @@ int main(void)
 {
     check_counting();
     check_clock_counting();
-    all_hits(-1);
-    all_hits(3600000);
+    all_lookups(-1);
+    all_lookups(3600000);
     DONE();
 }

@@ -1,4 +1,4 @@
-/* The arguments of the programs in this folder. */
+/* What the programs in this folder share: reading their arguments, and ending after an error. */
 #ifndef ARGUMENTS_H
 #define ARGUMENTS_H
 
@@ -13,7 +13,7 @@ static inline void die(const char *what, int status)
     exit(1);
 }
 
-/* Applies arguments of the form SETTING=VALUE, from the one at `first` on. */
+/* Applies arguments of the form SETTING=VALUE, from the one at `first` on. Ends the program at a wrong one. */
 static inline void apply_settings(kvl_config_t *config, char **argv, int first, int argc)
 {
     for (int i = first; i < argc; i++) {

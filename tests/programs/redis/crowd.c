@@ -3,12 +3,13 @@
  *
  *     crowd BOARD ID CHANCE URL [SETTING=VALUE ...]
  *
- * BOARD is a file of zeros with the layout of `struct board`, which tests/tiers/redis/crowd.py reads and writes too. Each record is written by
- * one process only: first in the source, then in its engine. The write is acknowledged once a later kvl_tasks_l2_sync() has succeeded.
+ * BOARD is a file of zeros with the layout of `struct board`, which tests/tiers/redis/crowd.py reads and writes too. ID is the number of the
+ * process, and CHANCE the seed of its random numbers. Each record is written by one process only: first in the source, then in its engine. The write
+ * is acknowledged once a later kvl_tasks_l2_sync() has succeeded.
  *
- * An answer is old if a newer version was acknowledged before its fetch began. Its age is the time between the two. An answer older than
- * `allowed_ns` is a violation, with two exceptions. During a fault that cuts processes off, and while they heal after it, an answer may lack
- * what was acknowledged since a second before the fault. And each process measures how long the machine itself delays it: an answer may be
+ * An answer is old if a newer version was acknowledged before its fetch began. Its age is the time from that acknowledgement to the fetch. An answer
+ * older than `allowed_ns` is a violation, with two exceptions. During a fault that cuts processes off, and while they heal after it, an answer may
+ * lack what was acknowledged since a second before the fault. And each process measures how long the machine itself delays it: an answer may be
  * older by four times the longest delay.
  *
  * Each violation is printed as a line. The program ends when the board says so.
@@ -51,7 +52,6 @@ struct report {
 };
 
 /* The last fault began at `fault_from` (0: there was none) and ended at `fault_until` (0: it lasts), in ns of the monotonic clock. */
-
 struct board {
     atomic_ullong phase, processes, allowed_ns, heal_ns, fault_from, fault_until, server_stall_ns, unused;
     struct report reports[PROCESSES];
@@ -71,7 +71,7 @@ static kvl_cache_t *cache;
 static unsigned id, processes, chance;
 static struct pending pending[MOST_PENDING];
 static size_t pending_count;
-/* Since when no sync was successful (0: the last one was), and whether `explain` has said why. */
+/* Since when syncs have failed (0: the last one succeeded), and whether `explain` has said why. */
 static unsigned long long failing_since;
 static int is_explained;
 
@@ -88,7 +88,7 @@ static void pause_us(long us)
     nanosleep(&span, NULL);
 }
 
-/* Raises a number, which others may raise too. */
+/* Raises a number that other threads and processes may raise too. */
 static void raise_to(atomic_ullong *number, unsigned long long to)
 {
     unsigned long long current = atomic_load(number);
@@ -116,6 +116,7 @@ static void *measure_stalls(void *unused)
     return unused;
 }
 
+/* The longest of the delays that the processes and the tier have measured. */
 static unsigned long long stall_ns(void)
 {
     unsigned long long longest = atomic_load(&board->server_stall_ns);
@@ -131,7 +132,7 @@ static size_t name_of(char *name, size_t size, unsigned record)
     return (size_t)snprintf(name, size, "r%u", record);
 }
 
-/* A value: its version, and padding of varying length. */
+/* Writes the value of a version: the version, and padding of varying length. Returns its length. */
 static size_t value_of(uint8_t *value, unsigned long long version)
 {
     memset(value, (int)(version & 0x7f), VALUE);
@@ -155,7 +156,8 @@ static void provide(void *user_data, kvl_request_t *request)
     }
 }
 
-/* When the first remembered version after `version` was acknowledged, and that version in `newer`; 0 if none was acknowledged by `before`. */
+/* Returns when a version above `version` was first acknowledged, as far as the record remembers, and that version in `newer`. Returns 0 if none was
+ * acknowledged by `before`. */
 static unsigned long long newer_since(const struct record *record, unsigned long long version, unsigned long long before, unsigned long long *newer)
 {
     unsigned long long since = 0;

@@ -10,8 +10,8 @@
  *     touch KEY MS       puts KEY with this TTL and the value "short"
  *     stats              stats JSON of the engine
  *     state              state JSON of kvl_redis_state
- *     child              forks: the child calls each function and ends; ok 0 if each returned the expected status
- *     misuse             calls each function with wrong arguments; ok 0 if all calls were refused
+ *     child              forks: the child uses the connection, frees it, and ends; ok 0 if each use was refused
+ *     misuse             calls functions with wrong arguments; ok 0 if all calls were refused
  *     attach             attaches the engine; ok STATUS. With KVL_REDIS_LATE in the environment it is not attached at the start
  *     leave              detaches from the server with kvl_redis_free, and continues without it; ok 0
  *
@@ -30,6 +30,7 @@
 
 enum { WAITING = 1024, WORDS = 70000 };
 
+/* A key of a request that waits for its answer: its index in the request, and its text. */
 struct waiting {
     kvl_request_t *request;
     size_t i;

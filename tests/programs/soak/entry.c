@@ -16,7 +16,7 @@ struct submitter {
     pthread_t thread;
     uint64_t random;
     kvl_options_t *progress, *short_timeout, *cache_only, *no_store, *refresh, *all_or_nothing;
-    kvl_fetch_t *before; /* the handle of the fetch before; may be NULL */
+    kvl_fetch_t *before; /* the handle of the previous fetch; may be NULL */
 };
 
 /* ---- the right answer for a key */
@@ -76,7 +76,7 @@ void on_removal(void *user_data, const kvl_result_t *result, kvl_cause_t cause)
     atomic_fetch_add(&entry->removals, 1);
 }
 
-/* The last event: after it no other code of the program may be called for this engine, whatever its route. */
+/* The last event: after it no other code of the program may be called for this engine, on any route. */
 void on_closed(void *user_data)
 {
     struct entry *entry = user_data;
@@ -405,7 +405,7 @@ static void check_ledger(struct entry *entry)
     }
     stats = stats_of(entry);
     CHECK(entries <= CAPACITY && cost <= 600000);
-    /* With the other faults some entries expire meanwhile or are stale, and are in only one of the sums. */
+    /* With these three faults some entries expire meanwhile or are stale, and are in only one of the sums. */
     if (entry->fault != TWICE && entry->fault != EIGHT && entry->fault != OUTAGE) {
         CHECK(kvl_cache_len(entry->cache) == entries && stats.entries == entries);
         CHECK(kvl_cache_cost(entry->cache) == cost && stats.cost == cost);

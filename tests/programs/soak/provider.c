@@ -195,7 +195,7 @@ void provide(void *user_data, kvl_request_t *request)
     if (entry->fault == HANGS && dice == 0 && keep_back(provider, request))
         return;
     if (entry->fault == EIGHT || (entry->fault != HANGS && dice < 4)) {
-        /* a part without a key could free the slot after the last answer */
+        /* no more parts than keys: a part without a key could free the slot after the last answer */
         queue_jobs(provider, request, entry->fault != EIGHT ? 1 : n < WORKERS ? n : WORKERS);
         return;
     }

@@ -123,7 +123,7 @@ static inline bool is_pulled(const struct entry *entry, uint32_t route)
     return entry->mode == NEXT && (entry->routes & route) != 0;
 }
 
-/* Whether the provider is in its outage: a fifth of the keys, in the middle. */
+/* Whether the provider is in its outage, which lasts for the middle fifth of the keys. */
 static inline bool is_down(const struct entry *entry)
 {
     unsigned long long submitted = atomic_load(&entry->submitted), wanted = atomic_load(&entry->wanted);

@@ -4,7 +4,7 @@
 //     leave      ends the engine and its connection, but not the process: by the destructor, or with `bytes` by join()
 //     another    creates another engine, which the next commands are for
 //     use N      the next commands are for the engine with this number, counted from 0
-//     replace    moves a new engine into the place of this one
+//     replace    moves a new engine into the place of the current one
 #include <kvlight_redis.hpp>
 
 #include <chrono>

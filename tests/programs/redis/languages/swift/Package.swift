@@ -1,5 +1,5 @@
 // swift-tools-version: 6.0
-// The program of tests/tiers/redis/languages.py.
+// The Swift worker of tests/tiers/redis/languages.py.
 
 import PackageDescription
 
