@@ -1,10 +1,10 @@
-"""Builds the extension module, linked with the first of these libraries that exists:
+"""Builds the extension module. It is linked with
 
-- the static library in the folder KVL_LIB_DIR, with the header in KVL_INCLUDE_DIR or else in ../include beside that folder;
-- the static library that cargo builds, in a checkout or a source distribution;
-- the shared library that pkg-config finds as kvlight.
+- the static library in the folder KVL_LIB_DIR, if that is set, with the header in KVL_INCLUDE_DIR or else in ../include beside that folder;
+- or else, in a checkout or a source distribution, the static library that cargo builds;
+- or else the shared library that pkg-config finds as kvlight.
 
-The header of libkvlight_redis, which is loaded when it is needed, is beside this file or in the checkout.
+libkvlight_redis is loaded when it is needed. Its header is in native/ in a source distribution, and in redis/include in a checkout.
 """
 
 import os

@@ -21,7 +21,7 @@ void drops_release(DropStack *drops)
         free(drops);
 }
 
-/* Lets no further call be scheduled in this interpreter, and waits for threads that are scheduling one. */
+/* Prevents further pending calls in this interpreter, and waits for threads that are scheduling one. */
 void drops_finish(DropStack *drops)
 {
     atomic_store(&drops->is_finishing, 1);
@@ -56,7 +56,8 @@ void drops_release_objects(DropStack *drops)
     }
 }
 
-static int release_objects_later(void *drops)
+/* What Py_AddPendingCall() runs, later on the main thread. */
+static int run_pending_call(void *drops)
 {
     drops_release_objects(drops);
     drops_release(drops);
@@ -72,11 +73,13 @@ void box_dropped(void *dropped)
     do {
         box->next = first;
     } while (!atomic_compare_exchange_weak(&drops->dropped, &first, box));
+    /* No call is needed if this thread releases the boxes itself, or if boxes below this one wait to be released already. In an interpreter other than the
+     * main one, which runs no pending calls, the next call of the library releases the boxes. */
     if (releases_own_drops || first || !drops->is_main)
-        return; /* this thread releases it, or the one that dropped the first box, or the interpreter in its next call of the library */
+        return;
     atomic_fetch_add(&drops->references, 1);
     atomic_fetch_add(&drops->scheduling, 1);
-    bool is_scheduled = !atomic_load(&drops->is_finishing) && Py_AddPendingCall(release_objects_later, drops) == 0;
+    bool is_scheduled = !atomic_load(&drops->is_finishing) && Py_AddPendingCall(run_pending_call, drops) == 0;
     atomic_fetch_sub(&drops->scheduling, 1);
     if (!is_scheduled)
         drops_release(drops);

@@ -6,7 +6,7 @@
 static PyObject *engine_open(Engine *self, PyObject *args)
 {
     PyObject *settings, *clock, *encode, *decode, *cost, *redis;
-    int abilities; /* of the second tier; -1: there is none */
+    int abilities; /* KVL_L2_F_* flags of the second tier; -1 without one */
     if (!PyArg_ParseTuple(args, "OOOOOiO", &settings, &clock, &encode, &decode, &cost, &abilities, &redis))
         return NULL;
     kvl_config_t *config;
@@ -55,8 +55,8 @@ static void abandon_requests(Engine *self)
     self->pump->requests = requests;
 }
 
-/* Ends the engine in any state. This waits for the library's threads, which cannot be waiting for this one: all events go to the queue, so none of
- * them runs code of the program. */
+/* Ends the engine, whatever its state. Waits for the library's threads. They cannot be waiting for this thread: all events go to the queue, so the
+ * library's threads run no code of the program. */
 static void engine_end(Engine *self)
 {
     Pump *pump = self->pump;
@@ -217,7 +217,7 @@ static int provide(Engine *self, kvl_request_t *handle)
             PyErr_SetObject((PyObject *)Py_TYPE(exception), exception);
         Py_XDECREF(done);
         Py_DECREF(exception);
-    } else if (request->handle && /* KVL_EVENT_CANCEL will have the number, unless the request was cancelled before */
+    } else if (request->handle && /* a later KVL_EVENT_CANCEL will carry the number */
                kvl_request_on_cancel(request->handle, NULL, (void *)(uintptr_t)number, NULL) == KVL_ERR_CANCELLED) {
         request_cancelled(request);
     }
@@ -226,7 +226,7 @@ static int provide(Engine *self, kvl_request_t *handle)
     return failed;
 }
 
-/* Passes on a request for the second tier. If that raises, the request is dropped, and so fails. */
+/* Passes a request for the second tier to self._serve(). If that raises, the request is dropped, and so fails. */
 static int serve(Engine *self, kvl_l2_request_t *handle)
 {
     PyObject *request = tier_request_new(self, handle);
@@ -242,7 +242,7 @@ static void cancel_request(Engine *self, uintptr_t number)
     PyObject *request = key && self->requests ? PyDict_GetItemWithError(self->requests, key) : NULL;
     Py_XDECREF(key);
     if (!request)
-        return; /* it was finished before this event was handled */
+        return; /* the request was finished before this event was handled */
     Py_INCREF(request);
     request_cancelled((Request *)request);
     Py_DECREF(request);

@@ -1,4 +1,4 @@
-/* Iterating over the entries of a store, and saving and loading them. */
+/* Iterating over the entries of a store, and saving and loading them. Also the bytes of values, for files and second tiers. */
 #include "native.h"
 
 /* ---- Iteration ---- */
@@ -44,7 +44,7 @@ static PyObject *entries_next(Entries *self)
         return NULL;
     Store *store = self->store;
     State *state = store->state;
-    /* Taken out meanwhile: the program's decode function, called below, may call this iterator again. */
+    /* The program's decode function, called below, may use this iterator again, and then finds it at its end. */
     kvl_iterator_t *iterator = self->iterator;
     self->iterator = NULL;
     kvl_result_t entry;

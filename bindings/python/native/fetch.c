@@ -1,9 +1,9 @@
-/* Starting fetches. */
+/* Starting fetches; refreshing and invalidating keys. */
 #include "native.h"
 
 #include <stdlib.h>
 
-/* Creates the options of one fetch; NULL if there are none. */
+/* Creates the options of one fetch; *out_options is NULL if there are none. Returns 0, or -1 with an exception set. */
 static int options_of(Engine *self, PyObject *settings, size_t progress_step, kvl_options_t **out_options)
 {
     *out_options = NULL;
@@ -40,7 +40,7 @@ static Waiter *waiter_acquire(Engine *self, Wait wait)
     return (Waiter *)raise_status(self->store.state, status, NULL);
 }
 
-/* Keeps a waiter that was not needed, since the key was resident, for the next fetch. */
+/* Keeps a waiter for the next fetch, since its own fetch ended at once. */
 static void waiter_recycle(Engine *self, Waiter *waiter)
 {
     kvl_fetch_release(waiter->fetch); /* a fetch handle serves one fetch */
@@ -72,7 +72,8 @@ static void begin_gathering(Engine *self)
         kvl_tasks_gather(self->tasks, 1); /* if the engine is closed, the fetch fails */
 }
 
-/* Called after that fetch. Hands out the keys that have gathered: at the end of this turn or, if the fetch does not wait, at once. */
+/* Called after the fetch that begin_gathering() was for. Hands out the keys that have gathered: at the end of this turn or, if the fetch does not
+ * wait, at once. Returns 0, or -1 with an exception set. */
 static int end_gathering(Engine *self, bool waits)
 {
     if (!self->gathers || self->is_gathering)
@@ -90,8 +91,8 @@ static int end_gathering(Engine *self, bool waits)
     return waits && !self->is_gathering ? -1 : 0;
 }
 
-/* Adds the waiter of an accepted fetch to the engine's list. The event of the fetch is handled later, since that needs the interpreter's lock. Returns
- * the waiter, or NULL with an exception set. */
+/* Adds the waiter of an accepted fetch to the engine's list. Its outcome may be in the queue already, but is delivered later, under the interpreter's
+ * lock. Returns the waiter, or NULL with an exception set. */
 static PyObject *register_waiter(Engine *self, Waiter *waiter, PyObject *target)
 {
     waiter_link(waiter);
@@ -104,10 +105,10 @@ static PyObject *register_waiter(Engine *self, Waiter *waiter, PyObject *target)
     return NULL;
 }
 
-/* Whether a dictionary, or None, contains options. */
+/* Whether `settings`, a dictionary or None, contains any options. */
 static bool has_options(PyObject *settings) { return settings != Py_None && PyDict_Size(settings) != 0; }
 
-/* Looks the key up in the store, if that comes first and the fetch has no options. Returns whether it was found. */
+/* Looks the key up in the store, if fetches start with that and this one has no options. Returns whether the key was found. */
 static bool find_resident(Engine *self, const Bytes *key, PyObject *settings, PyObject **out_value)
 {
     void *box;
@@ -198,7 +199,7 @@ PyObject *engine_fetch_on_loop(Engine *self, PyObject *const *args, Py_ssize_t n
     Bytes key;
     bytes_start(&key);
     PyObject *outcome = NULL;
-    /* While keys gather, the engine's loop is the one that runs here: no check. If another one does, awaiting the future fails. */
+    /* While keys gather, the engine's loop is in a turn, so this is not checked. If another loop runs after all, awaiting the future fails. */
     if (key_encode(store->state, store->encode, args[0], &key) == 0 && store_check_open(store) && !find_resident(self, &key, args[1], &outcome) &&
         (self->is_gathering || is_on_loop(self)))
         outcome = start_fetch(self, &key, args[1]);

@@ -154,14 +154,14 @@ int key_encode(State *state, PyObject *encode, PyObject *key, Bytes *into)
     return failed ? -1 : 0;
 }
 
-/* Bytes that key_encode() did not write come from the file of another program. */
+/* For bytes that key_encode() did not write: those of another program, from a file or a second tier. */
 static PyObject *raise_malformed(void)
 {
-    PyErr_SetString(PyExc_ValueError, "a key or a value in the bytes of another program: only those that this package has saved can be decoded");
+    PyErr_SetString(PyExc_ValueError, "the bytes of a key or value are from another program: this package decodes only what it has saved itself");
     return NULL;
 }
 
-/* The number that 1 to 18 decimal digits stand for, which fits in 64 bits; -1 for anything else. */
+/* The value of 1 to 18 decimal digits, which fits in 64 bits; -1 for anything else. */
 static long long short_int(const uint8_t *data, size_t len)
 {
     long long number = 0;

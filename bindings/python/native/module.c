@@ -17,7 +17,7 @@ State *state_of_type(PyTypeObject *type, PyObject **module)
     return PyModule_GetState(found);
 }
 
-/* Messages in the terms of Python: the library's own mention functions and constants of C. */
+/* The message of a status, in Python's terms where the library's message names functions and constants of C. */
 static const char *message_of(kvl_status_t status)
 {
     switch (status) {
@@ -66,7 +66,7 @@ PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *err
             PyErr_Clear();
         return exception;
     }
-    /* Reset, since each raise lengthens the traceback. */
+    /* Each raise lengthens the traceback, so it is reset. */
     if (PyException_SetTraceback(box->object, box->traceback ? box->traceback : Py_None) < 0)
         PyErr_Clear();
     Py_INCREF(box->object);
@@ -101,7 +101,7 @@ static int64_t pause_of(State *state, PyObject *exception)
 
 kvl_error_t *error_of(State *state, PyObject *exception)
 {
-    /* A StopIteration can be raised neither from a future nor inside a generator. */
+    /* Neither a future nor a generator lets a StopIteration through, so it becomes a RuntimeError. */
     PyObject *delivered = NULL, *text = NULL;
     if (PyErr_GivenExceptionMatches(exception, PyExc_StopIteration)) {
         delivered = PyObject_CallFunction(PyExc_RuntimeError, "s", "the provider raised StopIteration");
@@ -176,7 +176,7 @@ static int write_setting(Settings *into, const char *name, PyObject *value)
     return 0;
 }
 
-/* cache_ttl_ms=5 sets "cache.ttl_ms". What the library rejects is raised with its message. */
+/* cache_ttl_ms=5 sets "cache.ttl_ms". If the library rejects a setting, raises an exception with its message. */
 static int write_settings(State *state, Settings *into, PyObject *settings)
 {
     PyObject *argument, *value;

@@ -26,7 +26,7 @@ typedef struct Box Box;
  * without the interpreter's lock; a thread that holds the lock then releases the object. */
 typedef struct DropStack {
     _Atomic(Box *) dropped;
-    atomic_size_t references; /* one of the module, of each box, and of each scheduled call */
+    atomic_size_t references; /* one for the module, one for each box, and one for each scheduled call */
     atomic_int is_finishing;  /* the interpreter is ending: no further call may be scheduled */
     atomic_int scheduling;    /* the number of threads inside Py_AddPendingCall() */
     bool is_main;             /* this is the main interpreter, the only one that runs pending calls */
@@ -75,7 +75,7 @@ static inline void drops_release_pending(DropStack *drops)
 
 /* ---- The module's state (module.c) ---- */
 
-/* Names in Python that the module uses: State has each as a string, s_NAME. */
+/* Python names that the module uses. State holds each as a string, s_NAME. */
 #define NAMES(X)                                                                                                                           \
     X(_end_turn) X(acquire) X(after_ms) X(_own_loop) X(_module) X(_provide) X(_report) X(_serve) X(add_done_callback) X(bytes)             \
     X(call_soon) X(call_soon_threadsafe) X(cancel) X(cancelled) X(cost) X(create_future) X(exception) X(is_closed) X(is_running) X(keys)   \
@@ -87,7 +87,7 @@ typedef struct {
     PyObject *failure;   /* kvlight._errors.failure(status, message, errno=None), which returns an exception */
     PyObject *permanent, *gone, *retry_after; /* kvlight.Permanent, Gone and RetryAfter */
     PyObject *answer, *not_modified; /* kvlight.Answer and NotModified */
-    PyObject *setting_names;
+    PyObject *setting_names; /* a dict from keyword arguments to the library's names */
     PyObject *uuid, *allocate_lock, *get_running_loop, *invalid_state;
 #define X(name) PyObject *s_##name;
     NAMES(X)
@@ -95,11 +95,11 @@ typedef struct {
 } State;
 
 State *state_of_type(PyTypeObject *type, PyObject **module);
-/* Raises the exception of a status and returns NULL. A message of NULL selects that of the status. */
+/* Raises the exception of a status and returns NULL. NULL stands for the status's own message. */
 PyObject *raise_status(State *state, kvl_status_t status, const char *message);
-/* Like raise_status(), with the message of an error, which may be NULL. */
+/* Like raise_status(), with the message of `error`, which may be NULL, and for KVL_ERR_IO its errno. */
 PyObject *raise_error(State *state, kvl_status_t status, const kvl_error_t *error);
-/* Returns the exception for an error of the library, a new reference. Its traceback is again the one that it had when it was first raised. */
+/* Returns a new reference to the exception for an error of the library, with the traceback that it had when it was first raised. */
 PyObject *exception_of(State *state, kvl_status_t status, const kvl_error_t *error);
 /* Creates an error that carries an exception; NULL with an exception set on failure. */
 kvl_error_t *error_of(State *state, PyObject *exception);
@@ -182,7 +182,7 @@ struct Engine {
 };
 
 typedef enum { WAITS_FOR_ONE, WAITS_FOR_ALL, WAITS_FOR_EACH } Wait;
-/* What a batch returns: values, unless a key failed; values and exceptions; or a tuple of details for each key. */
+/* What a batch returns: values, or the first exception if a key failed; values and exceptions; or a tuple of details for each key. */
 typedef enum { FORM_VALUES, FORM_EXCEPTIONS, FORM_RESULTS } OutcomeForm;
 
 /* A fetch in progress (waiter.c). The engine's list holds it until the last event of the fetch. */
@@ -216,7 +216,7 @@ typedef struct {
     kvl_status_t status;
 } Outcome;
 
-enum { MAX_OUTCOMES = 256 };
+enum { MAX_OUTCOMES = 256 }; /* an Outcomes, which is on the stack, has 8 KiB with this */
 
 /* The outcomes that were taken out of the queue together. */
 typedef struct {
@@ -236,7 +236,7 @@ struct Pump {
     PyObject *requests; /* the unfinished requests of an engine that has ended */
     unsigned long thread; /* the loop's thread */
     kvl_queue_t *queue;
-    Outcomes *taken; /* while callbacks take outcomes out of the queue */
+    Outcomes *taken; /* where callbacks put outcomes; NULL outside of kvl_queue_poll() */
     int fd; /* -1 while no loop watches it */
     bool is_running; /* a thread is inside run() */
     bool is_finished;
@@ -250,13 +250,13 @@ void store_set_functions(Store *self, PyObject *encode, PyObject *decode, PyObje
 int store_traverse(Store *self, visitproc visit, void *arg);
 int store_clear(Store *self);
 Store *store_check_open(Store *self);
-/* The cost of a value by the program's function; 0 if `function` is NULL. Sets *failed if the function raised. */
+/* The cost that the program's function states for a value; 0 if `function` is NULL. Sets *failed if the function raised. */
 uint64_t cost_of(PyObject *function, PyObject *value, bool *failed);
-/* The cost of a value by the store's function. */
+/* Likewise, with the store's function; None costs 0. */
 uint64_t store_cost(Store *self, PyObject *value, bool *failed);
 /* Creates a handle for a value of this cost; None becomes null. NULL with an exception set on failure. */
 kvl_value_t *value_new(State *state, PyObject *value, uint64_t cost);
-/* Likewise, with the cost that the store's function states. */
+/* Like value_new(), with the cost that the store's function states. */
 kvl_value_t *store_value(Store *self, PyObject *value);
 PyObject *value_into_object(State *state, kvl_status_t status, kvl_value_t *value);
 /* Appends the bytes that stand for a value outside of this process: plain values as they are, others by the program's function, which may be

@@ -64,7 +64,7 @@ static int complete_close(Pump *self)
 }
 
 /* Handles the outcomes of single keys at the head of the queue. Callbacks take them out, which costs less than an event for each. Returns their number,
- * or -1 with an exception set. */
+ * or -1 with an exception set; *out_status is the status of the poll. */
 static int drain_outcomes(Pump *self, size_t max, kvl_status_t *out_status)
 {
     Outcomes taken;
@@ -83,8 +83,8 @@ static int drain_outcomes(Pump *self, size_t max, kvl_status_t *out_status)
     return failed ? -1 : (int)ran;
 }
 
-/* Called when a function of the program has raised for the last event. That event counts as handled only once the queue is read again, and a close may
- * wait for it. Returns -1, with the exception still set. */
+/* Called when the handling of an event has raised. The event counts as handled only once the queue is read again, and a close may wait for that.
+ * Returns -1, with the exception still set. */
 static int end_last_event(Pump *self)
 {
     PyObject *type, *exception, *traceback;
@@ -246,7 +246,7 @@ static PyObject *pump_end_turn(Pump *self, PyObject *unused)
     Engine *engine = self->engine;
     if (engine) {
         engine->is_gathering = false;
-        CALL_LIBRARY(self->state->drops, kvl_tasks_gather(engine->tasks, 0)); /* an engine that is closed has handed them out already */
+        CALL_LIBRARY(self->state->drops, kvl_tasks_gather(engine->tasks, 0)); /* a closed engine has handed out its keys already */
     }
     return pump_call(self, NULL, NULL); /* the requests are in the queue now */
 }
@@ -280,7 +280,7 @@ static void pump_dealloc(Pump *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    /* The queue is still there if the loop accepted finish() and was closed before it called it. */
+    /* The queue still exists if the loop accepted finish(), but was closed before the call. */
     self->engine = NULL;
     free_queue(self);
     pump_clear(self);

@@ -86,7 +86,7 @@ static PyObject *redis_serve(Redis *self, PyObject *request)
     kvl_redis_found_t *found;
     size_t n;
     kvl_status_t status;
-    kvl_l2_request_retain(handle); /* another thread may fail the request meanwhile, when the loop ends */
+    kvl_l2_request_retain(handle); /* if the loop ends meanwhile, another thread may fail the request */
     CALL_LIBRARY(self->state->drops, Py_BEGIN_ALLOW_THREADS status = self->call.serve(self->handle, handle, &found, &n); Py_END_ALLOW_THREADS
             kvl_l2_request_release(handle));
     if (status < 0)

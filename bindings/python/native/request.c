@@ -278,7 +278,7 @@ static int answer_all(Request *self, PyObject *answers)
     return failed;
 }
 
-/* Fails the open keys. `exception` is NULL if the provider was cancelled, which leaves none to deliver. */
+/* Fails the open keys. `exception` is NULL if the provider was cancelled: there is none to deliver. */
 static void fail_all(Request *self, PyObject *exception)
 {
     if (!self->handle)
@@ -377,7 +377,8 @@ static PyObject *stale_one(Request *self, Py_ssize_t i)
         Py_INCREF(Py_None);
         return Py_None;
     }
-    /* In a file of another program a version may not be UTF-8. Its replacement matches no version of the provider, which then loads the key. */
+    /* A version from another program's file may not be UTF-8. With characters replaced, it matches none of the provider's versions, and the key is
+     * loaded. */
     PyObject *text = PyUnicode_DecodeUTF8(version.len ? (const char *)version.data : "", (Py_ssize_t)version.len, "replace");
     PyObject *object = value_into_object(self->state, status, value);
     PyObject *tuple = text ? Py_BuildValue("(OLO)", object, (long long)age_ms, text) : NULL;

@@ -181,7 +181,7 @@ PyObject *value_into_object(State *state, kvl_status_t status, kvl_value_t *valu
 
 /* ---- Methods ---- */
 
-/* get(key, default=None): both by position or by name. */
+/* get(key, default=None): each by position or by name. */
 static PyObject *store_get(Store *self, PyObject *const *args, Py_ssize_t n, PyObject *names)
 {
     PyObject *arguments[2] = {n > 0 ? args[0] : NULL, n > 1 ? args[1] : NULL};

@@ -1,4 +1,4 @@
-/* The terms on which a value is stored. */
+/* Reading the terms on which a value is stored. */
 #include "native.h"
 
 static int version_read(PyObject *version, kvl_terms_t *terms)

@@ -65,7 +65,8 @@ static int report(PyObject *function)
 
 /* ---- What is to be stored ---- */
 
-/* States the bytes of the i-th value. Returns 1; 0 if there are none, and the value is refused; -1 with an exception set. */
+/* States the bytes of the i-th value. Returns 1, also for a null, which has no bytes; 0 if no bytes can be made, and the value is refused; -1 with an
+ * exception set. */
 static int state_payload(TierRequest *self, size_t i, PyObject *dump, PyObject *reporter)
 {
     kvl_value_t *value = NULL;
@@ -135,7 +136,7 @@ static PyObject *tier_request_entries(TierRequest *self, PyObject *args)
 
 /* ---- What was found ---- */
 
-/* The object of an entry as a value. NULL if it cannot be made: an Exception was reported, any other BaseException is set. */
+/* The object of an entry as a value. NULL if it cannot be made: an Exception is reported, any other BaseException stays set. */
 static kvl_value_t *found_value(TierRequest *self, PyObject *load, PyObject *reporter, const uint8_t *payload, size_t len)
 {
     bool failed = false;
@@ -161,7 +162,7 @@ static PyObject *tier_request_hit(TierRequest *self, PyObject *args)
         Py_RETURN_NONE;
     const uint8_t *data = (const uint8_t *)entry, *payload = NULL;
     size_t payload_len = 0;
-    kvl_l2_request_t *handle = kvl_l2_request_retain(self->handle); /* while the program's functions run */
+    kvl_l2_request_t *handle = kvl_l2_request_retain(self->handle); /* the program's functions run below */
     kvl_status_t status = kvl_l2_request_payload(handle, (size_t)i, data, (size_t)len, &payload, &payload_len);
     kvl_value_t *value = status == KVL_OK ? found_value(self, load, reporter, payload, payload_len) : NULL;
     if (PyErr_Occurred()) {
@@ -223,7 +224,7 @@ static PyObject *tier_request_finish(TierRequest *self, PyObject *unused)
     return checked(self, status);
 }
 
-/* fail(): the keys that were not answered have failed, and everything that was to be written. */
+/* fail(): finishes the request; the unanswered keys of a read fail, or everything that was to be written. */
 static PyObject *tier_request_fail(TierRequest *self, PyObject *unused)
 {
     (void)unused;

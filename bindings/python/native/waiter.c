@@ -55,7 +55,7 @@ static int deliver(Waiter *waiter)
 {
     State *state = waiter->engine->store.state;
     if (!waiter->target)
-        return 0; /* the target could not be created: the caller has an exception instead */
+        return 0; /* the target could not be created, and the caller got an exception */
     if (!waiter->engine->loop)
         return call_target(waiter, state->s_release, NULL);
     int failed = waiter->error ? call_target(waiter, state->s_set_exception, waiter->error)
@@ -181,7 +181,7 @@ static PyObject *outcomes_of(State *state, const kvl_results_t *results, Outcome
     return list;
 }
 
-/* Stores the outcome in the waiter, for the caller to deliver. */
+/* Stores a batch's outcome in the waiter. Returns 0, or -1 with an exception set. */
 static int set_outcome(Waiter *waiter, State *state, const kvl_results_t *results)
 {
     waiter->outcome = outcomes_of(state, results, waiter->form, &waiter->error);

@@ -1,4 +1,4 @@
-"""Runs tests in interpreters of their own, since they count threads or memory, fork or might hang. Also the functions that they share."""
+"""Runs tests in interpreters of their own, since they count threads or memory, fork or might hang. Also other functions that tests share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-# In seconds, in proportion to the number of calls that the loops of test_memory.py make.
+# In seconds, in proportion to KVL_CALLS, the number of calls that each loop of test_memory.py makes.
 TIMEOUT = 300 * max(1, int(os.environ.get("KVL_CALLS", "0")) // 200_000)
 
 

@@ -1,4 +1,4 @@
-"""Faults of the program: functions that raise, cancel or close affect nothing but their own fetches. And fetches under load."""
+"""Faults of the program: functions that raise, cancel or close affect nothing but their own fetches. Also fetches under load."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engines that are closed, never closed, or loaded twice: none leaks a thread, a descriptor or an object."""
+"""Engines that are closed or never closed, forks, and several copies of the module: nothing leaks a thread, a descriptor or an object."""
 
 from __future__ import annotations
 

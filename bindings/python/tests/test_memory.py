@@ -14,7 +14,7 @@ import kvlight
 import pytest
 from own_process import echo, in_own_process, memory
 
-# How often an operation is repeated; the tests of the built package set a million.
+# How often an operation is repeated; tests/package.sh sets a million.
 CALLS = int(os.environ.get("KVL_CALLS", "200000"))
 ALLOWED = 2 << 20  # growth in bytes that an allocator may cause by itself
 
@@ -22,7 +22,7 @@ ALLOWED = 2 << 20  # growth in bytes that an allocator may cause by itself
 async def _check_flat(what: str, work: Callable[[int], Awaitable[None]]) -> None:
     await work(min(CALLS, 200_000))  # fills everything that is bounded
     growth = ALLOWED + 1
-    for _ in range(4):  # a leak grows in every round, an allocator only in some
+    for _ in range(4):  # a leak takes memory in every round, an allocator only in some
         if growth <= ALLOWED:
             break
         gc.collect()

@@ -109,7 +109,7 @@ class AsyncMemory(kvlight.SecondTier):
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Waits until this is true, at most 30 seconds."""
+    """Waits until `holds()` is true, at most 30 seconds."""
     for _ in range(6000):
         if holds():
             return
@@ -250,7 +250,7 @@ def t10_one_of_two_engines_loads_a_key_and_the_other_waits_for_it() -> None:
 
 
 class Rubbish(kvlight.SecondTier):
-    """Returns the answers that a test has set; its first write fails."""
+    """Returns the answer that a test has set, or raises it if it is an exception. The first write fails."""
 
     def __init__(self, answers: Any) -> None:
         self.answers = answers

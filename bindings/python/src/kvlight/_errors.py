@@ -6,8 +6,8 @@ from ._api import Status
 
 
 class Error(Exception):
-    """The base class; `status` is the library's status. `__cause__` is the exception of the last attempt, if one failed before the fetch
-    timed out or was ended."""
+    """The base class; `status` is the library's status. `__cause__` is the exception of the last failed attempt, if any failed before the
+    fetch timed out or was ended."""
 
     status: Status | int = Status.OK
 

@@ -1,4 +1,4 @@
-"""Waits inside the provider of the same engine, on threads of its pool.
+"""Refuses waits inside a provider that could never end.
 
 A provider may wait for other keys of its engine, as long as a thread is left that can load them. If all provider threads waited, no wait would
 ever end.
@@ -45,7 +45,7 @@ class Nesting:
         return _running.nesting is self
 
     def begin_wait(self, keys: Sequence[Any]) -> None:
-        """Counts a wait for these keys on a thread that runs the provider, until end_wait. Raises RuntimeError if the wait could never end."""
+        """Counts a wait for these keys, on a thread that runs the provider, until end_wait(). Raises RuntimeError if the wait could never end."""
         if _have_common_key(_running.keys, keys):
             raise RuntimeError("the provider waits for a key that it is loading itself, so this wait could never end")
         with self._lock:

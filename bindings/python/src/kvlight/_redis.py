@@ -48,7 +48,7 @@ def _connect(url: str) -> _native.Redis:
 
 
 def _paths() -> list[str]:
-    """Where libkvlight_redis may be: where KVL_REDIS_LIBRARY says; or else in the package, on the system's path, or in the checkout with this file."""
+    """The paths to try for libkvlight_redis: KVL_REDIS_LIBRARY alone if it is set; or else in the package, on the system's path, and in the checkout."""
     if path := os.environ.get("KVL_REDIS_LIBRARY"):
         return [path]
     version = VERSION.rsplit(".", 1)[0]

@@ -106,7 +106,7 @@ class Tasks(Store[K, V], _native.Engine):
         self._function, self._is_one, self._is_conditional, self._executor = function, one is not None, conditional is not None, executor
         self._is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))
         self._gathers = "batch_linger_us" not in settings
-        self._provider_threads = settings.get("tasks_max_running", 4)  # the setting's default, as the 4 below
+        self._provider_threads = settings.get("tasks_max_running", 4)  # 4 is the setting's default, also below
         self._nesting = Nesting(min(self._provider_threads, getattr(executor, "_max_workers", self._provider_threads)))
         self._lock = threading.Lock()
         self._serving: set[asyncio.Task[None]] = set()
@@ -178,7 +178,7 @@ class Tasks(Store[K, V], _native.Engine):
 
     async def fetch_all(self, keys: Iterable[K], *, return_exceptions: bool = False, progress: _Progress | None = None,
                         progress_step: int = 1, **options: Unpack[FetchSettings]) -> list[V | None]:
-        """Returns one value for each key, in the order of the keys; duplicates count. Raises the first failure, or returns exceptions in place of values
+        """Returns one value for each key, duplicates included, in the order of the keys. Raises the first failure, or returns exceptions in place of values
         if `return_exceptions` is set. `progress` is called with (done, failed, total)."""
         self._own_loop()
         waiter = self._fetch_all(_key_list(keys), options, int(return_exceptions), progress, progress_step)
@@ -251,7 +251,7 @@ class Tasks(Store[K, V], _native.Engine):
         self._invalidate([], True)
 
     def l2_state(self) -> dict[str, Any]:
-        """The connection to the server of `l2_url`, with the members that kvlight_redis.h lists at kvl_redis_state: whether it is open, and if
+        """The state of the connection to the server of `l2_url`, with the members that kvlight_redis.h lists at kvl_redis_state: whether it is open, and if
         not, why and what to do."""
         if self._tier is None or self._tier.redis is None:
             raise RuntimeError("this Tasks has no l2_url")

@@ -25,7 +25,7 @@ class Entry:
     data: bytes
     """To be stored as it is, and given back in a Hit."""
     ttl_ms: int
-    """Milliseconds from now on; -1: it does not expire."""
+    """Milliseconds from now until the entry expires; -1 for never."""
     token: bytes
     """For a fill: the token that the read of the key gave; empty for a write."""
 
@@ -37,10 +37,10 @@ class Hit:
     data: bytes
     """The `data` of its entry."""
     ttl_left_ms: int = _UNKNOWN
-    """Milliseconds that are left of its TTL; -1: the second tier does not expire it; -2: not known. With both, the TTL with which it was
-    written begins anew."""
+    """Milliseconds that are left of the entry's TTL; -1 if the second tier does not expire it, -2 if that is not known. In both
+    cases the whole TTL with which it was written counts."""
     token: bytes = b""
-    """Stands for this very entry, for a fill that may replace it."""
+    """Identifies this entry, for a fill that may replace it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Vacant:
 
 @dataclass(frozen=True)
 class Leased:
-    """A key that was not found, and whose lease somebody else has: it is looked up again after a pause, for at most l2_wait_ms."""
+    """A key that was not found, and whose lease another reader has: it is looked up again after a pause, for at most l2_wait_ms."""
 
 
 Found = Union[Hit, Vacant, Leased, bytes, None, Exception]
@@ -62,7 +62,7 @@ _Stored = Optional[Sequence[bool]]
 
 
 class SecondTier:
-    """The base class of second tiers: a store that keys are looked up in before the provider is asked for them, and that receives what was
+    """The base class of second tiers. Keys are looked up in a second tier before the provider is asked for them, and it receives what was
     loaded and put. It may be anything: a cache server, a database, a folder. Several processes may share one.
 
     Each method is a coroutine function or a plain one. Plain ones run on threads, several at a time. A method that raises, or returns something
@@ -71,7 +71,8 @@ class SecondTier:
 
     is_conditional   whether fill stores an entry only if its token still belongs to the key.
     grants_leases    whether read gives a token for a key that is not there, to one reader at a time. With both, no older load ever replaces a
-                     newer write, in whichever process. A lease must end by itself: it is not given back, and read cannot take one over.
+                     newer write, in whichever process. The second tier must end each lease after a time: the engine does
+                     not give a lease back, and read cannot take over another reader's.
     """
 
     is_conditional = False
