@@ -212,7 +212,8 @@ unsafe extern "C-unwind" fn is_short(calls: *mut c_void, _: *const u8, key_len: 
     u32::from(key_len < 3)
 }
 
-/// More keys than are prefetched at once: of every length with a comparison of its own, empty, too long, absent, with a null, some twice.
+/// More keys than are prefetched at once: of all lengths below 40, which are compared in several ways, too long, absent, with a null, and
+/// some twice.
 #[test]
 fn s01_s10_many_lookups_in_one_call_answer_each_key_as_a_single_one_would() {
     const MAX: usize = KVL_KEY_MAX as usize;

@@ -81,7 +81,7 @@ fn present(compiler: &str) -> bool {
     found
 }
 
-/// Compiles a source that includes only the header: once, and twice.
+/// Compiles a source that includes only the header, once, and a source that includes it twice.
 fn header_passes(compiler: &str, standards: &[&str], flags: &[&str], suffix: &str) {
     if !present(compiler) {
         return;

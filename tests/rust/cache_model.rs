@@ -368,6 +368,7 @@ enum Op {
         keep_ttl: bool,
         when: When,
         priority: f64,
+        /// Whether the put returns its victims.
         naming: bool,
         labels: u8,
     },
@@ -538,7 +539,7 @@ impl Fixture {
         self.model.now += by_ms;
     }
 
-    /// Compares the departures with the expected ones. Expired entries are not compared: [`Model::expire`] has taken them from the store.
+    /// Compares the departures with the expected ones. Expired entries are not compared: [`Model::expire`] has removed the same ones.
     fn check_left(&mut self, out: &Departures, expected: &[Left]) {
         self.departed += out.len() as u64;
         let left = out.iter().filter(|departure| departure.cause != Cause::Expired);
@@ -789,7 +790,7 @@ fn play(settings: &CacheSettings, ops: &[(Op, bool)]) {
     );
 }
 
-/// The number of cases: PROPTEST_CASES if that is set, as the mutation tests do.
+/// The number of cases: PROPTEST_CASES, which the mutation tests set, or else `usually`.
 fn cases(usually: u32) -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(usually)
 }

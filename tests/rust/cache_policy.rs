@@ -73,7 +73,7 @@ impl Reference {
     }
 
     /// Whether a key with a ghost goes to main: if small has more than a tenth of both queues, the newcomer included, or if one of the first two
-    /// entries of main was not used. Used ones before that one move to the end of main.
+    /// entries of main was not used. The used ones before it move to the end of main.
     fn goes_to_main(&mut self, priority: f64, cost: u64) -> bool {
         let (small, main) = (self.amount(priority, Queue::Small, self.scarce), self.amount(priority, Queue::Main, self.scarce));
         let newcomer = if self.scarce == Scarce::Entries { 1 } else { cost };

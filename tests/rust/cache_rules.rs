@@ -467,7 +467,7 @@ fn s06_an_entry_expires_exactly_at_its_end() {
     assert_eq!(fixture.left(), departures(&[("a", Cause::Expired), ("b", Cause::Expired)]));
 }
 
-/// With the system's clock, which is coarse. However slow the machine is, an entry that has expired has had its full TTL.
+/// Uses the system's clock, which is coarse. However slow the machine is, an entry that has expired has had its full TTL.
 #[test]
 fn s06_an_entry_does_not_expire_before_a_short_ttl_has_passed() {
     for idle_ttl_ms in [None, Some(2)] {

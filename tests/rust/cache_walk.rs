@@ -7,7 +7,7 @@ use kvlight::cache::{Departures, NewEntry, Store, Walk};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// More keys than a page has. It aims at 64, but visits whole buckets.
+/// More keys than a page can have: about 64, since it ends with a whole bucket.
 const LONG_PAGE: usize = 256;
 
 struct Fixture {

@@ -17,7 +17,7 @@ const BUILDS: [(&str, &str, &str); 5] = [
     ("g++", "c++23", "-fexceptions"),
 ];
 
-/// Warnings that careful projects enable, since a warning in a header appears in the projects that include it. The last turns off one that
+/// Warnings that careful projects enable, since a warning in a header appears in the projects that include it. The last turns off a warning that
 /// the checks of our own tests would cause.
 const WARNINGS: &[&str] = &[
     "-Wall",

@@ -171,7 +171,6 @@ fn l01_fault07_fault26_every_function_may_be_called_from_every_callback() {
     engine.free();
 }
 
-/// Sets a cancel hook.
 fn hook_on(ticket: &kvlight::engine::request::Ticket, notify: impl Fn(Cancel) + Send + 'static) -> Status {
     struct Hook<F>(F);
     impl<F: Fn(Cancel) + Send + 'static> kvlight::engine::request::CancelHook for Hook<F> {

@@ -1,4 +1,4 @@
-//! Pending removals, which are not reported yet: their number is bounded, whichever threads write and however slow the host is (rule S11a).
+//! The number of pending removals, those not reported yet, is bounded, whichever threads write and however slow the host is (rule S11a).
 
 use super::engine_fixture::*;
 use kvlight::base::{Answer, Status};
@@ -15,7 +15,7 @@ const PUTS: usize = 2_000;
 const CAPACITY: usize = 8;
 /// The largest number of removals that may be pending for a store of this size.
 const PENDING: usize = 16;
-/// By how much that number may be exceeded: writers may pass at the same time, and removals that are being reported still count.
+/// By how much [`PENDING`] may be exceeded: writers may pass the check at the same time, and removals that are being reported still count.
 const SLACK: usize = 2 * WRITERS + 2;
 
 /// Takes longer than a put. It spins, since a thread that yields on a busy machine may run again only when the writers are done.
@@ -109,7 +109,7 @@ fn s11a_providers_are_throttled_too() {
     let keys: Vec<String> = (0..WRITERS * PUTS).map(|number| number.to_string()).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     engine.fetch_all(&keys).batch();
-    // Four threads of the provider, with up to 20 removals each.
+    // Each of the four provider threads waits only before its next request. 20 removals for each are more than enough.
     let worst = worst.load(Ordering::SeqCst);
     assert!(worst <= PENDING + 4 * 20, "{worst} were pending at once");
     engine.free();

@@ -35,7 +35,7 @@ impl Random {
     }
 }
 
-/// The provider's data, as the number of its version. Every fifth key fails; of the others, every seventh does not exist.
+/// The version of the provider's data. Every fifth key fails; of the others, every seventh does not exist.
 #[derive(Default)]
 struct ProviderData(Mutex<u64>);
 

@@ -1,5 +1,5 @@
-//! The tests of the library in one program, with one module for each subject. Other test programs in this folder count the threads or the
-//! memory of the whole process, or are run by name (`header`, `docs`, `proof`, `tidy`, `manual`).
+//! The tests of the library in one program, with one module for each subject. The other test programs in this folder need a process or a
+//! build of their own, or are run by name (`header`, `docs`, `proof`, `tidy`, `manual`).
 
 // A table of test cases may have a complex type, which an alias would not make clearer.
 #![allow(clippy::type_complexity)]

@@ -69,7 +69,7 @@ impl Metrics {
         self.json_when("/stats.json", is_so)
     }
 
-    /// What the callers of both engines see, as soon as it meets a condition. One engine has the settings for outages, the other has not.
+    /// What the callers of both engines see, as soon as it meets a condition. One engine has the settings for outages, the other does not.
     fn comparison_when(&self, is_so: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
         self.json_when("/comparison.json", is_so)
     }

@@ -50,7 +50,8 @@ impl MemoryTier {
         self.held.lock().expect("no panic").get(key.as_bytes()).is_some_and(|held| held.entry.is_some())
     }
 
-    fn log(&self) -> Vec<String> {
+    /// The requests since the last call: the kind, and the keys.
+    fn take_log(&self) -> Vec<String> {
         std::mem::take(&mut *self.log.lock().expect("no panic"))
     }
 
@@ -158,15 +159,15 @@ fn hit(ticket: &TierTicket, key: &str, text: &str) -> Status {
 #[test]
 fn t02_an_entry_that_was_written_with_a_ttl_expires_whatever_its_store_says() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
+    let engine = builder.start();
     let entry = kvlight::tier::entry::TierEntry { value: Some(b"v"), is_object: false, ttl_ms: Some(70), load_ms: 0, identity: [0; 12] };
     for (key, left) in [("never", TtlLeft::Never), ("unknown", TtlLeft::Unknown), ("longer", TtlLeft::Millis(90))] {
-        let waiter = world.fetch(key);
+        let waiter = engine.fetch(key);
         let read = tier.next(TierRequestKind::Read);
         assert_eq!(read.hit(0, &entry.encode(key.as_bytes()), left, b""), Ok(Status::OK));
         assert_eq!((waiter.outcome().ttl_left_ms, read.finish()), (70, Status::OK), "{left:?}");
     }
-    world.free();
+    engine.free();
 }
 
 #[test]
@@ -187,40 +188,40 @@ fn t02_what_one_engine_loaded_another_finds() {
 #[test]
 fn t02_a_hit_lives_for_what_is_left_of_its_ttl() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    let waiter = world.fetch("k");
+    let engine = builder.start();
+    let waiter = engine.fetch("k");
     let read = tier.next(TierRequestKind::Read);
     assert_eq!(read.hit(0, &entry_of("k", "v"), TtlLeft::Millis(70), b""), Ok(Status::OK));
     assert_eq!((waiter.outcome().ttl_left_ms, read.finish()), (70, Status::OK));
-    world.advance(69);
-    assert_eq!(world.peek("k"), "v");
-    world.advance(1);
-    assert_eq!(world.peek("k"), "MISS");
-    world.free();
+    engine.advance(69);
+    assert_eq!(engine.peek("k"), "v");
+    engine.advance(1);
+    assert_eq!(engine.peek("k"), "MISS");
+    engine.free();
 }
 
 #[test]
 fn t02_the_jitter_of_ttls_only_shortens_what_is_left_of_one() {
     for (left, jitter, shortest) in [(1_000, 100, 800), (1_000, 5_000, 333), (1, 5_000, 1), (2, 1, 1)] {
         let (builder, tier) = with_manual(PLAIN);
-        let world = builder.with(|settings| settings.cache.ttl_jitter_ms = jitter).start();
+        let engine = builder.with(|settings| settings.cache.ttl_jitter_ms = jitter).start();
         for nth in 0..40 {
             let key = format!("k{nth}");
-            let waiter = world.fetch(&key);
+            let waiter = engine.fetch(&key);
             let read = tier.next(TierRequestKind::Read);
             assert_eq!(read.hit(0, &entry_of(&key, "v"), TtlLeft::Millis(left), b""), Ok(Status::OK));
             let ttl_left = waiter.outcome().ttl_left_ms;
             assert!((shortest..=left as i64).contains(&ttl_left), "{ttl_left} of {left}, with {jitter}");
             assert_eq!(read.finish(), Status::OK);
         }
-        world.free();
+        engine.free();
     }
 }
 
 #[test]
 fn t01_after_a_miss_a_failure_or_damage_the_provider_is_asked() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.with(|settings| settings.second_tier.break_after = 0).echo().start();
+    let engine = builder.with(|settings| settings.second_tier.break_after = 0).echo().start();
     type Fails = fn(TierTicket);
     let ways: [(&str, Fails); 6] = [
         ("miss", |read| assert_eq!(read.miss(0, &[]), Ok(Status::OK))),
@@ -231,7 +232,7 @@ fn t01_after_a_miss_a_failure_or_damage_the_provider_is_asked() {
         ("expired", |read| assert_eq!(read.hit(0, &entry_of("expired", "v"), TtlLeft::Millis(0), b"x"), Ok(Status::OK))),
     ];
     for (key, answer) in ways {
-        let waiter = world.fetch(key);
+        let waiter = engine.fetch(key);
         answer(tier.next(TierRequestKind::Read));
         let outcome = waiter.outcome();
         assert_eq!((text_of(&outcome), outcome.source), (format!("{key}!"), Source::Provider));
@@ -241,35 +242,35 @@ fn t01_after_a_miss_a_failure_or_damage_the_provider_is_asked() {
         }
     }
     tier.expect_none();
-    let counts = world.stats().tasks;
+    let counts = engine.stats().tasks;
     assert_eq!((counts.tier_misses, counts.tier_errors, counts.tier_damaged, counts.tier_fills), (1, 3, 2, 3));
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t01_a_look_that_takes_too_long_is_a_miss_and_its_late_answer_changes_nothing() {
     let (builder, tier) = with_manual(LEASES);
-    let world = builder.start();
-    let waiter = world.fetch("k");
+    let engine = builder.start();
+    let waiter = engine.fetch("k");
     let read = tier.next(TierRequestKind::Read);
-    world.advance(49);
-    assert!(world.request_now().is_none());
-    world.advance(1);
-    let request = world.request();
+    engine.advance(49);
+    assert!(engine.request_now().is_none());
+    engine.advance(1);
+    let request = engine.request();
     assert_eq!(hit(&read, "k", "late"), Status::LATE);
     assert_eq!(read.finish(), Status::OK);
     request.answer_all();
-    assert_eq!((waiter.text(), world.lookup("k")), ("k!".into(), "k!".into()));
+    assert_eq!((waiter.text(), engine.lookup("k")), ("k!".into(), "k!".into()));
     tier.expect_none();
-    assert_eq!(world.stats().tasks.tier_timeouts, 1);
-    world.free();
+    assert_eq!(engine.stats().tasks.tier_timeouts, 1);
+    engine.free();
 }
 
 #[test]
 fn t15_callers_have_their_answer_before_it_is_filled() {
     let (builder, tier) = with_manual(LEASES);
-    let world = builder.echo().start();
-    let waiter = world.fetch("k");
+    let engine = builder.echo().start();
+    let waiter = engine.fetch("k");
     let read = tier.next(TierRequestKind::Read);
     assert_eq!(read.miss(0, b"lease"), Ok(Status::OK));
     assert_eq!(waiter.text(), "k!");
@@ -278,38 +279,38 @@ fn t15_callers_have_their_answer_before_it_is_filled() {
     assert_eq!((entry.token, entry.ttl_ms), (&b"lease"[..], None));
     assert_eq!(fill.refused(0), Ok(Status::OK));
     assert_eq!(fill.finish(), Status::OK);
-    assert_eq!(world.stats().tasks.tier_fills_refused, 1);
+    assert_eq!(engine.stats().tasks.tier_fills_refused, 1);
     drop(read);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t03_without_a_lease_nothing_is_filled() {
     let (builder, tier) = with_manual(LEASES);
-    let world = builder.echo().start();
-    let waiter = world.fetch("k");
+    let engine = builder.echo().start();
+    let waiter = engine.fetch("k");
     let read = tier.next(TierRequestKind::Read);
     assert_eq!((read.miss(0, &[]), read.finish()), (Ok(Status::OK), Status::OK));
     assert_eq!(waiter.text(), "k!");
     tier.expect_none();
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t10_a_lease_of_a_lookup_that_was_overtaken_or_is_not_waited_for_is_late_and_fills_nothing() {
     let (builder, tier) = with_manual(LEASES);
-    let world = builder.echo().start();
-    let waiter = world.fetch("k");
+    let engine = builder.echo().start();
+    let waiter = engine.fetch("k");
     let read = tier.next(TierRequestKind::Read);
-    assert_eq!(world.core.invalidate([&b"k"[..]].into_iter(), Outdated::Removed), Ok(()));
+    assert_eq!(engine.core.invalidate([&b"k"[..]].into_iter(), Outdated::Removed), Ok(()));
     assert_eq!((read.miss(0, b"lease"), read.finish()), (Ok(Status::LATE), Status::OK));
     assert_eq!(waiter.text(), "k!");
-    let waiter = world.fetch("l");
+    let waiter = engine.fetch("l");
     let read = tier.next(TierRequestKind::Read);
     waiter.cancel();
     assert_eq!((read.miss(0, b"lease"), read.finish()), (Ok(Status::LATE), Status::OK));
     tier.expect_none();
-    world.free();
+    engine.free();
 }
 
 #[test]
@@ -346,40 +347,40 @@ fn t03_f08_an_older_load_never_replaces_a_newer_write_in_any_process() {
 #[test]
 fn t02_f06_those_who_join_a_look_receive_what_it_finds() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    let (first, second) = (world.fetch("k"), world.fetch("k"));
-    let batch = world.fetch_all(&["k", "other"]);
+    let engine = builder.start();
+    let (first, second) = (engine.fetch("k"), engine.fetch("k"));
+    let batch = engine.fetch_all(&["k", "other"]);
     let read = tier.next(TierRequestKind::Read);
     assert_eq!(hit(&read, "k", "v"), Status::OK);
     assert_eq!(tier.next(TierRequestKind::Read).hit(0, &entry_of("other", "w"), TtlLeft::Unknown, b""), Ok(Status::OK));
     assert_eq!([first.text(), second.text()], ["v", "v"]);
     assert_eq!(batch.batch(), (vec!["v".into(), "w".into()], "OK".into()));
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t01_the_misses_of_one_call_are_one_request() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.with(|settings| settings.tasks.batch_max_keys = 20).start();
-    world.put("b", "here");
+    let engine = builder.with(|settings| settings.tasks.batch_max_keys = 20).start();
+    engine.put("b", "here");
     assert_eq!(tier.next(TierRequestKind::Write).finish(), Status::OK);
-    let waiter = world.fetch_all(&["a", "b", "c", "a", "d"]);
+    let waiter = engine.fetch_all(&["a", "b", "c", "a", "d"]);
     let read = tier.next(TierRequestKind::Read);
     assert_eq!(read.keys().iter().collect::<Vec<_>>(), [b"a", b"c", b"d"]);
     assert_eq!(read.hit(1, &entry_of("c", "found"), TtlLeft::Never, b""), Ok(Status::OK));
     assert_eq!(read.finish(), Status::OK);
-    let request = world.request();
+    let request = engine.request();
     assert_eq!(request.keys(), ["a", "d"], "the keys that were not found are one request, too");
     request.answer_all();
     assert_eq!(waiter.batch().0, ["a!", "here", "found", "a!", "d!"]);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t02_f09_a_cancel_ends_a_look_without_affecting_others() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    let (alone, leaves, stays) = (world.fetch("alone"), world.fetch("shared"), world.fetch("shared"));
+    let engine = builder.start();
+    let (alone, leaves, stays) = (engine.fetch("alone"), engine.fetch("shared"), engine.fetch("shared"));
     let reads = [tier.next(TierRequestKind::Read), tier.next(TierRequestKind::Read)];
     alone.cancel();
     leaves.cancel();
@@ -389,73 +390,73 @@ fn t02_f09_a_cancel_ends_a_look_without_affecting_others() {
         assert_eq!(hit(read, &key, "v"), Status::OK);
     }
     assert_eq!(stays.text(), "v");
-    assert_eq!((world.lookup("alone"), world.calls()), ("MISS".into(), 0), "nobody wanted it any more");
-    world.free();
+    assert_eq!((engine.lookup("alone"), engine.calls()), ("MISS".into(), 0), "nobody wanted it any more");
+    engine.free();
 }
 
 #[test]
 fn t02_f08_a_put_settles_a_look_and_is_not_replaced_by_it() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    let waiter = world.fetch("k");
+    let engine = builder.start();
+    let waiter = engine.fetch("k");
     let read = tier.next(TierRequestKind::Read);
-    assert_eq!(world.put("k", "put"), Status::OK);
+    assert_eq!(engine.put("k", "put"), Status::OK);
     let outcome = waiter.outcome();
     assert_eq!((text_of(&outcome), outcome.source), ("put".into(), Source::Put));
     assert_eq!(hit(&read, "k", "old"), Status::OK);
-    assert_eq!(world.lookup("k"), "put");
-    world.free();
+    assert_eq!(engine.lookup("k"), "put");
+    engine.free();
 }
 
 #[test]
 fn t02_f08_what_a_look_finds_after_a_removal_is_outdated() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.echo().start();
+    let engine = builder.echo().start();
     let removals: [(&str, fn(&EngineFixture)); 3] = [
-        ("removed", |world| assert_eq!(world.remove("removed"), Status::MISS)),
-        ("told", |world| {
+        ("removed", |engine| assert_eq!(engine.remove("removed"), Status::MISS)),
+        ("told", |engine| {
             let outdated = kvlight::engine::invalidate::Outdated::Removed;
-            assert_eq!(world.core.invalidate([&b"told"[..]].into_iter(), outdated), Ok(()));
+            assert_eq!(engine.core.invalidate([&b"told"[..]].into_iter(), outdated), Ok(()));
         }),
-        ("cleared", |world| assert_eq!(world.core.clear(), Ok(()))),
+        ("cleared", |engine| assert_eq!(engine.core.clear(), Ok(()))),
     ];
     for (key, remove) in removals {
-        let waiter = world.fetch(key);
+        let waiter = engine.fetch(key);
         let read = tier.next(TierRequestKind::Read);
-        remove(&world);
+        remove(&engine);
         if key != "told" {
             assert_eq!(tier.next(if key == "removed" { TierRequestKind::Remove } else { TierRequestKind::Clear }).finish(), Status::OK);
         }
         assert_eq!(hit(&read, key, "old"), Status::OK);
-        assert_eq!((waiter.text(), world.lookup(key)), (format!("{key}!"), format!("{key}!")));
+        assert_eq!((waiter.text(), engine.lookup(key)), (format!("{key}!"), format!("{key}!")));
     }
-    assert_eq!(world.stats().tasks.tier_outdated, 3);
+    assert_eq!(engine.stats().tasks.tier_outdated, 3);
     tier.expect_none();
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t02_l05_a_close_settles_looks() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    let waiter = world.fetch("k");
+    let engine = builder.start();
+    let waiter = engine.fetch("k");
     let read = tier.next(TierRequestKind::Read);
-    let closed = world.close(None);
+    let closed = engine.close(None);
     assert_eq!(waiter.text(), "ERR_CLOSED");
     expect_closed(&closed);
     assert_eq!(hit(&read, "k", "v"), Status::ERR_CLOSED);
     assert_eq!(read.finish(), Status::ERR_CLOSED);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t07_l05_a_drain_writes_what_waits() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    world.put("a", "1");
+    let engine = builder.start();
+    engine.put("a", "1");
     let write = tier.next(TierRequestKind::Write);
-    world.put("b", "2");
-    let closed = world.close(Some(None));
+    engine.put("b", "2");
+    let closed = engine.close(Some(None));
     assert!(closed.try_recv().is_err(), "the drain waits for both writes");
     assert_eq!(write.finish(), Status::OK);
     drop(write);
@@ -464,63 +465,63 @@ fn t07_l05_a_drain_writes_what_waits() {
     assert_eq!(write.finish(), Status::OK);
     drop(write);
     expect_closed(&closed);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn l05_l05b_a_removal_while_an_engine_closes_does_not_keep_it_from_ending() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    let waiter = world.fetch("k");
+    let engine = builder.start();
+    let waiter = engine.fetch("k");
     assert_eq!(tier.next(TierRequestKind::Read).finish(), Status::OK);
-    let request = world.request();
-    let closed = world.close(None);
+    let request = engine.request();
+    let closed = engine.close(None);
     assert_eq!(waiter.text(), "ERR_CLOSED");
-    assert_eq!((world.remove("k"), world.core.clear()), (Status::MISS, Ok(())));
+    assert_eq!((engine.remove("k"), engine.core.clear()), (Status::MISS, Ok(())));
     request.finish();
     drop(request);
     expect_closed(&closed);
     tier.expect_none();
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn l05_t07_a_removal_after_the_end_of_a_drain_is_not_passed_on_and_a_sync_says_so() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    expect_closed(&world.close(Some(None)));
-    assert_eq!(world.core.sync_second_tier(None), Ok(true));
-    assert_eq!(world.remove("k"), Status::MISS);
+    let engine = builder.start();
+    expect_closed(&engine.close(Some(None)));
+    assert_eq!(engine.core.sync_second_tier(None), Ok(true));
+    assert_eq!(engine.remove("k"), Status::MISS);
     tier.expect_none();
-    assert_eq!(world.core.sync_second_tier(Some(PATIENCE)), Err(Status::ERR_CLOSED));
-    world.free();
+    assert_eq!(engine.core.sync_second_tier(Some(PATIENCE)), Err(Status::ERR_CLOSED));
+    engine.free();
 }
 
 #[test]
 fn t06_a_key_is_neither_looked_up_nor_filled_until_its_write_has_arrived() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.echo().start();
-    assert_eq!(world.remove("k"), Status::MISS);
+    let engine = builder.echo().start();
+    assert_eq!(engine.remove("k"), Status::MISS);
     let remove = tier.next(TierRequestKind::Remove);
-    let outcome = world.fetch("k").outcome();
+    let outcome = engine.fetch("k").outcome();
     assert_eq!(outcome.source, Source::Provider);
     tier.expect_none();
     assert_eq!(remove.finish(), Status::OK);
-    assert_eq!(world.core.sync_second_tier(None), Ok(true));
-    assert_eq!(world.stats().tasks.tier_bypassed, 1);
+    assert_eq!(engine.core.sync_second_tier(None), Ok(true));
+    assert_eq!(engine.stats().tasks.tier_bypassed, 1);
     tier.expect_none();
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t07_writes_of_a_key_arrive_in_order_and_those_in_between_are_left_out() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    world.put("k", "1");
+    let engine = builder.start();
+    engine.put("k", "1");
     let first = tier.next(TierRequestKind::Write);
-    world.put("k", "2");
-    world.remove("k");
-    world.put("k", "3");
+    engine.put("k", "2");
+    engine.remove("k");
+    engine.put("k", "3");
     tier.expect_none();
     assert_eq!(first.finish(), Status::OK);
     let second = tier.next(TierRequestKind::Write);
@@ -528,97 +529,97 @@ fn t07_writes_of_a_key_arrive_in_order_and_those_in_between_are_left_out() {
         kvlight::tier::entry::TierEntry::decode(b"k", second.entry(0).expect("an entry").data).map(|entry| entry.value.map(<[u8]>::to_vec));
     assert_eq!(text, Ok(Some(b"3".to_vec())));
     assert_eq!(second.finish(), Status::OK);
-    assert_eq!(world.core.sync_second_tier(Some(Duration::ZERO)), Ok(true));
+    assert_eq!(engine.core.sync_second_tier(Some(Duration::ZERO)), Ok(true));
     tier.expect_none();
-    assert_eq!(world.stats().tasks.tier_writes, 2);
-    world.free();
+    assert_eq!(engine.stats().tasks.tier_writes, 2);
+    engine.free();
 }
 
 #[test]
 fn t07_what_could_not_be_written_is_written_again() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    world.put("a", "1");
+    let engine = builder.start();
+    engine.put("a", "1");
     let write = tier.next(TierRequestKind::Write);
-    world.put("b", "2");
+    engine.put("b", "2");
     assert_eq!(write.fail(0), Ok(Status::OK));
     assert_eq!(write.finish(), Status::OK);
-    assert_eq!(world.core.sync_second_tier(Some(Duration::ZERO)), Ok(false));
+    assert_eq!(engine.core.sync_second_tier(Some(Duration::ZERO)), Ok(false));
     tier.expect_none();
-    world.advance(1_000);
+    engine.advance(1_000);
     let again = tier.next(TierRequestKind::Write);
     assert_eq!(again.keys().iter().collect::<Vec<_>>(), [b"a", b"b"], "the oldest first");
     drop(again);
-    world.advance(1_000);
+    engine.advance(1_000);
     let again = tier.next(TierRequestKind::Write);
     assert_eq!(again.finish(), Status::OK, "a request that was dropped has failed");
-    assert_eq!(world.core.sync_second_tier(None), Ok(true));
-    assert_eq!(world.stats().tasks.tier_write_errors, 3);
-    world.free();
+    assert_eq!(engine.core.sync_second_tier(None), Ok(true));
+    assert_eq!(engine.stats().tasks.tier_write_errors, 3);
+    engine.free();
 }
 
 #[test]
 fn t07_a_sync_says_if_something_was_given_up() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    world.put("k", "v");
+    let engine = builder.start();
+    engine.put("k", "v");
     let write = tier.next(TierRequestKind::Write);
-    let core = world.core.clone();
+    let core = engine.core.clone();
     let waits = std::thread::spawn(move || core.sync_second_tier(None));
-    let closed = world.close(None);
+    let closed = engine.close(None);
     assert_eq!(waits.join().expect("no panic"), Err(Status::ERR_CLOSED));
     drop(write);
     expect_closed(&closed);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t12_more_writes_than_can_wait_clear_everything() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.with(|settings| settings.second_tier.pending_keys = 2).echo().start();
-    world.put("a", "1");
+    let engine = builder.with(|settings| settings.second_tier.pending_keys = 2).echo().start();
+    engine.put("a", "1");
     let write = tier.next(TierRequestKind::Write);
-    world.put("b", "2");
-    world.put("c", "3");
-    assert_eq!(world.stats().tasks.tier_overflows, 1);
-    assert_eq!(world.fetch("d").outcome().source, Source::Provider, "nothing is looked up before the clear");
+    engine.put("b", "2");
+    engine.put("c", "3");
+    assert_eq!(engine.stats().tasks.tier_overflows, 1);
+    assert_eq!(engine.fetch("d").outcome().source, Source::Provider, "nothing is looked up before the clear");
     assert_eq!(write.finish(), Status::OK);
     let clear = tier.next(TierRequestKind::Clear);
     assert!(clear.keys().is_empty());
     assert_eq!(clear.finish(), Status::OK);
-    assert_eq!(world.core.sync_second_tier(None), Ok(true));
+    assert_eq!(engine.core.sync_second_tier(None), Ok(true));
     tier.expect_none();
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t12_a_value_without_room_is_removed_instead() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.with(|settings| (settings.second_tier.max_value, settings.second_tier.pending_bytes) = (4, 6)).start();
-    world.put("long", "12345");
+    let engine = builder.with(|settings| (settings.second_tier.max_value, settings.second_tier.pending_bytes) = (4, 6)).start();
+    engine.put("long", "12345");
     let remove = tier.next(TierRequestKind::Remove);
-    world.put("a", "1234");
-    world.put("b", "1234");
+    engine.put("a", "1234");
+    engine.put("b", "1234");
     assert_eq!(remove.finish(), Status::OK);
     assert_eq!(tier.next(TierRequestKind::Write).finish(), Status::OK);
     assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t02_nulls_are_shared_and_tagged_entries_and_objects_are_not() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    let waiter = world.fetch("null");
+    let engine = builder.start();
+    let waiter = engine.fetch("null");
     assert_eq!(tier.next(TierRequestKind::Read).miss(0, &[]), Ok(Status::OK));
-    world.request().answer_null("null");
+    engine.request().answer_null("null");
     assert_eq!(waiter.text(), "NULL");
     let fill = tier.next(TierRequestKind::Fill);
     let data = fill.entry(0).expect("an entry").data.to_vec();
     assert_eq!(fill.entry(0).expect("an entry").ttl_ms, Some(60_000), "the TTL of nulls");
     assert_eq!(fill.finish(), Status::OK);
-    world.core.invalidate_all(kvlight::engine::invalidate::Outdated::Removed).expect("open");
-    let waiter = world.fetch("null");
+    engine.core.invalidate_all(kvlight::engine::invalidate::Outdated::Removed).expect("open");
+    let waiter = engine.fetch("null");
     assert_eq!(tier.next(TierRequestKind::Read).hit(0, &data, TtlLeft::Unknown, b""), Ok(Status::OK));
     let outcome = waiter.outcome();
     assert_eq!((text_of(&outcome), outcome.source), ("NULL".into(), Source::SecondTier));
@@ -626,84 +627,84 @@ fn t02_nulls_are_shared_and_tagged_entries_and_objects_are_not() {
     let labels = Labels::new(b"", [&b"tag"[..]].into_iter()).expect("valid");
     let terms = StoreTerms { labels, ..StoreTerms::default() };
     let entry = NewEntry { terms, ..NewEntry::new(value("v")) };
-    assert_eq!(world.core.put(b"tagged", entry, None, &mut Departures::new()), Ok(Status::OK));
+    assert_eq!(engine.core.put(b"tagged", entry, None, &mut Departures::new()), Ok(Status::OK));
     assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK, "the entry in the second tier is outdated");
     let drops = DropLog::new();
-    assert_eq!(world.put_answer("object", drops.value()), Status::OK);
+    assert_eq!(engine.put_answer("object", drops.value()), Status::OK);
     assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK);
     tier.expect_none();
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t02_a_refresh_loads_whatever_a_look_finds_and_replaces_it() {
     let (builder, tier) = with_manual(LEASES);
-    let world = builder.start();
-    world.refresh(&["k"]).expect("open");
+    let engine = builder.start();
+    engine.refresh(&["k"]).expect("open");
     let read = tier.next(TierRequestKind::Read);
-    let joined = world.fetch("k");
+    let joined = engine.fetch("k");
     assert_eq!(hit(&read, "k", "old"), Status::OK);
-    world.request().answer("k", "new");
+    engine.request().answer("k", "new");
     assert_eq!(joined.text(), "new");
     let fill = tier.next(TierRequestKind::Fill);
     assert_eq!(fill.entry(0).expect("an entry").token, b"seen");
     assert_eq!(fill.finish(), Status::OK);
     // A fetch with `read` = `refresh` that joins a lookup in the second tier.
-    world.remove("k");
+    engine.remove("k");
     assert_eq!(tier.next(TierRequestKind::Remove).finish(), Status::OK);
-    let normal = world.fetch("k");
+    let normal = engine.fetch("k");
     let read = tier.next(TierRequestKind::Read);
-    let forced = world.fetch_with("k", |settings| settings.read = ReadMode::Refresh);
+    let forced = engine.fetch_with("k", |settings| settings.read = ReadMode::Refresh);
     assert_eq!(hit(&read, "k", "old"), Status::OK);
-    world.request().answer("k", "newer");
+    engine.request().answer("k", "newer");
     assert_eq!([normal.text(), forced.text()], ["newer", "newer"]);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t02_a_fetch_that_does_not_store_finds_and_fills_nothing_new() {
     let (builder, tier) = with_manual(LEASES);
-    let world = builder.echo().start();
-    let waiter = world.fetch_with("k", |settings| settings.read = ReadMode::NoStore);
+    let engine = builder.echo().start();
+    let waiter = engine.fetch_with("k", |settings| settings.read = ReadMode::NoStore);
     assert_eq!(tier.next(TierRequestKind::Read).miss(0, b"lease"), Ok(Status::OK));
-    assert_eq!((waiter.text(), world.lookup("k")), ("k!".into(), "MISS".into()));
-    let waiter = world.fetch_with("k", |settings| settings.read = ReadMode::NoStore);
+    assert_eq!((waiter.text(), engine.lookup("k")), ("k!".into(), "MISS".into()));
+    let waiter = engine.fetch_with("k", |settings| settings.read = ReadMode::NoStore);
     assert_eq!(hit(&tier.next(TierRequestKind::Read), "k", "v"), Status::OK);
-    assert_eq!((waiter.text(), world.lookup("k")), ("v".into(), "MISS".into()));
+    assert_eq!((waiter.text(), engine.lookup("k")), ("v".into(), "MISS".into()));
     tier.expect_none();
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t01_a_second_tier_that_keeps_failing_is_left_alone_for_a_while() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.with(|settings| settings.second_tier.break_after = 2).echo().start();
+    let engine = builder.with(|settings| settings.second_tier.break_after = 2).echo().start();
     for key in ["a", "b"] {
-        let waiter = world.fetch(key);
+        let waiter = engine.fetch(key);
         drop(tier.next(TierRequestKind::Read));
         assert_eq!(waiter.text(), format!("{key}!"));
     }
-    assert_eq!(world.fetch("c").text(), "c!");
+    assert_eq!(engine.fetch("c").text(), "c!");
     tier.expect_none();
-    assert_eq!((world.stats().tasks.tier_opened, world.stats().gauges.tier_avoided), (1, 1));
-    world.advance(1_000);
-    let probe = world.fetch("d");
+    assert_eq!((engine.stats().tasks.tier_opened, engine.stats().gauges.tier_avoided), (1, 1));
+    engine.advance(1_000);
+    let probe = engine.fetch("d");
     let read = tier.next(TierRequestKind::Read);
-    assert_eq!(world.fetch("e").text(), "e!", "one request decides");
+    assert_eq!(engine.fetch("e").text(), "e!", "one request decides");
     assert_eq!(read.miss(0, &[]), Ok(Status::OK));
     assert_eq!((read.finish(), probe.text()), (Status::OK, "d!".into()));
     assert_eq!(tier.next(TierRequestKind::Fill).finish(), Status::OK);
-    assert_eq!(world.stats().gauges.tier_avoided, 0);
-    world.free();
+    assert_eq!(engine.stats().gauges.tier_avoided, 0);
+    engine.free();
 }
 
 #[test]
 fn t12_a_bounded_number_of_requests_read_at_a_time() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.with(|settings| settings.second_tier.max_requests = 1).start();
-    let first = world.fetch("a");
+    let engine = builder.with(|settings| settings.second_tier.max_requests = 1).start();
+    let first = engine.fetch("a");
     let read = tier.next(TierRequestKind::Read);
-    let (second, third) = (world.fetch("b"), world.fetch("c"));
+    let (second, third) = (engine.fetch("b"), engine.fetch("c"));
     tier.expect_none();
     assert_eq!(hit(&read, "a", "1"), Status::OK);
     assert_eq!(read.finish(), Status::OK);
@@ -711,67 +712,67 @@ fn t12_a_bounded_number_of_requests_read_at_a_time() {
     assert_eq!(read.keys().iter().collect::<Vec<_>>(), [b"b", b"c"], "the keys that waited are one request");
     assert_eq!(first.text(), "1");
     // A request that takes too long still counts towards the limit, and keys that wait for a request go to the provider.
-    let fourth = world.fetch("d");
-    world.advance(50);
+    let fourth = engine.fetch("d");
+    engine.advance(50);
     for _ in 0..3 {
-        world.request().answer_all();
+        engine.request().answer_all();
     }
     assert_eq!([second.text(), third.text(), fourth.text()], ["b!", "c!", "d!"]);
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t01_r07_an_open_breaker_of_the_provider_does_not_keep_keys_from_a_look() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.start();
-    world.core.force_breaker(kvlight::task::breaker::BreakerOverride::Open).expect("open");
-    let found = world.fetch("found");
+    let engine = builder.start();
+    engine.core.force_breaker(kvlight::task::breaker::BreakerOverride::Open).expect("open");
+    let found = engine.fetch("found");
     assert_eq!(hit(&tier.next(TierRequestKind::Read), "found", "v"), Status::OK);
     assert_eq!(found.text(), "v");
-    let missed = world.fetch("missed");
+    let missed = engine.fetch("missed");
     assert_eq!(tier.next(TierRequestKind::Read).miss(0, &[]), Ok(Status::OK));
     assert_eq!(missed.text(), "ERR_UNAVAILABLE");
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t05_what_others_wrote_and_what_the_store_lost_is_not_passed_on() {
     let tier = Arc::new(MemoryTier::default());
-    let world = with_memory(&tier).with(|settings| settings.cache.capacity = 2).start();
+    let engine = with_memory(&tier).with(|settings| settings.cache.capacity = 2).start();
     for key in ["a", "b", "c"] {
-        world.put(key, "v");
+        engine.put(key, "v");
     }
-    assert_eq!(world.core.sync_second_tier(None), Ok(true));
+    assert_eq!(engine.core.sync_second_tier(None), Ok(true));
     assert!(tier.has("a"), "an eviction here removes nothing there");
-    tier.log();
-    world.core.trim_to(0).expect("open");
-    world.core.invalidate_all(kvlight::engine::invalidate::Outdated::Expired).expect("open");
-    world.core.invalidate([&b"a"[..]].into_iter(), kvlight::engine::invalidate::Outdated::Removed).expect("open");
-    assert_eq!(world.core.sync_second_tier(None), Ok(true));
-    assert_eq!(tier.log(), Vec::<String>::new());
-    assert_eq!(world.fetch("a").outcome().source, Source::SecondTier);
-    assert_eq!(world.core.clear(), Ok(()));
-    assert_eq!(world.core.sync_second_tier(None), Ok(true));
+    tier.take_log();
+    engine.core.trim_to(0).expect("open");
+    engine.core.invalidate_all(kvlight::engine::invalidate::Outdated::Expired).expect("open");
+    engine.core.invalidate([&b"a"[..]].into_iter(), kvlight::engine::invalidate::Outdated::Removed).expect("open");
+    assert_eq!(engine.core.sync_second_tier(None), Ok(true));
+    assert_eq!(tier.take_log(), Vec::<String>::new());
+    assert_eq!(engine.fetch("a").outcome().source, Source::SecondTier);
+    assert_eq!(engine.core.clear(), Ok(()));
+    assert_eq!(engine.core.sync_second_tier(None), Ok(true));
     assert!(!tier.has("a"), "a clear is meant for everybody");
-    world.free();
+    engine.free();
 }
 
 #[test]
 fn t01_an_outage_of_the_second_tier_shows_nowhere() {
     let tier = Arc::new(MemoryTier::default());
-    let world = with_memory(&tier).echo().start();
+    let engine = with_memory(&tier).echo().start();
     tier.is_down.store(true, Ordering::SeqCst);
     for nth in 0..20 {
         let key = format!("k{nth}");
-        assert_eq!(world.fetch(&key).text(), format!("{key}!"));
-        world.put(&key, "put");
+        assert_eq!(engine.fetch(&key).text(), format!("{key}!"));
+        engine.put(&key, "put");
     }
     tier.is_down.store(false, Ordering::SeqCst);
     until("everything is written", || {
-        world.advance(30_000);
-        world.core.sync_second_tier(Some(Duration::from_millis(50))) == Ok(true)
+        engine.advance(30_000);
+        engine.core.sync_second_tier(Some(Duration::from_millis(50))) == Ok(true)
     });
-    world.free();
+    engine.free();
 }
 
 #[test]
@@ -798,10 +799,10 @@ fn t01_very_many_keys_are_looked_up_in_requests_of_a_bounded_size() {
 #[test]
 fn t02_an_answer_that_is_not_stored_is_not_filled() {
     let (builder, tier) = with_manual(PLAIN);
-    let world = builder.with(|settings| settings.cache.ttl_ms = Some(0)).start();
-    let waiter = world.fetch("k");
+    let engine = builder.with(|settings| settings.cache.ttl_ms = Some(0)).start();
+    let waiter = engine.fetch("k");
     assert_eq!(tier.next(TierRequestKind::Read).miss(0, &[]), Ok(Status::OK));
-    let request = world.request();
+    let request = engine.request();
     assert_eq!(
         request.0.resolve(0, Answer::Null, StoreTerms { ttl: Some(kvlight::base::Ttl::DoNotStore), ..StoreTerms::default() }),
         Status::OK
@@ -809,5 +810,5 @@ fn t02_an_answer_that_is_not_stored_is_not_filled() {
     assert_eq!(waiter.text(), "NULL");
     tier.expect_none();
     request.finish();
-    world.free();
+    engine.free();
 }

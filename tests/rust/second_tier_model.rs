@@ -377,11 +377,11 @@ impl State {
                 next.stores[process] = Held::Fresh(value);
                 next.fetches[process] = Fetch::Done;
             }),
-            // It goes to the provider at once, and fills nothing.
+            // The fetch goes to the provider at once, and fills nothing.
             (Fetch::Idle, _) if process == WRITER && self.is_dirty(broken) && broken != Some(Broken::DirtyKeysAreLookedUp) => {
                 add(&|next| next.fetches[process] = Fetch::Missed { seen: Cell::Empty, is_leased: false });
             }
-            // It waits for as long as another process has the lease.
+            // The fetch waits for as long as another process has the lease.
             (Fetch::Idle, _) if matches!(self.cell, Cell::Lease(_)) && world.waits && broken == Some(Broken::LeasesAreKept) => {}
             (Fetch::Idle, _) => {
                 add(&|next| next.look_up(process, world, broken));

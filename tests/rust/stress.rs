@@ -369,7 +369,8 @@ impl Stage {
             Ok(FetchAnswer::Pending) => {}
             Ok(other) => panic!("{other:?}"),
             Err(Status::ERR_CLOSED) => {
-                // If its receiver was created, it has been dropped by now, without an event.
+                // If the engine created the receiver, it has dropped it by now, without an event. Otherwise the receiver is forgotten below,
+                // since its drop would be counted as the end of a fetch.
                 let before = self.tally.silent.fetch_sub(u64::from(receiver.is_none()), Ordering::SeqCst);
                 self.tally.check(before > 0 || receiver.is_some(), || "refused, and its receiver did not end".to_owned());
                 std::mem::forget(receiver);
@@ -409,12 +410,12 @@ fn stress_f01_f09_f12_s03_s12_a_million_positions_from_four_threads_are_each_rep
     Stage::with(|stage| {
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
-            let storm = scope.spawn(|| stage.cancel(&over));
+            let canceller = scope.spawn(|| stage.cancel(&over));
             let threads: Vec<_> = (0..4).map(|seed| scope.spawn(move || stage.ask(seed, POSITIONS / 4))).collect();
             threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
             until("every fetch ended", || stage.tally.ended.load(Ordering::SeqCst) == stage.tally.begun.load(Ordering::SeqCst));
             over.store(true, Ordering::SeqCst);
-            storm.join().expect("no panic");
+            canceller.join().expect("no panic");
         });
         stage.tally.expect_nothing_wrong();
         assert_eq!(stage.tally.reported.load(Ordering::SeqCst), POSITIONS, "each position is reported once");
@@ -495,7 +496,7 @@ fn stress_l05_f01_an_engine_that_is_closed_meanwhile_settles_every_accepted_fetc
         Stage::with(|stage| {
             let over = AtomicBool::new(false);
             std::thread::scope(|scope| {
-                let storm = scope.spawn(|| stage.cancel(&over));
+                let canceller = scope.spawn(|| stage.cancel(&over));
                 let threads: Vec<_> = (0..4).map(|seed| scope.spawn(move || stage.ask(round * 4 + seed, u64::MAX))).collect();
                 until("some positions are reported", || stage.tally.reported.load(Ordering::SeqCst) > 2000);
                 stage.closing.store(true, Ordering::SeqCst);
@@ -509,11 +510,11 @@ fn stress_l05_f01_an_engine_that_is_closed_meanwhile_settles_every_accepted_fetc
                 }
                 assert_eq!(closed.recv_timeout(PATIENCE), Ok(()), "the close is reported");
                 let reported = stage.tally.reported.load(Ordering::SeqCst);
-                let accepted = threads.into_iter().map(|thread| thread.join().expect("no panic")).count();
-                assert_eq!(accepted, 4);
+                let joined = threads.into_iter().map(|thread| thread.join().expect("no panic")).count();
+                assert_eq!(joined, 4);
                 assert_eq!(stage.tally.reported.load(Ordering::SeqCst), reported, "no event follows the report of the close");
                 over.store(true, Ordering::SeqCst);
-                storm.join().expect("no panic");
+                canceller.join().expect("no panic");
             });
             stage.tally.expect_nothing_wrong();
             assert_eq!(stage.tally.silent.load(Ordering::SeqCst), 0, "every accepted fetch was settled");

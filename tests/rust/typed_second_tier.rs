@@ -76,11 +76,11 @@ impl TierStore for Memory {
     fn fill(&self, entries: &[SharedEntry<'_>]) -> Result<Vec<bool>, TierError> {
         self.check()?;
         let fill = |entry: &SharedEntry<'_>| {
-            let is_whole = self.0.rows.lock().expect("no panic").get(entry.key).is_some_and(|(token, _)| token == entry.token);
-            if is_whole {
+            let is_leased = self.0.rows.lock().expect("no panic").get(entry.key).is_some_and(|(token, _)| token == entry.token);
+            if is_leased {
                 self.keep(entry);
             }
-            is_whole
+            is_leased
         };
         Ok(entries.iter().map(fill).collect())
     }

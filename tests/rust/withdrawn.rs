@@ -71,7 +71,7 @@ fn serve(queue: &HostQueue, provider: &EmptyProvider) {
     }
 }
 
-fn storm(queue: Option<Arc<HostQueue>>) {
+fn fetch_and_cancel(queue: Option<Arc<HostQueue>>) {
     let provider = Arc::new(EmptyProvider::default());
     let mut plan = Plan::default();
     plan.settings.tasks.omitted_is_null = true;
@@ -118,10 +118,10 @@ fn storm(queue: Option<Arc<HostQueue>>) {
 
 #[test]
 fn f16a_cancelled_fetches_on_threads_store_no_null_that_the_provider_did_not_look_up() {
-    storm(None);
+    fetch_and_cancel(None);
 }
 
 #[test]
 fn f16a_cancelled_fetches_in_a_queue_store_no_null_that_the_provider_did_not_look_up() {
-    storm(Some(Arc::new(HostQueue::new(false))));
+    fetch_and_cancel(Some(Arc::new(HostQueue::new(false))));
 }

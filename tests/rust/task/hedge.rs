@@ -70,7 +70,7 @@ fn r09_an_error_does_not_fail_a_key_that_the_other_request_has() {
 }
 
 #[test]
-fn r09_a_key_that_both_fail_fails_once_and_is_retried_once() {
+fn r09_a_key_that_both_requests_fail_fails_once_and_is_retried_once() {
     let (mut harness, _) = hedged(|settings| settings.fetch.retry.count = Some(1));
     harness.fail(0, "a", 1);
     harness.fail(1, "a", 2);
@@ -129,7 +129,7 @@ fn r09_only_keys_that_are_unanswered_and_wanted_are_repeated() {
 }
 
 #[test]
-fn r09_without_a_slot_a_token_or_a_closed_breaker_nothing_is_repeated() {
+fn r09_without_a_slot_a_token_a_share_or_a_closed_breaker_nothing_is_repeated() {
     let refusals: [(&str, fn(&mut Settings)); 3] = [
         ("slot", |settings| settings.tasks.max_running = 1),
         ("token", |settings| settings.tasks.rate.requests_per_s = 1.0),
@@ -153,7 +153,7 @@ fn r09_without_a_slot_a_token_or_a_closed_breaker_nothing_is_repeated() {
 }
 
 #[test]
-fn r09_a_write_overtakes_both() {
+fn r09_a_write_overtakes_both_requests() {
     let (mut harness, waiter) = hedged(|_| {});
     harness.put("a", "written");
     harness.answer(1, "a", "older");
@@ -166,7 +166,7 @@ fn r09_a_write_overtakes_both() {
 }
 
 #[test]
-fn r09_when_no_waiter_is_left_both_are_cancelled() {
+fn r09_when_no_waiter_is_left_both_requests_are_cancelled() {
     let (mut harness, waiter) = hedged(|_| {});
     harness.cancel(&waiter);
     let mut cancelled = harness.hooks.clone();
@@ -177,7 +177,7 @@ fn r09_when_no_waiter_is_left_both_are_cancelled() {
 }
 
 #[test]
-fn r09_l05_a_close_settles_and_cancels_both() {
+fn r09_l05_a_close_settles_the_keys_and_cancels_both_requests() {
     let (mut harness, waiter) = hedged(|_| {});
     harness.close();
     let closed = || failed_with(Status::ERR_CLOSED);
@@ -187,7 +187,7 @@ fn r09_l05_a_close_settles_and_cancels_both() {
 }
 
 #[test]
-fn r09_a_join_waits_for_both() {
+fn r09_a_fetch_that_joins_receives_the_first_answer() {
     let (mut harness, _waiter) = hedged(|_| {});
     let joined = harness.fetch("a");
     harness.answer(1, "a", "v");
