@@ -16,11 +16,11 @@ from conan.tools.layout import basic_layout
 
 required_conan_version = ">=2.0"
 
-# Rust's names of the systems, by Conan's `os`, and of the processors, by its `arch`. Windows means MinGW-w64.
+# Rust's names for Conan's `os` and `arch`. Windows means MinGW-w64.
 SYSTEMS = {"Linux": "unknown-linux-gnu", "Macos": "apple-darwin", "Windows": "pc-windows-gnu"}
 PROCESSORS = {"x86_64": "x86_64", "armv8": "aarch64", "x86": "i686"}
 
-# The libraries that a program needs with the static library: the list in the Makefile, and rustc's for the other systems.
+# The system's libraries that the static library needs: for Linux those in the Makefile, for the others those that rustc prints.
 NEEDED = {
     "Linux": ["util", "rt", "pthread", "m", "dl"],
     "Macos": ["iconv", "m"],
@@ -99,7 +99,7 @@ class KvlightConan(ConanFile):
         if not self.options.shared:
             copy(self, "libkvlight.a", src=built, dst=libraries)
             if self.settings.os == "Linux" and not cross_building(self):
-                # So that another static Rust library can be linked into the same program; needs binutils for the target.
+                # packaging/seal lets a program link other static Rust libraries too. It needs binutils for the target.
                 whole, sealed = os.path.join(built, "libkvlight.a"), os.path.join(libraries, "libkvlight.a")
                 self.run(f'"{os.path.join(self.source_folder, "packaging", "seal")}" "{whole}" "{sealed}"')
         elif self.settings.os == "Windows":

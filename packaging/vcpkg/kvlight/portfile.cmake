@@ -4,7 +4,7 @@
 get_filename_component(SOURCE_PATH "${CURRENT_PORT_DIR}/../../.." ABSOLUTE)
 find_program(CARGO cargo PATHS "$ENV{HOME}/.cargo/bin" "$ENV{USERPROFILE}/.cargo/bin" REQUIRED)
 
-# The libraries that a program needs with the static library: the list in the Makefile, and rustc's for the other systems.
+# The system's libraries that the static library needs: for Linux those in the Makefile, for the others those that rustc prints.
 if(VCPKG_TARGET_IS_LINUX)
   set(system unknown-linux-gnu)
   set(LIBS_PRIVATE "-lutil -lrt -lpthread -lm -ldl -lc")
@@ -32,7 +32,7 @@ endif()
 
 file(STRINGS "${SOURCE_PATH}/Cargo.toml" version_line REGEX "^version = " LIMIT_COUNT 1)
 string(REGEX REPLACE "^version = \"(.*)\"$" "\\1" VERSION "${version_line}")
-# The ABI version, which is part of the name by which programs load the library: before 1.0 it is the minor version.
+# Programs load the library by a name with the ABI version: before 1.0 that is 0.MINOR, afterwards the major version.
 string(REGEX REPLACE "^0\\.([0-9]+)\\..*$" "0.\\1" ABI_VERSION "${VERSION}")
 string(REGEX REPLACE "^([1-9][0-9]*)\\..*$" "\\1" ABI_VERSION "${ABI_VERSION}")
 
