@@ -158,7 +158,7 @@ KVL_API void kvl_redis_found_free(kvl_redis_found_t *found, size_t len);
 
 /**
  * Attaches an engine: the keys that other processes write from now on are invalidated in it (kvl_tasks_invalidate). Attach every engine as
- * soon as it is created from the configuration: what it has loaded before is looked up again when it is next fetched.
+ * soon as it is created from the configuration: what it has loaded until then is looked up again when it is next fetched.
  *
  * If several engines are attached, the writes of each are also invalidated in the others.
  *
@@ -208,7 +208,7 @@ KVL_API void kvl_redis_stop(kvl_redis_t *redis);
  * What an engine has not written yet is lost. To have it written, call kvl_tasks_close() with KVL_CLOSE_DRAIN, a deadline and a function,
  * and wait until that function has run; or kvl_tasks_l2_sync(), which waits for puts, removals and clears, but not for what was loaded.
  *
- * @param redis  [owned] from kvl_redis_use() or kvl_redis_open(); NULL is ignored. No other call may be using it, nor use it again. Must not be called from callbacks.
+ * @param redis  [owned] from kvl_redis_use() or kvl_redis_open(); NULL is ignored. No other call may be using it, and none may use it again. Must not be called from callbacks.
  * @threads outside
  * @since 0.2
  */

@@ -88,9 +88,10 @@ private:
         std::shared_ptr<kvl_redis_t> handle_;
     };
 
+    /* The closure of the second tier: encodes and decodes objects by the program's functions. */
     struct converter {
         std::shared_ptr<kvl_redis_t> handle;
-        std::shared_ptr<const functions> by;
+        std::shared_ptr<const functions> program;
 
         /* Sets the bytes of an object that is to be stored, or refuses it. */
         void encode(kvl_l2_request_t *request, size_t i) const
@@ -101,7 +102,7 @@ private:
             const value object = value::own(raw);
             if (kvl_value_object(object.c_handle()) == nullptr)
                 return;
-            if (const std::optional<std::string> bytes = attempted<std::optional<std::string>>([&] { return by->encode(object); }))
+            if (const std::optional<std::string> bytes = attempted<std::optional<std::string>>([&] { return program->encode(object); }))
                 kvl_l2_request_set_payload(request, i, detail::bytes(*bytes), bytes->size());
             else
                 kvl_l2_request_refused(request, i);
@@ -113,7 +114,7 @@ private:
             size_t len = 0;
             value object;
             if (kvl_l2_request_payload(request, found.index, found.data, found.len, &bytes, &len) == KVL_OK)
-                object = attempted<value>([&] { return by->decode(detail::text(bytes, len)); });
+                object = attempted<value>([&] { return program->decode(detail::text(bytes, len)); });
             if (object)
                 kvl_l2_request_hit_object(request, found.index, found.data, found.len, found.ttl_left_ms, found.token, found.token_len,
                                           object.c_handle());
@@ -122,7 +123,7 @@ private:
         }
     };
 
-    /* What a function of the program returns; nothing if it throws. */
+    /* What a function of the program returns; an empty result if it throws. */
     template <class Result, class Function> static Result attempted(const Function &convert)
     {
 #if KVL_EXCEPTIONS
@@ -138,16 +139,16 @@ private:
 
     static void serve(void *closure, kvl_l2_request_t *request) noexcept
     {
-        const auto &by = *static_cast<converter *>(closure);
+        const auto &objects = *static_cast<converter *>(closure);
         const uint32_t kind = kvl_l2_request_kind(request);
         if (kind == KVL_L2_FILL || kind == KVL_L2_WRITE)
             for (size_t i = 0, n = kvl_l2_request_len(request); i < n; i++)
-                by.encode(request, i);
+                objects.encode(request, i);
         kvl_redis_found_t *found = nullptr;
         size_t len = 0;
-        const kvl::status s = kvl_redis_serve(by.handle.get(), request, &found, &len);
+        const kvl::status s = kvl_redis_serve(objects.handle.get(), request, &found, &len);
         for (size_t i = 0; i < len; i++)
-            by.answer(request, found[i]);
+            objects.answer(request, found[i]);
         kvl_redis_found_free(found, len);
         /* A lookup is finished even if it failed, which fails its unanswered keys; other requests fail by not being finished. */
         if (s == KVL_OK || kind == KVL_L2_READ)

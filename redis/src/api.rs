@@ -113,8 +113,8 @@ fn make(url: &CStr, library: Library) -> Result<Redis, Refused> {
     let (sender, commands) = unbounded_channel();
     let shared = Arc::new(Shared::new(settings, library, sender));
     let of_thread = shared.clone();
-    // Whether the thread has what it needs. The first result counts, so the reason for a failure is not replaced by the fact that the
-    // thread has ended.
+    // Whether the thread could create its runtime. The first result counts, so the reason for a failure is not replaced by the fact that
+    // the thread has ended.
     let start: Arc<Event<io::Result<()>>> = Arc::new(Event::new());
     let started = start.clone();
     let thread = without_signals(|| {
@@ -299,6 +299,7 @@ impl Drop for Redis {
     fn drop(&mut self) {
         self.stop();
         if self.process != std::process::id() {
+            // The locks in what is shared may be locked for ever, so both are leaked.
             std::mem::forget((self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take(), self.shared.clone()));
         }
     }

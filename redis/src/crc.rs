@@ -1,6 +1,6 @@
-//! CRC-16/XMODEM. A cluster distributes keys among its slots by this checksum, and it shows damage to the header of a stored value.
+//! CRC-16/XMODEM. A cluster distributes keys among its slots by this checksum. Here it also detects damage to the header of a stored value.
 
-/// What each byte adds to the checksum. To compute it bit by bit would take long for keys of many kilobytes.
+/// What each byte adds to the checksum. Computing that bit by bit would take long for keys of many kilobytes.
 const TABLE: [u16; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;

@@ -14,10 +14,10 @@ pub struct Journal {
     keys: VecDeque<(u64, Box<[u8]>)>,
     /// The total length of the keys.
     bytes: usize,
-    /// Whether all keys were cleared, or too many were written: everything is to be cleared again when the server that has the epoch
+    /// Whether all keys were cleared, or too many were written: then everything is cleared again when the server that has the epoch
     /// returns.
     pub is_everything: bool,
-    /// Whether too many keys were written since the last clear. Any server may lack some of them, so the clear is to be repeated when any
+    /// Whether too many keys were written since the last clear. Any server may lack some of them, so the clear is repeated when any
     /// server returns, not only the one that has the epoch.
     pub has_overflowed: bool,
     everything_at: u64,
@@ -66,7 +66,7 @@ impl Journal {
         self.has_overflowed &= self.is_everything;
     }
 
-    /// Whether something was written in the last `kept`.
+    /// Whether something was written within the last `kept`.
     pub fn has_recent_writes(&self, now_ms: u64, kept: Duration) -> bool {
         let kept = u64::try_from(kept.as_millis()).unwrap_or(u64::MAX);
         let last = self.keys.back().map(|(at, _)| *at).max(self.is_everything.then_some(self.everything_at));
@@ -122,7 +122,7 @@ mod tests {
         journal.add_all(1, KEPT);
         assert!(
             journal.is_everything && !journal.has_overflowed,
-            "a clear by the program is repeated by the server that has the epoch alone"
+            "a clear by the program is repeated only when the server that has the epoch returns"
         );
         let before = journal.clone();
         journal.note_repeated(&before, 50);

@@ -156,14 +156,14 @@ pub unsafe fn set_second_tier(config: *mut Config, serve: L2Fn, user_data: *mut 
     unsafe { kvl_config_set_l2(config, ABILITIES, Some(serve), user_data, Some(free)) }
 }
 
-/// An attached engine. The program must not free it before it is detached.
+/// An attached engine. The program does not free it before it is detached.
 #[derive(Clone, Copy)]
 pub struct Engine {
     tasks: *mut Tasks,
     invalidate: unsafe extern "C" fn(*mut Tasks, *const Slice, usize, u32) -> Status,
 }
 
-// SAFETY: kvl_tasks_invalidate, the only function that is called with it, may be called from any thread.
+// SAFETY: kvl_tasks_invalidate, the only function that is called with the engine, may be called from any thread.
 unsafe impl Send for Engine {}
 
 impl PartialEq for Engine {
@@ -173,7 +173,7 @@ impl PartialEq for Engine {
 }
 
 impl Engine {
-    /// An engine of this copy of kvlight.
+    /// An engine of the copy of kvlight that `library` belongs to.
     pub fn new(tasks: *mut Tasks, library: &Library) -> Engine {
         Engine { tasks, invalidate: library.tasks_invalidate }
     }
@@ -216,8 +216,8 @@ pub struct Entry<'a> {
     pub token: &'a [u8],
 }
 
-/// `kvl_redis_found_t`: the entry of an object that was found. The program makes the object, and answers the key. The bytes are boxes of
-/// this library.
+/// `kvl_redis_found_t`: the entry of an object that was found. The program decodes the object and answers the key. `data` and `token` are
+/// boxes of this library.
 #[repr(C)]
 pub struct Found {
     index: usize,
@@ -315,7 +315,7 @@ impl Request {
         slices.iter().map(|slice| unsafe { bytes_of(slice.data, slice.len) })
     }
 
-    /// The entry to store under a key. `None`: it is an object, and the program could make no bytes of it.
+    /// The entry to store under a key. `None`: the value is an object that the program could not encode.
     pub fn entry(&self, i: usize) -> Option<Entry<'_>> {
         let (mut data, mut len, mut ttl_ms) = (std::ptr::null(), 0, 0);
         let (mut token, mut token_len) = (std::ptr::null(), 0);
@@ -350,8 +350,8 @@ impl Request {
         unsafe { (self.library.l2_request_payload)(self.handle, i, entry.as_ptr(), entry.len(), &mut payload, &mut len) == OK }
     }
 
-    /// Answers that the key has no entry; with a token, that the key may be filled. Returns whether the token will be used: the answer did
-    /// not come too late, and the key is still wanted.
+    /// Answers that the key has no entry; with a token, that the key may be filled. Returns whether kvlight took the token: it does not if
+    /// the answer came too late, or the key is no longer wanted.
     pub fn miss(&self, i: usize, token: &[u8]) -> bool {
         // SAFETY: the request is retained; the token is copied.
         unsafe { (self.library.l2_request_miss)(self.handle, i, token.as_ptr(), token.len()) == OK }
@@ -369,7 +369,7 @@ impl Request {
         unsafe { (self.library.l2_request_steals)(self.handle, i) != 0 }
     }
 
-    /// Reports that the key is not stored: it was written meanwhile.
+    /// Reports that the key was not stored, since it was written meanwhile.
     pub fn refuse(&self, i: usize) {
         // SAFETY: the request is retained.
         unsafe { (self.library.l2_request_refused)(self.handle, i) };
@@ -398,7 +398,7 @@ impl Drop for Request {
         // SAFETY: the request is retained, and not used after this.
         unsafe { (self.library.l2_request_release)(self.handle) };
         if let Some(caller) = &self.caller {
-            // If the request was finished, that outcome was set first, and it counts.
+            // If the request was finished, its outcome was set first, and this one is ignored.
             caller.outcome.set(None);
         }
     }

@@ -1,5 +1,5 @@
-//! The leases that this process was granted and has not used. The answer of a load that a notice has overtaken is not stored, so the lease
-//! is given back: otherwise every other process that wants the key would wait for it, for l2.wait_ms.
+//! The leases that this process was granted and has not used. If another process writes a key while this one loads it, the answer is not
+//! stored, so the lease is given back: otherwise every other process that wants the key would wait for it, for l2.wait_ms.
 
 use crate::serve::add_replace;
 use crate::stored::Token;
@@ -57,7 +57,7 @@ impl Unused {
     }
 }
 
-/// Removes leases from the server, if they are still there. Nothing waits for that, and if it fails they expire.
+/// Removes leases from their servers, if they are still there. Nothing waits for that. A lease that could not be removed expires.
 pub fn give_back(worker: &Rc<Worker>, unused: Vec<Unused>) {
     if unused.is_empty() {
         return;
@@ -116,6 +116,6 @@ mod tests {
         }
         assert_eq!(leases.by_key.len(), MOST);
         leases.add(b"later", token(30), 20);
-        assert_eq!(leases.by_key.len(), 1, "those that have ended make room");
+        assert_eq!(leases.by_key.len(), 1, "leases that have ended make room");
     }
 }

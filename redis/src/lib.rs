@@ -23,9 +23,9 @@
 //! | `compress` | compression of large entries |
 //! | `stored` | the bytes stored under a key |
 //! | `crc` | a checksum |
-//! | `random` | random bits: names of leases, epochs, jitter |
+//! | `random` | random bits, for names of writes, epochs and jitter |
 //! | `signals` | keeps signals away from the thread `kvl-redis` |
-//! | `kvlight` | the functions of kvlight.h |
+//! | `kvlight` | the functions of kvlight.h, and a request |
 
 mod api;
 mod compress;

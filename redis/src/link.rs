@@ -1,5 +1,5 @@
-//! The connection to a server. It is made in the background, and remade when it is lost, with this library's own deadlines. No request
-//! waits for it: without a link requests fail at once, which is a miss.
+//! The connection to a server, called a link once it can be used. It is made in the background, and remade when it is lost, with this
+//! library's own deadlines. No request waits for it: without a link requests fail at once, which counts as a miss.
 //!
 //! ```text
 //!   no link ── connected, set up, journal repeated ──▶ link (session n)
@@ -7,8 +7,8 @@
 //!      ╰──────── pause, with backoff ◀───────────────────╯
 //! ```
 //!
-//! Each connection is a *session*, with a number. A lease is valid only in the session in which it was taken: the next one may
-//! meet another server, or one that has lost writes.
+//! Each connection is a *session*, with a number. A lease is valid only in the session in which it was taken: the next
+//! session may meet another server, or one that has lost writes.
 //!
 //! A connection that is given up may still have commands in flight, which a server that was only suspended would execute later. So the next
 //! session first has the server close that connection (CLIENT KILL): a write of the old session cannot follow one of the new (rule T07).
@@ -31,7 +31,7 @@ if ARGV[2] == '' then redis.call('UNLINK', KEYS[1]) return 1 end
 if ARGV[3] == '0' then redis.call('SET', KEYS[1], ARGV[2]) else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1";
 
-/// Begins another epoch and announces it, unless KEYS[1] exists, the record that this has been done.
+/// Begins another epoch and announces it, unless this has been done: KEYS[1] is the record of that.
 const BEGIN_ANEW: &str = "if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', 3600) then return 0 end
 redis.call('SET', KEYS[2], ARGV[1])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 's', ARGV[3], 'c', ARGV[1])
@@ -96,7 +96,7 @@ impl FormerLinks {
 struct ServerIdentity {
     /// The ID of the server process. Connections end with the process, so a new one executes no earlier commands.
     process: Vec<u8>,
-    /// The ID of its data, which changes with a failover or a restart: some of the data may be lost then.
+    /// The ID of its data. It changes with a failover or a restart, when some of the data may be lost.
     data: Vec<u8>,
 }
 
@@ -163,7 +163,7 @@ pub fn bytes(reply: &Value) -> Option<&[u8]> {
     }
 }
 
-/// The value in a line of INFO.
+/// The value in the line of INFO that begins with `name`; `None` if there is no such line.
 pub fn info<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let mut lines = text.split(|byte| *byte == b'\n');
     lines.find_map(|line| line.strip_prefix(name.as_bytes())?.strip_prefix(b":")).map(<[u8]>::trim_ascii)
@@ -221,8 +221,8 @@ impl Pause {
     }
 }
 
-/// Connects to a server, checks it, ends the former connection, and repeats writes that the server may lack. Also returns what is
-/// remembered of the new connection once it is given up.
+/// Connects to a server, checks it, ends the former connection, and repeats writes that the server may lack. Also returns what to remember
+/// of the new connection for the time when it is given up.
 async fn make(worker: &Worker, node: &Rc<Node>, former: Option<&FormerLink>) -> Result<(Link, FormerLink), Problem> {
     let mut connection = open(worker, &node.client).await?;
     let has_epoch = worker.node_of(&worker.names.epoch).is_some_and(|of_epoch| Rc::ptr_eq(&of_epoch, node));

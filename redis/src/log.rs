@@ -10,11 +10,11 @@
 //! ```
 //!
 //! A read is a transaction of two commands: one asks for the entry that was read last, the other for those after it. The log is trimmed
-//! from its old end alone, so if that entry is still there, nothing was missed. This also holds after a restart, a flush or a failover
+//! from its old end alone, so if that entry is still there, nothing was missed, not even by a restart, a flush or a failover
 //! (rule T08).
 //!
-//! Entries that expire stay as fallbacks for their grace, and each is looked up again when it is next fetched, so that not all are loaded
-//! at once.
+//! An entry that expires stays as a fallback for its grace period, and is looked up again when it is next fetched, so that not all are
+//! loaded at once.
 
 use crate::leases::give_back;
 use crate::link::{Pause, Problem, bytes, is_primary, open, refusal, run};
@@ -69,7 +69,7 @@ pub async fn follow(worker: Rc<Worker>) {
             pause.reset();
         }
         worker.shared.report(Some(problem));
-        // Whatever ended this connection may have ended the link, which finds out only when it is used.
+        // Whatever ended this connection may have ended the link too, which notices only when it is used.
         if let Some(link) = worker.link_of(&worker.names.log) {
             let mut ping = Pipeline::new();
             ping.cmd("PING");
@@ -80,7 +80,7 @@ pub async fn follow(worker: Rc<Worker>) {
 }
 
 /// Expires all entries, since the log has not been read for `blind_ms`. What is loaded from now on may be outdated as well, by writes that
-/// this process does not hear of: so it expires in turn.
+/// this process does not hear of, so it expires after the next blind_ms.
 fn expire_unread(worker: &Worker) {
     // A clear may have been missed, too.
     worker.epoch.forget();
@@ -144,7 +144,7 @@ async fn follow_by(
     }
 }
 
-/// Whether a read has reached the end of the log.
+/// Whether a read has reached the end of the log, or there is more to read.
 enum Look {
     More,
     End,
@@ -154,7 +154,7 @@ enum Look {
 async fn look(worker: &Rc<Worker>, connection: &mut MultiplexedConnection, position: &mut Option<Position>) -> Result<Look, Problem> {
     let Some(last) = position.clone() else {
         *position = Some(begin(worker, connection).await?);
-        // Keys that are cached already may have been changed before this, and everything may have been cleared.
+        // What is cached may have been changed or cleared by writes before this entry.
         worker.epoch.forget();
         worker.shared.each_engine(|engine| engine.expire_all());
         if worker.has_heard.replace(true) {
@@ -198,7 +198,7 @@ async fn begin(worker: &Worker, connection: &mut MultiplexedConnection) -> Resul
     Ok(bytes(entry).ok_or_else(|| refusal("XADD", entry))?.to_vec())
 }
 
-/// Fails if a command was refused, and has the slots fetched again if the log seems to be elsewhere.
+/// Fails if a command was refused. If the log seems to be in another server, has the slots fetched again.
 fn check(worker: &Worker, what: &str, replies: &[Value]) -> Result<(), Problem> {
     replies.iter().for_each(|reply| note_move(worker, reply));
     match replies.iter().find(|reply| matches!(reply, Value::ServerError(_))) {
@@ -261,7 +261,8 @@ fn id_of(entry: &Value) -> Option<&[u8]> {
 
 /// Invalidates in the engines what entries of the log say.
 fn invalidate(worker: &Rc<Worker>, entries: &[Value]) {
-    let skips_own = worker.shared.skips_own();
+    // A single engine knows of this process's own writes, since it has made them. Of several engines, the others must be told.
+    let skips_own = worker.shared.has_one_engine();
     let mut keys: Vec<&[u8]> = Vec::new();
     let mut everything = false;
     let (mut own, mut heard) = (0, 0);
@@ -286,7 +287,7 @@ fn invalidate(worker: &Rc<Worker>, entries: &[Value]) {
         for some in keys.chunks(MOST_KEYS) {
             worker.shared.each_engine(|engine| engine.invalidate(some));
         }
-        // The answers of their loads are not stored any more.
+        // kvlight will not store what is being loaded for these keys, so their leases are of no use.
         give_back(worker, worker.leases.borrow_mut().overtaken(&keys));
     }
     // Counted after the invalidation, so that a test that sees the count can rely on it.

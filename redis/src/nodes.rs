@@ -43,14 +43,14 @@ fn slot(key: &[u8]) -> u16 {
 
 /// One server.
 pub struct Node {
-    /// Makes connections to it.
+    /// Makes connections to the server.
     pub client: Client,
     /// Notified each time its link is lost.
     pub lost: Notify,
     /// Whether this server takes over keys of another one, so that the last writes must be repeated before it is used.
     pub takes_over: Cell<bool>,
     link: RefCell<Option<Link>>,
-    /// The last link that was made, also once it is lost: its commands may still be on their way.
+    /// The last link that was made, kept after it is lost, since its commands may still be on their way.
     former: RefCell<Option<Rc<FormerLink>>>,
     time: Cell<ServerTime>,
 }
@@ -108,7 +108,7 @@ impl Node {
         is_current
     }
 
-    /// Drops the link, for good. A link refers to its server, so a server is freed only after this.
+    /// Drops the link for good. A link refers to its node, so without this neither would be freed.
     fn close(&self) {
         self.link.take();
     }
@@ -162,7 +162,7 @@ struct Range {
 
 struct ClusterNode {
     node: Rc<Node>,
-    /// Connects to it whenever there is no link.
+    /// Connects to the node whenever there is no link.
     task: JoinHandle<()>,
 }
 
@@ -209,7 +209,7 @@ impl Topology {
         }
     }
 
-    /// Whether keys are in several servers.
+    /// Whether the servers are a cluster. A primary that Sentinels name counts as a cluster of one.
     pub fn is_cluster(&self) -> bool {
         matches!(self, Topology::Cluster(_))
     }
@@ -279,7 +279,8 @@ pub async fn keep_all(worker: Rc<Worker>) {
     }
 }
 
-/// Detects early that a server with recent writes is gone: another one may have taken over without the last writes.
+/// Pings the servers while the journal has recent writes, so that the loss of a server is noticed early: another one may have taken over
+/// without the last writes.
 pub async fn watch(worker: Rc<Worker>) {
     loop {
         worker.has_written.notified().await;
@@ -332,7 +333,7 @@ fn primary_of(reply: &Value) -> Option<SlotRange> {
     Some(SlotRange { first: 0, last: SLOTS - 1, host: part(0)?.to_owned(), port: part(1)?.parse().ok()? })
 }
 
-/// Parses the reply to CLUSTER SLOTS. `host` is the address that was asked. It stands for a server that the reply does not name, since a
+/// Parses the reply to CLUSTER SLOTS. `host` is the host that was asked, and the host of each server that the reply does not name, since a
 /// server may not know its own name.
 fn slots_of(reply: &Value, host: &str) -> Option<Vec<SlotRange>> {
     let Value::Array(ranges) = reply else { return None };
@@ -393,7 +394,7 @@ fn apply(worker: &Rc<Worker>, slots: &[SlotRange]) {
         node.close();
     }
     let (before, now) = (Topology::Cluster(Cluster { ranges: before.ranges, nodes: HashMap::new() }), Topology::Cluster(cluster));
-    // Only a move to a server that was there before counts: one that is new repeats the writes before it is used.
+    // Only a move to a server that was there before counts: a new server gets the last writes repeated before it is used.
     let is_moved = |name: &[u8]| {
         before.node_of(name).is_some_and(|node| now.node_of(name).is_some_and(|other| !Rc::ptr_eq(node, other) && !other.takes_over.get()))
     };

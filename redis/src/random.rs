@@ -1,5 +1,5 @@
-//! Random bits that no other process has: for names of leases, epochs, jitter. They come from std's hashers: each has keys of its own, which derive
-//! from the system's random numbers.
+//! Random bits that no other process has, for names of writes, epochs and jitter. They come from std's hashers: each has keys of its own,
+//! which derive from the system's random numbers.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 

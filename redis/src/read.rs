@@ -8,8 +8,8 @@
 //! ```
 //!
 //! If an engine finds its own lease, the load for it has ended without a fill, since an engine has one load of a key at a time: the lease
-//! is replaced. A lease that was granted when kvlight did not wait any more, or after the key was written, is given back. Each key is
-//! answered as soon as it is known.
+//! is replaced. A lease that is granted when kvlight does not wait any more, or after the key was written, is given back. Each key is
+//! answered as soon as its answer is known.
 
 use crate::compress;
 use crate::kvlight::Request;
@@ -33,7 +33,7 @@ pub async fn read(worker: &Rc<Worker>, request: &Request) -> Option<()> {
     }
     lost.into_iter().for_each(|i| request.fail(i));
     let reader = Reader { worker, request, names: &names };
-    // Keys that are not answered, since a server did not reply, count as failed when the request is finished.
+    // If a server does not reply, its keys stay unanswered, and count as failed when the request is finished.
     let read = join_all(groups.iter().map(|group| reader.read_group(group))).await;
     read.iter().any(Option::is_some).then_some(())
 }
@@ -46,7 +46,7 @@ enum Found {
     Leased(Vec<u8>),
     /// Nothing is there.
     Absent,
-    /// There is a value that is not a valid entry: it is of another epoch, or of another program. This is its name.
+    /// There is a value that cannot be used: it is of another epoch or another program, or damaged. This is its name.
     Outdated(Vec<u8>),
 }
 

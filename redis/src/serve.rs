@@ -27,11 +27,11 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// How many times a write is sent, at most, while new epochs begin.
+/// How many times a write is sent, at most. It is sent again if a new epoch has begun meanwhile.
 const EPOCH_ATTEMPTS: usize = 4;
 /// How many times the removal of keys that have moved is tried, at most.
 const REPEAT_ATTEMPTS: usize = 20;
-/// The pause after each such try.
+/// The pause after each of these tries.
 const REPEAT_PAUSE: Duration = Duration::from_millis(500);
 
 /// Serves a request, and finishes it unless it has failed as a whole.
@@ -56,7 +56,7 @@ pub struct Group {
     pub keys: Vec<usize>,
 }
 
-/// The keys of a request by their servers, and those whose server has no link.
+/// The keys of a request, grouped by server, and the indices of those whose server has no link.
 pub fn groups(worker: &Worker, names: &[Vec<u8>]) -> (Vec<Group>, Vec<usize>) {
     let (mut groups, mut lost): (Vec<Group>, _) = (Vec::new(), Vec::new());
     for (i, name) in names.iter().enumerate() {
@@ -77,7 +77,7 @@ pub fn names(worker: &Worker, request: &Request) -> Vec<Vec<u8>> {
     request.keys().map(|key| worker.names.entry(key)).collect()
 }
 
-/// Has the slots fetched again if a server replies that it does not hold a key, does not hold it yet, or holds it no longer.
+/// Has the slots fetched again if the reply says that the server does not serve a key: not at all, not yet, or no longer.
 pub fn note_move(worker: &Worker, reply: &Value) {
     if let Value::ServerError(error) = reply
         && ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "READONLY"].contains(&error.code())
@@ -133,7 +133,7 @@ async fn fill_group(worker: &Worker, request: &Request, group: &Group, names: &[
     let mut commands = Pipeline::new();
     let mut sent = Vec::new();
     for i in keys {
-        // Without an entry it is an object that the program could not encode, and has refused already.
+        // No entry: the value is an object that the program could not encode, and has refused already.
         let Some(entry) = request.entry(*i) else { continue };
         let token = Token::from_bytes(entry.token)
             .filter(|token| token.session == link.session && token.until > worker.now_ms() && stored::epoch_of(&token.name) == epoch);
@@ -232,17 +232,17 @@ async fn apply_change(worker: &Worker, request: &Request, change: impl Fn(&mut P
         let mut commands = commands_of(group);
         worker.add_notice(&mut commands, request.keys());
         commands.cmd("GET").arg(&worker.names.epoch);
-        let mut said = of_log.run(worker, &commands).await?;
-        let (epoch, notice) = (said.pop()?, said.pop()?);
+        let mut results = of_log.run(worker, &commands).await?;
+        let (epoch, notice) = (results.pop()?, results.pop()?);
         let is_noticed = is_done(worker, &notice);
-        for (i, reply) in group.keys.iter().zip(said) {
+        for (i, reply) in group.keys.iter().zip(results) {
             replies[*i] = Some(reply).filter(|_| is_noticed);
         }
         return Some(Changed { replies, epoch: epoch_from(&epoch) });
     }
-    let said = join_all(groups.iter().map(async |group| group.link.run(worker, &commands_of(group)).await)).await;
-    for (group, said) in groups.iter().zip(said) {
-        for (i, reply) in group.keys.iter().zip(said.into_iter().flatten()) {
+    let results = join_all(groups.iter().map(async |group| group.link.run(worker, &commands_of(group)).await)).await;
+    for (group, of_group) in groups.iter().zip(results) {
+        for (i, reply) in group.keys.iter().zip(of_group.into_iter().flatten()) {
             replies[*i] = Some(reply);
         }
     }
@@ -250,8 +250,8 @@ async fn apply_change(worker: &Worker, request: &Request, change: impl Fn(&mut P
     // This includes keys whose server confirmed nothing: it may have applied the change.
     worker.add_notice(&mut commands, request.keys());
     commands.cmd("GET").arg(&worker.names.epoch);
-    let said = of_log.run(worker, &commands).await?;
-    let [notice, epoch] = &said[..] else { return None };
+    let results = of_log.run(worker, &commands).await?;
+    let [notice, epoch] = &results[..] else { return None };
     if !is_done(worker, notice) {
         replies.fill(None);
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The settings of a URL.
 #[derive(Clone)]
 pub struct Settings {
-    /// The server, and the user who connects. For a cluster some of its servers: one of them must be reachable at the start.
+    /// The server, with user and password. For a cluster, some of its servers: one of them must be reachable at the start.
     pub servers: Vec<ConnectionInfo>,
     /// How the primary is found; `None`: `servers` have the keys themselves.
     pub sentinel: Option<Sentinel>,
@@ -170,7 +170,7 @@ fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, String>
     number.ok_or_else(|| format!("The option {name} of the URL must be a whole number from {least} to {most}."))
 }
 
-/// A number of bytes, at most as many as this machine can address.
+/// A number of bytes, from 0 to `most`.
 fn bytes(name: &str, value: &str, most: u64) -> Result<usize, String> {
     number(name, value, 0, most).map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
 }
@@ -219,7 +219,7 @@ impl Names {
         Names { entry: with("k:"), log: with("{log}"), epoch: with("{log}:epoch") }
     }
 
-    /// The key which records that an epoch has begun because this server process started. It is in the same server as the log.
+    /// The key which records that an epoch has begun because this server process started. In a cluster it is in the server of the log.
     pub fn restart(&self, process: &[u8]) -> Vec<u8> {
         [&self.log[..], b":", process].concat()
     }

@@ -5,7 +5,7 @@
 //! | engines | attaching and detaching; invalidating keys in the engines, so that no engine is freed meanwhile | locks of kvlight |
 //! | problem | replacing or copying a text | – |
 //!
-//! No code of the program runs under either: kvl_tasks_invalidate passes values on to be released elsewhere.
+//! No code of the program runs under either: kvl_tasks_invalidate leaves the release of values to other threads.
 
 use crate::kvlight::{Engine, Library, Request};
 use crate::settings::Settings;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// A command to the thread.
+/// A command to the thread `kvl-redis`.
 pub enum Command {
     /// Serves a request. An engine has at most `l2.max_requests` + 1 requests at a time, which bounds the queue.
     Serve(Request),
@@ -22,7 +22,7 @@ pub enum Command {
     Stop,
 }
 
-/// Counters for operators and tests. They are not read as of one instant.
+/// Counters for operators and tests. Each is read by itself, so together they are no snapshot.
 #[derive(Default)]
 pub struct Counts {
     /// Links that were made.
@@ -50,7 +50,7 @@ pub fn count(counter: &AtomicU64, more: usize) {
 pub struct Shared {
     /// The settings of the URL.
     pub settings: Settings,
-    /// The copy of kvlight that the requests and engines belong to.
+    /// The functions of the copy of kvlight that the requests and engines belong to.
     pub library: Library,
     /// Identifies this process, in the log and as a holder of leases.
     pub source: [u8; 8],
@@ -91,8 +91,8 @@ impl Shared {
         let _ = self.commands.send(command);
     }
 
-    /// Attaches an engine: keys are invalidated in it from now on. Its present entries expire, since writes of their keys may have been read from the
-    /// log already.
+    /// Attaches an engine: keys are invalidated in it from now on. Its present entries expire, since writes of their keys may have been read
+    /// from the log already.
     pub fn attach(&self, engine: Engine) {
         let mut engines = lock(&self.engines);
         if !engines.contains(&engine) {
@@ -106,12 +106,7 @@ impl Shared {
         lock(&self.engines).clear();
     }
 
-    /// Whether this process's own writes may be skipped: a single engine has made them itself. If there are several, the others must be notified.
-    pub fn skips_own(&self) -> bool {
-        self.has_one_engine()
-    }
-
-    /// Whether just one engine is attached.
+    /// Whether exactly one engine is attached.
     pub fn has_one_engine(&self) -> bool {
         lock(&self.engines).len() == 1
     }

@@ -10,8 +10,8 @@
 //!   34      of an entry: the bytes from kvlight, unchanged or compressed (`compress`); they have a checksum of their own
 //! ```
 //!
-//! A damaged value is a miss, like one that another program wrote (rule T13). The first 26 bytes are the *name* of the value: no two writes
-//! have the same. A change that depends on what was read compares the name alone.
+//! A damaged value is a miss, like one that another program wrote (rule T13). The first 26 bytes are the *name* of the value: each write has
+//! its own. A change that depends on what was read compares the name alone.
 
 use crate::compress::compressed;
 use crate::crc::crc16;
@@ -40,7 +40,7 @@ impl KnownEpoch {
         self.round.set(self.round.get() + 1);
     }
 
-    /// A number to be noted before the server is asked for the epoch, for [`KnownEpoch::learn`].
+    /// The number of times that the epoch was forgotten: to be noted before the server is asked for the epoch, for [`KnownEpoch::learn`].
     pub fn round(&self) -> u64 {
         self.round.get()
     }
@@ -88,7 +88,7 @@ pub enum Stored<'a> {
         /// Whether it is compressed.
         is_compressed: bool,
     },
-    /// It was written by another program, or by a later version of this library.
+    /// Something else: damaged, or written by another program or a later version of this library.
     Foreign,
 }
 
@@ -163,9 +163,9 @@ pub fn epoch_of(name: &Name) -> Epoch {
 pub struct Token {
     /// The lease, or the entry that was found.
     pub name: Name,
-    /// The session of the link in which it was read. In another session a fill could reach a server that has lost a write.
+    /// The session of the link in which the name was read. In another session a fill could reach a server that has lost a write.
     pub session: u64,
-    /// Until when it may be used, in milliseconds of this process's clock.
+    /// Until when the token may be used, in milliseconds of this process's clock.
     pub until: u64,
 }
 

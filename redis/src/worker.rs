@@ -28,7 +28,7 @@ const RESOLVER_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the thread's tasks share.
 pub struct Worker {
-    /// What the thread shares with others.
+    /// What the thread shares with the program's threads.
     pub shared: Arc<Shared>,
     /// The settings of the URL.
     pub settings: Settings,
@@ -46,7 +46,7 @@ pub struct Worker {
     pub has_written: Notify,
     /// Whether the problem that is shown is a write that the server refused.
     pub refuses_writes: Cell<bool>,
-    /// Whether the log has been followed before: to begin anew is then a gap.
+    /// Whether the log has been followed before. If so, to begin at its end again is a gap.
     pub has_heard: Cell<bool>,
     /// When the log was last read, or when all entries were last expired because it could not be read.
     pub current_at: Cell<Instant>,
@@ -77,8 +77,8 @@ pub fn run(runtime: Runtime, clients: Vec<Client>, shared: Arc<Shared>, mut comm
     worker.shared.is_connected.store(false, Ordering::Relaxed);
     worker.shared.is_listening.store(false, Ordering::Relaxed);
     worker.topology.take().close();
-    // The channel exists as long as its senders, and a waker left in it would keep the runtime's descriptors open, so the waker is replaced
-    // by one that does nothing.
+    // The channel exists as long as its senders, and this thread's waker in it would keep the runtime's descriptors open. Polling replaces
+    // it by one that does nothing.
     commands.close();
     while let Poll::Ready(Some(_)) = commands.poll_recv(&mut Context::from_waker(Waker::noop())) {}
     // Requests that are being served fail here; those in the queue failed in the loop above.
