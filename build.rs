@@ -84,8 +84,8 @@ const STATS_BEGINNING: &str = "
  * The counters since the last reset, and the current gauges. The library fills as much as the caller's size holds; later versions append
  * fields.
  *
- * The number of lookups is hits + null_hits + misses + invalid_keys. The misses of fetches are the sum of the misses_ fields; calls that do
- * not load cause the others. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled +
+ * The number of lookups is hits + null_hits + misses + invalid_keys. The sum of the misses_ fields is the number of misses of fetches; other
+ * misses come from calls that do not load. Over all windows together, loads_started = loads_succeeded + loads_failed + loads_lost + loads_cancelled +
  * in_flight. A cache without an engine has no loads. docs/STATISTICS.md lists the names of the same numbers in JSON and OpenMetrics.
  */
 typedef struct kvl_stats_t {
@@ -119,9 +119,9 @@ fn set_library_name() {
     // cargo-c names the library itself, and the links that it installs would not match this name.
     let is_named = env::var_os("CARGO_FEATURE_CAPI").is_some();
     if var("CARGO_CFG_TARGET_VENDOR") == "apple" {
-        // Otherwise the name is a path in the folder of this build, and programs find the library nowhere else.
         let [major, minor, patch] = version();
         if !is_named {
+            // By default the name is a path in the folder of this build, and programs find the library nowhere else.
             link("-install_name,@rpath/libkvlight.dylib");
         }
         // Before 1.0 every minor version may change the ABI, so a program that was built for 0.2 must not load 0.1.

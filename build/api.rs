@@ -230,16 +230,16 @@ fn parameters_of(list: &str, comment: &str) -> Vec<Value> {
     list.map(|parameter| {
         let (kind, name) = split_name(parameter);
         let mut entry = json!({"name": name, "type": kind});
-        let said = tags.iter().filter(|(tag, _)| tag == "param").find_map(|(_, text)| text.strip_prefix(name)?.strip_prefix(' '));
-        if let Some(said) = said {
-            entry["about"] = json!(said.trim_start());
+        let about = tags.iter().filter(|(tag, _)| tag == "param").find_map(|(_, text)| text.strip_prefix(name)?.strip_prefix(' '));
+        if let Some(about) = about {
+            entry["about"] = json!(about.trim_start());
         }
         entry
     })
     .collect()
 }
 
-/// Splits `const uint8_t *key` into `const uint8_t *` and `key`.
+/// Splits a declared parameter or function: `const uint8_t *key` into `const uint8_t *` and `key`.
 fn split_name(declared: &str) -> (String, &str) {
     let at = declared.rfind([' ', '*']).expect("a type stands before a name") + 1;
     (declared[..at].trim_end().to_owned(), &declared[at..])
