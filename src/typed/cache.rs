@@ -64,11 +64,15 @@ pub struct EntryTerms {
 impl EntryTerms {
     /// The library's form of these terms. BAD_VALUE: the version or a tag is out of range.
     pub(super) fn stated(&self) -> Result<StoreTerms, Status> {
-        let ttl = self.ttl.map(|ttl| if ttl == Duration::MAX { Ttl::Never } else { Ttl::of_ms(whole_millis(ttl)) });
+        let ttl = self.ttl.map(ttl_of);
         let labels = Labels::new(self.version.as_bytes(), self.tags.iter().map(String::as_bytes))?;
         let stale_ms = self.stale_ttl.map(whole_millis);
         Ok(StoreTerms { ttl, stale_ms, priority: self.priority, cost: self.cost, labels, ..StoreTerms::default() })
     }
+}
+
+fn ttl_of(span: Duration) -> Ttl {
+    if span == Duration::MAX { Ttl::Never } else { Ttl::of_ms(whole_millis(span)) }
 }
 
 /// Rounds up, so that a TTL of less than a millisecond does not become 0.
@@ -168,6 +172,16 @@ impl<K: CacheKey, V: Send + Sync + 'static> TypedCache<K, V> {
         K: Borrow<Q>,
     {
         key.with_bytes(|key| self.cache.expire(key)) == Ok(Status::OK)
+    }
+
+    /// Gives the entry of `key` a new TTL, counted from now: `ttl`, or that of the settings. Counts as a use of the entry, but not as a
+    /// lookup. Returns whether there was an entry. An error if the TTL is 0.
+    pub fn touch<Q: KeyBytes + ?Sized>(&self, key: &Q, ttl: Option<Duration>) -> Result<bool, FetchError>
+    where
+        K: Borrow<Q>,
+    {
+        let touched = key.with_bytes(|key| self.cache.touch(key, ttl.map(ttl_of)));
+        touched.map(|status| status == Status::OK).map_err(FetchError::of)
     }
 
     /// Removes all entries with a tag, and returns their number. Loads in progress do not store an answer that has the tag.

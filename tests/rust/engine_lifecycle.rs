@@ -49,6 +49,7 @@ fn everything(core: &Arc<Core>) {
     assert!(core.get_with(key, |_| ()).is_ok());
     core.get_uncounted_miss(key).expect("open");
     core.peek(key).expect("open");
+    core.touch(key, None).expect("open");
     core.remove(key).expect("open");
     core.take(key).expect("open");
     core.put(key, NewEntry::new(value("v")), None, &mut Departures::new()).expect("open");

@@ -147,6 +147,24 @@ fn s06_terms_apply_and_a_cache_needs_no_provider() {
 }
 
 #[test]
+fn s17_a_touch_gives_an_entry_a_new_ttl() {
+    let clock = Arc::new(ManualClock::new(Millis(0)));
+    let cache: TypedCache<u8, u8> = Builder::default().set("cache.ttl_ms", 50).clock(clock.clone()).build_cache().expect("a cache");
+    for key in 1..=3 {
+        cache.put(&key, key).expect("open");
+    }
+    clock.advance(40);
+    assert!(cache.touch(&1, None).expect("open"));
+    assert!(cache.touch(&2, Some(Duration::MAX)).expect("open"));
+    assert!(!cache.touch(&4, None).expect("open"), "there is no entry");
+    clock.advance(49);
+    assert!(matches!((cache.peek(&1), cache.peek(&2), cache.peek(&3)), (CacheState::Value(_), CacheState::Value(_), CacheState::Unknown)));
+    clock.advance(1);
+    assert!(matches!((cache.peek(&1), cache.peek(&2)), (CacheState::Unknown, CacheState::Value(_))));
+    assert_eq!(cache.touch(&2, Some(Duration::ZERO)).expect_err("a TTL of 0").kind(), ErrorKind::BadSetting);
+}
+
+#[test]
 fn r11_r12_tags_remove_and_expire_their_entries() {
     let tagged = |tags: &[&str]| EntryTerms { tags: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..EntryTerms::default() };
     let cache: TypedCache<u8, u8> = Builder::default().build_cache().expect("a cache");
