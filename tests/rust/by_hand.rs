@@ -19,7 +19,7 @@ const SETS: &[&str] =
 enum Spelling {
     /// By the name of the constant.
     Constant,
-    /// As a text, such as "half_open" for BREAKER_HALF_OPEN.
+    /// As a text, such as "half_open" or "half open" for BREAKER_HALF_OPEN.
     Word,
 }
 
@@ -102,6 +102,8 @@ const PLACES: &[Place] = &[
     ("BREAKER", &["bindings/php/src/Tasks.php"], Constant, &[]),
     ("BREAKER", &["bindings/python/src/kvlight/_tasks.py"], Word, &[]),
     ("BREAKER", &["bindings/ruby/lib/kvlight/tasks.rb"], Constant, &[]),
+    ("BREAKER", &["docs/OUTAGES.md"], Word, &[]),
+    ("BREAKER", &["examples/dashboard/index.html"], Word, &[]),
     ("BREAKER_FORCE", &["bindings/csharp/src/Tasks.cs"], Constant, &[]),
     ("BREAKER_FORCE", &["bindings/go/kvlight.go"], Constant, &[]),
     ("BREAKER_FORCE", &["bindings/java/src/kvlight/Tasks.java"], Constant, &[]),
@@ -224,7 +226,11 @@ fn each_place_written_by_hand_has_every_member_of_its_set_that_it_does_not_leave
         for (member, _) in members.iter().filter(|(member, number)| *number != 0 || !["NO", "NONE"].contains(&&**member)) {
             let has = |text: &String| match spelling {
                 Constant => names(text, &format!("{set}_{member}")),
-                Word => ["\"", "'"].iter().any(|quote| text.contains(&format!("{quote}{}{quote}", member.to_lowercase()))),
+                Word => {
+                    let (word, quotes) = (member.to_lowercase(), ["\"", "'"]);
+                    let spelled = [word.replace('_', " "), word];
+                    spelled.iter().any(|word| quotes.iter().any(|quote| text.contains(&format!("{quote}{word}{quote}"))))
+                }
             };
             match (texts.iter().any(has), left_out.contains(&&**member)) {
                 (false, false) => wrong.push(format!("{}: there is no KVL_{set}_{member}", files.join(", "))),
