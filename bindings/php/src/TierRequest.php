@@ -197,10 +197,10 @@ final class TierRequest
 
     private function entry(int $at): TierEntry
     {
-        $ffi = $this->ffi;
-        [$data, $token] = [$ffi->new('const uint8_t *[1]'), $ffi->new('const uint8_t *[1]')];
-        [$length, $tokenLength, $ttl] = [$ffi->new('size_t[1]'), $ffi->new('size_t[1]'), $ffi->new('int64_t[1]')];
-        Library::check($ffi->kvl_l2_request_entry($this->handle, $at, $data, $length, $ttl, $token, $tokenLength));
+        // Output parameters are per type, so the two pointers, and the two lengths, have types that differ in name.
+        [$data, $token] = [Library::variable('const uint8_t *'), Library::variable('uint8_t *')];
+        [$length, $tokenLength, $ttl] = [Library::variable('size_t'), Library::variable('uintptr_t'), Library::variable('int64_t')];
+        Library::check($this->ffi->kvl_l2_request_entry($this->handle, $at, $data, $length, $ttl, $token, $tokenLength));
         $text = static fn (CData $bytes, CData $size) => $size[0] === 0 ? '' : FFI::string($bytes[0], $size[0]);
         return new TierEntry($this->keys[$at], $text($data, $length), $ttl[0], $text($token, $tokenLength));
     }
