@@ -1,5 +1,5 @@
 <?php
-// For web servers. By default only preloaded scripts may use FFI there (ffi.enable=preload), so php.ini must set:
+// Preloads the package in a web server. By default only preloaded scripts may use FFI there (ffi.enable=preload), so php.ini must set:
 //
 //   ffi.preload=/path/to/kvlight/kvlight.ffi.h
 //   opcache.preload=/path/to/kvlight/preload.php

@@ -23,7 +23,7 @@ if not pcall(ffi.typeof, "kvl_redis_found_t") then
   ]]
 end
 
--- Where the library may be: at the path in KVL_REDIS_LIBRARY; without it, on the system's library path, or in the checkout that contains this file.
+-- Where libkvlight_redis may be: the path in KVL_REDIS_LIBRARY; if that is not set, the system's library path, or the checkout that contains this file.
 local function paths()
   local override = os.getenv "KVL_REDIS_LIBRARY"
   if override and override ~= "" then
@@ -53,7 +53,7 @@ Redis.__index = Redis
 
 local M = {}
 
--- Connects, in the background. Raises an error if the library cannot be loaded, or the URL is wrong.
+-- Begins to connect, in the background. Raises an error if libkvlight_redis cannot be loaded or the URL is wrong.
 function M.open(url)
   loaded = loaded or load_library()
   local out, out_error = ffi.new "kvl_redis_t *[1]", ffi.new "kvl_error_t *[1]"
@@ -66,7 +66,7 @@ function M.open(url)
   return setmetatable({ handle = out[0] }, Redis)
 end
 
--- Ends the connection of a handle, if there is one, and frees it. To be called before the attached engine is freed.
+-- Ends the connection of a handle and frees it; nil is allowed. Call this before the attached engine is freed.
 function M.free(handle)
   if handle ~= nil then
     loaded.kvl_redis_free(handle)

@@ -8,7 +8,7 @@ local C, K, check = library.C, library.K, library.check
 local Request = {}
 Request.__index = Request
 
--- `handle` is borrowed. The open keys of a request that is collected before it is finished fail with KVL_ERR_UNANSWERED.
+-- Retains `handle`. If the request is garbage collected before it is finished, its open keys fail with KVL_ERR_UNANSWERED.
 function Request.new(tasks, handle)
   local keys = {}
   local slices = C.kvl_request_keys(handle)
@@ -64,7 +64,7 @@ function Request:not_modified(i, terms)
   return status == K.OK
 end
 
--- Fails the i-th key with a kvlight.failure() or any other value, which every waiting caller gets.
+-- Fails the i-th key with a kvlight.failure() or any other value, which every waiting caller gets. Returns whether the answer was in time.
 function Request:fail(i, reason)
   local at = position(self, i)
   local handle = self.tasks:_new_error(reason)

@@ -1,10 +1,12 @@
 -- The second tier: a store behind the cache that several processes may share. It is a table with the functions (called with ":")
---   read(keys)       looks keys up. Returns { key = found }. For an entry, `found` is its data, or a table with data, ttl_left_ms (-1: it does not
---                    expire; nil: not known) and token, which stands for this very entry. For a key without an entry it is a table with token, the
---                    lease if one was granted, or with is_leased, if another process has the lease. If the second tier has failed for the key, it is
---                    a table with err. A key left out was not found.
---   fill(entries)    stores what was loaded; entries have key, data, ttl_ms (-1: they do not expire) and token. If the second tier is conditional, it
---                    stores only the entries whose token still belongs to their key. Returns a list of booleans, whether each was stored; nil: all were.
+--   read(keys)       looks keys up. Returns { key = found }; a key left out was not found. `found` is the data of an entry, or a table:
+--                      { data, ttl_left_ms, token }   an entry; ttl_left_ms -1: the second tier does not expire it, nil: not known; the token identifies
+--                                                     this version of the entry
+--                      { token }                      no entry; the token is the lease that was granted
+--                      { is_leased = true }           no entry; another process has the lease
+--                      { err }                        the second tier has failed for this key
+--   fill(entries)    stores what was loaded; entries have key, data, ttl_ms (-1: they do not expire) and token. A conditional second tier stores only
+--                    the entries whose token still belongs to their key. Returns a list of booleans, whether each was stored; nil: all were.
 --   write(entries)   stores what was put.
 --   remove(keys)     removes keys; some of them may not exist.
 --   clear()          removes all keys.
@@ -101,7 +103,7 @@ local function answer(request, at, found)
   return check_answer(C.kvl_l2_request_miss(request.handle, at, token, #token))
 end
 
--- Sets the bytes of the object to be stored, if it is one. Returns false if they cannot be made: then the entry is refused, and is to be left out.
+-- If the value to be stored is an object, sets its bytes. Returns false if they cannot be made: the entry is then refused, and must be left out.
 local function encode(request, at)
   local out = ffi.new "kvl_value_t *[1]"
   if check_answer(C.kvl_l2_request_value(request.handle, at, out)) ~= K.VALUE then
@@ -197,7 +199,7 @@ local function serve(request, tier, kind)
   return true
 end
 
--- Serves a request, whose handle is borrowed, and ends it in any case. `report` is called with errors of the second tier.
+-- Serves a request and releases it, whatever happens. `report` is called with errors of the second tier.
 function M.serve(tasks, borrowed, report)
   local handle, kind, keys = C.kvl_l2_request_retain(borrowed), C.kvl_l2_request_kind(borrowed), {}
   local slices = C.kvl_l2_request_keys(handle)
@@ -209,7 +211,7 @@ function M.serve(tasks, borrowed, report)
   if not ok then
     report(done)
   end
-  -- Finishing a read fails its keys without an answer. Another request that is released unfinished has failed as a whole.
+  -- Finishing a read fails its keys without an answer. A request of another kind fails as a whole if it is released unfinished.
   if ok and done or kind == K.L2_READ then
     C.kvl_l2_request_finish(handle)
   end

@@ -92,7 +92,7 @@ local function print_error(message)
   io.stderr:write("kvlight: a function given to start(), `dropped` or the second tier raised ", message, "\n")
 end
 
--- Besides the library's settings, which are those of docs/CONFIGURATION.md:
+-- Creates the cache. The settings are those of docs/CONFIGURATION.md, and these:
 --   provider  is called with a list of keys and the Request. It returns { key = value }, or nothing to answer later.
 --   dropped   is called with each value that is not a string once neither the cache nor a fetch holds it any longer.
 --   on_error  is called with errors of functions passed to start(), of `dropped` and of the second tier. Without it they are printed.
@@ -601,7 +601,7 @@ local function start_request(self, handle)
   end
 end
 
--- The memory that an event points to is read before code of the program is called, since that code may poll too.
+-- Reads the memory that an event points to before it calls code of the program: that code may poll, which overwrites the event.
 local function handle_event(self, event)
   local kind = event.kind
   if kind == K.EVENT_RESULT then

@@ -1,4 +1,4 @@
--- What must not affect other fetches: functions that fail, coroutines that yield or are never resumed, caches that are never closed, millions of calls.
+-- Functions that fail, coroutines that yield or are never resumed, and caches that are never closed affect no other fetch; memory does not grow.
 -- Also fallbacks, the circuit breaker, retries, iteration and files. Prints TAP; run.sh sets the paths of the module and the library.
 
 local kvlight = require "kvlight"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the rock of FOLDER into an empty tree, and runs with it the program of docs/HOSTS.md, the scenarios and the tests:
+# Installs the rock of FOLDER into an empty tree, and runs the program of docs/HOSTS.md, the scenarios and the tests with it:
 # `package.sh FOLDER`. The checkout's own copy of the module is not on the path. The library is found by its SONAME, in KVL_LIB_DIR.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)

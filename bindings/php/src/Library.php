@@ -9,9 +9,9 @@ use FFI\CData;
 /**
  * Finds and loads the library, and converts handles, statuses and bytes.
  *
- * PHP's FFI has two defects. A first-class callable of a function, `$ffi->kvl_f(...)`, crashes PHP 8.2. And an array from `$ffi->new()` leaks its
- * type when it is freed, once for each read of an element before that. So the output parameters of the library's functions are created once
- * and kept.
+ * PHP's FFI has two defects. A first-class callable of a function, `$ffi->kvl_f(...)`, crashes PHP 8.2. And an array of pointers from
+ * `$ffi->new()` leaks memory when it is freed, for each time that an element was read. So the output parameters of the library's functions are
+ * created once and kept.
  */
 final class Library
 {

@@ -27,7 +27,7 @@ final class RedisTier
     private static ?FFI $loaded = null;
 
     private readonly FFI $ffi;
-    /** null once it is freed, which may be before the Tasks: PHP destroys a cycle, or what a script leaves at its end, in any order */
+    /** null once it is freed. That may be before the Tasks are: PHP destroys a cycle, or what a script leaves at its end, in any order. */
     private ?CData $redis = null;
     private readonly CData $found;
     private readonly CData $count;
@@ -72,7 +72,7 @@ final class RedisTier
             . ". Build it by `make redis` in kvlight's sources, then install it by `make install`, or set KVL_REDIS_LIBRARY to its path.");
     }
 
-    /** Where the library may be: as KVL_REDIS_LIBRARY says; else in the package, on the system's library path, or in the checkout with these files. */
+    /** Where libkvlight_redis may be: as KVL_REDIS_LIBRARY says; else in the package, on the system's library path, or in the checkout with these files. */
     private static function paths(): array
     {
         $override = getenv('KVL_REDIS_LIBRARY');

@@ -502,7 +502,7 @@ final class Tasks
         $this->tasks = $this->queue = null;
     }
 
-    /** To be called before the engine is freed, which the connection to the server uses until then. */
+    /** Ends the connection to a server, if there is one. Call this before the engine is freed, which the connection uses. */
     private function stopServer(): void
     {
         if (($this->secondTier ?? null) instanceof RedisTier) {
@@ -570,7 +570,7 @@ final class Tasks
         }
     }
 
-    /** Handles one event. The memory that it points to is read before code of the program is called, since that code may poll too. */
+    /** Handles one event. Reads the memory that it points to before it calls code of the program: that code may poll, which overwrites the event. */
     private function handle(CData $event): void
     {
         match ($event->kind) {

@@ -15,8 +15,8 @@ final class TierFound
     }
 
     /**
-     * An entry, with the rest of its TTL in milliseconds (-1: the second tier does not expire it, -2: not known; with
-     * both, the TTL with which it was written begins anew), and a token that identifies this very entry.
+     * An entry, with the rest of its TTL in milliseconds (-1: the second tier does not expire it; -2: not known; in either
+     * case the TTL with which it was written begins anew), and a token that identifies this version of it.
      */
     public static function entry(string $data, int $ttlLeftMs = Native::L2_TTL_UNKNOWN, string $token = ''): self
     {

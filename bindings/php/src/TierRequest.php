@@ -74,7 +74,7 @@ final class TierRequest
         }
     }
 
-    /** Fails all keys, or the clear. Those of a read need no call: the finish fails the ones without an answer. */
+    /** Fails all keys, or the clear. A read needs no call: finishing it fails the keys without an answer. */
     private function failAll(): void
     {
         if ($this->kind !== Native::L2_READ) {
@@ -167,7 +167,7 @@ final class TierRequest
         }
     }
 
-    /** Sets the bytes of the object to be stored, if it is one. Returns false if they cannot be made: then the entry is refused, and is to be left out. */
+    /** If the value to be stored is an object, sets its bytes. Returns false if they cannot be made: the entry is then refused, and must be left out. */
     private function encode(int $at): bool
     {
         $out = Library::variable('kvl_value_t *');

@@ -1,6 +1,6 @@
 <?php
-// What must not affect other fetches: functions that throw, caches that are never closed, millions of calls. Also fallbacks, the circuit breaker,
-// retries, iteration and files. Prints TAP; run.sh sets the path of the library.
+// Functions that throw and caches that are never closed affect no other fetch; memory does not grow. Also fallbacks, the circuit breaker, retries,
+// iteration and files. Prints TAP; run.sh sets the path of the library.
 declare(strict_types=1);
 
 require __DIR__ . '/tap.php';
@@ -67,7 +67,7 @@ foreach (['Exception' => fn () => throw new Exception('mine'), 'Error' => fn () 
     };
 }
 
-$scenarios['an exception of a function is logged if onError throws, or is missing'] = function () {
+$scenarios['an exception of a function given to start is logged if onError throws or is missing'] = function () {
     [$code, $output] = program(<<<'PHP'
         ini_set('error_log', '/dev/stderr');
         foreach ([null, fn () => throw new Exception('again')] as $onError) {
@@ -129,7 +129,7 @@ $scenarios['a provider may suspend its fiber while other fibers fetch its key an
     $tasks->close();
 };
 
-$scenarios['an event loop waits through its function'] = function () {
+$scenarios['a fetch waits through the function of an event loop'] = function () {
     $waits = 0;
     $requests = [];
     $tasks = null;

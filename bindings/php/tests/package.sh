@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the package of a folder into an empty project, with Composer, and runs there the program of docs/HOSTS.md, the scenarios and the tests:
+# Installs the package of a folder into an empty project, with Composer, and runs the program of docs/HOSTS.md, the scenarios and the tests there:
 # `package.sh FOLDER`. The checkout's own copy of the package is not loaded.
 set -eu
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
