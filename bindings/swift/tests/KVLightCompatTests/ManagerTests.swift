@@ -147,7 +147,7 @@ import Testing
         #expect(calls.current == 2)
     }
 
-    /// This is shown by its compilation, under strict concurrency.
+    /// That this compiles, under strict concurrency, is the test.
     @Test func aManagerIsSendable() async {
         func isSendable(_: some Sendable) -> Bool { true }
         #expect(isSendable(Manager { (key: String) throws -> Int? in key.count }) && isSendable(MemoryCache<String, Int>()))
@@ -311,7 +311,7 @@ import Testing
                 }
             }
             while held.current.isEmpty { Thread.sleep(forTimeInterval: 0.001) }
-            // The held requests refer to the engine, the engine to its provider, and the provider to this object.
+            // Emptied too, since a held request refers to the engine, the engine to its provider, and the provider to `held`.
             held.update { answers in
                 defer { answers = [] }
                 return answers

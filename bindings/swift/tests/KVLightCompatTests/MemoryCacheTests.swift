@@ -142,7 +142,7 @@ import Testing
         #expect(cache.getElement(for: "long").element == 2)
     }
 
-    @Test func removalsAndTrimming() {
+    @Test func entriesAreRemovedAndTrimmed() {
         let cache = MemoryCache<Int, Int>()
         for i in 0..<10 { cache.set(element: i, for: i) }
         #expect(cache.removeElement(for: 3) == 3)

@@ -103,8 +103,8 @@ import Testing
         #expect(try await tasks.fetch(key: "k") == 2)
     }
 
-    /// Every await ends exactly once: a continuation resumed twice traps, one never resumed hangs the test.
-    @Test func f01_tenThousandTasksWithRandomCancellation() async {
+    /// A continuation that is resumed twice traps, and one that is never resumed hangs the test.
+    @Test func f01_tenThousandTasksEndOnceThoughSomeAreCancelled() async {
         let live = Locked(0)
         let (elements, cancelled, others) = (Locked(0), Locked(0), Locked(0))
         do {

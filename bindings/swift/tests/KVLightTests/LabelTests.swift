@@ -104,7 +104,7 @@ private func answering(
         #expect(try await tasks.fetch(key: "b")?.name == "bw2")
         clock.advance(by: .seconds(3))
         #expect(tasks.cache.contains("a") && !tasks.cache.contains("b"))
-        #expect(tasks.cache.removeTag("t") >= 1 && !tasks.cache.contains("a"))  // it kept its tags
+        #expect(tasks.cache.removeTag("t") >= 1 && !tasks.cache.contains("a"))  // the unchanged element kept its tags
     }
 
     @Test func r06_notModifiedWithoutAnElementIsRejected() async throws {

@@ -22,7 +22,7 @@ private func values(_ change: (inout KVLightTasks<String, String>.Config) -> Voi
 
 @Suite(.serialized, .enabled(if: stated != nil)) struct MemoryTests {
     private func isFlat(_ what: String, every step: Int = 1, _ work: (Int) async throws -> Void) async rethrows {
-        let allowed = 4 << 20
+        let allowed = 4 << 20  // bytes by which an allocator may grow by itself
         let calls = (stated ?? 0) / step
         for i in 0..<min(calls, 100_000 / step) { try await work(i) }
         var grown = Int.max

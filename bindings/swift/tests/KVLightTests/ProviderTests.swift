@@ -23,41 +23,41 @@ import Testing
         try Dictionary(uniqueKeysWithValues: keys.map { ($0, try load($0)) })
     }
 
-    @Test func oneKeyByReturnValue() async throws {
+    @Test func oneKeyIsReturned() async throws {
         try await check(.single { key in try Self.load(key) }, "single, synchronous")
     }
 
-    @Test func oneKeyInATask() async throws {
+    @Test func oneKeyIsAnsweredInATask() async throws {
         try await check(.single { key in
             await Task.yield()
             return try Self.load(key)
         }, "single, async")
     }
 
-    @Test func oneKeyByCallback() async throws {
+    @Test func oneKeyIsAnsweredByACallback() async throws {
         try await check(.single { key, done in
             DispatchQueue.global().async { done(Result { try Self.load(key) }) }
         }, "single, callback")
     }
 
-    @Test func manyKeysByReturnValue() async throws {
+    @Test func manyKeysAreReturned() async throws {
         try await check(.batch { keys in try Self.loadAll(keys) }, "batch, synchronous")
     }
 
-    @Test func manyKeysInATask() async throws {
+    @Test func manyKeysAreAnsweredInATask() async throws {
         try await check(.batch(maximumBatchCount: 64) { keys in
             await Task.yield()
             return try Self.loadAll(keys)
         }, "batch, async")
     }
 
-    @Test func manyKeysByCallback() async throws {
+    @Test func manyKeysAreAnsweredByACallback() async throws {
         try await check(.batch { keys, done in
             DispatchQueue.global().async { done(Result { try Self.loadAll(keys) }) }
         }, "batch, callback")
     }
 
-    @Test func manyKeysByTheRequestItself() async throws {
+    @Test func manyKeysAreAnsweredThroughTheRequest() async throws {
         try await check(.requests { request in
             DispatchQueue.global().async {
                 for i in request.keys.indices.reversed() {

@@ -1,4 +1,4 @@
-// Fallbacks for a failing provider, and how they are reported.
+// A failing or slow provider: fallbacks, the circuit breaker, limits, hedging and pauses before retries.
 
 import Foundation
 import KVLight
