@@ -1,12 +1,11 @@
 // swift-tools-version: 6.0
-// The Swift packages of kvlight. The library itself is found through pkg-config (`make install`); on Apple's systems it comes as an
-// XCFramework.
+// The Swift package of kvlight. The C library is found through pkg-config (`make install`); on Apple's systems it comes as an XCFramework.
 
 import PackageDescription
 
 #if os(macOS)
 /// Where a release has its framework, and the checksum of that file (SHA256SUMS): see packaging/PUBLISH.md. nil in a checkout, where
-/// `make xcframework` makes the framework, on any system.
+/// `make xcframework` makes the framework.
 let released: (url: String, checksum: String)? = nil
 
 let library: Target =

@@ -1,5 +1,5 @@
-// The calls of KVLightCompat that are measured. With another import, bench.sh measures the same calls of the library whose interface
-// KVLightCompat has.
+// The calls of KVLightCompat that are measured. bench.sh also compiles this file with another import, to measure the library whose
+// interface KVLightCompat has.
 
 import KVLightCompat
 

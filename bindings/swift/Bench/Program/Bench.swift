@@ -51,7 +51,7 @@ func allQuiet() async {
     }
 }
 
-/// Runs `work`, which is to handle this number of keys.
+/// Runs `work`, which handles this number of keys, and returns the time for each.
 func nanoseconds(_ keys: Int, _ work: () async throws -> Void) async rethrows -> Figure {
     await allQuiet()
     let clock = ContinuousClock()
@@ -133,7 +133,7 @@ extension Table {
 func allDelivered(_ keys: [Int], _ ask: (@escaping @Sendable () -> Void) -> Void) async {
     let countdown = Countdown(keys.count)
     await withCheckedContinuation { done in
-        ask { if countdown.isLast() { done.resume() } }
+        ask { if countdown.countDown() { done.resume() } }
     }
 }
 
@@ -143,7 +143,8 @@ final class Countdown: @unchecked Sendable {
 
     init(_ count: Int) { self.count = count }
 
-    func isLast() -> Bool {
+    /// Counts one call. Returns whether it was the last.
+    func countDown() -> Bool {
         lock.withLock {
             count -= 1
             return count == 0

@@ -4,7 +4,7 @@
 public struct FetchProgress: Hashable, Sendable {
     /// Positions that are settled.
     public let done: Int
-    /// Of these, those that failed.
+    /// Settled positions that failed.
     public let failed: Int
     /// All positions.
     public let total: Int
@@ -46,8 +46,8 @@ public struct FetchOptions: Sendable {
 
     /// How long the fetch waits; keys that are open then fail with ``KVLightError/timeout``.
     public var timeout: Duration?
-    /// How long the fetch waits for the load if it has an expired element as a fallback; zero is not at all. It must be below the timeout, and
-    /// with `cacheOnly` nothing is loaded: otherwise the fetch fails with ``KVLightError/other(status:)``.
+    /// How long the fetch waits for the load if it has an expired element as a fallback; zero is not at all. The fetch fails with
+    /// ``KVLightError/other(status:)`` if this is not below the timeout, with `cacheOnly`, or if it is zero with `noStore`.
     public var staleAfter: Duration?
     public var read: ReadMode?
     public var batchMode: BatchMode?

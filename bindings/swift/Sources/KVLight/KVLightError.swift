@@ -1,4 +1,4 @@
-// The errors of the library, apart from those of providers and from cancellation.
+// The library's errors, and those by which a provider controls retries and fallbacks.
 
 import CKVLight
 import Foundation
@@ -104,7 +104,7 @@ public struct RetryLater: Error {
     }
 }
 
-/// Why a server cannot be shared, and how to fix that: its URL is wrong, or libkvlight_redis cannot be loaded.
+/// Why a server cannot be the second tier, and how to fix that: its URL is wrong, or libkvlight_redis cannot be loaded.
 public struct SharingError: Error, LocalizedError, CustomStringConvertible {
     public let description: String
     /// The status of every call of an engine that has no connection for this reason.

@@ -26,7 +26,7 @@ public protocol KVLightKey: Hashable, Sendable {
     /// The key that has these bytes; `nil` if none has.
     init?(keyBytes: UnsafeRawBufferPointer)
 
-    /// Whether the bytes are decoded to exactly this key, rather than to an equal one with another spelling, such as a string of other scalars.
+    /// Whether the bytes are decoded to exactly this key, rather than to an equal one with another spelling, such as a string with other scalars.
     /// `true` by default.
     var isExactKey: Bool { get }
 }

@@ -9,8 +9,11 @@ import CKVLight
 public final class KVLightRequest<K: KVLightKey, Element: Sendable>: Sendable {
     /// Why the answers are no longer wanted.
     public enum Cancellation: UInt32, Sendable {
+        /// No caller waits any longer.
         case unwanted = 1
+        /// The attempt timed out.
         case timeout
+        /// The engine was closed.
         case closed
     }
 

@@ -102,7 +102,7 @@ private final class Turns: @unchecked Sendable {
         }
     }
 
-    /// How often a thread without work lets others run before it ends. Starting another one takes as long as several callbacks.
+    /// How often a thread without work lets others run before it ends, since starting a thread takes as long as several callbacks.
     private static var patience: Int { 4 }
 }
 

@@ -77,7 +77,7 @@ public final class MemoryCache<K: KVLightKey, Element: Sendable>: Sendable {
     // MARK: Writing
 
     /// As in a dictionary: `nil` if the key is absent, invalid or not in the store; assigning `nil` removes the entry. To store an absence use
-    /// ``set(element:for:priority:expiredIn:)``.
+    /// ``set(element:for:priority:expiredIn:staleFor:tags:version:)``.
     @inlinable
     public subscript(key: K) -> Element? {
         get { getElement(for: key).element }

@@ -31,7 +31,7 @@ public struct CircuitBreaker: Hashable, Sendable {
     public var trip: Trip
     /// How long the circuit breaker stays open before it lets probes through.
     public var openFor: Duration
-    /// The number of probes that must succeed before the circuit breaker closes. One that fails opens it again.
+    /// The number of probes that must succeed before the circuit breaker closes. A probe that fails opens it again.
     public var probes: Int
 
     public init(_ trip: Trip, openFor: Duration = .seconds(5), probes: Int = 1) {

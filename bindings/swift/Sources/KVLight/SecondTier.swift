@@ -26,26 +26,26 @@ public struct TierEntry: Hashable, Sendable {
 public enum TierFound: Sendable {
     /// How much of an entry's time to live is left.
     public enum TimeLeft: Hashable, Sendable {
-        /// The second tier does not know: taken to be as much as when the entry was written.
+        /// Not known: the whole time to live with which the entry was written counts.
         case unknown
-        /// The second tier does not expire it: taken to be as much as when the entry was written, too.
+        /// The second tier does not expire the entry: the whole time to live counts, too.
         case never
-        /// This time; zero and less: it has expired.
+        /// This time; at zero or less the entry has expired.
         case remaining(Duration)
     }
 
-    /// The `data` of an entry, and a token that identifies this very entry for a fill that may replace it; empty: no fill may.
+    /// The `data` of an entry, and a token that identifies the entry for a fill that may replace it; with an empty token, no fill may.
     case entry(data: [UInt8], left: TimeLeft = .unknown, token: [UInt8] = [])
     /// Nothing, and the token of the lease if one was granted.
     case nothing(token: [UInt8] = [])
-    /// Nothing, and somebody else has the lease: the key is looked up again, for at most ``Sharing/waitForOthers``.
+    /// Nothing, and another reader has the lease: the key is looked up again, for at most ``Sharing/waitForOthers``.
     case leased
     /// The key cannot be looked up.
     case failed
 }
 
-/// A store that keys are looked up in before the provider is asked for them, and that receives what was loaded and written: a cache server, a
-/// database, a folder. Several processes may share one.
+/// A cache server, a database or a folder behind an engine. Keys are looked up in it before the provider is asked for them, and it receives
+/// what was loaded and written. Several processes may share one.
 ///
 /// Its methods run in tasks, several at a time. If one throws, or returns a list of the wrong length, no caller of the engine fails: the
 /// provider is asked, and what was to be written is written again.
@@ -58,7 +58,7 @@ public protocol SecondTier: Sendable {
 
     /// Looks keys up. The answers are in the order of the keys.
     func read(_ keys: [TierKey]) async throws -> [TierFound]
-    /// Stores what was loaded; if it is conditional, only what has the token of its key. Returns whether each entry was stored.
+    /// Stores what was loaded; with ``isConditional``, only entries whose token still belongs to the key. Returns whether each was stored.
     func fill(_ entries: [TierEntry]) async throws -> [Bool]
     /// Stores what was written.
     func write(_ entries: [TierEntry]) async throws
@@ -85,7 +85,8 @@ public struct Sharing<Element: Sendable>: Sendable {
     public var encode: @Sendable (Element) throws -> [UInt8]
     /// Returns the element that has the bytes. An entry for which it throws counts as not found.
     public var decode: @Sendable ([UInt8]) throws -> Element
-    /// Receives the errors of the second tier, of `encode` and of `decode`, where they occur. Callers of the engine do not receive them.
+    /// Receives the errors of the second tier, of `encode` and of `decode`, on the thread where they occur. Callers of the engine do not
+    /// receive them.
     public var failed: @Sendable (any Error) -> Void
     /// How long a lookup may take; then the provider is asked. `nil` is without limit.
     public var timeout: Duration? = .milliseconds(50)
@@ -109,8 +110,8 @@ public struct Sharing<Element: Sendable>: Sendable {
     }
 
     /// Shares through a Redis or Valkey server, such as `redis://user:password@cache.example.org:6379/0?prefix=shop`; kvlight_redis.h lists
-    /// the options of its URL. Each engine has a connection of its own, which ends with the engine, and invalidates in it what other
-    /// processes write. Only ``KVLightTasks/secondTierState()`` reports failures of the server.
+    /// the options of its URL. Each engine has a connection of its own. The connection ends with the engine, and invalidates in the engine
+    /// what other processes write. Only ``KVLightTasks/secondTierState()`` reports failures of the server.
     ///
     /// This needs libkvlight_redis, which is loaded from the path in `KVL_REDIS_LIBRARY` or else from the system's libraries. Throws a
     /// ``SharingError`` if it cannot be loaded, or if the URL is wrong.
@@ -211,8 +212,8 @@ public struct Sharing<Element: Sendable>: Sendable {
         }
     }
 
-    /// Sets the encoded element that is to be stored under key `i`, or refuses the key. Returns whether there is something to store; a null
-    /// is, without bytes.
+    /// Sets the encoded element that is to be stored under key `i`, or refuses the key. Returns whether there is something to store, as there
+    /// is for a null, which has no bytes.
     @discardableResult
     private func setPayload(_ request: TierRequestHandle, _ i: Int) -> Bool {
         do {

@@ -15,19 +15,19 @@ final class CallbackPool: @unchecked Sendable {
     private var waiting: [() -> Void] = []
     /// The number of callbacks at the front of `waiting` that were taken already.
     private var taken = 0
-    /// Whether there is a worker that has not taken a callback yet, or has found none.
+    /// Whether there is a worker that has just started, or waits for a callback.
     private var isWorkerComing = false
 
     @usableFromInline
     func run(_ callback: @escaping () -> Void) {
-        let calls = lock.withLock {
+        let needsWorker = lock.withLock {
             waiting.append(callback)
-            return callsWorker()
+            return claimStart()
         }
-        if calls { callWorker() }
+        if needsWorker { startWorker() }
     }
 
-    private func callWorker() {
+    private func startWorker() {
         DispatchQueue.global().async { self.work() }
     }
 
@@ -35,8 +35,8 @@ final class CallbackPool: @unchecked Sendable {
         var state = Worker()
         while true {
             switch next(&state) {
-            case .run(let callback, let calls):
-                if calls { callWorker() }
+            case .run(let callback, let needsWorker):
+                if needsWorker { startWorker() }
                 callback()
             case .wait:
                 sched_yield()
@@ -54,7 +54,7 @@ final class CallbackPool: @unchecked Sendable {
     }
 
     private enum Step {
-        case run(() -> Void, callsWorker: Bool)
+        case run(() -> Void, needsWorker: Bool)
         case wait
         case end
     }
@@ -88,12 +88,12 @@ final class CallbackPool: @unchecked Sendable {
                 waiting.removeFirst(taken)
                 taken = 0
             }
-            return .run(callback, callsWorker: callsWorker())
+            return .run(callback, needsWorker: claimStart())
         }
     }
 
-    /// Returns whether the caller has to start a worker now, and records that as done. Called under the lock.
-    private func callsWorker() -> Bool {
+    /// Returns whether the caller has to start a worker, and records that one is coming. Called under the lock.
+    private func claimStart() -> Bool {
         guard !isWorkerComing, taken < waiting.count else { return false }
         isWorkerComing = true
         return true

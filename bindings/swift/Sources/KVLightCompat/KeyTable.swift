@@ -25,6 +25,7 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
     private var lastStamp: UInt64 = 0
     private var sweepAt = smallestSweep
 
+    /// The number of keys below which no sweep is worth its time.
     private static var smallestSweep: Int { 1024 }
 
     /// Whether `K` is an integer of Swift, whose keys are their own numbers.
@@ -102,7 +103,7 @@ final class KeyTable<K: Hashable>: @unchecked Sendable {
             return entries.compactMap { $0.value.pins == 0 ? ($0.key, $0.value.stamp) : nil }
         }
         let gone = idle.filter { !stored($0.number) }
-        // Keys may run code of the program when they are released, so that happens after the lock is.
+        // Releasing a key may run code of the program, so that happens outside the lock.
         var forgotten: [K] = []
         lock.withLock {
             for (number, stamp) in gone {

@@ -66,7 +66,7 @@ extension MemoryCache {
 
         public static var defaultConfig: Configuration { Configuration() }
 
-        /// The store's own settings.
+        /// Writes the store's own settings.
         func writeStore(to config: borrowing ConfigHandle) {
             config.set("cache.capacity", memoryUsageLimitation.capacity)
             config.set("cache.cost_limit", memoryUsageLimitation.costLimit)
@@ -77,7 +77,7 @@ extension MemoryCache {
             config.set("cache.ttl_jitter_ms", Milliseconds.roundedDown(ttlRandomizationRange))
         }
 
-        /// All settings, for an engine. The engine validates keys itself, and counts lookups if there is a `report`.
+        /// Writes all settings, for an engine. The engine validates keys itself, and counts lookups if there is a `report`.
         func write(to config: borrowing ConfigHandle, keys: KeyTable<Key>, report: ((CacheStatistics, CacheRecord) -> Void)?) {
             writeStore(to: config)
             if validates {

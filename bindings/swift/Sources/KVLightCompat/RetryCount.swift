@@ -121,7 +121,7 @@ extension RetryCount.IntervalProxy {
             .fixed(Self.pause(interval))
         case .exponentialBackoff(let first, let rate), .exponentialBackoffAfterFixed(let first, _, 0, let rate):
             .exponential(first: Self.pause(first), factor: rate)
-        // The steps do not include the first pause. In the second form, the first exponential pause adds it.
+        // The steps come after the first pause. In the second form, the first exponential pause is as long as a fixed one and makes up for it.
         case .exponentialBackoffBeforeFixed(let first, let fixed, let steps, let rate):
             .exponentialThenFixed(
                 first: Self.pause(first), factor: rate, count: Int(clamping: steps).addingClamped(1), then: Self.pause(fixed))

@@ -16,7 +16,7 @@ package final class CacheHandle: @unchecked Sendable {
     // The handle of the library may be used from any thread; it is set once.
     @usableFromInline package let raw: OpaquePointer?
 
-    /// The engine that owns the cache, which this handle keeps alive; `nil` for a cache without an engine.
+    /// The engine of the cache, which this handle keeps alive; `nil` for a cache without an engine.
     private let engine: EngineHandle?
 
     package init(_ config: borrowing ConfigHandle) {
@@ -77,7 +77,7 @@ package final class CacheHandle: @unchecked Sendable {
             var held: OpaquePointer?
             let found = withBytes(of: key) { kvl_cache_peek(raw, $0, $1, &held, nil, nil) }
             defer { kvl_value_release(held) }
-            // Without the type, Swift would infer an optional of it.
+            // Without the type, Swift would infer `Element?`.
             let changed = try change(found == KVL_VALUE ? element(of: held, as: Element.self) : nil)
             let value = makeValue(changed, cost: cost(changed))
             defer { kvl_value_release(value) }

@@ -17,7 +17,7 @@ enum CanonicalJSON {
         return (bytes, state.isExact)
     }
 
-    /// A part of the encoded value, until all of it is known.
+    /// A part of the encoded value, kept until the whole value is known and can be sorted.
     fileprivate final class Node {
         enum Content {
             case nothing

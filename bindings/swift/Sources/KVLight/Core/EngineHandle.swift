@@ -1,4 +1,4 @@
-// An engine of the library. Most functions return what the library's call returns at once.
+// An engine of the library. Most functions return the status of the library's call; what is not known then comes through a `Receiver`.
 
 import CKVLight
 import Dispatch
@@ -12,7 +12,7 @@ package final class EngineHandle: @unchecked Sendable {
     /// fails with this status.
     private let refusal: kvl_status_t
 
-    /// The connection to the server that is the second tier; `nil` if none is.
+    /// The connection to the server that is the second tier; `nil` if there is no such server.
     let server: RedisTier?
 
     /// `connection`: the outcome of opening the connection to a server, if a server is to be the second tier.
@@ -112,8 +112,8 @@ package final class EngineHandle: @unchecked Sendable {
         if kvl_tasks_close(raw, mode, deadline, call, retained(Hook(end)), releaseObject) != KVL_OK { end() }
     }
 
-    /// Ends the connection to a server, if there is one, and then calls `done`. The end waits for the connection's thread. A queue does so,
-    /// since the calling thread may be that one or another thread of the library.
+    /// Ends the connection to a server, if there is one, and then calls `done`. This waits for the connection's thread, so it happens on a
+    /// global queue: the calling thread may be that thread, or another one of the library.
     private static func end(_ server: RedisTier?, then done: @escaping @Sendable () -> Void) {
         guard let server else { return done() }
         DispatchQueue.global().async {
@@ -122,7 +122,7 @@ package final class EngineHandle: @unchecked Sendable {
         }
     }
 
-    /// Blocks until the second tier has everything that was written before, for at most this time.
+    /// Blocks until the second tier has everything that was written before this call, for at most this time.
     func syncSecondTier(_ milliseconds: Int64) -> kvl_status_t {
         answered(kvl_tasks_l2_sync(raw, milliseconds))
     }
@@ -132,8 +132,8 @@ package final class EngineHandle: @unchecked Sendable {
 
     var breaker: UInt32 { kvl_tasks_breaker_state(raw) }
 
-    func forceBreaker(_ order: UInt32) {
-        kvl_tasks_breaker_force(raw, order)
+    func forceBreaker(_ state: UInt32) {
+        kvl_tasks_breaker_force(raw, state)
     }
 
     /// Calls of an engine that never started return NULL_POINTER, which is replaced by the reason.

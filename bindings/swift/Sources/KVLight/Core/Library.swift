@@ -1,4 +1,4 @@
-// Compares the loaded library with the one that this package was compiled for.
+// Compares the loaded library with the one that this package was compiled for. Also the autorelease pool of the library's callbacks.
 
 import CKVLight
 

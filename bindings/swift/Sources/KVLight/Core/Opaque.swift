@@ -92,7 +92,7 @@ func withLabels<R>(
     }
 }
 
-/// How long an expired element is kept as a fallback, in the library's form; `nil` is as the configuration says.
+/// How long an expired element is kept as a fallback, in the library's form; `nil`: as the configuration says.
 func staleMilliseconds(_ duration: Duration?) -> Int64 {
     guard let duration else { return 0 }
     return duration > .zero ? duration.milliseconds(atLeast: 1) : Int64(KVL_STALE_NEVER)

@@ -72,7 +72,7 @@ package final class RedisTier: @unchecked Sendable {
         return true
     }
 
-    /// The members of `kvl_redis_state`, as JSON.
+    /// The state of the connection: the JSON of `kvl_redis_state`.
     func state() throws -> String {
         var text: OpaquePointer?
         let status = functions.state(raw, &text)

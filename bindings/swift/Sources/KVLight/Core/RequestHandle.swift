@@ -57,7 +57,7 @@ package final class RequestHandle: @unchecked Sendable {
         let status = kvl_request_stale(raw, i, &value, &age, &version)
         guard status == KVL_VALUE || status == KVL_NULL else { return nil }
         let text = String(decoding: UnsafeBufferPointer(start: version.data, count: version.len), as: UTF8.self)
-        // The type is stated, since an optional of it would be inferred otherwise.
+        // Without the type, Swift would infer `Element?`.
         return (status == KVL_VALUE ? take(value, as: Element.self) : nil, age, text)
     }
 

@@ -1,7 +1,7 @@
 // The spellings of requested keys that cannot be restored from their bytes.
 //
 // "é" may be one scalar or two, and a file system may distinguish them: the provider has to receive the key as the caller wrote it. The
-// library has only the bytes, which are the same for both. This keeps the spelling while a caller waits.
+// library has only the bytes, which are the same for both. So the spelling is kept here while a caller waits.
 
 import Foundation
 
@@ -34,9 +34,10 @@ final class Spellings<K: KVLightKey>: @unchecked Sendable {
 
     private let lock = NSLock()
     private var entries: [Data: Entry] = [:]
-    /// The bytes of the keys of the latest background loads. No caller waits for such a load, so its end is not observed. A `Hold` would
-    /// not do: it refers to this object, which would make a cycle.
+    /// The bytes of the keys of the latest background loads. Nothing observes the end of such a load, since no caller waits for it. Not
+    /// `Hold`s, which refer to this object and would make a cycle.
     private var background: [[Data]] = []
+    /// For an older background load the provider receives the decoded spelling.
     private static var keptInBackground: Int { 16 }
 
     init() {}
