@@ -278,7 +278,7 @@ mod tests {
         for _ in 0..3 {
             assert!(!request(&mut breaker, RequestOutcome::Failed, now));
         }
-        assert!(request(&mut breaker, RequestOutcome::Failed, now), "half of four requests failed");
+        assert!(request(&mut breaker, RequestOutcome::Failed, now), "all four requests failed");
         breaker
     }
 

@@ -7,8 +7,8 @@
 //!
 //! The latency of a provider varies by itself, often by as much as its mean. Three things keep chance from moving the limit away: a window
 //! lasts until its mean is precise; a window that is too slow by chance moves the limit down no further than one that is too fast moves it
-//! up; and all means are compared with a mean, not with the fastest window, because the more the latency varies, the more that one is a
-//! matter of chance.
+//! up; and all means are compared with a mean rather than with the fastest window, which owes the more to chance, the more the latency
+//! varies.
 
 use crate::base::Moment;
 use std::time::Duration;
@@ -27,11 +27,11 @@ pub struct Concurrency {
     window: Window,
     /// The number of requests that end before the next window begins.
     skip: u32,
-    /// The number of windows in which the limit does not grow, because of a timeout.
+    /// The number of further windows in which the limit does not grow, because of a timeout.
     rest: u32,
     /// The number of windows until the limit is lowered to measure.
     until_measure: u32,
-    /// The limit that is restored after the present window, which measures.
+    /// The limit to restore after the present window, if this window measures the unloaded latency; otherwise `None`.
     measuring: Option<f64>,
     /// Timeouts of requests that were handed out before this time are not counted.
     since: Moment,
@@ -48,8 +48,8 @@ struct Window {
     was_full: bool,
 }
 
-/// The limit settles where the latency is this many times the unloaded one. The limit then is as many times the number of requests that the
-/// provider can work on at once.
+/// The limit settles where the latency is this many times the unloaded one. The limit is then the same multiple of the number of requests
+/// that the provider can work on at once.
 const TOLERANCE: f64 = 1.1;
 /// A window ends when the standard error of its mean is at most this part of the mean.
 const PRECISION: f64 = 0.05;
@@ -59,7 +59,7 @@ const LONGEST: u32 = 2_000;
 const CERTAIN: f64 = 4.0;
 /// The number of standard errors by which a window may be too slow without ending the ramp.
 const DOUBT: f64 = 2.0;
-/// The part of the way that the unloaded latency moves towards a measured one, and the variance towards that of a window.
+/// How far the unloaded latency moves towards a measured one, and the variance towards that of a window, as a part of the difference.
 const FORGETTING: f64 = 0.2;
 /// The largest factor by which a window changes the limit, before smoothing.
 const MOST_GROWTH: f64 = 1.2;
@@ -116,8 +116,9 @@ impl Concurrency {
         window.mean += difference / f64::from(window.count);
         window.squares += difference * (latency - window.mean);
         window.was_full |= running >= limit;
+        // Two rounds of requests, but enough for a variance, and not too many if the limit is high.
         let least = (2 * limit).clamp(20, 500);
-        // The variance of the previous windows counts too: else a window would end early just when its requests are alike by chance.
+        // The variance of the previous windows counts too: otherwise a window would end early just when its requests are alike by chance.
         if window.count >= least
             && (window.count >= LONGEST || window.variance().max(self.variance) <= f64::from(window.count) * PRECISION * PRECISION)
         {
@@ -157,7 +158,7 @@ impl Concurrency {
         let gradient = TOLERANCE * unloaded / latency;
         // A ramp that ended by chance would cost much time, so the latency must clearly have risen.
         self.is_ramping &= latency - DOUBT * error <= TOLERANCE * unloaded;
-        // The square root smooths: it goes half of the way, in proportion.
+        // The square root smooths: it makes half of the change, on a logarithmic scale.
         let factor = if self.is_ramping { 2.0 } else { gradient.clamp(MOST_SHRINKING, MOST_GROWTH).sqrt() };
         let may_grow = self.rest == 0 && self.window.was_full;
         self.rest = self.rest.saturating_sub(1);
@@ -188,8 +189,8 @@ impl Concurrency {
         self.limit = limit.clamp(self.min, self.max);
         self.window = Window::default();
         if self.limit() != before {
-            // The running requests were handed out under the previous limit; and of those handed out at once under the new one, the
-            // fastest end first.
+            // Skips the running requests, which were handed out under the previous limit, and the first ones under the new limit: of
+            // requests that are handed out together, the fastest end first.
             self.skip = 2 * before.max(self.limit());
         }
         if self.limit() < before {

@@ -136,7 +136,7 @@ impl Default for Histogram {
     }
 }
 
-/// What there is at this moment.
+/// The state of the table at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gauges {
     /// Keys that wait with a place, and keys that wait for another attempt.

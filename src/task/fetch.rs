@@ -39,7 +39,7 @@ pub struct Fetch<H: Host> {
     pub mode: BatchMode,
     /// What happens to a running load if this fetch is its last waiter and times out (rule F10a).
     pub on_timeout: LeavePolicy,
-    /// What happens to it if this fetch is its last waiter and is cancelled.
+    /// What happens to a running load if this fetch is its last waiter and is cancelled (rule F10a).
     pub on_cancel: LeavePolicy,
     pub positions: SmallVec<[Position; 1]>,
     /// The number of positions that are not settled.
@@ -48,13 +48,14 @@ pub struct Fetch<H: Host> {
     pub failed: usize,
     /// With `Form::All`: the results so far, by position.
     pub outcomes: Vec<Outcome>,
-    /// Whether its open positions are being settled in steps, because the fetch was cancelled, timed out, failed as a whole or is closed.
+    /// Whether its open positions are being settled in steps, because the fetch was cancelled, timed out or failed as a whole, or because
+    /// the engine closes.
     pub is_ending: bool,
     /// Whether its arrival is still being processed, in steps.
     pub is_asking: bool,
     /// Why the fetch as a whole ended early, if it did.
     pub ended: Option<Error>,
-    /// The number of settled positions between two reports of progress; 0: none.
+    /// The number of settled positions between two reports of progress; 0: no reports.
     pub progress_step: usize,
     /// The number of settled positions at which progress is reported next.
     pub progress_at: usize,

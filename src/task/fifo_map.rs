@@ -1,6 +1,7 @@
 //! A map that remembers the order in which its values were added.
 //!
-//! Trees rather than hash tables: a hash table that grows moves all of its elements in one hold of the table's lock (rule S19).
+//! It consists of trees rather than hash tables, because a hash table that grows moves all of its elements in one hold of the lock (rule
+//! S19).
 
 use crate::base::Key;
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ pub struct Emptied {
     pub runs_host_code: bool,
 }
 
-/// A map by key, from the oldest to the youngest.
+/// A map by key that also finds its oldest value.
 pub struct FifoMap<V> {
     /// The values, with the numbers of their additions.
     by_key: BTreeMap<Key, (u64, V)>,
@@ -71,7 +72,7 @@ impl<V: Remembered> FifoMap<V> {
         Some(self.uncount(value))
     }
 
-    /// Subtracts a removed value from the counts.
+    /// Subtracts a removed value from `with_host_code`, and returns it.
     fn uncount(&mut self, value: V) -> V {
         self.with_host_code -= usize::from(value.runs_host_code_on_drop());
         value

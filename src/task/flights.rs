@@ -86,7 +86,7 @@ impl<H: Host> Flights<H> {
         Some(&self.records.get(id)?.state)
     }
 
-    /// The number of keys that are compared to find the state of this one.
+    /// The number of keys that are compared to find the state of this key.
     #[cfg(test)]
     pub fn compared(&self, hash: u64, key: &[u8]) -> usize {
         let compared = std::cell::Cell::new(0);
@@ -256,12 +256,13 @@ impl<H: Host> Flights<H> {
         self.records.iter().map(|(id, record)| (id, &record.state))
     }
 
-    /// The first key state at or after `place`, preceded by the place after it: for visiting all key states a few at a time.
+    /// Returns the first key state at or after `place`, preceded by the `place` for the next call: for visiting all key states a few at a
+    /// time.
     pub fn key_state_from(&self, place: usize) -> Option<(usize, KeyStateId)> {
         self.records.id_from(place)
     }
 
-    /// The first flight at or after `place`, preceded by the place after it: for visiting all flights a few at a time.
+    /// Returns the first flight at or after `place`, preceded by the `place` for the next call: for visiting all flights a few at a time.
     pub fn flight_from(&self, place: usize) -> Option<(usize, FlightId)> {
         /// The places of further flights come after all places that a record can have.
         const FURTHER: usize = 1 << (u32::BITS - 1);

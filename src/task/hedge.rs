@@ -73,7 +73,7 @@ impl Hedging {
 }
 
 /// The latencies of recent requests: the histogram that is being filled, and the full one before it. Each power of two has sixteen buckets,
-/// so a percentile is at most 6 percent too high.
+/// so a percentile is at most a sixteenth too high.
 struct Latencies {
     filling: Counts,
     full: Counts,

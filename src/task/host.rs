@@ -132,7 +132,7 @@ pub struct TableContext<'a, H: Host, S> {
 }
 
 /// What the caller must do once the table's lock is released, in the order of the fields. If effects are dropped instead, a caller never
-/// receives its answer. Most operations have none, or one event sink, so creating and dropping an empty value is cheap.
+/// receives its answer. Most operations have no effect, or schedule one event sink, so creating and dropping an empty value must be cheap.
 #[must_use]
 pub struct Effects<H: Host> {
     /// Event sinks to schedule for delivery.
@@ -151,7 +151,7 @@ pub struct Effects<H: Host> {
     pub budget: usize,
 }
 
-/// The number of keys that one hold of the table's lock works on. Only a single request of more keys exceeds it.
+/// The maximum number of keys that one hold of the table's lock works on. Only a single request of more keys exceeds it.
 pub const STEP: usize = 256;
 
 /// Something that is kept only to be dropped later, because its drop may run host code or take long.

@@ -8,7 +8,7 @@ use super::KeyStateId;
 /// The number of parts. With a million keys, each part has about 4,000.
 const PARTS: usize = 256;
 
-/// The smallest number of slots of a part in use.
+/// The smallest number of slots of a part that has any.
 const FEWEST_SLOTS: usize = 8;
 
 /// Above this number of slots, a part shrinks when few are in use.
@@ -22,7 +22,7 @@ pub struct KeyIndex {
 
 #[derive(Clone, Default)]
 struct IndexPart {
-    /// A power of two, or none.
+    /// Their number is a power of two, or 0.
     slots: Vec<IndexSlot>,
     len: usize,
 }

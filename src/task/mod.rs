@@ -16,7 +16,7 @@
 //! settle no position. An attempt that times out leaves a *late* part, whose answer is still used if nothing newer was written.
 //!
 //! Reading order: [`outcome`] (what is delivered), [`host`] (the interface to the floor above), [`flight`], [`fetch`], [`request`] (the
-//! three nouns), [`flights`] (all flights and key states, over [`key_index`]), [`demand`] (which fetches want a flight), [`queue`] of
+//! three nouns), [`flights`] (all flights and key states, over [`key_index`]), [`demand`] (how many fetches want a flight), [`queue`] of
 //! [`group`]s, [`deadlines`], [`retry`], [`hedge`], [`breaker`], [`rate`], [`concurrency`], [`error_memory`], [`throttle`], [`recent`],
 //! [`removed_tags`], [`second_tier`], [`counts`], then [`table`], with one file for each event. Two structures know nothing of loads:
 //! [`slab`], [`fifo_map`].

@@ -59,7 +59,7 @@ variants! {
         Provider = 2,
         /// The provider, by a load that another fetch had started.
         Joined = 3,
-        /// A put, which settled the waiting load.
+        /// A put, which settled a load that was not with the provider.
         Put = 4,
         /// The remembered error of an earlier load.
         ErrorMemory = 5,

@@ -48,7 +48,8 @@ impl PartialOrd for Rank {
 /// The position of a key among those of equal urgency.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QueuePosition {
-    /// Below `ARRIVED`: retried after a pause. From `ARRIVED` on: arrived with a fetch. From `BEHIND` on, with `Lifo`: behind all of those.
+    /// Below `ARRIVED`: retried after a pause. From `ARRIVED` on: arrived with a fetch. From `BEHIND` on, with `Lifo`: behind all other
+    /// keys.
     sequence: u64,
     /// When the key was requested; zero unless linger or ageing needs it.
     pub requested_at: Moment,
@@ -125,8 +126,7 @@ pub struct WaitQueue {
     len: usize,
     /// The number of retried keys, which need no places.
     retried: usize,
-    /// How many of the other keys were requested at which time, because linger needs the oldest of these keys at every event. `None`
-    /// without linger.
+    /// How many of the other keys were requested at each time: linger needs the time of the oldest at every event. `None` without linger.
     ages: Option<BTreeMap<Moment, usize>>,
 }
 
@@ -145,7 +145,7 @@ struct QueuePlaces {
 }
 
 /// How far a fetch has come in its search for keys that give up their places. The search visits each group once, even if it takes several
-/// holds of the lock. Groups that have come behind the visited ones meanwhile are not searched.
+/// holds of the lock. Groups that are added behind the visited ones meanwhile are not searched.
 #[derive(Clone, Copy, Default)]
 pub struct Search {
     passed: Option<Rank>,
@@ -289,7 +289,7 @@ impl WaitQueue {
         self.ages.is_some()
     }
 
-    /// Forgets the time at which a key was requested that has left the queue and is not a retried one.
+    /// Forgets the time at which a key was requested, because the key has left the queue. Not to be called for a retried key.
     pub fn forget_age(&mut self, requested_at: Moment) {
         let Some(ages) = &mut self.ages else { return };
         if let Entry::Occupied(mut entry) = ages.entry(requested_at) {
@@ -329,8 +329,7 @@ impl WaitQueue {
         }
     }
 
-    /// Returns the group of the last key in the order that holds a place and was not passed by the search, if it yields to a newcomer of
-    /// this rank.
+    /// Returns the last group in the order that holds a place and that the search has not passed, if it yields to a newcomer of this rank.
     pub fn last_to_give_way(&self, search: Search, newcomer: Rank) -> Option<(Rank, &Group)> {
         let end = search.passed.map_or(Bound::Unbounded, Bound::Excluded);
         let rank = *self.places.holders.range((Bound::Unbounded, end)).next_back()?;

@@ -1,7 +1,7 @@
 //! The rate limit of requests: a token bucket (rule R08).
 //!
 //! The bucket is represented by one number, the time at which it will be full again (the generic cell rate algorithm, ITU-T I.371). Handing
-//! out a request moves that time one interval into the future. A token is available as long as the time is at most `burst` - 1 intervals
+//! out a request moves that time one interval into the future. A token is available as long as that time is at most `burst` - 1 intervals
 //! ahead of now.
 
 use crate::base::Moment;
@@ -60,7 +60,7 @@ const MAX_INTERVAL: f64 = 365.0 * 86_400.0;
 mod tests {
     use super::*;
 
-    /// Hands out requests as fast as the bucket allows until `end`, in steps of a millisecond, and returns how many.
+    /// Hands out requests as fast as the bucket allows, in steps of a millisecond, and returns how many.
     fn handed(rate: &mut Rate, from_ms: u64, end_ms: u64) -> usize {
         let mut count = 0;
         for ms in from_ms..end_ms {

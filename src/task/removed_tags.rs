@@ -11,7 +11,7 @@ const MOST: usize = 256;
 #[derive(Default)]
 pub struct RemovedTags {
     by_tag: BTreeMap<Box<[u8]>, u64>,
-    /// The same number for all tags together, from when there were too many of them; 0 before that.
+    /// The same number for every tag, once there were too many tags to remember one by one; 0 before that.
     any: u64,
 }
 

@@ -30,11 +30,11 @@ pub struct Request<R> {
     pub era: Era,
     /// Whether the provider has finished it, and its parts are being settled in steps.
     pub is_finishing: bool,
-    /// Whether a key of it failed with an error that is not permanent.
+    /// Whether one of its keys failed with an error that is not permanent.
     pub failed: bool,
     /// Whether it was cancelled before any of its keys was answered, so that its end says nothing about the provider.
     pub is_withdrawn: bool,
-    /// The number of the request among all attempts, which the stamps of its parts contain.
+    /// The number of the request among all attempts. The stamps of its parts contain it.
     pub attempt: u64,
     pub hedge: Hedge,
 }

@@ -72,7 +72,7 @@ pub(super) enum Found {
     Nothing,
 }
 
-/// The host's name for what a read found of a key: a lease, or a version. A fill is conditional on it.
+/// The host's name for what a read found of a key: a lease, or a version. A fill is conditional on it. Empty if the host gave none.
 pub type Token = Box<[u8]>;
 
 /// An entry that is to be stored.
@@ -150,7 +150,7 @@ pub(super) struct Sent {
     pub stage: SendStage,
     /// `None` if the time is over, or if there is no limit.
     pub timer: Option<DeadlineId>,
-    /// The keys, each with the number of the write that is sent; 0 for a fill.
+    /// The keys, each with the number of the write that is sent; 0 for a fill. A clear has one empty key.
     pub keys: Vec<(Key, u64)>,
     /// The number of the last write when the request was formed.
     pub formed_at: u64,
@@ -233,7 +233,7 @@ pub(super) struct SecondTier {
     pub marks: BTreeMap<FlightId, Mark>,
     pub behind: WriteBehind,
     pub breaker: TierBreaker,
-    /// Whether long work was begun to go on in a later hold of the lock.
+    /// Whether long work has been begun that continues in a later hold of the lock.
     pub goes_on_later: bool,
 }
 
@@ -300,7 +300,7 @@ impl SecondTier {
         let TierAbilities { is_conditional, grants_leases, .. } = self.abilities;
         match (is_conditional, found) {
             (false, _) => Some(Token::default()),
-            // Where leases are granted, an absent key is filled only with one (rule T03). Elsewhere it suffices that the key is still
+            // Where leases are granted, an absent key is filled only with a lease (rule T03). Elsewhere it suffices that the key is still
             // absent.
             (true, Found::Nothing) => Some(token).filter(|token| !grants_leases || !token.is_empty()),
             (true, Found::Entry) => Some(token).filter(|token| !token.is_empty()),

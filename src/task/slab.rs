@@ -267,7 +267,8 @@ impl<I: Id, T> IdSlab<I, T> {
         self.iter().map(|(id, _)| id)
     }
 
-    /// The id of the first item at or after `place`, preceded by the place after that item: for visiting all items a few at a time.
+    /// Returns the id of the first item at or after `place`, preceded by the `place` for the next call: for visiting all items a few at a
+    /// time.
     pub fn id_from(&self, place: usize) -> Option<(usize, I)> {
         let mut place = place;
         while let Some(block) = self.blocks.get(place / BLOCK) {

@@ -49,7 +49,7 @@ impl Polls {
         self.waits.contains_key(&flight)
     }
 
-    /// A look of the flight begins. Returns whether it may take the lease over, since the flight has waited for as long as it may.
+    /// A look of the flight begins. Returns whether it may take the lease over, because the flight has waited for as long as it may.
     pub fn begin_look(&mut self, flight: FlightId, now: Moment) -> bool {
         let Some(wait) = self.waits.get_mut(&flight) else { return false };
         wait.is_last = wait.until <= now;

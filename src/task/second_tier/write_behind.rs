@@ -1,4 +1,4 @@
-//! What is to be written to the second tier behind the callers' backs: writes, fills, and a clear (rules T06, T07, T12).
+//! What is to be written to the second tier, without making callers wait: writes, fills, and a clear (rules T06, T07, T12).
 
 use super::{OutgoingEntry, SendStage, Sent, StoreResult, TierRequestKind};
 use crate::base::config::SecondTierSettings;
@@ -7,8 +7,8 @@ use crate::task::TierRequestId;
 use crate::task::deadlines::DeadlineId;
 use std::collections::BTreeMap;
 
-/// The writes, the fills and the clear that wait, and what is known of late requests. Trees rather than hash tables: a hash table that
-/// grows moves all of its elements in one hold of the lock (rule S19).
+/// The writes, the fills and the clear that wait, and what is known of late requests. The maps are trees, because a hash table that grows
+/// moves all of its elements in one hold of the lock (rule S19).
 #[derive(Default)]
 pub(in crate::task) struct WriteBehind {
     dirty: BTreeMap<Key, Dirty>,
@@ -76,8 +76,8 @@ struct Dirty {
     failures: u32,
 }
 
-/// After this many failures in a row to write a key, the key is removed from the second tier instead, which may not take such values. A
-/// newer value does not restart the count: otherwise the outdated entry of a key that is written often would stay.
+/// After this many failures in a row to write a key, the key is removed from the second tier instead: the tier may not accept such values.
+/// A newer value does not restart the count: otherwise the outdated entry of a key that is written often would stay.
 const MOST_FAILURES: u32 = 3;
 
 enum Op {
@@ -91,7 +91,7 @@ struct Fill {
     at: Millis,
 }
 
-/// The bytes of a value; of an object, the cost that was stated for it.
+/// The length of a value in bytes; for an object, its stated cost.
 fn bytes_of(answer: &Answer) -> usize {
     answer.value().map_or(0, |value| value.as_bytes().map_or(value.cost() as usize, <[u8]>::len))
 }
@@ -263,7 +263,7 @@ impl WriteBehind {
         Box::new((dirty, order, fills, fill_order))
     }
 
-    /// An answer was loaded that may be filled. Returns false if it is not, because the key is dirty or there is no room.
+    /// An answer was loaded that may be filled. Returns false if it will not be, because the key is dirty or there is no room.
     pub fn fill(&mut self, key: &Key, entry: OutgoingEntry, at: Millis, limits: &SecondTierSettings, drop: Dropped<'_>) -> bool {
         let bytes = bytes_of(&entry.answer);
         let fits = bytes <= limits.max_value as usize && self.bytes + self.fill_bytes + bytes <= limits.pending_bytes as usize;
@@ -288,15 +288,15 @@ impl WriteBehind {
         }
     }
 
-    /// Every key was written: no fill is done any more. Returns the fills, to be dropped once the lock is released.
+    /// Every key was written: what was loaded before is not filled any more. Returns the fills, to be dropped once the lock is released.
     #[must_use]
     pub fn forget_fills(&mut self) -> Box<dyn Send> {
         self.fill_bytes = 0;
         Box::new((std::mem::take(&mut self.fills), std::mem::take(&mut self.fill_order)))
     }
 
-    /// Returns what is written next, as a request: the clear, else the oldest writes of one kind, else fills. Fills that have expired are
-    /// dropped, and cost one unit of `budget` each. `None` if there is nothing to write, or the budget is used up.
+    /// Returns what is written next, as a request for at most `most` keys: the clear, else the oldest writes of one kind, else fills. Fills
+    /// that have expired are dropped, and cost one unit of `budget` each. `None` if there is nothing to write, or the budget is used up.
     pub fn next(
         &mut self,
         most: usize,
@@ -392,8 +392,8 @@ impl WriteBehind {
         overwritten
     }
 
-    /// Makes sure that a dirty key is written in a later request than the one under way. Returns whether the key will be, or everything, by
-    /// a clear.
+    /// Makes sure that a dirty key is written in a later request than the one under way. Returns true if such a request will write the key,
+    /// or clear everything.
     fn write_again_if_dirty(&mut self, key: &Key) -> bool {
         let Some(dirty) = self.dirty.get_mut(key) else { return self.clear.is_some() && self.sent.is_none() };
         if let Some(after) = &mut dirty.sent {
