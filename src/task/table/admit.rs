@@ -67,8 +67,8 @@ impl<H: Host> Table<H> {
     }
 
     /// Decides how the next new flight of the fetch is admitted while all places are held: to a place that another key gives up, without a
-    /// place, or not at all (rules F13a, F13b). `None` if the search for a place goes on in the next hold, as only that of a fetch in steps
-    /// can.
+    /// place, or not at all (rules F13a, F13b). `None` if the search for a place goes on in the next hold, which happens only to a fetch in
+    /// steps.
     pub(super) fn admission_when_full<S: AnswerStore>(
         &mut self,
         asking: &mut FetchContext<'_>,
@@ -85,7 +85,7 @@ impl<H: Host> Table<H> {
     }
 
     /// Takes a place for the next key of the fetch, from a key that the fetch does not want too (rule F13g). Only a fetch in steps stops
-    /// before the search has ended: another one has few keys that it could pass.
+    /// before the search has ended: any other fetch has few keys of its own to pass over.
     fn take_place<S: AnswerStore>(&mut self, asking: &mut FetchContext<'_>, cx: &mut TableContext<'_, H, S>) -> Displaced {
         let mut search = asking.search;
         let is_own = |table: &Self, flight: &Flight<H>| {

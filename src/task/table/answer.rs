@@ -35,8 +35,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The provider answers one key with a value or null. Nearly always the key's part is open. The whole path from there to the waiters is
-    /// inlined, because each step costs little more than its call.
+    /// The provider answers one key with a value or null. Nearly always the key's part is open. The whole path from here to the waiters is
+    /// inlined, because a call would cost nearly as much as the step that it makes.
     #[inline]
     pub fn resolve<S: AnswerStore>(
         &mut self,
@@ -81,7 +81,7 @@ impl<H: Host> Table<H> {
         Status::OK
     }
 
-    /// Marks a part as answered. Returns its previous state; `None` if the request or the engine has ended.
+    /// Marks a part as answered. Returns its previous state; `None` if the request is finished or the engine has ended.
     #[inline(always)]
     fn take_part(&mut self, id: RequestId, index: usize) -> Option<Part> {
         let request = self.requests.get_mut(id).filter(|request| self.life != Acceptance::Closed && !request.is_finishing)?;

@@ -108,7 +108,7 @@ pub(super) struct FetchContext<'a> {
     pub wish: Wish,
     /// Whether a key that fails may be tried again.
     pub retries: bool,
-    /// Whether its keys may linger for a fuller request; without places nothing can.
+    /// Whether its keys may linger for a fuller request. Never if the queue has no places.
     pub lingers: bool,
     pub queue_position: QueuePosition,
     /// The rank of its keys in the queue.
@@ -116,7 +116,7 @@ pub(super) struct FetchContext<'a> {
     /// Whether it has joined the flights of all its remaining keys, so that none of these loses its place to another key of the fetch.
     pub looked_ahead: bool,
     pub search: Search,
-    /// `Some` if its keys are processed in steps; then its own keys, once they are known.
+    /// `Some` if its keys are processed in steps; it then has the sorted hashes of these keys, once they are needed.
     pub steps: Option<&'a OwnKeys>,
 }
 
@@ -137,7 +137,8 @@ impl FetchContext<'_> {
         !self.form.delivers()
     }
 
-    /// Whether the key with this hash is one of its own. Known only of a fetch in steps; others look ahead instead.
+    /// Whether the key with this hash is one of its own. Always false for a fetch that is not processed in steps, which looks ahead
+    /// instead.
     pub fn is_own(&self, hash: u64) -> bool {
         self.steps.is_some_and(|own| own.as_ref().is_some_and(|hashes| hashes.binary_search(&hash).is_ok()))
     }
@@ -217,7 +218,7 @@ impl<H: Host> Table<H> {
         (id, wish, queue_position)
     }
 
-    /// Whether keys may wait for a fuller request although a slot is free; without places nothing can.
+    /// Whether keys may wait for a fuller request although a slot is free. Never if the queue has no places.
     pub(super) fn may_linger(&self) -> bool {
         (self.gathers || !self.settings.batch_linger.is_zero()) && self.settings.queue_max_keys > 0
     }
@@ -490,7 +491,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// A position joins a flight (rule F19). Out of line: a key that starts a flight, as most do, must not save registers for it.
+    /// A position joins a flight (rule F19). Not inlined, so that a key that starts a flight, as most do, saves no registers for this.
     #[inline(never)]
     fn join(&mut self, id: FlightId, position: u32, asking: &FetchContext<'_>) {
         let is_miss = !asking.is_refresh();
@@ -504,7 +505,8 @@ impl<H: Host> Table<H> {
         });
     }
 
-    /// Adds the demand and the priority of a fetch that joins to a flight, and counts its miss. `enter` lists the fetch there.
+    /// Adds the demand and the priority of a joining fetch to a flight, and counts its miss. `enter` adds the fetch to a list of the
+    /// flight.
     #[inline(always)]
     fn add_demand(&mut self, id: FlightId, wish: Wish, priority: Option<f64>, is_miss: bool, enter: impl FnOnce(&mut Flight<H>)) {
         self.counts.misses.joined += u64::from(is_miss);

@@ -29,8 +29,8 @@ fn with_room_for<T>(count: usize) -> Option<Vec<T>> {
 }
 
 impl AskOrder {
-    /// The order for these keys, with the results of looking them up; `None` if there is no memory for it. Takes linear time unless keys
-    /// repeat, and must run without a lock. Keys that were found are hashed here, with the table's hasher.
+    /// The order for these keys; `None` if there is no memory for it. `probes` has the result of each key's lookup. Takes linear time
+    /// unless keys repeat, and must run without a lock. Keys that were found are hashed here, with the table's hasher.
     pub fn of(keys: &CallKeys<'_>, probes: &[Probe], hasher: &KeyHasher) -> Option<AskOrder> {
         let mut hashes = with_room_for(keys.len())?;
         hashes.extend(probes.iter().enumerate().map(|(position, probe)| match probe {
@@ -78,8 +78,8 @@ impl AskOrder {
 /// Pairs of the first position of a key and a later position that repeats the key, in ascending order. Different keys of one hash count as
 /// repeated, which does no harm. `None` if there is no memory.
 fn repeated_positions(hashes: &[u64]) -> Option<Vec<(u32, u32)>> {
-    // A bitmap in place of a set of hashes. A key whose bit is set already is a candidate: it repeats an earlier key, or by chance only its
-    // bit.
+    // A bitmap stands for the set of hashes. A key whose bit is set already is a candidate: it repeats an earlier key, or shares its bit by
+    // chance.
     let marks = (hashes.len() * 32).next_power_of_two().max(64) as u64;
     let word = |hash: u64| ((hash & (marks - 1)) >> 6) as usize;
     let bit = |hash: u64| 1_u64 << (hash & 63);

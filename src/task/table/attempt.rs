@@ -86,7 +86,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// The time left for the attempt of a request; `None` without a limit.
+    /// The time left for the attempt of a request; `None` if there is no limit, or the request has ended.
     pub fn time_left(&self, id: RequestId, now: &Now<'_>) -> Option<std::time::Duration> {
         match self.requests.get(id)?.time {
             Time::Unlimited => None,

@@ -1,7 +1,7 @@
 //! Serves expired entries that the store keeps as fallbacks (rules R02 to R04).
 //!
-//! A position gets the first of these that is available: a fresh hit; a load and its retries; a fallback; a remembered error; the error of
-//! the load.
+//! A position gets the first of these that is available: a fresh hit; the answer of a load, after any retries; a fallback; a remembered
+//! error; the error of the load.
 
 use super::settle::MAX_SETTLED_WAITERS;
 use super::steps::LongWork;

@@ -6,8 +6,8 @@
 //! position is settled, a fetch is cancelled, a waiter leaves), `write` (the host writes the cache), `time` (a deadline fires), `fallback`
 //! (a fallback is served because a load failed or takes too long), `close`. Work that takes several holds of the lock is in `steps`.
 //!
-//! Every public method ends in `conclude`, which does what the event made possible or necessary elsewhere: it ends batches that failed as a
-//! whole, gives out free places, and forms requests. Before it has run, ids may be those of removed items.
+//! A method that may affect other keys ends in `conclude`, which does what the event made possible or necessary elsewhere: it ends batches
+//! that failed as a whole, gives out free places, and forms requests. Before `conclude` has run, ids may be those of removed items.
 //!
 //! Invariants between public methods (verified by `check`):
 //! - A key state has at most one current flight.
@@ -243,7 +243,7 @@ impl<H: Host> Table<H> {
         std::mem::take(&mut self.counts)
     }
 
-    /// What there is at this moment.
+    /// The state of the table at this moment.
     pub fn gauges(&self) -> Gauges {
         Gauges {
             queued: (self.queue.len() - self.queue.deferred()) as u64,
@@ -322,7 +322,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Ends every event: does what it made possible or necessary elsewhere.
+    /// Ends an event: does what the event made possible or necessary elsewhere.
     #[inline]
     fn conclude<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         if rarely(!self.collapsing.is_empty() || self.backlog.is_new()) {

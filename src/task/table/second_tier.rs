@@ -1,5 +1,5 @@
-//! The second tier: keys that missed are looked up there before they are queued for the provider; what is loaded or written here is written
-//! there behind the callers' backs (rules T01 to T15; the states are in `task::second_tier`).
+//! The second tier: keys that missed are looked up there before they are queued for the provider; what is loaded or written here is then
+//! written there, without making callers wait (rules T01 to T15; the states are in `task::second_tier`).
 //!
 //! A look begins, like an attempt, with a stamp: a hit is stored and delivered only if nothing was written since (rule T02). Any other
 //! result of a look, even none at all, counts as a miss (rule T01).
@@ -85,7 +85,7 @@ impl<H: Host> Table<H> {
         self.tier.as_ref().map_or(Some(true), |tier| tier.behind.has_written(upto))
     }
 
-    /// Does what an event made possible for the second tier. Not while deadlines fire: no request is formed then.
+    /// Does what an event made possible for the second tier. Does nothing while deadlines fire, when no request is formed.
     #[inline(never)]
     pub(super) fn conclude_tier<S: AnswerStore>(&mut self, cx: &mut TableContext<'_, H, S>) {
         if self.is_firing || self.life == Acceptance::Closed {

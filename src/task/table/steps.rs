@@ -9,8 +9,8 @@
 //! - *A fetch arrives*: its keys are processed up to a point. Its timeout, its cancel and its deliveries (rule F02) take effect after the
 //!   last of them. A step that follows a write looks its keys up in the store again (rule F07).
 //! - *A fetch ends*: the positions that were not reached still wait for their flights, and an answer may settle them first. Positions end
-//!   from the last to the first, because the first ones are with the provider: when that frees a slot, no key of the fetch is waiting for
-//!   it any more.
+//!   from the last to the first, because the first ones are with the provider: when ending one frees a slot, no key of the fetch is waiting
+//!   for that slot any more.
 //! - *A flight of very many waiters has ended*: its answer is in the store. A waiter that was not reached may still be cancelled or time
 //!   out.
 //! - *A request is finished*: it accepts no further answers, and is not cancelled any more. Keys that were not reached count as running.

@@ -83,7 +83,7 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Gives an answer that did not come from their own attempts to those flights of a key that are not with the provider, and so settles them.
+    /// Settles those flights of a key that are not with the provider, with an answer that did not come from their own attempts.
     pub(super) fn settle_waiting<S: AnswerStore>(
         &mut self,
         key_state: KeyStateId,

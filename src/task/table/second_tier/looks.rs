@@ -104,7 +104,7 @@ impl<H: Host> Table<H> {
             if self.leave_queue(owner, 1) {
                 self.forget_fetch(owner, cx.out);
             }
-            // No request has a part of the flight, so that it may wait for a retry, or end.
+            // No request has a part of the flight, so the flight may wait for a retry, or end.
             self.fail_unavailable(id, cx);
             return true;
         }
@@ -278,7 +278,8 @@ impl<H: Host> Table<H> {
         if is_leased && !may_fill && status == Status::OK { Status::LATE } else { status }
     }
 
-    /// Marks a part as answered. Returns its flight, if that still waits for the answer.
+    /// Marks a part as answered. Returns the status of the call and, if the part's flight still waits for the answer, the flight and its
+    /// stamp.
     pub(super) fn take_look_part(&mut self, id: TierRequestId, index: usize, has_failed: bool) -> (Status, Option<(FlightId, Stamp)>) {
         let closed = self.tier_status();
         let look = match self.tier.as_mut().and_then(|tier| tier.requests.get_mut(id)) {
@@ -299,8 +300,8 @@ impl<H: Host> Table<H> {
         }
     }
 
-    /// Passes on the keys of a request that were looked up without success, once each key of the request has an answer: so they are one
-    /// batch for the provider too.
+    /// Passes on the keys of a request that were looked up without success, once each key of the request has an answer, so that they form
+    /// one batch for the provider too.
     fn pass_missed(&mut self, id: TierRequestId) {
         let Some(tier) = &mut self.tier else { return };
         let Some(TierRequest::Look(look)) = tier.requests.get_mut(id) else { return };
@@ -397,7 +398,7 @@ impl<H: Host> Table<H> {
             }
         }
         if !look.is_late {
-            // Its timeout was reported when it fired.
+            // The timeout of a late request was reported to the breaker when it fired.
             if failed == look.parts.len() {
                 self.counts.tier_opened += u64::from(tier.breaker.failed(now));
             } else {

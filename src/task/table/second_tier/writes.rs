@@ -212,7 +212,8 @@ impl<H: Host> Table<H> {
         tier.behind.retry = Some(self.deadlines.set(at, Due::TierRetry));
     }
 
-    /// A flight was settled with an answer of the provider that was stored: fills the second tier with it, if its look gave the right to.
+    /// A flight is settled with an answer: fills the second tier with it, if the answer was stored and the flight's look gave the right to
+    /// fill.
     #[inline(never)]
     pub(in crate::task::table) fn fill_behind(
         &mut self,
