@@ -1,4 +1,4 @@
-/* Shared by the drivers: time, keys, and the rule that decides which runs count. */
+/* Shared by fetch.c, instructions.c and store.c: time, keys, and the rule that decides which runs count. */
 #ifndef KVL_BENCH_COMMON_H
 #define KVL_BENCH_COMMON_H
 

@@ -206,7 +206,7 @@ int main(int argc, char **argv)
         return perror("mmap"), 1;
     board->records = (writes + ONE_IN - 1) / ONE_IN;
     for (int i = 0; i < processes; i++)
-        /* Before this process creates anything of kvlight, whose handles do not work after a fork. */
+        /* Forked before this process creates any handle of kvlight, since handles do not work after a fork. */
         if (fork() == 0)
             listen_to(argv[1]);
     while (atomic_load(&board->ready) < processes && waitpid(-1, NULL, WNOHANG) == 0)

@@ -4,9 +4,9 @@
  *
  * One thread makes a call that concerns all entries of a full cache, or very many loads of an engine; another alternately looks a key up
  * and puts one, and records the longest time that one of these took, without the time for which the system gave one of the two threads no
- * processor. Right after each call the same is measured for the same time with the first thread asleep, which gives the noise of the
- * machine. A row gives the medians of five runs, and of the differences of each pair; first with one shard, then with as many as the
- * library chooses. */
+ * processor. Right after each call the same is measured for as long while the first thread sleeps, which gives the noise of the machine.
+ * A row gives the medians of five runs: of the calls, of the noise, and of the difference between the two. All rows come first with one
+ * shard, then with as many as the library chooses. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <kvlight.h>
@@ -30,6 +30,8 @@ static double longest;
 
 /* the system's account of the thread that makes the calls */
 static int caller;
+
+/* milliseconds of the monotonic clock */
 static double now(void)
 {
     struct timespec time;

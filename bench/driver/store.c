@@ -17,8 +17,8 @@
  * order in which they were stored. If all keys fit, a run with a miss ends the bench, since misses would be cheap.
  *
  * Prints, per round and subject, `run SUBJECT NANOSECONDS`, and `lost SUBJECT` for each run that is discarded because a thread did
- * not have a processor throughout; it is repeated a few times. No round begins after SECONDS, so that fewer rounds count on a busy
- * machine. At the end `share SUBJECT PART`: the share of hits.
+ * not have a processor throughout; such a run is repeated, a few times at most. No round begins after SECONDS, so that fewer rounds
+ * count on a busy machine. At the end `share SUBJECT PART`: the share of hits.
  * For `bytes`: `run SUBJECT BYTES`.
  */
 #include "common.h"
@@ -268,7 +268,7 @@ static size_t run_careful(struct subject *subject, int thread, size_t ops)
     return hits;
 }
 
-/* kvlight looks 64 keys up in a call; the peers have no such call. All then hold 64 values, and release them. */
+/* kvlight looks 64 keys up in one call, the peers in 64 calls. All of them then hold 64 values, and release these. */
 static size_t run_batches(struct subject *subject, int thread, size_t ops)
 {
     enum { MOST = 64 };

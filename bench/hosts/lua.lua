@@ -55,7 +55,7 @@ local function each_key(call)
   end
 end
 
--- Few enough keys for the processor's caches.
+-- The HOT keys fit into the processor's caches.
 local function each_hot_key(call)
   return function()
     for _ = 1, KEYS / HOT do

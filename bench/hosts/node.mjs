@@ -10,7 +10,7 @@ const ABSENT = 1_000;
 const names = Array.from({ length: KEYS }, (_, i) => `key ${i}`);
 // The same order in each run.
 const order = names.map((name, i) => [(i * 7_919) % KEYS, name]).sort(([a], [b]) => a - b).map(([, name]) => name);
-// Few enough for the processor's caches.
+// A thousand keys fit into the processor's caches.
 const hot = order.slice(0, 1_000);
 const row = (key) => ({ key });
 const provider = async (keys) => new Map(keys.map((key) => [key, row(key)]));

@@ -298,8 +298,8 @@ extern "C" fn resident_moka(n: usize) -> f64 {
     resident(n, |keys| in_turn(keys, ask_moka))
 }
 
-/// `n` waiters for one key that is being loaded, all on one thread: ns for each waiter, from the first call to the last answer. The load
-/// ends when all of them wait.
+/// `n` waiters for one key that is being loaded, all on one thread: nanoseconds for each waiter, from the first call to the last answer.
+/// The load ends when all of them wait.
 fn waiters<F: Future<Output = Value>>(n: usize, ask: impl Fn(Cell<Option<oneshot::Receiver<Value>>>) -> F) -> f64 {
     let (end, load) = oneshot::channel();
     let mut load = Some(load);

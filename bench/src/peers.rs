@@ -172,7 +172,7 @@ impl Peer for LruSharded {
     }
 }
 
-/// The lower bound: a lookup in a hash table alone, without a lock, an order or a limit; filled before it is shared.
+/// The lower bound of the time: a bare hash table, without a lock, an order or a limit. It is filled before it is shared.
 pub struct Floor(UnsafeCell<hashbrown::HashMap<Key, Value, RandomState>>);
 
 // SAFETY: the driver fills it from one thread, and only reads it from several.

@@ -112,7 +112,7 @@ func main() {
 		f.measured("resident get", "kvlight", keys, each(func(key string) { _, _, _ = tasks.Get(key) }))
 		f.measured("resident get", "golang-lru", keys, each(func(key string) { plain.Get(key) }))
 		f.measured("resident get", "ristretto", keys, each(func(key string) { admitted.Get(key) }))
-		// Few enough for the processor's caches.
+		// A thousand keys fit into the processor's caches.
 		hot := func(call func(key string)) func() {
 			return func() {
 				for i := 0; i < keys; i++ {

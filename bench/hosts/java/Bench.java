@@ -94,7 +94,7 @@ final class Bench {
         for (int turn = -WARM_UP; turn < ROUNDS; turn++) {
             measured(turn, "resident get", "kvlight", KEYS, () -> order.forEach(tasks::get));
             measured(turn, "resident get", "Caffeine", KEYS, () -> order.forEach(key -> caffeine.synchronous().getIfPresent(key)));
-            // Few enough for the processor's caches.
+            // A thousand keys fit into the processor's caches.
             List<String> hot = order.subList(0, 1_000);
             measured(turn, "get, of 1,000 keys", "kvlight", KEYS, () -> repeated(hot, tasks::get));
             measured(turn, "get, of 1,000 keys", "Caffeine", KEYS, () -> repeated(hot, key -> caffeine.synchronous().getIfPresent(key)));

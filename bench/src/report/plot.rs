@@ -34,7 +34,7 @@ fn open(width: usize, height: usize, title: &str) -> String {
     )
 }
 
-/// A line for each work; on it a dot for each peer, at kvlight's speed-up over that peer. Logarithmic.
+/// A line for each work; on it a dot for each peer, at kvlight's speed-up over that peer. The scale is logarithmic.
 pub fn ratios(rows: &[Row]) -> String {
     const LEFT: f64 = 345.0;
     const RIGHT: f64 = 900.0;

@@ -13,7 +13,7 @@ pub struct StoreWork {
     pub asked: &'static [(&'static str, f64)],
 }
 
-/// The heading of a row.
+/// The section of the table that a row is in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Chapter {
     Lookups,
@@ -139,9 +139,9 @@ pub const FETCH: &[FetchWork] = &[
 pub const SIZES: &[u64] = &[10_000, 100_000, 1_000_000, 10_000_000];
 pub const SIZE_SUBJECTS: &[&str] = &["quick_cache", "hashbrown"];
 
-/// Lines of the output of `make bench-swift`, with the nanoseconds that were measured for similar work with an earlier library in Swift,
-/// on another machine, and the goal for the speed-up. Goals are set only for the keys of that library's performance tests: 10,000 numbers
-/// in order. With 100,000 keys in random order the time is dominated by memory accesses.
+/// The beginning of a line that `make bench-swift` prints, its label in the table, the nanoseconds that an earlier library in Swift took
+/// for similar work on another machine, and the goal for the speed-up. Resident keys have a goal only if they are those of that library's
+/// performance tests: 10,000 numbers in order. With 100,000 keys in random order the time is dominated by memory accesses.
 pub const SWIFT: &[(&str, &str, f64, Option<f64>)] = &[
     ("getElement, 10,000 Int keys in order", "get, 10,000 keys in order", 1090.0, Some(5.0)),
     ("getElement, Int key, of 100,000", "get, 100,000 keys in no order", 1090.0, None),
