@@ -5,7 +5,7 @@
 //!
 //! **For Rust programs**: [`Tasks`], [`TypedCache`] and [`Builder`], described in [`typed`].
 //!
-//! The other rooms. Each imports only from rooms that are listed before it:
+//! The other modules. Each imports only from modules that are listed before it:
 //!
 //! - [`base`]: keys, values, errors, statuses, configuration, clocks.
 //! - [`cache`]: the store. Pure data: `now` is an argument.

@@ -51,8 +51,8 @@ impl Clock {
         Present { earliest, latest: earliest.after(self.behind_ms()) }
     }
 
-    /// Like [`Clock::present`], but the latest time is read from the precise clock. The system may update the coarse clock late (a virtual
-    /// machine by more than a tick); a TTL that is counted from here does not end early even then.
+    /// Like [`Clock::present`], but the latest time is read from the precise clock. A TTL that is counted from it does not end early, even
+    /// if the system updates the coarse clock late, as a virtual machine may do by more than a tick.
     pub fn present_precisely(&self) -> Present {
         let earliest = self.millis();
         Present { earliest, latest: self.latest() }
@@ -228,8 +228,8 @@ impl<'a> Now<'a> {
         })
     }
 
-    /// The milliseconds left until `end`, when an entry that is still live expires. At least 1: the precise clock may already be at `end`,
-    /// since the coarse clock, which decided that the entry is live, may be behind.
+    /// The milliseconds left until `end`, when an entry that is still live expires. At least 1: the precise clock may be at `end` already,
+    /// while by the coarse clock the entry is live.
     pub fn left_until(&self, end: Millis) -> u64 {
         end.since(self.clock.latest()).max(1)
     }

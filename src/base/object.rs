@@ -1,4 +1,4 @@
-//! Pointers that belong to the host, each with a destructor, which runs exactly once (rules L04, S16).
+//! Pointers that belong to the host. The destructor of each, if the host gave one, runs exactly once (rules L04, S16).
 
 use super::process::{Generation, calling_host};
 use std::ffi::c_void;

@@ -90,7 +90,7 @@ impl Shape {
     /// The offset of the data. The key is padded, so that the data are aligned to 8 bytes.
     #[inline(always)]
     pub(super) fn data_at(self) -> usize {
-        // The head adds 8 bytes, which is twice the bit of its tag: no branch that could be mispredicted.
+        // A head is 8 bytes longer than a header. That is twice the bit in its tag, so there is no branch that could be mispredicted.
         size_of::<Header>() + 2 * (self.0 & HEAD) as usize + rounded_up(self.key_len(), 8)
     }
 

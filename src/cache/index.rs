@@ -6,9 +6,9 @@
 //! because this one was full; a search ends at a bucket with a count of 0. A removal decrements the counts instead of leaving a tombstone,
 //! which a full cache would have to clean up again and again.
 //!
-//! Growing takes many small steps (rule S19): there are two tables meanwhile, and each insertion moves the records of a few buckets from
-//! the smaller to the larger one. Both are in the order of the tags, and so are the moves. So one number shows in which of the two a
-//! record is. A lookup needs this number only if the smaller table does not have the key. No hash is computed again, and no record read.
+//! Growing takes many small steps (rule S19). Until it is complete there are two tables, and each insertion moves the records of a few
+//! buckets from the smaller to the larger one. Both tables and the moves are in the order of the tags, so one number shows which of the two
+//! has a record. A lookup needs this number only if the smaller table does not have the key. No hash is computed again, and no record read.
 
 mod table;
 

@@ -109,8 +109,8 @@ impl HostQueue {
         if self.is_signalling.load(Ordering::Acquire) {
             self.raise();
         }
-        // The queue may have been freed meanwhile, after its deliveries were dropped. SeqCst, so that one of the two threads sees the
-        // other.
+        // If the queue was freed meanwhile, its deliveries may have been dropped before this one was sent. SeqCst, so that either this
+        // thread sees that the queue was freed, or the thread that frees it sees the delivery.
         if self.is_freed() {
             self.drop_all();
         }

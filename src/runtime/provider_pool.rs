@@ -59,7 +59,9 @@ struct GroupState {
     alive: usize,
     /// The number of threads that are being started and are not in `handles` yet.
     starting: usize,
+    /// By the number of the thread.
     handles: HashMap<u64, JoinHandle<()>>,
+    /// The number of the thread that was started last.
     started: u64,
     /// The last thread that ended. The next one to end joins it.
     left: Option<JoinHandle<()>>,

@@ -69,7 +69,7 @@ pub trait TierStore: Send + Sync + 'static {
     }
 
     /// Whether [`TierStore::read`] gives a token for a key that is not there, to one reader at a time. Asked once. If this and
-    /// [`TierStore::is_conditional`] are true, no older load ever replaces a newer write, in whichever process.
+    /// [`TierStore::is_conditional`] are true, no older load ever replaces a newer write, in any process.
     fn grants_leases(&self) -> bool {
         false
     }

@@ -10,7 +10,7 @@ use super::{DefaultExpiry, Shard, finite};
 use crate::base::hint::rarely;
 use crate::base::{Millis, Present, Record, Ttl};
 
-/// What is known of a put before anything changes.
+/// What is known about a put before anything changes.
 #[derive(Clone, Copy)]
 pub(super) struct PutPlan {
     /// The older entry under the key.

@@ -66,7 +66,7 @@ impl Shard {
         }
     }
 
-    /// The entry under `key` if it has ended and its grace has not. Counts as a use: the entry is then evicted last.
+    /// The entry under `key` if it has ended and its grace has not. Counts as a use: of the stale entries, it is then evicted last.
     pub fn stale(&mut self, hash: u64, key: &[u8], now: Millis) -> Option<Place> {
         let place = self.find(hash, key).filter(|place| self.end_of(*place) <= now && self.leaves_at(*place) > now)?;
         let end = self.end_of(place);
